@@ -1,0 +1,110 @@
+/** One event on its way to a client. */
+export interface OutgoingEvent {
+  /** What the client sends back as `Last-Event-ID` when it comes again. */
+  readonly id?: string;
+  /** Sent as JSON; the text `[DONE]` is sent as it is. */
+  readonly data: object | '[DONE]';
+}
+
+/** One event of a `text/event-stream`, as the WHATWG HTML standard, section 9.2, defines it. */
+export interface EventFrame {
+  /** The `event:` field; empty where there was none. */
+  readonly event: string;
+  /** The `data:` lines, joined by line feeds. */
+  readonly data: string;
+}
+
+/** An event larger than this is taken for a broken or hostile stream. In UTF-16 units. */
+const MAX_FRAME_LENGTH = 16 * 1024 * 1024;
+
+/** The stream is no event stream that we can hold. */
+export class EventStreamError extends Error {
+  override readonly name = 'EventStreamError';
+}
+
+/**
+ * Cuts the bytes of an event stream into events. Bytes may be split anywhere, in the middle of a code point too.
+ * Pushing is synchronous, so that a chunk with a hundred events costs one turn of the event loop.
+ */
+export class EventStreamReader {
+  private readonly decoder = new TextDecoder('utf-8');
+  /** The pieces of an unfinished line, joined only when its end has come: joining at each push would be quadratic. */
+  private pieces: string[] = [];
+  private piecesLength = 0;
+  private event = '';
+  private data: string | undefined;
+  private dataLength = 0;
+
+  /**
+   * The events that the bytes complete.
+   * @throws EventStreamError when one event grows past 16 Mi characters.
+   */
+  push(bytes: Uint8Array): EventFrame[] {
+    return this.read(this.decoder.decode(bytes, { stream: true }), false);
+  }
+
+  /** The events that the end of the stream completes. An event without its blank line is incomplete and dropped. */
+  end(): EventFrame[] {
+    return this.read(this.decoder.decode(), true);
+  }
+
+  private read(text: string, ended: boolean): EventFrame[] {
+    const frames: EventFrame[] = [];
+    const carriageReturnWaits = this.pieces.at(-1)?.endsWith('\r') ?? false;
+    if (ended || carriageReturnWaits || text.includes('\n') || text.includes('\r')) {
+      this.lines(this.pieces.join('') + text, ended, frames);
+    } else if (text !== '') {
+      this.pieces.push(text);
+      this.piecesLength += text.length;
+    }
+    if (this.piecesLength + this.dataLength > MAX_FRAME_LENGTH) {
+      throw new EventStreamError('One event of the stream is larger than 16 Mi characters.');
+    }
+    return frames;
+  }
+
+  private lines(text: string, ended: boolean, frames: EventFrame[]): void {
+    let from = 0;
+    for (;;) {
+      const end = nextLineEnd(text, from, ended);
+      if (end === undefined) break;
+      this.line(text.slice(from, end.at), frames);
+      from = end.next;
+    }
+    const rest = text.slice(from);
+    this.pieces = rest === '' ? [] : [rest];
+    this.piecesLength = rest.length;
+  }
+
+  private line(line: string, frames: EventFrame[]): void {
+    if (line === '') {
+      if (this.data !== undefined) frames.push({ event: this.event, data: this.data });
+      this.event = '';
+      this.data = undefined;
+      this.dataLength = 0;
+    } else if (line.startsWith('data:')) {
+      const value = fieldValue(line, 5);
+      this.data = this.data === undefined ? value : `${this.data}\n${value}`;
+      this.dataLength = this.data.length;
+    } else if (line.startsWith('event:')) {
+      this.event = fieldValue(line, 6);
+    }
+    // Comments (a line that begins with a colon), `id:`, `retry:` and unknown fields carry nothing for us.
+  }
+}
+
+function fieldValue(line: string, from: number): string {
+  return line.charCodeAt(from) === 32 ? line.slice(from + 1) : line.slice(from);
+}
+
+/** The next line end at or after `from`: LF, CRLF or CR. A CR at the very end may be half a CRLF, so it waits. */
+function nextLineEnd(text: string, from: number, ended: boolean): { at: number; next: number } | undefined {
+  const lineFeed = text.indexOf('\n', from);
+  const limit = lineFeed === -1 ? text.length : lineFeed;
+  const carriageReturn = text.slice(from, limit).indexOf('\r');
+  if (carriageReturn === -1) return lineFeed === -1 ? undefined : { at: lineFeed, next: lineFeed + 1 };
+  const at = from + carriageReturn;
+  if (at + 1 === lineFeed) return { at, next: lineFeed + 1 };
+  if (at + 1 === text.length && !ended) return undefined;
+  return { at, next: at + 1 };
+}

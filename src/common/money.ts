@@ -1,0 +1,9 @@
+/** An amount in millionths of a US dollar. Whole numbers add up; dollars as floats do not. */
+export type MicroUsd = bigint;
+
+const MICRO_PER_USD = 1_000_000;
+
+/** US dollars for showing; null (no known price) stays null. */
+export function toUsd(amount: MicroUsd | null): number | null {
+  return amount === null ? null : Number(amount) / MICRO_PER_USD;
+}
