@@ -1,0 +1,76 @@
+import { SETTINGS, type SettingValues } from './settings.js';
+import type { Setting } from './setting.js';
+
+/** The environment holds values that cannot be used. The message names each variable and what it takes. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * The settings that an environment describes. A variable that is set to nothing counts as not set.
+ * @throws ConfigError that names every wrong variable at once.
+ */
+export function parseSettings(environment: Readonly<Record<string, string | undefined>>): SettingValues {
+  const problems: string[] = [];
+  const read = <Value>(name: string, setting: Setting<Value>): Value => {
+    const given = environment[name]?.trim();
+    if (given === undefined || given === '') return setting.fallback;
+    const value = setting.parse(given);
+    if (value !== undefined) return value;
+    problems.push(`${name} must be ${setting.takes}${setting.secret ? '' : `; it is "${given}"`}.`);
+    return setting.fallback;
+  };
+  const values: SettingValues = {
+    NODE_ENV: read('NODE_ENV', SETTINGS.NODE_ENV),
+    HOST: read('HOST', SETTINGS.HOST),
+    PORT: read('PORT', SETTINGS.PORT),
+    DATA_DIR: read('DATA_DIR', SETTINGS.DATA_DIR),
+    DATABASE_URL: read('DATABASE_URL', SETTINGS.DATABASE_URL),
+    DATABASE_POOL_MAX: read('DATABASE_POOL_MAX', SETTINGS.DATABASE_POOL_MAX),
+    REDIS_URL: read('REDIS_URL', SETTINGS.REDIS_URL),
+    WORKER: read('WORKER', SETTINGS.WORKER),
+    JWT_SECRET: read('JWT_SECRET', SETTINGS.JWT_SECRET),
+    AUTH_REGISTRATION: read('AUTH_REGISTRATION', SETTINGS.AUTH_REGISTRATION),
+    OPENAI_API_KEY: read('OPENAI_API_KEY', SETTINGS.OPENAI_API_KEY),
+    OPENAI_BASE_URL: read('OPENAI_BASE_URL', SETTINGS.OPENAI_BASE_URL),
+    DEFAULT_MODEL: read('DEFAULT_MODEL', SETTINGS.DEFAULT_MODEL),
+    DEMO_TOKENS_PER_SECOND: read('DEMO_TOKENS_PER_SECOND', SETTINGS.DEMO_TOKENS_PER_SECOND),
+    LLM_CONNECT_TIMEOUT_MS: read('LLM_CONNECT_TIMEOUT_MS', SETTINGS.LLM_CONNECT_TIMEOUT_MS),
+    LLM_FIRST_TOKEN_TIMEOUT_MS: read('LLM_FIRST_TOKEN_TIMEOUT_MS', SETTINGS.LLM_FIRST_TOKEN_TIMEOUT_MS),
+    LLM_IDLE_TIMEOUT_MS: read('LLM_IDLE_TIMEOUT_MS', SETTINGS.LLM_IDLE_TIMEOUT_MS),
+    LLM_TOTAL_TIMEOUT_MS: read('LLM_TOTAL_TIMEOUT_MS', SETTINGS.LLM_TOTAL_TIMEOUT_MS),
+    CONTEXT_MAX_TOKENS: read('CONTEXT_MAX_TOKENS', SETTINGS.CONTEXT_MAX_TOKENS),
+    CONTEXT_MAX_MESSAGES: read('CONTEXT_MAX_MESSAGES', SETTINGS.CONTEXT_MAX_MESSAGES),
+    LOG_LEVEL: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
+  };
+  problems.push(...contradictions(values));
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return values;
+}
+
+/** What each variable alone is allowed to be, but not together. */
+function contradictions(values: SettingValues): string[] {
+  const problems: string[] = [];
+  if (values.WORKER === 'separate' && values.REDIS_URL === undefined) {
+    problems.push('WORKER=separate needs REDIS_URL: without Redis exactly one process serves API and jobs.');
+  }
+  if (values.NODE_ENV === 'production' && values.JWT_SECRET === undefined) {
+    problems.push('JWT_SECRET must be set in production, to at least 32 random characters.');
+  }
+  if (
+    values.NODE_ENV === 'production' &&
+    values.JWT_SECRET !== undefined &&
+    isPlaceholder(values.JWT_SECRET)
+  ) {
+    problems.push('JWT_SECRET is a placeholder; in production it must be at least 32 random characters.');
+  }
+  return problems;
+}
+
+/** The words that examples use, and texts of few different characters, protect nothing. */
+function isPlaceholder(secret: string): boolean {
+  return (
+    /change[-_ ]?me|placeholder|example|your[-_ ]?secret|secret[-_ ]?key/i.test(secret) ||
+    new Set(secret).size < 8
+  );
+}

@@ -1,0 +1,108 @@
+import {
+  oneOf,
+  optionalOneOf,
+  optionalText,
+  optionalUrl,
+  text,
+  wholeNumber,
+  type Setting,
+} from './setting.js';
+
+/** A timer of Node holds at most this many milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+function milliseconds(fallback: number, meaning: string): Setting<number> {
+  return wholeNumber({ default: fallback, min: 1, max: MAX_TIMER_MS, meaning });
+}
+
+/** Every environment variable that Parley reads. The README and `.env.example` are checked against this table. */
+export const SETTINGS = {
+  NODE_ENV: oneOf({
+    choices: ['development', 'production', 'test'],
+    default: 'development',
+    meaning: 'In `production` nothing is generated or guessed: secrets must be set, `.env` is not read',
+  }),
+  HOST: text({ default: '127.0.0.1', meaning: 'Address that the API listens on' }),
+  PORT: wholeNumber({
+    default: 3000,
+    min: 0,
+    max: 65535,
+    meaning: 'Port that the API listens on; 0 takes a free one',
+  }),
+  DATA_DIR: text({
+    default: '.data',
+    meaning: 'Folder of the embedded database and of generated development secrets',
+  }),
+  DATABASE_URL: optionalUrl({
+    schemes: ['postgresql', 'postgres'],
+    meaning: 'External PostgreSQL 15 or newer; without it Parley runs its own in `DATA_DIR`',
+  }),
+  DATABASE_POOL_MAX: wholeNumber({
+    default: 10,
+    min: 1,
+    max: 1000,
+    meaning: 'Most database connections of one process',
+  }),
+  REDIS_URL: optionalUrl({
+    schemes: ['redis', 'rediss'],
+    meaning: 'Redis for the job queue; without it the queue is in PostgreSQL and exactly one process may run',
+  }),
+  WORKER: oneOf({
+    choices: ['inline', 'separate'],
+    default: 'inline',
+    meaning:
+      'Where jobs run: in the API process, or in processes of their own (`npm run worker`; needs `REDIS_URL`)',
+  }),
+  JWT_SECRET: optionalText({
+    secret: true,
+    minLength: 32,
+    meaning:
+      'Signs access tokens; at least 32 characters. Generated into `DATA_DIR` in development, required in production',
+  }),
+  AUTH_REGISTRATION: optionalOneOf({
+    choices: ['open', 'closed'],
+    shownDefault: '`open` in development, `closed` in production',
+    meaning: 'Whether anybody may register an account',
+  }),
+  OPENAI_API_KEY: optionalText({
+    secret: true,
+    meaning: 'Key of the `openai` provider; setting it or the URL switches the provider on',
+  }),
+  OPENAI_BASE_URL: optionalUrl({
+    schemes: ['http', 'https'],
+    meaning: 'Base URL of the `openai` provider, up to and with `/v1`; any host that speaks its wire',
+  }),
+  DEFAULT_MODEL: optionalText({
+    meaning: 'Model of requests that name none; without it the first model of the first configured provider',
+  }),
+  DEMO_TOKENS_PER_SECOND: wholeNumber({
+    default: 25,
+    min: 1,
+    max: 100_000,
+    meaning: 'Pace of the `demo` model',
+  }),
+  LLM_CONNECT_TIMEOUT_MS: milliseconds(5000, 'Longest wait for a connection to a provider'),
+  LLM_FIRST_TOKEN_TIMEOUT_MS: milliseconds(60_000, 'Longest wait for the first token of an answer'),
+  LLM_IDLE_TIMEOUT_MS: milliseconds(30_000, 'Longest gap between two tokens'),
+  LLM_TOTAL_TIMEOUT_MS: milliseconds(600_000, 'Longest duration of one answer'),
+  CONTEXT_MAX_TOKENS: wholeNumber({
+    default: 32_000,
+    min: 256,
+    max: 10_000_000,
+    meaning: 'Most tokens of history sent with a turn',
+  }),
+  CONTEXT_MAX_MESSAGES: wholeNumber({
+    default: 200,
+    min: 1,
+    max: 10_000,
+    meaning: 'Most messages of history sent with a turn',
+  }),
+  LOG_LEVEL: oneOf({
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    default: 'info',
+    meaning: 'Least severe log lines that are written',
+  }),
+} satisfies Record<string, Setting<unknown>>;
+
+/** The value of each variable. */
+export type SettingValues = { readonly [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name]['fallback'] };
