@@ -1,0 +1,84 @@
+import type { ChatChunk, ChatMessage, ChatRequest, FinishReason, TokenUsage } from './port/index.js';
+import { countTokens } from './token-counter.js';
+
+/** Tokens that the framing of one message takes, by OpenAI's cookbook on counting tokens. */
+const TOKENS_PER_MESSAGE = 4;
+
+/** Follows the chunks of one attempt and tells at any moment what it has used. */
+export class AnswerMeter {
+  private reported: TokenUsage | undefined;
+  private readonly texts: string[] = [];
+  private readonly reasoning: string[] = [];
+  private sent = false;
+  /** True once anything of an answer came: text, reasoning, a tool call or the finish. */
+  begun = false;
+  /** The finish reason of the first choice, once it has one. */
+  finishReason: FinishReason | null = null;
+
+  constructor(private readonly request: ChatRequest) {}
+
+  add(chunk: ChatChunk): void {
+    this.sent = true;
+    if (chunk.usage) this.reported = toTokenUsage(chunk.usage);
+    for (const choice of chunk.choices) {
+      const { delta } = choice;
+      if (delta.content) this.texts.push(delta.content);
+      const reasoning = reasoningOf(delta);
+      if (reasoning !== '') this.reasoning.push(reasoning);
+      for (const call of delta.tool_calls ?? [])
+        this.texts.push(call.function?.name ?? '', call.function?.arguments ?? '');
+      if (choice.index === 0 && choice.finish_reason) this.finishReason = choice.finish_reason;
+    }
+    this.begun ||= this.texts.length > 0 || this.reasoning.length > 0 || this.finishReason !== null;
+  }
+
+  /** The provider's figures, or our count of what was sent and received. Before anything came, nothing was used. */
+  usage(): { readonly usage: TokenUsage; readonly estimated: boolean } {
+    if (this.reported) return { usage: this.reported, estimated: false };
+    const reasoningTokens = countTokens(this.reasoning.join(''));
+    const usage = {
+      inputTokens: this.sent ? countRequest(this.request) : 0,
+      outputTokens: countTokens(this.texts.join('')) + reasoningTokens,
+      cachedTokens: 0,
+      reasoningTokens,
+    };
+    return { usage, estimated: true };
+  }
+}
+
+/** Several hosts stream reasoning as `reasoning_content` or `reasoning`, which OpenAI's types do not have. */
+function reasoningOf(delta: ChatChunk['choices'][number]['delta']): string {
+  for (const name of ['reasoning_content', 'reasoning']) {
+    const value: unknown = Reflect.get(delta, name);
+    if (typeof value === 'string') return value;
+  }
+  return '';
+}
+
+function toTokenUsage(usage: NonNullable<ChatChunk['usage']>): TokenUsage {
+  return {
+    inputTokens: wholeNumber(usage.prompt_tokens),
+    outputTokens: wholeNumber(usage.completion_tokens),
+    cachedTokens: wholeNumber(usage.prompt_tokens_details?.cached_tokens),
+    reasoningTokens: wholeNumber(usage.completion_tokens_details?.reasoning_tokens),
+  };
+}
+
+/** A host's figure is foreign input: what is no whole number from 0 on would poison every sum above it. */
+function wholeNumber(value: unknown): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}
+
+/** An estimate of what a request takes. */
+export function countRequest(request: ChatRequest): number {
+  return request.messages.reduce(
+    (sum, message) => sum + TOKENS_PER_MESSAGE + countTokens(textOf(message)),
+    0,
+  );
+}
+
+function textOf(message: ChatMessage): string {
+  const { content } = message;
+  if (typeof content === 'string') return content;
+  return (content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('\n');
+}

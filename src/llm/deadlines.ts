@@ -1,0 +1,45 @@
+import type { DeadlineConfig } from '../config/index.js';
+import { ProviderError } from './port/index.js';
+
+/**
+ * Bounds the waiting for one attempt: until the first sign of an answer, between two, and in all. Its signal aborts
+ * at the first bound that is passed, with the `ProviderError` that says which.
+ */
+export class Deadlines {
+  private readonly controller = new AbortController();
+  private readonly total: NodeJS.Timeout;
+  private silence: NodeJS.Timeout;
+
+  constructor(private readonly config: DeadlineConfig) {
+    this.silence = this.abortAfter(config.firstTokenMs, 'The model did not begin to answer in time.');
+    this.total = this.abortAfter(config.totalMs, 'The model did not finish its answer in time.');
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** The bound that was passed, if one was. */
+  get passed(): ProviderError | undefined {
+    const reason: unknown = this.controller.signal.reason;
+    return reason instanceof ProviderError ? reason : undefined;
+  }
+
+  /** Something of the answer came: from now on the gap to the next is what counts. */
+  progress(): void {
+    clearTimeout(this.silence);
+    this.silence = this.abortAfter(this.config.idleMs, 'The model fell silent in the middle of its answer.');
+  }
+
+  /** Ends the watch. Must be called, or the timers outlive the attempt. */
+  stop(): void {
+    clearTimeout(this.silence);
+    clearTimeout(this.total);
+  }
+
+  private abortAfter(ms: number, message: string): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.controller.abort(new ProviderError('timeout', message));
+    }, ms);
+  }
+}

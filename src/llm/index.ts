@@ -1,0 +1,7 @@
+export { abandonedAttempt } from './abandoned-attempt.js';
+export { LlmModule } from './llm.module.js';
+export { LlmService } from './llm.service.js';
+export { ModelCallError } from './model-call-error.js';
+export type { ProviderHealth } from './model-directory.js';
+export type { AttemptRecord, ChatMessage, ModelEvent, ModelIdentity, TokenUsage } from './port/index.js';
+export { countTokens } from './token-counter.js';

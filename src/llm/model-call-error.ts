@@ -1,0 +1,59 @@
+import { AppError, type ErrorCode } from '../common/errors.js';
+import type { AttemptRecord } from './port/index.js';
+import type { ProviderError, ProviderErrorKind } from './port/index.js';
+
+/** A model call that brought no complete answer. Carries the records of all its attempts: they cost money all the same. */
+export class ModelCallError extends AppError {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    readonly attempts: readonly AttemptRecord[],
+    options: { readonly cause?: unknown; readonly retryAfterMs?: number; readonly retryable?: boolean } = {},
+  ) {
+    super(code, message, options);
+  }
+}
+
+/** How each kind of provider error is told. `own` passes the provider's reason on, since the caller can act on it. */
+const TOLD = {
+  rejected: { code: 'provider_rejected', own: true },
+  context_length_exceeded: { code: 'context_length_exceeded', own: true },
+  content_policy_violation: { code: 'content_policy_violation', own: true },
+  unauthorized: {
+    code: 'provider_error',
+    message: 'The model provider refused our credentials. The operator of this server has to check its key.',
+  },
+  model_not_found: { code: 'model_not_found', own: true },
+  rate_limited: {
+    code: 'provider_rate_limited',
+    message: 'The model provider has too many requests at the moment. Try again later.',
+    retryable: false,
+  },
+  timeout: { code: 'provider_timeout', own: true },
+  unavailable: {
+    code: 'provider_unavailable',
+    message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+  },
+  broken_answer: {
+    code: 'provider_error',
+    message: 'The model provider broke its answer off or sent one that cannot be read. Try again.',
+  },
+} as const satisfies Record<
+  ProviderErrorKind,
+  { code: ErrorCode; retryable?: boolean } & ({ own: true } | { message: string })
+>;
+
+/** The failure of a call whose last attempt failed so. */
+export function toModelCallError(error: ProviderError, attempts: readonly AttemptRecord[]): ModelCallError {
+  const told = TOLD[error.kind];
+  return new ModelCallError(told.code, 'message' in told ? told.message : error.message, attempts, {
+    cause: error,
+    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    ...('retryable' in told && { retryable: told.retryable }),
+  });
+}
+
+/** The end of a call that its caller no longer wanted. */
+export function cancelledCall(attempts: readonly AttemptRecord[]): ModelCallError {
+  return new ModelCallError('request_cancelled', 'The request was cancelled.', attempts);
+}

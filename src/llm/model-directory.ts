@@ -1,0 +1,132 @@
+import { AppError } from '../common/errors.js';
+import type { ModelIdentity, ModelProvider } from './port/index.js';
+
+/** How long a provider's list of models is believed, in milliseconds. */
+const LIST_TTL_MS = 300_000;
+
+/** How long a failed try to get a list is remembered, in milliseconds. */
+const FAILURE_TTL_MS = 5_000;
+
+/** Longest wait for a list, in milliseconds. */
+const LIST_TIMEOUT_MS = 5_000;
+
+/** How many models the message of an unknown one names. */
+const NAMED_IN_ERROR = 20;
+
+/** A provider and the model that it is asked for. */
+export interface ResolvedModel extends ModelIdentity {
+  readonly source: ModelProvider;
+}
+
+/** A provider's state as the health page shows it. */
+export interface ProviderHealth {
+  readonly id: string;
+  readonly status: 'ok' | 'unavailable';
+  /** Number of models that it lists. */
+  readonly models: number;
+}
+
+interface CachedList {
+  readonly models: Promise<readonly string[]>;
+  readonly expiresAt: number;
+}
+
+/** Knows which models there are and which provider a name means. */
+export class ModelDirectory {
+  private readonly lists = new Map<string, CachedList>();
+
+  /** @param providers in the order in which a bare name is looked up; the demo comes last */
+  constructor(
+    private readonly providers: readonly ModelProvider[],
+    private readonly defaultModel: string | undefined,
+  ) {}
+
+  /**
+   * The model of a name: `provider/model`, or a bare name that is looked up in the providers in order. Without a name
+   * the default, which is the first model of the first provider: the demo only where no other is configured.
+   * @throws AppError `model_not_found`, or `provider_unavailable` where no list could be read
+   */
+  async resolve(name: string | undefined): Promise<ResolvedModel> {
+    const wanted = name ?? this.defaultModel;
+    if (wanted === undefined) return this.firstModel();
+    const slash = wanted.indexOf('/');
+    const named = this.providers.find((provider) => provider.id === wanted.slice(0, Math.max(0, slash)));
+    if (named !== undefined) return resolved(named, wanted.slice(slash + 1));
+    return this.lookUp(wanted);
+  }
+
+  /** The full names of all models whose provider tells them, in the providers' order. */
+  async names(): Promise<string[]> {
+    const lists = await Promise.all(
+      this.providers.map(async (provider) => {
+        const models = await this.listOf(provider).catch(() => []);
+        return models.map((model) => `${provider.id}/${model}`);
+      }),
+    );
+    return lists.flat();
+  }
+
+  /** How each provider is. Answers from the remembered lists, so that asking often costs a provider nothing. */
+  async health(): Promise<ProviderHealth[]> {
+    return Promise.all(
+      this.providers.map(async (provider) => {
+        const models = await this.listOf(provider).catch(() => undefined);
+        return {
+          id: provider.id,
+          status: models === undefined ? ('unavailable' as const) : ('ok' as const),
+          models: models?.length ?? 0,
+        };
+      }),
+    );
+  }
+
+  private async lookUp(name: string): Promise<ResolvedModel> {
+    let unread: ModelProvider | undefined;
+    for (const provider of this.providers) {
+      const models = await this.listOf(provider).catch(() => undefined);
+      if (models?.includes(name)) return resolved(provider, name);
+      if (models === undefined) unread ??= provider;
+    }
+    // A host whose list cannot be read may well have the model; it says itself if not.
+    if (unread !== undefined) return resolved(unread, name);
+    throw await this.notFound(name);
+  }
+
+  private async firstModel(): Promise<ResolvedModel> {
+    const [first] = this.providers;
+    const models = first === undefined ? [] : await this.listOf(first).catch(() => []);
+    if (first !== undefined && models[0] !== undefined) return resolved(first, models[0]);
+    throw new AppError(
+      'provider_unavailable',
+      'No default model: the provider does not tell its models at the moment. Name a model, or set DEFAULT_MODEL.',
+    );
+  }
+
+  private async notFound(name: string): Promise<AppError> {
+    const names = await this.names();
+    const shown = names.slice(0, NAMED_IN_ERROR).join(', ');
+    const more = names.length > NAMED_IN_ERROR ? ` and ${String(names.length - NAMED_IN_ERROR)} more` : '';
+    return new AppError('model_not_found', `There is no model '${name}'. There are: ${shown}${more}.`, {
+      param: 'model',
+    });
+  }
+
+  private listOf(provider: ModelProvider): Promise<readonly string[]> {
+    const known = this.lists.get(provider.id);
+    if (known !== undefined && known.expiresAt > performance.now()) return known.models;
+    const models = provider.models(AbortSignal.timeout(LIST_TIMEOUT_MS));
+    this.remember(provider.id, models, LIST_TTL_MS);
+    models.catch(() => {
+      this.remember(provider.id, models, FAILURE_TTL_MS);
+    });
+    return models;
+  }
+
+  private remember(id: string, models: Promise<readonly string[]>, ttlMs: number): void {
+    this.lists.set(id, { models, expiresAt: performance.now() + ttlMs });
+  }
+}
+
+function resolved(source: ModelProvider, model: string): ResolvedModel {
+  return { source, provider: source.id, model, name: `${source.id}/${model}` };
+}

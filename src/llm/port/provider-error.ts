@@ -1,0 +1,35 @@
+/** How an attempt failed, in terms that decide what is done next and what the caller is told. */
+export type ProviderErrorKind =
+  /** The provider refuses the request itself; another try with the same request fails as well. */
+  | 'rejected'
+  | 'context_length_exceeded'
+  | 'content_policy_violation'
+  /** Our credentials are wrong or not allowed to do this. */
+  | 'unauthorized'
+  | 'model_not_found'
+  | 'rate_limited'
+  /** No answer in time. */
+  | 'timeout'
+  /** No connection, or the provider says that it cannot serve now. */
+  | 'unavailable'
+  /** The answer broke off, or is not the provider's wire. */
+  | 'broken_answer';
+
+/** An attempt that failed. Thrown by providers, never shown to a caller as it is. */
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError';
+  readonly kind: ProviderErrorKind;
+  /** When the provider wants to be asked again, in milliseconds from now. */
+  readonly retryAfterMs: number | undefined;
+
+  /** @param message the provider's own reason where it gave one, else ours */
+  constructor(
+    kind: ProviderErrorKind,
+    message: string,
+    options: { retryAfterMs?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.kind = kind;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,99 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { newId } from '../../../common/ids.js';
+import {
+  type ChatChunk,
+  type ChatMessage,
+  ModelProvider,
+  type ProviderCall,
+  ProviderError,
+  type ProviderEvent,
+} from '../../port/index.js';
+
+const MODEL = 'echo';
+
+/**
+ * A model that is none: it repeats what it was told, deterministically and at a steady pace, and says that it does.
+ * For trying Parley without a provider, and for tests.
+ */
+export class DemoProvider extends ModelProvider {
+  override readonly id = 'demo';
+  private readonly gapMs: number;
+
+  constructor(options: { tokensPerSecond: number }) {
+    super();
+    this.gapMs = 1000 / options.tokensPerSecond;
+  }
+
+  override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
+    if (model !== MODEL)
+      throw new ProviderError('model_not_found', `The demo provider has the model '${MODEL}' only.`);
+    const words = splitIntoTokens(answerTo(request.messages));
+    const limit = request.max_completion_tokens ?? request.max_tokens ?? words.length;
+    const given = words.slice(0, limit);
+    const chunk = chunkMaker();
+    yield chunk({ role: 'assistant', content: '' }, null);
+    const startedAt = performance.now();
+    for (const [index, word] of given.entries()) {
+      // Waiting for a moment, not for a duration: rounding up each wait would slow the pace down.
+      const waitMs = startedAt + index * this.gapMs - performance.now();
+      if (waitMs > 1) await delay(waitMs, undefined, { signal });
+      signal.throwIfAborted();
+      yield chunk({ content: word }, null);
+    }
+    yield chunk({}, given.length < words.length ? 'length' : 'stop');
+    yield usageEvent(chunk, request.messages, given.length);
+  }
+
+  override models(): Promise<readonly string[]> {
+    return Promise.resolve([MODEL]);
+  }
+}
+
+type Delta = ChatChunk['choices'][number]['delta'];
+type MakeChunk = (
+  delta: Delta,
+  finishReason: 'stop' | 'length' | null,
+) => { type: 'chunk'; chunk: ChatChunk };
+
+function chunkMaker(): MakeChunk {
+  const id = `chatcmpl-${newId()}`;
+  const created = Math.floor(Date.now() / 1000);
+  return (delta, finishReason) => ({
+    type: 'chunk',
+    chunk: {
+      id,
+      created,
+      model: MODEL,
+      object: 'chat.completion.chunk',
+      choices: [{ index: 0, delta, finish_reason: finishReason }],
+    },
+  });
+}
+
+function usageEvent(make: MakeChunk, messages: readonly ChatMessage[], outputTokens: number): ProviderEvent {
+  const inputTokens = messages.reduce((sum, message) => sum + splitIntoTokens(textOf(message)).length, 0);
+  const event = make({}, null);
+  const usage = {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+  };
+  return { type: 'chunk', chunk: { ...event.chunk, choices: [], usage } };
+}
+
+function answerTo(messages: readonly ChatMessage[]): string {
+  const last = messages.findLast((message) => message.role === 'user');
+  const said = last === undefined ? '' : textOf(last);
+  return `This is the demo model of Parley. It is no language model and only repeats what it is told. You wrote: ${said}`;
+}
+
+function textOf(message: ChatMessage): string {
+  const { content } = message;
+  if (typeof content === 'string') return content;
+  return (content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
+
+/** A demo token is a word with the white space before it. */
+function splitIntoTokens(text: string): string[] {
+  return text.match(/\s*\S+|\s+$/gu) ?? [];
+}
