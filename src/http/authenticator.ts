@@ -1,0 +1,13 @@
+/** Who makes a request. */
+export interface Principal {
+  readonly userId: string;
+}
+
+/** Tells who a credential belongs to. A feature implements it and the composition root binds it. */
+export abstract class Authenticator {
+  /**
+   * @param credential the text after `Bearer`, or of `X-API-Key`
+   * @throws AppError `unauthorized` where the credential is none of ours, expired, or its account is gone
+   */
+  abstract authenticate(credential: string): Promise<Principal>;
+}

@@ -1,0 +1,25 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import express from 'express';
+import type { Logger } from 'pino';
+import { requestLogging } from '../infra/telemetry/index.js';
+import type { Intake } from './intake.js';
+import { serveOpenApi } from './openapi.js';
+import { processTime } from './process-time.js';
+import { assignRequestId } from './request-id.js';
+
+/** Largest JSON body of a product route. */
+const MAX_JSON_BODY = '1mb';
+
+/** What comes before routing. The order matters: a request has its id and its log line before its body can fail to parse. */
+export function configureHttp(
+  app: NestExpressApplication,
+  options: { readonly version: string; readonly logger: Logger; readonly intake: Intake },
+): void {
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.use(processTime);
+  app.use(requestLogging(options.logger, assignRequestId));
+  app.use(options.intake.guard);
+  app.use(express.json({ limit: MAX_JSON_BODY, strict: true }));
+  serveOpenApi(app, options.version);
+}

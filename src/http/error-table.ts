@@ -1,0 +1,116 @@
+import type { ErrorCode } from '../common/errors.js';
+
+/** The `type` words that OpenAI's clients know. */
+type ErrorType =
+  | 'invalid_request_error'
+  | 'authentication_error'
+  | 'permission_error'
+  | 'not_found_error'
+  | 'rate_limit_error'
+  | 'api_error';
+
+/** What an error code is in HTTP. */
+export interface ErrorEntry {
+  readonly status: number;
+  readonly type: ErrorType;
+  /** When a caller meets it; for the API documentation. */
+  readonly meaning: string;
+}
+
+/** The one place where codes become statuses. A code that is missing here does not compile. */
+export const ERROR_TABLE = {
+  invalid_request: {
+    status: 400,
+    type: 'invalid_request_error',
+    meaning: 'The request does not fit its contract; `details` names each wrong field.',
+  },
+  provider_rejected: {
+    status: 400,
+    type: 'invalid_request_error',
+    meaning: 'The model provider refuses the request; the message is its reason.',
+  },
+  context_length_exceeded: {
+    status: 400,
+    type: 'invalid_request_error',
+    meaning: 'The request is longer than the model takes.',
+  },
+  content_policy_violation: {
+    status: 400,
+    type: 'invalid_request_error',
+    meaning: 'The model provider refuses the content.',
+  },
+  unauthorized: {
+    status: 401,
+    type: 'authentication_error',
+    meaning: 'No valid access token came with the request.',
+  },
+  invalid_credentials: {
+    status: 401,
+    type: 'authentication_error',
+    meaning: 'The email address or the password is wrong.',
+  },
+  forbidden: { status: 403, type: 'permission_error', meaning: 'The account may not do this.' },
+  registration_closed: {
+    status: 403,
+    type: 'permission_error',
+    meaning: 'This server does not let anybody register.',
+  },
+  not_found: {
+    status: 404,
+    type: 'not_found_error',
+    meaning: 'It does not exist, or belongs to somebody else.',
+  },
+  model_not_found: {
+    status: 404,
+    type: 'not_found_error',
+    meaning: 'No provider has this model; the message names those there are.',
+  },
+  email_taken: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'There is an account with this email address already.',
+  },
+  conversation_busy: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'An answer is being generated in this conversation; wait for it to end.',
+  },
+  payload_too_large: {
+    status: 413,
+    type: 'invalid_request_error',
+    meaning: 'The request body is too large.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    type: 'invalid_request_error',
+    meaning: 'The request body is not in a format that the route takes.',
+  },
+  provider_rate_limited: {
+    status: 429,
+    type: 'rate_limit_error',
+    meaning: 'The model provider has too many requests; `Retry-After` says when to come back if it told.',
+  },
+  request_cancelled: {
+    status: 499,
+    type: 'invalid_request_error',
+    meaning: 'The request was cancelled before it ended.',
+  },
+  internal_error: {
+    status: 500,
+    type: 'api_error',
+    meaning: 'Something went wrong on our side; the log has it under the request_id.',
+  },
+  provider_error: {
+    status: 502,
+    type: 'api_error',
+    meaning: 'The model provider broke its answer off or sent one that cannot be read.',
+  },
+  provider_unavailable: { status: 503, type: 'api_error', meaning: 'The model provider cannot be reached.' },
+  service_unavailable: {
+    status: 503,
+    type: 'api_error',
+    meaning:
+      'The database cannot be reached, or the server is shutting down; `Retry-After` says when to come back.',
+  },
+  provider_timeout: { status: 504, type: 'api_error', meaning: 'The model provider did not answer in time.' },
+} as const satisfies Record<ErrorCode, ErrorEntry>;

@@ -1,0 +1,80 @@
+import { applyDecorators, type INestApplication } from '@nestjs/common';
+import { ApiResponse, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { ErrorCode } from '../common/errors.js';
+import { ErrorBody } from './error-body.dto.js';
+import { ERROR_TABLE } from './error-table.js';
+
+/** Every route can answer with these. */
+const EVERYWHERE: readonly ErrorCode[] = ['internal_error', 'service_unavailable'];
+
+/** Documents the errors of a route: one response a status, with the codes that share it and an example each. */
+export function ApiErrors(...codes: readonly ErrorCode[]): MethodDecorator {
+  const byStatus = Map.groupBy(new Set([...codes, ...EVERYWHERE]), (code) => ERROR_TABLE[code].status);
+  const responses = Array.from(byStatus, ([status, group]) =>
+    ApiResponse({
+      status,
+      description: group.map((code) => `\`${code}\`: ${ERROR_TABLE[code].meaning}`).join('\n\n'),
+      content: {
+        'application/json': {
+          schema: { $ref: '#/components/schemas/ErrorBody' },
+          examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code) }])),
+        },
+      },
+    }),
+  );
+  return applyDecorators(...responses);
+}
+
+function exampleOf(code: ErrorCode): ErrorBody {
+  const { type, meaning } = ERROR_TABLE[code];
+  return {
+    error: { code, message: meaning, type, param: null },
+    request_id: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11',
+  };
+}
+
+/** The OpenAPI document of an application. */
+export function createOpenApiDocument(app: INestApplication, version: string): OpenAPIObject {
+  const description = [
+    'A self-hosted chat API over any model provider. Conversations are stored before a model is asked, so nothing that',
+    'was written is ever lost; answers stream over Server-Sent Events.',
+    '',
+    'Register, log in, press **Authorize** and paste the access token.',
+  ].join('\n');
+  const base = new DocumentBuilder()
+    .setTitle('Parley')
+    .setDescription(description)
+    .setVersion(version)
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/', 'This server')
+    .addBearerAuth(
+      {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'An access token of `/api/v1/auth/login`.',
+      },
+      'bearer',
+    )
+    .addSecurityRequirements('bearer')
+    .addTag('chat', 'Ask a model and read its answer')
+    .addTag('conversations', 'What was said')
+    .addTag('auth', 'Accounts and access tokens')
+    .addTag('users', 'The account itself')
+    .addTag('service', 'What runs here and how it is')
+    .build();
+  return SwaggerModule.createDocument(app, base, {
+    extraModels: [ErrorBody],
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+  });
+}
+
+/** Serves Swagger UI at `/docs`, the document at `/docs-json`. */
+export function serveOpenApi(app: INestApplication, version: string): void {
+  SwaggerModule.setup('docs', app, () => createOpenApiDocument(app, version), {
+    jsonDocumentUrl: 'docs-json',
+    yamlDocumentUrl: 'docs-yaml',
+    customSiteTitle: 'Parley API',
+    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+  });
+}

@@ -1,0 +1,97 @@
+import { applyDecorators, type Type } from '@nestjs/common';
+import {
+  ApiExtraModels,
+  ApiOkResponse,
+  ApiProperty,
+  ApiPropertyOptional,
+  getSchemaPath,
+} from '@nestjs/swagger';
+import { Type as TransformTo } from 'class-transformer';
+import { IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
+
+/** What part of a list is wanted. */
+export class PageQuery {
+  @ApiPropertyOptional({
+    description: 'How many entries at the most.',
+    minimum: 1,
+    maximum: 100,
+    default: 20,
+  })
+  @IsOptional()
+  @TransformTo(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(100)
+  limit = 20;
+
+  @ApiPropertyOptional({
+    description: 'Id of the last entry of the page before; the page begins behind it.',
+    format: 'uuid',
+  })
+  @IsOptional()
+  @IsUUID()
+  after?: string;
+
+  /** What to read for this page: one entry more than is shown, to see whether there are more. */
+  slice(): { readonly limit: number; readonly after: string | undefined } {
+    return { limit: this.limit + 1, after: this.after };
+  }
+}
+
+/** The id in a path. */
+export class IdParams {
+  @ApiProperty({ format: 'uuid' })
+  @IsUUID()
+  id!: string;
+}
+
+/** A page of a list, in the form that OpenAI's clients page through. */
+export interface Page<Entry> {
+  readonly object: 'list';
+  readonly data: Entry[];
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+  readonly has_more: boolean;
+}
+
+/** A page of rows, of which one more than wanted was read to see whether there are more. */
+export function toPage<Row extends { readonly id: string }, Entry>(
+  rows: readonly Row[],
+  limit: number,
+  toEntry: (row: Row) => Entry,
+): Page<Entry> {
+  const shown = rows.slice(0, limit);
+  return {
+    object: 'list',
+    data: shown.map(toEntry),
+    first_id: shown[0]?.id ?? null,
+    last_id: shown.at(-1)?.id ?? null,
+    has_more: rows.length > limit,
+  };
+}
+
+/** Documents a page of entries as the successful answer. */
+export function ApiPage(entry: Type): MethodDecorator {
+  return applyDecorators(
+    ApiExtraModels(entry),
+    ApiOkResponse({
+      description: 'A page of the list.',
+      schema: {
+        type: 'object',
+        required: ['object', 'data', 'first_id', 'last_id', 'has_more'],
+        properties: {
+          object: { type: 'string', enum: ['list'] },
+          data: { type: 'array', items: { $ref: getSchemaPath(entry) } },
+          first_id: { type: 'string', format: 'uuid', nullable: true },
+          last_id: {
+            type: 'string',
+            format: 'uuid',
+            nullable: true,
+            description: 'Send it as `after` for the next page.',
+          },
+          has_more: { type: 'boolean' },
+        },
+      },
+    }),
+  );
+}

@@ -1,0 +1,2 @@
+export { toLoggedError } from './logged-error.js';
+export { createLogger, requestLogging } from './logging.js';
