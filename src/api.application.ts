@@ -1,0 +1,67 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Logger } from 'nestjs-pino';
+import { ApiModule } from './api.module.js';
+import { RecoveryService, TurnRunner } from './features/chat/index.js';
+import { configureHttp, Intake } from './http/index.js';
+import { LlmService } from './llm/index.js';
+import type { Runtime } from './runtime.js';
+
+/** How long running answers may go on after the process was told to stop, in milliseconds. */
+const DRAIN_MS = 15_000;
+
+/** How long connections may stay after that, in milliseconds. */
+const CONNECTION_GRACE_MS = 2_000;
+
+/** The API, ready to listen. */
+export class ApiApplication {
+  private constructor(
+    private readonly app: NestExpressApplication,
+    private readonly intake: Intake,
+  ) {}
+
+  /** Makes the application. Where no other process can be running, ends the answers that a dead one left. */
+  static async create(runtime: Runtime): Promise<ApiApplication> {
+    const app = await NestFactory.create<NestExpressApplication>(ApiModule.forRoot(runtime), {
+      bodyParser: false,
+      abortOnError: false,
+      logger: ['warn', 'error', 'fatal'],
+    });
+    const intake = new Intake();
+    configureHttp(app, { version: runtime.config.version, logger: runtime.logger, intake });
+    await app.init();
+    if (runtime.config.redisUrl === undefined)
+      await app.get(RecoveryService, { strict: false }).recover('all');
+    return new ApiApplication(app, intake);
+  }
+
+  /** @returns the address it listens on */
+  async listen(port: number, host: string): Promise<string> {
+    await this.app.listen(port, host);
+    // Only now: the routes that Nest lists while it starts are of no use to an operator.
+    this.app.useLogger(this.app.get(Logger));
+    return (await this.app.getUrl()).replace('[::1]', 'localhost');
+  }
+
+  /** The full names of the models that can be asked. */
+  models(): Promise<string[]> {
+    return this.app.get(LlmService, { strict: false }).models();
+  }
+
+  /** Stores running answers as interrupted instead of waiting for them. */
+  hurry(): void {
+    this.app.get(TurnRunner, { strict: false }).interruptAll();
+  }
+
+  /** Takes no more requests, lets running answers finish or stores them, then closes everything it made. */
+  async close(): Promise<void> {
+    this.intake.close();
+    await this.app.get(TurnRunner, { strict: false }).drain(DRAIN_MS);
+    const server = this.app.getHttpServer();
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+    }, CONNECTION_GRACE_MS);
+    await this.app.close();
+    clearTimeout(cut);
+  }
+}

@@ -1,0 +1,37 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuthModule, JwtAuthenticator } from './features/auth/index.js';
+import { ChatModule } from './features/chat/index.js';
+import { HealthModule } from './features/health/index.js';
+import { UsersModule } from './features/users/index.js';
+import { Authenticator, HttpModule } from './http/index.js';
+import { InfrastructureModule } from './infrastructure.module.js';
+import type { Runtime } from './runtime.js';
+import { JobsModule } from './jobs.module.js';
+
+/** The implementations of the ports that lower layers own. */
+@Module({
+  imports: [AuthModule],
+  providers: [{ provide: Authenticator, useExisting: JwtAuthenticator }],
+  exports: [Authenticator],
+})
+class PortsModule {}
+
+/** The API process. */
+@Module({})
+export class ApiModule {
+  static forRoot(runtime: Runtime): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [
+        InfrastructureModule.forRoot(runtime),
+        { module: PortsModule, global: true },
+        HttpModule,
+        AuthModule,
+        UsersModule,
+        ChatModule,
+        HealthModule,
+        ...(runtime.config.worker === 'inline' ? [JobsModule] : []),
+      ],
+    };
+  }
+}

@@ -1,0 +1,37 @@
+import { Module } from '@nestjs/common';
+import { JwtModule } from '@nestjs/jwt';
+import { AppConfig } from '../../config/index.js';
+import { UsersModule } from '../users/index.js';
+import {
+  ACCESS_TOKEN_SECONDS,
+  AccessTokenService,
+  TOKEN_AUDIENCE,
+  TOKEN_ISSUER,
+} from './access-token.service.js';
+import { AuthController } from './auth.controller.js';
+import { AuthService } from './auth.service.js';
+import { JwtAuthenticator } from './jwt.authenticator.js';
+
+@Module({
+  imports: [
+    UsersModule,
+    JwtModule.registerAsync({
+      inject: [AppConfig],
+      useFactory: ({ auth }: AppConfig) => ({
+        secret: auth.jwtSecret,
+        signOptions: {
+          algorithm: 'HS256',
+          expiresIn: ACCESS_TOKEN_SECONDS,
+          issuer: TOKEN_ISSUER,
+          audience: TOKEN_AUDIENCE,
+        },
+        // Pinned: without it a token could choose how it is verified.
+        verifyOptions: { algorithms: ['HS256'], issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE },
+      }),
+    }),
+  ],
+  controllers: [AuthController],
+  providers: [AuthService, AccessTokenService, JwtAuthenticator],
+  exports: [JwtAuthenticator],
+})
+export class AuthModule {}

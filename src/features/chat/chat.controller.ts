@@ -1,0 +1,88 @@
+import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import type { ErrorCode } from '../../common/errors.js';
+import { ApiErrors, sendEventStream, UserId } from '../../http/index.js';
+import { AnswerBody, ChatBody, ChatOrStreamBody } from './chat.dto.js';
+import { toAnswerBody, toChatEvents, toTurnRequest, turnHeaders } from './chat.mapper.js';
+import { TurnService } from './turn.service.js';
+
+/** How a turn can be refused before anything is stored. */
+const REFUSALS = [
+  'invalid_request',
+  'unauthorized',
+  'not_found',
+  'model_not_found',
+  'conversation_busy',
+  'payload_too_large',
+  'unsupported_media_type',
+  'provider_unavailable',
+] as const satisfies readonly ErrorCode[];
+
+/** How the model can fail after that. */
+const FAILURES = [
+  'provider_rejected',
+  'context_length_exceeded',
+  'content_policy_violation',
+  'provider_rate_limited',
+  'provider_error',
+  'provider_timeout',
+] as const satisfies readonly ErrorCode[];
+
+const EVENTS_EXAMPLE = `id: 1.0
+data: {"delta":"","conversation_id":"0199…","message_id":"0199…","finished":false}
+
+id: 1.7
+data: {"delta":"Because","conversation_id":"0199…","message_id":"0199…","finished":false}
+
+id: 1.46
+data: {"delta":"","finished":true,"conversation_id":"0199…","message_id":"0199…","model":"demo/echo","tokens_used":46,"usage":{"prompt_tokens":12,"completion_tokens":34,"total_tokens":46},"cost_estimate":0,"finish_reason":"stop"}
+
+data: [DONE]
+`;
+
+@ApiTags('chat')
+@Controller('api/v1/chat')
+export class ChatController {
+  constructor(private readonly turns: TurnService) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Ask a model',
+    description:
+      'The message is stored before the model is asked. The answer goes on, and is stored, if you leave.',
+  })
+  @ApiOkResponse({ type: AnswerBody, description: 'The complete answer.' })
+  @ApiErrors(...REFUSALS, ...FAILURES)
+  async chat(
+    @UserId() userId: string,
+    @Body() body: ChatOrStreamBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    if (body.stream === true) return this.stream(userId, body, response);
+    const live = await this.turns.begin(toTurnRequest(userId, body));
+    response.set(turnHeaders(live.turn));
+    response.json(toAnswerBody(live.turn, await this.turns.answer(live)));
+  }
+
+  @Post('stream')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Ask a model and read the answer as it comes',
+    description:
+      'Server-Sent Events. The first event carries the ids and no text; each further one the next piece in `delta`; the last one `finished: true` with usage and cost, then `[DONE]`. A failure after the stream has begun is `data: {"error": …}` and ends it. Lines that begin with a colon are pings.',
+  })
+  @ApiOkResponse({
+    description: 'The answer as it comes.',
+    content: { 'text/event-stream': { schema: { type: 'string' }, example: EVENTS_EXAMPLE } },
+  })
+  @ApiErrors(...REFUSALS)
+  async stream(@UserId() userId: string, @Body() body: ChatBody, @Res() response: Response): Promise<void> {
+    const live = await this.turns.begin(toTurnRequest(userId, body));
+    await sendEventStream(response, {
+      headers: turnHeaders(live.turn),
+      events: (signal) => toChatEvents(live, signal),
+    });
+  }
+}

@@ -1,0 +1,146 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import {
+  IsBoolean,
+  IsInt,
+  IsNumber,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  Max,
+  Min,
+  MinLength,
+} from 'class-validator';
+import { IsNotBlank, IsPlainText } from '../../http/index.js';
+
+/** A message to a model. */
+export class ChatBody {
+  @ApiProperty({
+    description: 'What you say. Not blank.',
+    minLength: 1,
+    maxLength: 5000,
+    example: 'Why is the sky blue?',
+  })
+  @IsNotBlank()
+  @Length(1, 5000)
+  @IsPlainText()
+  @IsString()
+  message!: string;
+
+  @ApiPropertyOptional({
+    description: 'The conversation to go on with; a new one begins without it.',
+    format: 'uuid',
+  })
+  @IsOptional()
+  @IsUUID()
+  conversation_id?: string;
+
+  @ApiPropertyOptional({
+    description: 'How the model is to behave, from this turn on in this conversation.',
+    maxLength: 1000,
+    example: 'You are a patient teacher.',
+  })
+  @IsOptional()
+  @Length(1, 1000)
+  @IsPlainText()
+  @IsString()
+  system_prompt?: string;
+
+  @ApiPropertyOptional({
+    description: '`provider/model` or a bare model name; the server’s default without it.',
+    maxLength: 256,
+    example: 'demo/echo',
+  })
+  @IsOptional()
+  @Length(1, 256)
+  @IsPlainText()
+  @IsString()
+  @MinLength(1)
+  model?: string;
+
+  @ApiPropertyOptional({
+    description: 'How freely the model chooses its words.',
+    minimum: 0,
+    maximum: 2,
+    default: 0.7,
+  })
+  @IsOptional()
+  @IsNumber({ allowNaN: false, allowInfinity: false })
+  @Min(0)
+  @Max(2)
+  temperature?: number;
+
+  @ApiPropertyOptional({
+    description: 'Most tokens of the answer; the model’s own limit without it.',
+    minimum: 1,
+    example: 500,
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(10_000_000)
+  max_tokens?: number;
+}
+
+/** A message to a model whose answer may be streamed. */
+export class ChatOrStreamBody extends ChatBody {
+  @ApiPropertyOptional({ description: 'True answers as `/api/v1/chat/stream` does.', default: false })
+  @IsOptional()
+  @IsBoolean()
+  stream?: boolean;
+}
+
+/** Tokens of an answer. */
+export class UsageBody {
+  @ApiProperty({ description: 'Tokens that the model was told.', example: 12 })
+  prompt_tokens!: number;
+
+  @ApiProperty({ description: 'Tokens of the answer, reasoning included.', example: 34 })
+  completion_tokens!: number;
+
+  @ApiProperty({ description: 'Both together.', example: 46 })
+  total_tokens!: number;
+}
+
+/** A complete answer. */
+export class AnswerBody {
+  @ApiProperty({ description: 'The answer.', example: 'Because air scatters blue light more than red.' })
+  message!: string;
+
+  @ApiProperty({ format: 'uuid', description: 'Send it with the next message to go on.' })
+  conversation_id!: string;
+
+  @ApiProperty({ format: 'uuid', description: 'Id of the answer.' })
+  message_id!: string;
+
+  @ApiProperty({ description: 'The model that answered.', example: 'demo/echo' })
+  model!: string;
+
+  @ApiProperty({ description: 'The same as `usage.total_tokens`.', example: 46 })
+  tokens_used!: number;
+
+  @ApiProperty({ type: UsageBody })
+  usage!: UsageBody;
+
+  @ApiProperty({
+    description: 'US dollars; null where no price is known.',
+    type: Number,
+    nullable: true,
+    example: 0.000123,
+  })
+  cost_estimate!: number | null;
+
+  @ApiProperty({
+    description: 'Why the answer ended: `stop`, `length`, `content_filter` or `tool_calls`.',
+    example: 'stop',
+  })
+  finish_reason!: string;
+
+  @ApiPropertyOptional({
+    description: 'There where a part of the answer could not be read and may be missing.',
+  })
+  warning?: string;
+
+  @ApiProperty({ format: 'date-time', description: 'When the answer was complete.' })
+  timestamp!: string;
+}

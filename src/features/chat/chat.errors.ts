@@ -1,0 +1,26 @@
+import { AppError } from '../../common/errors.js';
+
+/** How soon a new try makes sense while an answer is generated, in milliseconds. */
+const BUSY_RETRY_MS = 2000;
+
+/** A second turn while one runs. */
+export class ConversationBusyError extends AppError {
+  constructor(messageId: string) {
+    super(
+      'conversation_busy',
+      `The answer ${messageId} is still being generated in this conversation. Wait for it to end, then send again.`,
+      { param: 'conversation_id', retryAfterMs: BUSY_RETRY_MS, retryable: false },
+    );
+  }
+}
+
+/** The server went down, or lost its hold on the answer, while it was generated. What came so far is stored. */
+export class TurnInterruptedError extends AppError {
+  constructor() {
+    super(
+      'service_unavailable',
+      'The answer was interrupted: the server stopped, or the conversation was deleted. What came so far is stored with the conversation; send the message again for a new answer.',
+      { retryAfterMs: 5000, retryable: false },
+    );
+  }
+}

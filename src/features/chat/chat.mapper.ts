@@ -1,0 +1,81 @@
+import { toUsd } from '../../common/money.js';
+import type { OutgoingEvent } from '../../common/event-stream.js';
+import type { TokenUsage } from '../../llm/index.js';
+import type { AnswerBody, ChatBody, UsageBody } from './chat.dto.js';
+import type { LiveTurn } from './live-turn.js';
+import type { CompleteAnswer, Turn, TurnRequest } from './turn.js';
+
+/** How freely a model chooses its words where the caller does not say. */
+const DEFAULT_TEMPERATURE = 0.7;
+
+/** A request as the turn service takes it. */
+export function toTurnRequest(userId: string, body: ChatBody): TurnRequest {
+  return {
+    userId,
+    message: body.message,
+    conversationId: body.conversation_id,
+    systemPrompt: body.system_prompt,
+    model: body.model,
+    temperature: body.temperature ?? DEFAULT_TEMPERATURE,
+    maxTokens: body.max_tokens,
+  };
+}
+
+/** The ids of a turn, so that a client knows them whatever becomes of the body. */
+export function turnHeaders(turn: Turn): Record<string, string> {
+  return { 'X-Conversation-ID': turn.conversationId, 'X-Message-ID': turn.answerId };
+}
+
+/** A complete answer as a client gets it. */
+export function toAnswerBody(turn: Turn, answer: CompleteAnswer): AnswerBody {
+  const { text, model, finishReason, costMicroUsd, warning, completedAt } = answer;
+  const usage = toUsageBody(answer.usage);
+  return {
+    message: text,
+    conversation_id: turn.conversationId,
+    message_id: turn.answerId,
+    model,
+    tokens_used: usage.total_tokens,
+    usage,
+    cost_estimate: toUsd(costMicroUsd),
+    finish_reason: finishReason,
+    ...(warning !== null && { warning }),
+    timestamp: completedAt.toISOString(),
+  };
+}
+
+export function toUsageBody({ inputTokens, outputTokens }: TokenUsage): UsageBody {
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+  };
+}
+
+/** Attempts that a turn has begun; the first part of an event's id. */
+const ATTEMPT = 1;
+
+/**
+ * A turn as events. The first carries no text but the ids, so that a client can name the answer before there is a
+ * word of it. An event's id is `<attempt>.<UTF-16 offset of the text after it>`.
+ * @throws AppError why there is no complete answer; the writer of the stream tells it
+ */
+export async function* toChatEvents(live: LiveTurn, signal: AbortSignal): AsyncGenerator<OutgoingEvent> {
+  const { conversationId: conversation_id, answerId: message_id } = live.turn;
+  const event = (end: number, delta: string): OutgoingEvent => ({
+    id: `${ATTEMPT}.${end}`,
+    data: { delta, conversation_id, message_id, finished: false },
+  });
+  yield event(0, '');
+  for await (const step of live.follow(signal)) {
+    if (step.type === 'delta') {
+      yield event(step.end, step.delta);
+      continue;
+    }
+    const { outcome } = step;
+    if (outcome.status !== 'complete') throw outcome.error;
+    const { message, ...figures } = toAnswerBody(live.turn, outcome);
+    yield { id: `${ATTEMPT}.${message.length}`, data: { delta: '', finished: true, ...figures } };
+    yield { data: '[DONE]' };
+  }
+}

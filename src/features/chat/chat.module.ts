@@ -1,0 +1,29 @@
+import { Module } from '@nestjs/common';
+import { LlmModule } from '../../llm/index.js';
+import { UsageModule } from '../usage/index.js';
+import { ChatController } from './chat.controller.js';
+import { ContextRepository } from './context.repository.js';
+import { ContextService } from './context.service.js';
+import { ConversationRepository } from './conversation.repository.js';
+import { ConversationService } from './conversation.service.js';
+import { ConversationsController } from './conversations.controller.js';
+import { TurnRepository } from './turn.repository.js';
+import { TurnRunner } from './turn-runner.js';
+import { TurnService } from './turn.service.js';
+
+/** Turns and conversations, for the API. */
+@Module({
+  imports: [LlmModule, UsageModule],
+  controllers: [ChatController, ConversationsController],
+  providers: [
+    ContextRepository,
+    ContextService,
+    ConversationRepository,
+    ConversationService,
+    TurnRepository,
+    TurnRunner,
+    TurnService,
+  ],
+  exports: [TurnRunner],
+})
+export class ChatModule {}

@@ -1,0 +1,32 @@
+import { InjectQueue, OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
+import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Queue } from 'bullmq';
+import { SWEEP_INTERVAL_MS, SWEEP_JOB, TURNS_QUEUE } from './chat.jobs.js';
+import { RecoveryService } from './recovery.service.js';
+
+/** Runs the jobs of turns. Running one twice, or at once in two processes, changes nothing. */
+@Processor(TURNS_QUEUE, { concurrency: 1 })
+export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap {
+  private readonly logger = new Logger('Turns');
+
+  constructor(
+    private readonly recovery: RecoveryService,
+    @InjectQueue(TURNS_QUEUE) private readonly queue: Queue,
+  ) {
+    super();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.queue.upsertJobScheduler(SWEEP_JOB, { every: SWEEP_INTERVAL_MS }, { name: SWEEP_JOB });
+  }
+
+  override process(): Promise<number> {
+    return this.recovery.recover('expired');
+  }
+
+  /** Without a listener BullMQ's errors, a database that is away for a moment, would end the process. */
+  @OnWorkerEvent('error')
+  onError(error: Error): void {
+    this.logger.warn({ err: error }, 'the job worker met an error and goes on');
+  }
+}

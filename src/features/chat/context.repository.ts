@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { PrismaService } from '../../infra/database/index.js';
+
+/** A message as a model is told it. */
+export interface ContextMessage {
+  readonly role: 'user' | 'assistant';
+  readonly content: string;
+  readonly tokenCount: number;
+}
+
+/** Tokens that the framing of one message takes, beside its text. */
+export const TOKENS_PER_MESSAGE = 4;
+
+@Injectable()
+export class ContextRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /**
+   * The end of the path that leads to a message, oldest first: followed from that message to its parents until the
+   * limits are reached, so that it costs the same in a conversation of 10 messages and of 10,000. Answers without a
+   * text are left out. The last message is always there, whatever its size.
+   */
+  path(options: {
+    readonly userId: string;
+    readonly messageId: string;
+    readonly maxTokens: number;
+    readonly maxMessages: number;
+  }): Promise<ContextMessage[]> {
+    const { userId, messageId, maxTokens, maxMessages } = options;
+    return this.prisma.run(
+      (client) => client.$queryRaw<ContextMessage[]>`
+        WITH RECURSIVE path AS (
+          SELECT id, conversation_id, parent_id, position, role, content, token_count, 1 AS length,
+            token_count + ${TOKENS_PER_MESSAGE}::int AS tokens
+          FROM messages
+          WHERE id = ${messageId}::uuid AND user_id = ${userId}::uuid
+          UNION ALL
+          SELECT parent.id, parent.conversation_id, parent.parent_id, parent.position, parent.role, parent.content, parent.token_count,
+            path.length + 1, path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int
+          FROM path
+          JOIN messages parent ON parent.conversation_id = path.conversation_id AND parent.id = path.parent_id
+          WHERE path.length < ${maxMessages}::int
+            AND path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int <= ${maxTokens}::int
+        )
+        SELECT role, content, token_count AS "tokenCount" FROM path WHERE content <> '' ORDER BY position`,
+    );
+  }
+}

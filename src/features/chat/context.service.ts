@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/index.js';
+import { type ChatMessage, countTokens } from '../../llm/index.js';
+import { ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
+import type { Turn } from './turn.js';
+
+/** What a model is told in a turn. */
+export interface Context {
+  readonly messages: ChatMessage[];
+  /** By our count; what the provider counts may differ. */
+  readonly tokens: number;
+}
+
+/** Chooses what of a conversation a model is told. Nothing is ever deleted by it. */
+@Injectable()
+export class ContextService {
+  constructor(
+    private readonly repository: ContextRepository,
+    private readonly config: AppConfig,
+  ) {}
+
+  /** The system prompt, then as many of the newest messages up to the question as the limits allow. */
+  async build(turn: Turn): Promise<Context> {
+    const { maxTokens, maxMessages } = this.config.context;
+    const systemTokens = turn.systemPrompt === null ? 0 : countTokens(turn.systemPrompt) + TOKENS_PER_MESSAGE;
+    const path = await this.repository.path({
+      userId: turn.userId,
+      messageId: turn.questionId,
+      maxTokens: Math.max(0, maxTokens - systemTokens),
+      maxMessages,
+    });
+    // An answer without its question says nothing, and some providers refuse it.
+    const history = path.slice(
+      Math.max(
+        0,
+        path.findIndex(({ role }) => role === 'user'),
+      ),
+    );
+    const system: ChatMessage[] =
+      turn.systemPrompt === null ? [] : [{ role: 'system', content: turn.systemPrompt }];
+    return {
+      messages: [...system, ...history.map(({ role, content }): ChatMessage => ({ role, content }))],
+      tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),
+    };
+  }
+}

@@ -1,0 +1,103 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { UsageBody } from './chat.dto.js';
+
+/** A conversation. */
+export class ConversationBody {
+  @ApiProperty({ format: 'uuid' })
+  id!: string;
+
+  @ApiProperty({ description: 'The first words of the first message.', example: 'Why is the sky blue?' })
+  title!: string;
+
+  @ApiProperty({ description: 'How the model is to behave.', type: String, nullable: true, example: null })
+  system_prompt!: string | null;
+
+  @ApiProperty({ description: 'Tokens of all attempts at an answer, failed ones included.', example: 46 })
+  tokens_used!: number;
+
+  @ApiProperty({ description: 'US dollars for all attempts whose price is known.', example: 0.000123 })
+  cost_estimate!: number;
+
+  @ApiProperty({ format: 'date-time' })
+  created_at!: string;
+
+  @ApiProperty({ format: 'date-time', description: 'When the last turn began or ended.' })
+  updated_at!: string;
+}
+
+/** Why an answer is not complete. */
+export class MessageErrorBody {
+  @ApiProperty({
+    description: 'Stable code; `interrupted` where the server stopped.',
+    example: 'interrupted',
+  })
+  code!: string;
+
+  @ApiProperty({
+    description: 'What happened and what to do.',
+    example: 'The server stopped while it generated this answer.',
+  })
+  message!: string;
+}
+
+/** A message of a conversation. */
+export class MessageBody {
+  @ApiProperty({ format: 'uuid' })
+  id!: string;
+
+  @ApiProperty({ enum: ['user', 'assistant'], example: 'assistant' })
+  role!: 'user' | 'assistant';
+
+  @ApiProperty({
+    description:
+      'The text; of an answer that is being generated or was interrupted, what is stored of it so far.',
+  })
+  content!: string;
+
+  @ApiProperty({ enum: ['generating', 'complete', 'interrupted', 'failed'], example: 'complete' })
+  status!: 'generating' | 'complete' | 'interrupted' | 'failed';
+
+  @ApiProperty({
+    description: 'The message that this one follows.',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+  })
+  parent_id!: string | null;
+
+  @ApiProperty({
+    description: 'The model that answered.',
+    type: String,
+    nullable: true,
+    example: 'demo/echo',
+  })
+  model!: string | null;
+
+  @ApiProperty({ description: 'Null for what users wrote.', type: UsageBody, nullable: true })
+  usage!: UsageBody | null;
+
+  @ApiProperty({
+    description: 'US dollars; null where no price is known.',
+    type: Number,
+    nullable: true,
+    example: 0.000123,
+  })
+  cost_estimate!: number | null;
+
+  @ApiProperty({ description: 'Why the answer ended.', type: String, nullable: true, example: 'stop' })
+  finish_reason!: string | null;
+
+  @ApiPropertyOptional({
+    type: MessageErrorBody,
+    description: 'There where the answer is interrupted or failed.',
+  })
+  error?: MessageErrorBody;
+
+  @ApiPropertyOptional({
+    description: 'There where a part of the answer could not be read and may be missing.',
+  })
+  warning?: string;
+
+  @ApiProperty({ format: 'date-time' })
+  created_at!: string;
+}

@@ -1,0 +1,46 @@
+import { toUsd } from '../../common/money.js';
+import type { UsageBody } from './chat.dto.js';
+import type { ConversationBody, MessageBody } from './conversation.dto.js';
+import type { StoredConversation, StoredMessage } from './conversation.repository.js';
+
+/** A conversation as its owner sees it. */
+export function toConversationBody(conversation: StoredConversation): ConversationBody {
+  return {
+    id: conversation.id,
+    title: conversation.title,
+    system_prompt: conversation.systemPrompt,
+    tokens_used: Number(conversation.tokensTotal),
+    cost_estimate: toUsd(conversation.costMicroUsd) ?? 0,
+    created_at: conversation.createdAt.toISOString(),
+    updated_at: conversation.updatedAt.toISOString(),
+  };
+}
+
+/** A message as its owner sees it. */
+export function toMessageBody(message: StoredMessage): MessageBody {
+  const { errorCode, errorMessage, warning } = message;
+  return {
+    id: message.id,
+    role: message.role,
+    content: message.content,
+    status: message.status,
+    parent_id: message.parentId,
+    model: message.model,
+    usage: usageOf(message),
+    cost_estimate: toUsd(message.costMicroUsd),
+    finish_reason: message.finishReason,
+    ...(errorCode !== null && { error: { code: errorCode, message: errorMessage ?? '' } }),
+    ...(warning !== null && { warning }),
+    created_at: message.createdAt.toISOString(),
+  };
+}
+
+/** While an answer is generated its figures are not known yet. */
+function usageOf({ inputTokens, outputTokens }: StoredMessage): UsageBody | null {
+  if (inputTokens === null || outputTokens === null) return null;
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+  };
+}

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { NotFoundError } from '../../common/errors.js';
+import {
+  ConversationRepository,
+  type Slice,
+  type StoredConversation,
+  type StoredMessage,
+} from './conversation.repository.js';
+import { TurnRunner } from './turn-runner.js';
+
+/** What was said. Somebody else's conversation looks like one that does not exist. */
+@Injectable()
+export class ConversationService {
+  constructor(
+    private readonly conversations: ConversationRepository,
+    private readonly runner: TurnRunner,
+  ) {}
+
+  /** Newest first. */
+  list(userId: string, slice: Slice): Promise<StoredConversation[]> {
+    return this.conversations.list(userId, slice);
+  }
+
+  /** @throws NotFoundError */
+  async get(userId: string, id: string): Promise<StoredConversation> {
+    const conversation = await this.conversations.find(userId, id);
+    if (conversation === null) throw new NotFoundError('conversation', id);
+    return conversation;
+  }
+
+  /**
+   * Messages, oldest first.
+   * @throws NotFoundError where there is no such conversation, or no message `after` in it
+   */
+  async messages(userId: string, id: string, { limit, after }: Slice): Promise<StoredMessage[]> {
+    await this.get(userId, id);
+    const behind = after === undefined ? -1 : await this.conversations.position(userId, id, after);
+    if (behind === undefined) throw new NotFoundError('message', after ?? '');
+    return this.conversations.messages(userId, id, limit, behind);
+  }
+
+  /**
+   * Deletes a conversation with all its messages; what it used stays in the ledger. A turn that runs in it is stopped.
+   * @throws NotFoundError
+   */
+  async delete(userId: string, id: string): Promise<void> {
+    if (!(await this.conversations.delete(userId, id))) throw new NotFoundError('conversation', id);
+    // Another process finds out at its next checkpoint, within a second.
+    this.runner.abandon(id);
+  }
+}

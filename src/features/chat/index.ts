@@ -1,0 +1,4 @@
+export { ChatJobsModule } from './chat-jobs.module.js';
+export { ChatModule } from './chat.module.js';
+export { RecoveryService } from './recovery.service.js';
+export { TurnRunner } from './turn-runner.js';

@@ -1,0 +1,140 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AppError, asAppError } from '../../common/errors.js';
+import { countTokens, LlmService, ModelCallError, type AttemptRecord } from '../../llm/index.js';
+import { TurnInterruptedError } from './chat.errors.js';
+import { Checkpoints } from './checkpoints.js';
+import { ContextService } from './context.service.js';
+import { LiveTurn } from './live-turn.js';
+import { type Settlement, totalCost, type Turn, type TurnOutcome } from './turn.js';
+import { TurnRepository } from './turn.repository.js';
+import { persistently } from './persistently.js';
+
+/** Generates answers, detached from whoever asked. One run a turn; the run owns the answer's row until it ends. */
+@Injectable()
+export class TurnRunner {
+  private readonly logger = new Logger('Turns');
+  private readonly running = new Map<
+    LiveTurn,
+    { readonly abort: AbortController; readonly done: Promise<void> }
+  >();
+
+  constructor(
+    private readonly llm: LlmService,
+    private readonly context: ContextService,
+    private readonly turns: TurnRepository,
+  ) {}
+
+  /** Begins to generate the answer and returns at once. */
+  start(turn: Turn): LiveTurn {
+    const live = new LiveTurn(turn);
+    const abort = new AbortController();
+    const done = this.run(live, abort).finally(() => {
+      this.running.delete(live);
+    });
+    this.running.set(live, { abort, done });
+    return live;
+  }
+
+  /** Number of answers that are being generated. */
+  get count(): number {
+    return this.running.size;
+  }
+
+  /** Stops the turn that runs in a conversation which is gone. */
+  abandon(conversationId: string): void {
+    for (const [{ turn }, { abort }] of this.running) {
+      if (turn.conversationId === conversationId) abort.abort();
+    }
+  }
+
+  /** Lets running answers finish for that long, then stores the rest as interrupted. Resolves when none runs. */
+  async drain(graceMs: number): Promise<void> {
+    const stop = setTimeout(() => {
+      this.interruptAll();
+    }, graceMs);
+    while (this.running.size > 0) await Promise.all(Array.from(this.running.values(), ({ done }) => done));
+    clearTimeout(stop);
+  }
+
+  /** Stores all running answers as interrupted, now. */
+  interruptAll(): void {
+    for (const { abort } of this.running.values()) abort.abort();
+  }
+
+  /** Never rejects: however a run goes, it ends with an outcome that followers are told. */
+  private async run(live: LiveTurn, abort: AbortController): Promise<void> {
+    const checkpoints = new Checkpoints(live, this.turns, () => {
+      abort.abort();
+    });
+    let settlement: Settlement;
+    try {
+      settlement = await this.generate(live, abort.signal, checkpoints);
+    } catch (error) {
+      settlement = failed(live.text, asAppError(error), abort.signal);
+    } finally {
+      await checkpoints.stop();
+    }
+    live.end(await this.commit(live.turn, settlement));
+  }
+
+  private async generate(live: LiveTurn, signal: AbortSignal, checkpoints: Checkpoints): Promise<Settlement> {
+    const { turn } = live;
+    const context = await this.context.build(turn);
+    checkpoints.inputTokens = context.tokens;
+    const { temperature, maxTokens } = turn;
+    const events = this.llm.stream({
+      callId: turn.answerId,
+      userId: turn.userId,
+      model: turn.model,
+      request: {
+        messages: context.messages,
+        ...(temperature !== undefined && { temperature }),
+        ...(maxTokens !== undefined && { max_completion_tokens: maxTokens }),
+      },
+      signal,
+    });
+    for await (const event of events) {
+      if (event.type === 'chunk') {
+        const delta = event.chunk.choices[0]?.delta.content;
+        if (delta) live.append(delta);
+      } else if (event.type === 'finished') {
+        const { model, finishReason, usage, attempts, warning } = event;
+        const costMicroUsd = totalCost(attempts);
+        const answer = { text: live.text, model: model.name, finishReason, usage, costMicroUsd, warning };
+        return settled({ status: 'complete', ...answer, completedAt: new Date() }, attempts);
+      }
+    }
+    throw new Error('A model call ended without saying how.');
+  }
+
+  /** The outcome that is true: the settlement's where it was committed, an interruption where the answer was not ours any more. */
+  private async commit(turn: Turn, settlement: Settlement): Promise<TurnOutcome> {
+    const { outcome } = settlement;
+    if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
+      this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
+    }
+    try {
+      const ours = await persistently(() => this.turns.finish(turn, settlement));
+      return ours
+        ? outcome
+        : { status: 'interrupted', text: outcome.text, error: new TurnInterruptedError() };
+    } catch (error) {
+      this.logger.error(
+        { err: error, answer: turn.answerId },
+        'a turn could not be stored; the sweep will end it',
+      );
+      return { status: 'interrupted', text: outcome.text, error: new TurnInterruptedError() };
+    }
+  }
+}
+
+function settled(outcome: TurnOutcome, attempts: readonly AttemptRecord[]): Settlement {
+  return { outcome, tokenCount: countTokens(outcome.text), attempts };
+}
+
+function failed(text: string, error: AppError, signal: AbortSignal): Settlement {
+  const attempts = error instanceof ModelCallError ? error.attempts : [];
+  if (signal.aborted)
+    return settled({ status: 'interrupted', text, error: new TurnInterruptedError() }, attempts);
+  return settled({ status: 'failed', text, error }, attempts);
+}

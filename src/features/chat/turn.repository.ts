@@ -1,0 +1,189 @@
+import { Injectable } from '@nestjs/common';
+import { NotFoundError } from '../../common/errors.js';
+import { newId } from '../../common/ids.js';
+import { PrismaService, type Transaction } from '../../infra/database/index.js';
+import { UsageRepository } from '../usage/index.js';
+import { ConversationBusyError } from './chat.errors.js';
+import { type Settlement, totalCost, type Turn } from './turn.js';
+
+/** How long an answer stays ours without a checkpoint, in seconds. */
+const LEASE_SECONDS = 15;
+
+/** A question on its way into the database. */
+export interface NewTurn extends Omit<
+  Turn,
+  'conversationId' | 'systemPrompt' | 'questionId' | 'answerId' | 'leaseOwner'
+> {
+  readonly conversationId: string | undefined;
+  readonly systemPrompt: string | undefined;
+  readonly title: string;
+  readonly question: string;
+  readonly questionTokens: number;
+}
+
+/** The rows of turns: how they begin, live and end. Each method is one transaction. */
+@Injectable()
+export class TurnRepository {
+  constructor(
+    private readonly prisma: PrismaService,
+    private readonly usage: UsageRepository,
+  ) {}
+
+  /**
+   * Stores the question, and an answer that is being generated under a lease of ours. From here on nothing that the
+   * user wrote can be lost.
+   * @throws NotFoundError, ConversationBusyError
+   */
+  begin(turn: NewTurn): Promise<Turn> {
+    return this.prisma.transaction(async (transaction) => {
+      const conversation =
+        turn.conversationId === undefined
+          ? await createConversation(transaction, turn)
+          : await takeConversation(transaction, turn, turn.conversationId);
+      const questionId = newId();
+      const answerId = newId();
+      const leaseOwner = newId();
+      const { id: conversationId, nextPosition: position, leafMessageId: parentId } = conversation;
+      // The lease is counted by the database's clock, which all processes share.
+      await transaction.$executeRaw`
+        INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, model, lease_owner, lease_until)
+        VALUES
+          (${questionId}::uuid, ${conversationId}::uuid, ${turn.userId}::uuid, ${parentId}::uuid, ${position}, 'user', 'complete',
+            ${turn.question}, ${turn.questionTokens}, NULL, NULL, NULL),
+          (${answerId}::uuid, ${conversationId}::uuid, ${turn.userId}::uuid, ${questionId}::uuid, ${position + 1}, 'assistant', 'generating',
+            '', 0, ${turn.model}, ${leaseOwner}::uuid, now() + make_interval(secs => ${LEASE_SECONDS}))`;
+      await transaction.conversation.update({
+        where: { id: conversationId },
+        data: { leafMessageId: answerId },
+        select: { id: true },
+      });
+      const { userId, model, temperature, maxTokens } = turn;
+      const { systemPrompt } = conversation;
+      return {
+        userId,
+        conversationId,
+        systemPrompt,
+        questionId,
+        answerId,
+        leaseOwner,
+        model,
+        temperature,
+        maxTokens,
+      };
+    });
+  }
+
+  /**
+   * Stores the text so far and renews the lease.
+   * @returns false where the answer is no longer ours: deleted, or given up by a sweep
+   */
+  async checkpoint(turn: Turn, progress: { text: string; inputTokens: number }): Promise<boolean> {
+    const updated = await this.prisma.run(
+      (client) => client.$executeRaw`
+        UPDATE messages
+        SET content = ${progress.text}, input_tokens = ${progress.inputTokens},
+          lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
+        WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'`,
+    );
+    return updated === 1;
+  }
+
+  /**
+   * Ends the turn: answer, usage and the conversation's totals together, or nothing of it. Where the answer is no
+   * longer ours only the usage is written, since it was used all the same.
+   * @returns whether the answer was ours
+   */
+  finish(turn: Turn, settlement: Settlement): Promise<boolean> {
+    return this.prisma.transaction(async (transaction) => {
+      const there = await lockConversation(transaction, turn.conversationId);
+      const { count } = await transaction.message.updateMany({
+        // The fence: a lease that a sweep has ended does not match any more.
+        where: { id: turn.answerId, leaseOwner: turn.leaseOwner, status: 'generating' },
+        data: { ...columnsOf(settlement), leaseOwner: null, leaseUntil: null, completedAt: new Date() },
+      });
+      const { userId, answerId: callId } = turn;
+      const conversationId = there ? turn.conversationId : null;
+      const sum = await this.usage.commit(
+        transaction,
+        { callId, userId, conversationId },
+        settlement.attempts,
+      );
+      if (there) {
+        await transaction.conversation.update({
+          where: { id: turn.conversationId },
+          data: {
+            tokensTotal: { increment: sum.tokens },
+            costMicroUsd: { increment: sum.costMicroUsd },
+            updatedAt: new Date(),
+          },
+          select: { id: true },
+        });
+      }
+      return count === 1;
+    });
+  }
+}
+
+interface TakenConversation {
+  readonly id: string;
+  readonly nextPosition: number;
+  readonly leafMessageId: string | null;
+  readonly systemPrompt: string | null;
+}
+
+/** Positions that a turn takes. */
+const POSITIONS = 2;
+
+async function createConversation(transaction: Transaction, turn: NewTurn): Promise<TakenConversation> {
+  const { userId, title, systemPrompt = null } = turn;
+  const data = { id: newId(), userId, title, systemPrompt, nextPosition: POSITIONS };
+  const { id } = await transaction.conversation.create({ data, select: { id: true } });
+  return { id, nextPosition: 0, leafMessageId: null, systemPrompt };
+}
+
+/**
+ * The update locks the conversation's row until the transaction ends: of two turns that come at once the second waits
+ * here, then sees the first one's answer and is refused. The partial unique index on generating messages would refuse
+ * it even so.
+ */
+async function takeConversation(
+  transaction: Transaction,
+  turn: NewTurn,
+  id: string,
+): Promise<TakenConversation> {
+  const [conversation] = await transaction.conversation.updateManyAndReturn({
+    where: { id, userId: turn.userId },
+    data: {
+      nextPosition: { increment: POSITIONS },
+      updatedAt: new Date(),
+      ...(turn.systemPrompt !== undefined && { systemPrompt: turn.systemPrompt }),
+    },
+    select: { id: true, nextPosition: true, leafMessageId: true, systemPrompt: true },
+  });
+  if (conversation === undefined) throw new NotFoundError('conversation', id);
+  const running = await transaction.message.findFirst({
+    where: { conversationId: id, status: 'generating' },
+    select: { id: true },
+  });
+  if (running !== null) throw new ConversationBusyError(running.id);
+  return { ...conversation, nextPosition: conversation.nextPosition - POSITIONS };
+}
+
+/** Always before the message's row: everything that locks both does it in this order, so that nobody waits in a circle. */
+export async function lockConversation(transaction: Transaction, id: string): Promise<boolean> {
+  const rows = await transaction.$queryRaw<
+    unknown[]
+  >`SELECT 1 FROM conversations WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
+  return rows.length === 1;
+}
+
+function columnsOf({ outcome, tokenCount, attempts }: Settlement) {
+  const common = { status: outcome.status, content: outcome.text, tokenCount };
+  if (outcome.status !== 'complete') {
+    const usage = attempts.at(-1)?.usage;
+    const cost = { ...usage, costMicroUsd: totalCost(attempts) };
+    return { ...common, ...cost, errorCode: outcome.error.code, errorMessage: outcome.error.message };
+  }
+  const { model, finishReason, usage, costMicroUsd, warning } = outcome;
+  return { ...common, ...usage, model, finishReason, costMicroUsd, warning };
+}

@@ -1,0 +1,65 @@
+import type { AppError } from '../../common/errors.js';
+import type { MicroUsd } from '../../common/money.js';
+import type { AttemptRecord, TokenUsage } from '../../llm/index.js';
+
+/** What a caller asks for. */
+export interface TurnRequest {
+  readonly userId: string;
+  readonly message: string;
+  /** Undefined begins a conversation. */
+  readonly conversationId: string | undefined;
+  /** Replaces the conversation's system prompt from this turn on. */
+  readonly systemPrompt: string | undefined;
+  readonly model: string | undefined;
+  readonly temperature: number | undefined;
+  readonly maxTokens: number | undefined;
+}
+
+/** A turn whose question is stored and whose answer is ours to generate. */
+export interface Turn {
+  readonly userId: string;
+  readonly conversationId: string;
+  readonly systemPrompt: string | null;
+  readonly questionId: string;
+  readonly answerId: string;
+  /** Whoever writes to the answer must hold this lease. */
+  readonly leaseOwner: string;
+  /** Full name of the model. */
+  readonly model: string;
+  readonly temperature: number | undefined;
+  readonly maxTokens: number | undefined;
+}
+
+/** A complete answer. */
+export interface CompleteAnswer {
+  readonly status: 'complete';
+  readonly text: string;
+  readonly model: string;
+  readonly finishReason: string;
+  readonly usage: TokenUsage;
+  /** Of all attempts; null where no price is known. */
+  readonly costMicroUsd: MicroUsd | null;
+  readonly warning: string | null;
+  readonly completedAt: Date;
+}
+
+/** How a turn ended. Nothing of it is told before it is committed. */
+export type TurnOutcome =
+  | CompleteAnswer
+  | { readonly status: 'interrupted'; readonly text: string; readonly error: AppError }
+  | { readonly status: 'failed'; readonly text: string; readonly error: AppError };
+
+/** What is committed when a turn ends. */
+export interface Settlement {
+  readonly outcome: TurnOutcome;
+  readonly tokenCount: number;
+  readonly attempts: readonly AttemptRecord[];
+}
+
+/** The cost of all attempts together; null where one has no known price, because a part of a sum is not the sum. */
+export function totalCost(attempts: readonly AttemptRecord[]): MicroUsd | null {
+  return attempts.reduce<MicroUsd | null>(
+    (sum, { costMicroUsd }) => (sum === null || costMicroUsd === null ? null : sum + costMicroUsd),
+    0n,
+  );
+}

@@ -1,0 +1,9 @@
+import type { HealthBody } from './health.dto.js';
+import type { Health } from './health.service.js';
+
+/** The state of everything as a client sees it. */
+export function toHealthBody(health: Health): HealthBody {
+  const { status, version, database } = health;
+  const providers = health.providers.map(({ id, status: state, models }) => ({ id, status: state, models }));
+  return { status, version, database, providers };
+}

@@ -1,0 +1,42 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../../common/errors.js';
+import { AppConfig } from '../../config/index.js';
+import { LlmService, type ProviderHealth } from '../../llm/index.js';
+import { HealthRepository } from './health.repository.js';
+
+/** How everything is. */
+export interface Health {
+  readonly status: 'ok' | 'degraded' | 'unavailable';
+  readonly version: string;
+  readonly database: 'ok' | 'unavailable';
+  readonly providers: readonly ProviderHealth[];
+}
+
+@Injectable()
+export class HealthService {
+  constructor(
+    private readonly repository: HealthRepository,
+    private readonly llm: LlmService,
+    private readonly config: AppConfig,
+  ) {}
+
+  /** The state of the database and of each provider. */
+  async overall(): Promise<Health> {
+    const [answers, providers] = await Promise.all([this.repository.databaseAnswers(), this.llm.health()]);
+    const allProviders = providers.every((provider) => provider.status === 'ok');
+    return {
+      status: answers ? (allProviders ? 'ok' : 'degraded') : 'unavailable',
+      version: this.config.version,
+      database: answers ? 'ok' : 'unavailable',
+      providers,
+    };
+  }
+
+  /** @throws AppError `service_unavailable` where requests cannot be served */
+  async assertReady(): Promise<void> {
+    if (await this.repository.databaseAnswers()) return;
+    throw new AppError('service_unavailable', 'The database cannot be reached at the moment.', {
+      retryAfterMs: 2000,
+    });
+  }
+}

@@ -1,0 +1,2 @@
+export { UsageModule } from './usage.module.js';
+export { UsageRepository, type UsageOwner, type UsageSum } from './usage.repository.js';

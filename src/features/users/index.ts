@@ -1,0 +1,2 @@
+export { UserService } from './user.service.js';
+export { UsersModule } from './users.module.js';

@@ -1,0 +1,52 @@
+import { AppError } from '../../common/errors.js';
+import { Prisma } from '../../generated/prisma/client.js';
+
+/** The database cannot be reached or does not accept work now. Nothing of the operation was committed. */
+export class DatabaseUnavailableError extends AppError {
+  constructor(cause: unknown) {
+    super(
+      'service_unavailable',
+      'The database cannot be reached at the moment. Try again in a few seconds.',
+      {
+        cause,
+        retryAfterMs: 2000,
+      },
+    );
+  }
+}
+
+/** Prisma: cannot reach, timed out reaching, closed connection, no connection from the pool, transaction not started. */
+const PRISMA_CONNECTION_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028']);
+
+/** PostgreSQL classes 08 (connection), 53 (resources), 57 (operator intervention), and Node's socket errors. */
+const DRIVER_CONNECTION_CODE =
+  /^(08...|53...|57P..|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+
+/** What the drivers say where they give no code. */
+const CONNECTION_WORDS =
+  /connection terminated|connection ended|timeout exceeded when trying to connect|client has encountered a connection error|socket (?:closed|hang up)|not queryable/i;
+
+/** Whether an error says that the database is away, as opposed to refusing the statement. */
+export function isConnectionError(error: unknown): boolean {
+  for (
+    let cause: unknown = error, depth = 0;
+    cause instanceof Error && depth < 5;
+    cause = cause.cause, depth += 1
+  ) {
+    if (cause instanceof Prisma.PrismaClientInitializationError) return true;
+    if ('code' in cause && typeof cause.code === 'string') {
+      if (PRISMA_CONNECTION_CODES.has(cause.code) || DRIVER_CONNECTION_CODE.test(cause.code)) return true;
+    }
+    if (CONNECTION_WORDS.test(cause.message)) return true;
+  }
+  return false;
+}
+
+/** Whether an error is the violation of a unique index that covers the given column. */
+export function isUniqueViolation(error: unknown, column: string): boolean {
+  return (
+    error instanceof Prisma.PrismaClientKnownRequestError &&
+    error.code === 'P2002' &&
+    JSON.stringify(error.meta ?? {}).includes(column)
+  );
+}

@@ -1,0 +1,194 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import { startEmbeddedServer } from './embedded-server.js';
+import type { EmbeddedServer } from './embedded-server.js';
+import { acquireInstanceLock } from './instance-lock.js';
+import type { InstanceLock } from './instance-lock.js';
+import { applyMigrations } from './migrations.js';
+import { closeClient, isServerAway, maskPassword, openClient, reasonOf } from './postgres-client.js';
+
+/** The external database cannot be used. The message is a sentence for the operator, without the password. */
+export class DatabaseOpenError extends Error {
+  override readonly name = 'DatabaseOpenError';
+}
+
+/** A migrated database that this process may use. */
+export interface OpenDatabase {
+  /** Where to connect, password included. */
+  connectionString: string;
+  kind: 'embedded' | 'external';
+  /** For the start banner; has no password. */
+  description: string;
+  /** Gives the instance lock up and stops the embedded server, last of all. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface OpenDatabaseOptions {
+  /** `DATABASE_URL`; without it the embedded server is used. */
+  databaseUrl: string | undefined;
+  /** `DATA_DIR`, for the embedded server. */
+  dataDir: string;
+  /** True when there is no Redis: only one process may then use the database. The embedded one is always exclusive. */
+  exclusive: boolean;
+  /** `prisma/migrations`. */
+  migrationsDirectory: string;
+  report: (line: string) => void;
+  /** Called when this process must stop, because another one has taken the database over. */
+  onLost: (error: Error) => void;
+  /** How long to wait for another process to give the database up, in milliseconds. */
+  lockWaitMs?: number;
+  /** How long to wait for an external server that does not answer, in milliseconds. */
+  connectWaitMs?: number;
+}
+
+const defaultLockWaitMs = 60_000;
+const defaultConnectWaitMs = 30_000;
+const retryMs = 500;
+const oldestVersion = 15;
+
+async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenDatabase> {
+  const { dataDir, migrationsDirectory, onLost } = options;
+  const reported = new Set<string>();
+  // The server is looked for again whenever a connection breaks; what it has to say stays the same.
+  const reportOnce = (line: string): void => {
+    if (!reported.has(line)) options.report(line);
+    reported.add(line);
+  };
+
+  const current: { server?: EmbeddedServer; connectionString?: string } = {};
+  const connect = async (): Promise<string> => {
+    const preferred = current.server ? { preferredPort: current.server.port } : {};
+    const server = await startEmbeddedServer({ dataDir, report: reportOnce, ...preferred });
+    current.server = server;
+    if (current.connectionString !== undefined && server.connectionString !== current.connectionString) {
+      onLost(
+        new DatabaseOpenError(
+          `The embedded database was restarted on another port (${server.port}). Start Parley again.`,
+        ),
+      );
+    }
+    return server.connectionString;
+  };
+
+  const lock = await acquireInstanceLock({
+    connect,
+    waitMs: options.lockWaitMs ?? defaultLockWaitMs,
+    report: options.report,
+    onLost,
+  });
+  // Under the lock, so that nobody who waits for it meets a server that is about to stop.
+  const close = (): Promise<void> => lock.release(() => current.server?.stop() ?? Promise.resolve());
+  try {
+    const server = current.server ?? (await startEmbeddedServer({ dataDir, report: reportOnce }));
+    const { connectionString } = server;
+    current.connectionString = connectionString;
+    await applyMigrations({ connectionString, directory: migrationsDirectory, report: options.report });
+    return {
+      connectionString,
+      kind: 'embedded',
+      description: `embedded PostgreSQL ${server.version} in ${server.directory}`,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Connects, waiting for a server that is not there yet (both may be starting). */
+async function reach(
+  databaseUrl: string,
+  waitMs: number,
+  report: (line: string) => void,
+): Promise<pg.Client> {
+  if (!/^postgres(ql)?:\/\//.test(databaseUrl)) {
+    throw new DatabaseOpenError(
+      'DATABASE_URL is not the address of a PostgreSQL database (postgresql://user:password@host:5432/name).',
+    );
+  }
+  const deadline = performance.now() + waitMs;
+  const where = `the database of DATABASE_URL (${maskPassword(databaseUrl)})`;
+  let reported = false;
+  for (;;) {
+    try {
+      return await openClient(databaseUrl, 'parley start');
+    } catch (error) {
+      const isAway = isServerAway(error);
+      if (!isAway || performance.now() + retryMs > deadline) {
+        const patience = isAway ? ` within ${Math.round(waitMs / 1000)} s` : '';
+        throw new DatabaseOpenError(
+          `Parley cannot connect to ${where}${patience}: ${reasonOf(error)}. ` +
+            'Correct DATABASE_URL, or unset it to use the embedded database.',
+          { cause: error },
+        );
+      }
+      if (!reported) report(`Waiting for ${where}: ${reasonOf(error)}.`);
+      reported = true;
+    }
+    await delay(retryMs);
+  }
+}
+
+/** Refuses a server that is too old. Returns what the banner says about it. */
+async function inspect(
+  client: pg.Client,
+  databaseUrl: string,
+  report: (line: string) => void,
+): Promise<string> {
+  const { rows } = await client.query<{ number: string; version: string; encoding: string; name: string }>(
+    `select current_setting('server_version_num') as number, current_setting('server_version') as version,
+            current_setting('server_encoding') as encoding, current_database() as name`,
+  );
+  const [row] = rows;
+  const [version] = row?.version.split(' ') ?? [];
+  if (!row || Number(row.number) < oldestVersion * 10_000) {
+    throw new DatabaseOpenError(
+      `The database of DATABASE_URL (${maskPassword(databaseUrl)}) is PostgreSQL ${version}. ` +
+        `Parley needs PostgreSQL ${oldestVersion} or newer.`,
+    );
+  }
+  if (row.encoding !== 'UTF8') {
+    report(
+      `The database ${row.name} has the encoding ${row.encoding}. Searching it works properly in UTF8 only.`,
+    );
+  }
+  return `PostgreSQL ${version} at ${client.host}:${client.port}/${row.name}`;
+}
+
+async function openExternal(options: OpenDatabaseOptions & { databaseUrl: string }): Promise<OpenDatabase> {
+  const { databaseUrl, exclusive, migrationsDirectory, report, onLost } = options;
+  const client = await reach(databaseUrl, options.connectWaitMs ?? defaultConnectWaitMs, report);
+  let description: string;
+  try {
+    description = await inspect(client, databaseUrl, report);
+  } finally {
+    await closeClient(client);
+  }
+
+  let lock: InstanceLock | undefined;
+  if (exclusive) {
+    const waitMs = options.lockWaitMs ?? defaultLockWaitMs;
+    lock = await acquireInstanceLock({ connect: () => Promise.resolve(databaseUrl), waitMs, report, onLost });
+  }
+  const close = (): Promise<void> => lock?.release() ?? Promise.resolve();
+  try {
+    await applyMigrations({ connectionString: databaseUrl, directory: migrationsDirectory, report });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { connectionString: databaseUrl, kind: 'external', description, close };
+}
+
+/**
+ * Opens the database of this process: starts or adopts the embedded server, or connects to `DATABASE_URL`; takes the
+ * instance lock where only one process may use it; applies migrations. When a step fails, what this call started is
+ * undone, but a server that another process may be using is never stopped.
+ *
+ * @throws DatabaseOpenError, EmbeddedServerError, InstanceLockError or MigrationError: each message is a sentence
+ *   for the operator
+ */
+export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDatabase> {
+  const { databaseUrl } = options;
+  return databaseUrl === undefined ? openEmbedded(options) : openExternal({ ...options, databaseUrl });
+}

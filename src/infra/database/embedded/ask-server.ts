@@ -1,0 +1,63 @@
+import { realpath } from 'node:fs/promises';
+import pg from 'pg';
+import { closeClient, isServerAway, openClient, reasonOf } from '../postgres-client.js';
+import { databaseName } from './cluster.js';
+import type { Cluster } from './cluster.js';
+import { EmbeddedServerError } from './embedded-server-error.js';
+
+/** How to connect to the server of `cluster` at `port`, password included. */
+export function connectionStringFor(cluster: Cluster, port: number, database = databaseName): string {
+  return `postgresql://${databaseName}:${cluster.password}@127.0.0.1:${port}/${database}`;
+}
+
+/** Connects to our database, making it where it is missing: in a new cluster, or after a kill at that moment. */
+async function openDatabaseClient(cluster: Cluster, port: number): Promise<pg.Client> {
+  const connect = (): Promise<pg.Client> => openClient(connectionStringFor(cluster, port), 'parley start');
+  try {
+    return await connect();
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== '3D000') throw error;
+  }
+  const client = await openClient(connectionStringFor(cluster, port, 'postgres'), 'parley start');
+  try {
+    await client.query(`create database ${databaseName}`);
+  } catch (error) {
+    // Another process made it at the same time.
+    if (!(error instanceof pg.DatabaseError) || !['42P04', '23505'].includes(error.code ?? '')) throw error;
+  } finally {
+    await closeClient(client);
+  }
+  return connect();
+}
+
+/**
+ * Asks the server at `port` whether it is that of `cluster`. Returns its version; undefined where it does not answer
+ * yet or is another one.
+ *
+ * @throws EmbeddedServerError where it answers and refuses us
+ */
+export async function askServer(cluster: Cluster, port: number): Promise<string | undefined> {
+  let client: pg.Client;
+  try {
+    client = await openDatabaseClient(cluster, port);
+  } catch (error) {
+    if (isServerAway(error)) return undefined;
+    throw new EmbeddedServerError(
+      `The embedded database in ${cluster.dataDirectory} refuses our connection: ${reasonOf(error)}.`,
+      { cause: error },
+    );
+  }
+  try {
+    const { rows } = await client.query<{ version: string; directory: string }>(
+      "select current_setting('server_version') as version, current_setting('data_directory') as directory",
+    );
+    const [row] = rows;
+    if (!row || (await realpath(row.directory)) !== (await realpath(cluster.dataDirectory))) return undefined;
+    return row.version;
+  } catch (error) {
+    if (isServerAway(error)) return undefined;
+    throw error;
+  } finally {
+    await closeClient(client);
+  }
+}

@@ -1,0 +1,4 @@
+export { isUniqueViolation } from './database-errors.js';
+export { DatabaseModule } from './database.module.js';
+export { openDatabase, type OpenDatabase } from './database.js';
+export { PrismaService, type Transaction } from './prisma.service.js';

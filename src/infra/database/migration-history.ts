@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type pg from 'pg';
+
+/** The migrations of this version and those of the database do not fit, or one of them failed. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+}
+
+/** A migration on disk. */
+export interface Migration {
+  /** The name of its folder, which begins with a time stamp. */
+  name: string;
+  sql: string;
+}
+
+/** A row of Prisma's own table. */
+interface AppliedMigration {
+  migration_name: string;
+  checksum: string;
+  finished: boolean;
+  logs: string | null;
+}
+
+/**
+ * Reads a folder of Prisma migrations, oldest first.
+ *
+ * @throws MigrationError where the folder is missing or a migration has no `migration.sql`
+ */
+export async function readMigrations(directory: string): Promise<Migration[]> {
+  let entries;
+  try {
+    entries = await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    throw new MigrationError(`The migrations in ${directory} cannot be read. Install Parley again.`, {
+      cause: error,
+    });
+  }
+  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return Promise.all(
+    names.sort().map(async (name) => {
+      const file = join(directory, name, 'migration.sql');
+      try {
+        return { name, sql: await readFile(file, 'utf8') };
+      } catch (error) {
+        throw new MigrationError(`${file} cannot be read. Install Parley again.`, { cause: error });
+      }
+    }),
+  );
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Line ends do not count: git may change them when it checks out. Prisma sees it the same way. */
+function hasChecksum(sql: string, checksum: string): boolean {
+  const unix = sql.replaceAll('\r\n', '\n');
+  return [sql, unix, unix.replaceAll('\n', '\r\n')].some((text) => sha256(text) === checksum);
+}
+
+async function readApplied(client: pg.Client): Promise<AppliedMigration[]> {
+  const { rows: tables } = await client.query<{ known: boolean }>(
+    "select to_regclass('_prisma_migrations') is not null as known",
+  );
+  if (!tables[0]?.known) return [];
+  const { rows } = await client.query<AppliedMigration>(
+    `select migration_name, checksum, finished_at is not null as finished, logs
+       from _prisma_migrations where rolled_back_at is null order by started_at`,
+  );
+  return rows;
+}
+
+/** PostgreSQL's own message out of what the engine wrote into the log. */
+function reasonIn(logs: string): string {
+  const [first = '', second = first] = logs.split('\n');
+  return (first === 'external connector error' ? second : first).replace('Error querying the database: ', '');
+}
+
+/** What an operator does about a migration that failed, in one sentence. */
+export function howToRepair(name: string): string {
+  return (
+    'Remove the cause, or restore a backup; then mark it as rolled back (update _prisma_migrations set ' +
+    `rolled_back_at = now() where migration_name = '${name}' and finished_at is null) and start again.`
+  );
+}
+
+/**
+ * Compares the migrations on disk with those of the database.
+ *
+ * @returns those that are still to be applied, oldest first
+ * @throws MigrationError when one failed, one is not ours, or one was changed after it was applied
+ */
+export async function findPendingMigrations(
+  client: pg.Client,
+  migrations: Migration[],
+): Promise<Migration[]> {
+  const applied = await readApplied(client);
+  const byName = new Map(migrations.map((migration) => [migration.name, migration]));
+  for (const { migration_name: name, checksum, finished, logs } of applied) {
+    const migration = byName.get(name);
+    if (!finished) {
+      const reason = logs ? `: ${reasonIn(logs)}` : ' or was interrupted';
+      throw new MigrationError(
+        `The migration ${name} failed at an earlier start${reason}. ${howToRepair(name)}`,
+      );
+    }
+    if (!migration) {
+      throw new MigrationError(
+        `The database has the migration ${name}, which this version of Parley does not know: a newer version has ` +
+          'used it. Start that version or a newer one, or restore a backup from before.',
+      );
+    }
+    if (!hasChecksum(migration.sql, checksum)) {
+      throw new MigrationError(
+        `The migration ${name} is not the one that was applied to the database: its migration.sql was changed ` +
+          'afterwards. Put the original file back; changes belong into a new migration.',
+      );
+    }
+  }
+  const done = new Set(applied.map(({ migration_name: name }) => name));
+  return migrations.filter(({ name }) => !done.has(name));
+}

@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import type pg from 'pg';
+import { findPendingMigrations, howToRepair, MigrationError, readMigrations } from './migration-history.js';
+import type { Migration } from './migration-history.js';
+import { advisoryLocks, closeClient, openClient, reasonOf } from './postgres-client.js';
+import { openSchemaEngine } from './schema-engine.js';
+
+export { MigrationError } from './migration-history.js';
+
+/** Nothing of ours is managed from outside; other schemas (`bullmq`) are never looked at. */
+const filters = { externalTables: [], externalEnums: [] };
+
+/** What Prisma's engine answers when there are tables, but none of its own. */
+const notEmptyCode = 'P3005';
+
+/** Waits for a process that applies migrations at the same time; the lock goes with the connection. */
+async function lockMigrations(client: pg.Client, report: (line: string) => void): Promise<void> {
+  await client.query('set statement_timeout = 0; set lock_timeout = 0; set idle_session_timeout = 0');
+  const key = [advisoryLocks.class, advisoryLocks.migrations];
+  const { rows } = await client.query<{ taken: boolean }>(
+    'select pg_try_advisory_lock($1, $2) as taken',
+    key,
+  );
+  if (rows[0]?.taken) return;
+  report('Another process is applying migrations. Waiting for it.');
+  await client.query('select pg_advisory_lock($1, $2)', key);
+}
+
+async function applyWithEngine(options: {
+  connectionString: string;
+  directory: string;
+  migrations: Migration[];
+  client: pg.Client;
+}): Promise<string[]> {
+  const { connectionString, directory, migrations, client } = options;
+  const opened = await openSchemaEngine({ connectionString });
+  try {
+    const { appliedMigrationNames } = await opened.engine.applyMigrations({
+      migrationsList: {
+        baseDir: directory,
+        lockfile: { path: 'migration_lock.toml', content: 'provider = "postgresql"' },
+        shadowDbInitScript: '',
+        migrationDirectories: migrations.map(({ name, sql }) => ({
+          path: name,
+          migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: sql } },
+        })),
+      },
+      filters,
+    });
+    return appliedMigrationNames;
+  } catch (error) {
+    throw await explain(error, opened.failure, client);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Turns a failure of the engine into a sentence that names the migration and what to do. */
+async function explain(error: unknown, failure: unknown, client: pg.Client): Promise<MigrationError> {
+  if (error instanceof Error && 'code' in error && error.code === notEmptyCode) {
+    return new MigrationError(
+      'The database already has tables that are not from Parley. Give it a database of its own in DATABASE_URL.',
+      { cause: error },
+    );
+  }
+  const { rows } = await client
+    .query<{ name: string }>(
+      `select migration_name as name from _prisma_migrations
+        where finished_at is null and rolled_back_at is null order by started_at desc limit 1`,
+    )
+    .catch(() => ({ rows: [] }));
+  const cause = failure ?? error;
+  const [reason] = reasonOf(cause).split('\n');
+  const [failed] = rows;
+  return new MigrationError(
+    failed
+      ? `The migration ${failed.name} failed, and nothing of it was kept: ${reason}. ${howToRepair(failed.name)}`
+      : `The migrations could not be applied: ${reason}.`,
+    { cause },
+  );
+}
+
+/**
+ * Brings a database to the migrations in `directory`, under an advisory lock: any number of processes may do so at
+ * once. Where nothing is new it costs a few queries and loads nothing.
+ *
+ * @throws MigrationError, with a sentence for the operator, when the database does not fit or a migration fails
+ */
+export async function applyMigrations(options: {
+  connectionString: string;
+  directory: string;
+  report: (line: string) => void;
+}): Promise<{ applied: string[] }> {
+  const { connectionString, directory, report } = options;
+  const migrations = await readMigrations(directory);
+  const client = await openClient(connectionString, 'parley migrations');
+  try {
+    await lockMigrations(client, report);
+    const pending = await findPendingMigrations(client, migrations);
+    if (pending.length === 0) return { applied: [] };
+    report(
+      `Applying ${pending.length === 1 ? 'a migration' : `${pending.length} migrations`}: ${pending.map(({ name }) => name).join(', ')}.`,
+    );
+    return { applied: await applyWithEngine({ connectionString, directory, migrations, client }) };
+  } finally {
+    await closeClient(client);
+  }
+}
+
+/**
+ * The SQL that would turn a database into what `schema.prisma` describes; empty where they agree. Only the schema of
+ * the connection (`public`) counts, so other people's tables in schemas of their own (BullMQ's) do not.
+ */
+export async function schemaDifference(options: {
+  connectionString: string;
+  schemaPath: string;
+}): Promise<string> {
+  const { connectionString, schemaPath } = options;
+  const schema = { path: schemaPath, content: await readFile(schemaPath, 'utf8') };
+  const opened = await openSchemaEngine({ connectionString, schema });
+  try {
+    const { stdout } = await opened.engine.diff({
+      // The engine reads the database that it is connected to, whatever the schema's own data source says.
+      from: { tag: 'schemaDatasource', files: [schema], configDir: '.' },
+      to: { tag: 'schemaDatamodel', files: [schema] },
+      script: true,
+      exitCode: null,
+      filters,
+    });
+    const script = (stdout ?? '').trim();
+    return script === '-- This is an empty migration.' ? '' : script;
+  } finally {
+    await opened.close();
+  }
+}

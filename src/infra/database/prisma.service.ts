@@ -1,0 +1,69 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
+import { DatabaseUnavailableError, isConnectionError } from './database-errors.js';
+
+/** The client inside a transaction. */
+export type Transaction = Prisma.TransactionClient;
+
+/** How long a query waits for a connection of the pool before it fails, in milliseconds. */
+const CONNECTION_TIMEOUT_MS = 5_000;
+
+/** How long a transaction may take, in milliseconds. Ours are a handful of statements. */
+const TRANSACTION_TIMEOUT_MS = 10_000;
+
+/** The connection pool of this process. Only repositories use it. */
+@Injectable()
+export class PrismaService implements OnApplicationShutdown {
+  /** For single statements. */
+  readonly client: PrismaClient;
+
+  constructor(options: { readonly connectionString: string; readonly poolMax: number }) {
+    this.client = new PrismaClient({
+      adapter: new PrismaPg({
+        connectionString: options.connectionString,
+        max: options.poolMax,
+        connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+        application_name: 'parley',
+      }),
+      errorFormat: 'minimal',
+      transactionOptions: { maxWait: CONNECTION_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
+    });
+  }
+
+  /**
+   * Runs statements of one repository method.
+   * @throws DatabaseUnavailableError where the database is away
+   */
+  run<Result>(work: (client: PrismaClient) => Promise<Result>): Promise<Result> {
+    return translated(() => work(this.client));
+  }
+
+  /**
+   * Runs all of the work in one transaction, or nothing of it.
+   * @throws DatabaseUnavailableError where the database is away
+   */
+  transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    return translated(() => this.client.$transaction(work));
+  }
+
+  /** Whether the database answers. */
+  async answers(): Promise<boolean> {
+    return this.client.$queryRaw`SELECT 1`.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.client.$disconnect();
+  }
+}
+
+async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isConnectionError(error) ? new DatabaseUnavailableError(error) : error;
+  }
+}

@@ -1,0 +1,185 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { PrismaPg } from '@prisma/adapter-pg';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  ColumnTypeEnum,
+  DriverAdapterError,
+  isDriverAdapterError,
+} from '@prisma/driver-adapter-utils';
+import type {
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+  SqlQuery,
+} from '@prisma/driver-adapter-utils';
+import type { SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
+import pg from 'pg';
+
+/** Prisma's schema engine, connected to one database. */
+export interface OpenSchemaEngine {
+  engine: SchemaEngine;
+  /** The first statement error since the engine was opened, as PostgreSQL gave it. */
+  readonly failure: unknown;
+  close(): Promise<void>;
+}
+
+/** PostgreSQL's internal one-byte type of its catalogues; Prisma's adapter has no name for it and refuses it. */
+const characterTypeId = 18;
+
+/** In the form that the engine writes into the log of a failed migration. */
+function asAdapterError({
+  code = '',
+  severity = '',
+  message,
+  detail,
+  column,
+  hint,
+}: pg.DatabaseError): Error {
+  return new DriverAdapterError({ kind: 'postgres', code, severity, message, detail, column, hint });
+}
+
+/**
+ * Prisma's PostgreSQL adapter, corrected in two points that only the schema engine meets. Both are tested: a
+ * migration with a function body, and a comparison with a database that has foreign keys.
+ */
+class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
+  readonly provider = 'postgres';
+  readonly adapterName = 'parley-schema-engine';
+  readonly #pool: pg.Pool;
+  failure: unknown;
+
+  constructor(connectionString: string) {
+    this.#pool = new pg.Pool({ connectionString, max: 1, application_name: 'parley migrations' });
+  }
+
+  async connect(): Promise<SqlDriverAdapter> {
+    const adapter = await new PrismaPg(this.#pool).connect();
+    const query = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = async (request) => {
+      try {
+        return await query(request);
+      } catch (error) {
+        if (!isDriverAdapterError(error) || error.cause.kind !== 'UnsupportedNativeDataType') throw error;
+      }
+      const { readable, isCharacter } = await this.#withoutCharacterType(request);
+      const result = await query(readable);
+      // The engine insists on characters where PostgreSQL has them.
+      const columnTypes = result.columnTypes.map((type, index) =>
+        isCharacter[index] ? ColumnTypeEnum.Character : type,
+      );
+      return { ...result, columnTypes };
+    };
+    // The adapter splits a script at every semicolon, also inside of function bodies, and sends the parts one by
+    // one. As one message PostgreSQL parses it itself and runs it in one transaction: all of it or nothing.
+    adapter.executeScript = async (script) => {
+      try {
+        await this.#pool.query(script);
+      } catch (error) {
+        this.failure ??= error;
+        throw error instanceof pg.DatabaseError ? asAdapterError(error) : error;
+      }
+    };
+    return adapter;
+  }
+
+  /** Never asked for: migrations are compared with the database itself. */
+  connectToShadowDb(): Promise<SqlDriverAdapter> {
+    return Promise.reject(new Error('There is no shadow database.'));
+  }
+
+  close(): Promise<void> {
+    return this.#pool.end();
+  }
+
+  /** The same query with columns of the type "char" as text, and which ones they are. */
+  async #withoutCharacterType(request: SqlQuery): Promise<{ readable: SqlQuery; isCharacter: boolean[] }> {
+    const inner = request.sql.trim().replace(/;$/, '');
+    const { fields } = await this.#pool.query({
+      text: `select * from (${inner}\n) as inner_query limit 0`,
+      values: request.args,
+    });
+    const isCharacter = fields.map(({ dataTypeID }) => dataTypeID === characterTypeId);
+    const columns = fields.map(
+      ({ name }, index) =>
+        `column_${index}${isCharacter[index] ? '::text' : ''} as ${pg.escapeIdentifier(name)}`,
+    );
+    const names = fields.map((_, index) => `column_${index}`);
+    const sql = `select ${columns.join(', ')} from (${inner}\n) as inner_query(${names.join(', ')})`;
+    return { readable: { ...request, sql }, isCharacter };
+  }
+}
+
+// Node has it, but TypeScript describes it only together with the browser's types.
+declare const WebAssembly: {
+  instantiate(
+    binary: Uint8Array,
+    imports: Record<string, Record<string, unknown>>,
+  ): Promise<{ instance: { exports: Record<string, unknown> } }>;
+};
+
+let loading: Promise<typeof SchemaEngine> | undefined;
+
+/**
+ * Loads the engine (5 MB, 50 ms) by hand: importing a .wasm file makes Node print a warning about an experimental
+ * feature.
+ */
+async function loadEngine(): Promise<typeof SchemaEngine> {
+  const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg');
+  const directory = dirname(createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm'));
+  const binary = await readFile(join(directory, 'schema_engine_bg.wasm'));
+  const { instance } = await WebAssembly.instantiate(new Uint8Array(binary), {
+    './schema_engine_bg.js': { ...bindings },
+  });
+  bindings.__wbg_set_wasm(instance.exports);
+  // Where the engine reports a panic, which no promise of it ever tells. Prisma's client has one of its own.
+  if (!Reflect.has(globalThis, 'PRISMA_WASM_PANIC_REGISTRY')) {
+    Reflect.set(globalThis, 'PRISMA_WASM_PANIC_REGISTRY', {
+      set_message(message: string): never {
+        throw new Error(`Prisma's schema engine broke down: ${message}`);
+      },
+    });
+  }
+  const { __wbindgen_start: start } = instance.exports;
+  if (typeof start !== 'function') throw new Error('@prisma/schema-engine-wasm has no start function.');
+  Reflect.apply(start, undefined, []);
+  return bindings.SchemaEngine;
+}
+
+/**
+ * Opens Prisma's schema engine on a database, with its one connection.
+ *
+ * @param options.schema the Prisma schema that it works with
+ */
+export async function openSchemaEngine(options: {
+  connectionString: string;
+  schema?: { path: string; content: string };
+}): Promise<OpenSchemaEngine> {
+  loading ??= loadEngine();
+  const engineClass = await loading;
+  const factory = new EngineAdapterFactory(options.connectionString);
+  const { path, content } = options.schema ?? {
+    path: 'schema.prisma',
+    content: 'datasource db {\n  provider = "postgresql"\n}\n',
+  };
+  try {
+    const engine = await engineClass.new(
+      { datamodels: [[path, content]] },
+      () => undefined,
+      bindMigrationAwareSqlAdapterFactory(factory),
+    );
+    return {
+      engine,
+      get failure() {
+        return factory.failure;
+      },
+      async close() {
+        engine.free();
+        await factory.close();
+      },
+    };
+  } catch (error) {
+    await factory.close();
+    throw error;
+  }
+}

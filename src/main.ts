@@ -1,0 +1,23 @@
+import { ApiApplication } from './api.application.js';
+import { banner } from './banner.js';
+import { createLogger } from './infra/telemetry/index.js';
+import { openConfiguredDatabase, say, startProcess } from './start-up.js';
+
+let api: ApiApplication | undefined;
+
+await startProcess(
+  async (config, lifetime) => {
+    const database = await lifetime.open(
+      openConfiguredDatabase(config, (error) => {
+        say(error.message);
+        void lifetime.stop(1);
+      }),
+    );
+    const logger = createLogger({ level: config.logLevel, readable: !config.production });
+    const { connectionString } = database;
+    api = await lifetime.open(ApiApplication.create({ config, logger, connectionString }));
+    const url = await api.listen(config.http.port, config.http.host);
+    say(banner({ config, database: database.description, url, models: await api.models() }));
+  },
+  () => api?.hurry(),
+);
