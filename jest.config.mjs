@@ -1,0 +1,50 @@
+/** What every project shares; swc compiles as tsconfig.json does. */
+const shared = {
+  rootDir: import.meta.dirname,
+  testEnvironment: 'node',
+  injectGlobals: false,
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleFileExtensions: ['ts', 'mjs', 'js', 'cjs', 'json', 'node'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.data/'],
+  resolver: '<rootDir>/test/support/jest-resolver.cjs',
+  setupFiles: ['<rootDir>/test/support/jest-setup.mjs'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        swcrc: false,
+        jsc: {
+          target: 'es2024',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
+          keepClassNames: true,
+        },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  transformIgnorePatterns: ['/node_modules/'],
+};
+
+const project = (displayName, testMatch) => ({ ...shared, displayName, testMatch });
+
+/** @type {import('jest').Config} */
+export default {
+  rootDir: import.meta.dirname,
+  projects: [
+    project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/support/**/*.spec.ts']),
+    project('static', ['<rootDir>/test/static/**/*.spec.ts']),
+    project('integration', ['<rootDir>/test/integration/**/*.spec.ts']),
+    project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts']),
+  ],
+  testTimeout: 30_000,
+  // At least two processes: tests that share one process never give the memory of finished ones back.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1GB',
+  // Counts statements; v8 would count type declarations and comments as lines never run.
+  coverageProvider: 'babel',
+  coverageDirectory: 'coverage',
+  coverageReporters: ['text-summary', 'json-summary'],
+  collectCoverageFrom: ['src/**/*.ts', '!src/generated/**', '!src/**/*.spec.ts'],
+};

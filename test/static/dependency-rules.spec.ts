@@ -1,0 +1,288 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { cruise } from 'dependency-cruiser';
+import type { ICruiseOptions, IForbiddenRuleType } from 'dependency-cruiser';
+
+interface RuleFile {
+  default: { forbidden: (IForbiddenRuleType & { name: string })[]; options: ICruiseOptions };
+}
+
+const rulesPath = join(import.meta.dirname, '../../.dependency-cruiser.mjs');
+const { forbidden, options } = ((await import(pathToFileURL(rulesPath).href)) as RuleFile).default;
+
+/**
+ * For each rule, imports that it must refuse, one at a time, and lawful twins of them. `a > b` imports a value,
+ * `a >> b` a type only, `&` joins two of them; a target outside
+ * src/, test/ and dist/ is a package.
+ */
+const cases: Record<string, { planted: string[]; lawful: string[] }> = {
+  'common-imports-nothing-of-ours': {
+    planted: ['src/common/a.ts > src/config/b.ts', 'src/common/a.ts >> src/llm/index.ts'],
+    lawful: ['src/common/a.ts > src/common/b.ts', 'src/common/a.ts > node:crypto'],
+  },
+  'common-without-nest': {
+    planted: ['src/common/a.ts > @nestjs/common', 'src/common/a.ts >> @nestjs/common'],
+    lawful: ['src/common/a.ts > uuid', 'src/config/a.ts > @nestjs/common'],
+  },
+  'config-imports-common': {
+    planted: ['src/config/a.ts > src/infra/queue/b.ts', 'src/config/a.ts > src/http/b.ts'],
+    lawful: ['src/config/a.ts > src/common/b.ts'],
+  },
+  'infra-imports-below': {
+    planted: ['src/infra/cache/a.ts > src/http/b.ts', 'src/infra/cache/a.ts > src/llm/index.ts'],
+    lawful: ['src/infra/cache/a.ts > src/config/b.ts', 'src/infra/cache/a.ts > src/common/b.ts'],
+  },
+  'infra-folders-are-separate': {
+    planted: ['src/infra/cache/a.ts > src/infra/redis/b.ts', 'src/infra/redis/a.ts > src/infra/queue/b.ts'],
+    lawful: ['src/infra/cache/a.ts > src/infra/cache/b.ts'],
+  },
+  'infra-queue-reaches-only-listed': {
+    planted: ['src/infra/queue/a.ts > src/infra/storage/b.ts'],
+    lawful: ['src/infra/queue/a.ts > src/infra/redis/b.ts', 'src/infra/queue/a.ts > src/infra/queue/b.ts'],
+  },
+  'http-imports-below': {
+    planted: ['src/http/a.ts > src/llm/index.ts', 'src/http/a.ts > src/features/auth/index.ts'],
+    lawful: ['src/http/a.ts > src/infra/redis/b.ts', 'src/http/a.ts > src/config/b.ts'],
+  },
+  'llm-imports-below': {
+    planted: ['src/llm/a.ts > src/http/b.ts', 'src/llm/cache/a.ts > src/features/usage/index.ts'],
+    lawful: ['src/llm/a.ts > src/llm/providers/demo/b.ts', 'src/llm/a.ts > src/infra/cache/b.ts'],
+  },
+  'llm-port-is-pure': {
+    planted: [
+      'src/llm/port/a.ts > src/config/b.ts',
+      'src/llm/port/a.ts > src/llm/b.ts',
+      'src/llm/port/a.ts >> @nestjs/common',
+      'src/llm/port/a.ts > node:crypto',
+    ],
+    lawful: ['src/llm/port/a.ts > src/common/b.ts', 'src/llm/port/a.ts > src/llm/port/b.ts'],
+  },
+  'llm-port-openai-types-only': {
+    planted: ['src/llm/port/a.ts > openai'],
+    lawful: ['src/llm/port/a.ts >> openai', 'src/llm/providers/openai/a.ts > openai'],
+  },
+  'llm-providers-know-only-the-port': {
+    planted: [
+      'src/llm/providers/openai/a.ts > src/llm/providers/demo/b.ts',
+      'src/llm/providers/openai/a.ts > src/llm/b.ts',
+      'src/llm/providers/openai/a.ts > src/config/b.ts',
+    ],
+    lawful: [
+      'src/llm/providers/openai/a.ts > src/llm/port/b.ts',
+      'src/llm/providers/openai/a.ts > src/llm/providers/openai/b.ts',
+      'src/llm/providers/openai/a.ts > src/common/b.ts',
+    ],
+  },
+  'llm-only-through-index': {
+    planted: [
+      'src/features/chat/chat.service.ts > src/llm/port/b.ts',
+      'src/gateway/openai/a.ts > src/llm/llm.service.ts',
+      'src/api.module.ts > src/llm/llm.module.ts',
+    ],
+    lawful: ['src/features/chat/chat.service.ts > src/llm/index.ts', 'src/api.module.ts > src/llm/index.ts'],
+  },
+  'features-import-below': {
+    planted: ['src/features/chat/a.ts > src/gateway/openai/b.ts', 'src/features/chat/a.ts > src/startup.ts'],
+    lawful: ['src/features/chat/a.ts > src/infra/queue/b.ts', 'src/features/chat/a.ts > src/config/b.ts'],
+  },
+  'features-only-through-index': {
+    planted: [
+      'src/features/chat/chat.service.ts > src/features/usage/usage.service.ts',
+      'src/features/chat/chat.service.ts >> src/features/rag/rag.dto.ts',
+    ],
+    lawful: ['src/features/chat/chat.service.ts > src/features/usage/index.ts'],
+  },
+  'features-only-through-index-from-above': {
+    planted: [
+      'src/gateway/openai/a.ts > src/features/chat/chat.service.ts',
+      'src/api.module.ts > src/features/chat/chat.module.ts',
+    ],
+    lawful: [
+      'src/gateway/openai/a.ts > src/features/chat/index.ts',
+      'src/api.module.ts > src/features/chat/index.ts',
+    ],
+  },
+  'features-reach-only-usage': {
+    planted: [
+      'src/features/users/a.ts > src/features/chat/index.ts',
+      'src/features/usage/a.ts > src/features/users/index.ts',
+    ],
+    lawful: ['src/features/users/a.ts > src/features/usage/index.ts'],
+  },
+  'features-auth-reaches-only-listed': {
+    planted: ['src/features/auth/a.ts > src/features/chat/index.ts'],
+    lawful: ['users', 'api-keys', 'usage'].map(
+      (to) => `src/features/auth/a.ts > src/features/${to}/index.ts`,
+    ),
+  },
+  'features-chat-reaches-only-listed': {
+    planted: ['src/features/chat/a.ts > src/features/users/index.ts'],
+    lawful: ['rag', 'files', 'usage'].map((to) => `src/features/chat/a.ts > src/features/${to}/index.ts`),
+  },
+  'features-rag-reaches-only-listed': {
+    planted: ['src/features/rag/a.ts > src/features/chat/index.ts'],
+    lawful: ['files', 'usage'].map((to) => `src/features/rag/a.ts > src/features/${to}/index.ts`),
+  },
+  'features-batches-reaches-only-listed': {
+    planted: ['src/features/batches/a.ts > src/features/rag/index.ts'],
+    lawful: ['files', 'usage'].map((to) => `src/features/batches/a.ts > src/features/${to}/index.ts`),
+  },
+  'http-only-at-the-edge-of-features': {
+    planted: ['service', 'repository', 'mapper', 'processor', 'errors'].map(
+      (kind) => `src/features/chat/chat.${kind}.ts > src/http/b.ts`,
+    ),
+    lawful: ['controller', 'module', 'guard', 'dto', 'authenticator'].map(
+      (kind) => `src/features/chat/chat.${kind}.ts > src/http/b.ts`,
+    ),
+  },
+  'gateway-imports-below': {
+    planted: ['src/gateway/openai/a.ts > src/startup.ts'],
+    lawful: ['src/gateway/openai/a.ts > src/http/b.ts', 'src/gateway/openai/a.ts > src/llm/index.ts'],
+  },
+  'roots-only-from-processes': {
+    planted: ['src/worker.module.ts > src/api.module.ts', 'src/startup.ts > src/worker.module.ts'],
+    lawful: [
+      'src/main.ts > src/api.module.ts',
+      'src/api.application.ts > src/api.module.ts',
+      'src/worker.ts > src/worker.module.ts',
+      'src/api.module.spec.ts > src/api.module.ts',
+    ],
+  },
+  'processes-are-not-imported': {
+    planted: ['src/worker.ts > src/main.ts', 'src/api.module.ts > src/worker.ts'],
+    lawful: ['src/worker.ts > src/startup.ts'],
+  },
+  'generated-client-only-in-repositories': {
+    planted: [
+      'src/features/chat/chat.service.ts > src/generated/prisma/client.ts',
+      'src/features/chat/chat.mapper.ts >> src/generated/prisma/client.ts',
+      'src/features/chat/chat.module.ts > src/generated/prisma/client.ts',
+      'src/infra/queue/a.ts > src/generated/prisma/client.ts',
+    ],
+    lawful: [
+      'src/features/chat/chat.repository.ts > src/generated/prisma/client.ts',
+      'src/infra/database/a.ts > src/generated/prisma/client.ts',
+    ],
+  },
+  'database-only-in-repositories': {
+    planted: [
+      'src/features/chat/chat.service.ts > src/infra/database/index.ts',
+      'src/features/chat/chat.controller.ts > src/infra/database/index.ts',
+      'src/http/a.ts > src/infra/database/index.ts',
+    ],
+    lawful: [
+      'src/features/chat/chat.repository.ts > src/infra/database/index.ts',
+      'src/features/chat/chat.module.ts > src/infra/database/index.ts',
+      'src/features/health/database.health.ts > src/infra/database/index.ts',
+      'src/main.ts > src/infra/database/embedded-server.ts',
+      'src/start-up.ts > src/infra/database/index.ts',
+    ],
+  },
+  'prisma-service-only-in-repositories': {
+    planted: [
+      'src/features/chat/chat.module.ts > src/infra/database/prisma.service.ts',
+      'src/main.ts > src/infra/database/prisma.service.ts',
+    ],
+    lawful: ['src/features/chat/chat.repository.ts > src/infra/database/prisma.service.ts'],
+  },
+  'only-known-folders': {
+    planted: ['src/main.ts > src/utils/a.ts'],
+    lawful: ['src/main.ts > src/common/a.ts'],
+  },
+  'src-imports-src': {
+    planted: ['src/common/a.ts > test/support/b.ts', 'src/config/a.ts > dist/main.js'],
+    lawful: ['src/common/a.spec.ts > test/support/b.ts'],
+  },
+  'no-circular': {
+    planted: [
+      'src/common/a.ts > src/common/b.ts & src/common/b.ts > src/common/a.ts',
+      'src/config/a.ts >> src/config/b.ts & src/config/b.ts >> src/config/c.ts & src/config/c.ts > src/config/a.ts',
+    ],
+    lawful: ['src/config/a.ts >> src/config/b.ts'],
+  },
+  'no-orphans': {
+    planted: ['src/common/dead.ts > node:crypto', 'src/common/dead.spec.ts > src/common/dead.ts'],
+    lawful: ['src/main.ts > src/common/a.ts', 'src/worker.ts > node:crypto'],
+  },
+  'specs-are-not-imported': {
+    planted: ['src/common/a.ts > src/common/b.spec.ts', 'src/common/a.spec.ts > src/common/b.spec.ts'],
+    lawful: ['src/common/a.spec.ts > src/common/a.ts'],
+  },
+  'no-dev-dependencies': {
+    planted: ['src/config/a.ts > jest'],
+    lawful: ['src/http/a.ts >> express', 'src/config/a.ts > pg', 'src/config/a.spec.ts > jest'],
+  },
+  'no-undeclared-packages': {
+    planted: ['src/config/a.ts > undeclared', 'src/config/a.ts >> undeclared'],
+    lawful: ['src/config/a.ts > uuid'],
+  },
+  'no-unresolvable': {
+    planted: ['src/config/a.ts > not-installed', 'src/config/a.ts > ./missing.js'],
+    lawful: ['src/config/a.ts > node:fs'],
+  },
+};
+
+const packageJson = {
+  dependencies: { '@nestjs/common': '1', openai: '1', pg: '1', uuid: '1' },
+  devDependencies: { '@types/express': '1', '@types/pg': '1', jest: '1' },
+};
+const installed = ['@nestjs/common', 'openai', 'pg', 'uuid', 'jest', 'express', 'undeclared'];
+const isOurs = (target: string) => /^(src|test|dist)\//.test(target);
+
+/** The files of a small project in which just these imports happen. */
+function filesOf(imports: string[]): Map<string, string> {
+  const files = new Map([['package.json', JSON.stringify(packageJson)]]);
+  for (const name of installed) {
+    files.set(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }));
+    files.set(`node_modules/${name}/index.js`, '');
+  }
+  for (const line of imports) {
+    const [from = '', arrow, to = ''] = line.split(' ');
+    const path = relative(dirname(from), to).replace(/^(?!\.)/, './');
+    const specifier = isOurs(to) ? path.replace(/\.ts$/, '.js') : to;
+    const statement = arrow === '>>' ? `import type * as T from '${specifier}';` : `import '${specifier}';`;
+    if (isOurs(to) && !files.has(to)) files.set(to, '');
+    files.set(from, `${files.get(from) ?? ''}${statement}\n`);
+  }
+  return files;
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'parley-rules-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The rules that these imports break. That most files of a fragment are orphans counts only in its own case. */
+async function brokenBy(imports: string[], underTest: string): Promise<string[]> {
+  const baseDir = await mkdtemp(join(folder, 'tree-'));
+  for (const [path, text] of filesOf(imports)) {
+    await mkdir(join(baseDir, dirname(path)), { recursive: true });
+    await writeFile(join(baseDir, path), text);
+  }
+  const { output } = await cruise(['src'], { ...options, baseDir, validate: true, ruleSet: { forbidden } });
+  if (typeof output === 'string') throw new Error(output);
+  const names = new Set(output.summary.violations.map(({ rule }) => rule.name));
+  if (underTest !== 'no-orphans') names.delete('no-orphans');
+  return [...names];
+}
+
+describe('the import rules', () => {
+  test('all have a planted violation', () => {
+    expect(Object.keys(cases).sort()).toEqual(forbidden.map(({ name }) => name).sort());
+  });
+
+  const all = Object.entries(cases).flatMap(([rule, { planted }]) => planted.map((line) => ({ rule, line })));
+  test.each(all)('$rule refuses $line', async ({ rule, line }) => {
+    const broken = await brokenBy(line.split(' & '), rule);
+
+    expect(broken).toEqual([rule]);
+  });
+
+  test.each(Object.entries(cases))('%s lets its lawful twins pass', async (rule, { lawful }) => {
+    expect(await brokenBy(lawful, rule)).toEqual([]);
+  });
+});

@@ -1,0 +1,55 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { ApiApplication } from '../../src/api.application.js';
+import { AppConfig, parseSettings } from '../../src/config/index.js';
+import { createMigratedDatabase, type TestDatabase } from './database.js';
+
+/** The API of a test: the real application on a real socket, in this process, over a database of its own. */
+export interface TestApi {
+  readonly url: string;
+  readonly database: TestDatabase;
+  /** What the application logged, one JSON line each. */
+  readonly log: readonly string[];
+  /** The application itself, for what has no route. */
+  readonly application: ApiApplication;
+  /** Closes the application and drops the database. */
+  close(): Promise<void>;
+}
+
+/** Settings of tests: as in production but for what a test has to know. */
+const SETTINGS = {
+  NODE_ENV: 'test',
+  HOST: '127.0.0.1',
+  LOG_LEVEL: 'debug',
+  DEMO_TOKENS_PER_SECOND: '100000',
+};
+
+/**
+ * Starts the API with these environment variables over the defaults.
+ * @param database one that is already migrated, to go on with; it is not dropped then
+ */
+export async function startApi(
+  environment: Readonly<Record<string, string>> = {},
+  database?: TestDatabase,
+): Promise<TestApi> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'parley-api-'));
+  const own = database ?? (await createMigratedDatabase());
+  const log: string[] = [];
+  const config = new AppConfig(parseSettings({ ...SETTINGS, DATA_DIR: dataDir, ...environment }));
+  const logger = pino({ level: config.logLevel }, { write: (line: string) => log.push(line) });
+  const api = await ApiApplication.create({ config, logger, connectionString: own.url });
+  const url = await api.listen(0, '127.0.0.1');
+  return {
+    url,
+    database: own,
+    log,
+    application: api,
+    close: async () => {
+      await api.close();
+      await rm(dataDir, { recursive: true });
+      if (database === undefined) await own.drop();
+    },
+  };
+}

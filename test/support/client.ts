@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+
+/** An answer of the API: its body is whatever it is until a test has looked. */
+export interface ApiResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
+
+/** An account in a test, and what it asks for. */
+export interface TestUser {
+  readonly token: string;
+  readonly email: string;
+  request(method: string, path: string, body?: unknown): Promise<ApiResponse>;
+  /** The events of a stream as they come. Leaving the loop closes the connection. */
+  stream(path: string, body: unknown, signal?: AbortSignal): AsyncGenerator<StreamEvent>;
+}
+
+/** One event: its id and its data, parsed, or the text `[DONE]`. */
+export interface StreamEvent {
+  readonly id: string | undefined;
+  readonly data: unknown;
+}
+
+/** One request; a string is sent as it is, everything else as JSON. */
+export async function send(
+  url: string,
+  options: {
+    readonly method?: string;
+    readonly body?: unknown;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly signal?: AbortSignal;
+  } = {},
+): Promise<ApiResponse> {
+  const { method = 'GET', body, headers = {}, signal } = options;
+  const response = await fetch(url, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(signal && { signal }),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: parse(text) };
+}
+
+/** Registers a new account. */
+export async function registerUser(url: string): Promise<TestUser> {
+  const email = `user-${randomUUID()}@example.com`;
+  const { body, status } = await send(`${url}/api/v1/auth/register`, {
+    method: 'POST',
+    body: { email, password: 'a long password' },
+  });
+  if (status !== 201) throw new Error(`Registration answered ${status}: ${JSON.stringify(body)}`);
+  return userWith(url, String(at(body, 'access_token')), email);
+}
+
+/** An account by its token. */
+export function userWith(url: string, token: string, email = ''): TestUser {
+  const authorization = `Bearer ${token}`;
+  return {
+    token,
+    email,
+    request: (method, path, body) => send(`${url}${path}`, { method, body, headers: { authorization } }),
+    stream: (path, body, signal) => streamEvents(`${url}${path}`, body, { authorization }, signal),
+  };
+}
+
+/** A value inside of an unknown body, by its keys; undefined where there is none. */
+export function at(value: unknown, ...keys: readonly (string | number)[]): unknown {
+  let inner = value;
+  for (const key of keys) {
+    if (typeof inner !== 'object' || inner === null) return undefined;
+    inner = Reflect.get(inner, key) as unknown;
+  }
+  return inner;
+}
+
+/** The same for a list. */
+export function listAt(value: unknown, ...keys: readonly (string | number)[]): unknown[] {
+  const list = at(value, ...keys);
+  if (!Array.isArray(list))
+    throw new Error(`There is no list at ${keys.join('.')}: ${JSON.stringify(value)}`);
+  return list as unknown[];
+}
+
+/** Reads a stream to its end. */
+export async function collect(events: AsyncIterable<StreamEvent>): Promise<unknown[]> {
+  return (await Array.fromAsync(events)).map(({ data }) => data);
+}
+
+/** The text of the deltas of a chat stream. */
+export function textOf(events: readonly unknown[]): string {
+  return events
+    .map((event) => {
+      const delta = at(event, 'delta');
+      return typeof delta === 'string' ? delta : '';
+    })
+    .join('');
+}
+
+async function* streamEvents(
+  url: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StreamEvent> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+    ...(signal && { signal }),
+  });
+  if (response.status !== 200 || response.body === null) {
+    throw new Error(`The stream answered ${response.status}: ${await response.text()}`);
+  }
+  let rest = '';
+  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+    const frames = (rest + piece).split('\n\n');
+    rest = frames.pop() ?? '';
+    for (const frame of frames) {
+      const data = /^data: (.*)$/m.exec(frame)?.[1];
+      if (data !== undefined) yield { id: /^id: (.*)$/m.exec(frame)?.[1], data: parse(data) };
+    }
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

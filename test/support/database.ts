@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+
+/** A database of one test's own. */
+export interface TestDatabase {
+  /** Where to connect, with credentials. */
+  readonly url: string;
+  /** Removes the database, whoever is still connected. */
+  drop(): Promise<void>;
+}
+
+/**
+ * Makes an empty UTF-8 database on the server that the test run provides.
+ * @throws Error when the run provides no server.
+ */
+export function createTestDatabase(): Promise<TestDatabase> {
+  return createFrom('template0');
+}
+
+/**
+ * Makes a database with all migrations applied.
+ * @throws Error when the run provides no server.
+ */
+export function createMigratedDatabase(): Promise<TestDatabase> {
+  return createFrom(provided('TEST_POSTGRES_TEMPLATE'));
+}
+
+async function createFrom(template: string): Promise<TestDatabase> {
+  const serverUrl = provided('TEST_POSTGRES_URL');
+  const name = `parley_test_${randomBytes(8).toString('hex')}`;
+  await runOnServer(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} ENCODING 'UTF8'`);
+
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    drop: () => runOnServer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
+function provided(name: string): string {
+  const value = process.env[name];
+  if (value) return value;
+  throw new Error(`${name} is not set: run the tests with \`npm test\`, which provides a PostgreSQL.`);
+}
+
+async function runOnServer(connectionString: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,197 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+import { composeAnswer } from './answer.js';
+import { openaiWire } from './openai-wire.js';
+import { contentOf, play, type GoodReply } from './playback.js';
+import { RequestLog, type RecordedRequest } from './recorded-request.js';
+import { Reply } from './reply.js';
+import type { Behaviour, Failure } from './script.js';
+import { sendJson, type Stage } from './stage.js';
+import { parseJson } from './unknown-value.js';
+import type { Route, Wire } from './wire.js';
+
+/** Options of {@link startFakeProvider}. */
+export interface FakeProviderOptions {
+  /** Requests without this key are refused. Default: every request is let in. */
+  apiKey?: string;
+}
+
+/** The wires that are served, by the paths that belong to them; errors elsewhere are in the first one's shape. */
+const WIRES: readonly [Wire, ...Wire[]] = [openaiWire];
+
+const GOOD_ANSWER: Behaviour = { kind: 'answer' };
+const DEFAULT_MODELS: readonly string[] = ['test-model'];
+const DEFAULT_DIMENSIONS = 8;
+
+/** A model provider on a real socket that does what a test scripts. */
+export class FakeProvider {
+  /** The ids that the model list shows; chat takes any name. */
+  models: readonly string[] = DEFAULT_MODELS;
+  /** The length of embeddings that do not ask for one. */
+  embeddingDimensions = DEFAULT_DIMENSIONS;
+  readonly #apiKey: string | undefined;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #log = new RequestLog();
+  readonly #scripts: Record<Route, Behaviour[]> = { chat: [], models: [], embeddings: [] };
+  readonly #exchanges = new Map<Reply, Promise<void>>();
+  #default = GOOD_ANSWER;
+  #count = 0;
+
+  constructor({ apiKey }: FakeProviderOptions) {
+    this.#apiKey = apiKey;
+    this.#server = createServer((request, response) => {
+      this.#accept(request, response);
+    });
+    // Idle connections stay: one that closes just as a client reuses it would fail a test now and then.
+    this.#server.keepAliveTimeout = 0;
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+  }
+
+  /** `http://127.0.0.1:<port>`. */
+  get origin(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('The provider does not listen.');
+    return `http://127.0.0.1:${String(address.port)}`;
+  }
+
+  /** The base URL for an OpenAI client. */
+  get baseUrl(): string {
+    return `${this.origin}/v1`;
+  }
+
+  /** All requests since the start or the last reset, those that were refused included. */
+  get requests(): readonly RecordedRequest[] {
+    return this.#log.all;
+  }
+
+  /** The number of sockets that are open now. */
+  get openConnections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Queues behaviours, one for each chat request to come. */
+  script(...behaviours: Behaviour[]): void {
+    this.scriptFor('chat', ...behaviours);
+  }
+
+  /** Queues behaviours for the requests of one route. */
+  scriptFor(route: Route, ...behaviours: Behaviour[]): void {
+    this.#scripts[route].push(...behaviours);
+  }
+
+  /** What chat requests get when the queue is empty. */
+  setDefault(behaviour: Behaviour): void {
+    this.#default = behaviour;
+  }
+
+  /**
+   * Waits for a request that has not come in yet, on one route or on any; of several who wait each gets one, in
+   * their order. Rejects at a reset and at the close.
+   */
+  async nextRequest(route?: Route): Promise<RecordedRequest> {
+    return this.#log.next(route);
+  }
+
+  /** Back to the state after the start: breaks off what still runs and forgets scripts and requests. */
+  reset(): void {
+    for (const reply of this.#exchanges.keys()) reply.destroy();
+    for (const queue of Object.values(this.#scripts)) queue.length = 0;
+    this.#default = GOOD_ANSWER;
+    this.models = DEFAULT_MODELS;
+    this.embeddingDimensions = DEFAULT_DIMENSIONS;
+    this.#log.clear();
+  }
+
+  /** Stops listening, destroys all sockets and waits until everything has ended. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.reset();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+    await Promise.all(this.#exchanges.values());
+  }
+
+  /** Binds a free port of the loopback address. */
+  async listen(): Promise<void> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  #accept(request: IncomingMessage, response: ServerResponse): void {
+    const reply = new Reply(response);
+    const exchange = this.#serve(request, reply)
+      .catch((error: unknown) => {
+        if (reply.signal.aborted) return;
+        // A mistake in the provider itself has to be seen, in the test that made it.
+        console.error('fake provider:', error);
+        reply.destroy();
+      })
+      .finally(() => this.#exchanges.delete(reply));
+    this.#exchanges.set(reply, exchange);
+  }
+
+  async #serve(request: IncomingMessage, reply: Reply): Promise<void> {
+    const receivedAt = performance.now();
+    const { method = '', url = '', headers } = request;
+    const path = url.replace(/\?.*$/, '');
+    const wire = WIRES.find((candidate) => candidate.route(method, path, headers) !== undefined) ?? WIRES[0];
+    const route = wire.route(method, path, headers);
+    const rawBody = await text(request);
+    const body = parseJson(rawBody);
+    const { closed, firstByteSent } = reply;
+    this.#log.add({ method, path: url, route, headers, body, rawBody, receivedAt, closed, firstByteSent });
+
+    this.#count += 1;
+    const stage: Stage = { wire, reply, requestId: `req_fake_${String(this.#count)}` };
+    if (this.#apiKey !== undefined && !wire.authorised(headers, this.#apiKey)) {
+      return refuse({ status: 401 }, stage);
+    }
+    if (route === undefined) {
+      const message = `Unknown request URL: ${method} ${path}.`;
+      return refuse({ status: 404, code: 'unknown_url', message }, stage);
+    }
+    const fallback = route === 'chat' ? this.#default : GOOD_ANSWER;
+    const behaviour = this.#scripts[route].shift() ?? fallback;
+    const good = this.#goodReply({ wire, route, path, body, behaviour });
+    if (good === undefined) return refuse({ status: 400, message: 'The body is not a chat request.' }, stage);
+    return play(behaviour, good, stage);
+  }
+
+  #goodReply({ wire, route, path, body, behaviour }: GoodReplyInput): GoodReply | undefined {
+    if (route !== 'chat') return { kind: 'json', reply: wire.lookUp(route, path, body, this) };
+    const request = wire.readChat(body);
+    if (request === undefined) return undefined;
+    const answer = composeAnswer(contentOf(behaviour), request, `fake-${String(this.#count)}`);
+    return request.stream
+      ? { kind: 'stream', frames: wire.frames(answer) }
+      : { kind: 'json', reply: { status: 200, body: wire.body(answer) } };
+  }
+}
+
+interface GoodReplyInput {
+  wire: Wire;
+  route: Route;
+  path: string;
+  body: unknown;
+  behaviour: Behaviour;
+}
+
+async function refuse(failure: Failure & { status: number }, stage: Stage): Promise<void> {
+  await sendJson({ status: failure.status, body: stage.wire.errorBody(failure) }, stage);
+}
+
+/** Starts a provider on a free port of 127.0.0.1. */
+export async function startFakeProvider(options: FakeProviderOptions = {}): Promise<FakeProvider> {
+  const provider = new FakeProvider(options);
+  await provider.listen();
+  return provider;
+}

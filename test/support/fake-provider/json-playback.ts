@@ -1,0 +1,82 @@
+import type { GateEnding } from './gated-answer.js';
+import type { AnsweringBehaviour } from './script.js';
+import { conclude, jsonHeaders, type Ending, type Stage } from './stage.js';
+import { parseJson } from './unknown-value.js';
+import type { JsonReply, Wire } from './wire.js';
+
+/** A body that drips arrives in this many pieces. */
+const DRIPS_PER_BODY = 8;
+
+/** What is sent of a body. Only a complete one announces its length, so that a cut one ends like a proper one. */
+interface JsonPlan {
+  body: string;
+  complete: boolean;
+  ending: Ending;
+}
+
+/** Plays a behaviour on a request that expects one JSON body. */
+export async function playJson(behaviour: AnsweringBehaviour, good: JsonReply, stage: Stage): Promise<void> {
+  const { reply, wire } = stage;
+  const plan =
+    behaviour.kind === 'gated'
+      ? planGate(await behaviour.ending(reply.signal), good.body, wire)
+      : planJson(behaviour, good.body, wire);
+  if (behaviour.kind === 'drip') {
+    const bytes = behaviour.unit === 'byte' ? 1 : Math.ceil(Buffer.byteLength(plan.body) / DRIPS_PER_BODY);
+    reply.cutInto({ bytes, gapMs: behaviour.chunkMs });
+  }
+  reply.head(good.status, jsonHeaders(stage, plan.complete ? plan.body : undefined));
+  await reply.write(plan.body);
+  await conclude(plan.ending, stage);
+}
+
+function planJson(
+  behaviour: Exclude<AnsweringBehaviour, { kind: 'gated' }>,
+  good: string,
+  wire: Wire,
+): JsonPlan {
+  switch (behaviour.kind) {
+    case 'answer':
+    case 'emptyAnswer':
+    case 'missingDone':
+    case 'drip':
+      return complete(good);
+    case 'commentsAndCrLf':
+      return complete(`\r\n\r\n${JSON.stringify(parseJson(good), null, 2).replaceAll('\n', '\r\n')}\r\n`);
+    case 'malformedChunk':
+      return complete(`${half(good)}<broken>`);
+    case 'errorInStream':
+      return complete(wire.errorBody(behaviour.error));
+    case 'cut':
+      return broken(half(good), 'end');
+    case 'reset':
+      return broken(half(good), 'reset');
+    case 'silence':
+      return broken((behaviour.afterChunks ?? 0) > 0 ? half(good) : '', 'stall');
+  }
+}
+
+function planGate(ending: GateEnding, good: string, wire: Wire): JsonPlan {
+  switch (ending.how) {
+    case 'finish':
+      return complete(good);
+    case 'fail':
+      return complete(wire.errorBody(ending.error));
+    case 'cut':
+      return broken(half(good), 'end');
+    case 'reset':
+      return broken(half(good), 'reset');
+  }
+}
+
+function complete(body: string): JsonPlan {
+  return { body, complete: true, ending: 'end' };
+}
+
+function broken(body: string, ending: Ending): JsonPlan {
+  return { body, complete: false, ending };
+}
+
+function half(body: string): string {
+  return body.slice(0, body.length / 2);
+}

@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+
+/** How a response ended. */
+export interface Closing {
+  /** Who ended it: `server` if it was sent completely or was broken off on purpose. */
+  by: 'client' | 'server';
+  /** Milliseconds, on the clock of `performance.now()`. */
+  at: number;
+}
+
+/** How a body is cut up on its way out. */
+export interface Pieces {
+  bytes: number;
+  /** Wait after each piece. */
+  gapMs: number;
+}
+
+/** The writing end of one exchange. All that waits here ends, and its timers with it, when the response closes. */
+export class Reply {
+  /** Settles when the response is closed; never rejects. */
+  readonly closed: Promise<Closing>;
+  /** Settles when bytes, headers included, have been handed to the socket; rejects if that never happens. */
+  readonly firstByteSent: Promise<void>;
+  readonly #response: ServerResponse;
+  readonly #closing = new AbortController();
+  readonly #firstByte = Promise.withResolvers<undefined>();
+  #brokenByServer = false;
+  #pieces: Pieces | undefined;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    this.firstByteSent = this.#firstByte.promise;
+    // Most tests do not look at it, and that must not be an unhandled rejection.
+    this.firstByteSent.catch(() => undefined);
+    const closed = Promise.withResolvers<Closing>();
+    this.closed = closed.promise;
+    response.once('close', () => {
+      const byServer = this.#brokenByServer || response.writableFinished;
+      closed.resolve({ by: byServer ? 'server' : 'client', at: performance.now() });
+      this.#firstByte.reject(new Error('The response was closed before its first byte.'));
+      this.#closing.abort();
+    });
+  }
+
+  /** Aborted when the response is closed. */
+  get signal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get headersSent(): boolean {
+    return this.#response.headersSent;
+  }
+
+  /** Cuts all that is written from here on into pieces. */
+  cutInto(pieces: Pieces): void {
+    this.#pieces = pieces;
+  }
+
+  /** Sends status and headers at once, before there is a body. */
+  head(status: number, headers: OutgoingHttpHeaders): void {
+    this.signal.throwIfAborted();
+    this.#response.writeHead(status, headers);
+    this.#response.flushHeaders();
+    this.#firstByte.resolve(undefined);
+  }
+
+  /** Writes and waits while the client does not read. */
+  async write(data: string): Promise<void> {
+    const bytes = Buffer.from(data);
+    const step = this.#pieces?.bytes ?? bytes.length;
+    for (let start = 0; start < bytes.length; start += step) {
+      await this.#send(bytes.subarray(start, start + step));
+      if (this.#pieces !== undefined && this.#pieces.gapMs > 0) await this.pause(this.#pieces.gapMs);
+    }
+  }
+
+  /** Ends the response properly. */
+  async end(): Promise<void> {
+    this.signal.throwIfAborted();
+    this.#response.end();
+    await this.closed;
+  }
+
+  /** Resets the connection. */
+  async reset(): Promise<void> {
+    // What was written has to be on its way before the reset overtakes it.
+    await setImmediate(undefined, { signal: this.signal });
+    this.#brokenByServer = true;
+    this.#response.socket?.resetAndDestroy();
+    await this.closed;
+  }
+
+  /** Breaks the exchange off because the provider stops. */
+  destroy(): void {
+    if (!this.signal.aborted) this.#brokenByServer = true;
+    this.#response.socket?.destroy();
+  }
+
+  /** Waits, in milliseconds. */
+  async pause(milliseconds: number): Promise<void> {
+    await setTimeout(milliseconds, undefined, { signal: this.signal });
+  }
+
+  /** Each piece leaves in a turn of its own: a reader in the same process sees it before the next one. */
+  async #send(piece: Buffer): Promise<void> {
+    this.signal.throwIfAborted();
+    const roomLeft = this.#response.write(piece);
+    if (!roomLeft) await once(this.#response, 'drain', { signal: this.signal });
+    await setImmediate(undefined, { signal: this.signal });
+  }
+}

@@ -1,0 +1,42 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+
+import type { Reply } from './reply.js';
+import type { JsonReply, Wire } from './wire.js';
+
+/** What comes after the last byte: a proper end, a reset, or nothing at all. */
+export type Ending = 'end' | 'reset' | 'stall';
+
+/** Where and how a behaviour is played. */
+export interface Stage {
+  wire: Wire;
+  reply: Reply;
+  requestId: string;
+}
+
+/** Sends a good JSON body. */
+export async function sendJson({ status, body }: JsonReply, stage: Stage): Promise<void> {
+  stage.reply.head(status, jsonHeaders(stage, body));
+  await stage.reply.write(body);
+  await stage.reply.end();
+}
+
+/** The headers of a JSON reply; a body that is left out has no announced length. */
+export function jsonHeaders(stage: Stage, body?: string): OutgoingHttpHeaders {
+  return {
+    'content-type': 'application/json',
+    [stage.wire.requestIdHeader]: stage.requestId,
+    ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+  };
+}
+
+/** Ends a reply, one way or another. */
+export async function conclude(ending: Ending, { reply }: Stage): Promise<void> {
+  switch (ending) {
+    case 'end':
+      return reply.end();
+    case 'reset':
+      return reply.reset();
+    case 'stall':
+      await reply.closed;
+  }
+}
