@@ -33,6 +33,7 @@ const TOLD = {
   unavailable: {
     code: 'provider_unavailable',
     message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+    retryAfterMs: 5000,
   },
   broken_answer: {
     code: 'provider_error',
@@ -40,15 +41,17 @@ const TOLD = {
   },
 } as const satisfies Record<
   ProviderErrorKind,
-  { code: ErrorCode; retryable?: boolean } & ({ own: true } | { message: string })
+  { code: ErrorCode; retryable?: boolean; retryAfterMs?: number } & ({ own: true } | { message: string })
 >;
 
 /** The failure of a call whose last attempt failed so. */
 export function toModelCallError(error: ProviderError, attempts: readonly AttemptRecord[]): ModelCallError {
   const told = TOLD[error.kind];
+  // What the provider itself asks for goes before our own advice.
+  const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in told ? told.retryAfterMs : undefined);
   return new ModelCallError(told.code, 'message' in told ? told.message : error.message, attempts, {
     cause: error,
-    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...('retryable' in told && { retryable: told.retryable }),
   });
 }

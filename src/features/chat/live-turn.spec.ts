@@ -1,0 +1,76 @@
+import { describe, expect, it } from '@jest/globals';
+import { LiveTurn, type TurnEvent } from './live-turn.js';
+import type { Turn, TurnOutcome } from './turn.js';
+
+const TURN: Turn = {
+  userId: 'user',
+  conversationId: 'conversation',
+  systemPrompt: null,
+  questionId: 'question',
+  answerId: 'answer',
+  leaseOwner: 'owner',
+  model: 'demo/echo',
+  temperature: undefined,
+  maxTokens: undefined,
+};
+
+const OUTCOME: TurnOutcome = {
+  status: 'complete',
+  text: 'abc',
+  model: 'demo/echo',
+  finishReason: 'stop',
+  usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0 },
+  costMicroUsd: 0n,
+  warning: null,
+  completedAt: new Date(0),
+};
+
+const follow = (live: LiveTurn): Promise<TurnEvent[]> =>
+  Array.fromAsync(live.follow(new AbortController().signal));
+
+describe('LiveTurn', () => {
+  it('gives every follower the whole text and the outcome, whenever it came', async () => {
+    const live = new LiveTurn(TURN);
+    live.append('a');
+    const early = follow(live);
+    await Promise.resolve();
+    live.append('b');
+    live.append('c');
+    live.end(OUTCOME);
+    const late = follow(live);
+    for (const events of [await early, await late]) {
+      const deltas = events.flatMap((event) => (event.type === 'delta' ? [event] : []));
+      expect(deltas.map(({ delta }) => delta).join('')).toBe('abc');
+      expect(deltas.at(-1)?.end).toBe(3);
+      expect(events.at(-1)).toEqual({ type: 'ended', outcome: OUTCOME });
+    }
+  });
+
+  it('merges what a slow follower has missed into one delta', async () => {
+    const live = new LiveTurn(TURN);
+    const events = live.follow(new AbortController().signal);
+    const first = events.next();
+    live.append('a');
+    expect((await first).value).toEqual({ type: 'delta', delta: 'a', end: 1 });
+    for (let count = 0; count < 1000; count += 1) live.append('b');
+    live.end(OUTCOME);
+    expect((await events.next()).value).toEqual({ type: 'delta', delta: 'b'.repeat(1000), end: 1001 });
+    expect((await events.next()).value).toEqual({ type: 'ended', outcome: OUTCOME });
+  });
+
+  it('ends a follower that leaves while it waits', async () => {
+    const live = new LiveTurn(TURN);
+    const gone = new AbortController();
+    const waiting = live.follow(gone.signal).next();
+    gone.abort();
+    expect((await waiting).done).toBe(true);
+  });
+
+  it('tells the outcome to whoever waits for it, before and after', async () => {
+    const live = new LiveTurn(TURN);
+    const before = live.outcome();
+    live.end(OUTCOME);
+    expect(await before).toBe(OUTCOME);
+    expect(await live.outcome()).toBe(OUTCOME);
+  });
+});

@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Deadlines } from './deadlines.js';
+
+const CONFIG = { connectMs: 1, firstTokenMs: 100, idleMs: 50, totalMs: 220 };
+
+describe('Deadlines', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('bounds the wait for the first token, then each gap, then the whole', () => {
+    const first = new Deadlines(CONFIG);
+    jest.advanceTimersByTime(99);
+    expect(first.signal.aborted).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(first.passed?.message).toMatch(/did not begin/);
+
+    const gap = new Deadlines(CONFIG);
+    gap.progress();
+    jest.advanceTimersByTime(50);
+    expect(gap.passed?.message).toMatch(/fell silent/);
+
+    const whole = new Deadlines(CONFIG);
+    for (let count = 0; count < 8; count += 1) {
+      whole.progress();
+      jest.advanceTimersByTime(30);
+    }
+    expect(whole.passed?.message).toMatch(/did not finish/);
+  });
+
+  it('leaves no timer behind', () => {
+    const deadlines = new Deadlines(CONFIG);
+    deadlines.progress();
+    deadlines.stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});

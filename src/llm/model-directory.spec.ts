@@ -1,0 +1,81 @@
+import { describe, expect, it } from '@jest/globals';
+import { ModelDirectory } from './model-directory.js';
+import { ModelProvider, ProviderError, type ProviderEvent } from './port/index.js';
+
+class ListedProvider extends ModelProvider {
+  asked = 0;
+
+  constructor(
+    override readonly id: string,
+    private readonly list: readonly string[] | undefined,
+  ) {
+    super();
+  }
+
+  override stream(): AsyncIterable<ProviderEvent> {
+    throw new Error('not asked here');
+  }
+
+  override models(): Promise<readonly string[]> {
+    this.asked += 1;
+    return this.list === undefined
+      ? Promise.reject(new ProviderError('unavailable', 'away'))
+      : Promise.resolve(this.list);
+  }
+}
+
+const first = () => new ListedProvider('first', ['a', 'shared', 'org/model']);
+const second = () => new ListedProvider('second', ['b', 'shared']);
+const nameOf = async (directory: ModelDirectory, name?: string) => (await directory.resolve(name)).name;
+
+describe('ModelDirectory', () => {
+  it('takes provider/model as it is, without asking for a list', async () => {
+    const provider = first();
+    expect(await nameOf(new ModelDirectory([provider], undefined), 'first/unlisted/model')).toBe(
+      'first/unlisted/model',
+    );
+    expect(provider.asked).toBe(0);
+  });
+
+  it('looks a bare name up in order, a name with a slash of its own too', async () => {
+    const directory = new ModelDirectory([first(), second()], undefined);
+    expect(await nameOf(directory, 'b')).toBe('second/b');
+    expect(await nameOf(directory, 'shared')).toBe('first/shared');
+    expect(await nameOf(directory, 'org/model')).toBe('first/org/model');
+  });
+
+  it('names what exists where a name is unknown', async () => {
+    const directory = new ModelDirectory([first(), second()], undefined);
+    await expect(directory.resolve('nothing')).rejects.toMatchObject({
+      code: 'model_not_found',
+      param: 'model',
+      message:
+        "There is no model 'nothing'. There are: first/a, first/shared, first/org/model, second/b, second/shared.",
+    });
+  });
+
+  it('lets a provider whose list cannot be read say for itself', async () => {
+    const directory = new ModelDirectory([new ListedProvider('away', undefined), second()], undefined);
+    expect(await nameOf(directory, 'b')).toBe('second/b');
+    expect(await nameOf(directory, 'nothing')).toBe('away/nothing');
+    expect(await directory.names()).toEqual(['second/b', 'second/shared']);
+    expect(await directory.health()).toEqual([
+      { id: 'away', status: 'unavailable', models: 0 },
+      { id: 'second', status: 'ok', models: 2 },
+    ]);
+  });
+
+  it('the default is the configured one, else the first model of the first provider, and never a later one', async () => {
+    expect(await nameOf(new ModelDirectory([first(), second()], 'b'))).toBe('second/b');
+    expect(await nameOf(new ModelDirectory([first(), second()], undefined))).toBe('first/a');
+    const away = new ModelDirectory([new ListedProvider('away', undefined), second()], undefined);
+    await expect(away.resolve(undefined)).rejects.toMatchObject({ code: 'provider_unavailable' });
+  });
+
+  it('asks for a list once', async () => {
+    const provider = first();
+    const directory = new ModelDirectory([provider], undefined);
+    await Promise.all([directory.resolve('a'), directory.resolve('a'), directory.names()]);
+    expect(provider.asked).toBe(1);
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, it } from '@jest/globals';
+import { ProviderError, type ProviderEvent } from '../../port/index.js';
+import { readChatStream } from './openai-stream.js';
+
+/** Recorded from a Chat Completions stream with `include_usage`, shortened. */
+const RECORDED = [
+  '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null}',
+  '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"logprobs":null,"finish_reason":null}],"usage":null}',
+  '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"usage":null}',
+  '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}}',
+  '[DONE]',
+];
+
+async function* bytesOf(frames: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const frame of frames) yield await Promise.resolve(new TextEncoder().encode(`data: ${frame}\n\n`));
+}
+
+const read = (frames: readonly string[]): Promise<ProviderEvent[]> =>
+  Array.fromAsync(readChatStream(bytesOf(frames)));
+
+async function failureOf(frames: readonly string[]): Promise<ProviderError> {
+  const error: unknown = await read(frames).catch((thrown: unknown) => thrown);
+  if (error instanceof ProviderError) return error;
+  throw new Error('The stream was expected to fail with a ProviderError.');
+}
+
+describe('readChatStream', () => {
+  it('passes recorded chunks on as they are', async () => {
+    const events = await read(RECORDED);
+    expect(events).toEqual(
+      RECORDED.slice(0, 4).map((frame) => ({ type: 'chunk', chunk: JSON.parse(frame) as unknown })),
+    );
+  });
+
+  it('takes a finish reason without [DONE] for complete', async () => {
+    expect(await read(RECORDED.slice(0, 4))).toHaveLength(4);
+  });
+
+  it('skips what it cannot read and says so', async () => {
+    const broken = ['{"id":', '42', '{"object":"other"}', '{"choices":[{"index":"0"}]}'];
+    const events = await read([RECORDED[0] ?? '', ...broken, ...RECORDED.slice(1)]);
+    expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(4);
+    expect(events.filter(({ type }) => type === 'chunk')).toHaveLength(4);
+  });
+
+  it.each([
+    ['without a finish reason', RECORDED.slice(0, 2)],
+    ['with [DONE] but without a finish reason', [...RECORDED.slice(0, 2), '[DONE]']],
+    ['with nothing in it', []],
+    [
+      'with one of two choices unfinished',
+      [RECORDED[2] ?? '', '{"choices":[{"index":1,"delta":{"content":"x"}}]}', '[DONE]'],
+    ],
+  ])('a stream %s is broken, however cleanly it closed', async (_name, frames) => {
+    expect((await failureOf(frames)).kind).toBe('broken_answer');
+  });
+
+  it('tells an error that stands in the stream', async () => {
+    const plain = await failureOf([
+      RECORDED[1] ?? '',
+      '{"error":{"message":"overloaded","type":"server_error","code":null}}',
+    ]);
+    expect([plain.kind, plain.message]).toEqual(['broken_answer', 'overloaded']);
+    const limited = await failureOf(['{"error":{"message":"slow down","code":"rate_limit_exceeded"}}']);
+    expect(limited.kind).toBe('rate_limited');
+  });
+});
