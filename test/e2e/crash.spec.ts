@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { at, listAt, registerUser, textOf, userWith } from '../support/client.js';
+import { makeDataDir } from '../support/data-dir.js';
+import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { type ServerProcess, startServer } from '../support/server-process.js';
+
+describe('the built server, killed with -9', () => {
+  let provider: FakeProvider;
+  let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
+  const servers: ServerProcess[] = [];
+
+  beforeEach(async () => {
+    provider = await startFakeProvider();
+    dataDir = await makeDataDir();
+  });
+
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.end('SIGTERM')));
+    await provider.close();
+    await dataDir.remove();
+  });
+
+  function start(more: Readonly<Record<string, string>> = {}): ServerProcess {
+    const server = startServer({ DATA_DIR: dataDir.path, OPENAI_BASE_URL: provider.baseUrl, ...more });
+    servers.push(server);
+    return server;
+  }
+
+  it('keeps the question once and the partial answer as interrupted, and goes on', async () => {
+    const first = start();
+    const user = await registerUser(await first.ready);
+    const answer = gatedAnswer(['The sky ', 'is blue ', 'because ', 'of scattering.']);
+    provider.script(answer);
+    const shown: unknown[] = [];
+    const reading = (async () => {
+      for await (const { data } of user.stream('/api/v1/chat/stream', { message: 'Why is the sky blue?' })) {
+        shown.push(data);
+        // Once the first words are on the screen, and a checkpoint had its second, the process dies.
+        if (textOf(shown) === 'The sky is blue ')
+          await checkpointed(user, String(at(data, 'conversation_id')));
+        if (textOf(shown) === 'The sky is blue ') await first.end('SIGKILL');
+      }
+    })();
+    answer.release(2);
+    await expect(reading).rejects.toThrow();
+
+    const second = start();
+    const again = userWith(await second.ready, user.token);
+    const conversationId = String(at(shown[0], 'conversation_id'));
+    const messages = listAt(
+      (await again.request('GET', `/api/v1/conversations/${conversationId}/messages`)).body,
+      'data',
+    );
+    expect(
+      messages.map((message) => [at(message, 'role'), at(message, 'content'), at(message, 'status')]),
+    ).toEqual([
+      ['user', 'Why is the sky blue?', 'complete'],
+      ['assistant', 'The sky is blue ', 'interrupted'],
+    ]);
+    expect(at(messages[1], 'error', 'code')).toBe('interrupted');
+    const conversation = (await again.request('GET', `/api/v1/conversations/${conversationId}`)).body;
+    expect(at(conversation, 'tokens_used')).toBe(at(messages[1], 'usage', 'total_tokens'));
+    expect(at(conversation, 'tokens_used')).toBeGreaterThan(0);
+
+    provider.script({ kind: 'answer', text: 'Because of scattering.' });
+    const body = { message: 'Go on', conversation_id: conversationId };
+    const next = await again.request('POST', '/api/v1/chat', body);
+    expect([next.status, at(next.body, 'message')]).toEqual([200, 'Because of scattering.']);
+  });
+
+  it('starts again beside the database server that the dead process left, and no other process loses it', async () => {
+    const first = start();
+    const user = await registerUser(await first.ready);
+    await first.end('SIGKILL');
+    const second = start();
+    const me = await userWith(await second.ready, user.token).request('GET', '/api/v1/users/me');
+    expect(at(me.body, 'email')).toBe(user.email);
+  });
+});
+
+/** Resolves when the stored text of the answer is no longer empty. */
+async function checkpointed(
+  user: { request(method: string, path: string): Promise<{ body: unknown }> },
+  conversationId: string,
+): Promise<void> {
+  for (;;) {
+    const { body } = await user.request('GET', `/api/v1/conversations/${conversationId}/messages`);
+    if (at(listAt(body, 'data')[1], 'content') === 'The sky is blue ') return;
+  }
+}
