@@ -238,6 +238,14 @@ describe('the embedded server', () => {
     await expect(refusal).rejects.toThrow(/made by PostgreSQL 17; this is PostgreSQL 18.*DATABASE_URL/);
   });
 
+  it('names DATA_DIR where it cannot be used', async () => {
+    const dataDir = newDataDir();
+    await writeFile(dataDir, 'a file');
+    const refusal = start(dataDir);
+    await expect(refusal).rejects.toThrow(EmbeddedServerError);
+    await expect(refusal).rejects.toThrow(/DATA_DIR \(.*\) cannot be used: EEXIST/);
+  });
+
   (isRoot ? it : it.skip)(
     'as root, puts the database where its system user can enter, says so, and finds it again',
     async () => {

@@ -12,6 +12,7 @@ import { locateDatabase, stateDirectory } from './embedded/location.js';
 import { findPostmaster } from './embedded/postmaster.js';
 import { runProgram } from './embedded/run-program.js';
 import type { SystemAccount } from './embedded/run-program.js';
+import { reasonOf } from './postgres-client.js';
 
 export { EmbeddedServerError } from './embedded/embedded-server-error.js';
 
@@ -205,10 +206,19 @@ export async function startEmbeddedServer(options: {
   report: (line: string) => void;
   preferredPort?: number;
 }): Promise<EmbeddedServer> {
-  const { report, preferredPort } = options;
-  const found = await findBinaries();
-  const { directory, account } = await locateDatabase(resolve(options.dataDir), report);
-  const binaries = await runnableBinaries({ binaries: found, account, stateDirectory, report });
-  const cluster = await ensureCluster({ directory, account, binaries, report });
-  return startOrAdopt({ directory, account, binaries, cluster }, preferredPort);
+  const { dataDir, report, preferredPort } = options;
+  try {
+    const found = await findBinaries();
+    const { directory, account } = await locateDatabase(resolve(dataDir), report);
+    const binaries = await runnableBinaries({ binaries: found, account, stateDirectory, report });
+    const cluster = await ensureCluster({ directory, account, binaries, report });
+    return await startOrAdopt({ directory, account, binaries, cluster }, preferredPort);
+  } catch (error) {
+    if (error instanceof EmbeddedServerError) throw error;
+    throw new EmbeddedServerError(
+      `The embedded database of DATA_DIR (${resolve(dataDir)}) cannot be used: ${reasonOf(error)}. ` +
+        'Set DATA_DIR to a folder that can be written, or DATABASE_URL to a PostgreSQL server.',
+      { cause: error },
+    );
+  }
 }

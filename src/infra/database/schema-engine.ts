@@ -118,6 +118,11 @@ declare const WebAssembly: {
   ): Promise<{ instance: { exports: Record<string, unknown> } }>;
 };
 
+/** The engine leaves a timer of ten seconds behind, which would keep a process alive that is done. */
+function setBackgroundTimeout(callback: () => void, delayMs: number): NodeJS.Timeout {
+  return setTimeout(callback, delayMs).unref();
+}
+
 let loading: Promise<typeof SchemaEngine> | undefined;
 
 /**
@@ -129,7 +134,12 @@ async function loadEngine(): Promise<typeof SchemaEngine> {
   const directory = dirname(createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm'));
   const binary = await readFile(join(directory, 'schema_engine_bg.wasm'));
   const { instance } = await WebAssembly.instantiate(new Uint8Array(binary), {
-    './schema_engine_bg.js': { ...bindings },
+    './schema_engine_bg.js': Object.fromEntries(
+      Object.entries(bindings).map(([name, binding]): [string, unknown] => [
+        name,
+        name.startsWith('__wbg_setTimeout_') ? setBackgroundTimeout : binding,
+      ]),
+    ),
   });
   bindings.__wbg_set_wasm(instance.exports);
   // Where the engine reports a panic, which no promise of it ever tells. Prisma's client has one of its own.

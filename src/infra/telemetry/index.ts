@@ -1,2 +1,2 @@
 export { toLoggedError } from './logged-error.js';
-export { createLogger, requestLogging } from './logging.js';
+export { createLogger, nestLogging, requestLogging } from './logging.js';

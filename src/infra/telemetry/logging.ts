@@ -1,4 +1,5 @@
-import { type Logger, pino } from 'pino';
+import type { Params } from 'nestjs-pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import { pinoHttp, type HttpLogger } from 'pino-http';
 import pretty from 'pino-pretty';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -17,19 +18,46 @@ const REDACTED = [
   'prompt',
 ].flatMap((name) => [name, `*.${name}`]);
 
-/** The logger of the process: JSON lines, or coloured text where a person is watching. */
-export function createLogger(options: { readonly level: string; readonly readable: boolean }): Logger {
+/**
+ * What of requests, responses and errors is written. Goes with `wrapSerializers: false`: else pino-http puts its own
+ * serializers around ours, which add the message and all properties of an error.
+ */
+const SERIALIZERS = {
+  req: (request: IncomingMessage) => ({ id: request.id, method: request.method, path: pathOf(request) }),
+  res: (response: ServerResponse) => ({ status: response.statusCode }),
+  err: (error: unknown) => toLoggedError(error),
+};
+
+/**
+ * The logger of the process: JSON lines, or coloured text where a person is watching.
+ *
+ * @param options.destination where the lines go instead of standard output
+ */
+export function createLogger(options: {
+  readonly level: string;
+  readonly readable: boolean;
+  readonly destination?: DestinationStream;
+}): Logger {
   const settings = {
     level: options.level,
     base: {},
     redact: { paths: REDACTED, censor: '[redacted]' },
-    serializers: { err: (error: unknown) => toLoggedError(error) },
+    serializers: { err: SERIALIZERS.err },
   };
+  if (options.destination !== undefined) return pino(settings, options.destination);
   if (!options.readable) return pino(settings);
   return pino(
     settings,
     pretty({ translateTime: 'SYS:HH:MM:ss', ignore: 'req,res,responseTime,context', sync: true }),
   );
+}
+
+/**
+ * How Nest's own logger writes through ours. Requests are logged by a middleware of http/, which must stand before the
+ * body parser.
+ */
+export function nestLogging(logger: Logger): Params {
+  return { pinoHttp: { logger, wrapSerializers: false, serializers: SERIALIZERS }, forRoutes: [] };
 }
 
 /**
@@ -45,22 +73,31 @@ export function requestLogging(
   return pinoHttp({
     logger,
     genReqId: assignId,
-    // Else pino-http wraps our serializers in its own, which add the message and all properties of an error.
     wrapSerializers: false,
-    serializers: {
-      req: (request: IncomingMessage) => ({ id: request.id, method: request.method, path: pathOf(request) }),
-      res: (response: ServerResponse) => ({ status: response.statusCode }),
-      err: (error: unknown) => toLoggedError(error),
-    },
+    serializers: SERIALIZERS,
+    // Why a request failed is logged where it is known, with the same id; a 5xx needs no second error line.
     customLogLevel: (request, response) => {
-      if (response.statusCode >= 500) return 'error';
+      if (response.statusCode >= 500) return 'warn';
       return pathOf(request).startsWith('/health') ? 'debug' : 'info';
     },
     customSuccessMessage: (request, response, durationMs) =>
-      `${request.method ?? ''} ${pathOf(request)} ${String(response.statusCode)} ${durationMs.toFixed(0)} ms`,
-    customErrorMessage: (request, response) =>
-      `${request.method ?? ''} ${pathOf(request)} ${String(response.statusCode)}${response.writableFinished ? '' : ' closed by the client'}`,
+      `${summaryOf(request, response)} ${durationMs.toFixed(0)} ms`,
+    customErrorMessage: summaryOf,
+    customErrorObject: (
+      _request,
+      _response,
+      _error,
+      line: { res: ServerResponse; responseTime: number },
+    ) => ({
+      res: line.res,
+      responseTime: line.responseTime,
+    }),
   });
+}
+
+function summaryOf(request: IncomingMessage, response: ServerResponse): string {
+  const closed = response.writableFinished ? '' : ', closed by the client';
+  return `${request.method ?? ''} ${pathOf(request)} ${String(response.statusCode)}${closed}`;
 }
 
 function pathOf(request: IncomingMessage): string {
