@@ -11,13 +11,13 @@ export class ConfigError extends Error {
  * @throws ConfigError that names every wrong variable at once.
  */
 export function parseSettings(environment: Readonly<Record<string, string | undefined>>): SettingValues {
-  const problems: string[] = [];
+  const problems = new Map<string, string>();
   const read = <Value>(name: string, setting: Setting<Value>): Value => {
     const given = environment[name]?.trim();
     if (given === undefined || given === '') return setting.fallback;
     const value = setting.parse(given);
     if (value !== undefined) return value;
-    problems.push(`${name} must be ${setting.takes}${setting.secret ? '' : `; it is "${given}"`}.`);
+    problems.set(name, `${name} must be ${setting.takes}${setting.secret ? '' : `; it is "${given}"`}.`);
     return setting.fallback;
   };
   const values: SettingValues = {
@@ -43,26 +43,35 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     CONTEXT_MAX_MESSAGES: read('CONTEXT_MAX_MESSAGES', SETTINGS.CONTEXT_MAX_MESSAGES),
     LOG_LEVEL: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
   };
-  problems.push(...contradictions(values));
-  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  for (const [name, problem] of contradictions(values)) {
+    // A variable that is wrong by itself counts as not set here, which is nothing to tell beside it.
+    if (!problems.has(name)) problems.set(name, problem);
+  }
+  if (problems.size > 0) throw new ConfigError([...problems.values()].join('\n'));
   return values;
 }
 
-/** What each variable alone is allowed to be, but not together. */
-function contradictions(values: SettingValues): string[] {
-  const problems: string[] = [];
+/** What each variable alone is allowed to be, but not together: the variable to change, and why. */
+function contradictions(values: SettingValues): [name: string, problem: string][] {
+  const problems: [string, string][] = [];
   if (values.WORKER === 'separate' && values.REDIS_URL === undefined) {
-    problems.push('WORKER=separate needs REDIS_URL: without Redis exactly one process serves API and jobs.');
+    problems.push([
+      'REDIS_URL',
+      'WORKER=separate needs REDIS_URL: without Redis exactly one process serves API and jobs.',
+    ]);
   }
   if (values.NODE_ENV === 'production' && values.JWT_SECRET === undefined) {
-    problems.push('JWT_SECRET must be set in production, to at least 32 random characters.');
+    problems.push(['JWT_SECRET', 'JWT_SECRET must be set in production, to at least 32 random characters.']);
   }
   if (
     values.NODE_ENV === 'production' &&
     values.JWT_SECRET !== undefined &&
     isPlaceholder(values.JWT_SECRET)
   ) {
-    problems.push('JWT_SECRET is a placeholder; in production it must be at least 32 random characters.');
+    problems.push([
+      'JWT_SECRET',
+      'JWT_SECRET is a placeholder; in production it must be at least 32 random characters.',
+    ]);
   }
   return problems;
 }

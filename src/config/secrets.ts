@@ -12,6 +12,8 @@ export function developmentSecret(dataDir: string, name: string): string {
   const file = join(folder, name);
   const known = readIfThere(file);
   if (known !== undefined) return known;
+  // In two steps: the mode would count for DATA_DIR too, which the database server's user may have to enter.
+  mkdirSync(dataDir, { recursive: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const draft = `${file}.${String(process.pid)}.${randomBytes(4).toString('hex')}`;
   writeFileSync(draft, randomBytes(48).toString('base64url'), { mode: 0o600, flag: 'wx', flush: true });
