@@ -2,6 +2,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import express from 'express';
 import type { Logger } from 'pino';
 import { requestLogging } from '../infra/telemetry/index.js';
+import { declaresJson } from './content-type.guard.js';
 import type { Intake } from './intake.js';
 import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
@@ -20,6 +21,6 @@ export function configureHttp(
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
   app.use(options.intake.guard);
-  app.use(express.json({ limit: MAX_JSON_BODY, strict: true }));
+  app.use(express.json({ limit: MAX_JSON_BODY, strict: true, type: declaresJson }));
   serveOpenApi(app, options.version);
 }

@@ -43,7 +43,7 @@ export class ErrorObject {
 
 /** Every failure on a product route answers with this. */
 export class ErrorBody {
-  @ApiProperty({ type: ErrorObject })
+  @ApiProperty({ description: 'What went wrong.', type: ErrorObject })
   error!: ErrorObject;
 
   @ApiProperty({

@@ -30,6 +30,8 @@ export async function sendEventStream(
     gone.abort();
   };
   response.once('close', leave);
+  // A client that left while its request was looked at has been told of already.
+  if (response.destroyed) leave();
   response.writeHead(200, {
     ...options.headers,
     'Content-Type': 'text/event-stream; charset=utf-8',

@@ -15,7 +15,7 @@ export function toAppError(error: unknown): AppError {
     case 404:
       return new AppError(
         'not_found',
-        `There is nothing here: ${message.replace(/^Cannot /, '')}. The routes are at /docs.`,
+        `There is nothing here: ${withoutQuery(message.replace(/^Cannot /, ''))}. The routes are at /docs.`,
       );
     case 413:
       return new AppError(
@@ -35,17 +35,23 @@ export function toAppError(error: unknown): AppError {
 /** Nest's exceptions have `getStatus`; body parsers throw errors with a `status` and a `type`. */
 function statusOf(error: unknown): number | undefined {
   if (error instanceof HttpException) return error.getStatus();
-  if (error instanceof URIError) return 400;
   if (error instanceof Error && 'status' in error && typeof error.status === 'number') return error.status;
   return undefined;
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof URIError) return 'The path is not valid: it holds a broken % sequence.';
+  const message = error instanceof Error ? error.message : '';
+  if (message.startsWith('Failed to decode param'))
+    return 'The path is not valid: it holds a broken % sequence.';
   // A parser's message quotes the body; ours must not.
   const type = error instanceof Error && 'type' in error ? error.type : undefined;
   const parserFailed =
-    type === 'entity.parse.failed' || (error instanceof HttpException && error.message.includes('JSON'));
-  if (parserFailed) return 'The request body is not valid JSON.';
+    type === 'entity.parse.failed' || (error instanceof HttpException && message.includes('JSON'));
+  if (parserFailed) return 'The request body is not a valid JSON object.';
   return 'The request cannot be read.';
+}
+
+/** What a caller sent as a query may be a secret that has no place in an error. */
+function withoutQuery(text: string): string {
+  return text.split('?', 1)[0] ?? '';
 }

@@ -5,7 +5,7 @@ import { ErrorBody } from './error-body.dto.js';
 import { ERROR_TABLE } from './error-table.js';
 
 /** Every route can answer with these. */
-const EVERYWHERE: readonly ErrorCode[] = ['internal_error', 'service_unavailable'];
+const EVERYWHERE: readonly ErrorCode[] = ['invalid_request', 'internal_error', 'service_unavailable'];
 
 /** Documents the errors of a route: one response a status, with the codes that share it and an example each. */
 export function ApiErrors(...codes: readonly ErrorCode[]): MethodDecorator {

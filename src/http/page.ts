@@ -13,15 +13,16 @@ import { IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
 export class PageQuery {
   @ApiPropertyOptional({
     description: 'How many entries at the most.',
+    type: 'integer',
     minimum: 1,
     maximum: 100,
     default: 20,
   })
   @IsOptional()
   @TransformTo(() => Number)
-  @IsInt()
-  @Min(1)
   @Max(100)
+  @Min(1)
+  @IsInt()
   limit = 20;
 
   @ApiPropertyOptional({
@@ -40,7 +41,7 @@ export class PageQuery {
 
 /** The id in a path. */
 export class IdParams {
-  @ApiProperty({ format: 'uuid' })
+  @ApiProperty({ description: 'The id that the list showed.', format: 'uuid' })
   @IsUUID()
   id!: string;
 }
@@ -80,16 +81,25 @@ export function ApiPage(entry: Type): MethodDecorator {
         type: 'object',
         required: ['object', 'data', 'first_id', 'last_id', 'has_more'],
         properties: {
-          object: { type: 'string', enum: ['list'] },
-          data: { type: 'array', items: { $ref: getSchemaPath(entry) } },
-          first_id: { type: 'string', format: 'uuid', nullable: true },
+          object: { type: 'string', enum: ['list'], description: 'Always `list`.' },
+          data: {
+            type: 'array',
+            items: { $ref: getSchemaPath(entry) },
+            description: 'The entries, in the order of the list.',
+          },
+          first_id: {
+            type: 'string',
+            format: 'uuid',
+            nullable: true,
+            description: 'Id of the first entry; null where there is none.',
+          },
           last_id: {
             type: 'string',
             format: 'uuid',
             nullable: true,
-            description: 'Send it as `after` for the next page.',
+            description: 'Id of the last entry: send it as `after` for the next page.',
           },
-          has_more: { type: 'boolean' },
+          has_more: { type: 'boolean', description: 'Whether there is a page after this one.' },
         },
       },
     }),

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig } from '../config/index.js';
 import { Attempt, type AttemptResult } from './attempt.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
@@ -7,7 +7,7 @@ import type { ChatChunk, ModelCall, ModelEvent } from './port/index.js';
 
 /** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
 @Injectable()
-export class LlmService {
+export class LlmService implements OnApplicationShutdown {
   constructor(
     private readonly directory: ModelDirectory,
     private readonly config: AppConfig,
@@ -29,6 +29,10 @@ export class LlmService {
   /** How each provider is. */
   health(): Promise<ProviderHealth[]> {
     return this.directory.health();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.directory.close();
   }
 
   /**

@@ -80,6 +80,11 @@ export class ModelDirectory {
     );
   }
 
+  /** Closes what the providers keep open. */
+  async close(): Promise<void> {
+    await Promise.all(this.providers.map((provider) => provider.close()));
+  }
+
   private async lookUp(name: string): Promise<ResolvedModel> {
     let unread: ModelProvider | undefined;
     for (const provider of this.providers) {

@@ -34,4 +34,9 @@ export abstract class ModelProvider {
    * @throws ProviderError
    */
   abstract models(signal: AbortSignal): Promise<readonly string[]>;
+
+  /** Closes what is kept for the next call. Nothing is asked of the provider after it. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }

@@ -79,8 +79,7 @@ export class OpenAiProvider extends ModelProvider {
     return adapted;
   }
 
-  /** Closes the connections that are kept for reuse. */
-  async close(): Promise<void> {
-    await this.agent.close();
+  override async close(): Promise<void> {
+    await this.agent.destroy();
   }
 }
