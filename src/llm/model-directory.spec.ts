@@ -3,6 +3,7 @@ import { ModelDirectory } from './model-directory.js';
 import { ModelProvider, ProviderError, type ProviderEvent } from './port/index.js';
 
 class ListedProvider extends ModelProvider {
+  override readonly wire = 'demo';
   asked = 0;
 
   constructor(

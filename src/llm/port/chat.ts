@@ -21,6 +21,18 @@ export type ChatRequest = Omit<
 /** One chunk of a streamed answer in the common tongue. */
 export type ChatChunk = OpenAI.Chat.ChatCompletionChunk;
 
+/** What a chunk adds to a choice. `provider_data` comes once, with the finish, where there is any. */
+export type ChatDelta = ChatChunk['choices'][number]['delta'] & { provider_data?: ProviderData };
+
+/** A whole answer in the common tongue. */
+export type ChatCompletion = OpenAI.Chat.ChatCompletion;
+
+/** The message of a whole answer. */
+export type AnswerMessage = OpenAI.Chat.ChatCompletionMessage & { provider_data?: ProviderData };
+
+/** Tokens of an answer in the common tongue. */
+export type CompletionUsage = OpenAI.CompletionUsage;
+
 /** Why an answer ended. */
 export type FinishReason = NonNullable<ChatChunk['choices'][number]['finish_reason']>;
 

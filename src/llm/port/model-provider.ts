@@ -1,39 +1,85 @@
-import type { ChatChunk, ChatRequest } from './chat.js';
+import { CompletionAssembler } from './assemble.js';
+import type { ChatChunk, ChatCompletion, ChatRequest } from './chat.js';
+import { ProviderError } from './provider-error.js';
+
+/** The wire formats that providers speak. What a wire can carry stands in one table (`llm/parameters.ts`). */
+export type Wire = 'openai' | 'anthropic' | 'ollama' | 'demo';
 
 /** One attempt at one model. */
 export interface ProviderCall {
   /** The model's name as the provider knows it. */
   readonly model: string;
+  /** Holds only what the provider's wire can carry. */
   readonly request: ChatRequest;
-  /** Aborting closes the upstream socket; the iteration then ends by throwing. */
+  /** Aborting closes the upstream socket; the call then fails. */
   readonly signal: AbortSignal;
 }
 
 /** What a provider's stream consists of. */
 export type ProviderEvent =
-  | { readonly type: 'chunk'; readonly chunk: ChatChunk }
+  | {
+      readonly type: 'chunk';
+      readonly chunk: ChatChunk;
+      /** The chunk as it came, where the provider's wire is the common tongue: nothing needs to be written again. */
+      readonly raw?: string;
+    }
   /** One event of the upstream could not be read and was left out; the stream goes on. */
   | { readonly type: 'skipped'; readonly reason: string };
+
+/** Texts, or tokens, to be embedded. */
+export interface EmbeddingCall {
+  /** The model's name as the provider knows it. */
+  readonly model: string;
+  readonly input: readonly string[] | readonly (readonly number[])[];
+  /** How long the vectors are to be; the model's own length without it. */
+  readonly dimensions: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Vectors in the order of the input. */
+export interface EmbeddingResult {
+  readonly vectors: readonly (readonly number[])[];
+  /** Tokens of the input, or undefined where the provider does not tell. */
+  readonly inputTokens: number | undefined;
+}
 
 /**
  * A source of answers. One implementation a wire format; many instances, one a host.
  *
  * `stream` ends normally only after a finish reason was seen; an upstream that ends without one is an error.
- * It asks the upstream for usage and yields the usage chunk where it gives one. It retries nothing: deadlines,
- * retries and fallbacks are decided above it.
+ * It asks the upstream for usage and yields the usage chunk (`choices: []`) where it gives one, last of all.
+ * It retries nothing: deadlines, retries and fallbacks are decided above it.
  */
 export abstract class ModelProvider {
   /** First segment of the full model name. */
   abstract readonly id: string;
+  abstract readonly wire: Wire;
 
   /** @throws ProviderError */
   abstract stream(call: ProviderCall): AsyncIterable<ProviderEvent>;
+
+  /**
+   * A whole answer. Put together from the stream, which every wire has, unless the provider knows better.
+   * @throws ProviderError
+   */
+  async complete(call: ProviderCall): Promise<ChatCompletion> {
+    const assembler = new CompletionAssembler();
+    for await (const event of this.stream(call)) if (event.type === 'chunk') assembler.add(event.chunk);
+    return assembler.completion();
+  }
 
   /**
    * The models that can be asked for.
    * @throws ProviderError
    */
   abstract models(signal: AbortSignal): Promise<readonly string[]>;
+
+  /** @throws ProviderError `rejected` where the provider has no embeddings */
+  embed(call: EmbeddingCall): Promise<EmbeddingResult> {
+    return Promise.reject(
+      new ProviderError('rejected', `The provider of '${call.model}' makes no embeddings.`),
+    );
+  }
 
   /** Closes what is kept for the next call. Nothing is asked of the provider after it. */
   close(): Promise<void> {

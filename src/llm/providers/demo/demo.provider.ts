@@ -17,6 +17,7 @@ const MODEL = 'echo';
  */
 export class DemoProvider extends ModelProvider {
   override readonly id = 'demo';
+  override readonly wire = 'demo';
   private readonly gapMs: number;
 
   constructor(options: { tokensPerSecond: number }) {

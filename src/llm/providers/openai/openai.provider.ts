@@ -23,6 +23,7 @@ export interface OpenAiProviderOptions {
 /** Any host that speaks OpenAI's wire. Nothing is translated: request and chunks are the common tongue already. */
 export class OpenAiProvider extends ModelProvider {
   override readonly id: string;
+  override readonly wire = 'openai';
   private readonly client: OpenAI;
   private readonly agent: Agent;
   private readonly official: boolean;

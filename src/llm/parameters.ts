@@ -1,0 +1,200 @@
+import { AppError } from '../common/errors.js';
+import type { ChatRequest, Wire } from './port/index.js';
+
+/** What becomes of a parameter on a wire. */
+type Treatment =
+  /** Sent on. */
+  | 'passed'
+  /** A hint that the wire has no place for: left out, and named to the caller. */
+  | 'ignored'
+  /** Part of the contract: a request that needs it is refused, and told why. */
+  | 'refused'
+  /** Sent on, but not above 1; named to the caller where that changes it. */
+  | 'at_most_1';
+
+/** The parameters that not every wire can carry. Everything else is either known to all or passed on to OpenAI's wire only. */
+export type AdaptedParameter =
+  | 'temperature'
+  | 'n'
+  | 'logprobs'
+  | 'top_logprobs'
+  | 'logit_bias'
+  | 'response_format'
+  | 'tools'
+  | 'tool_choice'
+  | 'parallel_tool_calls'
+  | 'stop'
+  | 'seed'
+  | 'presence_penalty'
+  | 'frequency_penalty'
+  | 'user'
+  | 'metadata'
+  | 'store'
+  | 'service_tier'
+  | 'reasoning_effort'
+  | 'verbosity'
+  | 'prediction'
+  | 'modalities'
+  | 'audio'
+  | 'web_search_options'
+  | 'prompt_cache_key'
+  | 'safety_identifier';
+
+const OPENAI: Record<AdaptedParameter, Treatment> = {
+  temperature: 'passed',
+  n: 'passed',
+  logprobs: 'passed',
+  top_logprobs: 'passed',
+  logit_bias: 'passed',
+  response_format: 'passed',
+  tools: 'passed',
+  tool_choice: 'passed',
+  parallel_tool_calls: 'passed',
+  stop: 'passed',
+  seed: 'passed',
+  presence_penalty: 'passed',
+  frequency_penalty: 'passed',
+  user: 'passed',
+  metadata: 'passed',
+  store: 'passed',
+  service_tier: 'passed',
+  reasoning_effort: 'passed',
+  verbosity: 'passed',
+  prediction: 'passed',
+  modalities: 'passed',
+  audio: 'passed',
+  web_search_options: 'passed',
+  prompt_cache_key: 'passed',
+  safety_identifier: 'passed',
+};
+
+/** The one table of what each wire can carry. */
+export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
+  openai: OPENAI,
+  anthropic: {
+    ...OPENAI,
+    temperature: 'at_most_1',
+    n: 'refused',
+    logprobs: 'refused',
+    top_logprobs: 'refused',
+    logit_bias: 'ignored',
+    response_format: 'passed',
+    seed: 'ignored',
+    presence_penalty: 'ignored',
+    frequency_penalty: 'ignored',
+    user: 'passed',
+    metadata: 'ignored',
+    store: 'ignored',
+    service_tier: 'ignored',
+    verbosity: 'ignored',
+    prediction: 'ignored',
+    modalities: 'refused',
+    audio: 'refused',
+    web_search_options: 'refused',
+    prompt_cache_key: 'ignored',
+    safety_identifier: 'ignored',
+  },
+  ollama: {
+    ...OPENAI,
+    n: 'refused',
+    logprobs: 'refused',
+    top_logprobs: 'refused',
+    logit_bias: 'ignored',
+    tool_choice: 'ignored',
+    parallel_tool_calls: 'ignored',
+    user: 'ignored',
+    metadata: 'ignored',
+    store: 'ignored',
+    service_tier: 'ignored',
+    reasoning_effort: 'passed',
+    verbosity: 'ignored',
+    prediction: 'ignored',
+    modalities: 'refused',
+    audio: 'refused',
+    web_search_options: 'refused',
+    prompt_cache_key: 'ignored',
+    safety_identifier: 'ignored',
+  },
+  demo: {
+    temperature: 'ignored',
+    n: 'refused',
+    logprobs: 'refused',
+    top_logprobs: 'refused',
+    logit_bias: 'ignored',
+    response_format: 'refused',
+    tools: 'refused',
+    tool_choice: 'ignored',
+    parallel_tool_calls: 'ignored',
+    stop: 'ignored',
+    seed: 'ignored',
+    presence_penalty: 'ignored',
+    frequency_penalty: 'ignored',
+    user: 'ignored',
+    metadata: 'ignored',
+    store: 'ignored',
+    service_tier: 'ignored',
+    reasoning_effort: 'ignored',
+    verbosity: 'ignored',
+    prediction: 'ignored',
+    modalities: 'refused',
+    audio: 'refused',
+    web_search_options: 'refused',
+    prompt_cache_key: 'ignored',
+    safety_identifier: 'ignored',
+  },
+};
+
+/** A request as a wire can carry it, and the names of what it could not. */
+export interface AdaptedRequest {
+  readonly request: ChatRequest;
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Fits a request to a wire.
+ * @throws AppError `invalid_request` that names a parameter which the answer would have to honour and cannot
+ */
+export function adaptRequest(request: ChatRequest, wire: Wire, model: string): AdaptedRequest {
+  if (wire === 'openai') return { request, ignored: [] };
+  const adapted: ChatRequest = { ...request };
+  const ignored: string[] = [];
+  for (const [name, treatment] of entriesOf(PARAMETERS[wire])) {
+    if (treatment === 'passed' || !isAsked(request, name)) continue;
+    if (treatment === 'refused') throw refused(name, model);
+    if (treatment === 'ignored') {
+      Reflect.deleteProperty(adapted, name);
+      ignored.push(name);
+    } else if (typeof adapted.temperature === 'number' && adapted.temperature > 1) {
+      adapted.temperature = 1;
+      ignored.push(name);
+    }
+  }
+  return { request: adapted, ignored };
+}
+
+/** Whether a parameter asks for anything: values that mean the default ask for nothing. */
+function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
+  const value: unknown = request[name];
+  if (value === undefined || value === null || value === false) return false;
+  if (name === 'n') return value !== 1;
+  if (name === 'response_format') return request.response_format?.type !== 'text';
+  if (name === 'modalities') return Array.isArray(value) && value.some((modality) => modality !== 'text');
+  return !(Array.isArray(value) && value.length === 0);
+}
+
+function refused(name: AdaptedParameter, model: string): AppError {
+  return new AppError(
+    'invalid_request',
+    `The model '${model}' cannot honour '${name}'. Leave it out, or ask another model.`,
+    {
+      param: name,
+    },
+  );
+}
+
+/** `Object.entries` with the keys' own type: the table's type is exact. */
+function entriesOf<Key extends string, Value>(table: Record<Key, Value>): [Key, Value][] {
+  const keys: Key[] = [];
+  for (const key in table) keys.push(key);
+  return keys.map((key) => [key, table[key]]);
+}

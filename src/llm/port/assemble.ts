@@ -1,0 +1,87 @@
+import type { ChatChunk, ChatCompletion, ChatDelta, CompletionUsage, ProviderData } from './chat.js';
+
+type Choice = ChatCompletion['choices'][number];
+type ChunkChoice = ChatChunk['choices'][number];
+
+/** What of a streamed choice has come. */
+class PartialChoice {
+  private content: string | null = null;
+  private refusal: string | null = null;
+  private reasoning = '';
+  private providerData: ProviderData | undefined;
+  private finishReason: Choice['finish_reason'] = 'stop';
+  private logprobs: Choice['logprobs'] = null;
+  private readonly tools = new Map<number, { id: string; name: string; arguments: string }>();
+
+  add({ delta, finish_reason, logprobs }: ChunkChoice): void {
+    this.addText(delta);
+    for (const call of delta.tool_calls ?? []) {
+      const known = this.tools.get(call.index) ?? { id: '', name: '', arguments: '' };
+      known.id ||= call.id ?? '';
+      known.name ||= call.function?.name ?? '';
+      known.arguments += call.function?.arguments ?? '';
+      this.tools.set(call.index, known);
+    }
+    if (finish_reason) this.finishReason = finish_reason;
+    if (logprobs) {
+      this.logprobs = {
+        content: [...(this.logprobs?.content ?? []), ...(logprobs.content ?? [])],
+        refusal: [...(this.logprobs?.refusal ?? []), ...(logprobs.refusal ?? [])],
+      };
+    }
+  }
+
+  toChoice(index: number): Choice {
+    const tool_calls = Array.from(this.tools.values(), ({ id, name, arguments: text }) => ({
+      id,
+      type: 'function' as const,
+      function: { name, arguments: text },
+    }));
+    const message = {
+      role: 'assistant' as const,
+      content: this.content,
+      refusal: this.refusal,
+      ...(tool_calls.length > 0 && { tool_calls }),
+      ...(this.reasoning !== '' && { reasoning_content: this.reasoning }),
+      ...(this.providerData && { provider_data: this.providerData }),
+    };
+    return { index, message, finish_reason: this.finishReason, logprobs: this.logprobs };
+  }
+
+  private addText(delta: ChatDelta & { reasoning_content?: unknown }): void {
+    if (typeof delta.content === 'string') this.content = (this.content ?? '') + delta.content;
+    if (typeof delta.refusal === 'string') this.refusal = (this.refusal ?? '') + delta.refusal;
+    if (typeof delta.reasoning_content === 'string') this.reasoning += delta.reasoning_content;
+    if (delta.provider_data) this.providerData = delta.provider_data;
+  }
+}
+
+/** Puts the chunks of a stream together to the answer that they are. */
+export class CompletionAssembler {
+  private readonly choices = new Map<number, PartialChoice>();
+  private first: ChatChunk | undefined;
+  private usage: CompletionUsage | undefined;
+
+  add(chunk: ChatChunk): void {
+    this.first ??= chunk;
+    if (chunk.usage) this.usage = chunk.usage;
+    for (const choice of chunk.choices) {
+      const partial = this.choices.get(choice.index) ?? new PartialChoice();
+      partial.add(choice);
+      this.choices.set(choice.index, partial);
+    }
+  }
+
+  /** The whole answer. An empty stream gives an answer without choices. */
+  completion(): ChatCompletion {
+    const { id = '', created = 0, model = '' } = this.first ?? {};
+    return {
+      id,
+      object: 'chat.completion',
+      created,
+      model,
+      choices: Array.from(this.choices, ([index, choice]) => choice.toChoice(index)),
+      ...(this.usage && { usage: this.usage }),
+    };
+  }
+}
