@@ -166,7 +166,7 @@ const llm = [
     'llm-providers-know-only-the-port',
     'A provider knows the port, common/ and its own folder.',
     { path: '^src/llm/providers/([^/]+)' },
-    ['llm/port/', 'common/', 'llm/providers/$1/'],
+    ['llm/port/', 'llm/transport/', 'common/', 'llm/providers/$1/'],
   ),
   forbid(
     'llm-only-through-index',

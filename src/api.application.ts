@@ -28,7 +28,8 @@ export class ApiApplication {
       logger: ['warn', 'error', 'fatal'],
     });
     const intake = new Intake();
-    configureHttp(app, { version: runtime.config.version, logger: runtime.logger, intake });
+    const { version, http } = runtime.config;
+    configureHttp(app, { version, logger: runtime.logger, intake, maxUploadMb: http.maxUploadMb });
     await app.init();
     if (runtime.config.redisUrl === undefined)
       await app.get(RecoveryService, { strict: false }).recover('all');

@@ -3,16 +3,22 @@ import { AuthModule, JwtAuthenticator } from './features/auth/index.js';
 import { ChatModule } from './features/chat/index.js';
 import { HealthModule } from './features/health/index.js';
 import { UsersModule } from './features/users/index.js';
+import { BufferedUsageSink, UsageModule } from './features/usage/index.js';
+import { OpenAiGatewayModule } from './gateway/openai/index.js';
 import { Authenticator, HttpModule } from './http/index.js';
+import { UsageSink } from './llm/index.js';
 import { InfrastructureModule } from './infrastructure.module.js';
 import type { Runtime } from './runtime.js';
 import { JobsModule } from './jobs.module.js';
 
 /** The implementations of the ports that lower layers own. */
 @Module({
-  imports: [AuthModule],
-  providers: [{ provide: Authenticator, useExisting: JwtAuthenticator }],
-  exports: [Authenticator],
+  imports: [AuthModule, UsageModule],
+  providers: [
+    { provide: Authenticator, useExisting: JwtAuthenticator },
+    { provide: UsageSink, useExisting: BufferedUsageSink },
+  ],
+  exports: [Authenticator, UsageSink],
 })
 class PortsModule {}
 
@@ -30,6 +36,7 @@ export class ApiModule {
         UsersModule,
         ChatModule,
         HealthModule,
+        OpenAiGatewayModule,
         ...(runtime.config.worker === 'inline' ? [JobsModule] : []),
       ],
     };

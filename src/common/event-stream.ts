@@ -2,8 +2,10 @@
 export interface OutgoingEvent {
   /** What the client sends back as `Last-Event-ID` when it comes again. */
   readonly id?: string;
-  /** Sent as JSON; the text `[DONE]` is sent as it is. */
-  readonly data: object | '[DONE]';
+  /** The `event:` field, for wires that name their events. */
+  readonly event?: string;
+  /** An object is sent as JSON; a text, which must hold no line break, as it is. */
+  readonly data: object | string;
 }
 
 /** One event of a `text/event-stream`, as the WHATWG HTML standard, section 9.2, defines it. */

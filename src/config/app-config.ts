@@ -12,7 +12,7 @@ export class AppConfig {
   readonly production: boolean;
   /** Absolute path. */
   readonly dataDir: string;
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: { readonly host: string; readonly port: number; readonly maxUploadMb: number };
   readonly database: { readonly url: string | undefined; readonly poolMax: number };
   readonly redisUrl: string | undefined;
   readonly worker: 'inline' | 'separate';
@@ -24,7 +24,7 @@ export class AppConfig {
   constructor(values: SettingValues) {
     this.production = values.NODE_ENV === 'production';
     this.dataDir = resolve(values.DATA_DIR);
-    this.http = { host: values.HOST, port: values.PORT };
+    this.http = { host: values.HOST, port: values.PORT, maxUploadMb: values.MAX_UPLOAD_MB };
     this.database = { url: values.DATABASE_URL, poolMax: values.DATABASE_POOL_MAX };
     this.redisUrl = values.REDIS_URL;
     this.worker = values.WORKER;
@@ -41,6 +41,7 @@ export class AppConfig {
         firstTokenMs: values.LLM_FIRST_TOKEN_TIMEOUT_MS,
         idleMs: values.LLM_IDLE_TIMEOUT_MS,
         totalMs: values.LLM_TOTAL_TIMEOUT_MS,
+        answerMs: values.LLM_ANSWER_TIMEOUT_MS,
       },
     };
     this.context = { maxTokens: values.CONTEXT_MAX_TOKENS, maxMessages: values.CONTEXT_MAX_MESSAGES };
@@ -61,6 +62,8 @@ export interface DeadlineConfig {
   readonly firstTokenMs: number;
   readonly idleMs: number;
   readonly totalMs: number;
+  /** Of a whole answer that does not come in pieces. */
+  readonly answerMs: number;
 }
 
 /**

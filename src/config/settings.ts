@@ -84,7 +84,14 @@ export const SETTINGS = {
   LLM_CONNECT_TIMEOUT_MS: milliseconds(5000, 'Longest wait for a connection to a provider'),
   LLM_FIRST_TOKEN_TIMEOUT_MS: milliseconds(60_000, 'Longest wait for the first token of an answer'),
   LLM_IDLE_TIMEOUT_MS: milliseconds(30_000, 'Longest gap between two tokens'),
+  LLM_ANSWER_TIMEOUT_MS: milliseconds(120_000, 'Longest wait for an answer that is not streamed'),
   LLM_TOTAL_TIMEOUT_MS: milliseconds(600_000, 'Longest duration of one answer'),
+  MAX_UPLOAD_MB: wholeNumber({
+    default: 32,
+    min: 1,
+    max: 1024,
+    meaning: 'Largest body of the compatible routes, in megabytes',
+  }),
   CONTEXT_MAX_TOKENS: wholeNumber({
     default: 32_000,
     min: 256,

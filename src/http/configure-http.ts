@@ -14,13 +14,19 @@ const MAX_JSON_BODY = '1mb';
 /** What comes before routing. The order matters: a request has its id and its log line before its body can fail to parse. */
 export function configureHttp(
   app: NestExpressApplication,
-  options: { readonly version: string; readonly logger: Logger; readonly intake: Intake },
+  options: {
+    readonly version: string;
+    readonly logger: Logger;
+    readonly intake: Intake;
+    readonly maxUploadMb: number;
+  },
 ): void {
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
   app.use(options.intake.guard);
+  app.use('/v1', express.json({ limit: `${options.maxUploadMb}mb`, strict: true }));
   app.use(express.json({ limit: MAX_JSON_BODY, strict: true, type: declaresJson }));
   serveOpenApi(app, options.version);
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Logger } from '@nestjs/common';
 import type { Response } from 'express';
+import type { AppError } from '../common/errors.js';
 import type { OutgoingEvent } from '../common/event-stream.js';
 import { toErrorObject } from './error-body.dto.js';
 import { logFailure } from './error.filter.js';
@@ -12,19 +13,25 @@ const PING_INTERVAL_MS = 15_000;
 
 const logger = new Logger('Http');
 
+export interface EventStreamOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Makes the events; the signal aborts when the client leaves. */
+  readonly events: (signal: AbortSignal) => AsyncIterable<OutgoingEvent>;
+  /**
+   * What a client is told first: `at_once` sends the headers before there is an event, so that everything that goes
+   * wrong is told in the stream; `first_event` waits for one, so that a failure before it has its own status.
+   */
+  readonly begin: 'at_once' | 'first_event';
+  /** How a failure in mid-stream is told; as `{"error": …}` without it. */
+  readonly failure?: (error: AppError) => OutgoingEvent;
+}
+
 /**
  * Answers with an event stream and resolves when it has ended, however it ended. Waits whenever the client does not
  * read; stops the events when the client is gone. A failure in mid-stream is told as an event of its own.
- *
- * @param events makes the events; the signal aborts when the client leaves
+ * @throws what the events threw before the first of them, with `begin: 'first_event'`
  */
-export async function sendEventStream(
-  response: Response,
-  options: {
-    readonly headers: Readonly<Record<string, string>>;
-    readonly events: (signal: AbortSignal) => AsyncIterable<OutgoingEvent>;
-  },
-): Promise<void> {
+export async function sendEventStream(response: Response, options: EventStreamOptions): Promise<void> {
   const gone = new AbortController();
   const leave = (): void => {
     gone.abort();
@@ -32,38 +39,55 @@ export async function sendEventStream(
   response.once('close', leave);
   // A client that left while its request was looked at has been told of already.
   if (response.destroyed) leave();
+  const begin = (): void => {
+    if (!response.headersSent) writeHeaders(response, options.headers);
+  };
+  if (options.begin === 'at_once') begin();
+  const ping = setInterval(() => {
+    begin();
+    if (!response.writableNeedDrain) response.write(': ping\n\n');
+  }, PING_INTERVAL_MS);
+  try {
+    for await (const event of options.events(gone.signal)) {
+      begin();
+      // One write a frame, so that a frame is never cut by a ping.
+      if (!response.write(render(event))) await once(response, 'drain', { signal: gone.signal });
+    }
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    if (!response.headersSent) throw error;
+    const failure = toAppError(error);
+    logFailure(logger, failure, requestIdOf(response));
+    response.write(render(options.failure?.(failure) ?? { data: { error: toErrorObject(failure) } }));
+  } finally {
+    clearInterval(ping);
+    response.off('close', leave);
+    if (response.headersSent) response.end();
+  }
+}
+
+function writeHeaders(response: Response, headers: Readonly<Record<string, string>>): void {
   response.writeHead(200, {
-    ...options.headers,
+    ...headers,
     'Content-Type': 'text/event-stream; charset=utf-8',
     'Cache-Control': 'no-cache, no-transform',
     'X-Accel-Buffering': 'no',
   });
   response.flushHeaders();
-  const ping = setInterval(() => {
-    if (!response.writableNeedDrain) response.write(': ping\n\n');
-  }, PING_INTERVAL_MS);
-  try {
-    for await (const event of options.events(gone.signal)) await write(response, render(event), gone.signal);
-  } catch (error) {
-    if (!gone.signal.aborted) {
-      const failure = toAppError(error);
-      logFailure(logger, failure, requestIdOf(response));
-      response.write(render({ data: { error: toErrorObject(failure) } }));
-    }
-  } finally {
-    clearInterval(ping);
-    response.off('close', leave);
-    response.end();
-  }
 }
 
-/** One write a frame, so that a frame is never cut by a ping. */
-async function write(response: Response, text: string, signal: AbortSignal): Promise<void> {
-  if (response.write(text)) return;
-  await once(response, 'drain', { signal });
-}
-
-function render({ id, data }: OutgoingEvent): string {
+function render({ id, event, data }: OutgoingEvent): string {
   const text = typeof data === 'string' ? data : JSON.stringify(data);
-  return id === undefined ? `data: ${text}\n\n` : `id: ${id}\ndata: ${text}\n\n`;
+  const name = event === undefined ? '' : `event: ${event}\n`;
+  return id === undefined ? `${name}data: ${text}\n\n` : `id: ${id}\n${name}data: ${text}\n\n`;
+}
+
+/** A signal that aborts when the client leaves before its answer was complete. */
+export function clientGone(response: Response): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  if (response.destroyed) gone.abort();
+  return gone.signal;
 }

@@ -1,10 +1,11 @@
 export { AuthGuard, Public } from './auth.guard.js';
 export { Authenticator, type Principal } from './authenticator.js';
 export { configureHttp } from './configure-http.js';
-export { sendEventStream } from './event-stream.js';
+export { clientGone, sendEventStream } from './event-stream.js';
 export { Intake } from './intake.js';
 export { HttpModule } from './http.module.js';
 export { ApiErrors, createOpenApiDocument } from './openapi.js';
 export { ApiPage, IdParams, type Page, PageQuery, toPage } from './page.js';
 export { IsNotBlank, IsPlainText } from './plain-text.js';
+export { SchemaPipe } from './schema.pipe.js';
 export { UserId } from './principal.js';

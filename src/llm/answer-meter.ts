@@ -1,4 +1,11 @@
-import type { ChatChunk, ChatMessage, ChatRequest, FinishReason, TokenUsage } from './port/index.js';
+import type {
+  ChatChunk,
+  ChatCompletion,
+  ChatMessage,
+  ChatRequest,
+  FinishReason,
+  TokenUsage,
+} from './port/index.js';
 import { countTokens } from './token-counter.js';
 
 /** Tokens that the framing of one message takes, by OpenAI's cookbook on counting tokens. */
@@ -30,6 +37,18 @@ export class AnswerMeter {
       if (choice.index === 0 && choice.finish_reason) this.finishReason = choice.finish_reason;
     }
     this.begun ||= this.texts.length > 0 || this.reasoning.length > 0 || this.finishReason !== null;
+  }
+
+  /** The same for an answer that came whole. */
+  addWhole(completion: ChatCompletion): void {
+    this.sent = true;
+    if (completion.usage) this.reported = toTokenUsage(completion.usage);
+    for (const { message } of completion.choices) {
+      this.texts.push(message.content ?? '');
+      for (const call of message.tool_calls ?? []) {
+        if (call.type === 'function') this.texts.push(call.function.name, call.function.arguments);
+      }
+    }
   }
 
   /** The provider's figures, or our count of what was sent and received. Before anything came, nothing was used. */

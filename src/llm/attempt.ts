@@ -1,47 +1,56 @@
-import { AnswerMeter } from './answer-meter.js';
-import { priceOf } from './prices.js';
-import { Deadlines } from './deadlines.js';
 import type { DeadlineConfig } from '../config/index.js';
+import { AnswerMeter } from './answer-meter.js';
+import { Deadlines } from './deadlines.js';
 import {
   type AttemptRecord,
-  type ChatChunk,
+  type ChatCompletion,
+  type ChatRequest,
   type FinishReason,
+  type ModelEvent,
   type ModelIdentity,
   type ModelProvider,
-  type ModelCall,
   ProviderError,
 } from './port/index.js';
+import { priceOf } from './prices.js';
 
 /** How an attempt ended. */
-export type AttemptResult =
-  | { readonly status: 'completed'; readonly finishReason: FinishReason; readonly warning: string | null }
+export type AttemptResult<Answer> =
+  | { readonly status: 'completed'; readonly answer: Answer }
   | { readonly status: 'failed'; readonly error: ProviderError }
   | { readonly status: 'cancelled' };
 
-/** One attempt at one model: streams its chunks under the deadlines, and always ends with a result and a record. */
+/** What a streamed answer comes to. */
+export interface StreamedAnswer {
+  readonly finishReason: FinishReason;
+  readonly warning: string | null;
+}
+
+export interface AttemptOptions {
+  readonly number: number;
+  readonly provider: ModelProvider;
+  readonly model: ModelIdentity;
+  readonly request: ChatRequest;
+  /** The caller's: aborting it cancels the attempt. */
+  readonly signal: AbortSignal;
+  readonly deadlines: DeadlineConfig;
+}
+
+/** One attempt at one model, under the deadlines. It never throws: it ends with a result, and with a record of what it used. */
 export class Attempt {
   private readonly meter: AnswerMeter;
 
-  constructor(
-    private readonly options: {
-      readonly number: number;
-      readonly provider: ModelProvider;
-      readonly model: ModelIdentity;
-      readonly call: ModelCall;
-      readonly deadlines: DeadlineConfig;
-    },
-  ) {
-    this.meter = new AnswerMeter(options.call.request);
+  constructor(private readonly options: AttemptOptions) {
+    this.meter = new AnswerMeter(options.request);
   }
 
-  /** Yields the chunks that came, whatever the end; the generator returns how it ended and never throws. */
-  async *run(): AsyncGenerator<ChatChunk, AttemptResult> {
-    const { provider, model, call } = this.options;
-    const deadlines = new Deadlines(this.options.deadlines);
-    const signal = AbortSignal.any([call.signal, deadlines.signal]);
+  /** Yields the chunks that came, whatever the end; returns how it ended. */
+  async *stream(): AsyncGenerator<ModelEvent, AttemptResult<StreamedAnswer>> {
+    const { provider, model, request, signal } = this.options;
+    const deadlines = Deadlines.ofStream(this.options.deadlines);
     let warning: string | null = null;
     try {
-      for await (const event of provider.stream({ model: model.model, request: call.request, signal })) {
+      const call = { model: model.model, request, signal: AbortSignal.any([signal, deadlines.signal]) };
+      for await (const event of provider.stream(call)) {
         if (event.type === 'skipped') {
           warning = event.reason;
           continue;
@@ -49,23 +58,39 @@ export class Attempt {
         this.meter.add(event.chunk);
         // Some hosts send an empty first chunk at once and begin to think then: it is no token.
         if (this.meter.begun) deadlines.progress();
-        yield event.chunk;
+        yield event;
       }
     } catch (error) {
-      if (call.signal.aborted) return { status: 'cancelled' };
-      return { status: 'failed', error: deadlines.passed ?? asProviderError(error) };
+      return this.failure(error, deadlines);
     } finally {
       deadlines.stop();
     }
     const { finishReason } = this.meter;
     if (finishReason === null) return { status: 'failed', error: endedEarly() };
-    return { status: 'completed', finishReason, warning };
+    return { status: 'completed', answer: { finishReason, warning } };
+  }
+
+  /** Waits for the whole answer. */
+  async complete(): Promise<AttemptResult<ChatCompletion>> {
+    const { provider, model, request, signal } = this.options;
+    const deadlines = Deadlines.ofAnswer(this.options.deadlines);
+    try {
+      const call = { model: model.model, request, signal: AbortSignal.any([signal, deadlines.signal]) };
+      const answer = await provider.complete(call);
+      this.meter.addWhole(answer);
+      return { status: 'completed', answer };
+    } catch (error) {
+      return this.failure(error, deadlines);
+    } finally {
+      deadlines.stop();
+    }
   }
 
   /** What the attempt used. With figures of the provider where it told them, else counted by us and marked so. */
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
     const { number, model } = this.options;
     const { usage, estimated } = this.meter.usage();
+    const costMicroUsd = priceOf(model.provider);
     return {
       attempt: number,
       provider: model.provider,
@@ -73,8 +98,16 @@ export class Attempt {
       outcome,
       usage,
       estimated,
-      costMicroUsd: priceOf(model.provider),
+      costMicroUsd,
     };
+  }
+
+  private failure(
+    error: unknown,
+    deadlines: Deadlines,
+  ): { status: 'cancelled' } | { status: 'failed'; error: ProviderError } {
+    if (this.options.signal.aborted) return { status: 'cancelled' };
+    return { status: 'failed', error: deadlines.passed ?? asProviderError(error) };
   }
 }
 

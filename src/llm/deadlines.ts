@@ -9,10 +9,25 @@ export class Deadlines {
   private readonly controller = new AbortController();
   private readonly total: NodeJS.Timeout;
   private silence: NodeJS.Timeout;
+  private begun = false;
 
-  constructor(private readonly config: DeadlineConfig) {
-    this.silence = this.abortAfter(config.firstTokenMs, 'The model did not begin to answer in time.');
-    this.total = this.abortAfter(config.totalMs, 'The model did not finish its answer in time.');
+  private constructor(
+    silenceMs: number,
+    totalMs: number,
+    private readonly idleMs: number,
+  ) {
+    this.silence = this.abortAfter(silenceMs, 'The model did not begin to answer in time.');
+    this.total = this.abortAfter(totalMs, 'The model did not finish its answer in time.');
+  }
+
+  /** For an answer that comes in pieces. */
+  static ofStream({ firstTokenMs, totalMs, idleMs }: DeadlineConfig): Deadlines {
+    return new Deadlines(firstTokenMs, totalMs, idleMs);
+  }
+
+  /** For an answer that comes whole: there is nothing to see until it is there. */
+  static ofAnswer({ answerMs }: DeadlineConfig): Deadlines {
+    return new Deadlines(answerMs, answerMs, answerMs);
   }
 
   get signal(): AbortSignal {
@@ -27,8 +42,14 @@ export class Deadlines {
 
   /** Something of the answer came: from now on the gap to the next is what counts. */
   progress(): void {
+    if (this.begun) {
+      // The same timer again: a stream of a thousand tokens makes one timer and not a thousand.
+      this.silence.refresh();
+      return;
+    }
+    this.begun = true;
     clearTimeout(this.silence);
-    this.silence = this.abortAfter(this.config.idleMs, 'The model fell silent in the middle of its answer.');
+    this.silence = this.abortAfter(this.idleMs, 'The model fell silent in the middle of its answer.');
   }
 
   /** Ends the watch. Must be called, or the timers outlive the attempt. */

@@ -3,5 +3,18 @@ export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
 export { ModelCallError } from './model-call-error.js';
 export type { ProviderHealth } from './model-directory.js';
-export type { AttemptRecord, ChatMessage, ModelEvent, ModelIdentity, TokenUsage } from './port/index.js';
+export type {
+  AttemptRecord,
+  ChatChunk,
+  ChatCompletion,
+  ChatMessage,
+  ChatRequest,
+  Embeddings,
+  ModelAnswer,
+  ModelCall,
+  ModelEvent,
+  ModelIdentity,
+  TokenUsage,
+} from './port/index.js';
+export { UsageSink } from './port/index.js';
 export { countTokens } from './token-counter.js';

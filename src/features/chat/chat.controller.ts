@@ -81,6 +81,7 @@ export class ChatController {
   async stream(@UserId() userId: string, @Body() body: ChatBody, @Res() response: Response): Promise<void> {
     const live = await this.turns.begin(toTurnRequest(userId, body));
     await sendEventStream(response, {
+      begin: 'at_once',
       headers: turnHeaders(live.turn),
       events: (signal) => toChatEvents(live, signal),
     });

@@ -92,6 +92,7 @@ export class TurnRunner {
         ...(maxTokens !== undefined && { max_completion_tokens: maxTokens }),
       },
       signal,
+      accounting: 'caller',
     });
     for await (const event of events) {
       if (event.type === 'chunk') {

@@ -1,2 +1,3 @@
+export { BufferedUsageSink } from './buffered-usage-sink.js';
 export { UsageModule } from './usage.module.js';
 export { UsageRepository, type UsageOwner, type UsageSum } from './usage.repository.js';

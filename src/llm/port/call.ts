@@ -1,5 +1,5 @@
 import type { MicroUsd } from '../../common/money.js';
-import type { ChatChunk, ChatRequest, FinishReason, TokenUsage } from './chat.js';
+import type { ChatChunk, ChatCompletion, ChatRequest, FinishReason, TokenUsage } from './chat.js';
 
 /** What a feature asks of the model layer. */
 export interface ModelCall {
@@ -12,6 +12,11 @@ export interface ModelCall {
   readonly request: ChatRequest;
   /** Aborting closes the upstream socket and ends the call as cancelled. */
   readonly signal: AbortSignal;
+  /**
+   * Who writes the records of the attempts: the caller, together with the row that it owns, or the model layer itself,
+   * into the `UsageSink`.
+   */
+  readonly accounting: 'caller' | 'sink';
 }
 
 /** The model that answers: `name` is the full one, `provider/model`. */
@@ -38,8 +43,18 @@ export interface AttemptRecord {
 /** What a streamed call consists of; the last event is `finished`, or the iteration throws a `ModelCallError`. */
 export type ModelEvent =
   /** An attempt begins. */
-  | { readonly type: 'started'; readonly model: ModelIdentity }
-  | { readonly type: 'chunk'; readonly chunk: ChatChunk }
+  | {
+      readonly type: 'started';
+      readonly model: ModelIdentity;
+      /** Parameters that the model's wire has no place for. */
+      readonly ignored: readonly string[];
+    }
+  | {
+      readonly type: 'chunk';
+      readonly chunk: ChatChunk;
+      /** The chunk as it came, where it came in the common tongue. */
+      readonly raw?: string;
+    }
   | {
       readonly type: 'finished';
       readonly model: ModelIdentity;
@@ -50,3 +65,30 @@ export type ModelEvent =
       /** Set where something of the answer may be missing. */
       readonly warning: string | null;
     };
+
+/** A whole answer. */
+export interface ModelAnswer {
+  readonly model: ModelIdentity;
+  readonly completion: ChatCompletion;
+  /** Parameters that the model's wire has no place for. */
+  readonly ignored: readonly string[];
+  readonly attempts: readonly AttemptRecord[];
+}
+
+/** What a feature asks of the model layer about texts to be embedded. */
+export interface EmbeddingRequest {
+  readonly callId: string;
+  readonly userId: string;
+  /** `provider/model` or a bare model name. */
+  readonly model: string;
+  readonly input: string[] | number[][];
+  readonly dimensions: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Vectors in the order of the input. */
+export interface Embeddings {
+  readonly model: ModelIdentity;
+  readonly vectors: readonly (readonly number[])[];
+  readonly attempts: readonly AttemptRecord[];
+}

@@ -1,5 +1,13 @@
 export { CompletionAssembler } from './assemble.js';
-export type { AttemptRecord, ModelCall, ModelEvent, ModelIdentity } from './call.js';
+export type {
+  AttemptRecord,
+  EmbeddingRequest,
+  Embeddings,
+  ModelAnswer,
+  ModelCall,
+  ModelEvent,
+  ModelIdentity,
+} from './call.js';
 export type {
   AnswerMessage,
   ChatChunk,
@@ -20,4 +28,6 @@ export {
   type ProviderEvent,
   type Wire,
 } from './model-provider.js';
+export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
+export { fieldOf, kindOfStatus, retryAfterMs, shorten, textField } from './provider-reason.js';

@@ -30,7 +30,7 @@ export type ProviderEvent =
 export interface EmbeddingCall {
   /** The model's name as the provider knows it. */
   readonly model: string;
-  readonly input: readonly string[] | readonly (readonly number[])[];
+  readonly input: string[] | number[][];
   /** How long the vectors are to be; the model's own length without it. */
   readonly dimensions: number | undefined;
   readonly signal: AbortSignal;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProviderError, type ProviderEvent } from '../../port/index.js';
-import { readChatStream } from './openai-stream.js';
+import { ChatStreamReader } from './openai-stream.js';
 
 /** Recorded from a Chat Completions stream with `include_usage`, shortened. */
 const RECORDED = [
@@ -11,12 +11,14 @@ const RECORDED = [
   '[DONE]',
 ];
 
-async function* bytesOf(frames: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const frame of frames) yield await Promise.resolve(new TextEncoder().encode(`data: ${frame}\n\n`));
+function read(frames: readonly string[]): Promise<ProviderEvent[]> {
+  const reader = new ChatStreamReader();
+  // In a promise, so that a failure is a rejection wherever it comes from.
+  return Promise.resolve().then(() => [
+    ...frames.flatMap((frame) => reader.push(new TextEncoder().encode(`data: ${frame}\n\n`))),
+    ...reader.end(),
+  ]);
 }
-
-const read = (frames: readonly string[]): Promise<ProviderEvent[]> =>
-  Array.fromAsync(readChatStream(bytesOf(frames)));
 
 async function failureOf(frames: readonly string[]): Promise<ProviderError> {
   const error: unknown = await read(frames).catch((thrown: unknown) => thrown);
@@ -24,11 +26,15 @@ async function failureOf(frames: readonly string[]): Promise<ProviderError> {
   throw new Error('The stream was expected to fail with a ProviderError.');
 }
 
-describe('readChatStream', () => {
+describe('ChatStreamReader', () => {
   it('passes recorded chunks on as they are', async () => {
     const events = await read(RECORDED);
     expect(events).toEqual(
-      RECORDED.slice(0, 4).map((frame) => ({ type: 'chunk', chunk: JSON.parse(frame) as unknown })),
+      RECORDED.slice(0, 4).map((frame) => ({
+        type: 'chunk',
+        chunk: JSON.parse(frame) as unknown,
+        raw: frame,
+      })),
     );
   });
 

@@ -2,42 +2,57 @@ import { EventStreamReader } from '../../../common/event-stream.js';
 import { type ChatChunk, ProviderError, type ProviderEvent } from '../../port/index.js';
 import { toProviderErrorInStream } from './openai-errors.js';
 
+const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not valid JSON.' };
+const NO_CHUNK: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not a chunk.' };
+
 /**
- * The chunks of a Chat Completions stream.
+ * Reads the bytes of a Chat Completions stream.
  * Wire: `data:` events with a `chat.completion.chunk` each, one finish reason a choice, at last `[DONE]`, which some
  * hosts leave out. https://platform.openai.com/docs/api-reference/chat-streaming
- *
- * @throws ProviderError where the stream carries an error, or ends before every choice has a finish reason
  */
-export async function* readChatStream(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ProviderEvent> {
-  const reader = new EventStreamReader();
-  const progress = new Progress();
-  for await (const piece of bytes) {
-    for (const frame of reader.push(piece)) {
-      if (frame.data === '[DONE]') {
-        progress.assertComplete();
-        return;
-      }
-      yield progress.read(frame.data);
-    }
-  }
-  for (const frame of reader.end()) {
-    if (frame.data !== '[DONE]') yield progress.read(frame.data);
-  }
-  progress.assertComplete();
-}
-
-/** Which choices have begun and not ended. A stream that stops before all have is broken, however cleanly it closed. */
-class Progress {
+export class ChatStreamReader {
+  private readonly reader = new EventStreamReader();
+  /** Choices that have begun and not ended. A stream that stops before all have is broken, however cleanly it closed. */
   private readonly open = new Set<number>();
   private finished = false;
+  /** True once `[DONE]` was read; what comes after it means nothing. */
+  done = false;
 
-  read(data: string): ProviderEvent {
+  /**
+   * The events that the bytes complete.
+   * @throws ProviderError where the stream carries an error
+   */
+  push(bytes: Uint8Array): ProviderEvent[] {
+    const events: ProviderEvent[] = [];
+    for (const { data } of this.reader.push(bytes)) {
+      if (this.done) break;
+      if (data === '[DONE]') this.done = true;
+      else events.push(this.read(data));
+    }
+    return events;
+  }
+
+  /**
+   * The end of the bytes.
+   * @throws ProviderError where not every choice has a finish reason
+   */
+  end(): ProviderEvent[] {
+    const events: ProviderEvent[] = [];
+    if (!this.done) {
+      for (const { data } of this.reader.end()) if (data !== '[DONE]') events.push(this.read(data));
+    }
+    if (this.finished && this.open.size === 0) return events;
+    throw new ProviderError(
+      'broken_answer',
+      'The provider ended the answer without saying that it is complete.',
+    );
+  }
+
+  private read(data: string): ProviderEvent {
     const value = parse(data);
-    if (value === undefined)
-      return { type: 'skipped', reason: 'One event of the stream was not valid JSON.' };
+    if (value === undefined) return BROKEN_JSON;
     if ('error' in value && value.error !== null) throw toProviderErrorInStream(value.error);
-    if (!isChunk(value)) return { type: 'skipped', reason: 'One event of the stream was not a chunk.' };
+    if (!isChunk(value)) return NO_CHUNK;
     for (const choice of value.choices) {
       if (typeof choice.finish_reason === 'string') {
         this.open.delete(choice.index);
@@ -46,15 +61,7 @@ class Progress {
         this.open.add(choice.index);
       }
     }
-    return { type: 'chunk', chunk: value };
-  }
-
-  assertComplete(): void {
-    if (this.finished && this.open.size === 0) return;
-    throw new ProviderError(
-      'broken_answer',
-      'The provider ended the answer without saying that it is complete.',
-    );
+    return { type: 'chunk', chunk: value, raw: data };
   }
 }
 

@@ -1,14 +1,17 @@
 import OpenAI from 'openai';
-import { Agent } from 'undici';
 import {
+  type ChatCompletion,
   type ChatRequest,
+  type EmbeddingCall,
+  type EmbeddingResult,
   ModelProvider,
   type ProviderCall,
   ProviderError,
   type ProviderEvent,
 } from '../../port/index.js';
-import { toProviderError } from './openai-errors.js';
-import { readChatStream } from './openai-stream.js';
+import { bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
+import { ChatStreamReader } from './openai-stream.js';
 
 export interface OpenAiProviderOptions {
   readonly id: string;
@@ -18,58 +21,108 @@ export interface OpenAiProviderOptions {
   readonly apiKey: string | undefined;
   /** Milliseconds. */
   readonly connectTimeoutMs: number;
+  /** The models to list where the host does not tell them itself. */
+  readonly models?: readonly string[] | undefined;
 }
 
 /** Any host that speaks OpenAI's wire. Nothing is translated: request and chunks are the common tongue already. */
 export class OpenAiProvider extends ModelProvider {
   override readonly id: string;
   override readonly wire = 'openai';
+  private readonly transport: SdkTransport;
+  /** Answers are read by the SDK. */
   private readonly client: OpenAI;
-  private readonly agent: Agent;
+  /** Answers are read by us. */
+  private readonly raw: OpenAI;
   private readonly official: boolean;
+  private readonly knownModels: readonly string[] | undefined;
 
-  constructor(options: OpenAiProviderOptions) {
+  constructor({ id, baseUrl, apiKey, connectTimeoutMs, models }: OpenAiProviderOptions) {
     super();
-    this.id = options.id;
-    this.official = options.baseUrl === undefined || new URL(options.baseUrl).hostname.endsWith('openai.com');
-    // The deadlines above the provider bound the waiting, so undici's own for headers and body are off.
-    this.agent = new Agent({
-      connect: { timeout: options.connectTimeoutMs },
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    this.client = new OpenAI({
+    this.id = id;
+    this.knownModels = models;
+    this.official = baseUrl === undefined || new URL(baseUrl).hostname.endsWith('openai.com');
+    this.transport = new SdkTransport({ connectTimeoutMs });
+    const options = {
       // The SDK insists on a key; hosts without authentication ignore this one.
-      apiKey: options.apiKey ?? 'none',
-      baseURL: options.baseUrl ?? null,
+      apiKey: apiKey ?? 'none',
+      baseURL: baseUrl ?? null,
       maxRetries: 0,
-      fetchOptions: { dispatcher: this.agent },
-    });
+      // The deadlines above the provider bound all waiting.
+      timeout: 2_147_483_647,
+    };
+    this.client = new OpenAI({ ...options, fetch: this.transport.fetchWhole });
+    this.raw = new OpenAI({ ...options, fetch: this.transport.fetchRaw });
   }
 
   override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
+    const body = {
+      ...this.adapted(request),
+      model,
+      stream: true,
+      stream_options: { include_usage: true },
+    } as const;
     try {
-      const response = await this.client.chat.completions
-        .create(
-          { ...this.adapted(request), model, stream: true, stream_options: { include_usage: true } },
-          { signal },
-        )
-        .asResponse();
-      if (response.body === null)
-        throw new ProviderError('broken_answer', 'The provider answered without a body.');
-      yield* readChatStream(response.body);
+      const response = await this.raw.chat.completions.create(body, { signal }).asResponse();
+      const bytes = this.transport.take(response);
+      const reader = new ChatStreamReader();
+      try {
+        for await (const piece of bytesOf(bytes)) {
+          for (const event of reader.push(piece)) yield event;
+          if (reader.done) break;
+        }
+        yield* reader.end();
+      } finally {
+        if (reader.done) finishBody(bytes);
+        else bytes.destroy();
+      }
+    } catch (error) {
+      throw toProviderError(error);
+    }
+  }
+
+  override async complete({ model, request, signal }: ProviderCall): Promise<ChatCompletion> {
+    try {
+      const body = { ...this.adapted(request), model, stream: false } as const;
+      const response = await this.raw.chat.completions.create(body, { signal }).asResponse();
+      return readCompletion(await this.transport.take(response).text());
+    } catch (error) {
+      throw toProviderError(error);
+    }
+  }
+
+  override async embed({ model, input, dimensions, signal }: EmbeddingCall): Promise<EmbeddingResult> {
+    try {
+      const { data, usage } = await this.client.embeddings.create(
+        {
+          model,
+          input,
+          encoding_format: 'float',
+          ...(dimensions !== undefined && { dimensions }),
+        },
+        { signal },
+      );
+      const vectors = data
+        .toSorted((one, other) => one.index - other.index)
+        .map(({ embedding }) => embedding);
+      return { vectors, inputTokens: usage.prompt_tokens };
     } catch (error) {
       throw toProviderError(error);
     }
   }
 
   override async models(signal: AbortSignal): Promise<readonly string[]> {
+    if (this.knownModels !== undefined) return this.knownModels;
     try {
       const page = await this.client.models.list({ signal });
       return page.data.map((model) => model.id);
     } catch (error) {
       throw toProviderError(error);
     }
+  }
+
+  override close(): Promise<void> {
+    return this.transport.close();
   }
 
   /** Only OpenAI itself knows `max_completion_tokens` for sure, and only the old name is known to every other host. */
@@ -79,8 +132,32 @@ export class OpenAiProvider extends ModelProvider {
     adapted.max_tokens = limit;
     return adapted;
   }
+}
 
-  override async close(): Promise<void> {
-    await this.agent.destroy();
+/** A whole answer. Some hosts tell an error with status 200. */
+function readCompletion(text: string): ChatCompletion {
+  const value: unknown = JSON.parse(text);
+  if (typeof value === 'object' && value !== null) {
+    if ('error' in value && value.error !== null) throw toProviderErrorInStream(value.error);
+    if (isCompletion(value)) return value;
   }
+  throw new ProviderError('broken_answer', 'The provider answered with something that is no answer.');
+}
+
+function isCompletion(value: object): value is ChatCompletion {
+  return (
+    'choices' in value &&
+    Array.isArray(value.choices) &&
+    value.choices.length > 0 &&
+    value.choices.every(
+      (choice: unknown) =>
+        typeof choice === 'object' &&
+        choice !== null &&
+        'message' in choice &&
+        typeof choice.message === 'object' &&
+        choice.message !== null &&
+        'finish_reason' in choice &&
+        typeof choice.finish_reason === 'string',
+    )
+  );
 }

@@ -1,0 +1,43 @@
+import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { ApiErrors, clientGone, SchemaPipe, sendEventStream, UserId } from '../../http/index.js';
+import { ignoredHeader } from './chat-completions.mapper.js';
+import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
+import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
+import { CHAT_COMPLETION } from './schemas.js';
+
+@ApiTags('openai')
+@Controller('v1/chat/completions')
+export class ChatCompletionsController {
+  constructor(private readonly completions: ChatCompletionsService) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Chat Completions',
+    description:
+      'OpenAI’s wire over every provider: clients of it only change their base URL and key. With `stream: true` it answers with `chat.completion.chunk` events and `[DONE]`. Leaving ends the call upstream.',
+  })
+  @ApiBody({ schema: CHAT_COMPLETION_DOC })
+  @ApiOkResponse({ description: 'The answer.', content: CHAT_COMPLETION_EXAMPLE })
+  @ApiErrors(...MODEL_ERRORS)
+  async create(
+    @UserId() userId: string,
+    @Body(new SchemaPipe<ChatCompletionBody>(CHAT_COMPLETION)) body: ChatCompletionBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    if (body.stream === true) return this.stream(userId, body, response);
+    const { completion, ignored } = await this.completions.complete(userId, body, clientGone(response));
+    response.set(ignoredHeader(ignored)).json(completion);
+  }
+
+  private stream(userId: string, body: ChatCompletionBody, response: Response): Promise<void> {
+    return sendEventStream(response, {
+      begin: 'first_event',
+      headers: {},
+      events: (signal) =>
+        this.completions.stream(userId, body, signal, (ignored) => response.set(ignoredHeader(ignored))),
+    });
+  }
+}

@@ -1,0 +1,55 @@
+import type { ChatChunk, ModelEvent, ModelIdentity } from '../../llm/index.js';
+
+/** Names the parameters that the answering model could not be told. */
+export function ignoredHeader(ignored: readonly string[]): Record<string, string> {
+  return ignored.length === 0 ? {} : { 'X-Ignored-Params': ignored.join(', ') };
+}
+
+/**
+ * The events of a model as Chat Completions chunks. The model's name is ours, so that a client can ask it again.
+ * https://platform.openai.com/docs/api-reference/chat-streaming
+ */
+export class ChunkWriter {
+  private model: ModelIdentity | undefined;
+  /** How the upstream names its model, as it stands in each of its chunks, and how we do. */
+  private rename: { readonly from: string; readonly upstream: string; readonly to: string } | undefined;
+
+  /** @param includeUsage whether the client asked for the usage chunk, which we ask for always */
+  constructor(private readonly includeUsage: boolean) {}
+
+  begin(event: Extract<ModelEvent, { type: 'started' }>): void {
+    this.model = event.model;
+    this.rename = undefined;
+  }
+
+  /** The chunk as JSON, or undefined where the client is not to see it. */
+  write({ chunk, raw }: Extract<ModelEvent, { type: 'chunk' }>): string | undefined {
+    if (chunk.choices.length === 0 && chunk.usage && !this.includeUsage) return undefined;
+    return raw === undefined || !isPlain(chunk, this.includeUsage)
+      ? this.rewritten(chunk)
+      : this.renamed(chunk, raw);
+  }
+
+  /** Text for text, because writing a chunk anew costs more than all else that is done to it. */
+  private renamed(chunk: ChatChunk, raw: string): string {
+    if (this.rename?.upstream !== chunk.model) {
+      const to = `"model":${JSON.stringify(this.model?.name ?? '')}`;
+      this.rename = { from: `"model":${JSON.stringify(chunk.model)}`, upstream: chunk.model, to };
+    }
+    const { from, to } = this.rename;
+    const at = raw.indexOf(from);
+    // Inside of a JSON text every quote is escaped, so what matches is the field itself.
+    return at === -1 ? this.rewritten(chunk) : raw.slice(0, at) + to + raw.slice(at + from.length);
+  }
+
+  private rewritten(chunk: ChatChunk): string {
+    const { usage, ...rest } = chunk;
+    const shown = this.includeUsage ? { usage: usage ?? null } : {};
+    return JSON.stringify({ ...rest, model: this.model?.name ?? chunk.model, ...shown });
+  }
+}
+
+/** Whether a chunk can go out as it came: some hosts put usage beside a choice, which is not to be seen unasked. */
+function isPlain(chunk: ChatChunk, includeUsage: boolean): boolean {
+  return includeUsage || !chunk.usage;
+}

@@ -1,0 +1,31 @@
+import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { ApiErrors, clientGone, SchemaPipe, sendEventStream, UserId } from '../../http/index.js';
+import { type CompletionBody, CompletionsService } from './completions.service.js';
+import { COMPLETION_DOC, COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
+import { COMPLETION } from './schemas.js';
+
+@ApiTags('openai')
+@Controller('v1/completions')
+export class CompletionsController {
+  constructor(private readonly completions: CompletionsService) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Completions', description: 'OpenAI’s older wire, over models that chat.' })
+  @ApiBody({ schema: COMPLETION_DOC })
+  @ApiOkResponse({ description: 'The answer.', content: COMPLETION_EXAMPLE })
+  @ApiErrors(...MODEL_ERRORS)
+  async create(
+    @UserId() userId: string,
+    @Body(new SchemaPipe<CompletionBody>(COMPLETION)) body: CompletionBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    if (body.stream === true) {
+      const events = (signal: AbortSignal) => this.completions.stream(userId, body, signal);
+      return sendEventStream(response, { begin: 'first_event', headers: {}, events });
+    }
+    response.json(await this.completions.complete(userId, body, clientGone(response)));
+  }
+}

@@ -1,0 +1,169 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../../common/errors.js';
+import type { OutgoingEvent } from '../../common/event-stream.js';
+import { newId } from '../../common/ids.js';
+import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
+
+/** A Completions request whose body was checked. */
+export interface CompletionBody {
+  readonly model?: string;
+  readonly prompt: string | string[];
+  readonly stream?: boolean | null;
+  readonly stream_options?: { readonly include_usage?: boolean } | null;
+  readonly echo?: boolean | null;
+  readonly best_of?: number | null;
+  readonly logprobs?: number | null;
+  readonly suffix?: string | null;
+  readonly n?: number | null;
+  readonly max_tokens?: number | null;
+  readonly temperature?: number | null;
+  readonly top_p?: number | null;
+  readonly stop?: string | string[] | null;
+  readonly seed?: number | null;
+  readonly presence_penalty?: number | null;
+  readonly frequency_penalty?: number | null;
+  readonly user?: string;
+}
+
+interface TextChoice {
+  readonly text: string;
+  readonly index: number;
+  readonly finish_reason: string | null;
+  readonly logprobs: null;
+}
+
+/** An answer as clients of Completions read it. */
+export interface TextCompletion {
+  readonly id: string;
+  readonly object: 'text_completion';
+  readonly created: number;
+  readonly model: string;
+  readonly choices: readonly TextChoice[];
+  readonly usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
+}
+
+/** What models of today cannot honour, since they only chat. */
+const REFUSED = [
+  'echo',
+  'best_of',
+  'logprobs',
+  'suffix',
+] as const satisfies readonly (keyof CompletionBody)[];
+
+/** Completions over models that chat: the prompt becomes the message of a user, the answer the text. */
+@Injectable()
+export class CompletionsService {
+  constructor(private readonly llm: LlmService) {}
+
+  /** @throws AppError why there is no answer; of several prompts the first failure ends all */
+  async complete(userId: string, body: CompletionBody, clientLeft: AbortSignal): Promise<TextCompletion> {
+    assertHonoured(body);
+    const failed = new AbortController();
+    const signal = AbortSignal.any([clientLeft, failed.signal]);
+    const prompts = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
+    const calls = prompts.map((prompt) => this.llm.complete(toCall(userId, body, prompt, signal)));
+    const answers = await Promise.all(calls).catch((error: unknown) => {
+      failed.abort();
+      throw error;
+    });
+    const choices = answers.flatMap(({ completion }) => completion.choices);
+    const usages = answers.map(({ attempts }) => attempts.at(-1)?.usage);
+    const prompt_tokens = usages.reduce((sum, usage) => sum + (usage?.inputTokens ?? 0), 0);
+    const completion_tokens = usages.reduce((sum, usage) => sum + (usage?.outputTokens ?? 0), 0);
+    return {
+      id: `cmpl-${newId()}`,
+      object: 'text_completion',
+      created: Math.floor(Date.now() / 1000),
+      model: answers[0]?.model.name ?? '',
+      choices: choices.map(({ message, finish_reason }, index) => ({
+        text: message.content ?? '',
+        index,
+        finish_reason,
+        logprobs: null,
+      })),
+      usage: { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens },
+    };
+  }
+
+  /**
+   * The answer as events, `[DONE]` last.
+   * @throws AppError why there is none, from the iteration
+   */
+  async *stream(userId: string, body: CompletionBody, signal: AbortSignal): AsyncGenerator<OutgoingEvent> {
+    assertHonoured(body);
+    const [prompt, second] = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
+    if (prompt === undefined || second !== undefined) {
+      throw refused('prompt', 'A streamed completion takes one prompt.');
+    }
+    const id = `cmpl-${newId()}`;
+    let model = '';
+    for await (const event of this.llm.stream(toCall(userId, body, prompt, signal))) {
+      if (event.type === 'started') model = event.model.name;
+      if (event.type !== 'chunk') continue;
+      const data = toTextChunk(event.chunk, {
+        id,
+        model,
+        includeUsage: body.stream_options?.include_usage === true,
+      });
+      if (data !== undefined) yield { data };
+    }
+    yield { data: '[DONE]' };
+  }
+}
+
+function toTextChunk(
+  chunk: ChatChunk,
+  { id, model, includeUsage }: { id: string; model: string; includeUsage: boolean },
+): TextCompletion | undefined {
+  const choices = chunk.choices
+    .filter(({ delta, finish_reason }) => Boolean(delta.content) || finish_reason !== null)
+    .map(({ delta, finish_reason, index }) => ({
+      text: delta.content ?? '',
+      index,
+      finish_reason,
+      logprobs: null,
+    }));
+  const usage = includeUsage ? chunk.usage : undefined;
+  if (choices.length === 0 && !usage) return undefined;
+  return { id, object: 'text_completion', created: chunk.created, model, choices, ...(usage && { usage }) };
+}
+
+function assertHonoured(body: CompletionBody): void {
+  for (const name of REFUSED) {
+    const value = body[name];
+    const asked =
+      value !== undefined &&
+      value !== null &&
+      value !== false &&
+      value !== '' &&
+      !(name === 'best_of' && value === 1);
+    if (asked) throw refused(name, `Models that chat cannot honour '${name}'. Leave it out.`);
+  }
+}
+
+function refused(param: string, message: string): AppError {
+  return new AppError('invalid_request', message, { param });
+}
+
+function toCall(userId: string, body: CompletionBody, prompt: string, signal: AbortSignal): ModelCall {
+  const { max_tokens, temperature, top_p, stop, seed, presence_penalty, frequency_penalty, user, n } = body;
+  return {
+    callId: newId(),
+    userId,
+    model: body.model,
+    accounting: 'sink',
+    signal,
+    request: {
+      messages: [{ role: 'user', content: prompt }],
+      ...(max_tokens && { max_completion_tokens: max_tokens }),
+      ...(typeof temperature === 'number' && { temperature }),
+      ...(typeof top_p === 'number' && { top_p }),
+      ...(stop && { stop }),
+      ...(typeof seed === 'number' && { seed }),
+      ...(typeof presence_penalty === 'number' && { presence_penalty }),
+      ...(typeof frequency_penalty === 'number' && { frequency_penalty }),
+      ...(typeof n === 'number' && { n }),
+      ...(user !== undefined && { user }),
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { ErrorCode } from '../../common/errors.js';
+
+type SchemaOrReference = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
+type SchemaObject = Exclude<SchemaOrReference, { $ref: string }>;
+
+/** How a call of a model can fail on the compatible routes. */
+export const MODEL_ERRORS = [
+  'invalid_request',
+  'unauthorized',
+  'model_not_found',
+  'payload_too_large',
+  'unsupported_media_type',
+  'provider_rejected',
+  'context_length_exceeded',
+  'content_policy_violation',
+  'provider_rate_limited',
+  'provider_error',
+  'provider_unavailable',
+  'provider_timeout',
+] as const satisfies readonly ErrorCode[];
+
+const MODEL: SchemaObject = {
+  type: 'string',
+  description: '`provider/model` or a bare model name; the server’s default without it.',
+  example: 'demo/echo',
+};
+
+/** The body of Chat Completions, as far as it is described here; every other field of OpenAI’s is taken too. */
+export const CHAT_COMPLETION_DOC: SchemaObject = {
+  type: 'object',
+  required: ['messages'],
+  additionalProperties: true,
+  description: 'As https://platform.openai.com/docs/api-reference/chat/create; unknown fields pass through.',
+  properties: {
+    model: MODEL,
+    messages: {
+      type: 'array',
+      minItems: 1,
+      description: 'The conversation so far.',
+      items: {
+        type: 'object',
+        required: ['role'],
+        additionalProperties: true,
+        properties: {
+          role: { type: 'string', enum: ['system', 'developer', 'user', 'assistant', 'tool', 'function'] },
+          content: { description: 'A text, or an array of parts.' },
+        },
+      },
+      example: [{ role: 'user', content: 'Why is the sky blue?' }],
+    },
+    stream: { type: 'boolean', default: false, description: 'Answer as it comes, over Server-Sent Events.' },
+    temperature: {
+      type: 'number',
+      minimum: 0,
+      maximum: 2,
+      description: 'How freely the model chooses its words.',
+    },
+    max_completion_tokens: { type: 'integer', minimum: 1, description: 'Most tokens of the answer.' },
+  },
+};
+
+/** A whole answer and a streamed one. */
+export const CHAT_COMPLETION_EXAMPLE = {
+  'application/json': {
+    schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
+    example: {
+      id: 'chatcmpl-1',
+      object: 'chat.completion',
+      created: 1_790_000_000,
+      model: 'demo/echo',
+      choices: [
+        {
+          index: 0,
+          message: { role: 'assistant', content: 'Hello!' },
+          finish_reason: 'stop',
+          logprobs: null,
+        },
+      ],
+      usage: { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 },
+    },
+  },
+  'text/event-stream': {
+    schema: { type: 'string' } satisfies SchemaObject,
+    example:
+      'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1790000000,"model":"demo/echo","choices":[{"index":0,"delta":{"content":"Hello!"},"finish_reason":null}]}\n\ndata: [DONE]\n\n',
+  },
+};
+
+/** The body of Completions. */
+export const COMPLETION_DOC: SchemaObject = {
+  type: 'object',
+  required: ['prompt'],
+  additionalProperties: true,
+  description: 'As https://platform.openai.com/docs/api-reference/completions/create.',
+  properties: {
+    model: MODEL,
+    prompt: {
+      type: 'string',
+      description: 'What to answer; an array of texts where it is not streamed.',
+      example: 'Say hello.',
+    },
+    stream: { type: 'boolean', default: false, description: 'Answer as it comes, over Server-Sent Events.' },
+    max_tokens: { type: 'integer', minimum: 1, description: 'Most tokens of the answer.' },
+  },
+};
+
+/** A completion. */
+export const COMPLETION_EXAMPLE = {
+  'application/json': {
+    schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
+    example: {
+      id: 'cmpl-1',
+      object: 'text_completion',
+      created: 1_790_000_000,
+      model: 'demo/echo',
+      choices: [{ text: 'Hello!', index: 0, finish_reason: 'stop', logprobs: null }],
+      usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
+    },
+  },
+};
+
+/** The body of Embeddings. */
+export const EMBEDDING_DOC: SchemaObject = {
+  type: 'object',
+  required: ['model', 'input'],
+  additionalProperties: true,
+  description: 'As https://platform.openai.com/docs/api-reference/embeddings/create.',
+  properties: {
+    model: MODEL,
+    input: { description: 'A text, or up to 2,048 of them; tokens are taken too.', example: ['Hello'] },
+    dimensions: { type: 'integer', minimum: 1, description: 'How long the vectors are to be.' },
+    encoding_format: {
+      type: 'string',
+      enum: ['float', 'base64'],
+      default: 'float',
+      description: 'How they are written.',
+    },
+  },
+};
+
+/** Vectors. */
+export const EMBEDDING_EXAMPLE = {
+  'application/json': {
+    schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
+    example: {
+      object: 'list',
+      data: [{ object: 'embedding', index: 0, embedding: [0.6, 0.8] }],
+      model: 'openai/text-embedding-3-small',
+      usage: { prompt_tokens: 1, total_tokens: 1 },
+    },
+  },
+};

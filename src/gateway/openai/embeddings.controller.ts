@@ -1,0 +1,30 @@
+import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { ApiErrors, clientGone, SchemaPipe, UserId } from '../../http/index.js';
+import { EMBEDDING_DOC, EMBEDDING_EXAMPLE, MODEL_ERRORS } from './documentation.js';
+import { type EmbeddingBody, EmbeddingsService } from './embeddings.service.js';
+import { EMBEDDING } from './schemas.js';
+
+@ApiTags('openai')
+@Controller('v1/embeddings')
+export class EmbeddingsController {
+  constructor(private readonly embeddings: EmbeddingsService) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Embeddings',
+    description: 'OpenAI’s wire; floats, or base64 of little-endian float32.',
+  })
+  @ApiBody({ schema: EMBEDDING_DOC })
+  @ApiOkResponse({ description: 'The vectors, in the order of the input.', content: EMBEDDING_EXAMPLE })
+  @ApiErrors(...MODEL_ERRORS)
+  async create(
+    @UserId() userId: string,
+    @Body(new SchemaPipe<EmbeddingBody>(EMBEDDING)) body: EmbeddingBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    response.json(await this.embeddings.create(userId, body, clientGone(response)));
+  }
+}

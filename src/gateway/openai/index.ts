@@ -1,0 +1,1 @@
+export { OpenAiGatewayModule } from './openai-gateway.module.js';

@@ -1,0 +1,32 @@
+import { Controller, Get, Param } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiErrors } from '../../http/index.js';
+import { ModelBody, ModelListBody } from './models.dto.js';
+import { ModelsService } from './models.service.js';
+
+@ApiTags('openai')
+@Controller('v1/models')
+export class ModelsController {
+  constructor(private readonly models: ModelsService) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The models that can be asked', description: 'OpenAI’s wire.' })
+  @ApiOkResponse({ type: ModelListBody, description: 'All models whose provider tells them.' })
+  @ApiErrors('unauthorized')
+  async list(): Promise<ModelListBody> {
+    return { object: 'list', data: await this.models.list() };
+  }
+
+  /** A name may hold slashes, so it is all of the rest of the path. */
+  @Get('*model')
+  @ApiOperation({
+    summary: 'One model',
+    description: 'By its full name or its bare one; slashes need no escaping.',
+  })
+  @ApiParam({ name: 'model', description: 'The name.', example: 'demo/echo' })
+  @ApiOkResponse({ type: ModelBody, description: 'The model.' })
+  @ApiErrors('unauthorized', 'model_not_found', 'provider_unavailable')
+  get(@Param('model') name: string | string[]): Promise<ModelBody> {
+    return this.models.get(Array.isArray(name) ? name.join('/') : name);
+  }
+}

@@ -1,0 +1,25 @@
+import { ApiProperty } from '@nestjs/swagger';
+
+/** A model. */
+export class ModelBody {
+  @ApiProperty({ description: 'Its full name, `provider/model`.', example: 'demo/echo' })
+  id!: string;
+
+  @ApiProperty({ description: 'Always `model`.', enum: ['model'], example: 'model' })
+  object!: 'model';
+
+  @ApiProperty({ description: 'Seconds since 1970.', example: 1_790_000_000 })
+  created!: number;
+
+  @ApiProperty({ description: 'The provider.', example: 'demo' })
+  owned_by!: string;
+}
+
+/** All models. */
+export class ModelListBody {
+  @ApiProperty({ description: 'Always `list`.', enum: ['list'], example: 'list' })
+  object!: 'list';
+
+  @ApiProperty({ description: 'The models, in the order of their providers.', type: [ModelBody] })
+  data!: ModelBody[];
+}

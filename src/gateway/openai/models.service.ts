@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../../common/errors.js';
+import { LlmService } from '../../llm/index.js';
+
+/** A model as OpenAI's clients list it. */
+export interface ListedModel {
+  readonly id: string;
+  readonly object: 'model';
+  /** Seconds since 1970. Providers of other wires do not tell; it is when this process started. */
+  readonly created: number;
+  /** The provider. */
+  readonly owned_by: string;
+}
+
+const STARTED_AT = Math.floor(Date.now() / 1000);
+
+@Injectable()
+export class ModelsService {
+  constructor(private readonly llm: LlmService) {}
+
+  /** All models whose provider tells them. */
+  async list(): Promise<ListedModel[]> {
+    return (await this.llm.models()).map(toListedModel);
+  }
+
+  /**
+   * A model by its full or bare name.
+   * @throws AppError `model_not_found`
+   */
+  async get(name: string): Promise<ListedModel> {
+    const { name: id } = await this.llm.resolve(name);
+    const known = await this.llm.models();
+    if (!known.includes(id))
+      throw new AppError('model_not_found', `There is no model '${name}'.`, { param: 'model' });
+    return toListedModel(id);
+  }
+}
+
+function toListedModel(id: string): ListedModel {
+  return { id, object: 'model', created: STARTED_AT, owned_by: id.split('/', 1)[0] ?? '' };
+}

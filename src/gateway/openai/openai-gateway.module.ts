@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { LlmModule } from '../../llm/index.js';
+import { ChatCompletionsController } from './chat-completions.controller.js';
+import { ChatCompletionsService } from './chat-completions.service.js';
+import { CompletionsController } from './completions.controller.js';
+import { CompletionsService } from './completions.service.js';
+import { EmbeddingsController } from './embeddings.controller.js';
+import { EmbeddingsService } from './embeddings.service.js';
+import { ModelsController } from './models.controller.js';
+import { ModelsService } from './models.service.js';
+
+/** OpenAI's wire over every provider. */
+@Module({
+  imports: [LlmModule],
+  controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],
+  providers: [ChatCompletionsService, CompletionsService, EmbeddingsService, ModelsService],
+})
+export class OpenAiGatewayModule {}

@@ -1,0 +1,71 @@
+import type { DeadlineConfig } from '../config/index.js';
+import type { AttemptResult } from './attempt.js';
+import { Deadlines } from './deadlines.js';
+import {
+  type AttemptRecord,
+  type EmbeddingRequest,
+  type EmbeddingResult,
+  type ModelIdentity,
+  type ModelProvider,
+  ProviderError,
+} from './port/index.js';
+import { priceOf } from './prices.js';
+import { countTokens } from './token-counter.js';
+
+/** One attempt at the vectors of texts. Like an attempt at an answer it never throws, and leaves a record. */
+export class EmbeddingAttempt {
+  private result: EmbeddingResult | undefined;
+
+  constructor(
+    private readonly options: {
+      readonly provider: ModelProvider;
+      readonly model: ModelIdentity;
+      readonly request: EmbeddingRequest;
+      readonly deadlines: DeadlineConfig;
+    },
+  ) {}
+
+  async run(): Promise<AttemptResult<EmbeddingResult>> {
+    const { provider, model, request } = this.options;
+    const deadlines = Deadlines.ofAnswer(this.options.deadlines);
+    try {
+      const { input, dimensions } = request;
+      const signal = AbortSignal.any([request.signal, deadlines.signal]);
+      this.result = await provider.embed({ model: model.model, input, dimensions, signal });
+      if (this.result.vectors.length === input.length) return { status: 'completed', answer: this.result };
+      return {
+        status: 'failed',
+        error: new ProviderError('broken_answer', 'The provider left out vectors.'),
+      };
+    } catch (error) {
+      if (request.signal.aborted) return { status: 'cancelled' };
+      const own = error instanceof ProviderError ? error : undefined;
+      const unread = new ProviderError('broken_answer', 'The answer could not be read.', { cause: error });
+      return { status: 'failed', error: deadlines.passed ?? own ?? unread };
+    } finally {
+      deadlines.stop();
+    }
+  }
+
+  record(outcome: AttemptRecord['outcome']): AttemptRecord {
+    const { model, request } = this.options;
+    const told = this.result?.inputTokens;
+    const inputTokens = told ?? (this.result === undefined ? 0 : countInput(request.input));
+    return {
+      attempt: 1,
+      provider: model.provider,
+      model: model.model,
+      outcome,
+      usage: { inputTokens, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0 },
+      estimated: told === undefined,
+      costMicroUsd: priceOf(model.provider),
+    };
+  }
+}
+
+function countInput(input: string[] | number[][]): number {
+  return input.reduce(
+    (sum: number, one) => sum + (typeof one === 'string' ? countTokens(one) : one.length),
+    0,
+  );
+}
