@@ -97,7 +97,9 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       // OpenAI's successor of `max_tokens` is not known to most hosts that speak its wire, and `seed`, which it may
       // drop, is a firm promise of others.
-      '@typescript-eslint/no-deprecated': ['error', { allow: ['max_tokens', 'seed'] }],
+      '@typescript-eslint/no-deprecated': ['error', { allow: ['max_tokens', 'seed', 'user'] }],
+      // Leaving a field out of an object is what the rest of it is for.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       // `Promise.withResolvers<void>()` is the plain way to wait for a moment.
       '@typescript-eslint/no-invalid-void-type': ['error', { allowInGenericTypeArguments: true }],
       '@typescript-eslint/switch-exhaustiveness-check': [
