@@ -145,25 +145,29 @@ function refused(param: string, message: string): AppError {
   return new AppError('invalid_request', message, { param });
 }
 
-function toCall(userId: string, body: CompletionBody, prompt: string, signal: AbortSignal): ModelCall {
-  const { max_tokens, temperature, top_p, stop, seed, presence_penalty, frequency_penalty, user, n } = body;
+function toCall(userId: string, body: CompletionBody, text: string, signal: AbortSignal): ModelCall {
+  const {
+    model,
+    prompt,
+    stream,
+    stream_options,
+    max_tokens,
+    echo,
+    best_of,
+    logprobs,
+    suffix,
+    ...parameters
+  } = body;
   return {
     callId: newId(),
     userId,
-    model: body.model,
+    model,
     accounting: 'sink',
     signal,
     request: {
-      messages: [{ role: 'user', content: prompt }],
-      ...(max_tokens && { max_completion_tokens: max_tokens }),
-      ...(typeof temperature === 'number' && { temperature }),
-      ...(typeof top_p === 'number' && { top_p }),
-      ...(stop && { stop }),
-      ...(typeof seed === 'number' && { seed }),
-      ...(typeof presence_penalty === 'number' && { presence_penalty }),
-      ...(typeof frequency_penalty === 'number' && { frequency_penalty }),
-      ...(typeof n === 'number' && { n }),
-      ...(user !== undefined && { user }),
+      ...parameters,
+      messages: [{ role: 'user', content: text }],
+      ...(typeof max_tokens === 'number' && { max_completion_tokens: max_tokens }),
     },
   };
 }
