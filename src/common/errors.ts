@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'internal_error'
   | 'provider_error'
   | 'provider_unavailable'
+  | 'overloaded'
   | 'service_unavailable'
   | 'provider_timeout';
 

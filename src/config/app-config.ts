@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util';
 import { VERSION } from './package-root.js';
 import { parseSettings } from './parse-settings.js';
 import { developmentSecret } from './secrets.js';
+import type { LlmHost } from './llm-host.js';
 import type { SettingValues } from './settings.js';
 
 /** What the process was told to be. Parsed once, before anything else, and injected by this class. */
@@ -35,6 +36,11 @@ export class AppConfig {
     this.llm = {
       openai: { apiKey: values.OPENAI_API_KEY, baseUrl: values.OPENAI_BASE_URL },
       defaultModel: values.DEFAULT_MODEL,
+      maxRetries: values.LLM_MAX_RETRIES,
+      maxConcurrency: values.LLM_MAX_CONCURRENCY,
+      maxQueue: values.LLM_MAX_QUEUE,
+      aliases: values.MODEL_ALIASES,
+      hosts: values.LLM_HOSTS,
       demoTokensPerSecond: values.DEMO_TOKENS_PER_SECOND,
       deadlines: {
         connectMs: values.LLM_CONNECT_TIMEOUT_MS,
@@ -54,6 +60,15 @@ export interface LlmConfig {
   readonly defaultModel: string | undefined;
   readonly demoTokensPerSecond: number;
   readonly deadlines: DeadlineConfig;
+  /** Tries at one model beyond the first. */
+  readonly maxRetries: number;
+  /** Calls of one provider at once, and such that wait for a place. */
+  readonly maxConcurrency: number;
+  readonly maxQueue: number;
+  /** Names that stand for a chain of models. */
+  readonly aliases: Readonly<Record<string, readonly string[]>>;
+  /** More hosts that speak OpenAI's wire, in the order in which a bare model name is looked up. */
+  readonly hosts: readonly LlmHost[];
 }
 
 /** All in milliseconds. */

@@ -106,3 +106,15 @@ export function optionalUrl(
     },
   };
 }
+
+/** A JSON value with a default. */
+export function json<Value>(
+  options: Description & {
+    fallback: Value;
+    takes: string;
+    secret: boolean;
+    parse: (given: string) => Value | undefined;
+  },
+): Setting<Value> {
+  return { ...options, shownDefault: 'none' };
+}

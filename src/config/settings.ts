@@ -1,4 +1,5 @@
 import {
+  json,
   oneOf,
   optionalOneOf,
   optionalText,
@@ -7,6 +8,7 @@ import {
   wholeNumber,
   type Setting,
 } from './setting.js';
+import { parseAliases, parseHosts, type LlmHost } from './llm-host.js';
 
 /** A timer of Node holds at most this many milliseconds. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -71,6 +73,41 @@ export const SETTINGS = {
   OPENAI_BASE_URL: optionalUrl({
     schemes: ['http', 'https'],
     meaning: 'Base URL of the `openai` provider, up to and with `/v1`; any host that speaks its wire',
+  }),
+  LLM_HOSTS: json<readonly LlmHost[]>({
+    fallback: [],
+    secret: true,
+    parse: parseHosts,
+    takes:
+      'a JSON array of {"id","base_url","api_key"?,"models"?,"first_token_timeout_ms"?} with ids of their own',
+    meaning:
+      'More hosts that speak OpenAI’s wire (vLLM, llama.cpp, …), as JSON: `[{"id","base_url","api_key"?,"models"?,"first_token_timeout_ms"?}]`',
+  }),
+  MODEL_ALIASES: json<Readonly<Record<string, readonly string[]>>>({
+    fallback: {},
+    secret: false,
+    parse: parseAliases,
+    takes: 'a JSON object of names, each with an array of models',
+    meaning:
+      'Names that stand for a chain of models, each asked when the one before it fails, as JSON: `{"fast":["openai/…","anthropic/…"]}`',
+  }),
+  LLM_MAX_CONCURRENCY: wholeNumber({
+    default: 64,
+    min: 1,
+    max: 100_000,
+    meaning: 'Most calls of one provider at once',
+  }),
+  LLM_MAX_QUEUE: wholeNumber({
+    default: 256,
+    min: 0,
+    max: 1_000_000,
+    meaning: 'Most calls that wait for a place at one provider; beyond it requests answer 503 at once',
+  }),
+  LLM_MAX_RETRIES: wholeNumber({
+    default: 2,
+    min: 0,
+    max: 10,
+    meaning: 'Tries at one model beyond the first',
   }),
   DEFAULT_MODEL: optionalText({
     meaning: 'Model of requests that name none; without it the first model of the first configured provider',

@@ -106,6 +106,11 @@ export const ERROR_TABLE = {
     meaning: 'The model provider broke its answer off or sent one that cannot be read.',
   },
   provider_unavailable: { status: 503, type: 'api_error', meaning: 'The model provider cannot be reached.' },
+  overloaded: {
+    status: 503,
+    type: 'api_error',
+    meaning: 'Too many requests wait for the model provider; `Retry-After` says when to come back.',
+  },
   service_unavailable: {
     status: 503,
     type: 'api_error',

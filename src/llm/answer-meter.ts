@@ -19,6 +19,8 @@ export class AnswerMeter {
   private sent = false;
   /** True once anything of an answer came: text, reasoning, a tool call or the finish. */
   begun = false;
+  /** True once a tool call was among it. */
+  calledTools = false;
   /** The finish reason of the first choice, once it has one. */
   finishReason: FinishReason | null = null;
 
@@ -32,6 +34,7 @@ export class AnswerMeter {
       if (delta.content) this.texts.push(delta.content);
       const reasoning = reasoningOf(delta);
       if (reasoning !== '') this.reasoning.push(reasoning);
+      if (delta.tool_calls) this.calledTools = true;
       for (const call of delta.tool_calls ?? [])
         this.texts.push(call.function?.name ?? '', call.function?.arguments ?? '');
       if (choice.index === 0 && choice.finish_reason) this.finishReason = choice.finish_reason;

@@ -9,6 +9,7 @@ import {
   type ModelEvent,
   type ModelIdentity,
   type ModelProvider,
+  type TokenUsage,
   ProviderError,
 } from './port/index.js';
 import { priceOf } from './prices.js';
@@ -22,6 +23,7 @@ export type AttemptResult<Answer> =
 /** What a streamed answer comes to. */
 export interface StreamedAnswer {
   readonly finishReason: FinishReason;
+  readonly usage: TokenUsage;
   readonly warning: string | null;
 }
 
@@ -38,15 +40,30 @@ export interface AttemptOptions {
 /** One attempt at one model, under the deadlines. It never throws: it ends with a result, and with a record of what it used. */
 export class Attempt {
   private readonly meter: AnswerMeter;
+  private announced = false;
 
   constructor(private readonly options: AttemptOptions) {
     this.meter = new AnswerMeter(options.request);
   }
 
-  /** Yields the chunks that came, whatever the end; returns how it ended. */
-  async *stream(): AsyncGenerator<ModelEvent, AttemptResult<StreamedAnswer>> {
+  /** Whether anything of the answer was passed on. */
+  get shown(): boolean {
+    return this.announced;
+  }
+
+  /** Whether a tool call was among it. */
+  get calledTools(): boolean {
+    return this.meter.calledTools;
+  }
+
+  /**
+   * Yields the announcement when the answer begins, then the chunks that came, whatever the end; returns how it ended.
+   * Chunks that come before there is any output wait for it: until then another attempt can take this one's place.
+   */
+  async *stream(announcement: ModelEvent): AsyncGenerator<ModelEvent, AttemptResult<StreamedAnswer>> {
     const { provider, model, request, signal } = this.options;
     const deadlines = Deadlines.ofStream(this.options.deadlines);
+    const early: ModelEvent[] = [];
     let warning: string | null = null;
     try {
       const call = { model: model.model, request, signal: AbortSignal.any([signal, deadlines.signal]) };
@@ -56,8 +73,16 @@ export class Attempt {
           continue;
         }
         this.meter.add(event.chunk);
-        // Some hosts send an empty first chunk at once and begin to think then: it is no token.
-        if (this.meter.begun) deadlines.progress();
+        if (!this.meter.begun) {
+          early.push(event);
+          continue;
+        }
+        deadlines.progress();
+        if (!this.announced) {
+          this.announced = true;
+          yield announcement;
+          yield* early;
+        }
         yield event;
       }
     } catch (error) {
@@ -67,7 +92,7 @@ export class Attempt {
     }
     const { finishReason } = this.meter;
     if (finishReason === null) return { status: 'failed', error: endedEarly() };
-    return { status: 'completed', answer: { finishReason, warning } };
+    return { status: 'completed', answer: { finishReason, warning, usage: this.meter.usage().usage } };
   }
 
   /** Waits for the whole answer. */

@@ -4,6 +4,7 @@ import { LlmService } from './llm.service.js';
 import { ModelDirectory } from './model-directory.js';
 import type { ModelProvider } from './port/index.js';
 import { DemoProvider } from './providers/demo/demo.provider.js';
+import { ProviderGates } from './resilience/provider-gates.js';
 import { OpenAiProvider } from './providers/openai/openai.provider.js';
 
 /** The model layer, with the providers that the configuration names. */
@@ -12,7 +13,12 @@ import { OpenAiProvider } from './providers/openai/openai.provider.js';
     {
       provide: ModelDirectory,
       inject: [AppConfig],
-      useFactory: ({ llm }: AppConfig) => new ModelDirectory(providersOf(llm), llm.defaultModel),
+      useFactory: ({ llm }: AppConfig) => new ModelDirectory(providersOf(llm), llm.defaultModel, llm.aliases),
+    },
+    {
+      provide: ProviderGates,
+      inject: [AppConfig],
+      useFactory: ({ llm }: AppConfig) => new ProviderGates(llm),
     },
     LlmService,
   ],

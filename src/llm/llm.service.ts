@@ -1,26 +1,25 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig } from '../config/index.js';
-import { Attempt, type AttemptResult } from './attempt.js';
+import { CallRunner } from './call-runner.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
-import { adaptRequest } from './parameters.js';
 import {
-  type AttemptRecord,
   type EmbeddingRequest,
   type Embeddings,
   type ModelAnswer,
   type ModelCall,
   type ModelEvent,
-  type ModelIdentity,
   UsageSink,
 } from './port/index.js';
+import { ProviderGates } from './resilience/provider-gates.js';
 
 /** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
 @Injectable()
 export class LlmService implements OnApplicationShutdown {
   constructor(
     private readonly directory: ModelDirectory,
+    private readonly gates: ProviderGates,
     private readonly sink: UsageSink,
     private readonly config: AppConfig,
   ) {}
@@ -53,18 +52,11 @@ export class LlmService implements OnApplicationShutdown {
    * @throws AppError `model_not_found`, `provider_unavailable`, `invalid_request` before any attempt
    */
   async *stream(call: ModelCall): AsyncGenerator<ModelEvent> {
-    const { attempt, model, ignored } = await this.prepare(call);
-    // Stands where the consumer leaves in the middle: then nothing below the loop runs but the `finally`.
-    let outcome: AttemptRecord['outcome'] = 'cancelled';
+    const runner = await this.runner(call);
     try {
-      yield { type: 'started', model, ignored };
-      const result = yield* attempt.stream();
-      outcome = result.status;
-      const record = attempt.record(outcome);
-      const { finishReason, warning } = answerOf(result, record);
-      yield { type: 'finished', model, finishReason, usage: record.usage, attempts: [record], warning };
+      yield* runner.stream();
     } finally {
-      if (call.accounting === 'sink') this.sink.record(call, [attempt.record(outcome)]);
+      if (call.accounting === 'sink') this.sink.record(call, runner.attempts);
     }
   }
 
@@ -73,11 +65,12 @@ export class LlmService implements OnApplicationShutdown {
    * @throws ModelCallError, AppError as `stream` does
    */
   async complete(call: ModelCall): Promise<ModelAnswer> {
-    const { attempt, model, ignored } = await this.prepare(call);
-    const result = await attempt.complete();
-    const record = attempt.record(result.status);
-    if (call.accounting === 'sink') this.sink.record(call, [record]);
-    return { model, ignored, completion: answerOf(result, record), attempts: [record] };
+    const runner = await this.runner(call);
+    try {
+      return { ...(await runner.complete()), attempts: runner.attempts };
+    } finally {
+      if (call.accounting === 'sink') this.sink.record(call, runner.attempts);
+    }
   }
 
   /**
@@ -95,34 +88,20 @@ export class LlmService implements OnApplicationShutdown {
     const result = await attempt.run();
     const record = attempt.record(result.status);
     this.sink.record(request, [record]);
-    return { model, vectors: answerOf(result, record).vectors, attempts: [record] };
+    if (result.status === 'cancelled') throw cancelledCall([record]);
+    if (result.status === 'failed') throw toModelCallError(result.error, [record]);
+    return { model, vectors: result.answer.vectors, attempts: [record] };
   }
 
-  private async prepare(call: ModelCall): Promise<Prepared> {
-    const { source, ...model } = await this.directory.resolve(call.model);
-    const { request, ignored } = adaptRequest(call.request, source.wire, model.name);
-    const { deadlines } = this.config.llm;
-    const attempt = new Attempt({
-      number: 1,
-      provider: source,
-      model,
-      request,
-      signal: call.signal,
+  private async runner(call: ModelCall): Promise<CallRunner> {
+    const { deadlines, maxRetries } = this.config.llm;
+    const chain = await this.directory.resolveChain(call.model);
+    return new CallRunner({
+      call,
+      chain,
       deadlines,
+      maxRetries,
+      gateOf: (provider) => this.gates.of(provider),
     });
-    return { attempt, model, ignored };
   }
-}
-
-interface Prepared {
-  readonly attempt: Attempt;
-  readonly model: ModelIdentity;
-  readonly ignored: readonly string[];
-}
-
-/** The answer of an attempt that has one. */
-function answerOf<Answer>(result: AttemptResult<Answer>, record: AttemptRecord): Answer {
-  if (result.status === 'cancelled') throw cancelledCall([record]);
-  if (result.status === 'failed') throw toModelCallError(result.error, [record]);
-  return result.answer;
 }

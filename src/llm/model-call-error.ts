@@ -30,6 +30,15 @@ const TOLD = {
     retryable: false,
   },
   timeout: { code: 'provider_timeout', own: true },
+  overloaded: {
+    code: 'overloaded',
+    message: 'Too many requests wait for the model provider already. Try again in a moment.',
+  },
+  circuit_open: {
+    code: 'provider_unavailable',
+    message:
+      'The model provider has failed repeatedly and is not asked for a moment. Try again, or ask another model.',
+  },
   unavailable: {
     code: 'provider_unavailable',
     message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',

@@ -39,7 +39,19 @@ export class ModelDirectory {
   constructor(
     private readonly providers: readonly ModelProvider[],
     private readonly defaultModel: string | undefined,
+    private readonly aliases: Readonly<Record<string, readonly string[]>> = {},
   ) {}
+
+  /**
+   * The models of a name, in the order in which they are asked: those of an alias, or the one that it means.
+   * @throws AppError as `resolve` does
+   */
+  async resolveChain(name: string | undefined): Promise<readonly ResolvedModel[]> {
+    const names = this.aliases[name ?? this.defaultModel ?? ''];
+    return names === undefined
+      ? [await this.resolve(name)]
+      : Promise.all(names.map((one) => this.resolve(one)));
+  }
 
   /**
    * The model of a name: `provider/model`, or a bare name that is looked up in the providers in order. Without a name

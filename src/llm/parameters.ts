@@ -158,9 +158,10 @@ export function adaptRequest(request: ChatRequest, wire: Wire, model: string): A
   if (wire === 'openai') return { request, ignored: [] };
   const adapted: ChatRequest = { ...request };
   const ignored: string[] = [];
+  const refusedName = unhonoured(request, wire);
+  if (refusedName !== undefined) throw refused(refusedName, model);
   for (const [name, treatment] of entriesOf(PARAMETERS[wire])) {
-    if (treatment === 'passed' || !isAsked(request, name)) continue;
-    if (treatment === 'refused') throw refused(name, model);
+    if (treatment === 'passed' || treatment === 'refused' || !isAsked(request, name)) continue;
     if (treatment === 'ignored') {
       Reflect.deleteProperty(adapted, name);
       ignored.push(name);
@@ -170,6 +171,14 @@ export function adaptRequest(request: ChatRequest, wire: Wire, model: string): A
     }
   }
   return { request: adapted, ignored };
+}
+
+/** The first parameter that a request needs and a wire cannot carry. */
+export function unhonoured(request: ChatRequest, wire: Wire): AdaptedParameter | undefined {
+  if (wire === 'openai') return undefined;
+  return entriesOf(PARAMETERS[wire]).find(
+    ([name, treatment]) => treatment === 'refused' && isAsked(request, name),
+  )?.[0];
 }
 
 /** Whether a parameter asks for anything: values that mean the default ask for nothing. */

@@ -17,8 +17,8 @@ export class ChunkWriter {
   /** @param includeUsage whether the client asked for the usage chunk, which we ask for always */
   constructor(private readonly includeUsage: boolean) {}
 
-  begin(event: Extract<ModelEvent, { type: 'started' }>): void {
-    this.model = event.model;
+  begin(model: ModelIdentity): void {
+    this.model = model;
     this.rename = undefined;
   }
 

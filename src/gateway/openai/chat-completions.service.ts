@@ -46,7 +46,7 @@ export class ChatCompletionsService {
         const data = writer.write(event);
         if (data !== undefined) yield { data };
       } else if (event.type === 'started') {
-        writer.begin(event);
+        writer.begin(event.model);
         begin(event.ignored);
       }
     }

@@ -17,6 +17,8 @@ export interface ModelCall {
    * into the `UsageSink`.
    */
   readonly accounting: 'caller' | 'sink';
+  /** Whether an answer of text that breaks off in the middle may begin again, once, on the next model. Never by default. */
+  readonly restart?: 'never' | 'once';
 }
 
 /** The model that answers: `name` is the full one, `provider/model`. */
@@ -42,9 +44,12 @@ export interface AttemptRecord {
 
 /** What a streamed call consists of; the last event is `finished`, or the iteration throws a `ModelCallError`. */
 export type ModelEvent =
-  /** An attempt begins. */
+  /**
+   * The answer begins: comes before its first chunk. `restarted` says that it broke off and begins again on another
+   * model: what came so far is void.
+   */
   | {
-      readonly type: 'started';
+      readonly type: 'started' | 'restarted';
       readonly model: ModelIdentity;
       /** Parameters that the model's wire has no place for. */
       readonly ignored: readonly string[];

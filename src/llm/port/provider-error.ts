@@ -13,7 +13,11 @@ export type ProviderErrorKind =
   /** No connection, or the provider says that it cannot serve now. */
   | 'unavailable'
   /** The answer broke off, or is not the provider's wire. */
-  | 'broken_answer';
+  | 'broken_answer'
+  /** Too many requests of ours wait for it already. */
+  | 'overloaded'
+  /** It has failed too often of late and is not asked for a moment. */
+  | 'circuit_open';
 
 /** An attempt that failed. Thrown by providers, never shown to a caller as it is. */
 export class ProviderError extends Error {

@@ -1,0 +1,76 @@
+/** One more host that speaks OpenAI's wire. */
+export interface LlmHost {
+  /** First segment of its models' full names. */
+  readonly id: string;
+  /** Up to and with `/v1`. */
+  readonly baseUrl: string;
+  readonly apiKey: string | undefined;
+  /** What it has, where it does not tell itself. */
+  readonly models: readonly string[] | undefined;
+  /** Longest wait for its first token, in milliseconds, where the general bound does not fit it. */
+  readonly firstTokenMs: number | undefined;
+}
+
+const RESERVED = new Set(['openai', 'anthropic', 'ollama', 'demo']);
+
+/** The hosts of `LLM_HOSTS`, or undefined where the text is not such a list. */
+export function parseHosts(text: string): readonly LlmHost[] | undefined {
+  const list = parseJson(text);
+  if (!Array.isArray(list)) return undefined;
+  const hosts = list.map(toHost);
+  const valid = hosts.filter((host) => host !== undefined);
+  const ids = new Set(valid.map(({ id }) => id));
+  return valid.length === hosts.length && ids.size === hosts.length ? valid : undefined;
+}
+
+/** The chains of `MODEL_ALIASES`, or undefined where the text is no such object. */
+export function parseAliases(text: string): Readonly<Record<string, readonly string[]>> | undefined {
+  const value = parseJson(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const entries = Object.entries(value).map(
+    ([name, chain]: [string, unknown]) => [name, stringsOf(chain)] as const,
+  );
+  const aliases: Record<string, readonly string[]> = {};
+  for (const [name, chain] of entries) {
+    if (chain === undefined || chain.length === 0) return undefined;
+    aliases[name] = chain;
+  }
+  return aliases;
+}
+
+function toHost(value: unknown): LlmHost | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const field = (name: string): unknown => Reflect.get(value, name);
+  const known = new Set(['id', 'base_url', 'api_key', 'models', 'first_token_timeout_ms']);
+  if (Object.keys(value).some((name) => !known.has(name))) return undefined;
+  const [id, baseUrl, apiKey, list, wait] = [
+    'id',
+    'base_url',
+    'api_key',
+    'models',
+    'first_token_timeout_ms',
+  ].map(field);
+  if (typeof id !== 'string' || !/^[a-z0-9][a-z0-9._-]*$/.test(id) || RESERVED.has(id)) return undefined;
+  if (typeof baseUrl !== 'string' || !/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl))
+    return undefined;
+  const models = list === undefined ? undefined : stringsOf(list);
+  if (list !== undefined && models === undefined) return undefined;
+  if (apiKey !== undefined && typeof apiKey !== 'string') return undefined;
+  if (wait !== undefined && !(typeof wait === 'number' && Number.isInteger(wait) && wait > 0))
+    return undefined;
+  return { id, baseUrl, apiKey, models, firstTokenMs: wait };
+}
+
+function stringsOf(value: unknown): readonly string[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const strings = value.filter((one: unknown) => typeof one === 'string' && one !== '');
+  return strings.length === value.length ? strings : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,160 @@
+import type { DeadlineConfig } from '../config/index.js';
+import { Attempt, type AttemptResult } from './attempt.js';
+import { cancelledCall, toModelCallError } from './model-call-error.js';
+import type { ResolvedModel } from './model-directory.js';
+import { adaptRequest, unhonoured } from './parameters.js';
+import {
+  type AttemptRecord,
+  type ChatCompletion,
+  type ModelCall,
+  type ModelEvent,
+  type ModelIdentity,
+  ProviderError,
+} from './port/index.js';
+import type { Permit, ProviderGate } from './resilience/provider-gate.js';
+import { TryPlan } from './try-plan.js';
+
+export interface CallRunnerOptions {
+  readonly call: ModelCall;
+  /** The models to ask, in order. */
+  readonly chain: readonly ResolvedModel[];
+  readonly gateOf: (provider: string) => ProviderGate;
+  readonly deadlines: DeadlineConfig;
+  /** Tries at one model beyond the first. */
+  readonly maxRetries: number;
+}
+
+/** A whole answer and the model that gave it. */
+export interface AnsweredCall {
+  readonly model: ModelIdentity;
+  readonly ignored: readonly string[];
+  readonly completion: ChatCompletion;
+}
+
+/** An attempt that was let through to its provider. */
+interface Entered {
+  readonly attempt: Attempt;
+  readonly permit: Permit;
+  readonly model: ModelIdentity;
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Runs one call over a chain of models: retries, moves on, gives up. A caller sees nothing of it before the first
+ * output; after it nothing is tried again, but for the one restart that a caller may allow.
+ */
+export class CallRunner {
+  private readonly settled: AttemptRecord[] = [];
+  private readonly plan: TryPlan;
+  /** The attempt that is under way. Where the consumer leaves in the middle, nothing settles it. */
+  private running: Entered | undefined;
+  private restarted = false;
+
+  /** @throws AppError `invalid_request` where no model of the chain can honour the request */
+  constructor(private readonly options: CallRunnerOptions) {
+    const { call, maxRetries } = options;
+    this.plan = new TryPlan(ableModels(options), maxRetries, call.signal);
+  }
+
+  /** What became of every attempt so far. */
+  get attempts(): readonly AttemptRecord[] {
+    return this.settled;
+  }
+
+  /** @throws ModelCallError */
+  async complete(): Promise<AnsweredCall> {
+    for (;;) {
+      const entered = await this.enter();
+      const result =
+        entered instanceof ProviderError ? entered : this.settle(entered, await entered.attempt.complete());
+      if (!(result instanceof ProviderError)) {
+        const { model, ignored } = result.entered;
+        return { model, ignored, completion: result.answer };
+      }
+      if (!(await this.plan.goOnAfter(result))) throw toModelCallError(result, this.settled);
+    }
+  }
+
+  /** @throws ModelCallError */
+  async *stream(): AsyncGenerator<ModelEvent> {
+    try {
+      for (;;) {
+        const entered = await this.enter();
+        const result =
+          entered instanceof ProviderError ? entered : this.settle(entered, yield* this.streamed(entered));
+        if (!(result instanceof ProviderError)) {
+          const { finishReason, warning, usage } = result.answer;
+          const { model } = result.entered;
+          yield { type: 'finished', model, finishReason, usage, attempts: this.settled, warning };
+          return;
+        }
+        const shown = entered instanceof ProviderError ? false : entered.attempt.shown;
+        const goesOn = shown ? this.restartsAfter(entered) : await this.plan.goOnAfter(result);
+        if (!goesOn) throw toModelCallError(result, this.settled);
+      }
+    } finally {
+      if (this.running !== undefined) this.settle(this.running, { status: 'cancelled' });
+    }
+  }
+
+  private streamed({ attempt, model, ignored }: Entered) {
+    return attempt.stream({ type: this.restarted ? 'restarted' : 'started', model, ignored });
+  }
+
+  /** Once, for text only, and on another model: an answer that broke off in the middle is begun again. */
+  private restartsAfter(entered: Entered | ProviderError): boolean {
+    if (entered instanceof ProviderError || this.restarted || this.options.call.restart !== 'once')
+      return false;
+    if (entered.attempt.calledTools || !this.plan.moveOn()) return false;
+    this.restarted = true;
+    return true;
+  }
+
+  /** Waits for a place at the provider of the next model. */
+  private async enter(): Promise<Entered | ProviderError> {
+    const { call, gateOf, deadlines } = this.options;
+    const resolved = this.plan.model;
+    if (resolved === undefined) throw new Error('A plan without a model was gone on with.');
+    const { source: provider, ...model } = resolved;
+    const permit = await gateOf(provider.id).enter(call.signal).catch(asRefusal);
+    if (call.signal.aborted) {
+      if (!(permit instanceof ProviderError)) permit.settle();
+      throw cancelledCall(this.settled);
+    }
+    if (permit instanceof ProviderError) return permit;
+    const { request, ignored } = adaptRequest(call.request, provider.wire, model.name);
+    const number = this.settled.length + 1;
+    const attempt = new Attempt({ number, provider, model, request, signal: call.signal, deadlines });
+    this.running = { attempt, permit, model, ignored };
+    return this.running;
+  }
+
+  /** Writes the attempt's record and gives its place back. */
+  private settle<Answer>(
+    entered: Entered,
+    result: AttemptResult<Answer>,
+  ): { entered: Entered; answer: Answer } | ProviderError {
+    this.running = undefined;
+    this.settled.push(entered.attempt.record(result.status));
+    entered.permit.settle(result.status === 'failed' ? result.error : undefined);
+    if (result.status === 'completed') return { entered, answer: result.answer };
+    if (result.status === 'failed') return result.error;
+    if (this.options.call.signal.aborted) throw cancelledCall(this.settled);
+    return new ProviderError('broken_answer', 'The answer was left in the middle.');
+  }
+}
+
+/** The models that can honour the request; the refusal of the first one where none can. */
+function ableModels({ call, chain }: CallRunnerOptions): readonly ResolvedModel[] {
+  const able = chain.filter(({ source }) => unhonoured(call.request, source.wire) === undefined);
+  const [first] = chain;
+  // Adapting to the first names what it cannot honour.
+  if (able.length === 0 && first !== undefined) adaptRequest(call.request, first.source.wire, first.name);
+  return able;
+}
+
+function asRefusal(error: unknown): ProviderError {
+  return error instanceof ProviderError
+    ? error
+    : new ProviderError('unavailable', 'The provider was not asked.', { cause: error });
+}
