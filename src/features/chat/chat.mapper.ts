@@ -52,9 +52,6 @@ export function toUsageBody({ inputTokens, outputTokens }: TokenUsage): UsageBod
   };
 }
 
-/** Attempts that a turn has begun; the first part of an event's id. */
-const ATTEMPT = 1;
-
 /**
  * A turn as events. The first carries no text but the ids, so that a client can name the answer before there is a
  * word of it. An event's id is `<attempt>.<UTF-16 offset of the text after it>`.
@@ -62,20 +59,19 @@ const ATTEMPT = 1;
  */
 export async function* toChatEvents(live: LiveTurn, signal: AbortSignal): AsyncGenerator<OutgoingEvent> {
   const { conversationId: conversation_id, answerId: message_id } = live.turn;
-  const event = (end: number, delta: string): OutgoingEvent => ({
-    id: `${ATTEMPT}.${end}`,
-    data: { delta, conversation_id, message_id, finished: false },
-  });
-  yield event(0, '');
-  for await (const step of live.follow(signal)) {
-    if (step.type === 'delta') {
-      yield event(step.end, step.delta);
-      continue;
+  const open = { conversation_id, message_id, finished: false };
+  yield { id: '1.0', data: { delta: '', ...open } };
+  for await (const event of live.follow(signal)) {
+    const { attempt } = event;
+    if (event.type === 'delta') {
+      yield { id: `${attempt}.${event.end}`, data: { delta: event.delta, ...open } };
+    } else if (event.type === 'restarted') {
+      yield { id: `${attempt}.0`, data: { restart: true, delta: '', ...open, model: event.model } };
+    } else {
+      if (event.outcome.status !== 'complete') throw event.outcome.error;
+      const { message, ...figures } = toAnswerBody(live.turn, event.outcome);
+      yield { id: `${attempt}.${message.length}`, data: { delta: '', finished: true, ...figures } };
+      yield { data: '[DONE]' };
     }
-    const { outcome } = step;
-    if (outcome.status !== 'complete') throw outcome.error;
-    const { message, ...figures } = toAnswerBody(live.turn, outcome);
-    yield { id: `${ATTEMPT}.${message.length}`, data: { delta: '', finished: true, ...figures } };
-    yield { data: '[DONE]' };
   }
 }

@@ -42,7 +42,7 @@ describe('LiveTurn', () => {
       const deltas = events.flatMap((event) => (event.type === 'delta' ? [event] : []));
       expect(deltas.map(({ delta }) => delta).join('')).toBe('abc');
       expect(deltas.at(-1)?.end).toBe(3);
-      expect(events.at(-1)).toEqual({ type: 'ended', outcome: OUTCOME });
+      expect(events.at(-1)).toEqual({ type: 'ended', attempt: 1, outcome: OUTCOME });
     }
   });
 
@@ -51,11 +51,33 @@ describe('LiveTurn', () => {
     const events = live.follow(new AbortController().signal);
     const first = events.next();
     live.append('a');
-    expect((await first).value).toEqual({ type: 'delta', delta: 'a', end: 1 });
+    expect((await first).value).toEqual({ type: 'delta', attempt: 1, delta: 'a', end: 1 });
     for (let count = 0; count < 1000; count += 1) live.append('b');
     live.end(OUTCOME);
-    expect((await events.next()).value).toEqual({ type: 'delta', delta: 'b'.repeat(1000), end: 1001 });
-    expect((await events.next()).value).toEqual({ type: 'ended', outcome: OUTCOME });
+    expect((await events.next()).value).toEqual({
+      type: 'delta',
+      attempt: 1,
+      delta: 'b'.repeat(1000),
+      end: 1001,
+    });
+    expect((await events.next()).value).toEqual({ type: 'ended', attempt: 1, outcome: OUTCOME });
+  });
+
+  it('tells a restart before the new text, and only to those who saw the old one', async () => {
+    const live = new LiveTurn(TURN);
+    live.append('old');
+    const early = live.follow(new AbortController().signal);
+    expect((await early.next()).value).toMatchObject({ delta: 'old' });
+    live.restart('demo/other');
+    live.append('new');
+    live.end(OUTCOME);
+    const rest = await Array.fromAsync(early);
+    expect(rest).toEqual([
+      { type: 'restarted', attempt: 2, model: 'demo/other' },
+      { type: 'delta', attempt: 2, delta: 'new', end: 3 },
+      { type: 'ended', attempt: 2, outcome: OUTCOME },
+    ]);
+    expect((await follow(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
   });
 
   it('ends a follower that leaves while it waits', async () => {

@@ -2,9 +2,11 @@ import type { Turn, TurnOutcome } from './turn.js';
 
 /** What a follower of a turn is told. */
 export type TurnEvent =
-  /** `end` is the UTF-16 offset of the text after the delta. */
-  | { readonly type: 'delta'; readonly delta: string; readonly end: number }
-  | { readonly type: 'ended'; readonly outcome: TurnOutcome };
+  /** `end` is the UTF-16 offset of the text after the delta, within the attempt. */
+  | { readonly type: 'delta'; readonly attempt: number; readonly delta: string; readonly end: number }
+  /** The answer broke off and begins again on another model: all deltas so far are void. */
+  | { readonly type: 'restarted'; readonly attempt: number; readonly model: string }
+  | { readonly type: 'ended'; readonly attempt: number; readonly outcome: TurnOutcome };
 
 /**
  * A turn while it runs: the text so far and, at last, the outcome. It holds no queue a follower: each reads the one
@@ -13,12 +15,16 @@ export type TurnEvent =
 export class LiveTurn {
   private pieces: string[] = [];
   private flat = '';
+  private attempt = 1;
+  private model: string;
   private ended: TurnOutcome | undefined;
   private wake = Promise.withResolvers<null>();
 
-  constructor(readonly turn: Turn) {}
+  constructor(readonly turn: Turn) {
+    this.model = turn.model;
+  }
 
-  /** The text so far. */
+  /** The text so far, of the attempt that is under way. */
   get text(): string {
     if (this.pieces.length > 0) {
       this.flat += this.pieces.join('');
@@ -29,6 +35,15 @@ export class LiveTurn {
 
   append(delta: string): void {
     this.pieces.push(delta);
+    this.notify();
+  }
+
+  /** Drops the text: the answer begins again on another model. */
+  restart(model: string): void {
+    this.pieces = [];
+    this.flat = '';
+    this.attempt += 1;
+    this.model = model;
     this.notify();
   }
 
@@ -52,23 +67,31 @@ export class LiveTurn {
     };
     signal.addEventListener('abort', leave, { once: true });
     try {
-      let offset = 0;
+      let seen = { attempt: this.attempt, offset: 0 };
       while (!signal.aborted) {
-        const { text, ended, wake } = this;
-        if (text.length > offset) {
-          const delta = text.slice(offset);
-          offset = text.length;
-          yield { type: 'delta', delta, end: offset };
-        } else if (ended !== undefined) {
-          yield { type: 'ended', outcome: ended };
-          return;
-        } else {
+        const { wake } = this;
+        const event = this.after(seen);
+        if (event === undefined) {
           await Promise.race([wake.promise, gone.promise]);
+          continue;
         }
+        seen = { attempt: event.attempt, offset: event.type === 'delta' ? event.end : 0 };
+        yield event;
+        if (event.type === 'ended') return;
       }
     } finally {
       signal.removeEventListener('abort', leave);
     }
+  }
+
+  /** What a follower has to be told next, or undefined where it knows everything. */
+  private after(seen: { readonly attempt: number; readonly offset: number }): TurnEvent | undefined {
+    const { text, attempt } = this;
+    if (attempt !== seen.attempt) return { type: 'restarted', attempt, model: this.model };
+    if (text.length > seen.offset) {
+      return { type: 'delta', attempt, delta: text.slice(seen.offset), end: text.length };
+    }
+    return this.ended && { type: 'ended', attempt, outcome: this.ended };
   }
 
   private notify(): void {

@@ -93,11 +93,14 @@ export class TurnRunner {
       },
       signal,
       accounting: 'caller',
+      restart: 'once',
     });
     for await (const event of events) {
       if (event.type === 'chunk') {
         const delta = event.chunk.choices[0]?.delta.content;
         if (delta) live.append(delta);
+      } else if (event.type === 'restarted') {
+        live.restart(event.model.name);
       } else if (event.type === 'finished') {
         const { model, finishReason, usage, attempts, warning } = event;
         const costMicroUsd = totalCost(attempts);
