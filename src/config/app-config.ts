@@ -35,6 +35,8 @@ export class AppConfig {
     };
     this.llm = {
       openai: { apiKey: values.OPENAI_API_KEY, baseUrl: values.OPENAI_BASE_URL },
+      anthropic: { apiKey: values.ANTHROPIC_API_KEY, baseUrl: values.ANTHROPIC_BASE_URL },
+      ollama: { baseUrl: values.OLLAMA_BASE_URL, probe: values.NODE_ENV === 'development' },
       defaultModel: values.DEFAULT_MODEL,
       maxRetries: values.LLM_MAX_RETRIES,
       maxConcurrency: values.LLM_MAX_CONCURRENCY,
@@ -57,6 +59,9 @@ export class AppConfig {
 
 export interface LlmConfig {
   readonly openai: { readonly apiKey: string | undefined; readonly baseUrl: string | undefined };
+  readonly anthropic: { readonly apiKey: string | undefined; readonly baseUrl: string | undefined };
+  /** `probe`: whether a local one is looked for where no URL is set. */
+  readonly ollama: { readonly baseUrl: string | undefined; readonly probe: boolean };
   readonly defaultModel: string | undefined;
   readonly demoTokensPerSecond: number;
   readonly deadlines: DeadlineConfig;

@@ -74,6 +74,19 @@ export const SETTINGS = {
     schemes: ['http', 'https'],
     meaning: 'Base URL of the `openai` provider, up to and with `/v1`; any host that speaks its wire',
   }),
+  ANTHROPIC_API_KEY: optionalText({
+    secret: true,
+    meaning: 'Key of the `anthropic` provider; setting it or the URL switches the provider on',
+  }),
+  ANTHROPIC_BASE_URL: optionalUrl({
+    schemes: ['http', 'https'],
+    meaning: 'Base URL of the `anthropic` provider, without `/v1`',
+  }),
+  OLLAMA_BASE_URL: optionalUrl({
+    schemes: ['http', 'https'],
+    meaning:
+      'Base URL of the `ollama` provider, without `/api`; in development an Ollama at `http://127.0.0.1:11434` is found by itself',
+  }),
   LLM_HOSTS: json<readonly LlmHost[]>({
     fallback: [],
     secret: true,

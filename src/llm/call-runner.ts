@@ -19,7 +19,7 @@ export interface CallRunnerOptions {
   /** The models to ask, in order. */
   readonly chain: readonly ResolvedModel[];
   readonly gateOf: (provider: string) => ProviderGate;
-  readonly deadlines: DeadlineConfig;
+  readonly deadlinesOf: (provider: string) => DeadlineConfig;
   /** Tries at one model beyond the first. */
   readonly maxRetries: number;
 }
@@ -112,7 +112,7 @@ export class CallRunner {
 
   /** Waits for a place at the provider of the next model. */
   private async enter(): Promise<Entered | ProviderError> {
-    const { call, gateOf, deadlines } = this.options;
+    const { call, gateOf, deadlinesOf } = this.options;
     const resolved = this.plan.model;
     if (resolved === undefined) throw new Error('A plan without a model was gone on with.');
     const { source: provider, ...model } = resolved;
@@ -124,7 +124,14 @@ export class CallRunner {
     if (permit instanceof ProviderError) return permit;
     const { request, ignored } = adaptRequest(call.request, provider.wire, model.name);
     const number = this.settled.length + 1;
-    const attempt = new Attempt({ number, provider, model, request, signal: call.signal, deadlines });
+    const attempt = new Attempt({
+      number,
+      provider,
+      model,
+      request,
+      signal: call.signal,
+      deadlines: deadlinesOf(provider.id),
+    });
     this.running = { attempt, permit, model, ignored };
     return this.running;
   }

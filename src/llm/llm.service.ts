@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { AppConfig } from '../config/index.js';
+import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { CallRunner } from './call-runner.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
@@ -94,14 +94,21 @@ export class LlmService implements OnApplicationShutdown {
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {
-    const { deadlines, maxRetries } = this.config.llm;
+    const { maxRetries } = this.config.llm;
     const chain = await this.directory.resolveChain(call.model);
     return new CallRunner({
       call,
       chain,
-      deadlines,
       maxRetries,
+      deadlinesOf: (provider) => this.deadlinesOf(provider),
       gateOf: (provider) => this.gates.of(provider),
     });
+  }
+
+  /** A host may need longer to its first token than others: a model that is loaded on demand, a slow machine. */
+  private deadlinesOf(provider: string): DeadlineConfig {
+    const { deadlines, hosts } = this.config.llm;
+    const firstTokenMs = hosts.find(({ id }) => id === provider)?.firstTokenMs ?? deadlines.firstTokenMs;
+    return { ...deadlines, firstTokenMs };
   }
 }

@@ -1,0 +1,152 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+
+/** How long a server may take to say where it listens, in milliseconds. */
+const START_MS = 60_000;
+
+/** How long a server may take to end by itself, in milliseconds. */
+const STOP_MS = 30_000;
+
+/** How long an answer of the probe is waited for, in milliseconds. */
+const SAMPLE_MS = 20_000;
+
+const probe = pathToFileURL(join(import.meta.dirname, 'probe.mjs')).href;
+
+/** Only this of the caller's environment reaches a server: no database, key or proxy of theirs. */
+const inherited = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'SystemRoot'];
+
+/** One server in a process of its own. */
+class ServerProcess {
+  #child;
+  #name;
+  #asked = 0;
+  /** @type {Map<number, PromiseWithResolvers<import('./probe.mjs').Sample>>} */
+  #waiting = new Map();
+  #output = '';
+  url = '';
+
+  /**
+   * @param {string} name for messages
+   * @param {string[]} nodeArguments the program and what stands around it
+   * @param {Record<string, string>} environment
+   */
+  constructor(name, nodeArguments, environment) {
+    this.#name = name;
+    const passedOn = inherited.filter((variable) => process.env[variable] !== undefined);
+    this.#child = spawn(process.execPath, ['--import', probe, ...nodeArguments], {
+      // The working folder of the programs, whatever the caller's.
+      cwd: import.meta.dirname,
+      env: {
+        ...Object.fromEntries(passedOn.map((variable) => [variable, process.env[variable]])),
+        NODE_ENV: 'production',
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // In a process group of its own: Ctrl-C reaches the runner, which stops the servers in order.
+      detached: true,
+    });
+    this.#child.on('message', (sample) => this.#waiting.get(sample.id)?.resolve(sample));
+    this.#child.once('exit', () => {
+      for (const { reject } of this.#waiting.values()) reject(this.#ended());
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        this.#output = (this.#output + text).slice(-20_000);
+      });
+    }
+  }
+
+  /** Waits for the line that tells the address. */
+  async listening() {
+    const deadline = performance.now() + START_MS;
+    for (;;) {
+      const [, url] = /^\s*(?:API|listening)\s+(http:\/\/\S+)$/m.exec(this.#output) ?? [];
+      if (url !== undefined) {
+        this.url = url;
+        return;
+      }
+      if (this.#hasEnded) throw this.#ended();
+      if (performance.now() > deadline) throw new Error(`${this.#name} did not start: ${this.#output}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /**
+   * What the process has used so far.
+   * @param {{ collect?: boolean }} options `collect` frees what can be freed first
+   * @returns {Promise<import('./probe.mjs').Sample>}
+   */
+  async sample({ collect = false } = {}) {
+    if (this.#hasEnded) throw this.#ended();
+    const id = (this.#asked += 1);
+    const answer = Promise.withResolvers();
+    this.#waiting.set(id, answer);
+    const timer = setTimeout(
+      () => answer.reject(new Error(`${this.#name} does not answer any more.`)),
+      SAMPLE_MS,
+    );
+    try {
+      this.#child.send({ probe: id, collect });
+      return await answer.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    }
+  }
+
+  async stop() {
+    if (this.#hasEnded) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  get #hasEnded() {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  #ended() {
+    const how = this.#child.signalCode ?? `exit status ${this.#child.exitCode}`;
+    return new Error(`${this.#name} ended (${how}): ${this.#output.trim().slice(-500)}`);
+  }
+}
+
+/** The servers of a run. All that it started, and nothing else, is stopped by it. */
+export class Fleet {
+  /** @type {Set<ServerProcess>} */
+  #running = new Set();
+  #closed = false;
+
+  /**
+   * Starts a server and waits until it listens.
+   * @param {{ name: string, arguments: string[], environment?: Record<string, string> }} program
+   */
+  async start({ name, arguments: nodeArguments, environment = {} }) {
+    if (this.#closed) throw new Error('The run was stopped.');
+    const server = new ServerProcess(name, nodeArguments, environment);
+    this.#running.add(server);
+    try {
+      await server.listening();
+      return server;
+    } catch (error) {
+      await this.stop(server);
+      throw error;
+    }
+  }
+
+  /** @param {ServerProcess} server */
+  async stop(server) {
+    await server.stop();
+    this.#running.delete(server);
+  }
+
+  /** Stops every server; none can be started after that. */
+  async close() {
+    this.#closed = true;
+    await Promise.all([...this.#running].map((server) => this.stop(server)));
+  }
+}

@@ -1,0 +1,223 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { dirname, join } from 'node:path';
+import { spread } from './statistics.mjs';
+
+/** @typedef {import('./statistics.mjs').Spread} Spread */
+
+const resultsFile = join(import.meta.dirname, 'results', 'latest.json');
+
+/** What the table shows of each measurement: the key of a figure, its words, and whether a ratio of it says anything. */
+const ROWS = {
+  json: [
+    ['perSecond', 'requests/s', true],
+    ['p50Ms', 'latency p50, ms'],
+    ['p99Ms', 'latency p99, ms'],
+    ['cpuMs', 'CPU-ms a request', true],
+  ],
+  stream: [
+    ['perSecond', 'streams/s', true],
+    ['firstByteP50Ms', 'first byte p50, ms'],
+    ['firstByteP99Ms', 'first byte p99, ms'],
+    ['cpuMs', 'CPU-ms a stream', true],
+    ['cpuMicrosecondsAnEvent', 'CPU-µs an event beyond the first', true],
+    ['eventsEach', 'events a stream'],
+    ['eventsARead', 'events a read of the client'],
+  ],
+  latency: [
+    ['medianMs', 'median, ms'],
+    ['directMs', 'the provider alone, ms'],
+    ['addedMs', 'added at the median, ms', true],
+  ],
+  slow: [
+    ['rssKb', 'memory (RSS) a stream, KB', true],
+    ['rssMb', 'memory of the process then, MB'],
+    ['liveKb', 'live heap and buffers, KB', true],
+    ['lateP50Ms', 'token late p50, ms'],
+    ['lateP999Ms', 'token late p99.9, ms'],
+    ['lateMaxMs', 'token late at most, ms'],
+    ['core', 'share of a core', true],
+  ],
+};
+
+/** What the gateway is to reach: a figure of its own, or its ratio to that of another target. */
+const GOALS = [
+  { text: 'CPU of a request', of: ['json', 'cpuMs'], to: 'proxy', atMost: 3 },
+  { text: 'CPU of a request', of: ['json', 'cpuMs'], to: 'nest', atMost: 1 },
+  { text: 'CPU of an event', of: ['stream', 'cpuMicrosecondsAnEvent'], to: 'proxy', atMost: 1.7 },
+  { text: 'added at the median', of: ['latency', 'addedMs'], atMost: 1, unit: 'ms' },
+  { text: 'memory of a slow stream', of: ['slow', 'rssKb'], atMost: 60, unit: 'KB' },
+  { text: 'latest token', of: ['slow', 'lateMaxMs'], atMost: 100, unit: 'ms' },
+];
+
+/** The shares of a core that a measurement knows: of the target, the provider and the client. */
+const BUSY = {
+  json: ['core', 'providerCore', 'runnerCore'],
+  stream: ['core', 'providerCore', 'runnerCore'],
+};
+
+/** Above this load average other work is in the figures. */
+const QUIET_LOAD = 0.5;
+
+const SUBJECT = 'gateway';
+const WIDTH = { label: 36, cell: 21, ratio: 14 };
+
+/** Collects the figures of a run and shows them. */
+export class Report {
+  #plan;
+  #startedAt = new Date();
+  #loadAtStart = loadavg()[0];
+  /** Measurement → target → rounds. @type {Record<string, Record<string, Record<string, number>[]>>} */
+  #rounds = {};
+  /** Target → why it is missing. @type {Record<string, string>} */
+  #skipped = {};
+
+  /** @param {{ name: string, concurrency: number, slow: { streams: number } }} plan */
+  constructor(plan) {
+    this.#plan = plan;
+  }
+
+  /** The figures of one round. */
+  add(measurement, target, figures) {
+    ((this.#rounds[measurement] ??= {})[target] ??= []).push(figures);
+  }
+
+  skip(target, reason) {
+    this.#skipped[target] = reason;
+  }
+
+  /** @param {readonly { key: string, title: string }[]} targets in the order of their columns */
+  print(targets) {
+    const measured = Object.values(this.#rounds);
+    const columns = targets.filter(({ key }) => measured.some((ofTargets) => ofTargets[key] !== undefined));
+    const compared = columns.filter(
+      ({ key }) => ['proxy', 'nest'].includes(key) && columns.some((column) => column.key === SUBJECT),
+    );
+    const { cores, processor, node } = machine();
+    console.log(`${cores} cores (${processor}), Node ${node}; everything runs on this machine`);
+    if (this.#loadAtStart > QUIET_LOAD) {
+      console.log(`Not quiet: the load was ${this.#loadAtStart.toFixed(1)} before the run began.`);
+    }
+    console.log();
+    console.log(
+      line(
+        'median (least–greatest of the rounds)',
+        columns.map(({ title }) => title),
+        compared.map(({ title }) => `${SUBJECT}/${title.split(' ').at(-1)}`),
+      ),
+    );
+    for (const measurement of Object.keys(ROWS)) {
+      if (this.#rounds[measurement] === undefined) continue;
+      console.log(`\n${this.#title(measurement)}`);
+      for (const row of ROWS[measurement]) console.log(this.#row(measurement, row, columns, compared));
+      if (measurement in BUSY) console.log(this.#busyRow(measurement, columns));
+    }
+    console.log(`\nGoals of the ${SUBJECT} (a missed one fails nothing)`);
+    for (const goal of GOALS) console.log(this.#verdict(goal));
+    for (const [target, reason] of Object.entries(this.#skipped))
+      console.log(`\n${target} is missing: ${reason}`);
+  }
+
+  /** Writes all figures as JSON, those too that the table leaves out. @returns {Promise<string>} the file */
+  async write() {
+    const results = {};
+    for (const [measurement, ofTargets] of Object.entries(this.#rounds)) {
+      for (const [target, [first]] of Object.entries(ofTargets)) {
+        (results[target] ??= {})[measurement] = Object.fromEntries(
+          Object.keys(first).map((key) => [key, this.#spread(measurement, key, target)]),
+        );
+      }
+    }
+    const goals = GOALS.map((goal) => [goalName(goal), { at_most: goal.atMost, ...this.#reached(goal) }]);
+    const content = {
+      started_at: this.#startedAt.toISOString(),
+      machine: { ...machine(), load_at_start: this.#loadAtStart },
+      plan: this.#plan,
+      skipped: this.#skipped,
+      results,
+      goals: Object.fromEntries(goals),
+    };
+    await mkdir(dirname(resultsFile), { recursive: true });
+    await writeFile(resultsFile, `${JSON.stringify(content, null, 2)}\n`);
+    return resultsFile;
+  }
+
+  #title(measurement) {
+    const { concurrency, slow } = this.#plan;
+    return {
+      json: `Whole answers, ${concurrency} at a time`,
+      stream: `Streams of 100 tokens, ${concurrency} at a time, as fast as they come`,
+      latency: 'Whole answers one after another, in turn with direct calls to the provider',
+      slow: `${slow.streams} streams at once on a fresh process, a token each 100 ms`,
+    }[measurement];
+  }
+
+  #row(measurement, [key, text, hasRatio], columns, compared) {
+    const cells = columns.map((column) => shown(this.#spread(measurement, key, column.key)));
+    const ratios = compared.map((other) =>
+      hasRatio ? (this.#ratio(measurement, key, other.key)?.median.toFixed(2) ?? '') : '',
+    );
+    return line(`  ${text}`, cells, ratios);
+  }
+
+  /** Whether provider and client had something to spare while the target was measured. */
+  #busyRow(measurement, columns) {
+    const cells = columns.map(({ key }) => {
+      const shares = BUSY[measurement].map((who) => this.#spread(measurement, who, key));
+      return shares.includes(undefined) ? '' : shares.map((share) => share.median.toFixed(2)).join(' / ');
+    });
+    return line('  cores of it / provider / client', cells, []);
+  }
+
+  #spread(measurement, key, target) {
+    const rounds = this.#rounds[measurement]?.[target];
+    return rounds && spread(rounds.map((figures) => figures[key]));
+  }
+
+  /** The gateway's figure divided by that of another, round by round. @returns {Spread | undefined} */
+  #ratio(measurement, key, other) {
+    const { [SUBJECT]: ours, [other]: theirs } = this.#rounds[measurement] ?? {};
+    if (ours === undefined || theirs === undefined) return undefined;
+    const both = Math.min(ours.length, theirs.length);
+    return spread(ours.slice(0, both).map((figures, round) => figures[key] / theirs[round][key]));
+  }
+
+  #reached({ of: [measurement, key], to, atMost }) {
+    const reached =
+      to === undefined ? this.#spread(measurement, key, SUBJECT) : this.#ratio(measurement, key, to);
+    if (reached === undefined) return { verdict: 'not measured' };
+    return { verdict: reached.median <= atMost ? 'met' : 'missed', ...reached };
+  }
+
+  #verdict(goal) {
+    const { verdict, ...reached } = this.#reached(goal);
+    const unit = goal.unit ?? '×';
+    const figure = verdict === 'not measured' ? '' : `${shown(reached)} ${unit}`;
+    const limit = `at most ${goal.atMost} ${unit}`;
+    return `  ${verdict.padEnd(14)}${goalName(goal).padEnd(28)}${limit.padEnd(18)}${figure}`.trimEnd();
+  }
+}
+
+const goalName = ({ text, to }) => (to === undefined ? text : `${text} / ${to}`);
+
+function machine() {
+  return { cores: availableParallelism(), processor: cpus()[0]?.model ?? 'unknown', node: process.version };
+}
+
+/** Three significant digits, whole numbers whole. @param {Spread | undefined} figure */
+function shown(figure) {
+  if (figure === undefined) return '';
+  const { median, min, max } = figure;
+  const size = Math.abs(max);
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  const text = (value) => value.toFixed(digits);
+  return min !== max ? `${text(median)} (${text(min)}–${text(max)})` : text(median);
+}
+
+function line(label, cells, ratios) {
+  const columns = [
+    ...cells.map((cell) => cell.padStart(WIDTH.cell)),
+    ...ratios.map((ratio) => ratio.padStart(WIDTH.ratio)),
+  ];
+  return `${label.padEnd(WIDTH.label)}${columns.join('')}`.trimEnd();
+}

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * A target that runs, and what to ask it for.
+ * @typedef {object} Target
+ * @property {string} key
+ * @property {string} title of its column
+ * @property {Awaited<ReturnType<import('../processes.mjs').Fleet['start']>>} server
+ * @property {import('../load.mjs').Call} json one whole answer
+ * @property {(tokens: number, model?: string) => import('../load.mjs').Call} stream
+ */
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const QUESTION = 'Why is the sky blue? Answer in one sentence, please.';
+
+/** Far above what the run needs: limits are checked, and never reached. */
+const LIMITS = {
+  RATE_LIMIT_IP_RPM: '1000000',
+  RATE_LIMIT_RPM: '1000000',
+  RATE_LIMIT_MODEL_RPM: '1000000',
+  RATE_LIMIT_TPM: '1000000000',
+  RATE_LIMIT_CONCURRENCY: '5000',
+  LLM_MAX_CONCURRENCY: '5000',
+  LLM_MAX_QUEUE: '5000',
+};
+
+/** Calls on the wire of OpenAI. */
+function openAiCalls(headers = {}) {
+  const call = (body) => ({
+    path: '/v1/chat/completions',
+    headers: { ...JSON_TYPE, ...headers },
+    body: JSON.stringify({ model: 'bench', messages: [{ role: 'user', content: QUESTION }], ...body }),
+  });
+  return {
+    json: call({}),
+    stream: (tokens, model = 'bench') => call({ model, stream: true, max_tokens: tokens }),
+  };
+}
+
+/** Calls of the product's own chat, where every turn is stored. */
+function turnCalls(headers) {
+  const call = (path, body) => ({
+    path,
+    headers: { ...JSON_TYPE, ...headers },
+    body: JSON.stringify({ message: QUESTION, model: 'bench', ...body }),
+  });
+  return {
+    json: call('/api/v1/chat', {}),
+    stream: (tokens, model = 'bench') => call('/api/v1/chat/stream', { model, max_tokens: tokens }),
+  };
+}
+
+/** A small program of this folder. */
+const program =
+  (name, file) =>
+  async (fleet, { baseUrl }) => {
+    const server = await fleet.start({
+      name,
+      arguments: [join(import.meta.dirname, file)],
+      environment: { OPENAI_BASE_URL: baseUrl },
+    });
+    return { server, ...openAiCalls() };
+  };
+
+/** This project's server as `npm start` runs it, over a database of its own. */
+const parley =
+  (makeCalls) =>
+  async (fleet, { baseUrl, dist, makeFolder }) => {
+    const main = join(dist, 'main.js');
+    if (!existsSync(main)) throw new Error(`${main} is missing: node scripts/bootstrap.mjs build`);
+    const server = await fleet.start({
+      name: 'The server',
+      arguments: ['--enable-source-maps', main],
+      environment: {
+        ...LIMITS,
+        PORT: '0',
+        LOG_LEVEL: 'warn',
+        DATA_DIR: await makeFolder(),
+        AUTH_REGISTRATION: 'open',
+        JWT_SECRET: randomBytes(32).toString('hex'),
+        ENCRYPTION_KEY: randomBytes(32).toString('hex'),
+        OPENAI_API_KEY: 'bench',
+        OPENAI_BASE_URL: baseUrl,
+      },
+    });
+    return { server, ...makeCalls({ authorization: `Bearer ${await register(server.url)}` }) };
+  };
+
+/** An access token of a new account. */
+async function register(url) {
+  const response = await fetch(`${url}/api/v1/auth/register`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ email: 'bench@example.com', password: randomBytes(16).toString('hex') }),
+  });
+  const body = await response.json();
+  if (!response.ok) throw new Error(`Registering answered ${response.status}: ${JSON.stringify(body)}`);
+  return body.access_token;
+}
+
+/** What is measured: the name that `--only` takes, the title of its column, and how it is started. */
+export const TARGETS = [
+  { key: 'proxy', title: 'raw proxy', start: program('The proxy', 'proxy.mjs') },
+  { key: 'nest', title: 'plain Nest', start: program('Plain Nest', 'plain-nest.mjs') },
+  { key: 'gateway', title: 'gateway', start: parley(openAiCalls) },
+  { key: 'turn', title: 'stored turn', start: parley(turnCalls), optional: true },
+];
+
+/** The provider itself as a target, for comparison. */
+export const directTarget = (server) => ({
+  key: 'direct',
+  title: 'no one between',
+  server,
+  ...openAiCalls(),
+});
+
+/** Temporary folders that go when the run ends. */
+export class Folders {
+  #made = [];
+
+  make = async () => {
+    const path = await mkdtemp(join(tmpdir(), 'parley-bench-'));
+    this.#made.push(path);
+    // As root the embedded database runs as another user, who has to pass through here.
+    await chmod(path, 0o755);
+    return path;
+  };
+
+  async remove() {
+    for (const path of this.#made) await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}

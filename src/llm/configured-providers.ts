@@ -1,0 +1,48 @@
+import { request } from 'undici';
+import type { LlmConfig } from '../config/index.js';
+import type { ModelProvider } from './port/index.js';
+import { AnthropicProvider } from './providers/anthropic/anthropic.provider.js';
+import { DemoProvider } from './providers/demo/demo.provider.js';
+import { OllamaProvider } from './providers/ollama/ollama.provider.js';
+import { OpenAiProvider } from './providers/openai/openai.provider.js';
+
+/** Where an Ollama listens that nobody configured. */
+const LOCAL_OLLAMA = 'http://127.0.0.1:11434';
+
+/** Longest wait for it, in milliseconds; a local port answers at once or not at all. */
+const PROBE_MS = 300;
+
+/** The providers that the configuration names, in the order in which a bare model name is looked up; the demo last. */
+export async function configuredProviders(llm: LlmConfig): Promise<ModelProvider[]> {
+  const connectTimeoutMs = llm.deadlines.connectMs;
+  const { openai, anthropic } = llm;
+  const ollamaUrl = llm.ollama.baseUrl ?? (llm.ollama.probe ? await localOllama() : undefined);
+  return [
+    ...(isSet(openai) ? [new OpenAiProvider({ id: 'openai', ...openai, connectTimeoutMs })] : []),
+    ...(isSet(anthropic) ? [new AnthropicProvider({ id: 'anthropic', ...anthropic, connectTimeoutMs })] : []),
+    ...llm.hosts.map(
+      ({ id, baseUrl, apiKey, models }) =>
+        new OpenAiProvider({ id, baseUrl, apiKey, models, connectTimeoutMs }),
+    ),
+    ...(ollamaUrl === undefined
+      ? []
+      : [new OllamaProvider({ id: 'ollama', baseUrl: ollamaUrl, connectTimeoutMs })]),
+    new DemoProvider({ tokensPerSecond: llm.demoTokensPerSecond }),
+  ];
+}
+
+function isSet({ apiKey, baseUrl }: { apiKey: string | undefined; baseUrl: string | undefined }): boolean {
+  return apiKey !== undefined || baseUrl !== undefined;
+}
+
+async function localOllama(): Promise<string | undefined> {
+  try {
+    const { statusCode, body } = await request(`${LOCAL_OLLAMA}/api/version`, {
+      signal: AbortSignal.timeout(PROBE_MS),
+    });
+    await body.dump();
+    return statusCode === 200 ? LOCAL_OLLAMA : undefined;
+  } catch {
+    return undefined;
+  }
+}
