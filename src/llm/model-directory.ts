@@ -101,7 +101,8 @@ export class ModelDirectory {
     let unread: ModelProvider | undefined;
     for (const provider of this.providers) {
       const models = await this.listOf(provider).catch(() => undefined);
-      if (models?.includes(name)) return resolved(provider, name);
+      // Ollama lists its models with their tag, and takes them without where it is the usual one.
+      if (models?.includes(name) || models?.includes(`${name}:latest`)) return resolved(provider, name);
       if (models === undefined) unread ??= provider;
     }
     // A host whose list cannot be read may well have the model; it says itself if not.

@@ -100,7 +100,7 @@ export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
     logprobs: 'refused',
     top_logprobs: 'refused',
     logit_bias: 'ignored',
-    tool_choice: 'ignored',
+    tool_choice: 'passed',
     parallel_tool_calls: 'ignored',
     user: 'ignored',
     metadata: 'ignored',

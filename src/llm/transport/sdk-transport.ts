@@ -3,8 +3,8 @@ import { Agent, type Dispatcher, request } from 'undici';
 /** A body that the client of the official SDK has not touched. */
 export type RawBody = Dispatcher.ResponseData['body'];
 
-/** What a body may still hold after its last event for the connection to be worth keeping, in bytes and milliseconds. */
-const DRAIN = { limit: 65_536, waitMs: 1_000 };
+/** How long the end of a body may take after its last event for the connection to be worth keeping, in milliseconds. */
+const DRAIN_MS = 1_000;
 
 /**
  * Carries the requests of an official SDK over undici's own API, and leaves the body of a good answer raw. The
@@ -65,7 +65,8 @@ export class SdkTransport {
 
 /** The rest of a body that holds nothing of use any more: read, so that its connection can be used again. */
 export function finishBody(body: RawBody): void {
-  body.dump({ limit: DRAIN.limit, signal: AbortSignal.timeout(DRAIN.waitMs) }).catch(() => {
+  // The limit counts what was read before, so it cannot bound the rest; the time does.
+  body.dump({ limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => {
     body.destroy();
   });
 }

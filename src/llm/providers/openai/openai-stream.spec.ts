@@ -15,7 +15,7 @@ function read(frames: readonly string[]): Promise<ProviderEvent[]> {
   const reader = new ChatStreamReader();
   // In a promise, so that a failure is a rejection wherever it comes from.
   return Promise.resolve().then(() => [
-    ...frames.flatMap((frame) => reader.push(new TextEncoder().encode(`data: ${frame}\n\n`))),
+    ...frames.flatMap((frame) => [...reader.push(new TextEncoder().encode(`data: ${frame}\n\n`))]),
     ...reader.end(),
   ]);
 }

@@ -19,29 +19,26 @@ export class ChatStreamReader {
   done = false;
 
   /**
-   * The events that the bytes complete.
+   * The events that the bytes complete, one by one: those before an error are there before it is thrown.
    * @throws ProviderError where the stream carries an error
    */
-  push(bytes: Uint8Array): ProviderEvent[] {
-    const events: ProviderEvent[] = [];
+  *push(bytes: Uint8Array): Generator<ProviderEvent> {
     for (const { data } of this.reader.push(bytes)) {
-      if (this.done) break;
+      if (this.done) return;
       if (data === '[DONE]') this.done = true;
-      else events.push(this.read(data));
+      else yield this.read(data);
     }
-    return events;
   }
 
   /**
    * The end of the bytes.
    * @throws ProviderError where not every choice has a finish reason
    */
-  end(): ProviderEvent[] {
-    const events: ProviderEvent[] = [];
+  *end(): Generator<ProviderEvent> {
     if (!this.done) {
-      for (const { data } of this.reader.end()) if (data !== '[DONE]') events.push(this.read(data));
+      for (const { data } of this.reader.end()) if (data !== '[DONE]') yield this.read(data);
     }
-    if (this.finished && this.open.size === 0) return events;
+    if (this.finished && this.open.size === 0) return;
     throw new ProviderError(
       'broken_answer',
       'The provider ended the answer without saying that it is complete.',

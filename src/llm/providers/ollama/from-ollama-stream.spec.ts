@@ -1,0 +1,173 @@
+import { describe, expect, it } from '@jest/globals';
+import { type ChatChunk, CompletionAssembler, ProviderError, type ProviderEvent } from '../../port/index.js';
+import { OllamaStreamReader } from './from-ollama-stream.js';
+
+/** Recorded from `POST /api/chat`, shortened. */
+const TEXT = [
+  '{"model":"llama3.2","created_at":"2025-10-26T17:15:24.097767Z","message":{"role":"assistant","content":"Grüß"},"done":false}',
+  '{"model":"llama3.2","created_at":"2025-10-26T17:15:24.109172Z","message":{"role":"assistant","content":" dich 👋"},"done":false}',
+  '{"model":"llama3.2","created_at":"2025-10-26T17:15:24.121485Z","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","total_duration":174560334,"load_duration":101397084,"prompt_eval_count":11,"prompt_eval_duration":13074791,"eval_count":18,"eval_duration":52479709}',
+];
+const THINKING = [
+  '{"model":"qwen3","created_at":"2025-10-26T17:16:01.10Z","message":{"role":"assistant","content":"","thinking":"Okay,"},"done":false}',
+  '{"model":"qwen3","created_at":"2025-10-26T17:16:01.20Z","message":{"role":"assistant","content":"","thinking":" greet."},"done":false}',
+  '{"model":"qwen3","created_at":"2025-10-26T17:16:01.30Z","message":{"role":"assistant","content":"Hi"},"done":false}',
+  '{"model":"qwen3","created_at":"2025-10-26T17:16:01.40Z","done":true,"done_reason":"length","prompt_eval_count":9,"eval_count":4}',
+];
+const TOOLS = [
+  '{"model":"qwen3","created_at":"2025-07-07T20:32:53.844124Z","message":{"role":"assistant","content":"","thinking":"I need the weather."},"done":false}',
+  '{"model":"qwen3","created_at":"2025-07-07T20:32:53.844125Z","message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"get_weather","arguments":{"city":"Tokyo"}}},{"id":"call_7","function":{"index":1,"name":"get_time","arguments":{}}}]},"done":false}',
+  '{"model":"qwen3","created_at":"2025-07-07T20:32:53.9Z","message":{"role":"assistant","content":""},"done_reason":"stop","done":true,"prompt_eval_count":169,"eval_count":15}',
+];
+
+function makeReader(): OllamaStreamReader {
+  let calls = 0;
+  const newCallId = (): string => {
+    calls += 1;
+    return `made-up-${calls}`;
+  };
+  return new OllamaStreamReader({ id: 'chatcmpl-1', created: 7, model: 'qwen3', newCallId });
+}
+
+/** Reads lines to their end and tells what came, and what was thrown after it. */
+function readAll(lines: readonly string[], end = '\n'): { events: ProviderEvent[]; error: unknown } {
+  const reader = makeReader();
+  const events: ProviderEvent[] = [];
+  try {
+    const bytes = new TextEncoder().encode(lines.map((line) => line + end).join(''));
+    for (const event of reader.push(bytes)) events.push(event);
+    for (const event of reader.end()) events.push(event);
+    return { events, error: undefined };
+  } catch (error) {
+    return { events, error };
+  }
+}
+
+function chunksOf(lines: readonly string[]): ChatChunk[] {
+  const { events, error } = readAll(lines);
+  expect(error).toBeUndefined();
+  return events.flatMap((event) => (event.type === 'chunk' ? [event.chunk] : []));
+}
+
+function failureOf(lines: readonly string[]): ProviderError {
+  const { error } = readAll(lines);
+  if (error instanceof ProviderError) return error;
+  throw new Error('The stream was expected to fail with a ProviderError.');
+}
+
+const deltas = (lines: readonly string[]): unknown[] =>
+  chunksOf(lines).map((chunk) => chunk.choices[0]?.delta);
+
+describe('OllamaStreamReader', () => {
+  it('makes role, text, finish and usage chunks under one id', () => {
+    const common = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 7, model: 'qwen3' };
+    const choice = (delta: object, finish_reason: string | null = null) => ({
+      ...common,
+      choices: [{ index: 0, delta, finish_reason }],
+    });
+    expect(chunksOf(TEXT)).toEqual([
+      choice({ role: 'assistant', content: '' }),
+      choice({ content: 'Grüß' }),
+      choice({ content: ' dich 👋' }),
+      choice({}, 'stop'),
+      { ...common, choices: [], usage: { prompt_tokens: 11, completion_tokens: 18, total_tokens: 29 } },
+    ]);
+  });
+
+  it('tells thinking apart from the text, and a limit that was reached from a stop', () => {
+    expect(deltas(THINKING)).toEqual([
+      { role: 'assistant', content: '' },
+      { reasoning_content: 'Okay,' },
+      { reasoning_content: ' greet.' },
+      { content: 'Hi' },
+      {},
+      undefined,
+    ]);
+    expect(chunksOf(THINKING).at(-2)?.choices[0]?.finish_reason).toBe('length');
+  });
+
+  it('spells tool calls out, keeps ids that there are, and keeps the thinking for the next request', () => {
+    expect(deltas(TOOLS).slice(2, -1)).toEqual([
+      {
+        tool_calls: [
+          { index: 0, id: 'made-up-1', type: 'function', function: { name: 'get_weather', arguments: '' } },
+        ],
+      },
+      { tool_calls: [{ index: 0, function: { arguments: '{"city":"Tokyo"}' } }] },
+      {
+        tool_calls: [
+          { index: 1, id: 'call_7', type: 'function', function: { name: 'get_time', arguments: '' } },
+        ],
+      },
+      { tool_calls: [{ index: 1, function: { arguments: '{}' } }] },
+      { provider_data: { provider: 'ollama', blocks: { thinking: 'I need the weather.' } } },
+    ]);
+    const assembler = new CompletionAssembler();
+    for (const chunk of chunksOf(TOOLS)) assembler.add(chunk);
+    expect(assembler.completion()).toMatchObject({
+      choices: [
+        { finish_reason: 'tool_calls', message: { tool_calls: [{ id: 'made-up-1' }, { id: 'call_7' }] } },
+      ],
+      usage: { total_tokens: 184 },
+    });
+  });
+
+  it.each([
+    ['CRLF, empty lines and white space', '\r\n\n \t'],
+    ['anything after the last object', `\n${TEXT[2] ?? ''}\n`],
+  ])('takes %s for nothing', (_name, end) => {
+    const [first = '', ...rest] = TEXT;
+    const expected = chunksOf(TEXT);
+    const lines = end.startsWith('\r') ? TEXT : [first, rest[0] ?? '', rest[1] ?? ''];
+    const { events } = end.startsWith('\r') ? readAll(lines, end) : readAll([...lines, end]);
+    expect(events.map((event) => (event.type === 'chunk' ? event.chunk : event))).toEqual(expected);
+  });
+
+  it('takes a last object without a line end', () => {
+    expect(readAll([TEXT.join('\n')], '').events).toHaveLength(5);
+  });
+
+  it.each([
+    ['load', 'stop'],
+    ['unload', 'stop'],
+    [undefined, 'stop'],
+    ['length', 'length'],
+  ])('ends with done_reason %s as %s', (done_reason, expected) => {
+    const [, finish] = chunksOf([JSON.stringify({ message: { content: '' }, done: true, done_reason })]);
+    expect(finish?.choices[0]?.finish_reason).toBe(expected);
+  });
+
+  it('tells no usage where the server does not tell the prompt, and 0 for an answer without tokens', () => {
+    expect(chunksOf(['{"done":true,"eval_count":3}']).at(-1)?.usage).toBeUndefined();
+    expect(chunksOf(['{"done":true,"prompt_eval_count":3}']).at(-1)?.usage?.completion_tokens).toBe(0);
+  });
+
+  it('skips what it cannot read and says so', () => {
+    const broken = ['{"mess', '42', 'null', '[]', '{"status":"loading"}'];
+    const unnamed = '{"message":{"tool_calls":[{"function":{"arguments":{}}},null]},"done":false}';
+    const { events, error } = readAll([...broken, TEXT[0] ?? '', unnamed, ...TEXT.slice(1)]);
+    expect(error).toBeUndefined();
+    expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(7);
+    expect(events.filter(({ type }) => type === 'chunk')).toHaveLength(5);
+  });
+
+  it.each([
+    ['without a last object', TEXT.slice(0, 2)],
+    ['with half a last object', [...TEXT.slice(0, 2), TEXT[2]?.slice(0, 90) ?? '']],
+    ['with nothing in it', []],
+  ])('a stream %s is broken, however cleanly it closed', (_name, lines) => {
+    expect(failureOf(lines).kind).toBe('broken_answer');
+  });
+
+  it('throws an error that stands in the stream, after what came before it', () => {
+    const { events, error } = readAll([
+      TEXT[0] ?? '',
+      '{"error":"an error was encountered while running the model: EOF"}',
+    ]);
+    expect(events).toHaveLength(2);
+    expect(error).toMatchObject({
+      kind: 'broken_answer',
+      message: 'an error was encountered while running the model: EOF',
+    });
+  });
+});

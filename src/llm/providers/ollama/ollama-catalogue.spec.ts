@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { readEmbeddings, readModelNames, textsOf } from './ollama-catalogue.js';
+
+/** Recorded from `POST /api/embed`, shortened. */
+const EMBEDDINGS: unknown = JSON.parse(
+  '{"model":"all-minilm","embeddings":[[0.010071029,-0.0017594862],[-0.0098027075,0.06042469]],"total_duration":14143917,"load_duration":1019500,"prompt_eval_count":8}',
+);
+
+/** Recorded from `GET /api/tags`, shortened. */
+const TAGS: unknown = JSON.parse(
+  '{"models":[{"name":"llama3.2:latest","model":"llama3.2:latest","modified_at":"2025-05-04T17:37:44.706015396-07:00","size":3825819519,"digest":"fe938a131f40","details":{"format":"gguf","family":"llama","families":["llama"],"parameter_size":"3.2B","quantization_level":"Q4_K_M"}},{"size":1}]}',
+);
+
+const broken: unknown = expect.objectContaining({ kind: 'broken_answer' });
+
+describe('embeddings', () => {
+  it('reads vectors and the tokens of the input', () => {
+    expect(readEmbeddings(EMBEDDINGS, 2)).toEqual({
+      vectors: [
+        [0.010071029, -0.0017594862],
+        [-0.0098027075, 0.06042469],
+      ],
+      inputTokens: 8,
+    });
+    expect(readEmbeddings({ embeddings: [[1]] }, 1).inputTokens).toBeUndefined();
+  });
+
+  it.each([
+    ['too few', EMBEDDINGS, 3],
+    ['none', {}, 1],
+    ['an empty one', { embeddings: [[]] }, 1],
+    ['texts in them', { embeddings: [['0.1']] }, 1],
+    ['nothing at all', null, 1],
+  ])('refuses an answer with %s', (_name, answer, count) => {
+    expect(() => readEmbeddings(answer, count)).toThrow(broken);
+  });
+
+  it('takes texts, and no tokens', () => {
+    expect(textsOf(['a', 'b'])).toEqual(['a', 'b']);
+    expect(() => textsOf([[1, 2]])).toThrow(expect.objectContaining({ kind: 'rejected' }));
+  });
+
+  it('sees an error that came with a good status', () => {
+    const error = { error: 'the input length exceeds the context length' };
+    expect(() => readEmbeddings(error, 1)).toThrow(
+      expect.objectContaining({ kind: 'context_length_exceeded' }),
+    );
+  });
+});
+
+describe('models', () => {
+  it('reads the names', () => {
+    expect(readModelNames(TAGS)).toEqual(['llama3.2:latest']);
+    expect(() => readModelNames({ models: null })).toThrow(broken);
+  });
+});

@@ -1,0 +1,115 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ChatMessage } from '../../port/index.js';
+import { toOllamaMessages } from './ollama-messages.js';
+
+/** The messages as they go over the wire: what is undefined is not sent. */
+const messagesOf = (...messages: ChatMessage[]): unknown =>
+  JSON.parse(JSON.stringify(toOllamaMessages(messages)));
+
+const rejected = (reason: RegExp): unknown =>
+  expect.objectContaining({ kind: 'rejected', message: expect.stringMatching(reason) });
+
+describe('toOllamaMessages', () => {
+  it('joins texts, and gives developers the word of the system', () => {
+    expect(
+      messagesOf(
+        {
+          role: 'developer',
+          content: [
+            { type: 'text', text: 'Be ' },
+            { type: 'text', text: 'brief.' },
+          ],
+        },
+        { role: 'system', content: 'And kind.' },
+        { role: 'assistant', content: [{ type: 'refusal', refusal: 'No.' }] },
+        { role: 'assistant', content: null, refusal: 'Never.' },
+      ),
+    ).toEqual([
+      { role: 'system', content: 'Be brief.' },
+      { role: 'system', content: 'And kind.' },
+      { role: 'assistant', content: 'No.' },
+      { role: 'assistant', content: 'Never.' },
+    ]);
+  });
+
+  it('takes images out of their data URLs', () => {
+    const image = (url: string): ChatMessage => ({
+      role: 'user',
+      content: [
+        { type: 'text', text: 'What is ' },
+        { type: 'image_url', image_url: { url } },
+        { type: 'text', text: 'this?' },
+      ],
+    });
+    expect(messagesOf(image('data:image/png;base64,iVBORw0KGgo='))).toEqual([
+      { role: 'user', content: 'What is this?', images: ['iVBORw0KGgo='] },
+    ]);
+    expect(() => messagesOf(image('https://example.com/a.png'))).toThrow(
+      rejected(/'https:\/\/example.com\/a.png'/),
+    );
+    expect(() => messagesOf(image('data:image/svg+xml,<svg/>'))).toThrow(rejected(/base64 data URLs/));
+    expect(() => messagesOf(image(`http://${'x'.repeat(9999)}`))).toThrow(rejected(/^.{50,200}$/));
+  });
+
+  it('refuses other contents, naming them', () => {
+    const audio: ChatMessage = {
+      role: 'user',
+      content: [{ type: 'input_audio', input_audio: { data: '', format: 'wav' } }],
+    };
+    expect(() => messagesOf(audio)).toThrow(rejected(/type 'input_audio'/));
+  });
+
+  const call = (text: string): ChatMessage => ({
+    role: 'assistant',
+    content: null,
+    tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'weather', arguments: text } }],
+  });
+
+  it('turns tool calls and their results', () => {
+    expect(
+      messagesOf(
+        call('{"city":"Tokyo"}'),
+        { role: 'tool', tool_call_id: 'call_1', content: [{ type: 'text', text: '11 °C' }] },
+        { role: 'tool', tool_call_id: 'call_unknown', content: 'x' },
+        { role: 'function', name: 'old', content: null },
+      ),
+    ).toEqual([
+      {
+        role: 'assistant',
+        content: '',
+        tool_calls: [{ id: 'call_1', function: { name: 'weather', arguments: { city: 'Tokyo' } } }],
+      },
+      { role: 'tool', content: '11 °C', tool_name: 'weather', tool_call_id: 'call_1' },
+      { role: 'tool', content: 'x', tool_call_id: 'call_unknown' },
+      { role: 'tool', content: '', tool_name: 'old' },
+    ]);
+    expect(messagesOf(call(' '))).toMatchObject([{ tool_calls: [{ function: { arguments: {} } }] }]);
+  });
+
+  it.each(['{"city":', '[]', '"x"', 'null'])('refuses arguments that are no object: %s', (text) => {
+    expect(() => messagesOf(call(text))).toThrow(rejected(/'weather' are not a JSON object/));
+  });
+
+  it('refuses tool calls that are no functions', () => {
+    const custom: ChatMessage = {
+      role: 'assistant',
+      tool_calls: [{ id: 'c', type: 'custom', custom: { name: 'x', input: '' } }],
+    };
+    expect(() => messagesOf(custom)).toThrow(rejected(/type 'custom'/));
+  });
+
+  it('returns thinking to Ollama, and drops what is of another provider', () => {
+    const answer = (provider: string, blocks: unknown): ChatMessage => ({
+      role: 'assistant',
+      content: 'x',
+      provider_data: { provider, blocks },
+    });
+    expect(messagesOf(answer('ollama', { thinking: 'hm' }))).toEqual([
+      { role: 'assistant', content: 'x', thinking: 'hm' },
+    ]);
+    const plain = [{ role: 'assistant', content: 'x' }];
+    expect(messagesOf(answer('anthropic', { thinking: 'hm' }))).toEqual(plain);
+    expect(messagesOf(answer('ollama', null))).toEqual(plain);
+    expect(messagesOf(answer('ollama', { thinking: 7 }))).toEqual(plain);
+  });
+});

@@ -1,0 +1,161 @@
+import { type ChatMessage, type ChatRequest, ProviderError, type ProviderData } from '../../port/index.js';
+
+type Message<Role extends ChatMessage['role']> = Extract<ChatMessage, { role: Role }>;
+type Part = Exclude<Message<'user'>['content'], string>[number];
+type ToolCall = NonNullable<Message<'assistant'>['tool_calls']>[number];
+
+/** Who a message of our provider data is from. */
+export const OLLAMA = 'ollama';
+
+/** Longest piece of a caller's input that an error repeats, in characters. */
+const MAX_QUOTE_LENGTH = 100;
+
+/** A tool call as Ollama takes it: the arguments are an object, not its JSON text. */
+export interface OllamaToolCall {
+  readonly id?: string;
+  readonly function: { readonly name: string; readonly arguments: object };
+}
+
+/** A message of `/api/chat`. What is undefined is not sent. */
+export interface OllamaMessage {
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
+  readonly content: string;
+  readonly thinking?: string | undefined;
+  /** Base64, without the prefix of a data URL. */
+  readonly images?: string[] | undefined;
+  readonly tool_calls?: OllamaToolCall[] | undefined;
+  /** Which tool a result is of; older servers know only this one. */
+  readonly tool_name?: string | undefined;
+  /** Which call a result answers; older servers ignore it. */
+  readonly tool_call_id?: string | undefined;
+}
+
+/**
+ * The messages of a request on Ollama's wire.
+ * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
+ *
+ * @throws ProviderError `rejected`, naming what the wire has no place for
+ */
+export function toOllamaMessages(messages: ChatRequest['messages']): OllamaMessage[] {
+  const toolNames = namesOfCalls(messages);
+  return messages.map((message) => toOllamaMessage(message, toolNames));
+}
+
+function toOllamaMessage(message: ChatMessage, toolNames: ReadonlyMap<string, string>): OllamaMessage {
+  switch (message.role) {
+    case 'system':
+    case 'developer':
+      return { role: 'system', content: textOf(message.content) };
+    case 'user':
+      return { role: 'user', ...contentOf(message.content) };
+    case 'assistant':
+      return fromAssistant(message);
+    case 'tool':
+      return {
+        role: 'tool',
+        content: textOf(message.content),
+        tool_name: toolNames.get(message.tool_call_id),
+        tool_call_id: message.tool_call_id,
+      };
+    case 'function':
+      return { role: 'tool', content: message.content ?? '', tool_name: message.name };
+  }
+}
+
+function fromAssistant(message: Message<'assistant'>): OllamaMessage {
+  const calls = message.tool_calls?.map(toToolCall) ?? [];
+  return {
+    role: 'assistant',
+    content: textOf(message.content) || (message.refusal ?? ''),
+    thinking: thinkingOf(message.provider_data),
+    tool_calls: calls.length > 0 ? calls : undefined,
+  };
+}
+
+function toToolCall(call: ToolCall): OllamaToolCall {
+  if (call.type !== 'function')
+    throw rejected(`An Ollama server knows no tool calls of type '${call.type}'.`);
+  const { name, arguments: text } = call.function;
+  return { id: call.id, function: { name, arguments: argumentsOf(name, text) } };
+}
+
+function argumentsOf(name: string, text: string): object {
+  if (text.trim() === '') return {};
+  const value = parse(text);
+  if (isPlainObject(value)) return value;
+  throw rejected(
+    `The arguments of the call of '${quote(name)}' are not a JSON object, which Ollama needs them to be.`,
+  );
+}
+
+/** What the model thought before it called tools; it goes on from there when the results come. */
+function thinkingOf(data: ProviderData | undefined): string | undefined {
+  if (data?.provider !== OLLAMA || !isPlainObject(data.blocks) || !('thinking' in data.blocks))
+    return undefined;
+  return typeof data.blocks.thinking === 'string' ? data.blocks.thinking : undefined;
+}
+
+function contentOf(content: string | readonly Part[]): Pick<OllamaMessage, 'content' | 'images'> {
+  if (typeof content === 'string') return { content };
+  const images = content
+    .filter((part) => part.type === 'image_url')
+    .map((part) => base64Of(part.image_url.url));
+  return { content: textOf(content), images: images.length > 0 ? images : undefined };
+}
+
+type AnyPart = Part | { readonly type: 'refusal'; readonly refusal: string };
+
+/** The text of a content; images are left to their own field. */
+function textOf(content: string | readonly AnyPart[] | null | undefined): string {
+  if (typeof content === 'string') return content;
+  return (content ?? []).map(textOfPart).join('');
+}
+
+function textOfPart(part: AnyPart): string {
+  switch (part.type) {
+    case 'text':
+      return part.text;
+    case 'refusal':
+      return part.refusal;
+    case 'image_url':
+      return '';
+    default:
+      throw rejected(`An Ollama server takes texts and images, but no content of type '${part.type}'.`);
+  }
+}
+
+function base64Of(url: string): string {
+  const comma = url.indexOf(',');
+  if (/^data:[^,]*;base64$/iu.test(url.slice(0, Math.max(0, comma)))) return url.slice(comma + 1);
+  throw rejected(`An Ollama server takes images as base64 data URLs only, not '${quote(url)}'.`);
+}
+
+function namesOfCalls(messages: ChatRequest['messages']): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const message of messages) {
+    if (message.role !== 'assistant') continue;
+    for (const call of message.tool_calls ?? [])
+      if (call.type === 'function') names.set(call.id, call.function.name);
+  }
+  return names;
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function quote(text: string): string {
+  return text.length <= MAX_QUOTE_LENGTH ? text : `${text.slice(0, MAX_QUOTE_LENGTH)}…`;
+}
+
+function rejected(message: string): ProviderError {
+  return new ProviderError('rejected', message);
+}

@@ -1,0 +1,130 @@
+import { Agent, type Dispatcher, request as send } from 'undici';
+import { newId } from '../../../common/ids.js';
+import {
+  type EmbeddingCall,
+  type EmbeddingResult,
+  ModelProvider,
+  type ProviderCall,
+  type ProviderEvent,
+} from '../../port/index.js';
+import { OllamaStreamReader } from './from-ollama-stream.js';
+import { readEmbeddings, readModelNames, textsOf } from './ollama-catalogue.js';
+import { asBrokenAnswer, asUnreachable, toProviderErrorOfStatus } from './ollama-errors.js';
+import { toOllamaRequest } from './to-ollama-request.js';
+
+/** Longest wait for the end of a body after the answer's last line, in milliseconds. */
+const DRAIN_MS = 250;
+
+type Body = Dispatcher.ResponseData['body'];
+
+export interface OllamaProviderOptions {
+  readonly id: string;
+  /** Without `/api`, as `http://127.0.0.1:11434`. */
+  readonly baseUrl: string;
+  /** For servers behind a proxy that asks for one, and for Ollama's own hosted models. */
+  readonly apiKey?: string | undefined;
+  /** Milliseconds. */
+  readonly connectTimeoutMs: number;
+}
+
+/** An Ollama server by its native wire, which knows more of its models than its OpenAI-compatible one. */
+export class OllamaProvider extends ModelProvider {
+  override readonly id: string;
+  override readonly wire = 'ollama';
+  private readonly baseUrl: string;
+  private readonly headers: Record<string, string>;
+  private readonly agent: Agent;
+
+  constructor({ id, baseUrl, apiKey, connectTimeoutMs }: OllamaProviderOptions) {
+    super();
+    this.id = id;
+    this.baseUrl = baseUrl.endsWith('/') ? baseUrl.slice(0, -1) : baseUrl;
+    this.headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    // The deadlines above the provider bound the waiting, so undici's own for headers and body are off.
+    this.agent = new Agent({ connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
+  }
+
+  override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
+    const body = await this.ask('/api/chat', signal, toOllamaRequest(model, request));
+    const reader = new OllamaStreamReader({
+      id: `chatcmpl-${newId()}`,
+      created: Math.floor(Date.now() / 1000),
+      model,
+      // 40 characters are the most that every provider takes back.
+      newCallId: () => `call_${newId().replaceAll('-', '')}`,
+    });
+    try {
+      for await (const piece of bytesOf(body)) {
+        yield* reader.push(piece);
+        if (reader.done) break;
+      }
+      yield* reader.end();
+    } catch (error) {
+      throw asBrokenAnswer(error);
+    } finally {
+      if (reader.done) await drain(body);
+      else body.destroy();
+    }
+  }
+
+  override async embed({ model, input, dimensions, signal }: EmbeddingCall): Promise<EmbeddingResult> {
+    const texts = textsOf(input);
+    // Without `truncate: false` a text that is too long would be cut, and its vector would be that of its beginning.
+    const answer = await this.askJson('/api/embed', signal, {
+      model,
+      input: texts,
+      truncate: false,
+      dimensions,
+    });
+    return readEmbeddings(answer, texts.length);
+  }
+
+  override async models(signal: AbortSignal): Promise<readonly string[]> {
+    return readModelNames(await this.askJson('/api/tags', signal));
+  }
+
+  override async close(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  private async askJson(path: string, signal: AbortSignal, payload?: object): Promise<unknown> {
+    const body = await this.ask(path, signal, payload);
+    try {
+      return JSON.parse(await body.text());
+    } catch (error) {
+      throw asBrokenAnswer(error);
+    }
+  }
+
+  /** The body of a good answer. A payload is posted; without one the path is only read. */
+  private async ask(path: string, signal: AbortSignal, payload?: object): Promise<Body> {
+    const response = await send(this.baseUrl + path, {
+      dispatcher: this.agent,
+      signal,
+      ...(payload === undefined
+        ? { method: 'GET', headers: this.headers }
+        : {
+            method: 'POST',
+            headers: { ...this.headers, 'content-type': 'application/json' },
+            body: JSON.stringify(payload),
+          }),
+    }).catch((error: unknown) => {
+      throw asUnreachable(error);
+    });
+    const { statusCode: status, headers, body } = response;
+    if (status >= 200 && status < 300) return body;
+    throw toProviderErrorOfStatus({ status, headers, text: await body.text().catch(() => '') });
+  }
+}
+
+/** The bytes of a body as they come. Leaving the iteration leaves the body as it is. */
+function bytesOf(body: Body): AsyncIterable<Uint8Array> {
+  return body.iterator({ destroyOnReturn: false });
+}
+
+/** Reads the end of a body whose answer is complete, so that its connection can be used again. */
+async function drain(body: Body): Promise<void> {
+  const signal = AbortSignal.timeout(DRAIN_MS);
+  // The limit counts what was read before as well.
+  await body.dump({ limit: Number.MAX_SAFE_INTEGER, signal }).catch(() => undefined);
+}

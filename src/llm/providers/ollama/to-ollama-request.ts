@@ -1,0 +1,117 @@
+import { type ChatRequest, ProviderError } from '../../port/index.js';
+import { type OllamaMessage, toOllamaMessages } from './ollama-messages.js';
+
+/** How a model samples. What is undefined is not sent: the model's own setting counts then. */
+export interface OllamaOptions {
+  readonly temperature?: number | undefined;
+  readonly top_p?: number | undefined;
+  readonly num_predict?: number | undefined;
+  readonly stop?: string[] | undefined;
+  readonly seed?: number | undefined;
+  readonly presence_penalty?: number | undefined;
+  readonly frequency_penalty?: number | undefined;
+}
+
+/** A tool that the model may call. */
+export interface OllamaTool {
+  readonly type: 'function';
+  readonly function: {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly parameters: object;
+  };
+}
+
+/** How much a model thinks: whether at all, or, for models that know levels, how much. */
+export type OllamaThink = false | 'low' | 'medium' | 'high';
+
+/** A request of `POST /api/chat`. */
+export interface OllamaChatRequest {
+  readonly model: string;
+  readonly messages: OllamaMessage[];
+  readonly stream: true;
+  readonly truncate: false;
+  readonly options: OllamaOptions;
+  readonly tools?: OllamaTool[] | undefined;
+  /** `json`, or a JSON schema. */
+  readonly format?: 'json' | object | undefined;
+  readonly think?: OllamaThink | undefined;
+}
+
+/**
+ * A request of the common tongue on Ollama's wire.
+ * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
+ *
+ * @throws ProviderError `rejected`, naming what the wire has no place for
+ */
+export function toOllamaRequest(model: string, request: ChatRequest): OllamaChatRequest {
+  return {
+    model,
+    messages: toOllamaMessages(request.messages),
+    stream: true,
+    // Without it the server drops the oldest messages of a conversation that is too long, and tells nobody.
+    truncate: false,
+    options: optionsOf(request),
+    tools: toolsOf(request),
+    format: formatOf(request.response_format),
+    think: thinkOf(request.reasoning_effort),
+  };
+}
+
+function optionsOf(request: ChatRequest): OllamaOptions {
+  return {
+    temperature: request.temperature ?? undefined,
+    top_p: request.top_p ?? undefined,
+    num_predict: request.max_completion_tokens ?? request.max_tokens ?? undefined,
+    stop: typeof request.stop === 'string' ? [request.stop] : (request.stop ?? undefined),
+    seed: request.seed ?? undefined,
+    presence_penalty: request.presence_penalty ?? undefined,
+    frequency_penalty: request.frequency_penalty ?? undefined,
+  };
+}
+
+function toolsOf({ tools, tool_choice: choice }: ChatRequest): OllamaTool[] | undefined {
+  // The wire has no field for the choice; leaving the tools out is what `none` means.
+  if (tools === undefined || tools.length === 0 || choice === 'none') return undefined;
+  return tools.map((tool) => {
+    if (tool.type !== 'function')
+      throw new ProviderError('rejected', `An Ollama server knows no tools of type '${tool.type}'.`);
+    const { name, description, parameters } = tool.function;
+    return {
+      type: 'function',
+      // The server insists on parameters.
+      function: { name, description, parameters: parameters ?? { type: 'object', properties: {} } },
+    };
+  });
+}
+
+function formatOf(format: ChatRequest['response_format']): OllamaChatRequest['format'] {
+  switch (format?.type) {
+    case undefined:
+    case 'text':
+      return undefined;
+    case 'json_object':
+      return 'json';
+    case 'json_schema':
+      return format.json_schema.schema ?? 'json';
+  }
+}
+
+function thinkOf(effort: ChatRequest['reasoning_effort']): OllamaThink | undefined {
+  switch (effort) {
+    case undefined:
+    case null:
+      return undefined;
+    case 'none':
+      return false;
+    case 'minimal':
+    case 'low':
+      return 'low';
+    case 'medium':
+      return 'medium';
+    case 'high':
+    case 'xhigh':
+    case 'max':
+      return 'high';
+  }
+}
