@@ -8,7 +8,7 @@ import { PrincipalCache } from './principal-cache.js';
 /** Takes access tokens, of accounts that are still there. */
 @Injectable()
 export class JwtAuthenticator extends Authenticator {
-  private readonly cache = new PrincipalCache();
+  private readonly cache = new PrincipalCache<Principal>();
 
   constructor(
     private readonly tokens: AccessTokenService,

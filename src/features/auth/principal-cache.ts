@@ -1,19 +1,17 @@
-import type { Principal } from '../../http/index.js';
-
 /** How long a credential is believed without asking the database again, in milliseconds. */
 const TTL_MS = 5_000;
 
 /** Credentials that are remembered at the most. */
 const CAPACITY = 10_000;
 
-interface Entry {
+interface Entry<Principal> {
   readonly principal: Promise<Principal>;
   readonly expiresAt: number;
 }
 
 /** Remembers who a credential belongs to for a few seconds: a program asks many times in a row with the same one. */
-export class PrincipalCache {
-  private readonly entries = new Map<string, Entry>();
+export class PrincipalCache<Principal> {
+  private readonly entries = new Map<string, Entry<Principal>>();
 
   /** The principal of a credential. Equal questions at once are asked once; a refusal is not remembered. */
   get(credential: string, ask: () => Promise<Principal>): Promise<Principal> {
@@ -27,7 +25,7 @@ export class PrincipalCache {
     return principal;
   }
 
-  private remember(credential: string, entry: Entry): void {
+  private remember(credential: string, entry: Entry<Principal>): void {
     // A map keeps the order of insertion, so the first is the oldest.
     this.entries.delete(credential);
     this.entries.set(credential, entry);

@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 import { composeAnswer } from './answer.js';
+import { anthropicWire } from './anthropic-wire.js';
+import { ollamaGenerateWire, ollamaWire } from './ollama-wire.js';
 import { openaiWire } from './openai-wire.js';
 import { contentOf, play, type GoodReply } from './playback.js';
 import { RequestLog, type RecordedRequest } from './recorded-request.js';
@@ -20,7 +22,7 @@ export interface FakeProviderOptions {
 }
 
 /** The wires that are served, by the paths that belong to them; errors elsewhere are in the first one's shape. */
-const WIRES: readonly [Wire, ...Wire[]] = [openaiWire];
+const WIRES: readonly [Wire, ...Wire[]] = [openaiWire, anthropicWire, ollamaWire, ollamaGenerateWire];
 
 const GOOD_ANSWER: Behaviour = { kind: 'answer' };
 const DEFAULT_MODELS: readonly string[] = ['test-model'];
@@ -64,6 +66,11 @@ export class FakeProvider {
   /** The base URL for an OpenAI client. */
   get baseUrl(): string {
     return `${this.origin}/v1`;
+  }
+
+  /** The base URL for an Anthropic client, which adds `/v1` itself. */
+  get anthropicBaseUrl(): string {
+    return this.origin;
   }
 
   /** All requests since the start or the last reset, those that were refused included. */
@@ -143,6 +150,7 @@ export class FakeProvider {
     const receivedAt = performance.now();
     const { method = '', url = '', headers } = request;
     const path = url.replace(/\?.*$/, '');
+    const query = new URLSearchParams(url.slice(path.length));
     const wire = WIRES.find((candidate) => candidate.route(method, path, headers) !== undefined) ?? WIRES[0];
     const route = wire.route(method, path, headers);
     const rawBody = await text(request);
@@ -161,13 +169,13 @@ export class FakeProvider {
     }
     const fallback = route === 'chat' ? this.#default : GOOD_ANSWER;
     const behaviour = this.#scripts[route].shift() ?? fallback;
-    const good = this.#goodReply({ wire, route, path, body, behaviour });
+    const good = this.#goodReply({ wire, route, path, query, body, behaviour });
     if (good === undefined) return refuse({ status: 400, message: 'The body is not a chat request.' }, stage);
     return play(behaviour, good, stage);
   }
 
-  #goodReply({ wire, route, path, body, behaviour }: GoodReplyInput): GoodReply | undefined {
-    if (route !== 'chat') return { kind: 'json', reply: wire.lookUp(route, path, body, this) };
+  #goodReply({ wire, route, path, query, body, behaviour }: GoodReplyInput): GoodReply | undefined {
+    if (route !== 'chat') return { kind: 'json', reply: wire.lookUp(route, path, body, this, query) };
     const request = wire.readChat(body);
     if (request === undefined) return undefined;
     const answer = composeAnswer(contentOf(behaviour), request, `fake-${String(this.#count)}`);
@@ -181,6 +189,7 @@ interface GoodReplyInput {
   wire: Wire;
   route: Route;
   path: string;
+  query: URLSearchParams;
   body: unknown;
   behaviour: Behaviour;
 }

@@ -20,10 +20,12 @@ export const openaiWire: Wire = {
   requestIdHeader: 'x-request-id',
   streamType: 'text/event-stream; charset=utf-8',
   ping: PING,
-  route(method, path) {
+  route(method, path, headers) {
     if (method === 'POST' && path === '/v1/chat/completions') return 'chat';
     if (method === 'POST' && path === '/v1/embeddings') return 'embeddings';
-    if (method === 'GET' && /^\/v1\/models(\/.+)?$/.test(path)) return 'models';
+    // With a version of Anthropic's wire the same path is that wire's.
+    const foreign = headers['anthropic-version'] !== undefined;
+    if (method === 'GET' && /^\/v1\/models(\/.+)?$/.test(path) && !foreign) return 'models';
     return undefined;
   },
   authorised: (headers, apiKey) => headers.authorization === `Bearer ${apiKey}`,

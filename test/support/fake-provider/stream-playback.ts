@@ -55,7 +55,10 @@ function planStream(
       return { frames: [...begun(good.outputs.length), ...good.closing], ending: 'end' };
     case 'malformedChunk': {
       const place = begun(behaviour.at).length;
-      return { frames: whole.toSpliced(place, 0, ...good.opening.slice(-1).map(breakFrame)), ending: 'end' };
+      // Not every wire has an opening.
+      const example = good.opening.at(-1) ?? whole[0];
+      const broken = example === undefined ? [] : [breakFrame(example)];
+      return { frames: whole.toSpliced(place, 0, ...broken), ending: 'end' };
     }
     case 'errorInStream':
       return { frames: [...begun(behaviour.afterChunks), wire.errorFrame(behaviour.error)], ending: 'end' };

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 import type { Failure, FinishReason, ScriptedUsage } from './script.js';
 
-/** What a request is about, whichever wire it speaks. */
+/** What a request is about, whichever wire it speaks; `models` is all that is asked about models. */
 export type Route = 'chat' | 'models' | 'embeddings';
 
 /** What the answer to a chat request depends on. */
@@ -87,7 +87,13 @@ export interface Wire {
   /** Reads a chat request; undefined: it is not one. */
   readChat(body: unknown): ChatRequest | undefined;
   /** The reply to a request that is not chat. */
-  lookUp(route: Exclude<Route, 'chat'>, path: string, body: unknown, catalogue: Catalogue): JsonReply;
+  lookUp(
+    route: Exclude<Route, 'chat'>,
+    path: string,
+    body: unknown,
+    catalogue: Catalogue,
+    query: URLSearchParams,
+  ): JsonReply;
   /** The answer as one JSON body. */
   body(answer: Answer): string;
   /** The answer as a stream. */

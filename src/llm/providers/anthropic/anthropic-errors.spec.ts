@@ -1,0 +1,101 @@
+import { describe, expect, it } from '@jest/globals';
+import { APIConnectionError, APIError } from '@anthropic-ai/sdk';
+import { ProviderError } from '../../port/index.js';
+import { toProviderError, toProviderErrorInStream } from './anthropic-errors.js';
+
+const bodyOf = (type: string, message: string): object => ({ type: 'error', error: { type, message } });
+
+const answered = (
+  status: number,
+  body: object | undefined,
+  headers: Record<string, string> = {},
+): ProviderError => toProviderError(APIError.generate(status, body, undefined, new Headers(headers)));
+
+describe('toProviderError', () => {
+  it.each([
+    [400, 'invalid_request_error', 'max_tokens: Field required', 'rejected'],
+    [
+      400,
+      'invalid_request_error',
+      'prompt is too long: 210000 tokens > 200000 maximum',
+      'context_length_exceeded',
+    ],
+    [
+      400,
+      'invalid_request_error',
+      'input length and `max_tokens` exceed context limit: 199211 + 20000 > 200000',
+      'context_length_exceeded',
+    ],
+    [400, 'invalid_request_error', 'Output blocked by content filtering policy', 'content_policy_violation'],
+    [
+      400,
+      'invalid_request_error',
+      'Your credit balance is too low to access the Anthropic API.',
+      'unauthorized',
+    ],
+    [400, 'invalid_request_error', 'You have reached your specified API usage limits.', 'unauthorized'],
+    [401, 'authentication_error', 'invalid x-api-key', 'unauthorized'],
+    [402, 'billing_error', 'Pay.', 'unauthorized'],
+    [403, 'permission_error', 'No.', 'unauthorized'],
+    [404, 'not_found_error', 'model: claude-9', 'model_not_found'],
+    [408, 'timeout_error', 'Late.', 'timeout'],
+    [413, 'request_too_large', 'Big.', 'rejected'],
+    [429, 'rate_limit_error', 'Slow down.', 'rate_limited'],
+    [500, 'api_error', 'Internal server error', 'broken_answer'],
+    [503, 'api_error', 'Down.', 'unavailable'],
+    [504, 'timeout_error', 'Late.', 'timeout'],
+    [529, 'overloaded_error', 'Overloaded', 'unavailable'],
+    [400, 'constructor', 'A type that is none of ours.', 'rejected'],
+  ])('takes %i %s (%s) for %s', (status, type, message, kind) => {
+    const error = answered(status, bodyOf(type, message));
+    expect([error.kind, error.message]).toEqual([kind, message]);
+  });
+
+  it('goes by the status where there is no body', () => {
+    expect(answered(529, undefined)).toMatchObject({
+      kind: 'unavailable',
+      message: 'The provider answered with status 529.',
+    });
+  });
+
+  it('reads when to ask again', () => {
+    const body = bodyOf('rate_limit_error', 'Slow down.');
+    expect(answered(429, body, { 'retry-after': '7' }).retryAfterMs).toBe(7000);
+    expect(answered(429, body, { 'retry-after-ms': '20', 'retry-after': '7' }).retryAfterMs).toBe(20);
+    expect(answered(429, body).retryAfterMs).toBeUndefined();
+  });
+
+  it('shortens long reasons', () => {
+    expect(answered(400, bodyOf('invalid_request_error', 'x'.repeat(1000))).message).toHaveLength(501);
+  });
+
+  it('tells what failed without an answer', () => {
+    expect(toProviderError(new APIConnectionError({})).kind).toBe('unavailable');
+    expect(toProviderError(new TypeError('terminated')).kind).toBe('broken_answer');
+    const own = new ProviderError('rejected', 'No.');
+    expect(toProviderError(own)).toBe(own);
+  });
+});
+
+describe('toProviderErrorInStream', () => {
+  it.each([
+    ['overloaded_error', 'Overloaded', 'unavailable'],
+    ['rate_limit_error', 'Slow down.', 'rate_limited'],
+    ['invalid_request_error', 'No.', 'rejected'],
+    ['invalid_request_error', 'prompt is too long: 5 tokens > 4 maximum', 'context_length_exceeded'],
+    ['api_error', 'Output blocked by content filtering policy', 'content_policy_violation'],
+    ['api_error', 'Internal server error', 'broken_answer'],
+    ['timeout_error', 'Request timed out', 'timeout'],
+    ['authentication_error', 'No.', 'unauthorized'],
+    ['permission_error', 'No.', 'unauthorized'],
+    ['not_found_error', 'model: claude-9', 'model_not_found'],
+    ['of_tomorrow', 'No.', 'broken_answer'],
+  ])('takes %s (%s) for %s', (type, message, kind) => {
+    const error = toProviderErrorInStream(bodyOf(type, message));
+    expect([error.kind, error.message]).toEqual([kind, message]);
+  });
+
+  it('takes an event without an error for a broken answer', () => {
+    expect(toProviderErrorInStream({ type: 'error' }).kind).toBe('broken_answer');
+  });
+});

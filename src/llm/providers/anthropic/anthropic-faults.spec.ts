@@ -1,0 +1,134 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  type FakeProvider,
+  startFakeProvider,
+} from '../../../../test/support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../../../../test/support/fake-provider/gated-answer.js';
+import type { Behaviour } from '../../../../test/support/fake-provider/script.js';
+import { type ChatRequest, ProviderError, type ProviderEvent } from '../../port/index.js';
+import { AnthropicProvider } from './anthropic.provider.js';
+
+/** Longest wait for a socket to be closed after an abort, in milliseconds. */
+const CLOSED_WITHIN_MS = 1000;
+
+const QUESTION: ChatRequest = { messages: [{ role: 'user', content: 'one two three' }] };
+
+let host: FakeProvider;
+let provider: AnthropicProvider;
+
+beforeAll(async () => {
+  host = await startFakeProvider({ apiKey: 'secret' });
+  provider = providerWith('secret');
+});
+afterEach(() => host.reset());
+afterAll(async () => {
+  await provider.close();
+  await host.close();
+});
+
+function providerWith(apiKey: string | undefined, baseUrl = host.anthropicBaseUrl): AnthropicProvider {
+  return new AnthropicProvider({ id: 'anthropic', baseUrl, apiKey, connectTimeoutMs: 1000 });
+}
+
+const stream = (request = QUESTION, signal = new AbortController().signal): AsyncGenerator<ProviderEvent> =>
+  provider.stream({ model: 'claude-opus-5-5', request, signal });
+
+const textOf = (events: readonly ProviderEvent[]): string =>
+  events
+    .flatMap((event) => (event.type === 'chunk' ? event.chunk.choices : []))
+    .map(({ delta }) => delta.content ?? '')
+    .join('');
+
+/** What came before a call failed, and how it did. */
+async function failureOf(
+  events: AsyncIterable<ProviderEvent>,
+): Promise<{ text: string; error: ProviderError }> {
+  const seen: ProviderEvent[] = [];
+  try {
+    for await (const event of events) seen.push(event);
+  } catch (error) {
+    if (error instanceof ProviderError) return { text: textOf(seen), error };
+    throw error;
+  }
+  throw new Error('The call was expected to fail.');
+}
+
+describe('failures', () => {
+  it.each<[Behaviour, ProviderError['kind'], string]>([
+    [{ kind: 'error', status: 400 }, 'rejected', ''],
+    [{ kind: 'error', status: 400, code: 'context_length_exceeded' }, 'context_length_exceeded', ''],
+    [{ kind: 'error', status: 400, code: 'content_policy_violation' }, 'content_policy_violation', ''],
+    [{ kind: 'error', status: 401 }, 'unauthorized', ''],
+    [{ kind: 'error', status: 403 }, 'unauthorized', ''],
+    [{ kind: 'error', status: 404 }, 'model_not_found', ''],
+    [{ kind: 'error', status: 408 }, 'timeout', ''],
+    [{ kind: 'error', status: 413 }, 'rejected', ''],
+    [{ kind: 'error', status: 429, retryAfter: 7 }, 'rate_limited', ''],
+    [{ kind: 'error', status: 500 }, 'broken_answer', ''],
+    [{ kind: 'error', status: 502, body: 'html' }, 'broken_answer', ''],
+    [{ kind: 'error', status: 503, body: 'empty' }, 'unavailable', ''],
+    [{ kind: 'error', status: 529 }, 'unavailable', ''],
+    [{ kind: 'reset' }, 'unavailable', ''],
+    [{ kind: 'reset', afterChunks: 2 }, 'broken_answer', 'one two'],
+    [{ kind: 'cut', afterChunks: 2 }, 'broken_answer', 'one two'],
+    [{ kind: 'cut', afterChunks: 0 }, 'broken_answer', ''],
+    [{ kind: 'errorInStream', afterChunks: 1, error: { code: 'overloaded' } }, 'unavailable', 'one'],
+    [{ kind: 'errorInStream', afterChunks: 1, error: { status: 429 } }, 'rate_limited', 'one'],
+    [{ kind: 'errorInStream', afterChunks: 1, error: { status: 500 } }, 'broken_answer', 'one'],
+  ])('%j is %s', async (behaviour, kind, text) => {
+    host.script(behaviour);
+    const failure = await failureOf(stream());
+    expect([failure.error.kind, failure.text]).toEqual([kind, text]);
+    expect(host.requests).toHaveLength(1);
+    if (behaviour.kind === 'error' && behaviour.retryAfter) expect(failure.error.retryAfterMs).toBe(7000);
+  });
+
+  it('without anyone to connect to is unavailable', async () => {
+    const nobody = providerWith('any', 'http://127.0.0.1:1');
+    const call = { model: 'm', request: QUESTION, signal: new AbortController().signal };
+    expect((await failureOf(nobody.stream(call))).error.kind).toBe('unavailable');
+    await nobody.close();
+  });
+
+  it('before anything is sent names what the wire cannot carry', async () => {
+    const request: ChatRequest = { ...QUESTION, response_format: { type: 'json_object' } };
+    expect((await failureOf(stream(request))).error.kind).toBe('rejected');
+    expect(host.requests).toHaveLength(0);
+  });
+});
+
+describe('aborting closes the socket', () => {
+  it.each<[string, Behaviour, string | undefined]>([
+    ['before the headers', { kind: 'silence' }, undefined],
+    ['of a gate that is never opened', gatedAnswer(['never'], { holdHeaders: true }), undefined],
+    ['before the first token', gatedAnswer(['never']), ''],
+    ['after the first token', { kind: 'silence', afterChunks: 1 }, 'one'],
+    ['in the middle of a slow answer', { kind: 'drip', chunkMs: 20 }, 'one'],
+  ])('%s', async (_name, behaviour, abortAt) => {
+    host.script(behaviour);
+    const abort = new AbortController();
+    const arriving = host.nextRequest('chat');
+    let abortedAt = Number.NaN;
+    const leave = (): void => {
+      abortedAt = performance.now();
+      abort.abort();
+    };
+    const reading = async (): Promise<void> => {
+      for await (const event of stream(QUESTION, abort.signal)) if (textOf([event]) === abortAt) leave();
+    };
+    const failing = expect(reading()).rejects.toThrow(ProviderError);
+    const request = await arriving;
+    if (abortAt === undefined) leave();
+    await failing;
+    const closed = await request.closed;
+    expect(closed.by).toBe('client');
+    expect(closed.at - abortedAt).toBeLessThan(CLOSED_WITHIN_MS);
+  });
+
+  it('when whoever reads leaves', async () => {
+    host.script({ kind: 'silence', afterChunks: 1 });
+    const arriving = host.nextRequest('chat');
+    for await (const event of stream()) if (textOf([event]) === 'one') break;
+    expect((await (await arriving).closed).by).toBe('client');
+  });
+});

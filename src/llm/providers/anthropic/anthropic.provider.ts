@@ -1,0 +1,109 @@
+import Anthropic from '@anthropic-ai/sdk';
+import { ModelProvider, type ProviderCall, type ProviderEvent } from '../../port/index.js';
+import { bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import { toProviderError } from './anthropic-errors.js';
+import { MessageStreamReader } from './message-stream-reader.js';
+import { type MessagesRequest, toMessagesRequest } from './to-anthropic-request.js';
+
+/** Anthropic's own address. Given always, or the SDK would take one from the environment. */
+const OFFICIAL_URL = 'https://api.anthropic.com';
+
+/** The version of the wire that still takes `temperature` and `top_p`. The SDK asks for a newer one. */
+const VERSION_WITH_SAMPLING = '2023-06-01';
+
+/** Models in one page of the list, which is the most that the wire gives, and how many pages are read. */
+const LIST = { pageSize: 1000, maxPages: 10 };
+
+export interface AnthropicProviderOptions {
+  readonly id: string;
+  /** With or without `/v1` at its end; undefined is Anthropic's own. */
+  readonly baseUrl?: string | undefined;
+  /** Undefined for hosts that ask for none. */
+  readonly apiKey?: string | undefined;
+  /** Milliseconds. */
+  readonly connectTimeoutMs: number;
+}
+
+/** Anthropic, or a host that speaks its Messages API. https://platform.claude.com/docs/en/api/messages */
+export class AnthropicProvider extends ModelProvider {
+  override readonly id: string;
+  override readonly wire = 'anthropic';
+  private readonly transport: SdkTransport;
+  /** Answers are read by the SDK. */
+  private readonly client: Anthropic;
+  /** Answers are read by us. */
+  private readonly raw: Anthropic;
+
+  constructor({ id, baseUrl, apiKey, connectTimeoutMs }: AnthropicProviderOptions) {
+    super();
+    this.id = id;
+    this.transport = new SdkTransport({ connectTimeoutMs });
+    // The SDK insists on a key; hosts without authentication ignore this one.
+    const key = apiKey ?? 'none';
+    const options = {
+      apiKey: key,
+      // The SDK adds the version itself.
+      baseURL: (baseUrl ?? OFFICIAL_URL).replace(/\/(v1\/?)?$/, ''),
+      // Every version of the wire and every host that copies it takes the key here, and some of them only here.
+      defaultHeaders: { authorization: null, 'x-api-key': key },
+      maxRetries: 0,
+      openTelemetry: false,
+      // The deadlines above the provider bound all waiting.
+      timeout: 2_147_483_647,
+    } as const;
+    this.client = new Anthropic({ ...options, fetch: this.transport.fetchWhole });
+    this.raw = new Anthropic({ ...options, fetch: this.transport.fetchRaw });
+  }
+
+  override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
+    try {
+      const bytes = this.transport.take(await this.send(toMessagesRequest(request, model), signal));
+      const reader = new MessageStreamReader({ model, created: Math.floor(Date.now() / 1000) });
+      try {
+        for await (const piece of bytesOf(bytes)) {
+          for (const event of reader.push(piece)) yield event;
+          if (reader.done) break;
+        }
+        yield* reader.end();
+      } finally {
+        if (reader.done) finishBody(bytes);
+        else bytes.destroy();
+      }
+    } catch (error) {
+      throw toProviderError(error);
+    }
+  }
+
+  override async models(signal: AbortSignal): Promise<readonly string[]> {
+    try {
+      const ids: string[] = [];
+      let pages = 0;
+      const first = await this.client.models.list({ limit: LIST.pageSize }, { signal });
+      for await (const page of first.iterPages()) {
+        ids.push(...page.data.map((model) => model.id));
+        pages += 1;
+        if (pages === LIST.maxPages) break;
+      }
+      return ids;
+    } catch (error) {
+      throw toProviderError(error);
+    }
+  }
+
+  override close(): Promise<void> {
+    return this.transport.close();
+  }
+
+  /** Not through `messages.create`, which warns on the console of models that are near their end. */
+  private send(body: MessagesRequest, signal: AbortSignal): Promise<Response> {
+    const samples = body.temperature !== undefined || body.top_p !== undefined;
+    return this.raw
+      .post('/v1/messages', {
+        body,
+        signal,
+        stream: true,
+        ...(samples && { headers: { 'anthropic-version': VERSION_WITH_SAMPLING } }),
+      })
+      .asResponse();
+  }
+}

@@ -1,0 +1,174 @@
+import {
+  type ChatDelta,
+  fieldOf,
+  type FinishReason,
+  type ProviderEvent,
+  textField,
+} from '../../port/index.js';
+import { AnswerBlock, toProviderData } from './answer-blocks.js';
+import { toProviderErrorInStream } from './anthropic-errors.js';
+import { MessageUsage } from './message-usage.js';
+
+/** Reasoning has no place in OpenAI's types; the hosts that stream it do so under this name. */
+type Delta = ChatDelta & { reasoning_content?: string };
+
+const NO_EVENT: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not of its wire.' };
+
+/** Reasons that are new to us end an answer as a whole one. */
+const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
+  ['end_turn', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['pause_turn', 'stop'],
+  ['max_tokens', 'length'],
+  ['model_context_window_exceeded', 'length'],
+  ['tool_use', 'tool_calls'],
+  ['refusal', 'content_filter'],
+]);
+
+/**
+ * Puts the events of one Messages stream into chunks of the common tongue.
+ * Wire: `message_start`, for each block `content_block_start`, `content_block_delta`s and `content_block_stop`, then
+ * `message_delta` with the reason of the end, and `message_stop`; `ping`s and events that are new to us in between.
+ * https://platform.claude.com/docs/en/build-with-claude/streaming
+ */
+export class MessageTranslator {
+  private readonly usage = new MessageUsage();
+  private readonly blocks = new Map<unknown, AnswerBlock>();
+  /** Places of the tool calls among the calls of the answer. */
+  private readonly calls = new Map<AnswerBlock, number>();
+  private readonly created: number;
+  private model: string;
+  private id = '';
+  /** True once the reason of the end was told: the answer is complete, and only its usage may be missing. */
+  finished = false;
+
+  /** @param options the model that was asked for, and the Unix time in seconds, which the wire does not tell */
+  constructor(options: { readonly model: string; readonly created: number }) {
+    this.model = options.model;
+    this.created = options.created;
+  }
+
+  /**
+   * The chunks that one event stands for.
+   * @throws ProviderError where the event tells an error
+   */
+  translate(event: object): ProviderEvent[] {
+    switch (textField(event, 'type')) {
+      case 'message_start':
+        return this.begin(fieldOf(event, 'message'));
+      case 'content_block_start':
+        return this.startBlock(event);
+      case 'content_block_delta':
+        return this.addToBlock(event);
+      case 'content_block_stop':
+        return this.closeBlock(this.blocks.get(fieldOf(event, 'index')));
+      case 'message_delta':
+        return this.finish(event);
+      case 'error':
+        throw toProviderErrorInStream(event);
+      case undefined:
+        return [NO_EVENT];
+      default:
+        return [];
+    }
+  }
+
+  /** The chunk that comes last of all, with the usage; nothing where the host told none. */
+  lastChunk(): ProviderEvent[] {
+    const usage = this.usage.toCompletionUsage();
+    return usage === undefined ? [] : [{ type: 'chunk', chunk: { ...this.head(), choices: [], usage } }];
+  }
+
+  private begin(message: unknown): ProviderEvent[] {
+    this.id = textField(message, 'id') ?? '';
+    this.model = textField(message, 'model') ?? this.model;
+    this.usage.add(fieldOf(message, 'usage'));
+    return [this.chunk({ role: 'assistant', content: '' })];
+  }
+
+  private startBlock(event: object): ProviderEvent[] {
+    const start = fieldOf(event, 'content_block');
+    if (typeof start !== 'object' || start === null) return [NO_EVENT];
+    const block = new AnswerBlock(start);
+    this.blocks.set(fieldOf(event, 'index'), block);
+    if (block.type === 'tool_use') return [this.startCall(block, start)];
+    return [...this.text(textField(start, 'text')), ...this.reasoning(textField(start, 'thinking'))];
+  }
+
+  private startCall(block: AnswerBlock, start: object): ProviderEvent {
+    const index = this.calls.size;
+    this.calls.set(block, index);
+    const id = textField(start, 'id') ?? '';
+    const name = textField(start, 'name') ?? '';
+    return this.chunk({ tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }] });
+  }
+
+  private addToBlock(event: object): ProviderEvent[] {
+    const block = this.blocks.get(fieldOf(event, 'index'));
+    const delta = fieldOf(event, 'delta');
+    if (block === undefined) return [NO_EVENT];
+    switch (textField(delta, 'type')) {
+      case 'text_delta': {
+        const text = textField(delta, 'text') ?? '';
+        block.addText(text);
+        return this.text(text);
+      }
+      case 'thinking_delta': {
+        const thinking = textField(delta, 'thinking') ?? '';
+        block.addThinking(thinking);
+        return this.reasoning(thinking);
+      }
+      case 'input_json_delta':
+        return this.addArguments(block, textField(delta, 'partial_json') ?? '');
+      case 'signature_delta':
+        block.addSignature(textField(delta, 'signature') ?? '');
+        return [];
+      case 'citations_delta':
+        block.addCitation(fieldOf(delta, 'citation'));
+        return [];
+      default:
+        return [];
+    }
+  }
+
+  private text(content = ''): ProviderEvent[] {
+    return content === '' ? [] : [this.chunk({ content })];
+  }
+
+  private reasoning(reasoning_content = ''): ProviderEvent[] {
+    return reasoning_content === '' ? [] : [this.chunk({ reasoning_content })];
+  }
+
+  private addArguments(block: AnswerBlock, json: string): ProviderEvent[] {
+    block.addJson(json);
+    const index = this.calls.get(block);
+    if (index === undefined || json === '') return [];
+    return [this.chunk({ tool_calls: [{ index, function: { arguments: json } }] })];
+  }
+
+  /** A tool without parameters gets no arguments on this wire; the common tongue has `{}` there. */
+  private closeBlock(block: AnswerBlock | undefined): ProviderEvent[] {
+    return block === undefined || !this.calls.has(block) ? [] : this.addArguments(block, block.argumentsLeft);
+  }
+
+  private finish(event: object): ProviderEvent[] {
+    this.usage.add(fieldOf(event, 'usage'));
+    const delta = fieldOf(event, 'delta');
+    const reason = textField(delta, 'stop_reason');
+    if (reason === undefined || this.finished) return [];
+    this.finished = true;
+    const provider_data = toProviderData(this.blocks.values());
+    const refusal = textField(fieldOf(delta, 'stop_details'), 'explanation');
+    const known = FINISH_REASONS.get(reason) ?? 'stop';
+    const finish = { ...(refusal !== undefined && { refusal }), ...(provider_data && { provider_data }) };
+    return [this.chunk(finish, known === 'stop' && this.calls.size > 0 ? 'tool_calls' : known)];
+  }
+
+  private chunk(delta: Delta, finish_reason: FinishReason | null = null): ProviderEvent {
+    return { type: 'chunk', chunk: { ...this.head(), choices: [{ index: 0, delta, finish_reason }] } };
+  }
+
+  private head(): { id: string; object: 'chat.completion.chunk'; created: number; model: string } {
+    return { id: this.id, object: 'chat.completion.chunk', created: this.created, model: this.model };
+  }
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from '@jest/globals';
+import { ProviderError, type ProviderEvent } from '../../port/index.js';
+import { MessageStreamReader } from './message-stream-reader.js';
+
+/** A stream of the wire, shortened. */
+const STREAM = [
+  '{"type":"message_start","message":{"model":"m","id":"msg_01","role":"assistant","usage":{"input_tokens":3,"output_tokens":1}}}',
+  '{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
+  '{"type": "ping"}',
+  '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Grüße 👋"}}',
+  '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"!"}}',
+  '{"type":"content_block_stop","index":0}',
+  '{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}',
+  '{"type":"message_stop"}',
+];
+
+const bytesOf = (data: readonly string[]): Uint8Array =>
+  new TextEncoder().encode(data.map((text) => `event: any\ndata: ${text}\n\n`).join(''));
+
+/** Reads a stream that comes in pieces of so many bytes. */
+function* read(
+  data: readonly string[],
+  pieceLength = Number.POSITIVE_INFINITY,
+): Generator<ProviderEvent, void> {
+  const reader = new MessageStreamReader({ model: 'm', created: 1 });
+  const bytes = bytesOf(data);
+  const length = Math.min(pieceLength, bytes.length);
+  for (let from = 0; from < bytes.length; from += length)
+    yield* reader.push(bytes.subarray(from, from + length));
+  yield* reader.end();
+}
+
+const textsOf = (events: Iterable<ProviderEvent>): string[] =>
+  Array.from(events).flatMap((event) =>
+    event.type === 'chunk' ? event.chunk.choices.map(({ delta }) => delta.content ?? '') : [],
+  );
+
+/** What came before the stream failed, and how it did. */
+function failureOf(data: readonly string[]): { seen: ProviderEvent[]; error: ProviderError } {
+  const seen: ProviderEvent[] = [];
+  try {
+    for (const event of read(data)) seen.push(event);
+  } catch (error) {
+    if (error instanceof ProviderError) return { seen, error };
+  }
+  throw new Error('The stream was expected to fail with a ProviderError.');
+}
+
+describe('MessageStreamReader', () => {
+  it.each([1, 7, 4096])('reads a stream in pieces of %i bytes', (pieceLength) => {
+    const events = Array.from(read(STREAM, pieceLength));
+    expect(textsOf(events)).toEqual(['', 'Grüße 👋', '!', '']);
+    expect(events.at(-1)).toMatchObject({ chunk: { choices: [], usage: { total_tokens: 5 } } });
+  });
+
+  it('takes a reason for the end without message_stop for complete', () => {
+    expect(Array.from(read(STREAM.slice(0, -1)))).toEqual(Array.from(read(STREAM)));
+  });
+
+  it('reads nothing after message_stop', () => {
+    expect(Array.from(read([...STREAM, '{"type":"error"}', '{']))).toEqual(Array.from(read(STREAM)));
+  });
+
+  it('ignores events that are new to us, and skips what it cannot read and says so', () => {
+    const foreign = '{"type":"content_block_delta","index":9,"delta":{"type":"text_delta","text":"?"}}';
+    const odd = ['{"type":"weather"}', '{"type":"content_block_delta","ind', '42', '{"a":1}', foreign];
+    const events = Array.from(read([...STREAM.slice(0, 4), ...odd, ...STREAM.slice(4)]));
+    expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(4);
+    expect(textsOf(events)).toEqual(textsOf(read(STREAM)));
+  });
+
+  it.each([
+    ['cut in mid-answer', STREAM.slice(0, 5)],
+    ['with message_stop but without a reason', [...STREAM.slice(0, 6), '{"type":"message_stop"}']],
+    ['with nothing in it', []],
+  ])('%s is broken, however cleanly it closed', (_name, data) => {
+    expect(failureOf(data).error.kind).toBe('broken_answer');
+  });
+
+  it('gives what came before an error, though both came in one piece', () => {
+    const error = '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}';
+    const failure = failureOf([...STREAM.slice(0, 4), error, ...STREAM.slice(4)]);
+    expect(textsOf(failure.seen)).toEqual(['', 'Grüße 👋']);
+    expect([failure.error.kind, failure.error.message]).toEqual(['unavailable', 'Overloaded']);
+  });
+});

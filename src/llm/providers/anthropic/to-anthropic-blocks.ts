@@ -1,0 +1,105 @@
+import type Anthropic from '@anthropic-ai/sdk';
+import { type ChatMessage, fieldOf, ProviderError } from '../../port/index.js';
+
+/** What a user's turn may hold of ours. */
+export type InputBlock = Anthropic.TextBlockParam | Anthropic.ImageBlockParam | Anthropic.DocumentBlockParam;
+
+type UserContent = Extract<ChatMessage, { role: 'user' }>['content'];
+type Part = Exclude<UserContent, string>[number];
+type ImagePart = Extract<Part, { type: 'image_url' }>;
+type FilePart = Extract<Part, { type: 'file' }>;
+type TextOnly =
+  string | readonly { readonly type: string; readonly text?: string; readonly refusal?: string }[];
+
+/** The image types that the wire takes. https://platform.claude.com/docs/en/build-with-claude/vision */
+const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'] as const;
+
+/** The content of a user's message as blocks. @throws ProviderError `rejected` for a part that the wire cannot carry */
+export function toInputBlocks(content: UserContent): InputBlock[] {
+  return typeof content === 'string' ? toTextBlocks(content) : content.flatMap(toInputBlock);
+}
+
+/** Text content as blocks. The wire refuses empty ones, so those are left out. */
+export function toTextBlocks(content: TextOnly | null | undefined): Anthropic.TextBlockParam[] {
+  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: content }];
+  return (content ?? []).flatMap((part) => {
+    const text = part.text ?? part.refusal ?? '';
+    return text === '' ? [] : [{ type: 'text' as const, text, ...cacheMarkOf(part) }];
+  });
+}
+
+/** The mark that ends a cached prefix, which callers who know Anthropic set on a part or a tool. */
+export function cacheMarkOf(part: object): { cache_control?: Anthropic.CacheControlEphemeral } {
+  const mark = fieldOf(part, 'cache_control');
+  return isCacheMark(mark) ? { cache_control: mark } : {};
+}
+
+function isCacheMark(value: unknown): value is Anthropic.CacheControlEphemeral {
+  return fieldOf(value, 'type') === 'ephemeral';
+}
+
+function toInputBlock(part: Part): InputBlock[] {
+  switch (part.type) {
+    case 'text':
+      return toTextBlocks([part]);
+    case 'image_url':
+      return [{ type: 'image', source: imageSource(part), ...cacheMarkOf(part) }];
+    case 'file':
+      return [toDocument(part)];
+    default:
+      throw rejected(`This model cannot read content parts of the type '${part.type}'.`);
+  }
+}
+
+function imageSource({ image_url: { url } }: ImagePart): Anthropic.ImageBlockParam['source'] {
+  if (/^https?:/i.test(url)) return { type: 'url', url };
+  const { mediaType, base64 } = parseDataUrl(url, 'image_url');
+  const known = IMAGE_TYPES.find((type) => type === mediaType);
+  if (known === undefined) {
+    throw rejected(`This model reads images of ${IMAGE_TYPES.join(', ')}, and not '${mediaType}'.`);
+  }
+  return { type: 'base64', media_type: known, data: base64 };
+}
+
+function toDocument(part: FilePart): Anthropic.DocumentBlockParam {
+  const { file_data: data, filename } = part.file;
+  if (data === undefined) throw rejected("A 'file' part needs 'file_data' with a data URL for this model.");
+  const title = filename === undefined ? {} : { title: filename };
+  return { type: 'document', source: documentSource(data), ...title, ...cacheMarkOf(part) };
+}
+
+function documentSource(data: string): Anthropic.DocumentBlockParam['source'] {
+  const { mediaType, base64 } = parseDataUrl(data, 'file_data');
+  if (mediaType === 'application/pdf') return { type: 'base64', media_type: 'application/pdf', data: base64 };
+  if (mediaType.startsWith('text/') || mediaType === 'application/json') {
+    return { type: 'text', media_type: 'text/plain', data: Buffer.from(base64, 'base64').toString() };
+  }
+  throw rejected(`This model reads PDF and text files, and not '${mediaType}'.`);
+}
+
+/** Parses `data:<type>;base64,<data>` (RFC 2397), and text that stands in the URL as it is. */
+function parseDataUrl(url: string, field: string): { mediaType: string; base64: string } {
+  const [, type = '', encoded] = /^data:([^,;]*)(?:;(?!base64,)[^,;]*)*(;base64)?,/i.exec(url) ?? [];
+  const comma = url.indexOf(',');
+  if (comma === -1 || !/^data:/i.test(url)) {
+    throw rejected(`'${field}' has to be a data URL for this model.`);
+  }
+  const data = url.slice(comma + 1);
+  return {
+    mediaType: type.toLowerCase() || 'text/plain',
+    base64: encoded === undefined ? percentToBase64(data, field) : data,
+  };
+}
+
+function percentToBase64(data: string, field: string): string {
+  try {
+    return Buffer.from(decodeURIComponent(data)).toString('base64');
+  } catch {
+    throw rejected(`The data URL in '${field}' is not encoded as RFC 2397 says.`);
+  }
+}
+
+/** The refusal of a request that the wire has no place for. */
+export function rejected(message: string): ProviderError {
+  return new ProviderError('rejected', message);
+}

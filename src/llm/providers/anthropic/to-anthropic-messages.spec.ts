@@ -1,0 +1,182 @@
+import { describe, expect, it } from '@jest/globals';
+import { type ChatMessage, ProviderError } from '../../port/index.js';
+import { toConversation } from './to-anthropic-messages.js';
+
+const call = (id: string, text: string) => ({
+  id,
+  type: 'function' as const,
+  function: { name: 'clock', arguments: text },
+});
+
+const turnsOf = (messages: ChatMessage[]) => toConversation(messages).messages;
+
+/** A message with parts as they come from a caller, whose fields the types do not all know. */
+function user(...content: unknown[]): ChatMessage {
+  const parts: object = { content };
+  return { role: 'user', content: '', ...parts };
+}
+
+describe('toConversation', () => {
+  it('takes system and developer messages out, wherever they stand', () => {
+    const { system, messages } = toConversation([
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'Hi' },
+      { role: 'developer', content: [{ type: 'text', text: 'Be kind.' }] },
+    ]);
+    expect(system).toEqual([
+      { type: 'text', text: 'Be brief.' },
+      { type: 'text', text: 'Be kind.' },
+    ]);
+    expect(messages).toEqual([{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }]);
+  });
+
+  it('merges neighbours, puts results of tools into one turn of the user, and leaves out what is empty', () => {
+    const turns = turnsOf([
+      { role: 'user', content: 'one' },
+      { role: 'user', content: 'two' },
+      { role: 'assistant', content: '' },
+      { role: 'assistant', content: null, tool_calls: [call('a', '{"zone":"UTC"}'), call('b', '')] },
+      { role: 'tool', tool_call_id: 'a', content: '12:00' },
+      { role: 'tool', tool_call_id: 'b', content: '' },
+      { role: 'user', content: 'and now?' },
+    ]);
+    expect(turns).toEqual([
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'one' },
+          { type: 'text', text: 'two' },
+        ],
+      },
+      {
+        role: 'assistant',
+        content: [
+          { type: 'tool_use', id: 'a', name: 'clock', input: { zone: 'UTC' } },
+          { type: 'tool_use', id: 'b', name: 'clock', input: {} },
+        ],
+      },
+      {
+        role: 'user',
+        content: [
+          { type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: '12:00' }] },
+          { type: 'tool_result', tool_use_id: 'b' },
+          { type: 'text', text: 'and now?' },
+        ],
+      },
+    ]);
+  });
+
+  it.each([
+    [
+      'text with a cache mark',
+      { type: 'text', text: 'x', cache_control: { type: 'ephemeral', ttl: '1h' } },
+      { type: 'text', text: 'x', cache_control: { type: 'ephemeral', ttl: '1h' } },
+    ],
+    [
+      'an image in a data URL',
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
+      { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AAAA' } },
+    ],
+    [
+      'an image at a URL',
+      { type: 'image_url', image_url: { url: 'https://example.com/a.png' } },
+      { type: 'image', source: { type: 'url', url: 'https://example.com/a.png' } },
+    ],
+    [
+      'a PDF',
+      { type: 'file', file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,JVBE' } },
+      {
+        type: 'document',
+        title: 'a.pdf',
+        source: { type: 'base64', media_type: 'application/pdf', data: 'JVBE' },
+      },
+    ],
+    [
+      'a text file',
+      { type: 'file', file: { file_data: 'data:text/markdown;charset=utf-8;base64,w7w=' } },
+      { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'ü' } },
+    ],
+    [
+      'a text file that is not base64',
+      { type: 'file', file: { file_data: 'data:text/plain,a%20b' } },
+      { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'a b' } },
+    ],
+  ])('carries %s', (_name, part, block) => {
+    expect(turnsOf([user(part)])).toEqual([{ role: 'user', content: [block] }]);
+  });
+
+  it.each([
+    ['audio', user({ type: 'input_audio', input_audio: {} }), 'input_audio'],
+    [
+      'an image of another type',
+      user({ type: 'image_url', image_url: { url: 'data:image/tiff;base64,AA' } }),
+      'image/tiff',
+    ],
+    ['an image that is no URL', user({ type: 'image_url', image_url: { url: 'AAAA' } }), 'image_url'],
+    ['a file by its id', user({ type: 'file', file: { file_id: 'file-1' } }), 'file_data'],
+    [
+      'a file of another type',
+      user({ type: 'file', file: { file_data: 'data:video/mp4;base64,AA' } }),
+      'video/mp4',
+    ],
+    [
+      'a file with a broken encoding',
+      user({ type: 'file', file: { file_data: 'data:text/plain,%' } }),
+      'file_data',
+    ],
+    ['arguments that are no JSON', { role: 'assistant', tool_calls: [call('call_7', '{"zone"')] }, 'call_7'],
+    ['arguments that are no object', { role: 'assistant', tool_calls: [call('call_8', '[1]')] }, 'call_8'],
+    ['a result of a function', { role: 'function', name: 'f', content: 'x' }, 'function'],
+  ] satisfies [string, ChatMessage, string][])('refuses %s and names it', (_name, message, named) => {
+    let refused: unknown;
+    try {
+      turnsOf([message]);
+    } catch (error) {
+      refused = error;
+    }
+    expect(refused).toBeInstanceOf(ProviderError);
+    expect(refused).toMatchObject({ kind: 'rejected', message: expect.stringContaining(named) });
+  });
+});
+
+describe('what the provider gave us to keep', () => {
+  const blocks = [
+    { type: 'thinking', thinking: 'Hm.', signature: 'sig' },
+    { type: 'text', text: 'I ' },
+    { type: 'text', text: 'look.', citations: [{ type: 'char_location' }] },
+    { type: 'tool_use', id: 'a', name: 'clock', input: { zone: 'UTC' } },
+  ];
+  const answer = {
+    role: 'assistant' as const,
+    content: 'I look.',
+    tool_calls: [call('a', '{"zone":"UTC"}')],
+    provider_data: { provider: 'anthropic', blocks },
+  };
+  const plain = [
+    { type: 'text', text: 'I look.' },
+    { type: 'tool_use', id: 'a', name: 'clock', input: { zone: 'UTC' } },
+  ];
+
+  it('goes back unchanged in place of the message', () => {
+    expect(turnsOf([answer])).toEqual([{ role: 'assistant', content: blocks }]);
+  });
+
+  it.each([
+    ['is of another provider', { ...answer, provider_data: { provider: 'other', blocks } }],
+    [
+      'is of a shape that we do not know',
+      { ...answer, provider_data: { provider: 'anthropic', blocks: 'x' } },
+    ],
+    ['holds what is no block', { ...answer, provider_data: { provider: 'anthropic', blocks: [null] } }],
+  ])('is dropped where it %s', (_name, message) => {
+    expect(turnsOf([message])).toEqual([{ role: 'assistant', content: plain }]);
+  });
+
+  it('is dropped where the message was changed since', () => {
+    expect(turnsOf([{ ...answer, content: 'I see.' }])[0]?.content[0]).toEqual({
+      type: 'text',
+      text: 'I see.',
+    });
+    expect(turnsOf([{ ...answer, tool_calls: [] }])[0]?.content).toEqual([{ type: 'text', text: 'I look.' }]);
+  });
+});
