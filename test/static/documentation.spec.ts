@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { PACKAGE_ROOT, parseSettings, SETTINGS } from '../../src/config/index.js';
+import { ERROR_TABLE } from '../../src/http/error-table.js';
 
 const settings = Object.entries(SETTINGS);
 const read = (name: string): string => readFileSync(join(PACKAGE_ROOT, name), 'utf8');
@@ -102,4 +103,20 @@ test('the settings parser reads every variable of the table', () => {
     if (fallback !== undefined)
       expect({ name, value: parse(shownDefault) }).toEqual({ name, value: fallback });
   }
+});
+
+describe('docs/errors.md', () => {
+  test('tells every code of the error table, as it is', () => {
+    const rows = read('docs/errors.md')
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+      .map(cellsOf);
+    const expected = Object.entries(ERROR_TABLE).map(([code, { status, type, meaning }]) => [
+      `\`${code}\``,
+      String(status),
+      type,
+      meaning,
+    ]);
+    expect(rows).toEqual(expected);
+  });
 });
