@@ -3,6 +3,7 @@ import { LoggerModule } from 'nestjs-pino';
 import { AppConfig } from './config/index.js';
 import { DatabaseModule } from './infra/database/index.js';
 import { QueueModule } from './infra/queue/index.js';
+import { nestLogging } from './infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
 
 /** What both processes stand on: configuration, log, database, queue. */
@@ -13,8 +14,7 @@ export class InfrastructureModule {
       module: InfrastructureModule,
       global: true,
       imports: [
-        // Requests are logged by a middleware of http/, which must stand before the body parser.
-        LoggerModule.forRoot({ pinoHttp: { logger }, forRoutes: [] }),
+        LoggerModule.forRoot(nestLogging(logger)),
         DatabaseModule.forRoot({ connectionString, poolMax: config.database.poolMax }),
         QueueModule.forRoot({ redisUrl: config.redisUrl, connectionString }),
       ],

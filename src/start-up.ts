@@ -13,6 +13,15 @@ const SHUTDOWN_MS = 25_000;
 /** How long a step of the start may go on after the process was told to stop, in milliseconds. */
 const START_GRACE_MS = 5_000;
 
+/**
+ * Given by the npm scripts: npm runs them through a shell, which a SIGTERM for npm ends without a word to us. Not the
+ * rule, because a process that is started from a terminal may well outlive it.
+ */
+const STOP_WITH_PARENT = '--stop-with-parent';
+
+/** How often it is looked whether the parent is still there, in milliseconds. */
+const PARENT_INTERVAL_MS = 250;
+
 /** Writes a line for the person who started the process. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -47,6 +56,19 @@ export class Lifetime {
         void this.stop(0);
       });
     }
+    if (process.argv.includes(STOP_WITH_PARENT)) this.watchParent();
+  }
+
+  /** A process whose parent has ended belongs to another one. */
+  private watchParent(): void {
+    const parent = process.ppid;
+    const watch = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(watch);
+      say('\nStopping (whatever started this process has ended) …');
+      void this.stop(0);
+    }, PARENT_INTERVAL_MS);
+    watch.unref();
   }
 
   /** Runs a step of the start. Where the process was told to stop meanwhile, what the step opened is closed again. */

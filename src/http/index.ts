@@ -5,6 +5,7 @@ export { clientGone, sendEventStream } from './event-stream.js';
 export { Intake } from './intake.js';
 export { HttpModule } from './http.module.js';
 export { ApiErrors, createOpenApiDocument } from './openapi.js';
+export { IsOptionalField } from './optional-field.js';
 export { ApiPage, IdParams, type Page, PageQuery, toPage } from './page.js';
 export { IsNotBlank, IsPlainText } from './plain-text.js';
 export { SchemaPipe } from './schema.pipe.js';

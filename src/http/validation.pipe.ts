@@ -1,8 +1,14 @@
 import { type ArgumentMetadata, ValidationPipe, type ValidationError } from '@nestjs/common';
 import { type ErrorDetail, InvalidRequestError } from '../common/errors.js';
 
+/** Most wrong fields that one error names: a body of nothing else must not come back tenfold. */
+const MAX_DETAILS = 20;
+
 /** Deeper bodies are refused: the libraries that validate follow them by recursion. */
 const MAX_DEPTH = 64;
+
+/** Larger objects are refused: class-transformer compares each key with all others. */
+const MAX_FIELDS = 1000;
 
 /** Checks bodies and queries against their DTO. What the DTO does not know is refused by name. */
 export function validationPipe(): ValidationPipe {
@@ -19,21 +25,29 @@ export function validationPipe(): ValidationPipe {
 
 class RequestPipe extends ValidationPipe {
   override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    if (typeof value === 'object' && value !== null && metadata.type !== 'custom') {
-      assertDepth(value);
+    if (isObject(value) && metadata.type !== 'custom') {
+      if (Array.isArray(value)) throw new InvalidRequestError('The request body is not a valid JSON object.');
+      assertShape(value);
       assertOwnNames(value);
     }
     return super.transform(value, metadata);
   }
 }
 
-function assertDepth(value: object): void {
+/** Refuses what would cost the libraries that validate far more than it cost to send. */
+function assertShape(value: object): void {
   let level: object[] = [value];
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > MAX_DEPTH) {
       throw new InvalidRequestError(`The request is nested deeper than ${MAX_DEPTH} levels.`);
     }
-    level = level.flatMap((entry) => Object.values(entry).filter(isObject));
+    level = level.flatMap((entry) => {
+      const values: unknown[] = Object.values(entry);
+      if (values.length > MAX_FIELDS && !Array.isArray(entry)) {
+        throw new InvalidRequestError(`An object of the request has more than ${MAX_FIELDS} fields.`);
+      }
+      return values.filter(isObject);
+    });
   }
 }
 
@@ -49,7 +63,8 @@ function assertOwnNames(value: object): void {
   if (details.length > 0) throw invalidRequest(details);
 }
 
-function invalidRequest(details: readonly ErrorDetail[]): InvalidRequestError {
+function invalidRequest(problems: readonly ErrorDetail[]): InvalidRequestError {
+  const details = problems.slice(0, MAX_DETAILS);
   return new InvalidRequestError(`${details.map(({ message }) => message).join('; ')}.`, details);
 }
 

@@ -8,7 +8,12 @@ export class ModelCallError extends AppError {
     code: ErrorCode,
     message: string,
     readonly attempts: readonly AttemptRecord[],
-    options: { readonly cause?: unknown; readonly retryAfterMs?: number; readonly retryable?: boolean } = {},
+    options: {
+      readonly param?: string;
+      readonly cause?: unknown;
+      readonly retryAfterMs?: number;
+      readonly retryable?: boolean;
+    } = {},
   ) {
     super(code, message, options);
   }
@@ -60,6 +65,7 @@ export function toModelCallError(error: ProviderError, attempts: readonly Attemp
   const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in told ? told.retryAfterMs : undefined);
   return new ModelCallError(told.code, 'message' in told ? told.message : error.message, attempts, {
     cause: error,
+    ...(told.code === 'model_not_found' && { param: 'model' }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...('retryable' in told && { retryable: told.retryable }),
   });

@@ -49,6 +49,15 @@ describe('the life of the built server', () => {
     },
   );
 
+  it('ends when npm is told to, though the shell in between passes no signal on', async () => {
+    const server = startServer({ DATA_DIR: dataDir.path }, 'main.js', true);
+    servers.push(server);
+    await server.ready;
+    await server.end('SIGTERM');
+    expect(server.output).toContain('Stopping (whatever started this process has ended)');
+    expect(databaseRuns(dataDir.path)).toBe(false);
+  });
+
   it('lets a running answer finish before it ends', async () => {
     const provider = await startFakeProvider();
     const server = start({ OPENAI_BASE_URL: provider.baseUrl });

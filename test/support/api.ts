@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { ApiApplication } from '../../src/api.application.js';
 import { AppConfig, parseSettings } from '../../src/config/index.js';
+import { createLogger } from '../../src/infra/telemetry/index.js';
 import { createMigratedDatabase, type TestDatabase } from './database.js';
 
 /** The API of a test: the real application on a real socket, in this process, over a database of its own. */
@@ -38,7 +38,8 @@ export async function startApi(
   const own = database ?? (await createMigratedDatabase());
   const log: string[] = [];
   const config = new AppConfig(parseSettings({ ...SETTINGS, DATA_DIR: dataDir, ...environment }));
-  const logger = pino({ level: config.logLevel }, { write: (line: string) => log.push(line) });
+  const destination = { write: (line: string) => void log.push(line) };
+  const logger = createLogger({ level: config.logLevel, readable: false, destination });
   const api = await ApiApplication.create({ config, logger, connectionString: own.url });
   const url = await api.listen(0, '127.0.0.1');
   return {

@@ -23,9 +23,15 @@ export interface ServerProcess {
 export function startServer(
   environment: Readonly<Record<string, string>>,
   script = 'main.js',
+  /** Whether it is started as npm starts a script: through a shell, which is what signals then reach. */
+  asNpmDoes = false,
 ): ServerProcess {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
-  const child = spawn(process.execPath, ['--enable-source-maps', join(PACKAGE_ROOT, 'dist', script)], {
+  const command = [process.execPath, '--enable-source-maps', join(PACKAGE_ROOT, 'dist', script)];
+  const [program = '', ...parameters] = asNpmDoes
+    ? ['sh', '-c', `"$@" --stop-with-parent; exit $?`, 'sh', ...command]
+    : command;
+  const child = spawn(program, parameters, {
     // Not the checkout, whose .env a developer may have filled.
     cwd: environment['DATA_DIR'] ?? PACKAGE_ROOT,
     env: { PATH, HOME, ...(TMPDIR !== undefined && { TMPDIR }), PORT: '0', ...environment },

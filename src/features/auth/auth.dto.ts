@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsEmail, Length, MaxLength } from 'class-validator';
+import { IsEmail, IsString, Length, MaxLength } from 'class-validator';
 import { IsPlainText } from '../../http/index.js';
 
 /** Email address and password. */
@@ -14,6 +14,8 @@ export class CredentialsBody {
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value))
   @MaxLength(254)
   @IsEmail()
+  @IsPlainText()
+  @IsString()
   email!: string;
 
   @ApiProperty({
@@ -25,6 +27,7 @@ export class CredentialsBody {
   })
   @Length(8, 128)
   @IsPlainText()
+  @IsString()
   password!: string;
 }
 
@@ -36,9 +39,9 @@ export class TokenBody {
   })
   access_token!: string;
 
-  @ApiProperty({ enum: ['Bearer'], example: 'Bearer' })
+  @ApiProperty({ description: 'How to send it.', enum: ['Bearer'], example: 'Bearer' })
   token_type!: 'Bearer';
 
-  @ApiProperty({ description: 'Seconds until the access token expires.', example: 900 })
+  @ApiProperty({ description: 'Seconds until the access token expires.', type: 'integer', example: 900 })
   expires_in!: number;
 }

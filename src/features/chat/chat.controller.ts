@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { ErrorCode } from '../../common/errors.js';
 import { ApiErrors, sendEventStream, UserId } from '../../http/index.js';
-import { AnswerBody, ChatBody, ChatOrStreamBody } from './chat.dto.js';
+import { AnswerBody, ChatBody } from './chat.dto.js';
 import { toAnswerBody, toChatEvents, toTurnRequest, turnHeaders } from './chat.mapper.js';
 import { TurnService } from './turn.service.js';
 
@@ -55,11 +55,7 @@ export class ChatController {
   })
   @ApiOkResponse({ type: AnswerBody, description: 'The complete answer.' })
   @ApiErrors(...REFUSALS, ...FAILURES)
-  async chat(
-    @UserId() userId: string,
-    @Body() body: ChatOrStreamBody,
-    @Res() response: Response,
-  ): Promise<void> {
+  async chat(@UserId() userId: string, @Body() body: ChatBody, @Res() response: Response): Promise<void> {
     if (body.stream === true) return this.stream(userId, body, response);
     const live = await this.turns.begin(toTurnRequest(userId, body));
     response.set(turnHeaders(live.turn));

@@ -1,17 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import {
-  IsBoolean,
-  IsInt,
-  IsNumber,
-  IsOptional,
-  IsString,
-  IsUUID,
-  Length,
-  Max,
-  Min,
-  MinLength,
-} from 'class-validator';
-import { IsNotBlank, IsPlainText } from '../../http/index.js';
+import { IsBoolean, IsInt, IsNumber, IsString, IsUUID, Length, Max, Min } from 'class-validator';
+import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
 
 /** A message to a model. */
 export class ChatBody {
@@ -31,7 +20,7 @@ export class ChatBody {
     description: 'The conversation to go on with; a new one begins without it.',
     format: 'uuid',
   })
-  @IsOptional()
+  @IsOptionalField()
   @IsUUID()
   conversation_id?: string;
 
@@ -40,7 +29,7 @@ export class ChatBody {
     maxLength: 1000,
     example: 'You are a patient teacher.',
   })
-  @IsOptional()
+  @IsOptionalField()
   @Length(1, 1000)
   @IsPlainText()
   @IsString()
@@ -51,11 +40,10 @@ export class ChatBody {
     maxLength: 256,
     example: 'demo/echo',
   })
-  @IsOptional()
+  @IsOptionalField()
   @Length(1, 256)
   @IsPlainText()
   @IsString()
-  @MinLength(1)
   model?: string;
 
   @ApiPropertyOptional({
@@ -64,41 +52,43 @@ export class ChatBody {
     maximum: 2,
     default: 0.7,
   })
-  @IsOptional()
-  @IsNumber({ allowNaN: false, allowInfinity: false })
-  @Min(0)
+  @IsOptionalField()
   @Max(2)
+  @Min(0)
+  @IsNumber({ allowNaN: false, allowInfinity: false }, { message: '$property must be a number' })
   temperature?: number;
 
   @ApiPropertyOptional({
     description: 'Most tokens of the answer; the model’s own limit without it.',
+    type: 'integer',
     minimum: 1,
+    maximum: 10_000_000,
     example: 500,
   })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
+  @IsOptionalField()
   @Max(10_000_000)
+  @Min(1)
+  @IsInt()
   max_tokens?: number;
-}
 
-/** A message to a model whose answer may be streamed. */
-export class ChatOrStreamBody extends ChatBody {
-  @ApiPropertyOptional({ description: 'True answers as `/api/v1/chat/stream` does.', default: false })
-  @IsOptional()
+  @ApiPropertyOptional({
+    description: 'True answers on `/api/v1/chat` as `/api/v1/chat/stream` does, which streams in any case.',
+    default: false,
+  })
+  @IsOptionalField()
   @IsBoolean()
   stream?: boolean;
 }
 
 /** Tokens of an answer. */
 export class UsageBody {
-  @ApiProperty({ description: 'Tokens that the model was told.', example: 12 })
+  @ApiProperty({ description: 'Tokens that the model was told.', type: 'integer', example: 12 })
   prompt_tokens!: number;
 
-  @ApiProperty({ description: 'Tokens of the answer, reasoning included.', example: 34 })
+  @ApiProperty({ description: 'Tokens of the answer, reasoning included.', type: 'integer', example: 34 })
   completion_tokens!: number;
 
-  @ApiProperty({ description: 'Both together.', example: 46 })
+  @ApiProperty({ description: 'Both together.', type: 'integer', example: 46 })
   total_tokens!: number;
 }
 
@@ -116,10 +106,10 @@ export class AnswerBody {
   @ApiProperty({ description: 'The model that answered.', example: 'demo/echo' })
   model!: string;
 
-  @ApiProperty({ description: 'The same as `usage.total_tokens`.', example: 46 })
+  @ApiProperty({ description: 'The same as `usage.total_tokens`.', type: 'integer', example: 46 })
   tokens_used!: number;
 
-  @ApiProperty({ type: UsageBody })
+  @ApiProperty({ description: 'Tokens of this turn.', type: UsageBody })
   usage!: UsageBody;
 
   @ApiProperty({

@@ -17,6 +17,9 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    this.queue.on('error', (error) => {
+      this.onError(error);
+    });
     await this.queue.upsertJobScheduler(SWEEP_JOB, { every: SWEEP_INTERVAL_MS }, { name: SWEEP_JOB });
   }
 
@@ -24,9 +27,9 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
     return this.recovery.recover('expired');
   }
 
-  /** Without a listener BullMQ's errors, a database that is away for a moment, would end the process. */
+  /** A database that is away for a moment. Without listeners BullMQ writes whole connections to standard error. */
   @OnWorkerEvent('error')
   onError(error: Error): void {
-    this.logger.warn({ err: error }, 'the job worker met an error and goes on');
+    this.logger.warn({ err: error }, 'the job queue met an error and goes on');
   }
 }

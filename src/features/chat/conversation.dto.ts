@@ -3,7 +3,7 @@ import { UsageBody } from './chat.dto.js';
 
 /** A conversation. */
 export class ConversationBody {
-  @ApiProperty({ format: 'uuid' })
+  @ApiProperty({ description: 'Id of the conversation.', format: 'uuid' })
   id!: string;
 
   @ApiProperty({ description: 'The first words of the first message.', example: 'Why is the sky blue?' })
@@ -12,13 +12,17 @@ export class ConversationBody {
   @ApiProperty({ description: 'How the model is to behave.', type: String, nullable: true, example: null })
   system_prompt!: string | null;
 
-  @ApiProperty({ description: 'Tokens of all attempts at an answer, failed ones included.', example: 46 })
+  @ApiProperty({
+    description: 'Tokens of all attempts at an answer, failed ones included.',
+    type: 'integer',
+    example: 46,
+  })
   tokens_used!: number;
 
   @ApiProperty({ description: 'US dollars for all attempts whose price is known.', example: 0.000123 })
   cost_estimate!: number;
 
-  @ApiProperty({ format: 'date-time' })
+  @ApiProperty({ description: 'When it began.', format: 'date-time' })
   created_at!: string;
 
   @ApiProperty({ format: 'date-time', description: 'When the last turn began or ended.' })
@@ -42,10 +46,10 @@ export class MessageErrorBody {
 
 /** A message of a conversation. */
 export class MessageBody {
-  @ApiProperty({ format: 'uuid' })
+  @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ enum: ['user', 'assistant'], example: 'assistant' })
+  @ApiProperty({ description: 'Who said it.', enum: ['user', 'assistant'], example: 'assistant' })
   role!: 'user' | 'assistant';
 
   @ApiProperty({
@@ -54,7 +58,11 @@ export class MessageBody {
   })
   content!: string;
 
-  @ApiProperty({ enum: ['generating', 'complete', 'interrupted', 'failed'], example: 'complete' })
+  @ApiProperty({
+    description: 'What became of it.',
+    enum: ['generating', 'complete', 'interrupted', 'failed'],
+    example: 'complete',
+  })
   status!: 'generating' | 'complete' | 'interrupted' | 'failed';
 
   @ApiProperty({
@@ -98,6 +106,6 @@ export class MessageBody {
   })
   warning?: string;
 
-  @ApiProperty({ format: 'date-time' })
+  @ApiProperty({ description: 'When it was stored.', format: 'date-time' })
   created_at!: string;
 }

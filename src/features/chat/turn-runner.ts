@@ -79,7 +79,7 @@ export class TurnRunner {
 
   private async generate(live: LiveTurn, signal: AbortSignal, checkpoints: Checkpoints): Promise<Settlement> {
     const { turn } = live;
-    const context = await this.context.build(turn);
+    const context = await persistently(() => this.context.build(turn));
     checkpoints.inputTokens = context.tokens;
     const { temperature, maxTokens } = turn;
     const events = this.llm.stream({

@@ -90,7 +90,8 @@ export class TurnRepository {
 
   /**
    * Ends the turn: answer, usage and the conversation's totals together, or nothing of it. Where the answer is no
-   * longer ours only the usage is written, since it was used all the same.
+   * longer ours only the usage is written, since it was used all the same. May be done twice: a commit whose
+   * confirmation was lost is found again by the lease's owner, who stays in the row.
    * @returns whether the answer was ours
    */
   finish(turn: Turn, settlement: Settlement): Promise<boolean> {
@@ -99,8 +100,9 @@ export class TurnRepository {
       const { count } = await transaction.message.updateMany({
         // The fence: a lease that a sweep has ended does not match any more.
         where: { id: turn.answerId, leaseOwner: turn.leaseOwner, status: 'generating' },
-        data: { ...columnsOf(settlement), leaseOwner: null, leaseUntil: null, completedAt: new Date() },
+        data: { ...columnsOf(settlement), leaseUntil: null, completedAt: new Date() },
       });
+      const ours = count === 1 || (await isFinished(transaction, turn));
       const { userId, answerId: callId } = turn;
       const conversationId = there ? turn.conversationId : null;
       const sum = await this.usage.commit(
@@ -119,9 +121,15 @@ export class TurnRepository {
           select: { id: true },
         });
       }
-      return count === 1;
+      return ours;
     });
   }
+}
+
+/** Whether we have ended the answer before. A sweep takes the owner out of the row. */
+async function isFinished(transaction: Transaction, { answerId, leaseOwner }: Turn): Promise<boolean> {
+  const where = { id: answerId, leaseOwner, status: { not: 'generating' } } as const;
+  return (await transaction.message.count({ where })) === 1;
 }
 
 interface TakenConversation {

@@ -2,20 +2,20 @@ import { ApiProperty } from '@nestjs/swagger';
 
 /** What runs here. */
 export class ServiceBody {
-  @ApiProperty({ example: 'parley' })
+  @ApiProperty({ description: 'Name of the program.', example: 'parley' })
   name!: string;
 
-  @ApiProperty({ example: '0.1.0' })
+  @ApiProperty({ description: 'Version of the program.', example: '0.1.0' })
   version!: string;
 
   @ApiProperty({ description: 'Path of the interactive documentation.', example: '/docs' })
   docs!: string;
 }
 
-/** Whether a check passed. */
+/** A check that passed; one that failed is an error. */
 export class ProbeBody {
-  @ApiProperty({ enum: ['ok', 'unavailable'], example: 'ok' })
-  status!: 'ok' | 'unavailable';
+  @ApiProperty({ description: 'Always `ok`.', enum: ['ok'], example: 'ok' })
+  status!: 'ok';
 }
 
 /** One model provider. */
@@ -23,10 +23,14 @@ export class ProviderHealthBody {
   @ApiProperty({ description: 'First part of its models’ names.', example: 'openai' })
   id!: string;
 
-  @ApiProperty({ enum: ['ok', 'unavailable'], example: 'ok' })
+  @ApiProperty({
+    description: 'Whether it lists its models.',
+    enum: ['ok', 'unavailable'],
+    example: 'ok',
+  })
   status!: 'ok' | 'unavailable';
 
-  @ApiProperty({ description: 'How many models it lists.', example: 12 })
+  @ApiProperty({ description: 'How many models it lists.', type: 'integer', example: 12 })
   models!: number;
 }
 
@@ -39,12 +43,16 @@ export class HealthBody {
   })
   status!: 'ok' | 'degraded' | 'unavailable';
 
-  @ApiProperty({ example: '0.1.0' })
+  @ApiProperty({ description: 'Version of the program.', example: '0.1.0' })
   version!: string;
 
-  @ApiProperty({ enum: ['ok', 'unavailable'], example: 'ok' })
+  @ApiProperty({
+    description: 'Whether the database answers.',
+    enum: ['ok', 'unavailable'],
+    example: 'ok',
+  })
   database!: 'ok' | 'unavailable';
 
-  @ApiProperty({ type: [ProviderHealthBody] })
+  @ApiProperty({ description: 'Every configured provider.', type: [ProviderHealthBody] })
   providers!: ProviderHealthBody[];
 }

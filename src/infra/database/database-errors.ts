@@ -22,6 +22,17 @@ const PRISMA_CONNECTION_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2
 const DRIVER_CONNECTION_CODE =
   /^(08...|53...|57P..|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)$/;
 
+/**
+ * Prisma's driver adapter where nothing above it translates, as at a COMMIT: the cause of its error is a plain object
+ * with a kind.
+ */
+const ADAPTER_CONNECTION_KINDS = new Set([
+  'ConnectionClosed',
+  'DatabaseNotReachable',
+  'SocketTimeout',
+  'TooManyConnections',
+]);
+
 /** What the drivers say where they give no code. */
 const CONNECTION_WORDS =
   /connection terminated|connection ended|timeout exceeded when trying to connect|client has encountered a connection error|socket (?:closed|hang up)|not queryable/i;
@@ -30,16 +41,30 @@ const CONNECTION_WORDS =
 export function isConnectionError(error: unknown): boolean {
   for (
     let cause: unknown = error, depth = 0;
-    cause instanceof Error && depth < 5;
-    cause = cause.cause, depth += 1
+    typeof cause === 'object' && cause !== null && depth < 5;
+    cause = originOf(cause), depth += 1
   ) {
     if (cause instanceof Prisma.PrismaClientInitializationError) return true;
-    if ('code' in cause && typeof cause.code === 'string') {
-      if (PRISMA_CONNECTION_CODES.has(cause.code) || DRIVER_CONNECTION_CODE.test(cause.code)) return true;
+    if (ADAPTER_CONNECTION_KINDS.has(textField(cause, 'kind'))) return true;
+    for (const code of [textField(cause, 'code'), textField(cause, 'originalCode')]) {
+      if (PRISMA_CONNECTION_CODES.has(code) || DRIVER_CONNECTION_CODE.test(code)) return true;
     }
-    if (CONNECTION_WORDS.test(cause.message)) return true;
+    if (CONNECTION_WORDS.test(textField(cause, 'message'))) return true;
   }
   return false;
+}
+
+/** What an error was made of: its cause, or what Prisma puts beside the failure of a raw statement. */
+function originOf(error: object): unknown {
+  const meta: unknown = Reflect.get(error, 'meta');
+  const origin: unknown =
+    typeof meta === 'object' && meta !== null ? Reflect.get(meta, 'driverAdapterError') : undefined;
+  return origin ?? Reflect.get(error, 'cause');
+}
+
+function textField(value: object, name: string): string {
+  const field: unknown = Reflect.get(value, name);
+  return typeof field === 'string' ? field : '';
 }
 
 /** Whether an error is the violation of a unique index that covers the given column. */

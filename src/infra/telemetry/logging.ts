@@ -1,5 +1,5 @@
 import type { Params } from 'nestjs-pino';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
 import { pinoHttp, type HttpLogger } from 'pino-http';
 import pretty from 'pino-pretty';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -43,6 +43,7 @@ export function createLogger(options: {
     base: {},
     redact: { paths: REDACTED, censor: '[redacted]' },
     serializers: { err: SERIALIZERS.err },
+    hooks: { logMethod: withOwnMessage },
   };
   if (options.destination !== undefined) return pino(settings, options.destination);
   if (!options.readable) return pino(settings);
@@ -50,6 +51,14 @@ export function createLogger(options: {
     settings,
     pretty({ translateTime: 'SYS:HH:MM:ss', ignore: 'req,res,responseTime,context', sync: true }),
   );
+}
+
+/** Where a line has an error and no message, pino would write the error's, which may quote what it was given. */
+function withOwnMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [line, message]: readonly unknown[] = args;
+  const error: unknown = typeof line === 'object' && line !== null && 'err' in line ? line.err : line;
+  if (message === undefined && error instanceof Error) method.call(this, line, 'an error');
+  else method.apply(this, args);
 }
 
 /**

@@ -1,0 +1,170 @@
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError, parseSettings } from './parse-settings.js';
+import { SETTINGS } from './settings.js';
+
+const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
+
+/** What is wrong with an environment, a line for each variable. */
+function problemsOf(environment: Record<string, string>): string[] {
+  try {
+    parseSettings(environment);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message.split('\n');
+  }
+}
+
+test('without an environment every setting has its default', () => {
+  const defaults = Object.fromEntries(
+    Object.entries(SETTINGS).map(([name, { fallback }]) => [name, fallback]),
+  );
+  expect(parseSettings({})).toEqual(defaults);
+  expect(parseSettings({})).toMatchObject({ HOST: '127.0.0.1', PORT: 3000, NODE_ENV: 'development' });
+});
+
+test('every setting of the table is parsed, and nothing else', () => {
+  expect(Object.keys(parseSettings({ PATH: '/bin', COLOUR: 'red' })).sort()).toEqual(
+    Object.keys(SETTINGS).sort(),
+  );
+});
+
+test('what is set to nothing or to white space counts as not set', () => {
+  const empty = Object.fromEntries(
+    Object.keys(SETTINGS).map((name, index) => [name, index % 2 ? '' : ' \t']),
+  );
+  expect(parseSettings(empty)).toEqual(parseSettings({}));
+});
+
+describe('a value that fits is taken:', () => {
+  test.each<[keyof typeof SETTINGS, string, unknown]>([
+    ['PORT', '0', 0],
+    ['PORT', '65535', 65535],
+    ['PORT', ' 8080\n', 8080],
+    ['HOST', '0.0.0.0', '0.0.0.0'],
+    [
+      'DATABASE_URL',
+      'postgresql://u:p@host:5432/db?sslmode=require',
+      'postgresql://u:p@host:5432/db?sslmode=require',
+    ],
+    ['DATABASE_URL', 'postgres://host/db', 'postgres://host/db'],
+    ['REDIS_URL', 'rediss://:p@host:6380/1', 'rediss://:p@host:6380/1'],
+    ['OPENAI_BASE_URL', 'http://127.0.0.1:8000/v1', 'http://127.0.0.1:8000/v1'],
+    ['LOG_LEVEL', 'silent', 'silent'],
+    ['AUTH_REGISTRATION', 'closed', 'closed'],
+    ['JWT_SECRET', SECRET, SECRET],
+    ['JWT_SECRET', 'x'.repeat(32), 'x'.repeat(32)],
+    ['OPENAI_API_KEY', 'k', 'k'],
+    ['LLM_TOTAL_TIMEOUT_MS', '2147483647', 2_147_483_647],
+  ])('%s=%j', (name, given, expected) => {
+    expect(parseSettings({ [name]: given })[name]).toBe(expected);
+  });
+});
+
+describe('a value that does not fit is refused with the name and with what it takes:', () => {
+  test.each([
+    ['PORT', '65536', 'PORT must be a whole number from 0 to 65535; it is "65536".'],
+    ['PORT', '-1', 'PORT must be a whole number from 0 to 65535; it is "-1".'],
+    ['PORT', '1.5', 'PORT must be a whole number from 0 to 65535; it is "1.5".'],
+    ['PORT', '3e3', 'PORT must be a whole number from 0 to 65535; it is "3e3".'],
+    ['PORT', '0x50', 'PORT must be a whole number from 0 to 65535; it is "0x50".'],
+    ['PORT', 'http', 'PORT must be a whole number from 0 to 65535; it is "http".'],
+    ['DATABASE_POOL_MAX', '0', 'DATABASE_POOL_MAX must be a whole number from 1 to 1000; it is "0".'],
+    [
+      'LLM_IDLE_TIMEOUT_MS',
+      '2147483648',
+      'LLM_IDLE_TIMEOUT_MS must be a whole number from 1 to 2147483647; it is "2147483648".',
+    ],
+    ['NODE_ENV', 'prod', 'NODE_ENV must be one of development, production, test; it is "prod".'],
+    [
+      'LOG_LEVEL',
+      'INFO',
+      'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent; it is "INFO".',
+    ],
+    ['AUTH_REGISTRATION', 'yes', 'AUTH_REGISTRATION must be one of open, closed; it is "yes".'],
+    ['WORKER', 'none', 'WORKER must be one of inline, separate; it is "none".'],
+    [
+      'DATABASE_URL',
+      'localhost:5432/db',
+      'DATABASE_URL must be a URL that begins with postgresql:// or postgres://.',
+    ],
+    [
+      'DATABASE_URL',
+      'mysql://host/db',
+      'DATABASE_URL must be a URL that begins with postgresql:// or postgres://.',
+    ],
+    ['REDIS_URL', 'localhost', 'REDIS_URL must be a URL that begins with redis:// or rediss://.'],
+    [
+      'OPENAI_BASE_URL',
+      'api.openai.com/v1',
+      'OPENAI_BASE_URL must be a URL that begins with http:// or https://.',
+    ],
+    ['JWT_SECRET', 'x'.repeat(31), 'JWT_SECRET must be at least 32 characters long.'],
+  ])('%s=%s', (name, given, expected) => {
+    expect(problemsOf({ [name]: given })).toEqual([expected]);
+  });
+});
+
+test('all that is wrong is told at once, each variable once', () => {
+  const problems = problemsOf({
+    NODE_ENV: 'production',
+    PORT: 'x',
+    LOG_LEVEL: 'loud',
+    JWT_SECRET: 'short',
+    WORKER: 'separate',
+    REDIS_URL: 'nowhere',
+  });
+  expect(problems.map((line) => line.split(' ', 1)[0])).toEqual([
+    'PORT',
+    'REDIS_URL',
+    'JWT_SECRET',
+    'LOG_LEVEL',
+  ]);
+});
+
+test('secrets and URLs, which may hold passwords, are never repeated', () => {
+  const problems = problemsOf({
+    JWT_SECRET: 'hunter2',
+    DATABASE_URL: 'mysql://me:hunter2@host/db',
+    REDIS_URL: 'http://:hunter2@host',
+    OPENAI_BASE_URL: 'ftp://hunter2@host',
+  });
+  expect(problems).toHaveLength(4);
+  expect(problems.join('\n')).not.toContain('hunter2');
+  expect(
+    problemsOf({ NODE_ENV: 'production', JWT_SECRET: 'hunter2-change-me-0123456789-abcdefg' }).join(),
+  ).not.toContain('hunter2');
+});
+
+describe('what does not go together:', () => {
+  test('workers of their own without Redis', () => {
+    expect(problemsOf({ WORKER: 'separate' })).toEqual([
+      'WORKER=separate needs REDIS_URL: without Redis exactly one process serves API and jobs.',
+    ]);
+    expect(problemsOf({ WORKER: 'separate', REDIS_URL: 'redis://host' })).toEqual([]);
+  });
+
+  test('production without a secret', () => {
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      'JWT_SECRET must be set in production, to at least 32 random characters.',
+    ]);
+    expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: '  ' })).toHaveLength(1);
+    expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: SECRET })).toEqual([]);
+  });
+
+  test.each([
+    'change-me-change-me-change-me-change-me',
+    'CHANGEME0123456789abcdefghijklmnop',
+    'this-is-a-placeholder-0123456789abc',
+    'your_secret_goes_here_0123456789abc',
+    'example-0123456789-abcdefghijklmnop',
+    'my-secret-key-0123456789-abcdefghij',
+    'x'.repeat(64),
+    'abcabcabcabcabcabcabcabcabcabcabcabc',
+  ])('production with the placeholder %s', (placeholder) => {
+    expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: placeholder })).toEqual([
+      'JWT_SECRET is a placeholder; in production it must be at least 32 random characters.',
+    ]);
+    expect(problemsOf({ JWT_SECRET: placeholder })).toEqual([]);
+  });
+});

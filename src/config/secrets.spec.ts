@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { developmentSecret } from './secrets.js';
+
+let dataDir: string;
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'parley-secrets-'));
+});
+
+afterEach(() => {
+  rmSync(dataDir, { recursive: true });
+});
+
+/** The secret as each of several processes gets it that ask at the same moment. */
+async function inProcesses(count: number): Promise<string[]> {
+  const module = pathToFileURL(join(import.meta.dirname, 'secrets.ts')).href;
+  const script = `import { developmentSecret } from ${JSON.stringify(module)};
+    process.stderr.write('ready');
+    process.stdin.resume().once('end', () => {
+      process.stdout.write(developmentSecret(${JSON.stringify(dataDir)}, 'jwt'));
+    });`;
+  // Node runs TypeScript of this kind as it is.
+  const options = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script];
+  const children = Array.from({ length: count }, () => spawn(process.execPath, options));
+  await Promise.all(children.map((child) => once(child.stderr, 'data')));
+  for (const child of children) child.stdin.end();
+  return Promise.all(children.map((child) => text(child.stdout)));
+}
+
+describe('a generated secret', () => {
+  test('is long and random, and made once', () => {
+    const secret = developmentSecret(dataDir, 'jwt');
+    expect(secret).toMatch(/^[\w-]{64}$/);
+    expect(developmentSecret(dataDir, 'jwt')).toBe(secret);
+    expect(developmentSecret(dataDir, 'other')).not.toBe(secret);
+    expect(readFileSync(join(dataDir, 'secrets', 'jwt'), 'utf8')).toBe(secret);
+  });
+
+  test('is for its owner only', () => {
+    developmentSecret(dataDir, 'jwt');
+    expect(statSync(join(dataDir, 'secrets', 'jwt')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(dataDir, 'secrets')).mode & 0o777).toBe(0o700);
+  });
+
+  test('is made in a folder that is not there yet, and leaves no draft', () => {
+    const nested = join(dataDir, 'a', 'b');
+    const secret = developmentSecret(nested, 'jwt');
+    expect(readdirSync(join(nested, 'secrets'))).toEqual(['jwt']);
+    expect(developmentSecret(nested, 'jwt')).toBe(secret);
+  });
+
+  test('is the same for processes that start together', async () => {
+    const secrets = await inProcesses(8);
+    expect(secrets[0]).toMatch(/^[\w-]{64}$/);
+    expect(new Set(secrets).size).toBe(1);
+    expect(readdirSync(join(dataDir, 'secrets'))).toEqual(['jwt']);
+  });
+
+  test('that cannot be stored stops the start', () => {
+    const file = join(dataDir, 'file');
+    writeFileSync(file, '');
+    expect(() => developmentSecret(file, 'jwt')).toThrow(/ENOTDIR|EEXIST/);
+  });
+});

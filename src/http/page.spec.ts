@@ -1,0 +1,47 @@
+import { plainToInstance } from 'class-transformer';
+import { describe, expect, test } from '@jest/globals';
+import { PageQuery, toPage } from './page.js';
+
+const rows = (count: number): { id: string }[] =>
+  Array.from({ length: count }, (_, index) => ({ id: `id-${String(index + 1)}` }));
+const idOf = ({ id }: { id: string }): string => id;
+
+describe('a page', () => {
+  test('of no rows is empty', () => {
+    expect(toPage([], 3, idOf)).toEqual({
+      object: 'list',
+      data: [],
+      first_id: null,
+      last_id: null,
+      has_more: false,
+    });
+  });
+
+  test('that is just full has nothing behind it', () => {
+    expect(toPage(rows(3), 3, idOf)).toEqual({
+      object: 'list',
+      data: ['id-1', 'id-2', 'id-3'],
+      first_id: 'id-1',
+      last_id: 'id-3',
+      has_more: false,
+    });
+  });
+
+  test('of which one row more was read has more, and does not show it', () => {
+    expect(toPage(rows(4), 3, idOf)).toEqual({
+      object: 'list',
+      data: ['id-1', 'id-2', 'id-3'],
+      first_id: 'id-1',
+      last_id: 'id-3',
+      has_more: true,
+    });
+  });
+
+  test('reads one row more than it shows', () => {
+    expect(plainToInstance(PageQuery, {}).slice()).toEqual({ limit: 21, after: undefined });
+    expect(plainToInstance(PageQuery, { limit: '5', after: 'id-2' }).slice()).toEqual({
+      limit: 6,
+      after: 'id-2',
+    });
+  });
+});

@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type RequestListener, type Server } from 'node:http';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { createLogger, requestLogging } from './logging.js';
+
+class QuotingError extends Error {}
+
+let server: Server | undefined;
+let lines: string[] = [];
+
+afterEach(async () => {
+  lines = [];
+  if (server === undefined) return;
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+  server = undefined;
+});
+
+const destination = { write: (line: string) => void lines.push(line) };
+const logged = (): unknown[] => lines.map((line) => JSON.parse(line) as unknown);
+
+/** A server whose requests are logged. */
+async function listen(answer: RequestListener): Promise<number> {
+  const logger = createLogger({ level: 'trace', readable: false, destination });
+  const log = requestLogging(logger, () => 'the-id');
+  server = createServer((request, response) => {
+    log(request, response);
+    answer(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server does not listen.');
+  return address.port;
+}
+
+describe('the log', () => {
+  test('writes one JSON line without process id and host', () => {
+    createLogger({ level: 'info', readable: false, destination }).info('hello');
+    expect(logged()).toEqual([{ level: 30, time: expect.any(Number), msg: 'hello' }]);
+    expect(lines[0]).toMatch(/\n$/);
+  });
+
+  test('leaves out what is below its level', () => {
+    const logger = createLogger({ level: 'warn', readable: false, destination });
+    logger.info('no');
+    logger.warn('yes');
+    expect(lines).toHaveLength(1);
+  });
+
+  test.each([
+    'password',
+    'authorization',
+    'api_key',
+    'apiKey',
+    'access_token',
+    'token',
+    'secret',
+    'content',
+    'prompt',
+  ])('blanks %s, and %s of what it belongs to', (name) => {
+    createLogger({ level: 'info', readable: false, destination }).info({
+      [name]: 'the value',
+      inner: { [name]: 'the value', other: 'seen' },
+    });
+    expect(logged()).toEqual([
+      expect.objectContaining({ [name]: '[redacted]', inner: { [name]: '[redacted]', other: 'seen' } }),
+    ]);
+  });
+
+  test('keeps the message of a library’s error out', () => {
+    const logger = createLogger({ level: 'info', readable: false, destination });
+    const error = new QuotingError('the value');
+    logger.error({ err: error });
+    logger.error(error);
+    logger.error({ err: error }, 'what happened');
+    logger.child({ more: 1 }).error(error, 'what %s', 'happened');
+    expect(logged()).toEqual(
+      ['an error', 'an error', 'what happened', 'what happened'].map((msg) =>
+        expect.objectContaining({ msg, err: expect.objectContaining({ name: 'QuotingError' }) }),
+      ),
+    );
+    expect(lines.join('')).not.toContain('the value');
+  });
+});
+
+describe('the line of a request', () => {
+  test.each([
+    [200, '/path?token=the-value', 'info', 30],
+    [404, '/path', 'info', 30],
+    [503, '/path', 'warn', 40],
+    [500, '/path', 'warn', 40],
+    [200, '/health/live', 'debug', 20],
+    [503, '/health/ready', 'warn', 40],
+  ])('of a %i on %s is at level %s', async (status, path, _level, level) => {
+    const port = await listen((_request, response) => {
+      response.writeHead(status).end();
+    });
+    await fetch(`http://127.0.0.1:${String(port)}${path}`, { headers: { authorization: 'the-value' } });
+    const [bare = ''] = path.split('?');
+    expect(logged()).toEqual([
+      {
+        level,
+        time: expect.any(Number),
+        req: { id: 'the-id', method: 'GET', path: bare },
+        res: { status },
+        responseTime: expect.any(Number),
+        msg: expect.stringContaining(`GET ${bare} ${String(status)}`),
+      },
+    ]);
+  });
+
+  test('tells that the client left before the end', async () => {
+    const arrived = Promise.withResolvers<undefined>();
+    const closed = Promise.withResolvers<undefined>();
+    const port = await listen((_request, response) => {
+      response.write('half');
+      response.once('close', () => closed.resolve(undefined));
+      arrived.resolve(undefined);
+    });
+    const client = httpRequest({ port, host: '127.0.0.1', path: '/path' });
+    client.on('error', () => undefined);
+    client.end();
+    await arrived.promise;
+    client.destroy();
+    await closed.promise;
+    expect(logged()).toEqual([
+      expect.objectContaining({
+        msg: expect.stringMatching(/^GET \/path 200, closed by the client \d+ ms$/),
+      }),
+    ]);
+  });
+});

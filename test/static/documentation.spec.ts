@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { PACKAGE_ROOT, parseSettings, SETTINGS } from '../../src/config/index.js';
+import { ERROR_TABLE } from '../../src/http/error-table.js';
+
+const settings = Object.entries(SETTINGS);
+const read = (name: string): string => readFileSync(join(PACKAGE_ROOT, name), 'utf8');
+
+/** What to do when a test below fails. */
+const REMEDY = 'Run `npm run docs:settings`.';
+
+/** The cells of the table between the markers in README.md, without its head. */
+function tableOfReadme(): string[][] {
+  const [, inside] = /<!-- settings:begin -->(.*)<!-- settings:end -->/s.exec(read('README.md')) ?? [];
+  const [head, line, ...rows] = (inside ?? '').trim().split('\n').map(cellsOf);
+  expect(head).toEqual(['variable', 'default', 'meaning']);
+  expect(line?.every((cell) => /^-+$/.test(cell))).toBe(true);
+  return rows;
+}
+
+/** The cells of a row; a bar within a cell is written `\|`. */
+function cellsOf(row: string): string[] {
+  return row
+    .split(/(?<!\\)\|/)
+    .slice(1, -1)
+    .map((cell) => cell.trim().replaceAll('\\|', '|'));
+}
+
+interface Entry {
+  readonly comment: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The variables of .env.example, each with the lines above it. */
+function entriesOfExample(): Entry[] {
+  const [, ...blocks] = read('.env.example').trimEnd().split('\n\n');
+  return blocks.map((block) => {
+    const match = /^((?:# .*\n)+)# ([A-Z0-9_]+)=(.*)$/.exec(block);
+    if (match === null) throw new Error(`.env.example has a block of another form:\n${block}`);
+    const [, comment = '', name = '', value = ''] = match;
+    return { comment, name, value };
+  });
+}
+
+describe('the settings table in README.md', () => {
+  test(`lists every setting with its default and meaning, and nothing else. ${REMEDY}`, () => {
+    expect(tableOfReadme()).toEqual(
+      settings.map(([name, { fallback, shownDefault, meaning }]) => [
+        `\`${name}\``,
+        fallback === undefined ? shownDefault : `\`${shownDefault}\``,
+        meaning,
+      ]),
+    );
+  });
+});
+
+describe('.env.example', () => {
+  test(`lists every setting with its default, and nothing else. ${REMEDY}`, () => {
+    expect(entriesOfExample().map(({ name, value }) => [name, value])).toEqual(
+      settings.map(([name, { fallback, shownDefault }]) => [
+        name,
+        fallback === undefined ? '' : shownDefault,
+      ]),
+    );
+  });
+
+  test(`says of each setting what it means and takes. ${REMEDY}`, () => {
+    for (const [index, { name, comment }] of entriesOfExample().entries()) {
+      const setting = settings[index]?.[1];
+      expect({ name, comment }).toEqual({
+        name,
+        comment: expect.stringContaining(`# ${setting?.meaning ?? '?'}.`),
+      });
+      expect({ name, comment }).toEqual({
+        name,
+        comment: expect.stringContaining(`Takes: ${setting?.takes ?? '?'}.`),
+      });
+      expect({ name, hint: comment.includes('Never printed.') }).toEqual({
+        name,
+        hint: setting?.secret,
+      });
+    }
+  });
+
+  test('changes nothing, whether its lines are taken in or not', () => {
+    expect(read('.env.example')).toMatch(/^(#.*|)(\n(#.*|))*\n$/);
+    const values = Object.fromEntries(entriesOfExample().map(({ name, value }) => [name, value]));
+    expect(parseSettings(values)).toEqual(parseSettings({}));
+  });
+
+  test('holds no secret', () => {
+    const secrets = entriesOfExample().filter((_entry, index) => settings[index]?.[1].secret);
+    expect(secrets.length).toBeGreaterThan(0);
+    for (const { name, value } of secrets) expect({ name, value }).toEqual({ name, value: '' });
+  });
+});
+
+test('the settings parser reads every variable of the table', () => {
+  for (const [name, { parse, fallback, shownDefault }] of settings) {
+    // What is documented as the default is what the parser makes of it.
+    if (fallback !== undefined)
+      expect({ name, value: parse(shownDefault) }).toEqual({ name, value: fallback });
+  }
+});
+
+describe('docs/errors.md', () => {
+  test('tells every code of the error table, as it is', () => {
+    const rows = read('docs/errors.md')
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+      .map(cellsOf);
+    const expected = Object.entries(ERROR_TABLE).map(([code, { status, type, meaning }]) => [
+      `\`${code}\``,
+      String(status),
+      type,
+      meaning,
+    ]);
+    expect(rows).toEqual(expected);
+  });
+});

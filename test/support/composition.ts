@@ -1,0 +1,65 @@
+import type { DynamicModule } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { AppConfig, parseSettings } from '../../src/config/index.js';
+import { createLogger } from '../../src/infra/telemetry/index.js';
+import type { Runtime } from '../../src/runtime.js';
+
+/** What only an API process has, among others. */
+export const API_ONLY = [
+  'AuthController',
+  'ChatController',
+  'ConversationsController',
+  'HealthController',
+  'UsersController',
+  'AuthService',
+  'ConversationService',
+  'HealthService',
+  'JwtAuthenticator',
+  'LlmService',
+  'TurnRunner',
+  'TurnService',
+  'UserService',
+];
+/** What a process that runs jobs has. */
+export const JOBS = ['ChatProcessor', 'RecoveryService'];
+
+/** What a process has opened before its modules are made. */
+export function runtimeOver(
+  connectionString: string,
+  environment: Readonly<Record<string, string>> = {},
+): Runtime {
+  const secret = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
+  const config = new AppConfig(parseSettings({ NODE_ENV: 'test', JWT_SECRET: secret, ...environment }));
+  const destination = { write: () => undefined };
+  return { config, logger: createLogger({ level: 'debug', readable: false, destination }), connectionString };
+}
+
+/** Compiles and starts a composition root, closes it, and tells the names of everything that was injected. */
+export async function injectablesOf(root: DynamicModule): Promise<string[]> {
+  const module = await compile(root);
+  try {
+    await module.init();
+    return namesIn(module);
+  } finally {
+    await module.close();
+  }
+}
+
+/** Compiles a composition root. Fails where something cannot be injected. */
+export function compile(root: DynamicModule): Promise<TestingModule> {
+  return Test.createTestingModule({ imports: [root] }).compile();
+}
+
+function namesIn(module: TestingModule): string[] {
+  const wrappers = [...module.get(ModulesContainer).values()].flatMap((part) => [
+    ...part.controllers.values(),
+    ...part.providers.values(),
+  ]);
+  return wrappers.map((wrapper) => {
+    const name = String(wrapper.name);
+    const instance: unknown = wrapper.instance;
+    if (instance === undefined) throw new Error(`${name} has no instance.`);
+    return name;
+  });
+}
