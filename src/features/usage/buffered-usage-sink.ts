@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { AppError } from '../../common/errors.js';
 import { type AttemptRecord, UsageSink } from '../../llm/index.js';
 import { UsageRepository, type UsageEntry } from './usage.repository.js';
 
@@ -54,8 +55,13 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
         await this.repository.insert(batch);
         this.entries.splice(0, batch.length);
       } catch (error) {
-        this.logger.warn({ err: error }, 'usage records could not be written yet');
-        return;
+        if (error instanceof AppError && error.code === 'service_unavailable') {
+          this.logger.warn({ err: error }, 'usage records could not be written yet');
+          return;
+        }
+        // What the database refuses it will refuse again, and everything behind it would wait for ever.
+        this.entries.splice(0, batch.length);
+        this.logger.error({ err: error, records: batch.length }, 'usage records were refused and are lost');
       }
     }
   }
