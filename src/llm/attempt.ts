@@ -53,6 +53,9 @@ export class Attempt {
       }
     } catch (error) {
       if (call.signal.aborted) return { status: 'cancelled' };
+      // The answer was there when the connection failed: a finish reason without the end of the stream is complete.
+      if (this.meter.finishReason !== null)
+        return { status: 'completed', finishReason: this.meter.finishReason, warning };
       return { status: 'failed', error: deadlines.passed ?? asProviderError(error) };
     } finally {
       deadlines.stop();

@@ -570,7 +570,7 @@ describe('stopping the application', () => {
       id: messageId,
       status: 'interrupted',
       content: 'four',
-      error_code: 'service_unavailable',
+      error_code: 'interrupted',
     });
     expect(conversation.usage).toMatchObject([
       { outcome: 'cancelled', input_tokens: 7, output_tokens: 1, estimated: true },
