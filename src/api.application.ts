@@ -57,12 +57,19 @@ export class ApiApplication {
   /** Takes no more requests, lets running answers finish or stores them, then closes everything it made. */
   async close(): Promise<void> {
     this.intake.close();
-    await this.app.get(TurnRunner, { strict: false }).drain(DRAIN_MS);
-    const server = this.app.getHttpServer();
-    const cut = setTimeout(() => {
-      server.closeAllConnections();
-    }, CONNECTION_GRACE_MS);
+    const turns = this.app.get(TurnRunner, { strict: false });
+    await turns.drain(DRAIN_MS);
+    await this.closeServer();
+    // A request that was being looked at when the intake closed may have begun a turn after all.
+    await turns.drain(0);
     await this.app.close();
+  }
+
+  private async closeServer(): Promise<void> {
+    const server = this.app.getHttpServer();
+    const closed = new Promise<null>((resolve) => server.close(() => resolve(null)));
+    const cut = setTimeout(() => server.closeAllConnections(), CONNECTION_GRACE_MS);
+    await closed;
     clearTimeout(cut);
   }
 }

@@ -86,7 +86,8 @@ export class Attempt {
         yield event;
       }
     } catch (error) {
-      return this.failure(error, deadlines);
+      // Where the finish reason had come the answer was there when the connection failed, and is complete.
+      if (this.meter.finishReason === null || signal.aborted) return this.failure(error, deadlines);
     } finally {
       deadlines.stop();
     }

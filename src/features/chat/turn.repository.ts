@@ -4,7 +4,7 @@ import { newId } from '../../common/ids.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import { UsageRepository } from '../usage/index.js';
 import { ConversationBusyError } from './chat.errors.js';
-import { type Settlement, totalCost, type Turn } from './turn.js';
+import { INTERRUPTED, type Settlement, totalCost, type Turn } from './turn.js';
 
 /** How long an answer stays ours without a checkpoint, in seconds. */
 const LEASE_SECONDS = 15;
@@ -190,7 +190,12 @@ function columnsOf({ outcome, tokenCount, attempts }: Settlement) {
   if (outcome.status !== 'complete') {
     const usage = attempts.at(-1)?.usage;
     const cost = { ...usage, costMicroUsd: totalCost(attempts) };
-    return { ...common, ...cost, errorCode: outcome.error.code, errorMessage: outcome.error.message };
+    const { code: errorCode, message: errorMessage } = outcome.error;
+    return {
+      ...common,
+      ...cost,
+      ...(outcome.status === 'failed' ? { errorCode, errorMessage } : INTERRUPTED),
+    };
   }
   const { model, finishReason, usage, costMicroUsd, warning } = outcome;
   return { ...common, ...usage, model, finishReason, costMicroUsd, warning };

@@ -63,3 +63,9 @@ export function totalCost(attempts: readonly AttemptRecord[]): MicroUsd | null {
     0n,
   );
 }
+
+/** What an interrupted answer says of itself, whoever interrupted it. */
+export const INTERRUPTED = {
+  errorCode: 'interrupted',
+  errorMessage: 'The server stopped while it generated this answer. Send the message again for a new one.',
+} as const;

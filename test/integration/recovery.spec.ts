@@ -1,0 +1,340 @@
+// Real here: PostgreSQL, the repositories over it, and in the last part whole applications.
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { RecoveryRepository } from '../../src/features/chat/recovery.repository.js';
+import { RecoveryService } from '../../src/features/chat/recovery.service.js';
+import type { Settlement, Turn } from '../../src/features/chat/turn.js';
+import { TurnRepository } from '../../src/features/chat/turn.repository.js';
+import { UsageRepository } from '../../src/features/usage/index.js';
+import { PrismaService } from '../../src/infra/database/index.js';
+import { abandonedAttempt } from '../../src/llm/index.js';
+import { startApi, type TestApi } from '../support/api.js';
+import { at, collect, registerUser } from '../support/client.js';
+import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
+import { startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { expectSettled, query, stored, until, untilSettled } from '../support/stored.js';
+
+/** What a process has that may recover answers. */
+interface Process {
+  readonly prisma: PrismaService;
+  readonly turns: TurnRepository;
+  readonly repository: RecoveryRepository;
+  readonly recovery: RecoveryService;
+}
+
+const TEXT = 'four five';
+
+const NAMED = 'The server stopped while it generated this answer. Send the message again for a new one.';
+
+let database: TestDatabase;
+let userId: string;
+let processes: Process[];
+
+beforeAll(() => {
+  Logger.overrideLogger(false);
+});
+
+beforeEach(async () => {
+  database = await createMigratedDatabase();
+  userId = randomUUID();
+  processes = [];
+  await query(database, `INSERT INTO users (id, email, password_hash) VALUES ($1, $2, '')`, [userId, userId]);
+});
+
+afterEach(async () => {
+  for (const { prisma } of processes) await prisma.onApplicationShutdown();
+  await database.drop();
+});
+
+function startProcess(): Process {
+  const prisma = new PrismaService({ connectionString: database.url, poolMax: 5 });
+  const usage = new UsageRepository();
+  const repository = new RecoveryRepository(prisma, usage);
+  const started = {
+    prisma,
+    repository,
+    turns: new TurnRepository(prisma, usage),
+    recovery: new RecoveryService(repository),
+  };
+  processes.push(started);
+  return started;
+}
+
+/** A turn whose answer has come so far, and whose lease ends that many seconds from now. */
+async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn> {
+  const turn = await turns.begin({
+    userId,
+    conversationId: undefined,
+    systemPrompt: undefined,
+    model: 'openai/test-model',
+    temperature: 0.7,
+    maxTokens: undefined,
+    title: 'one two three',
+    question: 'one two three',
+    questionTokens: 3,
+  });
+  expect(await turns.checkpoint(turn, { text: TEXT, inputTokens: 7 })).toBe(true);
+  await query(database, 'UPDATE messages SET lease_until = now() + make_interval(secs => $2) WHERE id = $1', [
+    turn.answerId,
+    leaseSeconds,
+  ]);
+  return turn;
+}
+
+/** A complete answer, as its process would store it. */
+function completed(text: string): Settlement {
+  const usage = { inputTokens: 41, outputTokens: 17, cachedTokens: 0, reasoningTokens: 0 };
+  return {
+    tokenCount: 3,
+    outcome: {
+      status: 'complete',
+      text,
+      model: 'openai/test-model',
+      finishReason: 'stop',
+      usage,
+      costMicroUsd: null,
+      warning: null,
+      completedAt: new Date(),
+    },
+    attempts: [
+      {
+        attempt: 1,
+        provider: 'openai',
+        model: 'test-model',
+        outcome: 'completed',
+        usage,
+        costMicroUsd: null,
+        estimated: false,
+      },
+    ],
+  };
+}
+
+/** What must be stored of an answer that was swept. */
+async function expectInterrupted(turn: Pick<Turn, 'conversationId' | 'answerId'>): Promise<void> {
+  const conversation = await stored(database, turn.conversationId);
+  expect(conversation.messages).toMatchObject([
+    { role: 'user', content: 'one two three', status: 'complete' },
+    {
+      id: turn.answerId,
+      status: 'interrupted',
+      content: TEXT,
+      token_count: 2,
+      input_tokens: 7,
+      output_tokens: 2,
+      finish_reason: null,
+      error_code: 'interrupted',
+      error_message: NAMED,
+      completed_at: expect.any(Date) as unknown,
+    },
+  ]);
+  expect(conversation.usage).toEqual([
+    {
+      call_id: turn.answerId,
+      attempt: 1,
+      provider: 'openai',
+      model: 'test-model',
+      outcome: 'cancelled',
+      input_tokens: 7,
+      output_tokens: 2,
+      estimated: true,
+    },
+  ]);
+  expectSettled(conversation);
+}
+
+async function statusOf(turn: Turn): Promise<unknown> {
+  const { messages } = await stored(database, turn.conversationId);
+  return messages[1]?.['status'];
+}
+
+describe('answers whose process is gone', () => {
+  it('become interrupted once their lease has run out, and not before', async () => {
+    const one = startProcess();
+    const expired = await beginTurn(one, -1);
+    const held = await beginTurn(one, 10);
+    expect(await one.recovery.recover('expired')).toBe(1);
+    await expectInterrupted(expired);
+    expect(await statusOf(held)).toBe('generating');
+    expect(await one.recovery.recover('expired')).toBe(0);
+  });
+
+  it('become interrupted all at once where no other process can be running', async () => {
+    const one = startProcess();
+    const turns = [await beginTurn(one, -1), await beginTurn(one, 10)];
+    expect(await one.recovery.recover('all')).toBe(2);
+    for (const turn of turns) await expectInterrupted(turn);
+  });
+
+  it('become so by the hundreds', async () => {
+    const one = startProcess();
+    await query(
+      database,
+      `WITH made AS (
+         INSERT INTO conversations (id, user_id, title, next_position)
+         SELECT gen_random_uuid(), $1, 'many', 1 FROM generate_series(1, 250) RETURNING id
+       )
+       INSERT INTO messages (id, conversation_id, user_id, position, role, status, content, lease_owner, lease_until)
+       SELECT gen_random_uuid(), id, $1, 0, 'assistant', 'generating', '', gen_random_uuid(), now() FROM made`,
+      [userId],
+    );
+    expect(await one.recovery.recover('expired')).toBe(250);
+    expect(
+      await query(database, 'SELECT status, count(*)::int AS count FROM messages GROUP BY status'),
+    ).toEqual([{ status: 'interrupted', count: 250 }]);
+  });
+
+  it('are billed once when two processes find them at the same time', async () => {
+    const one = startProcess();
+    const two = startProcess();
+    const turns: Turn[] = [];
+    for (let index = 0; index < 20; index += 1) turns.push(await beginTurn(one, -1));
+    const ended = await Promise.all([one.recovery.recover('expired'), two.recovery.recover('expired')]);
+    expect(ended[0] + ended[1]).toBe(20);
+    for (const turn of turns) await expectInterrupted(turn);
+  });
+
+  it('are billed once when both have found them before either has ended them', async () => {
+    const one = startProcess();
+    const two = startProcess();
+    const turn = await beginTurn(one, -1);
+    const [answer] = await one.repository.find('expired', 1);
+    if (answer === undefined) throw new Error('The answer was not found.');
+    const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT });
+    const ended = await Promise.all(
+      [one, two].map(({ repository }) => repository.interrupt(answer, 'expired', attempt, 2)),
+    );
+    expect(ended.toSorted()).toEqual([false, true]);
+    await expectInterrupted(turn);
+  });
+});
+
+describe('a process that was thought to be gone and is not', () => {
+  it('keeps its answer when it has renewed the lease in time', async () => {
+    const one = startProcess();
+    const turn = await beginTurn(one, -1);
+    const [answer] = await one.repository.find('expired', 1);
+    if (answer === undefined) throw new Error('The answer was not found.');
+    expect(await one.turns.checkpoint(turn, { text: TEXT, inputTokens: 7 })).toBe(true);
+    const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT });
+    expect(await startProcess().repository.interrupt(answer, 'expired', attempt, 2)).toBe(false);
+    expect(await startProcess().recovery.recover('expired')).toBe(0);
+    expect(await one.turns.finish(turn, completed('four five six'))).toBe(true);
+    const conversation = await stored(database, turn.conversationId);
+    expect(conversation.messages[1]).toMatchObject({ status: 'complete', content: 'four five six' });
+    expect(conversation.usage).toMatchObject([{ outcome: 'completed', input_tokens: 41 }]);
+    expectSettled(conversation);
+  });
+
+  it('can neither go on nor finish once its answer was swept, and is not billed twice', async () => {
+    const one = startProcess();
+    const turn = await beginTurn(one, -1);
+    expect(await startProcess().recovery.recover('expired')).toBe(1);
+    expect(await one.turns.checkpoint(turn, { text: 'four five six', inputTokens: 7 })).toBe(false);
+    expect(await one.turns.finish(turn, completed('four five six'))).toBe(false);
+    await expectInterrupted(turn);
+  });
+
+  it('finishes or is swept, whichever comes first, and never both', async () => {
+    const one = startProcess();
+    const two = startProcess();
+    for (let round = 0; round < 15; round += 1) {
+      const turn = await beginTurn(one, -1);
+      const [finished, swept] = await Promise.all([
+        one.turns.finish(turn, completed('four five six')),
+        two.recovery.recover('expired'),
+      ]);
+      expect([finished, swept]).toEqual(finished ? [true, 0] : [false, 1]);
+      expect(await statusOf(turn)).toBe(finished ? 'complete' : 'interrupted');
+      const conversation = await stored(database, turn.conversationId);
+      expect(conversation.usage).toHaveLength(1);
+      expectSettled(conversation);
+    }
+  });
+
+  it('is told that its answer is stored when it asks to store it again', async () => {
+    const one = startProcess();
+    const turn = await beginTurn(one, 10);
+    const settlement = completed('four five six');
+    expect(await one.turns.finish(turn, settlement)).toBe(true);
+    expect(await one.turns.finish(turn, settlement)).toBe(true);
+    const conversation = await stored(database, turn.conversationId);
+    expect(conversation.messages[1]).toMatchObject({ status: 'complete', content: 'four five six' });
+    expect(conversation.usage).toHaveLength(1);
+    expectSettled(conversation);
+  });
+
+  it('writes its usage although the conversation is gone', async () => {
+    const one = startProcess();
+    const turn = await beginTurn(one, 10);
+    await query(database, 'DELETE FROM conversations WHERE id = $1', [turn.conversationId]);
+    expect(await one.turns.finish(turn, completed('four five six'))).toBe(false);
+    expect(await query(database, 'SELECT call_id, conversation_id, input_tokens FROM usage_records')).toEqual(
+      [{ call_id: turn.answerId, conversation_id: null, input_tokens: 41 }],
+    );
+  });
+});
+
+describe('the start of an application', () => {
+  let api: TestApi | undefined;
+
+  afterEach(async () => {
+    await api?.close();
+    api = undefined;
+  });
+
+  it('ends all answers that an earlier one left, whatever their leases say', async () => {
+    const one = startProcess();
+    const turns = [await beginTurn(one, -1), await beginTurn(one, 10)];
+    api = await startApi({}, database);
+    for (const turn of turns) await expectInterrupted(turn);
+  });
+
+  it('takes the answers of one that still runs: that one gives up and tells its reader', async () => {
+    const provider = await startFakeProvider();
+    const environment = { OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' };
+    const running = await startApi(environment, database);
+    try {
+      const gate = gatedAnswer(['four', ' five', ' six']);
+      provider.script(gate);
+      const user = await registerUser(running.url);
+      const asked = provider.nextRequest('chat');
+      const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
+      const first: unknown = (await events.next()).value;
+      const conversationId = String(at(first, 'data', 'conversation_id'));
+      const answerId = String(at(first, 'data', 'message_id'));
+      gate.release(2);
+      await until('a checkpoint', async () => {
+        const { messages } = await stored(database, conversationId);
+        return messages[1]?.['content'] === TEXT;
+      });
+
+      api = await startApi(environment, database);
+      await expectInterrupted({ conversationId, answerId });
+      // More text, so that the next checkpoint has something to store and finds out.
+      gate.release();
+      const rest = await collect(events);
+      expect(rest.at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
+      expect(await (await asked).closed).toMatchObject({ by: 'client' });
+      await expectInterrupted({ conversationId, answerId });
+
+      const next = await user.request('POST', '/api/v1/chat', {
+        message: 'again',
+        conversation_id: conversationId,
+      });
+      expect(next.status).toBe(200);
+      const conversation = await untilSettled(database, conversationId);
+      expect(conversation.messages.map(({ status }) => status)).toEqual([
+        'complete',
+        'interrupted',
+        'complete',
+        'complete',
+      ]);
+    } finally {
+      await running.close();
+      await provider.close();
+    }
+  });
+});

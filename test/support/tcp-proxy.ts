@@ -1,0 +1,111 @@
+import { EventEmitter, once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A wire that a test can cut, between a client and the server of a connection string. */
+export class TcpProxy {
+  /** The connection string of the server, by way of this proxy. */
+  readonly url: string;
+  readonly #server: Server;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  readonly #events = new EventEmitter();
+  #isCut = false;
+  #cutAtReplyTo: string | undefined;
+
+  private constructor(target: URL, server: Server, port: number) {
+    this.#server = server;
+    const url = new URL(target);
+    url.hostname = '127.0.0.1';
+    url.port = String(port);
+    this.url = url.href;
+    server.on('connection', (client: Socket) => {
+      this.#accept(client, target);
+    });
+  }
+
+  /** Starts a proxy to the server that a PostgreSQL connection string names. */
+  static async start(connectionString: string): Promise<TcpProxy> {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('The proxy does not listen.');
+    return new TcpProxy(new URL(connectionString), server, address.port);
+  }
+
+  /** The number of connections that pass through now. */
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** Resets all connections, and each new one as soon as it comes. */
+  cut(): void {
+    this.#isCut = true;
+    this.#cutAtReplyTo = undefined;
+    for (const [client, server] of this.#pairs) {
+      client.resetAndDestroy();
+      server.destroy();
+    }
+  }
+
+  /** Lets connections pass again. */
+  restore(): void {
+    this.#isCut = false;
+  }
+
+  /** Resolves when a client tries to connect while the wire is cut. */
+  async nextRefusal(): Promise<void> {
+    await once(this.#events, 'refused');
+  }
+
+  /**
+   * Cuts the wire as soon as the server has replied to the next packet that contains the text: the server has done
+   * what it was told, and the client never hears of it. Resolves when that has happened.
+   */
+  async cutAtReplyTo(text: string): Promise<void> {
+    this.#cutAtReplyTo = text;
+    await once(this.#events, 'reply-lost');
+  }
+
+  /** Ends everything. */
+  async close(): Promise<void> {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #accept(client: Socket, target: URL): void {
+    // A reset is an error of both sockets; whoever wants to know hears it at the ends.
+    client.on('error', () => undefined);
+    if (this.#isCut) {
+      client.resetAndDestroy();
+      this.#events.emit('refused');
+      return;
+    }
+    const server = connect(Number(target.port === '' ? 5432 : target.port), target.hostname);
+    server.on('error', () => undefined);
+    const pair = [client, server] as const;
+    this.#pairs.add(pair);
+    for (const [from, to] of [pair, [server, client] as const]) {
+      from.once('close', () => {
+        this.#pairs.delete(pair);
+        to.destroy();
+      });
+    }
+    let replyIsLost = false;
+    client.on('data', (bytes) => {
+      if (this.#cutAtReplyTo !== undefined && bytes.includes(this.#cutAtReplyTo)) {
+        this.#cutAtReplyTo = undefined;
+        replyIsLost = true;
+      }
+      server.write(bytes);
+    });
+    server.on('data', (bytes) => {
+      if (replyIsLost) {
+        this.cut();
+        this.#events.emit('reply-lost');
+      } else {
+        client.write(bytes);
+      }
+    });
+  }
+}
