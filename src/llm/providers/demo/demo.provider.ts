@@ -96,5 +96,7 @@ function textOf(message: ChatMessage): string {
 
 /** A demo token is a word with the white space before it. */
 function splitIntoTokens(text: string): string[] {
-  return text.match(/\s*\S+|\s+$/gu) ?? [];
+  // Where a word ends and white space begins. A pattern that matched the words themselves would exhaust the stack on
+  // a word of millions of characters.
+  return text === '' ? [] : text.split(/(?<=\S)(?=\s)/u);
 }
