@@ -107,7 +107,7 @@ export function optionalUrl(
   };
 }
 
-/** A JSON value with a default. */
+/** A JSON value with a default, which is documented as it would be written. */
 export function json<Value>(
   options: Description & {
     fallback: Value;
@@ -116,5 +116,5 @@ export function json<Value>(
     parse: (given: string) => Value | undefined;
   },
 ): Setting<Value> {
-  return { ...options, shownDefault: 'none' };
+  return { ...options, shownDefault: JSON.stringify(options.fallback) };
 }

@@ -62,11 +62,11 @@ export class Attempt {
    */
   async *stream(announcement: ModelEvent): AsyncGenerator<ModelEvent, AttemptResult<StreamedAnswer>> {
     const { provider, model, request, signal } = this.options;
-    const deadlines = Deadlines.ofStream(this.options.deadlines);
+    const deadlines = Deadlines.ofStream(signal, this.options.deadlines);
     const early: ModelEvent[] = [];
     let warning: string | null = null;
     try {
-      const call = { model: model.model, request, signal: AbortSignal.any([signal, deadlines.signal]) };
+      const call = { model: model.model, request, signal: deadlines.signal };
       for await (const event of provider.stream(call)) {
         if (event.type === 'skipped') {
           warning = event.reason;
@@ -99,9 +99,9 @@ export class Attempt {
   /** Waits for the whole answer. */
   async complete(): Promise<AttemptResult<ChatCompletion>> {
     const { provider, model, request, signal } = this.options;
-    const deadlines = Deadlines.ofAnswer(this.options.deadlines);
+    const deadlines = Deadlines.ofAnswer(signal, this.options.deadlines);
     try {
-      const call = { model: model.model, request, signal: AbortSignal.any([signal, deadlines.signal]) };
+      const call = { model: model.model, request, signal: deadlines.signal };
       const answer = await provider.complete(call);
       this.meter.addWhole(answer);
       return { status: 'completed', answer };

@@ -93,7 +93,7 @@ export class CallRunner {
         if (!goesOn) throw toModelCallError(result, this.settled);
       }
     } finally {
-      if (this.running !== undefined) this.settle(this.running, { status: 'cancelled' });
+      if (this.running !== undefined) this.conclude(this.running, { status: 'cancelled' });
     }
   }
 
@@ -136,18 +136,22 @@ export class CallRunner {
     return this.running;
   }
 
-  /** Writes the attempt's record and gives its place back. */
+  /** What an attempt came to: its answer, or why there is none. A call that nobody wants any more ends here. */
   private settle<Answer>(
     entered: Entered,
     result: AttemptResult<Answer>,
   ): { entered: Entered; answer: Answer } | ProviderError {
-    this.running = undefined;
-    this.settled.push(entered.attempt.record(result.status));
-    entered.permit.settle(result.status === 'failed' ? result.error : undefined);
+    this.conclude(entered, result);
     if (result.status === 'completed') return { entered, answer: result.answer };
     if (result.status === 'failed') return result.error;
-    if (this.options.call.signal.aborted) throw cancelledCall(this.settled);
-    return new ProviderError('broken_answer', 'The answer was left in the middle.');
+    throw cancelledCall(this.settled);
+  }
+
+  /** Writes the attempt's record and gives its place back. */
+  private conclude({ attempt, permit }: Entered, result: AttemptResult<unknown>): void {
+    this.running = undefined;
+    this.settled.push(attempt.record(result.status));
+    permit.settle(result.status === 'failed' ? result.error : undefined);
   }
 }
 

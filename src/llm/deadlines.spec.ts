@@ -3,6 +3,8 @@ import { Deadlines } from './deadlines.js';
 
 const CONFIG = { connectMs: 1, firstTokenMs: 100, idleMs: 50, totalMs: 220, answerMs: 80 };
 
+const CALLER = new AbortController().signal;
+
 describe('Deadlines', () => {
   beforeEach(() => {
     jest.useFakeTimers();
@@ -13,18 +15,18 @@ describe('Deadlines', () => {
   });
 
   it('bounds the wait for the first token, then each gap, then the whole', () => {
-    const first = Deadlines.ofStream(CONFIG);
+    const first = Deadlines.ofStream(CALLER, CONFIG);
     jest.advanceTimersByTime(99);
     expect(first.signal.aborted).toBe(false);
     jest.advanceTimersByTime(1);
     expect(first.passed?.message).toMatch(/did not begin/);
 
-    const gap = Deadlines.ofStream(CONFIG);
+    const gap = Deadlines.ofStream(CALLER, CONFIG);
     gap.progress();
     jest.advanceTimersByTime(50);
     expect(gap.passed?.message).toMatch(/fell silent/);
 
-    const whole = Deadlines.ofStream(CONFIG);
+    const whole = Deadlines.ofStream(CALLER, CONFIG);
     for (let count = 0; count < 8; count += 1) {
       whole.progress();
       jest.advanceTimersByTime(30);
@@ -32,8 +34,18 @@ describe('Deadlines', () => {
     expect(whole.passed?.message).toMatch(/did not finish/);
   });
 
+  it('follows the caller, before and after it began, and lets go of it', () => {
+    const caller = new AbortController();
+    const running = Deadlines.ofStream(caller.signal, CONFIG);
+    const ended = Deadlines.ofStream(caller.signal, CONFIG);
+    ended.stop();
+    caller.abort(new Error('gone'));
+    expect([running.signal.aborted, ended.signal.aborted, running.passed]).toEqual([true, false, undefined]);
+    expect(Deadlines.ofAnswer(caller.signal, CONFIG).signal.aborted).toBe(true);
+  });
+
   it('leaves no timer behind', () => {
-    const deadlines = Deadlines.ofStream(CONFIG);
+    const deadlines = Deadlines.ofStream(CALLER, CONFIG);
     deadlines.progress();
     deadlines.stop();
     expect(jest.getTimerCount()).toBe(0);

@@ -3,7 +3,7 @@ import { ProviderError } from './port/index.js';
 
 /**
  * Bounds the waiting for one attempt: until the first sign of an answer, between two, and in all. Its signal aborts
- * at the first bound that is passed, with the `ProviderError` that says which.
+ * at the first bound that is passed, with the `ProviderError` that says which, or when the caller's does.
  */
 export class Deadlines {
   private readonly controller = new AbortController();
@@ -12,22 +12,26 @@ export class Deadlines {
   private begun = false;
 
   private constructor(
+    private readonly caller: AbortSignal,
     silenceMs: number,
     totalMs: number,
     private readonly idleMs: number,
   ) {
+    // By hand, because `AbortSignal.any` costs several times as much, and is paid with every call.
+    if (caller.aborted) this.follow();
+    else caller.addEventListener('abort', this.follow, { once: true });
     this.silence = this.abortAfter(silenceMs, 'The model did not begin to answer in time.');
     this.total = this.abortAfter(totalMs, 'The model did not finish its answer in time.');
   }
 
   /** For an answer that comes in pieces. */
-  static ofStream({ firstTokenMs, totalMs, idleMs }: DeadlineConfig): Deadlines {
-    return new Deadlines(firstTokenMs, totalMs, idleMs);
+  static ofStream(caller: AbortSignal, { firstTokenMs, totalMs, idleMs }: DeadlineConfig): Deadlines {
+    return new Deadlines(caller, firstTokenMs, totalMs, idleMs);
   }
 
   /** For an answer that comes whole: there is nothing to see until it is there. */
-  static ofAnswer({ answerMs }: DeadlineConfig): Deadlines {
-    return new Deadlines(answerMs, answerMs, answerMs);
+  static ofAnswer(caller: AbortSignal, { answerMs }: DeadlineConfig): Deadlines {
+    return new Deadlines(caller, answerMs, answerMs, answerMs);
   }
 
   get signal(): AbortSignal {
@@ -56,7 +60,12 @@ export class Deadlines {
   stop(): void {
     clearTimeout(this.silence);
     clearTimeout(this.total);
+    this.caller.removeEventListener('abort', this.follow);
   }
+
+  private readonly follow = (): void => {
+    this.controller.abort(this.caller.reason);
+  };
 
   private abortAfter(ms: number, message: string): NodeJS.Timeout {
     return setTimeout(() => {

@@ -27,11 +27,10 @@ export class EmbeddingAttempt {
 
   async run(): Promise<AttemptResult<EmbeddingResult>> {
     const { provider, model, request } = this.options;
-    const deadlines = Deadlines.ofAnswer(this.options.deadlines);
+    const deadlines = Deadlines.ofAnswer(request.signal, this.options.deadlines);
     try {
       const { input, dimensions } = request;
-      const signal = AbortSignal.any([request.signal, deadlines.signal]);
-      this.result = await provider.embed({ model: model.model, input, dimensions, signal });
+      this.result = await provider.embed({ model: model.model, input, dimensions, signal: deadlines.signal });
       if (this.result.vectors.length === input.length) return { status: 'completed', answer: this.result };
       return {
         status: 'failed',

@@ -105,7 +105,7 @@ export const COMPLETION_DOC: SchemaObject = {
   },
 };
 
-/** A completion. */
+/** A whole completion and a streamed one. */
 export const COMPLETION_EXAMPLE = {
   'application/json': {
     schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
@@ -117,6 +117,11 @@ export const COMPLETION_EXAMPLE = {
       choices: [{ text: 'Hello!', index: 0, finish_reason: 'stop', logprobs: null }],
       usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
     },
+  },
+  'text/event-stream': {
+    schema: { type: 'string' } satisfies SchemaObject,
+    example:
+      'data: {"id":"cmpl-1","object":"text_completion","created":1790000000,"model":"demo/echo","choices":[{"index":0,"text":"Hello!","finish_reason":null,"logprobs":null}]}\n\ndata: [DONE]\n\n',
   },
 };
 

@@ -23,7 +23,7 @@ export class ModelsController {
     summary: 'One model',
     description: 'By its full name or its bare one; slashes need no escaping.',
   })
-  @ApiParam({ name: 'model', description: 'The name.', example: 'demo/echo' })
+  @ApiParam({ name: 'model', type: String, description: 'The name.', example: 'demo/echo' })
   @ApiOkResponse({ type: ModelBody, description: 'The model.' })
   @ApiErrors('unauthorized', 'model_not_found', 'provider_unavailable')
   get(@Param('model') name: string | string[]): Promise<ModelBody> {

