@@ -20,7 +20,7 @@ export function toAppError(error: unknown): AppError {
     case 413:
       return new AppError(
         'payload_too_large',
-        'The request body is too large. A JSON body may have at most 1 MB.',
+        `The request body is too large. A JSON body may have at most ${limitOf(error)} MB.`,
       );
     case 415:
       return new AppError(
@@ -37,6 +37,13 @@ function statusOf(error: unknown): number | undefined {
   if (error instanceof HttpException) return error.getStatus();
   if (error instanceof Error && 'status' in error && typeof error.status === 'number') return error.status;
   return undefined;
+}
+
+/** What the body parser of the route takes, in MB; product routes take 1. Nest wraps the parser's error into its own. */
+function limitOf(error: unknown): number {
+  const parserError = error instanceof HttpException ? error.cause : error;
+  const bytes = parserError instanceof Error && 'limit' in parserError ? parserError.limit : undefined;
+  return typeof bytes === 'number' ? Math.round(bytes / 2 ** 20) : 1;
 }
 
 function reasonOf(error: unknown): string {

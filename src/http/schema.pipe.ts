@@ -19,12 +19,31 @@ export class SchemaPipe<Body> implements PipeTransform<unknown, Body> {
   /** @throws InvalidRequestError that names the first wrong field */
   transform(body: unknown): Body {
     if (this.matches(body)) return body;
-    const [error] = this.matches.errors ?? [];
+    const error = nearest(this.matches.errors ?? []);
     if (error === undefined) throw new InvalidRequestError('The request body is not valid.');
     const field = fieldOf(error);
     const message = `${field === '' ? 'The request body' : field} ${sentenceOf(error)}`;
     throw new InvalidRequestError(`${message}.`, [{ field, message }]);
   }
+}
+
+/**
+ * The error to tell. Where a value may be of several kinds there is one for each: one that is not about the type is of
+ * the kind that was meant, and otherwise the deepest is; where none was, the value may be of any of them.
+ */
+function nearest(errors: readonly ErrorObject[]): ErrorObject | undefined {
+  const byDepth = errors.toSorted((one, other) => depthOf(other.instancePath) - depthOf(one.instancePath));
+  const meant = byDepth.find(({ keyword }) => keyword !== 'type' && keyword !== 'anyOf');
+  const [deepest] = byDepth;
+  if (meant !== undefined || deepest === undefined) return meant;
+  const types = byDepth
+    .filter(({ keyword, instancePath }) => keyword === 'type' && instancePath === deepest.instancePath)
+    .flatMap(({ params }): unknown => params['type']);
+  return { ...deepest, message: `must be ${[...new Set(types)].join(' or ')}` };
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length;
 }
 
 /** `/messages/0/content` as `messages.0.content`; for a missing field the field itself. */
@@ -37,5 +56,6 @@ function fieldOf({ instancePath, keyword, params }: ErrorObject): string {
 function sentenceOf({ keyword, message = 'is not valid', params }: ErrorObject): string {
   if (keyword === 'required') return 'is missing';
   const allowed: unknown = keyword === 'enum' ? params['allowedValues'] : undefined;
+  if (keyword === 'pattern') return 'holds characters that it may not hold';
   return Array.isArray(allowed) ? `must be one of ${allowed.join(', ')}` : message;
 }

@@ -26,7 +26,9 @@ export function validationPipe(): ValidationPipe {
 class RequestPipe extends ValidationPipe {
   override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (isObject(value) && metadata.type !== 'custom') {
-      if (Array.isArray(value)) throw new InvalidRequestError('The request body is not a valid JSON object.');
+      // A path that may hold slashes is a list of its segments.
+      if (Array.isArray(value) && metadata.type === 'body')
+        throw new InvalidRequestError('The request body is not a valid JSON object.');
       assertShape(value);
       assertOwnNames(value);
     }

@@ -35,6 +35,8 @@ export interface AttemptOptions {
   /** The caller's: aborting it cancels the attempt. */
   readonly signal: AbortSignal;
   readonly deadlines: DeadlineConfig;
+  /** Called when the first output of a stream is there. */
+  readonly onBegun: () => void;
 }
 
 /** One attempt at one model, under the deadlines. It never throws: it ends with a result, and with a record of what it used. */
@@ -80,6 +82,7 @@ export class Attempt {
         deadlines.progress();
         if (!this.announced) {
           this.announced = true;
+          this.options.onBegun();
           yield announcement;
           yield* early;
         }

@@ -89,7 +89,7 @@ export class CallRunner {
           return;
         }
         const shown = entered instanceof ProviderError ? false : entered.attempt.shown;
-        const goesOn = shown ? this.restartsAfter(entered) : await this.plan.goOnAfter(result);
+        const goesOn = shown ? this.restartsAfter(entered, result) : await this.plan.goOnAfter(result);
         if (!goesOn) throw toModelCallError(result, this.settled);
       }
     } finally {
@@ -102,10 +102,10 @@ export class CallRunner {
   }
 
   /** Once, for text only, and on another model: an answer that broke off in the middle is begun again. */
-  private restartsAfter(entered: Entered | ProviderError): boolean {
+  private restartsAfter(entered: Entered | ProviderError, error: ProviderError): boolean {
     if (entered instanceof ProviderError || this.restarted || this.options.call.restart !== 'once')
       return false;
-    if (entered.attempt.calledTools || !this.plan.moveOn()) return false;
+    if (entered.attempt.calledTools || !this.plan.moveOnAfter(error)) return false;
     this.restarted = true;
     return true;
   }
@@ -118,7 +118,7 @@ export class CallRunner {
     const { source: provider, ...model } = resolved;
     const permit = await gateOf(provider.id).enter(call.signal).catch(asRefusal);
     if (call.signal.aborted) {
-      if (!(permit instanceof ProviderError)) permit.settle();
+      if (!(permit instanceof ProviderError)) permit.settle('cancelled');
       throw cancelledCall(this.settled);
     }
     if (permit instanceof ProviderError) return permit;
@@ -131,6 +131,9 @@ export class CallRunner {
       request,
       signal: call.signal,
       deadlines: deadlinesOf(provider.id),
+      onBegun: () => {
+        permit.begun();
+      },
     });
     this.running = { attempt, permit, model, ignored };
     return this.running;
@@ -151,7 +154,7 @@ export class CallRunner {
   private conclude({ attempt, permit }: Entered, result: AttemptResult<unknown>): void {
     this.running = undefined;
     this.settled.push(attempt.record(result.status));
-    permit.settle(result.status === 'failed' ? result.error : undefined);
+    permit.settle(result.status === 'failed' ? result.error : result.status);
   }
 }
 

@@ -32,6 +32,14 @@ export class LlmService implements OnApplicationShutdown {
     return this.directory.resolve(name);
   }
 
+  /**
+   * The name under which a call that is kept asks: full, or an alias as it is, whose chain is looked up anew.
+   * @throws AppError as `resolve` does
+   */
+  canonicalName(name: string | undefined): Promise<string> {
+    return this.directory.canonical(name);
+  }
+
   /** The full names of all models. */
   models(): Promise<string[]> {
     return this.directory.names();

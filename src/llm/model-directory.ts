@@ -47,10 +47,21 @@ export class ModelDirectory {
    * @throws AppError as `resolve` does
    */
   async resolveChain(name: string | undefined): Promise<readonly ResolvedModel[]> {
-    const names = this.aliases[name ?? this.defaultModel ?? ''];
+    const names = this.chainOf(name);
     return names === undefined
       ? [await this.resolve(name)]
       : Promise.all(names.map((one) => this.resolve(one)));
+  }
+
+  /**
+   * The name under which to ask from now on: an alias is its own, everything else has the full name of its model.
+   * @throws AppError as `resolve` does
+   */
+  async canonical(name: string | undefined): Promise<string> {
+    const alias = name ?? this.defaultModel;
+    if (alias === undefined || this.chainOf(alias) === undefined) return (await this.resolve(name)).name;
+    await this.resolveChain(alias);
+    return alias;
   }
 
   /**
@@ -95,6 +106,11 @@ export class ModelDirectory {
   /** Closes what the providers keep open. */
   async close(): Promise<void> {
     await Promise.all(this.providers.map((provider) => provider.close()));
+  }
+
+  private chainOf(name: string | undefined): readonly string[] | undefined {
+    const asked = name ?? this.defaultModel ?? '';
+    return Object.hasOwn(this.aliases, asked) ? this.aliases[asked] : undefined;
   }
 
   private async lookUp(name: string): Promise<ResolvedModel> {

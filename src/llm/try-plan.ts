@@ -35,8 +35,13 @@ export class TryPlan {
     }
   }
 
+  /** To the next model, whatever is thought of this one: whether there is one that may be asked the same. */
+  moveOnAfter(error: ProviderError): boolean {
+    return decide(error, 0) !== 'give_up' && this.moveOn();
+  }
+
   /** To the next model of the chain: whether there is one. */
-  moveOn(): boolean {
+  private moveOn(): boolean {
     this.index += 1;
     this.retries = 0;
     this.backoff = new Backoff();

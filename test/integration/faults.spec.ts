@@ -300,14 +300,30 @@ const SUCCESSES: Readonly<Record<string, Fault<Success>>> = {
 const ROUTES = ['/api/v1/chat', '/api/v1/chat/stream'] as const;
 type ChatRoute = (typeof ROUTES)[number];
 
+/** The hosts that the API knows: all of them are the one provider, but each has a circuit of its own. */
+const HOSTS: string[] = [];
+
+/** A host that no other test has made fail. */
+function freshHost(): string {
+  const id = `host-${HOSTS.length}`;
+  HOSTS.push(id);
+  return id;
+}
+
+/** One fault on one route, at a host of its own. */
+type Case<Outcome> = [name: string, route: ChatRoute, fault: Fault<Outcome>, host: string];
+
 /** Every fault on every route. */
-function cases<Outcome>(
-  faults: Readonly<Record<string, Fault<Outcome>>>,
-): [string, ChatRoute, Fault<Outcome>][] {
+function cases<Outcome>(faults: Readonly<Record<string, Fault<Outcome>>>): Case<Outcome>[] {
   return Object.entries(faults).flatMap(([name, fault]) =>
-    ROUTES.map((route): [string, ChatRoute, Fault<Outcome>] => [name, route, fault]),
+    ROUTES.map((route): Case<Outcome> => [name, route, fault, freshHost()]),
   );
 }
+
+const FAILURE_CASES = cases(FAILURES);
+const SUCCESS_CASES = cases(SUCCESSES);
+const AFTERWARDS_HOST = freshHost();
+const LOG_HOST = freshHost();
 
 /** The data of the events of a stream that was read to its end. */
 function eventsOf(body: unknown): unknown[] {
@@ -333,8 +349,8 @@ beforeAll(async () => {
   provider = await startFakeProvider();
   for (const deadline of ['patient', 'hasty', 'brief'] as const) {
     const api = await startApi({
-      OPENAI_BASE_URL: provider.baseUrl,
-      DEFAULT_MODEL: 'openai/test-model',
+      LLM_HOSTS: JSON.stringify(HOSTS.map((id) => ({ id, base_url: provider.baseUrl }))),
+      LLM_MAX_RETRIES: '0',
       ...DEADLINES[deadline],
     });
     apis.set(deadline, { api, user: await registerUser(api.url) });
@@ -374,6 +390,22 @@ async function turnOf(api: TestApi, route: ChatRoute, response: ApiResponse) {
   return { conversationId: String(answer?.['conversation_id']), messageId: String(answer?.['id']) };
 }
 
+/** Who was asked, by whom and over which route. */
+interface Asked {
+  readonly api: TestApi;
+  readonly user: TestUser;
+  readonly route: ChatRoute;
+  readonly host: string;
+}
+
+function modelOf(host: string): string {
+  return `${host}/test-model`;
+}
+
+function ask(user: TestUser, route: ChatRoute, host: string): Promise<ApiResponse> {
+  return user.request('POST', route, { message: QUESTION, model: modelOf(host) });
+}
+
 /** What the provider saw of a turn: one request, as it must be. */
 async function expectOneAttempt(closedBy?: 'client' | 'server'): Promise<void> {
   const asked = provider.requests.filter(({ route }) => route === 'chat');
@@ -392,25 +424,29 @@ async function expectOneAttempt(closedBy?: 'client' | 'server'): Promise<void> {
 }
 
 describe('a provider that fails', () => {
-  it.each(cases(FAILURES))(
+  it.each(FAILURE_CASES)(
     '%s, on %s',
-    async (_name, route, { behaviour, deadline = 'patient', outcome }) => {
+    async (_name, route, { behaviour, deadline = 'patient', outcome }, host) => {
       const { api, user } = apiWith(deadline);
       provider.script(behaviour());
-      const response = await user.request('POST', route, { message: QUESTION });
+      const response = await ask(user, route, host);
       await expectOneAttempt(outcome.closedBy);
-      await expectFailure(api, user, route, response, outcome);
+      await expectFailure({ api, user, route, host }, response, outcome);
     },
   );
 
   it.each(ROUTES)('a connection that is refused, on %s', async (route) => {
     const closing = await startFakeProvider();
-    const api = await startApi({ OPENAI_BASE_URL: closing.baseUrl, DEFAULT_MODEL: 'openai/test-model' });
+    const host = 'closed';
+    const api = await startApi({
+      LLM_HOSTS: JSON.stringify([{ id: host, base_url: closing.baseUrl }]),
+      LLM_MAX_RETRIES: '0',
+    });
     try {
       const user = await registerUser(api.url);
       await closing.close();
-      const response = await user.request('POST', route, { message: QUESTION });
-      await expectFailure(api, user, route, response, UNAVAILABLE);
+      const response = await ask(user, route, host);
+      await expectFailure({ api, user, route, host }, response, UNAVAILABLE);
     } finally {
       await api.close();
       await closing.close();
@@ -420,9 +456,10 @@ describe('a provider that fails', () => {
   it('is not the end of the conversation: the next turn answers', async () => {
     const { api, user } = apiWith('patient');
     provider.script({ kind: 'reset', afterChunks: 2, text: TEXT });
-    const failed = await user.request('POST', '/api/v1/chat/stream', { message: QUESTION });
+    const failed = await ask(user, '/api/v1/chat/stream', AFTERWARDS_HOST);
     const conversation_id = failed.headers.get('x-conversation-id') ?? '';
-    const next = await user.request('POST', '/api/v1/chat', { message: 'again', conversation_id });
+    const model = modelOf(AFTERWARDS_HOST);
+    const next = await user.request('POST', '/api/v1/chat', { message: 'again', conversation_id, model });
     expect(next).toMatchObject({ status: 200, body: { message: 'again', conversation_id } });
     const conversation = await stored(api.database, conversation_id);
     expect(conversation.messages.map(({ status }) => status)).toEqual([
@@ -439,7 +476,7 @@ describe('a provider that fails', () => {
     const before = api.log.length;
     const message = `You wrote: ${QUESTION}`;
     provider.script({ kind: 'error', status: 422, message }, { kind: 'error', status: 500, message });
-    for (const route of ROUTES) await user.request('POST', route, { message: QUESTION });
+    for (const route of ROUTES) await ask(user, route, LOG_HOST);
     const lines = api.log.slice(before);
     const codes = lines.map((line) => at(JSON.parse(line), 'code'));
     expect(codes.filter((code) => code !== undefined)).toEqual(['provider_error']);
@@ -448,9 +485,7 @@ describe('a provider that fails', () => {
 });
 
 async function expectFailure(
-  api: TestApi,
-  user: TestUser,
-  route: ChatRoute,
+  { api, user, route, host }: Asked,
   response: ApiResponse,
   failure: Failure,
 ): Promise<void> {
@@ -486,7 +521,7 @@ async function expectFailure(
       role: 'assistant',
       status: 'failed',
       content: partial,
-      model: 'openai/test-model',
+      model: modelOf(host),
       finish_reason: null,
       error_code: code,
       error_message: message,
@@ -499,7 +534,7 @@ async function expectFailure(
     {
       call_id: messageId,
       attempt: 1,
-      provider: 'openai',
+      provider: host,
       model: 'test-model',
       outcome: 'failed',
       input_tokens: inputTokens,
@@ -525,22 +560,20 @@ async function expectFailure(
 }
 
 describe('a provider that is odd but answers', () => {
-  it.each(cases(SUCCESSES))(
+  it.each(SUCCESS_CASES)(
     '%s, on %s',
-    async (_name, route, { behaviour, deadline = 'patient', outcome }) => {
+    async (_name, route, { behaviour, deadline = 'patient', outcome }, host) => {
       const { api, user } = apiWith(deadline);
       provider.script(behaviour());
-      const response = await user.request('POST', route, { message: QUESTION });
+      const response = await ask(user, route, host);
       await expectOneAttempt();
-      await expectSuccess(api, user, route, response, outcome);
+      await expectSuccess({ api, user, route, host }, response, outcome);
     },
   );
 });
 
 async function expectSuccess(
-  api: TestApi,
-  user: TestUser,
-  route: ChatRoute,
+  { api, user, route, host }: Asked,
   response: ApiResponse,
   success: Success,
 ): Promise<void> {
@@ -555,7 +588,7 @@ async function expectSuccess(
   const figures = {
     conversation_id: conversationId,
     message_id: messageId,
-    model: 'openai/test-model',
+    model: modelOf(host),
     tokens_used: usage.total_tokens,
     usage,
     cost_estimate: null,
@@ -584,7 +617,7 @@ async function expectSuccess(
       role: 'assistant',
       status: 'complete',
       content: text,
-      model: 'openai/test-model',
+      model: modelOf(host),
       finish_reason: finishReason,
       error_code: null,
       warning: success.warning ?? null,

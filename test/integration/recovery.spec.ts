@@ -50,7 +50,7 @@ afterEach(async () => {
 
 function startProcess(): Process {
   const prisma = new PrismaService({ connectionString: database.url, poolMax: 5 });
-  const usage = new UsageRepository();
+  const usage = new UsageRepository(prisma);
   const repository = new RecoveryRepository(prisma, usage);
   const started = {
     prisma,

@@ -39,6 +39,8 @@ function start(environment: Readonly<Record<string, string>> = {}): Promise<Test
   return startApi({
     OPENAI_BASE_URL: provider.baseUrl,
     DEFAULT_MODEL: 'openai/test-model',
+    // What is scripted is one failure each; retries have their own tests.
+    LLM_MAX_RETRIES: '0',
     ...environment,
   });
 }

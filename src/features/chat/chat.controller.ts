@@ -26,6 +26,7 @@ const FAILURES = [
   'content_policy_violation',
   'provider_rate_limited',
   'provider_error',
+  'overloaded',
   'provider_timeout',
 ] as const satisfies readonly ErrorCode[];
 

@@ -23,7 +23,7 @@ export class TurnService {
    * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError: nothing is stored then
    */
   async begin(request: TurnRequest): Promise<LiveTurn> {
-    const { name: model } = await this.llm.resolve(request.model);
+    const model = await this.llm.canonicalName(request.model);
     const { message: question, ...rest } = request;
     const turn = await this.turns.begin({
       ...rest,

@@ -24,7 +24,7 @@ export interface Turn {
   readonly answerId: string;
   /** Whoever writes to the answer must hold this lease. */
   readonly leaseOwner: string;
-  /** Full name of the model. */
+  /** Full name of the model, or an alias. */
   readonly model: string;
   readonly temperature: number | undefined;
   readonly maxTokens: number | undefined;

@@ -6,6 +6,9 @@ import { UsageRepository, type UsageEntry } from './usage.repository.js';
 /** How long records wait for company, in milliseconds; what a kill -9 can lose. */
 const WAIT_MS = 250;
 
+/** How long it is waited after the database was away, in milliseconds. */
+const RETRY_MS = 1000;
+
 /** Records of one insert. */
 const BATCH = 500;
 
@@ -19,6 +22,7 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
   private entries: UsageEntry[] = [];
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
+  private closing = false;
 
   constructor(private readonly repository: UsageRepository) {
     super();
@@ -34,34 +38,48 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
       const lost = this.entries.splice(0, this.entries.length - CAPACITY).length;
       this.logger.error(`${lost} usage records were lost, because the database is away for too long`);
     }
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
-      this.writing = this.writing.then(() => this.flush());
-    }, WAIT_MS);
+    this.schedule(WAIT_MS);
   }
 
   /** Writes what is left, before the database is closed. */
   async onApplicationShutdown(): Promise<void> {
+    this.closing = true;
     clearTimeout(this.timer);
     await this.writing;
     await this.flush();
   }
 
+  private schedule(waitMs: number): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.writing = this.writing.then(() => this.flush());
+    }, waitMs);
+  }
+
   /** Never rejects. What could not be written is kept for the next time; writing twice bills once. */
   private async flush(): Promise<void> {
+    let size = BATCH;
     while (this.entries.length > 0) {
-      const batch = this.entries.slice(0, BATCH);
+      // Taken out while it is written, so that what comes meanwhile cannot push it aside.
+      const batch = this.entries.splice(0, size);
       try {
         await this.repository.insert(batch);
-        this.entries.splice(0, batch.length);
+        size = Math.min(BATCH, size * 2);
       } catch (error) {
         if (error instanceof AppError && error.code === 'service_unavailable') {
           this.logger.warn({ err: error }, 'usage records could not be written yet');
+          this.entries.unshift(...batch);
+          if (!this.closing) this.schedule(RETRY_MS);
           return;
         }
-        // What the database refuses it will refuse again, and everything behind it would wait for ever.
-        this.entries.splice(0, batch.length);
-        this.logger.error({ err: error, records: batch.length }, 'usage records were refused and are lost');
+        if (batch.length === 1) {
+          // What the database refuses it will refuse again, and everything behind it would wait for ever.
+          this.logger.error({ err: error }, 'a usage record was refused and is lost');
+          continue;
+        }
+        // One record that the database refuses must not take the others with it.
+        this.entries.unshift(...batch);
+        size = Math.ceil(batch.length / 2);
       }
     }
   }

@@ -37,7 +37,10 @@ export class ChatCompletionsController {
       begin: 'first_event',
       headers: {},
       events: (signal) =>
-        this.completions.stream(userId, body, signal, (ignored) => response.set(ignoredHeader(ignored))),
+        this.completions.stream(userId, body, signal, (ignored) => {
+          // A ping may have sent the headers while the model thought.
+          if (!response.headersSent) response.set(ignoredHeader(ignored));
+        }),
     });
   }
 }

@@ -38,8 +38,11 @@ export class ChunkWriter {
     }
     const { from, to } = this.rename;
     const at = raw.indexOf(from);
-    // Inside of a JSON text every quote is escaped, so what matches is the field itself.
-    return at === -1 ? this.rewritten(chunk) : raw.slice(0, at) + to + raw.slice(at + from.length);
+    // Inside of a JSON text every quote is escaped, so what matches is the field itself. Text of several lines has to
+    // become one line, which is what a frame can hold.
+    return at === -1 || raw.includes('\n')
+      ? this.rewritten(chunk)
+      : raw.slice(0, at) + to + raw.slice(at + from.length);
   }
 
   private rewritten(chunk: ChatChunk): string {

@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { ApiErrors, clientGone, SchemaPipe, sendEventStream, UserId } from '../../http/index.js';
+import { ignoredHeader } from './chat-completions.mapper.js';
 import { type CompletionBody, CompletionsService } from './completions.service.js';
 import { COMPLETION_DOC, COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
 import { COMPLETION } from './schemas.js';
@@ -22,10 +23,20 @@ export class CompletionsController {
     @Body(new SchemaPipe<CompletionBody>(COMPLETION)) body: CompletionBody,
     @Res() response: Response,
   ): Promise<void> {
-    if (body.stream === true) {
-      const events = (signal: AbortSignal) => this.completions.stream(userId, body, signal);
-      return sendEventStream(response, { begin: 'first_event', headers: {}, events });
-    }
-    response.json(await this.completions.complete(userId, body, clientGone(response)));
+    if (body.stream === true) return this.stream(userId, body, response);
+    const { completion, ignored } = await this.completions.complete(userId, body, clientGone(response));
+    response.set(ignoredHeader(ignored)).json(completion);
+  }
+
+  private stream(userId: string, body: CompletionBody, response: Response): Promise<void> {
+    return sendEventStream(response, {
+      begin: 'first_event',
+      headers: {},
+      events: (signal) =>
+        this.completions.stream(userId, body, signal, (ignored) => {
+          // A ping may have sent the headers while the model thought.
+          if (!response.headersSent) response.set(ignoredHeader(ignored));
+        }),
+    });
   }
 }

@@ -42,6 +42,12 @@ export interface TextCompletion {
   readonly usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
 }
 
+/** A whole answer, and the parameters that its model could not be told. */
+export interface WholeTextCompletion {
+  readonly ignored: readonly string[];
+  readonly completion: TextCompletion;
+}
+
 /** What models of today cannot honour, since they only chat. */
 const REFUSED = [
   'echo',
@@ -56,7 +62,11 @@ export class CompletionsService {
   constructor(private readonly llm: LlmService) {}
 
   /** @throws AppError why there is no answer; of several prompts the first failure ends all */
-  async complete(userId: string, body: CompletionBody, clientLeft: AbortSignal): Promise<TextCompletion> {
+  async complete(
+    userId: string,
+    body: CompletionBody,
+    clientLeft: AbortSignal,
+  ): Promise<WholeTextCompletion> {
     assertHonoured(body);
     const failed = new AbortController();
     const signal = AbortSignal.any([clientLeft, failed.signal]);
@@ -70,9 +80,9 @@ export class CompletionsService {
     const usages = answers.map(({ attempts }) => attempts.at(-1)?.usage);
     const prompt_tokens = usages.reduce((sum, usage) => sum + (usage?.inputTokens ?? 0), 0);
     const completion_tokens = usages.reduce((sum, usage) => sum + (usage?.outputTokens ?? 0), 0);
-    return {
+    const completion = {
       id: `cmpl-${newId()}`,
-      object: 'text_completion',
+      object: 'text_completion' as const,
       created: Math.floor(Date.now() / 1000),
       model: answers[0]?.model.name ?? '',
       choices: choices.map(({ message, finish_reason }, index) => ({
@@ -83,13 +93,20 @@ export class CompletionsService {
       })),
       usage: { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens },
     };
+    return { ignored: answers[0]?.ignored ?? [], completion };
   }
 
   /**
    * The answer as events, `[DONE]` last.
+   * @param begin is told before the first event which parameters are left out
    * @throws AppError why there is none, from the iteration
    */
-  async *stream(userId: string, body: CompletionBody, signal: AbortSignal): AsyncGenerator<OutgoingEvent> {
+  async *stream(
+    userId: string,
+    body: CompletionBody,
+    signal: AbortSignal,
+    begin: (ignored: readonly string[]) => void,
+  ): AsyncGenerator<OutgoingEvent> {
     assertHonoured(body);
     const [prompt, second] = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
     if (prompt === undefined || second !== undefined) {
@@ -98,7 +115,10 @@ export class CompletionsService {
     const id = `cmpl-${newId()}`;
     let model = '';
     for await (const event of this.llm.stream(toCall(userId, body, prompt, signal))) {
-      if (event.type === 'started') model = event.model.name;
+      if (event.type === 'started') {
+        model = event.model.name;
+        begin(event.ignored);
+      }
       if (event.type !== 'chunk') continue;
       const data = toTextChunk(event.chunk, {
         id,

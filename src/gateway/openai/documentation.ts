@@ -17,6 +17,7 @@ export const MODEL_ERRORS = [
   'provider_rate_limited',
   'provider_error',
   'provider_unavailable',
+  'overloaded',
   'provider_timeout',
 ] as const satisfies readonly ErrorCode[];
 

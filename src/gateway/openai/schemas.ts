@@ -3,8 +3,11 @@ import type { SchemaObject } from 'ajv';
 /** Most texts of one request for vectors, as OpenAI has it. */
 export const MAX_EMBEDDING_INPUTS = 2048;
 
+/** Printable characters: the ledger names every model that was asked, and cannot store NUL and lone surrogates. */
+const NAME = '^[^\\p{Cc}\\p{Cs}]+$';
+
 const parameters = {
-  model: { type: 'string', minLength: 1, maxLength: 256 },
+  model: { type: 'string', minLength: 1, maxLength: 256, pattern: NAME },
   temperature: { type: ['number', 'null'], minimum: 0, maximum: 2 },
   top_p: { type: ['number', 'null'], minimum: 0, maximum: 1 },
   n: { type: ['integer', 'null'], minimum: 1, maximum: 128 },

@@ -1,17 +1,15 @@
 import {
-  BrokenCircuitError,
-  BulkheadRejectedError,
-  bulkhead,
-  type BulkheadPolicy,
   circuitBreaker,
   type CircuitBreakerPolicy,
+  CircuitState,
   handleWhen,
   SamplingBreaker,
 } from 'cockatiel';
 import { ProviderError, type ProviderErrorKind } from '../port/index.js';
+import { Places } from './places.js';
 
 /** How long a circuit stays open before a request may probe the provider again, in milliseconds. */
-export const PROBE_AFTER_MS = 10_000;
+const PROBE_AFTER_MS = 10_000;
 
 /** A circuit opens when half of the attempts of this long have failed, in milliseconds, and there were enough of them. */
 const SAMPLE = { duration: 20_000, threshold: 0.5, minimumRps: 0.25 };
@@ -21,82 +19,89 @@ const ILL: ReadonlySet<ProviderErrorKind> = new Set(['timeout', 'unavailable', '
 
 /** A place among a provider's running calls. */
 export interface Permit {
-  /** Gives the place back, and tells the circuit how it went: without an error, well. Must be called, once. */
-  settle(error?: ProviderError): void;
+  /** The answer has begun. To a circuit that probes the provider this is enough: long answers keep nobody out. */
+  begun(): void;
+  /** Gives the place back, and tells the circuit how it went. Must be called, once. */
+  settle(outcome: ProviderError | 'completed' | 'cancelled'): void;
+}
+
+export interface ProviderGateOptions {
+  readonly maxConcurrency: number;
+  readonly maxQueue: number;
+  /** Milliseconds. */
+  readonly probeAfterMs?: number;
 }
 
 /** Lets a bounded number of calls through to a provider, a bounded number wait, and none while it is down. */
 export class ProviderGate {
-  private readonly places: BulkheadPolicy;
+  private readonly places: Places;
   private readonly circuit: CircuitBreakerPolicy;
+  private readonly probeAfterMs: number;
+  private openedAt = 0;
 
-  constructor(options: { readonly maxConcurrency: number; readonly maxQueue: number }) {
-    this.places = bulkhead(options.maxConcurrency, options.maxQueue);
+  constructor({ maxConcurrency, maxQueue, probeAfterMs = PROBE_AFTER_MS }: ProviderGateOptions) {
+    this.places = new Places(maxConcurrency, maxQueue);
+    this.probeAfterMs = probeAfterMs;
     this.circuit = circuitBreaker(
       handleWhen((error) => error instanceof ProviderError && ILL.has(error.kind)),
-      { halfOpenAfter: PROBE_AFTER_MS, breaker: new SamplingBreaker(SAMPLE) },
+      { halfOpenAfter: probeAfterMs, breaker: new SamplingBreaker(SAMPLE) },
     );
+    this.circuit.onBreak(() => {
+      this.openedAt = Date.now();
+    });
   }
 
   /**
    * Waits for a place.
-   * @throws ProviderError `overloaded` at once where too many wait, `circuit_open` while the provider is down
+   * @throws ProviderError `overloaded` at once where too many wait, `circuit_open` while the provider is down or probed
    */
   async enter(signal: AbortSignal): Promise<Permit> {
-    const place = await this.place(signal);
+    // Nobody waits for a provider that is down; and it may have gone down while they waited.
+    this.refuseWhileOpen();
+    const release = await this.places.take(signal);
     try {
-      const report = await this.report();
-      return {
-        settle: (error) => {
-          report(error);
-          place();
-        },
-      };
+      this.refuseWhileOpen();
     } catch (error) {
-      place();
+      release();
       throw error;
     }
+    return this.letThrough(release);
   }
 
-  /** Resolves with the release of a place when there is one. */
-  private async place(signal: AbortSignal): Promise<() => void> {
-    const granted = Promise.withResolvers<() => void>();
-    this.places
-      .execute(() => new Promise<null>((resolve) => granted.resolve(() => resolve(null))), signal)
-      .catch((error: unknown) => {
-        const full = error instanceof BulkheadRejectedError;
-        granted.reject(
-          full
-            ? new ProviderError('overloaded', 'Too many requests wait for this provider.', {
-                retryAfterMs: 1000,
-              })
-            : error,
-        );
-      });
-    return granted.promise;
+  private letThrough(release: () => void): Permit {
+    const outcome = Promise.withResolvers<null>();
+    // What the attempt threw is told elsewhere.
+    this.circuit.execute(() => outcome.promise).catch(() => undefined);
+    const probes = this.circuit.state === CircuitState.HalfOpen;
+    return {
+      begun: () => {
+        if (probes) outcome.resolve(null);
+      },
+      settle: (result) => {
+        if (result === 'completed') outcome.resolve(null);
+        else if (result === 'cancelled') outcome.reject(probes ? unknownYet() : new Error('cancelled'));
+        else outcome.reject(result);
+        release();
+      },
+    };
   }
 
-  /** Resolves with the report of an attempt's outcome when the circuit lets the attempt through. */
-  private async report(): Promise<(error?: ProviderError) => void> {
-    const through = Promise.withResolvers<(error?: ProviderError) => void>();
-    this.circuit
-      .execute(
-        () =>
-          new Promise<null>((resolve, reject) =>
-            through.resolve((error) => {
-              if (error === undefined) resolve(null);
-              else reject(error);
-            }),
-          ),
-      )
-      .catch((error: unknown) => {
-        // After the attempt was let through the promise is settled, and what the attempt threw is told elsewhere.
-        const open = error instanceof BrokenCircuitError;
-        const down = 'The provider has failed too often and is not asked for a moment.';
-        through.reject(
-          open ? new ProviderError('circuit_open', down, { retryAfterMs: PROBE_AFTER_MS }) : error,
-        );
-      });
-    return through.promise;
+  private refuseWhileOpen(): void {
+    const { state } = this.circuit;
+    const resting = state === CircuitState.Open && Date.now() - this.openedAt < this.probeAfterMs;
+    // One probes; the others would have to wait for its answer.
+    if (!resting && state !== CircuitState.HalfOpen) return;
+    throw new ProviderError(
+      'circuit_open',
+      'The provider has failed too often and is not asked for a moment.',
+      {
+        retryAfterMs: this.probeAfterMs,
+      },
+    );
   }
+}
+
+/** A probe that was given up says nothing, and what was down counts as down until something else is known. */
+function unknownYet(): ProviderError {
+  return new ProviderError('unavailable', 'The probe was given up before there was an answer.');
 }

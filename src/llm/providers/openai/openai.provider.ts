@@ -4,6 +4,7 @@ import {
   type ChatRequest,
   type EmbeddingCall,
   type EmbeddingResult,
+  fieldOf,
   ModelProvider,
   type ProviderCall,
   ProviderError,
@@ -105,7 +106,9 @@ export class OpenAiProvider extends ModelProvider {
       const vectors = data
         .toSorted((one, other) => one.index - other.index)
         .map(({ embedding }) => embedding);
-      return { vectors, inputTokens: usage.prompt_tokens };
+      // Whatever the SDK's type says: not every host tells it.
+      const tokens = fieldOf(usage, 'prompt_tokens');
+      return { vectors, inputTokens: isCount(tokens) ? tokens : undefined };
     } catch (error) {
       throw toProviderError(error);
     }
@@ -132,6 +135,10 @@ export class OpenAiProvider extends ModelProvider {
     adapted.max_tokens = limit;
     return adapted;
   }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** A whole answer. Some hosts tell an error with status 200. */

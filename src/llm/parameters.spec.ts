@@ -1,0 +1,113 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError } from '../common/errors.js';
+import { type AdaptedParameter, adaptRequest, PARAMETERS, unhonoured } from './parameters.js';
+import type { ChatRequest, Wire } from './port/index.js';
+
+const MESSAGES: ChatRequest['messages'] = [{ role: 'user', content: 'Hello' }];
+
+/** A value for each parameter that asks for something. */
+const ASKED = {
+  temperature: 0.5,
+  n: 2,
+  logprobs: true,
+  top_logprobs: 3,
+  logit_bias: { '50256': -100 },
+  response_format: { type: 'json_object' },
+  tools: [{ type: 'function', function: { name: 'look_up' } }],
+  tool_choice: 'auto',
+  parallel_tool_calls: true,
+  stop: ['\n'],
+  seed: 7,
+  presence_penalty: 0.5,
+  frequency_penalty: 0.5,
+  user: 'somebody',
+  metadata: { a: 'b' },
+  store: true,
+  service_tier: 'auto',
+  reasoning_effort: 'low',
+  verbosity: 'low',
+  prediction: { type: 'content', content: 'Hi' },
+  modalities: ['text', 'audio'],
+  audio: { format: 'wav', voice: 'alloy' },
+  web_search_options: {},
+  prompt_cache_key: 'key',
+  safety_identifier: 'hash',
+} as const satisfies Record<AdaptedParameter, unknown>;
+
+type Treatment = (typeof PARAMETERS)[Wire][AdaptedParameter];
+
+function requestWith(parameter: string, value: unknown): ChatRequest {
+  const request: ChatRequest = { messages: MESSAGES };
+  Reflect.set(request, parameter, value);
+  return request;
+}
+
+function entriesOf(wire: Wire): [string, Treatment][] {
+  return Object.entries(PARAMETERS[wire]);
+}
+
+const WIRES: readonly Wire[] = ['openai', 'anthropic', 'ollama', 'demo'];
+const cases = WIRES.flatMap((wire) =>
+  entriesOf(wire).map(([parameter, treatment]): [Wire, string, Treatment] => [wire, parameter, treatment]),
+);
+
+describe('a parameter on a wire', () => {
+  it.each(cases)('%s: %s is %s', (wire, parameter, treatment) => {
+    const value: unknown = Reflect.get(ASKED, parameter);
+    const request = requestWith(parameter, value);
+    if (treatment === 'refused') {
+      expect(unhonoured(request, wire)).toBe(parameter);
+      expect(() => adaptRequest(request, wire, 'host/model')).toThrow(
+        expect.objectContaining({ code: 'invalid_request', param: parameter }),
+      );
+      return;
+    }
+    expect(unhonoured(request, wire)).toBeUndefined();
+    const adapted = adaptRequest(request, wire, 'host/model');
+    expect(adapted.ignored).toEqual(treatment === 'ignored' ? [parameter] : []);
+    expect(adapted.request).toEqual(treatment === 'ignored' ? { messages: MESSAGES } : request);
+    // The caller's own request stays as it was: another model may be told more of it.
+    expect(Reflect.get(request, parameter)).toBe(value);
+  });
+
+  it.each<[string, unknown]>([
+    ['n', 1],
+    ['n', null],
+    ['logprobs', false],
+    ['response_format', { type: 'text' }],
+    ['tools', []],
+    ['modalities', ['text']],
+    ['audio', null],
+    ['logit_bias', undefined],
+  ])('%s = %j asks for nothing, and is never refused or named', (parameter, value) => {
+    for (const wire of WIRES) {
+      expect(adaptRequest(requestWith(parameter, value), wire, 'host/model').ignored).toEqual([]);
+    }
+  });
+
+  it.each<[Wire, number, number, string[]]>([
+    ['anthropic', 1.5, 1, ['temperature']],
+    ['anthropic', 1, 1, []],
+    ['anthropic', 0, 0, []],
+    ['openai', 1.5, 1.5, []],
+    ['ollama', 1.5, 1.5, []],
+  ])('the temperature on %s: %d becomes %d', (wire, given, sent, ignored) => {
+    const adapted = adaptRequest({ messages: MESSAGES, temperature: given }, wire, 'host/model');
+    expect(adapted.request.temperature).toBe(sent);
+    expect(adapted.ignored).toEqual(ignored);
+  });
+
+  it('names all that were left out', () => {
+    const request = Object.assign(requestWith('seed', 7), { user: 'somebody', store: true });
+    expect(adaptRequest(request, 'ollama', 'host/model')).toEqual({
+      request: { messages: MESSAGES, seed: 7 },
+      ignored: ['user', 'store'],
+    });
+  });
+
+  it('that is refused is told with the model', () => {
+    const ask = (): unknown => adaptRequest({ messages: MESSAGES, n: 2 }, 'anthropic', 'anthropic/claude');
+    expect(ask).toThrow(AppError);
+    expect(ask).toThrow("'anthropic/claude' cannot honour 'n'");
+  });
+});
