@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { VERSION } from './package-root.js';
-import { parseSettings } from './parse-settings.js';
+import { ConfigError, parseSettings } from './parse-settings.js';
 import { developmentSecret } from './secrets.js';
 import type { LlmHost } from './llm-host.js';
 import type { SettingValues } from './settings.js';
@@ -30,7 +30,7 @@ export class AppConfig {
     this.redisUrl = values.REDIS_URL;
     this.worker = values.WORKER;
     this.auth = {
-      jwtSecret: values.JWT_SECRET ?? developmentSecret(this.dataDir, 'jwt'),
+      jwtSecret: values.JWT_SECRET ?? generatedSecret(this.dataDir, 'jwt'),
       registration: values.AUTH_REGISTRATION ?? (this.production ? 'closed' : 'open'),
     };
     this.llm = {
@@ -54,6 +54,18 @@ export class AppConfig {
     };
     this.context = { maxTokens: values.CONTEXT_MAX_TOKENS, maxMessages: values.CONTEXT_MAX_MESSAGES };
     this.logLevel = values.LOG_LEVEL;
+  }
+}
+
+/** @throws ConfigError where `DATA_DIR` cannot hold it */
+function generatedSecret(dataDir: string, name: string): string {
+  try {
+    return developmentSecret(dataDir, name);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(
+      `DATA_DIR must be a folder that this process can write to; it is "${dataDir}" (${reason}).`,
+    );
   }
 }
 

@@ -68,4 +68,8 @@ describe('a generated secret', () => {
     writeFileSync(file, '');
     expect(() => developmentSecret(file, 'jwt')).toThrow(/ENOTDIR|EEXIST/);
   });
+
+  test('in a place where folders cannot be made stops the start, and does not hang it', () => {
+    expect(() => developmentSecret('/proc/parley/data', 'jwt')).toThrow();
+  });
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /**
  * The secret of that name in `DATA_DIR/secrets`, made at the first start. Only the owner may read it.
@@ -13,8 +13,8 @@ export function developmentSecret(dataDir: string, name: string): string {
   const known = readIfThere(file);
   if (known !== undefined) return known;
   // In two steps: the mode would count for DATA_DIR too, which the database server's user may have to enter.
-  mkdirSync(dataDir, { recursive: true });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir, 0o777);
+  makeFolder(folder, 0o700);
   const draft = `${file}.${String(process.pid)}.${randomBytes(4).toString('hex')}`;
   writeFileSync(draft, randomBytes(48).toString('base64url'), { mode: 0o600, flag: 'wx', flush: true });
   try {
@@ -25,6 +25,22 @@ export function developmentSecret(dataDir: string, name: string): string {
     rmSync(draft);
   }
   return readFileSync(file, 'utf8');
+}
+
+/**
+ * Makes a folder and those above it. Not by Node's `recursive`, which never comes back from a place where folders cannot
+ * be made at all, such as /proc.
+ */
+function makeFolder(path: string, mode: number): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent, 0o777);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    // Somebody else made it meanwhile.
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
 }
 
 function readIfThere(file: string): string | undefined {
