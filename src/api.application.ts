@@ -2,9 +2,10 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from 'nestjs-pino';
 import { ApiModule } from './api.module.js';
+import { ConfigError } from './config/index.js';
 import { RecoveryService, TurnRunner } from './features/chat/index.js';
 import { configureHttp, Intake } from './http/index.js';
-import { LlmService } from './llm/index.js';
+import { LlmService, type ProviderHealth } from './llm/index.js';
 import type { Runtime } from './runtime.js';
 
 /** How long running answers may go on after the process was told to stop, in milliseconds. */
@@ -12,6 +13,13 @@ const DRAIN_MS = 15_000;
 
 /** How long connections may stay after that, in milliseconds. */
 const CONNECTION_GRACE_MS = 2_000;
+
+/** What an operator wants to know of the models. */
+export interface ModelFacts {
+  readonly providers: readonly ProviderHealth[];
+  /** The full name of the default model, or why there is none. */
+  readonly defaultModel: string;
+}
 
 /** The API, ready to listen. */
 export class ApiApplication {
@@ -36,17 +44,29 @@ export class ApiApplication {
     return new ApiApplication(app, intake);
   }
 
-  /** @returns the address it listens on */
+  /**
+   * @returns the address it listens on
+   * @throws ConfigError where it cannot listen there
+   */
   async listen(port: number, host: string): Promise<string> {
-    await this.app.listen(port, host);
+    // Nest tells a port that is taken in its own words; we do it in ours.
+    this.app.useLogger(false);
+    await this.app.listen(port, host).catch((error: unknown) => {
+      throw cannotListen(error, port, host);
+    });
     // Only now: the routes that Nest lists while it starts are of no use to an operator.
     this.app.useLogger(this.app.get(Logger));
     return (await this.app.getUrl()).replace('[::1]', 'localhost');
   }
 
-  /** The full names of the models that can be asked. */
-  models(): Promise<string[]> {
-    return this.app.get(LlmService, { strict: false }).models();
+  /** What an operator wants to know of the models: who has them, and which is asked where none is named. */
+  async modelFacts(): Promise<ModelFacts> {
+    const llm = this.app.get(LlmService, { strict: false });
+    const defaultModel = llm.resolve(undefined).then(
+      ({ name }) => name,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    return { providers: await llm.health(), defaultModel: await defaultModel };
   }
 
   /** Stores running answers as interrupted instead of waiting for them. */
@@ -72,4 +92,19 @@ export class ApiApplication {
     await closed;
     clearTimeout(cut);
   }
+}
+
+function cannotListen(error: unknown, port: number, host: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') {
+    return new ConfigError(
+      `PORT must be free; ${port} on ${host} is in use. Set PORT to another one, or end what uses it.`,
+    );
+  }
+  if (code === 'EACCES')
+    return new ConfigError(`PORT must be one that this user may listen on; ${port} is not.`);
+  if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL' || code === 'EAI_AGAIN') {
+    return new ConfigError(`HOST must be an address of this machine; "${host}" is not.`);
+  }
+  return error;
 }

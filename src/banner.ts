@@ -1,19 +1,16 @@
 import type { AppConfig } from './config/index.js';
-
-/** Most model names that the banner shows. */
-const SHOWN_MODELS = 5;
+import type { ProviderHealth } from './llm/index.js';
 
 /** What a person who started Parley wants to know. */
 export function banner(facts: {
   readonly config: AppConfig;
   readonly database: string;
   readonly url: string;
-  readonly models: readonly string[];
+  readonly providers: readonly ProviderHealth[];
+  readonly defaultModel: string;
 }): string {
-  const { config, database, url, models } = facts;
-  const shown =
-    models.slice(0, SHOWN_MODELS).join(', ') + (models.length > SHOWN_MODELS ? `, … (${models.length})` : '');
-  const demoOnly = models.every((name) => name.startsWith('demo/'));
+  const { config, database, url, providers, defaultModel } = facts;
+  const demoOnly = providers.every(({ id }) => id === 'demo');
   return `
 Parley ${config.version} is ready.
 
@@ -21,7 +18,8 @@ Parley ${config.version} is ready.
   Swagger    ${url}/docs   (ReDoc: ${url}/redoc)
   Database   ${database}
   Queue      ${config.redisUrl === undefined ? 'BullMQ on PostgreSQL' : 'BullMQ on Redis'}, jobs ${config.worker === 'inline' ? 'in this process' : 'in worker processes'}
-  Models     ${shown}${demoOnly ? '\n             only the demo; set OPENAI_API_KEY or OPENAI_BASE_URL for a real one' : ''}
+  Providers  ${providers.map(shown).join(', ')}${demoOnly ? '\n             for a real one set OPENAI_API_KEY or OPENAI_BASE_URL' : ''}
+  Default    ${defaultModel}
 
 Try it:
 
@@ -32,4 +30,9 @@ Try it:
 
 Ctrl-C stops it.
 `;
+}
+
+function shown({ id, status, models }: ProviderHealth): string {
+  if (status === 'unavailable') return `${id} (does not answer)`;
+  return `${id} (${models} ${models === 1 ? 'model' : 'models'})`;
 }

@@ -17,7 +17,7 @@ await startProcess(
     const { connectionString } = database;
     api = await lifetime.open(ApiApplication.create({ config, logger, connectionString }));
     const url = await api.listen(config.http.port, config.http.host);
-    say(banner({ config, database: database.description, url, models: await api.models() }));
+    say(banner({ config, database: database.description, url, ...(await api.modelFacts()) }));
   },
   () => api?.hurry(),
 );

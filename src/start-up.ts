@@ -49,7 +49,7 @@ export class Lifetime {
 
   /** @param hurry called at a second signal */
   constructor(private readonly hurry: () => void) {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => {
         if (this.stopping === undefined) say(`\nStopping (${signal}) …`);
         else this.hurry();

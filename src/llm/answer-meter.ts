@@ -1,12 +1,16 @@
-import type {
-  ChatChunk,
-  ChatCompletion,
-  ChatMessage,
-  ChatRequest,
-  FinishReason,
-  TokenUsage,
+import {
+  type ChatChunk,
+  type ChatCompletion,
+  type ChatMessage,
+  type ChatRequest,
+  FINISH_REASONS,
+  type FinishReason,
+  type TokenUsage,
 } from './port/index.js';
 import { countTokens } from './token-counter.js';
+
+/** More tokens than any model takes or gives in one call, and few enough to be stored and summed. */
+const MAX_PLAUSIBLE_TOKENS = 1_000_000_000;
 
 /** Tokens that the framing of one message takes, by OpenAI's cookbook on counting tokens. */
 const TOKENS_PER_MESSAGE = 4;
@@ -28,7 +32,7 @@ export class AnswerMeter {
 
   add(chunk: ChatChunk): void {
     this.sent = true;
-    if (chunk.usage) this.reported = toTokenUsage(chunk.usage);
+    if (chunk.usage) this.reported = toTokenUsage(chunk.usage) ?? this.reported;
     for (const choice of chunk.choices) {
       const { delta } = choice;
       if (delta.content) this.texts.push(delta.content);
@@ -37,7 +41,7 @@ export class AnswerMeter {
       if (delta.tool_calls) this.calledTools = true;
       for (const call of delta.tool_calls ?? [])
         this.texts.push(call.function?.name ?? '', call.function?.arguments ?? '');
-      if (choice.index === 0 && choice.finish_reason) this.finishReason = choice.finish_reason;
+      if (choice.index === 0 && choice.finish_reason) this.finishReason = known(choice.finish_reason);
     }
     this.begun ||= this.texts.length > 0 || this.reasoning.length > 0 || this.finishReason !== null;
   }
@@ -45,7 +49,7 @@ export class AnswerMeter {
   /** The same for an answer that came whole. */
   addWhole(completion: ChatCompletion): void {
     this.sent = true;
-    if (completion.usage) this.reported = toTokenUsage(completion.usage);
+    if (completion.usage) this.reported = toTokenUsage(completion.usage) ?? this.reported;
     for (const { message } of completion.choices) {
       this.texts.push(message.content ?? '');
       for (const call of message.tool_calls ?? []) {
@@ -68,6 +72,11 @@ export class AnswerMeter {
   }
 }
 
+/** Hosts make reasons up (`eos`, `abort`); what is none of the common tongue means that the answer ended. */
+function known(reason: string): FinishReason {
+  return FINISH_REASONS.find((one) => one === reason) ?? 'stop';
+}
+
 /** Several hosts stream reasoning as `reasoning_content` or `reasoning`, which OpenAI's types do not have. */
 function reasoningOf(delta: ChatChunk['choices'][number]['delta']): string {
   for (const name of ['reasoning_content', 'reasoning']) {
@@ -77,13 +86,15 @@ function reasoningOf(delta: ChatChunk['choices'][number]['delta']): string {
   return '';
 }
 
-function toTokenUsage(usage: NonNullable<ChatChunk['usage']>): TokenUsage {
-  return {
+/** A host's figures, or undefined where they are beyond everything that a model can do: then we count ourselves. */
+function toTokenUsage(usage: NonNullable<ChatChunk['usage']>): TokenUsage | undefined {
+  const figures = {
     inputTokens: wholeNumber(usage.prompt_tokens),
     outputTokens: wholeNumber(usage.completion_tokens),
     cachedTokens: wholeNumber(usage.prompt_tokens_details?.cached_tokens),
     reasoningTokens: wholeNumber(usage.completion_tokens_details?.reasoning_tokens),
   };
+  return Math.max(...Object.values(figures)) <= MAX_PLAUSIBLE_TOKENS ? figures : undefined;
 }
 
 /** A host's figure is foreign input: what is no whole number from 0 on would poison every sum above it. */

@@ -13,6 +13,10 @@ const LIST_TIMEOUT_MS = 5_000;
 /** How many models the message of an unknown one names. */
 const NAMED_IN_ERROR = 20;
 
+/** Words in the names of models that do something else than chat; a list does not tell. */
+const DOES_NOT_CHAT =
+  /embed|moderation|whisper|transcribe|tts|audio|realtime|image|dall-e|sora|rerank|instruct|davinci|babbage/i;
+
 /** A provider and the model that it is asked for. */
 export interface ResolvedModel extends ModelIdentity {
   readonly source: ModelProvider;
@@ -129,7 +133,8 @@ export class ModelDirectory {
   private async firstModel(): Promise<ResolvedModel> {
     const [first] = this.providers;
     const models = first === undefined ? [] : await this.listOf(first).catch(() => []);
-    if (first !== undefined && models[0] !== undefined) return resolved(first, models[0]);
+    const model = models.find((name) => !DOES_NOT_CHAT.test(name));
+    if (first !== undefined && model !== undefined) return resolved(first, model);
     throw new AppError(
       'provider_unavailable',
       'No default model: the provider does not tell its models at the moment. Name a model, or set DEFAULT_MODEL.',

@@ -33,7 +33,8 @@ describe('the life of the built server', () => {
     expect(server.output).toContain(`${url}/docs`);
     expect(server.output).toMatch(/Database\s+embedded PostgreSQL 18/);
     expect(server.output).toMatch(/Queue\s+BullMQ on PostgreSQL/);
-    expect(server.output).toMatch(/Models\s+demo\/echo/);
+    expect(server.output).toMatch(/Providers\s+demo \(1 model\)/);
+    expect(server.output).toMatch(/Default\s+demo\/echo/);
     expect(server.output).toContain('curl -N');
     expect((await send(`${url}/health`)).body).toMatchObject({ status: 'ok', database: 'ok' });
   });
@@ -136,7 +137,8 @@ describe('the life of the built server', () => {
     const other = await makeDataDir();
     const second = start({ DATA_DIR: other.path, PORT: port });
     expect(await second.exited).toBe(1);
-    expect(second.output).toContain(port);
+    expect(second.output).toContain(`PORT must be free; ${port} on 127.0.0.1 is in use.`);
+    expect(second.output).not.toContain('    at ');
     await other.remove();
   });
 

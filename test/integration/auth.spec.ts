@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createHmac, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -316,11 +317,16 @@ describe('a token', () => {
     await expectUnauthorized(await me({ 'x-api-key': token }), message);
   });
 
-  it('of a deleted account is refused', async () => {
+  it('of a deleted account is refused, once the few seconds are over for which it is remembered', async () => {
     const gone = await registerUser(api.url);
     expect((await gone.request('GET', '/api/v1/users/me')).status).toBe(200);
     await database.query('DELETE FROM users WHERE email = $1', [gone.email]);
-    const answer = await gone.request('GET', '/api/v1/users/me');
+    const until = performance.now() + 8_000;
+    let answer = await gone.request('GET', '/api/v1/users/me');
+    while (answer.status !== 401 && performance.now() < until) {
+      await delay(100);
+      answer = await gone.request('GET', '/api/v1/users/me');
+    }
     await expectUnauthorized(answer, 'The account of this access token is gone.');
   });
 

@@ -144,6 +144,39 @@ describe('migrations', () => {
     expect(await tables(database)).toEqual(['bad', 'good']);
   });
 
+  it('that a kill interrupted are begun again, or finished where their script was committed', async () => {
+    const database = await newDatabase();
+    const folder = migrationsFolder('killed', { '001_one': 'create table one (id int)' });
+    await apply(database, folder);
+    // Killed before the commit: the row is there, the table is not.
+    await queryOnce(database, 'drop table one');
+    await queryOnce(database, 'update _prisma_migrations set finished_at = null');
+    expect(await apply(database, folder)).toEqual({ applied: ['001_one'] });
+    expect(await tables(database)).toEqual(['one']);
+    // Killed after it, before the engine's own mark: ours was committed with the script.
+    await queryOnce(
+      database,
+      "update _prisma_migrations set applied_steps_count = 0 where migration_name = '001_one'",
+    );
+    expect(await apply(database, folder)).toEqual({ applied: [] });
+  });
+
+  it('are marked as finished in the transaction of their script', async () => {
+    const database = await newDatabase();
+    const folder = migrationsFolder('marked', {
+      '001_one': `create table one as
+        select count(*) as open from _prisma_migrations where finished_at is null`,
+      '002_two': 'create table two (id int) -- without a line end, and with a comment',
+    });
+    await apply(database, folder);
+    const row = await queryOnce(
+      database,
+      'select count(distinct m.migration_name) as finished from _prisma_migrations m where finished_at is not null',
+    );
+    expect(row).toEqual({ finished: '2' });
+    expect(await queryOnce(database, 'select open from one')).toEqual({ open: '1' });
+  });
+
   it('of a newer version are refused', async () => {
     const database = await newDatabase();
     const migrations = { '001_first': 'create table first (id int)' };

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { storable } from '../../common/storable.js';
 import { AppError, asAppError } from '../../common/errors.js';
 import { countTokens, LlmService, ModelCallError, type AttemptRecord } from '../../llm/index.js';
 import { TurnInterruptedError } from './chat.errors.js';
@@ -97,8 +98,8 @@ export class TurnRunner {
     });
     for await (const event of events) {
       if (event.type === 'chunk') {
-        const delta = event.chunk.choices[0]?.delta.content;
-        if (delta) live.append(delta);
+        const delta = event.chunk.choices.find(({ index }) => index === 0)?.delta.content;
+        if (delta) live.append(storable(delta));
       } else if (event.type === 'restarted') {
         live.restart(event.model.name);
       } else if (event.type === 'finished') {
@@ -117,17 +118,30 @@ export class TurnRunner {
     if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
       this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
     }
+    const interrupted = {
+      status: 'interrupted',
+      text: outcome.text,
+      error: new TurnInterruptedError(),
+    } as const;
     try {
-      const ours = await persistently(() => this.turns.finish(turn, settlement));
-      return ours
-        ? outcome
-        : { status: 'interrupted', text: outcome.text, error: new TurnInterruptedError() };
+      return (await this.store(turn, settlement)) ? outcome : interrupted;
     } catch (error) {
       this.logger.error(
         { err: error, answer: turn.answerId },
         'a turn could not be stored; the sweep will end it',
       );
-      return { status: 'interrupted', text: outcome.text, error: new TurnInterruptedError() };
+      return interrupted;
+    }
+  }
+
+  /** The text comes first: should the ledger refuse its part, the answer is stored without it. */
+  private async store(turn: Turn, settlement: Settlement): Promise<boolean> {
+    try {
+      return await persistently(() => this.turns.finish(turn, settlement));
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      this.logger.error({ err: error, answer: turn.answerId }, 'the usage of a turn was refused and is lost');
+      return persistently(() => this.turns.finish(turn, { ...settlement, attempts: [] }));
     }
   }
 }

@@ -85,6 +85,18 @@ export function howToRepair(name: string): string {
 }
 
 /**
+ * A migration that was begun and neither finished nor failed: its process was killed. Its script and the mark that it
+ * is finished are one transaction, so nothing of it was kept, and it is applied again.
+ */
+async function forgetInterrupted(client: pg.Client, name: string): Promise<void> {
+  await client.query(
+    `delete from _prisma_migrations
+      where migration_name = $1 and finished_at is null and rolled_back_at is null and logs is null`,
+    [name],
+  );
+}
+
+/**
  * Compares the migrations on disk with those of the database.
  *
  * @returns those that are still to be applied, oldest first
@@ -96,12 +108,18 @@ export async function findPendingMigrations(
 ): Promise<Migration[]> {
   const applied = await readApplied(client);
   const byName = new Map(migrations.map((migration) => [migration.name, migration]));
+  const done = new Set<string>();
   for (const { migration_name: name, checksum, finished, logs } of applied) {
     const migration = byName.get(name);
+    if (!finished && logs === null) {
+      await forgetInterrupted(client, name);
+      continue;
+    }
+    done.add(name);
     if (!finished) {
-      const reason = logs ? `: ${reasonIn(logs)}` : ' or was interrupted';
+      const reason = reasonIn(logs ?? '');
       throw new MigrationError(
-        `The migration ${name} failed at an earlier start${reason}. ${howToRepair(name)}`,
+        `The migration ${name} failed at an earlier start: ${reason}. ${howToRepair(name)}`,
       );
     }
     if (!migration) {
@@ -117,6 +135,5 @@ export async function findPendingMigrations(
       );
     }
   }
-  const done = new Set(applied.map(({ migration_name: name }) => name));
   return migrations.filter(({ name }) => !done.has(name));
 }

@@ -16,6 +16,17 @@ import type {
 import type { SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
 
+/**
+ * Goes with every migration's script in the same transaction. The engine marks a migration as finished only after the
+ * script is committed; a process that is killed in between would leave one that is there and does not count.
+ */
+const MARK_FINISHED = `do $mark$ begin
+  if to_regclass('_prisma_migrations') is not null then
+    update _prisma_migrations set finished_at = now()
+      where finished_at is null and rolled_back_at is null and logs is null;
+  end if;
+end $mark$`;
+
 /** Prisma's schema engine, connected to one database. */
 export interface OpenSchemaEngine {
   engine: SchemaEngine;
@@ -74,7 +85,7 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
     // one. As one message PostgreSQL parses it itself and runs it in one transaction: all of it or nothing.
     adapter.executeScript = async (script) => {
       try {
-        await this.#pool.query(script);
+        await this.#pool.query(`${script}\n;${MARK_FINISHED}`);
       } catch (error) {
         this.failure ??= error;
         throw error instanceof pg.DatabaseError ? asAdapterError(error) : error;

@@ -36,6 +36,15 @@ export type CompletionUsage = OpenAI.CompletionUsage;
 /** Why an answer ended. */
 export type FinishReason = NonNullable<ChatChunk['choices'][number]['finish_reason']>;
 
+/** The reasons that the common tongue has. */
+export const FINISH_REASONS = [
+  'stop',
+  'length',
+  'tool_calls',
+  'content_filter',
+  'function_call',
+] as const satisfies readonly FinishReason[];
+
 /** Tokens of one attempt. All are whole numbers of at least 0. */
 export interface TokenUsage {
   /** Tokens of the request, those read from the provider's prompt cache included. */

@@ -28,6 +28,7 @@ export {
   type ProviderEvent,
   type Wire,
 } from './model-provider.js';
+export { FINISH_REASONS } from './chat.js';
 export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
 export { fieldOf, kindOfStatus, retryAfterMs, shorten, textField } from './provider-reason.js';

@@ -1,3 +1,5 @@
+import { storable } from '../../common/storable.js';
+
 /** How an attempt failed, in terms that decide what is done next and what the caller is told. */
 export type ProviderErrorKind =
   /** The provider refuses the request itself; another try with the same request fails as well. */
@@ -32,7 +34,7 @@ export class ProviderError extends Error {
     message: string,
     options: { retryAfterMs?: number | undefined; cause?: unknown } = {},
   ) {
-    super(message, { cause: options.cause });
+    super(storable(message), { cause: options.cause });
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;
   }
