@@ -18,7 +18,7 @@ Parley ${config.version} is ready.
   Swagger    ${url}/docs   (ReDoc: ${url}/redoc)
   Database   ${database}
   Queue      ${config.redisUrl === undefined ? 'BullMQ on PostgreSQL' : 'BullMQ on Redis'}, jobs ${config.worker === 'inline' ? 'in this process' : 'in worker processes'}
-  Providers  ${providers.map(shown).join(', ')}${demoOnly ? '\n             for a real one set OPENAI_API_KEY or OPENAI_BASE_URL' : ''}
+  Providers  ${providers.map(shown).join(', ')}${demoOnly ? '\n             for a real one set OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_BASE_URL' : ''}
   Default    ${defaultModel}
 
 Try it:
