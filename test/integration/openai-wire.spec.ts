@@ -621,7 +621,7 @@ describe('the ledger', () => {
     expect(await usageWhen(owner, 2)).toMatchObject([counted, counted]);
   });
 
-  it('loses no row to another that cannot be stored', async () => {
+  it('counts for itself where a host tells figures that cannot be', async () => {
     const owner = await registerUser(api.url);
     const absurd = { prompt_tokens: 3_000_000_000, completion_tokens: 1 };
     provider.script(
@@ -630,7 +630,8 @@ describe('the ledger', () => {
       { kind: 'answer', usage: USAGE },
     );
     for (let call = 0; call < 3; call += 1) await owner.request('POST', CHAT, chat());
-    expect(await usageWhen(owner, 2)).toHaveLength(2);
+    const rows = await usageWhen(owner, 3);
+    expect(rows.map((row) => at(row, 'estimated'))).toEqual([false, true, false]);
   });
 });
 
