@@ -73,6 +73,14 @@ describe('ModelDirectory', () => {
     await expect(away.resolve(undefined)).rejects.toMatchObject({ code: 'provider_unavailable' });
   });
 
+  it('the default passes over models that do not chat, and takes one whose name alone speaks against it before none', async () => {
+    const firstOf = (...models: string[]) =>
+      nameOf(new ModelDirectory([new ListedProvider('p', models)], undefined));
+    expect(await firstOf('text-embedding-3-small', 'whisper-1', 'gpt-4.1-mini')).toBe('p/gpt-4.1-mini');
+    expect(await firstOf('meta-llama/Llama-3.1-8B-Instruct')).toBe('p/meta-llama/Llama-3.1-8B-Instruct');
+    expect(await firstOf('my-audio-model')).toBe('p/my-audio-model');
+  });
+
   it('asks for a list once', async () => {
     const provider = first();
     const directory = new ModelDirectory([provider], undefined);

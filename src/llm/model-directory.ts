@@ -15,7 +15,7 @@ const NAMED_IN_ERROR = 20;
 
 /** Words in the names of models that do something else than chat; a list does not tell. */
 const DOES_NOT_CHAT =
-  /embed|moderation|whisper|transcribe|tts|audio|realtime|image|dall-e|sora|rerank|instruct|davinci|babbage/i;
+  /embed|moderation|whisper|transcribe|tts|audio|realtime|image|dall-e|sora|rerank|turbo-instruct|davinci|babbage/i;
 
 /** A provider and the model that it is asked for. */
 export interface ResolvedModel extends ModelIdentity {
@@ -133,7 +133,7 @@ export class ModelDirectory {
   private async firstModel(): Promise<ResolvedModel> {
     const [first] = this.providers;
     const models = first === undefined ? [] : await this.listOf(first).catch(() => []);
-    const model = models.find((name) => !DOES_NOT_CHAT.test(name));
+    const model = models.find((name) => !DOES_NOT_CHAT.test(name)) ?? models[0];
     if (first !== undefined && model !== undefined) return resolved(first, model);
     throw new AppError(
       'provider_unavailable',
