@@ -10,6 +10,7 @@ export function abandonedAttempt(answer: { name: string; inputTokens: number; te
     inputTokens: answer.inputTokens,
     outputTokens: countTokens(answer.text),
     cachedTokens: 0,
+    cacheWriteTokens: 0,
     reasoningTokens: 0,
   };
   return {

@@ -35,7 +35,7 @@ describe('AnswerMeter', () => {
       ),
     );
     expect(meter.usage()).toEqual({
-      usage: { inputTokens: 9, outputTokens: 5, cachedTokens: 4, reasoningTokens: 3 },
+      usage: { inputTokens: 9, outputTokens: 5, cachedTokens: 4, cacheWriteTokens: 0, reasoningTokens: 3 },
       estimated: false,
     });
   });

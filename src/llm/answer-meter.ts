@@ -66,6 +66,7 @@ export class AnswerMeter {
       inputTokens: this.sent ? countRequest(this.request) : 0,
       outputTokens: countTokens(this.texts.join('')) + reasoningTokens,
       cachedTokens: 0,
+      cacheWriteTokens: 0,
       reasoningTokens,
     };
     return { usage, estimated: true };
@@ -92,6 +93,7 @@ function toTokenUsage(usage: NonNullable<ChatChunk['usage']>): TokenUsage | unde
     inputTokens: wholeNumber(usage.prompt_tokens),
     outputTokens: wholeNumber(usage.completion_tokens),
     cachedTokens: wholeNumber(usage.prompt_tokens_details?.cached_tokens),
+    cacheWriteTokens: wholeNumber(usage.prompt_tokens_details?.cache_write_tokens),
     reasoningTokens: wholeNumber(usage.completion_tokens_details?.reasoning_tokens),
   };
   return Math.max(...Object.values(figures)) <= MAX_PLAUSIBLE_TOKENS ? figures : undefined;

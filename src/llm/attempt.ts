@@ -3,13 +3,15 @@ import { AnswerMeter } from './answer-meter.js';
 import { Deadlines } from './deadlines.js';
 import {
   type AttemptRecord,
-  type ChatCompletion,
   type ChatRequest,
   type FinishReason,
   type ModelEvent,
   type ModelIdentity,
   type ModelProvider,
+  type NativeRequest,
+  type ProviderCall,
   type TokenUsage,
+  type WholeAnswer,
   ProviderError,
 } from './port/index.js';
 import { priceOf } from './prices.js';
@@ -32,6 +34,8 @@ export interface AttemptOptions {
   readonly provider: ModelProvider;
   readonly model: ModelIdentity;
   readonly request: ChatRequest;
+  /** The request in the provider's own words, where the caller speaks its wire. */
+  readonly native: NativeRequest | undefined;
   /** The caller's: aborting it cancels the attempt. */
   readonly signal: AbortSignal;
   readonly deadlines: DeadlineConfig;
@@ -63,18 +67,17 @@ export class Attempt {
    * Chunks that come before there is any output wait for it: until then another attempt can take this one's place.
    */
   async *stream(announcement: ModelEvent): AsyncGenerator<ModelEvent, AttemptResult<StreamedAnswer>> {
-    const { provider, model, request, signal } = this.options;
+    const { provider, signal } = this.options;
     const deadlines = Deadlines.ofStream(signal, this.options.deadlines);
     const early: ModelEvent[] = [];
     let warning: string | null = null;
     try {
-      const call = { model: model.model, request, signal: deadlines.signal };
-      for await (const event of provider.stream(call)) {
+      for await (const event of provider.stream(this.callFor(deadlines))) {
         if (event.type === 'skipped') {
           warning = event.reason;
           continue;
         }
-        this.meter.add(event.chunk);
+        for (const chunk of event.type === 'relayed' ? event.chunks : [event.chunk]) this.meter.add(chunk);
         if (!this.meter.begun) {
           early.push(event);
           continue;
@@ -100,13 +103,12 @@ export class Attempt {
   }
 
   /** Waits for the whole answer. */
-  async complete(): Promise<AttemptResult<ChatCompletion>> {
-    const { provider, model, request, signal } = this.options;
+  async complete(): Promise<AttemptResult<WholeAnswer>> {
+    const { provider, signal } = this.options;
     const deadlines = Deadlines.ofAnswer(signal, this.options.deadlines);
     try {
-      const call = { model: model.model, request, signal: deadlines.signal };
-      const answer = await provider.complete(call);
-      this.meter.addWhole(answer);
+      const answer = await provider.complete(this.callFor(deadlines));
+      this.meter.addWhole(answer.completion);
       return { status: 'completed', answer };
     } catch (error) {
       return this.failure(error, deadlines);
@@ -129,6 +131,11 @@ export class Attempt {
       estimated,
       costMicroUsd,
     };
+  }
+
+  private callFor({ signal }: Deadlines): ProviderCall {
+    const { model, request, native } = this.options;
+    return { model: model.model, request, signal, ...(native && { native }) };
   }
 
   private failure(

@@ -2,7 +2,7 @@ import type { DeadlineConfig } from '../config/index.js';
 import { Attempt, type AttemptResult } from './attempt.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import type { ResolvedModel } from './model-directory.js';
-import { adaptRequest, unhonoured } from './parameters.js';
+import { adaptRequest, refused, unhonoured } from './parameters.js';
 import {
   type AttemptRecord,
   type ChatCompletion,
@@ -10,6 +10,7 @@ import {
   type ModelEvent,
   type ModelIdentity,
   ProviderError,
+  type Wire,
 } from './port/index.js';
 import type { Permit, ProviderGate } from './resilience/provider-gate.js';
 import { TryPlan } from './try-plan.js';
@@ -29,6 +30,7 @@ export interface AnsweredCall {
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
   readonly completion: ChatCompletion;
+  readonly raw?: string;
 }
 
 /** An attempt that was let through to its provider. */
@@ -69,7 +71,7 @@ export class CallRunner {
         entered instanceof ProviderError ? entered : this.settle(entered, await entered.attempt.complete());
       if (!(result instanceof ProviderError)) {
         const { model, ignored } = result.entered;
-        return { model, ignored, completion: result.answer };
+        return { model, ignored, ...result.answer };
       }
       if (!(await this.plan.goOnAfter(result))) throw toModelCallError(result, this.settled);
     }
@@ -122,13 +124,18 @@ export class CallRunner {
       throw cancelledCall(this.settled);
     }
     if (permit instanceof ProviderError) return permit;
-    const { request, ignored } = adaptRequest(call.request, provider.wire, model.name);
+    const native = call.native?.wire === provider.wire ? call.native : undefined;
+    // A provider of the caller's own wire gets everything that the caller said.
+    const { request, ignored } = native
+      ? { request: call.request, ignored: [] }
+      : adaptRequest(call.request, provider.wire, model.name);
     const number = this.settled.length + 1;
     const attempt = new Attempt({
       number,
       provider,
       model,
       request,
+      native,
       signal: call.signal,
       deadlines: deadlinesOf(provider.id),
       onBegun: () => {
@@ -160,11 +167,17 @@ export class CallRunner {
 
 /** The models that can honour the request; the refusal of the first one where none can. */
 function ableModels({ call, chain }: CallRunnerOptions): readonly ResolvedModel[] {
-  const able = chain.filter(({ source }) => unhonoured(call.request, source.wire) === undefined);
+  const able = chain.filter(({ source }) => unhonouredBy(source.wire, call) === undefined);
   const [first] = chain;
-  // Adapting to the first names what it cannot honour.
-  if (able.length === 0 && first !== undefined) adaptRequest(call.request, first.source.wire, first.name);
+  if (able.length === 0 && first !== undefined) {
+    throw refused(unhonouredBy(first.source.wire, call) ?? 'model', first.name);
+  }
   return able;
+}
+
+/** The first field of the caller's that a wire cannot carry. */
+function unhonouredBy(wire: Wire, { request, native }: ModelCall): string | undefined {
+  return native?.wire === wire ? undefined : (native?.onlyHere ?? unhonoured(request, wire));
 }
 
 function asRefusal(error: unknown): ProviderError {

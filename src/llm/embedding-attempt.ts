@@ -55,7 +55,7 @@ export class EmbeddingAttempt {
       provider: model.provider,
       model: model.model,
       outcome,
-      usage: { inputTokens, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0 },
+      usage: { inputTokens, outputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
       estimated: told === undefined,
       costMicroUsd: priceOf(model.provider),
     };

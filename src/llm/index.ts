@@ -14,6 +14,7 @@ export type {
   ModelCall,
   ModelEvent,
   ModelIdentity,
+  NativeRequest,
   TokenUsage,
 } from './port/index.js';
 export { UsageSink } from './port/index.js';

@@ -191,7 +191,8 @@ function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
   return !(Array.isArray(value) && value.length === 0);
 }
 
-function refused(name: AdaptedParameter, model: string): AppError {
+/** The refusal of a request that a model cannot honour. */
+export function refused(name: string, model: string): AppError {
   return new AppError(
     'invalid_request',
     `The model '${model}' cannot honour '${name}'. Leave it out, or ask another model.`,

@@ -85,7 +85,13 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
 
 /** A complete answer, as its process would store it. */
 function completed(text: string): Settlement {
-  const usage = { inputTokens: 41, outputTokens: 17, cachedTokens: 0, reasoningTokens: 0 };
+  const usage = {
+    inputTokens: 41,
+    outputTokens: 17,
+    cachedTokens: 0,
+    cacheWriteTokens: 0,
+    reasoningTokens: 0,
+  };
   return {
     tokenCount: 3,
     outcome: {

@@ -19,7 +19,7 @@ const OUTCOME: TurnOutcome = {
   text: 'abc',
   model: 'demo/echo',
   finishReason: 'stop',
-  usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0 },
+  usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
   costMicroUsd: 0n,
   warning: null,
   completedAt: new Date(0),

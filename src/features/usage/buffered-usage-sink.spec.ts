@@ -33,7 +33,7 @@ const ATTEMPT: AttemptRecord = {
   provider: 'demo',
   model: 'echo',
   outcome: 'completed',
-  usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0 },
+  usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
   costMicroUsd: 0n,
   estimated: false,
 };

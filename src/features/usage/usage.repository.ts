@@ -60,12 +60,12 @@ export class UsageRepository {
     await this.prisma.run(
       (client) => client.$executeRaw`
         INSERT INTO usage_records (id, call_id, attempt, user_id, conversation_id, provider, model, outcome,
-          input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_micro_usd, estimated)
+          input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated)
         SELECT entry.id, call_id, attempt, user_id, NULL, provider, model, outcome,
-          input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_micro_usd, estimated
+          input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated
         FROM jsonb_to_recordset(${rows}::jsonb) AS entry (
           id uuid, call_id uuid, attempt int, user_id uuid, provider text, model text, outcome text,
-          input_tokens int, output_tokens int, cached_tokens int, reasoning_tokens int, cost_micro_usd bigint, estimated boolean)
+          input_tokens int, output_tokens int, cached_tokens int, cache_write_tokens int, reasoning_tokens int, cost_micro_usd bigint, estimated boolean)
         JOIN users ON users.id = entry.user_id
         ON CONFLICT (call_id, attempt) DO NOTHING`,
     );
@@ -85,6 +85,7 @@ function toJson({ owner, attempt: record }: UsageEntry) {
     input_tokens: usage.inputTokens,
     output_tokens: usage.outputTokens,
     cached_tokens: usage.cachedTokens,
+    cache_write_tokens: usage.cacheWriteTokens,
     reasoning_tokens: usage.reasoningTokens,
     cost_micro_usd: costMicroUsd === null ? null : String(costMicroUsd),
     estimated,

@@ -1,5 +1,6 @@
 import type { MicroUsd } from '../../common/money.js';
 import type { ChatChunk, ChatCompletion, ChatRequest, FinishReason, TokenUsage } from './chat.js';
+import type { NativeRequest, RelayedEvent } from './native.js';
 
 /** What a feature asks of the model layer. */
 export interface ModelCall {
@@ -10,6 +11,8 @@ export interface ModelCall {
   /** `provider/model`, a bare model name, or undefined for the default model. */
   readonly model: string | undefined;
   readonly request: ChatRequest;
+  /** The same request in the caller's own words, where those are not the common tongue's. */
+  readonly native?: NativeRequest;
   /** Aborting closes the upstream socket and ends the call as cancelled. */
   readonly signal: AbortSignal;
   /**
@@ -60,6 +63,7 @@ export type ModelEvent =
       /** The chunk as it came, where it came in the common tongue. */
       readonly raw?: string;
     }
+  | RelayedEvent
   | {
       readonly type: 'finished';
       readonly model: ModelIdentity;
@@ -75,6 +79,8 @@ export type ModelEvent =
 export interface ModelAnswer {
   readonly model: ModelIdentity;
   readonly completion: ChatCompletion;
+  /** The answer as it came, where it came in the caller's wire. */
+  readonly raw?: string;
   /** Parameters that the model's wire has no place for. */
   readonly ignored: readonly string[];
   readonly attempts: readonly AttemptRecord[];

@@ -47,12 +47,14 @@ export const FINISH_REASONS = [
 
 /** Tokens of one attempt. All are whole numbers of at least 0. */
 export interface TokenUsage {
-  /** Tokens of the request, those read from the provider's prompt cache included. */
+  /** Tokens of the request, those read from and written to the provider's prompt cache included. */
   readonly inputTokens: number;
   /** Tokens of the answer, reasoning included. */
   readonly outputTokens: number;
   /** The part of the input that the provider read from its prompt cache. */
   readonly cachedTokens: number;
+  /** The part of the input that the provider wrote to its prompt cache; some charge more for it. */
+  readonly cacheWriteTokens: number;
   /** The part of the output that was reasoning and is not in the text. */
   readonly reasoningTokens: number;
 }

@@ -26,8 +26,9 @@ export {
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,
-  type Wire,
+  type WholeAnswer,
 } from './model-provider.js';
+export type { NativeRequest, RelayedEvent, Wire } from './native.js';
 export { FINISH_REASONS } from './chat.js';
 export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';

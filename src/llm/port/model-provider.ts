@@ -1,9 +1,7 @@
 import { CompletionAssembler } from './assemble.js';
 import type { ChatChunk, ChatCompletion, ChatRequest } from './chat.js';
+import type { NativeRequest, RelayedEvent, Wire } from './native.js';
 import { ProviderError } from './provider-error.js';
-
-/** The wire formats that providers speak. What a wire can carry stands in one table (`llm/parameters.ts`). */
-export type Wire = 'openai' | 'anthropic' | 'ollama' | 'demo';
 
 /** One attempt at one model. */
 export interface ProviderCall {
@@ -11,8 +9,17 @@ export interface ProviderCall {
   readonly model: string;
   /** Holds only what the provider's wire can carry. */
   readonly request: ChatRequest;
+  /** The same in the provider's own words, where the caller speaks its wire: sent instead, and answered with `relayed`. */
+  readonly native?: NativeRequest;
   /** Aborting closes the upstream socket; the call then fails. */
   readonly signal: AbortSignal;
+}
+
+/** A whole answer of a provider. */
+export interface WholeAnswer {
+  readonly completion: ChatCompletion;
+  /** The answer as it came, where it came in the caller's wire. */
+  readonly raw?: string;
 }
 
 /** What a provider's stream consists of. */
@@ -23,6 +30,7 @@ export type ProviderEvent =
       /** The chunk as it came, where the provider's wire is the common tongue: nothing needs to be written again. */
       readonly raw?: string;
     }
+  | RelayedEvent
   /** One event of the upstream could not be read and was left out; the stream goes on. */
   | { readonly type: 'skipped'; readonly reason: string };
 
@@ -62,10 +70,10 @@ export abstract class ModelProvider {
    * A whole answer. Put together from the stream, which every wire has, unless the provider knows better.
    * @throws ProviderError
    */
-  async complete(call: ProviderCall): Promise<ChatCompletion> {
+  async complete(call: ProviderCall): Promise<WholeAnswer> {
     const assembler = new CompletionAssembler();
     for await (const event of this.stream(call)) if (event.type === 'chunk') assembler.add(event.chunk);
-    return assembler.completion();
+    return { completion: assembler.completion() };
   }
 
   /**

@@ -61,8 +61,8 @@ describe('answers', () => {
     const toolCalls = [{ name: 'clock', arguments: ['{"zone"', ':"UTC"}'] }];
     host.setDefault({ kind: 'answer', text: ['I ', 'look.'], reasoning: 'hm well', toolCalls });
     const call = { model: 'claude-opus-5-5', signal: new AbortController().signal };
-    const { choices } = await provider.complete({ ...call, request: QUESTION });
-    const message = choices[0]?.message;
+    const { completion } = await provider.complete({ ...call, request: QUESTION });
+    const message = completion.choices[0]?.message;
     expect(message).toMatchObject({
       content: 'I look.',
       reasoning_content: 'hm well',

@@ -9,6 +9,7 @@ import {
   type ProviderCall,
   ProviderError,
   type ProviderEvent,
+  type WholeAnswer,
 } from '../../port/index.js';
 import { bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
@@ -82,11 +83,12 @@ export class OpenAiProvider extends ModelProvider {
     }
   }
 
-  override async complete({ model, request, signal }: ProviderCall): Promise<ChatCompletion> {
+  override async complete({ model, request, signal }: ProviderCall): Promise<WholeAnswer> {
     try {
       const body = { ...this.adapted(request), model, stream: false } as const;
       const response = await this.raw.chat.completions.create(body, { signal }).asResponse();
-      return readCompletion(await this.transport.take(response).text());
+      const raw = await this.transport.take(response).text();
+      return { completion: readCompletion(raw), raw };
     } catch (error) {
       throw toProviderError(error);
     }
