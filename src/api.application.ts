@@ -4,7 +4,7 @@ import { Logger } from 'nestjs-pino';
 import { ApiModule } from './api.module.js';
 import { ConfigError } from './config/index.js';
 import { RecoveryService, TurnRunner } from './features/chat/index.js';
-import { configureHttp, Intake } from './http/index.js';
+import { configureHttp, ErrorWires, Intake } from './http/index.js';
 import { LlmService, type ProviderHealth } from './llm/index.js';
 import type { Runtime } from './runtime.js';
 
@@ -35,7 +35,7 @@ export class ApiApplication {
       abortOnError: false,
       logger: ['warn', 'error', 'fatal'],
     });
-    const intake = new Intake();
+    const intake = new Intake(app.get(ErrorWires));
     const { version, http } = runtime.config;
     configureHttp(app, { version, logger: runtime.logger, intake, maxUploadMb: http.maxUploadMb });
     await app.init();

@@ -5,7 +5,7 @@ import { HealthModule } from './features/health/index.js';
 import { UsersModule } from './features/users/index.js';
 import { BufferedUsageSink, UsageModule } from './features/usage/index.js';
 import { OpenAiGatewayModule } from './gateway/openai/index.js';
-import { Authenticator, HttpModule } from './http/index.js';
+import { Authenticator, ErrorWires, HttpModule } from './http/index.js';
 import { UsageSink } from './llm/index.js';
 import { InfrastructureModule } from './infrastructure.module.js';
 import type { Runtime } from './runtime.js';
@@ -17,8 +17,9 @@ import { JobsModule } from './jobs.module.js';
   providers: [
     { provide: Authenticator, useExisting: JwtAuthenticator },
     { provide: UsageSink, useExisting: BufferedUsageSink },
+    { provide: ErrorWires, useValue: new ErrorWires([]) },
   ],
-  exports: [Authenticator, UsageSink],
+  exports: [Authenticator, UsageSink, ErrorWires],
 })
 class PortsModule {}
 

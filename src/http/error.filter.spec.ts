@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Server } from 'node:http';
 import { AppError, NotFoundError } from '../common/errors.js';
+import { ErrorWires } from './error-wire.js';
 import { ErrorFilter } from './error.filter.js';
 
 class Recorder implements LoggerService {
@@ -35,7 +36,7 @@ beforeEach(async () => {
   app.get('/', (request, response) => {
     response.setHeader('X-Request-ID', 'the-id');
     if (begun) response.write('half of an answer');
-    new ErrorFilter().catch(thrown, new ExecutionContextHost([request, response]));
+    new ErrorFilter(new ErrorWires([])).catch(thrown, new ExecutionContextHost([request, response]));
   });
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     escaped.push(error);

@@ -1,35 +1,37 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { Response } from 'express';
 import type { AppError } from '../common/errors.js';
-import { type ErrorBody, errorEntry, toErrorObject } from './error-body.dto.js';
+import { errorEntry } from './error-body.dto.js';
+import { ErrorWires } from './error-wire.js';
 import { toAppError } from './foreign-errors.js';
 import { requestIdOf } from './request-id.js';
 
-/** Turns everything that is thrown into the one error shape. An unknown failure tells the caller nothing about our insides. */
+/** Turns everything that is thrown into the error shape of its route. An unknown failure tells the caller nothing about our insides. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
+
+  constructor(private readonly wires: ErrorWires) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const error = toAppError(thrown);
     logFailure(this.logger, error, requestIdOf(response));
-    sendError(response, error);
+    sendError(response, error, this.wires);
   }
 }
 
 /** Answers with the error. Where an answer has begun already nothing true can follow it, so the connection is cut. */
-export function sendError(response: Response, error: AppError): void {
+export function sendError(response: Response, error: AppError, wires: ErrorWires): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  const body: ErrorBody = { error: toErrorObject(error), request_id: requestIdOf(response) };
   if (error.retryAfterMs !== undefined) {
     response.setHeader('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }
   if (error.retryable === false) response.setHeader('X-Should-Retry', 'false');
-  response.status(errorEntry(error.code).status).json(body);
+  response.status(errorEntry(error.code).status).json(wires.bodyOf(error, response));
 }
 
 /** A caller's mistake is no event of ours; what the operator must know is a warning, the unforeseen an error with its cause. */

@@ -1,5 +1,7 @@
 export { AuthGuard, Public } from './auth.guard.js';
 export { Authenticator, type Principal } from './authenticator.js';
+export { toErrorObject } from './error-body.dto.js';
+export { type ErrorWire, ErrorWires } from './error-wire.js';
 export { configureHttp } from './configure-http.js';
 export { clientGone, sendEventStream } from './event-stream.js';
 export { Intake } from './intake.js';

@@ -1,10 +1,13 @@
 import type { NextFunction, Request, Response } from 'express';
 import { AppError } from '../common/errors.js';
+import type { ErrorWires } from './error-wire.js';
 import { sendError } from './error.filter.js';
 
 /** Whether the process takes requests. Closed once, at shutdown. */
 export class Intake {
   private open = true;
+
+  constructor(private readonly wires: ErrorWires) {}
 
   /** From now on requests are refused, so that none begins what cannot be finished. */
   close(): void {
@@ -21,6 +24,7 @@ export class Intake {
     sendError(
       response,
       new AppError('service_unavailable', 'The server is shutting down. Try again.', { retryAfterMs: 2000 }),
+      this.wires,
     );
   };
 }

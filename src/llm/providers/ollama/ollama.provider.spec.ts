@@ -81,7 +81,7 @@ describe('answers', () => {
       reasoning: 'hm well',
       toolCalls: [{ name: 'clock', arguments: '{"zone":"UTC"}' }],
     });
-    expect(await provider.complete(call())).toMatchObject({
+    expect((await provider.complete(call())).completion).toMatchObject({
       object: 'chat.completion',
       choices: [
         {

@@ -1,0 +1,28 @@
+import type { Request, Response } from 'express';
+import type { AppError } from '../common/errors.js';
+import { type ErrorBody, toErrorObject } from './error-body.dto.js';
+import { requestIdOf } from './request-id.js';
+
+/** How the clients of a compatible surface are told errors. Each gateway has its own, and the composition root lists them. */
+export interface ErrorWire {
+  /** Whether a request came over this wire, whatever is wrong with it. */
+  readonly speaks: (request: Request) => boolean;
+  /** The body, without anything of the error's cause. */
+  readonly body: (error: AppError, requestId: string) => object;
+}
+
+/** Chooses the shape of errors. Everything that no wire claims is told in ours, which OpenAI's clients read too. */
+export class ErrorWires {
+  constructor(private readonly wires: readonly ErrorWire[]) {}
+
+  /** The body that tells an error to whoever waits for the response. */
+  bodyOf(error: AppError, response: Response): object {
+    const requestId = requestIdOf(response);
+    const wire = this.wires.find(({ speaks }) => speaks(response.req));
+    return wire === undefined ? ownBody(error, requestId) : wire.body(error, requestId);
+  }
+}
+
+function ownBody(error: AppError, request_id: string): ErrorBody {
+  return { error: toErrorObject(error), request_id };
+}
