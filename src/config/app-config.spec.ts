@@ -8,6 +8,7 @@ import { ConfigError, parseSettings } from './parse-settings.js';
 import { SETTINGS } from './settings.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
+const PRODUCTION = { NODE_ENV: 'production', JWT_SECRET: SECRET, ENCRYPTION_KEY: SECRET };
 
 let folder: string;
 let before: string;
@@ -48,7 +49,10 @@ describe('the configuration of a process', () => {
   });
 
   test('takes .env in development, below the environment', () => {
-    writeFileSync(join(folder, '.env'), `PORT=4000\nHOST=0.0.0.0 # all\nJWT_SECRET="${SECRET}"\n`);
+    writeFileSync(
+      join(folder, '.env'),
+      `PORT=4000\nHOST=0.0.0.0 # all\nJWT_SECRET="${SECRET}"\nENCRYPTION_KEY="${SECRET}"\n`,
+    );
     process.env['PORT'] = '5000';
     const { http, auth } = loadConfig();
     expect(http).toEqual({ host: '0.0.0.0', port: 5000, maxUploadMb: 32 });
@@ -67,14 +71,20 @@ describe('the configuration of a process', () => {
     process.env['NODE_ENV'] = 'production';
     expect(loadConfig).toThrow('JWT_SECRET must be set in production');
     process.env['JWT_SECRET'] = SECRET;
+    process.env['ENCRYPTION_KEY'] = SECRET;
     expect(loadConfig()).toMatchObject({ production: true, http: { port: 3000 } });
   });
 
   test('in production generates nothing and lets nobody register', () => {
-    const config = new AppConfig(parseSettings({ NODE_ENV: 'production', JWT_SECRET: SECRET }));
-    expect(config.auth).toEqual({ jwtSecret: SECRET, registration: 'closed' });
+    const config = new AppConfig(parseSettings(PRODUCTION));
+    expect(config.auth).toEqual({
+      jwtSecret: SECRET,
+      previousJwtSecret: undefined,
+      registration: 'closed',
+    });
+    expect(config.encryption).toEqual({ key: SECRET, previousKey: undefined });
     expect(existsSync(config.dataDir)).toBe(false);
-    const open = parseSettings({ NODE_ENV: 'production', JWT_SECRET: SECRET, AUTH_REGISTRATION: 'open' });
+    const open = parseSettings({ ...PRODUCTION, AUTH_REGISTRATION: 'open' });
     expect(new AppConfig(open).auth.registration).toBe('open');
   });
 });

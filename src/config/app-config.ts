@@ -17,7 +17,14 @@ export class AppConfig {
   readonly database: { readonly url: string | undefined; readonly poolMax: number };
   readonly redisUrl: string | undefined;
   readonly worker: 'inline' | 'separate';
-  readonly auth: { readonly jwtSecret: string; readonly registration: 'open' | 'closed' };
+  readonly auth: {
+    readonly jwtSecret: string;
+    /** Verifies only. */
+    readonly previousJwtSecret: string | undefined;
+    readonly registration: 'open' | 'closed';
+  };
+  /** What the provider keys of users are encrypted with; the previous one decrypts only. */
+  readonly encryption: { readonly key: string; readonly previousKey: string | undefined };
   readonly llm: LlmConfig;
   readonly context: { readonly maxTokens: number; readonly maxMessages: number };
   readonly logLevel: SettingValues['LOG_LEVEL'];
@@ -31,7 +38,12 @@ export class AppConfig {
     this.worker = values.WORKER;
     this.auth = {
       jwtSecret: values.JWT_SECRET ?? generatedSecret(this.dataDir, 'jwt'),
+      previousJwtSecret: values.JWT_SECRET_PREVIOUS,
       registration: values.AUTH_REGISTRATION ?? (this.production ? 'closed' : 'open'),
+    };
+    this.encryption = {
+      key: values.ENCRYPTION_KEY ?? generatedSecret(this.dataDir, 'encryption'),
+      previousKey: values.ENCRYPTION_KEY_PREVIOUS,
     };
     this.llm = {
       openai: { apiKey: values.OPENAI_API_KEY, baseUrl: values.OPENAI_BASE_URL },

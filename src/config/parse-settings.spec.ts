@@ -119,6 +119,7 @@ test('all that is wrong is told at once, each variable once', () => {
     'REDIS_URL',
     'JWT_SECRET',
     'LOG_LEVEL',
+    'ENCRYPTION_KEY',
   ]);
 });
 
@@ -144,12 +145,13 @@ describe('what does not go together:', () => {
     expect(problemsOf({ WORKER: 'separate', REDIS_URL: 'redis://host' })).toEqual([]);
   });
 
-  test('production without a secret', () => {
+  test('production without its secrets', () => {
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
       'JWT_SECRET must be set in production, to at least 32 random characters.',
+      'ENCRYPTION_KEY must be set in production, to at least 32 random characters.',
     ]);
-    expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: '  ' })).toHaveLength(1);
-    expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: SECRET })).toEqual([]);
+    expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: '  ', ENCRYPTION_KEY: SECRET })).toHaveLength(1);
+    expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: SECRET, ENCRYPTION_KEY: SECRET })).toEqual([]);
   });
 
   test.each([
@@ -162,9 +164,11 @@ describe('what does not go together:', () => {
     'x'.repeat(64),
     'abcabcabcabcabcabcabcabcabcabcabcabc',
   ])('production with the placeholder %s', (placeholder) => {
-    expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: placeholder })).toEqual([
+    const given = { JWT_SECRET: placeholder, ENCRYPTION_KEY: placeholder };
+    expect(problemsOf({ NODE_ENV: 'production', ...given })).toEqual([
       'JWT_SECRET is a placeholder; in production it must be at least 32 random characters.',
+      'ENCRYPTION_KEY is a placeholder; in production it must be at least 32 random characters.',
     ]);
-    expect(problemsOf({ JWT_SECRET: placeholder })).toEqual([]);
+    expect(problemsOf(given)).toEqual([]);
   });
 });

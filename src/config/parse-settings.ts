@@ -30,6 +30,9 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     REDIS_URL: read('REDIS_URL', SETTINGS.REDIS_URL),
     WORKER: read('WORKER', SETTINGS.WORKER),
     JWT_SECRET: read('JWT_SECRET', SETTINGS.JWT_SECRET),
+    JWT_SECRET_PREVIOUS: read('JWT_SECRET_PREVIOUS', SETTINGS.JWT_SECRET_PREVIOUS),
+    ENCRYPTION_KEY: read('ENCRYPTION_KEY', SETTINGS.ENCRYPTION_KEY),
+    ENCRYPTION_KEY_PREVIOUS: read('ENCRYPTION_KEY_PREVIOUS', SETTINGS.ENCRYPTION_KEY_PREVIOUS),
     AUTH_REGISTRATION: read('AUTH_REGISTRATION', SETTINGS.AUTH_REGISTRATION),
     OPENAI_API_KEY: read('OPENAI_API_KEY', SETTINGS.OPENAI_API_KEY),
     OPENAI_BASE_URL: read('OPENAI_BASE_URL', SETTINGS.OPENAI_BASE_URL),
@@ -70,20 +73,19 @@ function contradictions(values: SettingValues): [name: string, problem: string][
       'WORKER=separate needs REDIS_URL: without Redis exactly one process serves API and jobs.',
     ]);
   }
-  if (values.NODE_ENV === 'production' && values.JWT_SECRET === undefined) {
-    problems.push(['JWT_SECRET', 'JWT_SECRET must be set in production, to at least 32 random characters.']);
-  }
-  if (
-    values.NODE_ENV === 'production' &&
-    values.JWT_SECRET !== undefined &&
-    isPlaceholder(values.JWT_SECRET)
-  ) {
-    problems.push([
-      'JWT_SECRET',
-      'JWT_SECRET is a placeholder; in production it must be at least 32 random characters.',
-    ]);
-  }
+  if (values.NODE_ENV === 'production') problems.push(...weakSecrets(values));
   return problems;
+}
+
+/** What production needs and development makes for itself. */
+function weakSecrets(values: SettingValues): [name: string, problem: string][] {
+  return (['JWT_SECRET', 'ENCRYPTION_KEY'] as const).flatMap((name): [string, string][] => {
+    const secret = values[name];
+    if (secret === undefined)
+      return [[name, `${name} must be set in production, to at least 32 random characters.`]];
+    if (!isPlaceholder(secret)) return [];
+    return [[name, `${name} is a placeholder; in production it must be at least 32 random characters.`]];
+  });
 }
 
 /** The words that examples use, and texts of few different characters, protect nothing. */

@@ -61,6 +61,24 @@ export const SETTINGS = {
     meaning:
       'Signs access tokens; at least 32 characters. Generated into `DATA_DIR` in development, required in production',
   }),
+  JWT_SECRET_PREVIOUS: optionalText({
+    secret: true,
+    minLength: 32,
+    meaning:
+      'The `JWT_SECRET` before the current one: tokens that it signed are taken until they expire, none is signed with it',
+  }),
+  ENCRYPTION_KEY: optionalText({
+    secret: true,
+    minLength: 32,
+    meaning:
+      'Encrypts the provider keys of users; at least 32 characters. Generated into `DATA_DIR` in development, required in production. Lost with it are the stored keys',
+  }),
+  ENCRYPTION_KEY_PREVIOUS: optionalText({
+    secret: true,
+    minLength: 32,
+    meaning:
+      'The `ENCRYPTION_KEY` before the current one: what it encrypted can be read, and is encrypted anew when it is',
+  }),
   AUTH_REGISTRATION: optionalOneOf({
     choices: ['open', 'closed'],
     shownDefault: '`open` in development, `closed` in production',
