@@ -36,6 +36,8 @@ export interface AttemptOptions {
   readonly request: ChatRequest;
   /** The request in the provider's own words, where the caller speaks its wire. */
   readonly native: NativeRequest | undefined;
+  /** The user's own key of the provider. */
+  readonly apiKey: string | undefined;
   /** The caller's: aborting it cancels the attempt. */
   readonly signal: AbortSignal;
   readonly deadlines: DeadlineConfig;
@@ -119,7 +121,7 @@ export class Attempt {
 
   /** What the attempt used. With figures of the provider where it told them, else counted by us and marked so. */
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
-    const { number, model } = this.options;
+    const { number, model, apiKey } = this.options;
     const { usage, estimated } = this.meter.usage();
     const costMicroUsd = priceOf(model.provider);
     return {
@@ -130,12 +132,19 @@ export class Attempt {
       usage,
       estimated,
       costMicroUsd,
+      ...(apiKey !== undefined && { ownKey: true }),
     };
   }
 
   private callFor({ signal }: Deadlines): ProviderCall {
-    const { model, request, native } = this.options;
-    return { model: model.model, request, signal, ...(native && { native }) };
+    const { model, request, native, apiKey } = this.options;
+    return {
+      model: model.model,
+      request,
+      signal,
+      ...(native && { native }),
+      ...(apiKey !== undefined && { apiKey }),
+    };
   }
 
   private failure(

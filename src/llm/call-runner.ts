@@ -21,6 +21,8 @@ export interface CallRunnerOptions {
   readonly chain: readonly ResolvedModel[];
   readonly gateOf: (provider: string) => ProviderGate;
   readonly deadlinesOf: (provider: string) => DeadlineConfig;
+  /** The user's own key of a provider, where there is one. */
+  readonly credentialOf: (provider: string) => Promise<string | undefined>;
   /** Tries at one model beyond the first. */
   readonly maxRetries: number;
 }
@@ -114,10 +116,11 @@ export class CallRunner {
 
   /** Waits for a place at the provider of the next model. */
   private async enter(): Promise<Entered | ProviderError> {
-    const { call, gateOf, deadlinesOf } = this.options;
+    const { call, gateOf, deadlinesOf, credentialOf } = this.options;
     const resolved = this.plan.model;
     if (resolved === undefined) throw new Error('A plan without a model was gone on with.');
     const { source: provider, ...model } = resolved;
+    const apiKey = await credentialOf(provider.id);
     const permit = await gateOf(provider.id).enter(call.signal).catch(asRefusal);
     if (call.signal.aborted) {
       if (!(permit instanceof ProviderError)) permit.settle('cancelled');
@@ -136,6 +139,7 @@ export class CallRunner {
       model,
       request,
       native,
+      apiKey,
       signal: call.signal,
       deadlines: deadlinesOf(provider.id),
       onBegun: () => {

@@ -21,16 +21,24 @@ export class EmbeddingAttempt {
       readonly provider: ModelProvider;
       readonly model: ModelIdentity;
       readonly request: EmbeddingRequest;
+      /** The user's own key of the provider. */
+      readonly apiKey: string | undefined;
       readonly deadlines: DeadlineConfig;
     },
   ) {}
 
   async run(): Promise<AttemptResult<EmbeddingResult>> {
-    const { provider, model, request } = this.options;
+    const { provider, model, request, apiKey } = this.options;
     const deadlines = Deadlines.ofAnswer(request.signal, this.options.deadlines);
     try {
       const { input, dimensions } = request;
-      this.result = await provider.embed({ model: model.model, input, dimensions, signal: deadlines.signal });
+      this.result = await provider.embed({
+        model: model.model,
+        input,
+        dimensions,
+        signal: deadlines.signal,
+        ...(apiKey !== undefined && { apiKey }),
+      });
       if (this.result.vectors.length === input.length) return { status: 'completed', answer: this.result };
       return {
         status: 'failed',
@@ -47,7 +55,7 @@ export class EmbeddingAttempt {
   }
 
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
-    const { model, request } = this.options;
+    const { model, request, apiKey } = this.options;
     const told = this.result?.inputTokens;
     const inputTokens = told ?? (this.result === undefined ? 0 : countInput(request.input));
     return {
@@ -58,6 +66,7 @@ export class EmbeddingAttempt {
       usage: { inputTokens, outputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
       estimated: told === undefined,
       costMicroUsd: priceOf(model.provider),
+      ...(apiKey !== undefined && { ownKey: true }),
     };
   }
 }

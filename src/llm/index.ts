@@ -17,5 +17,5 @@ export type {
   NativeRequest,
   TokenUsage,
 } from './port/index.js';
-export { UsageSink } from './port/index.js';
+export { CredentialSource, UsageSink } from './port/index.js';
 export { countTokens } from './token-counter.js';

@@ -1,10 +1,11 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { CallRunner } from './call-runner.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
 import {
+  CredentialSource,
   type EmbeddingRequest,
   type Embeddings,
   type ModelAnswer,
@@ -22,6 +23,7 @@ export class LlmService implements OnApplicationShutdown {
     private readonly gates: ProviderGates,
     private readonly sink: UsageSink,
     private readonly config: AppConfig,
+    @Optional() private readonly credentials?: CredentialSource,
   ) {}
 
   /**
@@ -43,6 +45,11 @@ export class LlmService implements OnApplicationShutdown {
   /** The full names of all models. */
   models(): Promise<string[]> {
     return this.directory.names();
+  }
+
+  /** The providers that are configured, by the first part of their models' names. */
+  providerIds(): readonly string[] {
+    return this.directory.providerIds();
   }
 
   /** How each provider is. */
@@ -91,6 +98,7 @@ export class LlmService implements OnApplicationShutdown {
       provider: source,
       model,
       request,
+      apiKey: await this.credentialOf(request.userId, source.id),
       deadlines: this.config.llm.deadlines,
     });
     const result = await attempt.run();
@@ -108,9 +116,14 @@ export class LlmService implements OnApplicationShutdown {
       call,
       chain,
       maxRetries,
+      credentialOf: (provider) => this.credentialOf(call.userId, provider),
       deadlinesOf: (provider) => this.deadlinesOf(provider),
       gateOf: (provider) => this.gates.of(provider),
     });
+  }
+
+  private credentialOf(userId: string, provider: string): Promise<string | undefined> {
+    return this.credentials?.credentialFor(userId, provider) ?? Promise.resolve(undefined);
   }
 
   /** A host may need longer to its first token than others: a model that is loaded on demand, a slow machine. */

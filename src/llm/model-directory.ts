@@ -93,6 +93,11 @@ export class ModelDirectory {
     return lists.flat();
   }
 
+  /** In the order in which a bare name is looked up. */
+  providerIds(): readonly string[] {
+    return this.providers.map(({ id }) => id);
+  }
+
   /** How each provider is. Answers from the remembered lists, so that asking often costs a provider nothing. */
   async health(): Promise<ProviderHealth[]> {
     return Promise.all(

@@ -30,6 +30,7 @@ export {
 } from './model-provider.js';
 export type { NativeRequest, RelayedEvent, Wire } from './native.js';
 export { FINISH_REASONS } from './chat.js';
+export { CredentialSource } from './credential-source.js';
 export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
 export { fieldOf, kindOfStatus, retryAfterMs, shorten, textField } from './provider-reason.js';

@@ -11,6 +11,8 @@ export interface ProviderCall {
   readonly request: ChatRequest;
   /** The same in the provider's own words, where the caller speaks its wire: sent instead, and answered with `relayed`. */
   readonly native?: NativeRequest;
+  /** The user's own key, instead of the server's. */
+  readonly apiKey?: string;
   /** Aborting closes the upstream socket; the call then fails. */
   readonly signal: AbortSignal;
 }
@@ -41,6 +43,8 @@ export interface EmbeddingCall {
   readonly input: string[] | number[][];
   /** How long the vectors are to be; the model's own length without it. */
   readonly dimensions: number | undefined;
+  /** The user's own key, instead of the server's. */
+  readonly apiKey?: string;
   readonly signal: AbortSignal;
 }
 

@@ -6,7 +6,7 @@ import type { AttemptRecord } from './call.js';
  */
 export abstract class UsageSink {
   abstract record(
-    call: { readonly callId: string; readonly userId: string },
+    call: { readonly callId: string; readonly userId: string; readonly apiKeyId?: string | null },
     attempts: readonly AttemptRecord[],
   ): void;
 }

@@ -55,9 +55,9 @@ export class AnthropicProvider extends ModelProvider {
     this.raw = new Anthropic({ ...options, fetch: this.transport.fetchRaw });
   }
 
-  override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
+  override async *stream({ model, request, signal, apiKey }: ProviderCall): AsyncGenerator<ProviderEvent> {
     try {
-      const bytes = this.transport.take(await this.send(toMessagesRequest(request, model), signal));
+      const bytes = this.transport.take(await this.send(toMessagesRequest(request, model), signal, apiKey));
       const reader = new MessageStreamReader({ model, created: Math.floor(Date.now() / 1000) });
       try {
         for await (const piece of bytesOf(bytes)) {
@@ -95,14 +95,18 @@ export class AnthropicProvider extends ModelProvider {
   }
 
   /** Not through `messages.create`, which warns on the console of models that are near their end. */
-  private send(body: MessagesRequest, signal: AbortSignal): Promise<Response> {
+  private send(body: MessagesRequest, signal: AbortSignal, apiKey: string | undefined): Promise<Response> {
     const samples = body.temperature !== undefined || body.top_p !== undefined;
     return this.raw
       .post('/v1/messages', {
         body,
         signal,
         stream: true,
-        ...(samples && { headers: { 'anthropic-version': VERSION_WITH_SAMPLING } }),
+        headers: {
+          ...(samples && { 'anthropic-version': VERSION_WITH_SAMPLING }),
+          // The user's own key, instead of the client's.
+          ...(apiKey !== undefined && { 'x-api-key': apiKey }),
+        },
       })
       .asResponse();
   }

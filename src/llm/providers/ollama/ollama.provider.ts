@@ -44,8 +44,8 @@ export class OllamaProvider extends ModelProvider {
     this.agent = new Agent({ connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
   }
 
-  override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
-    const body = await this.ask('/api/chat', signal, toOllamaRequest(model, request));
+  override async *stream({ model, request, signal, apiKey }: ProviderCall): AsyncGenerator<ProviderEvent> {
+    const body = await this.ask('/api/chat', signal, toOllamaRequest(model, request), apiKey);
     const reader = new OllamaStreamReader({
       id: `chatcmpl-${newId()}`,
       created: Math.floor(Date.now() / 1000),
@@ -67,15 +67,21 @@ export class OllamaProvider extends ModelProvider {
     }
   }
 
-  override async embed({ model, input, dimensions, signal }: EmbeddingCall): Promise<EmbeddingResult> {
+  override async embed({
+    model,
+    input,
+    dimensions,
+    signal,
+    apiKey,
+  }: EmbeddingCall): Promise<EmbeddingResult> {
     const texts = textsOf(input);
     // Without `truncate: false` a text that is too long would be cut, and its vector would be that of its beginning.
-    const answer = await this.askJson('/api/embed', signal, {
-      model,
-      input: texts,
-      truncate: false,
-      dimensions,
-    });
+    const answer = await this.askJson(
+      '/api/embed',
+      signal,
+      { model, input: texts, truncate: false, dimensions },
+      apiKey,
+    );
     return readEmbeddings(answer, texts.length);
   }
 
@@ -87,8 +93,13 @@ export class OllamaProvider extends ModelProvider {
     await this.agent.destroy();
   }
 
-  private async askJson(path: string, signal: AbortSignal, payload?: object): Promise<unknown> {
-    const body = await this.ask(path, signal, payload);
+  private async askJson(
+    path: string,
+    signal: AbortSignal,
+    payload?: object,
+    apiKey?: string,
+  ): Promise<unknown> {
+    const body = await this.ask(path, signal, payload, apiKey);
     try {
       return JSON.parse(await body.text());
     } catch (error) {
@@ -97,23 +108,28 @@ export class OllamaProvider extends ModelProvider {
   }
 
   /** The body of a good answer. A payload is posted; without one the path is only read. */
-  private async ask(path: string, signal: AbortSignal, payload?: object): Promise<Body> {
+  private async ask(path: string, signal: AbortSignal, payload?: object, apiKey?: string): Promise<Body> {
+    const headers = apiKey === undefined ? this.headers : { authorization: `Bearer ${apiKey}` };
     const response = await send(this.baseUrl + path, {
       dispatcher: this.agent,
       signal,
       ...(payload === undefined
-        ? { method: 'GET', headers: this.headers }
+        ? { method: 'GET', headers }
         : {
             method: 'POST',
-            headers: { ...this.headers, 'content-type': 'application/json' },
+            headers: { ...headers, 'content-type': 'application/json' },
             body: JSON.stringify(payload),
           }),
     }).catch((error: unknown) => {
       throw asUnreachable(error);
     });
-    const { statusCode: status, headers, body } = response;
+    const { statusCode: status, body } = response;
     if (status >= 200 && status < 300) return body;
-    throw toProviderErrorOfStatus({ status, headers, text: await body.text().catch(() => '') });
+    throw toProviderErrorOfStatus({
+      status,
+      headers: response.headers,
+      text: await body.text().catch(() => ''),
+    });
   }
 }
 

@@ -57,7 +57,7 @@ export class OpenAiProvider extends ModelProvider {
     this.raw = new OpenAI({ ...options, fetch: this.transport.fetchRaw });
   }
 
-  override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
+  override async *stream({ model, request, signal, apiKey }: ProviderCall): AsyncGenerator<ProviderEvent> {
     const body = {
       ...this.adapted(request),
       model,
@@ -65,7 +65,9 @@ export class OpenAiProvider extends ModelProvider {
       stream_options: { include_usage: true },
     } as const;
     try {
-      const response = await this.raw.chat.completions.create(body, { signal }).asResponse();
+      const response = await this.raw.chat.completions
+        .create(body, { signal, ...withKey(apiKey) })
+        .asResponse();
       const bytes = this.transport.take(response);
       const reader = new ChatStreamReader();
       try {
@@ -83,10 +85,12 @@ export class OpenAiProvider extends ModelProvider {
     }
   }
 
-  override async complete({ model, request, signal }: ProviderCall): Promise<WholeAnswer> {
+  override async complete({ model, request, signal, apiKey }: ProviderCall): Promise<WholeAnswer> {
     try {
       const body = { ...this.adapted(request), model, stream: false } as const;
-      const response = await this.raw.chat.completions.create(body, { signal }).asResponse();
+      const response = await this.raw.chat.completions
+        .create(body, { signal, ...withKey(apiKey) })
+        .asResponse();
       const raw = await this.transport.take(response).text();
       return { completion: readCompletion(raw), raw };
     } catch (error) {
@@ -94,7 +98,13 @@ export class OpenAiProvider extends ModelProvider {
     }
   }
 
-  override async embed({ model, input, dimensions, signal }: EmbeddingCall): Promise<EmbeddingResult> {
+  override async embed({
+    model,
+    input,
+    dimensions,
+    signal,
+    apiKey,
+  }: EmbeddingCall): Promise<EmbeddingResult> {
     try {
       const { data, usage } = await this.client.embeddings.create(
         {
@@ -103,7 +113,7 @@ export class OpenAiProvider extends ModelProvider {
           encoding_format: 'float',
           ...(dimensions !== undefined && { dimensions }),
         },
-        { signal },
+        { signal, ...withKey(apiKey) },
       );
       const vectors = data
         .toSorted((one, other) => one.index - other.index)
@@ -137,6 +147,11 @@ export class OpenAiProvider extends ModelProvider {
     adapted.max_tokens = limit;
     return adapted;
   }
+}
+
+/** A key for one request, instead of the client's. */
+function withKey(apiKey: string | undefined) {
+  return apiKey === undefined ? {} : { headers: { authorization: `Bearer ${apiKey}` } };
 }
 
 function isCount(value: unknown): value is number {
