@@ -4,7 +4,10 @@
  * Every rule has a planted violation in test/static/dependency-rules.spec.ts. Specs may import what they like.
  */
 
-/** The features that a feature may use, next to `usage`, which all of them may. */
+/** The features that all of them may use. */
+const shared = ['usage', 'audit'];
+
+/** The features that a feature may use next to those. */
 const featureReach = {
   auth: ['users', 'api-keys'],
   chat: ['rag', 'files'],
@@ -16,7 +19,7 @@ const featureReach = {
 const infraReach = { queue: ['redis'] };
 
 /** The files that node starts, so that nothing imports them. */
-const entryPoints = ['^src/(main|worker)\\.ts$'];
+const entryPoints = ['^src/(main|worker|admin)\\.ts$'];
 
 const specs = '\\.spec\\.ts$';
 
@@ -130,7 +133,7 @@ const database = [
         '\\.health\\.ts$',
         '^src/infra/',
         '^src/(common|config)/',
-        '^src/(main|worker|start-up)\\.ts$',
+        '^src/(main|worker|admin|start-up)\\.ts$',
       ],
     },
     { path: '^src/infra/database/' },
@@ -192,16 +195,16 @@ const features = [
   ),
   forbid(
     'features-reach-only-usage',
-    'A feature that the list does not name reaches no other but usage.',
+    'A feature that the list does not name reaches no other but usage and audit.',
     { path: '^src/features/([^/]+)', pathNot: [`^src/features/(${featureNames})/`] },
-    { path: '^src/features/', pathNot: '^src/features/($1|usage)/' },
+    { path: '^src/features/', pathNot: `^src/features/($1|${shared.join('|')})/` },
   ),
   ...Object.entries(featureReach).map(([feature, reach]) =>
     forbid(
       `features-${feature}-reaches-only-listed`,
-      `${feature} may use ${reach.join(', ')} and usage.`,
+      `${feature} may use ${[...reach, ...shared].join(', ')}.`,
       { path: `^src/features/${feature}/` },
-      { path: '^src/features/', pathNot: `^src/features/(${[feature, ...reach, 'usage'].join('|')})/` },
+      { path: '^src/features/', pathNot: `^src/features/(${[feature, ...reach, ...shared].join('|')})/` },
     ),
   ),
   forbid(
@@ -216,14 +219,14 @@ const processes = [
   forbid(
     'roots-only-from-processes',
     'The composition roots belong to main.ts and worker.ts, and to the application that main.ts starts.',
-    { path: '^src/', pathNot: ['^src/(main|worker|api\\.application)\\.ts$'] },
-    { path: '^src/(api|worker)\\.module\\.ts$' },
+    { path: '^src/', pathNot: ['^src/(main|worker|admin|api\\.application)\\.ts$'] },
+    { path: '^src/(api|worker|admin)\\.module\\.ts$' },
   ),
   forbid(
     'processes-are-not-imported',
     'main.ts and worker.ts are started, not imported.',
     { path: '^src/' },
-    { path: '^src/(main|worker)\\.ts$' },
+    { path: '^src/(main|worker|admin)\\.ts$' },
   ),
 ];
 

@@ -1,25 +1,34 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuthModule, JwtAuthenticator } from './features/auth/index.js';
-import { ChatModule } from './features/chat/index.js';
+import { ApiKeysModule } from './features/api-keys/index.js';
+import { AuditModule } from './features/audit/index.js';
+import { AuthModule, CredentialAuthenticator } from './features/auth/index.js';
+import { ChatModule, TurnPurge } from './features/chat/index.js';
 import { HealthModule } from './features/health/index.js';
-import { UsersModule } from './features/users/index.js';
+import { ProviderKeysModule, StoredCredentials } from './features/provider-keys/index.js';
+import { PURGE_HOOKS, type PurgeHook, UsersModule } from './features/users/index.js';
 import { BufferedUsageSink, UsageModule } from './features/usage/index.js';
 import { OpenAiGatewayModule } from './gateway/openai/index.js';
 import { Authenticator, ErrorWires, HttpModule } from './http/index.js';
-import { UsageSink } from './llm/index.js';
+import { CredentialSource, UsageSink } from './llm/index.js';
 import { InfrastructureModule } from './infrastructure.module.js';
 import type { Runtime } from './runtime.js';
 import { JobsModule } from './jobs.module.js';
 
 /** The implementations of the ports that lower layers own. */
 @Module({
-  imports: [AuthModule, UsageModule],
+  imports: [AuthModule, ChatModule, ProviderKeysModule, UsageModule],
   providers: [
-    { provide: Authenticator, useExisting: JwtAuthenticator },
+    { provide: Authenticator, useExisting: CredentialAuthenticator },
+    { provide: CredentialSource, useExisting: StoredCredentials },
     { provide: UsageSink, useExisting: BufferedUsageSink },
+    {
+      provide: PURGE_HOOKS,
+      inject: [TurnPurge],
+      useFactory: (...hooks: PurgeHook[]): readonly PurgeHook[] => hooks,
+    },
     { provide: ErrorWires, useValue: new ErrorWires([]) },
   ],
-  exports: [Authenticator, UsageSink, ErrorWires],
+  exports: [Authenticator, CredentialSource, UsageSink, PURGE_HOOKS, ErrorWires],
 })
 class PortsModule {}
 
@@ -35,6 +44,9 @@ export class ApiModule {
         HttpModule,
         AuthModule,
         UsersModule,
+        ApiKeysModule,
+        AuditModule,
+        ProviderKeysModule,
         ChatModule,
         HealthModule,
         OpenAiGatewayModule,

@@ -2,7 +2,10 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { AppConfig } from './config/index.js';
 import { DatabaseModule } from './infra/database/index.js';
+import { Activities } from './common/activities.js';
+import { Clock } from './common/clock.js';
 import { QueueModule } from './infra/queue/index.js';
+import { RedisModule } from './infra/redis/index.js';
 import { nestLogging } from './infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
 
@@ -16,10 +19,15 @@ export class InfrastructureModule {
       imports: [
         LoggerModule.forRoot(nestLogging(logger)),
         DatabaseModule.forRoot({ connectionString, poolMax: config.database.poolMax }),
+        RedisModule.forRoot({ redisUrl: config.redisUrl }),
         QueueModule.forRoot({ redisUrl: config.redisUrl, connectionString }),
       ],
-      providers: [{ provide: AppConfig, useValue: config }],
-      exports: [AppConfig],
+      providers: [
+        { provide: AppConfig, useValue: config },
+        { provide: Activities, useFactory: () => new Activities() },
+        { provide: Clock, useFactory: () => new Clock() },
+      ],
+      exports: [AppConfig, Activities, Clock],
     };
   }
 }

@@ -7,3 +7,8 @@ const MICRO_PER_USD = 1_000_000;
 export function toUsd(amount: MicroUsd | null): number | null {
   return amount === null ? null : Number(amount) / MICRO_PER_USD;
 }
+
+/** US dollars as they were written, to the nearest millionth. */
+export function fromUsd(amount: number): MicroUsd {
+  return BigInt(Math.round(amount * MICRO_PER_USD));
+}

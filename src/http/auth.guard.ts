@@ -8,9 +8,11 @@ import {
 import { Reflector } from '@nestjs/core';
 import { ApiSecurity } from '@nestjs/swagger';
 import type { Request } from 'express';
+import { Activities } from '../common/activities.js';
 import { AppError } from '../common/errors.js';
-import { Authenticator } from './authenticator.js';
+import { Authenticator, type Principal, type ScopeName } from './authenticator.js';
 import { setPrincipal } from './principal.js';
+import { ADMIN_ONLY, SCOPE } from './scope.js';
 
 const PUBLIC = 'parley:public';
 
@@ -25,18 +27,33 @@ export class AuthGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly authenticator: Authenticator,
+    private readonly activities: Activities,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const open = this.reflector.getAllAndOverride<boolean | undefined>(PUBLIC, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
-    if (open === true) return true;
+    const places = [context.getHandler(), context.getClass()];
+    if (this.reflector.getAllAndOverride<boolean | undefined>(PUBLIC, places) === true) return true;
     const request = context.switchToHttp().getRequest<Request>();
-    setPrincipal(request, await this.authenticator.authenticate(credentialOf(request)));
+    const principal = await this.authenticator.authenticate(credentialOf(request));
+    assertScope(principal, this.reflector.getAllAndOverride<ScopeName | undefined>(SCOPE, places) ?? 'admin');
+    if (this.reflector.getAllAndOverride<boolean | undefined>(ADMIN_ONLY, places) === true)
+      assertAdmin(principal);
+    setPrincipal(request, principal, this.activities);
     return true;
   }
+}
+
+function assertScope({ scopes }: Principal, scope: ScopeName): void {
+  if (scopes === 'all' || scopes.has(scope)) return;
+  throw new AppError(
+    'insufficient_scope',
+    `This route needs the scope '${scope}', which the API key does not have. Make a key that has it.`,
+  );
+}
+
+function assertAdmin({ role }: Principal): void {
+  if (role === 'admin') return;
+  throw new AppError('forbidden', 'Only admins may do this.');
 }
 
 /** `Authorization: Bearer …`, or `X-API-Key` as Anthropic's clients send it. */
@@ -47,6 +64,6 @@ function credentialOf(request: Request): string {
   if (credential !== undefined) return credential;
   throw new AppError(
     'unauthorized',
-    'Send an access token as "Authorization: Bearer <token>". POST /api/v1/auth/login gives you one.',
+    'Send an access token or an API key as "Authorization: Bearer <token>". POST /api/v1/auth/login gives you a token.',
   );
 }

@@ -49,7 +49,27 @@ export const ERROR_TABLE = {
     type: 'authentication_error',
     meaning: 'The email address or the password is wrong.',
   },
+  invalid_refresh_token: {
+    status: 401,
+    type: 'authentication_error',
+    meaning: 'The refresh token is none of ours, has expired, or its session has ended; log in again.',
+  },
+  invalid_api_key: {
+    status: 401,
+    type: 'authentication_error',
+    meaning: 'The API key is mistyped, unknown, revoked or expired; the message says which.',
+  },
   forbidden: { status: 403, type: 'permission_error', meaning: 'The account may not do this.' },
+  insufficient_scope: {
+    status: 403,
+    type: 'permission_error',
+    meaning: 'The API key does not have the scope of this route; the message names it.',
+  },
+  account_disabled: {
+    status: 403,
+    type: 'permission_error',
+    meaning: 'The password is right, but an admin has disabled the account.',
+  },
   registration_closed: {
     status: 403,
     type: 'permission_error',
@@ -70,6 +90,11 @@ export const ERROR_TABLE = {
     type: 'invalid_request_error',
     meaning: 'There is an account with this email address already.',
   },
+  last_admin: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'Nobody would be left to administer this server; make another account an admin first.',
+  },
   conversation_busy: {
     status: 409,
     type: 'invalid_request_error',
@@ -84,6 +109,11 @@ export const ERROR_TABLE = {
     status: 415,
     type: 'invalid_request_error',
     meaning: 'The request body is not in a format that the route takes.',
+  },
+  rate_limit_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    meaning: 'Too many requests came; `Retry-After` says when to come back.',
   },
   provider_rate_limited: {
     status: 429,

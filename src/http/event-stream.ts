@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { Logger } from '@nestjs/common';
 import type { Response } from 'express';
-import type { AppError } from '../common/errors.js';
+import { AppError } from '../common/errors.js';
 import type { OutgoingEvent } from '../common/event-stream.js';
 import { toErrorObject } from './error-body.dto.js';
 import { logFailure } from './error.filter.js';
 import { toAppError } from './foreign-errors.js';
+import { whenShutOut } from './principal.js';
 import { requestIdOf } from './request-id.js';
 
 /** A comment this often keeps proxies and clients from giving a silent connection up, in milliseconds. */
@@ -37,6 +38,11 @@ export async function sendEventStream(response: Response, options: EventStreamOp
     gone.abort();
   };
   response.once('close', leave);
+  const shut = new AbortController();
+  const forget = whenShutOut(response.req, () => {
+    shut.abort();
+    leave();
+  });
   // A client that left while its request was looked at has been told of already.
   if (response.destroyed) leave();
   const begin = (): void => {
@@ -53,14 +59,16 @@ export async function sendEventStream(response: Response, options: EventStreamOp
       // One write a frame, so that a frame is never cut by a ping.
       if (!response.write(render(event))) await once(response, 'drain', { signal: gone.signal });
     }
+    if (shut.signal.aborted) throw shutOutError();
   } catch (error) {
-    if (gone.signal.aborted) return;
-    if (!response.headersSent) throw error;
-    const failure = toAppError(error);
+    if (gone.signal.aborted && (!shut.signal.aborted || response.destroyed)) return;
+    const failure = shut.signal.aborted ? shutOutError() : toAppError(error);
+    if (!response.headersSent) throw failure;
     logFailure(logger, failure, requestIdOf(response));
     response.write(render(options.failure?.(failure) ?? { data: { error: toErrorObject(failure) } }));
   } finally {
     clearInterval(ping);
+    forget();
     response.off('close', leave);
     if (response.headersSent) response.end();
   }
@@ -82,10 +90,18 @@ function render({ id, event, data }: OutgoingEvent): string {
   return id === undefined ? `${name}data: ${text}\n\n` : `id: ${id}\n${name}data: ${text}\n\n`;
 }
 
-/** A signal that aborts when the client leaves before its answer was complete. */
+function shutOutError(): AppError {
+  return new AppError('unauthorized', 'The account was disabled or the key revoked while this was answered.');
+}
+
+/** A signal that aborts when the client leaves before its answer was complete, or is shut out. */
 export function clientGone(response: Response): AbortSignal {
   const gone = new AbortController();
+  const forget = whenShutOut(response.req, () => {
+    gone.abort();
+  });
   response.once('close', () => {
+    forget();
     if (!response.writableFinished) gone.abort();
   });
   if (response.destroyed) gone.abort();

@@ -1,5 +1,5 @@
 export { AuthGuard, Public } from './auth.guard.js';
-export { Authenticator, type Principal } from './authenticator.js';
+export { Authenticator, type Principal, type ScopeName, SCOPES } from './authenticator.js';
 export { toErrorObject } from './error-body.dto.js';
 export { type ErrorWire, ErrorWires } from './error-wire.js';
 export { configureHttp } from './configure-http.js';
@@ -11,4 +11,5 @@ export { IsOptionalField } from './optional-field.js';
 export { ApiPage, IdParams, type Page, PageQuery, toPage } from './page.js';
 export { IsNotBlank, IsPlainText } from './plain-text.js';
 export { SchemaPipe } from './schema.pipe.js';
-export { UserId } from './principal.js';
+export { CurrentActor, CurrentCaller, UserId } from './principal.js';
+export { AdminOnly, Scope } from './scope.js';

@@ -9,7 +9,14 @@ const EVERYWHERE: readonly ErrorCode[] = ['invalid_request', 'internal_error', '
 
 /** Documents the errors of a route: one response a status, with the codes that share it and an example each. */
 export function ApiErrors(...codes: readonly ErrorCode[]): MethodDecorator {
-  const byStatus = Map.groupBy(new Set([...codes, ...EVERYWHERE]), (code) => ERROR_TABLE[code].status);
+  // Whatever takes credentials takes keys.
+  const ofKeys: readonly ErrorCode[] = codes.includes('unauthorized')
+    ? ['invalid_api_key', 'insufficient_scope']
+    : [];
+  const byStatus = Map.groupBy(
+    new Set([...codes, ...ofKeys, ...EVERYWHERE]),
+    (code) => ERROR_TABLE[code].status,
+  );
   const responses = Array.from(byStatus, ([status, group]) =>
     ApiResponse({
       status,
@@ -51,17 +58,24 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
       {
         type: 'http',
         scheme: 'bearer',
-        bearerFormat: 'JWT',
-        description: 'An access token of `/api/v1/auth/login`.',
+        description: 'An access token of `/api/v1/auth/login`, or an API key.',
       },
       'bearer',
     )
+    .addApiKey(
+      { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key of `/api/v1/api-keys`.' },
+      'api_key',
+    )
     .addSecurityRequirements('bearer')
+    .addSecurityRequirements('api_key')
     .addTag('chat', 'Ask a model and read its answer')
     .addTag('conversations', 'What was said')
     .addTag('openai', 'OpenAI’s wire, for the clients that speak it')
     .addTag('auth', 'Accounts and access tokens')
-    .addTag('users', 'The account itself')
+    .addTag('users', 'The account itself, and all of them for admins')
+    .addTag('api-keys', 'Keys for programs')
+    .addTag('provider-keys', 'Your own keys of model providers')
+    .addTag('audit-log', 'What happened to accounts')
     .addTag('service', 'What runs here and how it is')
     .build();
   return SwaggerModule.createDocument(app, base, {

@@ -47,6 +47,7 @@ describe('an account', () => {
     expect(registered.status).toBe(201);
     expect(registered.body).toEqual({
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      refresh_token: expect.stringMatching(/^prt_[\w-]{43}$/),
       token_type: 'Bearer',
       expires_in: 900,
     });
@@ -54,6 +55,7 @@ describe('an account', () => {
     expect(loggedIn.status).toBe(200);
     expect(loggedIn.body).toEqual({
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      refresh_token: expect.stringMatching(/^prt_[\w-]{43}$/),
       token_type: 'Bearer',
       expires_in: 900,
     });
@@ -63,6 +65,10 @@ describe('an account', () => {
       expect(answer.body).toEqual({
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
         email,
+        role: 'admin',
+        disabled: false,
+        quota_tokens_day: null,
+        quota_cost_month_usd: null,
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       });
     }
@@ -197,11 +203,18 @@ describe('a login that fails', () => {
   });
 });
 
+const claimsOf = (token: string): unknown =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+
 const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
+
+/** The session of the account that the tokens are for. */
+let sessionId: string | undefined;
 
 /** A token as we make them, but for the changes. */
 function tokenWith(options: {
   readonly subject?: unknown;
+  readonly session?: string;
   readonly claims?: object;
   readonly header?: object;
   readonly secret?: string;
@@ -215,6 +228,7 @@ function tokenWith(options: {
     iss: 'parley',
     aud: 'parley-api',
     sub: options.subject,
+    sid: options.session ?? sessionId,
     ...options.claims,
   });
   const signature = createHmac(options.hash ?? 'sha256', options.secret ?? SECRET)
@@ -230,11 +244,12 @@ describe('a token', () => {
   beforeAll(async () => {
     user = await registerUser(api.url);
     userId = String(at((await user.request('GET', '/api/v1/users/me')).body, 'id'));
+    sessionId = String(at(claimsOf(user.token), 'sid'));
   });
 
   const NOT_VALID = 'The access token is not valid. Log in again.';
   const NONE =
-    'Send an access token as "Authorization: Bearer <token>". POST /api/v1/auth/login gives you one.';
+    'Send an access token or an API key as "Authorization: Bearer <token>". POST /api/v1/auth/login gives you a token.';
 
   async function expectUnauthorized(answer: ApiResponse, message: string): Promise<void> {
     expect(answer.body).toEqual({
@@ -257,7 +272,7 @@ describe('a token', () => {
     [
       'that has expired',
       () => tokenWith({ subject: userId, claims: { exp: expired } }),
-      'The access token has expired. Log in again.',
+      'The access token has expired. Refresh it, or log in again.',
     ],
     [
       'that is not valid yet',
@@ -269,7 +284,14 @@ describe('a token', () => {
       () => {
         const [head = '', , signature = ''] = user.token.split('.');
         const now = Math.floor(Date.now() / 1000);
-        const claims = { iat: now, exp: now + 9000, iss: 'parley', aud: 'parley-api', sub: userId };
+        const claims = {
+          iat: now,
+          exp: now + 9000,
+          iss: 'parley',
+          aud: 'parley-api',
+          sub: userId,
+          sid: sessionId,
+        };
         return `${head}.${encode(claims)}.${signature}`;
       },
       NOT_VALID,
@@ -309,6 +331,7 @@ describe('a token', () => {
       () => tokenWith({ subject: ID }),
       'The account of this access token is gone.',
     ],
+    ['without a session', () => tokenWith({ subject: userId, claims: { sid: undefined } }), NOT_VALID],
     ['that is none', () => 'abc', NOT_VALID],
     ['of 10,000 characters', () => 'a.'.repeat(5000), NOT_VALID],
   ])('%s is refused', async (_what, make, message) => {
@@ -390,6 +413,8 @@ describe('without credentials', () => {
       'get /health/live',
       'get /health/ready',
       'post /api/v1/auth/login',
+      'post /api/v1/auth/logout',
+      'post /api/v1/auth/refresh',
       'post /api/v1/auth/register',
     ]);
     for (const route of open) expect((await ask(route)).status).not.toBe(401);

@@ -150,7 +150,7 @@ describe('the OpenAPI document', () => {
   }
 
   it('tells which operations need credentials, and that others know 401', () => {
-    expect(at(document, 'security')).toEqual([{ bearer: [] }]);
+    expect(at(document, 'security')).toEqual([{ bearer: [] }, { api_key: [] }]);
     expect(at(document, 'components', 'securitySchemes', 'bearer', 'scheme')).toBe('bearer');
     for (const { name, operation } of operations) {
       const codes = entriesAt(operation, 'responses', '401', 'content', 'application/json', 'examples').map(

@@ -66,6 +66,7 @@ function startProcess(): Process {
 async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn> {
   const turn = await turns.begin({
     userId,
+    apiKeyId: null,
     conversationId: undefined,
     systemPrompt: undefined,
     model: 'openai/test-model',

@@ -110,7 +110,7 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
       'src/features/users/a.ts > src/features/chat/index.ts',
       'src/features/usage/a.ts > src/features/users/index.ts',
     ],
-    lawful: ['src/features/users/a.ts > src/features/usage/index.ts'],
+    lawful: ['usage', 'audit'].map((to) => `src/features/users/a.ts > src/features/${to}/index.ts`),
   },
   'features-auth-reaches-only-listed': {
     planted: ['src/features/auth/a.ts > src/features/chat/index.ts'],

@@ -15,7 +15,7 @@ export const API_ONLY = [
   'AuthService',
   'ConversationService',
   'HealthService',
-  'JwtAuthenticator',
+  'CredentialAuthenticator',
   'LlmService',
   'TurnRunner',
   'TurnService',

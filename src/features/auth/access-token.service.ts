@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import { AppError } from '../../common/errors.js';
 import { isId } from '../../common/ids.js';
+import { AppConfig } from '../../config/index.js';
 
 /** How long an access token is valid, in seconds. */
 export const ACCESS_TOKEN_SECONDS = 900;
@@ -10,34 +11,64 @@ export const ACCESS_TOKEN_SECONDS = 900;
 export const TOKEN_ISSUER = 'parley';
 export const TOKEN_AUDIENCE = 'parley-api';
 
+/** Whose token it is, and of which session. */
+export interface AccessClaims {
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
 /** Signs and verifies access tokens (JWT, HS256; algorithm, issuer and audience are pinned by the module). */
 @Injectable()
 export class AccessTokenService {
-  constructor(private readonly jwt: JwtService) {}
+  constructor(
+    private readonly jwt: JwtService,
+    private readonly config: AppConfig,
+  ) {}
 
-  sign(userId: string): Promise<string> {
-    return this.jwt.signAsync({}, { subject: userId });
+  sign({ userId, sessionId }: AccessClaims): Promise<string> {
+    return this.jwt.signAsync({ sid: sessionId }, { subject: userId });
   }
 
   /**
-   * The account of a token.
+   * The account and session of a token.
    * @throws AppError `unauthorized` where it is expired, tampered with or none of ours
    */
-  async verify(token: string): Promise<string> {
-    const claims: unknown = await this.jwt.verifyAsync(token).catch((error: unknown) => {
-      throw refused(error);
-    });
-    const subject: unknown =
-      typeof claims === 'object' && claims !== null ? Reflect.get(claims, 'sub') : undefined;
-    if (typeof subject !== 'string' || !isId(subject)) throw refused(undefined);
-    return subject;
+  async verify(token: string): Promise<AccessClaims> {
+    const claims = await this.claimsOf(token);
+    const userId = idIn(claims, 'sub');
+    const sessionId = idIn(claims, 'sid');
+    if (userId === undefined || sessionId === undefined) throw refused(undefined);
+    return { userId, sessionId };
+  }
+
+  private async claimsOf(token: string): Promise<unknown> {
+    const { previousJwtSecret: secret } = this.config.auth;
+    try {
+      return await this.jwt.verifyAsync<object>(token);
+    } catch (error) {
+      if (secret === undefined || isExpiry(error)) throw refused(error);
+      return this.jwt.verifyAsync<object>(token, { secret }).catch((second: unknown) => {
+        throw refused(second);
+      });
+    }
   }
 }
 
+function idIn(claims: unknown, name: string): string | undefined {
+  const value: unknown =
+    typeof claims === 'object' && claims !== null ? Reflect.get(claims, name) : undefined;
+  return typeof value === 'string' && isId(value) ? value : undefined;
+}
+
+function isExpiry(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TokenExpiredError';
+}
+
 function refused(cause: unknown): AppError {
-  const expired = cause instanceof Error && cause.name === 'TokenExpiredError';
   return new AppError(
     'unauthorized',
-    expired ? 'The access token has expired. Log in again.' : 'The access token is not valid. Log in again.',
+    isExpiry(cause)
+      ? 'The access token has expired. Refresh it, or log in again.'
+      : 'The access token is not valid. Log in again.',
   );
 }

@@ -1,7 +1,7 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsEmail, IsString, Length, MaxLength } from 'class-validator';
-import { IsPlainText } from '../../http/index.js';
+import { IsBoolean, IsEmail, IsString, Length, MaxLength } from 'class-validator';
+import { IsOptionalField, IsPlainText } from '../../http/index.js';
 
 /** Email address and password. */
 export class CredentialsBody {
@@ -31,6 +31,53 @@ export class CredentialsBody {
   password!: string;
 }
 
+/** A refresh token. */
+export class RefreshBody {
+  @ApiProperty({
+    description: 'The refresh token that came last.',
+    maxLength: 200,
+    example: 'prt_4lB2…',
+  })
+  @MaxLength(200)
+  @IsPlainText()
+  @IsString()
+  refresh_token!: string;
+}
+
+/** Which session to end. */
+export class LogoutBody extends RefreshBody {
+  @ApiPropertyOptional({ description: 'Ends all sessions of the account.', default: false, example: true })
+  @IsOptionalField()
+  @IsBoolean()
+  everywhere?: boolean;
+}
+
+/** A change of the password. */
+export class PasswordBody {
+  @ApiProperty({
+    description: 'The password until now.',
+    format: 'password',
+    maxLength: 128,
+    example: 'correct horse battery',
+  })
+  @MaxLength(128)
+  @IsPlainText()
+  @IsString()
+  current_password!: string;
+
+  @ApiProperty({
+    description: 'The password from now on.',
+    format: 'password',
+    minLength: 8,
+    maxLength: 128,
+    example: 'staple correct horse',
+  })
+  @Length(8, 128)
+  @IsPlainText()
+  @IsString()
+  new_password!: string;
+}
+
 /** What a client needs to act for an account. */
 export class TokenBody {
   @ApiProperty({
@@ -38,6 +85,13 @@ export class TokenBody {
     example: 'eyJhbGciOiJIUzI1NiJ9.…',
   })
   access_token!: string;
+
+  @ApiProperty({
+    description:
+      'Gives the next pair of tokens at `/api/v1/auth/refresh`, once, within 30 days. Keep it as you keep a password.',
+    example: 'prt_4lB2…',
+  })
+  refresh_token!: string;
 
   @ApiProperty({ description: 'How to send it.', enum: ['Bearer'], example: 'Bearer' })
   token_type!: 'Bearer';

@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { JwtModule } from '@nestjs/jwt';
 import { AppConfig } from '../../config/index.js';
+import { ApiKeysModule } from '../api-keys/index.js';
+import { AuditModule } from '../audit/index.js';
 import { UsersModule } from '../users/index.js';
 import {
   ACCESS_TOKEN_SECONDS,
@@ -10,11 +12,17 @@ import {
 } from './access-token.service.js';
 import { AuthController } from './auth.controller.js';
 import { AuthService } from './auth.service.js';
-import { JwtAuthenticator } from './jwt.authenticator.js';
+import { AccessWatch } from './access-watch.js';
+import { CredentialAuthenticator } from './credential.authenticator.js';
+import { LoginThrottle } from './login-throttle.js';
+import { PasswordController } from './password.controller.js';
+import { SessionRepository } from './session.repository.js';
 
 @Module({
   imports: [
     UsersModule,
+    ApiKeysModule,
+    AuditModule,
     JwtModule.registerAsync({
       inject: [AppConfig],
       useFactory: ({ auth }: AppConfig) => ({
@@ -30,8 +38,15 @@ import { JwtAuthenticator } from './jwt.authenticator.js';
       }),
     }),
   ],
-  controllers: [AuthController],
-  providers: [AuthService, AccessTokenService, JwtAuthenticator],
-  exports: [JwtAuthenticator],
+  controllers: [AuthController, PasswordController],
+  providers: [
+    AuthService,
+    AccessTokenService,
+    AccessWatch,
+    LoginThrottle,
+    SessionRepository,
+    CredentialAuthenticator,
+  ],
+  exports: [CredentialAuthenticator],
 })
 export class AuthModule {}

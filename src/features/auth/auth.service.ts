@@ -1,41 +1,150 @@
 import { Injectable } from '@nestjs/common';
+import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import type { Actor } from '../../common/actor.js';
 import { AppError } from '../../common/errors.js';
 import { AppConfig } from '../../config/index.js';
-import { UserService } from '../users/index.js';
+import { Broadcast } from '../../infra/redis/index.js';
+import { AuditService } from '../audit/index.js';
+import { hashPassword, passwordMatches, UserService } from '../users/index.js';
 import { AccessTokenService } from './access-token.service.js';
-import { hashPassword, passwordMatches } from './password.js';
+import { LoginThrottle } from './login-throttle.js';
+import { type OpenedSession, SessionRepository } from './session.repository.js';
 
 interface Credentials {
   readonly email: string;
   readonly password: string;
 }
 
-/** Registration and login. Both give an access token. */
+/** What a client needs to act for an account. */
+export interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+
+/** Registration, login and what follows from them. */
 @Injectable()
 export class AuthService {
   constructor(
     private readonly users: UserService,
+    private readonly sessions: SessionRepository,
     private readonly tokens: AccessTokenService,
+    private readonly throttle: LoginThrottle,
+    private readonly audit: AuditService,
+    private readonly broadcast: Broadcast,
     private readonly config: AppConfig,
   ) {}
 
   /** @throws AppError `registration_closed`, `email_taken` */
-  async register({ email, password }: Credentials): Promise<string> {
+  async register(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
     if (this.config.auth.registration === 'closed') {
       throw new AppError(
         'registration_closed',
         'This server does not let anybody register. Ask its operator for an account.',
       );
     }
-    const user = await this.users.create({ email, passwordHash: await hashPassword(password) });
-    return this.tokens.sign(user.id);
+    const passwordHash = await hashPassword(password);
+    const role = this.config.production ? 'user' : 'first_is_admin';
+    const user = await this.users.create({ email, passwordHash, role });
+    await this.audit.record('user.registered', {
+      actor: { ...actor, userId: user.id },
+      userId: user.id,
+      detail: { role: user.role },
+    });
+    const session = await this.sessions.open(user.id, passwordHash);
+    if (session === undefined) throw wrongCredentials();
+    return this.tokensOf(session);
   }
 
-  /** @throws AppError `invalid_credentials`, the same and after the same work for an unknown address and a wrong password */
-  async login({ email, password }: Credentials): Promise<string> {
+  /**
+   * @throws AppError `invalid_credentials`, the same and after the same work for an unknown address and a wrong
+   *   password; `account_disabled` to who knows the password; `rate_limit_exceeded`
+   */
+  async login(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
+    const succeeded = this.throttle.admit(email.toLowerCase(), actor.address ?? '');
     const user = await this.users.findByEmail(email);
     const matches = await passwordMatches(password, user?.passwordHash);
-    if (user !== null && matches) return this.tokens.sign(user.id);
-    throw new AppError('invalid_credentials', 'The email address or the password is wrong.');
+    const userId = user?.id ?? null;
+    const refuse = async (reason: string, error: AppError): Promise<never> => {
+      await this.audit.record('session.refused', { actor, userId, detail: { reason } });
+      throw error;
+    };
+    if (user === null || !matches) return refuse('wrong_credentials', wrongCredentials());
+    succeeded();
+    if (user.disabledAt !== null) return refuse('disabled', disabledAccount());
+    const session = await this.sessions.open(user.id, user.passwordHash);
+    if (session === undefined) return refuse('changed_meanwhile', wrongCredentials());
+    await this.audit.record('session.opened', {
+      actor: { ...actor, userId },
+      userId,
+      subject: session.sessionId,
+    });
+    return this.tokensOf(session);
   }
+
+  /**
+   * The next pair of tokens of a session.
+   * @throws AppError `invalid_refresh_token`
+   */
+  async refresh(actor: Actor, refreshToken: string): Promise<Tokens> {
+    const exchange = await this.sessions.exchange(refreshToken);
+    if (exchange.result === 'exchanged') return this.tokensOf(exchange);
+    if (exchange.result === 'reused') {
+      const { userId, sessionId: subject } = exchange;
+      await this.forget(userId);
+      await this.audit.record('session.reused', { actor, userId, subject });
+      throw new AppError(
+        'invalid_refresh_token',
+        'This refresh token was used before, so somebody else may have it. The session is ended; log in again.',
+      );
+    }
+    throw new AppError('invalid_refresh_token', 'The refresh token is not valid any more. Log in again.');
+  }
+
+  /** Ends the session of a refresh token, or all of its account. A token that is none of ours has nothing to end. */
+  async logout(actor: Actor, refreshToken: string, everywhere: boolean): Promise<void> {
+    const ended = await this.sessions.end(refreshToken, everywhere);
+    if (ended === undefined) return;
+    const { userId, sessionId: subject } = ended;
+    await this.forget(userId);
+    await this.audit.record(everywhere ? 'session.ended_everywhere' : 'session.ended', {
+      actor: { ...actor, userId },
+      userId,
+      subject,
+    });
+  }
+
+  /**
+   * Sets another password and ends all sessions, this one too.
+   * @throws WrongPasswordError, AppError `rate_limit_exceeded`
+   */
+  async changePassword(
+    actor: Actor,
+    userId: string,
+    change: { readonly current: string; readonly next: string },
+  ): Promise<void> {
+    const succeeded = this.throttle.admit(userId, actor.address ?? '');
+    const { passwordHash: from } = await this.users.confirm(userId, change.current);
+    succeeded();
+    if (!(await this.sessions.changePassword(userId, { from, to: await hashPassword(change.next) })))
+      throw wrongCredentials();
+    await this.forget(userId);
+    await this.audit.record('user.password_changed', { actor, userId });
+  }
+
+  private async tokensOf(session: OpenedSession): Promise<Tokens> {
+    return { accessToken: await this.tokens.sign(session), refreshToken: session.refreshToken };
+  }
+
+  /** Access tokens are looked at again, in all processes. */
+  private forget(userId: string): Promise<void> {
+    return this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
+  }
+}
+
+function wrongCredentials(): AppError {
+  return new AppError('invalid_credentials', 'The email address or the password is wrong.');
+}
+
+function disabledAccount(): AppError {
+  return new AppError('account_disabled', 'The account is disabled. Ask an admin of this server.');
 }

@@ -1,31 +1,55 @@
 import { Injectable } from '@nestjs/common';
+import { ACCESS_CHANNEL, readAccessChange } from '../../common/access-change.js';
 import { AppError } from '../../common/errors.js';
 import { Authenticator, type Principal } from '../../http/index.js';
-import { UserService } from '../users/index.js';
+import { Broadcast } from '../../infra/redis/index.js';
+import { ApiKeyService } from '../api-keys/index.js';
 import { AccessTokenService } from './access-token.service.js';
 import { PrincipalCache } from './principal-cache.js';
+import { SessionRepository } from './session.repository.js';
 
-/** Takes access tokens, of accounts that are still there. */
+/** Takes access tokens of sessions that go on, and API keys. */
 @Injectable()
-export class JwtAuthenticator extends Authenticator {
+export class CredentialAuthenticator extends Authenticator {
   private readonly cache = new PrincipalCache<Principal>();
 
   constructor(
     private readonly tokens: AccessTokenService,
-    private readonly users: UserService,
+    private readonly sessions: SessionRepository,
+    private readonly keys: ApiKeyService,
+    broadcast: Broadcast,
   ) {
     super();
+    broadcast.listen(ACCESS_CHANNEL, (message) => {
+      const change = readAccessChange(message);
+      if (change === undefined) return;
+      this.cache.forget(({ userId, apiKeyId }) =>
+        'userId' in change ? userId === change.userId : apiKeyId === change.apiKeyId,
+      );
+    });
   }
 
   override authenticate(credential: string): Promise<Principal> {
-    return this.cache.get(credential, () => this.verify(credential));
+    return this.cache.get(credential, () =>
+      this.keys.looksLikeKey(credential) ? this.ofKey(credential) : this.ofToken(credential),
+    );
   }
 
-  private async verify(credential: string): Promise<Principal> {
-    const userId = await this.tokens.verify(credential);
-    if ((await this.users.findById(userId)) === null) {
-      throw new AppError('unauthorized', 'The account of this access token is gone.');
-    }
-    return { userId };
+  private async ofKey(key: string): Promise<Principal> {
+    const { userId, apiKeyId, role, scopes } = await this.keys.verify(key);
+    return { userId, apiKeyId, role, scopes: new Set(scopes) };
   }
+
+  private async ofToken(token: string): Promise<Principal> {
+    const { userId, sessionId } = await this.tokens.verify(token);
+    const account = await this.sessions.account(userId, sessionId);
+    if (account === undefined) throw refused('The account of this access token is gone.');
+    if (account.disabled) throw refused('The account is disabled. Ask an admin of this server.');
+    if (!account.sessionOpen) throw refused('The session of this access token has ended. Log in again.');
+    return { userId, apiKeyId: null, role: account.role, scopes: 'all' };
+  }
+}
+
+function refused(message: string): AppError {
+  return new AppError('unauthorized', message);
 }

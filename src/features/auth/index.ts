@@ -1,2 +1,2 @@
 export { AuthModule } from './auth.module.js';
-export { JwtAuthenticator } from './jwt.authenticator.js';
+export { CredentialAuthenticator } from './credential.authenticator.js';

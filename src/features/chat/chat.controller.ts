@@ -1,8 +1,9 @@
 import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
+import type { Caller } from '../../common/caller.js';
 import type { ErrorCode } from '../../common/errors.js';
-import { ApiErrors, sendEventStream, UserId } from '../../http/index.js';
+import { ApiErrors, CurrentCaller, Scope, sendEventStream } from '../../http/index.js';
 import { AnswerBody, ChatBody } from './chat.dto.js';
 import { toAnswerBody, toChatEvents, toTurnRequest, turnHeaders } from './chat.mapper.js';
 import { TurnService } from './turn.service.js';
@@ -42,6 +43,7 @@ data: {"delta":"","finished":true,"conversation_id":"0199…","message_id":"0199
 data: [DONE]
 `;
 
+@Scope('chat')
 @ApiTags('chat')
 @Controller('api/v1/chat')
 export class ChatController {
@@ -56,9 +58,13 @@ export class ChatController {
   })
   @ApiOkResponse({ type: AnswerBody, description: 'The complete answer.' })
   @ApiErrors(...REFUSALS, ...FAILURES)
-  async chat(@UserId() userId: string, @Body() body: ChatBody, @Res() response: Response): Promise<void> {
-    if (body.stream === true) return this.stream(userId, body, response);
-    const live = await this.turns.begin(toTurnRequest(userId, body));
+  async chat(
+    @CurrentCaller() caller: Caller,
+    @Body() body: ChatBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    if (body.stream === true) return this.stream(caller, body, response);
+    const live = await this.turns.begin(toTurnRequest(caller, body));
     response.set(turnHeaders(live.turn));
     response.json(toAnswerBody(live.turn, await this.turns.answer(live)));
   }
@@ -75,8 +81,12 @@ export class ChatController {
     content: { 'text/event-stream': { schema: { type: 'string' }, example: EVENTS_EXAMPLE } },
   })
   @ApiErrors(...REFUSALS)
-  async stream(@UserId() userId: string, @Body() body: ChatBody, @Res() response: Response): Promise<void> {
-    const live = await this.turns.begin(toTurnRequest(userId, body));
+  async stream(
+    @CurrentCaller() caller: Caller,
+    @Body() body: ChatBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    const live = await this.turns.begin(toTurnRequest(caller, body));
     await sendEventStream(response, {
       begin: 'at_once',
       headers: turnHeaders(live.turn),

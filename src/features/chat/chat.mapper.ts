@@ -1,3 +1,4 @@
+import type { Caller } from '../../common/caller.js';
 import { toUsd } from '../../common/money.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import type { TokenUsage } from '../../llm/index.js';
@@ -9,9 +10,10 @@ import type { CompleteAnswer, Turn, TurnRequest } from './turn.js';
 const DEFAULT_TEMPERATURE = 0.7;
 
 /** A request as the turn service takes it. */
-export function toTurnRequest(userId: string, body: ChatBody): TurnRequest {
+export function toTurnRequest({ userId, apiKeyId }: Caller, body: ChatBody): TurnRequest {
   return {
     userId,
+    apiKeyId,
     message: body.message,
     conversationId: body.conversation_id,
     systemPrompt: body.system_prompt,

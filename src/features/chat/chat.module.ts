@@ -7,6 +7,7 @@ import { ContextService } from './context.service.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { ConversationService } from './conversation.service.js';
 import { ConversationsController } from './conversations.controller.js';
+import { TurnPurge } from './turn-purge.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 import { TurnService } from './turn.service.js';
@@ -20,10 +21,11 @@ import { TurnService } from './turn.service.js';
     ContextService,
     ConversationRepository,
     ConversationService,
+    TurnPurge,
     TurnRepository,
     TurnRunner,
     TurnService,
   ],
-  exports: [TurnRunner],
+  exports: [TurnPurge, TurnRunner],
 })
 export class ChatModule {}

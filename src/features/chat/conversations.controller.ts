@@ -1,10 +1,20 @@
 import { Controller, Delete, Get, HttpCode, Param, Query } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, ApiPage, IdParams, type Page, PageQuery, toPage, UserId } from '../../http/index.js';
+import {
+  ApiErrors,
+  ApiPage,
+  IdParams,
+  type Page,
+  PageQuery,
+  Scope,
+  toPage,
+  UserId,
+} from '../../http/index.js';
 import { ConversationBody, MessageBody } from './conversation.dto.js';
 import { toConversationBody, toMessageBody } from './conversation.mapper.js';
 import { ConversationService } from './conversation.service.js';
 
+@Scope('chat')
 @ApiTags('conversations')
 @Controller('api/v1/conversations')
 export class ConversationsController {

@@ -3,6 +3,7 @@ import { LiveTurn, type TurnEvent } from './live-turn.js';
 import type { Turn, TurnOutcome } from './turn.js';
 
 const TURN: Turn = {
+  apiKeyId: null,
   userId: 'user',
   conversationId: 'conversation',
   systemPrompt: null,

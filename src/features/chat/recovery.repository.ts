@@ -50,7 +50,12 @@ export class RecoveryRepository {
       if (!(await lockConversation(transaction, answer.conversationId))) return false;
       if (!(await markInterrupted(transaction, answer, which, attempt, tokenCount))) return false;
       const { id: callId, userId, conversationId } = answer;
-      const sum = await this.usage.commit(transaction, { callId, userId, conversationId }, [attempt]);
+      const sum = await this.usage.commit(
+        transaction,
+        // Which key asked went with the process that knew it.
+        { callId, userId, apiKeyId: null, conversationId },
+        [attempt],
+      );
       await transaction.conversation.update({
         where: { id: conversationId },
         data: { tokensTotal: { increment: sum.tokens }, costMicroUsd: { increment: sum.costMicroUsd } },

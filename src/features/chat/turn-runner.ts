@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { Activities } from '../../common/activities.js';
 import { storable } from '../../common/storable.js';
 import { AppError, asAppError } from '../../common/errors.js';
 import { countTokens, LlmService, ModelCallError, type AttemptRecord } from '../../llm/index.js';
@@ -23,13 +24,19 @@ export class TurnRunner {
     private readonly llm: LlmService,
     private readonly context: ContextService,
     private readonly turns: TurnRepository,
+    private readonly activities: Activities,
   ) {}
 
   /** Begins to generate the answer and returns at once. */
   start(turn: Turn): LiveTurn {
     const live = new LiveTurn(turn);
     const abort = new AbortController();
+    // A turn goes on without its client, but not without its account and key.
+    const forget = this.activities.begin(turn, () => {
+      abort.abort();
+    });
     const done = this.run(live, abort).finally(() => {
+      forget();
       this.running.delete(live);
     });
     this.running.set(live, { abort, done });
@@ -46,6 +53,13 @@ export class TurnRunner {
     for (const [{ turn }, { abort }] of this.running) {
       if (turn.conversationId === conversationId) abort.abort();
     }
+  }
+
+  /** Stops the turns of an account, and resolves when each has ended. */
+  async abandonUser(userId: string): Promise<void> {
+    const theirs = [...this.running].filter(([{ turn }]) => turn.userId === userId);
+    for (const [, { abort }] of theirs) abort.abort();
+    await Promise.all(theirs.map(([, { done }]) => done));
   }
 
   /** Lets running answers finish for that long, then stores the rest as interrupted. Resolves when none runs. */
@@ -86,6 +100,7 @@ export class TurnRunner {
     const events = this.llm.stream({
       callId: turn.answerId,
       userId: turn.userId,
+      apiKeyId: turn.apiKeyId,
       model: turn.model,
       request: {
         messages: context.messages,

@@ -57,10 +57,11 @@ export class TurnRepository {
         data: { leafMessageId: answerId },
         select: { id: true },
       });
-      const { userId, model, temperature, maxTokens } = turn;
+      const { userId, apiKeyId, model, temperature, maxTokens } = turn;
       const { systemPrompt } = conversation;
       return {
         userId,
+        apiKeyId,
         conversationId,
         systemPrompt,
         questionId,
@@ -97,17 +98,19 @@ export class TurnRepository {
   finish(turn: Turn, settlement: Settlement): Promise<boolean> {
     return this.prisma.transaction(async (transaction) => {
       const there = await lockConversation(transaction, turn.conversationId);
+      // With the account went everything, its usage too.
+      if (!there && !(await hasAccount(transaction, turn.userId))) return false;
       const { count } = await transaction.message.updateMany({
         // The fence: a lease that a sweep has ended does not match any more.
         where: { id: turn.answerId, leaseOwner: turn.leaseOwner, status: 'generating' },
         data: { ...columnsOf(settlement), leaseUntil: null, completedAt: new Date() },
       });
       const ours = count === 1 || (await isFinished(transaction, turn));
-      const { userId, answerId: callId } = turn;
+      const { userId, apiKeyId, answerId: callId } = turn;
       const conversationId = there ? turn.conversationId : null;
       const sum = await this.usage.commit(
         transaction,
-        { callId, userId, conversationId },
+        { callId, userId, apiKeyId, conversationId },
         settlement.attempts,
       );
       if (there) {
@@ -124,6 +127,10 @@ export class TurnRepository {
       return ours;
     });
   }
+}
+
+async function hasAccount(transaction: Transaction, id: string): Promise<boolean> {
+  return (await transaction.user.count({ where: { id } })) === 1;
 }
 
 /** Whether we have ended the answer before. A sweep takes the owner out of the row. */

@@ -1,10 +1,10 @@
+import type { Caller } from '../../common/caller.js';
 import type { AppError } from '../../common/errors.js';
 import type { MicroUsd } from '../../common/money.js';
 import type { AttemptRecord, TokenUsage } from '../../llm/index.js';
 
 /** What a caller asks for. */
-export interface TurnRequest {
-  readonly userId: string;
+export interface TurnRequest extends Caller {
   readonly message: string;
   /** Undefined begins a conversation. */
   readonly conversationId: string | undefined;
@@ -16,8 +16,7 @@ export interface TurnRequest {
 }
 
 /** A turn whose question is stored and whose answer is ours to generate. */
-export interface Turn {
-  readonly userId: string;
+export interface Turn extends Caller {
   readonly conversationId: string;
   readonly systemPrompt: string | null;
   readonly questionId: string;

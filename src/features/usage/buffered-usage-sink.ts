@@ -29,10 +29,11 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
   }
 
   override record(
-    call: { readonly callId: string; readonly userId: string },
+    call: { readonly callId: string; readonly userId: string; readonly apiKeyId?: string | null },
     attempts: readonly AttemptRecord[],
   ): void {
-    const owner = { callId: call.callId, userId: call.userId, conversationId: null };
+    const { callId, userId, apiKeyId = null } = call;
+    const owner = { callId, userId, apiKeyId, conversationId: null };
     for (const attempt of attempts) this.entries.push({ owner, attempt });
     if (this.entries.length > CAPACITY) {
       const lost = this.entries.splice(0, this.entries.length - CAPACITY).length;

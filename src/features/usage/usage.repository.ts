@@ -8,6 +8,8 @@ import type { AttemptRecord } from '../../llm/index.js';
 export interface UsageOwner {
   readonly callId: string;
   readonly userId: string;
+  /** The key that asked; null where the account was logged in. */
+  readonly apiKeyId: string | null;
   /** Null where the conversation is gone; the usage stays. */
   readonly conversationId: string | null;
 }
@@ -59,12 +61,12 @@ export class UsageRepository {
     const rows = JSON.stringify(entries.map(toJson));
     await this.prisma.run(
       (client) => client.$executeRaw`
-        INSERT INTO usage_records (id, call_id, attempt, user_id, conversation_id, provider, model, outcome,
+        INSERT INTO usage_records (id, call_id, attempt, user_id, api_key_id, own_key, conversation_id, provider, model, outcome,
           input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated)
-        SELECT entry.id, call_id, attempt, user_id, NULL, provider, model, outcome,
+        SELECT entry.id, call_id, attempt, user_id, api_key_id, own_key, NULL, provider, model, outcome,
           input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated
         FROM jsonb_to_recordset(${rows}::jsonb) AS entry (
-          id uuid, call_id uuid, attempt int, user_id uuid, provider text, model text, outcome text,
+          id uuid, call_id uuid, attempt int, user_id uuid, api_key_id uuid, own_key boolean, provider text, model text, outcome text,
           input_tokens int, output_tokens int, cached_tokens int, cache_write_tokens int, reasoning_tokens int, cost_micro_usd bigint, estimated boolean)
         JOIN users ON users.id = entry.user_id
         ON CONFLICT (call_id, attempt) DO NOTHING`,
@@ -73,11 +75,13 @@ export class UsageRepository {
 }
 
 function toJson({ owner, attempt: record }: UsageEntry) {
-  const { attempt, provider, model, outcome, usage, costMicroUsd, estimated } = record;
+  const { attempt, provider, model, outcome, usage, costMicroUsd, estimated, ownKey = false } = record;
   return {
     id: newId(),
     call_id: owner.callId,
     user_id: owner.userId,
+    api_key_id: owner.apiKeyId,
+    own_key: ownKey,
     attempt,
     provider,
     model,
@@ -93,6 +97,17 @@ function toJson({ owner, attempt: record }: UsageEntry) {
 }
 
 function toRow({ owner, attempt: record }: UsageEntry) {
-  const { attempt, provider, model, outcome, usage, costMicroUsd, estimated } = record;
-  return { id: newId(), ...owner, attempt, provider, model, outcome, ...usage, costMicroUsd, estimated };
+  const { attempt, provider, model, outcome, usage, costMicroUsd, estimated, ownKey = false } = record;
+  return {
+    id: newId(),
+    ...owner,
+    attempt,
+    provider,
+    model,
+    outcome,
+    ...usage,
+    costMicroUsd,
+    estimated,
+    ownKey,
+  };
 }

@@ -1,6 +1,20 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import {
+  IsBoolean,
+  IsEmail,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsOptional,
+  IsString,
+  MaxLength,
+  Min,
+  Max,
+} from 'class-validator';
+import { IsOptionalField, IsPlainText, PageQuery } from '../../http/index.js';
 
-/** An account as its owner sees it. */
+/** An account. */
 export class UserBody {
   @ApiProperty({
     description: 'Id of the account.',
@@ -12,10 +26,117 @@ export class UserBody {
   @ApiProperty({ description: 'Email address, in lower case.', format: 'email', example: 'ada@example.com' })
   email!: string;
 
+  @ApiProperty({ description: 'What it may do.', enum: ['user', 'admin'], example: 'user' })
+  role!: 'user' | 'admin';
+
+  @ApiProperty({ description: 'Whether an admin has shut it.', example: false })
+  disabled!: boolean;
+
+  @ApiProperty({
+    description: 'Tokens a day (UTC); null for the server’s default.',
+    type: 'integer',
+    nullable: true,
+    example: null,
+  })
+  quota_tokens_day!: number | null;
+
+  @ApiProperty({
+    description: 'US dollars a month (UTC); null for the server’s default.',
+    type: Number,
+    nullable: true,
+    example: null,
+  })
+  quota_cost_month_usd!: number | null;
+
   @ApiProperty({
     description: 'When the account was made.',
     format: 'date-time',
     example: '2026-11-21T08:00:00.000Z',
   })
   created_at!: string;
+}
+
+/** What owners change of their account. */
+export class UpdateMeBody {
+  @ApiProperty({
+    description: 'The new email address; upper and lower case are the same.',
+    format: 'email',
+    maxLength: 254,
+    example: 'ada@example.com',
+  })
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value))
+  @MaxLength(254)
+  @IsEmail()
+  @IsPlainText()
+  @IsString()
+  email!: string;
+
+  @ApiProperty({
+    description: 'The password of the account.',
+    format: 'password',
+    maxLength: 128,
+    example: 'correct horse battery',
+  })
+  @MaxLength(128)
+  @IsPlainText()
+  @IsString()
+  current_password!: string;
+}
+
+/** What admins change of an account; what is left out stays as it is. */
+export class UpdateUserBody {
+  @ApiPropertyOptional({ description: 'What it may do.', enum: ['user', 'admin'], example: 'admin' })
+  @IsOptionalField()
+  @IsIn(['user', 'admin'])
+  role?: 'user' | 'admin';
+
+  @ApiPropertyOptional({
+    description: 'Shut it, or open it again. What runs for it is stopped, and its sessions end.',
+    example: true,
+  })
+  @IsOptionalField()
+  @IsBoolean()
+  disabled?: boolean;
+
+  @ApiPropertyOptional({
+    description: 'Tokens a day (UTC); null for the server’s default.',
+    type: 'integer',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    nullable: true,
+    example: 1_000_000,
+  })
+  @IsOptional()
+  @Max(Number.MAX_SAFE_INTEGER)
+  @Min(0)
+  @IsInt()
+  quota_tokens_day?: number | null;
+
+  @ApiPropertyOptional({
+    description: 'US dollars a month (UTC); null for the server’s default.',
+    type: Number,
+    minimum: 0,
+    maximum: 1_000_000_000,
+    nullable: true,
+    example: 20,
+  })
+  @IsOptional()
+  @Max(1_000_000_000)
+  @Min(0)
+  @IsNumber({ allowNaN: false, allowInfinity: false })
+  quota_cost_month_usd?: number | null;
+}
+
+/** Which accounts are wanted. */
+export class UsersQuery extends PageQuery {
+  @ApiPropertyOptional({
+    description: 'Only those whose email address begins so.',
+    maxLength: 254,
+    example: 'ada@',
+  })
+  @IsOptional()
+  @MaxLength(254)
+  @IsPlainText()
+  @IsString()
+  q?: string;
 }

@@ -1,7 +1,28 @@
-import type { UserBody } from './user.dto.js';
-import type { StoredUser } from './user.repository.js';
+import { fromUsd, toUsd } from '../../common/money.js';
+import type { UpdateUserBody, UserBody } from './user.dto.js';
+import type { StoredUser, UserChanges } from './user.repository.js';
 
-/** An account as its owner sees it. */
+/** An account as its owner and admins see it. */
 export function toUserBody(user: StoredUser): UserBody {
-  return { id: user.id, email: user.email, created_at: user.createdAt.toISOString() };
+  const { id, email, role, disabledAt, quotaTokensDay, quotaCostMonthMicroUsd, createdAt } = user;
+  return {
+    id,
+    email,
+    role,
+    disabled: disabledAt !== null,
+    quota_tokens_day: quotaTokensDay === null ? null : Number(quotaTokensDay),
+    quota_cost_month_usd: toUsd(quotaCostMonthMicroUsd),
+    created_at: createdAt.toISOString(),
+  };
+}
+
+/** What an admin wants changed. */
+export function toUserChanges(body: UpdateUserBody): UserChanges {
+  const { role, disabled, quota_tokens_day: tokens, quota_cost_month_usd: cost } = body;
+  return {
+    role,
+    disabled,
+    quotaTokensDay: typeof tokens === 'number' ? BigInt(tokens) : tokens,
+    quotaCostMonthMicroUsd: typeof cost === 'number' ? fromUsd(cost) : cost,
+  };
 }

@@ -1,22 +1,55 @@
 import { Injectable } from '@nestjs/common';
-import { isUniqueViolation, PrismaService } from '../../infra/database/index.js';
+import { isUniqueViolation, PrismaService, type Transaction } from '../../infra/database/index.js';
+import { LastAdminError } from './user.errors.js';
+
+export type UserRole = 'user' | 'admin';
 
 /** An account as it is stored. */
 export interface StoredUser {
   readonly id: string;
   readonly email: string;
   readonly passwordHash: string;
+  readonly role: UserRole;
+  readonly disabledAt: Date | null;
+  readonly quotaTokensDay: bigint | null;
+  readonly quotaCostMonthMicroUsd: bigint | null;
   readonly createdAt: Date;
 }
+
+/** What an admin changes of an account; what is undefined stays as it is. */
+export interface UserChanges {
+  readonly role?: UserRole | undefined;
+  readonly disabled?: boolean | undefined;
+  readonly quotaTokensDay?: bigint | null | undefined;
+  readonly quotaCostMonthMicroUsd?: bigint | null | undefined;
+}
+
+/** Keys of advisory locks; PostgreSQL shares them among all that use the database. */
+const LOCKS = { admins: 7_031_001 } as const;
 
 @Injectable()
 export class UserRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** The new account, or undefined where the address is taken. The unique index on `email` decides a race. */
-  async insert(user: { id: string; email: string; passwordHash: string }): Promise<StoredUser | undefined> {
+  /**
+   * The new account, or undefined where the address is taken. The unique index on `email` decides a race.
+   * @param user.role `first_is_admin` makes the first account of all an admin; the lock lets only one be the first
+   */
+  async insert(user: {
+    id: string;
+    email: string;
+    passwordHash: string;
+    role: UserRole | 'first_is_admin';
+  }): Promise<StoredUser | undefined> {
     try {
-      return await this.prisma.run((client) => client.user.create({ data: user }));
+      return await this.prisma.transaction(async (transaction) => {
+        let { role } = user;
+        if (role === 'first_is_admin') {
+          await lockAdmins(transaction);
+          role = (await transaction.user.findFirst({ select: { id: true } })) === null ? 'admin' : 'user';
+        }
+        return transaction.user.create({ data: { ...user, role } });
+      });
     } catch (error) {
       if (isUniqueViolation(error, 'email')) return undefined;
       throw error;
@@ -30,4 +63,84 @@ export class UserRepository {
   findById(id: string): Promise<StoredUser | null> {
     return this.prisma.run((client) => client.user.findUnique({ where: { id } }));
   }
+
+  /** Newest first; ids rise in time. */
+  list(
+    emailPrefix: string | undefined,
+    { limit, after }: { readonly limit: number; readonly after: string | undefined },
+  ): Promise<StoredUser[]> {
+    return this.prisma.run((client) =>
+      client.user.findMany({
+        where: {
+          ...(emailPrefix !== undefined && { email: { startsWith: literal(emailPrefix) } }),
+          ...(after !== undefined && { id: { lt: after } }),
+        },
+        orderBy: { id: 'desc' },
+        take: limit,
+      }),
+    );
+  }
+
+  /** @returns the account, `taken` where another one has the address, or undefined where it is gone */
+  async changeEmail(id: string, email: string): Promise<StoredUser | 'taken' | undefined> {
+    try {
+      const [user] = await this.prisma.run((client) =>
+        client.user.updateManyAndReturn({ where: { id }, data: { email } }),
+      );
+      return user;
+    } catch (error) {
+      if (isUniqueViolation(error, 'email')) return 'taken';
+      throw error;
+    }
+  }
+
+  /**
+   * Changes an account. Disabling it ends its sessions, so that enabling it does not bring them back.
+   * @throws LastAdminError where no enabled admin would be left
+   */
+  update(id: string, changes: UserChanges): Promise<StoredUser | undefined> {
+    const { disabled, role, quotaTokensDay, quotaCostMonthMicroUsd } = changes;
+    return this.prisma.transaction(async (transaction) => {
+      if (role === 'user' || disabled === true) await assertOtherAdmin(transaction, id);
+      const [user] = await transaction.user.updateManyAndReturn({
+        where: { id },
+        data: {
+          ...(role !== undefined && { role }),
+          ...(disabled !== undefined && { disabledAt: disabled ? new Date() : null }),
+          ...(quotaTokensDay !== undefined && { quotaTokensDay }),
+          ...(quotaCostMonthMicroUsd !== undefined && { quotaCostMonthMicroUsd }),
+        },
+      });
+      // After the account's row, which whoever makes a session locks first.
+      if (disabled === true) {
+        const open = { userId: id, revokedAt: null };
+        await transaction.refreshToken.updateMany({ where: open, data: { revokedAt: new Date() } });
+      }
+      return user;
+    });
+  }
+
+  /** Deletes an account with all its rows. @returns whether there was one */
+  async delete(id: string): Promise<boolean> {
+    const { count } = await this.prisma.run((client) => client.user.deleteMany({ where: { id } }));
+    return count === 1;
+  }
+}
+
+/** Until the transaction ends nobody else decides about admins: of two who demote each other the second sees the first. */
+async function lockAdmins(transaction: Transaction): Promise<void> {
+  await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS.admins})`;
+}
+
+async function assertOtherAdmin(transaction: Transaction, id: string): Promise<void> {
+  await lockAdmins(transaction);
+  const admin = { role: 'admin', disabledAt: null } as const;
+  if ((await transaction.user.count({ where: { ...admin, id } })) === 0) return;
+  if ((await transaction.user.count({ where: { ...admin, id: { not: id } } })) === 0)
+    throw new LastAdminError();
+}
+
+/** Prisma passes the wildcards of LIKE on. */
+function literal(text: string): string {
+  return text.replaceAll(/[\\%_]/g, '\\$&');
 }

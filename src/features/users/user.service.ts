@@ -1,28 +1,35 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, NotFoundError } from '../../common/errors.js';
+import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import type { Actor } from '../../common/actor.js';
+import { NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
-import { type StoredUser, UserRepository } from './user.repository.js';
+import { Broadcast } from '../../infra/redis/index.js';
+import { AuditService } from '../audit/index.js';
+import { passwordMatches } from './password.js';
+import { EmailTakenError, WrongPasswordError } from './user.errors.js';
+import { type StoredUser, UserRepository, type UserRole } from './user.repository.js';
 
-/** Accounts. */
+/** Accounts, as their owners use them. */
 @Injectable()
 export class UserService {
-  constructor(private readonly users: UserRepository) {}
+  constructor(
+    private readonly users: UserRepository,
+    private readonly audit: AuditService,
+    private readonly broadcast: Broadcast,
+  ) {}
 
   /**
    * Makes an account.
-   * @throws AppError `email_taken`
+   * @throws EmailTakenError
    */
-  async create(account: { email: string; passwordHash: string }): Promise<StoredUser> {
+  async create(account: {
+    email: string;
+    passwordHash: string;
+    role: UserRole | 'first_is_admin';
+  }): Promise<StoredUser> {
     const user = await this.users.insert({ ...account, id: newId(), email: normalized(account.email) });
-    if (user !== undefined) return user;
-    throw new AppError(
-      'email_taken',
-      'There is an account with this email address already. Log in instead.',
-      {
-        param: 'email',
-        retryable: false,
-      },
-    );
+    if (user === undefined) throw new EmailTakenError();
+    return user;
   }
 
   findByEmail(email: string): Promise<StoredUser | null> {
@@ -39,9 +46,37 @@ export class UserService {
     if (user === null) throw new NotFoundError('user', id);
     return user;
   }
+
+  /**
+   * The account, where the password is its own.
+   * @throws WrongPasswordError
+   */
+  async confirm(id: string, currentPassword: string): Promise<StoredUser> {
+    const user = await this.get(id);
+    if (!(await passwordMatches(currentPassword, user.passwordHash))) throw new WrongPasswordError();
+    return user;
+  }
+
+  /**
+   * Gives an account another address.
+   * @throws WrongPasswordError, EmailTakenError
+   */
+  async changeEmail(
+    actor: Actor,
+    userId: string,
+    change: { readonly email: string; readonly currentPassword: string },
+  ): Promise<StoredUser> {
+    await this.confirm(userId, change.currentPassword);
+    const user = await this.users.changeEmail(userId, normalized(change.email));
+    if (user === undefined) throw new NotFoundError('user', userId);
+    if (user === 'taken') throw new EmailTakenError();
+    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
+    await this.audit.record('user.updated', { actor, userId, detail: { fields: ['email'] } });
+    return user;
+  }
 }
 
 /** Mail providers do not tell upper from lower case, and people do not remember which they typed. */
-function normalized(email: string): string {
+export function normalized(email: string): string {
   return email.toLowerCase();
 }

@@ -1,20 +1,57 @@
-import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, UserId } from '../../http/index.js';
-import { UserBody } from './user.dto.js';
+import { Body, Controller, Delete, Get, HttpCode, Patch } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Actor } from '../../common/actor.js';
+import { ApiErrors, CurrentActor, UserId } from '../../http/index.js';
+import { AccountAdminService } from './account-admin.service.js';
+import { UpdateMeBody, UserBody } from './user.dto.js';
 import { toUserBody } from './user.mapper.js';
 import { UserService } from './user.service.js';
 
 @ApiTags('users')
-@Controller('api/v1/users')
+@Controller('api/v1/users/me')
 export class UsersController {
-  constructor(private readonly users: UserService) {}
+  constructor(
+    private readonly users: UserService,
+    private readonly accounts: AccountAdminService,
+  ) {}
 
-  @Get('me')
+  @Get()
   @ApiOperation({ summary: 'The account that makes the request' })
   @ApiOkResponse({ type: UserBody, description: 'The account.' })
   @ApiErrors('unauthorized')
   async me(@UserId() userId: string): Promise<UserBody> {
     return toUserBody(await this.users.get(userId));
+  }
+
+  @Patch()
+  @ApiOperation({ summary: 'Change your email address', description: 'Needs your password.' })
+  @ApiOkResponse({ type: UserBody, description: 'The account, changed.' })
+  @ApiErrors(
+    'invalid_request',
+    'unauthorized',
+    'invalid_credentials',
+    'email_taken',
+    'payload_too_large',
+    'unsupported_media_type',
+  )
+  async update(
+    @UserId() userId: string,
+    @CurrentActor() actor: Actor,
+    @Body() body: UpdateMeBody,
+  ): Promise<UserBody> {
+    const { email, current_password: currentPassword } = body;
+    return toUserBody(await this.users.changeEmail(actor, userId, { email, currentPassword }));
+  }
+
+  @Delete()
+  @HttpCode(204)
+  @ApiOperation({
+    summary: 'Delete your account',
+    description: 'With everything that it owns. What runs for it is stopped. It cannot be undone.',
+  })
+  @ApiNoContentResponse({ description: 'It is gone.' })
+  @ApiErrors('unauthorized', 'last_admin')
+  delete(@UserId() userId: string, @CurrentActor() actor: Actor): Promise<void> {
+    return this.accounts.delete(actor, userId);
   }
 }

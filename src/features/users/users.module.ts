@@ -1,7 +1,16 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/index.js';
+import { AccountAdminController } from './account-admin.controller.js';
+import { AccountAdminService } from './account-admin.service.js';
 import { UserRepository } from './user.repository.js';
 import { UserService } from './user.service.js';
 import { UsersController } from './users.controller.js';
 
-@Module({ controllers: [UsersController], providers: [UserRepository, UserService], exports: [UserService] })
+@Module({
+  imports: [AuditModule],
+  // In this order, or `me` would be taken for an id.
+  controllers: [UsersController, AccountAdminController],
+  providers: [UserRepository, UserService, AccountAdminService],
+  exports: [UserService, AccountAdminService],
+})
 export class UsersModule {}

@@ -1,12 +1,21 @@
 import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { ApiErrors, clientGone, SchemaPipe, sendEventStream, UserId } from '../../http/index.js';
+import type { Caller } from '../../common/caller.js';
+import {
+  ApiErrors,
+  clientGone,
+  CurrentCaller,
+  SchemaPipe,
+  Scope,
+  sendEventStream,
+} from '../../http/index.js';
 import { ignoredHeader } from './chat-completions.mapper.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
 import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
 import { CHAT_COMPLETION } from './schemas.js';
 
+@Scope('chat')
 @ApiTags('openai')
 @Controller('v1/chat/completions')
 export class ChatCompletionsController {
@@ -23,21 +32,21 @@ export class ChatCompletionsController {
   @ApiOkResponse({ description: 'The answer.', content: CHAT_COMPLETION_EXAMPLE })
   @ApiErrors(...MODEL_ERRORS)
   async create(
-    @UserId() userId: string,
+    @CurrentCaller() caller: Caller,
     @Body(new SchemaPipe<ChatCompletionBody>(CHAT_COMPLETION)) body: ChatCompletionBody,
     @Res() response: Response,
   ): Promise<void> {
-    if (body.stream === true) return this.stream(userId, body, response);
-    const { completion, ignored } = await this.completions.complete(userId, body, clientGone(response));
+    if (body.stream === true) return this.stream(caller, body, response);
+    const { completion, ignored } = await this.completions.complete(caller, body, clientGone(response));
     response.set(ignoredHeader(ignored)).json(completion);
   }
 
-  private stream(userId: string, body: ChatCompletionBody, response: Response): Promise<void> {
+  private stream(caller: Caller, body: ChatCompletionBody, response: Response): Promise<void> {
     return sendEventStream(response, {
       begin: 'first_event',
       headers: {},
       events: (signal) =>
-        this.completions.stream(userId, body, signal, (ignored) => {
+        this.completions.stream(caller, body, signal, (ignored) => {
           // A ping may have sent the headers while the model thought.
           if (!response.headersSent) response.set(ignoredHeader(ignored));
         }),

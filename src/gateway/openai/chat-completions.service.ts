@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type OpenAI from 'openai';
+import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ChatCompletion, type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
@@ -24,8 +25,8 @@ export class ChatCompletionsService {
   constructor(private readonly llm: LlmService) {}
 
   /** @throws AppError why there is no answer */
-  async complete(userId: string, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
-    const { completion, model, ignored } = await this.llm.complete(toCall(userId, body, signal));
+  async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
+    const { completion, model, ignored } = await this.llm.complete(toCall(caller, body, signal));
     return { ignored, completion: { ...completion, model: model.name } };
   }
 
@@ -35,13 +36,13 @@ export class ChatCompletionsService {
    * @throws AppError why there is none, from the iteration; before the first chunk it has a status of its own
    */
   async *stream(
-    userId: string,
+    caller: Caller,
     body: ChatCompletionBody,
     signal: AbortSignal,
     begin: (ignored: readonly string[]) => void,
   ): AsyncGenerator<OutgoingEvent> {
     const writer = new ChunkWriter(body.stream_options?.include_usage === true);
-    for await (const event of this.llm.stream(toCall(userId, body, signal))) {
+    for await (const event of this.llm.stream(toCall(caller, body, signal))) {
       if (event.type === 'chunk') {
         const data = writer.write(event);
         if (data !== undefined) yield { data };
@@ -54,7 +55,7 @@ export class ChatCompletionsService {
   }
 }
 
-function toCall(userId: string, body: ChatCompletionBody, signal: AbortSignal): ModelCall {
+function toCall(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): ModelCall {
   const { model, stream, stream_options, ...request } = body;
-  return { callId: newId(), userId, model, request, signal, accounting: 'sink' };
+  return { callId: newId(), ...caller, model, request, signal, accounting: 'sink' };
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
+import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
 
@@ -63,7 +64,7 @@ export class CompletionsService {
 
   /** @throws AppError why there is no answer; of several prompts the first failure ends all */
   async complete(
-    userId: string,
+    caller: Caller,
     body: CompletionBody,
     clientLeft: AbortSignal,
   ): Promise<WholeTextCompletion> {
@@ -71,7 +72,7 @@ export class CompletionsService {
     const failed = new AbortController();
     const signal = AbortSignal.any([clientLeft, failed.signal]);
     const prompts = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
-    const calls = prompts.map((prompt) => this.llm.complete(toCall(userId, body, prompt, signal)));
+    const calls = prompts.map((prompt) => this.llm.complete(toCall(caller, body, prompt, signal)));
     const answers = await Promise.all(calls).catch((error: unknown) => {
       failed.abort();
       throw error;
@@ -102,7 +103,7 @@ export class CompletionsService {
    * @throws AppError why there is none, from the iteration
    */
   async *stream(
-    userId: string,
+    caller: Caller,
     body: CompletionBody,
     signal: AbortSignal,
     begin: (ignored: readonly string[]) => void,
@@ -114,7 +115,7 @@ export class CompletionsService {
     }
     const id = `cmpl-${newId()}`;
     let model = '';
-    for await (const event of this.llm.stream(toCall(userId, body, prompt, signal))) {
+    for await (const event of this.llm.stream(toCall(caller, body, prompt, signal))) {
       if (event.type === 'started') {
         model = event.model.name;
         begin(event.ignored);
@@ -165,7 +166,7 @@ function refused(param: string, message: string): AppError {
   return new AppError('invalid_request', message, { param });
 }
 
-function toCall(userId: string, body: CompletionBody, text: string, signal: AbortSignal): ModelCall {
+function toCall(caller: Caller, body: CompletionBody, text: string, signal: AbortSignal): ModelCall {
   const {
     model,
     prompt,
@@ -180,7 +181,7 @@ function toCall(userId: string, body: CompletionBody, text: string, signal: Abor
   } = body;
   return {
     callId: newId(),
-    userId,
+    ...caller,
     model,
     accounting: 'sink',
     signal,

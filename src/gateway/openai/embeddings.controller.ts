@@ -1,11 +1,13 @@
 import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { ApiErrors, clientGone, SchemaPipe, UserId } from '../../http/index.js';
+import type { Caller } from '../../common/caller.js';
+import { ApiErrors, clientGone, CurrentCaller, SchemaPipe, Scope } from '../../http/index.js';
 import { EMBEDDING_DOC, EMBEDDING_EXAMPLE, MODEL_ERRORS } from './documentation.js';
 import { type EmbeddingBody, EmbeddingsService } from './embeddings.service.js';
 import { EMBEDDING } from './schemas.js';
 
+@Scope('chat')
 @ApiTags('openai')
 @Controller('v1/embeddings')
 export class EmbeddingsController {
@@ -21,10 +23,10 @@ export class EmbeddingsController {
   @ApiOkResponse({ description: 'The vectors, in the order of the input.', content: EMBEDDING_EXAMPLE })
   @ApiErrors(...MODEL_ERRORS)
   async create(
-    @UserId() userId: string,
+    @CurrentCaller() caller: Caller,
     @Body(new SchemaPipe<EmbeddingBody>(EMBEDDING)) body: EmbeddingBody,
     @Res() response: Response,
   ): Promise<void> {
-    response.json(await this.embeddings.create(userId, body, clientGone(response)));
+    response.json(await this.embeddings.create(caller, body, clientGone(response)));
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import { LlmService } from '../../llm/index.js';
 
@@ -27,10 +28,10 @@ export class EmbeddingsService {
   constructor(private readonly llm: LlmService) {}
 
   /** @throws AppError why there are no vectors */
-  async create(userId: string, body: EmbeddingBody, signal: AbortSignal): Promise<EmbeddingList> {
+  async create(caller: Caller, body: EmbeddingBody, signal: AbortSignal): Promise<EmbeddingList> {
     const { vectors, model, attempts } = await this.llm.embed({
       callId: newId(),
-      userId,
+      ...caller,
       model: body.model,
       input: toList(body.input),
       dimensions: body.dimensions ?? undefined,

@@ -1,9 +1,10 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ApiErrors } from '../../http/index.js';
+import { ApiErrors, Scope } from '../../http/index.js';
 import { ModelBody, ModelListBody } from './models.dto.js';
 import { ModelsService } from './models.service.js';
 
+@Scope('chat')
 @ApiTags('openai')
 @Controller('v1/models')
 export class ModelsController {

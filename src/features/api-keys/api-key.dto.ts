@@ -1,0 +1,93 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsISO8601, IsString, Length } from 'class-validator';
+import { IsNotBlank, IsOptionalField, IsPlainText, SCOPES } from '../../http/index.js';
+
+const SCOPES_MEANING =
+  'What the key may be used for: `chat` (turns, conversations, the compatible routes), `files`, `rag`, `batch`, `admin` (the account itself, and what its role allows).';
+
+/** A key that is wanted. */
+export class CreateApiKeyBody {
+  @ApiProperty({
+    description: 'What you call it.',
+    minLength: 1,
+    maxLength: 100,
+    example: 'Nightly report',
+  })
+  @IsNotBlank()
+  @Length(1, 100)
+  @IsPlainText()
+  @IsString()
+  name!: string;
+
+  @ApiPropertyOptional({
+    description: SCOPES_MEANING,
+    enum: SCOPES,
+    isArray: true,
+    minItems: 1,
+    maxItems: 5,
+    default: ['chat'],
+    example: ['chat'],
+  })
+  @IsOptionalField()
+  @IsIn(SCOPES, { each: true })
+  @ArrayMaxSize(5)
+  @ArrayMinSize(1)
+  @IsArray()
+  scopes?: string[];
+
+  @ApiPropertyOptional({
+    description: 'When it stops to work; never without it.',
+    format: 'date-time',
+    example: '2027-11-21T08:00:00.000Z',
+  })
+  @IsOptionalField()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsString()
+  expires_at?: string;
+}
+
+/** A key, without the key itself. */
+export class ApiKeyBody {
+  @ApiProperty({ description: 'Id of the key.', format: 'uuid' })
+  id!: string;
+
+  @ApiProperty({ description: 'What you call it.', example: 'Nightly report' })
+  name!: string;
+
+  @ApiProperty({ description: 'How the key begins.', example: 'pk_4lB2xQ9z' })
+  prefix!: string;
+
+  @ApiProperty({ description: SCOPES_MEANING, enum: SCOPES, isArray: true, example: ['chat'] })
+  scopes!: string[];
+
+  @ApiProperty({
+    description: 'When it stops to work; null for never.',
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    example: null,
+  })
+  expires_at!: string | null;
+
+  @ApiProperty({
+    description: 'When it was used last, to the minute; null for never.',
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    example: null,
+  })
+  last_used_at!: string | null;
+
+  @ApiProperty({ description: 'When it was made.', format: 'date-time' })
+  created_at!: string;
+}
+
+/** A key that was made just now. */
+export class NewApiKeyBody extends ApiKeyBody {
+  @ApiProperty({
+    description:
+      'The key. It is shown this once: send it as `Authorization: Bearer <key>` or as `X-API-Key`.',
+    example: 'pk_4lB2xQ9z…',
+  })
+  key!: string;
+}

@@ -1,0 +1,31 @@
+import type { ApiKeyBody, CreateApiKeyBody, NewApiKeyBody } from './api-key.dto.js';
+import type { StoredApiKey } from './api-key.repository.js';
+import type { NewApiKey } from './api-key.service.js';
+
+/** A key as it is wanted. */
+export function toNewApiKey(body: CreateApiKeyBody): NewApiKey {
+  const { name, scopes = ['chat'], expires_at } = body;
+  return { name, scopes, expiresAt: expires_at === undefined ? null : new Date(expires_at) };
+}
+
+/** A key as its owner sees it. */
+export function toApiKeyBody(key: StoredApiKey): ApiKeyBody {
+  return shown(key);
+}
+
+/** A key that was made just now. */
+export function toNewApiKeyBody({ key, stored }: { key: string; stored: StoredApiKey }): NewApiKeyBody {
+  return { ...shown(stored), key };
+}
+
+function shown({ id, name, prefix, scopes, expiresAt, lastUsedAt, createdAt }: StoredApiKey) {
+  return {
+    id,
+    name,
+    prefix,
+    scopes,
+    expires_at: expiresAt?.toISOString() ?? null,
+    last_used_at: lastUsedAt?.toISOString() ?? null,
+    created_at: createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,117 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import type { Actor } from '../../common/actor.js';
+import { AppError, InvalidRequestError, NotFoundError } from '../../common/errors.js';
+import { Clock } from '../../common/clock.js';
+import { newId } from '../../common/ids.js';
+import { Broadcast } from '../../infra/redis/index.js';
+import { AuditService } from '../audit/index.js';
+import { hashApiKey, isWellWritten, looksLikeApiKey, newApiKey, prefixOf } from './api-key.js';
+import { ApiKeyRepository, type StoredApiKey } from './api-key.repository.js';
+
+/** A key that somebody wants. */
+export interface NewApiKey {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly expiresAt: Date | null;
+}
+
+/** Whom a key belongs to and what it may do. */
+export interface KeyHolder {
+  readonly userId: string;
+  readonly apiKeyId: string;
+  readonly role: 'user' | 'admin';
+  readonly scopes: readonly string[];
+}
+
+/** Keys for programs. */
+@Injectable()
+export class ApiKeyService {
+  private readonly logger = new Logger('ApiKeys');
+
+  constructor(
+    private readonly keys: ApiKeyRepository,
+    private readonly audit: AuditService,
+    private readonly broadcast: Broadcast,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Makes a key. This is the only time that it can be read.
+   * @throws InvalidRequestError where it would have expired already
+   */
+  async create(
+    actor: Actor,
+    userId: string,
+    wanted: NewApiKey,
+  ): Promise<{ readonly key: string; readonly stored: StoredApiKey }> {
+    const { name, expiresAt } = wanted;
+    if (expiresAt !== null && expiresAt.getTime() <= this.clock.now()) {
+      const message = 'expires_at must be in the future';
+      throw new InvalidRequestError(`${message}.`, [{ field: 'expires_at', message }]);
+    }
+    const key = newApiKey();
+    const scopes = [...new Set(wanted.scopes)];
+    const row = {
+      id: newId(),
+      userId,
+      name,
+      prefix: prefixOf(key),
+      hash: hashApiKey(key),
+      scopes,
+      expiresAt,
+    };
+    const stored = await this.keys.insert(row);
+    await this.audit.record('api_key.created', { actor, userId, subject: stored.id, detail: { scopes } });
+    return { key, stored };
+  }
+
+  /** Newest first, without revoked ones. */
+  list(
+    userId: string,
+    slice: { readonly limit: number; readonly after: string | undefined },
+  ): Promise<StoredApiKey[]> {
+    return this.keys.list(userId, slice);
+  }
+
+  /**
+   * Takes a key out of use: what comes with it is refused, and what runs with it stops.
+   * @throws NotFoundError
+   */
+  async revoke(actor: Actor, userId: string, apiKeyId: string): Promise<void> {
+    if (!(await this.keys.revoke(userId, apiKeyId))) throw new NotFoundError('API key', apiKeyId);
+    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'revoked', apiKeyId }));
+    await this.audit.record('api_key.revoked', { actor, userId, subject: apiKeyId });
+  }
+
+  /** Whether a credential is meant to be a key. */
+  looksLikeKey(credential: string): boolean {
+    return looksLikeApiKey(credential);
+  }
+
+  /**
+   * Whose key it is.
+   * @throws AppError `invalid_api_key`; without a query where the key is not written well
+   * @throws AppError `unauthorized` where its account is disabled
+   */
+  async verify(key: string): Promise<KeyHolder> {
+    if (!isWellWritten(key))
+      throw refused('The API key is not written correctly. Look for a typing mistake.');
+    const found = await this.keys.find(hashApiKey(key));
+    if (found === undefined) throw refused('There is no such API key.');
+    if (found.revoked) throw refused('The API key was revoked. Make a new one.');
+    if (found.expired) throw refused('The API key has expired. Make a new one.');
+    if (found.disabled)
+      throw new AppError('unauthorized', 'The account is disabled. Ask an admin of this server.');
+    const { id: apiKeyId, userId, role, scopes } = found;
+    // Nobody waits for it: the request does not hang on when the key was used.
+    this.keys.touch(userId, apiKeyId).catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'the last use of a key could not be written');
+    });
+    return { apiKeyId, userId, role, scopes };
+  }
+}
+
+function refused(message: string): AppError {
+  return new AppError('invalid_api_key', message);
+}

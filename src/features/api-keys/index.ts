@@ -1,0 +1,2 @@
+export { ApiKeyService } from './api-key.service.js';
+export { ApiKeysModule } from './api-keys.module.js';

@@ -1,0 +1,3 @@
+export { AuditModule } from './audit.module.js';
+export type { AuditAction } from './audit-record.js';
+export { AuditService } from './audit.service.js';

@@ -1,0 +1,60 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ACCESS_CHANNEL, readAccessChange } from '../../common/access-change.js';
+import { Activities } from '../../common/activities.js';
+import { Broadcast } from '../../infra/redis/index.js';
+import { SessionRepository } from './session.repository.js';
+
+/** How often it is looked whether those for whom something runs are still let in, in milliseconds. */
+const LOOK_EVERY_MS = 4_000;
+
+/**
+ * Stops what runs for an account or key that is shut out: at once when it is told, and by looking itself where the
+ * word did not come, as with Redis away.
+ */
+@Injectable()
+export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Access');
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> | undefined;
+
+  constructor(
+    private readonly activities: Activities,
+    private readonly sessions: SessionRepository,
+    broadcast: Broadcast,
+  ) {
+    broadcast.listen(ACCESS_CHANNEL, (message) => {
+      const change = readAccessChange(message);
+      if (change?.kind === 'revoked') this.activities.stop(change);
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.looking ??= this.look().finally(() => {
+        this.looking = undefined;
+      });
+    }, LOOK_EVERY_MS);
+    this.timer.unref();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    await this.looking;
+  }
+
+  /** Never rejects: where the database is away it is looked again. */
+  async look(): Promise<void> {
+    const callers = this.activities.callers();
+    if (callers.length === 0) return;
+    try {
+      const { users, apiKeys } = await this.sessions.shutOut(
+        callers.map(({ userId }) => userId),
+        callers.flatMap(({ apiKeyId }) => apiKeyId ?? []),
+      );
+      for (const userId of users) this.activities.stop({ userId });
+      for (const apiKeyId of apiKeys) this.activities.stop({ apiKeyId });
+    } catch (error) {
+      this.logger.warn({ err: error }, 'it could not be looked who is still let in');
+    }
+  }
+}

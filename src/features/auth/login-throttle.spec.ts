@@ -1,0 +1,80 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Clock } from '../../common/clock.js';
+import { AppError } from '../../common/errors.js';
+import { LoginThrottle } from './login-throttle.js';
+
+class SetClock extends Clock {
+  time = 1_000_000;
+
+  override now(): number {
+    return this.time;
+  }
+}
+
+let clock: SetClock;
+let throttle: LoginThrottle;
+
+beforeEach(() => {
+  clock = new SetClock();
+  throttle = new LoginThrottle(clock);
+});
+
+/** How long a try has to wait, in milliseconds; 0 where it is let through, and counts as wrong then. */
+function tryWrong(account = 'ada', address = '192.0.2.1'): number {
+  try {
+    throttle.admit(account, address);
+    return 0;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'rate_limit_exceeded') return error.retryAfterMs ?? -1;
+    throw error;
+  }
+}
+
+describe('LoginThrottle', () => {
+  it('makes who guesses on wait twice as long each time, up to a quarter of an hour', () => {
+    for (let round = 0; round < 10; round += 1) expect(tryWrong()).toBe(0);
+    const waits: number[] = [];
+    for (let round = 0; round < 13; round += 1) {
+      const wait = tryWrong();
+      waits.push(wait / 1000);
+      clock.time += wait;
+      expect(tryWrong()).toBe(0);
+    }
+    expect(waits.slice(0, 6)).toEqual([1, 2, 4, 8, 16, 32]);
+    expect(Math.max(...waits)).toBe(900);
+  });
+
+  it('lets no more through when all come at once', () => {
+    const results = Array.from({ length: 50 }, () => tryWrong());
+    expect(results.filter((wait) => wait === 0)).toHaveLength(10);
+  });
+
+  it('forgets the wrong ones after a right one', () => {
+    for (let round = 0; round < 9; round += 1) tryWrong();
+    throttle.admit('ada', '192.0.2.1')();
+    for (let round = 0; round < 10; round += 1) expect(tryWrong()).toBe(0);
+  });
+
+  it('does not lock the owner out, who comes from elsewhere', () => {
+    for (let round = 0; round < 60; round += 1) tryWrong('ada', '192.0.2.66');
+    expect(tryWrong('ada', '192.0.2.66')).toBeGreaterThan(0);
+    expect(tryWrong('ada', '192.0.2.1')).toBe(0);
+  });
+
+  it('bounds what one address does to many accounts, for a while', () => {
+    for (let round = 0; round < 100; round += 1) expect(tryWrong(`user-${round}`)).toBe(0);
+    expect(tryWrong('somebody')).toBe(900_000);
+    expect(tryWrong('somebody', '192.0.2.2')).toBe(0);
+    clock.time += 900_000;
+    expect(tryWrong('somebody')).toBe(0);
+  });
+
+  it('bounds what many addresses do to one account, but not where its owner has logged in', () => {
+    throttle.admit('ada', '192.0.2.1')();
+    for (let round = 0; round < 100; round += 1) expect(tryWrong('ada', `198.51.100.${round}`)).toBe(0);
+    expect(tryWrong('ada', '203.0.113.1')).toBe(900_000);
+    expect(tryWrong('ada', '192.0.2.1')).toBe(0);
+    clock.time += 900_000;
+    expect(tryWrong('ada', '203.0.113.1')).toBe(0);
+  });
+});

@@ -1,0 +1,181 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
+import { PrismaService, type Transaction } from '../../infra/database/index.js';
+import { hashToken, newRefreshToken, REFRESH_TOKEN_DAYS, REUSE_GRACE_SECONDS } from './refresh-token.js';
+
+/** A session as its owner gets it. */
+export interface OpenedSession {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly refreshToken: string;
+}
+
+/** What an exchange of a refresh token came to. */
+export type Exchange =
+  | ({ readonly result: 'exchanged' } & OpenedSession)
+  | { readonly result: 'refused' }
+  /** The token had been exchanged before, so two hold it: the session is ended for both. */
+  | { readonly result: 'reused'; readonly userId: string; readonly sessionId: string };
+
+/** What the account of a session may do. */
+export interface SessionAccount {
+  readonly role: 'user' | 'admin';
+  readonly disabled: boolean;
+  readonly sessionOpen: boolean;
+}
+
+interface FoundToken {
+  readonly id: string;
+  readonly userId: string;
+  readonly family: string;
+  readonly live: boolean;
+  readonly rotated: boolean;
+  readonly graceOver: boolean;
+}
+
+/**
+ * Sessions: the families of refresh tokens. Everything that makes or ends one locks the account's row first, so that
+ * of two at once the second sees what the first did.
+ */
+@Injectable()
+export class SessionRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /**
+   * Opens a session. Undefined where the password was changed or the account disabled since the hash was checked.
+   */
+  open(userId: string, passwordHash: string): Promise<OpenedSession | undefined> {
+    return this.prisma.transaction(async (transaction) => {
+      const account = await lockAccount(transaction, userId);
+      if (account?.passwordHash !== passwordHash || account.disabled) return undefined;
+      // Nobody asks for a token again that has expired.
+      await transaction.$executeRaw`DELETE FROM refresh_tokens WHERE user_id = ${userId}::uuid AND expires_at < now()`;
+      return insertToken(transaction, { userId, sessionId: newId(), id: newId() });
+    });
+  }
+
+  /** Exchanges a refresh token for the next one of its session. */
+  exchange(token: string): Promise<Exchange> {
+    const hash = hashToken(token);
+    return this.prisma.transaction(async (transaction): Promise<Exchange> => {
+      const [owner] = await transaction.$queryRaw<{ userId: string }[]>`
+        SELECT user_id AS "userId" FROM refresh_tokens WHERE hash = ${hash}`;
+      if (owner === undefined) return { result: 'refused' };
+      // The line that makes races harmless. Of two that send the same token the second waits here, then sees that it
+      // was exchanged; and a session that ends meanwhile cannot miss the token that is about to be added.
+      const account = await lockAccount(transaction, owner.userId);
+      const found = await findToken(transaction, hash);
+      if (found === undefined || !found.live || account?.disabled !== false) return { result: 'refused' };
+      const { userId, family: sessionId } = found;
+      if (found.rotated && found.graceOver) {
+        await endSession(transaction, found);
+        return { result: 'reused', userId, sessionId };
+      }
+      const id = newId();
+      if (!found.rotated) {
+        await transaction.$executeRaw`
+          UPDATE refresh_tokens SET rotated_at = now(), replaced_by = ${id}::uuid WHERE id = ${found.id}::uuid`;
+      }
+      return { result: 'exchanged', ...(await insertToken(transaction, { id, userId, sessionId })) };
+    });
+  }
+
+  /** Ends the session of a refresh token, or all of its account. Undefined where the token is none that counts. */
+  end(token: string, everywhere: boolean): Promise<{ userId: string; sessionId: string } | undefined> {
+    const hash = hashToken(token);
+    return this.prisma.transaction(async (transaction) => {
+      const found = await findToken(transaction, hash);
+      if (found?.live !== true) return undefined;
+      const { userId, family: sessionId } = found;
+      await lockAccount(transaction, userId);
+      await (everywhere ? endAllSessions(transaction, userId) : endSession(transaction, found));
+      return { userId, sessionId };
+    });
+  }
+
+  /** Sets another password and ends all sessions. @returns whether the password was still the one that was checked */
+  changePassword(userId: string, change: { readonly from: string; readonly to: string }): Promise<boolean> {
+    return this.prisma.transaction(async (transaction) => {
+      const account = await lockAccount(transaction, userId);
+      if (account?.passwordHash !== change.from) return false;
+      const data = { passwordHash: change.to };
+      await transaction.user.update({ where: { id: userId }, data, select: { id: true } });
+      await endAllSessions(transaction, userId);
+      return true;
+    });
+  }
+
+  /** What the account of an access token may do, and whether its session goes on. Undefined where it is gone. */
+  async account(userId: string, sessionId: string): Promise<SessionAccount | undefined> {
+    const [account] = await this.prisma.run(
+      (client) => client.$queryRaw<SessionAccount[]>`
+        SELECT role::text AS role, disabled_at IS NOT NULL AS disabled, EXISTS (
+          SELECT 1 FROM refresh_tokens
+          WHERE family = ${sessionId}::uuid AND user_id = users.id AND revoked_at IS NULL) AS "sessionOpen"
+        FROM users WHERE id = ${userId}::uuid`,
+    );
+    return account;
+  }
+
+  /** Which of these accounts and keys are shut out: gone, disabled, revoked or expired. */
+  async shutOut(
+    userIds: readonly string[],
+    apiKeyIds: readonly string[],
+  ): Promise<{ readonly users: ReadonlySet<string>; readonly apiKeys: ReadonlySet<string> }> {
+    const users = [...new Set(userIds)];
+    const apiKeys = [...new Set(apiKeyIds)];
+    const open = await this.prisma.run(
+      (client) => client.$queryRaw<{ id: string }[]>`
+        SELECT id::text FROM users WHERE id = ANY(${users}::uuid[]) AND disabled_at IS NULL
+        UNION ALL
+        SELECT id::text FROM api_keys WHERE id = ANY(${apiKeys}::uuid[]) AND revoked_at IS NULL
+          AND (expires_at IS NULL OR expires_at > now())`,
+    );
+    const ids = new Set(open.map(({ id }) => id));
+    const missing = (all: readonly string[]): Set<string> => new Set(all.filter((id) => !ids.has(id)));
+    return { users: missing(users), apiKeys: missing(apiKeys) };
+  }
+}
+
+async function lockAccount(
+  transaction: Transaction,
+  userId: string,
+): Promise<{ passwordHash: string; disabled: boolean } | undefined> {
+  const [account] = await transaction.$queryRaw<{ passwordHash: string; disabled: boolean }[]>`
+    SELECT password_hash AS "passwordHash", disabled_at IS NOT NULL AS disabled
+    FROM users WHERE id = ${userId}::uuid FOR NO KEY UPDATE`;
+  return account;
+}
+
+/** Times are compared by the database's clock, which all processes share. */
+async function findToken(transaction: Transaction, hash: Uint8Array): Promise<FoundToken | undefined> {
+  const [found] = await transaction.$queryRaw<FoundToken[]>`
+    SELECT id, user_id AS "userId", family, revoked_at IS NULL AND expires_at > now() AS live,
+      rotated_at IS NOT NULL AS rotated,
+      coalesce(rotated_at + make_interval(secs => ${REUSE_GRACE_SECONDS}) < clock_timestamp(), false) AS "graceOver"
+    FROM refresh_tokens WHERE hash = ${hash}`;
+  return found;
+}
+
+async function insertToken(
+  transaction: Transaction,
+  { id, userId, sessionId }: { id: string; userId: string; sessionId: string },
+): Promise<OpenedSession> {
+  const refreshToken = newRefreshToken();
+  const hash = hashToken(refreshToken);
+  await transaction.$executeRaw`
+    INSERT INTO refresh_tokens (id, user_id, family, hash, expires_at)
+    VALUES (${id}::uuid, ${userId}::uuid, ${sessionId}::uuid, ${hash}, now() + make_interval(days => ${REFRESH_TOKEN_DAYS}))`;
+  return { userId, sessionId, refreshToken };
+}
+
+async function endSession(transaction: Transaction, { userId, family }: FoundToken): Promise<void> {
+  await transaction.$executeRaw`
+    UPDATE refresh_tokens SET revoked_at = now()
+    WHERE family = ${family}::uuid AND user_id = ${userId}::uuid AND revoked_at IS NULL`;
+}
+
+async function endAllSessions(transaction: Transaction, userId: string): Promise<void> {
+  await transaction.$executeRaw`
+    UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = ${userId}::uuid AND revoked_at IS NULL`;
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { KeyCipher, UnreadableSecretError } from './key-cipher.js';
+
+const OLD = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
+const NEW = 'uRi7oKq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9';
+const SECRET = 'sk-proj-0123456789 ümläut';
+const OWNER = { userId: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11', provider: 'openai' };
+
+const cipher = new KeyCipher({ key: OLD, previousKey: undefined });
+
+describe('KeyCipher', () => {
+  it('reads what it wrote, and writes it differently each time', () => {
+    const [one, two] = [cipher.encrypt(SECRET, OWNER), cipher.encrypt(SECRET, OWNER)];
+    expect(one).not.toEqual(two);
+    expect(Buffer.from(one).includes('sk-proj')).toBe(false);
+    for (const stored of [one, two])
+      expect(cipher.decrypt(stored, OWNER)).toEqual({ secret: SECRET, outdated: false });
+  });
+
+  it.each([
+    ['another user', { ...OWNER, userId: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a12' }],
+    ['another provider', { ...OWNER, provider: 'anthropic' }],
+  ])('cannot be read for %s', (_what, elsewhere) => {
+    const stored = cipher.encrypt(SECRET, OWNER);
+    expect(() => cipher.decrypt(stored, elsewhere)).toThrow(UnreadableSecretError);
+  });
+
+  it('finds every changed byte and every missing one', () => {
+    const stored = cipher.encrypt(SECRET, OWNER);
+    for (let place = 0; place < stored.length; place += 1) {
+      const changed = stored.slice();
+      changed[place] = (changed[place] ?? 0) ^ 1;
+      expect(() => cipher.decrypt(changed, OWNER)).toThrow(UnreadableSecretError);
+      expect(() => cipher.decrypt(stored.slice(0, place), OWNER)).toThrow(UnreadableSecretError);
+    }
+  });
+
+  it('reads with the previous key and says that it is outdated; without it nothing', () => {
+    const stored = cipher.encrypt(SECRET, OWNER);
+    const rotated = new KeyCipher({ key: NEW, previousKey: OLD });
+    expect(rotated.decrypt(stored, OWNER)).toEqual({ secret: SECRET, outdated: true });
+    expect(rotated.decrypt(rotated.encrypt(SECRET, OWNER), OWNER).outdated).toBe(false);
+    const alone = new KeyCipher({ key: NEW, previousKey: undefined });
+    expect(() => alone.decrypt(stored, OWNER)).toThrow('ENCRYPTION_KEY');
+  });
+});

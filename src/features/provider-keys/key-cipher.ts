@@ -1,0 +1,85 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+
+/*
+ * What is stored: version (1 byte), id of the encryption key (4), nonce (12), tag (16), ciphertext. The nonce is random:
+ * one key would have to encrypt billions of times before two are likely to be the same.
+ */
+const VERSION = 1;
+const ID_BYTES = 4;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const HEADER_BYTES = 1 + ID_BYTES;
+const OVERHEAD_BYTES = HEADER_BYTES + NONCE_BYTES + TAG_BYTES;
+
+const ALGORITHM = 'aes-256-gcm';
+
+/** Whose secret it is. A ciphertext that is put into another row cannot be read there. */
+export interface Belonging {
+  readonly userId: string;
+  readonly provider: string;
+}
+
+/** The stored bytes cannot be read: made with an encryption key that is gone, moved from elsewhere, or damaged. */
+export class UnreadableSecretError extends Error {
+  override readonly name = 'UnreadableSecretError';
+}
+
+interface DerivedKey {
+  readonly id: Buffer;
+  readonly secret: Uint8Array;
+}
+
+/** Encrypts with the current key; decrypts with it or the previous one. AES-256-GCM, keys by HKDF-SHA-256. */
+export class KeyCipher {
+  private readonly current: DerivedKey;
+  private readonly previous: DerivedKey | undefined;
+
+  constructor(options: { readonly key: string; readonly previousKey: string | undefined }) {
+    this.current = derive(options.key);
+    this.previous = options.previousKey === undefined ? undefined : derive(options.previousKey);
+  }
+
+  encrypt(secret: string, belonging: Belonging): Uint8Array<ArrayBuffer> {
+    const header = Buffer.concat([Buffer.of(VERSION), this.current.id]);
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv(ALGORITHM, this.current.secret, nonce).setAAD(boundTo(header, belonging));
+    const encrypted = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
+    return new Uint8Array(Buffer.concat([header, nonce, cipher.getAuthTag(), encrypted]));
+  }
+
+  /**
+   * @returns the secret, and whether it should be encrypted anew because the previous key did it
+   * @throws UnreadableSecretError
+   */
+  decrypt(stored: Uint8Array, belonging: Belonging): { readonly secret: string; readonly outdated: boolean } {
+    const bytes = Buffer.from(stored);
+    const header = bytes.subarray(0, HEADER_BYTES);
+    if (bytes.length < OVERHEAD_BYTES || header[0] !== VERSION) throw unreadable('its format is unknown');
+    const key = [this.current, this.previous].find((one) => one?.id.equals(header.subarray(1)));
+    if (key === undefined) throw unreadable('the ENCRYPTION_KEY that it was made with is not set any more');
+    const nonce = bytes.subarray(HEADER_BYTES, HEADER_BYTES + NONCE_BYTES);
+    const tag = bytes.subarray(HEADER_BYTES + NONCE_BYTES, OVERHEAD_BYTES);
+    const decipher = createDecipheriv(ALGORITHM, key.secret, nonce, { authTagLength: TAG_BYTES })
+      .setAAD(boundTo(header, belonging))
+      .setAuthTag(tag);
+    try {
+      const secret = Buffer.concat([decipher.update(bytes.subarray(OVERHEAD_BYTES)), decipher.final()]);
+      return { secret: secret.toString('utf8'), outdated: key !== this.current };
+    } catch {
+      throw unreadable('it was changed or belongs elsewhere');
+    }
+  }
+}
+
+function derive(key: string): DerivedKey {
+  const secret = new Uint8Array(hkdfSync('sha256', key, '', 'parley provider keys', 32));
+  return { secret, id: createHash('sha256').update(secret).digest().subarray(0, ID_BYTES) };
+}
+
+function boundTo(header: Buffer, { userId, provider }: Belonging): Buffer {
+  return Buffer.concat([header, Buffer.from(`${userId}\0${provider}`)]);
+}
+
+function unreadable(reason: string): UnreadableSecretError {
+  return new UnreadableSecretError(`A stored provider key cannot be read: ${reason}.`);
+}

@@ -1,0 +1,56 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsString, Length, Matches, MaxLength } from 'class-validator';
+import { IsPlainText } from '../../http/index.js';
+
+/** The provider in a path. */
+export class ProviderParams {
+  @ApiProperty({
+    description: 'A provider of this server, as the first part of its models’ names.',
+    maxLength: 100,
+    example: 'openai',
+  })
+  @MaxLength(100)
+  @IsPlainText()
+  @IsString()
+  provider!: string;
+}
+
+/** A key that is to be stored. */
+export class SetProviderKeyBody {
+  @ApiProperty({
+    description: 'Your key. It is stored encrypted and never shown again.',
+    format: 'password',
+    minLength: 1,
+    maxLength: 1000,
+    example: 'sk-…',
+  })
+  // It becomes the value of a header.
+  @Matches(/^[\x21-\x7e]+$/, { message: '$property must be visible ASCII characters without spaces' })
+  @Length(1, 1000)
+  @IsString()
+  key!: string;
+}
+
+/** A stored key, without the key itself. */
+export class ProviderKeyBody {
+  @ApiProperty({ description: 'The provider.', example: 'openai' })
+  provider!: string;
+
+  @ApiProperty({ description: 'How the key ends; nothing where it is short.', example: 'x4Qz' })
+  hint!: string;
+
+  @ApiProperty({ description: 'When a key was first stored.', format: 'date-time' })
+  created_at!: string;
+
+  @ApiProperty({ description: 'When this key was stored.', format: 'date-time' })
+  updated_at!: string;
+}
+
+/** All of your keys; there is at most one a provider. */
+export class ProviderKeyListBody {
+  @ApiProperty({ description: 'Always `list`.', enum: ['list'] })
+  object!: 'list';
+
+  @ApiProperty({ description: 'The keys, by provider.', type: [ProviderKeyBody] })
+  data!: ProviderKeyBody[];
+}

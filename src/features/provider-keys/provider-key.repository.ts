@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
+import { PrismaService } from '../../infra/database/index.js';
+
+/** A key as its owner sees it. */
+export interface ShownProviderKey {
+  readonly provider: string;
+  readonly hint: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const SHOWN = { provider: true, hint: true, createdAt: true, updatedAt: true } as const;
+
+/** Users' own provider keys, encrypted. Every method filters by the owner. */
+@Injectable()
+export class ProviderKeyRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** Writes the key, over the one that was there. */
+  set(key: { userId: string; provider: string; ciphertext: Bytes; hint: string }): Promise<ShownProviderKey> {
+    const { userId, provider, ciphertext, hint } = key;
+    return this.prisma.run((client) =>
+      client.providerKey.upsert({
+        where: { userId_provider: { userId, provider } },
+        create: { ...key, id: newId() },
+        update: { ciphertext, hint, updatedAt: new Date() },
+        select: SHOWN,
+      }),
+    );
+  }
+
+  list(userId: string): Promise<ShownProviderKey[]> {
+    return this.prisma.run((client) =>
+      client.providerKey.findMany({ where: { userId }, orderBy: { provider: 'asc' }, select: SHOWN }),
+    );
+  }
+
+  find(userId: string, provider: string): Promise<ShownProviderKey | null> {
+    return this.prisma.run((client) =>
+      client.providerKey.findUnique({ where: { userId_provider: { userId, provider } }, select: SHOWN }),
+    );
+  }
+
+  /** @returns whether there was one */
+  async delete(userId: string, provider: string): Promise<boolean> {
+    const { count } = await this.prisma.run((client) =>
+      client.providerKey.deleteMany({ where: { userId, provider } }),
+    );
+    return count === 1;
+  }
+
+  /** The encrypted key. */
+  async ciphertext(userId: string, provider: string): Promise<Bytes | undefined> {
+    const row = await this.prisma.run((client) =>
+      client.providerKey.findUnique({
+        where: { userId_provider: { userId, provider } },
+        select: { ciphertext: true },
+      }),
+    );
+    return row?.ciphertext;
+  }
+
+  /** Writes the same key under another encryption, unless it was set anew meanwhile. */
+  async replaceCiphertext(
+    userId: string,
+    provider: string,
+    change: { from: Bytes; to: Bytes },
+  ): Promise<void> {
+    await this.prisma.run((client) =>
+      client.providerKey.updateMany({
+        where: { userId, provider, ciphertext: change.from },
+        data: { ciphertext: change.to },
+      }),
+    );
+  }
+}

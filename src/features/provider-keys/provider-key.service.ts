@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import type { Actor } from '../../common/actor.js';
+import { NotFoundError } from '../../common/errors.js';
+import { LlmService } from '../../llm/index.js';
+import { AuditService } from '../audit/index.js';
+import { ProviderKeyRepository, type ShownProviderKey } from './provider-key.repository.js';
+import { StoredCredentials } from './stored-credentials.js';
+
+/** Characters of a key that its owner is shown, and the shortest key of which they tell little. */
+const HINT = { length: 4, minKeyLength: 16 } as const;
+
+/** The demo has no host to show a key to. */
+const WITHOUT_KEYS = 'demo';
+
+/** Users' own keys of model providers. */
+@Injectable()
+export class ProviderKeyService {
+  constructor(
+    private readonly keys: ProviderKeyRepository,
+    private readonly credentials: StoredCredentials,
+    private readonly llm: LlmService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /**
+   * Stores a key, over the one that was there.
+   * @throws NotFoundError where the server has no such provider
+   */
+  async set(actor: Actor, userId: string, provider: string, key: string): Promise<ShownProviderKey> {
+    const providers = this.llm.providerIds().filter((id) => id !== WITHOUT_KEYS);
+    if (!providers.includes(provider)) throw new NotFoundError('provider', provider);
+    const ciphertext = this.credentials.encrypt(key, userId, provider);
+    const hint = key.length < HINT.minKeyLength ? '' : key.slice(-HINT.length);
+    const stored = await this.keys.set({ userId, provider, ciphertext, hint });
+    this.credentials.forget(userId, provider);
+    await this.audit.record('provider_key.set', { actor, userId, subject: provider });
+    return stored;
+  }
+
+  list(userId: string): Promise<ShownProviderKey[]> {
+    return this.keys.list(userId);
+  }
+
+  /** @throws NotFoundError */
+  async get(userId: string, provider: string): Promise<ShownProviderKey> {
+    const key = await this.keys.find(userId, provider);
+    if (key === null) throw new NotFoundError('key of the provider', provider);
+    return key;
+  }
+
+  /** @throws NotFoundError */
+  async delete(actor: Actor, userId: string, provider: string): Promise<void> {
+    if (!(await this.keys.delete(userId, provider))) throw new NotFoundError('key of the provider', provider);
+    this.credentials.forget(userId, provider);
+    await this.audit.record('provider_key.deleted', { actor, userId, subject: provider });
+  }
+}

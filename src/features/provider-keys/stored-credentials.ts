@@ -1,0 +1,96 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { AppError } from '../../common/errors.js';
+import { AppConfig } from '../../config/index.js';
+import { CredentialSource } from '../../llm/index.js';
+import { KeyCipher, UnreadableSecretError } from './key-cipher.js';
+import { ProviderKeyRepository } from './provider-key.repository.js';
+
+/** How long an answer is believed, in milliseconds; where another process changed the key it is used for so long. */
+const TTL_MS = 5_000;
+
+/** Answers that are remembered at the most; most are that there is no key. */
+const CAPACITY = 10_000;
+
+interface Entry {
+  readonly secret: Promise<string | undefined>;
+  readonly expiresAt: number;
+}
+
+/** Gives the model layer the users' own keys. */
+@Injectable()
+export class StoredCredentials extends CredentialSource {
+  private readonly logger = new Logger('ProviderKeys');
+  private readonly cipher: KeyCipher;
+  private readonly entries = new Map<string, Entry>();
+
+  constructor(
+    private readonly keys: ProviderKeyRepository,
+    private readonly clock: Clock,
+    config: AppConfig,
+  ) {
+    super();
+    this.cipher = new KeyCipher(config.encryption);
+  }
+
+  /** What is stored of a key. */
+  encrypt(secret: string, userId: string, provider: string): Uint8Array<ArrayBuffer> {
+    return this.cipher.encrypt(secret, { userId, provider });
+  }
+
+  /** From now on the key is asked for again. */
+  forget(userId: string, provider: string): void {
+    this.entries.delete(nameOf(userId, provider));
+  }
+
+  override credentialFor(userId: string, provider: string): Promise<string | undefined> {
+    const name = nameOf(userId, provider);
+    const now = this.clock.now();
+    const known = this.entries.get(name);
+    if (known !== undefined && known.expiresAt > now) return known.secret;
+    const entry = { secret: this.read(userId, provider), expiresAt: now + TTL_MS };
+    this.entries.delete(name);
+    this.entries.set(name, entry);
+    if (this.entries.size > CAPACITY) {
+      const [oldest] = this.entries.keys();
+      if (oldest !== undefined) this.entries.delete(oldest);
+    }
+    entry.secret.catch(() => {
+      if (this.entries.get(name) === entry) this.entries.delete(name);
+    });
+    return entry.secret;
+  }
+
+  private async read(userId: string, provider: string): Promise<string | undefined> {
+    const from = await this.keys.ciphertext(userId, provider);
+    if (from === undefined) return undefined;
+    const { secret, outdated } = this.decrypt(from, userId, provider);
+    if (outdated) {
+      const to = this.encrypt(secret, userId, provider);
+      // Nobody waits for it: the next read tries again.
+      this.keys.replaceCiphertext(userId, provider, { from, to }).catch((error: unknown) => {
+        this.logger.warn({ err: error }, 'a provider key could not be encrypted anew yet');
+      });
+    }
+    return secret;
+  }
+
+  private decrypt(ciphertext: Uint8Array, userId: string, provider: string) {
+    try {
+      return this.cipher.decrypt(ciphertext, { userId, provider });
+    } catch (error) {
+      if (!(error instanceof UnreadableSecretError)) throw error;
+      this.logger.warn({ user: userId, provider }, error.message);
+      // Not silently with the server's key: the user would not know who pays.
+      throw new AppError(
+        'provider_unavailable',
+        `Your stored key of '${provider}' cannot be read any more. Set it again with PUT /api/v1/provider-keys/${provider}, or delete it.`,
+        { retryable: false, cause: error },
+      );
+    }
+  }
+}
+
+function nameOf(userId: string, provider: string): string {
+  return `${userId} ${provider}`;
+}

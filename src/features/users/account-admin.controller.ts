@@ -1,0 +1,77 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Actor } from '../../common/actor.js';
+import {
+  AdminOnly,
+  ApiErrors,
+  ApiPage,
+  CurrentActor,
+  IdParams,
+  type Page,
+  toPage,
+} from '../../http/index.js';
+import { AccountAdminService } from './account-admin.service.js';
+import { UpdateUserBody, UserBody, UsersQuery } from './user.dto.js';
+import { toUserBody, toUserChanges } from './user.mapper.js';
+import { UserService } from './user.service.js';
+
+@AdminOnly()
+@ApiTags('users')
+@Controller('api/v1/users')
+export class AccountAdminController {
+  constructor(
+    private readonly users: UserService,
+    private readonly accounts: AccountAdminService,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'All accounts, newest first', description: 'For admins.' })
+  @ApiPage(UserBody)
+  @ApiErrors('invalid_request', 'unauthorized', 'forbidden')
+  async list(@Query() query: UsersQuery): Promise<Page<UserBody>> {
+    return toPage(await this.accounts.list(query.q, query.slice()), query.limit, toUserBody);
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'One account', description: 'For admins.' })
+  @ApiOkResponse({ type: UserBody, description: 'The account.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'forbidden', 'not_found')
+  async get(@Param() { id }: IdParams): Promise<UserBody> {
+    return toUserBody(await this.users.get(id));
+  }
+
+  @Patch(':id')
+  @ApiOperation({
+    summary: 'Change an account’s role and quotas, disable or enable it',
+    description: 'For admins. The last admin can be neither demoted nor disabled.',
+  })
+  @ApiOkResponse({ type: UserBody, description: 'The account, changed.' })
+  @ApiErrors(
+    'invalid_request',
+    'unauthorized',
+    'forbidden',
+    'not_found',
+    'last_admin',
+    'payload_too_large',
+    'unsupported_media_type',
+  )
+  async update(
+    @CurrentActor() actor: Actor,
+    @Param() { id }: IdParams,
+    @Body() body: UpdateUserBody,
+  ): Promise<UserBody> {
+    return toUserBody(await this.accounts.update(actor, id, toUserChanges(body)));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({
+    summary: 'Delete an account',
+    description: 'For admins. With everything that it owns; what runs for it is stopped.',
+  })
+  @ApiNoContentResponse({ description: 'It is gone.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'last_admin')
+  delete(@CurrentActor() actor: Actor, @Param() { id }: IdParams): Promise<void> {
+    return this.accounts.delete(actor, id);
+  }
+}

@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import type { Actor } from '../../common/actor.js';
+import { NotFoundError } from '../../common/errors.js';
+import { Broadcast } from '../../infra/redis/index.js';
+import { type AuditAction, AuditService } from '../audit/index.js';
+import { PURGE_HOOKS, type PurgeHook } from './purge-hook.js';
+import { type StoredUser, type UserChanges, UserRepository } from './user.repository.js';
+import { normalized } from './user.service.js';
+
+/** Accounts, as admins see them, and how they end. */
+@Injectable()
+export class AccountAdminService {
+  constructor(
+    private readonly users: UserRepository,
+    private readonly audit: AuditService,
+    private readonly broadcast: Broadcast,
+    @Inject(PURGE_HOOKS) private readonly hooks: readonly PurgeHook[],
+  ) {}
+
+  /** Newest first; those whose address begins with the prefix, where there is one. */
+  list(
+    emailPrefix: string | undefined,
+    slice: { readonly limit: number; readonly after: string | undefined },
+  ): Promise<StoredUser[]> {
+    return this.users.list(emailPrefix === undefined ? undefined : normalized(emailPrefix), slice);
+  }
+
+  /**
+   * Changes an account. One that is disabled is out at once: it takes no more requests, and what runs for it stops.
+   * @throws NotFoundError, LastAdminError
+   */
+  async update(actor: Actor, userId: string, changes: UserChanges): Promise<StoredUser> {
+    const user = await this.users.update(userId, changes);
+    if (user === undefined) throw new NotFoundError('user', userId);
+    await this.tell(userId, changes.disabled === true ? 'revoked' : 'changed');
+    for (const [action, detail] of eventsOf(changes)) {
+      await this.audit.record(action, { actor, userId, ...(detail && { detail }) });
+    }
+    return user;
+  }
+
+  /**
+   * Deletes an account and everything that it owns. It is disabled first, so that nothing new begins meanwhile; where
+   * the deletion is broken off, it stays so and can be deleted again.
+   * @throws NotFoundError, LastAdminError
+   */
+  async delete(actor: Actor, userId: string): Promise<void> {
+    if ((await this.users.update(userId, { disabled: true })) === undefined)
+      throw new NotFoundError('user', userId);
+    await this.tell(userId, 'revoked');
+    for (const hook of this.hooks) await hook.purge(userId);
+    await this.users.delete(userId);
+    await this.audit.record('user.deleted', { actor, userId });
+  }
+
+  private tell(userId: string, kind: 'changed' | 'revoked'): Promise<void> {
+    return this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind, userId }));
+  }
+}
+
+/** Disabling and enabling have words of their own; the rest is told with its new values. */
+function eventsOf(changes: UserChanges): [AuditAction, Record<string, string | null>?][] {
+  const { disabled, role, quotaTokensDay, quotaCostMonthMicroUsd } = changes;
+  const detail = {
+    ...(role !== undefined && { role }),
+    ...(quotaTokensDay !== undefined && { quota_tokens_day: shown(quotaTokensDay) }),
+    ...(quotaCostMonthMicroUsd !== undefined && {
+      quota_cost_month_micro_usd: shown(quotaCostMonthMicroUsd),
+    }),
+  };
+  return [
+    ...(Object.keys(detail).length > 0 ? [['user.updated', detail] as [AuditAction, typeof detail]] : []),
+    ...(disabled === undefined ? [] : [[disabled ? 'user.disabled' : 'user.enabled'] as [AuditAction]]),
+  ];
+}
+
+function shown(value: bigint | null): string | null {
+  return value === null ? null : String(value);
+}
