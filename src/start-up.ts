@@ -27,10 +27,14 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Opens the database that the configuration names. */
+/**
+ * Opens the database that the configuration names.
+ * @param options.exclusive false for whoever may use an external database beside a server; as the configuration needs without it
+ */
 export function openConfiguredDatabase(
   config: AppConfig,
   stop: (error: Error) => void,
+  options: { readonly exclusive?: boolean; readonly lockWaitMs?: number } = {},
 ): Promise<OpenDatabase> {
   return openDatabase({
     databaseUrl: config.database.url,
@@ -39,6 +43,7 @@ export function openConfiguredDatabase(
     migrationsDirectory: join(PACKAGE_ROOT, 'prisma', 'migrations'),
     report: say,
     onLost: stop,
+    ...options,
   });
 }
 
@@ -107,12 +112,13 @@ export class Lifetime {
 export async function startProcess(
   start: (config: AppConfig, lifetime: Lifetime) => Promise<void>,
   hurry: () => void,
+  failure = 'Parley cannot start:',
 ): Promise<void> {
   const lifetime = new Lifetime(hurry);
   try {
     await start(loadConfig(), lifetime);
   } catch (error) {
-    const title = error instanceof ConfigError ? 'The configuration cannot be used:' : 'Parley cannot start:';
+    const title = error instanceof ConfigError ? 'The configuration cannot be used:' : failure;
     process.stderr.write(`\n${title}\n${error instanceof Error ? error.message : String(error)}\n`);
     await lifetime.stop(1);
   }

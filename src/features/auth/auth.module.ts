@@ -12,6 +12,7 @@ import {
 } from './access-token.service.js';
 import { AuthController } from './auth.controller.js';
 import { AuthService } from './auth.service.js';
+import { AdminAccountService } from './admin-account.service.js';
 import { AccessWatch } from './access-watch.js';
 import { CredentialAuthenticator } from './credential.authenticator.js';
 import { LoginThrottle } from './login-throttle.js';
@@ -40,6 +41,7 @@ import { SessionRepository } from './session.repository.js';
   ],
   controllers: [AuthController, PasswordController],
   providers: [
+    AdminAccountService,
     AuthService,
     AccessTokenService,
     AccessWatch,
@@ -47,6 +49,6 @@ import { SessionRepository } from './session.repository.js';
     SessionRepository,
     CredentialAuthenticator,
   ],
-  exports: [CredentialAuthenticator],
+  exports: [AdminAccountService, CredentialAuthenticator],
 })
 export class AuthModule {}

@@ -1,2 +1,3 @@
+export { AdminAccountService } from './admin-account.service.js';
 export { AuthModule } from './auth.module.js';
 export { CredentialAuthenticator } from './credential.authenticator.js';

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { NestFactory } from '@nestjs/core';
+import { AdminModule } from './admin.module.js';
+import { AdminAccountService } from './features/auth/index.js';
+import { openConfiguredDatabase, say, startProcess } from './start-up.js';
+
+const USAGE = 'Usage: npm run admin:create -- <email> [--password-stdin]';
+
+/** How long it is waited for a server to end that holds the embedded database, in milliseconds. */
+const LOCK_WAIT_MS = 2_000;
+
+await startProcess(
+  async (config, lifetime) => {
+    const words = process.argv.slice(2);
+    const [email, ...rest] = words.filter((word) => !word.startsWith('--'));
+    const options = words.filter((word) => word.startsWith('--'));
+    if (email === undefined || rest.length > 0 || options.some((option) => option !== '--password-stdin'))
+      throw new Error(USAGE);
+    const given = options.length > 0 ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
+    const password = given ?? randomBytes(18).toString('base64url');
+
+    const stop = (error: Error): void => {
+      say(error.message);
+      void lifetime.stop(1);
+    };
+    // An external database has room for this command beside a server that runs; the embedded one has not.
+    const { connectionString } = await lifetime.open(
+      openConfiguredDatabase(config, stop, { exclusive: false, lockWaitMs: LOCK_WAIT_MS }).catch(
+        (error: unknown) => {
+          throw explained(error);
+        },
+      ),
+    );
+    const app = await lifetime.open(
+      NestFactory.createApplicationContext(AdminModule.forRoot({ config, connectionString }), {
+        abortOnError: false,
+        logger: ['warn', 'error', 'fatal'],
+      }),
+    );
+    const how = await app.get(AdminAccountService).create(email, password);
+    if (how === 'promoted') say(`${email} is an admin now. The password is still its own.`);
+    else
+      say(`${email} is an admin.${given === undefined ? ` The password, shown this once: ${password}` : ''}`);
+    await lifetime.stop(0);
+  },
+  () => undefined,
+  'No admin was made:',
+);
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'InstanceLockError') return error;
+  return new Error(
+    'Parley is running on the embedded database. Stop it for this command, or let an admin change the role with PATCH /api/v1/users/{id}.',
+  );
+}

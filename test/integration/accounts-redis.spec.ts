@@ -1,0 +1,70 @@
+// Real here: two API processes' worth of application on sockets, PostgreSQL and Redis.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { idOf, makeKey, registerAdmin } from '../support/accounts.js';
+import { startApi, type TestApi } from '../support/api.js';
+import { at, collect, type TestUser, registerUser, userWith } from '../support/client.js';
+import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { until } from '../support/stored.js';
+
+/** A database of Redis that no other test uses; its number is the last part of the URL. */
+const REDIS_DATABASE = 11;
+const redisServer = process.env['TEST_REDIS_URL'];
+if (redisServer === undefined) {
+  process.stderr.write('SKIPPED: accounts on two processes: REDIS_URL is not set\n');
+}
+
+(redisServer === undefined ? describe.skip : describe)('two processes that share Redis', () => {
+  const redisUrl = new URL(`/${String(REDIS_DATABASE)}`, redisServer ?? 'redis://unset').href;
+  let provider: FakeProvider;
+  let here: TestApi;
+  let there: TestApi;
+  let admin: TestUser;
+
+  beforeAll(async () => {
+    provider = await startFakeProvider();
+    const settings = {
+      REDIS_URL: redisUrl,
+      WORKER: 'separate',
+      JWT_SECRET: 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o',
+      OPENAI_BASE_URL: provider.baseUrl,
+      DEFAULT_MODEL: 'openai/test-model',
+    };
+    here = await startApi(settings);
+    there = await startApi(settings, here.database);
+    admin = await registerAdmin(here);
+  });
+
+  afterAll(async () => {
+    await there.close();
+    await here.close();
+    await provider.close();
+  });
+
+  it('put a disabled user out everywhere within a second, with what runs', async () => {
+    const user = await registerUser(here.url);
+    const elsewhere = userWith(there.url, user.token);
+    provider.script(gatedAnswer(['one ', 'two']));
+    const asked = provider.nextRequest('chat');
+    const stopped = collect(elsewhere.stream('/api/v1/chat/stream', { message: 'Hi' }));
+    const upstream = await asked;
+    const userId = await idOf(user);
+    const began = performance.now();
+    await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
+    await upstream.closed;
+    expect(at((await stopped).at(-1), 'error', 'code')).toBe('unauthorized');
+    await until('the refusal', async () => (await elsewhere.request('GET', '/v1/models')).status === 401);
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
+  it('put a revoked key out everywhere within a second', async () => {
+    const user = await registerUser(here.url);
+    const { id, key } = await makeKey(here, user);
+    const program = userWith(there.url, key);
+    expect((await program.request('GET', '/v1/models')).status).toBe(200);
+    const began = performance.now();
+    await user.request('DELETE', `/api/v1/api-keys/${id}`);
+    await until('the refusal', async () => (await program.request('GET', '/v1/models')).status === 401);
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+});

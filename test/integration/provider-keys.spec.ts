@@ -1,0 +1,202 @@
+// Real here: the API on a socket, PostgreSQL, and the providers' wires through the official SDKs.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { startApi, type TestApi } from '../support/api.js';
+import { at, registerUser, type TestUser, userWith } from '../support/client.js';
+import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { query, until } from '../support/stored.js';
+
+const PATH = '/api/v1/provider-keys';
+const FIRST = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
+const SECOND = 'uRi7oKq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9';
+const OWN = 'sk-own-0123456789abcdef-WXYZ';
+const SERVER = 'sk-server-key';
+
+let provider: FakeProvider;
+let settings: Record<string, string>;
+let api: TestApi;
+
+beforeAll(async () => {
+  provider = await startFakeProvider();
+  settings = {
+    ENCRYPTION_KEY: FIRST,
+    JWT_SECRET: FIRST,
+    OPENAI_BASE_URL: provider.baseUrl,
+    OPENAI_API_KEY: SERVER,
+    ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
+    ANTHROPIC_API_KEY: SERVER,
+    OLLAMA_BASE_URL: provider.origin,
+    DEFAULT_MODEL: 'openai/test-model',
+  };
+  api = await startApi(settings);
+});
+
+afterEach(() => {
+  provider.reset();
+});
+
+afterAll(async () => {
+  await api.close();
+  await provider.close();
+});
+
+const ask = (user: TestUser, model: string): Promise<unknown> =>
+  user.request('POST', '/api/v1/chat', { message: 'Hi', model });
+
+/** The credential that the last request upstream came with. */
+function credential(): string | undefined {
+  const { headers } = provider.requests.at(-1) ?? {};
+  const key = headers?.['x-api-key'];
+  return typeof key === 'string' ? key : headers?.authorization;
+}
+
+describe('a user’s own provider key', () => {
+  it('is stored, shown by its end, replaced and deleted, and never returned', async () => {
+    const user = await registerUser(api.url);
+    const answers = [
+      await user.request('PUT', `${PATH}/openai`, { key: 'sk-another-key-0123456789' }),
+      await user.request('PUT', `${PATH}/openai`, { key: OWN }),
+      await user.request('GET', `${PATH}/openai`),
+      await user.request('GET', PATH),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const shown = {
+      provider: 'openai',
+      hint: 'WXYZ',
+      created_at: expect.any(String),
+      updated_at: expect.any(String),
+    };
+    expect(answers[2]?.body).toEqual(shown);
+    expect(answers[3]?.body).toEqual({ object: 'list', data: [shown] });
+    expect(JSON.stringify(answers.map(({ body }) => body))).not.toContain('sk-');
+    const rows = await query(api.database, `SELECT encode(ciphertext, 'escape') AS bytes FROM provider_keys`);
+    expect(JSON.stringify(rows)).not.toContain('sk-');
+    expect(api.log.join('')).not.toContain(OWN);
+    expect((await user.request('DELETE', `${PATH}/openai`)).status).toBe(204);
+    expect((await user.request('DELETE', `${PATH}/openai`)).status).toBe(404);
+    expect((await user.request('GET', `${PATH}/openai`)).status).toBe(404);
+  });
+
+  it.each([
+    ['openai', `Bearer ${OWN}`, `Bearer ${SERVER}`],
+    ['anthropic', OWN, SERVER],
+    ['ollama', `Bearer ${OWN}`, undefined],
+  ])(
+    'of %s is used upstream for its user and nobody else, and until it is deleted',
+    async (id, own, servers) => {
+      const [user, other] = [await registerUser(api.url), await registerUser(api.url)];
+      const model = `${id}/test-model`;
+      await ask(user, model);
+      expect(credential()).toBe(servers);
+      expect((await user.request('PUT', `${PATH}/${id}`, { key: OWN })).status).toBe(200);
+      await ask(user, model);
+      expect(credential()).toBe(own);
+      const body = { model, messages: [{ role: 'user', content: 'Hi' }] };
+      await user.request('POST', '/v1/chat/completions', body);
+      expect(credential()).toBe(own);
+      await ask(other, model);
+      expect(credential()).toBe(servers);
+      await user.request('DELETE', `${PATH}/${id}`);
+      await ask(user, model);
+      expect(credential()).toBe(servers);
+    },
+  );
+
+  it('makes embeddings too, and the ledger says who paid', async () => {
+    const user = await registerUser(api.url);
+    const embed = (): Promise<unknown> =>
+      user.request('POST', '/v1/embeddings', { model: 'openai/test-model', input: 'Hi' });
+    await embed();
+    expect(credential()).toBe(`Bearer ${SERVER}`);
+    await user.request('PUT', `${PATH}/openai`, { key: OWN });
+    await embed();
+    expect(credential()).toBe(`Bearer ${OWN}`);
+    await ask(user, 'openai/test-model');
+    const rows = await until('the ledger', async () => {
+      const found = await query(
+        api.database,
+        `SELECT own_key FROM usage_records u JOIN users ON users.id = u.user_id WHERE email = $1 ORDER BY u.id`,
+        [user.email],
+      );
+      return found.length === 3 && found;
+    });
+    expect(rows.map((row) => row['own_key']).toSorted()).toEqual([false, true, true]);
+  });
+
+  it('is nobody else’s to see or delete', async () => {
+    const [user, other] = [await registerUser(api.url), await registerUser(api.url)];
+    await user.request('PUT', `${PATH}/openai`, { key: OWN });
+    expect((await other.request('GET', `${PATH}/openai`)).status).toBe(404);
+    expect((await other.request('DELETE', `${PATH}/openai`)).status).toBe(404);
+    expect((await other.request('GET', PATH)).body).toEqual({ object: 'list', data: [] });
+    expect((await user.request('GET', `${PATH}/openai`)).status).toBe(200);
+  });
+
+  it.each([
+    ['demo', { key: OWN }, 404],
+    ['nowhere', { key: OWN }, 404],
+    ['openai', { key: '' }, 400],
+    ['openai', { key: 'two words' }, 400],
+    ['openai', { key: 'line\r\nbreak' }, 400],
+    ['openai', { key: 'ключ' }, 400],
+    ['openai', { key: 'x'.repeat(1001) }, 400],
+    ['openai', {}, 400],
+    ['openai', { key: OWN, user_id: 'x' }, 400],
+  ])('of %s is not stored with %j', async (id, body, status) => {
+    const user = await registerUser(api.url);
+    expect((await user.request('PUT', `${PATH}/${id}`, body)).status).toBe(status);
+  });
+});
+
+describe('another ENCRYPTION_KEY', () => {
+  it('reads with the previous one and encrypts anew, so that the previous one can go', async () => {
+    const user = await registerUser(api.url);
+    await user.request('PUT', `${PATH}/openai`, { key: OWN });
+    const stored = async (): Promise<unknown> =>
+      (
+        await query(
+          api.database,
+          `SELECT encode(ciphertext, 'hex') AS hex FROM provider_keys p JOIN users u ON u.id = p.user_id WHERE email = $1`,
+          [user.email],
+        )
+      )[0]?.['hex'];
+    const before = await stored();
+
+    const rotated = await startApi(
+      { ...settings, ENCRYPTION_KEY: SECOND, ENCRYPTION_KEY_PREVIOUS: FIRST },
+      api.database,
+    );
+    try {
+      await ask(userWith(rotated.url, user.token), 'openai/test-model');
+      expect(credential()).toBe(`Bearer ${OWN}`);
+      await until('the new encryption', async () => (await stored()) !== before);
+    } finally {
+      await rotated.close();
+    }
+
+    const after = await startApi({ ...settings, ENCRYPTION_KEY: SECOND }, api.database);
+    try {
+      await ask(userWith(after.url, user.token), 'openai/test-model');
+      expect(credential()).toBe(`Bearer ${OWN}`);
+    } finally {
+      await after.close();
+    }
+  });
+
+  it('without the previous one does not fall back on the server’s key unasked', async () => {
+    const user = await registerUser(api.url);
+    await user.request('PUT', `${PATH}/openai`, { key: OWN });
+    const replaced = await startApi({ ...settings, ENCRYPTION_KEY: SECOND }, api.database);
+    try {
+      const account = userWith(replaced.url, user.token);
+      const before = provider.requests.length;
+      const answer = await account.request('POST', '/api/v1/chat', { message: 'Hi' });
+      expect(answer.status).toBe(503);
+      expect(at(answer.body, 'error', 'message')).toContain('PUT /api/v1/provider-keys/openai');
+      expect(provider.requests.filter(({ route }) => route === 'chat').length).toBe(before);
+      expect((await account.request('DELETE', `${PATH}/openai`)).status).toBe(204);
+      expect((await account.request('POST', '/api/v1/chat', { message: 'Hi' })).status).toBe(200);
+    } finally {
+      await replaced.close();
+    }
+  });
+});
