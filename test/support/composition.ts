@@ -7,7 +7,13 @@ import type { Runtime } from '../../src/runtime.js';
 
 /** What only an API process has, among others. */
 export const API_ONLY = [
+  'AccessWatch',
+  'AccountAdminController',
+  'ApiKeysController',
+  'AuditController',
   'AuthController',
+  'PasswordController',
+  'ProviderKeysController',
   'ChatController',
   'ConversationsController',
   'HealthController',

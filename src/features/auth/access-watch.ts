@@ -5,7 +5,7 @@ import { Broadcast } from '../../infra/redis/index.js';
 import { SessionRepository } from './session.repository.js';
 
 /** How often it is looked whether those for whom something runs are still let in, in milliseconds. */
-const LOOK_EVERY_MS = 4_000;
+const LOOK_EVERY_MS = 2_000;
 
 /**
  * Stops what runs for an account or key that is shut out: at once when it is told, and by looking itself where the

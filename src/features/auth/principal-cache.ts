@@ -1,7 +1,10 @@
 import type { Caller } from '../../common/caller.js';
 
-/** How long a credential is believed without asking the database again, in milliseconds. */
-const TTL_MS = 5_000;
+/**
+ * How long a credential is believed without asking the database again, in milliseconds. Together with the time that
+ * `AccessWatch` may take to find what was begun in this while, it stays below five seconds.
+ */
+const TTL_MS = 2_500;
 
 /** Credentials that are remembered at the most. */
 const CAPACITY = 10_000;
