@@ -117,8 +117,11 @@ describe('an API key', () => {
     const askedToo = provider.nextRequest('chat');
     const goesOn = collect(user.stream('/api/v1/chat/stream', { message: 'Hi' }));
     await askedToo;
+    const began = performance.now();
     await user.request('DELETE', `${KEYS}/${id}`);
     await upstream.closed;
+    // By the word of it, before anybody looks.
+    expect(performance.now() - began).toBeLessThan(1_000);
     expect(at((await stopped).at(-1), 'error', 'code')).toBe('unauthorized');
     gates[1].finish();
     expect((await goesOn).at(-1)).toBe('[DONE]');

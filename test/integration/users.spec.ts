@@ -266,8 +266,12 @@ describe('admins', () => {
     const askedToo = provider.nextRequest('chat');
     const goesOn = collect(bystander.stream(path, body));
     await askedToo;
-    await admin.request('PATCH', `/api/v1/users/${await idOf(user)}`, { disabled: true });
+    const userId = await idOf(user);
+    const began = performance.now();
+    await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
     await upstream.closed;
+    // By the word of it, before anybody looks.
+    expect(performance.now() - began).toBeLessThan(1_000);
     expect(at((await stopped).at(-1), 'error', 'code')).toBe('unauthorized');
     gates[1].finish();
     expect((await goesOn).at(-1)).toBe('[DONE]');
