@@ -55,6 +55,19 @@ describe('one’s own account', () => {
     expect((await login(email)).status).toBe(200);
   });
 
+  it('is not guessed the password of with a stolen token', async () => {
+    const user = await registerUser(api.url);
+    const guess = (): Promise<ApiResponse> =>
+      user.request('PATCH', ME, { email: `x-${user.email}`, current_password: 'a guess' });
+    const answers = await Promise.all(Array.from({ length: 15 }, guess));
+    expect(answers.map(codeOf).toSorted()).toEqual([
+      ...Array<string>(10).fill('invalid_credentials'),
+      ...Array<string>(5).fill('rate_limit_exceeded'),
+    ]);
+    const password = { current_password: 'a guess', new_password: 'another password' };
+    expect(codeOf(await user.request('POST', `${ME}/password`, password))).toBe('rate_limit_exceeded');
+  });
+
   it('does not get the address of another', async () => {
     const user = await registerUser(api.url);
     const answer = await user.request('PATCH', ME, { email: admin.email, current_password: PASSWORD });

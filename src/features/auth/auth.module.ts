@@ -15,7 +15,6 @@ import { AuthService } from './auth.service.js';
 import { AdminAccountService } from './admin-account.service.js';
 import { AccessWatch } from './access-watch.js';
 import { CredentialAuthenticator } from './credential.authenticator.js';
-import { LoginThrottle } from './login-throttle.js';
 import { PasswordController } from './password.controller.js';
 import { SessionRepository } from './session.repository.js';
 
@@ -45,7 +44,6 @@ import { SessionRepository } from './session.repository.js';
     AuthService,
     AccessTokenService,
     AccessWatch,
-    LoginThrottle,
     SessionRepository,
     CredentialAuthenticator,
   ],

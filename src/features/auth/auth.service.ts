@@ -5,9 +5,8 @@ import { AppError } from '../../common/errors.js';
 import { AppConfig } from '../../config/index.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AuditService } from '../audit/index.js';
-import { hashPassword, passwordMatches, UserService } from '../users/index.js';
+import { hashPassword, passwordMatches, PasswordThrottle, UserService } from '../users/index.js';
 import { AccessTokenService } from './access-token.service.js';
-import { LoginThrottle } from './login-throttle.js';
 import { type OpenedSession, SessionRepository } from './session.repository.js';
 
 interface Credentials {
@@ -28,7 +27,7 @@ export class AuthService {
     private readonly users: UserService,
     private readonly sessions: SessionRepository,
     private readonly tokens: AccessTokenService,
-    private readonly throttle: LoginThrottle,
+    private readonly throttle: PasswordThrottle,
     private readonly audit: AuditService,
     private readonly broadcast: Broadcast,
     private readonly config: AppConfig,
@@ -122,9 +121,7 @@ export class AuthService {
     userId: string,
     change: { readonly current: string; readonly next: string },
   ): Promise<void> {
-    const succeeded = this.throttle.admit(userId, actor.address ?? '');
-    const { passwordHash: from } = await this.users.confirm(userId, change.current);
-    succeeded();
+    const { passwordHash: from } = await this.users.confirm(actor, userId, change.current);
     if (!(await this.sessions.changePassword(userId, { from, to: await hashPassword(change.next) })))
       throw wrongCredentials();
     await this.forget(userId);

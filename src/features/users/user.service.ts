@@ -6,6 +6,7 @@ import { newId } from '../../common/ids.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AuditService } from '../audit/index.js';
 import { passwordMatches } from './password.js';
+import { PasswordThrottle } from './password-throttle.js';
 import { EmailTakenError, WrongPasswordError } from './user.errors.js';
 import { type StoredUser, UserRepository, type UserRole } from './user.repository.js';
 
@@ -14,6 +15,7 @@ import { type StoredUser, UserRepository, type UserRole } from './user.repositor
 export class UserService {
   constructor(
     private readonly users: UserRepository,
+    private readonly throttle: PasswordThrottle,
     private readonly audit: AuditService,
     private readonly broadcast: Broadcast,
   ) {}
@@ -48,25 +50,27 @@ export class UserService {
   }
 
   /**
-   * The account, where the password is its own.
-   * @throws WrongPasswordError
+   * The account, where the password is its own. Guessing is slowed down here as at a login: a token may be stolen.
+   * @throws WrongPasswordError, AppError `rate_limit_exceeded`
    */
-  async confirm(id: string, currentPassword: string): Promise<StoredUser> {
+  async confirm(actor: Actor, id: string, currentPassword: string): Promise<StoredUser> {
+    const succeeded = this.throttle.admit(id, actor.address ?? '');
     const user = await this.get(id);
     if (!(await passwordMatches(currentPassword, user.passwordHash))) throw new WrongPasswordError();
+    succeeded();
     return user;
   }
 
   /**
    * Gives an account another address.
-   * @throws WrongPasswordError, EmailTakenError
+   * @throws WrongPasswordError, EmailTakenError, AppError `rate_limit_exceeded`
    */
   async changeEmail(
     actor: Actor,
     userId: string,
     change: { readonly email: string; readonly currentPassword: string },
   ): Promise<StoredUser> {
-    await this.confirm(userId, change.currentPassword);
+    await this.confirm(actor, userId, change.currentPassword);
     const user = await this.users.changeEmail(userId, normalized(change.email));
     if (user === undefined) throw new NotFoundError('user', userId);
     if (user === 'taken') throw new EmailTakenError();

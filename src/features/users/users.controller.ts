@@ -33,6 +33,7 @@ export class UsersController {
     'email_taken',
     'payload_too_large',
     'unsupported_media_type',
+    'rate_limit_exceeded',
   )
   async update(
     @UserId() userId: string,

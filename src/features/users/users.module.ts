@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/index.js';
 import { AccountAdminController } from './account-admin.controller.js';
 import { AccountAdminService } from './account-admin.service.js';
+import { PasswordThrottle } from './password-throttle.js';
 import { UserRepository } from './user.repository.js';
 import { UserService } from './user.service.js';
 import { UsersController } from './users.controller.js';
@@ -10,7 +11,7 @@ import { UsersController } from './users.controller.js';
   imports: [AuditModule],
   // In this order, or `me` would be taken for an id.
   controllers: [UsersController, AccountAdminController],
-  providers: [UserRepository, UserService, AccountAdminService],
-  exports: [UserService, AccountAdminService],
+  providers: [PasswordThrottle, UserRepository, UserService, AccountAdminService],
+  exports: [PasswordThrottle, UserService, AccountAdminService],
 })
 export class UsersModule {}

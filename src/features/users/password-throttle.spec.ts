@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
-import { LoginThrottle } from './login-throttle.js';
+import { PasswordThrottle } from './password-throttle.js';
 
 class SetClock extends Clock {
   time = 1_000_000;
@@ -12,11 +12,11 @@ class SetClock extends Clock {
 }
 
 let clock: SetClock;
-let throttle: LoginThrottle;
+let throttle: PasswordThrottle;
 
 beforeEach(() => {
   clock = new SetClock();
-  throttle = new LoginThrottle(clock);
+  throttle = new PasswordThrottle(clock);
 });
 
 /** How long a try has to wait, in milliseconds; 0 where it is let through, and counts as wrong then. */
@@ -30,7 +30,7 @@ function tryWrong(account = 'ada', address = '192.0.2.1'): number {
   }
 }
 
-describe('LoginThrottle', () => {
+describe('PasswordThrottle', () => {
   it('makes who guesses on wait twice as long each time, up to a quarter of an hour', () => {
     for (let round = 0; round < 10; round += 1) expect(tryWrong()).toBe(0);
     const waits: number[] = [];

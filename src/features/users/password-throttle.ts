@@ -23,13 +23,13 @@ interface Tries {
 }
 
 /**
- * Slows down who guesses passwords. Waits grow for the account and address together, so that a stranger cannot lock an
+ * Slows down who guesses passwords, at a login or with a token that may be stolen. Waits grow for the account and address together, so that a stranger cannot lock an
  * owner out, who comes from elsewhere; looser bounds hold for an address alone, and for an account alone, but not for
  * addresses from which its owner has logged in. In the memory of the process: a guesser gains a factor of the number
  * of processes, and a restart forgets.
  */
 @Injectable()
-export class LoginThrottle {
+export class PasswordThrottle {
   private readonly pairs = new Map<string, Tries>();
   private readonly addresses = new Map<string, Tries>();
   private readonly accounts = new Map<string, Tries>();
@@ -97,7 +97,7 @@ function tooManyTries(retryAfterMs: number): AppError {
   const seconds = Math.ceil(retryAfterMs / 1000);
   return new AppError(
     'rate_limit_exceeded',
-    `Too many failed logins. Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`,
+    `Too many wrong passwords. Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`,
     { retryAfterMs, retryable: false },
   );
 }
