@@ -14,7 +14,7 @@ import {
   type WholeAnswer,
   ProviderError,
 } from './port/index.js';
-import { priceOf } from './prices.js';
+import type { PriceTable } from './accounting/price-table.js';
 
 /** How an attempt ended. */
 export type AttemptResult<Answer> =
@@ -39,6 +39,7 @@ export interface AttemptOptions {
   /** The caller's: aborting it cancels the attempt. */
   readonly signal: AbortSignal;
   readonly deadlines: DeadlineConfig;
+  readonly prices: PriceTable;
   /** Called when the first output of a stream is there. */
   readonly onBegun: () => void;
 }
@@ -119,9 +120,9 @@ export class Attempt {
 
   /** What the attempt used. With figures of the provider where it told them, else counted by us and marked so. */
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
-    const { number, model } = this.options;
+    const { number, model, prices } = this.options;
     const { usage, estimated } = this.meter.usage();
-    const costMicroUsd = priceOf(model.provider);
+    const costMicroUsd = prices.costOf(model, usage);
     return {
       attempt: number,
       provider: model.provider,

@@ -1,4 +1,5 @@
 import type { DeadlineConfig } from '../config/index.js';
+import type { PriceTable } from './accounting/price-table.js';
 import { Attempt, type AttemptResult } from './attempt.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import type { ResolvedModel } from './model-directory.js';
@@ -21,6 +22,7 @@ export interface CallRunnerOptions {
   readonly chain: readonly ResolvedModel[];
   readonly gateOf: (provider: string) => ProviderGate;
   readonly deadlinesOf: (provider: string) => DeadlineConfig;
+  readonly prices: PriceTable;
   /** Tries at one model beyond the first. */
   readonly maxRetries: number;
 }
@@ -114,7 +116,7 @@ export class CallRunner {
 
   /** Waits for a place at the provider of the next model. */
   private async enter(): Promise<Entered | ProviderError> {
-    const { call, gateOf, deadlinesOf } = this.options;
+    const { call, gateOf, deadlinesOf, prices } = this.options;
     const resolved = this.plan.model;
     if (resolved === undefined) throw new Error('A plan without a model was gone on with.');
     const { source: provider, ...model } = resolved;
@@ -138,6 +140,7 @@ export class CallRunner {
       native,
       signal: call.signal,
       deadlines: deadlinesOf(provider.id),
+      prices,
       onBegun: () => {
         permit.begun();
       },

@@ -9,7 +9,7 @@ import {
   type ModelProvider,
   ProviderError,
 } from './port/index.js';
-import { priceOf } from './prices.js';
+import type { PriceTable } from './accounting/price-table.js';
 import { countTokens } from './token-counter.js';
 
 /** One attempt at the vectors of texts. Like an attempt at an answer it never throws, and leaves a record. */
@@ -22,6 +22,7 @@ export class EmbeddingAttempt {
       readonly model: ModelIdentity;
       readonly request: EmbeddingRequest;
       readonly deadlines: DeadlineConfig;
+      readonly prices: PriceTable;
     },
   ) {}
 
@@ -47,17 +48,24 @@ export class EmbeddingAttempt {
   }
 
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
-    const { model, request } = this.options;
+    const { model, request, prices } = this.options;
     const told = this.result?.inputTokens;
     const inputTokens = told ?? (this.result === undefined ? 0 : countInput(request.input));
+    const usage = {
+      inputTokens,
+      outputTokens: 0,
+      cachedTokens: 0,
+      cacheWriteTokens: 0,
+      reasoningTokens: 0,
+    };
     return {
       attempt: 1,
       provider: model.provider,
       model: model.model,
       outcome,
-      usage: { inputTokens, outputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
+      usage,
       estimated: told === undefined,
-      costMicroUsd: priceOf(model.provider),
+      costMicroUsd: prices.costOf(model, usage),
     };
   }
 }

@@ -1,4 +1,5 @@
 export { abandonedAttempt } from './abandoned-attempt.js';
+export { PriceTable } from './accounting/price-table.js';
 export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
 export { ModelCallError } from './model-call-error.js';
@@ -18,4 +19,5 @@ export type {
   TokenUsage,
 } from './port/index.js';
 export { UsageSink } from './port/index.js';
+export { PricesModule } from './prices.module.js';
 export { countTokens } from './token-counter.js';

@@ -3,10 +3,12 @@ import { AppConfig } from '../config/index.js';
 import { configuredProviders } from './configured-providers.js';
 import { LlmService } from './llm.service.js';
 import { ModelDirectory } from './model-directory.js';
+import { PricesModule } from './prices.module.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 
 /** The model layer, with the providers that the configuration names. */
 @Module({
+  imports: [PricesModule],
   providers: [
     {
       provide: ModelDirectory,

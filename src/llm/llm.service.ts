@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
+import { PriceTable } from './accounting/price-table.js';
 import { CallRunner } from './call-runner.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
@@ -21,6 +22,7 @@ export class LlmService implements OnApplicationShutdown {
     private readonly directory: ModelDirectory,
     private readonly gates: ProviderGates,
     private readonly sink: UsageSink,
+    private readonly prices: PriceTable,
     private readonly config: AppConfig,
   ) {}
 
@@ -92,6 +94,7 @@ export class LlmService implements OnApplicationShutdown {
       model,
       request,
       deadlines: this.config.llm.deadlines,
+      prices: this.prices,
     });
     const result = await attempt.run();
     const record = attempt.record(result.status);
@@ -108,6 +111,7 @@ export class LlmService implements OnApplicationShutdown {
       call,
       chain,
       maxRetries,
+      prices: this.prices,
       deadlinesOf: (provider) => this.deadlinesOf(provider),
       gateOf: (provider) => this.gates.of(provider),
     });
