@@ -3,7 +3,7 @@ import { AuthModule, JwtAuthenticator } from './features/auth/index.js';
 import { ChatModule } from './features/chat/index.js';
 import { HealthModule } from './features/health/index.js';
 import { UsersModule } from './features/users/index.js';
-import { BufferedUsageSink, UsageModule } from './features/usage/index.js';
+import { BufferedUsageSink, UsageApiModule, UsageModule } from './features/usage/index.js';
 import { OpenAiGatewayModule } from './gateway/openai/index.js';
 import { Authenticator, ErrorWires, HttpModule } from './http/index.js';
 import { UsageSink } from './llm/index.js';
@@ -36,6 +36,7 @@ export class ApiModule {
         AuthModule,
         UsersModule,
         ChatModule,
+        UsageApiModule,
         HealthModule,
         OpenAiGatewayModule,
         ...(runtime.config.worker === 'inline' ? [JobsModule] : []),

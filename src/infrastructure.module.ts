@@ -2,7 +2,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { AppConfig } from './config/index.js';
 import { DatabaseModule } from './infra/database/index.js';
+import { SharedCache } from './infra/cache/index.js';
 import { QueueModule } from './infra/queue/index.js';
+import { RedisConnection, RedisModule } from './infra/redis/index.js';
 import { nestLogging } from './infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
 
@@ -16,10 +18,18 @@ export class InfrastructureModule {
       imports: [
         LoggerModule.forRoot(nestLogging(logger)),
         DatabaseModule.forRoot({ connectionString, poolMax: config.database.poolMax }),
+        RedisModule.forRoot({ redisUrl: config.redisUrl }),
         QueueModule.forRoot({ redisUrl: config.redisUrl, connectionString }),
       ],
-      providers: [{ provide: AppConfig, useValue: config }],
-      exports: [AppConfig],
+      providers: [
+        { provide: AppConfig, useValue: config },
+        {
+          provide: SharedCache,
+          inject: [RedisConnection],
+          useFactory: ({ client }: RedisConnection) => new SharedCache(client, config.cache),
+        },
+      ],
+      exports: [AppConfig, SharedCache],
     };
   }
 }

@@ -7,3 +7,11 @@ const MICRO_PER_USD = 1_000_000;
 export function toUsd(amount: MicroUsd | null): number | null {
   return amount === null ? null : Number(amount) / MICRO_PER_USD;
 }
+
+/**
+ * A sum that leaves out what has no known price, in US dollars: null where something was left out and nothing is left,
+ * because the sum is not nothing then.
+ */
+export function toKnownUsd(sum: MicroUsd, unpriced: number): number | null {
+  return sum === 0n && unpriced > 0 ? null : toUsd(sum);
+}

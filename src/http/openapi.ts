@@ -59,6 +59,7 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addSecurityRequirements('bearer')
     .addTag('chat', 'Ask a model and read its answer')
     .addTag('conversations', 'What was said')
+    .addTag('usage', 'What was used and what it costs')
     .addTag('openai', 'OpenAI’s wire, for the clients that speak it')
     .addTag('auth', 'Accounts and access tokens')
     .addTag('users', 'The account itself')

@@ -10,7 +10,6 @@ import {
   type ModelProvider,
   type NativeRequest,
   type ProviderCall,
-  type TokenUsage,
   type WholeAnswer,
   ProviderError,
 } from './port/index.js';
@@ -25,7 +24,6 @@ export type AttemptResult<Answer> =
 /** What a streamed answer comes to. */
 export interface StreamedAnswer {
   readonly finishReason: FinishReason;
-  readonly usage: TokenUsage;
   readonly warning: string | null;
 }
 
@@ -100,7 +98,7 @@ export class Attempt {
     }
     const { finishReason } = this.meter;
     if (finishReason === null) return { status: 'failed', error: endedEarly() };
-    return { status: 'completed', answer: { finishReason, warning, usage: this.meter.usage().usage } };
+    return { status: 'completed', answer: { finishReason, warning } };
   }
 
   /** Waits for the whole answer. */

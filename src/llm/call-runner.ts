@@ -11,6 +11,7 @@ import {
   type ModelEvent,
   type ModelIdentity,
   ProviderError,
+  type TokenUsage,
   type Wire,
 } from './port/index.js';
 import type { Permit, ProviderGate } from './resilience/provider-gate.js';
@@ -33,6 +34,8 @@ export interface AnsweredCall {
   readonly ignored: readonly string[];
   readonly completion: ChatCompletion;
   readonly raw?: string;
+  /** Of the attempt that answered. */
+  readonly usage: TokenUsage;
 }
 
 /** An attempt that was let through to its provider. */
@@ -60,6 +63,11 @@ export class CallRunner {
     this.plan = new TryPlan(ableModels(options), maxRetries, call.signal);
   }
 
+  /** Full names of the models that may be asked, in order. */
+  get models(): readonly string[] {
+    return this.options.chain.map(({ name }) => name);
+  }
+
   /** What became of every attempt so far. */
   get attempts(): readonly AttemptRecord[] {
     return this.settled;
@@ -73,7 +81,7 @@ export class CallRunner {
         entered instanceof ProviderError ? entered : this.settle(entered, await entered.attempt.complete());
       if (!(result instanceof ProviderError)) {
         const { model, ignored } = result.entered;
-        return { model, ignored, ...result.answer };
+        return { model, ignored, ...result.answer, usage: result.usage };
       }
       if (!(await this.plan.goOnAfter(result))) throw toModelCallError(result, this.settled);
     }
@@ -87,8 +95,9 @@ export class CallRunner {
         const result =
           entered instanceof ProviderError ? entered : this.settle(entered, yield* this.streamed(entered));
         if (!(result instanceof ProviderError)) {
-          const { finishReason, warning, usage } = result.answer;
-          const { model } = result.entered;
+          const { finishReason, warning } = result.answer;
+          const { entered: answered, usage } = result;
+          const { model } = answered;
           yield { type: 'finished', model, finishReason, usage, attempts: this.settled, warning };
           return;
         }
@@ -153,18 +162,20 @@ export class CallRunner {
   private settle<Answer>(
     entered: Entered,
     result: AttemptResult<Answer>,
-  ): { entered: Entered; answer: Answer } | ProviderError {
-    this.conclude(entered, result);
-    if (result.status === 'completed') return { entered, answer: result.answer };
+  ): { entered: Entered; answer: Answer; usage: TokenUsage } | ProviderError {
+    const { usage } = this.conclude(entered, result);
+    if (result.status === 'completed') return { entered, answer: result.answer, usage };
     if (result.status === 'failed') return result.error;
     throw cancelledCall(this.settled);
   }
 
   /** Writes the attempt's record and gives its place back. */
-  private conclude({ attempt, permit }: Entered, result: AttemptResult<unknown>): void {
+  private conclude({ attempt, permit }: Entered, result: AttemptResult<unknown>): AttemptRecord {
     this.running = undefined;
-    this.settled.push(attempt.record(result.status));
+    const record = attempt.record(result.status);
+    this.settled.push(record);
     permit.settle(result.status === 'failed' ? result.error : result.status);
+    return record;
   }
 }
 

@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AppConfig } from '../config/index.js';
+import { SharedCache } from '../infra/cache/index.js';
+import { AnswerCache } from './cache/answer-cache.js';
+import { CachedCalls } from './cache/cached-calls.js';
 import { configuredProviders } from './configured-providers.js';
 import { LlmService } from './llm.service.js';
 import { ModelDirectory } from './model-directory.js';
@@ -20,6 +23,16 @@ import { ProviderGates } from './resilience/provider-gates.js';
       provide: ProviderGates,
       inject: [AppConfig],
       useFactory: ({ llm }: AppConfig) => new ProviderGates(llm),
+    },
+    {
+      provide: AnswerCache,
+      inject: [SharedCache, AppConfig],
+      useFactory: (store: SharedCache, { cache }: AppConfig) => new AnswerCache(store, cache.ttlMs),
+    },
+    {
+      provide: CachedCalls,
+      inject: [AnswerCache],
+      useFactory: (cache: AnswerCache) => new CachedCalls(cache),
     },
     LlmService,
   ],

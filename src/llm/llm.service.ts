@@ -1,11 +1,13 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { PriceTable } from './accounting/price-table.js';
+import { CachedCalls } from './cache/cached-calls.js';
 import { CallRunner } from './call-runner.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
 import {
+  type AttemptRecord,
   type EmbeddingRequest,
   type Embeddings,
   type ModelAnswer,
@@ -23,6 +25,7 @@ export class LlmService implements OnApplicationShutdown {
     private readonly gates: ProviderGates,
     private readonly sink: UsageSink,
     private readonly prices: PriceTable,
+    private readonly cached: CachedCalls,
     private readonly config: AppConfig,
   ) {}
 
@@ -63,10 +66,19 @@ export class LlmService implements OnApplicationShutdown {
    */
   async *stream(call: ModelCall): AsyncGenerator<ModelEvent> {
     const runner = await this.runner(call);
+    const streamed = (): AsyncGenerator<ModelEvent> => this.streamed(call, runner);
+    yield* call.cache === true
+      ? this.cached.stream(call, runner.models, streamed, (attempts) => {
+          this.account(call, attempts);
+        })
+      : streamed();
+  }
+
+  private async *streamed(call: ModelCall, runner: CallRunner): AsyncGenerator<ModelEvent> {
     try {
       yield* runner.stream();
     } finally {
-      if (call.accounting === 'sink') this.sink.record(call, runner.attempts);
+      this.account(call, runner.attempts);
     }
   }
 
@@ -76,11 +88,27 @@ export class LlmService implements OnApplicationShutdown {
    */
   async complete(call: ModelCall): Promise<ModelAnswer> {
     const runner = await this.runner(call);
+    if (call.cache !== true) return this.completed(call, runner);
+    return this.cached.complete(
+      call,
+      runner.models,
+      () => this.completed(call, runner),
+      (attempts) => {
+        this.account(call, attempts);
+      },
+    );
+  }
+
+  private async completed(call: ModelCall, runner: CallRunner): Promise<ModelAnswer> {
     try {
       return { ...(await runner.complete()), attempts: runner.attempts };
     } finally {
-      if (call.accounting === 'sink') this.sink.record(call, runner.attempts);
+      this.account(call, runner.attempts);
     }
+  }
+
+  private account(call: ModelCall, attempts: readonly AttemptRecord[]): void {
+    if (call.accounting === 'sink') this.sink.record(call, attempts);
   }
 
   /**

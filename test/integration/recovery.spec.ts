@@ -74,6 +74,7 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     model: 'openai/test-model',
     temperature: 0.7,
     maxTokens: undefined,
+    cache: false,
     title: 'one two three',
     question: 'one two three',
     questionTokens: 3,
@@ -105,6 +106,7 @@ function completed(text: string): Settlement {
       usage,
       costMicroUsd: null,
       warning: null,
+      cached: false,
       completedAt: new Date(),
     },
     attempts: [

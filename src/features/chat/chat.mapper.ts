@@ -18,6 +18,7 @@ export function toTurnRequest(userId: string, body: ChatBody): TurnRequest {
     model: body.model,
     temperature: body.temperature ?? DEFAULT_TEMPERATURE,
     maxTokens: body.max_tokens,
+    cache: body.cache === true,
   };
 }
 
@@ -28,7 +29,7 @@ export function turnHeaders(turn: Turn): Record<string, string> {
 
 /** A complete answer as a client gets it. */
 export function toAnswerBody(turn: Turn, answer: CompleteAnswer): AnswerBody {
-  const { text, model, finishReason, costMicroUsd, warning, completedAt } = answer;
+  const { text, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
   const usage = toUsageBody(answer.usage);
   return {
     message: text,
@@ -39,6 +40,7 @@ export function toAnswerBody(turn: Turn, answer: CompleteAnswer): AnswerBody {
     usage,
     cost_estimate: toUsd(costMicroUsd),
     finish_reason: finishReason,
+    cached,
     ...(warning !== null && { warning }),
     timestamp: completedAt.toISOString(),
   };

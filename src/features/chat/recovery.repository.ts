@@ -53,7 +53,11 @@ export class RecoveryRepository {
       const sum = await this.usage.commit(transaction, { callId, userId, conversationId }, [attempt]);
       await transaction.conversation.update({
         where: { id: conversationId },
-        data: { tokensTotal: { increment: sum.tokens }, costMicroUsd: { increment: sum.costMicroUsd } },
+        data: {
+          tokensTotal: { increment: sum.tokens },
+          costMicroUsd: { increment: sum.costMicroUsd },
+          unpricedAttempts: { increment: sum.unpricedAttempts },
+        },
         select: { id: true },
       });
       return true;

@@ -82,7 +82,7 @@ export class TurnRunner {
     const { turn } = live;
     const context = await persistently(() => this.context.build(turn));
     checkpoints.inputTokens = context.tokens;
-    const { temperature, maxTokens } = turn;
+    const { temperature, maxTokens, cache } = turn;
     const events = this.llm.stream({
       callId: turn.answerId,
       userId: turn.userId,
@@ -95,6 +95,7 @@ export class TurnRunner {
       signal,
       accounting: 'caller',
       restart: 'once',
+      cache,
     });
     for await (const event of events) {
       if (event.type === 'chunk') {
@@ -103,9 +104,17 @@ export class TurnRunner {
       } else if (event.type === 'restarted') {
         live.restart(event.model.name);
       } else if (event.type === 'finished') {
-        const { model, finishReason, usage, attempts, warning } = event;
+        const { model, finishReason, usage, attempts, warning, cached = false } = event;
         const costMicroUsd = totalCost(attempts);
-        const answer = { text: live.text, model: model.name, finishReason, usage, costMicroUsd, warning };
+        const answer = {
+          text: live.text,
+          model: model.name,
+          finishReason,
+          usage,
+          costMicroUsd,
+          warning,
+          cached,
+        };
         return settled({ status: 'complete', ...answer, completedAt: new Date() }, attempts);
       }
     }

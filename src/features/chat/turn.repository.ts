@@ -57,7 +57,7 @@ export class TurnRepository {
         data: { leafMessageId: answerId },
         select: { id: true },
       });
-      const { userId, model, temperature, maxTokens } = turn;
+      const { userId, model, temperature, maxTokens, cache } = turn;
       const { systemPrompt } = conversation;
       return {
         userId,
@@ -69,6 +69,7 @@ export class TurnRepository {
         model,
         temperature,
         maxTokens,
+        cache,
       };
     });
   }
@@ -116,6 +117,7 @@ export class TurnRepository {
           data: {
             tokensTotal: { increment: sum.tokens },
             costMicroUsd: { increment: sum.costMicroUsd },
+            unpricedAttempts: { increment: sum.unpricedAttempts },
             updatedAt: new Date(),
           },
           select: { id: true },

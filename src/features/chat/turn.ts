@@ -13,6 +13,8 @@ export interface TurnRequest {
   readonly model: string | undefined;
   readonly temperature: number | undefined;
   readonly maxTokens: number | undefined;
+  /** Whether the answer to an equal question may be given again. */
+  readonly cache: boolean;
 }
 
 /** A turn whose question is stored and whose answer is ours to generate. */
@@ -28,6 +30,7 @@ export interface Turn {
   readonly model: string;
   readonly temperature: number | undefined;
   readonly maxTokens: number | undefined;
+  readonly cache: boolean;
 }
 
 /** A complete answer. */
@@ -40,6 +43,8 @@ export interface CompleteAnswer {
   /** Of all attempts; null where no price is known. */
   readonly costMicroUsd: MicroUsd | null;
   readonly warning: string | null;
+  /** Whether it comes out of the cache. */
+  readonly cached: boolean;
   readonly completedAt: Date;
 }
 

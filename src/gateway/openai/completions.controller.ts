@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { ApiErrors, clientGone, SchemaPipe, sendEventStream, UserId } from '../../http/index.js';
-import { ignoredHeader } from './chat-completions.mapper.js';
+import { answerHeaders } from './chat-completions.mapper.js';
 import { type CompletionBody, CompletionsService } from './completions.service.js';
 import { COMPLETION_DOC, COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
 import { COMPLETION } from './schemas.js';
@@ -24,8 +24,8 @@ export class CompletionsController {
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(userId, body, response);
-    const { completion, ignored } = await this.completions.complete(userId, body, clientGone(response));
-    response.set(ignoredHeader(ignored)).json(completion);
+    const { completion, head } = await this.completions.complete(userId, body, clientGone(response));
+    response.set(answerHeaders(head)).json(completion);
   }
 
   private stream(userId: string, body: CompletionBody, response: Response): Promise<void> {
@@ -33,9 +33,9 @@ export class CompletionsController {
       begin: 'first_event',
       headers: {},
       events: (signal) =>
-        this.completions.stream(userId, body, signal, (ignored) => {
+        this.completions.stream(userId, body, signal, (head) => {
           // A ping may have sent the headers while the model thought.
-          if (!response.headersSent) response.set(ignoredHeader(ignored));
+          if (!response.headersSent) response.set(answerHeaders(head));
         }),
     });
   }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { newId } from '../../common/ids.js';
+import { type AnswerHead, headOf } from './chat-completions.mapper.js';
 import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
 
 /** A Completions request whose body was checked. */
@@ -9,6 +10,8 @@ export interface CompletionBody {
   readonly model?: string;
   readonly prompt: string | string[];
   readonly stream?: boolean | null;
+  /** Ours: whether the answer of an equal request may be given again. */
+  readonly cache?: boolean | null;
   readonly stream_options?: { readonly include_usage?: boolean } | null;
   readonly echo?: boolean | null;
   readonly best_of?: number | null;
@@ -42,9 +45,9 @@ export interface TextCompletion {
   readonly usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
 }
 
-/** A whole answer, and the parameters that its model could not be told. */
+/** A whole answer, and what its headers tell of it. */
 export interface WholeTextCompletion {
-  readonly ignored: readonly string[];
+  readonly head: AnswerHead;
   readonly completion: TextCompletion;
 }
 
@@ -71,15 +74,16 @@ export class CompletionsService {
     const failed = new AbortController();
     const signal = AbortSignal.any([clientLeft, failed.signal]);
     const prompts = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
-    const calls = prompts.map((prompt) => this.llm.complete(toCall(userId, body, prompt, signal)));
-    const answers = await Promise.all(calls).catch((error: unknown) => {
-      failed.abort();
-      throw error;
-    });
+    const calls = prompts.map((prompt) => toCall(userId, body, prompt, signal));
+    const answers = await Promise.all(calls.map((call) => this.llm.complete(call))).catch(
+      (error: unknown) => {
+        failed.abort();
+        throw error;
+      },
+    );
     const choices = answers.flatMap(({ completion }) => completion.choices);
-    const usages = answers.map(({ attempts }) => attempts.at(-1)?.usage);
-    const prompt_tokens = usages.reduce((sum, usage) => sum + (usage?.inputTokens ?? 0), 0);
-    const completion_tokens = usages.reduce((sum, usage) => sum + (usage?.outputTokens ?? 0), 0);
+    const prompt_tokens = answers.reduce((sum, { usage }) => sum + usage.inputTokens, 0);
+    const completion_tokens = answers.reduce((sum, { usage }) => sum + usage.outputTokens, 0);
     const completion = {
       id: `cmpl-${newId()}`,
       object: 'text_completion' as const,
@@ -93,19 +97,21 @@ export class CompletionsService {
       })),
       usage: { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens },
     };
-    return { ignored: answers[0]?.ignored ?? [], completion };
+    const cached = answers.every((answer) => answer.cached === true);
+    const head = headOf({ cache: body.cache === true }, { ignored: answers[0]?.ignored ?? [], cached });
+    return { head, completion };
   }
 
   /**
    * The answer as events, `[DONE]` last.
-   * @param begin is told before the first event which parameters are left out
+   * @param begin is told before the first event what the headers tell
    * @throws AppError why there is none, from the iteration
    */
   async *stream(
     userId: string,
     body: CompletionBody,
     signal: AbortSignal,
-    begin: (ignored: readonly string[]) => void,
+    begin: (head: AnswerHead) => void,
   ): AsyncGenerator<OutgoingEvent> {
     assertHonoured(body);
     const [prompt, second] = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
@@ -114,10 +120,11 @@ export class CompletionsService {
     }
     const id = `cmpl-${newId()}`;
     let model = '';
-    for await (const event of this.llm.stream(toCall(userId, body, prompt, signal))) {
+    const call = toCall(userId, body, prompt, signal);
+    for await (const event of this.llm.stream(call)) {
       if (event.type === 'started') {
         model = event.model.name;
-        begin(event.ignored);
+        begin(headOf(call, event));
       }
       if (event.type !== 'chunk') continue;
       const data = toTextChunk(event.chunk, {
@@ -171,6 +178,7 @@ function toCall(userId: string, body: CompletionBody, text: string, signal: Abor
     prompt,
     stream,
     stream_options,
+    cache,
     max_tokens,
     echo,
     best_of,
@@ -183,6 +191,7 @@ function toCall(userId: string, body: CompletionBody, text: string, signal: Abor
     userId,
     model,
     accounting: 'sink',
+    cache: cache === true,
     signal,
     request: {
       ...parameters,

@@ -36,9 +36,10 @@ export class PriceTable {
 
   /**
    * What a usage costs: each kind of token at its price, rounded up to whole micro-dollars, so that nothing that costs
-   * is ever free. Null where no price is known.
+   * is ever free. Null where no price is known; but what used nothing costs nothing, whatever the price.
    */
   costOf(model: { readonly provider: string; readonly model: string }, usage: TokenUsage): MicroUsd | null {
+    if (usage.inputTokens === 0 && usage.outputTokens === 0) return 0n;
     const price = this.priceOf(model);
     return price === undefined ? null : costAt(price, usage);
   }

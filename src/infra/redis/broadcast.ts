@@ -1,0 +1,63 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { RedisConnection } from './redis-connection.js';
+
+type Listener = (message: string) => void;
+
+/** Keeps our channels apart from what else a Redis carries. */
+const PREFIX = 'parley:';
+
+/**
+ * Tells all processes something: this one at once, the others through Redis where there is one. A message may be lost
+ * while Redis is away, and comes to this process a second time, so it must only bring forward what happens anyway.
+ */
+@Injectable()
+export class Broadcast {
+  private readonly logger = new Logger('Redis');
+  private readonly listeners = new Map<string, Listener[]>();
+  private subscriber: ReturnType<RedisConnection['subscriber']>;
+
+  constructor(private readonly redis: RedisConnection) {}
+
+  /** Calls the listener with each message on the channel. It must not throw. */
+  listen(channel: string, listener: Listener): void {
+    const known = this.listeners.get(channel);
+    if (known !== undefined) known.push(listener);
+    else {
+      this.listeners.set(channel, [listener]);
+      this.subscribe(channel);
+    }
+  }
+
+  /** Resolves when this process was told and the others' message is on its way. Never rejects. */
+  async publish(channel: string, message: string): Promise<void> {
+    this.deliver(channel, message);
+    try {
+      await this.redis.client?.publish(PREFIX + channel, message);
+    } catch (error) {
+      this.logger.warn(
+        { err: error, channel },
+        'other processes could not be told; they find out by themselves',
+      );
+    }
+  }
+
+  private deliver(channel: string, message: string): void {
+    for (const listener of this.listeners.get(channel) ?? []) listener(message);
+  }
+
+  /** Subscribed again with each connection, since the first may come after a process that starts without Redis. */
+  private subscribe(channel: string): void {
+    this.subscriber ??= this.redis.subscriber()?.on('message', (name: string, message: string) => {
+      this.deliver(name.slice(PREFIX.length), message);
+    });
+    const { subscriber } = this;
+    if (subscriber === undefined) return;
+    const subscribe = (): void => {
+      subscriber.subscribe(PREFIX + channel).catch((error: unknown) => {
+        this.logger.warn({ err: error, channel }, 'a channel could not be listened to');
+      });
+    };
+    subscriber.on('ready', subscribe);
+    if (subscriber.status === 'ready') subscribe();
+  }
+}

@@ -1,0 +1,3 @@
+export { Broadcast } from './broadcast.js';
+export { RedisConnection } from './redis-connection.js';
+export { RedisModule } from './redis.module.js';
