@@ -1,6 +1,8 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
+import { asProviderError } from './attempt.js';
 import { CallRunner } from './call-runner.js';
+import { Deadlines } from './deadlines.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
@@ -11,6 +13,7 @@ import {
   type ModelCall,
   type ModelEvent,
   UsageSink,
+  type Wire,
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 
@@ -43,6 +46,31 @@ export class LlmService implements OnApplicationShutdown {
   /** The full names of all models. */
   models(): Promise<string[]> {
     return this.directory.names();
+  }
+
+  /**
+   * The name under which to ask for a model on its own wire: a bare one means that wire's provider.
+   * @throws AppError `provider_unavailable`, `model_not_found`
+   */
+  nameOn(wire: Wire, name: string): Promise<string> {
+    return this.directory.nameOn(wire, name);
+  }
+
+  /**
+   * The list of models of the provider of a wire, as it came.
+   * @throws AppError `provider_unavailable` and whatever else keeps a provider from answering
+   */
+  async nativeModels(wire: Wire, signal: AbortSignal): Promise<string> {
+    const provider = this.directory.speaking(wire);
+    const deadlines = Deadlines.ofAnswer(signal, this.config.llm.deadlines);
+    try {
+      return await provider.nativeModels(deadlines.signal);
+    } catch (error) {
+      if (signal.aborted) throw cancelledCall([]);
+      throw toModelCallError(deadlines.passed ?? asProviderError(error), []);
+    } finally {
+      deadlines.stop();
+    }
   }
 
   /** How each provider is. */
