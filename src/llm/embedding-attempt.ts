@@ -15,15 +15,20 @@ import { countTokens } from './token-counter.js';
 /** One attempt at the vectors of texts. Like an attempt at an answer it never throws, and leaves a record. */
 export class EmbeddingAttempt {
   private result: EmbeddingResult | undefined;
+  readonly model: ModelIdentity;
 
   constructor(
     private readonly options: {
+      /** From 1 on within the call. */
+      readonly number: number;
       readonly provider: ModelProvider;
       readonly model: ModelIdentity;
       readonly request: EmbeddingRequest;
       readonly deadlines: DeadlineConfig;
     },
-  ) {}
+  ) {
+    this.model = options.model;
+  }
 
   async run(): Promise<AttemptResult<EmbeddingResult>> {
     const { provider, model, request } = this.options;
@@ -47,11 +52,11 @@ export class EmbeddingAttempt {
   }
 
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
-    const { model, request } = this.options;
+    const { number, model, request } = this.options;
     const told = this.result?.inputTokens;
     const inputTokens = told ?? (this.result === undefined ? 0 : countInput(request.input));
     return {
-      attempt: 1,
+      attempt: number,
       provider: model.provider,
       model: model.model,
       outcome,

@@ -16,6 +16,7 @@ import {
   type Wire,
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
+import { Tries, type TriesOptions } from './tries.js';
 
 /** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
 @Injectable()
@@ -114,31 +115,28 @@ export class LlmService implements OnApplicationShutdown {
    * @throws ModelCallError, AppError as `stream` does
    */
   async embed(request: EmbeddingRequest): Promise<Embeddings> {
-    const { source, ...model } = await this.directory.resolve(request.model);
-    const attempt = new EmbeddingAttempt({
-      provider: source,
-      model,
-      request,
-      deadlines: this.config.llm.deadlines,
-    });
-    const result = await attempt.run();
-    const record = attempt.record(result.status);
-    this.sink.record(request, [record]);
-    if (result.status === 'cancelled') throw cancelledCall([record]);
-    if (result.status === 'failed') throw toModelCallError(result.error, [record]);
-    return { model, vectors: result.answer.vectors, attempts: [record] };
+    const { signal } = request;
+    const tries = new Tries(
+      { chain: await this.directory.resolveChain(request.model), signal, ...this.tryOptions() },
+      ({ resolved: { source: provider, ...model }, number }) =>
+        new EmbeddingAttempt({ number, provider, model, request, deadlines: this.deadlinesOf(provider.id) }),
+    );
+    try {
+      const { trial, answer } = await tries.answer((attempt) => attempt.run());
+      return { model: trial.model, vectors: answer.vectors, attempts: tries.attempts };
+    } finally {
+      this.sink.record(request, tries.attempts);
+    }
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {
-    const { maxRetries } = this.config.llm;
     const chain = await this.directory.resolveChain(call.model);
-    return new CallRunner({
-      call,
-      chain,
-      maxRetries,
-      deadlinesOf: (provider) => this.deadlinesOf(provider),
-      gateOf: (provider) => this.gates.of(provider),
-    });
+    const deadlinesOf = (provider: string): DeadlineConfig => this.deadlinesOf(provider);
+    return new CallRunner({ call, chain, deadlinesOf, ...this.tryOptions() });
+  }
+
+  private tryOptions(): Pick<TriesOptions, 'gateOf' | 'maxRetries'> {
+    return { maxRetries: this.config.llm.maxRetries, gateOf: (provider) => this.gates.of(provider) };
   }
 
   /** A host may need longer to its first token than others: a model that is loaded on demand, a slow machine. */
