@@ -49,6 +49,11 @@ export class LlmService implements OnApplicationShutdown {
     return this.directory.names();
   }
 
+  /** The names that stand for chains of models. */
+  aliases(): readonly string[] {
+    return this.directory.aliasNames;
+  }
+
   /**
    * The name under which to ask for a model on its own wire: a bare one means that wire's provider.
    * @throws AppError `provider_unavailable`, `model_not_found`

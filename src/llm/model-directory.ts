@@ -105,6 +105,11 @@ export class ModelDirectory {
     throw new AppError('model_not_found', `The model '${name}' is none of '${id}'.`, { param: 'model' });
   }
 
+  /** The names that stand for chains of models. */
+  get aliasNames(): readonly string[] {
+    return Object.keys(this.aliases);
+  }
+
   /** The full names of all models whose provider tells them, in the providers' order. */
   async names(): Promise<string[]> {
     const lists = await Promise.all(

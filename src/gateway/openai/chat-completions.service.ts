@@ -3,7 +3,7 @@ import type OpenAI from 'openai';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ChatCompletion, type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
-import { ChunkWriter } from './chat-completions.mapper.js';
+import { ChunkWriter, toUsage } from './chat-completions.mapper.js';
 
 /** A Chat Completions request whose body was checked. */
 export type ChatCompletionBody = ChatRequest & {
@@ -25,8 +25,11 @@ export class ChatCompletionsService {
 
   /** @throws AppError why there is no answer */
   async complete(userId: string, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
-    const { completion, model, ignored } = await this.llm.complete(toCall(userId, body, signal));
-    return { ignored, completion: { ...completion, model: model.name } };
+    const { completion, model, ignored, attempts } = await this.llm.complete(toCall(userId, body, signal));
+    // Clients count on it, whether the host tells it or not.
+    const used = attempts.at(-1)?.usage;
+    const usage = completion.usage ?? (used && toUsage(used));
+    return { ignored, completion: { ...completion, model: model.name, ...(usage && { usage }) } };
   }
 
   /**
@@ -48,6 +51,9 @@ export class ChatCompletionsService {
       } else if (event.type === 'started') {
         writer.begin(event.model);
         begin(event.ignored);
+      } else if (event.type === 'finished') {
+        const data = writer.usage(event.usage);
+        if (data !== undefined) yield { data };
       }
     }
     yield { data: '[DONE]' };

@@ -3,6 +3,7 @@ import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { newId } from '../../common/ids.js';
 import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
+import { toUsage } from './chat-completions.mapper.js';
 
 /** A Completions request whose body was checked. */
 export interface CompletionBody {
@@ -114,17 +115,24 @@ export class CompletionsService {
     }
     const id = `cmpl-${newId()}`;
     let model = '';
+    const includeUsage = body.stream_options?.include_usage === true;
+    let last: ChatChunk | undefined;
+    let usageTold = false;
     for await (const event of this.llm.stream(toCall(userId, body, prompt, signal))) {
       if (event.type === 'started') {
         model = event.model.name;
         begin(event.ignored);
       }
-      if (event.type !== 'chunk') continue;
-      const data = toTextChunk(event.chunk, {
-        id,
-        model,
-        includeUsage: body.stream_options?.include_usage === true,
-      });
+      // A host that tells no usage is no reason to leave out what was asked for.
+      if (event.type === 'finished' && last !== undefined && !usageTold) {
+        last = { ...last, choices: [], usage: toUsage(event.usage) };
+      } else if (event.type === 'chunk') {
+        last = event.chunk;
+        usageTold ||= Boolean(last.usage);
+      } else {
+        continue;
+      }
+      const data = toTextChunk(last, { id, model, includeUsage });
       if (data !== undefined) yield { data };
     }
     yield { data: '[DONE]' };
