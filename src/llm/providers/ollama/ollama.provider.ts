@@ -9,6 +9,7 @@ import {
   type ProviderEvent,
   type WholeAnswer,
 } from '../../port/index.js';
+import { abandonBody } from '../../transport/sdk-transport.js';
 import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
 import { OllamaStreamReader } from './from-ollama-stream.js';
 import { readEmbeddings, readModelNames, textsOf } from './ollama-catalogue.js';
@@ -65,7 +66,7 @@ export class OllamaProvider extends ModelProvider {
       throw asBrokenAnswer(error);
     } finally {
       if (reader.done) await drain(body);
-      else body.destroy();
+      else abandonBody(body);
     }
   }
 
