@@ -146,7 +146,8 @@ export class Attempt {
   }
 }
 
-function asProviderError(error: unknown): ProviderError {
+/** Whatever a provider threw, as an error of its kinds. */
+export function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   return new ProviderError('broken_answer', 'The answer could not be read.', { cause: error });
 }

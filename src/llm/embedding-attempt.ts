@@ -15,16 +15,21 @@ import { countTokens } from './token-counter.js';
 /** One attempt at the vectors of texts. Like an attempt at an answer it never throws, and leaves a record. */
 export class EmbeddingAttempt {
   private result: EmbeddingResult | undefined;
+  readonly model: ModelIdentity;
 
   constructor(
     private readonly options: {
+      /** From 1 on within the call. */
+      readonly number: number;
       readonly provider: ModelProvider;
       readonly model: ModelIdentity;
       readonly request: EmbeddingRequest;
       readonly deadlines: DeadlineConfig;
       readonly prices: PriceTable;
     },
-  ) {}
+  ) {
+    this.model = options.model;
+  }
 
   async run(): Promise<AttemptResult<EmbeddingResult>> {
     const { provider, model, request } = this.options;
@@ -48,7 +53,7 @@ export class EmbeddingAttempt {
   }
 
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
-    const { model, request, prices } = this.options;
+    const { number, model, request, prices } = this.options;
     const told = this.result?.inputTokens;
     const inputTokens = told ?? (this.result === undefined ? 0 : countInput(request.input));
     const usage = {
@@ -59,7 +64,7 @@ export class EmbeddingAttempt {
       reasoningTokens: 0,
     };
     return {
-      attempt: 1,
+      attempt: number,
       provider: model.provider,
       model: model.model,
       outcome,

@@ -1,8 +1,10 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
+import { asProviderError } from './attempt.js';
 import { PriceTable } from './accounting/price-table.js';
 import { CachedCalls } from './cache/cached-calls.js';
 import { CallRunner } from './call-runner.js';
+import { Deadlines } from './deadlines.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
@@ -14,8 +16,10 @@ import {
   type ModelCall,
   type ModelEvent,
   UsageSink,
+  type Wire,
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
+import { Tries, type TriesOptions } from './tries.js';
 
 /** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
 @Injectable()
@@ -48,6 +52,36 @@ export class LlmService implements OnApplicationShutdown {
   /** The full names of all models. */
   models(): Promise<string[]> {
     return this.directory.names();
+  }
+
+  /** The names that stand for chains of models. */
+  aliases(): readonly string[] {
+    return this.directory.aliasNames;
+  }
+
+  /**
+   * The name under which to ask for a model on its own wire: a bare one means that wire's provider.
+   * @throws AppError `provider_unavailable`, `model_not_found`
+   */
+  nameOn(wire: Wire, name: string): Promise<string> {
+    return this.directory.nameOn(wire, name);
+  }
+
+  /**
+   * The list of models of the provider of a wire, as it came.
+   * @throws AppError `provider_unavailable` and whatever else keeps a provider from answering
+   */
+  async nativeModels(wire: Wire, signal: AbortSignal): Promise<string> {
+    const provider = this.directory.speaking(wire);
+    const deadlines = Deadlines.ofAnswer(signal, this.config.llm.deadlines);
+    try {
+      return await provider.nativeModels(deadlines.signal);
+    } catch (error) {
+      if (signal.aborted) throw cancelledCall([]);
+      throw toModelCallError(deadlines.passed ?? asProviderError(error), []);
+    } finally {
+      deadlines.stop();
+    }
   }
 
   /** How each provider is. */
@@ -116,33 +150,35 @@ export class LlmService implements OnApplicationShutdown {
    * @throws ModelCallError, AppError as `stream` does
    */
   async embed(request: EmbeddingRequest): Promise<Embeddings> {
-    const { source, ...model } = await this.directory.resolve(request.model);
-    const attempt = new EmbeddingAttempt({
-      provider: source,
-      model,
-      request,
-      deadlines: this.config.llm.deadlines,
-      prices: this.prices,
-    });
-    const result = await attempt.run();
-    const record = attempt.record(result.status);
-    this.sink.record(request, [record]);
-    if (result.status === 'cancelled') throw cancelledCall([record]);
-    if (result.status === 'failed') throw toModelCallError(result.error, [record]);
-    return { model, vectors: result.answer.vectors, attempts: [record] };
+    const { signal } = request;
+    const tries = new Tries(
+      { chain: await this.directory.resolveChain(request.model), signal, ...this.tryOptions() },
+      ({ resolved: { source: provider, ...model }, number }) =>
+        new EmbeddingAttempt({
+          number,
+          provider,
+          model,
+          request,
+          prices: this.prices,
+          deadlines: this.deadlinesOf(provider.id),
+        }),
+    );
+    try {
+      const { trial, answer } = await tries.answer((attempt) => attempt.run());
+      return { model: trial.model, vectors: answer.vectors, attempts: tries.attempts };
+    } finally {
+      this.sink.record(request, tries.attempts);
+    }
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {
-    const { maxRetries } = this.config.llm;
     const chain = await this.directory.resolveChain(call.model);
-    return new CallRunner({
-      call,
-      chain,
-      maxRetries,
-      prices: this.prices,
-      deadlinesOf: (provider) => this.deadlinesOf(provider),
-      gateOf: (provider) => this.gates.of(provider),
-    });
+    const deadlinesOf = (provider: string): DeadlineConfig => this.deadlinesOf(provider);
+    return new CallRunner({ call, chain, deadlinesOf, prices: this.prices, ...this.tryOptions() });
+  }
+
+  private tryOptions(): Pick<TriesOptions, 'gateOf' | 'maxRetries'> {
+    return { maxRetries: this.config.llm.maxRetries, gateOf: (provider) => this.gates.of(provider) };
   }
 
   /** A host may need longer to its first token than others: a model that is loaded on demand, a slow machine. */

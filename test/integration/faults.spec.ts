@@ -153,7 +153,14 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
   },
   '429 for an exhausted quota': {
     behaviour: refusal(429, { code: 'insufficient_quota' }),
-    outcome: { ...RATE_LIMITED, retryAfter: null },
+    outcome: {
+      status: 502,
+      code: 'provider_error',
+      type: 'api_error',
+      message:
+        'Our account with the model provider is out of money or at its limit. The operator of this server has to see to it.',
+      shouldRetry: 'false',
+    },
   },
   '500': { behaviour: refusal(500), outcome: BROKEN_ANSWER },
   '502': { behaviour: refusal(502), outcome: BROKEN_ANSWER },

@@ -71,7 +71,7 @@ export class TurnRunner {
     try {
       settlement = await this.generate(live, abort.signal, checkpoints);
     } catch (error) {
-      settlement = failed(live.text, asAppError(error), abort.signal);
+      settlement = failed(live, asAppError(error), abort.signal);
     } finally {
       await checkpoints.stop();
     }
@@ -101,6 +101,8 @@ export class TurnRunner {
       if (event.type === 'chunk') {
         const delta = event.chunk.choices.find(({ index }) => index === 0)?.delta.content;
         if (delta) live.append(storable(delta));
+      } else if (event.type === 'started') {
+        live.begin(event.model.name);
       } else if (event.type === 'restarted') {
         live.restart(event.model.name);
       } else if (event.type === 'finished') {
@@ -130,6 +132,7 @@ export class TurnRunner {
     const interrupted = {
       status: 'interrupted',
       text: outcome.text,
+      model: outcome.model,
       error: new TurnInterruptedError(),
     } as const;
     try {
@@ -159,9 +162,9 @@ function settled(outcome: TurnOutcome, attempts: readonly AttemptRecord[]): Sett
   return { outcome, tokenCount: countTokens(outcome.text), attempts };
 }
 
-function failed(text: string, error: AppError, signal: AbortSignal): Settlement {
+function failed({ text, model }: LiveTurn, error: AppError, signal: AbortSignal): Settlement {
   const attempts = error instanceof ModelCallError ? error.attempts : [];
   if (signal.aborted)
-    return settled({ status: 'interrupted', text, error: new TurnInterruptedError() }, attempts);
-  return settled({ status: 'failed', text, error }, attempts);
+    return settled({ status: 'interrupted', text, model, error: new TurnInterruptedError() }, attempts);
+  return settled({ status: 'failed', text, model, error }, attempts);
 }

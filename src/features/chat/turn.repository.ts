@@ -188,7 +188,7 @@ export async function lockConversation(transaction: Transaction, id: string): Pr
 }
 
 function columnsOf({ outcome, tokenCount, attempts }: Settlement) {
-  const common = { status: outcome.status, content: outcome.text, tokenCount };
+  const common = { status: outcome.status, content: outcome.text, model: outcome.model, tokenCount };
   if (outcome.status !== 'complete') {
     const usage = attempts.at(-1)?.usage;
     const cost = { ...usage, costMicroUsd: totalCost(attempts) };
@@ -199,6 +199,6 @@ function columnsOf({ outcome, tokenCount, attempts }: Settlement) {
       ...(outcome.status === 'failed' ? { errorCode, errorMessage } : INTERRUPTED),
     };
   }
-  const { model, finishReason, usage, costMicroUsd, warning } = outcome;
-  return { ...common, ...usage, model, finishReason, costMicroUsd, warning };
+  const { finishReason, usage, costMicroUsd, warning } = outcome;
+  return { ...common, ...usage, finishReason, costMicroUsd, warning };
 }

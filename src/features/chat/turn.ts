@@ -51,8 +51,13 @@ export interface CompleteAnswer {
 /** How a turn ended. Nothing of it is told before it is committed. */
 export type TurnOutcome =
   | CompleteAnswer
-  | { readonly status: 'interrupted'; readonly text: string; readonly error: AppError }
-  | { readonly status: 'failed'; readonly text: string; readonly error: AppError };
+  | {
+      readonly status: 'interrupted' | 'failed';
+      readonly text: string;
+      /** Of the text; what was asked for where there is none. */
+      readonly model: string;
+      readonly error: AppError;
+    };
 
 /** What is committed when a turn ends. */
 export interface Settlement {

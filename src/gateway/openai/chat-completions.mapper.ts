@@ -1,4 +1,4 @@
-import type { ChatChunk, ModelCall, ModelEvent, ModelIdentity } from '../../llm/index.js';
+import type { ChatChunk, ModelCall, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
 
 /** What the headers of an answer tell. */
 export interface AnswerHead {
@@ -23,6 +23,17 @@ export function answerHeaders({ ignored, cached }: AnswerHead): Record<string, s
   };
 }
 
+/** Tokens as OpenAI's clients read them. */
+export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: TokenUsage) {
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens },
+  };
+}
+
 /**
  * The events of a model as Chat Completions chunks. The model's name is ours, so that a client can ask it again.
  * https://platform.openai.com/docs/api-reference/chat-streaming
@@ -31,6 +42,9 @@ export class ChunkWriter {
   private model: ModelIdentity | undefined;
   /** How the upstream names its model, as it stands in each of its chunks, and how we do. */
   private rename: { readonly from: string; readonly upstream: string; readonly to: string } | undefined;
+
+  private last: ChatChunk | undefined;
+  private usageTold = false;
 
   /** @param includeUsage whether the client asked for the usage chunk, which we ask for always */
   constructor(private readonly includeUsage: boolean) {}
@@ -42,10 +56,18 @@ export class ChunkWriter {
 
   /** The chunk as JSON, or undefined where the client is not to see it. */
   write({ chunk, raw }: Extract<ModelEvent, { type: 'chunk' }>): string | undefined {
+    this.last = chunk;
+    if (chunk.usage) this.usageTold = true;
     if (chunk.choices.length === 0 && chunk.usage && !this.includeUsage) return undefined;
     return raw === undefined || !isPlain(chunk, this.includeUsage)
       ? this.rewritten(chunk)
       : this.renamed(chunk, raw);
+  }
+
+  /** The usage chunk that the client asked for and the host did not send, or undefined. */
+  usage(usage: TokenUsage): string | undefined {
+    if (!this.includeUsage || this.usageTold || this.last === undefined) return undefined;
+    return this.rewritten({ ...this.last, choices: [], usage: toUsage(usage) });
   }
 
   /** Text for text, because writing a chunk anew costs more than all else that is done to it. */

@@ -3,7 +3,7 @@ import type OpenAI from 'openai';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ChatCompletion, type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
-import { type AnswerHead, ChunkWriter, headOf } from './chat-completions.mapper.js';
+import { type AnswerHead, ChunkWriter, headOf, toUsage } from './chat-completions.mapper.js';
 
 /** A Chat Completions request whose body was checked. */
 export type ChatCompletionBody = ChatRequest & {
@@ -28,8 +28,12 @@ export class ChatCompletionsService {
   /** @throws AppError why there is no answer */
   async complete(userId: string, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
     const call = toCall(userId, body, signal);
-    const { completion, model, ignored, cached } = await this.llm.complete(call);
-    return { head: headOf(call, { ignored, cached }), completion: { ...completion, model: model.name } };
+    const { completion, model, ignored, cached, usage } = await this.llm.complete(call);
+    return {
+      head: headOf(call, { ignored, cached }),
+      // Clients count on the usage, whether the host tells it or not.
+      completion: { ...completion, model: model.name, usage: completion.usage ?? toUsage(usage) },
+    };
   }
 
   /**
@@ -52,6 +56,9 @@ export class ChatCompletionsService {
       } else if (event.type === 'started') {
         writer.begin(event.model);
         begin(headOf(call, event));
+      } else if (event.type === 'finished') {
+        const data = writer.usage(event.usage);
+        if (data !== undefined) yield { data };
       }
     }
     yield { data: '[DONE]' };

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { newId } from '../../common/ids.js';
-import { type AnswerHead, headOf } from './chat-completions.mapper.js';
+import { type AnswerHead, headOf, toUsage } from './chat-completions.mapper.js';
 import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
 
 /** A Completions request whose body was checked. */
@@ -121,17 +121,24 @@ export class CompletionsService {
     const id = `cmpl-${newId()}`;
     let model = '';
     const call = toCall(userId, body, prompt, signal);
+    const includeUsage = body.stream_options?.include_usage === true;
+    let last: ChatChunk | undefined;
+    let usageTold = false;
     for await (const event of this.llm.stream(call)) {
       if (event.type === 'started') {
         model = event.model.name;
         begin(headOf(call, event));
       }
-      if (event.type !== 'chunk') continue;
-      const data = toTextChunk(event.chunk, {
-        id,
-        model,
-        includeUsage: body.stream_options?.include_usage === true,
-      });
+      // A host that tells no usage is no reason to leave out what was asked for.
+      if (event.type === 'finished' && last !== undefined && !usageTold) {
+        last = { ...last, choices: [], usage: toUsage(event.usage) };
+      } else if (event.type === 'chunk') {
+        last = event.chunk;
+        usageTold ||= Boolean(last.usage);
+      } else {
+        continue;
+      }
+      const data = toTextChunk(last, { id, model, includeUsage });
       if (data !== undefined) yield { data };
     }
     yield { data: '[DONE]' };

@@ -11,7 +11,10 @@ export class ModelsController {
 
   @Get()
   @ApiOperation({ summary: 'The models that can be asked', description: 'OpenAI’s wire.' })
-  @ApiOkResponse({ type: ModelListBody, description: 'All models whose provider tells them.' })
+  @ApiOkResponse({
+    type: ModelListBody,
+    description: 'The aliases, and all models whose provider tells them.',
+  })
   @ApiErrors('unauthorized')
   async list(): Promise<ModelListBody> {
     return { object: 'list', data: await this.models.list() };
@@ -21,7 +24,7 @@ export class ModelsController {
   @Get('*model')
   @ApiOperation({
     summary: 'One model',
-    description: 'By its full name or its bare one; slashes need no escaping.',
+    description: 'By its full name, its bare one or an alias; slashes need no escaping.',
   })
   @ApiParam({ name: 'model', type: String, description: 'The name.', example: 'demo/echo' })
   @ApiOkResponse({ type: ModelBody, description: 'The model.' })

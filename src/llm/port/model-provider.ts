@@ -82,6 +82,15 @@ export abstract class ModelProvider {
    */
   abstract models(signal: AbortSignal): Promise<readonly string[]>;
 
+  /**
+   * The list of models as it came, for callers who speak the provider's wire.
+   * @throws ProviderError `rejected` where the provider's wire is not passed through
+   */
+  nativeModels({ reason: cause }: AbortSignal): Promise<string> {
+    const message = `The models of '${this.id}' are not told in its own words.`;
+    return Promise.reject(new ProviderError('rejected', message, { cause }));
+  }
+
   /** @throws ProviderError `rejected` where the provider has no embeddings */
   embed(call: EmbeddingCall): Promise<EmbeddingResult> {
     return Promise.reject(

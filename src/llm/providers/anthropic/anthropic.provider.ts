@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { ModelProvider, type ProviderCall, type ProviderEvent } from '../../port/index.js';
-import { bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError } from './anthropic-errors.js';
 import { MessageStreamReader } from './message-stream-reader.js';
 import { type MessagesRequest, toMessagesRequest } from './to-anthropic-request.js';
@@ -67,7 +67,7 @@ export class AnthropicProvider extends ModelProvider {
         yield* reader.end();
       } finally {
         if (reader.done) finishBody(bytes);
-        else bytes.destroy();
+        else abandonBody(bytes);
       }
     } catch (error) {
       throw toProviderError(error);
