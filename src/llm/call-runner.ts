@@ -2,10 +2,12 @@ import type { DeadlineConfig } from '../config/index.js';
 import { Attempt, type AttemptResult } from './attempt.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import type { ResolvedModel } from './model-directory.js';
-import { adaptRequest, refused, unhonoured } from './parameters.js';
+import { type AdaptedRequest, adaptRequest, refused, unhonoured } from './parameters.js';
 import {
   type AttemptRecord,
   type ChatCompletion,
+  type ChatMessage,
+  type ChatRequest,
   type ModelCall,
   type ModelEvent,
   type ModelIdentity,
@@ -39,6 +41,8 @@ interface Entered {
   readonly permit: Permit;
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
+  /** Whether the provider was sent the caller's own words, and answers in them. */
+  readonly relays: boolean;
 }
 
 /**
@@ -54,8 +58,8 @@ export class CallRunner {
 
   /** @throws AppError `invalid_request` where no model of the chain can honour the request */
   constructor(private readonly options: CallRunnerOptions) {
-    const { call, maxRetries } = options;
-    this.plan = new TryPlan(ableModels(options), maxRetries, call.signal);
+    const { call, chain, maxRetries } = options;
+    this.plan = new TryPlan(ableModels(call, chain), maxRetries, call.signal);
   }
 
   /** What became of every attempt so far. */
@@ -70,8 +74,11 @@ export class CallRunner {
       const result =
         entered instanceof ProviderError ? entered : this.settle(entered, await entered.attempt.complete());
       if (!(result instanceof ProviderError)) {
-        const { model, ignored } = result.entered;
-        return { model, ignored, ...result.answer };
+        const { model, ignored, relays } = result.entered;
+        const { completion, raw } = result.answer;
+        // Where the caller has words of its own, an answer in others is of no use to it as it came.
+        const inCallersWire = relays || this.options.call.native === undefined;
+        return { model, ignored, completion, ...(raw !== undefined && inCallersWire && { raw }) };
       }
       if (!(await this.plan.goOnAfter(result))) throw toModelCallError(result, this.settled);
     }
@@ -125,10 +132,7 @@ export class CallRunner {
     }
     if (permit instanceof ProviderError) return permit;
     const native = call.native?.wire === provider.wire ? call.native : undefined;
-    // A provider of the caller's own wire gets everything that the caller said.
-    const { request, ignored } = native
-      ? { request: call.request, ignored: [] }
-      : adaptRequest(call.request, provider.wire, model.name);
+    const { request, ignored } = native ? asItIs(call) : adapted(call, resolved);
     const number = this.settled.length + 1;
     const attempt = new Attempt({
       number,
@@ -142,7 +146,7 @@ export class CallRunner {
         permit.begun();
       },
     });
-    this.running = { attempt, permit, model, ignored };
+    this.running = { attempt, permit, model, ignored, relays: native !== undefined };
     return this.running;
   }
 
@@ -165,8 +169,39 @@ export class CallRunner {
   }
 }
 
-/** The models that can honour the request; the refusal of the first one where none can. */
-function ableModels({ call, chain }: CallRunnerOptions): readonly ResolvedModel[] {
+/** A provider of the caller's own wire gets everything that the caller said. */
+function asItIs({ request }: ModelCall): AdaptedRequest {
+  return { request, ignored: [] };
+}
+
+/** What the wire, and then the model, can carry of a request. */
+function adapted({ request, native }: ModelCall, { source, model, name }: ResolvedModel): AdaptedRequest {
+  const fitted = adaptRequest(withoutForeignData(request, source.wire), source.wire, name);
+  const untaken = source.untakenHints?.(fitted.request, model) ?? [];
+  return { ...fitted, ignored: [...new Set([...fitted.ignored, ...untaken, ...(native?.hints ?? [])])] };
+}
+
+/** What only another provider understands is dropped: hosts refuse fields of messages that they do not know. */
+function withoutForeignData(request: ChatRequest, wire: Wire): ChatRequest {
+  const isForeign = ({ provider_data: data }: ChatMessage): boolean =>
+    data !== undefined && data.provider !== wire;
+  if (!request.messages.some(isForeign)) return request;
+  const messages = request.messages.map((message) => {
+    if (!isForeign(message)) return message;
+    const { provider_data: _foreign, ...rest } = message;
+    return rest;
+  });
+  return { ...request, messages };
+}
+
+/**
+ * The models that can honour a request.
+ * @throws AppError `invalid_request`, the refusal of the first one where none can
+ */
+export function ableModels(
+  call: Pick<ModelCall, 'request' | 'native'>,
+  chain: readonly ResolvedModel[],
+): readonly ResolvedModel[] {
   const able = chain.filter(({ source }) => unhonouredBy(source.wire, call) === undefined);
   const [first] = chain;
   if (able.length === 0 && first !== undefined) {
@@ -176,7 +211,10 @@ function ableModels({ call, chain }: CallRunnerOptions): readonly ResolvedModel[
 }
 
 /** The first field of the caller's that a wire cannot carry. */
-function unhonouredBy(wire: Wire, { request, native }: ModelCall): string | undefined {
+function unhonouredBy(
+  wire: Wire,
+  { request, native }: Pick<ModelCall, 'request' | 'native'>,
+): string | undefined {
   return native?.wire === wire ? undefined : (native?.onlyHere ?? unhonoured(request, wire));
 }
 

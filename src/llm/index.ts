@@ -9,6 +9,7 @@ export type {
   ChatCompletion,
   ChatMessage,
   ChatRequest,
+  CountingCall,
   Embeddings,
   ModelAnswer,
   ModelCall,
