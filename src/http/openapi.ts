@@ -60,6 +60,7 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addTag('chat', 'Ask a model and read its answer')
     .addTag('conversations', 'What was said')
     .addTag('openai', 'OpenAI’s wire, for the clients that speak it')
+    .addTag('anthropic', 'Anthropic’s wire, for the clients that speak it')
     .addTag('auth', 'Accounts and access tokens')
     .addTag('users', 'The account itself')
     .addTag('service', 'What runs here and how it is')
