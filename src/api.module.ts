@@ -4,6 +4,7 @@ import { ChatModule } from './features/chat/index.js';
 import { HealthModule } from './features/health/index.js';
 import { UsersModule } from './features/users/index.js';
 import { BufferedUsageSink, UsageModule } from './features/usage/index.js';
+import { ANTHROPIC_ERRORS, AnthropicGatewayModule } from './gateway/anthropic/index.js';
 import { OpenAiGatewayModule } from './gateway/openai/index.js';
 import { Authenticator, ErrorWires, HttpModule } from './http/index.js';
 import { UsageSink } from './llm/index.js';
@@ -17,7 +18,7 @@ import { JobsModule } from './jobs.module.js';
   providers: [
     { provide: Authenticator, useExisting: JwtAuthenticator },
     { provide: UsageSink, useExisting: BufferedUsageSink },
-    { provide: ErrorWires, useValue: new ErrorWires([]) },
+    { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS]) },
   ],
   exports: [Authenticator, UsageSink, ErrorWires],
 })
@@ -37,6 +38,8 @@ export class ApiModule {
         UsersModule,
         ChatModule,
         HealthModule,
+        // Before OpenAI's: of the routes that both have, it takes the requests that name its version.
+        AnthropicGatewayModule,
         OpenAiGatewayModule,
         ...(runtime.config.worker === 'inline' ? [JobsModule] : []),
       ],
