@@ -20,7 +20,7 @@ export class MessagesController {
   @ApiOperation({
     summary: 'Messages',
     description:
-      'Anthropic’s wire over every provider: clients of it only change their base URL and key. With `stream: true` it answers with the events of the wire. Requests to a provider of this wire, and its answers, pass as they are. Leaving ends the call upstream.',
+      'Anthropic’s wire over every provider: clients of it only change their base URL and key. With `stream: true` it answers with the events of the wire. Requests to a provider of this wire, and its answers, pass as they are. Errors have the shape of the wire too: `{"type":"error","error":{"type","message"},"request_id"}`. Leaving ends the call upstream.',
   })
   @ApiBody({ schema: MESSAGE_DOC })
   @ApiOkResponse({ description: 'The answer.', content: MESSAGE_EXAMPLE })
