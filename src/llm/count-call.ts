@@ -37,5 +37,6 @@ export async function countCall(
   } finally {
     deadlines.stop();
   }
-  return countRequest(request) + countTokens(JSON.stringify(request.tools ?? ''));
+  const tools = request.tools ? countTokens(JSON.stringify(request.tools)) : 0;
+  return countRequest(request) + tools;
 }

@@ -357,6 +357,12 @@ describe('the anthropic client', () => {
     ]);
   });
 
+  it('may use what is in beta', async () => {
+    const beta = { ...ask('anthropic/test-model'), betas: ['novelty-2026-01-01'] };
+    expect((await client.beta.messages.create(beta)).content).toMatchObject([{ text: 'one two three' }]);
+    expect(provider.requests[0]?.headers).toMatchObject({ 'anthropic-beta': 'novelty-2026-01-01' });
+  });
+
   it('throws a NotFoundError for a model that no provider has', async () => {
     for (const asked of [
       () => client.messages.create(ask('unheard-of')),

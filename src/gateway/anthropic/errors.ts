@@ -66,7 +66,7 @@ export function requestIdHeader(requestId: string): Record<string, string> {
 /** How this surface tells errors, those of the guard and of the body's parser too. */
 export const ANTHROPIC_ERRORS: ErrorWire = { speaks, body: toErrorBody, headers: requestIdHeader };
 
-/** By the address as the client wrote it: what a body parser below a prefix throws knows only the rest of it. */
+/** By the address as the client wrote it, whatever a prefix or a rewrite has made of it since. */
 function speaks(request: Request): boolean {
   const [path = ''] = request.originalUrl.split('?', 1);
   if (/^\/v1\/messages(\/|$)/i.test(path)) return true;
