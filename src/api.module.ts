@@ -4,6 +4,7 @@ import { ChatModule } from './features/chat/index.js';
 import { HealthModule } from './features/health/index.js';
 import { UsersModule } from './features/users/index.js';
 import { BufferedUsageSink, UsageApiModule, UsageModule } from './features/usage/index.js';
+import { ANTHROPIC_ERRORS, AnthropicGatewayModule } from './gateway/anthropic/index.js';
 import { OLLAMA_ERROR_WIRE, OllamaGatewayModule } from './gateway/ollama/index.js';
 import { OpenAiGatewayModule } from './gateway/openai/index.js';
 import { Authenticator, ErrorWires, HttpModule } from './http/index.js';
@@ -18,7 +19,7 @@ import { JobsModule } from './jobs.module.js';
   providers: [
     { provide: Authenticator, useExisting: JwtAuthenticator },
     { provide: UsageSink, useExisting: BufferedUsageSink },
-    { provide: ErrorWires, useValue: new ErrorWires([OLLAMA_ERROR_WIRE]) },
+    { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
   ],
   exports: [Authenticator, UsageSink, ErrorWires],
 })
@@ -39,6 +40,8 @@ export class ApiModule {
         ChatModule,
         UsageApiModule,
         HealthModule,
+        // Before OpenAI's: of the routes that both have, it takes the requests that name its version.
+        AnthropicGatewayModule,
         OpenAiGatewayModule,
         OllamaGatewayModule,
         ...(runtime.config.worker === 'inline' ? [JobsModule] : []),

@@ -7,6 +7,7 @@ import type { Intake } from './intake.js';
 import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
 import { assignRequestId } from './request-id.js';
+import { WIRE_VERSIONS } from './wire-version.js';
 
 /** Largest JSON body of a product route. */
 const MAX_JSON_BODY = '1mb';
@@ -23,6 +24,7 @@ export function configureHttp(
 ): void {
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
+  app.enableVersioning(WIRE_VERSIONS);
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
   app.use(options.intake.guard);

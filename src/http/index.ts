@@ -1,3 +1,4 @@
+export { type AnswerHead, headOf, setAnswerHead } from './answer-head.js';
 export { AuthGuard, Public } from './auth.guard.js';
 export { Authenticator, type Principal } from './authenticator.js';
 export { toErrorObject } from './error-body.dto.js';
@@ -9,8 +10,10 @@ export { clientGone } from './response-stream.js';
 export { Intake } from './intake.js';
 export { HttpModule } from './http.module.js';
 export { ApiErrors, ApiErrorsOf, createOpenApiDocument } from './openapi.js';
+export { requestIdOf } from './request-id.js';
 export { IsOptionalField } from './optional-field.js';
 export { ApiPage, IdParams, type Page, PageQuery, toPage } from './page.js';
 export { IsNotBlank, IsPlainText } from './plain-text.js';
 export { SchemaPipe } from './schema.pipe.js';
 export { UserId } from './principal.js';
+export { ANTHROPIC_WIRE, speaksAnthropic } from './wire-version.js';

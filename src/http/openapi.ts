@@ -74,6 +74,7 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addTag('conversations', 'What was said')
     .addTag('usage', 'What was used and what it costs')
     .addTag('openai', 'OpenAI’s wire, for the clients that speak it')
+    .addTag('anthropic', 'Anthropic’s wire, for the clients that speak it')
     .addTag('ollama', 'Ollama’s wire, passed through to the configured server')
     .addTag('auth', 'Accounts and access tokens')
     .addTag('users', 'The account itself')

@@ -2,10 +2,12 @@ import type { DeadlineConfig } from '../config/index.js';
 import type { PriceTable } from './accounting/price-table.js';
 import { Attempt } from './attempt.js';
 import type { ResolvedModel } from './model-directory.js';
-import { adaptRequest, refused, unhonoured } from './parameters.js';
+import { type AdaptedRequest, adaptRequest, refused, unhonoured } from './parameters.js';
 import {
   type AttemptRecord,
   type ChatCompletion,
+  type ChatMessage,
+  type ChatRequest,
   type ModelCall,
   type ModelEvent,
   type ModelIdentity,
@@ -37,6 +39,8 @@ interface ToldAttempt {
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
   readonly record: Attempt['record'];
+  /** Whether the provider was sent the caller's own words, and answers in them. */
+  readonly relays: boolean;
 }
 
 /**
@@ -50,7 +54,7 @@ export class CallRunner {
   /** @throws AppError `invalid_request` where no model of the chain can honour the request */
   constructor(private readonly options: CallRunnerOptions) {
     const { signal } = options.call;
-    const chain = ableModels(options);
+    const chain = ableModels(options.call, options.chain);
     this.tries = new Tries({ ...options, chain, signal }, (at) => this.attemptAt(at));
   }
 
@@ -67,8 +71,11 @@ export class CallRunner {
   /** @throws ModelCallError */
   async complete(): Promise<AnsweredCall> {
     const { trial, answer, usage } = await this.tries.answer(({ attempt }) => attempt.complete());
-    const { model, ignored } = trial;
-    return { model, ignored, ...answer, usage };
+    const { model, ignored, relays } = trial;
+    const { completion, raw } = answer;
+    // Where the caller has words of its own, an answer in others is of no use to it as it came.
+    const inCallersWire = relays || this.options.call.native === undefined;
+    return { model, ignored, completion, usage, ...(raw !== undefined && inCallersWire && { raw }) };
   }
 
   /** @throws ModelCallError */
@@ -111,10 +118,7 @@ export class CallRunner {
     const { call, deadlinesOf, prices } = this.options;
     const { source: provider, ...model } = resolved;
     const native = call.native?.wire === provider.wire ? call.native : undefined;
-    // A provider of the caller's own wire gets everything that the caller said.
-    const { request, ignored } = native
-      ? { request: call.request, ignored: [] }
-      : adaptRequest(call.request, provider.wire, model.name);
+    const { request, ignored } = native ? asItIs(call) : adapted(call, resolved);
     const attempt = new Attempt({
       number,
       provider,
@@ -126,7 +130,8 @@ export class CallRunner {
       prices,
       onBegun,
     });
-    return { attempt, model, ignored, record: (outcome) => attempt.record(outcome) };
+    const relays = native !== undefined;
+    return { attempt, model, ignored, relays, record: (outcome) => attempt.record(outcome) };
   }
 }
 
@@ -135,8 +140,39 @@ function shownOf({ trial: { attempt } }: Entered<ToldAttempt>): Attempt | undefi
   return attempt.shown ? attempt : undefined;
 }
 
-/** The models that can honour the request; the refusal of the first one where none can. */
-function ableModels({ call, chain }: CallRunnerOptions): readonly ResolvedModel[] {
+/** A provider of the caller's own wire gets everything that the caller said. */
+function asItIs({ request }: ModelCall): AdaptedRequest {
+  return { request, ignored: [] };
+}
+
+/** What the wire, and then the model, can carry of a request. */
+function adapted({ request, native }: ModelCall, { source, model, name }: ResolvedModel): AdaptedRequest {
+  const fitted = adaptRequest(withoutForeignData(request, source.wire), source.wire, name);
+  const untaken = source.untakenHints?.(fitted.request, model) ?? [];
+  return { ...fitted, ignored: [...new Set([...fitted.ignored, ...untaken, ...(native?.hints ?? [])])] };
+}
+
+/** What only another provider understands is dropped: hosts refuse fields of messages that they do not know. */
+function withoutForeignData(request: ChatRequest, wire: Wire): ChatRequest {
+  const isForeign = ({ provider_data: data }: ChatMessage): boolean =>
+    data !== undefined && data.provider !== wire;
+  if (!request.messages.some(isForeign)) return request;
+  const messages = request.messages.map((message) => {
+    if (!isForeign(message)) return message;
+    const { provider_data: _foreign, ...rest } = message;
+    return rest;
+  });
+  return { ...request, messages };
+}
+
+/**
+ * The models that can honour a request.
+ * @throws AppError `invalid_request`, the refusal of the first one where none can
+ */
+export function ableModels(
+  call: Pick<ModelCall, 'request' | 'native'>,
+  chain: readonly ResolvedModel[],
+): readonly ResolvedModel[] {
   const able = chain.filter(({ source }) => unhonouredBy(source.wire, call) === undefined);
   const [first] = chain;
   if (able.length === 0 && first !== undefined) {
@@ -146,6 +182,9 @@ function ableModels({ call, chain }: CallRunnerOptions): readonly ResolvedModel[
 }
 
 /** The first field of the caller's that a wire cannot carry. */
-function unhonouredBy(wire: Wire, { request, native }: ModelCall): string | undefined {
+function unhonouredBy(
+  wire: Wire,
+  { request, native }: Pick<ModelCall, 'request' | 'native'>,
+): string | undefined {
   return native?.wire === wire ? undefined : (native?.onlyHere ?? unhonoured(request, wire));
 }

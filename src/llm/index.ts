@@ -10,6 +10,7 @@ export type {
   ChatCompletion,
   ChatMessage,
   ChatRequest,
+  CountingCall,
   Embeddings,
   ModelAnswer,
   ModelCall,

@@ -3,13 +3,15 @@ import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { asProviderError } from './attempt.js';
 import { PriceTable } from './accounting/price-table.js';
 import { CachedCalls } from './cache/cached-calls.js';
-import { CallRunner } from './call-runner.js';
+import { ableModels, CallRunner } from './call-runner.js';
+import { countCall } from './count-call.js';
 import { Deadlines } from './deadlines.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
 import {
   type AttemptRecord,
+  type CountingCall,
   type EmbeddingRequest,
   type Embeddings,
   type ModelAnswer,
@@ -169,6 +171,18 @@ export class LlmService implements OnApplicationShutdown {
     } finally {
       this.sink.record(request, tries.attempts);
     }
+  }
+
+  /**
+   * The tokens that a request takes, by the first model that could honour it. An estimate where its provider does not
+   * count, or cannot at the moment.
+   * @throws ModelCallError, AppError as `stream` does, where the request itself is wrong
+   */
+  async countTokens(call: CountingCall): Promise<number> {
+    const chain = await this.directory.resolveChain(call.model);
+    const [model] = ableModels(call, chain);
+    if (model === undefined) throw new Error('A chain without models was resolved.');
+    return countCall(call, model, this.config.llm.deadlines);
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {

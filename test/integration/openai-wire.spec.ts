@@ -301,6 +301,23 @@ describe('parameters', () => {
     }
   });
 
+  const untaken: readonly (readonly [string, object, string | null])[] = [
+    ['claude-opus-5-5', { temperature: 1.5, top_p: 0.9, seed: 1 }, 'temperature, seed, top_p'],
+    ['claude-sonnet-4-5', { temperature: 0.5, top_p: 0.9 }, 'top_p'],
+    ['claude-sonnet-4-5', { temperature: 0.5, reasoning_effort: 'low' }, 'temperature'],
+    ['claude-sonnet-4-5', { temperature: 0.5, reasoning_effort: 'none' }, null],
+  ];
+  it.each(untaken)(
+    '%s: of %j the header names %s, which this model does not take',
+    async (name, more, expected) => {
+      for (const stream of [false, true]) {
+        const response = await post(CHAT, chat({ model: `anthropic/${name}`, stream, ...more }));
+        expect([response.status, response.headers.get('x-ignored-params')]).toEqual([200, expected]);
+        await response.text();
+      }
+    },
+  );
+
   it('that are named are named on Completions too', async () => {
     for (const stream of [false, true]) {
       const body = { model: 'anthropic/test-model', prompt: 'one', stream, temperature: 2, seed: 1 };

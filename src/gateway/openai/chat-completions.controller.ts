@@ -1,8 +1,14 @@
 import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { ApiErrors, clientGone, SchemaPipe, sendEventStream, UserId } from '../../http/index.js';
-import { answerHeaders } from './chat-completions.mapper.js';
+import {
+  ApiErrors,
+  clientGone,
+  SchemaPipe,
+  sendEventStream,
+  setAnswerHead,
+  UserId,
+} from '../../http/index.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
 import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
 import { CHAT_COMPLETION } from './schemas.js';
@@ -29,7 +35,8 @@ export class ChatCompletionsController {
   ): Promise<void> {
     if (body.stream === true) return this.stream(userId, body, response);
     const { completion, head } = await this.completions.complete(userId, body, clientGone(response));
-    response.set(answerHeaders(head)).json(completion);
+    setAnswerHead(response, head);
+    response.json(completion);
   }
 
   private stream(userId: string, body: ChatCompletionBody, response: Response): Promise<void> {
@@ -38,8 +45,7 @@ export class ChatCompletionsController {
       headers: {},
       events: (signal) =>
         this.completions.stream(userId, body, signal, (head) => {
-          // A ping may have sent the headers while the model thought.
-          if (!response.headersSent) response.set(answerHeaders(head));
+          setAnswerHead(response, head);
         }),
     });
   }

@@ -1,27 +1,4 @@
-import type { ChatChunk, ModelCall, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
-
-/** What the headers of an answer tell. */
-export interface AnswerHead {
-  /** Parameters that the answering model could not be told. */
-  readonly ignored: readonly string[];
-  /** Whether it comes out of the cache; undefined where the caller did not ask for the cache. */
-  readonly cached: boolean | undefined;
-}
-
-/** What there is to tell of the answer of a call. */
-export function headOf(
-  { cache }: Pick<ModelCall, 'cache'>,
-  { ignored, cached = false }: { readonly ignored: readonly string[]; readonly cached?: boolean | undefined },
-): AnswerHead {
-  return { ignored, cached: cache === true ? cached : undefined };
-}
-
-export function answerHeaders({ ignored, cached }: AnswerHead): Record<string, string> {
-  return {
-    ...(ignored.length > 0 && { 'X-Ignored-Params': ignored.join(', ') }),
-    ...(cached !== undefined && { 'X-Cache': cached ? 'HIT' : 'MISS' }),
-  };
-}
+import type { ChatChunk, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
 
 /** Tokens as OpenAI's clients read them. */
 export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: TokenUsage) {

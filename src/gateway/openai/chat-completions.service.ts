@@ -3,7 +3,8 @@ import type OpenAI from 'openai';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ChatCompletion, type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
-import { type AnswerHead, ChunkWriter, headOf, toUsage } from './chat-completions.mapper.js';
+import { type AnswerHead, headOf } from '../../http/index.js';
+import { ChunkWriter, toUsage } from './chat-completions.mapper.js';
 
 /** A Chat Completions request whose body was checked. */
 export type ChatCompletionBody = ChatRequest & {

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { newId } from '../../common/ids.js';
-import { type AnswerHead, headOf, toUsage } from './chat-completions.mapper.js';
+import { type AnswerHead, headOf } from '../../http/index.js';
 import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
+import { toUsage } from './chat-completions.mapper.js';
 
 /** A Completions request whose body was checked. */
 export interface CompletionBody {

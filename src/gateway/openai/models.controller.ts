@@ -10,7 +10,10 @@ export class ModelsController {
   constructor(private readonly models: ModelsService) {}
 
   @Get()
-  @ApiOperation({ summary: 'The models that can be asked', description: 'OpenAI’s wire.' })
+  @ApiOperation({
+    summary: 'The models that can be asked',
+    description: 'OpenAI’s wire; Anthropic’s for requests with an `anthropic-version`.',
+  })
   @ApiOkResponse({
     type: ModelListBody,
     description: 'The aliases, and all models whose provider tells them.',

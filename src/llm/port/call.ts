@@ -26,6 +26,9 @@ export interface ModelCall {
   readonly cache?: boolean;
 }
 
+/** A request whose tokens are to be counted. Costs nothing, and nothing is recorded. */
+export type CountingCall = Pick<ModelCall, 'model' | 'request' | 'native' | 'signal'>;
+
 /** The model that answers: `name` is the full one, `provider/model`. */
 export interface ModelIdentity {
   readonly provider: string;

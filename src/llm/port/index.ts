@@ -1,6 +1,7 @@
 export { CompletionAssembler } from './assemble.js';
 export type {
   AttemptRecord,
+  CountingCall,
   EmbeddingRequest,
   Embeddings,
   ModelAnswer,

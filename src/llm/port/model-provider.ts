@@ -98,6 +98,15 @@ export abstract class ModelProvider {
     );
   }
 
+  /**
+   * The tokens that a request takes by the provider's own count, or undefined where it does not count this one.
+   * @throws ProviderError
+   */
+  countTokens?(call: ProviderCall): Promise<number | undefined>;
+
+  /** The hints of a request that its wire could carry and this very model does not take: left out, and named to the caller. */
+  untakenHints?(request: ChatRequest, model: string): readonly string[];
+
   /** Closes what is kept for the next call. Nothing is asked of the provider after it. */
   close(): Promise<void> {
     return Promise.resolve();
