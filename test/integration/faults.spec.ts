@@ -534,7 +534,8 @@ async function expectFailure(
       error_message: message,
       input_tokens: inputTokens,
       output_tokens: outputTokens,
-      cost_micro_usd: null,
+      // The price is not known, but of what nothing was used nothing is to be paid.
+      cost_micro_usd: inputTokens + outputTokens === 0 ? 0 : null,
     },
   ]);
   expect(conversation.usage).toEqual([
@@ -561,7 +562,7 @@ async function expectFailure(
       completion_tokens: outputTokens,
       total_tokens: inputTokens + outputTokens,
     },
-    cost_estimate: null,
+    cost_estimate: inputTokens + outputTokens === 0 ? 0 : null,
     error: { code, message },
   });
 }
@@ -600,6 +601,7 @@ async function expectSuccess(
     usage,
     cost_estimate: null,
     finish_reason: finishReason,
+    cached: false,
     timestamp: expect.stringMatching(/^\d{4}-.*Z$/) as unknown,
     ...(success.warning !== undefined && { warning: success.warning }),
   };
