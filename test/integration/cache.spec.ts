@@ -165,6 +165,19 @@ describe('the response cache', () => {
     expect(at(second.body, 'usage')).toEqual(at(first.body, 'usage'));
   });
 
+  it('answers Anthropic’s clients too, and sends no provider a field of ours', async () => {
+    const messages = [{ role: 'user', content: question() }];
+    const body = { model: 'openai/test-model', max_tokens: 10, messages, cache: true };
+    const first = await user.request('POST', '/v1/messages', body);
+    const second = await user.request('POST', '/v1/messages', body);
+    expect([first, second].map(({ headers }) => headers.get('x-cache'))).toEqual(['MISS', 'HIT']);
+    expect(at(second.body, 'content')).toEqual(at(first.body, 'content'));
+    expect(at(second.body, 'usage')).toEqual(at(first.body, 'usage'));
+    expect(chats()).toHaveLength(1);
+    expect(chats()[0]?.body).not.toHaveProperty('cache');
+    expect(first.headers.get('x-ignored-params')).toBeNull();
+  });
+
   it('answers turns: the message is stored, says that it is cached, and costs nothing', async () => {
     const body = { message: question(), cache: true };
     const first = await user.request('POST', '/api/v1/chat', body);

@@ -123,7 +123,44 @@ const OLLAMA_CHAT: Surface = {
   }),
 };
 
-const SURFACES: readonly Surface[] = [COMPLETIONS, OLLAMA_CHAT];
+const MESSAGES: Surface = {
+  path: '/v1/messages',
+  wires: ['openai', 'anthropic', 'ollama'],
+  hasCodes: false,
+  asksWhole: (wire) => wire === 'openai' || wire === 'anthropic',
+  body: (model, mode) => ({ model, messages, max_tokens: 100, stream: mode === 'stream' }),
+  readStream: (body) => {
+    expect(body).toMatch(/\n\n$/);
+    const frames = body.split('\n\n').slice(0, -1);
+    const events = frames.map((frame) => {
+      const [, name, data = ''] = /^event: (\w+)\ndata: ([^\n\r]+)$/.exec(frame) ?? [];
+      const event = parsed(data);
+      expect(at(event, 'type')).toBe(name);
+      return event;
+    });
+    const failure = events.find((event) => at(event, 'type') === 'error');
+    if (failure !== undefined) {
+      expect(events.at(-1)).toBe(failure);
+      expect(failure).toMatchObject({ error: { type: expect.any(String), message: expect.any(String) } });
+    }
+    const stops = events.filter((event) => at(event, 'type') === 'message_stop');
+    const reasons = events.filter((event) => typeof at(event, 'delta', 'stop_reason') === 'string');
+    return {
+      failed: failure !== undefined,
+      code: undefined,
+      text: textOf(events.map((event) => at(event, 'delta', 'text'))),
+      complete: stops.length === 1 && reasons.length === 1,
+    };
+  },
+  readWhole: (body) => ({
+    failed: at(body, 'type') === 'error',
+    code: undefined,
+    text: textOf([at(body, 'content', 0, 'text')]),
+    complete: at(body, 'stop_reason') === 'end_turn',
+  }),
+};
+
+const SURFACES: readonly Surface[] = [COMPLETIONS, MESSAGES, OLLAMA_CHAT];
 
 /** What is to be seen of one fault. */
 interface Outcome {
