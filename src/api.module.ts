@@ -6,27 +6,29 @@ import { ChatModule, TurnPurge } from './features/chat/index.js';
 import { HealthModule } from './features/health/index.js';
 import { ProviderKeysModule, StoredCredentials } from './features/provider-keys/index.js';
 import { PURGE_HOOKS, type PurgeHook, UsersModule } from './features/users/index.js';
-import { BufferedUsageSink, UsageModule } from './features/usage/index.js';
+import { BufferedUsageSink, UsageApiModule, UsageModule } from './features/usage/index.js';
+import { ANTHROPIC_ERRORS, AnthropicGatewayModule } from './gateway/anthropic/index.js';
+import { OLLAMA_ERROR_WIRE, OllamaGatewayModule } from './gateway/ollama/index.js';
 import { OpenAiGatewayModule } from './gateway/openai/index.js';
 import { Authenticator, ErrorWires, HttpModule } from './http/index.js';
-import { CredentialSource, UsageSink } from './llm/index.js';
+import { AnswerPurge, CredentialSource, LlmModule, UsageSink } from './llm/index.js';
 import { InfrastructureModule } from './infrastructure.module.js';
 import type { Runtime } from './runtime.js';
 import { JobsModule } from './jobs.module.js';
 
 /** The implementations of the ports that lower layers own. */
 @Module({
-  imports: [AuthModule, ChatModule, ProviderKeysModule, UsageModule],
+  imports: [AuthModule, ChatModule, LlmModule, ProviderKeysModule, UsageModule],
   providers: [
     { provide: Authenticator, useExisting: CredentialAuthenticator },
     { provide: CredentialSource, useExisting: StoredCredentials },
     { provide: UsageSink, useExisting: BufferedUsageSink },
     {
       provide: PURGE_HOOKS,
-      inject: [TurnPurge],
+      inject: [TurnPurge, AnswerPurge],
       useFactory: (...hooks: PurgeHook[]): readonly PurgeHook[] => hooks,
     },
-    { provide: ErrorWires, useValue: new ErrorWires([]) },
+    { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
   ],
   exports: [Authenticator, CredentialSource, UsageSink, PURGE_HOOKS, ErrorWires],
 })
@@ -48,8 +50,12 @@ export class ApiModule {
         AuditModule,
         ProviderKeysModule,
         ChatModule,
+        UsageApiModule,
         HealthModule,
+        // Before OpenAI's: of the routes that both have, it takes the requests that name its version.
+        AnthropicGatewayModule,
         OpenAiGatewayModule,
+        OllamaGatewayModule,
         ...(runtime.config.worker === 'inline' ? [JobsModule] : []),
       ],
     };

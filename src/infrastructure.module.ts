@@ -4,8 +4,9 @@ import { AppConfig } from './config/index.js';
 import { DatabaseModule } from './infra/database/index.js';
 import { Activities } from './common/activities.js';
 import { Clock } from './common/clock.js';
+import { SharedCache } from './infra/cache/index.js';
 import { QueueModule } from './infra/queue/index.js';
-import { RedisModule } from './infra/redis/index.js';
+import { RedisConnection, RedisModule } from './infra/redis/index.js';
 import { nestLogging } from './infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
 
@@ -26,8 +27,13 @@ export class InfrastructureModule {
         { provide: AppConfig, useValue: config },
         { provide: Activities, useFactory: () => new Activities() },
         { provide: Clock, useFactory: () => new Clock() },
+        {
+          provide: SharedCache,
+          inject: [RedisConnection],
+          useFactory: ({ client }: RedisConnection) => new SharedCache(client, config.cache),
+        },
       ],
-      exports: [AppConfig, Activities, Clock],
+      exports: [AppConfig, Activities, Clock, SharedCache],
     };
   }
 }

@@ -71,4 +71,14 @@ describe('LineReader', () => {
       ),
     );
   });
+
+  it.each([1, 2, 3, 100])('keeps the ends where they are to be kept; pieces of %d bytes', (size) => {
+    const text = '\uFEFFone\r\n\n two \n\rthree 👋';
+    const reader = new LineReader({ keepEnds: true });
+    const bytes = Buffer.from(text);
+    const lines: string[] = [];
+    for (let at = 0; at < bytes.length; at += size) lines.push(...reader.push(bytes.subarray(at, at + size)));
+    lines.push(...reader.end());
+    expect(lines).toEqual(['\uFEFFone\r\n', '\n', ' two \n', '\rthree 👋']);
+  });
 });

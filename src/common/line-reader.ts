@@ -1,3 +1,5 @@
+import { TextDecoder } from 'node:util';
+
 /** A line longer than this is taken for a broken or hostile stream. In UTF-16 units. */
 const MAX_LINE_LENGTH = 16 * 1024 * 1024;
 
@@ -16,19 +18,25 @@ export class LineTooLongError extends Error {
  * the event loop.
  */
 export class LineReader {
-  private readonly decoder = new TextDecoder('utf-8');
+  private readonly decoder: TextDecoder;
   private readonly maxLength: number;
+  private readonly keepEnds: boolean;
   /** The pieces of an unfinished line, joined only when its end has come: joining at each push would be quadratic. */
   private pieces: string[] = [];
   private piecesLength = 0;
 
-  /** @param options.maxLength of a line, in UTF-16 units */
-  constructor(options: { readonly maxLength?: number } = {}) {
+  /**
+   * @param options.maxLength of a line, in UTF-16 units
+   * @param options.keepEnds gives the lines as they came, with their ends and a byte order mark if there was one
+   */
+  constructor(options: { readonly maxLength?: number; readonly keepEnds?: boolean } = {}) {
     this.maxLength = options.maxLength ?? MAX_LINE_LENGTH;
+    this.keepEnds = options.keepEnds ?? false;
+    this.decoder = new TextDecoder('utf-8', { ignoreBOM: this.keepEnds });
   }
 
   /**
-   * The lines that the bytes complete, without their ends.
+   * The lines that the bytes complete, without their ends unless they are to be kept.
    * @throws LineTooLongError
    */
   push(bytes: Uint8Array): string[] {
@@ -42,7 +50,7 @@ export class LineReader {
     this.pieces = [];
     this.piecesLength = 0;
     this.keep(rest);
-    return lines.map((line) => this.checked(line.endsWith('\r') ? line.slice(0, -1) : line));
+    return lines.map((line) => this.checked(this.keepEnds ? `${line}\n` : withoutReturn(line)));
   }
 
   /** What stands after the last line end, if anything does. */
@@ -64,4 +72,8 @@ export class LineReader {
     if (line.length > this.maxLength) throw new LineTooLongError(this.maxLength);
     return line;
   }
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line;
 }

@@ -12,3 +12,11 @@ export function toUsd(amount: MicroUsd | null): number | null {
 export function fromUsd(amount: number): MicroUsd {
   return BigInt(Math.round(amount * MICRO_PER_USD));
 }
+
+/**
+ * A sum that leaves out what has no known price, in US dollars: null where something was left out and nothing is left,
+ * because the sum is not nothing then.
+ */
+export function toKnownUsd(sum: MicroUsd, unpriced: number): number | null {
+  return sum === 0n && unpriced > 0 ? null : toUsd(sum);
+}

@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util';
 import { VERSION } from './package-root.js';
 import { ConfigError, parseSettings } from './parse-settings.js';
 import { developmentSecret } from './secrets.js';
+import type { ModelPrice } from '../common/price.js';
 import type { LlmHost } from './llm-host.js';
 import type { SettingValues } from './settings.js';
 
@@ -26,6 +27,7 @@ export class AppConfig {
   /** What the provider keys of users are encrypted with; the previous one decrypts only. */
   readonly encryption: { readonly key: string; readonly previousKey: string | undefined };
   readonly llm: LlmConfig;
+  readonly cache: { readonly ttlMs: number; readonly maxBytes: number };
   readonly context: { readonly maxTokens: number; readonly maxMessages: number };
   readonly logLevel: SettingValues['LOG_LEVEL'];
 
@@ -54,6 +56,7 @@ export class AppConfig {
       maxConcurrency: values.LLM_MAX_CONCURRENCY,
       maxQueue: values.LLM_MAX_QUEUE,
       aliases: values.MODEL_ALIASES,
+      prices: values.MODEL_PRICES,
       hosts: values.LLM_HOSTS,
       demoTokensPerSecond: values.DEMO_TOKENS_PER_SECOND,
       deadlines: {
@@ -64,6 +67,7 @@ export class AppConfig {
         answerMs: values.LLM_ANSWER_TIMEOUT_MS,
       },
     };
+    this.cache = { ttlMs: values.CACHE_TTL_S * 1000, maxBytes: values.CACHE_MAX_MB * 2 ** 20 };
     this.context = { maxTokens: values.CONTEXT_MAX_TOKENS, maxMessages: values.CONTEXT_MAX_MESSAGES };
     this.logLevel = values.LOG_LEVEL;
   }
@@ -96,6 +100,8 @@ export interface LlmConfig {
   readonly maxQueue: number;
   /** Names that stand for a chain of models. */
   readonly aliases: Readonly<Record<string, readonly string[]>>;
+  /** Prices that go before the list, by full name or `provider/*`. */
+  readonly prices: Readonly<Record<string, ModelPrice>>;
   /** More hosts that speak OpenAI's wire, in the order in which a bare model name is looked up. */
   readonly hosts: readonly LlmHost[];
 }

@@ -67,6 +67,15 @@ describe('MODEL_ALIASES', () => {
     expect(parseAliases('{}')).toEqual({});
   });
 
+  it.each(['__proto__', 'constructor', 'toString'])('may be called %s', (name) => {
+    const aliases = parseAliases(`{"${name}":["openai/a"],"other":["b"]}`) ?? {};
+    expect(Object.entries(aliases)).toEqual([
+      [name, ['openai/a']],
+      ['other', ['b']],
+    ]);
+    expect(Object.getPrototypeOf(aliases)).toBe(Object.prototype);
+  });
+
   it.each<[string, string]>([
     ['a list', '[]'],
     ['null', 'null'],

@@ -27,15 +27,14 @@ export function parseHosts(text: string): readonly LlmHost[] | undefined {
 export function parseAliases(text: string): Readonly<Record<string, readonly string[]>> | undefined {
   const value = parseJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const entries = Object.entries(value).map(
-    ([name, chain]: [string, unknown]) => [name, stringsOf(chain)] as const,
-  );
-  const aliases: Record<string, readonly string[]> = {};
-  for (const [name, chain] of entries) {
+  const chains: [string, readonly string[]][] = [];
+  for (const [name, list] of Object.entries(value)) {
+    const chain = stringsOf(list);
     if (chain === undefined || chain.length === 0) return undefined;
-    aliases[name] = chain;
+    chains.push([name, chain]);
   }
-  return aliases;
+  // Not by assignment: a name like `__proto__` would be lost and become the parent of all others.
+  return Object.fromEntries(chains);
 }
 
 function toHost(value: unknown): LlmHost | undefined {

@@ -1,3 +1,4 @@
+import type { ModelPrice } from '../common/price.js';
 import {
   json,
   oneOf,
@@ -8,6 +9,8 @@ import {
   wholeNumber,
   type Setting,
 } from './setting.js';
+
+import { parsePrices } from './model-price.js';
 import { parseAliases, parseHosts, type LlmHost } from './llm-host.js';
 
 /** A timer of Node holds at most this many milliseconds. */
@@ -121,6 +124,28 @@ export const SETTINGS = {
     takes: 'a JSON object of names, each with an array of models',
     meaning:
       'Names that stand for a chain of models, each asked when the one before it fails, as JSON: `{"fast":["openai/…","anthropic/…"]}`',
+  }),
+  MODEL_PRICES: json<Readonly<Record<string, ModelPrice>>>({
+    fallback: {},
+    secret: false,
+    parse: parsePrices,
+    takes:
+      'a JSON object of full model names, each with `input` and `output` and perhaps `cached` and `cache_write`, in US dollars',
+    meaning:
+      'Prices in US dollars per million tokens that go before the built-in list, as JSON: `{"vllm/…":{"input":1,"output":2,"cached":0.1,"cache_write":1.25}}`; `ollama/*` means all of a provider',
+  }),
+  CACHE_TTL_S: wholeNumber({
+    default: 3600,
+    min: 1,
+    max: 2_592_000,
+    meaning:
+      'How long an answer that was asked for with `cache: true` is kept for the same request, in seconds',
+  }),
+  CACHE_MAX_MB: wholeNumber({
+    default: 64,
+    min: 1,
+    max: 65_536,
+    meaning: 'Most memory of one process for cached answers, in megabytes',
   }),
   LLM_MAX_CONCURRENCY: wholeNumber({
     default: 64,

@@ -1,5 +1,5 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import express from 'express';
+import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import { requestLogging } from '../infra/telemetry/index.js';
 import { declaresJson } from './content-type.guard.js';
@@ -7,6 +7,7 @@ import type { Intake } from './intake.js';
 import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
 import { assignRequestId } from './request-id.js';
+import { WIRE_VERSIONS } from './wire-version.js';
 
 /** Largest JSON body of a product route. */
 const MAX_JSON_BODY = '1mb';
@@ -23,10 +24,19 @@ export function configureHttp(
 ): void {
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
+  app.enableVersioning(WIRE_VERSIONS);
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
   app.use(options.intake.guard);
-  app.use('/v1', express.json({ limit: `${options.maxUploadMb}mb`, strict: true }));
+  const largeJson = express.json({ limit: `${options.maxUploadMb}mb`, strict: true });
+  app.use('/v1', largeJson);
+  app.use('/ollama', undeclaredJson, largeJson);
   app.use(express.json({ limit: MAX_JSON_BODY, strict: true, type: declaresJson }));
   serveOpenApi(app, options.version);
+}
+
+/** Ollama takes every body for JSON, and the examples of its own documentation declare none. */
+function undeclaredJson(request: Request, _response: Response, next: NextFunction): void {
+  if (!declaresJson(request)) request.headers['content-type'] = 'application/json';
+  next();
 }

@@ -9,6 +9,8 @@ export interface ErrorWire {
   readonly speaks: (request: Request) => boolean;
   /** The body, without anything of the error's cause. */
   readonly body: (error: AppError, requestId: string) => object;
+  /** What its clients read beside the body. */
+  readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
 }
 
 /** Chooses the shape of errors. Everything that no wire claims is told in ours, which OpenAI's clients read too. */
@@ -18,8 +20,16 @@ export class ErrorWires {
   /** The body that tells an error to whoever waits for the response. */
   bodyOf(error: AppError, response: Response): object {
     const requestId = requestIdOf(response);
-    const wire = this.wires.find(({ speaks }) => speaks(response.req));
-    return wire === undefined ? ownBody(error, requestId) : wire.body(error, requestId);
+    return this.wireOf(response)?.body(error, requestId) ?? ownBody(error, requestId);
+  }
+
+  /** The headers that go with it. */
+  headersOf(response: Response): Readonly<Record<string, string>> {
+    return this.wireOf(response)?.headers?.(requestIdOf(response)) ?? {};
+  }
+
+  private wireOf({ req }: Response): ErrorWire | undefined {
+    return this.wires.find(({ speaks }) => speaks(req));
   }
 }
 

@@ -31,6 +31,7 @@ export function sendError(response: Response, error: AppError, wires: ErrorWires
     response.setHeader('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }
   if (error.retryable === false) response.setHeader('X-Should-Retry', 'false');
+  response.set(wires.headersOf(response));
   response.status(errorEntry(error.code).status).json(wires.bodyOf(error, response));
 }
 

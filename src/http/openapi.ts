@@ -7,8 +7,28 @@ import { ERROR_TABLE } from './error-table.js';
 /** Every route can answer with these. */
 const EVERYWHERE: readonly ErrorCode[] = ['invalid_request', 'internal_error', 'service_unavailable'];
 
+/** How the errors of a route look in the documentation. */
+export interface ErrorShape {
+  /** The body, as `#/components/schemas/<name>`. */
+  readonly schema: string;
+  readonly example: (code: ErrorCode, meaning: string) => object;
+}
+
+const OWN_SHAPE: ErrorShape = {
+  schema: ErrorBody.name,
+  example: (code, message) => ({
+    error: { code, message, type: ERROR_TABLE[code].type, param: null },
+    request_id: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11',
+  }),
+};
+
 /** Documents the errors of a route: one response a status, with the codes that share it and an example each. */
 export function ApiErrors(...codes: readonly ErrorCode[]): MethodDecorator {
+  return ApiErrorsOf(OWN_SHAPE, ...codes);
+}
+
+/** The same for the routes of a wire that tells errors in a shape of its own. */
+export function ApiErrorsOf(shape: ErrorShape, ...codes: readonly ErrorCode[]): MethodDecorator {
   // Whatever takes credentials takes keys.
   const ofKeys: readonly ErrorCode[] = codes.includes('unauthorized')
     ? ['invalid_api_key', 'insufficient_scope']
@@ -17,27 +37,20 @@ export function ApiErrors(...codes: readonly ErrorCode[]): MethodDecorator {
     new Set([...codes, ...ofKeys, ...EVERYWHERE]),
     (code) => ERROR_TABLE[code].status,
   );
+  const exampleOf = (code: ErrorCode) => ({ value: shape.example(code, ERROR_TABLE[code].meaning) });
   const responses = Array.from(byStatus, ([status, group]) =>
     ApiResponse({
       status,
       description: group.map((code) => `\`${code}\`: ${ERROR_TABLE[code].meaning}`).join('\n\n'),
       content: {
         'application/json': {
-          schema: { $ref: '#/components/schemas/ErrorBody' },
-          examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code) }])),
+          schema: { $ref: `#/components/schemas/${shape.schema}` },
+          examples: Object.fromEntries(group.map((code) => [code, exampleOf(code)])),
         },
       },
     }),
   );
   return applyDecorators(...responses);
-}
-
-function exampleOf(code: ErrorCode): ErrorBody {
-  const { type, meaning } = ERROR_TABLE[code];
-  return {
-    error: { code, message: meaning, type, param: null },
-    request_id: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11',
-  };
 }
 
 /** The OpenAPI document of an application. */
@@ -70,7 +83,10 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addSecurityRequirements('api_key')
     .addTag('chat', 'Ask a model and read its answer')
     .addTag('conversations', 'What was said')
+    .addTag('usage', 'What was used and what it costs')
     .addTag('openai', 'OpenAI’s wire, for the clients that speak it')
+    .addTag('anthropic', 'Anthropic’s wire, for the clients that speak it')
+    .addTag('ollama', 'Ollama’s wire, passed through to the configured server')
     .addTag('auth', 'Accounts and access tokens')
     .addTag('users', 'The account itself, and all of them for admins')
     .addTag('api-keys', 'Keys for programs')

@@ -1,11 +1,15 @@
 import type { AttemptRecord } from './port/index.js';
-import { priceOf } from './prices.js';
+import type { PriceTable } from './accounting/price-table.js';
 import { countTokens } from './token-counter.js';
 
 /** The record of an attempt whose process is gone, by estimate from what it had stored. */
-export function abandonedAttempt(answer: { name: string; inputTokens: number; text: string }): AttemptRecord {
+export function abandonedAttempt(
+  answer: { readonly name: string; readonly inputTokens: number; readonly text: string },
+  prices: PriceTable,
+): AttemptRecord {
   const slash = answer.name.indexOf('/');
   const provider = answer.name.slice(0, Math.max(0, slash));
+  const model = answer.name.slice(slash + 1);
   const usage = {
     inputTokens: answer.inputTokens,
     outputTokens: countTokens(answer.text),
@@ -16,10 +20,10 @@ export function abandonedAttempt(answer: { name: string; inputTokens: number; te
   return {
     attempt: 1,
     provider,
-    model: answer.name.slice(slash + 1),
+    model,
     outcome: 'cancelled',
     usage,
-    costMicroUsd: priceOf(provider),
+    costMicroUsd: prices.costOf({ provider, model }, usage),
     estimated: true,
   };
 }

@@ -10,11 +10,10 @@ import {
   type ModelProvider,
   type NativeRequest,
   type ProviderCall,
-  type TokenUsage,
   type WholeAnswer,
   ProviderError,
 } from './port/index.js';
-import { priceOf } from './prices.js';
+import type { PriceTable } from './accounting/price-table.js';
 
 /** How an attempt ended. */
 export type AttemptResult<Answer> =
@@ -25,7 +24,6 @@ export type AttemptResult<Answer> =
 /** What a streamed answer comes to. */
 export interface StreamedAnswer {
   readonly finishReason: FinishReason;
-  readonly usage: TokenUsage;
   readonly warning: string | null;
 }
 
@@ -41,6 +39,7 @@ export interface AttemptOptions {
   /** The caller's: aborting it cancels the attempt. */
   readonly signal: AbortSignal;
   readonly deadlines: DeadlineConfig;
+  readonly prices: PriceTable;
   /** Called when the first output of a stream is there. */
   readonly onBegun: () => void;
 }
@@ -101,7 +100,7 @@ export class Attempt {
     }
     const { finishReason } = this.meter;
     if (finishReason === null) return { status: 'failed', error: endedEarly() };
-    return { status: 'completed', answer: { finishReason, warning, usage: this.meter.usage().usage } };
+    return { status: 'completed', answer: { finishReason, warning } };
   }
 
   /** Waits for the whole answer. */
@@ -121,9 +120,9 @@ export class Attempt {
 
   /** What the attempt used. With figures of the provider where it told them, else counted by us and marked so. */
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
-    const { number, model, apiKey } = this.options;
+    const { number, model, apiKey, prices } = this.options;
     const { usage, estimated } = this.meter.usage();
-    const costMicroUsd = priceOf(model.provider);
+    const costMicroUsd = prices.costOf(model, usage);
     return {
       attempt: number,
       provider: model.provider,
@@ -156,7 +155,8 @@ export class Attempt {
   }
 }
 
-function asProviderError(error: unknown): ProviderError {
+/** Whatever a provider threw, as an error of its kinds. */
+export function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   return new ProviderError('broken_answer', 'The answer could not be read.', { cause: error });
 }

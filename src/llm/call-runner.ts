@@ -1,30 +1,26 @@
 import type { DeadlineConfig } from '../config/index.js';
-import { Attempt, type AttemptResult } from './attempt.js';
-import { cancelledCall, toModelCallError } from './model-call-error.js';
+import type { PriceTable } from './accounting/price-table.js';
+import { Attempt } from './attempt.js';
 import type { ResolvedModel } from './model-directory.js';
-import { adaptRequest, refused, unhonoured } from './parameters.js';
+import { type AdaptedRequest, adaptRequest, refused, unhonoured } from './parameters.js';
 import {
   type AttemptRecord,
   type ChatCompletion,
+  type ChatMessage,
+  type ChatRequest,
   type ModelCall,
   type ModelEvent,
   type ModelIdentity,
   ProviderError,
+  type TokenUsage,
   type Wire,
 } from './port/index.js';
-import type { Permit, ProviderGate } from './resilience/provider-gate.js';
-import { TryPlan } from './try-plan.js';
+import { type Entered, type MakeTrial, Tries, type TriesOptions } from './tries.js';
 
-export interface CallRunnerOptions {
+export interface CallRunnerOptions extends Omit<TriesOptions, 'signal'> {
   readonly call: ModelCall;
-  /** The models to ask, in order. */
-  readonly chain: readonly ResolvedModel[];
-  readonly gateOf: (provider: string) => ProviderGate;
   readonly deadlinesOf: (provider: string) => DeadlineConfig;
-  /** The user's own key of a provider, where there is one. */
-  readonly credentialOf: (provider: string) => Promise<string | undefined>;
-  /** Tries at one model beyond the first. */
-  readonly maxRetries: number;
+  readonly prices: PriceTable;
 }
 
 /** A whole answer and the model that gave it. */
@@ -33,14 +29,18 @@ export interface AnsweredCall {
   readonly ignored: readonly string[];
   readonly completion: ChatCompletion;
   readonly raw?: string;
+  /** Of the attempt that answered. */
+  readonly usage: TokenUsage;
 }
 
-/** An attempt that was let through to its provider. */
-interface Entered {
+/** An attempt, and what a caller is told with its answer. */
+interface ToldAttempt {
   readonly attempt: Attempt;
-  readonly permit: Permit;
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
+  readonly record: Attempt['record'];
+  /** Whether the provider was sent the caller's own words, and answers in them. */
+  readonly relays: boolean;
 }
 
 /**
@@ -48,91 +48,82 @@ interface Entered {
  * output; after it nothing is tried again, but for the one restart that a caller may allow.
  */
 export class CallRunner {
-  private readonly settled: AttemptRecord[] = [];
-  private readonly plan: TryPlan;
-  /** The attempt that is under way. Where the consumer leaves in the middle, nothing settles it. */
-  private running: Entered | undefined;
+  private readonly tries: Tries<ToldAttempt>;
   private restarted = false;
 
   /** @throws AppError `invalid_request` where no model of the chain can honour the request */
   constructor(private readonly options: CallRunnerOptions) {
-    const { call, maxRetries } = options;
-    this.plan = new TryPlan(ableModels(options), maxRetries, call.signal);
+    const { signal } = options.call;
+    const chain = ableModels(options.call, options.chain);
+    this.tries = new Tries({ ...options, chain, signal }, (at) => this.attemptAt(at));
+  }
+
+  /** Full names of the models that may be asked, in order. */
+  get models(): readonly string[] {
+    return this.options.chain.map(({ name }) => name);
   }
 
   /** What became of every attempt so far. */
   get attempts(): readonly AttemptRecord[] {
-    return this.settled;
+    return this.tries.attempts;
   }
 
   /** @throws ModelCallError */
   async complete(): Promise<AnsweredCall> {
-    for (;;) {
-      const entered = await this.enter();
-      const result =
-        entered instanceof ProviderError ? entered : this.settle(entered, await entered.attempt.complete());
-      if (!(result instanceof ProviderError)) {
-        const { model, ignored } = result.entered;
-        return { model, ignored, ...result.answer };
-      }
-      if (!(await this.plan.goOnAfter(result))) throw toModelCallError(result, this.settled);
-    }
+    const { trial, answer, usage } = await this.tries.answer(({ attempt }) => attempt.complete());
+    const { model, ignored, relays } = trial;
+    const { completion, raw } = answer;
+    // Where the caller has words of its own, an answer in others is of no use to it as it came.
+    const inCallersWire = relays || this.options.call.native === undefined;
+    return { model, ignored, completion, usage, ...(raw !== undefined && inCallersWire && { raw }) };
   }
 
   /** @throws ModelCallError */
   async *stream(): AsyncGenerator<ModelEvent> {
+    const { tries } = this;
     try {
       for (;;) {
-        const entered = await this.enter();
+        const entered = await tries.enter();
         const result =
-          entered instanceof ProviderError ? entered : this.settle(entered, yield* this.streamed(entered));
+          entered instanceof ProviderError ? entered : tries.settle(entered, yield* this.streamed(entered));
         if (!(result instanceof ProviderError)) {
-          const { finishReason, warning, usage } = result.answer;
-          const { model } = result.entered;
-          yield { type: 'finished', model, finishReason, usage, attempts: this.settled, warning };
+          const { answer, trial, usage } = result;
+          const { finishReason, warning } = answer;
+          const { model } = trial;
+          yield { type: 'finished', model, finishReason, usage, attempts: tries.attempts, warning };
           return;
         }
-        const shown = entered instanceof ProviderError ? false : entered.attempt.shown;
-        const goesOn = shown ? this.restartsAfter(entered, result) : await this.plan.goOnAfter(result);
-        if (!goesOn) throw toModelCallError(result, this.settled);
+        const shown = entered instanceof ProviderError ? undefined : shownOf(entered);
+        const goesOn = shown ? this.restartsAfter(shown, result) : await tries.goOnAfter(result);
+        if (!goesOn) throw tries.failure(result);
       }
     } finally {
-      if (this.running !== undefined) this.conclude(this.running, { status: 'cancelled' });
+      tries.leave();
     }
   }
 
-  private streamed({ attempt, model, ignored }: Entered) {
+  private streamed({ trial: { attempt, model, ignored } }: Entered<ToldAttempt>) {
     return attempt.stream({ type: this.restarted ? 'restarted' : 'started', model, ignored });
   }
 
   /** Once, for text only, and on another model: an answer that broke off in the middle is begun again. */
-  private restartsAfter(entered: Entered | ProviderError, error: ProviderError): boolean {
-    if (entered instanceof ProviderError || this.restarted || this.options.call.restart !== 'once')
-      return false;
-    if (entered.attempt.calledTools || !this.plan.moveOnAfter(error)) return false;
+  private restartsAfter(shown: Attempt, error: ProviderError): boolean {
+    if (this.restarted || this.options.call.restart !== 'once') return false;
+    if (shown.calledTools || !this.tries.moveOnAfter(error)) return false;
     this.restarted = true;
     return true;
   }
 
-  /** Waits for a place at the provider of the next model. */
-  private async enter(): Promise<Entered | ProviderError> {
-    const { call, gateOf, deadlinesOf, credentialOf } = this.options;
-    const resolved = this.plan.model;
-    if (resolved === undefined) throw new Error('A plan without a model was gone on with.');
+  private attemptAt({
+    resolved,
+    number,
+    apiKey,
+    onBegun,
+  }: Parameters<MakeTrial<ToldAttempt>>[0]): ToldAttempt {
+    const { call, deadlinesOf, prices } = this.options;
     const { source: provider, ...model } = resolved;
-    const apiKey = await credentialOf(provider.id);
-    const permit = await gateOf(provider.id).enter(call.signal).catch(asRefusal);
-    if (call.signal.aborted) {
-      if (!(permit instanceof ProviderError)) permit.settle('cancelled');
-      throw cancelledCall(this.settled);
-    }
-    if (permit instanceof ProviderError) return permit;
     const native = call.native?.wire === provider.wire ? call.native : undefined;
-    // A provider of the caller's own wire gets everything that the caller said.
-    const { request, ignored } = native
-      ? { request: call.request, ignored: [] }
-      : adaptRequest(call.request, provider.wire, model.name);
-    const number = this.settled.length + 1;
+    const { request, ignored } = native ? asItIs(call) : adapted(call, resolved);
     const attempt = new Attempt({
       number,
       provider,
@@ -142,35 +133,52 @@ export class CallRunner {
       apiKey,
       signal: call.signal,
       deadlines: deadlinesOf(provider.id),
-      onBegun: () => {
-        permit.begun();
-      },
+      prices,
+      onBegun,
     });
-    this.running = { attempt, permit, model, ignored };
-    return this.running;
-  }
-
-  /** What an attempt came to: its answer, or why there is none. A call that nobody wants any more ends here. */
-  private settle<Answer>(
-    entered: Entered,
-    result: AttemptResult<Answer>,
-  ): { entered: Entered; answer: Answer } | ProviderError {
-    this.conclude(entered, result);
-    if (result.status === 'completed') return { entered, answer: result.answer };
-    if (result.status === 'failed') return result.error;
-    throw cancelledCall(this.settled);
-  }
-
-  /** Writes the attempt's record and gives its place back. */
-  private conclude({ attempt, permit }: Entered, result: AttemptResult<unknown>): void {
-    this.running = undefined;
-    this.settled.push(attempt.record(result.status));
-    permit.settle(result.status === 'failed' ? result.error : result.status);
+    const relays = native !== undefined;
+    return { attempt, model, ignored, relays, record: (outcome) => attempt.record(outcome) };
   }
 }
 
-/** The models that can honour the request; the refusal of the first one where none can. */
-function ableModels({ call, chain }: CallRunnerOptions): readonly ResolvedModel[] {
+/** An attempt of which something was passed on. */
+function shownOf({ trial: { attempt } }: Entered<ToldAttempt>): Attempt | undefined {
+  return attempt.shown ? attempt : undefined;
+}
+
+/** A provider of the caller's own wire gets everything that the caller said. */
+function asItIs({ request }: ModelCall): AdaptedRequest {
+  return { request, ignored: [] };
+}
+
+/** What the wire, and then the model, can carry of a request. */
+function adapted({ request, native }: ModelCall, { source, model, name }: ResolvedModel): AdaptedRequest {
+  const fitted = adaptRequest(withoutForeignData(request, source.wire), source.wire, name);
+  const untaken = source.untakenHints?.(fitted.request, model) ?? [];
+  return { ...fitted, ignored: [...new Set([...fitted.ignored, ...untaken, ...(native?.hints ?? [])])] };
+}
+
+/** What only another provider understands is dropped: hosts refuse fields of messages that they do not know. */
+function withoutForeignData(request: ChatRequest, wire: Wire): ChatRequest {
+  const isForeign = ({ provider_data: data }: ChatMessage): boolean =>
+    data !== undefined && data.provider !== wire;
+  if (!request.messages.some(isForeign)) return request;
+  const messages = request.messages.map((message) => {
+    if (!isForeign(message)) return message;
+    const { provider_data: _foreign, ...rest } = message;
+    return rest;
+  });
+  return { ...request, messages };
+}
+
+/**
+ * The models that can honour a request.
+ * @throws AppError `invalid_request`, the refusal of the first one where none can
+ */
+export function ableModels(
+  call: Pick<ModelCall, 'request' | 'native'>,
+  chain: readonly ResolvedModel[],
+): readonly ResolvedModel[] {
   const able = chain.filter(({ source }) => unhonouredBy(source.wire, call) === undefined);
   const [first] = chain;
   if (able.length === 0 && first !== undefined) {
@@ -180,12 +188,9 @@ function ableModels({ call, chain }: CallRunnerOptions): readonly ResolvedModel[
 }
 
 /** The first field of the caller's that a wire cannot carry. */
-function unhonouredBy(wire: Wire, { request, native }: ModelCall): string | undefined {
+function unhonouredBy(
+  wire: Wire,
+  { request, native }: Pick<ModelCall, 'request' | 'native'>,
+): string | undefined {
   return native?.wire === wire ? undefined : (native?.onlyHere ?? unhonoured(request, wire));
-}
-
-function asRefusal(error: unknown): ProviderError {
-  return error instanceof ProviderError
-    ? error
-    : new ProviderError('unavailable', 'The provider was not asked.', { cause: error });
 }

@@ -9,23 +9,29 @@ import {
   type ModelProvider,
   ProviderError,
 } from './port/index.js';
-import { priceOf } from './prices.js';
+import type { PriceTable } from './accounting/price-table.js';
 import { countTokens } from './token-counter.js';
 
 /** One attempt at the vectors of texts. Like an attempt at an answer it never throws, and leaves a record. */
 export class EmbeddingAttempt {
   private result: EmbeddingResult | undefined;
+  readonly model: ModelIdentity;
 
   constructor(
     private readonly options: {
+      /** From 1 on within the call. */
+      readonly number: number;
       readonly provider: ModelProvider;
       readonly model: ModelIdentity;
       readonly request: EmbeddingRequest;
       /** The user's own key of the provider. */
       readonly apiKey: string | undefined;
       readonly deadlines: DeadlineConfig;
+      readonly prices: PriceTable;
     },
-  ) {}
+  ) {
+    this.model = options.model;
+  }
 
   async run(): Promise<AttemptResult<EmbeddingResult>> {
     const { provider, model, request, apiKey } = this.options;
@@ -55,17 +61,24 @@ export class EmbeddingAttempt {
   }
 
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
-    const { model, request, apiKey } = this.options;
+    const { number, model, request, apiKey, prices } = this.options;
     const told = this.result?.inputTokens;
     const inputTokens = told ?? (this.result === undefined ? 0 : countInput(request.input));
+    const usage = {
+      inputTokens,
+      outputTokens: 0,
+      cachedTokens: 0,
+      cacheWriteTokens: 0,
+      reasoningTokens: 0,
+    };
     return {
-      attempt: 1,
+      attempt: number,
       provider: model.provider,
       model: model.model,
       outcome,
-      usage: { inputTokens, outputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
+      usage,
       estimated: told === undefined,
-      costMicroUsd: priceOf(model.provider),
+      costMicroUsd: prices.costOf(model, usage),
       ...(apiKey !== undefined && { ownKey: true }),
     };
   }

@@ -1,4 +1,6 @@
 export { abandonedAttempt } from './abandoned-attempt.js';
+export { AnswerPurge } from './cache/answer-purge.js';
+export { PriceTable } from './accounting/price-table.js';
 export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
 export { ModelCallError } from './model-call-error.js';
@@ -9,6 +11,7 @@ export type {
   ChatCompletion,
   ChatMessage,
   ChatRequest,
+  CountingCall,
   Embeddings,
   ModelAnswer,
   ModelCall,
@@ -18,4 +21,5 @@ export type {
   TokenUsage,
 } from './port/index.js';
 export { CredentialSource, UsageSink } from './port/index.js';
+export { PricesModule } from './prices.module.js';
 export { countTokens } from './token-counter.js';

@@ -1,12 +1,18 @@
 import { Module } from '@nestjs/common';
 import { AppConfig } from '../config/index.js';
+import { SharedCache } from '../infra/cache/index.js';
+import { AnswerCache } from './cache/answer-cache.js';
+import { AnswerPurge } from './cache/answer-purge.js';
+import { CachedCalls } from './cache/cached-calls.js';
 import { configuredProviders } from './configured-providers.js';
 import { LlmService } from './llm.service.js';
 import { ModelDirectory } from './model-directory.js';
+import { PricesModule } from './prices.module.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 
 /** The model layer, with the providers that the configuration names. */
 @Module({
+  imports: [PricesModule],
   providers: [
     {
       provide: ModelDirectory,
@@ -19,8 +25,23 @@ import { ProviderGates } from './resilience/provider-gates.js';
       inject: [AppConfig],
       useFactory: ({ llm }: AppConfig) => new ProviderGates(llm),
     },
+    {
+      provide: AnswerCache,
+      inject: [SharedCache, AppConfig],
+      useFactory: (store: SharedCache, { cache }: AppConfig) => new AnswerCache(store, cache.ttlMs),
+    },
+    {
+      provide: CachedCalls,
+      inject: [AnswerCache],
+      useFactory: (cache: AnswerCache) => new CachedCalls(cache),
+    },
+    {
+      provide: AnswerPurge,
+      inject: [AnswerCache],
+      useFactory: (cache: AnswerCache) => new AnswerPurge(cache),
+    },
     LlmService,
   ],
-  exports: [LlmService],
+  exports: [AnswerPurge, LlmService],
 })
 export class LlmModule {}

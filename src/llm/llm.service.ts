@@ -1,10 +1,17 @@
 import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
-import { CallRunner } from './call-runner.js';
+import { asProviderError } from './attempt.js';
+import { PriceTable } from './accounting/price-table.js';
+import { CachedCalls } from './cache/cached-calls.js';
+import { ableModels, CallRunner } from './call-runner.js';
+import { countCall } from './count-call.js';
+import { Deadlines } from './deadlines.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
 import {
+  type AttemptRecord,
+  type CountingCall,
   CredentialSource,
   type EmbeddingRequest,
   type Embeddings,
@@ -12,8 +19,10 @@ import {
   type ModelCall,
   type ModelEvent,
   UsageSink,
+  type Wire,
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
+import { Tries, type TriesOptions } from './tries.js';
 
 /** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
 @Injectable()
@@ -22,6 +31,8 @@ export class LlmService implements OnApplicationShutdown {
     private readonly directory: ModelDirectory,
     private readonly gates: ProviderGates,
     private readonly sink: UsageSink,
+    private readonly prices: PriceTable,
+    private readonly cached: CachedCalls,
     private readonly config: AppConfig,
     @Optional() private readonly credentials?: CredentialSource,
   ) {}
@@ -52,6 +63,37 @@ export class LlmService implements OnApplicationShutdown {
     return this.directory.providerIds();
   }
 
+  /** The names that stand for chains of models. */
+  aliases(): readonly string[] {
+    return this.directory.aliasNames;
+  }
+
+  /**
+   * The name under which to ask for a model on its own wire: a bare one means that wire's provider.
+   * @throws AppError `provider_unavailable`, `model_not_found`
+   */
+  nameOn(wire: Wire, name: string): Promise<string> {
+    return this.directory.nameOn(wire, name);
+  }
+
+  /**
+   * The list of models of the provider of a wire, as it came.
+   * @throws AppError `provider_unavailable` and whatever else keeps a provider from answering
+   */
+  async nativeModels(wire: Wire, userId: string, signal: AbortSignal): Promise<string> {
+    const provider = this.directory.speaking(wire);
+    const apiKey = await this.credentialOf(userId, provider.id);
+    const deadlines = Deadlines.ofAnswer(signal, this.config.llm.deadlines);
+    try {
+      return await provider.nativeModels({ signal: deadlines.signal, ...withKey(apiKey) });
+    } catch (error) {
+      if (signal.aborted) throw cancelledCall([]);
+      throw toModelCallError(deadlines.passed ?? asProviderError(error), []);
+    } finally {
+      deadlines.stop();
+    }
+  }
+
   /** How each provider is. */
   health(): Promise<ProviderHealth[]> {
     return this.directory.health();
@@ -68,10 +110,19 @@ export class LlmService implements OnApplicationShutdown {
    */
   async *stream(call: ModelCall): AsyncGenerator<ModelEvent> {
     const runner = await this.runner(call);
+    const streamed = (): AsyncGenerator<ModelEvent> => this.streamed(call, runner);
+    yield* call.cache === true
+      ? this.cached.stream(call, runner.models, streamed, (attempts) => {
+          this.account(call, attempts);
+        })
+      : streamed();
+  }
+
+  private async *streamed(call: ModelCall, runner: CallRunner): AsyncGenerator<ModelEvent> {
     try {
       yield* runner.stream();
     } finally {
-      if (call.accounting === 'sink') this.sink.record(call, runner.attempts);
+      this.account(call, runner.attempts);
     }
   }
 
@@ -81,11 +132,27 @@ export class LlmService implements OnApplicationShutdown {
    */
   async complete(call: ModelCall): Promise<ModelAnswer> {
     const runner = await this.runner(call);
+    if (call.cache !== true) return this.completed(call, runner);
+    return this.cached.complete(
+      call,
+      runner.models,
+      () => this.completed(call, runner),
+      (attempts) => {
+        this.account(call, attempts);
+      },
+    );
+  }
+
+  private async completed(call: ModelCall, runner: CallRunner): Promise<ModelAnswer> {
     try {
       return { ...(await runner.complete()), attempts: runner.attempts };
     } finally {
-      if (call.accounting === 'sink') this.sink.record(call, runner.attempts);
+      this.account(call, runner.attempts);
     }
+  }
+
+  private account(call: ModelCall, attempts: readonly AttemptRecord[]): void {
+    if (call.accounting === 'sink') this.sink.record(call, attempts);
   }
 
   /**
@@ -93,33 +160,53 @@ export class LlmService implements OnApplicationShutdown {
    * @throws ModelCallError, AppError as `stream` does
    */
   async embed(request: EmbeddingRequest): Promise<Embeddings> {
-    const { source, ...model } = await this.directory.resolve(request.model);
-    const attempt = new EmbeddingAttempt({
-      provider: source,
-      model,
-      request,
-      apiKey: await this.credentialOf(request.userId, source.id),
-      deadlines: this.config.llm.deadlines,
-    });
-    const result = await attempt.run();
-    const record = attempt.record(result.status);
-    this.sink.record(request, [record]);
-    if (result.status === 'cancelled') throw cancelledCall([record]);
-    if (result.status === 'failed') throw toModelCallError(result.error, [record]);
-    return { model, vectors: result.answer.vectors, attempts: [record] };
+    const { signal, userId } = request;
+    const tries = new Tries(
+      { chain: await this.directory.resolveChain(request.model), signal, ...this.tryOptions(userId) },
+      ({ resolved: { source: provider, ...model }, number, apiKey }) =>
+        new EmbeddingAttempt({
+          number,
+          provider,
+          model,
+          request,
+          apiKey,
+          prices: this.prices,
+          deadlines: this.deadlinesOf(provider.id),
+        }),
+    );
+    try {
+      const { trial, answer } = await tries.answer((attempt) => attempt.run());
+      return { model: trial.model, vectors: answer.vectors, attempts: tries.attempts };
+    } finally {
+      this.sink.record(request, tries.attempts);
+    }
+  }
+
+  /**
+   * The tokens that a request takes, by the first model that could honour it. An estimate where its provider does not
+   * count, or cannot at the moment.
+   * @throws ModelCallError, AppError as `stream` does, where the request itself is wrong
+   */
+  async countTokens(call: CountingCall): Promise<number> {
+    const chain = await this.directory.resolveChain(call.model);
+    const [model] = ableModels(call, chain);
+    if (model === undefined) throw new Error('A chain without models was resolved.');
+    const apiKey = await this.credentialOf(call.userId, model.provider);
+    return countCall({ ...call, ...withKey(apiKey) }, model, this.config.llm.deadlines);
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {
-    const { maxRetries } = this.config.llm;
     const chain = await this.directory.resolveChain(call.model);
-    return new CallRunner({
-      call,
-      chain,
-      maxRetries,
-      credentialOf: (provider) => this.credentialOf(call.userId, provider),
-      deadlinesOf: (provider) => this.deadlinesOf(provider),
+    const deadlinesOf = (provider: string): DeadlineConfig => this.deadlinesOf(provider);
+    return new CallRunner({ call, chain, deadlinesOf, prices: this.prices, ...this.tryOptions(call.userId) });
+  }
+
+  private tryOptions(userId: string): Omit<TriesOptions, 'chain' | 'signal'> {
+    return {
+      maxRetries: this.config.llm.maxRetries,
       gateOf: (provider) => this.gates.of(provider),
-    });
+      credentialOf: (provider) => this.credentialOf(userId, provider),
+    };
   }
 
   private credentialOf(userId: string, provider: string): Promise<string | undefined> {
@@ -132,4 +219,8 @@ export class LlmService implements OnApplicationShutdown {
     const firstTokenMs = hosts.find(({ id }) => id === provider)?.firstTokenMs ?? deadlines.firstTokenMs;
     return { ...deadlines, firstTokenMs };
   }
+}
+
+function withKey(apiKey: string | undefined): { readonly apiKey?: string } {
+  return apiKey === undefined ? {} : { apiKey };
 }

@@ -34,7 +34,14 @@ const TOLD = {
     message: 'The model provider has too many requests at the moment. Try again later.',
     retryable: false,
   },
+  quota_exhausted: {
+    code: 'provider_error',
+    message:
+      'Our account with the model provider is out of money or at its limit. The operator of this server has to see to it.',
+    retryable: false,
+  },
   timeout: { code: 'provider_timeout', own: true },
+  timed_out: { code: 'provider_timeout', own: true },
   overloaded: {
     code: 'overloaded',
     message: 'Too many requests wait for the model provider already. Try again in a moment.',

@@ -1,5 +1,5 @@
 import { AppError } from '../common/errors.js';
-import type { ModelIdentity, ModelProvider } from './port/index.js';
+import type { ModelIdentity, ModelProvider, Wire } from './port/index.js';
 
 /** How long a provider's list of models is believed, in milliseconds. */
 const LIST_TTL_MS = 300_000;
@@ -76,10 +76,38 @@ export class ModelDirectory {
   async resolve(name: string | undefined): Promise<ResolvedModel> {
     const wanted = name ?? this.defaultModel;
     if (wanted === undefined) return this.firstModel();
-    const slash = wanted.indexOf('/');
-    const named = this.providers.find((provider) => provider.id === wanted.slice(0, Math.max(0, slash)));
-    if (named !== undefined) return resolved(named, wanted.slice(slash + 1));
+    const named = this.namedIn(wanted);
+    if (named !== undefined) return resolved(named, wanted.slice(wanted.indexOf('/') + 1));
     return this.lookUp(wanted);
+  }
+
+  /**
+   * The first provider of a wire.
+   * @throws AppError `provider_unavailable` where none is configured
+   */
+  speaking(wire: Wire): ModelProvider {
+    const provider = this.providers.find((one) => one.wire === wire);
+    if (provider !== undefined) return provider;
+    throw new AppError('provider_unavailable', `No provider of the wire '${wire}' is configured here.`);
+  }
+
+  /**
+   * The name under which a model is asked for on its own wire: a bare one means the first provider of it, whether that
+   * lists it or not. An alias stays itself; only its models of the wire will be asked.
+   * @throws AppError `provider_unavailable` where there is no such provider, `model_not_found` for a model of another wire
+   */
+  async nameOn(wire: Wire, name: string): Promise<string> {
+    const { id } = this.speaking(wire);
+    const alias = this.chainOf(name) !== undefined;
+    if (!alias && this.namedIn(name) === undefined) return `${id}/${name}`;
+    const chain = await this.resolveChain(name);
+    if (chain.some(({ source }) => source.wire === wire)) return name;
+    throw new AppError('model_not_found', `The model '${name}' is none of '${id}'.`, { param: 'model' });
+  }
+
+  /** The names that stand for chains of models. */
+  get aliasNames(): readonly string[] {
+    return Object.keys(this.aliases);
   }
 
   /** The full names of all models whose provider tells them, in the providers' order. */
@@ -115,6 +143,12 @@ export class ModelDirectory {
   /** Closes what the providers keep open. */
   async close(): Promise<void> {
     await Promise.all(this.providers.map((provider) => provider.close()));
+  }
+
+  /** The provider that a full name names. */
+  private namedIn(name: string): ModelProvider | undefined {
+    const id = name.slice(0, Math.max(0, name.indexOf('/')));
+    return this.providers.find((provider) => provider.id === id);
   }
 
   private chainOf(name: string | undefined): readonly string[] | undefined {

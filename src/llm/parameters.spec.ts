@@ -8,13 +8,14 @@ const MESSAGES: ChatRequest['messages'] = [{ role: 'user', content: 'Hello' }];
 /** A value for each parameter that asks for something. */
 const ASKED = {
   temperature: 0.5,
+  top_p: 0.5,
   n: 2,
   logprobs: true,
   top_logprobs: 3,
   logit_bias: { '50256': -100 },
   response_format: { type: 'json_object' },
   tools: [{ type: 'function', function: { name: 'look_up' } }],
-  tool_choice: 'auto',
+  tool_choice: 'required',
   parallel_tool_calls: true,
   stop: ['\n'],
   seed: 7,
@@ -73,6 +74,9 @@ describe('a parameter on a wire', () => {
   it.each<[string, unknown]>([
     ['n', 1],
     ['n', null],
+    ['top_p', 1],
+    ['tool_choice', 'auto'],
+    ['tool_choice', 'none'],
     ['logprobs', false],
     ['response_format', { type: 'text' }],
     ['tools', []],
@@ -83,6 +87,12 @@ describe('a parameter on a wire', () => {
     for (const wire of WIRES) {
       expect(adaptRequest(requestWith(parameter, value), wire, 'host/model').ignored).toEqual([]);
     }
+  });
+
+  it('a function that must be called is a contract that Ollama has no word for', () => {
+    const choice = { type: 'function', function: { name: 'look_up' } };
+    expect(unhonoured(requestWith('tool_choice', choice), 'ollama')).toBe('tool_choice');
+    expect(unhonoured(requestWith('tool_choice', choice), 'anthropic')).toBeUndefined();
   });
 
   it.each<[Wire, number, number, string[]]>([

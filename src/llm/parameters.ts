@@ -15,6 +15,7 @@ type Treatment =
 /** The parameters that not every wire can carry. Everything else is either known to all or passed on to OpenAI's wire only. */
 export type AdaptedParameter =
   | 'temperature'
+  | 'top_p'
   | 'n'
   | 'logprobs'
   | 'top_logprobs'
@@ -42,6 +43,7 @@ export type AdaptedParameter =
 
 const OPENAI: Record<AdaptedParameter, Treatment> = {
   temperature: 'passed',
+  top_p: 'passed',
   n: 'passed',
   logprobs: 'passed',
   top_logprobs: 'passed',
@@ -100,7 +102,7 @@ export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
     logprobs: 'refused',
     top_logprobs: 'refused',
     logit_bias: 'ignored',
-    tool_choice: 'passed',
+    tool_choice: 'refused',
     parallel_tool_calls: 'ignored',
     user: 'ignored',
     metadata: 'ignored',
@@ -117,6 +119,7 @@ export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
   },
   demo: {
     temperature: 'ignored',
+    top_p: 'ignored',
     n: 'refused',
     logprobs: 'refused',
     top_logprobs: 'refused',
@@ -185,7 +188,9 @@ export function unhonoured(request: ChatRequest, wire: Wire): AdaptedParameter |
 function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
   const value: unknown = request[name];
   if (value === undefined || value === null || value === false) return false;
-  if (name === 'n') return value !== 1;
+  if (name === 'n' || name === 'top_p') return value !== 1;
+  // `auto` is the default, and `none` every wire can keep: the tools are not sent.
+  if (name === 'tool_choice') return value !== 'auto' && value !== 'none';
   if (name === 'response_format') return request.response_format?.type !== 'text';
   if (name === 'modalities') return Array.isArray(value) && value.some((modality) => modality !== 'text');
   return !(Array.isArray(value) && value.length === 0);

@@ -26,7 +26,11 @@ let user: TestUser;
 
 beforeAll(async () => {
   provider = await startFakeProvider();
-  api = await startApi({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' });
+  api = await startApi({
+    OPENAI_BASE_URL: provider.baseUrl,
+    OLLAMA_BASE_URL: provider.origin,
+    DEFAULT_MODEL: 'openai/test-model',
+  });
   // The first one is an admin, which would hide what only admins may do.
   await registerUser(api.url);
   user = await registerUser(api.url);
@@ -174,14 +178,17 @@ describe('an API key', () => {
     await program.request('POST', '/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }] });
     await program.request('POST', '/v1/completions', { prompt: 'Hi' });
     await program.request('POST', '/v1/embeddings', { model: 'openai/test-model', input: 'Hi' });
+    const message = { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 9 };
+    await program.request('POST', '/v1/messages', { ...message, model: 'openai/test-model' });
+    await program.request('POST', '/ollama/api/chat', { ...message, model: 'test-model', stream: false });
     const userId = await idOf(other);
     const rows = await until('the ledger', async () => {
       const found = await query(api.database, 'SELECT api_key_id FROM usage_records WHERE user_id = $1', [
         userId,
       ]);
-      return found.length === 4 && found;
+      return found.length === 6 && found;
     });
-    expect(rows.map((row) => row['api_key_id'])).toEqual(Array(4).fill(id));
+    expect(rows.map((row) => row['api_key_id'])).toEqual(Array(6).fill(id));
   });
 });
 
@@ -194,6 +201,12 @@ describe('scopes', () => {
     'get /api/v1/conversations/{id}': 'chat',
     'delete /api/v1/conversations/{id}': 'chat',
     'get /api/v1/conversations/{id}/messages': 'chat',
+    'get /api/v1/usage': 'chat',
+    'post /ollama/api/chat': 'chat',
+    'post /ollama/api/generate': 'chat',
+    'get /ollama/api/tags': 'chat',
+    'post /v1/messages': 'chat',
+    'post /v1/messages/count_tokens': 'chat',
     'post /v1/chat/completions': 'chat',
     'post /v1/completions': 'chat',
     'post /v1/embeddings': 'chat',
@@ -216,6 +229,10 @@ describe('scopes', () => {
     'delete /api/v1/provider-keys/{provider}': 'admin',
     'get /api/v1/audit-log': 'admin',
   };
+
+  /** By the sentence, which every wire tells; some have no codes. */
+  const isRefused = ({ body, status }: ApiResponse): boolean =>
+    status === 403 && JSON.stringify(body).includes('which the API key does not have');
 
   interface Route {
     readonly name: string;
@@ -252,15 +269,14 @@ describe('scopes', () => {
         if (route.name === 'delete /api/v1/users/me' && scope === 'admin') continue;
         const answer = await ask(route, program);
         const needed = NEEDS[route.name];
-        const refused = codeOf(answer) === 'insufficient_scope';
+        const refused = isRefused(answer);
         expect({ scope, route: route.name, refused }).toEqual({
           scope,
           route: route.name,
           refused: scope !== needed,
         });
         if (!refused) continue;
-        expect(answer.status).toBe(403);
-        expect(messageOf(answer)).toContain(`'${String(needed)}'`);
+        expect(JSON.stringify(answer.body)).toContain(`'${String(needed)}'`);
       }
     }
   });
@@ -268,7 +284,7 @@ describe('scopes', () => {
   it('of whoever is logged in are all', async () => {
     for (const route of await closedRoutes()) {
       if (route.name === 'delete /api/v1/users/me') continue;
-      expect(codeOf(await ask(route, user))).not.toBe('insufficient_scope');
+      expect(isRefused(await ask(route, user))).toBe(false);
     }
   });
 

@@ -140,6 +140,7 @@ describe('one conversation', () => {
       system_prompt: 'Be brief.',
       tokens_used: at(first.body, 'tokens_used'),
       cost_estimate: 0,
+      unpriced_attempts: 0,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as unknown,
       updated_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as unknown,
     });

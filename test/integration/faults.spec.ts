@@ -153,7 +153,14 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
   },
   '429 for an exhausted quota': {
     behaviour: refusal(429, { code: 'insufficient_quota' }),
-    outcome: { ...RATE_LIMITED, retryAfter: null },
+    outcome: {
+      status: 502,
+      code: 'provider_error',
+      type: 'api_error',
+      message:
+        'Our account with the model provider is out of money or at its limit. The operator of this server has to see to it.',
+      shouldRetry: 'false',
+    },
   },
   '500': { behaviour: refusal(500), outcome: BROKEN_ANSWER },
   '502': { behaviour: refusal(502), outcome: BROKEN_ANSWER },
@@ -527,7 +534,8 @@ async function expectFailure(
       error_message: message,
       input_tokens: inputTokens,
       output_tokens: outputTokens,
-      cost_micro_usd: null,
+      // The price is not known, but of what nothing was used nothing is to be paid.
+      cost_micro_usd: inputTokens + outputTokens === 0 ? 0 : null,
     },
   ]);
   expect(conversation.usage).toEqual([
@@ -554,7 +562,7 @@ async function expectFailure(
       completion_tokens: outputTokens,
       total_tokens: inputTokens + outputTokens,
     },
-    cost_estimate: null,
+    cost_estimate: inputTokens + outputTokens === 0 ? 0 : null,
     error: { code, message },
   });
 }
@@ -593,6 +601,7 @@ async function expectSuccess(
     usage,
     cost_estimate: null,
     finish_reason: finishReason,
+    cached: false,
     timestamp: expect.stringMatching(/^\d{4}-.*Z$/) as unknown,
     ...(success.warning !== undefined && { warning: success.warning }),
   };

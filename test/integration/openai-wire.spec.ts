@@ -24,6 +24,8 @@ const PING_TEST_MS = 40_000;
 
 const WIRES = ['openai', 'anthropic', 'ollama'] as const;
 
+const TOOLS = [{ type: 'function', function: { name: 'clock' } }];
+
 /** Hosts that tests let fail: each has a circuit of its own, so that none of them opens another's. */
 const FAILING = ['cut', 'error', 'reset', 'refusing'] as const;
 
@@ -39,6 +41,7 @@ beforeAll(async () => {
     ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
     OLLAMA_BASE_URL: provider.origin,
     LLM_HOSTS: JSON.stringify(hosts),
+    MODEL_ALIASES: '{"fast/one":["openai/test-model"],"__proto__":["demo/echo"]}',
     LLM_MAX_RETRIES: '0',
     MAX_UPLOAD_MB: '2',
   });
@@ -286,6 +289,8 @@ describe('parameters', () => {
     ['anthropic', { n: 1, logprobs: false, seed: null }, null],
     ['ollama', { seed: 1, presence_penalty: 1, temperature: 2 }, null],
     ['ollama', { user: 'u', metadata: { a: 'b' } }, 'user, metadata'],
+    ['ollama', { tools: TOOLS, tool_choice: 'auto' }, null],
+    ['ollama', { tools: TOOLS, tool_choice: 'none' }, null],
   ];
   it.each(ignored)('%s: of %j the header names %s', async (id, parameters, expected) => {
     for (const stream of [false, true]) {
@@ -296,6 +301,23 @@ describe('parameters', () => {
     }
   });
 
+  const untaken: readonly (readonly [string, object, string | null])[] = [
+    ['claude-opus-5-5', { temperature: 1.5, top_p: 0.9, seed: 1 }, 'temperature, seed, top_p'],
+    ['claude-sonnet-4-5', { temperature: 0.5, top_p: 0.9 }, 'top_p'],
+    ['claude-sonnet-4-5', { temperature: 0.5, reasoning_effort: 'low' }, 'temperature'],
+    ['claude-sonnet-4-5', { temperature: 0.5, reasoning_effort: 'none' }, null],
+  ];
+  it.each(untaken)(
+    '%s: of %j the header names %s, which this model does not take',
+    async (name, more, expected) => {
+      for (const stream of [false, true]) {
+        const response = await post(CHAT, chat({ model: `anthropic/${name}`, stream, ...more }));
+        expect([response.status, response.headers.get('x-ignored-params')]).toEqual([200, expected]);
+        await response.text();
+      }
+    },
+  );
+
   it('that are named are named on Completions too', async () => {
     for (const stream of [false, true]) {
       const body = { model: 'anthropic/test-model', prompt: 'one', stream, temperature: 2, seed: 1 };
@@ -303,6 +325,16 @@ describe('parameters', () => {
       expect(response.headers.get('x-ignored-params')).toBe('temperature, seed');
       await response.text();
     }
+  });
+
+  it('of the demo are kept or named', async () => {
+    const body = chat({ model: 'demo/echo', max_tokens: 3, top_p: 0.5 });
+    const whole = await user.request('POST', CHAT, body);
+    expect(whole.headers.get('x-ignored-params')).toBe('top_p');
+    expect(whole.body).toMatchObject({
+      choices: [{ finish_reason: 'length', message: { content: 'This is the' } }],
+      usage: { completion_tokens: 3 },
+    });
   });
 
   it('clamp a temperature that Anthropic does not take', async () => {
@@ -319,6 +351,12 @@ describe('parameters', () => {
     ]),
     ['demo/echo', { tools: [{ type: 'function', function: { name: 'clock' } }] }, 'tools'],
     ['demo/echo', { response_format: { type: 'json_object' } }, 'response_format'],
+    ['ollama/test-model', { tools: TOOLS, tool_choice: 'required' }, 'tool_choice'],
+    [
+      'ollama/test-model',
+      { tools: TOOLS, tool_choice: { type: 'function', function: { name: 'clock' } } },
+      'tool_choice',
+    ],
   ];
   it.each(refused)('%s refuses %j, and names %s', async (model, parameters, param) => {
     for (const stream of [false, true]) {
@@ -582,6 +620,41 @@ describe('leaving', () => {
       else expect(tokens).toBe(0);
     },
   );
+});
+
+describe('usage that a host does not tell', () => {
+  const COUNTED = { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 };
+
+  it.each(WIRES)('is our count, for those who ask for it: %s', async (id) => {
+    const model = `${id}/test-model`;
+    provider.setDefault({ kind: 'answer', text: ['four', ' five'], usage: 'none' });
+    const whole = await user.request('POST', CHAT, chat({ model }));
+    expect(whole.body).toMatchObject({ usage: COUNTED });
+    const options = { stream: true, stream_options: { include_usage: true } };
+    const chunks = await chunksOf(CHAT, chat({ model, ...options }));
+    expect(chunks.at(-1)).toMatchObject({ id: at(chunks[0], 'id'), model, choices: [], usage: COUNTED });
+    expect(chunks.filter((chunk) => at(chunk, 'usage'))).toHaveLength(1);
+    const silent = await chunksOf(CHAT, chat({ model, stream: true }));
+    expect(silent.filter((chunk) => at(chunk, 'usage'))).toEqual([]);
+    const text = await chunksOf(COMPLETIONS, { model, prompt: 'one two three', ...options });
+    expect(text.at(-1)).toMatchObject({ object: 'text_completion', model, choices: [], usage: COUNTED });
+    expect(text.filter((chunk) => at(chunk, 'usage'))).toHaveLength(1);
+  });
+});
+
+describe('the models', () => {
+  it('are listed with the aliases, which can be looked up and asked', async () => {
+    const alias = (id: string) => ({ id, object: 'model', created: expect.any(Number), owned_by: 'alias' });
+    const { body } = await user.request('GET', '/v1/models');
+    const listed = listAt(body, 'data');
+    expect(listed.slice(0, 2)).toEqual([alias('fast/one'), alias('__proto__')]);
+    expect(listed).toContainEqual(expect.objectContaining({ id: 'openai/test-model', owned_by: 'openai' }));
+    for (const id of ['fast/one', '__proto__']) {
+      expect((await user.request('GET', `/v1/models/${id}`)).body).toEqual(alias(id));
+      expect((await user.request('POST', CHAT, chat({ model: id }))).status).toBe(200);
+    }
+    expect((await user.request('GET', '/v1/models/constructor')).status).toBe(404);
+  });
 });
 
 describe('the ledger', () => {

@@ -117,13 +117,15 @@ describe('the OpenAPI document', () => {
         const content = entriesAt(response, 'content').map(([type]) => type);
         if (status === '204') expect({ name, content }).toEqual({ name, content: [] });
         // The gateways' routes answer in either way, as the body asks.
-        else if (streamsOnDemand(operation))
-          expect({ name, content }).toEqual({ name, content: ['application/json', 'text/event-stream'] });
-        else expect({ name, content }).toEqual({ name, content: [expect.any(String)] });
+        else if (streamsOnDemand(operation)) {
+          const stream = name.includes('/ollama/') ? 'application/x-ndjson' : 'text/event-stream';
+          expect({ name, content }).toEqual({ name, content: ['application/json', stream] });
+        } else expect({ name, content }).toEqual({ name, content: [expect.any(String)] });
       }
       const errors = responses.filter(([status]) => !status.startsWith('2'));
       expect(errors.map(([status]) => status)).toEqual(expect.arrayContaining(['400', '500', '503']));
-      for (const [status, response] of errors) expectErrors(`${name} ${status}`, Number(status), response);
+      for (const [status, response] of errors)
+        expectErrors(`${name} ${status}`, Number(status), response, name.includes('/ollama/'));
     }
   });
 
@@ -132,18 +134,20 @@ describe('the OpenAPI document', () => {
     return at(body, 'properties', 'stream') !== undefined;
   }
 
-  function expectErrors(where: string, status: number, response: unknown): void {
+  function expectErrors(where: string, status: number, response: unknown, asSentence: boolean): void {
     const json = at(response, 'content', 'application/json');
-    expect(at(json, 'schema')).toEqual({ $ref: '#/components/schemas/ErrorBody' });
+    const schema = asSentence ? 'OllamaErrorBody' : 'ErrorBody';
+    expect(at(json, 'schema')).toEqual({ $ref: `#/components/schemas/${schema}` });
     const examples = entriesAt(json, 'examples');
     expect({ where, examples: examples.length > 0 }).toEqual({ where, examples: true });
     for (const [code, example] of examples) {
       const entry = Object.entries(ERROR_TABLE).find(([name]) => name === code)?.[1];
       expect({ where, code, status: entry?.status }).toEqual({ where, code, status });
-      expect(at(example, 'value')).toEqual({
+      const own = {
         error: { code, type: entry?.type, message: entry?.meaning, param: null },
         request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
-      });
+      };
+      expect(at(example, 'value')).toEqual(asSentence ? { error: entry?.meaning } : own);
       expect(at(response, 'description')).toContain(`\`${code}\``);
       expect(misfits(document, at(json, 'schema'), at(example, 'value'))).toEqual([]);
     }

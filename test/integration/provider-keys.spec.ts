@@ -101,6 +101,33 @@ describe('a user’s own provider key', () => {
     },
   );
 
+  const SAID = { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 9 };
+
+  it.each<[method: string, path: string, provider: string, body: object | undefined, own: string]>([
+    ['POST', '/v1/messages', 'anthropic', SAID, OWN],
+    ['POST', '/v1/messages', 'anthropic', { ...SAID, stream: true }, OWN],
+    ['POST', '/v1/messages/count_tokens', 'anthropic', { messages: SAID.messages }, OWN],
+    ['POST', '/ollama/api/chat', 'ollama', { ...SAID, stream: false }, `Bearer ${OWN}`],
+    ['POST', '/ollama/api/generate', 'ollama', { prompt: 'Hi' }, `Bearer ${OWN}`],
+    ['GET', '/ollama/api/tags', 'ollama', undefined, `Bearer ${OWN}`],
+  ])('goes with what is passed through: %s %s to %s, %j', async (method, path, id, body, own) => {
+    const user = await registerUser(api.url);
+    await user.request('PUT', `${PATH}/${id}`, { key: OWN });
+    const answer = await user.request(method, path, body && { ...body, model: `${id}/test-model` });
+    expect(answer.status).toBe(200);
+    expect(credential()).toBe(own);
+  });
+
+  it('goes with every try', async () => {
+    const user = await registerUser(api.url);
+    await user.request('PUT', `${PATH}/openai`, { key: OWN });
+    const busy = { kind: 'error', status: 429, retryAfter: 0, message: 'busy' } as const;
+    provider.script(busy, { kind: 'answer' });
+    await ask(user, 'openai/test-model');
+    const tries = provider.requests.filter(({ route }) => route === 'chat');
+    expect(tries.map(({ headers }) => headers.authorization)).toEqual(Array(2).fill(`Bearer ${OWN}`));
+  });
+
   it('makes embeddings too, and the ledger says who paid', async () => {
     const user = await registerUser(api.url);
     const embed = (): Promise<unknown> =>

@@ -8,7 +8,7 @@ import type { Settlement, Turn } from '../../src/features/chat/turn.js';
 import { TurnRepository } from '../../src/features/chat/turn.repository.js';
 import { UsageRepository } from '../../src/features/usage/index.js';
 import { PrismaService } from '../../src/infra/database/index.js';
-import { abandonedAttempt } from '../../src/llm/index.js';
+import { abandonedAttempt, PriceTable } from '../../src/llm/index.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, collect, registerUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
@@ -48,6 +48,9 @@ afterEach(async () => {
   await database.drop();
 });
 
+/** Knows no price of the model of these tests. */
+const PRICES = new PriceTable();
+
 function startProcess(): Process {
   const prisma = new PrismaService({ connectionString: database.url, poolMax: 5 });
   const usage = new UsageRepository(prisma);
@@ -56,7 +59,7 @@ function startProcess(): Process {
     prisma,
     repository,
     turns: new TurnRepository(prisma, usage),
-    recovery: new RecoveryService(repository),
+    recovery: new RecoveryService(repository, PRICES),
   };
   processes.push(started);
   return started;
@@ -72,6 +75,7 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     model: 'openai/test-model',
     temperature: 0.7,
     maxTokens: undefined,
+    cache: false,
     title: 'one two three',
     question: 'one two three',
     questionTokens: 3,
@@ -103,6 +107,7 @@ function completed(text: string): Settlement {
       usage,
       costMicroUsd: null,
       warning: null,
+      cached: false,
       completedAt: new Date(),
     },
     attempts: [
@@ -209,7 +214,7 @@ describe('answers whose process is gone', () => {
     const turn = await beginTurn(one, -1);
     const [answer] = await one.repository.find('expired', 1);
     if (answer === undefined) throw new Error('The answer was not found.');
-    const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT });
+    const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
     const ended = await Promise.all(
       [one, two].map(({ repository }) => repository.interrupt(answer, 'expired', attempt, 2)),
     );
@@ -225,7 +230,7 @@ describe('a process that was thought to be gone and is not', () => {
     const [answer] = await one.repository.find('expired', 1);
     if (answer === undefined) throw new Error('The answer was not found.');
     expect(await one.turns.checkpoint(turn, { text: TEXT, inputTokens: 7 })).toBe(true);
-    const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT });
+    const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
     expect(await startProcess().repository.interrupt(answer, 'expired', attempt, 2)).toBe(false);
     expect(await startProcess().recovery.recover('expired')).toBe(0);
     expect(await one.turns.finish(turn, completed('four five six'))).toBe(true);

@@ -491,6 +491,26 @@ describe('an answer that breaks off in the middle:', () => {
       [2, `${chain.secondary}/second`, 'failed', 1],
     ]);
     await expectSum(seen, 'chat stream');
+    const { messages } = await stored(api.database, seen.conversationId ?? '');
+    // The text is the second one's, and so is the name.
+    expect(messages[1]).toMatchObject({
+      status: 'failed',
+      content: 'eight',
+      model: `${chain.secondary}/second`,
+    });
+  });
+
+  it('is stored under the name of its model where the next one never begins', async () => {
+    const chain = freshChain();
+    primary.setDefault({ kind: 'cut', afterChunks: 2, text: TEXT });
+    secondary.setDefault(refusal(404));
+    const seen = await ask('chat stream', chain.pair);
+    const { messages } = await stored(api.database, seen.conversationId ?? '');
+    expect(messages[1]).toMatchObject({
+      status: 'failed',
+      content: 'four five',
+      model: `${chain.primary}/first`,
+    });
   });
 
   it('goes on after a restart where the next one fails before there is any output', async () => {

@@ -25,7 +25,11 @@ let admin: TestUser;
 
 beforeAll(async () => {
   provider = await startFakeProvider();
-  api = await startApi({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' });
+  api = await startApi({
+    OPENAI_BASE_URL: provider.baseUrl,
+    OLLAMA_BASE_URL: provider.origin,
+    DEFAULT_MODEL: 'openai/test-model',
+  });
   admin = await registerAdmin(api);
 });
 
@@ -263,6 +267,40 @@ describe('admins', () => {
       { model: 'openai/test-model', stream: true, messages: [{ role: 'user', content: 'Hi' }] },
     ],
   ];
+
+  it.each([
+    ['/v1/messages', 'event: error\ndata: ', ['error', 'type'], 'authentication_error'],
+    [
+      '/ollama/api/chat',
+      '{"error":',
+      ['error'],
+      'The account was disabled or the key revoked while this was answered.',
+    ],
+  ])('disable an account: a stream of %s ends with an error of its wire', async (path, mark, keys, word) => {
+    const user = await registerUser(api.url);
+    const userId = await idOf(user);
+    const gate = gatedAnswer(['one ', 'two']);
+    provider.script(gate);
+    const asked = provider.nextRequest('chat');
+    const answer = fetch(`${api.url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        model: path.startsWith('/ollama') ? 'ollama/test-model' : 'openai/test-model',
+        stream: true,
+        max_tokens: 9,
+        messages: [{ role: 'user', content: 'Hi' }],
+      }),
+    });
+    const upstream = await asked;
+    gate.release();
+    const { body } = await answer;
+    await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
+    await upstream.closed;
+    const text = await new Response(body).text();
+    const told = text.slice(text.lastIndexOf(mark)).replace('event: error\ndata: ', '');
+    expect(at(JSON.parse(told), ...keys)).toBe(word);
+  });
 
   it.each(RUNNING)('disable an account: %s that runs is stopped', async (_what, path, body) => {
     const user = await registerUser(api.url);

@@ -1,5 +1,6 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
+import { PricesModule } from '../../llm/index.js';
 import { UsageModule } from '../usage/index.js';
 import { TURNS_QUEUE } from './chat.jobs.js';
 import { ChatProcessor } from './chat.processor.js';
@@ -8,7 +9,7 @@ import { RecoveryService } from './recovery.service.js';
 
 /** The jobs of turns, for whichever process runs jobs. */
 @Module({
-  imports: [UsageModule, BullModule.registerQueue({ name: TURNS_QUEUE })],
+  imports: [PricesModule, UsageModule, BullModule.registerQueue({ name: TURNS_QUEUE })],
   providers: [RecoveryRepository, RecoveryService, ChatProcessor],
   exports: [RecoveryService],
 })

@@ -38,7 +38,7 @@ id: 1.7
 data: {"delta":"Because","conversation_id":"0199…","message_id":"0199…","finished":false}
 
 id: 1.46
-data: {"delta":"","finished":true,"conversation_id":"0199…","message_id":"0199…","model":"demo/echo","tokens_used":46,"usage":{"prompt_tokens":12,"completion_tokens":34,"total_tokens":46},"cost_estimate":0,"finish_reason":"stop"}
+data: {"delta":"","finished":true,"conversation_id":"0199…","message_id":"0199…","model":"demo/echo","tokens_used":46,"usage":{"prompt_tokens":12,"completion_tokens":34,"total_tokens":46},"cost_estimate":0,"finish_reason":"stop","cached":false}
 
 data: [DONE]
 `;

@@ -78,6 +78,15 @@ export class ChatBody {
   @IsOptionalField()
   @IsBoolean()
   stream?: boolean;
+
+  @ApiPropertyOptional({
+    description:
+      'True gives the answer to an equal question again, where you asked one with `cache: true` within the last hour or so (`CACHE_TTL_S`), and keeps this one. Equal means the same history, prompt, model and parameters.',
+    default: false,
+  })
+  @IsOptionalField()
+  @IsBoolean()
+  cache?: boolean;
 }
 
 /** Tokens of an answer. */
@@ -125,6 +134,13 @@ export class AnswerBody {
     example: 'stop',
   })
   finish_reason!: string;
+
+  @ApiProperty({
+    description:
+      'Whether the answer comes out of the cache. `usage` is then that of the answer when it was made; nothing of it is billed.',
+    example: false,
+  })
+  cached!: boolean;
 
   @ApiPropertyOptional({
     description: 'There where a part of the answer could not be read and may be missing.',

@@ -20,6 +20,7 @@ export function toTurnRequest({ userId, apiKeyId }: Caller, body: ChatBody): Tur
     model: body.model,
     temperature: body.temperature ?? DEFAULT_TEMPERATURE,
     maxTokens: body.max_tokens,
+    cache: body.cache === true,
   };
 }
 
@@ -30,7 +31,7 @@ export function turnHeaders(turn: Turn): Record<string, string> {
 
 /** A complete answer as a client gets it. */
 export function toAnswerBody(turn: Turn, answer: CompleteAnswer): AnswerBody {
-  const { text, model, finishReason, costMicroUsd, warning, completedAt } = answer;
+  const { text, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
   const usage = toUsageBody(answer.usage);
   return {
     message: text,
@@ -41,6 +42,7 @@ export function toAnswerBody(turn: Turn, answer: CompleteAnswer): AnswerBody {
     usage,
     cost_estimate: toUsd(costMicroUsd),
     finish_reason: finishReason,
+    cached,
     ...(warning !== null && { warning }),
     timestamp: completedAt.toISOString(),
   };

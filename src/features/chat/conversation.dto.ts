@@ -19,8 +19,21 @@ export class ConversationBody {
   })
   tokens_used!: number;
 
-  @ApiProperty({ description: 'US dollars for all attempts whose price is known.', example: 0.000123 })
-  cost_estimate!: number;
+  @ApiProperty({
+    description:
+      'US dollars for all attempts whose price is known; null where no such attempt cost anything.',
+    type: Number,
+    nullable: true,
+    example: 0.000123,
+  })
+  cost_estimate!: number | null;
+
+  @ApiProperty({
+    description: 'Attempts that `cost_estimate` leaves out, because the price of their model is not known.',
+    type: 'integer',
+    example: 0,
+  })
+  unpriced_attempts!: number;
 
   @ApiProperty({ description: 'When it began.', format: 'date-time' })
   created_at!: string;

@@ -1,4 +1,4 @@
-import { toUsd } from '../../common/money.js';
+import { toKnownUsd, toUsd } from '../../common/money.js';
 import type { UsageBody } from './chat.dto.js';
 import type { ConversationBody, MessageBody } from './conversation.dto.js';
 import type { StoredConversation, StoredMessage } from './conversation.repository.js';
@@ -10,7 +10,8 @@ export function toConversationBody(conversation: StoredConversation): Conversati
     title: conversation.title,
     system_prompt: conversation.systemPrompt,
     tokens_used: Number(conversation.tokensTotal),
-    cost_estimate: toUsd(conversation.costMicroUsd) ?? 0,
+    cost_estimate: toKnownUsd(conversation.costMicroUsd, conversation.unpricedAttempts),
+    unpriced_attempts: conversation.unpricedAttempts,
     created_at: conversation.createdAt.toISOString(),
     updated_at: conversation.updatedAt.toISOString(),
   };

@@ -9,6 +9,7 @@ export interface StoredConversation {
   readonly systemPrompt: string | null;
   readonly tokensTotal: bigint;
   readonly costMicroUsd: MicroUsd;
+  readonly unpricedAttempts: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -44,6 +45,7 @@ const CONVERSATION = {
   systemPrompt: true,
   tokensTotal: true,
   costMicroUsd: true,
+  unpricedAttempts: true,
   createdAt: true,
   updatedAt: true,
 } as const;

@@ -13,6 +13,7 @@ const TURN: Turn = {
   model: 'demo/echo',
   temperature: undefined,
   maxTokens: undefined,
+  cache: false,
 };
 
 const OUTCOME: TurnOutcome = {
@@ -23,6 +24,7 @@ const OUTCOME: TurnOutcome = {
   usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
   costMicroUsd: 0n,
   warning: null,
+  cached: false,
   completedAt: new Date(0),
 };
 

@@ -16,12 +16,12 @@ export class LiveTurn {
   private pieces: string[] = [];
   private flat = '';
   private attempt = 1;
-  private model: string;
+  private writer: string;
   private ended: TurnOutcome | undefined;
   private wake = Promise.withResolvers<null>();
 
   constructor(readonly turn: Turn) {
-    this.model = turn.model;
+    this.writer = turn.model;
   }
 
   /** The text so far, of the attempt that is under way. */
@@ -31,6 +31,16 @@ export class LiveTurn {
       this.pieces = [];
     }
     return this.flat;
+  }
+
+  /** The model that the text is of; what the turn asked for where nothing was written yet. */
+  get model(): string {
+    return this.writer;
+  }
+
+  /** Names the model that begins to write. */
+  begin(model: string): void {
+    this.writer = model;
   }
 
   append(delta: string): void {
@@ -43,7 +53,7 @@ export class LiveTurn {
     this.pieces = [];
     this.flat = '';
     this.attempt += 1;
-    this.model = model;
+    this.writer = model;
     this.notify();
   }
 
@@ -87,7 +97,7 @@ export class LiveTurn {
   /** What a follower has to be told next, or undefined where it knows everything. */
   private after(seen: { readonly attempt: number; readonly offset: number }): TurnEvent | undefined {
     const { text, attempt } = this;
-    if (attempt !== seen.attempt) return { type: 'restarted', attempt, model: this.model };
+    if (attempt !== seen.attempt) return { type: 'restarted', attempt, model: this.writer };
     if (text.length > seen.offset) {
       return { type: 'delta', attempt, delta: text.slice(seen.offset), end: text.length };
     }

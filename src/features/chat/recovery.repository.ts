@@ -58,7 +58,11 @@ export class RecoveryRepository {
       );
       await transaction.conversation.update({
         where: { id: conversationId },
-        data: { tokensTotal: { increment: sum.tokens }, costMicroUsd: { increment: sum.costMicroUsd } },
+        data: {
+          tokensTotal: { increment: sum.tokens },
+          costMicroUsd: { increment: sum.costMicroUsd },
+          unpricedAttempts: { increment: sum.unpricedAttempts },
+        },
         select: { id: true },
       });
       return true;

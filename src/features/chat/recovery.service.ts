@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { abandonedAttempt, countTokens } from '../../llm/index.js';
+import { abandonedAttempt, countTokens, PriceTable } from '../../llm/index.js';
 import { type Abandoned, RecoveryRepository } from './recovery.repository.js';
 
 /** Answers that are looked at in one go. */
@@ -10,7 +10,10 @@ const BATCH = 100;
 export class RecoveryService {
   private readonly logger = new Logger('Recovery');
 
-  constructor(private readonly repository: RecoveryRepository) {}
+  constructor(
+    private readonly repository: RecoveryRepository,
+    private readonly prices: PriceTable,
+  ) {}
 
   /** @returns how many answers were ended */
   async recover(which: Abandoned): Promise<number> {
@@ -19,11 +22,11 @@ export class RecoveryService {
       const answers = await this.repository.find(which, BATCH);
       let progress = 0;
       for (const answer of answers) {
-        const attempt = abandonedAttempt({
-          name: answer.model ?? '',
-          inputTokens: answer.inputTokens ?? 0,
-          text: answer.content,
-        });
+        const { model, inputTokens, content: text } = answer;
+        const attempt = abandonedAttempt(
+          { name: model ?? '', inputTokens: inputTokens ?? 0, text },
+          this.prices,
+        );
         if (await this.repository.interrupt(answer, which, attempt, countTokens(answer.content)))
           progress += 1;
       }

@@ -85,7 +85,7 @@ export class TurnRunner {
     try {
       settlement = await this.generate(live, abort.signal, checkpoints);
     } catch (error) {
-      settlement = failed(live.text, asAppError(error), abort.signal);
+      settlement = failed(live, asAppError(error), abort.signal);
     } finally {
       await checkpoints.stop();
     }
@@ -96,7 +96,7 @@ export class TurnRunner {
     const { turn } = live;
     const context = await persistently(() => this.context.build(turn));
     checkpoints.inputTokens = context.tokens;
-    const { temperature, maxTokens } = turn;
+    const { temperature, maxTokens, cache } = turn;
     const events = this.llm.stream({
       callId: turn.answerId,
       userId: turn.userId,
@@ -110,17 +110,28 @@ export class TurnRunner {
       signal,
       accounting: 'caller',
       restart: 'once',
+      cache,
     });
     for await (const event of events) {
       if (event.type === 'chunk') {
         const delta = event.chunk.choices.find(({ index }) => index === 0)?.delta.content;
         if (delta) live.append(storable(delta));
+      } else if (event.type === 'started') {
+        live.begin(event.model.name);
       } else if (event.type === 'restarted') {
         live.restart(event.model.name);
       } else if (event.type === 'finished') {
-        const { model, finishReason, usage, attempts, warning } = event;
+        const { model, finishReason, usage, attempts, warning, cached = false } = event;
         const costMicroUsd = totalCost(attempts);
-        const answer = { text: live.text, model: model.name, finishReason, usage, costMicroUsd, warning };
+        const answer = {
+          text: live.text,
+          model: model.name,
+          finishReason,
+          usage,
+          costMicroUsd,
+          warning,
+          cached,
+        };
         return settled({ status: 'complete', ...answer, completedAt: new Date() }, attempts);
       }
     }
@@ -136,6 +147,7 @@ export class TurnRunner {
     const interrupted = {
       status: 'interrupted',
       text: outcome.text,
+      model: outcome.model,
       error: new TurnInterruptedError(),
     } as const;
     try {
@@ -165,9 +177,9 @@ function settled(outcome: TurnOutcome, attempts: readonly AttemptRecord[]): Sett
   return { outcome, tokenCount: countTokens(outcome.text), attempts };
 }
 
-function failed(text: string, error: AppError, signal: AbortSignal): Settlement {
+function failed({ text, model }: LiveTurn, error: AppError, signal: AbortSignal): Settlement {
   const attempts = error instanceof ModelCallError ? error.attempts : [];
   if (signal.aborted)
-    return settled({ status: 'interrupted', text, error: new TurnInterruptedError() }, attempts);
-  return settled({ status: 'failed', text, error }, attempts);
+    return settled({ status: 'interrupted', text, model, error: new TurnInterruptedError() }, attempts);
+  return settled({ status: 'failed', text, model, error }, attempts);
 }

@@ -57,7 +57,7 @@ export class TurnRepository {
         data: { leafMessageId: answerId },
         select: { id: true },
       });
-      const { userId, apiKeyId, model, temperature, maxTokens } = turn;
+      const { userId, apiKeyId, model, temperature, maxTokens, cache } = turn;
       const { systemPrompt } = conversation;
       return {
         userId,
@@ -70,6 +70,7 @@ export class TurnRepository {
         model,
         temperature,
         maxTokens,
+        cache,
       };
     });
   }
@@ -119,6 +120,7 @@ export class TurnRepository {
           data: {
             tokensTotal: { increment: sum.tokens },
             costMicroUsd: { increment: sum.costMicroUsd },
+            unpricedAttempts: { increment: sum.unpricedAttempts },
             updatedAt: new Date(),
           },
           select: { id: true },
@@ -193,7 +195,7 @@ export async function lockConversation(transaction: Transaction, id: string): Pr
 }
 
 function columnsOf({ outcome, tokenCount, attempts }: Settlement) {
-  const common = { status: outcome.status, content: outcome.text, tokenCount };
+  const common = { status: outcome.status, content: outcome.text, model: outcome.model, tokenCount };
   if (outcome.status !== 'complete') {
     const usage = attempts.at(-1)?.usage;
     const cost = { ...usage, costMicroUsd: totalCost(attempts) };
@@ -204,6 +206,6 @@ function columnsOf({ outcome, tokenCount, attempts }: Settlement) {
       ...(outcome.status === 'failed' ? { errorCode, errorMessage } : INTERRUPTED),
     };
   }
-  const { model, finishReason, usage, costMicroUsd, warning } = outcome;
-  return { ...common, ...usage, model, finishReason, costMicroUsd, warning };
+  const { finishReason, usage, costMicroUsd, warning } = outcome;
+  return { ...common, ...usage, finishReason, costMicroUsd, warning };
 }

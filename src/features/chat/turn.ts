@@ -13,6 +13,8 @@ export interface TurnRequest extends Caller {
   readonly model: string | undefined;
   readonly temperature: number | undefined;
   readonly maxTokens: number | undefined;
+  /** Whether the answer to an equal question may be given again. */
+  readonly cache: boolean;
 }
 
 /** A turn whose question is stored and whose answer is ours to generate. */
@@ -27,6 +29,7 @@ export interface Turn extends Caller {
   readonly model: string;
   readonly temperature: number | undefined;
   readonly maxTokens: number | undefined;
+  readonly cache: boolean;
 }
 
 /** A complete answer. */
@@ -39,14 +42,21 @@ export interface CompleteAnswer {
   /** Of all attempts; null where no price is known. */
   readonly costMicroUsd: MicroUsd | null;
   readonly warning: string | null;
+  /** Whether it comes out of the cache. */
+  readonly cached: boolean;
   readonly completedAt: Date;
 }
 
 /** How a turn ended. Nothing of it is told before it is committed. */
 export type TurnOutcome =
   | CompleteAnswer
-  | { readonly status: 'interrupted'; readonly text: string; readonly error: AppError }
-  | { readonly status: 'failed'; readonly text: string; readonly error: AppError };
+  | {
+      readonly status: 'interrupted' | 'failed';
+      readonly text: string;
+      /** Of the text; what was asked for where there is none. */
+      readonly model: string;
+      readonly error: AppError;
+    };
 
 /** What is committed when a turn ends. */
 export interface Settlement {

@@ -17,7 +17,37 @@ export interface UsageOwner {
 /** What a call's attempts come to. */
 export interface UsageSum {
   readonly tokens: bigint;
+  /** Of the attempts whose price is known. */
   readonly costMicroUsd: MicroUsd;
+  /** Attempts whose price is not. */
+  readonly unpricedAttempts: number;
+}
+
+/** What was used of one model on one day, in UTC, and with one key where keys are told apart. */
+export interface UsageOfDay {
+  /** `2026-11-21` */
+  readonly day: string;
+  readonly provider: string;
+  readonly model: string;
+  /** Null where the account was logged in, where a restart broke the answer off, and where keys are not told apart. */
+  readonly apiKeyId: string | null;
+  readonly calls: bigint;
+  readonly attempts: bigint;
+  readonly inputTokens: bigint;
+  readonly outputTokens: bigint;
+  readonly cachedTokens: bigint;
+  readonly cacheWriteTokens: bigint;
+  readonly reasoningTokens: bigint;
+  /** Null where no attempt has a known price. */
+  readonly costMicroUsd: MicroUsd | null;
+  readonly unpricedAttempts: bigint;
+  readonly estimatedAttempts: bigint;
+}
+
+/** Whole days in UTC, both included: `2026-11-21`. */
+export interface Days {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** One attempt and whom it is charged to. */
@@ -49,6 +79,7 @@ export class UsageRepository {
     return {
       tokens: rows.reduce((sum, row) => sum + BigInt(row.inputTokens + row.outputTokens), 0n),
       costMicroUsd: rows.reduce((sum, row) => sum + (row.costMicroUsd ?? 0n), 0n),
+      unpricedAttempts: rows.filter((row) => row.costMicroUsd === null).length,
     };
   }
 
@@ -70,6 +101,27 @@ export class UsageRepository {
           input_tokens int, output_tokens int, cached_tokens int, cache_write_tokens int, reasoning_tokens int, cost_micro_usd bigint, estimated boolean)
         JOIN users ON users.id = entry.user_id
         ON CONFLICT (call_id, attempt) DO NOTHING`,
+    );
+  }
+
+  /** What an account used, by day and model, and by key where that is asked for; newest day first. */
+  summarize(userId: string, { from, to }: Days, byKey: boolean): Promise<UsageOfDay[]> {
+    return this.prisma.run(
+      (client) => client.$queryRaw<UsageOfDay[]>`
+        SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, provider, model,
+          CASE WHEN ${byKey}::boolean THEN api_key_id END AS "apiKeyId",
+          count(DISTINCT call_id) AS calls, count(*) AS attempts,
+          sum(input_tokens) AS "inputTokens", sum(output_tokens) AS "outputTokens",
+          sum(cached_tokens) AS "cachedTokens", sum(cache_write_tokens) AS "cacheWriteTokens",
+          sum(reasoning_tokens) AS "reasoningTokens", sum(cost_micro_usd)::bigint AS "costMicroUsd",
+          count(*) FILTER (WHERE cost_micro_usd IS NULL) AS "unpricedAttempts",
+          count(*) FILTER (WHERE estimated) AS "estimatedAttempts"
+        FROM usage_records
+        WHERE user_id = ${userId}::uuid
+          AND created_at >= ${from}::date::timestamp AT TIME ZONE 'UTC'
+          AND created_at < (${to}::date + 1)::timestamp AT TIME ZONE 'UTC'
+        GROUP BY 1, 2, 3, 4
+        ORDER BY 1 DESC, 2, 3, 4`,
     );
   }
 }

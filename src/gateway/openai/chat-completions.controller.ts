@@ -9,8 +9,8 @@ import {
   SchemaPipe,
   Scope,
   sendEventStream,
+  setAnswerHead,
 } from '../../http/index.js';
-import { ignoredHeader } from './chat-completions.mapper.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
 import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
 import { CHAT_COMPLETION } from './schemas.js';
@@ -37,8 +37,9 @@ export class ChatCompletionsController {
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(caller, body, response);
-    const { completion, ignored } = await this.completions.complete(caller, body, clientGone(response));
-    response.set(ignoredHeader(ignored)).json(completion);
+    const { completion, head } = await this.completions.complete(caller, body, clientGone(response));
+    setAnswerHead(response, head);
+    response.json(completion);
   }
 
   private stream(caller: Caller, body: ChatCompletionBody, response: Response): Promise<void> {
@@ -46,9 +47,8 @@ export class ChatCompletionsController {
       begin: 'first_event',
       headers: {},
       events: (signal) =>
-        this.completions.stream(caller, body, signal, (ignored) => {
-          // A ping may have sent the headers while the model thought.
-          if (!response.headersSent) response.set(ignoredHeader(ignored));
+        this.completions.stream(caller, body, signal, (head) => {
+          setAnswerHead(response, head);
         }),
     });
   }

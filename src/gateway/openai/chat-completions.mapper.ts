@@ -1,8 +1,14 @@
-import type { ChatChunk, ModelEvent, ModelIdentity } from '../../llm/index.js';
+import type { ChatChunk, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
 
-/** Names the parameters that the answering model could not be told. */
-export function ignoredHeader(ignored: readonly string[]): Record<string, string> {
-  return ignored.length === 0 ? {} : { 'X-Ignored-Params': ignored.join(', ') };
+/** Tokens as OpenAI's clients read them. */
+export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: TokenUsage) {
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens },
+  };
 }
 
 /**
@@ -14,6 +20,9 @@ export class ChunkWriter {
   /** How the upstream names its model, as it stands in each of its chunks, and how we do. */
   private rename: { readonly from: string; readonly upstream: string; readonly to: string } | undefined;
 
+  private last: ChatChunk | undefined;
+  private usageTold = false;
+
   /** @param includeUsage whether the client asked for the usage chunk, which we ask for always */
   constructor(private readonly includeUsage: boolean) {}
 
@@ -24,10 +33,18 @@ export class ChunkWriter {
 
   /** The chunk as JSON, or undefined where the client is not to see it. */
   write({ chunk, raw }: Extract<ModelEvent, { type: 'chunk' }>): string | undefined {
+    this.last = chunk;
+    if (chunk.usage) this.usageTold = true;
     if (chunk.choices.length === 0 && chunk.usage && !this.includeUsage) return undefined;
     return raw === undefined || !isPlain(chunk, this.includeUsage)
       ? this.rewritten(chunk)
       : this.renamed(chunk, raw);
+  }
+
+  /** The usage chunk that the client asked for and the host did not send, or undefined. */
+  usage(usage: TokenUsage): string | undefined {
+    if (!this.includeUsage || this.usageTold || this.last === undefined) return undefined;
+    return this.rewritten({ ...this.last, choices: [], usage: toUsage(usage) });
   }
 
   /** Text for text, because writing a chunk anew costs more than all else that is done to it. */

@@ -4,18 +4,21 @@ import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ChatCompletion, type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
-import { ChunkWriter } from './chat-completions.mapper.js';
+import { type AnswerHead, headOf } from '../../http/index.js';
+import { ChunkWriter, toUsage } from './chat-completions.mapper.js';
 
 /** A Chat Completions request whose body was checked. */
 export type ChatCompletionBody = ChatRequest & {
   readonly model?: string;
   readonly stream?: boolean | null;
+  /** Ours: whether the answer of an equal request may be given again. */
+  readonly cache?: boolean | null;
   readonly stream_options?: OpenAI.Chat.ChatCompletionStreamOptions | null;
 };
 
-/** A whole answer, and the parameters that its model could not be told. */
+/** A whole answer, and what its headers tell of it. */
 export interface WholeCompletion {
-  readonly ignored: readonly string[];
+  readonly head: AnswerHead;
   readonly completion: ChatCompletion;
 }
 
@@ -26,29 +29,38 @@ export class ChatCompletionsService {
 
   /** @throws AppError why there is no answer */
   async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
-    const { completion, model, ignored } = await this.llm.complete(toCall(caller, body, signal));
-    return { ignored, completion: { ...completion, model: model.name } };
+    const call = toCall(caller, body, signal);
+    const { completion, model, ignored, cached, usage } = await this.llm.complete(call);
+    return {
+      head: headOf(call, { ignored, cached }),
+      // Clients count on the usage, whether the host tells it or not.
+      completion: { ...completion, model: model.name, usage: completion.usage ?? toUsage(usage) },
+    };
   }
 
   /**
    * The answer as events, `[DONE]` last.
-   * @param begin is told before the first event which parameters are left out
+   * @param begin is told before the first event what the headers tell
    * @throws AppError why there is none, from the iteration; before the first chunk it has a status of its own
    */
   async *stream(
     caller: Caller,
     body: ChatCompletionBody,
     signal: AbortSignal,
-    begin: (ignored: readonly string[]) => void,
+    begin: (head: AnswerHead) => void,
   ): AsyncGenerator<OutgoingEvent> {
     const writer = new ChunkWriter(body.stream_options?.include_usage === true);
-    for await (const event of this.llm.stream(toCall(caller, body, signal))) {
+    const call = toCall(caller, body, signal);
+    for await (const event of this.llm.stream(call)) {
       if (event.type === 'chunk') {
         const data = writer.write(event);
         if (data !== undefined) yield { data };
       } else if (event.type === 'started') {
         writer.begin(event.model);
-        begin(event.ignored);
+        begin(headOf(call, event));
+      } else if (event.type === 'finished') {
+        const data = writer.usage(event.usage);
+        if (data !== undefined) yield { data };
       }
     }
     yield { data: '[DONE]' };
@@ -56,6 +68,6 @@ export class ChatCompletionsService {
 }
 
 function toCall(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): ModelCall {
-  const { model, stream, stream_options, ...request } = body;
-  return { callId: newId(), ...caller, model, request, signal, accounting: 'sink' };
+  const { model, stream, stream_options, cache, ...request } = body;
+  return { callId: newId(), ...caller, model, request, signal, accounting: 'sink', cache: cache === true };
 }

@@ -9,8 +9,8 @@ import {
   SchemaPipe,
   Scope,
   sendEventStream,
+  setAnswerHead,
 } from '../../http/index.js';
-import { ignoredHeader } from './chat-completions.mapper.js';
 import { type CompletionBody, CompletionsService } from './completions.service.js';
 import { COMPLETION_DOC, COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
 import { COMPLETION } from './schemas.js';
@@ -33,8 +33,9 @@ export class CompletionsController {
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(caller, body, response);
-    const { completion, ignored } = await this.completions.complete(caller, body, clientGone(response));
-    response.set(ignoredHeader(ignored)).json(completion);
+    const { completion, head } = await this.completions.complete(caller, body, clientGone(response));
+    setAnswerHead(response, head);
+    response.json(completion);
   }
 
   private stream(caller: Caller, body: CompletionBody, response: Response): Promise<void> {
@@ -42,9 +43,8 @@ export class CompletionsController {
       begin: 'first_event',
       headers: {},
       events: (signal) =>
-        this.completions.stream(caller, body, signal, (ignored) => {
-          // A ping may have sent the headers while the model thought.
-          if (!response.headersSent) response.set(ignoredHeader(ignored));
+        this.completions.stream(caller, body, signal, (head) => {
+          setAnswerHead(response, head);
         }),
     });
   }

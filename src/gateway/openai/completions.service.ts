@@ -3,13 +3,17 @@ import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
+import { type AnswerHead, headOf } from '../../http/index.js';
 import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
+import { toUsage } from './chat-completions.mapper.js';
 
 /** A Completions request whose body was checked. */
 export interface CompletionBody {
   readonly model?: string;
   readonly prompt: string | string[];
   readonly stream?: boolean | null;
+  /** Ours: whether the answer of an equal request may be given again. */
+  readonly cache?: boolean | null;
   readonly stream_options?: { readonly include_usage?: boolean } | null;
   readonly echo?: boolean | null;
   readonly best_of?: number | null;
@@ -43,9 +47,9 @@ export interface TextCompletion {
   readonly usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
 }
 
-/** A whole answer, and the parameters that its model could not be told. */
+/** A whole answer, and what its headers tell of it. */
 export interface WholeTextCompletion {
-  readonly ignored: readonly string[];
+  readonly head: AnswerHead;
   readonly completion: TextCompletion;
 }
 
@@ -72,15 +76,16 @@ export class CompletionsService {
     const failed = new AbortController();
     const signal = AbortSignal.any([clientLeft, failed.signal]);
     const prompts = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
-    const calls = prompts.map((prompt) => this.llm.complete(toCall(caller, body, prompt, signal)));
-    const answers = await Promise.all(calls).catch((error: unknown) => {
-      failed.abort();
-      throw error;
-    });
+    const calls = prompts.map((prompt) => toCall(caller, body, prompt, signal));
+    const answers = await Promise.all(calls.map((call) => this.llm.complete(call))).catch(
+      (error: unknown) => {
+        failed.abort();
+        throw error;
+      },
+    );
     const choices = answers.flatMap(({ completion }) => completion.choices);
-    const usages = answers.map(({ attempts }) => attempts.at(-1)?.usage);
-    const prompt_tokens = usages.reduce((sum, usage) => sum + (usage?.inputTokens ?? 0), 0);
-    const completion_tokens = usages.reduce((sum, usage) => sum + (usage?.outputTokens ?? 0), 0);
+    const prompt_tokens = answers.reduce((sum, { usage }) => sum + usage.inputTokens, 0);
+    const completion_tokens = answers.reduce((sum, { usage }) => sum + usage.outputTokens, 0);
     const completion = {
       id: `cmpl-${newId()}`,
       object: 'text_completion' as const,
@@ -94,19 +99,21 @@ export class CompletionsService {
       })),
       usage: { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens },
     };
-    return { ignored: answers[0]?.ignored ?? [], completion };
+    const cached = answers.every((answer) => answer.cached === true);
+    const head = headOf({ cache: body.cache === true }, { ignored: answers[0]?.ignored ?? [], cached });
+    return { head, completion };
   }
 
   /**
    * The answer as events, `[DONE]` last.
-   * @param begin is told before the first event which parameters are left out
+   * @param begin is told before the first event what the headers tell
    * @throws AppError why there is none, from the iteration
    */
   async *stream(
     caller: Caller,
     body: CompletionBody,
     signal: AbortSignal,
-    begin: (ignored: readonly string[]) => void,
+    begin: (head: AnswerHead) => void,
   ): AsyncGenerator<OutgoingEvent> {
     assertHonoured(body);
     const [prompt, second] = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
@@ -115,17 +122,25 @@ export class CompletionsService {
     }
     const id = `cmpl-${newId()}`;
     let model = '';
-    for await (const event of this.llm.stream(toCall(caller, body, prompt, signal))) {
+    const call = toCall(caller, body, prompt, signal);
+    const includeUsage = body.stream_options?.include_usage === true;
+    let last: ChatChunk | undefined;
+    let usageTold = false;
+    for await (const event of this.llm.stream(call)) {
       if (event.type === 'started') {
         model = event.model.name;
-        begin(event.ignored);
+        begin(headOf(call, event));
       }
-      if (event.type !== 'chunk') continue;
-      const data = toTextChunk(event.chunk, {
-        id,
-        model,
-        includeUsage: body.stream_options?.include_usage === true,
-      });
+      // A host that tells no usage is no reason to leave out what was asked for.
+      if (event.type === 'finished' && last !== undefined && !usageTold) {
+        last = { ...last, choices: [], usage: toUsage(event.usage) };
+      } else if (event.type === 'chunk') {
+        last = event.chunk;
+        usageTold ||= Boolean(last.usage);
+      } else {
+        continue;
+      }
+      const data = toTextChunk(last, { id, model, includeUsage });
       if (data !== undefined) yield { data };
     }
     yield { data: '[DONE]' };
@@ -172,6 +187,7 @@ function toCall(caller: Caller, body: CompletionBody, text: string, signal: Abor
     prompt,
     stream,
     stream_options,
+    cache,
     max_tokens,
     echo,
     best_of,
@@ -184,6 +200,7 @@ function toCall(caller: Caller, body: CompletionBody, text: string, signal: Abor
     ...caller,
     model,
     accounting: 'sink',
+    cache: cache === true,
     signal,
     request: {
       ...parameters,

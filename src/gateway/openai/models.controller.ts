@@ -11,8 +11,14 @@ export class ModelsController {
   constructor(private readonly models: ModelsService) {}
 
   @Get()
-  @ApiOperation({ summary: 'The models that can be asked', description: 'OpenAI’s wire.' })
-  @ApiOkResponse({ type: ModelListBody, description: 'All models whose provider tells them.' })
+  @ApiOperation({
+    summary: 'The models that can be asked',
+    description: 'OpenAI’s wire; Anthropic’s for requests with an `anthropic-version`.',
+  })
+  @ApiOkResponse({
+    type: ModelListBody,
+    description: 'The aliases, and all models whose provider tells them.',
+  })
   @ApiErrors('unauthorized')
   async list(): Promise<ModelListBody> {
     return { object: 'list', data: await this.models.list() };
@@ -22,7 +28,7 @@ export class ModelsController {
   @Get('*model')
   @ApiOperation({
     summary: 'One model',
-    description: 'By its full name or its bare one; slashes need no escaping.',
+    description: 'By its full name, its bare one or an alias; slashes need no escaping.',
   })
   @ApiParam({ name: 'model', type: String, description: 'The name.', example: 'demo/echo' })
   @ApiOkResponse({ type: ModelBody, description: 'The model.' })

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 
 /** A model. */
 export class ModelBody {
-  @ApiProperty({ description: 'Its full name, `provider/model`.', example: 'demo/echo' })
+  @ApiProperty({ description: 'Its full name, `provider/model`, or an alias.', example: 'demo/echo' })
   id!: string;
 
   @ApiProperty({ description: 'Always `model`.', enum: ['model'], example: 'model' })
@@ -11,7 +11,7 @@ export class ModelBody {
   @ApiProperty({ description: 'Seconds since 1970.', example: 1_790_000_000 })
   created!: number;
 
-  @ApiProperty({ description: 'The provider.', example: 'demo' })
+  @ApiProperty({ description: 'The provider, or `alias`.', example: 'demo' })
   owned_by!: string;
 }
 
@@ -20,6 +20,9 @@ export class ModelListBody {
   @ApiProperty({ description: 'Always `list`.', enum: ['list'], example: 'list' })
   object!: 'list';
 
-  @ApiProperty({ description: 'The models, in the order of their providers.', type: [ModelBody] })
+  @ApiProperty({
+    description: 'The aliases, then the models in the order of their providers.',
+    type: [ModelBody],
+  })
   data!: ModelBody[];
 }

@@ -8,7 +8,7 @@ export interface ListedModel {
   readonly object: 'model';
   /** Seconds since 1970. Providers of other wires do not tell; it is when this process started. */
   readonly created: number;
-  /** The provider. */
+  /** The provider, or `alias` for a chain of models. */
   readonly owned_by: string;
 }
 
@@ -18,16 +18,18 @@ const STARTED_AT = Math.floor(Date.now() / 1000);
 export class ModelsService {
   constructor(private readonly llm: LlmService) {}
 
-  /** All models whose provider tells them. */
+  /** The aliases, and all models whose provider tells them. */
   async list(): Promise<ListedModel[]> {
-    return (await this.llm.models()).map(toListedModel);
+    const models = await this.llm.models();
+    return [...this.llm.aliases().map(toListedAlias), ...models.map(toListedModel)];
   }
 
   /**
-   * A model by its full or bare name.
+   * An alias, or a model by its full or bare name.
    * @throws AppError `model_not_found`
    */
   async get(name: string): Promise<ListedModel> {
+    if (this.llm.aliases().includes(name)) return toListedAlias(name);
     const { name: id } = await this.llm.resolve(name);
     const known = await this.llm.models();
     if (!known.includes(id))
@@ -38,4 +40,8 @@ export class ModelsService {
 
 function toListedModel(id: string): ListedModel {
   return { id, object: 'model', created: STARTED_AT, owned_by: id.split('/', 1)[0] ?? '' };
+}
+
+function toListedAlias(id: string): ListedModel {
+  return { id, object: 'model', created: STARTED_AT, owned_by: 'alias' };
 }

@@ -21,6 +21,7 @@ const parameters = {
   frequency_penalty: { type: ['number', 'null'], minimum: -2, maximum: 2 },
   seed: { type: ['integer', 'null'] },
   user: { type: 'string', maxLength: 512 },
+  cache: { type: ['boolean', 'null'] },
 } as const;
 
 const content = {

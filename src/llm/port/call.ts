@@ -24,7 +24,12 @@ export interface ModelCall {
   readonly accounting: 'caller' | 'sink';
   /** Whether an answer of text that breaks off in the middle may begin again, once, on the next model. Never by default. */
   readonly restart?: 'never' | 'once';
+  /** Whether the answer of an equal call of the same account may be given again, and this one kept. */
+  readonly cache?: boolean;
 }
+
+/** A request whose tokens are to be counted. Costs nothing, and nothing is recorded. */
+export type CountingCall = Pick<ModelCall, 'userId' | 'model' | 'request' | 'native' | 'signal'>;
 
 /** The model that answers: `name` is the full one, `provider/model`. */
 export interface ModelIdentity {
@@ -39,7 +44,8 @@ export interface AttemptRecord {
   readonly attempt: number;
   readonly provider: string;
   readonly model: string;
-  readonly outcome: 'completed' | 'failed' | 'cancelled';
+  /** `cached`: no model was asked, the answer of an earlier call was given again. */
+  readonly outcome: 'completed' | 'failed' | 'cancelled' | 'cached';
   readonly usage: TokenUsage;
   /** Null where no price is known. */
   readonly costMicroUsd: MicroUsd | null;
@@ -60,6 +66,8 @@ export type ModelEvent =
       readonly model: ModelIdentity;
       /** Parameters that the model's wire has no place for. */
       readonly ignored: readonly string[];
+      /** True where the answer comes out of the cache. */
+      readonly cached?: boolean;
     }
   | {
       readonly type: 'chunk';
@@ -77,6 +85,8 @@ export type ModelEvent =
       readonly attempts: readonly AttemptRecord[];
       /** Set where something of the answer may be missing. */
       readonly warning: string | null;
+      /** True where the answer came out of the cache; `usage` is that of the attempt that made it. */
+      readonly cached?: boolean;
     };
 
 /** A whole answer. */
@@ -85,9 +95,13 @@ export interface ModelAnswer {
   readonly completion: ChatCompletion;
   /** The answer as it came, where it came in the caller's wire. */
   readonly raw?: string;
+  /** Of the attempt that made the answer. */
+  readonly usage: TokenUsage;
   /** Parameters that the model's wire has no place for. */
   readonly ignored: readonly string[];
   readonly attempts: readonly AttemptRecord[];
+  /** True where the answer came out of the cache. */
+  readonly cached?: boolean;
 }
 
 /** What a feature asks of the model layer about texts to be embedded. */

@@ -1,6 +1,7 @@
 export { CompletionAssembler } from './assemble.js';
 export type {
   AttemptRecord,
+  CountingCall,
   EmbeddingRequest,
   Embeddings,
   ModelAnswer,
@@ -23,6 +24,7 @@ export type {
 export {
   type EmbeddingCall,
   type EmbeddingResult,
+  type ListCall,
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,

@@ -36,6 +36,13 @@ export type ProviderEvent =
   /** One event of the upstream could not be read and was left out; the stream goes on. */
   | { readonly type: 'skipped'; readonly reason: string };
 
+/** Whose models are to be listed. */
+export interface ListCall {
+  /** The user's own key, instead of the server's. */
+  readonly apiKey?: string;
+  readonly signal: AbortSignal;
+}
+
 /** Texts, or tokens, to be embedded. */
 export interface EmbeddingCall {
   /** The model's name as the provider knows it. */
@@ -86,12 +93,30 @@ export abstract class ModelProvider {
    */
   abstract models(signal: AbortSignal): Promise<readonly string[]>;
 
+  /**
+   * The list of models as it came, for callers who speak the provider's wire.
+   * @throws ProviderError `rejected` where the provider's wire is not passed through
+   */
+  nativeModels({ signal: { reason: cause } }: ListCall): Promise<string> {
+    const message = `The models of '${this.id}' are not told in its own words.`;
+    return Promise.reject(new ProviderError('rejected', message, { cause }));
+  }
+
   /** @throws ProviderError `rejected` where the provider has no embeddings */
   embed(call: EmbeddingCall): Promise<EmbeddingResult> {
     return Promise.reject(
       new ProviderError('rejected', `The provider of '${call.model}' makes no embeddings.`),
     );
   }
+
+  /**
+   * The tokens that a request takes by the provider's own count, or undefined where it does not count this one.
+   * @throws ProviderError
+   */
+  countTokens?(call: ProviderCall): Promise<number | undefined>;
+
+  /** The hints of a request that its wire could carry and this very model does not take: left out, and named to the caller. */
+  untakenHints?(request: ChatRequest, model: string): readonly string[];
 
   /** Closes what is kept for the next call. Nothing is asked of the provider after it. */
   close(): Promise<void> {

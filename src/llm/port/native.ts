@@ -17,6 +17,8 @@ export interface NativeRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** The first field that the common tongue has no words for: only a provider of the wire can honour the request then. */
   readonly onlyHere: string | undefined;
+  /** Fields that the common tongue has no words for and that an answer can do without: named where another wire answers. */
+  readonly hints?: readonly string[];
 }
 
 /**

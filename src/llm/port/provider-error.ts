@@ -10,8 +10,12 @@ export type ProviderErrorKind =
   | 'unauthorized'
   | 'model_not_found'
   | 'rate_limited'
-  /** No answer in time. */
+  /** Our account with the provider is out of money, or at its limit of it: only its operator can change that. */
+  | 'quota_exhausted'
+  /** It was silent for longer than we wait. */
   | 'timeout'
+  /** It says itself that it ran out of time. */
+  | 'timed_out'
   /** No connection, or the provider says that it cannot serve now. */
   | 'unavailable'
   /** The answer broke off, or is not the provider's wire. */

@@ -33,8 +33,9 @@ export function retryAfterMs(headers: Headers | undefined): number | undefined {
 export function kindOfStatus(status: number): ProviderErrorKind {
   if (status === 401 || status === 403) return 'unauthorized';
   if (status === 404) return 'model_not_found';
-  if (status === 408 || status === 504) return 'timeout';
+  if (status === 408 || status === 504) return 'timed_out';
   if (status === 429) return 'rate_limited';
   if (status === 400 || status === 413 || status === 422) return 'rejected';
-  return status === 503 || status === 529 ? 'unavailable' : 'broken_answer';
+  // 409: what the request needs is locked, for now.
+  return status === 409 || status === 503 || status === 529 ? 'unavailable' : 'broken_answer';
 }

@@ -17,8 +17,10 @@ const RULES = {
   unauthorized: 'next',
   model_not_found: 'next',
   rate_limited: 'retry',
+  quota_exhausted: 'next',
   // Silence is expensive: a provider that did not begin in time is not waited for a second time.
   timeout: 'next',
+  timed_out: 'retry',
   unavailable: 'retry',
   broken_answer: 'retry',
   overloaded: 'next',

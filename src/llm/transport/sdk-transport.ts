@@ -51,7 +51,7 @@ export class SdkTransport {
     return new Response(await body.text(), { headers: { 'content-type': 'application/json' } });
   };
 
-  /** The body of a good answer. It must be read to its end or be left with `finish` or `destroy`. */
+  /** The body of a good answer. It must be read to its end or be left with `finishBody` or `abandonBody`. */
   take(response: Response): RawBody {
     const body = this.bodies.get(response);
     if (body === undefined) throw new Error('Only a good answer has a raw body, and only once.');
@@ -69,11 +69,18 @@ export class SdkTransport {
 export function finishBody(body: RawBody): void {
   // The limit counts what was read before, so it cannot bound the rest; the time does.
   body.dump({ limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => {
-    body.destroy();
+    abandonBody(body);
   });
 }
 
-/** The bytes of a body as they come. Leaving the iteration leaves the body to `finishBody` or to be destroyed. */
+/** Leaves a body whose rest nobody wants, and closes its connection. */
+export function abandonBody(body: RawBody): void {
+  // A body that is destroyed before its end tells so as an error; with nobody listening that would end the process.
+  body.on('error', () => undefined);
+  body.destroy();
+}
+
+/** The bytes of a body as they come. Leaving the iteration leaves the body to `finishBody` or `abandonBody`. */
 export function bytesOf(body: RawBody): AsyncIterable<Uint8Array> {
   return body.iterator({ destroyOnReturn: false });
 }

@@ -1,5 +1,5 @@
 import { playJson } from './json-playback.js';
-import type { Behaviour, Content, ErrorBehaviour, Pace } from './script.js';
+import type { Behaviour, Content, ErrorBehaviour, Pace, VerbatimBehaviour } from './script.js';
 import { jsonHeaders, type Stage } from './stage.js';
 import { playStream } from './stream-playback.js';
 import type { JsonReply, StreamFrames } from './wire.js';
@@ -21,6 +21,7 @@ export async function play(behaviour: Behaviour, good: GoodReply, stage: Stage):
   if (splitBytes !== undefined) reply.cutInto({ bytes: splitBytes, gapMs: 0 });
   if (delayBeforeMs !== undefined) await reply.pause(delayBeforeMs);
   if (behaviour.kind === 'error') return sendError(behaviour, stage);
+  if (behaviour.kind === 'verbatim') return sendVerbatim(behaviour, good, stage);
   if (behaviour.kind === 'gated' && behaviour.holdHeaders) await behaviour.mayPass(0, reply.signal);
   if (behaviour.kind === 'reset' && (behaviour.afterChunks ?? 0) === 0) return reply.reset();
   if (behaviour.kind === 'silence' && behaviour.afterHeaders !== true && (behaviour.afterChunks ?? 0) === 0) {
@@ -44,6 +45,17 @@ async function sendError(behaviour: ErrorBehaviour, stage: Stage): Promise<void>
   });
   await stage.reply.write(body);
   await stage.reply.end();
+}
+
+async function sendVerbatim(
+  { body }: VerbatimBehaviour,
+  { kind }: GoodReply,
+  { reply, wire, requestId }: Stage,
+): Promise<void> {
+  const type = kind === 'stream' ? wire.streamType : 'application/json';
+  reply.head(200, { 'content-type': type, [wire.requestIdHeader]: requestId });
+  await reply.write(body);
+  await reply.end();
 }
 
 function retryHeaders({ retryAfter, retryAfterMs }: ErrorBehaviour): Record<string, string> {

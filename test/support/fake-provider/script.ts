@@ -123,6 +123,12 @@ export interface AnswerBehaviour extends Content, Pace {
   kind: 'answer' | 'missingDone' | 'emptyAnswer' | 'commentsAndCrLf';
 }
 
+/** A good status and exactly these bytes, whatever was asked. */
+export interface VerbatimBehaviour extends Content, Pace {
+  kind: 'verbatim';
+  body: string;
+}
+
 /**
  * What the provider does with one request, streaming or not. Chunks that are counted are output chunks: text,
  * reasoning and tool deltas, not the frames that open and close a stream.
@@ -136,7 +142,8 @@ export type Behaviour =
   | DripBehaviour
   | CutBehaviour
   | MalformedChunkBehaviour
-  | ErrorInStreamBehaviour;
+  | ErrorInStreamBehaviour
+  | VerbatimBehaviour;
 
 /** A behaviour that has begun to answer. */
-export type AnsweringBehaviour = Exclude<Behaviour, ErrorBehaviour>;
+export type AnsweringBehaviour = Exclude<Behaviour, ErrorBehaviour | VerbatimBehaviour>;

@@ -13,7 +13,7 @@ export class AnswerBlock {
   private thinking: string;
   private signature: string;
   private json = '';
-  private readonly citations: unknown[] = [];
+  private readonly citations: unknown[];
 
   /** @param start the block of the event `content_block_start` */
   constructor(private readonly start: object) {
@@ -21,6 +21,8 @@ export class AnswerBlock {
     this.text = textField(start, 'text') ?? '';
     this.thinking = textField(start, 'thinking') ?? '';
     this.signature = textField(start, 'signature') ?? '';
+    const citations: unknown = fieldOf(start, 'citations');
+    this.citations = isList(citations) ? [...citations] : [];
   }
 
   /** Text that a `content_block_delta` brings. */
@@ -109,6 +111,10 @@ export function blocksOf(message: AssistantMessage): Anthropic.ContentBlockParam
   const calls = blocks.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []));
   const same = text === textOf(message) && calls.join('\n') === idsOf(message).join('\n');
   return same ? blocks : undefined;
+}
+
+function isList(value: unknown): value is unknown[] {
+  return Array.isArray(value);
 }
 
 /** Only as far as we read it; what else a block holds is between the provider and itself. */

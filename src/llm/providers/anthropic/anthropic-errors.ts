@@ -64,7 +64,7 @@ const KIND_OF_TYPE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['invalid_request_error', 'rejected'],
   ['request_too_large', 'rejected'],
   ['rate_limit_error', 'rate_limited'],
-  ['timeout_error', 'timeout'],
+  ['timeout_error', 'timed_out'],
   ['overloaded_error', 'unavailable'],
 ]);
 

@@ -61,7 +61,7 @@ describe('failures', () => {
     [{ kind: 'error', status: 401 }, 'unauthorized', ''],
     [{ kind: 'error', status: 403 }, 'unauthorized', ''],
     [{ kind: 'error', status: 404 }, 'model_not_found', ''],
-    [{ kind: 'error', status: 408 }, 'timeout', ''],
+    [{ kind: 'error', status: 408 }, 'timed_out', ''],
     [{ kind: 'error', status: 413 }, 'rejected', ''],
     [{ kind: 'error', status: 429, retryAfter: 7 }, 'rate_limited', ''],
     [{ kind: 'error', status: 500 }, 'broken_answer', ''],

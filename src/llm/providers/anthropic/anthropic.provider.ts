@@ -1,9 +1,17 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { ModelProvider, type ProviderCall, type ProviderEvent } from '../../port/index.js';
-import { bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import {
+  type ChatRequest,
+  ModelProvider,
+  type NativeRequest,
+  type ProviderCall,
+  type ProviderEvent,
+  type WholeAnswer,
+} from '../../port/index.js';
+import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError } from './anthropic-errors.js';
+import { readMessage, readTokenCount } from './from-anthropic-message.js';
 import { MessageStreamReader } from './message-stream-reader.js';
-import { type MessagesRequest, toMessagesRequest } from './to-anthropic-request.js';
+import { type MessagesRequest, toMessagesRequest, untakenHints } from './to-anthropic-request.js';
 
 /** Anthropic's own address. Given always, or the SDK would take one from the environment. */
 const OFFICIAL_URL = 'https://api.anthropic.com';
@@ -55,10 +63,14 @@ export class AnthropicProvider extends ModelProvider {
     this.raw = new Anthropic({ ...options, fetch: this.transport.fetchRaw });
   }
 
-  override async *stream({ model, request, signal, apiKey }: ProviderCall): AsyncGenerator<ProviderEvent> {
+  override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
+    const { model, request, native, signal, apiKey } = call;
     try {
-      const bytes = this.transport.take(await this.send(toMessagesRequest(request, model), signal, apiKey));
-      const reader = new MessageStreamReader({ model, created: Math.floor(Date.now() / 1000) });
+      const sending = native
+        ? this.relay(call, native, { stream: true })
+        : this.send(toMessagesRequest(request, model), signal, apiKey);
+      const bytes = this.transport.take(await sending);
+      const reader = new MessageStreamReader({ model, created: now(), relay: native !== undefined });
       try {
         for await (const piece of bytesOf(bytes)) {
           for (const event of reader.push(piece)) yield event;
@@ -67,11 +79,36 @@ export class AnthropicProvider extends ModelProvider {
         yield* reader.end();
       } finally {
         if (reader.done) finishBody(bytes);
-        else bytes.destroy();
+        else abandonBody(bytes);
       }
     } catch (error) {
       throw toProviderError(error);
     }
+  }
+
+  override async complete(call: ProviderCall): Promise<WholeAnswer> {
+    const { model, native } = call;
+    if (native === undefined) return super.complete(call);
+    try {
+      const response = await this.relay(call, native, { stream: false });
+      const raw = await this.transport.take(response).text();
+      return { completion: readMessage(raw, { model, created: now() }), raw };
+    } catch (error) {
+      throw toProviderError(error);
+    }
+  }
+
+  override async countTokens(call: ProviderCall): Promise<number | undefined> {
+    if (call.native === undefined) return undefined;
+    try {
+      return readTokenCount(await this.transport.take(await this.relay(call, call.native, {})).text());
+    } catch (error) {
+      throw toProviderError(error);
+    }
+  }
+
+  override untakenHints(request: ChatRequest, model: string): readonly string[] {
+    return untakenHints(request, model);
   }
 
   override async models(signal: AbortSignal): Promise<readonly string[]> {
@@ -94,20 +131,46 @@ export class AnthropicProvider extends ModelProvider {
     return this.transport.close();
   }
 
+  /** The caller's own request, of which only the model and the way of answering are ours. */
+  private relay(
+    { model, signal, apiKey }: ProviderCall,
+    { path, body, headers }: NativeRequest,
+    mode: { readonly stream?: boolean },
+  ): Promise<Response> {
+    return this.raw
+      .post(path, {
+        body: { ...body, model, ...mode },
+        signal,
+        stream: mode.stream === true,
+        headers: { ...versionFor(body), ...headers, ...withKey(apiKey) },
+      })
+      .asResponse();
+  }
+
   /** Not through `messages.create`, which warns on the console of models that are near their end. */
   private send(body: MessagesRequest, signal: AbortSignal, apiKey: string | undefined): Promise<Response> {
-    const samples = body.temperature !== undefined || body.top_p !== undefined;
     return this.raw
       .post('/v1/messages', {
         body,
         signal,
         stream: true,
-        headers: {
-          ...(samples && { 'anthropic-version': VERSION_WITH_SAMPLING }),
-          // The user's own key, instead of the client's.
-          ...(apiKey !== undefined && { 'x-api-key': apiKey }),
-        },
+        headers: { ...versionFor(body), ...withKey(apiKey) },
       })
       .asResponse();
   }
+}
+
+/** The user's own key, instead of the client's. */
+function withKey(apiKey: string | undefined): Record<string, string> {
+  return apiKey === undefined ? {} : { 'x-api-key': apiKey };
+}
+
+/** The version to ask for where it is not the SDK's own. */
+function versionFor(body: { temperature?: unknown; top_p?: unknown }): Record<string, string> {
+  const samples = body.temperature !== undefined || body.top_p !== undefined;
+  return samples ? { 'anthropic-version': VERSION_WITH_SAMPLING } : {};
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
 }

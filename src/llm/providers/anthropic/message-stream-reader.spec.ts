@@ -57,6 +57,22 @@ describe('MessageStreamReader', () => {
     expect(Array.from(read(STREAM.slice(0, -1)))).toEqual(Array.from(read(STREAM)));
   });
 
+  it('gives every event as it came as well, where it is asked to, and the usage with its end', () => {
+    const reader = new MessageStreamReader({ model: 'm', created: 1, relay: true });
+    const novel = STREAM.toSpliced(3, 0, '{"type":"novelty", "n": 1.0}', 'no JSON', '{}');
+    const events = [...reader.push(bytesOf(novel)), ...reader.end()];
+    const relayed = events.filter((event) => event.type === 'relayed');
+    expect(relayed.map(({ raw }) => raw)).toEqual(STREAM.toSpliced(3, 0, '{"type":"novelty", "n": 1.0}'));
+    expect(relayed.every(({ name }) => name === 'any')).toBe(true);
+    expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(2);
+    expect(relayed[2]?.chunks).toEqual([]);
+    const meant = relayed.flatMap(({ chunks }) => chunks);
+    const plain = Array.from(read(STREAM)).flatMap((event) => (event.type === 'chunk' ? [event.chunk] : []));
+    // The usage is told with the reason of the end, and once more with what comes after it.
+    expect(meant.slice(0, -1)).toEqual(plain);
+    expect(meant.at(-1)).toEqual(plain.at(-1));
+  });
+
   it('reads nothing after message_stop', () => {
     expect(Array.from(read([...STREAM, '{"type":"error"}', '{']))).toEqual(Array.from(read(STREAM)));
   });

@@ -1,4 +1,4 @@
-import { EventStreamReader } from '../../../common/event-stream.js';
+import { type EventFrame, EventStreamReader } from '../../../common/event-stream.js';
 import { ProviderError, type ProviderEvent, textField } from '../../port/index.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
@@ -8,12 +8,17 @@ const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'One event of the 
 export class MessageStreamReader {
   private readonly reader = new EventStreamReader();
   private readonly translator: MessageTranslator;
+  private readonly relays: boolean;
   /** True once `message_stop` was read; what comes after it means nothing. */
   done = false;
 
-  /** @param options the model that was asked for, and the Unix time in seconds, which the wire does not tell */
-  constructor(options: { readonly model: string; readonly created: number }) {
+  /**
+   * @param options the model that was asked for, and the Unix time in seconds, which the wire does not tell;
+   *   `relay` where every event is to be passed on as it came, besides what it means
+   */
+  constructor(options: { readonly model: string; readonly created: number; readonly relay?: boolean }) {
     this.translator = new MessageTranslator(options);
+    this.relays = options.relay === true;
   }
 
   /**
@@ -21,7 +26,7 @@ export class MessageStreamReader {
    * @throws ProviderError where the stream carries an error
    */
   *push(bytes: Uint8Array): Generator<ProviderEvent, void> {
-    for (const { data } of this.reader.push(bytes)) yield* this.read(data);
+    for (const frame of this.reader.push(bytes)) yield* this.read(frame);
   }
 
   /**
@@ -29,22 +34,34 @@ export class MessageStreamReader {
    * @throws ProviderError where the stream ended before it
    */
   *end(): Generator<ProviderEvent, void> {
-    for (const { data } of this.reader.end()) yield* this.read(data);
+    for (const frame of this.reader.end()) yield* this.read(frame);
     if (!this.translator.finished) {
       throw new ProviderError(
         'broken_answer',
         'The provider ended the answer without saying that it is complete.',
       );
     }
-    yield* this.translator.lastChunk();
+    if (!this.relays) yield* this.translator.lastChunk();
   }
 
-  private read(data: string): ProviderEvent[] {
+  private read(frame: EventFrame): ProviderEvent[] {
     if (this.done) return [];
-    const event = parse(data);
+    const event = parse(frame.data);
     if (event === undefined) return [BROKEN_JSON];
-    this.done = textField(event, 'type') === 'message_stop';
-    return this.translator.translate(event);
+    const type = textField(event, 'type') ?? '';
+    this.done = type === 'message_stop';
+    const meaning = this.translator.translate(event);
+    return this.relays ? this.relay(frame, type, meaning) : meaning;
+  }
+
+  /** The event as it came, with its meaning; what was no event of the wire is left out here too. */
+  private relay({ event, data }: EventFrame, type: string, meaning: ProviderEvent[]): ProviderEvent[] {
+    if (meaning.some((one) => one.type === 'skipped')) return meaning;
+    // The usage is final with the reason of the end. Later events may correct it, so it is told with each of them.
+    const told = this.translator.finished ? [...meaning, ...this.translator.lastChunk()] : meaning;
+    const chunks = told.flatMap((one) => (one.type === 'chunk' ? [one.chunk] : []));
+    // Some hosts name their events only in the data, and clients of this wire go by the name.
+    return [{ type: 'relayed', name: event === '' ? type : event, raw: data, chunks }];
   }
 }
 

@@ -38,7 +38,7 @@ const BUDGET_OF_EFFORT: Readonly<Record<Effort, number>> = {
  */
 export function toMessagesRequest(request: ChatRequest, model: string): MessagesRequest {
   const { system, messages } = toConversation(request.messages);
-  const maxTokens = request.max_completion_tokens ?? request.max_tokens ?? DEFAULT_MAX_TOKENS;
+  const maxTokens = limitOf(request);
   const thinking = thinkingFor(request, model, maxTokens);
   const outputConfig = outputConfigFor(request, model);
   const stop = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
@@ -48,7 +48,7 @@ export function toMessagesRequest(request: ChatRequest, model: string): Messages
     stream: true,
     messages,
     ...(system.length > 0 && { system }),
-    ...(thinking === undefined || thinking.type === 'disabled' ? samplingFor(request, model) : {}),
+    ...samplingFor(request, model, thinking),
     ...(thinking && { thinking }),
     ...(outputConfig && { output_config: outputConfig }),
     ...(stop.length > 0 && { stop_sequences: stop }),
@@ -57,12 +57,25 @@ export function toMessagesRequest(request: ChatRequest, model: string): Messages
   };
 }
 
-/** Sampling where the model takes it. It is a hint: for the models that refuse it, it is left out. */
+/** The hints of a request that a model does not take, so that `toMessagesRequest` leaves them out. */
+export function untakenHints(request: ChatRequest, model: string): string[] {
+  const sent = samplingFor(request, model, thinkingFor(request, model, limitOf(request)));
+  return (['temperature', 'top_p'] as const).filter(
+    (name) => typeof request[name] === 'number' && sent[name] === undefined,
+  );
+}
+
+function limitOf(request: ChatRequest): number {
+  return request.max_completion_tokens ?? request.max_tokens ?? DEFAULT_MAX_TOKENS;
+}
+
+/** Sampling where the model takes it, which none does while it thinks. It is a hint: else it is left out. */
 function samplingFor(
   { temperature, top_p }: ChatRequest,
   model: string,
+  thinking: Anthropic.ThinkingConfigParam | undefined,
 ): { temperature?: number; top_p?: number } {
-  if (!takesSampling(model)) return {};
+  if (!takesSampling(model) || (thinking !== undefined && thinking.type !== 'disabled')) return {};
   if (typeof temperature !== 'number') return typeof top_p === 'number' ? { top_p } : {};
   return typeof top_p === 'number' && !takesOneSampling(model) ? { temperature, top_p } : { temperature };
 }

@@ -1,57 +1,31 @@
 import { LineReader } from '../../../common/line-reader.js';
-import {
-  type ChatChunk,
-  type ChatDelta,
-  type CompletionUsage,
-  fieldOf,
-  type FinishReason,
-  ProviderError,
-  type ProviderEvent,
-} from '../../port/index.js';
-import { toProviderErrorInStream } from './ollama-errors.js';
-import { OLLAMA } from './ollama-messages.js';
+import type { ProviderEvent } from '../../port/index.js';
+import { OllamaAnswerReader, type OllamaAnswerHead } from './from-ollama-answer.js';
 
-const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'One line of the stream was not valid JSON.' };
-const NO_ANSWER: ProviderEvent = {
-  type: 'skipped',
-  reason: 'One line of the stream was no part of an answer.',
-};
-const NO_TOOL_CALL: ProviderEvent = { type: 'skipped', reason: 'One tool call of the answer names no tool.' };
-
-type Delta = ChatDelta & { reasoning_content?: string };
-
-/** What all chunks of an answer have in common, and what the wire has none of. */
-export interface OllamaAnswerHead {
-  readonly id: string;
-  /** Unix time in seconds. */
-  readonly created: number;
-  readonly model: string;
-  /** Makes up the id of a tool call, where the server gives it none. */
-  readonly newCallId: () => string;
-}
-
-/**
- * Reads the bytes of a streamed answer of `/api/chat`.
- * Wire: one JSON object a line with a piece of the message each, the last with `done: true`, its reason and the token
- * counts; tool calls come whole; an error is a line of its own, `{"error": "…"}`.
- * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
- */
+/** Reads the bytes of a streamed answer: one JSON object a line. */
 export class OllamaStreamReader {
-  private readonly lines = new LineReader();
-  private begun = false;
-  private toolCalls = 0;
-  private thinking = '';
-  /** True once the last object was read; what comes after it means nothing. */
-  done = false;
+  private readonly lines: LineReader;
+  private readonly answer: OllamaAnswerReader;
+  private readonly relays: boolean;
 
-  constructor(private readonly head: OllamaAnswerHead) {}
+  /** @param options.relays whether each line is given as it came, beside what it means */
+  constructor(head: OllamaAnswerHead, options: { readonly relays?: boolean } = {}) {
+    this.relays = options.relays ?? false;
+    this.lines = new LineReader({ keepEnds: this.relays });
+    this.answer = new OllamaAnswerReader(head);
+  }
+
+  /** True once the last object was read; what comes after it means nothing. */
+  get done(): boolean {
+    return this.answer.done;
+  }
 
   /**
    * The events that the bytes complete. Those before an error come before it is thrown.
    * @throws ProviderError where the stream carries an error
    */
   *push(bytes: Uint8Array): Generator<ProviderEvent, void> {
-    for (const line of this.lines.push(bytes)) yield* this.readLine(line);
+    for (const line of this.lines.push(bytes)) yield* this.read(line);
   }
 
   /**
@@ -59,114 +33,20 @@ export class OllamaStreamReader {
    * @throws ProviderError where the answer is not complete
    */
   *end(): Generator<ProviderEvent, void> {
-    for (const line of this.lines.end()) yield* this.readLine(line);
+    for (const line of this.lines.end()) yield* this.read(line);
+    this.answer.end();
+  }
+
+  private *read(line: string): Generator<ProviderEvent, void> {
+    if (!this.relays) {
+      yield* this.answer.read(line);
+      return;
+    }
     if (this.done) return;
-    throw new ProviderError(
-      'broken_answer',
-      'The provider ended the answer without saying that it is complete.',
-    );
+    // What we cannot read may still mean something to the caller, who speaks the wire: it is passed on.
+    const chunks = Array.from(this.answer.read(line), (event) =>
+      event.type === 'chunk' ? [event.chunk] : [],
+    ).flat();
+    yield { type: 'relayed', name: '', raw: line, chunks };
   }
-
-  private *readLine(line: string): Generator<ProviderEvent, void> {
-    if (this.done || line.trim() === '') return;
-    const value = parse(line);
-    if (value === undefined) {
-      yield BROKEN_JSON;
-      return;
-    }
-    if ('error' in value && value.error !== null) throw toProviderErrorInStream(value.error);
-    const message = objectField(value, 'message');
-    const done = fieldOf(value, 'done') === true;
-    if (message === undefined && !done) {
-      yield NO_ANSWER;
-      return;
-    }
-    if (!this.begun) {
-      this.begun = true;
-      yield this.chunk({ role: 'assistant', content: '' });
-    }
-    if (message !== undefined) yield* this.readMessage(message);
-    if (done) yield* this.finish(value);
-  }
-
-  private *readMessage(message: object): Generator<ProviderEvent, void> {
-    const thinking = fieldOf(message, 'thinking');
-    const content = fieldOf(message, 'content');
-    const calls = fieldOf(message, 'tool_calls');
-    if (typeof thinking === 'string' && thinking !== '') {
-      this.thinking += thinking;
-      yield this.chunk({ reasoning_content: thinking });
-    }
-    if (typeof content === 'string' && content !== '') yield this.chunk({ content });
-    if (Array.isArray(calls)) for (const call of calls) yield* this.readToolCall(call);
-  }
-
-  private *readToolCall(call: unknown): Generator<ProviderEvent, void> {
-    const called = objectField(call, 'function');
-    const name = fieldOf(called, 'name');
-    if (typeof name !== 'string' || name === '') {
-      yield NO_TOOL_CALL;
-      return;
-    }
-    const index = this.toolCalls;
-    this.toolCalls += 1;
-    const given = fieldOf(call, 'id');
-    const id = typeof given === 'string' && given !== '' ? given : this.head.newCallId();
-    yield this.chunk({
-      tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }],
-    });
-    const text = JSON.stringify(fieldOf(called, 'arguments') ?? {});
-    yield this.chunk({ tool_calls: [{ index, function: { arguments: text } }] });
-  }
-
-  private *finish(value: object): Generator<ProviderEvent, void> {
-    this.done = true;
-    // The only thing of ours that has no place in the common tongue's request: thinking that goes on after the calls.
-    const delta: Delta =
-      this.toolCalls > 0 && this.thinking !== ''
-        ? { provider_data: { provider: OLLAMA, blocks: { thinking: this.thinking } } }
-        : {};
-    yield this.chunk(delta, this.finishReason(fieldOf(value, 'done_reason')));
-    const usage = usageOf(value);
-    if (usage !== undefined) yield { type: 'chunk', chunk: { ...this.common(), choices: [], usage } };
-  }
-
-  /** `load` and `unload` answer requests without messages, and servers of 2024 give no reason at all: both are a stop. */
-  private finishReason(reason: unknown): FinishReason {
-    if (this.toolCalls > 0) return 'tool_calls';
-    return reason === 'length' ? 'length' : 'stop';
-  }
-
-  private chunk(delta: Delta, finishReason: FinishReason | null = null): ProviderEvent {
-    const choices = [{ index: 0, delta, finish_reason: finishReason }];
-    return { type: 'chunk', chunk: { ...this.common(), choices } };
-  }
-
-  private common(): Omit<ChatChunk, 'choices'> {
-    const { id, created, model } = this.head;
-    return { id, object: 'chat.completion.chunk', created, model };
-  }
-}
-
-/** Undefined where the server does not tell the prompt's tokens, as older ones do when the prompt was cached. */
-function usageOf(value: object): CompletionUsage | undefined {
-  const prompt = fieldOf(value, 'prompt_eval_count');
-  // Left out where it is 0.
-  const completion = fieldOf(value, 'eval_count') ?? 0;
-  if (typeof prompt !== 'number' || typeof completion !== 'number') return undefined;
-  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
-}
-
-function parse(line: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function objectField(value: unknown, name: string): object | undefined {
-  const found = fieldOf(value, name);
-  return typeof found === 'object' && found !== null ? found : undefined;
 }

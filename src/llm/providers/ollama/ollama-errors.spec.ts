@@ -36,7 +36,9 @@ describe('errors of Ollama', () => {
     [500, 'broken_answer'],
     [502, 'broken_answer'],
     [503, 'unavailable'],
-    [504, 'timeout'],
+    [504, 'timed_out'],
+    [408, 'timed_out'],
+    [409, 'unavailable'],
     [302, 'broken_answer'],
   ])('status %i is %s', (status, kind) => {
     expect(failure(status, 'a reason')).toMatchObject({ kind, message: 'a reason', retryAfterMs: undefined });

@@ -1,12 +1,17 @@
 import { Agent, type Dispatcher, request as send } from 'undici';
 import { newId } from '../../../common/ids.js';
 import {
+  CompletionAssembler,
   type EmbeddingCall,
   type EmbeddingResult,
+  type ListCall,
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,
+  type WholeAnswer,
 } from '../../port/index.js';
+import { abandonBody } from '../../transport/sdk-transport.js';
+import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
 import { OllamaStreamReader } from './from-ollama-stream.js';
 import { readEmbeddings, readModelNames, textsOf } from './ollama-catalogue.js';
 import { asBrokenAnswer, asUnreachable, toProviderErrorOfStatus } from './ollama-errors.js';
@@ -14,6 +19,9 @@ import { toOllamaRequest } from './to-ollama-request.js';
 
 /** Longest wait for the end of a body after the answer's last line, in milliseconds. */
 const DRAIN_MS = 250;
+
+const CHAT_PATH = '/api/chat';
+const TAGS_PATH = '/api/tags';
 
 type Body = Dispatcher.ResponseData['body'];
 
@@ -44,15 +52,12 @@ export class OllamaProvider extends ModelProvider {
     this.agent = new Agent({ connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
   }
 
-  override async *stream({ model, request, signal, apiKey }: ProviderCall): AsyncGenerator<ProviderEvent> {
-    const body = await this.ask('/api/chat', signal, toOllamaRequest(model, request), apiKey);
-    const reader = new OllamaStreamReader({
-      id: `chatcmpl-${newId()}`,
-      created: Math.floor(Date.now() / 1000),
-      model,
-      // 40 characters are the most that every provider takes back.
-      newCallId: () => `call_${newId().replaceAll('-', '')}`,
-    });
+  override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
+    const { model, request, native, signal, apiKey } = call;
+    const body = await (native
+      ? this.ask(native.path, signal, { ...native.body, model, stream: true }, apiKey)
+      : this.ask(CHAT_PATH, signal, toOllamaRequest(model, request), apiKey));
+    const reader = new OllamaStreamReader(headOf(model), { relays: native !== undefined });
     try {
       for await (const piece of bytesOf(body)) {
         yield* reader.push(piece);
@@ -63,8 +68,19 @@ export class OllamaProvider extends ModelProvider {
       throw asBrokenAnswer(error);
     } finally {
       if (reader.done) await drain(body);
-      else body.destroy();
+      else abandonBody(body);
     }
+  }
+
+  override async complete(call: ProviderCall): Promise<WholeAnswer> {
+    const { model, native, signal, apiKey } = call;
+    if (native === undefined) return super.complete(call);
+    const raw = await this.askText(native.path, signal, { ...native.body, model, stream: false }, apiKey);
+    const reader = new OllamaAnswerReader(headOf(model));
+    const assembler = new CompletionAssembler();
+    for (const event of reader.read(raw)) if (event.type === 'chunk') assembler.add(event.chunk);
+    reader.end();
+    return { completion: assembler.completion(), raw };
   }
 
   override async embed({
@@ -86,7 +102,11 @@ export class OllamaProvider extends ModelProvider {
   }
 
   override async models(signal: AbortSignal): Promise<readonly string[]> {
-    return readModelNames(await this.askJson('/api/tags', signal));
+    return readModelNames(await this.askJson(TAGS_PATH, signal));
+  }
+
+  override nativeModels({ signal, apiKey }: ListCall): Promise<string> {
+    return this.askText(TAGS_PATH, signal, undefined, apiKey);
   }
 
   override async close(): Promise<void> {
@@ -99,12 +119,24 @@ export class OllamaProvider extends ModelProvider {
     payload?: object,
     apiKey?: string,
   ): Promise<unknown> {
-    const body = await this.ask(path, signal, payload, apiKey);
+    const text = await this.askText(path, signal, payload, apiKey);
     try {
-      return JSON.parse(await body.text());
+      return JSON.parse(text);
     } catch (error) {
       throw asBrokenAnswer(error);
     }
+  }
+
+  private async askText(
+    path: string,
+    signal: AbortSignal,
+    payload?: object,
+    apiKey?: string,
+  ): Promise<string> {
+    const body = await this.ask(path, signal, payload, apiKey);
+    return body.text().catch((error: unknown) => {
+      throw asBrokenAnswer(error);
+    });
   }
 
   /** The body of a good answer. A payload is posted; without one the path is only read. */
@@ -131,6 +163,16 @@ export class OllamaProvider extends ModelProvider {
       text: await body.text().catch(() => ''),
     });
   }
+}
+
+function headOf(model: string): OllamaAnswerHead {
+  return {
+    id: `chatcmpl-${newId()}`,
+    created: Math.floor(Date.now() / 1000),
+    model,
+    // 40 characters are the most that every provider takes back.
+    newCallId: () => `call_${newId().replaceAll('-', '')}`,
+  };
 }
 
 /** The bytes of a body as they come. Leaving the iteration leaves the body as it is. */

@@ -61,6 +61,10 @@ function kindOfCode(code: string | undefined): ProviderErrorKind | undefined {
       return 'content_policy_violation';
     case 'rate_limit_exceeded':
       return 'rate_limited';
+    case 'insufficient_quota':
+    case 'billing_hard_limit_reached':
+    case 'billing_not_active':
+      return 'quota_exhausted';
     default:
       return undefined;
   }

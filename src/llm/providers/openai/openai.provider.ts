@@ -11,7 +11,7 @@ import {
   type ProviderEvent,
   type WholeAnswer,
 } from '../../port/index.js';
-import { bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
 import { ChatStreamReader } from './openai-stream.js';
 
@@ -78,7 +78,7 @@ export class OpenAiProvider extends ModelProvider {
         yield* reader.end();
       } finally {
         if (reader.done) finishBody(bytes);
-        else bytes.destroy();
+        else abandonBody(bytes);
       }
     } catch (error) {
       throw toProviderError(error);

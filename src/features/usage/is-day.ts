@@ -1,0 +1,21 @@
+import { buildMessage, ValidateBy } from 'class-validator';
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+/** A day of the calendar, as `2026-11-21`. */
+export function IsDay(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isDay',
+    validator: {
+      validate: (value: unknown) => typeof value === 'string' && isDay(value),
+      defaultMessage: buildMessage((prefix) => `${prefix}$property must be a day like 2026-11-21`),
+    },
+  });
+}
+
+/** Years before 2000 and far ones are typing errors, and PostgreSQL knows no year 0. */
+function isDay(text: string): boolean {
+  if (!DAY.test(text) || text < '2000' || text > '2999') return false;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return Number.isFinite(time) && new Date(time).toISOString().startsWith(text);
+}

@@ -1,0 +1,25 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, Scope, UserId } from '../../http/index.js';
+import { UsageQuery, UsageReportBody } from './usage.dto.js';
+import { toUsageAsked, toUsageReportBody } from './usage.mapper.js';
+import { UsageService } from './usage.service.js';
+
+@Scope('chat')
+@ApiTags('usage')
+@Controller('api/v1/usage')
+export class UsageController {
+  constructor(private readonly usage: UsageService) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'What you used',
+    description:
+      'Tokens and cost of every attempt at a model, by day and model, or by API key too (`by=day,model,key`). Calls of the compatible routes show up within a second.',
+  })
+  @ApiOkResponse({ type: UsageReportBody, description: 'The report.' })
+  @ApiErrors('invalid_request', 'unauthorized')
+  async report(@UserId() userId: string, @Query() query: UsageQuery): Promise<UsageReportBody> {
+    return toUsageReportBody(await this.usage.report(userId, toUsageAsked(query)));
+  }
+}

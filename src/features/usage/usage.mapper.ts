@@ -1,0 +1,45 @@
+import { toKnownUsd } from '../../common/money.js';
+import { BY_KEY, type UsageOfDayBody, type UsageQuery, type UsageReportBody } from './usage.dto.js';
+import type { UsageOfDay } from './usage.repository.js';
+import type { UsageAsked, UsageReport } from './usage.service.js';
+
+/** A query as the service takes it. */
+export function toUsageAsked({ by, from, to }: UsageQuery): UsageAsked {
+  return { from, to, byKey: by === BY_KEY };
+}
+
+/** A report as its owner gets it. */
+export function toUsageReportBody({ days, byKey, rows }: UsageReport): UsageReportBody {
+  const data = rows.map((row) => toDayBody(row, byKey));
+  return { object: 'list', from: days.from, to: days.to, data, total: toFigures(rows) };
+}
+
+function toDayBody(row: UsageOfDay, byKey: boolean): UsageOfDayBody {
+  const { day: date, provider, model, apiKeyId } = row;
+  const key = byKey ? { api_key_id: apiKeyId } : {};
+  return { date, model: `${provider}/${model}`, ...key, ...toFigures([row]) };
+}
+
+/** Counts stay within what a number holds exactly: a ledger of that many tokens does not exist. */
+function toFigures(rows: readonly UsageOfDay[]): Omit<UsageOfDayBody, 'date' | 'model' | 'api_key_id'> {
+  const sum = (of: (row: UsageOfDay) => bigint): bigint => rows.reduce((total, row) => total + of(row), 0n);
+  const prompt = Number(sum((row) => row.inputTokens));
+  const completion = Number(sum((row) => row.outputTokens));
+  const unpriced = Number(sum((row) => row.unpricedAttempts));
+  return {
+    requests: Number(sum((row) => row.calls)),
+    attempts: Number(sum((row) => row.attempts)),
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    cached_tokens: Number(sum((row) => row.cachedTokens)),
+    cache_write_tokens: Number(sum((row) => row.cacheWriteTokens)),
+    reasoning_tokens: Number(sum((row) => row.reasoningTokens)),
+    cost_estimate: toKnownUsd(
+      sum((row) => row.costMicroUsd ?? 0n),
+      unpriced,
+    ),
+    unpriced_attempts: unpriced,
+    estimated_attempts: Number(sum((row) => row.estimatedAttempts)),
+  };
+}

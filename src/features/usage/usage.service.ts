@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { InvalidRequestError } from '../../common/errors.js';
+import { type Days, type UsageOfDay, UsageRepository } from './usage.repository.js';
+
+const DAY_MS = 86_400_000;
+
+/** Days that are told where the caller does not say which. */
+const DEFAULT_DAYS = 30;
+
+/** Most days of one report. */
+const MAX_DAYS = 366;
+
+/** What is asked for. */
+export interface UsageAsked {
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  /** Whether keys are told apart. */
+  readonly byKey: boolean;
+}
+
+/** What an account used on some days. */
+export interface UsageReport {
+  readonly days: Days;
+  /** Whether keys are told apart. */
+  readonly byKey: boolean;
+  readonly rows: readonly UsageOfDay[];
+}
+
+/** Tells accounts what they used. */
+@Injectable()
+export class UsageService {
+  constructor(private readonly usage: UsageRepository) {}
+
+  /**
+   * What an account used, by day and model, and by key where that is asked for.
+   * @throws InvalidRequestError where the days are too many, or the last comes before the first
+   */
+  async report(userId: string, asked: UsageAsked): Promise<UsageReport> {
+    const days = toDays(asked);
+    const { byKey } = asked;
+    return { days, byKey, rows: await this.usage.summarize(userId, days, byKey) };
+  }
+}
+
+function toDays(asked: Pick<UsageAsked, 'from' | 'to'>): Days {
+  const to = asked.to ?? (asked.from === undefined ? today() : latest(today(), asked.from));
+  const from = asked.from ?? dayOf(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS);
+  const count = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
+  if (count < 1) throw refused('from must not be after to');
+  if (count > MAX_DAYS) throw refused(`from must be at most ${MAX_DAYS - 1} days before to`);
+  return { from, to };
+}
+
+function today(): string {
+  return dayOf(Date.now());
+}
+
+function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
+function latest(one: string, other: string): string {
+  return one > other ? one : other;
+}
+
+function refused(message: string): InvalidRequestError {
+  return new InvalidRequestError(`${message}.`, [{ field: 'from', message }]);
+}

@@ -1,0 +1,116 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { ErrorCode } from '../../common/errors.js';
+
+type SchemaOrReference = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
+type SchemaObject = Exclude<SchemaOrReference, { $ref: string }>;
+
+/** How a call of a model can fail on these routes. */
+export const MODEL_ERRORS = [
+  'invalid_request',
+  'unauthorized',
+  'model_not_found',
+  'payload_too_large',
+  'unsupported_media_type',
+  'provider_rejected',
+  'context_length_exceeded',
+  'content_policy_violation',
+  'provider_rate_limited',
+  'provider_error',
+  'provider_unavailable',
+  'overloaded',
+  'provider_timeout',
+] as const satisfies readonly ErrorCode[];
+
+const shared: Record<string, SchemaObject> = {
+  model: {
+    type: 'string',
+    description: '`provider/model` or a bare model name; the server’s default without it.',
+    example: 'demo/echo',
+  },
+  messages: {
+    type: 'array',
+    minItems: 1,
+    description: 'The conversation so far.',
+    items: {
+      type: 'object',
+      required: ['role', 'content'],
+      additionalProperties: true,
+      properties: {
+        role: { type: 'string', enum: ['user', 'assistant', 'system'] },
+        content: { description: 'A text, or an array of blocks.' },
+      },
+    },
+    example: [{ role: 'user', content: 'Why is the sky blue?' }],
+  },
+  system: { description: 'What the model is told beforehand: a text, or an array of text blocks.' },
+};
+
+/** The body of Messages, as far as it is described here; every other field of Anthropic’s is taken too. */
+export const MESSAGE_DOC: SchemaObject = {
+  type: 'object',
+  required: ['max_tokens', 'messages'],
+  additionalProperties: true,
+  description:
+    'As https://platform.claude.com/docs/en/api/messages. What only Anthropic’s models understand is refused by name where another one is asked.',
+  properties: {
+    ...shared,
+    max_tokens: { type: 'integer', minimum: 1, description: 'Most tokens of the answer.', example: 1024 },
+    stream: { type: 'boolean', default: false, description: 'Answer as it comes, over Server-Sent Events.' },
+    temperature: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      description: 'How freely the model chooses its words.',
+    },
+  },
+};
+
+/** The body of the route that counts. */
+export const COUNT_DOC: SchemaObject = {
+  type: 'object',
+  required: ['messages'],
+  additionalProperties: true,
+  description: 'As https://platform.claude.com/docs/en/api/messages-count-tokens.',
+  properties: shared,
+};
+
+const usage = {
+  input_tokens: 9,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+  output_tokens: 2,
+};
+
+/** A whole answer and a streamed one. */
+export const MESSAGE_EXAMPLE = {
+  'application/json': {
+    schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
+    example: {
+      id: 'msg_0199a3f05b7e7cc39d3a2f6f1c0e9a11',
+      type: 'message',
+      role: 'assistant',
+      model: 'demo/echo',
+      content: [{ type: 'text', text: 'Hello!' }],
+      stop_reason: 'end_turn',
+      stop_sequence: null,
+      usage,
+    },
+  },
+  'text/event-stream': {
+    schema: { type: 'string' } satisfies SchemaObject,
+    example:
+      'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello!"}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n',
+  },
+};
+
+/** A count. */
+export const COUNT_EXAMPLE = {
+  'application/json': {
+    schema: {
+      type: 'object',
+      required: ['input_tokens'],
+      properties: { input_tokens: { type: 'integer', minimum: 0, description: 'Tokens of the request.' } },
+    } satisfies SchemaObject,
+    example: { input_tokens: 9 },
+  },
+};

@@ -1,0 +1,2 @@
+export { AnthropicGatewayModule } from './anthropic-gateway.module.js';
+export { ANTHROPIC_ERRORS } from './errors.js';

@@ -1,0 +1,88 @@
+import { Body, Controller, Headers, HttpCode, Post, Res, UseInterceptors } from '@nestjs/common';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import type { Caller } from '../../common/caller.js';
+import {
+  ApiErrors,
+  clientGone,
+  CurrentCaller,
+  requestIdOf,
+  SchemaPipe,
+  Scope,
+  sendEventStream,
+  setAnswerHead,
+} from '../../http/index.js';
+import { COUNT_DOC, COUNT_EXAMPLE, MESSAGE_DOC, MESSAGE_EXAMPLE, MODEL_ERRORS } from './documentation.js';
+import { toErrorEvent } from './errors.js';
+import type { CountBody, MessagesBody, WireHeaders } from './messages-body.js';
+import { MessagesService } from './messages.service.js';
+import { RequestIdInterceptor } from './request-id.interceptor.js';
+import { COUNT_TOKENS, MESSAGES } from './schemas.js';
+
+@Scope('chat')
+@ApiTags('anthropic')
+@UseInterceptors(RequestIdInterceptor)
+@Controller('v1/messages')
+export class MessagesController {
+  constructor(private readonly messages: MessagesService) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Messages',
+    description:
+      'Anthropic’s wire over every provider: clients of it only change their base URL and key. With `stream: true` it answers with the events of the wire. Requests to a provider of this wire, and its answers, pass as they are. Errors have the shape of the wire too: `{"type":"error","error":{"type","message"},"request_id"}`. Leaving ends the call upstream.',
+  })
+  @ApiBody({ schema: MESSAGE_DOC })
+  @ApiOkResponse({ description: 'The answer.', content: MESSAGE_EXAMPLE })
+  @ApiErrors(...MODEL_ERRORS)
+  async create(
+    @CurrentCaller() caller: Caller,
+    @Headers() headers: WireHeaders,
+    @Body(new SchemaPipe<MessagesBody>(MESSAGES)) body: MessagesBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    if (body.stream === true) return this.stream(caller, headers, body, response);
+    const request = { caller, headers, body, signal: clientGone(response) };
+    const { message, head } = await this.messages.complete(request);
+    setAnswerHead(response, head);
+    if (typeof message === 'string') response.type('application/json').send(message);
+    else response.json(message);
+  }
+
+  @Post('count_tokens')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'The tokens of a request',
+    description: 'By the provider’s own count where it speaks Anthropic’s wire, else by our estimate.',
+  })
+  @ApiBody({ schema: COUNT_DOC })
+  @ApiOkResponse({ description: 'How many there are.', content: COUNT_EXAMPLE })
+  @ApiErrors(...MODEL_ERRORS)
+  async count(
+    @CurrentCaller() caller: Caller,
+    @Headers() headers: WireHeaders,
+    @Body(new SchemaPipe<CountBody>(COUNT_TOKENS)) body: CountBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    const request = { caller, headers, body, signal: clientGone(response) };
+    response.json({ input_tokens: await this.messages.count(request) });
+  }
+
+  private stream(
+    caller: Caller,
+    headers: WireHeaders,
+    body: MessagesBody,
+    response: Response,
+  ): Promise<void> {
+    return sendEventStream(response, {
+      begin: 'first_event',
+      headers: {},
+      failure: (error) => toErrorEvent(error, requestIdOf(response)),
+      events: (signal) =>
+        this.messages.stream({ caller, headers, body, signal }, (head) => {
+          setAnswerHead(response, head);
+        }),
+    });
+  }
+}

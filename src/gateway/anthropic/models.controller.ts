@@ -1,0 +1,37 @@
+import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { ANTHROPIC_WIRE, SchemaPipe, Scope } from '../../http/index.js';
+import { type ListedModel, type ModelPage, ModelsService } from './models.service.js';
+import { RequestIdInterceptor } from './request-id.interceptor.js';
+import { MODEL_PAGE } from './schemas.js';
+
+/** The query of the list, whose numbers are texts as in every query. */
+export interface ModelPageQuery {
+  readonly limit?: string;
+  readonly after_id?: string;
+  readonly before_id?: string;
+}
+
+/** Models in a page where the client does not say, as Anthropic has it. */
+const PAGE_SIZE = 20;
+
+/** The routes of OpenAI's wire, which describes them, for requests that name a version of this one. */
+@Scope('chat')
+@ApiExcludeController()
+@UseInterceptors(RequestIdInterceptor)
+@Controller({ path: 'v1/models', version: ANTHROPIC_WIRE })
+export class ModelsController {
+  constructor(private readonly models: ModelsService) {}
+
+  @Get()
+  list(@Query(new SchemaPipe<ModelPageQuery>(MODEL_PAGE)) query: ModelPageQuery): Promise<ModelPage> {
+    const limit = query.limit === undefined ? PAGE_SIZE : Number(query.limit);
+    return this.models.list({ limit, after: query.after_id, before: query.before_id });
+  }
+
+  /** A name may hold slashes, so it is all of the rest of the path. */
+  @Get('*model')
+  get(@Param('model') name: string | string[]): Promise<ListedModel> {
+    return this.models.get(Array.isArray(name) ? name.join('/') : name);
+  }
+}

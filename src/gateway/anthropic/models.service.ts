@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../../common/errors.js';
+import { LlmService } from '../../llm/index.js';
+
+/** A model as Anthropic's clients list it. */
+export interface ListedModel {
+  readonly type: 'model';
+  readonly id: string;
+  readonly display_name: string;
+  /** Providers of other wires do not tell; the wire takes an epoch value for that. */
+  readonly created_at: string;
+  readonly capabilities: null;
+  readonly lifecycle: 'active';
+  readonly deprecated_at: null;
+}
+
+/** A page of them. */
+export interface ModelPage {
+  readonly data: readonly ListedModel[];
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+  readonly has_more: boolean;
+}
+
+/** Which page is asked for. */
+export interface PageAsked {
+  readonly limit: number;
+  readonly after: string | undefined;
+  readonly before: string | undefined;
+}
+
+@Injectable()
+export class ModelsService {
+  constructor(private readonly llm: LlmService) {}
+
+  /** A page of the models whose provider tells them. */
+  async list({ limit, after, before }: PageAsked): Promise<ModelPage> {
+    const names = await this.llm.models();
+    const from = after === undefined ? 0 : names.indexOf(after) + 1;
+    const end = before === undefined ? -1 : names.indexOf(before);
+    const within = names.slice(from, end === -1 ? names.length : end);
+    // Backwards the page is the one right before the name.
+    const shown = before === undefined ? within.slice(0, limit) : within.slice(-limit);
+    return {
+      data: shown.map(toListedModel),
+      first_id: shown[0] ?? null,
+      last_id: shown.at(-1) ?? null,
+      has_more: shown.length < within.length,
+    };
+  }
+
+  /**
+   * A model by its full or bare name.
+   * @throws AppError `model_not_found`
+   */
+  async get(name: string): Promise<ListedModel> {
+    const { name: id } = await this.llm.resolve(name);
+    const known = await this.llm.models();
+    if (!known.includes(id))
+      throw new AppError('model_not_found', `There is no model '${name}'.`, { param: 'model' });
+    return toListedModel(id);
+  }
+}
+
+function toListedModel(id: string): ListedModel {
+  return {
+    type: 'model',
+    id,
+    display_name: id,
+    created_at: '1970-01-01T00:00:00Z',
+    capabilities: null,
+    lifecycle: 'active',
+    deprecated_at: null,
+  };
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from '@jest/globals';
+import type { CountBody } from './messages-body.js';
+import { toNativeRequest } from './to-native-request.js';
+
+const BODY: CountBody = { messages: [{ role: 'user', content: 'Hi' }] };
+
+const convert = (more: object, headers = {}) =>
+  toNativeRequest('/v1/messages', { ...BODY, ...more }, headers);
+
+describe('toNativeRequest', () => {
+  it('has the body as it is, and of the headers those of the wire', () => {
+    const headers = {
+      'anthropic-version': '2023-06-01',
+      'anthropic-beta': ['a', 'b'],
+      'x-api-key': 'secret',
+    };
+    expect(convert({ novelty: 1 }, headers)).toEqual({
+      wire: 'anthropic',
+      path: '/v1/messages',
+      body: { ...BODY, novelty: 1 },
+      headers: { 'anthropic-version': '2023-06-01', 'anthropic-beta': 'a,b' },
+      onlyHere: undefined,
+      hints: ['novelty'],
+    });
+  });
+
+  it('leaves out thoughts that nobody sealed, which are ours', () => {
+    const sealed = { type: 'thinking', thinking: 'Hm', signature: 'c2ln' };
+    const text = { type: 'text', text: 'Hi' };
+    const messages = [{ role: 'assistant', content: [{ ...sealed, signature: '' }, sealed, text] }];
+    expect(convert({ messages }).body).toEqual({
+      messages: [{ role: 'assistant', content: [sealed, text] }],
+    });
+  });
+
+  it.each([
+    [{ tools: [{ name: 'a', input_schema: { type: 'object' } }] }, undefined],
+    [{ tools: [{ name: 'a', type: 'custom' }, { type: 'bash_20250124' }] }, 'tools.1.bash_20250124'],
+    [{ container: null, mcp_servers: [] }, undefined],
+    [{ inference_geo: 'eu' }, 'inference_geo'],
+    [
+      { messages: [...BODY.messages, { role: 'assistant', content: [{ type: 'server_tool_use' }] }] },
+      'messages.1.content.0.server_tool_use',
+    ],
+    [{ messages: [{ role: 'assistant', content: [{ type: 'image' }] }] }, 'messages.0.content.0.image'],
+  ])('%j: only here because of %s', (more, expected) => {
+    expect(convert(more).onlyHere).toBe(expected);
+  });
+});

@@ -1,0 +1,108 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { ErrorCode } from '../../common/errors.js';
+import { ApiErrorsOf } from '../../http/index.js';
+import { OllamaErrorBody } from './error-wire.js';
+
+type SchemaOrReference = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
+type SchemaObject = Exclude<SchemaOrReference, { $ref: string }>;
+
+/** How a call of a model can fail. */
+export const OLLAMA_MODEL_ERRORS = [
+  'unauthorized',
+  'model_not_found',
+  'payload_too_large',
+  'provider_rejected',
+  'context_length_exceeded',
+  'provider_rate_limited',
+  'provider_error',
+  'provider_unavailable',
+  'overloaded',
+  'provider_timeout',
+] as const satisfies readonly ErrorCode[];
+
+/** Documents the errors of a route of this wire. */
+export function OllamaErrors(...codes: readonly ErrorCode[]): MethodDecorator {
+  return ApiErrorsOf(
+    { schema: OllamaErrorBody.name, example: (_code, error): OllamaErrorBody => ({ error }) },
+    ...codes,
+  );
+}
+
+const MODEL: SchemaObject = {
+  type: 'string',
+  description: 'A model of the server, with or without `ollama/` before it, or an alias of such models.',
+  example: 'llama3.2',
+};
+const STREAM: SchemaObject = {
+  type: 'boolean',
+  default: true,
+  description: 'Answer as it comes, one JSON object a line.',
+};
+
+/** The body of a chat. */
+export const OLLAMA_CHAT_DOC: SchemaObject = {
+  type: 'object',
+  required: ['model'],
+  additionalProperties: true,
+  description: 'As https://docs.ollama.com/api/chat; every field reaches the server as it is.',
+  properties: {
+    model: MODEL,
+    messages: {
+      type: 'array',
+      description: 'The conversation so far; without any the model is loaded.',
+      items: { type: 'object', additionalProperties: true },
+      example: [{ role: 'user', content: 'Why is the sky blue?' }],
+    },
+    stream: STREAM,
+  },
+};
+
+/** The body of a completion. */
+export const OLLAMA_GENERATE_DOC: SchemaObject = {
+  type: 'object',
+  required: ['model'],
+  additionalProperties: true,
+  description: 'As https://docs.ollama.com/api/generate; every field reaches the server as it is.',
+  properties: {
+    model: MODEL,
+    prompt: {
+      type: 'string',
+      description: 'What to answer; without it the model is loaded.',
+      example: 'Say hello.',
+    },
+    stream: STREAM,
+  },
+};
+
+const ANSWERED = {
+  model: 'llama3.2',
+  created_at: '2026-01-05T12:00:00.000Z',
+  done: true,
+  done_reason: 'stop',
+};
+
+/** A whole answer of one shape or the other, and a streamed one. */
+function answerDoc(piece: object) {
+  const example = { ...ANSWERED, ...piece, prompt_eval_count: 9, eval_count: 2 };
+  return {
+    'application/json': {
+      schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
+      example,
+    },
+    'application/x-ndjson': {
+      schema: { type: 'string' } satisfies SchemaObject,
+      example: `${JSON.stringify(example)}\n`,
+    },
+  };
+}
+
+export const OLLAMA_CHAT_EXAMPLE = answerDoc({ message: { role: 'assistant', content: 'Hello!' } });
+export const OLLAMA_GENERATE_EXAMPLE = answerDoc({ response: 'Hello!' });
+
+/** The list of models. */
+export const OLLAMA_TAGS_EXAMPLE = {
+  'application/json': {
+    schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
+    example: { models: [{ name: 'llama3.2:latest', model: 'llama3.2:latest', size: 2_019_393_189 }] },
+  },
+};

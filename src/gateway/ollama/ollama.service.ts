@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../../common/caller.js';
+import { newId } from '../../common/ids.js';
+import { LlmService, type ModelCall } from '../../llm/index.js';
+import { type OllamaRequest, toCallParts } from './ollama-request.mapper.js';
+
+/** Ollama's own wire, passed through. The client's leaving ends the call upstream, and only usage is stored. */
+@Injectable()
+export class OllamaService {
+  constructor(private readonly llm: LlmService) {}
+
+  /**
+   * The whole answer, as it came.
+   * @throws AppError why there is none
+   */
+  async complete(caller: Caller, request: OllamaRequest, signal: AbortSignal): Promise<string> {
+    const { raw, completion } = await this.llm.complete(await this.toCall(caller, request, signal));
+    return raw ?? JSON.stringify(completion);
+  }
+
+  /**
+   * The lines of the answer, each as it came.
+   * @throws AppError why there is none, from the iteration; before the first line it has a status of its own
+   */
+  async *stream(caller: Caller, request: OllamaRequest, signal: AbortSignal): AsyncGenerator<string> {
+    for await (const event of this.llm.stream(await this.toCall(caller, request, signal))) {
+      if (event.type === 'relayed') yield event.raw;
+    }
+  }
+
+  /**
+   * The server's list of its models, as it came.
+   * @throws AppError why there is none
+   */
+  tags(userId: string, signal: AbortSignal): Promise<string> {
+    return this.llm.nativeModels('ollama', userId, signal);
+  }
+
+  private async toCall(caller: Caller, request: OllamaRequest, signal: AbortSignal): Promise<ModelCall> {
+    const model = await this.llm.nameOn('ollama', request.body.model);
+    return { callId: newId(), ...caller, model, signal, accounting: 'sink', ...toCallParts(request) };
+  }
+}

@@ -1,0 +1,35 @@
+import type { SchemaObject } from 'ajv';
+
+/** What both routes take. Everything else is the server's own matter and passes through. */
+const parameters = {
+  // Printable characters: the ledger names every model that was asked, and cannot store NUL and lone surrogates.
+  model: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cs}]+$' },
+  stream: { type: ['boolean', 'null'] },
+} as const;
+
+/** `POST /api/chat`. Without messages it loads the model, or unloads it. */
+export const OLLAMA_CHAT: SchemaObject = {
+  type: 'object',
+  required: ['model'],
+  properties: {
+    ...parameters,
+    messages: {
+      type: ['array', 'null'],
+      items: {
+        type: 'object',
+        properties: { role: { type: 'string' }, content: { type: ['string', 'null'] } },
+      },
+    },
+  },
+};
+
+/** `POST /api/generate`. Without a prompt it loads the model, or unloads it. */
+export const OLLAMA_GENERATE: SchemaObject = {
+  type: 'object',
+  required: ['model'],
+  properties: {
+    ...parameters,
+    prompt: { type: ['string', 'null'] },
+    system: { type: ['string', 'null'] },
+  },
+};

@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import { Logger } from '@nestjs/common';
+import type { Response } from 'express';
+import { AppError } from '../common/errors.js';
+import { logFailure } from './error.filter.js';
+import { toAppError } from './foreign-errors.js';
+import { whenShutOut } from './principal.js';
+import { requestIdOf } from './request-id.js';
+
+/** A sign of life this often keeps proxies and clients from giving a silent connection up, in milliseconds. */
+const PING_INTERVAL_MS = 15_000;
+
+const logger = new Logger('Http');
+
+/** An answer in pieces, whatever its format is. */
+export interface ResponseStream<Item> {
+  /** Its type among them. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Makes the pieces; the signal aborts when the client leaves. */
+  readonly items: (signal: AbortSignal) => AsyncIterable<Item>;
+  /** A piece as it goes over the socket, whole: nothing is written in the middle of it. */
+  readonly render: (item: Item) => string;
+  /** How a failure in mid-stream is told. */
+  readonly failure: (error: AppError) => string;
+  /**
+   * What a client is told first: `at_once` sends the headers before there is a piece, so that everything that goes
+   * wrong is told in the stream; `first_item` waits for one, so that a failure before it has its own status.
+   */
+  readonly begin: 'at_once' | 'first_item';
+  /** What means nothing to clients, for formats that have such a thing. Sends the headers where they are not sent yet. */
+  readonly ping: string | undefined;
+}
+
+/**
+ * Answers in pieces and resolves when the answer has ended, however it ended. Waits whenever the client does not read;
+ * stops the pieces when the client is gone or shut out. A failure in mid-stream is told as a piece of its own.
+ * @throws what the items threw before the first of them, with `begin: 'first_item'`
+ */
+export async function sendStream<Item>(response: Response, stream: ResponseStream<Item>): Promise<void> {
+  const { render, ping } = stream;
+  const gone = new AbortController();
+  const leave = (): void => {
+    gone.abort();
+  };
+  response.once('close', leave);
+  const shut = new AbortController();
+  const forget = whenShutOut(response.req, () => {
+    shut.abort();
+    leave();
+  });
+  // A client that left while its request was looked at has been told of already.
+  if (response.destroyed) leave();
+  const begin = (): void => {
+    if (!response.headersSent) writeHeaders(response, stream.headers);
+  };
+  if (stream.begin === 'at_once') begin();
+  const alive = setInterval(() => {
+    if (ping === undefined) return;
+    begin();
+    if (!response.writableNeedDrain) response.write(ping);
+  }, PING_INTERVAL_MS);
+  try {
+    for await (const item of stream.items(gone.signal)) {
+      begin();
+      // One write a piece, so that it is never cut by a ping.
+      if (!response.write(render(item))) await once(response, 'drain', { signal: gone.signal });
+    }
+    if (shut.signal.aborted) throw shutOutError();
+  } catch (error) {
+    if (gone.signal.aborted && (!shut.signal.aborted || response.destroyed)) return;
+    const failure = shut.signal.aborted ? shutOutError() : toAppError(error);
+    if (!response.headersSent) throw failure;
+    logFailure(logger, failure, requestIdOf(response));
+    response.write(stream.failure(failure));
+  } finally {
+    clearInterval(alive);
+    forget();
+    response.off('close', leave);
+    if (response.headersSent) response.end();
+  }
+}
+
+function writeHeaders(response: Response, headers: Readonly<Record<string, string>>): void {
+  response.writeHead(200, {
+    ...headers,
+    'Cache-Control': 'no-cache, no-transform',
+    'X-Accel-Buffering': 'no',
+  });
+  response.flushHeaders();
+}
+
+function shutOutError(): AppError {
+  return new AppError('unauthorized', 'The account was disabled or the key revoked while this was answered.');
+}
+
+/** A signal that aborts when the client leaves before its answer was complete, or is shut out. */
+export function clientGone(response: Response): AbortSignal {
+  const gone = new AbortController();
+  const forget = whenShutOut(response.req, () => {
+    gone.abort();
+  });
+  response.once('close', () => {
+    forget();
+    if (!response.writableFinished) gone.abort();
+  });
+  if (response.destroyed) gone.abort();
+  return gone.signal;
+}

@@ -1,0 +1,72 @@
+import type { MicroUsd } from '../../common/money.js';
+import type { ModelPrice } from '../../common/price.js';
+import type { TokenUsage } from '../port/index.js';
+import { LIST_PRICES } from './list-prices.js';
+
+/** Any model of a provider, or what has no entry of its own. */
+const ANY = '*';
+
+/** The date that providers put behind the name of a snapshot, whose price is that of the name: `-2026-04-23`, `-20251101`. */
+const SNAPSHOT = /-(\d{4}-\d{2}-\d{2}|\d{8}|latest)$/;
+
+/** Knows what models cost. */
+export class PriceTable {
+  /** @param overrides by full name, or `provider/*` for all models of a provider; they go before the list prices */
+  constructor(private readonly overrides: Readonly<Record<string, ModelPrice>> = {}) {}
+
+  /** The price in force, or undefined where none is known. */
+  priceOf({
+    provider,
+    model,
+  }: {
+    readonly provider: string;
+    readonly model: string;
+  }): ModelPrice | undefined {
+    const listed = own(LIST_PRICES, provider) ?? {};
+    const base = model.replace(SNAPSHOT, '');
+    return (
+      own(this.overrides, `${provider}/${model}`) ??
+      own(this.overrides, `${provider}/${base}`) ??
+      own(this.overrides, `${provider}/${ANY}`) ??
+      own(listed, model) ??
+      own(listed, base) ??
+      own(listed, ANY)
+    );
+  }
+
+  /**
+   * What a usage costs: each kind of token at its price, rounded up to whole micro-dollars, so that nothing that costs
+   * is ever free. Null where no price is known; but what used nothing costs nothing, whatever the price.
+   */
+  costOf(model: { readonly provider: string; readonly model: string }, usage: TokenUsage): MicroUsd | null {
+    if (usage.inputTokens === 0 && usage.outputTokens === 0) return 0n;
+    const price = this.priceOf(model);
+    return price === undefined ? null : costAt(price, usage);
+  }
+}
+
+/** What a usage costs at a price. */
+export function costAt(listed: ModelPrice, usage: TokenUsage): MicroUsd {
+  const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens } = usage;
+  const price = listed.long !== undefined && inputTokens > listed.long.above ? listed.long.price : listed;
+  // A host may tell more cached tokens than it had input; what is left is never less than nothing.
+  const plain = Math.max(0, inputTokens - cachedTokens - cacheWriteTokens);
+  const sum =
+    picos(plain, price.input) +
+    picos(cachedTokens, price.cacheRead ?? price.input) +
+    picos(cacheWriteTokens, price.cacheWrite ?? price.input) +
+    picos(outputTokens, price.output);
+  return (sum + PICO_PER_MICRO - 1n) / PICO_PER_MICRO;
+}
+
+const PICO_PER_MICRO = 1_000_000n;
+
+/** Whole parts of a dollar as small as a price can be told: sums of floats drift. */
+function picos(tokens: number, pricePerToken: number): bigint {
+  return BigInt(tokens) * BigInt(Math.round(pricePerToken * 1_000_000));
+}
+
+/** A field of the table itself; a model may be called `constructor`. */
+function own<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}

@@ -1,0 +1,113 @@
+import { cancelledCall } from '../model-call-error.js';
+import {
+  type AttemptRecord,
+  CompletionAssembler,
+  type ModelAnswer,
+  type ModelCall,
+  type ModelEvent,
+  type ModelIdentity,
+} from '../port/index.js';
+import type { AnswerCache, Found } from './answer-cache.js';
+import { type CachedAnswer, isKept, keyOf, recordOfHit, replay } from './cached-answer.js';
+
+/** Answers calls out of the cache, and fills it. Whoever finds nothing asks as if there were no cache. */
+export class CachedCalls {
+  constructor(private readonly cache: AnswerCache) {}
+
+  /**
+   * The events of a call, replayed where its answer is there.
+   * @param models full names of the chain, in order
+   * @throws ModelCallError where the call was aborted, and what `ask` throws
+   */
+  async *stream(
+    call: ModelCall,
+    models: readonly string[],
+    ask: () => AsyncGenerator<ModelEvent>,
+    record: (attempts: readonly AttemptRecord[]) => void,
+  ): AsyncGenerator<ModelEvent> {
+    const found = await this.find(call, models);
+    if (found.type === 'hit') {
+      const hit = recordOfHit(found.answer);
+      record([hit]);
+      yield* replay(found.answer, hit);
+      return;
+    }
+    const recording = new Recording();
+    try {
+      for await (const event of ask()) {
+        recording.add(event);
+        // Kept before it is told, so that whoever has seen the end finds the answer.
+        if (event.type === 'finished') await found.land(recording.answer(event));
+        yield event;
+      }
+    } finally {
+      if (!recording.landed) await found.land(undefined);
+    }
+  }
+
+  /**
+   * A whole answer.
+   * @throws ModelCallError where the call was aborted, and what `ask` throws
+   */
+  async complete(
+    call: ModelCall,
+    models: readonly string[],
+    ask: () => Promise<ModelAnswer>,
+    record: (attempts: readonly AttemptRecord[]) => void,
+  ): Promise<ModelAnswer> {
+    const found = await this.find(call, models);
+    if (found.type === 'hit') {
+      const { model, completion, ignored, usage } = found.answer;
+      const attempts = [recordOfHit(found.answer)];
+      record(attempts);
+      return { model, completion, ignored, usage, attempts, cached: true };
+    }
+    let kept: CachedAnswer | undefined;
+    try {
+      const answer = await ask();
+      kept = wholeAnswer(answer);
+      return answer;
+    } finally {
+      await found.land(kept);
+    }
+  }
+
+  private async find(call: ModelCall, models: readonly string[]): Promise<Found> {
+    const found = await this.cache.find(keyOf(call, models), call.signal);
+    if (found === undefined) throw cancelledCall([]);
+    return found;
+  }
+}
+
+/** Puts together what is worth keeping of a stream. */
+class Recording {
+  private assembler = new CompletionAssembler();
+  private started: { readonly model: ModelIdentity; readonly ignored: readonly string[] } | undefined;
+  /** True once the end was seen. */
+  landed = false;
+
+  add(event: ModelEvent): void {
+    if (event.type === 'started' || event.type === 'restarted') {
+      this.assembler = new CompletionAssembler();
+      this.started = event;
+    } else if (event.type === 'chunk') {
+      this.assembler.add(event.chunk);
+    } else if (event.type === 'relayed') {
+      for (const chunk of event.chunks) this.assembler.add(chunk);
+    }
+  }
+
+  answer(end: Extract<ModelEvent, { type: 'finished' }>): CachedAnswer | undefined {
+    this.landed = true;
+    const { finishReason, usage, warning } = end;
+    if (this.started === undefined || !isKept(finishReason, warning)) return undefined;
+    const { model, ignored } = this.started;
+    return { model, ignored, completion: this.assembler.completion(), finishReason, usage };
+  }
+}
+
+function wholeAnswer({ model, completion, ignored, usage }: ModelAnswer): CachedAnswer | undefined {
+  const finishReason = completion.choices[0]?.finish_reason;
+  if (finishReason === undefined || !isKept(finishReason, null)) return undefined;
+  return { model, ignored, completion, finishReason, usage };
+}

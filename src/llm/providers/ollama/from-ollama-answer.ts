@@ -1,0 +1,174 @@
+import {
+  type ChatChunk,
+  type ChatDelta,
+  type CompletionUsage,
+  fieldOf,
+  type FinishReason,
+  ProviderError,
+  type ProviderEvent,
+} from '../../port/index.js';
+import { toProviderErrorInStream } from './ollama-errors.js';
+import { OLLAMA } from './ollama-messages.js';
+
+/** What a part of an answer means. How it came is not looked at here. */
+export type ChunkEvent = Exclude<ProviderEvent, { type: 'relayed' }>;
+
+const BROKEN_JSON: ChunkEvent = { type: 'skipped', reason: 'One line of the stream was not valid JSON.' };
+const NO_ANSWER: ChunkEvent = {
+  type: 'skipped',
+  reason: 'One line of the stream was no part of an answer.',
+};
+const NO_TOOL_CALL: ChunkEvent = { type: 'skipped', reason: 'One tool call of the answer names no tool.' };
+
+type Delta = ChatDelta & { reasoning_content?: string };
+
+/** What all chunks of an answer have in common, and what the wire has none of. */
+export interface OllamaAnswerHead {
+  readonly id: string;
+  /** Unix time in seconds. */
+  readonly created: number;
+  readonly model: string;
+  /** Makes up the id of a tool call, where the server gives it none. */
+  readonly newCallId: () => string;
+}
+
+/**
+ * Reads the objects of an answer of `/api/chat` or `/api/generate`, in their order.
+ * Wire: a piece of the message each, the last with `done: true`, its reason and the token counts; tool calls come
+ * whole; an error is an object of its own, `{"error": "…"}`. `/api/generate` has the pieces without a message around.
+ * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
+ */
+export class OllamaAnswerReader {
+  private begun = false;
+  private toolCalls = 0;
+  private thinking = '';
+  /** True once the last object was read; what comes after it means nothing. */
+  done = false;
+
+  constructor(private readonly head: OllamaAnswerHead) {}
+
+  /**
+   * What the text of one object means.
+   * @throws ProviderError where it is an error
+   */
+  *read(text: string): Generator<ChunkEvent, void> {
+    if (this.done || text.trim() === '') return;
+    const value = parse(text);
+    if (value === undefined) {
+      yield BROKEN_JSON;
+      return;
+    }
+    if ('error' in value && value.error !== null) throw toProviderErrorInStream(value.error);
+    const message = objectField(value, 'message') ?? generatedMessage(value);
+    const done = fieldOf(value, 'done') === true;
+    if (message === undefined && !done) {
+      yield NO_ANSWER;
+      return;
+    }
+    if (!this.begun) {
+      this.begun = true;
+      yield this.chunk({ role: 'assistant', content: '' });
+    }
+    if (message !== undefined) yield* this.readMessage(message);
+    if (done) yield* this.finish(value);
+  }
+
+  /**
+   * The end of the objects.
+   * @throws ProviderError where the answer is not complete
+   */
+  end(): void {
+    if (this.done) return;
+    throw new ProviderError(
+      'broken_answer',
+      'The provider ended the answer without saying that it is complete.',
+    );
+  }
+
+  private *readMessage(message: object): Generator<ChunkEvent, void> {
+    const thinking = fieldOf(message, 'thinking');
+    const content = fieldOf(message, 'content');
+    const calls = fieldOf(message, 'tool_calls');
+    if (typeof thinking === 'string' && thinking !== '') {
+      this.thinking += thinking;
+      yield this.chunk({ reasoning_content: thinking });
+    }
+    if (typeof content === 'string' && content !== '') yield this.chunk({ content });
+    if (Array.isArray(calls)) for (const call of calls) yield* this.readToolCall(call);
+  }
+
+  private *readToolCall(call: unknown): Generator<ChunkEvent, void> {
+    const called = objectField(call, 'function');
+    const name = fieldOf(called, 'name');
+    if (typeof name !== 'string' || name === '') {
+      yield NO_TOOL_CALL;
+      return;
+    }
+    const index = this.toolCalls;
+    this.toolCalls += 1;
+    const given = fieldOf(call, 'id');
+    const id = typeof given === 'string' && given !== '' ? given : this.head.newCallId();
+    yield this.chunk({
+      tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }],
+    });
+    const text = JSON.stringify(fieldOf(called, 'arguments') ?? {});
+    yield this.chunk({ tool_calls: [{ index, function: { arguments: text } }] });
+  }
+
+  private *finish(value: object): Generator<ChunkEvent, void> {
+    this.done = true;
+    // The only thing of ours that has no place in the common tongue's request: thinking that goes on after the calls.
+    const delta: Delta =
+      this.toolCalls > 0 && this.thinking !== ''
+        ? { provider_data: { provider: OLLAMA, blocks: { thinking: this.thinking } } }
+        : {};
+    yield this.chunk(delta, this.finishReason(fieldOf(value, 'done_reason')));
+    const usage = usageOf(value);
+    if (usage !== undefined) yield { type: 'chunk', chunk: { ...this.common(), choices: [], usage } };
+  }
+
+  /** `load` and `unload` answer requests without messages, and servers of 2024 give no reason at all: both are a stop. */
+  private finishReason(reason: unknown): FinishReason {
+    if (this.toolCalls > 0) return 'tool_calls';
+    return reason === 'length' ? 'length' : 'stop';
+  }
+
+  private chunk(delta: Delta, finishReason: FinishReason | null = null): ChunkEvent {
+    const choices = [{ index: 0, delta, finish_reason: finishReason }];
+    return { type: 'chunk', chunk: { ...this.common(), choices } };
+  }
+
+  private common(): Omit<ChatChunk, 'choices'> {
+    const { id, created, model } = this.head;
+    return { id, object: 'chat.completion.chunk', created, model };
+  }
+}
+
+/** A piece of `/api/generate`, as a message. */
+function generatedMessage(value: object): object | undefined {
+  const [content, thinking] = [fieldOf(value, 'response'), fieldOf(value, 'thinking')];
+  return typeof content === 'string' || typeof thinking === 'string' ? { content, thinking } : undefined;
+}
+
+/** Undefined where the server does not tell the prompt's tokens, as older ones do when the prompt was cached. */
+function usageOf(value: object): CompletionUsage | undefined {
+  const prompt = fieldOf(value, 'prompt_eval_count');
+  // Left out where it is 0.
+  const completion = fieldOf(value, 'eval_count') ?? 0;
+  if (typeof prompt !== 'number' || typeof completion !== 'number') return undefined;
+  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+}
+
+function parse(line: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function objectField(value: unknown, name: string): object | undefined {
+  const found = fieldOf(value, name);
+  return typeof found === 'object' && found !== null ? found : undefined;
+}

@@ -1,0 +1,155 @@
+import type { AttemptResult } from './attempt.js';
+import { cancelledCall, toModelCallError } from './model-call-error.js';
+import type { ResolvedModel } from './model-directory.js';
+import { type AttemptRecord, ProviderError, type TokenUsage } from './port/index.js';
+import type { Permit, ProviderGate } from './resilience/provider-gate.js';
+import { TryPlan } from './try-plan.js';
+
+export interface TriesOptions {
+  /** The models to ask, in order. */
+  readonly chain: readonly ResolvedModel[];
+  readonly gateOf: (provider: string) => ProviderGate;
+  /** The user's own key of a provider, where there is one. Asked once a provider. */
+  readonly credentialOf: (provider: string) => Promise<string | undefined>;
+  /** Tries at one model beyond the first. */
+  readonly maxRetries: number;
+  /** The caller's: aborting it ends the call as cancelled. */
+  readonly signal: AbortSignal;
+}
+
+/** What is tried, whatever it asks for. It never throws, and leaves a record however it ends. */
+export interface Trial {
+  record(outcome: AttemptRecord['outcome']): AttemptRecord;
+}
+
+/** Makes the attempt at a model. */
+export type MakeTrial<One extends Trial> = (at: {
+  readonly resolved: ResolvedModel;
+  /** From 1 on within the call. */
+  readonly number: number;
+  /** The user's own key of the provider. */
+  readonly apiKey: string | undefined;
+  /** To be called when the first output of a stream is there. */
+  readonly onBegun: () => void;
+}) => One;
+
+/** An attempt that was let through to its provider. */
+export interface Entered<One extends Trial> {
+  readonly trial: One;
+  readonly permit: Permit;
+}
+
+/** An attempt that brought an answer. */
+export interface Settled<One extends Trial, Answer> {
+  readonly trial: One;
+  readonly answer: Answer;
+  readonly usage: TokenUsage;
+}
+
+/** The attempts of one call over a chain of models: each waits for its place, leaves its record, and is followed by another or none. */
+export class Tries<One extends Trial> {
+  private readonly settled: AttemptRecord[] = [];
+  private readonly plan: TryPlan;
+  private readonly keys = new Map<string, Promise<string | undefined>>();
+  /** The attempt that is under way. Where the consumer leaves in the middle, nothing settles it. */
+  private running: Entered<One> | undefined;
+
+  constructor(
+    private readonly options: TriesOptions,
+    private readonly make: MakeTrial<One>,
+  ) {
+    this.plan = new TryPlan(options.chain, options.maxRetries, options.signal);
+  }
+
+  /** What became of every attempt so far. */
+  get attempts(): readonly AttemptRecord[] {
+    return this.settled;
+  }
+
+  /**
+   * Tries until there is an answer that comes whole.
+   * @throws ModelCallError
+   */
+  async answer<Answer>(ask: (trial: One) => Promise<AttemptResult<Answer>>): Promise<Settled<One, Answer>> {
+    for (;;) {
+      const entered = await this.enter();
+      const result =
+        entered instanceof ProviderError ? entered : this.settle(entered, await ask(entered.trial));
+      if (!(result instanceof ProviderError)) return result;
+      if (!(await this.goOnAfter(result))) throw this.failure(result);
+    }
+  }
+
+  /**
+   * Waits for a place at the provider of the next model.
+   * @throws AppError where the user's own key of it cannot be used, ModelCallError where the call was aborted
+   */
+  async enter(): Promise<Entered<One> | ProviderError> {
+    const { gateOf, signal } = this.options;
+    const resolved = this.plan.model;
+    if (resolved === undefined) throw new Error('A plan without a model was gone on with.');
+    const apiKey = await this.keyOf(resolved.provider);
+    const permit = await gateOf(resolved.provider).enter(signal).catch(asRefusal);
+    if (signal.aborted) {
+      if (!(permit instanceof ProviderError)) permit.settle('cancelled');
+      throw cancelledCall(this.settled);
+    }
+    if (permit instanceof ProviderError) return permit;
+    const onBegun = (): void => {
+      permit.begun();
+    };
+    const trial = this.make({ resolved, number: this.settled.length + 1, apiKey, onBegun });
+    this.running = { trial, permit };
+    return this.running;
+  }
+
+  /** What an attempt came to: its answer, or why there is none. A call that nobody wants any more ends here. */
+  settle<Answer>(entered: Entered<One>, result: AttemptResult<Answer>): Settled<One, Answer> | ProviderError {
+    const { usage } = this.conclude(entered, result);
+    if (result.status === 'completed') return { trial: entered.trial, answer: result.answer, usage };
+    if (result.status === 'failed') return result.error;
+    throw cancelledCall(this.settled);
+  }
+
+  /** After a failure that nobody saw anything of: whether there is another try. Waits where it must be waited. */
+  goOnAfter(error: ProviderError): Promise<boolean> {
+    return this.plan.goOnAfter(error);
+  }
+
+  /** To the next model, whatever is thought of this one: whether there is one that may be asked the same. */
+  moveOnAfter(error: ProviderError): boolean {
+    return this.plan.moveOnAfter(error);
+  }
+
+  /** The end of the call where nothing is tried any more. */
+  failure(error: ProviderError): Error {
+    return toModelCallError(error, this.settled);
+  }
+
+  /** Ends what is still under way. Must be called where an attempt may have been left. */
+  leave(): void {
+    if (this.running !== undefined) this.conclude(this.running, { status: 'cancelled' });
+  }
+
+  /** The same key for every try at a provider, whatever the user does meanwhile. */
+  private keyOf(provider: string): Promise<string | undefined> {
+    const known = this.keys.get(provider) ?? this.options.credentialOf(provider);
+    this.keys.set(provider, known);
+    return known;
+  }
+
+  /** Writes the attempt's record and gives its place back. */
+  private conclude({ trial, permit }: Entered<One>, result: AttemptResult<unknown>): AttemptRecord {
+    this.running = undefined;
+    const record = trial.record(result.status);
+    this.settled.push(record);
+    permit.settle(result.status === 'failed' ? result.error : result.status);
+    return record;
+  }
+}
+
+function asRefusal(error: unknown): ProviderError {
+  return error instanceof ProviderError
+    ? error
+    : new ProviderError('unavailable', 'The provider was not asked.', { cause: error });
+}

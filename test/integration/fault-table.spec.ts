@@ -1,0 +1,475 @@
+// Real here: the API on a socket, PostgreSQL, and a provider that fails in every way on each of its wires. One table says
+// what a caller is told and what the provider sees of it, whatever wire stands in between. Turns are in faults.spec.ts,
+// chains of models in resilience.spec.ts.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { startApi, type TestApi } from '../support/api.js';
+import { at, registerUser, type TestUser } from '../support/client.js';
+import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import type { RecordedRequest } from '../support/fake-provider/recorded-request.js';
+import type { Behaviour } from '../support/fake-provider/script.js';
+import { until } from '../support/stored.js';
+
+/** Tries beyond the first. */
+const MAX_RETRIES = 1;
+const TWICE = MAX_RETRIES + 1;
+
+/** Longest wait for a first token and between two, and for a whole answer, in milliseconds. */
+const SILENCE_MS = 250;
+const ANSWER_MS = 600;
+
+/** Longest wait of the one retry by our own back-off, and what everything else may take, in milliseconds. */
+const BACKOFF_MS = 250;
+const SLACK_MS = 700;
+
+/** How late a request may be seen, in milliseconds: the wait that follows it looks shorter by that. */
+const JITTER_MS = 100;
+
+const QUESTION = 'one two three';
+const TEXT = ['four', ' five', ' six', ' seven'];
+const WHOLE_TEXT = TEXT.join('');
+
+type Wire = 'openai' | 'anthropic' | 'ollama';
+type Mode = 'stream' | 'whole';
+
+/** What a caller got, whatever the surface. */
+interface Seen {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Whether the failure was told, and by which code where the surface has codes. */
+  readonly failed: boolean;
+  readonly code: unknown;
+  readonly text: string;
+  /** Whether the answer said of itself that it is complete. */
+  readonly complete: boolean;
+}
+
+/** A route over which models are asked. One more is one more entry here. */
+interface Surface {
+  readonly path: string;
+  /** The wires of the providers behind it. */
+  readonly wires: readonly Wire[];
+  readonly hasCodes: boolean;
+  /** Whether the provider is asked for a whole answer where the caller asks for one; else it streams. */
+  readonly asksWhole: (wire: Wire) => boolean;
+  readonly body: (model: string, mode: Mode) => object;
+  /** Reads the text of a stream with status 200; fails where it is not in the surface's form. */
+  readonly readStream: (body: string) => Omit<Seen, 'status' | 'headers'>;
+  readonly readWhole: (body: unknown) => Omit<Seen, 'status' | 'headers'>;
+}
+
+const messages = [{ role: 'user', content: QUESTION }];
+const textOf = (parts: readonly unknown[]): string =>
+  parts.filter((part) => typeof part === 'string').join('');
+
+const COMPLETIONS: Surface = {
+  path: '/v1/chat/completions',
+  wires: ['openai', 'anthropic', 'ollama'],
+  hasCodes: true,
+  asksWhole: (wire) => wire === 'openai',
+  body: (model, mode) => ({ model, messages, stream: mode === 'stream' }),
+  readStream: (body) => {
+    expect(body).toMatch(/\n\n$/);
+    const frames = body.split('\n\n').slice(0, -1);
+    for (const frame of frames) expect(frame).toMatch(/^data: [^\n\r]+$/);
+    const done = frames.at(-1) === 'data: [DONE]';
+    const events = (done ? frames.slice(0, -1) : frames).map((frame): unknown =>
+      JSON.parse(frame.slice('data: '.length)),
+    );
+    const error = at(events.at(-1), 'error');
+    if (error !== undefined) {
+      expect(events.at(-1)).toEqual({
+        error: expect.objectContaining({ message: expect.stringMatching(/\w/), type: expect.any(String) }),
+      });
+      expect(events.filter((event) => at(event, 'choices', 0, 'finish_reason'))).toEqual([]);
+    }
+    return {
+      failed: error !== undefined,
+      code: at(error, 'code'),
+      text: textOf(events.map((event) => at(event, 'choices', 0, 'delta', 'content'))),
+      complete: done && events.some((event) => at(event, 'choices', 0, 'finish_reason')),
+    };
+  },
+  readWhole: (body) => ({
+    failed: at(body, 'error') !== undefined,
+    code: at(body, 'error', 'code'),
+    text: textOf([at(body, 'choices', 0, 'message', 'content')]),
+    complete: at(body, 'choices', 0, 'finish_reason') === 'stop',
+  }),
+};
+
+const OLLAMA_CHAT: Surface = {
+  path: '/ollama/api/chat',
+  wires: ['ollama'],
+  hasCodes: false,
+  asksWhole: () => true,
+  body: (model, mode) => ({ model, messages, ...(mode === 'whole' && { stream: false }) }),
+  readStream: (body) => {
+    expect(body).toMatch(/\n$/);
+    const lines = body.split('\n').map(parsed);
+    const failure = lines.find((line) => at(line, 'error') !== undefined);
+    if (failure !== undefined) expect(lines.slice(lines.indexOf(failure) + 1)).toEqual(['']);
+    return {
+      failed: failure !== undefined,
+      code: undefined,
+      text: textOf(lines.map((line) => at(line, 'message', 'content'))),
+      complete: lines.some((line) => at(line, 'done') === true),
+    };
+  },
+  readWhole: (body) => ({
+    failed: typeof at(body, 'error') === 'string',
+    code: undefined,
+    text: textOf([at(body, 'message', 'content')]),
+    complete: at(body, 'done') === true,
+  }),
+};
+
+const MESSAGES: Surface = {
+  path: '/v1/messages',
+  wires: ['openai', 'anthropic', 'ollama'],
+  hasCodes: false,
+  asksWhole: (wire) => wire === 'openai' || wire === 'anthropic',
+  body: (model, mode) => ({ model, messages, max_tokens: 100, stream: mode === 'stream' }),
+  readStream: (body) => {
+    expect(body).toMatch(/\n\n$/);
+    const frames = body.split('\n\n').slice(0, -1);
+    const events = frames.map((frame) => {
+      const [, name, data = ''] = /^event: (\w+)\ndata: ([^\n\r]+)$/.exec(frame) ?? [];
+      const event = parsed(data);
+      expect(at(event, 'type')).toBe(name);
+      return event;
+    });
+    const failure = events.find((event) => at(event, 'type') === 'error');
+    if (failure !== undefined) {
+      expect(events.at(-1)).toBe(failure);
+      expect(failure).toMatchObject({ error: { type: expect.any(String), message: expect.any(String) } });
+    }
+    const stops = events.filter((event) => at(event, 'type') === 'message_stop');
+    const reasons = events.filter((event) => typeof at(event, 'delta', 'stop_reason') === 'string');
+    return {
+      failed: failure !== undefined,
+      code: undefined,
+      text: textOf(events.map((event) => at(event, 'delta', 'text'))),
+      complete: stops.length === 1 && reasons.length === 1,
+    };
+  },
+  readWhole: (body) => ({
+    failed: at(body, 'type') === 'error',
+    code: undefined,
+    text: textOf([at(body, 'content', 0, 'text')]),
+    complete: at(body, 'stop_reason') === 'end_turn',
+  }),
+};
+
+const SURFACES: readonly Surface[] = [COMPLETIONS, MESSAGES, OLLAMA_CHAT];
+
+/** What is to be seen of one fault. */
+interface Outcome {
+  /** Of the answer; 200 where a failure is told in the stream. */
+  readonly status: number;
+  /** Undefined where there is an answer in the end. */
+  readonly code?: string;
+  readonly text?: string;
+  /** Requests that the provider saw. */
+  readonly asked: number;
+  /** Bounds of the wait between two of them, in milliseconds. */
+  readonly waits?: readonly [number, number];
+  readonly retryAfter?: string;
+  readonly shouldRetry?: string;
+  /** Who ended the provider's last answer; not looked at without it. */
+  readonly closedBy?: 'client' | 'server';
+}
+
+interface Fault {
+  readonly behaviour: Behaviour;
+  /** Whether the next try is answered well; the fault stays without it. */
+  readonly once?: boolean;
+  /** The wires that have such a thing; all without it. */
+  readonly wires?: readonly Wire[];
+  readonly stream: Outcome;
+  /** Of an answer in one piece; the same without it. `Streamed` where the provider streams it all the same. */
+  readonly whole?: Outcome;
+  readonly wholeStreamed?: Outcome;
+}
+
+const refusal = (status: number, more: object = {}): Behaviour => ({ kind: 'error', status, ...more });
+
+/** The two of a row that goes wrong before there is any output: nothing of it depends on streaming. */
+const fails = (asked: number, status: number, code: string, more: Partial<Outcome> = {}) => ({
+  stream: { asked, status, code, ...more },
+});
+const answers = (asked: number, more: Partial<Outcome> = {}) => ({
+  stream: { asked, status: 200, text: WHOLE_TEXT, ...more },
+});
+
+/** Spares the wait by our own back-off where a row is not about it. */
+const HASTY = { retryAfterMs: 10 } as const;
+
+const BACKED_OFF = [0, BACKOFF_MS + SLACK_MS] as const;
+const RETRIED = { waits: BACKED_OFF } as const;
+const UNAVAILABLE = { ...RETRIED, retryAfter: '5' } as const;
+const TOLD_ONCE = { shouldRetry: 'false' } as const;
+
+/** What breaks off after two words: told in a stream, and nothing that anybody has seen of a whole answer. */
+const breaksOff = (code: string, more: Partial<Outcome> = {}) => ({
+  stream: { asked: 1, status: 200, code, text: 'four five', ...more },
+  whole: { asked: TWICE, status: 502, code: 'provider_error', waits: BACKED_OFF },
+});
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  'a good answer': { behaviour: { kind: 'answer', text: TEXT }, ...answers(1, { closedBy: 'server' }) },
+  'every liberty of the format': { behaviour: { kind: 'commentsAndCrLf', text: TEXT }, ...answers(1) },
+  'no end marker': { behaviour: { kind: 'missingDone', text: TEXT }, ...answers(1) },
+  'an empty answer': { behaviour: { kind: 'emptyAnswer' }, ...answers(1, { text: '' }) },
+  'a slow drip': { behaviour: { kind: 'drip', chunkMs: 45, text: TEXT }, ...answers(1) },
+
+  '400': { behaviour: refusal(400), ...fails(1, 400, 'provider_rejected') },
+  '401': { behaviour: refusal(401), ...fails(1, 502, 'provider_error') },
+  '403': { behaviour: refusal(403), ...fails(1, 502, 'provider_error') },
+  '404': { behaviour: refusal(404), ...fails(1, 404, 'model_not_found') },
+  '408': { behaviour: refusal(408), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
+  '408 once': { behaviour: refusal(408, HASTY), once: true, ...answers(TWICE, RETRIED) },
+  '409': { behaviour: refusal(409), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
+  '409 once': { behaviour: refusal(409, HASTY), once: true, ...answers(TWICE, RETRIED) },
+  '413': { behaviour: refusal(413), ...fails(1, 400, 'provider_rejected') },
+  '422': { behaviour: refusal(422), ...fails(1, 400, 'provider_rejected') },
+  'too long a context': {
+    behaviour: refusal(400, { code: 'context_length_exceeded' }),
+    ...fails(1, 400, 'context_length_exceeded'),
+  },
+  'the content policy': {
+    behaviour: refusal(400, { code: 'content_policy_violation' }),
+    wires: ['openai', 'anthropic'],
+    ...fails(1, 400, 'content_policy_violation'),
+  },
+  'an empty account': {
+    behaviour: refusal(429, { code: 'insufficient_quota' }),
+    wires: ['openai'],
+    ...fails(1, 502, 'provider_error', TOLD_ONCE),
+  },
+  '429': {
+    behaviour: refusal(429),
+    ...fails(TWICE, 429, 'provider_rate_limited', { ...RETRIED, ...TOLD_ONCE }),
+  },
+  '429 with Retry-After, once': {
+    behaviour: refusal(429, { retryAfter: 1 }),
+    once: true,
+    ...answers(TWICE, { waits: [1000, 1000 + SLACK_MS] }),
+  },
+  '429 with retry-after-ms': {
+    behaviour: refusal(429, { retryAfterMs: 400 }),
+    ...fails(TWICE, 429, 'provider_rate_limited', {
+      waits: [400, 400 + SLACK_MS],
+      retryAfter: '1',
+      ...TOLD_ONCE,
+    }),
+  },
+  '429 with Retry-After beyond the cap': {
+    behaviour: refusal(429, { retryAfter: 60 }),
+    ...fails(1, 429, 'provider_rate_limited', { retryAfter: '60', ...TOLD_ONCE }),
+  },
+  '500': { behaviour: refusal(500), ...fails(TWICE, 502, 'provider_error', RETRIED) },
+  '500 once': { behaviour: refusal(500, HASTY), once: true, ...answers(TWICE, RETRIED) },
+  '502 with a page of a proxy': {
+    behaviour: refusal(502, { body: 'html' }),
+    ...fails(TWICE, 502, 'provider_error', RETRIED),
+  },
+  '503': { behaviour: refusal(503), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
+  '503 with Retry-After, once': {
+    behaviour: refusal(503, { retryAfterMs: 400 }),
+    once: true,
+    ...answers(TWICE, { waits: [400, 400 + SLACK_MS] }),
+  },
+  '503 with Retry-After beyond the cap': {
+    behaviour: refusal(503, { retryAfter: 30 }),
+    ...fails(1, 503, 'provider_unavailable', { retryAfter: '30' }),
+  },
+  '503 without a body': {
+    behaviour: refusal(503, { body: 'empty' }),
+    ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE),
+  },
+  '504': { behaviour: refusal(504), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
+  '529': { behaviour: refusal(529), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
+
+  'a page of HTML with a good status': {
+    behaviour: refusal(200, { body: 'html' }),
+    ...fails(TWICE, 502, 'provider_error', RETRIED),
+  },
+  'an empty body with a good status': {
+    behaviour: refusal(200, { body: 'empty' }),
+    ...fails(TWICE, 502, 'provider_error', RETRIED),
+  },
+  'a reset before a byte': {
+    behaviour: { kind: 'reset' },
+    ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE),
+  },
+  'a reset before a byte, once': { behaviour: { kind: 'reset' }, once: true, ...answers(TWICE, RETRIED) },
+  'silence before the headers': {
+    behaviour: { kind: 'silence' },
+    ...fails(1, 504, 'provider_timeout', { closedBy: 'client' }),
+  },
+  'silence after the headers': {
+    behaviour: { kind: 'silence', afterHeaders: true },
+    ...fails(1, 504, 'provider_timeout', { closedBy: 'client' }),
+  },
+  'silence that is kept warm': {
+    behaviour: { kind: 'silence', afterHeaders: true, pingEveryMs: 60 },
+    ...fails(1, 504, 'provider_timeout', { closedBy: 'client' }),
+  },
+  'an error before the first token': {
+    behaviour: { kind: 'errorInStream', afterChunks: 0, text: TEXT, error: { message: 'Broken.' } },
+    ...fails(TWICE, 502, 'provider_error', RETRIED),
+  },
+  'an overload before the first token, once': {
+    behaviour: { kind: 'errorInStream', afterChunks: 0, text: TEXT, error: { code: 'overloaded' } },
+    once: true,
+    ...answers(TWICE, RETRIED),
+  },
+
+  'a cut in the middle': {
+    behaviour: { kind: 'cut', afterChunks: 2, text: TEXT },
+    ...breaksOff('provider_error', { closedBy: 'server' }),
+  },
+  'a cut before the end': {
+    behaviour: { kind: 'cut', afterChunks: 4, text: TEXT },
+    ...breaksOff('provider_error', { text: WHOLE_TEXT }),
+  },
+  'a reset in the middle': {
+    behaviour: { kind: 'reset', afterChunks: 2, text: TEXT },
+    ...breaksOff('provider_error'),
+  },
+  'a stall in the middle': {
+    behaviour: { kind: 'silence', afterChunks: 2, text: TEXT },
+    ...breaksOff('provider_timeout', { closedBy: 'client' }),
+    whole: { asked: 1, status: 504, code: 'provider_timeout', closedBy: 'client' },
+  },
+  'an error in the middle': {
+    behaviour: { kind: 'errorInStream', afterChunks: 2, text: TEXT, error: { message: 'Broken.' } },
+    ...breaksOff('provider_error', { closedBy: 'server' }),
+  },
+  'an overload in the middle': {
+    behaviour: { kind: 'errorInStream', afterChunks: 2, text: TEXT, error: { code: 'overloaded' } },
+    wires: ['anthropic'],
+    ...breaksOff('provider_unavailable'),
+    whole: { asked: TWICE, status: 503, code: 'provider_unavailable', ...UNAVAILABLE },
+  },
+  'one frame that cannot be read': {
+    behaviour: { kind: 'malformedChunk', at: 2, text: TEXT },
+    ...answers(1),
+    whole: { asked: TWICE, status: 502, code: 'provider_error', ...RETRIED },
+    wholeStreamed: { asked: 1, status: 200, text: WHOLE_TEXT },
+  },
+};
+
+let provider: FakeProvider;
+let api: TestApi;
+let user: TestUser;
+
+beforeAll(async () => {
+  provider = await startFakeProvider();
+  api = await startApi({
+    OPENAI_BASE_URL: provider.baseUrl,
+    ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
+    OLLAMA_BASE_URL: provider.origin,
+    LLM_MAX_RETRIES: String(MAX_RETRIES),
+    LLM_FIRST_TOKEN_TIMEOUT_MS: String(SILENCE_MS),
+    LLM_IDLE_TIMEOUT_MS: String(SILENCE_MS),
+    LLM_ANSWER_TIMEOUT_MS: String(ANSWER_MS),
+  });
+  user = await registerUser(api.url);
+});
+
+afterEach(() => provider.reset());
+
+afterAll(async () => {
+  await api.close();
+  // Whatever was aborted, cut or refused: no socket outlives the application.
+  await until('all sockets closed', () => provider.openConnections === 0);
+  await provider.close();
+});
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+async function ask(surface: Surface, wire: Wire, mode: Mode): Promise<Seen> {
+  const response = await fetch(api.url + surface.path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${user.token}` },
+    body: JSON.stringify(surface.body(`${wire}/test-model`, mode)),
+  });
+  const body = await response.text();
+  const { status, headers } = response;
+  const streamed = !headers.get('content-type')?.startsWith('application/json');
+  expect(streamed).toBe(mode === 'stream' && status === 200);
+  return { status, headers, ...(streamed ? surface.readStream(body) : surface.readWhole(parsed(body))) };
+}
+
+/** What the provider saw of a call. */
+async function asked(call: () => Promise<Seen>): Promise<[Seen, readonly RecordedRequest[]]> {
+  const before = provider.requests.length;
+  const seen = await call();
+  return [seen, provider.requests.slice(before)];
+}
+
+function outcomeOf({ stream, whole = stream, wholeStreamed = whole }: Fault, mode: Mode, asksWhole: boolean) {
+  if (mode === 'stream') return stream;
+  return asksWhole ? whole : wholeStreamed;
+}
+
+describe.each(SURFACES)('over $path', (surface) => {
+  const cases = Object.entries(FAULTS).flatMap(([name, fault]) =>
+    surface.wires
+      .filter((wire) => fault.wires?.includes(wire) ?? true)
+      .flatMap((wire) =>
+        (['stream', 'whole'] as const).map((mode) => ({
+          name,
+          wire,
+          mode,
+          fault,
+          outcome: outcomeOf(fault, mode, surface.asksWhole(wire)),
+        })),
+      ),
+  );
+
+  it.each(cases)('$wire, $mode: $name', async ({ wire, mode, fault, outcome }) => {
+    // A circuit opens where half of the attempts fail, and each wire has one provider for all rows.
+    const good = Array.from({ length: outcome.asked + 1 }, () => ask(surface, wire, 'whole'));
+    for (const seen of await Promise.all(good)) expect(seen).toMatchObject({ status: 200, complete: true });
+    if (fault.once === true) {
+      provider.script(fault.behaviour);
+      provider.setDefault({ kind: 'answer', text: TEXT });
+    } else {
+      provider.setDefault(fault.behaviour);
+    }
+    const [seen, requests] = await asked(() => ask(surface, wire, mode));
+
+    const failed = outcome.code !== undefined;
+    expect(seen).toMatchObject({
+      status: outcome.status,
+      failed,
+      code: surface.hasCodes ? outcome.code : undefined,
+      text: outcome.text ?? '',
+      complete: !failed,
+    });
+    const [retryAfter, shouldRetry] = ['retry-after', 'x-should-retry'].map((name) => seen.headers.get(name));
+    expect({ retryAfter, shouldRetry }).toEqual({
+      retryAfter: outcome.retryAfter ?? null,
+      shouldRetry: outcome.shouldRetry ?? null,
+    });
+
+    expect(requests).toHaveLength(outcome.asked);
+    const [shortest, longest] = outcome.waits ?? [0, 0];
+    for (const [index, { receivedAt }] of requests.slice(1).entries()) {
+      const wait = receivedAt - (requests[index]?.receivedAt ?? 0);
+      expect(wait).toBeGreaterThanOrEqual(shortest - JITTER_MS);
+      expect(wait).toBeLessThan(longest);
+    }
+    // No answer of the provider's is left open, whoever ends it.
+    const closings = await Promise.all(requests.map(({ closed }) => closed));
+    if (outcome.closedBy !== undefined) expect(closings.at(-1)?.by).toBe(outcome.closedBy);
+  });
+});
