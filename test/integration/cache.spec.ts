@@ -259,6 +259,22 @@ describe('the response cache', () => {
     gate.finish();
   });
 
+  it('lets all who waited ask for themselves where the first fails', async () => {
+    const asked = question();
+    const first = gatedAnswer(['never'], { holdHeaders: true });
+    const others = gatedAnswer(['four']);
+    provider.script(first);
+    provider.setDefault(others);
+    const running = Array.from({ length: 5 }, () => complete(user, asked));
+    await provider.nextRequest('chat');
+    first.reset();
+    // One after the other they would never all be there.
+    while (chats().length < 5) await provider.nextRequest('chat');
+    others.finish();
+    const statuses = (await Promise.all(running)).map(({ status }) => status).toSorted();
+    expect(statuses).toEqual([200, 200, 200, 200, 502]);
+  });
+
   it('keeps no failure, no refusal and nothing that may be incomplete', async () => {
     const asked = question();
     provider.script(

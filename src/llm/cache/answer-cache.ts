@@ -4,15 +4,18 @@ import { type CachedAnswer, keyPrefixOf } from './cached-answer.js';
 /** Longest answer that is kept, in UTF-16 units of its JSON. */
 const MAX_LENGTH = 1_000_000;
 
+/** What became of an answer that others wait for: there it is, or nothing that could be given again, or nobody made it. */
+export type Landing = CachedAnswer | 'failed' | 'left';
+
 /** What a call finds: an answer that is there, or the duty to make it. */
 export type Found =
   | { readonly type: 'hit'; readonly answer: CachedAnswer }
-  /** Nobody has it and nobody else makes it. `land` must be called, once, with the answer or without one. */
-  | { readonly type: 'miss'; readonly land: (answer: CachedAnswer | undefined) => Promise<void> };
+  /** Nobody has it. `land` must be called, once. */
+  | { readonly type: 'miss'; readonly land: (landing: Landing) => Promise<void> };
 
 /** Answers that were asked for before, and those that are being made. Equal calls at once in one process ask a model once. */
 export class AnswerCache {
-  private readonly flights = new Map<string, Promise<CachedAnswer | undefined>>();
+  private readonly flights = new Map<string, Promise<Landing>>();
 
   constructor(
     private readonly store: SharedCache,
@@ -30,9 +33,11 @@ export class AnswerCache {
       const flight = this.flights.get(key);
       // Between this look and the entry that `take` makes nothing else runs, so only one of two becomes the maker.
       if (flight === undefined) return { type: 'miss', land: this.take(key) };
-      const made = await unlessAborted(flight, signal);
-      if (made !== undefined) return { type: 'hit', answer: made };
-      // Whoever made it left or failed; the next one takes over.
+      const landing = await unlessAborted(flight, signal);
+      // Who waited asks for itself now: one after the other they would wait for each other's failures.
+      if (landing === 'failed') return { type: 'miss', land: this.take(key) };
+      if (typeof landing === 'object') return { type: 'hit', answer: landing };
+      // Whoever made it left; the next one takes over, and the others go on waiting.
     }
     return undefined;
   }
@@ -45,13 +50,13 @@ export class AnswerCache {
     await this.store.removeAll(prefix);
   }
 
-  private take(key: string): (answer: CachedAnswer | undefined) => Promise<void> {
-    const flight = Promise.withResolvers<CachedAnswer | undefined>();
+  private take(key: string): (landing: Landing) => Promise<void> {
+    const flight = Promise.withResolvers<Landing>();
     this.flights.set(key, flight.promise);
-    return async (answer) => {
-      if (answer !== undefined) await this.keep(key, answer);
-      this.flights.delete(key);
-      flight.resolve(answer);
+    return async (landing) => {
+      if (typeof landing === 'object') await this.keep(key, landing);
+      if (this.flights.get(key) === flight.promise) this.flights.delete(key);
+      flight.resolve(landing);
     };
   }
 

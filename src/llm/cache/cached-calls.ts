@@ -7,7 +7,7 @@ import {
   type ModelEvent,
   type ModelIdentity,
 } from '../port/index.js';
-import type { AnswerCache, Found } from './answer-cache.js';
+import type { AnswerCache, Found, Landing } from './answer-cache.js';
 import { type CachedAnswer, isKept, keyOf, recordOfHit, replay } from './cached-answer.js';
 
 /** Answers calls out of the cache, and fills it. Whoever finds nothing asks as if there were no cache. */
@@ -33,15 +33,22 @@ export class CachedCalls {
       return;
     }
     const recording = new Recording();
+    let landing: Landing = 'left';
     try {
       for await (const event of ask()) {
         recording.add(event);
-        // Kept before it is told, so that whoever has seen the end finds the answer.
-        if (event.type === 'finished') await found.land(recording.answer(event));
+        if (event.type === 'finished') {
+          landing = recording.answer(event) ?? 'failed';
+          // Kept before it is told, so that whoever has seen the end finds the answer.
+          await found.land(landing);
+        }
         yield event;
       }
+    } catch (error) {
+      if (!call.signal.aborted) landing = 'failed';
+      throw error;
     } finally {
-      if (!recording.landed) await found.land(undefined);
+      if (typeof landing === 'string') await found.land(landing);
     }
   }
 
@@ -62,13 +69,16 @@ export class CachedCalls {
       record(attempts);
       return { model, completion, ignored, usage, attempts, cached: true };
     }
-    let kept: CachedAnswer | undefined;
+    let landing: Landing = 'left';
     try {
       const answer = await ask();
-      kept = wholeAnswer(answer);
+      landing = wholeAnswer(answer) ?? 'failed';
       return answer;
+    } catch (error) {
+      if (!call.signal.aborted) landing = 'failed';
+      throw error;
     } finally {
-      await found.land(kept);
+      await found.land(landing);
     }
   }
 
@@ -83,8 +93,6 @@ export class CachedCalls {
 class Recording {
   private assembler = new CompletionAssembler();
   private started: { readonly model: ModelIdentity; readonly ignored: readonly string[] } | undefined;
-  /** True once the end was seen. */
-  landed = false;
 
   add(event: ModelEvent): void {
     if (event.type === 'started' || event.type === 'restarted') {
@@ -98,7 +106,6 @@ class Recording {
   }
 
   answer(end: Extract<ModelEvent, { type: 'finished' }>): CachedAnswer | undefined {
-    this.landed = true;
     const { finishReason, usage, warning } = end;
     if (this.started === undefined || !isKept(finishReason, warning)) return undefined;
     const { model, ignored } = this.started;
