@@ -5,7 +5,7 @@ import { AppError } from '../../common/errors.js';
 import { AppConfig } from '../../config/index.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AuditService } from '../audit/index.js';
-import { hashPassword, passwordMatches, PasswordThrottle, UserService } from '../users/index.js';
+import { hashPassword, passwordMatches, SharedPasswordThrottle, UserService } from '../users/index.js';
 import { AccessTokenService } from './access-token.service.js';
 import { type OpenedSession, SessionRepository } from './session.repository.js';
 
@@ -27,7 +27,7 @@ export class AuthService {
     private readonly users: UserService,
     private readonly sessions: SessionRepository,
     private readonly tokens: AccessTokenService,
-    private readonly throttle: PasswordThrottle,
+    private readonly throttle: SharedPasswordThrottle,
     private readonly audit: AuditService,
     private readonly broadcast: Broadcast,
     private readonly config: AppConfig,
@@ -59,7 +59,7 @@ export class AuthService {
    *   password; `account_disabled` to who knows the password; `rate_limit_exceeded`
    */
   async login(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
-    const succeeded = this.throttle.admit(email.toLowerCase(), actor.address ?? '');
+    const succeeded = await this.throttle.admit(email.toLowerCase(), actor.address ?? '');
     const user = await this.users.findByEmail(email);
     const matches = await passwordMatches(password, user?.passwordHash);
     const userId = user?.id ?? null;
@@ -68,7 +68,7 @@ export class AuthService {
       throw error;
     };
     if (user === null || !matches) return refuse('wrong_credentials', wrongCredentials());
-    succeeded();
+    await succeeded();
     if (user.disabledAt !== null) return refuse('disabled', disabledAccount());
     const session = await this.sessions.open(user.id, user.passwordHash);
     if (session === undefined) return refuse('changed_meanwhile', wrongCredentials());

@@ -2,16 +2,18 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 
-/** Wrong passwords that an address may send for one account before it has to wait. */
-const FREE_TRIES = 10;
-
-/** The first wait, which doubles with each further wrong password, and the longest one, in milliseconds. */
-const WAIT_MS = { first: 1_000, longest: 900_000 } as const;
-
-/** Wrong passwords in one window that an address may send for all accounts, and an account may get from everywhere. */
-const WINDOW_MS = 900_000;
-const PER_ADDRESS = 100;
-const PER_ACCOUNT = 100;
+/** How many wrong passwords are borne, and what further ones cost; times are in milliseconds. */
+export const LIMITS = {
+  /** Of an address for one account, before it has to wait. */
+  freeTries: 10,
+  /** Doubles with each further one. */
+  firstWaitMs: 1_000,
+  longestWaitMs: 900_000,
+  /** In one window: of an address for all accounts, and of an account from everywhere. */
+  windowMs: 900_000,
+  perAddress: 100,
+  perAccount: 100,
+} as const;
 
 /** Pairs and counts that are remembered at the most. */
 const CAPACITY = 50_000;
@@ -23,10 +25,10 @@ interface Tries {
 }
 
 /**
- * Slows down who guesses passwords, at a login or with a token that may be stolen. Waits grow for the account and address together, so that a stranger cannot lock an
- * owner out, who comes from elsewhere; looser bounds hold for an address alone, and for an account alone, but not for
- * addresses from which its owner has logged in. In the memory of the process: a guesser gains a factor of the number
- * of processes, and a restart forgets.
+ * Slows down who guesses passwords, at a login or with a token that may be stolen. Waits grow for the account and
+ * address together, so that a stranger cannot lock an owner out, who comes from elsewhere; looser bounds hold for an
+ * address alone, and for an account alone, but not for addresses from which its owner has logged in. In the memory of
+ * the process, which forgets when it restarts; `SharedPasswordThrottle` counts for all of them.
  */
 @Injectable()
 export class PasswordThrottle {
@@ -46,17 +48,18 @@ export class PasswordThrottle {
     const now = this.clock.now();
     const pair = `${address} ${account}`;
     const blockedMs = Math.max(
-      this.waitOf(this.pairs.get(pair), now, FREE_TRIES),
-      this.waitOf(this.addresses.get(address), now, PER_ADDRESS),
-      this.trusted.has(pair) ? 0 : this.waitOf(this.accounts.get(account), now, PER_ACCOUNT),
+      this.waitOf(this.pairs.get(pair), now, LIMITS.freeTries),
+      this.waitOf(this.addresses.get(address), now, LIMITS.perAddress),
+      this.trusted.has(pair) ? 0 : this.waitOf(this.accounts.get(account), now, LIMITS.perAccount),
     );
     if (blockedMs > 0) throw tooManyTries(blockedMs);
-    const tries = counted(this.pairs, pair, now, WAIT_MS.longest * 2);
-    const beyond = tries.count - FREE_TRIES;
-    if (beyond >= 0) tries.blockedUntil = now + Math.min(WAIT_MS.first * 2 ** beyond, WAIT_MS.longest);
+    const tries = counted(this.pairs, pair, now, LIMITS.longestWaitMs * 2);
+    const beyond = tries.count - LIMITS.freeTries;
+    if (beyond >= 0)
+      tries.blockedUntil = now + Math.min(LIMITS.firstWaitMs * 2 ** beyond, LIMITS.longestWaitMs);
     const counts = [
-      counted(this.addresses, address, now, WINDOW_MS),
-      counted(this.accounts, account, now, WINDOW_MS),
+      counted(this.addresses, address, now, LIMITS.windowMs),
+      counted(this.accounts, account, now, LIMITS.windowMs),
     ];
     for (const count of counts) count.blockedUntil = count.forgottenAt;
     return () => {
@@ -93,7 +96,8 @@ function bounded<Value>(map: Map<string, Value>): Map<string, Value> {
   return map;
 }
 
-function tooManyTries(retryAfterMs: number): AppError {
+/** The refusal of a try that comes too early. */
+export function tooManyTries(retryAfterMs: number): AppError {
   const seconds = Math.ceil(retryAfterMs / 1000);
   return new AppError(
     'rate_limit_exceeded',

@@ -6,7 +6,7 @@ import { newId } from '../../common/ids.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AuditService } from '../audit/index.js';
 import { passwordMatches } from './password.js';
-import { PasswordThrottle } from './password-throttle.js';
+import { SharedPasswordThrottle } from './shared-password-throttle.js';
 import { EmailTakenError, WrongPasswordError } from './user.errors.js';
 import { type StoredUser, UserRepository, type UserRole } from './user.repository.js';
 
@@ -15,7 +15,7 @@ import { type StoredUser, UserRepository, type UserRole } from './user.repositor
 export class UserService {
   constructor(
     private readonly users: UserRepository,
-    private readonly throttle: PasswordThrottle,
+    private readonly throttle: SharedPasswordThrottle,
     private readonly audit: AuditService,
     private readonly broadcast: Broadcast,
   ) {}
@@ -54,10 +54,10 @@ export class UserService {
    * @throws WrongPasswordError, AppError `rate_limit_exceeded`
    */
   async confirm(actor: Actor, id: string, currentPassword: string): Promise<StoredUser> {
-    const succeeded = this.throttle.admit(id, actor.address ?? '');
+    const succeeded = await this.throttle.admit(id, actor.address ?? '');
     const user = await this.get(id);
     if (!(await passwordMatches(currentPassword, user.passwordHash))) throw new WrongPasswordError();
-    succeeded();
+    await succeeded();
     return user;
   }
 

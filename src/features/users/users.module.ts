@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/index.js';
 import { AccountAdminController } from './account-admin.controller.js';
 import { AccountAdminService } from './account-admin.service.js';
 import { PasswordThrottle } from './password-throttle.js';
+import { SharedPasswordThrottle } from './shared-password-throttle.js';
 import { UserRepository } from './user.repository.js';
 import { UserService } from './user.service.js';
 import { UsersController } from './users.controller.js';
@@ -11,7 +12,7 @@ import { UsersController } from './users.controller.js';
   imports: [AuditModule],
   // In this order, or `me` would be taken for an id.
   controllers: [UsersController, AccountAdminController],
-  providers: [PasswordThrottle, UserRepository, UserService, AccountAdminService],
-  exports: [PasswordThrottle, UserService, AccountAdminService],
+  providers: [PasswordThrottle, SharedPasswordThrottle, UserRepository, UserService, AccountAdminService],
+  exports: [SharedPasswordThrottle, UserService, AccountAdminService],
 })
 export class UsersModule {}

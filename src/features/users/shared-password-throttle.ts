@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { RedisConnection } from '../../infra/redis/index.js';
+import { LIMITS, PasswordThrottle, tooManyTries } from './password-throttle.js';
+
+/** Keeps our keys apart from what else a Redis holds. */
+const PREFIX = 'parley:passwords:';
+
+/** How long an owner's address is known after the last login from there, in milliseconds. */
+const TRUST_MS = 2_592_000_000;
+
+/** Of the pair, the address, the account, and the owner's address. */
+type Keys = readonly [pair: string, address: string, account: string, trusted: string];
+
+/**
+ * What `PasswordThrottle.admit` does, in one step for all processes and by the clock of Redis. Answers with the wait in
+ * milliseconds, 0 where the try was let through and counted.
+ */
+const ADMIT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local free, perAddress, perAccount = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local first, longest, window = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local function waitOf(key, allowed)
+  local tries = redis.call('HMGET', key, 'count', 'until')
+  if tonumber(tries[1] or 0) < allowed then return 0 end
+  return math.max(0, tonumber(tries[2] or 0) - now)
+end
+
+local function counted(key, keep)
+  local count = redis.call('HINCRBY', key, 'count', 1)
+  if redis.call('PTTL', key) < 0 then redis.call('PEXPIRE', key, keep) end
+  return count
+end
+
+local function block(key, wait)
+  redis.call('HSET', key, 'until', string.format('%.0f', now + wait))
+end
+
+local blocked = math.max(waitOf(KEYS[1], free), waitOf(KEYS[2], perAddress))
+if redis.call('EXISTS', KEYS[4]) == 0 then blocked = math.max(blocked, waitOf(KEYS[3], perAccount)) end
+if blocked > 0 then return blocked end
+local beyond = counted(KEYS[1], longest * 2) - free
+if beyond >= 0 then block(KEYS[1], math.min(first * 2 ^ beyond, longest)) end
+for place = 2, 3 do
+  counted(KEYS[place], window)
+  block(KEYS[place], redis.call('PTTL', KEYS[place]))
+end
+return 0`;
+
+/** Takes back what a try counted that was right after all. */
+const SUCCEED = `
+redis.call('DEL', KEYS[1])
+for place = 2, 3 do
+  if redis.call('EXISTS', KEYS[place]) == 1 then redis.call('HINCRBY', KEYS[place], 'count', -1) end
+end
+redis.call('SET', KEYS[4], '', 'PX', ARGV[1])
+return 0`;
+
+/**
+ * Slows down who guesses passwords, by counts that all processes share where there is Redis. Without it, and while it
+ * is away, each process counts for itself, from nothing.
+ */
+@Injectable()
+export class SharedPasswordThrottle {
+  private readonly logger = new Logger('Passwords');
+
+  constructor(
+    private readonly redis: RedisConnection,
+    private readonly memory: PasswordThrottle,
+  ) {}
+
+  /**
+   * Lets a try through and counts it as wrong until it turns out to be right, so that many at once are no way around.
+   * @returns to be called when the password was right
+   * @throws AppError `rate_limit_exceeded`
+   */
+  async admit(account: string, address: string): Promise<() => Promise<void>> {
+    const { client } = this.redis;
+    if (client === undefined) return this.admitHere(account, address);
+    const keys = keysOf(account, address);
+    const waitMs = await this.ask(client, ADMIT, keys, LIMITS_AS_ARGUMENTS);
+    if (waitMs === undefined) return this.admitHere(account, address);
+    if (waitMs > 0) throw tooManyTries(waitMs);
+    return async () => {
+      await this.ask(client, SUCCEED, keys, [TRUST_MS]);
+    };
+  }
+
+  private admitHere(account: string, address: string): () => Promise<void> {
+    const succeeded = this.memory.admit(account, address);
+    return () => {
+      succeeded();
+      return Promise.resolve();
+    };
+  }
+
+  /** What a script answers; undefined while Redis is away, of which the connection tells the operator once. */
+  private async ask(
+    client: Redis,
+    script: string,
+    keys: Keys,
+    values: readonly number[],
+  ): Promise<number | undefined> {
+    try {
+      const answer = await client.eval(script, keys.length, ...keys, ...values);
+      return Number(answer);
+    } catch (error) {
+      this.logger.debug({ err: error }, 'wrong passwords are counted in memory for now');
+      return undefined;
+    }
+  }
+}
+
+const LIMITS_AS_ARGUMENTS = [
+  LIMITS.freeTries,
+  LIMITS.perAddress,
+  LIMITS.perAccount,
+  LIMITS.firstWaitMs,
+  LIMITS.longestWaitMs,
+  LIMITS.windowMs,
+];
+
+function keysOf(account: string, address: string): Keys {
+  return [
+    keyOf('pair', account, address),
+    keyOf('address', address),
+    keyOf('account', account),
+    keyOf('trusted', account, address),
+  ];
+}
+
+/** Hashed: an account is known here by whatever was typed as its email address, of any length. */
+function keyOf(kind: string, ...parts: readonly string[]): string {
+  return `${PREFIX}${kind}:${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;
+}
