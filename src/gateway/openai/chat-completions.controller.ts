@@ -6,6 +6,7 @@ import {
   clientGone,
   SchemaPipe,
   sendEventStream,
+  sendJsonText,
   setAnswerHead,
   UserId,
 } from '../../http/index.js';
@@ -36,7 +37,7 @@ export class ChatCompletionsController {
     if (body.stream === true) return this.stream(userId, body, response);
     const { completion, head } = await this.completions.complete(userId, body, clientGone(response));
     setAnswerHead(response, head);
-    response.json(completion);
+    sendJsonText(response, completion);
   }
 
   private stream(userId: string, body: ChatCompletionBody, response: Response): Promise<void> {
