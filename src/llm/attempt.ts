@@ -76,6 +76,10 @@ export class Attempt {
           warning = event.reason;
           continue;
         }
+        if (event.type === 'usage') {
+          this.meter.addUsageSoFar(event.usage);
+          continue;
+        }
         for (const chunk of event.type === 'relayed' ? event.chunks : [event.chunk]) this.meter.add(chunk);
         if (!this.meter.begun) {
           early.push(event);
@@ -88,7 +92,9 @@ export class Attempt {
           yield announcement;
           yield* early;
         }
+        deadlines.hold();
         yield event;
+        deadlines.release();
       }
     } catch (error) {
       // Where the finish reason had come the answer was there when the connection failed, and is complete.
@@ -141,8 +147,11 @@ export class Attempt {
     error: unknown,
     deadlines: Deadlines,
   ): { status: 'cancelled' } | { status: 'failed'; error: ProviderError } {
+    const { passed } = deadlines;
+    // Whoever stops waiting has asked all the same.
+    if (this.options.signal.aborted || passed) this.meter.assumeSent();
     if (this.options.signal.aborted) return { status: 'cancelled' };
-    return { status: 'failed', error: deadlines.passed ?? asProviderError(error) };
+    return { status: 'failed', error: passed ?? asProviderError(error) };
   }
 }
 

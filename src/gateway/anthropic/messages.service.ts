@@ -71,7 +71,8 @@ export class MessagesService {
   }
 
   /** The tokens of a request. @throws AppError where the request itself is wrong */
-  async count({ body, headers, signal }: MessagesRequest<CountBody>): Promise<number> {
+  async count({ body: given, headers, signal }: MessagesRequest<CountBody>): Promise<number> {
+    const { cache, ...body } = given;
     const call: CountingCall = {
       model: body.model,
       request: toChatRequest(body),
