@@ -5,6 +5,7 @@ export { toErrorObject } from './error-body.dto.js';
 export { type ErrorWire, ErrorWires } from './error-wire.js';
 export { configureHttp } from './configure-http.js';
 export { sendEventStream } from './event-stream.js';
+export { sendJsonText } from './json-text.js';
 export { sendLineStream } from './line-stream.js';
 export { clientGone } from './response-stream.js';
 export { Intake } from './intake.js';

@@ -43,13 +43,15 @@ function assertShape(value: object): void {
     if (depth > MAX_DEPTH) {
       throw new InvalidRequestError(`The request is nested deeper than ${MAX_DEPTH} levels.`);
     }
-    level = level.flatMap((entry) => {
-      const values: unknown[] = Object.values(entry);
+    const next: object[] = [];
+    for (const entry of level) {
+      const values: unknown[] = Array.isArray(entry) ? entry : Object.values(entry);
       if (values.length > MAX_FIELDS && !Array.isArray(entry)) {
         throw new InvalidRequestError(`An object of the request has more than ${MAX_FIELDS} fields.`);
       }
-      return values.filter(isObject);
-    });
+      for (const value of values) if (isObject(value)) next.push(value);
+    }
+    level = next;
   }
 }
 

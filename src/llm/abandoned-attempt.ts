@@ -8,7 +8,8 @@ export function abandonedAttempt(
   prices: PriceTable,
 ): AttemptRecord {
   const slash = answer.name.indexOf('/');
-  const provider = answer.name.slice(0, Math.max(0, slash));
+  // Before its first word an answer is known by what was asked for, which may stand for several models.
+  const provider = slash === -1 ? 'unknown' : answer.name.slice(0, slash);
   const model = answer.name.slice(slash + 1);
   const usage = {
     inputTokens: answer.inputTokens,
@@ -23,7 +24,7 @@ export function abandonedAttempt(
     model,
     outcome: 'cancelled',
     usage,
-    costMicroUsd: prices.costOf({ provider, model }, usage),
+    costMicroUsd: slash === -1 ? null : prices.costOf({ provider, model }, usage),
     estimated: true,
   };
 }

@@ -3,6 +3,7 @@ import {
   type ChatCompletion,
   type ChatMessage,
   type ChatRequest,
+  type CompletionUsage,
   FINISH_REASONS,
   type FinishReason,
   type TokenUsage,
@@ -18,6 +19,8 @@ const TOKENS_PER_MESSAGE = 4;
 /** Follows the chunks of one attempt and tells at any moment what it has used. */
 export class AnswerMeter {
   private reported: TokenUsage | undefined;
+  /** What the provider told before the end: of the input all, of the output a part at the most. */
+  private soFar: TokenUsage | undefined;
   private readonly texts: string[] = [];
   private readonly reasoning: string[] = [];
   private sent = false;
@@ -46,12 +49,24 @@ export class AnswerMeter {
     this.begun ||= this.texts.length > 0 || this.reasoning.length > 0 || this.finishReason !== null;
   }
 
+  /** Figures that the provider tells before the end. They count where the end never comes. */
+  addUsageSoFar(usage: CompletionUsage): void {
+    this.sent = true;
+    this.soFar = toTokenUsage(usage) ?? this.soFar;
+  }
+
+  /** The request was sent, whether anything came of it or not: the provider has read it, and bills it. */
+  assumeSent(): void {
+    this.sent = true;
+  }
+
   /** The same for an answer that came whole. */
   addWhole(completion: ChatCompletion): void {
     this.sent = true;
     if (completion.usage) this.reported = toTokenUsage(completion.usage) ?? this.reported;
     for (const { message } of completion.choices) {
       this.texts.push(message.content ?? '');
+      this.reasoning.push(reasoningOf(message));
       for (const call of message.tool_calls ?? []) {
         if (call.type === 'function') this.texts.push(call.function.name, call.function.arguments);
       }
@@ -62,13 +77,14 @@ export class AnswerMeter {
   usage(): { readonly usage: TokenUsage; readonly estimated: boolean } {
     if (this.reported) return { usage: this.reported, estimated: false };
     const reasoningTokens = countTokens(this.reasoning.join(''));
-    const usage = {
+    const outputTokens = countTokens(this.texts.join('')) + reasoningTokens;
+    const input = this.soFar ?? {
       inputTokens: this.sent ? countRequest(this.request) : 0,
-      outputTokens: countTokens(this.texts.join('')) + reasoningTokens,
+      outputTokens: 0,
       cachedTokens: 0,
       cacheWriteTokens: 0,
-      reasoningTokens,
     };
+    const usage = { ...input, outputTokens: Math.max(input.outputTokens, outputTokens), reasoningTokens };
     return { usage, estimated: true };
   }
 }
@@ -79,9 +95,9 @@ function known(reason: string): FinishReason {
 }
 
 /** Several hosts stream reasoning as `reasoning_content` or `reasoning`, which OpenAI's types do not have. */
-function reasoningOf(delta: ChatChunk['choices'][number]['delta']): string {
+function reasoningOf(said: object): string {
   for (const name of ['reasoning_content', 'reasoning']) {
-    const value: unknown = Reflect.get(delta, name);
+    const value: unknown = Reflect.get(said, name);
     if (typeof value === 'string') return value;
   }
   return '';
@@ -104,12 +120,30 @@ function wholeNumber(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
-/** An estimate of what a request takes. */
-export function countRequest(request: ChatRequest): number {
-  return request.messages.reduce(
-    (sum, message) => sum + TOKENS_PER_MESSAGE + countTokens(textOf(message)),
-    0,
-  );
+/** Tokens of an image where nobody tells: one of 1,024 by 1,024 in OpenAI's high detail, 85 and four tiles of 170. */
+const IMAGE_TOKENS = 765;
+
+/** Characters of base64 a token of what they stand for takes, by the four characters that one of plain text takes. */
+const BASE64_UNITS_PER_TOKEN = 16 / 3;
+
+/** An estimate of what a request takes: everything that is said, called and shown, and the tools. */
+export function countRequest({ messages, tools }: ChatRequest): number {
+  const said = messages.reduce((sum, message) => sum + TOKENS_PER_MESSAGE + countMessage(message), 0);
+  return said + (tools && tools.length > 0 ? countTokens(JSON.stringify(tools)) : 0);
+}
+
+function countMessage(message: ChatMessage): number {
+  const calls = message.role === 'assistant' && message.tool_calls ? JSON.stringify(message.tool_calls) : '';
+  return countTokens(textOf(message) + calls) + countMedia(message);
+}
+
+function countMedia({ content }: ChatMessage): number {
+  if (typeof content === 'string') return 0;
+  return (content ?? []).reduce((sum, part) => {
+    if (part.type === 'image_url') return sum + IMAGE_TOKENS;
+    if (part.type !== 'file') return sum;
+    return sum + Math.ceil((part.file.file_data ?? '').length / BASE64_UNITS_PER_TOKEN);
+  }, 0);
 }
 
 function textOf(message: ChatMessage): string {

@@ -78,6 +78,10 @@ export class Attempt {
           warning = event.reason;
           continue;
         }
+        if (event.type === 'usage') {
+          this.meter.addUsageSoFar(event.usage);
+          continue;
+        }
         for (const chunk of event.type === 'relayed' ? event.chunks : [event.chunk]) this.meter.add(chunk);
         if (!this.meter.begun) {
           early.push(event);
@@ -90,7 +94,9 @@ export class Attempt {
           yield announcement;
           yield* early;
         }
+        deadlines.hold();
         yield event;
+        deadlines.release();
       }
     } catch (error) {
       // Where the finish reason had come the answer was there when the connection failed, and is complete.
@@ -150,8 +156,11 @@ export class Attempt {
     error: unknown,
     deadlines: Deadlines,
   ): { status: 'cancelled' } | { status: 'failed'; error: ProviderError } {
+    const { passed } = deadlines;
+    // Whoever stops waiting has asked all the same.
+    if (this.options.signal.aborted || passed) this.meter.assumeSent();
     if (this.options.signal.aborted) return { status: 'cancelled' };
-    return { status: 'failed', error: deadlines.passed ?? asProviderError(error) };
+    return { status: 'failed', error: passed ?? asProviderError(error) };
   }
 }
 

@@ -39,8 +39,8 @@ interface ToldAttempt {
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
   readonly record: Attempt['record'];
-  /** Whether the provider was sent the caller's own words, and answers in them. */
-  readonly relays: boolean;
+  /** Whether the provider answers in the caller's wire: its own, or without one the common tongue, which is OpenAI's. */
+  readonly inCallersWire: boolean;
 }
 
 /**
@@ -71,10 +71,9 @@ export class CallRunner {
   /** @throws ModelCallError */
   async complete(): Promise<AnsweredCall> {
     const { trial, answer, usage } = await this.tries.answer(({ attempt }) => attempt.complete());
-    const { model, ignored, relays } = trial;
+    const { model, ignored, inCallersWire } = trial;
     const { completion, raw } = answer;
-    // Where the caller has words of its own, an answer in others is of no use to it as it came.
-    const inCallersWire = relays || this.options.call.native === undefined;
+    // An answer in words that are not the caller's is of no use to it as it came.
     return { model, ignored, completion, usage, ...(raw !== undefined && inCallersWire && { raw }) };
   }
 
@@ -136,8 +135,8 @@ export class CallRunner {
       prices,
       onBegun,
     });
-    const relays = native !== undefined;
-    return { attempt, model, ignored, relays, record: (outcome) => attempt.record(outcome) };
+    const inCallersWire = provider.wire === (call.native?.wire ?? 'openai');
+    return { attempt, model, ignored, inCallersWire, record: (outcome) => attempt.record(outcome) };
   }
 }
 

@@ -4,7 +4,6 @@ import { Deadlines } from './deadlines.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import type { ResolvedModel } from './model-directory.js';
 import { type CountingCall, ProviderError, type ProviderErrorKind } from './port/index.js';
-import { countTokens } from './token-counter.js';
 
 /** What a provider says of the request and not of itself; another way of counting would hide it from the caller. */
 const TOLD: ReadonlySet<ProviderErrorKind> = new Set<ProviderErrorKind>([
@@ -43,6 +42,5 @@ export async function countCall(
   } finally {
     deadlines.stop();
   }
-  const tools = request.tools ? countTokens(JSON.stringify(request.tools)) : 0;
-  return countRequest(request) + tools;
+  return countRequest(request);
 }

@@ -34,6 +34,19 @@ describe('Deadlines', () => {
     expect(whole.passed?.message).toMatch(/did not finish/);
   });
 
+  it('does not take a reader who does not read on for a silent model', () => {
+    const deadlines = Deadlines.ofStream(CALLER, { ...CONFIG, totalMs: 1000 });
+    deadlines.progress();
+    deadlines.hold();
+    jest.advanceTimersByTime(400);
+    expect(deadlines.passed).toBeUndefined();
+    deadlines.release();
+    jest.advanceTimersByTime(49);
+    expect(deadlines.passed).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(deadlines.passed?.message).toMatch(/fell silent/);
+  });
+
   it('follows the caller, before and after it began, and lets go of it', () => {
     const caller = new AbortController();
     const running = Deadlines.ofStream(caller.signal, CONFIG);

@@ -10,6 +10,7 @@ export class Deadlines {
   private readonly total: NodeJS.Timeout;
   private silence: NodeJS.Timeout;
   private begun = false;
+  private held = false;
 
   private constructor(
     private readonly caller: AbortSignal,
@@ -20,7 +21,7 @@ export class Deadlines {
     // By hand, because `AbortSignal.any` costs several times as much, and is paid with every call.
     if (caller.aborted) this.follow();
     else caller.addEventListener('abort', this.follow, { once: true });
-    this.silence = this.abortAfter(silenceMs, 'The model did not begin to answer in time.');
+    this.silence = this.abortOnSilence(silenceMs, 'The model did not begin to answer in time.');
     this.total = this.abortAfter(totalMs, 'The model did not finish its answer in time.');
   }
 
@@ -53,7 +54,18 @@ export class Deadlines {
     }
     this.begun = true;
     clearTimeout(this.silence);
-    this.silence = this.abortAfter(this.idleMs, 'The model fell silent in the middle of its answer.');
+    this.silence = this.abortOnSilence(this.idleMs, 'The model fell silent in the middle of its answer.');
+  }
+
+  /** Whoever reads the answer reads no further for now: it is not the model that is silent. */
+  hold(): void {
+    this.held = true;
+  }
+
+  /** The answer is read on. */
+  release(): void {
+    this.held = false;
+    this.silence.refresh();
   }
 
   /** Ends the watch. Must be called, or the timers outlive the attempt. */
@@ -66,6 +78,13 @@ export class Deadlines {
   private readonly follow = (): void => {
     this.controller.abort(this.caller.reason);
   };
+
+  private abortOnSilence(ms: number, message: string): NodeJS.Timeout {
+    return setTimeout(() => {
+      if (this.held) this.silence.refresh();
+      else this.controller.abort(new ProviderError('timeout', message));
+    }, ms);
+  }
 
   private abortAfter(ms: number, message: string): NodeJS.Timeout {
     return setTimeout(() => {

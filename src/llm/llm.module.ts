@@ -28,7 +28,8 @@ import { ProviderGates } from './resilience/provider-gates.js';
     {
       provide: AnswerCache,
       inject: [SharedCache, AppConfig],
-      useFactory: (store: SharedCache, { cache }: AppConfig) => new AnswerCache(store, cache.ttlMs),
+      useFactory: (store: SharedCache, { cache, llm }: AppConfig) =>
+        new AnswerCache(store, { ttlMs: cache.ttlMs, waitMs: llm.deadlines.firstTokenMs }),
     },
     {
       provide: CachedCalls,

@@ -2,6 +2,7 @@ import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { asProviderError } from './attempt.js';
 import { PriceTable } from './accounting/price-table.js';
+import { AnswerCache } from './cache/answer-cache.js';
 import { CachedCalls } from './cache/cached-calls.js';
 import { ableModels, CallRunner } from './call-runner.js';
 import { countCall } from './count-call.js';
@@ -33,6 +34,7 @@ export class LlmService implements OnApplicationShutdown {
     private readonly sink: UsageSink,
     private readonly prices: PriceTable,
     private readonly cached: CachedCalls,
+    private readonly answers: AnswerCache,
     private readonly config: AppConfig,
     @Optional() private readonly credentials?: CredentialSource,
   ) {}
@@ -92,6 +94,11 @@ export class LlmService implements OnApplicationShutdown {
     } finally {
       deadlines.stop();
     }
+  }
+
+  /** Forgets the answers that were kept for an account. */
+  forgetAnswersOf(userId: string): Promise<void> {
+    return this.answers.removeAllOf(userId);
   }
 
   /** How each provider is. */

@@ -541,7 +541,12 @@ describe('the list of models', () => {
       has_more: true,
     });
     const before = await list('/v1/models?before_id=anthropic/test-model', version);
-    expect(before.body).toMatchObject({ data: [{ id: 'openai/test-model' }], has_more: false });
+    expect(before.body).toMatchObject({
+      data: [{ id: 'chain' }, { id: 'openai/test-model' }],
+      has_more: false,
+    });
+    expect((await list('/v1/models/chain', version)).body).toMatchObject({ id: 'chain' });
+    expect((await list('/v1/models?after_id=none', version)).status).toBe(400);
     expect((await list('/v1/models/openai/test-model')).body).toMatchObject({ object: 'model' });
     expect((await list('/v1/models/openai/test-model', version)).body).toMatchObject({ type: 'model' });
   });

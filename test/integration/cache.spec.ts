@@ -28,8 +28,11 @@ function question(): string {
 function environment(): Record<string, string> {
   return {
     OPENAI_BASE_URL: `${provider.origin}/v1`,
+    ANTHROPIC_BASE_URL: provider.origin,
     MODEL_PRICES: JSON.stringify({ 'openai/*': { input: 1, output: 2 } }),
     LLM_MAX_RETRIES: '0',
+    LLM_FIRST_TOKEN_TIMEOUT_MS: '1500',
+    MODEL_ALIASES: JSON.stringify({ chain: ['openai/test-model', 'anthropic/test-model'] }),
   };
 }
 
@@ -196,6 +199,68 @@ describe('the response cache', () => {
     expect(chats()).toHaveLength(1);
     expect(chats()[0]?.body).not.toHaveProperty('cache');
     expect(first.headers.get('x-ignored-params')).toBeNull();
+  });
+
+  it('gives an answer of Anthropic’s wire again as it came, sealed thoughts and all', async () => {
+    provider.setDefault({
+      kind: 'answer',
+      text: 'I look.',
+      reasoning: 'hm',
+      toolCalls: [{ name: 'clock', arguments: '{}' }],
+    });
+    const messages = [{ role: 'user', content: question() }];
+    const body = { model: 'anthropic/test-model', max_tokens: 10, messages, cache: true };
+    const ask = (stream: boolean, beta = 'one') =>
+      fetch(`${api.url}/v1/messages`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${user.token}`,
+          'anthropic-beta': beta,
+        },
+        body: JSON.stringify({ ...body, stream }),
+      });
+    for (const stream of [false, true]) {
+      const [first, second] = [await ask(stream), await ask(stream)];
+      expect([first, second].map(({ headers }) => headers.get('x-cache'))).toEqual(['MISS', 'HIT']);
+      const text = await first.text();
+      expect(text).toContain('"signature"');
+      expect(await second.text()).toBe(text);
+    }
+    expect(chats()).toHaveLength(2);
+    expect((await ask(false, 'two')).headers.get('x-cache')).toBe('MISS');
+  });
+
+  it('is forgotten with a conversation', async () => {
+    const body = { message: question(), cache: true };
+    const first = await user.request('POST', '/api/v1/chat', body);
+    await user.request('DELETE', `/api/v1/conversations/${String(at(first.body, 'conversation_id'))}`);
+    expect(at((await user.request('POST', '/api/v1/chat', body)).body, 'cached')).toBe(false);
+  });
+
+  it('keeps no answer of a model that stood in for another', async () => {
+    const asked = question();
+    provider.script({ kind: 'error', status: 401, message: 'no' });
+    const first = await complete(user, asked, { model: 'chain' });
+    expect(at(first.body, 'model')).toBe('anthropic/test-model');
+    const second = await complete(user, asked, { model: 'chain' });
+    expect(second.headers.get('x-cache')).toBe('MISS');
+    expect(at(second.body, 'model')).toBe('openai/test-model');
+  });
+
+  it('does not wait for ever for one who does not go on', async () => {
+    const asked = question();
+    const gate = gatedAnswer(['one ', 'two']);
+    provider.script(gate);
+    const messages = [{ role: 'user', content: asked }];
+    const slow = user.stream('/v1/chat/completions', { messages, cache: true, stream: true });
+    gate.release();
+    await slow.next();
+    const { headers, status } = await complete(user, asked);
+    expect(status).toBe(200);
+    expect(headers.get('x-cache')).toBe('MISS');
+    gate.finish();
+    await slow.return(undefined);
   });
 
   it('answers turns: the message is stored, says that it is cached, and costs nothing', async () => {

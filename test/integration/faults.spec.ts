@@ -92,7 +92,12 @@ const RATE_LIMITED = {
   shouldRetry: 'false',
 } as const;
 const TIMEOUT = { status: 504, code: 'provider_timeout', type: 'api_error', closedBy: 'client' } as const;
-const NO_FIRST_TOKEN = { ...TIMEOUT, message: 'The model did not begin to answer in time.' } as const;
+const NO_FIRST_TOKEN = {
+  ...TIMEOUT,
+  message: 'The model did not begin to answer in time.',
+  // It was asked all the same, and has read what it was told.
+  counted: [COUNTED_INPUT, 0],
+} as const;
 
 function rejected(code: string, message: string): Failure {
   return { status: 400, code, type: 'invalid_request_error', message };

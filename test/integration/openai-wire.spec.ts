@@ -615,9 +615,8 @@ describe('leaving', () => {
         outcome: 'cancelled',
         attempt: 1,
       });
-      const tokens = Number(rows.at(-1)?.['input_tokens']) + Number(rows.at(-1)?.['output_tokens']);
-      if (begun) expect(tokens).toBeGreaterThan(0);
-      else expect(tokens).toBe(0);
+      // The provider has read what it was told, whether it began to answer or not.
+      expect(Number(rows.at(-1)?.['input_tokens'])).toBeGreaterThan(0);
     },
   );
 });

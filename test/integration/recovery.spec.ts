@@ -80,7 +80,7 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     question: 'one two three',
     questionTokens: 3,
   });
-  expect(await turns.checkpoint(turn, { text: TEXT, inputTokens: 7 })).toBe(true);
+  expect(await turns.checkpoint(turn, { text: TEXT, model: 'openai/test-model', inputTokens: 7 })).toBe(true);
   await query(database, 'UPDATE messages SET lease_until = now() + make_interval(secs => $2) WHERE id = $1', [
     turn.answerId,
     leaseSeconds,
@@ -229,7 +229,9 @@ describe('a process that was thought to be gone and is not', () => {
     const turn = await beginTurn(one, -1);
     const [answer] = await one.repository.find('expired', 1);
     if (answer === undefined) throw new Error('The answer was not found.');
-    expect(await one.turns.checkpoint(turn, { text: TEXT, inputTokens: 7 })).toBe(true);
+    expect(await one.turns.checkpoint(turn, { text: TEXT, model: 'openai/test-model', inputTokens: 7 })).toBe(
+      true,
+    );
     const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
     expect(await startProcess().repository.interrupt(answer, 'expired', attempt, 2)).toBe(false);
     expect(await startProcess().recovery.recover('expired')).toBe(0);
@@ -244,7 +246,9 @@ describe('a process that was thought to be gone and is not', () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
     expect(await startProcess().recovery.recover('expired')).toBe(1);
-    expect(await one.turns.checkpoint(turn, { text: 'four five six', inputTokens: 7 })).toBe(false);
+    expect(
+      await one.turns.checkpoint(turn, { text: 'four five six', model: 'openai/test-model', inputTokens: 7 }),
+    ).toBe(false);
     expect(await one.turns.finish(turn, completed('four five six'))).toBe(false);
     await expectInterrupted(turn);
   });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeKey } from '../support/accounts.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, listAt, registerUser, type TestUser } from '../support/client.js';
+import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { query } from '../support/stored.js';
 
@@ -178,6 +179,42 @@ describe('GET /api/v1/usage', () => {
     const together = listAt(await report(one.program, '?by=day,model'), 'data');
     expect(together).toEqual([expect.objectContaining({ requests: 4 })]);
     expect(together[0]).not.toHaveProperty('api_key_id');
+  });
+
+  it('counts what was asked where the caller leaves before the answer', async () => {
+    const user = await registerUser(api.url);
+    const gate = gatedAnswer(['one ', 'two'], { usage: { prompt_tokens: 1000, completion_tokens: 2 } });
+    const tools = [
+      { type: 'function', function: { name: 'clock', description: 'tells the time '.repeat(500) } },
+    ];
+    const messages = [{ role: 'user', content: 'Hello' }];
+    for (const [provider, model, stream] of [
+      [openai, 'openai/priced', false],
+      [anthropic, 'anthropic/priced', true],
+    ] as const) {
+      provider.script(gate);
+      const left = new AbortController();
+      const asking = fetch(`${api.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${user.token}` },
+        body: JSON.stringify({ model, messages, tools, stream }),
+        signal: left.signal,
+      }).then((response) => response.text());
+      const request = await provider.nextRequest('chat');
+      if (stream) gate.release();
+      if (stream) await request.firstByteSent;
+      left.abort();
+      await expect(asking).rejects.toThrow();
+      await request.closed;
+    }
+    let data: unknown[] = [];
+    while (data.length < 2) data = listAt(await report(user), 'data');
+    const told = data.find((row) => at(row, 'model') === 'anthropic/priced');
+    const counted = data.find((row) => at(row, 'model') === 'openai/priced');
+    // Anthropic's wire says at the beginning what was read.
+    expect(told).toMatchObject({ prompt_tokens: 1000, estimated_attempts: 1 });
+    expect(Number(at(counted, 'prompt_tokens'))).toBeGreaterThan(1000);
+    expect(Number(at(counted, 'cost_estimate'))).toBeGreaterThan(0);
   });
 
   it('tells only the days that are asked for, both included', async () => {

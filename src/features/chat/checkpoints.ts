@@ -37,11 +37,15 @@ export class Checkpoints {
   }
 
   private async store(): Promise<void> {
-    const { text } = this.live;
+    const { text, model } = this.live;
     if (text.length === this.storedLength && performance.now() - this.storedAt < RENEWAL_MS) return;
     this.busy = true;
     try {
-      const ours = await this.turns.checkpoint(this.live.turn, { text, inputTokens: this.inputTokens });
+      const ours = await this.turns.checkpoint(this.live.turn, {
+        text,
+        model,
+        inputTokens: this.inputTokens,
+      });
       this.storedLength = text.length;
       this.storedAt = performance.now();
       if (!ours) {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
+import { LlmService } from '../../llm/index.js';
 import {
   ConversationRepository,
   type Slice,
@@ -14,6 +15,7 @@ export class ConversationService {
   constructor(
     private readonly conversations: ConversationRepository,
     private readonly runner: TurnRunner,
+    private readonly llm: LlmService,
   ) {}
 
   /** Newest first. */
@@ -47,5 +49,7 @@ export class ConversationService {
     if (!(await this.conversations.delete(userId, id))) throw new NotFoundError('conversation', id);
     // Another process finds out at its next checkpoint, within a second.
     this.runner.abandon(id);
+    // Which of the answers that are kept for equal questions were given in it is not known, so none stays.
+    await this.llm.forgetAnswersOf(userId);
   }
 }

@@ -79,11 +79,14 @@ export class TurnRepository {
    * Stores the text so far and renews the lease.
    * @returns false where the answer is no longer ours: deleted, or given up by a sweep
    */
-  async checkpoint(turn: Turn, progress: { text: string; inputTokens: number }): Promise<boolean> {
+  async checkpoint(
+    turn: Turn,
+    progress: { readonly text: string; readonly model: string; readonly inputTokens: number },
+  ): Promise<boolean> {
     const updated = await this.prisma.run(
       (client) => client.$executeRaw`
         UPDATE messages
-        SET content = ${progress.text}, input_tokens = ${progress.inputTokens},
+        SET content = ${progress.text}, model = ${progress.model}, input_tokens = ${progress.inputTokens},
           lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
         WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'`,
     );

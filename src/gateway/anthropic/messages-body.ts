@@ -14,7 +14,7 @@ export type MessagesBody = Omit<Anthropic.MessageCreateParamsNonStreaming, 'mode
 };
 
 /** The same for the route that counts: there is no answer that could have a limit. */
-export type CountBody = Omit<MessagesBody, 'max_tokens' | 'cache'>;
+export type CountBody = Omit<MessagesBody, 'max_tokens'>;
 
 /** What of a caller's headers belongs to the wire. */
 export interface WireHeaders {

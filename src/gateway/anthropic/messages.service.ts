@@ -72,7 +72,13 @@ export class MessagesService {
   }
 
   /** The tokens of a request. @throws AppError where the request itself is wrong */
-  async count({ caller: { userId }, body, headers, signal }: MessagesRequest<CountBody>): Promise<number> {
+  async count({
+    caller: { userId },
+    body: given,
+    headers,
+    signal,
+  }: MessagesRequest<CountBody>): Promise<number> {
+    const { cache, ...body } = given;
     const call: CountingCall = {
       userId,
       model: body.model,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError } from '../../common/errors.js';
+import { AppError, InvalidRequestError } from '../../common/errors.js';
 import { LlmService } from '../../llm/index.js';
 
 /** A model as Anthropic's clients list it. */
@@ -33,9 +33,16 @@ export interface PageAsked {
 export class ModelsService {
   constructor(private readonly llm: LlmService) {}
 
-  /** A page of the models whose provider tells them. */
+  /**
+   * A page of the aliases, and of the models whose provider tells them.
+   * @throws InvalidRequestError where there is no such model to go on from
+   */
   async list({ limit, after, before }: PageAsked): Promise<ModelPage> {
-    const names = await this.llm.models();
+    const names = [...this.llm.aliases(), ...(await this.llm.models())];
+    for (const cursor of [after, before]) {
+      if (cursor === undefined || names.includes(cursor)) continue;
+      throw new InvalidRequestError(`There is no model '${cursor}' to go on from.`);
+    }
     const from = after === undefined ? 0 : names.indexOf(after) + 1;
     const end = before === undefined ? -1 : names.indexOf(before);
     const within = names.slice(from, end === -1 ? names.length : end);
@@ -50,10 +57,11 @@ export class ModelsService {
   }
 
   /**
-   * A model by its full or bare name.
+   * An alias, or a model by its full or bare name.
    * @throws AppError `model_not_found`
    */
   async get(name: string): Promise<ListedModel> {
+    if (this.llm.aliases().includes(name)) return toListedModel(name);
     const { name: id } = await this.llm.resolve(name);
     const known = await this.llm.models();
     if (!known.includes(id))

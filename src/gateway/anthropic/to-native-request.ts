@@ -70,12 +70,18 @@ function foreignField(body: CountBody): string | undefined {
   if (field !== undefined) return field;
   const tools = body.tools ?? [];
   const place = tools.findIndex((tool) => !isOwnTool(tool));
-  return place === -1 ? foreignBlock(body.messages) : `tools.${place}.${String(tools[place]?.type)}`;
+  if (place !== -1) return `tools.${place}.${String(tools[place]?.type)}`;
+  return foreignBlock(body.messages) ?? (saysNothing(body) ? 'messages' : undefined);
 }
 
 /** The fields that another wire leaves out and that an answer can do without; those that are new to us count as such. */
 function hintsOf(body: CountBody): string[] {
   return Object.entries(body).flatMap(([name, value]) => (KNOWN.has(name) || !isAsked(value) ? [] : [name]));
+}
+
+/** A conversation whose turns are all empty, of which nothing is left on another wire. */
+function saysNothing({ messages }: CountBody): boolean {
+  return messages.every(({ content }) => content.length === 0);
 }
 
 function isAsked(value: unknown): boolean {

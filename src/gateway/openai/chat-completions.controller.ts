@@ -9,6 +9,7 @@ import {
   SchemaPipe,
   Scope,
   sendEventStream,
+  sendJsonText,
   setAnswerHead,
 } from '../../http/index.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
@@ -39,7 +40,7 @@ export class ChatCompletionsController {
     if (body.stream === true) return this.stream(caller, body, response);
     const { completion, head } = await this.completions.complete(caller, body, clientGone(response));
     setAnswerHead(response, head);
-    response.json(completion);
+    sendJsonText(response, completion);
   }
 
   private stream(caller: Caller, body: ChatCompletionBody, response: Response): Promise<void> {

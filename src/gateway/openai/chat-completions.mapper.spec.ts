@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { ChatChunk } from '../../llm/index.js';
-import { ChunkWriter } from './chat-completions.mapper.js';
+import type { ChatChunk, ChatCompletion } from '../../llm/index.js';
+import { ChunkWriter, toCompletionText } from './chat-completions.mapper.js';
 
 const CHUNK: ChatChunk = {
   id: 'c-1',
@@ -51,5 +51,49 @@ describe('ChunkWriter', () => {
     expect(written(plain, last, JSON.stringify(last))).toBeUndefined();
     expect(written(withUsage, last, JSON.stringify(last))).toMatchObject({ choices: [], usage: USAGE });
     expect(written(withUsage, CHUNK)).toMatchObject({ usage: null });
+  });
+});
+
+describe('toCompletionText', () => {
+  const COMPLETION: ChatCompletion = {
+    id: 'c-1',
+    object: 'chat.completion',
+    created: 1,
+    model: 'gpt',
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: 'the "model":"gpt"', refusal: null },
+        finish_reason: 'stop',
+        logprobs: null,
+      },
+    ],
+  };
+  const TOLD = { ...COMPLETION, usage: USAGE, novelty: { a: 1 } };
+  const ANSWER = {
+    model: { provider: 'openai', model: 'gpt', name: 'openai/gpt' },
+    usage: { inputTokens: 3, outputTokens: 4, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
+    ignored: [],
+    attempts: [],
+  };
+
+  it.each([
+    ['as it came', JSON.stringify(TOLD)],
+    ['with white space', JSON.stringify(TOLD, null, 1)],
+    ['not at hand', undefined],
+  ])('puts our name of the model into an answer whose text is %s', (_how, raw) => {
+    const text = toCompletionText({ ...ANSWER, completion: TOLD, ...(raw !== undefined && { raw }) });
+    expect(JSON.parse(text)).toEqual({ ...TOLD, model: 'openai/gpt' });
+  });
+
+  it('renames nothing else where a part of the answer names the model too', () => {
+    const completion = { novelty: { model: 'gpt' }, ...COMPLETION, usage: USAGE };
+    const text = toCompletionText({ ...ANSWER, completion, raw: JSON.stringify(completion) });
+    expect(JSON.parse(text)).toEqual({ ...completion, model: 'openai/gpt' });
+  });
+
+  it('tells our count of the usage where the host tells none', () => {
+    const text = toCompletionText({ ...ANSWER, completion: COMPLETION, raw: JSON.stringify(COMPLETION) });
+    expect(JSON.parse(text)).toMatchObject({ model: 'openai/gpt', usage: { total_tokens: 7 } });
   });
 });

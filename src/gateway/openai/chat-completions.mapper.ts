@@ -1,4 +1,5 @@
-import type { ChatChunk, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
+import type { ChatChunk, ModelAnswer, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
+import { type Rename, renamed, renameOf } from './rename-model.js';
 
 /** Tokens as OpenAI's clients read them. */
 export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: TokenUsage) {
@@ -11,6 +12,16 @@ export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningToke
   };
 }
 
+/** A whole answer as JSON: as it came, but for the model's name, where it tells the usage, on which clients count. */
+export function toCompletionText({ completion, raw, model, usage }: ModelAnswer): string {
+  const { model: upstream } = completion;
+  const asItCame = completion.usage && raw !== undefined && typeof upstream === 'string';
+  const text = asItCame ? renamed(raw, renameOf(upstream, model.name)) : undefined;
+  return (
+    text ?? JSON.stringify({ ...completion, model: model.name, usage: completion.usage ?? toUsage(usage) })
+  );
+}
+
 /**
  * The events of a model as Chat Completions chunks. The model's name is ours, so that a client can ask it again.
  * https://platform.openai.com/docs/api-reference/chat-streaming
@@ -18,7 +29,7 @@ export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningToke
 export class ChunkWriter {
   private model: ModelIdentity | undefined;
   /** How the upstream names its model, as it stands in each of its chunks, and how we do. */
-  private rename: { readonly from: string; readonly upstream: string; readonly to: string } | undefined;
+  private rename: { readonly upstream: string; readonly fields: Rename } | undefined;
 
   private last: ChatChunk | undefined;
   private usageTold = false;
@@ -47,19 +58,13 @@ export class ChunkWriter {
     return this.rewritten({ ...this.last, choices: [], usage: toUsage(usage) });
   }
 
-  /** Text for text, because writing a chunk anew costs more than all else that is done to it. */
   private renamed(chunk: ChatChunk, raw: string): string {
-    if (this.rename?.upstream !== chunk.model) {
-      const to = `"model":${JSON.stringify(this.model?.name ?? '')}`;
-      this.rename = { from: `"model":${JSON.stringify(chunk.model)}`, upstream: chunk.model, to };
-    }
-    const { from, to } = this.rename;
-    const at = raw.indexOf(from);
-    // Inside of a JSON text every quote is escaped, so what matches is the field itself. Text of several lines has to
-    // become one line, which is what a frame can hold.
-    return at === -1 || raw.includes('\n')
-      ? this.rewritten(chunk)
-      : raw.slice(0, at) + to + raw.slice(at + from.length);
+    // A frame holds one line.
+    if (raw.includes('\n')) return this.rewritten(chunk);
+    const { model: upstream } = chunk;
+    if (this.rename?.upstream !== upstream)
+      this.rename = { upstream, fields: renameOf(upstream, this.model?.name ?? '') };
+    return renamed(raw, this.rename.fields) ?? this.rewritten(chunk);
   }
 
   private rewritten(chunk: ChatChunk): string {

@@ -3,9 +3,9 @@ import type OpenAI from 'openai';
 import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
-import { type ChatCompletion, type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
+import { type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
 import { type AnswerHead, headOf } from '../../http/index.js';
-import { ChunkWriter, toUsage } from './chat-completions.mapper.js';
+import { ChunkWriter, toCompletionText } from './chat-completions.mapper.js';
 
 /** A Chat Completions request whose body was checked. */
 export type ChatCompletionBody = ChatRequest & {
@@ -19,7 +19,8 @@ export type ChatCompletionBody = ChatRequest & {
 /** A whole answer, and what its headers tell of it. */
 export interface WholeCompletion {
   readonly head: AnswerHead;
-  readonly completion: ChatCompletion;
+  /** JSON. */
+  readonly completion: string;
 }
 
 /** Chat Completions without a conversation: the client's leaving ends the upstream call, and only usage is stored. */
@@ -30,12 +31,8 @@ export class ChatCompletionsService {
   /** @throws AppError why there is no answer */
   async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
     const call = toCall(caller, body, signal);
-    const { completion, model, ignored, cached, usage } = await this.llm.complete(call);
-    return {
-      head: headOf(call, { ignored, cached }),
-      // Clients count on the usage, whether the host tells it or not.
-      completion: { ...completion, model: model.name, usage: completion.usage ?? toUsage(usage) },
-    };
+    const answer = await this.llm.complete(call);
+    return { head: headOf(call, answer), completion: toCompletionText(answer) };
   }
 
   /**

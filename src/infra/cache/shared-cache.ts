@@ -36,15 +36,15 @@ export class SharedCache {
   async get(key: string): Promise<string | undefined> {
     const near = this.memory.get(key);
     if (near !== undefined || this.redis === undefined) return near;
-    const far = await this.redis.get(PREFIX + key).catch(this.missed);
-    if (typeof far !== 'string') return undefined;
-    this.memory.set(key, far, { ttl: NEAR_TTL_MS });
-    return far;
+    const far = unwrap(await this.redis.get(PREFIX + key).catch(this.missed));
+    if (far === undefined) return undefined;
+    this.memory.set(key, far.text, { ttl: Math.min(far.ttlMs, NEAR_TTL_MS) });
+    return far.text;
   }
 
   async set(key: string, text: string, ttlMs: number): Promise<void> {
     this.memory.set(key, text, { ttl: this.redis === undefined ? ttlMs : Math.min(ttlMs, NEAR_TTL_MS) });
-    await this.redis?.set(PREFIX + key, text, 'PX', ttlMs).catch(this.missed);
+    await this.redis?.set(PREFIX + key, wrap(text, ttlMs), 'PX', ttlMs).catch(this.missed);
   }
 
   /** Removes all entries whose key begins so. Other processes forget theirs within `NEAR_TTL_MS`. */
@@ -68,4 +68,16 @@ export class SharedCache {
     this.logger.debug({ err: error }, 'the cache was asked in vain');
     return undefined;
   };
+}
+
+/** With the time at which it grows old, so that the memory of another process does not keep it longer. */
+function wrap(text: string, ttlMs: number): string {
+  return `${Date.now() + ttlMs}:${text}`;
+}
+
+function unwrap(value: unknown): { readonly text: string; readonly ttlMs: number } | undefined {
+  if (typeof value !== 'string') return undefined;
+  const colon = value.indexOf(':');
+  const ttlMs = Number(value.slice(0, colon)) - Date.now();
+  return colon > 0 && ttlMs > 0 ? { text: value.slice(colon + 1), ttlMs } : undefined;
 }

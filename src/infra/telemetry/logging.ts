@@ -1,6 +1,5 @@
 import type { Params } from 'nestjs-pino';
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
-import { pinoHttp, type HttpLogger } from 'pino-http';
 import pretty from 'pino-pretty';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toLoggedError } from './logged-error.js';
@@ -73,35 +72,38 @@ export function nestLogging(logger: Logger): Params {
  * Writes a line for each request: method, path, status, duration, id. Bodies, queries and headers are not in it;
  * they hold what people wrote and the tokens that they wrote it with.
  *
+ * By hand and not with pino-http, which makes a logger of its own for each request and writes the request into it,
+ * whether a line of that level is wanted or not.
+ *
  * @param assignId gives the request its id
  */
 export function requestLogging(
   logger: Logger,
   assignId: (request: IncomingMessage, response: ServerResponse) => string,
-): HttpLogger {
-  return pinoHttp({
-    logger,
-    genReqId: assignId,
-    wrapSerializers: false,
-    serializers: SERIALIZERS,
-    // Why a request failed is logged where it is known, with the same id; a 5xx needs no second error line.
-    customLogLevel: (request, response) => {
-      if (response.statusCode >= 500) return 'warn';
-      return pathOf(request).startsWith('/health') ? 'debug' : 'info';
-    },
-    customSuccessMessage: (request, response, durationMs) =>
-      `${summaryOf(request, response)} ${durationMs.toFixed(0)} ms`,
-    customErrorMessage: summaryOf,
-    customErrorObject: (
-      _request,
-      _response,
-      _error,
-      line: { res: ServerResponse; responseTime: number },
-    ) => ({
-      res: line.res,
-      responseTime: line.responseTime,
-    }),
-  });
+): (request: IncomingMessage, response: ServerResponse, next?: () => void) => void {
+  const lines = logger.child({}, { serializers: SERIALIZERS });
+  return (req, res, next) => {
+    const startedAt = Date.now();
+    req.id = assignId(req, res);
+    let written = false;
+    const write = (): void => {
+      if (written) return;
+      written = true;
+      const level = levelOf(req, res);
+      if (!lines.isLevelEnabled(level)) return;
+      const responseTime = Date.now() - startedAt;
+      lines[level]({ req, res, responseTime }, `${summaryOf(req, res)} ${responseTime.toFixed(0)} ms`);
+    };
+    res.on('close', write);
+    res.on('error', write);
+    next?.();
+  };
+}
+
+/** Why a request failed is logged where it is known, with the same id; a 5xx needs no second error line. */
+function levelOf(request: IncomingMessage, response: ServerResponse): 'debug' | 'info' | 'warn' {
+  if (response.statusCode >= 500) return 'warn';
+  return pathOf(request).startsWith('/health') ? 'debug' : 'info';
 }
 
 function summaryOf(request: IncomingMessage, response: ServerResponse): string {

@@ -84,6 +84,8 @@ export const LIST_PRICES: Readonly<Record<string, Readonly<Record<string, ModelP
     'gpt-4.1-mini': gpt(0.4, 1.6, 0.1),
     'gpt-4.1-nano': gpt(0.1, 0.4, 0.025),
     'gpt-4o': gpt(2.5, 10, 1.25),
+    // A snapshot that never got the price of its name.
+    'gpt-4o-2024-05-13': { input: 5, output: 15 },
     'gpt-4o-mini': gpt(0.15, 0.6, 0.075),
     o3: gpt(2, 8, 0.5),
     'o4-mini': gpt(1.1, 4.4, 0.275),

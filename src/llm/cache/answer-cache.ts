@@ -19,11 +19,12 @@ export class AnswerCache {
 
   constructor(
     private readonly store: SharedCache,
-    private readonly ttlMs: number,
+    /** Milliseconds: how long answers are kept, and how long an answer that is being made is waited for. */
+    private readonly times: { readonly ttlMs: number; readonly waitMs: number },
   ) {}
 
   /**
-   * The answer of a key, waiting for one that is being made.
+   * The answer of a key, waiting for one that is being made, but not for ever: whoever makes it may read slowly.
    * @returns undefined where the signal aborted first
    */
   async find(key: string, signal: AbortSignal): Promise<Found | undefined> {
@@ -33,7 +34,7 @@ export class AnswerCache {
       const flight = this.flights.get(key);
       // Between this look and the entry that `take` makes nothing else runs, so only one of two becomes the maker.
       if (flight === undefined) return { type: 'miss', land: this.take(key) };
-      const landing = await unlessAborted(flight, signal);
+      const landing = await within(this.times.waitMs, flight, signal);
       // Who waited asks for itself now: one after the other they would wait for each other's failures.
       if (landing === 'failed') return { type: 'miss', land: this.take(key) };
       if (typeof landing === 'object') return { type: 'hit', answer: landing };
@@ -62,7 +63,7 @@ export class AnswerCache {
 
   private async keep(key: string, answer: CachedAnswer): Promise<void> {
     const text = JSON.stringify(answer);
-    if (text.length <= MAX_LENGTH) await this.store.set(key, text, this.ttlMs);
+    if (text.length <= MAX_LENGTH) await this.store.set(key, text, this.times.ttlMs);
   }
 
   private async stored(key: string): Promise<CachedAnswer | undefined> {
@@ -71,29 +72,50 @@ export class AnswerCache {
   }
 }
 
-/** Only we write under our keys, in this form; what an older version wrote in another one is a miss. */
+/** Only we write under our keys, in this form; what an older version wrote in another one, or what broke, is a miss. */
 function parse(text: string): CachedAnswer | undefined {
-  const value: unknown = JSON.parse(text);
-  return isCachedAnswer(value) ? value : undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isCachedAnswer(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isCachedAnswer(value: unknown): value is CachedAnswer {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    ['model', 'ignored', 'completion', 'finishReason', 'usage'].every((name) => name in value)
+    isObject(value) &&
+    isObject(value['model']) &&
+    isObject(value['usage']) &&
+    isObject(value['completion']) &&
+    Array.isArray(value['completion']['choices']) &&
+    Array.isArray(value['ignored']) &&
+    typeof value['finishReason'] === 'string'
   );
 }
 
-async function unlessAborted<Value>(wanted: Promise<Value>, signal: AbortSignal): Promise<Value | undefined> {
-  const aborted = Promise.withResolvers<undefined>();
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** What the flight lands with; as if it had failed where that takes too long, and nothing where the signal aborts. */
+async function within(
+  waitMs: number,
+  flight: Promise<Landing>,
+  signal: AbortSignal,
+): Promise<Landing | undefined> {
+  const first = Promise.withResolvers<Landing | undefined>();
   const leave = (): void => {
-    aborted.resolve(undefined);
+    first.resolve(undefined);
   };
+  const patience = setTimeout(() => {
+    first.resolve('failed');
+  }, waitMs);
   signal.addEventListener('abort', leave, { once: true });
   try {
-    return await Promise.race([wanted, aborted.promise]);
+    return await Promise.race([flight, first.promise]);
   } finally {
+    clearTimeout(patience);
     signal.removeEventListener('abort', leave);
   }
 }

@@ -7,6 +7,8 @@ import type {
   ModelCall,
   ModelEvent,
   ModelIdentity,
+  NativeRequest,
+  RelayedEvent,
   TokenUsage,
 } from '../port/index.js';
 
@@ -18,14 +20,29 @@ export interface CachedAnswer {
   readonly finishReason: FinishReason;
   /** Of the attempt that made it. */
   readonly usage: TokenUsage;
+  /** The answer as it came, where it came in the caller's own wire: the events of a stream, or the whole text. */
+  readonly relayed?: readonly RelayedEvent[];
+  readonly raw?: string;
 }
 
 /** Reasons for an end that make an answer worth keeping. */
 const KEPT: ReadonlySet<FinishReason> = new Set(['stop', 'length', 'tool_calls', 'function_call']);
 
-/** Whether an answer may stand for the next one: whole, and not refused. */
-export function isKept(finishReason: FinishReason, warning: string | null): boolean {
-  return KEPT.has(finishReason) && warning === null;
+/**
+ * Whether an answer may stand for the next one: whole, not refused, of the model that was meant and not of one that
+ * stood in for it, and without calls that a stream of the common tongue has no words for.
+ */
+export function isKept({ completion, model }: CachedAnswer, models: readonly string[]): boolean {
+  return (
+    model.name === models[0] &&
+    completion.choices.length > 0 &&
+    completion.choices.every(
+      ({ finish_reason, message }) =>
+        KEPT.has(finish_reason) &&
+        !message.refusal &&
+        (message.tool_calls ?? []).every(({ type }) => type === 'function'),
+    )
+  );
 }
 
 /** The beginning of the keys of an account. */
@@ -33,29 +50,40 @@ export function keyPrefixOf(userId: string): string {
   return `answer:${userId}:`;
 }
 
-/** The key of a call: its owner, and a hash of everything that shapes the answer. */
-export function keyOf({ userId, request, native }: ModelCall, models: readonly string[]): string {
-  const { model, stream, ...body } = native?.body ?? {};
-  const shape = { models, request, ...(native && { wire: native.wire, path: native.path, body }) };
-  return keyPrefixOf(userId) + createHash('sha256').update(canonical(shape)).digest('base64url');
+/**
+ * The key of a call: its owner, and a hash of everything that shapes the answer.
+ * @param mode how the caller wants it; what is kept in the words of the caller's own wire fits only that
+ */
+export function keyOf(
+  { userId, request, native }: ModelCall,
+  models: readonly string[],
+  mode: 'stream' | 'whole',
+): string {
+  const shape = {
+    models,
+    request: { ...ordered(request), messages: request.messages.map(ordered) },
+    ...(native && { mode, native: ownWords(native) }),
+  };
+  return keyPrefixOf(userId) + createHash('sha256').update(JSON.stringify(shape)).digest('base64url');
 }
 
-/** JSON whose fields are in one order, whatever order the caller wrote them in. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_name, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([one], [other]) => (one < other ? -1 : 1)))
-      : inner,
-  );
+function ownWords({ wire, path, headers, body: { model, stream, ...body } }: NativeRequest): object {
+  return { wire, path, headers: ordered(headers), body: ordered(body) };
+}
+
+/** Fields in one order, whatever order the caller wrote them in. Not those further in: in a schema the order means something. */
+function ordered(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /** The events that a caller of the stream would have seen, the text of a choice in one piece. */
 export function* replay(
-  { model, ignored, completion, finishReason, usage }: CachedAnswer,
+  { model, ignored, completion, finishReason, usage, relayed }: CachedAnswer,
   record: AttemptOfHit,
 ) {
   yield { type: 'started', model, ignored, cached: true } satisfies ModelEvent;
-  for (const chunk of chunksOf(completion)) yield { type: 'chunk', chunk } satisfies ModelEvent;
+  if (relayed) yield* relayed;
+  else for (const chunk of chunksOf(completion)) yield { type: 'chunk', chunk } satisfies ModelEvent;
   yield {
     type: 'finished',
     model,

@@ -6,6 +6,7 @@ import {
   type ModelCall,
   type ModelEvent,
   type ModelIdentity,
+  type RelayedEvent,
 } from '../port/index.js';
 import type { AnswerCache, Found, Landing } from './answer-cache.js';
 import { type CachedAnswer, isKept, keyOf, recordOfHit, replay } from './cached-answer.js';
@@ -25,7 +26,7 @@ export class CachedCalls {
     ask: () => AsyncGenerator<ModelEvent>,
     record: (attempts: readonly AttemptRecord[]) => void,
   ): AsyncGenerator<ModelEvent> {
-    const found = await this.find(call, models);
+    const found = await this.find(call, models, 'stream');
     if (found.type === 'hit') {
       const hit = recordOfHit(found.answer);
       record([hit]);
@@ -38,7 +39,7 @@ export class CachedCalls {
       for await (const event of ask()) {
         recording.add(event);
         if (event.type === 'finished') {
-          landing = recording.answer(event) ?? 'failed';
+          landing = recording.answer(event, models) ?? 'failed';
           // Kept before it is told, so that whoever has seen the end finds the answer.
           await found.land(landing);
         }
@@ -62,17 +63,17 @@ export class CachedCalls {
     ask: () => Promise<ModelAnswer>,
     record: (attempts: readonly AttemptRecord[]) => void,
   ): Promise<ModelAnswer> {
-    const found = await this.find(call, models);
+    const found = await this.find(call, models, 'whole');
     if (found.type === 'hit') {
-      const { model, completion, ignored, usage } = found.answer;
+      const { model, completion, ignored, usage, raw } = found.answer;
       const attempts = [recordOfHit(found.answer)];
       record(attempts);
-      return { model, completion, ignored, usage, attempts, cached: true };
+      return { model, completion, ignored, usage, attempts, cached: true, ...(raw !== undefined && { raw }) };
     }
     let landing: Landing = 'left';
     try {
       const answer = await ask();
-      landing = wholeAnswer(answer) ?? 'failed';
+      landing = wholeAnswer(call, answer, models) ?? 'failed';
       return answer;
     } catch (error) {
       if (!call.signal.aborted) landing = 'failed';
@@ -82,8 +83,8 @@ export class CachedCalls {
     }
   }
 
-  private async find(call: ModelCall, models: readonly string[]): Promise<Found> {
-    const found = await this.cache.find(keyOf(call, models), call.signal);
+  private async find(call: ModelCall, models: readonly string[], mode: 'stream' | 'whole'): Promise<Found> {
+    const found = await this.cache.find(keyOf(call, models, mode), call.signal);
     if (found === undefined) throw cancelledCall([]);
     return found;
   }
@@ -92,29 +93,44 @@ export class CachedCalls {
 /** Puts together what is worth keeping of a stream. */
 class Recording {
   private assembler = new CompletionAssembler();
+  private relayed: RelayedEvent[] = [];
   private started: { readonly model: ModelIdentity; readonly ignored: readonly string[] } | undefined;
 
   add(event: ModelEvent): void {
     if (event.type === 'started' || event.type === 'restarted') {
       this.assembler = new CompletionAssembler();
+      this.relayed = [];
       this.started = event;
     } else if (event.type === 'chunk') {
       this.assembler.add(event.chunk);
     } else if (event.type === 'relayed') {
+      this.relayed.push(event);
       for (const chunk of event.chunks) this.assembler.add(chunk);
     }
   }
 
-  answer(end: Extract<ModelEvent, { type: 'finished' }>): CachedAnswer | undefined {
-    const { finishReason, usage, warning } = end;
-    if (this.started === undefined || !isKept(finishReason, warning)) return undefined;
+  answer(
+    { finishReason, usage, warning }: Extract<ModelEvent, { type: 'finished' }>,
+    models: readonly string[],
+  ): CachedAnswer | undefined {
+    if (this.started === undefined || warning !== null) return undefined;
     const { model, ignored } = this.started;
-    return { model, ignored, completion: this.assembler.completion(), finishReason, usage };
+    const completion = this.assembler.completion();
+    const answer = { model, ignored, completion, finishReason, usage };
+    if (!isKept(answer, models)) return undefined;
+    return this.relayed.length > 0 ? { ...answer, relayed: this.relayed } : answer;
   }
 }
 
-function wholeAnswer({ model, completion, ignored, usage }: ModelAnswer): CachedAnswer | undefined {
+function wholeAnswer(
+  { native }: ModelCall,
+  { model, completion, ignored, usage, raw }: ModelAnswer,
+  models: readonly string[],
+): CachedAnswer | undefined {
   const finishReason = completion.choices[0]?.finish_reason;
-  if (finishReason === undefined || !isKept(finishReason, null)) return undefined;
-  return { model, ignored, completion, finishReason, usage };
+  if (finishReason === undefined) return undefined;
+  const answer = { model, ignored, completion, finishReason, usage };
+  if (!isKept(answer, models)) return undefined;
+  // In the common tongue the completion says all of it, and serves those who stream as well.
+  return native === undefined || raw === undefined ? answer : { ...answer, raw };
 }

@@ -74,12 +74,13 @@ export class CompletionAssembler {
 
   /** The whole answer. An empty stream gives an answer without choices. */
   completion(): ChatCompletion {
-    const { id = '', created = 0, model = '' } = this.first ?? {};
+    const { id = '', created = 0, model = '', service_tier } = this.first ?? {};
     return {
       id,
       object: 'chat.completion',
       created,
       model,
+      ...(service_tier !== undefined && { service_tier }),
       choices: Array.from(this.choices, ([index, choice]) => choice.toChoice(index)),
       ...(this.usage && { usage: this.usage }),
     };

@@ -1,5 +1,5 @@
 import { CompletionAssembler } from './assemble.js';
-import type { ChatChunk, ChatCompletion, ChatRequest } from './chat.js';
+import type { ChatChunk, ChatCompletion, ChatRequest, CompletionUsage } from './chat.js';
 import type { NativeRequest, RelayedEvent, Wire } from './native.js';
 import { ProviderError } from './provider-error.js';
 
@@ -33,6 +33,8 @@ export type ProviderEvent =
       readonly raw?: string;
     }
   | RelayedEvent
+  /** Figures before the end, which the usage chunk replaces; what is known where the end never comes. */
+  | { readonly type: 'usage'; readonly usage: CompletionUsage }
   /** One event of the upstream could not be read and was left out; the stream goes on. */
   | { readonly type: 'skipped'; readonly reason: string };
 

@@ -3,8 +3,12 @@ import type { ProviderErrorKind } from './provider-error.js';
 /** Longest reason of a provider that we pass on, in characters. */
 const MAX_REASON_LENGTH = 500;
 
-/** A provider's own sentence, cut where it is too long to be passed on. */
-export function shorten(text: string): string {
+/** What looks like a key: careless hosts quote the one that they were sent, which is ours. */
+const SECRET = /\b(sk|pk|xai|gsk)[-_][\w-]{6,}|(?<=bearer\s+)[^\s"']+/gi;
+
+/** A provider's own sentence as it can be passed on: without keys, and cut where it is too long. */
+export function shorten(sentence: string): string {
+  const text = sentence.replace(SECRET, '[removed]');
   return text.length <= MAX_REASON_LENGTH ? text : `${text.slice(0, MAX_REASON_LENGTH)}…`;
 }
 

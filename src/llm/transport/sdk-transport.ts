@@ -1,4 +1,6 @@
 import { Agent, type Dispatcher, request } from 'undici';
+import { asErrorStatus, toHeaders } from './head.js';
+import { isSuccess } from './post.js';
 
 /** A body that the client of the official SDK has not touched. */
 export type RawBody = Dispatcher.ResponseData['body'];
@@ -11,7 +13,8 @@ const DRAIN_MS = 1_000;
  * built-in `fetch` wraps every body in a web stream, which costs more than everything else that is done to an event.
  */
 export class SdkTransport {
-  private readonly agent: Agent;
+  /** For the requests that are made without the SDK: they share its connections. */
+  readonly agent: Agent;
   private readonly bodies = new WeakMap<Response, RawBody>();
 
   /** @param options.connectTimeoutMs longest wait for a connection; every other wait is bounded by the caller's signal */
@@ -33,7 +36,7 @@ export class SdkTransport {
       ...(init.signal && { signal: init.signal }),
     });
     const { statusCode: status } = answer;
-    if (status < 200 || status > 299) {
+    if (!isSuccess(status)) {
       const headers = toHeaders(answer.headers);
       return new Response(await answer.body.text(), { status: asErrorStatus(status), headers });
     }
@@ -83,17 +86,4 @@ export function abandonBody(body: RawBody): void {
 /** The bytes of a body as they come. Leaving the iteration leaves the body to `finishBody` or `abandonBody`. */
 export function bytesOf(body: RawBody): AsyncIterable<Uint8Array> {
   return body.iterator({ destroyOnReturn: false });
-}
-
-function toHeaders(raw: NodeJS.Dict<string | string[]>): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(raw)) {
-    for (const one of Array.isArray(value) ? value : [value ?? '']) headers.append(name, one);
-  }
-  return headers;
-}
-
-/** `Response` takes 200 to 599; a redirect that we do not follow, and anything stranger, is an answer that cannot be used. */
-function asErrorStatus(status: number): number {
-  return status >= 400 && status <= 599 ? status : 502;
 }

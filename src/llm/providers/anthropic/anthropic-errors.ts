@@ -59,7 +59,7 @@ function toStatusError(error: StatusError): ProviderError {
 const KIND_OF_TYPE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['authentication_error', 'unauthorized'],
   ['permission_error', 'unauthorized'],
-  ['billing_error', 'unauthorized'],
+  ['billing_error', 'quota_exhausted'],
   ['not_found_error', 'model_not_found'],
   ['invalid_request_error', 'rejected'],
   ['request_too_large', 'rejected'],
@@ -78,7 +78,7 @@ const SAID: readonly (readonly [RegExp, ProviderErrorKind])[] = [
     'context_length_exceeded',
   ],
   [/content filtering policy/i, 'content_policy_violation'],
-  [/credit balance is too low|(usage|spend(ing)?) limits?/i, 'unauthorized'],
+  [/credit balance is too low|(usage|spend(ing)?) limits?/i, 'quota_exhausted'],
 ];
 
 function kindOfPayload(payload: unknown): ProviderErrorKind | undefined {

@@ -79,6 +79,12 @@ export class MessageTranslator {
     return usage === undefined ? [] : [{ type: 'chunk', chunk: { ...this.head(), choices: [], usage } }];
   }
 
+  /** What the beginning of a message tells of its input. */
+  usageSoFar(): ProviderEvent[] {
+    const usage = this.usage.toCompletionUsage();
+    return usage === undefined ? [] : [{ type: 'usage', usage }];
+  }
+
   private begin(message: unknown): ProviderEvent[] {
     this.id = textField(message, 'id') ?? '';
     this.model = textField(message, 'model') ?? this.model;

@@ -51,7 +51,8 @@ export class MessageStreamReader {
     const type = textField(event, 'type') ?? '';
     this.done = type === 'message_stop';
     const meaning = this.translator.translate(event);
-    return this.relays ? this.relay(frame, type, meaning) : meaning;
+    const soFar = type === 'message_start' ? this.translator.usageSoFar() : [];
+    return [...soFar, ...(this.relays ? this.relay(frame, type, meaning) : meaning)];
   }
 
   /** The event as it came, with its meaning; what was no event of the wire is left out here too. */

@@ -1,5 +1,6 @@
 import { APIConnectionError, APIError } from 'openai';
 import {
+  fieldOf,
   kindOfStatus,
   ProviderError,
   type ProviderErrorKind,
@@ -7,15 +8,34 @@ import {
   shorten,
   textField,
 } from '../../port/index.js';
+import { asErrorStatus, toHeaders } from '../../transport/head.js';
+import { NoAnswerError, type WholeResponse } from '../../transport/post.js';
 
 /** What an OpenAI-compatible host answered, or how reaching it failed, as one of our kinds. */
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
-  if (error instanceof APIConnectionError) {
+  if (error instanceof NoAnswerError || error instanceof APIConnectionError) {
     return new ProviderError('unavailable', 'The provider could not be reached.', { cause: error });
   }
   if (isStatusError(error)) return toStatusError(error);
   return new ProviderError('broken_answer', 'The connection to the provider broke off.', { cause: error });
+}
+
+/** An answer that is no success. It takes the way of the SDK's own error, so that both say the same. */
+export function toProviderErrorOfAnswer({ status, headers, text }: WholeResponse): ProviderError {
+  const error = APIError.generate(asErrorStatus(status), bodyOf(text), text, toHeaders(headers));
+  return toProviderError(error);
+}
+
+/** Most hosts put their error under `error`, some make it the whole body. */
+function bodyOf(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return undefined;
+    return (fieldOf(value, 'error') ?? null) === null ? { error: value } : value;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What we read of the SDK's error, whose own class leaves the types of its parts open. */

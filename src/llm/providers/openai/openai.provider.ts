@@ -12,6 +12,7 @@ import {
   type WholeAnswer,
 } from '../../port/index.js';
 import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import { ChatEndpoint } from './chat-endpoint.js';
 import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
 import { ChatStreamReader } from './openai-stream.js';
 
@@ -32,10 +33,10 @@ export class OpenAiProvider extends ModelProvider {
   override readonly id: string;
   override readonly wire = 'openai';
   private readonly transport: SdkTransport;
-  /** Answers are read by the SDK. */
+  /** For what is asked now and then. */
   private readonly client: OpenAI;
-  /** Answers are read by us. */
-  private readonly raw: OpenAI;
+  /** For what is asked all the time. */
+  private readonly chat: ChatEndpoint;
   private readonly official: boolean;
   private readonly knownModels: readonly string[] | undefined;
 
@@ -45,16 +46,16 @@ export class OpenAiProvider extends ModelProvider {
     this.knownModels = models;
     this.official = baseUrl === undefined || new URL(baseUrl).hostname.endsWith('openai.com');
     this.transport = new SdkTransport({ connectTimeoutMs });
-    const options = {
+    this.client = new OpenAI({
       // The SDK insists on a key; hosts without authentication ignore this one.
       apiKey: apiKey ?? 'none',
       baseURL: baseUrl ?? null,
       maxRetries: 0,
       // The deadlines above the provider bound all waiting.
       timeout: 2_147_483_647,
-    };
-    this.client = new OpenAI({ ...options, fetch: this.transport.fetchWhole });
-    this.raw = new OpenAI({ ...options, fetch: this.transport.fetchRaw });
+      fetch: this.transport.fetchWhole,
+    });
+    this.chat = new ChatEndpoint(this.client, this.transport.agent);
   }
 
   override async *stream({ model, request, signal, apiKey }: ProviderCall): AsyncGenerator<ProviderEvent> {
@@ -65,10 +66,7 @@ export class OpenAiProvider extends ModelProvider {
       stream_options: { include_usage: true },
     } as const;
     try {
-      const response = await this.raw.chat.completions
-        .create(body, { signal, ...withKey(apiKey) })
-        .asResponse();
-      const bytes = this.transport.take(response);
+      const bytes = await this.chat.stream(body, { signal, apiKey });
       const reader = new ChatStreamReader();
       try {
         for await (const piece of bytesOf(bytes)) {
@@ -88,10 +86,7 @@ export class OpenAiProvider extends ModelProvider {
   override async complete({ model, request, signal, apiKey }: ProviderCall): Promise<WholeAnswer> {
     try {
       const body = { ...this.adapted(request), model, stream: false } as const;
-      const response = await this.raw.chat.completions
-        .create(body, { signal, ...withKey(apiKey) })
-        .asResponse();
-      const raw = await this.transport.take(response).text();
+      const raw = await this.chat.whole(body, { signal, apiKey });
       return { completion: readCompletion(raw), raw };
     } catch (error) {
       throw toProviderError(error);
