@@ -98,7 +98,7 @@ export class LlmService implements OnApplicationShutdown {
 
   /** Forgets the answers that were kept for an account. */
   forgetAnswersOf(userId: string): Promise<void> {
-    return this.answers.removeAllOf(userId);
+    return this.answers.forget(userId);
   }
 
   /** How each provider is. */

@@ -43,6 +43,11 @@ export class AnswerCache {
     return undefined;
   }
 
+  /** Forgets what is kept for an account. What is being made for it meanwhile is kept all the same. */
+  forget(userId: string): Promise<void> {
+    return this.store.removeAll(keyPrefixOf(userId));
+  }
+
   /** Forgets everything of an account that asks no more. What is being made for it here ends first, so that it is not kept after this. */
   async removeAllOf(userId: string): Promise<void> {
     const prefix = keyPrefixOf(userId);
