@@ -1,7 +1,7 @@
+import type { Caller } from '../common/caller.js';
+
 /** Who makes a request. */
-export interface Principal {
-  readonly userId: string;
-}
+export type Principal = Caller;
 
 /** Tells who a credential belongs to. A feature implements it and the composition root binds it. */
 export abstract class Authenticator {

@@ -1,5 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
+import type { Caller } from '../common/caller.js';
 import type { Principal } from './authenticator.js';
 
 /** Beside the request and not on it, so that nothing a client sends can ever be taken for it. */
@@ -8,6 +9,11 @@ const principals = new WeakMap<Request, Principal>();
 /** Remembers who makes a request. Only the guard calls it. */
 export function setPrincipal(request: Request, principal: Principal): void {
   principals.set(request, principal);
+}
+
+/** Who makes a request, or undefined where no valid credentials came with it. */
+export function callerOf(request: Request): Caller | undefined {
+  return principals.get(request);
 }
 
 /** The id of the account that makes the request, as a parameter of a controller method. */

@@ -6,6 +6,8 @@ export { ModelCallError } from './model-call-error.js';
 export type { ProviderHealth } from './model-directory.js';
 export type {
   AttemptRecord,
+  BudgetLease,
+  BudgetRequest,
   ChatChunk,
   ChatCompletion,
   ChatMessage,
@@ -19,6 +21,6 @@ export type {
   NativeRequest,
   TokenUsage,
 } from './port/index.js';
-export { UsageSink } from './port/index.js';
+export { Budget, UsageSink } from './port/index.js';
 export { PricesModule } from './prices.module.js';
 export { countTokens } from './token-counter.js';

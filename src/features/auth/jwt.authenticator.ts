@@ -26,6 +26,6 @@ export class JwtAuthenticator extends Authenticator {
     if ((await this.users.findById(userId)) === null) {
       throw new AppError('unauthorized', 'The account of this access token is gone.');
     }
-    return { userId };
+    return { userId, apiKeyId: null };
   }
 }

@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { ErrorCode } from '../../common/errors.js';
-import { ApiErrors, sendEventStream, UserId } from '../../http/index.js';
+import { ApiErrors, ModelRoute, sendEventStream, UserId } from '../../http/index.js';
 import { AnswerBody, ChatBody } from './chat.dto.js';
 import { toAnswerBody, toChatEvents, toTurnRequest, turnHeaders } from './chat.mapper.js';
 import { TurnService } from './turn.service.js';
@@ -16,6 +16,9 @@ const REFUSALS = [
   'conversation_busy',
   'payload_too_large',
   'unsupported_media_type',
+  'price_unknown',
+  'rate_limit_exceeded',
+  'quota_exceeded',
   'provider_unavailable',
 ] as const satisfies readonly ErrorCode[];
 
@@ -49,6 +52,7 @@ export class ChatController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Ask a model',
     description:
@@ -65,6 +69,7 @@ export class ChatController {
 
   @Post('stream')
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Ask a model and read the answer as it comes',
     description:

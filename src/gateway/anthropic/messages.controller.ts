@@ -4,6 +4,7 @@ import type { Response } from 'express';
 import {
   ApiErrors,
   clientGone,
+  ModelRoute,
   requestIdOf,
   SchemaPipe,
   sendEventStream,
@@ -25,6 +26,7 @@ export class MessagesController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Messages',
     description:
@@ -49,6 +51,7 @@ export class MessagesController {
 
   @Post('count_tokens')
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'The tokens of a request',
     description: 'By the provider’s own count where it speaks Anthropic’s wire, else by our estimate.',

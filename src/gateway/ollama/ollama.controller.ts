@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { clientGone, SchemaPipe, sendLineStream, UserId } from '../../http/index.js';
+import { clientGone, ModelRoute, SchemaPipe, sendLineStream, UserId } from '../../http/index.js';
 import {
   OLLAMA_CHAT_DOC,
   OLLAMA_CHAT_EXAMPLE,
@@ -24,6 +24,7 @@ export class OllamaController {
 
   @Post('chat')
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Chat on Ollama’s wire',
     description:
@@ -42,6 +43,7 @@ export class OllamaController {
 
   @Post('generate')
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Complete a prompt on Ollama’s wire',
     description:

@@ -4,6 +4,7 @@ import type { Response } from 'express';
 import {
   ApiErrors,
   clientGone,
+  ModelRoute,
   SchemaPipe,
   sendEventStream,
   setAnswerHead,
@@ -20,6 +21,7 @@ export class ChatCompletionsController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Chat Completions',
     description:

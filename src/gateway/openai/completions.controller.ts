@@ -4,6 +4,7 @@ import type { Response } from 'express';
 import {
   ApiErrors,
   clientGone,
+  ModelRoute,
   SchemaPipe,
   sendEventStream,
   setAnswerHead,
@@ -20,6 +21,7 @@ export class CompletionsController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({ summary: 'Completions', description: 'OpenAI’s older wire, over models that chat.' })
   @ApiBody({ schema: COMPLETION_DOC })
   @ApiOkResponse({ description: 'The answer.', content: COMPLETION_EXAMPLE })

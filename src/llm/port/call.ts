@@ -8,6 +8,8 @@ export interface ModelCall {
   readonly callId: string;
   /** The account that the call is for. */
   readonly userId: string;
+  /** The API key that it came with, for the ledger. */
+  readonly apiKeyId?: string | null;
   /** `provider/model`, a bare model name, or undefined for the default model. */
   readonly model: string | undefined;
   readonly request: ChatRequest;
@@ -20,6 +22,8 @@ export interface ModelCall {
    * into the `UsageSink`.
    */
   readonly accounting: 'caller' | 'sink';
+  /** True where the caller asked the `Budget` itself, by `LlmService.reserve`, and settles the lease with its row. */
+  readonly reserved?: boolean;
   /** Whether an answer of text that breaks off in the middle may begin again, once, on the next model. Never by default. */
   readonly restart?: 'never' | 'once';
   /** Whether the answer of an equal call of the same account may be given again, and this one kept. */
@@ -49,6 +53,8 @@ export interface AttemptRecord {
   readonly costMicroUsd: MicroUsd | null;
   /** True where the provider told no usage and we counted ourselves. */
   readonly estimated: boolean;
+  /** Whether it was made with the user's own key, so that it costs this server nothing. */
+  readonly ownKey?: boolean;
 }
 
 /** What a streamed call consists of; the last event is `finished`, or the iteration throws a `ModelCallError`. */
@@ -104,6 +110,8 @@ export interface ModelAnswer {
 export interface EmbeddingRequest {
   readonly callId: string;
   readonly userId: string;
+  /** The API key that it came with, for the ledger. */
+  readonly apiKeyId?: string | null;
   /** `provider/model` or a bare model name. */
   readonly model: string;
   readonly input: string[] | number[][];

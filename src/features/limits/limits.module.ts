@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { UsageModule } from '../usage/index.js';
+import { LeaseBudget } from './lease-budget.js';
+import { LimitStores } from './limit-stores.js';
+import { ConfiguredLimits, LimitsOf } from './limits-of.js';
+import { StoreRequestLimiter } from './store-request.limiter.js';
+import { TokenLevels } from './token-levels.js';
+
+/** What accounts and addresses may use. */
+@Module({
+  imports: [UsageModule],
+  providers: [
+    { provide: Clock, useFactory: () => new Clock() },
+    { provide: LimitsOf, useClass: ConfiguredLimits },
+    LimitStores,
+    TokenLevels,
+    LeaseBudget,
+    StoreRequestLimiter,
+  ],
+  exports: [LeaseBudget, StoreRequestLimiter],
+})
+export class LimitsModule {}
