@@ -1,7 +1,9 @@
 import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { NextFunction, Request, Response } from 'express';
+import { AppError } from '../common/errors.js';
 import { AuthGuard } from './auth.guard.js';
+import { errorEntry } from './error-body.dto.js';
 import type { ErrorWires } from './error-wire.js';
 import { sendError } from './error.filter.js';
 import { callerOf } from './principal.js';
@@ -39,6 +41,8 @@ export class LimitGuard implements CanActivate {
       () => undefined,
       (error: unknown) => ({ error }),
     );
+    // A database that is away says nothing of the credentials, and must not be answered with "too many".
+    if (refused !== undefined && !isRefusal(refused.error)) throw refused.error;
     await this.count(context);
     if (refused !== undefined) throw refused.error;
     return true;
@@ -62,6 +66,13 @@ export class LimitGuard implements CanActivate {
     const places = [context.getHandler(), context.getClass()];
     return this.reflector.getAllAndOverride<boolean | undefined>(mark, places) === true;
   }
+}
+
+/** Whether it was looked at who makes the request, and found not to be allowed. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof AppError)) return false;
+  const { status } = errorEntry(error.code);
+  return status === 401 || status === 403;
 }
 
 /** The limit by address, for what is served beside the routes: the documentation. */

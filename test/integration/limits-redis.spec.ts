@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { Clock } from '../../src/common/clock.js';
 import type { Reservation } from '../../src/features/limits/limit-store.js';
+import { LimitStores } from '../../src/features/limits/limit-stores.js';
 import { LEASE_TTL_MS, RedisLimitStore } from '../../src/features/limits/redis-limit-store.js';
+import { RedisConnection } from '../../src/infra/redis/index.js';
 import { startApi } from '../support/api.js';
 import { at, registerUser, userWith, type TestUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
@@ -166,6 +170,35 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
     }
   });
 
+  it('a lease is renewed while it is held, and settled as soon as Redis can be told', async () => {
+    class HastyStores extends LimitStores {
+      protected override readonly renewEveryMs = 20;
+    }
+    const proxy = await TcpProxy.start(redisUrl ?? '');
+    const connection = new RedisConnection(new URL(`/${REDIS_DATABASE}`, proxy.url).href);
+    const client = new Redis(new URL(`/${REDIS_DATABASE}`, redisUrl).href);
+    const stores = new HastyStores(connection, new Clock());
+    try {
+      if (connection.client?.status !== 'ready') await once(connection.client ?? client, 'ready');
+      const userId = randomUUID();
+      const { reserved, grant } = await stores.reserve(reservation(userId, 1));
+      expect([reserved.type, grant.byRedis]).toEqual(['granted', true]);
+      const key = `parley:limits:{${userId}}:leases:user:${userId}`;
+      const first = await client.hgetall(key);
+      await becomes(1, async () => ({ status: changed(first, await client.hgetall(key)) }), 5000);
+      proxy.cut();
+      stores.settle(grant, { tokens: 1, cost: 0 });
+      expect(await client.hlen(key)).toBe(1);
+      proxy.restore();
+      await becomes(0, async () => ({ status: await client.hlen(key) }), 5000);
+    } finally {
+      stores.onApplicationShutdown();
+      connection.onApplicationShutdown();
+      await client.quit();
+      await proxy.close();
+    }
+  });
+
   it('leases of a process that is killed end by themselves', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'parley-limits-'));
     const settings = environment(redisUrl ?? '', { RATE_LIMIT_CONCURRENCY: '2' });
@@ -185,19 +218,7 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
       expect((await complete(user)).status).toBe(429);
       expect(await server.end('SIGKILL')).toBe('SIGKILL');
       await Promise.all(left);
-      const next = (): Reservation => ({
-        leaseId: randomUUID(),
-        userId: idOf(user),
-        subjects: [`user:${idOf(user)}`],
-        tokens: 1,
-        tokensPerMinute: 200_000,
-        cost: 0,
-        generations: 1,
-        concurrency: 2,
-        tokensDay: undefined,
-        costMonth: undefined,
-        day: '2026-11-21',
-      });
+      const next = (): Reservation => reservation(idOf(user), 2);
       const now = new RedisLimitStore(client);
       expect(await now.reserve(next())).toMatchObject({ by: 'concurrency' });
       const killedAt = Date.now();
@@ -210,6 +231,29 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
     }
   });
 });
+
+/** A small call of a user. */
+function reservation(userId: string, concurrency: number): Reservation {
+  return {
+    leaseId: randomUUID(),
+    userId,
+    subjects: [`user:${userId}`],
+    tokens: 1,
+    tokensPerMinute: 200_000,
+    cost: 0,
+    generations: 1,
+    concurrency,
+    tokensDay: undefined,
+    costMonth: undefined,
+    day: '2026-11-21',
+  };
+}
+
+/** 1 where a lease ends at another time than before. */
+function changed(before: Record<string, string>, after: Record<string, string>): number {
+  const [lease = ''] = Object.keys(before);
+  return after[lease] !== undefined && after[lease] !== before[lease] ? 1 : 0;
+}
 
 /** The id in an access token. */
 function idOf({ token }: TestUser): string {

@@ -23,6 +23,8 @@ export interface Grant {
  */
 @Injectable()
 export class LimitStores implements OnApplicationShutdown {
+  /** How often leases are renewed, in milliseconds. */
+  protected readonly renewEveryMs: number = LEASE_TTL_MS / RENEWALS;
   private readonly logger = new Logger('Limits');
   private readonly memory: MemoryLimitStore;
   private readonly redis: RedisLimitStore | undefined;
@@ -86,7 +88,7 @@ export class LimitStores implements OnApplicationShutdown {
   }
 
   private beat(): void {
-    this.heartbeat ??= setInterval(() => void this.renew(), LEASE_TTL_MS / RENEWALS).unref();
+    this.heartbeat ??= setInterval(() => void this.renew(), this.renewEveryMs).unref();
   }
 
   /** Never rejects. */
