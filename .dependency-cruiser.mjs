@@ -210,7 +210,7 @@ const features = [
   forbid(
     'http-only-at-the-edge-of-features',
     'Services, repositories and mappers know nothing of HTTP.',
-    { path: '^src/features/', pathNot: ['\\.(controller|module|guard|dto|authenticator)\\.ts$'] },
+    { path: '^src/features/', pathNot: ['\\.(controller|module|guard|dto|authenticator|limiter)\\.ts$'] },
     { path: '^src/http/' },
   ),
 ];

@@ -4,7 +4,7 @@ import { Logger } from 'nestjs-pino';
 import { ApiModule } from './api.module.js';
 import { ConfigError } from './config/index.js';
 import { RecoveryService, TurnRunner } from './features/chat/index.js';
-import { configureHttp, ErrorWires, Intake } from './http/index.js';
+import { configureHttp, ErrorWires, Intake, RequestLimiter } from './http/index.js';
 import { LlmService, type ProviderHealth } from './llm/index.js';
 import type { Runtime } from './runtime.js';
 
@@ -35,9 +35,12 @@ export class ApiApplication {
       abortOnError: false,
       logger: ['warn', 'error', 'fatal'],
     });
-    const intake = new Intake(app.get(ErrorWires));
+    const wires = app.get(ErrorWires);
+    const intake = new Intake(wires);
     const { version, http } = runtime.config;
-    configureHttp(app, { version, logger: runtime.logger, intake, maxUploadMb: http.maxUploadMb });
+    const { maxUploadMb, trustProxy } = http;
+    const limiter = app.get(RequestLimiter);
+    configureHttp(app, { version, logger: runtime.logger, intake, maxUploadMb, trustProxy, limiter, wires });
     await app.init();
     if (runtime.config.redisUrl === undefined)
       await app.get(RecoveryService, { strict: false }).recover('all');

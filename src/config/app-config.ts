@@ -7,6 +7,9 @@ import { developmentSecret } from './secrets.js';
 import type { ModelPrice } from '../common/price.js';
 import type { LlmHost } from './llm-host.js';
 import type { SettingValues } from './settings.js';
+import type { TrustProxy } from './trust-proxy.js';
+
+const MICRO_PER_USD = 1_000_000;
 
 /** What the process was told to be. Parsed once, before anything else, and injected by this class. */
 export class AppConfig {
@@ -14,7 +17,13 @@ export class AppConfig {
   readonly production: boolean;
   /** Absolute path. */
   readonly dataDir: string;
-  readonly http: { readonly host: string; readonly port: number; readonly maxUploadMb: number };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly maxUploadMb: number;
+    readonly trustProxy: TrustProxy;
+  };
+  readonly limits: LimitConfig;
   readonly database: { readonly url: string | undefined; readonly poolMax: number };
   readonly redisUrl: string | undefined;
   readonly worker: 'inline' | 'separate';
@@ -34,7 +43,24 @@ export class AppConfig {
   constructor(values: SettingValues) {
     this.production = values.NODE_ENV === 'production';
     this.dataDir = resolve(values.DATA_DIR);
-    this.http = { host: values.HOST, port: values.PORT, maxUploadMb: values.MAX_UPLOAD_MB };
+    this.http = {
+      host: values.HOST,
+      port: values.PORT,
+      maxUploadMb: values.MAX_UPLOAD_MB,
+      trustProxy: values.TRUST_PROXY,
+    };
+    this.limits = {
+      addressRequestsPerMinute: values.RATE_LIMIT_IP_RPM,
+      requestsPerMinute: values.RATE_LIMIT_RPM,
+      modelRequestsPerMinute: values.RATE_LIMIT_MODEL_RPM,
+      tokensPerMinute: values.RATE_LIMIT_TPM,
+      concurrency: values.RATE_LIMIT_CONCURRENCY,
+      tokensDay: values.QUOTA_TOKENS_DAY,
+      costMonthMicroUsd:
+        values.QUOTA_COST_MONTH_USD === undefined
+          ? undefined
+          : Math.round(values.QUOTA_COST_MONTH_USD * MICRO_PER_USD),
+    };
     this.database = { url: values.DATABASE_URL, poolMax: values.DATABASE_POOL_MAX };
     this.redisUrl = values.REDIS_URL;
     this.worker = values.WORKER;
@@ -83,6 +109,19 @@ function generatedSecret(dataDir: string, name: string): string {
       `DATA_DIR must be a folder that this process can write to; it is "${dataDir}" (${reason}).`,
     );
   }
+}
+
+/** What one address, and one user or key, may use. */
+export interface LimitConfig {
+  readonly addressRequestsPerMinute: number;
+  readonly requestsPerMinute: number;
+  readonly modelRequestsPerMinute: number;
+  readonly tokensPerMinute: number;
+  /** Answers that are generated at once. */
+  readonly concurrency: number;
+  /** Undefined for none. */
+  readonly tokensDay: number | undefined;
+  readonly costMonthMicroUsd: number | undefined;
 }
 
 export interface LlmConfig {

@@ -1,4 +1,11 @@
-export { AppConfig, loadConfig, type DeadlineConfig, type LlmConfig } from './app-config.js';
+export {
+  AppConfig,
+  loadConfig,
+  type DeadlineConfig,
+  type LimitConfig,
+  type LlmConfig,
+} from './app-config.js';
 export { PACKAGE_ROOT, VERSION } from './package-root.js';
 export { ConfigError, parseSettings } from './parse-settings.js';
 export { SETTINGS } from './settings.js';
+export type { TrustProxy } from './trust-proxy.js';

@@ -137,6 +137,25 @@ test('secrets and URLs, which may hold passwords, are never repeated', () => {
   ).not.toContain('hunter2');
 });
 
+test('quotas are whole tokens and dollars to the cent, and none where they are not set', () => {
+  const none = parseSettings({});
+  expect([none.QUOTA_TOKENS_DAY, none.QUOTA_COST_MONTH_USD, none.TRUST_PROXY]).toEqual([
+    undefined,
+    undefined,
+    false,
+  ]);
+  const set = parseSettings({ QUOTA_TOKENS_DAY: '5', QUOTA_COST_MONTH_USD: '12.50', TRUST_PROXY: '1' });
+  expect([set.QUOTA_TOKENS_DAY, set.QUOTA_COST_MONTH_USD, set.TRUST_PROXY]).toEqual([5, 12.5, 1]);
+  expect(
+    problemsOf({
+      QUOTA_TOKENS_DAY: '0',
+      QUOTA_COST_MONTH_USD: '1.005',
+      TRUST_PROXY: 'true',
+      RATE_LIMIT_RPM: '0',
+    }).map((line) => line.split(' ', 1)[0]),
+  ).toEqual(['RATE_LIMIT_RPM', 'QUOTA_TOKENS_DAY', 'QUOTA_COST_MONTH_USD', 'TRUST_PROXY']);
+});
+
 describe('what does not go together:', () => {
   test('workers of their own without Redis', () => {
     expect(problemsOf({ WORKER: 'separate' })).toEqual([

@@ -62,6 +62,28 @@ export function wholeNumber(
   };
 }
 
+/** A whole number within bounds that may be left out. */
+export function optionalWholeNumber(
+  options: Description & { min: number; max: number },
+): Setting<number | undefined> {
+  return { ...wholeNumber({ ...options, default: options.min }), shownDefault: 'none', fallback: undefined };
+}
+
+/** An amount in US dollars, to the cent, that may be left out. */
+export function optionalUsd(options: Description & { max: number }): Setting<number | undefined> {
+  return {
+    meaning: options.meaning,
+    shownDefault: 'none',
+    takes: `an amount in US dollars up to ${String(options.max)}, like 20 or 12.50`,
+    secret: false,
+    fallback: undefined,
+    parse: (given) => {
+      const value = Number(given);
+      return /^\d+(\.\d{1,2})?$/.test(given) && value <= options.max ? value : undefined;
+    },
+  };
+}
+
 /** One of a few words. */
 export function oneOf<const Choice extends string>(
   options: Description & { choices: readonly Choice[]; default: Choice },

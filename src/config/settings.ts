@@ -5,11 +5,14 @@ import {
   optionalOneOf,
   optionalText,
   optionalUrl,
+  optionalUsd,
+  optionalWholeNumber,
   text,
   wholeNumber,
   type Setting,
 } from './setting.js';
 
+import { parseTrustProxy, type TrustProxy } from './trust-proxy.js';
 import { parsePrices } from './model-price.js';
 import { parseAliases, parseHosts, type LlmHost } from './llm-host.js';
 
@@ -18,6 +21,17 @@ const MAX_TIMER_MS = 2_147_483_647;
 
 function milliseconds(fallback: number, meaning: string): Setting<number> {
   return wholeNumber({ default: fallback, min: 1, max: MAX_TIMER_MS, meaning });
+}
+
+function setting<Value>(of: Setting<Value>): Setting<Value> {
+  return of;
+}
+
+/** More than any limit needs; with it a limit is as good as off. */
+const MAX_LIMIT = 1_000_000_000;
+
+function limit(fallback: number, meaning: string): Setting<number> {
+  return wholeNumber({ default: fallback, min: 1, max: MAX_LIMIT, meaning });
 }
 
 /** Every environment variable that Parley reads. The README and `.env.example` are checked against this table. */
@@ -196,6 +210,32 @@ export const SETTINGS = {
     min: 1,
     max: 10_000,
     meaning: 'Most messages of history sent with a turn',
+  }),
+  RATE_LIMIT_IP_RPM: limit(120, 'Requests a minute of one address that come without valid credentials'),
+  RATE_LIMIT_RPM: limit(300, 'Requests a minute of one user, and of one key'),
+  RATE_LIMIT_MODEL_RPM: limit(60, 'Those of them that ask a model'),
+  RATE_LIMIT_TPM: limit(
+    200_000,
+    'Tokens a minute of one user, and of one key, requests and answers together',
+  ),
+  RATE_LIMIT_CONCURRENCY: limit(8, 'Answers that are generated at once for one user, and for one key'),
+  QUOTA_TOKENS_DAY: optionalWholeNumber({
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+    meaning: 'Tokens a day (UTC) of one user',
+  }),
+  QUOTA_COST_MONTH_USD: optionalUsd({
+    max: 1_000_000_000,
+    meaning: 'US dollars a month (UTC) that the models may cost for one user',
+  }),
+  TRUST_PROXY: setting<TrustProxy>({
+    meaning:
+      'Whose `X-Forwarded-For` counts: `false` for nobody’s, a number of proxies in front of Parley, or their addresses and networks (`10.0.0.0/8,loopback`)',
+    shownDefault: 'false',
+    takes: 'false, a number of proxies from 1 to 32, or addresses and networks with commas between them',
+    secret: false,
+    fallback: false,
+    parse: parseTrustProxy,
   }),
   LOG_LEVEL: oneOf({
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

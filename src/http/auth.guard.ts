@@ -35,10 +35,11 @@ export class AuthGuard implements CanActivate {
     if (this.reflector.getAllAndOverride<boolean | undefined>(PUBLIC, places) === true) return true;
     const request = context.switchToHttp().getRequest<Request>();
     const principal = await this.authenticator.authenticate(credentialOf(request));
+    // Known before it may be refused: what it may not do counts as its own request, and not as a stranger's.
+    setPrincipal(request, principal, this.activities);
     assertScope(principal, this.reflector.getAllAndOverride<ScopeName | undefined>(SCOPE, places) ?? 'admin');
     if (this.reflector.getAllAndOverride<boolean | undefined>(ADMIN_ONLY, places) === true)
       assertAdmin(principal);
-    setPrincipal(request, principal, this.activities);
     return true;
   }
 }

@@ -2,15 +2,22 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import { requestLogging } from '../infra/telemetry/index.js';
+import type { TrustProxy } from '../config/index.js';
 import { declaresJson } from './content-type.guard.js';
+import type { ErrorWires } from './error-wire.js';
 import type { Intake } from './intake.js';
+import { addressLimit } from './limit.guard.js';
 import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
 import { assignRequestId } from './request-id.js';
+import type { RequestLimiter } from './request-limiter.js';
 import { WIRE_VERSIONS } from './wire-version.js';
 
 /** Largest JSON body of a product route. */
 const MAX_JSON_BODY = '1mb';
+
+/** What is served beside the routes, where no guard stands. */
+const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
 
 /** What comes before routing. The order matters: a request has its id and its log line before its body can fail to parse. */
 export function configureHttp(
@@ -20,10 +27,14 @@ export function configureHttp(
     readonly logger: Logger;
     readonly intake: Intake;
     readonly maxUploadMb: number;
+    readonly trustProxy: TrustProxy;
+    readonly limiter: RequestLimiter;
+    readonly wires: ErrorWires;
   },
 ): void {
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
+  app.set('trust proxy', options.trustProxy);
   app.enableVersioning(WIRE_VERSIONS);
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
@@ -32,6 +43,7 @@ export function configureHttp(
   app.use('/v1', largeJson);
   app.use('/ollama', undeclaredJson, largeJson);
   app.use(express.json({ limit: MAX_JSON_BODY, strict: true, type: declaresJson }));
+  app.use(DOCUMENTATION, addressLimit(options.limiter, options.wires));
   serveOpenApi(app, options.version);
 }
 

@@ -39,6 +39,11 @@ export const ERROR_TABLE = {
     type: 'invalid_request_error',
     meaning: 'The model provider refuses the content.',
   },
+  price_unknown: {
+    status: 400,
+    type: 'invalid_request_error',
+    meaning: 'The account has a quota in dollars, and the price of the model is not known.',
+  },
   unauthorized: {
     status: 401,
     type: 'authentication_error',
@@ -114,6 +119,11 @@ export const ERROR_TABLE = {
     status: 429,
     type: 'rate_limit_error',
     meaning: 'Too many requests came; `Retry-After` says when to come back.',
+  },
+  quota_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    meaning: 'The quota of the day or the month is used up; `Retry-After` says when the next one begins.',
   },
   provider_rate_limited: {
     status: 429,

@@ -5,7 +5,12 @@ import { ErrorBody } from './error-body.dto.js';
 import { ERROR_TABLE } from './error-table.js';
 
 /** Every route can answer with these. */
-const EVERYWHERE: readonly ErrorCode[] = ['invalid_request', 'internal_error', 'service_unavailable'];
+const EVERYWHERE: readonly ErrorCode[] = [
+  'invalid_request',
+  'rate_limit_exceeded',
+  'internal_error',
+  'service_unavailable',
+];
 
 /** How the errors of a route look in the documentation. */
 export interface ErrorShape {

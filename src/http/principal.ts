@@ -33,6 +33,11 @@ function principalOf(context: ExecutionContext): Principal {
   return known.principal;
 }
 
+/** Who makes a request, or undefined where no valid credentials came with it. */
+export function callerOf(request: Request): Caller | undefined {
+  return principals.get(request)?.principal;
+}
+
 /** The id of the account that makes the request, as a parameter of a controller method. */
 export const UserId = createParamDecorator((_data: unknown, context: ExecutionContext): string => {
   return principalOf(context).userId;

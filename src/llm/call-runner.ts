@@ -48,14 +48,16 @@ interface ToldAttempt {
  * output; after it nothing is tried again, but for the one restart that a caller may allow.
  */
 export class CallRunner {
+  /** The models that can honour the request, in the order in which they are asked. */
+  readonly chain: readonly ResolvedModel[];
   private readonly tries: Tries<ToldAttempt>;
   private restarted = false;
 
   /** @throws AppError `invalid_request` where no model of the chain can honour the request */
   constructor(private readonly options: CallRunnerOptions) {
     const { signal } = options.call;
-    const chain = ableModels(options.call, options.chain);
-    this.tries = new Tries({ ...options, chain, signal }, (at) => this.attemptAt(at));
+    this.chain = ableModels(options.call, options.chain);
+    this.tries = new Tries({ ...options, chain: this.chain, signal }, (at) => this.attemptAt(at));
   }
 
   /** Full names of the models that may be asked, in order. */

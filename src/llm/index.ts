@@ -7,6 +7,8 @@ export { ModelCallError } from './model-call-error.js';
 export type { ProviderHealth } from './model-directory.js';
 export type {
   AttemptRecord,
+  BudgetLease,
+  BudgetRequest,
   ChatChunk,
   ChatCompletion,
   ChatMessage,
@@ -20,6 +22,6 @@ export type {
   NativeRequest,
   TokenUsage,
 } from './port/index.js';
-export { CredentialSource, UsageSink } from './port/index.js';
+export { Budget, CredentialSource, UsageSink } from './port/index.js';
 export { PricesModule } from './prices.module.js';
 export { countTokens } from './token-counter.js';

@@ -1,5 +1,6 @@
 import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
+import { type TokenEstimate, estimateChat, estimateEmbedding } from './accounting/estimate.js';
 import { asProviderError } from './attempt.js';
 import { PriceTable } from './accounting/price-table.js';
 import { AnswerCache } from './cache/answer-cache.js';
@@ -12,6 +13,8 @@ import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model
 import { EmbeddingAttempt } from './embedding-attempt.js';
 import {
   type AttemptRecord,
+  Budget,
+  type BudgetLease,
   type CountingCall,
   CredentialSource,
   type EmbeddingRequest,
@@ -19,6 +22,7 @@ import {
   type ModelAnswer,
   type ModelCall,
   type ModelEvent,
+  type ModelIdentity,
   UsageSink,
   type Wire,
 } from './port/index.js';
@@ -32,6 +36,7 @@ export class LlmService implements OnApplicationShutdown {
     private readonly directory: ModelDirectory,
     private readonly gates: ProviderGates,
     private readonly sink: UsageSink,
+    private readonly budget: Budget,
     private readonly prices: PriceTable,
     private readonly cached: CachedCalls,
     private readonly answers: AnswerCache,
@@ -113,7 +118,8 @@ export class LlmService implements OnApplicationShutdown {
   /**
    * Streams an answer. The last event is `finished`; it carries the records of all attempts for the caller to commit.
    * @throws ModelCallError with the attempts' records, where no complete answer came or the call was aborted
-   * @throws AppError `model_not_found`, `provider_unavailable`, `invalid_request` before any attempt
+   * @throws AppError `model_not_found`, `provider_unavailable`, `invalid_request`, and what the `Budget` throws, before
+   *   any attempt
    */
   async *stream(call: ModelCall): AsyncGenerator<ModelEvent> {
     const runner = await this.runner(call);
@@ -126,9 +132,11 @@ export class LlmService implements OnApplicationShutdown {
   }
 
   private async *streamed(call: ModelCall, runner: CallRunner): AsyncGenerator<ModelEvent> {
+    const lease = await this.leaseFor(call, runner);
     try {
       yield* runner.stream();
     } finally {
+      lease?.settle(runner.attempts);
       this.account(call, runner.attempts);
     }
   }
@@ -151,11 +159,50 @@ export class LlmService implements OnApplicationShutdown {
   }
 
   private async completed(call: ModelCall, runner: CallRunner): Promise<ModelAnswer> {
+    const lease = await this.leaseFor(call, runner);
     try {
       return { ...(await runner.complete()), attempts: runner.attempts };
     } finally {
+      lease?.settle(runner.attempts);
       this.account(call, runner.attempts);
     }
+  }
+
+  /**
+   * Asks the budget before a call is made, for whoever must know before it stores anything. The caller then makes the
+   * call with `reserved`, and settles the lease whatever becomes of it.
+   * @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`, and as `resolve` does
+   */
+  async reserve(call: Pick<ModelCall, 'userId' | 'apiKeyId' | 'model' | 'request'>): Promise<BudgetLease> {
+    return this.ask(call, await this.directory.resolveChain(call.model), estimateChat(call.request), 1);
+  }
+
+  private async leaseFor(call: ModelCall, { chain }: CallRunner): Promise<BudgetLease | undefined> {
+    return call.reserved === true ? undefined : this.ask(call, chain, estimateChat(call.request), 1);
+  }
+
+  private async ask(
+    { userId, apiKeyId = null }: Pick<ModelCall, 'userId' | 'apiKeyId'>,
+    chain: readonly ModelIdentity[],
+    { input, output }: TokenEstimate,
+    generations: number,
+  ): Promise<BudgetLease> {
+    return this.budget.reserve({
+      userId,
+      apiKeyId,
+      tokens: input + output,
+      cost: () => this.prices.dearest(chain, input, output),
+      generations,
+      charged: await this.isCharged(userId, chain),
+    });
+  }
+
+  /** Whether the server's keys pay for any model that may be asked; whoever has keys for all of them pays alone. */
+  private async isCharged(userId: string, chain: readonly ModelIdentity[]): Promise<boolean> {
+    if (this.credentials === undefined) return true;
+    const providers = [...new Set(chain.map(({ provider }) => provider))];
+    const own = await Promise.all(providers.map((provider) => this.credentialOf(userId, provider)));
+    return own.includes(undefined);
   }
 
   private account(call: ModelCall, attempts: readonly AttemptRecord[]): void {
@@ -168,8 +215,10 @@ export class LlmService implements OnApplicationShutdown {
    */
   async embed(request: EmbeddingRequest): Promise<Embeddings> {
     const { signal, userId } = request;
+    const chain = await this.directory.resolveChain(request.model);
+    const lease = await this.ask(request, chain, estimateEmbedding(request.input), 0);
     const tries = new Tries(
-      { chain: await this.directory.resolveChain(request.model), signal, ...this.tryOptions(userId) },
+      { chain, signal, ...this.tryOptions(userId) },
       ({ resolved: { source: provider, ...model }, number, apiKey }) =>
         new EmbeddingAttempt({
           number,
@@ -185,6 +234,7 @@ export class LlmService implements OnApplicationShutdown {
       const { trial, answer } = await tries.answer((attempt) => attempt.run());
       return { model: trial.model, vectors: answer.vectors, attempts: tries.attempts };
     } finally {
+      lease.settle(tries.attempts);
       this.sink.record(request, tries.attempts);
     }
   }

@@ -24,6 +24,12 @@ const SETTINGS = {
   HOST: '127.0.0.1',
   LOG_LEVEL: 'debug',
   DEMO_TOKENS_PER_SECOND: '100000',
+  // Out of the way: tests ask more often than people do.
+  RATE_LIMIT_IP_RPM: '1000000000',
+  RATE_LIMIT_RPM: '1000000000',
+  RATE_LIMIT_MODEL_RPM: '1000000000',
+  RATE_LIMIT_TPM: '1000000000',
+  RATE_LIMIT_CONCURRENCY: '1000000000',
 };
 
 /**

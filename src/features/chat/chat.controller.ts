@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import type { ErrorCode } from '../../common/errors.js';
-import { ApiErrors, CurrentCaller, Scope, sendEventStream } from '../../http/index.js';
+import { ApiErrors, CurrentCaller, ModelRoute, Scope, sendEventStream } from '../../http/index.js';
 import { AnswerBody, ChatBody } from './chat.dto.js';
 import { toAnswerBody, toChatEvents, toTurnRequest, turnHeaders } from './chat.mapper.js';
 import { TurnService } from './turn.service.js';
@@ -17,6 +17,9 @@ const REFUSALS = [
   'conversation_busy',
   'payload_too_large',
   'unsupported_media_type',
+  'price_unknown',
+  'rate_limit_exceeded',
+  'quota_exceeded',
   'provider_unavailable',
 ] as const satisfies readonly ErrorCode[];
 
@@ -51,6 +54,7 @@ export class ChatController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Ask a model',
     description:
@@ -71,6 +75,7 @@ export class ChatController {
 
   @Post('stream')
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Ask a model and read the answer as it comes',
     description:

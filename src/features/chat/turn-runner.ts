@@ -2,7 +2,13 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Activities } from '../../common/activities.js';
 import { storable } from '../../common/storable.js';
 import { AppError, asAppError } from '../../common/errors.js';
-import { countTokens, LlmService, ModelCallError, type AttemptRecord } from '../../llm/index.js';
+import {
+  countTokens,
+  LlmService,
+  ModelCallError,
+  type AttemptRecord,
+  type BudgetLease,
+} from '../../llm/index.js';
 import { TurnInterruptedError } from './chat.errors.js';
 import { Checkpoints } from './checkpoints.js';
 import { ContextService } from './context.service.js';
@@ -27,15 +33,18 @@ export class TurnRunner {
     private readonly activities: Activities,
   ) {}
 
-  /** Begins to generate the answer and returns at once. */
-  start(turn: Turn): LiveTurn {
+  /**
+   * Begins to generate the answer and returns at once.
+   * @param lease what it may use; settled when it ends, however it ends
+   */
+  start(turn: Turn, lease: BudgetLease): LiveTurn {
     const live = new LiveTurn(turn);
     const abort = new AbortController();
     // A turn goes on without its client, but not without its account and key.
     const forget = this.activities.begin(turn, () => {
       abort.abort();
     });
-    const done = this.run(live, abort).finally(() => {
+    const done = this.run(live, abort, lease).finally(() => {
       forget();
       this.running.delete(live);
     });
@@ -77,7 +86,7 @@ export class TurnRunner {
   }
 
   /** Never rejects: however a run goes, it ends with an outcome that followers are told. */
-  private async run(live: LiveTurn, abort: AbortController): Promise<void> {
+  private async run(live: LiveTurn, abort: AbortController, lease: BudgetLease): Promise<void> {
     const checkpoints = new Checkpoints(live, this.turns, () => {
       abort.abort();
     });
@@ -89,6 +98,7 @@ export class TurnRunner {
     } finally {
       await checkpoints.stop();
     }
+    lease.settle(settlement.attempts);
     live.end(await this.commit(live.turn, settlement));
   }
 
@@ -109,6 +119,7 @@ export class TurnRunner {
       },
       signal,
       accounting: 'caller',
+      reserved: true,
       restart: 'once',
       cache,
     });

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { countTokens, LlmService } from '../../llm/index.js';
 import type { LiveTurn } from './live-turn.js';
-import type { CompleteAnswer, TurnRequest } from './turn.js';
+import type { CompleteAnswer, Turn, TurnRequest } from './turn.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
@@ -20,19 +20,36 @@ export class TurnService {
   /**
    * Stores the question and begins to generate the answer. From then on the turn goes on by itself, whether anybody
    * listens or not.
-   * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError: nothing is stored then
+   * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError, and what
+   *   the model layer's budget throws: nothing is stored then
    */
   async begin(request: TurnRequest): Promise<LiveTurn> {
     const model = await this.llm.canonicalName(request.model);
     const { message: question, ...rest } = request;
-    const turn = await this.turns.begin({
-      ...rest,
+    // Before anything is stored: a refusal leaves nothing behind.
+    const lease = await this.llm.reserve({
+      userId: request.userId,
+      apiKeyId: request.apiKeyId,
       model,
-      question,
-      questionTokens: countTokens(question),
-      title: titleOf(question),
+      request: {
+        messages: [{ role: 'user', content: question }],
+        ...(request.maxTokens !== undefined && { max_completion_tokens: request.maxTokens }),
+      },
     });
-    return this.runner.start(turn);
+    let turn: Turn;
+    try {
+      turn = await this.turns.begin({
+        ...rest,
+        model,
+        question,
+        questionTokens: countTokens(question),
+        title: titleOf(question),
+      });
+    } catch (error) {
+      lease.settle([]);
+      throw error;
+    }
+    return this.runner.start(turn, lease);
   }
 
   /**

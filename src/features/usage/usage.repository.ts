@@ -104,6 +104,27 @@ export class UsageRepository {
     );
   }
 
+  /**
+   * What an account used of its quotas: tokens since a day, cost since another, both days in UTC, `2026-11-21`. What it
+   * asked with its own keys is its own affair.
+   */
+  async spentSince(
+    userId: string,
+    { day, month }: { readonly day: string; readonly month: string },
+  ): Promise<{ readonly tokensDay: number; readonly costMonth: number }> {
+    const [row] = await this.prisma.run(
+      (client) => client.$queryRaw<{ tokens: bigint; cost: bigint }[]>`
+        SELECT
+          coalesce(sum(input_tokens + output_tokens)
+            FILTER (WHERE created_at >= ${day}::date::timestamp AT TIME ZONE 'UTC'), 0)::bigint AS tokens,
+          coalesce(sum(cost_micro_usd), 0)::bigint AS cost
+        FROM usage_records
+        WHERE user_id = ${userId}::uuid AND NOT own_key
+          AND created_at >= ${month}::date::timestamp AT TIME ZONE 'UTC'`,
+    );
+    return { tokensDay: Number(row?.tokens ?? 0n), costMonth: Number(row?.cost ?? 0n) };
+  }
+
   /** What an account used, by day and model, and by key where that is asked for; newest day first. */
   summarize(userId: string, { from, to }: Days, byKey: boolean): Promise<UsageOfDay[]> {
     return this.prisma.run(

@@ -6,6 +6,7 @@ import {
   ApiErrors,
   clientGone,
   CurrentCaller,
+  ModelRoute,
   requestIdOf,
   SchemaPipe,
   Scope,
@@ -28,6 +29,7 @@ export class MessagesController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Messages',
     description:
@@ -52,6 +54,7 @@ export class MessagesController {
 
   @Post('count_tokens')
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'The tokens of a request',
     description: 'By the provider’s own count where it speaks Anthropic’s wire, else by our estimate.',

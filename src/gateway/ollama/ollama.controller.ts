@@ -2,7 +2,15 @@ import { Body, Controller, Get, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
-import { clientGone, CurrentCaller, SchemaPipe, Scope, sendLineStream, UserId } from '../../http/index.js';
+import {
+  clientGone,
+  CurrentCaller,
+  ModelRoute,
+  SchemaPipe,
+  Scope,
+  sendLineStream,
+  UserId,
+} from '../../http/index.js';
 import {
   OLLAMA_CHAT_DOC,
   OLLAMA_CHAT_EXAMPLE,
@@ -26,6 +34,7 @@ export class OllamaController {
 
   @Post('chat')
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Chat on Ollama’s wire',
     description:
@@ -44,6 +53,7 @@ export class OllamaController {
 
   @Post('generate')
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Complete a prompt on Ollama’s wire',
     description:

@@ -6,6 +6,7 @@ import {
   ApiErrors,
   clientGone,
   CurrentCaller,
+  ModelRoute,
   SchemaPipe,
   Scope,
   sendEventStream,
@@ -24,6 +25,7 @@ export class ChatCompletionsController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Chat Completions',
     description:

@@ -6,6 +6,7 @@ import {
   ApiErrors,
   clientGone,
   CurrentCaller,
+  ModelRoute,
   SchemaPipe,
   Scope,
   sendEventStream,
@@ -23,6 +24,7 @@ export class CompletionsController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({ summary: 'Completions', description: 'OpenAI’s older wire, over models that chat.' })
   @ApiBody({ schema: COMPLETION_DOC })
   @ApiOkResponse({ description: 'The answer.', content: COMPLETION_EXAMPLE })

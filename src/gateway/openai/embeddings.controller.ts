@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
-import { ApiErrors, clientGone, CurrentCaller, SchemaPipe, Scope } from '../../http/index.js';
+import { ApiErrors, clientGone, CurrentCaller, ModelRoute, SchemaPipe, Scope } from '../../http/index.js';
 import { EMBEDDING_DOC, EMBEDDING_EXAMPLE, MODEL_ERRORS } from './documentation.js';
 import { type EmbeddingBody, EmbeddingsService } from './embeddings.service.js';
 import { EMBEDDING } from './schemas.js';
@@ -15,6 +15,7 @@ export class EmbeddingsController {
 
   @Post()
   @HttpCode(200)
+  @ModelRoute()
   @ApiOperation({
     summary: 'Embeddings',
     description: 'OpenAI’s wire; floats, or base64 of little-endian float32.',

@@ -43,6 +43,23 @@ export class PriceTable {
     const price = this.priceOf(model);
     return price === undefined ? null : costAt(price, usage);
   }
+
+  /** What tokens cost at the most, whichever of the models is asked; or the first one whose price is not known. */
+  dearest(
+    models: readonly { readonly provider: string; readonly model: string; readonly name: string }[],
+    inputTokens: number,
+    outputTokens: number,
+  ): { readonly microUsd: MicroUsd } | { readonly unpriced: string } {
+    const usage = { inputTokens, outputTokens, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
+    let microUsd = 0n;
+    for (const model of models) {
+      const price = this.priceOf(model);
+      if (price === undefined) return { unpriced: model.name };
+      const cost = costAt(price, usage);
+      if (cost > microUsd) microUsd = cost;
+    }
+    return { microUsd };
+  }
 }
 
 /** What a usage costs at a price. */

@@ -22,6 +22,8 @@ export interface ModelCall {
    * into the `UsageSink`.
    */
   readonly accounting: 'caller' | 'sink';
+  /** True where the caller asked the `Budget` itself, by `LlmService.reserve`, and settles the lease with its row. */
+  readonly reserved?: boolean;
   /** Whether an answer of text that breaks off in the middle may begin again, once, on the next model. Never by default. */
   readonly restart?: 'never' | 'once';
   /** Whether the answer of an equal call of the same account may be given again, and this one kept. */

@@ -1,4 +1,5 @@
 export { CompletionAssembler } from './assemble.js';
+export { Budget, type BudgetLease, type BudgetRequest } from './budget.js';
 export type {
   AttemptRecord,
   CountingCall,

@@ -1,0 +1,20 @@
+import { isIPv4 } from 'node:net';
+
+/** Groups of an IPv6 address that name a network; whoever has one of its addresses has all of them. */
+const NETWORK_GROUPS = 4;
+
+/** An address as it is counted: IPv4 whole, also where it is written as IPv6, and IPv6 by its /64. */
+export function normalAddress(address: string): string {
+  const mapped = address.replace(/^::ffff:/i, '');
+  if (isIPv4(mapped)) return mapped;
+  const [withoutZone = ''] = address.toLowerCase().split('%', 1);
+  const [head = '', tail] = withoutZone.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const missing = tail === undefined ? 0 : Math.max(0, 8 - groups.length - after.length);
+  const whole = [...groups, ...Array.from({ length: missing }, () => '0'), ...after];
+  return whole
+    .slice(0, NETWORK_GROUPS)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':');
+}

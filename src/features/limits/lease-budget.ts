@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { AppError } from '../../common/errors.js';
+import { newId } from '../../common/ids.js';
+import { type AttemptRecord, Budget, type BudgetLease, type BudgetRequest } from '../../llm/index.js';
+import { UsageRepository } from '../usage/index.js';
+import type { Reservation, Spent, Used } from './limit-store.js';
+import { exceededError } from './limit-errors.js';
+import { type Grant, LimitStores } from './limit-stores.js';
+import { type Limits, LimitsOf } from './limits-of.js';
+import { dayOf, monthOf } from './periods.js';
+import { subjectsOf } from './subjects.js';
+import { TokenLevels } from './token-levels.js';
+
+/** How often a sum may be forgotten between being told and being used, before something is wrong. */
+const MAX_ASKED = 3;
+
+/** Tokens, cost and running generations, as leases. */
+@Injectable()
+export class LeaseBudget extends Budget {
+  /** Sums that are being read, so that many requests at once read them once. */
+  private readonly reading = new Map<string, Promise<Spent>>();
+
+  constructor(
+    private readonly stores: LimitStores,
+    private readonly limits: LimitsOf,
+    private readonly usage: UsageRepository,
+    private readonly levels: TokenLevels,
+    private readonly clock: Clock,
+  ) {
+    super();
+  }
+
+  override async reserve(request: BudgetRequest): Promise<BudgetLease> {
+    const limits = await this.limits.of(request.userId);
+    const reservation = toReservation(request, limits, this.clock.now());
+    let spent: Spent | undefined;
+    for (let asked = 0; asked < MAX_ASKED; asked += 1) {
+      const { reserved, grant } = await this.stores.reserve(reservation, spent);
+      if (reserved.type === 'granted') {
+        this.levels.saw(request.userId, reserved.backlogMs);
+        return this.lease(grant);
+      }
+      if (reserved.type === 'refused') {
+        this.levels.saw(request.userId, reserved.backlogMs);
+        throw exceededError(reserved, reservation, limits, this.clock.now());
+      }
+      spent = await this.spentBy(request.userId);
+    }
+    throw new Error('The limits forgot what they had been told.');
+  }
+
+  private lease(grant: Grant): BudgetLease {
+    return {
+      settle: (attempts) => {
+        this.stores.settle(grant, usedBy(attempts));
+      },
+    };
+  }
+
+  private spentBy(userId: string): Promise<Spent> {
+    const known = this.reading.get(userId);
+    if (known !== undefined) return known;
+    const now = this.clock.now();
+    const reading = this.usage
+      .spentSince(userId, { day: dayOf(now), month: monthOf(now) })
+      .finally(() => this.reading.delete(userId));
+    this.reading.set(userId, reading);
+    return reading;
+  }
+}
+
+/** @throws AppError `price_unknown` where a quota is in dollars and nobody knows what it would cost */
+function toReservation(request: BudgetRequest, limits: Limits, now: number): Reservation {
+  const { charged, generations, userId } = request;
+  const costMonth = charged ? limits.costMonthMicroUsd : undefined;
+  return {
+    leaseId: newId(),
+    userId,
+    subjects: subjectsOf(request),
+    tokens: charged ? request.tokens : 0,
+    tokensPerMinute: limits.tokensPerMinute,
+    cost: costMonth === undefined ? 0 : costOf(request),
+    generations,
+    concurrency: limits.concurrency,
+    tokensDay: charged ? limits.tokensDay : undefined,
+    costMonth,
+    day: dayOf(now),
+  };
+}
+
+function costOf({ cost }: BudgetRequest): number {
+  const known = cost();
+  if ('microUsd' in known) return Number(known.microUsd);
+  throw new AppError(
+    'price_unknown',
+    `The account has a quota in dollars, and the price of '${known.unpriced}' is not known here. Ask another model, or have its price set in MODEL_PRICES.`,
+    { param: 'model' },
+  );
+}
+
+/** What counts of a call: all of its attempts but those that the user's own keys pay for. */
+function usedBy(attempts: readonly AttemptRecord[]): Used {
+  const counted = attempts.filter(({ ownKey }) => ownKey !== true);
+  return {
+    tokens: counted.reduce((sum, { usage }) => sum + usage.inputTokens + usage.outputTokens, 0),
+    cost: Number(counted.reduce((sum, { costMicroUsd }) => sum + (costMicroUsd ?? 0n), 0n)),
+  };
+}

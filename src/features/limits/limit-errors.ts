@@ -1,0 +1,61 @@
+import { AppError } from '../../common/errors.js';
+import { toUsd } from '../../common/money.js';
+import { waitMs } from './gcra.js';
+import type { Reservation, Reserved } from './limit-store.js';
+import type { Limits } from './limits-of.js';
+import { restOfDay, restOfMonth } from './periods.js';
+
+/** When to come back where an answer of one's own has to end first; nobody knows when it does. */
+const BUSY_MS = 1_000;
+
+/** Why a reservation was refused, and when to come back. */
+export function exceededError(
+  { by, backlogMs }: Extract<Reserved, { type: 'refused' }>,
+  { tokens }: Reservation,
+  { concurrency, tokensPerMinute, tokensDay = 0, costMonthMicroUsd = 0 }: Limits,
+  now: number,
+): AppError {
+  switch (by) {
+    case 'tokens_day':
+      return quotaExceeded(`${tokensDay} tokens a day`, 'the day ends (UTC)', restOfDay(now));
+    case 'cost_month':
+      return quotaExceeded(
+        `$${toUsd(BigInt(costMonthMicroUsd)) ?? 0} a month`,
+        'the month ends (UTC)',
+        restOfMonth(now),
+      );
+    case 'concurrency':
+      return new AppError(
+        'rate_limit_exceeded',
+        `Only ${concurrency} answers may be generated at once. Wait for one to end.`,
+        { retryAfterMs: BUSY_MS },
+      );
+    case 'tokens':
+      if (tokens > tokensPerMinute) {
+        return new AppError(
+          'rate_limit_exceeded',
+          `The request may take ${tokens} tokens, and no more than ${tokensPerMinute} a minute are allowed. Shorten it, or ask for fewer tokens.`,
+          { retryable: false },
+        );
+      }
+      return new AppError(
+        'rate_limit_exceeded',
+        `No more than ${tokensPerMinute} tokens a minute are allowed, and this request may take ${tokens}.`,
+        { retryAfterMs: waitMs(backlogMs, tokensPerMinute, tokens) },
+      );
+  }
+}
+
+function quotaExceeded(quota: string, end: string, retryAfterMs: number): AppError {
+  return new AppError('quota_exceeded', `The quota of ${quota} is used up until ${end}.`, {
+    retryAfterMs,
+    retryable: false,
+  });
+}
+
+/** Why a request was refused, and when to come back. */
+export function tooManyRequests(limit: number, wait: number): AppError {
+  return new AppError('rate_limit_exceeded', `No more than ${limit} requests a minute are allowed here.`, {
+    retryAfterMs: wait,
+  });
+}

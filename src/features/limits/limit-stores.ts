@@ -1,0 +1,115 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { RedisConnection } from '../../infra/redis/index.js';
+import type { Bucket, Reservation, Reserved, Spent, Taken, Used } from './limit-store.js';
+import { MemoryLimitStore } from './memory-limit-store.js';
+import { LEASE_TTL_MS, RedisLimitStore } from './redis-limit-store.js';
+
+/** For how long Redis is not asked after it failed to answer, in milliseconds. */
+const AWAY_MS = 250;
+
+/** A lease is renewed this many times within its life, so that one renewal may fail. */
+const RENEWALS = 3;
+
+/** A reservation that was granted, and by whom. */
+export interface Grant {
+  readonly reservation: Reservation;
+  readonly byRedis: boolean;
+}
+
+/**
+ * Redis where there is one, and memory while it is away or not there at all. Memory begins empty when it takes over:
+ * for the while, each process counts for itself.
+ */
+@Injectable()
+export class LimitStores implements OnApplicationShutdown {
+  /** How often leases are renewed, in milliseconds. */
+  protected readonly renewEveryMs: number = LEASE_TTL_MS / RENEWALS;
+  private readonly logger = new Logger('Limits');
+  private readonly memory: MemoryLimitStore;
+  private readonly redis: RedisLimitStore | undefined;
+  private readonly held = new Set<Grant>();
+  /** What Redis could not be told yet. */
+  private readonly unsettled = new Map<Grant, Used>();
+  private awayUntil = 0;
+  private heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly clock: Clock,
+  ) {
+    this.memory = new MemoryLimitStore(clock);
+    if (connection.client !== undefined) this.redis = new RedisLimitStore(connection.client);
+  }
+
+  /** Takes from all buckets or from none. */
+  async take(buckets: readonly Bucket[]): Promise<Taken> {
+    return (await this.shared((redis) => redis.take(buckets))) ?? this.memory.take(buckets);
+  }
+
+  /** Opens a lease. Whoever gets a grant settles it, once. */
+  async reserve(reservation: Reservation, spent?: Spent): Promise<{ reserved: Reserved; grant: Grant }> {
+    const byRedis = await this.shared((redis) => redis.reserve(reservation, spent));
+    const reserved = byRedis ?? this.memory.reserve(reservation, spent);
+    const grant = { reservation, byRedis: byRedis !== undefined };
+    if (grant.byRedis && reserved.type === 'granted') this.hold(grant);
+    return { reserved, grant };
+  }
+
+  /** Closes a lease with the store that granted it, whichever is in use now. Never fails: it is tried again. */
+  settle(grant: Grant, used: Used): void {
+    this.held.delete(grant);
+    if (!grant.byRedis) this.memory.settle(grant.reservation, used);
+    else void this.settleInRedis(grant, used);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.heartbeat);
+  }
+
+  /** What Redis says; undefined where it is not there or does not answer, and nothing at all where that is known already. */
+  private shared<Answer>(
+    ask: (redis: RedisLimitStore) => Promise<Answer>,
+  ): Promise<Answer | undefined> | undefined {
+    const { redis, connection } = this;
+    if (redis === undefined || connection.client?.status !== 'ready') return undefined;
+    if (this.clock.now() < this.awayUntil) return undefined;
+    return ask(redis).catch((error: unknown) => {
+      // A Redis that hangs would cost each request its whole timeout.
+      this.awayUntil = this.clock.now() + AWAY_MS;
+      this.logger.debug({ err: error }, 'Redis does not answer; memory limits for the moment');
+      return undefined;
+    });
+  }
+
+  private hold(grant: Grant): void {
+    this.held.add(grant);
+    this.beat();
+  }
+
+  private beat(): void {
+    this.heartbeat ??= setInterval(() => void this.renew(), this.renewEveryMs).unref();
+  }
+
+  /** Never rejects. */
+  private async renew(): Promise<void> {
+    const { redis } = this;
+    if (redis === undefined) return;
+    const renewed = Array.from(this.held, ({ reservation }) =>
+      redis.renew(reservation).catch(() => undefined),
+    );
+    const settled = Array.from(this.unsettled, ([grant, used]) => this.settleInRedis(grant, used));
+    await Promise.all([...renewed, ...settled]);
+  }
+
+  private async settleInRedis(grant: Grant, used: Used): Promise<void> {
+    this.unsettled.set(grant, used);
+    try {
+      await this.redis?.settle(grant.reservation, used);
+      this.unsettled.delete(grant);
+    } catch (error) {
+      this.logger.debug({ err: error }, 'a lease could not be settled yet; without it, it ends by itself');
+      this.beat();
+    }
+  }
+}

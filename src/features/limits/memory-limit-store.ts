@@ -1,0 +1,136 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../common/clock.js';
+import { intervalOf, ORIGIN_MS, waitMs } from './gcra.js';
+import {
+  type Bucket,
+  LimitStore,
+  type Reservation,
+  type Reserved,
+  type Spent,
+  SPENT_TTL_MS,
+  type Taken,
+  tokensKey,
+  type Used,
+} from './limit-store.js';
+
+/** Buckets that are kept; about 10 MB. The longest unused is forgotten first, and begins again full. */
+const CAPACITY = 50_000;
+
+/** What is open of one subject. */
+interface Open {
+  readonly leases: Map<string, Reservation>;
+  running: number;
+  tokens: number;
+  cost: number;
+}
+
+/**
+ * The limits of one process. Every method is synchronous from its first look to its last write, so that no other
+ * request can come between: that is what makes it all or nothing. Its leases need no end of their own, because they
+ * die with the process.
+ */
+export class MemoryLimitStore extends LimitStore {
+  /** By key, the moment at which the bucket will have drained. */
+  private readonly drainedAt = new LRUCache<string, number>({ max: CAPACITY });
+  private readonly open = new Map<string, Open>();
+  private readonly spent = new LRUCache<string, { value: Spent; readonly until: number }>({ max: CAPACITY });
+
+  constructor(private readonly clock: Clock) {
+    super();
+  }
+
+  override take(buckets: readonly Bucket[]): Taken {
+    const now = this.clock.now() - ORIGIN_MS;
+    const backlogsMs = buckets.map(({ key }) => this.backlog(key, now));
+    const allowed = buckets.every(
+      ({ limit, cost }, index) => cost === 0 || waitMs(backlogsMs[index] ?? 0, limit, cost) <= 0,
+    );
+    if (!allowed) return { allowed, backlogsMs };
+    return {
+      allowed,
+      backlogsMs: buckets.map(({ key, limit, cost }, index) => {
+        const backlog = backlogsMs[index] ?? 0;
+        return cost === 0 ? backlog : this.fill(key, now, cost * intervalOf(limit));
+      }),
+    };
+  }
+
+  override reserve(reservation: Reservation, told?: Spent): Reserved {
+    const { userId, subjects, tokens, tokensPerMinute, generations, concurrency } = reservation;
+    const now = this.clock.now() - ORIGIN_MS;
+    const backlogs = subjects.map((subject) => this.backlog(tokensKey(userId, subject), now));
+    const backlogMs = Math.max(...backlogs);
+    const exceeded = this.exceededQuota(reservation, now, told);
+    if (exceeded === 'spent_unknown') return { type: 'spent_unknown' };
+    if (exceeded !== undefined) return { type: 'refused', by: exceeded, backlogMs };
+    const running = Math.max(...subjects.map((subject) => this.open.get(subject)?.running ?? 0));
+    if (generations > 0 && running + generations > concurrency)
+      return { type: 'refused', by: 'concurrency', backlogMs };
+    if (tokens > 0 && waitMs(backlogMs, tokensPerMinute, tokens) > 0)
+      return { type: 'refused', by: 'tokens', backlogMs };
+    for (const subject of subjects) {
+      this.fill(tokensKey(userId, subject), now, tokens * intervalOf(tokensPerMinute));
+      this.openFor(subject, reservation);
+    }
+    return { type: 'granted', backlogMs: backlogMs + tokens * intervalOf(tokensPerMinute) };
+  }
+
+  override settle(reservation: Reservation, used: Used): void {
+    const { leaseId, userId, subjects, tokensPerMinute, tokens } = reservation;
+    const now = this.clock.now() - ORIGIN_MS;
+    for (const subject of subjects) {
+      const open = this.open.get(subject);
+      if (open?.leases.delete(leaseId) !== true) return;
+      open.running -= reservation.generations;
+      open.tokens -= tokens;
+      open.cost -= reservation.cost;
+      if (open.leases.size === 0) this.open.delete(subject);
+      this.fill(tokensKey(userId, subject), now, (used.tokens - tokens) * intervalOf(tokensPerMinute));
+    }
+    const spent = this.spent.get(spentKey(reservation));
+    if (spent === undefined) return;
+    const { tokensDay, costMonth } = spent.value;
+    spent.value = { tokensDay: tokensDay + used.tokens, costMonth: costMonth + used.cost };
+  }
+
+  private exceededQuota(
+    reservation: Reservation,
+    now: number,
+    told: Spent | undefined,
+  ): 'spent_unknown' | 'tokens_day' | 'cost_month' | undefined {
+    const { tokensDay, costMonth, tokens, cost, userId, subjects } = reservation;
+    if (tokensDay === undefined && costMonth === undefined) return undefined;
+    const key = spentKey({ userId, day: reservation.day });
+    if (told !== undefined) this.spent.set(key, { value: told, until: now + SPENT_TTL_MS });
+    const known = this.spent.get(key);
+    if (known === undefined || known.until <= now) return 'spent_unknown';
+    const open = this.open.get(subjects[0] ?? '') ?? { tokens: 0, cost: 0 };
+    if (tokensDay !== undefined && known.value.tokensDay + open.tokens + tokens > tokensDay)
+      return 'tokens_day';
+    if (costMonth !== undefined && known.value.costMonth + open.cost + cost > costMonth) return 'cost_month';
+    return undefined;
+  }
+
+  private openFor(subject: string, reservation: Reservation): void {
+    const open = this.open.get(subject) ?? { leases: new Map(), running: 0, tokens: 0, cost: 0 };
+    open.leases.set(reservation.leaseId, reservation);
+    open.running += reservation.generations;
+    open.tokens += reservation.tokens;
+    open.cost += reservation.cost;
+    this.open.set(subject, open);
+  }
+
+  private backlog(key: string, now: number): number {
+    return Math.max(0, (this.drainedAt.get(key) ?? now) - now);
+  }
+
+  private fill(key: string, now: number, ms: number): number {
+    const drainedAt = now + this.backlog(key, now) + ms;
+    this.drainedAt.set(key, drainedAt);
+    return Math.max(0, drainedAt - now);
+  }
+}
+
+function spentKey({ userId, day }: Pick<Reservation, 'userId' | 'day'>): string {
+  return `${userId}:${day}`;
+}

@@ -1,0 +1,85 @@
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../../common/caller.js';
+import { AppConfig } from '../../config/index.js';
+import { type Admission, type RateState, RequestLimiter } from '../../http/index.js';
+import { normalAddress } from './address.js';
+import { remainingIn, waitMs } from './gcra.js';
+import { tooManyRequests } from './limit-errors.js';
+import { type Bucket, tokensKey } from './limit-store.js';
+import { LimitStores } from './limit-stores.js';
+import { LimitsOf } from './limits-of.js';
+import { subjectsOf } from './subjects.js';
+import { TokenLevels } from './token-levels.js';
+
+/** Counts requests: those of a caller, and by address those that come without valid credentials. */
+@Injectable()
+export class StoreRequestLimiter extends RequestLimiter {
+  private readonly addressLimit: number;
+
+  constructor(
+    private readonly stores: LimitStores,
+    private readonly limits: LimitsOf,
+    private readonly levels: TokenLevels,
+    { limits: { addressRequestsPerMinute } }: AppConfig,
+  ) {
+    super();
+    this.addressLimit = addressRequestsPerMinute;
+  }
+
+  override async admit(caller: Caller, model: boolean): Promise<Admission> {
+    const { userId } = caller;
+    const limits = await this.limits.of(userId);
+    const subjects = subjectsOf(caller);
+    const buckets: Bucket[] = [];
+    for (const subject of subjects) {
+      const key = `{${userId}}:requests:${subject}`;
+      buckets.push({ key, limit: limits.requestsPerMinute, cost: 1 });
+      if (!model) continue;
+      buckets.push({ key: `${key}:model`, limit: limits.modelRequestsPerMinute, cost: 1 });
+    }
+    if (!model) return this.take(buckets);
+    // Looked at and not taken from: how many tokens it takes is known when the model is asked.
+    const [user = ''] = subjects;
+    const tokens = { key: tokensKey(userId, user), limit: limits.tokensPerMinute, cost: 0 };
+    const { backlogMs, ...admission } = await this.take(buckets, tokens);
+    this.levels.saw(userId, backlogMs);
+    return {
+      ...admission,
+      tokens: () => stateOf(this.levels.backlogOf(userId), limits.tokensPerMinute),
+    };
+  }
+
+  override admitAddress(address: string): Promise<Admission> {
+    const key = `{${normalAddress(address)}}:requests`;
+    return this.take([{ key, limit: this.addressLimit, cost: 1 }]);
+  }
+
+  private async take(
+    buckets: readonly Bucket[],
+    looked?: Bucket,
+  ): Promise<Admission & { readonly backlogMs: number }> {
+    const { allowed, backlogsMs } = await this.stores.take(looked ? [...buckets, looked] : buckets);
+    let requests: RateState | undefined;
+    let longest = 0;
+    let exceeded = 0;
+    for (const [index, { limit, cost }] of buckets.entries()) {
+      const backlog = backlogsMs[index] ?? 0;
+      const state = stateOf(backlog, limit);
+      if (requests === undefined || state.remaining < requests.remaining) requests = state;
+      const wait = allowed ? 0 : waitMs(backlog, limit, cost);
+      if (wait > longest) {
+        longest = wait;
+        exceeded = limit;
+      }
+    }
+    return {
+      refusal: allowed ? undefined : tooManyRequests(exceeded, longest),
+      requests,
+      backlogMs: backlogsMs[buckets.length] ?? 0,
+    };
+  }
+}
+
+function stateOf(backlogMs: number, limit: number): RateState {
+  return { limit, remaining: remainingIn(backlogMs, limit), resetMs: backlogMs };
+}

@@ -1,0 +1,91 @@
+import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { NextFunction, Request, Response } from 'express';
+import { AppError } from '../common/errors.js';
+import { AuthGuard } from './auth.guard.js';
+import { errorEntry } from './error-body.dto.js';
+import type { ErrorWires } from './error-wire.js';
+import { sendError } from './error.filter.js';
+import { callerOf } from './principal.js';
+import { tellRates } from './rate-headers.js';
+import { RequestLimiter } from './request-limiter.js';
+
+const MODEL_ROUTE = 'parley:model-route';
+const UNLIMITED = 'parley:unlimited';
+
+/** Marks a route that reaches a model: it has a limit of its own, and tells how full that is. */
+export function ModelRoute(): MethodDecorator {
+  return SetMetadata(MODEL_ROUTE, true);
+}
+
+/** Takes the limits off a route: probes must not be answered with "too many". */
+export function Unlimited(): MethodDecorator & ClassDecorator {
+  return SetMetadata(UNLIMITED, true);
+}
+
+/**
+ * Asks who makes a request, and then whether one more may be made. It holds the guard that authenticates instead of
+ * following it, because a request that fails there has to be counted too: by its address.
+ */
+@Injectable()
+export class LimitGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly auth: AuthGuard,
+    private readonly limiter: RequestLimiter,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (this.isMarked(context, UNLIMITED)) return this.auth.canActivate(context);
+    const refused = await this.auth.canActivate(context).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    // A database that is away says nothing of the credentials, and must not be answered with "too many".
+    if (refused !== undefined && !isRefusal(refused.error)) throw refused.error;
+    await this.count(context);
+    if (refused !== undefined) throw refused.error;
+    return true;
+  }
+
+  /** @throws AppError `rate_limit_exceeded` */
+  private async count(context: ExecutionContext): Promise<void> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<Request>();
+    const model = this.isMarked(context, MODEL_ROUTE);
+    const caller = callerOf(request);
+    const admission =
+      caller === undefined
+        ? await this.limiter.admitAddress(addressOf(request))
+        : await this.limiter.admit(caller, model);
+    if (model) tellRates(http.getResponse<Response>(), admission);
+    if (admission.refusal !== undefined) throw admission.refusal;
+  }
+
+  private isMarked(context: ExecutionContext, mark: string): boolean {
+    const places = [context.getHandler(), context.getClass()];
+    return this.reflector.getAllAndOverride<boolean | undefined>(mark, places) === true;
+  }
+}
+
+/** Whether it was looked at who makes the request, and found not to be allowed. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof AppError)) return false;
+  const { status } = errorEntry(error.code);
+  return status === 401 || status === 403;
+}
+
+/** The limit by address, for what is served beside the routes: the documentation. */
+export function addressLimit(limiter: RequestLimiter, wires: ErrorWires) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    limiter.admitAddress(addressOf(request)).then(({ refusal }) => {
+      if (refusal === undefined) next();
+      else sendError(response, refusal, wires);
+    }, next);
+  };
+}
+
+/** Whom a request comes from, as far as proxies are trusted to tell. */
+function addressOf({ ip }: Request): string {
+  return ip ?? '';
+}

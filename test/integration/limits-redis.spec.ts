@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { Clock } from '../../src/common/clock.js';
+import type { Reservation } from '../../src/features/limits/limit-store.js';
+import { LimitStores } from '../../src/features/limits/limit-stores.js';
+import { LEASE_TTL_MS, RedisLimitStore } from '../../src/features/limits/redis-limit-store.js';
+import { RedisConnection } from '../../src/infra/redis/index.js';
+import { startApi } from '../support/api.js';
+import { at, registerUser, userWith, type TestUser } from '../support/client.js';
+import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
+import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { complete, countByStatus } from '../support/limits.js';
+import { startServer } from '../support/server-process.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+// A file of its own, because a process has one kind of queue for life.
+
+const redisUrl = process.env['TEST_REDIS_URL'];
+if (redisUrl === undefined) {
+  process.stderr.write('SKIPPED: limits on Redis: REDIS_URL is not set\n');
+}
+
+/** A database of Redis that no other test uses. */
+const REDIS_DATABASE = 14;
+
+let provider: FakeProvider;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createMigratedDatabase();
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+beforeEach(async () => {
+  provider = await startFakeProvider();
+});
+
+afterEach(async () => {
+  await provider.close();
+});
+
+function environment(redis: string, limits: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    OPENAI_BASE_URL: `${provider.origin}/v1`,
+    JWT_SECRET: 'one secret for all processes of these tests',
+    LLM_MAX_RETRIES: '0',
+    WORKER: 'separate',
+    REDIS_URL: new URL(`/${REDIS_DATABASE}`, redis).href,
+    ...limits,
+  };
+}
+
+/** Asks until the answer has this status, for as long as whoever waits would. */
+async function becomes(
+  status: number,
+  ask: () => Promise<{ status: number }>,
+  withinMs: number,
+): Promise<number> {
+  const began = performance.now();
+  while ((await ask()).status !== status) {
+    if (performance.now() - began > withinMs) throw new Error(`It was not ${status} within ${withinMs} ms.`);
+  }
+  return performance.now() - began;
+}
+
+const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
+
+(redisUrl === undefined ? describe.skip : describe)('with Redis', () => {
+  it('10 of 50 requests at once are let through, whichever process they come to', async () => {
+    const settings = environment(redisUrl ?? '', { RATE_LIMIT_RPM: '10' });
+    const one = await startApi(settings, database);
+    const two = await startApi(settings, database);
+    try {
+      const user = await registerUser(one.url);
+      const other = userWith(two.url, user.token);
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => me(index % 2 ? user : other)),
+      );
+      expect(countByStatus(answers)).toEqual({ 200: 10, 429: 40 });
+    } finally {
+      await one.close();
+      await two.close();
+    }
+  });
+
+  it('answers that run in one process take the places of the other', async () => {
+    const settings = environment(redisUrl ?? '', { RATE_LIMIT_CONCURRENCY: '1' });
+    const one = await startApi(settings, database);
+    const two = await startApi(settings, database);
+    try {
+      const user = await registerUser(one.url);
+      const other = userWith(two.url, user.token);
+      const gate = gatedAnswer(['one']);
+      provider.script(gate);
+      const arrived = provider.nextRequest('chat');
+      const running = complete(user);
+      await arrived;
+      expect((await complete(other)).status).toBe(429);
+      gate.finish();
+      expect((await running).status).toBe(200);
+      await becomes(200, () => complete(other), 1000);
+    } finally {
+      await one.close();
+      await two.close();
+    }
+  });
+
+  it('memory limits while Redis is away, within a second, and Redis again when it is back', async () => {
+    const proxy = await TcpProxy.start(redisUrl ?? '');
+    const api = await startApi(environment(proxy.url, { RATE_LIMIT_RPM: '3' }), database);
+    try {
+      const user = await registerUser(api.url);
+      const first = await Promise.all(Array.from({ length: 4 }, () => me(user)));
+      expect(countByStatus(first)).toEqual({ 200: 3, 429: 1 });
+      proxy.cut();
+      // Memory begins empty: what Redis refused is let through now, and then limited just the same.
+      expect(await becomes(200, () => me(user), 1000)).toBeLessThan(1000);
+      const away = await Promise.all(Array.from({ length: 4 }, () => me(user)));
+      expect(countByStatus(away)).toEqual({ 200: 2, 429: 2 });
+      // A user whom Redis knows nothing of yet, and whom memory refuses.
+      const other = await registerUser(api.url);
+      await Promise.all(Array.from({ length: 4 }, () => me(other)));
+      expect((await me(other)).status).toBe(429);
+      proxy.restore();
+      // A reconnection is at most a second away, and then Redis is believed again after a quarter of one.
+      expect(await becomes(200, () => me(other), 2500)).toBeLessThan(2500);
+    } finally {
+      proxy.restore();
+      await api.close();
+      await proxy.close();
+    }
+  });
+
+  it('a lease is settled where it was granted, also after Redis was away', async () => {
+    const proxy = await TcpProxy.start(redisUrl ?? '');
+    const limits = { RATE_LIMIT_CONCURRENCY: '1' };
+    const api = await startApi(environment(proxy.url, limits), database);
+    const client = new Redis(new URL(`/${REDIS_DATABASE}`, redisUrl).href);
+    try {
+      const user = await registerUser(api.url);
+      const gate = gatedAnswer(['one']);
+      provider.script(gate);
+      const arrived = provider.nextRequest('chat');
+      const running = complete(user);
+      await arrived;
+      const [key = ''] = await client.keys(`*${idOf(user)}*leases*`);
+      expect(await client.hlen(key)).toBe(1);
+      proxy.cut();
+      gate.finish();
+      expect((await running).status).toBe(200);
+      // It could not be told, and ends by itself.
+      expect(await client.hlen(key)).toBe(1);
+      expect(await client.pttl(key)).toBeLessThanOrEqual(LEASE_TTL_MS);
+      // In memory nothing runs.
+      expect((await complete(user)).status).toBe(200);
+    } finally {
+      await client.quit();
+      proxy.restore();
+      await api.close();
+      await proxy.close();
+    }
+  });
+
+  it('a lease is renewed while it is held, and settled as soon as Redis can be told', async () => {
+    class HastyStores extends LimitStores {
+      protected override readonly renewEveryMs = 20;
+    }
+    const proxy = await TcpProxy.start(redisUrl ?? '');
+    const connection = new RedisConnection(new URL(`/${REDIS_DATABASE}`, proxy.url).href);
+    const client = new Redis(new URL(`/${REDIS_DATABASE}`, redisUrl).href);
+    const stores = new HastyStores(connection, new Clock());
+    try {
+      if (connection.client?.status !== 'ready') await once(connection.client ?? client, 'ready');
+      const userId = randomUUID();
+      const { reserved, grant } = await stores.reserve(reservation(userId, 1));
+      expect([reserved.type, grant.byRedis]).toEqual(['granted', true]);
+      const key = `parley:limits:{${userId}}:leases:user:${userId}`;
+      const first = await client.hgetall(key);
+      await becomes(1, async () => ({ status: changed(first, await client.hgetall(key)) }), 5000);
+      proxy.cut();
+      stores.settle(grant, { tokens: 1, cost: 0 });
+      expect(await client.hlen(key)).toBe(1);
+      proxy.restore();
+      await becomes(0, async () => ({ status: await client.hlen(key) }), 5000);
+    } finally {
+      stores.onApplicationShutdown();
+      connection.onApplicationShutdown();
+      await client.quit();
+      await proxy.close();
+    }
+  });
+
+  it('leases of a process that is killed end by themselves', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'parley-limits-'));
+    const settings = environment(redisUrl ?? '', { RATE_LIMIT_CONCURRENCY: '2' });
+    const server = startServer({
+      ...settings,
+      DATA_DIR: dataDir,
+      DATABASE_URL: database.url,
+      NODE_ENV: 'test',
+    });
+    const client = new Redis(settings['REDIS_URL'] ?? '');
+    try {
+      const user = await registerUser((await server.ready).replace(/\/$/, ''));
+      provider.script(gatedAnswer(['one']), gatedAnswer(['two']));
+      const arrived = [provider.nextRequest('chat'), provider.nextRequest('chat')];
+      const left = [complete(user), complete(user)].map((asked) => asked.catch(() => undefined));
+      await Promise.all(arrived);
+      expect((await complete(user)).status).toBe(429);
+      expect(await server.end('SIGKILL')).toBe('SIGKILL');
+      await Promise.all(left);
+      const next = (): Reservation => reservation(idOf(user), 2);
+      const now = new RedisLimitStore(client);
+      expect(await now.reserve(next())).toMatchObject({ by: 'concurrency' });
+      const killedAt = Date.now();
+      const later = new RedisLimitStore(client, () => killedAt + LEASE_TTL_MS);
+      expect(await later.reserve(next())).toMatchObject({ type: 'granted' });
+    } finally {
+      await server.end('SIGKILL');
+      await client.quit();
+      await rm(dataDir, { recursive: true });
+    }
+  });
+});
+
+/** A small call of a user. */
+function reservation(userId: string, concurrency: number): Reservation {
+  return {
+    leaseId: randomUUID(),
+    userId,
+    subjects: [`user:${userId}`],
+    tokens: 1,
+    tokensPerMinute: 200_000,
+    cost: 0,
+    generations: 1,
+    concurrency,
+    tokensDay: undefined,
+    costMonth: undefined,
+    day: '2026-11-21',
+  };
+}
+
+/** 1 where a lease ends at another time than before. */
+function changed(before: Record<string, string>, after: Record<string, string>): number {
+  const [lease = ''] = Object.keys(before);
+  return after[lease] !== undefined && after[lease] !== before[lease] ? 1 : 0;
+}
+
+/** The id in an access token. */
+function idOf({ token }: TestUser): string {
+  const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+  return String(at(claims, 'sub'));
+}

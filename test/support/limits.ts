@@ -1,0 +1,16 @@
+import type { ApiResponse, TestUser } from './client.js';
+
+/** A chat on OpenAI's wire. */
+export function complete(user: TestUser, more: Readonly<Record<string, unknown>> = {}): Promise<ApiResponse> {
+  return user.request('POST', '/v1/chat/completions', {
+    messages: [{ role: 'user', content: 'Hello' }],
+    ...more,
+  });
+}
+
+/** How many answers have each status. */
+export function countByStatus(answers: readonly ApiResponse[]): Record<number, number> {
+  const counts: Record<number, number> = {};
+  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
