@@ -31,7 +31,7 @@ describe('toProviderError', () => {
       400,
       'invalid_request_error',
       'Your credit balance is too low to access the Anthropic API.',
-      'unauthorized',
+      'quota_exhausted',
     ],
     [400, 'invalid_request_error', 'You have reached your specified API usage limits.', 'quota_exhausted'],
     [401, 'authentication_error', 'invalid x-api-key', 'unauthorized'],
