@@ -11,6 +11,7 @@ export { clientGone } from './response-stream.js';
 export { Intake } from './intake.js';
 export { HttpModule } from './http.module.js';
 export { ModelRoute, Unlimited } from './limit.guard.js';
+export { MODEL_ERRORS, type SchemaObject } from './model-route-docs.js';
 export { ApiErrors, ApiErrorsOf, createOpenApiDocument } from './openapi.js';
 export { type Admission, type RateState, RequestLimiter } from './request-limiter.js';
 export { requestIdOf } from './request-id.js';

@@ -6,6 +6,7 @@ import {
   ApiErrors,
   clientGone,
   CurrentCaller,
+  MODEL_ERRORS,
   ModelRoute,
   requestIdOf,
   SchemaPipe,
@@ -13,7 +14,7 @@ import {
   sendEventStream,
   setAnswerHead,
 } from '../../http/index.js';
-import { COUNT_DOC, COUNT_EXAMPLE, MESSAGE_DOC, MESSAGE_EXAMPLE, MODEL_ERRORS } from './documentation.js';
+import { COUNT_DOC, COUNT_EXAMPLE, MESSAGE_DOC, MESSAGE_EXAMPLE } from './documentation.js';
 import { toErrorEvent } from './errors.js';
 import type { CountBody, MessagesBody, WireHeaders } from './messages-body.js';
 import { MessagesService } from './messages.service.js';

@@ -1,10 +1,6 @@
-import type { OpenAPIObject } from '@nestjs/swagger';
 import type { ErrorCode } from '../../common/errors.js';
-import { ApiErrorsOf } from '../../http/index.js';
+import { ApiErrorsOf, type SchemaObject } from '../../http/index.js';
 import { OllamaErrorBody } from './error-wire.js';
-
-type SchemaOrReference = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
-type SchemaObject = Exclude<SchemaOrReference, { $ref: string }>;
 
 /** How a call of a model can fail. */
 export const OLLAMA_MODEL_ERRORS = [

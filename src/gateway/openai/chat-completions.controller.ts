@@ -6,6 +6,7 @@ import {
   ApiErrors,
   clientGone,
   CurrentCaller,
+  MODEL_ERRORS,
   ModelRoute,
   SchemaPipe,
   Scope,
@@ -14,7 +15,7 @@ import {
   setAnswerHead,
 } from '../../http/index.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
-import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
+import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE } from './documentation.js';
 import { CHAT_COMPLETION } from './schemas.js';
 
 @Scope('chat')

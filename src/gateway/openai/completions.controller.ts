@@ -6,6 +6,7 @@ import {
   ApiErrors,
   clientGone,
   CurrentCaller,
+  MODEL_ERRORS,
   ModelRoute,
   SchemaPipe,
   Scope,
@@ -13,7 +14,7 @@ import {
   setAnswerHead,
 } from '../../http/index.js';
 import { type CompletionBody, CompletionsService } from './completions.service.js';
-import { COMPLETION_DOC, COMPLETION_EXAMPLE, MODEL_ERRORS } from './documentation.js';
+import { COMPLETION_DOC, COMPLETION_EXAMPLE } from './documentation.js';
 import { COMPLETION } from './schemas.js';
 
 @Scope('chat')

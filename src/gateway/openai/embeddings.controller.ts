@@ -2,8 +2,16 @@ import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
-import { ApiErrors, clientGone, CurrentCaller, ModelRoute, SchemaPipe, Scope } from '../../http/index.js';
-import { EMBEDDING_DOC, EMBEDDING_EXAMPLE, MODEL_ERRORS } from './documentation.js';
+import {
+  ApiErrors,
+  clientGone,
+  CurrentCaller,
+  MODEL_ERRORS,
+  ModelRoute,
+  SchemaPipe,
+  Scope,
+} from '../../http/index.js';
+import { EMBEDDING_DOC, EMBEDDING_EXAMPLE } from './documentation.js';
 import { type EmbeddingBody, EmbeddingsService } from './embeddings.service.js';
 import { EMBEDDING } from './schemas.js';
 
