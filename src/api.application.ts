@@ -4,7 +4,15 @@ import { Logger } from 'nestjs-pino';
 import { ApiModule } from './api.module.js';
 import { ConfigError } from './config/index.js';
 import { RecoveryService, TurnRunner } from './features/chat/index.js';
-import { configureHttp, ErrorWires, Intake, RequestLimiter } from './http/index.js';
+import {
+  BrokenRequests,
+  configureHttp,
+  connectionLimits,
+  ErrorWires,
+  Intake,
+  LimitedExpressAdapter,
+  RequestLimiter,
+} from './http/index.js';
 import { LlmService, type ProviderHealth } from './llm/index.js';
 import type { Runtime } from './runtime.js';
 
@@ -30,17 +38,28 @@ export class ApiApplication {
 
   /** Makes the application. Where no other process can be running, ends the answers that a dead one left. */
   static async create(runtime: Runtime): Promise<ApiApplication> {
-    const app = await NestFactory.create<NestExpressApplication>(ApiModule.forRoot(runtime), {
-      bodyParser: false,
-      abortOnError: false,
-      logger: ['warn', 'error', 'fatal'],
-    });
-    const wires = app.get(ErrorWires);
-    const intake = new Intake(wires);
     const { version, http } = runtime.config;
     const { maxUploadMb, trustProxy } = http;
+    const app = await NestFactory.create<NestExpressApplication>(
+      ApiModule.forRoot(runtime),
+      new LimitedExpressAdapter(connectionLimits(maxUploadMb)),
+      { bodyParser: false, abortOnError: false, logger: ['warn', 'error', 'fatal'] },
+    );
+    const wires = app.get(ErrorWires);
+    const intake = new Intake(wires);
+    const brokenRequests = new BrokenRequests(wires, runtime.logger);
+    brokenRequests.listenTo(app.getHttpServer());
     const limiter = app.get(RequestLimiter);
-    configureHttp(app, { version, logger: runtime.logger, intake, maxUploadMb, trustProxy, limiter, wires });
+    configureHttp(app, {
+      version,
+      logger: runtime.logger,
+      intake,
+      brokenRequests,
+      maxUploadMb,
+      trustProxy,
+      limiter,
+      wires,
+    });
     await app.init();
     if (runtime.config.redisUrl === undefined)
       await app.get(RecoveryService, { strict: false }).recover('all');

@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'conversation_busy'
   | 'payload_too_large'
   | 'unsupported_media_type'
+  | 'request_timeout'
+  | 'headers_too_large'
   | 'price_unknown'
   | 'rate_limit_exceeded'
   | 'quota_exceeded'

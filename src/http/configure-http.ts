@@ -3,9 +3,11 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Logger } from 'pino';
 import { requestLogging } from '../infra/telemetry/index.js';
 import type { TrustProxy } from '../config/index.js';
+import type { BrokenRequests } from './broken-requests.js';
 import { declaresJson } from './content-type.guard.js';
 import type { ErrorWires } from './error-wire.js';
 import type { Intake } from './intake.js';
+import { assertJsonText, assertUtf8 } from './json-shape.js';
 import { addressLimit } from './limit.guard.js';
 import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
@@ -26,6 +28,7 @@ export function configureHttp(
     readonly version: string;
     readonly logger: Logger;
     readonly intake: Intake;
+    readonly brokenRequests: BrokenRequests;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
     readonly limiter: RequestLimiter;
@@ -38,11 +41,16 @@ export function configureHttp(
   app.enableVersioning(WIRE_VERSIONS);
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
+  app.use(options.brokenRequests.guard);
   app.use(options.intake.guard);
-  const largeJson = express.json({ limit: `${options.maxUploadMb}mb`, strict: true });
+  const largeJson = express.json({
+    limit: `${options.maxUploadMb}mb`,
+    strict: true,
+    verify: assertJsonText,
+  });
   app.use('/v1', largeJson);
   app.use('/ollama', undeclaredJson, largeJson);
-  app.use(express.json({ limit: MAX_JSON_BODY, strict: true, type: declaresJson }));
+  app.use(express.json({ limit: MAX_JSON_BODY, strict: true, type: declaresJson, verify: assertUtf8 }));
   app.use(DOCUMENTATION, addressLimit(options.limiter, options.wires));
   serveOpenApi(app, options.version);
 }

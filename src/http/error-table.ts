@@ -115,6 +115,16 @@ export const ERROR_TABLE = {
     type: 'invalid_request_error',
     meaning: 'The request body is not in a format that the route takes.',
   },
+  request_timeout: {
+    status: 408,
+    type: 'invalid_request_error',
+    meaning: 'The headers or the body of the request did not come in time; send it again.',
+  },
+  headers_too_large: {
+    status: 431,
+    type: 'invalid_request_error',
+    meaning: 'The address and the headers of the request are too large together.',
+  },
   rate_limit_exceeded: {
     status: 429,
     type: 'rate_limit_error',

@@ -36,6 +36,12 @@ describe('what others throw becomes one of our errors:', () => {
       'Something went wrong on our side.',
     ],
     [
+      'one of ours in an error of Nest',
+      new ForbiddenException('the secret', { cause: new AppError('invalid_request', 'It is ours.') }),
+      'invalid_request',
+      'It is ours.',
+    ],
+    [
       'Nest: 404',
       new NotFoundException('Cannot GET /nope?key=secret'),
       'not_found',

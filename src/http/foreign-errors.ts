@@ -4,6 +4,8 @@ import { AppError, asAppError, InvalidRequestError } from '../common/errors.js';
 /** Anything that the framework, a body parser or our own code threw, as one of our errors. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  // What a check of ours throws inside a body parser gets a status there, for which Nest wraps it.
+  if (error instanceof HttpException && error.cause instanceof AppError) return error.cause;
   const status = statusOf(error);
   if (status === undefined || status >= 500) return asAppError(error);
   const message = error instanceof Error ? error.message : '';

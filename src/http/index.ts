@@ -1,6 +1,7 @@
 export { type AnswerHead, headOf, setAnswerHead } from './answer-head.js';
 export { AuthGuard, Public } from './auth.guard.js';
 export { Authenticator, type Principal, type ScopeName, SCOPES } from './authenticator.js';
+export { BrokenRequests } from './broken-requests.js';
 export { toErrorObject } from './error-body.dto.js';
 export { type ErrorWire, ErrorWires } from './error-wire.js';
 export { configureHttp } from './configure-http.js';
@@ -10,6 +11,7 @@ export { sendLineStream } from './line-stream.js';
 export { clientGone } from './response-stream.js';
 export { Intake } from './intake.js';
 export { HttpModule } from './http.module.js';
+export { connectionLimits, LimitedExpressAdapter } from './limited-adapter.js';
 export { ModelRoute, Unlimited } from './limit.guard.js';
 export { MODEL_ERRORS, type SchemaObject } from './model-route-docs.js';
 export { ApiErrors, ApiErrorsOf, createOpenApiDocument } from './openapi.js';

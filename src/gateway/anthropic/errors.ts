@@ -37,6 +37,8 @@ export const ERROR_TYPES = {
   conversation_busy: 'invalid_request_error',
   payload_too_large: 'request_too_large',
   unsupported_media_type: 'invalid_request_error',
+  request_timeout: 'timeout_error',
+  headers_too_large: 'request_too_large',
   rate_limit_exceeded: 'rate_limit_error',
   quota_exceeded: 'rate_limit_error',
   provider_rate_limited: 'rate_limit_error',
