@@ -2,8 +2,8 @@
  * node bench/run.mjs [--quick] [--only gateway,proxy,stream] [--dist DIR]
  *
  * Measures the built server beside a raw proxy and a plain Nest controller over a fast local provider, each in a
- * process of its own on this machine, and prints one table. `--only` takes targets (proxy, nest, gateway, and turn, which
- * runs only when it is named) and measurements (json, stream, latency, slow), `--dist` another build. A figure that
+ * process of its own on this machine, and prints one table. `--only` takes targets (proxy, nest, gateway,
+ * open, and turn, which runs only when it is named) and measurements (json, stream, latency, slow), `--dist` another build. A figure that
  * misses its goal is no failure.
  */
 import { dirname, join, resolve } from 'node:path';
@@ -121,7 +121,7 @@ class Run {
     for (let round = 1; round <= plan.rounds; round += 1) {
       console.error(`Round ${round} of ${plan.rounds} …`);
       for (const name of names) {
-        for (const target of running) {
+        for (const target of running.filter((each) => takesPart(each, name))) {
           await this.#try(target, async () => {
             this.#report.add(name, target.key, await measurements[name](target, round));
           });
@@ -135,7 +135,7 @@ class Run {
   async #slow() {
     const { slow } = this.#options.plan;
     const running = await this.#startAll();
-    for (const target of [this.#direct, ...running]) {
+    for (const target of [this.#direct, ...running].filter((each) => takesPart(each, 'slow'))) {
       console.error(`${slow.streams} slow streams: ${target.title} …`);
       await this.#try(target, async () => {
         this.#report.add('slow', target.key, await this.#measure.slow(target, slow));
@@ -154,11 +154,11 @@ class Run {
   }
 
   /** Starts a target and sees whether it can do what is measured; undefined where it is left out. */
-  async #start({ key, title, start }) {
+  async #start({ key, title, start, measurements }) {
     const { dist } = this.#options;
     const environment = { baseUrl: `${this.#provider.url}/v1`, dist, makeFolder: folders.make };
     return this.#try({ key, title }, async () => {
-      const target = { key, title, ...(await start(fleet, environment)) };
+      const target = { key, title, measurements, ...(await start(fleet, environment)) };
       await this.#measure.check(target);
       return target;
     });
@@ -177,6 +177,10 @@ class Run {
       return undefined;
     }
   }
+}
+
+function takesPart({ measurements }, name) {
+  return measurements?.includes(name) ?? true;
 }
 
 try {

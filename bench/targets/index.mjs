@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 /**
  * A target that runs, and what to ask it for.
  * @typedef {object} Target
  * @property {string} key
  * @property {string} title of its column
+ * @property {string[]} [measurements] those that it takes part in
  * @property {Awaited<ReturnType<import('../processes.mjs').Fleet['start']>>} server
  * @property {import('../load.mjs').Call} json one whole answer
  * @property {(tokens: number, model?: string) => import('../load.mjs').Call} stream
@@ -66,17 +68,21 @@ const program =
     return { server, ...openAiCalls() };
   };
 
+/** Takes authentication and limits out of the server. */
+const WITHOUT_ACCOUNTS = ['--import', pathToFileURL(join(import.meta.dirname, 'without-accounts.mjs')).href];
+
 /** This project's server as `npm start` runs it, over a database of its own. */
 const parley =
-  (makeCalls) =>
+  (makeCalls, nodeOptions = []) =>
   async (fleet, { baseUrl, dist, makeFolder }) => {
     const main = join(dist, 'main.js');
     if (!existsSync(main)) throw new Error(`${main} is missing: node scripts/bootstrap.mjs build`);
     const server = await fleet.start({
       name: 'The server',
-      arguments: ['--enable-source-maps', main],
+      arguments: ['--enable-source-maps', ...nodeOptions, main],
       environment: {
         ...LIMITS,
+        DIST: dist,
         PORT: '0',
         LOG_LEVEL: 'warn',
         DATA_DIR: await makeFolder(),
@@ -102,11 +108,20 @@ async function register(url) {
   return body.access_token;
 }
 
-/** What is measured: the name that `--only` takes, the title of its column, and how it is started. */
+/**
+ * What is measured: the name that `--only` takes, the title of its column, how it is started, and which measurements
+ * it takes part in where those are not all.
+ */
 export const TARGETS = [
   { key: 'proxy', title: 'raw proxy', start: program('The proxy', 'proxy.mjs') },
   { key: 'nest', title: 'plain Nest', start: program('Plain Nest', 'plain-nest.mjs') },
   { key: 'gateway', title: 'gateway', start: parley(openAiCalls) },
+  {
+    key: 'open',
+    title: 'no accounts',
+    start: parley(openAiCalls, WITHOUT_ACCOUNTS),
+    measurements: ['json'],
+  },
   { key: 'turn', title: 'stored turn', start: parley(turnCalls), optional: true },
 ];
 

@@ -438,7 +438,7 @@ describe('requests that are refused', () => {
     [CHAT, chat({ messages: [{ role: 'user', content: [{}] }] }), 'messages.0.content.0.type'],
     [CHAT, chat({ model: 7 }), 'model'],
     [CHAT, chat({ model: '' }), 'model'],
-    [CHAT, chat({ model: 'openai/a\0b' }), 'model'],
+    [CHAT, chat({ model: 'openai/a\0b' }), null],
     [CHAT, chat({ temperature: 2.1 }), 'temperature'],
     [CHAT, chat({ temperature: -0.1 }), 'temperature'],
     [CHAT, chat({ temperature: '1' }), 'temperature'],
