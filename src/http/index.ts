@@ -8,7 +8,7 @@ export { configureHttp } from './configure-http.js';
 export { sendEventStream } from './event-stream.js';
 export { sendJsonText } from './json-text.js';
 export { sendLineStream } from './line-stream.js';
-export { clientGone } from './response-stream.js';
+export { whileHere } from './response-stream.js';
 export { Intake } from './intake.js';
 export { HttpModule } from './http.module.js';
 export { connectionLimits, LimitedExpressAdapter } from './limited-adapter.js';

@@ -93,16 +93,31 @@ function shutOutError(): AppError {
   return new AppError('unauthorized', 'The account was disabled or the key revoked while this was answered.');
 }
 
-/** A signal that aborts when the client leaves before its answer was complete, or is shut out. */
-export function clientGone(response: Response): AbortSignal {
+/**
+ * Does work for an answer in one piece, under a signal that aborts when the client leaves or is shut out.
+ * @throws AppError `unauthorized` where it was shut out meanwhile, and else what the work threw
+ */
+export async function whileHere<Result>(
+  response: Response,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   const gone = new AbortController();
-  const forget = whenShutOut(response.req, () => {
+  const leave = (): void => {
     gone.abort();
+  };
+  const shut = new AbortController();
+  const forget = whenShutOut(response.req, () => {
+    shut.abort();
+    leave();
   });
-  response.once('close', () => {
+  response.once('close', leave);
+  if (response.destroyed) leave();
+  try {
+    return await work(gone.signal);
+  } catch (error) {
+    throw shut.signal.aborted ? shutOutError() : error;
+  } finally {
     forget();
-    if (!response.writableFinished) gone.abort();
-  });
-  if (response.destroyed) gone.abort();
-  return gone.signal;
+    response.off('close', leave);
+  }
 }

@@ -302,6 +302,32 @@ describe('admins', () => {
     expect(at(JSON.parse(told), ...keys)).toBe(word);
   });
 
+  it.each([
+    ['/api/v1/chat', { model: 'openai/test-model', message: 'Hi' }],
+    ['/v1/chat/completions', { model: 'openai/test-model', messages: [{ role: 'user', content: 'Hi' }] }],
+    ['/v1/completions', { model: 'openai/test-model', prompt: 'Hi' }],
+    [
+      '/v1/messages',
+      { model: 'openai/test-model', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 9 },
+    ],
+    [
+      '/ollama/api/chat',
+      { model: 'ollama/test-model', messages: [{ role: 'user', content: 'Hi' }], stream: false },
+    ],
+  ])('disable an account: a whole answer of %s is refused', async (path, body) => {
+    const user = await registerUser(api.url);
+    const userId = await idOf(user);
+    provider.script(gatedAnswer(['one ', 'two']));
+    const asked = provider.nextRequest('chat');
+    const answer = user.request('POST', path, body);
+    const upstream = await asked;
+    await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
+    await upstream.closed;
+    const { status, body: told } = await answer;
+    expect(status).toBe(401);
+    expect(JSON.stringify(told)).toContain('was disabled');
+  });
+
   it.each(RUNNING)('disable an account: %s that runs is stopped', async (_what, path, body) => {
     const user = await registerUser(api.url);
     const bystander = await registerUser(api.url);

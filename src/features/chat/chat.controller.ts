@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import type { ErrorCode } from '../../common/errors.js';
-import { ApiErrors, CurrentCaller, ModelRoute, Scope, sendEventStream } from '../../http/index.js';
+import { ApiErrors, CurrentCaller, ModelRoute, Scope, sendEventStream, whileHere } from '../../http/index.js';
 import { AnswerBody, ChatBody } from './chat.dto.js';
 import { toAnswerBody, toChatEvents, toTurnRequest, turnHeaders } from './chat.mapper.js';
 import { TurnService } from './turn.service.js';
@@ -70,7 +70,9 @@ export class ChatController {
     if (body.stream === true) return this.stream(caller, body, response);
     const live = await this.turns.begin(toTurnRequest(caller, body));
     response.set(turnHeaders(live.turn));
-    response.json(toAnswerBody(live.turn, await this.turns.answer(live)));
+    // The turn goes on without its client, so the signal of its leaving is of no use here.
+    const answer = await whileHere(response, () => this.turns.answer(live));
+    response.json(toAnswerBody(live.turn, answer));
   }
 
   @Post('stream')

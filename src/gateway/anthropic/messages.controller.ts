@@ -4,7 +4,6 @@ import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import {
   ApiErrors,
-  clientGone,
   CurrentCaller,
   MODEL_ERRORS,
   ModelRoute,
@@ -13,6 +12,7 @@ import {
   Scope,
   sendEventStream,
   setAnswerHead,
+  whileHere,
 } from '../../http/index.js';
 import { COUNT_DOC, COUNT_EXAMPLE, MESSAGE_DOC, MESSAGE_EXAMPLE } from './documentation.js';
 import { toErrorEvent } from './errors.js';
@@ -46,8 +46,9 @@ export class MessagesController {
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(caller, headers, body, response);
-    const request = { caller, headers, body, signal: clientGone(response) };
-    const { message, head } = await this.messages.complete(request);
+    const { message, head } = await whileHere(response, (signal) =>
+      this.messages.complete({ caller, headers, body, signal }),
+    );
     setAnswerHead(response, head);
     if (typeof message === 'string') response.type('application/json').send(message);
     else response.json(message);
@@ -69,8 +70,10 @@ export class MessagesController {
     @Body(new SchemaPipe<CountBody>(COUNT_TOKENS)) body: CountBody,
     @Res() response: Response,
   ): Promise<void> {
-    const request = { caller, headers, body, signal: clientGone(response) };
-    response.json({ input_tokens: await this.messages.count(request) });
+    const input_tokens = await whileHere(response, (signal) =>
+      this.messages.count({ caller, headers, body, signal }),
+    );
+    response.json({ input_tokens });
   }
 
   private stream(

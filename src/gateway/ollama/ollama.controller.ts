@@ -3,13 +3,13 @@ import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import {
-  clientGone,
   CurrentCaller,
   ModelRoute,
   SchemaPipe,
   Scope,
   sendLineStream,
   UserId,
+  whileHere,
 } from '../../http/index.js';
 import {
   OLLAMA_CHAT_DOC,
@@ -75,12 +75,13 @@ export class OllamaController {
   @ApiOkResponse({ description: 'The list.', content: OLLAMA_TAGS_EXAMPLE })
   @OllamaErrors('unauthorized', 'provider_error', 'provider_unavailable', 'provider_timeout')
   async tags(@UserId() userId: string, @Res() response: Response): Promise<void> {
-    response.type('json').send(await this.ollama.tags(userId, clientGone(response)));
+    const text = await whileHere(response, (signal) => this.ollama.tags(userId, signal));
+    response.type('json').send(text);
   }
 
   private async answer(caller: Caller, request: OllamaRequest, response: Response): Promise<void> {
     if (request.body.stream === false) {
-      const text = await this.ollama.complete(caller, request, clientGone(response));
+      const text = await whileHere(response, (signal) => this.ollama.complete(caller, request, signal));
       response.type('json').send(text);
       return;
     }

@@ -4,7 +4,6 @@ import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import {
   ApiErrors,
-  clientGone,
   CurrentCaller,
   MODEL_ERRORS,
   ModelRoute,
@@ -13,6 +12,7 @@ import {
   sendEventStream,
   sendJsonText,
   setAnswerHead,
+  whileHere,
 } from '../../http/index.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
 import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE } from './documentation.js';
@@ -41,7 +41,9 @@ export class ChatCompletionsController {
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(caller, body, response);
-    const { completion, head } = await this.completions.complete(caller, body, clientGone(response));
+    const { completion, head } = await whileHere(response, (signal) =>
+      this.completions.complete(caller, body, signal),
+    );
     setAnswerHead(response, head);
     sendJsonText(response, completion);
   }

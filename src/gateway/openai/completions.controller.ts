@@ -4,7 +4,6 @@ import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import {
   ApiErrors,
-  clientGone,
   CurrentCaller,
   MODEL_ERRORS,
   ModelRoute,
@@ -12,6 +11,7 @@ import {
   Scope,
   sendEventStream,
   setAnswerHead,
+  whileHere,
 } from '../../http/index.js';
 import { type CompletionBody, CompletionsService } from './completions.service.js';
 import { COMPLETION_DOC, COMPLETION_EXAMPLE } from './documentation.js';
@@ -36,7 +36,9 @@ export class CompletionsController {
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(caller, body, response);
-    const { completion, head } = await this.completions.complete(caller, body, clientGone(response));
+    const { completion, head } = await whileHere(response, (signal) =>
+      this.completions.complete(caller, body, signal),
+    );
     setAnswerHead(response, head);
     response.json(completion);
   }

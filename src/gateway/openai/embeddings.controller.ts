@@ -4,12 +4,12 @@ import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import {
   ApiErrors,
-  clientGone,
   CurrentCaller,
   MODEL_ERRORS,
   ModelRoute,
   SchemaPipe,
   Scope,
+  whileHere,
 } from '../../http/index.js';
 import { EMBEDDING_DOC, EMBEDDING_EXAMPLE } from './documentation.js';
 import { type EmbeddingBody, EmbeddingsService } from './embeddings.service.js';
@@ -36,6 +36,7 @@ export class EmbeddingsController {
     @Body(new SchemaPipe<EmbeddingBody>(EMBEDDING)) body: EmbeddingBody,
     @Res() response: Response,
   ): Promise<void> {
-    response.json(await this.embeddings.create(caller, body, clientGone(response)));
+    const embeddings = await whileHere(response, (signal) => this.embeddings.create(caller, body, signal));
+    response.json(embeddings);
   }
 }
