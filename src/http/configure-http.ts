@@ -11,6 +11,7 @@ import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
 import { assignRequestId } from './request-id.js';
 import type { RequestLimiter } from './request-limiter.js';
+import { secureHeaders } from './security-headers.js';
 import { WIRE_VERSIONS } from './wire-version.js';
 
 /** Largest JSON body of a product route. */
@@ -38,6 +39,7 @@ export function configureHttp(
   app.enableVersioning(WIRE_VERSIONS);
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
+  secureHeaders(app);
   app.use(options.intake.guard);
   const largeJson = express.json({ limit: `${options.maxUploadMb}mb`, strict: true });
   app.use('/v1', largeJson);
