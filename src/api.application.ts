@@ -38,9 +38,18 @@ export class ApiApplication {
     const wires = app.get(ErrorWires);
     const intake = new Intake(wires);
     const { version, http } = runtime.config;
-    const { maxUploadMb, trustProxy } = http;
+    const { maxUploadMb, trustProxy, corsOrigins } = http;
     const limiter = app.get(RequestLimiter);
-    configureHttp(app, { version, logger: runtime.logger, intake, maxUploadMb, trustProxy, limiter, wires });
+    configureHttp(app, {
+      version,
+      logger: runtime.logger,
+      intake,
+      maxUploadMb,
+      trustProxy,
+      corsOrigins,
+      limiter,
+      wires,
+    });
     await app.init();
     if (runtime.config.redisUrl === undefined)
       await app.get(RecoveryService, { strict: false }).recover('all');

@@ -2,8 +2,9 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import { requestLogging } from '../infra/telemetry/index.js';
-import type { TrustProxy } from '../config/index.js';
+import type { CorsOrigins, TrustProxy } from '../config/index.js';
 import { declaresJson } from './content-type.guard.js';
+import { crossOrigin } from './cross-origin.js';
 import type { ErrorWires } from './error-wire.js';
 import type { Intake } from './intake.js';
 import { addressLimit } from './limit.guard.js';
@@ -29,6 +30,8 @@ export function configureHttp(
     readonly intake: Intake;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
+    /** Whose pages may use the API from a browser; undefined for none. */
+    readonly corsOrigins: CorsOrigins | undefined;
     readonly limiter: RequestLimiter;
     readonly wires: ErrorWires;
   },
@@ -40,6 +43,7 @@ export function configureHttp(
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
   secureHeaders(app);
+  if (options.corsOrigins !== undefined) app.use(crossOrigin(options.corsOrigins));
   app.use(options.intake.guard);
   const largeJson = express.json({ limit: `${options.maxUploadMb}mb`, strict: true });
   app.use('/v1', largeJson);

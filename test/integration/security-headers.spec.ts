@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { EXPOSED_HEADERS } from '../../src/http/cross-origin.js';
 import { startApi, type TestApi } from '../support/api.js';
-import { registerUser, send, type TestUser } from '../support/client.js';
+import { collect, registerUser, send, type TestUser } from '../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 
 let provider: FakeProvider;
 
@@ -203,5 +205,259 @@ describe('the security headers', () => {
     const { headers } = await send(`${alone.url}/health/live`, { headers: { 'x-forwarded-proto': 'https' } });
     await alone.close();
     expect(headers.has('strict-transport-security')).toBe(false);
+  });
+});
+
+const LISTED = 'https://app.example.com';
+
+/** What differs from a listed origin by a little. */
+const UNLISTED = [
+  'https://app.example.com.evil.example',
+  'https://example.com',
+  'http://app.example.com',
+  'https://app.example.com:8443',
+  'https://app.example.com/',
+  'null',
+];
+
+/** The headers of an answer that are about other origins. */
+function crossOriginHeaders(headers: Headers): string[] {
+  return [...headers.keys()].filter((name) => name.startsWith('access-control-'));
+}
+
+function variesByOrigin(headers: Headers): boolean {
+  return (headers.get('vary') ?? '').toLowerCase().split(/, */).includes('origin');
+}
+
+/** What a page may always read (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name), and what is none of its business. */
+const FOR_THE_BROWSER = new RegExp(
+  `^(${[
+    'cache-control|content-length|content-type',
+    'connection|date|etag|keep-alive|transfer-encoding|vary|access-control-.*',
+    'content-security-policy|cross-origin-.*|origin-agent-cluster|referrer-policy|x-content-type-options',
+    'x-dns-prefetch-control|x-download-options|x-frame-options|x-permitted-cross-domain-policies|x-xss-protection',
+  ].join('|')})$`,
+);
+
+/** What a browser asks before a request of a page that is more than a form could send. */
+function preflight(url: string, origin: string, method: string, wanted = 'authorization') {
+  return send(url, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': method,
+      'access-control-request-headers': wanted,
+    },
+  });
+}
+
+/** The answers of every kind, and the pages with what they load. */
+const EVERYTHING: [name: string, answer: Representative][] = [
+  ...ANSWERS,
+  ...PAGES.map(([path, type]): [string, Representative] => [path, { path, status: 200, type }]),
+];
+
+describe('pages of other origins, where CORS_ORIGINS is not set,', () => {
+  let api: TestApi;
+  let user: TestUser;
+
+  beforeAll(async () => {
+    api = await start();
+    user = await registerUser(api.url);
+  });
+
+  afterAll(async () => {
+    await api.close();
+  });
+
+  it.each(EVERYTHING)('may not read %s', async (_name, answer) => {
+    const { headers } = await ask(api.url, user, answer, { origin: LISTED });
+    expect(crossOriginHeaders(headers)).toEqual([]);
+    expect(variesByOrigin(headers)).toBe(false);
+  });
+
+  it('may not ask', async () => {
+    const { status, headers } = await preflight(`${api.url}/api/v1/users/me`, LISTED, 'GET');
+    expect(status).toBe(404);
+    expect(crossOriginHeaders(headers)).toEqual([]);
+  });
+});
+
+describe('pages of other origins, where CORS_ORIGINS lists some,', () => {
+  let api: TestApi;
+  let user: TestUser;
+
+  beforeAll(async () => {
+    api = await start({ CORS_ORIGINS: `http://localhost:5173, ${LISTED}` });
+    user = await registerUser(api.url);
+  });
+
+  afterAll(async () => {
+    await api.close();
+  });
+
+  it.each(EVERYTHING)('may read %s if they are listed, and nobody else', async (_name, answer) => {
+    const listed = await ask(api.url, user, answer, { origin: LISTED });
+    expect(listed.status).toBe(answer.status);
+    expect(listed.headers.get('access-control-allow-origin')).toBe(LISTED);
+    expect(listed.headers.get('access-control-expose-headers')?.split(',')).toEqual(EXPOSED_HEADERS);
+    expect(crossOriginHeaders(listed.headers)).toHaveLength(2);
+    expect(variesByOrigin(listed.headers)).toBe(true);
+    const other = await ask(api.url, user, answer, { origin: 'https://other.example.com' });
+    expect(other.status).toBe(answer.status);
+    expect(crossOriginHeaders(other.headers)).toEqual([]);
+    expect(variesByOrigin(other.headers)).toBe(true);
+  });
+
+  it('are each told their own origin', async () => {
+    const { headers } = await send(`${api.url}/health/live`, {
+      headers: { origin: 'http://localhost:5173' },
+    });
+    expect(headers.get('access-control-allow-origin')).toBe('http://localhost:5173');
+  });
+
+  it.each(UNLISTED)('are not taken for one another: %s', async (origin) => {
+    const { headers } = await send(`${api.url}/health/live`, { headers: { origin } });
+    expect(crossOriginHeaders(headers)).toEqual([]);
+    const asked = await preflight(`${api.url}/api/v1/users/me`, origin, 'GET');
+    expect(asked.status).toBe(404);
+    expect(crossOriginHeaders(asked.headers)).toEqual([]);
+  });
+
+  it.each(['/api/v1/users/me', '/v1/chat/completions', '/v1/messages', '/ollama/api/chat', '/docs-json'])(
+    'may ask for %s, with whatever headers and methods our clients use',
+    async (path) => {
+      const wanted = [
+        'authorization',
+        'x-api-key',
+        'content-type',
+        'idempotency-key',
+        'last-event-id',
+        'x-conversation-id',
+        'x-request-id',
+        'anthropic-version',
+        'anthropic-beta',
+        'anthropic-dangerous-direct-browser-access',
+        'x-stainless-retry-count',
+      ].join(',');
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+        const { status, headers, body } = await preflight(`${api.url}${path}`, LISTED, method, wanted);
+        expect([status, body]).toEqual([204, '']);
+        expect(headers.get('access-control-allow-origin')).toBe(LISTED);
+        expect(headers.get('access-control-allow-methods')?.split(',')).toContain(method);
+        expect(headers.get('access-control-allow-headers')).toBe(wanted);
+        expect(headers.get('access-control-max-age')).toBe('7200');
+        expect(headers.has('access-control-allow-credentials')).toBe(false);
+        expect(headers.get('x-request-id')).not.toBe('');
+        expect(variesByOrigin(headers)).toBe(true);
+      }
+    },
+  );
+
+  it('may read what a server that ends says', async () => {
+    const ending = await start({ CORS_ORIGINS: LISTED });
+    const gate = gatedAnswer(['one']);
+    provider.script(gate);
+    const arrived = provider.nextRequest('chat');
+    const somebody = await registerUser(ending.url);
+    const running = collect(
+      somebody.stream('/api/v1/chat/stream', { message: 'Hello', model: 'openai/gpt-5.5' }),
+    );
+    await arrived;
+    const closed = ending.close();
+    const refused = await send(`${ending.url}/health/live`, { headers: { origin: LISTED } });
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('access-control-allow-origin')).toBe(LISTED);
+    gate.finish();
+    await running;
+    await closed;
+  });
+});
+
+describe('pages of other origins, where CORS_ORIGINS is *,', () => {
+  let api: TestApi;
+  let user: TestUser;
+
+  beforeAll(async () => {
+    api = await start({ CORS_ORIGINS: '*' });
+    user = await registerUser(api.url);
+  });
+
+  afterAll(async () => {
+    await api.close();
+  });
+
+  it.each(EVERYTHING)('may read %s, and bring nothing that the browser holds', async (_name, answer) => {
+    for (const headers of [{ origin: 'https://any.example' }, {}]) {
+      const told = await ask(api.url, user, answer, headers);
+      expect(told.status).toBe(answer.status);
+      expect(told.headers.get('access-control-allow-origin')).toBe('*');
+      expect(told.headers.get('access-control-expose-headers')?.split(',')).toEqual(EXPOSED_HEADERS);
+      expect(crossOriginHeaders(told.headers)).toHaveLength(2);
+      expect(variesByOrigin(told.headers)).toBe(false);
+    }
+  });
+
+  it('may ask for everything', async () => {
+    const { status, headers } = await preflight(
+      `${api.url}/v1/messages`,
+      'https://any.example',
+      'POST',
+      'x-one',
+    );
+    expect(status).toBe(204);
+    expect(headers.get('access-control-allow-origin')).toBe('*');
+    expect(headers.get('access-control-allow-headers')).toBe('x-one');
+    expect(headers.has('access-control-allow-credentials')).toBe(false);
+  });
+});
+
+describe('with limits, pages of other origins', () => {
+  let api: TestApi;
+
+  beforeAll(async () => {
+    // One for the account.
+    api = await start({ CORS_ORIGINS: LISTED, RATE_LIMIT_IP_RPM: '3', RATE_LIMIT_TPM: '50000' });
+  });
+
+  afterAll(async () => {
+    await api.close();
+  });
+
+  it('may ask as often as they want, and read every header of ours, those of refusals too', async () => {
+    const user = await registerUser(api.url);
+    for (const path of ['/api/v1/users/me', '/docs-json', '/v1/messages']) {
+      for (let count = 0; count < 5; count += 1)
+        expect((await preflight(`${api.url}${path}`, LISTED, 'GET')).status).toBe(204);
+    }
+    const openai = { path: '/v1/chat/completions', method: 'POST', known: true, type: JSON_TYPE };
+    const told: Representative[] = [
+      { ...openai, body: { model: 'openai/gpt-5.5', messages, cache: true }, status: 200 },
+      { ...openai, body: { model: 'openai/gpt-5.5', messages, max_tokens: 60_000 }, status: 429 },
+      {
+        ...openai,
+        path: '/v1/messages',
+        body: { model: 'ollama/llama3.2', messages, max_tokens: 10, top_k: 7, service_tier: 'auto' },
+        status: 200,
+      },
+      {
+        ...openai,
+        path: '/api/v1/chat',
+        body: { message: 'Hello', model: 'openai/gpt-5.5' },
+        status: 200,
+      },
+      { path: '/v1/messages', method: 'POST', body: {}, status: 401, type: JSON_TYPE },
+      { path: '/api/v1/users/me', status: 401, type: JSON_TYPE },
+      { path: '/api/v1/users/me', status: 429, type: JSON_TYPE },
+    ];
+    const seen = new Set<string>();
+    for (const answer of told) {
+      const version = answer.path === '/v1/messages' ? { 'anthropic-version': '2023-06-01' } : undefined;
+      const { status, headers } = await ask(api.url, user, answer, { origin: LISTED, ...version });
+      expect({ ...answer, status }).toEqual(answer);
+      expect(headers.get('access-control-allow-origin')).toBe(LISTED);
+      for (const name of headers.keys()) if (!FOR_THE_BROWSER.test(name)) seen.add(name);
+    }
+    expect([...seen].sort()).toEqual(EXPOSED_HEADERS.map((name) => name.toLowerCase()).sort());
   });
 });
