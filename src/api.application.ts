@@ -39,7 +39,7 @@ export class ApiApplication {
   /** Makes the application. Where no other process can be running, ends the answers that a dead one left. */
   static async create(runtime: Runtime): Promise<ApiApplication> {
     const { version, http } = runtime.config;
-    const { maxUploadMb, trustProxy } = http;
+    const { maxUploadMb, trustProxy, corsOrigins } = http;
     const app = await NestFactory.create<NestExpressApplication>(
       ApiModule.forRoot(runtime),
       new LimitedExpressAdapter(connectionLimits(maxUploadMb)),
@@ -57,6 +57,7 @@ export class ApiApplication {
       brokenRequests,
       maxUploadMb,
       trustProxy,
+      corsOrigins,
       limiter,
       wires,
     });

@@ -55,7 +55,13 @@ describe('the configuration of a process', () => {
     );
     process.env['PORT'] = '5000';
     const { http, auth } = loadConfig();
-    expect(http).toEqual({ host: '0.0.0.0', port: 5000, maxUploadMb: 32, trustProxy: false });
+    expect(http).toEqual({
+      host: '0.0.0.0',
+      port: 5000,
+      maxUploadMb: 32,
+      trustProxy: false,
+      corsOrigins: undefined,
+    });
     expect(auth.jwtSecret).toBe(SECRET);
     expect(existsSync(join(folder, '.data'))).toBe(false);
   });

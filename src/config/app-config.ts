@@ -5,6 +5,7 @@ import { VERSION } from './package-root.js';
 import { ConfigError, parseSettings } from './parse-settings.js';
 import { developmentSecret } from './secrets.js';
 import type { ModelPrice } from '../common/price.js';
+import type { CorsOrigins } from './cors-origins.js';
 import type { LlmHost } from './llm-host.js';
 import type { SettingValues } from './settings.js';
 import type { TrustProxy } from './trust-proxy.js';
@@ -22,6 +23,8 @@ export class AppConfig {
     readonly port: number;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
+    /** Undefined for none. */
+    readonly corsOrigins: CorsOrigins | undefined;
   };
   readonly limits: LimitConfig;
   readonly database: { readonly url: string | undefined; readonly poolMax: number };
@@ -48,6 +51,7 @@ export class AppConfig {
       port: values.PORT,
       maxUploadMb: values.MAX_UPLOAD_MB,
       trustProxy: values.TRUST_PROXY,
+      corsOrigins: values.CORS_ORIGINS,
     };
     this.limits = {
       addressRequestsPerMinute: values.RATE_LIMIT_IP_RPM,

@@ -100,6 +100,11 @@ describe('a value that does not fit is refused with the name and with what it ta
       'OPENAI_BASE_URL must be a URL that begins with http:// or https://.',
     ],
     ['JWT_SECRET', 'x'.repeat(31), 'JWT_SECRET must be at least 32 characters long.'],
+    [
+      'CORS_ORIGINS',
+      'https://app.example.com/',
+      'CORS_ORIGINS must be * or origins like https://app.example.com, without a path, a slash at the end or a default port, with commas between them; it is "https://app.example.com/".',
+    ],
   ])('%s=%s', (name, given, expected) => {
     expect(problemsOf({ [name]: given })).toEqual([expected]);
   });

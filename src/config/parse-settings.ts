@@ -65,6 +65,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     QUOTA_TOKENS_DAY: read('QUOTA_TOKENS_DAY', SETTINGS.QUOTA_TOKENS_DAY),
     QUOTA_COST_MONTH_USD: read('QUOTA_COST_MONTH_USD', SETTINGS.QUOTA_COST_MONTH_USD),
     TRUST_PROXY: read('TRUST_PROXY', SETTINGS.TRUST_PROXY),
+    CORS_ORIGINS: read('CORS_ORIGINS', SETTINGS.CORS_ORIGINS),
     LOG_LEVEL: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
   };
   for (const [name, problem] of contradictions(values)) {

@@ -12,6 +12,7 @@ import {
   type Setting,
 } from './setting.js';
 
+import { parseCorsOrigins, type CorsOrigins } from './cors-origins.js';
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js';
 import { parsePrices } from './model-price.js';
 import { parseAliases, parseHosts, type LlmHost } from './llm-host.js';
@@ -236,6 +237,16 @@ export const SETTINGS = {
     secret: false,
     fallback: false,
     parse: parseTrustProxy,
+  }),
+  CORS_ORIGINS: setting<CorsOrigins | undefined>({
+    meaning:
+      'Origins whose pages may use the API from a browser (`https://app.example.com,http://localhost:5173`), or `*` for all',
+    shownDefault: 'none',
+    takes:
+      '* or origins like https://app.example.com, without a path, a slash at the end or a default port, with commas between them',
+    secret: false,
+    fallback: undefined,
+    parse: parseCorsOrigins,
   }),
   LOG_LEVEL: oneOf({
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

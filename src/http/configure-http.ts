@@ -2,9 +2,10 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import { requestLogging } from '../infra/telemetry/index.js';
-import type { TrustProxy } from '../config/index.js';
+import type { CorsOrigins, TrustProxy } from '../config/index.js';
 import type { BrokenRequests } from './broken-requests.js';
 import { declaresJson } from './content-type.guard.js';
+import { crossOrigin } from './cross-origin.js';
 import type { ErrorWires } from './error-wire.js';
 import type { Intake } from './intake.js';
 import { assertJsonText, assertUtf8 } from './json-shape.js';
@@ -13,6 +14,7 @@ import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
 import { assignRequestId } from './request-id.js';
 import type { RequestLimiter } from './request-limiter.js';
+import { secureHeaders } from './security-headers.js';
 import { WIRE_VERSIONS } from './wire-version.js';
 
 /** Largest JSON body of a product route. */
@@ -31,6 +33,8 @@ export function configureHttp(
     readonly brokenRequests: BrokenRequests;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
+    /** Whose pages may use the API from a browser; undefined for none. */
+    readonly corsOrigins: CorsOrigins | undefined;
     readonly limiter: RequestLimiter;
     readonly wires: ErrorWires;
   },
@@ -41,6 +45,8 @@ export function configureHttp(
   app.enableVersioning(WIRE_VERSIONS);
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
+  secureHeaders(app);
+  if (options.corsOrigins !== undefined) app.use(crossOrigin(options.corsOrigins));
   app.use(options.brokenRequests.guard);
   app.use(options.intake.guard);
   const largeJson = express.json({

@@ -240,9 +240,7 @@ describe('the pages', () => {
     const response = await fetch(`${api.url}/redoc`);
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
     // Else the script would load its maker's logo from his server.
-    expect(response.headers.get('content-security-policy')).toMatch(
-      /^default-src 'self'; .*img-src 'self' data:/,
-    );
+    expect(response.headers.get('content-security-policy')).toContain(";img-src 'self' data:;");
     const page = await response.text();
     expect(page).toContain('<redoc spec-url="/docs-json">');
     const script = await fetch(`${api.url}/redoc/redoc.standalone.js`);
