@@ -408,6 +408,7 @@ describe('the check of answers', () => {
             kittens: { type: 'array', items: schema },
             mother: { nullable: true, allOf: [schema] },
             born: { type: 'string', format: 'date-time' },
+            birthday: { type: 'string', format: 'date' },
           },
         },
       },
@@ -426,9 +427,19 @@ describe('the check of answers', () => {
     [{ name: 'Tom', lives: 9, kittens: [{ name: 'Kit' }] }, ['$.kittens[0].lives is missing']],
     [{ name: 'Tom', lives: 9, mother: { name: 'Mia' } }, ['$.mother.lives is missing']],
     [{ name: 'Tom', lives: 9, born: 'once' }, ['$.born is no date-time']],
+    [{ name: 'Tom', lives: 9, birthday: '2026-1-1' }, ['$.birthday is no date']],
     [[], ['$ is [] and not object']],
   ])('finds in %j: %j', (value, expected) => {
     expect(misfits(cats, schema, value)).toEqual(expected);
+  });
+
+  it('takes what is not named only where a schema says so', () => {
+    const open = { type: 'object', additionalProperties: true, required: ['name'], properties: {} };
+    expect(misfits({}, open, { name: 'Tom', tail: 1 })).toEqual([]);
+    expect(misfits({}, open, { tail: 1 })).toEqual(['$.name is missing']);
+    expect(misfits({}, { ...open, additionalProperties: false }, { name: 'Tom' })).toEqual([
+      '$.name is not documented',
+    ]);
   });
 
   it('refuses schemas that it does not understand', () => {
