@@ -59,10 +59,10 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Names that every object has count as known to a whitelist, and would be dropped instead of refused. */
+/** Names that every object or class has count as known to a whitelist, and would be dropped instead of refused. */
 function assertOwnNames(value: object): void {
   const details = Object.keys(value)
-    .filter((field) => field in Object.prototype)
+    .filter((field) => field in Object.prototype || field === 'prototype')
     .map((field) => ({ field, message: `${field} is not a field of this request` }));
   if (details.length > 0) throw invalidRequest(details);
 }

@@ -387,7 +387,7 @@ describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (pat
     await expectHarmless(() => ask('POST', path, body), refusal);
   });
 
-  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', '__defineGetter__'])(
+  it.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', '__defineGetter__'])(
     'the key %s',
     async (key) => {
       const body = `{"message":"x","email":"a@example.com","password":"a long password","${key}":{"admin":true}}`;

@@ -116,8 +116,8 @@ describe('the OpenAPI document', () => {
       for (const [status, response] of good) {
         const content = entriesAt(response, 'content').map(([type]) => type);
         if (status === '204') expect({ name, content }).toEqual({ name, content: [] });
-        // The gateways' routes answer in either way, as the body asks.
-        else if (streamsOnDemand(operation)) {
+        // These routes answer in either way, as the body asks.
+        else if (streamsOnDemand(name, operation)) {
           const stream = name.includes('/ollama/') ? 'application/x-ndjson' : 'text/event-stream';
           expect({ name, content }).toEqual({ name, content: ['application/json', stream] });
         } else expect({ name, content }).toEqual({ name, content: [expect.any(String)] });
@@ -129,7 +129,8 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  function streamsOnDemand(operation: unknown): boolean {
+  function streamsOnDemand(name: string, operation: unknown): boolean {
+    if (name === 'post /api/v1/chat') return true;
     const body = at(operation, 'requestBody', 'content', 'application/json', 'schema');
     return at(body, 'properties', 'stream') !== undefined;
   }
@@ -405,6 +406,7 @@ describe('the check of answers', () => {
             kittens: { type: 'array', items: schema },
             mother: { nullable: true, allOf: [schema] },
             born: { type: 'string', format: 'date-time' },
+            birthday: { type: 'string', format: 'date' },
           },
         },
       },
@@ -423,9 +425,19 @@ describe('the check of answers', () => {
     [{ name: 'Tom', lives: 9, kittens: [{ name: 'Kit' }] }, ['$.kittens[0].lives is missing']],
     [{ name: 'Tom', lives: 9, mother: { name: 'Mia' } }, ['$.mother.lives is missing']],
     [{ name: 'Tom', lives: 9, born: 'once' }, ['$.born is no date-time']],
+    [{ name: 'Tom', lives: 9, birthday: '2026-1-1' }, ['$.birthday is no date']],
     [[], ['$ is [] and not object']],
   ])('finds in %j: %j', (value, expected) => {
     expect(misfits(cats, schema, value)).toEqual(expected);
+  });
+
+  it('takes what is not named only where a schema says so', () => {
+    const open = { type: 'object', additionalProperties: true, required: ['name'], properties: {} };
+    expect(misfits({}, open, { name: 'Tom', tail: 1 })).toEqual([]);
+    expect(misfits({}, open, { tail: 1 })).toEqual(['$.name is missing']);
+    expect(misfits({}, { ...open, additionalProperties: false }, { name: 'Tom' })).toEqual([
+      '$.name is not documented',
+    ]);
   });
 
   it('refuses schemas that it does not understand', () => {

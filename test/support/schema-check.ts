@@ -9,16 +9,20 @@ interface Schema {
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
+  /** True where an object may hold more than is named. */
+  readonly additionalProperties?: unknown;
 }
 
 const KNOWN_WORDS = new Set(
-  '$ref allOf type nullable enum format required properties items description example default minimum maximum minLength maxLength'.split(
-    ' ',
-  ),
+  (
+    '$ref allOf type nullable enum format required properties additionalProperties items description example default ' +
+    'minimum maximum minLength maxLength'
+  ).split(' '),
 );
 
 const FORMATS: Readonly<Record<string, RegExp>> = {
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  date: /^\d{4}-\d\d-\d\d$/,
   'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
   email: /^[^@\s]+@[^@\s]+$/,
 };
@@ -55,7 +59,9 @@ function misfitsOfObject(document: unknown, schema: Schema, value: object, path:
     ...Object.entries(value).flatMap(([name, entry]) =>
       Object.hasOwn(properties, name)
         ? misfits(document, properties[name], entry, `${path}.${name}`)
-        : [`${path}.${name} is not documented`],
+        : schema.additionalProperties === true
+          ? []
+          : [`${path}.${name} is not documented`],
     ),
   ];
 }

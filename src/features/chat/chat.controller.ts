@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import type { ErrorCode } from '../../common/errors.js';
@@ -46,6 +46,8 @@ data: {"delta":"","finished":true,"conversation_id":"0199…","message_id":"0199
 data: [DONE]
 `;
 
+const EVENTS = { 'text/event-stream': { schema: { type: 'string' }, example: EVENTS_EXAMPLE } };
+
 @Scope('chat')
 @ApiTags('chat')
 @Controller('api/v1/chat')
@@ -60,7 +62,11 @@ export class ChatController {
     description:
       'The message is stored before the model is asked. The answer goes on, and is stored, if you leave.',
   })
-  @ApiOkResponse({ type: AnswerBody, description: 'The complete answer.' })
+  @ApiExtraModels(AnswerBody)
+  @ApiOkResponse({
+    description: 'The complete answer; with `stream` the answer as it comes, as on `/api/v1/chat/stream`.',
+    content: { 'application/json': { schema: { $ref: getSchemaPath(AnswerBody) } }, ...EVENTS },
+  })
   @ApiErrors(...REFUSALS, ...FAILURES)
   async chat(
     @CurrentCaller() caller: Caller,
@@ -83,10 +89,7 @@ export class ChatController {
     description:
       'Server-Sent Events. The first event carries the ids and no text; each further one the next piece in `delta`; the last one `finished: true` with usage and cost, then `[DONE]`. A failure after the stream has begun is `data: {"error": …}` and ends it. Lines that begin with a colon are pings.',
   })
-  @ApiOkResponse({
-    description: 'The answer as it comes.',
-    content: { 'text/event-stream': { schema: { type: 'string' }, example: EVENTS_EXAMPLE } },
-  })
+  @ApiOkResponse({ description: 'The answer as it comes.', content: EVENTS })
   @ApiErrors(...REFUSALS)
   async stream(
     @CurrentCaller() caller: Caller,

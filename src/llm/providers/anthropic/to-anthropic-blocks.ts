@@ -15,8 +15,8 @@ type TextOnly =
 const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'] as const;
 
 /** The content of a user's message as blocks. @throws ProviderError `rejected` for a part that the wire cannot carry */
-export function toInputBlocks(content: UserContent): InputBlock[] {
-  return typeof content === 'string' ? toTextBlocks(content) : content.flatMap(toInputBlock);
+export function toInputBlocks(content: UserContent | null | undefined): InputBlock[] {
+  return typeof content === 'string' ? toTextBlocks(content) : (content ?? []).flatMap(toInputBlock);
 }
 
 /** Text content as blocks. The wire refuses empty ones, so those are left out. */

@@ -30,6 +30,11 @@ describe('toConversation', () => {
     expect(messages).toEqual([{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }]);
   });
 
+  it.each([null, undefined])('leaves out a message of the user whose content is %s', (content) => {
+    const empty: object = { content };
+    expect(turnsOf([{ role: 'user', content: '', ...empty }])).toEqual([]);
+  });
+
   it('merges neighbours, puts results of tools into one turn of the user, and leaves out what is empty', () => {
     const turns = turnsOf([
       { role: 'user', content: 'one' },

@@ -32,6 +32,11 @@ describe('toOllamaMessages', () => {
     ]);
   });
 
+  it.each([null, undefined])('sends a message of the user whose content is %s as an empty one', (content) => {
+    const empty: object = { content };
+    expect(messagesOf({ role: 'user', content: '', ...empty })).toEqual([{ role: 'user', content: '' }]);
+  });
+
   it('takes images out of their data URLs', () => {
     const image = (url: string): ChatMessage => ({
       role: 'user',

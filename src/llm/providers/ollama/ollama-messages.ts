@@ -95,9 +95,12 @@ function thinkingOf(data: ProviderData | undefined): string | undefined {
   return typeof data.blocks.thinking === 'string' ? data.blocks.thinking : undefined;
 }
 
-function contentOf(content: string | readonly Part[]): Pick<OllamaMessage, 'content' | 'images'> {
+/** Callers of the compatible routes may leave the content out, as OpenAI's schema lets an assistant's be. */
+function contentOf(
+  content: string | readonly Part[] | null | undefined,
+): Pick<OllamaMessage, 'content' | 'images'> {
   if (typeof content === 'string') return { content };
-  const images = content
+  const images = (content ?? [])
     .filter((part) => part.type === 'image_url')
     .map((part) => base64Of(part.image_url.url));
   return { content: textOf(content), images: images.length > 0 ? images : undefined };
