@@ -12,20 +12,13 @@ export interface Attack {
   readonly astray?: boolean;
 }
 
-/**
- * Where bodies are not looked through before they are parsed, so that what can be neither stored nor passed on is not
- * refused for certain. Shorter is better: what is taken out of this list is held to exactly 400.
- */
-const UNCHECKED_BODIES: readonly string[] = ['/v1/', '/ollama/'];
-
 const DEEP = 100_000;
 
 /** Attacks by the body of a route. */
 export function hostileBodies(operation: Operation): Attack[] {
   if (operation.body === undefined) return bodiesThatNobodyReads();
   const texts = [...textAttacks(), ...(operation.compatible ? [] : strictTextAttacks())];
-  const unchecked = UNCHECKED_BODIES.some((prefix) => operation.path.startsWith(prefix));
-  return [...texts, ...(unchecked ? [] : uncarriable()), ...typeAttacks(operation)];
+  return [...texts, ...uncarriable(), ...typeAttacks(operation)];
 }
 
 /** What can be neither stored nor passed on: it is refused wherever it stands. */
