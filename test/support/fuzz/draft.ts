@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import type { Operation, Parameter } from './operations.js';
+import type { RawRequest } from './raw-request.js';
+import { Seed, type Seeds, type World } from './seeds.js';
+import { valuesOf, propertiesOf } from './values.js';
+
+/** What an answer has to be beyond being no failure of ours. */
+export interface Expectation {
+  /** One of these statuses; without it, good or a refusal that is documented. */
+  readonly statuses?: readonly number[];
+  /** The field that the error must name. */
+  readonly field?: string;
+  /** The request may be refused before its route is reached. */
+  readonly hostile?: boolean;
+  /** The request may have missed its route: a good answer of another one is none of its concern. */
+  readonly astray?: boolean;
+}
+
+/** A request before it is known what of it is real: seeds stand for what the server has made. */
+export interface Draft {
+  readonly label: string;
+  /** By name. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Undefined for none; seeds stand in its fields. */
+  readonly body?: unknown;
+  /** A credential that is sent in the place of a good one. */
+  readonly credential?: string;
+  /** What is done to the request before it is sent. */
+  readonly alter?: (request: RawRequest) => RawRequest;
+  readonly expected: Expectation;
+}
+
+/** A request that can be sent, good for its route as far as the seeds are. */
+export function goodDraft(document: unknown, operation: Operation, seeds: Seeds): Draft {
+  const sample = (field: string, values: fc.Arbitrary<unknown>) =>
+    seeds[field]?.[0] ?? fc.sample(values, { seed: 1, numRuns: 1 })[0];
+  const parameters = operation.parameters
+    .filter(({ required }) => required)
+    .map(({ name, schema }) => [name, sample(name, valuesOf(document, schema))] as const);
+  const { body } = operation;
+  const fields = body === undefined ? [] : propertiesOf(document, body);
+  const needed = fields
+    .filter(([name]) => body?.required?.includes(name))
+    .map(([name, schema]) => [name, sample(name, valuesOf(document, schema))] as const);
+  return {
+    label: 'good',
+    parameters: Object.fromEntries(parameters),
+    ...(body !== undefined && { body: Object.fromEntries(needed) }),
+    expected: {},
+  };
+}
+
+/** Requests that fit the schemas, with real values in most places that know of some. */
+export function validDrafts(document: unknown, operation: Operation, seeds: Seeds): fc.Arbitrary<Draft> {
+  const known = (field: string, values: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> => {
+    const real = seeds[field];
+    if (real === undefined) return values;
+    return fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...real) }, { weight: 1, arbitrary: values });
+  };
+  const { parameters, body } = operation;
+  const texts = ({ place, schema }: Parameter) =>
+    // A path without its segment is another path.
+    valuesOf(document, schema).filter((value) => place !== 'path' || value !== '');
+  const given = fc.record(
+    Object.fromEntries(
+      parameters.map((parameter) => [parameter.name, known(parameter.name, texts(parameter))]),
+    ),
+    { requiredKeys: parameters.filter(({ required }) => required).map(({ name }) => name) },
+  );
+  return fc.record({
+    label: fc.constant('valid'),
+    parameters: given,
+    body: body === undefined ? fc.constant(undefined) : validBodies(document, operation, known),
+    expected: fc.constant({}),
+  });
+}
+
+function validBodies(
+  document: unknown,
+  { body = {}, compatible }: Operation,
+  known: (field: string, values: fc.Arbitrary<unknown>) => fc.Arbitrary<unknown>,
+): fc.Arbitrary<unknown> {
+  const fields = propertiesOf(document, body);
+  const model = fields.map(([name, schema]) => [name, known(name, valuesOf(document, schema, 1))] as const);
+  // What an interface of somebody else's may have learned since.
+  const novelty = compatible ? [['novelty', fc.jsonValue({ maxDepth: 2 })] as const] : [];
+  return fc.record(Object.fromEntries([...model, ...novelty]), {
+    requiredKeys: [...(body.required ?? [])],
+    noNullPrototype: true,
+  });
+}
+
+/** The request of a draft, with everything real in it. */
+export async function assemble(operation: Operation, draft: Draft, world: World): Promise<RawRequest> {
+  const parameters = await real(draft.parameters, world);
+  const body = isFields(draft.body) ? await real(draft.body, world) : draft.body;
+  const credential =
+    draft.credential ?? (operation.closed ? (await world.actorOf(operation)).token : undefined);
+  const request = {
+    method: operation.method,
+    path: pathOf(operation, parameters),
+    headers: {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
+      ...operation.headers,
+      ...headersOf(operation.parameters, parameters),
+      'x-forwarded-for': world.nextAddress(),
+    },
+    body: body === undefined ? undefined : Buffer.from(JSON.stringify(body)),
+  };
+  return draft.alter?.(request) ?? request;
+}
+
+function pathOf({ path, parameters }: Operation, values: Readonly<Record<string, unknown>>): string {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values[name])));
+  const query = parameters
+    .filter(({ place, name }) => place === 'query' && values[name] !== undefined)
+    .map(({ name }) => `${encodeURIComponent(name)}=${encodeURIComponent(String(values[name]))}`);
+  return query.length === 0 ? filled : `${filled}?${query.join('&')}`;
+}
+
+function headersOf(
+  parameters: readonly Parameter[],
+  values: Readonly<Record<string, unknown>>,
+): Record<string, string> {
+  const headers = parameters.filter(({ place, name }) => place === 'header' && values[name] !== undefined);
+  return Object.fromEntries(headers.map(({ name }) => [name, String(values[name])]));
+}
+
+async function real(fields: object, world: World): Promise<Record<string, unknown>> {
+  const filled: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields))
+    filled[name] = value instanceof Seed ? await value.give(world) : value;
+  return filled;
+}
+
+function isFields(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

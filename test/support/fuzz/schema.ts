@@ -1,0 +1,54 @@
+import { at } from '../client.js';
+
+/** What of OpenAPI 3.0's schemas requests are made by. References and `allOf` are resolved where one is read. */
+export interface Schema {
+  readonly type?: string;
+  readonly nullable?: boolean;
+  readonly enum?: readonly unknown[];
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly items?: unknown;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly additionalProperties?: unknown;
+  readonly anyOf?: readonly unknown[];
+  readonly oneOf?: readonly unknown[];
+}
+
+const KNOWN_WORDS = new Set(
+  (
+    'type nullable enum format minimum maximum minLength maxLength items minItems maxItems required properties ' +
+    'additionalProperties anyOf oneOf description example default'
+  ).split(' '),
+);
+
+/** A schema with everything that it refers to. Fails on words that no value would be made by. */
+export function readSchema(document: unknown, value: unknown): Schema {
+  const reference = at(value, '$ref');
+  if (typeof reference === 'string') return readSchema(document, lookUp(document, reference));
+  if (typeof value !== 'object' || value === null)
+    throw new Error(`This is no schema: ${JSON.stringify(value)}`);
+  const { allOf = [], ...own }: Schema & { readonly allOf?: readonly unknown[] } = value;
+  const strange = Object.keys(own).filter((word) => !KNOWN_WORDS.has(word));
+  if (strange.length > 0)
+    throw new Error(`A schema uses ${strange.join(', ')}, which the run does not know.`);
+  return allOf.map((part) => readSchema(document, part)).reduce(together, own);
+}
+
+function together(one: Schema, other: Schema): Schema {
+  return {
+    ...one,
+    ...other,
+    required: [...(one.required ?? []), ...(other.required ?? [])],
+    properties: { ...one.properties, ...other.properties },
+  };
+}
+
+function lookUp(document: unknown, reference: string): unknown {
+  return at(document, ...reference.replace(/^#\//, '').split('/'));
+}

@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { readSchema, type Schema } from './schema.js';
+import { propertiesOf, valuesOf } from './values.js';
+
+/** One thing that is wrong with a value. */
+export interface Violation {
+  /** `is too long`. */
+  readonly what: string;
+  /** The whole value with this in it. */
+  readonly values: fc.Arbitrary<unknown>;
+}
+
+/** One thing that is wrong with a field of an object. */
+export interface FieldViolation extends Violation {
+  /** The field; its value is undefined where it is left out. */
+  readonly field: string;
+}
+
+/** Formats that a server can be expected to check, with texts that are nowhere near them. */
+const MISFORMED: Readonly<Record<string, readonly string[]>> = {
+  email: ['ada', '@', 'ada@', '@example.com', 'ada@example.com extra'],
+  uuid: ['abc', '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a1', '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11x', '0'],
+  date: ['yesterday', '2026-13-01', '2026-02-30', '01/02/2026', '2026-1-1'],
+  'date-time': ['yesterday', '2026-13-01T00:00:00Z', '2026-02-30T00:00:00Z', '2026-01-01T25:00:00Z', '0'],
+};
+
+/** A value of each type that JSON has. */
+const OF_TYPES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  string: fc.constantFrom('', 'x', '1', 'true', 'null'),
+  number: fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true })),
+  boolean: fc.boolean(),
+  array: fc.array(fc.jsonValue({ maxDepth: 1 }), { maxLength: 3 }),
+  object: fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.jsonValue({ maxDepth: 1 }), { maxKeys: 3 }),
+};
+
+/** Everything that can be wrong with the fields of an object, one at a time. */
+export function fieldViolationsOf(document: unknown, schema: Schema, strict: boolean): FieldViolation[] {
+  const required = schema.required ?? [];
+  const found = propertiesOf(document, schema).flatMap(([field, property]) => {
+    const needed = required.includes(field);
+    return [
+      ...(needed ? [{ field, what: 'is missing', values: fc.constant(undefined) }] : []),
+      // Null counts as left out where that is allowed.
+      ...(needed && property.nullable !== true
+        ? [{ field, what: 'is null', values: fc.constant(null) }]
+        : []),
+      ...violationsOf(document, property, strict).map((one) => ({ ...one, field })),
+    ];
+  });
+  const unknown = { field: 'colour', what: 'is no field', values: fc.jsonValue({ maxDepth: 1 }) };
+  return strict ? [...found, unknown] : found;
+}
+
+/** What can be wrong with the text of a path or a query. */
+export function textViolationsOf(schema: Schema): Violation[] {
+  if (schema.type !== 'integer' && schema.type !== 'number') return boundViolations(schema);
+  const words = fc.constantFrom('abc', 'NaN', 'null', 'true', '[]', '{}', '1,5', '1 2', '٣');
+  return [
+    { what: 'is no number', values: words },
+    ...boundViolations(schema).map((one) => ({ ...one, values: one.values.map(String) })),
+  ];
+}
+
+function violationsOf(document: unknown, schema: Schema, strict: boolean): Violation[] {
+  const { type } = schema;
+  if (type === undefined) return [];
+  const ofType = typeViolations(type);
+  if (type === 'object') return [...ofType, ...ofObject(document, schema, strict)];
+  if (type === 'array') return [...ofType, ...ofArray(document, schema, strict)];
+  return [...ofType, ...boundViolations(schema)];
+}
+
+function typeViolations(type: string): Violation[] {
+  const others = Object.entries(OF_TYPES).filter(
+    ([name]) => name !== type && !(name === 'number' && type === 'integer'),
+  );
+  const fractions = fc.integer({ min: -1000, max: 1000 }).map((whole) => whole + 0.5);
+  return [
+    { what: `is no ${type}`, values: fc.oneof(...others.map(([, values]) => values)) },
+    ...(type === 'integer' ? [{ what: 'is a fraction', values: fractions }] : []),
+  ];
+}
+
+function boundViolations(schema: Schema): Violation[] {
+  const { minimum, maximum, minLength = 0, maxLength, format = '', enum: words } = schema;
+  const misformed = MISFORMED[format];
+  const found: Violation[] = [];
+  const add = (what: string, values: fc.Arbitrary<unknown>) => found.push({ what, values });
+  // Far enough for the largest numbers, next to which there is no nearer one.
+  const beyond = fc.oneof(fc.integer({ min: 2, max: 1000 }), fc.constant(2 ** 60));
+  if (minimum !== undefined)
+    add(
+      'is too small',
+      beyond.map((by) => minimum - by),
+    );
+  if (maximum !== undefined)
+    add(
+      'is too large',
+      beyond.map((by) => maximum + by),
+    );
+  if (minLength > 0) add('is too short', fc.string({ maxLength: minLength - 1, unit: 'grapheme-ascii' }));
+  if (maxLength !== undefined) {
+    const lengths = fc.oneof(fc.constant(maxLength + 1), fc.integer({ min: maxLength + 1, max: 10_000 }));
+    const end = format === 'email' ? '@example.com' : '';
+    add(
+      'is too long',
+      lengths.map((length) => 'x'.repeat(length) + end),
+    );
+  }
+  if (misformed !== undefined) add(`is no ${format}`, fc.constantFrom(...misformed));
+  if (words !== undefined)
+    add(
+      'is no word that is known',
+      fc.string().filter((text) => !words.includes(text)),
+    );
+  return found;
+}
+
+function ofArray(document: unknown, schema: Schema, strict: boolean): Violation[] {
+  const { minItems = 0, maxItems } = schema;
+  const item = readSchema(document, schema.items ?? {});
+  const tooMany = (length: number) =>
+    fc.array(valuesOf(document, item, 1), { minLength: length, maxLength: length + 3 });
+  return [
+    ...(minItems > 0 ? [{ what: 'is empty', values: fc.constant([]) }] : []),
+    ...(maxItems === undefined ? [] : [{ what: 'has too many items', values: tooMany(maxItems + 1) }]),
+    ...violationsOf(document, item, strict).map(({ what, values }) => ({
+      what: `0 ${what}`,
+      values: values.map((value) => [value]),
+    })),
+  ];
+}
+
+function ofObject(document: unknown, schema: Schema, strict: boolean): Violation[] {
+  const required = (schema.required ?? []).map((name) => [name, schema.properties?.[name]] as const);
+  const whole = valuesOf(document, { ...schema, properties: Object.fromEntries(required) }, 1);
+  return fieldViolationsOf(document, schema, strict).map(({ field, what, values }) => ({
+    what: `${field} ${what}`,
+    values: fc.tuple(whole, values).map(([good, wrong]) => ({ ...Object(good), [field]: wrong }) as object),
+  }));
+}

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import type { Draft, Expectation } from './draft.js';
+import type { Operation } from './operations.js';
+import type { RawRequest } from './raw-request.js';
+import { fieldViolationsOf, textViolationsOf } from './violations.js';
+
+/** Requests that are good but for one thing. None where nothing can be wrong: a route that takes nothing from anybody. */
+export function wrongDrafts(document: unknown, operation: Operation, good: Draft): fc.Arbitrary<Draft>[] {
+  return [
+    ...wrongParameters(operation, good),
+    ...wrongFields(document, operation, good),
+    ...(operation.body === undefined ? [] : [wrongBody(operation, good)]),
+    ...(operation.closed ? [wrongCredential(good)] : []),
+  ];
+}
+
+function wrongParameters(operation: Operation, good: Draft): fc.Arbitrary<Draft>[] {
+  const found = operation.parameters.flatMap(({ name, place, schema }) =>
+    textViolationsOf(schema).map(({ what, values }) =>
+      // Without a text there is no such segment of a path.
+      values
+        .filter((value) => place !== 'path' || value !== '')
+        .map((value) => ({
+          ...good,
+          label: `${name} ${what}`,
+          parameters: { ...good.parameters, [name]: value },
+          expected: refusal(operation, name),
+        })),
+    ),
+  );
+  const takesQuery = operation.parameters.some(({ place }) => place === 'query');
+  return takesQuery ? [...found, unknownParameter(operation, good)] : found;
+}
+
+function unknownParameter(operation: Operation, good: Draft): fc.Arbitrary<Draft> {
+  return fc.string().map((value) => ({
+    ...good,
+    label: 'colour is no parameter',
+    alter: (request: RawRequest) => withQuery(request, `colour=${encodeURIComponent(value)}`),
+    expected: refusal(operation, 'colour'),
+  }));
+}
+
+/** A request with something more in its query. */
+export function withQuery(request: RawRequest, query: string): RawRequest {
+  return { ...request, path: `${request.path}${request.path.includes('?') ? '&' : '?'}${query}` };
+}
+
+function wrongFields(document: unknown, operation: Operation, good: Draft): fc.Arbitrary<Draft>[] {
+  const { body, compatible } = operation;
+  if (body === undefined) return [];
+  return fieldViolationsOf(document, body, !compatible).map(({ field, what, values }) =>
+    values.map((value) => ({
+      ...good,
+      label: `${field} ${what}`,
+      body: { ...Object(good.body), [field]: value } as object,
+      expected: refusal(operation, field),
+    })),
+  );
+}
+
+function wrongBody(operation: Operation, good: Draft): fc.Arbitrary<Draft> {
+  return fc
+    .constantFrom<unknown>([], [{}], 'text', '', 5, true, null)
+    .map((body) => ({ ...good, label: 'the body is no object', body, expected: refusal(operation) }));
+}
+
+function wrongCredential(good: Draft): fc.Arbitrary<Draft> {
+  return fc.constantFrom('not.a.token', 'pk_0000000000000000', 'null').map((credential) => ({
+    ...good,
+    label: 'a wrong credential',
+    credential,
+    expected: { statuses: [401] },
+  }));
+}
+
+/** A wire of somebody else's may pass on what only its provider judges. */
+function refusal({ compatible }: Operation, field?: string): Expectation {
+  return compatible ? {} : { statuses: [400], ...(field !== undefined && { field }) };
+}
