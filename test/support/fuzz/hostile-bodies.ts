@@ -18,33 +18,36 @@ const DEEP = 100_000;
 export function hostileBodies(operation: Operation): Attack[] {
   if (operation.body === undefined) return bodiesThatNobodyReads();
   const texts = [...textAttacks(), ...(operation.compatible ? [] : strictTextAttacks())];
-  return [...texts, ...uncarriable(), ...typeAttacks(operation)];
+  return [...texts, ...misshapen(), ...uncarriable(), ...typeAttacks(operation)];
 }
 
-/** What can be neither stored nor passed on: it is refused wherever it stands. */
-function uncarriable(): Attack[] {
-  const refused = (label: string, change: (text: string) => string): Attack => ({
-    ...ofText(label, change),
-    statuses: [400],
-  });
+/** What would cost more to look at than to send, or change what an object is. */
+function misshapen(): Attack[] {
   return [
     refused('a deep list', (text) => added(text, 'deep', nested('[', '', ']'))),
     refused('a deep object', (text) => added(text, 'deep', nested('{"a":', '1', '}'))),
     refused('a deep value of a field', (text) => inField(text, nested('[', '', ']'))),
-    refused('NUL', (text) => inField(text, '"a\\u0000b"')),
-    refused('half a surrogate pair', (text) => inField(text, '"a\\ud800b"')),
-    refused('the other half', (text) => inField(text, '"\\udfff"')),
     refused('__proto__', (text) => added(text, '__proto__', '{"admin":true}')),
-    refused('__proto__ in a field', (text) => inField(text, '{"__proto__":{"admin":true}}')),
     refused('__proto__ by its code points', (text) => added(text, '\\u005f_proto__', '{"admin":true}')),
+    refused('__proto__ in a field', (text) => inField(text, '{"__proto__":{"admin":true}}')),
+  ];
+}
+
+/** What can be neither stored nor passed on. */
+function uncarriable(): Attack[] {
+  return [
+    refused('NUL', (text) => inText(text, '"a\\u0000b"')),
+    refused('half a surrogate pair', (text) => inText(text, '"a\\ud800b"')),
+    refused('the other half', (text) => inText(text, '"\\udfff"')),
+    refused('__proto__ within', (text) => added(text, 'colour', '{"__proto__":{"admin":true}}')),
   ];
 }
 
 /** What no JSON holds, or more than anybody needs. */
 function textAttacks(): Attack[] {
   return [
-    { ...ofText('a raw NUL', (text) => inField(text, '"a\0b"')), statuses: [400] },
-    { ...ofText('a raw line break', (text) => inField(text, '"a\nb"')), statuses: [400] },
+    { ...ofText('a raw NUL', (text) => inText(text, '"a\0b"')), statuses: [400] },
+    { ...ofText('a raw line break', (text) => inText(text, '"a\nb"')), statuses: [400] },
     { ...ofText('a body that is deep', () => nested('[', '', ']')), statuses: [400] },
     { ...ofText('half a body', (text) => text.slice(0, -1)), statuses: [400] },
     { ...ofText('two bodies', (text) => text + text), statuses: [400] },
@@ -72,16 +75,12 @@ function textAttacks(): Attack[] {
     ofText('a number of 64 bits', (text) => inField(text, '18446744073709551616')),
     ofText('minus nothing', (text) => inField(text, '-0')),
     ofText('a list of lists', (text) => inField(text, '[[[[1]]]]')),
-    ofText('templates', (text) => inField(text, '"{{7*7}}${7*7}<%= 7*7 %>\' OR 1=1; --"')),
+    ofText('templates', (text) => inText(text, '"{{7*7}}${7*7}<%= 7*7 %>\' OR 1=1; --"')),
   ];
 }
 
 /** What only passes where fields that are not known do. */
 function strictTextAttacks(): Attack[] {
-  const refused = (label: string, change: (text: string) => string): Attack => ({
-    ...ofText(label, change),
-    statuses: [400],
-  });
   return [
     refused('80,000 fields', (text) => added(text, 'wide', wide(80_000))),
     refused('80,000 fields of the body', () => wide(80_000)),
@@ -164,6 +163,18 @@ function inField(text: string, value: string): string {
     `${JSON.stringify(name)}:${JSON.stringify(old)}`,
     () => `${JSON.stringify(name)}:${value}`,
   );
+}
+
+/** A JSON object with this in the place of its last text: of a chat, what is said. */
+function inText(text: string, value: string): string {
+  const [, old] = /.*:("(?:[^"\\]|\\.)*")/s.exec(text) ?? [];
+  if (old === undefined) return added(text, 'x', value);
+  const end = text.lastIndexOf(old);
+  return text.slice(0, end) + value + text.slice(end + old.length);
+}
+
+function refused(label: string, change: (text: string) => string): Attack {
+  return { ...ofText(label, change), statuses: [400] };
 }
 
 function ofText(label: string, change: (text: string) => string): Attack {

@@ -101,7 +101,7 @@ function goodFaults(
 ): string[] {
   if (status === 204) return text === '' ? [] : ['A 204 has a body.'];
   const type = headers['content-type']?.split(';')[0] ?? '';
-  if (astray) return parsed(text) === undefined ? ['The answer is no JSON.'] : [];
+  if (astray) return isJson(type) && parsed(text) === undefined ? ['The answer is no JSON.'] : [];
   const content = at(responses, String(status), 'content', type);
   if (content === undefined) return [`Content of type "${type}" is not documented.`];
   if (type === 'text/event-stream') return eventFaults(text);
