@@ -5,6 +5,7 @@ import { ApiModule } from './api.module.js';
 import { ConfigError } from './config/index.js';
 import { RecoveryService, TurnRunner } from './features/chat/index.js';
 import {
+  Authenticator,
   BrokenRequests,
   configureHttp,
   connectionLimits,
@@ -55,6 +56,7 @@ export class ApiApplication {
       logger: runtime.logger,
       intake,
       brokenRequests,
+      authenticator: app.get(Authenticator),
       maxUploadMb,
       trustProxy,
       corsOrigins,

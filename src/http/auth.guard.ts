@@ -57,8 +57,11 @@ function assertAdmin({ role }: Principal): void {
   throw new AppError('forbidden', 'Only admins may do this.');
 }
 
-/** `Authorization: Bearer …`, or `X-API-Key` as Anthropic's clients send it. */
-function credentialOf(request: Request): string {
+/**
+ * `Authorization: Bearer …`, or `X-API-Key` as Anthropic's clients send it.
+ * @throws AppError `unauthorized` where there is neither
+ */
+export function credentialOf(request: Request): string {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   const key = request.headers['x-api-key'];
   const credential = bearer ?? (typeof key === 'string' && key !== '' ? key : undefined);

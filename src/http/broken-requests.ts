@@ -25,9 +25,10 @@ export class BrokenRequests {
   readonly guard = (request: Request, response: Response, next: NextFunction): void => {
     this.responses.set(request.socket, response);
     // RFC 9112, section 3.2
-    if (request.headers.host === undefined && request.httpVersion === '1.1') {
+    const hosts = hostsOf(request);
+    if (hosts > 1 || (hosts === 0 && request.httpVersion === '1.1')) {
       response.setHeader('Connection', 'close');
-      sendError(response, new InvalidRequestError('The request has no Host header.'), this.wires);
+      sendError(response, new InvalidRequestError('The request must have one Host header.'), this.wires);
       return;
     }
     next();
@@ -43,6 +44,12 @@ export class BrokenRequests {
   private answer(thrown: Error, socket: Duplex): void {
     const response = this.responses.get(socket);
     const answering = response !== undefined && !response.writableFinished;
+    if (answering && response.req.complete) {
+      // It came whole, and what is broken stands behind it: it has its answer, and nothing follows.
+      if (!response.headersSent) response.setHeader('Connection', 'close');
+      response.once('finish', () => socket.end(() => socket.destroy()));
+      return;
+    }
     if (!socket.writable || (answering && response.headersSent)) {
       // Nothing true can follow what has been sent already.
       socket.destroy();
@@ -59,6 +66,15 @@ export class BrokenRequests {
     this.logger.info({ code: error.code, request_id: requestId }, 'broken request');
     socket.end(rawResponse(error, requestId), () => socket.destroy());
   }
+}
+
+/** Node itself keeps the first of several. */
+function hostsOf({ rawHeaders }: Request): number {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts;
 }
 
 function errorOf(thrown: Error): AppError {

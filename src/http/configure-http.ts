@@ -3,12 +3,14 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Logger } from 'pino';
 import { requestLogging } from '../infra/telemetry/index.js';
 import type { CorsOrigins, TrustProxy } from '../config/index.js';
+import type { Authenticator } from './authenticator.js';
 import type { BrokenRequests } from './broken-requests.js';
 import { declaresJson } from './content-type.guard.js';
 import { crossOrigin } from './cross-origin.js';
 import type { ErrorWires } from './error-wire.js';
 import type { Intake } from './intake.js';
 import { assertJsonText, assertUtf8 } from './json-shape.js';
+import { refuseLarger, refuseStrangers } from './large-bodies.js';
 import { addressLimit } from './limit.guard.js';
 import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
@@ -17,8 +19,8 @@ import type { RequestLimiter } from './request-limiter.js';
 import { secureHeaders } from './security-headers.js';
 import { WIRE_VERSIONS } from './wire-version.js';
 
-/** Largest JSON body of a product route. */
-const MAX_JSON_BODY = '1mb';
+/** In bytes. It is also the largest JSON body of a product route. */
+const MEGABYTE = 2 ** 20;
 
 /** What is served beside the routes, where no guard stands. */
 const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
@@ -31,6 +33,7 @@ export function configureHttp(
     readonly logger: Logger;
     readonly intake: Intake;
     readonly brokenRequests: BrokenRequests;
+    readonly authenticator: Authenticator;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
     /** Whose pages may use the API from a browser; undefined for none. */
@@ -49,14 +52,13 @@ export function configureHttp(
   if (options.corsOrigins !== undefined) app.use(crossOrigin(options.corsOrigins));
   app.use(options.brokenRequests.guard);
   app.use(options.intake.guard);
-  const largeJson = express.json({
-    limit: `${options.maxUploadMb}mb`,
-    strict: true,
-    verify: assertJsonText,
-  });
-  app.use('/v1', largeJson);
-  app.use('/ollama', undeclaredJson, largeJson);
-  app.use(express.json({ limit: MAX_JSON_BODY, strict: true, type: declaresJson, verify: assertUtf8 }));
+  const largest = options.maxUploadMb * MEGABYTE;
+  const json = { strict: true, type: declaresJson };
+  const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });
+  app.use('/ollama', undeclaredJson);
+  app.use(['/v1', '/ollama'], refuseStrangers(options.authenticator), refuseLarger(largest), largeJson);
+  app.use('/api', refuseLarger(MEGABYTE));
+  app.use(express.json({ ...json, limit: MEGABYTE, verify: assertUtf8 }));
   app.use(DOCUMENTATION, addressLimit(options.limiter, options.wires));
   serveOpenApi(app, options.version);
 }

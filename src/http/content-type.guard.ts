@@ -3,16 +3,16 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { Request } from 'express';
 import { AppError } from '../common/errors.js';
 
+/** What is said of a body that is no JSON, or in another encoding. */
+export const NOT_JSON = 'Send the request body as JSON in UTF-8, with "Content-Type: application/json".';
+
 /** Refuses bodies that are not JSON. Without it such a body would count as none and be told as missing fields. */
 @Injectable()
 export class ContentTypeGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<Request>();
     if (!hasBody(request) || declaresJson(request)) return true;
-    throw new AppError(
-      'unsupported_media_type',
-      'Send the request body as JSON in UTF-8, with "Content-Type: application/json".',
-    );
+    throw new AppError('unsupported_media_type', NOT_JSON);
   }
 }
 
@@ -26,6 +26,7 @@ export function declaresJson(request: IncomingMessage): boolean {
   return type === 'application/json' && (charset === undefined || /^charset="?utf-8"?$/.test(charset));
 }
 
-function hasBody({ headers }: Request): boolean {
+/** Whether a request says that it has a body. */
+export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -6,7 +6,9 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Server } from 'node:http';
 import { AppError, NotFoundError } from '../common/errors.js';
 import { ErrorWires } from './error-wire.js';
+import { setCounted } from './counted.js';
 import { ErrorFilter } from './error.filter.js';
+import { type Admission, RequestLimiter } from './request-limiter.js';
 
 class Recorder implements LoggerService {
   readonly lines: { level: string; line: unknown; rest: unknown[] }[] = [];
@@ -26,17 +28,40 @@ let server: Server;
 let thrown: unknown;
 let begun: boolean;
 let escaped: unknown[];
+let counted: boolean;
+let admitted: string[];
+let refusal: AppError | undefined;
+
+class Limiter extends RequestLimiter {
+  override admit(): never {
+    throw new Error('Nobody is known.');
+  }
+
+  override admitAddress(address: string): Promise<Admission> {
+    admitted.push(address);
+    return Promise.resolve({ refusal, requests: undefined });
+  }
+}
+
+const limiter = new Limiter();
 
 beforeEach(async () => {
   recorder = new Recorder();
   Logger.overrideLogger(recorder);
   begun = false;
+  counted = true;
+  admitted = [];
+  refusal = undefined;
   escaped = [];
   const app = express();
   app.get('/', (request, response) => {
     response.setHeader('X-Request-ID', 'the-id');
     if (begun) response.write('half of an answer');
-    new ErrorFilter(new ErrorWires([])).catch(thrown, new ExecutionContextHost([request, response]));
+    if (counted) setCounted(request);
+    void new ErrorFilter(new ErrorWires([]), limiter).catch(
+      thrown,
+      new ExecutionContextHost([request, response]),
+    );
   });
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     escaped.push(error);
@@ -154,5 +179,17 @@ describe('the error filter', () => {
     begun = true;
     await expect(answer(new NotFoundError('cat', 'Tom'))).rejects.toThrow(/terminated|fetch failed/);
     expect(escaped).toEqual([]);
+  });
+
+  test('counts by its address what failed before anybody has counted it, and refuses what is too much', async () => {
+    counted = false;
+    const error = new NotFoundError('route', 'x');
+    expect((await answer(error)).response.status).toBe(404);
+    expect(admitted).toHaveLength(1);
+    refusal = new AppError('rate_limit_exceeded', 'Too many.', { retryAfterMs: 1000 });
+    expect((await answer(error)).response.status).toBe(429);
+    counted = true;
+    expect((await answer(error)).response.status).toBe(404);
+    expect(admitted).toHaveLength(2);
   });
 });

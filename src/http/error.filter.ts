@@ -1,9 +1,11 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import type { AppError } from '../common/errors.js';
+import { isCounted, setCounted } from './counted.js';
 import { errorEntry } from './error-body.dto.js';
 import { ErrorWires } from './error-wire.js';
 import { toAppError } from './foreign-errors.js';
+import { RequestLimiter } from './request-limiter.js';
 import { requestIdOf } from './request-id.js';
 
 /** Turns everything that is thrown into the error shape of its route. An unknown failure tells the caller nothing about our insides. */
@@ -11,13 +13,27 @@ import { requestIdOf } from './request-id.js';
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
 
-  constructor(private readonly wires: ErrorWires) {}
+  constructor(
+    private readonly wires: ErrorWires,
+    private readonly limiter: RequestLimiter,
+  ) {}
 
-  catch(thrown: unknown, host: ArgumentsHost): void {
+  async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const response = host.switchToHttp().getResponse<Response>();
-    const error = toAppError(thrown);
+    const error = (await this.refusalOf(response.req)) ?? toAppError(thrown);
     logFailure(this.logger, error, requestIdOf(response));
     sendError(response, error, this.wires);
+  }
+
+  /**
+   * What failed before the guard that counts, an unknown path or a body that cannot be read, counts here: by its
+   * address, because nobody has asked who sent it.
+   */
+  private async refusalOf(request: Request): Promise<AppError | undefined> {
+    if (isCounted(request)) return undefined;
+    setCounted(request);
+    const { refusal } = await this.limiter.admitAddress(request.ip ?? '');
+    return refusal;
   }
 }
 

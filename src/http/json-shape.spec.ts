@@ -14,13 +14,19 @@ const response = new ServerResponse(request);
 /** The sentence that refuses a text, or undefined where it passes. */
 function refusal(text: string | Buffer): string | undefined {
   try {
-    assertJsonText(request, response, Buffer.from(text));
+    assertJsonText(request, response, Buffer.from(text), 'utf-8');
     return undefined;
   } catch (error) {
     if (error instanceof AppError) return error.message;
     throw error;
   }
 }
+
+const wide = (fields: number): string =>
+  `{${Array.from({ length: fields }, (_, index) => `"k${index}":1`).join()}}`;
+
+const escaped = (text: string): string =>
+  Array.from(text, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 
 const lists = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
@@ -29,8 +35,10 @@ describe('the text of a body is refused', () => {
     ['lists deeper than 128', lists(129), /deeper than 128 levels/],
     ['objects deeper than 128', '{"a":'.repeat(129) + '1' + '}'.repeat(129), /deeper than 128 levels/],
     ['lists that are never closed', '['.repeat(100_000), /deeper than 128 levels/],
-    ['a long list', `[${'0,'.repeat(1_000_001)}0]`, /more than 1,000,000 values/],
-    ['a list of empty lists', `[${'[],'.repeat(600_000)}0]`, /more than 1,000,000 values/],
+    ['a long list', `[${'0,'.repeat(400_001)}0]`, /more than 400,000 values/],
+    ['a list of empty lists', `[${'[],'.repeat(250_000)}0]`, /more than 400,000 values/],
+    ['an object of many fields', wide(1001), /more than 1000 fields/],
+    ['an object of many fields deep within', `{"a":[1,${wide(1001)}]}`, /more than 1000 fields/],
     ['NUL', String.raw`{"a":"x\u0000"}`, /NUL/],
     ['NUL in a name', String.raw`{"\u0000":1}`, /NUL/],
     ['NUL after an escaped backslash', String.raw`["\\\u0000"]`, /NUL/],
@@ -43,6 +51,8 @@ describe('the text of a body is refused', () => {
     ['__proto__', '{"a":[{"__proto__":{}}]}', /__proto__/],
     ['__proto__ by an escape', String.raw`{"\u005f_proto__":1}`, /__proto__/],
     ['__proto__ by another escape', String.raw`{"\u005F_proto__":1}`, /__proto__/],
+    ['__proto__ all by escapes', `{"${escaped('__proto__')}":1}`, /__proto__/],
+    ['__proto__ before a space and a colon', '{"__proto__" : 1}', /__proto__/],
     ['bytes that are no UTF-8', Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), /not UTF-8/],
     ['a surrogate in UTF-8', Buffer.from([0x5b, 0x22, 0xed, 0xa0, 0x80, 0x22, 0x5d]), /not UTF-8/],
   ])('with %s', (_what, text, expected) => {
@@ -50,10 +60,19 @@ describe('the text of a body is refused', () => {
   });
 });
 
+test('a body that is taken for another encoding than UTF-8 is refused', () => {
+  for (const encoding of ['utf-16', 'utf-16le', 'utf-32', 'utf-7', ''])
+    expect(() => {
+      assertJsonText(request, response, Buffer.from('{}'), encoding);
+    }).toThrow('Send the request body as JSON in UTF-8');
+});
+
 describe('the text of a body passes', () => {
   test.each([
     ['lists 128 deep', lists(128)],
-    ['many lists side by side', `[${'[],'.repeat(300_000)}0]`],
+    ['many lists side by side', `[${'[],'.repeat(150_000)}0]`],
+    ['many objects of many fields', `[${Array.from({ length: 300 }, () => wide(1000)).join()}]`],
+    ['an object of many fields behind another', `{"a":${wide(999)},"b":${wide(1000)}}`],
     ['brackets in a text', JSON.stringify(['['.repeat(1000), '{"'.repeat(1000)])],
     ['a pair of surrogates', String.raw`["\ud83d\ude00", "\uD83D\uDE00"]`],
     ['an escaped backslash before u0000', String.raw`["\\u0000", "\\ud83d"]`],

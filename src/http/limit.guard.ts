@@ -6,6 +6,7 @@ import { AuthGuard } from './auth.guard.js';
 import { errorEntry } from './error-body.dto.js';
 import type { ErrorWires } from './error-wire.js';
 import { sendError } from './error.filter.js';
+import { setCounted } from './counted.js';
 import { callerOf } from './principal.js';
 import { tellRates } from './rate-headers.js';
 import { RequestLimiter } from './request-limiter.js';
@@ -36,7 +37,10 @@ export class LimitGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.isMarked(context, UNLIMITED)) return this.auth.canActivate(context);
+    if (this.isMarked(context, UNLIMITED)) {
+      setCounted(context.switchToHttp().getRequest<Request>());
+      return this.auth.canActivate(context);
+    }
     const refused = await this.auth.canActivate(context).then(
       () => undefined,
       (error: unknown) => ({ error }),
@@ -52,6 +56,7 @@ export class LimitGuard implements CanActivate {
   private async count(context: ExecutionContext): Promise<void> {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
+    setCounted(request);
     const model = this.isMarked(context, MODEL_ROUTE);
     const caller = callerOf(request);
     const admission =
@@ -78,6 +83,7 @@ function isRefusal(error: unknown): boolean {
 /** The limit by address, for what is served beside the routes: the documentation. */
 export function addressLimit(limiter: RequestLimiter, wires: ErrorWires) {
   return (request: Request, response: Response, next: NextFunction): void => {
+    setCounted(request);
     limiter.admitAddress(addressOf(request)).then(({ refusal }) => {
       if (refusal === undefined) next();
       else sendError(response, refusal, wires);

@@ -1,14 +1,12 @@
 import { type ArgumentMetadata, ValidationPipe, type ValidationError } from '@nestjs/common';
 import { type ErrorDetail, InvalidRequestError } from '../common/errors.js';
+import { MAX_FIELDS, tooWide } from './json-shape.js';
 
 /** Most wrong fields that one error names: a body of nothing else must not come back tenfold. */
 const MAX_DETAILS = 20;
 
 /** Deeper bodies are refused: the libraries that validate follow them by recursion. */
 const MAX_DEPTH = 64;
-
-/** Larger objects are refused: class-transformer compares each key with all others. */
-const MAX_FIELDS = 1000;
 
 /** Checks bodies and queries against their DTO. What the DTO does not know is refused by name. */
 export function validationPipe(): ValidationPipe {
@@ -47,7 +45,7 @@ function assertShape(value: object): void {
     for (const entry of level) {
       const values: unknown[] = Array.isArray(entry) ? entry : Object.values(entry);
       if (values.length > MAX_FIELDS && !Array.isArray(entry)) {
-        throw new InvalidRequestError(`An object of the request has more than ${MAX_FIELDS} fields.`);
+        throw tooWide();
       }
       for (const value of values) if (isObject(value)) next.push(value);
     }

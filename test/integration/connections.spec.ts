@@ -85,6 +85,7 @@ describe('what is no HTTP is answered with an error, and the connection is close
     ['a broken header name', 'GET / HTTP/1.1\r\nHost: a\r\nA B: x\r\n\r\n'],
     ['NUL in a header', 'GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n'],
     ['no host', 'GET / HTTP/1.1\r\n\r\n'],
+    ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
     ['a length that is none', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n'],
     ['two lengths', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
     [
@@ -128,6 +129,15 @@ describe('what is no HTTP is answered with an error, and the connection is close
     const end = rest(socket);
     socket.write('garbage\r\n\r\n');
     expectError(parse(await end), 400, 'invalid_request');
+  });
+
+  it('garbage behind a request that came whole, which has its answer, and is the last', async () => {
+    const { token } = await registerUser(api.url);
+    const body = '{"message":"Hello"}';
+    const head = `Host: a\r\n${JSON_TYPE}Authorization: Bearer ${token}\r\nContent-Length: ${body.length}`;
+    const answer = await say(`POST /api/v1/chat HTTP/1.1\r\n${head}\r\n\r\n${body}GARBAGE\r\n\r\n`);
+    expect(answer).toMatchObject({ status: 200, body: { finish_reason: 'stop' } });
+    expect(api.log.filter((line) => line.includes('"level":50'))).toEqual([]);
   });
 
   it('in the log by its id, without what was sent', async () => {
@@ -242,7 +252,11 @@ describe('the bodies of compatible routes', () => {
       const hostile: readonly (readonly [string | Uint8Array<ArrayBuffer>, RegExp])[] = [
         [`${fields},"x":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, /deeper than 128/],
         [`${fields},"x":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`, /deeper than 128/],
-        [`${fields},"x":[${'0,'.repeat(1_100_000)}0]}`, /more than 1,000,000 values/],
+        [`${fields},"x":[${'0,'.repeat(450_000)}0]}`, /more than 400,000 values/],
+        [
+          `${fields},"x":{${Array.from({ length: 1001 }, (_, index) => `"k${index}":1`).join()}}}`,
+          /1000 fields/,
+        ],
         [`${fields},"x":"\\u0000"}`, /NUL/],
         [`${fields},"x":"\\ud800"}`, /surrogate/],
         [`${fields},"__proto__":{"model":"x"}}`, /__proto__/],
@@ -262,4 +276,80 @@ describe('the bodies of compatible routes', () => {
       }
     },
   );
+
+  it('in another encoding, however it is declared, are refused', async () => {
+    const { token } = await registerUser(api.url);
+    const text = JSON.stringify({ model: 'demo/echo', messages: [{ role: 'user', content: 'a\0b' }] });
+    for (const type of [
+      'application/json; charset=utf-16le',
+      'application/json; x="a; charset=utf-8"; charset=utf-16le',
+      'application/json; charset=utf-16le; charset=utf-8',
+    ]) {
+      const response = await fetch(`${api.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': type },
+        body: new Uint8Array(Buffer.from(text, 'utf16le')),
+      });
+      expect([400, 415]).toContain(response.status);
+      await response.text();
+    }
+  });
+});
+
+describe('a large body', () => {
+  /** A request of 30 MB of which nothing but the headers is sent, and what it is answered with. */
+  const announce = async (path: string, headers = ''): Promise<Answer> => {
+    const socket = await open();
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: a\r\n${JSON_TYPE}${headers}\r\n`);
+    return parse(await rest(socket));
+  };
+
+  it.each(['Content-Length: 30000000', 'Transfer-Encoding: chunked'])(
+    'of a stranger is refused before it is read: %s',
+    async (length) => {
+      expect(await announce('/v1/chat/completions', `${length}\r\n`)).toMatchObject({
+        status: 401,
+        body: { error: { code: 'unauthorized' } },
+      });
+      const wrong = `${length}\r\nX-API-Key: not-a-key\r\n`;
+      expect(await announce('/v1/messages', wrong)).toMatchObject({
+        status: 401,
+        body: { type: 'error', error: { type: 'authentication_error' } },
+      });
+    },
+  );
+
+  it('that says that it is too large is refused before it is read', async () => {
+    const { token } = await registerUser(api.url);
+    const known = `Authorization: Bearer ${token}\r\nContent-Length: 40000000\r\n`;
+    for (const path of ['/v1/chat/completions', '/api/v1/chat'])
+      expect(await announce(path, known)).toMatchObject({
+        status: 413,
+        body: { error: { code: 'payload_too_large' } },
+      });
+  });
+
+  it('of somebody who is known is read', async () => {
+    const user = await registerUser(api.url);
+    const content = 'x'.repeat(2_000_000);
+    const body = { model: 'demo/echo', messages: [{ role: 'user', content }], max_tokens: 5 };
+    expect((await user.request('POST', '/v1/chat/completions', body)).status).toBe(200);
+  });
+});
+
+describe('what fails before it is looked at who asks', () => {
+  it('counts by its address', async () => {
+    const limited = await startApi({ RATE_LIMIT_IP_RPM: '5' });
+    try {
+      const statuses: number[] = [];
+      for (let count = 0; count < 4; count += 1) {
+        const broken = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{' };
+        statuses.push((await fetch(`${limited.url}/api/v1/chat`, broken)).status);
+        statuses.push((await fetch(`${limited.url}/nowhere`)).status);
+      }
+      expect(statuses).toEqual([400, 404, 400, 404, 400, 429, 429, 429]);
+    } finally {
+      await limited.close();
+    }
+  });
 });

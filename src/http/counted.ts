@@ -1,0 +1,14 @@
+import type { Request } from 'express';
+
+/** Requests that a limit has counted, or that none is to count. */
+const counted = new WeakSet<Request>();
+
+/** From now on the request counts no more. */
+export function setCounted(request: Request): void {
+  counted.add(request);
+}
+
+/** Whether a limit has counted the request, or none is to count it. */
+export function isCounted(request: Request): boolean {
+  return counted.has(request);
+}

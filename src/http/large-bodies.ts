@@ -1,0 +1,55 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { AppError } from '../common/errors.js';
+import { credentialOf } from './auth.guard.js';
+import type { Authenticator } from './authenticator.js';
+
+/** Bodies up to this many bytes are read whoever sends them: it costs less than to ask who does. */
+const SMALL_BODY = 65_536;
+
+const MEGABYTE = 2 ** 20;
+
+/**
+ * Asks who sends a large body before it is read, on routes that need credentials. Their own guard comes only after the
+ * body parser, which would hold the megabytes of strangers for as long as they take to send them.
+ */
+export function refuseStrangers(authenticator: Authenticator): RequestHandler {
+  return (request, response, next) => {
+    if (lengthOf(request) <= SMALL_BODY) {
+      next();
+      return;
+    }
+    // Within a function that is async, because a request without credentials throws at once.
+    const asked = (async () => authenticator.authenticate(credentialOf(request)))();
+    asked.then(
+      () => {
+        // A request that broke meanwhile has been answered.
+        if (!response.headersSent) next();
+      },
+      (error: unknown) => {
+        refuse(response, error, next);
+      },
+    );
+  };
+}
+
+/** Refuses what says by itself that it is larger. The body parser would do so too, but only when all of it has come. */
+export function refuseLarger(maxBytes: number): RequestHandler {
+  const message = `The request body is too large. A JSON body may have at most ${Math.round(maxBytes / MEGABYTE)} MB.`;
+  return (request, response, next) => {
+    const length = lengthOf(request);
+    if (length <= maxBytes || length === Infinity) next();
+    else refuse(response, new AppError('payload_too_large', message), next);
+  };
+}
+
+/** What is not read cannot be skipped, so nothing can follow it on its connection. */
+function refuse(response: Response, error: unknown, next: NextFunction): void {
+  if (response.headersSent) return;
+  response.setHeader('Connection', 'close');
+  next(error);
+}
+
+/** Infinite where it is told only at its end. */
+function lengthOf({ headers }: Request): number {
+  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Infinity;
+}
