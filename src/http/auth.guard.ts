@@ -1,45 +1,28 @@
-import {
-  applyDecorators,
-  type CanActivate,
-  type ExecutionContext,
-  Injectable,
-  SetMetadata,
-} from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
-import { ApiSecurity } from '@nestjs/swagger';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { Activities } from '../common/activities.js';
 import { AppError } from '../common/errors.js';
 import { Authenticator, type Principal, type ScopeName } from './authenticator.js';
 import { setPrincipal } from './principal.js';
-import { ADMIN_ONLY, SCOPE } from './scope.js';
-
-const PUBLIC = 'parley:public';
-
-/** Opens a route to everybody. Without it a route needs credentials. */
-export function Public(): MethodDecorator & ClassDecorator {
-  return applyDecorators(SetMetadata(PUBLIC, true), ApiSecurity({}));
-}
+import { marksOf } from './route-marks.js';
 
 /** On for every route unless it is `@Public()`. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
-    private readonly reflector: Reflector,
     private readonly authenticator: Authenticator,
     private readonly activities: Activities,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const places = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<boolean | undefined>(PUBLIC, places) === true) return true;
+    const { isPublic, scope, adminOnly } = marksOf(context);
+    if (isPublic) return true;
     const request = context.switchToHttp().getRequest<Request>();
     const principal = await this.authenticator.authenticate(credentialOf(request));
     // Known before it may be refused: what it may not do counts as its own request, and not as a stranger's.
     setPrincipal(request, principal, this.activities);
-    assertScope(principal, this.reflector.getAllAndOverride<ScopeName | undefined>(SCOPE, places) ?? 'admin');
-    if (this.reflector.getAllAndOverride<boolean | undefined>(ADMIN_ONLY, places) === true)
-      assertAdmin(principal);
+    assertScope(principal, scope);
+    if (adminOnly) assertAdmin(principal);
     return true;
   }
 }

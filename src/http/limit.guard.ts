@@ -1,5 +1,4 @@
-import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { AppError } from '../common/errors.js';
 import { AuthGuard } from './auth.guard.js';
@@ -10,19 +9,7 @@ import { setCounted } from './counted.js';
 import { callerOf } from './principal.js';
 import { tellRates } from './rate-headers.js';
 import { RequestLimiter } from './request-limiter.js';
-
-const MODEL_ROUTE = 'parley:model-route';
-const UNLIMITED = 'parley:unlimited';
-
-/** Marks a route that reaches a model: it has a limit of its own, and tells how full that is. */
-export function ModelRoute(): MethodDecorator {
-  return SetMetadata(MODEL_ROUTE, true);
-}
-
-/** Takes the limits off a route: probes must not be answered with "too many". */
-export function Unlimited(): MethodDecorator & ClassDecorator {
-  return SetMetadata(UNLIMITED, true);
-}
+import { marksOf } from './route-marks.js';
 
 /**
  * Asks who makes a request, and then whether one more may be made. It holds the guard that authenticates instead of
@@ -31,13 +18,12 @@ export function Unlimited(): MethodDecorator & ClassDecorator {
 @Injectable()
 export class LimitGuard implements CanActivate {
   constructor(
-    private readonly reflector: Reflector,
     private readonly auth: AuthGuard,
     private readonly limiter: RequestLimiter,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.isMarked(context, UNLIMITED)) {
+    if (marksOf(context).unlimited) {
       setCounted(context.switchToHttp().getRequest<Request>());
       return this.auth.canActivate(context);
     }
@@ -57,7 +43,7 @@ export class LimitGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     setCounted(request);
-    const model = this.isMarked(context, MODEL_ROUTE);
+    const model = marksOf(context).reachesModel;
     const caller = callerOf(request);
     const admission =
       caller === undefined
@@ -65,11 +51,6 @@ export class LimitGuard implements CanActivate {
         : await this.limiter.admit(caller, model);
     if (model) tellRates(http.getResponse<Response>(), admission);
     if (admission.refusal !== undefined) throw admission.refusal;
-  }
-
-  private isMarked(context: ExecutionContext, mark: string): boolean {
-    const places = [context.getHandler(), context.getClass()];
-    return this.reflector.getAllAndOverride<boolean | undefined>(mark, places) === true;
   }
 }
 

@@ -3,7 +3,7 @@ import { Controller, Get, Header, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { PACKAGE_ROOT } from '../config/index.js';
-import { Public } from './auth.guard.js';
+import { Public } from './route-marks.js';
 
 const PAGE = `<!doctype html>
 <html lang="en">
