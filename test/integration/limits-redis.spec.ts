@@ -199,6 +199,35 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
     }
   });
 
+  it('what Redis granted without being heard is given back', async () => {
+    class HastyStores extends LimitStores {
+      protected override readonly renewEveryMs = 20;
+    }
+    const proxy = await TcpProxy.start(redisUrl ?? '');
+    const connection = new RedisConnection(new URL(`/${REDIS_DATABASE}`, proxy.url).href);
+    const client = new Redis(new URL(`/${REDIS_DATABASE}`, redisUrl).href);
+    const stores = new HastyStores(connection, new Clock());
+    try {
+      if (connection.client?.status !== 'ready') await once(connection.client ?? client, 'ready');
+      const userId = randomUUID();
+      const keysOfUser = () => client.keys(`parley:limits:{${userId}}:*`);
+      proxy.pause();
+      const { reserved, grant } = await stores.reserve(reservation(userId, 1));
+      expect([reserved.type, grant.byRedis]).toEqual(['granted', false]);
+      expect(await keysOfUser()).toContain(`parley:limits:{${userId}}:leases:user:${userId}`);
+      proxy.resume();
+      // The lease and its tokens, long before it would end by itself, and while the call still runs by memory.
+      await becomes(0, async () => ({ status: (await keysOfUser()).length }), 5000);
+      stores.settle(grant, { tokens: 1, cost: 0 });
+    } finally {
+      proxy.resume();
+      stores.onApplicationShutdown();
+      connection.onApplicationShutdown();
+      await client.quit();
+      await proxy.close();
+    }
+  });
+
   it('leases of a process that is killed end by themselves', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'parley-limits-'));
     const settings = environment(redisUrl ?? '', { RATE_LIMIT_CONCURRENCY: '2' });

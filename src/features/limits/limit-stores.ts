@@ -11,6 +11,9 @@ const AWAY_MS = 250;
 /** A lease is renewed this many times within its life, so that one renewal may fail. */
 const RENEWALS = 3;
 
+/** What a call has used that was never made by the word of Redis. */
+const NOTHING: Used = { tokens: 0, cost: 0 };
+
 /** A reservation that was granted, and by whom. */
 export interface Grant {
   readonly reservation: Reservation;
@@ -47,9 +50,12 @@ export class LimitStores implements OnApplicationShutdown {
     return (await this.shared((redis) => redis.take(buckets))) ?? this.memory.take(buckets);
   }
 
-  /** Opens a lease. Whoever gets a grant settles it, once. */
+  /**
+   * Opens a lease. Whoever gets a grant settles it, once.
+   * @param reservation with a lease id that was not asked for before: it may be taken back in Redis later on
+   */
   async reserve(reservation: Reservation, spent?: Spent): Promise<{ reserved: Reserved; grant: Grant }> {
-    const byRedis = await this.shared((redis) => redis.reserve(reservation, spent));
+    const byRedis = await this.shared((redis) => this.reserveInRedis(redis, reservation, spent));
     const reserved = byRedis ?? this.memory.reserve(reservation, spent);
     const grant = { reservation, byRedis: byRedis !== undefined };
     if (grant.byRedis && reserved.type === 'granted') this.hold(grant);
@@ -82,6 +88,20 @@ export class LimitStores implements OnApplicationShutdown {
     });
   }
 
+  /** A Redis that does not answer may have opened the lease all the same, which nobody would settle then. */
+  private async reserveInRedis(
+    redis: RedisLimitStore,
+    reservation: Reservation,
+    spent?: Spent,
+  ): Promise<Reserved> {
+    try {
+      return await redis.reserve(reservation, spent);
+    } catch (error) {
+      void this.settleInRedis({ reservation, byRedis: true }, NOTHING);
+      throw error;
+    }
+  }
+
   private hold(grant: Grant): void {
     this.held.add(grant);
     this.beat();
@@ -98,18 +118,27 @@ export class LimitStores implements OnApplicationShutdown {
     const renewed = Array.from(this.held, ({ reservation }) =>
       redis.renew(reservation).catch(() => undefined),
     );
-    const settled = Array.from(this.unsettled, ([grant, used]) => this.settleInRedis(grant, used));
-    await Promise.all([...renewed, ...settled]);
+    await Promise.all([...renewed, this.settleTheRest()]);
   }
 
-  private async settleInRedis(grant: Grant, used: Used): Promise<void> {
+  /** One after the other, and no further than to the first that fails: a Redis that hangs need not hear them all. */
+  private async settleTheRest(): Promise<void> {
+    for (const [grant, used] of Array.from(this.unsettled)) {
+      if (!(await this.settleInRedis(grant, used))) return;
+    }
+  }
+
+  /** Whether Redis has heard of it; what it has not is kept for later. Never rejects. */
+  private async settleInRedis(grant: Grant, used: Used): Promise<boolean> {
     this.unsettled.set(grant, used);
     try {
       await this.redis?.settle(grant.reservation, used);
       this.unsettled.delete(grant);
+      return true;
     } catch (error) {
       this.logger.debug({ err: error }, 'a lease could not be settled yet; without it, it ends by itself');
       this.beat();
+      return false;
     }
   }
 }
