@@ -37,13 +37,16 @@ export class CreateApiKeyBody {
   scopes?: string[];
 
   @ApiPropertyOptional({
-    description: 'When it stops to work, with an offset from UTC; never without it.',
+    description: 'When it stops to work, with an offset from UTC; null for never.',
+    type: String,
     format: 'date-time',
+    nullable: true,
+    default: null,
     example: '2027-11-21T08:00:00.000Z',
   })
   @IsOptionalField()
   @IsTime()
-  expires_at?: string;
+  expires_at?: string | null;
 }
 
 /** A key, without the key itself. */
