@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { RedisConnection } from '../../infra/redis/index.js';
@@ -5,8 +6,8 @@ import type { Bucket, Reservation, Reserved, Spent, Taken, Used } from './limit-
 import { MemoryLimitStore } from './memory-limit-store.js';
 import { LEASE_TTL_MS, RedisLimitStore } from './redis-limit-store.js';
 
-/** For how long Redis is not asked after it failed to answer, in milliseconds. */
-const AWAY_MS = 250;
+/** How long after each failure Redis is looked at again, in milliseconds. */
+const LOOK_AGAIN_MS = 250;
 
 /** A lease is renewed this many times within its life, so that one renewal may fail. */
 const RENEWALS = 3;
@@ -34,12 +35,14 @@ export class LimitStores implements OnApplicationShutdown {
   private readonly held = new Set<Grant>();
   /** What Redis could not be told yet. */
   private readonly unsettled = new Map<Grant, Used>();
-  private awayUntil = 0;
+  /** Redis failed to answer; until it does again, requests do not ask it. */
+  private away = false;
+  private closed = false;
   private heartbeat: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly connection: RedisConnection,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
     this.memory = new MemoryLimitStore(clock);
     if (connection.client !== undefined) this.redis = new RedisLimitStore(connection.client);
@@ -70,6 +73,7 @@ export class LimitStores implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
+    this.closed = true;
     clearInterval(this.heartbeat);
   }
 
@@ -79,13 +83,22 @@ export class LimitStores implements OnApplicationShutdown {
   ): Promise<Answer | undefined> | undefined {
     const { redis, connection } = this;
     if (redis === undefined || connection.client?.status !== 'ready') return undefined;
-    if (this.clock.now() < this.awayUntil) return undefined;
+    if (this.away) return undefined;
     return ask(redis).catch((error: unknown) => {
-      // A Redis that hangs would cost each request its whole timeout.
-      this.awayUntil = this.clock.now() + AWAY_MS;
       this.logger.debug({ err: error }, 'Redis does not answer; memory limits for the moment');
+      void this.awaitReturn(redis);
       return undefined;
     });
+  }
+
+  /** Requests go by memory until Redis answers, which only this waits for: each would wait its whole timeout. */
+  private async awaitReturn(redis: RedisLimitStore): Promise<void> {
+    if (this.away) return;
+    this.away = true;
+    while (this.away && !this.closed) {
+      await setTimeout(LOOK_AGAIN_MS, undefined, { ref: false });
+      this.away = !(await redis.answers());
+    }
   }
 
   /** A Redis that does not answer may have opened the lease all the same, which nobody would settle then. */
