@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { AuditJobsModule } from './features/audit/index.js';
 import { ChatJobsModule } from './features/chat/index.js';
 
 /** Everything that runs jobs, for the process that runs them. */
-@Module({ imports: [ChatJobsModule] })
+@Module({ imports: [AuditJobsModule, ChatJobsModule] })
 export class JobsModule {}

@@ -22,6 +22,11 @@ export function newId(): string {
   return v7({ rng: randomBytes });
 }
 
+/** An id that is no greater than any that was made at a time or later, in milliseconds since 1970. */
+export function lowestIdAt(time: number): string {
+  return v7({ msecs: time, seq: 0, random: new Uint8Array(ID_BYTES) });
+}
+
 /** Whether a text is a UUID in its canonical form. */
 export function isId(text: string): boolean {
   return validate(text);

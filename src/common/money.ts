@@ -3,6 +3,9 @@ export type MicroUsd = bigint;
 
 const MICRO_PER_USD = 1_000_000;
 
+/** The least amount that is counted, in US dollars. */
+export const SMALLEST_USD = 1 / MICRO_PER_USD;
+
 /** US dollars for showing; null (no known price) stays null. */
 export function toUsd(amount: MicroUsd | null): number | null {
   return amount === null ? null : Number(amount) / MICRO_PER_USD;

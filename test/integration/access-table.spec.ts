@@ -85,6 +85,9 @@ const VERSIONED: readonly [name: string, access: Access][] = (
 const ROUTES: readonly [name: string, access: Access][] = [...Object.entries(CLOSED), ...VERSIONED];
 const SCOPES = ['chat', 'files', 'rag', 'batch', 'admin'] as const;
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
+const OTHER_SECRET = 'uRi7oKq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9';
+/** A time that is over. */
+const EXPIRED = { iat: 1_700_000_000, exp: 1_700_000_900 };
 const NOBODY = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
 
 let provider: FakeProvider;
@@ -141,8 +144,10 @@ async function badCredentials(): Promise<typeof refused> {
   return {
     'no credentials': { credential: undefined, code: 'unauthorized' },
     'a wrong token': { credential: 'not.a.token', code: 'unauthorized' },
+    'a token that another signed': { credential: resigned(owner.token, OTHER_SECRET), code: 'unauthorized' },
+    'a token that nobody signed': { credential: unsigned(owner.token), code: 'unauthorized' },
     'a malformed key': { credential: `${expired.key}x`, code: 'invalid_api_key' },
-    'an expired token': { credential: expiredToken(owner.token), code: 'unauthorized' },
+    'an expired token': { credential: resigned(owner.token, SECRET, EXPIRED), code: 'unauthorized' },
     'an expired key': { credential: expired.key, code: 'invalid_api_key' },
     'a revoked key': { credential: revoked.key, code: 'invalid_api_key' },
     'a token of a disabled account': { credential: disabled.token, code: 'unauthorized' },
@@ -150,21 +155,40 @@ async function badCredentials(): Promise<typeof refused> {
   };
 }
 
-/** The token as it would be after its time, signed as we sign: nothing else is wrong with it. */
-function expiredToken(token: string): string {
+/** The token signed as we sign, with that secret and with changed claims: nothing else is wrong with it. */
+function resigned(token: string, secret: string, changes: object = {}): string {
   const [head = '', payload = ''] = token.split('.');
   const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
-  const past = { iat: 1_700_000_000, exp: 1_700_000_900 };
-  const body = Buffer.from(JSON.stringify({ ...Object(claims), ...past })).toString('base64url');
-  return `${head}.${body}.${createHmac('sha256', SECRET).update(`${head}.${body}`).digest('base64url')}`;
+  const body = encoded({ ...(Object(claims) as object), ...changes });
+  return `${head}.${body}.${createHmac('sha256', secret).update(`${head}.${body}`).digest('base64url')}`;
+}
+
+/** The token without a signature, which says so. */
+function unsigned(token: string): string {
+  const [, payload = ''] = token.split('.');
+  return `${encoded({ alg: 'none', typ: 'JWT' })}.${payload}.`;
+}
+
+function encoded(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url');
 }
 
 /** Asks a route by its name, with an id in the place of each parameter. */
-function ask(name: string, { headers = {} }: Pick<Access, 'headers'>, credential?: string, id = NOBODY) {
+function ask(name: string, access: Pick<Access, 'headers'>, credential?: string, id = NOBODY) {
+  const bearer = credential === undefined ? {} : { authorization: `Bearer ${credential}` };
+  return askWith({ ...access.headers, ...bearer }, name, id);
+}
+
+/** The same with a key in its own header. */
+function askWithKey(name: string, access: Pick<Access, 'headers'>, key: string) {
+  return askWith({ ...access.headers, 'x-api-key': key }, name, NOBODY);
+}
+
+function askWith(headers: Readonly<Record<string, string>>, name: string, id: string) {
   const [method = '', path = ''] = name.split(' ');
   return send(api.url + path.replaceAll(/\{\w+\}/g, id), {
     method: method.toUpperCase(),
-    headers: { ...headers, ...(credential !== undefined && { authorization: `Bearer ${credential}` }) },
+    headers,
     ...(['post', 'put', 'patch'].includes(method) && { body: {} }),
   });
 }
@@ -217,8 +241,17 @@ describe.each(ROUTES)('%s %j', (name, access) => {
       expectRefusal({ what }, await ask(name, access, credential), code, wire);
   });
 
+  it('opens to nobody whose bad credential comes as X-API-Key', async () => {
+    for (const [what, { credential, code }] of Object.entries(refused)) {
+      if (credential !== undefined)
+        expectRefusal({ what }, await askWithKey(name, access, credential), code, wire);
+    }
+  });
+
   it('opens to no key without its scope, whatever others it has', async () => {
-    expectRefusal({ needs }, await ask(name, access, without[needs]), 'insufficient_scope', wire);
+    const key = without[needs];
+    for (const answer of [await ask(name, access, key), await askWithKey(name, access, key)])
+      expectRefusal({ needs }, answer, 'insufficient_scope', wire);
   });
 
   if (adminOnly) {

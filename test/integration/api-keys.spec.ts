@@ -16,6 +16,7 @@ import {
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { query, until } from '../support/stored.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 const KEYS = '/api/v1/api-keys';
 const ID = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
@@ -83,10 +84,21 @@ describe('an API key', () => {
   it('that is mistyped is told so without a query', async () => {
     const { key } = await makeKey(api, user);
     const wrong = key.slice(0, -1) + (key.endsWith('x') ? 'y' : 'x');
-    const answer = await userWith(api.url, wrong).request('GET', '/v1/models');
-    expect(answer.status).toBe(401);
-    expect(codeOf(answer)).toBe('invalid_api_key');
-    expect(messageOf(answer)).toBe('The API key is not written correctly. Look for a typing mistake.');
+    const wire = await TcpProxy.start(api.database.url);
+    const apart = await startApi({}, { ...api.database, url: wire.url });
+    try {
+      wire.cut();
+      // A query would fail: so it does for the key that is written well.
+      expect((await userWith(apart.url, key).request('GET', '/v1/models')).status).toBe(503);
+      const answer = await userWith(apart.url, wrong).request('GET', '/v1/models');
+      expect(answer.status).toBe(401);
+      expect(codeOf(answer)).toBe('invalid_api_key');
+      expect(messageOf(answer)).toBe('The API key is not written correctly. Look for a typing mistake.');
+    } finally {
+      wire.restore();
+      await apart.close();
+      await wire.close();
+    }
   });
 
   it('that is well written but unknown, revoked or expired is told so', async () => {
@@ -163,6 +175,14 @@ describe('an API key', () => {
     ['no scope', { scopes: [] }, 'scopes'],
     ['a time in the past', { expires_at: '2020-01-01T00:00:00Z' }, 'expires_at'],
     ['a time that is none', { expires_at: 'tomorrow' }, 'expires_at'],
+    ['a year', { expires_at: '2999' }, 'expires_at'],
+    ['a time without its offset', { expires_at: '2999-01-01T00:00:00' }, 'expires_at'],
+    ['a week', { expires_at: '2999-W01' }, 'expires_at'],
+    ['a time on a day of a week', { expires_at: '2999-W01-1T00:00:00Z' }, 'expires_at'],
+    ['a time on a day of a year', { expires_at: '2999-001T00:00:00Z' }, 'expires_at'],
+    ['a time without separators', { expires_at: '29990101T000000Z' }, 'expires_at'],
+    ['a time with a comma', { expires_at: '2999-01-01T00:00:00,5Z' }, 'expires_at'],
+    ['a time in the year 10000', { expires_at: '9999-12-31T23:59:59-01:00' }, 'expires_at'],
     ['a blank name', { name: ' ' }, 'name'],
     ['a key of its own', { key: 'pk_mine' }, 'key'],
   ])('is not made with %s', async (_what, body, param) => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { Redis } from 'ioredis';
 import { startApi, type TestApi } from '../support/api.js';
 import { type ApiResponse, at, registerUser, send, type TestUser } from '../support/client.js';
+import { countByStatus } from '../support/limits.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 // A file of its own, because a process has one kind of queue for life.
@@ -29,7 +30,8 @@ if (redisServer === undefined) {
       const redisUrl = new URL(`/${String(REDIS_DATABASE)}`, redisServer).href;
       redis = new Redis(redisUrl);
       proxy = await TcpProxy.start(redisUrl);
-      const settings = { WORKER: 'separate', JWT_SECRET: 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o' };
+      const secret = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
+      const settings = { WORKER: 'separate', JWT_SECRET: secret, TRUST_PROXY: '1' };
       here = await startApi({ ...settings, REDIS_URL: redisUrl });
       there = await startApi({ ...settings, REDIS_URL: proxy.url }, here.database);
     });
@@ -72,6 +74,17 @@ if (redisServer === undefined) {
         expect(answer.status).toBe(429);
         expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(500);
       }
+    });
+
+    it('from one IPv6 network are counted together', async () => {
+      const guesses = Array.from({ length: 16 }, (_one, place) =>
+        send(`${here.url}/api/v1/auth/login`, {
+          method: 'POST',
+          headers: { 'x-forwarded-for': `2001:db8:1:2::${place.toString(16)}` },
+          body: { email: user.email, password: 'a wrong password' },
+        }),
+      );
+      expect(countByStatus(await Promise.all(guesses))).toEqual({ 401: 10, 429: 6 });
     });
 
     it('are forgotten everywhere after a right one', async () => {

@@ -174,6 +174,98 @@ describe('a user’s own provider key', () => {
   });
 });
 
+describe('a quota', () => {
+  /** Tokens: more than a call of `SHORT` may take, less than one of `LONG`, and all gone after one that answers so. */
+  const QUOTA = 1000;
+  const SHORT = 600;
+  const LONG = 5000;
+  const AFTERWARDS = { prompt_tokens: 900, completion_tokens: 100 };
+
+  /** The status and the error code of a chat; the model says that it took the whole quota where that is asked for. */
+  async function chat(
+    user: TestUser,
+    model: string,
+    max_tokens: number,
+    takesAll = false,
+  ): Promise<unknown[]> {
+    if (takesAll) provider.script({ kind: 'answer', usage: AFTERWARDS });
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const { status, body } = await user.request('POST', '/v1/chat/completions', {
+      model,
+      messages,
+      max_tokens,
+    });
+    return status === 200 ? [status] : [status, at(body, 'error', 'code')];
+  }
+
+  /** A process that has not seen any sum yet, over the same ledger. */
+  async function startWith(quota: Readonly<Record<string, string>>): Promise<TestApi> {
+    return startApi({ ...settings, ...quota }, api.database);
+  }
+
+  const rowsOf = (user: TestUser, count: number) =>
+    until('the ledger', async () => {
+      const sql = `SELECT own_key FROM usage_records u JOIN users ON users.id = u.user_id WHERE email = $1`;
+      const rows = await query(api.database, sql, [user.email]);
+      return rows.length === count && rows;
+    });
+
+  it('of tokens is neither asked nor used by what an own key pays for', async () => {
+    const quota = {
+      QUOTA_TOKENS_DAY: String(QUOTA),
+      MODEL_ALIASES: '{"both":["openai/test-model","ollama/test-model"]}',
+    };
+    const limited = await startWith(quota);
+    try {
+      const user = await registerUser(limited.url);
+      await user.request('PUT', `${PATH}/openai`, { key: OWN });
+      expect(await chat(user, 'openai/test-model', LONG, true)).toEqual([200]);
+      // The server's key may have to pay, so the quota is asked; the own one pays, so it is not used.
+      expect(await chat(user, 'both', LONG)).toEqual([429, 'quota_exceeded']);
+      expect(await chat(user, 'both', SHORT, true)).toEqual([200]);
+      expect(await chat(user, 'both', SHORT, true)).toEqual([200]);
+      await rowsOf(user, 3);
+      const fresh = await startWith(quota);
+      try {
+        expect(await chat(userWith(fresh.url, user.token), 'ollama/test-model', SHORT)).toEqual([200]);
+      } finally {
+        await fresh.close();
+      }
+      expect(await chat(user, 'ollama/test-model', SHORT, true)).toEqual([200]);
+      expect(await chat(user, 'ollama/test-model', SHORT)).toEqual([429, 'quota_exceeded']);
+      expect(await chat(user, 'openai/test-model', LONG)).toEqual([200]);
+      await user.request('DELETE', `${PATH}/openai`);
+      expect(await chat(user, 'openai/test-model', SHORT)).toEqual([429, 'quota_exceeded']);
+    } finally {
+      await limited.close();
+    }
+  });
+
+  it('of dollars is neither asked nor used by what an own key pays for', async () => {
+    // A tenth of a cent for each token, so that as many are left as above.
+    const limited = await startWith({
+      QUOTA_COST_MONTH_USD: '1',
+      MODEL_PRICES: JSON.stringify({
+        'openai/test-model': { input: 1000, output: 1000 },
+        'ollama/test-model': { input: 1000, output: 1000 },
+      }),
+    });
+    try {
+      const user = await registerUser(limited.url);
+      await user.request('PUT', `${PATH}/openai`, { key: OWN });
+      expect(await chat(user, 'openai/test-model', LONG, true)).toEqual([200]);
+      expect(await chat(user, 'openai/without-price', SHORT)).toEqual([200]);
+      await rowsOf(user, 2);
+      expect(await chat(user, 'ollama/without-price', SHORT)).toEqual([400, 'price_unknown']);
+      expect(await chat(user, 'ollama/test-model', SHORT, true)).toEqual([200]);
+      expect(await chat(user, 'ollama/test-model', SHORT)).toEqual([429, 'quota_exceeded']);
+      expect(await chat(user, 'openai/test-model', LONG)).toEqual([200]);
+    } finally {
+      await limited.close();
+    }
+  });
+});
+
 describe('another ENCRYPTION_KEY', () => {
   it('reads with the previous one and encrypts anew, so that the previous one can go', async () => {
     const user = await registerUser(api.url);

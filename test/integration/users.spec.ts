@@ -239,6 +239,20 @@ describe('admins', () => {
       expect((await admin.request('PATCH', path, wrong)).status).toBe(400);
   });
 
+  it('set a quota of nothing by 0 only, and of no less than is counted', async () => {
+    const path = `/api/v1/users/${await idOf(await registerUser(api.url))}`;
+    const set = (quota_cost_month_usd: number) => admin.request('PATCH', path, { quota_cost_month_usd });
+    for (const amount of [0, 0.000001, 0.5]) {
+      const { status, body } = await set(amount);
+      expect([status, at(body, 'quota_cost_month_usd')]).toEqual([200, amount]);
+    }
+    for (const amount of [1e-7, 4.9e-7, 9.9e-7, Number.MIN_VALUE]) {
+      const { status, body } = await set(amount);
+      expect([status, at(body, 'error', 'param')]).toEqual([400, 'quota_cost_month_usd']);
+    }
+    expect(at((await admin.request('GET', path)).body, 'quota_cost_month_usd')).toBe(0.5);
+  });
+
   it('disable an account: it is out at once, on every surface, and back when it is enabled', async () => {
     const user = await registerUser(api.url);
     const { program } = await makeKey(api, user);

@@ -9,6 +9,7 @@ export class TcpProxy {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   readonly #events = new EventEmitter();
   #isCut = false;
+  #isPaused = false;
   #cutAtReplyTo: string | undefined;
 
   private constructor(target: URL, server: Server, port: number) {
@@ -52,6 +53,18 @@ export class TcpProxy {
     this.#isCut = false;
   }
 
+  /** Holds back what servers reply, on all connections, as a server that hangs does: it hears, and is not heard. */
+  pause(): void {
+    this.#isPaused = true;
+    for (const [, server] of this.#pairs) server.pause();
+  }
+
+  /** Hands on what was held back. */
+  resume(): void {
+    this.#isPaused = false;
+    for (const [, server] of this.#pairs) server.resume();
+  }
+
   /** Resolves when a client tries to connect while the wire is cut. */
   async nextRefusal(): Promise<void> {
     await once(this.#events, 'refused');
@@ -91,6 +104,7 @@ export class TcpProxy {
         to.destroy();
       });
     }
+    if (this.#isPaused) server.pause();
     let replyIsLost = false;
     client.on('data', (bytes) => {
       if (this.#cutAtReplyTo !== undefined && bytes.includes(this.#cutAtReplyTo)) {

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsISO8601, IsString, Length } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsString, Length } from 'class-validator';
 import { IsNotBlank, IsOptionalField, IsPlainText, SCOPES } from '../../http/index.js';
+import { IsTime } from './is-time.js';
 
 const SCOPES_MEANING =
   'What the key may be used for: `chat` (turns, conversations, the compatible routes), `files`, `rag`, `batch`, `admin` (the account itself, and what its role allows).';
@@ -36,14 +37,16 @@ export class CreateApiKeyBody {
   scopes?: string[];
 
   @ApiPropertyOptional({
-    description: 'When it stops to work; never without it.',
+    description: 'When it stops to work, with an offset from UTC; null for never.',
+    type: String,
     format: 'date-time',
+    nullable: true,
+    default: null,
     example: '2027-11-21T08:00:00.000Z',
   })
   @IsOptionalField()
-  @IsISO8601({ strict: true, strictSeparator: true })
-  @IsString()
-  expires_at?: string;
+  @IsTime()
+  expires_at?: string | null;
 }
 
 /** A key, without the key itself. */

@@ -5,7 +5,7 @@ import type { NewApiKey } from './api-key.service.js';
 /** A key as it is wanted. */
 export function toNewApiKey(body: CreateApiKeyBody): NewApiKey {
   const { name, scopes = ['chat'], expires_at } = body;
-  return { name, scopes, expiresAt: expires_at === undefined ? null : new Date(expires_at) };
+  return { name, scopes, expiresAt: typeof expires_at === 'string' ? new Date(expires_at) : null };
 }
 
 /** A key as its owner sees it. */

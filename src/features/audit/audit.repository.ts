@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { newId } from '../../common/ids.js';
+import { lowestIdAt, newId } from '../../common/ids.js';
 import { PrismaService } from '../../infra/database/index.js';
 import type { AuditAction, AuditRecord } from './audit-record.js';
 
@@ -28,6 +28,13 @@ export class AuditRepository {
         select: { id: true },
       }),
     );
+  }
+
+  /** Deletes what was written before a time, in milliseconds since 1970, and tells how much it was. */
+  async deleteBefore(time: number): Promise<number> {
+    const where = { id: { lt: lowestIdAt(time) } };
+    const { count } = await this.prisma.run((client) => client.auditEntry.deleteMany({ where }));
+    return count;
   }
 
   /** Newest first; ids rise in time. */

@@ -1,3 +1,4 @@
+export { AuditJobsModule } from './audit-jobs.module.js';
 export { AuditModule } from './audit.module.js';
 export type { AuditAction } from './audit-record.js';
 export { AuditService } from './audit.service.js';

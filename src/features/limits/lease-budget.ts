@@ -33,9 +33,10 @@ export class LeaseBudget extends Budget {
 
   override async reserve(request: BudgetRequest): Promise<BudgetLease> {
     const limits = await this.limits.of(request.userId);
-    const reservation = toReservation(request, limits, this.clock.now());
+    const wanted = toReservation(request, limits, this.clock.now());
     let spent: Spent | undefined;
     for (let asked = 0; asked < MAX_ASKED; asked += 1) {
+      const reservation = { ...wanted, leaseId: newId() };
       const { reserved, grant } = await this.stores.reserve(reservation, spent);
       if (reserved.type === 'granted') {
         this.levels.saw(request.userId, reserved.backlogMs);
@@ -71,11 +72,10 @@ export class LeaseBudget extends Budget {
 }
 
 /** @throws AppError `price_unknown` where a quota is in dollars and nobody knows what it would cost */
-function toReservation(request: BudgetRequest, limits: Limits, now: number): Reservation {
+function toReservation(request: BudgetRequest, limits: Limits, now: number): Omit<Reservation, 'leaseId'> {
   const { charged, generations, userId } = request;
   const costMonth = charged ? limits.costMonthMicroUsd : undefined;
   return {
-    leaseId: newId(),
     userId,
     subjects: subjectsOf(request),
     tokens: charged ? request.tokens : 0,

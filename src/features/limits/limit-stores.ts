@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { RedisConnection } from '../../infra/redis/index.js';
@@ -5,11 +6,14 @@ import type { Bucket, Reservation, Reserved, Spent, Taken, Used } from './limit-
 import { MemoryLimitStore } from './memory-limit-store.js';
 import { LEASE_TTL_MS, RedisLimitStore } from './redis-limit-store.js';
 
-/** For how long Redis is not asked after it failed to answer, in milliseconds. */
-const AWAY_MS = 250;
+/** How long after each failure Redis is looked at again, in milliseconds. */
+const LOOK_AGAIN_MS = 250;
 
 /** A lease is renewed this many times within its life, so that one renewal may fail. */
 const RENEWALS = 3;
+
+/** What a call has used that was never made by the word of Redis. */
+const NOTHING: Used = { tokens: 0, cost: 0 };
 
 /** A reservation that was granted, and by whom. */
 export interface Grant {
@@ -31,12 +35,14 @@ export class LimitStores implements OnApplicationShutdown {
   private readonly held = new Set<Grant>();
   /** What Redis could not be told yet. */
   private readonly unsettled = new Map<Grant, Used>();
-  private awayUntil = 0;
+  /** Redis failed to answer; until it does again, requests do not ask it. */
+  private away = false;
+  private closed = false;
   private heartbeat: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly connection: RedisConnection,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
     this.memory = new MemoryLimitStore(clock);
     if (connection.client !== undefined) this.redis = new RedisLimitStore(connection.client);
@@ -47,9 +53,12 @@ export class LimitStores implements OnApplicationShutdown {
     return (await this.shared((redis) => redis.take(buckets))) ?? this.memory.take(buckets);
   }
 
-  /** Opens a lease. Whoever gets a grant settles it, once. */
+  /**
+   * Opens a lease. Whoever gets a grant settles it, once.
+   * @param reservation with a lease id that was not asked for before: it may be taken back in Redis later on
+   */
   async reserve(reservation: Reservation, spent?: Spent): Promise<{ reserved: Reserved; grant: Grant }> {
-    const byRedis = await this.shared((redis) => redis.reserve(reservation, spent));
+    const byRedis = await this.shared((redis) => this.reserveInRedis(redis, reservation, spent));
     const reserved = byRedis ?? this.memory.reserve(reservation, spent);
     const grant = { reservation, byRedis: byRedis !== undefined };
     if (grant.byRedis && reserved.type === 'granted') this.hold(grant);
@@ -64,6 +73,7 @@ export class LimitStores implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
+    this.closed = true;
     clearInterval(this.heartbeat);
   }
 
@@ -73,13 +83,36 @@ export class LimitStores implements OnApplicationShutdown {
   ): Promise<Answer | undefined> | undefined {
     const { redis, connection } = this;
     if (redis === undefined || connection.client?.status !== 'ready') return undefined;
-    if (this.clock.now() < this.awayUntil) return undefined;
+    if (this.away) return undefined;
     return ask(redis).catch((error: unknown) => {
-      // A Redis that hangs would cost each request its whole timeout.
-      this.awayUntil = this.clock.now() + AWAY_MS;
       this.logger.debug({ err: error }, 'Redis does not answer; memory limits for the moment');
+      void this.awaitReturn(redis);
       return undefined;
     });
+  }
+
+  /** Requests go by memory until Redis answers, which only this waits for: each would wait its whole timeout. */
+  private async awaitReturn(redis: RedisLimitStore): Promise<void> {
+    if (this.away) return;
+    this.away = true;
+    while (this.away && !this.closed) {
+      await setTimeout(LOOK_AGAIN_MS, undefined, { ref: false });
+      this.away = !(await redis.answers());
+    }
+  }
+
+  /** A Redis that does not answer may have opened the lease all the same, which nobody would settle then. */
+  private async reserveInRedis(
+    redis: RedisLimitStore,
+    reservation: Reservation,
+    spent?: Spent,
+  ): Promise<Reserved> {
+    try {
+      return await redis.reserve(reservation, spent);
+    } catch (error) {
+      void this.settleInRedis({ reservation, byRedis: true }, NOTHING);
+      throw error;
+    }
   }
 
   private hold(grant: Grant): void {
@@ -98,18 +131,27 @@ export class LimitStores implements OnApplicationShutdown {
     const renewed = Array.from(this.held, ({ reservation }) =>
       redis.renew(reservation).catch(() => undefined),
     );
-    const settled = Array.from(this.unsettled, ([grant, used]) => this.settleInRedis(grant, used));
-    await Promise.all([...renewed, ...settled]);
+    await Promise.all([...renewed, this.settleTheRest()]);
   }
 
-  private async settleInRedis(grant: Grant, used: Used): Promise<void> {
+  /** One after the other, and no further than to the first that fails: a Redis that hangs need not hear them all. */
+  private async settleTheRest(): Promise<void> {
+    for (const [grant, used] of Array.from(this.unsettled)) {
+      if (!(await this.settleInRedis(grant, used))) return;
+    }
+  }
+
+  /** Whether Redis has heard of it; what it has not is kept for later. Never rejects. */
+  private async settleInRedis(grant: Grant, used: Used): Promise<boolean> {
     this.unsettled.set(grant, used);
     try {
       await this.redis?.settle(grant.reservation, used);
       this.unsettled.delete(grant);
+      return true;
     } catch (error) {
       this.logger.debug({ err: error }, 'a lease could not be settled yet; without it, it ends by itself');
       this.beat();
+      return false;
     }
   }
 }

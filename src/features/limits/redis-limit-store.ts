@@ -33,6 +33,14 @@ export class RedisLimitStore extends LimitStore {
     super();
   }
 
+  /** Whether Redis is there. Never rejects. */
+  answers(): Promise<boolean> {
+    return this.client.ping().then(
+      () => true,
+      () => false,
+    );
+  }
+
   override async take(buckets: readonly Bucket[]): Promise<Taken> {
     const keys = buckets.map(({ key }) => PREFIX + key);
     const values = buckets.flatMap(({ limit, cost }) => [limit, cost]);

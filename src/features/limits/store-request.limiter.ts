@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { normalAddress } from '../../common/address.js';
 import type { Caller } from '../../common/caller.js';
 import { AppConfig } from '../../config/index.js';
 import { type Admission, type RateState, RequestLimiter } from '../../http/index.js';
-import { normalAddress } from './address.js';
 import { remainingIn, waitMs } from './gcra.js';
 import { tooManyRequests } from './limit-errors.js';
 import { type Bucket, tokensKey } from './limit-store.js';

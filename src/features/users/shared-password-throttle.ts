@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import { normalAddress } from '../../common/address.js';
 import { RedisConnection } from '../../infra/redis/index.js';
 import { LIMITS, PasswordThrottle, tooManyTries } from './password-throttle.js';
 
@@ -74,15 +75,17 @@ export class SharedPasswordThrottle {
 
   /**
    * Lets a try through and counts it as wrong until it turns out to be right, so that many at once are no way around.
+   * @param address whole; all addresses of an IPv6 network count as one
    * @returns to be called when the password was right
    * @throws AppError `rate_limit_exceeded`
    */
   async admit(account: string, address: string): Promise<() => Promise<void>> {
     const { client } = this.redis;
-    if (client === undefined) return this.admitHere(account, address);
-    const keys = keysOf(account, address);
+    const counted = normalAddress(address);
+    if (client === undefined) return this.admitHere(account, counted);
+    const keys = keysOf(account, counted);
     const waitMs = await this.ask(client, ADMIT, keys, LIMITS_AS_ARGUMENTS);
-    if (waitMs === undefined) return this.admitHere(account, address);
+    if (waitMs === undefined) return this.admitHere(account, counted);
     if (waitMs > 0) throw tooManyTries(waitMs);
     return async () => {
       await this.ask(client, SUCCEED, keys, [TRUST_MS]);

@@ -13,6 +13,7 @@ import {
   Max,
 } from 'class-validator';
 import { IsOptionalField, IsPlainText, PageQuery } from '../../http/index.js';
+import { IsCountableAmount } from './is-countable-amount.js';
 
 /** An account. */
 export class UserBody {
@@ -99,7 +100,7 @@ export class UpdateUserBody {
   disabled?: boolean;
 
   @ApiPropertyOptional({
-    description: 'Tokens a day (UTC); null for the server’s default.',
+    description: 'Tokens a day (UTC); 0 for nothing, null for the server’s default.',
     type: 'integer',
     minimum: 0,
     maximum: Number.MAX_SAFE_INTEGER,
@@ -113,7 +114,8 @@ export class UpdateUserBody {
   quota_tokens_day?: number | null;
 
   @ApiPropertyOptional({
-    description: 'US dollars a month (UTC); null for the server’s default.',
+    description:
+      'US dollars a month (UTC), counted in millionths; 0 for nothing, null for the server’s default.',
     type: Number,
     minimum: 0,
     maximum: 1_000_000_000,
@@ -122,6 +124,7 @@ export class UpdateUserBody {
   })
   @IsOptional()
   @Max(1_000_000_000)
+  @IsCountableAmount()
   @Min(0)
   @IsNumber({ allowNaN: false, allowInfinity: false })
   quota_cost_month_usd?: number | null;

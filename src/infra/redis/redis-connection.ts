@@ -9,8 +9,8 @@ type Options =
 /** How long a command waits for its answer, in milliseconds. Whoever asks goes on without Redis then. */
 const COMMAND_TIMEOUT_MS = 500;
 
-/** Longest pause between two tries to connect, in milliseconds. */
-const RECONNECT_MS = 1_000;
+/** Longest pause between two tries to connect, in milliseconds: limits are shared again within a second. */
+const RECONNECT_MS = 500;
 
 /** The connection that the whole process shares, where there is Redis. A command fails at once while it is away. */
 @Injectable()

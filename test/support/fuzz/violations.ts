@@ -20,8 +20,23 @@ export interface FieldViolation extends Violation {
 const MISFORMED: Readonly<Record<string, readonly string[]>> = {
   email: ['ada', '@', 'ada@', '@example.com', 'ada@example.com extra'],
   uuid: ['abc', '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a1', '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11x', '0'],
-  date: ['yesterday', '2026-13-01', '2026-02-30', '01/02/2026', '2026-1-1'],
-  'date-time': ['yesterday', '2026-13-01T00:00:00Z', '2026-02-30T00:00:00Z', '2026-01-01T25:00:00Z', '0'],
+  date: [
+    'yesterday',
+    '2026-13-01',
+    '2026-02-30',
+    '01/02/2026',
+    '2026-1-1',
+    '20260101',
+    '2026-W01-1',
+    '2026-001',
+  ],
+  'date-time': [
+    ...['yesterday', '0', '2999', '2999-01', '2999-01-01', '29990101', '2999-W01', '2999-001'],
+    ...['2026-13-01T00:00:00Z', '2026-02-30T00:00:00Z', '2026-01-01T25:00:00Z', '29990101T000000Z'],
+    ...['2999-W01-1T00:00:00Z', '2999-001T00:00:00Z', '2999-01-01T00', '2999-01-01T00:00:00,5Z'],
+    // Without an offset nobody knows when it is.
+    '2999-01-01T00:00:00',
+  ],
 };
 
 /** A value of each type that JSON has. */

@@ -1,0 +1,52 @@
+// Real here: the API on a socket behind a proxy that it trusts, and PostgreSQL.
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { startApi, type TestApi } from '../support/api.js';
+import { type ApiResponse, registerUser, send, type TestUser } from '../support/client.js';
+import { countByStatus } from '../support/limits.js';
+
+const PASSWORD = 'a long password';
+
+let api: TestApi;
+let user: TestUser;
+
+beforeEach(async () => {
+  api = await startApi({ TRUST_PROXY: '1' });
+  user = await registerUser(api.url);
+});
+
+afterEach(async () => {
+  await api.close();
+});
+
+const login = (address: string, password: string, email = user.email): Promise<ApiResponse> =>
+  send(`${api.url}/api/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'x-forwarded-for': address },
+    body: { email, password },
+  });
+
+/** Wrong passwords, each from an address of its own in one network. */
+function guessFrom(network: string, count: number): Promise<ApiResponse[]> {
+  const addresses = Array.from({ length: count }, (_one, place) => `${network}${(place + 1).toString(16)}`);
+  return Promise.all(addresses.map((address) => login(address, 'a wrong password')));
+}
+
+it('wrong passwords from one IPv6 network count together, and cannot shut the account for its owner', async () => {
+  expect(countByStatus(await guessFrom('2001:db8:1:2::', 120))).toEqual({ 401: 10, 429: 110 });
+  expect((await login('2001:db8:1:3::1', PASSWORD)).status).toBe(200);
+});
+
+it('a login from a network is remembered for all addresses of it', async () => {
+  expect((await login('2001:db8:1:3::1', PASSWORD)).status).toBe(200);
+  for (let network = 0; network < 10; network += 1)
+    expect(countByStatus(await guessFrom(`2001:db8:2:${String(network)}::`, 10))).toEqual({ 401: 10 });
+  expect((await login('2001:db8:9:9::1', PASSWORD)).status).toBe(429);
+  expect((await login('2001:db8:1:3:dead:beef::7', PASSWORD)).status).toBe(200);
+});
+
+it('one IPv6 network is bounded in what it does to many accounts', async () => {
+  const spray = Array.from({ length: 105 }, (_one, place) =>
+    login(`2001:db8:1:2::${place.toString(16)}`, 'a wrong password', `nobody-${String(place)}@example.com`),
+  );
+  expect(countByStatus(await Promise.all(spray))).toEqual({ 401: 100, 429: 5 });
+});
