@@ -3,8 +3,8 @@
  *
  * Measures the built server beside a raw proxy and a plain Nest controller over a fast local provider, each in a
  * process of its own on this machine, and prints one table. `--only` takes targets (proxy, nest, gateway,
- * open, and turn, which runs only when it is named) and measurements (json, stream, latency, slow), `--dist` another build. A figure that
- * misses its goal is no failure.
+ * open, and turn and turn-redis, which run only when they are named) and measurements (json, stream, latency, slow),
+ * `--dist` another build; turn-redis needs REDIS_URL. A figure that misses its goal is no failure.
  */
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -154,11 +154,12 @@ class Run {
   }
 
   /** Starts a target and sees whether it can do what is measured; undefined where it is left out. */
-  async #start({ key, title, start, measurements }) {
+  async #start({ start, ...facts }) {
+    const { key, title } = facts;
     const { dist } = this.#options;
     const environment = { baseUrl: `${this.#provider.url}/v1`, dist, makeFolder: folders.make };
     return this.#try({ key, title }, async () => {
-      const target = { key, title, measurements, ...(await start(fleet, environment)) };
+      const target = { ...facts, ...(await start(fleet, environment)) };
       await this.#measure.check(target);
       return target;
     });

@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url';
  * @property {string} key
  * @property {string} title of its column
  * @property {string[]} [measurements] those that it takes part in
+ * @property {boolean} [coalesces] whether it sends together what comes at once
  * @property {Awaited<ReturnType<import('../processes.mjs').Fleet['start']>>} server
  * @property {import('../load.mjs').Call} json one whole answer
  * @property {(tokens: number, model?: string) => import('../load.mjs').Call} stream
@@ -73,7 +74,7 @@ const WITHOUT_ACCOUNTS = ['--import', pathToFileURL(join(import.meta.dirname, 'w
 
 /** This project's server as `npm start` runs it, over a database of its own. */
 const parley =
-  (makeCalls, nodeOptions = []) =>
+  (makeCalls, { nodeOptions = [], settings = {} } = {}) =>
   async (fleet, { baseUrl, dist, makeFolder }) => {
     const main = join(dist, 'main.js');
     if (!existsSync(main)) throw new Error(`${main} is missing: node scripts/bootstrap.mjs build`);
@@ -91,6 +92,7 @@ const parley =
         ENCRYPTION_KEY: randomBytes(32).toString('hex'),
         OPENAI_API_KEY: 'bench',
         OPENAI_BASE_URL: baseUrl,
+        ...settings,
       },
     });
     return { server, ...makeCalls({ authorization: `Bearer ${await register(server.url)}` }) };
@@ -119,10 +121,21 @@ export const TARGETS = [
   {
     key: 'open',
     title: 'no accounts',
-    start: parley(openAiCalls, WITHOUT_ACCOUNTS),
+    start: parley(openAiCalls, { nodeOptions: WITHOUT_ACCOUNTS }),
     measurements: ['json'],
   },
   { key: 'turn', title: 'stored turn', start: parley(turnCalls), optional: true },
+  {
+    key: 'turn-redis',
+    title: 'turn with Redis',
+    coalesces: true,
+    start: (...of) => {
+      const { REDIS_URL } = process.env;
+      if (REDIS_URL === undefined) throw new Error('it needs REDIS_URL');
+      return parley(turnCalls, { settings: { REDIS_URL } })(...of);
+    },
+    optional: true,
+  },
 ];
 
 /** The provider itself as a target, for comparison. */
