@@ -2,39 +2,49 @@
  * Every code that a caller can be told. A code never changes its meaning; its status and type stand in one table
  * (`http/error-table.ts`), which fails to compile when a code is missing there.
  */
-export type ErrorCode =
-  | 'invalid_request'
-  | 'provider_rejected'
-  | 'context_length_exceeded'
-  | 'content_policy_violation'
-  | 'unauthorized'
-  | 'invalid_credentials'
-  | 'invalid_refresh_token'
-  | 'invalid_api_key'
-  | 'forbidden'
-  | 'insufficient_scope'
-  | 'account_disabled'
-  | 'registration_closed'
-  | 'not_found'
-  | 'model_not_found'
-  | 'email_taken'
-  | 'last_admin'
-  | 'conversation_busy'
-  | 'payload_too_large'
-  | 'unsupported_media_type'
-  | 'request_timeout'
-  | 'headers_too_large'
-  | 'price_unknown'
-  | 'rate_limit_exceeded'
-  | 'quota_exceeded'
-  | 'provider_rate_limited'
-  | 'request_cancelled'
-  | 'internal_error'
-  | 'provider_error'
-  | 'provider_unavailable'
-  | 'overloaded'
-  | 'service_unavailable'
-  | 'provider_timeout';
+export const ERROR_CODES = [
+  'invalid_request',
+  'provider_rejected',
+  'context_length_exceeded',
+  'content_policy_violation',
+  'unauthorized',
+  'invalid_credentials',
+  'invalid_refresh_token',
+  'invalid_api_key',
+  'forbidden',
+  'insufficient_scope',
+  'account_disabled',
+  'registration_closed',
+  'not_found',
+  'model_not_found',
+  'email_taken',
+  'last_admin',
+  'conversation_busy',
+  'idempotency_key_reused',
+  'payload_too_large',
+  'unsupported_media_type',
+  'request_timeout',
+  'headers_too_large',
+  'price_unknown',
+  'rate_limit_exceeded',
+  'quota_exceeded',
+  'provider_rate_limited',
+  'request_cancelled',
+  'internal_error',
+  'provider_error',
+  'provider_unavailable',
+  'overloaded',
+  'service_unavailable',
+  'provider_timeout',
+] as const;
+
+/** One of them. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Whether a text, from a row that an older version may have written, is one of them. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return ERROR_CODES.some((code) => code === text);
+}
 
 /** One thing that is wrong with one field of a request. */
 export interface ErrorDetail {

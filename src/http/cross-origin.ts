@@ -9,6 +9,7 @@ export const EXPOSED_HEADERS: readonly string[] = [
   'X-Process-Time',
   'X-Conversation-ID',
   'X-Message-ID',
+  'Idempotent-Replayed',
   'X-Cache',
   'X-Ignored-Params',
   'Retry-After',

@@ -105,6 +105,11 @@ export const ERROR_TABLE = {
     type: 'invalid_request_error',
     meaning: 'An answer is being generated in this conversation; wait for it to end.',
   },
+  idempotency_key_reused: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'The `Idempotency-Key` came before with another request; use a new one.',
+  },
   payload_too_large: {
     status: 413,
     type: 'invalid_request_error',

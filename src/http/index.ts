@@ -6,6 +6,7 @@ export { toErrorObject } from './error-body.dto.js';
 export { type ErrorWire, ErrorWires } from './error-wire.js';
 export { configureHttp } from './configure-http.js';
 export { sendEventStream } from './event-stream.js';
+export { ApiIdempotencyKey, IdempotencyKey } from './idempotency-key.js';
 export { sendJsonText } from './json-text.js';
 export { sendLineStream } from './line-stream.js';
 export { whileHere } from './response-stream.js';

@@ -12,7 +12,7 @@ import { query } from '../support/stored.js';
 type Scope = 'chat' | 'admin';
 type Wire = 'own' | 'anthropic' | 'ollama';
 type Refusal = 'unauthorized' | 'invalid_api_key' | 'insufficient_scope' | 'forbidden' | 'not_found';
-type Thing = 'conversation' | 'apiKey' | 'user' | 'provider';
+type Thing = 'conversation' | 'answer' | 'apiKey' | 'user' | 'provider';
 
 /** What a route needs and how it is asked. */
 interface Access {
@@ -29,6 +29,8 @@ interface Access {
 const CLOSED: Readonly<Record<string, Access>> = {
   'post /api/v1/chat': { needs: 'chat' },
   'post /api/v1/chat/stream': { needs: 'chat' },
+  'get /api/v1/chat/stream/{message_id}': { needs: 'chat', thing: 'answer' },
+  'post /api/v1/chat/{message_id}/stop': { needs: 'chat', thing: 'answer' },
   'get /api/v1/conversations': { needs: 'chat' },
   'get /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
   'delete /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
@@ -117,6 +119,7 @@ beforeAll(async () => {
   await owner.request('PUT', '/api/v1/provider-keys/openai', { key: 'sk-own-0123456789abcdef' });
   things = {
     conversation: String(at(turn.body, 'conversation_id')),
+    answer: String(at(turn.body, 'message_id')),
     apiKey: (await makeKey(api, owner)).id,
     user: await idOf(owner),
     provider: 'openai',

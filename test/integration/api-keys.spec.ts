@@ -217,6 +217,8 @@ describe('scopes', () => {
   const NEEDS: Readonly<Record<string, string>> = {
     'post /api/v1/chat': 'chat',
     'post /api/v1/chat/stream': 'chat',
+    'get /api/v1/chat/stream/{message_id}': 'chat',
+    'post /api/v1/chat/{message_id}/stop': 'chat',
     'get /api/v1/conversations': 'chat',
     'get /api/v1/conversations/{id}': 'chat',
     'delete /api/v1/conversations/{id}': 'chat',

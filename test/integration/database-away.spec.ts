@@ -339,3 +339,33 @@ describe('after the database was away', () => {
     }
   });
 });
+
+describe('an answer of another process', () => {
+  it('that is stopped while the database blinks is stopped all the same, and no process dies of it', async () => {
+    const first = await user.request('POST', '/api/v1/chat', { message: 'first' });
+    const messageId = String(at(first.body, 'message_id'));
+    await query(
+      database,
+      `UPDATE messages SET status = 'generating', finish_reason = NULL, lease_owner = gen_random_uuid(),
+       lease_until = now() + interval '1 hour' WHERE id = $1`,
+      [messageId],
+    );
+    const stopping = user.request('POST', `/api/v1/chat/${messageId}/stop`);
+    await until('the request to stop', async () => {
+      const [row] = await query(database, 'SELECT stop_requested FROM messages WHERE id = $1', [messageId]);
+      return row?.['stop_requested'] === true;
+    });
+    wire.cut();
+    await until('a look that fails', () =>
+      api.log.some((line) => line.includes('expired answers could not be ended')),
+    );
+    await query(database, `UPDATE messages SET lease_until = now() - interval '1 s' WHERE id = $1`, [
+      messageId,
+    ]);
+    wire.restore();
+    const { status, body } = await stopping;
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ id: messageId, status: 'interrupted', finish_reason: 'stopped' });
+    expect(at(body, 'error')).toBeUndefined();
+  });
+});

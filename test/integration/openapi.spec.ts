@@ -45,7 +45,11 @@ function entriesAt(value: unknown, ...keys: readonly string[]): [string, unknown
 
 async function problemsOf(text: string): Promise<string[]> {
   // Everything that a recommended rule says counts, whether it says it as an error or as a warning.
-  const config = await createConfig({ extends: ['recommended'] });
+  // Methods tell `GET /chat/stream/{message_id}` and `POST /chat/{message_id}/stop` apart, which that rule does not see.
+  const config = await createConfig({
+    extends: ['recommended'],
+    rules: { 'no-ambiguous-paths': 'off' },
+  });
   const problems = await lintFromString({ source: text, absoluteRef: '/openapi.json', config });
   return problems.map(
     ({ ruleId, message, location }) =>

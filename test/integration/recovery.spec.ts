@@ -2,11 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { AnswerLog, type LoggedText } from '../../src/features/chat/answer-log.js';
+import { IdempotencyRepository } from '../../src/features/chat/idempotency.repository.js';
+import { RunningAnswers } from '../../src/features/chat/running-answers.js';
 import { RecoveryRepository } from '../../src/features/chat/recovery.repository.js';
 import { RecoveryService } from '../../src/features/chat/recovery.service.js';
 import type { Settlement, Turn } from '../../src/features/chat/turn.js';
 import { TurnRepository } from '../../src/features/chat/turn.repository.js';
 import { UsageRepository } from '../../src/features/usage/index.js';
+import { Broadcast, RedisConnection } from '../../src/infra/redis/index.js';
 import { PrismaService } from '../../src/infra/database/index.js';
 import { abandonedAttempt, PriceTable } from '../../src/llm/index.js';
 import { startApi, type TestApi } from '../support/api.js';
@@ -21,12 +25,15 @@ interface Process {
   readonly prisma: PrismaService;
   readonly turns: TurnRepository;
   readonly repository: RecoveryRepository;
+  readonly running: RunningAnswers;
+  readonly log: PausedLog;
   readonly recovery: RecoveryService;
 }
 
 const TEXT = 'four five';
 
-const NAMED = 'The server stopped while it generated this answer. Send the message again for a new one.';
+const NAMED =
+  'The server stopped while it generated this answer. Send the message again, with a new Idempotency-Key if it had one.';
 
 let database: TestDatabase;
 let userId: string;
@@ -48,6 +55,15 @@ afterEach(async () => {
   await database.drop();
 });
 
+/** A log that can be there without being read. */
+class PausedLog extends AnswerLog {
+  paused = false;
+
+  override extend(answerId: string, known: LoggedText): Promise<LoggedText> {
+    return this.paused ? Promise.reject(new Error('Redis is away.')) : super.extend(answerId, known);
+  }
+}
+
 /** Knows no price of the model of these tests. */
 const PRICES = new PriceTable();
 
@@ -55,11 +71,16 @@ function startProcess(): Process {
   const prisma = new PrismaService({ connectionString: database.url, poolMax: 5 });
   const usage = new UsageRepository(prisma);
   const repository = new RecoveryRepository(prisma, usage);
+  const redis = new RedisConnection(undefined);
+  const log = new PausedLog(redis, new Broadcast(redis));
+  const running = new RunningAnswers();
   const started = {
     prisma,
     repository,
-    turns: new TurnRepository(prisma, usage),
-    recovery: new RecoveryService(repository, PRICES),
+    running,
+    log,
+    turns: new TurnRepository(prisma, usage, new IdempotencyRepository(prisma)),
+    recovery: new RecoveryService(repository, PRICES, log, running),
   };
   processes.push(started);
   return started;
@@ -76,11 +97,14 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     temperature: 0.7,
     maxTokens: undefined,
     cache: false,
+    idempotency: undefined,
     title: 'one two three',
     question: 'one two three',
     questionTokens: 3,
   });
-  expect(await turns.checkpoint(turn, { text: TEXT, model: 'openai/test-model', inputTokens: 7 })).toBe(true);
+  expect(
+    await turns.checkpoint(turn, { attempt: 1, text: TEXT, model: 'openai/test-model', inputTokens: 7 }),
+  ).toBe('ours');
   await query(database, 'UPDATE messages SET lease_until = now() + make_interval(secs => $2) WHERE id = $1', [
     turn.answerId,
     leaseSeconds,
@@ -98,6 +122,7 @@ function completed(text: string): Settlement {
     reasoningTokens: 0,
   };
   return {
+    attempt: 1,
     tokenCount: 3,
     outcome: {
       status: 'complete',
@@ -212,28 +237,67 @@ describe('answers whose process is gone', () => {
     const one = startProcess();
     const two = startProcess();
     const turn = await beginTurn(one, -1);
-    const [answer] = await one.repository.find('expired', 1);
+    const [answer] = await one.repository.find('expired', [], 1);
     if (answer === undefined) throw new Error('The answer was not found.');
     const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
     const ended = await Promise.all(
-      [one, two].map(({ repository }) => repository.interrupt(answer, 'expired', attempt, 2)),
+      [one, two].map(({ repository }) =>
+        repository.interrupt(answer, 'expired', attempt, { attempt: 1, text: TEXT, tokenCount: 2 }),
+      ),
     );
     expect(ended.toSorted()).toEqual([false, true]);
     await expectInterrupted(turn);
   });
 });
 
+describe('an answer whose log cannot be read', () => {
+  it('waits for a later sweep, because what was shown may stand there, for as long as logs are kept', async () => {
+    const one = startProcess();
+    const turn = await beginTurn(one, -1);
+    one.log.paused = true;
+    expect(await one.recovery.recover('expired')).toBe(0);
+    one.log.paused = false;
+    expect(await one.recovery.recover('expired')).toBe(1);
+    await expectInterrupted(turn);
+    const old = await beginTurn(one, -3700);
+    one.log.paused = true;
+    expect(await one.recovery.recover('expired')).toBe(1);
+    await expectInterrupted(old);
+  });
+});
+
 describe('a process that was thought to be gone and is not', () => {
+  it('is not swept by itself, however old its lease is', async () => {
+    const one = startProcess();
+    const turn = await beginTurn(one, -3600);
+    one.running.add(turn.answerId);
+    expect(await one.recovery.recover('expired')).toBe(0);
+    one.running.delete(turn.answerId);
+    expect(await one.recovery.recover('expired')).toBe(1);
+    await expectInterrupted(turn);
+  });
+
   it('keeps its answer when it has renewed the lease in time', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
-    const [answer] = await one.repository.find('expired', 1);
+    const [answer] = await one.repository.find('expired', [], 1);
     if (answer === undefined) throw new Error('The answer was not found.');
-    expect(await one.turns.checkpoint(turn, { text: TEXT, model: 'openai/test-model', inputTokens: 7 })).toBe(
-      true,
-    );
+    expect(
+      await one.turns.checkpoint(turn, {
+        attempt: 1,
+        text: TEXT,
+        model: 'openai/test-model',
+        inputTokens: 7,
+      }),
+    ).toBe('ours');
     const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
-    expect(await startProcess().repository.interrupt(answer, 'expired', attempt, 2)).toBe(false);
+    expect(
+      await startProcess().repository.interrupt(answer, 'expired', attempt, {
+        attempt: 1,
+        text: TEXT,
+        tokenCount: 2,
+      }),
+    ).toBe(false);
     expect(await startProcess().recovery.recover('expired')).toBe(0);
     expect(await one.turns.finish(turn, completed('four five six'))).toBe(true);
     const conversation = await stored(database, turn.conversationId);
@@ -247,8 +311,13 @@ describe('a process that was thought to be gone and is not', () => {
     const turn = await beginTurn(one, -1);
     expect(await startProcess().recovery.recover('expired')).toBe(1);
     expect(
-      await one.turns.checkpoint(turn, { text: 'four five six', model: 'openai/test-model', inputTokens: 7 }),
-    ).toBe(false);
+      await one.turns.checkpoint(turn, {
+        attempt: 1,
+        text: 'four five six',
+        model: 'openai/test-model',
+        inputTokens: 7,
+      }),
+    ).toBe('lost');
     expect(await one.turns.finish(turn, completed('four five six'))).toBe(false);
     await expectInterrupted(turn);
   });

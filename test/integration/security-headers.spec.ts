@@ -440,20 +440,19 @@ describe('with limits, pages of other origins', () => {
         body: { model: 'ollama/llama3.2', messages, max_tokens: 10, top_k: 7, service_tier: 'auto' },
         status: 200,
       },
-      {
-        ...openai,
-        path: '/api/v1/chat',
-        body: { message: 'Hello', model: 'openai/gpt-5.5' },
-        status: 200,
-      },
+      { ...openai, path: '/api/v1/chat', body: { message: 'Hello', model: 'openai/gpt-5.5' }, status: 200 },
+      { ...openai, path: '/api/v1/chat', body: { message: 'Hello', model: 'openai/gpt-5.5' }, status: 200 },
       { path: '/v1/messages', method: 'POST', body: {}, status: 401, type: JSON_TYPE },
       { path: '/api/v1/users/me', status: 401, type: JSON_TYPE },
       { path: '/api/v1/users/me', status: 429, type: JSON_TYPE },
     ];
     const seen = new Set<string>();
     for (const answer of told) {
-      const version = answer.path === '/v1/messages' ? { 'anthropic-version': '2023-06-01' } : undefined;
-      const { status, headers } = await ask(api.url, user, answer, { origin: LISTED, ...version });
+      const more = {
+        '/v1/messages': { 'anthropic-version': '2023-06-01' },
+        '/api/v1/chat': { 'idempotency-key': 'the-same' },
+      }[answer.path];
+      const { status, headers } = await ask(api.url, user, answer, { origin: LISTED, ...more });
       expect({ ...answer, status }).toEqual(answer);
       expect(headers.get('access-control-allow-origin')).toBe(LISTED);
       for (const name of headers.keys()) if (!FOR_THE_BROWSER.test(name)) seen.add(name);

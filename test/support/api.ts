@@ -5,6 +5,7 @@ import { ApiApplication } from '../../src/api.application.js';
 import { AppConfig, parseSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/infra/telemetry/index.js';
 import { createMigratedDatabase, type TestDatabase } from './database.js';
+import { UNLIMITED } from './limits.js';
 
 /** The API of a test: the real application on a real socket, in this process, over a database of its own. */
 export interface TestApi {
@@ -24,12 +25,7 @@ const SETTINGS = {
   HOST: '127.0.0.1',
   LOG_LEVEL: 'debug',
   DEMO_TOKENS_PER_SECOND: '100000',
-  // Out of the way: tests ask more often than people do.
-  RATE_LIMIT_IP_RPM: '1000000000',
-  RATE_LIMIT_RPM: '1000000000',
-  RATE_LIMIT_MODEL_RPM: '1000000000',
-  RATE_LIMIT_TPM: '1000000000',
-  RATE_LIMIT_CONCURRENCY: '1000000000',
+  ...UNLIMITED,
 };
 
 /**

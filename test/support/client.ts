@@ -22,23 +22,17 @@ export interface StreamEvent {
   readonly data: unknown;
 }
 
-/** One request; a string is sent as it is, everything else as JSON. */
-export async function send(
-  url: string,
-  options: {
-    readonly method?: string;
-    readonly body?: unknown;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly signal?: AbortSignal;
-  } = {},
-): Promise<ApiResponse> {
-  const { method = 'GET', body, headers = {}, signal } = options;
-  const response = await fetch(url, {
-    method,
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    ...(signal && { signal }),
-  });
+/** A request: a body that is a string is sent as it is, everything else as JSON. */
+export interface RequestOptions {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** One request, and its whole answer. */
+export async function send(url: string, options: RequestOptions = {}): Promise<ApiResponse> {
+  const response = await open(url, options);
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: parse(text) };
 }
@@ -61,7 +55,13 @@ export function userWith(url: string, token: string, email = ''): TestUser {
     token,
     email,
     request: (method, path, body) => send(`${url}${path}`, { method, body, headers: { authorization } }),
-    stream: (path, body, signal) => streamEvents(`${url}${path}`, body, { authorization }, signal),
+    stream: (path, body, signal) =>
+      streamEvents(`${url}${path}`, {
+        method: 'POST',
+        body,
+        headers: { authorization },
+        ...(signal && { signal }),
+      }),
   };
 }
 
@@ -98,18 +98,9 @@ export function textOf(events: readonly unknown[]): string {
     .join('');
 }
 
-async function* streamEvents(
-  url: string,
-  body: unknown,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<StreamEvent> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-    ...(signal && { signal }),
-  });
+/** The events of a stream as they come. Leaving the loop closes the connection. */
+export async function* streamEvents(url: string, options: RequestOptions): AsyncGenerator<StreamEvent> {
+  const response = await open(url, options);
   if (response.status !== 200 || response.body === null) {
     throw new Error(`The stream answered ${response.status}: ${await response.text()}`);
   }
@@ -117,11 +108,29 @@ async function* streamEvents(
   for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
     const frames = (rest + piece).split('\n\n');
     rest = frames.pop() ?? '';
-    for (const frame of frames) {
-      const data = /^data: (.*)$/m.exec(frame)?.[1];
-      if (data !== undefined) yield { id: /^id: (.*)$/m.exec(frame)?.[1], data: parse(data) };
-    }
+    yield* frames.flatMap(eventOf);
   }
+}
+
+/** The events of a stream that was read as a whole. */
+export function eventsIn(body: unknown): StreamEvent[] {
+  if (typeof body !== 'string') throw new Error(`This is no stream: ${JSON.stringify(body)}`);
+  return body.split('\n\n').flatMap(eventOf);
+}
+
+function eventOf(frame: string): StreamEvent[] {
+  const data = /^data: (.*)$/m.exec(frame)?.[1];
+  return data === undefined ? [] : [{ id: /^id: (.*)$/m.exec(frame)?.[1], data: parse(data) }];
+}
+
+function open(url: string, options: RequestOptions): Promise<Response> {
+  const { method = 'GET', body, headers = {}, signal } = options;
+  return fetch(url, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(signal && { signal }),
+  });
 }
 
 function parse(text: string): unknown {

@@ -28,7 +28,7 @@ export const API_ONLY = [
   'UserService',
 ];
 /** What a process that runs jobs has. */
-export const JOBS = ['ChatProcessor', 'RecoveryService'];
+export const JOBS = ['ChatProcessor'];
 
 /** What a process has opened before its modules are made. */
 export function runtimeOver(

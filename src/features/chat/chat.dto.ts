@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsInt, IsNumber, IsString, IsUUID, Length, Max, Min } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsNumber, IsString, IsUUID, Length, Max, Min } from 'class-validator';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
 
 /** A message to a model. */
@@ -87,6 +87,26 @@ export class ChatBody {
   @IsOptionalField()
   @IsBoolean()
   cache?: boolean;
+
+  @ApiPropertyOptional({
+    description:
+      'What your leaving does to an answer that is not finished: `continue` lets it be finished and stored, `cancel` stops it.',
+    enum: ['continue', 'cancel'],
+    default: 'continue',
+  })
+  @IsOptionalField()
+  @IsIn(['continue', 'cancel'])
+  on_disconnect?: 'continue' | 'cancel';
+}
+
+/** An answer in the path. */
+export class AnswerParams {
+  @ApiProperty({
+    description: 'Id of the answer: `message_id`, or the header `X-Message-ID`.',
+    format: 'uuid',
+  })
+  @IsUUID()
+  message_id!: string;
 }
 
 /** Tokens of an answer. */
@@ -101,7 +121,7 @@ export class UsageBody {
   total_tokens!: number;
 }
 
-/** A complete answer. */
+/** An answer that has ended. */
 export class AnswerBody {
   @ApiProperty({ description: 'The answer.', example: 'Because air scatters blue light more than red.' })
   message!: string;
@@ -130,7 +150,8 @@ export class AnswerBody {
   cost_estimate!: number | null;
 
   @ApiProperty({
-    description: 'Why the answer ended: `stop`, `length`, `content_filter` or `tool_calls`.',
+    description:
+      'Why the answer ended: `stop`, `length`, `content_filter` or `tool_calls`; `stopped` where you stopped it.',
     example: 'stop',
   })
   finish_reason!: string;
@@ -147,6 +168,6 @@ export class AnswerBody {
   })
   warning?: string;
 
-  @ApiProperty({ format: 'date-time', description: 'When the answer was complete.' })
+  @ApiProperty({ format: 'date-time', description: 'When the answer ended.' })
   timestamp!: string;
 }

@@ -19,8 +19,26 @@ export class TurnInterruptedError extends AppError {
   constructor() {
     super(
       'service_unavailable',
-      'The answer was interrupted: the server stopped, or the conversation was deleted. What came so far is stored with the conversation; send the message again for a new answer.',
+      'The answer was interrupted: the server stopped, or the conversation was deleted. What came so far is stored with the conversation; send the message again for a new answer, with a new Idempotency-Key if it had one.',
       { retryAfterMs: 5000, retryable: false },
+    );
+  }
+}
+
+/** A request whose `Idempotency-Key` somebody else was quicker with. Never told: what that one began is given instead. */
+export class DuplicateRequestError extends AppError {
+  constructor() {
+    super('conversation_busy', 'The request came twice at once.');
+  }
+}
+
+/** The same `Idempotency-Key` with another request. */
+export class IdempotencyKeyReusedError extends AppError {
+  constructor() {
+    super(
+      'idempotency_key_reused',
+      'This Idempotency-Key came before with another request. Send each new request with a key of its own.',
+      { param: 'Idempotency-Key', retryable: false },
     );
   }
 }

@@ -1,16 +1,23 @@
+import { createHash } from 'node:crypto';
 import type { Caller } from '../../common/caller.js';
+import { InvalidRequestError } from '../../common/errors.js';
 import { toUsd } from '../../common/money.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import type { TokenUsage } from '../../llm/index.js';
 import type { AnswerBody, ChatBody, UsageBody } from './chat.dto.js';
-import type { LiveTurn } from './live-turn.js';
-import type { CompleteAnswer, Turn, TurnRequest } from './turn.js';
+import { type AnswerIds, type AnswerSource, follow, type Position } from './answer-source.js';
+import type { Begun } from './turn.service.js';
+import type { FinishedAnswer, Idempotency, TurnRequest } from './turn.js';
 
 /** How freely a model chooses its words where the caller does not say. */
 const DEFAULT_TEMPERATURE = 0.7;
 
 /** A request as the turn service takes it. */
-export function toTurnRequest({ userId, apiKeyId }: Caller, body: ChatBody): TurnRequest {
+export function toTurnRequest(
+  { userId, apiKeyId }: Caller,
+  body: ChatBody,
+  idempotency: Idempotency | undefined,
+): TurnRequest {
   return {
     userId,
     apiKeyId,
@@ -21,22 +28,39 @@ export function toTurnRequest({ userId, apiKeyId }: Caller, body: ChatBody): Tur
     temperature: body.temperature ?? DEFAULT_TEMPERATURE,
     maxTokens: body.max_tokens,
     cache: body.cache === true,
+    idempotency,
   };
 }
 
-/** The ids of a turn, so that a client knows them whatever becomes of the body. */
-export function turnHeaders(turn: Turn): Record<string, string> {
-  return { 'X-Conversation-ID': turn.conversationId, 'X-Message-ID': turn.answerId };
+/** The request as it is known again: by the name that the client gave it, and by all that it asks for. */
+export function toIdempotency(
+  route: string,
+  key: string | undefined,
+  body: ChatBody,
+): Idempotency | undefined {
+  if (key === undefined) return undefined;
+  const asked = Object.entries(body).sort(([one], [other]) => (one < other ? -1 : 1));
+  const fingerprint = new Uint8Array(createHash('sha256').update(JSON.stringify(asked)).digest());
+  return { route, key, fingerprint };
 }
 
-/** A complete answer as a client gets it. */
-export function toAnswerBody(turn: Turn, answer: CompleteAnswer): AnswerBody {
+/** The ids of an answer, so that a client knows them whatever becomes of the body. */
+export function answerHeaders({ answer, replayed }: Begun): Record<string, string> {
+  return {
+    'X-Conversation-ID': answer.conversationId,
+    'X-Message-ID': answer.answerId,
+    ...(replayed && { 'Idempotent-Replayed': 'true' }),
+  };
+}
+
+/** A finished answer as a client gets it. */
+export function toAnswerBody(ids: AnswerIds, answer: FinishedAnswer): AnswerBody {
   const { text, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
   const usage = toUsageBody(answer.usage);
   return {
     message: text,
-    conversation_id: turn.conversationId,
-    message_id: turn.answerId,
+    conversation_id: ids.conversationId,
+    message_id: ids.answerId,
     model,
     tokens_used: usage.total_tokens,
     usage,
@@ -56,26 +80,56 @@ export function toUsageBody({ inputTokens, outputTokens }: TokenUsage): UsageBod
   };
 }
 
+/** The id of an event: the attempt, and how much of its text there is. */
+export const EVENT_ID = /^(\d{1,9})\.(\d{1,9})$/;
+
 /**
- * A turn as events. The first carries no text but the ids, so that a client can name the answer before there is a
- * word of it. An event's id is `<attempt>.<UTF-16 offset of the text after it>`.
- * @throws AppError why there is no complete answer; the writer of the stream tells it
+ * How far a client has read, from the id of the last event that it saw.
+ * @throws InvalidRequestError where it is none of ours
  */
-export async function* toChatEvents(live: LiveTurn, signal: AbortSignal): AsyncGenerator<OutgoingEvent> {
-  const { conversationId: conversation_id, answerId: message_id } = live.turn;
+export function toPosition(lastEventId: string | undefined): Position | undefined {
+  if (lastEventId === undefined || lastEventId === '') return undefined;
+  const [, attempt, offset] = EVENT_ID.exec(lastEventId) ?? [];
+  if (attempt !== undefined && offset !== undefined)
+    return { attempt: Number(attempt), offset: Number(offset) };
+  const message = 'Last-Event-ID must be the id of an event of this stream';
+  throw new InvalidRequestError(`${message}.`, [{ field: 'Last-Event-ID', message }]);
+}
+
+/**
+ * An answer as events. The first carries no text but the ids, so that a client can name the answer before there is a
+ * word of it. An event's id is `<attempt>.<UTF-16 offset of the text after it>`.
+ * @param from how far the client has read before
+ * @throws AppError why there is no finished answer; the writer of the stream tells it
+ */
+export async function* toChatEvents(
+  source: AnswerSource,
+  signal: AbortSignal,
+  from?: Position,
+): AsyncGenerator<OutgoingEvent> {
+  const { conversationId: conversation_id, answerId: message_id } = source;
   const open = { conversation_id, message_id, finished: false };
-  yield { id: '1.0', data: { delta: '', ...open } };
-  for await (const event of live.follow(signal)) {
+  const begin = from ?? { attempt: source.progress().attempt, offset: 0 };
+  yield { id: idOf(begin), data: { delta: '', ...open } };
+  for await (const event of follow(source, signal, begin)) {
     const { attempt } = event;
     if (event.type === 'delta') {
-      yield { id: `${attempt}.${event.end}`, data: { delta: event.delta, ...open } };
+      yield { id: idOf({ attempt, offset: event.end }), data: { delta: event.delta, ...open } };
     } else if (event.type === 'restarted') {
-      yield { id: `${attempt}.0`, data: { restart: true, delta: '', ...open, model: event.model } };
+      const restart = { restart: true, delta: '', ...open, model: event.model };
+      yield { id: idOf({ attempt, offset: 0 }), data: restart };
     } else {
-      if (event.outcome.status !== 'complete') throw event.outcome.error;
-      const { message, ...figures } = toAnswerBody(live.turn, event.outcome);
-      yield { id: `${attempt}.${message.length}`, data: { delta: '', finished: true, ...figures } };
+      if ('error' in event.outcome) throw event.outcome.error;
+      const { message, ...figures } = toAnswerBody(source, event.outcome);
+      yield {
+        id: idOf({ attempt, offset: message.length }),
+        data: { delta: '', finished: true, ...figures },
+      };
       yield { data: '[DONE]' };
     }
   }
+}
+
+function idOf({ attempt, offset }: Position): string {
+  return `${attempt}.${offset}`;
 }

@@ -1,12 +1,16 @@
 import { Module } from '@nestjs/common';
 import { LlmModule } from '../../llm/index.js';
 import { UsageModule } from '../usage/index.js';
+import { AnswerRepository } from './answer.repository.js';
+import { AnswerService } from './answer.service.js';
 import { ChatController } from './chat.controller.js';
 import { ContextRepository } from './context.repository.js';
 import { ContextService } from './context.service.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { ConversationService } from './conversation.service.js';
 import { ConversationsController } from './conversations.controller.js';
+import { RecoveryModule } from './recovery.module.js';
+import { SweepTimer } from './sweep-timer.js';
 import { TurnPurge } from './turn-purge.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
@@ -14,13 +18,16 @@ import { TurnService } from './turn.service.js';
 
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [LlmModule, UsageModule],
+  imports: [LlmModule, RecoveryModule, UsageModule],
   controllers: [ChatController, ConversationsController],
   providers: [
+    AnswerRepository,
+    AnswerService,
     ContextRepository,
     ContextService,
     ConversationRepository,
     ConversationService,
+    SweepTimer,
     TurnPurge,
     TurnRepository,
     TurnRunner,

@@ -2,6 +2,7 @@ import { InjectQueue, OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullm
 import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { SWEEP_INTERVAL_MS, SWEEP_JOB, TURNS_QUEUE } from './chat.jobs.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
 import { RecoveryService } from './recovery.service.js';
 
 /** Runs the jobs of turns. Running one twice, or at once in two processes, changes nothing. */
@@ -11,6 +12,7 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
 
   constructor(
     private readonly recovery: RecoveryService,
+    private readonly keys: IdempotencyRepository,
     @InjectQueue(TURNS_QUEUE) private readonly queue: Queue,
   ) {
     super();
@@ -23,8 +25,11 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
     await this.queue.upsertJobScheduler(SWEEP_JOB, { every: SWEEP_INTERVAL_MS }, { name: SWEEP_JOB });
   }
 
-  override process(): Promise<number> {
-    return this.recovery.recover('expired');
+  override async process(): Promise<number> {
+    // Answers first: nothing that the keys do may keep them waiting.
+    const ended = await this.recovery.recover('expired');
+    await this.keys.sweep();
+    return ended;
   }
 
   /** A database that is away for a moment. Without listeners BullMQ writes whole connections to standard error. */

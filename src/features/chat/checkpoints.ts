@@ -8,6 +8,9 @@ const INTERVAL_MS = 1000;
 /** How often the lease is renewed while no text comes, in milliseconds. */
 const RENEWAL_MS = 5000;
 
+/** How old the last renewal may be before the lease of 15 s counts as doubtful, in milliseconds. */
+const SAFE_MS = 12_000;
+
 /** Stores a running answer's text, and renews its lease, until it is stopped. */
 export class Checkpoints {
   private readonly logger = new Logger('Turns');
@@ -15,15 +18,16 @@ export class Checkpoints {
   private running: Promise<void> = Promise.resolve();
   private busy = false;
   private storedLength = 0;
+  private storedAttempt = 1;
   private storedAt = performance.now();
   /** Tokens that the model is told, for the estimate should the process die. */
   inputTokens = 0;
 
-  /** @param onLost called once when the answer is no longer ours */
+  /** @param onEnd called once when somebody wants the answer stopped, or it is no longer ours */
   constructor(
     private readonly live: LiveTurn,
     private readonly turns: TurnRepository,
-    private readonly onLost: () => void,
+    private readonly onEnd: (why: 'stop' | 'lost') => void,
   ) {
     this.timer = setInterval(() => {
       if (!this.busy) this.running = this.store();
@@ -37,20 +41,28 @@ export class Checkpoints {
   }
 
   private async store(): Promise<void> {
-    const { text, model } = this.live;
-    if (text.length === this.storedLength && performance.now() - this.storedAt < RENEWAL_MS) return;
+    const startedAt = performance.now();
+    // Whoever else looks may have found the lease run out: what is shown from here on might not be what is stored.
+    if (startedAt - this.storedAt > SAFE_MS) this.live.hold();
+    const { length, model, beginning: attempt } = this.live;
+    const changed = length !== this.storedLength || attempt !== this.storedAttempt;
+    if (!changed && startedAt - this.storedAt < RENEWAL_MS) return;
+    const { text } = this.live;
     this.busy = true;
     try {
-      const ours = await this.turns.checkpoint(this.live.turn, {
+      const state = await this.turns.checkpoint(this.live.turn, {
+        attempt,
         text,
         model,
         inputTokens: this.inputTokens,
       });
       this.storedLength = text.length;
-      this.storedAt = performance.now();
-      if (!ours) {
+      this.storedAttempt = attempt;
+      this.storedAt = startedAt;
+      if (state !== 'lost') this.live.release();
+      if (state !== 'ours') {
         clearInterval(this.timer);
-        this.onLost();
+        this.onEnd(state);
       }
     } catch (error) {
       // The next tick tries again; the text is still in memory, and the lease outlives many ticks.

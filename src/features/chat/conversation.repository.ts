@@ -50,7 +50,8 @@ const CONVERSATION = {
   updatedAt: true,
 } as const;
 
-const MESSAGE = {
+/** The columns of a message that its owner sees. */
+export const MESSAGE = {
   id: true,
   parentId: true,
   role: true,

@@ -47,8 +47,8 @@ export class ConversationService {
    */
   async delete(userId: string, id: string): Promise<void> {
     if (!(await this.conversations.delete(userId, id))) throw new NotFoundError('conversation', id);
-    // Another process finds out at its next checkpoint, within a second.
-    this.runner.abandon(id);
+    // A process that does not hear of it finds out at its next checkpoint.
+    await this.runner.abandon(id);
     // Which of the answers that are kept for equal questions were given in it is not known, so none stays.
     await this.llm.forgetAnswersOf(userId);
   }

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { LiveTurn, type TurnEvent } from './live-turn.js';
+import { Broadcast, RedisConnection } from '../../infra/redis/index.js';
+import { AnswerLog, type LogEntry, textAfter } from './answer-log.js';
+import { type AnswerEvent, follow, outcomeOf } from './answer-source.js';
+import { LiveTurn } from './live-turn.js';
 import type { Turn, TurnOutcome } from './turn.js';
 
 const TURN: Turn = {
@@ -28,19 +31,22 @@ const OUTCOME: TurnOutcome = {
   completedAt: new Date(0),
 };
 
-const follow = (live: LiveTurn): Promise<TurnEvent[]> =>
-  Array.fromAsync(live.follow(new AbortController().signal));
+const redis = new RedisConnection(undefined);
+const log = new AnswerLog(redis, new Broadcast(redis));
+const never = new AbortController().signal;
+
+const followed = (live: LiveTurn): Promise<AnswerEvent[]> => Array.fromAsync(follow(live, never));
 
 describe('LiveTurn', () => {
   it('gives every follower the whole text and the outcome, whenever it came', async () => {
-    const live = new LiveTurn(TURN);
+    const live = new LiveTurn(TURN, log);
     live.append('a');
-    const early = follow(live);
+    const early = followed(live);
     await Promise.resolve();
     live.append('b');
     live.append('c');
     live.end(OUTCOME);
-    const late = follow(live);
+    const late = followed(live);
     for (const events of [await early, await late]) {
       const deltas = events.flatMap((event) => (event.type === 'delta' ? [event] : []));
       expect(deltas.map(({ delta }) => delta).join('')).toBe('abc');
@@ -50,8 +56,8 @@ describe('LiveTurn', () => {
   });
 
   it('merges what a slow follower has missed into one delta', async () => {
-    const live = new LiveTurn(TURN);
-    const events = live.follow(new AbortController().signal);
+    const live = new LiveTurn(TURN, log);
+    const events = follow(live, never);
     const first = events.next();
     live.append('a');
     expect((await first).value).toEqual({ type: 'delta', attempt: 1, delta: 'a', end: 1 });
@@ -67,9 +73,9 @@ describe('LiveTurn', () => {
   });
 
   it('tells a restart before the new text, and only to those who saw the old one', async () => {
-    const live = new LiveTurn(TURN);
+    const live = new LiveTurn(TURN, log);
     live.append('old');
-    const early = live.follow(new AbortController().signal);
+    const early = follow(live, never);
     expect((await early.next()).value).toMatchObject({ delta: 'old' });
     live.restart('demo/other');
     live.append('new');
@@ -80,22 +86,166 @@ describe('LiveTurn', () => {
       { type: 'delta', attempt: 2, delta: 'new', end: 3 },
       { type: 'ended', attempt: 2, outcome: OUTCOME },
     ]);
-    expect((await follow(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
+    expect((await followed(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
   });
 
   it('ends a follower that leaves while it waits', async () => {
-    const live = new LiveTurn(TURN);
+    const live = new LiveTurn(TURN, log);
     const gone = new AbortController();
-    const waiting = live.follow(gone.signal).next();
+    const waiting = follow(live, gone.signal).next();
     gone.abort();
     expect((await waiting).done).toBe(true);
   });
 
   it('tells the outcome to whoever waits for it, before and after', async () => {
-    const live = new LiveTurn(TURN);
-    const before = live.outcome();
+    const live = new LiveTurn(TURN, log);
+    const before = outcomeOf(live, never);
     live.end(OUTCOME);
     expect(await before).toBe(OUTCOME);
-    expect(await live.outcome()).toBe(OUTCOME);
+    expect(await outcomeOf(live, never)).toBe(OUTCOME);
+  });
+
+  it('goes on behind the position that a follower names', async () => {
+    const live = new LiveTurn(TURN, log);
+    live.append('abc');
+    live.end(OUTCOME);
+    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 2 }))).toEqual([
+      { type: 'delta', attempt: 1, delta: 'c', end: 3 },
+      { type: 'ended', attempt: 1, outcome: OUTCOME },
+    ]);
+    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 3 }))).toEqual([
+      { type: 'ended', attempt: 1, outcome: OUTCOME },
+    ]);
+  });
+
+  it.each([
+    { attempt: 1, offset: 4 },
+    { attempt: 2, offset: 0 },
+  ])('begins again for a follower that has what is not there: %j', async (from) => {
+    const live = new LiveTurn(TURN, log);
+    live.append('abc');
+    live.end(OUTCOME);
+    expect(await Array.fromAsync(follow(live, never, from))).toEqual([
+      { type: 'restarted', attempt: 1, model: 'demo/echo' },
+      { type: 'delta', attempt: 1, delta: 'abc', end: 3 },
+      { type: 'ended', attempt: 1, outcome: OUTCOME },
+    ]);
+  });
+
+  it('lets a follower that has more wait until it is known here too', async () => {
+    const live = new LiveTurn(TURN, log);
+    live.append('abc');
+    const told = Array.fromAsync(follow(live, never, { attempt: 2, offset: 1 }));
+    await Promise.resolve();
+    live.restart('demo/other');
+    live.append('de');
+    live.end({ ...OUTCOME, text: 'de' });
+    expect((await told).slice(0, -1)).toEqual([{ type: 'delta', attempt: 2, delta: 'e', end: 2 }]);
+  });
+
+  it('adds whole characters only, wherever the model cuts', async () => {
+    const live = new LiveTurn(TURN, log);
+    const told = followed(live);
+    const [high = '', low = ''] = '😀'.split('');
+    for (const piece of ['a', high, `${low}b`, low, high, 'c', high]) {
+      live.append(piece);
+      expect(live.text.isWellFormed()).toBe(true);
+    }
+    expect(live.text).toBe('a😀b\ufffd\ufffdc');
+    live.end({ ...OUTCOME, text: live.text });
+    const deltas = (await told).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
+    expect(deltas.join('')).toBe('a😀b\ufffd\ufffdc');
+  });
+
+  it('gives a long text in pieces, none of which ends within a character', async () => {
+    const live = new LiveTurn(TURN, log);
+    const text = 'x' + '😀'.repeat(50_000);
+    live.append(text);
+    live.end(OUTCOME);
+    const deltas = (await followed(live)).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
+    expect(deltas.join('')).toBe(text);
+    expect(deltas.length).toBeGreaterThan(5);
+    for (const delta of deltas) {
+      expect(delta.isWellFormed()).toBe(true);
+      expect(delta.length).toBeLessThanOrEqual(16_384);
+    }
+  });
+
+  describe('with a log', () => {
+    it('shows nothing while its lease is in doubt, and everything afterwards', async () => {
+      const logged = new RecordingLog();
+      const live = new LiveTurn(TURN, logged);
+      const events = follow(live, never);
+      live.append('a');
+      expect((await events.next()).value).toMatchObject({ delta: 'a' });
+      live.hold();
+      live.append('b');
+      const next = events.next();
+      await logged.quiet();
+      expect(logged.text).toBe('a');
+      expect(live.progress().length).toBe(1);
+      live.append('c');
+      live.release();
+      expect((await next).value).toMatchObject({ delta: 'bc', end: 3 });
+      expect(logged.text).toBe('abc');
+      live.end(OUTCOME);
+    });
+
+    it('sends its followers back to what somebody else has stored', async () => {
+      const live = new LiveTurn(TURN, new RecordingLog());
+      const events = follow(live, never);
+      live.append('abc');
+      expect((await events.next()).value).toMatchObject({ delta: 'abc' });
+      live.end({ ...OUTCOME, text: 'ab' }, { attempt: 1, text: 'ab' });
+      expect(await Array.fromAsync(events)).toMatchObject([
+        { type: 'restarted', attempt: 1 },
+        { type: 'delta', delta: 'ab', end: 2 },
+        { type: 'ended' },
+      ]);
+    });
+
+    it('writes what the log did not take before what follows, and shows it all the same', async () => {
+      const logged = new RecordingLog();
+      logged.takes = false;
+      const live = new LiveTurn(TURN, logged);
+      const events = follow(live, never);
+      live.append('a');
+      expect((await events.next()).value).toMatchObject({ delta: 'a' });
+      logged.takes = true;
+      live.append('b');
+      expect((await events.next()).value).toMatchObject({ delta: 'b' });
+      expect(logged.text).toBe('ab');
+      live.end(OUTCOME);
+    });
   });
 });
+
+/** A log that is always there. */
+class RecordingLog extends AnswerLog {
+  takes = true;
+  private known = { attempt: 1, text: '' };
+
+  constructor() {
+    super(redis, new Broadcast(redis));
+  }
+
+  get text(): string {
+    return this.known.text;
+  }
+
+  override get enabled(): boolean {
+    return true;
+  }
+
+  override append(_answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
+    if (this.takes) for (const entry of entries) this.known = textAfter(this.known, entry) ?? this.known;
+    return Promise.resolve(this.takes);
+  }
+
+  /** Resolves when whatever was to be written together has been. */
+  quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, 100);
+    });
+  }
+}

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../common/errors.js';
 
-/** Waits between tries, in milliseconds; about a minute in all, which outlasts a restart of the database. */
-const WAITS_MS = [100, 300, 1000, 2000, 4000, 8000, 15_000, 30_000] as const;
+/**
+ * Waits between tries, in milliseconds; about a minute in all, which outlasts a restart of the database. Short to the
+ * end: when the database is back, who has the text must be there before a sweep that has not.
+ */
+const WAITS_MS: readonly number[] = [100, 300, 1000, ...Array.from({ length: 30 }, () => 2000)];
 
 /**
  * Does what must not be lost, again and again while the database is away. Only for work that may be done twice.

@@ -1,6 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { abandonedAttempt, countTokens, PriceTable } from '../../llm/index.js';
-import { type Abandoned, RecoveryRepository } from './recovery.repository.js';
+import { AnswerLog, LOG_TTL_S, type LoggedText } from './answer-log.js';
+import { type Abandoned, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
+import { RunningAnswers } from './running-answers.js';
 
 /** Answers that are looked at in one go. */
 const BATCH = 100;
@@ -13,22 +15,27 @@ export class RecoveryService {
   constructor(
     private readonly repository: RecoveryRepository,
     private readonly prices: PriceTable,
+    private readonly log: AnswerLog,
+    private readonly running: RunningAnswers,
   ) {}
 
   /** @returns how many answers were ended */
   async recover(which: Abandoned): Promise<number> {
     let ended = 0;
     for (;;) {
-      const answers = await this.repository.find(which, BATCH);
+      const answers = await this.repository.find(which, this.running.all(), BATCH);
       let progress = 0;
       for (const answer of answers) {
-        const { model, inputTokens, content: text } = answer;
-        const attempt = abandonedAttempt(
+        const { inputTokens } = answer;
+        const lastWords = await this.lastWords(answer);
+        if (lastWords === undefined) continue;
+        const { attempt, text, model = answer.model } = lastWords;
+        const used = abandonedAttempt(
           { name: model ?? '', inputTokens: inputTokens ?? 0, text },
           this.prices,
         );
-        if (await this.repository.interrupt(answer, which, attempt, countTokens(answer.content)))
-          progress += 1;
+        const last = { attempt, text, tokenCount: countTokens(text) };
+        if (await this.repository.interrupt({ ...answer, model }, which, used, last)) progress += 1;
       }
       ended += progress;
       // Without progress the same rows would be found again: they are somebody else's now.
@@ -37,5 +44,23 @@ export class RecoveryService {
     if (ended > 0)
       this.logger.warn(`${ended} unfinished answers of a stopped process are marked as interrupted`);
     return ended;
+  }
+
+  /**
+   * What was stored, and what was logged beyond it. Undefined where the log cannot be read now: what was shown may stand
+   * there, so the answer waits for a later sweep, for as long as logs are kept.
+   */
+  private async lastWords(answer: AbandonedAnswer): Promise<LoggedText | undefined> {
+    const stored = { attempt: answer.attempt, text: answer.content };
+    try {
+      return await this.log.extend(answer.id, stored);
+    } catch (error) {
+      if (answer.expiredForSeconds > LOG_TTL_S) return stored;
+      this.logger.warn(
+        { err: error, answer: answer.id },
+        'the log of an unfinished answer cannot be read; it waits',
+      );
+      return undefined;
+    }
   }
 }

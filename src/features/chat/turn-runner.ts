@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Activities } from '../../common/activities.js';
 import { storable } from '../../common/storable.js';
+import { Broadcast } from '../../infra/redis/index.js';
 import { AppError, asAppError } from '../../common/errors.js';
 import {
   countTokens,
@@ -8,67 +9,116 @@ import {
   ModelCallError,
   type AttemptRecord,
   type BudgetLease,
+  type TokenUsage,
 } from '../../llm/index.js';
 import { TurnInterruptedError } from './chat.errors.js';
 import { Checkpoints } from './checkpoints.js';
 import { ContextService } from './context.service.js';
+import { AnswerLog, type LoggedText } from './answer-log.js';
+import { AnswerRepository } from './answer.repository.js';
 import { LiveTurn } from './live-turn.js';
-import { type Settlement, totalCost, type Turn, type TurnOutcome } from './turn.js';
+import { RunningAnswers } from './running-answers.js';
+import { type Settlement, STOPPED, totalCost, type Turn, type TurnOutcome } from './turn.js';
 import { TurnRepository } from './turn.repository.js';
 import { persistently } from './persistently.js';
+
+/** One turn while it runs. */
+interface Run {
+  readonly live: LiveTurn;
+  readonly abort: AbortController;
+  /** Whether its user stopped it. */
+  stopped: boolean;
+  done: Promise<void>;
+}
+
+/** What is true of an ended turn. */
+interface Committed {
+  readonly outcome: TurnOutcome;
+  /** The text of its row, where that is not ours. */
+  readonly stored?: LoggedText | undefined;
+}
+
+/** Channels that tell the process which runs a turn to end it. */
+const STOP_CHANNEL = 'turns:stop';
+const GONE_CHANNEL = 'turns:gone';
 
 /** Generates answers, detached from whoever asked. One run a turn; the run owns the answer's row until it ends. */
 @Injectable()
 export class TurnRunner {
   private readonly logger = new Logger('Turns');
-  private readonly running = new Map<
-    LiveTurn,
-    { readonly abort: AbortController; readonly done: Promise<void> }
-  >();
+  /** By the id of the answer. */
+  private readonly running = new Map<string, Run>();
 
   constructor(
     private readonly llm: LlmService,
     private readonly context: ContextService,
     private readonly turns: TurnRepository,
     private readonly activities: Activities,
-  ) {}
+    private readonly log: AnswerLog,
+    private readonly answers: RunningAnswers,
+    private readonly rows: AnswerRepository,
+    private readonly broadcast: Broadcast,
+  ) {
+    broadcast.listen(STOP_CHANNEL, (answerId) => void this.stop(answerId));
+    broadcast.listen(GONE_CHANNEL, (conversationId) => {
+      this.abort(({ turn }) => turn.conversationId === conversationId);
+    });
+  }
 
   /**
    * Begins to generate the answer and returns at once.
    * @param lease what it may use; settled when it ends, however it ends
    */
   start(turn: Turn, lease: BudgetLease): LiveTurn {
-    const live = new LiveTurn(turn);
+    const live = new LiveTurn(turn, this.log);
     const abort = new AbortController();
+    const run: Run = { live, abort, stopped: false, done: Promise.resolve() };
     // A turn goes on without its client, but not without its account and key.
     const forget = this.activities.begin(turn, () => {
       abort.abort();
     });
-    const done = this.run(live, abort, lease).finally(() => {
+    this.running.set(turn.answerId, run);
+    this.answers.add(turn.answerId);
+    run.done = this.run(run, lease).finally(() => {
       forget();
-      this.running.delete(live);
+      this.running.delete(turn.answerId);
+      this.answers.delete(turn.answerId);
     });
-    this.running.set(live, { abort, done });
     return live;
   }
 
-  /** Number of answers that are being generated. */
-  get count(): number {
-    return this.running.size;
+  /** The turn that generates an answer in this process, if one does. */
+  find(answerId: string): LiveTurn | undefined {
+    return this.running.get(answerId)?.live;
   }
 
-  /** Stops the turn that runs in a conversation which is gone. */
-  abandon(conversationId: string): void {
-    for (const [{ turn }, { abort }] of this.running) {
-      if (turn.conversationId === conversationId) abort.abort();
-    }
+  /**
+   * Ends a turn that runs here, as its user wants it, and keeps what came so far. Resolves when the call upstream is
+   * closed and the answer stored.
+   * @returns whether it runs here
+   */
+  async stop(answerId: string): Promise<boolean> {
+    const run = this.running.get(answerId);
+    if (run === undefined) return false;
+    run.stopped = true;
+    run.abort.abort();
+    await run.done;
+    return true;
+  }
+
+  /** Ends a turn that runs in another process, if that one hears of it. */
+  stopElsewhere(answerId: string): Promise<void> {
+    return this.broadcast.publish(STOP_CHANNEL, answerId);
+  }
+
+  /** Stops the turn that runs in a conversation which is gone, in whichever process. */
+  abandon(conversationId: string): Promise<void> {
+    return this.broadcast.publish(GONE_CHANNEL, conversationId);
   }
 
   /** Stops the turns of an account, and resolves when each has ended. */
   async abandonUser(userId: string): Promise<void> {
-    const theirs = [...this.running].filter(([{ turn }]) => turn.userId === userId);
-    for (const [, { abort }] of theirs) abort.abort();
-    await Promise.all(theirs.map(([, { done }]) => done));
+    await Promise.all(this.abort(({ turn }) => turn.userId === userId).map(({ done }) => done));
   }
 
   /** Lets running answers finish for that long, then stores the rest as interrupted. Resolves when none runs. */
@@ -82,24 +132,32 @@ export class TurnRunner {
 
   /** Stores all running answers as interrupted, now. */
   interruptAll(): void {
-    for (const { abort } of this.running.values()) abort.abort();
+    this.abort(() => true);
+  }
+
+  private abort(which: (live: LiveTurn) => boolean): Run[] {
+    const chosen = Array.from(this.running.values()).filter(({ live }) => which(live));
+    for (const { abort } of chosen) abort.abort();
+    return chosen;
   }
 
   /** Never rejects: however a run goes, it ends with an outcome that followers are told. */
-  private async run(live: LiveTurn, abort: AbortController, lease: BudgetLease): Promise<void> {
-    const checkpoints = new Checkpoints(live, this.turns, () => {
+  private async run(run: Run, lease: BudgetLease): Promise<void> {
+    const { live, abort } = run;
+    const checkpoints = new Checkpoints(live, this.turns, (why) => {
+      run.stopped ||= why === 'stop';
       abort.abort();
     });
     let settlement: Settlement;
     try {
       settlement = await this.generate(live, abort.signal, checkpoints);
     } catch (error) {
-      settlement = failed(live, asAppError(error), abort.signal);
-    } finally {
-      await checkpoints.stop();
+      settlement = cutShort(run, asAppError(error));
     }
     lease.settle(settlement.attempts);
-    live.end(await this.commit(live.turn, settlement));
+    // The lease is renewed until the answer is stored, however long the database is away.
+    const { outcome, stored } = await this.commit(live.turn, settlement).finally(() => checkpoints.stop());
+    live.end(outcome, stored);
   }
 
   private async generate(live: LiveTurn, signal: AbortSignal, checkpoints: Checkpoints): Promise<Settlement> {
@@ -143,14 +201,14 @@ export class TurnRunner {
           warning,
           cached,
         };
-        return settled({ status: 'complete', ...answer, completedAt: new Date() }, attempts);
+        return settled({ status: 'complete', ...answer, completedAt: new Date() }, live, attempts);
       }
     }
     throw new Error('A model call ended without saying how.');
   }
 
   /** The outcome that is true: the settlement's where it was committed, an interruption where the answer was not ours any more. */
-  private async commit(turn: Turn, settlement: Settlement): Promise<TurnOutcome> {
+  private async commit(turn: Turn, settlement: Settlement): Promise<Committed> {
     const { outcome } = settlement;
     if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
       this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
@@ -162,14 +220,21 @@ export class TurnRunner {
       error: new TurnInterruptedError(),
     } as const;
     try {
-      return (await this.store(turn, settlement)) ? outcome : interrupted;
+      if (await this.store(turn, settlement)) return { outcome };
+      return { outcome: interrupted, stored: await this.storedText(turn) };
     } catch (error) {
       this.logger.error(
         { err: error, answer: turn.answerId },
         'a turn could not be stored; the sweep will end it',
       );
-      return interrupted;
+      return { outcome: interrupted };
     }
+  }
+
+  /** What somebody else has stored in our place, or undefined where nothing is there or can be read. */
+  private async storedText({ userId, answerId }: Turn): Promise<LoggedText | undefined> {
+    const row = await this.rows.find(userId, answerId).catch(() => null);
+    return row === null ? undefined : { attempt: row.attempt, text: row.content };
   }
 
   /** The text comes first: should the ledger refuse its part, the answer is stored without it. */
@@ -184,13 +249,43 @@ export class TurnRunner {
   }
 }
 
-function settled(outcome: TurnOutcome, attempts: readonly AttemptRecord[]): Settlement {
-  return { outcome, tokenCount: countTokens(outcome.text), attempts };
+/** What a turn has used that was stopped before anybody was asked. */
+const NOTHING_USED = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cachedTokens: 0,
+  cacheWriteTokens: 0,
+  reasoningTokens: 0,
+} as const satisfies TokenUsage;
+
+function settled(
+  outcome: TurnOutcome,
+  { beginning: attempt }: LiveTurn,
+  attempts: readonly AttemptRecord[],
+): Settlement {
+  return { outcome, attempt, tokenCount: countTokens(outcome.text), attempts };
 }
 
-function failed({ text, model }: LiveTurn, error: AppError, signal: AbortSignal): Settlement {
+function cutShort({ live, abort, stopped }: Run, error: AppError): Settlement {
+  const { text, model } = live;
   const attempts = error instanceof ModelCallError ? error.attempts : [];
-  if (signal.aborted)
-    return settled({ status: 'interrupted', text, model, error: new TurnInterruptedError() }, attempts);
-  return settled({ status: 'failed', text, model, error }, attempts);
+  if (!abort.signal.aborted) return settled({ status: 'failed', text, model, error }, live, attempts);
+  if (!stopped) {
+    return settled({ status: 'interrupted', text, model, error: new TurnInterruptedError() }, live, attempts);
+  }
+  return settled(
+    {
+      status: 'stopped',
+      text,
+      model,
+      finishReason: STOPPED,
+      usage: attempts.at(-1)?.usage ?? NOTHING_USED,
+      costMicroUsd: totalCost(attempts),
+      warning: null,
+      cached: false,
+      completedAt: new Date(),
+    },
+    live,
+    attempts,
+  );
 }

@@ -4,7 +4,8 @@ import { newId } from '../../common/ids.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import { UsageRepository } from '../usage/index.js';
 import { ConversationBusyError } from './chat.errors.js';
-import { INTERRUPTED, type Settlement, totalCost, type Turn } from './turn.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
+import { type Idempotency, INTERRUPTED, type Settlement, totalCost, type Turn } from './turn.js';
 
 /** How long an answer stays ours without a checkpoint, in seconds. */
 const LEASE_SECONDS = 15;
@@ -16,6 +17,7 @@ export interface NewTurn extends Omit<
 > {
   readonly conversationId: string | undefined;
   readonly systemPrompt: string | undefined;
+  readonly idempotency: Idempotency | undefined;
   readonly title: string;
   readonly question: string;
   readonly questionTokens: number;
@@ -27,15 +29,19 @@ export class TurnRepository {
   constructor(
     private readonly prisma: PrismaService,
     private readonly usage: UsageRepository,
+    private readonly keys: IdempotencyRepository,
   ) {}
 
   /**
    * Stores the question, and an answer that is being generated under a lease of ours. From here on nothing that the
    * user wrote can be lost.
-   * @throws NotFoundError, ConversationBusyError
+   * @throws NotFoundError, ConversationBusyError, DuplicateRequestError
    */
   begin(turn: NewTurn): Promise<Turn> {
     return this.prisma.transaction(async (transaction) => {
+      const { idempotency } = turn;
+      // First of all, so that a doubled request waits here and not at the conversation, where it would be a second turn.
+      const claim = idempotency && (await this.keys.claim(transaction, turn.userId, idempotency));
       const conversation =
         turn.conversationId === undefined
           ? await createConversation(transaction, turn)
@@ -57,6 +63,7 @@ export class TurnRepository {
         data: { leafMessageId: answerId },
         select: { id: true },
       });
+      if (claim !== undefined) await this.keys.name(transaction, claim, answerId);
       const { userId, apiKeyId, model, temperature, maxTokens, cache } = turn;
       const { systemPrompt } = conversation;
       return {
@@ -77,20 +84,29 @@ export class TurnRepository {
 
   /**
    * Stores the text so far and renews the lease.
-   * @returns false where the answer is no longer ours: deleted, or given up by a sweep
+   * @returns `stop` where somebody wants the answer stopped, `lost` where it is no longer ours: deleted, or given up by
+   *   a sweep
    */
   async checkpoint(
     turn: Turn,
-    progress: { readonly text: string; readonly model: string; readonly inputTokens: number },
-  ): Promise<boolean> {
-    const updated = await this.prisma.run(
-      (client) => client.$executeRaw`
+    progress: {
+      readonly attempt: number;
+      readonly text: string;
+      readonly model: string;
+      readonly inputTokens: number;
+    },
+  ): Promise<'ours' | 'stop' | 'lost'> {
+    const rows = await this.prisma.run(
+      (client) => client.$queryRaw<{ stop: boolean }[]>`
         UPDATE messages
-        SET content = ${progress.text}, model = ${progress.model}, input_tokens = ${progress.inputTokens},
-          lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
-        WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'`,
+        SET content = ${progress.text}, model = ${progress.model}, attempt = ${progress.attempt},
+          input_tokens = ${progress.inputTokens}, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
+        WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
+        RETURNING stop_requested AS stop`,
     );
-    return updated === 1;
+    const [row] = rows;
+    if (row === undefined) return 'lost';
+    return row.stop ? 'stop' : 'ours';
   }
 
   /**
@@ -107,7 +123,7 @@ export class TurnRepository {
       const { count } = await transaction.message.updateMany({
         // The fence: a lease that a sweep has ended does not match any more.
         where: { id: turn.answerId, leaseOwner: turn.leaseOwner, status: 'generating' },
-        data: { ...columnsOf(settlement), leaseUntil: null, completedAt: new Date() },
+        data: { ...columnsOf(settlement), leaseUntil: null },
       });
       const ours = count === 1 || (await isFinished(transaction, turn));
       const { userId, apiKeyId, answerId: callId } = turn;
@@ -197,18 +213,16 @@ export async function lockConversation(transaction: Transaction, id: string): Pr
   return rows.length === 1;
 }
 
-function columnsOf({ outcome, tokenCount, attempts }: Settlement) {
-  const common = { status: outcome.status, content: outcome.text, model: outcome.model, tokenCount };
-  if (outcome.status !== 'complete') {
-    const usage = attempts.at(-1)?.usage;
-    const cost = { ...usage, costMicroUsd: totalCost(attempts) };
-    const { code: errorCode, message: errorMessage } = outcome.error;
-    return {
-      ...common,
-      ...cost,
-      ...(outcome.status === 'failed' ? { errorCode, errorMessage } : INTERRUPTED),
-    };
+function columnsOf({ outcome, tokenCount, attempts, attempt }: Settlement) {
+  const { text: content, model } = outcome;
+  const common = { content, model, tokenCount, attempt };
+  if (!('error' in outcome)) {
+    const { finishReason, usage, costMicroUsd, warning, cached, completedAt } = outcome;
+    const status = outcome.status === 'stopped' ? ('interrupted' as const) : outcome.status;
+    return { ...common, ...usage, status, finishReason, costMicroUsd, warning, cached, completedAt };
   }
-  const { finishReason, usage, costMicroUsd, warning } = outcome;
-  return { ...common, ...usage, finishReason, costMicroUsd, warning };
+  const { status, error } = outcome;
+  const usage = attempts.at(-1)?.usage;
+  const why = status === 'failed' ? { errorCode: error.code, errorMessage: error.message } : INTERRUPTED;
+  return { ...common, ...usage, status, costMicroUsd: totalCost(attempts), ...why, completedAt: new Date() };
 }

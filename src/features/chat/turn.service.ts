@@ -1,29 +1,82 @@
 import { Injectable } from '@nestjs/common';
+import { AppError, NotFoundError } from '../../common/errors.js';
 import { countTokens, LlmService } from '../../llm/index.js';
+import { type AnswerSource, outcomeOf } from './answer-source.js';
+import { AnswerService } from './answer.service.js';
+import { DuplicateRequestError, IdempotencyKeyReusedError } from './chat.errors.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
-import type { CompleteAnswer, Turn, TurnRequest } from './turn.js';
+import type { FinishedAnswer, Idempotency, Turn, TurnRequest } from './turn.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
 /** Most characters of a title that is made of a question. */
 const TITLE_LENGTH = 80;
 
+/** What became of a request: an answer to follow, and whether an earlier request began it. */
+export interface Begun {
+  readonly answer: AnswerSource;
+  readonly replayed: boolean;
+}
+
 /** A turn: a question is stored, its answer generated and stored. */
 @Injectable()
 export class TurnService {
+  /** Named requests that are being begun here, so that their doubles take nothing of the budget meanwhile. */
+  private readonly beginning = new Map<string, Promise<Begun>>();
+
   constructor(
     private readonly llm: LlmService,
     private readonly turns: TurnRepository,
     private readonly runner: TurnRunner,
+    private readonly answers: AnswerService,
+    private readonly keys: IdempotencyRepository,
   ) {}
 
   /**
    * Stores the question and begins to generate the answer. From then on the turn goes on by itself, whether anybody
-   * listens or not.
-   * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError, and what
-   *   the model layer's budget throws: nothing is stored then
+   * listens or not. Where the same request came before, gives what that one began.
+   * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError,
+   *   IdempotencyKeyReusedError, and what the model layer's budget throws: nothing is stored then
    */
-  async begin(request: TurnRequest): Promise<LiveTurn> {
+  async begin(request: TurnRequest): Promise<Begun> {
+    const { idempotency, userId } = request;
+    if (idempotency === undefined) return { answer: await this.start(request), replayed: false };
+    const name = JSON.stringify([userId, idempotency.route, idempotency.key]);
+    for (let first = this.beginning.get(name); first !== undefined; first = this.beginning.get(name)) {
+      await first.catch(() => undefined);
+    }
+    const begun = this.beginNamed(request, idempotency).finally(() => this.beginning.delete(name));
+    this.beginning.set(name, begun);
+    return begun;
+  }
+
+  /**
+   * The answer of a turn, when it has ended well.
+   * @throws AppError why there is none
+   */
+  async answer(source: AnswerSource, signal: AbortSignal): Promise<FinishedAnswer> {
+    const outcome = await outcomeOf(source, signal);
+    if (outcome === undefined) throw new AppError('request_cancelled', 'The request was cancelled.');
+    if ('error' in outcome) throw outcome.error;
+    return outcome;
+  }
+
+  private async beginNamed(request: TurnRequest, idempotency: Idempotency): Promise<Begun> {
+    const known = await this.replay(request.userId, idempotency);
+    if (known !== undefined) return { answer: known, replayed: true };
+    try {
+      return { answer: await this.start(request), replayed: false };
+    } catch (error) {
+      if (!(error instanceof DuplicateRequestError)) throw error;
+      // The other one, at another process, has committed: that is what told us.
+      const answer = await this.replay(request.userId, idempotency);
+      if (answer === undefined) throw error;
+      return { answer, replayed: true };
+    }
+  }
+
+  private async start(request: TurnRequest): Promise<LiveTurn> {
     const model = await this.llm.canonicalName(request.model);
     const { message: question, ...rest } = request;
     // Before anything is stored: a refusal leaves nothing behind.
@@ -52,14 +105,14 @@ export class TurnService {
     return this.runner.start(turn, lease);
   }
 
-  /**
-   * The complete answer of a turn.
-   * @throws AppError why there is none
-   */
-  async answer(live: LiveTurn): Promise<CompleteAnswer> {
-    const outcome = await live.outcome();
-    if (outcome.status === 'complete') return outcome;
-    throw outcome.error;
+  /** What the same request began before, or undefined where it never came. */
+  private async replay(userId: string, idempotency: Idempotency): Promise<AnswerSource | undefined> {
+    const known = await this.keys.find(userId, idempotency);
+    if (known === undefined) return undefined;
+    if (!Buffer.from(known.fingerprint).equals(idempotency.fingerprint))
+      throw new IdempotencyKeyReusedError();
+    if (known.messageId === null) throw new NotFoundError('answer of the Idempotency-Key', idempotency.key);
+    return this.answers.find(userId, known.messageId);
   }
 }
 

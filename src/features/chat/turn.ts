@@ -15,6 +15,17 @@ export interface TurnRequest extends Caller {
   readonly maxTokens: number | undefined;
   /** Whether the answer to an equal question may be given again. */
   readonly cache: boolean;
+  /** Names the request, so that sending it twice asks once. */
+  readonly idempotency: Idempotency | undefined;
+}
+
+/** How a request is known again. */
+export interface Idempotency {
+  readonly route: string;
+  /** What the client named it. */
+  readonly key: string;
+  /** SHA-256 of what it asks for. */
+  readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
 /** A turn whose question is stored and whose answer is ours to generate. */
@@ -32,9 +43,9 @@ export interface Turn extends Caller {
   readonly cache: boolean;
 }
 
-/** A complete answer. */
-export interface CompleteAnswer {
-  readonly status: 'complete';
+/** An answer that ended well: by itself, or because somebody stopped it. */
+export interface FinishedAnswer {
+  readonly status: 'complete' | 'stopped';
   readonly text: string;
   readonly model: string;
   readonly finishReason: string;
@@ -49,7 +60,7 @@ export interface CompleteAnswer {
 
 /** How a turn ended. Nothing of it is told before it is committed. */
 export type TurnOutcome =
-  | CompleteAnswer
+  | FinishedAnswer
   | {
       readonly status: 'interrupted' | 'failed';
       readonly text: string;
@@ -61,6 +72,8 @@ export type TurnOutcome =
 /** What is committed when a turn ends. */
 export interface Settlement {
   readonly outcome: TurnOutcome;
+  /** Which beginning of the answer the text is of. */
+  readonly attempt: number;
   readonly tokenCount: number;
   readonly attempts: readonly AttemptRecord[];
 }
@@ -73,8 +86,12 @@ export function totalCost(attempts: readonly AttemptRecord[]): MicroUsd | null {
   );
 }
 
+/** The reason of an answer that its user stopped. Its row is `interrupted` like that of any answer that was cut short. */
+export const STOPPED = 'stopped';
+
 /** What an interrupted answer says of itself, whoever interrupted it. */
 export const INTERRUPTED = {
   errorCode: 'interrupted',
-  errorMessage: 'The server stopped while it generated this answer. Send the message again for a new one.',
+  errorMessage:
+    'The server stopped while it generated this answer. Send the message again, with a new Idempotency-Key if it had one.',
 } as const;

@@ -35,6 +35,7 @@ export const ERROR_TYPES = {
   email_taken: 'invalid_request_error',
   last_admin: 'invalid_request_error',
   conversation_busy: 'invalid_request_error',
+  idempotency_key_reused: 'invalid_request_error',
   payload_too_large: 'request_too_large',
   unsupported_media_type: 'invalid_request_error',
   request_timeout: 'timeout_error',

@@ -13,19 +13,29 @@ const PREFIX = 'parley:';
 @Injectable()
 export class Broadcast {
   private readonly logger = new Logger('Redis');
-  private readonly listeners = new Map<string, Listener[]>();
+  private readonly listeners = new Map<string, Set<Listener>>();
   private subscriber: ReturnType<RedisConnection['subscriber']>;
 
   constructor(private readonly redis: RedisConnection) {}
 
-  /** Calls the listener with each message on the channel. It must not throw. */
-  listen(channel: string, listener: Listener): void {
+  /**
+   * Calls the listener with each message on the channel. It must not throw.
+   * @returns ends it
+   */
+  listen(channel: string, listener: Listener): () => void {
     const known = this.listeners.get(channel);
-    if (known !== undefined) known.push(listener);
+    if (known !== undefined) known.add(listener);
     else {
-      this.listeners.set(channel, [listener]);
+      this.listeners.set(channel, new Set([listener]));
       this.subscribe(channel);
     }
+    return () => {
+      const left = this.listeners.get(channel);
+      left?.delete(listener);
+      if (left?.size !== 0) return;
+      this.listeners.delete(channel);
+      this.send('unsubscribe', channel);
+    };
   }
 
   /** Resolves when this process was told and the others' message is on its way. Never rejects. */
@@ -45,19 +55,28 @@ export class Broadcast {
     for (const listener of this.listeners.get(channel) ?? []) listener(message);
   }
 
-  /** Subscribed again with each connection, since the first may come after a process that starts without Redis. */
+  /** The connection is made when somebody first listens. */
   private subscribe(channel: string): void {
-    this.subscriber ??= this.redis.subscriber()?.on('message', (name: string, message: string) => {
+    this.subscriber ??= this.connect();
+    this.send('subscribe', channel);
+  }
+
+  /** Subscribed again with each connection, since the first may come after a process that starts without Redis. */
+  private connect(): ReturnType<RedisConnection['subscriber']> {
+    const subscriber = this.redis.subscriber();
+    subscriber?.on('message', (name: string, message: string) => {
       this.deliver(name.slice(PREFIX.length), message);
     });
-    const { subscriber } = this;
-    if (subscriber === undefined) return;
-    const subscribe = (): void => {
-      subscriber.subscribe(PREFIX + channel).catch((error: unknown) => {
-        this.logger.warn({ err: error, channel }, 'a channel could not be listened to');
-      });
-    };
-    subscriber.on('ready', subscribe);
-    if (subscriber.status === 'ready') subscribe();
+    subscriber?.on('ready', () => {
+      for (const channel of this.listeners.keys()) this.send('subscribe', channel);
+    });
+    return subscriber;
+  }
+
+  private send(command: 'subscribe' | 'unsubscribe', channel: string): void {
+    if (this.subscriber?.status !== 'ready') return;
+    this.subscriber[command](PREFIX + channel).catch((error: unknown) => {
+      this.logger.warn({ err: error, channel }, 'a channel could not be listened to');
+    });
   }
 }

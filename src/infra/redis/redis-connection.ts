@@ -26,7 +26,7 @@ export class RedisConnection implements OnApplicationShutdown {
 
   /** A connection of its own for whoever subscribes, which can do nothing else; undefined without Redis. */
   subscriber(): Redis | undefined {
-    return this.open({ autoResubscribe: true });
+    return this.open({ autoResubscribe: false });
   }
 
   onApplicationShutdown(): void {

@@ -6,6 +6,7 @@ export interface Schema {
   readonly nullable?: boolean;
   readonly enum?: readonly unknown[];
   readonly format?: string;
+  readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minLength?: number;
@@ -22,7 +23,7 @@ export interface Schema {
 
 const KNOWN_WORDS = new Set(
   (
-    'type nullable enum format minimum maximum minLength maxLength items minItems maxItems required properties ' +
+    'type nullable enum format pattern minimum maximum minLength maxLength items minItems maxItems required properties ' +
     'additionalProperties anyOf oneOf description example default'
   ).split(' '),
 );

@@ -77,6 +77,9 @@ const conversation = [
     world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'conversation_id'),
   ),
 ];
+const answer = [
+  new Seed('an answer', (world) => world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id')),
+];
 const account = [new Seed('an account', async (world) => idOf(await registerUser(world.api.url)))];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
@@ -125,6 +128,8 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'delete /api/v1/provider-keys/{provider}': { provider: providerWithKey },
   'post /api/v1/chat': { message: [literal('Hello')], conversation_id: conversation, model },
   'post /api/v1/chat/stream': { message: [literal('Hello')], conversation_id: conversation, model },
+  'get /api/v1/chat/stream/{message_id}': { message_id: answer },
+  'post /api/v1/chat/{message_id}/stop': { message_id: answer },
   'get /api/v1/conversations/{id}': { id: conversation },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },

@@ -54,7 +54,8 @@ function integers({ minimum, maximum }: Schema): fc.Arbitrary<number> {
   return fc.integer({ min, max });
 }
 
-function strings({ format, minLength = 0, maxLength = LONG }: Schema): fc.Arbitrary<string> {
+function strings({ format, pattern, minLength = 0, maxLength = LONG }: Schema): fc.Arbitrary<string> {
+  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
   switch (format) {
     case undefined:
     case 'password':

@@ -97,7 +97,7 @@ function typeViolations(type: string): Violation[] {
 }
 
 function boundViolations(schema: Schema): Violation[] {
-  const { minimum, maximum, minLength = 0, maxLength, format = '', enum: words } = schema;
+  const { minimum, maximum, minLength = 0, maxLength, format = '', pattern, enum: words } = schema;
   const misformed = MISFORMED[format];
   const found: Violation[] = [];
   const add = (what: string, values: fc.Arbitrary<unknown>) => found.push({ what, values });
@@ -123,6 +123,8 @@ function boundViolations(schema: Schema): Violation[] {
     );
   }
   if (misformed !== undefined) add(`is no ${format}`, fc.constantFrom(...misformed));
+  // What headers can carry as well.
+  if (pattern !== undefined) add('does not match', fc.constantFrom('é', 'a b', '"\t"'));
   if (words !== undefined)
     add(
       'is no word that is known',

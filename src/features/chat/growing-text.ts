@@ -1,0 +1,35 @@
+/** A text that grows by pieces. Its end is read without joining all of it, which would be quadratic for a long answer. */
+export class GrowingText {
+  private pieces: { readonly start: number; readonly text: string }[] = [];
+
+  /** In UTF-16 units. */
+  length = 0;
+
+  append(text: string): void {
+    this.pieces.push({ start: this.length, text });
+    this.length += text.length;
+  }
+
+  /** The text between two offsets. */
+  slice(from: number, to: number): string {
+    if (from >= to) return '';
+    let first = this.pieces.length - 1;
+    while (first > 0 && (this.pieces[first]?.start ?? 0) > from) first -= 1;
+    const { start } = this.pieces[first] ?? { start: 0 };
+    let text = '';
+    for (let index = first; index < this.pieces.length; index += 1) {
+      const piece = this.pieces[index];
+      if (piece === undefined || piece.start >= to) break;
+      text += piece.text;
+    }
+    return text.slice(from - start, to - start);
+  }
+
+  /** All of it, as one piece from now on. */
+  toString(): string {
+    if (this.pieces.length > 1) {
+      this.pieces = [{ start: 0, text: this.pieces.map(({ text }) => text).join('') }];
+    }
+    return this.pieces[0]?.text ?? '';
+  }
+}

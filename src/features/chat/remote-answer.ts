@@ -1,0 +1,137 @@
+import { AppError } from '../../common/errors.js';
+import type { AnswerLog, LoggedText } from './answer-log.js';
+import { isBeyond, LOG_START, textAfter } from './answer-log.js';
+import type { AnswerSource, Progress } from './answer-source.js';
+import type { AnswerState, StoredAnswer } from './answer.repository.js';
+import { outcomeOfStored } from './stored-outcome.js';
+
+/** How often the row is looked at where the log says nothing, in milliseconds. */
+const LOOK_MS = 1_000;
+
+/** How long a database may be away before its followers are told so, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/** The row of an answer. */
+export interface AnswerRow {
+  state(): Promise<AnswerState | null>;
+  read(): Promise<StoredAnswer | null>;
+}
+
+/**
+ * An answer that another process generates, or none any more: from its log where Redis has one, and from the
+ * checkpoints in its row, whichever knows more.
+ */
+export class RemoteAnswer implements AnswerSource {
+  private known: LoggedText;
+  private last = LOG_START;
+  private stored: StoredAnswer | null;
+  /** What of the row was read last. */
+  private seen: { readonly attempt: number; readonly bytes: number };
+  private lookedAt = performance.now();
+  private reachedAt = performance.now();
+  private woken = Promise.withResolvers<null>();
+  private forget: (() => void) | undefined;
+
+  constructor(
+    private readonly first: StoredAnswer,
+    private readonly log: AnswerLog,
+    private readonly row: AnswerRow,
+  ) {
+    this.stored = first;
+    this.known = { attempt: first.attempt, text: first.content };
+    this.seen = { attempt: first.attempt, bytes: Buffer.byteLength(first.content) };
+  }
+
+  get conversationId(): string {
+    return this.first.conversationId;
+  }
+
+  get answerId(): string {
+    return this.first.id;
+  }
+
+  progress(): Progress {
+    const { attempt, text, model = this.first.model ?? '' } = this.known;
+    const outcome = outcomeOfStored(this.stored, this.first);
+    return { attempt, length: text.length, slice: text.slice.bind(text), model, outcome };
+  }
+
+  async changed(signal: AbortSignal): Promise<void> {
+    this.forget ??= this.log.watch(this.answerId, () => {
+      this.woken.resolve(null);
+    });
+    // Once before anybody waits: what was logged before the watch began wakes nobody. The row all the same, now and
+    // then: a process that has lost the answer may go on logging.
+    const due = this.lookedAt + LOOK_MS - performance.now();
+    if ((await this.readLog()) && due > 0) return;
+    const { woken } = this;
+    const wake = (): void => {
+      woken.resolve(null);
+    };
+    const timer = setTimeout(wake, due > 0 ? LOOK_MS : 0);
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      if (!signal.aborted) await woken.promise;
+      this.woken = Promise.withResolvers();
+      if (signal.aborted) return;
+      await this.readLog();
+      if (performance.now() >= this.lookedAt + LOOK_MS) await this.look();
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', wake);
+    }
+  }
+
+  close(): void {
+    this.forget?.();
+  }
+
+  /**
+   * Stops before an entry whose text does not follow on what is known: the row has what is missing with its next
+   * checkpoint, and reading goes on from there.
+   * @returns whether there was something new
+   */
+  private async readLog(): Promise<boolean> {
+    if (!this.log.enabled) return false;
+    const before = this.last;
+    for (const { place, entry } of await this.log.read(this.answerId, this.last).catch(() => [])) {
+      if (isBeyond(this.known, entry)) break;
+      if (entry.type === 'ended') this.lookedAt = Number.NEGATIVE_INFINITY;
+      else this.known = textAfter(this.known, entry) ?? this.known;
+      this.last = place;
+    }
+    return this.last !== before;
+  }
+
+  /** Looks at the row, and reads it where it has changed. A database that is away for a moment ends nobody's stream. */
+  private async look(): Promise<void> {
+    try {
+      const state = await this.row.state();
+      const { seen } = this;
+      const same = state?.generating === true && state.attempt === seen.attempt && state.bytes === seen.bytes;
+      if (!same) await this.readRow();
+      this.reachedAt = performance.now();
+    } catch (error) {
+      const unavailable = error instanceof AppError && error.code === 'service_unavailable';
+      if (!unavailable || performance.now() - this.reachedAt > PATIENCE_MS) throw error;
+    }
+    this.lookedAt = performance.now();
+  }
+
+  private async readRow(): Promise<void> {
+    this.stored = await this.row.read();
+    if (this.stored === null) return;
+    const { attempt, content: text, model, status } = this.stored;
+    this.seen = { attempt, bytes: Buffer.byteLength(text) };
+    const stored = { attempt, text, ...(model !== null && { model }) };
+    // What has ended is what is stored, whatever more the log may have had.
+    if (status === 'generating') this.learn(stored);
+    else this.known = stored;
+  }
+
+  private learn(text: LoggedText): void {
+    const newer = text.attempt > this.known.attempt;
+    const longer = text.attempt === this.known.attempt && text.text.length > this.known.text.length;
+    if (newer || longer) this.known = text;
+  }
+}
