@@ -1,0 +1,8 @@
+/*
+ * node scripts/audit-random.mjs [jest arguments]
+ *
+ * The randomised audit (test/e2e/audit.spec.ts) with ten seeds, or AUDIT_RUNS of them, from AUDIT_SEED on.
+ */
+process.env.AUDIT_RUNS ??= '10';
+process.argv.splice(2, 0, '--only', 'e2e', 'test/e2e/audit.spec.ts');
+await import('./test.mjs');

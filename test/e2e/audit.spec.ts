@@ -1,0 +1,51 @@
+// Real here: the built server as processes that are killed with -9, PostgreSQL, and Redis where there is one.
+import { randomInt } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { type Run, runStorm } from '../support/audit/storm.js';
+
+/*
+ * Many clients ask, lose their connections, come back, stop, send twice and lose the server, at random; then what they
+ * saw is compared with what is stored. A seed repeats every decision, though not the timing of machines.
+ *
+ * AUDIT_SEED  the first seed; a random one without it
+ * AUDIT_RUNS  how many seeds, one after the other; `npm run audit:random` takes more than the one of every test run
+ */
+
+const first = Number(process.env['AUDIT_SEED'] ?? randomInt(1_000_000_000));
+const runs = Number(process.env['AUDIT_RUNS'] ?? 1);
+const seeds = Array.from({ length: runs }, (_, index) => first + index);
+
+const redisServer = process.env['TEST_REDIS_URL'];
+if (redisServer === undefined) {
+  process.stderr.write('SKIPPED: the audit over two processes: REDIS_URL is not set\n');
+}
+
+/** A database of Redis that no other test uses. */
+const REDIS_DATABASE = 3;
+
+/** Longest run: the storm, a lease, a sweep, and starts on a slow machine. */
+const RUN_MS = 150_000;
+
+function expectNothingWrong(name: string, seed: number, { figures, violations }: Run): void {
+  process.stderr.write(`AUDIT_SEED=${seed} ${name}: ${figures}\n`);
+  expect(violations.join('\n\n')).toBe('');
+}
+
+describe('what is stored after a storm is what clients were shown', () => {
+  it.each(seeds)(
+    'with one process and without Redis, seed %i',
+    async (seed) => {
+      expectNothingWrong('one process', seed, await runStorm(seed, { processes: 1 }));
+    },
+    RUN_MS,
+  );
+
+  (redisServer === undefined ? it.skip : it).each(seeds)(
+    'with two processes on Redis, seed %i',
+    async (seed) => {
+      const redisUrl = new URL(`/${REDIS_DATABASE}`, redisServer).href;
+      expectNothingWrong('two processes', seed, await runStorm(seed, { processes: 2, redisUrl }));
+    },
+    RUN_MS,
+  );
+});

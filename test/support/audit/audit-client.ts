@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { at } from '../client.js';
+import { readEvents } from './event-reader.js';
+import type { Random } from './random.js';
+import { View } from './view.js';
+import type { Question, World } from './world.js';
+
+/** Conversations that a client goes on with at most. */
+const CONVERSATIONS = 3;
+
+/** How often a client tries to send before it gives a question up. */
+const TRIES = 12;
+
+/** How often a client comes back to an answer before it gives that up. */
+const REJOINS = 5;
+
+/** How long it may take to be told of an answer that has ended, in milliseconds. */
+const LAST_LOOK_MS = 5000;
+
+/** What became of sending a question once. */
+type Sent = 'refused' | 'lost' | 'answered' | { readonly unread: View };
+
+interface Sending {
+  readonly question: Question;
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Somebody with an account, a bad connection and no patience. */
+export class AuditClient {
+  readonly #conversations: string[] = [];
+  /** What it ever looked at. */
+  readonly views: View[] = [];
+  #asked = 0;
+
+  /** @param storm aborts when nobody sends any more */
+  constructor(
+    private readonly name: string,
+    private readonly token: string,
+    private readonly world: World,
+    private readonly random: Random,
+    private readonly storm: AbortSignal,
+  ) {}
+
+  /** Asks one question after another until the storm is over. */
+  async run(): Promise<void> {
+    while (!this.storm.aborted) {
+      const sending = this.#newQuestion();
+      // Only a named request may be sent twice.
+      const doubles =
+        sending.question.key !== undefined && this.random.chance(0.3) ? this.random.whole(1, 2) : 0;
+      await Promise.all(
+        Array.from({ length: doubles + 1 }, (_, index) => {
+          if (index > 0) this.#count('doubles at once');
+          return this.#deliver(sending, this.random.fork());
+        }),
+      );
+      await this.#pause(this.random.whole(0, 100));
+    }
+  }
+
+  /** Comes back to everything when all is over, from where it left and from the beginning, and gets what is stored. */
+  async lookAgain(stored: ReadonlyMap<string, string>): Promise<void> {
+    const left = this.views.filter(({ ended }) => !ended);
+    const answers = new Set(this.views.map(({ answerId }) => answerId));
+    const fresh = Array.from(answers, (answerId) => this.#view(answerId, 'last look'));
+    for (const view of [...left, ...fresh]) {
+      await this.#follow(view, this.random, AbortSignal.timeout(LAST_LOOK_MS));
+      if (!view.ended) view.violate('was not told the end');
+      if (view.text !== stored.get(view.answerId))
+        view.violate('was told something else than what is stored');
+    }
+  }
+
+  #newQuestion(): Sending {
+    this.#asked += 1;
+    this.#count('questions');
+    const { random } = this;
+    const text = `${this.name} asks ${this.#asked}`;
+    const key = random.chance(0.7) ? randomUUID() : undefined;
+    const question: Question = { text, key, answers: new Set(), lost: false };
+    this.world.questions.push(question);
+    const whole = random.chance(0.25);
+    const conversations = this.#conversations.slice(-CONVERSATIONS);
+    const goesOn = conversations.length === CONVERSATIONS || (conversations.length > 0 && random.chance(0.7));
+    return {
+      question,
+      path: whole ? '/api/v1/chat' : '/api/v1/chat/stream',
+      body: {
+        message: text,
+        model: random.chance(0.5) ? 'chain' : 'first/model',
+        ...(goesOn && { conversation_id: random.pick(conversations) }),
+        ...(random.chance(0.15) && { on_disconnect: 'cancel' }),
+      },
+    };
+  }
+
+  /** Sends the question until the server has it, and follows the answer as long as this client likes. */
+  async #deliver(sending: Sending, random: Random): Promise<void> {
+    const { question } = sending;
+    for (let tries = 1; tries <= TRIES && !this.storm.aborted; tries += 1) {
+      const sent = await this.#send(sending, random);
+      if (sent === 'answered') return;
+      if (typeof sent === 'object') {
+        await this.#comeBack(sent.unread, sending, random);
+        return;
+      }
+      if (sent === 'lost') {
+        question.lost = true;
+        // Without a name nobody can tell whether the question is there: sending it again would be another one.
+        if (question.key === undefined || random.chance(0.1)) return;
+        this.#count('doubles after a loss');
+      } else this.#count('refusals');
+      await this.#pause(random.whole(100, 600));
+    }
+  }
+
+  async #send(sending: Sending, random: Random): Promise<Sent> {
+    const { question, path, body } = sending;
+    const leaving = new AbortController();
+    const timer = this.#leaveAt(leaving, random, 0.5);
+    try {
+      const response = await this.#fetch(path, random, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: question.key === undefined ? {} : { 'idempotency-key': question.key },
+        signal: leaving.signal,
+      });
+      const answerId = response.headers.get('x-message-id');
+      if (answerId === null) return await this.#refused(question, response);
+      this.#accept(question, answerId, response);
+      const view = this.#view(answerId, `POST ${response.headers.get('idempotent-replayed') ?? 'false'}`);
+      if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) {
+        await this.#read(view, response);
+      } else {
+        const answer: unknown = await response.json();
+        if (response.status === 200) view.takeWhole(String(at(answer, 'message')));
+        else view.fail(at(answer, 'error', 'code'));
+      }
+      return view.ended ? 'answered' : { unread: view };
+    } catch (error) {
+      this.world.journal.note(question.text, `lost a request: ${String(error)}`);
+      return 'lost';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #refused(question: Question, response: Response): Promise<'refused' | 'lost'> {
+    const code = at(await response.json(), 'error', 'code');
+    this.world.journal.note(question.text, `refused: ${response.status} ${String(code)}`);
+    if (code === 'conversation_busy' || code === 'provider_unavailable') return 'refused';
+    if (response.status !== 503) {
+      this.world.journal.violate(question.text, `answered ${response.status} ${String(code)}`);
+    }
+    return 'lost';
+  }
+
+  #accept(question: Question, answerId: string, response: Response): void {
+    this.#count('answers begun or replayed');
+    question.answers.add(answerId);
+    const conversation = response.headers.get('x-conversation-id');
+    if (conversation !== null && !this.#conversations.includes(conversation)) {
+      this.#conversations.push(conversation);
+    }
+  }
+
+  /** After a connection that ended too early: rejoins, sends again, or forgets about it. */
+  async #comeBack(first: View, sending: Sending, random: Random): Promise<void> {
+    let view = first;
+    if (random.chance(0.3)) void this.#stop(view, random);
+    for (let rejoins = 0; rejoins < REJOINS && !view.ended && !this.storm.aborted; rejoins += 1) {
+      if (random.chance(0.15)) return;
+      await this.#pause(random.whole(0, 400));
+      if (sending.question.key !== undefined && random.chance(0.2)) {
+        this.#count('doubles after a loss');
+        const sent = await this.#send(sending, random);
+        if (typeof sent === 'object') view = sent.unread;
+        if (sent === 'answered') return;
+      } else {
+        if (random.chance(0.2)) view = this.#view(view.answerId, 'rejoin from the beginning');
+        await this.#rejoin(view, random);
+      }
+    }
+  }
+
+  async #rejoin(view: View, random: Random): Promise<void> {
+    this.#count('rejoins');
+    const leaving = new AbortController();
+    const timer = this.#leaveAt(leaving, random, 0.4);
+    try {
+      await this.#follow(view, random, leaving.signal);
+    } catch {
+      // The process is down, or this client left.
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Reads on where a view ended, from any process.
+   * @throws what the connection throws
+   */
+  async #follow(view: View, random: Random, signal: AbortSignal): Promise<void> {
+    const { lastEventId } = view;
+    const response = await this.#fetch(`/api/v1/chat/stream/${view.answerId}`, random, {
+      headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
+      signal,
+    });
+    view.note(`rejoined ${response.url} from ${lastEventId ?? 'the beginning'}`);
+    if (response.status === 200) await this.#read(view, response);
+    else if (response.status !== 503) view.violate(`a rejoin answered ${response.status}`);
+  }
+
+  async #read(view: View, response: Response): Promise<void> {
+    try {
+      for await (const event of readEvents(response)) view.take(event);
+      if (!view.ended) view.violate('a stream ended without saying how');
+    } catch (error) {
+      view.note(`lost at ${view.lastEventId ?? 'the beginning'}: ${String(error)}`);
+    }
+  }
+
+  async #stop(view: View, random: Random): Promise<void> {
+    await this.#pause(random.whole(0, 800));
+    if (this.storm.aborted) return;
+    this.#count('stops');
+    try {
+      const path = `/api/v1/chat/${view.answerId}/stop`;
+      const response = await this.#fetch(path, random, { method: 'POST' });
+      const body: unknown = await response.json();
+      view.note(`stop at ${response.url} answered ${response.status} ${String(at(body, 'status'))}`);
+      if (response.status !== 200) {
+        if (response.status !== 503) view.violate(`a stop answered ${response.status}`);
+        return;
+      }
+      const { answerId } = view;
+      this.world.told.push({ answerId, content: at(body, 'content'), status: at(body, 'status') });
+    } catch {
+      // The process is down.
+    }
+  }
+
+  #fetch(
+    path: string,
+    random: Random,
+    options: Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<Response> {
+    return fetch(`${this.world.url(random)}${path}`, {
+      ...options,
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${this.token}`,
+        ...options.headers,
+      },
+    });
+  }
+
+  #view(answerId: string, how: string): View {
+    const view = new View(answerId, `${this.name}, view ${this.views.length + 1}`, this.world.journal);
+    view.note(`begins: ${how}`);
+    this.views.push(view);
+    return view;
+  }
+
+  /** Breaks a connection off at a random point, or never. The storm's end leaves it alone. */
+  #leaveAt(leaving: AbortController, random: Random, probability: number): NodeJS.Timeout | undefined {
+    if (!random.chance(probability)) return undefined;
+    return setTimeout(
+      () => {
+        this.#count('connections dropped');
+        leaving.abort();
+      },
+      random.whole(0, 1000),
+    );
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await delay(milliseconds, undefined, { signal: this.storm }).catch(() => undefined);
+  }
+
+  #count(what: string): void {
+    this.world.journal.count(what);
+  }
+}

@@ -1,0 +1,179 @@
+import { expectSettled, query, type Row, stored } from '../stored.js';
+import type { View } from './view.js';
+import type { World } from './world.js';
+
+/**
+ * What may be missing of a text that was shown, in milliseconds before the kill, where there is no Redis: a checkpoint
+ * is made each second, and takes a moment itself on a machine that is busy.
+ */
+const UNSTORED_MS = 1000 + 750;
+
+/** How long after a kill its last words may come to the client, in milliseconds: they are in a socket's buffer. */
+const UNDERWAY_MS = 500;
+
+/** Compares what is stored with what clients saw; nothing runs any more. Tells the journal what is wrong. */
+export async function audit(world: World, views: readonly View[]): Promise<void> {
+  const answers = new Map(
+    (await query(world.database, `SELECT * FROM messages WHERE role = 'assistant'`)).map((row) => [
+      String(row['id']),
+      row,
+    ]),
+  );
+  await auditQuestions(world);
+  auditTexts(world, answers);
+  for (const view of views) auditView(world, view, answers.get(view.answerId));
+  for (const { answerId, content, status } of world.told) {
+    const row = answers.get(answerId);
+    if (row?.['content'] !== content || row?.['status'] !== status) {
+      world.journal.violate(answerId, `a stop told of ${String(status)} ${JSON.stringify(content)}`);
+    }
+  }
+  await auditConversations(world);
+}
+
+/** Every question that the server took is there once, those that were sent often too. */
+async function auditQuestions({ questions, database, journal }: World): Promise<void> {
+  const rows = await query(
+    database,
+    `SELECT question.content, answer.id FROM messages question
+     LEFT JOIN messages answer ON answer.parent_id = question.id
+     WHERE question.role = 'user'`,
+  );
+  const known = Map.groupBy(rows, ({ content }) => content);
+  for (const { text, answers, lost } of questions) {
+    const stored = known.get(text) ?? [];
+    known.delete(text);
+    if (stored.length > 1) journal.violate(text, `is stored ${stored.length} times`);
+    if (answers.size > 1) journal.violate(text, `was given several answers: ${[...answers].join(', ')}`);
+    for (const answer of answers) {
+      if (!stored.some(({ id }) => id === answer))
+        journal.violate(text, `was accepted as ${answer} and is gone`);
+    }
+    if (answers.size === 0 && !lost && stored.length > 0) {
+      journal.violate(text, 'was refused each time and is stored');
+    }
+  }
+  for (const text of known.keys()) journal.violate(String(text), 'is stored, and nobody asked it');
+}
+
+/** An answer is what one provider said for it alone, as far as it came. */
+function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>): void {
+  const owners = new Map<string, string>();
+  for (const [id, { content, status, finish_reason, model }] of answers) {
+    journal.count(`answers ${String(status)}`);
+    if (status === 'generating') journal.violate(id, 'is still being generated');
+    if (typeof content !== 'string' || content === '') continue;
+    const source = texts.has(content) ? content : texts.values().find((text) => text.startsWith(content));
+    if (source === undefined) {
+      journal.violate(id, `is nothing that a provider said: ${JSON.stringify(content)}`);
+    } else if (status === 'complete' && finish_reason === 'stop' && source !== content) {
+      journal.violate(id, `is complete with ${content.length} of ${source.length}`);
+    } else {
+      const provider = /^<(\w+)/.exec(source)?.[1] ?? '';
+      // A process that dies young has stored only what was asked for.
+      if (model !== `${provider}/model` && !(model === 'chain' && status === 'interrupted')) {
+        journal.violate(id, `is said to be of ${String(model)}: ${content}`);
+      }
+      const other = owners.get(source);
+      if (other !== undefined) journal.violate(id, `has the text of ${other}`);
+      owners.set(source, id);
+    }
+  }
+}
+
+function auditView({ kills, journal, logged }: World, view: View, row: Row | undefined): void {
+  if (row === undefined) {
+    view.violate('the answer is not stored');
+    return;
+  }
+  const { content, status } = row;
+  const text = String(content);
+  journal.note(
+    view.answerId,
+    `is stored as ${String(status)} of attempt ${Number(row['attempt'])}, ${text.length} long`,
+  );
+  // Telling the outcome comes after all of the text.
+  const wholly = view.finished || (view.begun && view.failure !== undefined && status === 'failed');
+  if (wholly && view.text !== text) {
+    view.violate(`saw the end of ${view.text.length} of ${text.length}: ${difference(view.text, text)}`);
+  }
+  for (const seen of view.seen) {
+    // One that was dropped for a later attempt, or that was left before there was one.
+    if (seen.attempt < Number(row['attempt'])) continue;
+    const same = seen.attempt === Number(row['attempt']);
+    const kept = same ? commonLength(seen.text, text) : 0;
+    const missing = !same || kept < seen.text.length;
+    if (missing) journal.count('texts of which a part was lost');
+    if (same && missing && kept < text.length) {
+      view.violate(`saw another text: ${difference(seen.text, text)}`);
+    } else if (missing && (logged || !cameJustBefore(kills, seen.growth, same ? kept : -1))) {
+      view.violate(`saw ${seen.attempt}.${seen.text.length}, of which ${kept} is stored`);
+    } else if (!missing && seen.takenBack) view.violate('had to begin again for nothing');
+  }
+}
+
+/** Whether all that was seen beyond a length came so shortly before a kill that no checkpoint has it. */
+function cameJustBefore(
+  kills: readonly number[],
+  growth: readonly { readonly length: number; readonly at: number }[],
+  kept: number,
+): boolean {
+  const first = growth.find(({ length }) => length > kept);
+  return (
+    first !== undefined &&
+    kills.some((kill) => first.at > kill - UNSTORED_MS && first.at < kill + UNDERWAY_MS)
+  );
+}
+
+function commonLength(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && length < other.length && one[length] === other[length]) length += 1;
+  return length;
+}
+
+function difference(one: string, other: string): string {
+  const from = commonLength(one, other);
+  const around = (text: string): string => JSON.stringify(text.slice(Math.max(0, from - 10), from + 20));
+  return `at ${from} ${around(one)} is not ${around(other)}`;
+}
+
+/** Positions, parents, totals and the ledger of every conversation. */
+async function auditConversations({ database, journal }: World): Promise<void> {
+  for (const { id } of await query(database, 'SELECT id FROM conversations')) {
+    try {
+      expectSettled(await stored(database, String(id)));
+    } catch (error) {
+      journal.violate(String(id), `the conversation is not settled: ${String(error)}`);
+    }
+  }
+  const sums = await query(
+    database,
+    `SELECT c.id, c.tokens_total, c.cost_micro_usd, c.unpriced_attempts,
+       coalesce(sum(u.input_tokens + u.output_tokens), 0) AS tokens, coalesce(sum(u.cost_micro_usd), 0) AS cost,
+       count(u.id) FILTER (WHERE u.cost_micro_usd IS NULL) AS unpriced
+     FROM conversations c LEFT JOIN usage_records u ON u.conversation_id = c.id GROUP BY c.id`,
+  );
+  for (const row of sums) {
+    const totals = [row['tokens_total'], row['cost_micro_usd'], row['unpriced_attempts']].map(String);
+    const used = [row['tokens'], row['cost'], row['unpriced']].map(String);
+    if (totals.join() !== used.join()) {
+      journal.violate(String(row['id']), `the totals ${totals.join()} are not the sums ${used.join()}`);
+    }
+  }
+  const strays = await query(
+    database,
+    `SELECT u.call_id FROM usage_records u LEFT JOIN messages m
+       ON m.id = u.call_id AND m.conversation_id = u.conversation_id AND m.role = 'assistant'
+     WHERE m.id IS NULL`,
+  );
+  for (const row of strays)
+    journal.violate(String(row['call_id']), 'is billed, and is no answer of its conversation');
+  const unbilled = await query(
+    database,
+    `SELECT m.id, count(u.id) AS completed FROM messages m
+     LEFT JOIN usage_records u ON u.call_id = m.id AND u.outcome = 'completed'
+     WHERE m.role = 'assistant' AND m.status = 'complete' GROUP BY m.id HAVING count(u.id) <> 1`,
+  );
+  for (const row of unbilled)
+    journal.violate(String(row['id']), `is billed ${String(row['completed'])} times`);
+}

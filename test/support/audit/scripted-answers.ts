@@ -1,0 +1,63 @@
+import { storable } from '../../../src/common/storable.js';
+import type { Behaviour } from '../fake-provider/script.js';
+import type { Random } from './random.js';
+
+/** What a provider is going to answer, in this order, and the texts of it, each of which there is only once. */
+export interface ScriptedAnswers {
+  readonly behaviours: readonly Behaviour[];
+  /** As they are stored where they come whole. */
+  readonly texts: readonly string[];
+}
+
+const WORDS = [
+  'sun',
+  'Regen',
+  'été',
+  '雨が降る',
+  '😀',
+  'a "quoted" \\ word',
+  'line\n\nbreak',
+  'data: [DONE]',
+];
+
+/**
+ * Answers in many pieces with pauses in between, most of which end well.
+ * @param name tells the texts of several providers apart
+ */
+export function scriptAnswers(random: Random, name: string, count: number): ScriptedAnswers {
+  const answers = Array.from({ length: count }, (_, index) => {
+    const pieces = [`<${name} ${index}>`, ...piecesOf(random)];
+    return { behaviour: behaviourOf(random, pieces), text: storable(pieces.join('')) };
+  });
+  return {
+    behaviours: answers.map(({ behaviour }) => behaviour),
+    texts: answers.map(({ text }) => text),
+  };
+}
+
+function piecesOf(random: Random): string[] {
+  const count = random.chance(0.3) ? random.whole(80, 200) : random.whole(1, 50);
+  return Array.from({ length: count }, () => ` ${random.pick(WORDS)}`).flatMap((word) => {
+    if (random.chance(0.02)) return [`${word}\0`];
+    // Anywhere, within a surrogate pair too: that is how models write characters that are rare.
+    const cut = random.whole(0, word.length);
+    return random.chance(0.3)
+      ? [word.slice(0, cut), word.slice(cut)].filter((piece) => piece !== '')
+      : [word];
+  });
+}
+
+function behaviourOf(random: Random, text: readonly string[]): Behaviour {
+  const paced = {
+    text,
+    delayBeforeMs: random.chance(0.2) ? random.whole(100, 800) : random.whole(0, 30),
+    delayBetweenChunksMs: random.whole(2, 30),
+  };
+  const afterChunks = random.whole(1, text.length);
+  const dice = random.next();
+  if (dice < 0.05) return { ...paced, kind: 'cut', afterChunks };
+  if (dice < 0.1) return { ...paced, kind: 'reset', afterChunks };
+  if (dice < 0.14) return { ...paced, kind: 'errorInStream', afterChunks, error: { message: 'It broke.' } };
+  if (dice < 0.17) return { ...paced, kind: 'error', status: 400, message: 'Refused.' };
+  return { ...paced, kind: 'answer' };
+}

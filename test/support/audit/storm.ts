@@ -1,0 +1,80 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { registerUser } from '../client.js';
+import { query, until } from '../stored.js';
+import { audit } from './audit.js';
+import { AuditClient } from './audit-client.js';
+import { Random } from './random.js';
+import { World, type WorldOptions } from './world.js';
+
+/** How long clients send, in milliseconds. */
+const STORM_MS = 9000;
+
+/** How long processes die where their leases outlive them, in milliseconds: the rest of the storm meets what they left. */
+const KILLING_MS = 6000;
+
+/** Until the last answer of a dead process must have ended: its lease, and then the wait for the sweep. */
+const SETTLED_MS = 45_000;
+
+const CLIENTS = 10;
+
+/** What a run came to. */
+export interface Run {
+  readonly figures: string;
+  readonly violations: readonly string[];
+}
+
+/** Clients in a storm, and the audit after it. A seed repeats what everybody decides, not what meets what. */
+export async function runStorm(seed: number, options: WorldOptions): Promise<Run> {
+  const random = new Random(seed);
+  const world = await World.create(random.fork(), options);
+  try {
+    const storm = new AbortController();
+    const clients = await Promise.all(
+      Array.from({ length: CLIENTS }, async (_, index) => {
+        const dice = random.fork();
+        const { token } = await registerUser(world.url(dice));
+        return new AuditClient(`client ${index}`, token, world, dice, storm.signal);
+      }),
+    );
+    const killing = world.killAtRandom(
+      random.fork(),
+      world.logged ? AbortSignal.timeout(KILLING_MS) : storm.signal,
+    );
+    const working = clients.map((client) => client.run());
+    await delay(STORM_MS);
+    storm.abort();
+    await Promise.all([killing, ...working]);
+    const settledMs = await settle(world);
+    await audit(
+      world,
+      clients.flatMap(({ views }) => views),
+    );
+    const texts = await storedTexts(world);
+    for (const client of clients) await client.lookAgain(texts);
+    const { figures, violations } = world.journal;
+    return {
+      figures: `${figures}; all had ended ${(settledMs / 1000).toFixed(0)} s after the storm`,
+      violations,
+    };
+  } finally {
+    await world.close();
+  }
+}
+
+/** Waits until nothing is generated any more, and says how long it took; the audit tells what never ended. */
+async function settle({ database }: World): Promise<number> {
+  const began = performance.now();
+  const sql = `SELECT id FROM messages WHERE status = 'generating'`;
+  const ended = until(
+    'the end of all answers',
+    async () => (await query(database, sql)).length === 0,
+    SETTLED_MS,
+  );
+  await ended.catch(() => undefined);
+  return performance.now() - began;
+}
+
+async function storedTexts({ database }: World): Promise<ReadonlyMap<string, string>> {
+  const rows = await query(database, `SELECT id, content FROM messages WHERE role = 'assistant'`);
+  return new Map(rows.map(({ id, content }) => [String(id), String(content)]));
+}
