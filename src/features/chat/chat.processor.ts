@@ -6,7 +6,7 @@ import { IdempotencyRepository } from './idempotency.repository.js';
 import { RecoveryService } from './recovery.service.js';
 
 /** Runs the jobs of turns. Running one twice, or at once in two processes, changes nothing. */
-@Processor(TURNS_QUEUE, { concurrency: 1 })
+@Processor(TURNS_QUEUE, { concurrency: 1, autorun: false })
 export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap {
   private readonly logger = new Logger('Turns');
 
@@ -23,6 +23,12 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
       this.onError(error);
     });
     await this.queue.upsertJobScheduler(SWEEP_JOB, { every: SWEEP_INTERVAL_MS }, { name: SWEEP_JOB });
+    // Not by itself: a worker on PostgreSQL that loses the database before it is ready goes round for ever without
+    // letting anything else run (BullMQ 6.7.0). Once it is ready it waits, as it should.
+    await this.worker.waitUntilReady();
+    this.worker.run().catch((error: unknown) => {
+      this.logger.error({ err: error }, 'the jobs of turns have stopped; the sweep of this process goes on');
+    });
   }
 
   override async process(): Promise<number> {
