@@ -23,12 +23,22 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
       this.onError(error);
     });
     await this.queue.upsertJobScheduler(SWEEP_JOB, { every: SWEEP_INTERVAL_MS }, { name: SWEEP_JOB });
-    // Not by itself: a worker on PostgreSQL that loses the database before it is ready goes round for ever without
-    // letting anything else run (BullMQ 6.7.0). Once it is ready it waits, as it should.
-    await this.worker.waitUntilReady();
-    this.worker.run().catch((error: unknown) => {
-      this.logger.error({ err: error }, 'the jobs of turns have stopped; the sweep of this process goes on');
+    // Not awaited: after a kill -9 the database may take seconds to let the new worker in.
+    this.runWhenReady().catch((error: unknown) => {
+      this.logger.error(
+        { err: error },
+        'the jobs of turns do not run here; each API process sweeps by itself as well',
+      );
     });
+  }
+
+  /**
+   * A worker on PostgreSQL that loses the database before it is ready goes round for ever without letting anything else
+   * run (BullMQ 6.7.0), so it does not begin by itself. Once it is ready it waits, as it should.
+   */
+  private async runWhenReady(): Promise<void> {
+    await this.worker.waitUntilReady();
+    await this.worker.run();
   }
 
   override async process(): Promise<number> {
