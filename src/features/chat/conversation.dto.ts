@@ -62,8 +62,8 @@ export class MessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'Who said it.', enum: ['user', 'assistant'], example: 'assistant' })
-  role!: 'user' | 'assistant';
+  @ApiProperty({ description: 'Who said it.', enum: ['user', 'assistant', 'tool'], example: 'assistant' })
+  role!: 'user' | 'assistant' | 'tool';
 
   @ApiProperty({
     description:

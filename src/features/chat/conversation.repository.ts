@@ -18,7 +18,7 @@ export interface StoredConversation {
 export interface StoredMessage {
   readonly id: string;
   readonly parentId: string | null;
-  readonly role: 'user' | 'assistant';
+  readonly role: 'user' | 'assistant' | 'tool';
   readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
   readonly content: string;
   readonly model: string | null;
