@@ -11,6 +11,7 @@ export type {
   BudgetRequest,
   ChatChunk,
   ChatCompletion,
+  ChatDelta,
   ChatMessage,
   ChatRequest,
   CountingCall,
@@ -20,6 +21,7 @@ export type {
   ModelEvent,
   ModelIdentity,
   NativeRequest,
+  ProviderData,
   TokenUsage,
 } from './port/index.js';
 export { Budget, CredentialSource, UsageSink } from './port/index.js';

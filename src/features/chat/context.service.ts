@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import { type ChatMessage, countTokens } from '../../llm/index.js';
+import { toChatMessages } from './context.mapper.js';
 import { ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
 import type { Turn } from './turn.js';
 
@@ -39,7 +40,7 @@ export class ContextService {
     const system: ChatMessage[] =
       turn.systemPrompt === null ? [] : [{ role: 'system', content: turn.systemPrompt }];
     return {
-      messages: [...system, ...history.map(({ role, content }): ChatMessage => ({ role, content }))],
+      messages: [...system, ...toChatMessages(history, (turn.parameters.tools ?? []).length > 0)],
       tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),
     };
   }

@@ -2,6 +2,7 @@ import { toKnownUsd, toUsd } from '../../common/money.js';
 import type { UsageBody } from './chat.dto.js';
 import type { ConversationBody, MessageBody } from './conversation.dto.js';
 import type { ListedMessage } from './conversation.service.js';
+import { toToolCalls, toWireCalls } from './tool-calls.js';
 import type { StoredConversation, StoredMessage } from './conversation.repository.js';
 
 /** A conversation as its owner sees it. */
@@ -27,11 +28,14 @@ export function toListedMessageBody(message: ListedMessage): MessageBody {
 
 /** A message as its owner sees it. */
 export function toMessageBody(message: StoredMessage): MessageBody {
-  const { errorCode, errorMessage, warning } = message;
+  const { errorCode, errorMessage, warning, toolCallId } = message;
+  const calls = toToolCalls(message.toolCalls);
   return {
     id: message.id,
     role: message.role,
     content: message.content,
+    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+    ...(toolCallId !== null && { tool_call_id: toolCallId }),
     status: message.status,
     parent_id: message.parentId,
     active: message.active,

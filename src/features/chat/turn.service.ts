@@ -3,14 +3,13 @@ import { AppError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { countTokens, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
-import { optionsOver } from './answer-options.js';
 import { AnswerService } from './answer.service.js';
 import { DuplicateRequestError, IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
 import { isUnavailable, persistently } from './persistently.js';
 import { PlaceService, type Spot } from './place.service.js';
-import type { FinishedAnswer, Idempotency, Turn, TurnRequest } from './turn.js';
+import type { FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from './turn.js';
 import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
@@ -88,21 +87,18 @@ export class TurnService {
     const { userId, apiKeyId, cache, idempotency } = request;
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
-    const options = optionsOver(request.options, spot.before?.options);
+    const parameters = { ...spot.before?.parameters, ...request.parameters };
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
       userId,
       apiKeyId,
       model,
-      request: {
-        messages: [{ role: 'user', content: spot.prompt }],
-        ...(options.maxTokens !== undefined && { max_completion_tokens: options.maxTokens }),
-      },
+      request: { ...parameters, messages: [{ role: 'user', content: spot.prompt }] },
     });
     try {
       const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
-        ...{ userId, apiKeyId, model, options, cache, idempotency },
+        ...{ userId, apiKeyId, model, parameters, cache, idempotency },
         ...ids,
         ...placed(spot),
       });
@@ -140,15 +136,17 @@ export class TurnService {
 
 /** A spot as a new turn is stored there. */
 function placed(spot: Spot): Pick<NewTurn, 'place' | 'systemPrompt' | 'said'> {
-  const { conversationId, systemPrompt, after, question } = spot;
-  const said = question === undefined ? [] : [saidByUser(question)];
+  const { conversationId, systemPrompt, after } = spot;
+  const said = spot.said.map(toSaidMessage);
   if (conversationId !== undefined)
     return { place: { type: 'known', conversationId, after }, systemPrompt, said };
   return { place: { type: 'new', conversationId: newId(), title: titleOf(spot.prompt) }, systemPrompt, said };
 }
 
-function saidByUser(content: string): SaidMessage {
-  return { id: newId(), role: 'user', content, tokenCount: countTokens(content) };
+function toSaidMessage(said: Said): SaidMessage {
+  const { role, content } = said;
+  const toolCallId = said.role === 'tool' ? said.toolCallId : null;
+  return { id: newId(), role, content, tokenCount: countTokens(content), toolCallId };
 }
 
 /** The first words of the question. Cut between code points, never within one. */
