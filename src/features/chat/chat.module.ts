@@ -40,6 +40,6 @@ import { TurnService } from './turn.service.js';
     TurnRunner,
     TurnService,
   ],
-  exports: [TurnPurge, TurnRunner],
+  exports: [TurnPurge, TurnRunner, TurnService],
 })
 export class ChatModule {}

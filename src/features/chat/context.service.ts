@@ -23,7 +23,8 @@ export class ContextService {
   /** The system prompt, then as many of the newest messages up to the question as the limits allow. */
   async build(turn: Turn): Promise<Context> {
     const { maxTokens, maxMessages } = this.config.context;
-    const systemTokens = turn.systemPrompt === null ? 0 : countTokens(turn.systemPrompt) + TOKENS_PER_MESSAGE;
+    const prompts = [turn.systemPrompt, turn.instructions].filter((prompt) => prompt !== null);
+    const systemTokens = prompts.reduce((sum, prompt) => sum + countTokens(prompt) + TOKENS_PER_MESSAGE, 0);
     const path = await this.repository.path({
       userId: turn.userId,
       messageId: turn.parentId,
@@ -37,8 +38,7 @@ export class ContextService {
         path.findIndex(({ role }) => role === 'user'),
       ),
     );
-    const system: ChatMessage[] =
-      turn.systemPrompt === null ? [] : [{ role: 'system', content: turn.systemPrompt }];
+    const system = prompts.map((content): ChatMessage => ({ role: 'system', content }));
     return {
       messages: [...system, ...toChatMessages(history, (turn.parameters.tools ?? []).length > 0)],
       tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),

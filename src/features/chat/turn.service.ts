@@ -84,7 +84,7 @@ export class TurnService {
   }
 
   private async start(request: TurnRequest): Promise<LiveTurn> {
-    const { userId, apiKeyId, cache, idempotency } = request;
+    const { userId, apiKeyId, instructions, restart, cache, idempotency } = request;
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
     const parameters = { ...spot.before?.parameters, ...request.parameters };
@@ -98,7 +98,7 @@ export class TurnService {
     try {
       const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
-        ...{ userId, apiKeyId, model, parameters, cache, idempotency },
+        ...{ userId, apiKeyId, model, parameters, instructions, restart, cache, idempotency },
         ...ids,
         ...placed(spot),
       });
