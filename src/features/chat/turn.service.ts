@@ -4,7 +4,7 @@ import { newId } from '../../common/ids.js';
 import { countTokens, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
 import { AnswerService } from './answer.service.js';
-import { DuplicateRequestError, IdempotencyKeyReusedError } from './chat.errors.js';
+import { IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
 import { isUnavailable, persistently } from './persistently.js';
@@ -75,9 +75,9 @@ export class TurnService {
     try {
       return { answer: await this.start(request), replayed: false };
     } catch (error) {
-      if (!(error instanceof DuplicateRequestError)) throw error;
-      // The other one, at another process, has committed: that is what told us.
-      const answer = await this.replay(request.userId, idempotency);
+      // The other one, at another process: it has committed where we were too late to begin, and it has taken the place
+      // or the conversation where we were refused one.
+      const answer = error instanceof AppError ? await this.replay(request.userId, idempotency) : undefined;
       if (answer === undefined) throw error;
       return { answer, replayed: true };
     }
