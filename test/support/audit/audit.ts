@@ -1,12 +1,15 @@
 import { expectSettled, query, type Row, stored } from '../stored.js';
 import type { View } from './view.js';
-import type { World } from './world.js';
+import type { Kill, World } from './world.js';
 
 /**
  * What may be missing of a text that was shown, in milliseconds before the kill, where there is no Redis: a checkpoint
- * is made each second, and takes a moment itself on a machine that is busy.
+ * is made each second, and takes a moment itself on a machine that is busy. While the database is away none is made.
  */
 const UNSTORED_MS = 1000 + 750;
+
+/** How long after a cut Redis may go without what is shown, in milliseconds: a connection is made anew. */
+const UNLOGGED_MS = 1500;
 
 /** How long after a kill its last words may come to the client, in milliseconds: they are in a socket's buffer. */
 const UNDERWAY_MS = 500;
@@ -81,12 +84,13 @@ function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>
   }
 }
 
-function auditView({ kills, journal, logged }: World, view: View, row: Row | undefined): void {
+function auditView(world: World, view: View, row: Row | undefined): void {
   if (row === undefined) {
     view.violate('the answer is not stored');
     return;
   }
   const { content, status } = row;
+  const { journal } = world;
   const text = String(content);
   journal.note(
     view.answerId,
@@ -106,23 +110,38 @@ function auditView({ kills, journal, logged }: World, view: View, row: Row | und
     if (missing) journal.count('texts of which a part was lost');
     if (same && missing && kept < text.length) {
       view.violate(`saw another text: ${difference(seen.text, text)}`);
-    } else if (missing && (logged || !cameJustBefore(kills, seen.growth, same ? kept : -1))) {
+    } else if (missing && !couldBeLost(world, seen.growth, same ? kept : -1)) {
       view.violate(`saw ${seen.attempt}.${seen.text.length}, of which ${kept} is stored`);
     } else if (!missing && seen.takenBack) view.violate('had to begin again for nothing');
   }
 }
 
-/** Whether all that was seen beyond a length came so shortly before a kill that no checkpoint has it. */
-function cameJustBefore(
-  kills: readonly number[],
+/** Whether all that was seen beyond a length came when it was nowhere but in a process that was killed then. */
+function couldBeLost(
+  world: World,
   growth: readonly { readonly length: number; readonly at: number }[],
   kept: number,
 ): boolean {
   const first = growth.find(({ length }) => length > kept);
   return (
     first !== undefined &&
-    kills.some((kill) => first.at > kill - UNSTORED_MS && first.at < kill + UNDERWAY_MS)
+    world.kills.some((kill) => {
+      return first.at > unstoredSince(world, kill) && first.at < kill.at + UNDERWAY_MS;
+    })
   );
+}
+
+/** Since when a process that is killed had a text for itself: never where Redis had it all the while. */
+function unstoredSince({ logged, outages }: World, kill: Kill): number {
+  const own = outages.filter(({ process, from }) => process === kill.process && from < kill.at);
+  let since = kill.at - UNSTORED_MS;
+  // The last one first: before it there may have been another one, with no time for a checkpoint between the two.
+  for (const { from, to } of own.filter(({ store }) => store === 'database').reverse()) {
+    if (to + UNSTORED_MS > since) since = Math.min(since, from - UNSTORED_MS);
+  }
+  if (!logged) return since;
+  const unlogged = own.filter(({ store, to }) => store === 'redis' && to + UNLOGGED_MS > since);
+  return Math.max(since, Math.min(...unlogged.map(({ from }) => from)));
 }
 
 function commonLength(one: string, other: string): number {

@@ -40,10 +40,11 @@ export async function runStorm(seed: number, options: WorldOptions): Promise<Run
       random.fork(),
       world.logged ? AbortSignal.timeout(KILLING_MS) : storm.signal,
     );
+    const cutting = world.cutAtRandom(random.fork(), storm.signal);
     const working = clients.map((client) => client.run());
     await delay(STORM_MS);
     storm.abort();
-    await Promise.all([killing, ...working]);
+    await Promise.all([killing, cutting, ...working]);
     const settledMs = await settle(world);
     await audit(
       world,
