@@ -3,6 +3,7 @@ import type { AnswerLog, LoggedText } from './answer-log.js';
 import { isBeyond, LOG_START, textAfter } from './answer-log.js';
 import type { AnswerSource, Progress } from './answer-source.js';
 import type { AnswerState, StoredAnswer } from './answer.repository.js';
+import { FollowerDismissedError } from './chat.errors.js';
 import { outcomeOfStored } from './stored-outcome.js';
 
 /** How often the row is looked at where the log says nothing, in milliseconds. */
@@ -36,6 +37,8 @@ export class RemoteAnswer implements AnswerSource {
     private readonly first: StoredAnswer,
     private readonly log: AnswerLog,
     private readonly row: AnswerRow,
+    /** Aborts when this process sends its followers away. */
+    private readonly leaving: AbortSignal,
   ) {
     this.stored = first;
     this.known = { attempt: first.attempt, text: first.content };
@@ -56,6 +59,7 @@ export class RemoteAnswer implements AnswerSource {
     return { attempt, length: text.length, slice: text.slice.bind(text), model, outcome };
   }
 
+  /** @throws FollowerDismissedError once this process sends its followers away */
   async changed(signal: AbortSignal): Promise<void> {
     this.forget ??= this.log.watch(this.answerId, () => {
       this.woken.resolve(null);
@@ -70,15 +74,18 @@ export class RemoteAnswer implements AnswerSource {
     };
     const timer = setTimeout(wake, due > 0 ? LOOK_MS : 0);
     signal.addEventListener('abort', wake, { once: true });
+    this.leaving.addEventListener('abort', wake, { once: true });
     try {
-      if (!signal.aborted) await woken.promise;
+      if (!signal.aborted && !this.leaving.aborted) await woken.promise;
       this.woken = Promise.withResolvers();
       if (signal.aborted) return;
+      if (this.leaving.aborted) throw new FollowerDismissedError();
       await this.readLog();
       if (performance.now() >= this.lookedAt + LOOK_MS) await this.look();
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', wake);
+      this.leaving.removeEventListener('abort', wake);
     }
   }
 
