@@ -62,8 +62,8 @@ async function auditQuestions({ questions, database, journal }: World): Promise<
 /** An answer is what one provider said for it alone, as far as it came. */
 function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>): void {
   const owners = new Map<string, string>();
-  for (const [id, { content, status, finish_reason, model }] of answers) {
-    journal.count(`answers ${String(status)}`);
+  for (const [id, { content, status, finish_reason, model, error_code }] of answers) {
+    journal.count(`answers ${String(status)}${status === 'failed' ? ` (${String(error_code)})` : ''}`);
     if (status === 'generating') journal.violate(id, 'is still being generated');
     if (typeof content !== 'string' || content === '') continue;
     const source = texts.has(content) ? content : texts.values().find((text) => text.startsWith(content));

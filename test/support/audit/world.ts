@@ -158,12 +158,14 @@ export class World {
   /** Cuts processes off from what they store in at random points, until the signal aborts; all is well when it resolves. */
   async cutAtRandom(random: Random, signal: AbortSignal): Promise<void> {
     for (;;) {
-      await wait(random.whole(200, 2500), signal);
+      await wait(random.whole(500, 3500), signal);
       if (signal.aborted) return;
       const member = random.pick(this.members);
+      // Waiting for a process to start is not what the storm is for.
+      if (member.process === undefined) continue;
       const store = this.logged && random.chance(0.4) ? 'redis' : 'database';
       const cut = random.pick<Cut>(['reset', 'away', 'hole']);
-      const lastsMs = random.whole(300, cut === 'hole' ? 4000 : 2500);
+      const lastsMs = random.whole(300, cut === 'hole' ? 3000 : 2000);
       const wire = member.wires[store];
       if (wire === undefined) throw new Error(`The process has no wire to its ${store}.`);
       this.journal.count(`cuts of the ${store} (${cut})`);
