@@ -90,6 +90,15 @@ describe('a PostgreSQL that nothing comes from any more', () => {
     await hasty.onApplicationShutdown();
   });
 
+  it('may break off as soon as it is made: that is no more than a database that is away', async () => {
+    const lost = wire.cutAtReplyTo('statement_timeout');
+    const asked = prisma.run((client) => client.$queryRaw`SELECT 1`);
+    await lost;
+    await expect(asked).rejects.toMatchObject(AWAY);
+    wire.restore();
+    await prisma.run((client) => client.$queryRaw`SELECT 1`);
+  });
+
   it('is told from a statement that takes too long, which the server ends', async () => {
     const hasty = new PrismaService({
       connectionString: wire.url,

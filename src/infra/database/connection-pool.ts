@@ -56,6 +56,11 @@ export function openPool({
         }, done);
     },
   });
+  pool.on('connect', (client) => {
+    // A connection that breaks is an 'error' event as well, for which nobody listens as yet, and which would end the
+    // process. Whoever waits for a statement hears of it by that.
+    client.on('error', () => undefined);
+  });
   dropSilentConnections(pool, silenceMs);
   return pool;
 }
