@@ -1,7 +1,10 @@
 import { AppError } from '../../common/errors.js';
 import { Prisma } from '../../generated/prisma/client.js';
 
-/** The database cannot be reached or does not accept work now. Nothing of the operation was committed. */
+/**
+ * The database cannot be reached or does not accept work now. Nothing of the operation was committed, unless it was the
+ * confirmation itself that was lost.
+ */
 export class DatabaseUnavailableError extends AppError {
   constructor(cause: unknown) {
     super(
