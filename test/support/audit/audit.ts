@@ -8,6 +8,9 @@ import type { Kill, World } from './world.js';
  */
 const UNSTORED_MS = 1000 + 750;
 
+/** Cuts of this length in all may cost an answer its lease of 15 s, in milliseconds. */
+const LEASE_IN_DOUBT_MS = 8000;
+
 /** How long after a cut Redis may go without what is shown, in milliseconds: a connection is made anew. */
 const UNLOGGED_MS = 1500;
 
@@ -24,6 +27,7 @@ export async function audit(world: World, views: readonly View[]): Promise<void>
   );
   await auditQuestions(world);
   auditTexts(world, answers);
+  auditInterruptions(world, answers);
   for (const view of views) auditView(world, view, answers.get(view.answerId));
   for (const { answerId, content, status } of world.told) {
     const row = answers.get(answerId);
@@ -82,6 +86,28 @@ function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>
       owners.set(source, id);
     }
   }
+}
+
+/**
+ * An answer that has begun is interrupted by nothing but a kill: whoever loses a store for seconds has the text, and goes
+ * on. Only the word that a question is stored may be lost, and then nobody answers it.
+ */
+function auditInterruptions({ kills, outages, journal }: World, answers: ReadonlyMap<string, Row>): void {
+  for (const [id, { content, status, finish_reason, created_at, completed_at }] of answers) {
+    if (status !== 'interrupted' || finish_reason !== null || content === '') continue;
+    const [from, to] = [momentOf(created_at), momentOf(completed_at)];
+    if (kills.some(({ at }) => at > from && at < to)) continue;
+    const awayMs = outages.reduce((sum, outage) => {
+      return sum + Math.max(0, Math.min(outage.to, to) - Math.max(outage.from, from));
+    }, 0);
+    // One cut after the other may outlast a lease.
+    if (awayMs < LEASE_IN_DOUBT_MS) journal.violate(id, 'was interrupted, and no process was killed');
+  }
+}
+
+/** A time of the database's as one of this process's. */
+function momentOf(time: unknown): number {
+  return Number(time) - performance.timeOrigin;
 }
 
 function auditView(world: World, view: View, row: Row | undefined): void {

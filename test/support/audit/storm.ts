@@ -7,7 +7,7 @@ import { Random } from './random.js';
 import { World, type WorldOptions } from './world.js';
 
 /** How long clients send, in milliseconds. */
-const STORM_MS = 9000;
+const STORM_MS = 12_000;
 
 /** How long processes die where their leases outlive them, in milliseconds: the rest of the storm meets what they left. */
 const KILLING_MS = 6000;

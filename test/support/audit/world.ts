@@ -64,6 +64,9 @@ export interface WorldOptions {
 /** Enough for any storm. */
 const SCRIPTED_ANSWERS = 1500;
 
+/** How often it is looked whether a process has started, in milliseconds. */
+const LOOK_MS = 100;
+
 /** How often a process is started whose database goes away while it starts, as whatever runs it would. */
 const STARTS = 5;
 
@@ -158,10 +161,11 @@ export class World {
   /** Cuts processes off from what they store in at random points, until the signal aborts; all is well when it resolves. */
   async cutAtRandom(random: Random, signal: AbortSignal): Promise<void> {
     for (;;) {
-      await wait(random.whole(500, 3500), signal);
-      if (signal.aborted) return;
       const member = random.pick(this.members);
       // Waiting for a process to start is not what the storm is for.
+      while (member.process === undefined && !signal.aborted) await wait(LOOK_MS, signal);
+      await wait(random.whole(200, 2500), signal);
+      if (signal.aborted) return;
       if (member.process === undefined) continue;
       const store = this.logged && random.chance(0.4) ? 'redis' : 'database';
       const cut = random.pick<Cut>(['reset', 'away', 'hole']);
