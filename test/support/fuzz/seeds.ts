@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { idOf, makeKey, registerAdmin } from '../accounts.js';
 import type { TestApi } from '../api.js';
 import { at, registerUser, type TestUser } from '../client.js';
+import { uploadedId } from '../files.js';
 import type { Operation } from './operations.js';
 
 /** What {@link registerUser} registers with. */
@@ -80,6 +81,7 @@ const conversation = [
 const answer = [
   new Seed('an answer', (world) => world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id')),
 ];
+const file = [new Seed('a file', ({ api, admin }) => uploadedId(api.url, admin))];
 const account = [new Seed('an account', async (world) => idOf(await registerUser(world.api.url)))];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
@@ -133,6 +135,9 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/conversations/{id}': { id: conversation },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },
+  'get /api/v1/files/{id}': { id: file },
+  'get /api/v1/files/{id}/content': { id: file },
+  'delete /api/v1/files/{id}': { id: file },
   'get /api/v1/usage': { from: [literal('2026-01-01')], to: [literal('2026-01-31')] },
   'post /v1/messages': ask,
   'post /v1/messages/count_tokens': ask,
