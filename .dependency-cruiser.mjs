@@ -210,7 +210,10 @@ const features = [
   forbid(
     'http-only-at-the-edge-of-features',
     'Services, repositories and mappers know nothing of HTTP.',
-    { path: '^src/features/', pathNot: ['\\.(controller|module|guard|dto|authenticator|limiter)\\.ts$'] },
+    {
+      path: '^src/features/',
+      pathNot: ['\\.(controller|module|guard|dto|authenticator|limiter|sender|documentation)\\.ts$'],
+    },
     { path: '^src/http/' },
   ),
 ];

@@ -41,6 +41,13 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'get /api/v1/files/{id}': { needs: 'files', thing: 'file' },
   'get /api/v1/files/{id}/content': { needs: 'files', thing: 'file' },
   'delete /api/v1/files/{id}': { needs: 'files', thing: 'file' },
+  'post /api/v1/conversations/{id}/messages/{message_id}/activate': { needs: 'chat', thing: 'conversation' },
+  'post /api/v1/conversations/{id}/messages/{message_id}/edit': { needs: 'chat' },
+  'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': {
+    needs: 'chat',
+    thing: 'conversation',
+  },
+  'get /api/v1/conversations/{id}/messages/{message_id}/siblings': { needs: 'chat', thing: 'conversation' },
   'get /api/v1/usage': { needs: 'chat' },
   'post /v1/chat/completions': { needs: 'chat' },
   'post /v1/completions': { needs: 'chat' },

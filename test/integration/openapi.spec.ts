@@ -134,7 +134,7 @@ describe('the OpenAPI document', () => {
   });
 
   function streamsOnDemand(name: string, operation: unknown): boolean {
-    if (name === 'post /api/v1/chat') return true;
+    if (/^post \/api\/v1\/.*\/?(chat|edit|regenerate|tool-results)$/.test(name)) return true;
     const body = at(operation, 'requestBody', 'content', 'application/json', 'schema');
     return at(body, 'properties', 'stream') !== undefined;
   }

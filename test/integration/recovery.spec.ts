@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import { Logger } from '@nestjs/common';
 import { AnswerLog, type LoggedText } from '../../src/features/chat/answer-log.js';
 import { IdempotencyRepository } from '../../src/features/chat/idempotency.repository.js';
+import { newId } from '../../src/common/ids.js';
 import { RunningAnswers } from '../../src/features/chat/running-answers.js';
 import { RecoveryRepository } from '../../src/features/chat/recovery.repository.js';
 import { RecoveryService } from '../../src/features/chat/recovery.service.js';
@@ -91,16 +92,15 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
   const turn = await turns.begin({
     userId,
     apiKeyId: null,
-    conversationId: undefined,
+    answerId: newId(),
+    leaseOwner: newId(),
+    place: { type: 'new', conversationId: newId(), title: 'one two three' },
     systemPrompt: undefined,
+    said: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3 }],
     model: 'openai/test-model',
-    temperature: 0.7,
-    maxTokens: undefined,
+    options: { temperature: 0.7, maxTokens: undefined },
     cache: false,
     idempotency: undefined,
-    title: 'one two three',
-    question: 'one two three',
-    questionTokens: 3,
   });
   expect(
     await turns.checkpoint(turn, { attempt: 1, text: TEXT, model: 'openai/test-model', inputTokens: 7 }),

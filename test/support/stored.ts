@@ -43,7 +43,7 @@ export async function stored(
        FROM conversations WHERE id = $1`,
     );
     const messages = await rows(
-      `SELECT id, parent_id, position, role, status, content, token_count, model, input_tokens, output_tokens,
+      `SELECT id, parent_id, position, active, role, status, content, token_count, model, input_tokens, output_tokens,
          cost_micro_usd::int, finish_reason, error_code, error_message, warning, lease_until, completed_at
        FROM messages WHERE conversation_id = $1 ORDER BY position`,
     );
@@ -71,10 +71,13 @@ async function connected<Result>(
 /** Checks what must hold in every conversation in which nothing runs, whatever happened to it. */
 export function expectSettled({ conversation, messages, usage }: StoredConversation): void {
   expect(messages.map(({ position }) => position)).toEqual(messages.keys().toArray());
-  expect(messages.map(({ parent_id }) => parent_id)).toEqual([
-    null,
-    ...messages.slice(0, -1).map(({ id }) => id),
-  ]);
+  const path = messages.filter(({ active }) => active);
+  // A path that goes back to its beginning, and trees of which each message hangs on an earlier one.
+  expect(path.map(({ parent_id }) => parent_id)).toEqual([null, ...path.slice(0, -1).map(({ id }) => id)]);
+  const positions = new Map(messages.map(({ id, position }) => [id, Number(position)]));
+  for (const { parent_id, position } of messages) {
+    if (parent_id !== null) expect(positions.get(parent_id)).toBeLessThan(Number(position));
+  }
   expect(messages.filter(({ status }) => status === 'generating')).toEqual([]);
   expect(messages.filter(({ lease_until }) => lease_until !== null)).toEqual([]);
   const tokens = usage.reduce(
@@ -83,7 +86,7 @@ export function expectSettled({ conversation, messages, usage }: StoredConversat
   );
   expect(conversation).toMatchObject({
     next_position: messages.length,
-    leaf_message_id: messages.at(-1)?.['id'],
+    leaf_message_id: path.at(-1)?.['id'],
     tokens_total: tokens,
   });
 }

@@ -2,39 +2,8 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, IsNumber, IsString, IsUUID, Length, Max, Min } from 'class-validator';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
 
-/** A message to a model. */
-export class ChatBody {
-  @ApiProperty({
-    description: 'What you say. Not blank.',
-    minLength: 1,
-    maxLength: 5000,
-    example: 'Why is the sky blue?',
-  })
-  @IsNotBlank()
-  @Length(1, 5000)
-  @IsPlainText()
-  @IsString()
-  message!: string;
-
-  @ApiPropertyOptional({
-    description: 'The conversation to go on with; a new one begins without it.',
-    format: 'uuid',
-  })
-  @IsOptionalField()
-  @IsUUID()
-  conversation_id?: string;
-
-  @ApiPropertyOptional({
-    description: 'How the model is to behave, from this turn on in this conversation.',
-    maxLength: 1000,
-    example: 'You are a patient teacher.',
-  })
-  @IsOptionalField()
-  @Length(1, 1000)
-  @IsPlainText()
-  @IsString()
-  system_prompt?: string;
-
+/** How an answer is made and given. */
+export class GenerationBody {
   @ApiPropertyOptional({
     description: '`provider/model` or a bare model name; the server’s default without it.',
     maxLength: 256,
@@ -81,15 +50,6 @@ export class ChatBody {
 
   @ApiPropertyOptional({
     description:
-      'True gives the answer to an equal question again, where you asked one with `cache: true` within the last hour or so (`CACHE_TTL_S`), and keeps this one. Equal means the same history, prompt, model and parameters.',
-    default: false,
-  })
-  @IsOptionalField()
-  @IsBoolean()
-  cache?: boolean;
-
-  @ApiPropertyOptional({
-    description:
       'What your leaving does to an answer that is not finished: `continue` lets it be finished and stored, `cancel` stops it.',
     enum: ['continue', 'cancel'],
     default: 'continue',
@@ -97,6 +57,52 @@ export class ChatBody {
   @IsOptionalField()
   @IsIn(['continue', 'cancel'])
   on_disconnect?: 'continue' | 'cancel';
+}
+
+/** A message to a model. */
+export class QuestionBody extends GenerationBody {
+  @ApiProperty({
+    description: 'What you say. Not blank.',
+    minLength: 1,
+    maxLength: 5000,
+    example: 'Why is the sky blue?',
+  })
+  @IsNotBlank()
+  @Length(1, 5000)
+  @IsPlainText()
+  @IsString()
+  message!: string;
+
+  @ApiPropertyOptional({
+    description:
+      'True gives the answer to an equal question again, where you asked one with `cache: true` within the last hour or so (`CACHE_TTL_S`), and keeps this one. Equal means the same history, prompt, model and parameters.',
+    default: false,
+  })
+  @IsOptionalField()
+  @IsBoolean()
+  cache?: boolean;
+}
+
+/** A message to a model, in a conversation. */
+export class ChatBody extends QuestionBody {
+  @ApiPropertyOptional({
+    description: 'The conversation to go on with; a new one begins without it.',
+    format: 'uuid',
+  })
+  @IsOptionalField()
+  @IsUUID()
+  conversation_id?: string;
+
+  @ApiPropertyOptional({
+    description: 'How the model is to behave, from this turn on in this conversation.',
+    maxLength: 1000,
+    example: 'You are a patient teacher.',
+  })
+  @IsOptionalField()
+  @Length(1, 1000)
+  @IsPlainText()
+  @IsString()
+  system_prompt?: string;
 }
 
 /** An answer in the path. */

@@ -4,43 +4,65 @@ import { InvalidRequestError } from '../../common/errors.js';
 import { toUsd } from '../../common/money.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import type { TokenUsage } from '../../llm/index.js';
-import type { AnswerBody, ChatBody, UsageBody } from './chat.dto.js';
+import type { AnswerBody, ChatBody, GenerationBody, QuestionBody, UsageBody } from './chat.dto.js';
+import type { MessageParams } from './conversation.dto.js';
 import { type AnswerIds, type AnswerSource, follow, type Position } from './answer-source.js';
 import type { Begun } from './turn.service.js';
 import type { FinishedAnswer, Idempotency, TurnRequest } from './turn.js';
 
-/** How freely a model chooses its words where the caller does not say. */
-const DEFAULT_TEMPERATURE = 0.7;
-
-/** A request as the turn service takes it. */
-export function toTurnRequest(
-  { userId, apiKeyId }: Caller,
+/** A message in a conversation, as the turn service takes it. */
+export function toNextTurn(
+  caller: Caller,
   body: ChatBody,
   idempotency: Idempotency | undefined,
 ): TurnRequest {
-  return {
-    userId,
-    apiKeyId,
-    message: body.message,
-    conversationId: body.conversation_id,
-    systemPrompt: body.system_prompt,
-    model: body.model,
-    temperature: body.temperature ?? DEFAULT_TEMPERATURE,
-    maxTokens: body.max_tokens,
-    cache: body.cache === true,
-    idempotency,
-  };
+  const { conversation_id: conversationId, system_prompt: systemPrompt, message } = body;
+  const place = { type: 'next', conversationId, systemPrompt, message } as const;
+  return toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
+}
+
+/** A message in the place of an earlier one. */
+export function toEditTurn(
+  caller: Caller,
+  { id: conversationId, message_id: messageId }: MessageParams,
+  body: QuestionBody,
+  idempotency: Idempotency | undefined,
+): TurnRequest {
+  const place = { type: 'edit', conversationId, messageId, message: body.message } as const;
+  return toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
+}
+
+/** Another answer in the place of one. Never out of the cache: it would be the same again. */
+export function toRegenerateTurn(
+  caller: Caller,
+  { id: conversationId, message_id: messageId }: MessageParams,
+  body: GenerationBody,
+  idempotency: Idempotency | undefined,
+): TurnRequest {
+  const place = { type: 'regenerate', conversationId, messageId } as const;
+  return toTurnRequest(caller, body, idempotency, { place, cache: false });
+}
+
+function toTurnRequest(
+  { userId, apiKeyId }: Caller,
+  { model, temperature, max_tokens: maxTokens }: GenerationBody,
+  idempotency: Idempotency | undefined,
+  what: Pick<TurnRequest, 'place' | 'cache'>,
+): TurnRequest {
+  return { userId, apiKeyId, model, options: { temperature, maxTokens }, idempotency, ...what };
 }
 
 /** The request as it is known again: by the name that the client gave it, and by all that it asks for. */
 export function toIdempotency(
   route: string,
   key: string | undefined,
-  body: ChatBody,
+  ...asked: readonly object[]
 ): Idempotency | undefined {
   if (key === undefined) return undefined;
-  const asked = Object.entries(body).sort(([one], [other]) => (one < other ? -1 : 1));
-  const fingerprint = new Uint8Array(createHash('sha256').update(JSON.stringify(asked)).digest());
+  const fields = asked
+    .flatMap((part) => Object.entries(part))
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  const fingerprint = new Uint8Array(createHash('sha256').update(JSON.stringify(fields)).digest());
   return { route, key, fingerprint };
 }
 

@@ -2,13 +2,17 @@ import { Module } from '@nestjs/common';
 import { LlmModule } from '../../llm/index.js';
 import { UsageModule } from '../usage/index.js';
 import { AnswerRepository } from './answer.repository.js';
+import { AnswerSender } from './answer.sender.js';
 import { AnswerService } from './answer.service.js';
+import { BranchRepository } from './branch.repository.js';
+import { BranchesController } from './branches.controller.js';
 import { ChatController } from './chat.controller.js';
 import { ContextRepository } from './context.repository.js';
 import { ContextService } from './context.service.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { ConversationService } from './conversation.service.js';
 import { ConversationsController } from './conversations.controller.js';
+import { PlaceService } from './place.service.js';
 import { RecoveryModule } from './recovery.module.js';
 import { SweepTimer } from './sweep-timer.js';
 import { TurnPurge } from './turn-purge.js';
@@ -19,14 +23,17 @@ import { TurnService } from './turn.service.js';
 /** Turns and conversations, for the API. */
 @Module({
   imports: [LlmModule, RecoveryModule, UsageModule],
-  controllers: [ChatController, ConversationsController],
+  controllers: [BranchesController, ChatController, ConversationsController],
   providers: [
     AnswerRepository,
+    AnswerSender,
     AnswerService,
+    BranchRepository,
     ContextRepository,
     ContextService,
     ConversationRepository,
     ConversationService,
+    PlaceService,
     SweepTimer,
     TurnPurge,
     TurnRepository,

@@ -25,7 +25,7 @@ export class ContextService {
     const systemTokens = turn.systemPrompt === null ? 0 : countTokens(turn.systemPrompt) + TOKENS_PER_MESSAGE;
     const path = await this.repository.path({
       userId: turn.userId,
-      messageId: turn.questionId,
+      messageId: turn.parentId,
       maxTokens: Math.max(0, maxTokens - systemTokens),
       maxMessages,
     });

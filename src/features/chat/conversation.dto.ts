@@ -1,4 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional, IsUUID } from 'class-validator';
+import { IdParams, PageQuery } from '../../http/index.js';
 import { UsageBody } from './chat.dto.js';
 
 /** A conversation. */
@@ -11,6 +13,14 @@ export class ConversationBody {
 
   @ApiProperty({ description: 'How the model is to behave.', type: String, nullable: true, example: null })
   system_prompt!: string | null;
+
+  @ApiProperty({
+    description: 'The end of the active path: the message that the next one follows.',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+  })
+  active_message_id!: string | null;
 
   @ApiProperty({
     description: 'Tokens of all attempts at an answer, failed ones included.',
@@ -40,6 +50,26 @@ export class ConversationBody {
 
   @ApiProperty({ format: 'date-time', description: 'When the last turn began or ended.' })
   updated_at!: string;
+}
+
+/** A message in the path. */
+export class MessageParams extends IdParams {
+  @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
+  @IsUUID()
+  message_id!: string;
+}
+
+/** Which messages of a conversation are wanted. */
+export class MessagesQuery extends PageQuery {
+  @ApiPropertyOptional({
+    description:
+      '`active`: the path that the conversation goes on from. `all`: the whole tree, answers and questions that were replaced included.',
+    enum: ['active', 'all'],
+    default: 'active',
+  })
+  @IsOptional()
+  @IsIn(['active', 'all'])
+  branches: 'active' | 'all' = 'active';
 }
 
 /** Why an answer is not complete. */
@@ -85,6 +115,30 @@ export class MessageBody {
     nullable: true,
   })
   parent_id!: string | null;
+
+  @ApiProperty({
+    description: 'Whether it is on the path that the conversation goes on from.',
+    example: true,
+  })
+  active!: boolean;
+
+  @ApiPropertyOptional({
+    description:
+      'In lists: the message before this one that follows the same message (the answer that this one replaced, say); null where there is none.',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+  })
+  previous_sibling_id?: string | null;
+
+  @ApiPropertyOptional({
+    description:
+      'In lists: the message after this one that follows the same message; null where there is none.',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+  })
+  next_sibling_id?: string | null;
 
   @ApiProperty({
     description: 'The model that answered.',

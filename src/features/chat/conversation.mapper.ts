@@ -1,6 +1,7 @@
 import { toKnownUsd, toUsd } from '../../common/money.js';
 import type { UsageBody } from './chat.dto.js';
 import type { ConversationBody, MessageBody } from './conversation.dto.js';
+import type { ListedMessage } from './conversation.service.js';
 import type { StoredConversation, StoredMessage } from './conversation.repository.js';
 
 /** A conversation as its owner sees it. */
@@ -9,12 +10,19 @@ export function toConversationBody(conversation: StoredConversation): Conversati
     id: conversation.id,
     title: conversation.title,
     system_prompt: conversation.systemPrompt,
+    active_message_id: conversation.leafMessageId,
     tokens_used: Number(conversation.tokensTotal),
     cost_estimate: toKnownUsd(conversation.costMicroUsd, conversation.unpricedAttempts),
     unpriced_attempts: conversation.unpricedAttempts,
     created_at: conversation.createdAt.toISOString(),
     updated_at: conversation.updatedAt.toISOString(),
   };
+}
+
+/** A message of a list as its owner sees it. */
+export function toListedMessageBody(message: ListedMessage): MessageBody {
+  const { previous, next } = message;
+  return Object.assign(toMessageBody(message), { previous_sibling_id: previous, next_sibling_id: next });
 }
 
 /** A message as its owner sees it. */
@@ -26,6 +34,7 @@ export function toMessageBody(message: StoredMessage): MessageBody {
     content: message.content,
     status: message.status,
     parent_id: message.parentId,
+    active: message.active,
     model: message.model,
     usage: usageOf(message),
     cost_estimate: toUsd(message.costMicroUsd),

@@ -7,6 +7,7 @@ export interface StoredConversation {
   readonly id: string;
   readonly title: string;
   readonly systemPrompt: string | null;
+  readonly leafMessageId: string | null;
   readonly tokensTotal: bigint;
   readonly costMicroUsd: MicroUsd;
   readonly unpricedAttempts: number;
@@ -18,6 +19,7 @@ export interface StoredConversation {
 export interface StoredMessage {
   readonly id: string;
   readonly parentId: string | null;
+  readonly active: boolean;
   readonly role: 'user' | 'assistant' | 'tool';
   readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
   readonly content: string;
@@ -43,6 +45,7 @@ const CONVERSATION = {
   id: true,
   title: true,
   systemPrompt: true,
+  leafMessageId: true,
   tokensTotal: true,
   costMicroUsd: true,
   unpricedAttempts: true,
@@ -54,6 +57,7 @@ const CONVERSATION = {
 export const MESSAGE = {
   id: true,
   parentId: true,
+  active: true,
   role: true,
   status: true,
   content: true,
@@ -111,11 +115,23 @@ export class ConversationRepository {
     return message?.position;
   }
 
-  /** Oldest first, behind a position. */
-  messages(userId: string, conversationId: string, limit: number, behind: number): Promise<StoredMessage[]> {
+  /** Oldest first, behind a position: those of the active path, or all. */
+  messages(options: {
+    readonly userId: string;
+    readonly conversationId: string;
+    readonly branches: 'active' | 'all';
+    readonly limit: number;
+    readonly behind: number;
+  }): Promise<StoredMessage[]> {
+    const { userId, conversationId, branches, limit, behind } = options;
     return this.prisma.run((client) =>
       client.message.findMany({
-        where: { conversationId, userId, position: { gt: behind } },
+        where: {
+          conversationId,
+          userId,
+          position: { gt: behind },
+          ...(branches === 'active' && { active: true }),
+        },
         orderBy: { position: 'asc' },
         take: limit,
         select: MESSAGE,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
 import { LlmService } from '../../llm/index.js';
+import { BranchRepository } from './branch.repository.js';
 import {
   ConversationRepository,
   type Slice,
@@ -9,11 +10,18 @@ import {
 } from './conversation.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
+/** A message, and those beside it that follow the same message. */
+export interface ListedMessage extends StoredMessage {
+  readonly previous: string | null;
+  readonly next: string | null;
+}
+
 /** What was said. Somebody else's conversation looks like one that does not exist. */
 @Injectable()
 export class ConversationService {
   constructor(
     private readonly conversations: ConversationRepository,
+    private readonly branches: BranchRepository,
     private readonly runner: TurnRunner,
     private readonly llm: LlmService,
   ) {}
@@ -31,14 +39,52 @@ export class ConversationService {
   }
 
   /**
-   * Messages, oldest first.
+   * Messages, oldest first: those of the active path, or of the whole tree.
    * @throws NotFoundError where there is no such conversation, or no message `after` in it
    */
-  async messages(userId: string, id: string, { limit, after }: Slice): Promise<StoredMessage[]> {
+  async messages(
+    userId: string,
+    id: string,
+    { limit, after }: Slice,
+    branches: 'active' | 'all',
+  ): Promise<ListedMessage[]> {
     await this.get(userId, id);
-    const behind = after === undefined ? -1 : await this.conversations.position(userId, id, after);
-    if (behind === undefined) throw new NotFoundError('message', after ?? '');
-    return this.conversations.messages(userId, id, limit, behind);
+    const behind = await this.positionOf(userId, id, after);
+    const messages = await this.conversations.messages({
+      userId,
+      conversationId: id,
+      branches,
+      limit,
+      behind,
+    });
+    return this.withNeighbours(userId, id, messages);
+  }
+
+  /**
+   * The messages that follow the same message as this one, this one included, oldest first.
+   * @throws NotFoundError
+   */
+  async siblings(
+    userId: string,
+    id: string,
+    messageId: string,
+    { limit, after }: Slice,
+  ): Promise<ListedMessage[]> {
+    const message = await this.branches.find(userId, id, messageId);
+    if (message === null) throw new NotFoundError('message', messageId);
+    const behind = await this.positionOf(userId, id, after);
+    const { parentId } = message;
+    const siblings = await this.branches.siblings({ userId, conversationId: id, parentId, limit, behind });
+    return this.withNeighbours(userId, id, siblings);
+  }
+
+  /**
+   * Makes the path that leads over a message the active one.
+   * @throws NotFoundError, ConversationBusyError
+   */
+  async activate(userId: string, id: string, messageId: string): Promise<StoredConversation> {
+    await this.branches.activate(userId, id, messageId);
+    return this.get(userId, id);
   }
 
   /**
@@ -51,5 +97,25 @@ export class ConversationService {
     await this.runner.abandon(id);
     // Which of the answers that are kept for equal questions were given in it is not known, so none stays.
     await this.llm.forgetAnswersOf(userId);
+  }
+
+  private async positionOf(userId: string, id: string, after: string | undefined): Promise<number> {
+    const position = after === undefined ? -1 : await this.conversations.position(userId, id, after);
+    if (position === undefined) throw new NotFoundError('message', after ?? '');
+    return position;
+  }
+
+  private async withNeighbours(
+    userId: string,
+    id: string,
+    messages: readonly StoredMessage[],
+  ): Promise<ListedMessage[]> {
+    const ids = messages.map((message) => message.id);
+    const found = await this.branches.neighbours(userId, id, ids);
+    const byId = new Map(found.map((neighbours) => [neighbours.id, neighbours]));
+    return messages.map((message) => {
+      const { previous = null, next = null } = byId.get(message.id) ?? {};
+      return { ...message, previous, next };
+    });
   }
 }

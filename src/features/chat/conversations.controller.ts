@@ -10,8 +10,8 @@ import {
   toPage,
   UserId,
 } from '../../http/index.js';
-import { ConversationBody, MessageBody } from './conversation.dto.js';
-import { toConversationBody, toMessageBody } from './conversation.mapper.js';
+import { ConversationBody, MessageBody, MessagesQuery } from './conversation.dto.js';
+import { toConversationBody, toListedMessageBody } from './conversation.mapper.js';
 import { ConversationService } from './conversation.service.js';
 
 @Scope('chat')
@@ -37,15 +37,20 @@ export class ConversationsController {
   }
 
   @Get(':id/messages')
-  @ApiOperation({ summary: 'The messages of a conversation, oldest first' })
+  @ApiOperation({
+    summary: 'The messages of a conversation, oldest first',
+    description:
+      'Those of the active path; with `branches=all` those that were replaced as well, each with its `parent_id`.',
+  })
   @ApiPage(MessageBody)
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async messages(
     @UserId() userId: string,
     @Param() { id }: IdParams,
-    @Query() page: PageQuery,
+    @Query() query: MessagesQuery,
   ): Promise<Page<MessageBody>> {
-    return toPage(await this.conversations.messages(userId, id, page.slice()), page.limit, toMessageBody);
+    const messages = await this.conversations.messages(userId, id, query.slice(), query.branches);
+    return toPage(messages, query.limit, toListedMessageBody);
   }
 
   @Delete(':id')

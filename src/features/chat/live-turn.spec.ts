@@ -10,12 +10,11 @@ const TURN: Turn = {
   userId: 'user',
   conversationId: 'conversation',
   systemPrompt: null,
-  questionId: 'question',
+  parentId: 'question',
   answerId: 'answer',
   leaseOwner: 'owner',
   model: 'demo/echo',
-  temperature: undefined,
-  maxTokens: undefined,
+  options: { temperature: undefined, maxTokens: undefined },
   cache: false,
 };
 

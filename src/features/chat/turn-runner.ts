@@ -164,7 +164,7 @@ export class TurnRunner {
     const { turn } = live;
     const context = await persistently(() => this.context.build(turn));
     checkpoints.inputTokens = context.tokens;
-    const { temperature, maxTokens, cache } = turn;
+    const { temperature, maxTokens } = turn.options;
     const events = this.llm.stream({
       callId: turn.answerId,
       userId: turn.userId,
@@ -179,7 +179,7 @@ export class TurnRunner {
       accounting: 'caller',
       reserved: true,
       restart: 'once',
-      cache,
+      cache: turn.cache,
     });
     for await (const event of events) {
       if (event.type === 'chunk') {

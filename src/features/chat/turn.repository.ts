@@ -1,26 +1,36 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
-import { newId } from '../../common/ids.js';
+import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import { UsageRepository } from '../usage/index.js';
-import { ConversationBusyError } from './chat.errors.js';
+import { activatePath, refuseWhileGenerating } from './branch.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { type Idempotency, INTERRUPTED, type Settlement, totalCost, type Turn } from './turn.js';
 
 /** How long an answer stays ours without a checkpoint, in seconds. */
 const LEASE_SECONDS = 15;
 
-/** A question on its way into the database. */
-export interface NewTurn extends Omit<
-  Turn,
-  'conversationId' | 'systemPrompt' | 'questionId' | 'answerId' | 'leaseOwner'
-> {
-  readonly conversationId: string | undefined;
+/** A message that a turn stores before its answer. */
+export interface SaidMessage {
+  readonly id: string;
+  readonly role: 'user';
+  readonly content: string;
+  readonly tokenCount: number;
+}
+
+/** A turn on its way into the database. Its ids are made before, so that it is found should the reply to its commit be lost. */
+export interface NewTurn extends Omit<Turn, 'conversationId' | 'systemPrompt' | 'parentId'> {
+  readonly place:
+    | { readonly type: 'new'; readonly conversationId: string; readonly title: string }
+    | {
+        readonly type: 'known';
+        readonly conversationId: string;
+        readonly after: 'leaf' | { readonly messageId: string | null };
+      };
   readonly systemPrompt: string | undefined;
+  /** What is said, each message after the one before it; none where the answer follows what stands there. */
+  readonly said: readonly SaidMessage[];
   readonly idempotency: Idempotency | undefined;
-  readonly title: string;
-  readonly question: string;
-  readonly questionTokens: number;
 }
 
 /** The rows of turns: how they begin, live and end. Each method is one transaction. */
@@ -33,53 +43,45 @@ export class TurnRepository {
   ) {}
 
   /**
-   * Stores the question, and an answer that is being generated under a lease of ours. From here on nothing that the
-   * user wrote can be lost.
+   * Stores what is said, and an answer that is being generated under a lease of ours; both stand on the active path
+   * then. From here on nothing that the user wrote can be lost.
    * @throws NotFoundError, ConversationBusyError, DuplicateRequestError
    */
   begin(turn: NewTurn): Promise<Turn> {
     return this.prisma.transaction(async (transaction) => {
-      const { idempotency } = turn;
+      const { idempotency, answerId } = turn;
       // First of all, so that a doubled request waits here and not at the conversation, where it would be a second turn.
       const claim = idempotency && (await this.keys.claim(transaction, turn.userId, idempotency));
-      const conversation =
-        turn.conversationId === undefined
-          ? await createConversation(transaction, turn)
-          : await takeConversation(transaction, turn, turn.conversationId);
-      const questionId = newId();
-      const answerId = newId();
-      const leaseOwner = newId();
-      const { id: conversationId, nextPosition: position, leafMessageId: parentId } = conversation;
-      // The lease is counted by the database's clock, which all processes share.
-      await transaction.$executeRaw`
-        INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, model, lease_owner, lease_until)
-        VALUES
-          (${questionId}::uuid, ${conversationId}::uuid, ${turn.userId}::uuid, ${parentId}::uuid, ${position}, 'user', 'complete',
-            ${turn.question}, ${turn.questionTokens}, NULL, NULL, NULL),
-          (${answerId}::uuid, ${conversationId}::uuid, ${turn.userId}::uuid, ${questionId}::uuid, ${position + 1}, 'assistant', 'generating',
-            '', 0, ${turn.model}, ${leaseOwner}::uuid, now() + make_interval(secs => ${LEASE_SECONDS}))`;
+      const conversation = await placeTurn(transaction, turn);
+      const parentId = await insertMessages(transaction, turn, conversation);
       await transaction.conversation.update({
-        where: { id: conversationId },
+        where: { id: conversation.id },
         data: { leafMessageId: answerId },
         select: { id: true },
       });
       if (claim !== undefined) await this.keys.name(transaction, claim, answerId);
-      const { userId, apiKeyId, model, temperature, maxTokens, cache } = turn;
-      const { systemPrompt } = conversation;
-      return {
-        userId,
-        apiKeyId,
-        conversationId,
-        systemPrompt,
-        questionId,
-        answerId,
-        leaseOwner,
-        model,
-        temperature,
-        maxTokens,
-        cache,
-      };
+      return begun(turn, {
+        conversationId: conversation.id,
+        systemPrompt: conversation.systemPrompt,
+        parentId,
+      });
     });
+  }
+
+  /**
+   * The turn, where it was stored although nobody could say so, because the connection broke: its lease is renewed.
+   * Undefined where it was not, or where a sweep has ended it meanwhile.
+   */
+  async findBegun(turn: NewTurn): Promise<Turn | undefined> {
+    const [found] = await this.prisma.run(
+      (client) => client.$queryRaw<Pick<Turn, 'conversationId' | 'systemPrompt' | 'parentId'>[]>`
+        UPDATE messages SET lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
+        FROM conversations
+        WHERE messages.id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
+          AND conversations.id = conversation_id
+        RETURNING conversation_id AS "conversationId", system_prompt AS "systemPrompt", parent_id AS "parentId"`,
+    );
+    return found && begun(turn, found);
   }
 
   /**
@@ -160,21 +162,42 @@ async function isFinished(transaction: Transaction, { answerId, leaseOwner }: Tu
   return (await transaction.message.count({ where })) === 1;
 }
 
+/** A conversation in which a turn takes place; its row is locked until the transaction ends. */
 interface TakenConversation {
   readonly id: string;
-  readonly nextPosition: number;
-  readonly leafMessageId: string | null;
+  /** Of the first message of the turn. */
+  readonly position: number;
+  /** What that message follows. */
+  readonly parentId: string | null;
   readonly systemPrompt: string | null;
 }
 
-/** Positions that a turn takes. */
-const POSITIONS = 2;
+function begun(
+  { userId, apiKeyId, answerId, leaseOwner, model, options, cache }: NewTurn,
+  found: Pick<Turn, 'conversationId' | 'systemPrompt' | 'parentId'>,
+): Turn {
+  return { userId, apiKeyId, answerId, leaseOwner, model, options, cache, ...found };
+}
 
-async function createConversation(transaction: Transaction, turn: NewTurn): Promise<TakenConversation> {
-  const { userId, title, systemPrompt = null } = turn;
-  const data = { id: newId(), userId, title, systemPrompt, nextPosition: POSITIONS };
-  const { id } = await transaction.conversation.create({ data, select: { id: true } });
-  return { id, nextPosition: 0, leafMessageId: null, systemPrompt };
+async function placeTurn(transaction: Transaction, turn: NewTurn): Promise<TakenConversation> {
+  const { place } = turn;
+  if (place.type === 'new') return createConversation(transaction, turn, place);
+  const { leafMessageId, ...conversation } = await takeConversation(transaction, turn, place.conversationId);
+  if (place.after === 'leaf') return { ...conversation, parentId: leafMessageId };
+  const { messageId } = place.after;
+  if (messageId !== leafMessageId) await activatePath(transaction, conversation.id, messageId);
+  return { ...conversation, parentId: messageId };
+}
+
+async function createConversation(
+  transaction: Transaction,
+  turn: NewTurn,
+  { conversationId: id, title }: { readonly conversationId: string; readonly title: string },
+): Promise<TakenConversation> {
+  const { userId, systemPrompt = null, said } = turn;
+  const data = { id, userId, title, systemPrompt, nextPosition: said.length + 1 };
+  await transaction.conversation.create({ data, select: { id: true } });
+  return { id, position: 0, parentId: null, systemPrompt };
 }
 
 /**
@@ -186,23 +209,44 @@ async function takeConversation(
   transaction: Transaction,
   turn: NewTurn,
   id: string,
-): Promise<TakenConversation> {
+): Promise<Omit<TakenConversation, 'parentId'> & { readonly leafMessageId: string | null }> {
+  const positions = turn.said.length + 1;
   const [conversation] = await transaction.conversation.updateManyAndReturn({
     where: { id, userId: turn.userId },
     data: {
-      nextPosition: { increment: POSITIONS },
+      nextPosition: { increment: positions },
       updatedAt: new Date(),
       ...(turn.systemPrompt !== undefined && { systemPrompt: turn.systemPrompt }),
     },
-    select: { id: true, nextPosition: true, leafMessageId: true, systemPrompt: true },
+    select: { nextPosition: true, leafMessageId: true, systemPrompt: true },
   });
   if (conversation === undefined) throw new NotFoundError('conversation', id);
-  const running = await transaction.message.findFirst({
-    where: { conversationId: id, status: 'generating' },
-    select: { id: true },
-  });
-  if (running !== null) throw new ConversationBusyError(running.id);
-  return { ...conversation, nextPosition: conversation.nextPosition - POSITIONS };
+  await refuseWhileGenerating(transaction, id);
+  const { nextPosition, leafMessageId, systemPrompt } = conversation;
+  return { id, position: nextPosition - positions, leafMessageId, systemPrompt };
+}
+
+/** @returns the id of the message that the answer follows */
+async function insertMessages(
+  transaction: Transaction,
+  { userId, said, answerId, leaseOwner, model, options }: NewTurn,
+  { id, position, parentId: before }: TakenConversation,
+): Promise<string> {
+  const parentId = said.at(-1)?.id ?? before;
+  if (parentId === null) throw new Error('An answer must follow a message.');
+  const rows = said.map(
+    (message, index) =>
+      Prisma.sql`(${message.id}::uuid, ${id}::uuid, ${userId}::uuid, ${said[index - 1]?.id ?? before}::uuid, ${position + index},
+        ${message.role}::message_role, 'complete', ${message.content}, ${message.tokenCount}, NULL, NULL, NULL, NULL)`,
+  );
+  // The lease is counted by the database's clock, which all processes share.
+  const answer = Prisma.sql`(${answerId}::uuid, ${id}::uuid, ${userId}::uuid, ${parentId}::uuid, ${position + said.length},
+    'assistant', 'generating', '', 0, ${model}, ${JSON.stringify(options)}::jsonb, ${leaseOwner}::uuid,
+    now() + make_interval(secs => ${LEASE_SECONDS}))`;
+  await transaction.$executeRaw`
+    INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, model, options, lease_owner, lease_until)
+    VALUES ${Prisma.join([...rows, answer])}`;
+  return parentId;
 }
 
 /** Always before the message's row: everything that locks both does it in this order, so that nobody waits in a circle. */

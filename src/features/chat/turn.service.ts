@@ -1,17 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, NotFoundError } from '../../common/errors.js';
+import { newId } from '../../common/ids.js';
 import { countTokens, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
+import { optionsOver } from './answer-options.js';
 import { AnswerService } from './answer.service.js';
 import { DuplicateRequestError, IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
+import { isUnavailable, persistently } from './persistently.js';
+import { PlaceService, type Spot } from './place.service.js';
 import type { FinishedAnswer, Idempotency, Turn, TurnRequest } from './turn.js';
-import { TurnRepository } from './turn.repository.js';
+import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
 /** Most characters of a title that is made of a question. */
 const TITLE_LENGTH = 80;
+
+/** Between tries to learn whether a turn was stored, in milliseconds: well within its lease. */
+const LOOK_WAITS_MS: readonly number[] = [100, 300, 1000, 2000, 2000];
 
 /** What became of a request: an answer to follow, and whether an earlier request began it. */
 export interface Begun {
@@ -27,6 +34,7 @@ export class TurnService {
 
   constructor(
     private readonly llm: LlmService,
+    private readonly places: PlaceService,
     private readonly turns: TurnRepository,
     private readonly runner: TurnRunner,
     private readonly answers: AnswerService,
@@ -77,32 +85,46 @@ export class TurnService {
   }
 
   private async start(request: TurnRequest): Promise<LiveTurn> {
-    const model = await this.llm.canonicalName(request.model);
-    const { message: question, ...rest } = request;
+    const { userId, apiKeyId, cache, idempotency } = request;
+    const spot = await this.places.find(userId, request.place);
+    const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
+    const options = optionsOver(request.options, spot.before?.options);
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
-      userId: request.userId,
-      apiKeyId: request.apiKeyId,
+      userId,
+      apiKeyId,
       model,
       request: {
-        messages: [{ role: 'user', content: question }],
-        ...(request.maxTokens !== undefined && { max_completion_tokens: request.maxTokens }),
+        messages: [{ role: 'user', content: spot.prompt }],
+        ...(options.maxTokens !== undefined && { max_completion_tokens: options.maxTokens }),
       },
     });
-    let turn: Turn;
     try {
-      turn = await this.turns.begin({
-        ...rest,
-        model,
-        question,
-        questionTokens: countTokens(question),
-        title: titleOf(question),
+      const ids = { answerId: newId(), leaseOwner: newId() };
+      const turn = await this.store({
+        ...{ userId, apiKeyId, model, options, cache, idempotency },
+        ...ids,
+        ...placed(spot),
       });
+      return this.runner.start(turn, lease);
     } catch (error) {
       lease.settle([]);
       throw error;
     }
-    return this.runner.start(turn, lease);
+  }
+
+  /** Where the reply to the commit is lost, the turn may be stored all the same: then it is ours and goes on. */
+  private async store(turn: NewTurn): Promise<Turn> {
+    try {
+      return await this.turns.begin(turn);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      const found = await persistently(() => this.turns.findBegun(turn), LOOK_WAITS_MS).catch(
+        () => undefined,
+      );
+      if (found === undefined) throw error;
+      return found;
+    }
   }
 
   /** What the same request began before, or undefined where it never came. */
@@ -114,6 +136,19 @@ export class TurnService {
     if (known.messageId === null) throw new NotFoundError('answer of the Idempotency-Key', idempotency.key);
     return this.answers.find(userId, known.messageId);
   }
+}
+
+/** A spot as a new turn is stored there. */
+function placed(spot: Spot): Pick<NewTurn, 'place' | 'systemPrompt' | 'said'> {
+  const { conversationId, systemPrompt, after, question } = spot;
+  const said = question === undefined ? [] : [saidByUser(question)];
+  if (conversationId !== undefined)
+    return { place: { type: 'known', conversationId, after }, systemPrompt, said };
+  return { place: { type: 'new', conversationId: newId(), title: titleOf(spot.prompt) }, systemPrompt, said };
+}
+
+function saidByUser(content: string): SaidMessage {
+  return { id: newId(), role: 'user', content, tokenCount: countTokens(content) };
 }
 
 /** The first words of the question. Cut between code points, never within one. */

@@ -5,18 +5,40 @@ import type { AttemptRecord, TokenUsage } from '../../llm/index.js';
 
 /** What a caller asks for. */
 export interface TurnRequest extends Caller {
-  readonly message: string;
-  /** Undefined begins a conversation. */
-  readonly conversationId: string | undefined;
-  /** Replaces the conversation's system prompt from this turn on. */
-  readonly systemPrompt: string | undefined;
+  readonly place: Place;
+  /** Undefined stands for the model of the answer that is replaced, else for the server's default. */
   readonly model: string | undefined;
-  readonly temperature: number | undefined;
-  readonly maxTokens: number | undefined;
+  readonly options: AnswerOptions;
   /** Whether the answer to an equal question may be given again. */
   readonly cache: boolean;
   /** Names the request, so that sending it twice asks once. */
   readonly idempotency: Idempotency | undefined;
+}
+
+/** Where in the tree of a conversation a turn takes place. */
+export type Place =
+  /** After the active path, or, without an id, at the beginning of a new conversation. */
+  | {
+      readonly type: 'next';
+      readonly conversationId: string | undefined;
+      /** Replaces the conversation's system prompt from this turn on. */
+      readonly systemPrompt: string | undefined;
+      readonly message: string;
+    }
+  /** A question in the place of one that was asked before; that one stays, beside it. */
+  | {
+      readonly type: 'edit';
+      readonly conversationId: string;
+      readonly messageId: string;
+      readonly message: string;
+    }
+  /** Another answer beside the one that there is, or to the question that is named. */
+  | { readonly type: 'regenerate'; readonly conversationId: string; readonly messageId: string };
+
+/** How an answer is made. What is undefined is taken from the answer that it replaces, where there is one. */
+export interface AnswerOptions {
+  readonly temperature: number | undefined;
+  readonly maxTokens: number | undefined;
 }
 
 /** How a request is known again. */
@@ -32,14 +54,14 @@ export interface Idempotency {
 export interface Turn extends Caller {
   readonly conversationId: string;
   readonly systemPrompt: string | null;
-  readonly questionId: string;
+  /** The message that the answer follows. */
+  readonly parentId: string;
   readonly answerId: string;
   /** Whoever writes to the answer must hold this lease. */
   readonly leaseOwner: string;
   /** Full name of the model, or an alias. */
   readonly model: string;
-  readonly temperature: number | undefined;
-  readonly maxTokens: number | undefined;
+  readonly options: AnswerOptions;
   readonly cache: boolean;
 }
 

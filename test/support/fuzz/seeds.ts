@@ -9,10 +9,18 @@ import type { Operation } from './operations.js';
 /** What {@link registerUser} registers with. */
 const PASSWORD = 'a long password';
 
+/** The ids of a turn. */
+interface KeptTurn {
+  readonly conversationId: string;
+  readonly questionId: string;
+  readonly messageId: string;
+}
+
 /** Who asks, and what is there to be asked for. What a request has used up is made anew. */
 export class World {
   private self: Promise<TestUser> | undefined;
   private requests = 0;
+  private kept: Promise<KeptTurn> | undefined;
 
   private constructor(
     readonly api: TestApi,
@@ -45,6 +53,20 @@ export class World {
     this.requests += 1;
     const bytes = [16, 8, 0].map((shift) => (this.requests >> shift) & 255);
     return `10.${bytes.join('.')}`;
+  }
+
+  /** A turn of a conversation that nobody deletes. */
+  turn(): Promise<KeptTurn> {
+    this.kept ??= this.begin();
+    return this.kept;
+  }
+
+  private async begin(): Promise<KeptTurn> {
+    const { body } = await this.admin.request('POST', '/api/v1/chat', { message: 'Hello' });
+    const conversationId = String(at(body, 'conversation_id'));
+    const list = await this.admin.request('GET', `/api/v1/conversations/${conversationId}/messages`);
+    const questionId = String(at(list.body, 'first_id'));
+    return { conversationId, questionId, messageId: String(at(body, 'message_id')) };
   }
 
   async made(method: string, path: string, body: object, ...keys: readonly string[]): Promise<string> {
@@ -82,6 +104,11 @@ const answer = [
   new Seed('an answer', (world) => world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id')),
 ];
 const file = [new Seed('a file', ({ api, admin }) => uploadedId(api.url, admin))];
+/** A conversation of a turn, and its answer: the two belong together. */
+const branch = {
+  id: [new Seed('a conversation with an answer', async (world) => (await world.turn()).conversationId)],
+  message_id: [new Seed('its answer', async (world) => (await world.turn()).messageId)],
+};
 const account = [new Seed('an account', async (world) => idOf(await registerUser(world.api.url)))];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
@@ -138,6 +165,15 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/files/{id}': { id: file },
   'get /api/v1/files/{id}/content': { id: file },
   'delete /api/v1/files/{id}': { id: file },
+  'post /api/v1/conversations/{id}/messages/{message_id}/activate': branch,
+  'post /api/v1/conversations/{id}/messages/{message_id}/edit': {
+    id: branch.id,
+    message_id: [new Seed('its question', async (world) => (await world.turn()).questionId)],
+    message: [literal('Hello')],
+    model,
+  },
+  'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': { ...branch, model },
+  'get /api/v1/conversations/{id}/messages/{message_id}/siblings': branch,
   'get /api/v1/usage': { from: [literal('2026-01-01')], to: [literal('2026-01-31')] },
   'post /v1/messages': ask,
   'post /v1/messages/count_tokens': ask,
