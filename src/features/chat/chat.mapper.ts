@@ -16,8 +16,13 @@ export function toNextTurn(
   body: ChatBody,
   idempotency: Idempotency | undefined,
 ): TurnRequest {
-  const { conversation_id: conversationId, system_prompt: systemPrompt, message } = body;
-  const place = { type: 'next', conversationId, systemPrompt, message } as const;
+  const {
+    conversation_id: conversationId,
+    system_prompt: systemPrompt,
+    message,
+    file_ids: fileIds = [],
+  } = body;
+  const place = { type: 'next', conversationId, systemPrompt, message, fileIds } as const;
   return toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
 }
 

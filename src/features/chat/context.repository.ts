@@ -3,9 +3,12 @@ import { PrismaService } from '../../infra/database/index.js';
 
 /** A message as a model is told it. */
 export interface ContextMessage {
+  readonly id: string;
   readonly role: 'user' | 'assistant';
   readonly content: string;
   readonly tokenCount: number;
+  /** Whether it was sent with files. */
+  readonly hasFiles: boolean;
 }
 
 /** Tokens that the framing of one message takes, beside its text. */
@@ -42,7 +45,9 @@ export class ContextRepository {
           WHERE path.length < ${maxMessages}::int
             AND path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int <= ${maxTokens}::int
         )
-        SELECT role, content, token_count AS "tokenCount" FROM path WHERE content <> '' ORDER BY position`,
+        SELECT id, role, content, token_count AS "tokenCount",
+          EXISTS (SELECT 1 FROM attachments WHERE message_id = path.id) AS "hasFiles"
+        FROM path WHERE content <> '' ORDER BY position`,
     );
   }
 }

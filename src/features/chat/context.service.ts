@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import { type ChatMessage, countTokens } from '../../llm/index.js';
 import { ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
+import { ToldFilesService } from './told-files.service.js';
 import type { Turn } from './turn.js';
 
 /** What a model is told in a turn. */
@@ -17,6 +18,7 @@ export class ContextService {
   constructor(
     private readonly repository: ContextRepository,
     private readonly config: AppConfig,
+    private readonly files: ToldFilesService,
   ) {}
 
   /** The system prompt, then as many of the newest messages up to the question as the limits allow. */
@@ -39,7 +41,7 @@ export class ContextService {
     const system: ChatMessage[] =
       turn.systemPrompt === null ? [] : [{ role: 'system', content: turn.systemPrompt }];
     return {
-      messages: [...system, ...history.map(({ role, content }): ChatMessage => ({ role, content }))],
+      messages: [...system, ...(await this.files.tell(turn, history))],
       tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),
     };
   }

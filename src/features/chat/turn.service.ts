@@ -4,6 +4,7 @@ import { newId } from '../../common/ids.js';
 import { countTokens, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
 import { optionsOver } from './answer-options.js';
+import { AttachmentService, type QuestionFiles } from './attachment.service.js';
 import { AnswerService } from './answer.service.js';
 import { DuplicateRequestError, IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
@@ -35,6 +36,7 @@ export class TurnService {
   constructor(
     private readonly llm: LlmService,
     private readonly places: PlaceService,
+    private readonly attachments: AttachmentService,
     private readonly turns: TurnRepository,
     private readonly runner: TurnRunner,
     private readonly answers: AnswerService,
@@ -45,7 +47,7 @@ export class TurnService {
    * Stores the question and begins to generate the answer. From then on the turn goes on by itself, whether anybody
    * listens or not. Where the same request came before, gives what that one began.
    * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError,
-   *   IdempotencyKeyReusedError, and what the model layer's budget throws: nothing is stored then
+   *   IdempotencyKeyReusedError, InvalidRequestError for files that cannot be sent, and what the model layer's budget throws: nothing is stored then
    */
   async begin(request: TurnRequest): Promise<Begun> {
     const { idempotency, userId } = request;
@@ -89,6 +91,7 @@ export class TurnService {
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
     const options = optionsOver(request.options, spot.before?.options);
+    const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
       userId,
@@ -98,13 +101,14 @@ export class TurnService {
         messages: [{ role: 'user', content: spot.prompt }],
         ...(options.maxTokens !== undefined && { max_completion_tokens: options.maxTokens }),
       },
+      fileTokens: files.tokens,
     });
     try {
       const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
         ...{ userId, apiKeyId, model, options, cache, idempotency },
         ...ids,
-        ...placed(spot),
+        ...placed(spot, files),
       });
       return this.runner.start(turn, lease);
     } catch (error) {
@@ -139,16 +143,17 @@ export class TurnService {
 }
 
 /** A spot as a new turn is stored there. */
-function placed(spot: Spot): Pick<NewTurn, 'place' | 'systemPrompt' | 'said'> {
+function placed(spot: Spot, files: QuestionFiles): Pick<NewTurn, 'place' | 'systemPrompt' | 'said'> {
   const { conversationId, systemPrompt, after, question } = spot;
-  const said = question === undefined ? [] : [saidByUser(question)];
+  const said = question === undefined ? [] : [saidByUser(question, files)];
   if (conversationId !== undefined)
     return { place: { type: 'known', conversationId, after }, systemPrompt, said };
   return { place: { type: 'new', conversationId: newId(), title: titleOf(spot.prompt) }, systemPrompt, said };
 }
 
-function saidByUser(content: string): SaidMessage {
-  return { id: newId(), role: 'user', content, tokenCount: countTokens(content) };
+function saidByUser(content: string, files: QuestionFiles): SaidMessage {
+  const tokenCount = countTokens(content) + files.tokens;
+  return { id: newId(), role: 'user', content, tokenCount, fileIds: files.ids };
 }
 
 /** The first words of the question. Cut between code points, never within one. */

@@ -24,6 +24,8 @@ export type Place =
       /** Replaces the conversation's system prompt from this turn on. */
       readonly systemPrompt: string | undefined;
       readonly message: string;
+      /** Files that the message comes with; none without it. */
+      readonly fileIds?: readonly string[];
     }
   /** A question in the place of one that was asked before; that one stays, beside it. */
   | {

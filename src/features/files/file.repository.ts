@@ -68,6 +68,12 @@ export class FileRepository {
     return this.prisma.run((client) => client.file.findFirst({ where: { id, userId }, select: SHOWN }));
   }
 
+  findAll(userId: string, ids: readonly string[]): Promise<StoredFile[]> {
+    return this.prisma.run((client) =>
+      client.file.findMany({ where: { id: { in: [...ids] }, userId }, select: SHOWN }),
+    );
+  }
+
   /** @returns whether there was one */
   async delete(userId: string, id: string): Promise<boolean> {
     const { count } = await this.prisma.run((client) => client.file.deleteMany({ where: { id, userId } }));

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { Injectable } from '@nestjs/common';
 import { AppError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
@@ -67,6 +68,19 @@ export class FileService {
     const file = await this.files.find(userId, id);
     if (file === null) throw new NotFoundError('file', id);
     return file;
+  }
+
+  /** Those of the files that are there, in no order. */
+  getAll(userId: string, ids: readonly string[]): Promise<StoredFile[]> {
+    return ids.length === 0 ? Promise.resolve([]) : this.files.findAll(userId, ids);
+  }
+
+  /**
+   * The bytes of a file, all at once: only for files that are known to be small enough.
+   * @throws NotFoundError
+   */
+  async read(userId: string, id: string): Promise<Buffer> {
+    return buffer((await this.open(userId, id)).bytes);
   }
 
   /**
