@@ -51,7 +51,7 @@ export const SETTINGS = {
   }),
   DATA_DIR: text({
     default: '.data',
-    meaning: 'Folder of the embedded database and of generated development secrets',
+    meaning: 'Folder of uploaded files, of the embedded database and of generated development secrets',
   }),
   DATABASE_URL: optionalUrl({
     schemes: ['postgresql', 'postgres'],
