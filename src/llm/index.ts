@@ -12,6 +12,7 @@ export type {
   BudgetRequest,
   ChatChunk,
   ChatCompletion,
+  ChatDelta,
   ChatMessage,
   ChatRequest,
   CountingCall,
@@ -22,6 +23,7 @@ export type {
   ModelEvent,
   ModelIdentity,
   NativeRequest,
+  ProviderData,
   TokenUsage,
 } from './port/index.js';
 export { Budget, CredentialSource, UsageSink } from './port/index.js';

@@ -174,7 +174,8 @@ export class LlmService implements OnApplicationShutdown {
   /**
    * Asks the budget before a call is made, for whoever must know before it stores anything. The caller then makes the
    * call with `reserved`, and settles the lease whatever becomes of it.
-   * @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`, and as `resolve` does
+   * @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`, `invalid_request` where no model can
+   *   honour the request, and as `resolve` does
    */
   async reserve(
     call: Pick<ModelCall, 'userId' | 'apiKeyId' | 'model' | 'request'> & {
@@ -184,7 +185,8 @@ export class LlmService implements OnApplicationShutdown {
   ): Promise<BudgetLease> {
     const { input, output } = estimateChat(call.request);
     const estimate = { input: input + (call.fileTokens ?? 0), output };
-    return this.ask(call, await this.directory.resolveChain(call.model), estimate, 1);
+    const chain = ableModels(call, await this.directory.resolveChain(call.model));
+    return this.ask(call, chain, estimate, 1);
   }
 
   /**

@@ -32,6 +32,7 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'post /api/v1/chat/stream': { needs: 'chat' },
   'get /api/v1/chat/stream/{message_id}': { needs: 'chat', thing: 'answer' },
   'post /api/v1/chat/{message_id}/stop': { needs: 'chat', thing: 'answer' },
+  'post /api/v1/chat/{message_id}/tool-results': { needs: 'chat' },
   'get /api/v1/conversations': { needs: 'chat' },
   'get /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
   'delete /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },

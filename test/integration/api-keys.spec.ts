@@ -214,6 +214,7 @@ describe('scopes', () => {
     'post /api/v1/chat/stream': 'chat',
     'get /api/v1/chat/stream/{message_id}': 'chat',
     'post /api/v1/chat/{message_id}/stop': 'chat',
+    'post /api/v1/chat/{message_id}/tool-results': 'chat',
     'get /api/v1/conversations': 'chat',
     'get /api/v1/conversations/{id}': 'chat',
     'delete /api/v1/conversations/{id}': 'chat',

@@ -96,14 +96,20 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     leaseOwner: newId(),
     place: { type: 'new', conversationId: newId(), title: 'one two three' },
     systemPrompt: undefined,
-    said: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3 }],
+    said: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3, toolCallId: null }],
     model: 'openai/test-model',
-    options: { temperature: 0.7, maxTokens: undefined },
+    parameters: { temperature: 0.7 },
     cache: false,
     idempotency: undefined,
   });
   expect(
-    await turns.checkpoint(turn, { attempt: 1, text: TEXT, model: 'openai/test-model', inputTokens: 7 }),
+    await turns.checkpoint(turn, {
+      attempt: 1,
+      text: TEXT,
+      calls: [],
+      model: 'openai/test-model',
+      inputTokens: 7,
+    }),
   ).toBe('ours');
   await query(database, 'UPDATE messages SET lease_until = now() + make_interval(secs => $2) WHERE id = $1', [
     turn.answerId,
@@ -127,6 +133,7 @@ function completed(text: string): Settlement {
     outcome: {
       status: 'complete',
       text,
+      calls: [],
       model: 'openai/test-model',
       finishReason: 'stop',
       usage,
@@ -135,6 +142,7 @@ function completed(text: string): Settlement {
       cached: false,
       completedAt: new Date(),
     },
+    providerData: undefined,
     attempts: [
       {
         attempt: 1,
@@ -242,7 +250,12 @@ describe('answers whose process is gone', () => {
     const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
     const ended = await Promise.all(
       [one, two].map(({ repository }) =>
-        repository.interrupt(answer, 'expired', attempt, { attempt: 1, text: TEXT, tokenCount: 2 }),
+        repository.interrupt(answer, 'expired', attempt, {
+          attempt: 1,
+          text: TEXT,
+          calls: [],
+          tokenCount: 2,
+        }),
       ),
     );
     expect(ended.toSorted()).toEqual([false, true]);
@@ -286,6 +299,7 @@ describe('a process that was thought to be gone and is not', () => {
       await one.turns.checkpoint(turn, {
         attempt: 1,
         text: TEXT,
+        calls: [],
         model: 'openai/test-model',
         inputTokens: 7,
       }),
@@ -295,6 +309,7 @@ describe('a process that was thought to be gone and is not', () => {
       await startProcess().repository.interrupt(answer, 'expired', attempt, {
         attempt: 1,
         text: TEXT,
+        calls: [],
         tokenCount: 2,
       }),
     ).toBe(false);
@@ -314,6 +329,7 @@ describe('a process that was thought to be gone and is not', () => {
       await one.turns.checkpoint(turn, {
         attempt: 1,
         text: 'four five six',
+        calls: [],
         model: 'openai/test-model',
         inputTokens: 7,
       }),

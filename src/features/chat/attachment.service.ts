@@ -9,11 +9,14 @@ import type { Place } from './turn.js';
 
 /** The files of a question, looked at before it is stored. */
 export interface QuestionFiles {
-  /** Those that are stored with the question of the turn; none where it is stored already. */
+  /** In the order in which they were named. */
   readonly ids: readonly string[];
   /** What they take, by our count. */
   readonly tokens: number;
 }
+
+/** A question without files. */
+export const NO_FILES: QuestionFiles = { ids: [], tokens: 0 };
 
 const MEGABYTE = 2 ** 20;
 
@@ -41,10 +44,8 @@ export class AttachmentService {
   ): Promise<QuestionFiles> {
     const field = place.type === 'next' ? 'file_ids' : 'model';
     const files =
-      place.type === 'next'
-        ? await this.named(userId, place.fileIds ?? [])
-        : await this.sent(userId, place, spot);
-    if (files.length === 0) return { ids: [], tokens: 0 };
+      place.type === 'next' ? await this.named(userId, idsIn(spot)) : await this.sent(userId, place, spot);
+    if (files.length === 0) return NO_FILES;
     const kinds = new Set(files.map((file) => acceptedKind(file, field)));
     const size = files.reduce((sum, file) => sum + file.size, 0);
     if (size > MAX_FILES_BYTES) {
@@ -53,7 +54,7 @@ export class AttachmentService {
     await this.assertReadable(userId, model, kinds, field);
     const tokens = await Promise.all(files.map((file) => this.tokensOf(userId, file)));
     return {
-      ids: spot.question === undefined ? [] : files.map(({ id }) => id),
+      ids: files.map(({ id }) => id),
       tokens: tokens.reduce((sum, one) => sum + one, 0),
     };
   }
@@ -83,8 +84,7 @@ export class AttachmentService {
     place: Exclude<Place, { type: 'next' }>,
     spot: Spot,
   ): Promise<StoredFile[]> {
-    const answered = spot.after === 'leaf' ? null : spot.after.messageId;
-    const messageId = place.type === 'edit' ? place.messageId : answered;
+    const messageId = sentMessage(place, spot);
     if (messageId === null) return [];
     const ids = (await this.attachments.of(userId, [messageId])).flatMap(({ fileId }) => fileId ?? []);
     const found = await this.files.getAll(userId, ids);
@@ -109,6 +109,16 @@ export class AttachmentService {
     const bytes = await this.files.read(userId, file.id);
     return countTokens(toTextPart(file.name, bytes.toString()).text);
   }
+}
+
+function idsIn({ said }: Spot): readonly string[] {
+  return said.flatMap((message) => (message.role === 'user' ? (message.fileIds ?? []) : []));
+}
+
+/** The message whose files the question of a turn has: the question itself, or the one whose place it takes. */
+function sentMessage(place: Place, { after }: Spot): string | null {
+  if (place.type === 'edit') return place.messageId;
+  return place.type === 'regenerate' && after !== 'leaf' ? after.messageId : null;
 }
 
 /** @throws InvalidRequestError where a model can be told nothing of the file */

@@ -4,8 +4,12 @@ import { PrismaService } from '../../infra/database/index.js';
 /** A message as a model is told it. */
 export interface ContextMessage {
   readonly id: string;
-  readonly role: 'user' | 'assistant';
+  readonly role: 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** As the row has them. */
+  readonly toolCalls: unknown;
+  readonly toolCallId: string | null;
+  readonly providerData: unknown;
   readonly tokenCount: number;
   /** Whether it was sent with files. */
   readonly hasFiles: boolean;
@@ -33,21 +37,22 @@ export class ContextRepository {
     return this.prisma.run(
       (client) => client.$queryRaw<ContextMessage[]>`
         WITH RECURSIVE path AS (
-          SELECT id, conversation_id, parent_id, position, role, content, token_count, 1 AS length,
+          SELECT id, conversation_id, parent_id, position, role, content, tool_calls, tool_call_id, provider_data, token_count, 1 AS length,
             token_count + ${TOKENS_PER_MESSAGE}::int AS tokens
           FROM messages
           WHERE id = ${messageId}::uuid AND user_id = ${userId}::uuid
           UNION ALL
-          SELECT parent.id, parent.conversation_id, parent.parent_id, parent.position, parent.role, parent.content, parent.token_count,
+          SELECT parent.id, parent.conversation_id, parent.parent_id, parent.position, parent.role, parent.content,
+            parent.tool_calls, parent.tool_call_id, parent.provider_data, parent.token_count,
             path.length + 1, path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int
           FROM path
           JOIN messages parent ON parent.conversation_id = path.conversation_id AND parent.id = path.parent_id
           WHERE path.length < ${maxMessages}::int
             AND path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int <= ${maxTokens}::int
         )
-        SELECT id, role, content, token_count AS "tokenCount",
-          EXISTS (SELECT 1 FROM attachments WHERE message_id = path.id) AS "hasFiles"
-        FROM path WHERE content <> '' ORDER BY position`,
+        SELECT id, role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId", provider_data AS "providerData",
+          token_count AS "tokenCount", EXISTS (SELECT 1 FROM attachments WHERE message_id = path.id) AS "hasFiles"
+        FROM path WHERE content <> '' OR tool_calls IS NOT NULL OR role = 'tool' ORDER BY position`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import { type ChatMessage, countTokens } from '../../llm/index.js';
+import { toChatMessages } from './context.mapper.js';
 import { ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
 import { ToldFilesService } from './told-files.service.js';
 import type { Turn } from './turn.js';
@@ -38,10 +39,11 @@ export class ContextService {
         path.findIndex(({ role }) => role === 'user'),
       ),
     );
+    const withTools = (turn.parameters.tools ?? []).length > 0;
     const system: ChatMessage[] =
       turn.systemPrompt === null ? [] : [{ role: 'system', content: turn.systemPrompt }];
     return {
-      messages: [...system, ...(await this.files.tell(turn, history))],
+      messages: [...system, ...toChatMessages(history, withTools, await this.files.partsOf(turn, history))],
       tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),
     };
   }

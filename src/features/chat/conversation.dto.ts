@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { IdParams, PageQuery } from '../../http/index.js';
 import { UsageBody } from './chat.dto.js';
+import { ToolCallBody } from './tool.dto.js';
 
 /** A conversation. */
 export class ConversationBody {
@@ -117,6 +118,18 @@ export class MessageBody {
       'The text; of an answer that is being generated or was interrupted, what is stored of it so far.',
   })
   content!: string;
+
+  @ApiPropertyOptional({
+    description: 'The calls of tools that the answer asks for.',
+    type: [ToolCallBody],
+  })
+  tool_calls?: ToolCallBody[];
+
+  @ApiPropertyOptional({
+    description: 'Of the result of a tool: the call that it is of.',
+    example: 'call_abc',
+  })
+  tool_call_id?: string;
 
   @ApiProperty({
     description: 'What became of it.',

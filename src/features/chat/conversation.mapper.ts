@@ -3,6 +3,7 @@ import type { StoredAttachment } from './attachment.repository.js';
 import type { UsageBody } from './chat.dto.js';
 import type { AttachmentBody, ConversationBody, MessageBody } from './conversation.dto.js';
 import type { ListedMessage } from './conversation.service.js';
+import { toToolCalls, toWireCalls } from './tool-calls.js';
 import type { StoredConversation, StoredMessage } from './conversation.repository.js';
 
 /** A conversation as its owner sees it. */
@@ -36,11 +37,14 @@ function toAttachmentBody({ fileId, name, mediaType }: StoredAttachment): Attach
 
 /** A message as its owner sees it; one of those that come without files. */
 export function toMessageBody(message: StoredMessage): MessageBody {
-  const { errorCode, errorMessage, warning } = message;
+  const { errorCode, errorMessage, warning, toolCallId } = message;
+  const calls = toToolCalls(message.toolCalls);
   return {
     id: message.id,
     role: message.role,
     content: message.content,
+    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+    ...(toolCallId !== null && { tool_call_id: toolCallId }),
     status: message.status,
     parent_id: message.parentId,
     active: message.active,

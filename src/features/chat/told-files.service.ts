@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
-import { type ChatMessage, LlmService, type MediaKind } from '../../llm/index.js';
+import { LlmService, type MediaKind } from '../../llm/index.js';
 import { FileService, type StoredFile } from '../files/index.js';
 import { kindOf, MAX_FILES_BYTES, type Part, toAbsence, toPart } from './attachment.js';
 import { AttachmentRepository, type StoredAttachment } from './attachment.repository.js';
@@ -11,7 +11,7 @@ const DELETED = 'was deleted.';
 const TOO_MUCH = 'is left out: the files of the conversation are too large together.';
 const UNREAD = 'is left out: this model does not read files of its type.';
 
-/** Tells a model what was said, with the files that it was said with. Their bytes are read for that and not kept. */
+/** Tells a model the files that messages came with. Their bytes are read for that and not kept. */
 @Injectable()
 export class ToldFilesService {
   constructor(
@@ -20,36 +20,27 @@ export class ToldFilesService {
     private readonly llm: LlmService,
   ) {}
 
-  /** The messages of a turn with the given model, oldest first. The newest of their files come first where not all fit. */
-  async tell(
-    turn: { readonly userId: string; readonly model: string },
-    history: readonly ContextMessage[],
-  ): Promise<ChatMessage[]> {
-    const attached = history.filter(({ hasFiles }) => hasFiles);
-    if (attached.length === 0) return history.map(withoutFiles);
-    const { userId } = turn;
-    const sent = await this.attachments.of(
-      userId,
-      attached.map(({ id }) => id),
-    );
-    const byMessage = Map.groupBy(sent, ({ messageId }) => messageId);
-    const telling = new Telling(
-      this.files,
-      userId,
-      await this.readableIn(turn, sent),
-      await this.known(userId, sent),
-    );
+  /**
+   * The files of a path as the model of a turn is told them, by the id of the message that they came with. Where not all
+   * fit the newest come first.
+   */
+  async partsOf(
+    { userId, model }: { readonly userId: string; readonly model: string },
+    path: readonly ContextMessage[],
+  ): Promise<ReadonlyMap<string, readonly Part[]>> {
     const told = new Map<string, Part[]>();
-    for (const { id } of attached.toReversed()) {
+    const ids = path.filter(({ hasFiles }) => hasFiles).map(({ id }) => id);
+    if (ids.length === 0) return told;
+    const sent = await this.attachments.of(userId, ids);
+    const byMessage = Map.groupBy(sent, ({ messageId }) => messageId);
+    const readable = await this.readableIn({ userId, model }, sent);
+    const telling = new Telling(this.files, userId, readable, await this.known(userId, sent));
+    for (const id of ids.toReversed()) {
       const parts: Part[] = [];
       for (const attachment of byMessage.get(id) ?? []) parts.push(await telling.partOf(attachment));
       told.set(id, parts);
     }
-    return history.map((message) => {
-      const parts = told.get(message.id);
-      if (parts === undefined) return withoutFiles(message);
-      return { role: 'user', content: [...parts, { type: 'text', text: message.content }] };
-    });
+    return told;
   }
 
   private async known(
@@ -101,8 +92,4 @@ class Telling {
       throw error;
     }
   }
-}
-
-function withoutFiles({ role, content }: ContextMessage): ChatMessage {
-  return { role, content };
 }

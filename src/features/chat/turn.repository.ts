@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
+import { storableJson } from '../../common/storable.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import { UsageRepository } from '../usage/index.js';
 import { attachFiles } from './attachment.repository.js';
+import { type ToolCall, toWireCalls } from './tool-calls.js';
 import { activatePath, refuseWhileGenerating } from './branch.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { type Idempotency, INTERRUPTED, type Settlement, totalCost, type Turn } from './turn.js';
@@ -14,12 +16,14 @@ const LEASE_SECONDS = 15;
 /** A message that a turn stores before its answer. */
 export interface SaidMessage {
   readonly id: string;
-  readonly role: 'user';
+  readonly role: 'user' | 'tool';
   readonly content: string;
   /** Of the text and the files. */
   readonly tokenCount: number;
   /** Files that it comes with; none without it. */
   readonly fileIds?: readonly string[];
+  /** Of the result of a tool: the call that it is of. */
+  readonly toolCallId: string | null;
 }
 
 /** A turn on its way into the database. Its ids are made before, so that it is found should the reply to its commit be lost. */
@@ -100,6 +104,7 @@ export class TurnRepository {
     progress: {
       readonly attempt: number;
       readonly text: string;
+      readonly calls: readonly ToolCall[];
       readonly model: string;
       readonly inputTokens: number;
     },
@@ -107,7 +112,7 @@ export class TurnRepository {
     const rows = await this.prisma.run(
       (client) => client.$queryRaw<{ stop: boolean }[]>`
         UPDATE messages
-        SET content = ${progress.text}, model = ${progress.model}, attempt = ${progress.attempt},
+        SET content = ${progress.text}, tool_calls = ${jsonOf(progress.calls)}::jsonb, model = ${progress.model}, attempt = ${progress.attempt},
           input_tokens = ${progress.inputTokens}, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
         WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
         RETURNING stop_requested AS stop`,
@@ -133,6 +138,7 @@ export class TurnRepository {
         where: { id: turn.answerId, leaseOwner: turn.leaseOwner, status: 'generating' },
         data: { ...columnsOf(settlement), leaseUntil: null },
       });
+      if (count === 1) await storeJson(transaction, turn, settlement);
       const ours = count === 1 || (await isFinished(transaction, turn));
       const { userId, apiKeyId, answerId: callId } = turn;
       const conversationId = there ? turn.conversationId : null;
@@ -179,10 +185,10 @@ interface TakenConversation {
 }
 
 function begun(
-  { userId, apiKeyId, answerId, leaseOwner, model, options, cache }: NewTurn,
+  { userId, apiKeyId, answerId, leaseOwner, model, parameters, cache }: NewTurn,
   found: Pick<Turn, 'conversationId' | 'systemPrompt' | 'parentId'>,
 ): Turn {
-  return { userId, apiKeyId, answerId, leaseOwner, model, options, cache, ...found };
+  return { userId, apiKeyId, answerId, leaseOwner, model, parameters, cache, ...found };
 }
 
 async function placeTurn(transaction: Transaction, turn: NewTurn): Promise<TakenConversation> {
@@ -235,7 +241,7 @@ async function takeConversation(
 /** @returns the id of the message that the answer follows */
 async function insertMessages(
   transaction: Transaction,
-  { userId, said, answerId, leaseOwner, model, options }: NewTurn,
+  { userId, said, answerId, leaseOwner, model, parameters }: NewTurn,
   { id, position, parentId: before }: TakenConversation,
 ): Promise<string> {
   const parentId = said.at(-1)?.id ?? before;
@@ -243,14 +249,14 @@ async function insertMessages(
   const rows = said.map(
     (message, index) =>
       Prisma.sql`(${message.id}::uuid, ${id}::uuid, ${userId}::uuid, ${said[index - 1]?.id ?? before}::uuid, ${position + index},
-        ${message.role}::message_role, 'complete', ${message.content}, ${message.tokenCount}, NULL, NULL, NULL, NULL)`,
+        ${message.role}::message_role, 'complete', ${message.content}, ${message.tokenCount}, ${message.toolCallId}, NULL, NULL, NULL, NULL)`,
   );
   // The lease is counted by the database's clock, which all processes share.
   const answer = Prisma.sql`(${answerId}::uuid, ${id}::uuid, ${userId}::uuid, ${parentId}::uuid, ${position + said.length},
-    'assistant', 'generating', '', 0, ${model}, ${JSON.stringify(options)}::jsonb, ${leaseOwner}::uuid,
+    'assistant', 'generating', '', 0, NULL, ${model}, ${JSON.stringify(parameters)}::jsonb, ${leaseOwner}::uuid,
     now() + make_interval(secs => ${LEASE_SECONDS}))`;
   await transaction.$executeRaw`
-    INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, model, options, lease_owner, lease_until)
+    INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, tool_call_id, model, options, lease_owner, lease_until)
     VALUES ${Prisma.join([...rows, answer])}`;
   return parentId;
 }
@@ -263,9 +269,29 @@ export async function lockConversation(transaction: Transaction, id: string): Pr
   return rows.length === 1;
 }
 
+/** Calls as they are stored; null where there are none. */
+export function jsonOf(calls: readonly ToolCall[]): string | null {
+  return calls.length === 0 ? null : storableJson(toWireCalls(calls));
+}
+
+/** What of an answer is JSON. */
+async function storeJson(
+  transaction: Transaction,
+  { answerId, leaseOwner }: Turn,
+  { outcome: { calls }, providerData }: Settlement,
+): Promise<void> {
+  if (calls.length === 0 && providerData === undefined) return;
+  const data = providerData === undefined ? null : storableJson(providerData);
+  await transaction.$executeRaw`
+    UPDATE messages SET tool_calls = ${jsonOf(calls)}::jsonb, provider_data = ${data}::jsonb
+    WHERE id = ${answerId}::uuid AND lease_owner = ${leaseOwner}::uuid`;
+}
+
 function columnsOf({ outcome, tokenCount, attempts, attempt }: Settlement) {
   const { text: content, model } = outcome;
-  const common = { content, model, tokenCount, attempt };
+  // What a checkpoint may have stored of calls that are void by now.
+  const toolCalls = Prisma.DbNull;
+  const common = { content, toolCalls, model, tokenCount, attempt };
   if (!('error' in outcome)) {
     const { finishReason, usage, costMicroUsd, warning, cached, completedAt } = outcome;
     const status = outcome.status === 'stopped' ? ('interrupted' as const) : outcome.status;

@@ -3,15 +3,14 @@ import { AppError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { countTokens, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
-import { optionsOver } from './answer-options.js';
-import { AttachmentService, type QuestionFiles } from './attachment.service.js';
+import { AttachmentService, NO_FILES, type QuestionFiles } from './attachment.service.js';
 import { AnswerService } from './answer.service.js';
 import { DuplicateRequestError, IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
 import { isUnavailable, persistently } from './persistently.js';
 import { PlaceService, type Spot } from './place.service.js';
-import type { FinishedAnswer, Idempotency, Turn, TurnRequest } from './turn.js';
+import type { FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from './turn.js';
 import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
@@ -90,23 +89,20 @@ export class TurnService {
     const { userId, apiKeyId, cache, idempotency } = request;
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
-    const options = optionsOver(request.options, spot.before?.options);
+    const parameters = { ...spot.before?.parameters, ...request.parameters };
     const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
       userId,
       apiKeyId,
       model,
-      request: {
-        messages: [{ role: 'user', content: spot.prompt }],
-        ...(options.maxTokens !== undefined && { max_completion_tokens: options.maxTokens }),
-      },
+      request: { ...parameters, messages: [{ role: 'user', content: spot.prompt }] },
       fileTokens: files.tokens,
     });
     try {
       const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
-        ...{ userId, apiKeyId, model, options, cache, idempotency },
+        ...{ userId, apiKeyId, model, parameters, cache, idempotency },
         ...ids,
         ...placed(spot, files),
       });
@@ -144,16 +140,19 @@ export class TurnService {
 
 /** A spot as a new turn is stored there. */
 function placed(spot: Spot, files: QuestionFiles): Pick<NewTurn, 'place' | 'systemPrompt' | 'said'> {
-  const { conversationId, systemPrompt, after, question } = spot;
-  const said = question === undefined ? [] : [saidByUser(question, files)];
+  const { conversationId, systemPrompt, after } = spot;
+  const question = spot.said.findLast(({ role }) => role === 'user');
+  const said = spot.said.map((one) => toSaidMessage(one, one === question ? files : NO_FILES));
   if (conversationId !== undefined)
     return { place: { type: 'known', conversationId, after }, systemPrompt, said };
   return { place: { type: 'new', conversationId: newId(), title: titleOf(spot.prompt) }, systemPrompt, said };
 }
 
-function saidByUser(content: string, files: QuestionFiles): SaidMessage {
+function toSaidMessage(said: Said, files: QuestionFiles): SaidMessage {
+  const { role, content } = said;
+  const toolCallId = said.role === 'tool' ? said.toolCallId : null;
   const tokenCount = countTokens(content) + files.tokens;
-  return { id: newId(), role: 'user', content, tokenCount, fileIds: files.ids };
+  return { id: newId(), role, content, tokenCount, toolCallId, fileIds: files.ids };
 }
 
 /** The first words of the question. Cut between code points, never within one. */

@@ -171,6 +171,7 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   },
   'get /api/v1/chat/stream/{message_id}': { message_id: answer },
   'post /api/v1/chat/{message_id}/stop': { message_id: answer },
+  'post /api/v1/chat/{message_id}/tool-results': { message_id: answer, model },
   'get /api/v1/conversations/{id}': { id: conversation },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },
