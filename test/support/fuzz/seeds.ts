@@ -4,10 +4,14 @@ import { idOf, makeKey, registerAdmin } from '../accounts.js';
 import type { TestApi } from '../api.js';
 import { at, registerUser, type TestUser } from '../client.js';
 import { PNG, uploadedId } from '../files.js';
+import { query } from '../stored.js';
 import type { Operation } from './operations.js';
 
 /** What {@link registerUser} registers with. */
 const PASSWORD = 'a long password';
+
+/** What the answers of {@link World.toolCall} call. */
+const TOOL_CALL = { id: 'call_1', type: 'function', function: { name: 'get_weather', arguments: '{}' } };
 
 /** The ids of a turn. */
 interface KeptTurn {
@@ -59,6 +63,16 @@ export class World {
   turn(): Promise<KeptTurn> {
     this.kept ??= this.begin();
     return this.kept;
+  }
+
+  /** An answer that calls a tool: no model that is asked here calls one. */
+  async toolCall(): Promise<string> {
+    const id = await this.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id');
+    await query(this.api.database, 'UPDATE messages SET tool_calls = $2 WHERE id = $1', [
+      id,
+      JSON.stringify([TOOL_CALL]),
+    ]);
+    return id;
   }
 
   private async begin(): Promise<KeptTurn> {
@@ -171,7 +185,11 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   },
   'get /api/v1/chat/stream/{message_id}': { message_id: answer },
   'post /api/v1/chat/{message_id}/stop': { message_id: answer },
-  'post /api/v1/chat/{message_id}/tool-results': { message_id: answer, model },
+  'post /api/v1/chat/{message_id}/tool-results': {
+    message_id: [new Seed('an answer that calls a tool', (world) => world.toolCall())],
+    tool_results: [literal([{ tool_call_id: TOOL_CALL.id, content: 'cold' }])],
+    model,
+  },
   'get /api/v1/conversations/{id}': { id: conversation },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },
