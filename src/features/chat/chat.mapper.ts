@@ -88,7 +88,8 @@ function toTurnRequest(
     ...(tools !== undefined && { tools }),
     ...(tool_choice !== undefined && { tool_choice }),
   };
-  return { userId, apiKeyId, model, parameters, idempotency, ...what };
+  const common = { userId, apiKeyId, model, parameters, idempotency };
+  return { ...common, instructions: null, restart: 'once', ...what };
 }
 
 /** The request as it is known again: by the name that the client gave it, and by all that it asks for. */

@@ -47,6 +47,6 @@ import { TurnService } from './turn.service.js';
     TurnRunner,
     TurnService,
   ],
-  exports: [TurnPurge, TurnRunner],
+  exports: [TurnPurge, TurnRunner, TurnService],
 })
 export class ChatModule {}

@@ -25,7 +25,8 @@ export class ContextService {
   /** The system prompt, then as many of the newest messages up to the question as the limits allow. */
   async build(turn: Turn): Promise<Context> {
     const { maxTokens, maxMessages } = this.config.context;
-    const systemTokens = turn.systemPrompt === null ? 0 : countTokens(turn.systemPrompt) + TOKENS_PER_MESSAGE;
+    const prompts = [turn.systemPrompt, turn.instructions].filter((prompt) => prompt !== null);
+    const systemTokens = prompts.reduce((sum, prompt) => sum + countTokens(prompt) + TOKENS_PER_MESSAGE, 0);
     const path = await this.repository.path({
       userId: turn.userId,
       messageId: turn.parentId,
@@ -40,8 +41,7 @@ export class ContextService {
       ),
     );
     const withTools = (turn.parameters.tools ?? []).length > 0;
-    const system: ChatMessage[] =
-      turn.systemPrompt === null ? [] : [{ role: 'system', content: turn.systemPrompt }];
+    const system = prompts.map((content): ChatMessage => ({ role: 'system', content }));
     return {
       messages: [...system, ...toChatMessages(history, withTools, await this.files.partsOf(turn, history))],
       tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),

@@ -15,6 +15,8 @@ const TURN: Turn = {
   leaseOwner: 'owner',
   model: 'demo/echo',
   parameters: {},
+  instructions: null,
+  restart: 'once',
   cache: false,
 };
 

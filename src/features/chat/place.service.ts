@@ -76,7 +76,6 @@ export class PlaceService {
     const question = isAnswer ? await this.parentOf(userId, point) : point;
     if (question === null) throw notAnAnswer(messageId);
     const before = isAnswer ? point : await this.branches.newestAnswer(userId, conversationId, messageId);
-    // Beside answers to a result of a tool: whatever said how those were made.
     return {
       conversationId,
       systemPrompt: undefined,

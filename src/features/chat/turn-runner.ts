@@ -175,7 +175,7 @@ export class TurnRunner {
       signal,
       accounting: 'caller',
       reserved: true,
-      restart: 'once',
+      restart: turn.restart,
       cache: turn.cache,
     });
     for await (const event of events) {

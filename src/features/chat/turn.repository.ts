@@ -184,11 +184,20 @@ interface TakenConversation {
   readonly systemPrompt: string | null;
 }
 
-function begun(
-  { userId, apiKeyId, answerId, leaseOwner, model, parameters, cache }: NewTurn,
-  found: Pick<Turn, 'conversationId' | 'systemPrompt' | 'parentId'>,
-): Turn {
-  return { userId, apiKeyId, answerId, leaseOwner, model, parameters, cache, ...found };
+function begun(turn: NewTurn, found: Pick<Turn, 'conversationId' | 'systemPrompt' | 'parentId'>): Turn {
+  const { userId, apiKeyId, answerId, leaseOwner, model, parameters, instructions, restart, cache } = turn;
+  return {
+    userId,
+    apiKeyId,
+    answerId,
+    leaseOwner,
+    model,
+    parameters,
+    instructions,
+    restart,
+    cache,
+    ...found,
+  };
 }
 
 async function placeTurn(transaction: Transaction, turn: NewTurn): Promise<TakenConversation> {

@@ -5,7 +5,7 @@ import { countTokens, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
 import { AttachmentService, NO_FILES, type QuestionFiles } from './attachment.service.js';
 import { AnswerService } from './answer.service.js';
-import { DuplicateRequestError, IdempotencyKeyReusedError } from './chat.errors.js';
+import { IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
 import { isUnavailable, persistently } from './persistently.js';
@@ -77,16 +77,16 @@ export class TurnService {
     try {
       return { answer: await this.start(request), replayed: false };
     } catch (error) {
-      if (!(error instanceof DuplicateRequestError)) throw error;
-      // The other one, at another process, has committed: that is what told us.
-      const answer = await this.replay(request.userId, idempotency);
+      // The other one, at another process: it has committed where we were too late to begin, and it has taken the place
+      // or the conversation where we were refused one.
+      const answer = error instanceof AppError ? await this.replay(request.userId, idempotency) : undefined;
       if (answer === undefined) throw error;
       return { answer, replayed: true };
     }
   }
 
   private async start(request: TurnRequest): Promise<LiveTurn> {
-    const { userId, apiKeyId, cache, idempotency } = request;
+    const { userId, apiKeyId, instructions, restart, cache, idempotency } = request;
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
     const parameters = { ...spot.before?.parameters, ...request.parameters };
@@ -102,7 +102,7 @@ export class TurnService {
     try {
       const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
-        ...{ userId, apiKeyId, model, parameters, cache, idempotency },
+        ...{ userId, apiKeyId, model, parameters, instructions, restart, cache, idempotency },
         ...ids,
         ...placed(spot, files),
       });

@@ -10,6 +10,10 @@ export interface TurnRequest extends Caller {
   /** Undefined stands for the model of the answer that is replaced, else for the server's default. */
   readonly model: string | undefined;
   readonly parameters: AnswerParameters;
+  /** What the model is told beside the conversation's prompt, in this turn only. */
+  readonly instructions: string | null;
+  /** Whether an answer that breaks off may begin again on another model: not where its reader cannot be told. */
+  readonly restart: 'once' | 'never';
   /** Whether the answer to an equal question may be given again. */
   readonly cache: boolean;
   /** Names the request, so that sending it twice asks once. */
@@ -76,6 +80,8 @@ export interface Turn extends Caller {
   /** Full name of the model, or an alias. */
   readonly model: string;
   readonly parameters: AnswerParameters;
+  readonly instructions: string | null;
+  readonly restart: 'once' | 'never';
   readonly cache: boolean;
 }
 
