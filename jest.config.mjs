@@ -39,8 +39,9 @@ export default {
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts']),
   ],
   testTimeout: 30_000,
-  // At least two processes: tests that share one process never give the memory of finished ones back.
-  maxWorkers: 2,
+  // At least two processes: tests that share one process never give the memory of finished ones back. One more than the
+  // cores of a small machine, since a third of the time passes in waiting for what takes its time.
+  maxWorkers: 3,
   workerIdleMemoryLimit: '1GB',
   // Counts statements; v8 would count type declarations and comments as lines never run.
   coverageProvider: 'babel',

@@ -44,6 +44,6 @@ export function declaresJson(request: IncomingMessage): boolean {
 }
 
 /** Whether a request says that it has a body. */
-export function hasBody({ headers }: IncomingMessage): boolean {
+function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -1,3 +1,4 @@
+export { AnswerService } from './answer.service.js';
 export { ChatJobsModule } from './chat-jobs.module.js';
 export { ChatModule } from './chat.module.js';
 export { answerHeaders, toCallDelta, toIdempotency } from './chat.mapper.js';

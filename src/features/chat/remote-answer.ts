@@ -4,6 +4,7 @@ import { isBeyond, LOG_START, textAfter } from './answer-log.js';
 import type { AnswerSource, Progress } from './answer-source.js';
 import type { AnswerState, StoredAnswer } from './answer.repository.js';
 import { lengthOf, toToolCalls } from './tool-calls.js';
+import { FollowerDismissedError } from './chat.errors.js';
 import { outcomeOfStored } from './stored-outcome.js';
 
 /** How often the row is looked at where the log says nothing, in milliseconds. */
@@ -37,6 +38,8 @@ export class RemoteAnswer implements AnswerSource {
     private readonly first: StoredAnswer,
     private readonly log: AnswerLog,
     private readonly row: AnswerRow,
+    /** Aborts when this process sends its followers away. */
+    private readonly leaving: AbortSignal,
   ) {
     this.stored = first;
     this.known = textOf(first);
@@ -64,6 +67,7 @@ export class RemoteAnswer implements AnswerSource {
     };
   }
 
+  /** @throws FollowerDismissedError once this process sends its followers away */
   async changed(signal: AbortSignal): Promise<void> {
     this.forget ??= this.log.watch(this.answerId, () => {
       this.woken.resolve(null);
@@ -78,15 +82,18 @@ export class RemoteAnswer implements AnswerSource {
     };
     const timer = setTimeout(wake, due > 0 ? LOOK_MS : 0);
     signal.addEventListener('abort', wake, { once: true });
+    this.leaving.addEventListener('abort', wake, { once: true });
     try {
-      if (!signal.aborted) await woken.promise;
+      if (!signal.aborted && !this.leaving.aborted) await woken.promise;
       this.woken = Promise.withResolvers();
       if (signal.aborted) return;
+      if (this.leaving.aborted) throw new FollowerDismissedError();
       await this.readLog();
       if (performance.now() >= this.lookedAt + LOOK_MS) await this.look();
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', wake);
+      this.leaving.removeEventListener('abort', wake);
     }
   }
 
