@@ -4,6 +4,7 @@ import { ApiKeysModule } from './features/api-keys/index.js';
 import { AuditModule } from './features/audit/index.js';
 import { AuthModule, CredentialAuthenticator } from './features/auth/index.js';
 import { ChatModule, TurnPurge } from './features/chat/index.js';
+import { FilePurge, FilesModule } from './features/files/index.js';
 import { HealthModule } from './features/health/index.js';
 import { LeaseBudget, LimitsModule, LimitsOf, StoreRequestLimiter } from './features/limits/index.js';
 import { ProviderKeysModule, StoredCredentials } from './features/provider-keys/index.js';
@@ -20,7 +21,16 @@ import { JobsModule } from './jobs.module.js';
 
 /** The implementations of the ports that lower layers own. */
 @Module({
-  imports: [AuthModule, ChatModule, LimitsModule, LlmModule, ProviderKeysModule, UsageModule, UsersModule],
+  imports: [
+    AuthModule,
+    ChatModule,
+    FilesModule,
+    LimitsModule,
+    LlmModule,
+    ProviderKeysModule,
+    UsageModule,
+    UsersModule,
+  ],
   providers: [
     { provide: Authenticator, useExisting: CredentialAuthenticator },
     { provide: CredentialSource, useExisting: StoredCredentials },
@@ -30,7 +40,7 @@ import { JobsModule } from './jobs.module.js';
     { provide: RequestLimiter, useExisting: StoreRequestLimiter },
     {
       provide: PURGE_HOOKS,
-      inject: [TurnPurge, AnswerPurge],
+      inject: [TurnPurge, AnswerPurge, FilePurge],
       useFactory: (...hooks: PurgeHook[]): readonly PurgeHook[] => hooks,
     },
     { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
@@ -64,6 +74,7 @@ export class ApiModule {
         AuditModule,
         ProviderKeysModule,
         ChatModule,
+        FilesModule,
         UsageApiModule,
         HealthModule,
         // Before OpenAI's: of the routes that both have, it takes the requests that name its version.

@@ -1,5 +1,6 @@
 export { abandonedAttempt } from './abandoned-attempt.js';
 export { AnswerPurge } from './cache/answer-purge.js';
+export { mediaTokens } from './accounting/media-tokens.js';
 export { PriceTable } from './accounting/price-table.js';
 export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
@@ -16,6 +17,7 @@ export type {
   ChatRequest,
   CountingCall,
   Embeddings,
+  MediaKind,
   ModelAnswer,
   ModelCall,
   ModelEvent,

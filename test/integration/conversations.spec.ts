@@ -194,6 +194,7 @@ describe('the messages of a conversation', () => {
         usage: null,
         cost_estimate: null,
         finish_reason: null,
+        attachments: [],
         created_at: expect.stringMatching(/Z$/) as unknown,
       },
       {
@@ -213,6 +214,7 @@ describe('the messages of a conversation', () => {
         },
         cost_estimate: 0,
         finish_reason: 'stop',
+        attachments: [],
         created_at: expect.stringMatching(/Z$/) as unknown,
       },
     ]);

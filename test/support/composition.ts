@@ -16,6 +16,7 @@ export const API_ONLY = [
   'ProviderKeysController',
   'ChatController',
   'ConversationsController',
+  'FilesController',
   'HealthController',
   'UsersController',
   'AuthService',
@@ -28,7 +29,7 @@ export const API_ONLY = [
   'UserService',
 ];
 /** What a process that runs jobs has. */
-export const JOBS = ['ChatProcessor'];
+export const JOBS = ['ChatProcessor', 'FileSweep'];
 
 /** What a process has opened before its modules are made. */
 export function runtimeOver(

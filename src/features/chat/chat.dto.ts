@@ -15,6 +15,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { IsFileIds, MAX_FILES } from './is-file-ids.js';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
 import { IsToolChoice, TOOL_NAME, type ToolChoice } from './is-tool-choice.js';
 import { ToolBody, ToolCallBody, ToolResultBody } from './tool.dto.js';
@@ -157,6 +158,18 @@ export class ChatBody extends QuestionBody {
   @IsPlainText()
   @IsString()
   system_prompt?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'Files of yours that come with the message, each once: images (PNG, JPEG, GIF, WebP), PDFs and texts, 20 MB together, a text 1 MB. The model is told them in the later turns of the conversation too, as long as they are there. One that cannot read them is refused.',
+    type: 'array',
+    items: { type: 'string', format: 'uuid' },
+    maxItems: MAX_FILES,
+    example: [],
+  })
+  @IsOptionalField()
+  @IsFileIds()
+  file_ids?: string[];
 }
 
 /** What came of the calls of tools that an answer asks for. */

@@ -28,8 +28,13 @@ export function toNextTurn(
   body: ChatBody,
   idempotency: Idempotency | undefined,
 ): TurnRequest {
-  const { conversation_id: conversationId, system_prompt: systemPrompt, message } = body;
-  const said = [{ role: 'user', content: message }] as const;
+  const {
+    conversation_id: conversationId,
+    system_prompt: systemPrompt,
+    message,
+    file_ids: fileIds = [],
+  } = body;
+  const said = [{ role: 'user', content: message, fileIds }] as const;
   const place = { type: 'next', conversationId, systemPrompt, said } as const;
   const request = toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
   return { ...request, parameters: { temperature: DEFAULT_TEMPERATURE, ...request.parameters } };

@@ -1,9 +1,12 @@
 import { Module } from '@nestjs/common';
 import { LlmModule } from '../../llm/index.js';
+import { FilesModule } from '../files/index.js';
 import { UsageModule } from '../usage/index.js';
 import { AnswerRepository } from './answer.repository.js';
 import { AnswerSender } from './answer.sender.js';
 import { AnswerService } from './answer.service.js';
+import { AttachmentRepository } from './attachment.repository.js';
+import { AttachmentService } from './attachment.service.js';
 import { BranchRepository } from './branch.repository.js';
 import { BranchesController } from './branches.controller.js';
 import { ChatController } from './chat.controller.js';
@@ -15,6 +18,7 @@ import { ConversationsController } from './conversations.controller.js';
 import { PlaceService } from './place.service.js';
 import { RecoveryModule } from './recovery.module.js';
 import { SweepTimer } from './sweep-timer.js';
+import { ToldFilesService } from './told-files.service.js';
 import { TurnPurge } from './turn-purge.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
@@ -22,12 +26,14 @@ import { TurnService } from './turn.service.js';
 
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [LlmModule, RecoveryModule, UsageModule],
+  imports: [FilesModule, LlmModule, RecoveryModule, UsageModule],
   controllers: [BranchesController, ChatController, ConversationsController],
   providers: [
     AnswerRepository,
     AnswerSender,
     AnswerService,
+    AttachmentRepository,
+    AttachmentService,
     BranchRepository,
     ContextRepository,
     ContextService,
@@ -35,6 +41,7 @@ import { TurnService } from './turn.service.js';
     ConversationService,
     PlaceService,
     SweepTimer,
+    ToldFilesService,
     TurnPurge,
     TurnRepository,
     TurnRunner,

@@ -1,22 +1,32 @@
 import type { ChatMessage, ProviderData } from '../../llm/index.js';
+import type { Part } from './attachment.js';
 import type { ContextMessage } from './context.repository.js';
 import { type ToolCall, toToolCalls, toWireCalls } from './tool-calls.js';
 
 /**
- * Stored messages as a model is told them. Calls of tools are told with their results, or not at all: providers refuse
+ * Stored messages as a model is told them, questions with their files in front of them. Calls of tools are told with their results, or not at all: providers refuse
  * calls without results, results without calls, and either in a request that has no tools; there they are told in words.
  */
-export function toChatMessages(path: readonly ContextMessage[], withTools: boolean): ChatMessage[] {
+export function toChatMessages(
+  path: readonly ContextMessage[],
+  withTools: boolean,
+  files: ReadonlyMap<string, readonly Part[]>,
+): ChatMessage[] {
   return path.flatMap((message, index): ChatMessage[] => {
     switch (message.role) {
       case 'user':
-        return [{ role: 'user', content: message.content }];
+        return [toQuestion(message, files.get(message.id))];
       case 'assistant':
         return toAnswer(message, resultsBehind(path, index), withTools);
       case 'tool':
         return toResult(message, withTools && callOf(path, index) !== undefined);
     }
   });
+}
+
+function toQuestion({ content }: ContextMessage, files: readonly Part[] = []): ChatMessage {
+  if (files.length === 0) return { role: 'user', content };
+  return { role: 'user', content: [...files, { type: 'text', text: content }] };
 }
 
 function toAnswer(

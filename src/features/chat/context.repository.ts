@@ -3,6 +3,7 @@ import { PrismaService } from '../../infra/database/index.js';
 
 /** A message as a model is told it. */
 export interface ContextMessage {
+  readonly id: string;
   readonly role: 'user' | 'assistant' | 'tool';
   readonly content: string;
   /** As the row has them. */
@@ -10,6 +11,8 @@ export interface ContextMessage {
   readonly toolCallId: string | null;
   readonly providerData: unknown;
   readonly tokenCount: number;
+  /** Whether it was sent with files. */
+  readonly hasFiles: boolean;
 }
 
 /** Tokens that the framing of one message takes, beside its text. */
@@ -47,8 +50,8 @@ export class ContextRepository {
           WHERE path.length < ${maxMessages}::int
             AND path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int <= ${maxTokens}::int
         )
-        SELECT role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId", provider_data AS "providerData",
-          token_count AS "tokenCount"
+        SELECT id, role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId", provider_data AS "providerData",
+          token_count AS "tokenCount", EXISTS (SELECT 1 FROM attachments WHERE message_id = path.id) AS "hasFiles"
         FROM path WHERE content <> '' OR tool_calls IS NOT NULL OR role = 'tool' ORDER BY position`,
     );
   }

@@ -3,6 +3,7 @@ import { AppConfig } from '../../config/index.js';
 import { type ChatMessage, countTokens } from '../../llm/index.js';
 import { toChatMessages } from './context.mapper.js';
 import { ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
+import { ToldFilesService } from './told-files.service.js';
 import type { Turn } from './turn.js';
 
 /** What a model is told in a turn. */
@@ -18,6 +19,7 @@ export class ContextService {
   constructor(
     private readonly repository: ContextRepository,
     private readonly config: AppConfig,
+    private readonly files: ToldFilesService,
   ) {}
 
   /** The system prompt, then as many of the newest messages up to the question as the limits allow. */
@@ -38,9 +40,10 @@ export class ContextService {
         path.findIndex(({ role }) => role === 'user'),
       ),
     );
+    const withTools = (turn.parameters.tools ?? []).length > 0;
     const system = prompts.map((content): ChatMessage => ({ role: 'system', content }));
     return {
-      messages: [...system, ...toChatMessages(history, (turn.parameters.tools ?? []).length > 0)],
+      messages: [...system, ...toChatMessages(history, withTools, await this.files.partsOf(turn, history))],
       tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),
     };
   }

@@ -88,6 +88,23 @@ export class MessageErrorBody {
   message!: string;
 }
 
+/** A file that a message was sent with. */
+export class AttachmentBody {
+  @ApiProperty({
+    description: 'Id of the file; null where it has been deleted since.',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+  })
+  file_id!: string | null;
+
+  @ApiProperty({ description: 'Its name.', example: 'report.pdf' })
+  name!: string;
+
+  @ApiProperty({ description: 'What it is.', example: 'application/pdf' })
+  media_type!: string;
+}
+
 /** A message of a conversation. */
 export class MessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
@@ -174,6 +191,12 @@ export class MessageBody {
 
   @ApiProperty({ description: 'Why the answer ended.', type: String, nullable: true, example: 'stop' })
   finish_reason!: string | null;
+
+  @ApiProperty({
+    description: 'Files that it was sent with, in the order in which they were named.',
+    type: [AttachmentBody],
+  })
+  attachments!: AttachmentBody[];
 
   @ApiPropertyOptional({
     type: MessageErrorBody,

@@ -4,6 +4,7 @@ import { storableJson } from '../../common/storable.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import { UsageRepository } from '../usage/index.js';
+import { attachFiles } from './attachment.repository.js';
 import { type ToolCall, toWireCalls } from './tool-calls.js';
 import { activatePath, refuseWhileGenerating } from './branch.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
@@ -17,7 +18,10 @@ export interface SaidMessage {
   readonly id: string;
   readonly role: 'user' | 'tool';
   readonly content: string;
+  /** Of the text and the files. */
   readonly tokenCount: number;
+  /** Files that it comes with; none without it. */
+  readonly fileIds?: readonly string[];
   /** Of the result of a tool: the call that it is of. */
   readonly toolCallId: string | null;
 }
@@ -49,7 +53,7 @@ export class TurnRepository {
   /**
    * Stores what is said, and an answer that is being generated under a lease of ours; both stand on the active path
    * then. From here on nothing that the user wrote can be lost.
-   * @throws NotFoundError, ConversationBusyError, DuplicateRequestError
+   * @throws NotFoundError where the conversation or a file is gone, ConversationBusyError, DuplicateRequestError
    */
   begin(turn: NewTurn): Promise<Turn> {
     return this.prisma.transaction(async (transaction) => {
@@ -58,6 +62,8 @@ export class TurnRepository {
       const claim = idempotency && (await this.keys.claim(transaction, turn.userId, idempotency));
       const conversation = await placeTurn(transaction, turn);
       const parentId = await insertMessages(transaction, turn, conversation);
+      for (const { id: messageId, fileIds = [] } of turn.said)
+        await attachFiles(transaction, { userId: turn.userId, messageId, fileIds });
       await transaction.conversation.update({
         where: { id: conversation.id },
         data: { leafMessageId: answerId },

@@ -3,6 +3,7 @@ import { AppError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { countTokens, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
+import { AttachmentService, NO_FILES, type QuestionFiles } from './attachment.service.js';
 import { AnswerService } from './answer.service.js';
 import { IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
@@ -34,6 +35,7 @@ export class TurnService {
   constructor(
     private readonly llm: LlmService,
     private readonly places: PlaceService,
+    private readonly attachments: AttachmentService,
     private readonly turns: TurnRepository,
     private readonly runner: TurnRunner,
     private readonly answers: AnswerService,
@@ -44,7 +46,7 @@ export class TurnService {
    * Stores the question and begins to generate the answer. From then on the turn goes on by itself, whether anybody
    * listens or not. Where the same request came before, gives what that one began.
    * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError,
-   *   IdempotencyKeyReusedError, and what the model layer's budget throws: nothing is stored then
+   *   IdempotencyKeyReusedError, InvalidRequestError for files that cannot be sent, and what the model layer's budget throws: nothing is stored then
    */
   async begin(request: TurnRequest): Promise<Begun> {
     const { idempotency, userId } = request;
@@ -88,19 +90,21 @@ export class TurnService {
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
     const parameters = { ...spot.before?.parameters, ...request.parameters };
+    const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
       userId,
       apiKeyId,
       model,
       request: { ...parameters, messages: [{ role: 'user', content: spot.prompt }] },
+      fileTokens: files.tokens,
     });
     try {
       const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
         ...{ userId, apiKeyId, model, parameters, instructions, restart, cache, idempotency },
         ...ids,
-        ...placed(spot),
+        ...placed(spot, files),
       });
       return this.runner.start(turn, lease);
     } catch (error) {
@@ -135,18 +139,20 @@ export class TurnService {
 }
 
 /** A spot as a new turn is stored there. */
-function placed(spot: Spot): Pick<NewTurn, 'place' | 'systemPrompt' | 'said'> {
+function placed(spot: Spot, files: QuestionFiles): Pick<NewTurn, 'place' | 'systemPrompt' | 'said'> {
   const { conversationId, systemPrompt, after } = spot;
-  const said = spot.said.map(toSaidMessage);
+  const question = spot.said.findLast(({ role }) => role === 'user');
+  const said = spot.said.map((one) => toSaidMessage(one, one === question ? files : NO_FILES));
   if (conversationId !== undefined)
     return { place: { type: 'known', conversationId, after }, systemPrompt, said };
   return { place: { type: 'new', conversationId: newId(), title: titleOf(spot.prompt) }, systemPrompt, said };
 }
 
-function toSaidMessage(said: Said): SaidMessage {
+function toSaidMessage(said: Said, files: QuestionFiles): SaidMessage {
   const { role, content } = said;
   const toolCallId = said.role === 'tool' ? said.toolCallId : null;
-  return { id: newId(), role, content, tokenCount: countTokens(content), toolCallId };
+  const tokenCount = countTokens(content) + files.tokens;
+  return { id: newId(), role, content, tokenCount, toolCallId, fileIds: files.ids };
 }
 
 /** The first words of the question. Cut between code points, never within one. */

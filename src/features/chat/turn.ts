@@ -22,7 +22,12 @@ export interface TurnRequest extends Caller {
 
 /** What is said in a turn before the answer. */
 export type Said =
-  | { readonly role: 'user'; readonly content: string }
+  | {
+      readonly role: 'user';
+      readonly content: string;
+      /** Files that it comes with; none without it. */
+      readonly fileIds?: readonly string[];
+    }
   /** What came of a call of a tool that the answer before asked for. */
   | { readonly role: 'tool'; readonly content: string; readonly toolCallId: string };
 

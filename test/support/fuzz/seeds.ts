@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { idOf, makeKey, registerAdmin } from '../accounts.js';
 import type { TestApi } from '../api.js';
 import { at, registerUser, type TestUser } from '../client.js';
+import { PNG, uploadedId } from '../files.js';
 import { query } from '../stored.js';
 import type { Operation } from './operations.js';
 
@@ -116,11 +117,19 @@ const conversation = [
 const answer = [
   new Seed('an answer', (world) => world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id')),
 ];
+const file = [new Seed('a file', ({ api, admin }) => uploadedId(api.url, admin))];
 /** A conversation of a turn, and its answer: the two belong together. */
 const branch = {
   id: [new Seed('a conversation with an answer', async (world) => (await world.turn()).conversationId)],
   message_id: [new Seed('its answer', async (world) => (await world.turn()).messageId)],
 };
+const files = [
+  literal([]),
+  new Seed('files', async ({ api, admin }) => [
+    await uploadedId(api.url, admin),
+    await uploadedId(api.url, admin, { bytes: PNG }),
+  ]),
+];
 const account = [new Seed('an account', async (world) => idOf(await registerUser(world.api.url)))];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
@@ -167,8 +176,13 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/provider-keys/{provider}': { provider: providerWithKey },
   'put /api/v1/provider-keys/{provider}': { provider, key: [literal('sk-own-0123456789')] },
   'delete /api/v1/provider-keys/{provider}': { provider: providerWithKey },
-  'post /api/v1/chat': { message: [literal('Hello')], conversation_id: conversation, model },
-  'post /api/v1/chat/stream': { message: [literal('Hello')], conversation_id: conversation, model },
+  'post /api/v1/chat': { message: [literal('Hello')], conversation_id: conversation, model, file_ids: files },
+  'post /api/v1/chat/stream': {
+    message: [literal('Hello')],
+    conversation_id: conversation,
+    model,
+    file_ids: files,
+  },
   'get /api/v1/chat/stream/{message_id}': { message_id: answer },
   'post /api/v1/chat/{message_id}/stop': { message_id: answer },
   'post /api/v1/chat/{message_id}/tool-results': {
@@ -179,6 +193,9 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/conversations/{id}': { id: conversation },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },
+  'get /api/v1/files/{id}': { id: file },
+  'get /api/v1/files/{id}/content': { id: file },
+  'delete /api/v1/files/{id}': { id: file },
   'post /api/v1/conversations/{id}/messages/{message_id}/activate': branch,
   'post /api/v1/conversations/{id}/messages/{message_id}/edit': {
     id: branch.id,

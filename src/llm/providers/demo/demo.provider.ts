@@ -45,6 +45,11 @@ export class DemoProvider extends ModelProvider {
     yield usageEvent(chunk, request.messages, given.length);
   }
 
+  /** It reads texts only. */
+  override reads(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   override models(): Promise<readonly string[]> {
     return Promise.resolve([MODEL]);
   }

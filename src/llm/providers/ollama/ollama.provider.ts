@@ -5,15 +5,17 @@ import {
   type EmbeddingCall,
   type EmbeddingResult,
   type ListCall,
+  type MediaKind,
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,
+  type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
 import { abandonBody } from '../../transport/sdk-transport.js';
 import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
 import { OllamaStreamReader } from './from-ollama-stream.js';
-import { readEmbeddings, readModelNames, textsOf } from './ollama-catalogue.js';
+import { readEmbeddings, readModelNames, readsImages, textsOf } from './ollama-catalogue.js';
 import { asBrokenAnswer, asUnreachable, toProviderErrorOfStatus } from './ollama-errors.js';
 import { toOllamaRequest } from './to-ollama-request.js';
 
@@ -103,6 +105,15 @@ export class OllamaProvider extends ModelProvider {
 
   override async models(signal: AbortSignal): Promise<readonly string[]> {
     return readModelNames(await this.askJson(TAGS_PATH, signal));
+  }
+
+  /** Its wire has a place for images, and none for PDFs. */
+  override async reads(
+    kind: MediaKind,
+    { model, signal, apiKey }: ReadingCall,
+  ): Promise<boolean | undefined> {
+    if (kind === 'pdf') return false;
+    return readsImages(await this.askJson('/api/show', signal, { model }, apiKey));
   }
 
   override nativeModels({ signal, apiKey }: ListCall): Promise<string> {
