@@ -248,10 +248,13 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     expect(await path(id)).toHaveLength(2);
   });
 
-  it.each(['01999999-9999-7999-8999-999999999999', 'nonsense'])('of nobody (%s) is a 404', async (id) => {
+  it.each([
+    ['01999999-9999-7999-8999-999999999999', 404, 'not_found'],
+    ['nonsense', 400, 'invalid_request'],
+  ])('of nobody (%s) is a %i', async (id, status, code) => {
     await expect(
       client(id).chat.completions.create({ model: MODEL, messages: [say('x')] }),
-    ).rejects.toMatchObject({ status: 404, code: 'not_found' });
+    ).rejects.toMatchObject({ status, code });
   });
 
   it('of somebody else is a 404 as well', async () => {

@@ -17,7 +17,7 @@ import {
   whileHere,
 } from '../../http/index.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
-import { NEW_CONVERSATION } from './conversation-completions.mapper.js';
+import { CONVERSATION, NEW_CONVERSATION } from './conversation-completions.mapper.js';
 import { ConversationCompletionsSender } from './conversation-completions.sender.js';
 import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE } from './documentation.js';
 import { CHAT_COMPLETION } from './schemas.js';
@@ -44,7 +44,7 @@ export class ChatCompletionsController {
     required: false,
     description:
       'The conversation that the request goes on with; `new` begins one, whose id the answer’s header of the same name tells.',
-    schema: { type: 'string', example: NEW_CONVERSATION },
+    schema: { type: 'string', pattern: CONVERSATION, example: NEW_CONVERSATION },
   })
   @ApiIdempotencyKey()
   @ApiBody({ schema: CHAT_COMPLETION_DOC })

@@ -1,5 +1,5 @@
 import type { Caller } from '../../common/caller.js';
-import { AppError, InvalidRequestError, NotFoundError } from '../../common/errors.js';
+import { AppError, InvalidRequestError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { isId } from '../../common/ids.js';
 import type { ChatMessage } from '../../llm/index.js';
@@ -19,6 +19,9 @@ import type { ChatCompletionBody } from './chat-completions.service.js';
 /** What `X-Conversation-ID` says where a conversation is to begin. */
 export const NEW_CONVERSATION = 'new';
 
+/** Which texts that header takes. */
+export const CONVERSATION = `^(${NEW_CONVERSATION}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`;
+
 /** What `Idempotency-Key` tells apart requests by, beside the account. */
 const ROUTE = 'POST /v1/chat/completions';
 
@@ -31,7 +34,7 @@ const REFUSED = ['logprobs', 'audio', 'web_search_options'] as const;
 /**
  * A Chat Completions request as a turn: what comes after the last answer is said, system and developer messages count
  * for this turn, and everything before is known from the conversation.
- * @throws InvalidRequestError, or NotFoundError where the header is no id of a conversation
+ * @throws InvalidRequestError
  */
 export function toTurn(
   { userId, apiKeyId }: Caller,
@@ -40,7 +43,7 @@ export function toTurn(
   body: ChatCompletionBody,
 ): TurnRequest {
   if (conversation !== NEW_CONVERSATION && !isId(conversation))
-    throw new NotFoundError('conversation', conversation);
+    throw noConversationId();
   const { model, messages, stream: _stream, stream_options: _options, cache, n, ...parameters } = body;
   if (typeof n === 'number' && n > 1) throw refused('n');
   for (const name of REFUSED) if (parameters[name]) throw refused(name);
@@ -94,6 +97,11 @@ function textOf({ content }: ChatMessage): string {
     .join('\n');
   if (text.length > MAX_MESSAGE) throw wrong(`holds a message of more than ${MAX_MESSAGE} characters`);
   return text;
+}
+
+function noConversationId(): InvalidRequestError {
+  const message = `X-Conversation-ID must be the id of a conversation, or \`${NEW_CONVERSATION}\``;
+  return new InvalidRequestError(`${message}.`, [{ field: 'X-Conversation-ID', message }]);
 }
 
 function wrong(message: string): InvalidRequestError {
