@@ -33,6 +33,7 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'post /api/v1/chat/{message_id}/stop': { needs: 'chat', thing: 'answer' },
   'get /api/v1/conversations': { needs: 'chat' },
   'get /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
+  'patch /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
   'delete /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
   'get /api/v1/conversations/{id}/messages': { needs: 'chat', thing: 'conversation' },
   'get /api/v1/usage': { needs: 'chat' },

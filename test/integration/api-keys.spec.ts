@@ -216,6 +216,7 @@ describe('scopes', () => {
     'post /api/v1/chat/{message_id}/stop': 'chat',
     'get /api/v1/conversations': 'chat',
     'get /api/v1/conversations/{id}': 'chat',
+    'patch /api/v1/conversations/{id}': 'chat',
     'delete /api/v1/conversations/{id}': 'chat',
     'get /api/v1/conversations/{id}/messages': 'chat',
     'get /api/v1/usage': 'chat',

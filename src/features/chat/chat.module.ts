@@ -9,6 +9,8 @@ import { ContextService } from './context.service.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { ConversationService } from './conversation.service.js';
 import { ConversationsController } from './conversations.controller.js';
+import { SearchRepository } from './library/search.repository.js';
+import { SearchService } from './library/search.service.js';
 import { RecoveryModule } from './recovery.module.js';
 import { SweepTimer } from './sweep-timer.js';
 import { TurnPurge } from './turn-purge.js';
@@ -27,6 +29,8 @@ import { TurnService } from './turn.service.js';
     ContextService,
     ConversationRepository,
     ConversationService,
+    SearchRepository,
+    SearchService,
     SweepTimer,
     TurnPurge,
     TurnRepository,

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
 import { LlmService } from '../../llm/index.js';
 import {
+  type ConversationChanges,
+  type ConversationFilter,
   ConversationRepository,
   type Slice,
   type StoredConversation,
@@ -19,8 +21,18 @@ export class ConversationService {
   ) {}
 
   /** Newest first. */
-  list(userId: string, slice: Slice): Promise<StoredConversation[]> {
-    return this.conversations.list(userId, slice);
+  list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
+    return this.conversations.list(userId, filter, slice);
+  }
+
+  /**
+   * Changes what its owner has set. It does not count as a turn: `updatedAt` stays.
+   * @throws NotFoundError
+   */
+  async update(userId: string, id: string, changes: ConversationChanges): Promise<StoredConversation> {
+    const changed = await this.conversations.update(userId, id, changes);
+    if (changed === undefined) throw new NotFoundError('conversation', id);
+    return changed;
   }
 
   /** @throws NotFoundError */

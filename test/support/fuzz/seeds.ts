@@ -131,6 +131,7 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/chat/stream/{message_id}': { message_id: answer },
   'post /api/v1/chat/{message_id}/stop': { message_id: answer },
   'get /api/v1/conversations/{id}': { id: conversation },
+  'patch /api/v1/conversations/{id}': { id: conversation, title: [literal('The sky')] },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },
   'get /api/v1/usage': { from: [literal('2026-01-01')], to: [literal('2026-01-31')] },
