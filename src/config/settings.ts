@@ -198,7 +198,7 @@ export const SETTINGS = {
     default: 32,
     min: 1,
     max: 1024,
-    meaning: 'Largest body of the compatible routes, in megabytes',
+    meaning: 'Largest body of the compatible routes and of an import, in megabytes',
   }),
   CONTEXT_MAX_TOKENS: wholeNumber({
     default: 32_000,

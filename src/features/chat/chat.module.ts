@@ -9,8 +9,16 @@ import { ContextService } from './context.service.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { ConversationService } from './conversation.service.js';
 import { ConversationsController } from './conversations.controller.js';
+import { ExportService } from './library/export.service.js';
+import { ImportService } from './library/import.service.js';
 import { SearchRepository } from './library/search.repository.js';
 import { SearchService } from './library/search.service.js';
+import { SharedController } from './library/shared.controller.js';
+import { ShareRepository } from './library/share.repository.js';
+import { ShareService } from './library/share.service.js';
+import { SharesController } from './library/shares.controller.js';
+import { TransferController } from './library/transfer.controller.js';
+import { TransferRepository } from './library/transfer.repository.js';
 import { RecoveryModule } from './recovery.module.js';
 import { SweepTimer } from './sweep-timer.js';
 import { TurnPurge } from './turn-purge.js';
@@ -21,7 +29,13 @@ import { TurnService } from './turn.service.js';
 /** Turns and conversations, for the API. */
 @Module({
   imports: [LlmModule, RecoveryModule, UsageModule],
-  controllers: [ChatController, ConversationsController],
+  controllers: [
+    ChatController,
+    ConversationsController,
+    SharedController,
+    SharesController,
+    TransferController,
+  ],
   providers: [
     AnswerRepository,
     AnswerService,
@@ -29,9 +43,14 @@ import { TurnService } from './turn.service.js';
     ContextService,
     ConversationRepository,
     ConversationService,
+    ExportService,
+    ImportService,
     SearchRepository,
     SearchService,
+    ShareRepository,
+    ShareService,
     SweepTimer,
+    TransferRepository,
     TurnPurge,
     TurnRepository,
     TurnRunner,

@@ -27,7 +27,7 @@ export class ConversationsQuery extends PageQuery {
   @ApiPropertyOptional({
     description:
       'True for the archived ones, false for the others. Without it a list leaves the archived ones out, and a search has both.',
-    type: Boolean,
+    enum: ['true', 'false'],
   })
   @IsOptional()
   @IsIn(['true', 'false'])
@@ -35,8 +35,7 @@ export class ConversationsQuery extends PageQuery {
 
   @ApiPropertyOptional({
     description: 'Only the pinned ones. All of them without it.',
-    type: Boolean,
-    enum: [true],
+    enum: ['true'],
   })
   @IsOptional()
   @IsIn(['true'])
