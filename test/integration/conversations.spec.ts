@@ -137,6 +137,8 @@ describe('one conversation', () => {
     expect(begun).toEqual({
       id,
       title: expect.stringMatching(/^What is (very )+v?e?r?y?…$/) as unknown,
+      archived: false,
+      pinned: false,
       system_prompt: 'Be brief.',
       active_message_id: at(first.body, 'message_id'),
       tokens_used: at(first.body, 'tokens_used'),

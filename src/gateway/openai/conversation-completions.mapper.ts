@@ -42,8 +42,7 @@ export function toTurn(
   key: string | undefined,
   body: ChatCompletionBody,
 ): TurnRequest {
-  if (conversation !== NEW_CONVERSATION && !isId(conversation))
-    throw noConversationId();
+  if (conversation !== NEW_CONVERSATION && !isId(conversation)) throw noConversationId();
   const { model, messages, stream: _stream, stream_options: _options, cache, n, ...parameters } = body;
   if (typeof n === 'number' && n > 1) throw refused('n');
   for (const name of REFUSED) if (parameters[name]) throw refused(name);
