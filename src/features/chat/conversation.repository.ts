@@ -82,7 +82,7 @@ const CONVERSATION = {
 
 /** The same in SQL. */
 export const CONVERSATION_COLUMNS = Prisma.sql`
-  id, title, archived, pinned, system_prompt AS "systemPrompt", tokens_total AS "tokensTotal",
+  id, title, archived, pinned, system_prompt AS "systemPrompt", leaf_message_id AS "leafMessageId", tokens_total AS "tokensTotal",
   cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts", created_at AS "createdAt",
   updated_at AS "updatedAt"`;
 
