@@ -87,6 +87,7 @@ export class AppConfig {
       maxQueue: values.LLM_MAX_QUEUE,
       aliases: values.MODEL_ALIASES,
       prices: values.MODEL_PRICES,
+      windows: values.MODEL_WINDOWS,
       hosts: values.LLM_HOSTS,
       demoTokensPerSecond: values.DEMO_TOKENS_PER_SECOND,
       deadlines: {
@@ -145,6 +146,8 @@ export interface LlmConfig {
   readonly aliases: Readonly<Record<string, readonly string[]>>;
   /** Prices that go before the list, by full name or `provider/*`. */
   readonly prices: Readonly<Record<string, ModelPrice>>;
+  /** Tokens that models take, by full name or `provider/*`; they go before what the providers tell. */
+  readonly windows: Readonly<Record<string, number>>;
   /** More hosts that speak OpenAI's wire, in the order in which a bare model name is looked up. */
   readonly hosts: readonly LlmHost[];
 }

@@ -1,8 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
-import { type ChatMessage, countTokens } from '../../llm/index.js';
+import { type ChatMessage, countTokens, LlmService } from '../../llm/index.js';
 import { ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
 import type { Turn } from './turn.js';
+
+/** Tokens that an answer keeps for itself where nobody bounded it: so many, and never more than a part of the window. */
+const ANSWER_TOKENS = 4_096;
+const ANSWER_PART = 1 / 4;
 
 /** What a model is told in a turn. */
 export interface Context {
@@ -16,12 +20,18 @@ export interface Context {
 export class ContextService {
   constructor(
     private readonly repository: ContextRepository,
+    private readonly llm: LlmService,
     private readonly config: AppConfig,
   ) {}
 
-  /** The system prompt, then as many of the newest messages up to the question as the limits allow. */
+  /**
+   * The system prompt, then as many of the newest messages up to the question as the model's window and the limits
+   * allow. A question that alone is more is told all the same: the provider says what is wrong with it.
+   * @throws AppError as `LlmService.contextWindow` does
+   */
   async build(turn: Turn): Promise<Context> {
-    const { maxTokens, maxMessages } = this.config.context;
+    const { maxMessages } = this.config.context;
+    const maxTokens = await this.inputTokens(turn);
     const systemTokens = turn.systemPrompt === null ? 0 : countTokens(turn.systemPrompt) + TOKENS_PER_MESSAGE;
     const path = await this.repository.path({
       userId: turn.userId,
@@ -42,5 +52,12 @@ export class ContextService {
       messages: [...system, ...history.map(({ role, content }): ChatMessage => ({ role, content }))],
       tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),
     };
+  }
+
+  /** Tokens that a model may be told: what its window has beside the answer, and no more than the configuration says. */
+  private async inputTokens({ model, options }: Turn): Promise<number> {
+    const { tokens } = await this.llm.contextWindow(model);
+    const answer = options.maxTokens ?? Math.min(ANSWER_TOKENS, Math.floor(tokens * ANSWER_PART));
+    return Math.min(this.config.context.maxTokens, Math.max(0, tokens - answer));
   }
 }

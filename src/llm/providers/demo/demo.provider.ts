@@ -3,6 +3,7 @@ import { newId } from '../../../common/ids.js';
 import {
   type ChatChunk,
   type ChatMessage,
+  type ListedModel,
   ModelProvider,
   type ProviderCall,
   ProviderError,
@@ -45,8 +46,8 @@ export class DemoProvider extends ModelProvider {
     yield usageEvent(chunk, request.messages, given.length);
   }
 
-  override models(): Promise<readonly string[]> {
-    return Promise.resolve([MODEL]);
+  override models(): Promise<readonly ListedModel[]> {
+    return Promise.resolve([{ id: MODEL }]);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type EmbeddingCall,
   type EmbeddingResult,
   fieldOf,
+  type ListedModel,
   ModelProvider,
   type ProviderCall,
   ProviderError,
@@ -15,6 +16,7 @@ import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/
 import { ChatEndpoint } from './chat-endpoint.js';
 import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
 import { ChatStreamReader } from './openai-stream.js';
+import { toListedModel } from './openai-models.js';
 
 export interface OpenAiProviderOptions {
   readonly id: string;
@@ -121,11 +123,11 @@ export class OpenAiProvider extends ModelProvider {
     }
   }
 
-  override async models(signal: AbortSignal): Promise<readonly string[]> {
-    if (this.knownModels !== undefined) return this.knownModels;
+  override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
+    if (this.knownModels !== undefined) return this.knownModels.map((id) => ({ id }));
     try {
       const page = await this.client.models.list({ signal });
-      return page.data.map((model) => model.id);
+      return page.data.map(toListedModel);
     } catch (error) {
       throw toProviderError(error);
     }
