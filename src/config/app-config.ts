@@ -41,6 +41,8 @@ export class AppConfig {
   readonly llm: LlmConfig;
   readonly cache: { readonly ttlMs: number; readonly maxBytes: number };
   readonly context: { readonly maxTokens: number; readonly maxMessages: number };
+  /** The models of what is done in the background; undefined for none, or for the one that answered last. */
+  readonly chores: { readonly titleModel: string | undefined; readonly summaryModel: string | undefined };
   readonly logLevel: SettingValues['LOG_LEVEL'];
 
   constructor(values: SettingValues) {
@@ -100,6 +102,10 @@ export class AppConfig {
     };
     this.cache = { ttlMs: values.CACHE_TTL_S * 1000, maxBytes: values.CACHE_MAX_MB * 2 ** 20 };
     this.context = { maxTokens: values.CONTEXT_MAX_TOKENS, maxMessages: values.CONTEXT_MAX_MESSAGES };
+    this.chores = {
+      titleModel: values.TITLE_MODEL,
+      summaryModel: values.SUMMARY_MODEL ?? values.TITLE_MODEL,
+    };
     this.logLevel = values.LOG_LEVEL;
   }
 }

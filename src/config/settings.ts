@@ -221,6 +221,14 @@ export const SETTINGS = {
     max: 10_000,
     meaning: 'Most messages of history sent with a turn',
   }),
+  TITLE_MODEL: optionalText({
+    meaning:
+      'Model or alias that finds titles for new conversations; without it a title is the first words of the question',
+  }),
+  SUMMARY_MODEL: optionalText({
+    meaning:
+      'Model or alias that sums up conversations with `compaction: "summary"`; without it `TITLE_MODEL`, else the model that answered last',
+  }),
   RATE_LIMIT_IP_RPM: limit(120, 'Requests a minute of one address that come without valid credentials'),
   RATE_LIMIT_RPM: limit(300, 'Requests a minute of one user, and of one key'),
   RATE_LIMIT_MODEL_RPM: limit(60, 'Those of them that ask a model'),

@@ -138,6 +138,8 @@ describe('one conversation', () => {
       id,
       title: expect.stringMatching(/^What is (very )+v?e?r?y?…$/) as unknown,
       system_prompt: 'Be brief.',
+      compaction: 'none',
+      summary: null,
       active_message_id: at(first.body, 'message_id'),
       tokens_used: at(first.body, 'tokens_used'),
       cost_estimate: 0,

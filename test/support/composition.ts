@@ -7,7 +7,6 @@ import type { Runtime } from '../../src/runtime.js';
 
 /** What only an API process has, among others. */
 export const API_ONLY = [
-  'AccessWatch',
   'AccountAdminController',
   'ApiKeysController',
   'AuditController',
@@ -22,13 +21,12 @@ export const API_ONLY = [
   'ConversationService',
   'HealthService',
   'CredentialAuthenticator',
-  'LlmService',
   'TurnRunner',
   'TurnService',
   'UserService',
 ];
 /** What a process that runs jobs has. */
-export const JOBS = ['ChatProcessor'];
+export const JOBS = ['ChatProcessor', 'ChoreProcessor'];
 
 /** What a process has opened before its modules are made. */
 export function runtimeOver(

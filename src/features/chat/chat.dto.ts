@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, IsNumber, IsString, IsUUID, Length, Max, Min } from 'class-validator';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
+import { type Compaction, COMPACTIONS } from './compaction.js';
 
 /** How an answer is made and given. */
 export class GenerationBody {
@@ -103,6 +104,16 @@ export class ChatBody extends QuestionBody {
   @IsPlainText()
   @IsString()
   system_prompt?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'What becomes of messages that no longer fit into what the model is told, from this turn on in this conversation: `none` leaves them out, `summary` has them summed up in the background. The messages stay as they are.',
+    enum: COMPACTIONS,
+    default: 'none',
+  })
+  @IsOptionalField()
+  @IsIn(COMPACTIONS)
+  compaction?: Compaction;
 }
 
 /** An answer in the path. */

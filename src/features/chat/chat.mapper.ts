@@ -16,8 +16,8 @@ export function toNextTurn(
   body: ChatBody,
   idempotency: Idempotency | undefined,
 ): TurnRequest {
-  const { conversation_id: conversationId, system_prompt: systemPrompt, message } = body;
-  const place = { type: 'next', conversationId, systemPrompt, message } as const;
+  const { conversation_id: conversationId, system_prompt: systemPrompt, compaction, message } = body;
+  const place = { type: 'next', conversationId, systemPrompt, compaction, message } as const;
   return toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
 }
 

@@ -7,6 +7,7 @@ import { AnswerService } from './answer.service.js';
 import { BranchRepository } from './branch.repository.js';
 import { BranchesController } from './branches.controller.js';
 import { ChatController } from './chat.controller.js';
+import { ChoreQueueModule } from './chore-queue.module.js';
 import { ContextRepository } from './context.repository.js';
 import { ContextService } from './context.service.js';
 import { ConversationRepository } from './conversation.repository.js';
@@ -14,15 +15,17 @@ import { ConversationService } from './conversation.service.js';
 import { ConversationsController } from './conversations.controller.js';
 import { PlaceService } from './place.service.js';
 import { RecoveryModule } from './recovery.module.js';
+import { SummaryRepository } from './summary.repository.js';
 import { SweepTimer } from './sweep-timer.js';
 import { TurnPurge } from './turn-purge.js';
+import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 import { TurnService } from './turn.service.js';
 
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [LlmModule, RecoveryModule, UsageModule],
+  imports: [ChoreQueueModule, LlmModule, RecoveryModule, UsageModule],
   controllers: [BranchesController, ChatController, ConversationsController],
   providers: [
     AnswerRepository,
@@ -34,7 +37,9 @@ import { TurnService } from './turn.service.js';
     ConversationRepository,
     ConversationService,
     PlaceService,
+    SummaryRepository,
     SweepTimer,
+    TurnChores,
     TurnPurge,
     TurnRepository,
     TurnRunner,

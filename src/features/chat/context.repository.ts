@@ -1,9 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../infra/database/index.js';
+import type { StoredMessage } from './conversation.repository.js';
 
-/** A message as a model is told it. */
+/** A message of a path, as a model may be told it. */
 export interface ContextMessage {
-  readonly role: 'user' | 'assistant';
+  readonly id: string;
+  readonly parentId: string | null;
+  readonly role: StoredMessage['role'];
+  /** Empty where an answer failed before its first word. */
   readonly content: string;
   readonly tokenCount: number;
 }
@@ -17,16 +21,18 @@ export class ContextRepository {
 
   /**
    * The end of the path that leads to a message, oldest first: followed from that message to its parents until the
-   * limits are reached, so that it costs the same in a conversation of 10 messages and of 10,000. Answers without a
-   * text are left out. The last message is always there, whatever its size.
+   * limits are reached, so that it costs the same in a conversation of 10 messages and of 10,000. The last message is
+   * always there, whatever its size.
+   * @param options.behind the position that the path is followed to; -1 follows it to its beginning
    */
   path(options: {
     readonly userId: string;
     readonly messageId: string;
+    readonly behind: number;
     readonly maxTokens: number;
     readonly maxMessages: number;
   }): Promise<ContextMessage[]> {
-    const { userId, messageId, maxTokens, maxMessages } = options;
+    const { userId, messageId, behind, maxTokens, maxMessages } = options;
     return this.prisma.run(
       (client) => client.$queryRaw<ContextMessage[]>`
         WITH RECURSIVE path AS (
@@ -39,10 +45,10 @@ export class ContextRepository {
             path.length + 1, path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int
           FROM path
           JOIN messages parent ON parent.conversation_id = path.conversation_id AND parent.id = path.parent_id
-          WHERE path.length < ${maxMessages}::int
+          WHERE path.length < ${maxMessages}::int AND parent.position > ${behind}::int
             AND path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int <= ${maxTokens}::int
         )
-        SELECT role, content, token_count AS "tokenCount" FROM path WHERE content <> '' ORDER BY position`,
+        SELECT id, parent_id AS "parentId", role::text, content, token_count AS "tokenCount" FROM path ORDER BY position`,
     );
   }
 }

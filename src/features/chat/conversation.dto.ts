@@ -2,17 +2,52 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { IdParams, PageQuery } from '../../http/index.js';
 import { UsageBody } from './chat.dto.js';
+import { type Compaction, COMPACTIONS } from './compaction.js';
+
+/** What was said up to a message, in short. */
+export class SummaryBody {
+  @ApiProperty({ description: 'What the model is told.', example: 'The user asked why the sky is blue.' })
+  text!: string;
+
+  @ApiProperty({ description: 'The last message that it covers.', format: 'uuid' })
+  up_to_message_id!: string;
+
+  @ApiProperty({ description: 'The model that wrote it.', example: 'demo/echo' })
+  model!: string;
+
+  @ApiProperty({ description: 'When it was written.', format: 'date-time' })
+  created_at!: string;
+}
 
 /** A conversation. */
 export class ConversationBody {
   @ApiProperty({ description: 'Id of the conversation.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'The first words of the first message.', example: 'Why is the sky blue?' })
+  @ApiProperty({
+    description: 'The first words of the first message, or what a model found (`TITLE_MODEL`).',
+    example: 'Why is the sky blue?',
+  })
   title!: string;
 
   @ApiProperty({ description: 'How the model is to behave.', type: String, nullable: true, example: null })
   system_prompt!: string | null;
+
+  @ApiProperty({
+    description: 'What becomes of messages that no longer fit into what the model is told.',
+    enum: COMPACTIONS,
+    example: 'none',
+  })
+  compaction!: Compaction;
+
+  @ApiProperty({
+    description:
+      'With `compaction: summary`: what the model is told in place of the older messages of the active path; null where there is none yet.',
+    type: SummaryBody,
+    nullable: true,
+    example: null,
+  })
+  summary!: SummaryBody | null;
 
   @ApiProperty({
     description: 'The end of the active path: the message that the next one follows.',

@@ -1,8 +1,8 @@
 import { toKnownUsd, toUsd } from '../../common/money.js';
 import type { UsageBody } from './chat.dto.js';
-import type { ConversationBody, MessageBody } from './conversation.dto.js';
+import type { ConversationBody, MessageBody, SummaryBody } from './conversation.dto.js';
 import type { ListedMessage } from './conversation.service.js';
-import type { StoredConversation, StoredMessage } from './conversation.repository.js';
+import type { StoredConversation, StoredMessage, StoredSummary } from './conversation.repository.js';
 
 /** A conversation as its owner sees it. */
 export function toConversationBody(conversation: StoredConversation): ConversationBody {
@@ -10,6 +10,8 @@ export function toConversationBody(conversation: StoredConversation): Conversati
     id: conversation.id,
     title: conversation.title,
     system_prompt: conversation.systemPrompt,
+    compaction: conversation.compaction,
+    summary: conversation.summary && toSummaryBody(conversation.summary),
     active_message_id: conversation.leafMessageId,
     tokens_used: Number(conversation.tokensTotal),
     cost_estimate: toKnownUsd(conversation.costMicroUsd, conversation.unpricedAttempts),
@@ -17,6 +19,10 @@ export function toConversationBody(conversation: StoredConversation): Conversati
     created_at: conversation.createdAt.toISOString(),
     updated_at: conversation.updatedAt.toISOString(),
   };
+}
+
+function toSummaryBody({ text, messageId, model, createdAt }: StoredSummary): SummaryBody {
+  return { text, up_to_message_id: messageId, model, created_at: createdAt.toISOString() };
 }
 
 /** A message of a list as its owner sees it. */

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Compaction } from './compaction.js';
 import type { MicroUsd } from '../../common/money.js';
 import { PrismaService } from '../../infra/database/index.js';
 
@@ -7,12 +8,23 @@ export interface StoredConversation {
   readonly id: string;
   readonly title: string;
   readonly systemPrompt: string | null;
+  readonly compaction: Compaction;
+  /** The newest one on the active path. */
+  readonly summary: StoredSummary | null;
   readonly leafMessageId: string | null;
   readonly tokensTotal: bigint;
   readonly costMicroUsd: MicroUsd;
   readonly unpricedAttempts: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+}
+
+/** What was said up to a message, in short. */
+export interface StoredSummary {
+  readonly text: string;
+  readonly messageId: string;
+  readonly model: string;
+  readonly createdAt: Date;
 }
 
 /** A message as it is stored. */
@@ -45,6 +57,7 @@ const CONVERSATION = {
   id: true,
   title: true,
   systemPrompt: true,
+  compaction: true,
   leafMessageId: true,
   tokensTotal: true,
   costMicroUsd: true,
@@ -79,8 +92,8 @@ export class ConversationRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Newest first. Ids rise in time, so they are the order and the cursor both. */
-  list(userId: string, { limit, after }: Slice): Promise<StoredConversation[]> {
-    return this.prisma.run((client) =>
+  async list(userId: string, { limit, after }: Slice): Promise<StoredConversation[]> {
+    const rows = await this.prisma.run((client) =>
       client.conversation.findMany({
         where: { userId, ...(after !== undefined && { id: { lt: after } }) },
         orderBy: { id: 'desc' },
@@ -88,12 +101,16 @@ export class ConversationRepository {
         select: CONVERSATION,
       }),
     );
+    return this.withSummaries(userId, rows);
   }
 
-  find(userId: string, id: string): Promise<StoredConversation | null> {
-    return this.prisma.run((client) =>
+  async find(userId: string, id: string): Promise<StoredConversation | null> {
+    const row = await this.prisma.run((client) =>
       client.conversation.findFirst({ where: { id, userId }, select: CONVERSATION }),
     );
+    if (row === null) return null;
+    const [conversation = null] = await this.withSummaries(userId, [row]);
+    return conversation;
   }
 
   /** @returns whether there was one */
@@ -137,5 +154,28 @@ export class ConversationRepository {
         select: MESSAGE,
       }),
     );
+  }
+
+  /** Each with its newest summary on the active path: the index is read from its end, to the first that is on it. */
+  private async withSummaries(
+    userId: string,
+    rows: readonly Omit<StoredConversation, 'summary'>[],
+  ): Promise<StoredConversation[]> {
+    const ids = rows.filter(({ compaction }) => compaction === 'summary').map(({ id }) => id);
+    if (ids.length === 0) return rows.map((row) => ({ ...row, summary: null }));
+    const found = await this.prisma.run(
+      (client) => client.$queryRaw<(StoredSummary & { readonly conversationId: string })[]>`
+        SELECT conversation.id AS "conversationId", newest.*
+        FROM unnest(${ids}::uuid[]) AS conversation (id)
+        CROSS JOIN LATERAL (
+          SELECT text, message_id AS "messageId", summaries.model, summaries.created_at AS "createdAt"
+          FROM summaries
+          JOIN messages ON messages.conversation_id = summaries.conversation_id AND messages.id = summaries.message_id
+          WHERE summaries.conversation_id = conversation.id AND summaries.user_id = ${userId}::uuid AND messages.active
+          ORDER BY summaries.message_id DESC LIMIT 1
+        ) newest`,
+    );
+    const byId = new Map(found.map(({ conversationId, ...summary }) => [conversationId, summary]));
+    return rows.map((row) => ({ ...row, summary: byId.get(row.id) ?? null }));
   }
 }

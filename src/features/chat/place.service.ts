@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError, NotFoundError } from '../../common/errors.js';
 import { type BranchPoint, BranchRepository } from './branch.repository.js';
+import type { Compaction } from './compaction.js';
 import type { AnswerOptions, Place } from './turn.js';
 
 /** A place in the tree, found. */
@@ -8,6 +9,7 @@ export interface Spot {
   /** Undefined begins a conversation. */
   readonly conversationId: string | undefined;
   readonly systemPrompt: string | undefined;
+  readonly compaction: Compaction | undefined;
   /** The message that the turn follows: a certain one, none, or whichever ends the active path when it begins. */
   readonly after: 'leaf' | { readonly messageId: string | null };
   /** What the user says; undefined where the question stands there already. */
@@ -26,10 +28,11 @@ export class PlaceService {
   /** @throws NotFoundError, InvalidRequestError where the message is not one that can be edited or answered */
   async find(userId: string, place: Place): Promise<Spot> {
     if (place.type === 'next') {
-      const { conversationId, systemPrompt, message } = place;
+      const { conversationId, systemPrompt, compaction, message } = place;
       return {
         conversationId,
         systemPrompt,
+        compaction,
         after: 'leaf',
         question: message,
         prompt: message,
@@ -39,7 +42,7 @@ export class PlaceService {
     const { conversationId, messageId } = place;
     const point = await this.branches.find(userId, conversationId, messageId);
     if (point === null) throw new NotFoundError('message', messageId);
-    const spot = { conversationId, systemPrompt: undefined };
+    const spot = { conversationId, systemPrompt: undefined, compaction: undefined };
     if (place.type === 'edit') {
       if (point.role !== 'user') throw notYours(messageId);
       const before = await this.branches.newestAnswer(userId, conversationId, messageId);

@@ -2,6 +2,8 @@ import type { Caller } from '../../common/caller.js';
 import type { AppError } from '../../common/errors.js';
 import type { MicroUsd } from '../../common/money.js';
 import type { AttemptRecord, TokenUsage } from '../../llm/index.js';
+import type { Compaction } from './compaction.js';
+import type { DueChore } from './chore.js';
 
 /** What a caller asks for. */
 export interface TurnRequest extends Caller {
@@ -23,6 +25,8 @@ export type Place =
       readonly conversationId: string | undefined;
       /** Replaces the conversation's system prompt from this turn on. */
       readonly systemPrompt: string | undefined;
+      /** Replaces the conversation's from this turn on. */
+      readonly compaction: Compaction | undefined;
       readonly message: string;
     }
   /** A question in the place of one that was asked before; that one stays, beside it. */
@@ -54,6 +58,7 @@ export interface Idempotency {
 export interface Turn extends Caller {
   readonly conversationId: string;
   readonly systemPrompt: string | null;
+  readonly compaction: Compaction;
   /** The message that the answer follows. */
   readonly parentId: string;
   readonly answerId: string;
@@ -98,6 +103,8 @@ export interface Settlement {
   readonly attempt: number;
   readonly tokenCount: number;
   readonly attempts: readonly AttemptRecord[];
+  /** What is to be done in the background after it. */
+  readonly chores: readonly DueChore[];
 }
 
 /** The cost of all attempts together; null where one has no known price, because a part of a sum is not the sum. */
