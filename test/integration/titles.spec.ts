@@ -76,6 +76,21 @@ describe('the title of a conversation', () => {
     expectSettled(conversation);
   });
 
+  it('is asked for with the user’s own key of the provider', async () => {
+    const owner = await registerUser(api.url);
+    const key = 'sk-own-key-0123456789';
+    expect((await owner.request('PUT', '/api/v1/provider-keys/openai', { key })).status).toBe(200);
+    const id = await say(owner);
+    await untilChoresDone(api, id);
+    expect(asked().map(({ headers }) => headers.authorization)).toEqual([`Bearer ${key}`]);
+    const usage = await query(
+      api.database,
+      'SELECT DISTINCT own_key FROM usage_records WHERE conversation_id = $1',
+      [id],
+    );
+    expect(usage).toEqual([{ own_key: true }]);
+  });
+
   it('is asked for once in the life of a conversation', async () => {
     const id = await say(user);
     await untilChoresDone(api, id);
