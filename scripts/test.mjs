@@ -1,8 +1,10 @@
 /*
- * node scripts/test.mjs [--only integration,e2e] [jest arguments and file patterns]
+ * node scripts/test.mjs [--only integration,e2e] [--other-stores] [jest arguments and file patterns]
  *
  * Runs the jest projects. Integration and e2e get a PostgreSQL server: that of DATABASE_URL, or else an embedded
  * one of this run's own. The last line counts the tests: "N passed, N failed, N skipped".
+ *
+ * --other-stores is for a second run, on another PostgreSQL or with Redis: it leaves out what would only be repeated.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -18,6 +20,37 @@ const allProjects = ['unit', 'static', 'integration', 'e2e'];
 const databaseProjects = ['integration', 'e2e'];
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
+/**
+ * What no other PostgreSQL and no Redis can change, so that one run is enough: wires and their faults between a client and
+ * a provider, what HTTP refuses before anything is stored, what is kept in memory, and what starts a database of its own.
+ */
+const sameOnAllStores = [
+  // Wires, clients and providers.
+  'test/integration/anthropic-clients.spec.ts',
+  'test/integration/anthropic-wire.spec.ts',
+  'test/integration/embedding-faults.spec.ts',
+  'test/integration/fault-table.spec.ts',
+  'test/integration/odd-answers.spec.ts',
+  'test/integration/ollama-wire.spec.ts',
+  'test/integration/openai-clients.spec.ts',
+  'test/integration/openai-wire.spec.ts',
+  'test/integration/resilience.spec.ts',
+  // HTTP.
+  'test/integration/connections.spec.ts',
+  'test/integration/logs.spec.ts',
+  'test/integration/openapi.spec.ts',
+  'test/integration/security-headers.spec.ts',
+  // Memory.
+  'test/integration/cache.spec.ts',
+  // Databases of their own.
+  'test/e2e/crash.spec.ts',
+  'test/e2e/lifecycle.spec.ts',
+  'test/integration/database.spec.ts',
+  'test/integration/embedded-server.spec.ts',
+  'test/integration/instance-lock.spec.ts',
+  'test/integration/migrations.spec.ts',
+];
+
 /** Settings of the developer's own shell that a test must not pick up by accident. */
 const privateSettings = /^(TEST_|DATABASE_|REDIS_|OPENAI_|ANTHROPIC_|OLLAMA_|LLM_|AWS_|S3_)/;
 
@@ -26,8 +59,13 @@ const noTests = { passed: 0, failed: 0, skipped: 0 };
 function parseArguments(argv) {
   const jestArguments = [];
   let projects = allProjects;
+  let otherStores = false;
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index];
+    if (argument === '--other-stores') {
+      otherStores = true;
+      continue;
+    }
     if (argument !== '--only' && !argument.startsWith('--only=')) {
       jestArguments.push(argument);
       continue;
@@ -38,7 +76,15 @@ function parseArguments(argv) {
     if (unknown.length > 0)
       throw new Error(`--only takes ${allProjects.join(', ')}; not "${unknown.join(', ')}".`);
   }
-  return { projects, jestArguments };
+  return { projects, jestArguments, otherStores };
+}
+
+/** The files that are left out, as patterns of paths. A list that names a file which is gone would grow old unseen. */
+function leftOut() {
+  const gone = sameOnAllStores.filter((file) => !existsSync(join(root, file)));
+  if (gone.length > 0)
+    throw new Error(`scripts/test.mjs leaves out what is not there: ${gone.join(', ')}. Correct its list.`);
+  return sameOnAllStores.map((file) => `--testPathIgnorePatterns=/${file.replaceAll('.', '\\.')}$`);
 }
 
 function needsDatabase(project) {
@@ -128,7 +174,7 @@ async function readCounts(resultFile) {
 }
 
 /** Jest's exit code and the counts of one run over the projects. */
-async function run({ projects, jestArguments, workFolder, stopping }) {
+async function run({ projects, jestArguments: given, otherStores, workFolder, stopping }) {
   let server;
   let template;
   try {
@@ -141,6 +187,7 @@ async function run({ projects, jestArguments, workFolder, stopping }) {
     if (stopping.aborted) return { exitCode: 1, counts: noTests };
     const resultFile = join(workFolder, 'result.json');
     const databases = { postgresUrl, template };
+    const jestArguments = otherStores ? [...given, ...leftOut()] : given;
     const exitCode = await runJest({ projects, jestArguments, databases, resultFile, stopping });
     return { exitCode, counts: await readCounts(resultFile) };
   } finally {

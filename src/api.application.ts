@@ -3,7 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from 'nestjs-pino';
 import { ApiModule } from './api.module.js';
 import { ConfigError } from './config/index.js';
-import { RecoveryService, TurnRunner } from './features/chat/index.js';
+import { AnswerService, RecoveryService, TurnRunner } from './features/chat/index.js';
 import {
   Authenticator,
   BrokenRequests,
@@ -104,6 +104,7 @@ export class ApiApplication {
     this.intake.close();
     const turns = this.app.get(TurnRunner, { strict: false });
     await turns.drain(DRAIN_MS);
+    this.app.get(AnswerService, { strict: false }).dismissFollowers();
     await this.closeServer();
     // A request that was being looked at when the intake closed may have begun a turn after all.
     await turns.drain(0);

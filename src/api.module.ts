@@ -3,6 +3,7 @@ import { ApiKeysModule } from './features/api-keys/index.js';
 import { AuditModule } from './features/audit/index.js';
 import { AuthModule, CredentialAuthenticator } from './features/auth/index.js';
 import { ChatModule, TurnPurge } from './features/chat/index.js';
+import { FilePurge, FilesModule } from './features/files/index.js';
 import { HealthModule } from './features/health/index.js';
 import { LimitsModule, StoreRequestLimiter } from './features/limits/index.js';
 import { ProviderKeysModule } from './features/provider-keys/index.js';
@@ -20,13 +21,13 @@ import { ModelPortsModule } from './model-ports.module.js';
 
 /** The implementations of the ports that `http/` and the accounts own. */
 @Module({
-  imports: [AuthModule, ChatModule, LimitsModule, LlmModule],
+  imports: [AuthModule, ChatModule, FilesModule, LimitsModule, LlmModule],
   providers: [
     { provide: Authenticator, useExisting: CredentialAuthenticator },
     { provide: RequestLimiter, useExisting: StoreRequestLimiter },
     {
       provide: PURGE_HOOKS,
-      inject: [TurnPurge, AnswerPurge],
+      inject: [TurnPurge, AnswerPurge, FilePurge],
       useFactory: (...hooks: PurgeHook[]): readonly PurgeHook[] => hooks,
     },
     { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
@@ -52,6 +53,7 @@ export class ApiModule {
         AuditModule,
         ProviderKeysModule,
         ChatModule,
+        FilesModule,
         UsageApiModule,
         HealthModule,
         // Before OpenAI's: of the routes that both have, it takes the requests that name its version.

@@ -7,10 +7,11 @@ import { Clock } from './common/clock.js';
 import { SharedCache } from './infra/cache/index.js';
 import { QueueModule } from './infra/queue/index.js';
 import { RedisConnection, RedisModule } from './infra/redis/index.js';
+import { StorageModule } from './infra/storage/index.js';
 import { nestLogging } from './infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
 
-/** What both processes stand on: configuration, log, database, queue. */
+/** What both processes stand on: configuration, log, database, files, queue. */
 @Module({})
 export class InfrastructureModule {
   static forRoot({ config, logger, connectionString }: Runtime): DynamicModule {
@@ -21,6 +22,7 @@ export class InfrastructureModule {
         LoggerModule.forRoot(nestLogging(logger)),
         DatabaseModule.forRoot({ connectionString, poolMax: config.database.poolMax }),
         RedisModule.forRoot({ redisUrl: config.redisUrl }),
+        StorageModule.forRoot({ dataDir: config.dataDir }),
         QueueModule.forRoot({ redisUrl: config.redisUrl, connectionString }),
       ],
       providers: [

@@ -52,7 +52,7 @@ export const SETTINGS = {
   }),
   DATA_DIR: text({
     default: '.data',
-    meaning: 'Folder of the embedded database and of generated development secrets',
+    meaning: 'Folder of uploaded files, of the embedded database and of generated development secrets',
   }),
   DATABASE_URL: optionalUrl({
     schemes: ['postgresql', 'postgres'],
@@ -207,7 +207,7 @@ export const SETTINGS = {
     default: 32,
     min: 1,
     max: 1024,
-    meaning: 'Largest body of the compatible routes, in megabytes',
+    meaning: 'Largest file that is uploaded, and largest body of the compatible routes, in megabytes',
   }),
   CONTEXT_MAX_TOKENS: wholeNumber({
     default: 32_000,

@@ -10,7 +10,7 @@ import { crossOrigin } from './cross-origin.js';
 import type { ErrorWires } from './error-wire.js';
 import type { Intake } from './intake.js';
 import { assertJsonText, assertUtf8 } from './json-shape.js';
-import { refuseLarger, refuseStrangers } from './large-bodies.js';
+import { refuseLarger, refuseLargerFiles, refuseStrangers } from './large-bodies.js';
 import { addressLimit } from './limit.guard.js';
 import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
@@ -24,6 +24,10 @@ const MEGABYTE = 2 ** 20;
 
 /** What is served beside the routes, where no guard stands. */
 const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
+
+/** Where files are uploaded to. They are read by their route; a JSON body that comes there has the limit of any other. */
+const UPLOADS = '/api/v1/files';
+const ALL_BUT_UPLOADS = /^\/api(?!\/v1\/files\/?$)(?:\/|$)/i;
 
 /** What comes before routing. The order matters: a request has its id and its log line before its body can fail to parse. */
 export function configureHttp(
@@ -57,7 +61,8 @@ export function configureHttp(
   const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });
   app.use('/ollama', undeclaredJson);
   app.use(['/v1', '/ollama'], refuseStrangers(options.authenticator), refuseLarger(largest), largeJson);
-  app.use('/api', refuseLarger(MEGABYTE));
+  app.use(UPLOADS, refuseStrangers(options.authenticator), refuseLargerFiles(largest));
+  app.use(ALL_BUT_UPLOADS, refuseLarger(MEGABYTE));
   app.use(express.json({ ...json, limit: MEGABYTE, verify: assertUtf8 }));
   app.use(DOCUMENTATION, addressLimit(options.limiter, options.wires));
   serveOpenApi(app, options.version);

@@ -12,6 +12,7 @@ export const EXPOSED_HEADERS: readonly string[] = [
   'Idempotent-Replayed',
   'X-Cache',
   'X-Ignored-Params',
+  'Content-Disposition',
   'Retry-After',
   'X-Should-Retry',
   'X-RateLimit-Limit-Requests',

@@ -19,7 +19,9 @@ export { type Admission, type RateState, RequestLimiter } from './request-limite
 export { requestIdOf } from './request-id.js';
 export { IsOptionalField } from './optional-field.js';
 export { ApiPage, IdParams, type Page, PageQuery, toPage } from './page.js';
-export { IsNotBlank, IsPlainText } from './plain-text.js';
+export { IsNotBlank, IsPlainObject, IsPlainText } from './plain-text.js';
+export { sendBytes } from './send-bytes.js';
+export { FileForm, TakesFile, UploadForm } from './upload-form.js';
 export { SchemaPipe } from './schema.pipe.js';
 export { CurrentActor, CurrentCaller, UserId } from './principal.js';
 export { AdminOnly, ModelRoute, Public, Scope, Unlimited } from './route-marks.js';

@@ -8,6 +8,9 @@ const SMALL_BODY = 65_536;
 
 const MEGABYTE = 2 ** 20;
 
+/** What a form may have beside its file: boundaries and the headers of a part. */
+const FORM_BYTES = 16_384;
+
 /**
  * Asks who sends a large body before it is read, on routes that need credentials. Their own guard comes only after the
  * body parser, which would hold the megabytes of strangers for as long as they take to send them.
@@ -34,7 +37,23 @@ export function refuseStrangers(authenticator: Authenticator): RequestHandler {
 
 /** Refuses what says by itself that it is larger. The body parser would do so too, but only when all of it has come. */
 export function refuseLarger(maxBytes: number): RequestHandler {
-  const message = `The request body is too large. A JSON body may have at most ${Math.round(maxBytes / MEGABYTE)} MB.`;
+  return refuseAbove(
+    maxBytes,
+    `The request body is too large. A JSON body may have at most ${Math.round(maxBytes / MEGABYTE)} MB.`,
+  );
+}
+
+/** The same for forms: beside a file of the largest size there is room for what a form needs itself. */
+export function refuseLargerFiles(maxBytes: number): RequestHandler {
+  return refuseAbove(maxBytes + FORM_BYTES, tooLargeFile(maxBytes));
+}
+
+/** What is said of a file that is too large. */
+export function tooLargeFile(maxBytes: number): string {
+  return `The file is too large. A file may have at most ${Math.round(maxBytes / MEGABYTE)} MB.`;
+}
+
+function refuseAbove(maxBytes: number, message: string): RequestHandler {
   return (request, response, next) => {
     const length = lengthOf(request);
     if (length <= maxBytes || length === Infinity) next();

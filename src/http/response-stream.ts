@@ -38,18 +38,7 @@ export interface ResponseStream<Item> {
  */
 export async function sendStream<Item>(response: Response, stream: ResponseStream<Item>): Promise<void> {
   const { render, ping } = stream;
-  const gone = new AbortController();
-  const leave = (): void => {
-    gone.abort();
-  };
-  response.once('close', leave);
-  const shut = new AbortController();
-  const forget = whenShutOut(response.req, () => {
-    shut.abort();
-    leave();
-  });
-  // A client that left while its request was looked at has been told of already.
-  if (response.destroyed) leave();
+  const client = new WaitingClient(response);
   const begin = (): void => {
     if (!response.headersSent) writeHeaders(response, stream.headers);
   };
@@ -60,22 +49,21 @@ export async function sendStream<Item>(response: Response, stream: ResponseStrea
     if (!response.writableNeedDrain) response.write(ping);
   }, PING_INTERVAL_MS);
   try {
-    for await (const item of stream.items(gone.signal)) {
+    for await (const item of stream.items(client.gone)) {
       begin();
       // One write a piece, so that it is never cut by a ping.
-      if (!response.write(render(item))) await once(response, 'drain', { signal: gone.signal });
+      if (!response.write(render(item))) await once(response, 'drain', { signal: client.gone });
     }
-    if (shut.signal.aborted) throw shutOutError();
+    if (client.isShutOut) throw shutOutError();
   } catch (error) {
-    if (gone.signal.aborted && (!shut.signal.aborted || response.destroyed)) return;
-    const failure = shut.signal.aborted ? shutOutError() : toAppError(error);
+    if (client.gone.aborted && (!client.isShutOut || response.destroyed)) return;
+    const failure = client.isShutOut ? shutOutError() : toAppError(error);
     if (!response.headersSent) throw failure;
     logFailure(logger, failure, requestIdOf(response));
     response.write(stream.failure(failure));
   } finally {
     clearInterval(alive);
-    forget();
-    response.off('close', leave);
+    client.forget();
     if (response.headersSent) response.end();
   }
 }
@@ -101,23 +89,49 @@ export async function whileHere<Result>(
   response: Response,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const gone = new AbortController();
-  const leave = (): void => {
-    gone.abort();
-  };
-  const shut = new AbortController();
-  const forget = whenShutOut(response.req, () => {
-    shut.abort();
-    leave();
-  });
-  response.once('close', leave);
-  if (response.destroyed) leave();
+  const client = new WaitingClient(response);
   try {
-    return await work(gone.signal);
+    return await work(client.gone);
   } catch (error) {
-    throw shut.signal.aborted ? shutOutError() : error;
+    throw client.isShutOut ? shutOutError() : error;
   } finally {
-    forget();
-    response.off('close', leave);
+    client.forget();
   }
+}
+
+/** Who waits for an answer, for as long as it takes. */
+class WaitingClient {
+  private readonly leaving = new AbortController();
+  private readonly forgetShutOut: () => void;
+  private shutOut = false;
+
+  constructor(private readonly response: Response) {
+    response.once('close', this.leave);
+    this.forgetShutOut = whenShutOut(response.req, () => {
+      this.shutOut = true;
+      this.leave();
+    });
+    // A client that left while its request was looked at has been told of already.
+    if (response.destroyed) this.leave();
+  }
+
+  /** Aborts when the client has left or is shut out. */
+  get gone(): AbortSignal {
+    return this.leaving.signal;
+  }
+
+  /** Whether its account was disabled or its key revoked meanwhile. */
+  get isShutOut(): boolean {
+    return this.shutOut;
+  }
+
+  /** Ends the watch, once there is nothing more to tell. */
+  forget(): void {
+    this.forgetShutOut();
+    this.response.off('close', this.leave);
+  }
+
+  private readonly leave = (): void => {
+    this.leaving.abort();
+  };
 }

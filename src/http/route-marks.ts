@@ -7,6 +7,7 @@ const SCOPE = 'parley:scope';
 const ADMIN_ONLY = 'parley:admin-only';
 const MODEL_ROUTE = 'parley:model-route';
 const UNLIMITED = 'parley:unlimited';
+const FORM_ROUTE = 'parley:form-route';
 
 /** Opens a route to everybody. Without it a route needs credentials. */
 export function Public(): MethodDecorator & ClassDecorator {
@@ -36,6 +37,11 @@ export function Unlimited(): MethodDecorator & ClassDecorator {
   return SetMetadata(UNLIMITED, true);
 }
 
+/** Marks a route whose body is a form with a file, and not JSON. */
+export function FormRoute(): MethodDecorator {
+  return SetMetadata(FORM_ROUTE, true);
+}
+
 /** What the decorators of a route say, those of its method before those of its class. */
 export interface RouteMarks {
   readonly isPublic: boolean;
@@ -43,6 +49,7 @@ export interface RouteMarks {
   readonly adminOnly: boolean;
   readonly reachesModel: boolean;
   readonly unlimited: boolean;
+  readonly takesForm: boolean;
 }
 
 /**
@@ -71,6 +78,7 @@ function readMarks(places: readonly object[]): RouteMarks {
     adminOnly: marked(ADMIN_ONLY) === true,
     reachesModel: marked(MODEL_ROUTE) === true,
     unlimited: marked(UNLIMITED) === true,
+    takesForm: marked(FORM_ROUTE) === true,
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type FinishReason,
   type TokenUsage,
 } from './port/index.js';
+import { mediaTokens } from './accounting/media-tokens.js';
 import { countTokens } from './token-counter.js';
 
 /** More tokens than any model takes or gives in one call, and few enough to be stored and summed. */
@@ -120,11 +121,8 @@ function wholeNumber(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
-/** Tokens of an image where nobody tells: one of 1,024 by 1,024 in OpenAI's high detail, 85 and four tiles of 170. */
-const IMAGE_TOKENS = 765;
-
-/** Characters of base64 a token of what they stand for takes, by the four characters that one of plain text takes. */
-const BASE64_UNITS_PER_TOKEN = 16 / 3;
+/** Bytes that a character of base64 stands for. */
+const BYTES_PER_BASE64_UNIT = 3 / 4;
 
 /** An estimate of what a request takes: everything that is said, called and shown, and the tools. */
 export function countRequest({ messages, tools }: ChatRequest): number {
@@ -140,9 +138,11 @@ function countMessage(message: ChatMessage): number {
 function countMedia({ content }: ChatMessage): number {
   if (typeof content === 'string') return 0;
   return (content ?? []).reduce((sum, part) => {
-    if (part.type === 'image_url') return sum + IMAGE_TOKENS;
+    if (part.type === 'image_url') return sum + mediaTokens('image', 0);
     if (part.type !== 'file') return sum;
-    return sum + Math.ceil((part.file.file_data ?? '').length / BASE64_UNITS_PER_TOKEN);
+    const { file_data: data = '' } = part.file;
+    const bytes = data.length * BYTES_PER_BASE64_UNIT;
+    return sum + (data.startsWith('data:application/pdf') ? mediaTokens('pdf', bytes) : Math.ceil(bytes / 4));
   }, 0);
 }
 

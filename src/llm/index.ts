@@ -1,5 +1,6 @@
 export { abandonedAttempt } from './abandoned-attempt.js';
 export { AnswerPurge } from './cache/answer-purge.js';
+export { mediaTokens } from './accounting/media-tokens.js';
 export { PriceTable } from './accounting/price-table.js';
 export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
@@ -11,15 +12,18 @@ export type {
   BudgetRequest,
   ChatChunk,
   ChatCompletion,
+  ChatDelta,
   ChatMessage,
   ChatRequest,
   CountingCall,
   Embeddings,
+  MediaKind,
   ModelAnswer,
   ModelCall,
   ModelEvent,
   ModelIdentity,
   NativeRequest,
+  ProviderData,
   TokenUsage,
 } from './port/index.js';
 export { Budget, CredentialSource, UsageSink } from './port/index.js';

@@ -8,6 +8,7 @@ import { CachedCalls } from './cache/cached-calls.js';
 import { ableModels, CallRunner } from './call-runner.js';
 import { countCall } from './count-call.js';
 import { Deadlines } from './deadlines.js';
+import { readersAmong } from './media-readers.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
@@ -19,6 +20,8 @@ import {
   CredentialSource,
   type EmbeddingRequest,
   type Embeddings,
+  mediaIn,
+  type MediaKind,
   type ModelAnswer,
   type ModelCall,
   type ModelEvent,
@@ -189,10 +192,48 @@ export class LlmService implements OnApplicationShutdown {
   /**
    * Asks the budget before a call is made, for whoever must know before it stores anything. The caller then makes the
    * call with `reserved`, and settles the lease whatever becomes of it.
-   * @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`, and as `resolve` does
+   * @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`, `invalid_request` where no model can
+   *   honour the request, and as `resolve` does
    */
-  async reserve(call: Pick<ModelCall, 'userId' | 'apiKeyId' | 'model' | 'request'>): Promise<BudgetLease> {
-    return this.ask(call, await this.directory.resolveChain(call.model), estimateChat(call.request), 1);
+  async reserve(
+    call: Pick<ModelCall, 'userId' | 'apiKeyId' | 'model' | 'request'> & {
+      /** Tokens of files that the request is going to hold. */
+      readonly fileTokens?: number;
+    },
+  ): Promise<BudgetLease> {
+    const { input, output } = estimateChat(call.request);
+    const estimate = { input: input + (call.fileTokens ?? 0), output };
+    const chain = ableModels(call, await this.directory.resolveChain(call.model));
+    return this.ask(call, chain, estimate, 1);
+  }
+
+  /**
+   * Whether a model of a name can be given all of these besides text. What is not known counts as yes: the model then
+   * says so itself.
+   * @throws AppError as `resolve` does
+   */
+  async reads(
+    { model, userId }: Pick<ModelCall, 'model' | 'userId'>,
+    kinds: ReadonlySet<MediaKind>,
+  ): Promise<boolean> {
+    return (await this.readersAmong(await this.directory.resolveChain(model), userId, kinds)).length > 0;
+  }
+
+  private readersAmong(
+    chain: readonly ResolvedModel[],
+    userId: string,
+    kinds: ReadonlySet<MediaKind>,
+  ): Promise<readonly ResolvedModel[]> {
+    return readersAmong(chain, kinds, (provider) => this.credentialOf(userId, provider));
+  }
+
+  /** Of several models those that can read what the request holds; all of them where none can, to say so themselves. */
+  private async chainFor({ model, userId, request }: ModelCall): Promise<readonly ResolvedModel[]> {
+    const chain = await this.directory.resolveChain(model);
+    const kinds = mediaIn(request);
+    if (chain.length < 2 || kinds.size === 0) return chain;
+    const readers = await this.readersAmong(chain, userId, kinds);
+    return readers.length > 0 ? readers : chain;
   }
 
   private async leaseFor(call: ModelCall, { chain }: CallRunner): Promise<BudgetLease | undefined> {
@@ -271,7 +312,7 @@ export class LlmService implements OnApplicationShutdown {
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {
-    const chain = await this.directory.resolveChain(call.model);
+    const chain = await this.chainFor(call);
     const deadlinesOf = (provider: string): DeadlineConfig => this.deadlinesOf(provider);
     return new CallRunner({ call, chain, deadlinesOf, prices: this.prices, ...this.tryOptions(call.userId) });
   }

@@ -7,12 +7,13 @@ import { idOf, makeKey, registerAdmin } from '../support/accounts.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { type ApiResponse, at, listAt, registerUser, send, type TestUser } from '../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { uploadedId } from '../support/files.js';
 import { query } from '../support/stored.js';
 
-type Scope = 'chat' | 'admin';
+type Scope = 'chat' | 'files' | 'admin';
 type Wire = 'own' | 'anthropic' | 'ollama';
 type Refusal = 'unauthorized' | 'invalid_api_key' | 'insufficient_scope' | 'forbidden' | 'not_found';
-type Thing = 'conversation' | 'answer' | 'apiKey' | 'user' | 'provider';
+type Thing = 'conversation' | 'answer' | 'file' | 'apiKey' | 'user' | 'provider';
 
 /** What a route needs and how it is asked. */
 interface Access {
@@ -31,10 +32,16 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'post /api/v1/chat/stream': { needs: 'chat' },
   'get /api/v1/chat/stream/{message_id}': { needs: 'chat', thing: 'answer' },
   'post /api/v1/chat/{message_id}/stop': { needs: 'chat', thing: 'answer' },
+  'post /api/v1/chat/{message_id}/tool-results': { needs: 'chat' },
   'get /api/v1/conversations': { needs: 'chat' },
   'get /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
   'delete /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
   'get /api/v1/conversations/{id}/messages': { needs: 'chat', thing: 'conversation' },
+  'post /api/v1/files': { needs: 'files' },
+  'get /api/v1/files': { needs: 'files' },
+  'get /api/v1/files/{id}': { needs: 'files', thing: 'file' },
+  'get /api/v1/files/{id}/content': { needs: 'files', thing: 'file' },
+  'delete /api/v1/files/{id}': { needs: 'files', thing: 'file' },
   'post /api/v1/conversations/{id}/messages/{message_id}/activate': { needs: 'chat', thing: 'conversation' },
   'post /api/v1/conversations/{id}/messages/{message_id}/edit': { needs: 'chat' },
   'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': {
@@ -127,12 +134,17 @@ beforeAll(async () => {
   things = {
     conversation: String(at(turn.body, 'conversation_id')),
     answer: String(at(turn.body, 'message_id')),
+    file: await uploadedId(api.url, owner),
     apiKey: (await makeKey(api, owner)).id,
     user: await idOf(owner),
     provider: 'openai',
   };
   const scoped = (but: Scope) => makeKey(api, owner, { scopes: SCOPES.filter((scope) => scope !== but) });
-  without = { chat: (await scoped('chat')).key, admin: (await scoped('admin')).key };
+  without = {
+    chat: (await scoped('chat')).key,
+    files: (await scoped('files')).key,
+    admin: (await scoped('admin')).key,
+  };
   refused = await badCredentials();
 });
 

@@ -1,11 +1,12 @@
 // Real here: two API processes' worth of application on sockets, PostgreSQL and Redis.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, makeKey, registerAdmin } from '../support/accounts.js';
-import { startApi, type TestApi } from '../support/api.js';
+import type { TestApi } from '../support/api.js';
 import { at, collect, type TestUser, registerUser, userWith } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import type { FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { until } from '../support/stored.js';
+import { startTwoProcesses, type TwoProcesses } from '../support/two-processes.js';
 
 /** A database of Redis that no other test uses; its number is the last part of the URL. */
 const REDIS_DATABASE = 11;
@@ -16,29 +17,20 @@ if (redisServer === undefined) {
 
 (redisServer === undefined ? describe.skip : describe)('two processes that share Redis', () => {
   const redisUrl = new URL(`/${String(REDIS_DATABASE)}`, redisServer ?? 'redis://unset').href;
+  let processes: TwoProcesses;
   let provider: FakeProvider;
   let here: TestApi;
   let there: TestApi;
   let admin: TestUser;
 
   beforeAll(async () => {
-    provider = await startFakeProvider();
-    const settings = {
-      REDIS_URL: redisUrl,
-      WORKER: 'separate',
-      JWT_SECRET: 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o',
-      OPENAI_BASE_URL: provider.baseUrl,
-      DEFAULT_MODEL: 'openai/test-model',
-    };
-    here = await startApi(settings);
-    there = await startApi(settings, here.database);
+    processes = await startTwoProcesses(redisUrl);
+    ({ provider, here, there } = processes);
     admin = await registerAdmin(here);
   });
 
   afterAll(async () => {
-    await there.close();
-    await here.close();
-    await provider.close();
+    await processes.close();
   });
 
   it('put a disabled user out everywhere within a second, with what runs', async () => {

@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { beginStream, idsIn, named, nextEvent, rejoin, stop } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
+import type { TestApi } from '../support/api.js';
 import { at, collect, eventsIn, registerUser, type TestUser, textOf, userWith } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import type { FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { expectSettled, query, stored, until, untilSettled } from '../support/stored.js';
+import { startTwoProcesses, type TwoProcesses } from '../support/two-processes.js';
 
 // A file of its own, because a process has one kind of queue for life.
 
@@ -22,6 +23,7 @@ const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
 
 (redisServer === undefined ? describe.skip : describe)('answers of two processes that share Redis', () => {
   const redisUrl = new URL(`/${String(REDIS_DATABASE)}`, redisServer ?? 'redis://unset').href;
+  let processes: TwoProcesses;
   let provider: FakeProvider;
   let redis: Redis;
   let here: TestApi;
@@ -32,17 +34,8 @@ const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
   beforeAll(async () => {
     redis = new Redis(redisUrl);
     await redis.flushdb();
-    provider = await startFakeProvider();
-    const settings = {
-      REDIS_URL: redisUrl,
-      WORKER: 'separate',
-      JWT_SECRET: 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o',
-      OPENAI_BASE_URL: provider.baseUrl,
-      DEFAULT_MODEL: 'openai/test-model',
-      LLM_MAX_RETRIES: '0',
-    };
-    here = await startApi(settings);
-    there = await startApi(settings, here.database);
+    processes = await startTwoProcesses(redisUrl);
+    ({ provider, here, there } = processes);
     user = await registerUser(here.url);
     elsewhere = userWith(there.url, user.token);
   });
@@ -52,9 +45,7 @@ const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
   });
 
   afterAll(async () => {
-    await there.close();
-    await here.close();
-    await provider.close();
+    await processes.close();
     await redis.quit();
   });
 
@@ -332,6 +323,31 @@ const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
       const followed = await collect(rejoin(here.url, user, messageId));
       expect(textOf(followed)).toBe(text);
     }
+  });
+
+  it('are read on elsewhere by those who are told so, because the process that they read over stops', async () => {
+    const leaving = await processes.another();
+    const gate = gatedAnswer(['four', ' five']);
+    provider.script(gate);
+    const { events, messageId } = await beginStream(provider, user);
+    const follower = rejoin(leaving.url, user, messageId);
+    await nextEvent(follower);
+    gate.release();
+    const seen = await nextEvent(follower);
+    expect(at(seen.data, 'delta')).toBe('four');
+    await leaving.close();
+    expect(await collect(follower)).toEqual([
+      {
+        error: expect.objectContaining({
+          code: 'service_unavailable',
+          message: expect.stringContaining('Last-Event-ID'),
+        }),
+      },
+    ]);
+    const again = rejoin(there.url, elsewhere, messageId, seen.id);
+    gate.finish();
+    expect(textOf(await collect(again))).toBe(' five');
+    expect(textOf(await collect(events))).toBe('four five');
   });
 
   it('are in Redis for as long as they run and a little longer', async () => {

@@ -196,6 +196,7 @@ describe('the messages of a conversation', () => {
         usage: null,
         cost_estimate: null,
         finish_reason: null,
+        attachments: [],
         created_at: expect.stringMatching(/Z$/) as unknown,
       },
       {
@@ -215,6 +216,7 @@ describe('the messages of a conversation', () => {
         },
         cost_estimate: 0,
         finish_reason: 'stop',
+        attachments: [],
         created_at: expect.stringMatching(/Z$/) as unknown,
       },
     ]);

@@ -77,6 +77,21 @@ async function beginConversation(): Promise<string> {
   return String(at(answer.body, 'conversation_id'));
 }
 
+describe('a turn whose commit is not confirmed', () => {
+  it('is found again, and answered once', async () => {
+    const conversation = await beginConversation();
+    const lost = wire.cutAtReplyTo('COMMIT');
+    const turn = user.request('POST', '/api/v1/chat', { message: 'second', conversation_id: conversation });
+    await lost;
+    wire.restore();
+    expect(await turn).toMatchObject({ status: 200, body: { message: 'second' } });
+    const settled = await stored(database, conversation);
+    expect(settled.messages).toHaveLength(4);
+    expect(settled.messages.at(-1)).toMatchObject({ status: 'complete', content: 'second' });
+    expectSettled(settled);
+  });
+});
+
 describe('while the database is away', () => {
   it('every route that needs it answers 503 with Retry-After, and works again when it is back', async () => {
     const id = await beginConversation();

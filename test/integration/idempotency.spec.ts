@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, named, nextEvent, stop } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
+import { asking, startApi, type TestApi } from '../support/api.js';
 import {
   at,
   collect,
@@ -26,11 +26,7 @@ let api: TestApi;
 
 beforeAll(async () => {
   provider = await startFakeProvider();
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    DEFAULT_MODEL: 'openai/test-model',
-    LLM_MAX_RETRIES: '0',
-  });
+  api = await startApi(asking(provider));
 });
 
 afterEach(() => {

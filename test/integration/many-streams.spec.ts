@@ -1,13 +1,16 @@
-// Real here: the API on a socket, PostgreSQL behind a small pool, and the provider's wire.
+// Real here: the API on a socket, PostgreSQL behind a pool of one connection, and the provider's wire.
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { nextEvent, rejoin } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
+import { asking, startApi, type TestApi } from '../support/api.js';
 import { at, collect, registerUser, send, textOf } from '../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
-import { query } from '../support/stored.js';
+import { query, until } from '../support/stored.js';
 
 const STREAMS = 200;
+
+/** Streams that begin at once: as many as one connection stores in the time that a request waits for it. */
+const GROUP = 10;
 
 let provider: FakeProvider;
 let api: TestApi;
@@ -15,9 +18,9 @@ let api: TestApi;
 beforeAll(async () => {
   provider = await startFakeProvider();
   api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    DEFAULT_MODEL: 'openai/test-model',
-    DATABASE_POOL_MAX: '5',
+    ...asking(provider),
+    // Whoever held it would be the only one.
+    DATABASE_POOL_MAX: '1',
     LLM_MAX_CONCURRENCY: String(STREAMS),
   });
 });
@@ -27,7 +30,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-it('two hundred streams run side by side over five connections, and the server is ready all the while', async () => {
+it('two hundred streams run side by side over one connection, which none of them holds', async () => {
   const user = await registerUser(api.url);
   const gate = gatedAnswer(['four', ' five']);
   provider.setDefault(gate);
@@ -35,13 +38,11 @@ it('two hundred streams run side by side over five connections, and the server i
     user.stream('/api/v1/chat/stream', { message: `question ${String(index)}` }),
   );
   gate.release();
-  const ids = await Promise.all(
-    streams.map(async (stream) => {
-      const { data } = await nextEvent(stream);
-      expect(at((await nextEvent(stream)).data, 'delta')).toBe('four');
-      return String(at(data, 'message_id'));
-    }),
-  );
+  const ids = await inGroups(streams, async (stream) => {
+    const { data } = await nextEvent(stream);
+    expect(at((await nextEvent(stream)).data, 'delta')).toBe('four');
+    return String(at(data, 'message_id'));
+  });
   // All of them have begun, and none may end.
   const running = "SELECT count(*)::int AS count FROM messages WHERE status = 'generating'";
   expect(await query(api.database, running)).toEqual([{ count: STREAMS }]);
@@ -59,15 +60,24 @@ it('two hundred streams run side by side over five connections, and the server i
   } while ((await query(api.database, unsaved))[0]?.['count'] !== 0);
   const slowest = Math.max(...times);
   const median = times.sort((one, other) => one - other)[Math.floor(times.length / 2)] ?? 0;
+  // What is promised are a hundred milliseconds; what a busy machine makes of it is a figure and no verdict.
   process.stderr.write(
     `/health/ready: median ${median.toFixed(1)} ms, slowest ${slowest.toFixed(1)} ms of ${String(times.length)}\n`,
   );
-  // A hundred milliseconds are promised; a machine that others use as well is given ten times that.
-  expect(slowest).toBeLessThan(1_000);
+  // The verdict: there is one connection, and with all streams open nobody sits on it.
+  await until('the one connection to be free', async () => {
+    const states = await query(
+      api.database,
+      `SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parley'`,
+    );
+    expect(states.length).toBeLessThanOrEqual(1);
+    expect(states).not.toContainEqual({ state: 'idle in transaction' });
+    return states[0]?.['state'] === 'idle';
+  });
   // The work that needs the database goes on, too.
   expect((await user.request('GET', '/api/v1/conversations')).status).toBe(200);
   const followers = ids.map((id) => rejoin(api.url, user, id));
-  await Promise.all(followers.map((follower) => nextEvent(follower)));
+  await inGroups(followers, nextEvent);
 
   expect(await query(api.database, running)).toEqual([{ count: STREAMS }]);
   gate.finish();
@@ -79,3 +89,15 @@ it('two hundred streams run side by side over five connections, and the server i
     await query(api.database, 'SELECT status, count(*)::int AS count FROM messages GROUP BY status'),
   ).toEqual([{ status: 'complete', count: 2 * STREAMS }]);
 });
+
+/** Does the same for each, a group after the other. */
+async function inGroups<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let from = 0; from < items.length; from += GROUP) {
+    results.push(...(await Promise.all(items.slice(from, from + GROUP).map(work))));
+  }
+  return results;
+}

@@ -42,8 +42,8 @@ let provider: FakeProvider;
 let api: TestApi;
 let user: TestUser;
 
-/** Of 64 kB each, about 150 MB in all. */
-const PIECES = 2400;
+/** Of 64 kB each, about 83 MB in all. */
+const PIECES = 1300;
 
 beforeAll(async () => {
   provider = await startFakeProvider();

@@ -97,14 +97,22 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     place: { type: 'new', conversationId: newId(), title: 'one two three' },
     systemPrompt: undefined,
     compaction: undefined,
-    said: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3 }],
+    said: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3, toolCallId: null }],
     model: 'openai/test-model',
-    options: { temperature: 0.7, maxTokens: undefined },
+    parameters: { temperature: 0.7 },
+    instructions: null,
+    restart: 'once',
     cache: false,
     idempotency: undefined,
   });
   expect(
-    await turns.checkpoint(turn, { attempt: 1, text: TEXT, model: 'openai/test-model', inputTokens: 7 }),
+    await turns.checkpoint(turn, {
+      attempt: 1,
+      text: TEXT,
+      calls: [],
+      model: 'openai/test-model',
+      inputTokens: 7,
+    }),
   ).toBe('ours');
   await query(database, 'UPDATE messages SET lease_until = now() + make_interval(secs => $2) WHERE id = $1', [
     turn.answerId,
@@ -133,6 +141,7 @@ function completed(text: string): Settlement {
     outcome: {
       status: 'complete',
       text,
+      calls: [],
       model: 'openai/test-model',
       finishReason: 'stop',
       usage,
@@ -142,6 +151,7 @@ function completed(text: string): Settlement {
       completedAt: new Date(),
     },
     chores: [],
+    providerData: undefined,
     attempts: [
       {
         attempt: 1,
@@ -156,8 +166,14 @@ function completed(text: string): Settlement {
   };
 }
 
+/** What a sweep can tell of the use of the one model call. */
+const ESTIMATE = { outcome: 'cancelled', input_tokens: 7, output_tokens: 2, estimated: true };
+
 /** What must be stored of an answer that was swept. */
-async function expectInterrupted(turn: Pick<Turn, 'conversationId' | 'answerId'>): Promise<void> {
+async function expectInterrupted(
+  turn: Pick<Turn, 'conversationId' | 'answerId'>,
+  used: object = ESTIMATE,
+): Promise<void> {
   const conversation = await stored(database, turn.conversationId);
   expect(conversation.messages).toMatchObject([
     { role: 'user', content: 'one two three', status: 'complete' },
@@ -180,10 +196,7 @@ async function expectInterrupted(turn: Pick<Turn, 'conversationId' | 'answerId'>
       attempt: 1,
       provider: 'openai',
       model: 'test-model',
-      outcome: 'cancelled',
-      input_tokens: 7,
-      output_tokens: 2,
-      estimated: true,
+      ...used,
     },
   ]);
   expectSettled(conversation);
@@ -249,7 +262,12 @@ describe('answers whose process is gone', () => {
     const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
     const ended = await Promise.all(
       [one, two].map(({ repository }) =>
-        repository.interrupt(answer, 'expired', attempt, { attempt: 1, text: TEXT, tokenCount: 2 }),
+        repository.interrupt(answer, 'expired', attempt, {
+          attempt: 1,
+          text: TEXT,
+          calls: [],
+          tokenCount: 2,
+        }),
       ),
     );
     expect(ended.toSorted()).toEqual([false, true]);
@@ -293,6 +311,7 @@ describe('a process that was thought to be gone and is not', () => {
       await one.turns.checkpoint(turn, {
         attempt: 1,
         text: TEXT,
+        calls: [],
         model: 'openai/test-model',
         inputTokens: 7,
       }),
@@ -302,6 +321,7 @@ describe('a process that was thought to be gone and is not', () => {
       await startProcess().repository.interrupt(answer, 'expired', attempt, {
         attempt: 1,
         text: TEXT,
+        calls: [],
         tokenCount: 2,
       }),
     ).toBe(false);
@@ -313,7 +333,7 @@ describe('a process that was thought to be gone and is not', () => {
     expectSettled(conversation);
   });
 
-  it('can neither go on nor finish once its answer was swept, and is not billed twice', async () => {
+  it('can neither go on nor finish once its answer was swept, and is billed once, by what it knows', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
     expect(await startProcess().recovery.recover('expired')).toBe(1);
@@ -321,12 +341,17 @@ describe('a process that was thought to be gone and is not', () => {
       await one.turns.checkpoint(turn, {
         attempt: 1,
         text: 'four five six',
+        calls: [],
         model: 'openai/test-model',
         inputTokens: 7,
       }),
     ).toBe('lost');
-    expect(await finish(one, turn)).toBe(false);
-    await expectInterrupted(turn);
+    const known = { outcome: 'completed', input_tokens: 41, output_tokens: 17, estimated: false };
+    // As often as it tries.
+    for (let tries = 0; tries < 2; tries += 1) {
+      expect(await finish(one, turn)).toBe(false);
+      await expectInterrupted(turn, known);
+    }
   });
 
   it('finishes or is swept, whichever comes first, and never both', async () => {
@@ -381,6 +406,55 @@ describe('the start of an application', () => {
     for (const turn of turns) await expectInterrupted(turn);
   });
 
+  it('bills by estimate until one that still runs knows better, and the totals follow', async () => {
+    const provider = await startFakeProvider();
+    const environment = {
+      OPENAI_BASE_URL: provider.baseUrl,
+      DEFAULT_MODEL: 'openai/test-model',
+      MODEL_PRICES: JSON.stringify({ 'openai/test-model': { input: 10, output: 30 } }),
+    };
+    const running = await startApi(environment, database);
+    try {
+      const gate = gatedAnswer(['four', ' five', ' six'], {
+        usage: { prompt_tokens: 1000, completion_tokens: 100 },
+      });
+      provider.script(gate);
+      const user = await registerUser(running.url);
+      const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
+      const first: unknown = (await events.next()).value;
+      const conversationId = String(at(first, 'data', 'conversation_id'));
+      const answerId = String(at(first, 'data', 'message_id'));
+      gate.release(2);
+      await until('a checkpoint', async () => {
+        const { messages } = await stored(database, conversationId);
+        return messages[1]?.['content'] === TEXT;
+      });
+
+      api = await startApi(environment, database);
+      await expectInterrupted({ conversationId, answerId });
+      // Before a checkpoint finds out: the model has said everything, and what it has cost.
+      gate.finish();
+      expect((await collect(events)).at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
+      const after = await stored(database, conversationId);
+      expect(after.messages[1]).toMatchObject({ status: 'interrupted', content: TEXT });
+      expect(after.usage).toEqual([
+        expect.objectContaining({
+          call_id: answerId,
+          attempt: 1,
+          outcome: 'completed',
+          input_tokens: 1000,
+          output_tokens: 100,
+          estimated: false,
+        }),
+      ]);
+      expect(after.conversation).toMatchObject({ tokens_total: 1100, cost_micro_usd: 13_000 });
+      expectSettled(after);
+    } finally {
+      await running.close();
+      await provider.close();
+    }
+  });
+
   it('takes the answers of one that still runs: that one gives up and tells its reader', async () => {
     const provider = await startFakeProvider();
     const environment = { OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' };
@@ -407,7 +481,10 @@ describe('the start of an application', () => {
       const rest = await collect(events);
       expect(rest.at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
       expect(await (await asked).closed).toMatchObject({ by: 'client' });
-      await expectInterrupted({ conversationId, answerId });
+      expect((await stored(database, conversationId)).messages).toMatchObject([
+        { status: 'complete' },
+        { status: 'interrupted', content: TEXT },
+      ]);
 
       const next = await user.request('POST', '/api/v1/chat', {
         message: 'again',

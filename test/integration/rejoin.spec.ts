@@ -314,7 +314,7 @@ describe('an answer that begins again on another model', () => {
 });
 
 describe('what cannot be read on', () => {
-  it.each(['1', '1.', '.5', '1.5x', '-1.5', '1.5.5', 'abc', '1,5', '1.99999999999', '1 .5'])(
+  it.each(['1', '1.', '.5', '1.5x', '-1.5', '1.5.5.5', 'abc', '1,5', '1.99999999999', '1 .5'])(
     'is refused with Last-Event-ID %j, which is named',
     async (lastEventId) => {
       const { messageId } = idsIn((await streamed())[0]?.data);

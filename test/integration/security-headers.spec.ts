@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EXPOSED_HEADERS } from '../../src/http/cross-origin.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { collect, registerUser, send, type TestUser } from '../support/client.js';
+import { uploadedId } from '../support/files.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 
@@ -430,6 +431,7 @@ describe('with limits, pages of other origins', () => {
       for (let count = 0; count < 5; count += 1)
         expect((await preflight(`${api.url}${path}`, LISTED, 'GET')).status).toBe(204);
     }
+    const file = await uploadedId(api.url, user);
     const openai = { path: '/v1/chat/completions', method: 'POST', known: true, type: JSON_TYPE };
     const told: Representative[] = [
       { ...openai, body: { model: 'openai/gpt-5.5', messages, cache: true }, status: 200 },
@@ -443,6 +445,7 @@ describe('with limits, pages of other origins', () => {
       { ...openai, path: '/api/v1/chat', body: { message: 'Hello', model: 'openai/gpt-5.5' }, status: 200 },
       { ...openai, path: '/api/v1/chat', body: { message: 'Hello', model: 'openai/gpt-5.5' }, status: 200 },
       { path: '/v1/messages', method: 'POST', body: {}, status: 401, type: JSON_TYPE },
+      { path: `/api/v1/files/${file}/content`, known: true, status: 200, type: /^text\/plain/ },
       { path: '/api/v1/users/me', status: 401, type: JSON_TYPE },
       { path: '/api/v1/users/me', status: 429, type: JSON_TYPE },
     ];

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, nextEvent, rejoin, stop } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
+import { asking, startApi, type TestApi } from '../support/api.js';
 import { at, collect, registerUser, textOf, type ApiResponse, type TestUser } from '../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
@@ -34,12 +34,7 @@ afterAll(async () => {
 });
 
 function start(environment: Readonly<Record<string, string>> = {}): Promise<TestApi> {
-  return startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    DEFAULT_MODEL: 'openai/test-model',
-    LLM_MAX_RETRIES: '0',
-    ...environment,
-  });
+  return startApi({ ...asking(provider), ...environment });
 }
 
 /** Stops an answer and checks that the provider's socket was closed before the stop was answered. */

@@ -2,19 +2,11 @@
 import { request as openRequest, type IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
-import { startApi, type TestApi } from '../support/api.js';
-import {
-  at,
-  collect,
-  registerUser,
-  textOf,
-  type ApiResponse,
-  type StreamEvent,
-  type TestUser,
-} from '../support/client.js';
+import { type BegunStream, beginStream, nextEvent } from '../support/answers.js';
+import { asking, startApi, type TestApi } from '../support/api.js';
+import { at, collect, registerUser, textOf, type ApiResponse, type TestUser } from '../support/client.js';
 import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer, type GatedAnswer } from '../support/fake-provider/gated-answer.js';
-import type { RecordedRequest } from '../support/fake-provider/recorded-request.js';
 import { expectSettled, query, stored, until, untilSettled } from '../support/stored.js';
 
 let provider: FakeProvider;
@@ -36,39 +28,7 @@ afterAll(async () => {
 });
 
 function start(environment: Readonly<Record<string, string>> = {}): Promise<TestApi> {
-  return startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    DEFAULT_MODEL: 'openai/test-model',
-    // What is scripted is one failure each; retries have their own tests.
-    LLM_MAX_RETRIES: '0',
-    ...environment,
-  });
-}
-
-/** A stream that has begun: the ids are known and the provider was asked. */
-interface BegunStream {
-  readonly conversationId: string;
-  readonly messageId: string;
-  readonly upstream: RecordedRequest;
-  readonly events: AsyncGenerator<StreamEvent>;
-}
-
-async function beginStream(user: TestUser, body: object): Promise<BegunStream> {
-  const asked = provider.nextRequest('chat');
-  const events = user.stream('/api/v1/chat/stream', body);
-  const { data } = await nextEvent(events);
-  return {
-    conversationId: String(at(data, 'conversation_id')),
-    messageId: String(at(data, 'message_id')),
-    upstream: await asked,
-    events,
-  };
-}
-
-async function nextEvent(events: AsyncGenerator<StreamEvent>): Promise<StreamEvent> {
-  const next = await events.next();
-  if (next.done === true) throw new Error('The stream has ended.');
-  return next.value;
+  return startApi({ ...asking(provider), ...environment });
 }
 
 /** A conversation with one complete turn. */
@@ -120,7 +80,7 @@ describe('a client that leaves', () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['Hel', 'lo ', 'there']);
     provider.script(gate);
-    const { conversationId, messageId, events } = await beginStream(user, { message: 'hi' });
+    const { conversationId, messageId, events } = await beginStream(provider, user, { message: 'hi' });
     gate.release();
     expect(at((await nextEvent(events)).data, 'delta')).toBe('Hel');
     const from = api.log.length;
@@ -222,7 +182,7 @@ describe('a second turn while one runs', () => {
     const conversation_id = await beginConversation(user);
     const gate = gatedAnswer(['answer']);
     provider.script(gate);
-    const { messageId, events } = await beginStream(user, { message: 'running', conversation_id });
+    const { messageId, events } = await beginStream(provider, user, { message: 'running', conversation_id });
     const before = await stored(api.database, conversation_id);
 
     const refusal = await user.request('POST', route, {
@@ -436,7 +396,7 @@ describe('deleting a conversation while an answer is generated', () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five', ' six']);
     provider.script(gate);
-    const { conversationId, messageId, upstream, events } = await beginStream(user, {
+    const { conversationId, messageId, upstream, events } = await beginStream(provider, user, {
       message: 'one two three',
     });
     gate.release(2);
@@ -494,7 +454,7 @@ describe('while an answer is generated', () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['Once', ' upon', ' a time']);
     provider.script(gate);
-    const { conversationId, events } = await beginStream(user, { message: 'a story' });
+    const { conversationId, events } = await beginStream(provider, user, { message: 'a story' });
     for (const text of ['Once', 'Once upon']) {
       gate.release();
       await nextEvent(events);
@@ -523,7 +483,7 @@ describe('while an answer is generated', () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['at last']);
     provider.script(gate);
-    const { conversationId, events } = await beginStream(user, { message: 'think' });
+    const { conversationId, events } = await beginStream(provider, user, { message: 'think' });
     const secondsLeft = async (): Promise<{ until: unknown; left: number }> => {
       const [row] = await query(
         api.database,
@@ -552,7 +512,7 @@ describe('stopping the application', () => {
     const user = await registerUser(stopping.url);
     const gate = gatedAnswer(['four', ' five', ' six']);
     provider.script(gate);
-    const { conversationId, messageId, upstream, events } = await beginStream(user, {
+    const { conversationId, messageId, upstream, events } = await beginStream(provider, user, {
       message: 'one two three',
     });
     gate.release();
@@ -586,7 +546,7 @@ describe('stopping the application', () => {
     const user = await registerUser(stopping.url);
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
-    const { conversationId, events } = await beginStream(user, { message: 'one two three' });
+    const { conversationId, events } = await beginStream(provider, user, { message: 'one two three' });
     const closed = stopping.application.close();
     const refused = await user.request('POST', '/api/v1/chat', { message: 'too late' });
     expect([refused.status, at(refused.body, 'error', 'code')]).toEqual([503, 'service_unavailable']);
@@ -687,7 +647,7 @@ describe('after many streams, read, left, failed and refused', () => {
         const gate = gatedAnswer(['some', ' text']);
         gate.release();
         provider.script(gate);
-        turns.push({ gate, ...(await beginStream(user, { message: `question ${index}` })) });
+        turns.push({ gate, ...(await beginStream(provider, user, { message: `question ${index}` })) });
       }
       await Promise.all(turns.map((turn, index) => endOneWay(turn, index)));
       for (const { conversationId } of turns) await untilSettled(api.database, conversationId);

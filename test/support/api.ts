@@ -5,6 +5,7 @@ import { ApiApplication } from '../../src/api.application.js';
 import { AppConfig, parseSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/infra/telemetry/index.js';
 import { createMigratedDatabase, type TestDatabase } from './database.js';
+import type { FakeProvider } from './fake-provider/fake-provider.js';
 import { UNLIMITED } from './limits.js';
 
 /** The API of a test: the real application on a real socket, in this process, over a database of its own. */
@@ -29,6 +30,14 @@ const SETTINGS = {
   MODEL_WINDOWS: '{"openai/*":1000000,"anthropic/*":1000000,"ollama/*":1000000}',
   ...UNLIMITED,
 };
+
+/**
+ * Settings of an API that asks the fake provider where no model is named, and asks it once: what is scripted is one
+ * failure each, and retries have their own tests.
+ */
+export function asking({ baseUrl }: FakeProvider): Record<string, string> {
+  return { OPENAI_BASE_URL: baseUrl, DEFAULT_MODEL: 'openai/test-model', LLM_MAX_RETRIES: '0' };
+}
 
 /**
  * Starts the API with these environment variables over the defaults.

@@ -15,6 +15,7 @@ export const API_ONLY = [
   'ProviderKeysController',
   'ChatController',
   'ConversationsController',
+  'FilesController',
   'HealthController',
   'UsersController',
   'AuthService',
@@ -26,7 +27,7 @@ export const API_ONLY = [
   'UserService',
 ];
 /** What a process that runs jobs has. */
-export const JOBS = ['ChatProcessor', 'ChoreProcessor'];
+export const JOBS = ['ChatProcessor', 'ChoreProcessor', 'FileSweep'];
 
 /** What a process has opened before its modules are made. */
 export function runtimeOver(

@@ -10,6 +10,7 @@ export class TcpProxy {
   readonly #events = new EventEmitter();
   #isCut = false;
   #isPaused = false;
+  #isSwallowing = false;
   #cutAtReplyTo: string | undefined;
 
   private constructor(target: URL, server: Server, port: number) {
@@ -59,10 +60,17 @@ export class TcpProxy {
     for (const [, server] of this.#pairs) server.pause();
   }
 
+  /** Lets nothing pass in either direction, not even that an end has gone, as a network that loses all packets does. */
+  swallow(): void {
+    this.#isSwallowing = true;
+    for (const pair of this.#pairs) for (const socket of pair) socket.pause();
+  }
+
   /** Hands on what was held back. */
   resume(): void {
     this.#isPaused = false;
-    for (const [, server] of this.#pairs) server.resume();
+    this.#isSwallowing = false;
+    for (const pair of this.#pairs) for (const socket of pair) socket.resume();
   }
 
   /** Resolves when a client tries to connect while the wire is cut. */
@@ -104,7 +112,6 @@ export class TcpProxy {
         to.destroy();
       });
     }
-    if (this.#isPaused) server.pause();
     let replyIsLost = false;
     client.on('data', (bytes) => {
       if (this.#cutAtReplyTo !== undefined && bytes.includes(this.#cutAtReplyTo)) {
@@ -121,5 +128,8 @@ export class TcpProxy {
         client.write(bytes);
       }
     });
+    // After the listeners, which would let bytes flow.
+    if (this.#isPaused || this.#isSwallowing) server.pause();
+    if (this.#isSwallowing) client.pause();
   }
 }

@@ -1,12 +1,16 @@
+import { pieceAt, type PlacedPiece, type ToolCall } from './tool-calls.js';
 import type { TurnOutcome } from './turn.js';
 
 /** The most text that one event carries, in UTF-16 units: who comes late is told in pieces. */
 const MAX_DELTA = 16_384;
 
-/** How far somebody has read: the UTF-16 offset behind what it has, within an attempt. */
+/** How far somebody has read, within an attempt. */
 export interface Position {
   readonly attempt: number;
+  /** The UTF-16 offset behind the text that it has. */
   readonly offset: number;
+  /** How much of the calls of tools it has, measured like their pieces. */
+  readonly calls: number;
 }
 
 /** What may be told of an answer now. */
@@ -16,6 +20,9 @@ export interface Progress {
   readonly length: number;
   /** A part of that text. */
   readonly slice: (from: number, to: number) => string;
+  /** The calls of tools so far, and how much of them may be told. */
+  readonly calls: () => readonly ToolCall[];
+  readonly callsLength: number;
   /** The model that the text is of; what was asked for where nothing was written yet. */
   readonly model: string;
   /** How it ended, once that is committed. */
@@ -38,12 +45,16 @@ export interface AnswerSource extends AnswerIds {
 }
 
 /** What a follower of an answer is told. */
-export type AnswerEvent =
-  /** `end` is the UTF-16 offset of the text after the delta, within the attempt. */
-  | { readonly type: 'delta'; readonly attempt: number; readonly delta: string; readonly end: number }
+export type AnswerEvent = {
+  /** Where in the answer one is behind it. */
+  readonly position: Position;
+} & (
+  | { readonly type: 'delta'; readonly delta: string }
+  | { readonly type: 'call'; readonly piece: PlacedPiece }
   /** The answer begins again: all deltas so far are void. */
-  | { readonly type: 'restarted'; readonly attempt: number; readonly model: string }
-  | { readonly type: 'ended'; readonly attempt: number; readonly outcome: TurnOutcome };
+  | { readonly type: 'restarted'; readonly model: string }
+  | { readonly type: 'ended'; readonly outcome: TurnOutcome }
+);
 
 /**
  * The text from a position on and everything that follows, until the answer ends or the signal aborts. It holds no
@@ -56,7 +67,7 @@ export async function* follow(
   signal: AbortSignal,
   from?: Position,
 ): AsyncGenerator<AnswerEvent> {
-  let seen: Position = from ?? { attempt: source.progress().attempt, offset: 0 };
+  let seen = from ?? beginningOf(source);
   try {
     while (!signal.aborted) {
       const event = nextEvent(source.progress(), seen);
@@ -64,7 +75,7 @@ export async function* follow(
         await source.changed(signal);
         continue;
       }
-      seen = { attempt: event.attempt, offset: event.type === 'delta' ? event.end : 0 };
+      seen = event.position;
       yield event;
       if (event.type === 'ended') return;
     }
@@ -73,18 +84,28 @@ export async function* follow(
   }
 }
 
+/** Before the first word of what there is. */
+export function beginningOf(source: AnswerSource): Position {
+  return { attempt: source.progress().attempt, offset: 0, calls: 0 };
+}
+
 /** What a follower has to be told next, or undefined where it knows everything. */
 function nextEvent(progress: Progress, seen: Position): AnswerEvent | undefined {
-  const { attempt, length, model, outcome } = progress;
+  const { attempt, length, callsLength, model, outcome } = progress;
   // Somebody who has more was told elsewhere what is not known here yet; or saw what a killed process took with it.
   if (outcome === undefined && attempt < seen.attempt) return undefined;
-  const tooFar = outcome !== undefined && seen.offset > length;
-  if (attempt !== seen.attempt || tooFar) return { type: 'restarted', attempt, model };
+  const tooFar = outcome !== undefined && (seen.offset > length || seen.calls > callsLength);
+  if (attempt !== seen.attempt || tooFar)
+    return { type: 'restarted', position: { attempt, offset: 0, calls: 0 }, model };
   if (length > seen.offset) {
     const delta = nextPiece(progress, seen.offset);
-    return { type: 'delta', attempt, delta, end: seen.offset + delta.length };
+    return { type: 'delta', position: { ...seen, offset: seen.offset + delta.length }, delta };
   }
-  return outcome && { type: 'ended', attempt, outcome };
+  if (callsLength > seen.calls) {
+    const piece = pieceAt(progress.calls(), seen.calls, Math.min(MAX_DELTA, callsLength - seen.calls));
+    if (piece !== undefined) return { type: 'call', position: { ...seen, calls: piece.end }, piece };
+  }
+  return outcome && { type: 'ended', position: seen, outcome };
 }
 
 /** It never ends within a surrogate pair, whose halves cannot be sent apart. */

@@ -26,7 +26,7 @@ export interface StoredAnswer extends StoredMessage {
 export interface AnswerState {
   readonly generating: boolean;
   readonly attempt: number;
-  /** Of the stored text, in UTF-8. */
+  /** Of the stored text and calls, in UTF-8. */
   readonly bytes: number;
 }
 
@@ -45,7 +45,7 @@ export class AnswerRepository {
   async state(userId: string, id: string): Promise<AnswerState | null> {
     const [state] = await this.prisma.run(
       (client) => client.$queryRaw<AnswerState[]>`
-        SELECT status = 'generating' AS generating, attempt, octet_length(content) AS bytes
+        SELECT status = 'generating' AS generating, attempt, octet_length(content) + coalesce(octet_length(tool_calls::text), 0) AS bytes
         FROM messages WHERE id = ${id}::uuid AND user_id = ${userId}::uuid AND role = 'assistant'`,
     );
     return state ?? null;

@@ -18,6 +18,7 @@ const LEASE_LOOK_MS = 2_000;
 @Injectable()
 export class AnswerService {
   private readonly logger = new Logger('Turns');
+  private readonly leaving = new AbortController();
 
   constructor(
     private readonly answers: AnswerRepository,
@@ -38,7 +39,7 @@ export class AnswerService {
       state: () => this.answers.state(userId, id),
       read: () => this.answers.find(userId, id),
     };
-    return live ?? new RemoteAnswer(stored, this.log, row);
+    return live ?? new RemoteAnswer(stored, this.log, row, this.leaving.signal);
   }
 
   /**
@@ -62,6 +63,11 @@ export class AnswerService {
     };
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
+  }
+
+  /** Sends those away who follow answers of other processes: this one stops, and they may read on elsewhere. */
+  dismissFollowers(): void {
+    this.leaving.abort();
   }
 
   private async stored(userId: string, id: string): Promise<StoredAnswer> {

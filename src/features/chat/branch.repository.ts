@@ -1,20 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
-import { toAnswerOptions } from './answer-options.js';
+import { toAnswerParameters } from './answer-parameters.js';
 import { ConversationBusyError } from './chat.errors.js';
 import { MESSAGE, type StoredMessage } from './conversation.repository.js';
-import type { AnswerOptions } from './turn.js';
+import { type ToolCall, toToolCalls } from './tool-calls.js';
+import type { AnswerParameters } from './turn.js';
 
 /** A message that a branch begins at. */
 export interface BranchPoint {
   readonly id: string;
+  readonly conversationId: string;
   readonly parentId: string | null;
   readonly role: StoredMessage['role'];
+  readonly status: StoredMessage['status'];
   readonly content: string;
   /** Of an answer: the model that was asked, and how. */
   readonly model: string | null;
-  readonly options: AnswerOptions;
+  readonly parameters: AnswerParameters;
+  /** The calls of tools that it asks for. */
+  readonly calls: readonly ToolCall[];
 }
 
 /** The messages on both sides of one that follow the same message. */
@@ -31,6 +36,23 @@ export class BranchRepository {
 
   find(userId: string, conversationId: string, id: string): Promise<BranchPoint | null> {
     return this.first({ userId, conversationId, id });
+  }
+
+  /** The same, by the id alone. */
+  findAnywhere(userId: string, id: string): Promise<BranchPoint | null> {
+    return this.first({ userId, id });
+  }
+
+  /** The end of the active path; null where there is no such conversation, or nothing in it. */
+  async end(userId: string, conversationId: string): Promise<BranchPoint | null> {
+    const conversation = await this.prisma.run((client) =>
+      client.conversation.findFirst({
+        where: { id: conversationId, userId },
+        select: { leafMessageId: true },
+      }),
+    );
+    const id = conversation?.leafMessageId;
+    return id ? this.first({ userId, conversationId, id }) : null;
   }
 
   /** The newest answer that follows a message, if one does. */
@@ -116,7 +138,7 @@ export class BranchRepository {
 
   private async first(where: {
     readonly userId: string;
-    readonly conversationId: string;
+    readonly conversationId?: string;
     readonly id?: string;
     readonly parentId?: string;
     readonly role?: 'assistant';
@@ -125,10 +147,22 @@ export class BranchRepository {
       client.message.findFirst({
         where,
         orderBy: { position: 'desc' },
-        select: { id: true, parentId: true, role: true, content: true, model: true, options: true },
+        select: {
+          id: true,
+          conversationId: true,
+          parentId: true,
+          role: true,
+          status: true,
+          content: true,
+          model: true,
+          options: true,
+          toolCalls: true,
+        },
       }),
     );
-    return row && { ...row, options: toAnswerOptions(row.options) };
+    if (row === null) return null;
+    const { options, toolCalls, ...point } = row;
+    return { ...point, parameters: toAnswerParameters(options), calls: toToolCalls(toolCalls) };
   }
 }
 

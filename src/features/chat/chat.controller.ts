@@ -14,7 +14,7 @@ import {
 import { AnswerSender } from './answer.sender.js';
 import { AnswerService } from './answer.service.js';
 import { ApiAnswer, ApiAnswerStream, EVENTS } from './chat.documentation.js';
-import { AnswerParams, ChatBody } from './chat.dto.js';
+import { AnswerParams, ChatBody, ToolResultsBody } from './chat.dto.js';
 import {
   answerHeaders,
   EVENT_ID,
@@ -22,6 +22,7 @@ import {
   toIdempotency,
   toNextTurn,
   toPosition,
+  toToolResultsTurn,
 } from './chat.mapper.js';
 import { MessageBody } from './conversation.dto.js';
 import { toMessageBody } from './conversation.mapper.js';
@@ -30,6 +31,7 @@ import { TurnService } from './turn.service.js';
 /** What `Idempotency-Key` tells apart requests by, beside the account. */
 const CHAT = 'POST /api/v1/chat';
 const STREAM = 'POST /api/v1/chat/stream';
+const TOOL_RESULTS = 'POST /api/v1/chat/{message_id}/tool-results';
 
 @Scope('chat')
 @ApiTags('chat')
@@ -106,6 +108,27 @@ export class ChatController {
       headers: answerHeaders({ answer, replayed: false }),
       events: (signal) => toChatEvents(answer, signal, from),
     });
+  }
+
+  @Post(':message_id/tool-results')
+  @HttpCode(200)
+  @ModelRoute()
+  @ApiOperation({
+    summary: 'Go on after calls of tools',
+    description:
+      'What came of the calls that an answer asks for: the model is told, and goes on. All calls of the answer take a result together. Tools, model and parameters are those of that answer, where you do not say; `tool_choice` is `auto` again. Sent twice without an `Idempotency-Key`, it makes two branches.',
+  })
+  @ApiAnswer()
+  async toolResults(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param() params: AnswerParams,
+    @Body() body: ToolResultsBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    const idempotency = toIdempotency(TOOL_RESULTS, key, params, body);
+    const begun = await this.turns.begin(toToolResultsTurn(caller, params, body, idempotency));
+    return this.sender.send(response, caller, begun, body);
   }
 
   @Post(':message_id/stop')

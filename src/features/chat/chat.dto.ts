@@ -1,7 +1,25 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsInt, IsNumber, IsString, IsUUID, Length, Max, Min } from 'class-validator';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsString,
+  IsUUID,
+  Length,
+  Max,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { IsFileIds, MAX_FILES } from './is-file-ids.js';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
 import { type Compaction, COMPACTIONS } from './compaction.js';
+import { IsToolChoice, TOOL_NAME, type ToolChoice } from './is-tool-choice.js';
+import { ToolBody, ToolCallBody, ToolResultBody } from './tool.dto.js';
 
 /** How an answer is made and given. */
 export class GenerationBody {
@@ -58,6 +76,43 @@ export class GenerationBody {
   @IsOptionalField()
   @IsIn(['continue', 'cancel'])
   on_disconnect?: 'continue' | 'cancel';
+
+  @ApiPropertyOptional({
+    description:
+      'Functions that the model may call. It answers with `tool_calls` then, and `finish_reason: tool_calls`: run them and send what came of them to `/api/v1/chat/{message_id}/tool-results`.',
+    type: [ToolBody],
+    maxItems: 128,
+  })
+  @IsOptionalField()
+  @ValidateNested({ each: true })
+  @Type(() => ToolBody)
+  @ArrayMaxSize(128)
+  @IsArray()
+  tools?: ToolBody[];
+
+  @ApiPropertyOptional({
+    description:
+      'Whether tools are called: as the model thinks fit (`auto`), not at all, at least one, or the one that is named.',
+    oneOf: [
+      { type: 'string', enum: ['auto', 'none', 'required'] },
+      {
+        type: 'object',
+        required: ['type', 'function'],
+        properties: {
+          type: { type: 'string', enum: ['function'] },
+          function: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', maxLength: 64, pattern: TOOL_NAME.source } },
+          },
+        },
+      },
+    ],
+    default: 'auto',
+  })
+  @IsOptionalField()
+  @IsToolChoice()
+  tool_choice?: ToolChoice;
 }
 
 /** A message to a model. */
@@ -114,6 +169,34 @@ export class ChatBody extends QuestionBody {
   @IsOptionalField()
   @IsIn(COMPACTIONS)
   compaction?: Compaction;
+
+  @ApiPropertyOptional({
+    description:
+      'Files of yours that come with the message, each once: images (PNG, JPEG, GIF, WebP), PDFs and texts, 20 MB together, a text 1 MB. The model is told them in the later turns of the conversation too, as long as they are there. One that cannot read them is refused.',
+    type: 'array',
+    items: { type: 'string', format: 'uuid' },
+    maxItems: MAX_FILES,
+    example: [],
+  })
+  @IsOptionalField()
+  @IsFileIds()
+  file_ids?: string[];
+}
+
+/** What came of the calls of tools that an answer asks for. */
+export class ToolResultsBody extends GenerationBody {
+  @ApiProperty({
+    description: 'One for each call, in any order.',
+    type: [ToolResultBody],
+    minItems: 1,
+    maxItems: 128,
+  })
+  @ValidateNested({ each: true })
+  @Type(() => ToolResultBody)
+  @ArrayMaxSize(128)
+  @ArrayMinSize(1)
+  @IsArray()
+  tool_results!: ToolResultBody[];
 }
 
 /** An answer in the path. */
@@ -142,6 +225,12 @@ export class UsageBody {
 export class AnswerBody {
   @ApiProperty({ description: 'The answer.', example: 'Because air scatters blue light more than red.' })
   message!: string;
+
+  @ApiPropertyOptional({
+    description: 'The calls of tools that it asks for; `finish_reason` is `tool_calls` then.',
+    type: [ToolCallBody],
+  })
+  tool_calls?: ToolCallBody[];
 
   @ApiProperty({ format: 'uuid', description: 'Send it with the next message to go on.' })
   conversation_id!: string;

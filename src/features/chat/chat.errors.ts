@@ -25,6 +25,17 @@ export class TurnInterruptedError extends AppError {
   }
 }
 
+/** The process over which an answer of another one is read goes down. The answer goes on. */
+export class FollowerDismissedError extends AppError {
+  constructor() {
+    super(
+      'service_unavailable',
+      'The server that you read over is stopping; the answer goes on elsewhere. Read on at GET /api/v1/chat/stream/{message_id}, with the id of the last event as Last-Event-ID.',
+      { retryAfterMs: 1000 },
+    );
+  }
+}
+
 /** A request whose `Idempotency-Key` somebody else was quicker with. Never told: what that one began is given instead. */
 export class DuplicateRequestError extends AppError {
   constructor() {

@@ -4,11 +4,23 @@ import { InvalidRequestError } from '../../common/errors.js';
 import { toUsd } from '../../common/money.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import type { TokenUsage } from '../../llm/index.js';
-import type { AnswerBody, ChatBody, GenerationBody, QuestionBody, UsageBody } from './chat.dto.js';
+import type {
+  AnswerBody,
+  AnswerParams,
+  ChatBody,
+  GenerationBody,
+  QuestionBody,
+  ToolResultsBody,
+  UsageBody,
+} from './chat.dto.js';
 import type { MessageParams } from './conversation.dto.js';
-import { type AnswerIds, type AnswerSource, follow, type Position } from './answer-source.js';
+import { type AnswerIds, type AnswerSource, beginningOf, follow, type Position } from './answer-source.js';
+import { type PlacedPiece, toWireCalls } from './tool-calls.js';
 import type { Begun } from './turn.service.js';
 import type { FinishedAnswer, Idempotency, TurnRequest } from './turn.js';
+
+/** How freely a model chooses its words where the caller does not say. */
+const DEFAULT_TEMPERATURE = 0.7;
 
 /** A message in a conversation, as the turn service takes it. */
 export function toNextTurn(
@@ -16,9 +28,17 @@ export function toNextTurn(
   body: ChatBody,
   idempotency: Idempotency | undefined,
 ): TurnRequest {
-  const { conversation_id: conversationId, system_prompt: systemPrompt, compaction, message } = body;
-  const place = { type: 'next', conversationId, systemPrompt, compaction, message } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
+  const {
+    conversation_id: conversationId,
+    system_prompt: systemPrompt,
+    compaction,
+    message,
+    file_ids: fileIds = [],
+  } = body;
+  const said = [{ role: 'user', content: message, fileIds }] as const;
+  const place = { type: 'next', conversationId, systemPrompt, compaction, said } as const;
+  const request = toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
+  return { ...request, parameters: { temperature: DEFAULT_TEMPERATURE, ...request.parameters } };
 }
 
 /** A message in the place of an earlier one. */
@@ -43,13 +63,34 @@ export function toRegenerateTurn(
   return toTurnRequest(caller, body, idempotency, { place, cache: false });
 }
 
+/** What came of the calls of tools of an answer. */
+export function toToolResultsTurn(
+  caller: Caller,
+  { message_id: messageId }: AnswerParams,
+  body: ToolResultsBody,
+  idempotency: Idempotency | undefined,
+): TurnRequest {
+  const results = body.tool_results.map(
+    ({ tool_call_id: toolCallId, content }) => ({ role: 'tool', toolCallId, content }) as const,
+  );
+  const place = { type: 'tool_results', messageId, results } as const;
+  return toTurnRequest(caller, body, idempotency, { place, cache: false });
+}
+
 function toTurnRequest(
   { userId, apiKeyId }: Caller,
-  { model, temperature, max_tokens: maxTokens }: GenerationBody,
+  { model, temperature, max_tokens, tools, tool_choice }: GenerationBody,
   idempotency: Idempotency | undefined,
   what: Pick<TurnRequest, 'place' | 'cache'>,
 ): TurnRequest {
-  return { userId, apiKeyId, model, options: { temperature, maxTokens }, idempotency, ...what };
+  const parameters = {
+    ...(temperature !== undefined && { temperature }),
+    ...(max_tokens !== undefined && { max_completion_tokens: max_tokens }),
+    ...(tools !== undefined && { tools }),
+    ...(tool_choice !== undefined && { tool_choice }),
+  };
+  const common = { userId, apiKeyId, model, parameters, idempotency };
+  return { ...common, instructions: null, restart: 'once', ...what };
 }
 
 /** The request as it is known again: by the name that the client gave it, and by all that it asks for. */
@@ -77,10 +118,11 @@ export function answerHeaders({ answer, replayed }: Begun): Record<string, strin
 
 /** A finished answer as a client gets it. */
 export function toAnswerBody(ids: AnswerIds, answer: FinishedAnswer): AnswerBody {
-  const { text, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
+  const { text, calls, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
   const usage = toUsageBody(answer.usage);
   return {
     message: text,
+    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
     conversation_id: ids.conversationId,
     message_id: ids.answerId,
     model,
@@ -102,8 +144,8 @@ export function toUsageBody({ inputTokens, outputTokens }: TokenUsage): UsageBod
   };
 }
 
-/** The id of an event: the attempt, and how much of its text there is. */
-export const EVENT_ID = /^(\d{1,9})\.(\d{1,9})$/;
+/** The id of an event: the attempt, how much of its text there is, and of its calls of tools where there are any. */
+export const EVENT_ID = /^(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?$/;
 
 /**
  * How far a client has read, from the id of the last event that it saw.
@@ -111,16 +153,17 @@ export const EVENT_ID = /^(\d{1,9})\.(\d{1,9})$/;
  */
 export function toPosition(lastEventId: string | undefined): Position | undefined {
   if (lastEventId === undefined || lastEventId === '') return undefined;
-  const [, attempt, offset] = EVENT_ID.exec(lastEventId) ?? [];
+  const [, attempt, offset, calls = '0'] = EVENT_ID.exec(lastEventId) ?? [];
   if (attempt !== undefined && offset !== undefined)
-    return { attempt: Number(attempt), offset: Number(offset) };
+    return { attempt: Number(attempt), offset: Number(offset), calls: Number(calls) };
   const message = 'Last-Event-ID must be the id of an event of this stream';
   throw new InvalidRequestError(`${message}.`, [{ field: 'Last-Event-ID', message }]);
 }
 
 /**
  * An answer as events. The first carries no text but the ids, so that a client can name the answer before there is a
- * word of it. An event's id is `<attempt>.<UTF-16 offset of the text after it>`.
+ * word of it. An event's id is `<attempt>.<UTF-16 offset of the text after it>`, and behind calls of tools
+ * `.<how much of them there is>`.
  * @param from how far the client has read before
  * @throws AppError why there is no finished answer; the writer of the stream tells it
  */
@@ -131,27 +174,38 @@ export async function* toChatEvents(
 ): AsyncGenerator<OutgoingEvent> {
   const { conversationId: conversation_id, answerId: message_id } = source;
   const open = { conversation_id, message_id, finished: false };
-  const begin = from ?? { attempt: source.progress().attempt, offset: 0 };
+  const begin = from ?? beginningOf(source);
   yield { id: idOf(begin), data: { delta: '', ...open } };
   for await (const event of follow(source, signal, begin)) {
-    const { attempt } = event;
-    if (event.type === 'delta') {
-      yield { id: idOf({ attempt, offset: event.end }), data: { delta: event.delta, ...open } };
-    } else if (event.type === 'restarted') {
-      const restart = { restart: true, delta: '', ...open, model: event.model };
-      yield { id: idOf({ attempt, offset: 0 }), data: restart };
-    } else {
-      if ('error' in event.outcome) throw event.outcome.error;
-      const { message, ...figures } = toAnswerBody(source, event.outcome);
-      yield {
-        id: idOf({ attempt, offset: message.length }),
-        data: { delta: '', finished: true, ...figures },
-      };
-      yield { data: '[DONE]' };
+    const id = idOf(event.position);
+    switch (event.type) {
+      case 'delta':
+        yield { id, data: { delta: event.delta, ...open } };
+        break;
+      case 'call':
+        yield { id, data: { delta: '', tool_calls: [toCallDelta(event.piece)], ...open } };
+        break;
+      case 'restarted':
+        yield { id, data: { restart: true, delta: '', ...open, model: event.model } };
+        break;
+      case 'ended': {
+        if ('error' in event.outcome) throw event.outcome.error;
+        // The text and the calls were told before.
+        const { message: _text, tool_calls: _calls, ...figures } = toAnswerBody(source, event.outcome);
+        yield { id, data: { delta: '', finished: true, ...figures } };
+        yield { data: '[DONE]' };
+      }
     }
   }
 }
 
-function idOf({ attempt, offset }: Position): string {
-  return `${attempt}.${offset}`;
+/** A piece of a call as a chunk of OpenAI's has it. */
+export function toCallDelta(piece: PlacedPiece) {
+  const { index } = piece;
+  if (piece.type === 'arguments') return { index, function: { arguments: piece.delta } };
+  return { index, id: piece.id, type: 'function' as const, function: { name: piece.name, arguments: '' } };
+}
+
+function idOf({ attempt, offset, calls }: Position): string {
+  return `${attempt}.${offset}${calls > 0 ? `.${calls}` : ''}`;
 }

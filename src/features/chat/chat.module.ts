@@ -1,9 +1,12 @@
 import { Module } from '@nestjs/common';
 import { LlmModule } from '../../llm/index.js';
+import { FilesModule } from '../files/index.js';
 import { UsageModule } from '../usage/index.js';
 import { AnswerRepository } from './answer.repository.js';
 import { AnswerSender } from './answer.sender.js';
 import { AnswerService } from './answer.service.js';
+import { AttachmentRepository } from './attachment.repository.js';
+import { AttachmentService } from './attachment.service.js';
 import { BranchRepository } from './branch.repository.js';
 import { BranchesController } from './branches.controller.js';
 import { ChatController } from './chat.controller.js';
@@ -17,6 +20,7 @@ import { PlaceService } from './place.service.js';
 import { RecoveryModule } from './recovery.module.js';
 import { SummaryRepository } from './summary.repository.js';
 import { SweepTimer } from './sweep-timer.js';
+import { ToldFilesService } from './told-files.service.js';
 import { TurnPurge } from './turn-purge.js';
 import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
@@ -25,12 +29,14 @@ import { TurnService } from './turn.service.js';
 
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [ChoreQueueModule, LlmModule, RecoveryModule, UsageModule],
+  imports: [ChoreQueueModule, FilesModule, LlmModule, RecoveryModule, UsageModule],
   controllers: [BranchesController, ChatController, ConversationsController],
   providers: [
     AnswerRepository,
     AnswerSender,
     AnswerService,
+    AttachmentRepository,
+    AttachmentService,
     BranchRepository,
     ContextRepository,
     ContextService,
@@ -40,11 +46,12 @@ import { TurnService } from './turn.service.js';
     SummaryRepository,
     SweepTimer,
     TurnChores,
+    ToldFilesService,
     TurnPurge,
     TurnRepository,
     TurnRunner,
     TurnService,
   ],
-  exports: [TurnPurge, TurnRunner],
+  exports: [TurnPurge, TurnRunner, TurnService],
 })
 export class ChatModule {}

@@ -18,6 +18,7 @@ export class Checkpoints {
   private running: Promise<void> = Promise.resolve();
   private busy = false;
   private storedLength = 0;
+  private storedCalls = 0;
   private storedAttempt = 1;
   private storedAt = performance.now();
   /** Tokens that the model is told, for the estimate should the process die. */
@@ -44,19 +45,22 @@ export class Checkpoints {
     const startedAt = performance.now();
     // Whoever else looks may have found the lease run out: what is shown from here on might not be what is stored.
     if (startedAt - this.storedAt > SAFE_MS) this.live.hold();
-    const { length, model, beginning: attempt } = this.live;
-    const changed = length !== this.storedLength || attempt !== this.storedAttempt;
+    const { length, callsLength, model, beginning: attempt } = this.live;
+    const changed =
+      length !== this.storedLength || callsLength !== this.storedCalls || attempt !== this.storedAttempt;
     if (!changed && startedAt - this.storedAt < RENEWAL_MS) return;
-    const { text } = this.live;
+    const { text, calls } = this.live;
     this.busy = true;
     try {
       const state = await this.turns.checkpoint(this.live.turn, {
         attempt,
         text,
+        calls,
         model,
         inputTokens: this.inputTokens,
       });
       this.storedLength = text.length;
+      this.storedCalls = callsLength;
       this.storedAttempt = attempt;
       this.storedAt = startedAt;
       if (state !== 'lost') this.live.release();

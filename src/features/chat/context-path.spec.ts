@@ -11,6 +11,10 @@ function path(roles: string, beginning = false): ContextMessage[] {
     role: letter === 'u' || letter === 't' ? names[letter] : names.a,
     content: 'x',
     tokenCount: 6,
+    toolCalls: null,
+    toolCallId: null,
+    providerData: null,
+    hasFiles: false,
   }));
 }
 

@@ -1,15 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../infra/database/index.js';
-import type { StoredMessage } from './conversation.repository.js';
 
-/** A message of a path, as a model may be told it. */
+/** A message as a model is told it. */
 export interface ContextMessage {
   readonly id: string;
   readonly parentId: string | null;
-  readonly role: StoredMessage['role'];
-  /** Empty where an answer failed before its first word. */
+  readonly role: 'user' | 'assistant' | 'tool';
+  /** Empty where an answer failed before its first word, or only calls tools. */
   readonly content: string;
+  /** As the row has them. */
+  readonly toolCalls: unknown;
+  readonly toolCallId: string | null;
+  readonly providerData: unknown;
   readonly tokenCount: number;
+  /** Whether it was sent with files. */
+  readonly hasFiles: boolean;
 }
 
 /** Tokens that the framing of one message takes, beside its text. */
@@ -36,19 +41,22 @@ export class ContextRepository {
     return this.prisma.run(
       (client) => client.$queryRaw<ContextMessage[]>`
         WITH RECURSIVE path AS (
-          SELECT id, conversation_id, parent_id, position, role, content, token_count, 1 AS length,
+          SELECT id, conversation_id, parent_id, position, role, content, tool_calls, tool_call_id, provider_data, token_count, 1 AS length,
             token_count + ${TOKENS_PER_MESSAGE}::int AS tokens
           FROM messages
           WHERE id = ${messageId}::uuid AND user_id = ${userId}::uuid
           UNION ALL
-          SELECT parent.id, parent.conversation_id, parent.parent_id, parent.position, parent.role, parent.content, parent.token_count,
+          SELECT parent.id, parent.conversation_id, parent.parent_id, parent.position, parent.role, parent.content,
+            parent.tool_calls, parent.tool_call_id, parent.provider_data, parent.token_count,
             path.length + 1, path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int
           FROM path
           JOIN messages parent ON parent.conversation_id = path.conversation_id AND parent.id = path.parent_id
           WHERE path.length < ${maxMessages}::int AND parent.position > ${behind}::int
             AND path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int <= ${maxTokens}::int
         )
-        SELECT id, parent_id AS "parentId", role::text, content, token_count AS "tokenCount" FROM path ORDER BY position`,
+        SELECT id, parent_id AS "parentId", role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId", provider_data AS "providerData",
+          token_count AS "tokenCount", EXISTS (SELECT 1 FROM attachments WHERE message_id = path.id) AS "hasFiles"
+        FROM path ORDER BY position`,
     );
   }
 }

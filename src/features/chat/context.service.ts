@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import { type ChatMessage, countTokens, LlmService } from '../../llm/index.js';
+import { toChatMessages } from './context.mapper.js';
 import { type ContextMessage, ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
 import { summarizeUpTo, withoutTornExchange } from './context-path.js';
 import { type PathSummary, SummaryRepository } from './summary.repository.js';
-import type { AnswerOptions, Turn } from './turn.js';
+import { ToldFilesService } from './told-files.service.js';
+import type { Turn } from './turn.js';
 
 /** Tokens that an answer keeps for itself where nobody bounded it: so many, and never more than a part of the window. */
 const ANSWER_TOKENS = 4_096;
@@ -37,6 +39,7 @@ export class ContextService {
     private readonly summaries: SummaryRepository,
     private readonly llm: LlmService,
     private readonly config: AppConfig,
+    private readonly files: ToldFilesService,
   ) {}
 
   /**
@@ -46,27 +49,33 @@ export class ContextService {
    * @throws AppError as `LlmService.contextWindow` does
    */
   async build(turn: Turn): Promise<Context> {
-    const system = framed('system', turn.systemPrompt ?? undefined);
-    const room = (await this.inputTokens(turn)) - system.tokens - toolTokens(turn.options);
+    const prompts = [turn.systemPrompt, turn.instructions].filter((prompt) => prompt !== null);
+    const system = prompts.map((prompt) => framed('system', prompt));
+    const { tools = [] } = turn.parameters;
+    // Tools are told with every turn that may call them, as JSON.
+    const toolTokens = tools.length === 0 ? 0 : countTokens(JSON.stringify(tools));
+    const before = system.reduce((sum, { tokens }) => sum + tokens, toolTokens);
+    const room = (await this.inputTokens(turn)) - before;
     const summed = turn.compaction === 'summary';
-    const before = summed ? await this.summaryBefore(turn) : undefined;
+    const summarized = summed ? await this.summaryBefore(turn) : undefined;
     // Not in the system role: it was made of what users and models said, and must not be obeyed.
-    let summary = framed('user', before && SUMMARY_MARK + before.text);
+    let summary = framed('user', summarized && SUMMARY_MARK + summarized.text);
     const path = await this.repository.path({
       userId: turn.userId,
       messageId: turn.parentId,
-      behind: before?.position ?? -1,
+      behind: summarized?.position ?? -1,
       maxTokens: Math.max(0, room - summary.tokens),
       maxMessages: this.config.context.maxMessages,
     });
-    const history = withoutTornExchange(path, before?.messageId).filter(({ content }) => content !== '');
+    const history = withoutTornExchange(path, summarized?.messageId).filter(saysSomething);
     const tokens = tokensOf(history);
     // The question goes before what was said long ago.
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
+    const told = toChatMessages(history, tools.length > 0, await this.files.partsOf(turn, history));
     return {
-      messages: [...system.messages, ...summary.messages, ...history.map(toChatMessage)],
-      tokens: system.tokens + summary.tokens + tokens,
-      summarizeUpTo: summed ? summarizeUpTo(path, before?.messageId) : undefined,
+      messages: [...system, summary].flatMap(({ messages }) => messages).concat(told),
+      tokens: before + summary.tokens + tokens,
+      summarizeUpTo: summed ? summarizeUpTo(path, summarized?.messageId) : undefined,
     };
   }
 
@@ -75,21 +84,18 @@ export class ContextService {
   }
 
   /** Tokens that a model may be told: what its window has beside the answer, and no more than the configuration says. */
-  private async inputTokens({ model, options }: Turn): Promise<number> {
+  private async inputTokens({ model, parameters }: Turn): Promise<number> {
     const { tokens } = await this.llm.contextWindow(model);
-    const answer = options.maxTokens ?? Math.min(ANSWER_TOKENS, Math.floor(tokens * ANSWER_PART));
+    const { max_completion_tokens, max_tokens } = parameters;
+    const answer =
+      max_completion_tokens ?? max_tokens ?? Math.min(ANSWER_TOKENS, Math.floor(tokens * ANSWER_PART));
     return Math.min(this.config.context.maxTokens, Math.max(0, tokens - answer));
   }
 }
 
-/** A row as a model is told it. */
-function toChatMessage({ role, content }: ContextMessage): ChatMessage {
-  return role === 'tool' ? { role: 'user', content } : { role, content };
-}
-
-/** Tools are told with every turn that may call them, as JSON. */
-function toolTokens({ tools = [] }: AnswerOptions & { readonly tools?: readonly unknown[] }): number {
-  return tools.length === 0 ? 0 : countTokens(JSON.stringify(tools));
+/** An answer that failed before its first word does not. */
+function saysSomething({ role, content, toolCalls }: ContextMessage): boolean {
+  return content !== '' || toolCalls !== null || role === 'tool';
 }
 
 function framed(role: 'system' | 'user', content: string | undefined): Framed {

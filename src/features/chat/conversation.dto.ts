@@ -3,6 +3,7 @@ import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { IdParams, PageQuery } from '../../http/index.js';
 import { UsageBody } from './chat.dto.js';
 import { type Compaction, COMPACTIONS } from './compaction.js';
+import { ToolCallBody } from './tool.dto.js';
 
 /** What was said up to a message, in short. */
 export class SummaryBody {
@@ -122,6 +123,23 @@ export class MessageErrorBody {
   message!: string;
 }
 
+/** A file that a message was sent with. */
+export class AttachmentBody {
+  @ApiProperty({
+    description: 'Id of the file; null where it has been deleted since.',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+  })
+  file_id!: string | null;
+
+  @ApiProperty({ description: 'Its name.', example: 'report.pdf' })
+  name!: string;
+
+  @ApiProperty({ description: 'What it is.', example: 'application/pdf' })
+  media_type!: string;
+}
+
 /** A message of a conversation. */
 export class MessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
@@ -135,6 +153,18 @@ export class MessageBody {
       'The text; of an answer that is being generated or was interrupted, what is stored of it so far.',
   })
   content!: string;
+
+  @ApiPropertyOptional({
+    description: 'The calls of tools that the answer asks for.',
+    type: [ToolCallBody],
+  })
+  tool_calls?: ToolCallBody[];
+
+  @ApiPropertyOptional({
+    description: 'Of the result of a tool: the call that it is of.',
+    example: 'call_abc',
+  })
+  tool_call_id?: string;
 
   @ApiProperty({
     description: 'What became of it.',
@@ -196,6 +226,12 @@ export class MessageBody {
 
   @ApiProperty({ description: 'Why the answer ended.', type: String, nullable: true, example: 'stop' })
   finish_reason!: string | null;
+
+  @ApiProperty({
+    description: 'Files that it was sent with, in the order in which they were named.',
+    type: [AttachmentBody],
+  })
+  attachments!: AttachmentBody[];
 
   @ApiPropertyOptional({
     type: MessageErrorBody,

@@ -1,7 +1,9 @@
 import { toKnownUsd, toUsd } from '../../common/money.js';
+import type { StoredAttachment } from './attachment.repository.js';
 import type { UsageBody } from './chat.dto.js';
-import type { ConversationBody, MessageBody, SummaryBody } from './conversation.dto.js';
+import type { AttachmentBody, ConversationBody, MessageBody, SummaryBody } from './conversation.dto.js';
 import type { ListedMessage } from './conversation.service.js';
+import { toToolCalls, toWireCalls } from './tool-calls.js';
 import type { StoredConversation, StoredMessage, StoredSummary } from './conversation.repository.js';
 
 /** A conversation as its owner sees it. */
@@ -27,17 +29,28 @@ function toSummaryBody({ text, messageId, model, createdAt }: StoredSummary): Su
 
 /** A message of a list as its owner sees it. */
 export function toListedMessageBody(message: ListedMessage): MessageBody {
-  const { previous, next } = message;
-  return Object.assign(toMessageBody(message), { previous_sibling_id: previous, next_sibling_id: next });
+  const { previous, next, attachments } = message;
+  return Object.assign(toMessageBody(message), {
+    previous_sibling_id: previous,
+    next_sibling_id: next,
+    attachments: attachments.map(toAttachmentBody),
+  });
 }
 
-/** A message as its owner sees it. */
+function toAttachmentBody({ fileId, name, mediaType }: StoredAttachment): AttachmentBody {
+  return { file_id: fileId, name, media_type: mediaType };
+}
+
+/** A message as its owner sees it; one of those that come without files. */
 export function toMessageBody(message: StoredMessage): MessageBody {
-  const { errorCode, errorMessage, warning } = message;
+  const { errorCode, errorMessage, warning, toolCallId } = message;
+  const calls = toToolCalls(message.toolCalls);
   return {
     id: message.id,
     role: message.role,
     content: message.content,
+    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+    ...(toolCallId !== null && { tool_call_id: toolCallId }),
     status: message.status,
     parent_id: message.parentId,
     active: message.active,
@@ -45,6 +58,7 @@ export function toMessageBody(message: StoredMessage): MessageBody {
     usage: usageOf(message),
     cost_estimate: toUsd(message.costMicroUsd),
     finish_reason: message.finishReason,
+    attachments: [],
     ...(errorCode !== null && { error: { code: errorCode, message: errorMessage ?? '' } }),
     ...(warning !== null && { warning }),
     created_at: message.createdAt.toISOString(),

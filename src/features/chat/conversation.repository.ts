@@ -35,6 +35,10 @@ export interface StoredMessage {
   readonly role: 'user' | 'assistant' | 'tool';
   readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
   readonly content: string;
+  /** The calls of tools that an answer asks for, as the common tongue has them. */
+  readonly toolCalls: unknown;
+  /** The call that this is the result of. */
+  readonly toolCallId: string | null;
   readonly model: string | null;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
@@ -74,6 +78,8 @@ export const MESSAGE = {
   role: true,
   status: true,
   content: true,
+  toolCalls: true,
+  toolCallId: true,
   model: true,
   inputTokens: true,
   outputTokens: true,

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
 import { LlmService } from '../../llm/index.js';
+import type { StoredAttachment } from './attachment.repository.js';
+import { AttachmentService } from './attachment.service.js';
 import { BranchRepository } from './branch.repository.js';
 import {
   ConversationRepository,
@@ -10,10 +12,11 @@ import {
 } from './conversation.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
-/** A message, and those beside it that follow the same message. */
+/** A message with its files, and those beside it that follow the same message. */
 export interface ListedMessage extends StoredMessage {
   readonly previous: string | null;
   readonly next: string | null;
+  readonly attachments: readonly StoredAttachment[];
 }
 
 /** What was said. Somebody else's conversation looks like one that does not exist. */
@@ -22,6 +25,7 @@ export class ConversationService {
   constructor(
     private readonly conversations: ConversationRepository,
     private readonly branches: BranchRepository,
+    private readonly attachments: AttachmentService,
     private readonly runner: TurnRunner,
     private readonly llm: LlmService,
   ) {}
@@ -113,9 +117,14 @@ export class ConversationService {
     const ids = messages.map((message) => message.id);
     const found = await this.branches.neighbours(userId, id, ids);
     const byId = new Map(found.map((neighbours) => [neighbours.id, neighbours]));
+    const asked = messages.filter(({ role }) => role === 'user');
+    const files = await this.attachments.ofMessages(
+      userId,
+      asked.map((message) => message.id),
+    );
     return messages.map((message) => {
       const { previous = null, next = null } = byId.get(message.id) ?? {};
-      return { ...message, previous, next };
+      return { ...message, previous, next, attachments: files.get(message.id) ?? [] };
     });
   }
 }

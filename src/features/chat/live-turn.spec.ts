@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Broadcast, RedisConnection } from '../../infra/redis/index.js';
-import { AnswerLog, type LogEntry, textAfter } from './answer-log.js';
-import { type AnswerEvent, follow, outcomeOf } from './answer-source.js';
+import { AnswerLog, type LogEntry, type LoggedText, textAfter } from './answer-log.js';
+import { type AnswerEvent, follow, outcomeOf, type Position } from './answer-source.js';
 import { LiveTurn } from './live-turn.js';
 import type { Turn, TurnOutcome } from './turn.js';
 
@@ -15,13 +15,16 @@ const TURN: Turn = {
   answerId: 'answer',
   leaseOwner: 'owner',
   model: 'demo/echo',
-  options: { temperature: undefined, maxTokens: undefined },
+  parameters: {},
+  instructions: null,
+  restart: 'once',
   cache: false,
 };
 
 const OUTCOME: TurnOutcome = {
   status: 'complete',
   text: 'abc',
+  calls: [],
   model: 'demo/echo',
   finishReason: 'stop',
   usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
@@ -33,6 +36,7 @@ const OUTCOME: TurnOutcome = {
 
 const redis = new RedisConnection(undefined);
 const log = new AnswerLog(redis, new Broadcast(redis));
+const at = (attempt: number, offset: number, calls = 0): Position => ({ attempt, offset, calls });
 const never = new AbortController().signal;
 
 const followed = (live: LiveTurn): Promise<AnswerEvent[]> => Array.fromAsync(follow(live, never));
@@ -50,8 +54,8 @@ describe('LiveTurn', () => {
     for (const events of [await early, await late]) {
       const deltas = events.flatMap((event) => (event.type === 'delta' ? [event] : []));
       expect(deltas.map(({ delta }) => delta).join('')).toBe('abc');
-      expect(deltas.at(-1)?.end).toBe(3);
-      expect(events.at(-1)).toEqual({ type: 'ended', attempt: 1, outcome: OUTCOME });
+      expect(deltas.at(-1)?.position.offset).toBe(3);
+      expect(events.at(-1)).toEqual({ type: 'ended', position: at(1, 3), outcome: OUTCOME });
     }
   });
 
@@ -60,16 +64,15 @@ describe('LiveTurn', () => {
     const events = follow(live, never);
     const first = events.next();
     live.append('a');
-    expect((await first).value).toEqual({ type: 'delta', attempt: 1, delta: 'a', end: 1 });
+    expect((await first).value).toEqual({ type: 'delta', position: at(1, 1), delta: 'a' });
     for (let count = 0; count < 1000; count += 1) live.append('b');
     live.end(OUTCOME);
     expect((await events.next()).value).toEqual({
       type: 'delta',
-      attempt: 1,
+      position: at(1, 1001),
       delta: 'b'.repeat(1000),
-      end: 1001,
     });
-    expect((await events.next()).value).toEqual({ type: 'ended', attempt: 1, outcome: OUTCOME });
+    expect((await events.next()).value).toEqual({ type: 'ended', position: at(1, 1001), outcome: OUTCOME });
   });
 
   it('tells a restart before the new text, and only to those who saw the old one', async () => {
@@ -82,9 +85,9 @@ describe('LiveTurn', () => {
     live.end(OUTCOME);
     const rest = await Array.fromAsync(early);
     expect(rest).toEqual([
-      { type: 'restarted', attempt: 2, model: 'demo/other' },
-      { type: 'delta', attempt: 2, delta: 'new', end: 3 },
-      { type: 'ended', attempt: 2, outcome: OUTCOME },
+      { type: 'restarted', position: at(2, 0), model: 'demo/other' },
+      { type: 'delta', position: at(2, 3), delta: 'new' },
+      { type: 'ended', position: at(2, 3), outcome: OUTCOME },
     ]);
     expect((await followed(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
   });
@@ -109,38 +112,38 @@ describe('LiveTurn', () => {
     const live = new LiveTurn(TURN, log);
     live.append('abc');
     live.end(OUTCOME);
-    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 2 }))).toEqual([
-      { type: 'delta', attempt: 1, delta: 'c', end: 3 },
-      { type: 'ended', attempt: 1, outcome: OUTCOME },
+    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 2, calls: 0 }))).toEqual([
+      { type: 'delta', position: at(1, 3), delta: 'c' },
+      { type: 'ended', position: at(1, 3), outcome: OUTCOME },
     ]);
-    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 3 }))).toEqual([
-      { type: 'ended', attempt: 1, outcome: OUTCOME },
+    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 3, calls: 0 }))).toEqual([
+      { type: 'ended', position: at(1, 3), outcome: OUTCOME },
     ]);
   });
 
   it.each([
-    { attempt: 1, offset: 4 },
-    { attempt: 2, offset: 0 },
+    { attempt: 1, offset: 4, calls: 0 },
+    { attempt: 2, offset: 0, calls: 0 },
   ])('begins again for a follower that has what is not there: %j', async (from) => {
     const live = new LiveTurn(TURN, log);
     live.append('abc');
     live.end(OUTCOME);
     expect(await Array.fromAsync(follow(live, never, from))).toEqual([
-      { type: 'restarted', attempt: 1, model: 'demo/echo' },
-      { type: 'delta', attempt: 1, delta: 'abc', end: 3 },
-      { type: 'ended', attempt: 1, outcome: OUTCOME },
+      { type: 'restarted', position: at(1, 0), model: 'demo/echo' },
+      { type: 'delta', position: at(1, 3), delta: 'abc' },
+      { type: 'ended', position: at(1, 3), outcome: OUTCOME },
     ]);
   });
 
   it('lets a follower that has more wait until it is known here too', async () => {
     const live = new LiveTurn(TURN, log);
     live.append('abc');
-    const told = Array.fromAsync(follow(live, never, { attempt: 2, offset: 1 }));
+    const told = Array.fromAsync(follow(live, never, { attempt: 2, offset: 1, calls: 0 }));
     await Promise.resolve();
     live.restart('demo/other');
     live.append('de');
     live.end({ ...OUTCOME, text: 'de' });
-    expect((await told).slice(0, -1)).toEqual([{ type: 'delta', attempt: 2, delta: 'e', end: 2 }]);
+    expect((await told).slice(0, -1)).toEqual([{ type: 'delta', position: at(2, 2), delta: 'e' }]);
   });
 
   it('adds whole characters only, wherever the model cuts', async () => {
@@ -186,7 +189,7 @@ describe('LiveTurn', () => {
       expect(live.progress().length).toBe(1);
       live.append('c');
       live.release();
-      expect((await next).value).toMatchObject({ delta: 'bc', end: 3 });
+      expect((await next).value).toMatchObject({ delta: 'bc', position: at(1, 3) });
       expect(logged.text).toBe('abc');
       live.end(OUTCOME);
     });
@@ -196,10 +199,10 @@ describe('LiveTurn', () => {
       const events = follow(live, never);
       live.append('abc');
       expect((await events.next()).value).toMatchObject({ delta: 'abc' });
-      live.end({ ...OUTCOME, text: 'ab' }, { attempt: 1, text: 'ab' });
+      live.end({ ...OUTCOME, text: 'ab' }, { attempt: 1, text: 'ab', calls: [] });
       expect(await Array.fromAsync(events)).toMatchObject([
-        { type: 'restarted', attempt: 1 },
-        { type: 'delta', delta: 'ab', end: 2 },
+        { type: 'restarted', position: at(1, 0) },
+        { type: 'delta', delta: 'ab', position: at(1, 2) },
         { type: 'ended' },
       ]);
     });
@@ -223,7 +226,7 @@ describe('LiveTurn', () => {
 /** A log that is always there. */
 class RecordingLog extends AnswerLog {
   takes = true;
-  private known = { attempt: 1, text: '' };
+  private known: LoggedText = { attempt: 1, text: '', calls: [] };
 
   constructor() {
     super(redis, new Broadcast(redis));

@@ -1,7 +1,10 @@
 import type { AnswerLog, LogEntry, LoggedText } from './answer-log.js';
 import type { AnswerSource, Progress } from './answer-source.js';
+import type { ChatChunk, ProviderData } from '../../llm/index.js';
 import { GrowingText } from './growing-text.js';
+import { type CallPiece, GrowingCalls, lengthOf, type ToolCall } from './tool-calls.js';
 import type { Turn, TurnOutcome } from './turn.js';
+import { WholeCharacters } from './whole-characters.js';
 
 /** Pieces that come within this time are logged together, in milliseconds. */
 const COALESCE_MS = 20;
@@ -9,15 +12,19 @@ const COALESCE_MS = 20;
 /** A turn while this process runs it: the text so far and, at last, the outcome. */
 export class LiveTurn implements AnswerSource {
   private written = new GrowingText();
-  /** The first half of a surrogate pair whose second one has not come yet. */
-  private half = '';
+  private called = new GrowingCalls();
+  /** True once calls have come out of order: none is told any more before the end. */
+  private callsWait = false;
+  private characters = new WholeCharacters();
   private attempt = 1;
   private writer: string;
   private ended: TurnOutcome | undefined;
+  /** The calls of the row, where somebody else has ended the answer. */
+  private storedCalls: readonly ToolCall[] | undefined;
   private wake = Promise.withResolvers<null>();
   /** What other processes could tell as well, and followers here therefore may be told. */
   private held = false;
-  private shown = { attempt: 1, length: 0 };
+  private shown = { attempt: 1, length: 0, callsLength: 0 };
   private unlogged: LogEntry[] = [];
   private flushing: NodeJS.Timeout | undefined;
 
@@ -46,6 +53,19 @@ export class LiveTurn implements AnswerSource {
     return this.written.length;
   }
 
+  /** The calls of tools so far. */
+  get calls(): ToolCall[] {
+    return this.called.all();
+  }
+
+  /** How much of them there is, measured like their pieces. */
+  get callsLength(): number {
+    return this.called.length;
+  }
+
+  /** What only its provider understands of the answer. */
+  providerData: ProviderData | undefined;
+
   /** The model that the text is of; what the turn asked for where nothing was written yet. */
   get model(): string {
     return this.writer;
@@ -61,24 +81,31 @@ export class LiveTurn implements AnswerSource {
     this.writer = model;
   }
 
-  /**
-   * Adds whole characters only. Models cut within surrogate pairs too, and half of one can neither be stored nor
-   * logged: what followers were shown would not be what is stored.
-   */
+  /** Adds a piece of text. */
   append(piece: string): void {
-    const text = this.half + piece;
-    this.half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
-    const delta = text.slice(0, text.length - this.half.length).toWellFormed();
+    const delta = this.characters.after(piece);
     if (delta === '') return;
     const { attempt, length: start } = this;
     this.written.append(delta);
     this.record({ type: 'delta', attempt, start, delta });
   }
 
+  /** Adds what a chunk says of calls of tools. */
+  call(deltas: NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>): void {
+    for (const delta of deltas) {
+      const pieces = this.called.add(delta);
+      if (pieces === undefined && !this.callsWait) this.showCallsAtTheEnd();
+      else if (!this.callsWait) this.recordCalls(pieces ?? []);
+    }
+  }
+
   /** Drops the text: the answer begins again on another model. */
   restart(model: string): void {
     this.written = new GrowingText();
-    this.half = '';
+    this.called = new GrowingCalls();
+    this.callsWait = false;
+    this.providerData = undefined;
+    this.characters = new WholeCharacters();
     this.attempt += 1;
     this.writer = model;
     this.record({ type: 'restarted', attempt: this.attempt, model });
@@ -94,6 +121,7 @@ export class LiveTurn implements AnswerSource {
       this.attempt = stored.attempt;
       this.written = new GrowingText();
       this.written.append(stored.text);
+      this.storedCalls = stored.calls;
     }
     this.ended = outcome;
     this.held = false;
@@ -102,11 +130,13 @@ export class LiveTurn implements AnswerSource {
   }
 
   progress(): Progress {
-    const { attempt, length } = this.shown;
+    const { attempt, length, callsLength } = this.shown;
     // Where the answer has begun again and that is not shown yet, there is nothing more to tell of the attempt before.
     const { written } = this;
     const slice = attempt === this.attempt ? written.slice.bind(written) : (): string => '';
-    return { attempt, length, slice, model: this.writer, outcome: this.ended };
+    const calls = (): readonly ToolCall[] =>
+      attempt === this.attempt ? (this.storedCalls ?? this.calls) : [];
+    return { attempt, length, slice, calls, callsLength, model: this.writer, outcome: this.ended };
   }
 
   async changed(signal: AbortSignal): Promise<void> {
@@ -140,6 +170,23 @@ export class LiveTurn implements AnswerSource {
     this.flushing ??= setTimeout(() => void this.flush(), 0);
   }
 
+  private recordCalls(pieces: readonly CallPiece[]): void {
+    const { attempt } = this;
+    for (const piece of pieces) this.record({ ...piece, attempt });
+  }
+
+  /**
+   * A model has gone on with a call after it had begun another. What was told of the calls is void: the text is told
+   * again, and the calls when they are whole.
+   */
+  private showCallsAtTheEnd(): void {
+    this.callsWait = true;
+    this.attempt += 1;
+    const { attempt, text } = this;
+    this.record({ type: 'restarted', attempt, model: this.writer });
+    if (text !== '') this.record({ type: 'delta', attempt, start: 0, delta: text });
+  }
+
   /** What is new is shown at once where no other process can be asked for it, else as soon as it is in the log. */
   private record(entry: LogEntry): void {
     if (!this.log.enabled) {
@@ -156,17 +203,20 @@ export class LiveTurn implements AnswerSource {
     const entries = this.unlogged;
     this.unlogged = [];
     const { attempt, length } = this;
+    const callsLength = this.callsWait ? 0 : this.callsLength;
     const logged = await this.log.append(this.answerId, entries);
     if (this.ended !== undefined) return;
     // They are shown all the same, and go before the next ones: the log must not have a gap.
     if (!logged) this.unlogged.unshift(...entries);
-    this.shown = { attempt, length };
+    this.shown = { attempt, length, callsLength };
     this.notify();
     if (this.unlogged.length > 0) this.flushing ??= setTimeout(() => void this.flush(), COALESCE_MS);
   }
 
   private show(): void {
-    this.shown = { attempt: this.attempt, length: this.length };
+    const { attempt, length } = this;
+    const calls = this.storedCalls === undefined ? this.callsLength : lengthOf(this.storedCalls);
+    this.shown = { attempt, length, callsLength: this.callsWait && this.ended === undefined ? 0 : calls };
     this.notify();
   }
 

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { abandonedAttempt, countTokens, PriceTable } from '../../llm/index.js';
 import { AnswerLog, LOG_TTL_S, type LoggedText } from './answer-log.js';
 import { type Abandoned, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
+import { toToolCalls, wordsOf } from './tool-calls.js';
 import { RunningAnswers } from './running-answers.js';
 
 /** Answers that are looked at in one go. */
@@ -29,12 +30,13 @@ export class RecoveryService {
         const { inputTokens } = answer;
         const lastWords = await this.lastWords(answer);
         if (lastWords === undefined) continue;
-        const { attempt, text, model = answer.model } = lastWords;
+        const { attempt, text, calls, model = answer.model } = lastWords;
+        const words = wordsOf(lastWords);
         const used = abandonedAttempt(
-          { name: model ?? '', inputTokens: inputTokens ?? 0, text },
+          { name: model ?? '', inputTokens: inputTokens ?? 0, text: words },
           this.prices,
         );
-        const last = { attempt, text, tokenCount: countTokens(text) };
+        const last = { attempt, text, calls, tokenCount: countTokens(words) };
         if (await this.repository.interrupt({ ...answer, model }, which, used, last)) progress += 1;
       }
       ended += progress;
@@ -51,7 +53,7 @@ export class RecoveryService {
    * there, so the answer waits for a later sweep, for as long as logs are kept.
    */
   private async lastWords(answer: AbandonedAnswer): Promise<LoggedText | undefined> {
-    const stored = { attempt: answer.attempt, text: answer.content };
+    const stored = { attempt: answer.attempt, text: answer.content, calls: toToolCalls(answer.toolCalls) };
     try {
       return await this.log.extend(answer.id, stored);
     } catch (error) {

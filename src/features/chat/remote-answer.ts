@@ -3,6 +3,8 @@ import type { AnswerLog, LoggedText } from './answer-log.js';
 import { isBeyond, LOG_START, textAfter } from './answer-log.js';
 import type { AnswerSource, Progress } from './answer-source.js';
 import type { AnswerState, StoredAnswer } from './answer.repository.js';
+import { lengthOf, toToolCalls } from './tool-calls.js';
+import { FollowerDismissedError } from './chat.errors.js';
 import { outcomeOfStored } from './stored-outcome.js';
 
 /** How often the row is looked at where the log says nothing, in milliseconds. */
@@ -25,8 +27,8 @@ export class RemoteAnswer implements AnswerSource {
   private known: LoggedText;
   private last = LOG_START;
   private stored: StoredAnswer | null;
-  /** What of the row was read last. */
-  private seen: { readonly attempt: number; readonly bytes: number };
+  /** How the row was when it was read last; unknown at first. */
+  private seen: AnswerState | undefined;
   private lookedAt = performance.now();
   private reachedAt = performance.now();
   private woken = Promise.withResolvers<null>();
@@ -36,10 +38,11 @@ export class RemoteAnswer implements AnswerSource {
     private readonly first: StoredAnswer,
     private readonly log: AnswerLog,
     private readonly row: AnswerRow,
+    /** Aborts when this process sends its followers away. */
+    private readonly leaving: AbortSignal,
   ) {
     this.stored = first;
-    this.known = { attempt: first.attempt, text: first.content };
-    this.seen = { attempt: first.attempt, bytes: Buffer.byteLength(first.content) };
+    this.known = textOf(first);
   }
 
   get conversationId(): string {
@@ -51,11 +54,20 @@ export class RemoteAnswer implements AnswerSource {
   }
 
   progress(): Progress {
-    const { attempt, text, model = this.first.model ?? '' } = this.known;
+    const { attempt, text, calls, model = this.first.model ?? '' } = this.known;
     const outcome = outcomeOfStored(this.stored, this.first);
-    return { attempt, length: text.length, slice: text.slice.bind(text), model, outcome };
+    return {
+      attempt,
+      length: text.length,
+      slice: text.slice.bind(text),
+      calls: () => calls,
+      callsLength: lengthOf(calls),
+      model,
+      outcome,
+    };
   }
 
+  /** @throws FollowerDismissedError once this process sends its followers away */
   async changed(signal: AbortSignal): Promise<void> {
     this.forget ??= this.log.watch(this.answerId, () => {
       this.woken.resolve(null);
@@ -70,15 +82,18 @@ export class RemoteAnswer implements AnswerSource {
     };
     const timer = setTimeout(wake, due > 0 ? LOOK_MS : 0);
     signal.addEventListener('abort', wake, { once: true });
+    this.leaving.addEventListener('abort', wake, { once: true });
     try {
-      if (!signal.aborted) await woken.promise;
+      if (!signal.aborted && !this.leaving.aborted) await woken.promise;
       this.woken = Promise.withResolvers();
       if (signal.aborted) return;
+      if (this.leaving.aborted) throw new FollowerDismissedError();
       await this.readLog();
       if (performance.now() >= this.lookedAt + LOOK_MS) await this.look();
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', wake);
+      this.leaving.removeEventListener('abort', wake);
     }
   }
 
@@ -108,8 +123,11 @@ export class RemoteAnswer implements AnswerSource {
     try {
       const state = await this.row.state();
       const { seen } = this;
-      const same = state?.generating === true && state.attempt === seen.attempt && state.bytes === seen.bytes;
+      const same =
+        state?.generating === true && state.attempt === seen?.attempt && state.bytes === seen.bytes;
       if (!same) await this.readRow();
+      // What the row may have become since is seen at the next look.
+      this.seen = state ?? undefined;
       this.reachedAt = performance.now();
     } catch (error) {
       const unavailable = error instanceof AppError && error.code === 'service_unavailable';
@@ -121,17 +139,22 @@ export class RemoteAnswer implements AnswerSource {
   private async readRow(): Promise<void> {
     this.stored = await this.row.read();
     if (this.stored === null) return;
-    const { attempt, content: text, model, status } = this.stored;
-    this.seen = { attempt, bytes: Buffer.byteLength(text) };
-    const stored = { attempt, text, ...(model !== null && { model }) };
+    const stored = textOf(this.stored);
     // What has ended is what is stored, whatever more the log may have had.
-    if (status === 'generating') this.learn(stored);
+    if (this.stored.status === 'generating') this.learn(stored);
     else this.known = stored;
   }
 
   private learn(text: LoggedText): void {
-    const newer = text.attempt > this.known.attempt;
-    const longer = text.attempt === this.known.attempt && text.text.length > this.known.text.length;
-    if (newer || longer) this.known = text;
+    const { attempt, text: known, calls } = this.known;
+    if (text.attempt > attempt) this.known = text;
+    if (text.attempt !== attempt) return;
+    // Either may be ahead in one of the two.
+    if (text.text.length > known.length) this.known = { ...this.known, text: text.text };
+    if (lengthOf(text.calls) > lengthOf(calls)) this.known = { ...this.known, calls: text.calls };
   }
+}
+
+function textOf({ attempt, content: text, toolCalls, model }: StoredAnswer): LoggedText {
+  return { attempt, text, calls: toToolCalls(toolCalls), ...(model !== null && { model }) };
 }

@@ -1,6 +1,7 @@
 import { AppError, isErrorCode } from '../../common/errors.js';
 import { TurnInterruptedError } from './chat.errors.js';
 import type { StoredAnswer } from './answer.repository.js';
+import { toToolCalls } from './tool-calls.js';
 import type { TurnOutcome } from './turn.js';
 
 /**
@@ -10,7 +11,7 @@ import type { TurnOutcome } from './turn.js';
  */
 export function outcomeOfStored(stored: StoredAnswer | null, first: StoredAnswer): TurnOutcome | undefined {
   const { content: text, model, status } = stored ?? first;
-  const of = { text, model: model ?? '' };
+  const of = { text, calls: toToolCalls((stored ?? first).toolCalls), model: model ?? '' };
   if (stored === null) return { ...of, status: 'interrupted', error: new TurnInterruptedError() };
   switch (status) {
     case 'generating':

@@ -9,6 +9,7 @@ import {
   ModelCallError,
   type AttemptRecord,
   type BudgetLease,
+  type ChatDelta,
   type TokenUsage,
 } from '../../llm/index.js';
 import { TurnInterruptedError } from './chat.errors.js';
@@ -19,6 +20,7 @@ import { AnswerRepository } from './answer.repository.js';
 import { LiveTurn } from './live-turn.js';
 import { RunningAnswers } from './running-answers.js';
 import { type Settlement, STOPPED, totalCost, type Turn, type TurnOutcome } from './turn.js';
+import { toToolCalls, wordsOf } from './tool-calls.js';
 import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
 import { persistently } from './persistently.js';
@@ -173,27 +175,22 @@ export class TurnRunner {
     const context = await persistently(() => this.context.build(turn));
     checkpoints.inputTokens = context.tokens;
     run.summarizeUpTo = context.summarizeUpTo;
-    const { temperature, maxTokens } = turn.options;
     const events = this.llm.stream({
       callId: turn.answerId,
       userId: turn.userId,
       apiKeyId: turn.apiKeyId,
       model: turn.model,
-      request: {
-        messages: context.messages,
-        ...(temperature !== undefined && { temperature }),
-        ...(maxTokens !== undefined && { max_completion_tokens: maxTokens }),
-      },
+      request: { ...turn.parameters, messages: context.messages },
       signal: run.abort.signal,
       accounting: 'caller',
       reserved: true,
-      restart: 'once',
+      restart: turn.restart,
       cache: turn.cache,
     });
     for await (const event of events) {
       if (event.type === 'chunk') {
-        const delta = event.chunk.choices.find(({ index }) => index === 0)?.delta.content;
-        if (delta) live.append(storable(delta));
+        const choice = event.chunk.choices.find(({ index }) => index === 0);
+        if (choice !== undefined) take(live, choice.delta);
       } else if (event.type === 'started') {
         live.begin(event.model.name);
       } else if (event.type === 'restarted') {
@@ -203,6 +200,7 @@ export class TurnRunner {
         const costMicroUsd = totalCost(attempts);
         const answer = {
           text: live.text,
+          calls: live.calls,
           model: model.name,
           finishReason,
           usage,
@@ -225,6 +223,7 @@ export class TurnRunner {
     const interrupted = {
       status: 'interrupted',
       text: outcome.text,
+      calls: outcome.calls,
       model: outcome.model,
       error: new TurnInterruptedError(),
     } as const;
@@ -243,7 +242,9 @@ export class TurnRunner {
   /** What somebody else has stored in our place, or undefined where nothing is there or can be read. */
   private async storedText({ userId, answerId }: Turn): Promise<LoggedText | undefined> {
     const row = await this.rows.find(userId, answerId).catch(() => null);
-    return row === null ? undefined : { attempt: row.attempt, text: row.content };
+    return row === null
+      ? undefined
+      : { attempt: row.attempt, text: row.content, calls: toToolCalls(row.toolCalls) };
   }
 
   /** The text comes first: should the ledger refuse its part, the answer is stored without it. */
@@ -273,25 +274,44 @@ const NOTHING_USED = {
   reasoningTokens: 0,
 } as const satisfies TokenUsage;
 
+/** What a chunk says of the answer. */
+function take(live: LiveTurn, { content, tool_calls: calls, provider_data: data }: ChatDelta): void {
+  if (content) live.append(storable(content));
+  if (calls) live.call(calls);
+  if (data) live.providerData = data;
+}
+
 function settled(
   outcome: TurnOutcome,
-  { beginning: attempt }: LiveTurn,
+  { beginning: attempt, providerData }: LiveTurn,
   attempts: readonly AttemptRecord[],
 ): Settlement {
-  return { outcome, attempt, tokenCount: countTokens(outcome.text), attempts, chores: [] };
+  return {
+    outcome,
+    attempt,
+    tokenCount: countTokens(wordsOf(outcome)),
+    attempts,
+    providerData,
+    chores: [],
+  };
 }
 
 function cutShort({ live, abort, stopped }: Run, error: AppError): Settlement {
-  const { text, model } = live;
+  const { text, calls, model } = live;
   const attempts = error instanceof ModelCallError ? error.attempts : [];
-  if (!abort.signal.aborted) return settled({ status: 'failed', text, model, error }, live, attempts);
+  if (!abort.signal.aborted) return settled({ status: 'failed', text, calls, model, error }, live, attempts);
   if (!stopped) {
-    return settled({ status: 'interrupted', text, model, error: new TurnInterruptedError() }, live, attempts);
+    return settled(
+      { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() },
+      live,
+      attempts,
+    );
   }
   return settled(
     {
       status: 'stopped',
       text,
+      calls,
       model,
       finishReason: STOPPED,
       usage: attempts.at(-1)?.usage ?? NOTHING_USED,

@@ -1,8 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
+import { storableJson } from '../../common/storable.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import { UsageRepository } from '../usage/index.js';
+import { attachFiles } from './attachment.repository.js';
+import { type ToolCall, toWireCalls } from './tool-calls.js';
 import { activatePath, refuseWhileGenerating } from './branch.repository.js';
 import type { Compaction } from './compaction.js';
 import type { ChoreKind } from './chore.js';
@@ -17,9 +20,14 @@ const LEASE_SECONDS = 15;
 /** A message that a turn stores before its answer. */
 export interface SaidMessage {
   readonly id: string;
-  readonly role: 'user';
+  readonly role: 'user' | 'tool';
   readonly content: string;
+  /** Of the text and the files. */
   readonly tokenCount: number;
+  /** Files that it comes with; none without it. */
+  readonly fileIds?: readonly string[];
+  /** Of the result of a tool: the call that it is of. */
+  readonly toolCallId: string | null;
 }
 
 /** What a turn has of its place in a conversation. */
@@ -61,7 +69,7 @@ export class TurnRepository {
   /**
    * Stores what is said, and an answer that is being generated under a lease of ours; both stand on the active path
    * then. From here on nothing that the user wrote can be lost.
-   * @throws NotFoundError, ConversationBusyError, DuplicateRequestError
+   * @throws NotFoundError where the conversation or a file is gone, ConversationBusyError, DuplicateRequestError
    */
   begin(turn: NewTurn): Promise<Turn> {
     return this.prisma.transaction(async (transaction) => {
@@ -70,6 +78,8 @@ export class TurnRepository {
       const claim = idempotency && (await this.keys.claim(transaction, turn.userId, idempotency));
       const conversation = await placeTurn(transaction, turn);
       const parentId = await insertMessages(transaction, turn, conversation);
+      for (const { id: messageId, fileIds = [] } of turn.said)
+        await attachFiles(transaction, { userId: turn.userId, messageId, fileIds });
       await transaction.conversation.update({
         where: { id: conversation.id },
         data: { leafMessageId: answerId },
@@ -111,6 +121,7 @@ export class TurnRepository {
     progress: {
       readonly attempt: number;
       readonly text: string;
+      readonly calls: readonly ToolCall[];
       readonly model: string;
       readonly inputTokens: number;
     },
@@ -118,7 +129,7 @@ export class TurnRepository {
     const rows = await this.prisma.run(
       (client) => client.$queryRaw<{ stop: boolean }[]>`
         UPDATE messages
-        SET content = ${progress.text}, model = ${progress.model}, attempt = ${progress.attempt},
+        SET content = ${progress.text}, tool_calls = ${jsonOf(progress.calls)}::jsonb, model = ${progress.model}, attempt = ${progress.attempt},
           input_tokens = ${progress.inputTokens}, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
         WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
         RETURNING stop_requested AS stop`,
@@ -144,6 +155,7 @@ export class TurnRepository {
         where: { id: turn.answerId, leaseOwner: turn.leaseOwner, status: 'generating' },
         data: { ...columnsOf(settlement), leaseUntil: null },
       });
+      if (count === 1) await storeJson(transaction, turn, settlement);
       const ours = count === 1 || (await isFinished(transaction, turn));
       const { userId, apiKeyId, answerId: callId } = turn;
       const conversationId = there ? turn.conversationId : null;
@@ -177,11 +189,20 @@ interface TakenConversation {
   readonly compaction: Compaction;
 }
 
-function begun(
-  { userId, apiKeyId, answerId, leaseOwner, model, options, cache }: NewTurn,
-  found: PlacedTurn,
-): Turn {
-  return { userId, apiKeyId, answerId, leaseOwner, model, options, cache, ...found };
+function begun(turn: NewTurn, found: PlacedTurn): Turn {
+  const { userId, apiKeyId, answerId, leaseOwner, model, parameters, instructions, restart, cache } = turn;
+  return {
+    userId,
+    apiKeyId,
+    answerId,
+    leaseOwner,
+    model,
+    parameters,
+    instructions,
+    restart,
+    cache,
+    ...found,
+  };
 }
 
 async function placeTurn(transaction: Transaction, turn: NewTurn): Promise<TakenConversation> {
@@ -235,7 +256,7 @@ async function takeConversation(
 /** @returns the id of the message that the answer follows */
 async function insertMessages(
   transaction: Transaction,
-  { userId, said, answerId, leaseOwner, model, options }: NewTurn,
+  { userId, said, answerId, leaseOwner, model, parameters }: NewTurn,
   { id, position, parentId: before }: TakenConversation,
 ): Promise<string> {
   const parentId = said.at(-1)?.id ?? before;
@@ -243,21 +264,41 @@ async function insertMessages(
   const rows = said.map(
     (message, index) =>
       Prisma.sql`(${message.id}::uuid, ${id}::uuid, ${userId}::uuid, ${said[index - 1]?.id ?? before}::uuid, ${position + index},
-        ${message.role}::message_role, 'complete', ${message.content}, ${message.tokenCount}, NULL, NULL, NULL, NULL)`,
+        ${message.role}::message_role, 'complete', ${message.content}, ${message.tokenCount}, ${message.toolCallId}, NULL, NULL, NULL, NULL)`,
   );
   // The lease is counted by the database's clock, which all processes share.
   const answer = Prisma.sql`(${answerId}::uuid, ${id}::uuid, ${userId}::uuid, ${parentId}::uuid, ${position + said.length},
-    'assistant', 'generating', '', 0, ${model}, ${JSON.stringify(options)}::jsonb, ${leaseOwner}::uuid,
+    'assistant', 'generating', '', 0, NULL, ${model}, ${JSON.stringify(parameters)}::jsonb, ${leaseOwner}::uuid,
     now() + make_interval(secs => ${LEASE_SECONDS}))`;
   await transaction.$executeRaw`
-    INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, model, options, lease_owner, lease_until)
+    INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, tool_call_id, model, options, lease_owner, lease_until)
     VALUES ${Prisma.join([...rows, answer])}`;
   return parentId;
 }
 
+/** Calls as they are stored; null where there are none. */
+export function jsonOf(calls: readonly ToolCall[]): string | null {
+  return calls.length === 0 ? null : storableJson(toWireCalls(calls));
+}
+
+/** What of an answer is JSON. */
+async function storeJson(
+  transaction: Transaction,
+  { answerId, leaseOwner }: Turn,
+  { outcome: { calls }, providerData }: Settlement,
+): Promise<void> {
+  if (calls.length === 0 && providerData === undefined) return;
+  const data = providerData === undefined ? null : storableJson(providerData);
+  await transaction.$executeRaw`
+    UPDATE messages SET tool_calls = ${jsonOf(calls)}::jsonb, provider_data = ${data}::jsonb
+    WHERE id = ${answerId}::uuid AND lease_owner = ${leaseOwner}::uuid`;
+}
+
 function columnsOf({ outcome, tokenCount, attempts, attempt }: Settlement) {
   const { text: content, model } = outcome;
-  const common = { content, model, tokenCount, attempt };
+  // What a checkpoint may have stored of calls that are void by now.
+  const toolCalls = Prisma.DbNull;
+  const common = { content, toolCalls, model, tokenCount, attempt };
   if (!('error' in outcome)) {
     const { finishReason, usage, costMicroUsd, warning, cached, completedAt } = outcome;
     const status = outcome.status === 'stopped' ? ('interrupted' as const) : outcome.status;

@@ -3,15 +3,15 @@ import { AppError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { countTokens, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
-import { optionsOver } from './answer-options.js';
+import { AttachmentService, NO_FILES, type QuestionFiles } from './attachment.service.js';
 import { AnswerService } from './answer.service.js';
-import { DuplicateRequestError, IdempotencyKeyReusedError } from './chat.errors.js';
+import { IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
 import { isUnavailable, persistently } from './persistently.js';
 import { PlaceService, type Spot } from './place.service.js';
 import { shortTitle } from './title-text.js';
-import type { FinishedAnswer, Idempotency, Turn, TurnRequest } from './turn.js';
+import type { FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from './turn.js';
 import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
@@ -33,6 +33,7 @@ export class TurnService {
   constructor(
     private readonly llm: LlmService,
     private readonly places: PlaceService,
+    private readonly attachments: AttachmentService,
     private readonly turns: TurnRepository,
     private readonly runner: TurnRunner,
     private readonly answers: AnswerService,
@@ -43,7 +44,7 @@ export class TurnService {
    * Stores the question and begins to generate the answer. From then on the turn goes on by itself, whether anybody
    * listens or not. Where the same request came before, gives what that one began.
    * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError,
-   *   IdempotencyKeyReusedError, and what the model layer's budget throws: nothing is stored then
+   *   IdempotencyKeyReusedError, InvalidRequestError for files that cannot be sent, and what the model layer's budget throws: nothing is stored then
    */
   async begin(request: TurnRequest): Promise<Begun> {
     const { idempotency, userId } = request;
@@ -74,35 +75,34 @@ export class TurnService {
     try {
       return { answer: await this.start(request), replayed: false };
     } catch (error) {
-      if (!(error instanceof DuplicateRequestError)) throw error;
-      // The other one, at another process, has committed: that is what told us.
-      const answer = await this.replay(request.userId, idempotency);
+      // The other one, at another process: it has committed where we were too late to begin, and it has taken the place
+      // or the conversation where we were refused one.
+      const answer = error instanceof AppError ? await this.replay(request.userId, idempotency) : undefined;
       if (answer === undefined) throw error;
       return { answer, replayed: true };
     }
   }
 
   private async start(request: TurnRequest): Promise<LiveTurn> {
-    const { userId, apiKeyId, cache, idempotency } = request;
+    const { userId, apiKeyId, instructions, restart, cache, idempotency } = request;
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
-    const options = optionsOver(request.options, spot.before?.options);
+    const parameters = { ...spot.before?.parameters, ...request.parameters };
+    const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
       userId,
       apiKeyId,
       model,
-      request: {
-        messages: [{ role: 'user', content: spot.prompt }],
-        ...(options.maxTokens !== undefined && { max_completion_tokens: options.maxTokens }),
-      },
+      request: { ...parameters, messages: [{ role: 'user', content: spot.prompt }] },
+      fileTokens: files.tokens,
     });
     try {
       const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
-        ...{ userId, apiKeyId, model, options, cache, idempotency },
+        ...{ userId, apiKeyId, model, parameters, instructions, restart, cache, idempotency },
         ...ids,
-        ...placed(spot),
+        ...placed(spot, files),
       });
       return this.runner.start(turn, lease);
     } catch (error) {
@@ -137,15 +137,22 @@ export class TurnService {
 }
 
 /** A spot as a new turn is stored there. */
-function placed(spot: Spot): Pick<NewTurn, 'place' | 'systemPrompt' | 'compaction' | 'said'> {
-  const { conversationId, systemPrompt, compaction, after, question } = spot;
-  const said = question === undefined ? [] : [saidByUser(question)];
+function placed(
+  spot: Spot,
+  files: QuestionFiles,
+): Pick<NewTurn, 'place' | 'systemPrompt' | 'compaction' | 'said'> {
+  const { conversationId, systemPrompt, compaction, after } = spot;
+  const question = spot.said.findLast(({ role }) => role === 'user');
+  const said = spot.said.map((one) => toSaidMessage(one, one === question ? files : NO_FILES));
   if (conversationId !== undefined)
     return { place: { type: 'known', conversationId, after }, systemPrompt, compaction, said };
   const place = { type: 'new', conversationId: newId(), title: shortTitle(spot.prompt) } as const;
   return { place, systemPrompt, compaction, said };
 }
 
-function saidByUser(content: string): SaidMessage {
-  return { id: newId(), role: 'user', content, tokenCount: countTokens(content) };
+function toSaidMessage(said: Said, files: QuestionFiles): SaidMessage {
+  const { role, content } = said;
+  const toolCallId = said.role === 'tool' ? said.toolCallId : null;
+  const tokenCount = countTokens(content) + files.tokens;
+  return { id: newId(), role, content, tokenCount, toolCallId, fileIds: files.ids };
 }

@@ -1,21 +1,37 @@
 import type { Caller } from '../../common/caller.js';
 import type { AppError } from '../../common/errors.js';
 import type { MicroUsd } from '../../common/money.js';
-import type { AttemptRecord, TokenUsage } from '../../llm/index.js';
+import type { AttemptRecord, ChatRequest, ProviderData, TokenUsage } from '../../llm/index.js';
 import type { Compaction } from './compaction.js';
 import type { DueChore } from './chore.js';
+import type { ToolCall } from './tool-calls.js';
 
 /** What a caller asks for. */
 export interface TurnRequest extends Caller {
   readonly place: Place;
   /** Undefined stands for the model of the answer that is replaced, else for the server's default. */
   readonly model: string | undefined;
-  readonly options: AnswerOptions;
+  readonly parameters: AnswerParameters;
+  /** What the model is told beside the conversation's prompt, in this turn only. */
+  readonly instructions: string | null;
+  /** Whether an answer that breaks off may begin again on another model: not where its reader cannot be told. */
+  readonly restart: 'once' | 'never';
   /** Whether the answer to an equal question may be given again. */
   readonly cache: boolean;
   /** Names the request, so that sending it twice asks once. */
   readonly idempotency: Idempotency | undefined;
 }
+
+/** What is said in a turn before the answer. */
+export type Said =
+  | {
+      readonly role: 'user';
+      readonly content: string;
+      /** Files that it comes with; none without it. */
+      readonly fileIds?: readonly string[];
+    }
+  /** What came of a call of a tool that the answer before asked for. */
+  | { readonly role: 'tool'; readonly content: string; readonly toolCallId: string };
 
 /** Where in the tree of a conversation a turn takes place. */
 export type Place =
@@ -27,7 +43,7 @@ export type Place =
       readonly systemPrompt: string | undefined;
       /** Replaces the conversation's from this turn on. */
       readonly compaction: Compaction | undefined;
-      readonly message: string;
+      readonly said: readonly Said[];
     }
   /** A question in the place of one that was asked before; that one stays, beside it. */
   | {
@@ -37,13 +53,15 @@ export type Place =
       readonly message: string;
     }
   /** Another answer beside the one that there is, or to the question that is named. */
-  | { readonly type: 'regenerate'; readonly conversationId: string; readonly messageId: string };
+  | { readonly type: 'regenerate'; readonly conversationId: string; readonly messageId: string }
+  /** What came of the calls of tools that an answer asked for. */
+  | { readonly type: 'tool_results'; readonly messageId: string; readonly results: readonly ToolResult[] };
 
-/** How an answer is made. What is undefined is taken from the answer that it replaces, where there is one. */
-export interface AnswerOptions {
-  readonly temperature: number | undefined;
-  readonly maxTokens: number | undefined;
-}
+/** What came of a call of a tool. */
+export type ToolResult = Extract<Said, { readonly role: 'tool' }>;
+
+/** How an answer is made, in the common tongue. What is left out is taken from the answer that it replaces, where there is one. */
+export type AnswerParameters = Omit<ChatRequest, 'messages'>;
 
 /** How a request is known again. */
 export interface Idempotency {
@@ -66,7 +84,9 @@ export interface Turn extends Caller {
   readonly leaseOwner: string;
   /** Full name of the model, or an alias. */
   readonly model: string;
-  readonly options: AnswerOptions;
+  readonly parameters: AnswerParameters;
+  readonly instructions: string | null;
+  readonly restart: 'once' | 'never';
   readonly cache: boolean;
 }
 
@@ -74,6 +94,8 @@ export interface Turn extends Caller {
 export interface FinishedAnswer {
   readonly status: 'complete' | 'stopped';
   readonly text: string;
+  /** The calls of tools that it asks for. */
+  readonly calls: readonly ToolCall[];
   readonly model: string;
   readonly finishReason: string;
   readonly usage: TokenUsage;
@@ -91,6 +113,7 @@ export type TurnOutcome =
   | {
       readonly status: 'interrupted' | 'failed';
       readonly text: string;
+      readonly calls: readonly ToolCall[];
       /** Of the text; what was asked for where there is none. */
       readonly model: string;
       readonly error: AppError;
@@ -103,6 +126,8 @@ export interface Settlement {
   readonly attempt: number;
   readonly tokenCount: number;
   readonly attempts: readonly AttemptRecord[];
+  /** What only the answer's provider understands of it. */
+  readonly providerData: ProviderData | undefined;
   /** What is to be done in the background after it. */
   readonly chores: readonly DueChore[];
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import type { MicroUsd } from '../../common/money.js';
+import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import type { AttemptRecord } from '../../llm/index.js';
 
@@ -14,7 +15,7 @@ export interface UsageOwner {
   readonly conversationId: string | null;
 }
 
-/** What a call's attempts come to. */
+/** What a call's attempts come to, or by how much that changes. */
 export interface UsageSum {
   readonly tokens: bigint;
   /** Of the attempts whose price is known. */
@@ -56,31 +57,56 @@ export interface UsageEntry {
   readonly attempt: AttemptRecord;
 }
 
+/** What a record is written with; when it was written the database knows. */
+const COLUMNS = Prisma.sql`id, call_id, attempt, user_id, api_key_id, own_key, conversation_id, provider, model, outcome,
+  input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated`;
+
+/** The same as they come in JSON. */
+const COLUMN_TYPES = Prisma.sql`id uuid, call_id uuid, attempt int, user_id uuid, api_key_id uuid, own_key boolean,
+  conversation_id uuid, provider text, model text, outcome text, input_tokens int, output_tokens int, cached_tokens int,
+  cache_write_tokens int, reasoning_tokens int, cost_micro_usd bigint, estimated boolean`;
+
 /** The ledger of what models were asked and what it cost. */
 @Injectable()
 export class UsageRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Writes the attempts into the transaction of whoever owns the call. An attempt that is in the ledger already is
-   * left as it is (unique on call and attempt), so committing twice bills once.
-   * @returns the sum of what was new
+   * Writes the attempts into the transaction of whoever owns the call. One that is in the ledger already is left as it is
+   * (unique on call and attempt), so committing twice bills once; an estimate, though, gives way to what comes after it:
+   * a sweep has made it, and the process that was thought dead knows better.
+   *
+   * The transaction holds the lock of the conversation, so that what the ledger has is still what it had when the sum is
+   * added to the totals; without a conversation there are none.
+   * @returns by how much the ledger has grown, which an estimate that was too high makes negative
    */
   async commit(
     transaction: Transaction,
     owner: UsageOwner,
     attempts: readonly AttemptRecord[],
   ): Promise<UsageSum> {
-    const rows = await transaction.usageRecord.createManyAndReturn({
-      skipDuplicates: true,
-      select: { inputTokens: true, outputTokens: true, costMicroUsd: true },
-      data: attempts.map((attempt) => toRow({ owner, attempt })),
-    });
-    return {
-      tokens: rows.reduce((sum, row) => sum + BigInt(row.inputTokens + row.outputTokens), 0n),
-      costMicroUsd: rows.reduce((sum, row) => sum + (row.costMicroUsd ?? 0n), 0n),
-      unpricedAttempts: rows.filter((row) => row.costMicroUsd === null).length,
-    };
+    const rows = JSON.stringify(attempts.map((attempt) => toJson({ owner, attempt })));
+    // The statement sees the ledger as it was before it, so that `before` are the rows which `written` replaces.
+    const [sum] = await transaction.$queryRaw<UsageSum[]>`
+      WITH before AS (
+        SELECT attempt, input_tokens + output_tokens AS tokens, cost_micro_usd FROM usage_records WHERE call_id = ${owner.callId}::uuid
+      ), written AS (
+        INSERT INTO usage_records (${COLUMNS})
+        SELECT ${COLUMNS} FROM jsonb_to_recordset(${rows}::jsonb) AS entry (${COLUMN_TYPES})
+        ON CONFLICT (call_id, attempt) DO UPDATE SET
+          api_key_id = excluded.api_key_id, own_key = excluded.own_key, provider = excluded.provider, model = excluded.model,
+          outcome = excluded.outcome, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+          cached_tokens = excluded.cached_tokens, cache_write_tokens = excluded.cache_write_tokens,
+          reasoning_tokens = excluded.reasoning_tokens, cost_micro_usd = excluded.cost_micro_usd, estimated = excluded.estimated
+        WHERE usage_records.estimated
+        RETURNING attempt, input_tokens + output_tokens AS tokens, cost_micro_usd
+      )
+      SELECT coalesce(sum(written.tokens - coalesce(before.tokens, 0)), 0)::bigint AS tokens,
+        coalesce(sum(coalesce(written.cost_micro_usd, 0) - coalesce(before.cost_micro_usd, 0)), 0)::bigint AS "costMicroUsd",
+        (count(*) FILTER (WHERE written.cost_micro_usd IS NULL)
+          - count(*) FILTER (WHERE before.attempt IS NOT NULL AND before.cost_micro_usd IS NULL))::int AS "unpricedAttempts"
+      FROM written LEFT JOIN before USING (attempt)`;
+    return sum ?? { tokens: 0n, costMicroUsd: 0n, unpricedAttempts: 0 };
   }
 
   /**
@@ -92,14 +118,9 @@ export class UsageRepository {
     const rows = JSON.stringify(entries.map(toJson));
     await this.prisma.run(
       (client) => client.$executeRaw`
-        INSERT INTO usage_records (id, call_id, attempt, user_id, api_key_id, own_key, conversation_id, provider, model, outcome,
-          input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated)
-        SELECT entry.id, call_id, attempt, user_id, api_key_id, own_key, NULL, provider, model, outcome,
-          input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated
-        FROM jsonb_to_recordset(${rows}::jsonb) AS entry (
-          id uuid, call_id uuid, attempt int, user_id uuid, api_key_id uuid, own_key boolean, provider text, model text, outcome text,
-          input_tokens int, output_tokens int, cached_tokens int, cache_write_tokens int, reasoning_tokens int, cost_micro_usd bigint, estimated boolean)
-        JOIN users ON users.id = entry.user_id
+        INSERT INTO usage_records (${COLUMNS})
+        SELECT ${COLUMNS} FROM jsonb_to_recordset(${rows}::jsonb) AS entry (${COLUMN_TYPES})
+        WHERE EXISTS (SELECT 1 FROM users WHERE users.id = entry.user_id)
         ON CONFLICT (call_id, attempt) DO NOTHING`,
     );
   }
@@ -147,6 +168,7 @@ export class UsageRepository {
   }
 }
 
+/** A record as `COLUMN_TYPES` reads it. */
 function toJson({ owner, attempt: record }: UsageEntry) {
   const { attempt, provider, model, outcome, usage, costMicroUsd, estimated, ownKey = false } = record;
   return {
@@ -154,6 +176,7 @@ function toJson({ owner, attempt: record }: UsageEntry) {
     call_id: owner.callId,
     user_id: owner.userId,
     api_key_id: owner.apiKeyId,
+    conversation_id: owner.conversationId,
     own_key: ownKey,
     attempt,
     provider,
@@ -166,21 +189,5 @@ function toJson({ owner, attempt: record }: UsageEntry) {
     reasoning_tokens: usage.reasoningTokens,
     cost_micro_usd: costMicroUsd === null ? null : String(costMicroUsd),
     estimated,
-  };
-}
-
-function toRow({ owner, attempt: record }: UsageEntry) {
-  const { attempt, provider, model, outcome, usage, costMicroUsd, estimated, ownKey = false } = record;
-  return {
-    id: newId(),
-    ...owner,
-    attempt,
-    provider,
-    model,
-    outcome,
-    ...usage,
-    costMicroUsd,
-    estimated,
-    ownKey,
   };
 }

@@ -1,10 +1,12 @@
-import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Headers, HttpCode, Post, Res } from '@nestjs/common';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import {
   ApiErrors,
+  ApiIdempotencyKey,
   CurrentCaller,
+  IdempotencyKey,
   MODEL_ERRORS,
   ModelRoute,
   SchemaPipe,
@@ -15,6 +17,8 @@ import {
   whileHere,
 } from '../../http/index.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
+import { CONVERSATION, NEW_CONVERSATION } from './conversation-completions.mapper.js';
+import { ConversationCompletionsSender } from './conversation-completions.sender.js';
 import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE } from './documentation.js';
 import { CHAT_COMPLETION } from './schemas.js';
 
@@ -22,7 +26,10 @@ import { CHAT_COMPLETION } from './schemas.js';
 @ApiTags('openai')
 @Controller('v1/chat/completions')
 export class ChatCompletionsController {
-  constructor(private readonly completions: ChatCompletionsService) {}
+  constructor(
+    private readonly completions: ChatCompletionsService,
+    private readonly conversations: ConversationCompletionsSender,
+  ) {}
 
   @Post()
   @HttpCode(200)
@@ -30,16 +37,27 @@ export class ChatCompletionsController {
   @ApiOperation({
     summary: 'Chat Completions',
     description:
-      'OpenAI’s wire over every provider: clients of it only change their base URL and key. With `stream: true` it answers with `chat.completion.chunk` events and `[DONE]`. Leaving ends the call upstream.',
+      'OpenAI’s wire over every provider: clients of it only change their base URL and key. With `stream: true` it answers with `chat.completion.chunk` events and `[DONE]`. Leaving ends the call upstream. With `X-Conversation-ID` it is a turn of that conversation: only the messages after the last answer are said, what came before is known, system and developer messages count for this turn, and the answer goes on and is stored if you leave.',
   })
+  @ApiHeader({
+    name: 'X-Conversation-ID',
+    required: false,
+    description:
+      'The conversation that the request goes on with; `new` begins one, whose id the answer’s header of the same name tells.',
+    schema: { type: 'string', pattern: CONVERSATION, example: NEW_CONVERSATION },
+  })
+  @ApiIdempotencyKey()
   @ApiBody({ schema: CHAT_COMPLETION_DOC })
   @ApiOkResponse({ description: 'The answer.', content: CHAT_COMPLETION_EXAMPLE })
-  @ApiErrors(...MODEL_ERRORS)
+  @ApiErrors(...MODEL_ERRORS, 'not_found', 'conversation_busy', 'idempotency_key_reused')
   async create(
     @CurrentCaller() caller: Caller,
     @Body(new SchemaPipe<ChatCompletionBody>(CHAT_COMPLETION)) body: ChatCompletionBody,
+    @Headers('x-conversation-id') conversation: string | undefined,
+    @IdempotencyKey() key: string | undefined,
     @Res() response: Response,
   ): Promise<void> {
+    if (conversation !== undefined) return this.conversations.send(response, caller, body, conversation, key);
     if (body.stream === true) return this.stream(caller, body, response);
     const { completion, head } = await whileHere(response, (signal) =>
       this.completions.complete(caller, body, signal),

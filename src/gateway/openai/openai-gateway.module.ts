@@ -1,9 +1,11 @@
 import { Module } from '@nestjs/common';
+import { ChatModule } from '../../features/chat/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { ChatCompletionsController } from './chat-completions.controller.js';
 import { ChatCompletionsService } from './chat-completions.service.js';
 import { CompletionsController } from './completions.controller.js';
 import { CompletionsService } from './completions.service.js';
+import { ConversationCompletionsSender } from './conversation-completions.sender.js';
 import { EmbeddingsController } from './embeddings.controller.js';
 import { EmbeddingsService } from './embeddings.service.js';
 import { ModelsController } from './models.controller.js';
@@ -11,8 +13,14 @@ import { ModelsService } from './models.service.js';
 
 /** OpenAI's wire over every provider. */
 @Module({
-  imports: [LlmModule],
+  imports: [ChatModule, LlmModule],
   controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],
-  providers: [ChatCompletionsService, CompletionsService, EmbeddingsService, ModelsService],
+  providers: [
+    ChatCompletionsService,
+    CompletionsService,
+    ConversationCompletionsSender,
+    EmbeddingsService,
+    ModelsService,
+  ],
 })
 export class OpenAiGatewayModule {}

@@ -1,7 +1,10 @@
 import { AppError } from '../../common/errors.js';
 import { Prisma } from '../../generated/prisma/client.js';
 
-/** The database cannot be reached or does not accept work now. Nothing of the operation was committed. */
+/**
+ * The database cannot be reached or does not accept work now. Nothing of the operation was committed, unless it was the
+ * confirmation itself that was lost.
+ */
 export class DatabaseUnavailableError extends AppError {
   constructor(cause: unknown) {
     super(
@@ -18,9 +21,12 @@ export class DatabaseUnavailableError extends AppError {
 /** Prisma: cannot reach, timed out reaching, closed connection, no connection from the pool, transaction not started. */
 const PRISMA_CONNECTION_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028']);
 
-/** PostgreSQL classes 08 (connection), 53 (resources), 57 (operator intervention), and Node's socket errors. */
+/**
+ * PostgreSQL classes 08 (connection), 53 (resources), 57 (operator intervention, a statement that took too long among
+ * them), a transaction that waited too long, and Node's socket errors.
+ */
 const DRIVER_CONNECTION_CODE =
-  /^(08...|53...|57P..|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+  /^(08...|53...|57P..|57014|25P03|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)$/;
 
 /**
  * Prisma's driver adapter where nothing above it translates, as at a COMMIT: the cause of its error is a plain object

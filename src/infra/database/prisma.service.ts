@@ -1,13 +1,11 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
+import { CONNECTION_TIMEOUT_MS, openPool, type PoolOptions } from './connection-pool.js';
 import { DatabaseUnavailableError, isConnectionError } from './database-errors.js';
 
 /** The client inside a transaction. */
 export type Transaction = Prisma.TransactionClient;
-
-/** How long a query waits for a connection of the pool before it fails, in milliseconds. */
-const CONNECTION_TIMEOUT_MS = 5_000;
 
 /** How long a transaction may take, in milliseconds. Ours are a handful of statements. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
@@ -18,14 +16,9 @@ export class PrismaService implements OnApplicationShutdown {
   /** For single statements. */
   readonly client: PrismaClient;
 
-  constructor(options: { readonly connectionString: string; readonly poolMax: number }) {
+  constructor(options: PoolOptions) {
     this.client = new PrismaClient({
-      adapter: new PrismaPg({
-        connectionString: options.connectionString,
-        max: options.poolMax,
-        connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
-        application_name: 'parley',
-      }),
+      adapter: new PrismaPg(openPool(options), { disposeExternalPool: true }),
       errorFormat: 'minimal',
       transactionOptions: { maxWait: CONNECTION_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
     });

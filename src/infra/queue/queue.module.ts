@@ -31,7 +31,7 @@ function bullRoot({
   // Every queue and worker of the process takes its backend from here, so it must be set before the first is made.
   setDefaultBackendFactory(createPostgresBackend);
   return BullModule.forRoot({
-    connection: { connectionString, migrate: true, max: POSTGRES_CONNECTIONS },
+    connection: { connectionString, migrate: true, max: POSTGRES_CONNECTIONS, keepAlive: true },
     defaultJobOptions,
   });
 }

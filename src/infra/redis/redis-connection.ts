@@ -4,10 +4,19 @@ import { Redis, type RedisOptions } from 'ioredis';
 /** What the connections of a process differ in. */
 type Options =
   | Required<Pick<RedisOptions, 'autoResubscribe'>>
-  | Required<Pick<RedisOptions, 'commandTimeout' | 'maxRetriesPerRequest'>>;
+  | Required<Pick<RedisOptions, 'socketTimeout' | 'maxRetriesPerRequest'>>;
 
-/** How long a command waits for its answer, in milliseconds. Whoever asks goes on without Redis then. */
-const COMMAND_TIMEOUT_MS = 500;
+/**
+ * How long Redis may leave us without the answer that is due, in milliseconds. Whoever asked goes on without it then, and
+ * the connection is given up: a Redis that hangs costs one wait, since it is not asked again before it has greeted anew.
+ */
+const ANSWER_TIMEOUT_MS = 500;
+
+/** How long a new connection may take, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** How long nothing may come before the system asks whether the other end is still there, in milliseconds. */
+const KEEP_ALIVE_MS = 5_000;
 
 /** Longest pause between two tries to connect, in milliseconds: limits are shared again within a second. */
 const RECONNECT_MS = 500;
@@ -21,7 +30,7 @@ export class RedisConnection implements OnApplicationShutdown {
   private away = false;
 
   constructor(private readonly url: string | undefined) {
-    this.client = this.open({ commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 0 });
+    this.client = this.open({ socketTimeout: ANSWER_TIMEOUT_MS, maxRetriesPerRequest: 0 });
   }
 
   /** A connection of its own for whoever subscribes, which can do nothing else; undefined without Redis. */
@@ -38,6 +47,8 @@ export class RedisConnection implements OnApplicationShutdown {
     const connection = new Redis(this.url, {
       // What waits for Redis to come back would come too late for everything that we ask of it.
       enableOfflineQueue: false,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      keepAlive: KEEP_ALIVE_MS,
       retryStrategy: (tries) => Math.min(tries * 50, RECONNECT_MS),
       ...options,
     });

@@ -30,8 +30,10 @@ export {
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,
+  type ReadingCall,
   type WholeAnswer,
 } from './model-provider.js';
+export { mediaIn, type MediaKind } from './media.js';
 export type { NativeRequest, RelayedEvent, Wire } from './native.js';
 export { FINISH_REASONS } from './chat.js';
 export { CredentialSource } from './credential-source.js';

@@ -1,5 +1,6 @@
 import { CompletionAssembler } from './assemble.js';
 import type { ChatChunk, ChatCompletion, ChatRequest, CompletionUsage } from './chat.js';
+import type { MediaKind } from './media.js';
 import type { NativeRequest, RelayedEvent, Wire } from './native.js';
 import { ProviderError } from './provider-error.js';
 
@@ -51,6 +52,12 @@ export interface ListCall {
   /** The user's own key, instead of the server's. */
   readonly apiKey?: string;
   readonly signal: AbortSignal;
+}
+
+/** What model is to be looked at. */
+export interface ReadingCall extends ListCall {
+  /** The model's name as the provider knows it. */
+  readonly model: string;
 }
 
 /** Texts, or tokens, to be embedded. */
@@ -124,6 +131,13 @@ export abstract class ModelProvider {
    * @throws ProviderError
    */
   countTokens?(call: ProviderCall): Promise<number | undefined>;
+
+  /**
+   * Whether a model takes images or PDFs beside text; undefined where nothing is known of it. Without the method nothing
+   * is known of any.
+   * @throws ProviderError
+   */
+  reads?(kind: MediaKind, call: ReadingCall): Promise<boolean | undefined>;
 
   /** The hints of a request that its wire could carry and this very model does not take: left out, and named to the caller. */
   untakenHints?(request: ChatRequest, model: string): readonly string[];

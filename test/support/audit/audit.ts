@@ -1,12 +1,18 @@
 import { expectSettled, query, type Row, stored } from '../stored.js';
 import type { View } from './view.js';
-import type { World } from './world.js';
+import type { Kill, World } from './world.js';
 
 /**
  * What may be missing of a text that was shown, in milliseconds before the kill, where there is no Redis: a checkpoint
- * is made each second, and takes a moment itself on a machine that is busy.
+ * is made each second, and takes a moment itself on a machine that is busy. While the database is away none is made.
  */
 const UNSTORED_MS = 1000 + 750;
+
+/** Cuts of this length in all may cost an answer its lease of 15 s, in milliseconds. */
+const LEASE_IN_DOUBT_MS = 8000;
+
+/** How long after a cut Redis may go without what is shown, in milliseconds: a connection is made anew. */
+const UNLOGGED_MS = 1500;
 
 /** How long after a kill its last words may come to the client, in milliseconds: they are in a socket's buffer. */
 const UNDERWAY_MS = 500;
@@ -21,6 +27,7 @@ export async function audit(world: World, views: readonly View[]): Promise<void>
   );
   await auditQuestions(world);
   auditTexts(world, answers);
+  auditInterruptions(world, answers);
   for (const view of views) auditView(world, view, answers.get(view.answerId));
   for (const { answerId, content, status } of world.told) {
     const row = answers.get(answerId);
@@ -59,8 +66,8 @@ async function auditQuestions({ questions, database, journal }: World): Promise<
 /** An answer is what one provider said for it alone, as far as it came. */
 function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>): void {
   const owners = new Map<string, string>();
-  for (const [id, { content, status, finish_reason, model }] of answers) {
-    journal.count(`answers ${String(status)}`);
+  for (const [id, { content, status, finish_reason, model, error_code }] of answers) {
+    journal.count(`answers ${String(status)}${status === 'failed' ? ` (${String(error_code)})` : ''}`);
     if (status === 'generating') journal.violate(id, 'is still being generated');
     if (typeof content !== 'string' || content === '') continue;
     const source = texts.has(content) ? content : texts.values().find((text) => text.startsWith(content));
@@ -81,12 +88,35 @@ function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>
   }
 }
 
-function auditView({ kills, journal, logged }: World, view: View, row: Row | undefined): void {
+/**
+ * An answer that has begun is interrupted by nothing but a kill: whoever loses a store for seconds has the text, and goes
+ * on. Only the word that a question is stored may be lost, and then nobody answers it.
+ */
+function auditInterruptions({ kills, outages, journal }: World, answers: ReadonlyMap<string, Row>): void {
+  for (const [id, { content, status, finish_reason, created_at, completed_at }] of answers) {
+    if (status !== 'interrupted' || finish_reason !== null || content === '') continue;
+    const [from, to] = [momentOf(created_at), momentOf(completed_at)];
+    if (kills.some(({ at }) => at > from && at < to)) continue;
+    const awayMs = outages.reduce((sum, outage) => {
+      return sum + Math.max(0, Math.min(outage.to, to) - Math.max(outage.from, from));
+    }, 0);
+    // One cut after the other may outlast a lease.
+    if (awayMs < LEASE_IN_DOUBT_MS) journal.violate(id, 'was interrupted, and no process was killed');
+  }
+}
+
+/** A time of the database's as one of this process's. */
+function momentOf(time: unknown): number {
+  return Number(time) - performance.timeOrigin;
+}
+
+function auditView(world: World, view: View, row: Row | undefined): void {
   if (row === undefined) {
     view.violate('the answer is not stored');
     return;
   }
   const { content, status } = row;
+  const { journal } = world;
   const text = String(content);
   journal.note(
     view.answerId,
@@ -106,23 +136,38 @@ function auditView({ kills, journal, logged }: World, view: View, row: Row | und
     if (missing) journal.count('texts of which a part was lost');
     if (same && missing && kept < text.length) {
       view.violate(`saw another text: ${difference(seen.text, text)}`);
-    } else if (missing && (logged || !cameJustBefore(kills, seen.growth, same ? kept : -1))) {
+    } else if (missing && !couldBeLost(world, seen.growth, same ? kept : -1)) {
       view.violate(`saw ${seen.attempt}.${seen.text.length}, of which ${kept} is stored`);
     } else if (!missing && seen.takenBack) view.violate('had to begin again for nothing');
   }
 }
 
-/** Whether all that was seen beyond a length came so shortly before a kill that no checkpoint has it. */
-function cameJustBefore(
-  kills: readonly number[],
+/** Whether all that was seen beyond a length came when it was nowhere but in a process that was killed then. */
+function couldBeLost(
+  world: World,
   growth: readonly { readonly length: number; readonly at: number }[],
   kept: number,
 ): boolean {
   const first = growth.find(({ length }) => length > kept);
   return (
     first !== undefined &&
-    kills.some((kill) => first.at > kill - UNSTORED_MS && first.at < kill + UNDERWAY_MS)
+    world.kills.some((kill) => {
+      return first.at > unstoredSince(world, kill) && first.at < kill.at + UNDERWAY_MS;
+    })
   );
+}
+
+/** Since when a process that is killed had a text for itself: never where Redis had it all the while. */
+function unstoredSince({ logged, outages }: World, kill: Kill): number {
+  const own = outages.filter(({ process, from }) => process === kill.process && from < kill.at);
+  let since = kill.at - UNSTORED_MS;
+  // The last one first: before it there may have been another one, with no time for a checkpoint between the two.
+  for (const { from, to } of own.filter(({ store }) => store === 'database').reverse()) {
+    if (to + UNSTORED_MS > since) since = Math.min(since, from - UNSTORED_MS);
+  }
+  if (!logged) return since;
+  const unlogged = own.filter(({ store, to }) => store === 'redis' && to + UNLOGGED_MS > since);
+  return Math.max(since, Math.min(...unlogged.map(({ from }) => from)));
 }
 
 function commonLength(one: string, other: string): number {

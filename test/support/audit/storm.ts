@@ -7,7 +7,7 @@ import { Random } from './random.js';
 import { World, type WorldOptions } from './world.js';
 
 /** How long clients send, in milliseconds. */
-const STORM_MS = 9000;
+const STORM_MS = 12_000;
 
 /** How long processes die where their leases outlive them, in milliseconds: the rest of the storm meets what they left. */
 const KILLING_MS = 6000;
@@ -40,10 +40,11 @@ export async function runStorm(seed: number, options: WorldOptions): Promise<Run
       random.fork(),
       world.logged ? AbortSignal.timeout(KILLING_MS) : storm.signal,
     );
+    const cutting = world.cutAtRandom(random.fork(), storm.signal);
     const working = clients.map((client) => client.run());
     await delay(STORM_MS);
     storm.abort();
-    await Promise.all([killing, ...working]);
+    await Promise.all([killing, cutting, ...working]);
     const settledMs = await settle(world);
     await audit(
       world,

@@ -4,6 +4,7 @@ import { createMigratedDatabase, type TestDatabase } from '../database.js';
 import { type FakeProvider, startFakeProvider } from '../fake-provider/fake-provider.js';
 import { UNLIMITED } from '../limits.js';
 import { type ServerProcess, startServer } from '../server-process.js';
+import { TcpProxy } from '../tcp-proxy.js';
 import { Journal } from './journal.js';
 import type { Random } from './random.js';
 import { scriptAnswers } from './scripted-answers.js';
@@ -25,6 +26,34 @@ export interface ToldEnd {
   readonly status: unknown;
 }
 
+/** What a process may lose sight of. */
+export type Store = 'database' | 'redis';
+
+/** A time in which a process could not reach a store, in milliseconds of this process. */
+export interface Outage {
+  readonly process: number;
+  readonly store: Store;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** When which process was killed, in milliseconds of this process. */
+export interface Kill {
+  readonly process: number;
+  readonly at: number;
+}
+
+/** How a process loses sight of a store: all connections break, once or for a while, or nothing passes any more. */
+type Cut = 'reset' | 'away' | 'hole';
+
+/** What a process of the run is, and its wires, which are its own: one may lose what another one still has. */
+interface Member {
+  readonly wires: Readonly<Partial<Record<Store, TcpProxy>>>;
+  readonly environment: Readonly<Record<string, string>>;
+  process: ServerProcess | undefined;
+  url: string;
+}
+
 /** What the processes of a run are. */
 export interface WorldOptions {
   readonly processes: number;
@@ -35,14 +64,20 @@ export interface WorldOptions {
 /** Enough for any storm. */
 const SCRIPTED_ANSWERS = 1500;
 
+/** How often it is looked whether a process has started, in milliseconds. */
+const LOOK_MS = 100;
+
+/** How often a process is started whose database goes away while it starts, as whatever runs it would. */
+const STARTS = 5;
+
 /** Processes on a database of their own, two providers, and what their clients remember. */
 export class World {
   readonly journal = new Journal();
   readonly questions: Question[] = [];
   readonly told: ToldEnd[] = [];
-  /** When processes were killed, in milliseconds of this process. */
-  readonly kills: number[] = [];
-  readonly #servers: { process: ServerProcess; url: string }[] = [];
+  readonly kills: Kill[] = [];
+  readonly outages: Outage[] = [];
+  #closing = false;
 
   private constructor(
     readonly database: TestDatabase,
@@ -52,7 +87,7 @@ export class World {
     readonly texts: ReadonlySet<string>,
     private readonly providers: readonly FakeProvider[],
     private readonly dataDir: Awaited<ReturnType<typeof makeDataDir>>,
-    private readonly environment: Readonly<Record<string, string>>,
+    private readonly members: readonly Member[],
   ) {}
 
   static async create(random: Random, { processes, redisUrl }: WorldOptions): Promise<World> {
@@ -68,11 +103,10 @@ export class World {
     const second = await provider('second');
     const database = await createMigratedDatabase();
     const dataDir = await makeDataDir();
-    const world = new World(database, redisUrl !== undefined, texts, [first, second], dataDir, {
+    const environment = {
       ...UNLIMITED,
       HOST: '127.0.0.1',
       DATA_DIR: dataDir.path,
-      DATABASE_URL: database.url,
       JWT_SECRET: 'one secret for all processes of the audit',
       LOG_LEVEL: 'warn',
       LLM_HOSTS: JSON.stringify([
@@ -81,43 +115,109 @@ export class World {
       ]),
       MODEL_ALIASES: JSON.stringify({ chain: ['first/model', 'second/model'] }),
       MODEL_PRICES: JSON.stringify({ 'first/model': { input: 10, output: 30 } }),
-      ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
-    });
-    await Promise.all(Array.from({ length: processes }, (_, index) => world.#start(index)));
+    };
+    const members = await Promise.all(
+      Array.from({ length: processes }, async (): Promise<Member> => {
+        const toDatabase = await TcpProxy.start(database.url);
+        const toRedis = redisUrl === undefined ? undefined : await TcpProxy.start(redisUrl);
+        return {
+          wires: { database: toDatabase, ...(toRedis && { redis: toRedis }) },
+          environment: {
+            ...environment,
+            DATABASE_URL: toDatabase.url,
+            ...(toRedis && { REDIS_URL: toRedis.url }),
+          },
+          process: undefined,
+          url: '',
+        };
+      }),
+    );
+    const world = new World(database, redisUrl !== undefined, texts, [first, second], dataDir, members);
+    await Promise.all(members.map((member) => world.#start(member)));
     return world;
   }
 
   /** The address of one of the processes, of one that is just dead too. */
   url(random: Random): string {
-    return random.pick(this.#servers).url;
+    return random.pick(this.members).url;
   }
 
   /** Kills processes at random points and starts them again, until the signal aborts; all of them run when it resolves. */
   async killAtRandom(random: Random, signal: AbortSignal): Promise<void> {
     for (;;) {
       // Soon, while others are about to begin again, or when answers have become long.
-      const after = random.chance(0.5) ? random.whole(300, 1500) : random.whole(2000, 4500);
-      await delay(after, undefined, { signal }).catch(() => undefined);
+      await wait(random.chance(0.5) ? random.whole(300, 1500) : random.whole(2000, 4500), signal);
       if (signal.aborted) return;
-      const index = random.whole(0, this.#servers.length - 1);
-      this.kills.push(performance.now());
+      const member = random.pick(this.members);
+      this.kills.push({ process: this.members.indexOf(member), at: performance.now() });
       this.journal.count('kills');
-      await this.#servers[index]?.process.end('SIGKILL');
-      await this.#start(index);
+      const { process } = member;
+      member.process = undefined;
+      await process?.end('SIGKILL');
+      await this.#start(member);
+    }
+  }
+
+  /** Cuts processes off from what they store in at random points, until the signal aborts; all is well when it resolves. */
+  async cutAtRandom(random: Random, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const member = random.pick(this.members);
+      // Waiting for a process to start is not what the storm is for.
+      while (member.process === undefined && !signal.aborted) await wait(LOOK_MS, signal);
+      await wait(random.whole(200, 2500), signal);
+      if (signal.aborted) return;
+      if (member.process === undefined) continue;
+      const store = this.logged && random.chance(0.4) ? 'redis' : 'database';
+      const cut = random.pick<Cut>(['reset', 'away', 'hole']);
+      const lastsMs = random.whole(300, cut === 'hole' ? 3000 : 2000);
+      const wire = member.wires[store];
+      if (wire === undefined) throw new Error(`The process has no wire to its ${store}.`);
+      this.journal.count(`cuts of the ${store} (${cut})`);
+      const from = performance.now();
+      if (cut === 'hole') wire.swallow();
+      else wire.cut();
+      if (cut !== 'reset') await wait(lastsMs, signal);
+      wire.restore();
+      wire.resume();
+      const to = performance.now();
+      this.outages.push({ process: this.members.indexOf(member), store, from, to });
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#servers.map(({ process }) => process.end('SIGTERM')));
+    this.#closing = true;
+    await Promise.all(this.members.map(async ({ process }) => process?.end('SIGTERM')));
+    await Promise.all(this.members.flatMap(({ wires }) => Object.values(wires).map((wire) => wire.close())));
     await Promise.all(this.providers.map((provider) => provider.close()));
     await this.database.drop();
     await this.dataDir.remove();
   }
 
-  async #start(index: number): Promise<void> {
-    const process = startServer(this.environment);
-    const before = this.#servers[index];
-    this.#servers[index] = { process, url: before?.url ?? '' };
-    this.#servers[index] = { process, url: await process.ready };
+  /** @throws Error where the process does not start, again and again */
+  async #start(member: Member): Promise<void> {
+    for (let starts = 1; ; starts += 1) {
+      const process = startServer(member.environment);
+      try {
+        member.url = await process.ready;
+        member.process = process;
+        this.#watch(member, process);
+        return;
+      } catch (error) {
+        if (starts === STARTS) throw error;
+        this.journal.count('starts in vain');
+      }
+    }
   }
+
+  /** A process may be killed, and must not end by itself. */
+  #watch(member: Member, process: ServerProcess): void {
+    void process.exited.then((how) => {
+      if (member.process !== process || this.#closing) return;
+      this.journal.violate('a process', `ended by itself (${how}):\n${process.output}`);
+    });
+  }
+}
+
+async function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, undefined, { signal }).catch(() => undefined);
 }

@@ -21,6 +21,14 @@ describe('the paths besides chat', () => {
     expect(await read('/api/version')).toEqual({ version: '0.12.6' });
   });
 
+  it('tells what a model can do', async () => {
+    const show = async (body: object): Promise<unknown> =>
+      property(parseJson((await post(`${provider.origin}/api/show`, body)).text), 'capabilities');
+    expect(await show({ model: 'llama3.2' })).toEqual(['completion', 'tools']);
+    expect(await show({ model: 'llama3.2-vision' })).toEqual(['completion', 'tools', 'vision']);
+    expect(await show({})).toBeUndefined();
+  });
+
   it('embeds one text or several', async () => {
     const embed = async (body: object): Promise<RawResponse> => post(`${provider.origin}/api/embed`, body);
     const several = parseJson((await embed({ model: 'm', input: ['a b', 'c'], dimensions: 4 })).text);

@@ -1,6 +1,6 @@
 import { countWords } from './answer.js';
 import { unitVector } from './embedding-vectors.js';
-import type { EmbedResponse, ListResponse } from './ollama-shapes.js';
+import type { EmbedResponse, ListResponse, ShowResponse } from './ollama-shapes.js';
 import type { Failure } from './script.js';
 import { elements, property } from './unknown-value.js';
 import type { Catalogue, JsonReply, Route } from './wire.js';
@@ -15,6 +15,9 @@ const MESSAGES: Readonly<Record<number | string, string>> = {
   503: 'server busy, please try again.  maximum pending requests exceeded',
   context_length_exceeded: 'prompt too long; exceeded max context length by 12 tokens',
 };
+
+/** Where a model is described. */
+export const SHOW_PATH = '/api/show';
 
 /** The error of Ollama: a sentence and nothing else. */
 export function ollamaErrorBody({ status = 500, code, message }: Failure): string {
@@ -31,10 +34,25 @@ export function ollamaLookUp(
 ): JsonReply {
   switch (route) {
     case 'models':
+      if (path === SHOW_PATH) return show(body);
       return path === '/api/version' ? ok({ version: '0.12.6' }) : ok(tags(catalogue));
     case 'embeddings':
       return embed(body, catalogue);
   }
+}
+
+/** A model sees where its name says so. */
+function show(body: unknown): JsonReply {
+  const model = property(body, 'model');
+  if (typeof model !== 'string') return refuse('model is required');
+  const reply: ShowResponse = {
+    license: 'MIT',
+    details: { parent_model: '', format: 'gguf', family: 'fake' },
+    model_info: { 'general.architecture': 'fake' },
+    capabilities: ['completion', 'tools', ...(model.includes('vision') ? ['vision'] : [])],
+    modified_at: '2025-05-04T17:37:44.706015396-07:00',
+  };
+  return ok(reply);
 }
 
 function tags({ models }: Catalogue): ListResponse {

@@ -51,3 +51,12 @@ export interface ListResponse {
     details: Record<string, unknown>;
   }[];
 }
+
+/** The answer of `/api/show`, as far as anybody reads it. */
+export interface ShowResponse {
+  license: string;
+  details: Record<string, unknown>;
+  model_info: Record<string, unknown>;
+  capabilities: string[];
+  modified_at: string;
+}

@@ -1,5 +1,5 @@
 import type { ChatResponse, GenerateResponse, Message } from './ollama-shapes.js';
-import { ollamaErrorBody, ollamaLookUp } from './ollama-catalogue.js';
+import { ollamaErrorBody, ollamaLookUp, SHOW_PATH } from './ollama-catalogue.js';
 import type { FinishReason, ScriptedUsage } from './script.js';
 import { elements, parseJson, property } from './unknown-value.js';
 import type { Answer, ChatRequest, Frame, FrameStyle, StreamFrames, Wire } from './wire.js';
@@ -42,6 +42,7 @@ function makeWire({ path: chatPath, read, shape }: WireParts): Wire {
     route(method, path) {
       if (method === 'POST' && path === chatPath) return 'chat';
       if (method === 'POST' && path === '/api/embed') return 'embeddings';
+      if (method === 'POST' && path === SHOW_PATH) return 'models';
       if (method === 'GET' && (path === '/api/tags' || path === '/api/version')) return 'models';
       return undefined;
     },

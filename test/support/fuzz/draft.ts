@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Operation, Parameter } from './operations.js';
+import { FORM_TYPE, formWith } from './forms.js';
 import type { RawRequest } from './raw-request.js';
 import { Seed, type Seeds, type World } from './seeds.js';
 import { valuesOf, propertiesOf } from './values.js';
@@ -96,19 +97,25 @@ export async function assemble(operation: Operation, draft: Draft, world: World)
   const body = isFields(draft.body) ? await real(draft.body, world) : draft.body;
   const credential =
     draft.credential ?? (operation.closed ? (await world.actorOf(operation)).token : undefined);
+  const { fileField } = operation;
   const request = {
     method: operation.method,
     path: pathOf(operation, parameters),
     headers: {
       ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(fileField !== undefined && { 'content-type': FORM_TYPE }),
       ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
       ...operation.headers,
       ...headersOf(operation.parameters, parameters),
       'x-forwarded-for': world.nextAddress(),
     },
-    body: body === undefined ? undefined : Buffer.from(JSON.stringify(body)),
+    body: fileField === undefined ? jsonOf(body) : formWith(fileField),
   };
   return draft.alter?.(request) ?? request;
+}
+
+function jsonOf(body: unknown): Buffer | undefined {
+  return body === undefined ? undefined : Buffer.from(JSON.stringify(body));
 }
 
 function pathOf({ path, parameters }: Operation, values: Readonly<Record<string, unknown>>): string {

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { hostileForms } from './forms.js';
 import type { Operation } from './operations.js';
 import type { RawRequest } from './raw-request.js';
 
@@ -16,6 +17,7 @@ const DEEP = 100_000;
 
 /** Attacks by the body of a route. */
 export function hostileBodies(operation: Operation): Attack[] {
+  if (operation.fileField !== undefined) return hostileForms();
   if (operation.body === undefined) return bodiesThatNobodyReads();
   const texts = [...textAttacks(), ...(operation.compatible ? [] : strictTextAttacks())];
   return [...texts, ...misshapen(), ...uncarriable(), ...typeAttacks(operation)];

@@ -21,6 +21,8 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   /** Of a JSON body; undefined where the route takes none. */
   readonly body: Schema | undefined;
+  /** The field of a form that its file stands in; undefined where the route takes no form. */
+  readonly fileField: string | undefined;
   /** By status. */
   readonly responses: Readonly<Record<string, unknown>>;
   /** Whether it needs credentials. */
@@ -47,6 +49,7 @@ export function operationsOf(document: unknown): Operation[] {
       path,
       parameters: parametersOf(document, operation),
       body: bodyOf(document, operation),
+      fileField: fileFieldOf(operation),
       responses: Object.fromEntries(entriesOf(at(operation, 'responses'))),
       closed: at(operation, 'security') === undefined,
       wire: wireOf(path),
@@ -95,11 +98,16 @@ function placeOf(parameter: unknown): Parameter['place'] {
 
 function bodyOf(document: unknown, operation: unknown): Schema | undefined {
   const body = at(operation, 'requestBody');
-  if (body === undefined) return undefined;
+  if (body === undefined || fileFieldOf(operation) !== undefined) return undefined;
   const schema = at(body, 'content', 'application/json', 'schema');
   // Skipping it in silence would be worse than failing: another kind of body needs values of its own here.
   if (schema === undefined) throw new Error(`A body is not JSON: ${JSON.stringify(at(body, 'content'))}`);
   return readSchema(document, schema);
+}
+
+function fileFieldOf(operation: unknown): string | undefined {
+  const form = at(operation, 'requestBody', 'content', 'multipart/form-data', 'schema');
+  return entriesOf(at(form, 'properties')).find(([, schema]) => at(schema, 'format') === 'binary')?.[0];
 }
 
 function entriesOf(value: unknown): [string, unknown][] {

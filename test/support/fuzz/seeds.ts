@@ -3,10 +3,15 @@ import fc from 'fast-check';
 import { idOf, makeKey, registerAdmin } from '../accounts.js';
 import type { TestApi } from '../api.js';
 import { at, registerUser, type TestUser } from '../client.js';
+import { PNG, uploadedId } from '../files.js';
+import { query } from '../stored.js';
 import type { Operation } from './operations.js';
 
 /** What {@link registerUser} registers with. */
 const PASSWORD = 'a long password';
+
+/** What the answers of {@link World.toolCall} call. */
+const TOOL_CALL = { id: 'call_1', type: 'function', function: { name: 'get_weather', arguments: '{}' } };
 
 /** The ids of a turn. */
 interface KeptTurn {
@@ -60,6 +65,16 @@ export class World {
     return this.kept;
   }
 
+  /** An answer that calls a tool: no model that is asked here calls one. */
+  async toolCall(): Promise<string> {
+    const id = await this.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id');
+    await query(this.api.database, 'UPDATE messages SET tool_calls = $2 WHERE id = $1', [
+      id,
+      JSON.stringify([TOOL_CALL]),
+    ]);
+    return id;
+  }
+
   private async begin(): Promise<KeptTurn> {
     const { body } = await this.admin.request('POST', '/api/v1/chat', { message: 'Hello' });
     const conversationId = String(at(body, 'conversation_id'));
@@ -102,11 +117,19 @@ const conversation = [
 const answer = [
   new Seed('an answer', (world) => world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id')),
 ];
+const file = [new Seed('a file', ({ api, admin }) => uploadedId(api.url, admin))];
 /** A conversation of a turn, and its answer: the two belong together. */
 const branch = {
   id: [new Seed('a conversation with an answer', async (world) => (await world.turn()).conversationId)],
   message_id: [new Seed('its answer', async (world) => (await world.turn()).messageId)],
 };
+const files = [
+  literal([]),
+  new Seed('files', async ({ api, admin }) => [
+    await uploadedId(api.url, admin),
+    await uploadedId(api.url, admin, { bytes: PNG }),
+  ]),
+];
 const account = [new Seed('an account', async (world) => idOf(await registerUser(world.api.url)))];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
@@ -153,13 +176,26 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/provider-keys/{provider}': { provider: providerWithKey },
   'put /api/v1/provider-keys/{provider}': { provider, key: [literal('sk-own-0123456789')] },
   'delete /api/v1/provider-keys/{provider}': { provider: providerWithKey },
-  'post /api/v1/chat': { message: [literal('Hello')], conversation_id: conversation, model },
-  'post /api/v1/chat/stream': { message: [literal('Hello')], conversation_id: conversation, model },
+  'post /api/v1/chat': { message: [literal('Hello')], conversation_id: conversation, model, file_ids: files },
+  'post /api/v1/chat/stream': {
+    message: [literal('Hello')],
+    conversation_id: conversation,
+    model,
+    file_ids: files,
+  },
   'get /api/v1/chat/stream/{message_id}': { message_id: answer },
   'post /api/v1/chat/{message_id}/stop': { message_id: answer },
+  'post /api/v1/chat/{message_id}/tool-results': {
+    message_id: [new Seed('an answer that calls a tool', (world) => world.toolCall())],
+    tool_results: [literal([{ tool_call_id: TOOL_CALL.id, content: 'cold' }])],
+    model,
+  },
   'get /api/v1/conversations/{id}': { id: conversation },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },
+  'get /api/v1/files/{id}': { id: file },
+  'get /api/v1/files/{id}/content': { id: file },
+  'delete /api/v1/files/{id}': { id: file },
   'post /api/v1/conversations/{id}/messages/{message_id}/activate': branch,
   'post /api/v1/conversations/{id}/messages/{message_id}/edit': {
     id: branch.id,
@@ -172,7 +208,7 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/usage': { from: [literal('2026-01-01')], to: [literal('2026-01-31')] },
   'post /v1/messages': ask,
   'post /v1/messages/count_tokens': ask,
-  'post /v1/chat/completions': ask,
+  'post /v1/chat/completions': { ...ask, 'X-Conversation-ID': [literal('new'), ...conversation] },
   'post /v1/completions': { model, prompt: [literal('Hello')], max_tokens: counts },
   'post /v1/embeddings': {
     model: ['openai/test-model', 'ollama/test-model'].map(literal),

@@ -102,7 +102,10 @@ function goodFaults(
   if (status === 204) return text === '' ? [] : ['A 204 has a body.'];
   const type = headers['content-type']?.split(';')[0] ?? '';
   if (astray) return isJson(type) && parsed(text) === undefined ? ['The answer is no JSON.'] : [];
-  const content = at(responses, String(status), 'content', type);
+  const documented = at(responses, String(status), 'content');
+  // Bytes of any type, of which nothing is to be known.
+  if (at(documented, '*/*') !== undefined) return [];
+  const content = at(documented, type);
   if (content === undefined) return [`Content of type "${type}" is not documented.`];
   if (type === 'text/event-stream') return eventFaults(text);
   if (type === 'application/x-ndjson') return lineFaults(text.split('\n').filter((line) => line !== ''));

@@ -3,14 +3,17 @@ import {
   type ChatRequest,
   fieldOf,
   type ListedModel,
+  type MediaKind,
   ModelProvider,
   type NativeRequest,
   type ProviderCall,
   type ProviderEvent,
+  type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
 import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError } from './anthropic-errors.js';
+import { readsMedia } from './claude-models.js';
 import { readMessage, readTokenCount } from './from-anthropic-message.js';
 import { MessageStreamReader } from './message-stream-reader.js';
 import { type MessagesRequest, toMessagesRequest, untakenHints } from './to-anthropic-request.js';
@@ -107,6 +110,10 @@ export class AnthropicProvider extends ModelProvider {
     } catch (error) {
       throw toProviderError(error);
     }
+  }
+
+  override reads(kind: MediaKind, { model }: ReadingCall): Promise<boolean | undefined> {
+    return Promise.resolve(readsMedia(model, kind));
   }
 
   override untakenHints(request: ChatRequest, model: string): readonly string[] {

@@ -1,3 +1,5 @@
+import type { MediaKind } from '../../port/index.js';
+
 /**
  * What the names of Claude models tell about what they take. Only old names have to be known here, and no more of them
  * will come: whatever is newer, or has a name that is not understood, is taken for a current model.
@@ -38,4 +40,12 @@ export function thinkingOf(model: string): 'adaptive' | 'budget' {
 /** Whether a model knows the effort `xhigh`, which came with Claude 4.7. */
 export function knowsExtraHighEffort(model: string): boolean {
   return versionOf(model) >= 4.7;
+}
+
+/**
+ * Whether a model takes images, as Claude does from 3 on, or PDFs, as from 3.5 on; undefined for other vendors' models.
+ * https://platform.claude.com/docs/en/build-with-claude/pdf-support
+ */
+export function readsMedia(model: string, kind: MediaKind): boolean | undefined {
+  return isClaude(model) ? versionOf(model) >= (kind === 'image' ? 3 : 3.5) : undefined;
 }

@@ -46,6 +46,11 @@ export class DemoProvider extends ModelProvider {
     yield usageEvent(chunk, request.messages, given.length);
   }
 
+  /** It reads texts only. */
+  override reads(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   override models(): Promise<readonly ListedModel[]> {
     return Promise.resolve([{ id: MODEL }]);
   }

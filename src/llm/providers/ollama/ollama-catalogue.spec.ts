@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readEmbeddings, readModelNames, textsOf } from './ollama-catalogue.js';
+import { readEmbeddings, readModelNames, readsImages, textsOf } from './ollama-catalogue.js';
 
 /** Recorded from `POST /api/embed`, shortened. */
 const EMBEDDINGS: unknown = JSON.parse(
@@ -52,5 +52,26 @@ describe('models', () => {
   it('reads the names', () => {
     expect(readModelNames(TAGS)).toEqual(['llama3.2:latest']);
     expect(() => readModelNames({ models: null })).toThrow(broken);
+  });
+});
+
+describe('what a model can do', () => {
+  /** Recorded from `POST /api/show`, shortened. */
+  const show = (capabilities: string): unknown =>
+    JSON.parse(
+      `{"license":"…","modelfile":"…","details":{"format":"gguf","family":"gemma3","parameter_size":"4.3B"},"model_info":{"general.architecture":"gemma3"},"capabilities":${capabilities},"modified_at":"2025-08-14T15:49:43.634137516-07:00"}`,
+    );
+
+  it('tells of images', () => {
+    expect(readsImages(show('["completion","vision"]'))).toBe(true);
+    expect(readsImages(show('["completion","tools"]'))).toBe(false);
+  });
+
+  it('tells nothing where the server is too old to tell', () => {
+    expect(readsImages({ license: '…', details: {} })).toBeUndefined();
+  });
+
+  it('is not there where the model is not', () => {
+    expect(() => readsImages({ error: "model 'x' not found" })).toThrow('not found');
   });
 });

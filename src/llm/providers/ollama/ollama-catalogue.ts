@@ -40,10 +40,17 @@ export function readModelNames(answer: unknown): string[] {
   return models.map((model) => fieldsOf(model).name).filter((name) => typeof name === 'string');
 }
 
+/** What the answer of `POST /api/show` tells of images; undefined where it is one of a server that tells no capabilities yet. */
+export function readsImages(answer: unknown): boolean | undefined {
+  const { capabilities } = fieldsOf(answer);
+  return Array.isArray(capabilities) ? capabilities.includes('vision') : undefined;
+}
+
 interface AnswerFields {
   readonly embeddings?: unknown;
   readonly prompt_eval_count?: unknown;
   readonly models?: unknown;
+  readonly capabilities?: unknown;
   readonly name?: unknown;
 }
 

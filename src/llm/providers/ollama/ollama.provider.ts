@@ -6,15 +6,17 @@ import {
   type EmbeddingResult,
   type ListCall,
   type ListedModel,
+  type MediaKind,
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,
+  type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
 import { abandonBody } from '../../transport/sdk-transport.js';
 import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
 import { OllamaStreamReader } from './from-ollama-stream.js';
-import { readEmbeddings, readModelNames, textsOf } from './ollama-catalogue.js';
+import { readEmbeddings, readModelNames, readsImages, textsOf } from './ollama-catalogue.js';
 import { asBrokenAnswer, asUnreachable, toProviderErrorOfStatus } from './ollama-errors.js';
 import { toOllamaRequest } from './to-ollama-request.js';
 
@@ -105,6 +107,15 @@ export class OllamaProvider extends ModelProvider {
   override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
     const names = readModelNames(await this.askJson(TAGS_PATH, signal));
     return names.map((id) => ({ id }));
+  }
+
+  /** Its wire has a place for images, and none for PDFs. */
+  override async reads(
+    kind: MediaKind,
+    { model, signal, apiKey }: ReadingCall,
+  ): Promise<boolean | undefined> {
+    if (kind === 'pdf') return false;
+    return readsImages(await this.askJson('/api/show', signal, { model }, apiKey));
   }
 
   override nativeModels({ signal, apiKey }: ListCall): Promise<string> {

@@ -1,27 +1,37 @@
 import { describe, expect, it } from '@jest/globals';
-import { toListedModel } from './openai-models.js';
+import { readsMedia } from './openai-models.js';
 
-const entry = { id: 'm', object: 'model', created: 1_700_000_000, owned_by: 'host' };
-
-describe('a model of a list', () => {
+describe('what OpenAI’s models read', () => {
   it.each([
-    ['vLLM', { max_model_len: 32_768 }, 32_768],
-    ['Groq', { context_window: 131_072 }, 131_072],
-    ['OpenRouter', { context_length: 1_000_000, top_provider: { context_length: 200_000 } }, 200_000],
-    ['LM Studio', { max_context_length: 131_072, loaded_context_length: 4_096 }, 4_096],
-    ['llama.cpp', { meta: { n_ctx_train: 131_072, n_params: 8e9 } }, 131_072],
-    ['a newer llama.cpp', { meta: { n_ctx_train: 131_072, n_ctx: 8_192 } }, 8_192],
-  ])('has the window that %s tells', (_host, told, contextWindow) => {
-    expect(toListedModel({ ...entry, ...told })).toEqual({ id: 'm', contextWindow });
+    ['gpt-4o', true],
+    ['gpt-4o-mini-2024-07-18', true],
+    ['chatgpt-4o-latest', true],
+    ['gpt-4.1-nano', true],
+    ['gpt-5', true],
+    ['gpt-5.5-pro', true],
+    ['o1', true],
+    ['o3', true],
+    ['o4-mini', true],
+    ['ft:gpt-4o-mini-2024-07-18:mine::abc', true],
+    ['gpt-3.5-turbo', false],
+    ['gpt-4', false],
+    ['gpt-4-0613', false],
+    ['gpt-4-32k', false],
+    ['gpt-4-1106-preview', false],
+    ['o1-mini', false],
+    ['o1-preview-2024-09-12', false],
+    ['o3-mini', false],
+    ['ft:gpt-3.5-turbo-0125:mine::abc', false],
+    ['gpt-4o-audio-preview', undefined],
+    ['gpt-4o-realtime-preview', undefined],
+    ['test-model', undefined],
+    ['llama-3', undefined],
+  ])('%s: %s', (model, reads) => {
+    expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([reads, reads]);
   });
 
-  it.each([
-    ['nothing', {}],
-    ['null', { context_length: null, top_provider: null, meta: null }],
-    ['a text', { context_length: '8192' }],
-    ['zero', { max_model_len: 0 }],
-    ['a fraction', { max_model_len: 1.5 }],
-  ])('has none where %s is told', (_what, told) => {
-    expect(toListedModel({ ...entry, ...told })).toEqual({ id: 'm' });
+  it('knows of GPT-4 Turbo that it looks at images only', () => {
+    expect(readsMedia('gpt-4-turbo', 'image')).toBe(true);
+    expect(readsMedia('gpt-4-turbo', 'pdf')).toBeUndefined();
   });
 });

@@ -1,27 +1,24 @@
-import { fieldOf, type ListedModel } from '../../port/index.js';
+import type { MediaKind } from '../../port/index.js';
+
+/** Models that take text alone. */
+const TEXT_ONLY =
+  /^(?:gpt-3\.5|gpt-4(?:-\d{4}|-32k)?(?:-preview)?(?:$|-\d{4}$)|gpt-oss|o1-mini|o1-preview|o3-mini)/;
+
+/** Families that look at images, and at the pages of PDFs. */
+const SEEING = /^(?:gpt-4o|chatgpt-4o|gpt-4\.1|gpt-4\.5|gpt-[5-9]|o1|o3|o4-mini)/;
+
+/** Members of those families that are made for something else. */
+const SPECIAL = /audio|realtime|transcribe|tts|search|image/;
 
 /**
- * Where hosts tell how many tokens a model takes; OpenAI itself does not. In this order: vLLM and SGLang; OpenRouter,
- * Together and others; Groq; Mistral and LM Studio; llama.cpp, what it was started with and what the model was trained on.
+ * Whether a model of OpenAI's takes images or PDFs, by the family that its name tells; undefined for names that are not
+ * known. https://platform.openai.com/docs/models
  */
-const WINDOWS: readonly (readonly string[])[] = [
-  ['max_model_len'],
-  ['context_length'],
-  ['top_provider', 'context_length'],
-  ['context_window'],
-  ['loaded_context_length'],
-  ['max_context_length'],
-  ['meta', 'n_ctx'],
-  ['meta', 'n_ctx_train'],
-];
-
-/** An entry of `GET /v1/models`. */
-export function toListedModel(model: { readonly id: string }): ListedModel {
-  const told = WINDOWS.map((path) => path.reduce(fieldOf, model)).filter(isWindow);
-  // Where several are told they are bounds, and the smallest is the one that is met first.
-  return told.length === 0 ? { id: model.id } : { id: model.id, contextWindow: Math.min(...told) };
-}
-
-function isWindow(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+export function readsMedia(name: string, kind: MediaKind): boolean | undefined {
+  // A tuned model takes what its family does: `ft:gpt-4o-mini-2024-07-18:mine::id`.
+  const [model = ''] = name.replace(/^ft:/, '').split(':');
+  if (TEXT_ONLY.test(model)) return false;
+  if (SPECIAL.test(model)) return undefined;
+  if (model.startsWith('gpt-4-turbo')) return kind === 'image' ? true : undefined;
+  return SEEING.test(model) ? true : undefined;
 }

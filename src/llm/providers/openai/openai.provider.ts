@@ -6,17 +6,20 @@ import {
   type EmbeddingResult,
   fieldOf,
   type ListedModel,
+  type MediaKind,
   ModelProvider,
   type ProviderCall,
   ProviderError,
   type ProviderEvent,
+  type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
 import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
 import { ChatEndpoint } from './chat-endpoint.js';
+import { toListedModel } from './listed-models.js';
 import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
+import { readsMedia } from './openai-models.js';
 import { ChatStreamReader } from './openai-stream.js';
-import { toListedModel } from './openai-models.js';
 
 export interface OpenAiProviderOptions {
   readonly id: string;
@@ -131,6 +134,11 @@ export class OpenAiProvider extends ModelProvider {
     } catch (error) {
       throw toProviderError(error);
     }
+  }
+
+  /** Of other hosts, and of what they mean by OpenAI's names, nothing is known. */
+  override reads(kind: MediaKind, { model }: ReadingCall): Promise<boolean | undefined> {
+    return Promise.resolve(this.official ? readsMedia(model, kind) : undefined);
   }
 
   override close(): Promise<void> {

@@ -1,0 +1,34 @@
+import { InvalidRequestError } from '../../common/errors.js';
+import type { BranchPoint } from './branch.repository.js';
+import type { ToolResult } from './turn.js';
+
+/** The field that the results come in. */
+const FIELD = 'tool_results';
+
+/**
+ * The results in the order of the calls that they are of.
+ * @throws InvalidRequestError where the answer asks for no tools or is not whole, or where not every call has just one
+ *   result
+ */
+export function inOrderOfCalls(results: readonly ToolResult[], answer: BranchPoint | null): ToolResult[] {
+  if (answer === null || answer.calls.length === 0)
+    throw refused('the answer before asks for no tools, so there is nothing to give results of');
+  if (answer.status !== 'complete')
+    throw refused(`the answer ${answer.id} is not complete; regenerate it and send the results of that one`);
+  const byCall = new Map(results.map((result) => [result.toolCallId, result]));
+  if (byCall.size !== results.length) throw refused('each call takes one result');
+  const ordered = answer.calls.map(({ id }) => {
+    const result = byCall.get(id);
+    if (result === undefined)
+      throw refused(`the result of ${id} is missing; send those of all calls together`);
+    byCall.delete(id);
+    return result;
+  });
+  const [unknown] = byCall.keys();
+  if (unknown !== undefined) throw refused(`the answer has no call ${unknown}`);
+  return ordered;
+}
+
+function refused(message: string): InvalidRequestError {
+  return new InvalidRequestError(`${FIELD}: ${message}.`, [{ field: FIELD, message }]);
+}

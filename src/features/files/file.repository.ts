@@ -1,0 +1,98 @@
+import { Injectable } from '@nestjs/common';
+import { PrismaService } from '../../infra/database/index.js';
+
+/** A file as its owner sees it. */
+export interface StoredFile {
+  readonly id: string;
+  readonly name: string;
+  readonly mediaType: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly createdAt: Date;
+}
+
+/** Where the bytes of a file lie: under whose account, and under which name. */
+export interface FileKey {
+  readonly folder: string;
+  readonly name: string;
+}
+
+const SHOWN = { id: true, name: true, mediaType: true, size: true, createdAt: true } as const;
+
+/** The rows of files. Whatever owners ask filters by the owner. */
+@Injectable()
+export class FileRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /**
+   * Writes the row of a file whose bytes are stored.
+   * @returns undefined where the account has been disabled or deleted meanwhile
+   */
+  async insert(file: {
+    readonly id: string;
+    readonly userId: string;
+    readonly name: string;
+    readonly mediaType: string;
+    readonly size: number;
+    readonly hash: Uint8Array<ArrayBuffer>;
+  }): Promise<StoredFile | undefined> {
+    // An account is disabled before its bytes are purged. FOR SHARE waits for that, so that either the row is there
+    // before the purge, and its bytes with it, or there is none and the upload removes its bytes itself.
+    const [row] = await this.prisma.run(
+      (client) => client.$queryRaw<StoredFile[]>`
+        INSERT INTO files (id, user_id, name, media_type, size, hash)
+        SELECT ${file.id}::uuid, id, ${file.name}, ${file.mediaType}, ${file.size}::int, ${file.hash}
+        FROM users WHERE id = ${file.userId}::uuid AND disabled_at IS NULL
+        FOR SHARE
+        RETURNING id, name, media_type AS "mediaType", size, created_at AS "createdAt"`,
+    );
+    return row;
+  }
+
+  /** Newest first. */
+  list(
+    userId: string,
+    { limit, after }: { readonly limit: number; readonly after: string | undefined },
+  ): Promise<StoredFile[]> {
+    return this.prisma.run((client) =>
+      client.file.findMany({
+        where: { userId, ...(after !== undefined && { id: { lt: after } }) },
+        orderBy: { id: 'desc' },
+        take: limit,
+        select: SHOWN,
+      }),
+    );
+  }
+
+  find(userId: string, id: string): Promise<StoredFile | null> {
+    return this.prisma.run((client) => client.file.findFirst({ where: { id, userId }, select: SHOWN }));
+  }
+
+  findAll(userId: string, ids: readonly string[]): Promise<StoredFile[]> {
+    return this.prisma.run((client) =>
+      client.file.findMany({ where: { id: { in: [...ids] }, userId }, select: SHOWN }),
+    );
+  }
+
+  /** @returns whether there was one */
+  async delete(userId: string, id: string): Promise<boolean> {
+    const { count } = await this.prisma.run((client) => client.file.deleteMany({ where: { id, userId } }));
+    return count === 1;
+  }
+
+  /**
+   * Those of the keys that no row is for. Not of accounts that this database does not know: the same folder may have
+   * served another one.
+   */
+  orphansAmong(keys: readonly FileKey[]): Promise<FileKey[]> {
+    const folders = keys.map(({ folder }) => folder);
+    const names = keys.map(({ name }) => name);
+    return this.prisma.run(
+      (client) => client.$queryRaw<FileKey[]>`
+        SELECT key.folder::text, key.name::text
+        FROM unnest(${folders}::uuid[], ${names}::uuid[]) AS key(folder, name)
+        JOIN users ON users.id = key.folder
+        WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.id = key.name AND files.user_id = key.folder)`,
+    );
+  }
+}

@@ -1,0 +1,95 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { Response } from 'express';
+import {
+  ApiErrors,
+  ApiPage,
+  FileForm,
+  IdParams,
+  type Page,
+  PageQuery,
+  Scope,
+  sendBytes,
+  TakesFile,
+  toPage,
+  UploadForm,
+  UserId,
+} from '../../http/index.js';
+import { FileBody } from './file.dto.js';
+import { toFileBody } from './file.mapper.js';
+import { FileService } from './file.service.js';
+
+@Scope('files')
+@ApiTags('files')
+@Controller('api/v1/files')
+export class FilesController {
+  constructor(private readonly files: FileService) {}
+
+  @Post()
+  @TakesFile('file', 'The file, of at least one byte and at most `MAX_UPLOAD_MB` (32 by default) megabytes.')
+  @ApiOperation({
+    summary: 'Upload a file',
+    description:
+      'A form with one part: `file`. The file is there for others only when all of it is stored; an upload that is broken off leaves nothing behind.',
+  })
+  @ApiCreatedResponse({ type: FileBody, description: 'The file.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'payload_too_large', 'unsupported_media_type')
+  async create(@UserId() userId: string, @FileForm() form: UploadForm): Promise<FileBody> {
+    const options = { field: 'file', maxBytes: this.files.maxBytes };
+    return toFileBody(await form.receive(options, (file) => this.files.create(userId, file)));
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'Your files, newest first' })
+  @ApiPage(FileBody)
+  @ApiErrors('invalid_request', 'unauthorized')
+  async list(@UserId() userId: string, @Query() page: PageQuery): Promise<Page<FileBody>> {
+    return toPage(await this.files.list(userId, page.slice()), page.limit, toFileBody);
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'A file, without its bytes' })
+  @ApiOkResponse({ type: FileBody, description: 'The file.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  async get(@UserId() userId: string, @Param() { id }: IdParams): Promise<FileBody> {
+    return toFileBody(await this.files.get(userId, id));
+  }
+
+  @Get(':id/content')
+  @ApiOperation({
+    summary: 'The bytes of a file',
+    description:
+      'As they were uploaded, with the media type that was found, to be saved and not to be shown.',
+  })
+  @ApiOkResponse({
+    description: 'The bytes.',
+    content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
+  })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  async content(
+    @UserId() userId: string,
+    @Param() { id }: IdParams,
+    @Res() response: Response,
+  ): Promise<void> {
+    const { file, bytes } = await this.files.open(userId, id);
+    await sendBytes(response, { ...file, bytes });
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({
+    summary: 'Delete a file',
+    description: 'Its bytes too. Messages that were sent with it keep its name.',
+  })
+  @ApiNoContentResponse({ description: 'It is deleted.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  delete(@UserId() userId: string, @Param() { id }: IdParams): Promise<void> {
+    return this.files.delete(userId, id);
+  }
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { InvalidRequestError } from '../../common/errors.js';
+import { MediaTypeFinder } from './media-type.js';
+
+/** Bytes on their way into the storage: what is to be known of them is found while they pass. */
+export class ReceivedBytes {
+  private readonly sum = createHash('sha256');
+  private readonly type = new MediaTypeFinder();
+  private length = 0;
+
+  /**
+   * The bytes as they come.
+   * @throws InvalidRequestError at the end where there were none
+   */
+  async *passing(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of bytes) {
+      this.sum.update(piece);
+      this.type.add(piece);
+      this.length += piece.length;
+      yield piece;
+    }
+    if (this.length > 0) return;
+    const message = 'file is empty; send one that has at least one byte';
+    throw new InvalidRequestError(`${message}.`, [{ field: 'file', message }]);
+  }
+
+  /** What they are; to be asked once, when all have passed. */
+  facts(declaredType: string): {
+    readonly size: number;
+    readonly hash: Uint8Array<ArrayBuffer>;
+    readonly mediaType: string;
+  } {
+    return {
+      size: this.length,
+      hash: new Uint8Array(this.sum.digest()),
+      mediaType: this.type.find(declaredType),
+    };
+  }
+}

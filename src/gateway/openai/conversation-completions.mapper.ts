@@ -1,0 +1,191 @@
+import type { Caller } from '../../common/caller.js';
+import { AppError, InvalidRequestError } from '../../common/errors.js';
+import type { OutgoingEvent } from '../../common/event-stream.js';
+import { isId } from '../../common/ids.js';
+import type { ChatMessage } from '../../llm/index.js';
+import {
+  type AnswerSource,
+  type FinishedAnswer,
+  follow,
+  type Said,
+  toCallDelta,
+  toIdempotency,
+  toWireCalls,
+  type TurnRequest,
+} from '../../features/chat/index.js';
+import { toUsage } from './chat-completions.mapper.js';
+import type { ChatCompletionBody } from './chat-completions.service.js';
+
+/** What `X-Conversation-ID` says where a conversation is to begin. */
+export const NEW_CONVERSATION = 'new';
+
+/** Which texts that header takes. */
+export const CONVERSATION = `^(${NEW_CONVERSATION}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`;
+
+/** What `Idempotency-Key` tells apart requests by, beside the account. */
+const ROUTE = 'POST /v1/chat/completions';
+
+/** Most characters of one message that is stored. */
+const MAX_MESSAGE = 1_000_000;
+
+/** What an answer that is stored as a text with its calls has no place for. */
+const REFUSED = ['logprobs', 'audio', 'web_search_options'] as const;
+
+/**
+ * A Chat Completions request as a turn: what comes after the last answer is said, system and developer messages count
+ * for this turn, and everything before is known from the conversation.
+ * @throws InvalidRequestError
+ */
+export function toTurn(
+  { userId, apiKeyId }: Caller,
+  conversation: string,
+  key: string | undefined,
+  body: ChatCompletionBody,
+): TurnRequest {
+  if (conversation !== NEW_CONVERSATION && !isId(conversation)) throw noConversationId();
+  const { model, messages, stream: _stream, stream_options: _options, cache, n, ...parameters } = body;
+  if (typeof n === 'number' && n > 1) throw refused('n');
+  for (const name of REFUSED) if (parameters[name]) throw refused(name);
+  const prompts = messages.filter(({ role }) => role === 'system' || role === 'developer').map(textOf);
+  const behind = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
+  const said = behind.flatMap(toSaid);
+  if (said.length === 0)
+    throw wrong('must end with what the model is to answer: a message of the user or results of tools');
+  return {
+    userId,
+    apiKeyId,
+    place: {
+      type: 'next',
+      conversationId: conversation === NEW_CONVERSATION ? undefined : conversation,
+      systemPrompt: undefined,
+      compaction: undefined,
+      said,
+    },
+    model,
+    parameters,
+    instructions: prompts.length === 0 ? null : prompts.join('\n\n'),
+    // Nothing in this wire says that what came is void.
+    restart: 'never',
+    cache: cache === true,
+    idempotency: toIdempotency(ROUTE, key, { conversation }, body),
+  };
+}
+
+function toSaid(message: ChatMessage): Said[] {
+  switch (message.role) {
+    case 'user':
+      return [{ role: 'user', content: textOf(message) }];
+    case 'tool':
+      return [{ role: 'tool', content: textOf(message), toolCallId: message.tool_call_id }];
+    case 'function':
+      throw wrong("takes results of tools with the role 'tool', not 'function'");
+    default:
+      return [];
+  }
+}
+
+/** The text of a message. What is no text cannot be kept with the conversation. */
+function textOf({ content }: ChatMessage): string {
+  const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : (content ?? []);
+  const text = parts
+    .map((part) => {
+      if (part.type === 'text') return part.text;
+      throw wrong(
+        `holds a part of the type '${part.type}', and a conversation keeps texts; leave X-Conversation-ID out, or send files with /api/v1/chat`,
+      );
+    })
+    .join('\n');
+  if (text.length > MAX_MESSAGE) throw wrong(`holds a message of more than ${MAX_MESSAGE} characters`);
+  return text;
+}
+
+function noConversationId(): InvalidRequestError {
+  const message = `X-Conversation-ID must be the id of a conversation, or \`${NEW_CONVERSATION}\``;
+  return new InvalidRequestError(`${message}.`, [{ field: 'X-Conversation-ID', message }]);
+}
+
+function wrong(message: string): InvalidRequestError {
+  return new InvalidRequestError(`messages ${message}.`, [{ field: 'messages', message }]);
+}
+
+function refused(name: string): AppError {
+  const message = `A request with X-Conversation-ID cannot honour '${name}'. Leave one of the two out.`;
+  return new AppError('invalid_request', message, { param: name });
+}
+
+/** A finished answer as Chat Completions has it. */
+export function toCompletion({ answerId }: AnswerSource, answer: FinishedAnswer) {
+  const { text, calls, model, usage, completedAt } = answer;
+  return {
+    id: idOf(answerId),
+    object: 'chat.completion',
+    created: secondsOf(completedAt),
+    model,
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: 'assistant',
+          content: text === '' && calls.length > 0 ? null : text,
+          refusal: null,
+          ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+        },
+        logprobs: null,
+        finish_reason: reasonOf(answer),
+      },
+    ],
+    usage: toUsage(usage),
+  };
+}
+
+/**
+ * An answer as Chat Completions chunks, `[DONE]` last.
+ * @throws AppError why there is no finished answer, or that it began again, which this wire cannot tell
+ */
+export async function* toChunks(
+  source: AnswerSource,
+  signal: AbortSignal,
+  includeUsage: boolean,
+): AsyncGenerator<OutgoingEvent> {
+  const created = secondsOf(new Date());
+  const chunk = (choices: readonly object[], usage?: object): OutgoingEvent => {
+    const { model } = source.progress();
+    const head = { id: idOf(source.answerId), object: 'chat.completion.chunk', created, model };
+    return { data: { ...head, choices, ...(includeUsage && { usage: usage ?? null }) } };
+  };
+  const choice = (delta: object, finish_reason: string | null = null) => ({ index: 0, delta, finish_reason });
+  yield chunk([choice({ role: 'assistant', content: '' })]);
+  for await (const event of follow(source, signal)) {
+    switch (event.type) {
+      case 'delta':
+        yield chunk([choice({ content: event.delta })]);
+        break;
+      case 'call':
+        yield chunk([choice({ tool_calls: [toCallDelta(event.piece)] })]);
+        break;
+      case 'restarted':
+        throw beganAgain(source);
+      case 'ended':
+        if ('error' in event.outcome) throw event.outcome.error;
+        yield chunk([choice({}, reasonOf(event.outcome))]);
+        if (includeUsage) yield chunk([], toUsage(event.outcome.usage));
+        yield { data: '[DONE]' };
+    }
+  }
+}
+
+function beganAgain({ conversationId, answerId }: AnswerSource): AppError {
+  return new AppError(
+    'provider_error',
+    `The answer began again, so that what came of it is void. It goes on: read the message ${answerId} of the conversation ${conversationId} when it has ended.`,
+    { retryable: false },
+  );
+}
+
+/** Clients know no other reasons; who stops an answer ends it. */
+function reasonOf({ status, finishReason }: FinishedAnswer): string {
+  return status === 'stopped' ? 'stop' : finishReason;
+}
+
+const idOf = (answerId: string): string => `chatcmpl-${answerId}`;
+const secondsOf = (time: Date): number => Math.floor(time.getTime() / 1000);

@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import type { Response } from 'express';
+import type { Caller } from '../../common/caller.js';
+import { answerHeaders, TurnService } from '../../features/chat/index.js';
+import { headOf, sendEventStream, setAnswerHead, whileHere } from '../../http/index.js';
+import type { ChatCompletionBody } from './chat-completions.service.js';
+import { toChunks, toCompletion, toTurn } from './conversation-completions.mapper.js';
+
+/** Answers Chat Completions that are turns of a conversation: stored before the model is asked, and detached from the client. */
+@Injectable()
+export class ConversationCompletionsSender {
+  constructor(private readonly turns: TurnService) {}
+
+  /** @throws AppError why there is no turn, or no answer where it was to be given whole */
+  async send(
+    response: Response,
+    caller: Caller,
+    body: ChatCompletionBody,
+    conversation: string,
+    key: string | undefined,
+  ): Promise<void> {
+    const begun = await this.turns.begin(toTurn(caller, conversation, key, body));
+    const { answer } = begun;
+    const headers = answerHeaders(begun);
+    if (body.stream === true) {
+      const includeUsage = body.stream_options?.include_usage === true;
+      const events = (signal: AbortSignal) => toChunks(answer, signal, includeUsage);
+      return sendEventStream(response, { begin: 'at_once', headers, events });
+    }
+    response.set(headers);
+    const finished = await whileHere(response, (signal) => this.turns.answer(answer, signal));
+    setAnswerHead(response, headOf({ cache: body.cache === true }, { ignored: [], cached: finished.cached }));
+    response.json(toCompletion(answer, finished));
+  }
+}

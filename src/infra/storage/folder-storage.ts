@@ -1,0 +1,74 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, open, opendir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { FileStorage, type StorageKey } from './file-storage.js';
+
+/** What a part of a key may consist of: neither a dot nor a slash, so that it cannot lead out of the folder. */
+const PART = /^[0-9a-z][0-9a-z-]{0,63}$/;
+
+/** Keeps bytes in a folder of this machine: a folder for each of theirs, a file for each name. */
+export class FolderStorage extends FileStorage {
+  /** @param root absolute path; made when it is needed */
+  constructor(private readonly root: string) {
+    super();
+  }
+
+  override async put(key: StorageKey, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    const path = this.pathOf(key);
+    await mkdir(this.folderOf(key.folder), { recursive: true, mode: 0o700 });
+    try {
+      // Flushed before it counts as stored: the row that follows must not survive a power cut without its bytes.
+      await pipeline(bytes, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  override async open(key: StorageKey): Promise<Readable> {
+    const handle = await open(this.pathOf(key));
+    return handle.createReadStream();
+  }
+
+  override async delete(key: StorageKey): Promise<void> {
+    await rm(this.pathOf(key), { force: true });
+  }
+
+  override async deleteFolder(folder: string): Promise<void> {
+    await rm(this.folderOf(folder), { recursive: true, force: true });
+  }
+
+  override async *keysBefore(time: number): AsyncGenerator<StorageKey> {
+    for await (const folder of namesIn(this.root)) {
+      for await (const name of namesIn(this.folderOf(folder))) {
+        const facts = await stat(this.pathOf({ folder, name })).catch(() => undefined);
+        if (facts?.isFile() === true && facts.mtimeMs < time) yield { folder, name };
+      }
+    }
+  }
+
+  private folderOf(folder: string): string {
+    return join(this.root, checked(folder));
+  }
+
+  private pathOf({ folder, name }: StorageKey): string {
+    return join(this.folderOf(folder), checked(name));
+  }
+}
+
+/** @throws Error for a part that is none of ours */
+function checked(part: string): string {
+  if (PART.test(part)) return part;
+  throw new Error(
+    'A key of the storage has a part that is not made of lower-case letters, digits and hyphens.',
+  );
+}
+
+/** What a folder holds that can be ours; nothing where it is not there, or is none. */
+async function* namesIn(path: string): AsyncGenerator<string> {
+  const entries = await opendir(path).catch(() => undefined);
+  if (entries === undefined) return;
+  for await (const { name } of entries) if (PART.test(name)) yield name;
+}

@@ -1,0 +1,18 @@
+import type { ChatRequest } from './chat.js';
+
+/** What some models can be given besides text. */
+export type MediaKind = 'image' | 'pdf';
+
+/** The kinds of media that a request holds. A file that is no PDF is left to its provider. */
+export function mediaIn({ messages }: Pick<ChatRequest, 'messages'>): ReadonlySet<MediaKind> {
+  const kinds = new Set<MediaKind>();
+  for (const { content } of messages) {
+    if (!Array.isArray(content)) continue;
+    for (const part of content) {
+      if (part.type === 'image_url') kinds.add('image');
+      else if (part.type === 'file' && part.file.file_data?.startsWith('data:application/pdf') === true)
+        kinds.add('pdf');
+    }
+  }
+  return kinds;
+}

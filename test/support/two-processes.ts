@@ -1,0 +1,37 @@
+import { asking, startApi, type TestApi } from './api.js';
+import { type FakeProvider, startFakeProvider } from './fake-provider/fake-provider.js';
+
+/** Two API processes' worth of application over one database and one Redis, and the provider that both ask. */
+export interface TwoProcesses {
+  readonly provider: FakeProvider;
+  readonly here: TestApi;
+  readonly there: TestApi;
+  /** Starts one more beside them, which is closed before them. */
+  readonly another: () => Promise<TestApi>;
+  close(): Promise<void>;
+}
+
+/** @param redisUrl names a database of Redis that no other test uses */
+export async function startTwoProcesses(redisUrl: string): Promise<TwoProcesses> {
+  const provider = await startFakeProvider();
+  const settings = {
+    ...asking(provider),
+    REDIS_URL: redisUrl,
+    WORKER: 'separate',
+    JWT_SECRET: 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o',
+  };
+  const here = await startApi(settings);
+  const another = (): Promise<TestApi> => startApi(settings, here.database);
+  const there = await another();
+  return {
+    provider,
+    here,
+    there,
+    another,
+    close: async () => {
+      await there.close();
+      await here.close();
+      await provider.close();
+    },
+  };
+}
