@@ -207,7 +207,8 @@ export const SETTINGS = {
     default: 32,
     min: 1,
     max: 1024,
-    meaning: 'Largest file that is uploaded, and largest body of the compatible routes, in megabytes',
+    meaning:
+      'Largest file that is uploaded, and largest body of the compatible routes and of an import, in megabytes',
   }),
   CONTEXT_MAX_TOKENS: wholeNumber({
     default: 32_000,

@@ -10,7 +10,7 @@ import { crossOrigin } from './cross-origin.js';
 import type { ErrorWires } from './error-wire.js';
 import type { Intake } from './intake.js';
 import { assertJsonText, assertUtf8 } from './json-shape.js';
-import { refuseLarger, refuseLargerFiles, refuseStrangers } from './large-bodies.js';
+import { refuseLarger, refuseLargerFiles, refuseLargerUnread, refuseStrangers } from './large-bodies.js';
 import { addressLimit } from './limit.guard.js';
 import { serveOpenApi } from './openapi.js';
 import { processTime } from './process-time.js';
@@ -21,6 +21,9 @@ import { WIRE_VERSIONS } from './wire-version.js';
 
 /** In bytes. It is also the largest JSON body of a product route. */
 const MEGABYTE = 2 ** 20;
+
+/** The routes whose JSON may be as large as an upload, and whose unknown fields are looked at by a schema. */
+const LARGE_JSON = ['/v1', '/ollama', '/api/v1/conversations/import'];
 
 /** What is served beside the routes, where no guard stands. */
 const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
@@ -60,9 +63,9 @@ export function configureHttp(
   const json = { strict: true, type: declaresJson };
   const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });
   app.use('/ollama', undeclaredJson);
-  app.use(['/v1', '/ollama'], refuseStrangers(options.authenticator), refuseLarger(largest), largeJson);
+  app.use(LARGE_JSON, refuseStrangers(options.authenticator), refuseLarger(largest), largeJson);
   app.use(UPLOADS, refuseStrangers(options.authenticator), refuseLargerFiles(largest));
-  app.use(ALL_BUT_UPLOADS, refuseLarger(MEGABYTE));
+  app.use(ALL_BUT_UPLOADS, refuseLargerUnread(MEGABYTE));
   app.use(express.json({ ...json, limit: MEGABYTE, verify: assertUtf8 }));
   app.use(DOCUMENTATION, addressLimit(options.limiter, options.wires));
   serveOpenApi(app, options.version);

@@ -61,6 +61,15 @@ function refuseAbove(maxBytes: number, message: string): RequestHandler {
   };
 }
 
+/** The same for what has not been read by a parser that takes larger ones. */
+export function refuseLargerUnread(maxBytes: number): RequestHandler {
+  const refuseIt = refuseLarger(maxBytes);
+  return (request: Request & { body?: unknown }, response, next) => {
+    if (request.body === undefined) refuseIt(request, response, next);
+    else next();
+  };
+}
+
 /** What is not read cannot be skipped, so nothing can follow it on its connection. */
 function refuse(response: Response, error: unknown, next: NextFunction): void {
   if (response.headersSent) return;

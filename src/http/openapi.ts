@@ -89,6 +89,7 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addTag('chat', 'Ask a model and read its answer')
     .addTag('conversations', 'What was said')
     .addTag('files', 'Files that are uploaded')
+    .addTag('shares', 'Conversations for whoever has a link')
     .addTag('usage', 'What was used and what it costs')
     .addTag('openai', 'OpenAI’s wire, for the clients that speak it')
     .addTag('anthropic', 'Anthropic’s wire, for the clients that speak it')

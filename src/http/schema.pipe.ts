@@ -3,7 +3,13 @@ import { Ajv, type ErrorObject, type SchemaObject, type ValidateFunction } from 
 import { InvalidRequestError } from '../common/errors.js';
 
 /** One compiler for all schemas; each is compiled once, at the start. */
-const ajv = new Ajv({ strict: true, allowUnionTypes: true, allErrors: false });
+const ajv = new Ajv({
+  strict: true,
+  allowUnionTypes: true,
+  allErrors: false,
+  // For the documentation; whoever reads a time looks at it.
+  formats: { 'date-time': true },
+});
 
 /**
  * Checks a body against a JSON schema. For the compatible surfaces, whose bodies are large and whose unknown fields
@@ -46,15 +52,21 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
-/** `/messages/0/content` as `messages.0.content`; for a missing field the field itself. */
+/** `/messages/0/content` as `messages.0.content`; for a missing field, and one that is not known, the field itself. */
 function fieldOf({ instancePath, keyword, params }: ErrorObject): string {
   const path = instancePath.split('/').slice(1);
-  const missing: unknown = keyword === 'required' ? params['missingProperty'] : undefined;
-  return [...path, ...(typeof missing === 'string' ? [missing] : [])].join('.');
+  const named: unknown =
+    keyword === 'required'
+      ? params['missingProperty']
+      : keyword === 'additionalProperties'
+        ? params['additionalProperty']
+        : undefined;
+  return [...path, ...(typeof named === 'string' ? [named] : [])].join('.');
 }
 
 function sentenceOf({ keyword, message = 'is not valid', params }: ErrorObject): string {
   if (keyword === 'required') return 'is missing';
+  if (keyword === 'additionalProperties') return 'is not a field of this request';
   const allowed: unknown = keyword === 'enum' ? params['allowedValues'] : undefined;
   if (keyword === 'pattern') return 'holds characters that it may not hold';
   return Array.isArray(allowed) ? `must be one of ${allowed.join(', ')}` : message;

@@ -503,6 +503,10 @@ describe('a list refuses', () => {
 describe.each([
   ['GET', ''],
   ['GET', '/messages'],
+  ['GET', '/export'],
+  ['GET', '/shares'],
+  ['POST', '/share'],
+  ['PATCH', ''],
   ['DELETE', ''],
 ])('%s /api/v1/conversations/{id}%s refuses', (method, rest) => {
   it.each([
@@ -543,7 +547,7 @@ describe('there is nothing at', () => {
     ['GET', '/..%2f..%2fetc/passwd'],
     ['GET', CHAT],
     ['PUT', LIST],
-    ['PATCH', `${LIST}/${UNKNOWN_ID}`],
+    ['PUT', `${LIST}/${UNKNOWN_ID}`],
     ['POST', `${LIST}/${UNKNOWN_ID}`],
     ['OPTIONS', '/api/v1/users/me'],
   ])('%s %s', async (method, path) => {

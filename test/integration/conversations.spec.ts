@@ -137,6 +137,8 @@ describe('one conversation', () => {
     expect(begun).toEqual({
       id,
       title: expect.stringMatching(/^What is (very )+v?e?r?y?…$/) as unknown,
+      archived: false,
+      pinned: false,
       system_prompt: 'Be brief.',
       compaction: 'none',
       summary: null,

@@ -124,6 +124,8 @@ describe('the OpenAPI document', () => {
         else if (streamsOnDemand(name, operation)) {
           const stream = name.includes('/ollama/') ? 'application/x-ndjson' : 'text/event-stream';
           expect({ name, content }).toEqual({ name, content: ['application/json', stream] });
+        } else if (name.endsWith('/export')) {
+          expect({ name, content }).toEqual({ name, content: ['application/json', 'text/markdown'] });
         } else expect({ name, content }).toEqual({ name, content: [expect.any(String)] });
       }
       const errors = responses.filter(([status]) => !status.startsWith('2'));

@@ -5,6 +5,7 @@ import { collect, registerUser, send, type TestUser } from '../support/client.js
 import { uploadedId } from '../support/files.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { query } from '../support/stored.js';
 
 let provider: FakeProvider;
 
@@ -233,7 +234,7 @@ function variesByOrigin(headers: Headers): boolean {
 /** What a page may always read (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name), and what is none of its business. */
 const FOR_THE_BROWSER = new RegExp(
   `^(${[
-    'cache-control|content-length|content-type',
+    'cache-control|content-length|content-type|x-accel-buffering',
     'connection|date|etag|keep-alive|transfer-encoding|vary|access-control-.*',
     'content-security-policy|cross-origin-.*|origin-agent-cluster|referrer-policy|x-content-type-options',
     'x-dns-prefetch-control|x-download-options|x-frame-options|x-permitted-cross-domain-policies|x-xss-protection',
@@ -427,6 +428,12 @@ describe('with limits, pages of other origins', () => {
 
   it('may ask as often as they want, and read every header of ours, those of refusals too', async () => {
     const user = await registerUser(api.url);
+    const id = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
+    await query(
+      api.database,
+      `INSERT INTO conversations (id, user_id, title) SELECT $1, id, 'empty' FROM users WHERE email = $2`,
+      [id, user.email],
+    );
     for (const path of ['/api/v1/users/me', '/docs-json', '/v1/messages']) {
       for (let count = 0; count < 5; count += 1)
         expect((await preflight(`${api.url}${path}`, LISTED, 'GET')).status).toBe(204);
@@ -444,6 +451,7 @@ describe('with limits, pages of other origins', () => {
       },
       { ...openai, path: '/api/v1/chat', body: { message: 'Hello', model: 'openai/gpt-5.5' }, status: 200 },
       { ...openai, path: '/api/v1/chat', body: { message: 'Hello', model: 'openai/gpt-5.5' }, status: 200 },
+      { path: `/api/v1/conversations/${id}/export`, known: true, status: 200, type: JSON_TYPE },
       { path: '/v1/messages', method: 'POST', body: {}, status: 401, type: JSON_TYPE },
       { path: `/api/v1/files/${file}/content`, known: true, status: 200, type: /^text\/plain/ },
       { path: '/api/v1/users/me', status: 401, type: JSON_TYPE },

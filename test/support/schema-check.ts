@@ -16,7 +16,7 @@ interface Schema {
 const KNOWN_WORDS = new Set(
   (
     '$ref allOf type nullable enum format required properties additionalProperties items description example default ' +
-    'minimum maximum minLength maxLength'
+    'minimum maximum minLength maxLength minItems maxItems'
   ).split(' '),
 );
 

@@ -17,6 +17,16 @@ import { ConversationRepository } from './conversation.repository.js';
 import { ConversationService } from './conversation.service.js';
 import { ConversationsController } from './conversations.controller.js';
 import { PlaceService } from './place.service.js';
+import { ExportService } from './library/export.service.js';
+import { ImportService } from './library/import.service.js';
+import { SearchRepository } from './library/search.repository.js';
+import { SearchService } from './library/search.service.js';
+import { SharedController } from './library/shared.controller.js';
+import { ShareRepository } from './library/share.repository.js';
+import { ShareService } from './library/share.service.js';
+import { SharesController } from './library/shares.controller.js';
+import { TransferController } from './library/transfer.controller.js';
+import { TransferRepository } from './library/transfer.repository.js';
 import { RecoveryModule } from './recovery.module.js';
 import { SummaryRepository } from './summary.repository.js';
 import { SweepTimer } from './sweep-timer.js';
@@ -30,7 +40,14 @@ import { TurnService } from './turn.service.js';
 /** Turns and conversations, for the API. */
 @Module({
   imports: [ChoreQueueModule, FilesModule, LlmModule, RecoveryModule, UsageModule],
-  controllers: [BranchesController, ChatController, ConversationsController],
+  controllers: [
+    BranchesController,
+    ChatController,
+    ConversationsController,
+    SharedController,
+    SharesController,
+    TransferController,
+  ],
   providers: [
     AnswerRepository,
     AnswerSender,
@@ -42,11 +59,18 @@ import { TurnService } from './turn.service.js';
     ContextService,
     ConversationRepository,
     ConversationService,
+    ExportService,
+    ImportService,
     PlaceService,
+    SearchRepository,
+    SearchService,
+    ShareRepository,
+    ShareService,
     SummaryRepository,
     SweepTimer,
     TurnChores,
     ToldFilesService,
+    TransferRepository,
     TurnPurge,
     TurnRepository,
     TurnRunner,

@@ -1,23 +1,88 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsUUID } from 'class-validator';
-import { IdParams, PageQuery } from '../../http/index.js';
+import { IsBoolean, IsIn, IsOptional, IsString, IsUUID, Length } from 'class-validator';
+import { IdParams, IsNotBlank, IsOptionalField, IsPlainText, PageQuery } from '../../http/index.js';
 import { UsageBody } from './chat.dto.js';
 import { type Compaction, COMPACTIONS } from './compaction.js';
+import { SummaryBody } from './summary.dto.js';
 import { ToolCallBody } from './tool.dto.js';
 
-/** What was said up to a message, in short. */
-export class SummaryBody {
-  @ApiProperty({ description: 'What the model is told.', example: 'The user asked why the sky is blue.' })
-  text!: string;
+/** Most characters of a title. */
+export const MAX_TITLE = 200;
 
-  @ApiProperty({ description: 'The last message that it covers.', format: 'uuid' })
-  up_to_message_id!: string;
+/** Most characters of a system prompt. */
+export const MAX_SYSTEM_PROMPT = 1000;
 
-  @ApiProperty({ description: 'The model that wrote it.', example: 'demo/echo' })
-  model!: string;
+/** Which conversations are wanted. */
+export class ConversationsQuery extends PageQuery {
+  @ApiPropertyOptional({
+    description:
+      'Only those in whose title, or in one of whose messages, all these words are, the last one as the beginning of a word. Case and diacritics do not count.',
+    minLength: 1,
+    maxLength: 200,
+    example: 'blue sky',
+  })
+  @IsOptional()
+  @Length(1, 200)
+  @IsPlainText()
+  @IsString()
+  q?: string;
 
-  @ApiProperty({ description: 'When it was written.', format: 'date-time' })
-  created_at!: string;
+  @ApiPropertyOptional({
+    description:
+      'True for the archived ones, false for the others. Without it a list leaves the archived ones out, and a search has both.',
+    enum: ['true', 'false'],
+  })
+  @IsOptional()
+  @IsIn(['true', 'false'])
+  archived?: 'true' | 'false';
+
+  @ApiPropertyOptional({
+    description: 'Only the pinned ones. All of them without it.',
+    enum: ['true'],
+  })
+  @IsOptional()
+  @IsIn(['true'])
+  pinned?: 'true';
+}
+
+/** What is to change of a conversation; what is left out stays as it is. */
+export class UpdateConversationBody {
+  @ApiPropertyOptional({
+    description: 'What you call it. No model finds another title from then on.',
+    minLength: 1,
+    maxLength: MAX_TITLE,
+    example: 'The colour of the sky',
+  })
+  @IsOptionalField()
+  @IsNotBlank()
+  @Length(1, MAX_TITLE)
+  @IsPlainText()
+  @IsString()
+  title?: string;
+
+  @ApiPropertyOptional({ description: 'Out of the list, or back into it.', example: true })
+  @IsOptionalField()
+  @IsBoolean()
+  archived?: boolean;
+
+  @ApiPropertyOptional({ description: 'Onto the list of pinned ones, or off it.', example: true })
+  @IsOptionalField()
+  @IsBoolean()
+  pinned?: boolean;
+
+  @ApiPropertyOptional({
+    description: 'How the model is to behave from the next turn on; null for no prompt.',
+    type: String,
+    nullable: true,
+    minLength: 1,
+    maxLength: MAX_SYSTEM_PROMPT,
+    example: 'You are a patient teacher.',
+  })
+  @IsOptional()
+  @Length(1, MAX_SYSTEM_PROMPT)
+  @IsPlainText()
+  @IsString()
+  system_prompt?: string | null;
 }
 
 /** A conversation. */
@@ -26,10 +91,17 @@ export class ConversationBody {
   id!: string;
 
   @ApiProperty({
-    description: 'The first words of the first message, or what a model found (`TITLE_MODEL`).',
+    description:
+      'The first words of the first message, until somebody or a model (`TITLE_MODEL`) finds a better one.',
     example: 'Why is the sky blue?',
   })
   title!: string;
+
+  @ApiProperty({ description: 'Whether the list leaves it out.', example: false })
+  archived!: boolean;
+
+  @ApiProperty({ description: 'Whether it is kept at hand, on a list of its own.', example: false })
+  pinned!: boolean;
 
   @ApiProperty({ description: 'How the model is to behave.', type: String, nullable: true, example: null })
   system_prompt!: string | null;
@@ -106,6 +178,45 @@ export class MessagesQuery extends PageQuery {
   @IsOptional()
   @IsIn(['active', 'all'])
   branches: 'active' | 'all' = 'active';
+}
+
+/** Where a word is in a text. */
+export class HighlightBody {
+  @ApiProperty({ description: 'UTF-16 units before it.', type: 'integer', example: 11 })
+  start!: number;
+
+  @ApiProperty({ description: 'UTF-16 units before its end.', type: 'integer', example: 14 })
+  end!: number;
+}
+
+/** A place of a conversation that a search has found. */
+export class MatchBody {
+  @ApiProperty({
+    description: 'The message; null for the title.',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+  })
+  message_id!: string | null;
+
+  @ApiProperty({
+    description: 'The text around the first hit, as it was written: show it as text, not as HTML.',
+    example: 'Why is the sky blue?',
+  })
+  text!: string;
+
+  @ApiProperty({ description: 'The hits in `text`.', type: [HighlightBody] })
+  highlights!: HighlightBody[];
+}
+
+/** A conversation of a list. */
+export class ListedConversationBody extends ConversationBody {
+  @ApiPropertyOptional({
+    description: 'There where it was searched: up to three places, that of the title first.',
+    type: [MatchBody],
+    maxItems: 3,
+  })
+  matches?: MatchBody[];
 }
 
 /** Why an answer is not complete. */

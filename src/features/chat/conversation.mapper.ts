@@ -1,16 +1,55 @@
 import { toKnownUsd, toUsd } from '../../common/money.js';
 import type { StoredAttachment } from './attachment.repository.js';
 import type { UsageBody } from './chat.dto.js';
-import type { AttachmentBody, ConversationBody, MessageBody, SummaryBody } from './conversation.dto.js';
+import type {
+  AttachmentBody,
+  ConversationBody,
+  ConversationsQuery,
+  ListedConversationBody,
+  MatchBody,
+  MessageBody,
+  UpdateConversationBody,
+} from './conversation.dto.js';
+import type {
+  ConversationChanges,
+  ConversationFilter,
+  StoredConversation,
+  StoredMessage,
+  StoredSummary,
+} from './conversation.repository.js';
 import type { ListedMessage } from './conversation.service.js';
+import type { SummaryBody } from './summary.dto.js';
 import { toToolCalls, toWireCalls } from './tool-calls.js';
-import type { StoredConversation, StoredMessage, StoredSummary } from './conversation.repository.js';
+import type { Search } from './library/search.repository.js';
+import type { FoundConversation, Match } from './library/search.service.js';
+
+/** Which conversations a list is to have. Archived ones are in it only where they are asked for. */
+export function toFilter({ archived, pinned }: ConversationsQuery): ConversationFilter {
+  return { archived: archived === 'true', pinned: pinned === 'true' };
+}
+
+/** What to search for. Archived conversations are searched too, unless the query says which. */
+export function toSearch(words: string, { archived, pinned }: ConversationsQuery): Search {
+  return {
+    words,
+    archived: archived === undefined ? undefined : archived === 'true',
+    pinned: pinned === 'true',
+  };
+}
+
+/** What an owner wants changed. */
+export function toChanges(body: UpdateConversationBody): ConversationChanges {
+  const { title, archived, pinned, system_prompt: systemPrompt } = body;
+  return { title, archived, pinned, systemPrompt };
+}
 
 /** A conversation as its owner sees it. */
 export function toConversationBody(conversation: StoredConversation): ConversationBody {
   return {
     id: conversation.id,
     title: conversation.title,
+    archived: conversation.archived,
+    pinned: conversation.pinned,
     system_prompt: conversation.systemPrompt,
     compaction: conversation.compaction,
     summary: conversation.summary && toSummaryBody(conversation.summary),
@@ -39,6 +78,19 @@ export function toListedMessageBody(message: ListedMessage): MessageBody {
 
 function toAttachmentBody({ fileId, name, mediaType }: StoredAttachment): AttachmentBody {
   return { file_id: fileId, name, media_type: mediaType };
+}
+
+/** The same as an entry of a list, or of what a search has found. */
+export function toListedConversation(
+  conversation: StoredConversation | FoundConversation,
+): ListedConversationBody {
+  const body: ListedConversationBody = toConversationBody(conversation);
+  if ('matches' in conversation) body.matches = conversation.matches.map(toMatchBody);
+  return body;
+}
+
+function toMatchBody({ messageId, text, highlights }: Match): MatchBody {
+  return { message_id: messageId, text, highlights: highlights.map(({ start, end }) => ({ start, end })) };
 }
 
 /** A message as its owner sees it; one of those that come without files. */

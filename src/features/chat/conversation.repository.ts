@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { Compaction } from './compaction.js';
 import type { MicroUsd } from '../../common/money.js';
+import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService } from '../../infra/database/index.js';
 
 /** A conversation as it is stored. */
 export interface StoredConversation {
   readonly id: string;
   readonly title: string;
+  readonly archived: boolean;
+  readonly pinned: boolean;
   readonly systemPrompt: string | null;
   readonly compaction: Compaction;
   /** The newest one on the active path. */
@@ -18,6 +21,9 @@ export interface StoredConversation {
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
+
+/** A conversation as its own row has it. */
+export type ConversationRow = Omit<StoredConversation, 'summary'>;
 
 /** What was said up to a message, in short. */
 export interface StoredSummary {
@@ -57,9 +63,29 @@ export interface Slice {
   readonly after: string | undefined;
 }
 
+/** Which conversations are wanted. */
+export interface ConversationFilter {
+  /** The archived ones, or the others. */
+  readonly archived: boolean;
+  /** Only those that are pinned, or those that are not too. */
+  readonly pinned: boolean;
+}
+
+/** What is to change; undefined stays as it is. */
+export interface ConversationChanges {
+  readonly title: string | undefined;
+  readonly archived: boolean | undefined;
+  readonly pinned: boolean | undefined;
+  /** Null for none. */
+  readonly systemPrompt: string | null | undefined;
+}
+
+/** The columns of a conversation that its owner sees. */
 const CONVERSATION = {
   id: true,
   title: true,
+  archived: true,
+  pinned: true,
   systemPrompt: true,
   compaction: true,
   leafMessageId: true,
@@ -69,6 +95,13 @@ const CONVERSATION = {
   createdAt: true,
   updatedAt: true,
 } as const;
+
+/** The same in SQL. */
+export const CONVERSATION_COLUMNS = Prisma.sql`
+  id, title, archived, pinned, system_prompt AS "systemPrompt", compaction::text,
+  leaf_message_id AS "leafMessageId", tokens_total AS "tokensTotal",
+  cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts", created_at AS "createdAt",
+  updated_at AS "updatedAt"`;
 
 /** The columns of a message that its owner sees. */
 export const MESSAGE = {
@@ -98,14 +131,9 @@ export class ConversationRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Newest first. Ids rise in time, so they are the order and the cursor both. */
-  async list(userId: string, { limit, after }: Slice): Promise<StoredConversation[]> {
+  async list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
     const rows = await this.prisma.run((client) =>
-      client.conversation.findMany({
-        where: { userId, ...(after !== undefined && { id: { lt: after } }) },
-        orderBy: { id: 'desc' },
-        take: limit,
-        select: CONVERSATION,
-      }),
+      client.$queryRaw<ConversationRow[]>(listQuery(userId, filter, slice)),
     );
     return this.withSummaries(userId, rows);
   }
@@ -116,6 +144,28 @@ export class ConversationRepository {
     );
     if (row === null) return null;
     const [conversation = null] = await this.withSummaries(userId, [row]);
+    return conversation;
+  }
+
+  /** In one statement, so that of two changes at once neither undoes the other. A title from here is a user's. */
+  async update(
+    userId: string,
+    id: string,
+    { title, archived, pinned, systemPrompt }: ConversationChanges,
+  ): Promise<StoredConversation | undefined> {
+    const [changed] = await this.prisma.run((client) =>
+      client.conversation.updateManyAndReturn({
+        where: { id, userId },
+        data: {
+          ...(title !== undefined && { title, titledBy: 'user' }),
+          ...(archived !== undefined && { archived }),
+          ...(pinned !== undefined && { pinned }),
+          ...(systemPrompt !== undefined && { systemPrompt }),
+        },
+        select: CONVERSATION,
+      }),
+    );
+    const [conversation] = await this.withSummaries(userId, changed === undefined ? [] : [changed]);
     return conversation;
   }
 
@@ -163,10 +213,7 @@ export class ConversationRepository {
   }
 
   /** Each with its newest summary on the active path: the index is read from its end, to the first that is on it. */
-  private async withSummaries(
-    userId: string,
-    rows: readonly Omit<StoredConversation, 'summary'>[],
-  ): Promise<StoredConversation[]> {
+  async withSummaries(userId: string, rows: readonly ConversationRow[]): Promise<StoredConversation[]> {
     const ids = rows.filter(({ compaction }) => compaction === 'summary').map(({ id }) => id);
     if (ids.length === 0) return rows.map((row) => ({ ...row, summary: null }));
     const found = await this.prisma.run(
@@ -184,4 +231,22 @@ export class ConversationRepository {
     const byId = new Map(found.map(({ conversationId, ...summary }) => [conversationId, summary]));
     return rows.map((row) => ({ ...row, summary: byId.get(row.id) ?? null }));
   }
+}
+
+/**
+ * A page is one range of one index: of that of all conversations, or of that of the pinned ones. The owner is written as
+ * a list of one, and stands in the order, because for a single value PostgreSQL leaves it out of the order and may walk
+ * along the primary key instead, past everything that is not wanted.
+ */
+export function listQuery(
+  userId: string,
+  { archived, pinned }: ConversationFilter,
+  { limit, after }: Slice,
+): Prisma.Sql {
+  return Prisma.sql`
+    SELECT ${CONVERSATION_COLUMNS} FROM conversations
+    WHERE user_id = ANY(ARRAY[${userId}::uuid]) AND archived = ${archived}
+      ${pinned ? Prisma.sql`AND pinned = true` : Prisma.empty}
+      ${after === undefined ? Prisma.empty : Prisma.sql`AND id < ${after}::uuid`}
+    ORDER BY user_id, id DESC LIMIT ${limit}::int`;
 }

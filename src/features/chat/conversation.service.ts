@@ -5,6 +5,8 @@ import type { StoredAttachment } from './attachment.repository.js';
 import { AttachmentService } from './attachment.service.js';
 import { BranchRepository } from './branch.repository.js';
 import {
+  type ConversationChanges,
+  type ConversationFilter,
   ConversationRepository,
   type Slice,
   type StoredConversation,
@@ -31,8 +33,18 @@ export class ConversationService {
   ) {}
 
   /** Newest first. */
-  list(userId: string, slice: Slice): Promise<StoredConversation[]> {
-    return this.conversations.list(userId, slice);
+  list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
+    return this.conversations.list(userId, filter, slice);
+  }
+
+  /**
+   * Changes what its owner has set. It does not count as a turn: `updatedAt` stays.
+   * @throws NotFoundError
+   */
+  async update(userId: string, id: string, changes: ConversationChanges): Promise<StoredConversation> {
+    const changed = await this.conversations.update(userId, id, changes);
+    if (changed === undefined) throw new NotFoundError('conversation', id);
+    return changed;
   }
 
   /** @throws NotFoundError */

@@ -1,31 +1,50 @@
-import { Controller, Delete, Get, HttpCode, Param, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, ApiPage, IdParams, type Page, Scope, toPage, UserId } from '../../http/index.js';
 import {
-  ApiErrors,
-  ApiPage,
-  IdParams,
-  type Page,
-  PageQuery,
-  Scope,
-  toPage,
-  UserId,
-} from '../../http/index.js';
-import { ConversationBody, MessageBody, MessagesQuery } from './conversation.dto.js';
-import { toConversationBody, toListedMessageBody } from './conversation.mapper.js';
+  ConversationBody,
+  ConversationsQuery,
+  ListedConversationBody,
+  MessageBody,
+  MessagesQuery,
+  UpdateConversationBody,
+} from './conversation.dto.js';
+import {
+  toChanges,
+  toConversationBody,
+  toFilter,
+  toListedConversation,
+  toListedMessageBody,
+  toSearch,
+} from './conversation.mapper.js';
 import { ConversationService } from './conversation.service.js';
+import { SearchService } from './library/search.service.js';
 
 @Scope('chat')
 @ApiTags('conversations')
 @Controller('api/v1/conversations')
 export class ConversationsController {
-  constructor(private readonly conversations: ConversationService) {}
+  constructor(
+    private readonly conversations: ConversationService,
+    private readonly search: SearchService,
+  ) {}
 
   @Get()
-  @ApiOperation({ summary: 'Your conversations, newest first' })
-  @ApiPage(ConversationBody)
+  @ApiOperation({
+    summary: 'Your conversations, newest first',
+    description: 'All of them, or with `q` those that a search finds.',
+  })
+  @ApiPage(ListedConversationBody)
   @ApiErrors('invalid_request', 'unauthorized')
-  async list(@UserId() userId: string, @Query() page: PageQuery): Promise<Page<ConversationBody>> {
-    return toPage(await this.conversations.list(userId, page.slice()), page.limit, toConversationBody);
+  async list(
+    @UserId() userId: string,
+    @Query() query: ConversationsQuery,
+  ): Promise<Page<ListedConversationBody>> {
+    const rows =
+      query.q === undefined
+        ? await this.conversations.list(userId, toFilter(query), query.slice())
+        : await this.search.find(userId, toSearch(query.q, query), query.slice());
+    return toPage(rows, query.limit, toListedConversation);
   }
 
   @Get(':id')
@@ -34,6 +53,21 @@ export class ConversationsController {
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async get(@UserId() userId: string, @Param() { id }: IdParams): Promise<ConversationBody> {
     return toConversationBody(await this.conversations.get(userId, id));
+  }
+
+  @Patch(':id')
+  @ApiOperation({
+    summary: 'Rename, archive or pin a conversation, or change its system prompt',
+    description: 'What is left out stays as it is. None of it counts as a turn: `updated_at` stays.',
+  })
+  @ApiOkResponse({ type: ConversationBody, description: 'The conversation, changed.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'payload_too_large', 'unsupported_media_type')
+  async update(
+    @UserId() userId: string,
+    @Param() { id }: IdParams,
+    @Body() body: UpdateConversationBody,
+  ): Promise<ConversationBody> {
+    return toConversationBody(await this.conversations.update(userId, id, toChanges(body)));
   }
 
   @Get(':id/messages')

@@ -34,10 +34,14 @@ export class PrismaService implements OnApplicationShutdown {
 
   /**
    * Runs all of the work in one transaction, or nothing of it.
+   * @param timeoutMs how long it may take where it is more than a handful of statements, in milliseconds
    * @throws DatabaseUnavailableError where the database is away
    */
-  transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    return translated(() => this.client.$transaction(work));
+  transaction<Result>(
+    work: (transaction: Transaction) => Promise<Result>,
+    timeoutMs = TRANSACTION_TIMEOUT_MS,
+  ): Promise<Result> {
+    return translated(() => this.client.$transaction(work, { timeout: timeoutMs }));
   }
 
   /** Whether the database answers. */

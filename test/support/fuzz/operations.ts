@@ -53,7 +53,8 @@ export function operationsOf(document: unknown): Operation[] {
       responses: Object.fromEntries(entriesOf(at(operation, 'responses'))),
       closed: at(operation, 'security') === undefined,
       wire: wireOf(path),
-      compatible: /^\/(v1|ollama)\//.test(path),
+      // An import is looked at as those are: for NUL and the like before its fields are known.
+      compatible: /^\/(v1|ollama)\/|\/import$/.test(path),
       headers: {},
     })),
   );

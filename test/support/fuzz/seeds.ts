@@ -23,6 +23,7 @@ interface KeptTurn {
 /** Who asks, and what is there to be asked for. What a request has used up is made anew. */
 export class World {
   private self: Promise<TestUser> | undefined;
+  private shared: Promise<string> | undefined;
   private requests = 0;
   private kept: Promise<KeptTurn> | undefined;
 
@@ -39,6 +40,12 @@ export class World {
   throwaway(): Promise<TestUser> {
     this.self ??= registerUser(this.api.url);
     return this.self;
+  }
+
+  /** A conversation that shares are made of. */
+  sharedConversation(): Promise<string> {
+    this.shared ??= this.made('POST', '/api/v1/chat', { message: 'Hello' }, 'conversation_id');
+    return this.shared;
   }
 
   /** Who sends the requests of an operation. */
@@ -130,6 +137,29 @@ const files = [
     await uploadedId(api.url, admin, { bytes: PNG }),
   ]),
 ];
+const conversationFile = {
+  version: [literal(1)],
+  conversation: [literal({ title: 'Imported' })],
+  messages: [
+    literal([
+      {
+        id: 'one',
+        parent_id: null,
+        role: 'user',
+        status: 'complete',
+        content: 'Hello',
+        active: true,
+        created_at: '2026-11-21T08:00:00Z',
+      },
+    ]),
+  ],
+};
+const sharedConversation = [new Seed('a conversation to share', (world) => world.sharedConversation())];
+const shareOf = (what: 'id' | 'token') => [
+  new Seed(`the ${what} of a share`, async (world) =>
+    world.made('POST', `/api/v1/conversations/${await world.sharedConversation()}/share`, {}, what),
+  ),
+];
 const account = [new Seed('an account', async (world) => idOf(await registerUser(world.api.url)))];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
@@ -191,6 +221,7 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
     model,
   },
   'get /api/v1/conversations/{id}': { id: conversation },
+  'patch /api/v1/conversations/{id}': { id: conversation, title: [literal('The sky')] },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },
   'get /api/v1/files/{id}': { id: file },
@@ -205,6 +236,16 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   },
   'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': { ...branch, model },
   'get /api/v1/conversations/{id}/messages/{message_id}/siblings': branch,
+  'post /api/v1/conversations/import': conversationFile,
+  'get /api/v1/conversations/{id}/export': { id: conversation },
+  'post /api/v1/conversations/{id}/share': { id: conversation },
+  'get /api/v1/conversations/{id}/shares': { id: conversation },
+  'delete /api/v1/conversations/{id}/shares/{share_id}': {
+    id: sharedConversation,
+    share_id: shareOf('id'),
+  },
+  'get /api/v1/shared/{token}': { token: shareOf('token') },
+  'get /api/v1/shared/{token}/messages': { token: shareOf('token') },
   'get /api/v1/usage': { from: [literal('2026-01-01')], to: [literal('2026-01-31')] },
   'post /v1/messages': ask,
   'post /v1/messages/count_tokens': ask,

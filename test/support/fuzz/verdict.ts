@@ -108,6 +108,7 @@ function goodFaults(
   const content = at(documented, type);
   if (content === undefined) return [`Content of type "${type}" is not documented.`];
   if (type === 'text/event-stream') return eventFaults(text);
+  if (type === 'text/markdown') return text.startsWith('# ') ? [] : ['The answer has no title.'];
   if (type === 'application/x-ndjson') return lineFaults(text.split('\n').filter((line) => line !== ''));
   const body = parsed(text);
   if (body === undefined) return ['The answer is no JSON.'];

@@ -1,0 +1,66 @@
+import { Injectable } from '@nestjs/common';
+import { NotFoundError } from '../../../common/errors.js';
+import {
+  TransferRepository,
+  type ExportedConversation,
+  type ExportedMessage,
+} from './transfer.repository.js';
+
+/** How many messages stand in memory at a time: each may have a million characters. */
+const PAGE = 20;
+
+/** A conversation that is read as its reader goes on. */
+export interface Export {
+  readonly conversation: ExportedConversation;
+  /** The messages that it had when the export began: all of them, or those of the active path as it was then. */
+  readonly messages: (
+    which: 'all' | 'active',
+    signal: AbortSignal,
+  ) => AsyncIterable<ExportedMessage & { active: boolean }>;
+}
+
+/** Reads whole conversations, a page at a time. No connection is held between two pages. */
+@Injectable()
+export class ExportService {
+  constructor(private readonly repository: TransferRepository) {}
+
+  /** @throws NotFoundError */
+  async begin(userId: string, id: string): Promise<Export> {
+    const conversation = await this.repository.find(userId, id);
+    if (conversation === null) throw new NotFoundError('conversation', id);
+    // Read once, and in one statement: another branch may become the active one while the rest is read.
+    const path = await this.repository.activePath(userId, id);
+    return {
+      conversation,
+      messages: (which, signal) =>
+        which === 'all'
+          ? this.all(userId, conversation, new Set(path), signal)
+          : this.named(userId, id, path, signal),
+    };
+  }
+
+  /** @throws NotFoundError where the conversation is deleted meanwhile: a file must not end as if it were whole */
+  private async *all(
+    userId: string,
+    { id, nextPosition }: ExportedConversation,
+    path: ReadonlySet<string>,
+    signal: AbortSignal,
+  ) {
+    for (let from = 0; from < nextPosition && !signal.aborted;) {
+      const page = await this.repository.page(userId, id, { from, before: nextPosition, limit: PAGE });
+      const last = page.at(-1);
+      if (last === undefined) throw new NotFoundError('conversation', id);
+      for (const message of page) yield { ...message, active: path.has(message.id) };
+      from = last.position + 1;
+    }
+  }
+
+  /** @throws NotFoundError likewise */
+  private async *named(userId: string, id: string, path: readonly string[], signal: AbortSignal) {
+    for (let from = 0; from < path.length && !signal.aborted; from += PAGE) {
+      const page = await this.repository.named(userId, id, path.slice(from, from + PAGE));
+      if (page.length === 0) throw new NotFoundError('conversation', id);
+      for (const message of page) yield { ...message, active: true };
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, ApiPage, type Page, PageQuery, Public, toPage, Unlisted } from '../../../http/index.js';
+import { SharedBody, SharedMessageBody, TokenParams } from './share.dto.js';
+import { toSharedBody, toSharedMessageBody } from './share.mapper.js';
+import { ShareService } from './share.service.js';
+
+@Public()
+@UseInterceptors(Unlisted)
+@ApiTags('shares')
+@Controller('api/v1/shared/:token')
+export class SharedController {
+  constructor(private readonly shares: ShareService) {}
+
+  @Get()
+  @ApiOperation({ summary: 'What a link leads to', description: 'For everybody who has it.' })
+  @ApiOkResponse({ type: SharedBody, description: 'What is shared.' })
+  @ApiErrors('invalid_request', 'not_found')
+  async get(@Param() { token }: TokenParams): Promise<SharedBody> {
+    return toSharedBody(await this.shares.open(token));
+  }
+
+  @Get('messages')
+  @ApiOperation({ summary: 'Its messages, oldest first', description: 'For everybody who has the link.' })
+  @ApiPage(SharedMessageBody)
+  @ApiErrors('invalid_request', 'not_found')
+  async messages(
+    @Param() { token }: TokenParams,
+    @Query() page: PageQuery,
+  ): Promise<Page<SharedMessageBody>> {
+    return toPage(await this.shares.messages(token, page.slice()), page.limit, toSharedMessageBody);
+  }
+}

@@ -1,0 +1,59 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiErrors,
+  ApiPage,
+  IdParams,
+  type Page,
+  PageQuery,
+  Scope,
+  toPage,
+  UserId,
+} from '../../../http/index.js';
+import { NewShareBody, ShareBody, ShareParams } from './share.dto.js';
+import { toNewShareBody, toShareBody } from './share.mapper.js';
+import { ShareService } from './share.service.js';
+
+@Scope('chat')
+@ApiTags('shares')
+@Controller('api/v1/conversations/:id')
+export class SharesController {
+  constructor(private readonly shares: ShareService) {}
+
+  @Post('share')
+  @HttpCode(201)
+  @ApiOperation({
+    summary: 'Share a conversation',
+    description:
+      'As it is now: turns, branches and titles that come later are not shown. Whoever has the token can read it; it is told this once.',
+  })
+  @ApiCreatedResponse({ type: NewShareBody, description: 'The share, with its token.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'conversation_busy')
+  async create(@UserId() userId: string, @Param() { id }: IdParams): Promise<NewShareBody> {
+    return toNewShareBody(await this.shares.create(userId, id));
+  }
+
+  @Get('shares')
+  @ApiOperation({
+    summary: 'The shares of a conversation, newest first',
+    description: 'Without revoked ones.',
+  })
+  @ApiPage(ShareBody)
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  async list(
+    @UserId() userId: string,
+    @Param() { id }: IdParams,
+    @Query() page: PageQuery,
+  ): Promise<Page<ShareBody>> {
+    return toPage(await this.shares.list(userId, id, page.slice()), page.limit, toShareBody);
+  }
+
+  @Delete('shares/:share_id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Revoke a share', description: 'From now on its link leads nowhere.' })
+  @ApiNoContentResponse({ description: 'It is revoked.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  revoke(@UserId() userId: string, @Param() { id, share_id }: ShareParams): Promise<void> {
+    return this.shares.revoke(userId, id, share_id);
+  }
+}

@@ -1,0 +1,213 @@
+import { Injectable } from '@nestjs/common';
+import { PrismaService } from '../../../infra/database/index.js';
+
+/** What an export begins with. */
+export interface ExportedConversation {
+  readonly id: string;
+  readonly title: string;
+  readonly systemPrompt: string | null;
+  readonly archived: boolean;
+  readonly pinned: boolean;
+  readonly nextPosition: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** A message with all that an export tells of it. */
+export interface ExportedMessage extends ImportedMessage {
+  readonly position: number;
+}
+
+/** A message with all that an import stores of it. */
+export interface ImportedMessage {
+  readonly id: string;
+  readonly parentId: string | null;
+  readonly role: 'user' | 'assistant' | 'tool';
+  readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
+  readonly content: string;
+  readonly model: string | null;
+  readonly finishReason: string | null;
+  readonly toolCalls: unknown;
+  readonly toolCallId: string | null;
+  readonly attachments: readonly { readonly name: string; readonly mediaType: string }[];
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly warning: string | null;
+  readonly createdAt: Date;
+  readonly completedAt: Date | null;
+}
+
+/** A conversation to be stored, with its messages in the order of their positions. */
+export interface ImportedConversation {
+  readonly id: string;
+  readonly userId: string;
+  readonly title: string;
+  readonly systemPrompt: string | null;
+  readonly archived: boolean;
+  readonly pinned: boolean;
+  readonly leafMessageId: string;
+  readonly messages: readonly (ImportedMessage & { readonly active: boolean; readonly tokenCount: number })[];
+}
+
+/** How much one statement writes at the most: messages, and characters of their texts unless it is one message. */
+const BATCH_MESSAGES = 200;
+const BATCH_CHARACTERS = 1_000_000;
+
+/** How long an import may take in the database, in milliseconds. Ten thousand long messages take some seconds. */
+const IMPORT_TIMEOUT_MS = 120_000;
+
+const CONVERSATION = {
+  id: true,
+  title: true,
+  systemPrompt: true,
+  archived: true,
+  pinned: true,
+  nextPosition: true,
+  createdAt: true,
+  updatedAt: true,
+} as const;
+
+const MESSAGE = {
+  id: true,
+  parentId: true,
+  position: true,
+  role: true,
+  status: true,
+  content: true,
+  model: true,
+  finishReason: true,
+  toolCalls: true,
+  toolCallId: true,
+  attachments: { select: { name: true, mediaType: true }, orderBy: { ordinal: 'asc' } },
+  errorCode: true,
+  errorMessage: true,
+  warning: true,
+  createdAt: true,
+  completedAt: true,
+} as const;
+
+/** Whole conversations, out of the database and into it. Every method filters by the owner. */
+@Injectable()
+export class TransferRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  find(userId: string, id: string): Promise<ExportedConversation | null> {
+    return this.prisma.run((client) =>
+      client.conversation.findFirst({ where: { id, userId }, select: CONVERSATION }),
+    );
+  }
+
+  /** The ids of the active path, from its beginning to its end, as it is at one moment. */
+  async activePath(userId: string, conversationId: string): Promise<string[]> {
+    const path = await this.prisma.run((client) =>
+      client.message.findMany({
+        where: { conversationId, userId, active: true },
+        orderBy: { position: 'asc' },
+        select: { id: true },
+      }),
+    );
+    return path.map(({ id }) => id);
+  }
+
+  /** The messages from a position up to before another one, so many at the most. */
+  page(
+    userId: string,
+    conversationId: string,
+    range: { readonly from: number; readonly before: number; readonly limit: number },
+  ): Promise<ExportedMessage[]> {
+    const { from, before, limit } = range;
+    return this.prisma.run((client) =>
+      client.message.findMany({
+        where: { conversationId, userId, position: { gte: from, lt: before } },
+        orderBy: { position: 'asc' },
+        take: limit,
+        select: MESSAGE,
+      }),
+    );
+  }
+
+  /** The messages with these ids, by position. */
+  named(userId: string, conversationId: string, ids: readonly string[]): Promise<ExportedMessage[]> {
+    return this.prisma.run((client) =>
+      client.message.findMany({
+        where: { conversationId, userId, id: { in: [...ids] } },
+        orderBy: { position: 'asc' },
+        select: MESSAGE,
+      }),
+    );
+  }
+
+  /** Stores all of it or nothing. It has used nothing: totals and ledger stay empty. */
+  async insert(conversation: ImportedConversation): Promise<void> {
+    const { id, userId, title, systemPrompt, archived, pinned, leafMessageId, messages } = conversation;
+    await this.prisma.transaction(async (transaction) => {
+      await transaction.conversation.create({
+        data: {
+          id,
+          userId,
+          title,
+          // Whoever imports it has seen the title; no model replaces it.
+          titledBy: 'user',
+          systemPrompt,
+          archived,
+          pinned,
+          nextPosition: messages.length,
+        },
+        select: { id: true },
+      });
+      for (const batch of batchesOf(messages)) {
+        await transaction.message.createMany({
+          data: batch.messages.map(({ attachments, toolCalls, ...message }, index) => ({
+            ...message,
+            conversationId: id,
+            userId,
+            position: batch.position + index,
+            ...(isJson(toolCalls) && { toolCalls }),
+          })),
+        });
+        const attachments = batch.messages.flatMap((message) =>
+          message.attachments.map((attachment, ordinal) => ({
+            ...attachment,
+            messageId: message.id,
+            ordinal,
+            userId,
+          })),
+        );
+        if (attachments.length > 0) await transaction.attachment.createMany({ data: attachments });
+      }
+      await transaction.conversation.update({
+        where: { id },
+        data: { leafMessageId },
+        select: { id: true },
+      });
+    }, IMPORT_TIMEOUT_MS);
+  }
+}
+
+/** What came as JSON is JSON; null is no value of the column, but none at all. */
+function isJson(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function batchesOf(messages: ImportedConversation['messages']) {
+  const batches: {
+    position: number;
+    characters: number;
+    messages: ImportedConversation['messages'][number][];
+  }[] = [];
+  for (const [position, message] of messages.entries()) {
+    const last = batches.at(-1);
+    const { length } = message.content;
+    if (
+      last !== undefined &&
+      last.messages.length < BATCH_MESSAGES &&
+      last.characters + length <= BATCH_CHARACTERS
+    ) {
+      last.messages.push(message);
+      last.characters += length;
+    } else {
+      batches.push({ position, characters: length, messages: [message] });
+    }
+  }
+  return batches;
+}
