@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { AppConfig } from './config/index.js';
 import { type Limits, LimitsOf } from './features/limits/index.js';
-import { UserService } from './features/users/index.js';
+import { AccountQuotas } from './features/users/index.js';
 
 /** How long an account's quotas are believed, in milliseconds; what an admin changes counts within this. */
 const TTL_MS = 5_000;
@@ -17,7 +17,7 @@ export class AccountLimits extends LimitsOf {
 
   constructor(
     private readonly config: AppConfig,
-    private readonly users: UserService,
+    private readonly quotas: AccountQuotas,
   ) {
     super();
   }
@@ -34,8 +34,8 @@ export class AccountLimits extends LimitsOf {
 
   private async read(userId: string): Promise<Limits> {
     const { limits } = this.config;
-    const user = await this.users.findById(userId);
-    const { quotaTokensDay = null, quotaCostMonthMicroUsd = null } = user ?? {};
+    const quota = await this.quotas.of(userId);
+    const { quotaTokensDay = null, quotaCostMonthMicroUsd = null } = quota ?? {};
     return {
       ...limits,
       tokensDay: quotaTokensDay === null ? limits.tokensDay : Number(quotaTokensDay),

@@ -1,42 +1,29 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AccountLimits } from './account-limits.js';
 import { ApiKeysModule } from './features/api-keys/index.js';
 import { AuditModule } from './features/audit/index.js';
 import { AuthModule, CredentialAuthenticator } from './features/auth/index.js';
 import { ChatModule, TurnPurge } from './features/chat/index.js';
 import { FilePurge, FilesModule } from './features/files/index.js';
 import { HealthModule } from './features/health/index.js';
-import { LeaseBudget, LimitsModule, LimitsOf, StoreRequestLimiter } from './features/limits/index.js';
-import { ProviderKeysModule, StoredCredentials } from './features/provider-keys/index.js';
+import { LimitsModule, StoreRequestLimiter } from './features/limits/index.js';
+import { ProviderKeysModule } from './features/provider-keys/index.js';
 import { PURGE_HOOKS, type PurgeHook, UsersModule } from './features/users/index.js';
-import { BufferedUsageSink, UsageApiModule, UsageModule } from './features/usage/index.js';
+import { UsageApiModule } from './features/usage/index.js';
 import { ANTHROPIC_ERRORS, AnthropicGatewayModule } from './gateway/anthropic/index.js';
 import { OLLAMA_ERROR_WIRE, OllamaGatewayModule } from './gateway/ollama/index.js';
 import { OpenAiGatewayModule } from './gateway/openai/index.js';
 import { Authenticator, ErrorWires, HttpModule, RequestLimiter } from './http/index.js';
-import { AnswerPurge, Budget, CredentialSource, LlmModule, UsageSink } from './llm/index.js';
+import { AnswerPurge, LlmModule } from './llm/index.js';
 import { InfrastructureModule } from './infrastructure.module.js';
 import type { Runtime } from './runtime.js';
 import { JobsModule } from './jobs.module.js';
+import { ModelPortsModule } from './model-ports.module.js';
 
-/** The implementations of the ports that lower layers own. */
+/** The implementations of the ports that `http/` and the accounts own. */
 @Module({
-  imports: [
-    AuthModule,
-    ChatModule,
-    FilesModule,
-    LimitsModule,
-    LlmModule,
-    ProviderKeysModule,
-    UsageModule,
-    UsersModule,
-  ],
+  imports: [AuthModule, ChatModule, FilesModule, LimitsModule, LlmModule],
   providers: [
     { provide: Authenticator, useExisting: CredentialAuthenticator },
-    { provide: CredentialSource, useExisting: StoredCredentials },
-    { provide: UsageSink, useExisting: BufferedUsageSink },
-    { provide: LimitsOf, useClass: AccountLimits },
-    { provide: Budget, useExisting: LeaseBudget },
     { provide: RequestLimiter, useExisting: StoreRequestLimiter },
     {
       provide: PURGE_HOOKS,
@@ -45,16 +32,7 @@ import { JobsModule } from './jobs.module.js';
     },
     { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
   ],
-  exports: [
-    Authenticator,
-    Budget,
-    CredentialSource,
-    LimitsOf,
-    RequestLimiter,
-    UsageSink,
-    PURGE_HOOKS,
-    ErrorWires,
-  ],
+  exports: [Authenticator, RequestLimiter, PURGE_HOOKS, ErrorWires],
 })
 class PortsModule {}
 
@@ -66,6 +44,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [
         InfrastructureModule.forRoot(runtime),
+        { module: ModelPortsModule, global: true },
         { module: PortsModule, global: true },
         HttpModule,
         AuthModule,

@@ -41,6 +41,8 @@ export class AppConfig {
   readonly llm: LlmConfig;
   readonly cache: { readonly ttlMs: number; readonly maxBytes: number };
   readonly context: { readonly maxTokens: number; readonly maxMessages: number };
+  /** The models of what is done in the background; undefined for none, or for the one that answered last. */
+  readonly chores: { readonly titleModel: string | undefined; readonly summaryModel: string | undefined };
   readonly logLevel: SettingValues['LOG_LEVEL'];
 
   constructor(values: SettingValues) {
@@ -87,6 +89,7 @@ export class AppConfig {
       maxQueue: values.LLM_MAX_QUEUE,
       aliases: values.MODEL_ALIASES,
       prices: values.MODEL_PRICES,
+      windows: values.MODEL_WINDOWS,
       hosts: values.LLM_HOSTS,
       demoTokensPerSecond: values.DEMO_TOKENS_PER_SECOND,
       deadlines: {
@@ -99,6 +102,10 @@ export class AppConfig {
     };
     this.cache = { ttlMs: values.CACHE_TTL_S * 1000, maxBytes: values.CACHE_MAX_MB * 2 ** 20 };
     this.context = { maxTokens: values.CONTEXT_MAX_TOKENS, maxMessages: values.CONTEXT_MAX_MESSAGES };
+    this.chores = {
+      titleModel: values.TITLE_MODEL,
+      summaryModel: values.SUMMARY_MODEL ?? values.TITLE_MODEL,
+    };
     this.logLevel = values.LOG_LEVEL;
   }
 }
@@ -145,6 +152,8 @@ export interface LlmConfig {
   readonly aliases: Readonly<Record<string, readonly string[]>>;
   /** Prices that go before the list, by full name or `provider/*`. */
   readonly prices: Readonly<Record<string, ModelPrice>>;
+  /** Tokens that models take, by full name or `provider/*`; they go before what the providers tell. */
+  readonly windows: Readonly<Record<string, number>>;
   /** More hosts that speak OpenAI's wire, in the order in which a bare model name is looked up. */
   readonly hosts: readonly LlmHost[];
 }

@@ -15,6 +15,7 @@ import {
 import { parseCorsOrigins, type CorsOrigins } from './cors-origins.js';
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js';
 import { parsePrices } from './model-price.js';
+import { parseWindows } from './model-window.js';
 import { parseAliases, parseHosts, type LlmHost } from './llm-host.js';
 
 /** A timer of Node holds at most this many milliseconds. */
@@ -149,6 +150,14 @@ export const SETTINGS = {
     meaning:
       'Prices in US dollars per million tokens that go before the built-in list, as JSON: `{"vllm/…":{"input":1,"output":2,"cached":0.1,"cache_write":1.25}}`; `ollama/*` means all of a provider',
   }),
+  MODEL_WINDOWS: json<Readonly<Record<string, number>>>({
+    fallback: {},
+    secret: false,
+    parse: parseWindows,
+    takes: 'a JSON object of full model names, each with a whole number of tokens from 256 to 100000000',
+    meaning:
+      'Tokens that models take, request and answer together, where neither their host nor the built-in list is right, as JSON: `{"vllm/…":32768}`; `ollama/*` means all of a provider',
+  }),
   CACHE_TTL_S: wholeNumber({
     default: 3600,
     min: 1,
@@ -212,6 +221,14 @@ export const SETTINGS = {
     min: 1,
     max: 10_000,
     meaning: 'Most messages of history sent with a turn',
+  }),
+  TITLE_MODEL: optionalText({
+    meaning:
+      'Model or alias that finds titles for new conversations; without it a title is the first words of the question',
+  }),
+  SUMMARY_MODEL: optionalText({
+    meaning:
+      'Model or alias that sums up conversations with `compaction: "summary"`; without it `TITLE_MODEL`, else the model that answered last',
   }),
   RATE_LIMIT_IP_RPM: limit(120, 'Requests a minute of one address that come without valid credentials'),
   RATE_LIMIT_RPM: limit(300, 'Requests a minute of one user, and of one key'),

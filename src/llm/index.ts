@@ -29,3 +29,4 @@ export type {
 export { Budget, CredentialSource, UsageSink } from './port/index.js';
 export { PricesModule } from './prices.module.js';
 export { countTokens } from './token-counter.js';
+export type { ContextWindow } from './windows/window-table.js';

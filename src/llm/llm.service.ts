@@ -31,10 +31,13 @@ import {
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 import { Tries, type TriesOptions } from './tries.js';
+import { type ContextWindow, smallestOf, WindowTable } from './windows/window-table.js';
 
 /** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
 @Injectable()
 export class LlmService implements OnApplicationShutdown {
+  private readonly windows: WindowTable;
+
   constructor(
     private readonly directory: ModelDirectory,
     private readonly gates: ProviderGates,
@@ -45,7 +48,9 @@ export class LlmService implements OnApplicationShutdown {
     private readonly answers: AnswerCache,
     private readonly config: AppConfig,
     @Optional() private readonly credentials?: CredentialSource,
-  ) {}
+  ) {
+    this.windows = new WindowTable(config.llm.windows);
+  }
 
   /**
    * The model of a name, or the default one.
@@ -61,6 +66,19 @@ export class LlmService implements OnApplicationShutdown {
    */
   canonicalName(name: string | undefined): Promise<string> {
     return this.directory.canonical(name);
+  }
+
+  /**
+   * How much a model can be told; of an alias the smallest window of its chain. The providers are asked for it at most
+   * once in a while, and not waited for long.
+   * @throws AppError as `resolve` does
+   */
+  async contextWindow(name: string | undefined): Promise<ContextWindow> {
+    const chain = await this.directory.resolveChain(name);
+    const windows = chain.map((model) =>
+      this.windows.windowOf(model, () => this.directory.listedWindow(model)),
+    );
+    return smallestOf(await Promise.all(windows));
   }
 
   /** The full names of all models. */

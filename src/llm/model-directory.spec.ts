@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ModelDirectory } from './model-directory.js';
-import { ModelProvider, ProviderError, type ProviderEvent } from './port/index.js';
+import { type ListedModel, ModelProvider, ProviderError, type ProviderEvent } from './port/index.js';
 
 class ListedProvider extends ModelProvider {
   override readonly wire = 'demo';
@@ -8,7 +8,7 @@ class ListedProvider extends ModelProvider {
 
   constructor(
     override readonly id: string,
-    private readonly list: readonly string[] | undefined,
+    private readonly list: readonly (string | ListedModel)[] | undefined,
   ) {
     super();
   }
@@ -17,11 +17,17 @@ class ListedProvider extends ModelProvider {
     throw new Error('not asked here');
   }
 
-  override models(): Promise<readonly string[]> {
+  override models(): Promise<readonly ListedModel[]> {
     this.asked += 1;
     return this.list === undefined
       ? Promise.reject(new ProviderError('unavailable', 'away'))
-      : Promise.resolve(this.list);
+      : Promise.resolve(this.list.map((model) => (typeof model === 'string' ? { id: model } : model)));
+  }
+}
+
+class SilentProvider extends ListedProvider {
+  override models(): Promise<readonly ListedModel[]> {
+    return new Promise(() => undefined);
   }
 }
 
@@ -85,6 +91,19 @@ describe('ModelDirectory', () => {
     const provider = first();
     const directory = new ModelDirectory([provider], undefined);
     await Promise.all([directory.resolve('a'), directory.resolve('a'), directory.names()]);
+    expect(provider.asked).toBe(1);
+  });
+
+  it('tells the window that a list tells, by the name without a tag too, and waits for no list for long', async () => {
+    const provider = new ListedProvider('p', [{ id: 'a:latest', contextWindow: 4096 }, 'b']);
+    const silent = new SilentProvider('silent', undefined);
+    const directory = new ModelDirectory([provider, silent, new ListedProvider('away', undefined)], 'p/a');
+    const windowOf = async (name: string) => directory.listedWindow(await directory.resolve(name));
+    expect(await windowOf('p/a')).toBe(4096);
+    expect(await windowOf('p/b')).toBeUndefined();
+    expect(await windowOf('p/unlisted')).toBeUndefined();
+    expect(await windowOf('silent/a')).toBeUndefined();
+    expect(await windowOf('away/a')).toBeUndefined();
     expect(provider.asked).toBe(1);
   });
 });

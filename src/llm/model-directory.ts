@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../common/errors.js';
-import type { ModelIdentity, ModelProvider, Wire } from './port/index.js';
+import type { ListedModel, ModelIdentity, ModelProvider, Wire } from './port/index.js';
 
 /** How long a provider's list of models is believed, in milliseconds. */
 const LIST_TTL_MS = 300_000;
@@ -9,6 +10,9 @@ const FAILURE_TTL_MS = 5_000;
 
 /** Longest wait for a list, in milliseconds. */
 const LIST_TIMEOUT_MS = 5_000;
+
+/** Longest wait for a list by whoever can do without, in milliseconds. It is read on for the next one. */
+const WINDOW_WAIT_MS = 500;
 
 /** How many models the message of an unknown one names. */
 const NAMED_IN_ERROR = 20;
@@ -31,7 +35,7 @@ export interface ProviderHealth {
 }
 
 interface CachedList {
-  readonly models: Promise<readonly string[]>;
+  readonly models: Promise<readonly ListedModel[]>;
   readonly expiresAt: number;
 }
 
@@ -115,7 +119,7 @@ export class ModelDirectory {
     const lists = await Promise.all(
       this.providers.map(async (provider) => {
         const models = await this.listOf(provider).catch(() => []);
-        return models.map((model) => `${provider.id}/${model}`);
+        return models.map(({ id }) => `${provider.id}/${id}`);
       }),
     );
     return lists.flat();
@@ -140,6 +144,18 @@ export class ModelDirectory {
     );
   }
 
+  /**
+   * The window of a model as its provider's list tells it, in tokens; undefined where that does not tell it, or not
+   * soon. Never fails.
+   */
+  async listedWindow({ source, model }: ResolvedModel): Promise<number | undefined> {
+    const waited = new AbortController();
+    const late = delay(WINDOW_WAIT_MS, [], { signal: waited.signal }).catch(() => []);
+    const models = await Promise.race([this.listOf(source).catch(() => []), late]);
+    waited.abort();
+    return entryOf(models, model)?.contextWindow;
+  }
+
   /** Closes what the providers keep open. */
   async close(): Promise<void> {
     await Promise.all(this.providers.map((provider) => provider.close()));
@@ -160,8 +176,7 @@ export class ModelDirectory {
     let unread: ModelProvider | undefined;
     for (const provider of this.providers) {
       const models = await this.listOf(provider).catch(() => undefined);
-      // Ollama lists its models with their tag, and takes them without where it is the usual one.
-      if (models?.includes(name) || models?.includes(`${name}:latest`)) return resolved(provider, name);
+      if (models !== undefined && entryOf(models, name) !== undefined) return resolved(provider, name);
       if (models === undefined) unread ??= provider;
     }
     // A host whose list cannot be read may well have the model; it says itself if not.
@@ -172,8 +187,8 @@ export class ModelDirectory {
   private async firstModel(): Promise<ResolvedModel> {
     const [first] = this.providers;
     const models = first === undefined ? [] : await this.listOf(first).catch(() => []);
-    const model = models.find((name) => !DOES_NOT_CHAT.test(name)) ?? models[0];
-    if (first !== undefined && model !== undefined) return resolved(first, model);
+    const model = models.find(({ id }) => !DOES_NOT_CHAT.test(id)) ?? models[0];
+    if (first !== undefined && model !== undefined) return resolved(first, model.id);
     throw new AppError(
       'provider_unavailable',
       'No default model: the provider does not tell its models at the moment. Name a model, or set DEFAULT_MODEL.',
@@ -189,7 +204,7 @@ export class ModelDirectory {
     });
   }
 
-  private listOf(provider: ModelProvider): Promise<readonly string[]> {
+  private listOf(provider: ModelProvider): Promise<readonly ListedModel[]> {
     const known = this.lists.get(provider.id);
     if (known !== undefined && known.expiresAt > performance.now()) return known.models;
     const models = provider.models(AbortSignal.timeout(LIST_TIMEOUT_MS));
@@ -200,9 +215,14 @@ export class ModelDirectory {
     return models;
   }
 
-  private remember(id: string, models: Promise<readonly string[]>, ttlMs: number): void {
+  private remember(id: string, models: Promise<readonly ListedModel[]>, ttlMs: number): void {
     this.lists.set(id, { models, expiresAt: performance.now() + ttlMs });
   }
+}
+
+/** Ollama lists its models with their tag, and takes them without where it is the usual one. */
+function entryOf(models: readonly ListedModel[], name: string): ListedModel | undefined {
+  return models.find(({ id }) => id === name || id === `${name}:latest`);
 }
 
 function resolved(source: ModelProvider, model: string): ResolvedModel {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ResolvedModel } from './model-directory.js';
-import { ModelProvider, ProviderError, type ProviderErrorKind, type ProviderEvent } from './port/index.js';
+import {
+  type ListedModel,
+  ModelProvider,
+  ProviderError,
+  type ProviderErrorKind,
+  type ProviderEvent,
+} from './port/index.js';
 import { TryPlan } from './try-plan.js';
 
 class SilentProvider extends ModelProvider {
@@ -11,7 +17,7 @@ class SilentProvider extends ModelProvider {
     throw new Error('not asked here');
   }
 
-  override models(): Promise<readonly string[]> {
+  override models(): Promise<readonly ListedModel[]> {
     return Promise.resolve([]);
   }
 }

@@ -140,6 +140,8 @@ describe('one conversation', () => {
       archived: false,
       pinned: false,
       system_prompt: 'Be brief.',
+      compaction: 'none',
+      summary: null,
       active_message_id: at(first.body, 'message_id'),
       tokens_used: at(first.body, 'tokens_used'),
       cost_estimate: 0,

@@ -96,6 +96,7 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     leaseOwner: newId(),
     place: { type: 'new', conversationId: newId(), title: 'one two three' },
     systemPrompt: undefined,
+    compaction: undefined,
     said: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3, toolCallId: null }],
     model: 'openai/test-model',
     parameters: { temperature: 0.7 },
@@ -118,6 +119,11 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     leaseSeconds,
   ]);
   return turn;
+}
+
+/** Whether an answer was its process's own still when that stored it as complete. */
+async function finish({ turns }: Process, turn: Turn): Promise<boolean> {
+  return (await turns.finish(turn, completed('four five six'))).ours;
 }
 
 /** A complete answer, as its process would store it. */
@@ -144,6 +150,7 @@ function completed(text: string): Settlement {
       cached: false,
       completedAt: new Date(),
     },
+    chores: [],
     providerData: undefined,
     attempts: [
       {
@@ -319,7 +326,7 @@ describe('a process that was thought to be gone and is not', () => {
       }),
     ).toBe(false);
     expect(await startProcess().recovery.recover('expired')).toBe(0);
-    expect(await one.turns.finish(turn, completed('four five six'))).toBe(true);
+    expect(await finish(one, turn)).toBe(true);
     const conversation = await stored(database, turn.conversationId);
     expect(conversation.messages[1]).toMatchObject({ status: 'complete', content: 'four five six' });
     expect(conversation.usage).toMatchObject([{ outcome: 'completed', input_tokens: 41 }]);
@@ -342,7 +349,7 @@ describe('a process that was thought to be gone and is not', () => {
     const known = { outcome: 'completed', input_tokens: 41, output_tokens: 17, estimated: false };
     // As often as it tries.
     for (let tries = 0; tries < 2; tries += 1) {
-      expect(await one.turns.finish(turn, completed('four five six'))).toBe(false);
+      expect(await finish(one, turn)).toBe(false);
       await expectInterrupted(turn, known);
     }
   });
@@ -352,10 +359,7 @@ describe('a process that was thought to be gone and is not', () => {
     const two = startProcess();
     for (let round = 0; round < 15; round += 1) {
       const turn = await beginTurn(one, -1);
-      const [finished, swept] = await Promise.all([
-        one.turns.finish(turn, completed('four five six')),
-        two.recovery.recover('expired'),
-      ]);
+      const [finished, swept] = await Promise.all([finish(one, turn), two.recovery.recover('expired')]);
       expect([finished, swept]).toEqual(finished ? [true, 0] : [false, 1]);
       expect(await statusOf(turn)).toBe(finished ? 'complete' : 'interrupted');
       const conversation = await stored(database, turn.conversationId);
@@ -368,8 +372,8 @@ describe('a process that was thought to be gone and is not', () => {
     const one = startProcess();
     const turn = await beginTurn(one, 10);
     const settlement = completed('four five six');
-    expect(await one.turns.finish(turn, settlement)).toBe(true);
-    expect(await one.turns.finish(turn, settlement)).toBe(true);
+    expect((await one.turns.finish(turn, settlement)).ours).toBe(true);
+    expect((await one.turns.finish(turn, settlement)).ours).toBe(true);
     const conversation = await stored(database, turn.conversationId);
     expect(conversation.messages[1]).toMatchObject({ status: 'complete', content: 'four five six' });
     expect(conversation.usage).toHaveLength(1);
@@ -380,7 +384,7 @@ describe('a process that was thought to be gone and is not', () => {
     const one = startProcess();
     const turn = await beginTurn(one, 10);
     await query(database, 'DELETE FROM conversations WHERE id = $1', [turn.conversationId]);
-    expect(await one.turns.finish(turn, completed('four five six'))).toBe(false);
+    expect(await finish(one, turn)).toBe(false);
     expect(await query(database, 'SELECT call_id, conversation_id, input_tokens FROM usage_records')).toEqual(
       [{ call_id: turn.answerId, conversation_id: null, input_tokens: 41 }],
     );

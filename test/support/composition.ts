@@ -7,7 +7,6 @@ import type { Runtime } from '../../src/runtime.js';
 
 /** What only an API process has, among others. */
 export const API_ONLY = [
-  'AccessWatch',
   'AccountAdminController',
   'ApiKeysController',
   'AuditController',
@@ -23,13 +22,12 @@ export const API_ONLY = [
   'ConversationService',
   'HealthService',
   'CredentialAuthenticator',
-  'LlmService',
   'TurnRunner',
   'TurnService',
   'UserService',
 ];
 /** What a process that runs jobs has. */
-export const JOBS = ['ChatProcessor', 'FileSweep'];
+export const JOBS = ['ChatProcessor', 'ChoreProcessor', 'FileSweep'];
 
 /** What a process has opened before its modules are made. */
 export function runtimeOver(

@@ -13,13 +13,13 @@ import {
 import { AuthController } from './auth.controller.js';
 import { AuthService } from './auth.service.js';
 import { AdminAccountService } from './admin-account.service.js';
-import { AccessWatch } from './access-watch.js';
+import { AccessWatchModule } from './access-watch.module.js';
 import { CredentialAuthenticator } from './credential.authenticator.js';
 import { PasswordController } from './password.controller.js';
-import { SessionRepository } from './session.repository.js';
 
 @Module({
   imports: [
+    AccessWatchModule,
     UsersModule,
     ApiKeysModule,
     AuditModule,
@@ -39,14 +39,7 @@ import { SessionRepository } from './session.repository.js';
     }),
   ],
   controllers: [AuthController, PasswordController],
-  providers: [
-    AdminAccountService,
-    AuthService,
-    AccessTokenService,
-    AccessWatch,
-    SessionRepository,
-    CredentialAuthenticator,
-  ],
+  providers: [AdminAccountService, AuthService, AccessTokenService, CredentialAuthenticator],
   exports: [AdminAccountService, CredentialAuthenticator],
 })
 export class AuthModule {}

@@ -1,3 +1,4 @@
+export { AccessWatchModule } from './access-watch.module.js';
 export { AdminAccountService } from './admin-account.service.js';
 export { AuthModule } from './auth.module.js';
 export { CredentialAuthenticator } from './credential.authenticator.js';

@@ -17,6 +17,7 @@ import {
 } from 'class-validator';
 import { IsFileIds, MAX_FILES } from './is-file-ids.js';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
+import { type Compaction, COMPACTIONS } from './compaction.js';
 import { IsToolChoice, TOOL_NAME, type ToolChoice } from './is-tool-choice.js';
 import { ToolBody, ToolCallBody, ToolResultBody } from './tool.dto.js';
 
@@ -158,6 +159,16 @@ export class ChatBody extends QuestionBody {
   @IsPlainText()
   @IsString()
   system_prompt?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'What becomes of messages that no longer fit into what the model is told, from this turn on in this conversation: `none` leaves them out, `summary` has them summed up in the background. The messages stay as they are.',
+    enum: COMPACTIONS,
+    default: 'none',
+  })
+  @IsOptionalField()
+  @IsIn(COMPACTIONS)
+  compaction?: Compaction;
 
   @ApiPropertyOptional({
     description:

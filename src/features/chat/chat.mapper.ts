@@ -31,11 +31,12 @@ export function toNextTurn(
   const {
     conversation_id: conversationId,
     system_prompt: systemPrompt,
+    compaction,
     message,
     file_ids: fileIds = [],
   } = body;
   const said = [{ role: 'user', content: message, fileIds }] as const;
-  const place = { type: 'next', conversationId, systemPrompt, said } as const;
+  const place = { type: 'next', conversationId, systemPrompt, compaction, said } as const;
   const request = toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
   return { ...request, parameters: { temperature: DEFAULT_TEMPERATURE, ...request.parameters } };
 }

@@ -10,6 +10,7 @@ import { AttachmentService } from './attachment.service.js';
 import { BranchRepository } from './branch.repository.js';
 import { BranchesController } from './branches.controller.js';
 import { ChatController } from './chat.controller.js';
+import { ChoreQueueModule } from './chore-queue.module.js';
 import { ContextRepository } from './context.repository.js';
 import { ContextService } from './context.service.js';
 import { ConversationRepository } from './conversation.repository.js';
@@ -27,16 +28,18 @@ import { SharesController } from './library/shares.controller.js';
 import { TransferController } from './library/transfer.controller.js';
 import { TransferRepository } from './library/transfer.repository.js';
 import { RecoveryModule } from './recovery.module.js';
+import { SummaryRepository } from './summary.repository.js';
 import { SweepTimer } from './sweep-timer.js';
 import { ToldFilesService } from './told-files.service.js';
 import { TurnPurge } from './turn-purge.js';
+import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 import { TurnService } from './turn.service.js';
 
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [FilesModule, LlmModule, RecoveryModule, UsageModule],
+  imports: [ChoreQueueModule, FilesModule, LlmModule, RecoveryModule, UsageModule],
   controllers: [
     BranchesController,
     ChatController,
@@ -63,7 +66,9 @@ import { TurnService } from './turn.service.js';
     SearchService,
     ShareRepository,
     ShareService,
+    SummaryRepository,
     SweepTimer,
+    TurnChores,
     ToldFilesService,
     TransferRepository,
     TurnPurge,

@@ -3,7 +3,9 @@ import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { SWEEP_INTERVAL_MS, SWEEP_JOB, TURNS_QUEUE } from './chat.jobs.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
+import { runWhenReady } from './queue-worker.js';
 import { RecoveryService } from './recovery.service.js';
+import { ChoreService } from './chore.service.js';
 
 /** Runs the jobs of turns. Running one twice, or at once in two processes, changes nothing. */
 @Processor(TURNS_QUEUE, { concurrency: 1, autorun: false })
@@ -13,6 +15,7 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
   constructor(
     private readonly recovery: RecoveryService,
     private readonly keys: IdempotencyRepository,
+    private readonly chores: ChoreService,
     @InjectQueue(TURNS_QUEUE) private readonly queue: Queue,
   ) {
     super();
@@ -24,7 +27,7 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
     });
     await this.queue.upsertJobScheduler(SWEEP_JOB, { every: SWEEP_INTERVAL_MS }, { name: SWEEP_JOB });
     // Not awaited: after a kill -9 the database may take seconds to let the new worker in.
-    this.runWhenReady().catch((error: unknown) => {
+    runWhenReady(this.worker).catch((error: unknown) => {
       this.logger.error(
         { err: error },
         'the jobs of turns do not run here; each API process sweeps by itself as well',
@@ -32,19 +35,11 @@ export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap 
     });
   }
 
-  /**
-   * A worker on PostgreSQL that loses the database before it is ready goes round for ever without letting anything else
-   * run (BullMQ 6.7.0), so it does not begin by itself. Once it is ready it waits, as it should.
-   */
-  private async runWhenReady(): Promise<void> {
-    await this.worker.waitUntilReady();
-    await this.worker.run();
-  }
-
   override async process(): Promise<number> {
-    // Answers first: nothing that the keys do may keep them waiting.
+    // Answers first: nothing that the rest does may keep them waiting.
     const ended = await this.recovery.recover('expired');
     await this.keys.sweep();
+    await this.chores.announceDue();
     return ended;
   }
 

@@ -4,7 +4,9 @@ import { PrismaService } from '../../infra/database/index.js';
 /** A message as a model is told it. */
 export interface ContextMessage {
   readonly id: string;
+  readonly parentId: string | null;
   readonly role: 'user' | 'assistant' | 'tool';
+  /** Empty where an answer failed before its first word, or only calls tools. */
   readonly content: string;
   /** As the row has them. */
   readonly toolCalls: unknown;
@@ -24,16 +26,18 @@ export class ContextRepository {
 
   /**
    * The end of the path that leads to a message, oldest first: followed from that message to its parents until the
-   * limits are reached, so that it costs the same in a conversation of 10 messages and of 10,000. Answers without a
-   * text are left out. The last message is always there, whatever its size.
+   * limits are reached, so that it costs the same in a conversation of 10 messages and of 10,000. The last message is
+   * always there, whatever its size.
+   * @param options.behind the position that the path is followed to; -1 follows it to its beginning
    */
   path(options: {
     readonly userId: string;
     readonly messageId: string;
+    readonly behind: number;
     readonly maxTokens: number;
     readonly maxMessages: number;
   }): Promise<ContextMessage[]> {
-    const { userId, messageId, maxTokens, maxMessages } = options;
+    const { userId, messageId, behind, maxTokens, maxMessages } = options;
     return this.prisma.run(
       (client) => client.$queryRaw<ContextMessage[]>`
         WITH RECURSIVE path AS (
@@ -47,12 +51,12 @@ export class ContextRepository {
             path.length + 1, path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int
           FROM path
           JOIN messages parent ON parent.conversation_id = path.conversation_id AND parent.id = path.parent_id
-          WHERE path.length < ${maxMessages}::int
+          WHERE path.length < ${maxMessages}::int AND parent.position > ${behind}::int
             AND path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int <= ${maxTokens}::int
         )
-        SELECT id, role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId", provider_data AS "providerData",
+        SELECT id, parent_id AS "parentId", role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId", provider_data AS "providerData",
           token_count AS "tokenCount", EXISTS (SELECT 1 FROM attachments WHERE message_id = path.id) AS "hasFiles"
-        FROM path WHERE content <> '' OR tool_calls IS NOT NULL OR role = 'tool' ORDER BY position`,
+        FROM path ORDER BY position`,
     );
   }
 }

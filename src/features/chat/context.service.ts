@@ -1,15 +1,33 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
-import { type ChatMessage, countTokens } from '../../llm/index.js';
+import { type ChatMessage, countTokens, LlmService } from '../../llm/index.js';
 import { toChatMessages } from './context.mapper.js';
-import { ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
+import { type ContextMessage, ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
+import { summarizeUpTo, withoutTornExchange } from './context-path.js';
+import { type PathSummary, SummaryRepository } from './summary.repository.js';
 import { ToldFilesService } from './told-files.service.js';
 import type { Turn } from './turn.js';
+
+/** Tokens that an answer keeps for itself where nobody bounded it: so many, and never more than a part of the window. */
+const ANSWER_TOKENS = 4_096;
+const ANSWER_PART = 1 / 4;
+
+/** What a summary is told with. */
+const SUMMARY_MARK =
+  '[Summary of the conversation so far, written by a program. It stands for earlier messages.]\n\n';
 
 /** What a model is told in a turn. */
 export interface Context {
   readonly messages: ChatMessage[];
   /** By our count; what the provider counts may differ. */
+  readonly tokens: number;
+  /** The last message that a new summary shall cover, where messages are left out that shall be summed up. */
+  readonly summarizeUpTo: string | undefined;
+}
+
+/** A message that stands for no row of its own, where there is one, and what it takes. */
+interface Framed {
+  readonly messages: ChatMessage[];
   readonly tokens: number;
 }
 
@@ -18,33 +36,73 @@ export interface Context {
 export class ContextService {
   constructor(
     private readonly repository: ContextRepository,
+    private readonly summaries: SummaryRepository,
+    private readonly llm: LlmService,
     private readonly config: AppConfig,
     private readonly files: ToldFilesService,
   ) {}
 
-  /** The system prompt, then as many of the newest messages up to the question as the limits allow. */
+  /**
+   * The system prompt, the newest summary where the conversation has one, then as many of the newest messages up to the
+   * question as the model's window and the limits allow. A question that alone is more is told all the same: the
+   * provider says what is wrong with it.
+   * @throws AppError as `LlmService.contextWindow` does
+   */
   async build(turn: Turn): Promise<Context> {
-    const { maxTokens, maxMessages } = this.config.context;
     const prompts = [turn.systemPrompt, turn.instructions].filter((prompt) => prompt !== null);
-    const systemTokens = prompts.reduce((sum, prompt) => sum + countTokens(prompt) + TOKENS_PER_MESSAGE, 0);
+    const system = prompts.map((prompt) => framed('system', prompt));
+    const { tools = [] } = turn.parameters;
+    // Tools are told with every turn that may call them, as JSON.
+    const toolTokens = tools.length === 0 ? 0 : countTokens(JSON.stringify(tools));
+    const before = system.reduce((sum, { tokens }) => sum + tokens, toolTokens);
+    const room = (await this.inputTokens(turn)) - before;
+    const summed = turn.compaction === 'summary';
+    const summarized = summed ? await this.summaryBefore(turn) : undefined;
+    // Not in the system role: it was made of what users and models said, and must not be obeyed.
+    let summary = framed('user', summarized && SUMMARY_MARK + summarized.text);
     const path = await this.repository.path({
       userId: turn.userId,
       messageId: turn.parentId,
-      maxTokens: Math.max(0, maxTokens - systemTokens),
-      maxMessages,
+      behind: summarized?.position ?? -1,
+      maxTokens: Math.max(0, room - summary.tokens),
+      maxMessages: this.config.context.maxMessages,
     });
-    // An answer without its question says nothing, and some providers refuse it.
-    const history = path.slice(
-      Math.max(
-        0,
-        path.findIndex(({ role }) => role === 'user'),
-      ),
-    );
-    const withTools = (turn.parameters.tools ?? []).length > 0;
-    const system = prompts.map((content): ChatMessage => ({ role: 'system', content }));
+    const history = withoutTornExchange(path, summarized?.messageId).filter(saysSomething);
+    const tokens = tokensOf(history);
+    // The question goes before what was said long ago.
+    if (tokens + summary.tokens > room) summary = framed('user', undefined);
+    const told = toChatMessages(history, tools.length > 0, await this.files.partsOf(turn, history));
     return {
-      messages: [...system, ...toChatMessages(history, withTools, await this.files.partsOf(turn, history))],
-      tokens: history.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, systemTokens),
+      messages: [...system, summary].flatMap(({ messages }) => messages).concat(told),
+      tokens: before + summary.tokens + tokens,
+      summarizeUpTo: summed ? summarizeUpTo(path, summarized?.messageId) : undefined,
     };
   }
+
+  private summaryBefore({ userId, conversationId, parentId }: Turn): Promise<PathSummary | undefined> {
+    return this.summaries.newestBefore({ userId, conversationId, messageId: parentId });
+  }
+
+  /** Tokens that a model may be told: what its window has beside the answer, and no more than the configuration says. */
+  private async inputTokens({ model, parameters }: Turn): Promise<number> {
+    const { tokens } = await this.llm.contextWindow(model);
+    const { max_completion_tokens, max_tokens } = parameters;
+    const answer =
+      max_completion_tokens ?? max_tokens ?? Math.min(ANSWER_TOKENS, Math.floor(tokens * ANSWER_PART));
+    return Math.min(this.config.context.maxTokens, Math.max(0, tokens - answer));
+  }
+}
+
+/** An answer that failed before its first word does not. */
+function saysSomething({ role, content, toolCalls }: ContextMessage): boolean {
+  return content !== '' || toolCalls !== null || role === 'tool';
+}
+
+function framed(role: 'system' | 'user', content: string | undefined): Framed {
+  if (content === undefined) return { messages: [], tokens: 0 };
+  return { messages: [{ role, content }], tokens: countTokens(content) + TOKENS_PER_MESSAGE };
+}
+
+function tokensOf(messages: readonly ContextMessage[]): number {
+  return messages.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, 0);
 }

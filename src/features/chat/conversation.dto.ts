@@ -2,6 +2,8 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsOptional, IsString, IsUUID, Length } from 'class-validator';
 import { IdParams, IsNotBlank, IsOptionalField, IsPlainText, PageQuery } from '../../http/index.js';
 import { UsageBody } from './chat.dto.js';
+import { type Compaction, COMPACTIONS } from './compaction.js';
+import { SummaryBody } from './summary.dto.js';
 import { ToolCallBody } from './tool.dto.js';
 
 /** Most characters of a title. */
@@ -89,7 +91,8 @@ export class ConversationBody {
   id!: string;
 
   @ApiProperty({
-    description: 'The first words of the first message, until somebody finds a better one.',
+    description:
+      'The first words of the first message, until somebody or a model (`TITLE_MODEL`) finds a better one.',
     example: 'Why is the sky blue?',
   })
   title!: string;
@@ -102,6 +105,22 @@ export class ConversationBody {
 
   @ApiProperty({ description: 'How the model is to behave.', type: String, nullable: true, example: null })
   system_prompt!: string | null;
+
+  @ApiProperty({
+    description: 'What becomes of messages that no longer fit into what the model is told.',
+    enum: COMPACTIONS,
+    example: 'none',
+  })
+  compaction!: Compaction;
+
+  @ApiProperty({
+    description:
+      'With `compaction: summary`: what the model is told in place of the older messages of the active path; null where there is none yet.',
+    type: SummaryBody,
+    nullable: true,
+    example: null,
+  })
+  summary!: SummaryBody | null;
 
   @ApiProperty({
     description: 'The end of the active path: the message that the next one follows.',

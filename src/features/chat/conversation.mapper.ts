@@ -15,8 +15,10 @@ import type {
   ConversationFilter,
   StoredConversation,
   StoredMessage,
+  StoredSummary,
 } from './conversation.repository.js';
 import type { ListedMessage } from './conversation.service.js';
+import type { SummaryBody } from './summary.dto.js';
 import { toToolCalls, toWireCalls } from './tool-calls.js';
 import type { Search } from './library/search.repository.js';
 import type { FoundConversation, Match } from './library/search.service.js';
@@ -49,6 +51,8 @@ export function toConversationBody(conversation: StoredConversation): Conversati
     archived: conversation.archived,
     pinned: conversation.pinned,
     system_prompt: conversation.systemPrompt,
+    compaction: conversation.compaction,
+    summary: conversation.summary && toSummaryBody(conversation.summary),
     active_message_id: conversation.leafMessageId,
     tokens_used: Number(conversation.tokensTotal),
     cost_estimate: toKnownUsd(conversation.costMicroUsd, conversation.unpricedAttempts),
@@ -56,6 +60,10 @@ export function toConversationBody(conversation: StoredConversation): Conversati
     created_at: conversation.createdAt.toISOString(),
     updated_at: conversation.updatedAt.toISOString(),
   };
+}
+
+function toSummaryBody({ text, messageId, model, createdAt }: StoredSummary): SummaryBody {
+  return { text, up_to_message_id: messageId, model, created_at: createdAt.toISOString() };
 }
 
 /** A message of a list as its owner sees it. */

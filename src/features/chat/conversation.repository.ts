@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Compaction } from './compaction.js';
 import type { MicroUsd } from '../../common/money.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService } from '../../infra/database/index.js';
@@ -10,12 +11,26 @@ export interface StoredConversation {
   readonly archived: boolean;
   readonly pinned: boolean;
   readonly systemPrompt: string | null;
+  readonly compaction: Compaction;
+  /** The newest one on the active path. */
+  readonly summary: StoredSummary | null;
   readonly leafMessageId: string | null;
   readonly tokensTotal: bigint;
   readonly costMicroUsd: MicroUsd;
   readonly unpricedAttempts: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+}
+
+/** A conversation as its own row has it. */
+export type ConversationRow = Omit<StoredConversation, 'summary'>;
+
+/** What was said up to a message, in short. */
+export interface StoredSummary {
+  readonly text: string;
+  readonly messageId: string;
+  readonly model: string;
+  readonly createdAt: Date;
 }
 
 /** A message as it is stored. */
@@ -72,6 +87,7 @@ const CONVERSATION = {
   archived: true,
   pinned: true,
   systemPrompt: true,
+  compaction: true,
   leafMessageId: true,
   tokensTotal: true,
   costMicroUsd: true,
@@ -82,7 +98,8 @@ const CONVERSATION = {
 
 /** The same in SQL. */
 export const CONVERSATION_COLUMNS = Prisma.sql`
-  id, title, archived, pinned, system_prompt AS "systemPrompt", leaf_message_id AS "leafMessageId", tokens_total AS "tokensTotal",
+  id, title, archived, pinned, system_prompt AS "systemPrompt", compaction::text,
+  leaf_message_id AS "leafMessageId", tokens_total AS "tokensTotal",
   cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts", created_at AS "createdAt",
   updated_at AS "updatedAt"`;
 
@@ -114,16 +131,20 @@ export class ConversationRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Newest first. Ids rise in time, so they are the order and the cursor both. */
-  list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
-    return this.prisma.run((client) =>
-      client.$queryRaw<StoredConversation[]>(listQuery(userId, filter, slice)),
+  async list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
+    const rows = await this.prisma.run((client) =>
+      client.$queryRaw<ConversationRow[]>(listQuery(userId, filter, slice)),
     );
+    return this.withSummaries(userId, rows);
   }
 
-  find(userId: string, id: string): Promise<StoredConversation | null> {
-    return this.prisma.run((client) =>
+  async find(userId: string, id: string): Promise<StoredConversation | null> {
+    const row = await this.prisma.run((client) =>
       client.conversation.findFirst({ where: { id, userId }, select: CONVERSATION }),
     );
+    if (row === null) return null;
+    const [conversation = null] = await this.withSummaries(userId, [row]);
+    return conversation;
   }
 
   /** In one statement, so that of two changes at once neither undoes the other. A title from here is a user's. */
@@ -144,7 +165,8 @@ export class ConversationRepository {
         select: CONVERSATION,
       }),
     );
-    return changed;
+    const [conversation] = await this.withSummaries(userId, changed === undefined ? [] : [changed]);
+    return conversation;
   }
 
   /** @returns whether there was one */
@@ -188,6 +210,26 @@ export class ConversationRepository {
         select: MESSAGE,
       }),
     );
+  }
+
+  /** Each with its newest summary on the active path: the index is read from its end, to the first that is on it. */
+  async withSummaries(userId: string, rows: readonly ConversationRow[]): Promise<StoredConversation[]> {
+    const ids = rows.filter(({ compaction }) => compaction === 'summary').map(({ id }) => id);
+    if (ids.length === 0) return rows.map((row) => ({ ...row, summary: null }));
+    const found = await this.prisma.run(
+      (client) => client.$queryRaw<(StoredSummary & { readonly conversationId: string })[]>`
+        SELECT conversation.id AS "conversationId", newest.*
+        FROM unnest(${ids}::uuid[]) AS conversation (id)
+        CROSS JOIN LATERAL (
+          SELECT text, message_id AS "messageId", summaries.model, summaries.created_at AS "createdAt"
+          FROM summaries
+          JOIN messages ON messages.conversation_id = summaries.conversation_id AND messages.id = summaries.message_id
+          WHERE summaries.conversation_id = conversation.id AND summaries.user_id = ${userId}::uuid AND messages.active
+          ORDER BY summaries.message_id DESC LIMIT 1
+        ) newest`,
+    );
+    const byId = new Map(found.map(({ conversationId, ...summary }) => [conversationId, summary]));
+    return rows.map((row) => ({ ...row, summary: byId.get(row.id) ?? null }));
   }
 }
 

@@ -10,6 +10,7 @@ const TURN: Turn = {
   userId: 'user',
   conversationId: 'conversation',
   systemPrompt: null,
+  compaction: 'none',
   parentId: 'question',
   answerId: 'answer',
   leaseOwner: 'owner',

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InvalidRequestError, NotFoundError } from '../../common/errors.js';
 import { parametersAfterTools } from './answer-parameters.js';
 import { type BranchPoint, BranchRepository } from './branch.repository.js';
+import type { Compaction } from './compaction.js';
 import { inOrderOfCalls } from './tool-results.js';
 import type { AnswerParameters, Place, Said, ToolResult } from './turn.js';
 
@@ -10,6 +11,7 @@ export interface Spot {
   /** Undefined begins a conversation. */
   readonly conversationId: string | undefined;
   readonly systemPrompt: string | undefined;
+  readonly compaction: Compaction | undefined;
   /** The message that the turn follows: a certain one, none, or whichever ends the active path when it begins. */
   readonly after: 'leaf' | { readonly messageId: string | null };
   /** What is said there; nothing where the question stands there already. */
@@ -40,8 +42,8 @@ export class PlaceService {
   }
 
   private async next(userId: string, place: Extract<Place, { type: 'next' }>): Promise<Spot> {
-    const { conversationId, systemPrompt, said } = place;
-    const spot = { conversationId, systemPrompt, prompt: textOf(said) };
+    const { conversationId, systemPrompt, compaction, said } = place;
+    const spot = { conversationId, systemPrompt, compaction, prompt: textOf(said) };
     const results = said.filter((message): message is ToolResult => message.role === 'tool');
     if (results.length === 0) return { ...spot, after: 'leaf', said, before: undefined };
     const end = conversationId === undefined ? null : await this.branches.end(userId, conversationId);
@@ -60,6 +62,7 @@ export class PlaceService {
     return {
       conversationId,
       systemPrompt: undefined,
+      compaction: undefined,
       after: { messageId: point.parentId },
       said: [{ role: 'user', content }],
       prompt: content,
@@ -79,6 +82,7 @@ export class PlaceService {
     return {
       conversationId,
       systemPrompt: undefined,
+      compaction: undefined,
       after: { messageId: question.id },
       said: [],
       prompt: question.content,
@@ -96,6 +100,7 @@ export class PlaceService {
     return {
       conversationId,
       systemPrompt: undefined,
+      compaction: undefined,
       after: { messageId },
       said: inOrderOfCalls(results, answer),
       prompt: textOf(results),

@@ -21,6 +21,7 @@ import { LiveTurn } from './live-turn.js';
 import { RunningAnswers } from './running-answers.js';
 import { type Settlement, STOPPED, totalCost, type Turn, type TurnOutcome } from './turn.js';
 import { toToolCalls, wordsOf } from './tool-calls.js';
+import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
 import { persistently } from './persistently.js';
 
@@ -30,6 +31,8 @@ interface Run {
   readonly abort: AbortController;
   /** Whether its user stopped it. */
   stopped: boolean;
+  /** The last message that a summary shall cover, once it is known that one is needed. */
+  summarizeUpTo: string | undefined;
   done: Promise<void>;
 }
 
@@ -60,6 +63,7 @@ export class TurnRunner {
     private readonly answers: RunningAnswers,
     private readonly rows: AnswerRepository,
     private readonly broadcast: Broadcast,
+    private readonly chores: TurnChores,
   ) {
     broadcast.listen(STOP_CHANNEL, (answerId) => void this.stop(answerId));
     broadcast.listen(GONE_CHANNEL, (conversationId) => {
@@ -74,7 +78,7 @@ export class TurnRunner {
   start(turn: Turn, lease: BudgetLease): LiveTurn {
     const live = new LiveTurn(turn, this.log);
     const abort = new AbortController();
-    const run: Run = { live, abort, stopped: false, done: Promise.resolve() };
+    const run: Run = { live, abort, stopped: false, summarizeUpTo: undefined, done: Promise.resolve() };
     // A turn goes on without its client, but not without its account and key.
     const forget = this.activities.begin(turn, () => {
       abort.abort();
@@ -152,27 +156,32 @@ export class TurnRunner {
     });
     let settlement: Settlement;
     try {
-      settlement = await this.generate(live, abort.signal, checkpoints);
+      settlement = await this.generate(run, checkpoints);
     } catch (error) {
       settlement = cutShort(run, asAppError(error));
     }
     lease.settle(settlement.attempts);
+    const chores = this.chores.dueAfter(live.turn, settlement.outcome, run.summarizeUpTo);
     // The lease is renewed until the answer is stored, however long the database is away.
-    const { outcome, stored } = await this.commit(live.turn, settlement).finally(() => checkpoints.stop());
+    const { outcome, stored } = await this.commit(live.turn, { ...settlement, chores }).finally(() =>
+      checkpoints.stop(),
+    );
     live.end(outcome, stored);
   }
 
-  private async generate(live: LiveTurn, signal: AbortSignal, checkpoints: Checkpoints): Promise<Settlement> {
+  private async generate(run: Run, checkpoints: Checkpoints): Promise<Settlement> {
+    const { live } = run;
     const { turn } = live;
     const context = await persistently(() => this.context.build(turn));
     checkpoints.inputTokens = context.tokens;
+    run.summarizeUpTo = context.summarizeUpTo;
     const events = this.llm.stream({
       callId: turn.answerId,
       userId: turn.userId,
       apiKeyId: turn.apiKeyId,
       model: turn.model,
       request: { ...turn.parameters, messages: context.messages },
-      signal,
+      signal: run.abort.signal,
       accounting: 'caller',
       reserved: true,
       restart: turn.restart,
@@ -241,12 +250,18 @@ export class TurnRunner {
   /** The text comes first: should the ledger refuse its part, the answer is stored without it. */
   private async store(turn: Turn, settlement: Settlement): Promise<boolean> {
     try {
-      return await persistently(() => this.turns.finish(turn, settlement));
+      return await this.finish(turn, settlement);
     } catch (error) {
       if (error instanceof AppError) throw error;
       this.logger.error({ err: error, answer: turn.answerId }, 'the usage of a turn was refused and is lost');
-      return persistently(() => this.turns.finish(turn, { ...settlement, attempts: [] }));
+      return this.finish(turn, { ...settlement, attempts: [] });
     }
+  }
+
+  private async finish(turn: Turn, settlement: Settlement): Promise<boolean> {
+    const { ours, due } = await persistently(() => this.turns.finish(turn, settlement));
+    this.chores.announce(turn, due);
+    return ours;
   }
 }
 
@@ -271,7 +286,14 @@ function settled(
   { beginning: attempt, providerData }: LiveTurn,
   attempts: readonly AttemptRecord[],
 ): Settlement {
-  return { outcome, attempt, tokenCount: countTokens(wordsOf(outcome)), attempts, providerData };
+  return {
+    outcome,
+    attempt,
+    tokenCount: countTokens(wordsOf(outcome)),
+    attempts,
+    providerData,
+    chores: [],
+  };
 }
 
 function cutShort({ live, abort, stopped }: Run, error: AppError): Settlement {

@@ -7,6 +7,10 @@ import { UsageRepository } from '../usage/index.js';
 import { attachFiles } from './attachment.repository.js';
 import { type ToolCall, toWireCalls } from './tool-calls.js';
 import { activatePath, refuseWhileGenerating } from './branch.repository.js';
+import type { Compaction } from './compaction.js';
+import type { ChoreKind } from './chore.js';
+import { writeChores } from './chore.repository.js';
+import { addToTotals, hasAccount, lockConversation } from './conversation-totals.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { type Idempotency, INTERRUPTED, type Settlement, totalCost, type Turn } from './turn.js';
 
@@ -26,8 +30,11 @@ export interface SaidMessage {
   readonly toolCallId: string | null;
 }
 
+/** What a turn has of its place in a conversation. */
+type PlacedTurn = Pick<Turn, 'conversationId' | 'systemPrompt' | 'compaction' | 'parentId'>;
+
 /** A turn on its way into the database. Its ids are made before, so that it is found should the reply to its commit be lost. */
-export interface NewTurn extends Omit<Turn, 'conversationId' | 'systemPrompt' | 'parentId'> {
+export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
   readonly place:
     | { readonly type: 'new'; readonly conversationId: string; readonly title: string }
     | {
@@ -35,10 +42,19 @@ export interface NewTurn extends Omit<Turn, 'conversationId' | 'systemPrompt' | 
         readonly conversationId: string;
         readonly after: 'leaf' | { readonly messageId: string | null };
       };
+  /** These replace what the conversation has. */
   readonly systemPrompt: string | undefined;
+  readonly compaction: Compaction | undefined;
   /** What is said, each message after the one before it; none where the answer follows what stands there. */
   readonly said: readonly SaidMessage[];
   readonly idempotency: Idempotency | undefined;
+}
+
+/** What the end of a turn came to. */
+export interface EndedTurn {
+  /** Whether its answer was ours still. */
+  readonly ours: boolean;
+  readonly due: readonly ChoreKind[];
 }
 
 /** The rows of turns: how they begin, live and end. Each method is one transaction. */
@@ -73,6 +89,7 @@ export class TurnRepository {
       return begun(turn, {
         conversationId: conversation.id,
         systemPrompt: conversation.systemPrompt,
+        compaction: conversation.compaction,
         parentId,
       });
     });
@@ -84,12 +101,12 @@ export class TurnRepository {
    */
   async findBegun(turn: NewTurn): Promise<Turn | undefined> {
     const [found] = await this.prisma.run(
-      (client) => client.$queryRaw<Pick<Turn, 'conversationId' | 'systemPrompt' | 'parentId'>[]>`
+      (client) => client.$queryRaw<PlacedTurn[]>`
         UPDATE messages SET lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
         FROM conversations
         WHERE messages.id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
           AND conversations.id = conversation_id
-        RETURNING conversation_id AS "conversationId", system_prompt AS "systemPrompt", parent_id AS "parentId"`,
+        RETURNING conversation_id AS "conversationId", system_prompt AS "systemPrompt", compaction::text, parent_id AS "parentId"`,
     );
     return found && begun(turn, found);
   }
@@ -123,16 +140,16 @@ export class TurnRepository {
   }
 
   /**
-   * Ends the turn: answer, usage and the conversation's totals together, or nothing of it. Where the answer is no
+   * Ends the turn: answer, usage, the conversation's totals and what it makes due together, or nothing of it. Where the answer is no
    * longer ours only the usage is written, since it was used all the same. May be done twice: a commit whose
    * confirmation was lost is found again by the lease's owner, who stays in the row.
-   * @returns whether the answer was ours
+   * @returns whether the answer was ours, and what is due now
    */
-  finish(turn: Turn, settlement: Settlement): Promise<boolean> {
+  finish(turn: Turn, settlement: Settlement): Promise<EndedTurn> {
     return this.prisma.transaction(async (transaction) => {
       const there = await lockConversation(transaction, turn.conversationId);
       // With the account went everything, its usage too.
-      if (!there && !(await hasAccount(transaction, turn.userId))) return false;
+      if (!there && !(await hasAccount(transaction, turn.userId))) return { ours: false, due: [] };
       const { count } = await transaction.message.updateMany({
         // The fence: a lease that a sweep has ended does not match any more.
         where: { id: turn.answerId, leaseOwner: turn.leaseOwner, status: 'generating' },
@@ -147,25 +164,12 @@ export class TurnRepository {
         { callId, userId, apiKeyId, conversationId },
         settlement.attempts,
       );
-      if (there) {
-        await transaction.conversation.update({
-          where: { id: turn.conversationId },
-          data: {
-            tokensTotal: { increment: sum.tokens },
-            costMicroUsd: { increment: sum.costMicroUsd },
-            unpricedAttempts: { increment: sum.unpricedAttempts },
-            updatedAt: new Date(),
-          },
-          select: { id: true },
-        });
-      }
-      return ours;
+      if (there) await addToTotals(transaction, turn.conversationId, sum, new Date());
+      // Not when it is found again: what was due then may be done already.
+      const due = count === 1 ? await writeChores(transaction, turn.conversationId, settlement.chores) : [];
+      return { ours, due };
     });
   }
-}
-
-async function hasAccount(transaction: Transaction, id: string): Promise<boolean> {
-  return (await transaction.user.count({ where: { id } })) === 1;
 }
 
 /** Whether we have ended the answer before. A sweep takes the owner out of the row. */
@@ -182,9 +186,10 @@ interface TakenConversation {
   /** What that message follows. */
   readonly parentId: string | null;
   readonly systemPrompt: string | null;
+  readonly compaction: Compaction;
 }
 
-function begun(turn: NewTurn, found: Pick<Turn, 'conversationId' | 'systemPrompt' | 'parentId'>): Turn {
+function begun(turn: NewTurn, found: PlacedTurn): Turn {
   const { userId, apiKeyId, answerId, leaseOwner, model, parameters, instructions, restart, cache } = turn;
   return {
     userId,
@@ -215,10 +220,10 @@ async function createConversation(
   turn: NewTurn,
   { conversationId: id, title }: { readonly conversationId: string; readonly title: string },
 ): Promise<TakenConversation> {
-  const { userId, systemPrompt = null, said } = turn;
-  const data = { id, userId, title, systemPrompt, nextPosition: said.length + 1 };
+  const { userId, systemPrompt = null, compaction = 'none', said } = turn;
+  const data = { id, userId, title, systemPrompt, compaction, nextPosition: said.length + 1 };
   await transaction.conversation.create({ data, select: { id: true } });
-  return { id, position: 0, parentId: null, systemPrompt };
+  return { id, position: 0, parentId: null, systemPrompt, compaction };
 }
 
 /**
@@ -238,13 +243,14 @@ async function takeConversation(
       nextPosition: { increment: positions },
       updatedAt: new Date(),
       ...(turn.systemPrompt !== undefined && { systemPrompt: turn.systemPrompt }),
+      ...(turn.compaction !== undefined && { compaction: turn.compaction }),
     },
-    select: { nextPosition: true, leafMessageId: true, systemPrompt: true },
+    select: { nextPosition: true, leafMessageId: true, systemPrompt: true, compaction: true },
   });
   if (conversation === undefined) throw new NotFoundError('conversation', id);
   await refuseWhileGenerating(transaction, id);
-  const { nextPosition, leafMessageId, systemPrompt } = conversation;
-  return { id, position: nextPosition - positions, leafMessageId, systemPrompt };
+  const { nextPosition, ...taken } = conversation;
+  return { id, position: nextPosition - positions, ...taken };
 }
 
 /** @returns the id of the message that the answer follows */
@@ -268,14 +274,6 @@ async function insertMessages(
     INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, tool_call_id, model, options, lease_owner, lease_until)
     VALUES ${Prisma.join([...rows, answer])}`;
   return parentId;
-}
-
-/** Always before the message's row: everything that locks both does it in this order, so that nobody waits in a circle. */
-export async function lockConversation(transaction: Transaction, id: string): Promise<boolean> {
-  const rows = await transaction.$queryRaw<
-    unknown[]
-  >`SELECT 1 FROM conversations WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
-  return rows.length === 1;
 }
 
 /** Calls as they are stored; null where there are none. */

@@ -10,12 +10,10 @@ import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
 import { isUnavailable, persistently } from './persistently.js';
 import { PlaceService, type Spot } from './place.service.js';
+import { shortTitle } from './title-text.js';
 import type { FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from './turn.js';
 import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
-
-/** Most characters of a title that is made of a question. */
-const TITLE_LENGTH = 80;
 
 /** Between tries to learn whether a turn was stored, in milliseconds: well within its lease. */
 const LOOK_WAITS_MS: readonly number[] = [100, 300, 1000, 2000, 2000];
@@ -139,13 +137,17 @@ export class TurnService {
 }
 
 /** A spot as a new turn is stored there. */
-function placed(spot: Spot, files: QuestionFiles): Pick<NewTurn, 'place' | 'systemPrompt' | 'said'> {
-  const { conversationId, systemPrompt, after } = spot;
+function placed(
+  spot: Spot,
+  files: QuestionFiles,
+): Pick<NewTurn, 'place' | 'systemPrompt' | 'compaction' | 'said'> {
+  const { conversationId, systemPrompt, compaction, after } = spot;
   const question = spot.said.findLast(({ role }) => role === 'user');
   const said = spot.said.map((one) => toSaidMessage(one, one === question ? files : NO_FILES));
   if (conversationId !== undefined)
-    return { place: { type: 'known', conversationId, after }, systemPrompt, said };
-  return { place: { type: 'new', conversationId: newId(), title: titleOf(spot.prompt) }, systemPrompt, said };
+    return { place: { type: 'known', conversationId, after }, systemPrompt, compaction, said };
+  const place = { type: 'new', conversationId: newId(), title: shortTitle(spot.prompt) } as const;
+  return { place, systemPrompt, compaction, said };
 }
 
 function toSaidMessage(said: Said, files: QuestionFiles): SaidMessage {
@@ -153,16 +155,4 @@ function toSaidMessage(said: Said, files: QuestionFiles): SaidMessage {
   const toolCallId = said.role === 'tool' ? said.toolCallId : null;
   const tokenCount = countTokens(content) + files.tokens;
   return { id: newId(), role, content, tokenCount, toolCallId, fileIds: files.ids };
-}
-
-/** The first words of the question. Cut between code points, never within one. */
-function titleOf(question: string): string {
-  const line = question.trim().replace(/\s+/gu, ' ');
-  const points = Array.from(line);
-  return points.length <= TITLE_LENGTH
-    ? line
-    : `${points
-        .slice(0, TITLE_LENGTH - 1)
-        .join('')
-        .trimEnd()}…`;
 }

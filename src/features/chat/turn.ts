@@ -2,6 +2,8 @@ import type { Caller } from '../../common/caller.js';
 import type { AppError } from '../../common/errors.js';
 import type { MicroUsd } from '../../common/money.js';
 import type { AttemptRecord, ChatRequest, ProviderData, TokenUsage } from '../../llm/index.js';
+import type { Compaction } from './compaction.js';
+import type { DueChore } from './chore.js';
 import type { ToolCall } from './tool-calls.js';
 
 /** What a caller asks for. */
@@ -39,6 +41,8 @@ export type Place =
       readonly conversationId: string | undefined;
       /** Replaces the conversation's system prompt from this turn on. */
       readonly systemPrompt: string | undefined;
+      /** Replaces the conversation's from this turn on. */
+      readonly compaction: Compaction | undefined;
       readonly said: readonly Said[];
     }
   /** A question in the place of one that was asked before; that one stays, beside it. */
@@ -72,6 +76,7 @@ export interface Idempotency {
 export interface Turn extends Caller {
   readonly conversationId: string;
   readonly systemPrompt: string | null;
+  readonly compaction: Compaction;
   /** The message that the answer follows. */
   readonly parentId: string;
   readonly answerId: string;
@@ -123,6 +128,8 @@ export interface Settlement {
   readonly attempts: readonly AttemptRecord[];
   /** What only the answer's provider understands of it. */
   readonly providerData: ProviderData | undefined;
+  /** What is to be done in the background after it. */
+  readonly chores: readonly DueChore[];
 }
 
 /** The cost of all attempts together; null where one has no known price, because a part of a sum is not the sum. */

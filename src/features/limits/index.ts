@@ -1,3 +1,4 @@
+export { BudgetModule } from './budget.module.js';
 export { LeaseBudget } from './lease-budget.js';
 export { LimitsModule } from './limits.module.js';
 export { StoreRequestLimiter } from './store-request.limiter.js';

@@ -1,15 +1,14 @@
 import { Module } from '@nestjs/common';
 import { LlmModule } from '../../llm/index.js';
 import { AuditModule } from '../audit/index.js';
-import { ProviderKeyRepository } from './provider-key.repository.js';
 import { ProviderKeyService } from './provider-key.service.js';
 import { ProviderKeysController } from './provider-keys.controller.js';
-import { StoredCredentials } from './stored-credentials.js';
+import { StoredCredentialsModule } from './stored-credentials.module.js';
 
+/** The routes of the users' own keys, for the API. */
 @Module({
-  imports: [LlmModule, AuditModule],
+  imports: [LlmModule, AuditModule, StoredCredentialsModule],
   controllers: [ProviderKeysController],
-  providers: [ProviderKeyRepository, ProviderKeyService, StoredCredentials],
-  exports: [StoredCredentials],
+  providers: [ProviderKeyService],
 })
 export class ProviderKeysModule {}

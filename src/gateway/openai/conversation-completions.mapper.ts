@@ -58,6 +58,7 @@ export function toTurn(
       type: 'next',
       conversationId: conversation === NEW_CONVERSATION ? undefined : conversation,
       systemPrompt: undefined,
+      compaction: undefined,
       said,
     },
     model,

@@ -26,6 +26,7 @@ export {
   type EmbeddingCall,
   type EmbeddingResult,
   type ListCall,
+  type ListedModel,
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,

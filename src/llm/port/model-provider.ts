@@ -39,6 +39,14 @@ export type ProviderEvent =
   /** One event of the upstream could not be read and was left out; the stream goes on. */
   | { readonly type: 'skipped'; readonly reason: string };
 
+/** A model that can be asked for. */
+export interface ListedModel {
+  /** Its name as the provider knows it. */
+  readonly id: string;
+  /** Tokens of request and answer together that it takes, where the provider tells. */
+  readonly contextWindow?: number;
+}
+
 /** Whose models are to be listed. */
 export interface ListCall {
   /** The user's own key, instead of the server's. */
@@ -100,7 +108,7 @@ export abstract class ModelProvider {
    * The models that can be asked for.
    * @throws ProviderError
    */
-  abstract models(signal: AbortSignal): Promise<readonly string[]>;
+  abstract models(signal: AbortSignal): Promise<readonly ListedModel[]>;
 
   /**
    * The list of models as it came, for callers who speak the provider's wire.

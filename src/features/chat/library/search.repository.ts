@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
-import { CONVERSATION_COLUMNS, type Slice, type StoredConversation } from '../conversation.repository.js';
+import { CONVERSATION_COLUMNS, type ConversationRow, type Slice } from '../conversation.repository.js';
 
 /** What is searched for, and where. */
 export interface Search {
@@ -32,9 +32,9 @@ export class SearchRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Conversations whose title or one of whose messages has all the words, newest first. */
-  conversations(userId: string, search: Search, slice: Slice): Promise<StoredConversation[]> {
+  conversations(userId: string, search: Search, slice: Slice): Promise<ConversationRow[]> {
     return this.prisma.run((client) =>
-      client.$queryRaw<StoredConversation[]>(conversationsQuery(userId, search, slice)),
+      client.$queryRaw<ConversationRow[]>(conversationsQuery(userId, search, slice)),
     );
   }
 

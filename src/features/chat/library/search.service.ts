@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import type { Slice, StoredConversation } from '../conversation.repository.js';
+import { ConversationRepository, type Slice, type StoredConversation } from '../conversation.repository.js';
 import { type Search, SearchRepository } from './search.repository.js';
 import { Highlighter, type Snippet } from './snippet.js';
 
@@ -21,11 +21,15 @@ export interface FoundConversation extends StoredConversation {
 /** Finds conversations by what was said in them. */
 @Injectable()
 export class SearchService {
-  constructor(private readonly repository: SearchRepository) {}
+  constructor(
+    private readonly repository: SearchRepository,
+    private readonly conversations: ConversationRepository,
+  ) {}
 
   /** Conversations whose title or one of whose messages has all the words, newest first. */
   async find(userId: string, search: Search, slice: Slice): Promise<FoundConversation[]> {
-    const conversations = await this.repository.conversations(userId, search, slice);
+    const rows = await this.repository.conversations(userId, search, slice);
+    const conversations = await this.conversations.withSummaries(userId, rows);
     const ids = conversations.map(({ id }) => id);
     const titles = new Set(await this.repository.titles(userId, search.words, ids));
     const messages = await this.repository.messages(userId, search.words, ids, MAX_MATCHES);

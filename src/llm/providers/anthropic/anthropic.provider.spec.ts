@@ -125,7 +125,7 @@ describe('models', () => {
 
   it('are listed', async () => {
     host.models = ['claude-opus-5-5', 'claude-haiku-5-5'];
-    expect(await provider.models(signal)).toEqual(['claude-opus-5-5', 'claude-haiku-5-5']);
+    expect(await provider.models(signal)).toEqual([{ id: 'claude-opus-5-5' }, { id: 'claude-haiku-5-5' }]);
   });
 
   it('are listed from all pages, up to a bound', async () => {
@@ -134,6 +134,17 @@ describe('models', () => {
     expect(host.requests).toHaveLength(10);
     host.models = host.models.slice(0, 1500);
     expect(await provider.models(signal)).toHaveLength(1500);
+  });
+
+  it('are listed with their windows where those are told', async () => {
+    const told = {
+      data: [
+        { id: 'a', max_input_tokens: 1_000_000 },
+        { id: 'b', max_input_tokens: null },
+      ],
+    };
+    host.scriptFor('models', { kind: 'verbatim', body: JSON.stringify({ ...told, has_more: false }) });
+    expect(await provider.models(signal)).toEqual([{ id: 'a', contextWindow: 1_000_000 }, { id: 'b' }]);
   });
 
   it('are not listed with a wrong key', async () => {

@@ -1,6 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk';
 import {
   type ChatRequest,
+  fieldOf,
+  type ListedModel,
   type MediaKind,
   ModelProvider,
   type NativeRequest,
@@ -118,17 +120,17 @@ export class AnthropicProvider extends ModelProvider {
     return untakenHints(request, model);
   }
 
-  override async models(signal: AbortSignal): Promise<readonly string[]> {
+  override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
     try {
-      const ids: string[] = [];
+      const models: ListedModel[] = [];
       let pages = 0;
       const first = await this.client.models.list({ limit: LIST.pageSize }, { signal });
       for await (const page of first.iterPages()) {
-        ids.push(...page.data.map((model) => model.id));
+        models.push(...page.data.map(toListedModel));
         pages += 1;
         if (pages === LIST.maxPages) break;
       }
-      return ids;
+      return models;
     } catch (error) {
       throw toProviderError(error);
     }
@@ -165,6 +167,12 @@ export class AnthropicProvider extends ModelProvider {
       })
       .asResponse();
   }
+}
+
+/** Hosts that copy the wire need not tell the window. */
+function toListedModel(model: { readonly id: string }): ListedModel {
+  const tokens = fieldOf(model, 'max_input_tokens');
+  return { id: model.id, ...(typeof tokens === 'number' && tokens > 0 && { contextWindow: tokens }) };
 }
 
 /** The user's own key, instead of the client's. */

@@ -3,6 +3,7 @@ import { newId } from '../../../common/ids.js';
 import {
   type ChatChunk,
   type ChatMessage,
+  type ListedModel,
   ModelProvider,
   type ProviderCall,
   ProviderError,
@@ -50,8 +51,8 @@ export class DemoProvider extends ModelProvider {
     return Promise.resolve(false);
   }
 
-  override models(): Promise<readonly string[]> {
-    return Promise.resolve([MODEL]);
+  override models(): Promise<readonly ListedModel[]> {
+    return Promise.resolve([{ id: MODEL }]);
   }
 }
 

@@ -61,7 +61,10 @@ describe('OllamaProvider, besides chat', () => {
 
   it('lists the models', async () => {
     fake.models = ['llama3.2:latest', 'qwen3:8b'];
-    expect(await provider.models(AbortSignal.timeout(5000))).toEqual(['llama3.2:latest', 'qwen3:8b']);
+    expect(await provider.models(AbortSignal.timeout(5000))).toEqual([
+      { id: 'llama3.2:latest' },
+      { id: 'qwen3:8b' },
+    ]);
   });
 
   it('shows its key', async () => {
@@ -69,7 +72,7 @@ describe('OllamaProvider, besides chat', () => {
     const options = { id: 'ollama', baseUrl: locked.origin, connectTimeoutMs: 1000 };
     const known = new OllamaProvider({ ...options, apiKey: 'secret' });
     const unknown = new OllamaProvider(options);
-    expect(await known.models(AbortSignal.timeout(5000))).toEqual(['test-model']);
+    expect(await known.models(AbortSignal.timeout(5000))).toEqual([{ id: 'test-model' }]);
     await expect(unknown.models(AbortSignal.timeout(5000))).rejects.toMatchObject({ kind: 'unauthorized' });
     await Promise.all([known.close(), unknown.close()]);
     await locked.close();

@@ -5,6 +5,7 @@ import {
   type EmbeddingCall,
   type EmbeddingResult,
   type ListCall,
+  type ListedModel,
   type MediaKind,
   ModelProvider,
   type ProviderCall,
@@ -103,8 +104,9 @@ export class OllamaProvider extends ModelProvider {
     return readEmbeddings(answer, texts.length);
   }
 
-  override async models(signal: AbortSignal): Promise<readonly string[]> {
-    return readModelNames(await this.askJson(TAGS_PATH, signal));
+  override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
+    const names = readModelNames(await this.askJson(TAGS_PATH, signal));
+    return names.map((id) => ({ id }));
   }
 
   /** Its wire has a place for images, and none for PDFs. */

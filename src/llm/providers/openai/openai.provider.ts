@@ -5,6 +5,7 @@ import {
   type EmbeddingCall,
   type EmbeddingResult,
   fieldOf,
+  type ListedModel,
   type MediaKind,
   ModelProvider,
   type ProviderCall,
@@ -15,6 +16,7 @@ import {
 } from '../../port/index.js';
 import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
 import { ChatEndpoint } from './chat-endpoint.js';
+import { toListedModel } from './listed-models.js';
 import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
 import { readsMedia } from './openai-models.js';
 import { ChatStreamReader } from './openai-stream.js';
@@ -124,11 +126,11 @@ export class OpenAiProvider extends ModelProvider {
     }
   }
 
-  override async models(signal: AbortSignal): Promise<readonly string[]> {
-    if (this.knownModels !== undefined) return this.knownModels;
+  override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
+    if (this.knownModels !== undefined) return this.knownModels.map((id) => ({ id }));
     try {
       const page = await this.client.models.list({ signal });
-      return page.data.map((model) => model.id);
+      return page.data.map(toListedModel);
     } catch (error) {
       throw toProviderError(error);
     }

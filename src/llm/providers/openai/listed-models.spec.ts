@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import { toListedModel } from './listed-models.js';
+
+const entry = { id: 'm', object: 'model', created: 1_700_000_000, owned_by: 'host' };
+
+describe('a model of a list', () => {
+  it.each([
+    ['vLLM', { max_model_len: 32_768 }, 32_768],
+    ['Groq', { context_window: 131_072 }, 131_072],
+    ['OpenRouter', { context_length: 1_000_000, top_provider: { context_length: 200_000 } }, 200_000],
+    ['LM Studio', { max_context_length: 131_072, loaded_context_length: 4_096 }, 4_096],
+    ['llama.cpp', { meta: { n_ctx_train: 131_072, n_params: 8e9 } }, 131_072],
+    ['a newer llama.cpp', { meta: { n_ctx_train: 131_072, n_ctx: 8_192 } }, 8_192],
+  ])('has the window that %s tells', (_host, told, contextWindow) => {
+    expect(toListedModel({ ...entry, ...told })).toEqual({ id: 'm', contextWindow });
+  });
+
+  it.each([
+    ['nothing', {}],
+    ['null', { context_length: null, top_provider: null, meta: null }],
+    ['a text', { context_length: '8192' }],
+    ['zero', { max_model_len: 0 }],
+    ['a fraction', { max_model_len: 1.5 }],
+  ])('has none where %s is told', (_what, told) => {
+    expect(toListedModel({ ...entry, ...told })).toEqual({ id: 'm' });
+  });
+});

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { Queue } from 'bullmq';
+import { CHORE_JOB, CHORES_QUEUE } from '../../src/features/chat/chat.jobs.js';
+import type { TestApi } from './api.js';
+import { query, type Row, until } from './stored.js';
+
+/** The chores of a conversation. */
+export function choresOf({ database }: Pick<TestApi, 'database'>, conversationId: unknown): Promise<Row[]> {
+  return query(
+    database,
+    `SELECT kind::text, message_id, tries, due_at > now() AS waits, extract(epoch FROM due_at - now())::int AS seconds
+     FROM chores WHERE conversation_id = $1`,
+    [conversationId],
+  );
+}
+
+/** Waits until a conversation has no chore any more. */
+export async function untilChoresDone(
+  api: Pick<TestApi, 'database'>,
+  conversationId: unknown,
+): Promise<void> {
+  await until(`the chores of ${String(conversationId)}`, async () => {
+    return (await choresOf(api, conversationId)).length === 0;
+  });
+}
+
+/** Waits until a chore waits after its try, and tells how it stands. */
+export async function untilWaiting(
+  api: Pick<TestApi, 'database'>,
+  conversationId: unknown,
+  tries: number,
+): Promise<Row> {
+  return until(`a chore of ${String(conversationId)} that waits`, async () => {
+    const [chore] = await choresOf(api, conversationId);
+    // While it is being done it is held for two minutes, which no wait after a try comes near.
+    return chore?.['tries'] === tries && chore['waits'] === true && !isHeld(chore) && chore;
+  });
+}
+
+function isHeld({ seconds }: Row): boolean {
+  return Number(seconds) > 100 && Number(seconds) <= 120;
+}
+
+/** Makes a chore due now, whatever it waits for. */
+export async function makeDue(
+  { database }: Pick<TestApi, 'database'>,
+  conversationId: unknown,
+): Promise<void> {
+  await query(database, 'UPDATE chores SET due_at = now() WHERE conversation_id = $1', [conversationId]);
+}
+
+/** Tells the workers of a chore so many times at once, through the queue on PostgreSQL or on a Redis. */
+export async function deliver(
+  { database }: Pick<TestApi, 'database'>,
+  conversationId: unknown,
+  kind: string,
+  { times = 1, redisUrl }: { readonly times?: number; readonly redisUrl?: string } = {},
+): Promise<void> {
+  // Which of the two it is, the application of this process has decided.
+  const connection = redisUrl === undefined ? { connectionString: database.url } : { url: redisUrl };
+  const queue = new Queue(CHORES_QUEUE, { connection });
+  try {
+    const data = { conversation_id: String(conversationId), kind };
+    await queue.addBulk(
+      Array.from({ length: times }, () => ({ name: CHORE_JOB, data, opts: { jobId: randomUUID() } })),
+    );
+  } finally {
+    await queue.close();
+  }
+}
