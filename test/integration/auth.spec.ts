@@ -412,6 +412,8 @@ describe('without credentials', () => {
     const open = (await routes()).filter((route) => route.open);
     expect(open.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
       'get /',
+      'get /api/v1/shared/{token}',
+      'get /api/v1/shared/{token}/messages',
       'get /health',
       'get /health/live',
       'get /health/ready',
