@@ -31,8 +31,17 @@ function guessFrom(network: string, count: number): Promise<ApiResponse[]> {
   return Promise.all(addresses.map((address) => login(address, 'a wrong password')));
 }
 
+/** So many of all were looked at, and hardly any more; the others were sent away. */
+function expectAllowed(counts: Readonly<Record<number, number>>, all: number, allowed: number): void {
+  const { 401: looked = 0, 429: refused = 0 } = counts;
+  expect(looked + refused).toBe(all);
+  expect(looked).toBeGreaterThanOrEqual(allowed);
+  expect(looked).toBeLessThan(allowed + 4);
+}
+
 it('wrong passwords from one IPv6 network count together, and cannot shut the account for its owner', async () => {
-  expect(countByStatus(await guessFrom('2001:db8:1:2::', 120))).toEqual({ 401: 10, 429: 110 });
+  // One more is let in for each wait that passes meanwhile, which on a slow machine one does.
+  expectAllowed(countByStatus(await guessFrom('2001:db8:1:2::', 120)), 120, 10);
   expect((await login('2001:db8:1:3::1', PASSWORD)).status).toBe(200);
 });
 
@@ -48,5 +57,5 @@ it('one IPv6 network is bounded in what it does to many accounts', async () => {
   const spray = Array.from({ length: 105 }, (_one, place) =>
     login(`2001:db8:1:2::${place.toString(16)}`, 'a wrong password', `nobody-${String(place)}@example.com`),
   );
-  expect(countByStatus(await Promise.all(spray))).toEqual({ 401: 100, 429: 5 });
+  expectAllowed(countByStatus(await Promise.all(spray)), 105, 100);
 });
