@@ -5,9 +5,10 @@ import { describe, expect, it } from '@jest/globals';
 import { type Run, runStorm } from '../support/audit/storm.js';
 
 /*
- * Many clients ask, lose their connections, come back, stop, send twice and lose the server, at random, while processes
- * lose sight of their database and their Redis, which break off or swallow everything; then what clients saw is compared
- * with what is stored. A seed repeats every decision, though not the timing of machines.
+ * Many clients ask, ask again and in other words, go from branch to branch, lose their connections, come back, stop,
+ * send twice and lose the server, at random, while processes lose sight of their database and their Redis, which break
+ * off or swallow everything; then what clients saw is compared with what is stored. A seed repeats every decision, though
+ * not the timing of machines.
  *
  * AUDIT_SEED  the first seed; a random one without it
  * AUDIT_RUNS  how many seeds, one after the other; `npm run audit:random` takes more than the one of every test run,

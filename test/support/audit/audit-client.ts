@@ -1,16 +1,19 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { at } from '../client.js';
+import { at, listAt } from '../client.js';
+import { editOf, type KnownMessage, pathOf, questionIn, regenerationOf, type Sending } from './decisions.js';
 import { readEvents } from './event-reader.js';
 import type { Random } from './random.js';
 import { View } from './view.js';
-import type { Question, World } from './world.js';
+import type { Asking, Question, World } from './world.js';
 
 /** Conversations that a client goes on with at most. */
 const CONVERSATIONS = 3;
 
-/** How often a client tries to send before it gives a question up. */
+/** How often a client tries to send before it gives up. */
 const TRIES = 12;
+
+/** Messages that a client sees of a conversation, the oldest ones; the most that a page has. */
+const PAGE = 100;
 
 /** How often a client comes back to an answer before it gives that up. */
 const REJOINS = 5;
@@ -18,14 +21,8 @@ const REJOINS = 5;
 /** How long it may take to be told of an answer that has ended, in milliseconds. */
 const LAST_LOOK_MS = 5000;
 
-/** What became of sending a question once. */
+/** What became of sending something once. */
 type Sent = 'refused' | 'lost' | 'answered' | { readonly unread: View };
-
-interface Sending {
-  readonly question: Question;
-  readonly path: string;
-  readonly body: Readonly<Record<string, unknown>>;
-}
 
 /** Somebody with an account, a bad connection and no patience. */
 export class AuditClient {
@@ -43,19 +40,20 @@ export class AuditClient {
     private readonly storm: AbortSignal,
   ) {}
 
-  /** Asks one question after another until the storm is over. */
+  /** Asks one question after another, in other words or again too, until the storm is over. */
   async run(): Promise<void> {
     while (!this.storm.aborted) {
-      const sending = this.#newQuestion();
+      const sending = await this.#newSending(this.random.fork());
       // Only a named request may be sent twice.
       const doubles =
-        sending.question.key !== undefined && this.random.chance(0.3) ? this.random.whole(1, 2) : 0;
-      await Promise.all(
-        Array.from({ length: doubles + 1 }, (_, index) => {
-          if (index > 0) this.#count('doubles at once');
-          return this.#deliver(sending, this.random.fork());
-        }),
-      );
+        sending.asking.key !== undefined && this.random.chance(0.3) ? this.random.whole(1, 2) : 0;
+      const delivered = Array.from({ length: doubles + 1 }, (_, index) => {
+        if (index > 0) this.#count('doubles at once');
+        return this.#deliver(sending, this.random.fork());
+      });
+      // Another tab, which goes elsewhere just when something is asked.
+      if (this.random.chance(0.3)) delivered.push(this.#activateAny(this.random.fork()));
+      await Promise.all(delivered);
       await this.#pause(this.random.whole(0, 100));
     }
   }
@@ -73,32 +71,84 @@ export class AuditClient {
     }
   }
 
-  #newQuestion(): Sending {
+  /** What it asks next: a branch of a conversation that it has, or a question at an end. */
+  async #newSending(random: Random): Promise<Sending> {
     this.#asked += 1;
-    this.#count('questions');
-    const { random } = this;
-    const text = `${this.name} asks ${this.#asked}`;
-    const key = random.chance(0.7) ? randomUUID() : undefined;
-    const question: Question = { text, key, answers: new Set(), lost: false };
-    this.world.questions.push(question);
-    const whole = random.chance(0.25);
-    const conversations = this.#conversations.slice(-CONVERSATIONS);
-    const goesOn = conversations.length === CONVERSATIONS || (conversations.length > 0 && random.chance(0.7));
-    return {
-      question,
-      path: whole ? '/api/v1/chat' : '/api/v1/chat/stream',
-      body: {
-        message: text,
-        model: random.chance(0.5) ? 'chain' : 'first/model',
-        ...(goesOn && { conversation_id: random.pick(conversations) }),
-        ...(random.chance(0.15) && { on_disconnect: 'cancel' }),
-      },
-    };
+    const message = random.chance(0.45) ? await this.#anyMessage(random) : undefined;
+    if (message === undefined) {
+      const conversations = this.#conversations.slice(-CONVERSATIONS);
+      const goesOn =
+        conversations.length === CONVERSATIONS || (conversations.length > 0 && random.chance(0.7));
+      const conversation = goesOn ? random.pick(conversations) : undefined;
+      return this.#ask('questions', questionIn(conversation, `${this.name} asks ${this.#asked}`, random));
+    }
+    if (message.role === 'user' && random.chance(0.6)) {
+      return this.#ask('edits', editOf(message, `${this.name} asks ${this.#asked} instead`, random));
+    }
+    const sending = regenerationOf(message, `${this.name} regenerates ${this.#asked}`, random);
+    this.#count('regenerations');
+    this.#note(sending.asking, `of the question ${sending.asking.questionId}`);
+    this.world.regenerations.push(sending.asking);
+    return sending;
   }
 
-  /** Sends the question until the server has it, and follows the answer as long as this client likes. */
+  #ask(what: string, sending: Sending<Question>): Sending {
+    this.#count(what);
+    this.world.questions.push(sending.asking);
+    return sending;
+  }
+
+  /** A message of any conversation of its own, of any branch; undefined where it sees none. */
+  async #anyMessage(random: Random): Promise<KnownMessage | undefined> {
+    const conversations = this.#conversations.slice(-CONVERSATIONS);
+    if (conversations.length === 0) return undefined;
+    const messages = await this.#look(random.pick(conversations), random);
+    return messages.length === 0 ? undefined : random.pick(messages);
+  }
+
+  /** All branches of a conversation; nothing where the look is lost or refused. */
+  async #look(conversation: string, random: Random): Promise<readonly KnownMessage[]> {
+    const { journal } = this.world;
+    try {
+      const list = `/api/v1/conversations/${conversation}/messages?branches=all&limit=${PAGE}`;
+      const response = await this.#fetch(list, random);
+      const body: unknown = await response.json();
+      if (response.status !== 200) {
+        if (response.status !== 503) journal.violate(conversation, `a look answered ${response.status}`);
+        return [];
+      }
+      const messages = listAt(body, 'data').map((message) => knownFrom(conversation, message));
+      const path = messages.filter(({ active }) => active);
+      if (path.some(({ parentId }, index) => parentId !== path[index - 1]?.id)) {
+        journal.violate(conversation, `the active messages are no path: ${JSON.stringify(path)}`);
+      }
+      return messages;
+    } catch {
+      // The process is down.
+      return [];
+    }
+  }
+
+  async #activateAny(random: Random): Promise<void> {
+    await this.#pause(random.chance(0.5) ? 0 : random.whole(0, 300));
+    const message = await this.#anyMessage(random);
+    if (message === undefined || this.storm.aborted) return;
+    this.#count('activations');
+    try {
+      const response = await this.#fetch(`${pathOf(message)}/activate`, random, { method: 'POST' });
+      const code = at(await response.json(), 'error', 'code');
+      if (response.status === 200) this.#count('activations done');
+      else if (response.status !== 503 && code !== 'conversation_busy') {
+        this.world.journal.violate(message.id, `activate answered ${response.status} ${String(code)}`);
+      }
+    } catch {
+      // The process is down.
+    }
+  }
+
+  /** Sends it until the server has it, and follows the answer as long as this client likes. */
   async #deliver(sending: Sending, random: Random): Promise<void> {
-    const { question } = sending;
+    const { asking } = sending;
     for (let tries = 1; tries <= TRIES && !this.storm.aborted; tries += 1) {
       const sent = await this.#send(sending, random);
       if (sent === 'answered') return;
@@ -107,9 +157,9 @@ export class AuditClient {
         return;
       }
       if (sent === 'lost') {
-        question.lost = true;
-        // Without a name nobody can tell whether the question is there: sending it again would be another one.
-        if (question.key === undefined || random.chance(0.1)) return;
+        asking.lost = true;
+        // Without a name nobody can tell whether it is there: sending it again would ask for another one.
+        if (asking.key === undefined || random.chance(0.1)) return;
         this.#count('doubles after a loss');
       } else this.#count('refusals');
       await this.#pause(random.whole(100, 600));
@@ -117,19 +167,19 @@ export class AuditClient {
   }
 
   async #send(sending: Sending, random: Random): Promise<Sent> {
-    const { question, path, body } = sending;
+    const { asking, path, body } = sending;
     const leaving = new AbortController();
     const timer = this.#leaveAt(leaving, random, 0.5);
     try {
       const response = await this.#fetch(path, random, {
         method: 'POST',
         body: JSON.stringify(body),
-        headers: question.key === undefined ? {} : { 'idempotency-key': question.key },
+        headers: asking.key === undefined ? {} : { 'idempotency-key': asking.key },
         signal: leaving.signal,
       });
       const answerId = response.headers.get('x-message-id');
-      if (answerId === null) return await this.#refused(question, response);
-      this.#accept(question, answerId, response);
+      if (answerId === null) return await this.#refused(asking, response);
+      this.#accept(asking, answerId, response);
       const view = this.#view(answerId, `POST ${response.headers.get('idempotent-replayed') ?? 'false'}`);
       if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) {
         await this.#read(view, response);
@@ -140,26 +190,26 @@ export class AuditClient {
       }
       return view.ended ? 'answered' : { unread: view };
     } catch (error) {
-      this.world.journal.note(question.text, `lost a request: ${String(error)}`);
+      this.#note(asking, `lost a request: ${String(error)}`);
       return 'lost';
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #refused(question: Question, response: Response): Promise<'refused' | 'lost'> {
+  async #refused(asking: Asking, response: Response): Promise<'refused' | 'lost'> {
     const code = at(await response.json(), 'error', 'code');
-    this.world.journal.note(question.text, `refused: ${response.status} ${String(code)}`);
+    this.#note(asking, `refused: ${response.status} ${String(code)}`);
     if (code === 'conversation_busy' || code === 'provider_unavailable') return 'refused';
     if (response.status !== 503) {
-      this.world.journal.violate(question.text, `answered ${response.status} ${String(code)}`);
+      this.world.journal.violate(asking.name, `answered ${response.status} ${String(code)}`);
     }
     return 'lost';
   }
 
-  #accept(question: Question, answerId: string, response: Response): void {
+  #accept(asking: Asking, answerId: string, response: Response): void {
     this.#count('answers begun or replayed');
-    question.answers.add(answerId);
+    asking.answers.add(answerId);
     const conversation = response.headers.get('x-conversation-id');
     if (conversation !== null && !this.#conversations.includes(conversation)) {
       this.#conversations.push(conversation);
@@ -173,7 +223,7 @@ export class AuditClient {
     for (let rejoins = 0; rejoins < REJOINS && !view.ended && !this.storm.aborted; rejoins += 1) {
       if (random.chance(0.15)) return;
       await this.#pause(random.whole(0, 400));
-      if (sending.question.key !== undefined && random.chance(0.2)) {
+      if (sending.asking.key !== undefined && random.chance(0.2)) {
         this.#count('doubles after a loss');
         const sent = await this.#send(sending, random);
         if (typeof sent === 'object') view = sent.unread;
@@ -245,7 +295,7 @@ export class AuditClient {
   #fetch(
     path: string,
     random: Random,
-    options: Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> },
+    options: Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> } = {},
   ): Promise<Response> {
     return fetch(`${this.world.url(random)}${path}`, {
       ...options,
@@ -280,7 +330,22 @@ export class AuditClient {
     await delay(milliseconds, undefined, { signal: this.storm }).catch(() => undefined);
   }
 
+  #note({ name }: Asking, what: string): void {
+    this.world.journal.note(name, what);
+  }
+
   #count(what: string): void {
     this.world.journal.count(what);
   }
+}
+
+function knownFrom(conversationId: string, message: unknown): KnownMessage {
+  const parentId = at(message, 'parent_id');
+  return {
+    id: String(at(message, 'id')),
+    conversationId,
+    role: at(message, 'role') === 'user' ? 'user' : 'assistant',
+    parentId: typeof parentId === 'string' ? parentId : undefined,
+    active: at(message, 'active') === true,
+  };
 }

@@ -1,4 +1,5 @@
 import { expectSettled, query, type Row, stored } from '../stored.js';
+import { auditAskings } from './audit-askings.js';
 import type { View } from './view.js';
 import type { Kill, World } from './world.js';
 
@@ -25,7 +26,7 @@ export async function audit(world: World, views: readonly View[]): Promise<void>
       row,
     ]),
   );
-  await auditQuestions(world);
+  await auditAskings(world);
   auditTexts(world, answers);
   auditInterruptions(world, answers);
   for (const view of views) auditView(world, view, answers.get(view.answerId));
@@ -36,31 +37,6 @@ export async function audit(world: World, views: readonly View[]): Promise<void>
     }
   }
   await auditConversations(world);
-}
-
-/** Every question that the server took is there once, those that were sent often too. */
-async function auditQuestions({ questions, database, journal }: World): Promise<void> {
-  const rows = await query(
-    database,
-    `SELECT question.content, answer.id FROM messages question
-     LEFT JOIN messages answer ON answer.parent_id = question.id
-     WHERE question.role = 'user'`,
-  );
-  const known = Map.groupBy(rows, ({ content }) => content);
-  for (const { text, answers, lost } of questions) {
-    const stored = known.get(text) ?? [];
-    known.delete(text);
-    if (stored.length > 1) journal.violate(text, `is stored ${stored.length} times`);
-    if (answers.size > 1) journal.violate(text, `was given several answers: ${[...answers].join(', ')}`);
-    for (const answer of answers) {
-      if (!stored.some(({ id }) => id === answer))
-        journal.violate(text, `was accepted as ${answer} and is gone`);
-    }
-    if (answers.size === 0 && !lost && stored.length > 0) {
-      journal.violate(text, 'was refused each time and is stored');
-    }
-  }
-  for (const text of known.keys()) journal.violate(String(text), 'is stored, and nobody asked it');
 }
 
 /** An answer is what one provider said for it alone, as far as it came. */

@@ -9,14 +9,26 @@ import { Journal } from './journal.js';
 import type { Random } from './random.js';
 import { scriptAnswers } from './scripted-answers.js';
 
-/** One question, however often it was sent. */
-export interface Question {
-  readonly text: string;
+/** Something that asks for an answer, however often it was sent. */
+export interface Asking {
+  /** What the journal calls it: the text of a question, which there is only once. */
+  readonly name: string;
   readonly key: string | undefined;
-  /** Answers that the server named for it; of a question that is stored once there is one. */
+  /** Answers that the server named for it; of what is done once there is one. */
   readonly answers: Set<string>;
   /** Whether a request was lost, so that nobody but the server knows what became of it. */
   lost: boolean;
+}
+
+/** A question, one in other words too. */
+export interface Question extends Asking {
+  /** Of one in other words: the message in whose place it was asked. */
+  readonly insteadOf: string | undefined;
+}
+
+/** That a question be answered again. */
+export interface Regeneration extends Asking {
+  readonly questionId: string;
 }
 
 /** An answer as the server told that it had ended, which it may not take back. */
@@ -74,6 +86,7 @@ const STARTS = 5;
 export class World {
   readonly journal = new Journal();
   readonly questions: Question[] = [];
+  readonly regenerations: Regeneration[] = [];
   readonly told: ToldEnd[] = [];
   readonly kills: Kill[] = [];
   readonly outages: Outage[] = [];
