@@ -220,12 +220,28 @@ describe('LiveTurn', () => {
       expect(logged.text).toBe('ab');
       live.end(OUTCOME);
     });
+
+    it('writes in its order what came while the log hung, and refused it all', async () => {
+      const logged = new RecordingLog();
+      const live = new LiveTurn(TURN, logged);
+      const refuse = logged.hang();
+      for (const piece of ['a', 'b', 'c']) {
+        live.append(piece);
+        await logged.quiet();
+      }
+      refuse();
+      await logged.quiet();
+      expect(logged.text).toBe('abc');
+      expect(live.progress().length).toBe(3);
+      live.end(OUTCOME);
+    });
   });
 });
 
 /** A log that is always there. */
 class RecordingLog extends AnswerLog {
   takes = true;
+  private hanging: Promise<void> | undefined;
   private known: LoggedText = { attempt: 1, text: '', calls: [] };
 
   constructor() {
@@ -240,9 +256,26 @@ class RecordingLog extends AnswerLog {
     return true;
   }
 
-  override append(_answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
+  override async append(_answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
+    if (this.hanging !== undefined) {
+      await this.hanging;
+      return false;
+    }
     if (this.takes) for (const entry of entries) this.known = textAfter(this.known, entry) ?? this.known;
-    return Promise.resolve(this.takes);
+    return this.takes;
+  }
+
+  /**
+   * Answers nothing from now on.
+   * @returns refuses whatever is waiting then, and takes what comes next
+   */
+  hang(): () => void {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    this.hanging = promise;
+    return () => {
+      this.hanging = undefined;
+      resolve(undefined);
+    };
   }
 
   /** Resolves when whatever was to be written together has been. */

@@ -26,6 +26,7 @@ export class LiveTurn implements AnswerSource {
   private held = false;
   private shown = { attempt: 1, length: 0, callsLength: 0 };
   private unlogged: LogEntry[] = [];
+  /** Until what is on its way to the log is there or not: pieces that failed side by side would come back in disorder. */
   private flushing: NodeJS.Timeout | undefined;
 
   constructor(
@@ -198,13 +199,16 @@ export class LiveTurn implements AnswerSource {
   }
 
   private async flush(): Promise<void> {
-    this.flushing = undefined;
-    if (this.held) return;
+    if (this.held) {
+      this.flushing = undefined;
+      return;
+    }
     const entries = this.unlogged;
     this.unlogged = [];
     const { attempt, length } = this;
     const callsLength = this.callsWait ? 0 : this.callsLength;
     const logged = await this.log.append(this.answerId, entries);
+    this.flushing = undefined;
     if (this.ended !== undefined) return;
     // They are shown all the same, and go before the next ones: the log must not have a gap.
     if (!logged) this.unlogged.unshift(...entries);
