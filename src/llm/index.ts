@@ -28,5 +28,5 @@ export type {
 } from './port/index.js';
 export { Budget, CredentialSource, UsageSink } from './port/index.js';
 export { PricesModule } from './prices.module.js';
-export { countTokens } from './token-counter.js';
+export { countTokens, countTokensOfEach } from './token-counter.js';
 export type { ContextWindow } from './windows/window-table.js';

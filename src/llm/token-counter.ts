@@ -21,6 +21,13 @@ export function countTokens(text: string): number {
   return (text.match(SLICE) ?? []).reduce((sum, slice) => sum + countSlice(slice), 0);
 }
 
+/** The same for texts that come together: where they are long together, each is estimated. */
+export function countTokensOfEach(texts: readonly string[]): number[] {
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  if (length <= EXACT_UP_TO) return texts.map(countTokens);
+  return texts.map((text) => Math.ceil(text.length / UNITS_PER_TOKEN));
+}
+
 function countSlice(slice: string): number {
   // A user may write '<|endoftext|>'; it is text like any other and must not be refused.
   return encode(slice, { disallowedSpecial: new Set() }).length;

@@ -224,6 +224,14 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
   it.each([
     ['n above 1', { n: 2 }, 'n'],
     ['logprobs', { logprobs: true }, 'logprobs'],
+    ['functions', { functions: [{ name: 'a' }] }, 'functions'],
+    ['too many messages', { messages: Array.from({ length: 1001 }, () => say('x')) }, 'messages'],
+    ['too many characters', { messages: [say('x'.repeat(600_000)), say('y'.repeat(600_000))] }, 'messages'],
+    [
+      'results that nobody asked for',
+      { messages: [{ role: 'tool', tool_call_id: 'a', content: 'x' }] },
+      'messages',
+    ],
     [
       'an image',
       {

@@ -356,6 +356,15 @@ describe('results of tools', () => {
     expect(await messagesOf(user, conversationId)).toHaveLength(2);
   });
 
+  it('of which one is named cannot be answered again by itself', async () => {
+    const user = await registerUser(api.url);
+    const { conversationId, messageId } = await callTools(user);
+    await results(user, messageId, [[OSLO.id, 'cold']]);
+    const result = (await messagesOf(user, conversationId)).find((message) => at(message, 'role') === 'tool');
+    const path = `/api/v1/conversations/${conversationId}/messages/${String(at(result, 'id'))}/regenerate`;
+    expect((await user.request('POST', path, {})).status).toBe(400);
+  });
+
   it('of an answer without calls are refused, and of somebody else’s look like none', async () => {
     const user = await registerUser(api.url);
     const { body } = await user.request('POST', '/api/v1/chat', { message: 'hi' });
@@ -413,6 +422,27 @@ describe('tools of a request', () => {
     expect(listAt(body, 'data')).toEqual([]);
   });
 
+  it.each([
+    ['required, of none', { tool_choice: 'required' }],
+    ['one of none', { tool_choice: { type: 'function', function: { name: 'get_weather' } } }],
+    ['one that there is not', { ...TOOLS, tool_choice: { type: 'function', function: { name: 'other' } } }],
+  ])('are refused where the choice is %s, before anything is stored', async (_what, more) => {
+    const user = await registerUser(api.url);
+    const refused = await user.request('POST', '/api/v1/chat', { message: 'hi', ...more });
+    expect(refused).toMatchObject({ status: 400, body: { error: { param: 'tool_choice' } } });
+    expect(listAt((await user.request('GET', '/api/v1/conversations')).body, 'data')).toEqual([]);
+  });
+
+  it('that are taken away for another answer take their choice along', async () => {
+    const user = await registerUser(api.url);
+    const { conversationId, messageId } = await callTools(user, [OSLO], { tool_choice: 'required' });
+    const path = `/api/v1/conversations/${conversationId}/messages/${messageId}/regenerate`;
+    const asked = provider.nextRequest('chat');
+    expect((await user.request('POST', path, { tools: [] })).status).toBe(200);
+    const { body } = await asked;
+    expect([at(body, 'tools'), at(body, 'tool_choice')]).toEqual([undefined, undefined]);
+  });
+
   it('name the one that must be called', async () => {
     const user = await registerUser(api.url);
     const asked = provider.nextRequest('chat');
@@ -432,6 +462,8 @@ describe('what a model calls', () => {
     // No JSON: the result may be given all the same, and is told in words.
     const asked = provider.nextRequest('chat');
     expect((await results(user, messageId, [[odd.id, 'That was no JSON.']])).status).toBe(200);
-    expect(JSON.stringify((await asked).body)).toContain('That was no JSON.');
+    const told = JSON.stringify((await asked).body);
+    expect(told).toContain('That was no JSON.');
+    expect(told).toContain('get_weather(');
   });
 });

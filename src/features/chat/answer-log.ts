@@ -144,12 +144,18 @@ function merged(entries: readonly LogEntry[]): LogEntry[] {
   const result: LogEntry[] = [];
   for (const entry of entries) {
     const before = result.at(-1);
-    if (entry.type === 'delta' && before?.type === 'delta' && before.attempt === entry.attempt) {
+    if (
+      entry.type === 'delta' &&
+      before?.type === 'delta' &&
+      before.attempt === entry.attempt &&
+      before.start + before.delta.length === entry.start
+    ) {
       result[result.length - 1] = { ...before, delta: before.delta + entry.delta };
     } else if (
       entry.type === 'arguments' &&
       before?.type === 'arguments' &&
-      before.attempt === entry.attempt
+      before.attempt === entry.attempt &&
+      before.at + before.delta.length === entry.at
     ) {
       result[result.length - 1] = { ...before, delta: before.delta + entry.delta };
     } else result.push(entry);

@@ -1,4 +1,39 @@
+import { InvalidRequestError } from '../../common/errors.js';
 import type { AnswerParameters } from './turn.js';
+
+/**
+ * What is asked for, and, where that says nothing, how the answer before was made. A choice of tools counts among the
+ * tools that there are: providers refuse one without them.
+ * @throws InvalidRequestError where a tool must be called that there is not
+ */
+export function parametersOver(
+  asked: AnswerParameters,
+  before: AnswerParameters | undefined,
+): AnswerParameters {
+  const { tools, tool_choice: choice, ...rest } = { ...before, ...asked };
+  const able = tools ?? [];
+  const withTools = { ...rest, ...(able.length > 0 && { tools: able }) };
+  if (choice === undefined) return withTools;
+  if (canBeChosen(choice, able)) return able.length > 0 ? { ...withTools, tool_choice: choice } : withTools;
+  if (asked.tool_choice !== undefined) throw noSuchTool();
+  return withTools;
+}
+
+function canBeChosen(
+  choice: NonNullable<AnswerParameters['tool_choice']>,
+  tools: NonNullable<AnswerParameters['tools']>,
+): boolean {
+  if (choice === 'auto' || choice === 'none') return true;
+  if (tools.length === 0) return false;
+  if (choice === 'required' || choice.type !== 'function') return true;
+  const { name } = choice.function;
+  return tools.some((tool) => tool.type === 'function' && tool.function.name === name);
+}
+
+function noSuchTool(): InvalidRequestError {
+  const message = 'must choose among the `tools` of the request';
+  return new InvalidRequestError(`tool_choice ${message}.`, [{ field: 'tool_choice', message }]);
+}
 
 /**
  * The parameters of an answer that goes on after calls of tools. Whoever forces a call forces one, or the model would

@@ -1,4 +1,4 @@
-import { pieceAt, type PlacedPiece, type ToolCall } from './tool-calls.js';
+import type { PlacedPiece } from './tool-calls.js';
 import type { TurnOutcome } from './turn.js';
 
 /** The most text that one event carries, in UTF-16 units: who comes late is told in pieces. */
@@ -20,8 +20,9 @@ export interface Progress {
   readonly length: number;
   /** A part of that text. */
   readonly slice: (from: number, to: number) => string;
-  /** The calls of tools so far, and how much of them may be told. */
-  readonly calls: () => readonly ToolCall[];
+  /** The piece of the calls of tools that comes at a place, of so many UTF-16 units at the most. */
+  readonly piece: (from: number, most: number) => PlacedPiece | undefined;
+  /** How much of them may be told, measured like their pieces. */
   readonly callsLength: number;
   /** The model that the text is of; what was asked for where nothing was written yet. */
   readonly model: string;
@@ -102,7 +103,7 @@ function nextEvent(progress: Progress, seen: Position): AnswerEvent | undefined 
     return { type: 'delta', position: { ...seen, offset: seen.offset + delta.length }, delta };
   }
   if (callsLength > seen.calls) {
-    const piece = pieceAt(progress.calls(), seen.calls, Math.min(MAX_DELTA, callsLength - seen.calls));
+    const piece = progress.piece(seen.calls, Math.min(MAX_DELTA, callsLength - seen.calls));
     if (piece !== undefined) return { type: 'call', position: { ...seen, calls: piece.end }, piece };
   }
   return outcome && { type: 'ended', position: seen, outcome };

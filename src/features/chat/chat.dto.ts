@@ -19,6 +19,7 @@ import { IsFileIds, MAX_FILES } from './is-file-ids.js';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
 import { type Compaction, COMPACTIONS } from './compaction.js';
 import { IsToolChoice, TOOL_NAME, type ToolChoice } from './is-tool-choice.js';
+import { MAX_TOOL_RESULTS } from './tool-calls.js';
 import { ToolBody, ToolCallBody, ToolResultBody } from './tool.dto.js';
 
 /** How an answer is made and given. */
@@ -189,11 +190,11 @@ export class ToolResultsBody extends GenerationBody {
     description: 'One for each call, in any order.',
     type: [ToolResultBody],
     minItems: 1,
-    maxItems: 128,
+    maxItems: MAX_TOOL_RESULTS,
   })
   @ValidateNested({ each: true })
   @Type(() => ToolResultBody)
-  @ArrayMaxSize(128)
+  @ArrayMaxSize(MAX_TOOL_RESULTS)
   @ArrayMinSize(1)
   @IsArray()
   tool_results!: ToolResultBody[];

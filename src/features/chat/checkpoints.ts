@@ -49,7 +49,7 @@ export class Checkpoints {
     const changed =
       length !== this.storedLength || callsLength !== this.storedCalls || attempt !== this.storedAttempt;
     if (!changed && startedAt - this.storedAt < RENEWAL_MS) return;
-    const { text, calls } = this.live;
+    const { text, callsInOrder: calls } = this.live;
     this.busy = true;
     try {
       const state = await this.turns.checkpoint(this.live.turn, {

@@ -4,8 +4,9 @@ import type { ContextMessage } from './context.repository.js';
 import { type ToolCall, toToolCalls, toWireCalls } from './tool-calls.js';
 
 /**
- * Stored messages as a model is told them, questions with their files in front of them. Calls of tools are told with their results, or not at all: providers refuse
- * calls without results, results without calls, and either in a request that has no tools; there they are told in words.
+ * Stored messages as a model is told them, questions with their files in front of them. Calls of tools are told with
+ * their results, or not at all: providers refuse calls without results, results without calls, and either in a request
+ * that has no tools; there they are told in words, as are calls whose arguments are no JSON object.
  */
 export function toChatMessages(
   path: readonly ContextMessage[],
@@ -35,8 +36,8 @@ function toAnswer(
   withTools: boolean,
 ): ChatMessage[] {
   const calls = toToolCalls(toolCalls);
-  const answered = calls.length > 0 && calls.every((call) => results.has(call.id) && isObjectText(call));
-  if (answered && withTools) {
+  const answered = calls.length > 0 && calls.every((call) => results.has(call.id));
+  if (answered && withTools && calls.every(isObjectText)) {
     return [
       {
         role: 'assistant',

@@ -174,6 +174,56 @@ describe('LiveTurn', () => {
     }
   });
 
+  it('tells calls in pieces, and those that come out of order when they are whole', async () => {
+    const live = new LiveTurn(TURN, log);
+    const told = followed(live);
+    const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
+    const more = (index: number, text: string) => ({ index, function: { arguments: text } });
+    live.append('So: ');
+    live.call([begin(0), more(0, '{"x"')]);
+    live.call([begin(1), more(1, '{}')]);
+    expect(live.callsInOrder.map((call) => call.arguments)).toEqual(['{"x"', '{}']);
+    await Promise.resolve();
+    live.call([more(0, ':1}')]);
+    // Nobody else may tell what is not in order: it is in no checkpoint before the end.
+    expect(live.callsInOrder).toEqual([]);
+    expect(live.calls.map((call) => call.arguments)).toEqual(['{"x":1}', '{}']);
+    live.end({ ...OUTCOME, text: live.text, calls: live.calls });
+    const events = await told;
+    const again = events.slice(events.findIndex(({ type }) => type === 'restarted') + 1);
+    expect(again.map((event) => (event.type === 'call' ? event.piece : event.type))).toMatchObject([
+      'delta',
+      { type: 'call', id: 'call_0' },
+      { type: 'arguments', index: 0, delta: '{"x":1}' },
+      { type: 'call', id: 'call_1' },
+      { type: 'arguments', index: 1, delta: '{}' },
+      'ended',
+    ]);
+  });
+
+  it('tells long arguments in pieces, none of which ends within a character', async () => {
+    const live = new LiveTurn(TURN, log);
+    const text = 'x' + '😀'.repeat(20_000);
+    live.call([{ index: 0, id: 'call_0', function: { name: 'a', arguments: text } }]);
+    live.end({ ...OUTCOME, text: '', calls: live.calls });
+    const pieces = (await followed(live)).flatMap((event) =>
+      event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
+    );
+    expect(pieces.join('')).toBe(text);
+    expect(pieces.length).toBeGreaterThan(2);
+    for (const piece of pieces) expect(piece.isWellFormed()).toBe(true);
+  });
+
+  it('gives calls ids of their own where the model gives none, one twice, or one that is too long', () => {
+    const live = new LiveTurn(TURN, log);
+    const ids = ['same', 'same', 'x'.repeat(257), ''];
+    live.call(ids.map((id, index) => ({ index, id, function: { name: 'a', arguments: '{}' } })));
+    const given = live.calls.map(({ id }) => id);
+    expect(given[0]).toBe('same');
+    expect(new Set(given).size).toBe(4);
+    for (const id of given.slice(1)) expect(id).toMatch(/^call_.{36}$/);
+  });
+
   describe('with a log', () => {
     it('shows nothing while its lease is in doubt, and everything afterwards', async () => {
       const logged = new RecordingLog();

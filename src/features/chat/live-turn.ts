@@ -2,7 +2,14 @@ import type { AnswerLog, LogEntry, LoggedText } from './answer-log.js';
 import type { AnswerSource, Progress } from './answer-source.js';
 import type { ChatChunk, ProviderData } from '../../llm/index.js';
 import { GrowingText } from './growing-text.js';
-import { type CallPiece, GrowingCalls, lengthOf, type ToolCall } from './tool-calls.js';
+import {
+  type CallPiece,
+  GrowingCalls,
+  lengthOf,
+  pieceAt,
+  type PlacedPiece,
+  type ToolCall,
+} from './tool-calls.js';
 import type { Turn, TurnOutcome } from './turn.js';
 import { WholeCharacters } from './whole-characters.js';
 
@@ -62,6 +69,11 @@ export class LiveTurn implements AnswerSource {
   /** How much of them there is, measured like their pieces. */
   get callsLength(): number {
     return this.called.length;
+  }
+
+  /** Those that may be told while the answer runs: of calls out of order nobody could tell what comes next. */
+  get callsInOrder(): ToolCall[] {
+    return this.callsWait ? [] : this.calls;
   }
 
   /** What only its provider understands of the answer. */
@@ -135,9 +147,11 @@ export class LiveTurn implements AnswerSource {
     // Where the answer has begun again and that is not shown yet, there is nothing more to tell of the attempt before.
     const { written } = this;
     const slice = attempt === this.attempt ? written.slice.bind(written) : (): string => '';
-    const calls = (): readonly ToolCall[] =>
-      attempt === this.attempt ? (this.storedCalls ?? this.calls) : [];
-    return { attempt, length, slice, calls, callsLength, model: this.writer, outcome: this.ended };
+    const piece = (from: number, most: number): PlacedPiece | undefined => {
+      if (attempt !== this.attempt) return undefined;
+      return this.storedCalls ? pieceAt(this.storedCalls, from, most) : this.called.pieceAt(from, most);
+    };
+    return { attempt, length, slice, piece, callsLength, model: this.writer, outcome: this.ended };
   }
 
   async changed(signal: AbortSignal): Promise<void> {

@@ -50,7 +50,12 @@ export class PlaceService {
     // Not simply the end of the path: the results are of this answer, and of no other that comes meanwhile.
     const after = { messageId: end?.id ?? null };
     const others = said.filter(({ role }) => role !== 'tool');
-    return { ...spot, after, said: [...inOrderOfCalls(results, end), ...others], before: undefined };
+    return {
+      ...spot,
+      after,
+      said: [...inOrderOfCalls(results, end, 'messages'), ...others],
+      before: undefined,
+    };
   }
 
   private async edit(
@@ -77,7 +82,8 @@ export class PlaceService {
     const point = await this.pointAt(userId, conversationId, messageId);
     const isAnswer = point.role === 'assistant';
     const question = isAnswer ? await this.parentOf(userId, point) : point;
-    if (question === null) throw notAnAnswer(messageId);
+    // One result of several is no question: the answer to all of them is what can be asked for again.
+    if (question === null || point.role === 'tool') throw notAnAnswer(messageId);
     const before = isAnswer ? point : await this.branches.newestAnswer(userId, conversationId, messageId);
     return {
       conversationId,
@@ -102,7 +108,7 @@ export class PlaceService {
       systemPrompt: undefined,
       compaction: undefined,
       after: { messageId },
-      said: inOrderOfCalls(results, answer),
+      said: inOrderOfCalls(results, answer, 'tool_results'),
       prompt: textOf(results),
       before: { model, parameters: parametersAfterTools(parameters) },
     };

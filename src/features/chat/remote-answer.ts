@@ -3,7 +3,7 @@ import type { AnswerLog, LoggedText } from './answer-log.js';
 import { isBeyond, LOG_START, textAfter } from './answer-log.js';
 import type { AnswerSource, Progress } from './answer-source.js';
 import type { AnswerState, StoredAnswer } from './answer.repository.js';
-import { lengthOf, toToolCalls } from './tool-calls.js';
+import { lengthOf, pieceAt, toToolCalls } from './tool-calls.js';
 import { FollowerDismissedError } from './chat.errors.js';
 import { outcomeOfStored } from './stored-outcome.js';
 
@@ -60,7 +60,7 @@ export class RemoteAnswer implements AnswerSource {
       attempt,
       length: text.length,
       slice: text.slice.bind(text),
-      calls: () => calls,
+      piece: (from, most) => pieceAt(calls, from, most),
       callsLength: lengthOf(calls),
       model,
       outcome,

@@ -4,6 +4,12 @@ import type { ChatChunk } from '../../llm/index.js';
 import { GrowingText } from './growing-text.js';
 import { WholeCharacters } from './whole-characters.js';
 
+/** Most UTF-16 units of the id of a call. */
+export const MAX_CALL_ID = 256;
+
+/** Most results of calls that come together. */
+export const MAX_TOOL_RESULTS = 1_000;
+
 /** A call of a tool that an answer asks for. */
 export interface ToolCall {
   readonly id: string;
@@ -53,15 +59,32 @@ export function callsAfter(calls: readonly ToolCall[], piece: CallPiece): readon
   return [...calls.slice(0, -1), { ...last, arguments: last.arguments + news }];
 }
 
-/** The piece of calls that comes at a place, of so many UTF-16 units at the most. */
+/** The piece of calls that comes at a place, of so many UTF-16 units at the most; no character is cut. */
 export function pieceAt(calls: readonly ToolCall[], from: number, most: number): PlacedPiece | undefined {
+  const texts = calls.map(({ id, name, arguments: text }) => ({ id, name, text }));
+  return pieceOf(texts, from, most);
+}
+
+/** What a piece is cut of, whether it is whole or grows. */
+interface Sliceable {
+  readonly length: number;
+  slice(from: number, to: number): string;
+}
+
+function pieceOf(
+  calls: readonly { readonly id: string; readonly name: string; readonly text: Sliceable }[],
+  from: number,
+  most: number,
+): PlacedPiece | undefined {
   let start = 0;
-  for (const [index, call] of calls.entries()) {
-    const { id, name, arguments: text } = call;
+  for (const [index, { id, name, text }] of calls.entries()) {
     if (from === start) return { type: 'call', at: from, index, id, name, end: from + 1 };
     const end = start + 1 + text.length;
     if (from < end) {
-      const delta = text.slice(from - start - 1, from - start - 1 + most);
+      const offset = from - start - 1;
+      const piece = text.slice(offset, Math.min(text.length, offset + most));
+      const cut = offset + piece.length < text.length && /[\ud800-\udbff]$/.test(piece) && piece.length > 1;
+      const delta = cut ? piece.slice(0, -1) : piece;
       return { type: 'arguments', at: from, index, delta, end: from + delta.length };
     }
     start = end;
@@ -97,7 +120,8 @@ export class GrowingCalls {
     const known = this.calls.findLast(({ key }) => key === index);
     // Hosts that give all calls the same index begin each with an id of its own.
     const begins = known === undefined || (Boolean(id) && id !== known.id && Boolean(called?.name));
-    const call = begins ? newCall(index, id, called?.name) : known;
+    const taken = new Set(this.calls.map((one) => one.id));
+    const call = begins ? newCall(index, taken.has(id ?? '') ? undefined : id, called?.name) : known;
     if (begins) {
       pieces.push({ type: 'call', at: this.length, id: call.id, name: call.name });
       this.calls.push(call);
@@ -112,6 +136,11 @@ export class GrowingCalls {
     return begins || known === last ? pieces : undefined;
   }
 
+  /** The piece that comes at a place, without joining what has come. */
+  pieceAt(from: number, most: number): PlacedPiece | undefined {
+    return pieceOf(this.calls, from, most);
+  }
+
   /** All calls so far. */
   all(): ToolCall[] {
     return this.calls.map(({ id, name, text }) => ({ id, name, arguments: text.toString() }));
@@ -122,8 +151,8 @@ function newCall(key: number, id: string | undefined, name = ''): GrowingCall {
   const told = storable(id ?? '').toWellFormed();
   return {
     key,
-    // Results name it, so it must have one.
-    id: told === '' ? `call_${newId()}` : told,
+    // Results name it, so it must have one of its own, and no longer than they may name.
+    id: told === '' || told.length > MAX_CALL_ID ? `call_${newId()}` : told,
     name: storable(name).toWellFormed(),
     text: new GrowingText(),
     characters: new WholeCharacters(),

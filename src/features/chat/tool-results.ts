@@ -1,16 +1,23 @@
 import { InvalidRequestError } from '../../common/errors.js';
 import type { BranchPoint } from './branch.repository.js';
+import { ConversationBusyError } from './chat.errors.js';
 import type { ToolResult } from './turn.js';
-
-/** The field that the results come in. */
-const FIELD = 'tool_results';
 
 /**
  * The results in the order of the calls that they are of.
+ * @param field the field that they come in
+ * @throws ConversationBusyError while the answer is generated
  * @throws InvalidRequestError where the answer asks for no tools or is not whole, or where not every call has just one
  *   result
  */
-export function inOrderOfCalls(results: readonly ToolResult[], answer: BranchPoint | null): ToolResult[] {
+export function inOrderOfCalls(
+  results: readonly ToolResult[],
+  answer: BranchPoint | null,
+  field: 'messages' | 'tool_results',
+): ToolResult[] {
+  const refused = (message: string): InvalidRequestError =>
+    new InvalidRequestError(`${field}: ${message}.`, [{ field, message }]);
+  if (answer?.status === 'generating') throw new ConversationBusyError(answer.id);
   if (answer === null || answer.calls.length === 0)
     throw refused('the answer before asks for no tools, so there is nothing to give results of');
   if (answer.status !== 'complete')
@@ -27,8 +34,4 @@ export function inOrderOfCalls(results: readonly ToolResult[], answer: BranchPoi
   const [unknown] = byCall.keys();
   if (unknown !== undefined) throw refused(`the answer has no call ${unknown}`);
   return ordered;
-}
-
-function refused(message: string): InvalidRequestError {
-  return new InvalidRequestError(`${FIELD}: ${message}.`, [{ field: FIELD, message }]);
 }

@@ -3,6 +3,7 @@ import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsObject, IsString, Length, Matches, ValidateNested } from 'class-validator';
 import { IsOptionalField, IsPlainObject, IsPlainText } from '../../http/index.js';
 import { TOOL_NAME } from './is-tool-choice.js';
+import { MAX_CALL_ID } from './tool-calls.js';
 
 /** A function that a model may call. */
 export class ToolFunctionBody {
@@ -63,10 +64,10 @@ export class ToolResultBody {
   @ApiProperty({
     description: 'The `id` of the call.',
     minLength: 1,
-    maxLength: 256,
+    maxLength: MAX_CALL_ID,
     example: 'call_abc',
   })
-  @Length(1, 256)
+  @Length(1, MAX_CALL_ID)
   @IsPlainText()
   @IsString()
   tool_call_id!: string;

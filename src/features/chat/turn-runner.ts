@@ -275,8 +275,10 @@ const NOTHING_USED = {
 } as const satisfies TokenUsage;
 
 /** What a chunk says of the answer. */
-function take(live: LiveTurn, { content, tool_calls: calls, provider_data: data }: ChatDelta): void {
+function take(live: LiveTurn, { content, refusal, tool_calls: calls, provider_data: data }: ChatDelta): void {
   if (content) live.append(storable(content));
+  // What a model says in place of an answer is what its user is to read.
+  if (refusal) live.append(storable(refusal));
   if (calls) live.call(calls);
   if (data) live.providerData = data;
 }

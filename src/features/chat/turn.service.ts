@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
-import { countTokens, LlmService } from '../../llm/index.js';
+import { countTokensOfEach, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
 import { AttachmentService, NO_FILES, type QuestionFiles } from './attachment.service.js';
+import { parametersOver } from './answer-parameters.js';
 import { AnswerService } from './answer.service.js';
 import { IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
@@ -16,7 +17,7 @@ import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repositor
 import { TurnRunner } from './turn-runner.js';
 
 /** Between tries to learn whether a turn was stored, in milliseconds: well within its lease. */
-const LOOK_WAITS_MS: readonly number[] = [100, 300, 1000, 2000, 2000];
+const LOOK_WAITS_MS: readonly number[] = [100, 300, 1000, 2000, 2000, 2000, 2000, 2000];
 
 /** What became of a request: an answer to follow, and whether an earlier request began it. */
 export interface Begun {
@@ -87,7 +88,7 @@ export class TurnService {
     const { userId, apiKeyId, instructions, restart, cache, idempotency } = request;
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
-    const parameters = { ...spot.before?.parameters, ...request.parameters };
+    const parameters = parametersOver(request.parameters, spot.before?.parameters);
     const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
@@ -143,16 +144,19 @@ function placed(
 ): Pick<NewTurn, 'place' | 'systemPrompt' | 'compaction' | 'said'> {
   const { conversationId, systemPrompt, compaction, after } = spot;
   const question = spot.said.findLast(({ role }) => role === 'user');
-  const said = spot.said.map((one) => toSaidMessage(one, one === question ? files : NO_FILES));
+  const tokens = countTokensOfEach(spot.said.map(({ content }) => content));
+  const said = spot.said.map((one, index) =>
+    toSaidMessage(one, one === question ? files : NO_FILES, tokens[index] ?? 0),
+  );
   if (conversationId !== undefined)
     return { place: { type: 'known', conversationId, after }, systemPrompt, compaction, said };
   const place = { type: 'new', conversationId: newId(), title: shortTitle(spot.prompt) } as const;
   return { place, systemPrompt, compaction, said };
 }
 
-function toSaidMessage(said: Said, files: QuestionFiles): SaidMessage {
+function toSaidMessage(said: Said, files: QuestionFiles, tokens: number): SaidMessage {
   const { role, content } = said;
   const toolCallId = said.role === 'tool' ? said.toolCallId : null;
-  const tokenCount = countTokens(content) + files.tokens;
+  const tokenCount = tokens + files.tokens;
   return { id: newId(), role, content, tokenCount, toolCallId, fileIds: files.ids };
 }

@@ -25,11 +25,12 @@ export const CONVERSATION = `^(${NEW_CONVERSATION}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4
 /** What `Idempotency-Key` tells apart requests by, beside the account. */
 const ROUTE = 'POST /v1/chat/completions';
 
-/** Most characters of one message that is stored. */
-const MAX_MESSAGE = 1_000_000;
+/** Most messages, and most characters of all of them, that one request stores. */
+const MAX_MESSAGES = 1_000;
+const MAX_CHARACTERS = 1_000_000;
 
 /** What an answer that is stored as a text with its calls has no place for. */
-const REFUSED = ['logprobs', 'audio', 'web_search_options'] as const;
+const REFUSED = ['logprobs', 'audio', 'web_search_options', 'functions', 'function_call'] as const;
 
 /**
  * A Chat Completions request as a turn: what comes after the last answer is said, system and developer messages count
@@ -48,7 +49,12 @@ export function toTurn(
   for (const name of REFUSED) if (parameters[name]) throw refused(name);
   const prompts = messages.filter(({ role }) => role === 'system' || role === 'developer').map(textOf);
   const behind = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
+  if (behind.length > MAX_MESSAGES)
+    throw wrong(`has more than ${MAX_MESSAGES} messages behind the last answer`);
   const said = behind.flatMap(toSaid);
+  const characters = said.reduce((sum, { content }) => sum + content.length, 0);
+  if (characters > MAX_CHARACTERS)
+    throw wrong(`has more than ${MAX_CHARACTERS} characters behind the last answer`);
   if (said.length === 0)
     throw wrong('must end with what the model is to answer: a message of the user or results of tools');
   return {
@@ -87,7 +93,7 @@ function toSaid(message: ChatMessage): Said[] {
 /** The text of a message. What is no text cannot be kept with the conversation. */
 function textOf({ content }: ChatMessage): string {
   const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : (content ?? []);
-  const text = parts
+  return parts
     .map((part) => {
       if (part.type === 'text') return part.text;
       throw wrong(
@@ -95,8 +101,6 @@ function textOf({ content }: ChatMessage): string {
       );
     })
     .join('\n');
-  if (text.length > MAX_MESSAGE) throw wrong(`holds a message of more than ${MAX_MESSAGE} characters`);
-  return text;
 }
 
 function noConversationId(): InvalidRequestError {

@@ -22,11 +22,11 @@ export class DatabaseUnavailableError extends AppError {
 const PRISMA_CONNECTION_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028']);
 
 /**
- * PostgreSQL classes 08 (connection), 53 (resources), 57 (operator intervention, a statement that took too long among
+ * PostgreSQL classes 08 (connection, but for what the server could not read), 53 (resources), 57 (operator intervention, a statement that took too long among
  * them), a transaction that waited too long, and Node's socket errors.
  */
 const DRIVER_CONNECTION_CODE =
-  /^(08...|53...|57P..|57014|25P03|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+  /^(08(?!P01)...|53...|57P..|57014|25P03|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)$/;
 
 /**
  * Prisma's driver adapter where nothing above it translates, as at a COMMIT: the cause of its error is a plain object
