@@ -146,7 +146,11 @@ function groupsOf({ page, turn }) {
     {
       title: `the messages of a conversation of ${LONG}`,
       goal: GOALS.pages,
-      steps: { 'behind 1': messages(0), 'behind 5,000': messages(4_999), 'behind 9,900': messages(9_899) },
+      steps: {
+        'page 1': page(`/api/v1/conversations/${long.id}/messages?limit=${LIMIT}`),
+        'behind 5,000': messages(4_999),
+        'behind 9,900': messages(9_899),
+      },
     },
     {
       title: 'until the provider is asked, in a turn',

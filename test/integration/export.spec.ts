@@ -361,6 +361,11 @@ describe('an import', () => {
     ['two active roots', file([message('a', null), message('b', null)]), 'messages.1.active'],
     ['a time that is none', file([message('a', null, { created_at: 'today' })]), 'messages.0.created_at'],
     [
+      'a time beyond four digits of a year',
+      file([message('a', null, { created_at: '9999-12-31T23:59:59-23:59' })]),
+      'messages.0.created_at',
+    ],
+    [
       'a day that is none',
       file([message('a', null, { created_at: '2026-13-41T00:00:00Z' })]),
       'messages.0.created_at',
@@ -404,6 +409,44 @@ describe('an import', () => {
     // Other routes keep their limit.
     expect((await user.request('POST', '/api/v1/chat', { message: 'x'.repeat(2_000_000) })).status).toBe(413);
   });
+
+  it('is one at a time for each account, and ends with nothing when its client leaves', async () => {
+    const user = await registerUser(api.url);
+    const large = file(
+      Array.from({ length: 3_000 }, (_, index) =>
+        message(`m${index}`, index === 0 ? null : `m${index - 1}`, {
+          content: `${index} ${'word '.repeat(400)}`,
+        }),
+      ),
+    );
+    const leaving = new AbortController();
+    const first = fetch(api.url + IMPORT, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(large),
+      signal: leaving.signal,
+    }).catch(() => undefined);
+    await until('the import to be under way', async () => {
+      const sql = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'
+        AND application_name = 'parley' AND query LIKE '%INSERT INTO%messages%'`;
+      return (await query(api.database, sql)).length > 0;
+    });
+    const refused = await importFile(user, file([message('a', null)]));
+    expect(refused).toMatchObject({ status: 429, body: { error: { code: 'rate_limit_exceeded' } } });
+    leaving.abort();
+    await first;
+    await until('another import to be let in', async () => {
+      const { status } = await importFile(user, file([message('a', null)], { title: 'let in' }));
+      return status === 201;
+    });
+    const titles = await query(
+      api.database,
+      `SELECT DISTINCT title FROM conversations WHERE user_id = (SELECT id FROM users WHERE email = $1)
+         AND next_position > 1`,
+      [user.email],
+    );
+    expect(titles).toEqual([]);
+  }, 120_000);
 
   it('stores all or nothing', async () => {
     const user = await registerUser(api.url);

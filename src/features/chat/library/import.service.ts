@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { InvalidRequestError } from '../../../common/errors.js';
+import { AppError, InvalidRequestError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { countTokens } from '../../../llm/index.js';
 import type { StoredConversation } from '../conversation.repository.js';
@@ -20,6 +20,12 @@ const BREATH_MS = 10;
 const TIME =
   /^(?<day>\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
+/** The last moment that is written with four digits of a year, which is all that clients and we read. */
+const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** How soon an account may import again while it does, in milliseconds. */
+const BUSY_RETRY_MS = 5_000;
+
 /** Makes conversations of files. What a file says is checked, because anybody can write one. */
 @Injectable()
 export class ImportService {
@@ -28,11 +34,30 @@ export class ImportService {
     private readonly conversations: ConversationService,
   ) {}
 
+  /** Accounts that import something now: a large file keeps the database busy for a while. */
+  private readonly importing = new Set<string>();
+
   /**
-   * Stores the conversation of a file as the user's own, with new ids for everything.
+   * Stores the conversation of a file as the user's own, with new ids for everything. Stores nothing where the signal
+   * aborts before it has ended.
    * @throws InvalidRequestError that names the field where the messages are no tree, or the active ones no path
+   * @throws AppError `rate_limit_exceeded` while the account imports another file here, `request_cancelled`
    */
-  async import(userId: string, file: ConversationFile): Promise<StoredConversation> {
+  async import(userId: string, file: ConversationFile, signal: AbortSignal): Promise<StoredConversation> {
+    if (this.importing.has(userId)) throw oneAtATime();
+    this.importing.add(userId);
+    try {
+      return await this.store(userId, file, signal);
+    } finally {
+      this.importing.delete(userId);
+    }
+  }
+
+  private async store(
+    userId: string,
+    file: ConversationFile,
+    signal: AbortSignal,
+  ): Promise<StoredConversation> {
     const { title, system_prompt: systemPrompt = null, archived = false, pinned = false } = file.conversation;
     if (title.trim() === '') throw refused('conversation.title', 'must not be blank');
     const ids = idsOf(file.messages);
@@ -52,16 +77,8 @@ export class ImportService {
     }
     const id = newId();
     const leafMessageId = ids.get(leaf.id) ?? leaf.id;
-    await this.repository.insert({
-      id,
-      userId,
-      title,
-      systemPrompt,
-      archived,
-      pinned,
-      leafMessageId,
-      messages,
-    });
+    const conversation = { id, userId, title, systemPrompt, archived, pinned, leafMessageId, messages };
+    await this.repository.insert(conversation, signal);
     return this.conversations.get(userId, id);
   }
 }
@@ -129,8 +146,13 @@ function timeOf(text: string, field: string): Date {
   // A 30th of February would be read as a day in March.
   const inCalendar =
     day !== undefined && new Date(Date.parse(`${day}T00:00:00Z`) || 0).toJSON().startsWith(day);
-  if (inCalendar && time.getTime() >= 0) return time;
-  throw refused(field, 'must be a time since 1970, as 2026-11-21T08:00:00Z');
+  if (inCalendar && time.getTime() >= 0 && time.getTime() <= LATEST) return time;
+  throw refused(field, 'must be a time from 1970 to 9999, as 2026-11-21T08:00:00Z');
+}
+
+function oneAtATime(): AppError {
+  const message = 'Another import of this account is under way. Wait for it to end, then send again.';
+  return new AppError('rate_limit_exceeded', message, { retryAfterMs: BUSY_RETRY_MS });
 }
 
 function refused(field: string, what: string): InvalidRequestError {

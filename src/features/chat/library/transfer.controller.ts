@@ -1,7 +1,15 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { ApiErrors, IdParams, SchemaPipe, Scope, sendDownload, UserId } from '../../../http/index.js';
+import {
+  ApiErrors,
+  IdParams,
+  SchemaPipe,
+  Scope,
+  sendDownload,
+  UserId,
+  whileHere,
+} from '../../../http/index.js';
 import { ConversationBody } from '../conversation.dto.js';
 import { toConversationBody } from '../conversation.mapper.js';
 import { CONVERSATION_FILE, CONVERSATION_FILE_DOC, type ConversationFile } from './conversation-file.dto.js';
@@ -28,12 +36,20 @@ export class TransferController {
   })
   @ApiBody({ schema: CONVERSATION_FILE_DOC })
   @ApiCreatedResponse({ type: ConversationBody, description: 'The conversation, which is yours.' })
-  @ApiErrors('invalid_request', 'unauthorized', 'payload_too_large', 'unsupported_media_type')
+  @ApiErrors(
+    'invalid_request',
+    'unauthorized',
+    'payload_too_large',
+    'unsupported_media_type',
+    'rate_limit_exceeded',
+  )
   async import(
     @UserId() userId: string,
     @Body(new SchemaPipe<ConversationFile>(CONVERSATION_FILE)) file: ConversationFile,
+    @Res({ passthrough: true }) response: Response,
   ): Promise<ConversationBody> {
-    return toConversationBody(await this.imports.import(userId, file));
+    const work = (signal: AbortSignal) => this.imports.import(userId, file, signal);
+    return toConversationBody(await whileHere(response, work));
   }
 
   @Get(':id/export')

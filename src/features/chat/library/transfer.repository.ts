@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AppError } from '../../../common/errors.js';
 import { PrismaService } from '../../../infra/database/index.js';
 
 /** What an export begins with. */
@@ -49,9 +50,12 @@ export interface ImportedConversation {
   readonly messages: readonly (ImportedMessage & { readonly active: boolean; readonly tokenCount: number })[];
 }
 
-/** How much one statement writes at the most: messages, and characters of their texts unless it is one message. */
+/**
+ * How much one statement writes at the most: messages, and characters of their texts unless it is one message. Finding the
+ * words of the texts takes the database longer than storing them, and a statement has a few seconds.
+ */
 const BATCH_MESSAGES = 200;
-const BATCH_CHARACTERS = 1_000_000;
+const BATCH_CHARACTERS = 100_000;
 
 /** How long an import may take in the database, in milliseconds. Ten thousand long messages take some seconds. */
 const IMPORT_TIMEOUT_MS = 120_000;
@@ -137,8 +141,11 @@ export class TransferRepository {
     );
   }
 
-  /** Stores all of it or nothing. It has used nothing: totals and ledger stay empty. */
-  async insert(conversation: ImportedConversation): Promise<void> {
+  /**
+   * Stores all of it or nothing. It has used nothing: totals and ledger stay empty.
+   * @throws AppError `request_cancelled` where the signal aborts before the end
+   */
+  async insert(conversation: ImportedConversation, signal: AbortSignal): Promise<void> {
     const { id, userId, title, systemPrompt, archived, pinned, leafMessageId, messages } = conversation;
     await this.prisma.transaction(async (transaction) => {
       await transaction.conversation.create({
@@ -156,6 +163,7 @@ export class TransferRepository {
         select: { id: true },
       });
       for (const batch of batchesOf(messages)) {
+        if (signal.aborted) throw new AppError('request_cancelled', 'The request was cancelled.');
         await transaction.message.createMany({
           data: batch.messages.map(({ attachments, toolCalls, ...message }, index) => ({
             ...message,
