@@ -17,6 +17,12 @@ const LEAD_LENGTH = 40;
 /** Words are compared by their first characters, as the index does. */
 const WORD_LENGTH = 64;
 
+/**
+ * So much of a word or character is looked at, in UTF-16 units. Putting marks into their order takes time that grows with
+ * the square of how many there are in a row, and a text may consist of nothing else.
+ */
+const LOOKED_AT = 256;
+
 const WORDS = /[\p{L}\p{N}\p{M}\u00AD\u200B-\u200D]+/gu;
 
 /** Diacritics and what is not seen. Not every mark: the vowels of Thai are marks too, and so is what makes が of か. */
@@ -131,7 +137,7 @@ function windowOf(text: string, tokens: readonly Token[], hit: Range = { start: 
 
 function tokensOf(text: string): Token[] {
   return Array.from(text.matchAll(WORDS)).flatMap(({ 0: word, index: start }) =>
-    ALONE.test(word.normalize('NFKC')) ? charactersOf(word, start) : tokenOf(word, start, false),
+    ALONE.test(word) || standsAlone(word) ? charactersOf(word, start) : tokenOf(word, start, false),
   );
 }
 
@@ -141,7 +147,7 @@ function charactersOf(text: string, offset: number): Token[] {
   let word = '';
   let wordStart = offset;
   for (const { 0: character, index } of text.matchAll(CHARACTERS)) {
-    if (!ALONE.test(character.normalize('NFKC'))) {
+    if (!standsAlone(character)) {
       if (word === '') wordStart = offset + index;
       word += character;
       continue;
@@ -150,6 +156,10 @@ function charactersOf(text: string, offset: number): Token[] {
     word = '';
   }
   return [...tokens, ...tokenOf(word, wordStart, false)];
+}
+
+function standsAlone(text: string): boolean {
+  return ALONE.test(text.slice(0, LOOKED_AT).normalize('NFKC'));
 }
 
 /** None where nothing is left of it. */
@@ -161,6 +171,7 @@ function tokenOf(text: string, start: number, alone: boolean): Token[] {
 /** The same as `search_normal_form` in the database. */
 function formOf(word: string): string {
   const form = word
+    .slice(0, LOOKED_AT)
     .normalize('NFKD')
     .replace(MARKS, '')
     .normalize('NFC')
