@@ -353,6 +353,63 @@ describe('the active path', () => {
     // The answer that left the path, and the new one.
     expect(changed).toHaveLength(2);
   });
+
+  it('writes nothing of what 300 long messages are found by when they leave the path and come back', async () => {
+    const talk = await Talk.begin('first');
+    const [question] = await talk.idsOf();
+    await query(
+      api.database,
+      `INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content)
+       SELECT ('01900000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, $1,
+         (SELECT user_id FROM conversations WHERE id = $1),
+         CASE WHEN n = 2 THEN (SELECT leaf_message_id FROM conversations WHERE id = $1)
+           ELSE ('01900000-0000-7000-8000-' || lpad((n - 1)::text, 12, '0'))::uuid END,
+         n, 'user', 'complete', (SELECT string_agg(md5(n || '-' || word), ' ') FROM generate_series(1, 120) word)
+       FROM generate_series(2, 301) n`,
+      [talk.id],
+    );
+    await query(
+      api.database,
+      `UPDATE conversations SET next_position = 302,
+         leaf_message_id = (SELECT id FROM messages WHERE conversation_id = $1 AND position = 301) WHERE id = $1`,
+      [talk.id],
+    );
+    // An index over an expression would be entered anew without a trace in any row; so there is none.
+    const indexes = await query(
+      api.database,
+      `SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+       JOIN pg_am ON pg_am.oid = relam WHERE indrelid = 'messages'::regclass AND amname <> 'btree'`,
+    );
+    expect(indexes).toEqual([]);
+    const versions = () =>
+      query(
+        api.database,
+        `SELECT message_id AS id, xmin::text, ctid::text FROM message_words
+         WHERE conversation_id = $1 AND position BETWEEN 2 AND 301 ORDER BY position`,
+        [talk.id],
+      );
+    const titles = () =>
+      query(api.database, 'SELECT xmin::text, ctid::text FROM title_words WHERE conversation_id = $1', [
+        talk.id,
+      ]);
+    const [before, title] = [await versions(), await titles()];
+    expect(before).toHaveLength(300);
+    expect(title).toHaveLength(1);
+    await talk.done(String(question), 'edit', { message: 'another' });
+    const activePart = async () =>
+      (
+        await query(
+          api.database,
+          'SELECT count(*)::int AS count FROM messages WHERE conversation_id = $1 AND active AND position BETWEEN 2 AND 301',
+          [talk.id],
+        )
+      )[0]?.['count'];
+    expect(await activePart()).toBe(0);
+    expect((await talk.post(String(question), 'activate')).status).toBe(200);
+    expect(await activePart()).toBe(300);
+    expect(await versions()).toEqual(before);
+    expect(await titles()).toEqual(title);
+  });
 });
 
 describe('somebody else', () => {

@@ -170,8 +170,8 @@ describe('the list of an account with 100,000 conversations', () => {
 
   beforeAll(async () => {
     user = await registerUser(api.url);
-    // Nothing is searched here, and filling this index would take most of the time.
-    await query(api.database, 'DROP INDEX conversations_search_idx');
+    // Nothing is searched here, and working out the words would take most of the time.
+    await query(api.database, 'ALTER TABLE conversations DISABLE TRIGGER conversations_words');
     // Nine of ten are archived, half are pinned: a page of few among many must not be looked for.
     await query(
       api.database,

@@ -318,7 +318,7 @@ describe('a search of one account', () => {
     await query(api.database, 'ANALYZE');
   }, 240_000);
 
-  /** How a statement comes by messages: by which indexes, and how many rows it looks at. */
+  /** How a statement comes by messages and their words: by which indexes, and how many rows it looks at. */
   async function plan({ text, values }: { readonly text: string; readonly values: unknown[] }) {
     const [row] = await query(api.database, `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
     const nodes: unknown[] = [];
@@ -330,12 +330,14 @@ describe('a search of one account', () => {
     walk(at(row, 'QUERY PLAN', 0, 'Plan'));
     const figure = (node: unknown, name: string) =>
       Number(at(node, name) ?? 0) * Number(at(node, 'Actual Loops'));
-    const reads = nodes.filter((node) => at(node, 'Relation Name') === 'messages');
+    const reads = nodes.filter((node) =>
+      ['messages', 'message_words'].includes(String(at(node, 'Relation Name'))),
+    );
     return {
       ways: new Set(reads.map((node) => at(node, 'Node Type'))),
       indexes: nodes
         .map((node) => at(node, 'Index Name'))
-        .filter((name) => typeof name === 'string' && name.startsWith('messages')),
+        .filter((name) => typeof name === 'string' && name.startsWith('message')),
       rows: reads.reduce<number>((sum, node) => sum + figure(node, 'Actual Rows'), 0),
       removed: reads.reduce<number>(
         (sum, node) =>
@@ -352,7 +354,7 @@ describe('a search of one account', () => {
     ['what is not there', 'nothing'],
   ])('reads what it finds of 100,000 messages and no more: %s', async (_name, words) => {
     const found = await plan(conversationsSql(await idOf(large), words));
-    expect(found.indexes).toEqual(['messages_search_idx']);
+    expect(found.indexes).toEqual(['message_words_words_idx']);
     expect(found.ways).toEqual(new Set(['Bitmap Heap Scan']));
     expect(found.removed).toBe(0);
     expect(found.rows).toBeLessThan(100);
@@ -380,7 +382,7 @@ describe('a search of one account', () => {
         3,
       ),
     );
-    expect(found.indexes).toContain('messages_search_idx');
+    expect(found.indexes).toContain('message_words_words_idx');
     expect(found.ways).not.toContain('Seq Scan');
     expect(found.rows + found.removed).toBeLessThan(200);
   });

@@ -81,12 +81,88 @@ RETURN (
     unnest(words) AS each (word)
 );
 
--- Not those that are being generated: their text changes each second.
-CREATE INDEX "messages_search_idx" ON "messages" USING gin (search_vector("user_id", "content")) WHERE ("status" <> 'generating');
+-- What is found stands beside the messages and conversations and not in an index of theirs: their rows are written again
+-- whenever a branch becomes the active one or a turn begins, and each time such an index would have the words worked
+-- out and entered anew. What else the search needs is copied, because it never changes.
 
-CREATE INDEX "conversations_search_idx" ON "conversations" USING gin (search_vector("user_id", "title"));
+CREATE TABLE "message_words" (
+    "message_id" UUID NOT NULL,
+    "user_id" UUID NOT NULL,
+    "conversation_id" UUID NOT NULL,
+    "position" INTEGER NOT NULL,
+    "words" tsvector NOT NULL,
+
+    CONSTRAINT "message_words_pkey" PRIMARY KEY ("message_id")
+);
+
+CREATE TABLE "title_words" (
+    "conversation_id" UUID NOT NULL,
+    "user_id" UUID NOT NULL,
+    "words" tsvector NOT NULL,
+
+    CONSTRAINT "title_words_pkey" PRIMARY KEY ("conversation_id")
+);
+
+ALTER TABLE "message_words" ADD CONSTRAINT "message_words_message_id_fkey" FOREIGN KEY ("message_id") REFERENCES "messages"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+ALTER TABLE "title_words" ADD CONSTRAINT "title_words_conversation_id_fkey" FOREIGN KEY ("conversation_id") REFERENCES "conversations"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- Triggers, so that no way of writing a message can forget them. A text without words has no row. The declared value
+-- rather than the call in the statement itself: PostgreSQL keeps the plan of the one, and makes that of the other for
+-- each row. The search_path is that of the migration, because the body is parsed when it first runs.
+CREATE FUNCTION write_message_words() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  its_words tsvector := search_vector(NEW.user_id, NEW.content);
+BEGIN
+  IF its_words IS NULL THEN
+    DELETE FROM message_words WHERE message_id = NEW.id;
+  ELSE
+    INSERT INTO message_words (message_id, user_id, conversation_id, position, words)
+    VALUES (NEW.id, NEW.user_id, NEW.conversation_id, NEW.position, its_words)
+    ON CONFLICT (message_id) DO UPDATE SET words = excluded.words;
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION write_title_words() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  its_words tsvector := search_vector(NEW.user_id, NEW.title);
+BEGIN
+  IF its_words IS NULL THEN
+    DELETE FROM title_words WHERE conversation_id = NEW.id;
+  ELSE
+    INSERT INTO title_words (conversation_id, user_id, words)
+    VALUES (NEW.id, NEW.user_id, its_words)
+    ON CONFLICT (conversation_id) DO UPDATE SET words = excluded.words;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Not those that are being generated: their text changes each second.
+CREATE TRIGGER "messages_words" AFTER INSERT OR UPDATE OF "content", "status" ON "messages"
+FOR EACH ROW WHEN (NEW."status" <> 'generating') EXECUTE FUNCTION write_message_words();
+
+CREATE TRIGGER "conversations_words" AFTER INSERT OR UPDATE OF "title" ON "conversations"
+FOR EACH ROW EXECUTE FUNCTION write_title_words();
+
+-- What was there before. The triggers' locks are held until the end, so nothing is written in between.
+INSERT INTO "message_words" ("message_id", "user_id", "conversation_id", "position", "words")
+SELECT "id", "user_id", "conversation_id", "position", "found"
+FROM "messages" CROSS JOIN LATERAL (SELECT search_vector("user_id", "content") OFFSET 0) AS "vector" ("found")
+WHERE "status" <> 'generating' AND "found" IS NOT NULL;
+
+INSERT INTO "title_words" ("conversation_id", "user_id", "words")
+SELECT "id", "user_id", "found"
+FROM "conversations" CROSS JOIN LATERAL (SELECT search_vector("user_id", "title") OFFSET 0) AS "vector" ("found")
+WHERE "found" IS NOT NULL;
+
+CREATE INDEX "message_words_words_idx" ON "message_words" USING GIN ("words");
+
+CREATE INDEX "title_words_words_idx" ON "title_words" USING GIN ("words");
 
 -- Statistics of words would cost an ANALYZE the reading of thousands of texts. Without them a search counts as rare,
 -- which is what makes the planner use the index.
-ALTER INDEX "messages_search_idx" ALTER COLUMN 1 SET STATISTICS 0;
-ALTER INDEX "conversations_search_idx" ALTER COLUMN 1 SET STATISTICS 0;
+ALTER TABLE "message_words" ALTER COLUMN "words" SET STATISTICS 0;
+ALTER TABLE "title_words" ALTER COLUMN "words" SET STATISTICS 0;
