@@ -293,6 +293,33 @@ describe('a text of 4 MB', () => {
   });
 });
 
+it('a question of marks without end is stored and found, and answered', async () => {
+  const user = await registerUser(api.url);
+  // Unordered marks: putting them into their order costs the square of how many stand in a row. Ten seconds of that are
+  // more than a statement has.
+  const marks = `a${'\u0323\u0302\u0301\u0315'.repeat(10_000)}`;
+  const imported = await user.request('POST', `${LIST}/import`, {
+    version: 1,
+    conversation: { title: '#' },
+    messages: [
+      {
+        id: 'a',
+        parent_id: null,
+        role: 'user',
+        status: 'complete',
+        content: `needle ${marks}`,
+        active: true,
+        created_at: '2026-11-21T08:00:00Z',
+      },
+    ],
+  });
+  expect(imported.status).toBe(201);
+  const id = String(at(imported.body, 'id'));
+  expect(ids(await search(user, 'needle'))).toEqual([id]);
+  const answer = await user.request('POST', '/api/v1/chat', { message: 'and?', conversation_id: id });
+  expect(answer.status).toBe(200);
+});
+
 describe('a search of one account', () => {
   let large: TestUser;
   let small: TestUser;

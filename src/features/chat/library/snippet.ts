@@ -27,7 +27,7 @@ const WORDS = /[\p{L}\p{N}\p{M}\u00AD\u200B-\u200D]+/gu;
 
 /** Diacritics and what is not seen. Not every mark: the vowels of Thai are marks too, and so is what makes が of か. */
 const MARKS =
-  /\u00AD|[\u0300-\u036F]|[\u0483-\u0487]|[\u0591-\u05BD]|[\u064B-\u065F]|[\u1AB0-\u1AFF]|[\u1DC0-\u1DFF]|[\u200B-\u200D]|[\u20D0-\u20FF]|[\uFE00-\uFE0F]|[\uFE20-\uFE2F]/gu;
+  /\u00AD|[\u0300-\u036F]|[\u0483-\u0487]|[\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7]|[\u064B-\u065F]|[\u1AB0-\u1AFF]|[\u1DC0-\u1DFF]|[\u200B-\u200D]|[\u20D0-\u20FF]|[\uFE00-\uFE0F]|[\uFE20-\uFE2F]/gu;
 
 /** Scripts whose characters are found one by one. */
 const ALONE = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{scx=Bopomofo}\p{scx=Yi}]/u;
