@@ -1,5 +1,5 @@
 // Real here: PostgreSQL and Prisma's schema engine.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -80,6 +80,48 @@ describe('migrations', () => {
 
     expect(await apply(database, ownMigrations, (line) => reported.push(line))).toEqual({ applied: [] });
     expect(reported).toHaveLength(1);
+  });
+
+  it('make what was said before there was a search found by it', async () => {
+    const database = await newDatabase();
+    const names = readdirSync(ownMigrations, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
+    const before = names.slice(
+      0,
+      names.findIndex((name) => name.endsWith('_search')),
+    );
+    expect(before.length).toBeGreaterThan(0);
+    const folder = migrationsFolder(
+      'before-search',
+      Object.fromEntries(
+        before.map((name) => [name, readFileSync(join(ownMigrations, name, 'migration.sql'), 'utf8')]),
+      ),
+    );
+    await apply(database, folder);
+    await queryOnce(
+      database,
+      `with owner as (
+         insert into users (id, email, password_hash) values (gen_random_uuid(), 'a@example.com', 'x') returning id
+       ), conversation as (
+         insert into conversations (id, user_id, title) select gen_random_uuid(), id, 'Colours' from owner returning id, user_id
+       )
+       insert into messages (id, conversation_id, user_id, position, role, status, content)
+       select gen_random_uuid(), conversation.id, user_id, said.position, 'assistant', said.status::message_status, said.content
+       from conversation, (values (0, 'complete', 'blue'), (1, 'interrupted', '...'), (2, 'generating', 'red'))
+         as said (position, status, content)`,
+    );
+    await apply(database, ownMigrations);
+    expect(
+      await queryOnce(
+        database,
+        `select
+           (select array_agg(position) from message_words where words @@ search_query(user_id, 'blue')) as found,
+           (select count(*)::int from message_words) as messages,
+           (select count(*)::int from title_words where words @@ search_query(user_id, 'colours')) as titles`,
+      ),
+    ).toEqual({ found: [0], messages: 1, titles: 1 });
   });
 
   it('are applied once by processes that start together', async () => {
