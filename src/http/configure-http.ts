@@ -30,7 +30,7 @@ const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
 
 /** Where files are uploaded to. They are read by their route; a JSON body that comes there has the limit of any other. */
 const UPLOADS = '/api/v1/files';
-const ALL_BUT_UPLOADS = /^\/api(?!\/v1\/files\/?$)(?:\/|$)/i;
+const ALL_BUT_UPLOADS = /^\/api(?!\/v1\/files\/?$)(?=\/|$)/i;
 
 /** What comes before routing. The order matters: a request has its id and its log line before its body can fail to parse. */
 export function configureHttp(

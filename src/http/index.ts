@@ -24,6 +24,7 @@ export { IsNotBlank, IsPlainObject, IsPlainText } from './plain-text.js';
 export { sendBytes } from './send-bytes.js';
 export { FileForm, TakesFile, UploadForm } from './upload-form.js';
 export { SchemaPipe } from './schema.pipe.js';
+export { Stateless } from './stateless.guard.js';
 export { CurrentActor, CurrentCaller, UserId } from './principal.js';
 export { AdminOnly, ModelRoute, Public, Scope, Unlimited } from './route-marks.js';
 export { Unlisted } from './unlisted.interceptor.js';

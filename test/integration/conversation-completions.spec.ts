@@ -265,6 +265,19 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     ).rejects.toMatchObject({ status, code });
   });
 
+  it.each([
+    ['/v1/completions', { model: MODEL, prompt: 'x' }],
+    ['/v1/messages', { model: MODEL, max_tokens: 10, messages: [say('x')] }],
+  ])('is refused at %s, which keeps nothing', async (path, body) => {
+    const refused = await send(`${api.url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${user.token}`, 'x-conversation-id': 'new' },
+      body,
+    });
+    expect(refused.status).toBe(400);
+    expect(String(at(refused.body, 'error', 'message'))).toContain('/v1/chat/completions');
+  });
+
   it('of somebody else is a 404 as well', async () => {
     const stranger = await registerUser(api.url);
     const { body } = await stranger.request('POST', '/api/v1/chat', { message: 'mine' });

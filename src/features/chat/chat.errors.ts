@@ -19,7 +19,7 @@ export class TurnInterruptedError extends AppError {
   constructor() {
     super(
       'service_unavailable',
-      'The answer was interrupted: the server stopped, or the conversation was deleted. What came so far is stored with the conversation; send the message again for a new answer, with a new Idempotency-Key if it had one.',
+      'The answer was interrupted: the server stopped, or the conversation was deleted. What came so far is stored with the conversation, and so is the question: ask for another answer with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.',
       { retryAfterMs: 5000, retryable: false },
     );
   }

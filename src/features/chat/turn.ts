@@ -147,5 +147,5 @@ export const STOPPED = 'stopped';
 export const INTERRUPTED = {
   errorCode: 'interrupted',
   errorMessage:
-    'The server stopped while it generated this answer. Send the message again, with a new Idempotency-Key if it had one.',
+    'The server stopped while it generated this answer. Ask for another one with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.',
 } as const;

@@ -12,6 +12,7 @@ import {
   Scope,
   sendEventStream,
   setAnswerHead,
+  Stateless,
   whileHere,
 } from '../../http/index.js';
 import { COUNT_DOC, COUNT_EXAMPLE, MESSAGE_DOC, MESSAGE_EXAMPLE } from './documentation.js';
@@ -31,6 +32,7 @@ export class MessagesController {
   @Post()
   @HttpCode(200)
   @ModelRoute()
+  @Stateless()
   @ApiOperation({
     summary: 'Messages',
     description:

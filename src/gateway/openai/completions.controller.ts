@@ -11,6 +11,7 @@ import {
   Scope,
   sendEventStream,
   setAnswerHead,
+  Stateless,
   whileHere,
 } from '../../http/index.js';
 import { type CompletionBody, CompletionsService } from './completions.service.js';
@@ -26,6 +27,7 @@ export class CompletionsController {
   @Post()
   @HttpCode(200)
   @ModelRoute()
+  @Stateless()
   @ApiOperation({ summary: 'Completions', description: 'OpenAI’s older wire, over models that chat.' })
   @ApiBody({ schema: COMPLETION_DOC })
   @ApiOkResponse({ description: 'The answer.', content: COMPLETION_EXAMPLE })
