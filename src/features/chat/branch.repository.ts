@@ -168,11 +168,10 @@ export class BranchRepository {
 
 /** @throws ConversationBusyError. The caller holds the conversation's lock, so none begins after this look. */
 export async function refuseWhileGenerating(transaction: Transaction, conversationId: string): Promise<void> {
-  const running = await transaction.message.findFirst({
-    where: { conversationId, status: 'generating' },
-    select: { id: true },
-  });
-  if (running !== null) throw new ConversationBusyError(running.id);
+  // The status as it stands in the partial index: PostgreSQL does not see it in a parameter, and reads all messages then.
+  const [running] = await transaction.$queryRaw<{ id: string }[]>`
+    SELECT id FROM messages WHERE conversation_id = ${conversationId}::uuid AND status = 'generating'`;
+  if (running !== undefined) throw new ConversationBusyError(running.id);
 }
 
 /**
