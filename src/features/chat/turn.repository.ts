@@ -140,9 +140,9 @@ export class TurnRepository {
   }
 
   /**
-   * Ends the turn: answer, usage, the conversation's totals and what it makes due together, or nothing of it. Where the answer is no
-   * longer ours only the usage is written, since it was used all the same. May be done twice: a commit whose
-   * confirmation was lost is found again by the lease's owner, who stays in the row.
+   * Ends the turn: answer, usage, the conversation's totals and what it makes due together, or nothing of it. Where the
+   * answer is no longer ours only the usage is written, since it was used all the same. May be done twice: a commit
+   * whose confirmation was lost is found again by the lease's owner, who stays in the row.
    * @returns whether the answer was ours, and what is due now
    */
   finish(turn: Turn, settlement: Settlement): Promise<EndedTurn> {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../../common/errors.js';
 import { PrismaService } from '../../../infra/database/index.js';
-import { ConversationBusyError } from '../chat.errors.js';
+import { refuseWhileGenerating } from '../branch.repository.js';
 import type { Slice } from '../conversation.repository.js';
 import { NothingToShareError } from './share.errors.js';
 
@@ -56,11 +56,7 @@ export class ShareRepository {
         WHERE id = ${conversationId}::uuid AND user_id = ${userId}::uuid
         FOR NO KEY UPDATE`;
       if (conversation === undefined) throw new NotFoundError('conversation', conversationId);
-      const running = await transaction.message.findFirst({
-        where: { conversationId, userId, status: 'generating' },
-        select: { id: true },
-      });
-      if (running !== null) throw new ConversationBusyError(running.id);
+      await refuseWhileGenerating(transaction, conversationId);
       const { title, messageId } = conversation;
       if (messageId === null) throw new NothingToShareError();
       return transaction.share.create({ data: { ...share, title, messageId }, select: SHARE });
