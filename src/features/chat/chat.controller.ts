@@ -24,7 +24,7 @@ import {
   toPosition,
   toToolResultsTurn,
 } from './chat.mapper.js';
-import { MessageBody } from './conversation.dto.js';
+import { MessageBody } from './message.dto.js';
 import { toMessageBody } from './conversation.mapper.js';
 import { TurnService } from './turn.service.js';
 

@@ -13,7 +13,7 @@ import type {
   ToolResultsBody,
   UsageBody,
 } from './chat.dto.js';
-import type { MessageParams } from './conversation.dto.js';
+import type { MessageParams } from './message.dto.js';
 import { type AnswerIds, type AnswerSource, beginningOf, follow, type Position } from './answer-source.js';
 import { type PlacedPiece, toWireCalls } from './tool-calls.js';
 import type { Begun } from './turn.service.js';

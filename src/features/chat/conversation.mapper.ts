@@ -2,14 +2,13 @@ import { toKnownUsd, toUsd } from '../../common/money.js';
 import type { StoredAttachment } from './attachment.repository.js';
 import type { UsageBody } from './chat.dto.js';
 import type {
-  AttachmentBody,
   ConversationBody,
   ConversationsQuery,
   ListedConversationBody,
   MatchBody,
-  MessageBody,
   UpdateConversationBody,
 } from './conversation.dto.js';
+import type { AttachmentBody, MessageBody } from './message.dto.js';
 import type {
   ConversationChanges,
   ConversationFilter,

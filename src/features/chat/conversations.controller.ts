@@ -5,10 +5,9 @@ import {
   ConversationBody,
   ConversationsQuery,
   ListedConversationBody,
-  MessageBody,
-  MessagesQuery,
   UpdateConversationBody,
 } from './conversation.dto.js';
+import { MessageBody, MessagesQuery } from './message.dto.js';
 import {
   toChanges,
   toConversationBody,
