@@ -20,12 +20,21 @@ export class ChoreQueue implements OnApplicationBootstrap {
   /** Returns at once and never fails. */
   announce(chores: readonly ChoreRef[]): void {
     if (chores.length === 0) return;
-    const jobs = chores.map(({ conversationId, kind }) => ({
-      name: CHORE_JOB,
-      data: { conversation_id: conversationId, kind },
-      // One job a chore: a sweep that comes while it waits adds none. It must leave nothing behind, or that name was taken.
-      opts: { jobId: `${conversationId}-${kind}`, removeOnComplete: true, removeOnFail: true },
-    }));
+    const jobs = chores
+      .map(({ conversationId, kind }) => ({
+        name: CHORE_JOB,
+        data: { conversation_id: conversationId, kind },
+        opts: {
+          // At most one job of a task waits, so a sweep that comes meanwhile adds none. While one is active the queue
+          // keeps the announcement and adds its job in the same step that ends the active one. This closes the race with
+          // a job that has already looked at the row: an announcement is either kept before that step or added after it.
+          deduplication: { id: `${conversationId}-${kind}`, keepLastIfActive: true },
+          removeOnComplete: true,
+          removeOnFail: true,
+        },
+      }))
+      // In PostgreSQL each id is locked in turn: two batches in different orders would wait for each other.
+      .sort((one, other) => (one.opts.deduplication.id < other.opts.deduplication.id ? -1 : 1));
     this.queue.addBulk(jobs).catch((error: unknown) => {
       this.logger.warn({ err: error }, 'chores could not be announced; the sweep finds them');
     });
