@@ -26,6 +26,7 @@ export const ERROR_CODES = [
   'request_timeout',
   'headers_too_large',
   'price_unknown',
+  'output_parse_error',
   'rate_limit_exceeded',
   'quota_exceeded',
   'provider_rate_limited',

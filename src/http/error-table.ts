@@ -130,6 +130,11 @@ export const ERROR_TABLE = {
     type: 'invalid_request_error',
     meaning: 'The address and the headers of the request are too large together.',
   },
+  output_parse_error: {
+    status: 422,
+    type: 'api_error',
+    meaning: 'The answer is not the JSON that `response_format` asks for; it is stored as it came.',
+  },
   rate_limit_exceeded: {
     status: 429,
     type: 'rate_limit_error',

@@ -18,13 +18,17 @@ const ajv = new Ajv({
 export class SchemaPipe<Body> implements PipeTransform<unknown, Body> {
   private readonly matches: ValidateFunction<Body>;
 
-  constructor(schema: SchemaObject) {
+  /** @param normalize brings a valid body into the form that its readers expect */
+  constructor(
+    schema: SchemaObject,
+    private readonly normalize: (body: Body) => Body = (body) => body,
+  ) {
     this.matches = ajv.compile<Body>(schema);
   }
 
   /** @throws InvalidRequestError that names the first wrong field */
   transform(body: unknown): Body {
-    if (this.matches(body)) return body;
+    if (this.matches(body)) return this.normalize(body);
     const error = nearest(this.matches.errors ?? []);
     if (error === undefined) throw new InvalidRequestError('The request body is not valid.');
     const field = fieldOf(error);
@@ -33,13 +37,18 @@ export class SchemaPipe<Body> implements PipeTransform<unknown, Body> {
   }
 }
 
+/** Keywords whose errors only say that another one failed. */
+const WRAPPERS: ReadonlySet<string> = new Set(['if', 'anyOf']);
+
 /**
- * The error to tell. Where a value may be of several kinds there is one for each: one that is not about the type is of
- * the kind that was meant, and otherwise the deepest is; where none was, the value may be of any of them.
+ * Picks the most useful of ajv's errors. `anyOf` yields one for each alternative: an error about something other than
+ * the type shows which alternative was meant. If all are about types, takes the deepest and lists the allowed types.
  */
 function nearest(errors: readonly ErrorObject[]): ErrorObject | undefined {
-  const byDepth = errors.toSorted((one, other) => depthOf(other.instancePath) - depthOf(one.instancePath));
-  const meant = byDepth.find(({ keyword }) => keyword !== 'type' && keyword !== 'anyOf');
+  const byDepth = errors
+    .filter(({ keyword }) => !WRAPPERS.has(keyword))
+    .toSorted((one, other) => depthOf(other.instancePath) - depthOf(one.instancePath));
+  const meant = byDepth.find(({ keyword }) => keyword !== 'type');
   const [deepest] = byDepth;
   if (meant !== undefined || deepest === undefined) return meant;
   const types = byDepth

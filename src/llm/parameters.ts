@@ -1,4 +1,5 @@
 import { AppError } from '../common/errors.js';
+import { foreignField } from './foreign-field.js';
 import type { ChatRequest, Wire } from './port/index.js';
 
 /** What becomes of a parameter on a wire. */
@@ -176,12 +177,13 @@ export function adaptRequest(request: ChatRequest, wire: Wire, model: string): A
   return { request: adapted, ignored };
 }
 
-/** The first parameter that a request needs and a wire cannot carry. */
-export function unhonoured(request: ChatRequest, wire: Wire): AdaptedParameter | undefined {
+/** The first field that a request needs and a wire cannot carry. */
+export function unhonoured(request: ChatRequest, wire: Wire): string | undefined {
   if (wire === 'openai') return undefined;
-  return entriesOf(PARAMETERS[wire]).find(
+  const refusedParameter = entriesOf(PARAMETERS[wire]).find(
     ([name, treatment]) => treatment === 'refused' && isAsked(request, name),
   )?.[0];
+  return refusedParameter ?? foreignField(request);
 }
 
 /** Whether a parameter asks for anything: values that mean the default ask for nothing. */

@@ -10,9 +10,14 @@ export function parametersOver(
   asked: AnswerParameters,
   before: AnswerParameters | undefined,
 ): AnswerParameters {
-  const { tools, tool_choice: choice, ...rest } = { ...before, ...asked };
+  const { tools, tool_choice: choice, response_format: format, ...rest } = { ...before, ...asked };
   const able = tools ?? [];
-  const withTools = { ...rest, ...(able.length > 0 && { tools: able }) };
+  const withTools = {
+    ...rest,
+    // Text is what models write without being asked, and takes back what the answer before was asked for.
+    ...(format && format.type !== 'text' && { response_format: format }),
+    ...(able.length > 0 && { tools: able }),
+  };
   if (choice === undefined) return withTools;
   if (canBeChosen(choice, able)) return able.length > 0 ? { ...withTools, tool_choice: choice } : withTools;
   if (asked.tool_choice !== undefined) throw noSuchTool();

@@ -25,6 +25,7 @@ const FAILURES = [
   'provider_rejected',
   'context_length_exceeded',
   'content_policy_violation',
+  'output_parse_error',
   'provider_rate_limited',
   'provider_error',
   'overloaded',

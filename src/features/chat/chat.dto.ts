@@ -8,6 +8,7 @@ import {
   IsIn,
   IsInt,
   IsNumber,
+  IsObject,
   IsString,
   IsUUID,
   Length,
@@ -20,6 +21,7 @@ import { IsNotBlank, IsOptionalField, IsPlainText } from '../../http/index.js';
 import { type Compaction, COMPACTIONS } from './compaction.js';
 import { IsToolChoice, TOOL_NAME, type ToolChoice } from './is-tool-choice.js';
 import { MAX_TOOL_RESULTS } from './tool-calls.js';
+import { ResponseFormatBody } from './response-format.dto.js';
 import { ToolBody, ToolCallBody, ToolResultBody } from './tool.dto.js';
 
 /** How an answer is made and given. */
@@ -114,6 +116,17 @@ export class GenerationBody {
   @IsOptionalField()
   @IsToolChoice()
   tool_choice?: ToolChoice;
+
+  @ApiPropertyOptional({
+    description:
+      'Format of the answer; text without it. An answer without that format is stored and reported as `output_parse_error` (422; in a stream the last event, after the text). Answers that call tools are not checked. Not every model can do it: those that cannot are refused.',
+    type: ResponseFormatBody,
+  })
+  @IsOptionalField()
+  @ValidateNested()
+  @Type(() => ResponseFormatBody)
+  @IsObject()
+  response_format?: ResponseFormatBody;
 }
 
 /** A message to a model. */

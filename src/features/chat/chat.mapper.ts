@@ -17,7 +17,8 @@ import type { MessageParams } from './message.dto.js';
 import { type AnswerIds, type AnswerSource, beginningOf, follow, type Position } from './answer-source.js';
 import { type PlacedPiece, toWireCalls } from './tool-calls.js';
 import type { Begun } from './turn.service.js';
-import type { FinishedAnswer, Idempotency, TurnRequest } from './turn.js';
+import type { ResponseFormatBody } from './response-format.dto.js';
+import type { AnswerParameters, FinishedAnswer, Idempotency, TurnRequest } from './turn.js';
 
 /** How freely a model chooses its words where the caller does not say. */
 const DEFAULT_TEMPERATURE = 0.7;
@@ -79,7 +80,7 @@ export function toToolResultsTurn(
 
 function toTurnRequest(
   { userId, apiKeyId }: Caller,
-  { model, temperature, max_tokens, tools, tool_choice }: GenerationBody,
+  { model, temperature, max_tokens, tools, tool_choice, response_format: format }: GenerationBody,
   idempotency: Idempotency | undefined,
   what: Pick<TurnRequest, 'place' | 'cache'>,
 ): TurnRequest {
@@ -88,9 +89,28 @@ function toTurnRequest(
     ...(max_tokens !== undefined && { max_completion_tokens: max_tokens }),
     ...(tools !== undefined && { tools }),
     ...(tool_choice !== undefined && { tool_choice }),
+    ...(format !== undefined && { response_format: toResponseFormat(format) }),
   };
   const common = { userId, apiKeyId, model, parameters, idempotency };
-  return { ...common, instructions: null, restart: 'once', ...what };
+  return { ...common, instructions: null, restart: 'once', checkOutput: true, ...what };
+}
+
+function toResponseFormat({
+  type,
+  json_schema: schema,
+}: ResponseFormatBody): NonNullable<AnswerParameters['response_format']> {
+  if (type !== 'json_schema') return { type };
+  if (schema === undefined) throw new Error('A checked format has no schema.');
+  const { name, description, schema: fits, strict } = schema;
+  return {
+    type,
+    json_schema: {
+      name,
+      ...(description !== undefined && { description }),
+      schema: fits,
+      ...(strict !== undefined && { strict }),
+    },
+  };
 }
 
 /** The request as it is known again: by the name that the client gave it, and by all that it asks for. */

@@ -5,7 +5,7 @@ import { countTokens, LlmService } from '../../llm/index.js';
 import type { Chore, ChoreTask, ChoreWork } from './chore.js';
 import { TOKENS_PER_MESSAGE } from './context.repository.js';
 import { type SummarizedMessage, SummaryRepository } from './summary.repository.js';
-import { writtenByModel } from './title-text.js';
+import { withoutReasoning } from './reasoning-text.js';
 
 /** Most tokens of a summary, and of the thoughts of models that think first: never more than this part of the window. */
 const ANSWER_TOKENS = 2_048;
@@ -59,7 +59,7 @@ export class SummaryService implements ChoreWork {
         max_completion_tokens: answer,
       },
       read: (said) => {
-        const text = storable(writtenByModel(said));
+        const text = storable(withoutReasoning(said.toWellFormed()));
         return text === '' ? undefined : { type: 'summary', messageId, text, tokenCount: countTokens(text) };
       },
       last: messageId === chore.messageId,
@@ -88,8 +88,9 @@ function beginningOf({ content, tokenCount }: SummarizedMessage, tokens: number)
 
 function materialOf(notes: string, messages: readonly SummarizedMessage[]): string {
   const said = messages
-    .filter(({ content }) => content !== '')
-    .map(({ role, content }) => `${SPEAKER[role]}:\n${content}`);
+    .map(({ role, content }) => ({ role, text: role === 'assistant' ? withoutReasoning(content) : content }))
+    .filter(({ text }) => text !== '')
+    .map(({ role, text }) => `${SPEAKER[role]}:\n${text}`);
   const known = notes === '' ? [] : [`Notes so far:\n${notes}`];
   return [...known, 'What was said since:', ...said].join('\n\n');
 }

@@ -1,8 +1,7 @@
+import { withoutReasoning } from './reasoning-text.js';
+
 /** Most characters of a title, in code points. */
 const TITLE_LENGTH = 80;
-
-/** What local models put before their answer when they think aloud. */
-const THOUGHTS = /<think>[^]*?<\/think>/g;
 
 /** Marks that a title is wrapped in: quotation marks of many languages, and those of Markdown. */
 const WRAPPING = '"\'`*_~#“”„‟‘’‚‛«»‹›「」『』';
@@ -14,14 +13,9 @@ const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufef
 
 /** A title as a list can show it: the first line of an answer, without what models wrap one in. Empty where nothing is left. */
 export function toTitle(answer: string): string {
-  const lines = writtenByModel(answer).split(/[\r\n\u2028\u2029]/);
+  const lines = withoutReasoning(answer.toWellFormed()).split(/[\r\n\u2028\u2029]/);
   const [title = ''] = lines.map(cleaned).filter((line) => line !== '');
   return shortTitle(title);
-}
-
-/** What a model has written, without the thoughts that some put before it. */
-export function writtenByModel(answer: string): string {
-  return answer.toWellFormed().replace(THOUGHTS, '').trim();
 }
 
 /** A text on one line, cut between code points where it is longer than a title may be. */

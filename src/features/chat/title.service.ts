@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import type { Chore, ChoreTask, ChoreWork } from './chore.js';
+import { withoutReasoning } from './reasoning-text.js';
 import { toTitle } from './title-text.js';
 import { TitleRepository } from './title.repository.js';
 
@@ -34,7 +35,10 @@ export class TitleService implements ChoreWork {
       request: {
         messages: [
           { role: 'system', content: INSTRUCTION },
-          { role: 'user', content: `User:\n${beginningOf(question)}\n\nAssistant:\n${beginningOf(answer)}` },
+          {
+            role: 'user',
+            content: `User:\n${beginningOf(question)}\n\nAssistant:\n${beginningOf(withoutReasoning(answer))}`,
+          },
         ],
         max_completion_tokens: ANSWER_TOKENS,
       },

@@ -18,8 +18,16 @@ import { ContextService } from './context.service.js';
 import { AnswerLog, type LoggedText } from './answer-log.js';
 import { AnswerRepository } from './answer.repository.js';
 import { LiveTurn } from './live-turn.js';
+import type { OutputCheck } from './output-check.js';
 import { RunningAnswers } from './running-answers.js';
-import { type Settlement, STOPPED, totalCost, type Turn, type TurnOutcome } from './turn.js';
+import {
+  type FinishedAnswer,
+  type Settlement,
+  STOPPED,
+  totalCost,
+  type Turn,
+  type TurnOutcome,
+} from './turn.js';
 import { toToolCalls, wordsOf } from './tool-calls.js';
 import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
@@ -29,6 +37,8 @@ import { persistently } from './persistently.js';
 interface Run {
   readonly live: LiveTurn;
   readonly abort: AbortController;
+  /** Checks the format of the answer; undefined if any text will do. */
+  readonly check: OutputCheck | undefined;
   /** Whether its user stopped it. */
   stopped: boolean;
   /** The last message that a summary shall cover, once it is known that one is needed. */
@@ -74,11 +84,19 @@ export class TurnRunner {
   /**
    * Begins to generate the answer and returns at once.
    * @param lease what it may use; settled when it ends, however it ends
+   * @param check checks the format of the answer
    */
-  start(turn: Turn, lease: BudgetLease): LiveTurn {
+  start(turn: Turn, lease: BudgetLease, check?: OutputCheck): LiveTurn {
     const live = new LiveTurn(turn, this.log);
     const abort = new AbortController();
-    const run: Run = { live, abort, stopped: false, summarizeUpTo: undefined, done: Promise.resolve() };
+    const run: Run = {
+      live,
+      abort,
+      check,
+      stopped: false,
+      summarizeUpTo: undefined,
+      done: Promise.resolve(),
+    };
     // A turn goes on without its client, but not without its account and key.
     const forget = this.activities.begin(turn, () => {
       abort.abort();
@@ -208,10 +226,23 @@ export class TurnRunner {
           warning,
           cached,
         };
-        return settled({ status: 'complete', ...answer, completedAt: new Date() }, live, attempts);
+        return settled(await this.checked(run, answer), live, attempts);
       }
     }
     throw new Error('A model call ended without saying how.');
+  }
+
+  /** The outcome of an answer that came whole: a failure if it does not have the format that was asked for. */
+  private async checked(
+    { check, live: { turn } }: Run,
+    answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
+  ): Promise<TurnOutcome> {
+    const error = check?.(answer);
+    if (error === undefined) return { status: 'complete', ...answer, completedAt: new Date() };
+    // An equal question must be asked again, and the cache knows no single answer by its question.
+    if (turn.cache) await this.llm.forgetAnswersOf(turn.userId);
+    const { text, calls, model } = answer;
+    return { status: 'failed', text, calls, model, error };
   }
 
   /** The outcome that is true: the settlement's where it was committed, an interruption where the answer was not ours any more. */

@@ -10,6 +10,7 @@ import { IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
 import { isUnavailable, persistently } from './persistently.js';
+import { outputCheckFor } from './output-check.js';
 import { PlaceService, type Spot } from './place.service.js';
 import { shortTitle } from './title-text.js';
 import type { FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from './turn.js';
@@ -89,6 +90,7 @@ export class TurnService {
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
     const parameters = parametersOver(request.parameters, spot.before?.parameters);
+    const check = request.checkOutput ? outputCheckFor(parameters.response_format) : undefined;
     const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
@@ -105,7 +107,7 @@ export class TurnService {
         ...ids,
         ...placed(spot, files),
       });
-      return this.runner.start(turn, lease);
+      return this.runner.start(turn, lease, check);
     } catch (error) {
       lease.settle([]);
       throw error;

@@ -16,6 +16,8 @@ export interface TurnRequest extends Caller {
   readonly instructions: string | null;
   /** Whether an answer that breaks off may begin again on another model: not where its reader cannot be told. */
   readonly restart: 'once' | 'never';
+  /** Whether an answer that does not have the `response_format` of the parameters is a failure. */
+  readonly checkOutput: boolean;
   /** Whether the answer to an equal question may be given again. */
   readonly cache: boolean;
   /** Names the request, so that sending it twice asks once. */

@@ -40,6 +40,7 @@ export const ERROR_TYPES = {
   unsupported_media_type: 'invalid_request_error',
   request_timeout: 'timeout_error',
   headers_too_large: 'request_too_large',
+  output_parse_error: 'api_error',
   rate_limit_exceeded: 'rate_limit_error',
   quota_exceeded: 'rate_limit_error',
   provider_rate_limited: 'rate_limit_error',

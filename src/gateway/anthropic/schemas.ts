@@ -1,56 +1,45 @@
 import type { SchemaObject } from 'ajv';
+import { listOfTyped, schemaForType } from '../schema-for-tag.js';
 
 /** Printable characters: the ledger names every model that was asked, and cannot store NUL and lone surrogates. */
 const NAME = '^[^\\p{Cc}\\p{Cs}]+$';
 
 const text = { type: 'string' } as const;
 
-/** An object whose `type` is this one has these fields; one of another type passes, and so do all other fields. */
-function whereType(type: string, fields: Readonly<Record<string, SchemaObject>>): SchemaObject {
-  return {
-    if: { type: 'object', properties: { type: { const: type } } },
-    then: { type: 'object', required: Object.keys(fields), properties: fields },
-  };
-}
-
-/** What we read of the blocks that we know. */
+/** The blocks that are read here. Other types are left to the provider that knows them. */
 const knownBlocks: readonly SchemaObject[] = [
-  whereType('text', { text }),
-  whereType('image', {
+  schemaForType('text', { text }),
+  schemaForType('image', {
     source: {
       type: 'object',
       required: ['type'],
       properties: { type: text },
-      allOf: [whereType('base64', { data: text, media_type: text }), whereType('url', { url: text })],
+      allOf: [schemaForType('base64', { data: text, media_type: text }), schemaForType('url', { url: text })],
     },
   }),
-  whereType('tool_use', { id: text, name: text, input: { type: 'object' } }),
-  whereType('thinking', { thinking: text, signature: text }),
+  schemaForType('tool_use', { id: text, name: text, input: { type: 'object' } }),
+  schemaForType('thinking', { thinking: text, signature: text }),
 ];
 
 /** A text, or blocks. */
 const contentOf = (blocks: readonly SchemaObject[]): SchemaObject => ({
-  anyOf: [
-    { type: 'string' },
-    {
-      type: 'array',
-      items: { type: 'object', required: ['type'], properties: { type: text }, allOf: blocks },
-    },
-  ],
+  type: ['string', 'array'],
+  ...listOfTyped(blocks),
 });
 
-const toolResult: readonly SchemaObject[] = [
-  whereType('tool_result', { tool_use_id: text }),
-  {
-    if: { type: 'object', properties: { type: { const: 'tool_result' } } },
-    then: {
-      type: 'object',
-      properties: { is_error: { type: ['boolean', 'null'] }, content: contentOf(knownBlocks) },
-    },
-  },
-];
+const toolResult = schemaForType(
+  'tool_result',
+  { tool_use_id: text },
+  { is_error: { type: ['boolean', 'null'] }, content: contentOf(knownBlocks) },
+);
 
-const shared = {
+const format: SchemaObject = {
+  type: ['object', 'null'],
+  required: ['type', 'schema'],
+  properties: { type: { const: 'json_schema' }, schema: { type: 'object' } },
+};
+
+const properties: Readonly<Record<string, SchemaObject>> = {
   model: { type: 'string', minLength: 1, maxLength: 256, pattern: NAME },
   messages: {
     type: 'array',
@@ -60,11 +49,18 @@ const shared = {
       required: ['role', 'content'],
       properties: {
         role: { enum: ['user', 'assistant', 'system'] },
-        content: contentOf([...knownBlocks, ...toolResult]),
+        content: contentOf([...knownBlocks, toolResult]),
       },
     },
   },
-  system: contentOf(knownBlocks),
+  system: {
+    type: ['string', 'array'],
+    items: {
+      type: 'object',
+      required: ['type', 'text'],
+      properties: { type: { const: 'text' }, text },
+    },
+  },
   tools: {
     type: 'array',
     items: {
@@ -95,49 +91,37 @@ const shared = {
       type: { enum: ['auto', 'any', 'tool', 'none'] },
       disable_parallel_tool_use: { type: 'boolean' },
     },
-    ...whereType('tool', { name: text }),
+    ...schemaForType('tool', { name: text }),
   },
   thinking: {
     type: 'object',
     required: ['type'],
     properties: { type: text },
-    ...whereType('enabled', { budget_tokens: { type: 'integer', minimum: 1 } }),
+    ...schemaForType('enabled', { budget_tokens: { type: 'integer', minimum: 1 } }),
   },
   output_config: {
     type: 'object',
-    properties: {
-      effort: { enum: ['low', 'medium', 'high', 'xhigh', 'max', null] },
-      format: {
-        type: ['object', 'null'],
-        required: ['type', 'schema'],
-        properties: { type: { const: 'json_schema' }, schema: { type: 'object' } },
-      },
-    },
+    properties: { effort: { enum: ['low', 'medium', 'high', 'xhigh', 'max', null] }, format },
   },
-} as const;
-
-/** Messages. What it does not name passes through; what it names is what we rely on or would be blamed for. */
-export const MESSAGES: SchemaObject = {
-  type: 'object',
-  required: ['max_tokens', 'messages'],
-  properties: {
-    ...shared,
-    max_tokens: { type: 'integer', minimum: 1 },
-    stream: { type: ['boolean', 'null'] },
-    cache: { type: ['boolean', 'null'] },
-    temperature: { type: ['number', 'null'], minimum: 0, maximum: 1 },
-    top_p: { type: ['number', 'null'], minimum: 0, maximum: 1 },
-    top_k: { type: ['integer', 'null'], minimum: 0 },
-    stop_sequences: { type: 'array', items: text },
-    metadata: {
-      type: ['object', 'null'],
-      properties: { user_id: { type: ['string', 'null'], maxLength: 512 } },
-    },
+  output_format: format,
+  max_tokens: { type: 'integer', minimum: 1 },
+  stream: { type: ['boolean', 'null'] },
+  cache: { type: ['boolean', 'null'] },
+  temperature: { type: ['number', 'null'], minimum: 0, maximum: 1 },
+  top_p: { type: ['number', 'null'], minimum: 0, maximum: 1 },
+  top_k: { type: ['integer', 'null'], minimum: 0 },
+  stop_sequences: { type: 'array', items: text },
+  metadata: {
+    type: ['object', 'null'],
+    properties: { user_id: { type: ['string', 'null'], maxLength: 512 } },
   },
 };
 
-/** The route that counts tokens. */
-export const COUNT_TOKENS: SchemaObject = { type: 'object', required: ['messages'], properties: shared };
+/** Messages. What it does not name passes through; what it names is what we rely on or would be blamed for. */
+export const MESSAGES: SchemaObject = { type: 'object', required: ['max_tokens', 'messages'], properties };
+
+/** The route that counts tokens. The fields of an answer mean nothing there, but are read all the same. */
+export const COUNT_TOKENS: SchemaObject = { type: 'object', required: ['messages'], properties };
 
 /** The query of the list of models. */
 export const MODEL_PAGE: SchemaObject = {

@@ -16,6 +16,7 @@ import {
   setAnswerHead,
   whileHere,
 } from '../../http/index.js';
+import { toCanonicalChat } from './canonical-body.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
 import { CONVERSATION, NEW_CONVERSATION } from './conversation-completions.mapper.js';
 import { ConversationCompletionsSender } from './conversation-completions.sender.js';
@@ -52,7 +53,7 @@ export class ChatCompletionsController {
   @ApiErrors(...MODEL_ERRORS, 'not_found', 'conversation_busy', 'idempotency_key_reused')
   async create(
     @CurrentCaller() caller: Caller,
-    @Body(new SchemaPipe<ChatCompletionBody>(CHAT_COMPLETION)) body: ChatCompletionBody,
+    @Body(new SchemaPipe(CHAT_COMPLETION, toCanonicalChat)) body: ChatCompletionBody,
     @Headers('x-conversation-id') conversation: string | undefined,
     @IdempotencyKey() key: string | undefined,
     @Res() response: Response,

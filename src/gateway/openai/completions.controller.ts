@@ -14,6 +14,7 @@ import {
   Stateless,
   whileHere,
 } from '../../http/index.js';
+import { toCanonicalCompletion } from './canonical-body.js';
 import { type CompletionBody, CompletionsService } from './completions.service.js';
 import { COMPLETION_DOC, COMPLETION_EXAMPLE } from './documentation.js';
 import { COMPLETION } from './schemas.js';
@@ -34,7 +35,7 @@ export class CompletionsController {
   @ApiErrors(...MODEL_ERRORS)
   async create(
     @CurrentCaller() caller: Caller,
-    @Body(new SchemaPipe<CompletionBody>(COMPLETION)) body: CompletionBody,
+    @Body(new SchemaPipe(COMPLETION, toCanonicalCompletion)) body: CompletionBody,
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(caller, body, response);

@@ -72,6 +72,8 @@ export function toTurn(
     instructions: prompts.length === 0 ? null : prompts.join('\n\n'),
     // Nothing in this wire says that what came is void.
     restart: 'never',
+    // Clients of OpenAI's parse answers themselves.
+    checkOutput: false,
     cache: cache === true,
     idempotency: toIdempotency(ROUTE, key, { conversation }, body),
   };

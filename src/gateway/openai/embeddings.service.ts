@@ -8,7 +8,7 @@ export interface EmbeddingBody {
   readonly model: string;
   readonly input: string | string[] | number[] | number[][];
   readonly dimensions?: number | null;
-  readonly encoding_format?: 'float' | 'base64';
+  readonly encoding_format?: 'float' | 'base64' | null;
 }
 
 /** The vectors as OpenAI's clients read them. */

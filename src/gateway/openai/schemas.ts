@@ -1,4 +1,5 @@
 import type { SchemaObject } from 'ajv';
+import { listOfTyped, schemaForTag, schemaForType } from '../schema-for-tag.js';
 
 /** Most texts of one request for vectors, as OpenAI has it. */
 export const MAX_EMBEDDING_INPUTS = 2048;
@@ -6,110 +7,210 @@ export const MAX_EMBEDDING_INPUTS = 2048;
 /** Printable characters: the ledger names every model that was asked, and cannot store NUL and lone surrogates. */
 const NAME = '^[^\\p{Cc}\\p{Cs}]+$';
 
-const parameters = {
+const text = { type: 'string' } as const;
+const textOrNull = { type: ['string', 'null'] } as const;
+const flag = { type: ['boolean', 'null'] } as const;
+const objectOrNull = { type: ['object', 'null'] } as const;
+const name = { type: 'string', minLength: 1 } as const;
+
+/** What describes a function, besides its name. The schema of its parameters is checked by the host. */
+const functionFields = {
+  description: textOrNull,
+  parameters: objectOrNull,
+  strict: flag,
+} as const;
+
+/** The parts that content is made of. Other types are left to the host that knows them. */
+const parts = [
+  schemaForType('text', { text }),
+  schemaForType('refusal', { refusal: text }),
+  // Some clients send the URL itself; `toCanonicalBody` puts it into its object.
+  schemaForType('image_url', {
+    image_url: {
+      type: ['string', 'object'],
+      required: ['url'],
+      properties: { url: text, detail: textOrNull },
+    },
+  }),
+  schemaForType('input_audio', {
+    input_audio: { type: 'object', required: ['data', 'format'], properties: { data: text, format: text } },
+  }),
+  schemaForType('file', {
+    file: {
+      type: 'object',
+      properties: { file_id: text, filename: textOrNull },
+      if: { type: 'object', required: ['file_id'], properties: { file_id: text } },
+      then: { type: 'object', properties: { file_data: text } },
+      else: { type: 'object', required: ['file_data'], properties: { file_data: text } },
+    },
+  }),
+];
+
+const content: SchemaObject = { type: ['string', 'null', 'array'], ...listOfTyped(parts) };
+
+const toolCalls: SchemaObject = {
+  type: ['array', 'null'],
+  items: {
+    type: 'object',
+    required: ['id', 'type'],
+    properties: { id: text, type: text },
+    allOf: [
+      schemaForType('function', {
+        function: {
+          type: 'object',
+          required: ['name', 'arguments'],
+          properties: { name: text, arguments: text },
+        },
+      }),
+      schemaForType('custom', {
+        custom: { type: 'object', required: ['name', 'input'], properties: { name: text, input: text } },
+      }),
+    ],
+  },
+};
+
+const message: SchemaObject = {
+  type: 'object',
+  required: ['role'],
+  properties: {
+    role: { enum: ['system', 'developer', 'user', 'assistant', 'tool', 'function'] },
+    content,
+    tool_calls: toolCalls,
+    tool_call_id: text,
+    name: textOrNull,
+    refusal: textOrNull,
+    function_call: {
+      type: ['object', 'null'],
+      required: ['name', 'arguments'],
+      properties: { name: text, arguments: text },
+    },
+    provider_data: {
+      type: 'object',
+      required: ['provider', 'blocks'],
+      properties: { provider: text, blocks: {} },
+    },
+  },
+  allOf: [
+    schemaForTag('role', 'tool', { tool_call_id: text }),
+    schemaForTag('role', 'function', { name, content: textOrNull }),
+  ],
+};
+
+const tools: SchemaObject = {
+  type: ['array', 'null'],
+  ...listOfTyped([
+    schemaForType('function', {
+      function: { type: 'object', required: ['name'], properties: { name, ...functionFields } },
+    }),
+    schemaForType('custom', { custom: { type: 'object', required: ['name'], properties: { name } } }),
+  ]),
+};
+
+const named: SchemaObject = { type: 'object', required: ['name'], properties: { name } };
+
+const toolChoice: SchemaObject = {
+  type: ['string', 'object', 'null'],
+  required: ['type'],
+  properties: { type: text },
+  allOf: [
+    schemaForType('function', { function: named }),
+    schemaForType('custom', { custom: named }),
+    schemaForType('allowed_tools', {
+      allowed_tools: {
+        type: 'object',
+        required: ['mode', 'tools'],
+        properties: { mode: text, tools: { type: 'array', items: { type: 'object' } } },
+      },
+    }),
+  ],
+};
+
+const responseFormat: SchemaObject = {
+  type: ['object', 'null'],
+  required: ['type'],
+  properties: { type: text },
+  ...schemaForType('json_schema', {
+    json_schema: {
+      type: 'object',
+      required: ['name'],
+      properties: { name, description: textOrNull, schema: { type: 'object' }, strict: flag },
+    },
+  }),
+};
+
+/** Fields of both surfaces: what the older one does not have by name reaches the models all the same. */
+const parameters: Readonly<Record<string, SchemaObject>> = {
   model: { type: 'string', minLength: 1, maxLength: 256, pattern: NAME },
   temperature: { type: ['number', 'null'], minimum: 0, maximum: 2 },
   top_p: { type: ['number', 'null'], minimum: 0, maximum: 1 },
   n: { type: ['integer', 'null'], minimum: 1, maximum: 128 },
   max_tokens: { type: ['integer', 'null'], minimum: 1 },
-  stream: { type: ['boolean', 'null'] },
-  stream_options: { type: ['object', 'null'], properties: { include_usage: { type: 'boolean' } } },
-  stop: {
-    anyOf: [{ type: ['string', 'null'] }, { type: 'array', items: { type: 'string' } }],
-  },
+  max_completion_tokens: { type: ['integer', 'null'], minimum: 1 },
+  stream: flag,
+  stream_options: { type: ['object', 'null'], properties: { include_usage: flag } },
+  stop: { type: ['string', 'null', 'array'], items: text },
   presence_penalty: { type: ['number', 'null'], minimum: -2, maximum: 2 },
   frequency_penalty: { type: ['number', 'null'], minimum: -2, maximum: 2 },
   seed: { type: ['integer', 'null'] },
-  user: { type: 'string', maxLength: 512 },
-  cache: { type: ['boolean', 'null'] },
-} as const;
+  user: { type: ['string', 'null'], maxLength: 512 },
+  cache: flag,
+  tools,
+  tool_choice: toolChoice,
+  parallel_tool_calls: flag,
+  functions: {
+    type: ['array', 'null'],
+    items: { type: 'object', required: ['name'], properties: { name, ...functionFields } },
+  },
+  function_call: { type: ['string', 'object', 'null'], required: ['name'], properties: { name } },
+  response_format: responseFormat,
+  reasoning_effort: textOrNull,
+  verbosity: textOrNull,
+  service_tier: textOrNull,
+  prompt_cache_key: textOrNull,
+  safety_identifier: textOrNull,
+  store: flag,
+  logit_bias: objectOrNull,
+  metadata: objectOrNull,
+  audio: objectOrNull,
+  web_search_options: objectOrNull,
+  modalities: { type: ['array', 'null'], items: text },
+  prediction: { type: ['object', 'null'], required: ['type'], properties: { type: text, content } },
+};
 
-const content = {
-  anyOf: [
-    { type: ['string', 'null'] },
-    {
-      type: 'array',
-      items: { type: 'object', required: ['type'], properties: { type: { type: 'string' } } },
-    },
-  ],
-} as const;
+const chatFields: Readonly<Record<string, SchemaObject>> = {
+  ...parameters,
+  messages: { type: 'array', minItems: 1, items: message },
+  logprobs: flag,
+  top_logprobs: { type: ['integer', 'null'], minimum: 0, maximum: 20 },
+};
+
+const completionFields: Readonly<Record<string, SchemaObject>> = {
+  ...parameters,
+  prompt: { type: ['string', 'array'], minItems: 1, maxItems: 20, items: text },
+  echo: flag,
+  best_of: { type: ['integer', 'null'], minimum: 1, maximum: 20 },
+  logprobs: { type: ['integer', 'null'], minimum: 0, maximum: 5 },
+  suffix: textOrNull,
+};
+
+/** Fields of Chat Completions that are known here. */
+export const CHAT_COMPLETION_FIELDS = Object.keys(chatFields);
+
+/** Fields of Completions that are known here. */
+export const COMPLETION_FIELDS = Object.keys(completionFields);
 
 /** Chat Completions. What it does not name passes through; what it names is what we rely on or would be blamed for. */
 export const CHAT_COMPLETION: SchemaObject = {
   type: 'object',
   required: ['messages'],
-  properties: {
-    ...parameters,
-    max_completion_tokens: { type: ['integer', 'null'], minimum: 1 },
-    messages: {
-      type: 'array',
-      minItems: 1,
-      items: {
-        type: 'object',
-        required: ['role'],
-        properties: {
-          role: { enum: ['system', 'developer', 'user', 'assistant', 'tool', 'function'] },
-          content,
-          tool_calls: {
-            type: ['array', 'null'],
-            items: {
-              type: 'object',
-              required: ['id', 'type'],
-              properties: {
-                id: { type: 'string' },
-                type: { type: 'string' },
-                function: {
-                  type: 'object',
-                  required: ['name', 'arguments'],
-                  properties: { name: { type: 'string' }, arguments: { type: 'string' } },
-                },
-              },
-            },
-          },
-          tool_call_id: { type: 'string' },
-        },
-      },
-    },
-    tools: {
-      type: ['array', 'null'],
-      items: {
-        type: 'object',
-        required: ['type'],
-        properties: {
-          type: { type: 'string' },
-          function: {
-            type: 'object',
-            required: ['name'],
-            properties: { name: { type: 'string', minLength: 1 } },
-          },
-        },
-      },
-    },
-    tool_choice: { type: ['string', 'object', 'null'] },
-    response_format: {
-      type: ['object', 'null'],
-      required: ['type'],
-      properties: { type: { type: 'string' } },
-    },
-    logprobs: { type: ['boolean', 'null'] },
-    top_logprobs: { type: ['integer', 'null'], minimum: 0, maximum: 20 },
-  },
+  properties: chatFields,
 };
 
 /** Completions, the older surface: one prompt or several, no chat. */
 export const COMPLETION: SchemaObject = {
   type: 'object',
   required: ['prompt'],
-  properties: {
-    ...parameters,
-    prompt: {
-      anyOf: [{ type: 'string' }, { type: 'array', minItems: 1, maxItems: 20, items: { type: 'string' } }],
-    },
-    echo: { type: ['boolean', 'null'] },
-    best_of: { type: ['integer', 'null'], minimum: 1, maximum: 20 },
-    logprobs: { type: ['integer', 'null'], minimum: 0, maximum: 5 },
-    suffix: { type: ['string', 'null'] },
-  },
+  properties: completionFields,
 };
 
 /** Embeddings. */
@@ -117,7 +218,7 @@ export const EMBEDDING: SchemaObject = {
   type: 'object',
   required: ['model', 'input'],
   properties: {
-    model: parameters.model,
+    model: parameters['model'],
     input: {
       anyOf: [
         { type: 'string', minLength: 1 },
@@ -137,7 +238,7 @@ export const EMBEDDING: SchemaObject = {
       ],
     },
     dimensions: { type: ['integer', 'null'], minimum: 1, maximum: 65_536 },
-    encoding_format: { enum: ['float', 'base64'] },
-    user: parameters.user,
+    encoding_format: { enum: ['float', 'base64', null] },
+    user: parameters['user'],
   },
 };
