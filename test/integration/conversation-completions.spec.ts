@@ -85,8 +85,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
       { role: 'system', content: 'Be brief.' },
       say('first'),
       { role: 'assistant', content: 'first' },
-      say('second'),
-      say('third'),
+      say('second\n\nthird'),
     ]);
     expect(await path(id)).toEqual([
       ['user', 'first'],
