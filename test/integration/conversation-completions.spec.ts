@@ -92,7 +92,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
       ['assistant', 'first'],
       ['user', 'second'],
       ['user', 'third'],
-      ['assistant', 'third'],
+      ['assistant', 'second\n\nthird'],
     ]);
     // The system message was for that turn.
     const next = await toldBy(() =>

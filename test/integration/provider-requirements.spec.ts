@@ -334,7 +334,34 @@ describe('a value that the caller did not send', () => {
   it('is named as the caller’s own where the answer goes without it', async () => {
     const answer = await turn({ model: 'anthropic/claude-opus-4-7', temperature: 0.2 });
     expect([answer.status, ignored(answer)]).toEqual([200, 'temperature']);
+    expect(at(answer.body, 'ignored_params')).toEqual(['temperature']);
+    const body = { message: 'Hi', model: 'anthropic/claude-opus-4-7', temperature: 0.2 };
+    const events = await collect(user.stream('/api/v1/chat/stream', body));
+    expect(at(events.at(-2), 'ignored_params')).toEqual(['temperature']);
     expect(ignored(await turn({ model: 'anthropic/claude-opus-4-7' }))).toBeNull();
+  });
+
+  it('is learned by many calls at once, each of which is answered', async () => {
+    host.rule = noTemperature;
+    const answers = await Promise.all(Array.from({ length: 8 }, () => turn({ model: 'kimi/m' })));
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
+    host.bodies.length = 0;
+    await turn({ model: 'kimi/m' });
+    expect(host.bodies).toHaveLength(1);
+  });
+
+  it('is not what a request needs that Claude’s format has no place for: that is the caller’s to change', async () => {
+    const answer = await chat({
+      model: 'anthropic/claude-sonnet-4-5',
+      messages: [userText('x')],
+      response_format: { type: 'json_object' },
+    });
+    expect([answer.status, at(answer.body, 'error', 'code'), at(answer.body, 'error', 'param')]).toEqual([
+      400,
+      'invalid_request',
+      'response_format',
+    ]);
+    expect(host.bodies).toHaveLength(0);
   });
 
   it('is stream_options, which a host may refuse', async () => {

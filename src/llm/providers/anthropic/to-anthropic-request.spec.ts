@@ -178,6 +178,16 @@ describe('the hints that a Claude model does not take', () => {
       ['reasoning_effort'],
     ],
     ['the same for adaptive thinking', CURRENT, { reasoning_effort: 'high', messages: called }, []],
+    [
+      'a tool that must be called',
+      CURRENT,
+      {
+        reasoning_effort: 'high',
+        tools: [{ type: 'function', function: { name: 'f' } }],
+        tool_choice: 'required',
+      },
+      ['reasoning_effort'],
+    ],
     ['a stop sequence without a letter', OLD, { stop: ['\n', 'END'] }, ['stop']],
   ])('%s', (_what, model, request, names) => {
     expect(droppedHints({ messages, ...request }, model)).toEqual(names);

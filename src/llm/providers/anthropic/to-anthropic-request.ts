@@ -126,6 +126,8 @@ function thinkingFor(request: ChatRequest, model: string): Anthropic.ThinkingCon
   if (!asked) return undefined;
   const effort = effortOf(asked, model);
   if (effort === undefined) return { type: 'disabled' };
+  // "Thinking may not be enabled when tool_choice forces tool use." The call is what the caller insists on.
+  if (forcesTool(request)) return undefined;
   // Without `summarized`, current models think in silence, and a silent stream looks like a dead one.
   if (thinkingOf(model) === 'adaptive') return { type: 'adaptive', display: 'summarized' };
   // With a budget the API refuses that: "When `thinking` is enabled, a final `assistant` message must start with a
@@ -134,6 +136,10 @@ function thinkingFor(request: ChatRequest, model: string): Anthropic.ThinkingCon
   if (callsWithoutThinking(request.messages)) return undefined;
   const budget = Math.min(BUDGET_OF_EFFORT[effort], limitOf(request) - 1);
   return budget < BUDGET_OF_EFFORT.low ? undefined : { type: 'enabled', budget_tokens: budget };
+}
+
+function forcesTool({ tools, tool_choice: choice }: ChatRequest): boolean {
+  return (tools ?? []).length > 0 && !!choice && choice !== 'auto' && choice !== 'none';
 }
 
 function outputConfigFor(request: ChatRequest, model: string): OutputConfig | undefined {
