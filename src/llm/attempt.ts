@@ -1,3 +1,4 @@
+import { AppError } from '../common/errors.js';
 import type { DeadlineConfig } from '../config/index.js';
 import { AnswerMeter } from './answer-meter.js';
 import { Deadlines } from './deadlines.js';
@@ -9,6 +10,7 @@ import {
   type ModelIdentity,
   type ModelProvider,
   type NativeRequest,
+  type OwnChoice,
   type ProviderCall,
   type WholeAnswer,
   ProviderError,
@@ -32,6 +34,8 @@ export interface AttemptOptions {
   readonly provider: ModelProvider;
   readonly model: ModelIdentity;
   readonly request: ChatRequest;
+  /** The choices in the request that the caller did not make. */
+  readonly ownChoices: readonly OwnChoice[] | undefined;
   /** The request in the provider's own words, where the caller speaks its wire. */
   readonly native: NativeRequest | undefined;
   /** The user's own key of the provider. */
@@ -142,11 +146,12 @@ export class Attempt {
   }
 
   private callFor({ signal }: Deadlines): ProviderCall {
-    const { model, request, native, apiKey } = this.options;
+    const { model, request, ownChoices, native, apiKey } = this.options;
     return {
       model: model.model,
       request,
       signal,
+      ...(ownChoices && { ownChoices }),
       ...(native && { native }),
       ...(apiKey !== undefined && { apiKey }),
     };
@@ -167,6 +172,8 @@ export class Attempt {
 /** Whatever a provider threw, as an error of its kinds. */
 export function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
+  // A mapping that cannot carry the request: told with its own code and field, see `toModelCallError`.
+  if (error instanceof AppError) return new ProviderError('rejected', error.message, { cause: error });
   return new ProviderError('broken_answer', 'The answer could not be read.', { cause: error });
 }
 

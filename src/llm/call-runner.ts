@@ -130,6 +130,7 @@ export class CallRunner {
       provider,
       model,
       request,
+      ownChoices: call.ownChoices,
       native,
       apiKey,
       signal: call.signal,
@@ -152,17 +153,23 @@ function asItIs({ request }: ModelCall): AdaptedRequest {
   return { request, ignored: [] };
 }
 
-/** What the wire, and then the model, can carry of a request. */
-function adapted({ request, native }: ModelCall, { source, model, name }: ResolvedModel): AdaptedRequest {
-  const fitted = adaptRequest(withoutForeignData(request, source.wire), source.wire, name);
-  const untaken = source.untakenHints?.(fitted.request, model) ?? [];
-  return { ...fitted, ignored: [...new Set([...fitted.ignored, ...untaken, ...(native?.hints ?? [])])] };
+/** What the API format, and then the model, can carry of a request. What the caller did not send is not named to it. */
+function adapted(
+  { request, native, ownChoices = [] }: ModelCall,
+  { source, provider, model, name }: ResolvedModel,
+): AdaptedRequest {
+  const own = withoutForeignData(request, provider);
+  const fitted = adaptRequest(own, source.wire, name, native !== undefined);
+  const dropped = source.droppedHints?.(fitted.request, model) ?? [];
+  const ignored = new Set([...fitted.ignored, ...dropped, ...(native?.hints ?? [])]);
+  if (ownChoices.includes('temperature')) ignored.delete('temperature');
+  return { ...fitted, ignored: [...ignored] };
 }
 
-/** What only another provider understands is dropped: hosts refuse fields of messages that they do not know. */
-function withoutForeignData(request: ChatRequest, wire: Wire): ChatRequest {
+/** What only another provider understands is dropped: it is nobody else's to read, and hosts refuse fields they do not know. */
+function withoutForeignData(request: ChatRequest, provider: string): ChatRequest {
   const isForeign = ({ provider_data: data }: ChatMessage): boolean =>
-    data !== undefined && data.provider !== wire;
+    data !== undefined && data.provider !== provider;
   if (!request.messages.some(isForeign)) return request;
   const messages = request.messages.map((message) => {
     if (!isForeign(message)) return message;

@@ -2,11 +2,13 @@ export { abandonedAttempt } from './abandoned-attempt.js';
 export { AnswerPurge } from './cache/answer-purge.js';
 export { mediaTokens } from './accounting/media-tokens.js';
 export { PriceTable } from './accounting/price-table.js';
+export { joinNeighbours } from './join-neighbours.js';
 export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
 export { ModelCallError } from './model-call-error.js';
 export type { ProviderHealth } from './model-directory.js';
 export type {
+  AnswerMessage,
   AttemptRecord,
   BudgetLease,
   BudgetRequest,
@@ -26,7 +28,14 @@ export type {
   ProviderData,
   TokenUsage,
 } from './port/index.js';
-export { Budget, CredentialSource, UsageSink } from './port/index.js';
+export {
+  Budget,
+  CredentialSource,
+  readReturnedFields,
+  ReturnedFieldsCollector,
+  UsageSink,
+} from './port/index.js';
+export { estimateChat } from './accounting/estimate.js';
 export { PricesModule } from './prices.module.js';
 export { countTokens, countTokensOfEach } from './token-counter.js';
 export type { ContextWindow } from './windows/window-table.js';

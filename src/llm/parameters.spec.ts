@@ -107,6 +107,22 @@ describe('a parameter on a wire', () => {
     expect(adapted.ignored).toEqual(ignored);
   });
 
+  it.each<[Wire, number, boolean, boolean]>([
+    ['openai', 65, true, true],
+    ['openai', 64, true, false],
+    // What the caller wrote in the host's own format is between the two.
+    ['openai', 65, false, false],
+    ['anthropic', 257, false, true],
+    ['anthropic', 256, false, false],
+  ])('a user for %s of %d characters, translated: %s, is a hash: %s', (wire, length, translated, hashed) => {
+    const user = 'u'.repeat(length);
+    const adapted = adaptRequest(requestWith('user', user), wire, 'host/model', translated);
+    expect(adapted.ignored).toEqual(hashed ? ['user'] : []);
+    expect(adapted.request).toMatchObject({
+      user: hashed ? expect.stringMatching(/^[a-zA-Z0-9]{32}$/) : user,
+    });
+  });
+
   it('names all that were left out', () => {
     const request = Object.assign(requestWith('seed', 7), { user: 'somebody', store: true });
     expect(adaptRequest(request, 'ollama', 'host/model')).toEqual({

@@ -1,3 +1,4 @@
+import { alphanumericDigest } from '../common/digest.js';
 import { AppError } from '../common/errors.js';
 import { foreignField } from './foreign-field.js';
 import type { ChatRequest, Wire } from './port/index.js';
@@ -10,8 +11,10 @@ type Treatment =
   | 'ignored'
   /** Part of the contract: a request that needs it is refused, and told why. */
   | 'refused'
-  /** Sent on, but not above 1; named to the caller where that changes it. */
-  | 'at_most_1';
+  /** Sent on, but not above this; named to the caller if that changes it. */
+  | { readonly atMost: number }
+  /** Sent on, but a longer text as its hash; named to the caller if that changes it. */
+  | { readonly maxLength: number };
 
 /** The parameters that not every wire can carry. Everything else is either known to all or passed on to OpenAI's wire only. */
 export type AdaptedParameter =
@@ -57,7 +60,8 @@ const OPENAI: Record<AdaptedParameter, Treatment> = {
   seed: 'passed',
   presence_penalty: 'passed',
   frequency_penalty: 'passed',
-  user: 'passed',
+  // "Invalid 'user': string too long. Expected a string with maximum length 64"
+  user: { maxLength: 64 },
   metadata: 'passed',
   store: 'passed',
   service_tier: 'passed',
@@ -71,12 +75,15 @@ const OPENAI: Record<AdaptedParameter, Treatment> = {
   safety_identifier: 'passed',
 };
 
-/** The one table of what each wire can carry. */
+/**
+ * The one table of what each API format can carry: parameters that are passed on, left out, refused, or shortened. What
+ * single models take beside that is told by their provider (`ModelProvider.droppedHints`).
+ */
 export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
   openai: OPENAI,
   anthropic: {
     ...OPENAI,
-    temperature: 'at_most_1',
+    temperature: { atMost: 1 },
     n: 'refused',
     logprobs: 'refused',
     top_logprobs: 'refused',
@@ -85,7 +92,8 @@ export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
     seed: 'ignored',
     presence_penalty: 'ignored',
     frequency_penalty: 'ignored',
-    user: 'passed',
+    // The bound of `metadata.user_id`: https://platform.claude.com/docs/en/api/messages
+    user: { maxLength: 256 },
     metadata: 'ignored',
     store: 'ignored',
     service_tier: 'ignored',
@@ -148,6 +156,17 @@ export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
   },
 };
 
+/** The same as lists, made once: every request goes through them. */
+const TREATMENTS: Readonly<Record<Wire, readonly [AdaptedParameter, Treatment][]>> = {
+  openai: entriesOf(PARAMETERS.openai),
+  anthropic: entriesOf(PARAMETERS.anthropic),
+  ollama: entriesOf(PARAMETERS.ollama),
+  demo: entriesOf(PARAMETERS.demo),
+};
+
+/** Characters of the hash that stands for a text that is too long. */
+const HASH_LENGTH = 32;
+
 /** A request as a wire can carry it, and the names of what it could not. */
 export interface AdaptedRequest {
   readonly request: ChatRequest;
@@ -155,35 +174,47 @@ export interface AdaptedRequest {
 }
 
 /**
- * Fits a request to a wire.
+ * Fits a request to an API format. A request that its caller wrote in OpenAI's own goes on as it is: what it says is
+ * between the caller and the host.
+ * @param translated whether the caller wrote the request in another format
  * @throws AppError `invalid_request` that names a parameter which the answer would have to honour and cannot
  */
-export function adaptRequest(request: ChatRequest, wire: Wire, model: string): AdaptedRequest {
-  if (wire === 'openai') return { request, ignored: [] };
-  const adapted: ChatRequest = { ...request };
-  const ignored: string[] = [];
+export function adaptRequest(
+  request: ChatRequest,
+  wire: Wire,
+  model: string,
+  translated = false,
+): AdaptedRequest {
+  if (wire === 'openai' && !translated) return { request, ignored: [] };
   const refusedName = unhonoured(request, wire);
   if (refusedName !== undefined) throw refused(refusedName, model);
-  for (const [name, treatment] of entriesOf(PARAMETERS[wire])) {
-    if (treatment === 'passed' || treatment === 'refused' || !isAsked(request, name)) continue;
-    if (treatment === 'ignored') {
-      Reflect.deleteProperty(adapted, name);
-      ignored.push(name);
-    } else if (typeof adapted.temperature === 'number' && adapted.temperature > 1) {
-      adapted.temperature = 1;
-      ignored.push(name);
-    }
-  }
+  const adapted: ChatRequest = { ...request };
+  const ignored = TREATMENTS[wire].flatMap(([name, treatment]) =>
+    isAsked(request, name) && adaptParameter(adapted, name, treatment) ? [name] : [],
+  );
   return { request: adapted, ignored };
 }
 
-/** The first field that a request needs and a wire cannot carry. */
+/** Treats one parameter of a request. Returns true if that changed it. */
+function adaptParameter(request: ChatRequest, name: AdaptedParameter, treatment: Treatment): boolean {
+  if (treatment === 'passed' || treatment === 'refused') return false;
+  if (treatment === 'ignored') return Reflect.deleteProperty(request, name);
+  const value: unknown = request[name];
+  if ('atMost' in treatment) {
+    if (typeof value !== 'number' || value <= treatment.atMost) return false;
+    return Reflect.set(request, name, treatment.atMost);
+  }
+  if (typeof value !== 'string' || value.length <= treatment.maxLength) return false;
+  return Reflect.set(request, name, alphanumericDigest(value, HASH_LENGTH));
+}
+
+/** Names the first field that a request needs and a protocol cannot carry. */
 export function unhonoured(request: ChatRequest, wire: Wire): string | undefined {
   if (wire === 'openai') return undefined;
-  const refusedParameter = entriesOf(PARAMETERS[wire]).find(
+  const refusedEntry = TREATMENTS[wire].find(
     ([name, treatment]) => treatment === 'refused' && isAsked(request, name),
-  )?.[0];
-  return refusedParameter ?? foreignField(request);
+  );
+  return refusedEntry?.[0] ?? foreignField(request);
 }
 
 /** Whether a parameter asks for anything: values that mean the default ask for nothing. */

@@ -198,7 +198,7 @@ describe.each(OTHERS)('a stream over %s', (id) => {
           stop_sequence: null,
           stop_details: null,
           container: null,
-          usage: { input_tokens: 0, output_tokens: 0, ...none },
+          usage: { input_tokens: 5, output_tokens: 0, ...none },
         },
       },
       {
@@ -207,6 +207,7 @@ describe.each(OTHERS)('a stream over %s', (id) => {
         content_block: { type: 'thinking', thinking: '', signature: '' },
       },
       delta(0, { type: 'thinking_delta', thinking: 'Hm' }),
+      delta(0, { type: 'signature_delta', signature: expect.stringMatching(/^parley\./) }),
       { type: 'content_block_stop', index: 0 },
       { type: 'content_block_start', index: 1, content_block: { type: 'text', text: '' } },
       delta(1, { type: 'text_delta', text: 'four' }),

@@ -85,15 +85,14 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
       { role: 'system', content: 'Be brief.' },
       say('first'),
       { role: 'assistant', content: 'first' },
-      say('second'),
-      say('third'),
+      say('second\n\nthird'),
     ]);
     expect(await path(id)).toEqual([
       ['user', 'first'],
       ['assistant', 'first'],
       ['user', 'second'],
       ['user', 'third'],
-      ['assistant', 'third'],
+      ['assistant', 'second\n\nthird'],
     ]);
     // The system message was for that turn.
     const next = await toldBy(() =>

@@ -393,8 +393,20 @@ describe('parameters', () => {
     expect(sentBody()).toMatchObject({ stream_options: { include_usage: true } });
   });
 
+  it.each([{ max_tokens: 5 }, { max_completion_tokens: 5 }, { max_tokens: 9, max_completion_tokens: 5 }])(
+    'a host of OpenAI’s format gets the limit %j under the name that the client used',
+    async (limit) => {
+      await user.request('POST', CHAT, chat({ model: 'openai/test-model', ...limit }));
+      const { max_tokens, max_completion_tokens }: Record<string, unknown> = Object.assign({}, sentBody());
+      expect({ max_tokens, max_completion_tokens }).toEqual({
+        max_tokens: undefined,
+        max_completion_tokens: undefined,
+        ...limit,
+      });
+    },
+  );
+
   it.each([
-    ['openai', ['max_tokens']],
     ['anthropic', ['max_tokens']],
     ['ollama', ['options', 'num_predict']],
   ])('%s gets the limit of an answer under the name that it knows', async (id, keys) => {

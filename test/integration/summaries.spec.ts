@@ -138,8 +138,7 @@ describe('a conversation with compaction', () => {
     const told = listAt(provider.requests.at(-1)?.body, 'messages');
     expect(told.map((message) => [at(message, 'role'), at(message, 'content')])).toEqual([
       ['system', 'Stay.'],
-      ['user', `${MARK}\n\nNotes on one and two.`],
-      ['user', six],
+      ['user', `${MARK}\n\nNotes on one and two.\n\n${six}`],
       ['assistant', six],
       ['user', ten],
       ['assistant', ten],
@@ -172,7 +171,7 @@ describe('a conversation with compaction', () => {
       message: red,
     });
     expect(later.status).toBe(200);
-    expect(toldTo('test-model').at(-1)).toEqual([`${MARK}\n\nNotes on one and two.`, six, six, red]);
+    expect(toldTo('test-model').at(-1)).toEqual([`${MARK}\n\nNotes on one and two.\n\n${six}`, six, red]);
     expect(await shown(id)).toMatchObject({ text: 'Notes on one and two.' });
   });
 
@@ -183,7 +182,9 @@ describe('a conversation with compaction', () => {
     expect(await shown(id)).toBeNull();
     expect(toldTo('summary-model')).toHaveLength(1);
     await say('short', { conversation_id: id, compaction: 'summary' });
-    expect(toldTo('test-model').at(-1)?.[0]).toBe(`${MARK}\n\nNotes on one and two.`);
+    expect(toldTo('test-model').at(-1)?.[0]).toEqual(
+      expect.stringContaining(`${MARK}\n\nNotes on one and two.\n\n`),
+    );
   });
 
   it('is summed up once, however often the queue delivers it, and does not wait for it', async () => {

@@ -321,8 +321,7 @@ describe('what the model is told', () => {
     expect(toldIn(3)).toEqual([
       { role: 'user', content: 'first' },
       { role: 'assistant', content: 'first' },
-      { role: 'user', content: 'second' },
-      { role: 'user', content: 'third' },
+      { role: 'user', content: 'second\n\nthird' },
       { role: 'assistant', content: 'half' },
       { role: 'user', content: 'fourth' },
     ]);

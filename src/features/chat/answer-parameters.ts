@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '../../common/errors.js';
+import type { ChatMessage, ModelCall } from '../../llm/index.js';
 import type { AnswerParameters } from './turn.js';
 
 /**
@@ -56,4 +57,21 @@ export function toAnswerParameters(stored: unknown): AnswerParameters {
 
 function isParameters(value: unknown): value is AnswerParameters {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The request of a turn, and which of its choices are ours: the history always, and a limit's name. */
+export function toModelRequest(
+  { default_temperature, ...asked }: AnswerParameters,
+  messages: ChatMessage[],
+): Pick<ModelCall, 'request' | 'ownChoices'> {
+  // A caller of Chat Completions that said `max_tokens` means that name; turns keep the other one.
+  const named = typeof asked.max_tokens === 'number' ? [] : (['limit_name'] as const);
+  const ownChoices = ['history', ...named] as const;
+  if (default_temperature === undefined || typeof asked.temperature === 'number') {
+    return { request: { ...asked, messages }, ownChoices };
+  }
+  return {
+    request: { ...asked, temperature: default_temperature, messages },
+    ownChoices: [...ownChoices, 'temperature'],
+  };
 }

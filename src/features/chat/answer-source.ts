@@ -38,6 +38,8 @@ export interface AnswerIds {
 
 /** An answer that can be followed, wherever it is generated and whether it has ended or not. */
 export interface AnswerSource extends AnswerIds {
+  /** Parameters that the model did not take as they were asked for, as far as is known in this process. */
+  readonly ignored?: readonly string[];
   progress(): Progress;
   /** Resolves when there may be something new since the last look, and at the latest when the signal aborts. */
   changed(signal: AbortSignal): Promise<void>;

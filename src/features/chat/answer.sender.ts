@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
-import { sendEventStream, whileHere } from '../../http/index.js';
+import { sendEventStream, setAnswerHead, whileHere } from '../../http/index.js';
 import { AnswerService } from './answer.service.js';
 import type { GenerationBody } from './chat.dto.js';
 import { answerHeaders, toAnswerBody, toChatEvents } from './chat.mapper.js';
@@ -40,6 +40,7 @@ export class AnswerSender {
       cancelOn(signal);
       return this.turns.answer(answer, signal);
     });
+    setAnswerHead(response, { ignored: answer.ignored ?? [], cached: undefined });
     response.json(toAnswerBody(answer, finished));
   }
 }

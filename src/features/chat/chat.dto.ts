@@ -38,7 +38,7 @@ export class GenerationBody {
   model?: string;
 
   @ApiPropertyOptional({
-    description: 'How freely the model chooses its words.',
+    description: 'Sampling temperature. Models that refuse the default are asked without it.',
     minimum: 0,
     maximum: 2,
     default: 0.7,
@@ -287,6 +287,14 @@ export class AnswerBody {
     description: 'There where a part of the answer could not be read and may be missing.',
   })
   warning?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'Parameters of the request that the model did not take as they were, as in the header `X-Ignored-Params`. Present only if there are any, and not when an answer is read again later.',
+    type: [String],
+    example: ['temperature'],
+  })
+  ignored_params?: string[];
 
   @ApiProperty({ format: 'date-time', description: 'When the answer ended.' })
   timestamp!: string;

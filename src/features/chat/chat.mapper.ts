@@ -20,7 +20,7 @@ import type { Begun } from './turn.service.js';
 import type { ResponseFormatBody } from './response-format.dto.js';
 import type { AnswerParameters, FinishedAnswer, Idempotency, TurnRequest } from './turn.js';
 
-/** How freely a model chooses its words where the caller does not say. */
+/** Sampling temperature of a turn that names none. Left out for models that refuse it. */
 const DEFAULT_TEMPERATURE = 0.7;
 
 /** A message in a conversation, as the turn service takes it. */
@@ -38,8 +38,7 @@ export function toNextTurn(
   } = body;
   const said = [{ role: 'user', content: message, fileIds }] as const;
   const place = { type: 'next', conversationId, systemPrompt, compaction, said } as const;
-  const request = toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
-  return { ...request, parameters: { temperature: DEFAULT_TEMPERATURE, ...request.parameters } };
+  return toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
 }
 
 /** A message in the place of an earlier one. */
@@ -85,6 +84,7 @@ function toTurnRequest(
   what: Pick<TurnRequest, 'place' | 'cache'>,
 ): TurnRequest {
   const parameters = {
+    default_temperature: DEFAULT_TEMPERATURE,
     ...(temperature !== undefined && { temperature }),
     ...(max_tokens !== undefined && { max_completion_tokens: max_tokens }),
     ...(tools !== undefined && { tools }),
@@ -137,7 +137,10 @@ export function answerHeaders({ answer, replayed }: Begun): Record<string, strin
 }
 
 /** A finished answer as a client gets it. */
-export function toAnswerBody(ids: AnswerIds, answer: FinishedAnswer): AnswerBody {
+export function toAnswerBody(
+  ids: AnswerIds & Pick<AnswerSource, 'ignored'>,
+  answer: FinishedAnswer,
+): AnswerBody {
   const { text, calls, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
   const usage = toUsageBody(answer.usage);
   return {
@@ -152,6 +155,7 @@ export function toAnswerBody(ids: AnswerIds, answer: FinishedAnswer): AnswerBody
     finish_reason: finishReason,
     cached,
     ...(warning !== null && { warning }),
+    ...(ids.ignored && ids.ignored.length > 0 && { ignored_params: [...ids.ignored] }),
     timestamp: completedAt.toISOString(),
   };
 }

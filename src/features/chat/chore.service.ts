@@ -90,6 +90,7 @@ export class ChoreService implements BeforeApplicationShutdown {
         apiKeyId: null,
         model: task.model,
         request: task.request,
+        ownChoices: ['limit_name', 'history'],
         signal: AbortSignal.any([ended, AbortSignal.timeout(CALL_MS)]),
         accounting: 'caller',
       });

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
-import { type ChatMessage, countTokens, LlmService } from '../../llm/index.js';
+import { type ChatMessage, countTokens, joinNeighbours, LlmService } from '../../llm/index.js';
 import { toChatMessages } from './context.mapper.js';
 import { type ContextMessage, ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
 import { summarizeUpTo, withoutTornExchange } from './context-path.js';
@@ -73,7 +73,7 @@ export class ContextService {
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
     const told = toChatMessages(history, tools.length > 0, await this.files.partsOf(turn, history));
     return {
-      messages: [...system, summary].flatMap(({ messages }) => messages).concat(told),
+      messages: joinNeighbours([...system, summary].flatMap(({ messages }) => messages).concat(told)),
       tokens: before + summary.tokens + tokens,
       summarizeUpTo: summed ? summarizeUpTo(path, summarized?.messageId) : undefined,
     };

@@ -76,6 +76,9 @@ export class LiveTurn implements AnswerSource {
     return this.callsWait ? [] : this.calls;
   }
 
+  /** Parameters that the answering model did not take as they were asked for. */
+  ignored: readonly string[] = [];
+
   /** What only its provider understands of the answer. */
   providerData: ProviderData | undefined;
 

@@ -7,11 +7,13 @@ import {
   countTokens,
   LlmService,
   ModelCallError,
+  ReturnedFieldsCollector,
   type AttemptRecord,
   type BudgetLease,
   type ChatDelta,
   type TokenUsage,
 } from '../../llm/index.js';
+import { toModelRequest } from './answer-parameters.js';
 import { TurnInterruptedError } from './chat.errors.js';
 import { Checkpoints } from './checkpoints.js';
 import { ContextService } from './context.service.js';
@@ -198,24 +200,32 @@ export class TurnRunner {
       userId: turn.userId,
       apiKeyId: turn.apiKeyId,
       model: turn.model,
-      request: { ...turn.parameters, messages: context.messages },
+      ...toModelRequest(turn.parameters, context.messages),
       signal: run.abort.signal,
       accounting: 'caller',
       reserved: true,
       restart: turn.restart,
       cache: turn.cache,
     });
+    let returned = new ReturnedFieldsCollector();
     for await (const event of events) {
       if (event.type === 'chunk') {
         const choice = event.chunk.choices.find(({ index }) => index === 0);
-        if (choice !== undefined) take(live, choice.delta);
+        if (choice === undefined) continue;
+        take(live, choice.delta);
+        returned.add(choice.delta);
       } else if (event.type === 'started') {
         live.begin(event.model.name);
+        live.ignored = event.ignored;
       } else if (event.type === 'restarted') {
         live.restart(event.model.name);
+        live.ignored = event.ignored;
+        returned = new ReturnedFieldsCollector();
       } else if (event.type === 'finished') {
         const { model, finishReason, usage, attempts, warning, cached = false } = event;
         const costMicroUsd = totalCost(attempts);
+        // Only an answer that may be a part of a tool exchange ever goes back with them.
+        if ((turn.parameters.tools ?? []).length > 0) live.providerData ??= returned.providerData(model);
         const answer = {
           text: live.text,
           calls: live.calls,

@@ -63,7 +63,13 @@ export type Place =
 export type ToolResult = Extract<Said, { readonly role: 'tool' }>;
 
 /** How an answer is made, in the common tongue. What is left out is taken from the answer that it replaces, where there is one. */
-export type AnswerParameters = Omit<ChatRequest, 'messages'>;
+export type AnswerParameters = Omit<ChatRequest, 'messages'> & {
+  /**
+   * Temperature to ask for if `temperature` is not set. The caller did not send it, so a model that refuses it is asked
+   * without it.
+   */
+  readonly default_temperature?: number;
+};
 
 /** How a request is known again. */
 export interface Idempotency {

@@ -17,7 +17,8 @@ export interface Ending {
 
 /** A block of an answer that was put together elsewhere. */
 export type AnswerBlock =
-  | { readonly type: 'thinking'; readonly thinking: string; readonly signature: '' }
+  | { readonly type: 'thinking'; readonly thinking: string; readonly signature: string }
+  | { readonly type: 'redacted_thinking'; readonly data: string }
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: unknown };
 

@@ -9,14 +9,16 @@ export interface MessageUsage {
   readonly output_tokens_details: { readonly thinking_tokens: number } | null;
 }
 
-/** Before anything is known of it. */
-export const NO_USAGE: MessageUsage = {
-  input_tokens: 0,
-  cache_creation_input_tokens: 0,
-  cache_read_input_tokens: 0,
-  output_tokens: 0,
-  output_tokens_details: null,
-};
+/** The usage at the start of an answer, before its provider has told any. The end corrects it. */
+export function estimatedUsage(inputTokens: number): MessageUsage {
+  return {
+    input_tokens: inputTokens,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: 0,
+    output_tokens: 0,
+    output_tokens_details: null,
+  };
+}
 
 /** The tokens of an attempt on this wire. */
 export function toMessageUsage(usage: TokenUsage): MessageUsage {

@@ -30,7 +30,7 @@ function write(
   finishReason: Parameters<typeof finished>[0] = 'stop',
   last: object = {},
 ): unknown[] {
-  const writer = new MessageWriter();
+  const writer = new MessageWriter(5);
   writer.begin(MODEL);
   const chunks = [...deltas, {}].map((delta, at) => ({
     id: 'c',
@@ -68,6 +68,8 @@ function blocksOf(events: readonly unknown[]): string[] {
       blocks.push(
         /"(?:name|type)":"(\w+)"(?!.*"name":)/.exec(text.slice(text.indexOf('content_block":')))?.[1] ?? '',
       );
+    } else if (text.includes('signature_delta')) {
+      expect(text).toMatch(/"signature":"parley\./);
     } else if (text.includes('content_block_delta')) {
       expect([open, text]).toEqual([true, expect.stringContaining(`"index":${blocks.length - 1}`)]);
       const json: unknown = JSON.parse(

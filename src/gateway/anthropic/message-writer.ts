@@ -1,5 +1,12 @@
 import type { OutgoingEvent } from '../../common/event-stream.js';
-import type { ChatChunk, ModelEvent, ModelIdentity } from '../../llm/index.js';
+import {
+  type ChatChunk,
+  type ChatDelta,
+  type ModelEvent,
+  type ModelIdentity,
+  type ProviderData,
+  ReturnedFieldsCollector,
+} from '../../llm/index.js';
 import {
   type MessageBody,
   newMessageId,
@@ -8,7 +15,8 @@ import {
   textAt,
   toEnding,
 } from './message-shape.js';
-import { NO_USAGE, toMessageUsage } from './message-usage.js';
+import { estimatedUsage, toMessageUsage } from './message-usage.js';
+import { sealedData, writeSeal } from './reasoning-seal.js';
 
 type Choice = ChatChunk['choices'][number];
 type CallDelta = NonNullable<Choice['delta']['tool_calls']>[number];
@@ -22,6 +30,9 @@ interface Call {
   written: number;
 }
 
+/** A block of the answer: a call of a tool, or one of which the kind says all. */
+type Block = 'text' | 'thinking' | 'sealed' | Call;
+
 /**
  * The chunks of another wire as the events of this one. Blocks follow one another here, so a call whose fragments come
  * between those of another one waits for its turn.
@@ -30,18 +41,25 @@ interface Call {
 export class MessageWriter {
   private readonly calls = new Map<number, Call>();
   private readonly closed = new Set<Call>();
-  private readonly blocks: ('text' | 'thinking' | Call)[] = [];
-  private model = '';
+  private readonly blocks: Block[] = [];
+  private readonly returned = new ReturnedFieldsCollector();
+  private providerData: ProviderData | undefined;
+  /** The field that the reasoning of the open block came in. */
+  private reasoningField: string = REASONING[0];
+  private model: ModelIdentity = { provider: '', model: '', name: '' };
   private started = false;
   private open = false;
   private refusal = '';
   private stopSequence: string | undefined;
 
+  /** @param inputTokens an estimate: other API formats tell the figure only at the end, and clients read it at the start */
+  constructor(private readonly inputTokens: number) {}
+
   begin(model: ModelIdentity): void {
-    this.model = model.name;
+    this.model = model;
   }
 
-  /** The event that comes before all others. What the request takes is told by other wires only at the end. */
+  /** The event that comes before all others. */
   private *start(): Generator<OutgoingEvent> {
     if (this.started) return;
     this.started = true;
@@ -49,13 +67,13 @@ export class MessageWriter {
       id: newMessageId(),
       type: 'message',
       role: 'assistant',
-      model: this.model,
+      model: this.model.name,
       content: [],
       stop_reason: null,
       stop_sequence: null,
       stop_details: null,
       container: null,
-      usage: NO_USAGE,
+      usage: estimatedUsage(this.inputTokens),
     };
     yield eventOf({ type: 'message_start', message });
   }
@@ -66,6 +84,7 @@ export class MessageWriter {
     for (const choice of choices) {
       if (choice.index !== 0) continue;
       this.stopSequence ??= textAt(choice, 'stop_reason');
+      this.returned.add(choice.delta);
       yield* this.add(choice.delta);
     }
   }
@@ -75,6 +94,7 @@ export class MessageWriter {
     yield* this.start();
     for (const call of this.calls.values()) if (!this.closed.has(call)) yield* this.writeCall(call);
     yield* this.close();
+    yield* this.writeProviderData();
     const delta = toEnding({
       finishReason,
       calledTools: this.calls.size > 0,
@@ -85,12 +105,27 @@ export class MessageWriter {
     yield eventOf({ type: 'message_stop' });
   }
 
-  private *add(delta: Choice['delta']): Generator<OutgoingEvent> {
-    const thinking = textAt(delta, ...REASONING) ?? '';
+  /**
+   * What the provider needs back with the results of tools, beside the reasoning: a block that clients return unread.
+   * Last of all, for it is complete only now, and its place means nothing.
+   */
+  private *writeProviderData(): Generator<OutgoingEvent> {
+    if (this.calls.size === 0) return;
+    const data = sealedData(this.model, this.providerData ?? this.returned.providerData(this.model));
+    if (data === undefined) return;
+    yield* this.enter('sealed', { type: 'redacted_thinking', data });
+    yield* this.close();
+  }
+
+  private *add(delta: ChatDelta): Generator<OutgoingEvent> {
+    this.providerData ??= delta.provider_data;
+    const field = REASONING.find((name) => textAt(delta, name) !== undefined) ?? REASONING[0];
+    const thinking = textAt(delta, field) ?? '';
     const { content, refusal, tool_calls: calls } = delta;
     this.refusal += refusal ?? '';
     const text = (content ?? '') + (refusal ?? '');
     if (thinking !== '') {
+      this.reasoningField = field;
       yield* this.enter('thinking', { type: 'thinking', thinking: '', signature: '' });
       yield this.delta({ type: 'thinking_delta', thinking });
     }
@@ -122,7 +157,7 @@ export class MessageWriter {
   }
 
   /** Makes a block the open one: nothing where it is already. */
-  private *enter(block: 'text' | 'thinking' | Call, content_block: object): Generator<OutgoingEvent> {
+  private *enter(block: Block, content_block: object): Generator<OutgoingEvent> {
     if (this.open && this.blocks.at(-1) === block) return;
     yield* this.close();
     this.blocks.push(block);
@@ -133,6 +168,11 @@ export class MessageWriter {
   private *close(): Generator<OutgoingEvent> {
     const block = this.blocks.at(-1);
     if (!this.open || block === undefined) return;
+    if (block === 'thinking') {
+      const { provider, model } = this.model;
+      const signature = writeSeal({ provider, model, field: this.reasoningField });
+      yield this.delta({ type: 'signature_delta', signature });
+    }
     this.open = false;
     if (typeof block === 'object') this.closed.add(block);
     yield eventOf({ type: 'content_block_stop', index: this.blocks.length - 1 });

@@ -3,7 +3,7 @@ import type { Caller } from '../../common/caller.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type AnswerHead, headOf } from '../../http/index.js';
 import { newId } from '../../common/ids.js';
-import { type CountingCall, LlmService, type ModelCall } from '../../llm/index.js';
+import { type CountingCall, estimateChat, LlmService, type ModelCall } from '../../llm/index.js';
 import { MessageRelay, relayedMessage } from './message-relay.js';
 import type { MessageBody } from './message-shape.js';
 import { MessageWriter } from './message-writer.js';
@@ -48,9 +48,9 @@ export class MessagesService {
     request: MessagesRequest<MessagesBody>,
     begin: (head: AnswerHead) => void,
   ): AsyncGenerator<OutgoingEvent> {
-    const writer = new MessageWriter();
-    const relay = new MessageRelay();
     const call = toCall(request);
+    const writer = new MessageWriter(estimateChat(call.request).input);
+    const relay = new MessageRelay();
     for await (const event of this.llm.stream(call)) {
       switch (event.type) {
         case 'started':
@@ -98,6 +98,7 @@ function toCall({ caller, body: given, headers, signal }: MessagesRequest<Messag
     ...caller,
     model: body.model,
     request: toChatRequest(body),
+    ownChoices: ['limit_name', 'history'],
     native: toNativeRequest('/v1/messages', body, headers),
     signal,
     accounting: 'sink',

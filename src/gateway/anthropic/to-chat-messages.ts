@@ -1,5 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import type { ChatMessage } from '../../llm/index.js';
+import type { ChatMessage, ProviderData } from '../../llm/index.js';
+import { isForeignReasoning, unsealed } from './reasoning-seal.js';
 
 type Block = Anthropic.ContentBlockParam;
 type Content = string | readonly Block[];
@@ -120,13 +121,21 @@ function toAssistantMessage(content: Content): ChatMessage {
   if (typeof content === 'string') return { role: 'assistant', content };
   const text = textOf(content, '');
   const calls = content.flatMap((block) => (block.type === 'tool_use' ? [toToolCall(block)] : []));
-  const special = content.some(({ type }) => OWN_BLOCKS.has(type));
+  const data = providerDataOf(content);
   return {
     role: 'assistant',
     content: text === '' && calls.length > 0 ? null : text,
     ...(calls.length > 0 && { tool_calls: calls }),
-    ...(special && { provider_data: { provider: WIRE, blocks: content } }),
+    ...(data && { provider_data: data }),
   };
+}
+
+/** What the provider of an answer needs back: reasoning that was sealed here, or blocks that Anthropic signed. */
+function providerDataOf(content: readonly Block[]): ProviderData | undefined {
+  const foreign = unsealed(content);
+  if (foreign !== undefined) return foreign;
+  const special = content.some((block) => OWN_BLOCKS.has(block.type) && !isForeignReasoning(block));
+  return special ? { provider: WIRE, blocks: content } : undefined;
 }
 
 function toToolCall({ id, name, input }: Anthropic.ToolUseBlockParam): ToolCall {

@@ -1,5 +1,5 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import type { ChatRequest } from '../../llm/index.js';
+import { type ChatRequest, joinNeighbours } from '../../llm/index.js';
 import type { CountBody } from './messages-body.js';
 import { toChatMessages, toSystemMessages } from './to-chat-messages.js';
 
@@ -18,7 +18,8 @@ export function toChatRequest(body: CountBody & { readonly max_tokens?: number }
   const effort = effortOf(body);
   const schema = (body.output_config?.format ?? body.output_format)?.schema;
   const request: ChatRequest = {
-    messages: [...toSystemMessages(body.system), ...body.messages.flatMap(toChatMessages)],
+    // The API joins neighbours of one role, and clients count on it.
+    messages: joinNeighbours([...toSystemMessages(body.system), ...body.messages.flatMap(toChatMessages)]),
     ...(body.max_tokens !== undefined && { max_completion_tokens: body.max_tokens }),
     ...(typeof temperature === 'number' && { temperature }),
     ...(typeof top_p === 'number' && { top_p }),

@@ -45,7 +45,7 @@ describe('toMessage', () => {
       model: 'host/m',
       stop_reason: 'tool_use',
       content: [
-        { type: 'thinking', thinking: 'Hm', signature: '' },
+        { type: 'thinking', thinking: 'Hm', signature: expect.stringMatching(/^parley\./) },
         { type: 'text', text: 'See:' },
         { type: 'tool_use', id: 'a', name: 'clock', input: { zone: 'UTC' } },
         { type: 'tool_use', id: expect.stringMatching(/^toolu_/), name: 'clock', input: {} },

@@ -1,4 +1,10 @@
-import type { ChatCompletion, ModelAnswer } from '../../llm/index.js';
+import {
+  type AnswerMessage,
+  type ChatCompletion,
+  type ModelAnswer,
+  type ModelIdentity,
+  ReturnedFieldsCollector,
+} from '../../llm/index.js';
 import {
   type AnswerBlock,
   type MessageBody,
@@ -9,6 +15,7 @@ import {
   toEnding,
 } from './message-shape.js';
 import { toMessageUsage } from './message-usage.js';
+import { sealedData, writeSeal } from './reasoning-seal.js';
 
 type Choice = ChatCompletion['choices'][number];
 
@@ -20,7 +27,7 @@ export function toMessage({ completion, model, usage }: ModelAnswer): MessageBod
     type: 'message',
     role: 'assistant',
     model: model.name,
-    content: choice === undefined ? [] : blocksOf(choice.message),
+    content: choice === undefined ? [] : blocksOf(choice.message, model),
     ...toEnding({
       finishReason: choice?.finish_reason ?? 'stop',
       calledTools: (choice?.message.tool_calls ?? []).length > 0,
@@ -32,18 +39,30 @@ export function toMessage({ completion, model, usage }: ModelAnswer): MessageBod
   };
 }
 
-function blocksOf(message: Choice['message']): AnswerBlock[] {
-  const thinking = textAt(message, ...REASONING) ?? '';
+function blocksOf(message: Choice['message'], model: ModelIdentity): AnswerBlock[] {
+  const field = REASONING.find((name) => textAt(message, name) !== undefined) ?? REASONING[0];
+  const thinking = textAt(message, field) ?? '';
   const text = (message.content ?? '') + (message.refusal ?? '');
+  const calls = (message.tool_calls ?? []).flatMap((call) =>
+    call.type === 'function'
+      ? [{ type: 'tool_use' as const, id: call.id || newToolUseId(), ...callOf(call.function) }]
+      : [],
+  );
+  const signature = writeSeal({ provider: model.provider, model: model.model, field });
+  const data = calls.length > 0 ? dataOf(message, model) : undefined;
   return [
-    ...(thinking === '' ? [] : [{ type: 'thinking' as const, thinking, signature: '' as const }]),
+    ...(thinking === '' ? [] : [{ type: 'thinking' as const, thinking, signature }]),
     ...(text === '' ? [] : [{ type: 'text' as const, text }]),
-    ...(message.tool_calls ?? []).flatMap((call) =>
-      call.type === 'function'
-        ? [{ type: 'tool_use' as const, id: call.id || newToolUseId(), ...callOf(call.function) }]
-        : [],
-    ),
+    ...calls,
+    ...(data === undefined ? [] : [{ type: 'redacted_thinking' as const, data }]),
   ];
+}
+
+/** What the provider needs back with the results of tools, beside the reasoning. */
+function dataOf(message: AnswerMessage, model: ModelIdentity): string | undefined {
+  const returned = new ReturnedFieldsCollector();
+  returned.add(message);
+  return sealedData(model, message.provider_data ?? returned.providerData(model));
 }
 
 function callOf(call: { readonly name: string; readonly arguments: string }): {

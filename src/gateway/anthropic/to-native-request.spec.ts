@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CountBody } from './messages-body.js';
+import { writeSeal } from './reasoning-seal.js';
 import { toNativeRequest } from './to-native-request.js';
 
 const BODY: CountBody = { messages: [{ role: 'user', content: 'Hi' }] };
@@ -30,6 +31,28 @@ describe('toNativeRequest', () => {
     const messages = [{ role: 'assistant', content: [{ ...sealed, signature: '' }, sealed, text] }];
     expect(convert({ messages }).body).toEqual({
       messages: [{ role: 'assistant', content: [sealed, text] }],
+    });
+  });
+
+  it('leaves out reasoning that was sealed here, and replaces ids that Anthropic refuses', () => {
+    const seal = writeSeal({ provider: 'kimi', model: 'm', field: 'reasoning_content' });
+    const content = [
+      { type: 'thinking', thinking: 'Hm', signature: seal },
+      { type: 'redacted_thinking', data: seal },
+      { type: 'redacted_thinking', data: 'c2ln' },
+      { type: 'tool_use', id: 'functions.f:0', name: 'f', input: {} },
+    ];
+    const result = { type: 'tool_result', tool_use_id: 'functions.f:0', content: '1' };
+    const messages = [
+      { role: 'assistant', content },
+      { role: 'user', content: [result] },
+    ];
+    const id: unknown = expect.stringMatching(/^call_[a-zA-Z0-9]{24}$/);
+    expect(convert({ messages }).body).toEqual({
+      messages: [
+        { role: 'assistant', content: [content[2], { ...content[3], id }] },
+        { role: 'user', content: [{ ...result, tool_use_id: id }] },
+      ],
     });
   });
 

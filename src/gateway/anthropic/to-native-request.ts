@@ -1,6 +1,8 @@
 import type Anthropic from '@anthropic-ai/sdk';
+import { alphanumericDigest } from '../../common/digest.js';
 import type { NativeRequest } from '../../llm/index.js';
 import type { CountBody, WireHeaders } from './messages-body.js';
+import { isForeignReasoning } from './reasoning-seal.js';
 import { foreignBlock } from './to-chat-messages.js';
 import { isOwnTool } from './to-chat-request.js';
 
@@ -39,7 +41,7 @@ export function toNativeRequest(path: string, body: CountBody, headers: WireHead
   return {
     wire: 'anthropic',
     path,
-    body: { ...body, messages: body.messages.map(withoutUnsigned) },
+    body: { ...body, messages: body.messages.map(withoutForeign) },
     headers: Object.fromEntries(
       HEADERS.flatMap((name) => {
         const value = headers[name];
@@ -52,16 +54,31 @@ export function toNativeRequest(path: string, body: CountBody, headers: WireHead
 }
 
 /**
- * Thoughts of a model of another wire went out without a seal, since there is none. Anthropic's refuse them so, and
- * where a conversation goes on with one of those they are left out.
+ * A turn without what Anthropic refuses of answers that other providers wrote: reasoning that it has not signed, and ids
+ * of tool calls of another form, which are replaced the same way in calls and results.
  */
-function withoutUnsigned(message: Anthropic.MessageParam): Anthropic.MessageParam {
-  if (message.role !== 'assistant' || typeof message.content === 'string') return message;
-  const isSigned = (block: Anthropic.ContentBlockParam): boolean =>
-    block.type !== 'thinking' || block.signature !== '';
-  return message.content.every(isSigned)
-    ? message
-    : { ...message, content: message.content.filter(isSigned) };
+function withoutForeign(message: Anthropic.MessageParam): Anthropic.MessageParam {
+  if (message.role === 'system' || typeof message.content === 'string') return message;
+  if (!message.content.some(isForeign)) return message;
+  const kept = message.content.filter((block) => message.role !== 'assistant' || !isForeignReasoning(block));
+  return { ...message, content: kept.map(withAcceptedId) };
+}
+
+function isForeign(block: Anthropic.ContentBlockParam): boolean {
+  return isForeignReasoning(block) || withAcceptedId(block) !== block;
+}
+
+function withAcceptedId(block: Anthropic.ContentBlockParam): Anthropic.ContentBlockParam {
+  if (block.type === 'tool_use' && !CALL_ID.test(block.id)) return { ...block, id: acceptedId(block.id) };
+  if (block.type !== 'tool_result' || CALL_ID.test(block.tool_use_id)) return block;
+  return { ...block, tool_use_id: acceptedId(block.tool_use_id) };
+}
+
+/** "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'" */
+const CALL_ID = /^[a-zA-Z0-9_-]+$/;
+
+function acceptedId(id: string): string {
+  return `call_${alphanumericDigest(id, 24)}`;
 }
 
 /** The first thing in a request that the common tongue has no words for and that the answer hangs on. */

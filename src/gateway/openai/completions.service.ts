@@ -202,6 +202,8 @@ function toCall(caller: Caller, body: CompletionBody, text: string, signal: Abor
     accounting: 'sink',
     cache: cache === true,
     signal,
+    // Completions knows the older name alone.
+    ownChoices: ['limit_name'],
     request: {
       ...parameters,
       messages: [{ role: 'user', content: text }],

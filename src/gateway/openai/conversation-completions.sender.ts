@@ -29,7 +29,10 @@ export class ConversationCompletionsSender {
     }
     response.set(headers);
     const finished = await whileHere(response, (signal) => this.turns.answer(answer, signal));
-    setAnswerHead(response, headOf({ cache: body.cache === true }, { ignored: [], cached: finished.cached }));
+    setAnswerHead(
+      response,
+      headOf({ cache: body.cache === true }, { ignored: answer.ignored ?? [], cached: finished.cached }),
+    );
     response.json(toCompletion(answer, finished));
   }
 }

@@ -2,6 +2,13 @@ import type { MicroUsd } from '../../common/money.js';
 import type { ChatChunk, ChatCompletion, ChatRequest, FinishReason, TokenUsage } from './chat.js';
 import type { NativeRequest, RelayedEvent } from './native.js';
 
+/**
+ * A choice in a request that is this server's and not the caller's: a default temperature, the name under which a token
+ * limit is sent, or the form of a history that was put together here. Only such a choice may be dropped or changed if a
+ * model refuses it.
+ */
+export type OwnChoice = 'temperature' | 'limit_name' | 'history';
+
 /** What a feature asks of the model layer. */
 export interface ModelCall {
   /** Key of the call's attempt records; whoever calls twice with one id is billed once. */
@@ -13,6 +20,8 @@ export interface ModelCall {
   /** `provider/model`, a bare model name, or undefined for the default model. */
   readonly model: string | undefined;
   readonly request: ChatRequest;
+  /** The choices in the request that the caller did not make; none without it. */
+  readonly ownChoices?: readonly OwnChoice[];
   /** The same request in the caller's own words, where those are not the common tongue's. */
   readonly native?: NativeRequest;
   /** Aborting closes the upstream socket and ends the call as cancelled. */

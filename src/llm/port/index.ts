@@ -1,4 +1,5 @@
 export { CompletionAssembler } from './assemble.js';
+export { type CallIdRule, withAcceptedCallIds } from './call-ids.js';
 export { Budget, type BudgetLease, type BudgetRequest } from './budget.js';
 export type {
   AttemptRecord,
@@ -9,6 +10,7 @@ export type {
   ModelCall,
   ModelEvent,
   ModelIdentity,
+  OwnChoice,
 } from './call.js';
 export type {
   AnswerMessage,
@@ -40,3 +42,9 @@ export { CredentialSource } from './credential-source.js';
 export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
 export { fieldOf, kindOfStatus, retryAfterMs, shorten, textField } from './provider-reason.js';
+export {
+  readReturnedFields,
+  type ReturnedFields,
+  ReturnedFieldsCollector,
+  withReturnedFields,
+} from './returned-fields.js';

@@ -1,4 +1,5 @@
 import { CompletionAssembler } from './assemble.js';
+import type { OwnChoice } from './call.js';
 import type { ChatChunk, ChatCompletion, ChatRequest, CompletionUsage } from './chat.js';
 import type { MediaKind } from './media.js';
 import type { NativeRequest, RelayedEvent, Wire } from './native.js';
@@ -10,6 +11,8 @@ export interface ProviderCall {
   readonly model: string;
   /** Holds only what the provider's wire can carry. */
   readonly request: ChatRequest;
+  /** The choices in the request that the caller did not make. The provider may drop or change these, and no others. */
+  readonly ownChoices?: readonly OwnChoice[];
   /** The same in the provider's own words, where the caller speaks its wire: sent instead, and answered with `relayed`. */
   readonly native?: NativeRequest;
   /** The user's own key, instead of the server's. */
@@ -84,7 +87,8 @@ export interface EmbeddingResult {
  *
  * `stream` ends normally only after a finish reason was seen; an upstream that ends without one is an error.
  * It asks the upstream for usage and yields the usage chunk (`choices: []`) where it gives one, last of all.
- * It retries nothing: deadlines, retries and fallbacks are decided above it.
+ * It retries nothing: deadlines, retries and fallbacks are decided above it. One exception: if a host refuses something
+ * that the caller did not send, the provider may ask once more without it, within the same attempt.
  */
 export abstract class ModelProvider {
   /** First segment of the full model name. */
@@ -139,8 +143,11 @@ export abstract class ModelProvider {
    */
   reads?(kind: MediaKind, call: ReadingCall): Promise<boolean | undefined>;
 
-  /** The hints of a request that its wire could carry and this very model does not take: left out, and named to the caller. */
-  untakenHints?(request: ChatRequest, model: string): readonly string[];
+  /**
+   * The hints of a request that the API format could carry and this very model does not take: left out or changed, and
+   * named to the caller.
+   */
+  droppedHints?(request: ChatRequest, model: string): readonly string[];
 
   /** Closes what is kept for the next call. Nothing is asked of the provider after it. */
   close(): Promise<void> {

@@ -110,7 +110,8 @@ export function blocksOf(message: AssistantMessage): Anthropic.ContentBlockParam
   const text = blocks.map((block) => (block.type === 'text' ? block.text : '')).join('');
   const calls = blocks.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []));
   const same = text === textOf(message) && calls.join('\n') === idsOf(message).join('\n');
-  return same ? blocks : undefined;
+  // Claude writes blank texts between others, and refuses them when they come back.
+  return same ? blocks.filter((block) => block.type !== 'text' || block.text.trim() !== '') : undefined;
 }
 
 function isList(value: unknown): value is unknown[] {

@@ -92,7 +92,10 @@ describe('failures', () => {
 
   it('before anything is sent names what the wire cannot carry', async () => {
     const request: ChatRequest = { ...QUESTION, response_format: { type: 'json_object' } };
-    expect((await failureOf(stream(request))).error.kind).toBe('rejected');
+    await expect(Array.fromAsync(stream(request))).rejects.toMatchObject({
+      code: 'invalid_request',
+      param: 'response_format',
+    });
     expect(host.requests).toHaveLength(0);
   });
 });

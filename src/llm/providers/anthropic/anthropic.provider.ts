@@ -16,7 +16,7 @@ import { toProviderError } from './anthropic-errors.js';
 import { readsMedia } from './claude-models.js';
 import { readMessage, readTokenCount } from './from-anthropic-message.js';
 import { MessageStreamReader } from './message-stream-reader.js';
-import { type MessagesRequest, toMessagesRequest, untakenHints } from './to-anthropic-request.js';
+import { droppedHints, type MessagesRequest, toMessagesRequest } from './to-anthropic-request.js';
 
 /** Anthropic's own address. Given always, or the SDK would take one from the environment. */
 const OFFICIAL_URL = 'https://api.anthropic.com';
@@ -69,12 +69,11 @@ export class AnthropicProvider extends ModelProvider {
   }
 
   override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
-    const { model, request, native, signal, apiKey } = call;
+    const { model, native } = call;
+    // Not within the try: a refusal of the mapping is the caller's to read, and none of the provider's.
+    const send = this.prepared(call);
     try {
-      const sending = native
-        ? this.relay(call, native, { stream: true })
-        : this.send(toMessagesRequest(request, model), signal, apiKey);
-      const bytes = this.transport.take(await sending);
+      const bytes = this.transport.take(await send());
       const reader = new MessageStreamReader({ model, created: now(), relay: native !== undefined });
       try {
         for await (const piece of bytesOf(bytes)) {
@@ -116,8 +115,8 @@ export class AnthropicProvider extends ModelProvider {
     return Promise.resolve(readsMedia(model, kind));
   }
 
-  override untakenHints(request: ChatRequest, model: string): readonly string[] {
-    return untakenHints(request, model);
+  override droppedHints(request: ChatRequest, model: string): readonly string[] {
+    return droppedHints(request, model);
   }
 
   override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
@@ -138,6 +137,14 @@ export class AnthropicProvider extends ModelProvider {
 
   override close(): Promise<void> {
     return this.transport.close();
+  }
+
+  /** @throws AppError `invalid_request` for what the API format cannot carry */
+  private prepared(call: ProviderCall): () => Promise<Response> {
+    const { native, signal, apiKey } = call;
+    if (native !== undefined) return () => this.relay(call, native, { stream: true });
+    const body = toMessagesRequest(call);
+    return () => this.send(body, signal, apiKey);
   }
 
   /** The caller's own request, of which only the model and the way of answering are ours. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readsMedia } from './claude-models.js';
+import { readsMedia, takesSampling, thinkingOf } from './claude-models.js';
 
 describe('what Claude models read', () => {
   it.each([
@@ -12,5 +12,16 @@ describe('what Claude models read', () => {
     ['glm-5', undefined, undefined],
   ])('%s', (model, image, pdf) => {
     expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([image, pdf]);
+  });
+});
+
+describe('a Claude model behind the names of others', () => {
+  it.each([
+    ['anthropic/claude-opus-4.7', false, 'adaptive'],
+    ['us.anthropic.claude-opus-4-7-v1:0', false, 'adaptive'],
+    ['anthropic/claude-sonnet-4-5', true, 'budget'],
+    ['my-claude', true, 'budget'],
+  ])('%s', (model, sampling, thinking) => {
+    expect([takesSampling(model), thinkingOf(model)]).toEqual([sampling, thinking]);
   });
 });

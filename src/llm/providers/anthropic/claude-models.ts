@@ -7,13 +7,17 @@ import type { MediaKind } from '../../port/index.js';
 
 /** Version of a Claude model as a number, 4.6 for `claude-sonnet-4-6`, and infinite for a name without one. */
 function versionOf(model: string): number {
-  const [, major, minor = '0'] = /^claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?/.exec(model) ?? [];
+  const [, major, minor = '0'] =
+    /(?:^|[./:])claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?/.exec(model) ?? [];
   return major === undefined ? Number.POSITIVE_INFINITY : Number(`${major}.${minor}`);
 }
 
-/** Other vendors serve their models over Anthropic's wire too; those speak it as it was before Claude 4.6. */
+/**
+ * Other vendors serve their models over Anthropic's wire too; those speak it as it was before Claude 4.6. Proxies put
+ * something before the name: `anthropic/claude-opus-4.7`, `us.anthropic.claude-opus-4-7-v1:0`.
+ */
 function isClaude(model: string): boolean {
-  return model.startsWith('claude');
+  return /(?:^|[./:])claude/.test(model);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import { type ChatMessage, fieldOf, ProviderError } from '../../port/index.js';
+import { AppError } from '../../../common/errors.js';
+import { type ChatMessage, fieldOf } from '../../port/index.js';
 
 /** What a user's turn may hold of ours. */
 export type InputBlock = Anthropic.TextBlockParam | Anthropic.ImageBlockParam | Anthropic.DocumentBlockParam;
@@ -14,18 +15,36 @@ type TextOnly =
 /** The image types that the wire takes. https://platform.claude.com/docs/en/build-with-claude/vision */
 const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'] as const;
 
-/** The content of a user's message as blocks. @throws ProviderError `rejected` for a part that the wire cannot carry */
+/** Other names of those types that programs use. */
+const IMAGE_TYPE_ALIASES: ReadonlyMap<string, string> = new Map([
+  ['image/jpg', 'image/jpeg'],
+  ['image/pjpeg', 'image/jpeg'],
+  ['image/x-png', 'image/png'],
+]);
+
+/**
+ * Content of a user's message, or of a tool's result, as blocks.
+ * @throws AppError `invalid_request` for a part that the API format cannot carry
+ */
 export function toInputBlocks(content: UserContent | null | undefined): InputBlock[] {
   return typeof content === 'string' ? toTextBlocks(content) : (content ?? []).flatMap(toInputBlock);
 }
 
-/** Text content as blocks. The wire refuses empty ones, so those are left out. */
+/**
+ * Text content as blocks. The API refuses a text of white space alone as it refuses an empty one ("text content blocks
+ * must contain non-whitespace text"), so both are left out.
+ */
 export function toTextBlocks(content: TextOnly | null | undefined): Anthropic.TextBlockParam[] {
-  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: content }];
+  if (typeof content === 'string') return isBlank(content) ? [] : [{ type: 'text', text: content }];
   return (content ?? []).flatMap((part) => {
     const text = part.text ?? part.refusal ?? '';
-    return text === '' ? [] : [{ type: 'text' as const, text, ...cacheMarkOf(part) }];
+    return isBlank(text) ? [] : [{ type: 'text' as const, text, ...cacheMarkOf(part) }];
   });
+}
+
+/** Returns true for a text that the API takes for empty. */
+export function isBlank(text: string): boolean {
+  return text.trim() === '';
 }
 
 /** The mark that ends a cached prefix, which callers who know Anthropic set on a part or a tool. */
@@ -47,23 +66,27 @@ function toInputBlock(part: Part): InputBlock[] {
     case 'file':
       return [toDocument(part)];
     default:
-      throw rejected(`This model cannot read content parts of the type '${part.type}'.`);
+      throw unsupported(`This model cannot read content parts of the type '${part.type}'.`, 'messages');
   }
 }
 
 function imageSource({ image_url: { url } }: ImagePart): Anthropic.ImageBlockParam['source'] {
   if (/^https?:/i.test(url)) return { type: 'url', url };
   const { mediaType, base64 } = parseDataUrl(url, 'image_url');
-  const known = IMAGE_TYPES.find((type) => type === mediaType);
+  const canonical = IMAGE_TYPE_ALIASES.get(mediaType) ?? mediaType;
+  const known = IMAGE_TYPES.find((type) => type === canonical);
   if (known === undefined) {
-    throw rejected(`This model reads images of ${IMAGE_TYPES.join(', ')}, and not '${mediaType}'.`);
+    const message = `This model reads images of ${IMAGE_TYPES.join(', ')}, and not '${mediaType}'.`;
+    throw unsupported(message, 'messages');
   }
   return { type: 'base64', media_type: known, data: base64 };
 }
 
 function toDocument(part: FilePart): Anthropic.DocumentBlockParam {
   const { file_data: data, filename } = part.file;
-  if (data === undefined) throw rejected("A 'file' part needs 'file_data' with a data URL for this model.");
+  if (data === undefined) {
+    throw unsupported("A 'file' part needs 'file_data' with a data URL for this model.", 'messages');
+  }
   const title = filename === undefined ? {} : { title: filename };
   return { type: 'document', source: documentSource(data), ...title, ...cacheMarkOf(part) };
 }
@@ -74,7 +97,7 @@ function documentSource(data: string): Anthropic.DocumentBlockParam['source'] {
   if (mediaType.startsWith('text/') || mediaType === 'application/json') {
     return { type: 'text', media_type: 'text/plain', data: Buffer.from(base64, 'base64').toString() };
   }
-  throw rejected(`This model reads PDF and text files, and not '${mediaType}'.`);
+  throw unsupported(`This model reads PDF and text files, and not '${mediaType}'.`, 'messages');
 }
 
 /** Parses `data:<type>;base64,<data>` (RFC 2397), and text that stands in the URL as it is. */
@@ -82,11 +105,11 @@ function parseDataUrl(url: string, field: string): { mediaType: string; base64: 
   const [, type = '', encoded] = /^data:([^,;]*)(?:;(?!base64,)[^,;]*)*(;base64)?,/i.exec(url) ?? [];
   const comma = url.indexOf(',');
   if (comma === -1 || !/^data:/i.test(url)) {
-    throw rejected(`'${field}' has to be a data URL for this model.`);
+    throw unsupported(`'${field}' has to be a data URL for this model.`, 'messages');
   }
   const data = url.slice(comma + 1);
   return {
-    mediaType: type.toLowerCase() || 'text/plain',
+    mediaType: type.trim().toLowerCase() || 'text/plain',
     base64: encoded === undefined ? percentToBase64(data, field) : data,
   };
 }
@@ -95,11 +118,14 @@ function percentToBase64(data: string, field: string): string {
   try {
     return Buffer.from(decodeURIComponent(data)).toString('base64');
   } catch {
-    throw rejected(`The data URL in '${field}' is not encoded as RFC 2397 says.`);
+    throw unsupported(`The data URL in '${field}' is not encoded as RFC 2397 says.`, 'messages');
   }
 }
 
-/** The refusal of a request that the wire has no place for. */
-export function rejected(message: string): ProviderError {
-  return new ProviderError('rejected', message);
+/**
+ * The refusal of a request that the API format has no place for: the caller's to change, and no failure of the provider.
+ * @param param the field of the request
+ */
+export function unsupported(message: string, param: string): AppError {
+  return new AppError('invalid_request', message, { param });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { type ChatMessage, ProviderError } from '../../port/index.js';
+import { AppError } from '../../../common/errors.js';
+import type { ChatMessage } from '../../port/index.js';
 import { toConversation } from './to-anthropic-messages.js';
 
 const call = (id: string, text: string) => ({
@@ -110,6 +111,28 @@ describe('toConversation', () => {
     expect(turnsOf([user(part)])).toEqual([{ role: 'user', content: [block] }]);
   });
 
+  it('leaves out texts of white space alone, and the end of an answer that is to be continued', () => {
+    const blank = user({ type: 'text', text: ' \n' });
+    const turns = turnsOf([
+      blank,
+      { role: 'user', content: 'x' },
+      { role: 'assistant', content: 'It is \n' },
+    ]);
+    expect(turns).toEqual([
+      { role: 'user', content: [{ type: 'text', text: 'x' }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'It is' }] },
+    ]);
+  });
+
+  it.each(['image/jpg', 'image/pjpeg', 'IMAGE/JPEG', 'image/jpeg;charset=utf-8'])(
+    'takes %s for image/jpeg',
+    (type) => {
+      const image = { type: 'image_url', image_url: { url: `data:${type};base64,AAAA` } };
+      const source = { type: 'base64', media_type: 'image/jpeg', data: 'AAAA' };
+      expect(turnsOf([user(image)])).toEqual([{ role: 'user', content: [{ type: 'image', source }] }]);
+    },
+  );
+
   it.each([
     ['audio', user({ type: 'input_audio', input_audio: {} }), 'input_audio'],
     [
@@ -139,8 +162,8 @@ describe('toConversation', () => {
     } catch (error) {
       refused = error;
     }
-    expect(refused).toBeInstanceOf(ProviderError);
-    expect(refused).toMatchObject({ kind: 'rejected', message: expect.stringContaining(named) });
+    expect(refused).toBeInstanceOf(AppError);
+    expect(refused).toMatchObject({ code: 'invalid_request', message: expect.stringContaining(named) });
   });
 });
 

@@ -1,13 +1,24 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import { type ChatMessage, fieldOf } from '../../port/index.js';
+import { type CallIdRule, type ChatMessage, fieldOf, withAcceptedCallIds } from '../../port/index.js';
 import { blocksOf } from './answer-blocks.js';
-import { rejected, toInputBlocks, toTextBlocks } from './to-anthropic-blocks.js';
+import { toInputBlocks, toTextBlocks, unsupported } from './to-anthropic-blocks.js';
 
 type Block = Anthropic.ContentBlockParam;
 type Turn = Anthropic.MessageParam & { role: 'user' | 'assistant'; content: Block[] };
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
 type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
 type ToolCall = NonNullable<AssistantMessage['tool_calls']>[number];
+
+/**
+ * The API refuses others: "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'", "`tool_use` ids must be unique".
+ * The length is a bound of ours: no host is known to want less.
+ */
+const CALL_IDS: CallIdRule = {
+  accepts: /^[a-zA-Z0-9_-]{1,64}$/,
+  prefix: 'call_',
+  digestLength: 24,
+  unique: true,
+};
 
 /** Messages as the wire wants them: what the system says apart, and turns of user and assistant that take turns. */
 export interface Conversation {
@@ -17,22 +28,44 @@ export interface Conversation {
 
 /**
  * Messages of the common tongue as system blocks and turns. Neighbours of one role are merged, results of tools are
- * part of the user's turn, and empty messages, which the wire refuses, are left out.
+ * part of the user's turn, and empty messages, which the API refuses, are left out.
  * https://platform.claude.com/docs/en/api/messages
  *
- * @throws ProviderError `rejected` where a message holds what the wire cannot carry
+ * @throws AppError `invalid_request` for what the API format cannot carry
  */
 export function toConversation(messages: readonly ChatMessage[]): Conversation {
   const system: Anthropic.TextBlockParam[] = [];
   const turns: Turn[] = [];
-  for (const message of messages) {
+  for (const message of withAcceptedCallIds(messages, CALL_IDS)) {
     if (message.role === 'system' || message.role === 'developer') {
       system.push(...toTextBlocks(message.content));
     } else {
       append(turns, message.role === 'assistant' ? 'assistant' : 'user', toBlocks(message));
     }
   }
+  trimEnd(turns);
   return { system, messages: turns };
+}
+
+/** The API refuses an answer to be continued that ends in white space ("final assistant content cannot end with …"). */
+function trimEnd(turns: Turn[]): void {
+  const last = turns.at(-1);
+  if (last?.role !== 'assistant') return;
+  const place = last.content.length - 1;
+  const block: Block | undefined = last.content[place];
+  if (block?.type === 'text') last.content[place] = { ...block, text: block.text.trimEnd() };
+}
+
+/**
+ * Returns true if the last answer called tools and does not begin with signed thinking, as when another provider wrote
+ * it or an OpenAI client returned it.
+ */
+export function callsWithoutThinking(messages: readonly ChatMessage[]): boolean {
+  const last = withAcceptedCallIds(messages, CALL_IDS).findLast((message) => message.role === 'assistant');
+  if (!last?.tool_calls || last.tool_calls.length === 0) return false;
+  const first: Block | undefined = blocksOf(last)?.[0];
+  const type = first?.type;
+  return type !== 'thinking' && type !== 'redacted_thinking';
 }
 
 function append(turns: Turn[], role: Turn['role'], blocks: readonly Block[]): void {
@@ -51,20 +84,26 @@ function toBlocks(message: Exclude<ChatMessage, { role: 'system' | 'developer' }
     case 'tool':
       return [toToolResult(message)];
     case 'function':
-      throw rejected("This model takes results of tools as messages with the role 'tool', not 'function'.");
+      throw unsupported(
+        "This model takes results of tools as messages with the role 'tool', not 'function'.",
+        'messages',
+      );
   }
 }
 
 function toAssistantBlocks(message: AssistantMessage): Block[] {
-  if (fieldOf(message, 'function_call'))
-    throw rejected("This model takes 'tool_calls', not 'function_call'.");
+  if (fieldOf(message, 'function_call')) {
+    throw unsupported("This model takes 'tool_calls', not 'function_call'.", 'messages');
+  }
   const text = toTextBlocks(message.content);
   const said = text.length > 0 ? text : toTextBlocks(message.refusal);
   return [...said, ...(message.tool_calls ?? []).map(toToolUse)];
 }
 
 function toToolUse(call: ToolCall): Anthropic.ToolUseBlockParam {
-  if (call.type !== 'function') throw rejected(`This model has no tools of the type '${call.type}'.`);
+  if (call.type !== 'function') {
+    throw unsupported(`This model has no tools of the type '${call.type}'.`, 'messages');
+  }
   const { name, arguments: text } = call.function;
   return { type: 'tool_use', id: call.id, name, input: parseArguments(text, call.id) };
 }
@@ -78,11 +117,12 @@ function parseArguments(text: string, id: string): unknown {
   } catch {
     // Falls through to the same refusal: neither is an object.
   }
-  throw rejected(`The arguments of the tool call '${id}' are no JSON object.`);
+  throw unsupported(`The arguments of the tool call '${id}' are no JSON object.`, 'messages');
 }
 
+/** Results may hold images and documents, whatever the canonical format's type says. */
 function toToolResult(message: ToolMessage): Anthropic.ToolResultBlockParam {
-  const content = toTextBlocks(message.content);
+  const content = toInputBlocks(message.content);
   return {
     type: 'tool_result',
     tool_use_id: message.tool_call_id,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { type ChatRequest, ProviderError } from '../../port/index.js';
-import { toMessagesRequest } from './to-anthropic-request.js';
+import { AppError } from '../../../common/errors.js';
+import type { ChatRequest } from '../../port/index.js';
+import { droppedHints, toMessagesRequest } from './to-anthropic-request.js';
 
 const CURRENT = 'claude-opus-5-5';
 const OLD = 'claude-sonnet-4-5-20250929';
@@ -9,7 +10,7 @@ const FOREIGN = 'glm-5';
 /** @param request as it comes from a caller, with fields that the types do not all know */
 function convert(request: object, model = CURRENT): ReturnType<typeof toMessagesRequest> {
   const whole: ChatRequest = { messages: [{ role: 'user', content: 'Hi' }], ...request };
-  return toMessagesRequest(whole, model);
+  return toMessagesRequest({ request: whole, model });
 }
 
 const tool = (name: string, more: object = {}): object => ({ type: 'function', function: { name, ...more } });
@@ -33,7 +34,12 @@ describe('toMessagesRequest', () => {
     ['the user', { user: 'u-1' }, { metadata: { user_id: 'u-1' } }],
     [
       'system messages',
-      { messages: [{ role: 'system', content: 'S' }] },
+      {
+        messages: [
+          { role: 'system', content: 'S' },
+          { role: 'user', content: 'Hi' },
+        ],
+      },
       { system: [{ type: 'text', text: 'S' }] },
     ],
     [
@@ -131,7 +137,72 @@ describe('toMessagesRequest', () => {
     } catch (error) {
       refused = error;
     }
-    expect(refused).toBeInstanceOf(ProviderError);
-    expect(refused).toMatchObject({ kind: 'rejected', message: expect.stringContaining(named) });
+    expect(refused).toBeInstanceOf(AppError);
+    expect(refused).toMatchObject({ code: 'invalid_request', message: expect.stringContaining(named) });
+  });
+});
+
+describe('the hints that a Claude model does not take', () => {
+  const messages: ChatRequest['messages'] = [{ role: 'user', content: 'Hi' }];
+  const called: ChatRequest['messages'] = [
+    ...messages,
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'a', type: 'function', function: { name: 'clock', arguments: '{}' } }],
+    },
+    { role: 'tool', tool_call_id: 'a', content: '12:00' },
+  ];
+
+  it.each<[string, string, Partial<ChatRequest>, string[]]>([
+    ['current models sample by themselves', CURRENT, { temperature: 0.5 }, ['temperature']],
+    ['older ones take one of two', OLD, { temperature: 0.5, top_p: 0.5 }, ['top_p']],
+    [
+      'a limit without room to think',
+      OLD,
+      { reasoning_effort: 'high', max_completion_tokens: 500 },
+      ['reasoning_effort'],
+    ],
+    [
+      'an effort that is known by another name',
+      CURRENT,
+      { reasoning_effort: 'minimal' },
+      ['reasoning_effort'],
+    ],
+    ['an effort that is known', CURRENT, { reasoning_effort: 'high' }, []],
+    ['no effort', OLD, { reasoning_effort: 'none' }, []],
+    [
+      'calls that it has not signed',
+      OLD,
+      { reasoning_effort: 'high', messages: called },
+      ['reasoning_effort'],
+    ],
+    ['the same for adaptive thinking', CURRENT, { reasoning_effort: 'high', messages: called }, []],
+    [
+      'a tool that must be called',
+      CURRENT,
+      {
+        reasoning_effort: 'high',
+        tools: [{ type: 'function', function: { name: 'f' } }],
+        tool_choice: 'required',
+      },
+      ['reasoning_effort'],
+    ],
+    ['a stop sequence without a letter', OLD, { stop: ['\n', 'END'] }, ['stop']],
+  ])('%s', (_what, model, request, names) => {
+    expect(droppedHints({ messages, ...request }, model)).toEqual(names);
+  });
+
+  it('are not sent', () => {
+    expect(convert({ reasoning_effort: 'high', messages: called, temperature: 0.5 }, OLD)).not.toHaveProperty(
+      'thinking',
+    );
+    expect(convert({ stop: ['\n', 'END'] }).stop_sequences).toEqual(['END']);
+  });
+
+  it('are refused as the caller’s if nothing is left to answer', () => {
+    expect(() => convert({ messages: [{ role: 'user', content: ' ' }] })).toThrow(
+      expect.objectContaining({ code: 'invalid_request', param: 'messages' }),
+    );
   });
 });

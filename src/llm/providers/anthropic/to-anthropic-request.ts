@@ -1,14 +1,17 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import type { ChatRequest } from '../../port/index.js';
+import type { ChatRequest, OwnChoice, ProviderCall } from '../../port/index.js';
 import { knowsExtraHighEffort, takesOneSampling, takesSampling, thinkingOf } from './claude-models.js';
-import { cacheMarkOf, rejected } from './to-anthropic-blocks.js';
-import { toConversation } from './to-anthropic-messages.js';
+import { cacheMarkOf, isBlank, unsupported } from './to-anthropic-blocks.js';
+import { callsWithoutThinking, toConversation } from './to-anthropic-messages.js';
 
 /** A request of the Messages API. The SDK's type no longer knows the sampling that older models still take. */
 export type MessagesRequest = Anthropic.MessageCreateParamsStreaming & {
   temperature?: number;
   top_p?: number;
 };
+
+/** What of a call shapes its request. */
+type MessagesCall = Pick<ProviderCall, 'request' | 'model' | 'ownChoices'>;
 
 type OutputConfig = Anthropic.OutputConfig;
 type Effort = NonNullable<OutputConfig['effort']>;
@@ -30,25 +33,27 @@ const BUDGET_OF_EFFORT: Readonly<Record<Effort, number>> = {
 };
 
 /**
- * A request of the common tongue as one of the Messages API.
+ * A request of the canonical format as one of the Messages API.
  * https://platform.claude.com/docs/en/api/messages
  *
- * @param model the model's name as the provider knows it; what it takes differs with its age
- * @throws ProviderError `rejected` where the request asks for what the wire cannot carry
+ * @param call `model` is the model's name as the provider knows it; what it takes differs with its age
+ * @throws AppError `invalid_request` for what the API format cannot carry
  */
-export function toMessagesRequest(request: ChatRequest, model: string): MessagesRequest {
+export function toMessagesRequest({ request, model, ownChoices = [] }: MessagesCall): MessagesRequest {
   const { system, messages } = toConversation(request.messages);
-  const maxTokens = limitOf(request);
-  const thinking = thinkingFor(request, model, maxTokens);
+  const { thinking, sampling } = generationFor(withoutRefusedDefault(request, model, ownChoices), model);
   const outputConfig = outputConfigFor(request, model);
-  const stop = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
+  if (messages.length === 0) {
+    throw unsupported('The messages hold nothing that this model could answer.', 'messages');
+  }
+  const stop = stopSequencesOf(request).filter((text) => !isBlank(text));
   return {
     model,
-    max_tokens: maxTokens,
+    max_tokens: limitOf(request),
     stream: true,
     messages,
     ...(system.length > 0 && { system }),
-    ...samplingFor(request, model, thinking),
+    ...sampling,
     ...(thinking && { thinking }),
     ...(outputConfig && { output_config: outputConfig }),
     ...(stop.length > 0 && { stop_sequences: stop }),
@@ -57,19 +62,49 @@ export function toMessagesRequest(request: ChatRequest, model: string): Messages
   };
 }
 
-/** The hints of a request that a model does not take, so that `toMessagesRequest` leaves them out. */
-export function untakenHints(request: ChatRequest, model: string): string[] {
-  const sent = samplingFor(request, model, thinkingFor(request, model, limitOf(request)));
-  return (['temperature', 'top_p'] as const).filter(
-    (name) => typeof request[name] === 'number' && sent[name] === undefined,
-  );
+/** Returns the names of hints in a request that `toMessagesRequest` leaves out or changes for a model. */
+export function droppedHints(request: ChatRequest, model: string): string[] {
+  const { thinking, sampling } = generationFor(request, model);
+  const { reasoning_effort: asked } = request;
+  const thinks = asked === 'none' ? thinking?.type === 'disabled' : thinking !== undefined;
+  const kept = !asked || (thinks && (asked === 'none' || effortOf(asked, model) === asked));
+  return [
+    ...(['temperature', 'top_p'] as const).filter(
+      (name) => typeof request[name] === 'number' && sampling[name] === undefined,
+    ),
+    ...(kept ? [] : ['reasoning_effort']),
+    ...(stopSequencesOf(request).some(isBlank) ? ['stop'] : []),
+  ];
+}
+
+/** The API refuses those without a letter ("each stop sequence must contain non-whitespace"). */
+function stopSequencesOf({ stop }: ChatRequest): readonly string[] {
+  return typeof stop === 'string' ? [stop] : (stop ?? []);
 }
 
 function limitOf(request: ChatRequest): number {
   return request.max_completion_tokens ?? request.max_tokens ?? DEFAULT_MAX_TOKENS;
 }
 
-/** Sampling where the model takes it, which none does while it thinks. It is a hint: else it is left out. */
+/** The parts of a request that depend on each other: a model that thinks takes no sampling. */
+function generationFor(request: ChatRequest, model: string) {
+  const thinking = thinkingFor(request, model);
+  return { thinking, sampling: samplingFor(request, model, thinking) };
+}
+
+/** A default temperature gives way to a `top_p` that the caller asked for: Claude takes only one of the two. */
+function withoutRefusedDefault(
+  request: ChatRequest,
+  model: string,
+  ownChoices: readonly OwnChoice[],
+): ChatRequest {
+  if (!ownChoices.includes('temperature') || typeof request.top_p !== 'number') return request;
+  if (!takesOneSampling(model)) return request;
+  const { temperature: _default, ...rest } = request;
+  return rest;
+}
+
+/** Sampling parameters if the model takes them, which none does while it thinks. They are hints: else they are left out. */
 function samplingFor(
   { temperature, top_p }: ChatRequest,
   model: string,
@@ -86,18 +121,25 @@ function effortOf(asked: AskedEffort, model: string): Effort | undefined {
   return asked === 'xhigh' && !knowsExtraHighEffort(model) ? 'high' : asked;
 }
 
-function thinkingFor(
-  { reasoning_effort: asked }: ChatRequest,
-  model: string,
-  maxTokens: number,
-): Anthropic.ThinkingConfigParam | undefined {
+function thinkingFor(request: ChatRequest, model: string): Anthropic.ThinkingConfigParam | undefined {
+  const { reasoning_effort: asked } = request;
   if (!asked) return undefined;
   const effort = effortOf(asked, model);
   if (effort === undefined) return { type: 'disabled' };
+  // "Thinking may not be enabled when tool_choice forces tool use." The call is what the caller insists on.
+  if (forcesTool(request)) return undefined;
   // Without `summarized`, current models think in silence, and a silent stream looks like a dead one.
   if (thinkingOf(model) === 'adaptive') return { type: 'adaptive', display: 'summarized' };
-  const budget = Math.min(BUDGET_OF_EFFORT[effort], maxTokens - 1);
+  // With a budget the API refuses that: "When `thinking` is enabled, a final `assistant` message must start with a
+  // thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)". Adaptive thinking does not.
+  // https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+  if (callsWithoutThinking(request.messages)) return undefined;
+  const budget = Math.min(BUDGET_OF_EFFORT[effort], limitOf(request) - 1);
   return budget < BUDGET_OF_EFFORT.low ? undefined : { type: 'enabled', budget_tokens: budget };
+}
+
+function forcesTool({ tools, tool_choice: choice }: ChatRequest): boolean {
+  return (tools ?? []).length > 0 && !!choice && choice !== 'auto' && choice !== 'none';
 }
 
 function outputConfigFor(request: ChatRequest, model: string): OutputConfig | undefined {
@@ -112,12 +154,15 @@ function outputConfigFor(request: ChatRequest, model: string): OutputConfig | un
 function formatFor(format: ChatRequest['response_format']): Anthropic.JSONOutputFormat | undefined {
   if (!format || format.type === 'text') return undefined;
   if (format.type === 'json_object') {
-    throw rejected(
+    throw unsupported(
       "This model has no 'response_format' of the type 'json_object'. Use 'json_schema' with the schema that you expect.",
+      'response_format',
     );
   }
   const { schema } = format.json_schema;
-  if (schema === undefined) throw rejected("This model needs 'response_format.json_schema.schema'.");
+  if (schema === undefined) {
+    throw unsupported("This model needs 'response_format.json_schema.schema'.", 'response_format');
+  }
   return { type: 'json_schema', schema };
 }
 
@@ -130,7 +175,9 @@ function toolsFor(request: ChatRequest): { tools?: Anthropic.Tool[]; tool_choice
 }
 
 function toTool(tool: NonNullable<ChatRequest['tools']>[number]): Anthropic.Tool {
-  if (tool.type !== 'function') throw rejected(`This model has no tools of the type '${tool.type}'.`);
+  if (tool.type !== 'function') {
+    throw unsupported(`This model has no tools of the type '${tool.type}'.`, 'tools');
+  }
   const { name, description, parameters, strict } = tool.function;
   return {
     name,
@@ -149,5 +196,5 @@ function toolChoiceFor(request: ChatRequest): Anthropic.ToolChoice | undefined {
   if (choice === 'auto') return { type: 'auto', ...single };
   if (choice === 'required') return { type: 'any', ...single };
   if (choice.type === 'function') return { type: 'tool', name: choice.function.name, ...single };
-  throw rejected(`This model cannot honour a 'tool_choice' of the type '${choice.type}'.`);
+  throw unsupported(`This model cannot honour a 'tool_choice' of the type '${choice.type}'.`, 'tool_choice');
 }

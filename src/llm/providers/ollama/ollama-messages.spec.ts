@@ -6,8 +6,8 @@ import { toOllamaMessages } from './ollama-messages.js';
 const messagesOf = (...messages: ChatMessage[]): unknown =>
   JSON.parse(JSON.stringify(toOllamaMessages(messages)));
 
-const rejected = (reason: RegExp): unknown =>
-  expect.objectContaining({ kind: 'rejected', message: expect.stringMatching(reason) });
+const refusal = (reason: RegExp): unknown =>
+  expect.objectContaining({ code: 'invalid_request', message: expect.stringMatching(reason) });
 
 describe('toOllamaMessages', () => {
   it('joins texts, and gives developers the word of the system', () => {
@@ -50,10 +50,10 @@ describe('toOllamaMessages', () => {
       { role: 'user', content: 'What is this?', images: ['iVBORw0KGgo='] },
     ]);
     expect(() => messagesOf(image('https://example.com/a.png'))).toThrow(
-      rejected(/'https:\/\/example.com\/a.png'/),
+      refusal(/'https:\/\/example.com\/a.png'/),
     );
-    expect(() => messagesOf(image('data:image/svg+xml,<svg/>'))).toThrow(rejected(/base64 data URLs/));
-    expect(() => messagesOf(image(`http://${'x'.repeat(9999)}`))).toThrow(rejected(/^.{50,200}$/));
+    expect(() => messagesOf(image('data:image/svg+xml,<svg/>'))).toThrow(refusal(/base64 data URLs/));
+    expect(() => messagesOf(image(`http://${'x'.repeat(9999)}`))).toThrow(refusal(/^.{50,200}$/));
   });
 
   it('refuses other contents, naming them', () => {
@@ -61,7 +61,7 @@ describe('toOllamaMessages', () => {
       role: 'user',
       content: [{ type: 'input_audio', input_audio: { data: '', format: 'wav' } }],
     };
-    expect(() => messagesOf(audio)).toThrow(rejected(/type 'input_audio'/));
+    expect(() => messagesOf(audio)).toThrow(refusal(/type 'input_audio'/));
   });
 
   const call = (text: string): ChatMessage => ({
@@ -92,7 +92,7 @@ describe('toOllamaMessages', () => {
   });
 
   it.each(['{"city":', '[]', '"x"', 'null'])('refuses arguments that are no object: %s', (text) => {
-    expect(() => messagesOf(call(text))).toThrow(rejected(/'weather' are not a JSON object/));
+    expect(() => messagesOf(call(text))).toThrow(refusal(/'weather' are not a JSON object/));
   });
 
   it('refuses tool calls that are no functions', () => {
@@ -100,7 +100,7 @@ describe('toOllamaMessages', () => {
       role: 'assistant',
       tool_calls: [{ id: 'c', type: 'custom', custom: { name: 'x', input: '' } }],
     };
-    expect(() => messagesOf(custom)).toThrow(rejected(/type 'custom'/));
+    expect(() => messagesOf(custom)).toThrow(refusal(/type 'custom'/));
   });
 
   it('returns thinking to Ollama, and drops what is of another provider', () => {

@@ -1,4 +1,5 @@
-import { type ChatMessage, type ChatRequest, ProviderError, type ProviderData } from '../../port/index.js';
+import { AppError } from '../../../common/errors.js';
+import type { ChatMessage, ChatRequest, ProviderData } from '../../port/index.js';
 
 type Message<Role extends ChatMessage['role']> = Extract<ChatMessage, { role: Role }>;
 type Part = Exclude<Message<'user'>['content'], string>[number];
@@ -31,21 +32,36 @@ export interface OllamaMessage {
 }
 
 /**
- * The messages of a request on Ollama's wire.
+ * The messages of a request in Ollama's format. A message of the role `tool` has no place for images that its models
+ * look at, so images of results follow them as a message of the user.
  * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
  *
- * @throws ProviderError `rejected`, naming what the wire has no place for
+ * @throws AppError `invalid_request` for what the API format has no place for
  */
 export function toOllamaMessages(messages: ChatRequest['messages']): OllamaMessage[] {
   const toolNames = namesOfCalls(messages);
-  return messages.map((message) => toOllamaMessage(message, toolNames));
+  const sent: OllamaMessage[] = [];
+  let images: string[] = [];
+  for (const message of messages) {
+    if (message.role !== 'tool' && images.length > 0) {
+      sent.push(toImageMessage(images));
+      images = [];
+    }
+    sent.push(toOllamaMessage(message, toolNames));
+    if (message.role === 'tool') images.push(...(contentOf(message.content).images ?? []));
+  }
+  return images.length > 0 ? [...sent, toImageMessage(images)] : sent;
+}
+
+function toImageMessage(images: string[]): OllamaMessage {
+  return { role: 'user', content: '[Images in the results above]', images };
 }
 
 function toOllamaMessage(message: ChatMessage, toolNames: ReadonlyMap<string, string>): OllamaMessage {
   switch (message.role) {
     case 'system':
     case 'developer':
-      return { role: 'system', content: textOf(message.content) };
+      return { role: 'system', content: textOf(withoutImages(message)) };
     case 'user':
       return { role: 'user', ...contentOf(message.content) };
     case 'assistant':
@@ -62,11 +78,19 @@ function toOllamaMessage(message: ChatMessage, toolNames: ReadonlyMap<string, st
   }
 }
 
+/** Returns the content of a message that may hold texts alone. */
+function withoutImages({ role, content }: ChatMessage): string | readonly AnyPart[] | null | undefined {
+  if (typeof content === 'string') return content;
+  const parts: readonly AnyPart[] = content ?? [];
+  if (!parts.some(({ type }) => type === 'image_url')) return parts;
+  throw unsupported(`An Ollama server takes images in messages of the user, and not of the role '${role}'.`);
+}
+
 function fromAssistant(message: Message<'assistant'>): OllamaMessage {
   const calls = message.tool_calls?.map(toToolCall) ?? [];
   return {
     role: 'assistant',
-    content: textOf(message.content) || (message.refusal ?? ''),
+    content: textOf(withoutImages(message)) || (message.refusal ?? ''),
     thinking: thinkingOf(message.provider_data),
     tool_calls: calls.length > 0 ? calls : undefined,
   };
@@ -74,7 +98,7 @@ function fromAssistant(message: Message<'assistant'>): OllamaMessage {
 
 function toToolCall(call: ToolCall): OllamaToolCall {
   if (call.type !== 'function')
-    throw rejected(`An Ollama server knows no tool calls of type '${call.type}'.`);
+    throw unsupported(`An Ollama server knows no tool calls of type '${call.type}'.`);
   const { name, arguments: text } = call.function;
   return { id: call.id, function: { name, arguments: argumentsOf(name, text) } };
 }
@@ -83,7 +107,7 @@ function argumentsOf(name: string, text: string): object {
   if (text.trim() === '') return {};
   const value = parse(text);
   if (isPlainObject(value)) return value;
-  throw rejected(
+  throw unsupported(
     `The arguments of the call of '${quote(name)}' are not a JSON object, which Ollama needs them to be.`,
   );
 }
@@ -97,7 +121,7 @@ function thinkingOf(data: ProviderData | undefined): string | undefined {
 
 /** Callers of the compatible routes may leave the content out, as OpenAI's schema lets an assistant's be. */
 function contentOf(
-  content: string | readonly Part[] | null | undefined,
+  content: string | readonly AnyPart[] | null | undefined,
 ): Pick<OllamaMessage, 'content' | 'images'> {
   if (typeof content === 'string') return { content };
   const images = (content ?? [])
@@ -108,7 +132,7 @@ function contentOf(
 
 type AnyPart = Part | { readonly type: 'refusal'; readonly refusal: string };
 
-/** The text of a content; images are left to their own field. */
+/** The text of a content; images go into a field of their own. */
 function textOf(content: string | readonly AnyPart[] | null | undefined): string {
   if (typeof content === 'string') return content;
   return (content ?? []).map(textOfPart).join('');
@@ -123,14 +147,14 @@ function textOfPart(part: AnyPart): string {
     case 'image_url':
       return '';
     default:
-      throw rejected(`An Ollama server takes texts and images, but no content of type '${part.type}'.`);
+      throw unsupported(`An Ollama server takes texts and images, but no content of type '${part.type}'.`);
   }
 }
 
 function base64Of(url: string): string {
   const comma = url.indexOf(',');
   if (/^data:[^,]*;base64$/iu.test(url.slice(0, Math.max(0, comma)))) return url.slice(comma + 1);
-  throw rejected(`An Ollama server takes images as base64 data URLs only, not '${quote(url)}'.`);
+  throw unsupported(`An Ollama server takes images as base64 data URLs only, not '${quote(url)}'.`);
 }
 
 function namesOfCalls(messages: ChatRequest['messages']): Map<string, string> {
@@ -159,6 +183,7 @@ function quote(text: string): string {
   return text.length <= MAX_QUOTE_LENGTH ? text : `${text.slice(0, MAX_QUOTE_LENGTH)}…`;
 }
 
-function rejected(message: string): ProviderError {
-  return new ProviderError('rejected', message);
+/** The refusal of messages that the API format has no place for: the caller's to change, and no failure of the provider. */
+function unsupported(message: string): AppError {
+  return new AppError('invalid_request', message, { param: 'messages' });
 }

@@ -179,7 +179,7 @@ describe('faults', () => {
     const content = [{ type: 'image_url' as const, image_url: { url: 'http://127.0.0.1/a.png' } }];
     const request = { messages: [{ role: 'user' as const, content }] };
     expect((await outcomeOf(provider.stream({ ...call(), request }))).error).toMatchObject({
-      kind: 'rejected',
+      code: 'invalid_request',
     });
     expect(fake.requests).toHaveLength(0);
   });

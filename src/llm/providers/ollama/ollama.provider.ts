@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher, request as send } from 'undici';
 import { newId } from '../../../common/ids.js';
 import {
+  type ChatRequest,
   CompletionAssembler,
   type EmbeddingCall,
   type EmbeddingResult,
@@ -116,6 +117,11 @@ export class OllamaProvider extends ModelProvider {
   ): Promise<boolean | undefined> {
     if (kind === 'pdf') return false;
     return readsImages(await this.askJson('/api/show', signal, { model }, apiKey));
+  }
+
+  /** Its models know three efforts; `toOllamaRequest` takes the nearest. */
+  override droppedHints({ reasoning_effort: asked }: ChatRequest): readonly string[] {
+    return asked === 'minimal' || asked === 'xhigh' || asked === 'max' ? ['reasoning_effort'] : [];
   }
 
   override nativeModels({ signal, apiKey }: ListCall): Promise<string> {

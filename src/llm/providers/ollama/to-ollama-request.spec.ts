@@ -29,8 +29,8 @@ function added(request: Partial<ChatRequest>): unknown {
   return JSON.parse(JSON.stringify(rest));
 }
 
-const rejected = (reason: RegExp): unknown =>
-  expect.objectContaining({ kind: 'rejected', message: expect.stringMatching(reason) });
+const refusal = (reason: RegExp): unknown =>
+  expect.objectContaining({ code: 'invalid_request', message: expect.stringMatching(reason) });
 
 const schema = { type: 'object', properties: { city: { type: 'string' } } };
 
@@ -111,7 +111,7 @@ describe('toOllamaRequest', () => {
 
   it('refuses tools that are no functions', () => {
     expect(() => sent({ tools: [{ type: 'custom', custom: { name: 'x' } }] })).toThrow(
-      rejected(/type 'custom'/),
+      refusal(/type 'custom'/),
     );
   });
 });

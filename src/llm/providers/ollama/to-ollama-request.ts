@@ -1,4 +1,5 @@
-import { type ChatRequest, ProviderError } from '../../port/index.js';
+import { AppError } from '../../../common/errors.js';
+import type { ChatRequest } from '../../port/index.js';
 import { type OllamaMessage, toOllamaMessages } from './ollama-messages.js';
 
 /** How a model samples. What is undefined is not sent: the model's own setting counts then. */
@@ -42,7 +43,7 @@ export interface OllamaChatRequest {
  * A request of the common tongue on Ollama's wire.
  * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
  *
- * @throws ProviderError `rejected`, naming what the wire has no place for
+ * @throws AppError `invalid_request` for what the API format has no place for
  */
 export function toOllamaRequest(model: string, request: ChatRequest): OllamaChatRequest {
   return {
@@ -74,8 +75,10 @@ function toolsOf({ tools, tool_choice: choice }: ChatRequest): OllamaTool[] | un
   // The wire has no field for the choice; leaving the tools out is what `none` means.
   if (tools === undefined || tools.length === 0 || choice === 'none') return undefined;
   return tools.map((tool) => {
-    if (tool.type !== 'function')
-      throw new ProviderError('rejected', `An Ollama server knows no tools of type '${tool.type}'.`);
+    if (tool.type !== 'function') {
+      const message = `An Ollama server knows no tools of type '${tool.type}'.`;
+      throw new AppError('invalid_request', message, { param: 'tools' });
+    }
     const { name, description, parameters } = tool.function;
     return {
       type: 'function',

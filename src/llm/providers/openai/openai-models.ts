@@ -22,3 +22,18 @@ export function readsMedia(name: string, kind: MediaKind): boolean | undefined {
   if (model.startsWith('gpt-4-turbo')) return kind === 'image' ? true : undefined;
   return SEEING.test(model) ? true : undefined;
 }
+
+/** OpenAI's reasoning models: o1, o3, o4-mini and what follows them, and GPT-5 but for its chat variants. */
+const REASONING = /^(?:o\d+(?:-|$)|gpt-5(?!.*-chat))/;
+
+/**
+ * Returns true for a reasoning model of OpenAI's, whatever comes before its name: `openai/gpt-5`, `ft:o4-mini:…`. Such a
+ * model refuses any temperature but 1 ("Only the default (1) value is supported") and the older name `max_tokens`.
+ * https://platform.openai.com/docs/guides/reasoning
+ */
+export function isReasoningModel(name: string): boolean {
+  return name
+    .toLowerCase()
+    .split('/')
+    .some((segment) => REASONING.test(segment.replace(/^ft:/, '')));
+}

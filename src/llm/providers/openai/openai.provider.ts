@@ -1,10 +1,8 @@
 import OpenAI from 'openai';
 import {
   type ChatCompletion,
-  type ChatRequest,
   type EmbeddingCall,
   type EmbeddingResult,
-  fieldOf,
   type ListedModel,
   type MediaKind,
   ModelProvider,
@@ -15,11 +13,17 @@ import {
   type WholeAnswer,
 } from '../../port/index.js';
 import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
-import { ChatEndpoint } from './chat-endpoint.js';
+import { HostEndpoint } from './host-endpoint.js';
+import { toVectors } from './embedding-reply.js';
+import { type HostProfile, profileOf } from './host-profile.js';
+import { HostRefusal } from './host-refusal.js';
+import { LearnedChanges } from './learned-changes.js';
 import { toListedModel } from './listed-models.js';
 import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
 import { readsMedia } from './openai-models.js';
 import { ChatStreamReader } from './openai-stream.js';
+import { changeAfter, type RequestChange } from './request-changes.js';
+import { toHostRequest } from './to-host-request.js';
 
 export interface OpenAiProviderOptions {
   readonly id: string;
@@ -33,7 +37,16 @@ export interface OpenAiProviderOptions {
   readonly models?: readonly string[] | undefined;
 }
 
-/** Any host that speaks OpenAI's wire. Nothing is translated: request and chunks are the common tongue already. */
+/** A body to send, and the changes that would make a difference to it, should the host refuse it. */
+interface Draft {
+  readonly body: object;
+  readonly possible: ReadonlySet<RequestChange>;
+}
+
+/**
+ * Any host that speaks OpenAI's API format, which is the canonical one. Where a host refuses what the caller did not
+ * send, it is asked once more without it within the same attempt, and the model is remembered to need that.
+ */
 export class OpenAiProvider extends ModelProvider {
   override readonly id: string;
   override readonly wire = 'openai';
@@ -41,15 +54,16 @@ export class OpenAiProvider extends ModelProvider {
   /** For what is asked now and then. */
   private readonly client: OpenAI;
   /** For what is asked all the time. */
-  private readonly chat: ChatEndpoint;
-  private readonly official: boolean;
+  private readonly host: HostEndpoint;
+  readonly profile: HostProfile;
+  private readonly learned = new LearnedChanges();
   private readonly knownModels: readonly string[] | undefined;
 
   constructor({ id, baseUrl, apiKey, connectTimeoutMs, models }: OpenAiProviderOptions) {
     super();
     this.id = id;
     this.knownModels = models;
-    this.official = baseUrl === undefined || new URL(baseUrl).hostname.endsWith('openai.com');
+    this.profile = profileOf(baseUrl);
     this.transport = new SdkTransport({ connectTimeoutMs });
     this.client = new OpenAI({
       // The SDK insists on a key; hosts without authentication ignore this one.
@@ -60,18 +74,23 @@ export class OpenAiProvider extends ModelProvider {
       timeout: 2_147_483_647,
       fetch: this.transport.fetchWhole,
     });
-    this.chat = new ChatEndpoint(this.client, this.transport.agent);
+    this.host = new HostEndpoint(this.client, this.transport.agent);
   }
 
-  override async *stream({ model, request, signal, apiKey }: ProviderCall): AsyncGenerator<ProviderEvent> {
-    const body = {
-      ...this.adapted(request),
-      model,
-      stream: true,
-      stream_options: { include_usage: true },
-    } as const;
+  override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
+    const usage = { stream: true, stream_options: { include_usage: true } } as const;
+    const draft = (changes: ReadonlySet<RequestChange>): Draft => {
+      const { body, possible } = toHostRequest(call, this, changes);
+      if (changes.has('without_stream_options')) return { body: { ...body, stream: true }, possible };
+      return {
+        body: { ...body, ...usage },
+        possible: new Set([...possible, 'without_stream_options' as const]),
+      };
+    };
     try {
-      const bytes = await this.chat.stream(body, { signal, apiKey });
+      const bytes = await this.ask(call.model, draft, (body) =>
+        this.host.stream('/chat/completions', body, call),
+      );
       const reader = new ChatStreamReader();
       try {
         for await (const piece of bytesOf(bytes)) {
@@ -88,39 +107,41 @@ export class OpenAiProvider extends ModelProvider {
     }
   }
 
-  override async complete({ model, request, signal, apiKey }: ProviderCall): Promise<WholeAnswer> {
+  override async complete(call: ProviderCall): Promise<WholeAnswer> {
+    const draft = (changes: ReadonlySet<RequestChange>): Draft => {
+      const { body, possible } = toHostRequest(call, this, changes);
+      return { body: { ...body, stream: false }, possible };
+    };
     try {
-      const body = { ...this.adapted(request), model, stream: false } as const;
-      const raw = await this.chat.whole(body, { signal, apiKey });
+      const raw = await this.ask(call.model, draft, (body) =>
+        this.host.whole('/chat/completions', body, call),
+      );
       return { completion: readCompletion(raw), raw };
     } catch (error) {
       throw toProviderError(error);
     }
   }
 
-  override async embed({
-    model,
-    input,
-    dimensions,
-    signal,
-    apiKey,
-  }: EmbeddingCall): Promise<EmbeddingResult> {
-    try {
-      const { data, usage } = await this.client.embeddings.create(
-        {
+  /**
+   * The format of the vectors is not named unless the host insists: some refuse floats (Voyage), others base64, and the
+   * caller gets the one that it asked for all the same.
+   */
+  override async embed(call: EmbeddingCall): Promise<EmbeddingResult> {
+    const { model, input, dimensions } = call;
+    const draft = (changes: ReadonlySet<RequestChange>): Draft => {
+      const named = changes.has('with_encoding_format');
+      return {
+        body: {
           model,
           input,
-          encoding_format: 'float',
+          ...(named && { encoding_format: 'float' }),
           ...(dimensions !== undefined && { dimensions }),
         },
-        { signal, ...withKey(apiKey) },
-      );
-      const vectors = data
-        .toSorted((one, other) => one.index - other.index)
-        .map(({ embedding }) => embedding);
-      // Whatever the SDK's type says: not every host tells it.
-      const tokens = fieldOf(usage, 'prompt_tokens');
-      return { vectors, inputTokens: isCount(tokens) ? tokens : undefined };
+        possible: new Set(named ? [] : ['with_encoding_format' as const]),
+      };
+    };
+    try {
+      return toVectors(await this.ask(model, draft, (body) => this.host.whole('/embeddings', body, call)));
     } catch (error) {
       throw toProviderError(error);
     }
@@ -138,29 +159,39 @@ export class OpenAiProvider extends ModelProvider {
 
   /** Of other hosts, and of what they mean by OpenAI's names, nothing is known. */
   override reads(kind: MediaKind, { model }: ReadingCall): Promise<boolean | undefined> {
-    return Promise.resolve(this.official ? readsMedia(model, kind) : undefined);
+    return Promise.resolve(this.profile.official ? readsMedia(model, kind) : undefined);
   }
 
   override close(): Promise<void> {
     return this.transport.close();
   }
 
-  /** Only OpenAI itself knows `max_completion_tokens` for sure, and only the old name is known to every other host. */
-  private adapted(request: ChatRequest): ChatRequest {
-    const { max_completion_tokens: limit, ...adapted } = request;
-    if (this.official || typeof limit !== 'number') return request;
-    adapted.max_tokens = limit;
-    return adapted;
+  /**
+   * Asks with what is known of the model, and again for each change that the host's refusals ask for. Every change is made
+   * once at the most, and only the changes that led to an answer are remembered.
+   * @throws ProviderError, NoAnswerError
+   */
+  private async ask<Answer>(
+    model: string,
+    draft: (changes: ReadonlySet<RequestChange>) => Draft,
+    send: (body: object) => Promise<Answer>,
+  ): Promise<Answer> {
+    const changes = new Set(this.learned.of(model));
+    const known = changes.size;
+    for (;;) {
+      const { body, possible } = draft(changes);
+      try {
+        const answer = await send(body);
+        if (changes.size > known) this.learned.add(model, changes);
+        return answer;
+      } catch (error) {
+        if (!(error instanceof HostRefusal)) throw error;
+        const change = changeAfter(error.text, possible);
+        if (change === undefined || changes.has(change)) throw error.reason;
+        changes.add(change);
+      }
+    }
   }
-}
-
-/** A key for one request, instead of the client's. */
-function withKey(apiKey: string | undefined) {
-  return apiKey === undefined ? {} : { headers: { authorization: `Bearer ${apiKey}` } };
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** A whole answer. Some hosts tell an error with status 200. */

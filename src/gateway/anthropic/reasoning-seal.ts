@@ -1,0 +1,94 @@
+import { type ModelIdentity, type ProviderData, readReturnedFields } from '../../llm/index.js';
+
+/** Begins each seal. A signature of Anthropic's is base64, in which there is no full stop. */
+const MARK = 'parley.';
+
+/**
+ * The origin of reasoning that a provider of another API format wrote. It travels as the signature of a thinking block,
+ * or as the data of a redacted one, which clients return unchanged, so that the reasoning goes back to its provider only.
+ */
+export interface ReasoningSeal {
+  readonly provider: string;
+  /** The model, as the provider knows it. */
+  readonly model: string;
+  /** In a thinking block: the field that its text came in. */
+  readonly field?: string;
+  /** In a redacted block: what only the provider understands of the answer. */
+  readonly blocks?: unknown;
+}
+
+/** A block of a message, as far as a seal may be in it. */
+interface SealedBlock {
+  readonly type: string;
+  readonly signature?: unknown;
+  readonly data?: unknown;
+  readonly thinking?: unknown;
+}
+
+export function writeSeal(seal: ReasoningSeal): string {
+  return MARK + Buffer.from(JSON.stringify(seal)).toString('base64url');
+}
+
+/** Reads a seal. It came through the client: undefined for anything that `writeSeal` did not write. */
+export function readSeal(text: string): ReasoningSeal | undefined {
+  if (!text.startsWith(MARK)) return undefined;
+  try {
+    const seal: unknown = JSON.parse(Buffer.from(text.slice(MARK.length), 'base64url').toString());
+    return isSeal(seal) ? seal : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns true for the blocks that providers of other API formats wrote, which Anthropic's refuse. */
+export function isForeignReasoning(block: SealedBlock): boolean {
+  const { signature, data } = block;
+  if (block.type === 'thinking') return signature === '' || isMarked(signature);
+  return block.type === 'redacted_thinking' && isMarked(data);
+}
+
+/** What the sealed blocks of an answer come to for the provider that wrote it, or undefined if there are none. */
+export function unsealed(content: readonly SealedBlock[]): ProviderData | undefined {
+  let origin: ReasoningSeal | undefined;
+  const texts: Record<string, string> = {};
+  let blocks: unknown;
+  for (const block of content) {
+    const { signature, data, thinking } = block;
+    const text =
+      block.type === 'thinking' ? signature : block.type === 'redacted_thinking' ? data : undefined;
+    const seal = typeof text === 'string' ? readSeal(text) : undefined;
+    if (seal === undefined) continue;
+    origin ??= seal;
+    if (seal.field !== undefined && typeof thinking === 'string') {
+      texts[seal.field] = (texts[seal.field] ?? '') + thinking;
+    }
+    blocks ??= seal.blocks;
+  }
+  if (origin === undefined) return undefined;
+  const { provider, model } = origin;
+  return { provider, blocks: { ...texts, model, ...Object(blocks) } };
+}
+
+/** What is to be sealed of an answer beside its reasoning text, or undefined if there is nothing more. */
+export function sealedData(
+  { provider, model }: ModelIdentity,
+  data: ProviderData | undefined,
+): string | undefined {
+  if (data === undefined) return undefined;
+  const fields = readReturnedFields(data);
+  if (fields === undefined) return writeSeal({ provider, model, blocks: data.blocks });
+  const { reasoning_details, call_extras } = fields;
+  if (reasoning_details === undefined && call_extras === undefined) return undefined;
+  return writeSeal({ provider, model, blocks: { reasoning_details, call_extras } });
+}
+
+function isMarked(value: unknown): boolean {
+  return typeof value === 'string' && value.startsWith(MARK);
+}
+
+function isSeal(value: unknown): value is ReasoningSeal {
+  if (typeof value !== 'object' || value === null) return false;
+  const { provider, model, field }: { provider?: unknown; model?: unknown; field?: unknown } = value;
+  const known = field === undefined || field === 'reasoning_content' || field === 'reasoning';
+  return typeof provider === 'string' && typeof model === 'string' && known;
+}

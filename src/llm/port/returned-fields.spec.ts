@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import { readReturnedFields, ReturnedFieldsCollector } from './returned-fields.js';
+
+const AT = { provider: 'host', model: 'm' };
+
+function collect(...deltas: object[]): unknown {
+  const collector = new ReturnedFieldsCollector();
+  for (const delta of deltas) collector.add(delta);
+  return collector.providerData(AT);
+}
+
+describe('fields that go back to their provider', () => {
+  it('are none where a host sends none', () => {
+    expect(
+      collect({ content: 'Hi' }, { reasoning_content: null, tool_calls: [{ index: 0 }] }),
+    ).toBeUndefined();
+  });
+
+  it('are put together from the pieces of a stream', () => {
+    const detail = (more: object): object => ({
+      reasoning_details: [{ type: 'reasoning.text', index: 0, ...more }],
+    });
+    expect(
+      collect(
+        { reasoning_content: 'I ' },
+        { reasoning_content: 'look.', ...detail({ text: 'I ' }) },
+        detail({ text: 'look.' }),
+        detail({ text: null, signature: 'sig' }),
+        { reasoning_details: [{ type: 'reasoning.encrypted', index: 1, data: 'x' }] },
+        { tool_calls: [{ index: 1, extra_content: { google: {} } }] },
+      ),
+    ).toEqual({
+      provider: 'host',
+      blocks: {
+        model: 'm',
+        reasoning_content: 'I look.',
+        reasoning_details: [
+          { type: 'reasoning.text', index: 0, text: 'I look.', signature: 'sig' },
+          { type: 'reasoning.encrypted', index: 1, data: 'x' },
+        ],
+        call_extras: [null, { google: {} }],
+      },
+    });
+  });
+
+  it('are read of data of any shape', () => {
+    for (const blocks of [null, 'x', [], { model: 1 }, { reasoning_content: 'x' }]) {
+      expect(readReturnedFields({ provider: 'host', blocks })).toBeUndefined();
+    }
+    expect(
+      readReturnedFields({ provider: 'host', blocks: { model: 'm', reasoning_details: 'x', reasoning: 7 } }),
+    ).toEqual({ model: 'm' });
+  });
+});

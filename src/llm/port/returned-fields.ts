@@ -1,0 +1,141 @@
+import type { ChatMessage, ProviderData } from './chat.js';
+import { fieldOf, textField } from './provider-reason.js';
+
+/**
+ * Fields of an answer in OpenAI's format, beyond OpenAI's own, that its host needs back with the answer. `provider_data`
+ * carries them.
+ *
+ * - `reasoning_content`, or `reasoning`: DeepSeek refuses an answer that called tools without it, in all later requests.
+ *   https://api-docs.deepseek.com/guides/thinking_mode
+ * - `reasoning_details`: OpenRouter's, signed by the model, to be returned unmodified.
+ *   https://openrouter.ai/docs/guides/best-practices/reasoning-tokens
+ * - `extra_content` of a tool call: Gemini's thought signature, without which it refuses the results of the call.
+ *   https://ai.google.dev/gemini-api/docs/thought-signatures
+ */
+export interface ReturnedFields {
+  /** The model that wrote them, as its provider knows it: signatures mean nothing to another one. */
+  readonly model: string;
+  readonly reasoning_content?: string;
+  readonly reasoning?: string;
+  readonly reasoning_details?: readonly unknown[];
+  /** `extra_content` by the position of the tool call; null for a call without it. */
+  readonly call_extras?: readonly unknown[];
+}
+
+type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
+
+/** Collects those fields from the deltas of a stream, or from a whole message, which is one delta of all. */
+export class ReturnedFieldsCollector {
+  private reasoningContent = '';
+  private reasoning = '';
+  private readonly details: unknown[] = [];
+  private readonly callExtras: unknown[] = [];
+
+  add(delta: object): void {
+    this.reasoningContent += textField(delta, 'reasoning_content') ?? '';
+    this.reasoning += textField(delta, 'reasoning') ?? '';
+    for (const detail of listOf(fieldOf(delta, 'reasoning_details'))) this.addDetail(detail);
+    for (const [place, call] of listOf(fieldOf(delta, 'tool_calls')).entries()) this.addCall(call, place);
+  }
+
+  /** The fields as `provider_data` of a provider, or undefined if there are none. */
+  providerData({
+    provider,
+    model,
+  }: {
+    readonly provider: string;
+    readonly model: string;
+  }): ProviderData | undefined {
+    const blocks: ReturnedFields = {
+      model,
+      ...(this.reasoningContent !== '' && { reasoning_content: this.reasoningContent }),
+      ...(this.reasoning !== '' && { reasoning: this.reasoning }),
+      ...(this.details.length > 0 && { reasoning_details: this.details }),
+      ...(this.callExtras.length > 0 && {
+        call_extras: Array.from(this.callExtras, (extra) => extra ?? null),
+      }),
+    };
+    return Object.keys(blocks).length > 1 ? { provider, blocks } : undefined;
+  }
+
+  /** A stream brings the text of one detail in pieces, and at last its signature. */
+  private addDetail(detail: unknown): void {
+    const last = this.details.at(-1);
+    if (!isObject(detail) || !isObject(last) || !isContinuation(last, detail)) {
+      this.details.push(detail);
+      return;
+    }
+    const joined: Record<string, unknown> = { ...last };
+    for (const [name, value] of Object.entries(detail) as [string, unknown][]) {
+      const before = joined[name];
+      const grows = (name === 'text' || name === 'summary') && typeof before === 'string';
+      if (grows && typeof value === 'string') joined[name] = before + value;
+      else if (value !== null) joined[name] = value;
+    }
+    this.details[this.details.length - 1] = joined;
+  }
+
+  private addCall(call: unknown, place: number): void {
+    const extra = fieldOf(call, 'extra_content');
+    if (!isObject(extra)) return;
+    const index = fieldOf(call, 'index');
+    this.callExtras[typeof index === 'number' && index >= 0 && index < MAX_CALLS ? index : place] = extra;
+  }
+}
+
+/** More calls than any answer has. */
+const MAX_CALLS = 1_000;
+
+/** Reads the fields out of `provider_data`, which may be of any shape. */
+export function readReturnedFields(data: ProviderData | undefined): ReturnedFields | undefined {
+  const blocks = data?.blocks;
+  const model = textField(blocks, 'model');
+  if (model === undefined) return undefined;
+  const [content, reasoning] = [textField(blocks, 'reasoning_content'), textField(blocks, 'reasoning')];
+  const [details, extras] = [
+    listOf(fieldOf(blocks, 'reasoning_details')),
+    listOf(fieldOf(blocks, 'call_extras')),
+  ];
+  return {
+    model,
+    ...(content !== undefined && { reasoning_content: content }),
+    ...(reasoning !== undefined && { reasoning }),
+    ...(details.length > 0 && { reasoning_details: details }),
+    ...(extras.length > 0 && { call_extras: extras }),
+  };
+}
+
+/** Returns an answer with the fields that its host gets back: texts always, signed ones if the same model wrote them. */
+export function withReturnedFields(
+  message: AssistantMessage,
+  { model: writer, reasoning_content, reasoning, reasoning_details, call_extras = [] }: ReturnedFields,
+  model: string,
+): AssistantMessage {
+  const same = writer === model;
+  const returned: AssistantMessage & Partial<ReturnedFields> = {
+    ...message,
+    ...(reasoning_content !== undefined && { reasoning_content }),
+    ...(reasoning !== undefined && { reasoning }),
+    ...(same && reasoning_details && { reasoning_details }),
+  };
+  if (!same || !message.tool_calls) return returned;
+  returned.tool_calls = message.tool_calls.map((call, place) => {
+    const extra = call_extras[place];
+    return isObject(extra) ? { ...call, extra_content: extra } : call;
+  });
+  return returned;
+}
+
+function isContinuation(last: object, detail: object): boolean {
+  const type = fieldOf(detail, 'type');
+  const grows = type === 'reasoning.text' || type === 'reasoning.summary';
+  return grows && type === fieldOf(last, 'type') && fieldOf(detail, 'index') === fieldOf(last, 'index');
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
