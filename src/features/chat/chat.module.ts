@@ -31,7 +31,7 @@ import { RecoveryModule } from './recovery.module.js';
 import { SummaryRepository } from './summary.repository.js';
 import { SweepTimer } from './sweep-timer.js';
 import { ToldFilesService } from './told-files.service.js';
-import { TurnPurge } from './turn-purge.js';
+import { TurnDeletionHook } from './turn-deletion-hook.js';
 import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
@@ -71,11 +71,11 @@ import { TurnService } from './turn.service.js';
     TurnChores,
     ToldFilesService,
     TransferRepository,
-    TurnPurge,
+    TurnDeletionHook,
     TurnRepository,
     TurnRunner,
     TurnService,
   ],
-  exports: [TurnPurge, TurnRunner, TurnService],
+  exports: [TurnDeletionHook, TurnRunner, TurnService],
 })
 export class ChatModule {}

@@ -9,7 +9,14 @@ import {
   type RelayedEvent,
 } from '../port/index.js';
 import type { AnswerCache, Found, Landing } from './answer-cache.js';
-import { type CachedAnswer, isKept, keyOf, recordOfHit, replay } from './cached-answer.js';
+import {
+  type CacheableCall,
+  type CachedAnswer,
+  isKept,
+  keyOf,
+  recordOfHit,
+  replay,
+} from './cached-answer.js';
 
 /** Answers calls out of the cache, and fills it. Whoever finds nothing asks as if there were no cache. */
 export class CachedCalls {
@@ -21,7 +28,7 @@ export class CachedCalls {
    * @throws ModelCallError where the call was aborted, and what `ask` throws
    */
   async *stream(
-    call: ModelCall,
+    call: CacheableCall,
     models: readonly string[],
     ask: () => AsyncGenerator<ModelEvent>,
     record: (attempts: readonly AttemptRecord[]) => void,
@@ -58,7 +65,7 @@ export class CachedCalls {
    * @throws ModelCallError where the call was aborted, and what `ask` throws
    */
   async complete(
-    call: ModelCall,
+    call: CacheableCall,
     models: readonly string[],
     ask: () => Promise<ModelAnswer>,
     record: (attempts: readonly AttemptRecord[]) => void,
@@ -83,7 +90,11 @@ export class CachedCalls {
     }
   }
 
-  private async find(call: ModelCall, models: readonly string[], mode: 'stream' | 'whole'): Promise<Found> {
+  private async find(
+    call: CacheableCall,
+    models: readonly string[],
+    mode: 'stream' | 'whole',
+  ): Promise<Found> {
     const found = await this.cache.find(keyOf(call, models, mode), call.signal);
     if (found === undefined) throw cancelledCall([]);
     return found;
