@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import { ByteLimiter } from '../../common/byte-limiter.js';
+import { AppConfig } from '../../config/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { FilesModule } from '../files/index.js';
 import { UsageModule } from '../usage/index.js';
@@ -37,6 +39,9 @@ import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 import { TurnService } from './turn.service.js';
 
+/** Maximum wait of a turn for the memory that its files need, in milliseconds. */
+const FILES_WAIT_MS = 10_000;
+
 /** Turns and conversations, for the API. */
 @Module({
   imports: [ChoreQueueModule, FilesModule, LlmModule, RecoveryModule, UsageModule],
@@ -49,6 +54,11 @@ import { TurnService } from './turn.service.js';
     TransferController,
   ],
   providers: [
+    {
+      provide: ByteLimiter,
+      inject: [AppConfig],
+      useFactory: ({ context }: AppConfig) => new ByteLimiter(context.maxFileBytes, FILES_WAIT_MS),
+    },
     AnswerRepository,
     AnswerSender,
     AnswerService,

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Activities } from '../../common/activities.js';
+import { type ByteLease, ByteLimiter } from '../../common/byte-limiter.js';
 import { storable } from '../../common/storable.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AppError, asAppError } from '../../common/errors.js';
@@ -64,6 +65,7 @@ export class TurnRunner {
     private readonly rows: AnswerRepository,
     private readonly broadcast: Broadcast,
     private readonly chores: TurnChores,
+    private readonly fileMemory: ByteLimiter,
   ) {
     broadcast.listen(STOP_CHANNEL, (answerId) => void this.stop(answerId));
     broadcast.listen(GONE_CHANNEL, (conversationId) => {
@@ -154,11 +156,15 @@ export class TurnRunner {
       run.stopped ||= why === 'stop';
       abort.abort();
     });
+    const memory = this.fileMemory.lease();
     let settlement: Settlement;
     try {
-      settlement = await this.generate(run, checkpoints);
+      settlement = await this.generate(run, checkpoints, memory);
     } catch (error) {
       settlement = cutShort(run, asAppError(error));
+    } finally {
+      // A retry or another model sends the files again, so they are in memory until the call is over.
+      memory.release();
     }
     lease.settle(settlement.attempts);
     const chores = this.chores.dueAfter(live.turn, settlement.outcome, run.summarizeUpTo);
@@ -169,10 +175,11 @@ export class TurnRunner {
     live.end(outcome, stored);
   }
 
-  private async generate(run: Run, checkpoints: Checkpoints): Promise<Settlement> {
+  private async generate(run: Run, checkpoints: Checkpoints, memory: ByteLease): Promise<Settlement> {
     const { live } = run;
     const { turn } = live;
-    const context = await persistently(() => this.context.build(turn));
+    const { signal } = run.abort;
+    const context = await persistently(() => this.context.build(turn, { memory, signal }));
     checkpoints.inputTokens = context.tokens;
     run.summarizeUpTo = context.summarizeUpTo;
     const events = this.llm.stream({
