@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { Clock } from './common/clock.js';
 import { AppConfig } from './config/index.js';
 import { AuthModule } from './features/auth/index.js';
-import { PURGE_HOOKS } from './features/users/index.js';
+import { USER_DELETION_HOOKS } from './features/users/index.js';
 import { DatabaseModule } from './infra/database/index.js';
 import { RedisModule } from './infra/redis/index.js';
 import type { Runtime } from './runtime.js';
@@ -25,9 +25,9 @@ export class AdminModule {
         { provide: Activities, useFactory: () => new Activities() },
         { provide: Clock, useFactory: () => new Clock() },
         // Nothing runs here that a deletion would have to stop, and nothing is deleted.
-        { provide: PURGE_HOOKS, useValue: [] },
+        { provide: USER_DELETION_HOOKS, useValue: [] },
       ],
-      exports: [AppConfig, Activities, Clock, PURGE_HOOKS],
+      exports: [AppConfig, Activities, Clock, USER_DELETION_HOOKS],
     };
   }
 }

@@ -2,18 +2,23 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ApiKeysModule } from './features/api-keys/index.js';
 import { AuditModule } from './features/audit/index.js';
 import { AuthModule, CredentialAuthenticator } from './features/auth/index.js';
-import { ChatModule, TurnPurge } from './features/chat/index.js';
-import { FilePurge, FilesModule } from './features/files/index.js';
+import { ChatModule, TurnDeletionHook } from './features/chat/index.js';
+import { FileDeletionHook, FilesModule } from './features/files/index.js';
 import { HealthModule } from './features/health/index.js';
 import { LimitsModule, StoreRequestLimiter } from './features/limits/index.js';
 import { ProviderKeysModule } from './features/provider-keys/index.js';
-import { PURGE_HOOKS, type PurgeHook, UsersModule } from './features/users/index.js';
+import {
+  AccountDeletionModule,
+  USER_DELETION_HOOKS,
+  type UserDeletionHook,
+  UsersModule,
+} from './features/users/index.js';
 import { UsageApiModule } from './features/usage/index.js';
 import { ANTHROPIC_ERRORS, AnthropicGatewayModule } from './gateway/anthropic/index.js';
 import { OLLAMA_ERROR_WIRE, OllamaGatewayModule } from './gateway/ollama/index.js';
 import { OpenAiGatewayModule } from './gateway/openai/index.js';
 import { Authenticator, ErrorWires, HttpModule, RequestLimiter } from './http/index.js';
-import { AnswerPurge, LlmModule } from './llm/index.js';
+import { LlmModule } from './llm/index.js';
 import { InfrastructureModule } from './infrastructure.module.js';
 import type { Runtime } from './runtime.js';
 import { JobsModule } from './jobs.module.js';
@@ -26,13 +31,13 @@ import { ModelPortsModule } from './model-ports.module.js';
     { provide: Authenticator, useExisting: CredentialAuthenticator },
     { provide: RequestLimiter, useExisting: StoreRequestLimiter },
     {
-      provide: PURGE_HOOKS,
-      inject: [TurnPurge, AnswerPurge, FilePurge],
-      useFactory: (...hooks: PurgeHook[]): readonly PurgeHook[] => hooks,
+      provide: USER_DELETION_HOOKS,
+      inject: [TurnDeletionHook, FileDeletionHook],
+      useFactory: (...hooks: UserDeletionHook[]): readonly UserDeletionHook[] => hooks,
     },
     { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
   ],
-  exports: [Authenticator, RequestLimiter, PURGE_HOOKS, ErrorWires],
+  exports: [Authenticator, RequestLimiter, USER_DELETION_HOOKS, ErrorWires],
 })
 class PortsModule {}
 
@@ -48,6 +53,7 @@ export class ApiModule {
         { module: PortsModule, global: true },
         HttpModule,
         AuthModule,
+        AccountDeletionModule,
         UsersModule,
         ApiKeysModule,
         AuditModule,

@@ -1,7 +1,7 @@
-import type { Caller } from './caller.js';
+import type { AccountAccess } from './caller.js';
 
 interface Activity {
-  readonly caller: Caller;
+  readonly caller: AccountAccess;
   readonly stop: () => void;
 }
 
@@ -14,7 +14,7 @@ export class Activities {
    * @param stop called once at the most, when the account or key is shut out; it must not throw
    * @returns forgets it
    */
-  begin(caller: Caller, stop: () => void): () => void {
+  begin(caller: AccountAccess, stop: () => void): () => void {
     const activity = { caller, stop };
     this.running.add(activity);
     return () => {
@@ -33,7 +33,7 @@ export class Activities {
   }
 
   /** For whom something runs. */
-  callers(): Caller[] {
+  callers(): AccountAccess[] {
     return Array.from(this.running, ({ caller }) => caller);
   }
 }

@@ -100,6 +100,13 @@ export class NotFoundError extends AppError {
   }
 }
 
+/** A refusal of work that this process has as much of as it takes. Nothing is broken: it is taken again soon. */
+export class ServerBusyError extends AppError {
+  constructor(message: string, retryAfterMs: number) {
+    super('service_unavailable', message, { retryAfterMs });
+  }
+}
+
 /** The failure that a caller sees when something went wrong that nobody foresaw. */
 export class InternalError extends AppError {
   constructor(cause: unknown) {

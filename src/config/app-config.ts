@@ -40,7 +40,12 @@ export class AppConfig {
   readonly encryption: { readonly key: string; readonly previousKey: string | undefined };
   readonly llm: LlmConfig;
   readonly cache: { readonly ttlMs: number; readonly maxBytes: number };
-  readonly context: { readonly maxTokens: number; readonly maxMessages: number };
+  readonly context: {
+    readonly maxTokens: number;
+    readonly maxMessages: number;
+    /** Bytes of files in all running turns of the process together. */
+    readonly maxFileBytes: number;
+  };
   /** The models of what is done in the background; undefined for none, or for the one that answered last. */
   readonly chores: { readonly titleModel: string | undefined; readonly summaryModel: string | undefined };
   readonly logLevel: SettingValues['LOG_LEVEL'];
@@ -101,7 +106,11 @@ export class AppConfig {
       },
     };
     this.cache = { ttlMs: values.CACHE_TTL_S * 1000, maxBytes: values.CACHE_MAX_MB * 2 ** 20 };
-    this.context = { maxTokens: values.CONTEXT_MAX_TOKENS, maxMessages: values.CONTEXT_MAX_MESSAGES };
+    this.context = {
+      maxTokens: values.CONTEXT_MAX_TOKENS,
+      maxMessages: values.CONTEXT_MAX_MESSAGES,
+      maxFileBytes: values.CONTEXT_FILES_MAX_MB * 2 ** 20,
+    };
     this.chores = {
       titleModel: values.TITLE_MODEL,
       summaryModel: values.SUMMARY_MODEL ?? values.TITLE_MODEL,

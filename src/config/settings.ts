@@ -222,6 +222,13 @@ export const SETTINGS = {
     max: 10_000,
     meaning: 'Most messages of history sent with a turn',
   }),
+  CONTEXT_FILES_MAX_MB: wholeNumber({
+    default: 256,
+    min: 1,
+    max: 65_536,
+    meaning:
+      'Maximum size of the files that all running turns of one process send to models, in megabytes; further turns wait up to 10 seconds',
+  }),
   TITLE_MODEL: optionalText({
     meaning:
       'Model or alias that finds titles for new conversations; without it a title is the first words of the question',

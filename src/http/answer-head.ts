@@ -1,3 +1,4 @@
+import type { AnswerCaching } from '../common/caller.js';
 import type { Response } from 'express';
 
 /** What the headers of a model's answer tell. */
@@ -10,10 +11,10 @@ export interface AnswerHead {
 
 /** What there is to tell of an answer. */
 export function headOf(
-  call: { readonly cache?: boolean },
+  call: { readonly cache?: AnswerCaching | boolean | undefined },
   { ignored, cached = false }: { readonly ignored: readonly string[]; readonly cached?: boolean | undefined },
 ): AnswerHead {
-  return { ignored, cached: call.cache === true ? cached : undefined };
+  return { ignored, cached: call.cache === undefined || call.cache === false ? undefined : cached };
 }
 
 /** Sets the headers, unless a ping has sent them while the model thought. */

@@ -175,7 +175,7 @@ export const ERROR_TABLE = {
     status: 503,
     type: 'api_error',
     meaning:
-      'The database cannot be reached, or the server is shutting down; `Retry-After` says when to come back.',
+      'The database cannot be reached, the server is shutting down, or it has as many imports or files in memory as it takes; `Retry-After` says when to come back.',
   },
   provider_timeout: { status: 504, type: 'api_error', meaning: 'The model provider did not answer in time.' },
 } as const satisfies Record<ErrorCode, ErrorEntry>;

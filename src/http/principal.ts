@@ -45,8 +45,8 @@ export const UserId = createParamDecorator((_data: unknown, context: ExecutionCo
 
 /** The account that makes the request and the key that it uses, as a parameter of a controller method. */
 export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller => {
-  const { userId, apiKeyId } = principalOf(context);
-  return { userId, apiKeyId };
+  const { userId, apiKeyId, cacheGeneration } = principalOf(context);
+  return { userId, apiKeyId, cacheGeneration };
 });
 
 /** Who does it and from where, for the audit log, as a parameter of a controller method. On public routes too. */

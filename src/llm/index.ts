@@ -1,5 +1,4 @@
 export { abandonedAttempt } from './abandoned-attempt.js';
-export { AnswerPurge } from './cache/answer-purge.js';
 export { mediaTokens } from './accounting/media-tokens.js';
 export { PriceTable } from './accounting/price-table.js';
 export { joinNeighbours } from './join-neighbours.js';

@@ -2,7 +2,6 @@ import { Module } from '@nestjs/common';
 import { AppConfig } from '../config/index.js';
 import { SharedCache } from '../infra/cache/index.js';
 import { AnswerCache } from './cache/answer-cache.js';
-import { AnswerPurge } from './cache/answer-purge.js';
 import { CachedCalls } from './cache/cached-calls.js';
 import { configuredProviders } from './configured-providers.js';
 import { LlmService } from './llm.service.js';
@@ -36,13 +35,8 @@ import { ProviderGates } from './resilience/provider-gates.js';
       inject: [AnswerCache],
       useFactory: (cache: AnswerCache) => new CachedCalls(cache),
     },
-    {
-      provide: AnswerPurge,
-      inject: [AnswerCache],
-      useFactory: (cache: AnswerCache) => new AnswerPurge(cache),
-    },
     LlmService,
   ],
-  exports: [AnswerPurge, LlmService],
+  exports: [LlmService],
 })
 export class LlmModule {}

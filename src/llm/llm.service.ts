@@ -3,7 +3,7 @@ import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { type TokenEstimate, estimateChat, estimateEmbedding } from './accounting/estimate.js';
 import { asProviderError } from './attempt.js';
 import { PriceTable } from './accounting/price-table.js';
-import { AnswerCache } from './cache/answer-cache.js';
+import { isCacheable } from './cache/cached-answer.js';
 import { CachedCalls } from './cache/cached-calls.js';
 import { ableModels, CallRunner } from './call-runner.js';
 import { countCall } from './count-call.js';
@@ -45,7 +45,6 @@ export class LlmService implements OnApplicationShutdown {
     private readonly budget: Budget,
     private readonly prices: PriceTable,
     private readonly cached: CachedCalls,
-    private readonly answers: AnswerCache,
     private readonly config: AppConfig,
     @Optional() private readonly credentials?: CredentialSource,
   ) {
@@ -122,11 +121,6 @@ export class LlmService implements OnApplicationShutdown {
     }
   }
 
-  /** Forgets the answers that were kept for an account. */
-  forgetAnswersOf(userId: string): Promise<void> {
-    return this.answers.forget(userId);
-  }
-
   /** How each provider is. */
   health(): Promise<ProviderHealth[]> {
     return this.directory.health();
@@ -145,7 +139,7 @@ export class LlmService implements OnApplicationShutdown {
   async *stream(call: ModelCall): AsyncGenerator<ModelEvent> {
     const runner = await this.runner(call);
     const streamed = (): AsyncGenerator<ModelEvent> => this.streamed(call, runner);
-    yield* call.cache === true
+    yield* isCacheable(call)
       ? this.cached.stream(call, runner.models, streamed, (attempts) => {
           this.account(call, attempts);
         })
@@ -168,7 +162,7 @@ export class LlmService implements OnApplicationShutdown {
    */
   async complete(call: ModelCall): Promise<ModelAnswer> {
     const runner = await this.runner(call);
-    if (call.cache !== true) return this.completed(call, runner);
+    if (!isCacheable(call)) return this.completed(call, runner);
     return this.cached.complete(
       call,
       runner.models,

@@ -1,6 +1,5 @@
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { makeKey } from '../support/accounts.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, collect, listAt, registerUser, send, type TestUser, textOf } from '../support/client.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
@@ -123,25 +122,6 @@ describe('the response cache', () => {
     const other = await registerUser(api.url);
     expect((await complete(other, asked)).headers.get('x-cache')).toBe('MISS');
     expect(chats()).toHaveLength(2);
-  });
-
-  it('forgets an account that is deleted, and no other', async () => {
-    const asked = question();
-    // Not the first one, who is the last admin.
-    const leaving = await registerUser(api.url);
-    const { program, id } = await makeKey(api, leaving);
-    for (const one of [program, user]) await complete(one, asked);
-    // Nobody can ask as an account that is gone, so it comes back with its id and its key.
-    await query(api.database, 'CREATE TABLE kept_keys AS SELECT * FROM api_keys WHERE id = $1', [id]);
-    await query(
-      api.database,
-      'CREATE TABLE kept_users AS SELECT users.* FROM users JOIN kept_keys ON user_id = users.id',
-    );
-    expect((await leaving.request('DELETE', '/api/v1/users/me')).status).toBe(204);
-    await query(api.database, 'INSERT INTO users SELECT * FROM kept_users');
-    await query(api.database, 'INSERT INTO api_keys SELECT * FROM kept_keys');
-    expect((await complete(program, asked)).headers.get('x-cache')).toBe('MISS');
-    expect((await complete(user, asked)).headers.get('x-cache')).toBe('HIT');
   });
 
   it('replays to the official client as a stream, with tool calls and usage', async () => {

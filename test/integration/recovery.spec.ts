@@ -102,7 +102,7 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     parameters: { temperature: 0.7 },
     instructions: null,
     restart: 'once',
-    cache: false,
+    cache: undefined,
     idempotency: undefined,
   });
   expect(
@@ -257,7 +257,7 @@ describe('answers whose process is gone', () => {
     const one = startProcess();
     const two = startProcess();
     const turn = await beginTurn(one, -1);
-    const [answer] = await one.repository.find('expired', [], 1);
+    const [answer] = await one.repository.find('expired', { except: [], after: undefined, limit: 1 });
     if (answer === undefined) throw new Error('The answer was not found.');
     const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
     const ended = await Promise.all(
@@ -305,7 +305,7 @@ describe('a process that was thought to be gone and is not', () => {
   it('keeps its answer when it has renewed the lease in time', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
-    const [answer] = await one.repository.find('expired', [], 1);
+    const [answer] = await one.repository.find('expired', { except: [], after: undefined, limit: 1 });
     if (answer === undefined) throw new Error('The answer was not found.');
     expect(
       await one.turns.checkpoint(turn, {

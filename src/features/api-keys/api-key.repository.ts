@@ -21,6 +21,7 @@ export interface PresentedKey {
   readonly expired: boolean;
   readonly role: 'user' | 'admin';
   readonly disabled: boolean;
+  readonly cacheGeneration: number;
 }
 
 const SHOWN = {
@@ -77,7 +78,8 @@ export class ApiKeyRepository {
     const [key] = await this.prisma.run(
       (client) => client.$queryRaw<PresentedKey[]>`
         SELECT k.id, k.user_id AS "userId", k.scopes, k.revoked_at IS NOT NULL AS revoked,
-          coalesce(k.expires_at <= now(), false) AS expired, u.role::text AS role, u.disabled_at IS NOT NULL AS disabled
+          coalesce(k.expires_at <= now(), false) AS expired, u.role::text AS role, u.disabled_at IS NOT NULL AS disabled,
+          u.cache_generation AS "cacheGeneration"
         FROM api_keys k JOIN users u ON u.id = k.user_id
         WHERE k.hash = ${hash}`,
     );

@@ -22,6 +22,8 @@ export interface KeyHolder {
   readonly apiKeyId: string;
   readonly role: 'user' | 'admin';
   readonly scopes: readonly string[];
+  /** Of the account's cached answers. */
+  readonly cacheGeneration: number;
 }
 
 /** Keys for programs. */
@@ -103,12 +105,12 @@ export class ApiKeyService {
     if (found.expired) throw refused('The API key has expired. Make a new one.');
     if (found.disabled)
       throw new AppError('unauthorized', 'The account is disabled. Ask an admin of this server.');
-    const { id: apiKeyId, userId, role, scopes } = found;
+    const { id: apiKeyId, userId, role, scopes, cacheGeneration } = found;
     // Nobody waits for it: the request does not hang on when the key was used.
     this.keys.touch(userId, apiKeyId).catch((error: unknown) => {
       this.logger.warn({ err: error }, 'the last use of a key could not be written');
     });
-    return { apiKeyId, userId, role, scopes };
+    return { apiKeyId, userId, role, scopes, cacheGeneration };
   }
 }
 

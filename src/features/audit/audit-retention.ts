@@ -1,5 +1,11 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
+import { PeriodicTask } from '../../common/periodic-task.js';
 import { AuditRepository } from './audit.repository.js';
 
 /** How long an entry is kept, in milliseconds: two years. */
@@ -13,36 +19,36 @@ const EVERY_MS = 86_400_000;
 
 /** Deletes old entries of the audit log: refused logins alone would let it grow for ever. Twice at once is no harm. */
 @Injectable()
-export class AuditRetention implements OnApplicationBootstrap, OnApplicationShutdown {
+export class AuditRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Audit');
-  private timer: NodeJS.Timeout | undefined;
+  private readonly task: PeriodicTask;
 
   constructor(
     private readonly entries: AuditRepository,
     private readonly clock: Clock,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.lookIn(FIRST_AFTER_MS);
+  ) {
+    this.task = new PeriodicTask({
+      firstAfterMs: FIRST_AFTER_MS,
+      everyMs: EVERY_MS,
+      run: (signal) => this.deleteOld(signal),
+      onError: (error) => {
+        this.logger.warn({ err: error }, 'old audit log entries could not be deleted; will retry tomorrow');
+      },
+    });
   }
 
-  onApplicationShutdown(): void {
-    clearTimeout(this.timer);
+  onApplicationBootstrap(): void {
+    this.task.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.task.stop();
   }
 
   /** @returns how many were deleted */
-  async deleteOld(): Promise<number> {
-    const deleted = await this.entries.deleteBefore(this.clock.now() - KEPT_MS);
-    if (deleted > 0) this.logger.log(`${deleted} old entries of the audit log are deleted`);
+  async deleteOld(signal?: AbortSignal): Promise<number> {
+    const deleted = await this.entries.deleteBefore(this.clock.now() - KEPT_MS, signal);
+    if (deleted > 0) this.logger.log(`deleted ${deleted} old entries of the audit log`);
     return deleted;
-  }
-
-  private lookIn(delayMs: number): void {
-    this.timer = setTimeout(() => {
-      this.lookIn(EVERY_MS);
-      this.deleteOld().catch((error: unknown) => {
-        this.logger.warn({ err: error }, 'old entries of the audit log could not be deleted; tomorrow again');
-      });
-    }, delayMs).unref();
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { lowestIdAt, newId } from '../../common/ids.js';
-import { PrismaService } from '../../infra/database/index.js';
+import { deleteInBatches, PrismaService, type Transaction } from '../../infra/database/index.js';
 import type { AuditAction, AuditRecord } from './audit-record.js';
 
 /** An entry as it is stored. */
@@ -19,39 +19,54 @@ export interface StoredAuditEntry {
 export class AuditRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  async insert(entry: AuditRecord & { readonly action: AuditAction }): Promise<void> {
+  /** @param transaction one that the entry belongs to, if any */
+  async insert(
+    entry: AuditRecord & { readonly action: AuditAction },
+    transaction?: Transaction,
+  ): Promise<void> {
     const { actor, action, userId = null, subject = null, detail } = entry;
     const data = { id: newId(), actorId: actor.userId, address: actor.address, action, userId, subject };
     await this.prisma.run((client) =>
-      client.auditEntry.create({
+      (transaction ?? client).auditEntry.create({
         data: { ...data, ...(detail && { detail }) },
         select: { id: true },
       }),
     );
   }
 
-  /** Deletes what was written before a time, in milliseconds since 1970, and tells how much it was. */
-  async deleteBefore(time: number): Promise<number> {
-    const where = { id: { lt: lowestIdAt(time) } };
-    const { count } = await this.prisma.run((client) => client.auditEntry.deleteMany({ where }));
-    return count;
+  /**
+   * Deletes what was written before a time, in milliseconds since 1970, until the signal aborts.
+   * @returns how many entries were deleted
+   */
+  deleteBefore(time: number, signal?: AbortSignal): Promise<number> {
+    const before = lowestIdAt(time);
+    return deleteInBatches(
+      (limit) =>
+        this.prisma.run(
+          (client) => client.$executeRaw`
+            DELETE FROM audit_log WHERE id IN (
+              SELECT id FROM audit_log WHERE id < ${before}::uuid ORDER BY id LIMIT ${limit})`,
+        ),
+      signal,
+    );
   }
 
   /** Newest first; ids rise in time. */
-  list(
+  async list(
     filter: { readonly userId: string | undefined },
     { limit, after }: { readonly limit: number; readonly after: string | undefined },
   ): Promise<StoredAuditEntry[]> {
     const { userId } = filter;
-    return this.prisma.run((client) =>
-      client.auditEntry.findMany({
-        where: {
-          ...(userId !== undefined && { OR: [{ userId }, { actorId: userId }] }),
-          ...(after !== undefined && { id: { lt: after } }),
-        },
-        orderBy: { id: 'desc' },
-        take: limit,
-      }),
-    );
+    const before = after === undefined ? {} : { id: { lt: after } };
+    const read = (where: object): Promise<StoredAuditEntry[]> =>
+      this.prisma.run((client) =>
+        client.auditEntry.findMany({ where: { ...before, ...where }, orderBy: { id: 'desc' }, take: limit }),
+      );
+    if (userId === undefined) return read({});
+    // What was done to an account and what it did are in two indexes. One statement for both would read and sort all
+    // of either; a page of each is enough for a page of both.
+    const [suffered, done] = await Promise.all([read({ userId }), read({ actorId: userId })]);
+    const entries = new Map([...suffered, ...done].map((entry) => [entry.id, entry]));
+    return [...entries.values()].sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, limit);
   }
 }

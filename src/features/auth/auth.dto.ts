@@ -6,7 +6,8 @@ import { IsOptionalField, IsPlainText } from '../../http/index.js';
 /** Email address and password. */
 export class CredentialsBody {
   @ApiProperty({
-    description: 'Email address; upper and lower case are the same.',
+    description:
+      'Email address. Upper and lower case, and forms that are equal by Unicode NFKC (full-width letters), are the same.',
     format: 'email',
     maxLength: 254,
     example: 'ada@example.com',

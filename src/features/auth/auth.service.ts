@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
+import { normalizeEmail } from '../../common/email-address.js';
 import { AppError } from '../../common/errors.js';
 import { AppConfig } from '../../config/index.js';
 import { Broadcast } from '../../infra/redis/index.js';
@@ -59,7 +60,7 @@ export class AuthService {
    *   password; `account_disabled` to who knows the password; `rate_limit_exceeded`
    */
   async login(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
-    const succeeded = await this.throttle.admit(email.toLowerCase(), actor.address ?? '');
+    const succeeded = await this.throttle.admit(normalizeEmail(email), actor.address ?? '');
     const user = await this.users.findByEmail(email);
     const matches = await passwordMatches(password, user?.passwordHash);
     const userId = user?.id ?? null;

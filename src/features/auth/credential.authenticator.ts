@@ -36,8 +36,8 @@ export class CredentialAuthenticator extends Authenticator {
   }
 
   private async ofKey(key: string): Promise<Principal> {
-    const { userId, apiKeyId, role, scopes } = await this.keys.verify(key);
-    return { userId, apiKeyId, role, scopes: new Set(scopes) };
+    const { scopes, ...holder } = await this.keys.verify(key);
+    return { ...holder, scopes: new Set(scopes) };
   }
 
   private async ofToken(token: string): Promise<Principal> {
@@ -46,7 +46,8 @@ export class CredentialAuthenticator extends Authenticator {
     if (account === undefined) throw refused('The account of this access token is gone.');
     if (account.disabled) throw refused('The account is disabled. Ask an admin of this server.');
     if (!account.sessionOpen) throw refused('The session of this access token has ended. Log in again.');
-    return { userId, apiKeyId: null, role: account.role, scopes: 'all' };
+    const { role, cacheGeneration } = account;
+    return { userId, apiKeyId: null, role, cacheGeneration, scopes: 'all' };
   }
 }
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { Caller } from '../../common/caller.js';
 import { PrincipalCache } from './principal-cache.js';
 
-const ADA: Caller = { userId: 'ada', apiKeyId: null };
-const BOB: Caller = { userId: 'bob', apiKeyId: 'key' };
+const ADA: Caller = { userId: 'ada', apiKeyId: null, cacheGeneration: 0 };
+const BOB: Caller = { userId: 'bob', apiKeyId: 'key', cacheGeneration: 0 };
 
 describe('PrincipalCache', () => {
   it('asks once for many that come at once', async () => {

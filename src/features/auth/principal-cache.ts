@@ -1,4 +1,4 @@
-import type { Caller } from '../../common/caller.js';
+import type { AccountAccess } from '../../common/caller.js';
 
 /**
  * How long a credential is believed without asking the database again, in milliseconds. Together with the time that
@@ -13,11 +13,11 @@ interface Entry<Principal> {
   readonly principal: Promise<Principal>;
   readonly expiresAt: number;
   /** Known when the answer is there. */
-  owner: Caller | undefined;
+  owner: AccountAccess | undefined;
 }
 
 /** Remembers who a credential belongs to for a few seconds: a program asks many times in a row with the same one. */
-export class PrincipalCache<Principal extends Caller> {
+export class PrincipalCache<Principal extends AccountAccess> {
   private readonly entries = new Map<string, Entry<Principal>>();
 
   /** The principal of a credential. Equal questions at once are asked once; a refusal is not remembered. */
@@ -42,7 +42,7 @@ export class PrincipalCache<Principal extends Caller> {
   }
 
   /** Forgets what is known of an account or key, and everything that is being asked: the answer may be an old one. */
-  forget(concerns: (owner: Caller) => boolean): void {
+  forget(concerns: (owner: AccountAccess) => boolean): void {
     for (const [credential, { owner }] of this.entries) {
       if (owner === undefined || concerns(owner)) this.entries.delete(credential);
     }

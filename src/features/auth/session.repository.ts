@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
-import { PrismaService, type Transaction } from '../../infra/database/index.js';
+import { PrismaService, RETENTION_BATCH, type Transaction } from '../../infra/database/index.js';
 import { hashToken, newRefreshToken, REFRESH_TOKEN_DAYS, REUSE_GRACE_SECONDS } from './refresh-token.js';
 
 /** A session as its owner gets it. */
@@ -22,6 +22,7 @@ export interface SessionAccount {
   readonly role: 'user' | 'admin';
   readonly disabled: boolean;
   readonly sessionOpen: boolean;
+  readonly cacheGeneration: number;
 }
 
 interface FoundToken {
@@ -48,8 +49,10 @@ export class SessionRepository {
     return this.prisma.transaction(async (transaction) => {
       const account = await lockAccount(transaction, userId);
       if (account?.passwordHash !== passwordHash || account.disabled) return undefined;
-      // Nobody asks for a token again that has expired.
-      await transaction.$executeRaw`DELETE FROM refresh_tokens WHERE user_id = ${userId}::uuid AND expires_at < now()`;
+      // Expired tokens are of no use. A bounded part of them at each login: nobody waits for thousands.
+      await transaction.$executeRaw`
+        DELETE FROM refresh_tokens WHERE id IN (
+          SELECT id FROM refresh_tokens WHERE user_id = ${userId}::uuid AND expires_at < now() LIMIT ${RETENTION_BATCH})`;
       return insertToken(transaction, { userId, sessionId: newId(), id: newId() });
     });
   }
@@ -109,7 +112,7 @@ export class SessionRepository {
   async account(userId: string, sessionId: string): Promise<SessionAccount | undefined> {
     const [account] = await this.prisma.run(
       (client) => client.$queryRaw<SessionAccount[]>`
-        SELECT role::text AS role, disabled_at IS NOT NULL AS disabled, EXISTS (
+        SELECT role::text AS role, disabled_at IS NOT NULL AS disabled, cache_generation AS "cacheGeneration", EXISTS (
           SELECT 1 FROM refresh_tokens
           WHERE family = ${sessionId}::uuid AND user_id = users.id AND revoked_at IS NULL) AS "sessionOpen"
         FROM users WHERE id = ${userId}::uuid`,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Caller } from '../../common/caller.js';
+import { answerCaching, type Caller } from '../../common/caller.js';
 import { InvalidRequestError } from '../../common/errors.js';
 import { toUsd } from '../../common/money.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
@@ -38,7 +38,7 @@ export function toNextTurn(
   } = body;
   const said = [{ role: 'user', content: message, fileIds }] as const;
   const place = { type: 'next', conversationId, systemPrompt, compaction, said } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
+  return toTurnRequest(caller, body, idempotency, { place, cache: answerCaching(caller, body.cache) });
 }
 
 /** A message in the place of an earlier one. */
@@ -49,7 +49,7 @@ export function toEditTurn(
   idempotency: Idempotency | undefined,
 ): TurnRequest {
   const place = { type: 'edit', conversationId, messageId, message: body.message } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: body.cache === true });
+  return toTurnRequest(caller, body, idempotency, { place, cache: answerCaching(caller, body.cache) });
 }
 
 /** Another answer in the place of one. Never out of the cache: it would be the same again. */
@@ -60,7 +60,7 @@ export function toRegenerateTurn(
   idempotency: Idempotency | undefined,
 ): TurnRequest {
   const place = { type: 'regenerate', conversationId, messageId } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: false });
+  return toTurnRequest(caller, body, idempotency, { place, cache: undefined });
 }
 
 /** What came of the calls of tools of an answer. */
@@ -74,7 +74,7 @@ export function toToolResultsTurn(
     ({ tool_call_id: toolCallId, content }) => ({ role: 'tool', toolCallId, content }) as const,
   );
   const place = { type: 'tool_results', messageId, results } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: false });
+  return toTurnRequest(caller, body, idempotency, { place, cache: undefined });
 }
 
 function toTurnRequest(

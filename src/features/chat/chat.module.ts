@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import { ByteLimiter } from '../../common/byte-limiter.js';
+import { AppConfig } from '../../config/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { FilesModule } from '../files/index.js';
 import { UsageModule } from '../usage/index.js';
@@ -31,11 +33,14 @@ import { RecoveryModule } from './recovery.module.js';
 import { SummaryRepository } from './summary.repository.js';
 import { SweepTimer } from './sweep-timer.js';
 import { ToldFilesService } from './told-files.service.js';
-import { TurnPurge } from './turn-purge.js';
+import { TurnDeletionHook } from './turn-deletion-hook.js';
 import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 import { TurnService } from './turn.service.js';
+
+/** Maximum wait of a turn for the memory that its files need, in milliseconds. */
+const FILES_WAIT_MS = 10_000;
 
 /** Turns and conversations, for the API. */
 @Module({
@@ -49,6 +54,11 @@ import { TurnService } from './turn.service.js';
     TransferController,
   ],
   providers: [
+    {
+      provide: ByteLimiter,
+      inject: [AppConfig],
+      useFactory: ({ context }: AppConfig) => new ByteLimiter(context.maxFileBytes, FILES_WAIT_MS),
+    },
     AnswerRepository,
     AnswerSender,
     AnswerService,
@@ -71,11 +81,11 @@ import { TurnService } from './turn.service.js';
     TurnChores,
     ToldFilesService,
     TransferRepository,
-    TurnPurge,
+    TurnDeletionHook,
     TurnRepository,
     TurnRunner,
     TurnService,
   ],
-  exports: [TurnPurge, TurnRunner, TurnService],
+  exports: [TurnDeletionHook, TurnRunner, TurnService],
 })
 export class ChatModule {}

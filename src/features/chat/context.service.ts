@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { ByteLease } from '../../common/byte-limiter.js';
 import { AppConfig } from '../../config/index.js';
 import { type ChatMessage, countTokens, joinNeighbours, LlmService } from '../../llm/index.js';
 import { toChatMessages } from './context.mapper.js';
@@ -46,9 +47,13 @@ export class ContextService {
    * The system prompt, the newest summary where the conversation has one, then as many of the newest messages up to the
    * question as the model's window and the limits allow. A question that alone is more is told all the same: the
    * provider says what is wrong with it.
-   * @throws AppError as `LlmService.contextWindow` does
+   * @param options.memory holds the bytes of files that the context has; the caller releases it
+   * @throws AppError as `LlmService.contextWindow` and `ToldFilesService.partsOf` do
    */
-  async build(turn: Turn): Promise<Context> {
+  async build(
+    turn: Turn,
+    options: { readonly memory: ByteLease; readonly signal: AbortSignal },
+  ): Promise<Context> {
     const prompts = [turn.systemPrompt, turn.instructions].filter((prompt) => prompt !== null);
     const system = prompts.map((prompt) => framed('system', prompt));
     const { tools = [] } = turn.parameters;
@@ -71,7 +76,8 @@ export class ContextService {
     const tokens = tokensOf(history);
     // The question goes before what was said long ago.
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
-    const told = toChatMessages(history, tools.length > 0, await this.files.partsOf(turn, history));
+    const files = await this.files.partsOf(turn, history, options);
+    const told = toChatMessages(history, tools.length > 0, files);
     return {
       messages: joinNeighbours([...system, summary].flatMap(({ messages }) => messages).concat(told)),
       tokens: before + summary.tokens + tokens,

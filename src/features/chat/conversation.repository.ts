@@ -169,12 +169,20 @@ export class ConversationRepository {
     return conversation;
   }
 
-  /** @returns whether there was one */
+  /**
+   * Deletes a conversation, and in the same statement forgets the account's cached answers by raising their generation:
+   * they do not record which conversation they were given in.
+   * @returns whether there was one
+   */
   async delete(userId: string, id: string): Promise<boolean> {
-    const { count } = await this.prisma.run((client) =>
-      client.conversation.deleteMany({ where: { id, userId } }),
+    const updated = await this.prisma.run(
+      (client) => client.$executeRaw`
+        WITH deleted AS (
+          DELETE FROM conversations WHERE id = ${id}::uuid AND user_id = ${userId}::uuid RETURNING id)
+        UPDATE users SET cache_generation = cache_generation + 1
+        WHERE id = ${userId}::uuid AND EXISTS (SELECT 1 FROM deleted)`,
     );
-    return count === 1;
+    return updated === 1;
   }
 
   /** The place of a message in its conversation, or undefined where it is not there. */

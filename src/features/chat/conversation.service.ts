@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
 import { NotFoundError } from '../../common/errors.js';
-import { LlmService } from '../../llm/index.js';
+import { Broadcast } from '../../infra/redis/index.js';
 import type { StoredAttachment } from './attachment.repository.js';
 import { AttachmentService } from './attachment.service.js';
 import { BranchRepository } from './branch.repository.js';
@@ -29,7 +30,7 @@ export class ConversationService {
     private readonly branches: BranchRepository,
     private readonly attachments: AttachmentService,
     private readonly runner: TurnRunner,
-    private readonly llm: LlmService,
+    private readonly broadcast: Broadcast,
   ) {}
 
   /** Newest first. */
@@ -111,8 +112,9 @@ export class ConversationService {
     if (!(await this.conversations.delete(userId, id))) throw new NotFoundError('conversation', id);
     // A process that does not hear of it finds out at its next checkpoint.
     await this.runner.abandon(id);
-    // Which of the answers that are kept for equal questions were given in it is not known, so none stays.
-    await this.llm.forgetAnswersOf(userId);
+    // The generation of cached answers is remembered with who the user is. This process forgets it before the request is
+    // answered; others hear of it, or forget it by themselves within seconds.
+    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
   }
 
   private async positionOf(userId: string, id: string, after: string | undefined): Promise<number> {

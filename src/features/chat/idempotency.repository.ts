@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
-import { PrismaService, type Transaction } from '../../infra/database/index.js';
+import { deleteInBatches, PrismaService, type Transaction } from '../../infra/database/index.js';
 import { DuplicateRequestError } from './chat.errors.js';
 import type { Idempotency } from './turn.js';
 
@@ -60,9 +60,14 @@ export class IdempotencyRepository {
 
   /** Forgets the keys of requests that are older than a day. */
   async sweep(): Promise<void> {
-    await this.prisma.run(
-      (client) => client.$executeRaw`
-        DELETE FROM idempotency_keys WHERE created_at <= now() - make_interval(hours => ${KEPT_HOURS}::int)`,
+    await deleteInBatches((limit) =>
+      this.prisma.run(
+        (client) => client.$executeRaw`
+          DELETE FROM idempotency_keys WHERE id IN (
+            SELECT id FROM idempotency_keys
+            WHERE created_at <= now() - make_interval(hours => ${KEPT_HOURS}::int) ORDER BY created_at LIMIT ${limit})
+            AND created_at <= now() - make_interval(hours => ${KEPT_HOURS}::int)`,
+      ),
     );
   }
 }

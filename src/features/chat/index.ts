@@ -4,7 +4,7 @@ export { ChatModule } from './chat.module.js';
 export { answerHeaders, toCallDelta, toIdempotency } from './chat.mapper.js';
 export { type AnswerSource, follow } from './answer-source.js';
 export { RecoveryService } from './recovery.service.js';
-export { TurnPurge } from './turn-purge.js';
+export { TurnDeletionHook } from './turn-deletion-hook.js';
 export { TurnRunner } from './turn-runner.js';
 export { type Begun, TurnService } from './turn.service.js';
 export type { FinishedAnswer, Said, TurnRequest } from './turn.js';

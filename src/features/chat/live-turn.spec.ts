@@ -18,7 +18,7 @@ const TURN: Turn = {
   parameters: {},
   instructions: null,
   restart: 'once',
-  cache: false,
+  cache: undefined,
 };
 
 const OUTCOME: TurnOutcome = {

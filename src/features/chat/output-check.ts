@@ -1,5 +1,6 @@
 import { AppError } from '../../common/errors.js';
 import { storable } from '../../common/storable.js';
+import type { ModelCall } from '../../llm/index.js';
 import { compileOutputSchema, type OutputSchema } from './output-schema.js';
 import type { AnswerParameters, FinishedAnswer } from './turn.js';
 
@@ -26,6 +27,16 @@ export function outputCheckFor(format: AnswerParameters['response_format']): Out
     const reason = parsed === undefined ? brokenBecause(finishReason) : misfit(parsed.value);
     return reason === undefined ? undefined : new OutputParseError(reason);
   };
+}
+
+/** Keeps answers without their format out of the cache, so that an equal question asks the model again. */
+export function cachingOf(check: OutputCheck): NonNullable<ModelCall['mayCache']> {
+  return ({ choices }) =>
+    choices.every(
+      ({ message, finish_reason: finishReason }) =>
+        (message.tool_calls ?? []).length > 0 ||
+        check({ text: message.content ?? '', calls: [], finishReason }) === undefined,
+    );
 }
 
 /** An answer that is not the JSON that was asked for. It is stored, and billed like any other. */

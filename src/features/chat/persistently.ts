@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError } from '../../common/errors.js';
+import { AppError, ServerBusyError } from '../../common/errors.js';
 
 /**
  * Waits between tries, in milliseconds; about a minute in all, which outlasts a restart of the database. Short to the
@@ -28,5 +28,7 @@ export async function persistently<Result>(
 
 /** Whether work failed because the database is away: it may have been done all the same. */
 export function isUnavailable(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'service_unavailable';
+  return (
+    error instanceof AppError && error.code === 'service_unavailable' && !(error instanceof ServerBusyError)
+  );
 }

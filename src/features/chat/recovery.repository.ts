@@ -40,17 +40,26 @@ export class RecoveryRepository {
   ) {}
 
   /**
-   * Up to `limit` abandoned answers.
-   * @param except ids of answers that are not
+   * Returns a page of abandoned answers, in the order of their ids.
+   * @param options.except ids of answers that are not abandoned
+   * @param options.after the last id of the page before
    */
-  find(which: Abandoned, except: readonly string[], limit: number): Promise<AbandonedAnswer[]> {
+  find(
+    which: Abandoned,
+    {
+      except,
+      after,
+      limit,
+    }: { readonly except: readonly string[]; readonly after: string | undefined; readonly limit: number },
+  ): Promise<AbandonedAnswer[]> {
     return this.prisma.run(
       (client) => client.$queryRaw<AbandonedAnswer[]>`
         SELECT id, user_id AS "userId", conversation_id AS "conversationId", attempt, content, tool_calls AS "toolCalls", model, input_tokens AS "inputTokens",
           coalesce(extract(epoch FROM now() - lease_until), 0)::float8 AS "expiredForSeconds"
         FROM messages
         WHERE status = 'generating' AND (${which} = 'all' OR lease_until < now()) AND NOT (id = ANY(${except}::uuid[]))
-        LIMIT ${limit}`,
+          AND (${after ?? null}::uuid IS NULL OR id > ${after ?? null}::uuid)
+        ORDER BY id LIMIT ${limit}`,
     );
   }
 

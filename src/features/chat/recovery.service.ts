@@ -2,16 +2,18 @@ import { Injectable, Logger } from '@nestjs/common';
 import { abandonedAttempt, countTokens, PriceTable } from '../../llm/index.js';
 import { AnswerLog, LOG_TTL_S, type LoggedText } from './answer-log.js';
 import { type Abandoned, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
+import { isUnavailable } from './persistently.js';
 import { toToolCalls, wordsOf } from './tool-calls.js';
 import { RunningAnswers } from './running-answers.js';
 
-/** Answers that are looked at in one go. */
+/** Answers read at once. */
 const BATCH = 100;
 
 /** Ends the answers whose process is gone: they become `interrupted`, with the text that was stored. */
 @Injectable()
 export class RecoveryService {
   private readonly logger = new Logger('Recovery');
+  private readonly passes = new Map<Abandoned, Promise<number>>();
 
   constructor(
     private readonly repository: RecoveryRepository,
@@ -20,32 +22,56 @@ export class RecoveryService {
     private readonly running: RunningAnswers,
   ) {}
 
-  /** @returns how many answers were ended */
-  async recover(which: Abandoned): Promise<number> {
+  /**
+   * Ends all abandoned answers. Calls at once in one process share one pass, so that passes never overlap.
+   * @returns how many answers were ended
+   */
+  recover(which: Abandoned): Promise<number> {
+    const running = this.passes.get(which);
+    if (running !== undefined) return running;
+    const pass = this.recoverAll(which).finally(() => this.passes.delete(which));
+    this.passes.set(which, pass);
+    return pass;
+  }
+
+  /** Looks at each answer once, page after page, so that those that cannot be ended now do not hide the ones after them. */
+  private async recoverAll(which: Abandoned): Promise<number> {
     let ended = 0;
-    for (;;) {
-      const answers = await this.repository.find(which, this.running.all(), BATCH);
-      let progress = 0;
-      for (const answer of answers) {
-        const { inputTokens } = answer;
-        const lastWords = await this.lastWords(answer);
-        if (lastWords === undefined) continue;
-        const { attempt, text, calls, model = answer.model } = lastWords;
-        const words = wordsOf(lastWords);
-        const used = abandonedAttempt(
-          { name: model ?? '', inputTokens: inputTokens ?? 0, text: words },
-          this.prices,
-        );
-        const last = { attempt, text, calls, tokenCount: countTokens(words) };
-        if (await this.repository.interrupt({ ...answer, model }, which, used, last)) progress += 1;
-      }
-      ended += progress;
-      // Without progress the same rows would be found again: they are somebody else's now.
-      if (answers.length < BATCH || progress === 0) break;
-    }
+    let after: string | undefined;
+    do {
+      const answers = await this.repository.find(which, { except: this.running.all(), after, limit: BATCH });
+      for (const answer of answers) if (await this.end(answer, which)) ended += 1;
+      after = answers.length < BATCH ? undefined : answers.at(-1)?.id;
+    } while (after !== undefined);
     if (ended > 0)
       this.logger.warn(`${ended} unfinished answers of a stopped process are marked as interrupted`);
     return ended;
+  }
+
+  /**
+   * @returns whether the answer was ended; not where its log cannot be read now, or somebody else has ended it
+   * @throws AppError `service_unavailable`: the next answer would fail in the same way
+   */
+  private async end(answer: AbandonedAnswer, which: Abandoned): Promise<boolean> {
+    const lastWords = await this.lastWords(answer);
+    if (lastWords === undefined) return false;
+    const { attempt, text, calls, model = answer.model } = lastWords;
+    const words = wordsOf(lastWords);
+    const used = abandonedAttempt(
+      { name: model ?? '', inputTokens: answer.inputTokens ?? 0, text: words },
+      this.prices,
+    );
+    const last = { attempt, text, calls, tokenCount: countTokens(words) };
+    try {
+      return await this.repository.interrupt({ ...answer, model }, which, used, last);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      this.logger.error(
+        { err: error, answer: answer.id },
+        'an unfinished answer could not be ended; it waits',
+      );
+      return false;
+    }
   }
 
   /**

@@ -1,4 +1,10 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { PeriodicTask } from '../../common/periodic-task.js';
 import { SWEEP_INTERVAL_MS } from './chat.jobs.js';
 import { RecoveryService } from './recovery.service.js';
 
@@ -7,21 +13,26 @@ import { RecoveryService } from './recovery.service.js';
  * lost the database. A sweep may run anywhere and any number of times.
  */
 @Injectable()
-export class SweepTimer implements OnApplicationBootstrap, OnApplicationShutdown {
+export class SweepTimer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Turns');
-  private timer: NodeJS.Timeout | undefined;
+  private readonly task: PeriodicTask;
 
-  constructor(private readonly recovery: RecoveryService) {}
-
-  onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.recovery.recover('expired').catch((error: unknown) => {
+  constructor(recovery: RecoveryService) {
+    this.task = new PeriodicTask({
+      firstAfterMs: SWEEP_INTERVAL_MS,
+      everyMs: SWEEP_INTERVAL_MS,
+      run: () => recovery.recover('expired'),
+      onError: (error) => {
         this.logger.warn({ err: error }, 'a sweep failed; the next one comes by itself');
-      });
-    }, SWEEP_INTERVAL_MS).unref();
+      },
+    });
   }
 
-  onApplicationShutdown(): void {
-    clearInterval(this.timer);
+  onApplicationBootstrap(): void {
+    this.task.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.task.stop();
   }
 }

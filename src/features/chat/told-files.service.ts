@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import type { ByteLease } from '../../common/byte-limiter.js';
 import { NotFoundError } from '../../common/errors.js';
 import { LlmService, type MediaKind } from '../../llm/index.js';
 import { FileService, type StoredFile } from '../files/index.js';
-import { kindOf, MAX_FILES_BYTES, type Part, toAbsence, toPart } from './attachment.js';
+import { type AttachmentKind, kindOf, MAX_FILES_BYTES, type Part, toAbsence, toPart } from './attachment.js';
 import { AttachmentRepository, type StoredAttachment } from './attachment.repository.js';
 import type { ContextMessage } from './context.repository.js';
 
@@ -23,10 +24,13 @@ export class ToldFilesService {
   /**
    * The files of a path as the model of a turn is told them, by the id of the message that they came with. Where not all
    * fit the newest come first.
+   * @param memory holds their bytes before they are read; the caller releases it once the model has them
+   * @throws ServerBusyError where other turns keep the memory, and the signal's reason when it aborts
    */
   async partsOf(
     { userId, model }: { readonly userId: string; readonly model: string },
     path: readonly ContextMessage[],
+    { memory, signal }: { readonly memory: ByteLease; readonly signal: AbortSignal },
   ): Promise<ReadonlyMap<string, readonly Part[]>> {
     const told = new Map<string, Part[]>();
     const ids = path.filter(({ hasFiles }) => hasFiles).map(({ id }) => id);
@@ -34,13 +38,30 @@ export class ToldFilesService {
     const sent = await this.attachments.of(userId, ids);
     const byMessage = Map.groupBy(sent, ({ messageId }) => messageId);
     const readable = await this.readableIn({ userId, model }, sent);
-    const telling = new Telling(this.files, userId, readable, await this.known(userId, sent));
-    for (const id of ids.toReversed()) {
+    const selection = new FileSelection(readable, await this.known(userId, sent));
+    const selected = ids.toReversed().map((id) => ({
+      id,
+      files: (byMessage.get(id) ?? []).map((attachment) => selection.select(attachment)),
+    }));
+    await memory.hold(selection.bytes, signal);
+    for (const { id, files } of selected) {
       const parts: Part[] = [];
-      for (const attachment of byMessage.get(id) ?? []) parts.push(await telling.partOf(attachment));
+      for (const file of files) parts.push(await this.partOf(userId, file));
       told.set(id, parts);
     }
     return told;
+  }
+
+  private async partOf(userId: string, selected: SelectedFile): Promise<Part> {
+    if (selected.type === 'absent') return selected.part;
+    const { kind, file } = selected;
+    try {
+      return toPart(kind, file, await this.files.read(userId, file.id));
+    } catch (error) {
+      // Deleted between the two looks.
+      if (error instanceof NotFoundError) return toAbsence(file.name, DELETED);
+      throw error;
+    }
   }
 
   private async known(
@@ -66,30 +87,29 @@ export class ToldFilesService {
   }
 }
 
-/** The files of one turn while they are told. */
-class Telling {
-  private bytesLeft = MAX_FILES_BYTES;
+/** A file to be read for a model, or the line in its place. */
+type SelectedFile =
+  | { readonly type: 'file'; readonly kind: AttachmentKind; readonly file: StoredFile }
+  | { readonly type: 'absent'; readonly part: Part };
+
+/** Selects which files of one turn are read, before any of them is. */
+class FileSelection {
+  /** Of all selected files. */
+  bytes = 0;
 
   constructor(
-    private readonly files: FileService,
-    private readonly userId: string,
     private readonly readable: ReadonlySet<MediaKind>,
     private readonly known: ReadonlyMap<string, StoredFile>,
   ) {}
 
-  async partOf({ fileId, name, mediaType }: StoredAttachment): Promise<Part> {
+  select({ fileId, name, mediaType }: StoredAttachment): SelectedFile {
+    const absent = (why: string): SelectedFile => ({ type: 'absent', part: toAbsence(name, why) });
     const file = fileId === null ? undefined : this.known.get(fileId);
-    if (file === undefined) return toAbsence(name, DELETED);
+    if (file === undefined) return absent(DELETED);
     const kind = kindOf(mediaType);
-    if (kind === undefined || (kind !== 'text' && !this.readable.has(kind))) return toAbsence(name, UNREAD);
-    if (file.size > this.bytesLeft) return toAbsence(name, TOO_MUCH);
-    this.bytesLeft -= file.size;
-    try {
-      return toPart(kind, file, await this.files.read(this.userId, file.id));
-    } catch (error) {
-      // Deleted between the two looks.
-      if (error instanceof NotFoundError) return toAbsence(name, DELETED);
-      throw error;
-    }
+    if (kind === undefined || (kind !== 'text' && !this.readable.has(kind))) return absent(UNREAD);
+    if (this.bytes + file.size > MAX_FILES_BYTES) return absent(TOO_MUCH);
+    this.bytes += file.size;
+    return { type: 'file', kind, file };
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Activities } from '../../common/activities.js';
+import { type ByteLease, ByteLimiter } from '../../common/byte-limiter.js';
 import { storable } from '../../common/storable.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AppError, asAppError } from '../../common/errors.js';
@@ -20,7 +21,7 @@ import { ContextService } from './context.service.js';
 import { AnswerLog, type LoggedText } from './answer-log.js';
 import { AnswerRepository } from './answer.repository.js';
 import { LiveTurn } from './live-turn.js';
-import type { OutputCheck } from './output-check.js';
+import { cachingOf, type OutputCheck } from './output-check.js';
 import { RunningAnswers } from './running-answers.js';
 import {
   type FinishedAnswer,
@@ -76,6 +77,7 @@ export class TurnRunner {
     private readonly rows: AnswerRepository,
     private readonly broadcast: Broadcast,
     private readonly chores: TurnChores,
+    private readonly fileMemory: ByteLimiter,
   ) {
     broadcast.listen(STOP_CHANNEL, (answerId) => void this.stop(answerId));
     broadcast.listen(GONE_CHANNEL, (conversationId) => {
@@ -174,11 +176,15 @@ export class TurnRunner {
       run.stopped ||= why === 'stop';
       abort.abort();
     });
+    const memory = this.fileMemory.lease();
     let settlement: Settlement;
     try {
-      settlement = await this.generate(run, checkpoints);
+      settlement = await this.generate(run, checkpoints, memory);
     } catch (error) {
       settlement = cutShort(run, asAppError(error));
+    } finally {
+      // A retry or another model sends the files again, so they are in memory until the call is over.
+      memory.release();
     }
     lease.settle(settlement.attempts);
     const chores = this.chores.dueAfter(live.turn, settlement.outcome, run.summarizeUpTo);
@@ -189,10 +195,11 @@ export class TurnRunner {
     live.end(outcome, stored);
   }
 
-  private async generate(run: Run, checkpoints: Checkpoints): Promise<Settlement> {
+  private async generate(run: Run, checkpoints: Checkpoints, memory: ByteLease): Promise<Settlement> {
     const { live } = run;
     const { turn } = live;
-    const context = await persistently(() => this.context.build(turn));
+    const { signal } = run.abort;
+    const context = await persistently(() => this.context.build(turn, { memory, signal }));
     checkpoints.inputTokens = context.tokens;
     run.summarizeUpTo = context.summarizeUpTo;
     const events = this.llm.stream({
@@ -206,6 +213,7 @@ export class TurnRunner {
       reserved: true,
       restart: turn.restart,
       cache: turn.cache,
+      mayCache: run.check && cachingOf(run.check),
     });
     let returned = new ReturnedFieldsCollector();
     for await (const event of events) {
@@ -236,23 +244,10 @@ export class TurnRunner {
           warning,
           cached,
         };
-        return settled(await this.checked(run, answer), live, attempts);
+        return settled(checked(run, answer), live, attempts);
       }
     }
     throw new Error('A model call ended without saying how.');
-  }
-
-  /** The outcome of an answer that came whole: a failure if it does not have the format that was asked for. */
-  private async checked(
-    { check, live: { turn } }: Run,
-    answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
-  ): Promise<TurnOutcome> {
-    const error = check?.(answer);
-    if (error === undefined) return { status: 'complete', ...answer, completedAt: new Date() };
-    // An equal question must be asked again, and the cache knows no single answer by its question.
-    if (turn.cache) await this.llm.forgetAnswersOf(turn.userId);
-    const { text, calls, model } = answer;
-    return { status: 'failed', text, calls, model, error };
   }
 
   /** The outcome that is true: the settlement's where it was committed, an interruption where the answer was not ours any more. */
@@ -322,6 +317,14 @@ function take(live: LiveTurn, { content, refusal, tool_calls: calls, provider_da
   if (refusal) live.append(storable(refusal));
   if (calls) live.call(calls);
   if (data) live.providerData = data;
+}
+
+/** Returns the outcome of an answer that came whole: a failure if it does not have the format that was asked for. */
+function checked({ check }: Run, answer: Omit<FinishedAnswer, 'status' | 'completedAt'>): TurnOutcome {
+  const error = check?.(answer);
+  if (error === undefined) return { status: 'complete', ...answer, completedAt: new Date() };
+  const { text, calls, model } = answer;
+  return { status: 'failed', text, calls, model, error };
 }
 
 function settled(

@@ -1,4 +1,4 @@
-import type { Caller } from '../../common/caller.js';
+import type { AccountAccess, AnswerCaching } from '../../common/caller.js';
 import type { AppError } from '../../common/errors.js';
 import type { MicroUsd } from '../../common/money.js';
 import type { AttemptRecord, ChatRequest, ProviderData, TokenUsage } from '../../llm/index.js';
@@ -7,7 +7,7 @@ import type { DueChore } from './chore.js';
 import type { ToolCall } from './tool-calls.js';
 
 /** What a caller asks for. */
-export interface TurnRequest extends Caller {
+export interface TurnRequest extends AccountAccess {
   readonly place: Place;
   /** Undefined stands for the model of the answer that is replaced, else for the server's default. */
   readonly model: string | undefined;
@@ -18,8 +18,8 @@ export interface TurnRequest extends Caller {
   readonly restart: 'once' | 'never';
   /** Whether an answer that does not have the `response_format` of the parameters is a failure. */
   readonly checkOutput: boolean;
-  /** Whether the answer to an equal question may be given again. */
-  readonly cache: boolean;
+  /** Set if the answer to an equal question may be given again. */
+  readonly cache: AnswerCaching | undefined;
   /** Names the request, so that sending it twice asks once. */
   readonly idempotency: Idempotency | undefined;
 }
@@ -81,7 +81,7 @@ export interface Idempotency {
 }
 
 /** A turn whose question is stored and whose answer is ours to generate. */
-export interface Turn extends Caller {
+export interface Turn extends AccountAccess {
   readonly conversationId: string;
   readonly systemPrompt: string | null;
   readonly compaction: Compaction;
@@ -95,7 +95,7 @@ export interface Turn extends Caller {
   readonly parameters: AnswerParameters;
   readonly instructions: string | null;
   readonly restart: 'once' | 'never';
-  readonly cache: boolean;
+  readonly cache: AnswerCaching | undefined;
 }
 
 /** An answer that ended well: by itself, or because somebody stopped it. */

@@ -1,6 +1,12 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { isId } from '../../common/ids.js';
+import { PeriodicTask } from '../../common/periodic-task.js';
 import { FileStorage } from '../../infra/storage/index.js';
 import { type FileKey, FileRepository } from './file.repository.js';
 
@@ -18,52 +24,58 @@ const BATCH = 500;
 
 /** Deletes bytes that no row is for: those of uploads whose process was killed. Twice at once is no harm. */
 @Injectable()
-export class FileSweep implements OnApplicationBootstrap, OnApplicationShutdown {
+export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Files');
-  private timer: NodeJS.Timeout | undefined;
+  private readonly task: PeriodicTask;
 
   constructor(
     private readonly files: FileRepository,
     private readonly storage: FileStorage,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.task = new PeriodicTask({
+      firstAfterMs: FIRST_AFTER_MS,
+      everyMs: EVERY_MS,
+      run: (signal) => this.deleteOrphans(signal),
+      onError: (error) => {
+        this.logger.warn({ err: error }, 'not all files of broken uploads could be deleted; will retry');
+      },
+    });
+  }
 
   onApplicationBootstrap(): void {
-    this.lookIn(FIRST_AFTER_MS);
+    this.task.start();
   }
 
-  onApplicationShutdown(): void {
-    clearTimeout(this.timer);
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.task.stop();
   }
 
-  /** @returns how many were deleted */
-  async deleteOrphans(): Promise<number> {
+  /**
+   * Deletes the bytes that no row is for, in all folders that can be read.
+   * @returns how many were deleted
+   * @throws what listing the storage throws
+   */
+  async deleteOrphans(signal?: AbortSignal): Promise<number> {
     let deleted = 0;
     let batch: FileKey[] = [];
-    const look = async (): Promise<void> => {
+    const deleteBatch = async (): Promise<void> => {
       const orphans = await this.files.orphansAmong(batch);
       for (const key of orphans) await this.storage.delete(key);
       deleted += orphans.length;
       batch = [];
     };
-    for await (const key of this.storage.keysBefore(this.clock.now() - KEPT_MS)) {
-      if (isId(key.folder) && isId(key.name)) batch.push(key);
-      if (batch.length === BATCH) await look();
+    try {
+      for await (const key of this.storage.keysBefore(this.clock.now() - KEPT_MS)) {
+        if (signal?.aborted) return deleted;
+        if (isId(key.folder) && isId(key.name)) batch.push(key);
+        if (batch.length === BATCH) await deleteBatch();
+      }
+    } finally {
+      // Also where some folder could not be read.
+      if (batch.length > 0 && signal?.aborted !== true) await deleteBatch();
+      if (deleted > 0) this.logger.log(`deleted ${deleted} files of uploads that were broken off`);
     }
-    if (batch.length > 0) await look();
-    if (deleted > 0) this.logger.log(`${deleted} files of uploads that were broken off are deleted`);
     return deleted;
-  }
-
-  private lookIn(delayMs: number): void {
-    this.timer = setTimeout(() => {
-      this.lookIn(EVERY_MS);
-      this.deleteOrphans().catch((error: unknown) => {
-        this.logger.warn(
-          { err: error },
-          'files of broken uploads could not be deleted; they are tried again',
-        );
-      });
-    }, delayMs).unref();
   }
 }

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { FilePurge } from './file-purge.js';
+import { FileDeletionHook } from './file-deletion-hook.js';
 import { FileRepository } from './file.repository.js';
 import { FileService } from './file.service.js';
 import { FilesController } from './files.controller.js';
@@ -7,7 +7,7 @@ import { FilesController } from './files.controller.js';
 /** Files, for the API. */
 @Module({
   controllers: [FilesController],
-  providers: [FilePurge, FileRepository, FileService],
-  exports: [FilePurge, FileService],
+  providers: [FileDeletionHook, FileRepository, FileService],
+  exports: [FileDeletionHook, FileService],
 })
 export class FilesModule {}

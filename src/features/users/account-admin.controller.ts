@@ -11,6 +11,7 @@ import {
   toPage,
 } from '../../http/index.js';
 import { AccountAdminService } from './account-admin.service.js';
+import { AccountDeletionService } from './account-deletion.service.js';
 import { UpdateUserBody, UserBody, UsersQuery } from './user.dto.js';
 import { toUserBody, toUserChanges } from './user.mapper.js';
 import { UserService } from './user.service.js';
@@ -22,6 +23,7 @@ export class AccountAdminController {
   constructor(
     private readonly users: UserService,
     private readonly accounts: AccountAdminService,
+    private readonly deletions: AccountDeletionService,
   ) {}
 
   @Get()
@@ -67,11 +69,12 @@ export class AccountAdminController {
   @HttpCode(204)
   @ApiOperation({
     summary: 'Delete an account',
-    description: 'For admins. With everything that it owns; what runs for it is stopped.',
+    description:
+      'For admins. With everything that it owns; what runs for it is stopped. The data of a large account is removed in the background.',
   })
-  @ApiNoContentResponse({ description: 'It is gone.' })
+  @ApiNoContentResponse({ description: 'The account is gone for everybody.' })
   @ApiErrors('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'last_admin')
   delete(@CurrentActor() actor: Actor, @Param() { id }: IdParams): Promise<void> {
-    return this.accounts.delete(actor, id);
+    return this.deletions.delete(actor, id);
   }
 }

@@ -1,21 +1,19 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
+import { normalizeEmail } from '../../common/email-address.js';
 import { NotFoundError } from '../../common/errors.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { type AuditAction, AuditService } from '../audit/index.js';
-import { PURGE_HOOKS, type PurgeHook } from './purge-hook.js';
 import { type StoredUser, type UserChanges, UserRepository } from './user.repository.js';
-import { normalized } from './user.service.js';
 
-/** Accounts, as admins see them, and how they end. */
+/** Accounts, as admins see them. */
 @Injectable()
 export class AccountAdminService {
   constructor(
     private readonly users: UserRepository,
     private readonly audit: AuditService,
     private readonly broadcast: Broadcast,
-    @Inject(PURGE_HOOKS) private readonly hooks: readonly PurgeHook[],
   ) {}
 
   /** Newest first; those whose address begins with the prefix, where there is one. */
@@ -23,7 +21,7 @@ export class AccountAdminService {
     emailPrefix: string | undefined,
     slice: { readonly limit: number; readonly after: string | undefined },
   ): Promise<StoredUser[]> {
-    return this.users.list(emailPrefix === undefined ? undefined : normalized(emailPrefix), slice);
+    return this.users.list(emailPrefix === undefined ? undefined : normalizeEmail(emailPrefix), slice);
   }
 
   /**
@@ -38,20 +36,6 @@ export class AccountAdminService {
       await this.audit.record(action, { actor, userId, ...(detail && { detail }) });
     }
     return user;
-  }
-
-  /**
-   * Deletes an account and everything that it owns. It is disabled first, so that nothing new begins meanwhile; where
-   * the deletion is broken off, it stays so and can be deleted again.
-   * @throws NotFoundError, LastAdminError
-   */
-  async delete(actor: Actor, userId: string): Promise<void> {
-    if ((await this.users.update(userId, { disabled: true })) === undefined)
-      throw new NotFoundError('user', userId);
-    await this.tell(userId, 'revoked');
-    for (const hook of this.hooks) await hook.purge(userId);
-    await this.users.delete(userId);
-    await this.audit.record('user.deleted', { actor, userId });
   }
 
   private tell(userId: string, kind: 'changed' | 'revoked'): Promise<void> {

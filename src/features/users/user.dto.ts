@@ -24,7 +24,11 @@ export class UserBody {
   })
   id!: string;
 
-  @ApiProperty({ description: 'Email address, in lower case.', format: 'email', example: 'ada@example.com' })
+  @ApiProperty({
+    description: 'Email address, in lower case and Unicode NFKC.',
+    format: 'email',
+    example: 'ada@example.com',
+  })
   email!: string;
 
   @ApiProperty({ description: 'What it may do.', enum: ['user', 'admin'], example: 'user' })
@@ -60,7 +64,8 @@ export class UserBody {
 /** What owners change of their account. */
 export class UpdateMeBody {
   @ApiProperty({
-    description: 'The new email address; upper and lower case are the same.',
+    description:
+      'New email address. Upper and lower case, and forms that are equal by Unicode NFKC, are the same.',
     format: 'email',
     maxLength: 254,
     example: 'ada@example.com',

@@ -32,8 +32,10 @@ export class UserRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * The new account, or undefined where the address is taken. The unique index on `email` decides a race.
+   * Inserts an account. The unique index on `email` decides a race.
+   * @param user.email normalised
    * @param user.role `first_is_admin` makes the first account of all an admin; the lock lets only one be the first
+   * @returns undefined if the address is taken
    */
   async insert(user: {
     id: string;
@@ -56,12 +58,20 @@ export class UserRepository {
     }
   }
 
-  findByEmail(email: string): Promise<StoredUser | null> {
-    return this.prisma.run((client) => client.user.findUnique({ where: { email } }));
+  /**
+   * Finds the account with one of these addresses, the first of them preferred. Like all methods that read, it leaves
+   * out accounts that are being deleted.
+   */
+  async findByEmail(forms: readonly string[]): Promise<StoredUser | null> {
+    const users = await this.prisma.run((client) =>
+      client.user.findMany({ where: { email: { in: [...forms] }, deletionRequestedAt: null } }),
+    );
+    const found = forms.map((form) => users.find(({ email }) => email === form));
+    return found.find((user) => user !== undefined) ?? null;
   }
 
   findById(id: string): Promise<StoredUser | null> {
-    return this.prisma.run((client) => client.user.findUnique({ where: { id } }));
+    return this.prisma.run((client) => client.user.findUnique({ where: { id, deletionRequestedAt: null } }));
   }
 
   /** Newest first; ids rise in time. */
@@ -72,6 +82,7 @@ export class UserRepository {
     return this.prisma.run((client) =>
       client.user.findMany({
         where: {
+          deletionRequestedAt: null,
           ...(emailPrefix !== undefined && { email: { startsWith: literal(emailPrefix) } }),
           ...(after !== undefined && { id: { lt: after } }),
         },
@@ -85,7 +96,7 @@ export class UserRepository {
   async changeEmail(id: string, email: string): Promise<StoredUser | 'taken' | undefined> {
     try {
       const [user] = await this.prisma.run((client) =>
-        client.user.updateManyAndReturn({ where: { id }, data: { email } }),
+        client.user.updateManyAndReturn({ where: { id, deletionRequestedAt: null }, data: { email } }),
       );
       return user;
     } catch (error) {
@@ -103,7 +114,7 @@ export class UserRepository {
     return this.prisma.transaction(async (transaction) => {
       if (role === 'user' || disabled === true) await assertOtherAdmin(transaction, id);
       const [user] = await transaction.user.updateManyAndReturn({
-        where: { id },
+        where: { id, deletionRequestedAt: null },
         data: {
           ...(role !== undefined && { role }),
           ...(disabled !== undefined && { disabledAt: disabled ? new Date() : null }),
@@ -119,12 +130,6 @@ export class UserRepository {
       return user;
     });
   }
-
-  /** Deletes an account with all its rows. @returns whether there was one */
-  async delete(id: string): Promise<boolean> {
-    const { count } = await this.prisma.run((client) => client.user.deleteMany({ where: { id } }));
-    return count === 1;
-  }
 }
 
 /** Until the transaction ends nobody else decides about admins: of two who demote each other the second sees the first. */
@@ -132,7 +137,11 @@ async function lockAdmins(transaction: Transaction): Promise<void> {
   await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS.admins})`;
 }
 
-async function assertOtherAdmin(transaction: Transaction, id: string): Promise<void> {
+/**
+ * Keeps anybody else from deciding about admins until the transaction ends.
+ * @throws LastAdminError if the account is the only admin that is not disabled
+ */
+export async function assertOtherAdmin(transaction: Transaction, id: string): Promise<void> {
   await lockAdmins(transaction);
   const admin = { role: 'admin', disabledAt: null } as const;
   if ((await transaction.user.count({ where: { ...admin, id } })) === 0) return;

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
-import { NotFoundError } from '../../common/errors.js';
+import { isEmail, maxLength } from 'class-validator';
+import { normalizeEmail, storedEmailForms } from '../../common/email-address.js';
+import { InvalidRequestError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AuditService } from '../audit/index.js';
@@ -21,21 +23,22 @@ export class UserService {
   ) {}
 
   /**
-   * Makes an account.
-   * @throws EmailTakenError
+   * Makes an account. Its address is stored normalised.
+   * @throws EmailTakenError, InvalidRequestError where the normalised address is none
    */
   async create(account: {
     email: string;
     passwordHash: string;
     role: UserRole | 'first_is_admin';
   }): Promise<StoredUser> {
-    const user = await this.users.insert({ ...account, id: newId(), email: normalized(account.email) });
+    const user = await this.users.insert({ ...account, id: newId(), email: toStoredEmail(account.email) });
     if (user === undefined) throw new EmailTakenError();
     return user;
   }
 
+  /** Finds the account that an address, as somebody typed it, belongs to. */
   findByEmail(email: string): Promise<StoredUser | null> {
-    return this.users.findByEmail(normalized(email));
+    return this.users.findByEmail(storedEmailForms(email));
   }
 
   findById(id: string): Promise<StoredUser | null> {
@@ -63,15 +66,16 @@ export class UserService {
 
   /**
    * Gives an account another address.
-   * @throws WrongPasswordError, EmailTakenError, AppError `rate_limit_exceeded`
+   * @throws WrongPasswordError, EmailTakenError, InvalidRequestError, AppError `rate_limit_exceeded`
    */
   async changeEmail(
     actor: Actor,
     userId: string,
     change: { readonly email: string; readonly currentPassword: string },
   ): Promise<StoredUser> {
+    const email = toStoredEmail(change.email);
     await this.confirm(actor, userId, change.currentPassword);
-    const user = await this.users.changeEmail(userId, normalized(change.email));
+    const user = await this.users.changeEmail(userId, email);
     if (user === undefined) throw new NotFoundError('user', userId);
     if (user === 'taken') throw new EmailTakenError();
     await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
@@ -80,7 +84,13 @@ export class UserService {
   }
 }
 
-/** Mail providers do not tell upper from lower case, and people do not remember which they typed. */
-export function normalized(email: string): string {
-  return email.toLowerCase();
+/** Longest address, in characters, as RFC 5321 has it. */
+const MAX_EMAIL_LENGTH = 254;
+
+/** A character may stand for several, or for an @: what was an address may be none in its normalised form. */
+function toStoredEmail(typed: string): string {
+  const email = normalizeEmail(typed);
+  if (isEmail(email) && maxLength(email, MAX_EMAIL_LENGTH)) return email;
+  const message = 'email must be an email address';
+  throw new InvalidRequestError(`${message}.`, [{ field: 'email', message }]);
 }

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Patch } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Actor } from '../../common/actor.js';
 import { ApiErrors, CurrentActor, UserId } from '../../http/index.js';
-import { AccountAdminService } from './account-admin.service.js';
+import { AccountDeletionService } from './account-deletion.service.js';
 import { UpdateMeBody, UserBody } from './user.dto.js';
 import { toUserBody } from './user.mapper.js';
 import { UserService } from './user.service.js';
@@ -12,7 +12,7 @@ import { UserService } from './user.service.js';
 export class UsersController {
   constructor(
     private readonly users: UserService,
-    private readonly accounts: AccountAdminService,
+    private readonly deletions: AccountDeletionService,
   ) {}
 
   @Get()
@@ -48,11 +48,12 @@ export class UsersController {
   @HttpCode(204)
   @ApiOperation({
     summary: 'Delete your account',
-    description: 'With everything that it owns. What runs for it is stopped. It cannot be undone.',
+    description:
+      'With everything that it owns. What runs for it is stopped. It cannot be undone. The data of a large account is removed in the background.',
   })
-  @ApiNoContentResponse({ description: 'It is gone.' })
+  @ApiNoContentResponse({ description: 'The account is gone for everybody.' })
   @ApiErrors('unauthorized', 'last_admin')
   delete(@UserId() userId: string, @CurrentActor() actor: Actor): Promise<void> {
-    return this.accounts.delete(actor, userId);
+    return this.deletions.delete(actor, userId);
   }
 }

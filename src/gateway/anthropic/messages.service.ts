@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Caller } from '../../common/caller.js';
+import { answerCaching, type Caller } from '../../common/caller.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type AnswerHead, headOf } from '../../http/index.js';
 import { newId } from '../../common/ids.js';
@@ -102,6 +102,6 @@ function toCall({ caller, body: given, headers, signal }: MessagesRequest<Messag
     native: toNativeRequest('/v1/messages', body, headers),
     signal,
     accounting: 'sink',
-    cache: cache === true,
+    cache: answerCaching(caller, cache),
   };
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type OpenAI from 'openai';
-import type { Caller } from '../../common/caller.js';
+import { answerCaching, type Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
@@ -66,5 +66,13 @@ export class ChatCompletionsService {
 
 function toCall(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): ModelCall {
   const { model, stream, stream_options, cache, ...request } = body;
-  return { callId: newId(), ...caller, model, request, signal, accounting: 'sink', cache: cache === true };
+  return {
+    callId: newId(),
+    ...caller,
+    model,
+    request,
+    signal,
+    accounting: 'sink',
+    cache: answerCaching(caller, cache),
+  };
 }

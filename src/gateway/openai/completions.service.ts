@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
-import type { Caller } from '../../common/caller.js';
+import { answerCaching, type Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import { type AnswerHead, headOf } from '../../http/index.js';
 import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
@@ -200,7 +200,7 @@ function toCall(caller: Caller, body: CompletionBody, text: string, signal: Abor
     ...caller,
     model,
     accounting: 'sink',
-    cache: cache === true,
+    cache: answerCaching(caller, cache),
     signal,
     // Completions knows the older name alone.
     ownChoices: ['limit_name'],

@@ -1,4 +1,4 @@
-import type { Caller } from '../../common/caller.js';
+import { answerCaching, type Caller } from '../../common/caller.js';
 import { AppError, InvalidRequestError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { isId } from '../../common/ids.js';
@@ -38,7 +38,7 @@ const REFUSED = ['logprobs', 'audio', 'web_search_options', 'functions', 'functi
  * @throws InvalidRequestError
  */
 export function toTurn(
-  { userId, apiKeyId }: Caller,
+  caller: Caller,
   conversation: string,
   key: string | undefined,
   body: ChatCompletionBody,
@@ -58,8 +58,8 @@ export function toTurn(
   if (said.length === 0)
     throw wrong('must end with what the model is to answer: a message of the user or results of tools');
   return {
-    userId,
-    apiKeyId,
+    userId: caller.userId,
+    apiKeyId: caller.apiKeyId,
     place: {
       type: 'next',
       conversationId: conversation === NEW_CONVERSATION ? undefined : conversation,
@@ -74,7 +74,7 @@ export function toTurn(
     restart: 'never',
     // Clients of OpenAI's parse answers themselves.
     checkOutput: false,
-    cache: cache === true,
+    cache: answerCaching(caller, cache),
     idempotency: toIdempotency(ROUTE, key, { conversation }, body),
   };
 }

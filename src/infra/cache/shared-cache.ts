@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 
-/** How long this process believes its memory where Redis is shared with others, who may have removed an entry. Milliseconds. */
+/** Maximum age of an entry in memory in front of Redis, in milliseconds. */
 const NEAR_TTL_MS = 30_000;
 
 /** A text in memory takes two bytes a UTF-16 unit at the most. */
@@ -10,9 +10,6 @@ const BYTES_PER_UNIT = 2;
 
 /** Keeps our keys apart from what else a Redis holds. */
 const PREFIX = 'parley:cache:';
-
-/** Keys of one step of a removal. */
-const SCAN_COUNT = 500;
 
 /**
  * Texts that may be forgotten at any time: memory in front of Redis, or memory alone. Nothing here ever fails: what
@@ -45,22 +42,6 @@ export class SharedCache {
   async set(key: string, text: string, ttlMs: number): Promise<void> {
     this.memory.set(key, text, { ttl: this.redis === undefined ? ttlMs : Math.min(ttlMs, NEAR_TTL_MS) });
     await this.redis?.set(PREFIX + key, wrap(text, ttlMs), 'PX', ttlMs).catch(this.missed);
-  }
-
-  /** Removes all entries whose key begins so. Other processes forget theirs within `NEAR_TTL_MS`. */
-  async removeAll(keyPrefix: string): Promise<void> {
-    for (const key of this.memory.keys()) if (key.startsWith(keyPrefix)) this.memory.delete(key);
-    const { redis } = this;
-    if (redis === undefined) return;
-    const match = `${PREFIX}${keyPrefix.replace(/[*?[\]\\^-]/g, '\\$&')}*`;
-    let cursor = '0';
-    do {
-      const page = await redis.scan(cursor, 'MATCH', match, 'COUNT', SCAN_COUNT).catch(this.missed);
-      if (!Array.isArray(page)) return;
-      const [next, keys] = page;
-      if (keys.length > 0) await redis.unlink(keys).catch(this.missed);
-      cursor = next;
-    } while (cursor !== '0');
   }
 
   /** Redis is away, or slower than what it would save. The connection itself tells the operator once. */

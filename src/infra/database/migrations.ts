@@ -31,9 +31,15 @@ async function applyWithEngine(options: {
   directory: string;
   migrations: Migration[];
   client: pg.Client;
+  report: (line: string) => void;
 }): Promise<string[]> {
-  const { connectionString, directory, migrations, client } = options;
-  const opened = await openSchemaEngine({ connectionString });
+  const { connectionString, directory, migrations, client, report } = options;
+  const opened = await openSchemaEngine({
+    connectionString,
+    reportWarning: (message) => {
+      report(`Warning: ${message}`);
+    },
+  });
   try {
     const { appliedMigrationNames } = await opened.engine.applyMigrations({
       migrationsList: {
@@ -84,6 +90,7 @@ async function explain(error: unknown, failure: unknown, client: pg.Client): Pro
  * Brings a database to the migrations in `directory`, under an advisory lock: any number of processes may do so at
  * once. Where nothing is new it costs a few queries and loads nothing.
  *
+ * @param options.report called with lines for the operator, the warnings that migrations raise among them
  * @throws MigrationError, with a sentence for the operator, when the database does not fit or a migration fails
  */
 export async function applyMigrations(options: {
@@ -101,7 +108,7 @@ export async function applyMigrations(options: {
     report(
       `Applying ${pending.length === 1 ? 'a migration' : `${pending.length} migrations`}: ${pending.map(({ name }) => name).join(', ')}.`,
     );
-    return { applied: await applyWithEngine({ connectionString, directory, migrations, client }) };
+    return { applied: await applyWithEngine({ connectionString, directory, migrations, client, report }) };
   } finally {
     await closeClient(client);
   }

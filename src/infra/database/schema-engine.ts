@@ -60,8 +60,14 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
   readonly #pool: pg.Pool;
   failure: unknown;
 
-  constructor(connectionString: string) {
+  constructor(connectionString: string, reportWarning: (message: string) => void) {
     this.#pool = new pg.Pool({ connectionString, max: 1, application_name: 'parley migrations' });
+    this.#pool.on('connect', (client) => {
+      // Notices of lower severity are PostgreSQL's own, about tables that exist and the like.
+      client.on('notice', ({ severity, message }) => {
+        if (severity === 'WARNING' && message !== undefined) reportWarning(message);
+      });
+    });
   }
 
   async connect(): Promise<SqlDriverAdapter> {
@@ -171,14 +177,19 @@ async function loadEngine(): Promise<typeof SchemaEngine> {
  * Opens Prisma's schema engine on a database, with its one connection.
  *
  * @param options.schema the Prisma schema that it works with
+ * @param options.reportWarning called with each warning that a migration raises
  */
 export async function openSchemaEngine(options: {
   connectionString: string;
+  reportWarning?: (message: string) => void;
   schema?: { path: string; content: string };
 }): Promise<OpenSchemaEngine> {
   loading ??= loadEngine();
   const engineClass = await loading;
-  const factory = new EngineAdapterFactory(options.connectionString);
+  const factory = new EngineAdapterFactory(
+    options.connectionString,
+    options.reportWarning ?? (() => undefined),
+  );
   const { path, content } = options.schema ?? {
     path: 'schema.prisma',
     content: 'datasource db {\n  provider = "postgresql"\n}\n',

@@ -27,6 +27,10 @@ export abstract class FileStorage {
   /** Deletes all bytes of a folder. It is no error that there are none. */
   abstract deleteFolder(folder: string): Promise<void>;
 
-  /** The keys of bytes that were written to last before a time, in milliseconds since 1970. */
+  /**
+   * The keys of bytes that were last written to before a time, in milliseconds since 1970. A folder that cannot be read
+   * does not keep those of other folders back.
+   * @throws AggregateError after all keys that can be found, where not everything could be read
+   */
   abstract keysBefore(time: number): AsyncIterable<StorageKey>;
 }

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, opendir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -41,12 +41,19 @@ export class FolderStorage extends FileStorage {
   }
 
   override async *keysBefore(time: number): AsyncGenerator<StorageKey> {
-    for await (const folder of namesIn(this.root)) {
-      for await (const name of namesIn(this.folderOf(folder))) {
-        const facts = await stat(this.pathOf({ folder, name })).catch(() => undefined);
-        if (facts?.isFile() === true && facts.mtimeMs < time) yield { folder, name };
+    const failures: unknown[] = [];
+    for (const { name: folder, isFile } of await entriesOf(this.root)) {
+      if (isFile) continue;
+      try {
+        for (const { name } of await entriesOf(this.folderOf(folder))) {
+          const facts = await stat(this.pathOf({ folder, name })).catch(ignoreMissing);
+          if (facts?.isFile() === true && facts.mtimeMs < time) yield { folder, name };
+        }
+      } catch (error) {
+        failures.push(error);
       }
     }
+    if (failures.length > 0) throw new AggregateError(failures, 'Not all stored files could be listed.');
   }
 
   private folderOf(folder: string): string {
@@ -66,9 +73,19 @@ function checked(part: string): string {
   );
 }
 
-/** What a folder holds that can be ours; nothing where it is not there, or is none. */
-async function* namesIn(path: string): AsyncGenerator<string> {
-  const entries = await opendir(path).catch(() => undefined);
-  if (entries === undefined) return;
-  for await (const { name } of entries) if (PART.test(name)) yield name;
+/**
+ * Returns what a folder holds that may be ours; nothing if it does not exist, because it is made when it is needed.
+ * @throws the error of the system where it cannot be read: it is not empty then
+ */
+async function entriesOf(path: string): Promise<{ readonly name: string; readonly isFile: boolean }[]> {
+  const entries = (await readdir(path, { withFileTypes: true }).catch(ignoreMissing)) ?? [];
+  return entries
+    .filter(({ name }) => PART.test(name))
+    .map((entry) => ({ name: entry.name, isFile: entry.isFile() }));
+}
+
+/** Somebody may have deleted it since it was listed. */
+function ignoreMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  throw error;
 }

@@ -1,5 +1,5 @@
 import type { SharedCache } from '../../infra/cache/index.js';
-import { type CachedAnswer, keyPrefixOf } from './cached-answer.js';
+import type { CachedAnswer } from './cached-answer.js';
 
 /** Longest answer that is kept, in UTF-16 units of its JSON. */
 const MAX_LENGTH = 1_000_000;
@@ -41,19 +41,6 @@ export class AnswerCache {
       // Whoever made it left; the next one takes over, and the others go on waiting.
     }
     return undefined;
-  }
-
-  /** Forgets what is kept for an account. What is being made for it meanwhile is kept all the same. */
-  forget(userId: string): Promise<void> {
-    return this.store.removeAll(keyPrefixOf(userId));
-  }
-
-  /** Forgets everything of an account that asks no more. What is being made for it here ends first, so that it is not kept after this. */
-  async removeAllOf(userId: string): Promise<void> {
-    const prefix = keyPrefixOf(userId);
-    const theirs = [...this.flights].filter(([key]) => key.startsWith(prefix));
-    await Promise.all(theirs.map(([, made]) => made));
-    await this.store.removeAll(prefix);
   }
 
   private take(key: string): (landing: Landing) => Promise<void> {

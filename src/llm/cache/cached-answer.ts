@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { AnswerCaching } from '../../common/caller.js';
 import type {
   AnswerMessage,
   ChatChunk,
@@ -32,7 +33,11 @@ const KEPT: ReadonlySet<FinishReason> = new Set(['stop', 'length', 'tool_calls',
  * Whether an answer may stand for the next one: whole, not refused, of the model that was meant and not of one that
  * stood in for it, and without calls that a stream of the common tongue has no words for.
  */
-export function isKept({ completion, model }: CachedAnswer, models: readonly string[]): boolean {
+export function isKept(
+  { completion, model }: CachedAnswer,
+  models: readonly string[],
+  { mayCache }: Pick<ModelCall, 'mayCache'>,
+): boolean {
   return (
     model.name === models[0] &&
     completion.choices.length > 0 &&
@@ -41,21 +46,26 @@ export function isKept({ completion, model }: CachedAnswer, models: readonly str
         KEPT.has(finish_reason) &&
         !message.refusal &&
         (message.tool_calls ?? []).every(({ type }) => type === 'function'),
-    )
+    ) &&
+    (mayCache?.(completion) ?? true)
   );
 }
 
-/** The beginning of the keys of an account. */
-export function keyPrefixOf(userId: string): string {
-  return `answer:${userId}:`;
+/** A call whose answer may come out of the cache. */
+export type CacheableCall = ModelCall & { readonly cache: AnswerCaching };
+
+/** Returns whether the answer of a call may come out of the cache. */
+export function isCacheable(call: ModelCall): call is CacheableCall {
+  return call.cache !== undefined;
 }
 
 /**
- * The key of a call: its owner, and a hash of everything that shapes the answer.
- * @param mode how the caller wants it; what is kept in the words of the caller's own wire fits only that
+ * Returns the cache key of a call: its account, the generation of the account's cached answers, and a hash of everything
+ * that shapes the answer. When the generation is raised, answers under earlier keys cannot be found any more and expire.
+ * @param mode how the caller wants it; what is cached in the caller's own API format fits only that
  */
 export function keyOf(
-  { userId, request, native }: ModelCall,
+  { userId, cache, request, native }: CacheableCall,
   models: readonly string[],
   mode: 'stream' | 'whole',
 ): string {
@@ -64,7 +74,8 @@ export function keyOf(
     request: { ...ordered(request), messages: request.messages.map(ordered) },
     ...(native && { mode, native: ownWords(native) }),
   };
-  return keyPrefixOf(userId) + createHash('sha256').update(JSON.stringify(shape)).digest('base64url');
+  const hash = createHash('sha256').update(JSON.stringify(shape)).digest('base64url');
+  return `answer:${userId}:${cache.generation}:${hash}`;
 }
 
 function ownWords({ wire, path, headers, body: { model, stream, ...body } }: NativeRequest): object {

@@ -9,7 +9,14 @@ import {
   type RelayedEvent,
 } from '../port/index.js';
 import type { AnswerCache, Found, Landing } from './answer-cache.js';
-import { type CachedAnswer, isKept, keyOf, recordOfHit, replay } from './cached-answer.js';
+import {
+  type CacheableCall,
+  type CachedAnswer,
+  isKept,
+  keyOf,
+  recordOfHit,
+  replay,
+} from './cached-answer.js';
 
 /** Answers calls out of the cache, and fills it. Whoever finds nothing asks as if there were no cache. */
 export class CachedCalls {
@@ -21,7 +28,7 @@ export class CachedCalls {
    * @throws ModelCallError where the call was aborted, and what `ask` throws
    */
   async *stream(
-    call: ModelCall,
+    call: CacheableCall,
     models: readonly string[],
     ask: () => AsyncGenerator<ModelEvent>,
     record: (attempts: readonly AttemptRecord[]) => void,
@@ -39,7 +46,7 @@ export class CachedCalls {
       for await (const event of ask()) {
         recording.add(event);
         if (event.type === 'finished') {
-          landing = recording.answer(event, models) ?? 'failed';
+          landing = recording.answer(call, event, models) ?? 'failed';
           // Kept before it is told, so that whoever has seen the end finds the answer.
           await found.land(landing);
         }
@@ -58,7 +65,7 @@ export class CachedCalls {
    * @throws ModelCallError where the call was aborted, and what `ask` throws
    */
   async complete(
-    call: ModelCall,
+    call: CacheableCall,
     models: readonly string[],
     ask: () => Promise<ModelAnswer>,
     record: (attempts: readonly AttemptRecord[]) => void,
@@ -83,7 +90,11 @@ export class CachedCalls {
     }
   }
 
-  private async find(call: ModelCall, models: readonly string[], mode: 'stream' | 'whole'): Promise<Found> {
+  private async find(
+    call: CacheableCall,
+    models: readonly string[],
+    mode: 'stream' | 'whole',
+  ): Promise<Found> {
     const found = await this.cache.find(keyOf(call, models, mode), call.signal);
     if (found === undefined) throw cancelledCall([]);
     return found;
@@ -110,6 +121,7 @@ class Recording {
   }
 
   answer(
+    call: ModelCall,
     { finishReason, usage, warning }: Extract<ModelEvent, { type: 'finished' }>,
     models: readonly string[],
   ): CachedAnswer | undefined {
@@ -117,20 +129,20 @@ class Recording {
     const { model, ignored } = this.started;
     const completion = this.assembler.completion();
     const answer = { model, ignored, completion, finishReason, usage };
-    if (!isKept(answer, models)) return undefined;
+    if (!isKept(answer, models, call)) return undefined;
     return this.relayed.length > 0 ? { ...answer, relayed: this.relayed } : answer;
   }
 }
 
 function wholeAnswer(
-  { native }: ModelCall,
+  call: ModelCall,
   { model, completion, ignored, usage, raw }: ModelAnswer,
   models: readonly string[],
 ): CachedAnswer | undefined {
   const finishReason = completion.choices[0]?.finish_reason;
   if (finishReason === undefined) return undefined;
   const answer = { model, ignored, completion, finishReason, usage };
-  if (!isKept(answer, models)) return undefined;
+  if (!isKept(answer, models, call)) return undefined;
   // In the common tongue the completion says all of it, and serves those who stream as well.
-  return native === undefined || raw === undefined ? answer : { ...answer, raw };
+  return call.native === undefined || raw === undefined ? answer : { ...answer, raw };
 }

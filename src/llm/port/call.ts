@@ -1,3 +1,4 @@
+import type { AnswerCaching } from '../../common/caller.js';
 import type { MicroUsd } from '../../common/money.js';
 import type { ChatChunk, ChatCompletion, ChatRequest, FinishReason, TokenUsage } from './chat.js';
 import type { NativeRequest, RelayedEvent } from './native.js';
@@ -35,8 +36,10 @@ export interface ModelCall {
   readonly reserved?: boolean;
   /** Whether an answer of text that breaks off in the middle may begin again, once, on the next model. Never by default. */
   readonly restart?: 'never' | 'once';
-  /** Whether the answer of an equal call of the same account may be given again, and this one kept. */
-  readonly cache?: boolean;
+  /** Set if the answer of an equal call of the same account may be given again, and this one cached. */
+  readonly cache?: AnswerCaching | undefined;
+  /** Returns whether an answer may be cached, for what the caller knows of it; without it every complete answer may. */
+  readonly mayCache?: ((completion: ChatCompletion) => boolean) | undefined;
 }
 
 /** A request whose tokens are to be counted. Costs nothing, and nothing is recorded. */

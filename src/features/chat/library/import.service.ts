@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { AppError, InvalidRequestError } from '../../../common/errors.js';
+import { AppError, InvalidRequestError, ServerBusyError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { countTokens } from '../../../llm/index.js';
 import type { StoredConversation } from '../conversation.repository.js';
@@ -26,6 +26,9 @@ const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** How soon an account may import again while it does, in milliseconds. */
 const BUSY_RETRY_MS = 5_000;
 
+/** Imports that one process runs at once: each holds a connection of the database for up to two minutes. */
+const MAX_IMPORTS = 2;
+
 /** Makes conversations of files. What a file says is checked, because anybody can write one. */
 @Injectable()
 export class ImportService {
@@ -42,9 +45,16 @@ export class ImportService {
    * aborts before it has ended.
    * @throws InvalidRequestError that names the field where the messages are no tree, or the active ones no path
    * @throws AppError `rate_limit_exceeded` while the account imports another file here, `request_cancelled`
+   * @throws ServerBusyError while as many imports run here as may
    */
   async import(userId: string, file: ConversationFile, signal: AbortSignal): Promise<StoredConversation> {
     if (this.importing.has(userId)) throw oneAtATime();
+    // Checked and counted without a pause, so that of many at once no more than so many come through.
+    if (this.importing.size >= MAX_IMPORTS)
+      throw new ServerBusyError(
+        'The server is importing other files. Send it again in a moment.',
+        BUSY_RETRY_MS,
+      );
     this.importing.add(userId);
     try {
       return await this.store(userId, file, signal);

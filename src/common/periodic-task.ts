@@ -1,0 +1,48 @@
+/** Work that is repeated in the background, and when. Times are in milliseconds. */
+export interface PeriodicWork {
+  /** Delay from the start of the process to the first run. */
+  readonly firstAfterMs: number;
+  /** Delay from the end of a run to the next one. */
+  readonly everyMs: number;
+  /** @param signal aborts when the process stops; long work ends early then */
+  readonly run: (signal: AbortSignal) => Promise<unknown>;
+  /** Called with what `run` rejects with. The next run comes all the same. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Repeats work until it is stopped. Each run is timed from the end of the one before, so two never overlap. */
+export class PeriodicTask {
+  private readonly stopping = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(private readonly work: PeriodicWork) {}
+
+  /** Schedules the first run. The timer does not keep the process alive. */
+  start(): void {
+    this.schedule(this.work.firstAfterMs);
+  }
+
+  /** Prevents further runs, and resolves when the current one has ended. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private schedule(delayMs: number): void {
+    if (this.stopping.signal.aborted) return;
+    this.timer = setTimeout(() => {
+      this.running = this.runOnce();
+    }, delayMs).unref();
+  }
+
+  private async runOnce(): Promise<void> {
+    try {
+      await this.work.run(this.stopping.signal);
+    } catch (error) {
+      this.work.onError(error);
+    }
+    this.schedule(this.work.everyMs);
+  }
+}

@@ -1,0 +1,140 @@
+import { Injectable } from '@nestjs/common';
+import { Prisma } from '../../generated/prisma/client.js';
+import { PrismaService, type Transaction } from '../../infra/database/index.js';
+
+/**
+ * Tables with rows of accounts, in the order in which a deletion empties them: secrets first, then whatever refers to
+ * messages and conversations, so that deleting those neither cascades nor sets columns to null in many rows. `messages`
+ * go with their conversations. Search words go with the one message or title that they are of.
+ */
+export const OWNED_TABLES = [
+  'refresh_tokens',
+  'api_keys',
+  'provider_keys',
+  'idempotency_keys',
+  'usage_records',
+  'chores',
+  'shares',
+  'summaries',
+  'attachments',
+  'conversations',
+] as const;
+
+/** The table that is emptied after the stored bytes are removed. */
+export const FILES_TABLE = 'files';
+
+/** A table that the deletion of an account empties. */
+export type OwnedTable = (typeof OWNED_TABLES)[number] | typeof FILES_TABLE;
+
+/** The steps of an account's deletion that write to the database. Each is one short transaction and may be repeated. */
+@Injectable()
+export class AccountDeletionRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /**
+   * Marks an account as being deleted and disables it, for good.
+   * @param recordRequest called in the same transaction the first time that the deletion is requested
+   * @param assertAllowed throws where the account must stay
+   * @returns whether there is such an account
+   */
+  request(
+    id: string,
+    assertAllowed: (transaction: Transaction) => Promise<void>,
+    recordRequest: (transaction: Transaction) => Promise<void>,
+  ): Promise<boolean> {
+    return this.prisma.transaction(async (transaction) => {
+      await assertAllowed(transaction);
+      // Neither column is in a key, so this does not wait for transactions that are adding rows of the account.
+      const now = new Date();
+      const { count } = await transaction.user.updateMany({
+        where: { id, deletionRequestedAt: null },
+        data: { deletionRequestedAt: now, disabledAt: now },
+      });
+      if (count === 0) return (await transaction.user.count({ where: { id } })) === 1;
+      await recordRequest(transaction);
+      return true;
+    });
+  }
+
+  /** Returns the ids of accounts that are being deleted, in order, after one of them. */
+  async pending(after: string | undefined, limit: number): Promise<string[]> {
+    const users = await this.prisma.run((client) =>
+      client.user.findMany({
+        where: { deletionRequestedAt: { not: null }, ...(after !== undefined && { id: { gt: after } }) },
+        orderBy: { id: 'asc' },
+        take: limit,
+        select: { id: true },
+      }),
+    );
+    return users.map(({ id }) => id);
+  }
+
+  /** Makes the account's email address available to others. */
+  async releaseEmail(id: string): Promise<void> {
+    // No address has a colon before its @, so nobody can register this one.
+    await this.prisma.run((client) =>
+      client.user.updateMany({
+        where: { id, deletionRequestedAt: { not: null } },
+        data: { email: `deleted:${id}` },
+      }),
+    );
+  }
+
+  /**
+   * Deletes up to `limit` rows of a table, or of messages and conversations together.
+   * @returns how many, or `locked` where another process is deleting the same account
+   */
+  deleteBatch(userId: string, table: OwnedTable, limit: number): Promise<number | 'locked'> {
+    return this.prisma.transaction(async (transaction) => {
+      // Of two processes that resume the same deletion one deletes at a time. The lock goes with the transaction.
+      const [lock] = await transaction.$queryRaw<{ taken: boolean }[]>`
+        SELECT pg_try_advisory_xact_lock(hashtextextended(${`account deletion ${userId}`}, 0)) AS taken`;
+      if (lock?.taken !== true) return 'locked';
+      if (table === 'conversations') return deleteConversations(transaction, userId, limit);
+      const name = Prisma.raw(`"${table}"`);
+      return transaction.$executeRaw`
+        DELETE FROM ${name} WHERE user_id = ${userId}::uuid AND ctid = ANY(ARRAY(
+          SELECT ctid FROM ${name} WHERE user_id = ${userId}::uuid LIMIT ${limit}))`;
+    });
+  }
+
+  /** Deletes the row of an account that has been emptied. */
+  async deleteAccount(id: string): Promise<void> {
+    await this.prisma.run((client) =>
+      client.user.deleteMany({ where: { id, deletionRequestedAt: { not: null } } }),
+    );
+  }
+}
+
+/** Deletes conversations that have up to `limit` messages together, or the last messages of one that has more. */
+async function deleteConversations(transaction: Transaction, userId: string, limit: number): Promise<number> {
+  // A conversation has no more messages than positions. The order is that of the index.
+  const found = await transaction.$queryRaw<{ id: string; positions: number }[]>`
+    SELECT id, next_position AS positions FROM conversations
+    WHERE user_id = ${userId}::uuid ORDER BY archived, id DESC LIMIT ${limit}`;
+  const [first] = found;
+  if (first === undefined) return 0;
+  let rows = 0;
+  const whole = found.filter(({ positions }) => (rows += positions + 1) <= limit).map(({ id }) => id);
+  if (whole.length === 0) return deleteLastMessages(transaction, first.id, limit);
+  // Conversations are locked before their messages, as by everything that writes to them, so nothing can deadlock.
+  await transaction.$queryRaw`SELECT 1 FROM conversations WHERE id = ANY(${whole}::uuid[]) ORDER BY id FOR UPDATE`;
+  const messages =
+    await transaction.$executeRaw`DELETE FROM messages WHERE conversation_id = ANY(${whole}::uuid[])`;
+  return (
+    messages + (await transaction.$executeRaw`DELETE FROM conversations WHERE id = ANY(${whole}::uuid[])`)
+  );
+}
+
+/** A message has a higher position than the one that it follows, so the last ones can go without those before them. */
+async function deleteLastMessages(transaction: Transaction, id: string, limit: number): Promise<number> {
+  await transaction.$queryRaw`SELECT 1 FROM conversations WHERE id = ${id}::uuid FOR UPDATE`;
+  const [from] = await transaction.$queryRaw<{ position: number }[]>`
+    SELECT position FROM messages WHERE conversation_id = ${id}::uuid ORDER BY position DESC OFFSET ${limit - 1} LIMIT 1`;
+  const position = from?.position ?? 0;
+  const deleted = await transaction.$executeRaw`
+    DELETE FROM messages WHERE conversation_id = ${id}::uuid AND position >= ${position}`;
+  await transaction.$executeRaw`UPDATE conversations SET next_position = ${position} WHERE id = ${id}::uuid`;
+  // The conversation's row counts: it is still to be deleted, even where no message was left.
+  return deleted + 1;
+}

@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import type { Actor } from '../../common/actor.js';
+import { NotFoundError } from '../../common/errors.js';
+import { DatabaseUnavailableError } from '../../infra/database/index.js';
+import { Broadcast } from '../../infra/redis/index.js';
+import { AuditService } from '../audit/index.js';
+import {
+  AccountDeletionRepository,
+  FILES_TABLE,
+  OWNED_TABLES,
+  type OwnedTable,
+} from './account-deletion.repository.js';
+import { USER_DELETION_HOOKS, type UserDeletionHook } from './user-deletion-hook.js';
+import { assertOtherAdmin } from './user.repository.js';
+
+/** Maximum time that a request waits for the deletion to be completed, in milliseconds. */
+const WAIT_MS = 10_000;
+
+/** Rows deleted by one transaction, which must stay far below the timeout of a statement. */
+const BATCH = 1_000;
+
+/** Accounts read at once by a resumption. */
+const PAGE = 100;
+
+/**
+ * Deletes accounts of any size: first the account is disabled for good, in one commit, then its rows go in batches, then
+ * its files, and its own row last. A deletion that is interrupted, by a kill too, is resumed from what is left.
+ */
+@Injectable()
+export class AccountDeletionService implements BeforeApplicationShutdown {
+  private readonly logger = new Logger(AccountDeletionService.name);
+  private readonly running = new Map<string, Promise<void>>();
+  private stopping = false;
+
+  constructor(
+    private readonly accounts: AccountDeletionRepository,
+    private readonly audit: AuditService,
+    private readonly broadcast: Broadcast,
+    @Inject(USER_DELETION_HOOKS) private readonly hooks: readonly UserDeletionHook[],
+  ) {}
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping = true;
+    await Promise.all(this.running.values());
+  }
+
+  /**
+   * Deletes an account with everything that it owns. Once this resolves nobody can use or see the account; the data of a
+   * large one may still be on its way out then. May be called again.
+   * @throws NotFoundError, LastAdminError
+   */
+  async delete(actor: Actor, userId: string): Promise<void> {
+    const found = await this.accounts.request(
+      userId,
+      (transaction) => assertOtherAdmin(transaction, userId),
+      (transaction) => this.audit.record('user.deleted', { actor, userId }, transaction),
+    );
+    if (!found) throw new NotFoundError('user', userId);
+    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'revoked', userId }));
+    const patience = new AbortController();
+    const waited = delay(WAIT_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.carryOut(userId), waited]);
+    patience.abort();
+  }
+
+  /** Resumes the deletions that this process or another one has left unfinished. */
+  async resume(signal: AbortSignal): Promise<void> {
+    let after: string | undefined;
+    do {
+      const page = await this.accounts.pending(after, PAGE);
+      for (const userId of page) if (!signal.aborted) await this.carryOut(userId);
+      after = page.at(-1);
+    } while (after !== undefined && !signal.aborted);
+  }
+
+  /** Runs once at a time for an account. Never rejects: what fails is resumed later. */
+  private carryOut(userId: string): Promise<void> {
+    const running = this.running.get(userId);
+    if (running !== undefined) return running;
+    const run = this.deleteEverything(userId)
+      .catch((error: unknown) => {
+        this.logger.warn({ err: error, user: userId }, 'an account could not be deleted yet; will retry');
+      })
+      .finally(() => this.running.delete(userId));
+    this.running.set(userId, run);
+    return run;
+  }
+
+  private async deleteEverything(userId: string): Promise<void> {
+    for (const hook of this.hooks) await hook.stop(userId);
+    await this.accounts.releaseEmail(userId);
+    // A request that was let in before the account was disabled may have added rows to a table that was empty already.
+    for (let deleted: number | undefined; deleted !== 0;) {
+      deleted = 0;
+      for (const table of OWNED_TABLES) {
+        const count = await this.empty(userId, table);
+        if (count === 'unfinished') return;
+        deleted += count;
+      }
+    }
+    for (const hook of this.hooks) await hook.removeData(userId);
+    if ((await this.empty(userId, FILES_TABLE)) === 'unfinished') return;
+    await this.accounts.deleteAccount(userId);
+  }
+
+  /** @returns how many rows were deleted; `unfinished` where this process stops or another one is deleting them */
+  private async empty(userId: string, table: OwnedTable): Promise<number | 'unfinished'> {
+    let total = 0;
+    let limit = BATCH;
+    while (!this.stopping) {
+      try {
+        const deleted = await this.accounts.deleteBatch(userId, table, limit);
+        if (deleted === 'locked') return 'unfinished';
+        if (deleted === 0) return total;
+        total += deleted;
+      } catch (error) {
+        // Very large rows may take longer than a statement may. A database that is away fails the smallest batch too.
+        if (!(error instanceof DatabaseUnavailableError) || limit === 1) throw error;
+        limit = Math.ceil(limit / 8);
+      }
+    }
+    return 'unfinished';
+  }
+}

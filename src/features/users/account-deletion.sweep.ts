@@ -1,0 +1,41 @@
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { PeriodicTask } from '../../common/periodic-task.js';
+import { AccountDeletionService } from './account-deletion.service.js';
+
+/** Delay of the first sweep after the start, in milliseconds. */
+const FIRST_AFTER_MS = 3_000;
+
+/** Delay between two sweeps, in milliseconds. */
+const EVERY_MS = 60_000;
+
+/** Resumes account deletions that were interrupted. Runs in every API process. */
+@Injectable()
+export class AccountDeletionSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(AccountDeletionSweep.name);
+  private readonly task: PeriodicTask;
+
+  constructor(private readonly deletions: AccountDeletionService) {
+    this.task = new PeriodicTask({
+      firstAfterMs: FIRST_AFTER_MS,
+      everyMs: EVERY_MS,
+      run: (signal) => deletions.resume(signal),
+      onError: (error) => {
+        this.logger.warn({ err: error }, 'could not look for unfinished account deletions; will retry');
+      },
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.task.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    // Both at once: a run ends when the deletion that it carries out is told to stop.
+    await Promise.all([this.deletions.beforeApplicationShutdown(), this.task.stop()]);
+  }
+}

@@ -1,0 +1,55 @@
+// Real here: the built server as a process that is killed, and PostgreSQL.
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { idOf } from '../support/accounts.js';
+import { registerUser } from '../support/client.js';
+import { makeDataDir } from '../support/data-dir.js';
+import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
+import { fillAccount, rowsOf } from '../support/fill-account.js';
+import { type ServerProcess, startServer } from '../support/server-process.js';
+import { query, until } from '../support/stored.js';
+
+let database: TestDatabase;
+let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
+const servers: ServerProcess[] = [];
+
+beforeEach(async () => {
+  database = await createMigratedDatabase();
+  dataDir = await makeDataDir();
+});
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.end('SIGTERM')));
+  await database.drop();
+  await dataDir.remove();
+});
+
+function start(): ServerProcess {
+  const server = startServer({ DATA_DIR: dataDir.path, DATABASE_URL: database.url });
+  servers.push(server);
+  return server;
+}
+
+const messagesOf = async (userId: string): Promise<number> =>
+  (await rowsOf(database, userId))['messages'] ?? 0;
+
+it('an account’s deletion that is killed with -9 in the middle is completed after a restart', async () => {
+  const first = start();
+  const url = await first.ready;
+  // The first account is the last admin, who stays.
+  await registerUser(url);
+  const user = await registerUser(url);
+  const userId = await idOf(user);
+  await fillAccount(database, userId, { conversations: 400, messages: 100 });
+  user.request('DELETE', '/api/v1/users/me').catch(() => undefined);
+  await until('the first batches to be deleted', async () => (await messagesOf(userId)) < 40_000);
+  await first.end('SIGKILL');
+  expect(await messagesOf(userId)).toBeGreaterThan(0);
+
+  await start().ready;
+  await until(
+    'the account to be gone',
+    async () => (await query(database, 'SELECT 1 FROM users WHERE id = $1', [userId])).length === 0,
+    60_000,
+  );
+  expect(await rowsOf(database, userId)).toEqual({});
+}, 120_000);

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { OWNED_TABLES } from '../../src/features/users/account-deletion.repository.js';
+import type { TestDatabase } from './database.js';
+import { query } from './stored.js';
+
+/**
+ * Stores conversations of an account, each of them a path of messages with search words, attachments and usage. Without
+ * triggers, which would find the words of each text.
+ */
+export async function fillAccount(
+  { url }: Pick<TestDatabase, 'url'>,
+  userId: string,
+  { conversations, messages }: { readonly conversations: number; readonly messages: number },
+): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('SET session_replication_role = replica');
+    // Ids are derived from this, so that each message can name the one before it.
+    const seed = randomUUID();
+    const values = [userId, conversations, messages, seed];
+    await client.query(
+      `INSERT INTO conversations (id, user_id, title, next_position)
+       SELECT md5($4 || c)::uuid, $1::uuid, 'Filled ' || c, $3::int FROM generate_series(1, $2::int) AS c`,
+      values,
+    );
+    await client.query(
+      `INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content)
+       SELECT md5($4 || c || '/' || m)::uuid, md5($4 || c)::uuid, $1::uuid,
+         CASE WHEN m > 0 THEN md5($4 || c || '/' || (m - 1))::uuid END, m,
+         (CASE m % 2 WHEN 0 THEN 'user' ELSE 'assistant' END)::message_role, 'complete', repeat('word ', 40)
+       FROM generate_series(1, $2::int) AS c, generate_series(0, $3::int - 1) AS m`,
+      values,
+    );
+    await client.query(
+      `UPDATE conversations SET leaf_message_id =
+         (SELECT id FROM messages WHERE conversation_id = conversations.id ORDER BY position DESC LIMIT 1)
+       WHERE user_id = $1::uuid AND leaf_message_id IS NULL`,
+      [userId],
+    );
+    await client.query(
+      `INSERT INTO message_words (message_id, user_id, conversation_id, position, words)
+       SELECT id, user_id, conversation_id, position, 'word'::tsvector FROM messages WHERE user_id = $1::uuid
+       ON CONFLICT DO NOTHING`,
+      [userId],
+    );
+    await client.query(
+      `INSERT INTO usage_records (id, call_id, attempt, user_id, conversation_id, provider, model, outcome, input_tokens, output_tokens, estimated)
+       SELECT gen_random_uuid(), id, 1, user_id, conversation_id, 'p', 'm', 'completed', 1, 1, false
+       FROM messages WHERE user_id = $1::uuid AND role = 'assistant' ON CONFLICT DO NOTHING`,
+      [userId],
+    );
+    await client.query(
+      `INSERT INTO attachments (message_id, ordinal, user_id, name, media_type)
+       SELECT id, 0, user_id, 'a.txt', 'text/plain' FROM messages WHERE user_id = $1::uuid AND position % 10 = 0 ON CONFLICT DO NOTHING`,
+      [userId],
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+/** Counts the rows that an account has, by table; tables without any are left out. */
+export async function rowsOf(
+  database: Pick<TestDatabase, 'url'>,
+  userId: string,
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const table of [...OWNED_TABLES, 'messages', 'message_words', 'files']) {
+    const [row] = await query(database, `SELECT count(*)::int AS n FROM ${table} WHERE user_id = $1`, [
+      userId,
+    ]);
+    counts[table] = Number(row?.['n']);
+  }
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}
