@@ -9,7 +9,7 @@ import {
 import { QueueConnection } from './queue-connection.js';
 
 /** A queue whose errors go to the log, and which closes although Redis is away. */
-export class ManagedQueue<Data = unknown> extends Queue<Data, unknown, string> {
+export class ManagedQueue<Data = unknown> extends Queue<Data, unknown> {
   readonly connection: QueueConnection;
 
   constructor(name: string, options: QueueOptions) {
