@@ -26,6 +26,7 @@ await startProcess(
     };
     // An external database has room for this command beside a server that runs; the embedded one has not.
     const { connectionString } = await lifetime.open(
+      'the database',
       openConfiguredDatabase(config, stop, { exclusive: false, lockWaitMs: LOCK_WAIT_MS }).catch(
         (error: unknown) => {
           throw explained(error);
@@ -33,6 +34,7 @@ await startProcess(
       ),
     );
     const app = await lifetime.open(
+      'the application',
       NestFactory.createApplicationContext(AdminModule.forRoot({ config, connectionString }), {
         abortOnError: false,
         logger: ['warn', 'error', 'fatal'],

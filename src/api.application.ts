@@ -15,7 +15,9 @@ import {
   RequestLimiter,
 } from './http/index.js';
 import { LlmService, type ProviderHealth } from './llm/index.js';
+import { StartLogger } from './infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
+import { ApplicationCloser } from './shutdown-hooks.js';
 
 /** How long running answers may go on after the process was told to stop, in milliseconds. */
 const DRAIN_MS = 15_000;
@@ -35,6 +37,7 @@ export class ApiApplication {
   private constructor(
     private readonly app: NestExpressApplication,
     private readonly intake: Intake,
+    private readonly closer: ApplicationCloser,
   ) {}
 
   /** Makes the application. Where no other process can be running, ends the answers that a dead one left. */
@@ -44,7 +47,7 @@ export class ApiApplication {
     const app = await NestFactory.create<NestExpressApplication>(
       ApiModule.forRoot(runtime),
       new LimitedExpressAdapter(connectionLimits(maxUploadMb)),
-      { bodyParser: false, abortOnError: false, logger: ['warn', 'error', 'fatal'] },
+      { bodyParser: false, abortOnError: false, logger: new StartLogger(runtime.logger) },
     );
     const wires = app.get(ErrorWires);
     const intake = new Intake(wires);
@@ -63,10 +66,11 @@ export class ApiApplication {
       limiter,
       wires,
     });
+    const closer = new ApplicationCloser(app);
     await app.init();
     if (runtime.config.redisUrl === undefined)
       await app.get(RecoveryService, { strict: false }).recover('all');
-    return new ApiApplication(app, intake);
+    return new ApiApplication(app, intake, closer);
   }
 
   /**
@@ -74,12 +78,9 @@ export class ApiApplication {
    * @throws ConfigError where it cannot listen there
    */
   async listen(port: number, host: string): Promise<string> {
-    // Nest tells a port that is taken in its own words; we do it in ours.
-    this.app.useLogger(false);
     await this.app.listen(port, host).catch((error: unknown) => {
       throw cannotListen(error, port, host);
     });
-    // Only now: the routes that Nest lists while it starts are of no use to an operator.
     this.app.useLogger(this.app.get(Logger));
     return (await this.app.getUrl()).replace('[::1]', 'localhost');
   }
@@ -99,16 +100,22 @@ export class ApiApplication {
     this.app.get(TurnRunner, { strict: false }).interruptAll();
   }
 
-  /** Takes no more requests, lets running answers finish or stores them, then closes everything it made. */
+  /**
+   * Takes no more requests, lets running answers finish or stores them, then closes everything it made. A step that fails
+   * keeps no other from being done.
+   * @throws Error if one failed, after all of them
+   */
   async close(): Promise<void> {
     this.intake.close();
     const turns = this.app.get(TurnRunner, { strict: false });
-    await turns.drain(DRAIN_MS);
-    this.app.get(AnswerService, { strict: false }).dismissFollowers();
-    await this.closeServer();
+    await this.closer.run('running answers', () => turns.drain(DRAIN_MS));
+    await this.closer.run('followed answers', () => {
+      this.app.get(AnswerService, { strict: false }).dismissFollowers();
+    });
+    await this.closer.run('the HTTP server', () => this.closeServer());
     // A request that was being looked at when the intake closed may have begun a turn after all.
-    await turns.drain(0);
-    await this.app.close();
+    await this.closer.run('running answers', () => turns.drain(0));
+    await this.closer.close();
   }
 
   private async closeServer(): Promise<void> {

@@ -8,6 +8,7 @@ let api: ApiApplication | undefined;
 await startProcess(
   async (config, lifetime) => {
     const database = await lifetime.open(
+      'the database',
       openConfiguredDatabase(config, (error) => {
         say(error.message);
         void lifetime.stop(1);
@@ -15,7 +16,7 @@ await startProcess(
     );
     const logger = createLogger({ level: config.logLevel, readable: !config.production });
     const { connectionString } = database;
-    api = await lifetime.open(ApiApplication.create({ config, logger, connectionString }));
+    api = await lifetime.open('the application', ApiApplication.create({ config, logger, connectionString }));
     const url = await api.listen(config.http.port, config.http.host);
     say(banner({ config, database: database.description, url, ...(await api.modelFacts()) }));
   },

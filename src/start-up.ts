@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { within } from './common/within.js';
 import { type AppConfig, ConfigError, loadConfig, PACKAGE_ROOT } from './config/index.js';
 import { openDatabase, type OpenDatabase } from './infra/database/index.js';
 
@@ -9,6 +10,12 @@ export interface Closable {
 
 /** Longest wait for an orderly end, in milliseconds; orchestrators kill after 30 s. */
 const SHUTDOWN_MS = 25_000;
+
+/** Time of that which each resource opened earlier has to itself at the end, in milliseconds. */
+const CLOSE_RESERVE_MS = 4_000;
+
+/** Time that is left for the last lines, in milliseconds. */
+const EXIT_RESERVE_MS = 500;
 
 /** How long a step of the start may go on after the process was told to stop, in milliseconds. */
 const START_GRACE_MS = 5_000;
@@ -49,7 +56,7 @@ export function openConfiguredDatabase(
 
 /** The life of a process: what was opened first is closed last, on a signal or when the start fails. */
 export class Lifetime {
-  private readonly opened: Closable[] = [];
+  private readonly opened: { readonly name: string; readonly resource: Closable }[] = [];
   private stopping: Promise<never> | undefined;
 
   /** @param hurry called at a second signal */
@@ -76,35 +83,50 @@ export class Lifetime {
     watch.unref();
   }
 
-  /** Runs a step of the start. Where the process was told to stop meanwhile, what the step opened is closed again. */
-  async open<Resource extends Closable>(step: Promise<Resource>): Promise<Resource> {
+  /**
+   * Runs a step of the start. If the process was told to stop meanwhile, what the step opened is closed again.
+   * @param name names the resource in a sentence, should it fail to close
+   */
+  async open<Resource extends Closable>(name: string, step: Promise<Resource>): Promise<Resource> {
     this.pending = step.then(
       () => undefined,
       () => undefined,
     );
     const resource = await step;
-    this.opened.push(resource);
+    this.opened.push({ name, resource });
     if (this.stopping !== undefined) await this.stopping;
     return resource;
   }
 
   private pending: Promise<void> = Promise.resolve();
 
-  /** Closes everything and ends the process. */
+  /** Closes everything and ends the process: with the exit code, or with 1 if something could not be closed. */
   stop(exitCode: number): Promise<never> {
     this.stopping ??= this.closeAll(exitCode);
     return this.stopping;
   }
 
   private async closeAll(exitCode: number): Promise<never> {
+    const deadline = performance.now() + SHUTDOWN_MS - EXIT_RESERVE_MS;
     const late = setTimeout(() => {
       say('Stopping took too long; ending now.');
       process.exit(1);
     }, SHUTDOWN_MS);
     await Promise.race([this.pending, new Promise((resolve) => setTimeout(resolve, START_GRACE_MS))]);
-    for (const resource of this.opened.reverse()) await resource.close();
+    let code = exitCode;
+    for (let last = this.opened.pop(); last !== undefined; last = this.opened.pop()) {
+      const { name, resource } = last;
+      const timeoutMs = deadline - performance.now() - this.opened.length * CLOSE_RESERVE_MS;
+      // Whatever becomes of this one, those before it are closed: last of all the database, which outlives the process.
+      await within(timeoutMs, () => resource.close()).catch((error: unknown) => {
+        process.stderr.write(
+          `Closing ${name} failed: ${error instanceof Error ? error.message : String(error)}\n`,
+        );
+        code = 1;
+      });
+    }
     clearTimeout(late);
-    process.exit(exitCode);
+    process.exit(code);
   }
 }
 

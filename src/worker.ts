@@ -1,8 +1,13 @@
 import { NestFactory } from '@nestjs/core';
 import { Logger } from 'nestjs-pino';
-import { createLogger } from './infra/telemetry/index.js';
+import { RedisConnection } from './infra/redis/index.js';
+import { createLogger, StartLogger } from './infra/telemetry/index.js';
 import { openConfiguredDatabase, say, startProcess } from './start-up.js';
+import { ApplicationCloser } from './shutdown-hooks.js';
 import { WorkerModule } from './worker.module.js';
+
+/** How long the start waits for Redis before it says so, in milliseconds. */
+const REDIS_WAIT_MS = 1_000;
 
 await startProcess(
   async (config, lifetime) => {
@@ -12,6 +17,7 @@ await startProcess(
       );
     }
     const { connectionString } = await lifetime.open(
+      'the database',
       openConfiguredDatabase(config, (error) => {
         say(error.message);
         void lifetime.stop(1);
@@ -19,14 +25,22 @@ await startProcess(
     );
     const logger = createLogger({ level: config.logLevel, readable: !config.production });
     const module = WorkerModule.forRoot({ config, logger, connectionString });
-    const app = await lifetime.open(
-      NestFactory.createApplicationContext(module, {
-        abortOnError: false,
-        logger: ['warn', 'error', 'fatal'],
-      }),
-    );
+    const app = await NestFactory.createApplicationContext(module, {
+      abortOnError: false,
+      logger: new StartLogger(logger),
+    });
+    await lifetime.open('the application', Promise.resolve(new ApplicationCloser(app)));
     app.useLogger(app.get(Logger));
-    say(`Parley ${config.version} worker: running jobs from Redis.`);
+    const redis = app.get(RedisConnection);
+    const announceStart = (): void => {
+      say(`Parley ${config.version} worker: running jobs from Redis.`);
+    };
+    if (await redis.waitUntilReady(REDIS_WAIT_MS)) {
+      announceStart();
+    } else {
+      say(`Parley ${config.version} worker: waiting for Redis (REDIS_URL). Jobs begin when it comes.`);
+      void redis.waitUntilReady().then(announceStart);
+    }
   },
   () => undefined,
 );

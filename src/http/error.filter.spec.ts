@@ -27,6 +27,9 @@ let recorder: Recorder;
 let server: Server;
 let thrown: unknown;
 let begun: boolean;
+let ended: boolean;
+let broken: boolean;
+let limiterFails: boolean;
 let escaped: unknown[];
 let counted: boolean;
 let admitted: string[];
@@ -39,6 +42,7 @@ class Limiter extends RequestLimiter {
 
   override admitAddress(address: string): Promise<Admission> {
     admitted.push(address);
+    if (limiterFails) return Promise.reject(new Error('The limiter is broken.'));
     return Promise.resolve({ refusal, requests: undefined });
   }
 }
@@ -49,6 +53,9 @@ beforeEach(async () => {
   recorder = new Recorder();
   Logger.overrideLogger(recorder);
   begun = false;
+  ended = false;
+  broken = false;
+  limiterFails = false;
   counted = true;
   admitted = [];
   refusal = undefined;
@@ -58,10 +65,14 @@ beforeEach(async () => {
     response.setHeader('X-Request-ID', 'the-id');
     if (begun) response.write('half of an answer');
     if (counted) setCounted(request);
-    void new ErrorFilter(new ErrorWires([]), limiter).catch(
-      thrown,
-      new ExecutionContextHost([request, response]),
-    );
+    if (ended) response.end('{"whole":true}');
+    if (broken)
+      response.json = () => {
+        throw new Error('The response cannot be written.');
+      };
+    new ErrorFilter(new ErrorWires([]), limiter)
+      .catch(thrown, new ExecutionContextHost([request, response]))
+      .catch((error: unknown) => escaped.push(error));
   });
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     escaped.push(error);
@@ -178,6 +189,31 @@ describe('the error filter', () => {
   test('cuts the connection where an answer has begun, because nothing true can follow', async () => {
     begun = true;
     await expect(answer(new NotFoundError('cat', 'Tom'))).rejects.toThrow(/terminated|fetch failed/);
+    expect(escaped).toEqual([]);
+  });
+
+  test('ends the connection and logs once where the error cannot be written, and rejects never', async () => {
+    broken = true;
+    await expect(answer(new NotFoundError('cat', 'Tom'))).rejects.toThrow(/fetch failed/);
+    expect(recorder.lines).toMatchObject([
+      { level: 'error', rest: ['an error could not be answered; its connection is ended', 'Http'] },
+    ]);
+    expect(escaped).toEqual([]);
+  });
+
+  test('leaves a response as it is that has ended before the failure', async () => {
+    ended = true;
+    expect((await answer(new NotFoundError('cat', 'Tom'))).body).toEqual({ whole: true });
+    expect(escaped).toEqual([]);
+  });
+
+  test('answers with the failure itself where counting it fails', async () => {
+    counted = false;
+    limiterFails = true;
+    expect((await answer(new NotFoundError('cat', 'Tom'))).response.status).toBe(404);
+    expect(recorder.lines).toMatchObject([
+      { level: 'error', rest: ['a failed request could not be counted', 'Http'] },
+    ]);
     expect(escaped).toEqual([]);
   });
 

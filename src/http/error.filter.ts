@@ -18,11 +18,25 @@ export class ErrorFilter implements ExceptionFilter {
     private readonly limiter: RequestLimiter,
   ) {}
 
+  /** Never rejects: Nest does not wait for a filter, so a rejection would end the process. */
   async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const response = host.switchToHttp().getResponse<Response>();
-    const error = (await this.refusalOf(response.req)) ?? toAppError(thrown);
-    logFailure(this.logger, error, requestIdOf(response));
-    sendError(response, error, this.wires);
+    try {
+      const error = (await this.refusalOf(response.req)) ?? toAppError(thrown);
+      logFailure(this.logger, error, requestIdOf(response));
+      sendError(response, error, this.wires);
+    } catch (failure) {
+      this.giveUp(response, failure);
+    }
+  }
+
+  /** Ends the connection of a response that cannot be written. */
+  private giveUp(response: Response, failure: unknown): void {
+    try {
+      this.logger.error({ err: failure }, 'an error could not be answered; its connection is ended');
+    } finally {
+      response.destroy();
+    }
   }
 
   /**
@@ -32,13 +46,21 @@ export class ErrorFilter implements ExceptionFilter {
   private async refusalOf(request: Request): Promise<AppError | undefined> {
     if (isCounted(request)) return undefined;
     setCounted(request);
-    const { refusal } = await this.limiter.admitAddress(request.ip ?? '');
-    return refusal;
+    try {
+      const { refusal } = await this.limiter.admitAddress(request.ip ?? '');
+      return refusal;
+    } catch (error) {
+      // The caller reads what went wrong first, whether it could be counted or not.
+      this.logger.error({ err: error }, 'a failed request could not be counted');
+      return undefined;
+    }
   }
 }
 
 /** Answers with the error. Where an answer has begun already nothing true can follow it, so the connection is cut. */
 export function sendError(response: Response, error: AppError, wires: ErrorWires): void {
+  // One that has ended goes out as it is.
+  if (response.writableEnded) return;
   if (response.headersSent) {
     response.destroy();
     return;

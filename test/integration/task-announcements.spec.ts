@@ -1,11 +1,11 @@
 // Real here: the API on a socket with its jobs, PostgreSQL, Redis if the run provides one, and the provider's wire.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { CHORES_QUEUE, type ChoreJob } from '../../src/features/chat/chat.jobs.js';
 import { ChoreQueue } from '../../src/features/chat/chore.queue.js';
+import { ManagedQueue } from '../../src/infra/queue/index.js';
 import { asking, startApi, type TestApi } from '../support/api.js';
 import { makeDue, untilChoresDone } from '../support/chores.js';
 import { at, registerUser, type TestUser } from '../support/client.js';
@@ -29,7 +29,7 @@ const redisUrl =
 let provider: FakeProvider;
 let api: TestApi;
 let user: TestUser;
-let queue: Queue<ChoreJob>;
+let queue: ManagedQueue<ChoreJob>;
 let announcer: ChoreQueue;
 
 beforeAll(async () => {
@@ -43,7 +43,8 @@ beforeAll(async () => {
   user = await registerUser(api.url);
   // After the application, which decides for this process where its queues are.
   const connection = redisUrl === undefined ? { connectionString: api.database.url } : { url: redisUrl };
-  queue = new Queue(CHORES_QUEUE, { connection });
+  queue = new ManagedQueue(CHORES_QUEUE, { connection });
+  await queue.waitUntilReady();
   announcer = new ChoreQueue(queue);
 });
 

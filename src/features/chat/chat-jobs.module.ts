@@ -1,5 +1,5 @@
-import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
+import { registerQueue } from '../../infra/queue/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { UsageModule } from '../usage/index.js';
 import { TURNS_QUEUE } from './chat.jobs.js';
@@ -16,13 +16,7 @@ import { TitleService } from './title.service.js';
 
 /** The jobs of turns, for whichever process runs jobs. */
 @Module({
-  imports: [
-    ChoreQueueModule,
-    LlmModule,
-    RecoveryModule,
-    UsageModule,
-    BullModule.registerQueue({ name: TURNS_QUEUE }),
-  ],
+  imports: [ChoreQueueModule, LlmModule, RecoveryModule, UsageModule, registerQueue(TURNS_QUEUE)],
   providers: [
     ChatProcessor,
     ChoreProcessor,

@@ -1,11 +1,11 @@
-import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
+import { registerQueue } from '../../infra/queue/index.js';
 import { CHORES_QUEUE } from './chat.jobs.js';
 import { ChoreQueue } from './chore.queue.js';
 
 /** The way to those who do chores, for turns that make them due and for the sweep. */
 @Module({
-  imports: [BullModule.registerQueue({ name: CHORES_QUEUE })],
+  imports: [registerQueue(CHORES_QUEUE)],
   providers: [ChoreQueue],
   exports: [ChoreQueue],
 })

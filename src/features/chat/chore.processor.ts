@@ -29,12 +29,6 @@ export class ChoreProcessor extends WorkerHost implements OnApplicationBootstrap
     if (ref !== undefined) await this.chores.run(ref);
   }
 
-  /** A database that is away for a moment. Without listeners BullMQ writes whole connections to standard error. */
-  @OnWorkerEvent('error')
-  onError(error: Error): void {
-    this.logger.warn({ err: error }, 'the queue of chores met an error and goes on');
-  }
-
   /** Its row stays as it is, so the sweep brings it back. */
   @OnWorkerEvent('failed')
   onFailed(_job: Job | undefined, error: Error): void {

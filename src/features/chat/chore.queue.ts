@@ -1,25 +1,20 @@
 import { InjectQueue } from '@nestjs/bullmq';
-import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import type { Queue } from 'bullmq';
+import { Injectable, Logger } from '@nestjs/common';
+import type { ManagedQueue } from '../../infra/queue/index.js';
 import { CHORE_JOB, CHORES_QUEUE, type ChoreJob } from './chat.jobs.js';
 import type { ChoreRef } from './chore.js';
 
 /** Tells those who do chores that there is one. What is not heard is found by the sweep. */
 @Injectable()
-export class ChoreQueue implements OnApplicationBootstrap {
+export class ChoreQueue {
   private readonly logger = new Logger('Chores');
 
-  constructor(@InjectQueue(CHORES_QUEUE) private readonly queue: Queue<ChoreJob>) {}
-
-  onApplicationBootstrap(): void {
-    this.queue.on('error', (error) => {
-      this.logger.warn({ err: error }, 'the queue of chores met an error and goes on');
-    });
-  }
+  constructor(@InjectQueue(CHORES_QUEUE) private readonly queue: ManagedQueue<ChoreJob>) {}
 
   /** Returns at once and never fails. */
   announce(chores: readonly ChoreRef[]): void {
-    if (chores.length === 0) return;
+    // The queue would keep what is announced while Redis is away, without a bound; the rows hold it anyway.
+    if (chores.length === 0 || this.queue.connection.isAway) return;
     const jobs = chores
       .map(({ conversationId, kind }) => ({
         name: CHORE_JOB,

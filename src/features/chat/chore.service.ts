@@ -34,6 +34,7 @@ export class ChoreService implements BeforeApplicationShutdown {
   private readonly logger = new Logger('Chores');
   private readonly works: Readonly<Record<ChoreKind, ChoreWork>>;
   private readonly closing = new AbortController();
+  private readonly running = new Set<Promise<void>>();
 
   constructor(
     private readonly repository: ChoreRepository,
@@ -46,13 +47,27 @@ export class ChoreService implements BeforeApplicationShutdown {
     this.works = { title, summary };
   }
 
-  /** A chore that is cut off is done again elsewhere. */
-  beforeApplicationShutdown(): void {
+  /**
+   * Cuts off the chores that are being done, and waits until each has written its end: other processes do them again.
+   * Not left to the queue, which waits for them only while it has its own connection.
+   */
+  async beforeApplicationShutdown(): Promise<void> {
     this.closing.abort();
+    await Promise.allSettled(this.running);
   }
 
   /** Does a chore, step by step, where it is due and nobody else does it. */
   async run(ref: ChoreRef): Promise<void> {
+    const running = this.runSteps(ref);
+    this.running.add(running);
+    try {
+      await running;
+    } finally {
+      this.running.delete(running);
+    }
+  }
+
+  private async runSteps(ref: ChoreRef): Promise<void> {
     while (!this.closing.signal.aborted) {
       const chore = await this.repository.take(ref);
       if (chore === undefined) return;

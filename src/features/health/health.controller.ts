@@ -26,7 +26,10 @@ export class HealthController {
     summary: 'How everything is',
     description: 'Always 200; the body tells. Use `/health/live` and `/health/ready` for probes.',
   })
-  @ApiOkResponse({ type: HealthBody, description: 'The state of the database and of each provider.' })
+  @ApiOkResponse({
+    type: HealthBody,
+    description: 'The state of the database, of Redis and of each provider.',
+  })
   @ApiErrors()
   async overall(): Promise<HealthBody> {
     return toHealthBody(await this.health.overall());

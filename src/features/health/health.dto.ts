@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 /** What runs here. */
 export class ServiceBody {
@@ -37,7 +37,8 @@ export class ProviderHealthBody {
 /** How everything is. */
 export class HealthBody {
   @ApiProperty({
-    description: '`ok`: all is well. `degraded`: a provider is away. `unavailable`: the database is away.',
+    description:
+      '`ok`: all is well. `degraded`: Redis or a provider is away. `unavailable`: the database is away.',
     enum: ['ok', 'degraded', 'unavailable'],
     example: 'ok',
   })
@@ -52,6 +53,13 @@ export class HealthBody {
     example: 'ok',
   })
   database!: 'ok' | 'unavailable';
+
+  @ApiPropertyOptional({
+    description: 'Whether Redis answers. Present only if the server runs with Redis.',
+    enum: ['ok', 'unavailable'],
+    example: 'ok',
+  })
+  redis?: 'ok' | 'unavailable';
 
   @ApiProperty({ description: 'Every configured provider.', type: [ProviderHealthBody] })
   providers!: ProviderHealthBody[];

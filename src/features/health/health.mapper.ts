@@ -3,7 +3,7 @@ import type { Health } from './health.service.js';
 
 /** The state of everything as a client sees it. */
 export function toHealthBody(health: Health): HealthBody {
-  const { status, version, database } = health;
+  const { status, version, database, redis } = health;
   const providers = health.providers.map(({ id, status: state, models }) => ({ id, status: state, models }));
-  return { status, version, database, providers };
+  return { status, version, database, ...(redis && { redis }), providers };
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import { AppConfig } from '../../config/index.js';
+import { RedisConnection } from '../../infra/redis/index.js';
 import { LlmService, type ProviderHealth } from '../../llm/index.js';
 import { HealthRepository } from './health.repository.js';
 
@@ -9,6 +10,8 @@ export interface Health {
   readonly status: 'ok' | 'degraded' | 'unavailable';
   readonly version: string;
   readonly database: 'ok' | 'unavailable';
+  /** Undefined if the server runs without Redis. */
+  readonly redis: 'ok' | 'unavailable' | undefined;
   readonly providers: readonly ProviderHealth[];
 }
 
@@ -18,16 +21,22 @@ export class HealthService {
     private readonly repository: HealthRepository,
     private readonly llm: LlmService,
     private readonly config: AppConfig,
+    private readonly redis: RedisConnection,
   ) {}
 
-  /** The state of the database and of each provider. */
+  /** Returns the state of the database, of Redis and of each provider. */
   async overall(): Promise<Health> {
-    const [answers, providers] = await Promise.all([this.repository.databaseAnswers(), this.llm.health()]);
-    const allProviders = providers.every((provider) => provider.status === 'ok');
+    const [answers, redisAnswers, providers] = await Promise.all([
+      this.repository.databaseAnswers(),
+      this.redis.answers(),
+      this.llm.health(),
+    ]);
+    const isWhole = redisAnswers && providers.every((provider) => provider.status === 'ok');
     return {
-      status: answers ? (allProviders ? 'ok' : 'degraded') : 'unavailable',
+      status: answers ? (isWhole ? 'ok' : 'degraded') : 'unavailable',
       version: this.config.version,
       database: answers ? 'ok' : 'unavailable',
+      redis: this.redis.client && (redisAnswers ? 'ok' : 'unavailable'),
       providers,
     };
   }

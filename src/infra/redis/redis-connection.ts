@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 
@@ -27,10 +28,36 @@ export class RedisConnection implements OnApplicationShutdown {
   readonly client: Redis | undefined;
   private readonly logger = new Logger('Redis');
   private readonly opened: Redis[] = [];
-  private away = false;
+  private isAway = false;
 
   constructor(private readonly url: string | undefined) {
     this.client = this.open({ socketTimeout: ANSWER_TIMEOUT_MS, maxRetriesPerRequest: 0 });
+    // By this connection alone, since each of the others would log the same absence once more.
+    if (this.client !== undefined) this.logAbsence(this.client);
+  }
+
+  /** Asks Redis for an answer. True without Redis. */
+  async answers(): Promise<boolean> {
+    if (this.client === undefined) return true;
+    return this.client.ping().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /**
+   * Waits until the connection is ready; without Redis it is.
+   * @returns false if that took longer than `timeoutMs`
+   */
+  async waitUntilReady(timeoutMs?: number): Promise<boolean> {
+    const { client } = this;
+    if (client === undefined || client.status === 'ready') return true;
+    const ready = new Promise<boolean>((resolve) => {
+      client.once('ready', () => {
+        resolve(true);
+      });
+    });
+    return timeoutMs === undefined ? ready : Promise.race([ready, delay(timeoutMs, false, { ref: false })]);
   }
 
   /** A connection of its own for whoever subscribes, which can do nothing else; undefined without Redis. */
@@ -52,15 +79,25 @@ export class RedisConnection implements OnApplicationShutdown {
       retryStrategy: (tries) => Math.min(tries * 50, RECONNECT_MS),
       ...options,
     });
-    connection.on('error', (error) => {
-      if (!this.away) this.logger.warn({ err: error }, 'Redis is away; going on without it');
-      this.away = true;
-    });
-    connection.on('ready', () => {
-      if (this.away) this.logger.log('Redis is back');
-      this.away = false;
-    });
+    // ioredis prints an error for which nobody listens.
+    connection.on('error', () => undefined);
     this.opened.push(connection);
     return connection;
   }
+
+  private logAbsence(client: Redis): void {
+    client.on('error', (error) => {
+      if (!this.isAway) this.logger.warn(`Redis is away (${reasonOf(error)}); going on without it`);
+      this.isAway = true;
+    });
+    client.on('ready', () => {
+      if (this.isAway) this.logger.log('Redis is back');
+      this.isAway = false;
+    });
+  }
+}
+
+/** Names a failure without the address, which may hold a password. */
+function reasonOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : 'no answer';
 }

@@ -1,2 +1,3 @@
 export { toLoggedError } from './logged-error.js';
 export { createLogger, nestLogging, requestLogging } from './logging.js';
+export { StartLogger } from './start-logger.js';

@@ -1,0 +1,55 @@
+import {
+  type IQueueBackend,
+  Queue,
+  type QueueOptions,
+  Worker,
+  type WorkerOptions,
+  type Processor,
+} from 'bullmq';
+import { QueueConnection } from './queue-connection.js';
+
+/** A queue whose errors go to the log, and which closes although Redis is away. */
+export class ManagedQueue<Data = unknown> extends Queue<Data, unknown> {
+  readonly connection: QueueConnection;
+
+  constructor(name: string, options: QueueOptions) {
+    super(name, options);
+    this.connection = listen(this);
+  }
+
+  override async close(): Promise<void> {
+    // An orderly end waits until Redis has taken leave.
+    if (this.connection.isAway) this.closing ??= this.backend.close(true);
+    await super.close();
+  }
+}
+
+/** A worker whose errors go to the log, and which closes although Redis is away. */
+export class ManagedWorker<Data = unknown> extends Worker<Data> {
+  readonly connection: QueueConnection;
+
+  constructor(name: string, processor: Processor<Data>, options: WorkerOptions) {
+    super(name, processor, options);
+    this.connection = listen(this);
+  }
+
+  override close(force = false): Promise<void> {
+    return super.close(force || this.connection.isAway);
+  }
+}
+
+/**
+ * Listens from the first moment: BullMQ prints an error for which nobody listens, with its stack and at each attempt to
+ * connect.
+ */
+function listen(queue: {
+  readonly name: string;
+  readonly backend: IQueueBackend;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}): QueueConnection {
+  const connection = new QueueConnection(queue.name, queue.backend);
+  queue.on('error', (error) => {
+    connection.logError(error);
+  });
+  return connection;
+}

@@ -1,0 +1,47 @@
+import { Logger } from '@nestjs/common';
+import { type IQueueBackend, RedisQueueBackend } from 'bullmq';
+
+/** Beginnings of the messages by which ioredis reports a lost connection without a code. */
+const LOST_CONNECTION = /^(Connection is closed|Socket timeout|connect ETIMEDOUT|Reached the max retries)/;
+
+/** State of the connection of a queue or a worker, and the log of its errors. */
+export class QueueConnection {
+  private readonly logger = new Logger('Queue');
+  private readonly isRedis: boolean;
+  private isReady = false;
+
+  constructor(
+    private readonly queueName: string,
+    backend: IQueueBackend,
+  ) {
+    this.isRedis = backend instanceof RedisQueueBackend;
+    backend.on('ready', () => {
+      this.isReady = true;
+    });
+    backend.on('close', () => {
+      this.isReady = false;
+    });
+  }
+
+  /**
+   * True if Redis cannot be reached. Commands wait for its return then, without end. Always false on PostgreSQL, where
+   * they fail instead.
+   */
+  get isAway(): boolean {
+    return this.isRedis && !this.isReady;
+  }
+
+  /** Logs an error of the queue, unless it only repeats that Redis is away, which `RedisConnection` logs once. */
+  logError(error: Error): void {
+    const line = { err: error, queue: this.queueName };
+    if (this.isRedis && isLostConnection(error)) {
+      this.logger.debug(line, 'the job queue has no connection');
+    } else {
+      this.logger.warn(line, 'the job queue met an error and goes on');
+    }
+  }
+}
+
+function isLostConnection(error: Error): boolean {
+  return ('code' in error && typeof error.code === 'string') || LOST_CONNECTION.test(error.message);
+}

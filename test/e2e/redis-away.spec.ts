@@ -1,0 +1,193 @@
+// Real here: the built API and worker as processes of their own, PostgreSQL, and a Redis of this test's own.
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { choresOf, untilChoresDone } from '../support/chores.js';
+import { at, collect, listAt, registerUser, send, type TestUser, userWith } from '../support/client.js';
+import { makeDataDir } from '../support/data-dir.js';
+import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
+import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { HAS_REDIS_SERVER, RedisServer } from '../support/redis-server.js';
+import { type ServerProcess, startServer } from '../support/server-process.js';
+import { until } from '../support/stored.js';
+
+/** Longest time until a server without its Redis serves, in milliseconds. */
+const START_MS = 10_000;
+
+/** Longest time until a server without its Redis has ended, in milliseconds; far less than what it may take. */
+const END_MS = 8_000;
+
+if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: there is no redis-server\n');
+
+(HAS_REDIS_SERVER ? describe : describe.skip)('a process whose Redis is away', () => {
+  let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
+  let database: TestDatabase;
+  let provider: FakeProvider;
+  let redis: RedisServer;
+  const servers: ServerProcess[] = [];
+
+  beforeEach(async () => {
+    dataDir = await makeDataDir();
+    database = await createMigratedDatabase();
+    provider = await startFakeProvider();
+    redis = await RedisServer.reserve();
+  });
+
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.end('SIGKILL')));
+    await redis.stop();
+    await provider.close();
+    await database.drop();
+    await dataDir.remove();
+  });
+
+  function start(more: Readonly<Record<string, string>> = {}, script?: string): ServerProcess {
+    const server = startServer(
+      {
+        DATA_DIR: dataDir.path,
+        DATABASE_URL: database.url,
+        REDIS_URL: redis.url,
+        OPENAI_BASE_URL: provider.baseUrl,
+        DEFAULT_MODEL: 'openai/test-model',
+        TITLE_MODEL: 'openai/title-model',
+        LLM_MAX_RETRIES: '0',
+        MODEL_WINDOWS: '{"openai/*":1000000}',
+        JWT_SECRET: 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o',
+        ...more,
+      },
+      script,
+    );
+    servers.push(server);
+    return server;
+  }
+
+  async function say(user: TestUser): Promise<string> {
+    const { status, body } = await user.request('POST', '/api/v1/chat', { message: 'Why is the sky blue?' });
+    expect(status).toBe(200);
+    return String(at(body, 'conversation_id'));
+  }
+
+  const linesAbout = ({ output }: ServerProcess, pattern: RegExp): string[] =>
+    output.split('\n').filter((line) => pattern.test(line));
+
+  it('at its start serves within 10 s without it, says so once, and takes it up when it comes', async () => {
+    const began = performance.now();
+    const server = start();
+    const url = await server.ready;
+    expect(performance.now() - began).toBeLessThan(START_MS);
+    expect((await send(`${url}/health`)).body).toMatchObject({ status: 'degraded', redis: 'unavailable' });
+    expect((await send(`${url}/health/ready`)).status).toBe(200);
+    const user = await registerUser(url);
+    const id = await say(user);
+    // Its task waits in its row.
+    expect(await choresOf({ database }, id)).toMatchObject([{ kind: 'title', tries: 0 }]);
+    expect(linesAbout(server, /Redis is away/)).toHaveLength(1);
+    expect(linesAbout(server, /\berror\b|ECONNREFUSED/i)).toHaveLength(1);
+    expect(server.output).not.toContain('    at ');
+
+    await redis.start();
+    await server.printed(/Redis is back/);
+    await untilChoresDone({ database }, id);
+    await until('a good health', async () => at((await send(`${url}/health`)).body, 'status') === 'ok');
+    expect(at((await send(`${url}/health`)).body, 'redis')).toBe('ok');
+    expect(linesAbout(server, /Redis is (away|back)/)).toHaveLength(2);
+    expect(server.output).not.toContain('    at ');
+    expect(await server.end('SIGTERM')).toBe(0);
+  }, 60_000);
+
+  it('at its start serves within 10 s where Redis accepts connections and never says a word', async () => {
+    const silent = createServer(() => undefined);
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const port = String(at(silent.address(), 'port'));
+    try {
+      const began = performance.now();
+      const server = start({ REDIS_URL: `redis://127.0.0.1:${port}` });
+      const url = await server.ready;
+      expect(performance.now() - began).toBeLessThan(START_MS);
+      await say(await registerUser(url));
+      await server.printed(/Redis is away/);
+      expect(at((await send(`${url}/health`)).body, 'status')).toBe('degraded');
+      expect((await send(`${url}/health/ready`)).status).toBe(200);
+      expect(linesAbout(server, /Redis is away/)).toHaveLength(1);
+      expect(server.output).not.toContain('    at ');
+      const ended = performance.now();
+      expect(await server.end('SIGTERM')).toBe(0);
+      expect(performance.now() - ended).toBeLessThan(END_MS);
+    } finally {
+      silent.close();
+    }
+  }, 60_000);
+
+  it('as a worker says once that it waits for it, begins when it comes, and ends on SIGTERM', async () => {
+    const api = start({ WORKER: 'separate' });
+    const id = await say(await registerUser(await api.ready));
+    const worker = start({}, 'worker.js');
+    await worker.printed(/waiting for Redis/);
+    await redis.start();
+    await worker.printed(/running jobs from Redis/);
+    await untilChoresDone({ database }, id);
+    expect(linesAbout(worker, /waiting for Redis|Redis is (away|back)/)).toHaveLength(3);
+    expect(worker.output).not.toContain('    at ');
+    expect(await worker.end('SIGTERM')).toBe(0);
+  }, 60_000);
+
+  it('as a worker ends on SIGTERM while it waits', async () => {
+    const worker = start({}, 'worker.js');
+    await worker.printed(/waiting for Redis/);
+    const ended = performance.now();
+    expect(await worker.end('SIGTERM')).toBe(0);
+    expect(performance.now() - ended).toBeLessThan(END_MS);
+    expect(worker.output).not.toMatch(/took too long/);
+  }, 60_000);
+
+  it('ends as fast as ever where Redis was never there, and where it has gone', async () => {
+    const never = start();
+    await never.ready;
+    let ended = performance.now();
+    expect(await never.end('SIGTERM')).toBe(0);
+    expect(performance.now() - ended).toBeLessThan(END_MS);
+
+    await redis.start();
+    const gone = start();
+    const url = await gone.ready;
+    await until('Redis', async () => at((await send(`${url}/health`)).body, 'redis') === 'ok');
+    const id = await say(await registerUser(url));
+    await untilChoresDone({ database }, id);
+    await redis.stop();
+    await gone.printed(/Redis is away/);
+    ended = performance.now();
+    expect(await gone.end('SIGTERM')).toBe(0);
+    expect(performance.now() - ended).toBeLessThan(END_MS);
+    expect(gone.output).not.toMatch(/took too long/);
+    expect(gone.output).not.toContain('    at ');
+  }, 60_000);
+
+  it('stores a running answer as interrupted at the second signal, and ends then', async () => {
+    const server = start();
+    const url = await server.ready;
+    const user = await registerUser(url);
+    const answer = gatedAnswer(['one ', 'two']);
+    provider.script(answer);
+    const asked = provider.nextRequest('chat');
+    answer.release();
+    const events = collect(user.stream('/api/v1/chat/stream', { message: 'Count' }));
+    await asked;
+    await until('the first words', async () => {
+      const { body } = await user.request('GET', '/api/v1/conversations');
+      return listAt(body, 'data').length > 0;
+    });
+    server.child.kill('SIGTERM');
+    await server.printed(/Stopping/);
+    const ended = performance.now();
+    expect(await server.end('SIGTERM')).toBe(0);
+    expect(performance.now() - ended).toBeLessThan(END_MS);
+    const [first] = await events;
+
+    const again = userWith(await start().ready, user.token);
+    const path = `/api/v1/conversations/${String(at(first, 'conversation_id'))}/messages`;
+    const [, stored] = listAt((await again.request('GET', path)).body, 'data');
+    expect(at(stored, 'status')).toBe('interrupted');
+  }, 60_000);
+});
