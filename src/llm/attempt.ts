@@ -172,7 +172,7 @@ export class Attempt {
 /** Whatever a provider threw, as an error of its kinds. */
 export function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
-  // A mapping that cannot carry the request: told with its own code and field, see `toModelCallError`.
+  // A mapping that cannot carry the request. `toModelCallError` keeps its code and field.
   if (error instanceof AppError) return new ProviderError('rejected', error.message, { cause: error });
   return new ProviderError('broken_answer', 'The answer could not be read.', { cause: error });
 }

@@ -153,7 +153,7 @@ function asItIs({ request }: ModelCall): AdaptedRequest {
   return { request, ignored: [] };
 }
 
-/** What the API format, and then the model, can carry of a request. What the caller did not send is not named to it. */
+/** Fits a request to the API format and then to the model. The caller is not shown names of what it did not send. */
 function adapted(
   { request, native, ownChoices = [] }: ModelCall,
   { source, provider, model, name }: ResolvedModel,
@@ -166,7 +166,7 @@ function adapted(
   return { ...fitted, ignored: [...ignored] };
 }
 
-/** What only another provider understands is dropped: it is nobody else's to read, and hosts refuse fields they do not know. */
+/** Drops the data of other providers: it is theirs alone, and hosts refuse fields that they do not know. */
 function withoutForeignData(request: ChatRequest, provider: string): ChatRequest {
   const isForeign = ({ provider_data: data }: ChatMessage): boolean =>
     data !== undefined && data.provider !== provider;

@@ -77,7 +77,7 @@ const OPENAI: Record<AdaptedParameter, Treatment> = {
 
 /**
  * The one table of what each API format can carry: parameters that are passed on, left out, refused, or shortened. What
- * single models take beside that is told by their provider (`ModelProvider.droppedHints`).
+ * single models take beyond that is up to their provider (`ModelProvider.droppedHints`).
  */
 export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
   openai: OPENAI,

@@ -9,7 +9,7 @@ export interface Refusal {
   readonly body: unknown;
 }
 
-/** What a host answers. */
+/** An answer of a host. */
 export interface StrictAnswer {
   readonly text?: string;
   /** Fields of the message, and of each delta, beside the text: `reasoning_content`, `tool_calls`. */

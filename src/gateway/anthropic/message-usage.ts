@@ -9,7 +9,7 @@ export interface MessageUsage {
   readonly output_tokens_details: { readonly thinking_tokens: number } | null;
 }
 
-/** The usage at the start of an answer, before its provider has told any. The end corrects it. */
+/** The usage at the start of an answer, before its provider has reported any. The end corrects it. */
 export function estimatedUsage(inputTokens: number): MessageUsage {
   return {
     input_tokens: inputTokens,

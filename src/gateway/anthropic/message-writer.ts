@@ -106,7 +106,8 @@ export class MessageWriter {
   }
 
   /**
-   * What the provider needs back with the results of tools, beside the reasoning: a block that clients return unread.
+   * Writes what the provider needs back with the results of tools, beside the reasoning, as a block that clients return
+   * unread.
    * Last of all, for it is complete only now, and its place means nothing.
    */
   private *writeProviderData(): Generator<OutgoingEvent> {

@@ -38,7 +38,7 @@ describe('the seal of reasoning', () => {
     expect(unsealed([{ type: 'thinking', thinking: 'x', signature: text }])).toBeUndefined();
   });
 
-  it('tells foreign reasoning from what Anthropic signed', () => {
+  it('distinguishes foreign reasoning from what Anthropic signed', () => {
     expect(isForeignReasoning({ type: 'thinking', signature: seal })).toBe(true);
     expect(isForeignReasoning({ type: 'thinking', signature: '' })).toBe(true);
     expect(isForeignReasoning({ type: 'thinking', signature: 'c2ln' })).toBe(false);

@@ -47,7 +47,7 @@ export function isForeignReasoning(block: SealedBlock): boolean {
   return block.type === 'redacted_thinking' && isMarked(data);
 }
 
-/** What the sealed blocks of an answer come to for the provider that wrote it, or undefined if there are none. */
+/** Reads the sealed blocks of an answer as data for the provider that wrote it; undefined if there are none. */
 export function unsealed(content: readonly SealedBlock[]): ProviderData | undefined {
   let origin: ReasoningSeal | undefined;
   const texts: Record<string, string> = {};
@@ -69,7 +69,7 @@ export function unsealed(content: readonly SealedBlock[]): ProviderData | undefi
   return { provider, blocks: { ...texts, model, ...Object(blocks) } };
 }
 
-/** What is to be sealed of an answer beside its reasoning text, or undefined if there is nothing more. */
+/** Seals the data of an answer beyond its reasoning text; undefined if there is nothing more. */
 export function sealedData(
   { provider, model }: ModelIdentity,
   data: ProviderData | undefined,

@@ -130,7 +130,7 @@ function toAssistantMessage(content: Content): ChatMessage {
   };
 }
 
-/** What the provider of an answer needs back: reasoning that was sealed here, or blocks that Anthropic signed. */
+/** Data that the provider of an answer needs back: reasoning that was sealed here, or blocks that Anthropic signed. */
 function providerDataOf(content: readonly Block[]): ProviderData | undefined {
   const foreign = unsealed(content);
   if (foreign !== undefined) return foreign;

@@ -58,7 +58,7 @@ function blocksOf(message: Choice['message'], model: ModelIdentity): AnswerBlock
   ];
 }
 
-/** What the provider needs back with the results of tools, beside the reasoning. */
+/** Sealed data that the provider needs back with the results of tools, beside the reasoning. */
 function dataOf(message: AnswerMessage, model: ModelIdentity): string | undefined {
   const returned = new ReturnedFieldsCollector();
   returned.add(message);

@@ -10,7 +10,7 @@ export type MessagesRequest = Anthropic.MessageCreateParamsStreaming & {
   top_p?: number;
 };
 
-/** What of a call shapes its request. */
+/** The part of a call that shapes its request. */
 type MessagesCall = Pick<ProviderCall, 'request' | 'model' | 'ownChoices'>;
 
 type OutputConfig = Anthropic.OutputConfig;

@@ -14,7 +14,7 @@ export function toVectors(text: string): EmbeddingResult {
     );
   }
   const vectors = data.toSorted((one, other) => one.index - other.index).map(({ embedding }) => embedding);
-  // Not every host tells it.
+  // Not every host reports it.
   const tokens = fieldOf(fieldOf(reply, 'usage'), 'prompt_tokens');
   return { vectors, inputTokens: isCount(tokens) ? tokens : undefined };
 }

@@ -20,7 +20,7 @@ export const NINE_CHARACTER_CALL_IDS: CallIdRule = {
   unique: false,
 };
 
-/** What is known of a host by its address. What is not known is learned from its refusals. */
+/** Facts about a host that its address gives away. Everything else is learned from its refusals. */
 export interface HostProfile {
   /** OpenAI itself, whose models are known by name. */
   readonly official: boolean;

@@ -3,7 +3,7 @@ import type { ProviderError } from '../../port/index.js';
 /** Longest part of a refusal that is looked at, in characters. */
 const MAX_LENGTH = 10_000;
 
-/** How deep a refusal may be nested. */
+/** Deepest nesting of a refusal that is read. */
 const MAX_DEPTH = 8;
 
 /** Fields in which a host repeats what it was sent. */

@@ -1,6 +1,6 @@
 import type { RequestChange } from './request-changes.js';
 
-/** How long a lesson is believed, in milliseconds: hosts are updated, and then take what they refused. */
+/** Lifetime of a lesson, in milliseconds: hosts are updated, and then take what they refused. */
 const TTL_MS = 3_600_000;
 
 /** Most models that lessons are kept of; the least recently used go first. */

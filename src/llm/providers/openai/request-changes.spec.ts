@@ -123,7 +123,7 @@ describe('the change that answers a refusal', () => {
       'with_alternating_roles',
     ],
     [
-      'a host wants to be told a format',
+      'a host insists on a format',
       openai("encoding_format must be 'float' or 'base64'"),
       'with_encoding_format',
     ],

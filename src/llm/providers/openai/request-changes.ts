@@ -24,11 +24,11 @@ export type RequestChange =
   /** Ids of tool calls have nine letters and digits. */
   | 'nine_character_call_ids';
 
-/** How a refusal is recognised that a change answers. */
+/** Marks of a refusal that a change answers. */
 interface Recognition {
-  /** What the refusal names. */
+  /** Matches the name of a field. */
   readonly names: RegExp;
-  /** What it says of it; hosts word that in many ways. */
+  /** Matches the verdict on it, which hosts word in many ways. */
   readonly says: RegExp;
 }
 

@@ -35,7 +35,7 @@ const REASONING_PLACEHOLDER = '(The reasoning behind this call is not recorded.)
 const ANSWER_PLACEHOLDER = '(This answer failed.)';
 
 /**
- * What Gemini takes in place of the signature of a call that it did not make.
+ * Accepted by Gemini in place of the signature of a call that it did not make.
  * https://ai.google.dev/gemini-api/docs/thought-signatures
  */
 const SIGNATURE_PLACEHOLDER = { google: { thought_signature: 'skip_thought_signature_validator' } };
@@ -82,7 +82,7 @@ function without(
 interface MessageContext {
   readonly target: HostTarget;
   readonly model: string;
-  /** Whether the history may be completed: one that the caller wrote is the caller's to complete. */
+  /** True if the history was put together here: one that the caller wrote is the caller's to complete. */
   readonly ownHistory: boolean;
   readonly changes: ReadonlySet<RequestChange>;
   /** Gets the changes that would make a difference to these messages. */
