@@ -6,6 +6,6 @@ import { AuditService } from './audit.service.js';
 @Module({
   controllers: [AuditController],
   providers: [AuditRepository, AuditService],
-  exports: [AuditService],
+  exports: [AuditRepository, AuditService],
 })
 export class AuditModule {}

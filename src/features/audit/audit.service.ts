@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Transaction } from '../../infra/database/index.js';
 import type { AuditAction, AuditRecord } from './audit-record.js';
 import { AuditRepository, type StoredAuditEntry } from './audit.repository.js';
 
@@ -8,12 +7,9 @@ import { AuditRepository, type StoredAuditEntry } from './audit.repository.js';
 export class AuditService {
   constructor(private readonly entries: AuditRepository) {}
 
-  /**
-   * Resolves when it is written: what was done is not confirmed before.
-   * @param transaction one that the entry belongs to, if any
-   */
-  record(action: AuditAction, record: AuditRecord, transaction?: Transaction): Promise<void> {
-    return this.entries.insert({ action, ...record }, transaction);
+  /** Resolves when it is written: what was done is not confirmed before. */
+  record(action: AuditAction, record: AuditRecord): Promise<void> {
+    return this.entries.insert({ action, ...record });
   }
 
   /** Newest first. */

@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import type { Actor } from '../../common/actor.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
+import { AuditRepository } from '../audit/index.js';
+import { assertOtherAdmin } from './user.repository.js';
 
 /**
  * Tables with rows of accounts, in the order in which a deletion empties them: secrets first, then whatever refers to
@@ -29,21 +32,19 @@ export type OwnedTable = (typeof OWNED_TABLES)[number] | typeof FILES_TABLE;
 /** The steps of an account's deletion that write to the database. Each is one short transaction and may be repeated. */
 @Injectable()
 export class AccountDeletionRepository {
-  constructor(private readonly prisma: PrismaService) {}
+  constructor(
+    private readonly prisma: PrismaService,
+    private readonly audit: AuditRepository,
+  ) {}
 
   /**
-   * Marks an account as being deleted and disables it, for good.
-   * @param recordRequest called in the same transaction the first time that the deletion is requested
-   * @param assertAllowed throws where the account must stay
+   * Marks an account as being deleted and disables it, for good. The audit log gets an entry with the first request.
    * @returns whether there is such an account
+   * @throws LastAdminError
    */
-  request(
-    id: string,
-    assertAllowed: (transaction: Transaction) => Promise<void>,
-    recordRequest: (transaction: Transaction) => Promise<void>,
-  ): Promise<boolean> {
+  request(actor: Actor, id: string): Promise<boolean> {
     return this.prisma.transaction(async (transaction) => {
-      await assertAllowed(transaction);
+      await assertOtherAdmin(transaction, id);
       // Neither column is in a key, so this does not wait for transactions that are adding rows of the account.
       const now = new Date();
       const { count } = await transaction.user.updateMany({
@@ -51,7 +52,7 @@ export class AccountDeletionRepository {
         data: { deletionRequestedAt: now, disabledAt: now },
       });
       if (count === 0) return (await transaction.user.count({ where: { id } })) === 1;
-      await recordRequest(transaction);
+      await this.audit.insert({ actor, action: 'user.deleted', userId: id }, transaction);
       return true;
     });
   }

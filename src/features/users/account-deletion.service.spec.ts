@@ -2,8 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Actor } from '../../common/actor.js';
 import { DatabaseUnavailableError, PrismaService } from '../../infra/database/index.js';
 import { Broadcast, RedisConnection } from '../../infra/redis/index.js';
-import { AuditService } from '../audit/index.js';
-import { AuditRepository } from '../audit/audit.repository.js';
+import { AuditRepository } from '../audit/index.js';
 import { AccountDeletionRepository, type OwnedTable } from './account-deletion.repository.js';
 import { AccountDeletionService } from './account-deletion.service.js';
 import { UserDeletionHook } from './user-deletion-hook.js';
@@ -22,10 +21,10 @@ class Rows extends AccountDeletionRepository {
     private readonly events: string[],
     private readonly rows: Partial<Record<OwnedTable, number>> = {},
   ) {
-    super(nowhere);
+    super(nowhere, new AuditRepository(nowhere));
   }
 
-  override request(id: string): Promise<boolean> {
+  override request(_actor: Actor, id: string): Promise<boolean> {
     this.events.push(`request ${id}`);
     return Promise.resolve(true);
   }
@@ -91,12 +90,7 @@ class Hook extends UserDeletionHook {
 }
 
 function serviceOver(rows: Rows, events: string[], hooks: readonly Hook[]): AccountDeletionService {
-  return new AccountDeletionService(
-    rows,
-    new AuditService(new AuditRepository(nowhere)),
-    new Words(events),
-    hooks,
-  );
+  return new AccountDeletionService(rows, new Words(events), hooks);
 }
 
 describe('deleting an account', () => {

@@ -2,10 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
-import { NotFoundError } from '../../common/errors.js';
-import { DatabaseUnavailableError } from '../../infra/database/index.js';
+import { AppError, NotFoundError } from '../../common/errors.js';
 import { Broadcast } from '../../infra/redis/index.js';
-import { AuditService } from '../audit/index.js';
 import {
   AccountDeletionRepository,
   FILES_TABLE,
@@ -13,7 +11,6 @@ import {
   type OwnedTable,
 } from './account-deletion.repository.js';
 import { USER_DELETION_HOOKS, type UserDeletionHook } from './user-deletion-hook.js';
-import { assertOtherAdmin } from './user.repository.js';
 
 /** Maximum time that a request waits for the deletion to be completed, in milliseconds. */
 const WAIT_MS = 10_000;
@@ -36,7 +33,6 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
 
   constructor(
     private readonly accounts: AccountDeletionRepository,
-    private readonly audit: AuditService,
     private readonly broadcast: Broadcast,
     @Inject(USER_DELETION_HOOKS) private readonly hooks: readonly UserDeletionHook[],
   ) {}
@@ -52,12 +48,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
    * @throws NotFoundError, LastAdminError
    */
   async delete(actor: Actor, userId: string): Promise<void> {
-    const found = await this.accounts.request(
-      userId,
-      (transaction) => assertOtherAdmin(transaction, userId),
-      (transaction) => this.audit.record('user.deleted', { actor, userId }, transaction),
-    );
-    if (!found) throw new NotFoundError('user', userId);
+    if (!(await this.accounts.request(actor, userId))) throw new NotFoundError('user', userId);
     await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'revoked', userId }));
     const patience = new AbortController();
     const waited = delay(WAIT_MS, undefined, { signal: patience.signal }).catch(() => undefined);
@@ -117,10 +108,15 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
         total += deleted;
       } catch (error) {
         // Very large rows may take longer than a statement may. A database that is away fails the smallest batch too.
-        if (!(error instanceof DatabaseUnavailableError) || limit === 1) throw error;
+        if (!isUnavailable(error) || limit === 1) throw error;
         limit = Math.ceil(limit / 8);
       }
     }
     return 'unfinished';
   }
+}
+
+/** Returns whether the database was away or did not manage a statement in time. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'service_unavailable';
 }
