@@ -26,7 +26,7 @@ export type ProviderErrorKind =
   | 'unreadable_answer'
   /** Too many requests of ours wait for it already. */
   | 'overloaded'
-  /** It has failed too often of late and is not asked for a moment. */
+  /** The host or the model has failed too often of late and is not asked for a moment. */
   | 'circuit_open';
 
 /** An attempt that failed. Thrown by providers, never shown to a caller as it is. */
