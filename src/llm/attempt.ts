@@ -1,6 +1,6 @@
-import { AppError } from '../common/errors.js';
 import type { DeadlineConfig } from '../config/index.js';
 import { AnswerMeter } from './answer-meter.js';
+import { type AttemptFailure, type AttemptResult, toAttemptFailure } from './attempt-result.js';
 import { Deadlines } from './deadlines.js';
 import {
   type AttemptRecord,
@@ -16,12 +16,6 @@ import {
   ProviderError,
 } from './port/index.js';
 import type { PriceTable } from './accounting/price-table.js';
-
-/** How an attempt ended. */
-export type AttemptResult<Answer> =
-  | { readonly status: 'completed'; readonly answer: Answer }
-  | { readonly status: 'failed'; readonly error: ProviderError }
-  | { readonly status: 'cancelled' };
 
 /** What a streamed answer comes to. */
 export interface StreamedAnswer {
@@ -103,8 +97,9 @@ export class Attempt {
         deadlines.release();
       }
     } catch (error) {
-      // Where the finish reason had come the answer was there when the connection failed, and is complete.
-      if (this.meter.finishReason === null || signal.aborted) return this.failure(error, deadlines);
+      const failure = this.failure(error, deadlines);
+      // After the finish reason the answer is complete, whatever the provider does then.
+      if (this.meter.finishReason === null || failure.status !== 'failed') return failure;
     } finally {
       deadlines.stop();
     }
@@ -157,24 +152,12 @@ export class Attempt {
     };
   }
 
-  private failure(
-    error: unknown,
-    deadlines: Deadlines,
-  ): { status: 'cancelled' } | { status: 'failed'; error: ProviderError } {
-    const { passed } = deadlines;
-    // Whoever stops waiting has asked all the same.
-    if (this.options.signal.aborted || passed) this.meter.assumeSent();
-    if (this.options.signal.aborted) return { status: 'cancelled' };
-    return { status: 'failed', error: passed ?? asProviderError(error) };
+  private failure(error: unknown, deadlines: Deadlines): AttemptFailure {
+    const { signal } = this.options;
+    // A provider reads the request, and bills it, even if nobody waits for its answer any more.
+    if (signal.aborted || deadlines.passed) this.meter.assumeSent();
+    return toAttemptFailure(error, signal, deadlines);
   }
-}
-
-/** Whatever a provider threw, as an error of its kinds. */
-export function asProviderError(error: unknown): ProviderError {
-  if (error instanceof ProviderError) return error;
-  // A mapping that cannot carry the request. `toModelCallError` keeps its code and field.
-  if (error instanceof AppError) return new ProviderError('rejected', error.message, { cause: error });
-  return new ProviderError('broken_answer', 'The answer could not be read.', { cause: error });
 }
 
 function endedEarly(): ProviderError {

@@ -38,6 +38,8 @@ export async function countCall(
     if (counted !== undefined) return counted;
   } catch (error) {
     if (signal.aborted) throw cancelledCall([]);
+    // Once the time is up the error is the end of our own waiting, whatever it looks like.
+    if (deadlines.passed === undefined && !(error instanceof ProviderError)) throw error;
     if (error instanceof ProviderError && TOLD.has(error.kind)) throw toModelCallError(error, []);
   } finally {
     deadlines.stop();

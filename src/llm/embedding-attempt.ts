@@ -1,5 +1,5 @@
 import type { DeadlineConfig } from '../config/index.js';
-import type { AttemptResult } from './attempt.js';
+import { type AttemptResult, toAttemptFailure } from './attempt-result.js';
 import { Deadlines } from './deadlines.js';
 import {
   type AttemptRecord,
@@ -48,13 +48,10 @@ export class EmbeddingAttempt {
       if (this.result.vectors.length === input.length) return { status: 'completed', answer: this.result };
       return {
         status: 'failed',
-        error: new ProviderError('broken_answer', 'The provider left out vectors.'),
+        error: new ProviderError('unreadable_answer', 'The model provider left out vectors.'),
       };
     } catch (error) {
-      if (request.signal.aborted) return { status: 'cancelled' };
-      const own = error instanceof ProviderError ? error : undefined;
-      const unread = new ProviderError('broken_answer', 'The answer could not be read.', { cause: error });
-      return { status: 'failed', error: deadlines.passed ?? own ?? unread };
+      return toAttemptFailure(error, request.signal, deadlines);
     } finally {
       deadlines.stop();
     }

@@ -1,7 +1,6 @@
 import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { type TokenEstimate, estimateChat, estimateEmbedding } from './accounting/estimate.js';
-import { asProviderError } from './attempt.js';
 import { PriceTable } from './accounting/price-table.js';
 import { isCacheable } from './cache/cached-answer.js';
 import { CachedCalls } from './cache/cached-calls.js';
@@ -26,6 +25,7 @@ import {
   type ModelCall,
   type ModelEvent,
   type ModelIdentity,
+  ProviderError,
   UsageSink,
   type Wire,
 } from './port/index.js';
@@ -115,7 +115,8 @@ export class LlmService implements OnApplicationShutdown {
       return await provider.nativeModels({ signal: deadlines.signal, ...withKey(apiKey) });
     } catch (error) {
       if (signal.aborted) throw cancelledCall([]);
-      throw toModelCallError(deadlines.passed ?? asProviderError(error), []);
+      const failure = deadlines.passed ?? error;
+      throw failure instanceof ProviderError ? toModelCallError(failure, []) : failure;
     } finally {
       deadlines.stop();
     }

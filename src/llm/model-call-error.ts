@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from '../common/errors.js';
+import { AppError, type AppErrorOptions, type ErrorCode, InternalError } from '../common/errors.js';
 import type { AttemptRecord } from './port/index.js';
 import type { ProviderError, ProviderErrorKind } from './port/index.js';
 
@@ -8,12 +8,7 @@ export class ModelCallError extends AppError {
     code: ErrorCode,
     message: string,
     readonly attempts: readonly AttemptRecord[],
-    options: {
-      readonly param?: string;
-      readonly cause?: unknown;
-      readonly retryAfterMs?: number;
-      readonly retryable?: boolean;
-    } = {},
+    options: AppErrorOptions = {},
   ) {
     super(code, message, options);
   }
@@ -46,20 +41,23 @@ const TOLD = {
     code: 'overloaded',
     message: 'Too many requests wait for the model provider already. Try again in a moment.',
   },
-  circuit_open: {
+  circuit_open: { code: 'provider_unavailable', own: true },
+  unreachable: {
     code: 'provider_unavailable',
-    message:
-      'The model provider has failed repeatedly and is not asked for a moment. Try again, or ask another model.',
+    message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+    retryAfterMs: 5000,
   },
   unavailable: {
     code: 'provider_unavailable',
-    message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+    message:
+      'The model provider cannot serve this model at the moment. Try again later, or ask another model.',
     retryAfterMs: 5000,
   },
   broken_answer: {
     code: 'provider_error',
     message: 'The model provider broke its answer off or sent one that cannot be read. Try again.',
   },
+  unreadable_answer: { code: 'provider_error', own: true },
 } as const satisfies Record<
   ProviderErrorKind,
   { code: ErrorCode; retryable?: boolean; retryAfterMs?: number } & ({ own: true } | { message: string })
@@ -81,6 +79,23 @@ export function toModelCallError(error: ProviderError, attempts: readonly Attemp
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...('retryable' in told && { retryable: told.retryable }),
   });
+}
+
+/** The end of a call whose request is at fault, by the word of our own mapping: the same error, with the records. */
+export function refusedCall(error: AppError, attempts: readonly AttemptRecord[]): AppError {
+  if (attempts.length === 0) return error;
+  const { code, message, param, details } = error;
+  return new ModelCallError(code, message, attempts, {
+    details,
+    cause: error,
+    ...(param !== null && { param }),
+  });
+}
+
+/** The end of a call that ran into a fault of our own code. */
+export function crashedCall(cause: unknown, attempts: readonly AttemptRecord[]): ModelCallError {
+  const { code, message } = new InternalError(cause);
+  return new ModelCallError(code, message, attempts, { cause });
 }
 
 /** The end of a call that its caller no longer wanted. */

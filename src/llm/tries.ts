@@ -1,5 +1,7 @@
-import type { AttemptResult } from './attempt.js';
-import { cancelledCall, toModelCallError } from './model-call-error.js';
+import { AppError } from '../common/errors.js';
+import type { AttemptResult } from './attempt-result.js';
+import { cancelledCall, crashedCall, refusedCall, toModelCallError } from './model-call-error.js';
+import { keyScopeOf } from './key-scope.js';
 import type { ResolvedModel } from './model-directory.js';
 import { type AttemptRecord, ProviderError, type TokenUsage } from './port/index.js';
 import type { Permit, ProviderGate } from './resilience/provider-gate.js';
@@ -71,44 +73,71 @@ export class Tries<One extends Trial> {
    * @throws ModelCallError
    */
   async answer<Answer>(ask: (trial: One) => Promise<AttemptResult<Answer>>): Promise<Settled<One, Answer>> {
-    for (;;) {
-      const entered = await this.enter();
-      const result =
-        entered instanceof ProviderError ? entered : this.settle(entered, await ask(entered.trial));
-      if (!(result instanceof ProviderError)) return result;
-      if (!(await this.goOnAfter(result))) throw this.failure(result);
+    try {
+      for (;;) {
+        const entered = await this.enter();
+        const result =
+          entered instanceof ProviderError ? entered : this.settle(entered, await ask(entered.trial));
+        if (!(result instanceof ProviderError)) return result;
+        if (!(await this.goOnAfter(result))) throw this.failure(result);
+      }
+    } finally {
+      this.leave();
     }
   }
 
   /**
    * Waits for a place at the provider of the next model.
-   * @throws AppError where the user's own key of it cannot be used, ModelCallError where the call was aborted
+   * @throws AppError where the user's own key of it cannot be used or the request does not fit the model,
+   *   ModelCallError where the call was aborted
    */
   async enter(): Promise<Entered<One> | ProviderError> {
     const { gateOf, signal } = this.options;
     const resolved = this.plan.model;
     if (resolved === undefined) throw new Error('A plan without a model was gone on with.');
     const apiKey = await this.keyOf(resolved.provider);
-    const permit = await gateOf(resolved.provider).enter(signal).catch(asRefusal);
+    const keyScope = keyScopeOf(apiKey);
+    const permit = await gateOf(resolved.provider)
+      .enter({ model: resolved.model, keyScope, signal })
+      .catch(asRefusal);
     if (signal.aborted) {
-      if (!(permit instanceof ProviderError)) permit.settle('cancelled');
+      if (!(permit instanceof ProviderError)) permit.settle('not_asked');
       throw cancelledCall(this.settled);
     }
     if (permit instanceof ProviderError) return permit;
     const onBegun = (): void => {
       permit.begun();
     };
-    const trial = this.make({ resolved, number: this.settled.length + 1, apiKey, onBegun });
-    this.running = { trial, permit };
-    return this.running;
+    try {
+      const trial = this.make({ resolved, number: this.settled.length + 1, apiKey, onBegun });
+      this.running = { trial, permit };
+      return this.running;
+    } catch (error) {
+      // The request was fitted to the model, and the provider not asked: its place must not be lost with it.
+      permit.settle('not_asked');
+      throw error instanceof AppError ? refusedCall(error, this.settled) : crashedCall(error, this.settled);
+    }
   }
 
-  /** What an attempt came to: its answer, or why there is none. A call that nobody wants any more ends here. */
+  /**
+   * Concludes an attempt: returns its answer, or the provider's failure.
+   * @throws ModelCallError, AppError where no other attempt can help: the call was aborted, or the fault is not the
+   *   provider's
+   */
   settle<Answer>(entered: Entered<One>, result: AttemptResult<Answer>): Settled<One, Answer> | ProviderError {
-    const { usage } = this.conclude(entered, result);
-    if (result.status === 'completed') return { trial: entered.trial, answer: result.answer, usage };
-    if (result.status === 'failed') return result.error;
-    throw cancelledCall(this.settled);
+    const record = this.conclude(entered, result);
+    switch (result.status) {
+      case 'completed':
+        return { trial: entered.trial, answer: result.answer, usage: record.usage };
+      case 'failed':
+        return result.error;
+      case 'cancelled':
+        throw cancelledCall(this.settled);
+      case 'refused':
+        throw refusedCall(result.error, this.settled);
+      case 'crashed':
+        throw crashedCall(result.cause, this.settled);
+    }
   }
 
   /** After a failure that nobody saw anything of: whether there is another try. Waits where it must be waited. */
@@ -141,12 +170,33 @@ export class Tries<One extends Trial> {
   /** Writes the attempt's record and gives its place back. */
   private conclude({ trial, permit }: Entered<One>, result: AttemptResult<unknown>): AttemptRecord {
     this.running = undefined;
-    const record = trial.record(result.status);
-    this.settled.push(record);
-    permit.settle(result.status === 'failed' ? result.error : result.status);
-    return record;
+    try {
+      const record = trial.record(OUTCOMES[result.status]);
+      // A request that was refused before it was sent is no attempt at a model.
+      if (result.status !== 'refused') this.settled.push(record);
+      return record;
+    } finally {
+      permit.settle(result.status === 'failed' ? result.error : FOR_THE_GATE[result.status]);
+    }
   }
 }
+
+/** The outcome that an attempt is recorded with. */
+const OUTCOMES = {
+  completed: 'completed',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  refused: 'failed',
+  crashed: 'failed',
+} as const satisfies Record<AttemptResult<unknown>['status'], AttemptRecord['outcome']>;
+
+/** Outcomes that are not the provider's failure, as its gate knows them. */
+const FOR_THE_GATE = {
+  completed: 'completed',
+  cancelled: 'cancelled',
+  refused: 'not_asked',
+  crashed: 'not_asked',
+} as const satisfies Record<Exclude<AttemptResult<unknown>['status'], 'failed'>, string>;
 
 function asRefusal(error: unknown): ProviderError {
   return error instanceof ProviderError

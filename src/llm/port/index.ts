@@ -41,7 +41,7 @@ export { FINISH_REASONS } from './chat.js';
 export { CredentialSource } from './credential-source.js';
 export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
-export { fieldOf, kindOfStatus, retryAfterMs, shorten, textField } from './provider-reason.js';
+export { fieldOf, kindOfStatus, NOT_JSON, retryAfterMs, shorten, textField } from './provider-reason.js';
 export {
   readReturnedFields,
   type ReturnedFields,

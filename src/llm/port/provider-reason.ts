@@ -6,6 +6,9 @@ const MAX_REASON_LENGTH = 500;
 /** What looks like a key: careless hosts quote the one that they were sent, which is ours. */
 const SECRET = /\b(sk|pk|xai|gsk)[-_][\w-]{6,}|(?<=bearer\s+)[^\s"']+/gi;
 
+/** Said of an answer whose text is not the JSON that it was to be. */
+export const NOT_JSON = 'The model provider answered with something that is not JSON.';
+
 /** A provider's own sentence as it can be passed on: without keys, and cut where it is too long. */
 export function shorten(sentence: string): string {
   const text = sentence.replace(SECRET, '[removed]');

@@ -1,28 +1,47 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { ProviderError, type ProviderErrorKind } from '../port/index.js';
-import { ProviderGate } from './provider-gate.js';
+import { Circuits } from './circuits.js';
+import { type GateRequest, ProviderGate } from './provider-gate.js';
 
-const PROBE_AFTER_MS = 60;
+const PROBE_AFTER_MS = 10_000;
 
-const patient = new AbortController().signal;
+const patient: GateRequest = { model: 'm', keyScope: '', signal: new AbortController().signal };
+const OTHER_MODEL: GateRequest = { ...patient, model: 'other' };
+const OTHER_KEY: GateRequest = { ...patient, keyScope: 'own' };
+
+/** The circuits' clock, in milliseconds. */
+let now = 0;
+let circuits: Circuits;
+
+beforeEach(() => {
+  now = 1_000_000;
+  circuits = new Circuits({ probeAfterMs: PROBE_AFTER_MS, now: () => now });
+});
 
 function gate(): ProviderGate {
-  return new ProviderGate({ maxConcurrency: 2, maxQueue: 1, probeAfterMs: PROBE_AFTER_MS });
+  return new ProviderGate({ provider: 'host', maxConcurrency: 2, maxQueue: 1, circuits });
 }
 
-async function fail(at: ProviderGate, kind: ProviderErrorKind, times = 5): Promise<void> {
+async function fail(
+  at: ProviderGate,
+  kind: ProviderErrorKind,
+  { times = 5, request = patient }: { readonly times?: number; readonly request?: GateRequest } = {},
+): Promise<void> {
   for (let count = 0; count < times; count += 1) {
-    (await at.enter(patient)).settle(new ProviderError(kind, 'No.'));
-    await told();
+    (await at.enter(request)).settle(new ProviderError(kind, 'No.'));
   }
 }
 
-/** Until the circuit has heard of what was settled. */
-function told(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+async function succeed(at: ProviderGate, times: number): Promise<void> {
+  for (let count = 0; count < times; count += 1) (await at.enter(patient)).settle('completed');
+}
+
+async function expectOpen(at: ProviderGate, request = patient): Promise<void> {
+  await expect(at.enter(request)).rejects.toMatchObject({ kind: 'circuit_open' });
+}
+
+async function expectClosed(at: ProviderGate, request = patient): Promise<void> {
+  (await at.enter(request)).settle('not_asked');
 }
 
 async function openGate(): Promise<ProviderGate> {
@@ -35,12 +54,18 @@ async function openGate(): Promise<ProviderGate> {
   return opened;
 }
 
-describe('the circuit of a provider', () => {
-  it.each<ProviderErrorKind>(['timeout', 'unavailable', 'broken_answer'])('opens by %s', async (kind) => {
+describe('a circuit', () => {
+  it.each<ProviderErrorKind>([
+    'timeout',
+    'timed_out',
+    'unreachable',
+    'unavailable',
+    'broken_answer',
+    'unreadable_answer',
+  ])('opens by %s', async (kind) => {
     const failing = gate();
-    await fail(failing, kind, 4);
+    await fail(failing, kind, { times: 4 });
     (await failing.enter(patient)).settle(new ProviderError(kind, 'No.'));
-    await told();
     await expect(failing.enter(patient)).rejects.toMatchObject({ kind: 'circuit_open' });
   });
 
@@ -51,9 +76,10 @@ describe('the circuit of a provider', () => {
     'unauthorized',
     'model_not_found',
     'rate_limited',
+    'quota_exhausted',
   ])('stays closed by %s', async (kind) => {
     const failing = gate();
-    await fail(failing, kind, 20);
+    await fail(failing, kind, { times: 20 });
     await expect(failing.enter(patient)).resolves.toBeDefined();
   });
 
@@ -61,7 +87,7 @@ describe('the circuit of a provider', () => {
     const failing = gate();
     for (let count = 0; count < 10; count += 1) {
       (await failing.enter(patient)).settle('completed');
-      await fail(failing, 'unavailable', 1);
+      await fail(failing, 'unavailable', { times: 1 });
     }
     await expect(failing.enter(patient)).resolves.toBeDefined();
   });
@@ -75,47 +101,41 @@ describe('the circuit of a provider', () => {
 
   it('lets one probe, and nobody waits for it', async () => {
     const opened = await openGate();
-    await delay(PROBE_AFTER_MS + 5);
+    now += PROBE_AFTER_MS;
     const probe = await opened.enter(patient);
     await expect(opened.enter(patient)).rejects.toMatchObject({ kind: 'circuit_open' });
     probe.settle('completed');
-    await told();
     const permits = [await opened.enter(patient), await opened.enter(patient)];
     for (const permit of permits) permit.settle('completed');
   });
 
   it('closes when the answer of a probe begins, however long it is', async () => {
     const opened = await openGate();
-    await delay(PROBE_AFTER_MS + 5);
+    now += PROBE_AFTER_MS;
     const probe = await opened.enter(patient);
     probe.begun();
-    await told();
     (await opened.enter(patient)).settle('completed');
     // What becomes of it later does not open it again.
     probe.settle(new ProviderError('broken_answer', 'Cut.'));
-    await told();
     await expect(opened.enter(patient)).resolves.toBeDefined();
   });
 
   it('goes on resting after a probe that failed or was given up', async () => {
     const opened = await openGate();
     for (const outcome of [new ProviderError('timeout', 'Silent.'), 'cancelled'] as const) {
-      await delay(PROBE_AFTER_MS + 5);
+      now += PROBE_AFTER_MS;
       (await opened.enter(patient)).settle(outcome);
-      await told();
       await expect(opened.enter(patient)).rejects.toMatchObject({ kind: 'circuit_open' });
     }
-    await delay(PROBE_AFTER_MS + 5);
+    now += PROBE_AFTER_MS;
     (await opened.enter(patient)).settle('completed');
-    await told();
     await expect(opened.enter(patient)).resolves.toBeDefined();
   });
 
   it('closes where a probe is refused: who refuses is there', async () => {
     const opened = await openGate();
-    await delay(PROBE_AFTER_MS + 5);
+    now += PROBE_AFTER_MS;
     (await opened.enter(patient)).settle(new ProviderError('rate_limited', 'Later.'));
-    await told();
     await expect(opened.enter(patient)).resolves.toBeDefined();
   });
 
@@ -129,20 +149,111 @@ describe('the circuit of a provider', () => {
 
   it('refuses who waited for a place while it opened, and no place is lost', async () => {
     const failing = gate();
-    await fail(failing, 'unavailable', 4);
+    await fail(failing, 'unavailable', { times: 4 });
     const [one, two] = [await failing.enter(patient), await failing.enter(patient)];
+    const waiting = expectOpen(failing);
     one.settle(new ProviderError('unavailable', 'Down.'));
-    const held = failing.enter(patient);
-    const waiting = failing.enter(patient);
-    await told();
-    await expect(held).resolves.toBeDefined();
+    await waiting;
     two.settle('cancelled');
-    await expect(waiting).rejects.toMatchObject({ kind: 'circuit_open' });
-    (await held).settle('cancelled');
-    await delay(PROBE_AFTER_MS + 5);
-    (await failing.enter(patient)).settle('completed');
-    await told();
+    now += PROBE_AFTER_MS;
+    await succeed(failing, 1);
     expect([await failing.enter(patient), await failing.enter(patient)]).toHaveLength(2);
+  });
+
+  it('is probed by the next request where a probe ended before anything was sent', async () => {
+    const opened = await openGate();
+    now += PROBE_AFTER_MS;
+    for (let count = 0; count < 3; count += 1) (await opened.enter(patient)).settle('not_asked');
+    await succeed(opened, 1);
+    await expectClosed(opened);
+  });
+
+  it('is not opened again by attempts that began before it opened', async () => {
+    const failing = new ProviderGate({ provider: 'host', maxConcurrency: 20, maxQueue: 0, circuits });
+    const early = await Promise.all(Array.from({ length: 8 }, () => failing.enter(patient)));
+    await fail(failing, 'unavailable');
+    now += PROBE_AFTER_MS;
+    await succeed(failing, 1);
+    for (const permit of early) permit.settle(new ProviderError('timeout', 'Silent.'));
+    await expectClosed(failing);
+  });
+
+  it('forgets what is older than 20 s', async () => {
+    const failing = gate();
+    await fail(failing, 'unavailable', { times: 4 });
+    now += 20_001;
+    await fail(failing, 'unavailable', { times: 4 });
+    await expectClosed(failing);
+    await fail(failing, 'unavailable', { times: 1 });
+    await expectOpen(failing);
+  });
+
+  it('measures a burst of faults against all that was served before it', async () => {
+    const busy = gate();
+    await succeed(busy, 50);
+    await fail(busy, 'unavailable', { times: 49 });
+    await expectClosed(busy);
+  });
+});
+
+describe('the scope of a circuit', () => {
+  it.each<ProviderErrorKind>(['timeout', 'timed_out', 'unavailable', 'broken_answer', 'unreadable_answer'])(
+    'is one model where it fails with %s: another one of the host is asked',
+    async (kind) => {
+      const failing = gate();
+      await fail(failing, kind);
+      await expectOpen(failing);
+      await expectClosed(failing, OTHER_MODEL);
+    },
+  );
+
+  it('is every model of the host where it cannot be reached', async () => {
+    const failing = gate();
+    await fail(failing, 'unreachable');
+    await expectOpen(failing);
+    await expectOpen(failing, OTHER_MODEL);
+    now += PROBE_AFTER_MS;
+    (await failing.enter(OTHER_MODEL)).settle(new ProviderError('timeout', 'Silent.'));
+    await expectClosed(failing);
+  });
+
+  it.each<ProviderErrorKind>(['unreachable', 'unavailable'])(
+    'is one key where it fails with %s: neither the server’s key nor the reverse shuts the other out',
+    async (kind) => {
+      const failing = gate();
+      await fail(failing, kind, { request: OTHER_KEY });
+      await expectOpen(failing, OTHER_KEY);
+      await expectClosed(failing);
+      await fail(failing, kind);
+      await expectOpen(failing);
+      await expectClosed(failing, { ...patient, keyScope: 'a third' });
+    },
+  );
+});
+
+describe('the memory of circuits', () => {
+  it('holds none for names that no provider knows, nor for requests that are refused', async () => {
+    const failing = gate();
+    for (let count = 0; count < 50; count += 1) {
+      const request = { ...patient, model: `unknown-${String(count)}` };
+      await fail(failing, 'model_not_found', { times: 1, request });
+      await fail(failing, 'rejected', { times: 1, request });
+      (await failing.enter(request)).settle('not_asked');
+    }
+    // That of the connection, which was good.
+    expect(circuits.size).toBe(1);
+  });
+
+  it('holds 1,000 at the most, and the least recently used go first', async () => {
+    const failing = gate();
+    await fail(failing, 'unavailable');
+    for (let count = 0; count < 3_000; count += 1) {
+      const request = { ...patient, model: `m-${String(count)}` };
+      await fail(failing, 'unavailable', { times: 1, request });
+      if (count % 500 === 0) await expectOpen(failing);
+    }
+    expect(circuits.size).toBe(1_000);
+    await expectOpen(failing);
   });
 });
 

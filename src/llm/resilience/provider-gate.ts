@@ -1,107 +1,113 @@
-import {
-  circuitBreaker,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  handleWhen,
-  SamplingBreaker,
-} from 'cockatiel';
 import { ProviderError, type ProviderErrorKind } from '../port/index.js';
+import type { Circuits } from './circuits.js';
 import { Places } from './places.js';
-
-/** How long a circuit stays open before a request may probe the provider again, in milliseconds. */
-const PROBE_AFTER_MS = 10_000;
-
-/** A circuit opens when half of the attempts of this long have failed, in milliseconds, and there were enough of them. */
-const SAMPLE = { duration: 20_000, threshold: 0.5, minimumRps: 0.25 };
-
-/** What says that a provider is not well, as opposed to a request that it is right to refuse. */
-const ILL: ReadonlySet<ProviderErrorKind> = new Set(['timeout', 'timed_out', 'unavailable', 'broken_answer']);
+import { verdictsOf } from './verdict.js';
 
 /** A place among a provider's running calls. */
 export interface Permit {
   /** The answer has begun. To a circuit that probes the provider this is enough: long answers keep nobody out. */
   begun(): void;
-  /** Gives the place back, and tells the circuit how it went. Must be called, once. */
-  settle(outcome: ProviderError | 'completed' | 'cancelled'): void;
+  /**
+   * Gives the place back, and lets the circuits know how it went. Must be called, once. `not_asked` is for an attempt
+   * that ended before anything was sent.
+   */
+  settle(outcome: ProviderError | 'completed' | 'cancelled' | 'not_asked'): void;
+}
+
+/** An attempt that wants to be let through. */
+export interface GateRequest {
+  /** The model's name as the provider knows it. */
+  readonly model: string;
+  /** Whose key it is sent with: empty for the server's own. Each key has circuits of its own. */
+  readonly keyScope: string;
+  /** Aborting it ends the wait. */
+  readonly signal: AbortSignal;
 }
 
 export interface ProviderGateOptions {
+  readonly provider: string;
   readonly maxConcurrency: number;
   readonly maxQueue: number;
-  /** Milliseconds. */
-  readonly probeAfterMs?: number;
+  readonly circuits: Circuits;
 }
 
-/** Lets a bounded number of calls through to a provider, a bounded number wait, and none while it is down. */
+/** The circuits that an attempt passes: that of the connection to its host, and that of its model there. */
+interface CircuitKeys {
+  readonly host: string;
+  readonly model: string;
+}
+
+/** Lets a bounded number of calls through to a provider, a bounded number wait, and none to what is down. */
 export class ProviderGate {
   private readonly places: Places;
-  private readonly circuit: CircuitBreakerPolicy;
-  private readonly probeAfterMs: number;
-  private openedAt = 0;
 
-  constructor({ maxConcurrency, maxQueue, probeAfterMs = PROBE_AFTER_MS }: ProviderGateOptions) {
-    this.places = new Places(maxConcurrency, maxQueue);
-    this.probeAfterMs = probeAfterMs;
-    this.circuit = circuitBreaker(
-      handleWhen((error) => error instanceof ProviderError && ILL.has(error.kind)),
-      { halfOpenAfter: probeAfterMs, breaker: new SamplingBreaker(SAMPLE) },
-    );
-    this.circuit.onBreak(() => {
-      this.openedAt = Date.now();
-    });
+  constructor(private readonly options: ProviderGateOptions) {
+    this.places = new Places(options.maxConcurrency, options.maxQueue);
   }
 
   /**
    * Waits for a place.
-   * @throws ProviderError `overloaded` at once where too many wait, `circuit_open` while the provider is down or probed
+   * @throws ProviderError `overloaded` at once where too many wait, `circuit_open` while the host or the model is down
+   *   or probed
    */
-  async enter(signal: AbortSignal): Promise<Permit> {
-    // Nobody waits for a provider that is down; and it may have gone down while they waited.
-    this.refuseWhileOpen();
+  async enter({ model, keyScope, signal }: GateRequest): Promise<Permit> {
+    const { provider } = this.options;
+    // An id of a provider holds no slash, so no model can have the key of a host.
+    const keys = { host: `${keyScope}:${provider}`, model: `${keyScope}:${provider}/${model}` };
+    // Nobody waits for what is down; and it may have gone down while they waited.
+    this.refuseWhileOpen(keys);
     const release = await this.places.take(signal);
     try {
-      this.refuseWhileOpen();
+      this.refuseWhileOpen(keys);
     } catch (error) {
       release();
       throw error;
     }
-    return this.letThrough(release);
+    return this.letThrough(keys, release);
   }
 
-  private letThrough(release: () => void): Permit {
-    const outcome = Promise.withResolvers<null>();
-    // What the attempt threw is told elsewhere.
-    this.circuit.execute(() => outcome.promise).catch(() => undefined);
-    const probes = this.circuit.state === CircuitState.HalfOpen;
+  private letThrough(keys: CircuitKeys, release: () => void): Permit {
+    const { circuits } = this.options;
+    const host = circuits.admit(keys.host);
+    const model = circuits.admit(keys.model);
+    let reported = false;
+    const report = (outcome: ProviderErrorKind | 'completed' | undefined): void => {
+      if (reported) return;
+      reported = true;
+      const verdicts = verdictsOf(outcome);
+      circuits.report(keys.host, verdicts.host, host);
+      circuits.report(keys.model, verdicts.model, model);
+    };
     return {
       begun: () => {
-        if (probes) outcome.resolve(null);
+        if (host.probe || model.probe) report('completed');
       },
-      settle: (result) => {
-        if (result === 'completed') outcome.resolve(null);
-        else if (result === 'cancelled') outcome.reject(probes ? unknownYet() : new Error('cancelled'));
-        else outcome.reject(result);
+      settle: (outcome) => {
         release();
+        if (outcome instanceof ProviderError) report(outcome.kind);
+        else if (outcome === 'completed') report('completed');
+        else if (outcome === 'cancelled') report(undefined);
+        else {
+          if (host.probe) circuits.forgoProbe(keys.host);
+          if (model.probe) circuits.forgoProbe(keys.model);
+        }
       },
     };
   }
 
-  private refuseWhileOpen(): void {
-    const { state } = this.circuit;
-    const resting = state === CircuitState.Open && Date.now() - this.openedAt < this.probeAfterMs;
-    // One probes; the others would have to wait for its answer.
-    if (!resting && state !== CircuitState.HalfOpen) return;
-    throw new ProviderError(
-      'circuit_open',
-      'The provider has failed too often and is not asked for a moment.',
-      {
-        retryAfterMs: this.probeAfterMs,
-      },
-    );
+  private refuseWhileOpen({ host, model }: CircuitKeys): void {
+    const { circuits } = this.options;
+    if (circuits.refuses(host)) {
+      throw this.refusal('The model provider could not be reached repeatedly and is not asked for a moment.');
+    }
+    if (circuits.refuses(model)) {
+      throw this.refusal('This model has failed repeatedly at its provider and is not asked for a moment.');
+    }
   }
-}
 
-/** A probe that was given up says nothing, and what was down counts as down until something else is known. */
-function unknownYet(): ProviderError {
-  return new ProviderError('unavailable', 'The probe was given up before there was an answer.');
+  private refusal(message: string): ProviderError {
+    return new ProviderError('circuit_open', `${message} Try again, or ask another model.`, {
+      retryAfterMs: this.options.circuits.probeAfterMs,
+    });
+  }
 }

@@ -1,15 +1,19 @@
+import { PROBE_AFTER_MS } from './circuit.js';
+import { Circuits } from './circuits.js';
 import { ProviderGate } from './provider-gate.js';
 
-/** One gate a provider, made when it is first asked. */
+/** One gate a provider, made when it is first asked; their circuits are bounded together. */
 export class ProviderGates {
   private readonly gates = new Map<string, ProviderGate>();
+  private readonly circuits = new Circuits({ probeAfterMs: PROBE_AFTER_MS, now: () => performance.now() });
 
   constructor(private readonly options: { readonly maxConcurrency: number; readonly maxQueue: number }) {}
 
   of(provider: string): ProviderGate {
     const known = this.gates.get(provider);
     if (known !== undefined) return known;
-    const gate = new ProviderGate(this.options);
+    const { maxConcurrency, maxQueue } = this.options;
+    const gate = new ProviderGate({ provider, maxConcurrency, maxQueue, circuits: this.circuits });
     this.gates.set(provider, gate);
     return gate;
   }

@@ -1,4 +1,5 @@
 import type { Agent, Dispatcher } from 'undici';
+import { BrokenBodyError } from './broken-body.js';
 
 /** A request as it goes out. Address and headers are made beforehand; only the body is the call's. */
 export interface Post {
@@ -41,7 +42,7 @@ export async function post(agent: Agent, request: Post): Promise<Dispatcher.Resp
 /**
  * Sends a request whose answer is wanted whole. Its pieces are collected as undici hands them out, without the stream
  * that `request` makes of them.
- * @throws NoAnswerError; an answer of success that breaks off as whatever broke it
+ * @throws NoAnswerError, or BrokenBodyError where an answer of success breaks off
  */
 export function postWhole(agent: Agent, { signal, ...request }: Post): Promise<WholeResponse> {
   return new Promise((resolve, reject) => {
@@ -99,7 +100,7 @@ class Collector implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: unknown): void {
     this.leave();
-    this.options.reject(isSuccess(this.status) ? error : new NoAnswerError(error));
+    this.options.reject(isSuccess(this.status) ? new BrokenBodyError(error) : new NoAnswerError(error));
   }
 
   private readonly abort = (): void => {

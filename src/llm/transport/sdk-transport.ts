@@ -1,9 +1,10 @@
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, request } from 'undici';
+import type { RawBody } from './broken-body.js';
 import { asErrorStatus, toHeaders } from './head.js';
 import { isSuccess } from './post.js';
 
-/** A body that the client of the official SDK has not touched. */
-export type RawBody = Dispatcher.ResponseData['body'];
+export type { RawBody } from './broken-body.js';
+export { bytesOf } from './broken-body.js';
 
 /** How long the end of a body may take after its last event for the connection to be worth keeping, in milliseconds. */
 const DRAIN_MS = 1_000;
@@ -81,9 +82,4 @@ export function abandonBody(body: RawBody): void {
   // A body that is destroyed before its end tells so as an error; with nobody listening that would end the process.
   body.on('error', () => undefined);
   body.destroy();
-}
-
-/** The bytes of a body as they come. Leaving the iteration leaves the body to `finishBody` or `abandonBody`. */
-export function bytesOf(body: RawBody): AsyncIterable<Uint8Array> {
-  return body.iterator({ destroyOnReturn: false });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { APIConnectionError, APIError } from '@anthropic-ai/sdk';
 import { ProviderError } from '../../port/index.js';
+import { BrokenBodyError } from '../../transport/broken-body.js';
 import { toProviderError, toProviderErrorInStream } from './anthropic-errors.js';
 
 const bodyOf = (type: string, message: string): object => ({ type: 'error', error: { type, message } });
@@ -70,8 +71,11 @@ describe('toProviderError', () => {
   });
 
   it('tells what failed without an answer', () => {
-    expect(toProviderError(new APIConnectionError({})).kind).toBe('unavailable');
-    expect(toProviderError(new TypeError('terminated')).kind).toBe('broken_answer');
+    expect(toProviderError(new APIConnectionError({})).kind).toBe('unreachable');
+    expect(toProviderError(new BrokenBodyError(new Error('terminated'))).kind).toBe('broken_answer');
+    expect(toProviderError(new SyntaxError('Unexpected token')).kind).toBe('unreadable_answer');
+    const ours = new TypeError('undefined is not an object');
+    expect(() => toProviderError(ours)).toThrow(ours);
     const own = new ProviderError('rejected', 'No.');
     expect(toProviderError(own)).toBe(own);
   });

@@ -2,25 +2,31 @@ import { APIConnectionError, APIError } from '@anthropic-ai/sdk';
 import {
   fieldOf,
   kindOfStatus,
+  NOT_JSON,
   ProviderError,
   type ProviderErrorKind,
   retryAfterMs,
   shorten,
   textField,
 } from '../../port/index.js';
+import { BrokenBodyError } from '../../transport/broken-body.js';
 
 /**
  * What Anthropic answered, or how reaching it failed, as one of our kinds.
  * Wire: `{"type":"error","error":{"type","message","details"},"request_id"}` with a status.
  * https://platform.claude.com/docs/en/api/errors
+ * @throws the error itself where it is none of the host's: a fault of our own code, or a refusal of the request
  */
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof APIConnectionError) {
-    return new ProviderError('unavailable', 'The provider could not be reached.', { cause: error });
+    return new ProviderError('unreachable', 'The provider could not be reached.', { cause: error });
   }
   if (isStatusError(error)) return toStatusError(error);
-  return new ProviderError('broken_answer', 'The connection to the provider broke off.', { cause: error });
+  if (error instanceof BrokenBodyError)
+    return new ProviderError('broken_answer', error.message, { cause: error });
+  if (error instanceof SyntaxError) return new ProviderError('unreadable_answer', NOT_JSON, { cause: error });
+  throw error;
 }
 
 /** An error that stands in the stream itself, as the event `error`, after the status was sent. */

@@ -11,6 +11,7 @@ import {
   type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
+import { textOfBody } from '../../transport/broken-body.js';
 import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError } from './anthropic-errors.js';
 import { readsMedia } from './claude-models.js';
@@ -95,7 +96,7 @@ export class AnthropicProvider extends ModelProvider {
     if (native === undefined) return super.complete(call);
     try {
       const response = await this.relay(call, native, { stream: false });
-      const raw = await this.transport.take(response).text();
+      const raw = await textOfBody(this.transport.take(response));
       return { completion: readMessage(raw, { model, created: now() }), raw };
     } catch (error) {
       throw toProviderError(error);
@@ -105,7 +106,7 @@ export class AnthropicProvider extends ModelProvider {
   override async countTokens(call: ProviderCall): Promise<number | undefined> {
     if (call.native === undefined) return undefined;
     try {
-      return readTokenCount(await this.transport.take(await this.relay(call, call.native, {})).text());
+      return readTokenCount(await textOfBody(this.transport.take(await this.relay(call, call.native, {}))));
     } catch (error) {
       throw toProviderError(error);
     }

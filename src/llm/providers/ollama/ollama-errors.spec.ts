@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProviderError } from '../../port/index.js';
+import { BrokenBodyError } from '../../transport/broken-body.js';
 import {
   asBrokenAnswer,
   asUnreachable,
@@ -74,9 +75,12 @@ describe('errors of Ollama', () => {
 
   it('tells an answer that never came from one that broke off', () => {
     const cause = new Error('ECONNREFUSED');
-    expect(asUnreachable(cause)).toMatchObject({ kind: 'unavailable', cause });
-    expect(asBrokenAnswer(cause)).toMatchObject({ kind: 'broken_answer', cause });
+    expect(asUnreachable(cause)).toMatchObject({ kind: 'unreachable', cause });
+    const broken = new BrokenBodyError(cause);
+    expect(asBrokenAnswer(broken)).toMatchObject({ kind: 'broken_answer', cause: broken });
+    expect(asBrokenAnswer(new SyntaxError('Unexpected token')).kind).toBe('unreadable_answer');
     const own = new ProviderError('rejected', 'x');
     expect(asBrokenAnswer(own)).toBe(own);
+    expect(() => asBrokenAnswer(cause)).toThrow(cause);
   });
 });

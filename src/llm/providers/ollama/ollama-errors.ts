@@ -1,12 +1,14 @@
 import {
   fieldOf,
   kindOfStatus,
+  NOT_JSON,
   ProviderError,
   type ProviderErrorKind,
   retryAfterMs,
   shorten,
   textField,
 } from '../../port/index.js';
+import { BrokenBodyError } from '../../transport/broken-body.js';
 
 /** An answer that is no success. */
 export interface OllamaFailure {
@@ -37,13 +39,18 @@ export function toProviderErrorInStream(error: unknown): ProviderError {
 
 /** Why there was no answer at all. */
 export function asUnreachable(cause: unknown): ProviderError {
-  return new ProviderError('unavailable', 'The provider could not be reached.', { cause });
+  return new ProviderError('unreachable', 'The provider could not be reached.', { cause });
 }
 
-/** Why an answer that had begun could not be read to its end. */
+/**
+ * Why an answer that had begun could not be read to its end.
+ * @throws the error itself where it is none of the host's: a fault of our own code, or a refusal of the request
+ */
 export function asBrokenAnswer(cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
-  return new ProviderError('broken_answer', 'The connection to the provider broke off.', { cause });
+  if (cause instanceof BrokenBodyError) return new ProviderError('broken_answer', cause.message, { cause });
+  if (cause instanceof SyntaxError) return new ProviderError('unreadable_answer', NOT_JSON, { cause });
+  throw cause;
 }
 
 /** The wire has no codes: what an error is about stands only in its sentence. */

@@ -14,6 +14,7 @@ import {
   type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
+import { bytesOf, textOfBody } from '../../transport/broken-body.js';
 import { abandonBody } from '../../transport/sdk-transport.js';
 import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
 import { OllamaStreamReader } from './from-ollama-stream.js';
@@ -153,7 +154,7 @@ export class OllamaProvider extends ModelProvider {
     apiKey?: string,
   ): Promise<string> {
     const body = await this.ask(path, signal, payload, apiKey);
-    return body.text().catch((error: unknown) => {
+    return textOfBody(body).catch((error: unknown) => {
       throw asBrokenAnswer(error);
     });
   }
@@ -192,11 +193,6 @@ function headOf(model: string): OllamaAnswerHead {
     // 40 characters are the most that every provider takes back.
     newCallId: () => `call_${newId().replaceAll('-', '')}`,
   };
-}
-
-/** The bytes of a body as they come. Leaving the iteration leaves the body as it is. */
-function bytesOf(body: Body): AsyncIterable<Uint8Array> {
-  return body.iterator({ destroyOnReturn: false });
 }
 
 /** Reads the end of a body whose answer is complete, so that its connection can be used again. */

@@ -2,6 +2,7 @@ import { APIConnectionError, APIError } from 'openai';
 import {
   fieldOf,
   kindOfStatus,
+  NOT_JSON,
   ProviderError,
   type ProviderErrorKind,
   retryAfterMs,
@@ -9,16 +10,23 @@ import {
   textField,
 } from '../../port/index.js';
 import { asErrorStatus, toHeaders } from '../../transport/head.js';
+import { BrokenBodyError } from '../../transport/broken-body.js';
 import { NoAnswerError, type WholeResponse } from '../../transport/post.js';
 
-/** What an OpenAI-compatible host answered, or how reaching it failed, as one of our kinds. */
+/**
+ * What an OpenAI-compatible host answered, or how reaching it failed, as one of our kinds.
+ * @throws the error itself where it is none of the host's: a fault of our own code, or a refusal of the request
+ */
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof NoAnswerError || error instanceof APIConnectionError) {
-    return new ProviderError('unavailable', 'The provider could not be reached.', { cause: error });
+    return new ProviderError('unreachable', 'The provider could not be reached.', { cause: error });
   }
   if (isStatusError(error)) return toStatusError(error);
-  return new ProviderError('broken_answer', 'The connection to the provider broke off.', { cause: error });
+  if (error instanceof BrokenBodyError)
+    return new ProviderError('broken_answer', error.message, { cause: error });
+  if (error instanceof SyntaxError) return new ProviderError('unreadable_answer', NOT_JSON, { cause: error });
+  throw error;
 }
 
 /** An answer that is no success. It takes the way of the SDK's own error, so that both say the same. */
