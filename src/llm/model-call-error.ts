@@ -51,15 +51,22 @@ const TOLD = {
     message:
       'The model provider has failed repeatedly and is not asked for a moment. Try again, or ask another model.',
   },
-  unavailable: {
+  unreachable: {
     code: 'provider_unavailable',
     message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+    retryAfterMs: 5000,
+  },
+  unavailable: {
+    code: 'provider_unavailable',
+    message:
+      'The model provider cannot serve this model at the moment. Try again later, or ask another model.',
     retryAfterMs: 5000,
   },
   broken_answer: {
     code: 'provider_error',
     message: 'The model provider broke its answer off or sent one that cannot be read. Try again.',
   },
+  unreadable_answer: { code: 'provider_error', own: true },
 } as const satisfies Record<
   ProviderErrorKind,
   { code: ErrorCode; retryable?: boolean; retryAfterMs?: number } & ({ own: true } | { message: string })

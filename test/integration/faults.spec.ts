@@ -81,8 +81,12 @@ const UNAVAILABLE = {
   status: 503,
   code: 'provider_unavailable',
   type: 'api_error',
-  message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+  message: 'The model provider cannot serve this model at the moment. Try again later, or ask another model.',
   retryAfter: '5',
+} as const;
+const UNREACHABLE = {
+  ...UNAVAILABLE,
+  message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
 } as const;
 const RATE_LIMITED = {
   status: 429,
@@ -188,7 +192,7 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
   'an error without a body': { behaviour: refusal(503, { body: 'empty' }), outcome: UNAVAILABLE },
   'a page of HTML with status 200': { behaviour: refusal(200, { body: 'html' }), outcome: BROKEN_ANSWER },
   'an empty body with status 200': { behaviour: refusal(200, { body: 'empty' }), outcome: BROKEN_ANSWER },
-  'a reset before a byte': { behaviour: () => ({ kind: 'reset' }), outcome: UNAVAILABLE },
+  'a reset before a byte': { behaviour: () => ({ kind: 'reset' }), outcome: UNREACHABLE },
   'a reset in mid-stream': {
     behaviour: () => ({ kind: 'reset', afterChunks: 2, text: TEXT }),
     outcome: { ...BROKEN_ANSWER, ...afterTwo },
@@ -458,7 +462,7 @@ describe('a provider that fails', () => {
       const user = await registerUser(api.url);
       await closing.close();
       const response = await ask(user, route, host);
-      await expectFailure({ api, user, route, host }, response, UNAVAILABLE);
+      await expectFailure({ api, user, route, host }, response, UNREACHABLE);
     } finally {
       await api.close();
       await closing.close();

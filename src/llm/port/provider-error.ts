@@ -16,10 +16,14 @@ export type ProviderErrorKind =
   | 'timeout'
   /** It says itself that it ran out of time. */
   | 'timed_out'
-  /** No connection, or the provider says that it cannot serve now. */
+  /** No connection, or no answer on it: says something of the host, and nothing of the model. */
+  | 'unreachable'
+  /** The host answers that it cannot serve this model now: 503, 529, overloaded. */
   | 'unavailable'
-  /** The answer broke off, or is not the provider's wire. */
+  /** The answer broke off. Another try may bring all of it. */
   | 'broken_answer'
+  /** A complete answer that cannot be parsed. The message says why; the same model would answer the same again. */
+  | 'unreadable_answer'
   /** Too many requests of ours wait for it already. */
   | 'overloaded'
   /** It has failed too often of late and is not asked for a moment. */

@@ -13,8 +13,10 @@ describe('what is done after a failure', () => {
     ['quota_exhausted', 'next', 'next'],
     ['timeout', 'next', 'next'],
     ['timed_out', 'retry', 'next'],
+    ['unreachable', 'retry', 'next'],
     ['unavailable', 'retry', 'next'],
     ['broken_answer', 'retry', 'next'],
+    ['unreadable_answer', 'next', 'next'],
     ['overloaded', 'next', 'next'],
     ['circuit_open', 'next', 'next'],
   ])('%s: %s with tries left, %s without', (kind, withTries, without) => {

@@ -21,8 +21,11 @@ const RULES = {
   // Silence is expensive: a provider that did not begin in time is not waited for a second time.
   timeout: 'next',
   timed_out: 'retry',
+  unreachable: 'retry',
   unavailable: 'retry',
   broken_answer: 'retry',
+  // Paid for and of no use: asking the same model again would buy the same.
+  unreadable_answer: 'next',
   overloaded: 'next',
   circuit_open: 'next',
 } as const satisfies Record<ProviderErrorKind, Decision>;

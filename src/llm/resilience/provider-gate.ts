@@ -15,7 +15,14 @@ const PROBE_AFTER_MS = 10_000;
 const SAMPLE = { duration: 20_000, threshold: 0.5, minimumRps: 0.25 };
 
 /** What says that a provider is not well, as opposed to a request that it is right to refuse. */
-const ILL: ReadonlySet<ProviderErrorKind> = new Set(['timeout', 'timed_out', 'unavailable', 'broken_answer']);
+const ILL: ReadonlySet<ProviderErrorKind> = new Set([
+  'timeout',
+  'timed_out',
+  'unreachable',
+  'unavailable',
+  'broken_answer',
+  'unreadable_answer',
+]);
 
 /** A place among a provider's running calls. */
 export interface Permit {

@@ -70,7 +70,7 @@ describe('toProviderError', () => {
   });
 
   it('tells what failed without an answer', () => {
-    expect(toProviderError(new APIConnectionError({})).kind).toBe('unavailable');
+    expect(toProviderError(new APIConnectionError({})).kind).toBe('unreachable');
     expect(toProviderError(new TypeError('terminated')).kind).toBe('broken_answer');
     const own = new ProviderError('rejected', 'No.');
     expect(toProviderError(own)).toBe(own);

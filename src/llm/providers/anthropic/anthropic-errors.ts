@@ -17,7 +17,7 @@ import {
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof APIConnectionError) {
-    return new ProviderError('unavailable', 'The provider could not be reached.', { cause: error });
+    return new ProviderError('unreachable', 'The provider could not be reached.', { cause: error });
   }
   if (isStatusError(error)) return toStatusError(error);
   return new ProviderError('broken_answer', 'The connection to the provider broke off.', { cause: error });

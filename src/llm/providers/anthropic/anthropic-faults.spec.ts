@@ -68,7 +68,7 @@ describe('failures', () => {
     [{ kind: 'error', status: 502, body: 'html' }, 'broken_answer', ''],
     [{ kind: 'error', status: 503, body: 'empty' }, 'unavailable', ''],
     [{ kind: 'error', status: 529 }, 'unavailable', ''],
-    [{ kind: 'reset' }, 'unavailable', ''],
+    [{ kind: 'reset' }, 'unreachable', ''],
     [{ kind: 'reset', afterChunks: 2 }, 'broken_answer', 'one two'],
     [{ kind: 'cut', afterChunks: 2 }, 'broken_answer', 'one two'],
     [{ kind: 'cut', afterChunks: 0 }, 'broken_answer', ''],
@@ -86,7 +86,7 @@ describe('failures', () => {
   it('without anyone to connect to is unavailable', async () => {
     const nobody = providerWith('any', 'http://127.0.0.1:1');
     const call = { model: 'm', request: QUESTION, signal: new AbortController().signal };
-    expect((await failureOf(nobody.stream(call))).error.kind).toBe('unavailable');
+    expect((await failureOf(nobody.stream(call))).error.kind).toBe('unreachable');
     await nobody.close();
   });
 

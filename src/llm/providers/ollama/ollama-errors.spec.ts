@@ -74,7 +74,7 @@ describe('errors of Ollama', () => {
 
   it('tells an answer that never came from one that broke off', () => {
     const cause = new Error('ECONNREFUSED');
-    expect(asUnreachable(cause)).toMatchObject({ kind: 'unavailable', cause });
+    expect(asUnreachable(cause)).toMatchObject({ kind: 'unreachable', cause });
     expect(asBrokenAnswer(cause)).toMatchObject({ kind: 'broken_answer', cause });
     const own = new ProviderError('rejected', 'x');
     expect(asBrokenAnswer(own)).toBe(own);

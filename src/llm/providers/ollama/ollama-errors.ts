@@ -37,7 +37,7 @@ export function toProviderErrorInStream(error: unknown): ProviderError {
 
 /** Why there was no answer at all. */
 export function asUnreachable(cause: unknown): ProviderError {
-  return new ProviderError('unavailable', 'The provider could not be reached.', { cause });
+  return new ProviderError('unreachable', 'The provider could not be reached.', { cause });
 }
 
 /** Why an answer that had begun could not be read to its end. */

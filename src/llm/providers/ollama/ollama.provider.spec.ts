@@ -134,7 +134,7 @@ describe('faults', () => {
     ['500', { kind: 'error', status: 500 }, 'broken_answer', ''],
     ['an HTML page', { kind: 'error', status: 502, body: 'html' }, 'broken_answer', ''],
     ['503 without a body', { kind: 'error', status: 503, body: 'empty' }, 'unavailable', ''],
-    ['a reset before any byte', { kind: 'reset' }, 'unavailable', ''],
+    ['a reset before any byte', { kind: 'reset' }, 'unreachable', ''],
     ['a reset in mid-answer', { kind: 'reset', afterChunks: 2 }, 'broken_answer', 'one two'],
     ['a cut', { kind: 'cut', afterChunks: 2 }, 'broken_answer', 'one two'],
     ['a cut before anything', { kind: 'cut', afterChunks: 0 }, 'broken_answer', ''],
@@ -170,8 +170,8 @@ describe('faults', () => {
     const { origin } = gone;
     await gone.close();
     const away = new OllamaProvider({ id: 'ollama', baseUrl: origin, connectTimeoutMs: 1000 });
-    expect((await outcomeOf(away.stream(call()))).error).toMatchObject({ kind: 'unavailable' });
-    await expect(away.models(AbortSignal.timeout(1000))).rejects.toMatchObject({ kind: 'unavailable' });
+    expect((await outcomeOf(away.stream(call()))).error).toMatchObject({ kind: 'unreachable' });
+    await expect(away.models(AbortSignal.timeout(1000))).rejects.toMatchObject({ kind: 'unreachable' });
     await away.close();
   });
 

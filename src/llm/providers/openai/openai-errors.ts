@@ -15,7 +15,7 @@ import { NoAnswerError, type WholeResponse } from '../../transport/post.js';
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof NoAnswerError || error instanceof APIConnectionError) {
-    return new ProviderError('unavailable', 'The provider could not be reached.', { cause: error });
+    return new ProviderError('unreachable', 'The provider could not be reached.', { cause: error });
   }
   if (isStatusError(error)) return toStatusError(error);
   return new ProviderError('broken_answer', 'The connection to the provider broke off.', { cause: error });
