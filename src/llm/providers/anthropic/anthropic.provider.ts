@@ -11,7 +11,7 @@ import {
   type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
-import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import { SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError } from './anthropic-errors.js';
 import { readsMedia } from './claude-models.js';
 import { readMessage, readTokenCount } from './from-anthropic-message.js';
@@ -74,17 +74,17 @@ export class AnthropicProvider extends ModelProvider {
       const sending = native
         ? this.relay(call, native, { stream: true })
         : this.send(toMessagesRequest(request, model), signal, apiKey);
-      const bytes = this.transport.take(await sending);
+      const body = this.transport.take(await sending);
       const reader = new MessageStreamReader({ model, created: now(), relay: native !== undefined });
       try {
-        for await (const piece of bytesOf(bytes)) {
+        for await (const piece of body.bytes()) {
           for (const event of reader.push(piece)) yield event;
           if (reader.done) break;
         }
         yield* reader.end();
       } finally {
-        if (reader.done) finishBody(bytes);
-        else abandonBody(bytes);
+        if (reader.done) void body.finish();
+        else body.abandon();
       }
     } catch (error) {
       throw toProviderError(error);

@@ -38,7 +38,7 @@ describe('OllamaProvider, besides chat', () => {
 
   it.each<[Behaviour, string]>([
     [{ kind: 'error', status: 400, code: 'context_length_exceeded' }, 'context_length_exceeded'],
-    [{ kind: 'malformedChunk', at: 0 }, 'broken_answer'],
+    [{ kind: 'malformedChunk', at: 0 }, 'unreadable_answer'],
     [{ kind: 'errorInStream', afterChunks: 0, error: { status: 404 } }, 'model_not_found'],
     [{ kind: 'reset', afterChunks: 1 }, 'broken_answer'],
   ])('tells how embeddings failed: %j', async (behaviour, kind) => {

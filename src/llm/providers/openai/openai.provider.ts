@@ -1,25 +1,25 @@
 import OpenAI from 'openai';
 import {
-  type ChatCompletion,
   type ChatRequest,
   type EmbeddingCall,
   type EmbeddingResult,
-  fieldOf,
   type ListedModel,
   type MediaKind,
   ModelProvider,
   type ProviderCall,
-  ProviderError,
   type ProviderEvent,
   type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
-import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
-import { ChatEndpoint } from './chat-endpoint.js';
-import { toListedModel } from './listed-models.js';
-import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
+import { SdkTransport } from '../../transport/sdk-transport.js';
+import { newHead } from './chunk-normaliser.js';
+import { readEmbeddings } from './embedding-reply.js';
+import { HostEndpoint } from './host-endpoint.js';
+import { readListedModels } from './listed-models.js';
+import { toProviderError } from './openai-errors.js';
 import { readsMedia } from './openai-models.js';
 import { ChatStreamReader } from './openai-stream.js';
+import { readWholeReply } from './whole-reply.js';
 
 export interface OpenAiProviderOptions {
   readonly id: string;
@@ -38,10 +38,7 @@ export class OpenAiProvider extends ModelProvider {
   override readonly id: string;
   override readonly wire = 'openai';
   private readonly transport: SdkTransport;
-  /** For what is asked now and then. */
-  private readonly client: OpenAI;
-  /** For what is asked all the time. */
-  private readonly chat: ChatEndpoint;
+  private readonly host: HostEndpoint;
   private readonly official: boolean;
   private readonly knownModels: readonly string[] | undefined;
 
@@ -51,16 +48,12 @@ export class OpenAiProvider extends ModelProvider {
     this.knownModels = models;
     this.official = baseUrl === undefined || new URL(baseUrl).hostname.endsWith('openai.com');
     this.transport = new SdkTransport({ connectTimeoutMs });
-    this.client = new OpenAI({
+    const client = new OpenAI({
       // The SDK insists on a key; hosts without authentication ignore this one.
       apiKey: apiKey ?? 'none',
       baseURL: baseUrl ?? null,
-      maxRetries: 0,
-      // The deadlines above the provider bound all waiting.
-      timeout: 2_147_483_647,
-      fetch: this.transport.fetchWhole,
     });
-    this.chat = new ChatEndpoint(this.client, this.transport.agent);
+    this.host = new HostEndpoint(client, this.transport.agent);
   }
 
   override async *stream({ model, request, signal, apiKey }: ProviderCall): AsyncGenerator<ProviderEvent> {
@@ -71,17 +64,17 @@ export class OpenAiProvider extends ModelProvider {
       stream_options: { include_usage: true },
     } as const;
     try {
-      const bytes = await this.chat.stream(body, { signal, apiKey });
-      const reader = new ChatStreamReader();
+      const answer = await this.host.stream('/chat/completions', body, { signal, apiKey });
+      const reader = new ChatStreamReader(newHead(model));
       try {
-        for await (const piece of bytesOf(bytes)) {
+        for await (const piece of answer.bytes()) {
           for (const event of reader.push(piece)) yield event;
           if (reader.done) break;
         }
         yield* reader.end();
       } finally {
-        if (reader.done) finishBody(bytes);
-        else abandonBody(bytes);
+        if (reader.done) void answer.finish();
+        else answer.abandon();
       }
     } catch (error) {
       throw toProviderError(error);
@@ -91,8 +84,8 @@ export class OpenAiProvider extends ModelProvider {
   override async complete({ model, request, signal, apiKey }: ProviderCall): Promise<WholeAnswer> {
     try {
       const body = { ...this.adapted(request), model, stream: false } as const;
-      const raw = await this.chat.whole(body, { signal, apiKey });
-      return { completion: readCompletion(raw), raw };
+      const text = await this.host.whole('/chat/completions', body, { signal, apiKey });
+      return readWholeReply(text, newHead(model));
     } catch (error) {
       throw toProviderError(error);
     }
@@ -106,21 +99,13 @@ export class OpenAiProvider extends ModelProvider {
     apiKey,
   }: EmbeddingCall): Promise<EmbeddingResult> {
     try {
-      const { data, usage } = await this.client.embeddings.create(
-        {
-          model,
-          input,
-          encoding_format: 'float',
-          ...(dimensions !== undefined && { dimensions }),
-        },
-        { signal, ...withKey(apiKey) },
-      );
-      const vectors = data
-        .toSorted((one, other) => one.index - other.index)
-        .map(({ embedding }) => embedding);
-      // Whatever the SDK's type says: not every host tells it.
-      const tokens = fieldOf(usage, 'prompt_tokens');
-      return { vectors, inputTokens: isCount(tokens) ? tokens : undefined };
+      const body = {
+        model,
+        input,
+        encoding_format: 'float',
+        ...(dimensions !== undefined && { dimensions }),
+      } as const;
+      return readEmbeddings(await this.host.whole('/embeddings', body, { signal, apiKey }), input.length);
     } catch (error) {
       throw toProviderError(error);
     }
@@ -129,8 +114,7 @@ export class OpenAiProvider extends ModelProvider {
   override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
     if (this.knownModels !== undefined) return this.knownModels.map((id) => ({ id }));
     try {
-      const page = await this.client.models.list({ signal });
-      return page.data.map(toListedModel);
+      return readListedModels(await this.host.whole('/models', undefined, { signal }));
     } catch (error) {
       throw toProviderError(error);
     }
@@ -152,41 +136,4 @@ export class OpenAiProvider extends ModelProvider {
     adapted.max_tokens = limit;
     return adapted;
   }
-}
-
-/** A key for one request, instead of the client's. */
-function withKey(apiKey: string | undefined) {
-  return apiKey === undefined ? {} : { headers: { authorization: `Bearer ${apiKey}` } };
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-/** A whole answer. Some hosts tell an error with status 200. */
-function readCompletion(text: string): ChatCompletion {
-  const value: unknown = JSON.parse(text);
-  if (typeof value === 'object' && value !== null) {
-    if ('error' in value && value.error !== null) throw toProviderErrorInStream(value.error);
-    if (isCompletion(value)) return value;
-  }
-  throw new ProviderError('broken_answer', 'The provider answered with something that is no answer.');
-}
-
-function isCompletion(value: object): value is ChatCompletion {
-  return (
-    'choices' in value &&
-    Array.isArray(value.choices) &&
-    value.choices.length > 0 &&
-    value.choices.every(
-      (choice: unknown) =>
-        typeof choice === 'object' &&
-        choice !== null &&
-        'message' in choice &&
-        typeof choice.message === 'object' &&
-        choice.message !== null &&
-        'finish_reason' in choice &&
-        typeof choice.finish_reason === 'string',
-    )
-  );
 }
