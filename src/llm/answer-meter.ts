@@ -4,7 +4,6 @@ import {
   type ChatMessage,
   type ChatRequest,
   type CompletionUsage,
-  FINISH_REASONS,
   type FinishReason,
   type TokenUsage,
 } from './port/index.js';
@@ -42,10 +41,10 @@ export class AnswerMeter {
       if (delta.content) this.texts.push(delta.content);
       const reasoning = reasoningOf(delta);
       if (reasoning !== '') this.reasoning.push(reasoning);
-      if (delta.tool_calls) this.calledTools = true;
+      if (delta.tool_calls && delta.tool_calls.length > 0) this.calledTools = true;
       for (const call of delta.tool_calls ?? [])
         this.texts.push(call.function?.name ?? '', call.function?.arguments ?? '');
-      if (choice.index === 0 && choice.finish_reason) this.finishReason = known(choice.finish_reason);
+      if (choice.index === 0 && choice.finish_reason) this.finishReason = choice.finish_reason;
     }
     this.begun ||= this.texts.length > 0 || this.reasoning.length > 0 || this.finishReason !== null;
   }
@@ -88,11 +87,6 @@ export class AnswerMeter {
     const usage = { ...input, outputTokens: Math.max(input.outputTokens, outputTokens), reasoningTokens };
     return { usage, estimated: true };
   }
-}
-
-/** Hosts make reasons up (`eos`, `abort`); what is none of the common tongue means that the answer ended. */
-function known(reason: string): FinishReason {
-  return FINISH_REASONS.find((one) => one === reason) ?? 'stop';
 }
 
 /** Several hosts stream reasoning as `reasoning_content` or `reasoning`, which OpenAI's types do not have. */

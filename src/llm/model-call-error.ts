@@ -65,11 +65,6 @@ const TOLD = {
 
 /** The failure of a call whose last attempt failed so. */
 export function toModelCallError(error: ProviderError, attempts: readonly AttemptRecord[]): ModelCallError {
-  const { cause } = error;
-  if (cause instanceof AppError) {
-    const { code, message, param } = cause;
-    return new ModelCallError(code, message, attempts, { cause, ...(param !== null && { param }) });
-  }
   const told = TOLD[error.kind];
   // What the provider itself asks for goes before our own advice.
   const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in told ? told.retryAfterMs : undefined);

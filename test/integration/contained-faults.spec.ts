@@ -90,7 +90,7 @@ const PLACES: readonly [name: string, asked: number, plant: (thrower: () => neve
   [
     'where a request is fitted to its model',
     0,
-    (thrower) => jest.spyOn(AnthropicProvider.prototype, 'untakenHints').mockImplementation(thrower),
+    (thrower) => jest.spyOn(AnthropicProvider.prototype, 'droppedHints').mockImplementation(thrower),
   ],
   [
     'where a request is mapped',

@@ -246,6 +246,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     wires: ['openai'],
     ...fails(1, 502, 'provider_error', TOLD_ONCE),
   },
+  '402': { behaviour: refusal(402), ...fails(1, 502, 'provider_error', TOLD_ONCE) },
   '429': {
     behaviour: refusal(429),
     ...fails(TWICE, 429, 'provider_rate_limited', { ...RETRIED, ...TOLD_ONCE }),
@@ -292,7 +293,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 
   'a page of HTML with a good status': {
     behaviour: refusal(200, { body: 'html' }),
+    wires: ['anthropic', 'ollama'],
     ...fails(TWICE, 502, 'provider_error', RETRIED),
+  },
+  'a page of HTML where an answer should be is not asked for again': {
+    behaviour: refusal(200, { body: 'html' }),
+    wires: ['openai'],
+    ...fails(1, 502, 'provider_error'),
   },
   'an empty body with a good status': {
     behaviour: refusal(200, { body: 'empty' }),

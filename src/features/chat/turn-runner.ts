@@ -4,16 +4,7 @@ import { type ByteLease, ByteLimiter } from '../../common/byte-limiter.js';
 import { storable } from '../../common/storable.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AppError, asAppError } from '../../common/errors.js';
-import {
-  countTokens,
-  LlmService,
-  ModelCallError,
-  ReturnedFieldsCollector,
-  type AttemptRecord,
-  type BudgetLease,
-  type ChatDelta,
-  type TokenUsage,
-} from '../../llm/index.js';
+import { LlmService, ReturnedFieldsCollector, type BudgetLease, type ChatDelta } from '../../llm/index.js';
 import { toModelRequest } from './answer-parameters.js';
 import { TurnInterruptedError } from './chat.errors.js';
 import { Checkpoints } from './checkpoints.js';
@@ -23,15 +14,9 @@ import { AnswerRepository } from './answer.repository.js';
 import { LiveTurn } from './live-turn.js';
 import { cachingOf, type OutputCheck } from './output-check.js';
 import { RunningAnswers } from './running-answers.js';
-import {
-  type FinishedAnswer,
-  type Settlement,
-  STOPPED,
-  totalCost,
-  type Turn,
-  type TurnOutcome,
-} from './turn.js';
-import { toToolCalls, wordsOf } from './tool-calls.js';
+import { type Settlement, totalCost, type Turn, type TurnOutcome } from './turn.js';
+import { toAbortedSettlement, toOutcome, toSettlement } from './settlement.js';
+import { toToolCalls } from './tool-calls.js';
 import { TurnChores } from './turn-chores.js';
 import { TurnRepository } from './turn.repository.js';
 import { persistently } from './persistently.js';
@@ -181,7 +166,7 @@ export class TurnRunner {
     try {
       settlement = await this.generate(run, checkpoints, memory);
     } catch (error) {
-      settlement = cutShort(run, asAppError(error));
+      settlement = toAbortedSettlement(run, asAppError(error));
     } finally {
       // A retry or another model sends the files again, so they are in memory until the call is over.
       memory.release();
@@ -244,7 +229,7 @@ export class TurnRunner {
           warning,
           cached,
         };
-        return settled(checked(run, answer), live, attempts);
+        return toSettlement(toOutcome(run, answer), live, attempts);
       }
     }
     throw new Error('A model call ended without saying how.');
@@ -301,15 +286,6 @@ export class TurnRunner {
   }
 }
 
-/** What a turn has used that was stopped before anybody was asked. */
-const NOTHING_USED = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cachedTokens: 0,
-  cacheWriteTokens: 0,
-  reasoningTokens: 0,
-} as const satisfies TokenUsage;
-
 /** What a chunk says of the answer. */
 function take(live: LiveTurn, { content, refusal, tool_calls: calls, provider_data: data }: ChatDelta): void {
   if (content) live.append(storable(content));
@@ -317,56 +293,4 @@ function take(live: LiveTurn, { content, refusal, tool_calls: calls, provider_da
   if (refusal) live.append(storable(refusal));
   if (calls) live.call(calls);
   if (data) live.providerData = data;
-}
-
-/** Returns the outcome of an answer that came whole: a failure if it does not have the format that was asked for. */
-function checked({ check }: Run, answer: Omit<FinishedAnswer, 'status' | 'completedAt'>): TurnOutcome {
-  const error = check?.(answer);
-  if (error === undefined) return { status: 'complete', ...answer, completedAt: new Date() };
-  const { text, calls, model } = answer;
-  return { status: 'failed', text, calls, model, error };
-}
-
-function settled(
-  outcome: TurnOutcome,
-  { beginning: attempt, providerData }: LiveTurn,
-  attempts: readonly AttemptRecord[],
-): Settlement {
-  return {
-    outcome,
-    attempt,
-    tokenCount: countTokens(wordsOf(outcome)),
-    attempts,
-    providerData,
-    chores: [],
-  };
-}
-
-function cutShort({ live, abort, stopped }: Run, error: AppError): Settlement {
-  const { text, calls, model } = live;
-  const attempts = error instanceof ModelCallError ? error.attempts : [];
-  if (!abort.signal.aborted) return settled({ status: 'failed', text, calls, model, error }, live, attempts);
-  if (!stopped) {
-    return settled(
-      { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() },
-      live,
-      attempts,
-    );
-  }
-  return settled(
-    {
-      status: 'stopped',
-      text,
-      calls,
-      model,
-      finishReason: STOPPED,
-      usage: attempts.at(-1)?.usage ?? NOTHING_USED,
-      costMicroUsd: totalCost(attempts),
-      warning: null,
-      cached: false,
-      completedAt: new Date(),
-    },
-    live,
-    attempts,
-  );
 }

@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { AnswerCaching } from '../../common/caller.js';
-import type {
-  AnswerMessage,
-  ChatChunk,
-  ChatCompletion,
-  FinishReason,
-  ModelCall,
-  ModelEvent,
-  ModelIdentity,
-  NativeRequest,
-  RelayedEvent,
-  TokenUsage,
+import {
+  type ChatCompletion,
+  type FinishReason,
+  type ModelCall,
+  type ModelEvent,
+  type ModelIdentity,
+  type NativeRequest,
+  type RelayedEvent,
+  toChunks,
+  type TokenUsage,
 } from '../port/index.js';
 
 /** An answer as it is kept: all of it that a caller can see, in the common tongue. */
@@ -94,7 +93,7 @@ export function* replay(
 ) {
   yield { type: 'started', model, ignored, cached: true } satisfies ModelEvent;
   if (relayed) yield* relayed;
-  else for (const chunk of chunksOf(completion)) yield { type: 'chunk', chunk } satisfies ModelEvent;
+  else for (const chunk of toChunks(completion)) yield { type: 'chunk', chunk } satisfies ModelEvent;
   yield {
     type: 'finished',
     model,
@@ -119,32 +118,4 @@ export function recordOfHit({ model }: CachedAnswer): AttemptOfHit {
     costMicroUsd: 0n,
     estimated: false,
   };
-}
-
-/** A whole answer in chunks: one with the role, one with everything that was said, one with the end; usage last. */
-function chunksOf({ id, created, model, choices, usage }: ChatCompletion): ChatChunk[] {
-  const head = { id, object: 'chat.completion.chunk', created, model } as const;
-  const said = choices.flatMap(({ index, message, logprobs, finish_reason }): ChatChunk[] => {
-    const { role, content, refusal, tool_calls } = message;
-    const calls = (tool_calls ?? []).flatMap((call, place) =>
-      call.type === 'function'
-        ? [{ index: place, id: call.id, type: call.type, function: call.function }]
-        : [],
-    );
-    const delta = { ...extrasOf(message), content, refusal, ...(calls.length > 0 && { tool_calls: calls }) };
-    return [
-      { ...head, choices: [{ index, delta: { role, content: '' }, finish_reason: null }] },
-      { ...head, choices: [{ index, delta, logprobs, finish_reason: null }] },
-      { ...head, choices: [{ index, delta: {}, finish_reason }] },
-    ];
-  });
-  return usage ? [...said, { ...head, choices: [], usage }] : said;
-}
-
-/** What hosts put into a message beside what the common tongue has for it: reasoning, the provider's own blocks. */
-function extrasOf(message: AnswerMessage): Record<string, unknown> {
-  const known = new Set(['role', 'content', 'refusal', 'tool_calls']);
-  return Object.fromEntries(
-    Object.entries(message).filter(([name, value]: [string, unknown]) => !known.has(name) && value !== null),
-  );
 }

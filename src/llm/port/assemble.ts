@@ -1,4 +1,11 @@
-import type { ChatChunk, ChatCompletion, ChatDelta, CompletionUsage, ProviderData } from './chat.js';
+import type {
+  AnswerMessage,
+  ChatChunk,
+  ChatCompletion,
+  ChatDelta,
+  CompletionUsage,
+  ProviderData,
+} from './chat.js';
 
 type Choice = ChatCompletion['choices'][number];
 type ChunkChoice = ChatChunk['choices'][number];
@@ -85,4 +92,32 @@ export class CompletionAssembler {
       ...(this.usage && { usage: this.usage }),
     };
   }
+}
+
+/** Returns a whole answer in chunks: one with the role, one with everything that was said, one with the end; usage last. */
+export function toChunks({ id, created, model, choices, usage }: ChatCompletion): ChatChunk[] {
+  const head = { id, object: 'chat.completion.chunk', created, model } as const;
+  const said = choices.flatMap(({ index, message, logprobs, finish_reason }): ChatChunk[] => {
+    const { role, content, refusal, tool_calls } = message;
+    const calls = (tool_calls ?? []).flatMap((call, place) =>
+      call.type === 'function'
+        ? [{ index: place, id: call.id, type: call.type, function: call.function }]
+        : [],
+    );
+    const delta = { ...extrasOf(message), content, refusal, ...(calls.length > 0 && { tool_calls: calls }) };
+    return [
+      { ...head, choices: [{ index, delta: { role, content: '' }, finish_reason: null }] },
+      { ...head, choices: [{ index, delta, logprobs, finish_reason: null }] },
+      { ...head, choices: [{ index, delta: {}, finish_reason }] },
+    ];
+  });
+  return usage ? [...said, { ...head, choices: [], usage }] : said;
+}
+
+/** What hosts put into a message beside what the common tongue has for it: reasoning, the provider's own blocks. */
+function extrasOf(message: AnswerMessage): Record<string, unknown> {
+  const known = new Set(['role', 'content', 'refusal', 'tool_calls']);
+  return Object.fromEntries(
+    Object.entries(message).filter(([name, value]: [string, unknown]) => !known.has(name) && value !== null),
+  );
 }

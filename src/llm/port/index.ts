@@ -1,4 +1,4 @@
-export { CompletionAssembler } from './assemble.js';
+export { CompletionAssembler, toChunks } from './assemble.js';
 export { type CallIdRule, withAcceptedCallIds } from './call-ids.js';
 export { Budget, type BudgetLease, type BudgetRequest } from './budget.js';
 export type {
@@ -41,7 +41,9 @@ export { FINISH_REASONS } from './chat.js';
 export { CredentialSource } from './credential-source.js';
 export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
-export { fieldOf, kindOfStatus, NOT_JSON, retryAfterMs, shorten, textField } from './provider-reason.js';
+export { type HostFailure, isErrorReport, toHostError } from './host-error.js';
+export { parseReply, unreadableAnswer } from './reply-json.js';
+export { fieldOf, shorten, textField } from './provider-reason.js';
 export {
   readReturnedFields,
   type ReturnedFields,

@@ -1,17 +1,26 @@
-import type { ProviderErrorKind } from './provider-error.js';
-
 /** Longest reason of a provider that we pass on, in characters. */
 const MAX_REASON_LENGTH = 500;
 
-/** What looks like a key: careless hosts quote the one that they were sent, which is ours. */
-const SECRET = /\b(sk|pk|xai|gsk)[-_][\w-]{6,}|(?<=bearer\s+)[^\s"']+/gi;
+/**
+ * Text that looks like a key: careless hosts quote the one that they were sent, which is ours, and some with stars in it.
+ * The prefixes are those of OpenAI, Anthropic, DeepSeek and OpenRouter (sk), xAI, Groq, NVIDIA, Fireworks, Cerebras,
+ * Hugging Face, Replicate and Gemini (AIza); then what follows a word for a key, and passwords of URLs.
+ */
+const SECRET =
+  /\b(?:sk|pk|xai|gsk|nvapi|fw|csk|hf|r8)[-_][\w*-]{6,}|\bAIza[\w*-]{8,}|(?<=\bbearer\s{1,9})[^\s"',;]+|(?<=\b(?:api[ _-]?key|access token)(?: provided)?\s?[:=]\s?["']?)[\w*.+/=-]{6,}|(?<=:\/\/)[^\s/@]+(?=@)/giu;
 
-/** Said of an answer whose text is not the JSON that it was to be. */
-export const NOT_JSON = 'The model provider answered with something that is not JSON.';
+/** Longest part of a sentence that is looked at, in UTF-16 units. */
+const MAX_READ_LENGTH = 4_000;
 
-/** A provider's own sentence as it can be passed on: without keys, and cut where it is too long. */
-export function shorten(sentence: string): string {
-  const text = sentence.replace(SECRET, '[removed]');
+/**
+ * Returns a provider's own sentence as it can be passed on: in one line, without keys, and cut if it is too long.
+ * @param secret the key that was sent with the request
+ */
+export function shorten(sentence: string, secret?: string): string {
+  const line = sentence.slice(0, MAX_READ_LENGTH).replaceAll(/\s+/gu, ' ').trim();
+  // A key may have any form. One of a few characters would take words out of the sentence instead.
+  const known = secret !== undefined && secret.length >= 8 ? line.replaceAll(secret, '[removed]') : line;
+  const text = known.replaceAll(SECRET, '[removed]');
   return text.length <= MAX_REASON_LENGTH ? text : `${text.slice(0, MAX_REASON_LENGTH)}…`;
 }
 
@@ -34,15 +43,4 @@ export function retryAfterMs(headers: Headers | undefined): number | undefined {
   if (value === null || value === undefined) return undefined;
   const ms = Number.isFinite(Number(value)) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
-}
-
-/** What an HTTP status says, where the body says nothing better. */
-export function kindOfStatus(status: number): ProviderErrorKind {
-  if (status === 401 || status === 403) return 'unauthorized';
-  if (status === 404) return 'model_not_found';
-  if (status === 408 || status === 504) return 'timed_out';
-  if (status === 429) return 'rate_limited';
-  if (status === 400 || status === 413 || status === 422) return 'rejected';
-  // 409: what the request needs is locked, for now.
-  return status === 409 || status === 503 || status === 529 ? 'unavailable' : 'broken_answer';
 }

@@ -1,5 +1,7 @@
 import type { Agent, Dispatcher } from 'undici';
 import { BrokenBodyError } from './broken-body.js';
+import { ACCEPT_ENCODING, codingsOf, unpack } from './content-coding.js';
+import { ResponseBody, toText } from './response-body.js';
 
 /** A request as it goes out. Address and headers are made beforehand; only the body is the call's. */
 export interface Post {
@@ -7,8 +9,16 @@ export interface Post {
   /** With the query, if there is one. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** Undefined for a request that only reads. */
+  readonly body: string | undefined;
   readonly signal: AbortSignal;
+}
+
+/** The beginning of an answer, and its body as it comes. */
+export interface StreamedResponse {
+  readonly status: number;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly body: ResponseBody;
 }
 
 /** An answer with all of its body. */
@@ -31,9 +41,11 @@ export class NoAnswerError extends Error {
  * Sends a request whose answer is read as it comes.
  * @throws NoAnswerError
  */
-export async function post(agent: Agent, request: Post): Promise<Dispatcher.ResponseData> {
+export async function post(agent: Agent, request: Post): Promise<StreamedResponse> {
   try {
-    return await agent.request({ ...request, method: 'POST' });
+    const response = await agent.request(toOptions(request));
+    const { statusCode: status, headers } = response;
+    return { status, headers, body: new ResponseBody(response) };
   } catch (error) {
     throw new NoAnswerError(error);
   }
@@ -42,12 +54,30 @@ export async function post(agent: Agent, request: Post): Promise<Dispatcher.Resp
 /**
  * Sends a request whose answer is wanted whole. Its pieces are collected as undici hands them out, without the stream
  * that `request` makes of them.
- * @throws NoAnswerError, or BrokenBodyError where an answer of success breaks off
+ * @throws NoAnswerError; ProviderError for an answer that cannot be unpacked; BrokenBodyError for an answer of success that
+ *   breaks off
  */
-export function postWhole(agent: Agent, { signal, ...request }: Post): Promise<WholeResponse> {
-  return new Promise((resolve, reject) => {
-    agent.dispatch({ ...request, method: 'POST' }, new Collector({ signal, resolve, reject }));
+export async function postWhole(agent: Agent, { signal, ...request }: Post): Promise<WholeResponse> {
+  const { status, headers, pieces } = await new Promise<Collected>((resolve, reject) => {
+    agent.dispatch(toOptions(request), new Collector({ signal, resolve, reject }));
   });
+  const codings = codingsOf(headers['content-encoding']);
+  if (codings.length === 0) return { status, headers, text: toText(pieces) };
+  const unpacked = await Array.fromAsync(unpack(pieces, codings)).catch((error: unknown) => {
+    if (isSuccess(status)) throw error;
+    // The status of an error says enough.
+    return [];
+  });
+  return { status, headers, text: toText(unpacked) };
+}
+
+function toOptions<Request extends Omit<Post, 'signal'>>(request: Request) {
+  return {
+    ...request,
+    headers: { ...ACCEPT_ENCODING, ...request.headers },
+    body: request.body ?? null,
+    method: request.body === undefined ? ('GET' as const) : ('POST' as const),
+  };
 }
 
 /** Whether a status says that the request was served. */
@@ -55,9 +85,16 @@ export function isSuccess(status: number): boolean {
   return status >= 200 && status <= 299;
 }
 
+/** An answer with the pieces of its body. */
+interface Collected {
+  readonly status: number;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly pieces: readonly Buffer[];
+}
+
 interface CollectorOptions {
   readonly signal: AbortSignal;
-  readonly resolve: (response: WholeResponse) => void;
+  readonly resolve: (response: Collected) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -95,7 +132,7 @@ class Collector implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     this.leave();
     const { status, headers, pieces } = this;
-    this.options.resolve({ status, headers, text: textOf(pieces) });
+    this.options.resolve({ status, headers, pieces });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: unknown): void {
@@ -114,12 +151,4 @@ class Collector implements Dispatcher.DispatchHandler {
   private leave(): void {
     this.options.signal.removeEventListener('abort', this.abort);
   }
-}
-
-function textOf(pieces: readonly Buffer[]): string {
-  const [first] = pieces;
-  const bytes = pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
-  const text = bytes.toString('utf8');
-  // A byte order mark is no part of the text, and JSON does not know it.
-  return text.startsWith('\uFEFF') ? text.slice(1) : text;
 }

@@ -11,8 +11,7 @@ import {
   type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
-import { textOfBody } from '../../transport/broken-body.js';
-import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import { SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError } from './anthropic-errors.js';
 import { readsMedia } from './claude-models.js';
 import { readMessage, readTokenCount } from './from-anthropic-message.js';
@@ -74,17 +73,17 @@ export class AnthropicProvider extends ModelProvider {
     // Not within the try: a refusal of the mapping is the caller's to read, and none of the provider's.
     const send = this.prepared(call);
     try {
-      const bytes = this.transport.take(await send());
+      const body = this.transport.take(await send());
       const reader = new MessageStreamReader({ model, created: now(), relay: native !== undefined });
       try {
-        for await (const piece of bytesOf(bytes)) {
+        for await (const piece of body.bytes()) {
           for (const event of reader.push(piece)) yield event;
           if (reader.done) break;
         }
         yield* reader.end();
       } finally {
-        if (reader.done) finishBody(bytes);
-        else abandonBody(bytes);
+        if (reader.done) void body.finish();
+        else body.abandon();
       }
     } catch (error) {
       throw toProviderError(error);
@@ -96,7 +95,7 @@ export class AnthropicProvider extends ModelProvider {
     if (native === undefined) return super.complete(call);
     try {
       const response = await this.relay(call, native, { stream: false });
-      const raw = await textOfBody(this.transport.take(response));
+      const raw = await this.transport.take(response).text();
       return { completion: readMessage(raw, { model, created: now() }), raw };
     } catch (error) {
       throw toProviderError(error);
@@ -106,7 +105,7 @@ export class AnthropicProvider extends ModelProvider {
   override async countTokens(call: ProviderCall): Promise<number | undefined> {
     if (call.native === undefined) return undefined;
     try {
-      return readTokenCount(await textOfBody(this.transport.take(await this.relay(call, call.native, {}))));
+      return readTokenCount(await this.transport.take(await this.relay(call, call.native, {})).text());
     } catch (error) {
       throw toProviderError(error);
     }

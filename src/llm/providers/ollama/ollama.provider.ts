@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, request as send } from 'undici';
+import { Agent, request as send } from 'undici';
 import { newId } from '../../../common/ids.js';
 import {
   type ChatRequest,
@@ -9,13 +9,14 @@ import {
   type ListedModel,
   type MediaKind,
   ModelProvider,
+  parseReply,
   type ProviderCall,
   type ProviderEvent,
   type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
-import { bytesOf, textOfBody } from '../../transport/broken-body.js';
-import { abandonBody } from '../../transport/sdk-transport.js';
+import { ACCEPT_ENCODING } from '../../transport/content-coding.js';
+import { ResponseBody } from '../../transport/response-body.js';
 import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
 import { OllamaStreamReader } from './from-ollama-stream.js';
 import { readEmbeddings, readModelNames, readsImages, textsOf } from './ollama-catalogue.js';
@@ -27,8 +28,6 @@ const DRAIN_MS = 250;
 
 const CHAT_PATH = '/api/chat';
 const TAGS_PATH = '/api/tags';
-
-type Body = Dispatcher.ResponseData['body'];
 
 export interface OllamaProviderOptions {
   readonly id: string;
@@ -64,7 +63,7 @@ export class OllamaProvider extends ModelProvider {
       : this.ask(CHAT_PATH, signal, toOllamaRequest(model, request), apiKey));
     const reader = new OllamaStreamReader(headOf(model), { relays: native !== undefined });
     try {
-      for await (const piece of bytesOf(body)) {
+      for await (const piece of body.bytes()) {
         yield* reader.push(piece);
         if (reader.done) break;
       }
@@ -72,8 +71,8 @@ export class OllamaProvider extends ModelProvider {
     } catch (error) {
       throw asBrokenAnswer(error);
     } finally {
-      if (reader.done) await drain(body);
-      else abandonBody(body);
+      if (reader.done) await body.finish(DRAIN_MS);
+      else body.abandon();
     }
   }
 
@@ -139,12 +138,7 @@ export class OllamaProvider extends ModelProvider {
     payload?: object,
     apiKey?: string,
   ): Promise<unknown> {
-    const text = await this.askText(path, signal, payload, apiKey);
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      throw asBrokenAnswer(error);
-    }
+    return parseReply(await this.askText(path, signal, payload, apiKey));
   }
 
   private async askText(
@@ -154,14 +148,20 @@ export class OllamaProvider extends ModelProvider {
     apiKey?: string,
   ): Promise<string> {
     const body = await this.ask(path, signal, payload, apiKey);
-    return textOfBody(body).catch((error: unknown) => {
+    return body.text().catch((error: unknown) => {
       throw asBrokenAnswer(error);
     });
   }
 
   /** The body of a good answer. A payload is posted; without one the path is only read. */
-  private async ask(path: string, signal: AbortSignal, payload?: object, apiKey?: string): Promise<Body> {
-    const headers = apiKey === undefined ? this.headers : { authorization: `Bearer ${apiKey}` };
+  private async ask(
+    path: string,
+    signal: AbortSignal,
+    payload?: object,
+    apiKey?: string,
+  ): Promise<ResponseBody> {
+    const own = apiKey === undefined ? this.headers : { authorization: `Bearer ${apiKey}` };
+    const headers = { ...ACCEPT_ENCODING, ...own };
     const response = await send(this.baseUrl + path, {
       dispatcher: this.agent,
       signal,
@@ -175,7 +175,8 @@ export class OllamaProvider extends ModelProvider {
     }).catch((error: unknown) => {
       throw asUnreachable(error);
     });
-    const { statusCode: status, body } = response;
+    const { statusCode: status } = response;
+    const body = new ResponseBody(response);
     if (status >= 200 && status < 300) return body;
     throw toProviderErrorOfStatus({
       status,
@@ -193,11 +194,4 @@ function headOf(model: string): OllamaAnswerHead {
     // 40 characters are the most that every provider takes back.
     newCallId: () => `call_${newId().replaceAll('-', '')}`,
   };
-}
-
-/** Reads the end of a body whose answer is complete, so that its connection can be used again. */
-async function drain(body: Body): Promise<void> {
-  const signal = AbortSignal.timeout(DRAIN_MS);
-  // The limit counts what was read before as well.
-  await body.dump({ limit: Number.MAX_SAFE_INTEGER, signal }).catch(() => undefined);
 }

@@ -18,7 +18,7 @@ describe('a model of a list', () => {
   it.each([
     ['nothing', {}],
     ['null', { context_length: null, top_provider: null, meta: null }],
-    ['a text', { context_length: '8192' }],
+    ['a word', { context_length: 'long' }],
     ['zero', { max_model_len: 0 }],
     ['a fraction', { max_model_len: 1.5 }],
   ])('has none where %s is told', (_what, told) => {

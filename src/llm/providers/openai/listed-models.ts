@@ -1,4 +1,12 @@
-import { fieldOf, type ListedModel } from '../../port/index.js';
+import {
+  fieldOf,
+  isErrorReport,
+  type ListedModel,
+  parseReply,
+  toHostError,
+  unreadableAnswer,
+} from '../../port/index.js';
+import { toCount } from './reply-parts.js';
 
 /**
  * Where hosts tell how many tokens a model takes; OpenAI itself does not. In this order: vLLM and SGLang; OpenRouter,
@@ -15,13 +23,33 @@ const WINDOWS: readonly (readonly string[])[] = [
   ['meta', 'n_ctx_train'],
 ];
 
-/** An entry of `GET /v1/models`. */
-export function toListedModel(model: { readonly id: string }): ListedModel {
-  const told = WINDOWS.map((path) => path.reduce(fieldOf, model)).filter(isWindow);
-  // Where several are told they are bounds, and the smallest is the one that is met first.
-  return told.length === 0 ? { id: model.id } : { id: model.id, contextWindow: Math.min(...told) };
+/**
+ * Reads the answer of `GET /v1/models`: OpenAI's list, the bare one of Together, or `{"models":[…]}`.
+ * @throws ProviderError for an error with a good status, and for what is no list
+ */
+export function readListedModels(text: string): ListedModel[] {
+  const value = parseReply(text);
+  if (isErrorReport(value)) throw toHostError({ body: value });
+  const list = [
+    value,
+    fieldOf(value, 'data'),
+    fieldOf(value, 'models'),
+    fieldOf(fieldOf(value, 'data'), 'models'),
+  ].find((one) => Array.isArray(one));
+  if (!Array.isArray(list)) throw unreadableAnswer('it is no list of models');
+  const models = list.map(toListedModel).filter((model) => model !== undefined);
+  return [...new Map(models.map((model) => [model.id, model])).values()];
 }
 
-function isWindow(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+/** Returns an entry of the list; undefined for one without a name. Some hosts write only names. */
+export function toListedModel(model: unknown): ListedModel | undefined {
+  const names = [model, fieldOf(model, 'id'), fieldOf(model, 'model'), fieldOf(model, 'name')];
+  const id = names.find((name) => typeof name === 'string' && name !== '');
+  if (typeof id !== 'string') return undefined;
+  const told = WINDOWS.map((path) => toCount(path.reduce(fieldOf, model))).filter(
+    (window) => window !== undefined,
+  );
+  const windows = told.filter((window) => window > 0);
+  // Where several are told they are bounds, and the smallest is the one that is met first.
+  return windows.length === 0 ? { id } : { id, contextWindow: Math.min(...windows) };
 }

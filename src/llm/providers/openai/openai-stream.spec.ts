@@ -43,7 +43,7 @@ describe('ChatStreamReader', () => {
   });
 
   it('skips what it cannot read and says so', async () => {
-    const broken = ['{"id":', '42', '{"object":"other"}', '{"choices":[{"index":"0"}]}'];
+    const broken = ['{"id":', '42', '{"object":"other"}', '{"choices":[7]}'];
     const events = await read([RECORDED[0] ?? '', ...broken, ...RECORDED.slice(1)]);
     expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(4);
     expect(events.filter(({ type }) => type === 'chunk')).toHaveLength(4);
@@ -66,7 +66,7 @@ describe('ChatStreamReader', () => {
       RECORDED[1] ?? '',
       '{"error":{"message":"overloaded","type":"server_error","code":null}}',
     ]);
-    expect([plain.kind, plain.message]).toEqual(['broken_answer', 'overloaded']);
+    expect([plain.kind, plain.message]).toEqual(['unavailable', 'overloaded']);
     const limited = await failureOf(['{"error":{"message":"slow down","code":"rate_limit_exceeded"}}']);
     expect(limited.kind).toBe('rate_limited');
   });

@@ -1,33 +1,55 @@
-import { EventStreamReader } from '../../../common/event-stream.js';
-import { type ChatChunk, ProviderError, type ProviderEvent } from '../../port/index.js';
-import { toProviderErrorInStream } from './openai-errors.js';
+import { type EventFrame, EventStreamReader } from '../../../common/event-stream.js';
+import {
+  isErrorReport,
+  parseReply,
+  ProviderError,
+  type ProviderEvent,
+  toChunks,
+  toHostError,
+  unreadableAnswer,
+} from '../../port/index.js';
+import { type AnswerHead, ChunkNormaliser, newHead, type NormalisedChunk } from './chunk-normaliser.js';
+import { toCompletion } from './completion-reader.js';
+import { ReplyBeginning } from './reply-beginning.js';
 
 const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not valid JSON.' };
 const NO_CHUNK: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not a chunk.' };
+const NAMELESS_CALL: ProviderEvent = {
+  type: 'skipped',
+  reason: 'One tool call of the answer names no tool.',
+};
+
+const END_MARKER = '[DONE]';
+const END_MARKER_BEGINS = END_MARKER.charCodeAt(0);
 
 /**
- * Reads the bytes of a Chat Completions stream.
- * Wire: `data:` events with a `chat.completion.chunk` each, one finish reason a choice, at last `[DONE]`, which some
+ * Reads the bytes of a streamed answer, and brings it into the canonical format.
+ * Format: `data:` events with a `chat.completion.chunk` each, one finish reason a choice, at last `[DONE]`, which some
  * hosts leave out. https://platform.openai.com/docs/api-reference/chat-streaming
+ * A host that cannot stream answers with one JSON body: it becomes the answer in one piece.
  */
 export class ChatStreamReader {
   private readonly reader = new EventStreamReader();
-  /** Choices that have begun and not ended. A stream that stops before all have is broken, however cleanly it closed. */
-  private readonly open = new Set<number>();
-  private finished = false;
+  private readonly beginning = new ReplyBeginning();
+  private readonly chunks: ChunkNormaliser;
+  /** Whether a chunk came, and whether something came that was none. */
+  private begun = false;
+  private skipped = false;
   /** True once `[DONE]` was read; what comes after it means nothing. */
   done = false;
+
+  /** @param head what chunks get that have no id, time or model of their own */
+  constructor(private readonly head: AnswerHead = newHead('')) {
+    this.chunks = new ChunkNormaliser(head);
+  }
 
   /**
    * The events that the bytes complete, one by one: those before an error are there before it is thrown.
    * @throws ProviderError where the stream carries an error
    */
   *push(bytes: Uint8Array): Generator<ProviderEvent> {
-    for (const { data } of this.reader.push(bytes)) {
-      if (this.done) return;
-      if (data === '[DONE]') this.done = true;
-      else yield this.read(data);
-    }
+    if (this.beginning.takes(bytes)) return;
+    for (const frame of this.reader.push(bytes)) yield* this.read(frame);
   }
 
   /**
@@ -35,31 +57,57 @@ export class ChatStreamReader {
    * @throws ProviderError where not every choice has a finish reason
    */
   *end(): Generator<ProviderEvent> {
-    if (!this.done) {
-      for (const { data } of this.reader.end()) if (data !== '[DONE]') yield this.read(data);
+    const document = this.beginning.document();
+    if (document !== undefined) yield* this.readDocument(document);
+    else for (const frame of this.reader.end()) yield* this.read(frame);
+    if (this.chunks.hasNamelessCalls) yield NAMELESS_CALL;
+    if (this.done) yield* toEvents(this.chunks.missingEnd());
+    if (this.chunks.complete) return;
+    if (!this.begun && (this.skipped || this.beginning.isForeign)) {
+      throw unreadableAnswer(this.skipped ? 'none of its events is a chunk' : 'it is no event stream');
     }
-    if (this.finished && this.open.size === 0) return;
     throw new ProviderError(
       'broken_answer',
       'The provider ended the answer without saying that it is complete.',
     );
   }
 
-  private read(data: string): ProviderEvent {
-    const value = parse(data);
-    if (value === undefined) return BROKEN_JSON;
-    if ('error' in value && value.error !== null) throw toProviderErrorInStream(value.error);
-    if (!isChunk(value)) return NO_CHUNK;
-    for (const choice of value.choices) {
-      if (typeof choice.finish_reason === 'string') {
-        this.open.delete(choice.index);
-        this.finished = true;
-      } else {
-        this.open.add(choice.index);
-      }
+  private *read({ event, data }: EventFrame): Generator<ProviderEvent> {
+    if (this.done || data === '') return;
+    if (data.charCodeAt(0) === END_MARKER_BEGINS && data.trimEnd() === END_MARKER) {
+      this.done = true;
+      return;
     }
-    return { type: 'chunk', chunk: value, raw: data };
+    const value = parse(data);
+    if (value === undefined) {
+      if (event === 'error') throw toHostError({ body: data });
+      this.skipped = true;
+      yield BROKEN_JSON;
+    } else {
+      if (event === 'error' || isErrorReport(value)) throw toHostError({ body: value });
+      const chunk = this.chunks.normalise(value, data);
+      this.begun ||= chunk !== undefined;
+      this.skipped ||= chunk === undefined;
+      if (chunk === undefined) yield NO_CHUNK;
+      else yield { type: 'chunk', ...chunk };
+    }
   }
+
+  /** The answer of a host that does not stream, or does so without events: one JSON value, or one a line. */
+  private *readDocument(text: string): Generator<ProviderEvent> {
+    const lines = text.split('\n').filter((line) => line.trim() !== '');
+    if (lines.length > 1 && lines.every((line) => parse(line) !== undefined)) {
+      for (const data of lines) yield* this.read({ event: '', data });
+      return;
+    }
+    for (const chunk of toChunks(toCompletion(parseReply(text), this.head))) {
+      yield* toEvents(this.chunks.normalise(chunk, JSON.stringify(chunk)));
+    }
+  }
+}
+
+function toEvents(chunk: NormalisedChunk | undefined): ProviderEvent[] {
+  return chunk === undefined ? [] : [{ type: 'chunk', ...chunk }];
 }
 
 function parse(data: string): object | undefined {
@@ -69,21 +117,4 @@ function parse(data: string): object | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What we rely on is checked; everything else in a chunk passes through unread. */
-function isChunk(value: object): value is ChatChunk {
-  return 'choices' in value && Array.isArray(value.choices) && value.choices.every(isChoice);
-}
-
-function isChoice(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'index' in value &&
-    typeof value.index === 'number' &&
-    'delta' in value &&
-    typeof value.delta === 'object' &&
-    value.delta !== null
-  );
 }

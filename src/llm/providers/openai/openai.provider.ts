@@ -1,29 +1,29 @@
 import OpenAI from 'openai';
 import {
-  type ChatCompletion,
   type EmbeddingCall,
   type EmbeddingResult,
   type ListedModel,
   type MediaKind,
   ModelProvider,
   type ProviderCall,
-  ProviderError,
   type ProviderEvent,
   type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
-import { abandonBody, bytesOf, finishBody, SdkTransport } from '../../transport/sdk-transport.js';
+import { SdkTransport } from '../../transport/sdk-transport.js';
+import { newHead } from './chunk-normaliser.js';
+import { readEmbeddings } from './embedding-reply.js';
 import { HostEndpoint } from './host-endpoint.js';
-import { toVectors } from './embedding-reply.js';
 import { type HostProfile, profileOf } from './host-profile.js';
 import { HostRefusal } from './host-refusal.js';
 import { LearnedChanges } from './learned-changes.js';
-import { toListedModel } from './listed-models.js';
-import { toProviderError, toProviderErrorInStream } from './openai-errors.js';
+import { readListedModels } from './listed-models.js';
+import { toProviderError } from './openai-errors.js';
 import { readsMedia } from './openai-models.js';
 import { ChatStreamReader } from './openai-stream.js';
 import { changeAfter, type RequestChange } from './request-changes.js';
 import { toHostRequest } from './to-host-request.js';
+import { readWholeReply } from './whole-reply.js';
 
 export interface OpenAiProviderOptions {
   readonly id: string;
@@ -51,9 +51,6 @@ export class OpenAiProvider extends ModelProvider {
   override readonly id: string;
   override readonly wire = 'openai';
   private readonly transport: SdkTransport;
-  /** For what is asked now and then. */
-  private readonly client: OpenAI;
-  /** For what is asked all the time. */
   private readonly host: HostEndpoint;
   readonly profile: HostProfile;
   private readonly learned = new LearnedChanges();
@@ -65,16 +62,12 @@ export class OpenAiProvider extends ModelProvider {
     this.knownModels = models;
     this.profile = profileOf(baseUrl);
     this.transport = new SdkTransport({ connectTimeoutMs });
-    this.client = new OpenAI({
+    const client = new OpenAI({
       // The SDK insists on a key; hosts without authentication ignore this one.
       apiKey: apiKey ?? 'none',
       baseURL: baseUrl ?? null,
-      maxRetries: 0,
-      // The deadlines above the provider bound all waiting.
-      timeout: 2_147_483_647,
-      fetch: this.transport.fetchWhole,
     });
-    this.host = new HostEndpoint(this.client, this.transport.agent);
+    this.host = new HostEndpoint(client, this.transport.agent);
   }
 
   override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
@@ -88,19 +81,19 @@ export class OpenAiProvider extends ModelProvider {
       };
     };
     try {
-      const bytes = await this.ask(call.model, draft, (body) =>
+      const answer = await this.ask(call.model, draft, (body) =>
         this.host.stream('/chat/completions', body, call),
       );
-      const reader = new ChatStreamReader();
+      const reader = new ChatStreamReader(newHead(call.model));
       try {
-        for await (const piece of bytesOf(bytes)) {
+        for await (const piece of answer.bytes()) {
           for (const event of reader.push(piece)) yield event;
           if (reader.done) break;
         }
         yield* reader.end();
       } finally {
-        if (reader.done) finishBody(bytes);
-        else abandonBody(bytes);
+        if (reader.done) void answer.finish();
+        else answer.abandon();
       }
     } catch (error) {
       throw toProviderError(error);
@@ -113,10 +106,10 @@ export class OpenAiProvider extends ModelProvider {
       return { body: { ...body, stream: false }, possible };
     };
     try {
-      const raw = await this.ask(call.model, draft, (body) =>
+      const text = await this.ask(call.model, draft, (body) =>
         this.host.whole('/chat/completions', body, call),
       );
-      return { completion: readCompletion(raw), raw };
+      return readWholeReply(text, newHead(call.model));
     } catch (error) {
       throw toProviderError(error);
     }
@@ -141,7 +134,8 @@ export class OpenAiProvider extends ModelProvider {
       };
     };
     try {
-      return toVectors(await this.ask(model, draft, (body) => this.host.whole('/embeddings', body, call)));
+      const text = await this.ask(model, draft, (body) => this.host.whole('/embeddings', body, call));
+      return readEmbeddings(text, input.length);
     } catch (error) {
       throw toProviderError(error);
     }
@@ -150,8 +144,7 @@ export class OpenAiProvider extends ModelProvider {
   override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
     if (this.knownModels !== undefined) return this.knownModels.map((id) => ({ id }));
     try {
-      const page = await this.client.models.list({ signal });
-      return page.data.map(toListedModel);
+      return readListedModels(await this.host.whole('/models', undefined, { signal }));
     } catch (error) {
       throw toProviderError(error);
     }
@@ -192,32 +185,4 @@ export class OpenAiProvider extends ModelProvider {
       }
     }
   }
-}
-
-/** A whole answer. Some hosts tell an error with status 200. */
-function readCompletion(text: string): ChatCompletion {
-  const value: unknown = JSON.parse(text);
-  if (typeof value === 'object' && value !== null) {
-    if ('error' in value && value.error !== null) throw toProviderErrorInStream(value.error);
-    if (isCompletion(value)) return value;
-  }
-  throw new ProviderError('broken_answer', 'The provider answered with something that is no answer.');
-}
-
-function isCompletion(value: object): value is ChatCompletion {
-  return (
-    'choices' in value &&
-    Array.isArray(value.choices) &&
-    value.choices.length > 0 &&
-    value.choices.every(
-      (choice: unknown) =>
-        typeof choice === 'object' &&
-        choice !== null &&
-        'message' in choice &&
-        typeof choice.message === 'object' &&
-        choice.message !== null &&
-        'finish_reason' in choice &&
-        typeof choice.finish_reason === 'string',
-    )
-  );
 }

@@ -1,0 +1,190 @@
+import { classifyError, type ErrorFacts } from './error-table.js';
+import { ProviderError } from './provider-error.js';
+import { fieldOf, retryAfterMs, shorten } from './provider-reason.js';
+
+/** An error as a host reports it. */
+export interface HostFailure {
+  /** HTTP status of the response; undefined for a report inside of a response that began well. */
+  readonly status?: number | undefined;
+  /** The report: JSON that was parsed, or the text of a body. */
+  readonly body: unknown;
+  readonly headers?: Headers | undefined;
+  /** The key that was sent, to be removed wherever the host quotes it. */
+  readonly secret?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** Longest part of a sentence that is looked at, in UTF-16 units. */
+const MAX_SENTENCE = 4_000;
+
+/** How deep a report is read, and how many entries of a list. */
+const MAX_DEPTH = 6;
+const MAX_ENTRIES = 10;
+
+/** Fields that hold a status as a number or as its digits. */
+const STATUS_FIELDS = ['code', 'status', 'status_code', 'statusCode', 'error_code'] as const;
+
+/** Fields that hold a word for the kind of failure. */
+const WORD_FIELDS = ['code', 'type', 'status', 'error_type', 'error_code', 'reason'] as const;
+
+/**
+ * Fields that hold the sentence, or an object or list that does, the plainest first. FastAPI, NVIDIA and Mistral write
+ * `detail`, Cloudflare `errors`, Together and SGLang `message` at the top, TGI, xAI and Ollama a text as `error`.
+ */
+const SENTENCE_FIELDS = [
+  'message',
+  'msg',
+  'error',
+  'detail',
+  'errors',
+  'error_message',
+  'error_msg',
+  'error_description',
+  'title',
+] as const;
+
+/** Sentences that say only that there is a reason: OpenRouter puts the upstream's own report into `metadata.raw`. */
+const EMPTY_SENTENCE =
+  /^(?:provider returned error|error|bad request|internal server error|not found|about:blank)\.?$/iu;
+
+/**
+ * Returns a host's error as one of our kinds, with the host's own sentence. One function for every provider; the table
+ * of what is known of each host's words is in error-table.ts.
+ */
+export function toHostError({ status, body, headers, secret, cause }: HostFailure): ProviderError {
+  const report = new Report();
+  report.read(body);
+  const kind = classifyError(report.facts(status)) ?? 'broken_answer';
+  return new ProviderError(kind, shorten(report.sentence() ?? defaultSentence(status), secret), {
+    retryAfterMs: retryAfterMs(headers),
+    cause,
+  });
+}
+
+/**
+ * Whether a JSON value that came with a good status is an error report: llama.cpp, OpenRouter and many proxies send
+ * those. `error` counts if it says anything; the other shapes count only if the value is no answer.
+ */
+export function isErrorReport(value: unknown): boolean {
+  if (Array.isArray(value))
+    return value.length > 0 && value.every((entry) => saysSomething(fieldOf(entry, 'error')));
+  if (saysSomething(fieldOf(value, 'error'))) return true;
+  if (Array.isArray(fieldOf(value, 'choices')) || Array.isArray(fieldOf(value, 'data'))) return false;
+  if (fieldOf(value, 'object') === 'error' || fieldOf(value, 'type') === 'error') return true;
+  if (saysSomething(fieldOf(value, 'errors')) || saysSomething(fieldOf(value, 'detail'))) return true;
+  return typeof fieldOf(value, 'message') === 'string' && fieldOf(value, 'choices') === undefined;
+}
+
+/** Hosts leave `error` empty, false or null beside an answer. */
+function saysSomething(error: unknown): boolean {
+  if (error === undefined || error === null || error === false || error === '' || error === 0) return false;
+  return typeof error !== 'object' || Object.keys(error).length > 0;
+}
+
+/** Collects what a report says. */
+class Report {
+  private readonly statuses: number[] = [];
+  private readonly words: string[] = [];
+  private readonly sentences: string[] = [];
+
+  read(body: unknown, depth = 0): void {
+    if (depth > MAX_DEPTH) return;
+    if (typeof body === 'string') this.readText(body, depth);
+    else if (Array.isArray(body)) this.readList(body, depth);
+    else if (typeof body === 'object' && body !== null) this.readObject(body, depth);
+  }
+
+  /** The sentence for the caller: the first that says something. */
+  sentence(): string | undefined {
+    return this.sentences.find((sentence) => !EMPTY_SENTENCE.test(sentence)) ?? this.sentences[0];
+  }
+
+  /** @param status of the response; a report says more than the statuses that stand for anything */
+  facts(status: number | undefined): ErrorFacts {
+    const { words, sentences } = this;
+    const [named] = this.statuses;
+    const vague = status === undefined || status === 400 || status === 500 || status === 502;
+    return { status: vague ? (named ?? status) : status, words, sentences };
+  }
+
+  private readText(text: string, depth: number): void {
+    const trimmed = text.trim();
+    const value = /^[[{"]/.test(trimmed) ? parse(trimmed) : undefined;
+    if (value !== undefined) {
+      this.read(value, depth + 1);
+      return;
+    }
+    const sentence = (trimmed.startsWith('<') ? textOfPage(trimmed) : trimmed).slice(0, MAX_SENTENCE);
+    if (sentence !== '') this.sentences.push(sentence);
+  }
+
+  private readList(list: readonly unknown[], depth: number): void {
+    const entries = list.slice(0, MAX_ENTRIES);
+    const faults = entries.map(toFault).filter((fault) => fault !== undefined);
+    if (faults.length > 0) this.sentences.push(faults.join('; '));
+    else for (const entry of entries) this.read(entry, depth + 1);
+  }
+
+  private readObject(value: object, depth: number): void {
+    for (const name of STATUS_FIELDS) {
+      const status = toStatus(fieldOf(value, name));
+      if (status !== undefined) this.statuses.push(status);
+    }
+    for (const name of WORD_FIELDS) {
+      const word = fieldOf(value, name);
+      if (typeof word === 'string') this.words.push(word.slice(0, MAX_SENTENCE));
+    }
+    for (const name of SENTENCE_FIELDS) this.read(fieldOf(value, name), depth + 1);
+    this.read(fieldOf(fieldOf(value, 'metadata'), 'raw'), depth + 1);
+    this.readWords(fieldOf(value, 'innererror'));
+    const details = fieldOf(value, 'details');
+    if (Array.isArray(details)) for (const detail of details.slice(0, MAX_ENTRIES)) this.readWords(detail);
+  }
+
+  /** Reads what stands beside the sentence: Azure's `innererror`, Gemini's `details`. */
+  private readWords(value: unknown): void {
+    for (const name of ['code', 'reason'] as const) {
+      const word = fieldOf(value, name);
+      if (typeof word === 'string') this.words.push(word.slice(0, MAX_SENTENCE));
+    }
+  }
+}
+
+/** Returns an entry of FastAPI's list of faults as a sentence: `{"loc":["body","n"],"msg":"…"}`. */
+function toFault(entry: unknown): string | undefined {
+  const [loc, msg] = [fieldOf(entry, 'loc'), fieldOf(entry, 'msg')];
+  if (typeof msg !== 'string' || msg === '') return undefined;
+  const place = Array.isArray(loc)
+    ? loc.filter((part) => typeof part === 'string' || typeof part === 'number')
+    : [];
+  const sentence = place.length === 0 ? msg : `${place.join('.')}: ${msg}`;
+  return sentence.slice(0, MAX_SENTENCE);
+}
+
+function toStatus(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{3}$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isInteger(number) && number >= 400 && number <= 599
+    ? number
+    : undefined;
+}
+
+/** Returns what a page of HTML says: its title, else its first heading, else nothing. */
+function textOfPage(page: string): string {
+  const beginning = page.slice(0, MAX_SENTENCE);
+  const [, said = ''] = /<(?:title|h1)\b[^>]{0,200}>([^<]{1,300})</iu.exec(beginning) ?? [];
+  return said.replaceAll(/\s+/gu, ' ').trim();
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function defaultSentence(status: number | undefined): string {
+  return status === undefined
+    ? 'The provider broke the answer off with an error.'
+    : `The provider answered with status ${String(status)}.`;
+}

@@ -1,0 +1,28 @@
+import { ProviderError } from './provider-error.js';
+
+/** V8's words for a text that ends before its JSON does. */
+const ENDS_EARLY = /^(?:Unexpected end of JSON input|Unterminated string in JSON)/;
+
+/**
+ * Returns the value of a reply that should be JSON.
+ * @throws ProviderError `broken_answer` for one that was cut off, `unreadable_answer` for one that is not JSON
+ */
+export function parseReply(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const { message } = error instanceof Error ? error : { message: '' };
+    if (ENDS_EARLY.test(message)) {
+      throw new ProviderError('broken_answer', 'The provider broke its answer off.', { cause: error });
+    }
+    throw unreadableAnswer(
+      text.trimStart().startsWith('<') ? 'it is a page of markup' : 'it is not JSON',
+      error,
+    );
+  }
+}
+
+/** Returns the error of a complete answer that cannot be used. */
+export function unreadableAnswer(why: string, cause?: unknown): ProviderError {
+  return new ProviderError('unreadable_answer', `The provider's answer cannot be read: ${why}.`, { cause });
+}

@@ -1,0 +1,104 @@
+import { type ChatChunk, FINISH_REASONS } from '../../port/index.js';
+import { isUsage } from './reply-parts.js';
+
+/** The fields of a chunk, each of which may be anything. */
+interface AnyChunk {
+  readonly id?: unknown;
+  readonly object?: unknown;
+  readonly created?: unknown;
+  readonly model?: unknown;
+  readonly choices?: unknown;
+  readonly usage?: unknown;
+  /** Groq's place for the usage. */
+  readonly x_groq?: unknown;
+}
+
+interface AnyChoice {
+  readonly index?: unknown;
+  readonly delta?: unknown;
+  readonly finish_reason?: unknown;
+  readonly logprobs?: unknown;
+  readonly error?: unknown;
+  readonly usage?: unknown;
+}
+
+interface AnyDelta {
+  readonly role?: unknown;
+  readonly content?: unknown;
+  readonly refusal?: unknown;
+  readonly reasoning_content?: unknown;
+  readonly reasoning?: unknown;
+  readonly tool_calls?: unknown;
+  readonly function_call?: unknown;
+  /** Ours: no host has a say in it. */
+  readonly provider_data?: unknown;
+}
+
+const REASONS: ReadonlySet<unknown> = new Set(FINISH_REASONS);
+
+/**
+ * Whether a chunk has every field that we rely on, with the type of the canonical format. Such chunks are passed on as
+ * the text that they came in, so this is done to every event of every stream; everything else in them stays unread. What
+ * depends on the chunks before it is checked by `ChoiceNormaliser`.
+ */
+export function isCanonicalChunk(value: object): value is ChatChunk {
+  const chunk: AnyChunk = value;
+  return (
+    Array.isArray(chunk.choices) &&
+    typeof chunk.id === 'string' &&
+    typeof chunk.model === 'string' &&
+    typeof chunk.created === 'number' &&
+    chunk.object === 'chat.completion.chunk' &&
+    (chunk.usage === undefined || chunk.usage === null ? chunk.x_groq === undefined : isUsage(chunk.usage)) &&
+    chunk.choices.every(isChoice)
+  );
+}
+
+function isChoice(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { index, delta, finish_reason, logprobs, error, usage }: AnyChoice = value;
+  return (
+    isObject(delta) &&
+    typeof index === 'number' &&
+    Number.isSafeInteger(index) &&
+    index >= 0 &&
+    (finish_reason === null || REASONS.has(finish_reason)) &&
+    (error === undefined || error === null) &&
+    (usage === undefined || usage === null) &&
+    isLogprobs(logprobs) &&
+    isDelta(delta)
+  );
+}
+
+function isDelta(delta: AnyDelta): boolean {
+  return (
+    isText(delta.content) &&
+    isText(delta.reasoning_content) &&
+    isText(delta.reasoning) &&
+    isText(delta.refusal) &&
+    isText(delta.role) &&
+    (delta.tool_calls === undefined || delta.tool_calls === null || Array.isArray(delta.tool_calls)) &&
+    (delta.function_call === undefined || delta.function_call === null || isObject(delta.function_call)) &&
+    delta.provider_data === undefined
+  );
+}
+
+/** Whether log probabilities, which are joined where a stream is put together, are lists. */
+export function isLogprobs(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (!isObject(value)) return false;
+  const { content, refusal }: { readonly content?: unknown; readonly refusal?: unknown } = value;
+  return isList(content) && isList(refusal);
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isList(value: unknown): boolean {
+  return value === undefined || value === null || Array.isArray(value);
+}
+
+function isText(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === 'string';
+}

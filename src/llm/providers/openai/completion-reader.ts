@@ -1,0 +1,191 @@
+import { newId } from '../../../common/ids.js';
+import {
+  type AnswerMessage,
+  type ChatCompletion,
+  fieldOf,
+  FINISH_REASONS,
+  isErrorReport,
+  textField,
+  toHostError,
+  unreadableAnswer,
+} from '../../port/index.js';
+import { isLogprobs, isObject } from './canonical-chunk.js';
+import { readFinish, readSaid, legacyCallOf, without } from './choice-normaliser.js';
+import { type AnswerHead, headOf, usageOf } from './chunk-normaliser.js';
+import { isUsage, readText, toArguments, toIndex } from './reply-parts.js';
+
+type Choice = ChatCompletion['choices'][number];
+type Message = AnswerMessage & { reasoning_content?: string };
+type ToolCall = NonNullable<AnswerMessage['tool_calls']>[number];
+
+const REASONS: ReadonlySet<unknown> = new Set(FINISH_REASONS);
+
+const READ = {
+  completion: new Set(['id', 'object', 'created', 'model', 'choices', 'usage']),
+  choice: new Set(['index', 'message', 'delta', 'text', 'usage', 'error', 'finish_reason', 'logprobs']),
+  message: new Set([
+    'role',
+    'content',
+    'refusal',
+    'reasoning_content',
+    'reasoning',
+    'tool_calls',
+    'function_call',
+    'provider_data',
+  ]),
+} as const;
+
+/**
+ * Returns a JSON value as a whole answer: itself if it is in the canonical format, else written anew.
+ * @param head what the answer gets if it has no id, time or model of its own
+ * @throws ProviderError for an error with a good status, and for what is no answer
+ */
+export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
+  if (isErrorReport(value)) throw toHostError({ body: value });
+  if (isCanonical(value)) return value;
+  const given = fieldOf(value, 'choices');
+  if (!isObject(value) || given === undefined || given === null) throw unreadableAnswer('it has no choices');
+  const entries = (Array.isArray(given) ? given : [given]).filter(isObject);
+  if (entries.length === 0) throw unreadableAnswer('it has no choices');
+  const usage = usageOf(value, entries);
+  return {
+    ...without(value, READ.completion),
+    ...headOf(value, head),
+    object: 'chat.completion',
+    choices: entries.map(toChoice),
+    ...(usage && { usage }),
+  };
+}
+
+/** A choice without a reason for its end is whole: nothing was cut off, and hosts that do not stream may know none. */
+function toChoice(choice: object, position: number): Choice {
+  const said = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
+  const text = textField(choice, 'text');
+  const finish = readFinish(choice);
+  if (said === undefined && text === undefined && finish === undefined) {
+    throw unreadableAnswer('one of its choices has no message');
+  }
+  const message = toMessage(said ?? { content: text });
+  const logprobs = fieldOf(choice, 'logprobs');
+  return {
+    ...without(choice, READ.choice),
+    index: toIndex(fieldOf(choice, 'index')) ?? position,
+    message,
+    finish_reason: finish ?? (message.tool_calls === undefined ? 'stop' : 'tool_calls'),
+    logprobs: isLogprobs(logprobs) ? toLogprobs(logprobs) : null,
+  };
+}
+
+function toMessage(message: object): Message {
+  const { text, reasoning, refusal } = readSaid(message);
+  const calls = fieldOf(message, 'tool_calls') ?? [];
+  const tool_calls = (Array.isArray(calls) ? calls : [calls]).flatMap(toToolCall);
+  return {
+    ...without(message, READ.message),
+    role: 'assistant',
+    content: text === '' && fieldOf(message, 'content') !== '' ? null : text,
+    refusal: refusal === '' ? null : refusal,
+    ...(reasoning !== '' && { reasoning_content: reasoning }),
+    ...(tool_calls.length > 0 && { tool_calls }),
+    ...legacyCallOf(message),
+  };
+}
+
+/** A call that names no tool cannot be made. One without arguments has an empty object, as OpenAI writes it. */
+function toToolCall(call: unknown): ToolCall[] {
+  if (isCustomCall(call)) return [call];
+  const part = fieldOf(call, 'function') ?? call;
+  const name = textField(part, 'name');
+  if (name === undefined || name === '') return [];
+  const id = readText(fieldOf(call, 'id')) || `call_${newId().replaceAll('-', '')}`;
+  const text = toArguments(fieldOf(part, 'arguments'));
+  return [{ id, type: 'function', function: { name, arguments: text === '' ? '{}' : text } }];
+}
+
+function toLogprobs(value: unknown): Choice['logprobs'] {
+  if (!isObject(value)) return null;
+  const { content = null, refusal = null }: Partial<NonNullable<Choice['logprobs']>> = value;
+  return { content, refusal };
+}
+
+/** Whether an answer has every field that we rely on, with the type of the canonical format. */
+function isCanonical(value: unknown): value is ChatCompletion {
+  return (
+    isObject(value) &&
+    !isErrorReport(value) &&
+    typeof fieldOf(value, 'id') === 'string' &&
+    typeof fieldOf(value, 'model') === 'string' &&
+    typeof fieldOf(value, 'created') === 'number' &&
+    fieldOf(value, 'object') === 'chat.completion' &&
+    isUsageOrNothing(value) &&
+    isChoices(fieldOf(value, 'choices'))
+  );
+}
+
+function isUsageOrNothing(value: object): boolean {
+  const usage = fieldOf(value, 'usage') ?? undefined;
+  return usage === undefined ? fieldOf(value, 'x_groq') === undefined : isUsage(usage);
+}
+
+function isChoices(choices: unknown): boolean {
+  return Array.isArray(choices) && choices.length > 0 && choices.every(isCanonicalChoice);
+}
+
+function isCanonicalChoice(choice: unknown): boolean {
+  const [index, message] = [fieldOf(choice, 'index'), fieldOf(choice, 'message')];
+  return (
+    typeof index === 'number' &&
+    toIndex(index) === index &&
+    REASONS.has(fieldOf(choice, 'finish_reason')) &&
+    (fieldOf(choice, 'error') ?? undefined) === undefined &&
+    (fieldOf(choice, 'usage') ?? undefined) === undefined &&
+    isLogprobs(fieldOf(choice, 'logprobs')) &&
+    isObject(message) &&
+    isCanonicalMessage(message)
+  );
+}
+
+function isCanonicalMessage(message: object): boolean {
+  const calls = fieldOf(message, 'tool_calls') ?? [];
+  return (
+    fieldOf(message, 'role') === 'assistant' &&
+    (['content', 'refusal', 'reasoning_content', 'reasoning'] as const).every((name) =>
+      isTextOrNothing(fieldOf(message, name)),
+    ) &&
+    fieldOf(message, 'content') !== undefined &&
+    fieldOf(message, 'provider_data') === undefined &&
+    isFunctionCallOrNothing(fieldOf(message, 'function_call')) &&
+    Array.isArray(calls) &&
+    calls.every((call) => isToolCall(call) || isCustomCall(call)) &&
+    new Set(calls.map((call) => fieldOf(call, 'id'))).size === calls.length
+  );
+}
+
+function isToolCall(call: unknown): boolean {
+  const part = fieldOf(call, 'function');
+  return (
+    fieldOf(call, 'type') === 'function' &&
+    Boolean(textField(call, 'id')) &&
+    Boolean(textField(part, 'name')) &&
+    Boolean(textField(part, 'arguments'))
+  );
+}
+
+function isCustomCall(call: unknown): call is ToolCall {
+  const part = fieldOf(call, 'custom');
+  return (
+    fieldOf(call, 'type') === 'custom' &&
+    Boolean(textField(call, 'id')) &&
+    typeof fieldOf(part, 'name') === 'string' &&
+    typeof fieldOf(part, 'input') === 'string'
+  );
+}
+
+function isFunctionCallOrNothing(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  return typeof fieldOf(value, 'name') === 'string' && typeof fieldOf(value, 'arguments') === 'string';
+}
+
+function isTextOrNothing(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === 'string';
+}

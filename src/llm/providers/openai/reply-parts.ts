@@ -1,0 +1,114 @@
+import { type CompletionUsage, fieldOf } from '../../port/index.js';
+
+/** What a message or delta says, in texts. */
+export interface Said {
+  readonly text: string;
+  readonly reasoning: string;
+  readonly refusal: string;
+}
+
+/** How deep parts are read: a thinking part of Mistral's holds a list of text parts. */
+const MAX_DEPTH = 4;
+
+/**
+ * Reads content that is not a plain text: a list of parts, one part, or a plain value. Mistral's reasoning models send
+ * `{"type":"thinking","thinking":[{"type":"text","text":"…"}]}` beside `{"type":"text","text":"…"}`
+ * (https://docs.mistral.ai/capabilities/reasoning/). What has no text, such as a reference or an image, is left out.
+ */
+export function readContent(content: unknown): Said {
+  const parts = Array.isArray(content) ? content : [content];
+  const said = { text: '', reasoning: '', refusal: '' };
+  for (const part of parts) {
+    const type = fieldOf(part, 'type');
+    if (type === 'thinking' || type === 'reasoning' || type === 'reasoning_text')
+      said.reasoning += readText(part);
+    else if (type === 'refusal') said.refusal += readText(part);
+    else said.text += readText(part);
+  }
+  return said;
+}
+
+/** Returns the text of a value that should have been one: itself, that of its parts, or nothing. */
+export function readText(value: unknown, depth = 0): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return '';
+  if (Array.isArray(value)) return value.map((entry) => readText(entry, depth + 1)).join('');
+  for (const name of ['text', 'thinking', 'reasoning', 'content', 'refusal', 'summary', 'value'] as const) {
+    const inner = fieldOf(value, name);
+    if (inner !== undefined && inner !== null) return readText(inner, depth + 1);
+  }
+  return '';
+}
+
+/** Returns the arguments of a tool call as JSON text: some hosts send the object itself. */
+export function toArguments(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : JSON.stringify(value);
+}
+
+/** Returns a place in a list, which some hosts write as a text; undefined for anything else. */
+export function toIndex(value: unknown): number | undefined {
+  const number = toCount(value);
+  return number !== undefined && number < MAX_INDEX ? number : undefined;
+}
+
+/** More choices or calls than any answer has. */
+const MAX_INDEX = 100_000;
+
+/** Returns a whole number from 0 on, which some hosts write as a text; undefined for anything else. */
+export function toCount(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
+}
+
+/** Whether figures have the types of the canonical format. */
+export function isUsage(value: unknown): value is CompletionUsage {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'prompt_tokens' in value &&
+    typeof value.prompt_tokens === 'number' &&
+    'completion_tokens' in value &&
+    typeof value.completion_tokens === 'number' &&
+    'total_tokens' in value &&
+    typeof value.total_tokens === 'number' &&
+    isDetails(fieldOf(value, 'prompt_tokens_details')) &&
+    isDetails(fieldOf(value, 'completion_tokens_details'))
+  );
+}
+
+/** Returns figures in the canonical format; undefined if there are none. Some hosts write texts, or Anthropic's names. */
+export function readUsage(value: unknown): CompletionUsage | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if (isUsage(value)) return value;
+  const prompt = toCount(fieldOf(value, 'prompt_tokens') ?? fieldOf(value, 'input_tokens'));
+  const completion = toCount(fieldOf(value, 'completion_tokens') ?? fieldOf(value, 'output_tokens'));
+  if (prompt === undefined && completion === undefined) return undefined;
+  const [prompt_tokens, completion_tokens] = [prompt ?? 0, completion ?? 0];
+  return {
+    prompt_tokens,
+    completion_tokens,
+    total_tokens: toCount(fieldOf(value, 'total_tokens')) ?? prompt_tokens + completion_tokens,
+    ...detailsOf(value, 'prompt_tokens_details'),
+    ...detailsOf(value, 'completion_tokens_details'),
+  };
+}
+
+function isDetails(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  return (
+    typeof value === 'object' &&
+    Object.values(value).every((figure: unknown) => figure === null || typeof figure === 'number')
+  );
+}
+
+function detailsOf(usage: object, name: string): Record<string, Record<string, number>> {
+  const details = fieldOf(usage, name);
+  if (typeof details !== 'object' || details === null) return {};
+  const figures = Object.entries(details).flatMap(([field, value]: [string, unknown]) => {
+    const count = toCount(value);
+    return count === undefined ? [] : [[field, count] as const];
+  });
+  return { [name]: Object.fromEntries(figures) };
+}
