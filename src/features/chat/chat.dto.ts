@@ -90,6 +90,8 @@ export class GenerationBody {
   @ValidateNested({ each: true })
   @Type(() => ToolBody)
   @ArrayMaxSize(128)
+  // Lists of tools within the list would pass as nested bodies.
+  @IsObject({ each: true })
   @IsArray()
   tools?: ToolBody[];
 
@@ -209,6 +211,7 @@ export class ToolResultsBody extends GenerationBody {
   @Type(() => ToolResultBody)
   @ArrayMaxSize(MAX_TOOL_RESULTS)
   @ArrayMinSize(1)
+  @IsObject({ each: true })
   @IsArray()
   tool_results!: ToolResultBody[];
 }
