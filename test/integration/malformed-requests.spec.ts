@@ -2,7 +2,7 @@
 // replaced at a time, so that whatever a mapping reads is wrong once.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../support/api.js';
-import { at, registerUser, type TestUser } from '../support/client.js';
+import { at, registerUser, send, type TestUser } from '../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { mutationsOf } from '../support/mutations.js';
 
@@ -334,6 +334,45 @@ describe('one wrong field in a request', () => {
     ['/api/v1/conversations/import', 'openai', [importBody()]],
   ];
 
+  it.each(PROVIDERS)(
+    'is none either in a turn of Chat Completions to %s',
+    async (id) => {
+      const body = {
+        model: `${id}/test-model`,
+        messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+        tools: [{ type: 'function', function: { name: 'f', parameters: PARAMETERS } }],
+        tool_choice: 'auto',
+        response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: PARAMETERS } },
+        stop: ['END'],
+        max_completion_tokens: 50,
+      };
+      const failures: string[] = [];
+      for (const mutation of mutationsOf(body)) {
+        const { status } = await send(`${api.url}/v1/chat/completions`, {
+          method: 'POST',
+          body: mutation.body,
+          headers: { authorization: `Bearer ${user.token}`, 'x-conversation-id': 'new' },
+        });
+        if (status >= 500 || status === 429) failures.push(`${mutation.label}: ${status}`);
+      }
+      expect(failures).toEqual([]);
+    },
+    MANY_MS,
+  );
+
+  it('is refused in a turn: a tool that is a list of tools', async () => {
+    const tool = { type: 'function', function: { name: 'f' } };
+    for (const tools of [[[tool]], [tool, [tool]], [null], [[]], ['f'], { 0: tool }]) {
+      const answer = await user.request('POST', '/api/v1/chat', {
+        message: 'Hi',
+        model: 'openai/test-model',
+        tools,
+      });
+      expect([JSON.stringify(tools), answer.status]).toEqual([JSON.stringify(tools), 400]);
+    }
+    expect(provider.requests).toEqual([]);
+  });
+
   it.each(routes)(
     'is never a failure of ours or of the provider, and shuts nobody out: %s to %s',
     async (path, id, bodies) => {
@@ -431,13 +470,16 @@ describe('what is no mistake', () => {
   });
 });
 
-describe('the older words for tools', () => {
+describe('what only hosts of OpenAI’s protocol know', () => {
   const functions = [{ name: 'get_weather', parameters: PARAMETERS }];
   const one = { role: 'user', content: 'Hi' };
   const call = { name: 'get_weather', arguments: '{}' };
-  const legacy: readonly (readonly [object, string])[] = [
+  const foreign: readonly (readonly [object, string])[] = [
     [{ functions, function_call: { name: 'get_weather' } }, 'functions'],
     [{ function_call: { name: 'get_weather' } }, 'function_call'],
+    [{ response_format: { type: 'grammar', grammar: 'x' } }, 'response_format'],
+    [{ reasoning_effort: 'default' }, 'reasoning_effort'],
+    [{ tool_choice: 'any' }, 'tool_choice'],
     [
       { messages: [one, { role: 'assistant', content: null, function_call: call }] },
       'messages.1.function_call',
@@ -445,7 +487,7 @@ describe('the older words for tools', () => {
     [{ messages: [one, { role: 'function', name: 'get_weather', content: 'x' }] }, 'messages.1.role'],
   ];
 
-  it.each(legacy)('are refused by name where they cannot be honoured: %j', async (more, param) => {
+  it.each(foreign)('is refused by name where it cannot be honoured: %j', async (more, param) => {
     for (const model of ['anthropic/test-model', 'ollama/test-model', 'demo/echo']) {
       const body = { model, messages: [one], ...more };
       const answer = await user.request('POST', '/v1/chat/completions', body);
@@ -457,7 +499,7 @@ describe('the older words for tools', () => {
     expect(provider.requests).toEqual([]);
   });
 
-  it.each(legacy)('reach a host of OpenAI’s protocol as they are: %j', async (more) => {
+  it.each(foreign)('reaches such a host as it is: %j', async (more) => {
     const body = { model: 'openai/test-model', messages: [one], ...more };
     expect((await user.request('POST', '/v1/chat/completions', body)).status).toBe(200);
     expect(provider.requests.at(-1)?.body).toMatchObject(more);
