@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CompletionAssembler, ProviderError, type ProviderEvent } from '../../port/index.js';
-import { isCanonicalChunk } from './canonical-chunk.js';
+import { isCanonicalChunk, isObject } from './canonical-chunk.js';
 import { newHead } from './chunk-normaliser.js';
 import { readEmbeddings } from './embedding-reply.js';
 import { readListedModels } from './listed-models.js';
@@ -223,7 +223,9 @@ describe('whatever JSON a host sends', () => {
       fc.property(fc.array(loose), (frames) => {
         orFailure(() => {
           for (const event of read(sse(frames))) {
-            if (event.type === 'chunk') expect(isCanonicalChunk(JSON.parse(event.raw ?? '{}'))).toBe(true);
+            if (event.type !== 'chunk') continue;
+            const written: unknown = JSON.parse(event.raw ?? '{}');
+            expect(isObject(written) && isCanonicalChunk(written)).toBe(true);
           }
         });
       }),
