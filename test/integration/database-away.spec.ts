@@ -80,7 +80,7 @@ async function beginConversation(): Promise<string> {
 describe('a turn whose commit is not confirmed', () => {
   it('is found again, and answered once', async () => {
     const conversation = await beginConversation();
-    const lost = wire.cutAtReplyTo('COMMIT');
+    const lost = wire.cutAtReplyTo('FROM begin_turn');
     const turn = user.request('POST', '/api/v1/chat', { message: 'second', conversation_id: conversation });
     await lost;
     wire.restore();
@@ -311,7 +311,7 @@ describe('a database that goes away in the middle', () => {
       const asked = provider.nextRequest('chat');
       const answer = user.request('POST', route, { message: 'one two three', conversation_id });
       await asked;
-      const lost = wire.cutAtReplyTo('COMMIT');
+      const lost = wire.cutAtReplyTo('FROM finish_turn');
       gate.finish();
       await lost;
       // The server has done it, and nobody heard of it.
