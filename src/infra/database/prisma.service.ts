@@ -22,7 +22,7 @@ export class PrismaService implements OnApplicationShutdown {
   constructor(options: PoolOptions) {
     this.pool = openPool(options);
     this.client = new PrismaClient({
-      adapter: new PrismaPg(this.pool, { disposeExternalPool: true }),
+      adapter: new PrismaPg(this.pool),
       errorFormat: 'minimal',
       transactionOptions: { maxWait: CONNECTION_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
     });
@@ -69,6 +69,8 @@ export class PrismaService implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.client.$disconnect();
+    // Not left to the client, which ends only a pool that it has used itself.
+    await this.pool.end();
   }
 }
 
