@@ -8,7 +8,7 @@ import { startApi, type TestApi } from '../support/api.js';
 import { at, registerUser, type TestUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
 import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
-import { expectSettled, query, stored, untilSettled } from '../support/stored.js';
+import { query, stored, untilSettled } from '../support/stored.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 let provider: FakeProvider;
