@@ -40,7 +40,10 @@ const ROWS = {
   ],
 };
 
-/** What the gateway is to reach: a figure of its own, its ratio to that of another target, or how much more it is. */
+/**
+ * What the gateway, or the target that `subject` names, is to reach: a figure of its own, its ratio to that of another
+ * target, or how much more it is.
+ */
 const GOALS = [
   { text: 'CPU of a request', of: ['json', 'cpuMs'], to: 'proxy', atMost: 3 },
   { text: 'CPU of a request', of: ['json', 'cpuMs'], to: 'nest', atMost: 1 },
@@ -56,6 +59,10 @@ const GOALS = [
   { text: 'added at the median', of: ['latency', 'addedMs'], atMost: 1, unit: 'ms' },
   { text: 'memory of a slow stream', of: ['slow', 'rssKb'], atMost: 60, unit: 'KB' },
   { text: 'latest token', of: ['slow', 'lateMaxMs'], atMost: 100, unit: 'ms' },
+  ...['turn', 'turn-redis'].flatMap((subject) => [
+    { text: 'CPU of a stream', subject, of: ['stream', 'cpuMs'], to: 'gateway', atMost: 1.6 },
+    { text: 'first byte', subject, of: ['stream', 'firstByteP50Ms'], to: 'gateway', atMost: 1.5 },
+  ]),
 ];
 
 /** The shares of a core that a measurement knows: of the target, the provider and the client. */
@@ -182,17 +189,19 @@ export class Report {
     return rounds && spread(rounds.map((figures) => figures[key]));
   }
 
-  /** The gateway's figure beside that of another, round by round. @returns {Spread | undefined} */
-  #ratio(measurement, key, other, compare = (ours, theirs) => ours / theirs) {
-    const { [SUBJECT]: ours, [other]: theirs } = this.#rounds[measurement] ?? {};
+  /** The subject's figure beside that of another, round by round. @returns {Spread | undefined} */
+  #ratio(measurement, key, other, { compare = (ours, theirs) => ours / theirs, subject = SUBJECT } = {}) {
+    const { [subject]: ours, [other]: theirs } = this.#rounds[measurement] ?? {};
     if (ours === undefined || theirs === undefined) return undefined;
     const both = Math.min(ours.length, theirs.length);
     return spread(ours.slice(0, both).map((figures, round) => compare(figures[key], theirs[round][key])));
   }
 
-  #reached({ of: [measurement, key], to, compare, atMost }) {
+  #reached({ subject, of: [measurement, key], to, compare, atMost }) {
     const reached =
-      to === undefined ? this.#spread(measurement, key, SUBJECT) : this.#ratio(measurement, key, to, compare);
+      to === undefined
+        ? this.#spread(measurement, key, SUBJECT)
+        : this.#ratio(measurement, key, to, { compare, subject });
     if (reached === undefined) return { verdict: 'not measured' };
     return { verdict: reached.median <= atMost ? 'met' : 'missed', ...reached };
   }
@@ -202,13 +211,14 @@ export class Report {
     const unit = goal.unit ?? '×';
     const figure = verdict === 'not measured' ? '' : `${shown(reached)} ${unit}`;
     const limit = `at most ${goal.atMost} ${unit}`;
-    return `  ${verdict.padEnd(14)}${goalName(goal).padEnd(28)}${limit.padEnd(18)}${figure}`.trimEnd();
+    return `  ${verdict.padEnd(14)}${goalName(goal).padEnd(38)}${limit.padEnd(18)}${figure}`.trimEnd();
   }
 }
 
-const goalName = ({ text, to, compare }) => {
+const goalName = ({ text, subject, to, compare }) => {
   if (to === undefined) return text;
-  return compare === undefined ? `${text} / ${to}` : text;
+  const name = subject === undefined ? text : `${text}, ${subject}`;
+  return compare === undefined ? `${name} / ${to}` : name;
 };
 
 function machine() {

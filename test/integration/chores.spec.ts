@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '../../src/common/ids.js';
 import type { Chore, ChoreEnd } from '../../src/features/chat/chore.js';
-import { ChoreRepository, type EndedTry, writeChores } from '../../src/features/chat/chore.repository.js';
+import { ChoreRepository, type EndedTry, choresJson } from '../../src/features/chat/chore.repository.js';
 import { UsageRepository } from '../../src/features/usage/index.js';
 import { PrismaService } from '../../src/infra/database/index.js';
 import { choresOf, makeDue } from '../support/chores.js';
@@ -59,11 +59,13 @@ function startProcess(): { readonly prisma: PrismaService; readonly chores: Chor
 }
 
 /** Makes a title due, as the end of a turn does; what was written. */
-function write(messageId = answerId): Promise<string[]> {
+async function write(messageId = answerId): Promise<string[]> {
   const { prisma } = startProcess();
-  return prisma.transaction((transaction) =>
-    writeChores(transaction, conversationId, [{ kind: 'title', messageId }]),
-  );
+  const [row] = await prisma.query<{ due: string[] }>('SELECT write_chores($1, $2) AS due', [
+    conversationId,
+    choresJson([{ kind: 'title', messageId }]),
+  ]);
+  return row?.due ?? [];
 }
 
 /** The chore, which must be there to be had. */

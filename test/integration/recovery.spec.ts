@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { AnswerLog, type LoggedText } from '../../src/features/chat/answer-log.js';
-import { IdempotencyRepository } from '../../src/features/chat/idempotency.repository.js';
 import { newId } from '../../src/common/ids.js';
 import { RunningAnswers } from '../../src/features/chat/running-answers.js';
 import { RecoveryRepository } from '../../src/features/chat/recovery.repository.js';
@@ -80,7 +79,7 @@ function startProcess(): Process {
     repository,
     running,
     log,
-    turns: new TurnRepository(prisma, usage, new IdempotencyRepository(prisma)),
+    turns: new TurnRepository(prisma),
     recovery: new RecoveryService(repository, PRICES, log, running),
   };
   processes.push(started);

@@ -34,6 +34,9 @@ export class TcpProxy {
     return new TcpProxy(new URL(connectionString), server, address.port);
   }
 
+  /** Texts of the statements that clients sent, one for each round trip, in the order in which they came. */
+  readonly statements: string[] = [];
+
   /** The number of connections that pass through now. */
   get connections(): number {
     return this.#pairs.size;
@@ -113,7 +116,9 @@ export class TcpProxy {
       });
     }
     let replyIsLost = false;
+    const readMessages = statementReader((text) => this.statements.push(text));
     client.on('data', (bytes) => {
+      readMessages(bytes);
       if (this.#cutAtReplyTo !== undefined && bytes.includes(this.#cutAtReplyTo)) {
         this.#cutAtReplyTo = undefined;
         replyIsLost = true;
@@ -132,4 +137,29 @@ export class TcpProxy {
     if (this.#isPaused || this.#isSwallowing) server.pause();
     if (this.#isSwallowing) client.pause();
   }
+}
+
+/**
+ * Reads what a client sends to PostgreSQL.
+ * @param onStatement called with the text of each simple query, and with that of each parsed statement with its name before it
+ */
+function statementReader(onStatement: (text: string) => void): (bytes: Buffer) => void {
+  let unread = Buffer.alloc(0);
+  let isStarted = false;
+  return (bytes) => {
+    unread = Buffer.concat([unread, bytes]);
+    for (;;) {
+      const head = isStarted ? 1 : 0;
+      if (unread.length < head + 4) return;
+      const length = head + unread.readInt32BE(head);
+      if (unread.length < length) return;
+      const type = isStarted ? String.fromCharCode(unread[0] ?? 0) : 'startup';
+      const body = unread.subarray(head + 4, length);
+      unread = unread.subarray(length);
+      isStarted = true;
+      const [name = '', text = ''] = body.toString('latin1').split('\0');
+      if (type === 'Q') onStatement(name);
+      if (type === 'P') onStatement(name === '' ? text : `${name}: ${text}`);
+    }
+  };
 }

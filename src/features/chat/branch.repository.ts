@@ -127,7 +127,7 @@ export class BranchRepository {
       if (message.active) return;
       await refuseWhileGenerating(transaction, conversationId);
       const leafMessageId = await newestEnd(transaction, conversationId, id);
-      await activatePath(transaction, conversationId, leafMessageId);
+      await transaction.$executeRaw`SELECT activate_path(${conversationId}::uuid, ${leafMessageId}::uuid)`;
       await transaction.conversation.update({
         where: { id: conversationId },
         data: { leafMessageId },
@@ -172,36 +172,6 @@ export async function refuseWhileGenerating(transaction: Transaction, conversati
   const [running] = await transaction.$queryRaw<{ id: string }[]>`
     SELECT id FROM messages WHERE conversation_id = ${conversationId}::uuid AND status = 'generating'`;
   if (running !== undefined) throw new ConversationBusyError(running.id);
-}
-
-/**
- * Makes the path that ends with a message the active one; none, where there is no message. Positions rise along a path,
- * so what leaves it is all that is active behind the message where the paths part. Costs what changes, not what there is.
- * The caller holds the conversation's lock.
- */
-export async function activatePath(
-  transaction: Transaction,
-  conversationId: string,
-  messageId: string | null,
-): Promise<void> {
-  await transaction.$executeRaw`
-    WITH RECURSIVE branch AS (
-      SELECT id, parent_id, position, active FROM messages
-      WHERE conversation_id = ${conversationId}::uuid AND id = ${messageId}::uuid
-      UNION ALL
-      SELECT parent.id, parent.parent_id, parent.position, parent.active
-      FROM branch JOIN messages parent ON parent.conversation_id = ${conversationId}::uuid AND parent.id = branch.parent_id
-      WHERE NOT branch.active
-    ), fork AS (
-      SELECT coalesce(max(position), -1) AS position FROM branch WHERE active
-    )
-    UPDATE messages SET active = NOT active
-    WHERE id IN (
-      SELECT id FROM branch WHERE NOT active
-      UNION ALL
-      SELECT id FROM messages
-      WHERE conversation_id = ${conversationId}::uuid AND active AND position > (SELECT position FROM fork)
-    )`;
 }
 
 /** The end of the path that goes on from a message with the newest message each time. */

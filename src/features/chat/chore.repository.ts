@@ -3,7 +3,7 @@ import { newId } from '../../common/ids.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import type { AttemptRecord } from '../../llm/index.js';
 import { UsageRepository } from '../usage/index.js';
-import type { Chore, ChoreEnd, ChoreKind, ChoreRef, ChoreResult, DueChore } from './chore.js';
+import type { Chore, ChoreEnd, ChoreRef, ChoreResult, DueChore } from './chore.js';
 import { addToTotals, hasAccount, lockConversation } from './conversation-totals.repository.js';
 
 /** How long a chore is ours, in seconds: longer than a call to a model may take. */
@@ -79,31 +79,9 @@ export class ChoreRepository {
   }
 }
 
-/**
- * Writes what an ended turn makes due, into the transaction that ends it. One that nobody has begun is moved on to the
- * newer message, one that has been begun goes on as it is. A title is due only for the answer to a first question, and
- * where no title was found or given yet.
- * @returns what is due
- */
-export async function writeChores(
-  transaction: Transaction,
-  conversationId: string,
-  chores: readonly DueChore[],
-): Promise<ChoreKind[]> {
-  const due: ChoreKind[] = [];
-  for (const { kind, messageId } of chores) {
-    const written = await transaction.$executeRaw`
-      INSERT INTO chores (conversation_id, kind, user_id, message_id)
-      SELECT conversations.id, ${kind}::chore_kind, conversations.user_id, message.id
-      FROM messages message
-      JOIN conversations ON conversations.id = message.conversation_id
-      LEFT JOIN messages before ON before.conversation_id = message.conversation_id AND before.id = message.parent_id
-      WHERE message.conversation_id = ${conversationId}::uuid AND message.id = ${messageId}::uuid
-        AND (${kind} <> 'title' OR (before.parent_id IS NULL AND conversations.titled_by = 'question'))
-      ON CONFLICT (conversation_id, kind) DO UPDATE SET message_id = EXCLUDED.message_id WHERE chores.tries = 0`;
-    if (written === 1) due.push(kind);
-  }
-  return due;
+/** Returns what a turn makes due as `finish_turn` and `write_chores` take it. */
+export function choresJson(chores: readonly DueChore[]): string {
+  return JSON.stringify(chores.map(({ kind, messageId }) => ({ kind, message_id: messageId })));
 }
 
 /** The fence: whoever has taken the chore after us holds it until another moment. */

@@ -38,25 +38,11 @@ export class ContextRepository {
     readonly maxMessages: number;
   }): Promise<ContextMessage[]> {
     const { userId, messageId, behind, maxTokens, maxMessages } = options;
-    return this.prisma.run(
-      (client) => client.$queryRaw<ContextMessage[]>`
-        WITH RECURSIVE path AS (
-          SELECT id, conversation_id, parent_id, position, role, content, tool_calls, tool_call_id, provider_data, token_count, 1 AS length,
-            token_count + ${TOKENS_PER_MESSAGE}::int AS tokens
-          FROM messages
-          WHERE id = ${messageId}::uuid AND user_id = ${userId}::uuid
-          UNION ALL
-          SELECT parent.id, parent.conversation_id, parent.parent_id, parent.position, parent.role, parent.content,
-            parent.tool_calls, parent.tool_call_id, parent.provider_data, parent.token_count,
-            path.length + 1, path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int
-          FROM path
-          JOIN messages parent ON parent.conversation_id = path.conversation_id AND parent.id = path.parent_id
-          WHERE path.length < ${maxMessages}::int AND parent.position > ${behind}::int
-            AND path.tokens + parent.token_count + ${TOKENS_PER_MESSAGE}::int <= ${maxTokens}::int
-        )
-        SELECT id, parent_id AS "parentId", role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId", provider_data AS "providerData",
-          token_count AS "tokenCount", EXISTS (SELECT 1 FROM attachments WHERE message_id = path.id) AS "hasFiles"
-        FROM path ORDER BY position`,
+    return this.prisma.query<ContextMessage>(
+      `SELECT id, parent_id AS "parentId", role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId",
+         provider_data AS "providerData", token_count AS "tokenCount", has_files AS "hasFiles"
+       FROM context_path($1, $2, $3, $4, $5, $6)`,
+      [userId, messageId, behind, maxTokens, maxMessages, TOKENS_PER_MESSAGE],
     );
   }
 }

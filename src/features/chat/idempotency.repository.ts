@@ -1,11 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { newId } from '../../common/ids.js';
-import { deleteInBatches, PrismaService, type Transaction } from '../../infra/database/index.js';
-import { DuplicateRequestError } from './chat.errors.js';
+import { deleteInBatches, PrismaService } from '../../infra/database/index.js';
 import type { Idempotency } from './turn.js';
 
 /** How long a request is known again, in hours. */
-const KEPT_HOURS = 24;
+export const KEPT_HOURS = 24;
 
 /** What a request with the same key began. */
 export interface KnownRequest {
@@ -14,7 +12,7 @@ export interface KnownRequest {
   readonly messageId: string | null;
 }
 
-/** Requests that their clients named. */
+/** Requests that their clients named. A key is claimed by `begin_turn`, with the turn that it names. */
 @Injectable()
 export class IdempotencyRepository {
   constructor(private readonly prisma: PrismaService) {}
@@ -28,34 +26,6 @@ export class IdempotencyRepository {
           AND created_at > now() - make_interval(hours => ${KEPT_HOURS}::int)`,
     );
     return known;
-  }
-
-  /**
-   * Takes the key for this request. Of many that come at once the unique index lets one through; the others wait until
-   * it has committed and are refused then, or go on where it has not.
-   * @returns the id of the claim
-   * @throws DuplicateRequestError
-   */
-  async claim(transaction: Transaction, userId: string, idempotency: Idempotency): Promise<string> {
-    const { route, key, fingerprint } = idempotency;
-    const [claim] = await transaction.$queryRaw<{ id: string }[]>`
-      INSERT INTO idempotency_keys (id, user_id, route, key, fingerprint)
-      VALUES (${newId()}::uuid, ${userId}::uuid, ${route}, ${key}, ${fingerprint})
-      ON CONFLICT (user_id, route, key) DO UPDATE
-        SET fingerprint = EXCLUDED.fingerprint, message_id = NULL, created_at = now()
-        WHERE idempotency_keys.created_at <= now() - make_interval(hours => ${KEPT_HOURS}::int)
-      RETURNING id`;
-    if (claim === undefined) throw new DuplicateRequestError();
-    return claim.id;
-  }
-
-  /** Says what the claimed request began. */
-  async name(transaction: Transaction, claim: string, messageId: string): Promise<void> {
-    await transaction.idempotencyKey.update({
-      where: { id: claim },
-      data: { messageId },
-      select: { id: true },
-    });
   }
 
   /** Forgets the keys of requests that are older than a day. */

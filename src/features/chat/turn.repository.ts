@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
+import pg from 'pg';
 import { NotFoundError } from '../../common/errors.js';
+import { newId } from '../../common/ids.js';
 import { storableJson } from '../../common/storable.js';
-import { Prisma } from '../../generated/prisma/client.js';
-import { PrismaService, type Transaction } from '../../infra/database/index.js';
-import { UsageRepository } from '../usage/index.js';
-import { attachFiles } from './attachment.repository.js';
-import { type ToolCall, toWireCalls } from './tool-calls.js';
-import { activatePath, refuseWhileGenerating } from './branch.repository.js';
+import { PrismaService } from '../../infra/database/index.js';
+import type { TokenUsage } from '../../llm/index.js';
+import { usageJson } from '../usage/index.js';
+import { ConversationBusyError, DuplicateRequestError } from './chat.errors.js';
 import type { Compaction } from './compaction.js';
-import type { ChoreKind } from './chore.js';
-import { writeChores } from './chore.repository.js';
-import { addToTotals, hasAccount, lockConversation } from './conversation-totals.repository.js';
-import { IdempotencyRepository } from './idempotency.repository.js';
+import { CHORE_KINDS, type ChoreKind } from './chore.js';
+import { choresJson } from './chore.repository.js';
+import { KEPT_HOURS } from './idempotency.repository.js';
+import { type ToolCall, toWireCalls } from './tool-calls.js';
 import { type Idempotency, INTERRUPTED, type Settlement, totalCost, type Turn } from './turn.js';
 
 /** How long an answer stays ours without a checkpoint, in seconds. */
@@ -60,55 +60,37 @@ export interface EndedTurn {
 /** The rows of turns: how they begin, live and end. Each method is one transaction. */
 @Injectable()
 export class TurnRepository {
-  constructor(
-    private readonly prisma: PrismaService,
-    private readonly usage: UsageRepository,
-    private readonly keys: IdempotencyRepository,
-  ) {}
+  constructor(private readonly prisma: PrismaService) {}
 
   /**
    * Stores what is said, and an answer that is being generated under a lease of ours; both stand on the active path
-   * then. From here on nothing that the user wrote can be lost.
+   * then. From here on nothing that the user wrote can be lost. One statement, which is its own transaction.
    * @throws NotFoundError where the conversation or a file is gone, ConversationBusyError, DuplicateRequestError
    */
-  begin(turn: NewTurn): Promise<Turn> {
-    return this.prisma.transaction(async (transaction) => {
-      const { idempotency, answerId } = turn;
-      // First of all, so that a doubled request waits here and not at the conversation, where it would be a second turn.
-      const claim = idempotency && (await this.keys.claim(transaction, turn.userId, idempotency));
-      const conversation = await placeTurn(transaction, turn);
-      const parentId = await insertMessages(transaction, turn, conversation);
-      for (const { id: messageId, fileIds = [] } of turn.said)
-        await attachFiles(transaction, { userId: turn.userId, messageId, fileIds });
-      await transaction.conversation.update({
-        where: { id: conversation.id },
-        data: { leafMessageId: answerId },
-        select: { id: true },
-      });
-      if (claim !== undefined) await this.keys.name(transaction, claim, answerId);
-      return begun(turn, {
-        conversationId: conversation.id,
-        systemPrompt: conversation.systemPrompt,
-        compaction: conversation.compaction,
-        parentId,
-      });
-    });
+  async begin(turn: NewTurn): Promise<Turn> {
+    try {
+      const [row] = await this.prisma.query<PlacedRow>(
+        `SELECT system_prompt, compaction, parent_id
+         FROM begin_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+        beginValues(turn),
+      );
+      if (row === undefined) throw new Error('begin_turn returned no row.');
+      return begunTurn(turn, { ...row, conversation_id: turn.place.conversationId });
+    } catch (error) {
+      throw toRefusal(error, turn) ?? error;
+    }
   }
 
   /**
-   * The turn, where it was stored although nobody could say so, because the connection broke: its lease is renewed.
-   * Undefined where it was not, or where a sweep has ended it meanwhile.
+   * Finds the turn if it was stored although the reply to its commit was lost, and renews its lease. Waits for a `begin`
+   * that still runs on the server. Undefined if it was not stored, or if a sweep has ended it meanwhile.
    */
   async findBegun(turn: NewTurn): Promise<Turn | undefined> {
-    const [found] = await this.prisma.run(
-      (client) => client.$queryRaw<PlacedTurn[]>`
-        UPDATE messages SET lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
-        FROM conversations
-        WHERE messages.id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
-          AND conversations.id = conversation_id
-        RETURNING conversation_id AS "conversationId", system_prompt AS "systemPrompt", compaction::text, parent_id AS "parentId"`,
+    const [row] = await this.prisma.query<PlacedRow & { conversation_id: string }>(
+      'SELECT conversation_id, system_prompt, compaction, parent_id FROM find_begun_turn($1, $2, $3)',
+      [turn.answerId, turn.leaseOwner, LEASE_SECONDS],
     );
-    return found && begun(turn, found);
+    return row && begunTurn(turn, row);
   }
 
   /**
@@ -142,54 +124,89 @@ export class TurnRepository {
   /**
    * Ends the turn: answer, usage, the conversation's totals and what it makes due together, or nothing of it. Where the
    * answer is no longer ours only the usage is written, since it was used all the same. May be done twice: a commit
-   * whose confirmation was lost is found again by the lease's owner, who stays in the row.
+   * whose confirmation was lost is found again by the lease's owner, who stays in the row. One statement.
    * @returns whether the answer was ours, and what is due now
    */
-  finish(turn: Turn, settlement: Settlement): Promise<EndedTurn> {
-    return this.prisma.transaction(async (transaction) => {
-      const there = await lockConversation(transaction, turn.conversationId);
-      // With the account went everything, its usage too.
-      if (!there && !(await hasAccount(transaction, turn.userId))) return { ours: false, due: [] };
-      const { count } = await transaction.message.updateMany({
-        // The fence: a lease that a sweep has ended does not match any more.
-        where: { id: turn.answerId, leaseOwner: turn.leaseOwner, status: 'generating' },
-        data: { ...columnsOf(settlement), leaseUntil: null },
-      });
-      if (count === 1) await storeJson(transaction, turn, settlement);
-      const ours = count === 1 || (await isFinished(transaction, turn));
-      const { userId, apiKeyId, answerId: callId } = turn;
-      const conversationId = there ? turn.conversationId : null;
-      const sum = await this.usage.commit(
-        transaction,
-        { callId, userId, apiKeyId, conversationId },
-        settlement.attempts,
-      );
-      if (there) await addToTotals(transaction, turn.conversationId, sum, new Date());
-      // Not when it is found again: what was due then may be done already.
-      const due = count === 1 ? await writeChores(transaction, turn.conversationId, settlement.chores) : [];
-      return { ours, due };
-    });
+  async finish(turn: Turn, settlement: Settlement): Promise<EndedTurn> {
+    const { userId, apiKeyId, conversationId, answerId, leaseOwner } = turn;
+    const { outcome, attempts, chores } = settlement;
+    const [row] = await this.prisma.query<{ ours: boolean; due: string[] }>(
+      'SELECT ours, due FROM finish_turn($1, $2, $3, $4, $5, $6, $7, $8)',
+      [
+        userId,
+        conversationId,
+        answerId,
+        leaseOwner,
+        outcome.text,
+        storableJson(answerColumns(settlement)),
+        usageJson({ callId: answerId, userId, apiKeyId, conversationId }, attempts),
+        choresJson(chores),
+      ],
+    );
+    if (row === undefined) throw new Error('finish_turn returned no row.');
+    return { ours: row.ours, due: CHORE_KINDS.filter((kind) => row.due.includes(kind)) };
   }
 }
 
-/** Whether we have ended the answer before. A sweep takes the owner out of the row. */
-async function isFinished(transaction: Transaction, { answerId, leaseOwner }: Turn): Promise<boolean> {
-  const where = { id: answerId, leaseOwner, status: { not: 'generating' } } as const;
-  return (await transaction.message.count({ where })) === 1;
-}
-
-/** A conversation in which a turn takes place; its row is locked until the transaction ends. */
-interface TakenConversation {
-  readonly id: string;
-  /** Of the first message of the turn. */
-  readonly position: number;
-  /** What that message follows. */
-  readonly parentId: string | null;
-  readonly systemPrompt: string | null;
+/** Columns that `begin_turn` and `find_begun_turn` have in common. */
+interface PlacedRow {
+  readonly system_prompt: string | null;
   readonly compaction: Compaction;
+  readonly parent_id: string;
 }
 
-function begun(turn: NewTurn, found: PlacedTurn): Turn {
+/** Parameters of `begin_turn`. */
+function beginValues(turn: NewTurn): unknown[] {
+  const { place, idempotency } = turn;
+  const title = place.type === 'new' ? place.title : null;
+  const after = place.type === 'new' || place.after === 'leaf' ? 'leaf' : place.after;
+  const messages = turn.said.map(({ id, role, content, tokenCount, toolCallId, fileIds }) => ({
+    id,
+    role,
+    content,
+    token_count: tokenCount,
+    tool_call_id: toolCallId,
+    file_ids: fileIds,
+  }));
+  return [
+    turn.userId,
+    place.conversationId,
+    title,
+    after === 'leaf',
+    after === 'leaf' ? null : after.messageId,
+    turn.systemPrompt,
+    turn.compaction,
+    storableJson(messages),
+    turn.answerId,
+    turn.leaseOwner,
+    LEASE_SECONDS,
+    turn.model,
+    JSON.stringify(turn.parameters),
+    ...(idempotency === undefined
+      ? [null, null, null, null, null]
+      : [newId(), idempotency.route, idempotency.key, Buffer.from(idempotency.fingerprint), KEPT_HOURS]),
+  ];
+}
+
+/** The error behind a code of `begin_turn`; undefined if it is another failure. */
+function toRefusal(error: unknown, { place }: NewTurn): Error | undefined {
+  if (!(error instanceof pg.DatabaseError)) return undefined;
+  const { code, detail = '' } = error;
+  switch (code) {
+    case 'PY001':
+      return new DuplicateRequestError();
+    case 'PY002':
+      return new NotFoundError('conversation', place.conversationId);
+    case 'PY003':
+      return new ConversationBusyError(detail);
+    case 'PY004':
+      return new NotFoundError('file', detail);
+    default:
+      return undefined;
+  }
+}
+
+function begunTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: string }): Turn {
   const { userId, apiKeyId, answerId, leaseOwner, model, parameters, instructions, restart, cache } = turn;
   return {
     userId,
@@ -201,79 +218,11 @@ function begun(turn: NewTurn, found: PlacedTurn): Turn {
     instructions,
     restart,
     cache,
-    ...found,
+    conversationId: row.conversation_id,
+    systemPrompt: row.system_prompt,
+    compaction: row.compaction,
+    parentId: row.parent_id,
   };
-}
-
-async function placeTurn(transaction: Transaction, turn: NewTurn): Promise<TakenConversation> {
-  const { place } = turn;
-  if (place.type === 'new') return createConversation(transaction, turn, place);
-  const { leafMessageId, ...conversation } = await takeConversation(transaction, turn, place.conversationId);
-  if (place.after === 'leaf') return { ...conversation, parentId: leafMessageId };
-  const { messageId } = place.after;
-  if (messageId !== leafMessageId) await activatePath(transaction, conversation.id, messageId);
-  return { ...conversation, parentId: messageId };
-}
-
-async function createConversation(
-  transaction: Transaction,
-  turn: NewTurn,
-  { conversationId: id, title }: { readonly conversationId: string; readonly title: string },
-): Promise<TakenConversation> {
-  const { userId, systemPrompt = null, compaction = 'none', said } = turn;
-  const data = { id, userId, title, systemPrompt, compaction, nextPosition: said.length + 1 };
-  await transaction.conversation.create({ data, select: { id: true } });
-  return { id, position: 0, parentId: null, systemPrompt, compaction };
-}
-
-/**
- * The update locks the conversation's row until the transaction ends: of two turns that come at once the second waits
- * here, then sees the first one's answer and is refused. The partial unique index on generating messages would refuse
- * it even so.
- */
-async function takeConversation(
-  transaction: Transaction,
-  turn: NewTurn,
-  id: string,
-): Promise<Omit<TakenConversation, 'parentId'> & { readonly leafMessageId: string | null }> {
-  const positions = turn.said.length + 1;
-  const [conversation] = await transaction.conversation.updateManyAndReturn({
-    where: { id, userId: turn.userId },
-    data: {
-      nextPosition: { increment: positions },
-      updatedAt: new Date(),
-      ...(turn.systemPrompt !== undefined && { systemPrompt: turn.systemPrompt }),
-      ...(turn.compaction !== undefined && { compaction: turn.compaction }),
-    },
-    select: { nextPosition: true, leafMessageId: true, systemPrompt: true, compaction: true },
-  });
-  if (conversation === undefined) throw new NotFoundError('conversation', id);
-  await refuseWhileGenerating(transaction, id);
-  const { nextPosition, ...taken } = conversation;
-  return { id, position: nextPosition - positions, ...taken };
-}
-
-/** @returns the id of the message that the answer follows */
-async function insertMessages(
-  transaction: Transaction,
-  { userId, said, answerId, leaseOwner, model, parameters }: NewTurn,
-  { id, position, parentId: before }: TakenConversation,
-): Promise<string> {
-  const parentId = said.at(-1)?.id ?? before;
-  if (parentId === null) throw new Error('An answer must follow a message.');
-  const rows = said.map(
-    (message, index) =>
-      Prisma.sql`(${message.id}::uuid, ${id}::uuid, ${userId}::uuid, ${said[index - 1]?.id ?? before}::uuid, ${position + index},
-        ${message.role}::message_role, 'complete', ${message.content}, ${message.tokenCount}, ${message.toolCallId}, NULL, NULL, NULL, NULL)`,
-  );
-  // The lease is counted by the database's clock, which all processes share.
-  const answer = Prisma.sql`(${answerId}::uuid, ${id}::uuid, ${userId}::uuid, ${parentId}::uuid, ${position + said.length},
-    'assistant', 'generating', '', 0, NULL, ${model}, ${JSON.stringify(parameters)}::jsonb, ${leaseOwner}::uuid,
-    now() + make_interval(secs => ${LEASE_SECONDS}))`;
-  await transaction.$executeRaw`
-    INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, tool_call_id, model, options, lease_owner, lease_until)
-    VALUES ${Prisma.join([...rows, answer])}`;
-  return parentId;
 }
 
 /** Calls as they are stored; null where there are none. */
@@ -281,31 +230,45 @@ export function jsonOf(calls: readonly ToolCall[]): string | null {
   return calls.length === 0 ? null : storableJson(toWireCalls(calls));
 }
 
-/** What of an answer is JSON. */
-async function storeJson(
-  transaction: Transaction,
-  { answerId, leaseOwner }: Turn,
-  { outcome: { calls }, providerData }: Settlement,
-): Promise<void> {
-  if (calls.length === 0 && providerData === undefined) return;
-  const data = providerData === undefined ? null : storableJson(providerData);
-  await transaction.$executeRaw`
-    UPDATE messages SET tool_calls = ${jsonOf(calls)}::jsonb, provider_data = ${data}::jsonb
-    WHERE id = ${answerId}::uuid AND lease_owner = ${leaseOwner}::uuid`;
-}
-
-function columnsOf({ outcome, tokenCount, attempts, attempt }: Settlement) {
-  const { text: content, model } = outcome;
-  // What a checkpoint may have stored of calls that are void by now.
-  const toolCalls = Prisma.DbNull;
-  const common = { content, toolCalls, model, tokenCount, attempt };
+/** Columns of an ended answer but its text, under their names in the database. */
+function answerColumns(settlement: Settlement) {
+  const { outcome, tokenCount: token_count, attempts, attempt, providerData: provider_data } = settlement;
+  const { model, calls } = outcome;
+  // Null takes away what a checkpoint has stored of calls that are void by now.
+  const tool_calls = calls.length === 0 ? null : toWireCalls(calls);
+  const common = { model, token_count, attempt, tool_calls, provider_data };
   if (!('error' in outcome)) {
-    const { finishReason, usage, costMicroUsd, warning, cached, completedAt } = outcome;
-    const status = outcome.status === 'stopped' ? ('interrupted' as const) : outcome.status;
-    return { ...common, ...usage, status, finishReason, costMicroUsd, warning, cached, completedAt };
+    const { finishReason: finish_reason, usage, costMicroUsd, warning, cached, completedAt } = outcome;
+    const status = outcome.status === 'stopped' ? 'interrupted' : outcome.status;
+    const ended = { status, finish_reason, warning, cached, completed_at: completedAt };
+    return { ...common, ...ended, ...usageColumns(usage), cost_micro_usd: numberText(costMicroUsd) };
   }
   const { status, error } = outcome;
-  const usage = attempts.at(-1)?.usage;
-  const why = status === 'failed' ? { errorCode: error.code, errorMessage: error.message } : INTERRUPTED;
-  return { ...common, ...usage, status, costMicroUsd: totalCost(attempts), ...why, completedAt: new Date() };
+  const { errorCode, errorMessage } =
+    status === 'failed' ? { errorCode: error.code, errorMessage: error.message } : INTERRUPTED;
+  return {
+    ...common,
+    ...usageColumns(attempts.at(-1)?.usage),
+    status,
+    cached: false,
+    cost_micro_usd: numberText(totalCost(attempts)),
+    error_code: errorCode,
+    error_message: errorMessage,
+    completed_at: new Date(),
+  };
+}
+
+function usageColumns(usage: TokenUsage | undefined) {
+  return {
+    input_tokens: usage?.inputTokens,
+    output_tokens: usage?.outputTokens,
+    cached_tokens: usage?.cachedTokens,
+    cache_write_tokens: usage?.cacheWriteTokens,
+    reasoning_tokens: usage?.reasoningTokens,
+  };
+}
+
+/** A whole number that may be too large for JSON's. */
+function numberText(value: bigint | null): string | null {
+  return value === null ? null : value.toString();
 }

@@ -72,12 +72,8 @@ export class UsageRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Writes the attempts into the transaction of whoever owns the call. One that is in the ledger already is left as it is
-   * (unique on call and attempt), so committing twice bills once; an estimate, though, gives way to what comes after it:
-   * a sweep has made it, and the process that was thought dead knows better.
-   *
-   * The transaction holds the lock of the conversation, so that what the ledger has is still what it had when the sum is
-   * added to the totals; without a conversation there are none.
+   * Writes the attempts of a call within the caller's transaction; committing twice bills once (see `commit_usage` in the
+   * migrations). The transaction holds the lock of the conversation, if there is one.
    * @returns by how much the ledger has grown, which an estimate that was too high makes negative
    */
   async commit(
@@ -85,27 +81,9 @@ export class UsageRepository {
     owner: UsageOwner,
     attempts: readonly AttemptRecord[],
   ): Promise<UsageSum> {
-    const rows = JSON.stringify(attempts.map((attempt) => toJson({ owner, attempt })));
-    // The statement sees the ledger as it was before it, so that `before` are the rows which `written` replaces.
     const [sum] = await transaction.$queryRaw<UsageSum[]>`
-      WITH before AS (
-        SELECT attempt, input_tokens + output_tokens AS tokens, cost_micro_usd FROM usage_records WHERE call_id = ${owner.callId}::uuid
-      ), written AS (
-        INSERT INTO usage_records (${COLUMNS})
-        SELECT ${COLUMNS} FROM jsonb_to_recordset(${rows}::jsonb) AS entry (${COLUMN_TYPES})
-        ON CONFLICT (call_id, attempt) DO UPDATE SET
-          api_key_id = excluded.api_key_id, own_key = excluded.own_key, provider = excluded.provider, model = excluded.model,
-          outcome = excluded.outcome, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
-          cached_tokens = excluded.cached_tokens, cache_write_tokens = excluded.cache_write_tokens,
-          reasoning_tokens = excluded.reasoning_tokens, cost_micro_usd = excluded.cost_micro_usd, estimated = excluded.estimated
-        WHERE usage_records.estimated
-        RETURNING attempt, input_tokens + output_tokens AS tokens, cost_micro_usd
-      )
-      SELECT coalesce(sum(written.tokens - coalesce(before.tokens, 0)), 0)::bigint AS tokens,
-        coalesce(sum(coalesce(written.cost_micro_usd, 0) - coalesce(before.cost_micro_usd, 0)), 0)::bigint AS "costMicroUsd",
-        (count(*) FILTER (WHERE written.cost_micro_usd IS NULL)
-          - count(*) FILTER (WHERE before.attempt IS NOT NULL AND before.cost_micro_usd IS NULL))::int AS "unpricedAttempts"
-      FROM written LEFT JOIN before USING (attempt)`;
+      SELECT tokens, cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts"
+      FROM commit_usage(${owner.callId}::uuid, ${usageJson(owner, attempts)}::jsonb)`;
     return sum ?? { tokens: 0n, costMicroUsd: 0n, unpricedAttempts: 0 };
   }
 
@@ -166,6 +144,11 @@ export class UsageRepository {
         ORDER BY 1 DESC, 2, 3, 4`,
     );
   }
+}
+
+/** Returns the attempts of a call as `commit_usage` and `finish_turn` take them. */
+export function usageJson(owner: UsageOwner, attempts: readonly AttemptRecord[]): string {
+  return JSON.stringify(attempts.map((attempt) => toJson({ owner, attempt })));
 }
 
 /** A record as `COLUMN_TYPES` reads it. */

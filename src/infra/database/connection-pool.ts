@@ -61,6 +61,8 @@ export function openPool({
     // process. Whoever waits for a statement hears of it by that.
     client.on('error', () => undefined);
   });
+  // The pool emits the break of an idle connection as an 'error' too, which would end the process; it drops that connection.
+  pool.on('error', () => undefined);
   dropSilentConnections(pool, silenceMs);
   return pool;
 }

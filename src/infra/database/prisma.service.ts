@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
+import type pg from 'pg';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONNECTION_TIMEOUT_MS, openPool, type PoolOptions } from './connection-pool.js';
 import { DatabaseUnavailableError, isConnectionError } from './database-errors.js';
@@ -15,10 +16,13 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
 export class PrismaService implements OnApplicationShutdown {
   /** For single statements. */
   readonly client: PrismaClient;
+  /** The connections of the client. */
+  private readonly pool: pg.Pool;
 
   constructor(options: PoolOptions) {
+    this.pool = openPool(options);
     this.client = new PrismaClient({
-      adapter: new PrismaPg(openPool(options), { disposeExternalPool: true }),
+      adapter: new PrismaPg(this.pool),
       errorFormat: 'minimal',
       transactionOptions: { maxWait: CONNECTION_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
     });
@@ -30,6 +34,17 @@ export class PrismaService implements OnApplicationShutdown {
    */
   run<Result>(work: (client: PrismaClient) => Promise<Result>): Promise<Result> {
     return translated(() => work(this.client));
+  }
+
+  /**
+   * Runs one statement without Prisma's engine, on a connection of the same pool: for the statements that every turn
+   * makes. The statement has no name, so that it works through a pooler that gives a client another connection each time.
+   * Values are what `pg` makes of them; a `bigint` column comes as a string.
+   * @returns the rows, unchecked
+   * @throws DatabaseUnavailableError if the database is away, or pg.DatabaseError if it refuses the statement
+   */
+  query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    return translated(async () => (await this.pool.query<Row>(text, [...values])).rows);
   }
 
   /**
@@ -54,6 +69,8 @@ export class PrismaService implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.client.$disconnect();
+    // Not left to the client, which ends only a pool that it has used itself.
+    await this.pool.end();
   }
 }
 
