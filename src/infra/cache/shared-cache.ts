@@ -52,13 +52,16 @@ export class SharedCache {
     for (const key of this.memory.keys()) if (key.startsWith(keyPrefix)) this.memory.delete(key);
     const { redis } = this;
     if (redis === undefined) return;
-    const match = `${PREFIX}${keyPrefix.replace(/[*?[\]\\^-]/g, '\\$&')}*`;
+    // SCAN takes and answers whole names; the other commands add the connection's prefix themselves.
+    const connectionPrefix = redis.options.keyPrefix ?? '';
+    const match = `${escapePattern(connectionPrefix + PREFIX + keyPrefix)}*`;
     let cursor = '0';
     do {
       const page = await redis.scan(cursor, 'MATCH', match, 'COUNT', SCAN_COUNT).catch(this.missed);
       if (!Array.isArray(page)) return;
       const [next, keys] = page;
-      if (keys.length > 0) await redis.unlink(keys).catch(this.missed);
+      if (keys.length > 0)
+        await redis.unlink(keys.map((key) => key.slice(connectionPrefix.length))).catch(this.missed);
       cursor = next;
     } while (cursor !== '0');
   }
@@ -68,6 +71,10 @@ export class SharedCache {
     this.logger.debug({ err: error }, 'the cache was asked in vain');
     return undefined;
   };
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[*?[\]\\^-]/g, '\\$&');
 }
 
 /** With the time at which it grows old, so that the memory of another process does not keep it longer. */

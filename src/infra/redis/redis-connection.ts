@@ -1,6 +1,14 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 
+/** Location of our data in Redis. */
+export interface RedisSettings {
+  /** Undefined without Redis. */
+  readonly redisUrl: string | undefined;
+  /** Beginning of the name of every key and channel; empty if this installation has Redis for itself. */
+  readonly redisKeyPrefix: string;
+}
+
 /** What the connections of a process differ in. */
 type Options =
   | Required<Pick<RedisOptions, 'autoResubscribe'>>
@@ -29,7 +37,11 @@ export class RedisConnection implements OnApplicationShutdown {
   private readonly opened: Redis[] = [];
   private away = false;
 
-  constructor(private readonly url: string | undefined) {
+  /** @param keyPrefix is put before the keys of every command; channels and patterns need it from their caller */
+  constructor(
+    private readonly url: string | undefined,
+    readonly keyPrefix = '',
+  ) {
     this.client = this.open({ socketTimeout: ANSWER_TIMEOUT_MS, maxRetriesPerRequest: 0 });
   }
 
@@ -49,6 +61,7 @@ export class RedisConnection implements OnApplicationShutdown {
       enableOfflineQueue: false,
       connectTimeout: CONNECT_TIMEOUT_MS,
       keepAlive: KEEP_ALIVE_MS,
+      keyPrefix: this.keyPrefix,
       retryStrategy: (tries) => Math.min(tries * 50, RECONNECT_MS),
       ...options,
     });
