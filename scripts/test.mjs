@@ -2,7 +2,8 @@
  * node scripts/test.mjs [--only integration,e2e] [--other-stores] [jest arguments and file patterns]
  *
  * Runs the jest projects. Integration and e2e get a PostgreSQL server: that of DATABASE_URL, or else an embedded
- * one of this run's own. The last line counts the tests: "N passed, N failed, N skipped".
+ * one of this run's own, which does not wait for the disk. The 15 slowest files are printed with their seconds, and the
+ * last line counts the tests: "N passed, N failed, N skipped".
  *
  * --other-stores is for a second run, on another PostgreSQL or with Redis: it leaves out what would only be repeated.
  */
@@ -11,7 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, globSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 
@@ -29,7 +30,9 @@ const sameOnAllStores = [
   'test/integration/anthropic-clients.spec.ts',
   'test/integration/anthropic-wire.spec.ts',
   'test/integration/embedding-faults.spec.ts',
-  'test/integration/fault-table.spec.ts',
+  'test/integration/fault-table-completions.spec.ts',
+  'test/integration/fault-table-messages.spec.ts',
+  'test/integration/fault-table-ollama.spec.ts',
   'test/integration/odd-answers.spec.ts',
   'test/integration/ollama-wire.spec.ts',
   'test/integration/openai-clients.spec.ts',
@@ -53,6 +56,9 @@ const sameOnAllStores = [
 
 /** Settings of the developer's own shell that a test must not pick up by accident. */
 const privateSettings = /^(TEST_|DATABASE_|REDIS_|OPENAI_|ANTHROPIC_|OLLAMA_|LLM_|AWS_|S3_)/;
+
+/** Files that the report of the slowest names. */
+const slowestShown = 15;
 
 const noTests = { passed: 0, failed: 0, skipped: 0 };
 
@@ -101,7 +107,12 @@ async function startDatabase(dataDir) {
     );
   }
   const { startEmbeddedServer } = await import(pathToFileURL(modulePath).href);
-  return startEmbeddedServer({ dataDir, report: (line) => console.error(line) });
+  const server = await startEmbeddedServer({ dataDir, report: (line) => console.error(line) });
+  // The data is thrown away. Specs about durability start servers of their own, which keep the safe defaults.
+  for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes'])
+    await onServer(server.connectionString, `ALTER SYSTEM SET ${setting} = off`);
+  await onServer(server.connectionString, 'SELECT pg_reload_conf()');
+  return server;
 }
 
 /** A migrated database to copy from: copying takes a tenth of what migrating takes. */
@@ -161,10 +172,25 @@ function runJest({ projects, jestArguments, databases, resultFile, stopping }) {
   });
 }
 
-async function readCounts(resultFile) {
+async function readResult(resultFile) {
   const text = await readFile(resultFile, 'utf8').catch(() => undefined);
-  if (text === undefined) return noTests;
-  const result = JSON.parse(text);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** One line a file, the slowest first. */
+function slowestFiles(result) {
+  return (result?.testResults ?? [])
+    .map(({ name, startTime, endTime }) => ({
+      file: relative(root, name),
+      seconds: (endTime - startTime) / 1000,
+    }))
+    .toSorted((one, other) => other.seconds - one.seconds)
+    .slice(0, slowestShown)
+    .map(({ file, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${file}`);
+}
+
+function countTests(result) {
+  if (result === undefined) return noTests;
   return {
     passed: result.numPassedTests,
     // A file that does not even load has no tests to fail.
@@ -189,7 +215,8 @@ async function run({ projects, jestArguments: given, otherStores, workFolder, st
     const databases = { postgresUrl, template };
     const jestArguments = otherStores ? [...given, ...leftOut()] : given;
     const exitCode = await runJest({ projects, jestArguments, databases, resultFile, stopping });
-    return { exitCode, counts: await readCounts(resultFile) };
+    const result = await readResult(resultFile);
+    return { exitCode, counts: countTests(result), slowest: slowestFiles(result) };
   } finally {
     await template?.drop();
     await server?.stop();
@@ -211,7 +238,8 @@ try {
   await rm(workFolder, { recursive: true, force: true });
 }
 
-const { exitCode, counts } = outcome;
+const { exitCode, counts, slowest = [] } = outcome;
+if (slowest.length > 0) console.log(['Slowest files:', ...slowest].join('\n'));
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 const noneRan = counts.passed + counts.failed === 0;
 // Not by letting it run out: the migration engine leaves a timer of ten seconds behind.

@@ -17,7 +17,7 @@ export class AdminModule {
       global: true,
       imports: [
         DatabaseModule.forRoot({ connectionString, poolMax: 1 }),
-        RedisModule.forRoot({ redisUrl: config.redisUrl }),
+        RedisModule.forRoot(config),
         AuthModule,
       ],
       providers: [

@@ -21,9 +21,13 @@ export class InfrastructureModule {
       imports: [
         LoggerModule.forRoot(nestLogging(logger)),
         DatabaseModule.forRoot({ connectionString, poolMax: config.database.poolMax }),
-        RedisModule.forRoot({ redisUrl: config.redisUrl }),
+        RedisModule.forRoot(config),
         StorageModule.forRoot({ dataDir: config.dataDir }),
-        QueueModule.forRoot({ redisUrl: config.redisUrl, connectionString }),
+        QueueModule.forRoot({
+          redisUrl: config.redisUrl,
+          redisKeyPrefix: config.redisKeyPrefix,
+          connectionString,
+        }),
       ],
       providers: [
         { provide: AppConfig, useValue: config },

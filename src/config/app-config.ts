@@ -29,6 +29,7 @@ export class AppConfig {
   readonly limits: LimitConfig;
   readonly database: { readonly url: string | undefined; readonly poolMax: number };
   readonly redisUrl: string | undefined;
+  readonly redisKeyPrefix: string;
   readonly worker: 'inline' | 'separate';
   readonly auth: {
     readonly jwtSecret: string;
@@ -74,6 +75,7 @@ export class AppConfig {
     };
     this.database = { url: values.DATABASE_URL, poolMax: values.DATABASE_POOL_MAX };
     this.redisUrl = values.REDIS_URL;
+    this.redisKeyPrefix = values.REDIS_KEY_PREFIX ?? '';
     this.worker = values.WORKER;
     this.auth = {
       jwtSecret: values.JWT_SECRET ?? generatedSecret(this.dataDir, 'jwt'),

@@ -68,6 +68,12 @@ export const SETTINGS = {
     schemes: ['redis', 'rediss'],
     meaning: 'Redis for the job queue; without it the queue is in PostgreSQL and exactly one process may run',
   }),
+  REDIS_KEY_PREFIX: optionalText({
+    secret: false,
+    minLength: 1,
+    meaning:
+      'Begins the name of every key and channel in Redis. Installations that share one Redis need different ones; the processes of one installation need the same',
+  }),
   WORKER: oneOf({
     choices: ['inline', 'separate'],
     default: 'inline',

@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { type Run, runStorm } from '../support/audit/storm.js';
+import { testRedisUrl } from '../support/redis.js';
 
 /*
  * Many clients ask, ask again and in other words, go from branch to branch, lose their connections, come back, stop,
@@ -19,13 +20,9 @@ const first = Number(process.env['AUDIT_SEED'] ?? randomInt(1_000_000_000));
 const runs = process.env['AUDIT_RUNS'];
 const seeds = Array.from({ length: Number(runs ?? 1) }, (_, index) => first + index);
 
-const redisServer = process.env['TEST_REDIS_URL'];
-if (redisServer === undefined) {
+if (testRedisUrl === undefined) {
   process.stderr.write('SKIPPED: the audit over two processes: REDIS_URL is not set\n');
 }
-
-/** A database of Redis that no other test uses. */
-const REDIS_DATABASE = 3;
 
 /** Longest run: the storm, a lease, a sweep, and starts on a slow machine. */
 const RUN_MS = 150_000;
@@ -36,7 +33,7 @@ function expectNothingWrong(name: string, seed: number, { figures, violations }:
 }
 
 describe('what is stored after a storm is what clients were shown', () => {
-  (redisServer === undefined || runs !== undefined ? it : it.skip).each(seeds)(
+  (testRedisUrl === undefined || runs !== undefined ? it : it.skip).each(seeds)(
     'with one process and without Redis, seed %i',
     async (seed) => {
       expectNothingWrong('one process', seed, await runStorm(seed, { processes: 1 }));
@@ -44,11 +41,14 @@ describe('what is stored after a storm is what clients were shown', () => {
     RUN_MS,
   );
 
-  (redisServer === undefined ? it.skip : it).each(seeds)(
+  (testRedisUrl === undefined ? it.skip : it).each(seeds)(
     'with two processes on Redis, seed %i',
     async (seed) => {
-      const redisUrl = new URL(`/${REDIS_DATABASE}`, redisServer).href;
-      expectNothingWrong('two processes', seed, await runStorm(seed, { processes: 2, redisUrl }));
+      expectNothingWrong(
+        'two processes',
+        seed,
+        await runStorm(seed, { processes: 2, redisUrl: testRedisUrl }),
+      );
     },
     RUN_MS,
   );

@@ -1,13 +1,12 @@
 // Real here: the API on a socket and PostgreSQL. Every route is asked with every credential that must not open it.
 import { createHmac } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERROR_TYPES } from '../../src/gateway/anthropic/errors.js';
 import { ERROR_TABLE } from '../../src/http/error-table.js';
-import { idOf, makeKey, registerAdmin } from '../support/accounts.js';
-import { startApi, type TestApi } from '../support/api.js';
-import { type ApiResponse, at, listAt, registerUser, send, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { idOf, makeKey } from '../support/accounts.js';
+import { type ApiResponse, at, listAt, registerUser, send } from '../support/client.js';
 import { uploadedId } from '../support/files.js';
+import { setUpAdmin, setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { query } from '../support/stored.js';
 
 type Scope = 'chat' | 'files' | 'admin';
@@ -114,11 +113,6 @@ const OTHER_SECRET = 'uRi7oKq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9';
 const EXPIRED = { iat: 1_700_000_000, exp: 1_700_000_900 };
 const NOBODY = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
 
-let provider: FakeProvider;
-let api: TestApi;
-let admin: TestUser;
-let owner: TestUser;
-let stranger: TestUser;
 /** What the owner has, by its id. */
 let things: Readonly<Record<Thing, string>>;
 /** What opens nothing: what comes with it, and what it is told. */
@@ -126,17 +120,18 @@ let refused: Readonly<Record<string, { readonly credential: string | undefined; 
 /** A key of the owner's that has every scope but one. */
 let without: Readonly<Record<Scope, string>>;
 
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  JWT_SECRET: SECRET,
+  OPENAI_BASE_URL: provider.baseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  DEFAULT_MODEL: 'openai/test-model',
+}));
+const admin = setUpAdmin(api);
+const owner = setUpUser(api);
+const stranger = setUpUser(api);
+
 beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    JWT_SECRET: SECRET,
-    OPENAI_BASE_URL: provider.baseUrl,
-    OLLAMA_BASE_URL: provider.origin,
-    DEFAULT_MODEL: 'openai/test-model',
-  });
-  admin = await registerAdmin(api);
-  owner = await registerUser(api.url);
-  stranger = await registerUser(api.url);
   const turn = await owner.request('POST', '/api/v1/chat', { message: 'Hi' });
   await owner.request('PUT', '/api/v1/provider-keys/openai', { key: 'sk-own-0123456789abcdef' });
   things = {
@@ -154,11 +149,6 @@ beforeAll(async () => {
     admin: (await scoped('admin')).key,
   };
   refused = await badCredentials();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
 });
 
 async function badCredentials(): Promise<typeof refused> {

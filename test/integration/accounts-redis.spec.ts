@@ -1,22 +1,15 @@
 // Real here: two API processes' worth of application on sockets, PostgreSQL and Redis.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { idOf, makeKey, registerAdmin } from '../support/accounts.js';
 import type { TestApi } from '../support/api.js';
 import { at, collect, type TestUser, registerUser, userWith } from '../support/client.js';
 import type { FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { describeWithRedis } from '../support/redis.js';
 import { until } from '../support/stored.js';
 import { startTwoProcesses, type TwoProcesses } from '../support/two-processes.js';
 
-/** A database of Redis that no other test uses; its number is the last part of the URL. */
-const REDIS_DATABASE = 11;
-const redisServer = process.env['TEST_REDIS_URL'];
-if (redisServer === undefined) {
-  process.stderr.write('SKIPPED: accounts on two processes: REDIS_URL is not set\n');
-}
-
-(redisServer === undefined ? describe.skip : describe)('two processes that share Redis', () => {
-  const redisUrl = new URL(`/${String(REDIS_DATABASE)}`, redisServer ?? 'redis://unset').href;
+describeWithRedis('two processes that share Redis', () => {
   let processes: TwoProcesses;
   let provider: FakeProvider;
   let here: TestApi;
@@ -24,7 +17,7 @@ if (redisServer === undefined) {
   let admin: TestUser;
 
   beforeAll(async () => {
-    processes = await startTwoProcesses(redisUrl);
+    processes = await startTwoProcesses();
     ({ provider, here, there } = processes);
     admin = await registerAdmin(here);
   });

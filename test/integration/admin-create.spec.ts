@@ -4,24 +4,17 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { PACKAGE_ROOT } from '../../src/config/index.js';
-import { startApi, type TestApi } from '../support/api.js';
 import { type ApiResponse, at, registerUser, send, userWith } from '../support/client.js';
+import { setUpApi, setUpUser } from '../support/set-up.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 
-let api: TestApi;
+const api = setUpApi({ JWT_SECRET: SECRET });
 
-beforeAll(async () => {
-  api = await startApi({ JWT_SECRET: SECRET });
-  // The first account is an admin by itself.
-  await registerUser(api.url);
-});
-
-afterAll(async () => {
-  await api.close();
-});
+// The first account is an admin by itself.
+setUpUser(api);
 
 interface Run {
   readonly code: unknown;

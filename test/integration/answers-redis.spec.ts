@@ -1,28 +1,21 @@
 // Real here: two API processes' worth of application on sockets, PostgreSQL, Redis, and the provider's wire.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { beginStream, idsIn, named, nextEvent, rejoin, stop } from '../support/answers.js';
 import type { TestApi } from '../support/api.js';
 import { at, collect, eventsIn, registerUser, type TestUser, textOf, userWith } from '../support/client.js';
 import type { FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { describeWithRedis, redisKeyPrefix } from '../support/redis.js';
 import { expectSettled, query, stored, until, untilSettled } from '../support/stored.js';
 import { startTwoProcesses, type TwoProcesses } from '../support/two-processes.js';
 
 // A file of its own, because a process has one kind of queue for life.
 
-/** A database of Redis that no other test uses. */
-const REDIS_DATABASE = 9;
-const redisServer = process.env['TEST_REDIS_URL'];
-if (redisServer === undefined) {
-  process.stderr.write('SKIPPED: answers on two processes: REDIS_URL is not set\n');
-}
-
 const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
 
-(redisServer === undefined ? describe.skip : describe)('answers of two processes that share Redis', () => {
-  const redisUrl = new URL(`/${String(REDIS_DATABASE)}`, redisServer ?? 'redis://unset').href;
+describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
   let processes: TwoProcesses;
   let provider: FakeProvider;
   let redis: Redis;
@@ -32,9 +25,8 @@ const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
   let elsewhere: TestUser;
 
   beforeAll(async () => {
-    redis = new Redis(redisUrl);
-    await redis.flushdb();
-    processes = await startTwoProcesses(redisUrl);
+    processes = await startTwoProcesses();
+    redis = new Redis(redisUrl, { keyPrefix: redisKeyPrefix(processes.here.database) });
     ({ provider, here, there } = processes);
     user = await registerUser(here.url);
     elsewhere = userWith(there.url, user.token);
@@ -45,8 +37,8 @@ const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
   });
 
   afterAll(async () => {
-    await processes.close();
     await redis.quit();
+    await processes.close();
   });
 
   /** What the row has of an answer, and since when its lease runs. */
@@ -118,7 +110,7 @@ const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
     provider.script(gate);
     const { events, messageId } = await beginStream(provider, user);
     const subscribers = async (): Promise<unknown> =>
-      (await redis.pubsub('NUMSUB', `parley:answer:${messageId}`))[1];
+      (await redis.pubsub('NUMSUB', redisKeyPrefix(here.database) + keyOf(messageId)))[1];
     const leaving = new AbortController();
     const followers = Array.from({ length: 3 }, () =>
       rejoin(there.url, elsewhere, messageId, undefined, leaving.signal),
@@ -367,7 +359,7 @@ const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
       return left > 0 && left <= 60;
     });
     // Nothing of any answer, nor of what it took, stays for good.
-    const keys = await redis.keys('*');
+    const keys = await redis.keys(`${redisKeyPrefix(here.database)}*`);
     expect(keys).toContain(keyOf(messageId));
     // A queue has one entry that describes it, for ever.
     const ours = keys.filter((key) => !/^bull:\w+:meta$/.test(key));

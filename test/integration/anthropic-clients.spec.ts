@@ -1,15 +1,14 @@
 // Real here: the API on a socket, PostgreSQL, the official clients as their users have them, and the wires of three
 // kinds of providers.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import Anthropic from '@anthropic-ai/sdk';
 import { APICallError, generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai';
-import { startApi, type TestApi } from '../support/api.js';
-import { at, registerUser, type TestUser } from '../support/client.js';
+import { at } from '../support/client.js';
 import { FAKE_SIGNATURE } from '../support/fake-provider/anthropic-blocks.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import type { ErrorBehaviour } from '../support/fake-provider/script.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 
 type Ask = Anthropic.MessageCreateParamsNonStreaming;
 
@@ -64,28 +63,19 @@ const PROVIDERS = [
   },
 ] as const;
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
 let client: Anthropic;
 
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  LLM_MAX_RETRIES: '0',
+}));
+const user = setUpUser(api);
+
 beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
-    OLLAMA_BASE_URL: provider.origin,
-    LLM_MAX_RETRIES: '0',
-  });
-  user = await registerUser(api.url);
   client = clientOf(user.token);
-});
-
-afterEach(() => provider.reset());
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
 });
 
 /** The official client with nothing but its address and its key changed. */

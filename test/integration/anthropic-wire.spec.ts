@@ -2,11 +2,11 @@
 // event for event.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { describe, expect, it } from '@jest/globals';
+import type { TestApi } from '../support/api.js';
 import { at, registerUser, send, type ApiResponse, type TestUser } from '../support/client.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import type { Behaviour } from '../support/fake-provider/script.js';
+import { setUpApi, setUpProvider, setUpResource, setUpUser } from '../support/set-up.js';
 import { query, type Row, until } from '../support/stored.js';
 
 const MESSAGES = '/v1/messages';
@@ -32,63 +32,53 @@ interface Host {
   answer: (response: ServerResponse) => void;
 }
 
-let provider: FakeProvider;
-let host: Host;
-let api: TestApi;
-let verbatim: TestApi;
-let user: TestUser;
-let owner: TestUser;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  host = await startHost();
-  const hosts = ['cut', 'error'].map((id) => ({ id, base_url: provider.baseUrl }));
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
-    OLLAMA_BASE_URL: provider.origin,
-    LLM_HOSTS: JSON.stringify(hosts),
-    LLM_MAX_RETRIES: '0',
-    MAX_UPLOAD_MB: '1',
-    MODEL_ALIASES: JSON.stringify({ chain: ['anthropic/test-model', 'openai/test-model'] }),
-  });
-  verbatim = await startApi({ ANTHROPIC_BASE_URL: host.url, LLM_MAX_RETRIES: '0' });
-  user = await registerUser(api.url);
-  owner = await registerUser(verbatim.url);
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  LLM_HOSTS: JSON.stringify(['cut', 'error'].map((id) => ({ id, base_url: provider.baseUrl }))),
+  LLM_MAX_RETRIES: '0',
+  MAX_UPLOAD_MB: '1',
+  MODEL_ALIASES: JSON.stringify({ chain: ['anthropic/test-model', 'openai/test-model'] }),
+}));
+const user = setUpUser(api);
+const host = setUpResource(async () => {
+  const resource = await startHost();
+  return { resource, close: () => resource.server.close() };
 });
-
-afterEach(() => provider.reset());
-
-afterAll(async () => {
-  await api.close();
-  await verbatim.close();
-  await provider.close();
-  host.server.close();
-});
+const verbatim = setUpApi(() => ({ ANTHROPIC_BASE_URL: host().url, LLM_MAX_RETRIES: '0' }));
+const owner = setUpUser(verbatim);
 
 async function startHost(): Promise<Host> {
   const server = createServer((request, response) => {
     void text(request).then((body) => {
-      host.request = { url: request.url ?? '', headers: request.headers, body: JSON.parse(body || 'null') };
-      host.answer(response);
+      started.request = {
+        url: request.url ?? '',
+        headers: request.headers,
+        body: JSON.parse(body || 'null'),
+      };
+      started.answer(response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const port = at(server.address(), 'port');
   const nothing = { url: '', headers: {}, body: null };
-  return { server, url: `http://127.0.0.1:${String(port)}`, request: nothing, answer: (it) => it.end() };
+  const url = `http://127.0.0.1:${String(port)}`;
+  const started: Host = { server, url, request: nothing, answer: (it) => it.end() };
+  return started;
 }
 
 /** Has the host send these bytes as a stream. */
 function streamFromHost(bytes: string): void {
-  host.answer = (response) => {
+  host().answer = (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).end(bytes);
   };
 }
 
 /** Has the host send this body. */
 function bodyFromHost(body: string): void {
-  host.answer = (response) => {
+  host().answer = (response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end(body);
   };
 }
@@ -392,9 +382,12 @@ describe('an answer of a provider of the wire', () => {
     });
     const response = await postVerbatim(body, { 'anthropic-beta': 'one,two' });
     expect(response.status).toBe(200);
-    expect(host.request.body).toEqual({ ...body, model: 'm-1', stream: false });
-    expect(host.request.headers).toMatchObject({ 'anthropic-version': VERSION, 'anthropic-beta': 'one,two' });
-    expect(JSON.stringify(host.request.headers)).not.toContain(owner.token);
+    expect(host().request.body).toEqual({ ...body, model: 'm-1', stream: false });
+    expect(host().request.headers).toMatchObject({
+      'anthropic-version': VERSION,
+      'anthropic-beta': 'one,two',
+    });
+    expect(JSON.stringify(host().request.headers)).not.toContain(owner.token);
   });
 });
 
@@ -572,17 +565,17 @@ describe('counting tokens', () => {
     const body = { model: 'anthropic/m-1', messages: [{ role: 'user', content: 'one' }], container: 'c_1' };
     const answer = await post(COUNT, body, { token: owner.token, url: verbatim.url });
     expect([answer.status, await answer.json()]).toEqual([200, { input_tokens: 1234 }]);
-    expect(host.request).toMatchObject({ url: COUNT, body: { ...body, model: 'm-1' } });
-    expect(host.request.body).not.toHaveProperty('stream');
+    expect(host().request).toMatchObject({ url: COUNT, body: { ...body, model: 'm-1' } });
+    expect(host().request.body).not.toHaveProperty('stream');
   });
 
   it('is done by us where it cannot, and told where the request is wrong', async () => {
     const body = { model: 'anthropic/m-1', messages: [{ role: 'user', content: 'one two three' }] };
     const count = async (): Promise<Response> => post(COUNT, body, { token: owner.token, url: verbatim.url });
-    host.answer = (response) => void response.writeHead(500).end();
+    host().answer = (response) => void response.writeHead(500).end();
     expect(await (await count()).json()).toEqual({ input_tokens: expect.any(Number) });
     const refusal = '{"type":"error","error":{"type":"invalid_request_error","message":"No."}}';
-    host.answer = (response) => void response.writeHead(400).end(refusal);
+    host().answer = (response) => void response.writeHead(400).end(refusal);
     expect(await errorOf(await count())).toMatchObject({ status: 400, message: 'No.' });
   });
 

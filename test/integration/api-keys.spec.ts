@@ -1,8 +1,8 @@
 // Real here: the API on a socket and PostgreSQL, and a provider on the wire that waits for the test's word.
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { idOf, makeKey } from '../support/accounts.js';
-import { startApi, type TestApi } from '../support/api.js';
+import { startApi } from '../support/api.js';
 import {
   type ApiResponse,
   at,
@@ -13,33 +13,22 @@ import {
   type TestUser,
   userWith,
 } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { query, until } from '../support/stored.js';
 
 const KEYS = '/api/v1/api-keys';
 const ID = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    OLLAMA_BASE_URL: provider.origin,
-    DEFAULT_MODEL: 'openai/test-model',
-  });
-  // The first one is an admin, which would hide what only admins may do.
-  await registerUser(api.url);
-  user = await registerUser(api.url);
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  DEFAULT_MODEL: 'openai/test-model',
+}));
+// The first one is an admin, which would hide what only admins may do.
+setUpUser(api);
+const user = setUpUser(api);
 
 const codeOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'code');
 const messageOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'message');

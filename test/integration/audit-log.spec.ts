@@ -1,23 +1,14 @@
 // Real here: the API on a socket and PostgreSQL.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idOf, makeKey, registerAdmin } from '../support/accounts.js';
-import { startApi, type TestApi } from '../support/api.js';
-import { type ApiResponse, at, listAt, registerUser, send, type TestUser } from '../support/client.js';
+import { describe, expect, it } from '@jest/globals';
+import { idOf, makeKey } from '../support/accounts.js';
+import { type ApiResponse, at, listAt, registerUser, send } from '../support/client.js';
+import { setUpAdmin, setUpApi } from '../support/set-up.js';
 import { query } from '../support/stored.js';
 
 const PASSWORD = 'a long password';
 
-let api: TestApi;
-let admin: TestUser;
-
-beforeAll(async () => {
-  api = await startApi({ OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' });
-  admin = await registerAdmin(api);
-});
-
-afterAll(async () => {
-  await api.close();
-});
+const api = setUpApi({ OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' });
+const admin = setUpAdmin(api);
 
 const post = (path: string, body: unknown): Promise<ApiResponse> =>
   send(`${api.url}${path}`, { method: 'POST', body });

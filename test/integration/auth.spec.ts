@@ -1,27 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHmac, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
-import { startApi, type TestApi } from '../support/api.js';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { startApi } from '../support/api.js';
 import { type ApiResponse, at, registerUser, send, type TestUser } from '../support/client.js';
+import { setUpApi } from '../support/set-up.js';
+import { query } from '../support/stored.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 const PASSWORD = 'correct horse battery staple';
 const ID = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
 
-let api: TestApi;
-let database: pg.Client;
-
-beforeAll(async () => {
-  api = await startApi({ JWT_SECRET: SECRET, LOG_LEVEL: 'trace' });
-  database = new pg.Client({ connectionString: api.database.url });
-  await database.connect();
-});
-
-afterAll(async () => {
-  await database.end();
-  await api.close();
-});
+const api = setUpApi({ JWT_SECRET: SECRET, LOG_LEVEL: 'trace' });
 
 const newEmail = (): string => `user-${randomUUID()}@example.com`;
 
@@ -106,7 +95,7 @@ describe('an account', () => {
     const email = newEmail();
     const answers = await Promise.all(Array.from({ length: 10 }, () => register(email)));
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(9).fill(409)]);
-    const { rows } = await database.query('SELECT id FROM users WHERE email = $1', [email]);
+    const rows = await query(api.database, 'SELECT id FROM users WHERE email = $1', [email]);
     expect(rows).toHaveLength(1);
   });
 
@@ -141,13 +130,10 @@ describe('an account', () => {
     const password = `secret-${randomUUID()}`;
     await register(email, password);
     await login(email, password);
-    const { rows } = await database.query<{ password_hash: string }>(
-      'SELECT password_hash FROM users WHERE email = $1',
-      [email],
-    );
-    expect(rows[0]?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-    const everything = await database.query('SELECT * FROM users');
-    expect(JSON.stringify(everything.rows)).not.toContain(password);
+    const rows = await query(api.database, 'SELECT password_hash FROM users WHERE email = $1', [email]);
+    expect(rows[0]?.['password_hash']).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    const everything = await query(api.database, 'SELECT * FROM users');
+    expect(JSON.stringify(everything)).not.toContain(password);
     expect(api.log.join('\n')).not.toContain(password);
     expect(api.log.join('\n')).toContain('/api/v1/auth/login');
   });
@@ -155,7 +141,7 @@ describe('an account', () => {
   it('with the same password as another has another hash', async () => {
     const emails = [newEmail(), newEmail()];
     for (const email of emails) await register(email);
-    const { rows } = await database.query('SELECT DISTINCT password_hash FROM users WHERE email = ANY($1)', [
+    const rows = await query(api.database, 'SELECT DISTINCT password_hash FROM users WHERE email = ANY($1)', [
       emails,
     ]);
     expect(rows).toHaveLength(2);
@@ -346,7 +332,7 @@ describe('a token', () => {
   it('of a deleted account is refused, once the few seconds are over for which it is remembered', async () => {
     const gone = await registerUser(api.url);
     expect((await gone.request('GET', '/api/v1/users/me')).status).toBe(200);
-    await database.query('DELETE FROM users WHERE email = $1', [gone.email]);
+    await query(api.database, 'DELETE FROM users WHERE email = $1', [gone.email]);
     const until = performance.now() + 8_000;
     let answer = await gone.request('GET', '/api/v1/users/me');
     while (answer.status !== 401 && performance.now() < until) {
@@ -458,7 +444,7 @@ it('where registration is closed nobody registers, and accounts log in', async (
       param: null,
     });
     expect(codeOf(await register(email, PASSWORD, closed.url))).toBe('registration_closed');
-    const { rows } = await database.query('SELECT id FROM users WHERE email = $1', [stranger]);
+    const rows = await query(api.database, 'SELECT id FROM users WHERE email = $1', [stranger]);
     expect(rows).toEqual([]);
     expect((await login(email, PASSWORD, closed.url)).status).toBe(200);
   } finally {

@@ -1,9 +1,8 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
-import { startApi, type TestApi } from '../support/api.js';
-import { type ApiResponse, at, registerUser, send, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { type ApiResponse, at, registerUser, send } from '../support/client.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
+import { query } from '../support/stored.js';
 
 const CHAT = '/api/v1/chat';
 const STREAM = '/api/v1/chat/stream';
@@ -48,28 +47,17 @@ const tooLarge: Refusal = {
   message: 'The request body is too large. A JSON body may have at most 1 MB.',
 };
 
-let provider: FakeProvider;
-let api: TestApi;
-let database: pg.Client;
-let user: TestUser;
 let foreignId: string;
 
+const provider = setUpProvider();
+const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl }));
+const user = setUpUser(api);
+
 beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({ OPENAI_BASE_URL: provider.baseUrl });
-  database = new pg.Client({ connectionString: api.database.url });
-  await database.connect();
-  user = await registerUser(api.url);
   const other = await registerUser(api.url);
   foreignId = String(
     at((await other.request('POST', CHAT, { message: 'Mine alone' })).body, 'conversation_id'),
   );
-});
-
-afterAll(async () => {
-  await database.end();
-  await api.close();
-  await provider.close();
 });
 
 /** One request as it is, with the user's token. */
@@ -93,11 +81,14 @@ async function ask(
 }
 
 async function rowCounts(): Promise<unknown> {
-  const { rows } = await database.query<Record<string, string>>(`
+  const rows = await query(
+    api.database,
+    `
     SELECT (SELECT count(*) FROM users) AS users,
            (SELECT count(*) FROM conversations) AS conversations,
            (SELECT count(*) FROM messages) AS messages,
-           (SELECT count(*) FROM usage_records) AS usage_records`);
+           (SELECT count(*) FROM usage_records) AS usage_records`,
+  );
   return rows[0];
 }
 

@@ -1,8 +1,7 @@
 // Real here: the API on a socket, PostgreSQL, and the provider's wire; what a model was told is read off the wire.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, named, rejoin } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
 import {
   at,
   collect,
@@ -12,29 +11,15 @@ import {
   type ApiResponse,
   type TestUser,
 } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { expectSettled, query, stored, untilSettled } from '../support/stored.js';
 
 /** An id that nothing has. */
 const UNKNOWN = '01999999-9999-7999-8999-999999999999';
 
-let provider: FakeProvider;
-let api: TestApi;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' });
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' }));
 
 /** A user with a conversation, and the ways to go on in it. */
 class Talk {

@@ -1,39 +1,29 @@
 // Real here: two API processes' applications on sockets, PostgreSQL, Redis, and a provider on the wire. A file of its
 // own, because a process has one kind of queue for life.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { idOf } from '../support/accounts.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, registerUser, type TestUser, userWith } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { describeWithRedis, redisKeyPrefix } from '../support/redis.js';
 import { query, until } from '../support/stored.js';
 
-const redisUrl = process.env['TEST_REDIS_URL'];
-if (redisUrl === undefined) {
-  process.stderr.write('SKIPPED: the generation of cached answers on Redis: REDIS_URL is not set\n');
-}
-
-/** A database of Redis that no other test uses. */
-const REDIS_DATABASE = 11;
-
-(redisUrl === undefined ? describe.skip : describe)('with Redis, deleting', () => {
+describeWithRedis('with Redis, deleting', (redisUrl) => {
   let provider: FakeProvider;
   let database: TestDatabase;
-  let redis: string;
   let one: TestApi;
   let two: TestApi;
 
   beforeAll(async () => {
     provider = await startFakeProvider();
     database = await createMigratedDatabase();
-    redis = new URL(`/${REDIS_DATABASE}`, redisUrl).href;
     const environment = {
       OPENAI_BASE_URL: provider.baseUrl,
       DEFAULT_MODEL: 'openai/test-model',
       JWT_SECRET: 'one secret for all processes of these tests',
       WORKER: 'separate',
-      REDIS_URL: redis,
     };
     one = await startApi(environment, database);
     two = await startApi(environment, database);
@@ -53,18 +43,20 @@ const REDIS_DATABASE = 11;
   const cached = async (user: TestUser, message: string): Promise<unknown> =>
     at((await user.request('POST', '/api/v1/chat', { message, cache: true })).body, 'cached');
 
-  /** Runs work and returns the commands that Redis got for our database meanwhile. */
+  /** Runs work and returns the commands that Redis got for our keys meanwhile; a SCAN names them in its pattern. */
   async function commandsDuring(work: () => Promise<void>): Promise<string[]> {
-    const client = new Redis(redis);
+    const client = new Redis(redisUrl);
     const monitor = await client.monitor();
     const commands: string[] = [];
-    monitor.on('monitor', (_time: string, [command = '']: string[], _source: string, db: string) => {
-      if (db === String(REDIS_DATABASE)) commands.push(command.toLowerCase());
+    const prefix = redisKeyPrefix(database);
+    const last = `${prefix}last`;
+    monitor.on('monitor', (_time: string, [command = '', ...parameters]: string[]) => {
+      if (parameters.some((text) => text.startsWith(prefix))) commands.push(command.toLowerCase());
     });
     try {
       await work();
-      await client.ping();
-      await until('the monitor to catch up', () => commands.includes('ping'));
+      await client.exists(last);
+      await until('the monitor to catch up', () => commands.includes('exists'));
     } finally {
       monitor.disconnect();
       client.disconnect();

@@ -1,30 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startApi } from '../support/api.js';
 import { registerUser, send, type TestUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import type { RecordedRequest } from '../support/fake-provider/recorded-request.js';
+import { describeWithRedis } from '../support/redis.js';
+import { setUpProvider } from '../support/set-up.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 // A file of its own, because a process has one kind of queue for life.
 
-const redisUrl = process.env['TEST_REDIS_URL'];
-if (redisUrl === undefined) {
-  process.stderr.write('SKIPPED: the cache on Redis: REDIS_URL is not set\n');
-}
-
-/** A database of Redis that no other test uses. */
-const REDIS_DATABASE = 12;
-
-let provider: FakeProvider;
-
-beforeEach(async () => {
-  provider = await startFakeProvider();
-});
-
-afterEach(async () => {
-  await provider.close();
-});
+const provider = setUpProvider();
 
 /** A different question each time, so that runs on one Redis do not answer each other. */
 let questions = 0;
@@ -39,7 +24,7 @@ function environment(redis: string): Record<string, string> {
     JWT_SECRET: 'one secret for all processes of these tests',
     LLM_MAX_RETRIES: '0',
     WORKER: 'separate',
-    REDIS_URL: new URL(`/${REDIS_DATABASE}`, redis).href,
+    REDIS_URL: redis,
   };
 }
 
@@ -53,7 +38,7 @@ function complete(user: TestUser, content: string) {
   return user.request('POST', '/v1/chat/completions', { messages, cache: true });
 }
 
-(redisUrl === undefined ? describe.skip : describe)('with Redis', () => {
+describeWithRedis('with Redis', (redisUrl) => {
   let database: TestDatabase;
 
   beforeAll(async () => {
@@ -65,8 +50,8 @@ function complete(user: TestUser, content: string) {
   });
 
   it('all processes share the answers', async () => {
-    const one = await startApi(environment(redisUrl ?? ''), database);
-    const two = await startApi(environment(redisUrl ?? ''), database);
+    const one = await startApi(environment(redisUrl), database);
+    const two = await startApi(environment(redisUrl), database);
     try {
       const user = await registerUser(one.url);
       const asked = question();
@@ -85,7 +70,7 @@ function complete(user: TestUser, content: string) {
   });
 
   it('which goes away, it misses and nothing fails', async () => {
-    const proxy = await TcpProxy.start(redisUrl ?? '');
+    const proxy = await TcpProxy.start(redisUrl);
     const api = await startApi(environment(proxy.url), database);
     try {
       const user = await registerUser(api.url);

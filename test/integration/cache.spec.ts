@@ -1,21 +1,13 @@
 import OpenAI from 'openai';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, collect, listAt, registerUser, send, type TestUser, textOf } from '../support/client.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { query } from '../support/stored.js';
 import type { RecordedRequest } from '../support/fake-provider/recorded-request.js';
 
-let provider: FakeProvider;
-
-beforeEach(async () => {
-  provider = await startFakeProvider();
-});
-
-afterEach(async () => {
-  await provider.close();
-});
+const provider = setUpProvider();
 
 /** A different question each time. */
 let questions = 0;
@@ -50,17 +42,8 @@ function complete(user: TestUser, content: string, more: object = {}) {
 }
 
 describe('the response cache', () => {
-  let api: TestApi;
-  let user: TestUser;
-
-  beforeEach(async () => {
-    api = await startApi(environment());
-    user = await registerUser(api.url);
-  });
-
-  afterEach(async () => {
-    await api.close();
-  });
+  const api = setUpApi(environment, 'test');
+  const user = setUpUser(api, 'test');
 
   it('gives the answer to an equal request again, for nothing', async () => {
     const asked = question();

@@ -1,21 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { describe, expect, it } from '@jest/globals';
 import { at, collect, listAt, registerUser, textOf } from '../support/client.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 
 describe('a chat turn over the real server, database and provider wire', () => {
-  let provider: FakeProvider;
-  let api: TestApi;
-
-  beforeAll(async () => {
-    provider = await startFakeProvider({ apiKey: 'test-key' });
-    api = await startApi({ OPENAI_BASE_URL: provider.baseUrl, OPENAI_API_KEY: 'test-key' });
-  });
-
-  afterAll(async () => {
-    await api.close();
-    await provider.close();
-  });
+  const provider = setUpProvider({ apiKey: 'test-key' });
+  const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl, OPENAI_API_KEY: 'test-key' }));
 
   it('answers, and stores question, answer and usage', async () => {
     const user = await registerUser(api.url);

@@ -2,37 +2,26 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../support/api.js';
 import { choresOf, deliver, makeDue, untilChoresDone } from '../support/chores.js';
 import { at, registerUser, type TestUser } from '../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { describeWithRedis, redisSettings } from '../support/redis.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 import { expectSettled, stored, until } from '../support/stored.js';
 
 // A file of its own, because a process has one kind of queue for life.
 
-/** A database of Redis that no other test uses. */
-const REDIS_DATABASE = 7;
-const redisServer = process.env['TEST_REDIS_URL'];
-if (redisServer === undefined) {
-  process.stderr.write('SKIPPED: chores in processes of their own: REDIS_URL is not set\n');
-}
-
-(redisServer === undefined ? describe.skip : describe)('chores in processes of their own', () => {
-  const redisUrl = new URL(`/${String(REDIS_DATABASE)}`, redisServer ?? 'redis://unset').href;
+describeWithRedis('chores in processes of their own', () => {
   let provider: FakeProvider;
-  let redis: Redis;
   let api: TestApi;
   let user: TestUser;
   let dataDir: string;
   const workers: ServerProcess[] = [];
 
   beforeAll(async () => {
-    redis = new Redis(redisUrl);
-    await redis.flushdb();
     provider = await startFakeProvider();
     dataDir = await mkdtemp(join(tmpdir(), 'parley-worker-'));
     api = await startApi({ WORKER: 'separate', ...settings() });
@@ -43,14 +32,11 @@ if (redisServer === undefined) {
     await Promise.all(workers.map((worker) => worker.end('SIGTERM')));
     await api.close();
     await provider.close();
-    await redis.flushdb();
-    await redis.quit();
     await rm(dataDir, { recursive: true });
   });
 
   function settings(): Record<string, string> {
     return {
-      REDIS_URL: redisUrl,
       OPENAI_BASE_URL: provider.baseUrl,
       DEFAULT_MODEL: 'openai/test-model',
       TITLE_MODEL: 'openai/title-model',
@@ -64,6 +50,7 @@ if (redisServer === undefined) {
       DATABASE_URL: api.database.url,
       DATA_DIR: dataDir,
       ...settings(),
+      ...redisSettings(api.database),
     };
     const worker = startServer(environment, 'worker.js');
     workers.push(worker);
@@ -94,7 +81,7 @@ if (redisServer === undefined) {
     await startWorker();
     // What the dead one held is due by itself two minutes later; its job is brought back within one.
     await makeDue(api, id);
-    await deliver(api, id, 'title', { redisUrl });
+    await deliver(api, id, 'title');
     await untilChoresDone(api, id);
     expect(await titleOf(id)).toBe('Blue sky');
     expect(asked()).toHaveLength(2);

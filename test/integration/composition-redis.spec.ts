@@ -1,7 +1,6 @@
 import { getQueueToken } from '@nestjs/bullmq';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { type Queue, QueueEvents } from 'bullmq';
-import { Redis } from 'ioredis';
 import { ApiModule } from '../../src/api.module.js';
 import { newId } from '../../src/common/ids.js';
 import { SWEEP_JOB, TURNS_QUEUE } from '../../src/features/chat/chat.jobs.js';
@@ -10,55 +9,39 @@ import { startApi } from '../support/api.js';
 import { at, registerUser, send } from '../support/client.js';
 import { API_ONLY, compile, injectablesOf, JOBS, runtimeOver } from '../support/composition.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
+import { describeWithRedis, redisKeyPrefix, redisSettings } from '../support/redis.js';
 import { queryOnce } from '../support/embedded-database.js';
 
 // A file of its own, because a process has one kind of queue for life: that on PostgreSQL is set for all of it.
 
-/** A database of Redis that no other test uses; its number is the last part of the URL. */
-const REDIS_DATABASE = 13;
-const redisServer = process.env['TEST_REDIS_URL'];
-if (redisServer === undefined) {
-  process.stderr.write('SKIPPED: the composition roots on Redis: REDIS_URL is not set\n');
-}
-
-(redisServer === undefined ? describe.skip : describe)('on Redis', () => {
-  const redisUrl = new URL(`/${String(REDIS_DATABASE)}`, redisServer ?? 'redis://unset').href;
-  const environment = { REDIS_URL: redisUrl, WORKER: 'separate' };
-
-  async function flush(): Promise<void> {
-    const redis = new Redis(redisUrl);
-    try {
-      await redis.flushdb();
-    } finally {
-      await redis.quit();
-    }
-  }
+describeWithRedis('on Redis', (redisUrl) => {
+  const separate = { WORKER: 'separate' };
 
   let database: TestDatabase;
 
   beforeEach(async () => {
-    await flush();
     database = await createMigratedDatabase();
   });
 
   afterEach(async () => {
     await database.drop();
-    await flush();
   });
 
   it('an API whose workers are separate runs no jobs', async () => {
-    const names = await injectablesOf(ApiModule.forRoot(runtimeOver(database.url, environment)));
+    const names = await injectablesOf(
+      ApiModule.forRoot(runtimeOver(database.url, { ...redisSettings(database), ...separate })),
+    );
     expect(names).toEqual(expect.arrayContaining(API_ONLY));
     expect(names.filter((name) => JOBS.includes(name))).toEqual([]);
   });
 
   it('an API may run them all the same', async () => {
-    const names = await injectablesOf(ApiModule.forRoot(runtimeOver(database.url, { REDIS_URL: redisUrl })));
+    const names = await injectablesOf(ApiModule.forRoot(runtimeOver(database.url, redisSettings(database))));
     expect(names).toEqual(expect.arrayContaining([...API_ONLY, ...JOBS]));
   });
 
   it('an API whose workers are separate answers', async () => {
-    const api = await startApi(environment);
+    const api = await startApi(separate);
     try {
       const user = await registerUser(api.url);
       const { status, body } = await user.request('POST', '/api/v1/chat', { message: 'Hello' });
@@ -72,8 +55,13 @@ if (redisServer === undefined) {
 
   it('a worker sweeps: the answer of a process that is gone becomes interrupted', async () => {
     const answerId = await abandonAnswer();
-    const module = await compile(WorkerModule.forRoot(runtimeOver(database.url, environment)));
-    const events = new QueueEvents(TURNS_QUEUE, { connection: { url: redisUrl } });
+    const module = await compile(
+      WorkerModule.forRoot(runtimeOver(database.url, { ...redisSettings(database), ...separate })),
+    );
+    const events = new QueueEvents(TURNS_QUEUE, {
+      connection: { url: redisUrl },
+      prefix: `${redisKeyPrefix(database)}bull`,
+    });
     try {
       await module.init();
       await events.waitUntilReady();

@@ -9,18 +9,13 @@ import express, { type Request, type Response } from 'express';
 import { pino } from 'pino';
 import { ErrorWires } from '../../src/http/error-wire.js';
 import { BrokenRequests, connectionLimits, LimitedExpressAdapter } from '../../src/http/index.js';
-import { startApi, type TestApi } from '../support/api.js';
+import { startApi } from '../support/api.js';
 import { at, registerUser, send } from '../support/client.js';
+import { setUpApi } from '../support/set-up.js';
 
 const JSON_TYPE = 'Content-Type: application/json\r\n';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startApi();
-});
-
-afterAll(() => api.close());
+const api = setUpApi();
 
 @Module({})
 class EmptyModule {}

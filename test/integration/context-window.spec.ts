@@ -1,35 +1,21 @@
 // Real here: the API on a socket, PostgreSQL, and the provider's wire, whose requests show what the model was told.
-import { afterEach, beforeAll, afterAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { describe, expect, it } from '@jest/globals';
+import type { Settings } from '../support/api.js';
 import { at, listAt, registerUser, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { setUpApiStarter, setUpProvider } from '../support/set-up.js';
 
-let provider: FakeProvider;
-let api: TestApi | undefined;
+const provider = setUpProvider();
+const startForTest = setUpApiStarter();
 
-beforeAll(async () => {
-  provider = await startFakeProvider();
-});
-
-afterEach(async () => {
-  await api?.close();
-  api = undefined;
-  provider.reset();
-});
-
-afterAll(async () => {
-  await provider.close();
-});
-
-async function start(environment: Readonly<Record<string, string>> = {}): Promise<TestUser> {
-  api = await startApi({
+async function start(more: Settings = {}): Promise<TestUser> {
+  const { url } = await startForTest({
     OPENAI_BASE_URL: provider.baseUrl,
     DEFAULT_MODEL: 'openai/test-model',
     LLM_MAX_RETRIES: '0',
     MODEL_WINDOWS: '{}',
-    ...environment,
+    ...more,
   });
-  return registerUser(api.url);
+  return registerUser(url);
 }
 
 /** A text of so many tokens; a message takes four more. */

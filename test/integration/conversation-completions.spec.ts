@@ -1,12 +1,11 @@
 // Real here: OpenAI's own client, the API on a socket, PostgreSQL, and the provider's wire.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
 import { rejoin } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
-import { at, collect, listAt, registerUser, send, textOf, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { at, collect, listAt, registerUser, send, textOf } from '../support/client.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { expectSettled, stored, untilSettled } from '../support/stored.js';
 
 const MODEL = 'openai/test-model';
@@ -15,24 +14,13 @@ const CALL = { id: 'call_oslo', name: 'get_weather', arguments: '{"city":"Oslo"}
 
 type Message = OpenAI.Chat.ChatCompletionMessageParam;
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: MODEL, LLM_MAX_RETRIES: '0' });
-  user = await registerUser(api.url);
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  DEFAULT_MODEL: MODEL,
+  LLM_MAX_RETRIES: '0',
+}));
+const user = setUpUser(api);
 
 /** OpenAI's client, which names a conversation with each request. */
 function client(conversation: string): OpenAI {

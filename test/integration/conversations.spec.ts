@@ -1,7 +1,7 @@
 // Real here: the API on a socket and PostgreSQL; the answers come from the demo model.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../support/client.js';
+import { setUpApi } from '../support/set-up.js';
 import { query, stored } from '../support/stored.js';
 
 const LIST = '/api/v1/conversations';
@@ -9,15 +9,7 @@ const LIST = '/api/v1/conversations';
 /** An id that nothing has. */
 const UNKNOWN = '01999999-9999-7999-8999-999999999999';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startApi({ DEFAULT_MODEL: 'demo/echo' });
-});
-
-afterAll(async () => {
-  await api.close();
-});
+const api = setUpApi({ DEFAULT_MODEL: 'demo/echo' });
 
 /** A turn; its answer. */
 async function say(user: TestUser, message: string, more: object = {}): Promise<ApiResponse> {

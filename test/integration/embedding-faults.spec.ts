@@ -1,9 +1,9 @@
 // Real here: the API on a socket, PostgreSQL, and two providers whose embeddings fail.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { describe, expect, it } from '@jest/globals';
+import type { Settings } from '../support/api.js';
 import { type ApiResponse, at, registerUser, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import type { Behaviour } from '../support/fake-provider/script.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { query, until } from '../support/stored.js';
 
 /** Tries at one model beyond the first. */
@@ -12,16 +12,14 @@ const MAX_RETRIES = 1;
 /** Chains that the API is started with: each has hosts, and so circuits, of its own. */
 const CHAINS = 12;
 
-let primary: FakeProvider;
-let secondary: FakeProvider;
-let api: TestApi;
+const primary = setUpProvider();
+const secondary = setUpProvider();
+const api = setUpApi(settings);
 let used = 0;
 
-beforeAll(async () => {
-  primary = await startFakeProvider();
-  secondary = await startFakeProvider();
+function settings(): Settings {
   const numbers = Array.from({ length: CHAINS }, (_, index) => index);
-  api = await startApi({
+  return {
     LLM_HOSTS: JSON.stringify(
       numbers.flatMap((number) => [
         { id: `one-${number}`, base_url: primary.baseUrl, models: ['first'] },
@@ -37,19 +35,8 @@ beforeAll(async () => {
     LLM_MAX_CONCURRENCY: '1',
     LLM_MAX_QUEUE: '1',
     LLM_ANSWER_TIMEOUT_MS: '700',
-  });
-});
-
-afterEach(() => {
-  primary.reset();
-  secondary.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await primary.close();
-  await secondary.close();
-});
+  };
+}
 
 function freshChain(): number {
   used += 1;

@@ -1,35 +1,24 @@
 // Real here: the API on a socket and PostgreSQL; trees of messages are written by imports, and long ones by SQL.
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '../../src/common/ids.js';
 import { idOf } from '../support/accounts.js';
 import { beginStream } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
 import { at, type ApiResponse, listAt, registerUser, send, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { query, stored, until } from '../support/stored.js';
 
 const LIST = '/api/v1/conversations';
 const IMPORT = `${LIST}/import`;
 
-let provider: FakeProvider;
-let api: TestApi;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    DEFAULT_MODEL: 'demo/echo',
-    MAX_UPLOAD_MB: '16',
-  });
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  DEFAULT_MODEL: 'demo/echo',
+  MAX_UPLOAD_MB: '16',
+}));
 
 const TIME = '2026-11-21T08:00:00.123Z';
 

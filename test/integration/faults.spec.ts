@@ -1,10 +1,11 @@
 // Real here: the API on a socket, PostgreSQL, and the provider's wire with everything that can go wrong on it.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../support/client.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
+import { startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import type { Behaviour } from '../support/fake-provider/script.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { expectSettled, query, stored } from '../support/stored.js';
 
 /** Three words, and three tokens by our own count. */
@@ -352,35 +353,17 @@ function eventsOf(body: unknown): unknown[] {
   });
 }
 
-let provider: FakeProvider;
-const apis = new Map<Deadline, { readonly api: TestApi; readonly user: TestUser }>();
+const provider = setUpProvider();
+const apis = { patient: setUpWith('patient'), hasty: setUpWith('hasty'), brief: setUpWith('brief') };
 
-function apiWith(deadline: Deadline): { readonly api: TestApi; readonly user: TestUser } {
-  const started = apis.get(deadline);
-  if (started === undefined) throw new Error(`There is no API with the ${deadline} deadlines.`);
-  return started;
+function setUpWith(deadline: Deadline): { readonly api: TestApi; readonly user: TestUser } {
+  const api = setUpApi(() => ({
+    LLM_HOSTS: JSON.stringify(HOSTS.map((id) => ({ id, base_url: provider.baseUrl }))),
+    LLM_MAX_RETRIES: '0',
+    ...DEADLINES[deadline],
+  }));
+  return { api, user: setUpUser(api) };
 }
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  for (const deadline of ['patient', 'hasty', 'brief'] as const) {
-    const api = await startApi({
-      LLM_HOSTS: JSON.stringify(HOSTS.map((id) => ({ id, base_url: provider.baseUrl }))),
-      LLM_MAX_RETRIES: '0',
-      ...DEADLINES[deadline],
-    });
-    apis.set(deadline, { api, user: await registerUser(api.url) });
-  }
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  for (const { api } of apis.values()) await api.close();
-  await provider.close();
-});
 
 /** The ids that the headers of an answer tell, whatever its body is. */
 async function turnOf(api: TestApi, route: ChatRoute, response: ApiResponse) {
@@ -443,7 +426,7 @@ describe('a provider that fails', () => {
   it.each(FAILURE_CASES)(
     '%s, on %s',
     async (_name, route, { behaviour, deadline = 'patient', outcome }, host) => {
-      const { api, user } = apiWith(deadline);
+      const { api, user } = apis[deadline];
       provider.script(behaviour());
       const response = await ask(user, route, host);
       await expectOneAttempt(outcome.closedBy);
@@ -470,7 +453,7 @@ describe('a provider that fails', () => {
   });
 
   it('is not the end of the conversation: the next turn answers', async () => {
-    const { api, user } = apiWith('patient');
+    const { api, user } = apis.patient;
     provider.script({ kind: 'reset', afterChunks: 2, text: TEXT });
     const failed = await ask(user, '/api/v1/chat/stream', AFTERWARDS_HOST);
     const conversation_id = failed.headers.get('x-conversation-id') ?? '';
@@ -488,7 +471,7 @@ describe('a provider that fails', () => {
   });
 
   it('is in the log where the operator must know of it, and never with what the user wrote', async () => {
-    const { api, user } = apiWith('patient');
+    const { api, user } = apis.patient;
     const before = api.log.length;
     const message = `You wrote: ${QUESTION}`;
     provider.script({ kind: 'error', status: 422, message }, { kind: 'error', status: 500, message });
@@ -580,7 +563,7 @@ describe('a provider that is odd but answers', () => {
   it.each(SUCCESS_CASES)(
     '%s, on %s',
     async (_name, route, { behaviour, deadline = 'patient', outcome }, host) => {
-      const { api, user } = apiWith(deadline);
+      const { api, user } = apis[deadline];
       provider.script(behaviour());
       const response = await ask(user, route, host);
       await expectOneAttempt();

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { Clock } from '../../src/common/clock.js';
 import { FileRepository } from '../../src/features/files/file.repository.js';
@@ -15,9 +15,9 @@ import { FileSweep, KEPT_MS } from '../../src/features/files/file-sweep.js';
 import { PrismaService } from '../../src/infra/database/index.js';
 import { FolderStorage } from '../../src/infra/storage/folder-storage.js';
 import { idOf, registerAdmin } from '../support/accounts.js';
-import { startApi, type TestApi } from '../support/api.js';
 import { type ApiResponse, at, listAt, registerUser, type TestUser } from '../support/client.js';
 import { formOf, HEADS, PNG, upload, uploadedId } from '../support/files.js';
+import { setUpApi, setUpResource, setUpUser } from '../support/set-up.js';
 import { query, until } from '../support/stored.js';
 
 const MEGABYTE = 2 ** 20;
@@ -26,24 +26,16 @@ const BOUNDARY = 'the-boundary';
 /** A part as it begins. */
 const HEAD = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\n`;
 
-let dataDir: string;
-let api: TestApi;
-let user: TestUser;
-
-beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'parley-files-'));
-  api = await startApi({ DATA_DIR: dataDir, MAX_UPLOAD_MB: '2' });
-  user = await registerUser(api.url);
+const dataDir = setUpResource(async () => {
+  const path = await mkdtemp(join(tmpdir(), 'parley-files-'));
+  return { resource: path, close: () => rm(path, { recursive: true }) };
 });
-
-afterAll(async () => {
-  await api.close();
-  await rm(dataDir, { recursive: true });
-});
+const api = setUpApi(() => ({ DATA_DIR: dataDir(), MAX_UPLOAD_MB: '2' }));
+const user = setUpUser(api);
 
 /** The names of all files that lie in the storage of an account. */
 function bytesOf(userId: string): Promise<string[]> {
-  return readdir(join(dataDir, 'files', userId)).catch(() => []);
+  return readdir(join(dataDir(), 'files', userId)).catch(() => []);
 }
 
 function rowsOf(userId: string): Promise<unknown[]> {
@@ -56,7 +48,7 @@ async function openFiles(): Promise<number> {
   const paths = await Promise.all(
     descriptors.map((fd) => readlink(join('/proc/self/fd', fd)).catch(() => '')),
   );
-  return paths.filter((path) => path.startsWith(join(dataDir, 'files'))).length;
+  return paths.filter((path) => path.startsWith(join(dataDir(), 'files'))).length;
 }
 
 async function expectNothingOf(userId: string): Promise<void> {
@@ -432,13 +424,13 @@ describe('bytes without a row', () => {
     const owner = await registerUser(api.url);
     const ownerId = await idOf(owner);
     const kept = await uploadedId(api.url, owner);
-    const storage = new FolderStorage(join(dataDir, 'files'));
+    const storage = new FolderStorage(join(dataDir(), 'files'));
     const prisma = new PrismaService({ connectionString: api.database.url, poolMax: 1 });
     const put = async (folder: string, age: number): Promise<string> => {
       const name = randomUUID();
       await storage.put({ folder, name }, Readable.from([Buffer.from('x')]));
       const then = new Date(Date.now() - age);
-      await utimes(join(dataDir, 'files', folder, name), then, then);
+      await utimes(join(dataDir(), 'files', folder, name), then, then);
       return name;
     };
     const stranger = randomUUID();
@@ -446,7 +438,7 @@ describe('bytes without a row', () => {
     const young = await put(ownerId, KEPT_MS - 60_000);
     const foreign = await put(stranger, 10 * KEPT_MS);
     const then = new Date(Date.now() - 10 * KEPT_MS);
-    await utimes(join(dataDir, 'files', ownerId, kept), then, then);
+    await utimes(join(dataDir(), 'files', ownerId, kept), then, then);
     try {
       const sweep = new FileSweep(new FileRepository(prisma), storage, new Clock());
       expect(await sweep.deleteOrphans()).toBe(1);

@@ -1,8 +1,8 @@
 // Real here: the API on a socket, PostgreSQL, and the provider's wire; the test holds the provider's next word back.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, named, nextEvent, stop } from '../support/answers.js';
-import { asking, startApi, type TestApi } from '../support/api.js';
+import { asking, startApi } from '../support/api.js';
 import {
   at,
   collect,
@@ -14,29 +14,15 @@ import {
   type StreamEvent,
   type TestUser,
 } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { expectSettled, query, stored } from '../support/stored.js';
 
 const CHAT = '/api/v1/chat';
 const STREAM = '/api/v1/chat/stream';
 
-let provider: FakeProvider;
-let api: TestApi;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi(asking(provider));
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => asking(provider));
 
 /** Sends a request with a name. */
 function ask(user: TestUser, key: string, body: object, path = CHAT): Promise<ApiResponse> {

@@ -1,22 +1,14 @@
 // Real here: the API on a socket and PostgreSQL, with 100,000 conversations of one account written by SQL.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf } from '../support/accounts.js';
-import { startApi, type TestApi } from '../support/api.js';
 import { at, listAt, registerUser, type TestUser } from '../support/client.js';
+import { setUpApi } from '../support/set-up.js';
 import { query, until } from '../support/stored.js';
 
 const LIST = '/api/v1/conversations';
 const UNKNOWN = '01999999-9999-7999-8999-999999999999';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startApi({ DEFAULT_MODEL: 'demo/echo' });
-});
-
-afterAll(async () => {
-  await api.close();
-});
+const api = setUpApi({ DEFAULT_MODEL: 'demo/echo' });
 
 async function begin(user: TestUser, body: object = {}): Promise<string> {
   const answer = await user.request('POST', '/api/v1/chat', { message: 'hello', ...body });

@@ -1,18 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { Clock } from '../../src/common/clock.js';
 import type { Bucket, LimitStore, Reservation, Spent } from '../../src/features/limits/limit-store.js';
 import { MemoryLimitStore } from '../../src/features/limits/memory-limit-store.js';
 import { LEASE_TTL_MS, RedisLimitStore } from '../../src/features/limits/redis-limit-store.js';
-
-const redisUrl = process.env['TEST_REDIS_URL'];
-if (redisUrl === undefined) {
-  process.stderr.write('SKIPPED: limits on Redis and in memory agree: REDIS_URL is not set\n');
-}
-
-/** A database of Redis that no other test uses. */
-const REDIS_DATABASE = 13;
+import { describeWithRedis, redisKeyPrefix, removeRedisKeys } from '../support/redis.js';
 
 class TestClock extends Clock {
   constructor(public time: number) {
@@ -123,16 +117,18 @@ async function answersOf(
   return answers;
 }
 
-(redisUrl === undefined ? describe.skip : describe)('limits on Redis', () => {
+describeWithRedis('limits on Redis', (redisUrl) => {
+  const name = `parley_test_${randomUUID()}`;
   let client: Redis;
   let runs = Date.now();
 
   beforeAll(() => {
-    client = new Redis(new URL(`/${REDIS_DATABASE}`, redisUrl).href);
+    client = new Redis(redisUrl, { keyPrefix: redisKeyPrefix({ name }) });
   });
 
   afterAll(async () => {
     await client.quit();
+    await removeRedisKeys({ name });
   });
 
   it('decide as those in memory do, whatever happens in whatever order', async () => {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Clock } from '../../src/common/clock.js';
 import type { Reservation } from '../../src/features/limits/limit-store.js';
@@ -14,23 +14,16 @@ import { RedisConnection } from '../../src/infra/redis/index.js';
 import { startApi } from '../support/api.js';
 import { at, registerUser, userWith, type TestUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { complete, countByStatus } from '../support/limits.js';
+import { describeWithRedis, redisKeyPrefix, redisSettings } from '../support/redis.js';
 import { startServer } from '../support/server-process.js';
+import { setUpProvider } from '../support/set-up.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 // A file of its own, because a process has one kind of queue for life.
 
-const redisUrl = process.env['TEST_REDIS_URL'];
-if (redisUrl === undefined) {
-  process.stderr.write('SKIPPED: limits on Redis: REDIS_URL is not set\n');
-}
-
-/** A database of Redis that no other test uses. */
-const REDIS_DATABASE = 14;
-
-let provider: FakeProvider;
+const provider = setUpProvider();
 let database: TestDatabase;
 
 beforeAll(async () => {
@@ -41,21 +34,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-beforeEach(async () => {
-  provider = await startFakeProvider();
-});
-
-afterEach(async () => {
-  await provider.close();
-});
-
 function environment(redis: string, limits: Readonly<Record<string, string>>): Record<string, string> {
   return {
     OPENAI_BASE_URL: `${provider.origin}/v1`,
     JWT_SECRET: 'one secret for all processes of these tests',
     LLM_MAX_RETRIES: '0',
     WORKER: 'separate',
-    REDIS_URL: new URL(`/${REDIS_DATABASE}`, redis).href,
+    REDIS_URL: redis,
     ...limits,
   };
 }
@@ -75,9 +60,9 @@ async function becomes(
 
 const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
 
-(redisUrl === undefined ? describe.skip : describe)('with Redis', () => {
+describeWithRedis('with Redis', (redisUrl) => {
   it('10 of 50 requests at once are let through, whichever process they come to', async () => {
-    const settings = environment(redisUrl ?? '', { RATE_LIMIT_RPM: '10' });
+    const settings = environment(redisUrl, { RATE_LIMIT_RPM: '10' });
     const one = await startApi(settings, database);
     const two = await startApi(settings, database);
     try {
@@ -94,7 +79,7 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
   });
 
   it('answers that run in one process take the places of the other', async () => {
-    const settings = environment(redisUrl ?? '', { RATE_LIMIT_CONCURRENCY: '1' });
+    const settings = environment(redisUrl, { RATE_LIMIT_CONCURRENCY: '1' });
     const one = await startApi(settings, database);
     const two = await startApi(settings, database);
     try {
@@ -116,7 +101,7 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
   });
 
   it('memory limits while Redis is away, within a second, and Redis again when it is back', async () => {
-    const proxy = await TcpProxy.start(redisUrl ?? '');
+    const proxy = await TcpProxy.start(redisUrl);
     const api = await startApi(environment(proxy.url, { RATE_LIMIT_RPM: '3' }), database);
     try {
       const user = await registerUser(api.url);
@@ -141,8 +126,8 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
   });
 
   it('nobody waits for a Redis that hangs, but who asks it first, and it counts again within a second', async () => {
-    const proxy = await TcpProxy.start(redisUrl ?? '');
-    const connection = new RedisConnection(new URL(`/${REDIS_DATABASE}`, proxy.url).href);
+    const proxy = await TcpProxy.start(redisUrl);
+    const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
     const stores = new LimitStores(connection, new Clock());
     const userId = randomUUID();
     const isShared = async (): Promise<boolean> => {
@@ -181,10 +166,10 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
   });
 
   it('a lease is settled where it was granted, also after Redis was away', async () => {
-    const proxy = await TcpProxy.start(redisUrl ?? '');
+    const proxy = await TcpProxy.start(redisUrl);
     const limits = { RATE_LIMIT_CONCURRENCY: '1' };
     const api = await startApi(environment(proxy.url, limits), database);
-    const client = new Redis(new URL(`/${REDIS_DATABASE}`, redisUrl).href);
+    const client = new Redis(redisUrl);
     try {
       const user = await registerUser(api.url);
       const gate = gatedAnswer(['one']);
@@ -214,16 +199,16 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
     class HastyStores extends LimitStores {
       protected override readonly renewEveryMs = 20;
     }
-    const proxy = await TcpProxy.start(redisUrl ?? '');
-    const connection = new RedisConnection(new URL(`/${REDIS_DATABASE}`, proxy.url).href);
-    const client = new Redis(new URL(`/${REDIS_DATABASE}`, redisUrl).href);
+    const proxy = await TcpProxy.start(redisUrl);
+    const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
+    const client = new Redis(redisUrl);
     const stores = new HastyStores(connection, new Clock());
     try {
       if (connection.client?.status !== 'ready') await once(connection.client ?? client, 'ready');
       const userId = randomUUID();
       const { reserved, grant } = await stores.reserve(reservation(userId, 1));
       expect([reserved.type, grant.byRedis]).toEqual(['granted', true]);
-      const key = `parley:limits:{${userId}}:leases:user:${userId}`;
+      const key = `${redisKeyPrefix(database)}parley:limits:{${userId}}:leases:user:${userId}`;
       const first = await client.hgetall(key);
       await becomes(1, async () => ({ status: changed(first, await client.hgetall(key)) }), 5000);
       proxy.cut();
@@ -243,18 +228,20 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
     class HastyStores extends LimitStores {
       protected override readonly renewEveryMs = 20;
     }
-    const proxy = await TcpProxy.start(redisUrl ?? '');
-    const connection = new RedisConnection(new URL(`/${REDIS_DATABASE}`, proxy.url).href);
-    const client = new Redis(new URL(`/${REDIS_DATABASE}`, redisUrl).href);
+    const proxy = await TcpProxy.start(redisUrl);
+    const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
+    const client = new Redis(redisUrl);
     const stores = new HastyStores(connection, new Clock());
     try {
       if (connection.client?.status !== 'ready') await once(connection.client ?? client, 'ready');
       const userId = randomUUID();
-      const keysOfUser = () => client.keys(`parley:limits:{${userId}}:*`);
+      const keysOfUser = () => client.keys(`${redisKeyPrefix(database)}parley:limits:{${userId}}:*`);
       proxy.pause();
       const { reserved, grant } = await stores.reserve(reservation(userId, 1));
       expect([reserved.type, grant.byRedis]).toEqual(['granted', false]);
-      expect(await keysOfUser()).toContain(`parley:limits:{${userId}}:leases:user:${userId}`);
+      expect(await keysOfUser()).toContain(
+        `${redisKeyPrefix(database)}parley:limits:{${userId}}:leases:user:${userId}`,
+      );
       proxy.resume();
       // The lease and its tokens, long before it would end by itself, and while the call still runs by memory.
       await becomes(0, async () => ({ status: (await keysOfUser()).length }), 5000);
@@ -270,14 +257,15 @@ const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
 
   it('leases of a process that is killed end by themselves', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'parley-limits-'));
-    const settings = environment(redisUrl ?? '', { RATE_LIMIT_CONCURRENCY: '2' });
+    const settings = environment(redisUrl, { RATE_LIMIT_CONCURRENCY: '2' });
     const server = startServer({
+      ...redisSettings(database),
       ...settings,
       DATA_DIR: dataDir,
       DATABASE_URL: database.url,
       NODE_ENV: 'test',
     });
-    const client = new Redis(settings['REDIS_URL'] ?? '');
+    const client = new Redis(redisUrl, { keyPrefix: redisKeyPrefix(database) });
     try {
       const user = await registerUser((await server.ready).replace(/\/$/, ''));
       provider.script(gatedAnswer(['one']), gatedAnswer(['two']));

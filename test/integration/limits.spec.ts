@@ -1,33 +1,22 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
-import { startApi, type TestApi } from '../support/api.js';
-import { at, listAt, registerUser, send, userWith } from '../support/client.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
+import { describe, expect, it } from '@jest/globals';
+import type { Settings, TestApi } from '../support/api.js';
+import { at, listAt, registerUser, send, type TestUser, userWith } from '../support/client.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { complete, countByStatus } from '../support/limits.js';
+import { setUpApiStarter, setUpProvider } from '../support/set-up.js';
+import { query } from '../support/stored.js';
 
-let provider: FakeProvider;
-let api: TestApi | undefined;
+const provider = setUpProvider();
+const startForTest = setUpApiStarter();
 
-beforeEach(async () => {
-  provider = await startFakeProvider();
-});
-
-afterEach(async () => {
-  await api?.close();
-  api = undefined;
-  await provider.close();
-});
-
-async function start(environment: Readonly<Record<string, string>> = {}): Promise<TestApi> {
-  api = await startApi({
+function start(more: Settings = {}): Promise<TestApi> {
+  return startForTest({
     OPENAI_BASE_URL: `${provider.origin}/v1`,
     ANTHROPIC_BASE_URL: provider.origin,
     OLLAMA_BASE_URL: provider.origin,
     LLM_MAX_RETRIES: '0',
-    ...environment,
+    ...more,
   });
-  return api;
 }
 
 const message = { role: 'user', content: 'Hello' };
@@ -289,27 +278,26 @@ describe('tokens', () => {
 describe('a quota', () => {
   /** Writes usage into the ledger, as if it had been a while ago. */
   async function use(
-    token: string,
+    { database }: TestApi,
+    { token }: TestUser,
     record: { tokens: number; microUsd: number; hoursAgo: number },
   ): Promise<void> {
-    const client = new pg.Client({ connectionString: api?.database.url });
-    await client.connect();
     const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-    await client.query(
+    await query(
+      database,
       `INSERT INTO usage_records (id, call_id, attempt, user_id, provider, model, outcome, input_tokens, output_tokens,
          cost_micro_usd, estimated, created_at)
        VALUES (gen_random_uuid(), gen_random_uuid(), 1, $1, 'openai', 'gpt-5.5', 'completed', $2, 0, $3, false,
          now() - make_interval(hours => $4))`,
       [at(claims, 'sub'), record.tokens, record.microUsd, record.hoursAgo],
     );
-    await client.end();
   }
 
   it('of tokens counts the day by the ledger, and what runs', async () => {
-    const { url } = await start({ QUOTA_TOKENS_DAY: '3000' });
-    const user = await registerUser(url);
-    await use(user.token, { tokens: 100_000, microUsd: 0, hoursAgo: 25 });
-    await use(user.token, { tokens: 1500, microUsd: 0, hoursAgo: 0 });
+    const api = await start({ QUOTA_TOKENS_DAY: '3000' });
+    const user = await registerUser(api.url);
+    await use(api, user, { tokens: 100_000, microUsd: 0, hoursAgo: 25 });
+    await use(api, user, { tokens: 1500, microUsd: 0, hoursAgo: 0 });
     const gate = gatedAnswer(['one']);
     provider.script(gate);
     const arrived = provider.nextRequest('chat');
@@ -327,12 +315,12 @@ describe('a quota', () => {
   });
 
   it('of dollars counts the month by the ledger, at the dearest model of the chain', async () => {
-    const { url } = await start({
+    const api = await start({
       QUOTA_COST_MONTH_USD: '10.00',
       MODEL_ALIASES: '{"both":["openai/gpt-5-nano","openai/gpt-5.5"]}',
     });
-    const user = await registerUser(url);
-    await use(user.token, { tokens: 1, microUsd: 9_990_000, hoursAgo: 0 });
+    const user = await registerUser(api.url);
+    await use(api, user, { tokens: 1, microUsd: 9_990_000, hoursAgo: 0 });
     // 1,000 tokens cost 0.0004 dollars with the one model and 0.03 with the other.
     const cheap = await complete(user, { model: 'openai/gpt-5-nano', max_tokens: 1000 });
     expect(cheap.status).toBe(200);
@@ -348,7 +336,6 @@ describe('a quota', () => {
     const refused = await complete(await registerUser(url), body);
     expect(refused.status).toBe(400);
     expect(refused.body).toMatchObject({ error: { code: 'price_unknown', param: 'model' } });
-    await api?.close();
     const other = await start({ QUOTA_TOKENS_DAY: '100000' });
     expect((await complete(await registerUser(other.url), body)).status).toBe(200);
   });

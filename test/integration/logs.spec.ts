@@ -1,16 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
-import { startApi, type TestApi } from '../support/api.js';
-import {
-  type ApiResponse,
-  at,
-  collect,
-  registerUser,
-  send,
-  textOf,
-  type TestUser,
-} from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { type ApiResponse, at, collect, send, textOf } from '../support/client.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
+import { query } from '../support/stored.js';
 
 /** What people wrote and what lets them in. None of it may ever stand in the log. */
 const MESSAGE = 'the-question-nobody-may-read';
@@ -38,33 +29,24 @@ const SECRETS = [
 const WARN = 40;
 const ERROR = 50;
 
-let provider: FakeProvider;
-let api: TestApi;
-let database: pg.Client;
-let user: TestUser;
+const provider = setUpProvider({ apiKey: PROVIDER_KEY });
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  OPENAI_API_KEY: PROVIDER_KEY,
+  JWT_SECRET,
+  LOG_LEVEL: 'trace',
+}));
+const user = setUpUser(api);
 
 beforeAll(async () => {
-  provider = await startFakeProvider({ apiKey: PROVIDER_KEY });
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    OPENAI_API_KEY: PROVIDER_KEY,
-    JWT_SECRET,
-    LOG_LEVEL: 'trace',
-  });
-  database = new pg.Client({ connectionString: api.database.url });
-  await database.connect();
-  await database.query(`
+  await query(
+    api.database,
+    `
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN RAISE EXCEPTION 'refused: %', NEW.content USING DETAIL = NEW.content; END $$;
     CREATE TRIGGER refuse BEFORE INSERT ON messages FOR EACH ROW
-      WHEN (NEW.content LIKE '%the database refuses this%') EXECUTE FUNCTION refuse()`);
-  user = await registerUser(api.url);
-});
-
-afterAll(async () => {
-  await database.end();
-  await api.close();
-  await provider.close();
+      WHEN (NEW.content LIKE '%the database refuses this%') EXECUTE FUNCTION refuse()`,
+  );
 });
 
 interface Line {
@@ -315,7 +297,7 @@ describe('a failure that nobody foresaw', () => {
   });
 
   it('a table that is not what the code expects', async () => {
-    await database.query('ALTER TABLE users RENAME COLUMN created_at TO born_at');
+    await query(api.database, 'ALTER TABLE users RENAME COLUMN created_at TO born_at');
     try {
       await expectUnforeseen(
         () =>
@@ -326,7 +308,7 @@ describe('a failure that nobody foresaw', () => {
         'P2022',
       );
     } finally {
-      await database.query('ALTER TABLE users RENAME COLUMN born_at TO created_at');
+      await query(api.database, 'ALTER TABLE users RENAME COLUMN born_at TO created_at');
     }
     expect((await user.request('GET', '/api/v1/users/me')).status).toBe(200);
   });

@@ -1,10 +1,10 @@
 // Real here: the API on a socket, PostgreSQL behind a pool of one connection, and the provider's wire.
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { nextEvent, rejoin } from '../support/answers.js';
-import { asking, startApi, type TestApi } from '../support/api.js';
+import { asking } from '../support/api.js';
 import { at, collect, registerUser, send, textOf } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { query, until } from '../support/stored.js';
 
 const STREAMS = 200;
@@ -15,23 +15,13 @@ const RUN_MS = 120_000;
 /** Streams that begin at once: as many as one connection stores in the time that a request waits for it. */
 const GROUP = 10;
 
-let provider: FakeProvider;
-let api: TestApi;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    ...asking(provider),
-    // Whoever held it would be the only one.
-    DATABASE_POOL_MAX: '1',
-    LLM_MAX_CONCURRENCY: String(STREAMS),
-  });
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  ...asking(provider),
+  // Whoever held it would be the only one.
+  DATABASE_POOL_MAX: '1',
+  LLM_MAX_CONCURRENCY: String(STREAMS),
+}));
 
 it(
   'two hundred streams run side by side over one connection, which none of them holds',

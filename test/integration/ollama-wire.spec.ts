@@ -1,11 +1,11 @@
 // Real here: the API on a socket, PostgreSQL, and Ollama's wire on both sides; what goes through is compared as bytes.
 import { type IncomingMessage, request as openRequest } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { describe, expect, it } from '@jest/globals';
+import { startApi } from '../support/api.js';
 import { type ApiResponse, at, registerUser, send, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { query, type Row, until } from '../support/stored.js';
 
 const CHAT = '/ollama/api/chat';
@@ -38,35 +38,22 @@ const LINES = {
   ],
 } as const;
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
-
 /** Of 64 kB each, about 83 MB in all. */
 const PIECES = 1300;
 
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    OLLAMA_BASE_URL: provider.origin,
-    OPENAI_BASE_URL: provider.baseUrl,
-    LLM_MAX_RETRIES: '0',
-    LLM_ANSWER_TIMEOUT_MS: '2000',
-    MAX_UPLOAD_MB: '2',
-    MODEL_ALIASES: JSON.stringify({
-      local: ['openai/test-model', 'ollama/aliased'],
-      remote: ['openai/test-model'],
-    }),
-  });
-  user = await registerUser(api.url);
-});
-
-afterEach(() => provider.reset());
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OLLAMA_BASE_URL: provider.origin,
+  OPENAI_BASE_URL: provider.baseUrl,
+  LLM_MAX_RETRIES: '0',
+  LLM_ANSWER_TIMEOUT_MS: '2000',
+  MAX_UPLOAD_MB: '2',
+  MODEL_ALIASES: JSON.stringify({
+    local: ['openai/test-model', 'ollama/aliased'],
+    remote: ['openai/test-model'],
+  }),
+}));
+const user = setUpUser(api);
 
 /** A request of the path with one thing said. */
 function ask(path: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {

@@ -1,17 +1,16 @@
 // Real here: the API on a socket, PostgreSQL, the official clients as their users have them, and the wires of three
 // kinds of providers.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { HumanMessage, ToolMessage } from '@langchain/core/messages';
 import { ChatOpenAI } from '@langchain/openai';
 import { APICallError, generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai';
 import OpenAI from 'openai';
-import { startApi, type TestApi } from '../support/api.js';
-import { at, listAt, registerUser, type TestUser } from '../support/client.js';
+import { at, listAt } from '../support/client.js';
 import { unitVector } from '../support/fake-provider/embedding-vectors.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import type { ErrorBehaviour } from '../support/fake-provider/script.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 
 type Chat = Omit<OpenAI.Chat.ChatCompletionCreateParamsNonStreaming, 'stream'>;
 type Chunk = OpenAI.Chat.ChatCompletionChunk;
@@ -66,28 +65,19 @@ const PROVIDERS = [
   },
 ] as const;
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
 let client: OpenAI;
 
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  LLM_MAX_RETRIES: '0',
+}));
+const user = setUpUser(api);
+
 beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
-    OLLAMA_BASE_URL: provider.origin,
-    LLM_MAX_RETRIES: '0',
-  });
-  user = await registerUser(api.url);
   client = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: user.token, logLevel: 'off' });
-});
-
-afterEach(() => provider.reset());
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
 });
 
 function ask(model: string, more: Partial<Chat> = {}): Chat {

@@ -1,11 +1,10 @@
 // Real here: the API on a socket, PostgreSQL, and the wires of the providers; what goes over the sockets is looked at
 // byte for byte.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../support/client.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import type { Behaviour } from '../support/fake-provider/script.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { query, type Row, until } from '../support/stored.js';
 
 const CHAT = '/v1/chat/completions';
@@ -29,31 +28,17 @@ const TOOLS = [{ type: 'function', function: { name: 'clock' } }];
 /** Hosts that tests let fail: each has a circuit of its own, so that none of them opens another's. */
 const FAILING = ['cut', 'error', 'reset', 'refusing'] as const;
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  const hosts = FAILING.map((id) => ({ id, base_url: provider.baseUrl }));
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
-    OLLAMA_BASE_URL: provider.origin,
-    LLM_HOSTS: JSON.stringify(hosts),
-    MODEL_ALIASES: '{"fast/one":["openai/test-model"],"__proto__":["demo/echo"]}',
-    LLM_MAX_RETRIES: '0',
-    MAX_UPLOAD_MB: '2',
-  });
-  user = await registerUser(api.url);
-});
-
-afterEach(() => provider.reset());
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  LLM_HOSTS: JSON.stringify(FAILING.map((id) => ({ id, base_url: provider.baseUrl }))),
+  MODEL_ALIASES: '{"fast/one":["openai/test-model"],"__proto__":["demo/echo"]}',
+  LLM_MAX_RETRIES: '0',
+  MAX_UPLOAD_MB: '2',
+}));
+const user = setUpUser(api);
 
 /** A chat request of one user message. */
 function chat(more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {

@@ -1,10 +1,9 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERROR_TABLE } from '../../src/http/error-table.js';
-import { startApi, type TestApi } from '../support/api.js';
 import { at, listAt, registerUser, send, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { misfits } from '../support/schema-check.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 
 interface Operation {
   readonly name: string;
@@ -13,15 +12,14 @@ interface Operation {
   readonly operation: unknown;
 }
 
-let provider: FakeProvider;
-let api: TestApi;
 let source: string;
 let document: unknown;
 let operations: Operation[];
 
+const provider = setUpProvider();
+const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl }));
+
 beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({ OPENAI_BASE_URL: provider.baseUrl });
   source = await (await fetch(`${api.url}/docs-json`)).text();
   document = JSON.parse(source) as unknown;
   operations = entriesAt(document, 'paths').flatMap(([path, item]) =>
@@ -32,11 +30,6 @@ beforeAll(async () => {
       operation,
     })),
   );
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
 });
 
 function entriesAt(value: unknown, ...keys: readonly string[]): [string, unknown][] {

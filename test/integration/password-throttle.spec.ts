@@ -1,22 +1,13 @@
 // Real here: the API on a socket behind a proxy that it trusts, and PostgreSQL.
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
-import { type ApiResponse, registerUser, send, type TestUser } from '../support/client.js';
+import { expect, it } from '@jest/globals';
+import { type ApiResponse, send } from '../support/client.js';
 import { countByStatus } from '../support/limits.js';
+import { setUpApi, setUpUser } from '../support/set-up.js';
 
 const PASSWORD = 'a long password';
 
-let api: TestApi;
-let user: TestUser;
-
-beforeEach(async () => {
-  api = await startApi({ TRUST_PROXY: '1' });
-  user = await registerUser(api.url);
-});
-
-afterEach(async () => {
-  await api.close();
-});
+const api = setUpApi({ TRUST_PROXY: '1' }, 'test');
+const user = setUpUser(api, 'test');
 
 const login = (address: string, password: string, email = user.email): Promise<ApiResponse> =>
   send(`${api.url}/api/v1/auth/login`, {

@@ -1,8 +1,8 @@
 // Real here: the API on a socket, PostgreSQL, and the providers' wires through the official SDKs.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { describe, expect, it } from '@jest/globals';
+import { type Settings, startApi, type TestApi } from '../support/api.js';
 import { at, registerUser, type TestUser, userWith } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { query, until } from '../support/stored.js';
 
 const PATH = '/api/v1/provider-keys';
@@ -11,13 +11,11 @@ const SECOND = 'uRi7oKq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9';
 const OWN = 'sk-own-0123456789abcdef-WXYZ';
 const SERVER = 'sk-server-key';
 
-let provider: FakeProvider;
-let settings: Record<string, string>;
-let api: TestApi;
+const provider = setUpProvider();
+const api = setUpApi(settings);
 
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  settings = {
+function settings(): Settings {
+  return {
     ENCRYPTION_KEY: FIRST,
     JWT_SECRET: FIRST,
     OPENAI_BASE_URL: provider.baseUrl,
@@ -27,17 +25,7 @@ beforeAll(async () => {
     OLLAMA_BASE_URL: provider.origin,
     DEFAULT_MODEL: 'openai/test-model',
   };
-  api = await startApi(settings);
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+}
 
 const ask = (user: TestUser, model: string): Promise<unknown> =>
   user.request('POST', '/api/v1/chat', { message: 'Hi', model });
@@ -200,7 +188,7 @@ describe('a quota', () => {
 
   /** A process that has not seen any sum yet, over the same ledger. */
   async function startWith(quota: Readonly<Record<string, string>>): Promise<TestApi> {
-    return startApi({ ...settings, ...quota }, api.database);
+    return startApi({ ...settings(), ...quota }, api.database);
   }
 
   const rowsOf = (user: TestUser, count: number) =>
@@ -281,7 +269,7 @@ describe('another ENCRYPTION_KEY', () => {
     const before = await stored();
 
     const rotated = await startApi(
-      { ...settings, ENCRYPTION_KEY: SECOND, ENCRYPTION_KEY_PREVIOUS: FIRST },
+      { ...settings(), ENCRYPTION_KEY: SECOND, ENCRYPTION_KEY_PREVIOUS: FIRST },
       api.database,
     );
     try {
@@ -292,7 +280,7 @@ describe('another ENCRYPTION_KEY', () => {
       await rotated.close();
     }
 
-    const after = await startApi({ ...settings, ENCRYPTION_KEY: SECOND }, api.database);
+    const after = await startApi({ ...settings(), ENCRYPTION_KEY: SECOND }, api.database);
     try {
       await ask(userWith(after.url, user.token), 'openai/test-model');
       expect(credential()).toBe(`Bearer ${OWN}`);
@@ -304,7 +292,7 @@ describe('another ENCRYPTION_KEY', () => {
   it('without the previous one does not fall back on the server’s key unasked', async () => {
     const user = await registerUser(api.url);
     await user.request('PUT', `${PATH}/openai`, { key: OWN });
-    const replaced = await startApi({ ...settings, ENCRYPTION_KEY: SECOND }, api.database);
+    const replaced = await startApi({ ...settings(), ENCRYPTION_KEY: SECOND }, api.database);
     try {
       const account = userWith(replaced.url, user.token);
       const before = provider.requests.length;

@@ -1,8 +1,8 @@
 // Real here: the API on a socket, PostgreSQL, and the provider's wire; the test holds the provider's next word back.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { beginStream, idsIn, nextEvent, rejoin } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
+import { type Settings, startApi } from '../support/api.js';
 import {
   at,
   collect,
@@ -12,10 +12,9 @@ import {
   textOf,
   type ApiResponse,
   type StreamEvent,
-  type TestUser,
 } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { query, until, untilSettled } from '../support/stored.js';
 
 /** Each is one event, and its end is one place where a stream may break. */
@@ -25,38 +24,23 @@ const TEXT = DELTAS.join('');
 /** A chain of models: where the first breaks off, the second begins again. */
 const CHAIN = 'chain';
 
-let provider: FakeProvider;
-let second: FakeProvider;
-let api: TestApi;
-let user: TestUser;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  second = await startFakeProvider();
-  api = await start();
-  user = await registerUser(api.url);
-});
+const provider = setUpProvider();
+const second = setUpProvider();
+const api = setUpApi(settings);
+const user = setUpUser(api);
 
 afterEach(() => {
-  provider.reset();
-  second.reset();
   jest.restoreAllMocks();
 });
 
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-  await second.close();
-});
-
-function start(): Promise<TestApi> {
-  return startApi({
+function settings(): Settings {
+  return {
     OPENAI_BASE_URL: provider.baseUrl,
     DEFAULT_MODEL: 'openai/test-model',
     LLM_HOSTS: JSON.stringify([{ id: 'other', base_url: second.baseUrl, models: ['model'] }]),
     MODEL_ALIASES: JSON.stringify({ [CHAIN]: ['openai/test-model', 'other/model'] }),
     LLM_MAX_RETRIES: '0',
-  });
+  };
 }
 
 /** What events carry, and what they are called. */
@@ -207,7 +191,7 @@ describe('an answer that did not end well', () => {
   });
 
   it('tells that it was interrupted, behind the text that there is, after a restart of the server', async () => {
-    const stopping = await start();
+    const stopping = await startApi(settings());
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
     const owner = await registerUser(stopping.url);

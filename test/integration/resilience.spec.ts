@@ -1,12 +1,12 @@
 // Real here: the API on a socket, PostgreSQL, and two model providers that fail in every way, over four surfaces.
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
-import { at, collect, listAt, registerUser, send, type TestUser, textOf } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { describe, expect, it } from '@jest/globals';
+import { at, collect, listAt, send, textOf } from '../support/client.js';
+import type { FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import type { RecordedRequest } from '../support/fake-provider/recorded-request.js';
 import type { Behaviour } from '../support/fake-provider/script.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { expectSettled, query, stored, until } from '../support/stored.js';
 
 /** Tries at one model beyond the first. */
@@ -57,12 +57,14 @@ interface Chain {
   readonly secondary: string;
 }
 
-let primary: FakeProvider;
-let secondary: FakeProvider;
-let api: TestApi;
-let user: TestUser;
-let narrow: TestApi;
-let narrowUser: TestUser;
+const primary = setUpProvider();
+const secondary = setUpProvider();
+const api = setUpApi(environment);
+const user = setUpUser(api);
+const narrow = setUpApi(() =>
+  environment({ LLM_MAX_CONCURRENCY: '2', LLM_MAX_QUEUE: '1', LLM_IDLE_TIMEOUT_MS: '30000' }),
+);
+const narrowUser = setUpUser(narrow);
 let used = 0;
 
 function chainOf(index: number): Chain {
@@ -108,31 +110,6 @@ function environment(more: Readonly<Record<string, string>> = {}): Readonly<Reco
     ...more,
   };
 }
-
-beforeAll(async () => {
-  primary = await startFakeProvider();
-  secondary = await startFakeProvider();
-  api = await startApi(environment());
-  user = await registerUser(api.url);
-  narrow = await startApi(
-    environment({ LLM_MAX_CONCURRENCY: '2', LLM_MAX_QUEUE: '1', LLM_IDLE_TIMEOUT_MS: '30000' }),
-  );
-  narrowUser = await registerUser(narrow.url);
-});
-
-afterEach(() => {
-  primary.reset();
-  secondary.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await narrow.close();
-  // Whatever was aborted, cut or refused: no socket outlives the application.
-  await until('all sockets closed', () => primary.openConnections === 0 && secondary.openConnections === 0);
-  await primary.close();
-  await secondary.close();
-});
 
 function requestOf(surface: Surface, model: string): { path: string; body: object } {
   if (surface === 'chat' || surface === 'chat stream') {

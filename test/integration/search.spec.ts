@@ -1,29 +1,18 @@
 // Real here: the API on a socket and PostgreSQL; most messages are written by SQL, as a turn would have left them.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '../../src/common/ids.js';
 import { conversationsQuery, messagesQuery } from '../../src/features/chat/library/search.repository.js';
 import { idOf } from '../support/accounts.js';
 import { beginStream } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
 import { at, collect, listAt, registerUser, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { query } from '../support/stored.js';
 
 const LIST = '/api/v1/conversations';
 
-let provider: FakeProvider;
-let api: TestApi;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'demo/echo' });
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'demo/echo' }));
 
 async function say(user: TestUser, message: string, more: object = {}): Promise<string> {
   const answer = await user.request('POST', '/api/v1/chat', { message, ...more });

@@ -1,22 +1,15 @@
 // Real here: the API on a socket and PostgreSQL. Time passes by moving what is stored into the past.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { describe, expect, it } from '@jest/globals';
+import { startApi } from '../support/api.js';
 import { type ApiResponse, at, registerUser, send, type TestUser, userWith } from '../support/client.js';
+import { setUpApi } from '../support/set-up.js';
 import { query } from '../support/stored.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 const PASSWORD = 'a long password';
 const ME = '/api/v1/users/me';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startApi({ JWT_SECRET: SECRET });
-});
-
-afterAll(async () => {
-  await api.close();
-});
+const api = setUpApi({ JWT_SECRET: SECRET });
 
 const post = (path: string, body: unknown, url = api.url): Promise<ApiResponse> =>
   send(`${url}${path}`, { method: 'POST', body });

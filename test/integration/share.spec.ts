@@ -1,11 +1,11 @@
 // Real here: the API on a socket, PostgreSQL, and the provider's wire; branches are made by SQL.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { newId } from '../../src/common/ids.js';
 import { registerAdmin, idOf } from '../support/accounts.js';
 import { beginStream } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
+import { startApi } from '../support/api.js';
 import {
   at,
   type ApiResponse,
@@ -15,24 +15,14 @@ import {
   send,
   type TestUser,
 } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { query, stored, until } from '../support/stored.js';
 
 const LIST = '/api/v1/conversations';
 
-let provider: FakeProvider;
-let api: TestApi;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'demo/echo' });
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'demo/echo' }));
 
 async function say(user: TestUser, message: string, more: object = {}): Promise<string> {
   const answer = await user.request('POST', '/api/v1/chat', { message, ...more });

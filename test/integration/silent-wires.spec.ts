@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import { PrismaService, type Transaction } from '../../src/infra/database/index.js';
 import { RedisConnection } from '../../src/infra/redis/index.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
+import { describeWithRedis } from '../support/redis.js';
 import { query, until } from '../support/stored.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -121,12 +122,9 @@ describe('a PostgreSQL that nothing comes from any more', () => {
   });
 });
 
-const redisUrl = process.env['TEST_REDIS_URL'];
-if (redisUrl === undefined) process.stderr.write('SKIPPED: a Redis that hangs: REDIS_URL is not set\n');
-
-(redisUrl === undefined ? describe.skip : describe)('a Redis that nothing comes from any more', () => {
+describeWithRedis('a Redis that nothing comes from any more', (redisUrl) => {
   it('costs one wait: it is not asked again before it has answered a new connection', async () => {
-    const wire = await TcpProxy.start(redisUrl ?? '');
+    const wire = await TcpProxy.start(redisUrl);
     const redis = new RedisConnection(wire.url);
     const client = redis.client;
     try {

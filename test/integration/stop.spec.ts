@@ -1,12 +1,12 @@
 // Real here: the API on a socket, PostgreSQL, and the provider's wire; the test holds the provider's next word back.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, nextEvent, rejoin, stop } from '../support/answers.js';
-import { asking, startApi, type TestApi } from '../support/api.js';
+import { asking, type Settings, startApi, type TestApi } from '../support/api.js';
 import { at, collect, registerUser, textOf, type ApiResponse, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import type { RecordedRequest } from '../support/fake-provider/recorded-request.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import {
   expectSettled,
   query,
@@ -16,25 +16,15 @@ import {
   untilSettled,
 } from '../support/stored.js';
 
-let provider: FakeProvider;
-let api: TestApi;
+const provider = setUpProvider();
+const api = setUpApi(settings);
 
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await start();
-});
+function settings(): Settings {
+  return asking(provider);
+}
 
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
-
-function start(environment: Readonly<Record<string, string>> = {}): Promise<TestApi> {
-  return startApi({ ...asking(provider), ...environment });
+function start(more: Settings = {}): Promise<TestApi> {
+  return startApi({ ...settings(), ...more });
 }
 
 /** Stops an answer and checks that the provider's socket was closed before the stop was answered. */

@@ -1,10 +1,10 @@
 // Real here: the API on a socket with its jobs, PostgreSQL, and the provider's wire, whose requests show what was told.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
+import { describe, expect, it } from '@jest/globals';
+import { type Settings, startApi, type TestApi } from '../support/api.js';
 import { deliver, makeDue, untilChoresDone, untilWaiting } from '../support/chores.js';
-import { at, listAt, registerUser, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { at, listAt, registerUser } from '../support/client.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { expectSettled, query, stored, until } from '../support/stored.js';
 
 const PATH = '/api/v1/conversations';
@@ -12,34 +12,25 @@ const PATH = '/api/v1/conversations';
 /** What a summary is told with. */
 const MARK = '[Summary of the conversation so far, written by a program. It stands for earlier messages.]';
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
+const provider = setUpProvider();
+const api = setUpApi(
   // A quarter is the answer's: 384 tokens hold six messages of 64.
-  api = await start({ MODEL_WINDOWS: '{"openai/test-model":512,"openai/summary-model":1000}' });
-  user = await registerUser(api.url);
-});
+  () => settings({ MODEL_WINDOWS: '{"openai/test-model":512,"openai/summary-model":1000}' }),
+);
+const user = setUpUser(api);
 
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
-
-function start(environment: Readonly<Record<string, string>>): Promise<TestApi> {
-  return startApi({
+function settings(more: Settings): Settings {
+  return {
     OPENAI_BASE_URL: provider.baseUrl,
     DEFAULT_MODEL: 'openai/test-model',
     SUMMARY_MODEL: 'openai/summary-model',
     LLM_MAX_RETRIES: '0',
-    ...environment,
-  });
+    ...more,
+  };
+}
+
+function start(more: Settings): Promise<TestApi> {
+  return startApi(settings(more));
 }
 
 /** A text of sixty tokens; a message takes four more. */
@@ -194,7 +185,7 @@ describe('a conversation with compaction', () => {
     const turn = { message: ten, conversation_id: id };
     expect((await user.request('POST', '/api/v1/chat', turn)).status).toBe(200);
     await until('the request for notes', () => toldTo('summary-model').length === 1);
-    await deliver(api, id, 'summary', { times: 8 });
+    await deliver(api, id, 'summary', 8);
     // A turn meanwhile is told what fits, and what it makes due does not disturb what is being done.
     const next = await user.request('POST', '/api/v1/chat', { message: red, conversation_id: id });
     expect(next.status).toBe(200);

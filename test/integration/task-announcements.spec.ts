@@ -1,7 +1,6 @@
 // Real here: the API on a socket with its jobs, PostgreSQL, Redis if the run provides one, and the provider's wire.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { Redis } from 'ioredis';
 import pg from 'pg';
 import { CHORES_QUEUE, type ChoreJob } from '../../src/features/chat/chat.jobs.js';
 import { ChoreQueue } from '../../src/features/chat/chore.queue.js';
@@ -11,20 +10,14 @@ import { makeDue, untilChoresDone } from '../support/chores.js';
 import { at, registerUser, type TestUser } from '../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { redisKeyPrefix, testRedisUrl } from '../support/redis.js';
 import { expectSettled, stored, until } from '../support/stored.js';
-
-/** A database of Redis that no other test uses. */
-const REDIS_DATABASE = 5;
 
 /** Rounds of the race. Without a sweep all of them together take a second or two. */
 const ROUNDS = 25;
 
 /** Longest time that something which needs no sweep may take, in milliseconds. The sweep comes every 15 s. */
 const PROMPT_MS = 7_000;
-
-const redisServer = process.env['TEST_REDIS_URL'];
-const redisUrl =
-  redisServer === undefined ? undefined : new URL(`/${String(REDIS_DATABASE)}`, redisServer).href;
 
 let provider: FakeProvider;
 let api: TestApi;
@@ -33,17 +26,18 @@ let queue: ManagedQueue<ChoreJob>;
 let announcer: ChoreQueue;
 
 beforeAll(async () => {
-  await flush();
   provider = await startFakeProvider();
   api = await startApi({
     ...asking(provider),
     TITLE_MODEL: 'openai/title-model',
-    ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
   });
   user = await registerUser(api.url);
   // After the application, which decides for this process where its queues are.
-  const connection = redisUrl === undefined ? { connectionString: api.database.url } : { url: redisUrl };
-  queue = new ManagedQueue(CHORES_QUEUE, { connection });
+  queue = new ManagedQueue(CHORES_QUEUE, {
+    ...(testRedisUrl === undefined
+      ? { connection: { connectionString: api.database.url } }
+      : { connection: { url: testRedisUrl }, prefix: `${redisKeyPrefix(api.database)}bull` }),
+  });
   await queue.waitUntilReady();
   announcer = new ChoreQueue(queue);
 });
@@ -52,15 +46,7 @@ afterAll(async () => {
   await queue.close();
   await api.close();
   await provider.close();
-  await flush();
 });
-
-async function flush(): Promise<void> {
-  if (redisUrl === undefined) return;
-  const redis = new Redis(redisUrl);
-  await redis.flushdb();
-  await redis.quit();
-}
 
 async function say(): Promise<string> {
   const { status, body } = await user.request('POST', '/api/v1/chat', { message: 'Why is the sky blue?' });

@@ -1,43 +1,28 @@
 // Real here: the API on a socket with its jobs, PostgreSQL, and the provider's wire.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { idOf, registerAdmin } from '../support/accounts.js';
-import { startApi, type TestApi } from '../support/api.js';
+import { type Settings, startApi } from '../support/api.js';
 import { choresOf, deliver, makeDue, untilChoresDone, untilWaiting } from '../support/chores.js';
 import { at, listAt, registerUser, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import type { RecordedRequest } from '../support/fake-provider/recorded-request.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { expectSettled, query, stored, until } from '../support/stored.js';
 
 const QUESTION = 'Why is the sky blue?';
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
+const provider = setUpProvider();
+const api = setUpApi(settings);
+const user = setUpUser(api);
 
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await start();
-  user = await registerUser(api.url);
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
-
-function start(environment: Readonly<Record<string, string>> = {}): Promise<TestApi> {
-  return startApi({
+function settings(more: Settings = {}): Settings {
+  return {
     OPENAI_BASE_URL: provider.baseUrl,
     DEFAULT_MODEL: 'openai/test-model',
     TITLE_MODEL: 'openai/title-model',
     LLM_MAX_RETRIES: '0',
-    ...environment,
-  });
+    ...more,
+  };
 }
 
 /** A turn; the id of its conversation. */
@@ -122,11 +107,11 @@ describe('the title of a conversation', () => {
     const id = await say(user);
     await untilWaiting(api, id, 1);
     await makeDue(api, id);
-    await deliver(api, id, 'title', { times: 8 });
+    await deliver(api, id, 'title', 8);
     await until('the request for a title', () => asked().length === 2);
     gate.finish();
     await untilChoresDone(api, id);
-    await deliver(api, id, 'title', { times: 3 });
+    await deliver(api, id, 'title', 3);
     // What is delivered behind them is seen after them.
     const other = await say(user);
     await untilChoresDone(api, other);
@@ -185,7 +170,7 @@ describe('the title of a conversation', () => {
   }, 60_000);
 
   it('waits, and is not counted, where the account may use no more today', async () => {
-    const narrow = await start({ QUOTA_TOKENS_DAY: '600' });
+    const narrow = await startApi(settings({ QUOTA_TOKENS_DAY: '600' }));
     try {
       const poor = await registerUser(narrow.url);
       const id = await say(poor, QUESTION, { max_tokens: 50 });

@@ -1,11 +1,10 @@
 // Real here: the API on a socket, PostgreSQL, and the providers' wires; the test says what the model calls.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, named, nextEvent, rejoin, stop } from '../support/answers.js';
-import { startApi, type TestApi } from '../support/api.js';
 import { at, collect, listAt, registerUser, type ApiResponse, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { expectSettled, query, stored, until, untilSettled } from '../support/stored.js';
 
 const WEATHER = {
@@ -28,29 +27,15 @@ const wire = ({ id, name, arguments: text }: typeof OSLO) => ({
   function: { name, arguments: text },
 });
 
-let provider: FakeProvider;
-let api: TestApi;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    ANTHROPIC_BASE_URL: provider.origin,
-    ANTHROPIC_API_KEY: 'sk-ant-placeholder',
-    OLLAMA_BASE_URL: provider.origin,
-    DEFAULT_MODEL: 'openai/test-model',
-    LLM_MAX_RETRIES: '0',
-  });
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  ANTHROPIC_BASE_URL: provider.origin,
+  ANTHROPIC_API_KEY: 'sk-ant-placeholder',
+  OLLAMA_BASE_URL: provider.origin,
+  DEFAULT_MODEL: 'openai/test-model',
+  LLM_MAX_RETRIES: '0',
+}));
 
 /** A turn whose answer calls tools. */
 async function callTools(

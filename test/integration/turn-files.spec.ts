@@ -1,11 +1,11 @@
 // Real here: the API on a socket, PostgreSQL, the folder of the files, and three providers' wires. What a model is told
 // of a file is read from the requests that reached the provider.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { startApi, type TestApi } from '../support/api.js';
-import { type ApiResponse, at, listAt, registerUser, send, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { type Settings, startApi } from '../support/api.js';
+import { type ApiResponse, at, listAt, registerUser, send } from '../support/client.js';
 import { HEADS, PNG, type TestFile, uploadedId } from '../support/files.js';
+import { setUpApi, setUpProvider, setUpUser } from '../support/set-up.js';
 import { query, until } from '../support/stored.js';
 
 const CLAUDE = 'anthropic/claude-sonnet-4-6';
@@ -26,26 +26,11 @@ const PDF_PART = { type: 'file', file: { filename: 'report.pdf', file_data: PDF_
 const NOTE_TEXT = 'File: note.md\n\n# Grüße\n\n';
 const NOTE_PART = { type: 'text', text: NOTE_TEXT };
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
+const provider = setUpProvider();
+const api = setUpApi(settings);
+const user = setUpUser(api);
 
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi(settings());
-  user = await registerUser(api.url);
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
-
-function settings(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+function settings(more: Settings = {}): Settings {
   return {
     OPENAI_BASE_URL: provider.baseUrl,
     ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,

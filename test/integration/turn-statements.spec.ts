@@ -72,7 +72,7 @@ function newTurn(place: NewTurn['place'], idempotency?: NewTurn['idempotency']):
     parameters: {},
     instructions: null,
     restart: 'once',
-    cache: false,
+    cache: undefined,
     place,
     systemPrompt: undefined,
     compaction: undefined,

@@ -1,34 +1,27 @@
 // Real here: the API on a socket, PostgreSQL, and the provider's wire; the test holds the provider's next word back.
 import { request as openRequest, type IncomingMessage } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { type BegunStream, beginStream, nextEvent } from '../support/answers.js';
-import { asking, startApi, type TestApi } from '../support/api.js';
+import { asking, type Settings, startApi, type TestApi } from '../support/api.js';
 import { at, collect, registerUser, textOf, type ApiResponse, type TestUser } from '../support/client.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer, type GatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { expectSettled, query, stored, until, untilSettled } from '../support/stored.js';
 
-let provider: FakeProvider;
-let api: TestApi;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await start();
-});
+const provider = setUpProvider();
+const api = setUpApi(settings);
 
 afterEach(() => {
-  provider.reset();
   jest.restoreAllMocks();
 });
 
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+function settings(): Settings {
+  return asking(provider);
+}
 
-function start(environment: Readonly<Record<string, string>> = {}): Promise<TestApi> {
-  return startApi({ ...asking(provider), ...environment });
+function start(more: Settings = {}): Promise<TestApi> {
+  return startApi({ ...settings(), ...more });
 }
 
 /** A conversation with one complete turn. */

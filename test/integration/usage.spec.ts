@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { makeKey } from '../support/accounts.js';
-import { startApi, type TestApi } from '../support/api.js';
 import { at, listAt, registerUser, type TestUser } from '../support/client.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
-import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.js';
+import { setUpApi, setUpProvider } from '../support/set-up.js';
 import { query } from '../support/stored.js';
-
-let api: TestApi;
-let openai: FakeProvider;
-let anthropic: FakeProvider;
 
 /** One dollar a million input tokens, two a million output tokens; a tenth and more for the cache. */
 const PRICES = {
@@ -16,24 +11,16 @@ const PRICES = {
   'anthropic/priced': { input: 10, output: 20, cached: 1, cache_write: 12.5 },
 };
 
-beforeAll(async () => {
-  openai = await startFakeProvider();
-  anthropic = await startFakeProvider();
-  for (const provider of [openai, anthropic]) provider.models = ['priced', 'unpriced'];
-  api = await startApi({
-    OPENAI_BASE_URL: `${openai.origin}/v1`,
-    ANTHROPIC_BASE_URL: anthropic.origin,
-    MODEL_PRICES: JSON.stringify(PRICES),
-    LLM_MAX_RETRIES: '0',
-    MODEL_ALIASES: JSON.stringify({ chain: ['openai/priced', 'anthropic/priced'] }),
-  });
-});
-
-afterAll(async () => {
-  await api.close();
-  await openai.close();
-  await anthropic.close();
-});
+const models = ['priced', 'unpriced'];
+const openai = setUpProvider({ models });
+const anthropic = setUpProvider({ models });
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: openai.baseUrl,
+  ANTHROPIC_BASE_URL: anthropic.origin,
+  MODEL_PRICES: JSON.stringify(PRICES),
+  LLM_MAX_RETRIES: '0',
+  MODEL_ALIASES: JSON.stringify({ chain: ['openai/priced', 'anthropic/priced'] }),
+}));
 
 const USAGE = {
   prompt_tokens: 100,

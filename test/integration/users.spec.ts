@@ -1,5 +1,5 @@
 // Real here: the API on a socket and PostgreSQL, and a provider on the wire that waits for the test's word.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, makeKey, registerAdmin } from '../support/accounts.js';
 import { startApi, type TestApi } from '../support/api.js';
 import {
@@ -11,36 +11,21 @@ import {
   send,
   type TestUser,
 } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { setUpAdmin, setUpApi, setUpProvider } from '../support/set-up.js';
 import { query, until } from '../support/stored.js';
 
 const ME = '/api/v1/users/me';
 const PASSWORD = 'a long password';
 const NOBODY = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
 
-let provider: FakeProvider;
-let api: TestApi;
-let admin: TestUser;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    OLLAMA_BASE_URL: provider.origin,
-    DEFAULT_MODEL: 'openai/test-model',
-  });
-  admin = await registerAdmin(api);
-});
-
-afterEach(() => {
-  provider.reset();
-});
-
-afterAll(async () => {
-  await api.close();
-  await provider.close();
-});
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  DEFAULT_MODEL: 'openai/test-model',
+}));
+const admin = setUpAdmin(api);
 
 const codeOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'code');
 const login = (email: string): Promise<ApiResponse> =>

@@ -7,6 +7,10 @@ import { createLogger } from '../../src/infra/telemetry/index.js';
 import { createMigratedDatabase, type TestDatabase } from './database.js';
 import type { FakeProvider } from './fake-provider/fake-provider.js';
 import { UNLIMITED } from './limits.js';
+import { redisSettings } from './redis.js';
+
+/** Environment variables of an application. */
+export type Settings = Readonly<Record<string, string>>;
 
 /** The API of a test: the real application on a real socket, in this process, over a database of its own. */
 export interface TestApi {
@@ -35,22 +39,22 @@ const SETTINGS = {
  * Settings of an API that asks the fake provider where no model is named, and asks it once: what is scripted is one
  * failure each, and retries have their own tests.
  */
-export function asking({ baseUrl }: FakeProvider): Record<string, string> {
+export function asking({ baseUrl }: FakeProvider): Settings {
   return { OPENAI_BASE_URL: baseUrl, DEFAULT_MODEL: 'openai/test-model', LLM_MAX_RETRIES: '0' };
 }
 
 /**
- * Starts the API with these environment variables over the defaults.
+ * Starts the API with these environment variables over the defaults, which name Redis in a run with Redis. A spec
+ * mostly wants `setUpApi`, which closes it, too.
  * @param database one that is already migrated, to go on with; it is not dropped then
  */
-export async function startApi(
-  environment: Readonly<Record<string, string>> = {},
-  database?: TestDatabase,
-): Promise<TestApi> {
+export async function startApi(environment: Settings = {}, database?: TestDatabase): Promise<TestApi> {
   const dataDir = await mkdtemp(join(tmpdir(), 'parley-api-'));
   const own = database ?? (await createMigratedDatabase());
   const log: string[] = [];
-  const config = new AppConfig(parseSettings({ ...SETTINGS, DATA_DIR: dataDir, ...environment }));
+  const config = new AppConfig(
+    parseSettings({ ...SETTINGS, ...redisSettings(own), DATA_DIR: dataDir, ...environment }),
+  );
   const destination = { write: (line: string) => void log.push(line) };
   const logger = createLogger({ level: config.logLevel, readable: false, destination });
   const api = await ApiApplication.create({ config, logger, connectionString: own.url });

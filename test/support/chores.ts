@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { CHORE_JOB, CHORES_QUEUE } from '../../src/features/chat/chat.jobs.js';
 import type { TestApi } from './api.js';
+import { redisKeyPrefix, testRedisUrl } from './redis.js';
 import { query, type Row, until } from './stored.js';
 
 /** The chores of a conversation. */
@@ -49,16 +50,19 @@ export async function makeDue(
   await query(database, 'UPDATE chores SET due_at = now() WHERE conversation_id = $1', [conversationId]);
 }
 
-/** Tells the workers of a chore so many times at once, through the queue on PostgreSQL or on a Redis. */
+/** Announces a chore to the workers so many times at once, through the queue of this run's store. */
 export async function deliver(
   { database }: Pick<TestApi, 'database'>,
   conversationId: unknown,
   kind: string,
-  { times = 1, redisUrl }: { readonly times?: number; readonly redisUrl?: string } = {},
+  times = 1,
 ): Promise<void> {
-  // Which of the two it is, the application of this process has decided.
-  const connection = redisUrl === undefined ? { connectionString: database.url } : { url: redisUrl };
-  const queue = new Queue(CHORES_QUEUE, { connection });
+  const queue = new Queue(
+    CHORES_QUEUE,
+    testRedisUrl === undefined
+      ? { connection: { connectionString: database.url } }
+      : { connection: { url: testRedisUrl }, prefix: `${redisKeyPrefix(database)}bull` },
+  );
   try {
     const data = { conversation_id: String(conversationId), kind };
     await queue.addBulk(

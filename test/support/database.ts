@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { removeRedisKeys } from './redis.js';
 
 /** A database of one test's own. */
 export interface TestDatabase {
+  /** Its name, which no other database of any run has. */
+  readonly name: string;
   /** Where to connect, with credentials. */
   readonly url: string;
-  /** Removes the database, whoever is still connected. */
+  /** Removes the database, whoever is still connected, and what its applications left in Redis. */
   drop(): Promise<void>;
 }
 
@@ -33,8 +36,12 @@ async function createFrom(template: string): Promise<TestDatabase> {
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return {
+    name,
     url: url.href,
-    drop: () => runOnServer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    drop: async () => {
+      await runOnServer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await removeRedisKeys({ name });
+    },
   };
 }
 

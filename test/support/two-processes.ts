@@ -11,12 +11,11 @@ export interface TwoProcesses {
   close(): Promise<void>;
 }
 
-/** @param redisUrl names a database of Redis that no other test uses */
-export async function startTwoProcesses(redisUrl: string): Promise<TwoProcesses> {
+/** Both use the Redis of the test run. */
+export async function startTwoProcesses(): Promise<TwoProcesses> {
   const provider = await startFakeProvider();
   const settings = {
     ...asking(provider),
-    REDIS_URL: redisUrl,
     WORKER: 'separate',
     JWT_SECRET: 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o',
   };

@@ -16,7 +16,12 @@ export class Broadcast {
   private readonly listeners = new Map<string, Set<Listener>>();
   private subscriber: ReturnType<RedisConnection['subscriber']>;
 
-  constructor(private readonly redis: RedisConnection) {}
+  /** Redis has one set of channels for all its databases, and ioredis prefixes keys only. */
+  private readonly prefix: string;
+
+  constructor(private readonly redis: RedisConnection) {
+    this.prefix = redis.keyPrefix + PREFIX;
+  }
 
   /**
    * Calls the listener with each message on the channel. It must not throw.
@@ -42,7 +47,7 @@ export class Broadcast {
   async publish(channel: string, message: string): Promise<void> {
     this.deliver(channel, message);
     try {
-      await this.redis.client?.publish(PREFIX + channel, message);
+      await this.redis.client?.publish(this.prefix + channel, message);
     } catch (error) {
       this.logger.warn(
         { err: error, channel },
@@ -65,7 +70,7 @@ export class Broadcast {
   private connect(): ReturnType<RedisConnection['subscriber']> {
     const subscriber = this.redis.subscriber();
     subscriber?.on('message', (name: string, message: string) => {
-      this.deliver(name.slice(PREFIX.length), message);
+      this.deliver(name.slice(this.prefix.length), message);
     });
     subscriber?.on('ready', () => {
       for (const channel of this.listeners.keys()) this.send('subscribe', channel);
@@ -75,7 +80,7 @@ export class Broadcast {
 
   private send(command: 'subscribe' | 'unsubscribe', channel: string): void {
     if (this.subscriber?.status !== 'ready') return;
-    this.subscriber[command](PREFIX + channel).catch((error: unknown) => {
+    this.subscriber[command](this.prefix + channel).catch((error: unknown) => {
       this.logger.warn({ err: error, channel }, 'a channel could not be listened to');
     });
   }

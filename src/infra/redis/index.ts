@@ -1,4 +1,4 @@
 export { Broadcast } from './broadcast.js';
-export { RedisConnection } from './redis-connection.js';
+export { RedisConnection, type RedisSettings } from './redis-connection.js';
 export { RedisModule } from './redis.module.js';
 export { RedisScript } from './redis-script.js';

@@ -2,6 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 
+/** Location of our data in Redis. */
+export interface RedisSettings {
+  /** Undefined without Redis. */
+  readonly redisUrl: string | undefined;
+  /** Beginning of the name of every key and channel; empty if this installation has Redis for itself. */
+  readonly redisKeyPrefix: string;
+}
+
 /** What the connections of a process differ in. */
 type Options =
   | Required<Pick<RedisOptions, 'autoResubscribe'>>
@@ -30,7 +38,11 @@ export class RedisConnection implements OnApplicationShutdown {
   private readonly opened: Redis[] = [];
   private isAway = false;
 
-  constructor(private readonly url: string | undefined) {
+  /** @param keyPrefix is put before the keys of every command; channels and patterns need it from their caller */
+  constructor(
+    private readonly url: string | undefined,
+    readonly keyPrefix = '',
+  ) {
     this.client = this.open({ socketTimeout: ANSWER_TIMEOUT_MS, maxRetriesPerRequest: 0 });
     // By this connection alone, since each of the others would log the same absence once more.
     if (this.client !== undefined) this.logAbsence(this.client);
@@ -76,6 +88,7 @@ export class RedisConnection implements OnApplicationShutdown {
       enableOfflineQueue: false,
       connectTimeout: CONNECT_TIMEOUT_MS,
       keepAlive: KEEP_ALIVE_MS,
+      keyPrefix: this.keyPrefix,
       retryStrategy: (tries) => Math.min(tries * 50, RECONNECT_MS),
       ...options,
     });

@@ -3,6 +3,7 @@ import { makeDataDir } from '../data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../database.js';
 import { type FakeProvider, startFakeProvider } from '../fake-provider/fake-provider.js';
 import { UNLIMITED } from '../limits.js';
+import { redisKeyPrefix } from '../redis.js';
 import { type ServerProcess, startServer } from '../server-process.js';
 import { TcpProxy } from '../tcp-proxy.js';
 import { Journal } from './journal.js';
@@ -138,7 +139,7 @@ export class World {
           environment: {
             ...environment,
             DATABASE_URL: toDatabase.url,
-            ...(toRedis && { REDIS_URL: toRedis.url }),
+            ...(toRedis && { REDIS_URL: toRedis.url, REDIS_KEY_PREFIX: redisKeyPrefix(database) }),
           },
           process: undefined,
           url: '',

@@ -19,6 +19,8 @@ import type { Route, Wire } from './wire.js';
 export interface FakeProviderOptions {
   /** Requests without this key are refused. Default: every request is let in. */
   apiKey?: string;
+  /** The ids that the model list shows. Default: `test-model`. */
+  models?: readonly string[];
 }
 
 /** The wires that are served, by the paths that belong to them; errors elsewhere are in the first one's shape. */
@@ -31,10 +33,11 @@ const DEFAULT_DIMENSIONS = 8;
 /** A model provider on a real socket that does what a test scripts. */
 export class FakeProvider {
   /** The ids that the model list shows; chat takes any name. */
-  models: readonly string[] = DEFAULT_MODELS;
+  models: readonly string[];
   /** The length of embeddings that do not ask for one. */
   embeddingDimensions = DEFAULT_DIMENSIONS;
   readonly #apiKey: string | undefined;
+  readonly #ownModels: readonly string[];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #log = new RequestLog();
@@ -43,8 +46,10 @@ export class FakeProvider {
   #default = GOOD_ANSWER;
   #count = 0;
 
-  constructor({ apiKey }: FakeProviderOptions) {
+  constructor({ apiKey, models = DEFAULT_MODELS }: FakeProviderOptions = {}) {
     this.#apiKey = apiKey;
+    this.#ownModels = models;
+    this.models = models;
     this.#server = createServer((request, response) => {
       this.#accept(request, response);
     });
@@ -111,7 +116,7 @@ export class FakeProvider {
     for (const reply of this.#exchanges.keys()) reply.destroy();
     for (const queue of Object.values(this.#scripts)) queue.length = 0;
     this.#default = GOOD_ANSWER;
-    this.models = DEFAULT_MODELS;
+    this.models = this.#ownModels;
     this.embeddingDimensions = DEFAULT_DIMENSIONS;
     this.#log.clear();
   }

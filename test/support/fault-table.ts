@@ -1,13 +1,11 @@
 // Real here: the API on a socket, PostgreSQL, and a provider that fails in every way on each of its wires. One table says
 // what a caller is told and what the provider sees of it, whatever wire stands in between. Turns are in faults.spec.ts,
 // chains of models in resilience.spec.ts.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApi, type TestApi } from '../support/api.js';
-import { at, registerUser, type TestUser } from '../support/client.js';
-import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
-import type { RecordedRequest } from '../support/fake-provider/recorded-request.js';
-import type { Behaviour } from '../support/fake-provider/script.js';
-import { until } from '../support/stored.js';
+import { expect, it } from '@jest/globals';
+import { at } from './client.js';
+import type { RecordedRequest } from './fake-provider/recorded-request.js';
+import type { Behaviour } from './fake-provider/script.js';
+import { setUpApi, setUpProvider, setUpUser } from './set-up.js';
 
 /** Tries beyond the first. */
 const MAX_RETRIES = 1;
@@ -44,7 +42,7 @@ interface Seen {
 }
 
 /** A route over which models are asked. One more is one more entry here. */
-interface Surface {
+export interface Surface {
   readonly path: string;
   /** The wires of the providers behind it. */
   readonly wires: readonly Wire[];
@@ -61,7 +59,7 @@ const messages = [{ role: 'user', content: QUESTION }];
 const textOf = (parts: readonly unknown[]): string =>
   parts.filter((part) => typeof part === 'string').join('');
 
-const COMPLETIONS: Surface = {
+export const COMPLETIONS: Surface = {
   path: '/v1/chat/completions',
   wires: ['openai', 'anthropic', 'ollama'],
   hasCodes: true,
@@ -97,7 +95,7 @@ const COMPLETIONS: Surface = {
   }),
 };
 
-const OLLAMA_CHAT: Surface = {
+export const OLLAMA_CHAT: Surface = {
   path: '/ollama/api/chat',
   wires: ['ollama'],
   hasCodes: false,
@@ -123,7 +121,7 @@ const OLLAMA_CHAT: Surface = {
   }),
 };
 
-const MESSAGES: Surface = {
+export const MESSAGES: Surface = {
   path: '/v1/messages',
   wires: ['openai', 'anthropic', 'ollama'],
   hasCodes: false,
@@ -159,8 +157,6 @@ const MESSAGES: Surface = {
     complete: at(body, 'stop_reason') === 'end_turn',
   }),
 };
-
-const SURFACES: readonly Surface[] = [COMPLETIONS, MESSAGES, OLLAMA_CHAT];
 
 /** What is to be seen of one fault. */
 interface Outcome {
@@ -367,33 +363,6 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-let provider: FakeProvider;
-let api: TestApi;
-let user: TestUser;
-
-beforeAll(async () => {
-  provider = await startFakeProvider();
-  api = await startApi({
-    OPENAI_BASE_URL: provider.baseUrl,
-    ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
-    OLLAMA_BASE_URL: provider.origin,
-    LLM_MAX_RETRIES: String(MAX_RETRIES),
-    LLM_FIRST_TOKEN_TIMEOUT_MS: String(SILENCE_MS),
-    LLM_IDLE_TIMEOUT_MS: String(SILENCE_MS),
-    LLM_ANSWER_TIMEOUT_MS: String(ANSWER_MS),
-  });
-  user = await registerUser(api.url);
-});
-
-afterEach(() => provider.reset());
-
-afterAll(async () => {
-  await api.close();
-  // Whatever was aborted, cut or refused: no socket outlives the application.
-  await until('all sockets closed', () => provider.openConnections === 0);
-  await provider.close();
-});
-
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -402,32 +371,48 @@ function parsed(text: string): unknown {
   }
 }
 
-async function ask(surface: Surface, wire: Wire, mode: Mode): Promise<Seen> {
-  const response = await fetch(api.url + surface.path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${user.token}` },
-    body: JSON.stringify(surface.body(`${wire}/test-model`, mode)),
-  });
-  const body = await response.text();
-  const { status, headers } = response;
-  const streamed = !headers.get('content-type')?.startsWith('application/json');
-  expect(streamed).toBe(mode === 'stream' && status === 200);
-  return { status, headers, ...(streamed ? surface.readStream(body) : surface.readWhole(parsed(body))) };
-}
-
-/** What the provider saw of a call. */
-async function asked(call: () => Promise<Seen>): Promise<[Seen, readonly RecordedRequest[]]> {
-  const before = provider.requests.length;
-  const seen = await call();
-  return [seen, provider.requests.slice(before)];
-}
-
 function outcomeOf({ stream, whole = stream, wholeStreamed = whole }: Fault, mode: Mode, asksWhole: boolean) {
   if (mode === 'stream') return stream;
   return asksWhole ? whole : wholeStreamed;
 }
 
-describe.each(SURFACES)('over $path', (surface) => {
+/**
+ * Defines a test for every fault, wire and mode of one surface. The rows are spread over one spec a surface, so that
+ * workers share them.
+ */
+export function testFaultsOver(surface: Surface): void {
+  const provider = setUpProvider();
+  const api = setUpApi(() => ({
+    OPENAI_BASE_URL: provider.baseUrl,
+    ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
+    OLLAMA_BASE_URL: provider.origin,
+    LLM_MAX_RETRIES: String(MAX_RETRIES),
+    LLM_FIRST_TOKEN_TIMEOUT_MS: String(SILENCE_MS),
+    LLM_IDLE_TIMEOUT_MS: String(SILENCE_MS),
+    LLM_ANSWER_TIMEOUT_MS: String(ANSWER_MS),
+  }));
+  const user = setUpUser(api);
+
+  async function ask(surface: Surface, wire: Wire, mode: Mode): Promise<Seen> {
+    const response = await fetch(api.url + surface.path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${user.token}` },
+      body: JSON.stringify(surface.body(`${wire}/test-model`, mode)),
+    });
+    const body = await response.text();
+    const { status, headers } = response;
+    const streamed = !headers.get('content-type')?.startsWith('application/json');
+    expect(streamed).toBe(mode === 'stream' && status === 200);
+    return { status, headers, ...(streamed ? surface.readStream(body) : surface.readWhole(parsed(body))) };
+  }
+
+  /** What the provider saw of a call. */
+  async function asked(call: () => Promise<Seen>): Promise<[Seen, readonly RecordedRequest[]]> {
+    const before = provider.requests.length;
+    const seen = await call();
+    return [seen, provider.requests.slice(before)];
+  }
+
   const cases = Object.entries(FAULTS).flatMap(([name, fault]) =>
     surface.wires
       .filter((wire) => fault.wires?.includes(wire) ?? true)
@@ -479,4 +464,4 @@ describe.each(SURFACES)('over $path', (surface) => {
     const closings = await Promise.all(requests.map(({ closed }) => closed));
     if (outcome.closedBy !== undefined) expect(closings.at(-1)?.by).toBe(outcome.closedBy);
   });
-});
+}

@@ -1,0 +1,130 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
+import { registerAdmin } from './accounts.js';
+import { type Settings, startApi, type TestApi } from './api.js';
+import { registerUser, type TestUser } from './client.js';
+import type { TestDatabase } from './database.js';
+import { FakeProvider, type FakeProviderOptions } from './fake-provider/fake-provider.js';
+import { until } from './stored.js';
+
+/*
+ * Every function here belongs into a describe block or the top of a spec, and returns at once what exists when the
+ * tests run. Things start in the order in which they are set up and close in the reverse order.
+ */
+
+/** How long something lives: for all tests of the surrounding block, or anew for each. */
+type Lifetime = 'block' | 'test';
+
+/** Closes what was opened, the last first. Nested blocks open later and close earlier, so one stack is enough. */
+const opened: { close: () => unknown }[] = [];
+
+/**
+ * Opens something before the tests and closes it after them.
+ * @returns what was opened; to be called in tests and hooks
+ */
+export function setUpResource<Resource>(
+  open: () => Promise<{ readonly resource: Resource; readonly close: () => unknown }>,
+  lifetime: Lifetime = 'block',
+): () => Resource {
+  const [before, after] = lifetime === 'block' ? [beforeAll, afterAll] : [beforeEach, afterEach];
+  let current: { readonly resource: Resource } | undefined;
+  before(async () => {
+    // In its place even if opening fails: each hook below closes the last.
+    const entry: { close: () => unknown } = { close: () => undefined };
+    opened.push(entry);
+    const { resource, close } = await open();
+    current = { resource };
+    entry.close = close;
+  });
+  // Jest calls hooks of one kind in the order of their definition, so this one need not close what `before` opened.
+  after(async () => {
+    await opened.pop()?.close();
+  });
+  return () => {
+    if (current === undefined) throw new Error('What is set up for tests exists in tests and hooks only.');
+    return current.resource;
+  };
+}
+
+/** Sets up a provider for all tests of the block. It is reset after each; its address is known when the tests run. */
+export function setUpProvider(options?: FakeProviderOptions): FakeProvider {
+  const provider = new FakeProvider(options);
+  setUpResource(async () => {
+    await provider.listen();
+    const close = async (): Promise<void> => {
+      // Whatever was aborted, cut or refused: no socket outlives the application.
+      await until('the sockets to the provider to close', () => provider.openConnections === 0);
+      await provider.close();
+    };
+    return { resource: provider, close };
+  });
+  afterEach(() => {
+    provider.reset();
+  });
+  return provider;
+}
+
+/**
+ * Sets up an API over a database of its own and, in a run with Redis, over a key prefix of its own.
+ * @param settings environment variables over those of all tests; a function is called when providers have addresses
+ */
+export function setUpApi(settings: Settings | (() => Settings) = {}, lifetime?: Lifetime): TestApi {
+  const api = setUpResource(async () => {
+    const started = await startApi(typeof settings === 'function' ? settings() : settings);
+    return { resource: started, close: () => started.close() };
+  }, lifetime);
+  return {
+    get url() {
+      return api().url;
+    },
+    get database() {
+      return api().database;
+    },
+    get log() {
+      return api().log;
+    },
+    get application() {
+      return api().application;
+    },
+    close: () => api().close(),
+  };
+}
+
+/** Returns a function that starts an API in a test, as `startApi` does, and closes it after that test. */
+export function setUpApiStarter(): (settings?: Settings, database?: TestDatabase) => Promise<TestApi> {
+  const started: TestApi[] = [];
+  afterEach(async () => {
+    for (const api of started.splice(0).toReversed()) await api.close();
+  });
+  return async (settings, database) => {
+    const api = await startApi(settings, database);
+    started.push(api);
+    return api;
+  };
+}
+
+/** Registers an account. */
+export function setUpUser(api: Pick<TestApi, 'url'>, lifetime?: Lifetime): TestUser {
+  return setUpAccount(() => registerUser(api.url), lifetime);
+}
+
+/** Registers an admin. */
+export function setUpAdmin(api: TestApi): TestUser {
+  return setUpAccount(() => registerAdmin(api));
+}
+
+function setUpAccount(register: () => Promise<TestUser>, lifetime?: Lifetime): TestUser {
+  const account = setUpResource(
+    async () => ({ resource: await register(), close: () => undefined }),
+    lifetime,
+  );
+  return {
+    get token() {
+      return account().token;
+    },
+    get email() {
+      return account().email;
+    },
+    request: (...request) => account().request(...request),
+    stream: (...request) => account().stream(...request),
+  };
+}
