@@ -34,6 +34,8 @@ export interface ModelFacts {
 
 /** The API, ready to listen. */
 export class ApiApplication {
+  private closing: Promise<void> | undefined;
+
   private constructor(
     private readonly app: NestExpressApplication,
     private readonly intake: Intake,
@@ -103,9 +105,13 @@ export class ApiApplication {
   /**
    * Takes no more requests, lets running answers finish or stores them, then closes everything it made. A step that fails
    * keeps no other from being done.
-   * @throws Error if one failed, after all of them
+   * @throws Error if one failed, after all of them; the same for every call
    */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.closing ??= this.closeAll());
+  }
+
+  private async closeAll(): Promise<void> {
     this.intake.close();
     const turns = this.app.get(TurnRunner, { strict: false });
     await this.closer.run('running answers', () => turns.drain(DRAIN_MS));

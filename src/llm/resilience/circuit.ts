@@ -15,6 +15,8 @@ export interface Admission {
   readonly probe: boolean;
   /** When the attempt began, on the circuit's clock. */
   readonly since: number;
+  /** True once the attempt counts as answered, because its answer has begun. */
+  begun: boolean;
 }
 
 export interface CircuitOptions {
@@ -51,11 +53,22 @@ export class Circuit {
   admit(): Admission {
     const probe = this.state.name === 'open';
     if (probe) this.state = { name: 'probing' };
-    return { probe, since: this.options.now() };
+    return { probe, since: this.options.now(), begun: false };
+  }
+
+  /**
+   * Counts an attempt as answered as soon as its answer begins. Otherwise a burst of answers that break off would be
+   * judged without the longer ones that began beside them and are still being written.
+   */
+  begin(admission: Admission): void {
+    const { state } = this;
+    if (admission.begun || state.name !== 'closed' || admission.since < state.since) return;
+    admission.begun = true;
+    this.counts.addGood();
   }
 
   /** Takes in how an attempt ended. Called once an attempt. */
-  report(verdict: Verdict, { probe, since }: Admission): void {
+  report(verdict: Verdict, { probe, since, begun }: Admission): void {
     const { state } = this;
     if (probe && state.name === 'probing') {
       this.conclude(verdict);
@@ -63,8 +76,9 @@ export class Circuit {
     }
     // What began before the circuit opened says nothing of what came back after it.
     if (state.name !== 'closed' || since < state.since) return;
-    if (verdict === 'good') this.counts.addGood();
+    if (verdict === 'good' && !begun) this.counts.addGood();
     if (verdict !== 'fault') return;
+    if (begun) this.counts.takeBackGood();
     this.counts.addFault();
     const { good, faults } = this.counts;
     const attempts = good + faults;

@@ -32,7 +32,12 @@ export class Circuits {
 
   /** Lets an attempt through, directly after `refuses` said no. */
   admit(key: string): Admission {
-    return this.circuits.get(key)?.admit() ?? { probe: false, since: this.options.now() };
+    return this.circuits.get(key)?.admit() ?? { probe: false, since: this.options.now(), begun: false };
+  }
+
+  /** Counts an attempt as answered as soon as its answer begins. */
+  begin(key: string, admission: Admission): void {
+    this.circuitFor(key, 'good')?.begin(admission);
   }
 
   /** Takes in how an attempt ended. */

@@ -22,6 +22,11 @@ function gate(): ProviderGate {
   return new ProviderGate({ provider: 'host', maxConcurrency: 2, maxQueue: 1, circuits });
 }
 
+/** Takes many calls at once. */
+function wideGate(): ProviderGate {
+  return new ProviderGate({ provider: 'host', maxConcurrency: 100, maxQueue: 1, circuits });
+}
+
 async function fail(
   at: ProviderGate,
   kind: ProviderErrorKind,
@@ -34,6 +39,14 @@ async function fail(
 
 async function succeed(at: ProviderGate, times: number): Promise<void> {
   for (let count = 0; count < times; count += 1) (await at.enter(patient)).settle('completed');
+}
+
+async function breakOff(at: ProviderGate, times: number): Promise<void> {
+  for (let count = 0; count < times; count += 1) {
+    const permit = await at.enter(patient);
+    permit.begun();
+    permit.settle(new ProviderError('broken_answer', 'Cut.'));
+  }
 }
 
 async function expectOpen(at: ProviderGate, request = patient): Promise<void> {
@@ -55,6 +68,21 @@ async function openGate(): Promise<ProviderGate> {
 }
 
 describe('a circuit', () => {
+  it('stays closed while more answers are being written than have broken off', async () => {
+    const busy = wideGate();
+    const writing = await Promise.all(Array.from({ length: 8 }, () => busy.enter(patient)));
+    for (const permit of writing) permit.begun();
+    await breakOff(busy, 6);
+    await expectClosed(busy);
+    for (const permit of writing) permit.settle('completed');
+  });
+
+  it('opens by answers that begin and break off', async () => {
+    const failing = wideGate();
+    await breakOff(failing, 5);
+    await expectOpen(failing);
+  });
+
   it.each<ProviderErrorKind>([
     'timeout',
     'timed_out',

@@ -80,7 +80,12 @@ export class ProviderGate {
     };
     return {
       begun: () => {
-        if (host.probe || model.probe) report('completed');
+        if (host.probe || model.probe) {
+          report('completed');
+          return;
+        }
+        circuits.begin(keys.host, host);
+        circuits.begin(keys.model, model);
       },
       settle: (outcome) => {
         release();

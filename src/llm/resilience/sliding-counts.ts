@@ -18,7 +18,11 @@ export class SlidingCounts {
   constructor(private readonly now: () => number) {}
 
   get good(): number {
-    return this.recent().reduce((sum, step) => sum + step.good, 0);
+    // What was taken back may have been counted in a step that is forgotten by now.
+    return Math.max(
+      0,
+      this.recent().reduce((sum, step) => sum + step.good, 0),
+    );
   }
 
   get faults(): number {
@@ -27,6 +31,11 @@ export class SlidingCounts {
 
   addGood(): void {
     this.current().good += 1;
+  }
+
+  /** Takes back an attempt that was counted as good and was not. */
+  takeBackGood(): void {
+    this.current().good -= 1;
   }
 
   addFault(): void {
