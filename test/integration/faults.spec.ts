@@ -191,7 +191,13 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
   '529': { behaviour: refusal(529), outcome: UNAVAILABLE },
   'an error page of a proxy': { behaviour: refusal(502, { body: 'html' }), outcome: BROKEN_ANSWER },
   'an error without a body': { behaviour: refusal(503, { body: 'empty' }), outcome: UNAVAILABLE },
-  'a page of HTML with status 200': { behaviour: refusal(200, { body: 'html' }), outcome: BROKEN_ANSWER },
+  'a page of HTML with status 200': {
+    behaviour: refusal(200, { body: 'html' }),
+    outcome: {
+      ...BROKEN_ANSWER,
+      message: "The provider's answer cannot be read: it is a page of markup.",
+    },
+  },
   'an empty body with status 200': { behaviour: refusal(200, { body: 'empty' }), outcome: BROKEN_ANSWER },
   'a reset before a byte': { behaviour: () => ({ kind: 'reset' }), outcome: UNREACHABLE },
   'a reset in mid-stream': {

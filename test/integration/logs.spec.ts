@@ -261,7 +261,10 @@ describe('a failure that nobody foresaw', () => {
   const FIXED = 'Something went wrong on our side. Try again; if it stays, report the request_id.';
 
   /** The fixed answer, and one line that tells the operator what happened. */
-  async function expectUnforeseen(request: () => Promise<ApiResponse>, databaseCode: string): Promise<void> {
+  async function expectUnforeseen(
+    request: () => Promise<ApiResponse>,
+    databaseError: { readonly name: string; readonly code: string },
+  ): Promise<void> {
     const { answer, lines, line } = await watch(request);
     const id = answer.headers.get('x-request-id');
     expect(answer.status).toBe(500);
@@ -277,11 +280,7 @@ describe('a failure that nobody foresaw', () => {
         context: 'Http',
         code: 'internal_error',
         request_id: id,
-        err: {
-          name: 'PrismaClientKnownRequestError',
-          code: databaseCode,
-          stack: expect.stringMatching(/^\s+at /),
-        },
+        err: { ...databaseError, stack: expect.stringMatching(/^\s+at /) },
         msg: 'unexpected failure',
       },
     ]);
@@ -292,7 +291,7 @@ describe('a failure that nobody foresaw', () => {
   it('a database error that quotes the message', async () => {
     await expectUnforeseen(
       () => user.request('POST', '/api/v1/chat', { message: `${MESSAGE}, the database refuses this` }),
-      'P2010',
+      { name: 'DatabaseError', code: 'P0001' },
     );
   });
 
@@ -305,7 +304,7 @@ describe('a failure that nobody foresaw', () => {
             method: 'POST',
             body: { email: EMAIL, password: PASSWORD },
           }),
-        'P2022',
+        { name: 'PrismaClientKnownRequestError', code: 'P2022' },
       );
     } finally {
       await query(api.database, 'ALTER TABLE users RENAME COLUMN born_at TO created_at');

@@ -259,7 +259,11 @@ const BEFORE_OUTPUT: Readonly<Record<string, Row>> = {
   '503 again and again': { first: [refusal(503)], asked: [3, 1], waits: BACKED_OFF },
   'a reset once': { first: [{ kind: 'reset' }], then: 'answers', asked: [2, 0], waits: BACKED_OFF },
   'a reset again and again': { first: [{ kind: 'reset' }], asked: [3, 1], waits: BACKED_OFF },
-  'a page of HTML': { first: [refusal(200, { body: 'html' })], asked: [3, 1], waits: BACKED_OFF },
+  'a page of HTML, which another try would only bring again': {
+    first: [refusal(200, { body: 'html' })],
+    asked: [1, 1],
+    waits: AT_ONCE,
+  },
   'silence is not waited for again': {
     first: [{ kind: 'silence' }],
     asked: [1, 1],
