@@ -29,6 +29,8 @@ const sameOnAllStores = [
   // Wires, clients and providers.
   'test/integration/anthropic-clients.spec.ts',
   'test/integration/anthropic-wire.spec.ts',
+  'test/integration/circuits.spec.ts',
+  'test/integration/contained-faults.spec.ts',
   'test/integration/embedding-faults.spec.ts',
   'test/integration/fault-table-completions.spec.ts',
   'test/integration/fault-table-messages.spec.ts',
@@ -37,10 +39,12 @@ const sameOnAllStores = [
   'test/integration/ollama-wire.spec.ts',
   'test/integration/openai-clients.spec.ts',
   'test/integration/openai-wire.spec.ts',
+  'test/integration/provider-requirements.spec.ts',
   'test/integration/resilience.spec.ts',
   // HTTP.
   'test/integration/connections.spec.ts',
   'test/integration/logs.spec.ts',
+  'test/integration/malformed-requests.spec.ts',
   'test/integration/openapi.spec.ts',
   'test/integration/security-headers.spec.ts',
   // Memory.
