@@ -30,6 +30,7 @@ import {
   type Wire,
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
+import { SharedLease } from './shared-lease.js';
 import { Tries, type TriesOptions } from './tries.js';
 import { type ContextWindow, smallestOf, WindowTable } from './windows/window-table.js';
 
@@ -159,23 +160,24 @@ export class LlmService implements OnApplicationShutdown {
 
   /**
    * Waits for a whole answer.
+   * @param shared the lease of a request of several calls; without it the call has its own
    * @throws ModelCallError, AppError as `stream` does
    */
-  async complete(call: ModelCall): Promise<ModelAnswer> {
+  async complete(call: ModelCall, shared?: SharedLease): Promise<ModelAnswer> {
     const runner = await this.runner(call);
-    if (!isCacheable(call)) return this.completed(call, runner);
+    if (!isCacheable(call)) return this.completed(call, runner, shared);
     return this.cached.complete(
       call,
       runner.models,
-      () => this.completed(call, runner),
+      () => this.completed(call, runner, shared),
       (attempts) => {
         this.account(call, attempts);
       },
     );
   }
 
-  private async completed(call: ModelCall, runner: CallRunner): Promise<ModelAnswer> {
-    const lease = await this.leaseFor(call, runner);
+  private async completed(call: ModelCall, runner: CallRunner, shared?: SharedLease): Promise<ModelAnswer> {
+    const lease = await (shared?.join() ?? this.leaseFor(call, runner));
     try {
       return { ...(await runner.complete()), attempts: runner.attempts };
     } finally {
@@ -200,6 +202,22 @@ export class LlmService implements OnApplicationShutdown {
     const estimate = { input: input + (call.fileTokens ?? 0), output };
     const chain = ableModels(call, await this.directory.resolveChain(call.model));
     return this.ask(call, chain, estimate, 1);
+  }
+
+  /**
+   * Returns one lease for several calls of a request to one model: their tokens together, and the place of one answer.
+   * The caller passes it to `complete` with each of the calls, and settles it after the last.
+   */
+  shareLease(calls: readonly ModelCall[]): SharedLease {
+    return new SharedLease(async () => {
+      const [first] = calls;
+      if (first === undefined) throw new Error('A lease for no calls was asked for.');
+      const estimates = calls.map(({ request }) => estimateChat(request));
+      const input = estimates.reduce((sum, estimate) => sum + estimate.input, 0);
+      const output = estimates.reduce((sum, estimate) => sum + estimate.output, 0);
+      const chain = ableModels(first, await this.directory.resolveChain(first.model));
+      return this.ask(first, chain, { input, output }, 1);
+    });
   }
 
   /**
