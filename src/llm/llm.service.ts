@@ -7,7 +7,7 @@ import { CachedCalls } from './cache/cached-calls.js';
 import { ableModels, CallRunner } from './call-runner.js';
 import { countCall } from './count-call.js';
 import { Deadlines } from './deadlines.js';
-import { readersAmong } from './media-readers.js';
+import { MediaReaders } from './media-readers.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
@@ -38,6 +38,7 @@ import { type ContextWindow, smallestOf, WindowTable } from './windows/window-ta
 @Injectable()
 export class LlmService implements OnApplicationShutdown {
   private readonly windows: WindowTable;
+  private readonly readers = new MediaReaders();
 
   constructor(
     private readonly directory: ModelDirectory,
@@ -237,7 +238,7 @@ export class LlmService implements OnApplicationShutdown {
     userId: string,
     kinds: ReadonlySet<MediaKind>,
   ): Promise<readonly ResolvedModel[]> {
-    return readersAmong(chain, kinds, (provider) => this.credentialOf(userId, provider));
+    return this.readers.among(chain, kinds, (provider) => this.credentialOf(userId, provider));
   }
 
   /** Of several models those that can read what the request holds; all of them where none can, to say so themselves. */
