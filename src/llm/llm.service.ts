@@ -7,7 +7,7 @@ import { CachedCalls } from './cache/cached-calls.js';
 import { ableModels, CallRunner } from './call-runner.js';
 import { countCall } from './count-call.js';
 import { Deadlines } from './deadlines.js';
-import { readersAmong } from './media-readers.js';
+import { MediaReaders } from './media-readers.js';
 import { cancelledCall, toModelCallError } from './model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 import { EmbeddingAttempt } from './embedding-attempt.js';
@@ -30,6 +30,7 @@ import {
   type Wire,
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
+import { SharedLease } from './shared-lease.js';
 import { Tries, type TriesOptions } from './tries.js';
 import { type ContextWindow, smallestOf, WindowTable } from './windows/window-table.js';
 
@@ -37,6 +38,7 @@ import { type ContextWindow, smallestOf, WindowTable } from './windows/window-ta
 @Injectable()
 export class LlmService implements OnApplicationShutdown {
   private readonly windows: WindowTable;
+  private readonly readers = new MediaReaders();
 
   constructor(
     private readonly directory: ModelDirectory,
@@ -159,23 +161,24 @@ export class LlmService implements OnApplicationShutdown {
 
   /**
    * Waits for a whole answer.
+   * @param shared the lease of a request of several calls; without it the call has its own
    * @throws ModelCallError, AppError as `stream` does
    */
-  async complete(call: ModelCall): Promise<ModelAnswer> {
+  async complete(call: ModelCall, shared?: SharedLease): Promise<ModelAnswer> {
     const runner = await this.runner(call);
-    if (!isCacheable(call)) return this.completed(call, runner);
+    if (!isCacheable(call)) return this.completed(call, runner, shared);
     return this.cached.complete(
       call,
       runner.models,
-      () => this.completed(call, runner),
+      () => this.completed(call, runner, shared),
       (attempts) => {
         this.account(call, attempts);
       },
     );
   }
 
-  private async completed(call: ModelCall, runner: CallRunner): Promise<ModelAnswer> {
-    const lease = await this.leaseFor(call, runner);
+  private async completed(call: ModelCall, runner: CallRunner, shared?: SharedLease): Promise<ModelAnswer> {
+    const lease = await (shared?.join() ?? this.leaseFor(call, runner));
     try {
       return { ...(await runner.complete()), attempts: runner.attempts };
     } finally {
@@ -203,6 +206,22 @@ export class LlmService implements OnApplicationShutdown {
   }
 
   /**
+   * Returns one lease for several calls of a request to one model: their tokens together, and the place of one answer.
+   * The caller passes it to `complete` with each of the calls, and settles it after the last.
+   */
+  shareLease(calls: readonly ModelCall[]): SharedLease {
+    return new SharedLease(async () => {
+      const [first] = calls;
+      if (first === undefined) throw new Error('A lease for no calls was asked for.');
+      const estimates = calls.map(({ request }) => estimateChat(request));
+      const input = estimates.reduce((sum, estimate) => sum + estimate.input, 0);
+      const output = estimates.reduce((sum, estimate) => sum + estimate.output, 0);
+      const chain = ableModels(first, await this.directory.resolveChain(first.model));
+      return this.ask(first, chain, { input, output }, 1);
+    });
+  }
+
+  /**
    * Whether a model of a name can be given all of these besides text. What is not known counts as yes: the model then
    * says so itself.
    * @throws AppError as `resolve` does
@@ -219,7 +238,7 @@ export class LlmService implements OnApplicationShutdown {
     userId: string,
     kinds: ReadonlySet<MediaKind>,
   ): Promise<readonly ResolvedModel[]> {
-    return readersAmong(chain, kinds, (provider) => this.credentialOf(userId, provider));
+    return this.readers.among(chain, kinds, (provider) => this.credentialOf(userId, provider));
   }
 
   /** Of several models those that can read what the request holds; all of them where none can, to say so themselves. */

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
+import { concurrently } from '../../common/concurrently.js';
 import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { answerCaching, type Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import { type AnswerHead, headOf } from '../../http/index.js';
-import { type ChatChunk, LlmService, type ModelCall } from '../../llm/index.js';
+import { type ChatChunk, LlmService, type ModelAnswer, type ModelCall } from '../../llm/index.js';
 import { toUsage } from './chat-completions.mapper.js';
 
 /** A Completions request whose body was checked. */
@@ -53,6 +54,9 @@ export interface WholeTextCompletion {
   readonly completion: TextCompletion;
 }
 
+/** Prompts of one request that are answered at once. */
+const PROMPTS_AT_ONCE = 4;
+
 /** What models of today cannot honour, since they only chat. */
 const REFUSED = [
   'echo',
@@ -73,15 +77,10 @@ export class CompletionsService {
     clientLeft: AbortSignal,
   ): Promise<WholeTextCompletion> {
     assertHonoured(body);
-    const failed = new AbortController();
-    const signal = AbortSignal.any([clientLeft, failed.signal]);
     const prompts = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
-    const calls = prompts.map((prompt) => toCall(caller, body, prompt, signal));
-    const answers = await Promise.all(calls.map((call) => this.llm.complete(call))).catch(
-      (error: unknown) => {
-        failed.abort();
-        throw error;
-      },
+    const answers = await this.answersTo(
+      prompts.map((prompt) => toCall(caller, body, prompt, clientLeft)),
+      clientLeft,
     );
     const choices = answers.flatMap(({ completion }) => completion.choices);
     const prompt_tokens = answers.reduce((sum, { usage }) => sum + usage.inputTokens, 0);
@@ -102,6 +101,17 @@ export class CompletionsService {
     const cached = answers.every((answer) => answer.cached === true);
     const head = headOf({ cache: body.cache === true }, { ignored: answers[0]?.ignored ?? [], cached });
     return { head, completion };
+  }
+
+  private async answersTo(calls: readonly ModelCall[], clientLeft: AbortSignal): Promise<ModelAnswer[]> {
+    const lease = this.llm.shareLease(calls);
+    try {
+      return await concurrently(calls, { atOnce: PROMPTS_AT_ONCE, signal: clientLeft }, (call, signal) =>
+        this.llm.complete({ ...call, signal }, lease),
+      );
+    } finally {
+      await lease.settle();
+    }
   }
 
   /**

@@ -77,7 +77,7 @@ export const COMPLETION_DOC: SchemaObject = {
     model: MODEL,
     prompt: {
       type: 'string',
-      description: 'What to answer; an array of texts where it is not streamed.',
+      description: 'What to answer; an array of up to 20 texts where it is not streamed.',
       example: 'Say hello.',
     },
     stream: { type: 'boolean', default: false, description: 'Answer as it comes, over Server-Sent Events.' },
