@@ -43,6 +43,7 @@ export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
 export { type HostFailure, isErrorReport, toHostError } from './host-error.js';
 export { parseReply, unreadableAnswer } from './reply-json.js';
+export { toCount } from './reply-count.js';
 export { fieldOf, shorten, textField } from './provider-reason.js';
 export {
   readReturnedFields,

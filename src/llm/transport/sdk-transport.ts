@@ -49,14 +49,6 @@ export class SdkTransport {
     return response;
   };
 
-  /** `fetch` for calls whose answers the SDK reads itself. */
-  readonly fetchWhole = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
-    const response = await this.fetchRaw(input, init);
-    const body = this.bodies.get(response);
-    if (body === undefined) return response;
-    return new Response(await body.text(), { headers: { 'content-type': 'application/json' } });
-  };
-
   /** The body of a good answer. It must be read to its end, finished or abandoned. */
   take(response: Response): ResponseBody {
     const body = this.bodies.get(response);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { APIConnectionError, APIError } from '@anthropic-ai/sdk';
 import { ProviderError } from '../../port/index.js';
+import { EventStreamError } from '../../../common/event-stream.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
 import { toProviderError, toProviderErrorInStream } from './anthropic-errors.js';
 
@@ -73,7 +74,7 @@ describe('toProviderError', () => {
   it('tells what failed without an answer', () => {
     expect(toProviderError(new APIConnectionError({})).kind).toBe('unreachable');
     expect(toProviderError(new BrokenBodyError(new Error('terminated'))).kind).toBe('broken_answer');
-    expect(toProviderError(new SyntaxError('Unexpected token')).kind).toBe('unreadable_answer');
+    expect(toProviderError(new EventStreamError('Too large.')).kind).toBe('unreadable_answer');
     const ours = new TypeError('undefined is not an object');
     expect(() => toProviderError(ours)).toThrow(ours);
     const own = new ProviderError('rejected', 'No.');

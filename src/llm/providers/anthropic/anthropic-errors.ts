@@ -1,4 +1,5 @@
 import { APIConnectionError, APIError } from '@anthropic-ai/sdk';
+import { EventStreamError } from '../../../common/event-stream.js';
 import { ProviderError, toHostError, unreadableAnswer } from '../../port/index.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
 
@@ -16,9 +17,9 @@ export function toProviderError(error: unknown): ProviderError {
     return new ProviderError('unreachable', 'The provider could not be reached.', { cause: error });
   }
   if (isStatusError(error)) return toStatusError(error);
+  if (error instanceof EventStreamError) return unreadableAnswer('one of its events is too large', error);
   if (error instanceof BrokenBodyError)
     return new ProviderError('broken_answer', error.message, { cause: error });
-  if (error instanceof SyntaxError) return unreadableAnswer('it is not JSON', error);
   throw error;
 }
 

@@ -1,7 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
 import {
   type ChatRequest,
-  fieldOf,
   type ListedModel,
   type MediaKind,
   ModelProvider,
@@ -14,6 +13,7 @@ import {
 import { SdkTransport } from '../../transport/sdk-transport.js';
 import { toProviderError } from './anthropic-errors.js';
 import { readsMedia } from './claude-models.js';
+import { readModelPage } from './listed-claude-models.js';
 import { readMessage, readTokenCount } from './from-anthropic-message.js';
 import { MessageStreamReader } from './message-stream-reader.js';
 import { droppedHints, type MessagesRequest, toMessagesRequest } from './to-anthropic-request.js';
@@ -42,10 +42,7 @@ export class AnthropicProvider extends ModelProvider {
   override readonly id: string;
   override readonly wire = 'anthropic';
   private readonly transport: SdkTransport;
-  /** Answers are read by the SDK. */
   private readonly client: Anthropic;
-  /** Answers are read by us. */
-  private readonly raw: Anthropic;
 
   constructor({ id, baseUrl, apiKey, connectTimeoutMs }: AnthropicProviderOptions) {
     super();
@@ -53,7 +50,7 @@ export class AnthropicProvider extends ModelProvider {
     this.transport = new SdkTransport({ connectTimeoutMs });
     // The SDK insists on a key; hosts without authentication ignore this one.
     const key = apiKey ?? 'none';
-    const options = {
+    this.client = new Anthropic({
       apiKey: key,
       // The SDK adds the version itself.
       baseURL: (baseUrl ?? OFFICIAL_URL).replace(/\/(v1\/?)?$/, ''),
@@ -63,9 +60,9 @@ export class AnthropicProvider extends ModelProvider {
       openTelemetry: false,
       // The deadlines above the provider bound all waiting.
       timeout: 2_147_483_647,
-    } as const;
-    this.client = new Anthropic({ ...options, fetch: this.transport.fetchWhole });
-    this.raw = new Anthropic({ ...options, fetch: this.transport.fetchRaw });
+      // Answers are read by us.
+      fetch: this.transport.fetchRaw,
+    });
   }
 
   override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
@@ -122,12 +119,14 @@ export class AnthropicProvider extends ModelProvider {
   override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
     try {
       const models: ListedModel[] = [];
-      let pages = 0;
-      const first = await this.client.models.list({ limit: LIST.pageSize }, { signal });
-      for await (const page of first.iterPages()) {
-        models.push(...page.data.map(toListedModel));
-        pages += 1;
-        if (pages === LIST.maxPages) break;
+      let after: string | undefined;
+      for (let pages = 0; pages < LIST.maxPages; pages += 1) {
+        const query = { limit: LIST.pageSize, ...(after !== undefined && { after_id: after }) };
+        const response = await this.client.get('/v1/models', { query, signal }).asResponse();
+        const page = readModelPage(await this.transport.take(response).text());
+        models.push(...page.models);
+        after = page.nextAfter;
+        if (after === undefined) break;
       }
       return models;
     } catch (error) {
@@ -153,7 +152,7 @@ export class AnthropicProvider extends ModelProvider {
     { path, body, headers }: NativeRequest,
     mode: { readonly stream?: boolean },
   ): Promise<Response> {
-    return this.raw
+    return this.client
       .post(path, {
         body: { ...body, model, ...mode },
         signal,
@@ -165,7 +164,7 @@ export class AnthropicProvider extends ModelProvider {
 
   /** Not through `messages.create`, which warns on the console of models that are near their end. */
   private send(body: MessagesRequest, signal: AbortSignal, apiKey: string | undefined): Promise<Response> {
-    return this.raw
+    return this.client
       .post('/v1/messages', {
         body,
         signal,
@@ -174,12 +173,6 @@ export class AnthropicProvider extends ModelProvider {
       })
       .asResponse();
   }
-}
-
-/** Hosts that copy the wire need not tell the window. */
-function toListedModel(model: { readonly id: string }): ListedModel {
-  const tokens = fieldOf(model, 'max_input_tokens');
-  return { id: model.id, ...(typeof tokens === 'number' && tokens > 0 && { contextWindow: tokens }) };
 }
 
 /** The user's own key, instead of the client's. */

@@ -74,10 +74,10 @@ describe('readMessage', () => {
   });
 
   it.each([
-    ['no JSON', 'broken_answer'],
-    ['null', 'broken_answer'],
-    [{ ...MESSAGE, content: 'text' }, 'broken_answer'],
-    [{ ...MESSAGE, stop_reason: null }, 'broken_answer'],
+    ['no JSON', 'unreadable_answer'],
+    ['null', 'unreadable_answer'],
+    ['{"content":[', 'broken_answer'],
+    [{ ...MESSAGE, content: 'text' }, 'unreadable_answer'],
     [{ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }, 'unavailable'],
   ] as const)('refuses %j as %s', (value, kind) => {
     expect(() => read(value)).toThrow(ProviderError);
@@ -85,10 +85,30 @@ describe('readMessage', () => {
   });
 });
 
+describe('what hosts that copy the API format write otherwise', () => {
+  it.each([null, undefined, 7])('is whole with %j as its reason for the end', (stop_reason) => {
+    const content = [{ type: 'text', text: 'Hello' }];
+    expect(read({ ...MESSAGE, content, stop_reason }).choices).toMatchObject([
+      { finish_reason: 'stop', message: { content: 'Hello' } },
+    ]);
+  });
+
+  it.each([
+    ['as texts', { input_tokens: '5', output_tokens: '9' }, [5, 9]],
+    ['as a fraction, a negative number and a list', { input_tokens: 1.5, output_tokens: [9] }, undefined],
+    ['with one of them missing', { output_tokens: 9 }, [0, 9]],
+    ['as a text', 'many', undefined],
+  ])('is usage %s', (_what, usage, figures) => {
+    const told = read({ ...MESSAGE, usage }).usage;
+    expect(told && [told.prompt_tokens, told.completion_tokens]).toEqual(figures);
+  });
+});
+
 describe('readTokenCount', () => {
   it('reads a count and nothing else', () => {
     expect(readTokenCount('{"input_tokens":7}')).toBe(7);
-    for (const text of ['{"input_tokens":-1}', '{"input_tokens":"7"}', '{}', 'no JSON'])
+    expect(readTokenCount('{"input_tokens":"7"}')).toBe(7);
+    for (const text of ['{"input_tokens":-1}', '{"input_tokens":"many"}', '{}', 'no JSON'])
       expect(() => readTokenCount(text)).toThrow(ProviderError);
   });
 });

@@ -2,64 +2,64 @@ import {
   type ChatCompletion,
   CompletionAssembler,
   fieldOf,
-  ProviderError,
+  isErrorReport,
+  parseReply,
   type ProviderEvent,
   textField,
+  toCount,
+  unreadableAnswer,
 } from '../../port/index.js';
 import { toProviderErrorInStream } from './anthropic-errors.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
 /**
- * A whole message of the wire in the common tongue.
- * @param options the model that was asked for, and the Unix time in seconds, which the wire does not tell
- * @throws ProviderError where it is none, is an error with a good status, or does not say why it ended
+ * Returns a whole message of the API format in the canonical one.
+ * @param options the model that was asked for, and the Unix time in seconds, which the format does not tell
+ * @throws ProviderError for an error with a good status, and for what is no message
  */
 export function readMessage(
   text: string,
   options: { readonly model: string; readonly created: number },
 ): ChatCompletion {
-  const message = parse(text);
-  if (textField(message, 'type') === 'error') throw toProviderErrorInStream(message);
+  const message = readReport(text);
   const content = fieldOf(message, 'content');
-  if (message === undefined || !Array.isArray(content)) throw noAnswer();
+  if (typeof message !== 'object' || message === null || !Array.isArray(content))
+    throw unreadableAnswer('it is no message');
   const translator = new MessageTranslator(options);
   const assembler = new CompletionAssembler();
   // The same words in one piece: whatever the translator knows of a stream holds for them too.
   for (const event of eventsOf(message, content)) add(assembler, translator.translate(event));
-  if (!translator.finished) throw noAnswer();
   add(assembler, translator.lastChunk());
   return assembler.completion();
 }
 
-/** The answer of the route that counts. @throws ProviderError where it is none */
+/**
+ * Returns the answer of the route that counts.
+ * @throws ProviderError for an error with a good status, and for what is no count
+ */
 export function readTokenCount(text: string): number {
-  const count = fieldOf(parse(text), 'input_tokens');
-  if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count;
-  throw noAnswer();
+  const count = toCount(fieldOf(readReport(text), 'input_tokens'));
+  if (count === undefined) throw unreadableAnswer('it is no count of tokens');
+  return count;
 }
 
+function readReport(text: string): unknown {
+  const value = parseReply(text);
+  if (isErrorReport(value)) throw toProviderErrorInStream(value);
+  return value;
+}
+
+/** A whole message without a reason for its end is complete all the same: nothing of its JSON is missing. */
 function* eventsOf(message: object, content: readonly unknown[]): Generator<object> {
   yield { type: 'message_start', message };
   for (const [index, content_block] of content.entries()) {
     yield { type: 'content_block_start', index, content_block };
     yield { type: 'content_block_stop', index };
   }
-  yield { type: 'message_delta', delta: message };
+  const stop_reason = textField(message, 'stop_reason') ?? 'end_turn';
+  yield { type: 'message_delta', delta: { ...message, stop_reason } };
 }
 
 function add(assembler: CompletionAssembler, events: readonly ProviderEvent[]): void {
   for (const event of events) if (event.type === 'chunk') assembler.add(event.chunk);
-}
-
-function parse(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function noAnswer(): ProviderError {
-  return new ProviderError('broken_answer', 'The provider answered with something that is no answer.');
 }

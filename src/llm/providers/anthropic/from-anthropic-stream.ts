@@ -2,6 +2,7 @@ import {
   type ChatDelta,
   fieldOf,
   type FinishReason,
+  isErrorReport,
   type ProviderEvent,
   textField,
 } from '../../port/index.js';
@@ -67,6 +68,7 @@ export class MessageTranslator {
       case 'error':
         throw toProviderErrorInStream(event);
       case undefined:
+        if (isErrorReport(event)) throw toProviderErrorInStream(event);
         return [NO_EVENT];
       default:
         return [];

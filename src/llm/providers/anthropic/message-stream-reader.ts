@@ -1,5 +1,14 @@
 import { type EventFrame, EventStreamReader } from '../../../common/event-stream.js';
-import { ProviderError, type ProviderEvent, textField } from '../../port/index.js';
+import {
+  isErrorReport,
+  parseReply,
+  ProviderError,
+  type ProviderEvent,
+  textField,
+  toHostError,
+  unreadableAnswer,
+} from '../../port/index.js';
+import { ReplyBeginning } from '../../transport/reply-beginning.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
 const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not valid JSON.' };
@@ -9,6 +18,10 @@ export class MessageStreamReader {
   private readonly reader = new EventStreamReader();
   private readonly translator: MessageTranslator;
   private readonly relays: boolean;
+  private readonly beginning = new ReplyBeginning();
+  /** Whether an event of the API format came, and whether something came that was none. */
+  private begun = false;
+  private skipped = false;
   /** True once `message_stop` was read; what comes after it means nothing. */
   done = false;
 
@@ -26,6 +39,7 @@ export class MessageStreamReader {
    * @throws ProviderError where the stream carries an error
    */
   *push(bytes: Uint8Array): Generator<ProviderEvent, void> {
+    if (this.beginning.takes(bytes)) return;
     for (const frame of this.reader.push(bytes)) yield* this.read(frame);
   }
 
@@ -34,8 +48,15 @@ export class MessageStreamReader {
    * @throws ProviderError where the stream ended before it
    */
   *end(): Generator<ProviderEvent, void> {
+    const document = this.beginning.document();
+    if (document !== undefined) throw failureIn(document);
     for (const frame of this.reader.end()) yield* this.read(frame);
     if (!this.translator.finished) {
+      if (!this.begun && (this.skipped || this.beginning.isForeign)) {
+        throw unreadableAnswer(
+          this.skipped ? 'none of its events is of its API format' : 'it is no event stream',
+        );
+      }
       throw new ProviderError(
         'broken_answer',
         'The provider ended the answer without saying that it is complete.',
@@ -47,10 +68,16 @@ export class MessageStreamReader {
   private read(frame: EventFrame): ProviderEvent[] {
     if (this.done) return [];
     const event = parse(frame.data);
-    if (event === undefined) return [BROKEN_JSON];
+    if (event === undefined) {
+      if (frame.event === 'error') throw toHostError({ body: frame.data });
+      this.skipped = true;
+      return [BROKEN_JSON];
+    }
     const type = textField(event, 'type') ?? '';
     this.done = type === 'message_stop';
     const meaning = this.translator.translate(event);
+    if (meaning.some((one) => one.type === 'skipped')) this.skipped = true;
+    else this.begun = true;
     const soFar = type === 'message_start' ? this.translator.usageSoFar() : [];
     return [...soFar, ...(this.relays ? this.relay(frame, type, meaning) : meaning)];
   }
@@ -63,6 +90,17 @@ export class MessageStreamReader {
     const chunks = told.flatMap((one) => (one.type === 'chunk' ? [one.chunk] : []));
     // Some hosts name their events only in the data, and clients of this wire go by the name.
     return [{ type: 'relayed', name: event === '' ? type : event, raw: data, chunks }];
+  }
+}
+
+/** Returns why one document in place of a stream is no answer. */
+function failureIn(document: string): ProviderError {
+  try {
+    const value = parseReply(document);
+    return isErrorReport(value) ? toHostError({ body: value }) : unreadableAnswer('it is no event stream');
+  } catch (error) {
+    if (error instanceof ProviderError) return error;
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type CompletionUsage, fieldOf } from '../../port/index.js';
+import { type CompletionUsage, fieldOf, toCount } from '../../port/index.js';
 
 /**
  * Counts of a message's tokens. They come at its start and again, cumulative, at its end; hosts that copy the wire
@@ -42,7 +42,8 @@ export class MessageUsage {
   }
 
   private take(name: string, value: unknown): void {
-    if (typeof value === 'number') this.counts.set(name, Math.max(this.count(name), value));
+    const count = toCount(value);
+    if (count !== undefined) this.counts.set(name, Math.max(this.count(name), count));
   }
 
   private count(name: string): number {

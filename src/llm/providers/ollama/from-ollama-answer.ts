@@ -4,8 +4,11 @@ import {
   type CompletionUsage,
   fieldOf,
   type FinishReason,
+  parseReply,
   ProviderError,
   type ProviderEvent,
+  toCount,
+  unreadableAnswer,
 } from '../../port/index.js';
 import { toProviderErrorInStream } from './ollama-errors.js';
 import { OLLAMA } from './ollama-messages.js';
@@ -40,6 +43,8 @@ export interface OllamaAnswerHead {
  */
 export class OllamaAnswerReader {
   private begun = false;
+  /** Why the first text that was no part of an answer was none. */
+  private unread: ProviderError | undefined;
   private toolCalls = 0;
   private thinking = '';
   /** True once the last object was read; what comes after it means nothing. */
@@ -53,7 +58,7 @@ export class OllamaAnswerReader {
    */
   *read(text: string): Generator<ChunkEvent, void> {
     if (this.done || text.trim() === '') return;
-    const value = parse(text);
+    const value = this.parse(text);
     if (value === undefined) {
       yield BROKEN_JSON;
       return;
@@ -62,6 +67,7 @@ export class OllamaAnswerReader {
     const message = objectField(value, 'message') ?? generatedMessage(value);
     const done = fieldOf(value, 'done') === true;
     if (message === undefined && !done) {
+      this.unread ??= unreadableAnswer('it is no answer of Ollama’s API format');
       yield NO_ANSWER;
       return;
     }
@@ -79,10 +85,23 @@ export class OllamaAnswerReader {
    */
   end(): void {
     if (this.done) return;
+    if (!this.begun && this.unread !== undefined) throw this.unread;
     throw new ProviderError(
       'broken_answer',
       'The provider ended the answer without saying that it is complete.',
     );
+  }
+
+  private parse(text: string): object | undefined {
+    try {
+      const value = parseReply(text);
+      if (typeof value === 'object' && value !== null) return value;
+      this.unread ??= unreadableAnswer('it is no object');
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      this.unread ??= error;
+    }
+    return undefined;
   }
 
   private *readMessage(message: object): Generator<ChunkEvent, void> {
@@ -152,20 +171,11 @@ function generatedMessage(value: object): object | undefined {
 
 /** Undefined where the server does not tell the prompt's tokens, as older ones do when the prompt was cached. */
 function usageOf(value: object): CompletionUsage | undefined {
-  const prompt = fieldOf(value, 'prompt_eval_count');
+  const prompt = toCount(fieldOf(value, 'prompt_eval_count'));
   // Left out where it is 0.
-  const completion = fieldOf(value, 'eval_count') ?? 0;
-  if (typeof prompt !== 'number' || typeof completion !== 'number') return undefined;
+  const completion = toCount(fieldOf(value, 'eval_count') ?? 0);
+  if (prompt === undefined || completion === undefined) return undefined;
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
-}
-
-function parse(line: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function objectField(value: unknown, name: string): object | undefined {

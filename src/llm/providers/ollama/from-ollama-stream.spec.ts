@@ -142,6 +142,13 @@ describe('OllamaStreamReader', () => {
     expect(chunksOf(['{"done":true,"prompt_eval_count":3}']).at(-1)?.usage?.completion_tokens).toBe(0);
   });
 
+  it('reads figures that are texts, and no other words for them', () => {
+    const last = (more: object) => chunksOf([JSON.stringify({ done: true, ...more })]).at(-1)?.usage;
+    expect(last({ prompt_eval_count: '3', eval_count: '4' })).toMatchObject({ total_tokens: 7 });
+    for (const prompt_eval_count of [-1, 1.5, 'many', null, [3]])
+      expect(last({ prompt_eval_count })).toBeUndefined();
+  });
+
   it('skips what it cannot read and says so', () => {
     const broken = ['{"mess', '42', 'null', '[]', '{"status":"loading"}'];
     const unnamed = '{"message":{"tool_calls":[{"function":{"arguments":{}}},null]},"done":false}';

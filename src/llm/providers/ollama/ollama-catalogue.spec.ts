@@ -11,7 +11,7 @@ const TAGS: unknown = JSON.parse(
   '{"models":[{"name":"llama3.2:latest","model":"llama3.2:latest","modified_at":"2025-05-04T17:37:44.706015396-07:00","size":3825819519,"digest":"fe938a131f40","details":{"format":"gguf","family":"llama","families":["llama"],"parameter_size":"3.2B","quantization_level":"Q4_K_M"}},{"size":1}]}',
 );
 
-const broken: unknown = expect.objectContaining({ kind: 'broken_answer' });
+const unreadable: unknown = expect.objectContaining({ kind: 'unreadable_answer' });
 
 describe('embeddings', () => {
   it('reads vectors and the tokens of the input', () => {
@@ -23,6 +23,7 @@ describe('embeddings', () => {
       inputTokens: 8,
     });
     expect(readEmbeddings({ embeddings: [[1]] }, 1).inputTokens).toBeUndefined();
+    expect(readEmbeddings({ embeddings: [[1]], error: null, prompt_eval_count: '8' }, 1).inputTokens).toBe(8);
   });
 
   it.each([
@@ -32,7 +33,7 @@ describe('embeddings', () => {
     ['texts in them', { embeddings: [['0.1']] }, 1],
     ['nothing at all', null, 1],
   ])('refuses an answer with %s', (_name, answer, count) => {
-    expect(() => readEmbeddings(answer, count)).toThrow(broken);
+    expect(() => readEmbeddings(answer, count)).toThrow(unreadable);
   });
 
   it('takes texts, and no tokens', () => {
@@ -51,7 +52,7 @@ describe('embeddings', () => {
 describe('models', () => {
   it('reads the names', () => {
     expect(readModelNames(TAGS)).toEqual(['llama3.2:latest']);
-    expect(() => readModelNames({ models: null })).toThrow(broken);
+    expect(() => readModelNames({ models: null })).toThrow(unreadable);
   });
 });
 

@@ -1,5 +1,13 @@
-import { type EmbeddingCall, type EmbeddingResult, ProviderError } from '../../port/index.js';
-import { toProviderErrorInStream } from './ollama-errors.js';
+import {
+  type EmbeddingCall,
+  type EmbeddingResult,
+  fieldOf,
+  isErrorReport,
+  ProviderError,
+  toCount,
+  toHostError,
+  unreadableAnswer,
+} from '../../port/index.js';
 
 /**
  * The texts of a call for embeddings.
@@ -19,45 +27,37 @@ export function textsOf(input: EmbeddingCall['input']): string[] {
 }
 
 /**
- * The answer of `POST /api/embed`.
- * @throws ProviderError `broken_answer` where it does not hold one vector for each text
+ * Reads the answer of `POST /api/embed`.
+ * @throws ProviderError for an error with a good status, and for what is not one vector for each text
  */
 export function readEmbeddings(answer: unknown, count: number): EmbeddingResult {
-  const { embeddings, prompt_eval_count: inputTokens } = fieldsOf(answer);
+  const embeddings = fieldOf(checked(answer), 'embeddings');
   if (!isVectors(embeddings) || embeddings.length !== count)
-    throw new ProviderError('broken_answer', 'The provider did not answer with one vector for each text.');
-  return { vectors: embeddings, inputTokens: typeof inputTokens === 'number' ? inputTokens : undefined };
+    throw unreadableAnswer('it is not one vector for each text');
+  return { vectors: embeddings, inputTokens: toCount(fieldOf(answer, 'prompt_eval_count')) };
 }
 
 /**
- * The answer of `GET /api/tags`.
- * @throws ProviderError `broken_answer` where it is no list
+ * Reads the answer of `GET /api/tags`.
+ * @throws ProviderError for an error with a good status, and for what is no list
  */
 export function readModelNames(answer: unknown): string[] {
-  const { models } = fieldsOf(answer);
-  if (!Array.isArray(models))
-    throw new ProviderError('broken_answer', 'The provider did not answer with a list.');
-  return models.map((model) => fieldsOf(model).name).filter((name) => typeof name === 'string');
+  const models = fieldOf(checked(answer), 'models');
+  if (!Array.isArray(models)) throw unreadableAnswer('it is no list of models');
+  return models
+    .map((model) => fieldOf(model, 'name') ?? fieldOf(model, 'model'))
+    .filter((name) => typeof name === 'string');
 }
 
-/** What the answer of `POST /api/show` tells of images; undefined where it is one of a server that tells no capabilities yet. */
+/** Returns what the answer of `POST /api/show` tells of images; undefined where it tells no capabilities. */
 export function readsImages(answer: unknown): boolean | undefined {
-  const { capabilities } = fieldsOf(answer);
+  const capabilities = fieldOf(checked(answer), 'capabilities');
   return Array.isArray(capabilities) ? capabilities.includes('vision') : undefined;
 }
 
-interface AnswerFields {
-  readonly embeddings?: unknown;
-  readonly prompt_eval_count?: unknown;
-  readonly models?: unknown;
-  readonly capabilities?: unknown;
-  readonly name?: unknown;
-}
-
-/** The fields of an answer, which may be anything; an error can come with a good status. */
-function fieldsOf(answer: unknown): AnswerFields {
-  if (typeof answer !== 'object' || answer === null) return {};
-  if ('error' in answer) throw toProviderErrorInStream(answer.error);
+/** @throws ProviderError for an error report, which can come with a good status */
+function checked(answer: unknown): unknown {
+  if (isErrorReport(answer)) throw toHostError({ body: answer });
   return answer;
 }
 
@@ -66,9 +66,7 @@ function isVectors(value: unknown): value is number[][] {
     Array.isArray(value) &&
     value.every(
       (vector) =>
-        Array.isArray(vector) &&
-        vector.length > 0 &&
-        vector.every((component) => typeof component === 'number'),
+        Array.isArray(vector) && vector.length > 0 && vector.every((component) => Number.isFinite(component)),
     )
   );
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { LineTooLongError } from '../../../common/line-reader.js';
 import { ProviderError } from '../../port/index.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
 import {
@@ -78,7 +79,7 @@ describe('errors of Ollama', () => {
     expect(asUnreachable(cause)).toMatchObject({ kind: 'unreachable', cause });
     const broken = new BrokenBodyError(cause);
     expect(asBrokenAnswer(broken)).toMatchObject({ kind: 'broken_answer', cause: broken });
-    expect(asBrokenAnswer(new SyntaxError('Unexpected token')).kind).toBe('unreadable_answer');
+    expect(asBrokenAnswer(new LineTooLongError(1)).kind).toBe('unreadable_answer');
     const own = new ProviderError('rejected', 'x');
     expect(asBrokenAnswer(own)).toBe(own);
     expect(() => asBrokenAnswer(cause)).toThrow(cause);

@@ -1,3 +1,4 @@
+import { LineTooLongError } from '../../../common/line-reader.js';
 import { ProviderError, toHostError, unreadableAnswer } from '../../port/index.js';
 import { toHeaders } from '../../transport/head.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
@@ -32,6 +33,6 @@ export function asUnreachable(cause: unknown): ProviderError {
 export function asBrokenAnswer(cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
   if (cause instanceof BrokenBodyError) return new ProviderError('broken_answer', cause.message, { cause });
-  if (cause instanceof SyntaxError) return unreadableAnswer('it is not JSON', cause);
+  if (cause instanceof LineTooLongError) return unreadableAnswer('one of its lines is too large', cause);
   throw cause;
 }

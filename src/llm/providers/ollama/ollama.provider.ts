@@ -124,8 +124,10 @@ export class OllamaProvider extends ModelProvider {
     return asked === 'minimal' || asked === 'xhigh' || asked === 'max' ? ['reasoning_effort'] : [];
   }
 
-  override nativeModels({ signal, apiKey }: ListCall): Promise<string> {
-    return this.askText(TAGS_PATH, signal, undefined, apiKey);
+  override async nativeModels({ signal, apiKey }: ListCall): Promise<string> {
+    const text = await this.askText(TAGS_PATH, signal, undefined, apiKey);
+    readModelNames(parseReply(text));
+    return text;
   }
 
   override async close(): Promise<void> {

@@ -1,8 +1,8 @@
 import { newId } from '../../../common/ids.js';
-import { type ChatChunk, fieldOf, textField } from '../../port/index.js';
+import { type ChatChunk, fieldOf, textField, toCount } from '../../port/index.js';
 import { isCanonicalChunk, isObject } from './canonical-chunk.js';
 import { ChoiceNormaliser, type ChunkChoice, without } from './choice-normaliser.js';
-import { readUsage, toCount, toIndex } from './reply-parts.js';
+import { readUsage, toIndex } from './reply-parts.js';
 
 /** A chunk, and its JSON: as it came, or written anew. */
 export interface NormalisedChunk {

@@ -3,10 +3,11 @@ import {
   fieldOf,
   isErrorReport,
   parseReply,
+  toCount,
   toHostError,
   unreadableAnswer,
 } from '../../port/index.js';
-import { toCount, toIndex } from './reply-parts.js';
+import { toIndex } from './reply-parts.js';
 
 const FLOAT_BYTES = 4;
 

@@ -3,10 +3,10 @@ import {
   isErrorReport,
   type ListedModel,
   parseReply,
+  toCount,
   toHostError,
   unreadableAnswer,
 } from '../../port/index.js';
-import { toCount } from './reply-parts.js';
 
 /**
  * Where hosts tell how many tokens a model takes; OpenAI itself does not. In this order: vLLM and SGLang; OpenRouter,

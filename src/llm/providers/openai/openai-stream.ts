@@ -8,9 +8,9 @@ import {
   toHostError,
   unreadableAnswer,
 } from '../../port/index.js';
+import { ReplyBeginning } from '../../transport/reply-beginning.js';
 import { type AnswerHead, ChunkNormaliser, newHead, type NormalisedChunk } from './chunk-normaliser.js';
 import { toCompletion } from './completion-reader.js';
-import { ReplyBeginning } from './reply-beginning.js';
 
 const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not valid JSON.' };
 const NO_CHUNK: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not a chunk.' };

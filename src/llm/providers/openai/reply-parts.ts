@@ -1,4 +1,4 @@
-import { type CompletionUsage, fieldOf } from '../../port/index.js';
+import { type CompletionUsage, fieldOf, toCount } from '../../port/index.js';
 
 /** What a message or delta says, in texts. */
 export interface Said {
@@ -55,12 +55,6 @@ export function toIndex(value: unknown): number | undefined {
 
 /** More choices or calls than any answer has. */
 const MAX_INDEX = 100_000;
-
-/** Returns a whole number from 0 on, which some hosts write as a text; undefined for anything else. */
-export function toCount(value: unknown): number | undefined {
-  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
-  return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
-}
 
 /** Whether figures have the types of the canonical format. */
 export function isUsage(value: unknown): value is CompletionUsage {

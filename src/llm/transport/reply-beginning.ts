@@ -1,5 +1,5 @@
-import { unreadableAnswer } from '../../port/index.js';
-import { toText } from '../../transport/response-body.js';
+import { unreadableAnswer } from '../port/index.js';
+import { toText } from './response-body.js';
 
 /** Beginnings of JSON and of markup. No line of an event stream begins so. */
 const DOCUMENT = new Set(['{', '[', '"', '<']);

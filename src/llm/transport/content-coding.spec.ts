@@ -1,0 +1,266 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Agent, request } from 'undici';
+import { ProviderError } from '../port/index.js';
+import { BrokenBodyError } from './broken-body.js';
+import { codingsOf, MAX_UNPACKED_BYTES, unpack } from './content-coding.js';
+import { ResponseBody } from './response-body.js';
+
+/** Long enough to need several pieces, and hard enough to pack for a cut to take something away. */
+const TEXT = Array.from({ length: 5000 }, (_, line) => `${line}: ${Math.imul(line, 2_654_435_761)} ✓`).join(
+  '\n',
+);
+
+const CODINGS: readonly (readonly [name: string, header: string, pack: (bytes: Buffer) => Buffer])[] = [
+  ['gzip', 'gzip', (bytes) => gzipSync(bytes)],
+  ['gzip by its old name', 'X-GZip', (bytes) => gzipSync(bytes)],
+  [
+    'gzip in two members',
+    'gzip',
+    (bytes) => Buffer.concat([gzipSync(bytes.subarray(0, 99)), gzipSync(bytes.subarray(99))]),
+  ],
+  ['deflate with zlib’s head', 'deflate', (bytes) => deflateSync(bytes)],
+  ['deflate without it', 'deflate', (bytes) => deflateRawSync(bytes)],
+  ['Brotli', 'br', (bytes) => brotliCompressSync(bytes)],
+  ['Zstandard', 'zstd', (bytes) => zstdCompressSync(bytes)],
+  ['two codings', 'deflate, gzip', (bytes) => gzipSync(deflateSync(bytes))],
+  [
+    'three codings',
+    'br, identity, zstd, gzip',
+    (bytes) => gzipSync(zstdCompressSync(brotliCompressSync(bytes))),
+  ],
+];
+
+const piecesOf = (bytes: Uint8Array, length: number): Uint8Array[] =>
+  Array.from({ length: Math.ceil(bytes.length / length) }, (_, index) =>
+    bytes.subarray(index * length, (index + 1) * length),
+  );
+const textOf = async (pieces: AsyncIterable<Uint8Array>): Promise<string> =>
+  Buffer.concat(await Array.fromAsync(pieces)).toString('utf8');
+const failureOf = (reading: Promise<unknown>): Promise<unknown> =>
+  reading.then(
+    () => 'an answer',
+    (error: unknown) => error,
+  );
+
+describe('codingsOf', () => {
+  it.each<[string | string[] | undefined, string[]]>([
+    [undefined, []],
+    ['', []],
+    ['identity', []],
+    [' GZIP , br', ['gzip', 'br']],
+    [
+      ['deflate', 'gzip, identity'],
+      ['deflate', 'gzip'],
+    ],
+  ])('%j is %j', (header, codings) => {
+    expect(codingsOf(header)).toEqual(codings);
+  });
+});
+
+describe('unpack', () => {
+  describe.each(CODINGS)('%s', (_name, header, pack) => {
+    const packed = pack(Buffer.from(TEXT));
+
+    it.each([1000, Number.MAX_SAFE_INTEGER])('is unpacked from pieces of up to %d bytes', async (length) => {
+      expect(await textOf(unpack(piecesOf(packed, length), codingsOf(header)))).toBe(TEXT);
+    });
+
+    it('that ends early is a body that broke off', async () => {
+      const half = packed.subarray(0, packed.length / 2);
+      expect(await failureOf(textOf(unpack([half], codingsOf(header))))).toBeInstanceOf(BrokenBodyError);
+    });
+
+    it('is nothing if nothing came', async () => {
+      expect(await textOf(unpack([], codingsOf(header)))).toBe('');
+    });
+  });
+
+  it.each(['br', 'zstd', 'deflate'])('bytes that are not of %s cannot be read', async (coding) => {
+    const garbage = Buffer.from(
+      '\u0000\u0001 this is of no coding at all, and long enough to be told from one',
+    );
+    expect(await failureOf(textOf(unpack([garbage], [coding])))).toMatchObject({
+      kind: 'unreadable_answer',
+    });
+  });
+
+  it('bytes that begin as gzip and go on as something else cannot be read', async () => {
+    const garbage = Buffer.concat([gzipSync(TEXT).subarray(0, 10), Buffer.alloc(100, 0xff)]);
+    expect(await failureOf(textOf(unpack([garbage], ['gzip'])))).toMatchObject({ kind: 'unreadable_answer' });
+  });
+
+  it('a body that is not packed, though its header says gzip, is passed on', async () => {
+    expect(await textOf(unpack([Buffer.from(TEXT)], ['gzip']))).toBe(TEXT);
+  });
+
+  it.each([['lzma'], ['gzip', 'lzma'], ['gzip', 'gzip', 'gzip', 'gzip']])(
+    'the codings %j are refused by name',
+    async (...codings) => {
+      const failure = await failureOf(textOf(unpack([gzipSync(TEXT)], codings)));
+      expect(failure).toBeInstanceOf(ProviderError);
+      expect(failure).toMatchObject({
+        kind: 'unreadable_answer',
+        message: expect.stringContaining(codings.join(', ')),
+      });
+    },
+  );
+
+  it('the failure of the connection stays what it is', async () => {
+    const broken = new BrokenBodyError(new Error('ECONNRESET'));
+    async function* breaking() {
+      yield gzipSync(TEXT).subarray(0, 100);
+      await Promise.resolve();
+      throw broken;
+    }
+    expect(await failureOf(textOf(unpack(breaking(), ['gzip'])))).toBe(broken);
+  });
+
+  it('no more is unpacked than can be held, and no more is read of the body after that', async () => {
+    const member = gzipSync(Buffer.alloc(16 * 1024 * 1024));
+    let read = 0;
+    const left = Promise.withResolvers<string>();
+    async function* endless() {
+      try {
+        for (;;) {
+          read += 1;
+          yield member;
+          await Promise.resolve();
+        }
+      } finally {
+        left.resolve('left');
+      }
+    }
+    let held = 0;
+    const reading = (async () => {
+      for await (const piece of unpack(endless(), ['gzip'])) held += piece.length;
+    })();
+    expect(await failureOf(reading)).toMatchObject({ kind: 'unreadable_answer' });
+    expect(held).toBeLessThanOrEqual(MAX_UNPACKED_BYTES);
+    expect(await left.promise).toBe('left');
+    // The bound is reached after 16; what is read ahead of it is bounded by the buffers of the streams.
+    expect(read).toBeLessThan(40);
+  }, 30_000);
+
+  it('a body is unpacked no faster than it is read', async () => {
+    const member = gzipSync(Buffer.alloc(1024 * 1024));
+    let read = 0;
+    async function* endless() {
+      for (;;) {
+        read += 1;
+        yield member;
+        await Promise.resolve();
+      }
+    }
+    const reading = unpack(endless(), ['gzip']);
+    await reading.next();
+    // Whatever could run without the reader has run by then.
+    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    const ahead = read;
+    // The buffers of the streams, which are counted in packed bytes.
+    expect(ahead * member.length).toBeLessThan(256 * 1024);
+    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(read).toBe(ahead);
+    await reading.return();
+  });
+});
+
+describe('ResponseBody', () => {
+  const agents: Agent[] = [];
+  const servers: Server[] = [];
+
+  afterEach(async () => {
+    await Promise.all(agents.splice(0).map((agent) => agent.destroy()));
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  /** The body that a host answers with. */
+  async function bodyFrom(answer: RequestListener): Promise<ResponseBody> {
+    const server = createServer(answer).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('The host does not listen.');
+    const agent = new Agent();
+    agents.push(agent);
+    return new ResponseBody(await request(`http://127.0.0.1:${address.port}`, { dispatcher: agent }));
+  }
+
+  it.each(CODINGS)('reads %s, as text and as bytes', async (_name, header, pack) => {
+    const answer: RequestListener = (_request, response) => {
+      response.setHeader('content-encoding', header);
+      response.end(pack(Buffer.from(`\uFEFF${TEXT}`)));
+    };
+    expect(await (await bodyFrom(answer)).text()).toBe(TEXT);
+    expect(await textOf((await bodyFrom(answer)).bytes())).toBe(`\uFEFF${TEXT}`);
+  });
+
+  it.each([
+    ['a plain one', {}],
+    ['a packed one', { 'content-encoding': 'gzip' }],
+  ])('%s that loses its connection has broken off', async (_what, headers) => {
+    const answer: RequestListener = (_request, response) => {
+      response.writeHead(200, headers);
+      response.write(Object.keys(headers).length === 0 ? TEXT : gzipSync(TEXT).subarray(0, 2000), () =>
+        response.destroy(),
+      );
+    };
+    expect(await failureOf((await bodyFrom(answer)).text())).toBeInstanceOf(BrokenBodyError);
+    expect(await failureOf(textOf((await bodyFrom(answer)).bytes()))).toBeInstanceOf(BrokenBodyError);
+  });
+
+  it.each([
+    ['a plain one', {}],
+    ['a packed one', { 'content-encoding': 'gzip' }],
+  ])('leaving %s early closes its connection', async (_what, headers) => {
+    const closed = Promise.withResolvers<string>();
+    const body = await bodyFrom((_request, response) => {
+      response.on('close', () => closed.resolve('closed'));
+      response.writeHead(200, headers);
+      // Flushed by its member's end, and never ended itself.
+      response.write(Object.keys(headers).length === 0 ? TEXT : gzipSync(TEXT));
+    });
+    for await (const piece of body.bytes()) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+    body.abandon();
+    expect(await closed.promise).toBe('closed');
+  });
+
+  it('that cannot be unpacked is left, and its connection closed', async () => {
+    const closed = Promise.withResolvers<string>();
+    const body = await bodyFrom((_request, response) => {
+      response.on('close', () => closed.resolve('closed'));
+      response.writeHead(200, { 'content-encoding': 'br' });
+      response.write(Buffer.alloc(1000, 0xff));
+    });
+    expect(await failureOf(body.text())).toMatchObject({ kind: 'unreadable_answer' });
+    expect(await closed.promise).toBe('closed');
+  });
+
+  it('whose rest is read lets its connection be used again', async () => {
+    const body = await bodyFrom((_request, response) => {
+      response.setHeader('content-encoding', 'gzip');
+      response.end(gzipSync(TEXT));
+    });
+    for await (const piece of body.bytes()) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+    await body.finish();
+    const [server] = servers;
+    expect(
+      await new Promise((resolve) =>
+        server?.getConnections((_error, count) => {
+          resolve(count);
+        }),
+      ),
+    ).toBe(1);
+  });
+});

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+
+/** A request that reached a raw host. */
+export interface RawRequest {
+  /** The first part of the path: which of the hosts was asked. */
+  readonly host: string;
+  /** The rest of the path, with the query. */
+  readonly path: string;
+  /** Parsed; undefined where there is none. */
+  readonly body: unknown;
+  readonly headers: IncomingMessage['headers'];
+}
+
+/** An answer byte by byte. */
+export interface RawReply {
+  /** Default: 200. */
+  readonly status?: number;
+  /** Default: those of JSON. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+/** Answers a request. */
+export type RawReplier = (request: RawRequest) => RawReply;
+
+/**
+ * Model hosts on one real socket, told apart by the first part of the path. Each sends exactly the bytes and headers
+ * that a test gives it, so that it can do what no well-behaved host does.
+ */
+export class RawHosts {
+  /** All requests but those for lists of models, in order. */
+  readonly requests: RawRequest[] = [];
+  private readonly server: Server = createServer((request, response) => {
+    this.serve(request, response).catch((error: unknown) =>
+      response.destroy(error instanceof Error ? error : undefined),
+    );
+  });
+
+  /** @param repliers by the name of the host; the others answer 404 */
+  constructor(private readonly repliers: Readonly<Record<string, RawReplier>>) {}
+
+  /** Base URL of a host. */
+  urlOf(host: string): string {
+    const address = this.server.address();
+    if (address === null || typeof address === 'string') throw new Error('The hosts do not listen.');
+    return `http://127.0.0.1:${address.port}/${host}`;
+  }
+
+  /** Returns how often a host was asked since a moment, which is a number of requests. */
+  asked(host: string, since = 0): number {
+    return this.requests.slice(since).filter((request) => request.host === host).length;
+  }
+
+  async listen(): Promise<void> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+  }
+
+  async close(): Promise<void> {
+    this.server.close();
+    this.server.closeAllConnections();
+    await once(this.server, 'close');
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [, host = '', ...rest] = (request.url ?? '').split('/');
+    const bytes = await buffer(request);
+    const body: unknown = bytes.length === 0 ? undefined : JSON.parse(bytes.toString('utf8'));
+    const asked: RawRequest = { host, path: `/${rest.join('/')}`, body, headers: request.headers };
+    if (request.method !== 'GET') this.requests.push(asked);
+    const reply = this.repliers[host]?.(asked) ?? { status: 404, body: '{"error":"There is no such host."}' };
+    response.writeHead(reply.status ?? 200, { 'content-type': 'application/json', ...reply.headers });
+    response.end(reply.body);
+  }
+}
