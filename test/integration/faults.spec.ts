@@ -78,6 +78,10 @@ const BROKEN_ANSWER = {
   type: 'api_error',
   message: 'The model provider broke its answer off or sent one that cannot be read. Try again.',
 } as const;
+const UNREADABLE_PAGE = {
+  ...BROKEN_ANSWER,
+  message: "The provider's answer cannot be read: it is a page of markup.",
+} as const;
 const UNAVAILABLE = {
   status: 503,
   code: 'provider_unavailable',
@@ -191,13 +195,7 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
   '529': { behaviour: refusal(529), outcome: UNAVAILABLE },
   'an error page of a proxy': { behaviour: refusal(502, { body: 'html' }), outcome: BROKEN_ANSWER },
   'an error without a body': { behaviour: refusal(503, { body: 'empty' }), outcome: UNAVAILABLE },
-  'a page of HTML with status 200': {
-    behaviour: refusal(200, { body: 'html' }),
-    outcome: {
-      ...BROKEN_ANSWER,
-      message: "The provider's answer cannot be read: it is a page of markup.",
-    },
-  },
+  'a page of HTML with status 200': { behaviour: refusal(200, { body: 'html' }), outcome: UNREADABLE_PAGE },
   'an empty body with status 200': { behaviour: refusal(200, { body: 'empty' }), outcome: BROKEN_ANSWER },
   'a reset before a byte': { behaviour: () => ({ kind: 'reset' }), outcome: UNREACHABLE },
   'a reset in mid-stream': {

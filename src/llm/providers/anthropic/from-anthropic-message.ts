@@ -5,7 +5,6 @@ import {
   isErrorReport,
   parseReply,
   type ProviderEvent,
-  textField,
   toCount,
   unreadableAnswer,
 } from '../../port/index.js';
@@ -29,6 +28,7 @@ export function readMessage(
   const assembler = new CompletionAssembler();
   // The same words in one piece: whatever the translator knows of a stream holds for them too.
   for (const event of eventsOf(message, content)) add(assembler, translator.translate(event));
+  if (!translator.finished) throw unreadableAnswer('it does not say why it ended');
   add(assembler, translator.lastChunk());
   return assembler.completion();
 }
@@ -49,15 +49,13 @@ function readReport(text: string): unknown {
   return value;
 }
 
-/** A whole message without a reason for its end is complete all the same: nothing of its JSON is missing. */
 function* eventsOf(message: object, content: readonly unknown[]): Generator<object> {
   yield { type: 'message_start', message };
   for (const [index, content_block] of content.entries()) {
     yield { type: 'content_block_start', index, content_block };
     yield { type: 'content_block_stop', index };
   }
-  const stop_reason = textField(message, 'stop_reason') ?? 'end_turn';
-  yield { type: 'message_delta', delta: { ...message, stop_reason } };
+  yield { type: 'message_delta', delta: message };
 }
 
 function add(assembler: CompletionAssembler, events: readonly ProviderEvent[]): void {
