@@ -287,14 +287,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   '504': { behaviour: refusal(504), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
   '529': { behaviour: refusal(529), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
 
-  'a page of HTML with a good status': {
-    behaviour: refusal(200, { body: 'html' }),
-    wires: ['anthropic', 'ollama'],
-    ...fails(TWICE, 502, 'provider_error', RETRIED),
-  },
   'a page of HTML where an answer should be is not asked for again': {
     behaviour: refusal(200, { body: 'html' }),
-    wires: ['openai'],
     ...fails(1, 502, 'provider_error'),
   },
   'an empty body with a good status': {
