@@ -205,6 +205,11 @@ describe('an upload', () => {
     const before = await bytesOf(await idOf(user));
     expectRefusal(await sendByHand(body), { code: 'invalid_request', ...expected });
     await until('its end', async () => (await openFiles()) === 0);
+    // What was written of it is deleted after it is closed.
+    await until(
+      'its bytes to be deleted',
+      async () => (await bytesOf(await idOf(user))).length <= before.length,
+    );
     expect(await bytesOf(await idOf(user))).toEqual(before);
     expect(await rowsOf(await idOf(user))).toHaveLength(before.length);
   });
