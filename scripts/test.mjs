@@ -35,6 +35,7 @@ const sameOnAllStores = [
   'test/integration/fault-table-completions.spec.ts',
   'test/integration/fault-table-messages.spec.ts',
   'test/integration/fault-table-ollama.spec.ts',
+  'test/integration/host-replies.spec.ts',
   'test/integration/odd-answers.spec.ts',
   'test/integration/ollama-wire.spec.ts',
   'test/integration/openai-clients.spec.ts',
@@ -52,6 +53,8 @@ const sameOnAllStores = [
   // Databases of their own.
   'test/e2e/crash.spec.ts',
   'test/e2e/lifecycle.spec.ts',
+  'test/e2e/redis-away.spec.ts',
+  'test/e2e/shutdown-failures.spec.ts',
   'test/integration/database.spec.ts',
   'test/integration/embedded-server.spec.ts',
   'test/integration/instance-lock.spec.ts',

@@ -359,7 +359,10 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
       return left > 0 && left <= 60;
     });
     // Nothing of any answer, nor of what it took, stays for good.
-    const keys = await redis.keys(`${redisKeyPrefix(here.database)}*`);
+    // KEYS takes and answers whole names, all other commands those without the prefix.
+    const prefix = redisKeyPrefix(here.database);
+    const names = await redis.keys(`${prefix}*`);
+    const keys = names.map((name) => name.slice(prefix.length));
     expect(keys).toContain(keyOf(messageId));
     // A queue has one entry that describes it, for ever.
     const ours = keys.filter((key) => !/^bull:\w+:meta$/.test(key));
