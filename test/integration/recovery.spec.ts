@@ -18,6 +18,7 @@ import { at, collect, registerUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
 import { startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { itWithoutRedis } from '../support/redis.js';
 import { expectSettled, query, stored, until, untilSettled } from '../support/stored.js';
 
 /** What a process has that may recover answers. */
@@ -390,7 +391,8 @@ describe('a process that was thought to be gone and is not', () => {
   });
 });
 
-describe('the start of an application', () => {
+// With Redis other processes may be running, so a start ends no answer whose lease has not.
+describe('the start of an application without Redis, which is alone', () => {
   let api: TestApi | undefined;
 
   afterEach(async () => {
@@ -398,108 +400,114 @@ describe('the start of an application', () => {
     api = undefined;
   });
 
-  it('ends all answers that an earlier one left, whatever their leases say', async () => {
+  itWithoutRedis('ends all answers that an earlier one left, whatever their leases say', async () => {
     const one = startProcess();
     const turns = [await beginTurn(one, -1), await beginTurn(one, 10)];
     api = await startApi({}, database);
     for (const turn of turns) await expectInterrupted(turn);
   });
 
-  it('bills by estimate until one that still runs knows better, and the totals follow', async () => {
-    const provider = await startFakeProvider();
-    const environment = {
-      OPENAI_BASE_URL: provider.baseUrl,
-      DEFAULT_MODEL: 'openai/test-model',
-      MODEL_PRICES: JSON.stringify({ 'openai/test-model': { input: 10, output: 30 } }),
-    };
-    const running = await startApi(environment, database);
-    try {
-      const gate = gatedAnswer(['four', ' five', ' six'], {
-        usage: { prompt_tokens: 1000, completion_tokens: 100 },
-      });
-      provider.script(gate);
-      const user = await registerUser(running.url);
-      const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
-      const first: unknown = (await events.next()).value;
-      const conversationId = String(at(first, 'data', 'conversation_id'));
-      const answerId = String(at(first, 'data', 'message_id'));
-      gate.release(2);
-      await until('a checkpoint', async () => {
-        const { messages } = await stored(database, conversationId);
-        return messages[1]?.['content'] === TEXT;
-      });
+  itWithoutRedis(
+    'bills by estimate until one that still runs knows better, and the totals follow',
+    async () => {
+      const provider = await startFakeProvider();
+      const environment = {
+        OPENAI_BASE_URL: provider.baseUrl,
+        DEFAULT_MODEL: 'openai/test-model',
+        MODEL_PRICES: JSON.stringify({ 'openai/test-model': { input: 10, output: 30 } }),
+      };
+      const running = await startApi(environment, database);
+      try {
+        const gate = gatedAnswer(['four', ' five', ' six'], {
+          usage: { prompt_tokens: 1000, completion_tokens: 100 },
+        });
+        provider.script(gate);
+        const user = await registerUser(running.url);
+        const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
+        const first: unknown = (await events.next()).value;
+        const conversationId = String(at(first, 'data', 'conversation_id'));
+        const answerId = String(at(first, 'data', 'message_id'));
+        gate.release(2);
+        await until('a checkpoint', async () => {
+          const { messages } = await stored(database, conversationId);
+          return messages[1]?.['content'] === TEXT;
+        });
 
-      api = await startApi(environment, database);
-      await expectInterrupted({ conversationId, answerId });
-      // Before a checkpoint finds out: the model has said everything, and what it has cost.
-      gate.finish();
-      expect((await collect(events)).at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
-      const after = await stored(database, conversationId);
-      expect(after.messages[1]).toMatchObject({ status: 'interrupted', content: TEXT });
-      expect(after.usage).toEqual([
-        expect.objectContaining({
-          call_id: answerId,
-          attempt: 1,
-          outcome: 'completed',
-          input_tokens: 1000,
-          output_tokens: 100,
-          estimated: false,
-        }),
-      ]);
-      expect(after.conversation).toMatchObject({ tokens_total: 1100, cost_micro_usd: 13_000 });
-      expectSettled(after);
-    } finally {
-      await running.close();
-      await provider.close();
-    }
-  });
+        api = await startApi(environment, database);
+        await expectInterrupted({ conversationId, answerId });
+        // Before a checkpoint finds out: the model has said everything, and what it has cost.
+        gate.finish();
+        expect((await collect(events)).at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
+        const after = await stored(database, conversationId);
+        expect(after.messages[1]).toMatchObject({ status: 'interrupted', content: TEXT });
+        expect(after.usage).toEqual([
+          expect.objectContaining({
+            call_id: answerId,
+            attempt: 1,
+            outcome: 'completed',
+            input_tokens: 1000,
+            output_tokens: 100,
+            estimated: false,
+          }),
+        ]);
+        expect(after.conversation).toMatchObject({ tokens_total: 1100, cost_micro_usd: 13_000 });
+        expectSettled(after);
+      } finally {
+        await running.close();
+        await provider.close();
+      }
+    },
+  );
 
-  it('takes the answers of one that still runs: that one gives up and tells its reader', async () => {
-    const provider = await startFakeProvider();
-    const environment = { OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' };
-    const running = await startApi(environment, database);
-    try {
-      const gate = gatedAnswer(['four', ' five', ' six']);
-      provider.script(gate);
-      const user = await registerUser(running.url);
-      const asked = provider.nextRequest('chat');
-      const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
-      const first: unknown = (await events.next()).value;
-      const conversationId = String(at(first, 'data', 'conversation_id'));
-      const answerId = String(at(first, 'data', 'message_id'));
-      gate.release(2);
-      await until('a checkpoint', async () => {
-        const { messages } = await stored(database, conversationId);
-        return messages[1]?.['content'] === TEXT;
-      });
+  itWithoutRedis(
+    'takes the answers of one that still runs: that one gives up and tells its reader',
+    async () => {
+      const provider = await startFakeProvider();
+      const environment = { OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' };
+      const running = await startApi(environment, database);
+      try {
+        const gate = gatedAnswer(['four', ' five', ' six']);
+        provider.script(gate);
+        const user = await registerUser(running.url);
+        const asked = provider.nextRequest('chat');
+        const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
+        const first: unknown = (await events.next()).value;
+        const conversationId = String(at(first, 'data', 'conversation_id'));
+        const answerId = String(at(first, 'data', 'message_id'));
+        gate.release(2);
+        await until('a checkpoint', async () => {
+          const { messages } = await stored(database, conversationId);
+          return messages[1]?.['content'] === TEXT;
+        });
 
-      api = await startApi(environment, database);
-      await expectInterrupted({ conversationId, answerId });
-      // More text, so that the next checkpoint has something to store and finds out.
-      gate.release();
-      const rest = await collect(events);
-      expect(rest.at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
-      expect(await (await asked).closed).toMatchObject({ by: 'client' });
-      expect((await stored(database, conversationId)).messages).toMatchObject([
-        { status: 'complete' },
-        { status: 'interrupted', content: TEXT },
-      ]);
+        api = await startApi(environment, database);
+        await expectInterrupted({ conversationId, answerId });
+        // More text, so that the next checkpoint has something to store and finds out.
+        gate.release();
+        const rest = await collect(events);
+        expect(rest.at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
+        expect(await (await asked).closed).toMatchObject({ by: 'client' });
+        expect((await stored(database, conversationId)).messages).toMatchObject([
+          { status: 'complete' },
+          { status: 'interrupted', content: TEXT },
+        ]);
 
-      const next = await user.request('POST', '/api/v1/chat', {
-        message: 'again',
-        conversation_id: conversationId,
-      });
-      expect(next.status).toBe(200);
-      const conversation = await untilSettled(database, conversationId);
-      expect(conversation.messages.map(({ status }) => status)).toEqual([
-        'complete',
-        'interrupted',
-        'complete',
-        'complete',
-      ]);
-    } finally {
-      await running.close();
-      await provider.close();
-    }
-  });
+        const next = await user.request('POST', '/api/v1/chat', {
+          message: 'again',
+          conversation_id: conversationId,
+        });
+        expect(next.status).toBe(200);
+        const conversation = await untilSettled(database, conversationId);
+        expect(conversation.messages.map(({ status }) => status)).toEqual([
+          'complete',
+          'interrupted',
+          'complete',
+          'complete',
+        ]);
+      } finally {
+        await running.close();
+        await provider.close();
+      }
+    },
+  );
 });
