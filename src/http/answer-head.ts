@@ -17,9 +17,13 @@ export function headOf(
   return { ignored, cached: call.cache === undefined || call.cache === false ? undefined : cached };
 }
 
+/** Names that a header can carry: a caller may send fields of any name. */
+const HEADER_NAME = /^[\x21-\x2b\x2d-\x7e]{1,64}$/;
+
 /** Sets the headers, unless a ping has sent them while the model thought. */
 export function setAnswerHead(response: Response, { ignored, cached }: AnswerHead): void {
   if (response.headersSent) return;
-  if (ignored.length > 0) response.set('X-Ignored-Params', ignored.join(', '));
+  const names = ignored.filter((name) => HEADER_NAME.test(name)).slice(0, 50);
+  if (names.length > 0) response.set('X-Ignored-Params', names.join(', '));
   if (cached !== undefined) response.set('X-Cache', cached ? 'HIT' : 'MISS');
 }

@@ -17,7 +17,8 @@ export type OutputCheck = (
  * @throws InvalidRequestError if the schema of the format cannot be used
  */
 export function outputCheckFor(format: AnswerParameters['response_format']): OutputCheck | undefined {
-  if (!format || format.type === 'text') return undefined;
+  // Other types are words of one host, which a turn may inherit; only that host knows what fits them.
+  if (format?.type !== 'json_object' && format?.type !== 'json_schema') return undefined;
   const schema = format.type === 'json_schema' ? format.json_schema.schema : undefined;
   const misfit: OutputSchema = schema === undefined ? misfitOfObject : compileOutputSchema(schema);
   return ({ text, calls, finishReason }) => {

@@ -40,7 +40,8 @@ const NOT_TAKEN =
 const MISSING = /missing|must be|required|requires|needs?\b|passed back/i;
 
 /** Sentences about an amount: no other name makes it fit. */
-const TOO_MUCH = /too (?:large|long|big|many|high)|context length|at most|less than|greater than|exceed/i;
+const TOO_MUCH =
+  /too (?:large|long|big|many|high)|context length|at most|less than|greater than|exceed|range|between|[<>≤≥]/i;
 
 /** In the order in which they are tried: what is missing before what is not taken, since both name the same field. */
 const RECOGNITIONS: Readonly<Record<RequestChange, Recognition>> = {
