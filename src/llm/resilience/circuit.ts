@@ -28,7 +28,7 @@ export interface CircuitOptions {
 type State =
   | { readonly name: 'closed'; readonly since: number }
   | { readonly name: 'open'; readonly since: number }
-  | { readonly name: 'probing' };
+  | { readonly name: 'probing'; readonly since: number };
 
 /** Opens when most attempts of the last 20 s have failed, and closes when a later one is answered. */
 export class Circuit {
@@ -39,21 +39,22 @@ export class Circuit {
     this.counts = new SlidingCounts(options.now);
   }
 
-  /** True while nobody is let through: for a while after it opened, and during the probe, which nobody waits for. */
+  /** True while nobody is let through: for a while after it opened, and after each probe began, which nobody waits for. */
   get refuses(): boolean {
     const { state } = this;
-    if (state.name === 'closed') return false;
-    return state.name === 'probing' || this.options.now() - state.since < this.options.probeAfterMs;
+    return state.name !== 'closed' && this.options.now() - state.since < this.options.probeAfterMs;
   }
 
   /**
-   * Lets an attempt through. After an opened circuit has rested the first one is its probe. Nothing is awaited between
-   * `refuses` and this, so that there is never a second one.
+   * Lets an attempt through. After an opened circuit has rested the first one is its probe, and where that takes long
+   * there is another one after each such rest. Nothing is awaited between `refuses` and this, so that there are never two
+   * at once.
    */
   admit(): Admission {
-    const probe = this.state.name === 'open';
-    if (probe) this.state = { name: 'probing' };
-    return { probe, since: this.options.now(), begun: false };
+    const since = this.options.now();
+    const probe = this.state.name !== 'closed';
+    if (probe) this.state = { name: 'probing', since };
+    return { probe, since, begun: false };
   }
 
   /**
