@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Agent, request } from 'undici';
 import { ProviderError } from '../port/index.js';
-import { BrokenBodyError } from './broken-body.js';
-import { codingsOf, MAX_UNPACKED_BYTES, unpack } from './content-coding.js';
+import { createAgent } from './agent.js';
+import { BrokenBodyError, MAX_BODY_BYTES } from './broken-body.js';
+import { codingsOf, unpack } from './content-coding.js';
 import { ResponseBody } from './response-body.js';
 
 /** Long enough to need several pieces, and hard enough to pack for a cut to take something away. */
@@ -138,7 +140,7 @@ describe('unpack', () => {
       for await (const piece of unpack(endless(), ['gzip'])) held += piece.length;
     })();
     expect(await failureOf(reading)).toMatchObject({ kind: 'unreadable_answer' });
-    expect(held).toBeLessThanOrEqual(MAX_UNPACKED_BYTES);
+    expect(held).toBeLessThanOrEqual(MAX_BODY_BYTES);
     expect(await left.promise).toBe('left');
     // The bound is reached after 16; what is read ahead of it is bounded by the buffers of the streams.
     expect(read).toBeLessThan(40);
@@ -180,13 +182,12 @@ describe('ResponseBody', () => {
   });
 
   /** The body that a host answers with. */
-  async function bodyFrom(answer: RequestListener): Promise<ResponseBody> {
+  async function bodyFrom(answer: RequestListener, agent = new Agent()): Promise<ResponseBody> {
     const server = createServer(answer).listen(0, '127.0.0.1');
     servers.push(server);
     await once(server, 'listening');
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('The host does not listen.');
-    const agent = new Agent();
     agents.push(agent);
     return new ResponseBody(await request(`http://127.0.0.1:${address.port}`, { dispatcher: agent }));
   }
@@ -198,6 +199,21 @@ describe('ResponseBody', () => {
     };
     expect(await (await bodyFrom(answer)).text()).toBe(TEXT);
     expect(await textOf((await bodyFrom(answer)).bytes())).toBe(`\uFEFF${TEXT}`);
+  });
+
+  it('ends a body of more than 256 MiB, and says so', async () => {
+    const piece = Buffer.alloc(1024 * 1024);
+    const answer: RequestListener = (_request, response) => {
+      const pieces = Readable.from(Array.from({ length: 257 }, () => piece));
+      pipeline(pieces, response, () => undefined);
+    };
+    const body = await bodyFrom(answer, createAgent({ connectTimeoutMs: 1_000 }));
+    let length = 0;
+    const read = async (): Promise<void> => {
+      for await (const { length: more } of body.bytes()) length += more;
+    };
+    expect(await failureOf(read())).toMatchObject({ kind: 'unreadable_answer' });
+    expect(length).toBeLessThanOrEqual(MAX_BODY_BYTES);
   });
 
   it.each([

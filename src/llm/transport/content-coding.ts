@@ -7,16 +7,13 @@ import {
   createZstdDecompress,
 } from 'node:zlib';
 import { ProviderError, unreadableAnswer } from '../port/index.js';
-import { BrokenBodyError } from './broken-body.js';
+import { BrokenBodyError, MAX_BODY_BYTES } from './broken-body.js';
 
 /**
  * The coding that we ask for. Without the header any coding would be allowed (RFC 9110, section 12.5.3), and unpacking
  * costs more than everything else that is done to an event. Hosts that pack all the same are understood.
  */
 export const ACCEPT_ENCODING = { 'accept-encoding': 'identity' } as const;
-
-/** Most bytes that a packed body may unpack to: more than the largest list of vectors, and few enough to be held. */
-export const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
 
 /** Most codings on top of each other. */
 const MAX_CODINGS = 3;
@@ -65,7 +62,7 @@ export async function* unpack(packed: Bytes, codings: readonly string[]): AsyncG
   try {
     for await (const piece of bytes) {
       length += piece.length;
-      if (length > MAX_UNPACKED_BYTES) throw unreadableAnswer('it unpacks to more than 256 MiB');
+      if (length > MAX_BODY_BYTES) throw unreadableAnswer('it unpacks to more than 256 MiB');
       yield piece;
     }
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { Agent, Dispatcher } from 'undici';
-import { BrokenBodyError } from './broken-body.js';
+import { asBodyError } from './broken-body.js';
 import { ACCEPT_ENCODING, codingsOf, unpack } from './content-coding.js';
 import { ResponseBody, toText } from './response-body.js';
 
@@ -54,7 +54,7 @@ export async function post(agent: Agent, request: Post): Promise<StreamedRespons
 /**
  * Sends a request whose answer is wanted whole. Its pieces are collected as undici hands them out, without the stream
  * that `request` makes of them.
- * @throws NoAnswerError; ProviderError for an answer that cannot be unpacked; BrokenBodyError for an answer of success that
+ * @throws NoAnswerError; ProviderError for an answer that is too large or cannot be unpacked; BrokenBodyError for an answer of success that
  *   breaks off
  */
 export async function postWhole(agent: Agent, { signal, ...request }: Post): Promise<WholeResponse> {
@@ -137,7 +137,7 @@ class Collector implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: unknown): void {
     this.leave();
-    this.options.reject(isSuccess(this.status) ? new BrokenBodyError(error) : new NoAnswerError(error));
+    this.options.reject(isSuccess(this.status) ? asBodyError(error) : new NoAnswerError(error));
   }
 
   private readonly abort = (): void => {

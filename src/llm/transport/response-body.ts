@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { throwBrokenBody, withBrokenBody } from './broken-body.js';
+import { throwBodyError, withBrokenBody } from './broken-body.js';
 import { codingsOf, unpack } from './content-coding.js';
 
 /** How long the end of a body may take after its last event for the connection to be worth keeping, in milliseconds. */
@@ -17,7 +17,7 @@ export class ResponseBody {
 
   /**
    * The bytes as they come. Leaving the iteration leaves the body to `finish` or `abandon`.
-   * @throws BrokenBodyError, or ProviderError for an answer that cannot be unpacked, from the iteration
+   * @throws BrokenBodyError, or ProviderError for an answer that is too large or cannot be unpacked, from the iteration
    */
   bytes(): AsyncIterable<Uint8Array> {
     const packed = withBrokenBody(this.raw.iterator({ destroyOnReturn: false }));
@@ -26,10 +26,10 @@ export class ResponseBody {
 
   /**
    * Reads the whole body as text, without a byte order mark.
-   * @throws BrokenBodyError, or ProviderError for an answer that cannot be unpacked
+   * @throws BrokenBodyError, or ProviderError for an answer that is too large or cannot be unpacked
    */
   async text(): Promise<string> {
-    if (this.codings.length === 0) return this.raw.text().catch(throwBrokenBody);
+    if (this.codings.length === 0) return this.raw.text().catch(throwBodyError);
     try {
       return toText(await Array.fromAsync(this.bytes()));
     } catch (error) {

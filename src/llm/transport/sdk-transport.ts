@@ -1,4 +1,5 @@
-import { Agent, request } from 'undici';
+import { type Agent, request } from 'undici';
+import { type AgentOptions, createAgent } from './agent.js';
 import { ACCEPT_ENCODING } from './content-coding.js';
 import { asErrorStatus, toHeaders } from './head.js';
 import { isSuccess } from './post.js';
@@ -13,13 +14,8 @@ export class SdkTransport {
   readonly agent: Agent;
   private readonly bodies = new WeakMap<Response, ResponseBody>();
 
-  /** @param options.connectTimeoutMs longest wait for a connection; every other wait is bounded by the caller's signal */
-  constructor(options: { readonly connectTimeoutMs: number }) {
-    this.agent = new Agent({
-      connect: { timeout: options.connectTimeoutMs },
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+  constructor(options: AgentOptions) {
+    this.agent = createAgent(options);
   }
 
   /** `fetch` for calls whose good answers are read with `take`. Only answers that are no success have a body here. */

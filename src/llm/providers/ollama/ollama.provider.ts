@@ -1,4 +1,4 @@
-import { Agent, request as send } from 'undici';
+import { type Agent, request as send } from 'undici';
 import { newId } from '../../../common/ids.js';
 import {
   type ChatRequest,
@@ -15,6 +15,7 @@ import {
   type ReadingCall,
   type WholeAnswer,
 } from '../../port/index.js';
+import { createAgent } from '../../transport/agent.js';
 import { ACCEPT_ENCODING } from '../../transport/content-coding.js';
 import { ResponseBody } from '../../transport/response-body.js';
 import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
@@ -52,8 +53,7 @@ export class OllamaProvider extends ModelProvider {
     this.id = id;
     this.baseUrl = baseUrl.endsWith('/') ? baseUrl.slice(0, -1) : baseUrl;
     this.headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
-    // The deadlines above the provider bound the waiting, so undici's own for headers and body are off.
-    this.agent = new Agent({ connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
+    this.agent = createAgent({ connectTimeoutMs });
   }
 
   override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
