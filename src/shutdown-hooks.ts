@@ -5,8 +5,11 @@ import { within } from './common/within.js';
 /** The hooks that Nest calls as it closes, in this order. */
 const HOOKS = ['onModuleDestroy', 'beforeApplicationShutdown', 'onApplicationShutdown'] as const;
 
-/** Longest time of one hook, in milliseconds. Those after it need some of the time that a shutdown may take. */
-const HOOK_MS = 5_000;
+/**
+ * Longest time of one hook, in milliseconds: longer than a statement may take, so that the last usage is written, and
+ * short enough to leave those after it some of the time that a shutdown may take.
+ */
+const HOOK_MS = 9_000;
 
 /**
  * Closes an application to the end, whatever fails. Nest waits for one hook after the other, so a hook that never ends

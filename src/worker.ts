@@ -3,11 +3,22 @@ import { Logger } from 'nestjs-pino';
 import { RedisConnection } from './infra/redis/index.js';
 import { createLogger, StartLogger } from './infra/telemetry/index.js';
 import { openConfiguredDatabase, say, startProcess } from './start-up.js';
+import type { Runtime } from './runtime.js';
 import { ApplicationCloser } from './shutdown-hooks.js';
 import { WorkerModule } from './worker.module.js';
 
 /** How long the start waits for Redis before it says so, in milliseconds. */
 const REDIS_WAIT_MS = 1_000;
+
+/** The application, as something that a lifetime closes. */
+async function createApplication(runtime: Runtime) {
+  const app = await NestFactory.createApplicationContext(WorkerModule.forRoot(runtime), {
+    abortOnError: false,
+    logger: new StartLogger(runtime.logger),
+  });
+  const closer = new ApplicationCloser(app);
+  return { app, close: () => closer.close() };
+}
 
 await startProcess(
   async (config, lifetime) => {
@@ -24,12 +35,8 @@ await startProcess(
       }),
     );
     const logger = createLogger({ level: config.logLevel, readable: !config.production });
-    const module = WorkerModule.forRoot({ config, logger, connectionString });
-    const app = await NestFactory.createApplicationContext(module, {
-      abortOnError: false,
-      logger: new StartLogger(logger),
-    });
-    await lifetime.open('the application', Promise.resolve(new ApplicationCloser(app)));
+    const runtime = { config, logger, connectionString };
+    const { app } = await lifetime.open('the application', createApplication(runtime));
     app.useLogger(app.get(Logger));
     const redis = app.get(RedisConnection);
     const announceStart = (): void => {
