@@ -306,8 +306,13 @@ describe('a value that the caller did not send', () => {
       expect([(await turn({ model })).status, host.bodies.length]).toEqual([200, 1]);
     }
     host.rule = () => undefined;
-    await turn({ model: 'plain/m' });
+    const answer = await turn({ model: 'plain/m' });
     expect(at(lastBody(), 'temperature')).toBe(0.7);
+    // A process of an older version that regenerates the answer would send on whatever stands there.
+    const { messageId } = idsIn(answer.body);
+    expect(await query(api.database, 'SELECT options FROM messages WHERE id = $1', [messageId])).toEqual([
+      { options: {} },
+    ]);
   });
 
   it('is left out when a host refuses it, at once from then on, and costs no attempt of its own', async () => {

@@ -100,6 +100,7 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     said: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3, toolCallId: null }],
     model: 'openai/test-model',
     parameters: { temperature: 0.7 },
+    defaultTemperature: undefined,
     instructions: null,
     restart: 'once',
     cache: undefined,

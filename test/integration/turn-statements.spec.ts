@@ -70,6 +70,7 @@ function newTurn(place: NewTurn['place'], idempotency?: NewTurn['idempotency']):
     leaseOwner: newId(),
     model: 'openai/test-model',
     parameters: {},
+    defaultTemperature: undefined,
     instructions: null,
     restart: 'once',
     cache: undefined,
@@ -112,6 +113,17 @@ describe('a stored turn', () => {
     await user.request('POST', '/api/v1/chat', { message: 'second', conversation_id });
     expect(wire.statements.length).toBeGreaterThan(3);
     expect(wire.statements.filter((text) => /^[^\s:]+: /.test(text))).toEqual([]);
+  });
+});
+
+describe('a turn of an account that is deleted meanwhile', () => {
+  it('is refused as unauthorized, and leaves nothing behind', async () => {
+    const conversationId = newId();
+    const turn = newTurn({ type: 'new', conversationId, title: 'gone' });
+    await expect(startTurns().begin({ ...turn, userId: newId() })).rejects.toMatchObject({
+      code: 'unauthorized',
+    });
+    expect(await query(database, 'SELECT 1 FROM conversations WHERE id = $1', [conversationId])).toEqual([]);
   });
 });
 

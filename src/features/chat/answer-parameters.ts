@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '../../common/errors.js';
 import type { ChatMessage, ModelCall } from '../../llm/index.js';
-import type { AnswerParameters } from './turn.js';
+import type { AnswerParameters, Turn } from './turn.js';
 
 /**
  * What is asked for, and, where that says nothing, how the answer before was made. A choice of tools counts among the
@@ -52,26 +52,31 @@ export function parametersAfterTools(before: AnswerParameters): AnswerParameters
 
 /** The parameters as they stand in the row of an answer; they were checked when they came. */
 export function toAnswerParameters(stored: unknown): AnswerParameters {
-  return isParameters(stored) ? stored : {};
+  if (!isParameters(stored)) return {};
+  // Rows of some days in November 2026 hold the server's default beside what was asked for.
+  const { default_temperature: _default, ...parameters } = stored;
+  return parameters;
 }
 
-function isParameters(value: unknown): value is AnswerParameters {
+function isParameters(
+  value: unknown,
+): value is AnswerParameters & { readonly default_temperature?: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The request of a turn, and which of its choices are ours: the history always, and a limit's name. */
+/** The request of a turn, and which of its choices are ours: the history always, a limit's name, and a default. */
 export function toModelRequest(
-  { default_temperature, ...asked }: AnswerParameters,
+  { parameters, defaultTemperature }: Pick<Turn, 'parameters' | 'defaultTemperature'>,
   messages: ChatMessage[],
 ): Pick<ModelCall, 'request' | 'ownChoices'> {
   // A caller of Chat Completions that said `max_tokens` means that name; turns keep the other one.
-  const named = typeof asked.max_tokens === 'number' ? [] : (['limit_name'] as const);
+  const named = typeof parameters.max_tokens === 'number' ? [] : (['limit_name'] as const);
   const ownChoices = ['history', ...named] as const;
-  if (default_temperature === undefined || typeof asked.temperature === 'number') {
-    return { request: { ...asked, messages }, ownChoices };
+  if (defaultTemperature === undefined || typeof parameters.temperature === 'number') {
+    return { request: { ...parameters, messages }, ownChoices };
   }
   return {
-    request: { ...asked, temperature: default_temperature, messages },
+    request: { ...parameters, temperature: defaultTemperature, messages },
     ownChoices: [...ownChoices, 'temperature'],
   };
 }

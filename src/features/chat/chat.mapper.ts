@@ -84,14 +84,20 @@ function toTurnRequest(
   what: Pick<TurnRequest, 'place' | 'cache'>,
 ): TurnRequest {
   const parameters = {
-    default_temperature: DEFAULT_TEMPERATURE,
     ...(temperature !== undefined && { temperature }),
     ...(max_tokens !== undefined && { max_completion_tokens: max_tokens }),
     ...(tools !== undefined && { tools }),
     ...(tool_choice !== undefined && { tool_choice }),
     ...(format !== undefined && { response_format: toResponseFormat(format) }),
   };
-  const common = { userId, apiKeyId, model, parameters, idempotency };
+  const common = {
+    userId,
+    apiKeyId,
+    model,
+    parameters,
+    defaultTemperature: DEFAULT_TEMPERATURE,
+    idempotency,
+  };
   return { ...common, instructions: null, restart: 'once', checkOutput: true, ...what };
 }
 

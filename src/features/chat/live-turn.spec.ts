@@ -16,6 +16,7 @@ const TURN: Turn = {
   leaseOwner: 'owner',
   model: 'demo/echo',
   parameters: {},
+  defaultTemperature: undefined,
   instructions: null,
   restart: 'once',
   cache: undefined,

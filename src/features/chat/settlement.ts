@@ -1,4 +1,4 @@
-import type { AppError } from '../../common/errors.js';
+import { type AppError, asAppError } from '../../common/errors.js';
 import { type AttemptRecord, countTokens, ModelCallError, type TokenUsage } from '../../llm/index.js';
 import { TurnInterruptedError } from './chat.errors.js';
 import type { LiveTurn } from './live-turn.js';
@@ -30,10 +30,22 @@ export function toOutcome(
   { check }: EndedRun,
   answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
 ): TurnOutcome {
-  const error = check?.(answer);
+  const error = misfitOf(answer, check);
   if (error === undefined) return { status: 'complete', ...answer, completedAt: new Date() };
   const { text, calls, model } = answer;
   return { status: 'failed', text, calls, model, error };
+}
+
+/** A check that throws must not take the usage of the answer with it. */
+function misfitOf(
+  answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
+  check: OutputCheck | undefined,
+): AppError | undefined {
+  try {
+    return check?.(answer);
+  } catch (error) {
+    return asAppError(error);
+  }
 }
 
 /** Returns what a turn comes to with an outcome. */

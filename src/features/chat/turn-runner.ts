@@ -192,7 +192,7 @@ export class TurnRunner {
       userId: turn.userId,
       apiKeyId: turn.apiKeyId,
       model: turn.model,
-      ...toModelRequest(turn.parameters, context.messages),
+      ...toModelRequest(turn, context.messages),
       signal: run.abort.signal,
       accounting: 'caller',
       reserved: true,
@@ -268,15 +268,26 @@ export class TurnRunner {
       : { attempt: row.attempt, text: row.content, calls: toToolCalls(row.toolCalls) };
   }
 
-  /** The text comes first: should the ledger refuse its part, the answer is stored without it. */
+  /** The text comes first: should the database refuse something that comes with it, the answer is stored without that. */
   private async store(turn: Turn, settlement: Settlement): Promise<boolean> {
     try {
       return await this.finish(turn, settlement);
     } catch (error) {
-      if (error instanceof AppError) throw error;
-      this.logger.error({ err: error, answer: turn.answerId }, 'the usage of a turn was refused and is lost');
-      return this.finish(turn, { ...settlement, attempts: [] });
+      this.logRefusal(turn, error, "a provider's data");
     }
+    const withoutData = { ...settlement, providerData: undefined };
+    try {
+      return await this.finish(turn, withoutData);
+    } catch (error) {
+      this.logRefusal(turn, error, 'the usage of a turn');
+    }
+    return this.finish(turn, { ...withoutData, attempts: [] });
+  }
+
+  /** @throws AppError as it is: then nothing was refused */
+  private logRefusal({ answerId }: Turn, error: unknown, what: string): void {
+    if (error instanceof AppError) throw error;
+    this.logger.error({ err: error, answer: answerId }, `${what} was refused and may be lost`);
   }
 
   private async finish(turn: Turn, settlement: Settlement): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import pg from 'pg';
-import { NotFoundError } from '../../common/errors.js';
+import { AppError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { storableJson } from '../../common/storable.js';
 import { PrismaService } from '../../infra/database/index.js';
@@ -188,6 +188,9 @@ function beginValues(turn: NewTurn): unknown[] {
   ];
 }
 
+/** PostgreSQL's code for a row that refers to one which is not there. */
+const FOREIGN_KEY_VIOLATION = '23503';
+
 /** The error behind a code of `begin_turn`; undefined if it is another failure. */
 function toRefusal(error: unknown, { place }: NewTurn): Error | undefined {
   if (!(error instanceof pg.DatabaseError)) return undefined;
@@ -201,13 +204,17 @@ function toRefusal(error: unknown, { place }: NewTurn): Error | undefined {
       return new ConversationBusyError(detail);
     case 'PY004':
       return new NotFoundError('file', detail);
+    case FOREIGN_KEY_VIOLATION:
+      // Of all rows that a turn refers to, only that of the account is neither locked nor the turn's own.
+      return new AppError('unauthorized', 'The account is deleted.');
     default:
       return undefined;
   }
 }
 
 function begunTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: string }): Turn {
-  const { userId, apiKeyId, answerId, leaseOwner, model, parameters, instructions, restart, cache } = turn;
+  const { userId, apiKeyId, answerId, leaseOwner, model, parameters, defaultTemperature } = turn;
+  const { instructions, restart, cache } = turn;
   return {
     userId,
     apiKeyId,
@@ -215,6 +222,7 @@ function begunTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: s
     leaseOwner,
     model,
     parameters,
+    defaultTemperature,
     instructions,
     restart,
     cache,

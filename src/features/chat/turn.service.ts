@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, NotFoundError } from '../../common/errors.js';
+import { AppError, InvalidRequestError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { countTokensOfEach, LlmService } from '../../llm/index.js';
 import { type AnswerSource, outcomeOf } from './answer-source.js';
@@ -10,10 +10,10 @@ import { IdempotencyKeyReusedError } from './chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from './live-turn.js';
 import { isUnavailable, persistently } from './persistently.js';
-import { outputCheckFor } from './output-check.js';
+import { type OutputCheck, outputCheckFor } from './output-check.js';
 import { PlaceService, type Spot } from './place.service.js';
 import { shortTitle } from './title-text.js';
-import type { FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from './turn.js';
+import type { AnswerParameters, FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from './turn.js';
 import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from './turn-runner.js';
 
@@ -86,11 +86,11 @@ export class TurnService {
   }
 
   private async start(request: TurnRequest): Promise<LiveTurn> {
-    const { userId, apiKeyId, instructions, restart, cache, idempotency } = request;
+    const { userId, apiKeyId, defaultTemperature, instructions, restart, cache, idempotency } = request;
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
     const parameters = parametersOver(request.parameters, spot.before?.parameters);
-    const check = request.checkOutput ? outputCheckFor(parameters.response_format) : undefined;
+    const check = checkOf(request, parameters);
     const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
@@ -103,7 +103,8 @@ export class TurnService {
     try {
       const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
-        ...{ userId, apiKeyId, model, parameters, instructions, restart, cache, idempotency },
+        ...{ userId, apiKeyId, model, parameters, defaultTemperature, instructions, restart, cache },
+        idempotency,
         ...ids,
         ...placed(spot, files),
       });
@@ -136,6 +137,18 @@ export class TurnService {
       throw new IdempotencyKeyReusedError();
     if (known.messageId === null) throw new NotFoundError('answer of the Idempotency-Key', idempotency.key);
     return this.answers.find(userId, known.messageId);
+  }
+}
+
+/** The check of an answer's format. Where the caller named none, one that cannot be checked is left to the provider. */
+function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputCheck | undefined {
+  if (!request.checkOutput) return undefined;
+  try {
+    return outputCheckFor(parameters.response_format);
+  } catch (error) {
+    if (error instanceof InvalidRequestError && request.parameters.response_format === undefined)
+      return undefined;
+    throw error;
   }
 }
 

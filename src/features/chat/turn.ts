@@ -12,6 +12,11 @@ export interface TurnRequest extends AccountAccess {
   /** Undefined stands for the model of the answer that is replaced, else for the server's default. */
   readonly model: string | undefined;
   readonly parameters: AnswerParameters;
+  /**
+   * Temperature to ask for if `parameters` name none; undefined leaves it to the model. The caller did not send it, so a
+   * model that refuses it is asked without it.
+   */
+  readonly defaultTemperature: number | undefined;
   /** What the model is told beside the conversation's prompt, in this turn only. */
   readonly instructions: string | null;
   /** Whether an answer that breaks off may begin again on another model: not where its reader cannot be told. */
@@ -63,13 +68,7 @@ export type Place =
 export type ToolResult = Extract<Said, { readonly role: 'tool' }>;
 
 /** How an answer is made, in the common tongue. What is left out is taken from the answer that it replaces, where there is one. */
-export type AnswerParameters = Omit<ChatRequest, 'messages'> & {
-  /**
-   * Temperature to ask for if `temperature` is not set. The caller did not send it, so a model that refuses it is asked
-   * without it.
-   */
-  readonly default_temperature?: number;
-};
+export type AnswerParameters = Omit<ChatRequest, 'messages'>;
 
 /** How a request is known again. */
 export interface Idempotency {
@@ -93,6 +92,8 @@ export interface Turn extends AccountAccess {
   /** Full name of the model, or an alias. */
   readonly model: string;
   readonly parameters: AnswerParameters;
+  /** Not stored: only the process that begins a turn generates its answer. */
+  readonly defaultTemperature: number | undefined;
   readonly instructions: string | null;
   readonly restart: 'once' | 'never';
   readonly cache: AnswerCaching | undefined;

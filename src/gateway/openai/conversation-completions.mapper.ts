@@ -69,6 +69,8 @@ export function toTurn(
     },
     model,
     parameters,
+    // Clients of OpenAI's leave it to the model.
+    defaultTemperature: undefined,
     instructions: prompts.length === 0 ? null : prompts.join('\n\n'),
     // Nothing in this wire says that what came is void.
     restart: 'never',
