@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { beginStream, nextEvent, rejoin, stop } from '../support/answers.js';
 import { choresOf, untilChoresDone } from '../support/chores.js';
 import { at, collect, listAt, registerUser, send, type TestUser, userWith } from '../support/client.js';
 import { makeDataDir } from '../support/data-dir.js';
@@ -94,6 +96,41 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     expect(linesAbout(server, /Redis is (away|back)/)).toHaveLength(2);
     expect(server.output).not.toContain('    at ');
     expect(await server.end('SIGTERM')).toBe(0);
+  }, 60_000);
+
+  it('at its start shares limits, answers and stops with the others as soon as Redis comes', async () => {
+    const settings = { RATE_LIMIT_CONCURRENCY: '1', WORKER: 'separate' };
+    const urls = await Promise.all([start(settings).ready, start(settings).ready]);
+    const [here, there] = urls.map((url) => ({ url, health: () => send(`${url}/health`) }));
+    if (here === undefined || there === undefined) throw new Error('Two processes were started.');
+    const user = await registerUser(here.url);
+    const elsewhere = userWith(there.url, user.token);
+    await redis.start();
+    for (const { health } of [here, there])
+      await until('Redis', async () => at((await health()).body, 'redis') === 'ok');
+
+    const gate = gatedAnswer(['one', ' two']);
+    provider.script(gate);
+    const { first, events, messageId } = await beginStream(provider, user);
+    const ask = (): Promise<number> =>
+      elsewhere.request('POST', '/api/v1/chat', { message: 'and I?' }).then(({ status }) => status);
+    await until('a shared limit', async () => (await ask()) === 429);
+    const follower = rejoin(there.url, elsewhere, messageId);
+    expect(await nextEvent(follower)).toEqual(first);
+    gate.release();
+    const live = await nextEvent(events);
+    expect(await nextEvent(follower)).toEqual(live);
+    const client = new Redis(redis.url);
+    try {
+      expect((await client.keys(`*answer:${messageId}`)).length).toBe(1);
+    } finally {
+      client.disconnect();
+    }
+    expect((await stop(elsewhere, messageId)).status).toBe(200);
+    const rest = await Array.fromAsync(events);
+    expect(rest.map(({ data }) => at(data, 'finish_reason'))).toContain('stopped');
+    expect(await Array.fromAsync(follower)).toEqual(rest);
+    expect(await ask()).toBe(200);
   }, 60_000);
 
   it('at its start serves although Redis accepts connections and never says a word', async () => {
