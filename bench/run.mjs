@@ -3,8 +3,8 @@
  *
  * Measures the built server beside a raw proxy and a plain Nest controller over a fast local provider, each in a
  * process of its own on this machine, and prints one table. `--only` takes targets (proxy, nest, gateway,
- * open, and turn and turn-redis, which run only when they are named) and measurements (json, stream, latency, slow),
- * `--dist` another build; turn-redis needs REDIS_URL. A figure that misses its goal is no failure.
+ * open, and turn, gateway-redis and turn-redis, which run only when they are named) and measurements (json, stream,
+ * latency, slow), `--dist` another build; what ends in -redis needs REDIS_URL. A figure that misses its goal is no failure.
  */
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -98,6 +98,15 @@ const parley =
     return { server, ...makeCalls({ authorization: `Bearer ${await register(server.url)}` }) };
   };
 
+/** The same with the Redis of the environment. */
+const parleyOnRedis =
+  (makeCalls) =>
+  (...of) => {
+    const { REDIS_URL } = process.env;
+    if (REDIS_URL === undefined) throw new Error('it needs REDIS_URL');
+    return parley(makeCalls, { settings: { REDIS_URL } })(...of);
+  };
+
 /** An access token of a new account. */
 async function register(url) {
   const response = await fetch(`${url}/api/v1/auth/register`, {
@@ -124,16 +133,19 @@ export const TARGETS = [
     start: parley(openAiCalls, { nodeOptions: WITHOUT_ACCOUNTS }),
     measurements: ['json'],
   },
-  { key: 'turn', title: 'stored turn', start: parley(turnCalls), optional: true },
+  { key: 'turn', title: 'stored turn', coalesces: true, start: parley(turnCalls), optional: true },
+  {
+    key: 'gateway-redis',
+    title: 'gateway with Redis',
+    start: parleyOnRedis(openAiCalls),
+    measurements: ['stream'],
+    optional: true,
+  },
   {
     key: 'turn-redis',
     title: 'turn with Redis',
     coalesces: true,
-    start: (...of) => {
-      const { REDIS_URL } = process.env;
-      if (REDIS_URL === undefined) throw new Error('it needs REDIS_URL');
-      return parley(turnCalls, { settings: { REDIS_URL } })(...of);
-    },
+    start: parleyOnRedis(turnCalls),
     optional: true,
   },
 ];

@@ -3,8 +3,13 @@ export function storable(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '') : text;
 }
 
+/** How JSON writes NUL and halves of characters. A text that holds these very letters is looked at in vain, no more. */
+const MAY_NOT_BE_STORABLE = /\\u(?:0000|d[89a-f])/;
+
 /** A value of somebody else's as JSON that can be stored: PostgreSQL takes neither NUL nor halves of characters in it. */
 export function storableJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  if (!MAY_NOT_BE_STORABLE.test(json)) return json;
   return JSON.stringify(value, (_key, entry: unknown) => {
     if (typeof entry === 'string') return storableText(entry);
     return isPlainObject(entry) ? withStorableNames(entry) : entry;

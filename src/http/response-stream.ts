@@ -42,15 +42,24 @@ export async function sendStream<Item>(response: Response, stream: ResponseStrea
   const begin = (): void => {
     if (!response.headersSent) writeHeaders(response, stream.headers);
   };
-  if (stream.begin === 'at_once') begin();
+  let wrote = false;
+  if (stream.begin === 'at_once') {
+    begin();
+    // A first piece that is there already goes out with the headers, in one write.
+    setImmediate(() => {
+      if (!wrote && !response.destroyed) response.flushHeaders();
+    });
+  }
   const alive = setInterval(() => {
     if (ping === undefined) return;
     begin();
     if (!response.writableNeedDrain) response.write(ping);
+    wrote = true;
   }, PING_INTERVAL_MS);
   try {
     for await (const item of stream.items(client.gone)) {
       begin();
+      wrote = true;
       // One write a piece, so that it is never cut by a ping.
       if (!response.write(render(item))) await once(response, 'drain', { signal: client.gone });
     }
@@ -60,10 +69,12 @@ export async function sendStream<Item>(response: Response, stream: ResponseStrea
     const failure = client.isShutOut ? shutOutError() : toAppError(error);
     if (!response.headersSent) throw failure;
     logFailure(logger, failure, requestIdOf(response));
+    wrote = true;
     response.write(stream.failure(failure));
   } finally {
     clearInterval(alive);
     client.forget();
+    wrote = true;
     if (response.headersSent) response.end();
   }
 }
@@ -74,7 +85,6 @@ function writeHeaders(response: Response, headers: Readonly<Record<string, strin
     'Cache-Control': 'no-cache, no-transform',
     'X-Accel-Buffering': 'no',
   });
-  response.flushHeaders();
 }
 
 function shutOutError(): AppError {

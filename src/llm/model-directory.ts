@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../common/errors.js';
+import { within } from '../common/within.js';
 import type { ListedModel, ModelIdentity, ModelProvider, Wire } from './port/index.js';
 
 /** How long a provider's list of models is believed, in milliseconds. */
@@ -149,10 +149,7 @@ export class ModelDirectory {
    * soon. Never fails.
    */
   async listedWindow({ source, model }: ResolvedModel): Promise<number | undefined> {
-    const waited = new AbortController();
-    const late = delay(WINDOW_WAIT_MS, [], { signal: waited.signal }).catch(() => []);
-    const models = await Promise.race([this.listOf(source).catch(() => []), late]);
-    waited.abort();
+    const models = await within(WINDOW_WAIT_MS, () => this.listOf(source)).catch(() => []);
     return entryOf(models, model)?.contextWindow;
   }
 

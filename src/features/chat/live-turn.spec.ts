@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { Broadcast, RedisConnection } from '../../infra/redis/index.js';
 import { AnswerLog, type LogEntry, type LoggedText, textAfter } from './answer-log.js';
@@ -58,6 +59,24 @@ describe('LiveTurn', () => {
       expect(deltas.at(-1)?.position.offset).toBe(3);
       expect(events.at(-1)).toEqual({ type: 'ended', position: at(1, 3), outcome: OUTCOME });
     }
+  });
+
+  it('shows the first piece at once, and those that come soon after it together', async () => {
+    const live = new LiveTurn(TURN, log);
+    const events = follow(live, never);
+    const first = events.next();
+    live.append('a');
+    expect((await first).value).toMatchObject({ delta: 'a' });
+    const second = events.next();
+    for (const piece of ['b', 'c', 'd']) {
+      live.append(piece);
+      await new Promise(setImmediate);
+    }
+    expect((await second).value).toEqual({ type: 'delta', position: at(1, 4), delta: 'bcd' });
+    const third = events.next();
+    await delay(25);
+    live.append('e');
+    expect((await third).value).toMatchObject({ delta: 'e' });
   });
 
   it('merges what a slow follower has missed into one delta', async () => {

@@ -13,7 +13,10 @@ import {
 import type { Turn, TurnOutcome } from './turn.js';
 import { WholeCharacters } from './whole-characters.js';
 
-/** Pieces that come within this time are logged together, in milliseconds. */
+/**
+ * Pieces are shown at most this often, in milliseconds: those that come sooner after the last are shown together. Each
+ * costs a write to every follower and one to the log, and nobody reads that fast.
+ */
 const COALESCE_MS = 20;
 
 /** A turn while this process runs it: the text so far and, at last, the outcome. */
@@ -32,6 +35,8 @@ export class LiveTurn implements AnswerSource {
   /** What other processes could tell as well, and followers here therefore may be told. */
   private held = false;
   private shown = { attempt: 1, length: 0, callsLength: 0 };
+  /** When that was, on the clock of `performance`. */
+  private shownAt = Number.NEGATIVE_INFINITY;
   private unlogged: LogEntry[] = [];
   /** Until what is on its way to the log is there or not: pieces that failed side by side would come back in disorder. */
   private flushing: NodeJS.Timeout | undefined;
@@ -185,7 +190,7 @@ export class LiveTurn implements AnswerSource {
   release(): void {
     if (!this.held) return;
     this.held = false;
-    this.flushing ??= setTimeout(() => void this.flush(), 0);
+    this.flushSoon();
   }
 
   private recordCalls(pieces: readonly CallPiece[]): void {
@@ -205,19 +210,24 @@ export class LiveTurn implements AnswerSource {
     if (text !== '') this.record({ type: 'delta', attempt, start: 0, delta: text });
   }
 
-  /** What is new is shown at once where no other process can be asked for it, else as soon as it is in the log. */
+  /** Shows what is new: directly where no other process can be asked for it, else as soon as it is in the log. */
   private record(entry: LogEntry): void {
-    if (!this.log.enabled) {
-      this.show();
-      return;
-    }
-    this.unlogged.push(entry);
-    this.flushing ??= setTimeout(() => void this.flush(), COALESCE_MS);
+    if (this.log.enabled) this.unlogged.push(entry);
+    this.flushSoon();
+  }
+
+  /** Shows what is new as soon as enough time has passed. */
+  private flushSoon(): void {
+    if (this.flushing !== undefined) return;
+    const waitMs = Math.max(0, this.shownAt + COALESCE_MS - performance.now());
+    if (waitMs === 0 && !this.log.enabled) this.show();
+    else this.flushing = setTimeout(() => void this.flush(), waitMs);
   }
 
   private async flush(): Promise<void> {
-    if (this.held) {
+    if (this.held || !this.log.enabled) {
       this.flushing = undefined;
+      if (!this.held) this.show();
       return;
     }
     const entries = this.unlogged;
@@ -231,7 +241,7 @@ export class LiveTurn implements AnswerSource {
     if (!logged) this.unlogged.unshift(...entries);
     this.shown = { attempt, length, callsLength };
     this.notify();
-    if (this.unlogged.length > 0) this.flushing ??= setTimeout(() => void this.flush(), COALESCE_MS);
+    if (this.unlogged.length > 0) this.flushSoon();
   }
 
   private show(): void {
@@ -242,6 +252,7 @@ export class LiveTurn implements AnswerSource {
   }
 
   private notify(): void {
+    this.shownAt = performance.now();
     this.wake.resolve(null);
     this.wake = Promise.withResolvers<null>();
   }

@@ -241,22 +241,15 @@ export class TurnRunner {
     if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
       this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
     }
-    const interrupted = {
-      status: 'interrupted',
-      text: outcome.text,
-      calls: outcome.calls,
-      model: outcome.model,
-      error: new TurnInterruptedError(),
-    } as const;
     try {
       if (await this.store(turn, settlement)) return { outcome };
-      return { outcome: interrupted, stored: await this.storedText(turn) };
+      return { outcome: toInterrupted(outcome), stored: await this.storedText(turn) };
     } catch (error) {
       this.logger.error(
         { err: error, answer: turn.answerId },
         'a turn could not be stored; the sweep will end it',
       );
-      return { outcome: interrupted };
+      return { outcome: toInterrupted(outcome) };
     }
   }
 
@@ -295,6 +288,11 @@ export class TurnRunner {
     this.chores.announce(turn, due);
     return ours;
   }
+}
+
+/** What is true of an answer that could not be stored as it ended. */
+function toInterrupted({ text, calls, model }: TurnOutcome): TurnOutcome {
+  return { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() };
 }
 
 /** What a chunk says of the answer. */
