@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Broadcast, RedisConnection } from '../../infra/redis/index.js';
-import { AnswerLog, type LogEntry, type LoggedText, textAfter } from './answer-log.js';
+import { type LogEntry, type LoggedText, textAfter } from './answer-entries.js';
+import { AnswerLog } from './answer-log.js';
 import { type AnswerEvent, follow, outcomeOf, type Position } from './answer-source.js';
 import { LiveTurn } from './live-turn.js';
 import type { Turn, TurnOutcome } from './turn.js';
