@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { CompletionAssembler, toChunks } from './assemble.js';
-import type { AnswerMessage, ChatChunk, ChatCompletion } from './chat.js';
+import type { ChatChunk, ChatCompletion } from './chat.js';
 
 type Choice = ChatChunk['choices'][number];
 type Logprobs = NonNullable<ChatCompletion['choices'][number]['logprobs']>;
@@ -101,7 +101,7 @@ describe('an answer put together of its chunks', () => {
 });
 
 describe('a whole answer in chunks', () => {
-  const messageOf = (message: Partial<AnswerMessage> & Record<string, unknown>): ChatCompletion => ({
+  const messageOf = (message: object): ChatCompletion => ({
     ...{ id: 'c', object: 'chat.completion', created: 1, model: 'm' },
     choices: [
       {
