@@ -82,11 +82,11 @@ describe('toMessage', () => {
 
   it('seals what the provider needs back with the results of tools', () => {
     const provider_data = { provider: 'host', blocks: [{ signature: 'of the host' }] };
-    expect(toMessage(answerOf({ tool_calls: [call('{}')], provider_data })).content.at(-1)).toEqual({
+    expect(toMessage(answerOf({ tool_calls: [call('{}')], ...{ provider_data } })).content.at(-1)).toEqual({
       type: 'redacted_thinking',
       data: expect.stringMatching(/^parley\./),
     });
-    expect(toMessage(answerOf({ content: 'Hi', provider_data })).content).toEqual([
+    expect(toMessage(answerOf({ content: 'Hi', ...{ provider_data } })).content).toEqual([
       { type: 'text', text: 'Hi' },
     ]);
   });
