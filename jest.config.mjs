@@ -46,5 +46,7 @@ export default {
   coverageProvider: 'babel',
   coverageDirectory: 'coverage',
   coverageReporters: ['text-summary', 'json-summary'],
+  // Of all projects together: a part of the tests, run with coverage, falls below it.
+  coverageThreshold: { global: { lines: 90, branches: 90 } },
   collectCoverageFrom: ['src/**/*.ts', '!src/generated/**', '!src/**/*.spec.ts'],
 };

@@ -75,10 +75,12 @@ describe('the text of a body passes', () => {
     ['an object of many fields behind another', `{"a":${wide(999)},"b":${wide(1000)}}`],
     ['brackets in a text', JSON.stringify(['['.repeat(1000), '{"'.repeat(1000)])],
     ['a pair of surrogates', String.raw`["\ud83d\ude00", "\uD83D\uDE00"]`],
+    ['another escape beside a pair of surrogates', String.raw`["\u00e9\ud83d\ude00"]`],
     ['an escaped backslash before u0000', String.raw`["\\u0000", "\\ud83d"]`],
     ['the name of a prototype in a text', '["__proto__", {"a": "__proto__"}]'],
     ['nothing', ''],
     ['what is no JSON, for the parser to refuse', '{"a'],
+    ['brackets that close nothing, for the parser to refuse', ']}{"a":1}'],
     ['what is no JSON and names a prototype', '{"__proto__'],
   ])('with %s', (_what, text) => {
     expect(refusal(text)).toBeUndefined();

@@ -75,11 +75,13 @@ function assertShape(text: Buffer): void {
         index = endOfString(text, nameStart);
         nameEnd = index;
         break;
-      case COLON:
-        fields[depth] = (fields[depth] ?? 0) + 1;
-        if ((fields[depth] ?? 0) > MAX_FIELDS) throw tooWide();
+      case COLON: {
+        const count = (fields[depth] ?? 0) + 1;
+        if (count > MAX_FIELDS) throw tooWide();
+        fields[depth] = count;
         assertHarmlessName(text, nameStart, nameEnd);
         break;
+      }
       case COMMA:
         values += 1;
         break;

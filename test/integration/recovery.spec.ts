@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { AnswerLog, type LoggedText } from '../../src/features/chat/answer-log.js';
+import type { LoggedText } from '../../src/features/chat/answer-entries.js';
+import { AnswerLog } from '../../src/features/chat/answer-log.js';
 import { newId } from '../../src/common/ids.js';
 import { RunningAnswers } from '../../src/features/chat/running-answers.js';
 import { RecoveryRepository } from '../../src/features/chat/recovery.repository.js';

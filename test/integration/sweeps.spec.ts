@@ -1,6 +1,6 @@
 // Real here: PostgreSQL and a folder. The parts that sweep are put together by hand, so that nothing else runs.
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -8,7 +8,8 @@ import pg from 'pg';
 import { Clock } from '../../src/common/clock.js';
 import { newId } from '../../src/common/ids.js';
 import { AuditRepository } from '../../src/features/audit/audit.repository.js';
-import { AnswerLog, type LoggedText } from '../../src/features/chat/answer-log.js';
+import type { LoggedText } from '../../src/features/chat/answer-entries.js';
+import { AnswerLog } from '../../src/features/chat/answer-log.js';
 import { IdempotencyRepository } from '../../src/features/chat/idempotency.repository.js';
 import { RecoveryRepository } from '../../src/features/chat/recovery.repository.js';
 import { RecoveryService } from '../../src/features/chat/recovery.service.js';
@@ -257,5 +258,18 @@ describe('the folder of files', () => {
     const sweep = new FileSweep(new FileRepository(prisma), new FolderStorage(path), new Clock());
     await expect(sweep.deleteOrphans()).rejects.toThrow('Not all stored files could be listed.');
     expect((await keysIn(path)).keys).toEqual([]);
+  });
+
+  it('is swept in more than one batch, but for what is none of ours, and not once the process stops', async () => {
+    const path = join(root, 'many');
+    await mkdir(join(path, userId), { recursive: true });
+    const names = [...Array.from({ length: 501 }, () => randomUUID()), 'not-of-ours'];
+    await Promise.all(names.map((name) => writeFile(join(path, userId, name), '')));
+    const tomorrow = Object.assign(new Clock(), { now: () => Date.now() + 2 * KEPT_MS });
+    const sweep = new FileSweep(new FileRepository(prisma), new FolderStorage(path), tomorrow);
+    expect(await sweep.deleteOrphans(AbortSignal.abort())).toBe(0);
+    expect(await readdir(join(path, userId))).toHaveLength(502);
+    expect(await sweep.deleteOrphans()).toBe(501);
+    expect(await readdir(join(path, userId))).toEqual(['not-of-ours']);
   });
 });

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { Broadcast, RedisConnection } from '../../infra/redis/index.js';
-import { AnswerLog, type LogEntry, type LoggedText, textAfter } from './answer-log.js';
+import { type LogEntry, type LoggedText, textAfter } from './answer-entries.js';
+import { AnswerLog } from './answer-log.js';
 import { type AnswerEvent, follow, outcomeOf, type Position } from './answer-source.js';
 import { LiveTurn } from './live-turn.js';
 import type { Turn, TurnOutcome } from './turn.js';
@@ -244,6 +245,22 @@ describe('LiveTurn', () => {
     for (const id of given.slice(1)) expect(id).toMatch(/^call_.{36}$/);
   });
 
+  it('tells no calls without a text again that come out of order before the end', async () => {
+    const live = new LiveTurn(TURN, log);
+    const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
+    live.call([begin(0), begin(1), { index: 0, function: { arguments: '{' } }]);
+    live.call([
+      { index: 0, function: { arguments: '}' } },
+      { index: 1, function: { arguments: '{}' } },
+    ]);
+    expect(live.progress()).toMatchObject({ attempt: 2, length: 0, callsLength: 0 });
+    live.end({ ...OUTCOME, text: '', calls: live.calls });
+    const pieces = (await followed(live)).flatMap((event) =>
+      event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
+    );
+    expect(pieces).toEqual(['{}', '{}']);
+  });
+
   describe('with a log', () => {
     it('shows nothing while its lease is in doubt, and everything afterwards', async () => {
       const logged = new RecordingLog();
@@ -275,6 +292,52 @@ describe('LiveTurn', () => {
         { type: 'delta', delta: 'ab', position: at(1, 2) },
         { type: 'ended' },
       ]);
+    });
+
+    it('shows what its row has of the calls if another process has ended the answer', async () => {
+      const live = new LiveTurn(TURN, new RecordingLog());
+      live.call([{ index: 0, id: 'mine', function: { name: 'a', arguments: '{"n":1}' } }]);
+      const calls = [{ id: 'theirs', name: 'a', arguments: '{}' }];
+      live.end({ ...OUTCOME, text: '', calls }, { attempt: 1, text: '', calls });
+      const pieces = (await followed(live)).flatMap((event) => (event.type === 'call' ? [event.piece] : []));
+      expect(pieces).toMatchObject([
+        { type: 'call', id: 'theirs' },
+        { type: 'arguments', delta: '{}' },
+      ]);
+    });
+
+    it('has nothing more of an attempt once another has begun, although that is not shown yet', async () => {
+      const live = new LiveTurn(TURN, new RecordingLog());
+      const events = follow(live, never);
+      live.append('old');
+      await events.next();
+      live.restart('demo/other');
+      live.append('new');
+      const { attempt, slice, piece } = live.progress();
+      expect([attempt, slice(0, 3), piece(0, 1)]).toEqual([1, '', undefined]);
+      expect((await events.next()).value).toMatchObject({ type: 'restarted', position: at(2, 0) });
+      live.end(OUTCOME);
+    });
+
+    it('has nothing to release unless something was held back', async () => {
+      const logged = new RecordingLog();
+      const live = new LiveTurn(TURN, logged);
+      live.release();
+      live.append('a');
+      await logged.quiet();
+      expect(logged.text).toBe('a');
+      live.end(OUTCOME);
+    });
+
+    it('shows its outcome although the log answers after the end', async () => {
+      const logged = new RecordingLog();
+      const live = new LiveTurn(TURN, logged);
+      const refuse = logged.hang();
+      live.append('a');
+      await logged.quiet();
+      live.end({ ...OUTCOME, text: 'a' });
+      refuse();
+      expect((await followed(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
     });
 
     it('writes what the log did not take before what follows, and shows it all the same', async () => {

@@ -1,4 +1,5 @@
-import type { AnswerLog, LogEntry, LoggedText } from './answer-log.js';
+import type { LogEntry, LoggedText } from './answer-entries.js';
+import type { AnswerLog } from './answer-log.js';
 import type { AnswerSource, Progress } from './answer-source.js';
 import type { ChatChunk, ProviderData } from '../../llm/index.js';
 import { GrowingText } from './growing-text.js';

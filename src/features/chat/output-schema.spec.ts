@@ -41,6 +41,11 @@ describe('compileOutputSchema', () => {
     expect(compileOutputSchema(schema)(value) === undefined).toBe(fits);
   });
 
+  it('says where a value does not fit, and why', () => {
+    expect(compileOutputSchema(city)({ city: 7 })).toBe('it does not fit the schema: /city must be string');
+    expect(compileOutputSchema({ not: {} })(1)).toMatch(/^it does not fit the schema: {2}must NOT/);
+  });
+
   it.each<[object, unknown]>([
     [{ type: 'string', pattern: '^(a+)+$' }, 'b'],
     [{ not: { pattern: '^a' } }, 'b'],

@@ -69,7 +69,7 @@ export function compileOutputSchema(schema: object): OutputSchema {
   const { $schema: _draft, ...given } = { $schema: undefined, ...schema };
   if (dialect.validateSchema(given) !== true) throw refused('must be a JSON schema (draft 2020-12)');
   const budget = { left: 0 };
-  const validate = compile(bounded(given, hasUnchecked(given)), budget);
+  const validate = compile(boundedObject(given, hasUnchecked(given)), budget);
   return (value) => {
     budget.left = MAX_COST;
     try {
@@ -88,7 +88,7 @@ export function compileOutputSchema(schema: object): OutputSchema {
 /** Thrown out of a check whose budget is used up. */
 class TooExpensiveError extends Error {}
 
-function compile(schema: unknown, budget: { left: number }) {
+function compile(schema: object, budget: { left: number }) {
   const ajv = new Ajv2020({
     // The schema was checked before, and ours is not of the dialect.
     ...{ meta: false, validateSchema: false, strict: false, logger: false },
@@ -106,15 +106,18 @@ function compile(schema: unknown, budget: { left: number }) {
     },
   });
   try {
-    return ajv.compile(isObject(schema) ? schema : {});
+    return ajv.compile(schema);
   } catch {
     throw refused('cannot be compiled: it may only refer to what it holds itself');
   }
 }
 
-/** The schema with the keywords that are checked and their cost. */
 function bounded(schema: unknown, loosely: boolean): unknown {
-  if (!isObject(schema)) return schema;
+  return isObject(schema) ? boundedObject(schema, loosely) : schema;
+}
+
+/** The schema with the keywords that are checked and their cost. */
+function boundedObject(schema: object, loosely: boolean): object {
   const copy: Record<string, unknown> = {};
   let cost = 1;
   for (const [name, value] of Object.entries(schema)) {

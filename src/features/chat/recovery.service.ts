@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { abandonedAttempt, countTokens, PriceTable } from '../../llm/index.js';
-import { AnswerLog, LOG_TTL_S, type LoggedText } from './answer-log.js';
+import type { LoggedText } from './answer-entries.js';
+import { AnswerLog, LOG_TTL_S } from './answer-log.js';
 import { type Abandoned, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
 import { isUnavailable } from './persistently.js';
 import { toToolCalls, wordsOf } from './tool-calls.js';

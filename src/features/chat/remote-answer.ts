@@ -1,6 +1,6 @@
 import { AppError } from '../../common/errors.js';
-import type { AnswerLog, LoggedText } from './answer-log.js';
-import { isBeyond, LOG_START, textAfter } from './answer-log.js';
+import { isBeyond, type LoggedText, textAfter } from './answer-entries.js';
+import { type AnswerLog, LOG_START } from './answer-log.js';
 import type { AnswerSource, Progress } from './answer-source.js';
 import type { AnswerState, StoredAnswer } from './answer.repository.js';
 import { lengthOf, pieceAt, toToolCalls } from './tool-calls.js';

@@ -153,4 +153,30 @@ describe('MessageWriter', () => {
       },
     });
   });
+
+  it('writes the first choice alone, because a message is one answer', () => {
+    expect(blocksOf(write([{ content: 'a' }], 'stop', { index: 1, delta: { content: 'x' } }))).toEqual([
+      'text a',
+    ]);
+  });
+
+  it('gives a call an id if the host gives none, and keeps its place without arguments', () => {
+    const events = write([
+      { tool_calls: [{ index: 0 }] },
+      { tool_calls: [{ index: 0, function: { name: 'a' } }] },
+    ]);
+    expect(events.find((event) => JSON.stringify(event).includes('tool_use'))).toMatchObject({
+      content_block: { type: 'tool_use', id: expect.stringMatching(/^toolu_/), name: 'a', input: {} },
+    });
+    expect(blocksOf(events)).toEqual(['a']);
+  });
+
+  it('seals what the provider needs back with the results of tools', () => {
+    const data: Delta = {
+      ...call(0, '{}', 'a'),
+      ...{ reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }] },
+    };
+    expect(JSON.stringify(write([data]))).toMatch(/"redacted_thinking","data":"parley\./);
+    expect(JSON.stringify(write([call(0, '{}', 'a')]))).not.toContain('redacted_thinking');
+  });
 });

@@ -66,4 +66,34 @@ describe('toMessage', () => {
       stop_details: { explanation: 'No.' },
     });
   });
+
+  it('has a call of a tool whose arguments are no object with an empty one', () => {
+    expect(toMessage(answerOf({ tool_calls: [call('7')] })).content).toMatchObject([
+      { type: 'tool_use', input: {} },
+    ]);
+  });
+
+  it('leaves out custom calls, which the wire has no block for', () => {
+    const custom = { id: 'b', type: 'custom' as const, custom: { name: 'g', input: 'x' } };
+    expect(toMessage(answerOf({ content: 'See:', tool_calls: [custom] })).content).toEqual([
+      { type: 'text', text: 'See:' },
+    ]);
+  });
+
+  it('seals what the provider needs back with the results of tools', () => {
+    const provider_data = { provider: 'host', blocks: [{ signature: 'of the host' }] };
+    expect(toMessage(answerOf({ tool_calls: [call('{}')], ...{ provider_data } })).content.at(-1)).toEqual({
+      type: 'redacted_thinking',
+      data: expect.stringMatching(/^parley\./),
+    });
+    expect(toMessage(answerOf({ content: 'Hi', ...{ provider_data } })).content).toEqual([
+      { type: 'text', text: 'Hi' },
+    ]);
+  });
+
+  it('without choices is empty, and ends', () => {
+    const answer = answerOf({});
+    const completion = { ...answer.completion, choices: [] };
+    expect(toMessage({ ...answer, completion })).toMatchObject({ content: [], stop_reason: 'end_turn' });
+  });
 });

@@ -21,8 +21,8 @@ const destination = { write: (line: string) => void lines.push(line) };
 const logged = (): unknown[] => lines.map((line) => JSON.parse(line) as unknown);
 
 /** A server whose requests are logged. */
-async function listen(answer: RequestListener): Promise<number> {
-  const logger = createLogger({ level: 'trace', readable: false, destination });
+async function listen(answer: RequestListener, level = 'trace'): Promise<number> {
+  const logger = createLogger({ level, readable: false, destination });
   const log = requestLogging(logger, () => 'the-id');
   server = createServer((request, response) => {
     log(request, response);
@@ -108,6 +108,35 @@ describe('the line of a request', () => {
         responseTime: expect.any(Number),
         msg: expect.stringContaining(`GET ${bare} ${String(status)}`),
       },
+    ]);
+  });
+
+  test('is left out if its level is not wanted', async () => {
+    const port = await listen((request, response) => {
+      response.writeHead(request.url === '/broken' ? 500 : 200).end();
+    }, 'warn');
+    for (const path of ['/path', '/broken'])
+      await fetch(`http://127.0.0.1:${String(port)}${path}`, { headers: { connection: 'close' } });
+    expect(logged()).toEqual([expect.objectContaining({ level: 40 })]);
+  });
+
+  test('is written once, although the response fails and closes', async () => {
+    const closed = Promise.withResolvers<undefined>();
+    const port = await listen((_request, response) => {
+      response.once('close', () => closed.resolve(undefined));
+      response.end();
+      response.write('too late');
+    });
+    await fetch(`http://127.0.0.1:${String(port)}/path`);
+    await closed.promise;
+    expect(logged()).toHaveLength(1);
+  });
+
+  test('has no secret of its path, such as that of a shared conversation', async () => {
+    const port = await listen((_request, response) => response.end());
+    await fetch(`http://127.0.0.1:${String(port)}/share/${'s'.repeat(43)}/messages?a=1?b=2`);
+    expect(logged()).toEqual([
+      expect.objectContaining({ req: expect.objectContaining({ path: '/share/[redacted]/messages' }) }),
     ]);
   });
 

@@ -111,9 +111,11 @@ function summaryOf(request: IncomingMessage, response: ServerResponse): string {
   return `${request.method ?? ''} ${pathOf(request)} ${String(response.statusCode)}${closed}`;
 }
 
+const QUERY = /\?.*/s;
+
 /** A segment that is longer than an id is a secret by which somebody is let in, or nothing of ours. */
 const SECRET_SEGMENT = /[^/]{40,}/g;
 
 function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').split('?', 1)[0]?.replace(SECRET_SEGMENT, '[redacted]') ?? '';
+  return (request.url ?? '').replace(QUERY, '').replace(SECRET_SEGMENT, '[redacted]');
 }

@@ -211,6 +211,35 @@ const REPLIES: [host: string, status: number | undefined, body: unknown, kind: s
     '502 Bad Gateway',
   ],
   ['plain text', 400, 'No, thanks.', 'rejected', 'No, thanks.'],
+  [
+    'Azure, with the kind in `innererror`',
+    400,
+    { error: { message: 'Filtered.', innererror: { code: 'ResponsibleAIPolicyViolation' } } },
+    'content_policy_violation',
+    'Filtered.',
+  ],
+  [
+    'Gemini, with the kind in `details`',
+    400,
+    { error: { message: 'Blocked.', details: [{ locale: 'en' }, { reason: 'PROHIBITED_CONTENT' }] } },
+    'content_policy_violation',
+    'Blocked.',
+  ],
+  ['FastAPI, without a place', 422, { detail: [{ msg: 'Field required' }] }, 'rejected', 'Field required'],
+  [
+    'FastAPI, with a place in a list',
+    422,
+    { detail: [{ loc: ['body', 'messages', 0, null], msg: 'Field required' }] },
+    'rejected',
+    'body.messages.0: Field required',
+  ],
+  [
+    'Cloudflare with status 200',
+    undefined,
+    { success: false, errors: [{ code: 5007, message: 'Wrong.' }] },
+    'broken_answer',
+    'Wrong.',
+  ],
 ];
 
 describe('an error of a host', () => {
@@ -227,6 +256,11 @@ describe('an error of a host', () => {
     const message = 'No: sk-abc***def, Bearer abcdef, my-own-secret-1, https://me:word@host/';
     const error = toHostError({ status: 400, body: { error: { message } }, secret: 'my-own-secret-1' });
     expect(error.message).not.toMatch(/sk-|abcdef|my-own|me:word/);
+  });
+
+  it('that is nested without end is reported by its status', () => {
+    const nested = Array.from({ length: 8 }).reduce<object>((error) => ({ error }), { message: 'Unread.' });
+    expect(toHostError({ status: 400, body: nested }).message).toBe('The provider answered with status 400.');
   });
 
   it('is one of our kinds, whatever JSON it is', () => {

@@ -22,10 +22,9 @@ const pidFileOf = (dataDirectory: string): string => join(dataDirectory, 'postma
 
 /** Process number, data directory, start time, port: one a line. */
 function parsePostmasterFile(text: string): PostmasterFile | undefined {
-  const lines = text.split('\n');
   // Negative in single-user mode.
-  const processId = Math.abs(Number.parseInt(lines[0] ?? '', 10));
-  const port = Number.parseInt(lines[3] ?? '', 10);
+  const processId = Math.abs(Number.parseInt(text, 10));
+  const port = Number.parseInt(text.split('\n')[3] ?? '', 10);
   return processId > 0 ? { processId, port: port > 0 ? port : undefined } : undefined;
 }
 

@@ -194,4 +194,52 @@ describe('MessageTranslator', () => {
     });
     expect([model, usage?.prompt_tokens, usage?.completion_tokens]).toEqual(['asked', 9, 4]);
   });
+
+  it.each(['text_delta', 'thinking_delta', 'input_json_delta', 'signature_delta', 'delta_of_tomorrow'])(
+    'loses nothing by a %s that brings nothing',
+    (type) => {
+      expect(deltasOf(read(TEXT.toSpliced(4, 0, add(0, `{"type":"${type}"}`))))).toEqual(
+        deltasOf(read(TEXT)),
+      );
+    },
+  );
+
+  it('skips a block that is none, and what would be added to it', () => {
+    const events = read([
+      START,
+      open(0, 'null'),
+      add(0, '{"type":"text_delta","text":"lost"}'),
+      ...TEXT.slice(1),
+    ]);
+    expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(2);
+    expect(deltasOf(events)).toEqual(deltasOf(read(TEXT)));
+  });
+
+  it('keeps a call that has no id, no name and no input', () => {
+    const { choices } = answerOf([START, open(0, '{"type":"tool_use"}'), close(0), end('tool_use'), STOP]);
+    expect(choices[0]).toMatchObject({
+      finish_reason: 'tool_calls',
+      message: { tool_calls: [{ id: '', function: { name: '', arguments: '{}' } }] },
+    });
+  });
+
+  it('gives back a call whose input came whole, and no text that is empty, which the provider refuses', () => {
+    const call = '{"type":"tool_use","id":"t","name":"f","input":{"a":1}}';
+    const stream = [
+      ...THINKING.slice(0, 6),
+      open(1, '{"type":"text","text":""}'),
+      close(1),
+      open(2, call),
+      close(2),
+      end('tool_use'),
+    ];
+    const blocks = [
+      { type: 'thinking', thinking: 'Let me see.', signature: 'EqQBCgIYAhIM' },
+      JSON.parse(call),
+    ];
+    expect(deltasOf(read(stream)).at(-1)).toEqual([
+      { provider_data: { provider: 'anthropic', blocks } },
+      'tool_calls',
+    ]);
+  });
 });

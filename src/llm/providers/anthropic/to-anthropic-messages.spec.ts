@@ -189,6 +189,25 @@ describe('what the provider gave us to keep', () => {
     expect(turnsOf([answer])).toEqual([{ role: 'assistant', content: blocks }]);
   });
 
+  it('goes back also if the client writes the text in parts', () => {
+    const content = [
+      { type: 'text' as const, text: 'I ' },
+      { type: 'refusal' as const, refusal: '' },
+      { type: 'text' as const, text: 'look.' },
+    ];
+    expect(turnsOf([{ ...answer, content }])).toEqual([{ role: 'assistant', content: blocks }]);
+  });
+
+  it.each([
+    ['calls without a text', { content: null, tool_calls: [call('a', '{}')] }, blocks.toSpliced(1, 2)],
+    ['a text without calls', { content: 'I look.' }, blocks.slice(0, 3)],
+  ])('goes back if the answer was %s', (_what, said, kept) => {
+    const message = { role: 'assistant' as const, ...said };
+    expect(turnsOf([{ ...message, provider_data: { provider: 'anthropic', blocks: kept } }])).toEqual([
+      { role: 'assistant', content: kept },
+    ]);
+  });
+
   it.each([
     ['is of another provider', { ...answer, provider_data: { provider: 'other', blocks } }],
     [

@@ -78,8 +78,7 @@ function toChoice(choice: object, position: number): Choice {
 
 function toMessage(message: object): Message {
   const { text, reasoning, refusal } = readSaid(message);
-  const calls = fieldOf(message, 'tool_calls') ?? [];
-  const tool_calls = (Array.isArray(calls) ? calls : [calls]).flatMap(toToolCall);
+  const tool_calls = toToolCalls(fieldOf(message, 'tool_calls') ?? []);
   return {
     ...without(message, READ.message),
     role: 'assistant',
@@ -91,13 +90,28 @@ function toMessage(message: object): Message {
   };
 }
 
+/** Results name their call by its id, so a call gets another one if its own was given to a call before it. */
+function toToolCalls(value: unknown): ToolCall[] {
+  const taken = new Set<string>();
+  const calls = (Array.isArray(value) ? value : [value]).flatMap(toToolCall);
+  return calls.map((call) => {
+    const id = taken.has(call.id) ? newCallId() : call.id;
+    taken.add(id);
+    return { ...call, id };
+  });
+}
+
+function newCallId(): string {
+  return `call_${newId().replaceAll('-', '')}`;
+}
+
 /** A call that names no tool cannot be made. One without arguments has an empty object, as OpenAI writes it. */
 function toToolCall(call: unknown): ToolCall[] {
   if (isCustomCall(call)) return [call];
   const part = fieldOf(call, 'function') ?? call;
   const name = textField(part, 'name');
   if (name === undefined || name === '') return [];
-  const id = readText(fieldOf(call, 'id')) || `call_${newId().replaceAll('-', '')}`;
+  const id = readText(fieldOf(call, 'id')) || newCallId();
   const text = toArguments(fieldOf(part, 'arguments'));
   return [{ id, type: 'function', function: { name, arguments: text === '' ? '{}' : text } }];
 }

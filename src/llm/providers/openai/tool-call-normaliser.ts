@@ -58,11 +58,12 @@ export class ToolCallNormaliser {
 
   /** Notes deltas that are passed on as they are. */
   note(deltas: readonly ToolCallDelta[]): void {
-    for (const { index, id = '', function: part } of deltas) {
+    for (const delta of deltas) {
+      const { index } = delta;
       const known = this.byHostIndex.get(index);
       if (known === undefined) {
-        const name = part?.name ?? '';
-        this.add({ index, id, hostId: id, name, announced: true, text: part?.arguments ?? '' }, index);
+        const { id, name, text } = toFragment(delta);
+        this.add({ index, id, hostId: id, name, announced: true, text }, index);
       } else {
         this.last = known;
       }
@@ -73,8 +74,9 @@ export class ToolCallNormaliser {
   rewrite(value: unknown): ToolCallDelta[] {
     const deltas: readonly unknown[] = Array.isArray(value) ? value : [value];
     const fragments = deltas.filter((delta) => typeof delta === 'object' && delta !== null).map(toFragment);
+    const isOnly = fragments.length === 1;
     return fragments.flatMap((fragment, position) =>
-      this.pass(this.callOf(fragment, position - fragments.length), fragment),
+      this.pass(this.callOf(fragment, isOnly ? undefined : position - fragments.length), fragment),
     );
   }
 
@@ -86,8 +88,8 @@ export class ToolCallNormaliser {
     return Boolean(textField(part, 'name')) && isTextOrNothing(fieldOf(part, 'arguments'));
   }
 
-  /** @param fromEnd place among the fragments of its chunk, counted from the end: -1 is the last */
-  private callOf(fragment: Fragment, fromEnd: number): Call {
+  /** @param fromEnd place among the fragments of its chunk, counted from the end; undefined if it is the only one */
+  private callOf(fragment: Fragment, fromEnd: number | undefined): Call {
     const { index, id, name } = fragment;
     const named = id === '' ? undefined : this.calls.values().find(({ hostId }) => hostId === id);
     if (index === undefined) {
@@ -102,8 +104,8 @@ export class ToolCallNormaliser {
     return beginsAnother(known, fragment) ? this.begin(fragment) : known;
   }
 
-  private fromEnd(place: number): Call | undefined {
-    return place === -1 ? this.last : [...this.calls.values()].at(place);
+  private fromEnd(place: number | undefined): Call | undefined {
+    return place === undefined ? this.last : [...this.calls.values()].at(place);
   }
 
   private begin({ index: hostIndex, id: hostId, name }: Fragment): Call {

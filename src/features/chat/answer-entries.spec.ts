@@ -1,0 +1,134 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  isBeyond,
+  type LogEntry,
+  type LoggedText,
+  mergeEntries,
+  textAfter,
+  toEntry,
+  toFields,
+} from './answer-entries.js';
+
+const delta = (start: number, text: string, attempt = 1): LogEntry => ({
+  ...{ type: 'delta', attempt },
+  ...{ start, delta: text },
+});
+const call = (at: number, id: string, attempt = 1): LogEntry => ({
+  type: 'call',
+  attempt,
+  at,
+  id,
+  name: 'f',
+});
+const args = (at: number, text: string, attempt = 1): LogEntry => ({
+  ...{ type: 'arguments', attempt },
+  ...{ at, delta: text },
+});
+const restarted = (attempt: number): LogEntry => ({ type: 'restarted', attempt, model: 'demo/other' });
+const ended: LogEntry = { type: 'ended' };
+
+const known: LoggedText = {
+  attempt: 2,
+  text: 'abc',
+  calls: [{ id: 'a', name: 'f', arguments: '{' }],
+};
+
+describe('an answer that is read from its log', () => {
+  it('is the same that was logged', () => {
+    const entries = [
+      delta(0, 'Hel'),
+      delta(3, 'lo'),
+      call(0, 'a'),
+      args(1, '{'),
+      args(2, '}'),
+      restarted(2),
+      delta(0, 'abc', 2),
+      call(0, 'b', 2),
+      ended,
+    ];
+    let text: LoggedText = { attempt: 1, text: '', calls: [] };
+    for (const entry of mergeEntries(entries).map(toFields).map(toEntry))
+      text = textAfter(text, entry) ?? text;
+    expect(text).toEqual({
+      attempt: 2,
+      text: 'abc',
+      calls: [{ id: 'b', name: 'f', arguments: '' }],
+      model: 'demo/other',
+    });
+  });
+
+  it.each<[string, LogEntry, LoggedText]>([
+    ['the part of a text that it does not have', delta(1, 'bcd', 2), { ...known, text: 'abcd' }],
+    [
+      'the part of the arguments that it does not have',
+      args(1, '{}', 2),
+      { ...known, calls: [{ id: 'a', name: 'f', arguments: '{}' }] },
+    ],
+    [
+      'a call that follows',
+      call(2, 'b', 2),
+      { ...known, calls: [...known.calls, { id: 'b', name: 'f', arguments: '' }] },
+    ],
+    ['the text of a later attempt alone', delta(0, 'x', 3), { attempt: 3, text: 'x', calls: [] }],
+    ['the model of a later attempt', restarted(3), { attempt: 3, text: '', calls: [], model: 'demo/other' }],
+  ])('takes %s', (_what, entry, expected) => {
+    expect(textAfter(known, entry)).toEqual(expected);
+    expect(isBeyond(known, entry)).toBe(false);
+  });
+
+  it.each<[string, LogEntry]>([
+    ['a text that it has', delta(0, 'abc', 2)],
+    ['a call that it has', call(0, 'a', 2)],
+    ['arguments that it has', args(1, '{', 2)],
+    ['a text of an earlier attempt', delta(3, 'd', 1)],
+    ['a call of an earlier attempt', call(9, 'b', 1)],
+    ['the beginning of its own attempt', restarted(2)],
+    ['the end', ended],
+  ])('is not changed by %s', (_what, entry) => {
+    expect(textAfter(known, entry)).toBeUndefined();
+    expect(isBeyond(known, entry)).toBe(false);
+  });
+
+  it.each<[string, LogEntry]>([
+    ['text', delta(4, 'e', 2)],
+    ['a call', call(3, 'b', 2)],
+    ['arguments', args(3, '}', 2)],
+    ['text of a later attempt', delta(1, 'x', 3)],
+    ['a call of a later attempt', call(1, 'b', 3)],
+  ])('waits for its row if %s before an entry is missing', (_what, entry) => {
+    expect(isBeyond(known, entry)).toBe(true);
+    expect(textAfter(known, entry)).toBeUndefined();
+  });
+});
+
+describe('entries that are written together', () => {
+  it.each<[string, LogEntry[]]>([
+    ['texts between which something is missing', [delta(0, 'a'), delta(2, 'c')]],
+    ['texts of two attempts', [delta(0, 'a'), delta(1, 'b', 2)]],
+    ['arguments between which something is missing', [args(1, '{'), args(3, '}')]],
+    ['arguments of two attempts', [args(1, '{'), args(2, '}', 2)]],
+    ['a text and arguments', [delta(0, 'a'), args(1, '{')]],
+    ['calls', [call(0, 'a'), call(1, 'b')]],
+  ])('keep apart %s', (_what, entries) => {
+    expect(mergeEntries(entries)).toEqual(entries);
+  });
+
+  it('are joined if one goes on where the other ends', () => {
+    expect(mergeEntries([delta(0, 'a'), delta(1, 'b'), args(1, '{'), args(2, '}')])).toEqual([
+      delta(0, 'ab'),
+      args(1, '{}'),
+    ]);
+  });
+});
+
+describe('an entry in Redis', () => {
+  it('is not misread if a text is written like the name of a field', () => {
+    const entry = delta(0, 'attempt');
+    expect(toEntry(toFields(entry))).toEqual(entry);
+    expect(toEntry(toFields(args(1, 'delta')))).toEqual(args(1, 'delta'));
+  });
+
+  it('of a call may lack the name', () => {
+    expect(toEntry(['attempt', '1', 'at', '0', 'call', 'a'])).toEqual({ ...call(0, 'a'), name: '' });
+  });
+});

@@ -1,0 +1,125 @@
+import { describe, expect, it } from '@jest/globals';
+import { callsAfter, GrowingCalls, pieceAt, toToolCalls, toWireCalls, wordsOf } from './tool-calls.js';
+
+const call = (id: string, text = '{}') => ({ id, name: 'f', arguments: text });
+
+describe('calls that are told in pieces', () => {
+  const calls = [call('a'), call('b', '{"n":1}')];
+
+  it('are whole again for whoever reads all pieces', () => {
+    let read: readonly ReturnType<typeof call>[] | undefined = [];
+    let at = 0;
+    for (let piece = pieceAt(calls, at, 3); piece !== undefined; piece = pieceAt(calls, at, 3)) {
+      read = callsAfter(read ?? [], piece);
+      at = piece.end;
+    }
+    expect(read).toEqual(calls);
+  });
+
+  it('are not told again from a place at their end', () => {
+    expect(pieceAt(calls, 11, 100)).toBeUndefined();
+  });
+
+  it('cut no character in halves, unless it is all that fits', () => {
+    const emoji = [call('a', '"😀"')];
+    expect(pieceAt(emoji, 1, 2)).toMatchObject({ delta: '"', end: 2 });
+    expect(pieceAt(emoji, 2, 1)).toMatchObject({ delta: '😀'.charAt(0), end: 3 });
+  });
+
+  it('are not changed by a piece that is known, or by arguments of no call', () => {
+    expect(callsAfter(calls, { type: 'call', at: 0, id: 'a', name: 'f' })).toBeUndefined();
+    expect(callsAfter([call('a')], { type: 'arguments', at: 1, delta: '{' })).toBeUndefined();
+    expect(callsAfter([], { type: 'arguments', at: 0, delta: '{' })).toBeUndefined();
+  });
+});
+
+describe('calls that grow', () => {
+  const grown = (...deltas: Parameters<GrowingCalls['add']>[0][]) => {
+    const calls = new GrowingCalls();
+    const pieces = deltas.map((delta) => calls.add(delta));
+    return { calls: calls.all(), pieces };
+  };
+
+  it.each<[string, Parameters<GrowingCalls['add']>[0][], object[]]>([
+    [
+      'a second one under the index of the first begins with an id and a name of its own',
+      [
+        { index: 0, id: 'a', function: { name: 'f', arguments: '{}' } },
+        { index: 0, id: 'b', function: { name: 'g', arguments: '[]' } },
+      ],
+      [call('a'), { id: 'b', name: 'g', arguments: '[]' }],
+    ],
+    [
+      'another id without a name goes on with it',
+      [
+        { index: 0, id: 'a', function: { name: 'f', arguments: '{' } },
+        { index: 0, id: 'b', function: { arguments: '}' } },
+      ],
+      [call('a')],
+    ],
+    [
+      'a repeated id goes on with it',
+      [
+        { index: 0, id: 'a', function: { name: 'f', arguments: '{' } },
+        { index: 0, id: 'a', function: { name: 'f', arguments: '}' } },
+      ],
+      [call('a')],
+    ],
+    [
+      'it may have neither name nor arguments',
+      [{ index: 0, id: 'a' }],
+      [{ id: 'a', name: '', arguments: '' }],
+    ],
+    [
+      'it has no character that cannot be stored',
+      [{ index: 0, id: 'a', function: { name: 'f\0', arguments: '{\0}' } }],
+      [call('a')],
+    ],
+  ])('are told apart: %s', (_what, deltas, expected) => {
+    expect(grown(...deltas).calls).toEqual(expected);
+  });
+
+  it('get an id if the host gives none', () => {
+    expect(grown({ index: 0, function: { name: 'f', arguments: '{}' } }).calls).toEqual([
+      { ...call('a'), id: expect.stringMatching(/^call_/) },
+    ]);
+  });
+
+  it('are told in pieces, until one goes on after another has begun', () => {
+    const { pieces } = grown(
+      { index: 0, id: 'a', function: { name: 'f' } },
+      { index: 1, id: 'b', function: { name: 'g' } },
+      { index: 1, function: { arguments: '{}' } },
+      { index: 0, function: { arguments: '{}' } },
+    );
+    expect(pieces).toEqual([
+      [{ type: 'call', at: 0, id: 'a', name: 'f' }],
+      [{ type: 'call', at: 1, id: 'b', name: 'g' }],
+      [{ type: 'arguments', at: 2, delta: '{}' }],
+      undefined,
+    ]);
+  });
+});
+
+describe('calls of a row', () => {
+  it('are read as they were stored', () => {
+    expect(toToolCalls(toWireCalls([call('a')]))).toEqual([call('a')]);
+  });
+
+  it.each([
+    ['none', null],
+    ['no list', {}],
+    ['nothing', [null]],
+    ['a call that is a text', ['a']],
+    ['a call without id', [{ function: { name: 'f', arguments: '{}' } }]],
+    ['a call without function', [{ id: 'a' }]],
+    ['a call whose name is none', [{ id: 'a', function: { name: 7, arguments: '{}' } }]],
+    ['a call whose arguments are an object', [{ id: 'a', function: { name: 'f', arguments: {} } }]],
+  ])('are left out if there is %s', (_what, stored) => {
+    expect(toToolCalls(stored)).toEqual([]);
+  });
+
+  it('count with the text, because the model wrote them too', () => {
+    expect(wordsOf({ text: 'See: ', calls: [call('a')] })).toBe('See: f{}');
+  });
+});

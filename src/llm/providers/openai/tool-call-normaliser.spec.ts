@@ -1,0 +1,194 @@
+import { describe, expect, it } from '@jest/globals';
+import { CompletionAssembler } from '../../port/index.js';
+import { ChunkNormaliser } from './chunk-normaliser.js';
+
+// Through the chunks, because which calls are passed on unread depends on them.
+const normaliserOf = () => new ChunkNormaliser({ id: 'head', created: 2, model: 'asked' });
+const chunkOf = (tool_calls: unknown) => ({
+  ...{ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm' },
+  choices: [{ index: 0, delta: { tool_calls }, finish_reason: null }],
+});
+const callOf = (...tool_calls: unknown[]) => chunkOf(tool_calls);
+const opening = (index: number, id: string, name: string, args = '') => ({
+  index,
+  id,
+  type: 'function',
+  function: { name, arguments: args },
+});
+
+/** The calls that a client puts together from the chunks, each as `id name arguments`. */
+function callsIn(...values: readonly object[]): string[] {
+  const [normaliser, assembler] = [normaliserOf(), new CompletionAssembler()];
+  for (const value of values) {
+    const normalised = normaliser.normalise(value, JSON.stringify(value));
+    if (normalised !== undefined) assembler.add(normalised.chunk);
+  }
+  const calls = assembler.completion().choices[0]?.message.tool_calls ?? [];
+  return calls.map((one) =>
+    one.type === 'function' ? `${one.id} ${one.function.name} ${one.function.arguments}` : one.type,
+  );
+}
+
+describe('the tool calls of a stream are told apart', () => {
+  it.each<[string, object[], string[]]>([
+    [
+      'id and name are repeated with every fragment',
+      [callOf(opening(0, 'a', 'f')), callOf(opening(0, 'a', 'f', '{')), callOf(opening(0, 'a', 'f', '}'))],
+      ['a f {}'],
+    ],
+    [
+      'id and name are repeated with nothing else',
+      [callOf(opening(0, 'a', 'f', '{}')), callOf(opening(0, 'a', 'f'))],
+      ['a f {}'],
+    ],
+    [
+      'the second one has the index of the first',
+      [
+        callOf(opening(0, 'a', 'f', '{}')),
+        callOf(opening(0, 'b', 'g', '{')),
+        callOf({ index: 0, function: { arguments: '}' } }),
+      ],
+      ['a f {}', 'b g {}'],
+    ],
+    [
+      'two grow side by side, and only their order tells them apart',
+      [
+        callOf(
+          { id: 'a', function: { name: 'f', arguments: '{' } },
+          { id: 'b', function: { name: 'g', arguments: '[' } },
+        ),
+        callOf({ function: { arguments: '}' } }, { function: { arguments: ']' } }),
+      ],
+      ['a f {}', 'b g []'],
+    ],
+    ['the index is written as a text', [callOf({ ...opening(0, 'a', 'f', '{}'), index: '0' })], ['a f {}']],
+    [
+      'two come in one chunk',
+      [callOf(opening(0, 'a', 'f', '{}'), opening(1, 'b', 'g', '{}'))],
+      ['a f {}', 'b g {}'],
+    ],
+    [
+      'a fragment names its call by the id alone',
+      [
+        callOf(opening(0, 'a', 'f', '{')),
+        callOf(opening(1, 'b', 'g', '{}')),
+        callOf({ id: 'a', function: { arguments: '}' } }),
+      ],
+      ['a f {}', 'b g {}'],
+    ],
+    [
+      'a fragment has the id of its call and an index that is new',
+      [callOf(opening(0, 'a', 'f', '{')), callOf({ index: 1, id: 'a', function: { arguments: '}' } })],
+      ['a f {}'],
+    ],
+    [
+      'a fragment has the id of one call and the index of another',
+      [
+        callOf(opening(0, 'a', 'f', '{')),
+        callOf(opening(1, 'b', 'g', '{}')),
+        callOf({ index: 1, id: 'a', function: { arguments: '}' } }),
+      ],
+      ['a f {}', 'b g {}'],
+    ],
+    [
+      'the id and the name come after the first arguments',
+      [
+        callOf({ index: 0, function: { arguments: '{' } }),
+        callOf({ index: 0, id: 'a', function: { name: 'f', arguments: '}' } }),
+      ],
+      ['a f {}'],
+    ],
+    [
+      'every fragment has another id and none has an index',
+      [
+        callOf({ id: 'a', function: { name: 'f', arguments: '{' } }),
+        callOf({ id: 'b', function: { arguments: '}' } }),
+      ],
+      ['a f {}'],
+    ],
+    [
+      'the name of the second one comes after its id, and none has an index',
+      [
+        callOf({ id: 'a', function: { name: 'f', arguments: '{}' } }),
+        callOf({ id: 'b', function: { arguments: '{"n":' } }),
+        callOf({ id: 'b', function: { name: 'g', arguments: '1}' } }),
+      ],
+      ['a f {}', 'b g {"n":1}'],
+    ],
+    [
+      'name and arguments stand beside the id',
+      [callOf({ index: 0, id: 'a', name: 'f', arguments: '{}' })],
+      ['a f {}'],
+    ],
+    ['they are an object in place of a list', [chunkOf(opening(0, 'a', 'f', '{}'))], ['a f {}']],
+    [
+      'the function of a fragment is a text',
+      [callOf(opening(0, 'a', 'f', '{}')), callOf({ index: 0, function: 'f' })],
+      ['a f {}'],
+    ],
+    [
+      'the name is no text',
+      [callOf({ ...opening(0, 'a', 'f'), function: { name: 7, arguments: '{}' } })],
+      [],
+    ],
+  ])('if %s', (_what, values, expected) => {
+    expect(callsIn(...values)).toEqual(expected);
+  });
+
+  it.each<[string, object[], string[]]>([
+    [
+      'both are calls of one tool and neither has an id or an index',
+      [
+        callOf({ function: { name: 'f', arguments: '{}' } }),
+        callOf({ function: { name: 'f', arguments: '{}' } }),
+      ],
+      ['f {}', 'f {}'],
+    ],
+    [
+      'they are calls of two tools and neither has an id or an index',
+      [
+        callOf({ function: { name: 'f', arguments: '{' } }),
+        callOf({ function: { name: 'g', arguments: '{}' } }),
+      ],
+      ['f {', 'g {}'],
+    ],
+    [
+      'the name of the only one is repeated before it is whole',
+      [
+        callOf({ function: { name: 'f', arguments: '{' } }),
+        callOf({ function: { name: 'f', arguments: '}' } }),
+      ],
+      ['f {}'],
+    ],
+    [
+      'the second one has the id of the first',
+      [callOf(opening(0, 'a', 'f', '{}')), callOf(opening(1, 'a', 'g', '{}'))],
+      ['f {}', 'g {}'],
+    ],
+    [
+      'the id of the first comes after its name',
+      [
+        callOf({ index: 0, function: { name: 'f', arguments: '{' } }),
+        callOf({ index: 0, id: 'a', function: { arguments: '}' } }),
+      ],
+      ['f {}'],
+    ],
+  ])('and get ids of their own if %s', (_what, values, expected) => {
+    const calls = callsIn(...values);
+    const ids = calls.map((call) => call.split(' ', 1)[0]);
+    expect(ids.every((id) => id !== undefined && id !== '')).toBe(true);
+    expect(new Set(ids).size).toBe(expected.length);
+    expect(calls.map((call) => call.slice(call.indexOf(' ') + 1))).toEqual(expected);
+  });
+
+  it('and one that never gets its name is reported', () => {
+    const normaliser = normaliserOf();
+    for (const value of [
+      callOf({ index: 0, id: 'a', function: { arguments: '{}' } }),
+      callOf({ index: 0 }),
+    ]) {
+      normaliser.normalise(value, JSON.stringify(value));
+    }
+    expect(normaliser.hasNamelessCalls).toBe(true);
+  });
+});

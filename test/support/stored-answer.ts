@@ -1,0 +1,32 @@
+import type { StoredAnswer } from '../../src/features/chat/answer.repository.js';
+
+/** An answer as its row has it, of which a spec names what it is about. */
+export function storedAnswer(row: Partial<StoredAnswer>): StoredAnswer {
+  return {
+    id: 'answer',
+    parentId: 'question',
+    active: true,
+    role: 'assistant',
+    status: 'generating',
+    content: 'Hello',
+    toolCalls: null,
+    toolCallId: null,
+    model: 'demo/echo',
+    inputTokens: null,
+    outputTokens: null,
+    costMicroUsd: null,
+    finishReason: null,
+    errorCode: null,
+    errorMessage: null,
+    warning: null,
+    createdAt: new Date(0),
+    completedAt: null,
+    conversationId: 'conversation',
+    attempt: 1,
+    cachedTokens: null,
+    cacheWriteTokens: null,
+    reasoningTokens: null,
+    cached: false,
+    ...row,
+  };
+}
