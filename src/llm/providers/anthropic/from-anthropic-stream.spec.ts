@@ -179,12 +179,15 @@ describe('MessageTranslator', () => {
     expect(message).toMatchObject({ content: '', refusal: 'Not this.' });
   });
 
-  it('takes what hosts that copy the wire do: blocks that come whole, usage at the end only, no message_stop', () => {
+  it.each([
+    ['blocks that come whole, usage at the end only, no message_stop', [close(1)]],
+    ['the same, and no content_block_stop', []],
+  ])('takes what hosts that copy the wire do: %s', (_what, stop) => {
     const stream = [
       '{"type":"message_start","message":{"id":"m","role":"assistant","usage":{"input_tokens":0,"output_tokens":0}}}',
       open(0, '{"type":"text","text":"Hi"}'),
       open(1, '{"type":"tool_use","id":"t","name":"f","input":{"a":1}}'),
-      close(1),
+      ...stop,
       '{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":9,"output_tokens":4}}',
     ];
     const { model, choices, usage } = answerOf(stream);

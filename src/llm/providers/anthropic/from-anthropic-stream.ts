@@ -165,11 +165,13 @@ export class MessageTranslator {
     const reason = textField(delta, 'stop_reason');
     if (reason === undefined || this.finished) return [];
     this.finished = true;
+    // Hosts that copy the protocol may leave out the stop of a block.
+    const open = Array.from(this.calls.keys()).flatMap((block) => this.closeBlock(block));
     const provider_data = toProviderData(this.blocks.values());
     const refusal = textField(fieldOf(delta, 'stop_details'), 'explanation');
     const known = FINISH_REASONS.get(reason) ?? 'stop';
     const finish = { ...(refusal !== undefined && { refusal }), ...(provider_data && { provider_data }) };
-    return [this.chunk(finish, known === 'stop' && this.calls.size > 0 ? 'tool_calls' : known)];
+    return [...open, this.chunk(finish, known === 'stop' && this.calls.size > 0 ? 'tool_calls' : known)];
   }
 
   private chunk(delta: Delta, finish_reason: FinishReason | null = null): ProviderEvent {
