@@ -253,6 +253,7 @@ describe('LiveTurn', () => {
       { index: 0, function: { arguments: '}' } },
       { index: 1, function: { arguments: '{}' } },
     ]);
+    await delay(25);
     expect(live.progress()).toMatchObject({ attempt: 2, length: 0, callsLength: 0 });
     live.end({ ...OUTCOME, text: '', calls: live.calls });
     const pieces = (await followed(live)).flatMap((event) =>
