@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { PACKAGE_ROOT } from '../../src/config/index.js';
 import { makeDataDir } from '../support/data-dir.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
@@ -27,14 +27,15 @@ describe('a shutdown in which something fails', () => {
   let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
   let server: ServerProcess | undefined;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     dataDir = await makeDataDir();
   });
 
   afterEach(async () => {
     await server?.end('SIGKILL');
-    await dataDir.remove();
   });
+
+  afterAll(() => dataDir.remove());
 
   /** Starts the server after this code, which finds these classes. */
   async function startWith(plant: string): Promise<ServerProcess> {
