@@ -70,12 +70,15 @@ describe('the life of the built server', () => {
   it('a port that is taken ends the start with a sentence, and the database with it', async () => {
     const { port } = new URL(await (await running()).ready);
     const other = await makeDataDir();
-    const second = start({ DATA_DIR: other.path, PORT: port });
-    expect(await second.exited).toBe(1);
-    expect(second.output).toContain(`PORT must be free; ${port} on 127.0.0.1 is in use.`);
-    expect(second.output).not.toContain('    at ');
-    expect(databaseRuns(other.path)).toBe(false);
-    await other.remove();
+    try {
+      const second = start({ DATA_DIR: other.path, PORT: port });
+      expect(await second.exited).toBe(1);
+      expect(second.output).toContain(`PORT must be free; ${port} on 127.0.0.1 is in use.`);
+      expect(second.output).not.toContain('    at ');
+      expect(databaseRuns(other.path)).toBe(false);
+    } finally {
+      await other.remove();
+    }
   });
 
   it('a second one beside a living one waits, says why, and stops nothing of it', async () => {
