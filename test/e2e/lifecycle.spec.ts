@@ -1,24 +1,41 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+// Real here: the built server as processes of their own with their embedded database. A start costs seconds, so tests go
+// on with the server that the test before left running.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { at, collect, listAt, registerUser, send, textOf, userWith } from '../support/client.js';
 import { makeDataDir } from '../support/data-dir.js';
-import { startFakeProvider } from '../support/fake-provider/fake-provider.js';
+import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 
 describe('the life of the built server', () => {
   let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
+  let provider: FakeProvider;
   const servers: ServerProcess[] = [];
+  /** The server that tests share. */
+  let shared: ServerProcess | undefined;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     dataDir = await makeDataDir();
+    provider = await startFakeProvider();
   });
 
   afterEach(async () => {
-    await Promise.all(servers.splice(0).map((server) => server.end('SIGTERM')));
+    provider.reset();
+    await end(servers.filter((server) => server !== shared));
+  });
+
+  afterAll(async () => {
+    await end(servers);
+    await provider.close();
     await dataDir.remove();
   });
+
+  async function end(some: readonly ServerProcess[]): Promise<void> {
+    await Promise.all(some.map((server) => server.end('SIGTERM')));
+    for (const server of some) servers.splice(servers.indexOf(server), 1);
+  }
 
   function start(more: Readonly<Record<string, string>> = {}, script?: string): ServerProcess {
     const server = startServer({ DATA_DIR: dataDir.path, ...more }, script);
@@ -26,29 +43,106 @@ describe('the life of the built server', () => {
     return server;
   }
 
-  it('prints what a newcomer needs', async () => {
-    const server = start();
-    const url = await server.ready;
-    await server.printed(/Ctrl-C/);
-    expect(server.output).toContain(`${url}/docs`);
-    expect(server.output).toMatch(/Database\s+embedded PostgreSQL 18/);
-    expect(server.output).toMatch(/Queue\s+BullMQ on PostgreSQL/);
-    expect(server.output).toMatch(/Providers\s+demo \(1 model\)/);
-    expect(server.output).toMatch(/Default\s+demo\/echo/);
-    expect(server.output).toContain('curl -N');
+  const startWithProvider = (): ServerProcess => start({ OPENAI_BASE_URL: provider.baseUrl });
+
+  /** Returns the server that a test left running, or starts one. */
+  async function running(): Promise<ServerProcess> {
+    const isAlive = shared?.child.exitCode === null && shared.child.signalCode === null;
+    if (shared === undefined || !isAlive) shared = startWithProvider();
+    await shared.ready;
+    return shared;
+  }
+
+  it('prints what a newcomer needs, and keeps what it generated readable for its owner only', async () => {
+    shared = start();
+    const url = await shared.ready;
+    await shared.printed(/Ctrl-C/);
+    expect(shared.output).toContain(`${url}/docs`);
+    expect(shared.output).toMatch(/Database\s+embedded PostgreSQL 18/);
+    expect(shared.output).toMatch(/Queue\s+BullMQ on PostgreSQL/);
+    expect(shared.output).toMatch(/Providers\s+demo \(1 model\)/);
+    expect(shared.output).toMatch(/Default\s+demo\/echo/);
+    expect(shared.output).toContain('curl -N');
     expect((await send(`${url}/health`)).body).toMatchObject({ status: 'ok', database: 'ok' });
+    expect(statSync(join(dataDir.path, 'secrets', 'jwt')).mode & 0o077).toBe(0);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s ends it with code 0, and the database server with it',
-    async (signal) => {
-      const server = start();
-      await server.ready;
-      expect(databaseRuns(dataDir.path)).toBe(true);
-      expect(await server.end(signal)).toBe(0);
-      expect(databaseRuns(dataDir.path)).toBe(false);
-    },
-  );
+  it('a port that is taken ends the start with a sentence, and the database with it', async () => {
+    const { port } = new URL(await (await running()).ready);
+    const other = await makeDataDir();
+    try {
+      const second = start({ DATA_DIR: other.path, PORT: port });
+      expect(await second.exited).toBe(1);
+      expect(second.output).toContain(`PORT must be free; ${port} on 127.0.0.1 is in use.`);
+      expect(second.output).not.toContain('    at ');
+      expect(databaseRuns(other.path)).toBe(false);
+    } finally {
+      await other.remove();
+    }
+  });
+
+  it('a second one beside a living one waits, says why, and stops nothing of it', async () => {
+    const url = await (await running()).ready;
+    const second = start();
+    await second.printed(/another Parley process/i);
+    expect((await send(`${url}/health/ready`)).status).toBe(200);
+    await second.end('SIGTERM');
+    expect((await send(`${url}/health/ready`)).status).toBe(200);
+  });
+
+  it('a waiting one takes over when the first ends', async () => {
+    const first = await running();
+    const user = await registerUser(await first.ready);
+    const second = startWithProvider();
+    await second.printed(/another Parley process/i);
+    expect(await first.end('SIGTERM')).toBe(0);
+    const me = await userWith(await second.ready, user.token).request('GET', '/api/v1/users/me');
+    expect(me.status).toBe(200);
+    shared = second;
+  });
+
+  it('stores a running answer as interrupted at the second SIGINT, and ends with code 0 and its database', async () => {
+    const server = await running();
+    const user = await registerUser(await server.ready);
+    const answer = gatedAnswer(['one ', 'two']);
+    provider.script(answer);
+    const events = user.stream('/api/v1/chat/stream', { message: 'Count' });
+    const seen: unknown[] = [];
+    answer.release();
+    for await (const { data } of events) {
+      seen.push(data);
+      if (at(data, 'delta') === 'one ') {
+        server.child.kill('SIGINT');
+        await server.printed(/Stopping/);
+        server.child.kill('SIGINT');
+      }
+    }
+    expect(at(seen.at(-1), 'error', 'code')).toBe('service_unavailable');
+    expect(await server.exited).toBe(0);
+    expect(databaseRuns(dataDir.path)).toBe(false);
+
+    const again = userWith(await (await running()).ready, user.token);
+    const path = `/api/v1/conversations/${String(at(seen[0], 'conversation_id'))}/messages`;
+    const [, stored] = listAt((await again.request('GET', path)).body, 'data');
+    expect([at(stored, 'content'), at(stored, 'status')]).toEqual(['one ', 'interrupted']);
+  });
+
+  it('lets a running answer finish at SIGTERM, and ends with code 0 and its database', async () => {
+    const server = await running();
+    const user = await registerUser(await server.ready);
+    const answer = gatedAnswer(['one ', 'two']);
+    provider.script(answer);
+    const asked = provider.nextRequest();
+    const events = collect(user.stream('/api/v1/chat/stream', { message: 'Count' }));
+    await asked;
+    expect(databaseRuns(dataDir.path)).toBe(true);
+    server.child.kill('SIGTERM');
+    await server.printed(/Stopping/);
+    answer.finish();
+    expect(textOf(await events)).toBe('one two');
+    expect(await server.exited).toBe(0);
+    expect(databaseRuns(dataDir.path)).toBe(false);
+  });
 
   it('ends when npm is told to, though the shell in between passes no signal on', async () => {
     const server = startServer({ DATA_DIR: dataDir.path }, 'main.js', true);
@@ -59,71 +153,6 @@ describe('the life of the built server', () => {
     expect(databaseRuns(dataDir.path)).toBe(false);
   });
 
-  it('lets a running answer finish before it ends', async () => {
-    const provider = await startFakeProvider();
-    const server = start({ OPENAI_BASE_URL: provider.baseUrl });
-    const url = await server.ready;
-    const user = await registerUser(url);
-    const answer = gatedAnswer(['one ', 'two']);
-    provider.script(answer);
-    const asked = provider.nextRequest();
-    const events = collect(user.stream('/api/v1/chat/stream', { message: 'Count' }));
-    await asked;
-    server.child.kill('SIGTERM');
-    await server.printed(/Stopping/);
-    answer.finish();
-    expect(textOf(await events)).toBe('one two');
-    expect(await server.exited).toBe(0);
-    await provider.close();
-  });
-
-  it('stores a running answer as interrupted at the second signal', async () => {
-    const provider = await startFakeProvider();
-    const server = start({ OPENAI_BASE_URL: provider.baseUrl });
-    const user = await registerUser(await server.ready);
-    const answer = gatedAnswer(['one ', 'two']);
-    provider.script(answer);
-    const events = user.stream('/api/v1/chat/stream', { message: 'Count' });
-    const seen: unknown[] = [];
-    answer.release();
-    for await (const { data } of events) {
-      seen.push(data);
-      if (at(data, 'delta') === 'one ') {
-        server.child.kill('SIGTERM');
-        await server.printed(/Stopping/);
-        server.child.kill('SIGTERM');
-      }
-    }
-    expect(at(seen.at(-1), 'error', 'code')).toBe('service_unavailable');
-    expect(await server.exited).toBe(0);
-    await provider.close();
-
-    const again = userWith(await start().ready, user.token);
-    const path = `/api/v1/conversations/${String(at(seen[0], 'conversation_id'))}/messages`;
-    const [, stored] = listAt((await again.request('GET', path)).body, 'data');
-    expect([at(stored, 'content'), at(stored, 'status')]).toEqual(['one ', 'interrupted']);
-  });
-
-  it('a second one beside a living one waits, says why, and stops nothing of it', async () => {
-    const first = start();
-    const url = await first.ready;
-    const second = start();
-    await second.printed(/another Parley process/i);
-    expect((await send(`${url}/health/ready`)).status).toBe(200);
-    await second.end('SIGTERM');
-    expect((await send(`${url}/health/ready`)).status).toBe(200);
-  });
-
-  it('a waiting one takes over when the first ends', async () => {
-    const first = start();
-    const user = await registerUser(await first.ready);
-    const second = start();
-    await second.printed(/another Parley process/i);
-    expect(await first.end('SIGTERM')).toBe(0);
-    const me = await userWith(await second.ready, user.token).request('GET', '/api/v1/users/me');
-    expect(me.status).toBe(200);
-  });
-
   it('a wrong setting ends the start with a sentence that names it', async () => {
     const server = start({ PORT: 'eighty' });
     expect(await server.exited).toBe(1);
@@ -131,27 +160,10 @@ describe('the life of the built server', () => {
     expect(server.output).not.toContain('    at ');
   });
 
-  it('a port that is taken ends the start with a sentence, and the database with it', async () => {
-    const first = start();
-    const { port } = new URL(await first.ready);
-    const other = await makeDataDir();
-    const second = start({ DATA_DIR: other.path, PORT: port });
-    expect(await second.exited).toBe(1);
-    expect(second.output).toContain(`PORT must be free; ${port} on 127.0.0.1 is in use.`);
-    expect(second.output).not.toContain('    at ');
-    await other.remove();
-  });
-
   it('a worker process without Redis says that it needs it', async () => {
     const worker = start({}, 'worker.js');
     expect(await worker.exited).toBe(1);
     expect(worker.output).toContain('REDIS_URL');
-  });
-
-  it('keeps what it generated readable for its owner only', async () => {
-    const server = start();
-    await server.ready;
-    expect(statSync(join(dataDir.path, 'secrets', 'jwt')).mode & 0o077).toBe(0);
   });
 });
 

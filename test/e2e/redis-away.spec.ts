@@ -70,10 +70,17 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     return String(at(body, 'conversation_id'));
   }
 
+  async function expectFastEnd(server: ServerProcess): Promise<void> {
+    const began = performance.now();
+    expect(await server.end('SIGTERM')).toBe(0);
+    expect(performance.now() - began).toBeLessThan(END_MS);
+    expect(server.output).not.toMatch(/took too long/);
+  }
+
   const linesAbout = ({ output }: ServerProcess, pattern: RegExp): string[] =>
     output.split('\n').filter((line) => pattern.test(line));
 
-  it('at its start serves without it, says so once, and takes it up when it comes', async () => {
+  it('at its start serves without it, says so once, takes it up when it comes, and ends fast after it has gone', async () => {
     const began = performance.now();
     const server = start();
     const url = await server.ready;
@@ -94,18 +101,32 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     await until('a good health', async () => at((await send(`${url}/health`)).body, 'status') === 'ok');
     expect(at((await send(`${url}/health`)).body, 'redis')).toBe('ok');
     expect(linesAbout(server, /Redis is (away|back)/)).toHaveLength(2);
+
+    await redis.stop();
+    await until('the loss', () => linesAbout(server, /Redis is away/).length === 2);
+    await expectFastEnd(server);
     expect(server.output).not.toContain('    at ');
-    expect(await server.end('SIGTERM')).toBe(0);
   }, 60_000);
 
-  it('at its start shares limits, answers and stops with the others as soon as Redis comes', async () => {
+  it('at its start shares jobs, limits, answers and stops with the others as soon as Redis comes', async () => {
     const settings = { RATE_LIMIT_CONCURRENCY: '1', WORKER: 'separate' };
     const urls = await Promise.all([start(settings).ready, start(settings).ready]);
     const [here, there] = urls.map((url) => ({ url, health: () => send(`${url}/health`) }));
     if (here === undefined || there === undefined) throw new Error('Two processes were started.');
     const user = await registerUser(here.url);
     const elsewhere = userWith(there.url, user.token);
+    const id = await say(user);
+
+    const [worker, endedEarly] = [start({}, 'worker.js'), start({}, 'worker.js')];
+    await Promise.all([worker, endedEarly].map((waiting) => waiting.printed(/waiting for Redis/)));
+    await expectFastEnd(endedEarly);
     await redis.start();
+    await worker.printed(/running jobs from Redis/);
+    await untilChoresDone({ database }, id);
+    expect(linesAbout(worker, /waiting for Redis|Redis is (away|back)/)).toHaveLength(3);
+    expect(worker.output).not.toContain('    at ');
+    expect(await worker.end('SIGTERM')).toBe(0);
+
     for (const { health } of [here, there])
       await until('Redis', async () => at((await health()).body, 'redis') === 'ok');
 
@@ -149,59 +170,13 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
       expect((await send(`${url}/health/ready`)).status).toBe(200);
       expect(linesAbout(server, /Redis is away/)).toHaveLength(1);
       expect(server.output).not.toContain('    at ');
-      const ended = performance.now();
-      expect(await server.end('SIGTERM')).toBe(0);
-      expect(performance.now() - ended).toBeLessThan(END_MS);
+      await expectFastEnd(server);
     } finally {
       silent.close();
     }
   }, 60_000);
 
-  it('as a worker says once that it waits for it, begins when it comes, and ends on SIGTERM', async () => {
-    const api = start({ WORKER: 'separate' });
-    const id = await say(await registerUser(await api.ready));
-    const worker = start({}, 'worker.js');
-    await worker.printed(/waiting for Redis/);
-    await redis.start();
-    await worker.printed(/running jobs from Redis/);
-    await untilChoresDone({ database }, id);
-    expect(linesAbout(worker, /waiting for Redis|Redis is (away|back)/)).toHaveLength(3);
-    expect(worker.output).not.toContain('    at ');
-    expect(await worker.end('SIGTERM')).toBe(0);
-  }, 60_000);
-
-  it('as a worker ends on SIGTERM while it waits', async () => {
-    const worker = start({}, 'worker.js');
-    await worker.printed(/waiting for Redis/);
-    const ended = performance.now();
-    expect(await worker.end('SIGTERM')).toBe(0);
-    expect(performance.now() - ended).toBeLessThan(END_MS);
-    expect(worker.output).not.toMatch(/took too long/);
-  }, 60_000);
-
-  it('ends as fast as ever where Redis was never there, and where it has gone', async () => {
-    const never = start();
-    await never.ready;
-    let ended = performance.now();
-    expect(await never.end('SIGTERM')).toBe(0);
-    expect(performance.now() - ended).toBeLessThan(END_MS);
-
-    await redis.start();
-    const gone = start();
-    const url = await gone.ready;
-    await until('Redis', async () => at((await send(`${url}/health`)).body, 'redis') === 'ok');
-    const id = await say(await registerUser(url));
-    await untilChoresDone({ database }, id);
-    await redis.stop();
-    await gone.printed(/Redis is away/);
-    ended = performance.now();
-    expect(await gone.end('SIGTERM')).toBe(0);
-    expect(performance.now() - ended).toBeLessThan(END_MS);
-    expect(gone.output).not.toMatch(/took too long/);
-    expect(gone.output).not.toContain('    at ');
-  }, 60_000);
-
-  it('stores a running answer as interrupted at the second signal, and ends then', async () => {
+  it('stores a running answer as interrupted at the second signal, and ends fast at one signal and at two', async () => {
     const server = start();
     const url = await server.ready;
     const user = await registerUser(url);
@@ -222,9 +197,11 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     expect(performance.now() - ended).toBeLessThan(END_MS);
     const [first] = await events;
 
-    const again = userWith(await start().ready, user.token);
+    const second = start();
+    const again = userWith(await second.ready, user.token);
     const path = `/api/v1/conversations/${String(at(first, 'conversation_id'))}/messages`;
     const [, stored] = listAt((await again.request('GET', path)).body, 'data');
     expect(at(stored, 'status')).toBe('interrupted');
+    await expectFastEnd(second);
   }, 60_000);
 });

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { PACKAGE_ROOT } from '../../src/config/index.js';
 import { type ApiResponse, at, registerUser, send, userWith } from '../support/client.js';
+import { COMPILE_CACHE } from '../support/server-process.js';
 import { setUpApi, setUpUser } from '../support/set-up.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
@@ -30,6 +31,7 @@ async function run(words: readonly string[], input = ''): Promise<Run> {
       PATH,
       HOME,
       NODE_ENV: 'production',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       DATABASE_URL: api.database.url,
       JWT_SECRET: SECRET,
       ENCRYPTION_KEY: SECRET,

@@ -1,4 +1,4 @@
-// Real here: sockets that speak HTTP badly, written byte by byte. One test waits for the 15 s of the product itself.
+// Real here: sockets that speak HTTP badly, written byte by byte. One test waits for the 15 s of the product itself, which pass while the others run.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -71,6 +71,25 @@ function expectError({ status, headers, body }: Answer, expectedStatus: number, 
   expect(headers.get('connection')).toBe('close');
   expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
 }
+
+/** Clients whose headers never come to an end, and when they were cut off. */
+interface TooSlow {
+  readonly ends: readonly string[];
+  readonly seconds: number;
+}
+
+let tooSlow: Promise<TooSlow>;
+
+beforeAll(async () => {
+  const startedAt = performance.now();
+  const [silent, slow] = [await open(), await open()];
+  slow.write('GET / HTTP/1.1\r\nHost: a\r\nX-Slow:');
+  const drip = setInterval(() => slow.write('x'), 500);
+  tooSlow = Promise.all([rest(silent), rest(slow)]).then((ends) => {
+    clearInterval(drip);
+    return { ends, seconds: (performance.now() - startedAt) / 1000 };
+  });
+});
 
 describe('what is no HTTP is answered with an error, and the connection is closed', () => {
   it.each<[what: string, text: string]>([
@@ -145,27 +164,6 @@ describe('what is no HTTP is answered with an error, and the connection is close
   it('but what may be ignored is', async () => {
     const answer = await say('GET / HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\nConnection: close\r\n\r\n');
     expect(answer).toMatchObject({ status: 200, body: { name: 'parley' } });
-  });
-});
-
-describe('a client that is too slow is cut off', () => {
-  it('when its headers do not come within 15 s, and one that says nothing at all', async () => {
-    const startedAt = performance.now();
-    const [silent, slow] = [await open(), await open()];
-    slow.write('GET / HTTP/1.1\r\nHost: a\r\nX-Slow:');
-    const drip = setInterval(() => slow.write('x'), 500);
-    const ends = await Promise.all([rest(silent), rest(slow)]);
-    clearInterval(drip);
-    const seconds = (performance.now() - startedAt) / 1000;
-    for (const end of ends) expectError(parse(end), 408, 'request_timeout');
-    expect(seconds).toBeGreaterThan(14);
-    expect(seconds).toBeLessThan(25);
-    expect((await send(`${api.url}/health/ready`)).status).toBe(200);
-  }, 40_000);
-
-  it('after four seconds for each megabyte that it may send, and a minute at least', () => {
-    expect(connectionLimits(1).requestMs).toBe(60_000);
-    expect(connectionLimits(32).requestMs).toBe(128_000);
   });
 });
 
@@ -346,5 +344,20 @@ describe('what fails before it is looked at who asks', () => {
     } finally {
       await limited.close();
     }
+  });
+});
+
+describe('a client that is too slow is cut off', () => {
+  it('when its headers do not come within 15 s, and one that says nothing at all', async () => {
+    const { ends, seconds } = await tooSlow;
+    for (const end of ends) expectError(parse(end), 408, 'request_timeout');
+    expect(seconds).toBeGreaterThan(14);
+    expect(seconds).toBeLessThan(25);
+    expect((await send(`${api.url}/health/ready`)).status).toBe(200);
+  }, 40_000);
+
+  it('after four seconds for each megabyte that it may send, and a minute at least', () => {
+    expect(connectionLimits(1).requestMs).toBe(60_000);
+    expect(connectionLimits(32).requestMs).toBe(128_000);
   });
 });

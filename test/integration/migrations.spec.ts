@@ -1,26 +1,25 @@
 // Real here: PostgreSQL and Prisma's schema engine.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { startEmbeddedServer } from '../../src/infra/database/embedded-server.js';
-import type { EmbeddedServer } from '../../src/infra/database/embedded-server.js';
 import { applyMigrations, MigrationError, schemaDifference } from '../../src/infra/database/migrations.js';
 import { advisoryLocks } from '../../src/infra/database/postgres-client.js';
-import { makeDatabase, makeSignal, makeTemporaryDirectory, queryOnce } from '../support/embedded-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { makeSignal, makeTemporaryDirectory, queryOnce } from '../support/embedded-database.js';
 
 const root = dirname(dirname(import.meta.dirname));
 const ownMigrations = join(root, 'prisma', 'migrations');
 const schemaPath = join(root, 'prisma', 'schema.prisma');
 
 const directory = makeTemporaryDirectory();
-let server: EmbeddedServer;
-let databases = 0;
+const databases: TestDatabase[] = [];
 
-const newDatabase = (): Promise<string> => {
-  databases += 1;
-  return makeDatabase(server.connectionString, `migrated_${databases}`);
-};
+async function newDatabase(): Promise<string> {
+  const database = await createTestDatabase();
+  databases.push(database);
+  return database.url;
+}
 
 /** A folder with these migrations; the same name again adds to it. */
 function migrationsFolder(name: string, migrations: Record<string, string>): string {
@@ -48,12 +47,8 @@ const tables = async (connectionString: string): Promise<unknown> =>
   )?.['names'];
 
 describe('migrations', () => {
-  beforeAll(async () => {
-    server = await startEmbeddedServer({ dataDir: directory.path, report: () => undefined });
-  });
-
   afterAll(async () => {
-    await server.stop();
+    for (const database of databases) await database.drop();
     await directory.remove();
   });
 
@@ -254,12 +249,9 @@ describe('migrations', () => {
   it('that are missing from the installation are named', async () => {
     const folder = migrationsFolder('incomplete', { '001_first': 'select 1' });
     mkdirSync(join(folder, '002_empty'));
-    await expect(apply(server.connectionString, folder)).rejects.toThrow(
-      /002_empty\/migration\.sql cannot be read/,
-    );
-    await expect(apply(server.connectionString, join(folder, 'nowhere'))).rejects.toThrow(
-      /nowhere cannot be read/,
-    );
+    const database = await newDatabase();
+    await expect(apply(database, folder)).rejects.toThrow(/002_empty\/migration\.sql cannot be read/);
+    await expect(apply(database, join(folder, 'nowhere'))).rejects.toThrow(/nowhere cannot be read/);
   });
 
   it('say in which database they belong', () => {

@@ -1,13 +1,15 @@
-import { join } from 'node:path';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as nest from '@nestjs/common';
 import { ESLint } from 'eslint';
 
 const root = join(import.meta.dirname, '../..');
 const configPath = join(root, 'eslint.config.mjs');
 
-/** Where the snippets pretend to live: none of these files exists. */
+/** Where the snippets pretend to live. */
 const places = {
   service: 'src/features/planted/planted.service.ts',
   controller: 'src/features/planted/planted.controller.ts',
@@ -19,22 +21,42 @@ const places = {
 };
 type Place = keyof typeof places;
 
-const eslint = new ESLint({
-  cwd: root,
-  overrideConfigFile: configPath,
-  overrideConfig: {
-    files: ['**/*.ts'],
-    languageOptions: {
-      parserOptions: {
-        projectService: { allowDefaultProject: Object.values(places), defaultProject: 'tsconfig.json' },
-      },
+/** A project of nothing but these files: the types of the real one take many seconds to read. */
+let folder: string;
+let eslint: ESLint;
+
+beforeAll(async () => {
+  // The real path, which ESLint compares.
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'parley-lint-')));
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: { rootDir: '.' },
+      include: ['src', 'test'],
+    }),
+  );
+  for (const place of Object.values(places)) {
+    await mkdir(join(folder, dirname(place)), { recursive: true });
+    await writeFile(join(folder, place), 'export {};\n');
+  }
+  eslint = new ESLint({
+    cwd: folder,
+    overrideConfigFile: configPath,
+    overrideConfig: {
+      files: ['**/*.ts'],
+      languageOptions: { parserOptions: { tsconfigRootDir: folder } },
     },
-  },
+  });
 });
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** The rules that the snippet breaks; `null` stands for ESLint itself. */
 async function brokenBy(place: Place, code: string): Promise<(string | null)[]> {
-  const [result] = await eslint.lintText(code, { filePath: join(root, places[place]) });
+  const [result] = await eslint.lintText(code, { filePath: join(folder, places[place]) });
   expect(result?.fatalErrorCount).toBe(0);
   return [...new Set(result?.messages.map(({ ruleId }) => ruleId))];
 }

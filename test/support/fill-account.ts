@@ -17,18 +17,18 @@ export async function fillAccount(
   await client.connect();
   try {
     await client.query('SET session_replication_role = replica');
-    // Ids are derived from this, so that each message can name the one before it.
-    const seed = randomUUID();
+    // Ids are derived from this, so that each message can name the one before it. They ascend as those of the
+    // product do: random ones would be written all over the indexes, which takes longer.
+    const seed = randomUUID().replaceAll('-', '').slice(0, 12);
     const values = [userId, conversations, messages, seed];
     await client.query(
       `INSERT INTO conversations (id, user_id, title, next_position)
-       SELECT md5($4 || c)::uuid, $1::uuid, 'Filled ' || c, $3::int FROM generate_series(1, $2::int) AS c`,
+       SELECT ${idOf('0')}, $1::uuid, 'Filled ' || c, $3::int FROM generate_series(1, $2::int) AS c`,
       values,
     );
     await client.query(
       `INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content)
-       SELECT md5($4 || c || '/' || m)::uuid, md5($4 || c)::uuid, $1::uuid,
-         CASE WHEN m > 0 THEN md5($4 || c || '/' || (m - 1))::uuid END, m,
+       SELECT ${idOf('m + 1')}, ${idOf('0')}, $1::uuid, CASE WHEN m > 0 THEN ${idOf('m')} END, m,
          (CASE m % 2 WHEN 0 THEN 'user' ELSE 'assistant' END)::message_role, 'complete', repeat('word ', 40)
        FROM generate_series(1, $2::int) AS c, generate_series(0, $3::int - 1) AS m`,
       values,
@@ -47,7 +47,7 @@ export async function fillAccount(
     );
     await client.query(
       `INSERT INTO usage_records (id, call_id, attempt, user_id, conversation_id, provider, model, outcome, input_tokens, output_tokens, estimated)
-       SELECT gen_random_uuid(), id, 1, user_id, conversation_id, 'p', 'm', 'completed', 1, 1, false
+       SELECT id, id, 1, user_id, conversation_id, 'p', 'm', 'completed', 1, 1, false
        FROM messages WHERE user_id = $1::uuid AND role = 'assistant' ON CONFLICT DO NOTHING`,
       [userId],
     );
@@ -60,6 +60,10 @@ export async function fillAccount(
     await client.end();
   }
 }
+
+/** SQL for the id of conversation `c`, or of one of its messages, after the 12 digits in `$4`. */
+const idOf = (number: string): string =>
+  `($4 || '70008' || lpad(to_hex(c), 3, '0') || lpad(to_hex(${number}), 12, '0'))::uuid`;
 
 /** Counts the rows that an account has, by table; tables without any are left out. */
 export async function rowsOf(

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PACKAGE_ROOT } from '../../src/config/index.js';
@@ -19,6 +20,9 @@ export interface ServerProcess {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 }
 
+/** Where Node itself keeps compiled code if a program asks for it: `NODE_COMPILE_CACHE` of processes that tests start. */
+export const COMPILE_CACHE = join(tmpdir(), 'node-compile-cache');
+
 /** Starts `dist/main.js`, or another script of dist, with nothing but these variables and the system's own. */
 export function startServer(
   environment: Readonly<Record<string, string>>,
@@ -34,7 +38,15 @@ export function startServer(
   const child = spawn(program, parameters, {
     // Not the checkout, whose .env a developer may have filled.
     cwd: environment['DATA_DIR'] ?? PACKAGE_ROOT,
-    env: { PATH, HOME, ...(TMPDIR !== undefined && { TMPDIR }), PORT: '0', ...environment },
+    env: {
+      PATH,
+      HOME,
+      ...(TMPDIR !== undefined && { TMPDIR }),
+      // Half a second less of CPU time for each start but the first.
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      PORT: '0',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: string[] = [];

@@ -23,6 +23,7 @@ interface KeptTurn {
 /** Who asks, and what is there to be asked for. What a request has used up is made anew. */
 export class World {
   private self: Promise<TestUser> | undefined;
+  private managed: Promise<string> | undefined;
   private shared: Promise<string> | undefined;
   private requests = 0;
   private kept: Promise<KeptTurn> | undefined;
@@ -42,6 +43,12 @@ export class World {
     return this.self;
   }
 
+  /** An account that an admin may change and delete. */
+  managedAccount(): Promise<string> {
+    this.managed ??= registerUser(this.api.url).then(idOf);
+    return this.managed;
+  }
+
   /** A conversation that shares are made of. */
   sharedConversation(): Promise<string> {
     this.shared ??= this.made('POST', '/api/v1/chat', { message: 'Hello' }, 'conversation_id');
@@ -53,8 +60,13 @@ export class World {
     return path.startsWith('/api/v1/users/me') ? this.throwaway() : Promise.resolve(this.admin);
   }
 
-  /** To be told of every answer: whatever may have changed the throwaway account ends it. */
-  heed({ path }: Operation, status: number): void {
+  /**
+   * To be told of every answer: whatever may have changed the throwaway account ends it, and a deletion the managed one.
+   * The others keep theirs, since a registration hashes a password, which costs more than a request.
+   */
+  heed({ method, path }: Operation, status: number): void {
+    if (method === 'DELETE' && path === '/api/v1/users/{id}' && status < 400) this.managed = undefined;
+    if (method === 'GET') return;
     const touches = path.startsWith('/api/v1/users/me') || path.startsWith('/api/v1/auth/');
     if (touches && status !== 400) this.self = undefined;
   }
@@ -160,7 +172,7 @@ const shareOf = (what: 'id' | 'token') => [
     world.made('POST', `/api/v1/conversations/${await world.sharedConversation()}/share`, {}, what),
   ),
 ];
-const account = [new Seed('an account', async (world) => idOf(await registerUser(world.api.url)))];
+const account = [new Seed('an account', (world) => world.managedAccount())];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
 const newEmail = [new Seed('a new email', () => `new-${randomUUID()}@example.com`)];
