@@ -14,7 +14,7 @@ import type { Runtime } from './runtime.js';
 /** What both processes stand on: configuration, log, database, files, queue. */
 @Module({})
 export class InfrastructureModule {
-  static forRoot({ config, logger, connectionString }: Runtime): DynamicModule {
+  static forRoot({ config, logger, connectionString, clock = new Clock() }: Runtime): DynamicModule {
     return {
       module: InfrastructureModule,
       global: true,
@@ -32,7 +32,7 @@ export class InfrastructureModule {
       providers: [
         { provide: AppConfig, useValue: config },
         { provide: Activities, useFactory: () => new Activities() },
-        { provide: Clock, useFactory: () => new Clock() },
+        { provide: Clock, useValue: clock },
         {
           provide: SharedCache,
           inject: [RedisConnection],

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Clock } from './common/clock.js';
 import type { AppConfig } from './config/index.js';
 
 /** What a process has opened before its modules are made, and closes after them. */
@@ -7,4 +8,6 @@ export interface Runtime {
   readonly logger: Logger;
   /** The migrated database. */
   readonly connectionString: string;
+  /** Without it the real one. */
+  readonly clock?: Clock;
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
 import { AppConfig } from '../config/index.js';
 import { SharedCache } from '../infra/cache/index.js';
 import { AnswerCache } from './cache/answer-cache.js';
@@ -21,8 +22,8 @@ import { ProviderGates } from './resilience/provider-gates.js';
     },
     {
       provide: ProviderGates,
-      inject: [AppConfig],
-      useFactory: ({ llm }: AppConfig) => new ProviderGates(llm),
+      inject: [AppConfig, Clock],
+      useFactory: ({ llm }: AppConfig, clock: Clock) => new ProviderGates(llm, clock),
     },
     {
       provide: AnswerCache,

@@ -1,4 +1,5 @@
 import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { type TokenEstimate, estimateChat, estimateEmbedding } from './accounting/estimate.js';
 import { PriceTable } from './accounting/price-table.js';
@@ -48,6 +49,7 @@ export class LlmService implements OnApplicationShutdown {
     private readonly prices: PriceTable,
     private readonly cached: CachedCalls,
     private readonly config: AppConfig,
+    private readonly clock: Clock,
     @Optional() private readonly credentials?: CredentialSource,
   ) {
     this.windows = new WindowTable(config.llm.windows);
@@ -334,6 +336,7 @@ export class LlmService implements OnApplicationShutdown {
   private tryOptions(userId: string): Omit<TriesOptions, 'chain' | 'signal'> {
     return {
       maxRetries: this.config.llm.maxRetries,
+      clock: this.clock,
       gateOf: (provider) => this.gates.of(provider),
       credentialOf: (provider) => this.credentialOf(userId, provider),
     };

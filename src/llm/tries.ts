@@ -1,3 +1,4 @@
+import type { Clock } from '../common/clock.js';
 import { AppError } from '../common/errors.js';
 import type { AttemptResult } from './attempt-result.js';
 import { cancelledCall, crashedCall, refusedCall, toModelCallError } from './model-call-error.js';
@@ -17,6 +18,8 @@ export interface TriesOptions {
   readonly maxRetries: number;
   /** The caller's: aborting it ends the call as cancelled. */
   readonly signal: AbortSignal;
+  /** By which it is waited between two tries. */
+  readonly clock: Clock;
 }
 
 /** What is tried, whatever it asks for. It never throws, and leaves a record however it ends. */
@@ -60,7 +63,7 @@ export class Tries<One extends Trial> {
     private readonly options: TriesOptions,
     private readonly make: MakeTrial<One>,
   ) {
-    this.plan = new TryPlan(options.chain, options.maxRetries, options.signal);
+    this.plan = new TryPlan(options.chain, options.maxRetries, options.signal, options.clock);
   }
 
   /** What became of every attempt so far. */

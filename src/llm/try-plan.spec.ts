@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Clock } from '../common/clock.js';
 import type { ResolvedModel } from './model-directory.js';
 import {
   type ListedModel,
@@ -31,7 +32,7 @@ function plan(models: readonly string[], maxRetries: number, signal = new AbortC
     model,
     name: `silent/${model}`,
   }));
-  return new TryPlan(chain, maxRetries, signal);
+  return new TryPlan(chain, maxRetries, signal, new Clock());
 }
 
 /** A failure that is waited for no longer than it must. */

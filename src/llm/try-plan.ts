@@ -1,3 +1,4 @@
+import type { Clock } from '../common/clock.js';
 import type { ResolvedModel } from './model-directory.js';
 import type { ProviderError } from './port/index.js';
 import { Backoff } from './resilience/backoff.js';
@@ -7,14 +8,17 @@ import { decide } from './resilience/decision.js';
 export class TryPlan {
   private index = 0;
   private retries = 0;
-  private backoff = new Backoff();
+  private backoff: Backoff;
 
   /** @param maxRetries tries at one model beyond the first */
   constructor(
     private readonly chain: readonly ResolvedModel[],
     private readonly maxRetries: number,
     private readonly signal: AbortSignal,
-  ) {}
+    private readonly clock: Clock,
+  ) {
+    this.backoff = new Backoff(clock);
+  }
 
   /** The model to ask now, or undefined where there is none left. */
   get model(): ResolvedModel | undefined {
@@ -44,7 +48,7 @@ export class TryPlan {
   private moveOn(): boolean {
     this.index += 1;
     this.retries = 0;
-    this.backoff = new Backoff();
+    this.backoff = new Backoff(this.clock);
     return this.model !== undefined;
   }
 }

@@ -42,7 +42,7 @@ function complete(user: TestUser, content: string, more: object = {}) {
 }
 
 describe('the response cache', () => {
-  const api = setUpApi(environment, 'test');
+  const api = setUpApi(environment);
   const user = setUpUser(api, 'test');
 
   it('gives the answer to an equal request again, for nothing', async () => {
@@ -57,7 +57,9 @@ describe('the response cache', () => {
     while (rows.length < 2) {
       rows = await query(
         api.database,
-        'SELECT outcome, input_tokens, output_tokens, cost_micro_usd::int FROM usage_records ORDER BY outcome DESC',
+        `SELECT outcome, input_tokens, output_tokens, cost_micro_usd::int
+         FROM usage_records JOIN users ON users.id = user_id WHERE email = $1 ORDER BY outcome DESC`,
+        [user.email],
       );
     }
     expect(rows).toEqual([

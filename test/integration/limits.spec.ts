@@ -1,22 +1,37 @@
-import { describe, expect, it } from '@jest/globals';
-import type { Settings, TestApi } from '../support/api.js';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { type Settings, startApi, type TestApi } from '../support/api.js';
 import { at, listAt, registerUser, send, type TestUser, userWith } from '../support/client.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { complete, countByStatus } from '../support/limits.js';
-import { setUpApiStarter, setUpProvider } from '../support/set-up.js';
+import { setUpProvider } from '../support/set-up.js';
 import { query } from '../support/stored.js';
 
 const provider = setUpProvider();
-const startForTest = setUpApiStarter();
 
-function start(more: Settings = {}): Promise<TestApi> {
-  return startForTest({
+/** The API of the last test, which the next one goes on with if its settings are the same. Each has users of its own. */
+let current: { readonly key: string; readonly api: TestApi } | undefined;
+
+async function closeCurrent(): Promise<void> {
+  const { api } = current ?? {};
+  current = undefined;
+  await api?.close();
+}
+
+afterAll(closeCurrent);
+
+async function start(more: Settings): Promise<TestApi> {
+  const key = JSON.stringify(more);
+  if (current?.key === key) return current.api;
+  await closeCurrent();
+  const api = await startApi({
     OPENAI_BASE_URL: `${provider.origin}/v1`,
     ANTHROPIC_BASE_URL: provider.origin,
     OLLAMA_BASE_URL: provider.origin,
     LLM_MAX_RETRIES: '0',
     ...more,
   });
+  current = { key, api };
+  return api;
 }
 
 const message = { role: 'user', content: 'Hello' };

@@ -4,12 +4,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { startApi, type TestApi } from '../support/api.js';
 import { at, registerUser, send, type TestUser } from '../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
-import { mutationsOf } from '../support/mutations.js';
+import { type Mutation, mutationsOf } from '../support/mutations.js';
 
 const PROVIDERS = ['openai', 'anthropic', 'ollama'] as const;
 
-/** Requests that are sent side by side. */
-const AT_ONCE = 8;
+/** A name that no provider has. */
+const UNKNOWN_MODEL = 'unknown-model';
 
 /** Time for some thousand requests on a loaded machine, in milliseconds. */
 const MANY_MS = 240_000;
@@ -283,79 +283,129 @@ afterAll(async () => {
   await provider.close();
 });
 
-/** One good request of another account. */
-interface Probe {
+/** A route, and the good requests to it that are changed. */
+interface Route {
   readonly path: string;
-  readonly body: object;
+  /** The models that are asked, by the name of their provider. */
+  readonly models: Readonly<Partial<Record<(typeof PROVIDERS)[number], string>>>;
+  readonly bodies: (model: string) => readonly object[];
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Requests that are sent side by side. Default: 8. */
+  readonly atOnce?: number;
 }
 
-const goodChat = (id: string): Probe => ({
-  path: '/v1/chat/completions',
-  body: { model: `${id}/test-model`, messages: [{ role: 'user', content: 'Hi' }] },
-});
+/** All that differs from the good bodies in one field. What several bodies have in common is changed in the first only. */
+function mutationsFor({ bodies }: Route, model: string): Mutation[] {
+  const known = new Set<string>();
+  return bodies(model)
+    .flatMap(mutationsOf)
+    .filter(({ label, original }) => {
+      const change = `${label} instead of ${JSON.stringify(original)}`;
+      return !known.has(change) && known.add(change);
+    });
+}
 
-/**
- * Sends every mutation of good bodies, then a good request of another account.
- * @returns those that were answered with a failure of ours or of the provider
- */
-async function failuresAt(path: string, good: readonly object[], probe: Probe): Promise<string[]> {
-  const failures: string[] = [];
-  const waiting = good.flatMap(mutationsOf);
-  expect(waiting.length).toBeGreaterThan(good.length * 20);
+/** Sends requests, some of them at once, and returns their statuses; adds failures of ours or of the provider. */
+async function sendAll(route: Route, mutations: readonly Mutation[], failures: string[]): Promise<number[]> {
+  const { path, atOnce = 8 } = route;
+  const headers = { authorization: `Bearer ${user.token}`, ...route.headers };
+  const statuses: number[] = [];
+  const waiting = mutations.entries();
   const sendNext = async (): Promise<void> => {
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const { status, body } = await user.request('POST', path, next.body);
-      if (status >= 500 || status === 429) failures.push(`${next.label}: ${status} ${JSON.stringify(body)}`);
+    for (const [index, mutation] of waiting) {
+      const { status, body } = await send(`${api.url}${path}`, {
+        method: 'POST',
+        body: mutation.body,
+        headers,
+      });
+      statuses[index] = status;
+      if (status >= 500 || status === 429)
+        failures.push(`${mutation.label}: ${status} ${JSON.stringify(body)}`);
     }
   };
-  // An account imports one file at a time.
-  const atOnce = path.endsWith('/import') ? 1 : AT_ONCE;
   await Promise.all(Array.from({ length: atOnce }, sendNext));
-  const last = await other.request('POST', probe.path, probe.body);
-  if (last.status !== 200) failures.push(`A good request afterwards: ${last.status}`);
+  return statuses;
+}
+
+/**
+ * Sends every mutation of the good bodies to each of the models, and after those to one a good request of another
+ * account. What is refused for a model that nobody has, is refused before there is any model, and not sent again.
+ * @returns those that were answered with a failure of ours or of the provider
+ */
+async function failuresAt(route: Route): Promise<string[]> {
+  const failures: string[] = [];
+  const models = Object.entries(route.models);
+  const unserved = mutationsFor(route, UNKNOWN_MODEL);
+  expect(unserved.length).toBeGreaterThan(20);
+  const statuses = models.length > 1 ? await sendAll(route, unserved, failures) : [];
+  const reaches = unserved.keys().filter((index) => statuses[index] !== 400);
+  const indexes = new Set(reaches);
+  expect(indexes.size).toBeGreaterThan(10);
+  for (const [id, model] of models) {
+    const some = mutationsFor(route, model).filter((_mutation, index) => indexes.has(index));
+    const failed: string[] = [];
+    await sendAll(route, some, failed);
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const last = await other.request('POST', '/v1/chat/completions', { model: `${id}/test-model`, messages });
+    if (last.status !== 200) failed.push(`a good request afterwards: ${last.status}`);
+    failures.push(...failed.map((failure) => `${id}: ${failure}`));
+  }
   return failures;
 }
 
 describe('one wrong field in a request', () => {
-  const routes: readonly (readonly [path: string, id: string, bodies: readonly object[]])[] = [
-    ...PROVIDERS.flatMap((id) => {
-      const model = `${id}/test-model`;
-      return [
-        ['/v1/chat/completions', id, [chatBody(model), ...oddChats(model)]],
-        ['/v1/completions', id, [completionBody(model)]],
-        ['/v1/embeddings', id, [embeddingBody(model)]],
-        ['/v1/messages', id, [messagesBody(model)]],
-        ['/v1/messages/count_tokens', id, [messagesBody(model)]],
-        ['/api/v1/chat', id, [turnBody(model)]],
-      ] as const;
-    }),
-    ['/ollama/api/chat', 'ollama', [ollamaChatBody('test-model')]],
-    ['/ollama/api/generate', 'ollama', [ollamaGenerateBody('test-model')]],
-    ['/api/v1/conversations/import', 'openai', [importBody()]],
+  const models = {
+    openai: 'openai/test-model',
+    anthropic: 'anthropic/test-model',
+    ollama: 'ollama/test-model',
+  };
+  const turnOfCompletions = (model: string): object => ({
+    model,
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+    tools: [{ type: 'function', function: { name: 'f', parameters: PARAMETERS } }],
+    tool_choice: 'auto',
+    response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: PARAMETERS } },
+    stop: ['END'],
+    max_completion_tokens: 50,
+  });
+  const routes: readonly Route[] = [
+    { path: '/v1/chat/completions', models, bodies: (model) => [chatBody(model), ...oddChats(model)] },
+    {
+      path: '/v1/chat/completions',
+      models,
+      bodies: (model) => [turnOfCompletions(model)],
+      headers: { 'x-conversation-id': 'new' },
+    },
+    { path: '/v1/completions', models, bodies: (model) => [completionBody(model)] },
+    { path: '/v1/embeddings', models, bodies: (model) => [embeddingBody(model)] },
+    { path: '/v1/messages', models, bodies: (model) => [messagesBody(model)] },
+    { path: '/v1/messages/count_tokens', models, bodies: (model) => [messagesBody(model)] },
+    { path: '/api/v1/chat', models, bodies: (model) => [turnBody(model)] },
+    {
+      path: '/ollama/api/chat',
+      models: { ollama: 'test-model' },
+      bodies: (model) => [ollamaChatBody(model)],
+    },
+    {
+      path: '/ollama/api/generate',
+      models: { ollama: 'test-model' },
+      bodies: (model) => [ollamaGenerateBody(model)],
+    },
+    // An account imports one file at a time.
+    {
+      path: '/api/v1/conversations/import',
+      models: { openai: '' },
+      bodies: () => [importBody()],
+      atOnce: 1,
+    },
   ];
 
-  it.each(PROVIDERS)(
-    'is none either in a turn of Chat Completions to %s',
-    async (id) => {
-      const body = {
-        model: `${id}/test-model`,
-        messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
-        tools: [{ type: 'function', function: { name: 'f', parameters: PARAMETERS } }],
-        tool_choice: 'auto',
-        response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: PARAMETERS } },
-        stop: ['END'],
-        max_completion_tokens: 50,
-      };
-      const failures: string[] = [];
-      for (const mutation of mutationsOf(body)) {
-        const { status } = await send(`${api.url}/v1/chat/completions`, {
-          method: 'POST',
-          body: mutation.body,
-          headers: { authorization: `Bearer ${user.token}`, 'x-conversation-id': 'new' },
-        });
-        if (status >= 500 || status === 429) failures.push(`${mutation.label}: ${status}`);
-      }
-      expect(failures).toEqual([]);
+  it.each(
+    routes.map((route) => [route.path, route.headers === undefined ? '' : ' in a turn', route] as const),
+  )(
+    'is never a failure of ours or of a provider, and shuts nobody out: %s%s',
+    async (_path, _turn, route) => {
+      expect(await failuresAt(route)).toEqual([]);
     },
     MANY_MS,
   );
@@ -372,14 +422,6 @@ describe('one wrong field in a request', () => {
     }
     expect(provider.requests).toEqual([]);
   });
-
-  it.each(routes)(
-    'is never a failure of ours or of the provider, and shuts nobody out: %s to %s',
-    async (path, id, bodies) => {
-      expect(await failuresAt(path, bodies, goodChat(id))).toEqual([]);
-    },
-    MANY_MS,
-  );
 
   const one = { role: 'user', content: 'Hi' };
   const user1 = (part: object): object => ({

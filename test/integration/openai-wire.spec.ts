@@ -1,6 +1,6 @@
 // Real here: the API on a socket, PostgreSQL, and the wires of the providers; what goes over the sockets is looked at
 // byte for byte.
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../support/client.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import type { Behaviour } from '../support/fake-provider/script.js';
@@ -18,8 +18,9 @@ const TOTAL = { ...USAGE, total_tokens: 58 };
 /** Longest time from a client's leaving to the closing of the provider's socket, in milliseconds. */
 const LEAVES_WITHIN_MS = 1000;
 
-/** How long the first ping of a silent stream may take, and a little more, in milliseconds. */
-const PING_TEST_MS = 40_000;
+/** How often a silent stream is pinged, and how often in the test of it, in milliseconds. */
+const PING_MS = 15_000;
+const HASTY_PING_MS = 50;
 
 const WIRES = ['openai', 'anthropic', 'ollama'] as const;
 
@@ -235,29 +236,30 @@ describe('a failure in mid-stream', () => {
 });
 
 describe('a long silence', () => {
-  it(
-    'is bridged by pings between the frames, and what was left out does no harm then',
-    async () => {
-      const gate = gatedAnswer(['four', ' five'], { holdHeaders: true });
-      provider.script(gate);
-      const response = await post(
-        CHAT,
-        chat({ model: 'anthropic/test-model', temperature: 2, stream: true }),
-      );
-      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-      const first = await reader?.read();
-      expect(first?.value).toBe(': ping\n\n');
-      gate.finish();
-      let rest = '';
-      for (let piece = await reader?.read(); piece?.done === false; piece = await reader?.read())
-        rest += piece.value;
-      const frames = rest.split('\n\n').filter((frame) => frame !== '');
-      for (const frame of frames) expect(frame).toMatch(/^(: ping|data: [^\n]+)$/);
-      expect(frames.at(-1)).toBe('data: [DONE]');
-      expect(rest).toContain('"content":" five"');
-    },
-    PING_TEST_MS,
-  );
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('is bridged by pings between the frames, and what was left out does no harm then', async () => {
+    const { setInterval } = globalThis;
+    jest
+      .spyOn(globalThis, 'setInterval')
+      .mockImplementation((callback, ms) => setInterval(callback, ms === PING_MS ? HASTY_PING_MS : ms));
+    const gate = gatedAnswer(['four', ' five'], { holdHeaders: true });
+    provider.script(gate);
+    const response = await post(CHAT, chat({ model: 'anthropic/test-model', temperature: 2, stream: true }));
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const first = await reader?.read();
+    expect(first?.value).toBe(': ping\n\n');
+    gate.finish();
+    let rest = '';
+    for (let piece = await reader?.read(); piece?.done === false; piece = await reader?.read())
+      rest += piece.value;
+    const frames = rest.split('\n\n').filter((frame) => frame !== '');
+    for (const frame of frames) expect(frame).toMatch(/^(: ping|data: [^\n]+)$/);
+    expect(frames.at(-1)).toBe('data: [DONE]');
+    expect(rest).toContain('"content":" five"');
+  });
 });
 
 describe('parameters', () => {

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiApplication } from '../../src/api.application.js';
+import type { Clock } from '../../src/common/clock.js';
 import { AppConfig, parseSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/infra/telemetry/index.js';
+import { TestClock } from './clock.js';
 import { createMigratedDatabase, type TestDatabase } from './database.js';
 import type { FakeProvider } from './fake-provider/fake-provider.js';
 import { UNLIMITED } from './limits.js';
@@ -47,8 +49,13 @@ export function asking({ baseUrl }: FakeProvider): Settings {
  * Starts the API with these environment variables over the defaults, which name Redis in a run with Redis. A spec
  * mostly wants `setUpApi`, which closes it, too.
  * @param database one that is already migrated, to go on with; it is not dropped then
+ * @param clock what the application tells the time by; without it the real time
  */
-export async function startApi(environment: Settings = {}, database?: TestDatabase): Promise<TestApi> {
+export async function startApi(
+  environment: Settings = {},
+  database?: TestDatabase,
+  clock: Clock = new TestClock(),
+): Promise<TestApi> {
   const dataDir = await mkdtemp(join(tmpdir(), 'parley-api-'));
   const own = database ?? (await createMigratedDatabase());
   const log: string[] = [];
@@ -57,7 +64,7 @@ export async function startApi(environment: Settings = {}, database?: TestDataba
   );
   const destination = { write: (line: string) => void log.push(line) };
   const logger = createLogger({ level: config.logLevel, readable: false, destination });
-  const api = await ApiApplication.create({ config, logger, connectionString: own.url });
+  const api = await ApiApplication.create({ config, logger, connectionString: own.url, clock });
   const url = await api.listen(0, '127.0.0.1');
   return {
     url,

@@ -1,9 +1,10 @@
 // Real here: the API on a socket, PostgreSQL, and a provider that fails in every way on each of its wires. One table says
 // what a caller is told and what the provider sees of it, whatever wire stands in between. Turns are in faults.spec.ts,
 // chains of models in resilience.spec.ts.
-import { expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { at } from './client.js';
-import type { RecordedRequest } from './fake-provider/recorded-request.js';
+import { ManualClock } from './clock.js';
+import { gatedAnswer } from './fake-provider/gated-answer.js';
 import type { Behaviour } from './fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpUser } from './set-up.js';
 
@@ -15,15 +16,15 @@ const TWICE = MAX_RETRIES + 1;
 const SILENCE_MS = 250;
 const ANSWER_MS = 600;
 
-/** Longest wait of the one retry by our own back-off, and what everything else may take, in milliseconds. */
+/** Longest wait of the one retry by our own back-off, in milliseconds. */
 const BACKOFF_MS = 250;
-const SLACK_MS = 700;
 
-/** How late a request may be seen, in milliseconds: the wait that follows it looks shorter by that. */
-const JITTER_MS = 100;
+/** How long a circuit remembers an attempt, in milliseconds. */
+const CIRCUIT_MEMORY_MS = 20_000;
 
 const QUESTION = 'one two three';
 const TEXT = ['four', ' five', ' six', ' seven'];
+const TEXT_BEFORE_RESET = TEXT.slice(0, 2);
 const WHOLE_TEXT = TEXT.join('');
 
 type Wire = 'openai' | 'anthropic' | 'ollama';
@@ -167,8 +168,8 @@ interface Outcome {
   readonly text?: string;
   /** Requests that the provider saw. */
   readonly asked: number;
-  /** Bounds of the wait between two of them, in milliseconds. */
-  readonly waits?: readonly [number, number];
+  /** Bounds of the wait before the second of them, in milliseconds; without it there is none. */
+  readonly wait?: readonly [number, number];
   readonly retryAfter?: string;
   readonly shouldRetry?: string;
   /** Who ended the provider's last answer; not looked at without it. */
@@ -197,18 +198,14 @@ const answers = (asked: number, more: Partial<Outcome> = {}) => ({
   stream: { asked, status: 200, text: WHOLE_TEXT, ...more },
 });
 
-/** Spares the wait by our own back-off where a row is not about it. */
-const HASTY = { retryAfterMs: 10 } as const;
-
-const BACKED_OFF = [0, BACKOFF_MS + SLACK_MS] as const;
-const RETRIED = { waits: BACKED_OFF } as const;
+const RETRIED = { wait: [0, BACKOFF_MS] } as const;
 const UNAVAILABLE = { ...RETRIED, retryAfter: '5' } as const;
 const TOLD_ONCE = { shouldRetry: 'false' } as const;
 
 /** What breaks off after two words: told in a stream, and nothing that anybody has seen of a whole answer. */
 const breaksOff = (code: string, more: Partial<Outcome> = {}) => ({
   stream: { asked: 1, status: 200, code, text: 'four five', ...more },
-  whole: { asked: TWICE, status: 502, code: 'provider_error', waits: BACKED_OFF },
+  whole: { asked: TWICE, status: 502, code: 'provider_error', ...RETRIED },
 });
 
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -223,9 +220,9 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   '403': { behaviour: refusal(403), ...fails(1, 502, 'provider_error') },
   '404': { behaviour: refusal(404), ...fails(1, 404, 'model_not_found') },
   '408': { behaviour: refusal(408), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
-  '408 once': { behaviour: refusal(408, HASTY), once: true, ...answers(TWICE, RETRIED) },
+  '408 once': { behaviour: refusal(408), once: true, ...answers(TWICE, RETRIED) },
   '409': { behaviour: refusal(409), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
-  '409 once': { behaviour: refusal(409, HASTY), once: true, ...answers(TWICE, RETRIED) },
+  '409 once': { behaviour: refusal(409), once: true, ...answers(TWICE, RETRIED) },
   '413': { behaviour: refusal(413), ...fails(1, 400, 'provider_rejected') },
   '422': { behaviour: refusal(422), ...fails(1, 400, 'provider_rejected') },
   'too long a context': {
@@ -250,12 +247,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   '429 with Retry-After, once': {
     behaviour: refusal(429, { retryAfter: 1 }),
     once: true,
-    ...answers(TWICE, { waits: [1000, 1000 + SLACK_MS] }),
+    ...answers(TWICE, { wait: [1000, 1000] }),
   },
   '429 with retry-after-ms': {
     behaviour: refusal(429, { retryAfterMs: 400 }),
     ...fails(TWICE, 429, 'provider_rate_limited', {
-      waits: [400, 400 + SLACK_MS],
+      wait: [400, 400],
       retryAfter: '1',
       ...TOLD_ONCE,
     }),
@@ -265,7 +262,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     ...fails(1, 429, 'provider_rate_limited', { retryAfter: '60', ...TOLD_ONCE }),
   },
   '500': { behaviour: refusal(500), ...fails(TWICE, 502, 'provider_error', RETRIED) },
-  '500 once': { behaviour: refusal(500, HASTY), once: true, ...answers(TWICE, RETRIED) },
+  '500 once': { behaviour: refusal(500), once: true, ...answers(TWICE, RETRIED) },
   '502 with a page of a proxy': {
     behaviour: refusal(502, { body: 'html' }),
     ...fails(TWICE, 502, 'provider_error', RETRIED),
@@ -274,7 +271,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   '503 with Retry-After, once': {
     behaviour: refusal(503, { retryAfterMs: 400 }),
     once: true,
-    ...answers(TWICE, { waits: [400, 400 + SLACK_MS] }),
+    ...answers(TWICE, { wait: [400, 400] }),
   },
   '503 with Retry-After beyond the cap': {
     behaviour: refusal(503, { retryAfter: 30 }),
@@ -376,7 +373,8 @@ function outcomeOf({ stream, whole = stream, wholeStreamed = whole }: Fault, mod
  */
 export function testFaultsOver(surface: Surface): void {
   const provider = setUpProvider();
-  const api = setUpApi(() => ({
+  const clock = new ManualClock();
+  const settings = () => ({
     OPENAI_BASE_URL: provider.baseUrl,
     ANTHROPIC_BASE_URL: provider.anthropicBaseUrl,
     OLLAMA_BASE_URL: provider.origin,
@@ -384,27 +382,50 @@ export function testFaultsOver(surface: Surface): void {
     LLM_FIRST_TOKEN_TIMEOUT_MS: String(SILENCE_MS),
     LLM_IDLE_TIMEOUT_MS: String(SILENCE_MS),
     LLM_ANSWER_TIMEOUT_MS: String(ANSWER_MS),
-  }));
+  });
+  const api = setUpApi(settings, 'block', clock);
   const user = setUpUser(api);
 
-  async function ask(surface: Surface, wire: Wire, mode: Mode): Promise<Seen> {
+  // A circuit opens where half of the attempts fail, and each wire has one provider for all rows.
+  beforeEach(() => {
+    clock.advance(CIRCUIT_MEMORY_MS);
+  });
+
+  afterEach(() => {
+    clock.reset();
+  });
+
+  async function ask(wire: Wire, mode: Mode, onBody?: (soFar: string) => void): Promise<Seen> {
     const response = await fetch(api.url + surface.path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${user.token}` },
       body: JSON.stringify(surface.body(`${wire}/test-model`, mode)),
     });
-    const body = await response.text();
+    let body = '';
+    for await (const piece of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      body += piece;
+      onBody?.(body);
+    }
     const { status, headers } = response;
     const streamed = !headers.get('content-type')?.startsWith('application/json');
     expect(streamed).toBe(mode === 'stream' && status === 200);
     return { status, headers, ...(streamed ? surface.readStream(body) : surface.readWhole(parsed(body))) };
   }
 
-  /** What the provider saw of a call. */
-  async function asked(call: () => Promise<Seen>): Promise<[Seen, readonly RecordedRequest[]]> {
-    const before = provider.requests.length;
-    const seen = await call();
-    return [seen, provider.requests.slice(before)];
+  function expectOutcome(seen: Seen, outcome: Outcome): void {
+    const failed = outcome.code !== undefined;
+    expect(seen).toMatchObject({
+      status: outcome.status,
+      failed,
+      code: surface.hasCodes ? outcome.code : undefined,
+      text: outcome.text ?? '',
+      complete: !failed,
+    });
+    const [retryAfter, shouldRetry] = ['retry-after', 'x-should-retry'].map((name) => seen.headers.get(name));
+    expect({ retryAfter, shouldRetry }).toEqual({
+      retryAfter: outcome.retryAfter ?? null,
+      shouldRetry: outcome.shouldRetry ?? null,
+    });
   }
 
   const cases = Object.entries(FAULTS).flatMap(([name, fault]) =>
@@ -421,38 +442,54 @@ export function testFaultsOver(surface: Surface): void {
       ),
   );
 
-  it.each(cases)('$wire, $mode: $name', async ({ wire, mode, fault, outcome }) => {
-    // A circuit opens where half of the attempts fail, and each wire has one provider for all rows.
-    const good = Array.from({ length: outcome.asked + 1 }, () => ask(surface, wire, 'whole'));
-    for (const seen of await Promise.all(good)) expect(seen).toMatchObject({ status: 200, complete: true });
+  // Side by side, because each of them waits for a real deadline.
+  const [silent, others] = [
+    cases.filter(({ fault }) => fault.behaviour.kind === 'silence'),
+    cases.filter(({ fault }) => fault.behaviour.kind !== 'silence'),
+  ];
+
+  it.each([...Map.groupBy(silent, ({ name }) => name)])('all wires and modes: %s', async (_name, rows) => {
+    const [first] = rows;
+    if (first !== undefined) provider.setDefault(first.fault.behaviour);
+    const all = await Promise.all(rows.map(({ wire, mode }) => ask(wire, mode)));
+    for (const [index, { wire, mode, outcome }] of rows.entries()) {
+      const seen = all[index];
+      if (seen === undefined) throw new Error(`There is no answer of ${wire}, ${mode}.`);
+      expectOutcome(seen, outcome);
+    }
+    // None is asked a second time, and all are left.
+    expect(provider.requests).toHaveLength(rows.length);
+    const closings = await Promise.all(provider.requests.map(({ closed }) => closed));
+    expect(new Set(closings.map(({ by }) => by))).toEqual(new Set(['client']));
+    expect(clock.waits).toEqual([]);
+  });
+
+  it.each(others)('$wire, $mode: $name', async ({ wire, mode, fault, outcome }) => {
+    const { behaviour } = fault;
+    // A reset destroys what was received and not yet read, so it has to wait until the text has been passed on.
+    const gate =
+      mode === 'stream' && behaviour.kind === 'reset' && behaviour.afterChunks !== undefined
+        ? gatedAnswer(TEXT)
+        : undefined;
+    gate?.release(TEXT_BEFORE_RESET.length);
     if (fault.once === true) {
-      provider.script(fault.behaviour);
+      provider.script(behaviour);
       provider.setDefault({ kind: 'answer', text: TEXT });
     } else {
-      provider.setDefault(fault.behaviour);
+      provider.setDefault(gate ?? behaviour);
     }
-    const [seen, requests] = await asked(() => ask(surface, wire, mode));
-
-    const failed = outcome.code !== undefined;
-    expect(seen).toMatchObject({
-      status: outcome.status,
-      failed,
-      code: surface.hasCodes ? outcome.code : undefined,
-      text: outcome.text ?? '',
-      complete: !failed,
+    const seen = await ask(wire, mode, (soFar) => {
+      if (soFar.includes(TEXT_BEFORE_RESET.at(-1) ?? '')) gate?.reset();
     });
-    const [retryAfter, shouldRetry] = ['retry-after', 'x-should-retry'].map((name) => seen.headers.get(name));
-    expect({ retryAfter, shouldRetry }).toEqual({
-      retryAfter: outcome.retryAfter ?? null,
-      shouldRetry: outcome.shouldRetry ?? null,
-    });
+    expectOutcome(seen, outcome);
 
+    const { requests } = provider;
     expect(requests).toHaveLength(outcome.asked);
-    const [shortest, longest] = outcome.waits ?? [0, 0];
-    for (const [index, { receivedAt }] of requests.slice(1).entries()) {
-      const wait = receivedAt - (requests[index]?.receivedAt ?? 0);
-      expect(wait).toBeGreaterThanOrEqual(shortest - JITTER_MS);
-      expect(wait).toBeLessThan(longest);
+    expect(clock.waits).toHaveLength(outcome.wait === undefined ? 0 : 1);
+    const [shortest, longest] = outcome.wait ?? [0, 0];
+    for (const wait of clock.waits) {
+      expect(wait).toBeGreaterThanOrEqual(shortest);
+      expect(wait).toBeLessThanOrEqual(longest);
     }
     // No answer of the provider's is left open, whoever ends it.
     const closings = await Promise.all(requests.map(({ closed }) => closed));

@@ -2,6 +2,8 @@
 export interface Mutation {
   /** The field and what stands in its place: `messages.0.content = 7`. */
   readonly label: string;
+  /** The value that was replaced or left out. */
+  readonly original: unknown;
   readonly body: unknown;
 }
 
@@ -10,20 +12,22 @@ const WRONG_VALUES: readonly unknown[] = [null, 7, 'text', [], [null], {}, { typ
 
 /** Every body that differs from a good one in one nested field: without it, or with a wrong value in its place. */
 export function mutationsOf(good: unknown): Mutation[] {
-  return pathsIn(good).flatMap((path) => [
-    { label: `${path.join('.')} left out`, body: changed(good, path, undefined) },
+  return pathsIn(good).flatMap(([path, original]) => [
+    { label: `${path.join('.')} left out`, original, body: changed(good, path, undefined) },
     ...WRONG_VALUES.map((value) => ({
       label: `${path.join('.')} = ${JSON.stringify(value)}`,
+      original,
       body: changed(good, path, value),
     })),
   ]);
 }
 
-function pathsIn(value: unknown, before: readonly string[] = []): string[][] {
+/** Every path into a value, with what is there. */
+function pathsIn(value: unknown, before: readonly string[] = []): [path: string[], value: unknown][] {
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([name, inner]: [string, unknown]) => {
+  return Object.entries(value).flatMap(([name, inner]: [string, unknown]): [string[], unknown][] => {
     const path = [...before, name];
-    return [path, ...pathsIn(inner, path)];
+    return [[path, inner], ...pathsIn(inner, path)];
   });
 }
 

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import { registerAdmin } from './accounts.js';
 import { type Settings, startApi, type TestApi } from './api.js';
 import { registerUser, type TestUser } from './client.js';
+import type { Clock } from '../../src/common/clock.js';
 import type { TestDatabase } from './database.js';
 import { FakeProvider, type FakeProviderOptions } from './fake-provider/fake-provider.js';
 import { until } from './stored.js';
@@ -66,10 +67,15 @@ export function setUpProvider(options?: FakeProviderOptions): FakeProvider {
 /**
  * Sets up an API over a database of its own and, in a run with Redis, over a key prefix of its own.
  * @param settings environment variables over those of all tests; a function is called when providers have addresses
+ * @param clock what the application tells the time by; without it the real time
  */
-export function setUpApi(settings: Settings | (() => Settings) = {}, lifetime?: Lifetime): TestApi {
+export function setUpApi(
+  settings: Settings | (() => Settings) = {},
+  lifetime?: Lifetime,
+  clock?: Clock,
+): TestApi {
   const api = setUpResource(async () => {
-    const started = await startApi(typeof settings === 'function' ? settings() : settings);
+    const started = await startApi(typeof settings === 'function' ? settings() : settings, undefined, clock);
     return { resource: started, close: () => started.close() };
   }, lifetime);
   return {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 import { PrismaService } from '../../infra/database/index.js';
 import type { AttemptRecord } from '../../llm/index.js';
@@ -41,7 +42,7 @@ const ATTEMPT: AttemptRecord = {
 describe('BufferedUsageSink', () => {
   it('loses only the record that is refused', async () => {
     const ledger = new Ledger(new Set(['call-3']));
-    const sink = new BufferedUsageSink(ledger);
+    const sink = new BufferedUsageSink(ledger, new Clock());
     const ids = Array.from({ length: 9 }, (_, index) => `call-${index}`);
     for (const callId of ids) sink.record({ callId, userId: 'user' }, [ATTEMPT]);
     await sink.onApplicationShutdown();
@@ -51,7 +52,7 @@ describe('BufferedUsageSink', () => {
   it('keeps what cannot be written now, in order, and writes it by itself', async () => {
     const ledger = new Ledger(new Set());
     ledger.goAwayFor(1);
-    const sink = new BufferedUsageSink(ledger);
+    const sink = new BufferedUsageSink(ledger, new Clock());
     sink.record({ callId: 'first', userId: 'user' }, [ATTEMPT]);
     const until = performance.now() + 5000;
     while (ledger.calls.length === 0 && performance.now() < until)

@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 import { type AttemptRecord, UsageSink } from '../../llm/index.js';
 import { UsageRepository, type UsageEntry } from './usage.repository.js';
@@ -24,7 +25,10 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
   private writing: Promise<void> = Promise.resolve();
   private closing = false;
 
-  constructor(private readonly repository: UsageRepository) {
+  constructor(
+    private readonly repository: UsageRepository,
+    private readonly clock: Clock,
+  ) {
     super();
   }
 
@@ -51,7 +55,7 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
   }
 
   private schedule(waitMs: number): void {
-    this.timer ??= setTimeout(() => {
+    this.timer ??= this.clock.setTimer(() => {
       this.timer = undefined;
       this.writing = this.writing.then(() => this.flush());
     }, waitMs);

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Actor } from '../../common/actor.js';
+import { Clock } from '../../common/clock.js';
 import { DatabaseUnavailableError, PrismaService } from '../../infra/database/index.js';
 import { Broadcast, RedisConnection } from '../../infra/redis/index.js';
 import { AuditRepository } from '../audit/index.js';
 import { AccountDeletionRepository, type OwnedTable } from './account-deletion.repository.js';
-import { AccountDeletionService } from './account-deletion.service.js';
+import { AccountDeletionService, WAIT_MS } from './account-deletion.service.js';
 import { UserDeletionHook } from './user-deletion-hook.js';
 
 const ACTOR: Actor = { userId: 'admin', address: '192.0.2.1' };
@@ -89,8 +90,34 @@ class Hook extends UserDeletionHook {
   }
 }
 
-function serviceOver(rows: Rows, events: string[], hooks: readonly Hook[]): AccountDeletionService {
-  return new AccountDeletionService(rows, new Words(events), hooks);
+/** A clock by which every wait is over at once. */
+class SkippingClock extends Clock {
+  readonly waits: number[] = [];
+
+  override wait(ms: number): Promise<void> {
+    this.waits.push(ms);
+    return Promise.resolve();
+  }
+}
+
+/** Stored data that takes for ever to remove. */
+class StuckHook extends UserDeletionHook {
+  override stop(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  override removeData(): Promise<void> {
+    return Promise.withResolvers<undefined>().promise;
+  }
+}
+
+function serviceOver(
+  rows: Rows,
+  events: string[],
+  hooks: readonly UserDeletionHook[],
+  clock = new Clock(),
+): AccountDeletionService {
+  return new AccountDeletionService(rows, new Words(events), hooks, clock);
 }
 
 describe('deleting an account', () => {
@@ -114,6 +141,15 @@ describe('deleting an account', () => {
       '2 of files',
       'delete ada',
     ]);
+  });
+
+  it('answers after ten seconds, whatever the deletion has still to do', async () => {
+    const events: string[] = [];
+    const clock = new SkippingClock();
+    await serviceOver(new Rows(events), events, [new StuckHook()], clock).delete(ACTOR, 'ada');
+    expect(clock.waits).toEqual([WAIT_MS]);
+    expect(WAIT_MS).toBe(10_000);
+    expect(events).not.toContain('delete ada');
   });
 
   it('goes on with smaller batches where one takes longer than a statement may', async () => {

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
+import { Clock } from '../../common/clock.js';
 import { AppError, NotFoundError } from '../../common/errors.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import {
@@ -13,7 +13,7 @@ import {
 import { USER_DELETION_HOOKS, type UserDeletionHook } from './user-deletion-hook.js';
 
 /** Maximum time that a request waits for the deletion to be completed, in milliseconds. */
-const WAIT_MS = 10_000;
+export const WAIT_MS = 10_000;
 
 /** Rows deleted by one transaction, which must stay far below the timeout of a statement. */
 const BATCH = 1_000;
@@ -35,6 +35,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
     private readonly accounts: AccountDeletionRepository,
     private readonly broadcast: Broadcast,
     @Inject(USER_DELETION_HOOKS) private readonly hooks: readonly UserDeletionHook[],
+    private readonly clock: Clock,
   ) {}
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -51,8 +52,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
     if (!(await this.accounts.request(actor, userId))) throw new NotFoundError('user', userId);
     await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'revoked', userId }));
     const patience = new AbortController();
-    const waited = delay(WAIT_MS, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.carryOut(userId), waited]);
+    await Promise.race([this.carryOut(userId), this.clock.wait(WAIT_MS, patience.signal)]);
     patience.abort();
   }
 

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { ExponentialBackoff, fullJitterGenerator } from 'cockatiel';
+import type { Clock } from '../../common/clock.js';
 import type { ProviderError } from '../port/index.js';
 
 /** Exponential with full jitter: from nothing up to a bound that doubles. Milliseconds. */
@@ -13,10 +13,12 @@ const BACKOFF = new ExponentialBackoff({
 export class Backoff {
   private next = BACKOFF.next();
 
+  constructor(private readonly clock: Clock) {}
+
   /** Waits as the provider told, else for a random while that grows from try to try. Ends early when the signal aborts. */
   async wait(error: ProviderError, signal: AbortSignal): Promise<void> {
     const waitMs = error.retryAfterMs ?? this.next.duration;
     this.next = this.next.next(undefined);
-    await delay(waitMs, undefined, { signal }).catch(() => undefined);
+    await this.clock.wait(waitMs, signal);
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.js';
 import { PROBE_AFTER_MS } from './circuit.js';
 import { Circuits } from './circuits.js';
 import { ProviderGate } from './provider-gate.js';
@@ -5,9 +6,14 @@ import { ProviderGate } from './provider-gate.js';
 /** One gate a provider, made when it is first asked; their circuits are bounded together. */
 export class ProviderGates {
   private readonly gates = new Map<string, ProviderGate>();
-  private readonly circuits = new Circuits({ probeAfterMs: PROBE_AFTER_MS, now: () => performance.now() });
+  private readonly circuits: Circuits;
 
-  constructor(private readonly options: { readonly maxConcurrency: number; readonly maxQueue: number }) {}
+  constructor(
+    private readonly options: { readonly maxConcurrency: number; readonly maxQueue: number },
+    clock: Clock,
+  ) {
+    this.circuits = new Circuits({ probeAfterMs: PROBE_AFTER_MS, now: () => clock.monotonic() });
+  }
 
   of(provider: string): ProviderGate {
     const known = this.gates.get(provider);

@@ -17,6 +17,9 @@ export interface Pieces {
   gapMs: number;
 }
 
+/** Turns of the event loop between the last byte and a reset. */
+const TURNS_BEFORE_RESET = 20;
+
 /** The writing end of one exchange. All that waits here ends, and its timers with it, when the response closes. */
 export class Reply {
   /** Settles when the response is closed; never rejects. */
@@ -85,8 +88,9 @@ export class Reply {
 
   /** Resets the connection. */
   async reset(): Promise<void> {
-    // What was written has to be on its way before the reset overtakes it.
-    await setImmediate(undefined, { signal: this.signal });
+    // A reset destroys what was received and not yet read: a reader in the same process gets some turns to read it.
+    for (let turn = 0; turn < TURNS_BEFORE_RESET; turn += 1)
+      await setImmediate(undefined, { signal: this.signal });
     this.#brokenByServer = true;
     this.#response.socket?.resetAndDestroy();
     await this.closed;
