@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { NestFactory } from '@nestjs/core';
-import { AdminModule } from './admin.module.js';
+import { AdminModule } from './app/admin.module.js';
 import { AdminAccountService } from './features/auth/index.js';
-import { openConfiguredDatabase, say, startProcess } from './start-up.js';
+import { openConfiguredDatabase, say, startProcess } from './app/process-lifecycle.js';
 
 const USAGE = 'Usage: npm run admin:create -- <email> [--password-stdin]';
 

@@ -1,7 +1,7 @@
-import { ApiApplication } from './api.application.js';
-import { banner } from './banner.js';
+import { ApiApplication } from './app/api.application.js';
+import { banner } from './app/banner.js';
 import { createLogger } from './infra/telemetry/index.js';
-import { openConfiguredDatabase, say, startProcess } from './start-up.js';
+import { openConfiguredDatabase, say, startProcess } from './app/process-lifecycle.js';
 
 let api: ApiApplication | undefined;
 

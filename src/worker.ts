@@ -2,10 +2,10 @@ import { NestFactory } from '@nestjs/core';
 import { Logger } from 'nestjs-pino';
 import { RedisConnection } from './infra/redis/index.js';
 import { createLogger, StartLogger } from './infra/telemetry/index.js';
-import { openConfiguredDatabase, say, startProcess } from './start-up.js';
-import type { Runtime } from './runtime.js';
-import { ApplicationCloser } from './shutdown-hooks.js';
-import { WorkerModule } from './worker.module.js';
+import { openConfiguredDatabase, say, startProcess } from './app/process-lifecycle.js';
+import type { Runtime } from './app/runtime.js';
+import { ApplicationCloser } from './app/application-closer.js';
+import { WorkerModule } from './app/worker.module.js';
 
 /** How long the start waits for Redis before it says so, in milliseconds. */
 const REDIS_WAIT_MS = 1_000;

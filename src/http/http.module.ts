@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
-import { AuthGuard } from './auth.guard.js';
-import { ContentTypeGuard } from './content-type.guard.js';
-import { ErrorFilter } from './error.filter.js';
-import { LimitGuard } from './limit.guard.js';
-import { RedocController } from './redoc.controller.js';
-import { validationPipe } from './validation.pipe.js';
+import { AuthGuard } from './guards/auth.guard.js';
+import { ContentTypeGuard } from './guards/content-type.guard.js';
+import { ErrorFilter } from './errors/error.filter.js';
+import { LimitGuard } from './guards/rate-limit.guard.js';
+import { RedocController } from './openapi/redoc.controller.js';
+import { validationPipe } from './body/validation.pipe.js';
 
 /** What every route shares. Needs an `Authenticator` and a `RequestLimiter`, which the composition root binds. */
 @Module({

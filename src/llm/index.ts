@@ -1,11 +1,11 @@
-export { abandonedAttempt } from './abandoned-attempt.js';
+export { abandonedAttempt } from './execution/estimated-attempt.js';
 export { mediaTokens } from './accounting/media-tokens.js';
 export { PriceTable } from './accounting/price-table.js';
-export { joinNeighbours } from './join-neighbours.js';
+export { joinNeighbours } from './execution/join-neighbours.js';
 export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
-export { ModelCallError } from './model-call-error.js';
-export type { ProviderHealth } from './model-directory.js';
+export { ModelCallError } from './port/model-call-error.js';
+export type { ProviderHealth } from './models/model-directory.js';
 export type {
   AnswerMessage,
   AttemptRecord,
@@ -36,5 +36,5 @@ export {
 } from './port/index.js';
 export { estimateChat } from './accounting/estimate.js';
 export { PricesModule } from './prices.module.js';
-export { countTokens, countTokensOfEach } from './token-counter.js';
-export type { ContextWindow } from './windows/window-table.js';
+export { countTokens, countTokensOfEach } from './accounting/token-counter.js';
+export type { ContextWindow } from './models/context-windows.js';

@@ -4,9 +4,9 @@ import { AppConfig } from '../config/index.js';
 import { SharedCache } from '../infra/cache/index.js';
 import { AnswerCache } from './cache/answer-cache.js';
 import { CachedCalls } from './cache/cached-calls.js';
-import { configuredProviders } from './configured-providers.js';
+import { configuredProviders } from './provider.factory.js';
 import { LlmService } from './llm.service.js';
-import { ModelDirectory } from './model-directory.js';
+import { ModelDirectory } from './models/model-directory.js';
 import { PricesModule } from './prices.module.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 

@@ -5,13 +5,13 @@ import { type TokenEstimate, estimateChat, estimateEmbedding } from './accountin
 import { PriceTable } from './accounting/price-table.js';
 import { isCacheable } from './cache/cached-answer.js';
 import { CachedCalls } from './cache/cached-calls.js';
-import { ableModels, CallRunner } from './call-runner.js';
-import { countCall } from './count-call.js';
-import { Deadlines } from './deadlines.js';
-import { MediaReaders } from './media-readers.js';
-import { cancelledCall, toModelCallError } from './model-call-error.js';
-import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
-import { EmbeddingAttempt } from './embedding-attempt.js';
+import { ableModels, CallRunner } from './execution/call-runner.js';
+import { countCall } from './execution/count-tokens.js';
+import { Deadlines } from './execution/deadlines.js';
+import { MediaReaders } from './models/media-support.js';
+import { cancelledCall, toModelCallError } from './port/model-call-error.js';
+import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './models/model-directory.js';
+import { EmbeddingAttempt } from './execution/embedding-attempt.js';
 import {
   type AttemptRecord,
   Budget,
@@ -31,9 +31,9 @@ import {
   type Wire,
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
-import { SharedLease } from './shared-lease.js';
-import { Tries, type TriesOptions } from './tries.js';
-import { type ContextWindow, smallestOf, WindowTable } from './windows/window-table.js';
+import { SharedLease } from './execution/shared-lease.js';
+import { Tries, type TriesOptions } from './execution/attempt-sequence.js';
+import { type ContextWindow, smallestOf, WindowTable } from './models/context-windows.js';
 
 /** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
 @Injectable()

@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERROR_TYPES } from '../../src/gateway/anthropic/errors.js';
-import { ERROR_TABLE } from '../../src/http/error-table.js';
+import { ERROR_TABLE } from '../../src/http/errors/error-table.js';
 import { idOf, makeKey } from '../support/accounts.js';
 import { type ApiResponse, at, listAt, registerUser, send } from '../support/client.js';
 import { uploadedId } from '../support/files.js';

@@ -1,8 +1,8 @@
 // Real here: PostgreSQL in a time zone of its own, and the repositories of several processes over it.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '../../src/common/ids.js';
-import type { Chore, ChoreEnd } from '../../src/features/chat/chore.js';
-import { ChoreRepository, type EndedTry, choresJson } from '../../src/features/chat/chore.repository.js';
+import type { Chore, ChoreEnd } from '../../src/features/chat/model/conversation-task.js';
+import { ChoreRepository, type EndedTry, choresJson } from '../../src/features/chat/tasks/task.repository.js';
 import { UsageRepository } from '../../src/features/usage/index.js';
 import { PrismaService } from '../../src/infra/database/index.js';
 import { choresOf, makeDue } from '../support/chores.js';

@@ -1,10 +1,10 @@
 import { getQueueToken } from '@nestjs/bullmq';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { type Queue, QueueEvents } from 'bullmq';
-import { ApiModule } from '../../src/api.module.js';
+import { ApiModule } from '../../src/app/api.module.js';
 import { newId } from '../../src/common/ids.js';
-import { SWEEP_JOB, TURNS_QUEUE } from '../../src/features/chat/chat.jobs.js';
-import { WorkerModule } from '../../src/worker.module.js';
+import { SWEEP_JOB, TURNS_QUEUE } from '../../src/features/chat/recovery/recovery.queue.js';
+import { WorkerModule } from '../../src/app/worker.module.js';
 import { startApi } from '../support/api.js';
 import { at, registerUser, send } from '../support/client.js';
 import { API_ONLY, compile, injectablesOf, JOBS, runtimeOver } from '../support/composition.js';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ApiModule } from '../../src/api.module.js';
-import { WorkerModule } from '../../src/worker.module.js';
+import { ApiModule } from '../../src/app/api.module.js';
+import { WorkerModule } from '../../src/app/worker.module.js';
 import { API_ONLY, injectablesOf, JOBS, runtimeOver } from '../support/composition.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
 

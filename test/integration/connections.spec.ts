@@ -7,7 +7,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type Request, type Response } from 'express';
 import { pino } from 'pino';
-import { ErrorWires } from '../../src/http/error-wire.js';
+import { ErrorWires } from '../../src/http/errors/error-format.js';
 import { BrokenRequests, connectionLimits, LimitedExpressAdapter } from '../../src/http/index.js';
 import { startApi } from '../support/api.js';
 import { at, registerUser, send } from '../support/client.js';

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Queue } from 'bullmq';
 import pg from 'pg';
-import { SWEEP_JOB, TURNS_QUEUE } from '../../src/features/chat/chat.jobs.js';
+import { SWEEP_JOB, TURNS_QUEUE } from '../../src/features/chat/recovery/recovery.queue.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, collect, registerUser, send, type ApiResponse, type TestUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';

@@ -1,6 +1,6 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { ERROR_TABLE } from '../../src/http/error-table.js';
+import { ERROR_TABLE } from '../../src/http/errors/error-table.js';
 import { at, listAt, registerUser, send, type TestUser } from '../support/client.js';
 import { misfits } from '../support/schema-check.js';
 import { setUpApi, setUpProvider } from '../support/set-up.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { EXPOSED_HEADERS } from '../../src/http/cross-origin.js';
+import { EXPOSED_HEADERS } from '../../src/http/server/cors.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { collect, registerUser, send, type TestUser } from '../support/client.js';
 import { uploadedId } from '../support/files.js';

@@ -1,8 +1,8 @@
 // Real here: the API on a socket, the provider's wire, and PostgreSQL behind a wire that the test reads.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '../../src/common/ids.js';
-import { ConversationBusyError, DuplicateRequestError } from '../../src/features/chat/chat.errors.js';
-import { type NewTurn, TurnRepository } from '../../src/features/chat/turn.repository.js';
+import { ConversationBusyError, DuplicateRequestError } from '../../src/features/chat/model/chat.errors.js';
+import { type NewTurn, TurnRepository } from '../../src/features/chat/turns/turn.repository.js';
 import { PrismaService } from '../../src/infra/database/index.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, registerUser, type TestUser } from '../support/client.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { PACKAGE_ROOT, parseSettings, SETTINGS } from '../../src/config/index.js';
-import { ERROR_TABLE } from '../../src/http/error-table.js';
+import { ERROR_TABLE } from '../../src/http/errors/error-table.js';
 
 const settings = Object.entries(SETTINGS);
 const read = (name: string): string => readFileSync(join(PACKAGE_ROOT, name), 'utf8');

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiApplication } from '../../src/api.application.js';
+import { ApiApplication } from '../../src/app/api.application.js';
 import type { Clock } from '../../src/common/clock.js';
 import { AppConfig, parseSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/infra/telemetry/index.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
-import { CHORE_JOB, CHORES_QUEUE } from '../../src/features/chat/chat.jobs.js';
+import { CHORE_JOB, CHORES_QUEUE } from '../../src/features/chat/recovery/recovery.queue.js';
 import type { TestApi } from './api.js';
 import { redisKeyPrefix, testRedisUrl } from './redis.js';
 import { query, type Row, until } from './stored.js';

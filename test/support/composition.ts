@@ -3,7 +3,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { AppConfig, parseSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/infra/telemetry/index.js';
-import type { Runtime } from '../../src/runtime.js';
+import type { Runtime } from '../../src/app/runtime.js';
 
 /** What only an API process has, among others. */
 export const API_ONLY = [

@@ -1,4 +1,4 @@
-import type { StoredAnswer } from '../../src/features/chat/answer.repository.js';
+import type { StoredAnswer } from '../../src/features/chat/messages/answer.repository.js';
 
 /** An answer as its row has it, of which a spec names what it is about. */
 export function storedAnswer(row: Partial<StoredAnswer>): StoredAnswer {

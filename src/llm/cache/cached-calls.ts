@@ -1,4 +1,4 @@
-import { cancelledCall } from '../model-call-error.js';
+import { cancelledCall } from '../port/model-call-error.js';
 import {
   type AttemptRecord,
   CompletionAssembler,

@@ -1,6 +1,6 @@
 import { ProviderError, type ProviderErrorKind } from '../port/index.js';
 import type { Circuits } from './circuits.js';
-import { Places } from './places.js';
+import { Places } from './concurrency-limiter.js';
 import { verdictsOf } from './verdict.js';
 
 /** A place among a provider's running calls. */

@@ -1,5 +1,5 @@
 import { ERROR_TYPES } from '../../../src/gateway/anthropic/errors.js';
-import { ERROR_TABLE } from '../../../src/http/error-table.js';
+import { ERROR_TABLE } from '../../../src/http/errors/error-table.js';
 import { at, listAt } from '../client.js';
 import { misfits } from '../schema-check.js';
 import type { Expectation } from './draft.js';

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { AppConfig } from '../config/index.js';
+import { type Limits, LimitsOf } from '../features/limits/index.js';
+import { AccountQuotas } from '../features/users/index.js';
+
+/** How long an account's quotas are believed, in milliseconds; what an admin changes counts within this. */
+const TTL_MS = 5_000;
+
+/** Accounts that are remembered at the most. */
+const CAPACITY = 10_000;
+
+/** What an account may use: what the configuration says, but for the quotas that an admin has set for it. */
+@Injectable()
+export class AccountLimits extends LimitsOf {
+  private readonly known = new LRUCache<string, Promise<Limits>>({ max: CAPACITY, ttl: TTL_MS });
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly quotas: AccountQuotas,
+  ) {
+    super();
+  }
+
+  override of(userId: string): Promise<Limits> {
+    const known = this.known.get(userId);
+    if (known !== undefined) return known;
+    const limits = this.read(userId);
+    this.known.set(userId, limits);
+    // A failure is not remembered; whoever asked is told of it.
+    limits.catch(() => this.known.delete(userId));
+    return limits;
+  }
+
+  private async read(userId: string): Promise<Limits> {
+    const { limits } = this.config;
+    const quota = await this.quotas.of(userId);
+    const { quotaTokensDay = null, quotaCostMonthMicroUsd = null } = quota ?? {};
+    return {
+      ...limits,
+      tokensDay: quotaTokensDay === null ? limits.tokensDay : Number(quotaTokensDay),
+      costMonthMicroUsd:
+        quotaCostMonthMicroUsd === null ? limits.costMonthMicroUsd : Number(quotaCostMonthMicroUsd),
+    };
+  }
+}

@@ -1,0 +1,33 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { AppConfig } from '../config/index.js';
+import { AuthModule } from '../features/auth/index.js';
+import { USER_DELETION_HOOKS } from '../features/users/index.js';
+import { DatabaseModule } from '../infra/database/index.js';
+import { RedisModule } from '../infra/redis/index.js';
+import type { Runtime } from './runtime.js';
+import { Activities } from '../common/activities.js';
+
+/** The accounts alone, for a command that ends at once: no routes, jobs or models. */
+@Module({})
+export class AdminModule {
+  static forRoot({ config, connectionString }: Omit<Runtime, 'logger'>): DynamicModule {
+    return {
+      module: AdminModule,
+      global: true,
+      imports: [
+        DatabaseModule.forRoot({ connectionString, poolMax: 1 }),
+        RedisModule.forRoot(config),
+        AuthModule,
+      ],
+      providers: [
+        { provide: AppConfig, useValue: config },
+        { provide: Activities, useFactory: () => new Activities() },
+        { provide: Clock, useFactory: () => new Clock() },
+        // Nothing runs here that a deletion would have to stop, and nothing is deleted.
+        { provide: USER_DELETION_HOOKS, useValue: [] },
+      ],
+      exports: [AppConfig, Activities, Clock, USER_DELETION_HOOKS],
+    };
+  }
+}

@@ -1,0 +1,73 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ApiKeysModule } from '../features/api-keys/index.js';
+import { AuditModule } from '../features/audit/index.js';
+import { AuthModule, CredentialAuthenticator } from '../features/auth/index.js';
+import { ChatModule, TurnDeletionHook } from '../features/chat/index.js';
+import { FileDeletionHook, FilesModule } from '../features/files/index.js';
+import { HealthModule } from '../features/health/index.js';
+import { LimitsModule, StoreRequestLimiter } from '../features/limits/index.js';
+import { ProviderKeysModule } from '../features/provider-keys/index.js';
+import {
+  AccountDeletionModule,
+  USER_DELETION_HOOKS,
+  type UserDeletionHook,
+  UsersModule,
+} from '../features/users/index.js';
+import { UsageApiModule } from '../features/usage/index.js';
+import { ANTHROPIC_ERRORS, AnthropicGatewayModule } from '../gateway/anthropic/index.js';
+import { OLLAMA_ERROR_WIRE, OllamaGatewayModule } from '../gateway/ollama/index.js';
+import { OpenAiGatewayModule } from '../gateway/openai/index.js';
+import { Authenticator, ErrorWires, HttpModule, RequestLimiter } from '../http/index.js';
+import { LlmModule } from '../llm/index.js';
+import { InfrastructureModule } from './core.module.js';
+import type { Runtime } from './runtime.js';
+import { JobsModule } from './jobs.module.js';
+import { ModelPortsModule } from './bindings.module.js';
+
+/** The implementations of the ports that `http/` and the accounts own. */
+@Module({
+  imports: [AuthModule, ChatModule, FilesModule, LimitsModule, LlmModule],
+  providers: [
+    { provide: Authenticator, useExisting: CredentialAuthenticator },
+    { provide: RequestLimiter, useExisting: StoreRequestLimiter },
+    {
+      provide: USER_DELETION_HOOKS,
+      inject: [TurnDeletionHook, FileDeletionHook],
+      useFactory: (...hooks: UserDeletionHook[]): readonly UserDeletionHook[] => hooks,
+    },
+    { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
+  ],
+  exports: [Authenticator, RequestLimiter, USER_DELETION_HOOKS, ErrorWires],
+})
+class PortsModule {}
+
+/** The API process. */
+@Module({})
+export class ApiModule {
+  static forRoot(runtime: Runtime): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [
+        InfrastructureModule.forRoot(runtime),
+        { module: ModelPortsModule, global: true },
+        { module: PortsModule, global: true },
+        HttpModule,
+        AuthModule,
+        AccountDeletionModule,
+        UsersModule,
+        ApiKeysModule,
+        AuditModule,
+        ProviderKeysModule,
+        ChatModule,
+        FilesModule,
+        UsageApiModule,
+        HealthModule,
+        // Before OpenAI's: of the routes that both have, it takes the requests that name its version.
+        AnthropicGatewayModule,
+        OpenAiGatewayModule,
+        OllamaGatewayModule,
+        ...(runtime.config.worker === 'inline' ? [JobsModule] : []),
+      ],
+    };
+  }
+}

@@ -1,0 +1,80 @@
+import { type INestApplicationContext, Logger } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { within } from '../common/within.js';
+
+/** The hooks that Nest calls as it closes, in this order. */
+const HOOKS = ['onModuleDestroy', 'beforeApplicationShutdown', 'onApplicationShutdown'] as const;
+
+/**
+ * Longest time of one hook, in milliseconds: longer than a statement may take, so that the last usage is written, and
+ * short enough to leave those after it some of the time that a shutdown may take.
+ */
+const HOOK_MS = 9_000;
+
+/**
+ * Closes an application to the end, whatever fails. Nest waits for one hook after the other, so a hook that never ends
+ * would keep all others from running, and with them what they have to write or to close.
+ */
+export class ApplicationCloser {
+  private readonly logger = new Logger(ApplicationCloser.name);
+  private failures = 0;
+
+  /** @param app one whose providers exist */
+  constructor(
+    private readonly app: INestApplicationContext,
+    private readonly hookMs = HOOK_MS,
+  ) {
+    for (const instance of instancesOf(app)) {
+      for (const hook of HOOKS) this.bound(instance, hook);
+    }
+  }
+
+  /**
+   * Runs a step of the shutdown. Logs its failure, and never rejects.
+   * @param part names what the step closes
+   */
+  async run(part: string, step: () => Promise<void> | void): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.failures += 1;
+      this.logger.error({ err: error, part }, `${part} could not be closed; everything else is`);
+    }
+  }
+
+  /**
+   * Calls all hooks.
+   * @throws Error if a step or a hook has failed, after everything else is closed
+   */
+  async close(): Promise<void> {
+    await this.run('the application', () => this.app.close());
+    if (this.failures > 0) throw new Error(`${this.failures} of its parts failed; the log names them.`);
+  }
+
+  private bound(instance: object, hook: (typeof HOOKS)[number]): void {
+    const original: unknown = Reflect.get(instance, hook);
+    if (typeof original !== 'function') return;
+    const bounded = (signal?: string): Promise<void> =>
+      this.run(instance.constructor.name, () =>
+        within(this.hookMs, async () => {
+          await Reflect.apply(original, instance, [signal]);
+        }),
+      );
+    Reflect.set(instance, hook, bounded);
+  }
+}
+
+/** Returns what Nest calls hooks of, each once: an instance may be provided under several names. */
+function instancesOf(app: INestApplicationContext): Set<object> {
+  const wrappers = [...app.get(ModulesContainer).values()].flatMap((module) => [
+    ...module.providers.values(),
+    ...module.controllers.values(),
+    ...module.injectables.values(),
+  ]);
+  const instances = new Set<object>();
+  for (const wrapper of wrappers) {
+    const instance: unknown = wrapper.instance;
+    if (typeof instance === 'object' && instance !== null) instances.add(instance);
+  }
+  return instances;
+}

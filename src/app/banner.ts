@@ -1,0 +1,38 @@
+import type { AppConfig } from '../config/index.js';
+import type { ProviderHealth } from '../llm/index.js';
+
+/** What a person who started Parley wants to know. */
+export function banner(facts: {
+  readonly config: AppConfig;
+  readonly database: string;
+  readonly url: string;
+  readonly providers: readonly ProviderHealth[];
+  readonly defaultModel: string;
+}): string {
+  const { config, database, url, providers, defaultModel } = facts;
+  const demoOnly = providers.every(({ id }) => id === 'demo');
+  return `
+Parley ${config.version} is ready.
+
+  API        ${url}
+  Swagger    ${url}/docs   (ReDoc: ${url}/redoc)
+  Database   ${database}
+  Queue      ${config.redisUrl === undefined ? 'BullMQ on PostgreSQL' : 'BullMQ on Redis'}, jobs ${config.worker === 'inline' ? 'in this process' : 'in worker processes'}
+  Providers  ${providers.map(shown).join(', ')}${demoOnly ? '\n             for a real one set OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_BASE_URL' : ''}
+  Default    ${defaultModel}
+
+Try it:
+
+  TOKEN=$(curl -s ${url}/api/v1/auth/register -H 'content-type: application/json' \\
+    -d '{"email":"you@example.com","password":"a long password"}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  curl -N ${url}/api/v1/chat/stream -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
+    -d '{"message":"Hello!"}'
+
+Ctrl-C stops it.
+`;
+}
+
+function shown({ id, status, models }: ProviderHealth): string {
+  if (status === 'unavailable') return `${id} (does not answer)`;
+  return `${id} (${models} ${models === 1 ? 'model' : 'models'})`;
+}

@@ -1,0 +1,45 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import { AppConfig } from '../config/index.js';
+import { DatabaseModule } from '../infra/database/index.js';
+import { Activities } from '../common/activities.js';
+import { Clock } from '../common/clock.js';
+import { SharedCache } from '../infra/cache/index.js';
+import { QueueModule } from '../infra/queue/index.js';
+import { RedisConnection, RedisModule } from '../infra/redis/index.js';
+import { StorageModule } from '../infra/storage/index.js';
+import { nestLogging } from '../infra/telemetry/index.js';
+import type { Runtime } from './runtime.js';
+
+/** What both processes stand on: configuration, log, database, files, queue. */
+@Module({})
+export class InfrastructureModule {
+  static forRoot({ config, logger, connectionString, clock = new Clock() }: Runtime): DynamicModule {
+    return {
+      module: InfrastructureModule,
+      global: true,
+      imports: [
+        LoggerModule.forRoot(nestLogging(logger)),
+        DatabaseModule.forRoot({ connectionString, poolMax: config.database.poolMax }),
+        RedisModule.forRoot(config),
+        StorageModule.forRoot({ dataDir: config.dataDir }),
+        QueueModule.forRoot({
+          redisUrl: config.redisUrl,
+          redisKeyPrefix: config.redisKeyPrefix,
+          connectionString,
+        }),
+      ],
+      providers: [
+        { provide: AppConfig, useValue: config },
+        { provide: Activities, useFactory: () => new Activities() },
+        { provide: Clock, useValue: clock },
+        {
+          provide: SharedCache,
+          inject: [RedisConnection],
+          useFactory: ({ client }: RedisConnection) => new SharedCache(client, config.cache),
+        },
+      ],
+      exports: [AppConfig, Activities, Clock, SharedCache],
+    };
+  }
+}

@@ -1,0 +1,115 @@
+import { Injectable } from '@nestjs/common';
+import type { ByteLease } from '../../../common/byte-limiter.js';
+import { NotFoundError } from '../../../common/errors.js';
+import { LlmService, type MediaKind } from '../../../llm/index.js';
+import { FileService, type StoredFile } from '../../files/index.js';
+import { type AttachmentKind, kindOf, MAX_FILES_BYTES, type Part, toAbsence, toPart } from '../attachments/attachment.js';
+import { AttachmentRepository, type StoredAttachment } from '../attachments/attachment.repository.js';
+import type { ContextMessage } from './context.repository.js';
+
+/** Why a model is not given a file, as the end of a sentence. */
+const DELETED = 'was deleted.';
+const TOO_MUCH = 'is left out: the files of the conversation are too large together.';
+const UNREAD = 'is left out: this model does not read files of its type.';
+
+/** Tells a model the files that messages came with. Their bytes are read for that and not kept. */
+@Injectable()
+export class ToldFilesService {
+  constructor(
+    private readonly attachments: AttachmentRepository,
+    private readonly files: FileService,
+    private readonly llm: LlmService,
+  ) {}
+
+  /**
+   * The files of a path as the model of a turn is told them, by the id of the message that they came with. Where not all
+   * fit the newest come first.
+   * @param memory holds their bytes before they are read; the caller releases it once the model has them
+   * @throws ServerBusyError where other turns keep the memory, and the signal's reason when it aborts
+   */
+  async partsOf(
+    { userId, model }: { readonly userId: string; readonly model: string },
+    path: readonly ContextMessage[],
+    { memory, signal }: { readonly memory: ByteLease; readonly signal: AbortSignal },
+  ): Promise<ReadonlyMap<string, readonly Part[]>> {
+    const told = new Map<string, Part[]>();
+    const ids = path.filter(({ hasFiles }) => hasFiles).map(({ id }) => id);
+    if (ids.length === 0) return told;
+    const sent = await this.attachments.of(userId, ids);
+    const byMessage = Map.groupBy(sent, ({ messageId }) => messageId);
+    const readable = await this.readableIn({ userId, model }, sent);
+    const selection = new FileSelection(readable, await this.known(userId, sent));
+    const selected = ids.toReversed().map((id) => ({
+      id,
+      files: (byMessage.get(id) ?? []).map((attachment) => selection.select(attachment)),
+    }));
+    await memory.hold(selection.bytes, signal);
+    for (const { id, files } of selected) {
+      const parts: Part[] = [];
+      for (const file of files) parts.push(await this.partOf(userId, file));
+      told.set(id, parts);
+    }
+    return told;
+  }
+
+  private async partOf(userId: string, selected: SelectedFile): Promise<Part> {
+    if (selected.type === 'absent') return selected.part;
+    const { kind, file } = selected;
+    try {
+      return toPart(kind, file, await this.files.read(userId, file.id));
+    } catch (error) {
+      // Deleted between the two looks.
+      if (error instanceof NotFoundError) return toAbsence(file.name, DELETED);
+      throw error;
+    }
+  }
+
+  private async known(
+    userId: string,
+    sent: readonly StoredAttachment[],
+  ): Promise<ReadonlyMap<string, StoredFile>> {
+    const ids = new Set(sent.flatMap(({ fileId }) => fileId ?? []));
+    const files = await this.files.getAll(userId, [...ids]);
+    return new Map(files.map((file) => [file.id, file]));
+  }
+
+  private async readableIn(
+    { userId, model }: { readonly userId: string; readonly model: string },
+    sent: readonly StoredAttachment[],
+  ): Promise<ReadonlySet<MediaKind>> {
+    const kinds = new Set(sent.map(({ mediaType }) => kindOf(mediaType)));
+    const readable = new Set<MediaKind>();
+    for (const kind of ['image', 'pdf'] as const) {
+      if (kinds.has(kind) && (await this.llm.reads({ userId, model }, new Set([...readable, kind]))))
+        readable.add(kind);
+    }
+    return readable;
+  }
+}
+
+/** A file to be read for a model, or the line in its place. */
+type SelectedFile =
+  | { readonly type: 'file'; readonly kind: AttachmentKind; readonly file: StoredFile }
+  | { readonly type: 'absent'; readonly part: Part };
+
+/** Selects which files of one turn are read, before any of them is. */
+class FileSelection {
+  /** Of all selected files. */
+  bytes = 0;
+
+  constructor(
+    private readonly readable: ReadonlySet<MediaKind>,
+    private readonly known: ReadonlyMap<string, StoredFile>,
+  ) {}
+
+  select({ fileId, name, mediaType }: StoredAttachment): SelectedFile {
+    const absent = (why: string): SelectedFile => ({ type: 'absent', part: toAbsence(name, why) });
+    const file = fileId === null ? undefined : this.known.get(fileId);
+    if (file === undefined) return absent(DELETED);
+    const kind = kindOf(mediaType);
+    if (kind === undefined || (kind !== 'text' && !this.readable.has(kind))) return absent(UNREAD);
+    if (this.bytes + file.size > MAX_FILES_BYTES) return absent(TOO_MUCH);
+    this.bytes += file.size;
+    return { type: 'file', kind, file };
+  }
+}

@@ -1,0 +1,99 @@
+import type { ChatMessage, ProviderData } from '../../../llm/index.js';
+import type { Part } from '../attachments/attachment.js';
+import type { ContextMessage } from './context.repository.js';
+import { type ToolCall, toToolCalls, toWireCalls } from '../model/tool-calls.js';
+
+/**
+ * Stored messages as a model is told them, questions with their files in front of them. Calls of tools are told with
+ * their results, or not at all: providers refuse calls without results, results without calls, and either in a request
+ * that has no tools; there they are told in words, as are calls whose arguments are no JSON object.
+ */
+export function toChatMessages(
+  path: readonly ContextMessage[],
+  withTools: boolean,
+  files: ReadonlyMap<string, readonly Part[]>,
+): ChatMessage[] {
+  return path.flatMap((message, index): ChatMessage[] => {
+    switch (message.role) {
+      case 'user':
+        return [toQuestion(message, files.get(message.id))];
+      case 'assistant':
+        return toAnswer(message, resultsBehind(path, index), withTools);
+      case 'tool':
+        return toResult(message, withTools && callOf(path, index) !== undefined);
+    }
+  });
+}
+
+function toQuestion({ content }: ContextMessage, files: readonly Part[] = []): ChatMessage {
+  if (files.length === 0) return { role: 'user', content };
+  return { role: 'user', content: [...files, { type: 'text', text: content }] };
+}
+
+function toAnswer(
+  { content, toolCalls, providerData }: ContextMessage,
+  results: ReadonlySet<string>,
+  withTools: boolean,
+): ChatMessage[] {
+  const calls = toToolCalls(toolCalls);
+  const answered = calls.length > 0 && calls.every((call) => results.has(call.id));
+  if (answered && withTools && calls.every(isObjectText)) {
+    return [
+      {
+        role: 'assistant',
+        content: content === '' ? null : content,
+        tool_calls: toWireCalls(calls),
+        ...(isProviderData(providerData) && { provider_data: providerData }),
+      },
+    ];
+  }
+  const words = answered ? [content, ...calls.map(inWords)].filter(Boolean).join('\n') : content;
+  // What the provider signed belongs to all of its answer, the calls included.
+  const data = calls.length === 0 && isProviderData(providerData) ? { provider_data: providerData } : {};
+  return words === '' ? [] : [{ role: 'assistant', content: words, ...data }];
+}
+
+function toResult({ content, toolCallId }: ContextMessage, asResult: boolean): ChatMessage[] {
+  if (asResult && toolCallId !== null) return [{ role: 'tool', tool_call_id: toolCallId, content }];
+  return [{ role: 'user', content: `[Result of the tool call ${toolCallId ?? ''}]\n${content}` }];
+}
+
+function inWords({ id, name, arguments: given }: ToolCall): string {
+  return `[Tool call ${id}: ${name}(${given})]`;
+}
+
+/** The calls that the messages right behind an answer are the results of. */
+function resultsBehind(path: readonly ContextMessage[], index: number): ReadonlySet<string> {
+  const results = new Set<string>();
+  for (const { role, toolCallId } of path.slice(index + 1)) {
+    if (role !== 'tool' || toolCallId === null) break;
+    results.add(toolCallId);
+  }
+  return results;
+}
+
+/** The answer that a result belongs to, where it stands on the path and is told with its calls. */
+function callOf(path: readonly ContextMessage[], index: number): ContextMessage | undefined {
+  const before = path.slice(0, index).findLastIndex(({ role }) => role !== 'tool');
+  const answer = path[before];
+  if (answer?.role !== 'assistant') return undefined;
+  const calls = toToolCalls(answer.toolCalls);
+  const results = resultsBehind(path, before);
+  const told = calls.length > 0 && calls.every((call) => results.has(call.id) && isObjectText(call));
+  return told ? answer : undefined;
+}
+
+/** Some wires carry arguments as an object; what a model wrote may be none. */
+function isObjectText({ arguments: text }: ToolCall): boolean {
+  if (text.trim() === '') return true;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+function isProviderData(value: unknown): value is ProviderData {
+  return typeof value === 'object' && value !== null && 'provider' in value && 'blocks' in value;
+}

@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import { PrismaService } from '../../../infra/database/index.js';
+import type { Chore } from '../model/conversation-task.js';
+import type { StoredMessage } from '../conversations/conversation.repository.js';
+
+/** A summary on a path. */
+export interface PathSummary {
+  readonly messageId: string;
+  /** Of that message. */
+  readonly position: number;
+  readonly text: string;
+}
+
+/** A message that a summary is to cover. */
+export interface SummarizedMessage {
+  readonly id: string;
+  readonly role: StoredMessage['role'];
+  readonly content: string;
+  readonly tokenCount: number;
+}
+
+/** Messages that are read for one step. More are summed up in further ones. */
+const STEP_MESSAGES = 500;
+
+/** Summaries of what was said. Every method filters by the owner. */
+@Injectable()
+export class SummaryRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /**
+   * The newest summary that covers only messages of the active path before one of its messages. Ids of messages rise in
+   * time, so the index is read from its end and no further than to the first that is on the path.
+   */
+  async newestBefore(options: {
+    readonly userId: string;
+    readonly conversationId: string;
+    readonly messageId: string;
+  }): Promise<PathSummary | undefined> {
+    const { userId, conversationId, messageId } = options;
+    const [summary] = await this.prisma.run(
+      (client) => client.$queryRaw<PathSummary[]>`
+        SELECT covered.id AS "messageId", covered.position, summaries.text
+        FROM summaries
+        JOIN messages covered ON covered.conversation_id = summaries.conversation_id AND covered.id = summaries.message_id
+        WHERE summaries.conversation_id = ${conversationId}::uuid AND summaries.user_id = ${userId}::uuid
+          -- Positions rise along a path, so what is active before one of its messages leads to it.
+          AND covered.active
+          AND covered.position < (SELECT position FROM messages WHERE id = ${messageId}::uuid AND active)
+        ORDER BY summaries.message_id DESC
+        LIMIT 1`,
+    );
+    return summary;
+  }
+
+  /**
+   * The messages of the active path behind a position up to and with the chore's, oldest first; not more than fit one
+   * step. None where that message is not on the active path any more. One statement, and so one moment of the tree.
+   */
+  messages({ userId, conversationId, messageId }: Chore, behind: number): Promise<SummarizedMessage[]> {
+    return this.prisma.run(
+      (client) => client.$queryRaw<SummarizedMessage[]>`
+        SELECT id, role::text, content, token_count AS "tokenCount"
+        FROM messages
+        WHERE conversation_id = ${conversationId}::uuid AND user_id = ${userId}::uuid AND active AND position > ${behind}
+          AND position <= (SELECT position FROM messages
+            WHERE conversation_id = ${conversationId}::uuid AND id = ${messageId}::uuid AND active)
+        ORDER BY position
+        LIMIT ${STEP_MESSAGES}`,
+    );
+  }
+
+  /** The model that gave the last complete answer on the active path. */
+  async lastModel({ userId, conversationId }: Chore): Promise<string | undefined> {
+    const answer = await this.prisma.run((client) =>
+      client.message.findFirst({
+        where: { conversationId, userId, active: true, role: 'assistant', status: 'complete' },
+        orderBy: { position: 'desc' },
+        select: { model: true },
+      }),
+    );
+    return answer?.model ?? undefined;
+  }
+}

@@ -1,0 +1,260 @@
+import { Injectable } from '@nestjs/common';
+import type { Compaction } from '../model/compaction.js';
+import type { MicroUsd } from '../../../common/money.js';
+import { Prisma } from '../../../generated/prisma/client.js';
+import { PrismaService } from '../../../infra/database/index.js';
+
+/** A conversation as it is stored. */
+export interface StoredConversation {
+  readonly id: string;
+  readonly title: string;
+  readonly archived: boolean;
+  readonly pinned: boolean;
+  readonly systemPrompt: string | null;
+  readonly compaction: Compaction;
+  /** The newest one on the active path. */
+  readonly summary: StoredSummary | null;
+  readonly leafMessageId: string | null;
+  readonly tokensTotal: bigint;
+  readonly costMicroUsd: MicroUsd;
+  readonly unpricedAttempts: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** A conversation as its own row has it. */
+export type ConversationRow = Omit<StoredConversation, 'summary'>;
+
+/** What was said up to a message, in short. */
+export interface StoredSummary {
+  readonly text: string;
+  readonly messageId: string;
+  readonly model: string;
+  readonly createdAt: Date;
+}
+
+/** A message as it is stored. */
+export interface StoredMessage {
+  readonly id: string;
+  readonly parentId: string | null;
+  readonly active: boolean;
+  readonly role: 'user' | 'assistant' | 'tool';
+  readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
+  readonly content: string;
+  /** The calls of tools that an answer asks for, as the common tongue has them. */
+  readonly toolCalls: unknown;
+  /** The call that this is the result of. */
+  readonly toolCallId: string | null;
+  readonly model: string | null;
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly costMicroUsd: MicroUsd | null;
+  readonly finishReason: string | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly warning: string | null;
+  readonly createdAt: Date;
+  readonly completedAt: Date | null;
+}
+
+/** Which part of a list to read: `limit` entries behind the one with the id `after`. */
+export interface Slice {
+  readonly limit: number;
+  readonly after: string | undefined;
+}
+
+/** Which conversations are wanted. */
+export interface ConversationFilter {
+  /** The archived ones, or the others. */
+  readonly archived: boolean;
+  /** Only those that are pinned, or those that are not too. */
+  readonly pinned: boolean;
+}
+
+/** What is to change; undefined stays as it is. */
+export interface ConversationChanges {
+  readonly title: string | undefined;
+  readonly archived: boolean | undefined;
+  readonly pinned: boolean | undefined;
+  /** Null for none. */
+  readonly systemPrompt: string | null | undefined;
+}
+
+/** The columns of a conversation that its owner sees. */
+const CONVERSATION = {
+  id: true,
+  title: true,
+  archived: true,
+  pinned: true,
+  systemPrompt: true,
+  compaction: true,
+  leafMessageId: true,
+  tokensTotal: true,
+  costMicroUsd: true,
+  unpricedAttempts: true,
+  createdAt: true,
+  updatedAt: true,
+} as const;
+
+/** The same in SQL. */
+export const CONVERSATION_COLUMNS = Prisma.sql`
+  id, title, archived, pinned, system_prompt AS "systemPrompt", compaction::text,
+  leaf_message_id AS "leafMessageId", tokens_total AS "tokensTotal",
+  cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts", created_at AS "createdAt",
+  updated_at AS "updatedAt"`;
+
+/** The columns of a message that its owner sees. */
+export const MESSAGE = {
+  id: true,
+  parentId: true,
+  active: true,
+  role: true,
+  status: true,
+  content: true,
+  toolCalls: true,
+  toolCallId: true,
+  model: true,
+  inputTokens: true,
+  outputTokens: true,
+  costMicroUsd: true,
+  finishReason: true,
+  errorCode: true,
+  errorMessage: true,
+  warning: true,
+  createdAt: true,
+  completedAt: true,
+} as const;
+
+/** Conversations and their messages. Every method filters by the owner. */
+@Injectable()
+export class ConversationRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** Newest first. Ids rise in time, so they are the order and the cursor both. */
+  async list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
+    const rows = await this.prisma.run((client) =>
+      client.$queryRaw<ConversationRow[]>(listQuery(userId, filter, slice)),
+    );
+    return this.withSummaries(userId, rows);
+  }
+
+  async find(userId: string, id: string): Promise<StoredConversation | null> {
+    const row = await this.prisma.run((client) =>
+      client.conversation.findFirst({ where: { id, userId }, select: CONVERSATION }),
+    );
+    if (row === null) return null;
+    const [conversation = null] = await this.withSummaries(userId, [row]);
+    return conversation;
+  }
+
+  /** In one statement, so that of two changes at once neither undoes the other. A title from here is a user's. */
+  async update(
+    userId: string,
+    id: string,
+    { title, archived, pinned, systemPrompt }: ConversationChanges,
+  ): Promise<StoredConversation | undefined> {
+    const [changed] = await this.prisma.run((client) =>
+      client.conversation.updateManyAndReturn({
+        where: { id, userId },
+        data: {
+          ...(title !== undefined && { title, titledBy: 'user' }),
+          ...(archived !== undefined && { archived }),
+          ...(pinned !== undefined && { pinned }),
+          ...(systemPrompt !== undefined && { systemPrompt }),
+        },
+        select: CONVERSATION,
+      }),
+    );
+    const [conversation] = await this.withSummaries(userId, changed === undefined ? [] : [changed]);
+    return conversation;
+  }
+
+  /**
+   * Deletes a conversation, and in the same statement forgets the account's cached answers by raising their generation:
+   * they do not record which conversation they were given in.
+   * @returns whether there was one
+   */
+  async delete(userId: string, id: string): Promise<boolean> {
+    const updated = await this.prisma.run(
+      (client) => client.$executeRaw`
+        WITH deleted AS (
+          DELETE FROM conversations WHERE id = ${id}::uuid AND user_id = ${userId}::uuid RETURNING id)
+        UPDATE users SET cache_generation = cache_generation + 1
+        WHERE id = ${userId}::uuid AND EXISTS (SELECT 1 FROM deleted)`,
+    );
+    return updated === 1;
+  }
+
+  /** The place of a message in its conversation, or undefined where it is not there. */
+  async position(userId: string, conversationId: string, messageId: string): Promise<number | undefined> {
+    const message = await this.prisma.run((client) =>
+      client.message.findFirst({
+        where: { id: messageId, conversationId, userId },
+        select: { position: true },
+      }),
+    );
+    return message?.position;
+  }
+
+  /** Oldest first, behind a position: those of the active path, or all. */
+  messages(options: {
+    readonly userId: string;
+    readonly conversationId: string;
+    readonly branches: 'active' | 'all';
+    readonly limit: number;
+    readonly behind: number;
+  }): Promise<StoredMessage[]> {
+    const { userId, conversationId, branches, limit, behind } = options;
+    return this.prisma.run((client) =>
+      client.message.findMany({
+        where: {
+          conversationId,
+          userId,
+          position: { gt: behind },
+          ...(branches === 'active' && { active: true }),
+        },
+        orderBy: { position: 'asc' },
+        take: limit,
+        select: MESSAGE,
+      }),
+    );
+  }
+
+  /** Each with its newest summary on the active path: the index is read from its end, to the first that is on it. */
+  async withSummaries(userId: string, rows: readonly ConversationRow[]): Promise<StoredConversation[]> {
+    const ids = rows.filter(({ compaction }) => compaction === 'summary').map(({ id }) => id);
+    if (ids.length === 0) return rows.map((row) => ({ ...row, summary: null }));
+    const found = await this.prisma.run(
+      (client) => client.$queryRaw<(StoredSummary & { readonly conversationId: string })[]>`
+        SELECT conversation.id AS "conversationId", newest.*
+        FROM unnest(${ids}::uuid[]) AS conversation (id)
+        CROSS JOIN LATERAL (
+          SELECT text, message_id AS "messageId", summaries.model, summaries.created_at AS "createdAt"
+          FROM summaries
+          JOIN messages ON messages.conversation_id = summaries.conversation_id AND messages.id = summaries.message_id
+          WHERE summaries.conversation_id = conversation.id AND summaries.user_id = ${userId}::uuid AND messages.active
+          ORDER BY summaries.message_id DESC LIMIT 1
+        ) newest`,
+    );
+    const byId = new Map(found.map(({ conversationId, ...summary }) => [conversationId, summary]));
+    return rows.map((row) => ({ ...row, summary: byId.get(row.id) ?? null }));
+  }
+}
+
+/**
+ * A page is one range of one index: of that of all conversations, or of that of the pinned ones. The owner is written as
+ * a list of one, and stands in the order, because for a single value PostgreSQL leaves it out of the order and may walk
+ * along the primary key instead, past everything that is not wanted.
+ */
+export function listQuery(
+  userId: string,
+  { archived, pinned }: ConversationFilter,
+  { limit, after }: Slice,
+): Prisma.Sql {
+  return Prisma.sql`
+    SELECT ${CONVERSATION_COLUMNS} FROM conversations
+    WHERE user_id = ANY(ARRAY[${userId}::uuid]) AND archived = ${archived}
+      ${pinned ? Prisma.sql`AND pinned = true` : Prisma.empty}
+      ${after === undefined ? Prisma.empty : Prisma.sql`AND id < ${after}::uuid`}
+    ORDER BY user_id, id DESC LIMIT ${limit}::int`;
+}

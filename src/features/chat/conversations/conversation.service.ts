@@ -1,0 +1,144 @@
+import { Injectable } from '@nestjs/common';
+import { ACCESS_CHANNEL, writeAccessChange } from '../../../common/access-change.js';
+import { NotFoundError } from '../../../common/errors.js';
+import { Broadcast } from '../../../infra/redis/index.js';
+import type { StoredAttachment } from '../attachments/attachment.repository.js';
+import { AttachmentService } from '../attachments/attachment.service.js';
+import { BranchRepository } from '../messages/message-tree.repository.js';
+import {
+  type ConversationChanges,
+  type ConversationFilter,
+  ConversationRepository,
+  type Slice,
+  type StoredConversation,
+  type StoredMessage,
+} from './conversation.repository.js';
+import { TurnRunner } from '../generation/turn-runner.js';
+
+/** A message with its files, and those beside it that follow the same message. */
+export interface ListedMessage extends StoredMessage {
+  readonly previous: string | null;
+  readonly next: string | null;
+  readonly attachments: readonly StoredAttachment[];
+}
+
+/** What was said. Somebody else's conversation looks like one that does not exist. */
+@Injectable()
+export class ConversationService {
+  constructor(
+    private readonly conversations: ConversationRepository,
+    private readonly branches: BranchRepository,
+    private readonly attachments: AttachmentService,
+    private readonly runner: TurnRunner,
+    private readonly broadcast: Broadcast,
+  ) {}
+
+  /** Newest first. */
+  list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
+    return this.conversations.list(userId, filter, slice);
+  }
+
+  /**
+   * Changes what its owner has set. It does not count as a turn: `updatedAt` stays.
+   * @throws NotFoundError
+   */
+  async update(userId: string, id: string, changes: ConversationChanges): Promise<StoredConversation> {
+    const changed = await this.conversations.update(userId, id, changes);
+    if (changed === undefined) throw new NotFoundError('conversation', id);
+    return changed;
+  }
+
+  /** @throws NotFoundError */
+  async get(userId: string, id: string): Promise<StoredConversation> {
+    const conversation = await this.conversations.find(userId, id);
+    if (conversation === null) throw new NotFoundError('conversation', id);
+    return conversation;
+  }
+
+  /**
+   * Messages, oldest first: those of the active path, or of the whole tree.
+   * @throws NotFoundError where there is no such conversation, or no message `after` in it
+   */
+  async messages(
+    userId: string,
+    id: string,
+    { limit, after }: Slice,
+    branches: 'active' | 'all',
+  ): Promise<ListedMessage[]> {
+    await this.get(userId, id);
+    const behind = await this.positionOf(userId, id, after);
+    const messages = await this.conversations.messages({
+      userId,
+      conversationId: id,
+      branches,
+      limit,
+      behind,
+    });
+    return this.withNeighbours(userId, id, messages);
+  }
+
+  /**
+   * The messages that follow the same message as this one, this one included, oldest first.
+   * @throws NotFoundError
+   */
+  async siblings(
+    userId: string,
+    id: string,
+    messageId: string,
+    { limit, after }: Slice,
+  ): Promise<ListedMessage[]> {
+    const message = await this.branches.find(userId, id, messageId);
+    if (message === null) throw new NotFoundError('message', messageId);
+    const behind = await this.positionOf(userId, id, after);
+    const { parentId } = message;
+    const siblings = await this.branches.siblings({ userId, conversationId: id, parentId, limit, behind });
+    return this.withNeighbours(userId, id, siblings);
+  }
+
+  /**
+   * Makes the path that leads over a message the active one.
+   * @throws NotFoundError, ConversationBusyError
+   */
+  async activate(userId: string, id: string, messageId: string): Promise<StoredConversation> {
+    await this.branches.activate(userId, id, messageId);
+    return this.get(userId, id);
+  }
+
+  /**
+   * Deletes a conversation with all its messages; what it used stays in the ledger. A turn that runs in it is stopped.
+   * @throws NotFoundError
+   */
+  async delete(userId: string, id: string): Promise<void> {
+    if (!(await this.conversations.delete(userId, id))) throw new NotFoundError('conversation', id);
+    // A process that does not hear of it finds out at its next checkpoint.
+    await this.runner.abandon(id);
+    // The generation of cached answers is remembered with who the user is. This process forgets it before the request is
+    // answered; others hear of it, or forget it by themselves within seconds.
+    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
+  }
+
+  private async positionOf(userId: string, id: string, after: string | undefined): Promise<number> {
+    const position = after === undefined ? -1 : await this.conversations.position(userId, id, after);
+    if (position === undefined) throw new NotFoundError('message', after ?? '');
+    return position;
+  }
+
+  private async withNeighbours(
+    userId: string,
+    id: string,
+    messages: readonly StoredMessage[],
+  ): Promise<ListedMessage[]> {
+    const ids = messages.map((message) => message.id);
+    const found = await this.branches.neighbours(userId, id, ids);
+    const byId = new Map(found.map((neighbours) => [neighbours.id, neighbours]));
+    const asked = messages.filter(({ role }) => role === 'user');
+    const files = await this.attachments.ofMessages(
+      userId,
+      asked.map((message) => message.id),
+    );
+    return messages.map((message) => {
+      const { previous = null, next = null } = byId.get(message.id) ?? {};
+      return { ...message, previous, next, attachments: files.get(message.id) ?? [] };
+    });
+  }
+}

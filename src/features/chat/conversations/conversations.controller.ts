@@ -1,0 +1,101 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, ApiPage, IdParams, type Page, Scope, toPage, UserId } from '../../../http/index.js';
+import {
+  ConversationBody,
+  ConversationsQuery,
+  ListedConversationBody,
+  UpdateConversationBody,
+} from './conversation.dto.js';
+import { MessageBody, MessagesQuery } from '../messages/message.dto.js';
+import {
+  toChanges,
+  toConversationBody,
+  toFilter,
+  toListedConversation,
+  toListedMessageBody,
+  toSearch,
+} from './conversation.mapper.js';
+import { ConversationService } from './conversation.service.js';
+import { SearchService } from './search.service.js';
+
+@Scope('chat')
+@ApiTags('conversations')
+@Controller('api/v1/conversations')
+export class ConversationsController {
+  constructor(
+    private readonly conversations: ConversationService,
+    private readonly search: SearchService,
+  ) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'Your conversations, newest first',
+    description: 'All of them, or with `q` those that a search finds.',
+  })
+  @ApiPage(ListedConversationBody)
+  @ApiErrors('invalid_request', 'unauthorized')
+  async list(
+    @UserId() userId: string,
+    @Query() query: ConversationsQuery,
+  ): Promise<Page<ListedConversationBody>> {
+    const rows =
+      query.q === undefined
+        ? await this.conversations.list(userId, toFilter(query), query.slice())
+        : await this.search.find(userId, toSearch(query.q, query), query.slice());
+    return toPage(rows, query.limit, toListedConversation);
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'One conversation' })
+  @ApiOkResponse({ type: ConversationBody, description: 'The conversation.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  async get(@UserId() userId: string, @Param() { id }: IdParams): Promise<ConversationBody> {
+    return toConversationBody(await this.conversations.get(userId, id));
+  }
+
+  @Patch(':id')
+  @ApiOperation({
+    summary: 'Rename, archive or pin a conversation, or change its system prompt',
+    description: 'What is left out stays as it is. None of it counts as a turn: `updated_at` stays.',
+  })
+  @ApiOkResponse({ type: ConversationBody, description: 'The conversation, changed.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'payload_too_large', 'unsupported_media_type')
+  async update(
+    @UserId() userId: string,
+    @Param() { id }: IdParams,
+    @Body() body: UpdateConversationBody,
+  ): Promise<ConversationBody> {
+    return toConversationBody(await this.conversations.update(userId, id, toChanges(body)));
+  }
+
+  @Get(':id/messages')
+  @ApiOperation({
+    summary: 'The messages of a conversation, oldest first',
+    description:
+      'Those of the active path; with `branches=all` those that were replaced as well, each with its `parent_id`.',
+  })
+  @ApiPage(MessageBody)
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  async messages(
+    @UserId() userId: string,
+    @Param() { id }: IdParams,
+    @Query() query: MessagesQuery,
+  ): Promise<Page<MessageBody>> {
+    const messages = await this.conversations.messages(userId, id, query.slice(), query.branches);
+    return toPage(messages, query.limit, toListedMessageBody);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({
+    summary: 'Delete a conversation',
+    description:
+      'With all its messages. A turn that runs in it is stopped; what it used stays accounted for.',
+  })
+  @ApiNoContentResponse({ description: 'It is gone.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  delete(@UserId() userId: string, @Param() { id }: IdParams): Promise<void> {
+    return this.conversations.delete(userId, id);
+  }
+}

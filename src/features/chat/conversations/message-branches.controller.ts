@@ -1,0 +1,114 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import type { Caller } from '../../../common/caller.js';
+import {
+  ApiErrors,
+  ApiPage,
+  CurrentCaller,
+  IdempotencyKey,
+  ModelRoute,
+  type Page,
+  PageQuery,
+  Scope,
+  toPage,
+  UserId,
+} from '../../../http/index.js';
+import { AnswerSender } from '../turns/turn-responder.js';
+import { ApiAnswer } from '../turns/chat.openapi.js';
+import { GenerationBody, QuestionBody } from '../turns/chat.dto.js';
+import { toEditTurn, toIdempotency, toRegenerateTurn } from '../turns/chat.mapper.js';
+import { ConversationBody } from './conversation.dto.js';
+import { MessageBody, MessageParams } from '../messages/message.dto.js';
+import { toConversationBody, toListedMessageBody } from './conversation.mapper.js';
+import { ConversationService } from './conversation.service.js';
+import { TurnService } from '../turns/turn.service.js';
+
+/** What `Idempotency-Key` tells apart requests by, beside the account. */
+const REGENERATE = 'POST /api/v1/conversations/{id}/messages/{message_id}/regenerate';
+const EDIT = 'POST /api/v1/conversations/{id}/messages/{message_id}/edit';
+
+@Scope('chat')
+@ApiTags('conversations')
+@Controller('api/v1/conversations/:id/messages/:message_id')
+export class BranchesController {
+  constructor(
+    private readonly turns: TurnService,
+    private readonly conversations: ConversationService,
+    private readonly sender: AnswerSender,
+  ) {}
+
+  @Post('regenerate')
+  @HttpCode(200)
+  @ModelRoute()
+  @ApiOperation({
+    summary: 'Ask for another answer',
+    description:
+      'In the place of an answer, or to a question. The answer that there was stays, beside the new one, with all that followed it; the new one is on the active path. Model and parameters are those of the answer before, where you do not say.',
+  })
+  @ApiAnswer()
+  async regenerate(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param() params: MessageParams,
+    @Body() body: GenerationBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    const idempotency = toIdempotency(REGENERATE, key, params, body);
+    const begun = await this.turns.begin(toRegenerateTurn(caller, params, body, idempotency));
+    return this.sender.send(response, caller, begun, body);
+  }
+
+  @Post('edit')
+  @HttpCode(200)
+  @ModelRoute()
+  @ApiOperation({
+    summary: 'Ask a question in other words',
+    description:
+      'In the place of a message of yours. That one stays, beside the new one, with all that followed it; the new one and its answer are on the active path. Model and parameters are those of the answer before, where you do not say.',
+  })
+  @ApiAnswer()
+  async edit(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param() params: MessageParams,
+    @Body() body: QuestionBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    const idempotency = toIdempotency(EDIT, key, params, body);
+    const begun = await this.turns.begin(toEditTurn(caller, params, body, idempotency));
+    return this.sender.send(response, caller, begun, body);
+  }
+
+  @Post('activate')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Go on from another branch',
+    description:
+      'The path that leads over this message becomes the active one, to its newest end: the next message follows there. Where it is active already nothing changes.',
+  })
+  @ApiOkResponse({ type: ConversationBody, description: 'The conversation as it is now.' })
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'conversation_busy')
+  async activate(
+    @UserId() userId: string,
+    @Param() { id, message_id }: MessageParams,
+  ): Promise<ConversationBody> {
+    return toConversationBody(await this.conversations.activate(userId, id, message_id));
+  }
+
+  @Get('siblings')
+  @ApiOperation({
+    summary: 'The messages that stand in each other’s place, oldest first',
+    description: 'All that follow the same message as this one, this one included.',
+  })
+  @ApiPage(MessageBody)
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  async siblings(
+    @UserId() userId: string,
+    @Param() { id, message_id }: MessageParams,
+    @Query() page: PageQuery,
+  ): Promise<Page<MessageBody>> {
+    const siblings = await this.conversations.siblings(userId, id, message_id, page.slice());
+    return toPage(siblings, page.limit, toListedMessageBody);
+  }
+}

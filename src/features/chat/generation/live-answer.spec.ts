@@ -1,0 +1,421 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { Broadcast, RedisConnection } from '../../../infra/redis/index.js';
+import { type LogEntry, type LoggedText, textAfter } from '../streams/answer-entries.js';
+import { AnswerLog } from '../streams/answer-log.js';
+import { type AnswerEvent, follow, outcomeOf, type Position } from '../streams/answer-stream.js';
+import { LiveTurn } from './live-answer.js';
+import type { Turn, TurnOutcome } from '../model/turn.js';
+
+const TURN: Turn = {
+  apiKeyId: null,
+  userId: 'user',
+  conversationId: 'conversation',
+  systemPrompt: null,
+  compaction: 'none',
+  parentId: 'question',
+  answerId: 'answer',
+  leaseOwner: 'owner',
+  model: 'demo/echo',
+  parameters: {},
+  defaultTemperature: undefined,
+  instructions: null,
+  restart: 'once',
+  cache: undefined,
+};
+
+const OUTCOME: TurnOutcome = {
+  status: 'complete',
+  text: 'abc',
+  calls: [],
+  model: 'demo/echo',
+  finishReason: 'stop',
+  usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
+  costMicroUsd: 0n,
+  warning: null,
+  cached: false,
+  completedAt: new Date(0),
+};
+
+const redis = new RedisConnection(undefined);
+const log = new AnswerLog(redis, new Broadcast(redis));
+const at = (attempt: number, offset: number, calls = 0): Position => ({ attempt, offset, calls });
+const never = new AbortController().signal;
+
+const followed = (live: LiveTurn): Promise<AnswerEvent[]> => Array.fromAsync(follow(live, never));
+
+describe('LiveTurn', () => {
+  it('gives every follower the whole text and the outcome, whenever it came', async () => {
+    const live = new LiveTurn(TURN, log);
+    live.append('a');
+    const early = followed(live);
+    await Promise.resolve();
+    live.append('b');
+    live.append('c');
+    live.end(OUTCOME);
+    const late = followed(live);
+    for (const events of [await early, await late]) {
+      const deltas = events.flatMap((event) => (event.type === 'delta' ? [event] : []));
+      expect(deltas.map(({ delta }) => delta).join('')).toBe('abc');
+      expect(deltas.at(-1)?.position.offset).toBe(3);
+      expect(events.at(-1)).toEqual({ type: 'ended', position: at(1, 3), outcome: OUTCOME });
+    }
+  });
+
+  it('shows the first piece at once, and those that come soon after it together', async () => {
+    const live = new LiveTurn(TURN, log);
+    const events = follow(live, never);
+    const first = events.next();
+    live.append('a');
+    expect((await first).value).toMatchObject({ delta: 'a' });
+    const second = events.next();
+    for (const piece of ['b', 'c', 'd']) {
+      live.append(piece);
+      await new Promise(setImmediate);
+    }
+    expect((await second).value).toEqual({ type: 'delta', position: at(1, 4), delta: 'bcd' });
+    const third = events.next();
+    await delay(25);
+    live.append('e');
+    expect((await third).value).toMatchObject({ delta: 'e' });
+  });
+
+  it('merges what a slow follower has missed into one delta', async () => {
+    const live = new LiveTurn(TURN, log);
+    const events = follow(live, never);
+    const first = events.next();
+    live.append('a');
+    expect((await first).value).toEqual({ type: 'delta', position: at(1, 1), delta: 'a' });
+    for (let count = 0; count < 1000; count += 1) live.append('b');
+    live.end(OUTCOME);
+    expect((await events.next()).value).toEqual({
+      type: 'delta',
+      position: at(1, 1001),
+      delta: 'b'.repeat(1000),
+    });
+    expect((await events.next()).value).toEqual({ type: 'ended', position: at(1, 1001), outcome: OUTCOME });
+  });
+
+  it('tells a restart before the new text, and only to those who saw the old one', async () => {
+    const live = new LiveTurn(TURN, log);
+    live.append('old');
+    const early = follow(live, never);
+    expect((await early.next()).value).toMatchObject({ delta: 'old' });
+    live.restart('demo/other');
+    live.append('new');
+    live.end(OUTCOME);
+    const rest = await Array.fromAsync(early);
+    expect(rest).toEqual([
+      { type: 'restarted', position: at(2, 0), model: 'demo/other' },
+      { type: 'delta', position: at(2, 3), delta: 'new' },
+      { type: 'ended', position: at(2, 3), outcome: OUTCOME },
+    ]);
+    expect((await followed(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
+  });
+
+  it('ends a follower that leaves while it waits', async () => {
+    const live = new LiveTurn(TURN, log);
+    const gone = new AbortController();
+    const waiting = follow(live, gone.signal).next();
+    gone.abort();
+    expect((await waiting).done).toBe(true);
+  });
+
+  it('tells the outcome to whoever waits for it, before and after', async () => {
+    const live = new LiveTurn(TURN, log);
+    const before = outcomeOf(live, never);
+    live.end(OUTCOME);
+    expect(await before).toBe(OUTCOME);
+    expect(await outcomeOf(live, never)).toBe(OUTCOME);
+  });
+
+  it('goes on behind the position that a follower names', async () => {
+    const live = new LiveTurn(TURN, log);
+    live.append('abc');
+    live.end(OUTCOME);
+    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 2, calls: 0 }))).toEqual([
+      { type: 'delta', position: at(1, 3), delta: 'c' },
+      { type: 'ended', position: at(1, 3), outcome: OUTCOME },
+    ]);
+    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 3, calls: 0 }))).toEqual([
+      { type: 'ended', position: at(1, 3), outcome: OUTCOME },
+    ]);
+  });
+
+  it.each([
+    { attempt: 1, offset: 4, calls: 0 },
+    { attempt: 2, offset: 0, calls: 0 },
+  ])('begins again for a follower that has what is not there: %j', async (from) => {
+    const live = new LiveTurn(TURN, log);
+    live.append('abc');
+    live.end(OUTCOME);
+    expect(await Array.fromAsync(follow(live, never, from))).toEqual([
+      { type: 'restarted', position: at(1, 0), model: 'demo/echo' },
+      { type: 'delta', position: at(1, 3), delta: 'abc' },
+      { type: 'ended', position: at(1, 3), outcome: OUTCOME },
+    ]);
+  });
+
+  it('lets a follower that has more wait until it is known here too', async () => {
+    const live = new LiveTurn(TURN, log);
+    live.append('abc');
+    const told = Array.fromAsync(follow(live, never, { attempt: 2, offset: 1, calls: 0 }));
+    await Promise.resolve();
+    live.restart('demo/other');
+    live.append('de');
+    live.end({ ...OUTCOME, text: 'de' });
+    expect((await told).slice(0, -1)).toEqual([{ type: 'delta', position: at(2, 2), delta: 'e' }]);
+  });
+
+  it('adds whole characters only, wherever the model cuts', async () => {
+    const live = new LiveTurn(TURN, log);
+    const told = followed(live);
+    const [high = '', low = ''] = '😀'.split('');
+    for (const piece of ['a', high, `${low}b`, low, high, 'c', high]) {
+      live.append(piece);
+      expect(live.text.isWellFormed()).toBe(true);
+    }
+    expect(live.text).toBe('a😀b\ufffd\ufffdc');
+    live.end({ ...OUTCOME, text: live.text });
+    const deltas = (await told).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
+    expect(deltas.join('')).toBe('a😀b\ufffd\ufffdc');
+  });
+
+  it('gives a long text in pieces, none of which ends within a character', async () => {
+    const live = new LiveTurn(TURN, log);
+    const text = 'x' + '😀'.repeat(50_000);
+    live.append(text);
+    live.end(OUTCOME);
+    const deltas = (await followed(live)).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
+    expect(deltas.join('')).toBe(text);
+    expect(deltas.length).toBeGreaterThan(5);
+    for (const delta of deltas) {
+      expect(delta.isWellFormed()).toBe(true);
+      expect(delta.length).toBeLessThanOrEqual(16_384);
+    }
+  });
+
+  it('tells calls in pieces, and those that come out of order when they are whole', async () => {
+    const live = new LiveTurn(TURN, log);
+    const told = followed(live);
+    const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
+    const more = (index: number, text: string) => ({ index, function: { arguments: text } });
+    live.append('So: ');
+    live.call([begin(0), more(0, '{"x"')]);
+    live.call([begin(1), more(1, '{}')]);
+    expect(live.callsInOrder.map((call) => call.arguments)).toEqual(['{"x"', '{}']);
+    await Promise.resolve();
+    live.call([more(0, ':1}')]);
+    // Nobody else may tell what is not in order: it is in no checkpoint before the end.
+    expect(live.callsInOrder).toEqual([]);
+    expect(live.calls.map((call) => call.arguments)).toEqual(['{"x":1}', '{}']);
+    live.end({ ...OUTCOME, text: live.text, calls: live.calls });
+    const events = await told;
+    const again = events.slice(events.findIndex(({ type }) => type === 'restarted') + 1);
+    expect(again.map((event) => (event.type === 'call' ? event.piece : event.type))).toMatchObject([
+      'delta',
+      { type: 'call', id: 'call_0' },
+      { type: 'arguments', index: 0, delta: '{"x":1}' },
+      { type: 'call', id: 'call_1' },
+      { type: 'arguments', index: 1, delta: '{}' },
+      'ended',
+    ]);
+  });
+
+  it('tells long arguments in pieces, none of which ends within a character', async () => {
+    const live = new LiveTurn(TURN, log);
+    const text = 'x' + '😀'.repeat(20_000);
+    live.call([{ index: 0, id: 'call_0', function: { name: 'a', arguments: text } }]);
+    live.end({ ...OUTCOME, text: '', calls: live.calls });
+    const pieces = (await followed(live)).flatMap((event) =>
+      event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
+    );
+    expect(pieces.join('')).toBe(text);
+    expect(pieces.length).toBeGreaterThan(2);
+    for (const piece of pieces) expect(piece.isWellFormed()).toBe(true);
+  });
+
+  it('gives calls ids of their own where the model gives none, one twice, or one that is too long', () => {
+    const live = new LiveTurn(TURN, log);
+    const ids = ['same', 'same', 'x'.repeat(257), ''];
+    live.call(ids.map((id, index) => ({ index, id, function: { name: 'a', arguments: '{}' } })));
+    const given = live.calls.map(({ id }) => id);
+    expect(given[0]).toBe('same');
+    expect(new Set(given).size).toBe(4);
+    for (const id of given.slice(1)) expect(id).toMatch(/^call_.{36}$/);
+  });
+
+  it('tells no calls without a text again that come out of order before the end', async () => {
+    const live = new LiveTurn(TURN, log);
+    const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
+    live.call([begin(0), begin(1), { index: 0, function: { arguments: '{' } }]);
+    live.call([
+      { index: 0, function: { arguments: '}' } },
+      { index: 1, function: { arguments: '{}' } },
+    ]);
+    await delay(25);
+    expect(live.progress()).toMatchObject({ attempt: 2, length: 0, callsLength: 0 });
+    live.end({ ...OUTCOME, text: '', calls: live.calls });
+    const pieces = (await followed(live)).flatMap((event) =>
+      event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
+    );
+    expect(pieces).toEqual(['{}', '{}']);
+  });
+
+  describe('with a log', () => {
+    it('shows nothing while its lease is in doubt, and everything afterwards', async () => {
+      const logged = new RecordingLog();
+      const live = new LiveTurn(TURN, logged);
+      const events = follow(live, never);
+      live.append('a');
+      expect((await events.next()).value).toMatchObject({ delta: 'a' });
+      live.hold();
+      live.append('b');
+      const next = events.next();
+      await logged.quiet();
+      expect(logged.text).toBe('a');
+      expect(live.progress().length).toBe(1);
+      live.append('c');
+      live.release();
+      expect((await next).value).toMatchObject({ delta: 'bc', position: at(1, 3) });
+      expect(logged.text).toBe('abc');
+      live.end(OUTCOME);
+    });
+
+    it('sends its followers back to what somebody else has stored', async () => {
+      const live = new LiveTurn(TURN, new RecordingLog());
+      const events = follow(live, never);
+      live.append('abc');
+      expect((await events.next()).value).toMatchObject({ delta: 'abc' });
+      live.end({ ...OUTCOME, text: 'ab' }, { attempt: 1, text: 'ab', calls: [] });
+      expect(await Array.fromAsync(events)).toMatchObject([
+        { type: 'restarted', position: at(1, 0) },
+        { type: 'delta', delta: 'ab', position: at(1, 2) },
+        { type: 'ended' },
+      ]);
+    });
+
+    it('shows what its row has of the calls if another process has ended the answer', async () => {
+      const live = new LiveTurn(TURN, new RecordingLog());
+      live.call([{ index: 0, id: 'mine', function: { name: 'a', arguments: '{"n":1}' } }]);
+      const calls = [{ id: 'theirs', name: 'a', arguments: '{}' }];
+      live.end({ ...OUTCOME, text: '', calls }, { attempt: 1, text: '', calls });
+      const pieces = (await followed(live)).flatMap((event) => (event.type === 'call' ? [event.piece] : []));
+      expect(pieces).toMatchObject([
+        { type: 'call', id: 'theirs' },
+        { type: 'arguments', delta: '{}' },
+      ]);
+    });
+
+    it('has nothing more of an attempt once another has begun, although that is not shown yet', async () => {
+      const live = new LiveTurn(TURN, new RecordingLog());
+      const events = follow(live, never);
+      live.append('old');
+      await events.next();
+      live.restart('demo/other');
+      live.append('new');
+      const { attempt, slice, piece } = live.progress();
+      expect([attempt, slice(0, 3), piece(0, 1)]).toEqual([1, '', undefined]);
+      expect((await events.next()).value).toMatchObject({ type: 'restarted', position: at(2, 0) });
+      live.end(OUTCOME);
+    });
+
+    it('has nothing to release unless something was held back', async () => {
+      const logged = new RecordingLog();
+      const live = new LiveTurn(TURN, logged);
+      live.release();
+      live.append('a');
+      await logged.quiet();
+      expect(logged.text).toBe('a');
+      live.end(OUTCOME);
+    });
+
+    it('shows its outcome although the log answers after the end', async () => {
+      const logged = new RecordingLog();
+      const live = new LiveTurn(TURN, logged);
+      const refuse = logged.hang();
+      live.append('a');
+      await logged.quiet();
+      live.end({ ...OUTCOME, text: 'a' });
+      refuse();
+      expect((await followed(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
+    });
+
+    it('writes what the log did not take before what follows, and shows it all the same', async () => {
+      const logged = new RecordingLog();
+      logged.takes = false;
+      const live = new LiveTurn(TURN, logged);
+      const events = follow(live, never);
+      live.append('a');
+      expect((await events.next()).value).toMatchObject({ delta: 'a' });
+      logged.takes = true;
+      live.append('b');
+      expect((await events.next()).value).toMatchObject({ delta: 'b' });
+      expect(logged.text).toBe('ab');
+      live.end(OUTCOME);
+    });
+
+    it('writes in its order what came while the log hung, and refused it all', async () => {
+      const logged = new RecordingLog();
+      const live = new LiveTurn(TURN, logged);
+      const refuse = logged.hang();
+      for (const piece of ['a', 'b', 'c']) {
+        live.append(piece);
+        await logged.quiet();
+      }
+      refuse();
+      await logged.quiet();
+      expect(logged.text).toBe('abc');
+      expect(live.progress().length).toBe(3);
+      live.end(OUTCOME);
+    });
+  });
+});
+
+/** A log that is always there. */
+class RecordingLog extends AnswerLog {
+  takes = true;
+  private hanging: Promise<void> | undefined;
+  private known: LoggedText = { attempt: 1, text: '', calls: [] };
+
+  constructor() {
+    super(redis, new Broadcast(redis));
+  }
+
+  get text(): string {
+    return this.known.text;
+  }
+
+  override get enabled(): boolean {
+    return true;
+  }
+
+  override async append(_answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
+    if (this.hanging !== undefined) {
+      await this.hanging;
+      return false;
+    }
+    if (this.takes) for (const entry of entries) this.known = textAfter(this.known, entry) ?? this.known;
+    return this.takes;
+  }
+
+  /**
+   * Answers nothing from now on.
+   * @returns refuses whatever is waiting then, and takes what comes next
+   */
+  hang(): () => void {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    this.hanging = promise;
+    return () => {
+      this.hanging = undefined;
+      resolve(undefined);
+    };
+  }
+
+  /** Resolves when whatever was to be written together has been. */
+  quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, 100);
+    });
+  }
+}

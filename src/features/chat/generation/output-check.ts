@@ -1,0 +1,71 @@
+import { AppError } from '../../../common/errors.js';
+import { storable } from '../../../common/storable.js';
+import type { ModelCall } from '../../../llm/index.js';
+import { compileOutputSchema, type OutputSchema } from './output-schema.js';
+import type { AnswerParameters, FinishedAnswer } from '../model/turn.js';
+
+/** Most characters of an error that quotes where an answer is wrong. */
+const MAX_REASON = 300;
+
+/** Checks a finished answer against the format that was asked for; returns why it does not have it. */
+export type OutputCheck = (
+  answer: Pick<FinishedAnswer, 'text' | 'calls' | 'finishReason'>,
+) => AppError | undefined;
+
+/**
+ * Prepares the check of answers in a format; undefined if any text will do.
+ * @throws InvalidRequestError if the schema of the format cannot be used
+ */
+export function outputCheckFor(format: AnswerParameters['response_format']): OutputCheck | undefined {
+  // Other types are words of one host, which a turn may inherit; only that host knows what fits them.
+  if (format?.type !== 'json_object' && format?.type !== 'json_schema') return undefined;
+  const schema = format.type === 'json_schema' ? format.json_schema.schema : undefined;
+  const misfit: OutputSchema = schema === undefined ? misfitOfObject : compileOutputSchema(schema);
+  return ({ text, calls, finishReason }) => {
+    // An answer that calls tools goes on after their results.
+    if (calls.length > 0) return undefined;
+    const parsed = parse(text);
+    const reason = parsed === undefined ? brokenBecause(finishReason) : misfit(parsed.value);
+    return reason === undefined ? undefined : new OutputParseError(reason);
+  };
+}
+
+/** Keeps answers without their format out of the cache, so that an equal question asks the model again. */
+export function cachingOf(check: OutputCheck): NonNullable<ModelCall['mayCache']> {
+  return ({ choices }) =>
+    choices.every(
+      ({ message, finish_reason: finishReason }) =>
+        (message.tool_calls ?? []).length > 0 ||
+        check({ text: message.content ?? '', calls: [], finishReason }) === undefined,
+    );
+}
+
+/** An answer that is not the JSON that was asked for. It is stored, and billed like any other. */
+class OutputParseError extends AppError {
+  constructor(reason: string) {
+    // What quotes the answer may hold anything.
+    const shown = storable(reason).toWellFormed().slice(0, MAX_REASON).toWellFormed();
+    super(
+      'output_parse_error',
+      `The answer is not the JSON that response_format asks for: ${shown}. It is stored as it came; ask for another one with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.`,
+      { retryable: false },
+    );
+  }
+}
+
+function brokenBecause(finishReason: string): string {
+  return finishReason === 'length' ? 'it was cut off at the limit of its tokens' : 'it cannot be parsed';
+}
+
+function misfitOfObject(value: unknown): string | undefined {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? undefined : 'it is no object';
+}
+
+function parse(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}

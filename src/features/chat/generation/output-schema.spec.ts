@@ -1,0 +1,160 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { InvalidRequestError } from '../../../common/errors.js';
+import { compileOutputSchema } from './output-schema.js';
+
+/** Longest time for a check that exceeds its budget on a loaded machine, in milliseconds. */
+const BOUNDED_MS = 2_000;
+
+const city = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
+
+describe('compileOutputSchema', () => {
+  it.each<[object, unknown, boolean]>([
+    [city, { city: 'Oslo' }, true],
+    [city, { city: 7 }, false],
+    [city, {}, false],
+    [{ ...city, additionalProperties: false }, { city: 'Oslo', more: 1 }, false],
+    [{ $schema: 'http://json-schema.org/draft-07/schema#', ...city }, { city: 'Oslo' }, true],
+    [{ $async: true, ...city }, { city: 7 }, false],
+    [{ type: 'array', items: { enum: ['a', 'b'] } }, ['a', 'c'], false],
+    [{ oneOf: [{ type: 'number' }, { type: 'integer' }] }, 1, false],
+    [{ not: { type: 'string' } }, 'x', false],
+    [
+      { $defs: { n: { properties: { next: { $ref: '#/$defs/n' } }, required: ['v'] } }, $ref: '#/$defs/n' },
+      { v: 1, next: {} },
+      false,
+    ],
+    [
+      { $defs: { n: { properties: { next: { $ref: '#/$defs/n' } }, required: ['v'] } }, $ref: '#/$defs/n' },
+      { v: 1, next: { v: 2 } },
+      true,
+    ],
+    [
+      { properties: { properties: { type: 'string' }, 'x-cost': { type: 'string' } } },
+      { properties: 7 },
+      false,
+    ],
+    [{ properties: { 'x-cost': { type: 'string' } } }, { 'x-cost': 7 }, false],
+    [{ type: 'string', format: 'date' }, 'no date', true],
+    [{ minimum: 2, maximum: 3 }, 4, false],
+  ])('checks %j: %j', (schema, value, fits) => {
+    expect(compileOutputSchema(schema)(value) === undefined).toBe(fits);
+  });
+
+  it('says where a value does not fit, and why', () => {
+    expect(compileOutputSchema(city)({ city: 7 })).toBe('it does not fit the schema: /city must be string');
+    expect(compileOutputSchema({ not: {} })(1)).toMatch(/^it does not fit the schema: {2}must NOT/);
+  });
+
+  it.each<[object, unknown]>([
+    [{ type: 'string', pattern: '^(a+)+$' }, 'b'],
+    [{ not: { pattern: '^a' } }, 'b'],
+    [{ oneOf: [{ pattern: '^a' }, { pattern: '^b' }] }, 'b'],
+    [{ patternProperties: { '^x-': {} }, additionalProperties: false }, { 'x-a': 1 }],
+    [{ if: { pattern: '^a' }, then: false }, 'b'],
+    [{ contains: { pattern: '^a' }, maxContains: 1 }, ['a', 'b']],
+    [{ allOf: [{ type: 'string' }], oneOf: [{ pattern: 'a' }, { type: 'number' }] }, 'a'],
+  ])('never refuses what fits because of a keyword that it does not check: %j %j', (schema, value) => {
+    expect(compileOutputSchema(schema)(value)).toBeUndefined();
+  });
+
+  it('still checks the rest of a schema with such a keyword', () => {
+    const schema = {
+      allOf: [{ type: 'string' }],
+      oneOf: [{ type: 'number' }, { pattern: 'a', minLength: 3 }],
+    };
+    expect(compileOutputSchema(schema)('ab')).toBeDefined();
+    expect(compileOutputSchema(schema)(7)).toBeDefined();
+  });
+
+  it.each<[string, object]>([
+    ['a keyword of a wrong type', { type: 'object', required: 'city' }],
+    ['an unknown type', { type: 'city' }],
+    ['a reference to another document', { $ref: 'https://example.com/city.json' }],
+    ['a reference to nothing', { $ref: '#/$defs/city' }],
+    ['more characters than are taken', { description: 'x'.repeat(40_000) }],
+  ])('refuses %s, and names the field', (_what, schema) => {
+    let thrown: unknown;
+    try {
+      compileOutputSchema(schema);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(InvalidRequestError);
+    expect(thrown).toMatchObject({ param: 'response_format.json_schema.schema' });
+  });
+
+  const nested = (depth: number): unknown => {
+    let value: unknown = {};
+    for (let level = 0; level < depth; level += 1) value = { x: value };
+    return value;
+  };
+  const twice = { $ref: '#/$defs/a' };
+  it.each<[string, object, unknown]>([
+    [
+      'doubles with every level',
+      {
+        $defs: { a: { properties: { x: { anyOf: [{ allOf: [twice, { type: 'string' }] }, twice] } } } },
+        ...twice,
+      },
+      nested(60),
+    ],
+    [
+      'looks at a long text again and again',
+      { allOf: Array.from({ length: 900 }, () => ({ minLength: 1 })) },
+      'x'.repeat(1_000_000),
+    ],
+    [
+      'compares every entry with thousands of values',
+      { items: { enum: Array.from({ length: 3_000 }, (_, index) => index) } },
+      Array.from({ length: 200_000 }, () => -1).fill(2_999),
+    ],
+    ['is as deep as no stack is', { $defs: { a: { properties: { x: twice } } }, ...twice }, nested(100_000)],
+  ])('is bounded where a schema %s', (_what, schema, value) => {
+    const check = compileOutputSchema(schema);
+    const begun = performance.now();
+    expect(check(value)).toBe('checking it against the schema takes too many steps');
+    expect(performance.now() - begun).toBeLessThan(BOUNDED_MS);
+    expect(check('x') === undefined || typeof check('x') === 'string').toBe(true);
+  });
+
+  it('checks a long answer within its budget', () => {
+    const cities = Array.from({ length: 10_000 }, (_, index) => ({ city: `City ${index}` }));
+    expect(compileOutputSchema({ type: 'array', items: city })(cities)).toBeUndefined();
+  });
+
+  it('either refuses a schema as the caller’s mistake or checks with it, whatever it holds', () => {
+    const keyword = fc.constantFrom(
+      'type',
+      'properties',
+      'items',
+      'anyOf',
+      'not',
+      '$ref',
+      'enum',
+      'required',
+      '$defs',
+      'pattern',
+      'x-cost',
+      '$async',
+      '$id',
+    );
+    const { tree } = fc.letrec((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        fc.jsonValue({ maxDepth: 1 }),
+        fc.dictionary(keyword, tie('tree'), { maxKeys: 3 }),
+      ),
+    }));
+    fc.assert(
+      fc.property(fc.dictionary(keyword, tree, { maxKeys: 3 }), fc.jsonValue(), (schema, value) => {
+        try {
+          const problem = compileOutputSchema(schema)(value);
+          expect(['undefined', 'string']).toContain(typeof problem);
+        } catch (error) {
+          expect(error).toBeInstanceOf(InvalidRequestError);
+        }
+      }),
+    );
+  });
+});

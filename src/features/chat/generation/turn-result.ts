@@ -1,0 +1,96 @@
+import { type AppError, asAppError } from '../../../common/errors.js';
+import { type AttemptRecord, countTokens, ModelCallError, type TokenUsage } from '../../../llm/index.js';
+import { TurnInterruptedError } from '../model/chat.errors.js';
+import type { LiveTurn } from './live-answer.js';
+import type { OutputCheck } from './output-check.js';
+import { wordsOf } from '../model/tool-calls.js';
+import { type FinishedAnswer, type Settlement, STOPPED, totalCost, type TurnOutcome } from '../model/turn.js';
+
+/** A turn that generates no more. */
+interface EndedRun {
+  readonly live: LiveTurn;
+  readonly abort: AbortController;
+  /** Checks the format of the answer; undefined if any text will do. */
+  readonly check: OutputCheck | undefined;
+  /** True if its user stopped it. */
+  readonly stopped: boolean;
+}
+
+/** Usage of a turn that was stopped before a model was asked. */
+const NOTHING_USED = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cachedTokens: 0,
+  cacheWriteTokens: 0,
+  reasoningTokens: 0,
+} as const satisfies TokenUsage;
+
+/** Returns the outcome of an answer that came whole: a failure if it does not have the format that was asked for. */
+export function toOutcome(
+  { check }: EndedRun,
+  answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
+): TurnOutcome {
+  const error = misfitOf(answer, check);
+  if (error === undefined) return { status: 'complete', ...answer, completedAt: new Date() };
+  const { text, calls, model } = answer;
+  return { status: 'failed', text, calls, model, error };
+}
+
+/** A check that throws must not take the usage of the answer with it. */
+function misfitOf(
+  answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
+  check: OutputCheck | undefined,
+): AppError | undefined {
+  try {
+    return check?.(answer);
+  } catch (error) {
+    return asAppError(error);
+  }
+}
+
+/** Returns what a turn comes to with an outcome. */
+export function toSettlement(
+  outcome: TurnOutcome,
+  { beginning: attempt, providerData }: LiveTurn,
+  attempts: readonly AttemptRecord[],
+): Settlement {
+  return {
+    outcome,
+    attempt,
+    tokenCount: countTokens(wordsOf(outcome)),
+    attempts,
+    providerData,
+    chores: [],
+  };
+}
+
+/** Returns what a turn comes to whose answer did not come whole: it failed, was interrupted, or was stopped by its user. */
+export function toAbortedSettlement({ live, abort, stopped }: EndedRun, error: AppError): Settlement {
+  const { text, calls, model } = live;
+  const attempts = error instanceof ModelCallError ? error.attempts : [];
+  if (!abort.signal.aborted)
+    return toSettlement({ status: 'failed', text, calls, model, error }, live, attempts);
+  if (!stopped) {
+    return toSettlement(
+      { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() },
+      live,
+      attempts,
+    );
+  }
+  return toSettlement(
+    {
+      status: 'stopped',
+      text,
+      calls,
+      model,
+      finishReason: STOPPED,
+      usage: attempts.at(-1)?.usage ?? NOTHING_USED,
+      costMicroUsd: totalCost(attempts),
+      warning: null,
+      cached: false,
+      completedAt: new Date(),
+    },
+    live,
+    attempts,
+  );
+}

@@ -1,0 +1,306 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Activities } from '../../../common/activities.js';
+import { type ByteLease, ByteLimiter } from '../../../common/byte-limiter.js';
+import { storable } from '../../../common/storable.js';
+import { Broadcast } from '../../../infra/redis/index.js';
+import { AppError, asAppError } from '../../../common/errors.js';
+import { LlmService, ReturnedFieldsCollector, type BudgetLease, type ChatDelta } from '../../../llm/index.js';
+import { toModelRequest } from '../messages/generation-parameters.js';
+import { TurnInterruptedError } from '../model/chat.errors.js';
+import { Checkpoints } from './checkpointer.js';
+import { ContextService } from '../context/context.service.js';
+import type { LoggedText } from '../streams/answer-entries.js';
+import { AnswerLog } from '../streams/answer-log.js';
+import { AnswerRepository } from '../messages/answer.repository.js';
+import { LiveTurn } from './live-answer.js';
+import { cachingOf, type OutputCheck } from './output-check.js';
+import { RunningAnswers } from '../recovery/active-generations.js';
+import { type Settlement, totalCost, type Turn, type TurnOutcome } from '../model/turn.js';
+import { toAbortedSettlement, toOutcome, toSettlement } from './turn-result.js';
+import { toToolCalls } from '../model/tool-calls.js';
+import { TurnChores } from './turn-tasks.js';
+import { TurnRepository } from '../turns/turn.repository.js';
+import { persistently } from '../../../infra/database/retry-while-unavailable.js';
+
+/** One turn while it runs. */
+interface Run {
+  readonly live: LiveTurn;
+  readonly abort: AbortController;
+  /** Checks the format of the answer; undefined if any text will do. */
+  readonly check: OutputCheck | undefined;
+  /** Whether its user stopped it. */
+  stopped: boolean;
+  /** The last message that a summary shall cover, once it is known that one is needed. */
+  summarizeUpTo: string | undefined;
+  done: Promise<void>;
+}
+
+/** What is true of an ended turn. */
+interface Committed {
+  readonly outcome: TurnOutcome;
+  /** The text of its row, where that is not ours. */
+  readonly stored?: LoggedText | undefined;
+}
+
+/** Channels that tell the process which runs a turn to end it. */
+const STOP_CHANNEL = 'turns:stop';
+const GONE_CHANNEL = 'turns:gone';
+
+/** Generates answers, detached from whoever asked. One run a turn; the run owns the answer's row until it ends. */
+@Injectable()
+export class TurnRunner {
+  private readonly logger = new Logger('Turns');
+  /** By the id of the answer. */
+  private readonly running = new Map<string, Run>();
+
+  constructor(
+    private readonly llm: LlmService,
+    private readonly context: ContextService,
+    private readonly turns: TurnRepository,
+    private readonly activities: Activities,
+    private readonly log: AnswerLog,
+    private readonly answers: RunningAnswers,
+    private readonly rows: AnswerRepository,
+    private readonly broadcast: Broadcast,
+    private readonly chores: TurnChores,
+    private readonly fileMemory: ByteLimiter,
+  ) {
+    broadcast.listen(STOP_CHANNEL, (answerId) => void this.stop(answerId));
+    broadcast.listen(GONE_CHANNEL, (conversationId) => {
+      this.abort(({ turn }) => turn.conversationId === conversationId);
+    });
+  }
+
+  /**
+   * Begins to generate the answer and returns at once.
+   * @param lease what it may use; settled when it ends, however it ends
+   * @param check checks the format of the answer
+   */
+  start(turn: Turn, lease: BudgetLease, check?: OutputCheck): LiveTurn {
+    const live = new LiveTurn(turn, this.log);
+    const abort = new AbortController();
+    const run: Run = {
+      live,
+      abort,
+      check,
+      stopped: false,
+      summarizeUpTo: undefined,
+      done: Promise.resolve(),
+    };
+    // A turn goes on without its client, but not without its account and key.
+    const forget = this.activities.begin(turn, () => {
+      abort.abort();
+    });
+    this.running.set(turn.answerId, run);
+    this.answers.add(turn.answerId);
+    run.done = this.run(run, lease).finally(() => {
+      forget();
+      this.running.delete(turn.answerId);
+      this.answers.delete(turn.answerId);
+    });
+    return live;
+  }
+
+  /** The turn that generates an answer in this process, if one does. */
+  find(answerId: string): LiveTurn | undefined {
+    return this.running.get(answerId)?.live;
+  }
+
+  /**
+   * Ends a turn that runs here, as its user wants it, and keeps what came so far. Resolves when the call upstream is
+   * closed and the answer stored.
+   * @returns whether it runs here
+   */
+  async stop(answerId: string): Promise<boolean> {
+    const run = this.running.get(answerId);
+    if (run === undefined) return false;
+    run.stopped = true;
+    run.abort.abort();
+    await run.done;
+    return true;
+  }
+
+  /** Ends a turn that runs in another process, if that one hears of it. */
+  stopElsewhere(answerId: string): Promise<void> {
+    return this.broadcast.publish(STOP_CHANNEL, answerId);
+  }
+
+  /** Stops the turn that runs in a conversation which is gone, in whichever process. */
+  abandon(conversationId: string): Promise<void> {
+    return this.broadcast.publish(GONE_CHANNEL, conversationId);
+  }
+
+  /** Stops the turns of an account, and resolves when each has ended. */
+  async abandonUser(userId: string): Promise<void> {
+    await Promise.all(this.abort(({ turn }) => turn.userId === userId).map(({ done }) => done));
+  }
+
+  /** Lets running answers finish for that long, then stores the rest as interrupted. Resolves when none runs. */
+  async drain(graceMs: number): Promise<void> {
+    const stop = setTimeout(() => {
+      this.interruptAll();
+    }, graceMs);
+    while (this.running.size > 0) await Promise.all(Array.from(this.running.values(), ({ done }) => done));
+    clearTimeout(stop);
+  }
+
+  /** Stores all running answers as interrupted, now. */
+  interruptAll(): void {
+    this.abort(() => true);
+  }
+
+  private abort(which: (live: LiveTurn) => boolean): Run[] {
+    const chosen = Array.from(this.running.values()).filter(({ live }) => which(live));
+    for (const { abort } of chosen) abort.abort();
+    return chosen;
+  }
+
+  /** Never rejects: however a run goes, it ends with an outcome that followers are told. */
+  private async run(run: Run, lease: BudgetLease): Promise<void> {
+    const { live, abort } = run;
+    const checkpoints = new Checkpoints(live, this.turns, (why) => {
+      run.stopped ||= why === 'stop';
+      abort.abort();
+    });
+    const memory = this.fileMemory.lease();
+    let settlement: Settlement;
+    try {
+      settlement = await this.generate(run, checkpoints, memory);
+    } catch (error) {
+      settlement = toAbortedSettlement(run, asAppError(error));
+    } finally {
+      // A retry or another model sends the files again, so they are in memory until the call is over.
+      memory.release();
+    }
+    lease.settle(settlement.attempts);
+    const chores = this.chores.dueAfter(live.turn, settlement.outcome, run.summarizeUpTo);
+    // The lease is renewed until the answer is stored, however long the database is away.
+    const { outcome, stored } = await this.commit(live.turn, { ...settlement, chores }).finally(() =>
+      checkpoints.stop(),
+    );
+    live.end(outcome, stored);
+  }
+
+  private async generate(run: Run, checkpoints: Checkpoints, memory: ByteLease): Promise<Settlement> {
+    const { live } = run;
+    const { turn } = live;
+    const { signal } = run.abort;
+    const context = await persistently(() => this.context.build(turn, { memory, signal }));
+    checkpoints.inputTokens = context.tokens;
+    run.summarizeUpTo = context.summarizeUpTo;
+    const events = this.llm.stream({
+      callId: turn.answerId,
+      userId: turn.userId,
+      apiKeyId: turn.apiKeyId,
+      model: turn.model,
+      ...toModelRequest(turn, context.messages),
+      signal: run.abort.signal,
+      accounting: 'caller',
+      reserved: true,
+      restart: turn.restart,
+      cache: turn.cache,
+      mayCache: run.check && cachingOf(run.check),
+    });
+    let returned = new ReturnedFieldsCollector();
+    for await (const event of events) {
+      if (event.type === 'chunk') {
+        const choice = event.chunk.choices.find(({ index }) => index === 0);
+        if (choice === undefined) continue;
+        take(live, choice.delta);
+        returned.add(choice.delta);
+      } else if (event.type === 'started') {
+        live.begin(event.model.name);
+        live.ignored = event.ignored;
+      } else if (event.type === 'restarted') {
+        live.restart(event.model.name);
+        live.ignored = event.ignored;
+        returned = new ReturnedFieldsCollector();
+      } else if (event.type === 'finished') {
+        const { model, finishReason, usage, attempts, warning, cached = false } = event;
+        const costMicroUsd = totalCost(attempts);
+        // Only an answer that may be a part of a tool exchange ever goes back with them.
+        if ((turn.parameters.tools ?? []).length > 0) live.providerData ??= returned.providerData(model);
+        const answer = {
+          text: live.text,
+          calls: live.calls,
+          model: model.name,
+          finishReason,
+          usage,
+          costMicroUsd,
+          warning,
+          cached,
+        };
+        return toSettlement(toOutcome(run, answer), live, attempts);
+      }
+    }
+    throw new Error('A model call ended without saying how.');
+  }
+
+  /** The outcome that is true: the settlement's where it was committed, an interruption where the answer was not ours any more. */
+  private async commit(turn: Turn, settlement: Settlement): Promise<Committed> {
+    const { outcome } = settlement;
+    if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
+      this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
+    }
+    try {
+      if (await this.store(turn, settlement)) return { outcome };
+      return { outcome: toInterrupted(outcome), stored: await this.storedText(turn) };
+    } catch (error) {
+      this.logger.error(
+        { err: error, answer: turn.answerId },
+        'a turn could not be stored; the sweep will end it',
+      );
+      return { outcome: toInterrupted(outcome) };
+    }
+  }
+
+  /** What somebody else has stored in our place, or undefined where nothing is there or can be read. */
+  private async storedText({ userId, answerId }: Turn): Promise<LoggedText | undefined> {
+    const row = await this.rows.find(userId, answerId).catch(() => null);
+    return row === null
+      ? undefined
+      : { attempt: row.attempt, text: row.content, calls: toToolCalls(row.toolCalls) };
+  }
+
+  /** The text comes first: should the database refuse something that comes with it, the answer is stored without that. */
+  private async store(turn: Turn, settlement: Settlement): Promise<boolean> {
+    try {
+      return await this.finish(turn, settlement);
+    } catch (error) {
+      this.logRefusal(turn, error, "a provider's data");
+    }
+    const withoutData = { ...settlement, providerData: undefined };
+    try {
+      return await this.finish(turn, withoutData);
+    } catch (error) {
+      this.logRefusal(turn, error, 'the usage of a turn');
+    }
+    return this.finish(turn, { ...withoutData, attempts: [] });
+  }
+
+  /** @throws AppError as it is: then nothing was refused */
+  private logRefusal({ answerId }: Turn, error: unknown, what: string): void {
+    if (error instanceof AppError) throw error;
+    this.logger.error({ err: error, answer: answerId }, `${what} was refused and may be lost`);
+  }
+
+  private async finish(turn: Turn, settlement: Settlement): Promise<boolean> {
+    const { ours, due } = await persistently(() => this.turns.finish(turn, settlement));
+    this.chores.announce(turn, due);
+    return ours;
+  }
+}
+
+/** What is true of an answer that could not be stored as it ended. */
+function toInterrupted({ text, calls, model }: TurnOutcome): TurnOutcome {
+  return { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() };
+}
+
+/** What a chunk says of the answer. */
+function take(live: LiveTurn, { content, refusal, tool_calls: calls, provider_data: data }: ChatDelta): void {
+  if (content) live.append(storable(content));
+  // What a model says in place of an answer is what its user is to read.
+  if (refusal) live.append(storable(refusal));
+  if (calls) live.call(calls);
+  if (data) live.providerData = data;
+}

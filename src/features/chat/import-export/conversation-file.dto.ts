@@ -1,0 +1,166 @@
+import type { SchemaObject } from '../../../http/index.js';
+import { MAX_SYSTEM_PROMPT, MAX_TITLE } from '../conversations/conversation.dto.js';
+
+/** The version of the format. A change that a reader has to know of makes another one. */
+export const FILE_VERSION = 1;
+
+/** Most messages of a file that is imported. */
+export const MAX_MESSAGES = 10_000;
+
+/** Most characters of one of them. */
+const MAX_CONTENT = 1_000_000;
+
+/** A call of a tool, as OpenAI's wire has it. */
+export interface FileToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/** A message in a file. What is left out is null, false or empty. */
+export interface FileMessage {
+  readonly id: string;
+  /** One of the messages before it; null for the first of a branch. */
+  readonly parent_id: string | null;
+  readonly role: 'user' | 'assistant' | 'tool';
+  readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
+  readonly content: string;
+  /** Whether it is on the path that the conversation goes on from. */
+  readonly active: boolean;
+  readonly model?: string | null;
+  readonly finish_reason?: string | null;
+  readonly tool_calls?: readonly FileToolCall[];
+  readonly tool_call_id?: string;
+  readonly attachments?: readonly { readonly name: string; readonly media_type: string }[];
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly warning?: string;
+  readonly created_at: string;
+  readonly completed_at?: string | null;
+}
+
+/** What a file says of the conversation itself. */
+export interface FileConversation {
+  /** For people; an import gives a new one, and new times. */
+  readonly id?: string;
+  readonly created_at?: string;
+  readonly updated_at?: string;
+  readonly title: string;
+  readonly system_prompt?: string | null;
+  readonly archived?: boolean;
+  readonly pinned?: boolean;
+}
+
+/** A conversation as it is exported and imported. */
+export interface ConversationFile {
+  readonly version: typeof FILE_VERSION;
+  readonly conversation: FileConversation;
+  readonly messages: readonly FileMessage[];
+}
+
+const text = (maxLength: number, description: string) => ({ type: 'string', maxLength, description });
+const time = (description: string) => ({ type: 'string', format: 'date-time', maxLength: 40, description });
+const orNull = <Schema extends object>(schema: Schema) => ({ ...schema, nullable: true });
+
+/** An object without other fields than these. */
+const object = (required: string[], properties: Record<string, SchemaObject>): SchemaObject => ({
+  type: 'object',
+  required,
+  additionalProperties: false,
+  properties,
+});
+
+const conversation = object(['title'], {
+  id: text(100, 'What it was. Not imported.'),
+  title: { ...text(MAX_TITLE, 'What it is called.'), minLength: 1 },
+  system_prompt: orNull({ ...text(MAX_SYSTEM_PROMPT, 'How the model is to behave.'), minLength: 1 }),
+  archived: { type: 'boolean', description: 'Whether the list leaves it out.' },
+  pinned: { type: 'boolean', description: 'Whether it is kept at hand.' },
+  created_at: time('When it began. Not imported.'),
+  updated_at: time('When its last turn began or ended. Not imported.'),
+});
+
+const toolCall = object(['id', 'type', 'function'], {
+  id: text(200, 'What its result refers to.'),
+  type: { type: 'string', enum: ['function'], description: 'Always `function`.' },
+  function: object(['name', 'arguments'], {
+    name: text(200, 'The tool.'),
+    arguments: text(MAX_CONTENT, 'JSON, as the model wrote it.'),
+  }),
+});
+
+const attachment = object(['name', 'media_type'], {
+  name: text(255, 'Name of the file.'),
+  media_type: text(255, 'What it is.'),
+});
+
+const message = object(['id', 'parent_id', 'role', 'status', 'content', 'active', 'created_at'], {
+  id: { ...text(100, 'Known within the file only; an import gives new ones.'), minLength: 1 },
+  parent_id: orNull(text(100, 'A message further up in the list; null for the first of a branch.')),
+  role: { type: 'string', enum: ['user', 'assistant', 'tool'], description: 'Who said it.' },
+  status: {
+    type: 'string',
+    enum: ['generating', 'complete', 'interrupted', 'failed'],
+    description: 'What became of it. What was being generated is imported as interrupted.',
+  },
+  content: text(MAX_CONTENT, 'The text.'),
+  active: { type: 'boolean', description: 'Whether it is on the path that the conversation goes on from.' },
+  model: orNull(text(300, 'The model that answered.')),
+  finish_reason: orNull(text(100, 'Why the answer ended.')),
+  tool_calls: { type: 'array', maxItems: 128, items: toolCall, description: 'What the answer asks for.' },
+  tool_call_id: text(200, 'The call that it is the result of.'),
+  attachments: { type: 'array', maxItems: 100, items: attachment, description: 'The files sent with it.' },
+  error: {
+    ...object(['code', 'message'], {
+      code: text(100, 'Stable code.'),
+      message: text(10_000, 'What happened.'),
+    }),
+    description: 'Why the answer is not complete.',
+  },
+  warning: text(10_000, 'What may be missing of the answer.'),
+  created_at: time('When it was stored.'),
+  completed_at: orNull(time('When the answer ended.')),
+});
+
+/** The format: for the documentation, and for whoever reads a file of somebody else's. */
+export const CONVERSATION_FILE = object(['version', 'conversation', 'messages'], {
+  version: { type: 'integer', enum: [FILE_VERSION], description: 'The version of the format.' },
+  conversation: { ...conversation, description: 'The conversation itself.' },
+  messages: {
+    type: 'array',
+    minItems: 1,
+    maxItems: MAX_MESSAGES,
+    items: message,
+    description: 'Parents before their children.',
+  },
+});
+
+/** Larger bounds are told in words: what makes examples of a schema would make them as large. */
+const MAX_TOLD = 1000;
+
+/** The format as the documentation has it. */
+export const CONVERSATION_FILE_DOC = documented(CONVERSATION_FILE);
+
+function documented({
+  properties,
+  items,
+  maxLength = 0,
+  maxItems = 0,
+  ...schema
+}: SchemaObject): SchemaObject {
+  const largest = Math.max(maxLength, maxItems);
+  const bound = `At most ${largest.toLocaleString('en')} ${maxLength > 0 ? 'characters' : 'entries'}.`;
+  const bounds = { ...(maxLength > 0 && { maxLength }), ...(maxItems > 0 && { maxItems }) };
+  return {
+    ...schema,
+    ...(largest > MAX_TOLD ? { description: `${schema.description ?? ''} ${bound}`.trim() } : bounds),
+    ...(items !== undefined && { items: '$ref' in items ? items : documented(items) }),
+    ...(properties !== undefined && {
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, property]) => [
+          name,
+          '$ref' in property ? property : documented(property),
+        ]),
+      ),
+    }),
+  };
+}

@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
+import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import type { ManagedQueue } from '../../infra/queue/index.js';
+import { SWEEP_INTERVAL_MS, SWEEP_JOB, TURNS_QUEUE } from './recovery/recovery.queue.js';
+import { IdempotencyRepository } from './turns/idempotency.repository.js';
+import { runWhenReady } from '../../infra/queue/run-when-ready.js';
+import { RecoveryService } from './recovery/recovery.service.js';
+import { ChoreService } from './tasks/task-runner.service.js';
+
+/** Longest time that a start waits for the sweep to be scheduled, in milliseconds. */
+const SCHEDULE_WAIT_MS = 1_000;
+
+/** Runs the jobs of turns. Running one twice, or at once in two processes, changes nothing. */
+@Processor(TURNS_QUEUE, { concurrency: 1, autorun: false })
+export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap {
+  private readonly logger = new Logger('Turns');
+
+  constructor(
+    private readonly recovery: RecoveryService,
+    private readonly keys: IdempotencyRepository,
+    private readonly chores: ChoreService,
+    @InjectQueue(TURNS_QUEUE) private readonly queue: ManagedQueue,
+  ) {
+    super();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    // Again with each connection: a Redis that was away may come back empty.
+    this.queue.backend.on('ready', () => void this.schedule());
+    // Not awaited: after a kill -9 the database may take seconds to let the new worker in.
+    runWhenReady(this.worker).catch((error: unknown) => {
+      this.logger.error(
+        { err: error },
+        'the jobs of turns do not run here; each API process sweeps by itself as well',
+      );
+    });
+    // Not for ever: Redis may be away, and the process has to serve without it.
+    await Promise.race([this.schedule(), delay(SCHEDULE_WAIT_MS, undefined, { ref: false })]);
+  }
+
+  /** Never rejects. Scheduling again what is scheduled changes nothing. */
+  private async schedule(): Promise<void> {
+    try {
+      await this.queue.waitUntilReady();
+      await this.queue.upsertJobScheduler(SWEEP_JOB, { every: SWEEP_INTERVAL_MS }, { name: SWEEP_JOB });
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the sweep could not be scheduled; the next connection does it');
+    }
+  }
+
+  override async process(): Promise<number> {
+    // Answers first: nothing that the rest does may keep them waiting.
+    const ended = await this.recovery.recover('expired');
+    await this.keys.sweep();
+    await this.chores.announceDue();
+    return ended;
+  }
+}

@@ -1,0 +1,192 @@
+import { Injectable } from '@nestjs/common';
+import { NotFoundError } from '../../../common/errors.js';
+import { PrismaService, type Transaction } from '../../../infra/database/index.js';
+import { toAnswerParameters } from './generation-parameters.js';
+import { ConversationBusyError } from '../model/chat.errors.js';
+import { MESSAGE, type StoredMessage } from '../conversations/conversation.repository.js';
+import { type ToolCall, toToolCalls } from '../model/tool-calls.js';
+import type { AnswerParameters } from '../model/turn.js';
+
+/** A message that a branch begins at. */
+export interface BranchPoint {
+  readonly id: string;
+  readonly conversationId: string;
+  readonly parentId: string | null;
+  readonly role: StoredMessage['role'];
+  readonly status: StoredMessage['status'];
+  readonly content: string;
+  /** Of an answer: the model that was asked, and how. */
+  readonly model: string | null;
+  readonly parameters: AnswerParameters;
+  /** The calls of tools that it asks for. */
+  readonly calls: readonly ToolCall[];
+}
+
+/** The messages on both sides of one that follow the same message. */
+export interface Neighbours {
+  readonly id: string;
+  readonly previous: string | null;
+  readonly next: string | null;
+}
+
+/** The tree of a conversation. Every method filters by the owner. */
+@Injectable()
+export class BranchRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  find(userId: string, conversationId: string, id: string): Promise<BranchPoint | null> {
+    return this.first({ userId, conversationId, id });
+  }
+
+  /** The same, by the id alone. */
+  findAnywhere(userId: string, id: string): Promise<BranchPoint | null> {
+    return this.first({ userId, id });
+  }
+
+  /** The end of the active path; null where there is no such conversation, or nothing in it. */
+  async end(userId: string, conversationId: string): Promise<BranchPoint | null> {
+    const conversation = await this.prisma.run((client) =>
+      client.conversation.findFirst({
+        where: { id: conversationId, userId },
+        select: { leafMessageId: true },
+      }),
+    );
+    const id = conversation?.leafMessageId;
+    return id ? this.first({ userId, conversationId, id }) : null;
+  }
+
+  /** The newest answer that follows a message, if one does. */
+  newestAnswer(userId: string, conversationId: string, parentId: string): Promise<BranchPoint | null> {
+    return this.first({ userId, conversationId, parentId, role: 'assistant' });
+  }
+
+  /** The messages that follow the same message, or none, oldest first, behind a position. */
+  siblings(options: {
+    readonly userId: string;
+    readonly conversationId: string;
+    readonly parentId: string | null;
+    readonly limit: number;
+    readonly behind: number;
+  }): Promise<StoredMessage[]> {
+    const { userId, conversationId, parentId, limit, behind } = options;
+    return this.prisma.run((client) =>
+      client.message.findMany({
+        where: { userId, conversationId, parentId, position: { gt: behind } },
+        orderBy: { position: 'asc' },
+        take: limit,
+        select: MESSAGE,
+      }),
+    );
+  }
+
+  /** Who stands beside each of the messages. Two looks into an index each, however many there are. */
+  neighbours(userId: string, conversationId: string, ids: readonly string[]): Promise<Neighbours[]> {
+    return this.prisma.run(
+      (client) => client.$queryRaw<Neighbours[]>`
+        SELECT message.id, previous.id AS previous, next.id AS next
+        FROM messages message
+        LEFT JOIN LATERAL (
+          (SELECT id, position FROM messages
+           WHERE conversation_id = message.conversation_id AND parent_id = message.parent_id AND position < message.position
+           ORDER BY position DESC LIMIT 1)
+          UNION ALL
+          (SELECT id, position FROM messages
+           WHERE message.parent_id IS NULL AND conversation_id = message.conversation_id AND parent_id IS NULL AND position < message.position
+           ORDER BY position DESC LIMIT 1)
+        ) previous ON true
+        LEFT JOIN LATERAL (
+          (SELECT id, position FROM messages
+           WHERE conversation_id = message.conversation_id AND parent_id = message.parent_id AND position > message.position
+           ORDER BY position LIMIT 1)
+          UNION ALL
+          (SELECT id, position FROM messages
+           WHERE message.parent_id IS NULL AND conversation_id = message.conversation_id AND parent_id IS NULL AND position > message.position
+           ORDER BY position LIMIT 1)
+        ) next ON true
+        WHERE message.conversation_id = ${conversationId}::uuid AND message.user_id = ${userId}::uuid
+          AND message.id = ANY(${ids}::uuid[])`,
+    );
+  }
+
+  /**
+   * Makes the path that leads over a message the active one, to its newest end. Where it is active already nothing
+   * changes.
+   * @throws NotFoundError, ConversationBusyError
+   */
+  async activate(userId: string, conversationId: string, id: string): Promise<void> {
+    await this.prisma.transaction(async (transaction) => {
+      // The lock that a turn takes as well: neither sees half of what the other does.
+      const [conversation] = await transaction.$queryRaw<unknown[]>`
+        SELECT 1 FROM conversations WHERE id = ${conversationId}::uuid AND user_id = ${userId}::uuid FOR NO KEY UPDATE`;
+      if (conversation === undefined) throw new NotFoundError('conversation', conversationId);
+      const message = await transaction.message.findFirst({
+        where: { id, conversationId, userId },
+        select: { active: true },
+      });
+      if (message === null) throw new NotFoundError('message', id);
+      if (message.active) return;
+      await refuseWhileGenerating(transaction, conversationId);
+      const leafMessageId = await newestEnd(transaction, conversationId, id);
+      await transaction.$executeRaw`SELECT activate_path(${conversationId}::uuid, ${leafMessageId}::uuid)`;
+      await transaction.conversation.update({
+        where: { id: conversationId },
+        data: { leafMessageId },
+        select: { id: true },
+      });
+    });
+  }
+
+  private async first(where: {
+    readonly userId: string;
+    readonly conversationId?: string;
+    readonly id?: string;
+    readonly parentId?: string;
+    readonly role?: 'assistant';
+  }): Promise<BranchPoint | null> {
+    const row = await this.prisma.run((client) =>
+      client.message.findFirst({
+        where,
+        orderBy: { position: 'desc' },
+        select: {
+          id: true,
+          conversationId: true,
+          parentId: true,
+          role: true,
+          status: true,
+          content: true,
+          model: true,
+          options: true,
+          toolCalls: true,
+        },
+      }),
+    );
+    if (row === null) return null;
+    const { options, toolCalls, ...point } = row;
+    return { ...point, parameters: toAnswerParameters(options), calls: toToolCalls(toolCalls) };
+  }
+}
+
+/** @throws ConversationBusyError. The caller holds the conversation's lock, so none begins after this look. */
+export async function refuseWhileGenerating(transaction: Transaction, conversationId: string): Promise<void> {
+  // The status as it stands in the partial index: PostgreSQL does not see it in a parameter, and reads all messages then.
+  const [running] = await transaction.$queryRaw<{ id: string }[]>`
+    SELECT id FROM messages WHERE conversation_id = ${conversationId}::uuid AND status = 'generating'`;
+  if (running !== undefined) throw new ConversationBusyError(running.id);
+}
+
+/** The end of the path that goes on from a message with the newest message each time. */
+async function newestEnd(transaction: Transaction, conversationId: string, id: string): Promise<string> {
+  const [end] = await transaction.$queryRaw<{ id: string }[]>`
+    WITH RECURSIVE path AS (
+      SELECT id, position FROM messages WHERE conversation_id = ${conversationId}::uuid AND id = ${id}::uuid
+      UNION ALL
+      SELECT child.id, child.position
+      FROM path CROSS JOIN LATERAL (
+        SELECT id, position FROM messages
+        WHERE conversation_id = ${conversationId}::uuid AND parent_id = path.id
+        ORDER BY position DESC LIMIT 1
+      ) child
+    )
+    SELECT id FROM path ORDER BY position DESC LIMIT 1`;
+  return end?.id ?? id;
+}

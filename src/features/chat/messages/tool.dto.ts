@@ -1,0 +1,105 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsBoolean, IsIn, IsObject, IsString, Length, Matches, ValidateNested } from 'class-validator';
+import { IsOptionalField, IsPlainObject, IsPlainText } from '../../../http/index.js';
+import { TOOL_NAME } from './is-tool-choice.js';
+import { MAX_CALL_ID } from '../model/tool-calls.js';
+
+/** A function that a model may call. */
+export class ToolFunctionBody {
+  @ApiProperty({
+    description: 'Its name.',
+    minLength: 1,
+    maxLength: 64,
+    pattern: TOOL_NAME.source,
+    example: 'get_weather',
+  })
+  @Matches(TOOL_NAME)
+  @Length(1, 64)
+  @IsString()
+  name!: string;
+
+  @ApiPropertyOptional({
+    description: 'What it does, and when to call it.',
+    maxLength: 10_000,
+    example: 'The weather of a city.',
+  })
+  @IsOptionalField()
+  @Length(0, 10_000)
+  @IsPlainText()
+  @IsString()
+  description?: string;
+
+  @ApiPropertyOptional({
+    description: 'JSON schema of its arguments; it takes none without it.',
+    type: 'object',
+    additionalProperties: true,
+    example: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+  })
+  @IsOptionalField()
+  @IsPlainObject()
+  parameters?: Record<string, unknown>;
+
+  @ApiPropertyOptional({ description: 'Whether the arguments must follow the schema exactly.' })
+  @IsOptionalField()
+  @IsBoolean()
+  strict?: boolean;
+}
+
+/** A tool that a model may call. Whoever asks the model runs it. */
+export class ToolBody {
+  @ApiProperty({ description: 'Always `function`.', enum: ['function'] })
+  @IsIn(['function'])
+  type!: 'function';
+
+  @ApiProperty({ description: 'The function.', type: ToolFunctionBody })
+  @ValidateNested()
+  @Type(() => ToolFunctionBody)
+  @IsObject()
+  function!: ToolFunctionBody;
+}
+
+/** What came of a call of a tool. */
+export class ToolResultBody {
+  @ApiProperty({
+    description: 'The `id` of the call.',
+    minLength: 1,
+    maxLength: MAX_CALL_ID,
+    example: 'call_abc',
+  })
+  @Length(1, MAX_CALL_ID)
+  @IsPlainText()
+  @IsString()
+  tool_call_id!: string;
+
+  @ApiProperty({
+    description: 'What came of it, in words or JSON; of a call that failed, how.',
+    maxLength: 200_000,
+    example: '{"celsius": 21}',
+  })
+  @Length(0, 200_000)
+  @IsPlainText()
+  @IsString()
+  content!: string;
+}
+
+/** The function of a call. */
+export class CalledFunctionBody {
+  @ApiProperty({ description: 'Its name.', example: 'get_weather' })
+  name!: string;
+
+  @ApiProperty({ description: 'JSON, as the model wrote it: check it.', example: '{"city":"Oslo"}' })
+  arguments!: string;
+}
+
+/** A call of a tool that an answer asks for. */
+export class ToolCallBody {
+  @ApiProperty({ description: 'Names the call in its result.', example: 'call_abc' })
+  id!: string;
+
+  @ApiProperty({ description: 'Always `function`.', enum: ['function'] })
+  type!: 'function';
+
+  @ApiProperty({ description: 'The function and its arguments.', type: CalledFunctionBody })
+  function!: CalledFunctionBody;
+}

@@ -1,0 +1,202 @@
+import { newId } from '../../../common/ids.js';
+import { storable } from '../../../common/storable.js';
+import type { ChatChunk } from '../../../llm/index.js';
+import { GrowingText } from './text-buffer.js';
+import { WholeCharacters } from './surrogate-joiner.js';
+
+/** Most UTF-16 units of the id of a call. */
+export const MAX_CALL_ID = 256;
+
+/** Most results of calls that come together. */
+export const MAX_TOOL_RESULTS = 1_000;
+
+/** A call of a tool that an answer asks for. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON, as the model wrote it. */
+  readonly arguments: string;
+}
+
+/** A call as the common tongue and our rows have it. */
+export interface WireToolCall {
+  id: string;
+  type: 'function';
+  function: { name: string; arguments: string };
+}
+
+/**
+ * What calls consist of, in the order in which they come: the beginning of one, which counts as 1, then its arguments,
+ * which count as their UTF-16 length. `at` is how much comes before it.
+ */
+export type CallPiece =
+  | { readonly type: 'call'; readonly at: number; readonly id: string; readonly name: string }
+  | { readonly type: 'arguments'; readonly at: number; readonly delta: string };
+
+type CallDelta = NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>[number];
+
+/** A piece, and which call it is of. */
+export type PlacedPiece = CallPiece & {
+  readonly index: number;
+  /** How much there is after it. */
+  readonly end: number;
+};
+
+/** How long calls are, measured like their pieces. */
+export function lengthOf(calls: readonly ToolCall[]): number {
+  return calls.reduce((sum, call) => sum + 1 + call.arguments.length, 0);
+}
+
+/** The calls with a piece that comes next, or the part of it that they do not have; undefined where they have all of it. */
+export function callsAfter(calls: readonly ToolCall[], piece: CallPiece): readonly ToolCall[] | undefined {
+  const known = lengthOf(calls);
+  if (piece.type === 'call') {
+    return piece.at < known ? undefined : [...calls, { id: piece.id, name: piece.name, arguments: '' }];
+  }
+  const news = piece.delta.slice(known - piece.at);
+  const last = calls.at(-1);
+  if (news === '' || last === undefined) return undefined;
+  return [...calls.slice(0, -1), { ...last, arguments: last.arguments + news }];
+}
+
+/** The piece of calls that comes at a place, of so many UTF-16 units at the most; no character is cut. */
+export function pieceAt(calls: readonly ToolCall[], from: number, most: number): PlacedPiece | undefined {
+  const texts = calls.map(({ id, name, arguments: text }) => ({ id, name, text }));
+  return pieceOf(texts, from, most);
+}
+
+/** What a piece is cut of, whether it is whole or grows. */
+interface Sliceable {
+  readonly length: number;
+  slice(from: number, to: number): string;
+}
+
+function pieceOf(
+  calls: readonly { readonly id: string; readonly name: string; readonly text: Sliceable }[],
+  from: number,
+  most: number,
+): PlacedPiece | undefined {
+  let start = 0;
+  for (const [index, { id, name, text }] of calls.entries()) {
+    if (from === start) return { type: 'call', at: from, index, id, name, end: from + 1 };
+    const end = start + 1 + text.length;
+    if (from < end) {
+      const offset = from - start - 1;
+      const piece = text.slice(offset, Math.min(text.length, offset + most));
+      const cut = offset + piece.length < text.length && /[\ud800-\udbff]$/.test(piece) && piece.length > 1;
+      const delta = cut ? piece.slice(0, -1) : piece;
+      return { type: 'arguments', at: from, index, delta, end: from + delta.length };
+    }
+    start = end;
+  }
+  return undefined;
+}
+
+/** A call that grows. */
+interface GrowingCall {
+  /** The index that its chunks name. */
+  readonly key: number;
+  readonly id: string;
+  readonly name: string;
+  readonly text: GrowingText;
+  readonly characters: WholeCharacters;
+}
+
+/** Calls that grow as a model writes them. */
+export class GrowingCalls {
+  private readonly calls: GrowingCall[] = [];
+
+  /** How much there is, measured like the pieces. */
+  length = 0;
+
+  /**
+   * Adds what a chunk says of a call.
+   * @returns the pieces that it adds; undefined where it goes on with a call that others have come after, so that it
+   *   cannot be told in order
+   */
+  add({ index, id, function: called }: CallDelta): CallPiece[] | undefined {
+    const pieces: CallPiece[] = [];
+    const last = this.calls.at(-1);
+    const known = this.calls.findLast(({ key }) => key === index);
+    // Hosts that give all calls the same index begin each with an id of its own.
+    const begins = known === undefined || (Boolean(id) && id !== known.id && Boolean(called?.name));
+    const taken = new Set(this.calls.map((one) => one.id));
+    const call = begins ? newCall(index, taken.has(id ?? '') ? undefined : id, called?.name) : known;
+    if (begins) {
+      pieces.push({ type: 'call', at: this.length, id: call.id, name: call.name });
+      this.calls.push(call);
+      this.length += 1;
+    }
+    const delta = call.characters.after(storable(called?.arguments ?? ''));
+    if (delta !== '') {
+      pieces.push({ type: 'arguments', at: this.length, delta });
+      call.text.append(delta);
+      this.length += delta.length;
+    }
+    return begins || known === last ? pieces : undefined;
+  }
+
+  /** The piece that comes at a place, without joining what has come. */
+  pieceAt(from: number, most: number): PlacedPiece | undefined {
+    return pieceOf(this.calls, from, most);
+  }
+
+  /** All calls so far. */
+  all(): ToolCall[] {
+    return this.calls.map(({ id, name, text }) => ({ id, name, arguments: text.toString() }));
+  }
+}
+
+function newCall(key: number, id: string | undefined, name = ''): GrowingCall {
+  const told = storable(id ?? '').toWellFormed();
+  return {
+    key,
+    // Results name it, so it must have one of its own, and no longer than they may name.
+    id: told === '' || told.length > MAX_CALL_ID ? `call_${newId()}` : told,
+    name: storable(name).toWellFormed(),
+    text: new GrowingText(),
+    characters: new WholeCharacters(),
+  };
+}
+
+/** Calls as the common tongue has them. */
+export function toWireCalls(calls: readonly ToolCall[]): WireToolCall[] {
+  return calls.map(({ id, name, arguments: text }) => ({
+    id,
+    type: 'function',
+    function: { name, arguments: text },
+  }));
+}
+
+/** All that a model wrote of an answer: what it costs is counted of it. */
+export function wordsOf({
+  text,
+  calls,
+}: {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+}): string {
+  return text + calls.map(({ name, arguments: given }) => name + given).join('');
+}
+
+/** The calls of a row. */
+export function toToolCalls(stored: unknown): ToolCall[] {
+  return Array.isArray(stored) ? stored.filter(isWireCall).map(toToolCall) : [];
+}
+
+function toToolCall({ id, function: { name, arguments: text } }: WireToolCall): ToolCall {
+  return { id, name, arguments: text };
+}
+
+function isWireCall(value: unknown): value is WireToolCall {
+  const called: unknown = propertyOf(value, 'function');
+  return (
+    typeof propertyOf(value, 'id') === 'string' &&
+    typeof propertyOf(called, 'name') === 'string' &&
+    typeof propertyOf(called, 'arguments') === 'string'
+  );
+}
+
+function propertyOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}

@@ -1,0 +1,160 @@
+import type { AccountAccess, AnswerCaching } from '../../../common/caller.js';
+import type { AppError } from '../../../common/errors.js';
+import type { MicroUsd } from '../../../common/money.js';
+import type { AttemptRecord, ChatRequest, ProviderData, TokenUsage } from '../../../llm/index.js';
+import type { Compaction } from './compaction.js';
+import type { DueChore } from './conversation-task.js';
+import type { ToolCall } from './tool-calls.js';
+
+/** What a caller asks for. */
+export interface TurnRequest extends AccountAccess {
+  readonly place: Place;
+  /** Undefined stands for the model of the answer that is replaced, else for the server's default. */
+  readonly model: string | undefined;
+  readonly parameters: AnswerParameters;
+  /**
+   * Temperature to ask for if `parameters` name none; undefined leaves it to the model. The caller did not send it, so a
+   * model that refuses it is asked without it.
+   */
+  readonly defaultTemperature: number | undefined;
+  /** What the model is told beside the conversation's prompt, in this turn only. */
+  readonly instructions: string | null;
+  /** Whether an answer that breaks off may begin again on another model: not where its reader cannot be told. */
+  readonly restart: 'once' | 'never';
+  /** Whether an answer that does not have the `response_format` of the parameters is a failure. */
+  readonly checkOutput: boolean;
+  /** Set if the answer to an equal question may be given again. */
+  readonly cache: AnswerCaching | undefined;
+  /** Names the request, so that sending it twice asks once. */
+  readonly idempotency: Idempotency | undefined;
+}
+
+/** What is said in a turn before the answer. */
+export type Said =
+  | {
+      readonly role: 'user';
+      readonly content: string;
+      /** Files that it comes with; none without it. */
+      readonly fileIds?: readonly string[];
+    }
+  /** What came of a call of a tool that the answer before asked for. */
+  | { readonly role: 'tool'; readonly content: string; readonly toolCallId: string };
+
+/** Where in the tree of a conversation a turn takes place. */
+export type Place =
+  /** After the active path, or, without an id, at the beginning of a new conversation. */
+  | {
+      readonly type: 'next';
+      readonly conversationId: string | undefined;
+      /** Replaces the conversation's system prompt from this turn on. */
+      readonly systemPrompt: string | undefined;
+      /** Replaces the conversation's from this turn on. */
+      readonly compaction: Compaction | undefined;
+      readonly said: readonly Said[];
+    }
+  /** A question in the place of one that was asked before; that one stays, beside it. */
+  | {
+      readonly type: 'edit';
+      readonly conversationId: string;
+      readonly messageId: string;
+      readonly message: string;
+    }
+  /** Another answer beside the one that there is, or to the question that is named. */
+  | { readonly type: 'regenerate'; readonly conversationId: string; readonly messageId: string }
+  /** What came of the calls of tools that an answer asked for. */
+  | { readonly type: 'tool_results'; readonly messageId: string; readonly results: readonly ToolResult[] };
+
+/** What came of a call of a tool. */
+export type ToolResult = Extract<Said, { readonly role: 'tool' }>;
+
+/** How an answer is made, in the common tongue. What is left out is taken from the answer that it replaces, where there is one. */
+export type AnswerParameters = Omit<ChatRequest, 'messages'>;
+
+/** How a request is known again. */
+export interface Idempotency {
+  readonly route: string;
+  /** What the client named it. */
+  readonly key: string;
+  /** SHA-256 of what it asks for. */
+  readonly fingerprint: Uint8Array<ArrayBuffer>;
+}
+
+/** A turn whose question is stored and whose answer is ours to generate. */
+export interface Turn extends AccountAccess {
+  readonly conversationId: string;
+  readonly systemPrompt: string | null;
+  readonly compaction: Compaction;
+  /** The message that the answer follows. */
+  readonly parentId: string;
+  readonly answerId: string;
+  /** Whoever writes to the answer must hold this lease. */
+  readonly leaseOwner: string;
+  /** Full name of the model, or an alias. */
+  readonly model: string;
+  readonly parameters: AnswerParameters;
+  /** Not stored: only the process that begins a turn generates its answer. */
+  readonly defaultTemperature: number | undefined;
+  readonly instructions: string | null;
+  readonly restart: 'once' | 'never';
+  readonly cache: AnswerCaching | undefined;
+}
+
+/** An answer that ended well: by itself, or because somebody stopped it. */
+export interface FinishedAnswer {
+  readonly status: 'complete' | 'stopped';
+  readonly text: string;
+  /** The calls of tools that it asks for. */
+  readonly calls: readonly ToolCall[];
+  readonly model: string;
+  readonly finishReason: string;
+  readonly usage: TokenUsage;
+  /** Of all attempts; null where no price is known. */
+  readonly costMicroUsd: MicroUsd | null;
+  readonly warning: string | null;
+  /** Whether it comes out of the cache. */
+  readonly cached: boolean;
+  readonly completedAt: Date;
+}
+
+/** How a turn ended. Nothing of it is told before it is committed. */
+export type TurnOutcome =
+  | FinishedAnswer
+  | {
+      readonly status: 'interrupted' | 'failed';
+      readonly text: string;
+      readonly calls: readonly ToolCall[];
+      /** Of the text; what was asked for where there is none. */
+      readonly model: string;
+      readonly error: AppError;
+    };
+
+/** What is committed when a turn ends. */
+export interface Settlement {
+  readonly outcome: TurnOutcome;
+  /** Which beginning of the answer the text is of. */
+  readonly attempt: number;
+  readonly tokenCount: number;
+  readonly attempts: readonly AttemptRecord[];
+  /** What only the answer's provider understands of it. */
+  readonly providerData: ProviderData | undefined;
+  /** What is to be done in the background after it. */
+  readonly chores: readonly DueChore[];
+}
+
+/** The cost of all attempts together; null where one has no known price, because a part of a sum is not the sum. */
+export function totalCost(attempts: readonly AttemptRecord[]): MicroUsd | null {
+  return attempts.reduce<MicroUsd | null>(
+    (sum, { costMicroUsd }) => (sum === null || costMicroUsd === null ? null : sum + costMicroUsd),
+    0n,
+  );
+}
+
+/** The reason of an answer that its user stopped. Its row is `interrupted` like that of any answer that was cut short. */
+export const STOPPED = 'stopped';
+
+/** What an interrupted answer says of itself, whoever interrupted it. */
+export const INTERRUPTED = {
+  errorCode: 'interrupted',
+  errorMessage:
+    'The server stopped while it generated this answer. Ask for another one with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.',
+} as const;

@@ -1,0 +1,38 @@
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { PeriodicTask } from '../../../common/periodic-task.js';
+import { SWEEP_INTERVAL_MS } from './recovery.queue.js';
+import { RecoveryService } from './recovery.service.js';
+
+/**
+ * Sweeps in each API process as well as by the job, which goes to one process alone: that one may be the one that has
+ * lost the database. A sweep may run anywhere and any number of times.
+ */
+@Injectable()
+export class SweepTimer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Turns');
+  private readonly task: PeriodicTask;
+
+  constructor(recovery: RecoveryService) {
+    this.task = new PeriodicTask({
+      firstAfterMs: SWEEP_INTERVAL_MS,
+      everyMs: SWEEP_INTERVAL_MS,
+      run: () => recovery.recover('expired'),
+      onError: (error) => {
+        this.logger.warn({ err: error }, 'a sweep failed; the next one comes by itself');
+      },
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.task.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.task.stop();
+  }
+}

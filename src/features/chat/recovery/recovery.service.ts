@@ -1,0 +1,95 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { abandonedAttempt, countTokens, PriceTable } from '../../../llm/index.js';
+import type { LoggedText } from '../streams/answer-entries.js';
+import { AnswerLog, LOG_TTL_S } from '../streams/answer-log.js';
+import { type Abandoned, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
+import { isUnavailable } from '../../../infra/database/retry-while-unavailable.js';
+import { toToolCalls, wordsOf } from '../model/tool-calls.js';
+import { RunningAnswers } from './active-generations.js';
+
+/** Answers read at once. */
+const BATCH = 100;
+
+/** Ends the answers whose process is gone: they become `interrupted`, with the text that was stored. */
+@Injectable()
+export class RecoveryService {
+  private readonly logger = new Logger('Recovery');
+  private readonly passes = new Map<Abandoned, Promise<number>>();
+
+  constructor(
+    private readonly repository: RecoveryRepository,
+    private readonly prices: PriceTable,
+    private readonly log: AnswerLog,
+    private readonly running: RunningAnswers,
+  ) {}
+
+  /**
+   * Ends all abandoned answers. Calls at once in one process share one pass, so that passes never overlap.
+   * @returns how many answers were ended
+   */
+  recover(which: Abandoned): Promise<number> {
+    const running = this.passes.get(which);
+    if (running !== undefined) return running;
+    const pass = this.recoverAll(which).finally(() => this.passes.delete(which));
+    this.passes.set(which, pass);
+    return pass;
+  }
+
+  /** Looks at each answer once, page after page, so that those that cannot be ended now do not hide the ones after them. */
+  private async recoverAll(which: Abandoned): Promise<number> {
+    let ended = 0;
+    let after: string | undefined;
+    do {
+      const answers = await this.repository.find(which, { except: this.running.all(), after, limit: BATCH });
+      for (const answer of answers) if (await this.end(answer, which)) ended += 1;
+      after = answers.length < BATCH ? undefined : answers.at(-1)?.id;
+    } while (after !== undefined);
+    if (ended > 0)
+      this.logger.warn(`${ended} unfinished answers of a stopped process are marked as interrupted`);
+    return ended;
+  }
+
+  /**
+   * @returns whether the answer was ended; not where its log cannot be read now, or somebody else has ended it
+   * @throws AppError `service_unavailable`: the next answer would fail in the same way
+   */
+  private async end(answer: AbandonedAnswer, which: Abandoned): Promise<boolean> {
+    const lastWords = await this.lastWords(answer);
+    if (lastWords === undefined) return false;
+    const { attempt, text, calls, model = answer.model } = lastWords;
+    const words = wordsOf(lastWords);
+    const used = abandonedAttempt(
+      { name: model ?? '', inputTokens: answer.inputTokens ?? 0, text: words },
+      this.prices,
+    );
+    const last = { attempt, text, calls, tokenCount: countTokens(words) };
+    try {
+      return await this.repository.interrupt({ ...answer, model }, which, used, last);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      this.logger.error(
+        { err: error, answer: answer.id },
+        'an unfinished answer could not be ended; it waits',
+      );
+      return false;
+    }
+  }
+
+  /**
+   * What was stored, and what was logged beyond it. Undefined where the log cannot be read now: what was shown may stand
+   * there, so the answer waits for a later sweep, for as long as logs are kept.
+   */
+  private async lastWords(answer: AbandonedAnswer): Promise<LoggedText | undefined> {
+    const stored = { attempt: answer.attempt, text: answer.content, calls: toToolCalls(answer.toolCalls) };
+    try {
+      return await this.log.extend(answer.id, stored);
+    } catch (error) {
+      if (answer.expiredForSeconds > LOG_TTL_S) return stored;
+      this.logger.warn(
+        { err: error, answer: answer.id },
+        'the log of an unfinished answer cannot be read; it waits',
+      );
+      return undefined;
+    }
+  }
+}

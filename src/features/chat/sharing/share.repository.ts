@@ -1,0 +1,145 @@
+import { Injectable } from '@nestjs/common';
+import { NotFoundError } from '../../../common/errors.js';
+import { PrismaService } from '../../../infra/database/index.js';
+import { refuseWhileGenerating } from '../messages/message-tree.repository.js';
+import type { Slice } from '../conversations/conversation.repository.js';
+import { NothingToShareError } from './share.errors.js';
+
+/** A share as its owner sees it. */
+export interface StoredShare {
+  readonly id: string;
+  readonly title: string;
+  /** The last message that it shows. */
+  readonly messageId: string;
+  readonly createdAt: Date;
+}
+
+/** A share that somebody came with the link of. */
+export interface OpenedShare extends StoredShare {
+  readonly conversationId: string;
+}
+
+/** A message as anybody may see it. */
+export interface SharedMessage {
+  readonly id: string;
+  readonly role: 'user' | 'assistant' | 'tool';
+  readonly content: string;
+  readonly model: string | null;
+  readonly toolCalls: unknown;
+  readonly toolCallId: string | null;
+  readonly createdAt: Date;
+}
+
+const SHARE = { id: true, title: true, messageId: true, createdAt: true } as const;
+
+/** Shares. What owners ask filters by the owner; only a link itself is looked up by its hash alone. */
+@Injectable()
+export class ShareRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /**
+   * Shares the path that is active now.
+   * @throws NotFoundError, ConversationBusyError, NothingToShareError
+   */
+  insert(share: {
+    readonly id: string;
+    readonly userId: string;
+    readonly conversationId: string;
+    readonly hash: Uint8Array<ArrayBuffer>;
+  }): Promise<StoredShare> {
+    const { conversationId, userId } = share;
+    return this.prisma.transaction(async (transaction) => {
+      // A turn locks this row before it stores anything: none begins between here and the insert, so that the end of the
+      // path is an answer that has ended.
+      const [conversation] = await transaction.$queryRaw<{ title: string; messageId: string | null }[]>`
+        SELECT title, leaf_message_id AS "messageId" FROM conversations
+        WHERE id = ${conversationId}::uuid AND user_id = ${userId}::uuid
+        FOR NO KEY UPDATE`;
+      if (conversation === undefined) throw new NotFoundError('conversation', conversationId);
+      await refuseWhileGenerating(transaction, conversationId);
+      const { title, messageId } = conversation;
+      if (messageId === null) throw new NothingToShareError();
+      return transaction.share.create({ data: { ...share, title, messageId }, select: SHARE });
+    });
+  }
+
+  /** Newest first, without revoked ones. */
+  list(userId: string, conversationId: string, { limit, after }: Slice): Promise<StoredShare[]> {
+    return this.prisma.run((client) =>
+      client.share.findMany({
+        where: { userId, conversationId, revokedAt: null, ...(after !== undefined && { id: { lt: after } }) },
+        orderBy: { id: 'desc' },
+        take: limit,
+        select: SHARE,
+      }),
+    );
+  }
+
+  /** @returns whether there was one */
+  async revoke(userId: string, conversationId: string, id: string): Promise<boolean> {
+    const { count } = await this.prisma.run((client) =>
+      client.share.updateMany({
+        where: { id, conversationId, userId, revokedAt: null },
+        data: { revokedAt: new Date() },
+      }),
+    );
+    return count === 1;
+  }
+
+  /** The share of a link; null where it is unknown or revoked. */
+  open(hash: Uint8Array<ArrayBuffer>): Promise<OpenedShare | null> {
+    return this.prisma.run((client) =>
+      client.share.findFirst({
+        where: { hash, revokedAt: null },
+        select: { ...SHARE, conversationId: true },
+      }),
+    );
+  }
+
+  /**
+   * The path that leads to the last message of a share, oldest first, without messages that say nothing: `limit` of
+   * them behind the one with the id `after`. From the last message parents are followed until one is on the path that is
+   * active now; from there on the path is an index range, because positions rise along a path. So a page costs as many
+   * steps as the share has left the active path, which mostly is none.
+   */
+  async messages(
+    { conversationId, messageId }: OpenedShare,
+    { limit, after }: Slice,
+  ): Promise<SharedMessage[] | undefined> {
+    const from = after === undefined ? -1 : await this.position(conversationId, after);
+    if (from === undefined) return undefined;
+    return this.prisma.run(
+      (client) => client.$queryRaw<SharedMessage[]>`
+        WITH RECURSIVE branch AS (
+          SELECT id, parent_id, position, active FROM messages
+          WHERE conversation_id = ${conversationId}::uuid AND id = ${messageId}::uuid
+          UNION ALL
+          SELECT parent.id, parent.parent_id, parent.position, parent.active
+          FROM branch JOIN messages parent ON parent.conversation_id = ${conversationId}::uuid AND parent.id = branch.parent_id
+          WHERE NOT branch.active AND branch.position > ${from}::int
+        ), page AS (
+          (SELECT id, position FROM messages
+            WHERE conversation_id = ${conversationId}::uuid AND active AND position > ${from}::int
+              AND position <= (SELECT position FROM branch WHERE active)
+              AND (content <> '' OR tool_calls IS NOT NULL)
+            ORDER BY position LIMIT ${limit}::int)
+          UNION ALL
+          (SELECT branch.id, branch.position FROM branch JOIN messages USING (id)
+            WHERE NOT branch.active AND branch.position > ${from}::int
+              AND (content <> '' OR tool_calls IS NOT NULL)
+            ORDER BY branch.position LIMIT ${limit}::int)
+        )
+        SELECT messages.id, role::text AS role, content, model, tool_calls AS "toolCalls", tool_call_id AS "toolCallId",
+          created_at AS "createdAt"
+        FROM page JOIN messages USING (id)
+        ORDER BY messages.position LIMIT ${limit}::int`,
+    );
+  }
+
+  private async position(conversationId: string, id: string): Promise<number | undefined> {
+    const message = await this.prisma.run((client) =>
+      client.message.findFirst({ where: { id, conversationId }, select: { position: true } }),
+    );
+    return message?.position;
+  }
+}

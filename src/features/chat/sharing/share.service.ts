@@ -1,0 +1,70 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { NotFoundError } from '../../../common/errors.js';
+import { newId } from '../../../common/ids.js';
+import type { Slice } from '../conversations/conversation.repository.js';
+import { ConversationService } from '../conversations/conversation.service.js';
+import { UnknownShareError } from './share.errors.js';
+import {
+  type OpenedShare,
+  type SharedMessage,
+  ShareRepository,
+  type StoredShare,
+} from './share.repository.js';
+
+/** A share that was made just now, with the secret of its link. */
+export interface NewShare extends StoredShare {
+  readonly token: string;
+}
+
+/** Read-only looks at conversations, for whoever has a link. */
+@Injectable()
+export class ShareService {
+  constructor(
+    private readonly shares: ShareRepository,
+    private readonly conversations: ConversationService,
+  ) {}
+
+  /**
+   * Shares a conversation as it is now: nothing that becomes of it later is shown. The secret is told this once.
+   * @throws NotFoundError, ConversationBusyError while an answer is generated, NothingToShareError
+   */
+  async create(userId: string, conversationId: string): Promise<NewShare> {
+    const token = randomBytes(32).toString('base64url');
+    const share = { id: newId(), userId, conversationId, hash: hashOf(token) };
+    return { ...(await this.shares.insert(share)), token };
+  }
+
+  /** Newest first, without revoked ones. @throws NotFoundError */
+  async list(userId: string, conversationId: string, slice: Slice): Promise<StoredShare[]> {
+    await this.conversations.get(userId, conversationId);
+    return this.shares.list(userId, conversationId, slice);
+  }
+
+  /** From now on the link leads nowhere. @throws NotFoundError */
+  async revoke(userId: string, conversationId: string, id: string): Promise<void> {
+    if (!(await this.shares.revoke(userId, conversationId, id))) throw new NotFoundError('share', id);
+  }
+
+  /** What a link leads to. @throws UnknownShareError */
+  async open(token: string): Promise<OpenedShare> {
+    const share = await this.shares.open(hashOf(token));
+    if (share === null) throw new UnknownShareError();
+    return share;
+  }
+
+  /**
+   * The messages that a link leads to, oldest first.
+   * @throws UnknownShareError; NotFoundError where there is no message `after`
+   */
+  async messages(token: string, slice: Slice): Promise<SharedMessage[]> {
+    const messages = await this.shares.messages(await this.open(token), slice);
+    if (messages === undefined) throw new NotFoundError('message', slice.after ?? '');
+    return messages;
+  }
+}
+
+/** What is stored of a token. It has too many random bits for a slow hash to add anything. */
+function hashOf(token: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(createHash('sha256').update(token).digest());
+}

@@ -1,0 +1,160 @@
+import { AppError } from '../../../common/errors.js';
+import { isBeyond, type LoggedText, textAfter } from './answer-entries.js';
+import { type AnswerLog, LOG_START } from './answer-log.js';
+import type { AnswerSource, Progress } from './answer-stream.js';
+import type { AnswerState, StoredAnswer } from '../messages/answer.repository.js';
+import { lengthOf, pieceAt, toToolCalls } from '../model/tool-calls.js';
+import { FollowerDismissedError } from '../model/chat.errors.js';
+import { outcomeOfStored } from './stored-outcome.js';
+
+/** How often the row is looked at where the log says nothing, in milliseconds. */
+const LOOK_MS = 1_000;
+
+/** How long a database may be away before its followers are told so, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/** The row of an answer. */
+export interface AnswerRow {
+  state(): Promise<AnswerState | null>;
+  read(): Promise<StoredAnswer | null>;
+}
+
+/**
+ * An answer that another process generates, or none any more: from its log where Redis has one, and from the
+ * checkpoints in its row, whichever knows more.
+ */
+export class RemoteAnswer implements AnswerSource {
+  private known: LoggedText;
+  private last = LOG_START;
+  private stored: StoredAnswer | null;
+  /** How the row was when it was read last; unknown at first. */
+  private seen: AnswerState | undefined;
+  private lookedAt = performance.now();
+  private reachedAt = performance.now();
+  private woken = Promise.withResolvers<null>();
+  private forget: (() => void) | undefined;
+
+  constructor(
+    private readonly first: StoredAnswer,
+    private readonly log: AnswerLog,
+    private readonly row: AnswerRow,
+    /** Aborts when this process sends its followers away. */
+    private readonly leaving: AbortSignal,
+  ) {
+    this.stored = first;
+    this.known = textOf(first);
+  }
+
+  get conversationId(): string {
+    return this.first.conversationId;
+  }
+
+  get answerId(): string {
+    return this.first.id;
+  }
+
+  progress(): Progress {
+    const { attempt, text, calls, model = this.first.model ?? '' } = this.known;
+    const outcome = outcomeOfStored(this.stored, this.first);
+    return {
+      attempt,
+      length: text.length,
+      slice: text.slice.bind(text),
+      piece: (from, most) => pieceAt(calls, from, most),
+      callsLength: lengthOf(calls),
+      model,
+      outcome,
+    };
+  }
+
+  /** @throws FollowerDismissedError once this process sends its followers away */
+  async changed(signal: AbortSignal): Promise<void> {
+    this.forget ??= this.log.watch(this.answerId, () => {
+      this.woken.resolve(null);
+    });
+    // Once before anybody waits: what was logged before the watch began wakes nobody. The row all the same, now and
+    // then: a process that has lost the answer may go on logging.
+    const due = this.lookedAt + LOOK_MS - performance.now();
+    if ((await this.readLog()) && due > 0) return;
+    const { woken } = this;
+    const wake = (): void => {
+      woken.resolve(null);
+    };
+    const timer = setTimeout(wake, due > 0 ? LOOK_MS : 0);
+    signal.addEventListener('abort', wake, { once: true });
+    this.leaving.addEventListener('abort', wake, { once: true });
+    try {
+      if (!signal.aborted && !this.leaving.aborted) await woken.promise;
+      this.woken = Promise.withResolvers();
+      if (signal.aborted) return;
+      if (this.leaving.aborted) throw new FollowerDismissedError();
+      await this.readLog();
+      if (performance.now() >= this.lookedAt + LOOK_MS) await this.look();
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', wake);
+      this.leaving.removeEventListener('abort', wake);
+    }
+  }
+
+  close(): void {
+    this.forget?.();
+  }
+
+  /**
+   * Stops before an entry whose text does not follow on what is known: the row has what is missing with its next
+   * checkpoint, and reading goes on from there.
+   * @returns whether there was something new
+   */
+  private async readLog(): Promise<boolean> {
+    if (!this.log.enabled) return false;
+    const before = this.last;
+    for (const { place, entry } of await this.log.read(this.answerId, this.last).catch(() => [])) {
+      if (isBeyond(this.known, entry)) break;
+      if (entry.type === 'ended') this.lookedAt = Number.NEGATIVE_INFINITY;
+      else this.known = textAfter(this.known, entry) ?? this.known;
+      this.last = place;
+    }
+    return this.last !== before;
+  }
+
+  /** Looks at the row, and reads it where it has changed. A database that is away for a moment ends nobody's stream. */
+  private async look(): Promise<void> {
+    try {
+      const state = await this.row.state();
+      const { seen } = this;
+      const same =
+        state?.generating === true && state.attempt === seen?.attempt && state.bytes === seen.bytes;
+      if (!same) await this.readRow();
+      // What the row may have become since is seen at the next look.
+      this.seen = state ?? undefined;
+      this.reachedAt = performance.now();
+    } catch (error) {
+      const unavailable = error instanceof AppError && error.code === 'service_unavailable';
+      if (!unavailable || performance.now() - this.reachedAt > PATIENCE_MS) throw error;
+    }
+    this.lookedAt = performance.now();
+  }
+
+  private async readRow(): Promise<void> {
+    this.stored = await this.row.read();
+    if (this.stored === null) return;
+    const stored = textOf(this.stored);
+    // What has ended is what is stored, whatever more the log may have had.
+    if (this.stored.status === 'generating') this.learn(stored);
+    else this.known = stored;
+  }
+
+  private learn(text: LoggedText): void {
+    const { attempt, text: known, calls } = this.known;
+    if (text.attempt > attempt) this.known = text;
+    if (text.attempt !== attempt) return;
+    // Either may be ahead in one of the two.
+    if (text.text.length > known.length) this.known = { ...this.known, text: text.text };
+    if (lengthOf(text.calls) > lengthOf(calls)) this.known = { ...this.known, calls: text.calls };
+  }
+}
+
+function textOf({ attempt, content: text, toolCalls, model }: StoredAnswer): LoggedText {
+  return { attempt, text, calls: toToolCalls(toolCalls), ...(model !== null && { model }) };
+}

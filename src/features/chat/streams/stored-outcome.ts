@@ -1,0 +1,52 @@
+import { AppError, isErrorCode } from '../../../common/errors.js';
+import { TurnInterruptedError } from '../model/chat.errors.js';
+import type { StoredAnswer } from '../messages/answer.repository.js';
+import { toToolCalls } from '../model/tool-calls.js';
+import type { TurnOutcome } from '../model/turn.js';
+
+/**
+ * How an answer ended, as its row tells; undefined while it is generated.
+ * @param stored null where the row is gone, with its conversation
+ * @param first what the row was
+ */
+export function outcomeOfStored(stored: StoredAnswer | null, first: StoredAnswer): TurnOutcome | undefined {
+  const { content: text, model, status } = stored ?? first;
+  const of = { text, calls: toToolCalls((stored ?? first).toolCalls), model: model ?? '' };
+  if (stored === null) return { ...of, status: 'interrupted', error: new TurnInterruptedError() };
+  switch (status) {
+    case 'generating':
+      return undefined;
+    case 'failed':
+      return { ...of, status, error: errorOf(stored) };
+    case 'interrupted':
+      if (stored.finishReason === null) return { ...of, status, error: new TurnInterruptedError() };
+      return { ...of, ...figuresOf(stored), status: 'stopped' };
+    case 'complete':
+      return { ...of, ...figuresOf(stored), status };
+  }
+}
+
+function figuresOf(stored: StoredAnswer) {
+  const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens, reasoningTokens } = stored;
+  const { finishReason, costMicroUsd, warning, cached, completedAt, createdAt } = stored;
+  return {
+    finishReason: finishReason ?? 'stop',
+    usage: {
+      inputTokens: inputTokens ?? 0,
+      outputTokens: outputTokens ?? 0,
+      cachedTokens: cachedTokens ?? 0,
+      cacheWriteTokens: cacheWriteTokens ?? 0,
+      reasoningTokens: reasoningTokens ?? 0,
+    },
+    costMicroUsd,
+    warning,
+    cached,
+    completedAt: completedAt ?? createdAt,
+  };
+}
+
+/** The failure as it was told; a code that is none of ours any more is an unknown failure. */
+function errorOf({ errorCode, errorMessage }: StoredAnswer): AppError {
+  const code = errorCode !== null && isErrorCode(errorCode) ? errorCode : 'internal_error';
+  return new AppError(code, errorMessage ?? 'The answer failed.', { retryable: false });
+}

@@ -1,0 +1,142 @@
+import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
+import { Activities } from '../../../common/activities.js';
+import { AppError, type ErrorCode } from '../../../common/errors.js';
+import { newId } from '../../../common/ids.js';
+import { type AttemptRecord, LlmService, ModelCallError } from '../../../llm/index.js';
+import type { Chore, ChoreEnd, ChoreKind, ChoreRef, ChoreWork } from '../model/conversation-task.js';
+import { ChoreQueue } from './task.queue.js';
+import { ChoreRepository, type EndedTry } from './task.repository.js';
+import { persistently } from '../../../infra/database/retry-while-unavailable.js';
+import { SummaryService } from './summary.task.js';
+import { TitleService } from './title.task.js';
+
+/** Longest call to a model, in milliseconds: it ends while the chore is ours still. */
+const CALL_MS = 100_000;
+
+/** Tries after which a chore is given up. */
+const MAX_TRIES = 5;
+
+/** Wait after the first failure, in seconds; four times as long after each further one. */
+const FIRST_WAIT_SECONDS = 20;
+
+/** Bounds of the wait for a budget, in seconds. */
+const BUDGET_WAIT_SECONDS = { min: 15, max: 3_600 };
+
+/** What the account may not do now but later: no fault of the chore. */
+const BUDGET_REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['rate_limit_exceeded', 'quota_exceeded']);
+
+/** Chores that one look of the sweep announces. */
+const BATCH = 100;
+
+/** Does chores. Which process does one, and how often it is told of it, changes nothing. */
+@Injectable()
+export class ChoreService implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('Chores');
+  private readonly works: Readonly<Record<ChoreKind, ChoreWork>>;
+  private readonly closing = new AbortController();
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(
+    private readonly repository: ChoreRepository,
+    private readonly queue: ChoreQueue,
+    private readonly llm: LlmService,
+    private readonly activities: Activities,
+    title: TitleService,
+    summary: SummaryService,
+  ) {
+    this.works = { title, summary };
+  }
+
+  /**
+   * Cuts off the chores that are being done, and waits until each has written its end: other processes do them again.
+   * Not left to the queue, which waits for them only while it has its own connection.
+   */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.closing.abort();
+    await Promise.allSettled(this.running);
+  }
+
+  /** Does a chore, step by step, where it is due and nobody else does it. */
+  async run(ref: ChoreRef): Promise<void> {
+    const running = this.runSteps(ref);
+    this.running.add(running);
+    try {
+      await running;
+    } finally {
+      this.running.delete(running);
+    }
+  }
+
+  private async runSteps(ref: ChoreRef): Promise<void> {
+    while (!this.closing.signal.aborted) {
+      const chore = await this.repository.take(ref);
+      if (chore === undefined) return;
+      const ended = await this.try(chore);
+      const ours = await persistently(() => this.repository.settle(chore, ended));
+      // Without a result the next try is not now.
+      if (!ours || ended.result === undefined || ended.end === 'done') return;
+    }
+  }
+
+  /** Announces again what is due and perhaps forgotten. */
+  async announceDue(): Promise<void> {
+    this.queue.announce(await this.repository.due(BATCH));
+  }
+
+  /** Never rejects: however a try goes, it has an end. */
+  private async try(chore: Chore): Promise<EndedTry> {
+    const callId = newId();
+    const nothing = { callId, attempts: [], result: undefined };
+    // Its processes died with it, one after the other: that is a failure too.
+    if (chore.tries > MAX_TRIES)
+      return { ...nothing, end: this.endAfter(chore, new Error('It was never ended.')) };
+    const shut = new AbortController();
+    const forget = this.activities.begin({ userId: chore.userId, apiKeyId: null }, () => {
+      shut.abort();
+    });
+    const ended = AbortSignal.any([shut.signal, this.closing.signal]);
+    let attempts: readonly AttemptRecord[] = [];
+    try {
+      const task = await this.works[chore.kind].prepare(chore);
+      if (task === undefined) return { ...nothing, end: 'done' };
+      const answer = await this.llm.complete({
+        callId,
+        userId: chore.userId,
+        apiKeyId: null,
+        model: task.model,
+        request: task.request,
+        ownChoices: ['limit_name', 'history'],
+        signal: AbortSignal.any([ended, AbortSignal.timeout(CALL_MS)]),
+        accounting: 'caller',
+      });
+      ({ attempts } = answer);
+      const result = task.read(answer.completion.choices[0]?.message.content ?? '');
+      if (result === undefined) throw new Error(`The answer of '${answer.model.name}' is of no use.`);
+      const end = task.last ? 'done' : { waitSeconds: 0, counted: false };
+      return { callId, attempts, result: { ...result, model: answer.model.name }, end };
+    } catch (error) {
+      if (error instanceof ModelCallError) ({ attempts } = error);
+      const end = ended.aborted ? { waitSeconds: 0, counted: false } : this.endAfter(chore, error);
+      return { callId, attempts, result: undefined, end };
+    } finally {
+      forget();
+    }
+  }
+
+  private endAfter({ conversationId, kind, tries }: Chore, error: unknown): ChoreEnd {
+    if (error instanceof AppError && BUDGET_REFUSALS.has(error.code)) {
+      const { min, max } = BUDGET_WAIT_SECONDS;
+      const waitSeconds = Math.min(max, Math.max(min, Math.ceil((error.retryAfterMs ?? 0) / 1_000)));
+      return { waitSeconds, counted: false };
+    }
+    if (tries >= MAX_TRIES) {
+      this.logger.error(
+        { err: error, conversation: conversationId },
+        `a ${kind} failed too often and is given up`,
+      );
+      return 'done';
+    }
+    this.logger.warn({ err: error, conversation: conversationId }, `a ${kind} failed and is tried again`);
+    return { waitSeconds: FIRST_WAIT_SECONDS * 4 ** (tries - 1), counted: true };
+  }
+}

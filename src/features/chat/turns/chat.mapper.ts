@@ -1,0 +1,241 @@
+import { createHash } from 'node:crypto';
+import { answerCaching, type Caller } from '../../../common/caller.js';
+import { InvalidRequestError } from '../../../common/errors.js';
+import { toUsd } from '../../../common/money.js';
+import type { OutgoingEvent } from '../../../common/event-stream.js';
+import type { TokenUsage } from '../../../llm/index.js';
+import type {
+  AnswerBody,
+  AnswerParams,
+  ChatBody,
+  GenerationBody,
+  QuestionBody,
+  ToolResultsBody,
+  UsageBody,
+} from './chat.dto.js';
+import type { MessageParams } from '../messages/message.dto.js';
+import { type AnswerIds, type AnswerSource, beginningOf, follow, type Position } from '../streams/answer-stream.js';
+import { type PlacedPiece, toWireCalls } from '../model/tool-calls.js';
+import type { Begun } from './turn.service.js';
+import type { ResponseFormatBody } from './response-format.dto.js';
+import type { AnswerParameters, FinishedAnswer, Idempotency, TurnRequest } from '../model/turn.js';
+
+/** Sampling temperature of a turn that names none. Left out for models that refuse it. */
+const DEFAULT_TEMPERATURE = 0.7;
+
+/** A message in a conversation, as the turn service takes it. */
+export function toNextTurn(
+  caller: Caller,
+  body: ChatBody,
+  idempotency: Idempotency | undefined,
+): TurnRequest {
+  const {
+    conversation_id: conversationId,
+    system_prompt: systemPrompt,
+    compaction,
+    message,
+    file_ids: fileIds = [],
+  } = body;
+  const said = [{ role: 'user', content: message, fileIds }] as const;
+  const place = { type: 'next', conversationId, systemPrompt, compaction, said } as const;
+  return toTurnRequest(caller, body, idempotency, { place, cache: answerCaching(caller, body.cache) });
+}
+
+/** A message in the place of an earlier one. */
+export function toEditTurn(
+  caller: Caller,
+  { id: conversationId, message_id: messageId }: MessageParams,
+  body: QuestionBody,
+  idempotency: Idempotency | undefined,
+): TurnRequest {
+  const place = { type: 'edit', conversationId, messageId, message: body.message } as const;
+  return toTurnRequest(caller, body, idempotency, { place, cache: answerCaching(caller, body.cache) });
+}
+
+/** Another answer in the place of one. Never out of the cache: it would be the same again. */
+export function toRegenerateTurn(
+  caller: Caller,
+  { id: conversationId, message_id: messageId }: MessageParams,
+  body: GenerationBody,
+  idempotency: Idempotency | undefined,
+): TurnRequest {
+  const place = { type: 'regenerate', conversationId, messageId } as const;
+  return toTurnRequest(caller, body, idempotency, { place, cache: undefined });
+}
+
+/** What came of the calls of tools of an answer. */
+export function toToolResultsTurn(
+  caller: Caller,
+  { message_id: messageId }: AnswerParams,
+  body: ToolResultsBody,
+  idempotency: Idempotency | undefined,
+): TurnRequest {
+  const results = body.tool_results.map(
+    ({ tool_call_id: toolCallId, content }) => ({ role: 'tool', toolCallId, content }) as const,
+  );
+  const place = { type: 'tool_results', messageId, results } as const;
+  return toTurnRequest(caller, body, idempotency, { place, cache: undefined });
+}
+
+function toTurnRequest(
+  { userId, apiKeyId }: Caller,
+  { model, temperature, max_tokens, tools, tool_choice, response_format: format }: GenerationBody,
+  idempotency: Idempotency | undefined,
+  what: Pick<TurnRequest, 'place' | 'cache'>,
+): TurnRequest {
+  const parameters = {
+    ...(temperature !== undefined && { temperature }),
+    ...(max_tokens !== undefined && { max_completion_tokens: max_tokens }),
+    ...(tools !== undefined && { tools }),
+    ...(tool_choice !== undefined && { tool_choice }),
+    ...(format !== undefined && { response_format: toResponseFormat(format) }),
+  };
+  const common = {
+    userId,
+    apiKeyId,
+    model,
+    parameters,
+    defaultTemperature: DEFAULT_TEMPERATURE,
+    idempotency,
+  };
+  return { ...common, instructions: null, restart: 'once', checkOutput: true, ...what };
+}
+
+function toResponseFormat({
+  type,
+  json_schema: schema,
+}: ResponseFormatBody): NonNullable<AnswerParameters['response_format']> {
+  if (type !== 'json_schema') return { type };
+  if (schema === undefined) throw new Error('A checked format has no schema.');
+  const { name, description, schema: fits, strict } = schema;
+  return {
+    type,
+    json_schema: {
+      name,
+      ...(description !== undefined && { description }),
+      schema: fits,
+      ...(strict !== undefined && { strict }),
+    },
+  };
+}
+
+/** The request as it is known again: by the name that the client gave it, and by all that it asks for. */
+export function toIdempotency(
+  route: string,
+  key: string | undefined,
+  ...asked: readonly object[]
+): Idempotency | undefined {
+  if (key === undefined) return undefined;
+  const fields = asked
+    .flatMap((part) => Object.entries(part))
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  const fingerprint = new Uint8Array(createHash('sha256').update(JSON.stringify(fields)).digest());
+  return { route, key, fingerprint };
+}
+
+/** The ids of an answer, so that a client knows them whatever becomes of the body. */
+export function answerHeaders({ answer, replayed }: Begun): Record<string, string> {
+  return {
+    'X-Conversation-ID': answer.conversationId,
+    'X-Message-ID': answer.answerId,
+    ...(replayed && { 'Idempotent-Replayed': 'true' }),
+  };
+}
+
+/** A finished answer as a client gets it. */
+export function toAnswerBody(
+  ids: AnswerIds & Pick<AnswerSource, 'ignored'>,
+  answer: FinishedAnswer,
+): AnswerBody {
+  const { text, calls, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
+  const usage = toUsageBody(answer.usage);
+  return {
+    message: text,
+    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+    conversation_id: ids.conversationId,
+    message_id: ids.answerId,
+    model,
+    tokens_used: usage.total_tokens,
+    usage,
+    cost_estimate: toUsd(costMicroUsd),
+    finish_reason: finishReason,
+    cached,
+    ...(warning !== null && { warning }),
+    ...(ids.ignored && ids.ignored.length > 0 && { ignored_params: [...ids.ignored] }),
+    timestamp: completedAt.toISOString(),
+  };
+}
+
+export function toUsageBody({ inputTokens, outputTokens }: TokenUsage): UsageBody {
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+  };
+}
+
+/** The id of an event: the attempt, how much of its text there is, and of its calls of tools where there are any. */
+export const EVENT_ID = /^(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?$/;
+
+/**
+ * How far a client has read, from the id of the last event that it saw.
+ * @throws InvalidRequestError where it is none of ours
+ */
+export function toPosition(lastEventId: string | undefined): Position | undefined {
+  if (lastEventId === undefined || lastEventId === '') return undefined;
+  const [, attempt, offset, calls = '0'] = EVENT_ID.exec(lastEventId) ?? [];
+  if (attempt !== undefined && offset !== undefined)
+    return { attempt: Number(attempt), offset: Number(offset), calls: Number(calls) };
+  const message = 'Last-Event-ID must be the id of an event of this stream';
+  throw new InvalidRequestError(`${message}.`, [{ field: 'Last-Event-ID', message }]);
+}
+
+/**
+ * An answer as events. The first carries no text but the ids, so that a client can name the answer before there is a
+ * word of it. An event's id is `<attempt>.<UTF-16 offset of the text after it>`, and behind calls of tools
+ * `.<how much of them there is>`.
+ * @param from how far the client has read before
+ * @throws AppError why there is no finished answer; the writer of the stream tells it
+ */
+export async function* toChatEvents(
+  source: AnswerSource,
+  signal: AbortSignal,
+  from?: Position,
+): AsyncGenerator<OutgoingEvent> {
+  const { conversationId: conversation_id, answerId: message_id } = source;
+  const open = { conversation_id, message_id, finished: false };
+  const begin = from ?? beginningOf(source);
+  yield { id: idOf(begin), data: { delta: '', ...open } };
+  for await (const event of follow(source, signal, begin)) {
+    const id = idOf(event.position);
+    switch (event.type) {
+      case 'delta':
+        yield { id, data: { delta: event.delta, ...open } };
+        break;
+      case 'call':
+        yield { id, data: { delta: '', tool_calls: [toCallDelta(event.piece)], ...open } };
+        break;
+      case 'restarted':
+        yield { id, data: { restart: true, delta: '', ...open, model: event.model } };
+        break;
+      case 'ended': {
+        if ('error' in event.outcome) throw event.outcome.error;
+        // The text and the calls were told before.
+        const { message: _text, tool_calls: _calls, ...figures } = toAnswerBody(source, event.outcome);
+        yield { id, data: { delta: '', finished: true, ...figures } };
+        yield { data: '[DONE]' };
+      }
+    }
+  }
+}
+
+/** A piece of a call as a chunk of OpenAI's has it. */
+export function toCallDelta(piece: PlacedPiece) {
+  const { index } = piece;
+  if (piece.type === 'arguments') return { index, function: { arguments: piece.delta } };
+  return { index, id: piece.id, type: 'function' as const, function: { name: piece.name, arguments: '' } };
+}
+
+function idOf({ attempt, offset, calls }: Position): string {
+  return `${attempt}.${offset}${calls > 0 ? `.${calls}` : ''}`;
+}

@@ -1,0 +1,37 @@
+import { InvalidRequestError } from '../../../common/errors.js';
+import type { BranchPoint } from '../messages/message-tree.repository.js';
+import { ConversationBusyError } from '../model/chat.errors.js';
+import type { ToolResult } from '../model/turn.js';
+
+/**
+ * The results in the order of the calls that they are of.
+ * @param field the field that they come in
+ * @throws ConversationBusyError while the answer is generated
+ * @throws InvalidRequestError where the answer asks for no tools or is not whole, or where not every call has just one
+ *   result
+ */
+export function inOrderOfCalls(
+  results: readonly ToolResult[],
+  answer: BranchPoint | null,
+  field: 'messages' | 'tool_results',
+): ToolResult[] {
+  const refused = (message: string): InvalidRequestError =>
+    new InvalidRequestError(`${field}: ${message}.`, [{ field, message }]);
+  if (answer?.status === 'generating') throw new ConversationBusyError(answer.id);
+  if (answer === null || answer.calls.length === 0)
+    throw refused('the answer before asks for no tools, so there is nothing to give results of');
+  if (answer.status !== 'complete')
+    throw refused(`the answer ${answer.id} is not complete; regenerate it and send the results of that one`);
+  const byCall = new Map(results.map((result) => [result.toolCallId, result]));
+  if (byCall.size !== results.length) throw refused('each call takes one result');
+  const ordered = answer.calls.map(({ id }) => {
+    const result = byCall.get(id);
+    if (result === undefined)
+      throw refused(`the result of ${id} is missing; send those of all calls together`);
+    byCall.delete(id);
+    return result;
+  });
+  const [unknown] = byCall.keys();
+  if (unknown !== undefined) throw refused(`the answer has no call ${unknown}`);
+  return ordered;
+}

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import type { Response } from 'express';
+import type { Caller } from '../../../common/caller.js';
+import { sendEventStream, setAnswerHead, whileHere } from '../../../http/index.js';
+import { AnswerService } from '../generation/answer.service.js';
+import type { GenerationBody } from './chat.dto.js';
+import { answerHeaders, toAnswerBody, toChatEvents } from './chat.mapper.js';
+import { type Begun, TurnService } from './turn.service.js';
+
+/** Gives the answer of a turn to whoever asked for it: as it comes, or whole. */
+@Injectable()
+export class AnswerSender {
+  constructor(
+    private readonly turns: TurnService,
+    private readonly answers: AnswerService,
+  ) {}
+
+  /** @throws AppError why there is no answer, where it was to be given whole; a stream tells it itself */
+  async send(
+    response: Response,
+    { userId }: Caller,
+    begun: Begun,
+    { stream, on_disconnect }: Pick<GenerationBody, 'stream' | 'on_disconnect'>,
+    form: 'stream' | 'as_asked' = 'as_asked',
+  ): Promise<void> {
+    const { answer } = begun;
+    const cancelOn = (signal: AbortSignal): void => {
+      if (on_disconnect === 'cancel') this.answers.stopOn(signal, userId, answer);
+    };
+    const headers = answerHeaders(begun);
+    if (form === 'stream' || stream === true) {
+      const events = (signal: AbortSignal) => {
+        cancelOn(signal);
+        return toChatEvents(answer, signal);
+      };
+      return sendEventStream(response, { begin: 'at_once', headers, events });
+    }
+    response.set(headers);
+    const finished = await whileHere(response, (signal) => {
+      cancelOn(signal);
+      return this.turns.answer(answer, signal);
+    });
+    setAnswerHead(response, { ignored: answer.ignored ?? [], cached: undefined });
+    response.json(toAnswerBody(answer, finished));
+  }
+}

@@ -1,0 +1,140 @@
+import { Injectable } from '@nestjs/common';
+import { InvalidRequestError, NotFoundError } from '../../../common/errors.js';
+import { parametersAfterTools } from '../messages/generation-parameters.js';
+import { type BranchPoint, BranchRepository } from '../messages/message-tree.repository.js';
+import type { Compaction } from '../model/compaction.js';
+import { inOrderOfCalls } from './tool-results.js';
+import type { AnswerParameters, Place, Said, ToolResult } from '../model/turn.js';
+
+/** A place in the tree, found. */
+export interface Spot {
+  /** Undefined begins a conversation. */
+  readonly conversationId: string | undefined;
+  readonly systemPrompt: string | undefined;
+  readonly compaction: Compaction | undefined;
+  /** The message that the turn follows: a certain one, none, or whichever ends the active path when it begins. */
+  readonly after: 'leaf' | { readonly messageId: string | null };
+  /** What is said there; nothing where the question stands there already. */
+  readonly said: readonly Said[];
+  /** What is answered, for the estimate of what it takes. */
+  readonly prompt: string;
+  /** How the answer was made that this one takes the place of, or goes on from. */
+  readonly before: { readonly model: string | null; readonly parameters: AnswerParameters } | undefined;
+}
+
+/** Finds where a turn takes place. Messages never change and never move, so what is found here still holds when the turn begins. */
+@Injectable()
+export class PlaceService {
+  constructor(private readonly branches: BranchRepository) {}
+
+  /** @throws NotFoundError, InvalidRequestError where the message is not one that can be edited, answered or gone on from */
+  find(userId: string, place: Place): Promise<Spot> {
+    switch (place.type) {
+      case 'next':
+        return this.next(userId, place);
+      case 'edit':
+        return this.edit(userId, place);
+      case 'regenerate':
+        return this.regenerate(userId, place);
+      case 'tool_results':
+        return this.toolResults(userId, place);
+    }
+  }
+
+  private async next(userId: string, place: Extract<Place, { type: 'next' }>): Promise<Spot> {
+    const { conversationId, systemPrompt, compaction, said } = place;
+    const spot = { conversationId, systemPrompt, compaction, prompt: textOf(said) };
+    const results = said.filter((message): message is ToolResult => message.role === 'tool');
+    if (results.length === 0) return { ...spot, after: 'leaf', said, before: undefined };
+    const end = conversationId === undefined ? null : await this.branches.end(userId, conversationId);
+    // Not simply the end of the path: the results are of this answer, and of no other that comes meanwhile.
+    const after = { messageId: end?.id ?? null };
+    const others = said.filter(({ role }) => role !== 'tool');
+    return {
+      ...spot,
+      after,
+      said: [...inOrderOfCalls(results, end, 'messages'), ...others],
+      before: undefined,
+    };
+  }
+
+  private async edit(
+    userId: string,
+    { conversationId, messageId, message: content }: Extract<Place, { type: 'edit' }>,
+  ): Promise<Spot> {
+    const point = await this.pointAt(userId, conversationId, messageId);
+    if (point.role !== 'user') throw notYours(messageId);
+    return {
+      conversationId,
+      systemPrompt: undefined,
+      compaction: undefined,
+      after: { messageId: point.parentId },
+      said: [{ role: 'user', content }],
+      prompt: content,
+      before: (await this.branches.newestAnswer(userId, conversationId, messageId)) ?? undefined,
+    };
+  }
+
+  private async regenerate(
+    userId: string,
+    { conversationId, messageId }: Extract<Place, { type: 'regenerate' }>,
+  ): Promise<Spot> {
+    const point = await this.pointAt(userId, conversationId, messageId);
+    const isAnswer = point.role === 'assistant';
+    const question = isAnswer ? await this.parentOf(userId, point) : point;
+    // One result of several is no question: the answer to all of them is what can be asked for again.
+    if (question === null || point.role === 'tool') throw notAnAnswer(messageId);
+    const before = isAnswer ? point : await this.branches.newestAnswer(userId, conversationId, messageId);
+    return {
+      conversationId,
+      systemPrompt: undefined,
+      compaction: undefined,
+      after: { messageId: question.id },
+      said: [],
+      prompt: question.content,
+      before: before ?? undefined,
+    };
+  }
+
+  private async toolResults(
+    userId: string,
+    { messageId, results }: Extract<Place, { type: 'tool_results' }>,
+  ): Promise<Spot> {
+    const answer = await this.branches.findAnywhere(userId, messageId);
+    if (answer?.role !== 'assistant') throw new NotFoundError('answer', messageId);
+    const { conversationId, model, parameters } = answer;
+    return {
+      conversationId,
+      systemPrompt: undefined,
+      compaction: undefined,
+      after: { messageId },
+      said: inOrderOfCalls(results, answer, 'tool_results'),
+      prompt: textOf(results),
+      before: { model, parameters: parametersAfterTools(parameters) },
+    };
+  }
+
+  private async pointAt(userId: string, conversationId: string, id: string): Promise<BranchPoint> {
+    const point = await this.branches.find(userId, conversationId, id);
+    if (point === null) throw new NotFoundError('message', id);
+    return point;
+  }
+
+  private parentOf(userId: string, { conversationId, parentId }: BranchPoint): Promise<BranchPoint | null> {
+    return parentId === null ? Promise.resolve(null) : this.branches.find(userId, conversationId, parentId);
+  }
+}
+
+function textOf(said: readonly Said[]): string {
+  return said.map(({ content }) => content).join('\n');
+}
+
+function notYours(id: string): InvalidRequestError {
+  const message = `only what a user wrote can be edited, and ${id} is not that; regenerate an answer instead`;
+  return new InvalidRequestError(`message_id: ${message}.`, [{ field: 'message_id', message }]);
+}
+
+function notAnAnswer(id: string): InvalidRequestError {
+  const message = `${id} has no question before it that could be answered`;
+  return new InvalidRequestError(`message_id: ${message}.`, [{ field: 'message_id', message }]);
+}

@@ -1,0 +1,282 @@
+import { Injectable } from '@nestjs/common';
+import pg from 'pg';
+import { AppError, NotFoundError } from '../../../common/errors.js';
+import { newId } from '../../../common/ids.js';
+import { storableJson } from '../../../common/storable.js';
+import { PrismaService } from '../../../infra/database/index.js';
+import type { TokenUsage } from '../../../llm/index.js';
+import { usageJson } from '../../usage/index.js';
+import { ConversationBusyError, DuplicateRequestError } from '../model/chat.errors.js';
+import type { Compaction } from '../model/compaction.js';
+import { CHORE_KINDS, type ChoreKind } from '../model/conversation-task.js';
+import { choresJson } from '../tasks/task.repository.js';
+import { KEPT_HOURS } from './idempotency.repository.js';
+import { type ToolCall, toWireCalls } from '../model/tool-calls.js';
+import { type Idempotency, INTERRUPTED, type Settlement, totalCost, type Turn } from '../model/turn.js';
+
+/** How long an answer stays ours without a checkpoint, in seconds. */
+const LEASE_SECONDS = 15;
+
+/** A message that a turn stores before its answer. */
+export interface SaidMessage {
+  readonly id: string;
+  readonly role: 'user' | 'tool';
+  readonly content: string;
+  /** Of the text and the files. */
+  readonly tokenCount: number;
+  /** Files that it comes with; none without it. */
+  readonly fileIds?: readonly string[];
+  /** Of the result of a tool: the call that it is of. */
+  readonly toolCallId: string | null;
+}
+
+/** What a turn has of its place in a conversation. */
+type PlacedTurn = Pick<Turn, 'conversationId' | 'systemPrompt' | 'compaction' | 'parentId'>;
+
+/** A turn on its way into the database. Its ids are made before, so that it is found should the reply to its commit be lost. */
+export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
+  readonly place:
+    | { readonly type: 'new'; readonly conversationId: string; readonly title: string }
+    | {
+        readonly type: 'known';
+        readonly conversationId: string;
+        readonly after: 'leaf' | { readonly messageId: string | null };
+      };
+  /** These replace what the conversation has. */
+  readonly systemPrompt: string | undefined;
+  readonly compaction: Compaction | undefined;
+  /** What is said, each message after the one before it; none where the answer follows what stands there. */
+  readonly said: readonly SaidMessage[];
+  readonly idempotency: Idempotency | undefined;
+}
+
+/** What the end of a turn came to. */
+export interface EndedTurn {
+  /** Whether its answer was ours still. */
+  readonly ours: boolean;
+  readonly due: readonly ChoreKind[];
+}
+
+/** The rows of turns: how they begin, live and end. Each method is one transaction. */
+@Injectable()
+export class TurnRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /**
+   * Stores what is said, and an answer that is being generated under a lease of ours; both stand on the active path
+   * then. From here on nothing that the user wrote can be lost. One statement, which is its own transaction.
+   * @throws NotFoundError where the conversation or a file is gone, ConversationBusyError, DuplicateRequestError
+   */
+  async begin(turn: NewTurn): Promise<Turn> {
+    try {
+      const [row] = await this.prisma.query<PlacedRow>(
+        `SELECT system_prompt, compaction, parent_id
+         FROM begin_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+        beginValues(turn),
+      );
+      if (row === undefined) throw new Error('begin_turn returned no row.');
+      return begunTurn(turn, { ...row, conversation_id: turn.place.conversationId });
+    } catch (error) {
+      throw toRefusal(error, turn) ?? error;
+    }
+  }
+
+  /**
+   * Finds the turn if it was stored although the reply to its commit was lost, and renews its lease. Waits for a `begin`
+   * that still runs on the server. Undefined if it was not stored, or if a sweep has ended it meanwhile.
+   */
+  async findBegun(turn: NewTurn): Promise<Turn | undefined> {
+    const [row] = await this.prisma.query<PlacedRow & { conversation_id: string }>(
+      'SELECT conversation_id, system_prompt, compaction, parent_id FROM find_begun_turn($1, $2, $3)',
+      [turn.answerId, turn.leaseOwner, LEASE_SECONDS],
+    );
+    return row && begunTurn(turn, row);
+  }
+
+  /**
+   * Stores the text so far and renews the lease.
+   * @returns `stop` where somebody wants the answer stopped, `lost` where it is no longer ours: deleted, or given up by
+   *   a sweep
+   */
+  async checkpoint(
+    turn: Turn,
+    progress: {
+      readonly attempt: number;
+      readonly text: string;
+      readonly calls: readonly ToolCall[];
+      readonly model: string;
+      readonly inputTokens: number;
+    },
+  ): Promise<'ours' | 'stop' | 'lost'> {
+    const rows = await this.prisma.run(
+      (client) => client.$queryRaw<{ stop: boolean }[]>`
+        UPDATE messages
+        SET content = ${progress.text}, tool_calls = ${jsonOf(progress.calls)}::jsonb, model = ${progress.model}, attempt = ${progress.attempt},
+          input_tokens = ${progress.inputTokens}, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
+        WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
+        RETURNING stop_requested AS stop`,
+    );
+    const [row] = rows;
+    if (row === undefined) return 'lost';
+    return row.stop ? 'stop' : 'ours';
+  }
+
+  /**
+   * Ends the turn: answer, usage, the conversation's totals and what it makes due together, or nothing of it. Where the
+   * answer is no longer ours only the usage is written, since it was used all the same. May be done twice: a commit
+   * whose confirmation was lost is found again by the lease's owner, who stays in the row. One statement.
+   * @returns whether the answer was ours, and what is due now
+   */
+  async finish(turn: Turn, settlement: Settlement): Promise<EndedTurn> {
+    const { userId, apiKeyId, conversationId, answerId, leaseOwner } = turn;
+    const { outcome, attempts, chores } = settlement;
+    const [row] = await this.prisma.query<{ ours: boolean; due: string[] }>(
+      'SELECT ours, due FROM finish_turn($1, $2, $3, $4, $5, $6, $7, $8)',
+      [
+        userId,
+        conversationId,
+        answerId,
+        leaseOwner,
+        outcome.text,
+        storableJson(answerColumns(settlement)),
+        usageJson({ callId: answerId, userId, apiKeyId, conversationId }, attempts),
+        choresJson(chores),
+      ],
+    );
+    if (row === undefined) throw new Error('finish_turn returned no row.');
+    return { ours: row.ours, due: CHORE_KINDS.filter((kind) => row.due.includes(kind)) };
+  }
+}
+
+/** Columns that `begin_turn` and `find_begun_turn` have in common. */
+interface PlacedRow {
+  readonly system_prompt: string | null;
+  readonly compaction: Compaction;
+  readonly parent_id: string;
+}
+
+/** Parameters of `begin_turn`. */
+function beginValues(turn: NewTurn): unknown[] {
+  const { place, idempotency } = turn;
+  const title = place.type === 'new' ? place.title : null;
+  const after = place.type === 'new' || place.after === 'leaf' ? 'leaf' : place.after;
+  const messages = turn.said.map(({ id, role, content, tokenCount, toolCallId, fileIds }) => ({
+    id,
+    role,
+    content,
+    token_count: tokenCount,
+    tool_call_id: toolCallId,
+    file_ids: fileIds,
+  }));
+  return [
+    turn.userId,
+    place.conversationId,
+    title,
+    after === 'leaf',
+    after === 'leaf' ? null : after.messageId,
+    turn.systemPrompt,
+    turn.compaction,
+    storableJson(messages),
+    turn.answerId,
+    turn.leaseOwner,
+    LEASE_SECONDS,
+    turn.model,
+    JSON.stringify(turn.parameters),
+    ...(idempotency === undefined
+      ? [null, null, null, null, null]
+      : [newId(), idempotency.route, idempotency.key, Buffer.from(idempotency.fingerprint), KEPT_HOURS]),
+  ];
+}
+
+/** PostgreSQL's code for a row that refers to one which is not there. */
+const FOREIGN_KEY_VIOLATION = '23503';
+
+/** The error behind a code of `begin_turn`; undefined if it is another failure. */
+function toRefusal(error: unknown, { place }: NewTurn): Error | undefined {
+  if (!(error instanceof pg.DatabaseError)) return undefined;
+  const { code, detail = '' } = error;
+  switch (code) {
+    case 'PY001':
+      return new DuplicateRequestError();
+    case 'PY002':
+      return new NotFoundError('conversation', place.conversationId);
+    case 'PY003':
+      return new ConversationBusyError(detail);
+    case 'PY004':
+      return new NotFoundError('file', detail);
+    case FOREIGN_KEY_VIOLATION:
+      // Of all rows that a turn refers to, only that of the account is neither locked nor the turn's own.
+      return new AppError('unauthorized', 'The account is deleted.');
+    default:
+      return undefined;
+  }
+}
+
+function begunTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: string }): Turn {
+  const { userId, apiKeyId, answerId, leaseOwner, model, parameters, defaultTemperature } = turn;
+  const { instructions, restart, cache } = turn;
+  return {
+    userId,
+    apiKeyId,
+    answerId,
+    leaseOwner,
+    model,
+    parameters,
+    defaultTemperature,
+    instructions,
+    restart,
+    cache,
+    conversationId: row.conversation_id,
+    systemPrompt: row.system_prompt,
+    compaction: row.compaction,
+    parentId: row.parent_id,
+  };
+}
+
+/** Calls as they are stored; null where there are none. */
+export function jsonOf(calls: readonly ToolCall[]): string | null {
+  return calls.length === 0 ? null : storableJson(toWireCalls(calls));
+}
+
+/** Columns of an ended answer but its text, under their names in the database. */
+function answerColumns(settlement: Settlement) {
+  const { outcome, tokenCount: token_count, attempts, attempt, providerData: provider_data } = settlement;
+  const { model, calls } = outcome;
+  // Null takes away what a checkpoint has stored of calls that are void by now.
+  const tool_calls = calls.length === 0 ? null : toWireCalls(calls);
+  const common = { model, token_count, attempt, tool_calls, provider_data };
+  if (!('error' in outcome)) {
+    const { finishReason: finish_reason, usage, costMicroUsd, warning, cached, completedAt } = outcome;
+    const status = outcome.status === 'stopped' ? 'interrupted' : outcome.status;
+    const ended = { status, finish_reason, warning, cached, completed_at: completedAt };
+    return { ...common, ...ended, ...usageColumns(usage), cost_micro_usd: numberText(costMicroUsd) };
+  }
+  const { status, error } = outcome;
+  const { errorCode, errorMessage } =
+    status === 'failed' ? { errorCode: error.code, errorMessage: error.message } : INTERRUPTED;
+  return {
+    ...common,
+    ...usageColumns(attempts.at(-1)?.usage),
+    status,
+    cached: false,
+    cost_micro_usd: numberText(totalCost(attempts)),
+    error_code: errorCode,
+    error_message: errorMessage,
+    completed_at: new Date(),
+  };
+}
+
+function usageColumns(usage: TokenUsage | undefined) {
+  return {
+    input_tokens: usage?.inputTokens,
+    output_tokens: usage?.outputTokens,
+    cached_tokens: usage?.cachedTokens,
+    cache_write_tokens: usage?.cacheWriteTokens,
+    reasoning_tokens: usage?.reasoningTokens,
+  };
+}
+
+/** A whole number that may be too large for JSON's. */
+function numberText(value: bigint | null): string | null {
+  return value === null ? null : value.toString();
+}

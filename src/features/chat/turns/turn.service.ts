@@ -1,0 +1,177 @@
+import { Injectable } from '@nestjs/common';
+import { AppError, InvalidRequestError, NotFoundError } from '../../../common/errors.js';
+import { newId } from '../../../common/ids.js';
+import { countTokensOfEach, LlmService } from '../../../llm/index.js';
+import { type AnswerSource, outcomeOf } from '../streams/answer-stream.js';
+import { AttachmentService, NO_FILES, type QuestionFiles } from '../attachments/attachment.service.js';
+import { parametersOver } from '../messages/generation-parameters.js';
+import { AnswerService } from '../generation/answer.service.js';
+import { IdempotencyKeyReusedError } from '../model/chat.errors.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
+import type { LiveTurn } from '../generation/live-answer.js';
+import { isUnavailable, persistently } from '../../../infra/database/retry-while-unavailable.js';
+import { type OutputCheck, outputCheckFor } from '../generation/output-check.js';
+import { PlaceService, type Spot } from './turn-target.resolver.js';
+import { shortTitle } from '../model/title.js';
+import type { AnswerParameters, FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from '../model/turn.js';
+import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
+import { TurnRunner } from '../generation/turn-runner.js';
+
+/** Between tries to learn whether a turn was stored, in milliseconds: well within its lease. */
+const LOOK_WAITS_MS: readonly number[] = [100, 300, 1000, 2000, 2000, 2000, 2000, 2000];
+
+/** What became of a request: an answer to follow, and whether an earlier request began it. */
+export interface Begun {
+  readonly answer: AnswerSource;
+  readonly replayed: boolean;
+}
+
+/** A turn: a question is stored, its answer generated and stored. */
+@Injectable()
+export class TurnService {
+  /** Named requests that are being begun here, so that their doubles take nothing of the budget meanwhile. */
+  private readonly beginning = new Map<string, Promise<Begun>>();
+
+  constructor(
+    private readonly llm: LlmService,
+    private readonly places: PlaceService,
+    private readonly attachments: AttachmentService,
+    private readonly turns: TurnRepository,
+    private readonly runner: TurnRunner,
+    private readonly answers: AnswerService,
+    private readonly keys: IdempotencyRepository,
+  ) {}
+
+  /**
+   * Stores the question and begins to generate the answer. From then on the turn goes on by itself, whether anybody
+   * listens or not. Where the same request came before, gives what that one began.
+   * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError,
+   *   IdempotencyKeyReusedError, InvalidRequestError for files that cannot be sent, and what the model layer's budget throws: nothing is stored then
+   */
+  async begin(request: TurnRequest): Promise<Begun> {
+    const { idempotency, userId } = request;
+    if (idempotency === undefined) return { answer: await this.start(request), replayed: false };
+    const name = JSON.stringify([userId, idempotency.route, idempotency.key]);
+    for (let first = this.beginning.get(name); first !== undefined; first = this.beginning.get(name)) {
+      await first.catch(() => undefined);
+    }
+    const begun = this.beginNamed(request, idempotency).finally(() => this.beginning.delete(name));
+    this.beginning.set(name, begun);
+    return begun;
+  }
+
+  /**
+   * The answer of a turn, when it has ended well.
+   * @throws AppError why there is none
+   */
+  async answer(source: AnswerSource, signal: AbortSignal): Promise<FinishedAnswer> {
+    const outcome = await outcomeOf(source, signal);
+    if (outcome === undefined) throw new AppError('request_cancelled', 'The request was cancelled.');
+    if ('error' in outcome) throw outcome.error;
+    return outcome;
+  }
+
+  private async beginNamed(request: TurnRequest, idempotency: Idempotency): Promise<Begun> {
+    const known = await this.replay(request.userId, idempotency);
+    if (known !== undefined) return { answer: known, replayed: true };
+    try {
+      return { answer: await this.start(request), replayed: false };
+    } catch (error) {
+      // The other one, at another process: it has committed where we were too late to begin, and it has taken the place
+      // or the conversation where we were refused one.
+      const answer = error instanceof AppError ? await this.replay(request.userId, idempotency) : undefined;
+      if (answer === undefined) throw error;
+      return { answer, replayed: true };
+    }
+  }
+
+  private async start(request: TurnRequest): Promise<LiveTurn> {
+    const { userId, apiKeyId, defaultTemperature, instructions, restart, cache, idempotency } = request;
+    const spot = await this.places.find(userId, request.place);
+    const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
+    const parameters = parametersOver(request.parameters, spot.before?.parameters);
+    const check = checkOf(request, parameters);
+    const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
+    // Before anything is stored: a refusal leaves nothing behind.
+    const lease = await this.llm.reserve({
+      userId,
+      apiKeyId,
+      model,
+      request: { ...parameters, messages: [{ role: 'user', content: spot.prompt }] },
+      fileTokens: files.tokens,
+    });
+    try {
+      const ids = { answerId: newId(), leaseOwner: newId() };
+      const turn = await this.store({
+        ...{ userId, apiKeyId, model, parameters, defaultTemperature, instructions, restart, cache },
+        idempotency,
+        ...ids,
+        ...placed(spot, files),
+      });
+      return this.runner.start(turn, lease, check);
+    } catch (error) {
+      lease.settle([]);
+      throw error;
+    }
+  }
+
+  /** Where the reply to the commit is lost, the turn may be stored all the same: then it is ours and goes on. */
+  private async store(turn: NewTurn): Promise<Turn> {
+    try {
+      return await this.turns.begin(turn);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      const found = await persistently(() => this.turns.findBegun(turn), LOOK_WAITS_MS).catch(
+        () => undefined,
+      );
+      if (found === undefined) throw error;
+      return found;
+    }
+  }
+
+  /** What the same request began before, or undefined where it never came. */
+  private async replay(userId: string, idempotency: Idempotency): Promise<AnswerSource | undefined> {
+    const known = await this.keys.find(userId, idempotency);
+    if (known === undefined) return undefined;
+    if (!Buffer.from(known.fingerprint).equals(idempotency.fingerprint))
+      throw new IdempotencyKeyReusedError();
+    if (known.messageId === null) throw new NotFoundError('answer of the Idempotency-Key', idempotency.key);
+    return this.answers.find(userId, known.messageId);
+  }
+}
+
+/** The check of an answer's format. Where the caller named none, one that cannot be checked is left to the provider. */
+function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputCheck | undefined {
+  if (!request.checkOutput) return undefined;
+  try {
+    return outputCheckFor(parameters.response_format);
+  } catch (error) {
+    if (error instanceof InvalidRequestError && request.parameters.response_format === undefined)
+      return undefined;
+    throw error;
+  }
+}
+
+/** A spot as a new turn is stored there. */
+function placed(
+  spot: Spot,
+  files: QuestionFiles,
+): Pick<NewTurn, 'place' | 'systemPrompt' | 'compaction' | 'said'> {
+  const { conversationId, systemPrompt, compaction, after } = spot;
+  const question = spot.said.findLast(({ role }) => role === 'user');
+  const tokens = countTokensOfEach(spot.said.map(({ content }) => content));
+  const said = spot.said.map((one, index) =>
+    toSaidMessage(one, one === question ? files : NO_FILES, tokens[index] ?? 0),
+  );
+  if (conversationId !== undefined)
+    return { place: { type: 'known', conversationId, after }, systemPrompt, compaction, said };
+  const place = { type: 'new', conversationId: newId(), title: shortTitle(spot.prompt) } as const;
+  return { place, systemPrompt, compaction, said };
+}
+
+function toSaidMessage(said: Said, files: QuestionFiles, tokens: number): SaidMessage {
+  const { role, content } = said;
+  const toolCallId = said.role === 'tool' ? said.toolCallId : null;
+  const tokenCount = tokens + files.tokens;
+  return { id: newId(), role, content, tokenCount, toolCallId, fileIds: files.ids };
+}

@@ -1,0 +1,87 @@
+import { type ArgumentMetadata, ValidationPipe, type ValidationError } from '@nestjs/common';
+import { type ErrorDetail, InvalidRequestError } from '../../common/errors.js';
+import { MAX_FIELDS, tooWide } from './json-limits.js';
+
+/** Most wrong fields that one error names: a body of nothing else must not come back tenfold. */
+const MAX_DETAILS = 20;
+
+/** Deeper bodies are refused: the libraries that validate follow them by recursion. */
+const MAX_DEPTH = 64;
+
+/** Checks bodies and queries against their DTO. What the DTO does not know is refused by name. */
+export function validationPipe(): ValidationPipe {
+  return new RequestPipe({
+    transform: true,
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    stopAtFirstError: true,
+    validationError: { target: false, value: false },
+    exceptionFactory: (errors) => invalidRequest(errors.flatMap((error) => detailsOf(error, ''))),
+  });
+}
+
+class RequestPipe extends ValidationPipe {
+  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (isObject(value) && metadata.type !== 'custom') {
+      // A path that may hold slashes is a list of its segments.
+      if (Array.isArray(value) && metadata.type === 'body')
+        throw new InvalidRequestError('The request body is not a valid JSON object.');
+      assertShape(value);
+      assertOwnNames(value);
+    }
+    return super.transform(value, metadata);
+  }
+}
+
+/** Refuses what would cost the libraries that validate far more than it cost to send. */
+function assertShape(value: object): void {
+  let level: object[] = [value];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) {
+      throw new InvalidRequestError(`The request is nested deeper than ${MAX_DEPTH} levels.`);
+    }
+    const next: object[] = [];
+    for (const entry of level) {
+      const values: unknown[] = Array.isArray(entry) ? entry : Object.values(entry);
+      if (values.length > MAX_FIELDS && !Array.isArray(entry)) {
+        throw tooWide();
+      }
+      for (const value of values) if (isObject(value)) next.push(value);
+    }
+    level = next;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Names that every object or class has count as known to a whitelist, and would be dropped instead of refused. */
+function assertOwnNames(value: object): void {
+  const details = Object.keys(value)
+    .filter((field) => field in Object.prototype || field === 'prototype')
+    .map((field) => ({ field, message: `${field} is not a field of this request` }));
+  if (details.length > 0) throw invalidRequest(details);
+}
+
+function invalidRequest(problems: readonly ErrorDetail[]): InvalidRequestError {
+  const details = problems.slice(0, MAX_DETAILS);
+  return new InvalidRequestError(`${details.map(({ message }) => message).join('; ')}.`, details);
+}
+
+function detailsOf(error: ValidationError, path: string): ErrorDetail[] {
+  const field = path === '' ? error.property : `${path}.${error.property}`;
+  const own = Object.values(error.constraints ?? {}).map((message) => ({
+    field,
+    message: plain(message, error.property),
+  }));
+  return [...own, ...(error.children ?? []).flatMap((child) => detailsOf(child, field))];
+}
+
+/** The library speaks of properties that should not exist; a caller wants to know which field we do not know. */
+function plain(message: string, property: string): string {
+  return message === `property ${property} should not exist`
+    ? `${property} is not a field of this request`
+    : message;
+}

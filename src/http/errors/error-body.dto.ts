@@ -1,0 +1,72 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { AppError, ErrorCode } from '../../common/errors.js';
+import { ERROR_TABLE } from './error-table.js';
+
+/** One wrong field. */
+export class ErrorDetailBody {
+  @ApiProperty({ description: 'The field, dotted for nested ones.', example: 'temperature' })
+  field!: string;
+
+  @ApiProperty({ description: 'What the field takes.', example: 'temperature must not be greater than 2' })
+  message!: string;
+}
+
+/** What went wrong, in the form that OpenAI's clients read. */
+export class ErrorObject {
+  @ApiProperty({
+    description: 'Stable code; programs decide by it.',
+    enum: Object.keys(ERROR_TABLE),
+    example: 'invalid_request',
+  })
+  code!: string;
+
+  @ApiProperty({
+    description: 'What is wrong and what to do, for people.',
+    example: 'temperature must not be greater than 2.',
+  })
+  message!: string;
+
+  @ApiProperty({ description: 'Coarse class of the error.', example: 'invalid_request_error' })
+  type!: string;
+
+  @ApiProperty({
+    description: 'The field that the error is about.',
+    type: String,
+    nullable: true,
+    example: 'temperature',
+  })
+  param!: string | null;
+
+  @ApiPropertyOptional({ description: 'Every wrong field.', type: [ErrorDetailBody] })
+  details?: ErrorDetailBody[];
+}
+
+/** Every failure on a product route answers with this. */
+export class ErrorBody {
+  @ApiProperty({ description: 'What went wrong.', type: ErrorObject })
+  error!: ErrorObject;
+
+  @ApiProperty({
+    description: 'Names the request in the log; also in the `X-Request-ID` header.',
+    example: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11',
+  })
+  request_id!: string;
+}
+
+/** The error object of an error, without anything of its cause. */
+export function toErrorObject(error: AppError): ErrorObject {
+  return {
+    code: error.code,
+    message: error.message,
+    type: errorEntry(error.code).type,
+    param: error.param,
+    ...(error.details.length > 0 && {
+      details: error.details.map(({ field, message }) => ({ field, message })),
+    }),
+  };
+}
+
+/** The table's entry for a code. */
+export function errorEntry(code: ErrorCode): (typeof ERROR_TABLE)[ErrorCode] {
+  return ERROR_TABLE[code];
+}

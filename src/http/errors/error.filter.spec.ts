@@ -1,0 +1,231 @@
+import { once } from 'node:events';
+import { Logger, type LoggerService } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import type { Server } from 'node:http';
+import { AppError, NotFoundError } from '../../common/errors.js';
+import { ErrorWires } from './error-format.js';
+import { setCounted } from '../context/rate-limit-mark.js';
+import { ErrorFilter } from './error.filter.js';
+import { type Admission, RequestLimiter } from '../context/request-limiter.js';
+
+class Recorder implements LoggerService {
+  readonly lines: { level: string; line: unknown; rest: unknown[] }[] = [];
+  log = this.record('log');
+  warn = this.record('warn');
+  error = this.record('error');
+
+  private record(level: string): (line: unknown, ...rest: unknown[]) => void {
+    return (line, ...rest) => {
+      this.lines.push({ level, line, rest });
+    };
+  }
+}
+
+let recorder: Recorder;
+let server: Server;
+let thrown: unknown;
+let begun: boolean;
+let ended: boolean;
+let broken: boolean;
+let limiterFails: boolean;
+let escaped: unknown[];
+let counted: boolean;
+let admitted: string[];
+let refusal: AppError | undefined;
+
+class Limiter extends RequestLimiter {
+  override admit(): never {
+    throw new Error('Nobody is known.');
+  }
+
+  override admitAddress(address: string): Promise<Admission> {
+    admitted.push(address);
+    if (limiterFails) return Promise.reject(new Error('The limiter is broken.'));
+    return Promise.resolve({ refusal, requests: undefined });
+  }
+}
+
+const limiter = new Limiter();
+
+beforeEach(async () => {
+  recorder = new Recorder();
+  Logger.overrideLogger(recorder);
+  begun = false;
+  ended = false;
+  broken = false;
+  limiterFails = false;
+  counted = true;
+  admitted = [];
+  refusal = undefined;
+  escaped = [];
+  const app = express();
+  app.get('/', (request, response) => {
+    response.setHeader('X-Request-ID', 'the-id');
+    if (begun) response.write('half of an answer');
+    if (counted) setCounted(request);
+    if (ended) response.end('{"whole":true}');
+    if (broken)
+      response.json = () => {
+        throw new Error('The response cannot be written.');
+      };
+    new ErrorFilter(new ErrorWires([]), limiter)
+      .catch(thrown, new ExecutionContextHost([request, response]))
+      .catch((error: unknown) => escaped.push(error));
+  });
+  app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    escaped.push(error);
+    response.destroy();
+    next();
+  });
+  server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+
+afterEach(async () => {
+  Logger.overrideLogger(false);
+  server.close();
+  await once(server, 'close');
+});
+
+function portOf(listening: Server): string {
+  const address = listening.address();
+  return typeof address === 'object' ? String(address?.port) : '';
+}
+
+async function answer(error: unknown): Promise<{ response: globalThis.Response; body: unknown }> {
+  thrown = error;
+  const response = await fetch(`http://127.0.0.1:${portOf(server)}/`, { headers: { connection: 'close' } });
+  return { response, body: await response.json() };
+}
+
+describe('the error filter', () => {
+  test('tells the caller everything that our own error says, and logs nothing', async () => {
+    const details = [{ field: 'email', message: 'email is taken' }];
+    const error = new AppError('email_taken', 'Taken.', {
+      param: 'email',
+      details,
+      retryable: false,
+      cause: new Error('the secret cause'),
+    });
+    const { response, body } = await answer(error);
+    expect(response.status).toBe(409);
+    expect(response.headers.get('x-should-retry')).toBe('false');
+    expect(response.headers.get('retry-after')).toBeNull();
+    expect(body).toEqual({
+      error: {
+        code: 'email_taken',
+        message: 'Taken.',
+        type: 'invalid_request_error',
+        param: 'email',
+        details,
+      },
+      request_id: 'the-id',
+    });
+    expect(recorder.lines).toEqual([]);
+  });
+
+  test('leaves out what an error does not have', async () => {
+    const { body } = await answer(new NotFoundError('cat', 'Tom'));
+    expect(body).toEqual({
+      error: { code: 'not_found', message: "There is no cat 'Tom'.", type: 'not_found_error', param: null },
+      request_id: 'the-id',
+    });
+  });
+
+  test.each([
+    [1, '1'],
+    [1000, '1'],
+    [1001, '2'],
+    [60_000, '60'],
+  ])('says after %i ms to come back in %s s', async (retryAfterMs, seconds) => {
+    const { response } = await answer(new AppError('service_unavailable', 'Away.', { retryAfterMs }));
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe(seconds);
+    expect(response.headers.get('x-should-retry')).toBeNull();
+  });
+
+  test('warns of what the operator must know', async () => {
+    const cause = new Error('connection refused');
+    await answer(new AppError('provider_unavailable', 'Away.', { cause }));
+    expect(recorder.lines).toEqual([
+      {
+        level: 'warn',
+        line: { code: 'provider_unavailable', request_id: 'the-id', err: cause },
+        rest: ['Away.', 'Http'],
+      },
+    ]);
+  });
+
+  test.each([new Error('the secret'), new TypeError('the secret'), 'the secret', undefined, { status: 404 }])(
+    'answers %p with a fixed text and logs the cause once',
+    async (error) => {
+      const { response, body } = await answer(error);
+      expect(response.status).toBe(500);
+      expect(body).toEqual({
+        error: {
+          code: 'internal_error',
+          message: 'Something went wrong on our side. Try again; if it stays, report the request_id.',
+          type: 'api_error',
+          param: null,
+        },
+        request_id: 'the-id',
+      });
+      expect(recorder.lines).toEqual([
+        {
+          level: 'error',
+          line: {
+            code: 'internal_error',
+            request_id: 'the-id',
+            err: error instanceof Error ? error : expect.objectContaining({ code: 'internal_error' }),
+          },
+          rest: ['unexpected failure', 'Http'],
+        },
+      ]);
+    },
+  );
+
+  test('cuts the connection where an answer has begun, because nothing true can follow', async () => {
+    begun = true;
+    await expect(answer(new NotFoundError('cat', 'Tom'))).rejects.toThrow(/terminated|fetch failed/);
+    expect(escaped).toEqual([]);
+  });
+
+  test('ends the connection and logs once where the error cannot be written, and rejects never', async () => {
+    broken = true;
+    await expect(answer(new NotFoundError('cat', 'Tom'))).rejects.toThrow(/fetch failed/);
+    expect(recorder.lines).toMatchObject([
+      { level: 'error', rest: ['an error could not be answered; its connection is ended', 'Http'] },
+    ]);
+    expect(escaped).toEqual([]);
+  });
+
+  test('leaves a response as it is that has ended before the failure', async () => {
+    ended = true;
+    expect((await answer(new NotFoundError('cat', 'Tom'))).body).toEqual({ whole: true });
+    expect(escaped).toEqual([]);
+  });
+
+  test('answers with the failure itself where counting it fails', async () => {
+    counted = false;
+    limiterFails = true;
+    expect((await answer(new NotFoundError('cat', 'Tom'))).response.status).toBe(404);
+    expect(recorder.lines).toMatchObject([
+      { level: 'error', rest: ['a failed request could not be counted', 'Http'] },
+    ]);
+    expect(escaped).toEqual([]);
+  });
+
+  test('counts by its address what failed before anybody has counted it, and refuses what is too much', async () => {
+    counted = false;
+    const error = new NotFoundError('route', 'x');
+    expect((await answer(error)).response.status).toBe(404);
+    expect(admitted).toHaveLength(1);
+    refusal = new AppError('rate_limit_exceeded', 'Too many.', { retryAfterMs: 1000 });
+    expect((await answer(error)).response.status).toBe(429);
+    counted = true;
+    expect((await answer(error)).response.status).toBe(404);
+    expect(admitted).toHaveLength(2);
+  });
+});

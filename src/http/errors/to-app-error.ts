@@ -1,0 +1,66 @@
+import { HttpException } from '@nestjs/common';
+import { AppError, asAppError, InvalidRequestError } from '../../common/errors.js';
+
+/** Anything that the framework, a body parser or our own code threw, as one of our errors. */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  // What a check of ours throws inside a body parser gets a status there, for which Nest wraps it.
+  if (error instanceof HttpException && error.cause instanceof AppError) return error.cause;
+  const status = statusOf(error);
+  if (status === undefined || status >= 500) return asAppError(error);
+  const message = error instanceof Error ? error.message : '';
+  switch (status) {
+    case 401:
+      return new AppError('unauthorized', message);
+    case 403:
+      return new AppError('forbidden', message);
+    case 404:
+      return new AppError(
+        'not_found',
+        `There is nothing here: ${withoutQuery(message.replace(/^Cannot /, ''))}. The routes are at /docs.`,
+      );
+    case 413:
+      return new AppError(
+        'payload_too_large',
+        `The request body is too large. A JSON body may have at most ${limitOf(error)} MB.`,
+      );
+    case 415:
+      return new AppError(
+        'unsupported_media_type',
+        'The encoding of the request body is not supported. Send UTF-8 JSON.',
+      );
+    default:
+      return new InvalidRequestError(reasonOf(error));
+  }
+}
+
+/** Nest's exceptions have `getStatus`; body parsers throw errors with a `status` and a `type`. */
+function statusOf(error: unknown): number | undefined {
+  if (error instanceof HttpException) return error.getStatus();
+  if (error instanceof Error && 'status' in error && typeof error.status === 'number') return error.status;
+  return undefined;
+}
+
+/** What the body parser of the route takes, in MB; product routes take 1. Nest wraps the parser's error into its own. */
+function limitOf(error: unknown): number {
+  const parserError = error instanceof HttpException ? error.cause : error;
+  const bytes = parserError instanceof Error && 'limit' in parserError ? parserError.limit : undefined;
+  return typeof bytes === 'number' ? Math.round(bytes / 2 ** 20) : 1;
+}
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : '';
+  if (message.startsWith('Failed to decode param'))
+    return 'The path is not valid: it holds a broken % sequence.';
+  // A parser's message quotes the body; ours must not.
+  const type = error instanceof Error && 'type' in error ? error.type : undefined;
+  const parserFailed =
+    type === 'entity.parse.failed' || (error instanceof HttpException && message.includes('JSON'));
+  if (parserFailed) return 'The request body is not a valid JSON object.';
+  return 'The request cannot be read.';
+}
+
+/** What a caller sent as a query may be a secret that has no place in an error. */
+function withoutQuery(text: string): string {
+  return text.split('?', 1)[0] ?? '';
+}

@@ -1,0 +1,56 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import type { Request } from 'express';
+import { Activities } from '../../common/activities.js';
+import { AppError } from '../../common/errors.js';
+import { Authenticator, type Principal, type ScopeName } from '../context/authenticator.js';
+import { setPrincipal } from '../context/principal.js';
+import { marksOf } from '../context/route-metadata.js';
+
+/** On for every route unless it is `@Public()`. */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  constructor(
+    private readonly authenticator: Authenticator,
+    private readonly activities: Activities,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const { isPublic, scope, adminOnly } = marksOf(context);
+    if (isPublic) return true;
+    const request = context.switchToHttp().getRequest<Request>();
+    const principal = await this.authenticator.authenticate(credentialOf(request));
+    // Known before it may be refused: what it may not do counts as its own request, and not as a stranger's.
+    setPrincipal(request, principal, this.activities);
+    assertScope(principal, scope);
+    if (adminOnly) assertAdmin(principal);
+    return true;
+  }
+}
+
+function assertScope({ scopes }: Principal, scope: ScopeName): void {
+  if (scopes === 'all' || scopes.has(scope)) return;
+  throw new AppError(
+    'insufficient_scope',
+    `This route needs the scope '${scope}', which the API key does not have. Make a key that has it.`,
+  );
+}
+
+function assertAdmin({ role }: Principal): void {
+  if (role === 'admin') return;
+  throw new AppError('forbidden', 'Only admins may do this.');
+}
+
+/**
+ * `Authorization: Bearer …`, or `X-API-Key` as Anthropic's clients send it.
+ * @throws AppError `unauthorized` where there is neither
+ */
+export function credentialOf(request: Request): string {
+  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const key = request.headers['x-api-key'];
+  const credential = bearer ?? (typeof key === 'string' && key !== '' ? key : undefined);
+  if (credential !== undefined) return credential;
+  throw new AppError(
+    'unauthorized',
+    'Send an access token or an API key as "Authorization: Bearer <token>". POST /api/v1/auth/login gives you a token.',
+  );
+}

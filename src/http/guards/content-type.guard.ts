@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import type { Request } from 'express';
+import { AppError } from '../../common/errors.js';
+import { marksOf } from '../context/route-metadata.js';
+
+/** What is said of a body that is no JSON, or in another encoding. */
+export const NOT_JSON = 'Send the request body as JSON in UTF-8, with "Content-Type: application/json".';
+
+/** What is said of a body that is no form, or is packed. */
+const NOT_FORM =
+  'Send the file as a form, with "Content-Type: multipart/form-data" and its boundary, and without a Content-Encoding. Clients set both by themselves when they are given a form.';
+
+/**
+ * Refuses bodies that are not JSON, or no form where a route takes one. Without it such a body would count as none and
+ * be told as missing fields.
+ */
+@Injectable()
+export class ContentTypeGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<Request>();
+    if (marksOf(context).takesForm) {
+      if (declaresForm(request)) return true;
+      throw new AppError('unsupported_media_type', NOT_FORM);
+    }
+    if (!hasBody(request) || declaresJson(request)) return true;
+    throw new AppError('unsupported_media_type', NOT_JSON);
+  }
+}
+
+function declaresForm({ headers }: IncomingMessage): boolean {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  return encoding === 'identity' && /^multipart\/form-data *;/i.test(headers['content-type'] ?? '');
+}
+
+/** Whether a request says that its body is JSON in UTF-8, the only encoding that JSON has (RFC 8259, section 8.1). */
+export function declaresJson(request: IncomingMessage): boolean {
+  const [type, ...parameters] = (request.headers['content-type'] ?? '')
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim());
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
+  return type === 'application/json' && (charset === undefined || /^charset="?utf-8"?$/.test(charset));
+}
+
+/** Whether a request says that it has a body. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}

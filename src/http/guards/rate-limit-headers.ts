@@ -1,0 +1,26 @@
+import type { Response } from 'express';
+import onHeaders from 'on-headers';
+import type { Admission, RateState } from '../context/request-limiter.js';
+
+/** Tells the limits as OpenAI does, as they are when the answer begins, whatever it is. */
+export function tellRates(response: Response, { requests, tokens }: Admission): void {
+  onHeaders(response, () => {
+    if (requests !== undefined) setRate(response, 'requests', requests);
+    if (tokens !== undefined) setRate(response, 'tokens', tokens());
+  });
+}
+
+function setRate(response: Response, what: string, { limit, remaining, resetMs }: RateState): void {
+  response.setHeader(`x-ratelimit-limit-${what}`, String(limit));
+  response.setHeader(`x-ratelimit-remaining-${what}`, String(remaining));
+  response.setHeader(`x-ratelimit-reset-${what}`, toDuration(resetMs));
+}
+
+/** A duration as OpenAI writes it: `12ms`, `1s`, `1.5s`, `6m0s`. */
+export function toDuration(milliseconds: number): string {
+  const ms = Math.max(0, Math.ceil(milliseconds));
+  if (ms < 1000) return `${ms}ms`;
+  const minutes = Math.floor(ms / 60_000);
+  const seconds = `${(ms % 60_000) / 1000}s`;
+  return minutes === 0 ? seconds : `${minutes}m${seconds}`;
+}

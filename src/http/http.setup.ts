@@ -1,0 +1,78 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import type { Logger } from 'pino';
+import { requestLogging } from '../infra/telemetry/index.js';
+import type { CorsOrigins, TrustProxy } from '../config/index.js';
+import type { Authenticator } from './context/authenticator.js';
+import type { BrokenRequests } from './server/client-error.handler.js';
+import { declaresJson } from './guards/content-type.guard.js';
+import { crossOrigin } from './server/cors.js';
+import type { ErrorWires } from './errors/error-format.js';
+import type { Intake } from './server/shutdown-gate.js';
+import { assertJsonText, assertUtf8 } from './body/json-limits.js';
+import { refuseLarger, refuseLargerFiles, refuseLargerUnread, refuseStrangers } from './body/body-size-limit.js';
+import { addressLimit } from './guards/rate-limit.guard.js';
+import { serveOpenApi } from './openapi/openapi.js';
+import { processTime } from './context/process-time.js';
+import { assignRequestId } from './context/request-id.js';
+import type { RequestLimiter } from './context/request-limiter.js';
+import { secureHeaders } from './server/security-headers.js';
+import { WIRE_VERSIONS } from './context/api-version.js';
+
+/** In bytes. It is also the largest JSON body of a product route. */
+const MEGABYTE = 2 ** 20;
+
+/** The routes whose JSON may be as large as an upload, and whose unknown fields are looked at by a schema. */
+const LARGE_JSON = ['/v1', '/ollama', '/api/v1/conversations/import'];
+
+/** What is served beside the routes, where no guard stands. */
+const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
+
+/** Where files are uploaded to. They are read by their route; a JSON body that comes there has the limit of any other. */
+const UPLOADS = '/api/v1/files';
+const ALL_BUT_UPLOADS = /^\/api(?!\/v1\/files\/?$)(?=\/|$)/i;
+
+/** What comes before routing. The order matters: a request has its id and its log line before its body can fail to parse. */
+export function configureHttp(
+  app: NestExpressApplication,
+  options: {
+    readonly version: string;
+    readonly logger: Logger;
+    readonly intake: Intake;
+    readonly brokenRequests: BrokenRequests;
+    readonly authenticator: Authenticator;
+    readonly maxUploadMb: number;
+    readonly trustProxy: TrustProxy;
+    /** Whose pages may use the API from a browser; undefined for none. */
+    readonly corsOrigins: CorsOrigins | undefined;
+    readonly limiter: RequestLimiter;
+    readonly wires: ErrorWires;
+  },
+): void {
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.set('trust proxy', options.trustProxy);
+  app.enableVersioning(WIRE_VERSIONS);
+  app.use(processTime);
+  app.use(requestLogging(options.logger, assignRequestId));
+  secureHeaders(app);
+  if (options.corsOrigins !== undefined) app.use(crossOrigin(options.corsOrigins));
+  app.use(options.brokenRequests.guard);
+  app.use(options.intake.guard);
+  const largest = options.maxUploadMb * MEGABYTE;
+  const json = { strict: true, type: declaresJson };
+  const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });
+  app.use('/ollama', undeclaredJson);
+  app.use(LARGE_JSON, refuseStrangers(options.authenticator), refuseLarger(largest), largeJson);
+  app.use(UPLOADS, refuseStrangers(options.authenticator), refuseLargerFiles(largest));
+  app.use(ALL_BUT_UPLOADS, refuseLargerUnread(MEGABYTE));
+  app.use(express.json({ ...json, limit: MEGABYTE, verify: assertUtf8 }));
+  app.use(DOCUMENTATION, addressLimit(options.limiter, options.wires));
+  serveOpenApi(app, options.version);
+}
+
+/** Ollama takes every body for JSON, and the examples of its own documentation declare none. */
+function undeclaredJson(request: Request, _response: Response, next: NextFunction): void {
+  if (!declaresJson(request)) request.headers['content-type'] = 'application/json';
+  next();
+}

@@ -1,0 +1,36 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import type { Request } from 'express';
+import { InvalidRequestError } from '../../common/errors.js';
+
+/** What a client may name a request: visible ASCII characters. */
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * The `Idempotency-Key` of a request, or undefined where none came with it, as a parameter of a controller method.
+ * @throws InvalidRequestError where it is none
+ */
+export const IdempotencyKey = createParamDecorator((_data: unknown, context: ExecutionContext) => {
+  const key = context.switchToHttp().getRequest<Request>().headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && KEY.test(key)) return key;
+  const message = 'Idempotency-Key must have 1 to 255 visible ASCII characters';
+  throw new InvalidRequestError(`${message}.`, [{ field: 'Idempotency-Key', message }]);
+});
+
+/** Documents it. */
+export function ApiIdempotencyKey(): MethodDecorator {
+  return ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'A name of your own for this request, new for each, kept for 24 hours. Sent again with it, the request is not done again: it gives what the first one began, with `Idempotent-Replayed: true`. Requests that were refused before anything was stored are not remembered.',
+    schema: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 255,
+      pattern: KEY.source,
+      example: '5f8a1c1e-order-42',
+    },
+  });
+}

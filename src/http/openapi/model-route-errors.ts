@@ -1,0 +1,27 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { ErrorCode } from '../../common/errors.js';
+
+type SchemaOrReference = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
+
+/** A schema of the OpenAPI document that is written by hand, because a wire of somebody else's has no classes here. */
+export type SchemaObject = Exclude<SchemaOrReference, { $ref: string }>;
+
+/** How a call of a model can fail on the compatible routes. */
+export const MODEL_ERRORS = [
+  'invalid_request',
+  'unauthorized',
+  'model_not_found',
+  'payload_too_large',
+  'unsupported_media_type',
+  'provider_rejected',
+  'context_length_exceeded',
+  'content_policy_violation',
+  'price_unknown',
+  'rate_limit_exceeded',
+  'quota_exceeded',
+  'provider_rate_limited',
+  'provider_error',
+  'provider_unavailable',
+  'overloaded',
+  'provider_timeout',
+] as const satisfies readonly ErrorCode[];

@@ -1,0 +1,118 @@
+import { applyDecorators, type INestApplication } from '@nestjs/common';
+import { ApiResponse, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { ErrorCode } from '../../common/errors.js';
+import { ErrorBody } from '../errors/error-body.dto.js';
+import { ERROR_TABLE } from '../errors/error-table.js';
+
+/** Every route can answer with these. */
+const EVERYWHERE: readonly ErrorCode[] = [
+  'invalid_request',
+  'rate_limit_exceeded',
+  'internal_error',
+  'service_unavailable',
+];
+
+/** How the errors of a route look in the documentation. */
+export interface ErrorShape {
+  /** The body, as `#/components/schemas/<name>`. */
+  readonly schema: string;
+  readonly example: (code: ErrorCode, meaning: string) => object;
+}
+
+const OWN_SHAPE: ErrorShape = {
+  schema: ErrorBody.name,
+  example: (code, message) => ({
+    error: { code, message, type: ERROR_TABLE[code].type, param: null },
+    request_id: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11',
+  }),
+};
+
+/** Documents the errors of a route: one response a status, with the codes that share it and an example each. */
+export function ApiErrors(...codes: readonly ErrorCode[]): MethodDecorator {
+  return ApiErrorsOf(OWN_SHAPE, ...codes);
+}
+
+/** The same for the routes of a wire that tells errors in a shape of its own. */
+export function ApiErrorsOf(shape: ErrorShape, ...codes: readonly ErrorCode[]): MethodDecorator {
+  // Whatever takes credentials takes keys.
+  const ofKeys: readonly ErrorCode[] = codes.includes('unauthorized')
+    ? ['invalid_api_key', 'insufficient_scope']
+    : [];
+  const byStatus = Map.groupBy(
+    new Set([...codes, ...ofKeys, ...EVERYWHERE]),
+    (code) => ERROR_TABLE[code].status,
+  );
+  const exampleOf = (code: ErrorCode) => ({ value: shape.example(code, ERROR_TABLE[code].meaning) });
+  const responses = Array.from(byStatus, ([status, group]) =>
+    ApiResponse({
+      status,
+      description: group.map((code) => `\`${code}\`: ${ERROR_TABLE[code].meaning}`).join('\n\n'),
+      content: {
+        'application/json': {
+          schema: { $ref: `#/components/schemas/${shape.schema}` },
+          examples: Object.fromEntries(group.map((code) => [code, exampleOf(code)])),
+        },
+      },
+    }),
+  );
+  return applyDecorators(...responses);
+}
+
+/** The OpenAPI document of an application. */
+export function createOpenApiDocument(app: INestApplication, version: string): OpenAPIObject {
+  const description = [
+    'A self-hosted chat API over any model provider. Conversations are stored before a model is asked, so nothing that',
+    'was written is ever lost; answers stream over Server-Sent Events.',
+    '',
+    'Register, log in, press **Authorize** and paste the access token.',
+  ].join('\n');
+  const base = new DocumentBuilder()
+    .setTitle('Parley')
+    .setDescription(description)
+    .setVersion(version)
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/', 'This server')
+    .addBearerAuth(
+      {
+        type: 'http',
+        scheme: 'bearer',
+        description: 'An access token of `/api/v1/auth/login`, or an API key.',
+      },
+      'bearer',
+    )
+    .addApiKey(
+      { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key of `/api/v1/api-keys`.' },
+      'api_key',
+    )
+    .addSecurityRequirements('bearer')
+    .addSecurityRequirements('api_key')
+    .addTag('chat', 'Ask a model and read its answer')
+    .addTag('conversations', 'What was said')
+    .addTag('files', 'Files that are uploaded')
+    .addTag('shares', 'Conversations for whoever has a link')
+    .addTag('usage', 'What was used and what it costs')
+    .addTag('openai', 'OpenAI’s wire, for the clients that speak it')
+    .addTag('anthropic', 'Anthropic’s wire, for the clients that speak it')
+    .addTag('ollama', 'Ollama’s wire, passed through to the configured server')
+    .addTag('auth', 'Accounts and access tokens')
+    .addTag('users', 'The account itself, and all of them for admins')
+    .addTag('api-keys', 'Keys for programs')
+    .addTag('provider-keys', 'Your own keys of model providers')
+    .addTag('audit-log', 'What happened to accounts')
+    .addTag('service', 'What runs here and how it is')
+    .build();
+  return SwaggerModule.createDocument(app, base, {
+    extraModels: [ErrorBody],
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+  });
+}
+
+/** Serves Swagger UI at `/docs`, the document at `/docs-json`. */
+export function serveOpenApi(app: INestApplication, version: string): void {
+  SwaggerModule.setup('docs', app, () => createOpenApiDocument(app, version), {
+    jsonDocumentUrl: 'docs-json',
+    yamlDocumentUrl: 'docs-yaml',
+    customSiteTitle: 'Parley API',
+    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+  });
+}

@@ -1,0 +1,108 @@
+import { type Server, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { NextFunction, Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { AppError, InvalidRequestError } from '../../common/errors.js';
+import { newId } from '../../common/ids.js';
+import { errorEntry, toErrorObject } from '../errors/error-body.dto.js';
+import type { ErrorWires } from '../errors/error-format.js';
+import { sendError } from '../errors/error.filter.js';
+
+/**
+ * Answers requests that Node refuses before or while they are read: what is no HTTP, headers that are too large, and
+ * headers or bodies that come too slowly. Node by itself answers without a body, or not at all.
+ */
+export class BrokenRequests {
+  /** The last response of each connection, for requests that break after their headers. */
+  private readonly responses = new WeakMap<Duplex, Response>();
+
+  constructor(
+    private readonly wires: ErrorWires,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Express middleware; comes as soon as the request has its id. */
+  readonly guard = (request: Request, response: Response, next: NextFunction): void => {
+    this.responses.set(request.socket, response);
+    // RFC 9112, section 3.2
+    const hosts = hostsOf(request);
+    if (hosts > 1 || (hosts === 0 && request.httpVersion === '1.1')) {
+      response.setHeader('Connection', 'close');
+      sendError(response, new InvalidRequestError('The request must have one Host header.'), this.wires);
+      return;
+    }
+    next();
+  };
+
+  /** From now on the broken requests of the server are answered. */
+  listenTo(server: Server): void {
+    server.on('clientError', (error, socket) => this.answer(error, socket));
+    // An expectation that we do not know may be ignored (RFC 9110, section 10.1.1); Node would answer without a body.
+    server.on('checkExpectation', (request, response) => void server.emit('request', request, response));
+  }
+
+  private answer(thrown: Error, socket: Duplex): void {
+    const response = this.responses.get(socket);
+    const answering = response !== undefined && !response.writableFinished;
+    if (answering && response.req.complete) {
+      // It came whole, and what is broken stands behind it: it has its answer, and nothing follows.
+      if (!response.headersSent) response.setHeader('Connection', 'close');
+      response.once('finish', () => socket.end(() => socket.destroy()));
+      return;
+    }
+    if (!socket.writable || (answering && response.headersSent)) {
+      // Nothing true can follow what has been sent already.
+      socket.destroy();
+      return;
+    }
+    const error = errorOf(thrown);
+    if (answering) {
+      response.once('finish', () => socket.end(() => socket.destroy()));
+      response.setHeader('Connection', 'close');
+      sendError(response, error, this.wires);
+      return;
+    }
+    const requestId = newId();
+    this.logger.info({ code: error.code, request_id: requestId }, 'broken request');
+    socket.end(rawResponse(error, requestId), () => socket.destroy());
+  }
+}
+
+/** Node itself keeps the first of several. */
+function hostsOf({ rawHeaders }: Request): number {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts;
+}
+
+function errorOf(thrown: Error): AppError {
+  const code = 'code' in thrown ? thrown.code : undefined;
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new AppError(
+        'headers_too_large',
+        'The address and the headers of a request may have 16 KB together. Send fewer or shorter ones.',
+      );
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new AppError('request_timeout', 'The request did not come in time. Send it again.');
+    default:
+      return new InvalidRequestError('The request is not valid HTTP/1.1.');
+  }
+}
+
+/** Written by hand: where the headers could not be read there is no request to answer. */
+function rawResponse(error: AppError, requestId: string): string {
+  const { status } = errorEntry(error.code);
+  const body = JSON.stringify({ error: toErrorObject(error), request_id: requestId });
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-ID: ${requestId}`,
+    '',
+    body,
+  ].join('\r\n');
+}

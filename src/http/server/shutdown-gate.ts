@@ -1,0 +1,30 @@
+import type { NextFunction, Request, Response } from 'express';
+import { AppError } from '../../common/errors.js';
+import type { ErrorWires } from '../errors/error-format.js';
+import { sendError } from '../errors/error.filter.js';
+
+/** Whether the process takes requests. Closed once, at shutdown. */
+export class Intake {
+  private open = true;
+
+  constructor(private readonly wires: ErrorWires) {}
+
+  /** From now on requests are refused, so that none begins what cannot be finished. */
+  close(): void {
+    this.open = false;
+  }
+
+  /** Express middleware. */
+  readonly guard = (_request: Request, response: Response, next: NextFunction): void => {
+    if (this.open) {
+      next();
+      return;
+    }
+    response.setHeader('Connection', 'close');
+    sendError(
+      response,
+      new AppError('service_unavailable', 'The server is shutting down. Try again.', { retryAfterMs: 2000 }),
+      this.wires,
+    );
+  };
+}

@@ -1,0 +1,168 @@
+import type { DeadlineConfig } from '../../config/index.js';
+import { AnswerMeter } from './usage-meter.js';
+import { type AttemptFailure, type AttemptResult, toAttemptFailure } from './attempt-result.js';
+import { Deadlines } from './deadlines.js';
+import {
+  type AttemptRecord,
+  type ChatRequest,
+  type FinishReason,
+  type ModelEvent,
+  type ModelIdentity,
+  type ModelProvider,
+  type NativeRequest,
+  type OwnChoice,
+  type ProviderCall,
+  type WholeAnswer,
+  ProviderError,
+} from '../port/index.js';
+import type { PriceTable } from '../accounting/price-table.js';
+
+/** What a streamed answer comes to. */
+export interface StreamedAnswer {
+  readonly finishReason: FinishReason;
+  readonly warning: string | null;
+}
+
+export interface AttemptOptions {
+  readonly number: number;
+  readonly provider: ModelProvider;
+  readonly model: ModelIdentity;
+  readonly request: ChatRequest;
+  /** The choices in the request that the caller did not make. */
+  readonly ownChoices: readonly OwnChoice[] | undefined;
+  /** The request in the provider's own words, where the caller speaks its wire. */
+  readonly native: NativeRequest | undefined;
+  /** The user's own key of the provider. */
+  readonly apiKey: string | undefined;
+  /** The caller's: aborting it cancels the attempt. */
+  readonly signal: AbortSignal;
+  readonly deadlines: DeadlineConfig;
+  readonly prices: PriceTable;
+  /** Called when the first output of a stream is there. */
+  readonly onBegun: () => void;
+}
+
+/** One attempt at one model, under the deadlines. It never throws: it ends with a result, and with a record of what it used. */
+export class Attempt {
+  private readonly meter: AnswerMeter;
+  private announced = false;
+
+  constructor(private readonly options: AttemptOptions) {
+    this.meter = new AnswerMeter(options.request);
+  }
+
+  /** Whether anything of the answer was passed on. */
+  get shown(): boolean {
+    return this.announced;
+  }
+
+  /** Whether a tool call was among it. */
+  get calledTools(): boolean {
+    return this.meter.calledTools;
+  }
+
+  /**
+   * Yields the announcement when the answer begins, then the chunks that came, whatever the end; returns how it ended.
+   * Chunks that come before there is any output wait for it: until then another attempt can take this one's place.
+   */
+  async *stream(announcement: ModelEvent): AsyncGenerator<ModelEvent, AttemptResult<StreamedAnswer>> {
+    const { provider, signal } = this.options;
+    const deadlines = Deadlines.ofStream(signal, this.options.deadlines);
+    const early: ModelEvent[] = [];
+    let warning: string | null = null;
+    try {
+      for await (const event of provider.stream(this.callFor(deadlines))) {
+        if (event.type === 'skipped') {
+          warning = event.reason;
+          continue;
+        }
+        if (event.type === 'usage') {
+          this.meter.addUsageSoFar(event.usage);
+          continue;
+        }
+        for (const chunk of event.type === 'relayed' ? event.chunks : [event.chunk]) this.meter.add(chunk);
+        if (!this.meter.begun) {
+          early.push(event);
+          continue;
+        }
+        deadlines.progress();
+        if (!this.announced) {
+          this.announced = true;
+          this.options.onBegun();
+          yield announcement;
+          yield* early;
+        }
+        deadlines.hold();
+        yield event;
+        deadlines.release();
+      }
+    } catch (error) {
+      const failure = this.failure(error, deadlines);
+      // After the finish reason the answer is complete, whatever the provider does then.
+      if (this.meter.finishReason === null || failure.status !== 'failed') return failure;
+    } finally {
+      deadlines.stop();
+    }
+    const { finishReason } = this.meter;
+    if (finishReason === null) return { status: 'failed', error: endedEarly() };
+    return { status: 'completed', answer: { finishReason, warning } };
+  }
+
+  /** Waits for the whole answer. */
+  async complete(): Promise<AttemptResult<WholeAnswer>> {
+    const { provider, signal } = this.options;
+    const deadlines = Deadlines.ofAnswer(signal, this.options.deadlines);
+    try {
+      const answer = await provider.complete(this.callFor(deadlines));
+      this.meter.addWhole(answer.completion);
+      return { status: 'completed', answer };
+    } catch (error) {
+      return this.failure(error, deadlines);
+    } finally {
+      deadlines.stop();
+    }
+  }
+
+  /** What the attempt used. With figures of the provider where it told them, else counted by us and marked so. */
+  record(outcome: AttemptRecord['outcome']): AttemptRecord {
+    const { number, model, apiKey, prices } = this.options;
+    const { usage, estimated } = this.meter.usage();
+    const costMicroUsd = prices.costOf(model, usage);
+    return {
+      attempt: number,
+      provider: model.provider,
+      model: model.model,
+      outcome,
+      usage,
+      estimated,
+      costMicroUsd,
+      ...(apiKey !== undefined && { ownKey: true }),
+    };
+  }
+
+  private callFor({ signal }: Deadlines): ProviderCall {
+    const { model, request, ownChoices, native, apiKey } = this.options;
+    return {
+      model: model.model,
+      request,
+      signal,
+      ...(ownChoices && { ownChoices }),
+      ...(native && { native }),
+      ...(apiKey !== undefined && { apiKey }),
+    };
+  }
+
+  private failure(error: unknown, deadlines: Deadlines): AttemptFailure {
+    const { signal } = this.options;
+    // A provider reads the request, and bills it, even if nobody waits for its answer any more.
+    if (signal.aborted || deadlines.passed) this.meter.assumeSent();
+    return toAttemptFailure(error, signal, deadlines);
+  }
+}
+
+function endedEarly(): ProviderError {
+  return new ProviderError(
+    'broken_answer',
+    'The provider ended the answer without saying that it is complete.',
+  );
+}

@@ -1,0 +1,204 @@
+import type { DeadlineConfig } from '../../config/index.js';
+import type { PriceTable } from '../accounting/price-table.js';
+import { Attempt } from './attempt.js';
+import type { ResolvedModel } from '../models/model-directory.js';
+import { type AdaptedRequest, adaptRequest, refused, unhonoured } from '../models/parameter-support.js';
+import {
+  type AttemptRecord,
+  type ChatCompletion,
+  type ChatMessage,
+  type ChatRequest,
+  type ModelCall,
+  type ModelEvent,
+  type ModelIdentity,
+  ProviderError,
+  type TokenUsage,
+  type Wire,
+} from '../port/index.js';
+import { type Entered, type MakeTrial, Tries, type TriesOptions } from './attempt-sequence.js';
+
+export interface CallRunnerOptions extends Omit<TriesOptions, 'signal'> {
+  readonly call: ModelCall;
+  readonly deadlinesOf: (provider: string) => DeadlineConfig;
+  readonly prices: PriceTable;
+}
+
+/** A whole answer and the model that gave it. */
+export interface AnsweredCall {
+  readonly model: ModelIdentity;
+  readonly ignored: readonly string[];
+  readonly completion: ChatCompletion;
+  readonly raw?: string;
+  /** Of the attempt that answered. */
+  readonly usage: TokenUsage;
+}
+
+/** An attempt, and what a caller is told with its answer. */
+interface ToldAttempt {
+  readonly attempt: Attempt;
+  readonly model: ModelIdentity;
+  readonly ignored: readonly string[];
+  readonly record: Attempt['record'];
+  /** Whether the provider answers in the caller's wire: its own, or without one the common tongue, which is OpenAI's. */
+  readonly inCallersWire: boolean;
+}
+
+/**
+ * Runs one call over a chain of models: retries, moves on, gives up. A caller sees nothing of it before the first
+ * output; after it nothing is tried again, but for the one restart that a caller may allow.
+ */
+export class CallRunner {
+  /** The models that can honour the request, in the order in which they are asked. */
+  readonly chain: readonly ResolvedModel[];
+  private readonly tries: Tries<ToldAttempt>;
+  private restarted = false;
+
+  /** @throws AppError `invalid_request` where no model of the chain can honour the request */
+  constructor(private readonly options: CallRunnerOptions) {
+    const { signal } = options.call;
+    this.chain = ableModels(options.call, options.chain);
+    this.tries = new Tries({ ...options, chain: this.chain, signal }, (at) => this.attemptAt(at));
+  }
+
+  /** Full names of the models that may be asked, in order. */
+  get models(): readonly string[] {
+    return this.options.chain.map(({ name }) => name);
+  }
+
+  /** What became of every attempt so far. */
+  get attempts(): readonly AttemptRecord[] {
+    return this.tries.attempts;
+  }
+
+  /** @throws ModelCallError */
+  async complete(): Promise<AnsweredCall> {
+    const { trial, answer, usage } = await this.tries.answer(({ attempt }) => attempt.complete());
+    const { model, ignored, inCallersWire } = trial;
+    const { completion, raw } = answer;
+    // An answer in words that are not the caller's is of no use to it as it came.
+    return { model, ignored, completion, usage, ...(raw !== undefined && inCallersWire && { raw }) };
+  }
+
+  /** @throws ModelCallError */
+  async *stream(): AsyncGenerator<ModelEvent> {
+    const { tries } = this;
+    try {
+      for (;;) {
+        const entered = await tries.enter();
+        const result =
+          entered instanceof ProviderError ? entered : tries.settle(entered, yield* this.streamed(entered));
+        if (!(result instanceof ProviderError)) {
+          const { answer, trial, usage } = result;
+          const { finishReason, warning } = answer;
+          const { model } = trial;
+          yield { type: 'finished', model, finishReason, usage, attempts: tries.attempts, warning };
+          return;
+        }
+        const shown = entered instanceof ProviderError ? undefined : shownOf(entered);
+        const goesOn = shown ? this.restartsAfter(shown, result) : await tries.goOnAfter(result);
+        if (!goesOn) throw tries.failure(result);
+      }
+    } finally {
+      tries.leave();
+    }
+  }
+
+  private streamed({ trial: { attempt, model, ignored } }: Entered<ToldAttempt>) {
+    return attempt.stream({ type: this.restarted ? 'restarted' : 'started', model, ignored });
+  }
+
+  /** Once, for text only, and on another model: an answer that broke off in the middle is begun again. */
+  private restartsAfter(shown: Attempt, error: ProviderError): boolean {
+    if (this.restarted || this.options.call.restart !== 'once') return false;
+    if (shown.calledTools || !this.tries.moveOnAfter(error)) return false;
+    this.restarted = true;
+    return true;
+  }
+
+  private attemptAt({
+    resolved,
+    number,
+    apiKey,
+    onBegun,
+  }: Parameters<MakeTrial<ToldAttempt>>[0]): ToldAttempt {
+    const { call, deadlinesOf, prices } = this.options;
+    const { source: provider, ...model } = resolved;
+    const native = call.native?.wire === provider.wire ? call.native : undefined;
+    const { request, ignored } = native ? asItIs(call) : adapted(call, resolved);
+    const attempt = new Attempt({
+      number,
+      provider,
+      model,
+      request,
+      ownChoices: call.ownChoices,
+      native,
+      apiKey,
+      signal: call.signal,
+      deadlines: deadlinesOf(provider.id),
+      prices,
+      onBegun,
+    });
+    const inCallersWire = provider.wire === (call.native?.wire ?? 'openai');
+    return { attempt, model, ignored, inCallersWire, record: (outcome) => attempt.record(outcome) };
+  }
+}
+
+/** An attempt of which something was passed on. */
+function shownOf({ trial: { attempt } }: Entered<ToldAttempt>): Attempt | undefined {
+  return attempt.shown ? attempt : undefined;
+}
+
+/** A provider of the caller's own wire gets everything that the caller said. */
+function asItIs({ request }: ModelCall): AdaptedRequest {
+  return { request, ignored: [] };
+}
+
+/** Fits a request to the API format and then to the model. The caller is not shown names of what it did not send. */
+function adapted(
+  { request, native, ownChoices = [] }: ModelCall,
+  { source, provider, model, name }: ResolvedModel,
+): AdaptedRequest {
+  const own = withoutForeignData(request, provider);
+  const fitted = adaptRequest(own, source.wire, name, native !== undefined);
+  const dropped = source.droppedHints?.(fitted.request, model) ?? [];
+  const ignored = new Set([...fitted.ignored, ...dropped, ...(native?.hints ?? [])]);
+  if (ownChoices.includes('temperature')) ignored.delete('temperature');
+  return { ...fitted, ignored: [...ignored] };
+}
+
+/** Drops the data of other providers: it is theirs alone, and hosts refuse fields that they do not know. */
+function withoutForeignData(request: ChatRequest, provider: string): ChatRequest {
+  const isForeign = ({ provider_data: data }: ChatMessage): boolean =>
+    data !== undefined && data.provider !== provider;
+  if (!request.messages.some(isForeign)) return request;
+  const messages = request.messages.map((message) => {
+    if (!isForeign(message)) return message;
+    const { provider_data: _foreign, ...rest } = message;
+    return rest;
+  });
+  return { ...request, messages };
+}
+
+/**
+ * The models that can honour a request.
+ * @throws AppError `invalid_request`, the refusal of the first one where none can
+ */
+export function ableModels(
+  call: Pick<ModelCall, 'request' | 'native'>,
+  chain: readonly ResolvedModel[],
+): readonly ResolvedModel[] {
+  const able = chain.filter(({ source }) => unhonouredBy(source.wire, call) === undefined);
+  const [first] = chain;
+  if (able.length === 0 && first !== undefined) {
+    throw refused(unhonouredBy(first.source.wire, call) ?? 'model', first.name);
+  }
+  return able;
+}
+
+/** The first field of the caller's that a wire cannot carry. */
+function unhonouredBy(
+  wire: Wire,
+  { request, native }: Pick<ModelCall, 'request' | 'native'>,
+): string | undefined {
+  return native?.wire === wire ? undefined : (native?.onlyHere ?? unhonoured(request, wire));
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from '@jest/globals';
+import { Clock } from '../../common/clock.js';
+import type { ResolvedModel } from '../models/model-directory.js';
+import {
+  type ListedModel,
+  ModelProvider,
+  ProviderError,
+  type ProviderErrorKind,
+  type ProviderEvent,
+} from '../port/index.js';
+import { TryPlan } from './fallback-plan.js';
+
+class SilentProvider extends ModelProvider {
+  override readonly id = 'silent';
+  override readonly wire = 'demo';
+
+  override stream(): AsyncIterable<ProviderEvent> {
+    throw new Error('not asked here');
+  }
+
+  override models(): Promise<readonly ListedModel[]> {
+    return Promise.resolve([]);
+  }
+}
+
+const source = new SilentProvider();
+
+function plan(models: readonly string[], maxRetries: number, signal = new AbortController().signal): TryPlan {
+  const chain = models.map((model): ResolvedModel => ({
+    source,
+    provider: 'silent',
+    model,
+    name: `silent/${model}`,
+  }));
+  return new TryPlan(chain, maxRetries, signal, new Clock());
+}
+
+/** A failure that is waited for no longer than it must. */
+function failure(kind: ProviderErrorKind, retryAfterMs = 0): ProviderError {
+  return new ProviderError(kind, 'No.', { retryAfterMs });
+}
+
+/** The models that are asked where all of them fail so. */
+async function asked(of: TryPlan, error: ProviderError): Promise<(string | undefined)[]> {
+  const models = [of.model?.model];
+  while (await of.goOnAfter(error)) models.push(of.model?.model);
+  return models;
+}
+
+describe('the plan of a call', () => {
+  it.each<[ProviderErrorKind, number, string[]]>([
+    ['unavailable', 2, ['a', 'a', 'a', 'b', 'b', 'b']],
+    ['rate_limited', 1, ['a', 'a', 'b', 'b']],
+    ['broken_answer', 0, ['a', 'b']],
+    ['timeout', 2, ['a', 'b']],
+    ['context_length_exceeded', 2, ['a', 'b']],
+    ['unauthorized', 2, ['a', 'b']],
+    ['overloaded', 2, ['a', 'b']],
+    ['rejected', 2, ['a']],
+    ['content_policy_violation', 2, ['a']],
+  ])('after %s, with %d retries, asks %j', async (kind, maxRetries, models) => {
+    expect(await asked(plan(['a', 'b'], maxRetries), failure(kind))).toEqual(models);
+  });
+
+  it('has no model left at its end', async () => {
+    const single = plan(['a'], 0);
+    expect(await single.goOnAfter(failure('timeout'))).toBe(false);
+    expect(single.model).toBeUndefined();
+  });
+
+  it('waits as it was told before it asks the same model again, and not before it asks another', async () => {
+    const pair = plan(['a', 'b'], 1);
+    const times = [performance.now()];
+    for (let count = 0; count < 2; count += 1) {
+      await pair.goOnAfter(failure('rate_limited', 80));
+      times.push(performance.now());
+    }
+    const [start = 0, retried = 0, moved = 0] = times;
+    expect(retried - start).toBeGreaterThanOrEqual(75);
+    expect(moved - retried).toBeLessThan(60);
+  });
+
+  it('does not wait for what is too long', async () => {
+    const pair = plan(['a', 'b'], 2);
+    const start = performance.now();
+    await pair.goOnAfter(failure('rate_limited', 60_000));
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect(pair.model?.model).toBe('b');
+  });
+
+  it('ends its wait where nobody wants the answer any more', async () => {
+    const gone = new AbortController();
+    const start = performance.now();
+    const waiting = plan(['a'], 1, gone.signal).goOnAfter(failure('rate_limited', 9_000));
+    gone.abort();
+    await waiting;
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  it.each<[ProviderErrorKind, boolean]>([
+    ['broken_answer', true],
+    ['timeout', true],
+    ['rate_limited', true],
+    ['content_policy_violation', false],
+    ['rejected', false],
+  ])('in mid-answer moves on after %s: %s', (kind, goesOn) => {
+    const pair = plan(['a', 'b'], 2);
+    expect(pair.moveOnAfter(failure(kind))).toBe(goesOn);
+    expect(pair.model?.model).toBe(goesOn ? 'b' : 'a');
+  });
+
+  it('has nowhere to move on to from the last model', () => {
+    expect(plan(['a'], 2).moveOnAfter(failure('broken_answer'))).toBe(false);
+  });
+});

@@ -1,0 +1,139 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError } from '../../common/errors.js';
+import { type AdaptedParameter, adaptRequest, PARAMETERS, unhonoured } from './parameter-support.js';
+import type { ChatRequest, Wire } from '../port/index.js';
+
+const MESSAGES: ChatRequest['messages'] = [{ role: 'user', content: 'Hello' }];
+
+/** A value for each parameter that asks for something. */
+const ASKED = {
+  temperature: 0.5,
+  top_p: 0.5,
+  n: 2,
+  logprobs: true,
+  top_logprobs: 3,
+  logit_bias: { '50256': -100 },
+  response_format: { type: 'json_object' },
+  tools: [{ type: 'function', function: { name: 'look_up' } }],
+  tool_choice: 'required',
+  parallel_tool_calls: true,
+  stop: ['\n'],
+  seed: 7,
+  presence_penalty: 0.5,
+  frequency_penalty: 0.5,
+  user: 'somebody',
+  metadata: { a: 'b' },
+  store: true,
+  service_tier: 'auto',
+  reasoning_effort: 'low',
+  verbosity: 'low',
+  prediction: { type: 'content', content: 'Hi' },
+  modalities: ['text', 'audio'],
+  audio: { format: 'wav', voice: 'alloy' },
+  web_search_options: {},
+  prompt_cache_key: 'key',
+  safety_identifier: 'hash',
+} as const satisfies Record<AdaptedParameter, unknown>;
+
+type Treatment = (typeof PARAMETERS)[Wire][AdaptedParameter];
+
+function requestWith(parameter: string, value: unknown): ChatRequest {
+  const request: ChatRequest = { messages: MESSAGES };
+  Reflect.set(request, parameter, value);
+  return request;
+}
+
+function entriesOf(wire: Wire): [string, Treatment][] {
+  return Object.entries(PARAMETERS[wire]);
+}
+
+const WIRES: readonly Wire[] = ['openai', 'anthropic', 'ollama', 'demo'];
+const cases = WIRES.flatMap((wire) =>
+  entriesOf(wire).map(([parameter, treatment]): [Wire, string, Treatment] => [wire, parameter, treatment]),
+);
+
+describe('a parameter on a wire', () => {
+  it.each(cases)('%s: %s is %s', (wire, parameter, treatment) => {
+    const value: unknown = Reflect.get(ASKED, parameter);
+    const request = requestWith(parameter, value);
+    if (treatment === 'refused') {
+      expect(unhonoured(request, wire)).toBe(parameter);
+      expect(() => adaptRequest(request, wire, 'host/model')).toThrow(
+        expect.objectContaining({ code: 'invalid_request', param: parameter }),
+      );
+      return;
+    }
+    expect(unhonoured(request, wire)).toBeUndefined();
+    const adapted = adaptRequest(request, wire, 'host/model');
+    expect(adapted.ignored).toEqual(treatment === 'ignored' ? [parameter] : []);
+    expect(adapted.request).toEqual(treatment === 'ignored' ? { messages: MESSAGES } : request);
+    // The caller's own request stays as it was: another model may be told more of it.
+    expect(Reflect.get(request, parameter)).toBe(value);
+  });
+
+  it.each<[string, unknown]>([
+    ['n', 1],
+    ['n', null],
+    ['top_p', 1],
+    ['tool_choice', 'auto'],
+    ['tool_choice', 'none'],
+    ['logprobs', false],
+    ['response_format', { type: 'text' }],
+    ['tools', []],
+    ['modalities', ['text']],
+    ['audio', null],
+    ['logit_bias', undefined],
+  ])('%s = %j asks for nothing, and is never refused or named', (parameter, value) => {
+    for (const wire of WIRES) {
+      expect(adaptRequest(requestWith(parameter, value), wire, 'host/model').ignored).toEqual([]);
+    }
+  });
+
+  it('a function that must be called is a contract that Ollama has no word for', () => {
+    const choice = { type: 'function', function: { name: 'look_up' } };
+    expect(unhonoured(requestWith('tool_choice', choice), 'ollama')).toBe('tool_choice');
+    expect(unhonoured(requestWith('tool_choice', choice), 'anthropic')).toBeUndefined();
+  });
+
+  it.each<[Wire, number, number, string[]]>([
+    ['anthropic', 1.5, 1, ['temperature']],
+    ['anthropic', 1, 1, []],
+    ['anthropic', 0, 0, []],
+    ['openai', 1.5, 1.5, []],
+    ['ollama', 1.5, 1.5, []],
+  ])('the temperature on %s: %d becomes %d', (wire, given, sent, ignored) => {
+    const adapted = adaptRequest({ messages: MESSAGES, temperature: given }, wire, 'host/model');
+    expect(adapted.request.temperature).toBe(sent);
+    expect(adapted.ignored).toEqual(ignored);
+  });
+
+  it.each<[Wire, number, boolean, boolean]>([
+    ['openai', 65, true, true],
+    ['openai', 64, true, false],
+    // What the caller wrote in the host's own format is between the two.
+    ['openai', 65, false, false],
+    ['anthropic', 257, false, true],
+    ['anthropic', 256, false, false],
+  ])('a user for %s of %d characters, translated: %s, is a hash: %s', (wire, length, translated, hashed) => {
+    const user = 'u'.repeat(length);
+    const adapted = adaptRequest(requestWith('user', user), wire, 'host/model', translated);
+    expect(adapted.ignored).toEqual(hashed ? ['user'] : []);
+    expect(adapted.request).toMatchObject({
+      user: hashed ? expect.stringMatching(/^[a-zA-Z0-9]{32}$/) : user,
+    });
+  });
+
+  it('names all that were left out', () => {
+    const request = Object.assign(requestWith('seed', 7), { user: 'somebody', store: true });
+    expect(adaptRequest(request, 'ollama', 'host/model')).toEqual({
+      request: { messages: MESSAGES, seed: 7 },
+      ignored: ['user', 'store'],
+    });
+  });
+
+  it('that is refused is told with the model', () => {
+    const ask = (): unknown => adaptRequest({ messages: MESSAGES, n: 2 }, 'anthropic', 'anthropic/claude');
+    expect(ask).toThrow(AppError);
+    expect(ask).toThrow("'anthropic/claude' cannot honour 'n'");
+  });
+});

@@ -1,0 +1,248 @@
+import { alphanumericDigest } from '../../common/digest.js';
+import { AppError } from '../../common/errors.js';
+import { foreignField } from '../port/foreign-field.js';
+import type { ChatRequest, Wire } from '../port/index.js';
+
+/** What becomes of a parameter on a wire. */
+type Treatment =
+  /** Sent on. */
+  | 'passed'
+  /** A hint that the wire has no place for: left out, and named to the caller. */
+  | 'ignored'
+  /** Part of the contract: a request that needs it is refused, and told why. */
+  | 'refused'
+  /** Sent on, but not above this; named to the caller if that changes it. */
+  | { readonly atMost: number }
+  /** Sent on, but a longer text as its hash; named to the caller if that changes it. */
+  | { readonly maxLength: number };
+
+/** The parameters that not every wire can carry. Everything else is either known to all or passed on to OpenAI's wire only. */
+export type AdaptedParameter =
+  | 'temperature'
+  | 'top_p'
+  | 'n'
+  | 'logprobs'
+  | 'top_logprobs'
+  | 'logit_bias'
+  | 'response_format'
+  | 'tools'
+  | 'tool_choice'
+  | 'parallel_tool_calls'
+  | 'stop'
+  | 'seed'
+  | 'presence_penalty'
+  | 'frequency_penalty'
+  | 'user'
+  | 'metadata'
+  | 'store'
+  | 'service_tier'
+  | 'reasoning_effort'
+  | 'verbosity'
+  | 'prediction'
+  | 'modalities'
+  | 'audio'
+  | 'web_search_options'
+  | 'prompt_cache_key'
+  | 'safety_identifier';
+
+const OPENAI: Record<AdaptedParameter, Treatment> = {
+  temperature: 'passed',
+  top_p: 'passed',
+  n: 'passed',
+  logprobs: 'passed',
+  top_logprobs: 'passed',
+  logit_bias: 'passed',
+  response_format: 'passed',
+  tools: 'passed',
+  tool_choice: 'passed',
+  parallel_tool_calls: 'passed',
+  stop: 'passed',
+  seed: 'passed',
+  presence_penalty: 'passed',
+  frequency_penalty: 'passed',
+  // "Invalid 'user': string too long. Expected a string with maximum length 64"
+  user: { maxLength: 64 },
+  metadata: 'passed',
+  store: 'passed',
+  service_tier: 'passed',
+  reasoning_effort: 'passed',
+  verbosity: 'passed',
+  prediction: 'passed',
+  modalities: 'passed',
+  audio: 'passed',
+  web_search_options: 'passed',
+  prompt_cache_key: 'passed',
+  safety_identifier: 'passed',
+};
+
+/**
+ * The one table of what each API format can carry: parameters that are passed on, left out, refused, or shortened. What
+ * single models take beyond that is up to their provider (`ModelProvider.droppedHints`).
+ */
+export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
+  openai: OPENAI,
+  anthropic: {
+    ...OPENAI,
+    temperature: { atMost: 1 },
+    n: 'refused',
+    logprobs: 'refused',
+    top_logprobs: 'refused',
+    logit_bias: 'ignored',
+    response_format: 'passed',
+    seed: 'ignored',
+    presence_penalty: 'ignored',
+    frequency_penalty: 'ignored',
+    // The bound of `metadata.user_id`: https://platform.claude.com/docs/en/api/messages
+    user: { maxLength: 256 },
+    metadata: 'ignored',
+    store: 'ignored',
+    service_tier: 'ignored',
+    verbosity: 'ignored',
+    prediction: 'ignored',
+    modalities: 'refused',
+    audio: 'refused',
+    web_search_options: 'refused',
+    prompt_cache_key: 'ignored',
+    safety_identifier: 'ignored',
+  },
+  ollama: {
+    ...OPENAI,
+    n: 'refused',
+    logprobs: 'refused',
+    top_logprobs: 'refused',
+    logit_bias: 'ignored',
+    tool_choice: 'refused',
+    parallel_tool_calls: 'ignored',
+    user: 'ignored',
+    metadata: 'ignored',
+    store: 'ignored',
+    service_tier: 'ignored',
+    reasoning_effort: 'passed',
+    verbosity: 'ignored',
+    prediction: 'ignored',
+    modalities: 'refused',
+    audio: 'refused',
+    web_search_options: 'refused',
+    prompt_cache_key: 'ignored',
+    safety_identifier: 'ignored',
+  },
+  demo: {
+    temperature: 'ignored',
+    top_p: 'ignored',
+    n: 'refused',
+    logprobs: 'refused',
+    top_logprobs: 'refused',
+    logit_bias: 'ignored',
+    response_format: 'refused',
+    tools: 'refused',
+    tool_choice: 'ignored',
+    parallel_tool_calls: 'ignored',
+    stop: 'ignored',
+    seed: 'ignored',
+    presence_penalty: 'ignored',
+    frequency_penalty: 'ignored',
+    user: 'ignored',
+    metadata: 'ignored',
+    store: 'ignored',
+    service_tier: 'ignored',
+    reasoning_effort: 'ignored',
+    verbosity: 'ignored',
+    prediction: 'ignored',
+    modalities: 'refused',
+    audio: 'refused',
+    web_search_options: 'refused',
+    prompt_cache_key: 'ignored',
+    safety_identifier: 'ignored',
+  },
+};
+
+/** The same as lists, made once: every request goes through them. */
+const TREATMENTS: Readonly<Record<Wire, readonly [AdaptedParameter, Treatment][]>> = {
+  openai: entriesOf(PARAMETERS.openai),
+  anthropic: entriesOf(PARAMETERS.anthropic),
+  ollama: entriesOf(PARAMETERS.ollama),
+  demo: entriesOf(PARAMETERS.demo),
+};
+
+/** Characters of the hash that stands for a text that is too long. */
+const HASH_LENGTH = 32;
+
+/** A request as a wire can carry it, and the names of what it could not. */
+export interface AdaptedRequest {
+  readonly request: ChatRequest;
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Fits a request to an API format. A request that its caller wrote in OpenAI's own goes on as it is: what it says is
+ * between the caller and the host.
+ * @param translated whether the caller wrote the request in another format
+ * @throws AppError `invalid_request` that names a parameter which the answer would have to honour and cannot
+ */
+export function adaptRequest(
+  request: ChatRequest,
+  wire: Wire,
+  model: string,
+  translated = false,
+): AdaptedRequest {
+  if (wire === 'openai' && !translated) return { request, ignored: [] };
+  const refusedName = unhonoured(request, wire);
+  if (refusedName !== undefined) throw refused(refusedName, model);
+  const adapted: ChatRequest = { ...request };
+  const ignored = TREATMENTS[wire].flatMap(([name, treatment]) =>
+    isAsked(request, name) && adaptParameter(adapted, name, treatment) ? [name] : [],
+  );
+  return { request: adapted, ignored };
+}
+
+/** Treats one parameter of a request. Returns true if that changed it. */
+function adaptParameter(request: ChatRequest, name: AdaptedParameter, treatment: Treatment): boolean {
+  if (treatment === 'passed' || treatment === 'refused') return false;
+  if (treatment === 'ignored') return Reflect.deleteProperty(request, name);
+  const value: unknown = request[name];
+  if ('atMost' in treatment) {
+    if (typeof value !== 'number' || value <= treatment.atMost) return false;
+    return Reflect.set(request, name, treatment.atMost);
+  }
+  if (typeof value !== 'string' || value.length <= treatment.maxLength) return false;
+  return Reflect.set(request, name, alphanumericDigest(value, HASH_LENGTH));
+}
+
+/** Names the first field that a request needs and a protocol cannot carry. */
+export function unhonoured(request: ChatRequest, wire: Wire): string | undefined {
+  if (wire === 'openai') return undefined;
+  const refusedEntry = TREATMENTS[wire].find(
+    ([name, treatment]) => treatment === 'refused' && isAsked(request, name),
+  );
+  return refusedEntry?.[0] ?? foreignField(request);
+}
+
+/** Whether a parameter asks for anything: values that mean the default ask for nothing. */
+function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
+  const value: unknown = request[name];
+  if (value === undefined || value === null || value === false) return false;
+  if (name === 'n' || name === 'top_p') return value !== 1;
+  // `auto` is the default, and `none` every wire can keep: the tools are not sent.
+  if (name === 'tool_choice') return value !== 'auto' && value !== 'none';
+  if (name === 'response_format') return request.response_format?.type !== 'text';
+  if (name === 'modalities') return Array.isArray(value) && value.some((modality) => modality !== 'text');
+  return !(Array.isArray(value) && value.length === 0);
+}
+
+/** The refusal of a request that a model cannot honour. */
+export function refused(name: string, model: string): AppError {
+  return new AppError(
+    'invalid_request',
+    `The model '${model}' cannot honour '${name}'. Leave it out, or ask another model.`,
+    {
+      param: name,
+    },
+  );
+}
+
+/** `Object.entries` with the keys' own type: the table's type is exact. */
+function entriesOf<Key extends string, Value>(table: Record<Key, Value>): [Key, Value][] {
+  const keys: Key[] = [];
+  for (const key in table) keys.push(key);
+  return keys.map((key) => [key, table[key]]);
+}

@@ -1,0 +1,39 @@
+import { type ChatRequest, fieldOf } from './index.js';
+
+/** Words that the canonical format has for a parameter. Hosts of OpenAI's protocol may have others of their own. */
+const WORDS = {
+  response_format: new Set(['text', 'json_object', 'json_schema']),
+  tool_choice: new Set(['auto', 'none', 'required']),
+  reasoning_effort: new Set(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']),
+} as const satisfies Record<string, ReadonlySet<string>>;
+
+/**
+ * Names the first field of a request that only hosts of OpenAI's protocol can honour, since no other one has a place
+ * for it: the older words for tools (`functions`, `function_call`), also in earlier messages, and words that a host has
+ * made up.
+ */
+export function foreignField(request: ChatRequest): string | undefined {
+  const functions = fieldOf(request, 'functions');
+  if (Array.isArray(functions) && functions.length > 0) return 'functions';
+  const call = fieldOf(request, 'function_call');
+  if (call && call !== 'none' && call !== 'auto') return 'function_call';
+  return foreignWord(request) ?? foreignMessage(request);
+}
+
+function foreignWord({
+  response_format: format,
+  tool_choice: choice,
+  reasoning_effort: effort,
+}: ChatRequest) {
+  if (format && !WORDS.response_format.has(format.type)) return 'response_format';
+  if (typeof choice === 'string' && !WORDS.tool_choice.has(choice)) return 'tool_choice';
+  return effort && !WORDS.reasoning_effort.has(effort) ? 'reasoning_effort' : undefined;
+}
+
+function foreignMessage({ messages }: ChatRequest): string | undefined {
+  for (const [index, message] of messages.entries()) {
+    if (message.role === 'function') return `messages.${index}.role`;
+    if (fieldOf(message, 'function_call')) return `messages.${index}.function_call`;
+  }
+  return undefined;
+}

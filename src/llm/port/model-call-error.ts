@@ -1,0 +1,99 @@
+import { AppError, type AppErrorOptions, type ErrorCode, InternalError } from '../../common/errors.js';
+import type { AttemptRecord } from './index.js';
+import type { ProviderError, ProviderErrorKind } from './index.js';
+
+/** A model call that brought no complete answer. Carries the records of all its attempts: they cost money all the same. */
+export class ModelCallError extends AppError {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    readonly attempts: readonly AttemptRecord[],
+    options: AppErrorOptions = {},
+  ) {
+    super(code, message, options);
+  }
+}
+
+/** How each kind of provider error is told. `own` passes the provider's reason on, since the caller can act on it. */
+const TOLD = {
+  rejected: { code: 'provider_rejected', own: true },
+  context_length_exceeded: { code: 'context_length_exceeded', own: true },
+  content_policy_violation: { code: 'content_policy_violation', own: true },
+  unauthorized: {
+    code: 'provider_error',
+    message: 'The model provider refused our credentials. The operator of this server has to check its key.',
+  },
+  model_not_found: { code: 'model_not_found', own: true },
+  rate_limited: {
+    code: 'provider_rate_limited',
+    message: 'The model provider has too many requests at the moment. Try again later.',
+    retryable: false,
+  },
+  quota_exhausted: {
+    code: 'provider_error',
+    message:
+      'Our account with the model provider is out of money or at its limit. The operator of this server has to see to it.',
+    retryable: false,
+  },
+  timeout: { code: 'provider_timeout', own: true },
+  timed_out: { code: 'provider_timeout', own: true },
+  overloaded: {
+    code: 'overloaded',
+    message: 'Too many requests wait for the model provider already. Try again in a moment.',
+  },
+  circuit_open: { code: 'provider_unavailable', own: true },
+  unreachable: {
+    code: 'provider_unavailable',
+    message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+    retryAfterMs: 5000,
+  },
+  unavailable: {
+    code: 'provider_unavailable',
+    message:
+      'The model provider cannot serve this model at the moment. Try again later, or ask another model.',
+    retryAfterMs: 5000,
+  },
+  broken_answer: {
+    code: 'provider_error',
+    message: 'The model provider broke its answer off or sent one that cannot be read. Try again.',
+  },
+  unreadable_answer: { code: 'provider_error', own: true },
+} as const satisfies Record<
+  ProviderErrorKind,
+  { code: ErrorCode; retryable?: boolean; retryAfterMs?: number } & ({ own: true } | { message: string })
+>;
+
+/** The failure of a call whose last attempt failed so. */
+export function toModelCallError(error: ProviderError, attempts: readonly AttemptRecord[]): ModelCallError {
+  const told = TOLD[error.kind];
+  // What the provider itself asks for goes before our own advice.
+  const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in told ? told.retryAfterMs : undefined);
+  return new ModelCallError(told.code, 'message' in told ? told.message : error.message, attempts, {
+    cause: error,
+    ...(told.code === 'model_not_found' && { param: 'model' }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...('retryable' in told && { retryable: told.retryable }),
+  });
+}
+
+/** The end of a call whose request is at fault, by the word of our own mapping: the same error, with the records. */
+export function refusedCall(error: AppError, attempts: readonly AttemptRecord[]): AppError {
+  if (attempts.length === 0) return error;
+  const { code, message, param, details } = error;
+  return new ModelCallError(code, message, attempts, {
+    details,
+    cause: error,
+    ...(param !== null && { param }),
+  });
+}
+
+/** The end of a call that ran into a fault of our own code. */
+export function crashedCall(cause: unknown, attempts: readonly AttemptRecord[]): ModelCallError {
+  const { code, message } = new InternalError(cause);
+  return new ModelCallError(code, message, attempts, { cause });
+}
+
+/** The end of a call that its caller no longer wanted. */
+export function cancelledCall(attempts: readonly AttemptRecord[]): ModelCallError {
+  return new ModelCallError('request_cancelled', 'The request was cancelled.', attempts);
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from '@jest/globals';
+import { ProviderError, type ProviderErrorKind } from '../port/index.js';
+import { decide, type Decision } from './retry-policy.js';
+
+describe('what is done after a failure', () => {
+  it.each<[ProviderErrorKind, Decision, Decision]>([
+    ['rejected', 'give_up', 'give_up'],
+    ['content_policy_violation', 'give_up', 'give_up'],
+    ['context_length_exceeded', 'next', 'next'],
+    ['unauthorized', 'next', 'next'],
+    ['model_not_found', 'next', 'next'],
+    ['rate_limited', 'retry', 'next'],
+    ['quota_exhausted', 'next', 'next'],
+    ['timeout', 'next', 'next'],
+    ['timed_out', 'retry', 'next'],
+    ['unreachable', 'retry', 'next'],
+    ['unavailable', 'retry', 'next'],
+    ['broken_answer', 'retry', 'next'],
+    ['unreadable_answer', 'next', 'next'],
+    ['overloaded', 'next', 'next'],
+    ['circuit_open', 'next', 'next'],
+  ])('%s: %s with tries left, %s without', (kind, withTries, without) => {
+    const error = new ProviderError(kind, 'No.');
+    expect(decide(error, 1)).toBe(withTries);
+    expect(decide(error, 0)).toBe(without);
+  });
+
+  it.each<[number, Decision]>([
+    [0, 'retry'],
+    [10_000, 'retry'],
+    [10_001, 'next'],
+    [60_000, 'next'],
+  ])('a Retry-After of %d ms: %s', (retryAfterMs, decision) => {
+    expect(decide(new ProviderError('rate_limited', 'Later.', { retryAfterMs }), 1)).toBe(decision);
+    expect(decide(new ProviderError('unavailable', 'Later.', { retryAfterMs }), 1)).toBe(decision);
+    expect(decide(new ProviderError('rejected', 'No.', { retryAfterMs }), 1)).toBe('give_up');
+  });
+});
