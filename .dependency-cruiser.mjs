@@ -1,6 +1,6 @@
 /*
  * The direction of imports:
- * main, worker → composition roots → gateway → features → {llm, http} → {infra, config, common}.
+ * main, worker, admin → app → gateway → features → {llm, http} → {infra, config, common}.
  * Every rule has a planted violation in test/static/dependency-rules.spec.ts. Specs may import what they like.
  */
 
@@ -17,6 +17,36 @@ const featureReach = {
 
 /** The infra folders that another one may use. */
 const infraReach = { queue: ['redis'] };
+
+/**
+ * Folders of folders: each imports from the rows below its own only. Folders of one row do not know each other, and none
+ * knows the files beside them, such as the module that puts them together.
+ */
+const folderRows = {
+  'features/chat': [
+    ['sharing', 'import-export'],
+    ['conversations'],
+    ['turns'],
+    ['generation'],
+    ['tasks', 'recovery'],
+    ['context', 'streams'],
+    ['messages'],
+    ['attachments'],
+    ['model'],
+  ],
+  http: [['body'], ['server', 'guards', 'response', 'openapi'], ['errors'], ['context']],
+  llm: [
+    ['execution'],
+    ['models'],
+    ['cache'],
+    ['providers', 'resilience'],
+    ['transport', 'accounting'],
+    ['port'],
+  ],
+};
+
+/** Folders that have stricter rules of their own. */
+const ownRules = ['llm/port', 'llm/providers'];
 
 /** The files that node starts, so that nothing imports them. */
 const entryPoints = ['^src/(main|worker|admin)\\.ts$'];
@@ -84,7 +114,7 @@ const layers = [
     { path: '^src/' },
     {
       path: '^src/[^/]+/',
-      pathNot: '^src/(common|config|infra|http|llm|features|gateway|generated)/',
+      pathNot: '^src/(common|config|infra|http|llm|features|gateway|app|generated)/',
     },
   ),
   forbid(
@@ -133,7 +163,7 @@ const database = [
         '\\.health\\.ts$',
         '^src/infra/',
         '^src/(common|config)/',
-        '^src/(main|worker|admin|start-up)\\.ts$',
+        '^src/(main|worker|admin|app/process-lifecycle)\\.ts$',
       ],
     },
     { path: '^src/infra/database/' },
@@ -190,7 +220,7 @@ const features = [
   forbid(
     'features-only-through-index-from-above',
     'The gateway and the roots use the index.ts of a feature.',
-    { path: '^src/(gateway/|[^/]+\\.ts$)' },
+    { path: '^src/(gateway/|app/|[^/]+\\.ts$)' },
     { path: '^src/features/', pathNot: '^src/features/[^/]+/index\\.ts$' },
   ),
   forbid(
@@ -212,7 +242,10 @@ const features = [
     'Services, repositories and mappers know nothing of HTTP.',
     {
       path: '^src/features/',
-      pathNot: ['\\.(controller|module|guard|dto|authenticator|limiter|sender|documentation)\\.ts$'],
+      pathNot: [
+        '\\.(controller|module|guard|dto|authenticator|limiter|openapi)\\.ts$',
+        '/turn-responder\\.ts$',
+      ],
     },
     { path: '^src/http/' },
   ),
@@ -222,8 +255,8 @@ const processes = [
   forbid(
     'roots-only-from-processes',
     'The composition roots belong to main.ts and worker.ts, and to the application that main.ts starts.',
-    { path: '^src/', pathNot: ['^src/(main|worker|admin|api\\.application)\\.ts$'] },
-    { path: '^src/(api|worker|admin)\\.module\\.ts$' },
+    { path: '^src/', pathNot: ['^src/(main|worker|admin|app/api\\.application)\\.ts$'] },
+    { path: '^src/app/(api|worker|admin)\\.module\\.ts$' },
   ),
   forbid(
     'processes-are-not-imported',
@@ -232,6 +265,24 @@ const processes = [
     { path: '^src/(main|worker|admin)\\.ts$' },
   ),
 ];
+
+const folders = Object.entries(folderRows).flatMap(([base, rows]) =>
+  rows.flatMap((row, index) =>
+    row
+      .filter((folder) => !ownRules.includes(`${base}/${folder}`))
+      .map((folder) =>
+        forbid(
+          `${base}/${folder}-imports-down`,
+          `${base}/${folder} knows the folders of the rows below it.`,
+          { path: `^src/${base}/${folder}/` },
+          {
+            path: `^src/${base}/`,
+            pathNot: `^src/${base}/(${[folder, ...rows.slice(index + 1).flat()].join('|')})/`,
+          },
+        ),
+      ),
+  ),
+);
 
 const hygiene = [
   forbid('no-circular', 'No import leads back to itself.', { path: '^src/' }, { circular: true }),
@@ -270,7 +321,7 @@ const hygiene = [
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
-  forbidden: [...layers, ...infra, ...database, ...llm, ...features, ...processes, ...hygiene],
+  forbidden: [...layers, ...infra, ...database, ...llm, ...features, ...folders, ...processes, ...hygiene],
   options: {
     doNotFollow: { path: ['(^|/)node_modules/', '^src/generated/', '^(test|scripts)/'] },
     tsPreCompilationDeps: true,

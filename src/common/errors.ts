@@ -1,6 +1,6 @@
 /**
  * Every code that a caller can be told. A code never changes its meaning; its status and type stand in one table
- * (`http/error-table.ts`), which fails to compile when a code is missing there.
+ * (`http/errors/error-table.ts`), which fails to compile when a code is missing there.
  */
 export const ERROR_CODES = [
   'invalid_request',

@@ -10,7 +10,12 @@ import { crossOrigin } from './server/cors.js';
 import type { ErrorWires } from './errors/error-format.js';
 import type { Intake } from './server/shutdown-gate.js';
 import { assertJsonText, assertUtf8 } from './body/json-limits.js';
-import { refuseLarger, refuseLargerFiles, refuseLargerUnread, refuseStrangers } from './body/body-size-limit.js';
+import {
+  refuseLarger,
+  refuseLargerFiles,
+  refuseLargerUnread,
+  refuseStrangers,
+} from './body/body-size-limit.js';
 import { addressLimit } from './guards/rate-limit.guard.js';
 import { serveOpenApi } from './openapi/openapi.js';
 import { processTime } from './context/process-time.js';

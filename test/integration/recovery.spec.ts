@@ -5,6 +5,7 @@ import { Logger } from '@nestjs/common';
 import type { LoggedText } from '../../src/features/chat/streams/answer-entries.js';
 import { AnswerLog } from '../../src/features/chat/streams/answer-log.js';
 import { newId } from '../../src/common/ids.js';
+import { GenerationRepository } from '../../src/features/chat/generation/generation.repository.js';
 import { RunningAnswers } from '../../src/features/chat/recovery/active-generations.js';
 import { RecoveryRepository } from '../../src/features/chat/recovery/recovery.repository.js';
 import { RecoveryService } from '../../src/features/chat/recovery/recovery.service.js';
@@ -26,6 +27,7 @@ import { expectSettled, query, stored, until, untilSettled } from '../support/st
 interface Process {
   readonly prisma: PrismaService;
   readonly turns: TurnRepository;
+  readonly generations: GenerationRepository;
   readonly repository: RecoveryRepository;
   readonly running: RunningAnswers;
   readonly log: PausedLog;
@@ -82,6 +84,7 @@ function startProcess(): Process {
     running,
     log,
     turns: new TurnRepository(prisma),
+    generations: new GenerationRepository(prisma),
     recovery: new RecoveryService(repository, PRICES, log, running),
   };
   processes.push(started);
@@ -89,7 +92,7 @@ function startProcess(): Process {
 }
 
 /** A turn whose answer has come so far, and whose lease ends that many seconds from now. */
-async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn> {
+async function beginTurn({ turns, generations }: Process, leaseSeconds: number): Promise<Turn> {
   const turn = await turns.begin({
     userId,
     apiKeyId: null,
@@ -108,7 +111,7 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
     idempotency: undefined,
   });
   expect(
-    await turns.checkpoint(turn, {
+    await generations.checkpoint(turn, {
       attempt: 1,
       text: TEXT,
       calls: [],
@@ -124,8 +127,8 @@ async function beginTurn({ turns }: Process, leaseSeconds: number): Promise<Turn
 }
 
 /** Whether an answer was its process's own still when that stored it as complete. */
-async function finish({ turns }: Process, turn: Turn): Promise<boolean> {
-  return (await turns.finish(turn, completed('four five six'))).ours;
+async function finish({ generations }: Process, turn: Turn): Promise<boolean> {
+  return (await generations.finish(turn, completed('four five six'))).ours;
 }
 
 /** A complete answer, as its process would store it. */
@@ -310,7 +313,7 @@ describe('a process that was thought to be gone and is not', () => {
     const [answer] = await one.repository.find('expired', { except: [], after: undefined, limit: 1 });
     if (answer === undefined) throw new Error('The answer was not found.');
     expect(
-      await one.turns.checkpoint(turn, {
+      await one.generations.checkpoint(turn, {
         attempt: 1,
         text: TEXT,
         calls: [],
@@ -340,7 +343,7 @@ describe('a process that was thought to be gone and is not', () => {
     const turn = await beginTurn(one, -1);
     expect(await startProcess().recovery.recover('expired')).toBe(1);
     expect(
-      await one.turns.checkpoint(turn, {
+      await one.generations.checkpoint(turn, {
         attempt: 1,
         text: 'four five six',
         calls: [],
@@ -374,8 +377,8 @@ describe('a process that was thought to be gone and is not', () => {
     const one = startProcess();
     const turn = await beginTurn(one, 10);
     const settlement = completed('four five six');
-    expect((await one.turns.finish(turn, settlement)).ours).toBe(true);
-    expect((await one.turns.finish(turn, settlement)).ours).toBe(true);
+    expect((await one.generations.finish(turn, settlement)).ours).toBe(true);
+    expect((await one.generations.finish(turn, settlement)).ours).toBe(true);
     const conversation = await stored(database, turn.conversationId);
     expect(conversation.messages[1]).toMatchObject({ status: 'complete', content: 'four five six' });
     expect(conversation.usage).toHaveLength(1);

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
-import { CHORES_QUEUE, type ChoreJob } from '../../src/features/chat/recovery/recovery.queue.js';
+import { type ChoreJob } from '../../src/features/chat/tasks/task.jobs.js';
+import { CHORES_QUEUE } from '../../src/features/chat/tasks/task.jobs.js';
 import { ChoreQueue } from '../../src/features/chat/tasks/task.queue.js';
 import { ManagedQueue } from '../../src/infra/queue/index.js';
 import { asking, startApi, type TestApi } from '../support/api.js';

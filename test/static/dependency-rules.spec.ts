@@ -80,12 +80,18 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
     planted: [
       'src/features/chat/chat.service.ts > src/llm/port/b.ts',
       'src/gateway/openai/a.ts > src/llm/llm.service.ts',
-      'src/api.module.ts > src/llm/llm.module.ts',
+      'src/app/api.module.ts > src/llm/llm.module.ts',
     ],
-    lawful: ['src/features/chat/chat.service.ts > src/llm/index.ts', 'src/api.module.ts > src/llm/index.ts'],
+    lawful: [
+      'src/features/chat/chat.service.ts > src/llm/index.ts',
+      'src/app/api.module.ts > src/llm/index.ts',
+    ],
   },
   'features-import-below': {
-    planted: ['src/features/chat/a.ts > src/gateway/openai/b.ts', 'src/features/chat/a.ts > src/startup.ts'],
+    planted: [
+      'src/features/chat/a.ts > src/gateway/openai/b.ts',
+      'src/features/chat/a.ts > src/app/process-lifecycle.ts',
+    ],
     lawful: ['src/features/chat/a.ts > src/infra/queue/b.ts', 'src/features/chat/a.ts > src/config/b.ts'],
   },
   'features-only-through-index': {
@@ -98,11 +104,11 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
   'features-only-through-index-from-above': {
     planted: [
       'src/gateway/openai/a.ts > src/features/chat/chat.service.ts',
-      'src/api.module.ts > src/features/chat/chat.module.ts',
+      'src/app/api.module.ts > src/features/chat/chat.module.ts',
     ],
     lawful: [
       'src/gateway/openai/a.ts > src/features/chat/index.ts',
-      'src/api.module.ts > src/features/chat/index.ts',
+      'src/app/api.module.ts > src/features/chat/index.ts',
     ],
   },
   'features-reach-only-usage': {
@@ -139,21 +145,24 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
     ),
   },
   'gateway-imports-below': {
-    planted: ['src/gateway/openai/a.ts > src/startup.ts'],
+    planted: ['src/gateway/openai/a.ts > src/app/process-lifecycle.ts'],
     lawful: ['src/gateway/openai/a.ts > src/http/b.ts', 'src/gateway/openai/a.ts > src/llm/index.ts'],
   },
   'roots-only-from-processes': {
-    planted: ['src/worker.module.ts > src/api.module.ts', 'src/startup.ts > src/worker.module.ts'],
+    planted: [
+      'src/app/worker.module.ts > src/app/api.module.ts',
+      'src/app/process-lifecycle.ts > src/app/worker.module.ts',
+    ],
     lawful: [
-      'src/main.ts > src/api.module.ts',
-      'src/api.application.ts > src/api.module.ts',
-      'src/worker.ts > src/worker.module.ts',
-      'src/api.module.spec.ts > src/api.module.ts',
+      'src/main.ts > src/app/api.module.ts',
+      'src/app/api.application.ts > src/app/api.module.ts',
+      'src/worker.ts > src/app/worker.module.ts',
+      'src/app/api.module.spec.ts > src/app/api.module.ts',
     ],
   },
   'processes-are-not-imported': {
-    planted: ['src/worker.ts > src/main.ts', 'src/api.module.ts > src/worker.ts'],
-    lawful: ['src/worker.ts > src/startup.ts'],
+    planted: ['src/worker.ts > src/main.ts', 'src/app/api.module.ts > src/worker.ts'],
+    lawful: ['src/worker.ts > src/app/process-lifecycle.ts'],
   },
   'generated-client-only-in-repositories': {
     planted: [
@@ -178,7 +187,7 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
       'src/features/chat/chat.module.ts > src/infra/database/index.ts',
       'src/features/health/database.health.ts > src/infra/database/index.ts',
       'src/main.ts > src/infra/database/embedded-server.ts',
-      'src/start-up.ts > src/infra/database/index.ts',
+      'src/app/process-lifecycle.ts > src/infra/database/index.ts',
     ],
   },
   'prisma-service-only-in-repositories': {
@@ -224,6 +233,51 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
     lawful: ['src/config/a.ts > node:fs'],
   },
 };
+
+/** Folders, each with a folder that it must not know and one that it may know. */
+const folderCases: Record<string, readonly (readonly [string, string, string | undefined])[]> = {
+  'features/chat': [
+    ['sharing', 'import-export', 'conversations'],
+    ['import-export', 'sharing', 'model'],
+    ['conversations', 'sharing', 'turns'],
+    ['turns', 'conversations', 'generation'],
+    ['generation', 'turns', 'tasks'],
+    ['tasks', 'recovery', 'context'],
+    ['recovery', 'generation', 'streams'],
+    ['context', 'streams', 'messages'],
+    ['streams', 'tasks', 'messages'],
+    ['messages', 'context', 'attachments'],
+    ['attachments', 'messages', 'model'],
+    ['model', 'attachments', undefined],
+  ],
+  http: [
+    ['body', '.', 'guards'],
+    ['server', 'body', 'errors'],
+    ['guards', 'response', 'context'],
+    ['response', 'body', 'errors'],
+    ['openapi', 'server', 'errors'],
+    ['errors', 'response', 'context'],
+    ['context', 'errors', undefined],
+  ],
+  llm: [
+    ['execution', '.', 'models'],
+    ['models', 'execution', 'accounting'],
+    ['cache', 'models', 'port'],
+    ['resilience', 'cache', 'port'],
+    ['transport', 'accounting', 'port'],
+    ['accounting', 'resilience', 'port'],
+  ],
+};
+
+for (const [base, rows] of Object.entries(folderCases)) {
+  for (const [folder, above, below] of rows) {
+    const file = `src/${base}/${folder}/a.ts`;
+    cases[`${base}/${folder}-imports-down`] = {
+      planted: [`${file} > ${join('src', base, above, 'b.ts')}`],
+      lawful: below === undefined ? [] : [`${file} > src/${base}/${below}/b.ts`],
+    };
+  }
+}
 
 const packageJson = {
   dependencies: { '@nestjs/common': '1', openai: '1', pg: '1', uuid: '1' },

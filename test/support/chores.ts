@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
-import { CHORE_JOB, CHORES_QUEUE } from '../../src/features/chat/recovery/recovery.queue.js';
+import { CHORE_JOB } from '../../src/features/chat/tasks/task.jobs.js';
+import { CHORES_QUEUE } from '../../src/features/chat/tasks/task.jobs.js';
 import type { TestApi } from './api.js';
 import { redisKeyPrefix, testRedisUrl } from './redis.js';
 import { query, type Row, until } from './stored.js';

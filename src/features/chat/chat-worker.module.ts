@@ -12,6 +12,7 @@ import { RecoveryModule } from './recovery/recovery.module.js';
 import { SummaryRepository } from './context/summary.repository.js';
 import { SummaryService } from './tasks/summary.task.js';
 import { TitleRepository } from './tasks/title.repository.js';
+import { IdempotencyRepository } from './turns/idempotency.repository.js';
 import { TitleService } from './tasks/title.task.js';
 
 /** The jobs of turns, for whichever process runs jobs. */
@@ -22,6 +23,7 @@ import { TitleService } from './tasks/title.task.js';
     ChoreProcessor,
     ChoreRepository,
     ChoreService,
+    IdempotencyRepository,
     SummaryRepository,
     SummaryService,
     TitleRepository,

@@ -20,6 +20,8 @@ import { ConversationService } from './conversations/conversation.service.js';
 import { ConversationsController } from './conversations/conversations.controller.js';
 import { PlaceService } from './turns/turn-target.resolver.js';
 import { ExportService } from './import-export/export.service.js';
+import { GenerationRepository } from './generation/generation.repository.js';
+import { IdempotencyRepository } from './turns/idempotency.repository.js';
 import { ImportService } from './import-export/import.service.js';
 import { SearchRepository } from './conversations/search.repository.js';
 import { SearchService } from './conversations/search.service.js';
@@ -70,6 +72,8 @@ const FILES_WAIT_MS = 10_000;
     ConversationRepository,
     ConversationService,
     ExportService,
+    GenerationRepository,
+    IdempotencyRepository,
     ImportService,
     PlaceService,
     SearchRepository,

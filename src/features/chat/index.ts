@@ -7,5 +7,6 @@ export { RecoveryService } from './recovery/recovery.service.js';
 export { TurnDeletionHook } from './generation/cancel-turns.deletion-hook.js';
 export { TurnRunner } from './generation/turn-runner.js';
 export { type Begun, TurnService } from './turns/turn.service.js';
-export type { FinishedAnswer, Said, TurnRequest } from './model/turn.js';
+export type { FinishedAnswer, TurnRequest } from './model/turn.js';
+export type { Said } from './model/turn-target.js';
 export { toWireCalls } from './model/tool-calls.js';

@@ -1,6 +1,6 @@
 import type { ChatChunk } from './chat.js';
 
-/** The wire formats that providers speak. What a wire can carry stands in one table (`llm/parameters.ts`). */
+/** The wire formats that providers speak. What a wire can carry stands in one table (`llm/models/parameter-support.ts`). */
 export type Wire = 'openai' | 'anthropic' | 'ollama' | 'demo';
 
 /**

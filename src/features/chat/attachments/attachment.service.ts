@@ -4,8 +4,8 @@ import { countTokens, LlmService, type MediaKind, mediaTokens } from '../../../l
 import { FileService, type StoredFile } from '../../files/index.js';
 import { type AttachmentKind, kindOf, MAX_FILES_BYTES, MAX_TEXT_BYTES, toTextPart } from './attachment.js';
 import { AttachmentRepository, type StoredAttachment } from './attachment.repository.js';
-import type { Spot } from '../turns/turn-target.resolver.js';
-import type { Place } from '../model/turn.js';
+import type { Spot } from '../model/turn-target.js';
+import type { Place } from '../model/turn-target.js';
 
 /** The files of a question, looked at before it is stored. */
 export interface QuestionFiles {

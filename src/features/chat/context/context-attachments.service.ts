@@ -3,7 +3,14 @@ import type { ByteLease } from '../../../common/byte-limiter.js';
 import { NotFoundError } from '../../../common/errors.js';
 import { LlmService, type MediaKind } from '../../../llm/index.js';
 import { FileService, type StoredFile } from '../../files/index.js';
-import { type AttachmentKind, kindOf, MAX_FILES_BYTES, type Part, toAbsence, toPart } from '../attachments/attachment.js';
+import {
+  type AttachmentKind,
+  kindOf,
+  MAX_FILES_BYTES,
+  type Part,
+  toAbsence,
+  toPart,
+} from '../attachments/attachment.js';
 import { AttachmentRepository, type StoredAttachment } from '../attachments/attachment.repository.js';
 import type { ContextMessage } from './context.repository.js';
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../../infra/database/index.js';
 import type { Chore } from '../model/conversation-task.js';
-import type { StoredMessage } from '../conversations/conversation.repository.js';
+import type { StoredMessage } from '../messages/stored-message.js';
 
 /** A summary on a path. */
 export interface PathSummary {

@@ -1,6 +1,4 @@
-import { toKnownUsd, toUsd } from '../../../common/money.js';
-import type { StoredAttachment } from '../attachments/attachment.repository.js';
-import type { UsageBody } from '../turns/chat.dto.js';
+import { toKnownUsd } from '../../../common/money.js';
 import type {
   ConversationBody,
   ConversationsQuery,
@@ -8,17 +6,13 @@ import type {
   MatchBody,
   UpdateConversationBody,
 } from './conversation.dto.js';
-import type { AttachmentBody, MessageBody } from '../messages/message.dto.js';
 import type {
   ConversationChanges,
   ConversationFilter,
   StoredConversation,
-  StoredMessage,
   StoredSummary,
 } from './conversation.repository.js';
-import type { ListedMessage } from './conversation.service.js';
 import type { SummaryBody } from './summary.dto.js';
-import { toToolCalls, toWireCalls } from '../model/tool-calls.js';
 import type { Search } from './search.repository.js';
 import type { FoundConversation, Match } from './search.service.js';
 
@@ -65,20 +59,6 @@ function toSummaryBody({ text, messageId, model, createdAt }: StoredSummary): Su
   return { text, up_to_message_id: messageId, model, created_at: createdAt.toISOString() };
 }
 
-/** A message of a list as its owner sees it. */
-export function toListedMessageBody(message: ListedMessage): MessageBody {
-  const { previous, next, attachments } = message;
-  return Object.assign(toMessageBody(message), {
-    previous_sibling_id: previous,
-    next_sibling_id: next,
-    attachments: attachments.map(toAttachmentBody),
-  });
-}
-
-function toAttachmentBody({ fileId, name, mediaType }: StoredAttachment): AttachmentBody {
-  return { file_id: fileId, name, media_type: mediaType };
-}
-
 /** The same as an entry of a list, or of what a search has found. */
 export function toListedConversation(
   conversation: StoredConversation | FoundConversation,
@@ -90,38 +70,4 @@ export function toListedConversation(
 
 function toMatchBody({ messageId, text, highlights }: Match): MatchBody {
   return { message_id: messageId, text, highlights: highlights.map(({ start, end }) => ({ start, end })) };
-}
-
-/** A message as its owner sees it; one of those that come without files. */
-export function toMessageBody(message: StoredMessage): MessageBody {
-  const { errorCode, errorMessage, warning, toolCallId } = message;
-  const calls = toToolCalls(message.toolCalls);
-  return {
-    id: message.id,
-    role: message.role,
-    content: message.content,
-    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
-    ...(toolCallId !== null && { tool_call_id: toolCallId }),
-    status: message.status,
-    parent_id: message.parentId,
-    active: message.active,
-    model: message.model,
-    usage: usageOf(message),
-    cost_estimate: toUsd(message.costMicroUsd),
-    finish_reason: message.finishReason,
-    attachments: [],
-    ...(errorCode !== null && { error: { code: errorCode, message: errorMessage ?? '' } }),
-    ...(warning !== null && { warning }),
-    created_at: message.createdAt.toISOString(),
-  };
-}
-
-/** While an answer is generated its figures are not known yet. */
-function usageOf({ inputTokens, outputTokens }: StoredMessage): UsageBody | null {
-  if (inputTokens === null || outputTokens === null) return null;
-  return {
-    prompt_tokens: inputTokens,
-    completion_tokens: outputTokens,
-    total_tokens: inputTokens + outputTokens,
-  };
 }

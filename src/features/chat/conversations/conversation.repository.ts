@@ -3,6 +3,7 @@ import type { Compaction } from '../model/compaction.js';
 import type { MicroUsd } from '../../../common/money.js';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
+import { MESSAGE, StoredMessage } from '../messages/stored-message.js';
 
 /** A conversation as it is stored. */
 export interface StoredConversation {
@@ -31,30 +32,6 @@ export interface StoredSummary {
   readonly messageId: string;
   readonly model: string;
   readonly createdAt: Date;
-}
-
-/** A message as it is stored. */
-export interface StoredMessage {
-  readonly id: string;
-  readonly parentId: string | null;
-  readonly active: boolean;
-  readonly role: 'user' | 'assistant' | 'tool';
-  readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
-  readonly content: string;
-  /** The calls of tools that an answer asks for, as the common tongue has them. */
-  readonly toolCalls: unknown;
-  /** The call that this is the result of. */
-  readonly toolCallId: string | null;
-  readonly model: string | null;
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  readonly costMicroUsd: MicroUsd | null;
-  readonly finishReason: string | null;
-  readonly errorCode: string | null;
-  readonly errorMessage: string | null;
-  readonly warning: string | null;
-  readonly createdAt: Date;
-  readonly completedAt: Date | null;
 }
 
 /** Which part of a list to read: `limit` entries behind the one with the id `after`. */
@@ -102,28 +79,6 @@ export const CONVERSATION_COLUMNS = Prisma.sql`
   leaf_message_id AS "leafMessageId", tokens_total AS "tokensTotal",
   cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts", created_at AS "createdAt",
   updated_at AS "updatedAt"`;
-
-/** The columns of a message that its owner sees. */
-export const MESSAGE = {
-  id: true,
-  parentId: true,
-  active: true,
-  role: true,
-  status: true,
-  content: true,
-  toolCalls: true,
-  toolCallId: true,
-  model: true,
-  inputTokens: true,
-  outputTokens: true,
-  costMicroUsd: true,
-  finishReason: true,
-  errorCode: true,
-  errorMessage: true,
-  warning: true,
-  createdAt: true,
-  completedAt: true,
-} as const;
 
 /** Conversations and their messages. Every method filters by the owner. */
 @Injectable()

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { ACCESS_CHANNEL, writeAccessChange } from '../../../common/access-change.js';
 import { NotFoundError } from '../../../common/errors.js';
 import { Broadcast } from '../../../infra/redis/index.js';
-import type { StoredAttachment } from '../attachments/attachment.repository.js';
 import { AttachmentService } from '../attachments/attachment.service.js';
 import { BranchRepository } from '../messages/message-tree.repository.js';
 import {
@@ -11,16 +10,9 @@ import {
   ConversationRepository,
   type Slice,
   type StoredConversation,
-  type StoredMessage,
 } from './conversation.repository.js';
+import { ListedMessage, type StoredMessage } from '../messages/stored-message.js';
 import { TurnRunner } from '../generation/turn-runner.js';
-
-/** A message with its files, and those beside it that follow the same message. */
-export interface ListedMessage extends StoredMessage {
-  readonly previous: string | null;
-  readonly next: string | null;
-  readonly attachments: readonly StoredAttachment[];
-}
 
 /** What was said. Somebody else's conversation looks like one that does not exist. */
 @Injectable()

@@ -13,9 +13,9 @@ import {
   toConversationBody,
   toFilter,
   toListedConversation,
-  toListedMessageBody,
   toSearch,
 } from './conversation.mapper.js';
+import { toListedMessageBody } from '../messages/message.mapper.js';
 import { ConversationService } from './conversation.service.js';
 import { SearchService } from './search.service.js';
 

@@ -20,7 +20,8 @@ import { GenerationBody, QuestionBody } from '../turns/chat.dto.js';
 import { toEditTurn, toIdempotency, toRegenerateTurn } from '../turns/chat.mapper.js';
 import { ConversationBody } from './conversation.dto.js';
 import { MessageBody, MessageParams } from '../messages/message.dto.js';
-import { toConversationBody, toListedMessageBody } from './conversation.mapper.js';
+import { toConversationBody } from './conversation.mapper.js';
+import { toListedMessageBody } from '../messages/message.mapper.js';
 import { ConversationService } from './conversation.service.js';
 import { TurnService } from '../turns/turn.service.js';
 

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { LiveTurn } from './live-answer.js';
-import type { TurnRepository } from '../turns/turn.repository.js';
+import type { GenerationRepository } from './generation.repository.js';
 
 /** How often the text so far is stored, in milliseconds. What a kill can take is what came since. */
 const INTERVAL_MS = 1000;
@@ -27,7 +27,7 @@ export class Checkpoints {
   /** @param onEnd called once when somebody wants the answer stopped, or it is no longer ours */
   constructor(
     private readonly live: LiveTurn,
-    private readonly turns: TurnRepository,
+    private readonly generations: GenerationRepository,
     private readonly onEnd: (why: 'stop' | 'lost') => void,
   ) {
     this.timer = setInterval(() => {
@@ -52,7 +52,7 @@ export class Checkpoints {
     const { text, callsInOrder: calls } = this.live;
     this.busy = true;
     try {
-      const state = await this.turns.checkpoint(this.live.turn, {
+      const state = await this.generations.checkpoint(this.live.turn, {
         attempt,
         text,
         calls,

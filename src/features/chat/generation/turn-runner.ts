@@ -19,7 +19,7 @@ import { type Settlement, totalCost, type Turn, type TurnOutcome } from '../mode
 import { toAbortedSettlement, toOutcome, toSettlement } from './turn-result.js';
 import { toToolCalls } from '../model/tool-calls.js';
 import { TurnChores } from './turn-tasks.js';
-import { TurnRepository } from '../turns/turn.repository.js';
+import { GenerationRepository } from './generation.repository.js';
 import { persistently } from '../../../infra/database/retry-while-unavailable.js';
 
 /** One turn while it runs. */
@@ -56,7 +56,7 @@ export class TurnRunner {
   constructor(
     private readonly llm: LlmService,
     private readonly context: ContextService,
-    private readonly turns: TurnRepository,
+    private readonly generations: GenerationRepository,
     private readonly activities: Activities,
     private readonly log: AnswerLog,
     private readonly answers: RunningAnswers,
@@ -158,7 +158,7 @@ export class TurnRunner {
   /** Never rejects: however a run goes, it ends with an outcome that followers are told. */
   private async run(run: Run, lease: BudgetLease): Promise<void> {
     const { live, abort } = run;
-    const checkpoints = new Checkpoints(live, this.turns, (why) => {
+    const checkpoints = new Checkpoints(live, this.generations, (why) => {
       run.stopped ||= why === 'stop';
       abort.abort();
     });
@@ -285,7 +285,7 @@ export class TurnRunner {
   }
 
   private async finish(turn: Turn, settlement: Settlement): Promise<boolean> {
-    const { ours, due } = await persistently(() => this.turns.finish(turn, settlement));
+    const { ours, due } = await persistently(() => this.generations.finish(turn, settlement));
     this.chores.announce(turn, due);
     return ours;
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../../infra/database/index.js';
-import { MESSAGE, type StoredMessage } from '../conversations/conversation.repository.js';
+import { MESSAGE } from './stored-message.js';
+import { type StoredMessage } from './stored-message.js';
 
 const ANSWER = {
   ...MESSAGE,

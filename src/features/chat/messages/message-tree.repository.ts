@@ -3,7 +3,8 @@ import { NotFoundError } from '../../../common/errors.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import { toAnswerParameters } from './generation-parameters.js';
 import { ConversationBusyError } from '../model/chat.errors.js';
-import { MESSAGE, type StoredMessage } from '../conversations/conversation.repository.js';
+import { MESSAGE } from './stored-message.js';
+import { type StoredMessage } from './stored-message.js';
 import { type ToolCall, toToolCalls } from '../model/tool-calls.js';
 import type { AnswerParameters } from '../model/turn.js';
 

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { IdParams, PageQuery } from '../../../http/index.js';
-import { UsageBody } from '../turns/chat.dto.js';
+import { UsageBody } from './usage.dto.js';
 import { ToolCallBody } from './tool.dto.js';
 
 /** A message in the path. */

@@ -1,5 +1,5 @@
 import { newId } from '../../../common/ids.js';
-import { storable } from '../../../common/storable.js';
+import { storable, storableJson } from '../../../common/storable.js';
 import type { ChatChunk } from '../../../llm/index.js';
 import { GrowingText } from './text-buffer.js';
 import { WholeCharacters } from './surrogate-joiner.js';
@@ -199,4 +199,9 @@ function isWireCall(value: unknown): value is WireToolCall {
 
 function propertyOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+/** Calls as they are stored; null where there are none. */
+export function jsonOf(calls: readonly ToolCall[]): string | null {
+  return calls.length === 0 ? null : storableJson(toWireCalls(calls));
 }

@@ -5,6 +5,7 @@ import type { AttemptRecord, ChatRequest, ProviderData, TokenUsage } from '../..
 import type { Compaction } from './compaction.js';
 import type { DueChore } from './conversation-task.js';
 import type { ToolCall } from './tool-calls.js';
+import { Place } from './turn-target.js';
 
 /** What a caller asks for. */
 export interface TurnRequest extends AccountAccess {
@@ -29,44 +30,6 @@ export interface TurnRequest extends AccountAccess {
   readonly idempotency: Idempotency | undefined;
 }
 
-/** What is said in a turn before the answer. */
-export type Said =
-  | {
-      readonly role: 'user';
-      readonly content: string;
-      /** Files that it comes with; none without it. */
-      readonly fileIds?: readonly string[];
-    }
-  /** What came of a call of a tool that the answer before asked for. */
-  | { readonly role: 'tool'; readonly content: string; readonly toolCallId: string };
-
-/** Where in the tree of a conversation a turn takes place. */
-export type Place =
-  /** After the active path, or, without an id, at the beginning of a new conversation. */
-  | {
-      readonly type: 'next';
-      readonly conversationId: string | undefined;
-      /** Replaces the conversation's system prompt from this turn on. */
-      readonly systemPrompt: string | undefined;
-      /** Replaces the conversation's from this turn on. */
-      readonly compaction: Compaction | undefined;
-      readonly said: readonly Said[];
-    }
-  /** A question in the place of one that was asked before; that one stays, beside it. */
-  | {
-      readonly type: 'edit';
-      readonly conversationId: string;
-      readonly messageId: string;
-      readonly message: string;
-    }
-  /** Another answer beside the one that there is, or to the question that is named. */
-  | { readonly type: 'regenerate'; readonly conversationId: string; readonly messageId: string }
-  /** What came of the calls of tools that an answer asked for. */
-  | { readonly type: 'tool_results'; readonly messageId: string; readonly results: readonly ToolResult[] };
-
-/** What came of a call of a tool. */
-export type ToolResult = Extract<Said, { readonly role: 'tool' }>;
-
 /** How an answer is made, in the common tongue. What is left out is taken from the answer that it replaces, where there is one. */
 export type AnswerParameters = Omit<ChatRequest, 'messages'>;
 
@@ -78,6 +41,9 @@ export interface Idempotency {
   /** SHA-256 of what it asks for. */
   readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
+
+/** How long an answer stays with its process without a checkpoint, in seconds. */
+export const LEASE_SECONDS = 15;
 
 /** A turn whose question is stored and whose answer is ours to generate. */
 export interface Turn extends AccountAccess {

@@ -2,7 +2,6 @@ import { Module } from '@nestjs/common';
 import { PricesModule } from '../../../llm/index.js';
 import { UsageModule } from '../../usage/index.js';
 import { AnswerLog } from '../streams/answer-log.js';
-import { IdempotencyRepository } from '../turns/idempotency.repository.js';
 import { RunningAnswers } from './active-generations.js';
 import { RecoveryRepository } from './recovery.repository.js';
 import { RecoveryService } from './recovery.service.js';
@@ -10,7 +9,7 @@ import { RecoveryService } from './recovery.service.js';
 /** What both the API and the jobs need to end turns. */
 @Module({
   imports: [PricesModule, UsageModule],
-  providers: [AnswerLog, IdempotencyRepository, RecoveryRepository, RecoveryService, RunningAnswers],
-  exports: [AnswerLog, IdempotencyRepository, RecoveryService, RunningAnswers],
+  providers: [AnswerLog, RecoveryRepository, RecoveryService, RunningAnswers],
+  exports: [AnswerLog, RecoveryService, RunningAnswers],
 })
 export class RecoveryModule {}

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { registerQueue } from '../../../infra/queue/index.js';
-import { CHORES_QUEUE } from '../recovery/recovery.queue.js';
+import { CHORES_QUEUE } from './task.jobs.js';
 import { ChoreQueue } from './task.queue.js';
 
 /** The way to those who do chores, for turns that make them due and for the sweep. */

@@ -1,7 +1,9 @@
 import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Job } from 'bullmq';
-import { CHORES_QUEUE, type ChoreJob, toChoreRef } from '../recovery/recovery.queue.js';
+import { toChoreRef } from './task.jobs.js';
+import { type ChoreJob } from './task.jobs.js';
+import { CHORES_QUEUE } from './task.jobs.js';
 import { ChoreService } from './task-runner.service.js';
 import { runWhenReady } from '../../../infra/queue/run-when-ready.js';
 

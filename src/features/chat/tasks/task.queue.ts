@@ -1,7 +1,9 @@
 import { InjectQueue } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import type { ManagedQueue } from '../../../infra/queue/index.js';
-import { CHORE_JOB, CHORES_QUEUE, type ChoreJob } from '../recovery/recovery.queue.js';
+import { type ChoreJob } from './task.jobs.js';
+import { CHORE_JOB } from './task.jobs.js';
+import { CHORES_QUEUE } from './task.jobs.js';
 import type { ChoreRef } from '../model/conversation-task.js';
 
 /** Tells those who do chores that there is one. What is not heard is found by the sweep. */

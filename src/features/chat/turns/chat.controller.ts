@@ -25,7 +25,7 @@ import {
   toToolResultsTurn,
 } from './chat.mapper.js';
 import { MessageBody } from '../messages/message.dto.js';
-import { toMessageBody } from '../conversations/conversation.mapper.js';
+import { toMessageBody } from '../messages/message.mapper.js';
 import { TurnService } from './turn.service.js';
 
 /** What `Idempotency-Key` tells apart requests by, beside the account. */

@@ -23,6 +23,7 @@ import { IsToolChoice, TOOL_NAME, type ToolChoice } from '../messages/is-tool-ch
 import { MAX_TOOL_RESULTS } from '../model/tool-calls.js';
 import { ResponseFormatBody } from './response-format.dto.js';
 import { ToolBody, ToolCallBody, ToolResultBody } from '../messages/tool.dto.js';
+import { UsageBody } from '../messages/usage.dto.js';
 
 /** How an answer is made and given. */
 export class GenerationBody {
@@ -224,18 +225,6 @@ export class AnswerParams {
   })
   @IsUUID()
   message_id!: string;
-}
-
-/** Tokens of an answer. */
-export class UsageBody {
-  @ApiProperty({ description: 'Tokens that the model was told.', type: 'integer', example: 12 })
-  prompt_tokens!: number;
-
-  @ApiProperty({ description: 'Tokens of the answer, reasoning included.', type: 'integer', example: 34 })
-  completion_tokens!: number;
-
-  @ApiProperty({ description: 'Both together.', type: 'integer', example: 46 })
-  total_tokens!: number;
 }
 
 /** An answer that has ended. */

@@ -11,10 +11,16 @@ import type {
   GenerationBody,
   QuestionBody,
   ToolResultsBody,
-  UsageBody,
 } from './chat.dto.js';
+import type { UsageBody } from '../messages/usage.dto.js';
 import type { MessageParams } from '../messages/message.dto.js';
-import { type AnswerIds, type AnswerSource, beginningOf, follow, type Position } from '../streams/answer-stream.js';
+import {
+  type AnswerIds,
+  type AnswerSource,
+  beginningOf,
+  follow,
+  type Position,
+} from '../streams/answer-stream.js';
 import { type PlacedPiece, toWireCalls } from '../model/tool-calls.js';
 import type { Begun } from './turn.service.js';
 import type { ResponseFormatBody } from './response-format.dto.js';

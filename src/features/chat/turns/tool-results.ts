@@ -1,7 +1,7 @@
 import { InvalidRequestError } from '../../../common/errors.js';
 import type { BranchPoint } from '../messages/message-tree.repository.js';
 import { ConversationBusyError } from '../model/chat.errors.js';
-import type { ToolResult } from '../model/turn.js';
+import type { ToolResult } from '../model/turn-target.js';
 
 /**
  * The results in the order of the calls that they are of.

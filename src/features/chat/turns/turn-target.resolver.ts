@@ -2,25 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { InvalidRequestError, NotFoundError } from '../../../common/errors.js';
 import { parametersAfterTools } from '../messages/generation-parameters.js';
 import { type BranchPoint, BranchRepository } from '../messages/message-tree.repository.js';
-import type { Compaction } from '../model/compaction.js';
 import { inOrderOfCalls } from './tool-results.js';
-import type { AnswerParameters, Place, Said, ToolResult } from '../model/turn.js';
-
-/** A place in the tree, found. */
-export interface Spot {
-  /** Undefined begins a conversation. */
-  readonly conversationId: string | undefined;
-  readonly systemPrompt: string | undefined;
-  readonly compaction: Compaction | undefined;
-  /** The message that the turn follows: a certain one, none, or whichever ends the active path when it begins. */
-  readonly after: 'leaf' | { readonly messageId: string | null };
-  /** What is said there; nothing where the question stands there already. */
-  readonly said: readonly Said[];
-  /** What is answered, for the estimate of what it takes. */
-  readonly prompt: string;
-  /** How the answer was made that this one takes the place of, or goes on from. */
-  readonly before: { readonly model: string | null; readonly parameters: AnswerParameters } | undefined;
-}
+import type { ToolResult } from '../model/turn-target.js';
+import type { Said } from '../model/turn-target.js';
+import type { Place } from '../model/turn-target.js';
+import { Spot } from '../model/turn-target.js';
 
 /** Finds where a turn takes place. Messages never change and never move, so what is found here still holds when the turn begins. */
 @Injectable()

@@ -4,18 +4,10 @@ import { AppError, NotFoundError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { storableJson } from '../../../common/storable.js';
 import { PrismaService } from '../../../infra/database/index.js';
-import type { TokenUsage } from '../../../llm/index.js';
-import { usageJson } from '../../usage/index.js';
 import { ConversationBusyError, DuplicateRequestError } from '../model/chat.errors.js';
 import type { Compaction } from '../model/compaction.js';
-import { CHORE_KINDS, type ChoreKind } from '../model/conversation-task.js';
-import { choresJson } from '../tasks/task.repository.js';
 import { KEPT_HOURS } from './idempotency.repository.js';
-import { type ToolCall, toWireCalls } from '../model/tool-calls.js';
-import { type Idempotency, INTERRUPTED, type Settlement, totalCost, type Turn } from '../model/turn.js';
-
-/** How long an answer stays ours without a checkpoint, in seconds. */
-const LEASE_SECONDS = 15;
+import { type Idempotency, LEASE_SECONDS, type Turn } from '../model/turn.js';
 
 /** A message that a turn stores before its answer. */
 export interface SaidMessage {
@@ -50,14 +42,7 @@ export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
   readonly idempotency: Idempotency | undefined;
 }
 
-/** What the end of a turn came to. */
-export interface EndedTurn {
-  /** Whether its answer was ours still. */
-  readonly ours: boolean;
-  readonly due: readonly ChoreKind[];
-}
-
-/** The rows of turns: how they begin, live and end. Each method is one transaction. */
+/** The rows of turns as they begin. Each method is one transaction. */
 @Injectable()
 export class TurnRepository {
   constructor(private readonly prisma: PrismaService) {}
@@ -91,60 +76,6 @@ export class TurnRepository {
       [turn.answerId, turn.leaseOwner, LEASE_SECONDS],
     );
     return row && begunTurn(turn, row);
-  }
-
-  /**
-   * Stores the text so far and renews the lease.
-   * @returns `stop` where somebody wants the answer stopped, `lost` where it is no longer ours: deleted, or given up by
-   *   a sweep
-   */
-  async checkpoint(
-    turn: Turn,
-    progress: {
-      readonly attempt: number;
-      readonly text: string;
-      readonly calls: readonly ToolCall[];
-      readonly model: string;
-      readonly inputTokens: number;
-    },
-  ): Promise<'ours' | 'stop' | 'lost'> {
-    const rows = await this.prisma.run(
-      (client) => client.$queryRaw<{ stop: boolean }[]>`
-        UPDATE messages
-        SET content = ${progress.text}, tool_calls = ${jsonOf(progress.calls)}::jsonb, model = ${progress.model}, attempt = ${progress.attempt},
-          input_tokens = ${progress.inputTokens}, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
-        WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
-        RETURNING stop_requested AS stop`,
-    );
-    const [row] = rows;
-    if (row === undefined) return 'lost';
-    return row.stop ? 'stop' : 'ours';
-  }
-
-  /**
-   * Ends the turn: answer, usage, the conversation's totals and what it makes due together, or nothing of it. Where the
-   * answer is no longer ours only the usage is written, since it was used all the same. May be done twice: a commit
-   * whose confirmation was lost is found again by the lease's owner, who stays in the row. One statement.
-   * @returns whether the answer was ours, and what is due now
-   */
-  async finish(turn: Turn, settlement: Settlement): Promise<EndedTurn> {
-    const { userId, apiKeyId, conversationId, answerId, leaseOwner } = turn;
-    const { outcome, attempts, chores } = settlement;
-    const [row] = await this.prisma.query<{ ours: boolean; due: string[] }>(
-      'SELECT ours, due FROM finish_turn($1, $2, $3, $4, $5, $6, $7, $8)',
-      [
-        userId,
-        conversationId,
-        answerId,
-        leaseOwner,
-        outcome.text,
-        storableJson(answerColumns(settlement)),
-        usageJson({ callId: answerId, userId, apiKeyId, conversationId }, attempts),
-        choresJson(chores),
-      ],
-    );
-    if (row === undefined) throw new Error('finish_turn returned no row.');
-    return { ours: row.ours, due: CHORE_KINDS.filter((kind) => row.due.includes(kind)) };
   }
 }
 
@@ -231,52 +162,4 @@ function begunTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: s
     compaction: row.compaction,
     parentId: row.parent_id,
   };
-}
-
-/** Calls as they are stored; null where there are none. */
-export function jsonOf(calls: readonly ToolCall[]): string | null {
-  return calls.length === 0 ? null : storableJson(toWireCalls(calls));
-}
-
-/** Columns of an ended answer but its text, under their names in the database. */
-function answerColumns(settlement: Settlement) {
-  const { outcome, tokenCount: token_count, attempts, attempt, providerData: provider_data } = settlement;
-  const { model, calls } = outcome;
-  // Null takes away what a checkpoint has stored of calls that are void by now.
-  const tool_calls = calls.length === 0 ? null : toWireCalls(calls);
-  const common = { model, token_count, attempt, tool_calls, provider_data };
-  if (!('error' in outcome)) {
-    const { finishReason: finish_reason, usage, costMicroUsd, warning, cached, completedAt } = outcome;
-    const status = outcome.status === 'stopped' ? 'interrupted' : outcome.status;
-    const ended = { status, finish_reason, warning, cached, completed_at: completedAt };
-    return { ...common, ...ended, ...usageColumns(usage), cost_micro_usd: numberText(costMicroUsd) };
-  }
-  const { status, error } = outcome;
-  const { errorCode, errorMessage } =
-    status === 'failed' ? { errorCode: error.code, errorMessage: error.message } : INTERRUPTED;
-  return {
-    ...common,
-    ...usageColumns(attempts.at(-1)?.usage),
-    status,
-    cached: false,
-    cost_micro_usd: numberText(totalCost(attempts)),
-    error_code: errorCode,
-    error_message: errorMessage,
-    completed_at: new Date(),
-  };
-}
-
-function usageColumns(usage: TokenUsage | undefined) {
-  return {
-    input_tokens: usage?.inputTokens,
-    output_tokens: usage?.outputTokens,
-    cached_tokens: usage?.cachedTokens,
-    cache_write_tokens: usage?.cacheWriteTokens,
-    reasoning_tokens: usage?.reasoningTokens,
-  };
-}
-
-/** A whole number that may be too large for JSON's. */
-function numberText(value: bigint | null): string | null {
-  return value === null ? null : value.toString();
 }

@@ -11,9 +11,11 @@ import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveTurn } from '../generation/live-answer.js';
 import { isUnavailable, persistently } from '../../../infra/database/retry-while-unavailable.js';
 import { type OutputCheck, outputCheckFor } from '../generation/output-check.js';
-import { PlaceService, type Spot } from './turn-target.resolver.js';
+import { PlaceService } from './turn-target.resolver.js';
+import { type Spot } from '../model/turn-target.js';
 import { shortTitle } from '../model/title.js';
-import type { AnswerParameters, FinishedAnswer, Idempotency, Said, Turn, TurnRequest } from '../model/turn.js';
+import type { AnswerParameters, FinishedAnswer, Idempotency, Turn, TurnRequest } from '../model/turn.js';
+import type { Said } from '../model/turn-target.js';
 import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from '../generation/turn-runner.js';
 

@@ -1,0 +1,55 @@
+import { toUsd } from '../../../common/money.js';
+import type { ListedMessage } from './stored-message.js';
+import { toToolCalls, toWireCalls } from '../model/tool-calls.js';
+import type { AttachmentBody, MessageBody } from './message.dto.js';
+import type { StoredMessage } from './stored-message.js';
+import type { UsageBody } from './usage.dto.js';
+import type { StoredAttachment } from '../attachments/attachment.repository.js';
+
+/** A message as its owner sees it; one of those that come without files. */
+export function toMessageBody(message: StoredMessage): MessageBody {
+  const { errorCode, errorMessage, warning, toolCallId } = message;
+  const calls = toToolCalls(message.toolCalls);
+  return {
+    id: message.id,
+    role: message.role,
+    content: message.content,
+    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+    ...(toolCallId !== null && { tool_call_id: toolCallId }),
+    status: message.status,
+    parent_id: message.parentId,
+    active: message.active,
+    model: message.model,
+    usage: usageOf(message),
+    cost_estimate: toUsd(message.costMicroUsd),
+    finish_reason: message.finishReason,
+    attachments: [],
+    ...(errorCode !== null && { error: { code: errorCode, message: errorMessage ?? '' } }),
+    ...(warning !== null && { warning }),
+    created_at: message.createdAt.toISOString(),
+  };
+}
+
+/** While an answer is generated its figures are not known yet. */
+export function usageOf({ inputTokens, outputTokens }: StoredMessage): UsageBody | null {
+  if (inputTokens === null || outputTokens === null) return null;
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+  };
+}
+
+/** A message of a list as its owner sees it. */
+export function toListedMessageBody(message: ListedMessage): MessageBody {
+  const { previous, next, attachments } = message;
+  return Object.assign(toMessageBody(message), {
+    previous_sibling_id: previous,
+    next_sibling_id: next,
+    attachments: attachments.map(toAttachmentBody),
+  });
+}
+
+export function toAttachmentBody({ fileId, name, mediaType }: StoredAttachment): AttachmentBody {
+  return { file_id: fileId, name, media_type: mediaType };
+}
