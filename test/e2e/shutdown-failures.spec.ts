@@ -48,7 +48,7 @@ describe('a shutdown in which something fails', () => {
        import { LimitStores } from ${dist('features/limits/limit-stores.js')};
        import { LlmService } from ${dist('llm/llm.service.js')};
        import { PrismaService } from ${dist('infra/database/prisma.service.js')};
-       import { ApiApplication } from ${dist('api.application.js')};
+       import { ApiApplication } from ${dist('app/api.application.js')};
        ${SHORT_TIMERS}
        ${plant}`,
     );
