@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { NestFactory } from '@nestjs/core';
 import { AdminModule } from './app/admin.module.js';
 import { AdminAccountService } from './features/auth/index.js';
-import { openConfiguredDatabase, say, startProcess } from './app/process-lifecycle.js';
+import { openConfiguredDatabase, printLine, startProcess } from './app/process-lifecycle.js';
 
 const USAGE = 'Usage: npm run admin:create -- <email> [--password-stdin]';
 
@@ -21,7 +21,7 @@ await startProcess(
     const password = given ?? randomBytes(18).toString('base64url');
 
     const stop = (error: Error): void => {
-      say(error.message);
+      printLine(error.message);
       void lifetime.stop(1);
     };
     // An external database has room for this command beside a server that runs; the embedded one has not.
@@ -41,9 +41,11 @@ await startProcess(
       }),
     );
     const how = await app.get(AdminAccountService).create(email, password);
-    if (how === 'promoted') say(`${email} is an admin now. The password is still its own.`);
+    if (how === 'promoted') printLine(`${email} is an admin now. The password is still its own.`);
     else
-      say(`${email} is an admin.${given === undefined ? ` The password, shown this once: ${password}` : ''}`);
+      printLine(
+        `${email} is an admin.${given === undefined ? ` The password, shown this once: ${password}` : ''}`,
+      );
     await lifetime.stop(0);
   },
   () => undefined,

@@ -1,7 +1,7 @@
 import { ApiApplication } from './app/api.application.js';
 import { banner } from './app/banner.js';
 import { createLogger } from './infra/telemetry/index.js';
-import { openConfiguredDatabase, say, startProcess } from './app/process-lifecycle.js';
+import { openConfiguredDatabase, printLine, startProcess } from './app/process-lifecycle.js';
 
 let api: ApiApplication | undefined;
 
@@ -10,7 +10,7 @@ await startProcess(
     const database = await lifetime.open(
       'the database',
       openConfiguredDatabase(config, (error) => {
-        say(error.message);
+        printLine(error.message);
         void lifetime.stop(1);
       }),
     );
@@ -18,7 +18,7 @@ await startProcess(
     const { connectionString } = database;
     api = await lifetime.open('the application', ApiApplication.create({ config, logger, connectionString }));
     const url = await api.listen(config.http.port, config.http.host);
-    say(banner({ config, database: database.description, url, ...(await api.modelFacts()) }));
+    printLine(banner({ config, database: database.description, url, ...(await api.modelFacts()) }));
   },
-  () => api?.hurry(),
+  () => api?.forceShutdown(),
 );

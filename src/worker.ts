@@ -2,7 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { Logger } from 'nestjs-pino';
 import { RedisConnection } from './infra/redis/index.js';
 import { createLogger, StartLogger } from './infra/telemetry/index.js';
-import { openConfiguredDatabase, say, startProcess } from './app/process-lifecycle.js';
+import { openConfiguredDatabase, printLine, startProcess } from './app/process-lifecycle.js';
 import type { Runtime } from './app/runtime.js';
 import { ApplicationCloser } from './app/application-closer.js';
 import { WorkerModule } from './app/worker.module.js';
@@ -30,7 +30,7 @@ await startProcess(
     const { connectionString } = await lifetime.open(
       'the database',
       openConfiguredDatabase(config, (error) => {
-        say(error.message);
+        printLine(error.message);
         void lifetime.stop(1);
       }),
     );
@@ -40,12 +40,12 @@ await startProcess(
     app.useLogger(app.get(Logger));
     const redis = app.get(RedisConnection);
     const announceStart = (): void => {
-      say(`Parley ${config.version} worker: running jobs from Redis.`);
+      printLine(`Parley ${config.version} worker: running jobs from Redis.`);
     };
     if (await redis.waitUntilReady(REDIS_WAIT_MS)) {
       announceStart();
     } else {
-      say(`Parley ${config.version} worker: waiting for Redis (REDIS_URL). Jobs begin when it comes.`);
+      printLine(`Parley ${config.version} worker: waiting for Redis (REDIS_URL). Jobs begin when it comes.`);
       void redis.waitUntilReady().then(announceStart);
     }
   },

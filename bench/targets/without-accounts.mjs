@@ -7,14 +7,14 @@ import { pathToFileURL } from 'node:url';
 
 const built = (file) => import(pathToFileURL(join(process.env.DIST, file)).href);
 
-const { LimitGuard } = await built('http/guards/rate-limit.guard.js');
+const { RateLimitGuard } = await built('http/guards/rate-limit.guard.js');
 const { setPrincipal, callerOf } = await built('http/context/principal.js');
 const { LeaseBudget } = await built('features/limits/lease-budget.js');
 
 /** Who made the first request that had credentials makes all others: usage records have to be somebody's. */
 let principal;
 
-LimitGuard.prototype.canActivate = async function (context) {
+RateLimitGuard.prototype.canActivate = async function (context) {
   const request = context.switchToHttp().getRequest();
   if (principal === undefined) {
     await this.auth.canActivate(context);

@@ -6,7 +6,7 @@ import { USER_DELETION_HOOKS } from '../features/users/index.js';
 import { DatabaseModule } from '../infra/database/index.js';
 import { RedisModule } from '../infra/redis/index.js';
 import type { Runtime } from './runtime.js';
-import { Activities } from '../common/activities.js';
+import { ActiveOperations } from '../common/active-operations.js';
 
 /** The accounts alone, for a command that ends at once: no routes, jobs or models. */
 @Module({})
@@ -22,12 +22,12 @@ export class AdminModule {
       ],
       providers: [
         { provide: AppConfig, useValue: config },
-        { provide: Activities, useFactory: () => new Activities() },
+        { provide: ActiveOperations, useFactory: () => new ActiveOperations() },
         { provide: Clock, useFactory: () => new Clock() },
         // Nothing runs here that a deletion would have to stop, and nothing is deleted.
         { provide: USER_DELETION_HOOKS, useValue: [] },
       ],
-      exports: [AppConfig, Activities, Clock, USER_DELETION_HOOKS],
+      exports: [AppConfig, ActiveOperations, Clock, USER_DELETION_HOOKS],
     };
   }
 }

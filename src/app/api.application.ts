@@ -6,12 +6,12 @@ import { ConfigError } from '../config/index.js';
 import { AnswerService, RecoveryService, TurnRunner } from '../features/chat/index.js';
 import {
   Authenticator,
-  BrokenRequests,
+  ClientErrorHandler,
   configureHttp,
   connectionLimits,
-  ErrorWires,
-  Intake,
-  LimitedExpressAdapter,
+  ErrorFormats,
+  ShutdownGate,
+  TimeoutExpressAdapter,
   RequestLimiter,
 } from '../http/index.js';
 import { LlmService, type ProviderHealth } from '../llm/index.js';
@@ -38,7 +38,7 @@ export class ApiApplication {
 
   private constructor(
     private readonly app: NestExpressApplication,
-    private readonly intake: Intake,
+    private readonly intake: ShutdownGate,
     private readonly closer: ApplicationCloser,
   ) {}
 
@@ -48,12 +48,12 @@ export class ApiApplication {
     const { maxUploadMb, trustProxy, corsOrigins } = http;
     const app = await NestFactory.create<NestExpressApplication>(
       ApiModule.forRoot(runtime),
-      new LimitedExpressAdapter(connectionLimits(maxUploadMb)),
+      new TimeoutExpressAdapter(connectionLimits(maxUploadMb)),
       { bodyParser: false, abortOnError: false, logger: new StartLogger(runtime.logger) },
     );
-    const wires = app.get(ErrorWires);
-    const intake = new Intake(wires);
-    const brokenRequests = new BrokenRequests(wires, runtime.logger);
+    const wires = app.get(ErrorFormats);
+    const intake = new ShutdownGate(wires);
+    const brokenRequests = new ClientErrorHandler(wires, runtime.logger);
     brokenRequests.listenTo(app.getHttpServer());
     const limiter = app.get(RequestLimiter);
     configureHttp(app, {
@@ -98,7 +98,7 @@ export class ApiApplication {
   }
 
   /** Stores running answers as interrupted instead of waiting for them. */
-  hurry(): void {
+  forceShutdown(): void {
     this.app.get(TurnRunner, { strict: false }).interruptAll();
   }
 

@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ApiKeysModule } from '../features/api-keys/index.js';
 import { AuditModule } from '../features/audit/index.js';
 import { AuthModule, CredentialAuthenticator } from '../features/auth/index.js';
-import { ChatModule, TurnDeletionHook } from '../features/chat/index.js';
+import { ChatModule, CancelTurnsDeletionHook } from '../features/chat/index.js';
 import { FileDeletionHook, FilesModule } from '../features/files/index.js';
 import { HealthModule } from '../features/health/index.js';
 import { LimitsModule, StoreRequestLimiter } from '../features/limits/index.js';
@@ -17,12 +17,12 @@ import { UsageApiModule } from '../features/usage/index.js';
 import { ANTHROPIC_ERRORS, AnthropicGatewayModule } from '../gateway/anthropic/index.js';
 import { OLLAMA_ERROR_WIRE, OllamaGatewayModule } from '../gateway/ollama/index.js';
 import { OpenAiGatewayModule } from '../gateway/openai/index.js';
-import { Authenticator, ErrorWires, HttpModule, RequestLimiter } from '../http/index.js';
+import { Authenticator, ErrorFormats, HttpModule, RequestLimiter } from '../http/index.js';
 import { LlmModule } from '../llm/index.js';
-import { InfrastructureModule } from './core.module.js';
+import { CoreModule } from './core.module.js';
 import type { Runtime } from './runtime.js';
 import { JobsModule } from './jobs.module.js';
-import { ModelPortsModule } from './bindings.module.js';
+import { BindingsModule } from './bindings.module.js';
 
 /** The implementations of the ports that `http/` and the accounts own. */
 @Module({
@@ -32,12 +32,12 @@ import { ModelPortsModule } from './bindings.module.js';
     { provide: RequestLimiter, useExisting: StoreRequestLimiter },
     {
       provide: USER_DELETION_HOOKS,
-      inject: [TurnDeletionHook, FileDeletionHook],
+      inject: [CancelTurnsDeletionHook, FileDeletionHook],
       useFactory: (...hooks: UserDeletionHook[]): readonly UserDeletionHook[] => hooks,
     },
-    { provide: ErrorWires, useValue: new ErrorWires([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
+    { provide: ErrorFormats, useValue: new ErrorFormats([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
   ],
-  exports: [Authenticator, RequestLimiter, USER_DELETION_HOOKS, ErrorWires],
+  exports: [Authenticator, RequestLimiter, USER_DELETION_HOOKS, ErrorFormats],
 })
 class PortsModule {}
 
@@ -48,8 +48,8 @@ export class ApiModule {
     return {
       module: ApiModule,
       imports: [
-        InfrastructureModule.forRoot(runtime),
-        { module: ModelPortsModule, global: true },
+        CoreModule.forRoot(runtime),
+        { module: BindingsModule, global: true },
         { module: PortsModule, global: true },
         HttpModule,
         AuthModule,

@@ -17,4 +17,4 @@ import { Budget, CredentialSource, UsageSink } from '../llm/index.js';
   ],
   exports: [Budget, CredentialSource, LimitsOf, UsageSink],
 })
-export class ModelPortsModule {}
+export class BindingsModule {}

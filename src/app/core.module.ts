@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { AppConfig } from '../config/index.js';
 import { DatabaseModule } from '../infra/database/index.js';
-import { Activities } from '../common/activities.js';
+import { ActiveOperations } from '../common/active-operations.js';
 import { Clock } from '../common/clock.js';
 import { SharedCache } from '../infra/cache/index.js';
 import { QueueModule } from '../infra/queue/index.js';
@@ -13,10 +13,10 @@ import type { Runtime } from './runtime.js';
 
 /** What both processes stand on: configuration, log, database, files, queue. */
 @Module({})
-export class InfrastructureModule {
+export class CoreModule {
   static forRoot({ config, logger, connectionString, clock = new Clock() }: Runtime): DynamicModule {
     return {
-      module: InfrastructureModule,
+      module: CoreModule,
       global: true,
       imports: [
         LoggerModule.forRoot(nestLogging(logger)),
@@ -31,7 +31,7 @@ export class InfrastructureModule {
       ],
       providers: [
         { provide: AppConfig, useValue: config },
-        { provide: Activities, useFactory: () => new Activities() },
+        { provide: ActiveOperations, useFactory: () => new ActiveOperations() },
         { provide: Clock, useValue: clock },
         {
           provide: SharedCache,
@@ -39,7 +39,7 @@ export class InfrastructureModule {
           useFactory: ({ client }: RedisConnection) => new SharedCache(client, config.cache),
         },
       ],
-      exports: [AppConfig, Activities, Clock, SharedCache],
+      exports: [AppConfig, ActiveOperations, Clock, SharedCache],
     };
   }
 }

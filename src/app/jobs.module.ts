@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AuditJobsModule } from '../features/audit/index.js';
-import { ChatJobsModule } from '../features/chat/index.js';
+import { ChatWorkerModule } from '../features/chat/index.js';
 import { FileJobsModule } from '../features/files/index.js';
 
 /** Everything that runs jobs, for the process that runs them. */
-@Module({ imports: [AuditJobsModule, ChatJobsModule, FileJobsModule] })
+@Module({ imports: [AuditJobsModule, ChatWorkerModule, FileJobsModule] })
 export class JobsModule {}

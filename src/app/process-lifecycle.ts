@@ -30,7 +30,7 @@ const STOP_WITH_PARENT = '--stop-with-parent';
 const PARENT_INTERVAL_MS = 250;
 
 /** Writes a line for the person who started the process. */
-export function say(line: string): void {
+export function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
@@ -48,14 +48,14 @@ export function openConfiguredDatabase(
     dataDir: config.dataDir,
     exclusive: config.redisUrl === undefined,
     migrationsDirectory: join(PACKAGE_ROOT, 'prisma', 'migrations'),
-    report: say,
+    report: printLine,
     onLost: stop,
     ...options,
   });
 }
 
 /** The life of a process: what was opened first is closed last, on a signal or when the start fails. */
-export class Lifetime {
+export class ProcessLifecycle {
   private readonly opened: { readonly name: string; readonly resource: Closable }[] = [];
   private stopping: Promise<never> | undefined;
 
@@ -63,7 +63,7 @@ export class Lifetime {
   constructor(private readonly hurry: () => void) {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => {
-        if (this.stopping === undefined) say(`\nStopping (${signal}) …`);
+        if (this.stopping === undefined) printLine(`\nStopping (${signal}) …`);
         else this.hurry();
         void this.stop(0);
       });
@@ -77,7 +77,7 @@ export class Lifetime {
     const watch = setInterval(() => {
       if (process.ppid === parent) return;
       clearInterval(watch);
-      say('\nStopping (whatever started this process has ended) …');
+      printLine('\nStopping (whatever started this process has ended) …');
       void this.stop(0);
     }, PARENT_INTERVAL_MS);
     watch.unref();
@@ -109,7 +109,7 @@ export class Lifetime {
   private async closeAll(exitCode: number): Promise<never> {
     const deadline = performance.now() + SHUTDOWN_MS - EXIT_RESERVE_MS;
     const late = setTimeout(() => {
-      say('Stopping took too long; ending now.');
+      printLine('Stopping took too long; ending now.');
       process.exit(1);
     }, SHUTDOWN_MS);
     await Promise.race([this.pending, new Promise((resolve) => setTimeout(resolve, START_GRACE_MS))]);
@@ -132,11 +132,11 @@ export class Lifetime {
 
 /** Runs the start of a process. A failure ends it with a sentence for the operator and exit code 1. */
 export async function startProcess(
-  start: (config: AppConfig, lifetime: Lifetime) => Promise<void>,
+  start: (config: AppConfig, lifetime: ProcessLifecycle) => Promise<void>,
   hurry: () => void,
   failure = 'Parley cannot start:',
 ): Promise<void> {
-  const lifetime = new Lifetime(hurry);
+  const lifetime = new ProcessLifecycle(hurry);
   try {
     await start(loadConfig(), lifetime);
   } catch (error) {

@@ -1,8 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccessWatchModule } from '../features/auth/index.js';
-import { InfrastructureModule } from './core.module.js';
+import { CoreModule } from './core.module.js';
 import { JobsModule } from './jobs.module.js';
-import { ModelPortsModule } from './bindings.module.js';
+import { BindingsModule } from './bindings.module.js';
 import type { Runtime } from './runtime.js';
 
 /** The worker process. It asks models too, and so stops for accounts that are shut out as the API does. */
@@ -12,8 +12,8 @@ export class WorkerModule {
     return {
       module: WorkerModule,
       imports: [
-        InfrastructureModule.forRoot(runtime),
-        { module: ModelPortsModule, global: true },
+        CoreModule.forRoot(runtime),
+        { module: BindingsModule, global: true },
         AccessWatchModule,
         JobsModule,
       ],

@@ -3,7 +3,7 @@ import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AuthGuard } from './guards/auth.guard.js';
 import { ContentTypeGuard } from './guards/content-type.guard.js';
 import { ErrorFilter } from './errors/error.filter.js';
-import { LimitGuard } from './guards/rate-limit.guard.js';
+import { RateLimitGuard } from './guards/rate-limit.guard.js';
 import { RedocController } from './openapi/redoc.controller.js';
 import { validationPipe } from './body/validation.pipe.js';
 
@@ -13,7 +13,7 @@ import { validationPipe } from './body/validation.pipe.js';
   providers: [
     { provide: APP_FILTER, useClass: ErrorFilter },
     AuthGuard,
-    { provide: APP_GUARD, useClass: LimitGuard },
+    { provide: APP_GUARD, useClass: RateLimitGuard },
     { provide: APP_GUARD, useClass: ContentTypeGuard },
     { provide: APP_PIPE, useFactory: validationPipe },
   ],

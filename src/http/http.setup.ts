@@ -4,17 +4,17 @@ import type { Logger } from 'pino';
 import { requestLogging } from '../infra/telemetry/index.js';
 import type { CorsOrigins, TrustProxy } from '../config/index.js';
 import type { Authenticator } from './context/authenticator.js';
-import type { BrokenRequests } from './server/client-error.handler.js';
+import type { ClientErrorHandler } from './server/client-error.handler.js';
 import { declaresJson } from './guards/content-type.guard.js';
 import { crossOrigin } from './server/cors.js';
-import type { ErrorWires } from './errors/error-format.js';
-import type { Intake } from './server/shutdown-gate.js';
+import type { ErrorFormats } from './errors/error-format.js';
+import type { ShutdownGate } from './server/shutdown-gate.js';
 import { assertJsonText, assertUtf8 } from './body/json-limits.js';
 import {
   refuseLarger,
   refuseLargerFiles,
-  refuseLargerUnread,
-  refuseStrangers,
+  limitUnparsedBody,
+  requireAuthForLargeBody,
 } from './body/body-size-limit.js';
 import { addressLimit } from './guards/rate-limit.guard.js';
 import { serveOpenApi } from './openapi/openapi.js';
@@ -43,15 +43,15 @@ export function configureHttp(
   options: {
     readonly version: string;
     readonly logger: Logger;
-    readonly intake: Intake;
-    readonly brokenRequests: BrokenRequests;
+    readonly intake: ShutdownGate;
+    readonly brokenRequests: ClientErrorHandler;
     readonly authenticator: Authenticator;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
     /** Whose pages may use the API from a browser; undefined for none. */
     readonly corsOrigins: CorsOrigins | undefined;
     readonly limiter: RequestLimiter;
-    readonly wires: ErrorWires;
+    readonly wires: ErrorFormats;
   },
 ): void {
   app.disable('x-powered-by');
@@ -68,9 +68,9 @@ export function configureHttp(
   const json = { strict: true, type: declaresJson };
   const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });
   app.use('/ollama', undeclaredJson);
-  app.use(LARGE_JSON, refuseStrangers(options.authenticator), refuseLarger(largest), largeJson);
-  app.use(UPLOADS, refuseStrangers(options.authenticator), refuseLargerFiles(largest));
-  app.use(ALL_BUT_UPLOADS, refuseLargerUnread(MEGABYTE));
+  app.use(LARGE_JSON, requireAuthForLargeBody(options.authenticator), refuseLarger(largest), largeJson);
+  app.use(UPLOADS, requireAuthForLargeBody(options.authenticator), refuseLargerFiles(largest));
+  app.use(ALL_BUT_UPLOADS, limitUnparsedBody(MEGABYTE));
   app.use(express.json({ ...json, limit: MEGABYTE, verify: assertUtf8 }));
   app.use(DOCUMENTATION, addressLimit(options.limiter, options.wires));
   serveOpenApi(app, options.version);

@@ -1,19 +1,23 @@
-export { type AnswerHead, headOf, setAnswerHead } from './response/model-response-headers.js';
+export {
+  type ModelResponseHeaders,
+  toModelResponseHeaders,
+  setModelResponseHeaders,
+} from './response/model-response-headers.js';
 export { AuthGuard } from './guards/auth.guard.js';
 export { Authenticator, type Principal, type ScopeName, SCOPES } from './context/authenticator.js';
-export { BrokenRequests } from './server/client-error.handler.js';
+export { ClientErrorHandler } from './server/client-error.handler.js';
 export { toErrorObject } from './errors/error-body.dto.js';
-export { type ErrorWire, ErrorWires } from './errors/error-format.js';
+export { type ErrorWire, ErrorFormats } from './errors/error-format.js';
 export { configureHttp } from './http.setup.js';
 export { type DownloadOptions, sendDownload } from './response/streamed-download.js';
 export { sendEventStream } from './response/sse.js';
 export { ApiIdempotencyKey, IdempotencyKey } from './openapi/idempotency-key.js';
 export { sendJsonText } from './response/json-text.js';
 export { sendLineStream } from './response/ndjson.js';
-export { whileHere } from './response/response-stream.js';
-export { Intake } from './server/shutdown-gate.js';
+export { withClientSignal } from './response/response-stream.js';
+export { ShutdownGate } from './server/shutdown-gate.js';
 export { HttpModule } from './http.module.js';
-export { connectionLimits, LimitedExpressAdapter } from './server/timeout-express.adapter.js';
+export { connectionLimits, TimeoutExpressAdapter } from './server/timeout-express.adapter.js';
 export { MODEL_ERRORS, type SchemaObject } from './openapi/model-route-errors.js';
 export { ApiErrors, ApiErrorsOf, createOpenApiDocument } from './openapi/openapi.js';
 export { type Admission, type RateState, RequestLimiter } from './context/request-limiter.js';
@@ -27,5 +31,5 @@ export { SchemaPipe } from './body/json-schema.pipe.js';
 export { Stateless } from './guards/stateless.guard.js';
 export { CurrentActor, CurrentCaller, UserId } from './context/principal.js';
 export { AdminOnly, ModelRoute, Public, Scope, Unlimited } from './context/route-metadata.js';
-export { Unlisted } from './guards/no-store.interceptor.js';
+export { NoStoreInterceptor } from './guards/no-store.interceptor.js';
 export { ANTHROPIC_WIRE, speaksAnthropic } from './context/api-version.js';

@@ -1,4 +1,4 @@
-export { abandonedAttempt } from './execution/estimated-attempt.js';
+export { estimateAbandonedAttempt } from './execution/estimated-attempt.js';
 export { mediaTokens } from './accounting/media-tokens.js';
 export { PriceTable } from './accounting/price-table.js';
 export { joinNeighbours } from './execution/join-neighbours.js';

@@ -5,10 +5,10 @@ import { type TokenEstimate, estimateChat, estimateEmbedding } from './accountin
 import { PriceTable } from './accounting/price-table.js';
 import { isCacheable } from './cache/cached-answer.js';
 import { CachedCalls } from './cache/cached-calls.js';
-import { ableModels, CallRunner } from './execution/call-runner.js';
-import { countCall } from './execution/count-tokens.js';
+import { compatibleModels, CallRunner } from './execution/call-runner.js';
+import { countRequestTokens } from './execution/count-tokens.js';
 import { Deadlines } from './execution/deadlines.js';
-import { MediaReaders } from './models/media-support.js';
+import { MediaSupport } from './models/media-support.js';
 import { cancelledCall, toModelCallError } from './port/model-call-error.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './models/model-directory.js';
 import { EmbeddingAttempt } from './execution/embedding-attempt.js';
@@ -32,14 +32,14 @@ import {
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 import { SharedLease } from './execution/shared-lease.js';
-import { Tries, type TriesOptions } from './execution/attempt-sequence.js';
-import { type ContextWindow, smallestOf, WindowTable } from './models/context-windows.js';
+import { AttemptSequence, type TriesOptions } from './execution/attempt-sequence.js';
+import { type ContextWindow, smallestOf, ContextWindows } from './models/context-windows.js';
 
 /** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
 @Injectable()
 export class LlmService implements OnApplicationShutdown {
-  private readonly windows: WindowTable;
-  private readonly readers = new MediaReaders();
+  private readonly windows: ContextWindows;
+  private readonly readers = new MediaSupport();
 
   constructor(
     private readonly directory: ModelDirectory,
@@ -52,7 +52,7 @@ export class LlmService implements OnApplicationShutdown {
     private readonly clock: Clock,
     @Optional() private readonly credentials?: CredentialSource,
   ) {
-    this.windows = new WindowTable(config.llm.windows);
+    this.windows = new ContextWindows(config.llm.windows);
   }
 
   /**
@@ -203,7 +203,7 @@ export class LlmService implements OnApplicationShutdown {
   ): Promise<BudgetLease> {
     const { input, output } = estimateChat(call.request);
     const estimate = { input: input + (call.fileTokens ?? 0), output };
-    const chain = ableModels(call, await this.directory.resolveChain(call.model));
+    const chain = compatibleModels(call, await this.directory.resolveChain(call.model));
     return this.ask(call, chain, estimate, 1);
   }
 
@@ -218,7 +218,7 @@ export class LlmService implements OnApplicationShutdown {
       const estimates = calls.map(({ request }) => estimateChat(request));
       const input = estimates.reduce((sum, estimate) => sum + estimate.input, 0);
       const output = estimates.reduce((sum, estimate) => sum + estimate.output, 0);
-      const chain = ableModels(first, await this.directory.resolveChain(first.model));
+      const chain = compatibleModels(first, await this.directory.resolveChain(first.model));
       return this.ask(first, chain, { input, output }, 1);
     });
   }
@@ -232,10 +232,10 @@ export class LlmService implements OnApplicationShutdown {
     { model, userId }: Pick<ModelCall, 'model' | 'userId'>,
     kinds: ReadonlySet<MediaKind>,
   ): Promise<boolean> {
-    return (await this.readersAmong(await this.directory.resolveChain(model), userId, kinds)).length > 0;
+    return (await this.modelsSupporting(await this.directory.resolveChain(model), userId, kinds)).length > 0;
   }
 
-  private readersAmong(
+  private modelsSupporting(
     chain: readonly ResolvedModel[],
     userId: string,
     kinds: ReadonlySet<MediaKind>,
@@ -248,7 +248,7 @@ export class LlmService implements OnApplicationShutdown {
     const chain = await this.directory.resolveChain(model);
     const kinds = mediaIn(request);
     if (chain.length < 2 || kinds.size === 0) return chain;
-    const readers = await this.readersAmong(chain, userId, kinds);
+    const readers = await this.modelsSupporting(chain, userId, kinds);
     return readers.length > 0 ? readers : chain;
   }
 
@@ -292,7 +292,7 @@ export class LlmService implements OnApplicationShutdown {
     const { signal, userId } = request;
     const chain = await this.directory.resolveChain(request.model);
     const lease = await this.ask(request, chain, estimateEmbedding(request.input), 0);
-    const tries = new Tries(
+    const tries = new AttemptSequence(
       { chain, signal, ...this.tryOptions(userId) },
       ({ resolved: { source: provider, ...model }, number, apiKey }) =>
         new EmbeddingAttempt({
@@ -321,10 +321,10 @@ export class LlmService implements OnApplicationShutdown {
    */
   async countTokens(call: CountingCall): Promise<number> {
     const chain = await this.directory.resolveChain(call.model);
-    const [model] = ableModels(call, chain);
+    const [model] = compatibleModels(call, chain);
     if (model === undefined) throw new Error('A chain without models was resolved.');
     const apiKey = await this.credentialOf(call.userId, model.provider);
-    return countCall({ ...call, ...withKey(apiKey) }, model, this.config.llm.deadlines);
+    return countRequestTokens({ ...call, ...withKey(apiKey) }, model, this.config.llm.deadlines);
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {

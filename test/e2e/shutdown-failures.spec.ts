@@ -45,7 +45,7 @@ describe('a shutdown in which something fails', () => {
     await writeFile(
       file,
       `import { AccessWatch } from ${dist('features/auth/access-watch.js')};
-       import { LimitStores } from ${dist('features/limits/limit-stores.js')};
+       import { FailoverLimitStore } from ${dist('features/limits/failover-limit-store.js')};
        import { LlmService } from ${dist('llm/llm.service.js')};
        import { PrismaService } from ${dist('infra/database/prisma.service.js')};
        import { ApiApplication } from ${dist('app/api.application.js')};
@@ -71,7 +71,7 @@ describe('a shutdown in which something fails', () => {
     const running = await startWith(
       `AccessWatch.prototype.onApplicationShutdown = () => Promise.reject(new Error('planted'));
        LlmService.prototype.onApplicationShutdown = () => { throw new Error('planted'); };
-       LimitStores.prototype.onApplicationShutdown = () => new Promise(() => undefined);
+       FailoverLimitStore.prototype.onApplicationShutdown = () => new Promise(() => undefined);
        const close = PrismaService.prototype.onApplicationShutdown;
        PrismaService.prototype.onApplicationShutdown = async function () {
          await close.call(this);
@@ -79,7 +79,7 @@ describe('a shutdown in which something fails', () => {
        };`,
     );
     expect(await running.end('SIGTERM')).toBe(1);
-    for (const hook of ['AccessWatch', 'LlmService', 'LimitStores'])
+    for (const hook of ['AccessWatch', 'LlmService', 'FailoverLimitStore'])
       expect({ hook, failures: count(running, `${hook} could not be closed`) }).toEqual({
         hook,
         failures: 1,

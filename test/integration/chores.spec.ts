@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '../../src/common/ids.js';
 import type { Chore, ChoreEnd } from '../../src/features/chat/model/conversation-task.js';
-import { ChoreRepository, type EndedTry, choresJson } from '../../src/features/chat/tasks/task.repository.js';
+import { TaskRepository, type EndedTry, tasksJson } from '../../src/features/chat/tasks/task.repository.js';
 import { UsageRepository } from '../../src/features/usage/index.js';
 import { PrismaService } from '../../src/infra/database/index.js';
 import { choresOf, makeDue } from '../support/chores.js';
@@ -52,10 +52,10 @@ afterEach(async () => {
   await database.drop();
 });
 
-function startProcess(): { readonly prisma: PrismaService; readonly chores: ChoreRepository } {
+function startProcess(): { readonly prisma: PrismaService; readonly chores: TaskRepository } {
   const prisma = new PrismaService({ connectionString: database.url, poolMax: 5 });
   processes.push(prisma);
-  return { prisma, chores: new ChoreRepository(prisma, new UsageRepository(prisma)) };
+  return { prisma, chores: new TaskRepository(prisma, new UsageRepository(prisma)) };
 }
 
 /** Makes a title due, as the end of a turn does; what was written. */
@@ -63,13 +63,13 @@ async function write(messageId = answerId): Promise<string[]> {
   const { prisma } = startProcess();
   const [row] = await prisma.query<{ due: string[] }>('SELECT write_chores($1, $2) AS due', [
     conversationId,
-    choresJson([{ kind: 'title', messageId }]),
+    tasksJson([{ kind: 'title', messageId }]),
   ]);
   return row?.due ?? [];
 }
 
 /** The chore, which must be there to be had. */
-async function take({ chores }: { readonly chores: ChoreRepository }): Promise<Chore> {
+async function take({ chores }: { readonly chores: TaskRepository }): Promise<Chore> {
   const chore = await chores.take({ conversationId, kind: 'title' });
   if (chore === undefined) throw new Error('There is no chore to be had.');
   return chore;

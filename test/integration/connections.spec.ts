@@ -7,8 +7,8 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type Request, type Response } from 'express';
 import { pino } from 'pino';
-import { ErrorWires } from '../../src/http/errors/error-format.js';
-import { BrokenRequests, connectionLimits, LimitedExpressAdapter } from '../../src/http/index.js';
+import { ErrorFormats } from '../../src/http/errors/error-format.js';
+import { ClientErrorHandler, connectionLimits, TimeoutExpressAdapter } from '../../src/http/index.js';
 import { startApi } from '../support/api.js';
 import { at, registerUser, send } from '../support/client.js';
 import { setUpApi } from '../support/set-up.js';
@@ -174,12 +174,12 @@ describe('with short times', () => {
 
   beforeAll(async () => {
     const limits = { ...connectionLimits(1), headersMs: 200, requestMs: 400, checkMs: 50 };
-    const adapter = new LimitedExpressAdapter(limits);
+    const adapter = new TimeoutExpressAdapter(limits);
     const app = await NestFactory.create<NestExpressApplication>(EmptyModule, adapter, {
       bodyParser: false,
       logger: false,
     });
-    const broken = new BrokenRequests(new ErrorWires([]), pino({ level: 'silent' }));
+    const broken = new ClientErrorHandler(new ErrorFormats([]), pino({ level: 'silent' }));
     broken.listenTo(app.getHttpServer());
     app.use(broken.guard);
     app.use('/read', express.json());

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Clock } from '../../src/common/clock.js';
 import type { Reservation } from '../../src/features/limits/limit-store.js';
-import { LimitStores } from '../../src/features/limits/limit-stores.js';
+import { FailoverLimitStore } from '../../src/features/limits/failover-limit-store.js';
 import { LEASE_TTL_MS, RedisLimitStore } from '../../src/features/limits/redis-limit-store.js';
 import { RedisConnection } from '../../src/infra/redis/index.js';
 import { startApi } from '../support/api.js';
@@ -128,7 +128,7 @@ describeWithRedis('with Redis', (redisUrl) => {
   it('nobody waits for a Redis that hangs, but who asks it first, and it counts again within a second', async () => {
     const proxy = await TcpProxy.start(redisUrl);
     const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
-    const stores = new LimitStores(connection, new Clock());
+    const stores = new FailoverLimitStore(connection, new Clock());
     const userId = randomUUID();
     const isShared = async (): Promise<boolean> => {
       const { grant } = await stores.reserve(reservation(userId, 1_000_000));
@@ -196,7 +196,7 @@ describeWithRedis('with Redis', (redisUrl) => {
   });
 
   it('a lease is renewed while it is held, and settled as soon as Redis can be told', async () => {
-    class HastyStores extends LimitStores {
+    class HastyStores extends FailoverLimitStore {
       protected override readonly renewEveryMs = 20;
     }
     const proxy = await TcpProxy.start(redisUrl);
@@ -225,7 +225,7 @@ describeWithRedis('with Redis', (redisUrl) => {
   });
 
   it('what Redis granted without being heard is given back', async () => {
-    class HastyStores extends LimitStores {
+    class HastyStores extends FailoverLimitStore {
       protected override readonly renewEveryMs = 20;
     }
     const proxy = await TcpProxy.start(redisUrl);

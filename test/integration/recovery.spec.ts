@@ -2,19 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import type { LoggedText } from '../../src/features/chat/streams/answer-entries.js';
+import type { AnswerSnapshot } from '../../src/features/chat/streams/answer-entries.js';
 import { AnswerLog } from '../../src/features/chat/streams/answer-log.js';
 import { newId } from '../../src/common/ids.js';
 import { GenerationRepository } from '../../src/features/chat/generation/generation.repository.js';
-import { RunningAnswers } from '../../src/features/chat/recovery/active-generations.js';
+import { ActiveGenerations } from '../../src/features/chat/recovery/active-generations.js';
 import { RecoveryRepository } from '../../src/features/chat/recovery/recovery.repository.js';
 import { RecoveryService } from '../../src/features/chat/recovery/recovery.service.js';
-import type { Settlement, Turn } from '../../src/features/chat/model/turn.js';
+import type { TurnResult, Turn } from '../../src/features/chat/model/turn.js';
 import { TurnRepository } from '../../src/features/chat/turns/turn.repository.js';
 import { UsageRepository } from '../../src/features/usage/index.js';
 import { Broadcast, RedisConnection } from '../../src/infra/redis/index.js';
 import { PrismaService } from '../../src/infra/database/index.js';
-import { abandonedAttempt, PriceTable } from '../../src/llm/index.js';
+import { estimateAbandonedAttempt, PriceTable } from '../../src/llm/index.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { at, collect, registerUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
@@ -29,7 +29,7 @@ interface Process {
   readonly turns: TurnRepository;
   readonly generations: GenerationRepository;
   readonly repository: RecoveryRepository;
-  readonly running: RunningAnswers;
+  readonly running: ActiveGenerations;
   readonly log: PausedLog;
   readonly recovery: RecoveryService;
 }
@@ -63,7 +63,7 @@ afterEach(async () => {
 class PausedLog extends AnswerLog {
   paused = false;
 
-  override extend(answerId: string, known: LoggedText): Promise<LoggedText> {
+  override extend(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
     return this.paused ? Promise.reject(new Error('Redis is away.')) : super.extend(answerId, known);
   }
 }
@@ -77,7 +77,7 @@ function startProcess(): Process {
   const repository = new RecoveryRepository(prisma, usage);
   const redis = new RedisConnection(undefined);
   const log = new PausedLog(redis, new Broadcast(redis));
-  const running = new RunningAnswers();
+  const running = new ActiveGenerations();
   const started = {
     prisma,
     repository,
@@ -132,7 +132,7 @@ async function finish({ generations }: Process, turn: Turn): Promise<boolean> {
 }
 
 /** A complete answer, as its process would store it. */
-function completed(text: string): Settlement {
+function completed(text: string): TurnResult {
   const usage = {
     inputTokens: 41,
     outputTokens: 17,
@@ -264,7 +264,10 @@ describe('answers whose process is gone', () => {
     const turn = await beginTurn(one, -1);
     const [answer] = await one.repository.find('expired', { except: [], after: undefined, limit: 1 });
     if (answer === undefined) throw new Error('The answer was not found.');
-    const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
+    const attempt = estimateAbandonedAttempt(
+      { name: 'openai/test-model', inputTokens: 7, text: TEXT },
+      PRICES,
+    );
     const ended = await Promise.all(
       [one, two].map(({ repository }) =>
         repository.interrupt(answer, 'expired', attempt, {
@@ -321,7 +324,10 @@ describe('a process that was thought to be gone and is not', () => {
         inputTokens: 7,
       }),
     ).toBe('ours');
-    const attempt = abandonedAttempt({ name: 'openai/test-model', inputTokens: 7, text: TEXT }, PRICES);
+    const attempt = estimateAbandonedAttempt(
+      { name: 'openai/test-model', inputTokens: 7, text: TEXT },
+      PRICES,
+    );
     expect(
       await startProcess().repository.interrupt(answer, 'expired', attempt, {
         attempt: 1,

@@ -199,7 +199,7 @@ describe('an answer that did not end well', () => {
     gate.release();
     await nextEvent(events);
     const closed = stopping.application.close();
-    stopping.application.hurry();
+    stopping.application.forceShutdown();
     const live = await collect(events);
     await closed;
     const restarted = await startApi({}, stopping.database);

@@ -2,7 +2,10 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { newId } from '../../src/common/ids.js';
-import { conversationsQuery, messagesQuery } from '../../src/features/chat/conversations/search.repository.js';
+import {
+  conversationsQuery,
+  messagesQuery,
+} from '../../src/features/chat/conversations/search.repository.js';
 import { idOf } from '../support/accounts.js';
 import { beginStream } from '../support/answers.js';
 import { at, collect, listAt, registerUser, type TestUser } from '../support/client.js';

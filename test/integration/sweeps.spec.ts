@@ -8,12 +8,12 @@ import pg from 'pg';
 import { Clock } from '../../src/common/clock.js';
 import { newId } from '../../src/common/ids.js';
 import { AuditRepository } from '../../src/features/audit/audit.repository.js';
-import type { LoggedText } from '../../src/features/chat/streams/answer-entries.js';
+import type { AnswerSnapshot } from '../../src/features/chat/streams/answer-entries.js';
 import { AnswerLog } from '../../src/features/chat/streams/answer-log.js';
 import { IdempotencyRepository } from '../../src/features/chat/turns/idempotency.repository.js';
 import { RecoveryRepository } from '../../src/features/chat/recovery/recovery.repository.js';
 import { RecoveryService } from '../../src/features/chat/recovery/recovery.service.js';
-import { RunningAnswers } from '../../src/features/chat/recovery/active-generations.js';
+import { ActiveGenerations } from '../../src/features/chat/recovery/active-generations.js';
 import { FileRepository } from '../../src/features/files/file.repository.js';
 import { FileSweep, KEPT_MS } from '../../src/features/files/file-sweep.js';
 import { UsageRepository } from '../../src/features/usage/usage.repository.js';
@@ -53,7 +53,7 @@ class BrokenLog extends AnswerLog {
     super(redis, new Broadcast(redis));
   }
 
-  override extend(answerId: string, known: LoggedText): Promise<LoggedText> {
+  override extend(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
     this.asked += 1;
     return this.unreadable.has(answerId)
       ? Promise.reject(new Error('Redis is away.'))
@@ -63,7 +63,7 @@ class BrokenLog extends AnswerLog {
 
 function recoveryWith(log: AnswerLog): RecoveryService {
   const repository = new RecoveryRepository(prisma, new UsageRepository(prisma));
-  return new RecoveryService(repository, new PriceTable(), log, new RunningAnswers());
+  return new RecoveryService(repository, new PriceTable(), log, new ActiveGenerations());
 }
 
 /** Stores answers whose process is gone, each in a conversation of its own. */

@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
-import { type ChoreJob } from '../../src/features/chat/tasks/task.jobs.js';
-import { CHORES_QUEUE } from '../../src/features/chat/tasks/task.jobs.js';
-import { ChoreQueue } from '../../src/features/chat/tasks/task.queue.js';
+import { type TaskJob } from '../../src/features/chat/tasks/task.jobs.js';
+import { TASKS_QUEUE } from '../../src/features/chat/tasks/task.jobs.js';
+import { TaskQueue } from '../../src/features/chat/tasks/task.queue.js';
 import { ManagedQueue } from '../../src/infra/queue/index.js';
 import { asking, startApi, type TestApi } from '../support/api.js';
 import { makeDue, untilChoresDone } from '../support/chores.js';
@@ -23,8 +23,8 @@ const PROMPT_MS = 7_000;
 let provider: FakeProvider;
 let api: TestApi;
 let user: TestUser;
-let queue: ManagedQueue<ChoreJob>;
-let announcer: ChoreQueue;
+let queue: ManagedQueue<TaskJob>;
+let announcer: TaskQueue;
 
 beforeAll(async () => {
   provider = await startFakeProvider();
@@ -34,13 +34,13 @@ beforeAll(async () => {
   });
   user = await registerUser(api.url);
   // After the application, which decides for this process where its queues are.
-  queue = new ManagedQueue(CHORES_QUEUE, {
+  queue = new ManagedQueue(TASKS_QUEUE, {
     ...(testRedisUrl === undefined
       ? { connection: { connectionString: api.database.url } }
       : { connection: { url: testRedisUrl }, prefix: `${redisKeyPrefix(api.database)}bull` }),
   });
   await queue.waitUntilReady();
-  announcer = new ChoreQueue(queue);
+  announcer = new TaskQueue(queue);
 });
 
 afterAll(async () => {

@@ -513,7 +513,7 @@ describe('stopping the application', () => {
     await nextEvent(events);
     const stoppedAt = performance.now();
     const closed = stopping.application.close();
-    stopping.application.hurry();
+    stopping.application.forceShutdown();
     const rest = await collect(events);
     expect(rest).toMatchObject([{ error: { code: 'service_unavailable', type: 'api_error', param: null } }]);
     const { by, at: closedAt } = await upstream.closed;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
-import { CHORE_JOB } from '../../src/features/chat/tasks/task.jobs.js';
-import { CHORES_QUEUE } from '../../src/features/chat/tasks/task.jobs.js';
+import { TASK_JOB } from '../../src/features/chat/tasks/task.jobs.js';
+import { TASKS_QUEUE } from '../../src/features/chat/tasks/task.jobs.js';
 import type { TestApi } from './api.js';
 import { redisKeyPrefix, testRedisUrl } from './redis.js';
 import { query, type Row, until } from './stored.js';
@@ -59,7 +59,7 @@ export async function deliver(
   times = 1,
 ): Promise<void> {
   const queue = new Queue(
-    CHORES_QUEUE,
+    TASKS_QUEUE,
     testRedisUrl === undefined
       ? { connection: { connectionString: database.url } }
       : { connection: { url: testRedisUrl }, prefix: `${redisKeyPrefix(database)}bull` },
@@ -67,7 +67,7 @@ export async function deliver(
   try {
     const data = { conversation_id: String(conversationId), kind };
     await queue.addBulk(
-      Array.from({ length: times }, () => ({ name: CHORE_JOB, data, opts: { jobId: randomUUID() } })),
+      Array.from({ length: times }, () => ({ name: TASK_JOB, data, opts: { jobId: randomUUID() } })),
     );
   } finally {
     await queue.close();

@@ -27,7 +27,7 @@ export const API_ONLY = [
   'UserService',
 ];
 /** What a process that runs jobs has. */
-export const JOBS = ['ChatProcessor', 'ChoreProcessor', 'FileSweep'];
+export const JOBS = ['MaintenanceProcessor', 'TaskProcessor', 'FileSweep'];
 
 /** What a process has opened before its modules are made. */
 export function runtimeOver(

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ACCESS_CHANNEL, readAccessChange } from '../../common/access-change.js';
-import { Activities } from '../../common/activities.js';
+import { ActiveOperations } from '../../common/active-operations.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { SessionRepository } from './session.repository.js';
 
@@ -18,7 +18,7 @@ export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdow
   private looking: Promise<void> | undefined;
 
   constructor(
-    private readonly activities: Activities,
+    private readonly activities: ActiveOperations,
     private readonly sessions: SessionRepository,
     broadcast: Broadcast,
   ) {

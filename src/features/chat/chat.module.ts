@@ -5,27 +5,27 @@ import { LlmModule } from '../../llm/index.js';
 import { FilesModule } from '../files/index.js';
 import { UsageModule } from '../usage/index.js';
 import { AnswerRepository } from './messages/answer.repository.js';
-import { AnswerSender } from './turns/turn-responder.js';
+import { TurnResponder } from './turns/turn-responder.js';
 import { AnswerService } from './generation/answer.service.js';
 import { AttachmentRepository } from './attachments/attachment.repository.js';
 import { AttachmentService } from './attachments/attachment.service.js';
-import { BranchRepository } from './messages/message-tree.repository.js';
-import { BranchesController } from './conversations/message-branches.controller.js';
+import { MessageTreeRepository } from './messages/message-tree.repository.js';
+import { MessageBranchesController } from './conversations/message-branches.controller.js';
 import { ChatController } from './turns/chat.controller.js';
-import { ChoreQueueModule } from './tasks/task-queue.module.js';
+import { TaskQueueModule } from './tasks/task-queue.module.js';
 import { ContextRepository } from './context/context.repository.js';
 import { ContextService } from './context/context.service.js';
 import { ConversationRepository } from './conversations/conversation.repository.js';
 import { ConversationService } from './conversations/conversation.service.js';
 import { ConversationsController } from './conversations/conversations.controller.js';
-import { PlaceService } from './turns/turn-target.resolver.js';
+import { TurnTargetResolver } from './turns/turn-target.resolver.js';
 import { ExportService } from './import-export/export.service.js';
 import { GenerationRepository } from './generation/generation.repository.js';
 import { IdempotencyRepository } from './turns/idempotency.repository.js';
 import { ImportService } from './import-export/import.service.js';
 import { SearchRepository } from './conversations/search.repository.js';
 import { SearchService } from './conversations/search.service.js';
-import { SharedController } from './sharing/public-shares.controller.js';
+import { PublicSharesController } from './sharing/public-shares.controller.js';
 import { ShareRepository } from './sharing/share.repository.js';
 import { ShareService } from './sharing/share.service.js';
 import { SharesController } from './sharing/shares.controller.js';
@@ -33,10 +33,10 @@ import { TransferController } from './import-export/transfer.controller.js';
 import { TransferRepository } from './import-export/transfer.repository.js';
 import { RecoveryModule } from './recovery/recovery.module.js';
 import { SummaryRepository } from './context/summary.repository.js';
-import { SweepTimer } from './recovery/recovery.scheduler.js';
-import { ToldFilesService } from './context/context-attachments.service.js';
-import { TurnDeletionHook } from './generation/cancel-turns.deletion-hook.js';
-import { TurnChores } from './generation/turn-tasks.js';
+import { RecoveryScheduler } from './recovery/recovery.scheduler.js';
+import { ContextAttachmentsService } from './context/context-attachments.service.js';
+import { CancelTurnsDeletionHook } from './generation/cancel-turns.deletion-hook.js';
+import { TurnTasks } from './generation/turn-tasks.js';
 import { TurnRepository } from './turns/turn.repository.js';
 import { TurnRunner } from './generation/turn-runner.js';
 import { TurnService } from './turns/turn.service.js';
@@ -46,12 +46,12 @@ const FILES_WAIT_MS = 10_000;
 
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [ChoreQueueModule, FilesModule, LlmModule, RecoveryModule, UsageModule],
+  imports: [TaskQueueModule, FilesModule, LlmModule, RecoveryModule, UsageModule],
   controllers: [
-    BranchesController,
+    MessageBranchesController,
     ChatController,
     ConversationsController,
-    SharedController,
+    PublicSharesController,
     SharesController,
     TransferController,
   ],
@@ -62,11 +62,11 @@ const FILES_WAIT_MS = 10_000;
       useFactory: ({ context }: AppConfig) => new ByteLimiter(context.maxFileBytes, FILES_WAIT_MS),
     },
     AnswerRepository,
-    AnswerSender,
+    TurnResponder,
     AnswerService,
     AttachmentRepository,
     AttachmentService,
-    BranchRepository,
+    MessageTreeRepository,
     ContextRepository,
     ContextService,
     ConversationRepository,
@@ -75,21 +75,21 @@ const FILES_WAIT_MS = 10_000;
     GenerationRepository,
     IdempotencyRepository,
     ImportService,
-    PlaceService,
+    TurnTargetResolver,
     SearchRepository,
     SearchService,
     ShareRepository,
     ShareService,
     SummaryRepository,
-    SweepTimer,
-    TurnChores,
-    ToldFilesService,
+    RecoveryScheduler,
+    TurnTasks,
+    ContextAttachmentsService,
     TransferRepository,
-    TurnDeletionHook,
+    CancelTurnsDeletionHook,
     TurnRepository,
     TurnRunner,
     TurnService,
   ],
-  exports: [TurnDeletionHook, TurnRunner, TurnService],
+  exports: [CancelTurnsDeletionHook, TurnRunner, TurnService],
 })
 export class ChatModule {}

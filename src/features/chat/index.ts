@@ -1,12 +1,12 @@
 export { AnswerService } from './generation/answer.service.js';
-export { ChatJobsModule } from './chat-worker.module.js';
+export { ChatWorkerModule } from './chat-worker.module.js';
 export { ChatModule } from './chat.module.js';
 export { answerHeaders, toCallDelta, toIdempotency } from './turns/chat.mapper.js';
-export { type AnswerSource, follow } from './streams/answer-stream.js';
+export { type AnswerStream, followAnswer } from './streams/answer-stream.js';
 export { RecoveryService } from './recovery/recovery.service.js';
-export { TurnDeletionHook } from './generation/cancel-turns.deletion-hook.js';
+export { CancelTurnsDeletionHook } from './generation/cancel-turns.deletion-hook.js';
 export { TurnRunner } from './generation/turn-runner.js';
-export { type Begun, TurnService } from './turns/turn.service.js';
+export { type StartedTurn, TurnService } from './turns/turn.service.js';
 export type { FinishedAnswer, TurnRequest } from './model/turn.js';
-export type { Said } from './model/turn-target.js';
+export type { NewMessage } from './model/turn-target.js';
 export { toWireCalls } from './model/tool-calls.js';

@@ -6,20 +6,20 @@ import { SWEEP_INTERVAL_MS, SWEEP_JOB, TURNS_QUEUE } from './recovery/recovery.q
 import { IdempotencyRepository } from './turns/idempotency.repository.js';
 import { runWhenReady } from '../../infra/queue/run-when-ready.js';
 import { RecoveryService } from './recovery/recovery.service.js';
-import { ChoreService } from './tasks/task-runner.service.js';
+import { TaskRunnerService } from './tasks/task-runner.service.js';
 
 /** Longest time that a start waits for the sweep to be scheduled, in milliseconds. */
 const SCHEDULE_WAIT_MS = 1_000;
 
 /** Runs the jobs of turns. Running one twice, or at once in two processes, changes nothing. */
 @Processor(TURNS_QUEUE, { concurrency: 1, autorun: false })
-export class ChatProcessor extends WorkerHost implements OnApplicationBootstrap {
+export class MaintenanceProcessor extends WorkerHost implements OnApplicationBootstrap {
   private readonly logger = new Logger('Turns');
 
   constructor(
     private readonly recovery: RecoveryService,
     private readonly keys: IdempotencyRepository,
-    private readonly chores: ChoreService,
+    private readonly chores: TaskRunnerService,
     @InjectQueue(TURNS_QUEUE) private readonly queue: ManagedQueue,
   ) {
     super();

@@ -6,11 +6,11 @@ import { type AttemptRecord, Budget, type BudgetLease, type BudgetRequest } from
 import { UsageRepository } from '../usage/index.js';
 import type { Reservation, Spent, Used } from './limit-store.js';
 import { exceededError } from './limit-errors.js';
-import { type Grant, LimitStores } from './limit-stores.js';
+import { type Grant, FailoverLimitStore } from './failover-limit-store.js';
 import { type Limits, LimitsOf } from './limits-of.js';
 import { dayOf, monthOf } from './periods.js';
-import { subjectsOf } from './subjects.js';
-import { TokenLevels } from './token-levels.js';
+import { limitSubjects } from './subjects.js';
+import { TokenLevelCache } from './token-level-cache.js';
 
 /** How often a sum may be forgotten between being told and being used, before something is wrong. */
 const MAX_ASKED = 3;
@@ -22,10 +22,10 @@ export class LeaseBudget extends Budget {
   private readonly reading = new Map<string, Promise<Spent>>();
 
   constructor(
-    private readonly stores: LimitStores,
+    private readonly stores: FailoverLimitStore,
     private readonly limits: LimitsOf,
     private readonly usage: UsageRepository,
-    private readonly levels: TokenLevels,
+    private readonly levels: TokenLevelCache,
     private readonly clock: Clock,
   ) {
     super();
@@ -39,11 +39,11 @@ export class LeaseBudget extends Budget {
       const reservation = { ...wanted, leaseId: newId() };
       const { reserved, grant } = await this.stores.reserve(reservation, spent);
       if (reserved.type === 'granted') {
-        this.levels.saw(request.userId, reserved.backlogMs);
+        this.levels.record(request.userId, reserved.backlogMs);
         return this.lease(grant);
       }
       if (reserved.type === 'refused') {
-        this.levels.saw(request.userId, reserved.backlogMs);
+        this.levels.record(request.userId, reserved.backlogMs);
         throw exceededError(reserved, reservation, limits, this.clock.now());
       }
       spent = await this.spentBy(request.userId);
@@ -77,7 +77,7 @@ function toReservation(request: BudgetRequest, limits: Limits, now: number): Omi
   const costMonth = charged ? limits.costMonthMicroUsd : undefined;
   return {
     userId,
-    subjects: subjectsOf(request),
+    subjects: limitSubjects(request),
     tokens: charged ? request.tokens : 0,
     tokensPerMinute: limits.tokensPerMinute,
     cost: costMonth === undefined ? 0 : costOf(request),

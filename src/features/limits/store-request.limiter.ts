@@ -6,10 +6,10 @@ import { type Admission, type RateState, RequestLimiter } from '../../http/index
 import { remainingIn, waitMs } from './gcra.js';
 import { tooManyRequests } from './limit-errors.js';
 import { type Bucket, tokensKey } from './limit-store.js';
-import { LimitStores } from './limit-stores.js';
+import { FailoverLimitStore } from './failover-limit-store.js';
 import { LimitsOf } from './limits-of.js';
-import { subjectsOf } from './subjects.js';
-import { TokenLevels } from './token-levels.js';
+import { limitSubjects } from './subjects.js';
+import { TokenLevelCache } from './token-level-cache.js';
 
 /** Counts requests: those of a caller, and by address those that come without valid credentials. */
 @Injectable()
@@ -17,9 +17,9 @@ export class StoreRequestLimiter extends RequestLimiter {
   private readonly addressLimit: number;
 
   constructor(
-    private readonly stores: LimitStores,
+    private readonly stores: FailoverLimitStore,
     private readonly limits: LimitsOf,
-    private readonly levels: TokenLevels,
+    private readonly levels: TokenLevelCache,
     { limits: { addressRequestsPerMinute } }: AppConfig,
   ) {
     super();
@@ -29,7 +29,7 @@ export class StoreRequestLimiter extends RequestLimiter {
   override async admit(caller: Caller, model: boolean): Promise<Admission> {
     const { userId } = caller;
     const limits = await this.limits.of(userId);
-    const subjects = subjectsOf(caller);
+    const subjects = limitSubjects(caller);
     const buckets: Bucket[] = [];
     for (const subject of subjects) {
       const key = `{${userId}}:requests:${subject}`;
@@ -42,7 +42,7 @@ export class StoreRequestLimiter extends RequestLimiter {
     const [user = ''] = subjects;
     const tokens = { key: tokensKey(userId, user), limit: limits.tokensPerMinute, cost: 0 };
     const { backlogMs, ...admission } = await this.take(buckets, tokens);
-    this.levels.saw(userId, backlogMs);
+    this.levels.record(userId, backlogMs);
     return {
       ...admission,
       tokens: () => stateOf(this.levels.backlogOf(userId), limits.tokensPerMinute),

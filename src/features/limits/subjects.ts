@@ -1,5 +1,5 @@
 /** What is limited alike: an account, and the key that it uses. A key counts for its account as well. */
-export function subjectsOf({
+export function limitSubjects({
   userId,
   apiKeyId,
 }: {

@@ -11,9 +11,9 @@ import {
   SchemaPipe,
   Scope,
   sendEventStream,
-  setAnswerHead,
+  setModelResponseHeaders,
   Stateless,
-  whileHere,
+  withClientSignal,
 } from '../../http/index.js';
 import { COUNT_DOC, COUNT_EXAMPLE, MESSAGE_DOC, MESSAGE_EXAMPLE } from './documentation.js';
 import { toErrorEvent } from './errors.js';
@@ -48,10 +48,10 @@ export class MessagesController {
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(caller, headers, body, response);
-    const { message, head } = await whileHere(response, (signal) =>
+    const { message, head } = await withClientSignal(response, (signal) =>
       this.messages.complete({ caller, headers, body, signal }),
     );
-    setAnswerHead(response, head);
+    setModelResponseHeaders(response, head);
     if (typeof message === 'string') response.type('application/json').send(message);
     else response.json(message);
   }
@@ -72,7 +72,7 @@ export class MessagesController {
     @Body(new SchemaPipe<CountBody>(COUNT_TOKENS)) body: CountBody,
     @Res() response: Response,
   ): Promise<void> {
-    const input_tokens = await whileHere(response, (signal) =>
+    const input_tokens = await withClientSignal(response, (signal) =>
       this.messages.count({ caller, headers, body, signal }),
     );
     response.json({ input_tokens });
@@ -90,7 +90,7 @@ export class MessagesController {
       failure: (error) => toErrorEvent(error, requestIdOf(response)),
       events: (signal) =>
         this.messages.stream({ caller, headers, body, signal }, (head) => {
-          setAnswerHead(response, head);
+          setModelResponseHeaders(response, head);
         }),
     });
   }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { answerCaching, type Caller } from '../../common/caller.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
-import { type AnswerHead, headOf } from '../../http/index.js';
+import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
 import { newId } from '../../common/ids.js';
 import { type CountingCall, estimateChat, LlmService, type ModelCall } from '../../llm/index.js';
 import { MessageRelay, relayedMessage } from './message-relay.js';
@@ -22,7 +22,7 @@ export interface MessagesRequest<Body> {
 
 /** A whole answer, and what its headers tell of it. */
 export interface WholeMessage {
-  readonly head: AnswerHead;
+  readonly head: ModelResponseHeaders;
   /** A text where the answer came on this very wire. */
   readonly message: MessageBody | string;
 }
@@ -36,7 +36,10 @@ export class MessagesService {
   async complete(request: MessagesRequest<MessagesBody>): Promise<WholeMessage> {
     const call = toCall(request);
     const answer = await this.llm.complete(call);
-    return { head: headOf(call, answer), message: relayedMessage(answer) ?? toMessage(answer) };
+    return {
+      head: toModelResponseHeaders(call, answer),
+      message: relayedMessage(answer) ?? toMessage(answer),
+    };
   }
 
   /**
@@ -46,7 +49,7 @@ export class MessagesService {
    */
   async *stream(
     request: MessagesRequest<MessagesBody>,
-    begin: (head: AnswerHead) => void,
+    begin: (head: ModelResponseHeaders) => void,
   ): AsyncGenerator<OutgoingEvent> {
     const call = toCall(request);
     const writer = new MessageWriter(estimateChat(call.request).input);
@@ -55,7 +58,7 @@ export class MessagesService {
       switch (event.type) {
         case 'started':
         case 'restarted':
-          begin(headOf(call, event));
+          begin(toModelResponseHeaders(call, event));
           writer.begin(event.model);
           relay.begin(event.model);
           break;

@@ -9,7 +9,7 @@ import {
   Scope,
   sendLineStream,
   UserId,
-  whileHere,
+  withClientSignal,
 } from '../../http/index.js';
 import {
   OLLAMA_CHAT_DOC,
@@ -75,13 +75,15 @@ export class OllamaController {
   @ApiOkResponse({ description: 'The list.', content: OLLAMA_TAGS_EXAMPLE })
   @OllamaErrors('unauthorized', 'provider_error', 'provider_unavailable', 'provider_timeout')
   async tags(@UserId() userId: string, @Res() response: Response): Promise<void> {
-    const text = await whileHere(response, (signal) => this.ollama.tags(userId, signal));
+    const text = await withClientSignal(response, (signal) => this.ollama.tags(userId, signal));
     response.type('json').send(text);
   }
 
   private async answer(caller: Caller, request: OllamaRequest, response: Response): Promise<void> {
     if (request.body.stream === false) {
-      const text = await whileHere(response, (signal) => this.ollama.complete(caller, request, signal));
+      const text = await withClientSignal(response, (signal) =>
+        this.ollama.complete(caller, request, signal),
+      );
       response.type('json').send(text);
       return;
     }

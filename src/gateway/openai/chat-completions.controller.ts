@@ -13,8 +13,8 @@ import {
   Scope,
   sendEventStream,
   sendJsonText,
-  setAnswerHead,
-  whileHere,
+  setModelResponseHeaders,
+  withClientSignal,
 } from '../../http/index.js';
 import { toCanonicalChat } from './canonical-body.js';
 import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
@@ -60,10 +60,10 @@ export class ChatCompletionsController {
   ): Promise<void> {
     if (conversation !== undefined) return this.conversations.send(response, caller, body, conversation, key);
     if (body.stream === true) return this.stream(caller, body, response);
-    const { completion, head } = await whileHere(response, (signal) =>
+    const { completion, head } = await withClientSignal(response, (signal) =>
       this.completions.complete(caller, body, signal),
     );
-    setAnswerHead(response, head);
+    setModelResponseHeaders(response, head);
     sendJsonText(response, completion);
   }
 
@@ -73,7 +73,7 @@ export class ChatCompletionsController {
       headers: {},
       events: (signal) =>
         this.completions.stream(caller, body, signal, (head) => {
-          setAnswerHead(response, head);
+          setModelResponseHeaders(response, head);
         }),
     });
   }

@@ -4,7 +4,7 @@ import { answerCaching, type Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
-import { type AnswerHead, headOf } from '../../http/index.js';
+import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
 import { ChunkWriter, toCompletionText } from './chat-completions.mapper.js';
 
 /** A Chat Completions request whose body was checked. */
@@ -18,7 +18,7 @@ export type ChatCompletionBody = ChatRequest & {
 
 /** A whole answer, and what its headers tell of it. */
 export interface WholeCompletion {
-  readonly head: AnswerHead;
+  readonly head: ModelResponseHeaders;
   /** JSON. */
   readonly completion: string;
 }
@@ -32,7 +32,7 @@ export class ChatCompletionsService {
   async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
     const call = toCall(caller, body, signal);
     const answer = await this.llm.complete(call);
-    return { head: headOf(call, answer), completion: toCompletionText(answer) };
+    return { head: toModelResponseHeaders(call, answer), completion: toCompletionText(answer) };
   }
 
   /**
@@ -44,7 +44,7 @@ export class ChatCompletionsService {
     caller: Caller,
     body: ChatCompletionBody,
     signal: AbortSignal,
-    begin: (head: AnswerHead) => void,
+    begin: (head: ModelResponseHeaders) => void,
   ): AsyncGenerator<OutgoingEvent> {
     const writer = new ChunkWriter(body.stream_options?.include_usage === true);
     const call = toCall(caller, body, signal);
@@ -54,7 +54,7 @@ export class ChatCompletionsService {
         if (data !== undefined) yield { data };
       } else if (event.type === 'started') {
         writer.begin(event.model);
-        begin(headOf(call, event));
+        begin(toModelResponseHeaders(call, event));
       } else if (event.type === 'finished') {
         const data = writer.usage(event.usage);
         if (data !== undefined) yield { data };

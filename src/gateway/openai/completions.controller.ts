@@ -10,9 +10,9 @@ import {
   SchemaPipe,
   Scope,
   sendEventStream,
-  setAnswerHead,
+  setModelResponseHeaders,
   Stateless,
-  whileHere,
+  withClientSignal,
 } from '../../http/index.js';
 import { toCanonicalCompletion } from './canonical-body.js';
 import { type CompletionBody, CompletionsService } from './completions.service.js';
@@ -39,10 +39,10 @@ export class CompletionsController {
     @Res() response: Response,
   ): Promise<void> {
     if (body.stream === true) return this.stream(caller, body, response);
-    const { completion, head } = await whileHere(response, (signal) =>
+    const { completion, head } = await withClientSignal(response, (signal) =>
       this.completions.complete(caller, body, signal),
     );
-    setAnswerHead(response, head);
+    setModelResponseHeaders(response, head);
     response.json(completion);
   }
 
@@ -52,7 +52,7 @@ export class CompletionsController {
       headers: {},
       events: (signal) =>
         this.completions.stream(caller, body, signal, (head) => {
-          setAnswerHead(response, head);
+          setModelResponseHeaders(response, head);
         }),
     });
   }

@@ -4,7 +4,7 @@ import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { answerCaching, type Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
-import { type AnswerHead, headOf } from '../../http/index.js';
+import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
 import { type ChatChunk, LlmService, type ModelAnswer, type ModelCall } from '../../llm/index.js';
 import { toUsage } from './chat-completions.mapper.js';
 
@@ -50,7 +50,7 @@ export interface TextCompletion {
 
 /** A whole answer, and what its headers tell of it. */
 export interface WholeTextCompletion {
-  readonly head: AnswerHead;
+  readonly head: ModelResponseHeaders;
   readonly completion: TextCompletion;
 }
 
@@ -99,7 +99,10 @@ export class CompletionsService {
       usage: { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens },
     };
     const cached = answers.every((answer) => answer.cached === true);
-    const head = headOf({ cache: body.cache === true }, { ignored: answers[0]?.ignored ?? [], cached });
+    const head = toModelResponseHeaders(
+      { cache: body.cache === true },
+      { ignored: answers[0]?.ignored ?? [], cached },
+    );
     return { head, completion };
   }
 
@@ -123,7 +126,7 @@ export class CompletionsService {
     caller: Caller,
     body: CompletionBody,
     signal: AbortSignal,
-    begin: (head: AnswerHead) => void,
+    begin: (head: ModelResponseHeaders) => void,
   ): AsyncGenerator<OutgoingEvent> {
     assertHonoured(body);
     const [prompt, second] = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
@@ -139,7 +142,7 @@ export class CompletionsService {
     for await (const event of this.llm.stream(call)) {
       if (event.type === 'started') {
         model = event.model.name;
-        begin(headOf(call, event));
+        begin(toModelResponseHeaders(call, event));
       }
       // A host that tells no usage is no reason to leave out what was asked for.
       if (event.type === 'finished' && last !== undefined && !usageTold) {

@@ -4,10 +4,10 @@ import type { OutgoingEvent } from '../../common/event-stream.js';
 import { isId } from '../../common/ids.js';
 import type { ChatMessage } from '../../llm/index.js';
 import {
-  type AnswerSource,
+  type AnswerStream,
   type FinishedAnswer,
-  follow,
-  type Said,
+  followAnswer,
+  type NewMessage,
   toCallDelta,
   toIdempotency,
   toWireCalls,
@@ -81,7 +81,7 @@ export function toTurn(
   };
 }
 
-function toSaid(message: ChatMessage): Said[] {
+function toSaid(message: ChatMessage): NewMessage[] {
   switch (message.role) {
     case 'user':
       return [{ role: 'user', content: textOf(message) }];
@@ -122,7 +122,7 @@ function refused(name: string): AppError {
 }
 
 /** A finished answer as Chat Completions has it. */
-export function toCompletion({ answerId }: AnswerSource, answer: FinishedAnswer) {
+export function toCompletion({ answerId }: AnswerStream, answer: FinishedAnswer) {
   const { text, calls, model, usage, completedAt } = answer;
   return {
     id: idOf(answerId),
@@ -151,19 +151,19 @@ export function toCompletion({ answerId }: AnswerSource, answer: FinishedAnswer)
  * @throws AppError why there is no finished answer, or that it began again, which this wire cannot tell
  */
 export async function* toChunks(
-  source: AnswerSource,
+  source: AnswerStream,
   signal: AbortSignal,
   includeUsage: boolean,
 ): AsyncGenerator<OutgoingEvent> {
   const created = secondsOf(new Date());
   const chunk = (choices: readonly object[], usage?: object): OutgoingEvent => {
-    const { model } = source.progress();
+    const { model } = source.snapshot();
     const head = { id: idOf(source.answerId), object: 'chat.completion.chunk', created, model };
     return { data: { ...head, choices, ...(includeUsage && { usage: usage ?? null }) } };
   };
   const choice = (delta: object, finish_reason: string | null = null) => ({ index: 0, delta, finish_reason });
   yield chunk([choice({ role: 'assistant', content: '' })]);
-  for await (const event of follow(source, signal)) {
+  for await (const event of followAnswer(source, signal)) {
     switch (event.type) {
       case 'delta':
         yield chunk([choice({ content: event.delta })]);
@@ -182,7 +182,7 @@ export async function* toChunks(
   }
 }
 
-function beganAgain({ conversationId, answerId }: AnswerSource): AppError {
+function beganAgain({ conversationId, answerId }: AnswerStream): AppError {
   return new AppError(
     'provider_error',
     `The answer began again, so that what came of it is void. It goes on: read the message ${answerId} of the conversation ${conversationId} when it has ended.`,

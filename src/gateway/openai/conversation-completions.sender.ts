@@ -2,7 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
 import { answerHeaders, TurnService } from '../../features/chat/index.js';
-import { headOf, sendEventStream, setAnswerHead, whileHere } from '../../http/index.js';
+import {
+  toModelResponseHeaders,
+  sendEventStream,
+  setModelResponseHeaders,
+  withClientSignal,
+} from '../../http/index.js';
 import type { ChatCompletionBody } from './chat-completions.service.js';
 import { toChunks, toCompletion, toTurn } from './conversation-completions.mapper.js';
 
@@ -28,10 +33,13 @@ export class ConversationCompletionsSender {
       return sendEventStream(response, { begin: 'at_once', headers, events });
     }
     response.set(headers);
-    const finished = await whileHere(response, (signal) => this.turns.answer(answer, signal));
-    setAnswerHead(
+    const finished = await withClientSignal(response, (signal) => this.turns.answer(answer, signal));
+    setModelResponseHeaders(
       response,
-      headOf({ cache: body.cache === true }, { ignored: answer.ignored ?? [], cached: finished.cached }),
+      toModelResponseHeaders(
+        { cache: body.cache === true },
+        { ignored: answer.ignored ?? [], cached: finished.cached },
+      ),
     );
     response.json(toCompletion(answer, finished));
   }

@@ -9,7 +9,7 @@ import {
   ModelRoute,
   SchemaPipe,
   Scope,
-  whileHere,
+  withClientSignal,
 } from '../../http/index.js';
 import { EMBEDDING_DOC, EMBEDDING_EXAMPLE } from './documentation.js';
 import { type EmbeddingBody, EmbeddingsService } from './embeddings.service.js';
@@ -36,7 +36,9 @@ export class EmbeddingsController {
     @Body(new SchemaPipe<EmbeddingBody>(EMBEDDING)) body: EmbeddingBody,
     @Res() response: Response,
   ): Promise<void> {
-    const embeddings = await whileHere(response, (signal) => this.embeddings.create(caller, body, signal));
+    const embeddings = await withClientSignal(response, (signal) =>
+      this.embeddings.create(caller, body, signal),
+    );
     response.json(embeddings);
   }
 }

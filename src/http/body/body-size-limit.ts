@@ -15,7 +15,7 @@ const FORM_BYTES = 16_384;
  * Asks who sends a large body before it is read, on routes that need credentials. Their own guard comes only after the
  * body parser, which would hold the megabytes of strangers for as long as they take to send them.
  */
-export function refuseStrangers(authenticator: Authenticator): RequestHandler {
+export function requireAuthForLargeBody(authenticator: Authenticator): RequestHandler {
   return (request, response, next) => {
     if (lengthOf(request) <= SMALL_BODY) {
       next();
@@ -62,7 +62,7 @@ function refuseAbove(maxBytes: number, message: string): RequestHandler {
 }
 
 /** The same for what has not been read by a parser that takes larger ones. */
-export function refuseLargerUnread(maxBytes: number): RequestHandler {
+export function limitUnparsedBody(maxBytes: number): RequestHandler {
   const refuseIt = refuseLarger(maxBytes);
   return (request: Request & { body?: unknown }, response, next) => {
     if (request.body === undefined) refuseIt(request, response, next);

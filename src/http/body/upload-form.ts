@@ -5,7 +5,7 @@ import { Busboy, type BusboyEvents, type BusboyInstance } from '@fastify/busboy'
 import type { Request, Response } from 'express';
 import { AppError, InvalidRequestError } from '../../common/errors.js';
 import { tooLargeFile } from './body-size-limit.js';
-import { whileHere } from '../response/response-stream.js';
+import { withClientSignal } from '../response/response-stream.js';
 import { FormRoute } from '../context/route-metadata.js';
 
 /** The headers of a part of a form: a name of 255 characters, each escaped, has room in them. */
@@ -39,7 +39,7 @@ export class UploadForm {
     options: { readonly field: string; readonly maxBytes: number },
     keep: (file: IncomingFile) => Promise<Kept>,
   ): Promise<Kept> {
-    return whileHere(this.response, async (gone) => {
+    return withClientSignal(this.response, async (gone) => {
       const form = new IncomingForm(this.request, options);
       const leave = (): void => {
         form.fail(new AppError('request_cancelled', 'The request was cancelled.'));

@@ -1,20 +1,20 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
-import type { Activities } from '../../common/activities.js';
+import type { ActiveOperations } from '../../common/active-operations.js';
 import type { Actor } from '../../common/actor.js';
 import type { Caller } from '../../common/caller.js';
 import type { Principal } from './authenticator.js';
 
 interface Known {
   readonly principal: Principal;
-  readonly activities: Activities;
+  readonly activities: ActiveOperations;
 }
 
 /** Beside the request and not on it, so that nothing a client sends can ever be taken for it. */
 const principals = new WeakMap<Request, Known>();
 
 /** Remembers who makes a request. Only the guard calls it. */
-export function setPrincipal(request: Request, principal: Principal, activities: Activities): void {
+export function setPrincipal(request: Request, principal: Principal, activities: ActiveOperations): void {
   principals.set(request, { principal, activities });
 }
 
@@ -22,9 +22,9 @@ export function setPrincipal(request: Request, principal: Principal, activities:
  * Calls `stop` when whoever makes the request is shut out while it is being answered.
  * @returns forgets it
  */
-export function whenShutOut(request: Request, stop: () => void): () => void {
+export function onAccessRevoked(request: Request, stop: () => void): () => void {
   const known = principals.get(request);
-  return known === undefined ? () => undefined : known.activities.begin(known.principal, stop);
+  return known === undefined ? () => undefined : known.activities.register(known.principal, stop);
 }
 
 function principalOf(context: ExecutionContext): Principal {

@@ -4,11 +4,11 @@ import type { Request } from 'express';
 const counted = new WeakSet<Request>();
 
 /** From now on the request counts no more. */
-export function setCounted(request: Request): void {
+export function markRateLimited(request: Request): void {
   counted.add(request);
 }
 
 /** Whether a limit has counted the request, or none is to count it. */
-export function isCounted(request: Request): boolean {
+export function isRateLimited(request: Request): boolean {
   return counted.has(request);
 }

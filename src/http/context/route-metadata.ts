@@ -43,7 +43,7 @@ export function FormRoute(): MethodDecorator {
 }
 
 /** What the decorators of a route say, those of its method before those of its class. */
-export interface RouteMarks {
+export interface RouteMetadata {
   readonly isPublic: boolean;
   readonly scope: ScopeName;
   readonly adminOnly: boolean;
@@ -56,20 +56,20 @@ export interface RouteMarks {
  * By controller and method, which several controllers may inherit: what is read by reflection at each request costs
  * more than all that is done with it.
  */
-const known = new WeakMap<object, WeakMap<object, RouteMarks>>();
+const known = new WeakMap<object, WeakMap<object, RouteMetadata>>();
 
 /** The marks of the route that a request has come to. */
-export function marksOf(context: ExecutionContext): RouteMarks {
+export function routeMetadataOf(context: ExecutionContext): RouteMetadata {
   const controller = context.getClass();
   const method = context.getHandler();
-  const ofController = known.get(controller) ?? new WeakMap<object, RouteMarks>();
+  const ofController = known.get(controller) ?? new WeakMap<object, RouteMetadata>();
   known.set(controller, ofController);
   const marks = ofController.get(method) ?? readMarks([method, controller]);
   ofController.set(method, marks);
   return marks;
 }
 
-function readMarks(places: readonly object[]): RouteMarks {
+function readMarks(places: readonly object[]): RouteMetadata {
   const marked = (mark: string): unknown =>
     places.map((place): unknown => Reflect.getMetadata(mark, place)).find((value) => value !== undefined);
   return {

@@ -14,7 +14,7 @@ export interface ErrorWire {
 }
 
 /** Chooses the shape of errors. Everything that no wire claims is told in ours, which OpenAI's clients read too. */
-export class ErrorWires {
+export class ErrorFormats {
   constructor(private readonly wires: readonly ErrorWire[]) {}
 
   /** The body that tells an error to whoever waits for the response. */

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Server } from 'node:http';
 import { AppError, NotFoundError } from '../../common/errors.js';
-import { ErrorWires } from './error-format.js';
-import { setCounted } from '../context/rate-limit-mark.js';
+import { ErrorFormats } from './error-format.js';
+import { markRateLimited } from '../context/rate-limit-mark.js';
 import { ErrorFilter } from './error.filter.js';
 import { type Admission, RequestLimiter } from '../context/request-limiter.js';
 
@@ -64,13 +64,13 @@ beforeEach(async () => {
   app.get('/', (request, response) => {
     response.setHeader('X-Request-ID', 'the-id');
     if (begun) response.write('half of an answer');
-    if (counted) setCounted(request);
+    if (counted) markRateLimited(request);
     if (ended) response.end('{"whole":true}');
     if (broken)
       response.json = () => {
         throw new Error('The response cannot be written.');
       };
-    new ErrorFilter(new ErrorWires([]), limiter)
+    new ErrorFilter(new ErrorFormats([]), limiter)
       .catch(thrown, new ExecutionContextHost([request, response]))
       .catch((error: unknown) => escaped.push(error));
   });

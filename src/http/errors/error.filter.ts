@@ -1,9 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { AppError } from '../../common/errors.js';
-import { isCounted, setCounted } from '../context/rate-limit-mark.js';
+import { isRateLimited, markRateLimited } from '../context/rate-limit-mark.js';
 import { errorEntry } from './error-body.dto.js';
-import { ErrorWires } from './error-format.js';
+import { ErrorFormats } from './error-format.js';
 import { toAppError } from './to-app-error.js';
 import { RequestLimiter } from '../context/request-limiter.js';
 import { requestIdOf } from '../context/request-id.js';
@@ -14,7 +14,7 @@ export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
 
   constructor(
-    private readonly wires: ErrorWires,
+    private readonly wires: ErrorFormats,
     private readonly limiter: RequestLimiter,
   ) {}
 
@@ -44,8 +44,8 @@ export class ErrorFilter implements ExceptionFilter {
    * address, because nobody has asked who sent it.
    */
   private async refusalOf(request: Request): Promise<AppError | undefined> {
-    if (isCounted(request)) return undefined;
-    setCounted(request);
+    if (isRateLimited(request)) return undefined;
+    markRateLimited(request);
     try {
       const { refusal } = await this.limiter.admitAddress(request.ip ?? '');
       return refusal;
@@ -58,7 +58,7 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 /** Answers with the error. Where an answer has begun already nothing true can follow it, so the connection is cut. */
-export function sendError(response: Response, error: AppError, wires: ErrorWires): void {
+export function sendError(response: Response, error: AppError, wires: ErrorFormats): void {
   // One that has ended goes out as it is.
   if (response.writableEnded) return;
   if (response.headersSent) {

@@ -1,21 +1,21 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
-import { Activities } from '../../common/activities.js';
+import { ActiveOperations } from '../../common/active-operations.js';
 import { AppError } from '../../common/errors.js';
 import { Authenticator, type Principal, type ScopeName } from '../context/authenticator.js';
 import { setPrincipal } from '../context/principal.js';
-import { marksOf } from '../context/route-metadata.js';
+import { routeMetadataOf } from '../context/route-metadata.js';
 
 /** On for every route unless it is `@Public()`. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
     private readonly authenticator: Authenticator,
-    private readonly activities: Activities,
+    private readonly activities: ActiveOperations,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { isPublic, scope, adminOnly } = marksOf(context);
+    const { isPublic, scope, adminOnly } = routeMetadataOf(context);
     if (isPublic) return true;
     const request = context.switchToHttp().getRequest<Request>();
     const principal = await this.authenticator.authenticate(credentialOf(request));

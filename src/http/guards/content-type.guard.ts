@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { AppError } from '../../common/errors.js';
-import { marksOf } from '../context/route-metadata.js';
+import { routeMetadataOf } from '../context/route-metadata.js';
 
 /** What is said of a body that is no JSON, or in another encoding. */
 export const NOT_JSON = 'Send the request body as JSON in UTF-8, with "Content-Type: application/json".';
@@ -19,7 +19,7 @@ const NOT_FORM =
 export class ContentTypeGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<Request>();
-    if (marksOf(context).takesForm) {
+    if (routeMetadataOf(context).takesForm) {
       if (declaresForm(request)) return true;
       throw new AppError('unsupported_media_type', NOT_FORM);
     }

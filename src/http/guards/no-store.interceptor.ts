@@ -7,7 +7,7 @@ import type { Response } from 'express';
  * a `Referer` is among the headers of every answer.
  */
 @Injectable()
-export class Unlisted implements NestInterceptor {
+export class NoStoreInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): ReturnType<CallHandler['handle']> {
     const response = context.switchToHttp().getResponse<Response>();
     response.setHeader('Cache-Control', 'no-store');

@@ -3,7 +3,7 @@ import onHeaders from 'on-headers';
 import type { Admission, RateState } from '../context/request-limiter.js';
 
 /** Tells the limits as OpenAI does, as they are when the answer begins, whatever it is. */
-export function tellRates(response: Response, { requests, tokens }: Admission): void {
+export function setRateLimitHeaders(response: Response, { requests, tokens }: Admission): void {
   onHeaders(response, () => {
     if (requests !== undefined) setRate(response, 'requests', requests);
     if (tokens !== undefined) setRate(response, 'tokens', tokens());

@@ -3,28 +3,28 @@ import type { NextFunction, Request, Response } from 'express';
 import { AppError } from '../../common/errors.js';
 import { AuthGuard } from './auth.guard.js';
 import { errorEntry } from '../errors/error-body.dto.js';
-import type { ErrorWires } from '../errors/error-format.js';
+import type { ErrorFormats } from '../errors/error-format.js';
 import { sendError } from '../errors/error.filter.js';
-import { setCounted } from '../context/rate-limit-mark.js';
+import { markRateLimited } from '../context/rate-limit-mark.js';
 import { callerOf } from '../context/principal.js';
-import { tellRates } from './rate-limit-headers.js';
+import { setRateLimitHeaders } from './rate-limit-headers.js';
 import { RequestLimiter } from '../context/request-limiter.js';
-import { marksOf } from '../context/route-metadata.js';
+import { routeMetadataOf } from '../context/route-metadata.js';
 
 /**
  * Asks who makes a request, and then whether one more may be made. It holds the guard that authenticates instead of
  * following it, because a request that fails there has to be counted too: by its address.
  */
 @Injectable()
-export class LimitGuard implements CanActivate {
+export class RateLimitGuard implements CanActivate {
   constructor(
     private readonly auth: AuthGuard,
     private readonly limiter: RequestLimiter,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (marksOf(context).unlimited) {
-      setCounted(context.switchToHttp().getRequest<Request>());
+    if (routeMetadataOf(context).unlimited) {
+      markRateLimited(context.switchToHttp().getRequest<Request>());
       return this.auth.canActivate(context);
     }
     const refused = await this.auth.canActivate(context).then(
@@ -42,14 +42,14 @@ export class LimitGuard implements CanActivate {
   private async count(context: ExecutionContext): Promise<void> {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
-    setCounted(request);
-    const model = marksOf(context).reachesModel;
+    markRateLimited(request);
+    const model = routeMetadataOf(context).reachesModel;
     const caller = callerOf(request);
     const admission =
       caller === undefined
         ? await this.limiter.admitAddress(addressOf(request))
         : await this.limiter.admit(caller, model);
-    if (model) tellRates(http.getResponse<Response>(), admission);
+    if (model) setRateLimitHeaders(http.getResponse<Response>(), admission);
     if (admission.refusal !== undefined) throw admission.refusal;
   }
 }
@@ -62,9 +62,9 @@ function isRefusal(error: unknown): boolean {
 }
 
 /** The limit by address, for what is served beside the routes: the documentation. */
-export function addressLimit(limiter: RequestLimiter, wires: ErrorWires) {
+export function addressLimit(limiter: RequestLimiter, wires: ErrorFormats) {
   return (request: Request, response: Response, next: NextFunction): void => {
-    setCounted(request);
+    markRateLimited(request);
     limiter.admitAddress(addressOf(request)).then(({ refusal }) => {
       if (refusal === undefined) next();
       else sendError(response, refusal, wires);

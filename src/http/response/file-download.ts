@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
-import { whenShutOut } from '../context/principal.js';
+import { onAccessRevoked } from '../context/principal.js';
 
 /** Bytes that are sent to be saved. */
 export interface SentBytes {
@@ -34,7 +34,7 @@ export async function sendBytes(response: Response, file: SentBytes): Promise<vo
     response.end();
     return;
   }
-  const forget = whenShutOut(response.req, () => {
+  const forget = onAccessRevoked(response.req, () => {
     response.destroy();
   });
   try {

@@ -2,7 +2,7 @@ import type { AnswerCaching } from '../../common/caller.js';
 import type { Response } from 'express';
 
 /** What the headers of a model's answer tell. */
-export interface AnswerHead {
+export interface ModelResponseHeaders {
   /** Parameters that the answering model could not be told. */
   readonly ignored: readonly string[];
   /** Whether it comes out of the cache; undefined where the caller did not ask for the cache. */
@@ -10,10 +10,10 @@ export interface AnswerHead {
 }
 
 /** What there is to tell of an answer. */
-export function headOf(
+export function toModelResponseHeaders(
   call: { readonly cache?: AnswerCaching | boolean | undefined },
   { ignored, cached = false }: { readonly ignored: readonly string[]; readonly cached?: boolean | undefined },
-): AnswerHead {
+): ModelResponseHeaders {
   return { ignored, cached: call.cache === undefined || call.cache === false ? undefined : cached };
 }
 
@@ -21,7 +21,7 @@ export function headOf(
 const HEADER_NAME = /^[\x21-\x2b\x2d-\x7e]{1,64}$/;
 
 /** Sets the headers, unless a ping has sent them while the model thought. */
-export function setAnswerHead(response: Response, { ignored, cached }: AnswerHead): void {
+export function setModelResponseHeaders(response: Response, { ignored, cached }: ModelResponseHeaders): void {
   if (response.headersSent) return;
   const names = ignored.filter((name) => HEADER_NAME.test(name)).slice(0, 50);
   if (names.length > 0) response.set('X-Ignored-Params', names.join(', '));

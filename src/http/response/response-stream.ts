@@ -4,7 +4,7 @@ import type { Response } from 'express';
 import { AppError } from '../../common/errors.js';
 import { logFailure } from '../errors/error.filter.js';
 import { toAppError } from '../errors/to-app-error.js';
-import { whenShutOut } from '../context/principal.js';
+import { onAccessRevoked } from '../context/principal.js';
 import { requestIdOf } from '../context/request-id.js';
 
 /** A sign of life this often keeps proxies and clients from giving a silent connection up, in milliseconds. */
@@ -38,7 +38,7 @@ export interface ResponseStream<Item> {
  */
 export async function sendStream<Item>(response: Response, stream: ResponseStream<Item>): Promise<void> {
   const { render, ping } = stream;
-  const client = new WaitingClient(response);
+  const client = new ClientConnection(response);
   const begin = (): void => {
     if (!response.headersSent) writeHeaders(response, stream.headers);
   };
@@ -95,11 +95,11 @@ function shutOutError(): AppError {
  * Does work for an answer in one piece, under a signal that aborts when the client leaves or is shut out.
  * @throws AppError `unauthorized` where it was shut out meanwhile, and else what the work threw
  */
-export async function whileHere<Result>(
+export async function withClientSignal<Result>(
   response: Response,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const client = new WaitingClient(response);
+  const client = new ClientConnection(response);
   try {
     return await work(client.gone);
   } catch (error) {
@@ -110,14 +110,14 @@ export async function whileHere<Result>(
 }
 
 /** Who waits for an answer, for as long as it takes. */
-class WaitingClient {
+class ClientConnection {
   private readonly leaving = new AbortController();
   private readonly forgetShutOut: () => void;
   private shutOut = false;
 
   constructor(private readonly response: Response) {
     response.once('close', this.leave);
-    this.forgetShutOut = whenShutOut(response.req, () => {
+    this.forgetShutOut = onAccessRevoked(response.req, () => {
       this.shutOut = true;
       this.leave();
     });

@@ -5,19 +5,19 @@ import type { Logger } from 'pino';
 import { AppError, InvalidRequestError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { errorEntry, toErrorObject } from '../errors/error-body.dto.js';
-import type { ErrorWires } from '../errors/error-format.js';
+import type { ErrorFormats } from '../errors/error-format.js';
 import { sendError } from '../errors/error.filter.js';
 
 /**
  * Answers requests that Node refuses before or while they are read: what is no HTTP, headers that are too large, and
  * headers or bodies that come too slowly. Node by itself answers without a body, or not at all.
  */
-export class BrokenRequests {
+export class ClientErrorHandler {
   /** The last response of each connection, for requests that break after their headers. */
   private readonly responses = new WeakMap<Duplex, Response>();
 
   constructor(
-    private readonly wires: ErrorWires,
+    private readonly wires: ErrorFormats,
     private readonly logger: Logger,
   ) {}
 

@@ -1,13 +1,13 @@
 import type { NextFunction, Request, Response } from 'express';
 import { AppError } from '../../common/errors.js';
-import type { ErrorWires } from '../errors/error-format.js';
+import type { ErrorFormats } from '../errors/error-format.js';
 import { sendError } from '../errors/error.filter.js';
 
 /** Whether the process takes requests. Closed once, at shutdown. */
-export class Intake {
+export class ShutdownGate {
   private open = true;
 
-  constructor(private readonly wires: ErrorWires) {}
+  constructor(private readonly wires: ErrorFormats) {}
 
   /** From now on requests are refused, so that none begins what cannot be finished. */
   close(): void {

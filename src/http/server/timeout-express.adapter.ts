@@ -33,7 +33,7 @@ export function connectionLimits(maxUploadMb: number): ConnectionLimits {
  * Express on a server that cuts slow clients off. Node looks for them only each 30 s unless it is told when the server
  * is made, which is Nest's to do; answers may take as long as they like.
  */
-export class LimitedExpressAdapter extends ExpressAdapter {
+export class TimeoutExpressAdapter extends ExpressAdapter {
   constructor(private readonly limits: ConnectionLimits) {
     super();
   }
@@ -47,7 +47,7 @@ export class LimitedExpressAdapter extends ExpressAdapter {
         keepAliveTimeout: idleMs,
         connectionsCheckingInterval: checkMs,
         maxHeaderSize: maxHeaderBytes,
-        // Node's own refusal has no body; BrokenRequests has one.
+        // Node's own refusal has no body; ClientErrorHandler has one.
         requireHostHeader: false,
       },
       this.getInstance(),

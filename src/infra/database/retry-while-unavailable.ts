@@ -11,7 +11,7 @@ const WAITS_MS: readonly number[] = [100, 300, 1000, ...Array.from({ length: 30 
  * Does what must not be lost, again and again while the database is away. Only for work that may be done twice.
  * @throws what the last try threw, or at once what has nothing to do with the database being away
  */
-export async function persistently<Result>(
+export async function retryWhileUnavailable<Result>(
   work: () => Promise<Result>,
   waitsMs: readonly number[] = WAITS_MS,
 ): Promise<Result> {

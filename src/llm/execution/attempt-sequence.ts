@@ -6,7 +6,7 @@ import { keyScopeOf } from '../port/key-scope.js';
 import type { ResolvedModel } from '../models/model-directory.js';
 import { type AttemptRecord, ProviderError, type TokenUsage } from '../port/index.js';
 import type { Permit, ProviderGate } from '../resilience/provider-gate.js';
-import { TryPlan } from './fallback-plan.js';
+import { FallbackPlan } from './fallback-plan.js';
 
 export interface TriesOptions {
   /** The models to ask, in order. */
@@ -23,12 +23,12 @@ export interface TriesOptions {
 }
 
 /** What is tried, whatever it asks for. It never throws, and leaves a record however it ends. */
-export interface Trial {
+export interface AttemptHandle {
   record(outcome: AttemptRecord['outcome']): AttemptRecord;
 }
 
 /** Makes the attempt at a model. */
-export type MakeTrial<One extends Trial> = (at: {
+export type MakeTrial<One extends AttemptHandle> = (at: {
   readonly resolved: ResolvedModel;
   /** From 1 on within the call. */
   readonly number: number;
@@ -39,22 +39,22 @@ export type MakeTrial<One extends Trial> = (at: {
 }) => One;
 
 /** An attempt that was let through to its provider. */
-export interface Entered<One extends Trial> {
+export interface Entered<One extends AttemptHandle> {
   readonly trial: One;
   readonly permit: Permit;
 }
 
 /** An attempt that brought an answer. */
-export interface Settled<One extends Trial, Answer> {
+export interface Settled<One extends AttemptHandle, Answer> {
   readonly trial: One;
   readonly answer: Answer;
   readonly usage: TokenUsage;
 }
 
 /** The attempts of one call over a chain of models: each waits for its place, leaves its record, and is followed by another or none. */
-export class Tries<One extends Trial> {
+export class AttemptSequence<One extends AttemptHandle> {
   private readonly settled: AttemptRecord[] = [];
-  private readonly plan: TryPlan;
+  private readonly plan: FallbackPlan;
   private readonly keys = new Map<string, Promise<string | undefined>>();
   /** The attempt that is under way. Where the consumer leaves in the middle, nothing settles it. */
   private running: Entered<One> | undefined;
@@ -63,7 +63,7 @@ export class Tries<One extends Trial> {
     private readonly options: TriesOptions,
     private readonly make: MakeTrial<One>,
   ) {
-    this.plan = new TryPlan(options.chain, options.maxRetries, options.signal, options.clock);
+    this.plan = new FallbackPlan(options.chain, options.maxRetries, options.signal, options.clock);
   }
 
   /** What became of every attempt so far. */

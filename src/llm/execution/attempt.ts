@@ -1,5 +1,5 @@
 import type { DeadlineConfig } from '../../config/index.js';
-import { AnswerMeter } from './usage-meter.js';
+import { UsageMeter } from './usage-meter.js';
 import { type AttemptFailure, type AttemptResult, toAttemptFailure } from './attempt-result.js';
 import { Deadlines } from './deadlines.js';
 import {
@@ -44,11 +44,11 @@ export interface AttemptOptions {
 
 /** One attempt at one model, under the deadlines. It never throws: it ends with a result, and with a record of what it used. */
 export class Attempt {
-  private readonly meter: AnswerMeter;
+  private readonly meter: UsageMeter;
   private announced = false;
 
   constructor(private readonly options: AttemptOptions) {
-    this.meter = new AnswerMeter(options.request);
+    this.meter = new UsageMeter(options.request);
   }
 
   /** Whether anything of the answer was passed on. */

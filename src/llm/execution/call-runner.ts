@@ -2,7 +2,12 @@ import type { DeadlineConfig } from '../../config/index.js';
 import type { PriceTable } from '../accounting/price-table.js';
 import { Attempt } from './attempt.js';
 import type { ResolvedModel } from '../models/model-directory.js';
-import { type AdaptedRequest, adaptRequest, refused, unhonoured } from '../models/parameter-support.js';
+import {
+  type AdaptedRequest,
+  adaptRequest,
+  refused,
+  unsupportedParameter,
+} from '../models/parameter-support.js';
 import {
   type AttemptRecord,
   type ChatCompletion,
@@ -15,7 +20,7 @@ import {
   type TokenUsage,
   type Wire,
 } from '../port/index.js';
-import { type Entered, type MakeTrial, Tries, type TriesOptions } from './attempt-sequence.js';
+import { type Entered, type MakeTrial, AttemptSequence, type TriesOptions } from './attempt-sequence.js';
 
 export interface CallRunnerOptions extends Omit<TriesOptions, 'signal'> {
   readonly call: ModelCall;
@@ -50,14 +55,14 @@ interface ToldAttempt {
 export class CallRunner {
   /** The models that can honour the request, in the order in which they are asked. */
   readonly chain: readonly ResolvedModel[];
-  private readonly tries: Tries<ToldAttempt>;
+  private readonly tries: AttemptSequence<ToldAttempt>;
   private restarted = false;
 
   /** @throws AppError `invalid_request` where no model of the chain can honour the request */
   constructor(private readonly options: CallRunnerOptions) {
     const { signal } = options.call;
-    this.chain = ableModels(options.call, options.chain);
-    this.tries = new Tries({ ...options, chain: this.chain, signal }, (at) => this.attemptAt(at));
+    this.chain = compatibleModels(options.call, options.chain);
+    this.tries = new AttemptSequence({ ...options, chain: this.chain, signal }, (at) => this.attemptAt(at));
   }
 
   /** Full names of the models that may be asked, in order. */
@@ -183,7 +188,7 @@ function withoutForeignData(request: ChatRequest, provider: string): ChatRequest
  * The models that can honour a request.
  * @throws AppError `invalid_request`, the refusal of the first one where none can
  */
-export function ableModels(
+export function compatibleModels(
   call: Pick<ModelCall, 'request' | 'native'>,
   chain: readonly ResolvedModel[],
 ): readonly ResolvedModel[] {
@@ -200,5 +205,5 @@ function unhonouredBy(
   wire: Wire,
   { request, native }: Pick<ModelCall, 'request' | 'native'>,
 ): string | undefined {
-  return native?.wire === wire ? undefined : (native?.onlyHere ?? unhonoured(request, wire));
+  return native?.wire === wire ? undefined : (native?.onlyHere ?? unsupportedParameter(request, wire));
 }

@@ -6,7 +6,7 @@ import type { ResolvedModel } from '../models/model-directory.js';
 import { type CountingCall, ProviderError, type ProviderErrorKind } from '../port/index.js';
 
 /** What a provider says of the request and not of itself; another way of counting would hide it from the caller. */
-const TOLD: ReadonlySet<ProviderErrorKind> = new Set<ProviderErrorKind>([
+const REQUEST_FAULTS: ReadonlySet<ProviderErrorKind> = new Set<ProviderErrorKind>([
   'rejected',
   'context_length_exceeded',
   'content_policy_violation',
@@ -19,7 +19,7 @@ const TOLD: ReadonlySet<ProviderErrorKind> = new Set<ProviderErrorKind>([
  * The tokens that a request takes: by the provider's own count where the caller speaks its wire, else by ours.
  * @throws ModelCallError where the provider refuses the request, or the caller left
  */
-export async function countCall(
+export async function countRequestTokens(
   { request, native, signal, apiKey }: CountingCall & { readonly apiKey?: string },
   { source, model }: ResolvedModel,
   config: DeadlineConfig,
@@ -40,7 +40,7 @@ export async function countCall(
     if (signal.aborted) throw cancelledCall([]);
     // Once the time is up the error is the end of our own waiting, whatever it looks like.
     if (deadlines.passed === undefined && !(error instanceof ProviderError)) throw error;
-    if (error instanceof ProviderError && TOLD.has(error.kind)) throw toModelCallError(error, []);
+    if (error instanceof ProviderError && REQUEST_FAULTS.has(error.kind)) throw toModelCallError(error, []);
   } finally {
     deadlines.stop();
   }

@@ -3,7 +3,7 @@ import type { PriceTable } from '../accounting/price-table.js';
 import { countTokens } from '../accounting/token-counter.js';
 
 /** The record of an attempt whose process is gone, by estimate from what it had stored. */
-export function abandonedAttempt(
+export function estimateAbandonedAttempt(
   answer: { readonly name: string; readonly inputTokens: number; readonly text: string },
   prices: PriceTable,
 ): AttemptRecord {

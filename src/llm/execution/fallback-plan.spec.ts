@@ -8,7 +8,7 @@ import {
   type ProviderErrorKind,
   type ProviderEvent,
 } from '../port/index.js';
-import { TryPlan } from './fallback-plan.js';
+import { FallbackPlan } from './fallback-plan.js';
 
 class SilentProvider extends ModelProvider {
   override readonly id = 'silent';
@@ -25,14 +25,18 @@ class SilentProvider extends ModelProvider {
 
 const source = new SilentProvider();
 
-function plan(models: readonly string[], maxRetries: number, signal = new AbortController().signal): TryPlan {
+function plan(
+  models: readonly string[],
+  maxRetries: number,
+  signal = new AbortController().signal,
+): FallbackPlan {
   const chain = models.map((model): ResolvedModel => ({
     source,
     provider: 'silent',
     model,
     name: `silent/${model}`,
   }));
-  return new TryPlan(chain, maxRetries, signal, new Clock());
+  return new FallbackPlan(chain, maxRetries, signal, new Clock());
 }
 
 /** A failure that is waited for no longer than it must. */
@@ -41,7 +45,7 @@ function failure(kind: ProviderErrorKind, retryAfterMs = 0): ProviderError {
 }
 
 /** The models that are asked where all of them fail so. */
-async function asked(of: TryPlan, error: ProviderError): Promise<(string | undefined)[]> {
+async function asked(of: FallbackPlan, error: ProviderError): Promise<(string | undefined)[]> {
   const models = [of.model?.model];
   while (await of.goOnAfter(error)) models.push(of.model?.model);
   return models;

@@ -2,10 +2,10 @@ import type { Clock } from '../../common/clock.js';
 import type { ResolvedModel } from '../models/model-directory.js';
 import type { ProviderError } from '../port/index.js';
 import { Backoff } from '../resilience/backoff.js';
-import { decide } from '../resilience/retry-policy.js';
+import { nextAction } from '../resilience/retry-policy.js';
 
 /** Which model is asked next, after a wait or not, and when to give up. */
-export class TryPlan {
+export class FallbackPlan {
   private index = 0;
   private retries = 0;
   private backoff: Backoff;
@@ -27,7 +27,7 @@ export class TryPlan {
 
   /** After a failure that nobody saw anything of: whether there is another try. Waits where it must be waited. */
   async goOnAfter(error: ProviderError): Promise<boolean> {
-    switch (decide(error, this.maxRetries - this.retries)) {
+    switch (nextAction(error, this.maxRetries - this.retries)) {
       case 'retry':
         this.retries += 1;
         await this.backoff.wait(error, this.signal);
@@ -41,7 +41,7 @@ export class TryPlan {
 
   /** To the next model, whatever is thought of this one: whether there is one that may be asked the same. */
   moveOnAfter(error: ProviderError): boolean {
-    return decide(error, 0) !== 'give_up' && this.moveOn();
+    return nextAction(error, 0) !== 'give_up' && this.moveOn();
   }
 
   /** To the next model of the chain: whether there is one. */

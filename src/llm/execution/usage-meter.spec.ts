@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AnswerMeter, countRequest } from './usage-meter.js';
+import { UsageMeter, countRequest } from './usage-meter.js';
 import type { AnswerMessage, ChatChunk, ChatCompletion, ChatMessage } from '../port/index.js';
 
 const REQUEST = { messages: [{ role: 'user' as const, content: 'Hello there' }] };
@@ -15,9 +15,9 @@ function chunk(delta: object, more: Partial<ChatChunk> = {}): ChatChunk {
   };
 }
 
-describe('AnswerMeter', () => {
+describe('UsageMeter', () => {
   it('takes the figures of the provider', () => {
-    const meter = new AnswerMeter(REQUEST);
+    const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ content: 'Hi' }));
     meter.add(
       chunk(
@@ -41,7 +41,7 @@ describe('AnswerMeter', () => {
   });
 
   it('counts for itself where there are none, reasoning and tool calls included', () => {
-    const meter = new AnswerMeter(REQUEST);
+    const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ reasoning_content: 'think think' }));
     meter.add(chunk({ content: 'Hello' }));
     meter.add(chunk({ tool_calls: [{ index: 0, function: { name: 'look', arguments: '{}' } }] }));
@@ -53,17 +53,17 @@ describe('AnswerMeter', () => {
   });
 
   it('has used nothing before anything came', () => {
-    expect(new AnswerMeter(REQUEST).usage().usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
+    expect(new UsageMeter(REQUEST).usage().usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
   });
 
   it('takes no figure that is none', () => {
-    const meter = new AnswerMeter(REQUEST);
+    const meter = new UsageMeter(REQUEST);
     meter.add(chunk({}, { usage: { prompt_tokens: -1, completion_tokens: 1.5, total_tokens: Number.NaN } }));
     expect(meter.usage().usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
   });
 
   it('an empty first chunk is no beginning of an answer', () => {
-    const meter = new AnswerMeter(REQUEST);
+    const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ role: 'assistant', content: '' }));
     expect(meter.begun).toBe(false);
     meter.add(chunk({ reasoning: 'hm' }));
@@ -71,7 +71,7 @@ describe('AnswerMeter', () => {
   });
 
   it('takes no figure that is beyond every model, and counts for itself', () => {
-    const meter = new AnswerMeter(REQUEST);
+    const meter = new UsageMeter(REQUEST);
     const usage = { prompt_tokens: 2_000_000_000, completion_tokens: 1, total_tokens: 2_000_000_001 };
     meter.add(chunk({ content: 'Hello' }, { usage }));
     meter.addUsageSoFar(usage);
@@ -79,7 +79,7 @@ describe('AnswerMeter', () => {
   });
 
   it('keeps the input that the provider told before an end that never came', () => {
-    const meter = new AnswerMeter(REQUEST);
+    const meter = new UsageMeter(REQUEST);
     meter.addUsageSoFar({ prompt_tokens: 50, completion_tokens: 1, total_tokens: 51 });
     meter.add(chunk({ content: 'Hello there, you' }));
     const { usage, estimated } = meter.usage();
@@ -88,7 +88,7 @@ describe('AnswerMeter', () => {
   });
 
   it('counts a call without name or arguments, and keeps the reason of the first choice', () => {
-    const meter = new AnswerMeter(REQUEST);
+    const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ tool_calls: [{ index: 0 }] }, {}));
     meter.add(chunk({}, { choices: [{ index: 1, delta: {}, finish_reason: 'length' }] }));
     expect(meter.finishReason).toBeNull();
@@ -108,7 +108,7 @@ describe('AnswerMeter', () => {
       ...more,
     });
     const usageOf = (completion: ChatCompletion) => {
-      const meter = new AnswerMeter(REQUEST);
+      const meter = new UsageMeter(REQUEST);
       meter.addWhole(completion);
       return meter.usage();
     };

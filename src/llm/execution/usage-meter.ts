@@ -17,7 +17,7 @@ const MAX_PLAUSIBLE_TOKENS = 1_000_000_000;
 const TOKENS_PER_MESSAGE = 4;
 
 /** Follows the chunks of one attempt and tells at any moment what it has used. */
-export class AnswerMeter {
+export class UsageMeter {
   private reported: TokenUsage | undefined;
   /** What the provider told before the end: of the input all, of the output a part at the most. */
   private soFar: TokenUsage | undefined;

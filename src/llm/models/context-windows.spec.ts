@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { smallestOf, WindowTable } from './context-windows.js';
+import { smallestOf, ContextWindows } from './context-windows.js';
 
-const table = new WindowTable({ 'vllm/a': 10_000, 'ollama/*': 16_384, 'openai/gpt-4o': 50_000 });
+const table = new ContextWindows({ 'vllm/a': 10_000, 'ollama/*': 16_384, 'openai/gpt-4o': 50_000 });
 const of = (provider: string, model: string, told?: number) =>
   table.windowOf({ provider, model }, () => Promise.resolve(told));
 const known = (tokens: number) => ({ tokens, known: true });
@@ -39,7 +39,7 @@ describe('the window of a model', () => {
   });
 
   it('of an Ollama is what its server takes by default', async () => {
-    expect(await new WindowTable().windowOf({ provider: 'ollama', model: 'x' }, noWord)).toEqual(
+    expect(await new ContextWindows().windowOf({ provider: 'ollama', model: 'x' }, noWord)).toEqual(
       known(4_096),
     );
   });

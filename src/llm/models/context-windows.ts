@@ -21,7 +21,7 @@ interface NamedModel {
 }
 
 /** Knows how much models can be told. */
-export class WindowTable {
+export class ContextWindows {
   /** @param overrides by full name, or `provider/*` for all models of a provider; they go before everything else */
   constructor(private readonly overrides: Readonly<Record<string, number>> = {}) {}
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MediaReaders } from './media-support.js';
+import { MediaSupport } from './media-support.js';
 import type { ResolvedModel } from './model-directory.js';
 import {
   type ListedModel,
@@ -42,7 +42,7 @@ function setUp() {
     name: `${source.id}/${model}`,
   });
   const clock = { now: 1 };
-  const readers = new MediaReaders(() => clock.now);
+  const readers = new MediaSupport(() => clock.now);
   const among = async (models: readonly string[], kinds = image, key?: string): Promise<string[]> => {
     const chain = await readers.among(models.map(modelOf), kinds, () => Promise.resolve(key));
     return chain.map(({ model }) => model);
@@ -50,7 +50,7 @@ function setUp() {
   return { source, clock, among };
 }
 
-describe('MediaReaders', () => {
+describe('MediaSupport', () => {
   it('asks once for five minutes', async () => {
     const { source, clock, among } = setUp();
     expect(await among(['blind', 'seeing'])).toEqual(['seeing']);

@@ -22,7 +22,7 @@ interface Reader {
 }
 
 /** Remembers which models read images and PDFs. Those who ask at the same time share one request. */
-export class MediaReaders {
+export class MediaSupport {
   private readonly answers: LRUCache<string, Promise<boolean | undefined>>;
 
   /** @param now milliseconds of a clock that never goes back */

@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '../../common/errors.js';
-import { type AdaptedParameter, adaptRequest, PARAMETERS, unhonoured } from './parameter-support.js';
+import {
+  type AdaptedParameter,
+  adaptRequest,
+  PARAMETERS,
+  unsupportedParameter,
+} from './parameter-support.js';
 import type { ChatRequest, Wire } from '../port/index.js';
 
 const MESSAGES: ChatRequest['messages'] = [{ role: 'user', content: 'Hello' }];
@@ -57,13 +62,13 @@ describe('a parameter on a wire', () => {
     const value: unknown = Reflect.get(ASKED, parameter);
     const request = requestWith(parameter, value);
     if (treatment === 'refused') {
-      expect(unhonoured(request, wire)).toBe(parameter);
+      expect(unsupportedParameter(request, wire)).toBe(parameter);
       expect(() => adaptRequest(request, wire, 'host/model')).toThrow(
         expect.objectContaining({ code: 'invalid_request', param: parameter }),
       );
       return;
     }
-    expect(unhonoured(request, wire)).toBeUndefined();
+    expect(unsupportedParameter(request, wire)).toBeUndefined();
     const adapted = adaptRequest(request, wire, 'host/model');
     expect(adapted.ignored).toEqual(treatment === 'ignored' ? [parameter] : []);
     expect(adapted.request).toEqual(treatment === 'ignored' ? { messages: MESSAGES } : request);
@@ -91,8 +96,8 @@ describe('a parameter on a wire', () => {
 
   it('a function that must be called is a contract that Ollama has no word for', () => {
     const choice = { type: 'function', function: { name: 'look_up' } };
-    expect(unhonoured(requestWith('tool_choice', choice), 'ollama')).toBe('tool_choice');
-    expect(unhonoured(requestWith('tool_choice', choice), 'anthropic')).toBeUndefined();
+    expect(unsupportedParameter(requestWith('tool_choice', choice), 'ollama')).toBe('tool_choice');
+    expect(unsupportedParameter(requestWith('tool_choice', choice), 'anthropic')).toBeUndefined();
   });
 
   it.each<[Wire, number, number, string[]]>([

@@ -186,7 +186,7 @@ export function adaptRequest(
   translated = false,
 ): AdaptedRequest {
   if (wire === 'openai' && !translated) return { request, ignored: [] };
-  const refusedName = unhonoured(request, wire);
+  const refusedName = unsupportedParameter(request, wire);
   if (refusedName !== undefined) throw refused(refusedName, model);
   const adapted: ChatRequest = { ...request };
   const ignored = TREATMENTS[wire].flatMap(([name, treatment]) =>
@@ -209,7 +209,7 @@ function adaptParameter(request: ChatRequest, name: AdaptedParameter, treatment:
 }
 
 /** Names the first field that a request needs and a protocol cannot carry. */
-export function unhonoured(request: ChatRequest, wire: Wire): string | undefined {
+export function unsupportedParameter(request: ChatRequest, wire: Wire): string | undefined {
   if (wire === 'openai') return undefined;
   const refusedEntry = TREATMENTS[wire].find(
     ([name, treatment]) => treatment === 'refused' && isAsked(request, name),

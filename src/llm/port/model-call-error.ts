@@ -15,7 +15,7 @@ export class ModelCallError extends AppError {
 }
 
 /** How each kind of provider error is told. `own` passes the provider's reason on, since the caller can act on it. */
-const TOLD = {
+const ERROR_RESPONSES = {
   rejected: { code: 'provider_rejected', own: true },
   context_length_exceeded: { code: 'context_length_exceeded', own: true },
   content_policy_violation: { code: 'content_policy_violation', own: true },
@@ -65,7 +65,7 @@ const TOLD = {
 
 /** The failure of a call whose last attempt failed so. */
 export function toModelCallError(error: ProviderError, attempts: readonly AttemptRecord[]): ModelCallError {
-  const told = TOLD[error.kind];
+  const told = ERROR_RESPONSES[error.kind];
   // What the provider itself asks for goes before our own advice.
   const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in told ? told.retryAfterMs : undefined);
   return new ModelCallError(told.code, 'message' in told ? told.message : error.message, attempts, {

@@ -1,4 +1,4 @@
-import { storable } from '../../common/storable.js';
+import { stripNul } from '../../common/stored-text.js';
 
 /** How an attempt failed, in terms that decide what is done next and what the caller is told. */
 export type ProviderErrorKind =
@@ -42,7 +42,7 @@ export class ProviderError extends Error {
     message: string,
     options: { retryAfterMs?: number | undefined; cause?: unknown } = {},
   ) {
-    super(storable(message), { cause: options.cause });
+    super(stripNul(message), { cause: options.cause });
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;
   }

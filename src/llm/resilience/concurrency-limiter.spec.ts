@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Places } from './concurrency-limiter.js';
+import { ConcurrencyLimiter } from './concurrency-limiter.js';
 
 const patient = new AbortController().signal;
 
@@ -12,7 +12,7 @@ function settled(): Promise<void> {
 
 describe('places', () => {
   it('are given out up to their number, then in the order of the queue', async () => {
-    const places = new Places(2, 2);
+    const places = new ConcurrencyLimiter(2, 2);
     const release = await places.take(patient);
     await places.take(patient);
     const order: string[] = [];
@@ -33,7 +33,7 @@ describe('places', () => {
   });
 
   it('are refused at once where the queue is full', async () => {
-    const places = new Places(1, 0);
+    const places = new ConcurrencyLimiter(1, 0);
     const release = await places.take(patient);
     await expect(places.take(patient)).rejects.toMatchObject({ kind: 'overloaded', retryAfterMs: 1000 });
     release();
@@ -41,7 +41,7 @@ describe('places', () => {
   });
 
   it('are not taken by who comes later than those who wait', async () => {
-    const places = new Places(1, 2);
+    const places = new ConcurrencyLimiter(1, 2);
     const release = await places.take(patient);
     const order: string[] = [];
     const waiting = places.take(patient).then((give) => {
@@ -55,7 +55,7 @@ describe('places', () => {
   });
 
   it('are not waited for any more by who is gone, who makes room in the queue at once', async () => {
-    const places = new Places(1, 1);
+    const places = new ConcurrencyLimiter(1, 1);
     const release = await places.take(patient);
     const gone = new AbortController();
     const leaving = places.take(gone.signal);
@@ -67,7 +67,7 @@ describe('places', () => {
   });
 
   it('are not given to who was gone before', async () => {
-    const places = new Places(1, 1);
+    const places = new ConcurrencyLimiter(1, 1);
     await expect(places.take(AbortSignal.abort())).rejects.toThrow();
     await expect(places.take(patient)).resolves.toEqual(expect.any(Function));
   });

@@ -4,7 +4,7 @@ import { ProviderError } from '../port/index.js';
 const RETRY_AFTER_MS = 1000;
 
 /** A bounded number of places and a bounded queue for them, first come, first served. */
-export class Places {
+export class ConcurrencyLimiter {
   private free: number;
   /** In the order in which they came. */
   private readonly waiting = new Set<() => void>();

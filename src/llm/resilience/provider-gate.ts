@@ -1,6 +1,6 @@
 import { ProviderError, type ProviderErrorKind } from '../port/index.js';
 import type { Circuits } from './circuits.js';
-import { Places } from './concurrency-limiter.js';
+import { ConcurrencyLimiter } from './concurrency-limiter.js';
 import { verdictsOf } from './verdict.js';
 
 /** A place among a provider's running calls. */
@@ -39,10 +39,10 @@ interface CircuitKeys {
 
 /** Lets a bounded number of calls through to a provider, a bounded number wait, and none to what is down. */
 export class ProviderGate {
-  private readonly places: Places;
+  private readonly places: ConcurrencyLimiter;
 
   constructor(private readonly options: ProviderGateOptions) {
-    this.places = new Places(options.maxConcurrency, options.maxQueue);
+    this.places = new ConcurrencyLimiter(options.maxConcurrency, options.maxQueue);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProviderError, type ProviderErrorKind } from '../port/index.js';
-import { decide, type Decision } from './retry-policy.js';
+import { nextAction, type Decision } from './retry-policy.js';
 
 describe('what is done after a failure', () => {
   it.each<[ProviderErrorKind, Decision, Decision]>([
@@ -21,8 +21,8 @@ describe('what is done after a failure', () => {
     ['circuit_open', 'next', 'next'],
   ])('%s: %s with tries left, %s without', (kind, withTries, without) => {
     const error = new ProviderError(kind, 'No.');
-    expect(decide(error, 1)).toBe(withTries);
-    expect(decide(error, 0)).toBe(without);
+    expect(nextAction(error, 1)).toBe(withTries);
+    expect(nextAction(error, 0)).toBe(without);
   });
 
   it.each<[number, Decision]>([
@@ -31,8 +31,8 @@ describe('what is done after a failure', () => {
     [10_001, 'next'],
     [60_000, 'next'],
   ])('a Retry-After of %d ms: %s', (retryAfterMs, decision) => {
-    expect(decide(new ProviderError('rate_limited', 'Later.', { retryAfterMs }), 1)).toBe(decision);
-    expect(decide(new ProviderError('unavailable', 'Later.', { retryAfterMs }), 1)).toBe(decision);
-    expect(decide(new ProviderError('rejected', 'No.', { retryAfterMs }), 1)).toBe('give_up');
+    expect(nextAction(new ProviderError('rate_limited', 'Later.', { retryAfterMs }), 1)).toBe(decision);
+    expect(nextAction(new ProviderError('unavailable', 'Later.', { retryAfterMs }), 1)).toBe(decision);
+    expect(nextAction(new ProviderError('rejected', 'No.', { retryAfterMs }), 1)).toBe('give_up');
   });
 });

@@ -34,7 +34,7 @@ const RULES = {
 const MAX_RETRY_AFTER_MS = 10_000;
 
 /** What to do after a failure. */
-export function decide(error: ProviderError, triesLeft: number): Decision {
+export function nextAction(error: ProviderError, triesLeft: number): Decision {
   const rule = RULES[error.kind];
   if (rule !== 'retry') return rule;
   const tooLong = (error.retryAfterMs ?? 0) > MAX_RETRY_AFTER_MS;

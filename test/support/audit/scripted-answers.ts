@@ -1,4 +1,4 @@
-import { storable } from '../../../src/common/storable.js';
+import { stripNul } from '../../../src/common/stored-text.js';
 import type { Behaviour } from '../fake-provider/script.js';
 import type { Random } from './random.js';
 
@@ -27,7 +27,7 @@ const WORDS = [
 export function scriptAnswers(random: Random, name: string, count: number): ScriptedAnswers {
   const answers = Array.from({ length: count }, (_, index) => {
     const pieces = [`<${name} ${index}>`, ...piecesOf(random)];
-    return { behaviour: behaviourOf(random, pieces), text: storable(pieces.join('')) };
+    return { behaviour: behaviourOf(random, pieces), text: stripNul(pieces.join('')) };
   });
   return {
     behaviours: answers.map(({ behaviour }) => behaviour),

@@ -4,8 +4,8 @@ import { countTokens, LlmService, type MediaKind, mediaTokens } from '../../../l
 import { FileService, type StoredFile } from '../../files/index.js';
 import { type AttachmentKind, kindOf, MAX_FILES_BYTES, MAX_TEXT_BYTES, toTextPart } from './attachment.js';
 import { AttachmentRepository, type StoredAttachment } from './attachment.repository.js';
-import type { Spot } from '../model/turn-target.js';
-import type { Place } from '../model/turn-target.js';
+import type { ResolvedTarget } from '../model/turn-target.js';
+import type { TurnTarget } from '../model/turn-target.js';
 
 /** The files of a question, looked at before it is stored. */
 export interface QuestionFiles {
@@ -40,7 +40,11 @@ export class AttachmentService {
    */
   async ofQuestion(
     userId: string,
-    { place, spot, model }: { readonly place: Place; readonly spot: Spot; readonly model: string },
+    {
+      place,
+      spot,
+      model,
+    }: { readonly place: TurnTarget; readonly spot: ResolvedTarget; readonly model: string },
   ): Promise<QuestionFiles> {
     const field = place.type === 'next' ? 'file_ids' : 'model';
     const files =
@@ -81,8 +85,8 @@ export class AttachmentService {
   /** What has been deleted since is left out. */
   private async sent(
     userId: string,
-    place: Exclude<Place, { type: 'next' }>,
-    spot: Spot,
+    place: Exclude<TurnTarget, { type: 'next' }>,
+    spot: ResolvedTarget,
   ): Promise<StoredFile[]> {
     const messageId = sentMessage(place, spot);
     if (messageId === null) return [];
@@ -111,12 +115,12 @@ export class AttachmentService {
   }
 }
 
-function idsIn({ said }: Spot): readonly string[] {
+function idsIn({ said }: ResolvedTarget): readonly string[] {
   return said.flatMap((message) => (message.role === 'user' ? (message.fileIds ?? []) : []));
 }
 
 /** The message whose files the question of a turn has: the question itself, or the one whose place it takes. */
-function sentMessage(place: Place, { after }: Spot): string | null {
+function sentMessage(place: TurnTarget, { after }: ResolvedTarget): string | null {
   if (place.type === 'edit') return place.messageId;
   return place.type === 'regenerate' && after !== 'leaf' ? after.messageId : null;
 }

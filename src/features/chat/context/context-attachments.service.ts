@@ -21,7 +21,7 @@ const UNREAD = 'is left out: this model does not read files of its type.';
 
 /** Tells a model the files that messages came with. Their bytes are read for that and not kept. */
 @Injectable()
-export class ToldFilesService {
+export class ContextAttachmentsService {
   constructor(
     private readonly attachments: AttachmentRepository,
     private readonly files: FileService,
@@ -34,7 +34,7 @@ export class ToldFilesService {
    * @param memory holds their bytes before they are read; the caller releases it once the model has them
    * @throws ServerBusyError where other turns keep the memory, and the signal's reason when it aborts
    */
-  async partsOf(
+  async loadParts(
     { userId, model }: { readonly userId: string; readonly model: string },
     path: readonly ContextMessage[],
     { memory, signal }: { readonly memory: ByteLease; readonly signal: AbortSignal },

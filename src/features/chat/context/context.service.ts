@@ -6,7 +6,7 @@ import { toChatMessages } from './context.mapper.js';
 import { type ContextMessage, ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
 import { summarizeUpTo, withoutTornExchange } from './context-trimming.js';
 import { type PathSummary, SummaryRepository } from './summary.repository.js';
-import { ToldFilesService } from './context-attachments.service.js';
+import { ContextAttachmentsService } from './context-attachments.service.js';
 import type { Turn } from '../model/turn.js';
 
 /** Tokens that an answer keeps for itself where nobody bounded it: so many, and never more than a part of the window. */
@@ -40,7 +40,7 @@ export class ContextService {
     private readonly summaries: SummaryRepository,
     private readonly llm: LlmService,
     private readonly config: AppConfig,
-    private readonly files: ToldFilesService,
+    private readonly files: ContextAttachmentsService,
   ) {}
 
   /**
@@ -48,7 +48,7 @@ export class ContextService {
    * question as the model's window and the limits allow. A question that alone is more is told all the same: the
    * provider says what is wrong with it.
    * @param options.memory holds the bytes of files that the context has; the caller releases it
-   * @throws AppError as `LlmService.contextWindow` and `ToldFilesService.partsOf` do
+   * @throws AppError as `LlmService.contextWindow` and `ContextAttachmentsService.loadParts` do
    */
   async build(
     turn: Turn,
@@ -76,7 +76,7 @@ export class ContextService {
     const tokens = tokensOf(history);
     // The question goes before what was said long ago.
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
-    const files = await this.files.partsOf(turn, history, options);
+    const files = await this.files.loadParts(turn, history, options);
     const told = toChatMessages(history, tools.length > 0, files);
     return {
       messages: joinNeighbours([...system, summary].flatMap(({ messages }) => messages).concat(told)),

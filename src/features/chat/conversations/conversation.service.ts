@@ -3,7 +3,7 @@ import { ACCESS_CHANNEL, writeAccessChange } from '../../../common/access-change
 import { NotFoundError } from '../../../common/errors.js';
 import { Broadcast } from '../../../infra/redis/index.js';
 import { AttachmentService } from '../attachments/attachment.service.js';
-import { BranchRepository } from '../messages/message-tree.repository.js';
+import { MessageTreeRepository } from '../messages/message-tree.repository.js';
 import {
   type ConversationChanges,
   type ConversationFilter,
@@ -19,7 +19,7 @@ import { TurnRunner } from '../generation/turn-runner.js';
 export class ConversationService {
   constructor(
     private readonly conversations: ConversationRepository,
-    private readonly branches: BranchRepository,
+    private readonly branches: MessageTreeRepository,
     private readonly attachments: AttachmentService,
     private readonly runner: TurnRunner,
     private readonly broadcast: Broadcast,

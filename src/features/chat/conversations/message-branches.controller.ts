@@ -14,7 +14,7 @@ import {
   toPage,
   UserId,
 } from '../../../http/index.js';
-import { AnswerSender } from '../turns/turn-responder.js';
+import { TurnResponder } from '../turns/turn-responder.js';
 import { ApiAnswer } from '../turns/chat.openapi.js';
 import { GenerationBody, QuestionBody } from '../turns/chat.dto.js';
 import { toEditTurn, toIdempotency, toRegenerateTurn } from '../turns/chat.mapper.js';
@@ -32,11 +32,11 @@ const EDIT = 'POST /api/v1/conversations/{id}/messages/{message_id}/edit';
 @Scope('chat')
 @ApiTags('conversations')
 @Controller('api/v1/conversations/:id/messages/:message_id')
-export class BranchesController {
+export class MessageBranchesController {
   constructor(
     private readonly turns: TurnService,
     private readonly conversations: ConversationService,
-    private readonly sender: AnswerSender,
+    private readonly sender: TurnResponder,
   ) {}
 
   @Post('regenerate')

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError, NotFoundError } from '../../../common/errors.js';
 import { AnswerLog } from '../streams/answer-log.js';
-import { type AnswerSource, outcomeOf } from '../streams/answer-stream.js';
+import { type AnswerStream, awaitOutcome } from '../streams/answer-stream.js';
 import { AnswerRepository, type StoredAnswer } from '../messages/answer.repository.js';
 import { RecoveryService } from '../recovery/recovery.service.js';
-import { RemoteAnswer } from '../streams/stored-answer-stream.js';
+import { StoredAnswerStream } from '../streams/stored-answer-stream.js';
 import { TurnRunner } from './turn-runner.js';
 
 /** How long another process may take to stop an answer, in milliseconds: it hears of it at its next checkpoint at the latest. */
@@ -31,7 +31,7 @@ export class AnswerService {
    * An answer, wherever it is generated and whether it has ended or not.
    * @throws NotFoundError
    */
-  async find(userId: string, id: string): Promise<AnswerSource> {
+  async find(userId: string, id: string): Promise<AnswerStream> {
     const stored = await this.stored(userId, id);
     // Ended ones from the row, so that a turn which is just being forgotten here is not missed.
     const live = stored.status === 'generating' ? this.runner.find(id) : undefined;
@@ -39,7 +39,7 @@ export class AnswerService {
       state: () => this.answers.state(userId, id),
       read: () => this.answers.find(userId, id),
     };
-    return live ?? new RemoteAnswer(stored, this.log, row, this.leaving.signal);
+    return live ?? new StoredAnswerStream(stored, this.log, row, this.leaving.signal);
   }
 
   /**
@@ -55,7 +55,7 @@ export class AnswerService {
   }
 
   /** Stops the answer when the signal aborts: for clients that want nothing which they do not wait for. */
-  stopOn(signal: AbortSignal, userId: string, { answerId }: AnswerSource): void {
+  stopOn(signal: AbortSignal, userId: string, { answerId }: AnswerStream): void {
     const stop = (): void => {
       this.stop(userId, answerId).catch((error: unknown) => {
         this.logger.warn({ err: error, answer: answerId }, 'an answer that nobody waits for goes on');
@@ -85,7 +85,7 @@ export class AnswerService {
     const source = await this.find(userId, id);
     const looks = this.endExpired(late);
     try {
-      if ((await outcomeOf(source, late)) !== undefined) return;
+      if ((await awaitOutcome(source, late)) !== undefined) return;
     } finally {
       ended.abort();
       await looks;

@@ -3,7 +3,7 @@ import { TurnRunner } from './turn-runner.js';
 
 /** Stops the turns of an account that is deleted. */
 @Injectable()
-export class TurnDeletionHook {
+export class CancelTurnsDeletionHook {
   constructor(private readonly runner: TurnRunner) {}
 
   /** Aborts the account's turns in this process and resolves when none of them writes any more. */

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { LiveTurn } from './live-answer.js';
+import type { LiveAnswer } from './live-answer.js';
 import type { GenerationRepository } from './generation.repository.js';
 
 /** How often the text so far is stored, in milliseconds. What a kill can take is what came since. */
@@ -12,7 +12,7 @@ const RENEWAL_MS = 5000;
 const SAFE_MS = 12_000;
 
 /** Stores a running answer's text, and renews its lease, until it is stopped. */
-export class Checkpoints {
+export class Checkpointer {
   private readonly logger = new Logger('Turns');
   private readonly timer: NodeJS.Timeout;
   private running: Promise<void> = Promise.resolve();
@@ -26,7 +26,7 @@ export class Checkpoints {
 
   /** @param onEnd called once when somebody wants the answer stopped, or it is no longer ours */
   constructor(
-    private readonly live: LiveTurn,
+    private readonly live: LiveAnswer,
     private readonly generations: GenerationRepository,
     private readonly onEnd: (why: 'stop' | 'lost') => void,
   ) {

@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { storableJson } from '../../../common/storable.js';
+import { storableJson } from '../../../common/stored-text.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import type { TokenUsage } from '../../../llm/index.js';
 import { usageJson } from '../../usage/index.js';
-import { CHORE_KINDS, type ChoreKind } from '../model/conversation-task.js';
+import { TASK_KINDS, type TaskKind } from '../model/conversation-task.js';
 import { jsonOf, type ToolCall, toWireCalls } from '../model/tool-calls.js';
-import { INTERRUPTED, LEASE_SECONDS, type Settlement, totalCost, type Turn } from '../model/turn.js';
-import { choresJson } from '../tasks/task.repository.js';
+import { INTERRUPTED, LEASE_SECONDS, type TurnResult, totalCost, type Turn } from '../model/turn.js';
+import { tasksJson } from '../tasks/task.repository.js';
 
 /** What the end of a turn came to. */
 export interface EndedTurn {
   /** Whether its answer was ours still. */
   readonly ours: boolean;
-  readonly due: readonly ChoreKind[];
+  readonly due: readonly TaskKind[];
 }
 
 /** The row of an answer while it is generated and when it ends. Each method is one statement. */
@@ -54,7 +54,7 @@ export class GenerationRepository {
    * whose confirmation was lost is found again by the lease's owner, who stays in the row. One statement.
    * @returns whether the answer was ours, and what is due now
    */
-  async finish(turn: Turn, settlement: Settlement): Promise<EndedTurn> {
+  async finish(turn: Turn, settlement: TurnResult): Promise<EndedTurn> {
     const { userId, apiKeyId, conversationId, answerId, leaseOwner } = turn;
     const { outcome, attempts, chores } = settlement;
     const [row] = await this.prisma.query<{ ours: boolean; due: string[] }>(
@@ -67,16 +67,16 @@ export class GenerationRepository {
         outcome.text,
         storableJson(answerColumns(settlement)),
         usageJson({ callId: answerId, userId, apiKeyId, conversationId }, attempts),
-        choresJson(chores),
+        tasksJson(chores),
       ],
     );
     if (row === undefined) throw new Error('finish_turn returned no row.');
-    return { ours: row.ours, due: CHORE_KINDS.filter((kind) => row.due.includes(kind)) };
+    return { ours: row.ours, due: TASK_KINDS.filter((kind) => row.due.includes(kind)) };
   }
 }
 
 /** Columns of an ended answer but its text, under their names in the database. */
-function answerColumns(settlement: Settlement) {
+function answerColumns(settlement: TurnResult) {
   const { outcome, tokenCount: token_count, attempts, attempt, providerData: provider_data } = settlement;
   const { model, calls } = outcome;
   // Null takes away what a checkpoint has stored of calls that are void by now.

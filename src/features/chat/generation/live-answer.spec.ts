@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { Broadcast, RedisConnection } from '../../../infra/redis/index.js';
-import { type LogEntry, type LoggedText, textAfter } from '../streams/answer-entries.js';
+import { type LogEntry, type AnswerSnapshot, applyEntry } from '../streams/answer-entries.js';
 import { AnswerLog } from '../streams/answer-log.js';
-import { type AnswerEvent, follow, outcomeOf, type Position } from '../streams/answer-stream.js';
-import { LiveTurn } from './live-answer.js';
+import { type AnswerEvent, followAnswer, awaitOutcome, type Position } from '../streams/answer-stream.js';
+import { LiveAnswer } from './live-answer.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
 
 const TURN: Turn = {
@@ -42,11 +42,11 @@ const log = new AnswerLog(redis, new Broadcast(redis));
 const at = (attempt: number, offset: number, calls = 0): Position => ({ attempt, offset, calls });
 const never = new AbortController().signal;
 
-const followed = (live: LiveTurn): Promise<AnswerEvent[]> => Array.fromAsync(follow(live, never));
+const followed = (live: LiveAnswer): Promise<AnswerEvent[]> => Array.fromAsync(followAnswer(live, never));
 
-describe('LiveTurn', () => {
+describe('LiveAnswer', () => {
   it('gives every follower the whole text and the outcome, whenever it came', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     live.append('a');
     const early = followed(live);
     await Promise.resolve();
@@ -63,8 +63,8 @@ describe('LiveTurn', () => {
   });
 
   it('shows the first piece at once, and those that come soon after it together', async () => {
-    const live = new LiveTurn(TURN, log);
-    const events = follow(live, never);
+    const live = new LiveAnswer(TURN, log);
+    const events = followAnswer(live, never);
     const first = events.next();
     live.append('a');
     expect((await first).value).toMatchObject({ delta: 'a' });
@@ -81,8 +81,8 @@ describe('LiveTurn', () => {
   });
 
   it('merges what a slow follower has missed into one delta', async () => {
-    const live = new LiveTurn(TURN, log);
-    const events = follow(live, never);
+    const live = new LiveAnswer(TURN, log);
+    const events = followAnswer(live, never);
     const first = events.next();
     live.append('a');
     expect((await first).value).toEqual({ type: 'delta', position: at(1, 1), delta: 'a' });
@@ -97,9 +97,9 @@ describe('LiveTurn', () => {
   });
 
   it('tells a restart before the new text, and only to those who saw the old one', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     live.append('old');
-    const early = follow(live, never);
+    const early = followAnswer(live, never);
     expect((await early.next()).value).toMatchObject({ delta: 'old' });
     live.restart('demo/other');
     live.append('new');
@@ -114,30 +114,30 @@ describe('LiveTurn', () => {
   });
 
   it('ends a follower that leaves while it waits', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     const gone = new AbortController();
-    const waiting = follow(live, gone.signal).next();
+    const waiting = followAnswer(live, gone.signal).next();
     gone.abort();
     expect((await waiting).done).toBe(true);
   });
 
   it('tells the outcome to whoever waits for it, before and after', async () => {
-    const live = new LiveTurn(TURN, log);
-    const before = outcomeOf(live, never);
+    const live = new LiveAnswer(TURN, log);
+    const before = awaitOutcome(live, never);
     live.end(OUTCOME);
     expect(await before).toBe(OUTCOME);
-    expect(await outcomeOf(live, never)).toBe(OUTCOME);
+    expect(await awaitOutcome(live, never)).toBe(OUTCOME);
   });
 
   it('goes on behind the position that a follower names', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     live.append('abc');
     live.end(OUTCOME);
-    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 2, calls: 0 }))).toEqual([
+    expect(await Array.fromAsync(followAnswer(live, never, { attempt: 1, offset: 2, calls: 0 }))).toEqual([
       { type: 'delta', position: at(1, 3), delta: 'c' },
       { type: 'ended', position: at(1, 3), outcome: OUTCOME },
     ]);
-    expect(await Array.fromAsync(follow(live, never, { attempt: 1, offset: 3, calls: 0 }))).toEqual([
+    expect(await Array.fromAsync(followAnswer(live, never, { attempt: 1, offset: 3, calls: 0 }))).toEqual([
       { type: 'ended', position: at(1, 3), outcome: OUTCOME },
     ]);
   });
@@ -146,10 +146,10 @@ describe('LiveTurn', () => {
     { attempt: 1, offset: 4, calls: 0 },
     { attempt: 2, offset: 0, calls: 0 },
   ])('begins again for a follower that has what is not there: %j', async (from) => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     live.append('abc');
     live.end(OUTCOME);
-    expect(await Array.fromAsync(follow(live, never, from))).toEqual([
+    expect(await Array.fromAsync(followAnswer(live, never, from))).toEqual([
       { type: 'restarted', position: at(1, 0), model: 'demo/echo' },
       { type: 'delta', position: at(1, 3), delta: 'abc' },
       { type: 'ended', position: at(1, 3), outcome: OUTCOME },
@@ -157,9 +157,9 @@ describe('LiveTurn', () => {
   });
 
   it('lets a follower that has more wait until it is known here too', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     live.append('abc');
-    const told = Array.fromAsync(follow(live, never, { attempt: 2, offset: 1, calls: 0 }));
+    const told = Array.fromAsync(followAnswer(live, never, { attempt: 2, offset: 1, calls: 0 }));
     await Promise.resolve();
     live.restart('demo/other');
     live.append('de');
@@ -168,7 +168,7 @@ describe('LiveTurn', () => {
   });
 
   it('adds whole characters only, wherever the model cuts', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     const told = followed(live);
     const [high = '', low = ''] = '😀'.split('');
     for (const piece of ['a', high, `${low}b`, low, high, 'c', high]) {
@@ -182,7 +182,7 @@ describe('LiveTurn', () => {
   });
 
   it('gives a long text in pieces, none of which ends within a character', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     const text = 'x' + '😀'.repeat(50_000);
     live.append(text);
     live.end(OUTCOME);
@@ -196,7 +196,7 @@ describe('LiveTurn', () => {
   });
 
   it('tells calls in pieces, and those that come out of order when they are whole', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     const told = followed(live);
     const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
     const more = (index: number, text: string) => ({ index, function: { arguments: text } });
@@ -223,7 +223,7 @@ describe('LiveTurn', () => {
   });
 
   it('tells long arguments in pieces, none of which ends within a character', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     const text = 'x' + '😀'.repeat(20_000);
     live.call([{ index: 0, id: 'call_0', function: { name: 'a', arguments: text } }]);
     live.end({ ...OUTCOME, text: '', calls: live.calls });
@@ -236,7 +236,7 @@ describe('LiveTurn', () => {
   });
 
   it('gives calls ids of their own where the model gives none, one twice, or one that is too long', () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     const ids = ['same', 'same', 'x'.repeat(257), ''];
     live.call(ids.map((id, index) => ({ index, id, function: { name: 'a', arguments: '{}' } })));
     const given = live.calls.map(({ id }) => id);
@@ -246,7 +246,7 @@ describe('LiveTurn', () => {
   });
 
   it('tells no calls without a text again that come out of order before the end', async () => {
-    const live = new LiveTurn(TURN, log);
+    const live = new LiveAnswer(TURN, log);
     const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
     live.call([begin(0), begin(1), { index: 0, function: { arguments: '{' } }]);
     live.call([
@@ -254,7 +254,7 @@ describe('LiveTurn', () => {
       { index: 1, function: { arguments: '{}' } },
     ]);
     await delay(25);
-    expect(live.progress()).toMatchObject({ attempt: 2, length: 0, callsLength: 0 });
+    expect(live.snapshot()).toMatchObject({ attempt: 2, length: 0, callsLength: 0 });
     live.end({ ...OUTCOME, text: '', calls: live.calls });
     const pieces = (await followed(live)).flatMap((event) =>
       event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
@@ -265,8 +265,8 @@ describe('LiveTurn', () => {
   describe('with a log', () => {
     it('shows nothing while its lease is in doubt, and everything afterwards', async () => {
       const logged = new RecordingLog();
-      const live = new LiveTurn(TURN, logged);
-      const events = follow(live, never);
+      const live = new LiveAnswer(TURN, logged);
+      const events = followAnswer(live, never);
       live.append('a');
       expect((await events.next()).value).toMatchObject({ delta: 'a' });
       live.hold();
@@ -274,7 +274,7 @@ describe('LiveTurn', () => {
       const next = events.next();
       await logged.quiet();
       expect(logged.text).toBe('a');
-      expect(live.progress().length).toBe(1);
+      expect(live.snapshot().length).toBe(1);
       live.append('c');
       live.release();
       expect((await next).value).toMatchObject({ delta: 'bc', position: at(1, 3) });
@@ -283,8 +283,8 @@ describe('LiveTurn', () => {
     });
 
     it('sends its followers back to what somebody else has stored', async () => {
-      const live = new LiveTurn(TURN, new RecordingLog());
-      const events = follow(live, never);
+      const live = new LiveAnswer(TURN, new RecordingLog());
+      const events = followAnswer(live, never);
       live.append('abc');
       expect((await events.next()).value).toMatchObject({ delta: 'abc' });
       live.end({ ...OUTCOME, text: 'ab' }, { attempt: 1, text: 'ab', calls: [] });
@@ -296,7 +296,7 @@ describe('LiveTurn', () => {
     });
 
     it('shows what its row has of the calls if another process has ended the answer', async () => {
-      const live = new LiveTurn(TURN, new RecordingLog());
+      const live = new LiveAnswer(TURN, new RecordingLog());
       live.call([{ index: 0, id: 'mine', function: { name: 'a', arguments: '{"n":1}' } }]);
       const calls = [{ id: 'theirs', name: 'a', arguments: '{}' }];
       live.end({ ...OUTCOME, text: '', calls }, { attempt: 1, text: '', calls });
@@ -308,13 +308,13 @@ describe('LiveTurn', () => {
     });
 
     it('has nothing more of an attempt once another has begun, although that is not shown yet', async () => {
-      const live = new LiveTurn(TURN, new RecordingLog());
-      const events = follow(live, never);
+      const live = new LiveAnswer(TURN, new RecordingLog());
+      const events = followAnswer(live, never);
       live.append('old');
       await events.next();
       live.restart('demo/other');
       live.append('new');
-      const { attempt, slice, piece } = live.progress();
+      const { attempt, slice, piece } = live.snapshot();
       expect([attempt, slice(0, 3), piece(0, 1)]).toEqual([1, '', undefined]);
       expect((await events.next()).value).toMatchObject({ type: 'restarted', position: at(2, 0) });
       live.end(OUTCOME);
@@ -322,7 +322,7 @@ describe('LiveTurn', () => {
 
     it('has nothing to release unless something was held back', async () => {
       const logged = new RecordingLog();
-      const live = new LiveTurn(TURN, logged);
+      const live = new LiveAnswer(TURN, logged);
       live.release();
       live.append('a');
       await logged.quiet();
@@ -332,7 +332,7 @@ describe('LiveTurn', () => {
 
     it('shows its outcome although the log answers after the end', async () => {
       const logged = new RecordingLog();
-      const live = new LiveTurn(TURN, logged);
+      const live = new LiveAnswer(TURN, logged);
       const refuse = logged.hang();
       live.append('a');
       await logged.quiet();
@@ -344,8 +344,8 @@ describe('LiveTurn', () => {
     it('writes what the log did not take before what follows, and shows it all the same', async () => {
       const logged = new RecordingLog();
       logged.takes = false;
-      const live = new LiveTurn(TURN, logged);
-      const events = follow(live, never);
+      const live = new LiveAnswer(TURN, logged);
+      const events = followAnswer(live, never);
       live.append('a');
       expect((await events.next()).value).toMatchObject({ delta: 'a' });
       logged.takes = true;
@@ -357,7 +357,7 @@ describe('LiveTurn', () => {
 
     it('writes in its order what came while the log hung, and refused it all', async () => {
       const logged = new RecordingLog();
-      const live = new LiveTurn(TURN, logged);
+      const live = new LiveAnswer(TURN, logged);
       const refuse = logged.hang();
       for (const piece of ['a', 'b', 'c']) {
         live.append(piece);
@@ -366,7 +366,7 @@ describe('LiveTurn', () => {
       refuse();
       await logged.quiet();
       expect(logged.text).toBe('abc');
-      expect(live.progress().length).toBe(3);
+      expect(live.snapshot().length).toBe(3);
       live.end(OUTCOME);
     });
   });
@@ -376,7 +376,7 @@ describe('LiveTurn', () => {
 class RecordingLog extends AnswerLog {
   takes = true;
   private hanging: Promise<void> | undefined;
-  private known: LoggedText = { attempt: 1, text: '', calls: [] };
+  private known: AnswerSnapshot = { attempt: 1, text: '', calls: [] };
 
   constructor() {
     super(redis, new Broadcast(redis));
@@ -395,7 +395,7 @@ class RecordingLog extends AnswerLog {
       await this.hanging;
       return false;
     }
-    if (this.takes) for (const entry of entries) this.known = textAfter(this.known, entry) ?? this.known;
+    if (this.takes) for (const entry of entries) this.known = applyEntry(this.known, entry) ?? this.known;
     return this.takes;
   }
 

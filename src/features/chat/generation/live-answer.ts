@@ -1,18 +1,18 @@
-import type { LogEntry, LoggedText } from '../streams/answer-entries.js';
+import type { LogEntry, AnswerSnapshot } from '../streams/answer-entries.js';
 import type { AnswerLog } from '../streams/answer-log.js';
-import type { AnswerSource, Progress } from '../streams/answer-stream.js';
+import type { AnswerStream, Progress } from '../streams/answer-stream.js';
 import type { ChatChunk, ProviderData } from '../../../llm/index.js';
-import { GrowingText } from '../model/text-buffer.js';
+import { TextBuffer } from '../model/text-buffer.js';
 import {
   type CallPiece,
-  GrowingCalls,
+  ToolCallBuffer,
   lengthOf,
   pieceAt,
   type PlacedPiece,
   type ToolCall,
 } from '../model/tool-calls.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
-import { WholeCharacters } from '../model/surrogate-joiner.js';
+import { SurrogateJoiner } from '../model/surrogate-joiner.js';
 
 /**
  * Pieces are shown at most this often, in milliseconds: those that come sooner after the last are shown together. Each
@@ -21,12 +21,12 @@ import { WholeCharacters } from '../model/surrogate-joiner.js';
 const COALESCE_MS = 20;
 
 /** A turn while this process runs it: the text so far and, at last, the outcome. */
-export class LiveTurn implements AnswerSource {
-  private written = new GrowingText();
-  private called = new GrowingCalls();
+export class LiveAnswer implements AnswerStream {
+  private written = new TextBuffer();
+  private called = new ToolCallBuffer();
   /** True once calls have come out of order: none is told any more before the end. */
   private callsWait = false;
-  private characters = new WholeCharacters();
+  private characters = new SurrogateJoiner();
   private attempt = 1;
   private writer: string;
   private ended: TurnOutcome | undefined;
@@ -123,11 +123,11 @@ export class LiveTurn implements AnswerSource {
 
   /** Drops the text: the answer begins again on another model. */
   restart(model: string): void {
-    this.written = new GrowingText();
-    this.called = new GrowingCalls();
+    this.written = new TextBuffer();
+    this.called = new ToolCallBuffer();
     this.callsWait = false;
     this.providerData = undefined;
-    this.characters = new WholeCharacters();
+    this.characters = new SurrogateJoiner();
     this.attempt += 1;
     this.writer = model;
     this.record({ type: 'restarted', attempt: this.attempt, model });
@@ -137,11 +137,11 @@ export class LiveTurn implements AnswerSource {
    * Tells the outcome. Called once, after it is committed: the row has all of the text now.
    * @param stored what the row has where somebody else has ended the answer; followers go back to it
    */
-  end(outcome: TurnOutcome, stored?: LoggedText): void {
+  end(outcome: TurnOutcome, stored?: AnswerSnapshot): void {
     clearTimeout(this.flushing);
     if (stored !== undefined) {
       this.attempt = stored.attempt;
-      this.written = new GrowingText();
+      this.written = new TextBuffer();
       this.written.append(stored.text);
       this.storedCalls = stored.calls;
     }
@@ -151,7 +151,7 @@ export class LiveTurn implements AnswerSource {
     void this.log.append(this.answerId, [{ type: 'ended' }]);
   }
 
-  progress(): Progress {
+  snapshot(): Progress {
     const { attempt, length, callsLength } = this.shown;
     // Where the answer has begun again and that is not shown yet, there is nothing more to tell of the attempt before.
     const { written } = this;
@@ -163,7 +163,7 @@ export class LiveTurn implements AnswerSource {
     return { attempt, length, slice, piece, callsLength, model: this.writer, outcome: this.ended };
   }
 
-  async changed(signal: AbortSignal): Promise<void> {
+  async waitForChange(signal: AbortSignal): Promise<void> {
     const gone = Promise.withResolvers<null>();
     const leave = (): void => {
       gone.resolve(null);

@@ -1,5 +1,5 @@
 import { AppError } from '../../../common/errors.js';
-import { storable } from '../../../common/storable.js';
+import { stripNul } from '../../../common/stored-text.js';
 import type { ModelCall } from '../../../llm/index.js';
 import { compileOutputSchema, type OutputSchema } from './output-schema.js';
 import type { AnswerParameters, FinishedAnswer } from '../model/turn.js';
@@ -44,7 +44,7 @@ export function cachingOf(check: OutputCheck): NonNullable<ModelCall['mayCache']
 class OutputParseError extends AppError {
   constructor(reason: string) {
     // What quotes the answer may hold anything.
-    const shown = storable(reason).toWellFormed().slice(0, MAX_REASON).toWellFormed();
+    const shown = stripNul(reason).toWellFormed().slice(0, MAX_REASON).toWellFormed();
     super(
       'output_parse_error',
       `The answer is not the JSON that response_format asks for: ${shown}. It is stored as it came; ask for another one with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.`,

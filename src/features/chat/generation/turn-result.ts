@@ -1,14 +1,14 @@
 import { type AppError, asAppError } from '../../../common/errors.js';
 import { type AttemptRecord, countTokens, ModelCallError, type TokenUsage } from '../../../llm/index.js';
 import { TurnInterruptedError } from '../model/chat.errors.js';
-import type { LiveTurn } from './live-answer.js';
+import type { LiveAnswer } from './live-answer.js';
 import type { OutputCheck } from './output-check.js';
-import { wordsOf } from '../model/tool-calls.js';
-import { type FinishedAnswer, type Settlement, STOPPED, totalCost, type TurnOutcome } from '../model/turn.js';
+import { generatedText } from '../model/tool-calls.js';
+import { type FinishedAnswer, type TurnResult, STOPPED, totalCost, type TurnOutcome } from '../model/turn.js';
 
 /** A turn that generates no more. */
 interface EndedRun {
-  readonly live: LiveTurn;
+  readonly live: LiveAnswer;
   readonly abort: AbortController;
   /** Checks the format of the answer; undefined if any text will do. */
   readonly check: OutputCheck | undefined;
@@ -49,15 +49,15 @@ function misfitOf(
 }
 
 /** Returns what a turn comes to with an outcome. */
-export function toSettlement(
+export function toTurnResult(
   outcome: TurnOutcome,
-  { beginning: attempt, providerData }: LiveTurn,
+  { beginning: attempt, providerData }: LiveAnswer,
   attempts: readonly AttemptRecord[],
-): Settlement {
+): TurnResult {
   return {
     outcome,
     attempt,
-    tokenCount: countTokens(wordsOf(outcome)),
+    tokenCount: countTokens(generatedText(outcome)),
     attempts,
     providerData,
     chores: [],
@@ -65,19 +65,19 @@ export function toSettlement(
 }
 
 /** Returns what a turn comes to whose answer did not come whole: it failed, was interrupted, or was stopped by its user. */
-export function toAbortedSettlement({ live, abort, stopped }: EndedRun, error: AppError): Settlement {
+export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppError): TurnResult {
   const { text, calls, model } = live;
   const attempts = error instanceof ModelCallError ? error.attempts : [];
   if (!abort.signal.aborted)
-    return toSettlement({ status: 'failed', text, calls, model, error }, live, attempts);
+    return toTurnResult({ status: 'failed', text, calls, model, error }, live, attempts);
   if (!stopped) {
-    return toSettlement(
+    return toTurnResult(
       { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() },
       live,
       attempts,
     );
   }
-  return toSettlement(
+  return toTurnResult(
     {
       status: 'stopped',
       text,

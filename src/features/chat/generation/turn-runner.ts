@@ -1,30 +1,30 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Activities } from '../../../common/activities.js';
+import { ActiveOperations } from '../../../common/active-operations.js';
 import { type ByteLease, ByteLimiter } from '../../../common/byte-limiter.js';
-import { storable } from '../../../common/storable.js';
+import { stripNul } from '../../../common/stored-text.js';
 import { Broadcast } from '../../../infra/redis/index.js';
 import { AppError, asAppError } from '../../../common/errors.js';
 import { LlmService, ReturnedFieldsCollector, type BudgetLease, type ChatDelta } from '../../../llm/index.js';
 import { toModelRequest } from '../messages/generation-parameters.js';
 import { TurnInterruptedError } from '../model/chat.errors.js';
-import { Checkpoints } from './checkpointer.js';
+import { Checkpointer } from './checkpointer.js';
 import { ContextService } from '../context/context.service.js';
-import type { LoggedText } from '../streams/answer-entries.js';
+import type { AnswerSnapshot } from '../streams/answer-entries.js';
 import { AnswerLog } from '../streams/answer-log.js';
 import { AnswerRepository } from '../messages/answer.repository.js';
-import { LiveTurn } from './live-answer.js';
+import { LiveAnswer } from './live-answer.js';
 import { cachingOf, type OutputCheck } from './output-check.js';
-import { RunningAnswers } from '../recovery/active-generations.js';
-import { type Settlement, totalCost, type Turn, type TurnOutcome } from '../model/turn.js';
-import { toAbortedSettlement, toOutcome, toSettlement } from './turn-result.js';
+import { ActiveGenerations } from '../recovery/active-generations.js';
+import { type TurnResult, totalCost, type Turn, type TurnOutcome } from '../model/turn.js';
+import { toAbortedResult, toOutcome, toTurnResult } from './turn-result.js';
 import { toToolCalls } from '../model/tool-calls.js';
-import { TurnChores } from './turn-tasks.js';
+import { TurnTasks } from './turn-tasks.js';
 import { GenerationRepository } from './generation.repository.js';
-import { persistently } from '../../../infra/database/retry-while-unavailable.js';
+import { retryWhileUnavailable } from '../../../infra/database/retry-while-unavailable.js';
 
 /** One turn while it runs. */
 interface Run {
-  readonly live: LiveTurn;
+  readonly live: LiveAnswer;
   readonly abort: AbortController;
   /** Checks the format of the answer; undefined if any text will do. */
   readonly check: OutputCheck | undefined;
@@ -39,7 +39,7 @@ interface Run {
 interface Committed {
   readonly outcome: TurnOutcome;
   /** The text of its row, where that is not ours. */
-  readonly stored?: LoggedText | undefined;
+  readonly stored?: AnswerSnapshot | undefined;
 }
 
 /** Channels that tell the process which runs a turn to end it. */
@@ -57,12 +57,12 @@ export class TurnRunner {
     private readonly llm: LlmService,
     private readonly context: ContextService,
     private readonly generations: GenerationRepository,
-    private readonly activities: Activities,
+    private readonly activities: ActiveOperations,
     private readonly log: AnswerLog,
-    private readonly answers: RunningAnswers,
+    private readonly answers: ActiveGenerations,
     private readonly rows: AnswerRepository,
     private readonly broadcast: Broadcast,
-    private readonly chores: TurnChores,
+    private readonly chores: TurnTasks,
     private readonly fileMemory: ByteLimiter,
   ) {
     broadcast.listen(STOP_CHANNEL, (answerId) => void this.stop(answerId));
@@ -76,8 +76,8 @@ export class TurnRunner {
    * @param lease what it may use; settled when it ends, however it ends
    * @param check checks the format of the answer
    */
-  start(turn: Turn, lease: BudgetLease, check?: OutputCheck): LiveTurn {
-    const live = new LiveTurn(turn, this.log);
+  start(turn: Turn, lease: BudgetLease, check?: OutputCheck): LiveAnswer {
+    const live = new LiveAnswer(turn, this.log);
     const abort = new AbortController();
     const run: Run = {
       live,
@@ -88,7 +88,7 @@ export class TurnRunner {
       done: Promise.resolve(),
     };
     // A turn goes on without its client, but not without its account and key.
-    const forget = this.activities.begin(turn, () => {
+    const forget = this.activities.register(turn, () => {
       abort.abort();
     });
     this.running.set(turn.answerId, run);
@@ -102,7 +102,7 @@ export class TurnRunner {
   }
 
   /** The turn that generates an answer in this process, if one does. */
-  find(answerId: string): LiveTurn | undefined {
+  find(answerId: string): LiveAnswer | undefined {
     return this.running.get(answerId)?.live;
   }
 
@@ -149,7 +149,7 @@ export class TurnRunner {
     this.abort(() => true);
   }
 
-  private abort(which: (live: LiveTurn) => boolean): Run[] {
+  private abort(which: (live: LiveAnswer) => boolean): Run[] {
     const chosen = Array.from(this.running.values()).filter(({ live }) => which(live));
     for (const { abort } of chosen) abort.abort();
     return chosen;
@@ -158,16 +158,16 @@ export class TurnRunner {
   /** Never rejects: however a run goes, it ends with an outcome that followers are told. */
   private async run(run: Run, lease: BudgetLease): Promise<void> {
     const { live, abort } = run;
-    const checkpoints = new Checkpoints(live, this.generations, (why) => {
+    const checkpoints = new Checkpointer(live, this.generations, (why) => {
       run.stopped ||= why === 'stop';
       abort.abort();
     });
     const memory = this.fileMemory.lease();
-    let settlement: Settlement;
+    let settlement: TurnResult;
     try {
       settlement = await this.generate(run, checkpoints, memory);
     } catch (error) {
-      settlement = toAbortedSettlement(run, asAppError(error));
+      settlement = toAbortedResult(run, asAppError(error));
     } finally {
       // A retry or another model sends the files again, so they are in memory until the call is over.
       memory.release();
@@ -181,11 +181,11 @@ export class TurnRunner {
     live.end(outcome, stored);
   }
 
-  private async generate(run: Run, checkpoints: Checkpoints, memory: ByteLease): Promise<Settlement> {
+  private async generate(run: Run, checkpoints: Checkpointer, memory: ByteLease): Promise<TurnResult> {
     const { live } = run;
     const { turn } = live;
     const { signal } = run.abort;
-    const context = await persistently(() => this.context.build(turn, { memory, signal }));
+    const context = await retryWhileUnavailable(() => this.context.build(turn, { memory, signal }));
     checkpoints.inputTokens = context.tokens;
     run.summarizeUpTo = context.summarizeUpTo;
     const events = this.llm.stream({
@@ -230,14 +230,14 @@ export class TurnRunner {
           warning,
           cached,
         };
-        return toSettlement(toOutcome(run, answer), live, attempts);
+        return toTurnResult(toOutcome(run, answer), live, attempts);
       }
     }
     throw new Error('A model call ended without saying how.');
   }
 
   /** The outcome that is true: the settlement's where it was committed, an interruption where the answer was not ours any more. */
-  private async commit(turn: Turn, settlement: Settlement): Promise<Committed> {
+  private async commit(turn: Turn, settlement: TurnResult): Promise<Committed> {
     const { outcome } = settlement;
     if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
       this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
@@ -255,7 +255,7 @@ export class TurnRunner {
   }
 
   /** What somebody else has stored in our place, or undefined where nothing is there or can be read. */
-  private async storedText({ userId, answerId }: Turn): Promise<LoggedText | undefined> {
+  private async storedText({ userId, answerId }: Turn): Promise<AnswerSnapshot | undefined> {
     const row = await this.rows.find(userId, answerId).catch(() => null);
     return row === null
       ? undefined
@@ -263,7 +263,7 @@ export class TurnRunner {
   }
 
   /** The text comes first: should the database refuse something that comes with it, the answer is stored without that. */
-  private async store(turn: Turn, settlement: Settlement): Promise<boolean> {
+  private async store(turn: Turn, settlement: TurnResult): Promise<boolean> {
     try {
       return await this.finish(turn, settlement);
     } catch (error) {
@@ -284,8 +284,8 @@ export class TurnRunner {
     this.logger.error({ err: error, answer: answerId }, `${what} was refused and may be lost`);
   }
 
-  private async finish(turn: Turn, settlement: Settlement): Promise<boolean> {
-    const { ours, due } = await persistently(() => this.generations.finish(turn, settlement));
+  private async finish(turn: Turn, settlement: TurnResult): Promise<boolean> {
+    const { ours, due } = await retryWhileUnavailable(() => this.generations.finish(turn, settlement));
     this.chores.announce(turn, due);
     return ours;
   }
@@ -297,10 +297,13 @@ function toInterrupted({ text, calls, model }: TurnOutcome): TurnOutcome {
 }
 
 /** What a chunk says of the answer. */
-function take(live: LiveTurn, { content, refusal, tool_calls: calls, provider_data: data }: ChatDelta): void {
-  if (content) live.append(storable(content));
+function take(
+  live: LiveAnswer,
+  { content, refusal, tool_calls: calls, provider_data: data }: ChatDelta,
+): void {
+  if (content) live.append(stripNul(content));
   // What a model says in place of an answer is what its user is to read.
-  if (refusal) live.append(storable(refusal));
+  if (refusal) live.append(stripNul(refusal));
   if (calls) live.call(calls);
   if (data) live.providerData = data;
 }

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../../config/index.js';
-import { ChoreQueue } from '../tasks/task.queue.js';
-import type { ChoreKind, DueChore } from '../model/conversation-task.js';
+import { TaskQueue } from '../tasks/task.queue.js';
+import type { TaskKind, DueTask } from '../model/conversation-task.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
 
 /** What turns leave to be done in the background. */
 @Injectable()
-export class TurnChores {
+export class TurnTasks {
   constructor(
-    private readonly queue: ChoreQueue,
+    private readonly queue: TaskQueue,
     private readonly config: AppConfig,
   ) {}
 
@@ -16,7 +16,7 @@ export class TurnChores {
    * What a turn makes due with its end.
    * @param summarizeUpTo the last message that a summary shall cover, where one is needed
    */
-  dueAfter(turn: Turn, { status }: TurnOutcome, summarizeUpTo: string | undefined): DueChore[] {
+  dueAfter(turn: Turn, { status }: TurnOutcome, summarizeUpTo: string | undefined): DueTask[] {
     const titled = this.config.chores.titleModel !== undefined && status === 'complete';
     return [
       ...(titled ? [{ kind: 'title', messageId: turn.answerId } as const] : []),
@@ -25,7 +25,7 @@ export class TurnChores {
   }
 
   /** Tells those who do them, once they are committed. */
-  announce({ conversationId }: Turn, kinds: readonly ChoreKind[]): void {
+  announce({ conversationId }: Turn, kinds: readonly TaskKind[]): void {
     this.queue.announce(kinds.map((kind) => ({ conversationId, kind })));
   }
 }

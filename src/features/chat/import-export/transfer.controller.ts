@@ -8,7 +8,7 @@ import {
   Scope,
   sendDownload,
   UserId,
-  whileHere,
+  withClientSignal,
 } from '../../../http/index.js';
 import { ConversationBody } from '../conversations/conversation.dto.js';
 import { toConversationBody } from '../conversations/conversation.mapper.js';
@@ -49,7 +49,7 @@ export class TransferController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<ConversationBody> {
     const work = (signal: AbortSignal) => this.imports.import(userId, file, signal);
-    return toConversationBody(await whileHere(response, work));
+    return toConversationBody(await withClientSignal(response, work));
   }
 
   @Get(':id/export')

@@ -32,7 +32,7 @@ export interface Neighbours {
 
 /** The tree of a conversation. Every method filters by the owner. */
 @Injectable()
-export class BranchRepository {
+export class MessageTreeRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   find(userId: string, conversationId: string, id: string): Promise<BranchPoint | null> {

@@ -1,25 +1,25 @@
 import type { ChatRequest } from '../../../llm/index.js';
 
 /** What can be done for a conversation in the background. */
-export const CHORE_KINDS = ['title', 'summary'] as const;
+export const TASK_KINDS = ['title', 'summary'] as const;
 
-export type ChoreKind = (typeof CHORE_KINDS)[number];
+export type TaskKind = (typeof TASK_KINDS)[number];
 
 /** A chore, as the queue names it. */
-export interface ChoreRef {
+export interface TaskRef {
   readonly conversationId: string;
-  readonly kind: ChoreKind;
+  readonly kind: TaskKind;
 }
 
 /** Something that a turn makes due when it ends. */
-export interface DueChore {
-  readonly kind: ChoreKind;
+export interface DueTask {
+  readonly kind: TaskKind;
   /** The answer to a first question, for a title; the last message to be covered, for a summary. */
   readonly messageId: string;
 }
 
 /** A chore that is ours to do for a while. */
-export interface Chore extends ChoreRef {
+export interface Chore extends TaskRef {
   readonly userId: string;
   readonly messageId: string;
   /** How often it was begun, this time included. */
@@ -51,9 +51,9 @@ export interface ChoreTask {
 }
 
 /** One kind of chore. */
-export interface ChoreWork {
+export interface TaskHandler {
   /** What there is to ask; undefined where there is nothing to do any more. */
-  prepare(chore: Chore): Promise<ChoreTask | undefined>;
+  buildRequest(chore: Chore): Promise<ChoreTask | undefined>;
 }
 
 /** What becomes of a chore after a try: it is gone, or waits so many seconds. `counted` says whether the try counts. */

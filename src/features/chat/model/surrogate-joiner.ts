@@ -2,7 +2,7 @@
  * Joins pieces so that none ends within a character: models cut within surrogate pairs too, and half of one can neither
  * be stored nor logged, so what followers were shown would not be what is stored.
  */
-export class WholeCharacters {
+export class SurrogateJoiner {
   /** The first half of a pair whose second one has not come yet. */
   private half = '';
 

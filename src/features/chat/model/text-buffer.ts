@@ -1,5 +1,5 @@
 /** A text that grows by pieces. Its end is read without joining all of it, which would be quadratic for a long answer. */
-export class GrowingText {
+export class TextBuffer {
   private pieces: { readonly start: number; readonly text: string }[] = [];
 
   /** In UTF-16 units. */

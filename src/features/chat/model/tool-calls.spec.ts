@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { callsAfter, GrowingCalls, pieceAt, toToolCalls, toWireCalls, wordsOf } from './tool-calls.js';
+import {
+  callsAfter,
+  ToolCallBuffer,
+  pieceAt,
+  toToolCalls,
+  toWireCalls,
+  generatedText,
+} from './tool-calls.js';
 
 const call = (id: string, text = '{}') => ({ id, name: 'f', arguments: text });
 
@@ -34,13 +41,13 @@ describe('calls that are told in pieces', () => {
 });
 
 describe('calls that grow', () => {
-  const grown = (...deltas: Parameters<GrowingCalls['add']>[0][]) => {
-    const calls = new GrowingCalls();
+  const grown = (...deltas: Parameters<ToolCallBuffer['add']>[0][]) => {
+    const calls = new ToolCallBuffer();
     const pieces = deltas.map((delta) => calls.add(delta));
     return { calls: calls.all(), pieces };
   };
 
-  it.each<[string, Parameters<GrowingCalls['add']>[0][], object[]]>([
+  it.each<[string, Parameters<ToolCallBuffer['add']>[0][], object[]]>([
     [
       'a second one under the index of the first begins with an id and a name of its own',
       [
@@ -120,6 +127,6 @@ describe('calls of a row', () => {
   });
 
   it('count with the text, because the model wrote them too', () => {
-    expect(wordsOf({ text: 'See: ', calls: [call('a')] })).toBe('See: f{}');
+    expect(generatedText({ text: 'See: ', calls: [call('a')] })).toBe('See: f{}');
   });
 });

@@ -1,8 +1,8 @@
 import { newId } from '../../../common/ids.js';
-import { storable, storableJson } from '../../../common/storable.js';
+import { stripNul, storableJson } from '../../../common/stored-text.js';
 import type { ChatChunk } from '../../../llm/index.js';
-import { GrowingText } from './text-buffer.js';
-import { WholeCharacters } from './surrogate-joiner.js';
+import { TextBuffer } from './text-buffer.js';
+import { SurrogateJoiner } from './surrogate-joiner.js';
 
 /** Most UTF-16 units of the id of a call. */
 export const MAX_CALL_ID = 256;
@@ -98,12 +98,12 @@ interface GrowingCall {
   readonly key: number;
   readonly id: string;
   readonly name: string;
-  readonly text: GrowingText;
-  readonly characters: WholeCharacters;
+  readonly text: TextBuffer;
+  readonly characters: SurrogateJoiner;
 }
 
 /** Calls that grow as a model writes them. */
-export class GrowingCalls {
+export class ToolCallBuffer {
   private readonly calls: GrowingCall[] = [];
 
   /** How much there is, measured like the pieces. */
@@ -127,7 +127,7 @@ export class GrowingCalls {
       this.calls.push(call);
       this.length += 1;
     }
-    const delta = call.characters.after(storable(called?.arguments ?? ''));
+    const delta = call.characters.after(stripNul(called?.arguments ?? ''));
     if (delta !== '') {
       pieces.push({ type: 'arguments', at: this.length, delta });
       call.text.append(delta);
@@ -148,14 +148,14 @@ export class GrowingCalls {
 }
 
 function newCall(key: number, id: string | undefined, name = ''): GrowingCall {
-  const told = storable(id ?? '').toWellFormed();
+  const told = stripNul(id ?? '').toWellFormed();
   return {
     key,
     // Results name it, so it must have one of its own, and no longer than they may name.
     id: told === '' || told.length > MAX_CALL_ID ? `call_${newId()}` : told,
-    name: storable(name).toWellFormed(),
-    text: new GrowingText(),
-    characters: new WholeCharacters(),
+    name: stripNul(name).toWellFormed(),
+    text: new TextBuffer(),
+    characters: new SurrogateJoiner(),
   };
 }
 
@@ -169,7 +169,7 @@ export function toWireCalls(calls: readonly ToolCall[]): WireToolCall[] {
 }
 
 /** All that a model wrote of an answer: what it costs is counted of it. */
-export function wordsOf({
+export function generatedText({
   text,
   calls,
 }: {

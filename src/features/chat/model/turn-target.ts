@@ -2,7 +2,7 @@ import type { Compaction } from './compaction.js';
 import type { AnswerParameters } from './turn.js';
 
 /** A place in the tree, found. */
-export interface Spot {
+export interface ResolvedTarget {
   /** Undefined begins a conversation. */
   readonly conversationId: string | undefined;
   readonly systemPrompt: string | undefined;
@@ -10,7 +10,7 @@ export interface Spot {
   /** The message that the turn follows: a certain one, none, or whichever ends the active path when it begins. */
   readonly after: 'leaf' | { readonly messageId: string | null };
   /** What is said there; nothing where the question stands there already. */
-  readonly said: readonly Said[];
+  readonly said: readonly NewMessage[];
   /** What is answered, for the estimate of what it takes. */
   readonly prompt: string;
   /** How the answer was made that this one takes the place of, or goes on from. */
@@ -18,7 +18,7 @@ export interface Spot {
 }
 
 /** Where in the tree of a conversation a turn takes place. */
-export type Place =
+export type TurnTarget =
   /** After the active path, or, without an id, at the beginning of a new conversation. */
   | {
       readonly type: 'next';
@@ -27,7 +27,7 @@ export type Place =
       readonly systemPrompt: string | undefined;
       /** Replaces the conversation's from this turn on. */
       readonly compaction: Compaction | undefined;
-      readonly said: readonly Said[];
+      readonly said: readonly NewMessage[];
     }
   /** A question in the place of one that was asked before; that one stays, beside it. */
   | {
@@ -42,7 +42,7 @@ export type Place =
   | { readonly type: 'tool_results'; readonly messageId: string; readonly results: readonly ToolResult[] };
 
 /** What is said in a turn before the answer. */
-export type Said =
+export type NewMessage =
   | {
       readonly role: 'user';
       readonly content: string;
@@ -53,4 +53,4 @@ export type Said =
   | { readonly role: 'tool'; readonly content: string; readonly toolCallId: string };
 
 /** What came of a call of a tool. */
-export type ToolResult = Extract<Said, { readonly role: 'tool' }>;
+export type ToolResult = Extract<NewMessage, { readonly role: 'tool' }>;

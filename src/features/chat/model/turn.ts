@@ -3,13 +3,13 @@ import type { AppError } from '../../../common/errors.js';
 import type { MicroUsd } from '../../../common/money.js';
 import type { AttemptRecord, ChatRequest, ProviderData, TokenUsage } from '../../../llm/index.js';
 import type { Compaction } from './compaction.js';
-import type { DueChore } from './conversation-task.js';
+import type { DueTask } from './conversation-task.js';
 import type { ToolCall } from './tool-calls.js';
-import { Place } from './turn-target.js';
+import { TurnTarget } from './turn-target.js';
 
 /** What a caller asks for. */
 export interface TurnRequest extends AccountAccess {
-  readonly place: Place;
+  readonly place: TurnTarget;
   /** Undefined stands for the model of the answer that is replaced, else for the server's default. */
   readonly model: string | undefined;
   readonly parameters: AnswerParameters;
@@ -95,7 +95,7 @@ export type TurnOutcome =
     };
 
 /** What is committed when a turn ends. */
-export interface Settlement {
+export interface TurnResult {
   readonly outcome: TurnOutcome;
   /** Which beginning of the answer the text is of. */
   readonly attempt: number;
@@ -104,7 +104,7 @@ export interface Settlement {
   /** What only the answer's provider understands of it. */
   readonly providerData: ProviderData | undefined;
   /** What is to be done in the background after it. */
-  readonly chores: readonly DueChore[];
+  readonly chores: readonly DueTask[];
 }
 
 /** The cost of all attempts together; null where one has no known price, because a part of a sum is not the sum. */

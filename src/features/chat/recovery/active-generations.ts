@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
  * hour without a database the process that has the text is still the one to store it.
  */
 @Injectable()
-export class RunningAnswers {
+export class ActiveGenerations {
   private readonly ids = new Set<string>();
 
   add(answerId: string): void {

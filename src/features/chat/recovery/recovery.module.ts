@@ -2,14 +2,14 @@ import { Module } from '@nestjs/common';
 import { PricesModule } from '../../../llm/index.js';
 import { UsageModule } from '../../usage/index.js';
 import { AnswerLog } from '../streams/answer-log.js';
-import { RunningAnswers } from './active-generations.js';
+import { ActiveGenerations } from './active-generations.js';
 import { RecoveryRepository } from './recovery.repository.js';
 import { RecoveryService } from './recovery.service.js';
 
 /** What both the API and the jobs need to end turns. */
 @Module({
   imports: [PricesModule, UsageModule],
-  providers: [AnswerLog, RecoveryRepository, RecoveryService, RunningAnswers],
-  exports: [AnswerLog, RecoveryService, RunningAnswers],
+  providers: [AnswerLog, RecoveryRepository, RecoveryService, ActiveGenerations],
+  exports: [AnswerLog, RecoveryService, ActiveGenerations],
 })
 export class RecoveryModule {}

@@ -22,7 +22,7 @@ export interface AbandonedAnswer {
 }
 
 /** What is known of its text. */
-export interface LastWords {
+export interface FinalContent {
   readonly attempt: number;
   readonly text: string;
   readonly calls: readonly ToolCall[];
@@ -71,7 +71,7 @@ export class RecoveryRepository {
     answer: AbandonedAnswer,
     which: Abandoned,
     used: AttemptRecord,
-    last: LastWords,
+    last: FinalContent,
   ): Promise<boolean> {
     return this.prisma.transaction(async (transaction) => {
       if (!(await lockConversation(transaction, answer.conversationId))) return false;
@@ -94,7 +94,7 @@ async function markInterrupted(
   answer: AbandonedAnswer,
   which: Abandoned,
   used: AttemptRecord,
-  { attempt, text, calls, tokenCount }: LastWords,
+  { attempt, text, calls, tokenCount }: FinalContent,
 ): Promise<boolean> {
   const { inputTokens, outputTokens } = used.usage;
   const updated = await transaction.$executeRaw`

@@ -13,7 +13,7 @@ import { RecoveryService } from './recovery.service.js';
  * lost the database. A sweep may run anywhere and any number of times.
  */
 @Injectable()
-export class SweepTimer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class RecoveryScheduler implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Turns');
   private readonly task: PeriodicTask;
 

@@ -1,11 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { abandonedAttempt, countTokens, PriceTable } from '../../../llm/index.js';
-import type { LoggedText } from '../streams/answer-entries.js';
+import { estimateAbandonedAttempt, countTokens, PriceTable } from '../../../llm/index.js';
+import type { AnswerSnapshot } from '../streams/answer-entries.js';
 import { AnswerLog, LOG_TTL_S } from '../streams/answer-log.js';
 import { type Abandoned, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
 import { isUnavailable } from '../../../infra/database/retry-while-unavailable.js';
-import { toToolCalls, wordsOf } from '../model/tool-calls.js';
-import { RunningAnswers } from './active-generations.js';
+import { toToolCalls, generatedText } from '../model/tool-calls.js';
+import { ActiveGenerations } from './active-generations.js';
 
 /** Answers read at once. */
 const BATCH = 100;
@@ -20,7 +20,7 @@ export class RecoveryService {
     private readonly repository: RecoveryRepository,
     private readonly prices: PriceTable,
     private readonly log: AnswerLog,
-    private readonly running: RunningAnswers,
+    private readonly running: ActiveGenerations,
   ) {}
 
   /**
@@ -57,8 +57,8 @@ export class RecoveryService {
     const lastWords = await this.lastWords(answer);
     if (lastWords === undefined) return false;
     const { attempt, text, calls, model = answer.model } = lastWords;
-    const words = wordsOf(lastWords);
-    const used = abandonedAttempt(
+    const words = generatedText(lastWords);
+    const used = estimateAbandonedAttempt(
       { name: model ?? '', inputTokens: answer.inputTokens ?? 0, text: words },
       this.prices,
     );
@@ -79,7 +79,7 @@ export class RecoveryService {
    * What was stored, and what was logged beyond it. Undefined where the log cannot be read now: what was shown may stand
    * there, so the answer waits for a later sweep, for as long as logs are kept.
    */
-  private async lastWords(answer: AbandonedAnswer): Promise<LoggedText | undefined> {
+  private async lastWords(answer: AbandonedAnswer): Promise<AnswerSnapshot | undefined> {
     const stored = { attempt: answer.attempt, text: answer.content, calls: toToolCalls(answer.toolCalls) };
     try {
       return await this.log.extend(answer.id, stored);

@@ -1,15 +1,23 @@
 import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, ApiPage, type Page, PageQuery, Public, toPage, Unlisted } from '../../../http/index.js';
+import {
+  ApiErrors,
+  ApiPage,
+  type Page,
+  PageQuery,
+  Public,
+  toPage,
+  NoStoreInterceptor,
+} from '../../../http/index.js';
 import { SharedBody, SharedMessageBody, TokenParams } from './share.dto.js';
 import { toSharedBody, toSharedMessageBody } from './share.mapper.js';
 import { ShareService } from './share.service.js';
 
 @Public()
-@UseInterceptors(Unlisted)
+@UseInterceptors(NoStoreInterceptor)
 @ApiTags('shares')
 @Controller('api/v1/shared/:token')
-export class SharedController {
+export class PublicSharesController {
   constructor(private readonly shares: ShareService) {}
 
   @Get()

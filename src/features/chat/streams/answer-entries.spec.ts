@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  isBeyond,
+  hasGapBefore,
   type LogEntry,
-  type LoggedText,
+  type AnswerSnapshot,
   mergeEntries,
-  textAfter,
+  applyEntry,
   toEntry,
   toFields,
 } from './answer-entries.js';
@@ -27,7 +27,7 @@ const args = (at: number, text: string, attempt = 1): LogEntry => ({
 const restarted = (attempt: number): LogEntry => ({ type: 'restarted', attempt, model: 'demo/other' });
 const ended: LogEntry = { type: 'ended' };
 
-const known: LoggedText = {
+const known: AnswerSnapshot = {
   attempt: 2,
   text: 'abc',
   calls: [{ id: 'a', name: 'f', arguments: '{' }],
@@ -46,9 +46,9 @@ describe('an answer that is read from its log', () => {
       call(0, 'b', 2),
       ended,
     ];
-    let text: LoggedText = { attempt: 1, text: '', calls: [] };
+    let text: AnswerSnapshot = { attempt: 1, text: '', calls: [] };
     for (const entry of mergeEntries(entries).map(toFields).map(toEntry))
-      text = textAfter(text, entry) ?? text;
+      text = applyEntry(text, entry) ?? text;
     expect(text).toEqual({
       attempt: 2,
       text: 'abc',
@@ -57,7 +57,7 @@ describe('an answer that is read from its log', () => {
     });
   });
 
-  it.each<[string, LogEntry, LoggedText]>([
+  it.each<[string, LogEntry, AnswerSnapshot]>([
     ['the part of a text that it does not have', delta(1, 'bcd', 2), { ...known, text: 'abcd' }],
     [
       'the part of the arguments that it does not have',
@@ -72,8 +72,8 @@ describe('an answer that is read from its log', () => {
     ['the text of a later attempt alone', delta(0, 'x', 3), { attempt: 3, text: 'x', calls: [] }],
     ['the model of a later attempt', restarted(3), { attempt: 3, text: '', calls: [], model: 'demo/other' }],
   ])('takes %s', (_what, entry, expected) => {
-    expect(textAfter(known, entry)).toEqual(expected);
-    expect(isBeyond(known, entry)).toBe(false);
+    expect(applyEntry(known, entry)).toEqual(expected);
+    expect(hasGapBefore(known, entry)).toBe(false);
   });
 
   it.each<[string, LogEntry]>([
@@ -85,8 +85,8 @@ describe('an answer that is read from its log', () => {
     ['the beginning of its own attempt', restarted(2)],
     ['the end', ended],
   ])('is not changed by %s', (_what, entry) => {
-    expect(textAfter(known, entry)).toBeUndefined();
-    expect(isBeyond(known, entry)).toBe(false);
+    expect(applyEntry(known, entry)).toBeUndefined();
+    expect(hasGapBefore(known, entry)).toBe(false);
   });
 
   it.each<[string, LogEntry]>([
@@ -96,8 +96,8 @@ describe('an answer that is read from its log', () => {
     ['text of a later attempt', delta(1, 'x', 3)],
     ['a call of a later attempt', call(1, 'b', 3)],
   ])('waits for its row if %s before an entry is missing', (_what, entry) => {
-    expect(isBeyond(known, entry)).toBe(true);
-    expect(textAfter(known, entry)).toBeUndefined();
+    expect(hasGapBefore(known, entry)).toBe(true);
+    expect(applyEntry(known, entry)).toBeUndefined();
   });
 });
 

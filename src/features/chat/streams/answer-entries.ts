@@ -9,7 +9,7 @@ export type LogEntry =
   | { readonly type: 'ended' };
 
 /** An answer as far as a log has it. */
-export interface LoggedText {
+export interface AnswerSnapshot {
   readonly attempt: number;
   readonly text: string;
   readonly calls: readonly ToolCall[];
@@ -18,8 +18,9 @@ export interface LoggedText {
 }
 
 /** The text after an entry; undefined where the entry adds nothing to it, or a part before the entry is missing. */
-export function textAfter(before: LoggedText, entry: LogEntry): LoggedText | undefined {
-  if (entry.type === 'ended' || entry.attempt < before.attempt || isBeyond(before, entry)) return undefined;
+export function applyEntry(before: AnswerSnapshot, entry: LogEntry): AnswerSnapshot | undefined {
+  if (entry.type === 'ended' || entry.attempt < before.attempt || hasGapBefore(before, entry))
+    return undefined;
   const { attempt } = entry;
   const isKnown = before.attempt === attempt;
   const known = isKnown ? before : { attempt, text: '', calls: [] };
@@ -33,7 +34,7 @@ export function textAfter(before: LoggedText, entry: LogEntry): LoggedText | und
 }
 
 /** Whether a part of the text before the entry is missing, because Redis was away or has lost it. */
-export function isBeyond(known: LoggedText, entry: LogEntry): boolean {
+export function hasGapBefore(known: AnswerSnapshot, entry: LogEntry): boolean {
   if (entry.type === 'ended' || entry.type === 'restarted' || entry.attempt < known.attempt) return false;
   const same = entry.attempt === known.attempt;
   if (entry.type === 'delta') return entry.start > (same ? known.text.length : 0);

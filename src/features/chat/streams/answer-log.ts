@@ -2,9 +2,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Broadcast, RedisConnection } from '../../../infra/redis/index.js';
 import {
   type LogEntry,
-  type LoggedText,
+  type AnswerSnapshot,
   mergeEntries,
-  textAfter,
+  applyEntry,
   toEntry,
   toFields,
 } from './answer-entries.js';
@@ -82,13 +82,13 @@ export class AnswerLog {
    * The text that is known otherwise, and what the log has beyond it.
    * @throws whatever the connection throws while Redis is away
    */
-  async extend(answerId: string, known: LoggedText): Promise<LoggedText> {
+  async extend(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
     let text = known;
     let page: readonly PlacedEntry[];
     let last = LOG_START;
     do {
       page = await this.read(answerId, last);
-      for (const { entry } of page) text = textAfter(text, entry) ?? text;
+      for (const { entry } of page) text = applyEntry(text, entry) ?? text;
       last = page.at(-1)?.place ?? last;
     } while (page.length === PAGE);
     return text;

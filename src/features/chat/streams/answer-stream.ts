@@ -37,12 +37,12 @@ export interface AnswerIds {
 }
 
 /** An answer that can be followed, wherever it is generated and whether it has ended or not. */
-export interface AnswerSource extends AnswerIds {
+export interface AnswerStream extends AnswerIds {
   /** Parameters that the model did not take as they were asked for, as far as is known in this process. */
   readonly ignored?: readonly string[];
-  progress(): Progress;
+  snapshot(): Progress;
   /** Resolves when there may be something new since the last look, and at the latest when the signal aborts. */
-  changed(signal: AbortSignal): Promise<void>;
+  waitForChange(signal: AbortSignal): Promise<void>;
   /** Ends what following it takes. Called once for each time that it was given out. */
   close(): void;
 }
@@ -65,17 +65,17 @@ export type AnswerEvent = {
  *
  * @param from where to begin; at the beginning of what there is without it
  */
-export async function* follow(
-  source: AnswerSource,
+export async function* followAnswer(
+  source: AnswerStream,
   signal: AbortSignal,
   from?: Position,
 ): AsyncGenerator<AnswerEvent> {
   let seen = from ?? beginningOf(source);
   try {
     while (!signal.aborted) {
-      const event = nextEvent(source.progress(), seen);
+      const event = nextEvent(source.snapshot(), seen);
       if (event === undefined) {
-        await source.changed(signal);
+        await source.waitForChange(signal);
         continue;
       }
       seen = event.position;
@@ -88,8 +88,8 @@ export async function* follow(
 }
 
 /** Before the first word of what there is. */
-export function beginningOf(source: AnswerSource): Position {
-  return { attempt: source.progress().attempt, offset: 0, calls: 0 };
+export function beginningOf(source: AnswerStream): Position {
+  return { attempt: source.snapshot().attempt, offset: 0, calls: 0 };
 }
 
 /** What a follower has to be told next, or undefined where it knows everything. */
@@ -119,12 +119,15 @@ function nextPiece({ length, slice }: Progress, from: number): string {
 }
 
 /** The outcome, when there is one; undefined where the signal aborts before. */
-export async function outcomeOf(source: AnswerSource, signal: AbortSignal): Promise<TurnOutcome | undefined> {
+export async function awaitOutcome(
+  source: AnswerStream,
+  signal: AbortSignal,
+): Promise<TurnOutcome | undefined> {
   try {
     while (!signal.aborted) {
-      const { outcome } = source.progress();
+      const { outcome } = source.snapshot();
       if (outcome !== undefined) return outcome;
-      await source.changed(signal);
+      await source.waitForChange(signal);
     }
     return undefined;
   } finally {

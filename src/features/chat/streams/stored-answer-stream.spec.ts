@@ -5,7 +5,7 @@ import type { LogEntry } from './answer-entries.js';
 import { AnswerLog, LOG_START, type PlacedEntry } from './answer-log.js';
 import type { AnswerState, StoredAnswer } from '../messages/answer.repository.js';
 import { storedAnswer } from '../../../../test/support/stored-answer.js';
-import { type AnswerRow, RemoteAnswer } from './stored-answer-stream.js';
+import { type AnswerRow, StoredAnswerStream } from './stored-answer-stream.js';
 
 const LOOK_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -93,15 +93,15 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-const answerOf = (first: StoredAnswer = ROW): RemoteAnswer =>
-  new RemoteAnswer(first, log, row, leaving.signal);
-const textOf = (answer: RemoteAnswer): string => {
-  const { length, slice } = answer.progress();
+const answerOf = (first: StoredAnswer = ROW): StoredAnswerStream =>
+  new StoredAnswerStream(first, log, row, leaving.signal);
+const textOf = (answer: StoredAnswerStream): string => {
+  const { length, slice } = answer.snapshot();
   return slice(0, length);
 };
 /** Waits for the next change, while time passes. */
-const nextChange = async (answer: RemoteAnswer, ms: number = LOOK_MS): Promise<void> => {
-  const changed = answer.changed(client.signal);
+const nextChange = async (answer: StoredAnswerStream, ms: number = LOOK_MS): Promise<void> => {
+  const changed = answer.waitForChange(client.signal);
   await Promise.all([changed, jest.advanceTimersByTimeAsync(ms)]);
 };
 
@@ -109,14 +109,14 @@ describe('an answer of another process', () => {
   it('is what its row had at first', () => {
     const answer = answerOf({ ...ROW, toolCalls: CALLS, model: null });
     expect(answer).toMatchObject({ conversationId: 'conversation', answerId: 'answer' });
-    expect(answer.progress()).toMatchObject({
+    expect(answer.snapshot()).toMatchObject({
       attempt: 2,
       length: 2,
       callsLength: 3,
       model: '',
       outcome: undefined,
     });
-    expect(answer.progress().piece(0, 10)).toMatchObject({ type: 'call', id: 'a' });
+    expect(answer.snapshot().piece(0, 10)).toMatchObject({ type: 'call', id: 'a' });
   });
 
   it('is read from its log, what is there before and what comes later', async () => {
@@ -124,7 +124,7 @@ describe('an answer of another process', () => {
     log.add(delta(0, 'ab'), delta(0, 'abc'));
     await nextChange(answer, 0);
     expect(textOf(answer)).toBe('abc');
-    const changed = answer.changed(client.signal);
+    const changed = answer.waitForChange(client.signal);
     await jest.advanceTimersByTimeAsync(1);
     log.add(delta(3, 'd'));
     await changed;
@@ -135,7 +135,7 @@ describe('an answer of another process', () => {
     const answer = answerOf();
     log.add({ type: 'restarted', attempt: 3, model: 'demo/other' }, delta(0, 'x', 3));
     await nextChange(answer, 0);
-    expect(answer.progress()).toMatchObject({ attempt: 3, length: 1, model: 'demo/other' });
+    expect(answer.snapshot()).toMatchObject({ attempt: 3, length: 1, model: 'demo/other' });
   });
 
   it('waits for its row if the log lacks a part, and goes on from there', async () => {
@@ -161,7 +161,7 @@ describe('an answer of another process', () => {
     expect(row.reads).toBe(1);
     row.stored = { ...ROW, content: 'abc', toolCalls: CALLS };
     await nextChange(answer);
-    expect([textOf(answer), answer.progress().callsLength, row.reads]).toEqual(['abc', 3, 2]);
+    expect([textOf(answer), answer.snapshot().callsLength, row.reads]).toEqual(['abc', 3, 2]);
   });
 
   it.each<[string, Partial<StoredAnswer>, string]>([
@@ -182,14 +182,14 @@ describe('an answer of another process', () => {
     row.stored = { ...ROW, status: 'complete', content: 'abc', finishReason: 'stop' };
     await nextChange(answer, 0);
     await nextChange(answer, 0);
-    expect(answer.progress().outcome).toMatchObject({ status: 'complete', text: 'abc' });
+    expect(answer.snapshot().outcome).toMatchObject({ status: 'complete', text: 'abc' });
   });
 
   it('is interrupted if its conversation was deleted', async () => {
     const answer = answerOf();
     row.stored = null;
     await nextChange(answer);
-    expect(answer.progress().outcome).toMatchObject({ status: 'interrupted', text: 'ab' });
+    expect(answer.snapshot().outcome).toMatchObject({ status: 'interrupted', text: 'ab' });
   });
 });
 
@@ -198,9 +198,9 @@ describe('a follower of an answer of another process', () => {
     const answer = answerOf();
     row.failure = new AppError('service_unavailable', 'The database is away.');
     await nextChange(answer);
-    expect(answer.progress().outcome).toBeUndefined();
+    expect(answer.snapshot().outcome).toBeUndefined();
     await jest.advanceTimersByTimeAsync(MINUTE_MS);
-    const changed = expect(answer.changed(client.signal)).rejects.toThrow('The database is away.');
+    const changed = expect(answer.waitForChange(client.signal)).rejects.toThrow('The database is away.');
     await jest.advanceTimersByTimeAsync(LOOK_MS);
     await changed;
   });
@@ -208,7 +208,7 @@ describe('a follower of an answer of another process', () => {
   it('is told at once what is no absence of the database', async () => {
     const answer = answerOf();
     row.failure = new Error('No such column.');
-    const changed = expect(answer.changed(client.signal)).rejects.toThrow('No such column.');
+    const changed = expect(answer.waitForChange(client.signal)).rejects.toThrow('No such column.');
     await jest.advanceTimersByTimeAsync(LOOK_MS);
     await changed;
   });
@@ -216,7 +216,7 @@ describe('a follower of an answer of another process', () => {
   it.each(['before it waits', 'while it waits'])('is sent away %s if its own process stops', async (when) => {
     const answer = answerOf();
     if (when === 'before it waits') leaving.abort();
-    const changed = expect(answer.changed(client.signal)).rejects.toMatchObject({
+    const changed = expect(answer.waitForChange(client.signal)).rejects.toMatchObject({
       code: 'service_unavailable',
     });
     await jest.advanceTimersByTimeAsync(1);
@@ -227,7 +227,7 @@ describe('a follower of an answer of another process', () => {
   it.each(['before it waits', 'while it waits'])('that leaves %s is done', async (when) => {
     const answer = answerOf();
     if (when === 'before it waits') client.abort();
-    const changed = answer.changed(client.signal);
+    const changed = answer.waitForChange(client.signal);
     await jest.advanceTimersByTimeAsync(1);
     client.abort();
     await changed;

@@ -1,7 +1,7 @@
 import { AppError } from '../../../common/errors.js';
-import { isBeyond, type LoggedText, textAfter } from './answer-entries.js';
+import { hasGapBefore, type AnswerSnapshot, applyEntry } from './answer-entries.js';
 import { type AnswerLog, LOG_START } from './answer-log.js';
-import type { AnswerSource, Progress } from './answer-stream.js';
+import type { AnswerStream, Progress } from './answer-stream.js';
 import type { AnswerState, StoredAnswer } from '../messages/answer.repository.js';
 import { lengthOf, pieceAt, toToolCalls } from '../model/tool-calls.js';
 import { FollowerDismissedError } from '../model/chat.errors.js';
@@ -23,8 +23,8 @@ export interface AnswerRow {
  * An answer that another process generates, or none any more: from its log where Redis has one, and from the
  * checkpoints in its row, whichever knows more.
  */
-export class RemoteAnswer implements AnswerSource {
-  private known: LoggedText;
+export class StoredAnswerStream implements AnswerStream {
+  private known: AnswerSnapshot;
   private last = LOG_START;
   private stored: StoredAnswer | null;
   /** How the row was when it was read last; unknown at first. */
@@ -53,7 +53,7 @@ export class RemoteAnswer implements AnswerSource {
     return this.first.id;
   }
 
-  progress(): Progress {
+  snapshot(): Progress {
     const { attempt, text, calls, model = this.first.model ?? '' } = this.known;
     const outcome = outcomeOfStored(this.stored, this.first);
     return {
@@ -68,7 +68,7 @@ export class RemoteAnswer implements AnswerSource {
   }
 
   /** @throws FollowerDismissedError once this process sends its followers away */
-  async changed(signal: AbortSignal): Promise<void> {
+  async waitForChange(signal: AbortSignal): Promise<void> {
     this.forget ??= this.log.watch(this.answerId, () => {
       this.woken.resolve(null);
     });
@@ -110,9 +110,9 @@ export class RemoteAnswer implements AnswerSource {
     if (!this.log.enabled) return false;
     const before = this.last;
     for (const { place, entry } of await this.log.read(this.answerId, this.last).catch(() => [])) {
-      if (isBeyond(this.known, entry)) break;
+      if (hasGapBefore(this.known, entry)) break;
       if (entry.type === 'ended') this.lookedAt = Number.NEGATIVE_INFINITY;
-      else this.known = textAfter(this.known, entry) ?? this.known;
+      else this.known = applyEntry(this.known, entry) ?? this.known;
       this.last = place;
     }
     return this.last !== before;
@@ -145,7 +145,7 @@ export class RemoteAnswer implements AnswerSource {
     else this.known = stored;
   }
 
-  private learn(text: LoggedText): void {
+  private learn(text: AnswerSnapshot): void {
     const { attempt, text: known, calls } = this.known;
     if (text.attempt > attempt) this.known = text;
     if (text.attempt !== attempt) return;
@@ -155,6 +155,6 @@ export class RemoteAnswer implements AnswerSource {
   }
 }
 
-function textOf({ attempt, content: text, toolCalls, model }: StoredAnswer): LoggedText {
+function textOf({ attempt, content: text, toolCalls, model }: StoredAnswer): AnswerSnapshot {
   return { attempt, text, calls: toToolCalls(toolCalls), ...(model !== null && { model }) };
 }

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../../config/index.js';
-import { storable } from '../../../common/storable.js';
+import { stripNul } from '../../../common/stored-text.js';
 import { countTokens, LlmService } from '../../../llm/index.js';
-import type { Chore, ChoreTask, ChoreWork } from '../model/conversation-task.js';
+import type { Chore, ChoreTask, TaskHandler } from '../model/conversation-task.js';
 import { TOKENS_PER_MESSAGE } from '../context/context.repository.js';
 import { type SummarizedMessage, SummaryRepository } from '../context/summary.repository.js';
 import { withoutReasoning } from '../model/reasoning-text.js';
@@ -27,7 +27,7 @@ const SPEAKER = { user: 'User', assistant: 'Assistant', tool: 'Tool' } as const;
 
 /** Sums up what no longer fits into what a model is told. */
 @Injectable()
-export class SummaryService implements ChoreWork {
+export class SummaryTask implements TaskHandler {
   constructor(
     private readonly repository: SummaryRepository,
     private readonly llm: LlmService,
@@ -38,7 +38,7 @@ export class SummaryService implements ChoreWork {
    * One step: as many of the messages behind the summary before as the window of the model has room for. What a step
    * comes to is stored as a summary like any other, and the next one goes on from it.
    */
-  async prepare(chore: Chore): Promise<ChoreTask | undefined> {
+  async buildRequest(chore: Chore): Promise<ChoreTask | undefined> {
     const before = await this.repository.newestBefore(chore);
     const messages = await this.repository.messages(chore, before?.position ?? -1);
     if (messages.length === 0) return undefined;
@@ -59,7 +59,7 @@ export class SummaryService implements ChoreWork {
         max_completion_tokens: answer,
       },
       read: (said) => {
-        const text = storable(withoutReasoning(said.toWellFormed()));
+        const text = stripNul(withoutReasoning(said.toWellFormed()));
         return text === '' ? undefined : { type: 'summary', messageId, text, tokenCount: countTokens(text) };
       },
       last: messageId === chore.messageId,

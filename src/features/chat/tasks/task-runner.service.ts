@@ -1,14 +1,14 @@
 import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
-import { Activities } from '../../../common/activities.js';
+import { ActiveOperations } from '../../../common/active-operations.js';
 import { AppError, type ErrorCode } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { type AttemptRecord, LlmService, ModelCallError } from '../../../llm/index.js';
-import type { Chore, ChoreEnd, ChoreKind, ChoreRef, ChoreWork } from '../model/conversation-task.js';
-import { ChoreQueue } from './task.queue.js';
-import { ChoreRepository, type EndedTry } from './task.repository.js';
-import { persistently } from '../../../infra/database/retry-while-unavailable.js';
-import { SummaryService } from './summary.task.js';
-import { TitleService } from './title.task.js';
+import type { Chore, ChoreEnd, TaskKind, TaskRef, TaskHandler } from '../model/conversation-task.js';
+import { TaskQueue } from './task.queue.js';
+import { TaskRepository, type EndedTry } from './task.repository.js';
+import { retryWhileUnavailable } from '../../../infra/database/retry-while-unavailable.js';
+import { SummaryTask } from './summary.task.js';
+import { TitleTask } from './title.task.js';
 
 /** Longest call to a model, in milliseconds: it ends while the chore is ours still. */
 const CALL_MS = 100_000;
@@ -30,19 +30,19 @@ const BATCH = 100;
 
 /** Does chores. Which process does one, and how often it is told of it, changes nothing. */
 @Injectable()
-export class ChoreService implements BeforeApplicationShutdown {
+export class TaskRunnerService implements BeforeApplicationShutdown {
   private readonly logger = new Logger('Chores');
-  private readonly works: Readonly<Record<ChoreKind, ChoreWork>>;
+  private readonly works: Readonly<Record<TaskKind, TaskHandler>>;
   private readonly closing = new AbortController();
   private readonly running = new Set<Promise<void>>();
 
   constructor(
-    private readonly repository: ChoreRepository,
-    private readonly queue: ChoreQueue,
+    private readonly repository: TaskRepository,
+    private readonly queue: TaskQueue,
     private readonly llm: LlmService,
-    private readonly activities: Activities,
-    title: TitleService,
-    summary: SummaryService,
+    private readonly activities: ActiveOperations,
+    title: TitleTask,
+    summary: SummaryTask,
   ) {
     this.works = { title, summary };
   }
@@ -57,7 +57,7 @@ export class ChoreService implements BeforeApplicationShutdown {
   }
 
   /** Does a chore, step by step, where it is due and nobody else does it. */
-  async run(ref: ChoreRef): Promise<void> {
+  async run(ref: TaskRef): Promise<void> {
     const running = this.runSteps(ref);
     this.running.add(running);
     try {
@@ -67,12 +67,12 @@ export class ChoreService implements BeforeApplicationShutdown {
     }
   }
 
-  private async runSteps(ref: ChoreRef): Promise<void> {
+  private async runSteps(ref: TaskRef): Promise<void> {
     while (!this.closing.signal.aborted) {
       const chore = await this.repository.take(ref);
       if (chore === undefined) return;
       const ended = await this.try(chore);
-      const ours = await persistently(() => this.repository.settle(chore, ended));
+      const ours = await retryWhileUnavailable(() => this.repository.settle(chore, ended));
       // Without a result the next try is not now.
       if (!ours || ended.result === undefined || ended.end === 'done') return;
     }
@@ -91,13 +91,13 @@ export class ChoreService implements BeforeApplicationShutdown {
     if (chore.tries > MAX_TRIES)
       return { ...nothing, end: this.endAfter(chore, new Error('It was never ended.')) };
     const shut = new AbortController();
-    const forget = this.activities.begin({ userId: chore.userId, apiKeyId: null }, () => {
+    const forget = this.activities.register({ userId: chore.userId, apiKeyId: null }, () => {
       shut.abort();
     });
     const ended = AbortSignal.any([shut.signal, this.closing.signal]);
     let attempts: readonly AttemptRecord[] = [];
     try {
-      const task = await this.works[chore.kind].prepare(chore);
+      const task = await this.works[chore.kind].buildRequest(chore);
       if (task === undefined) return { ...nothing, end: 'done' };
       const answer = await this.llm.complete({
         callId,

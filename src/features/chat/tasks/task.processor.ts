@@ -1,21 +1,21 @@
 import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Job } from 'bullmq';
-import { toChoreRef } from './task.jobs.js';
-import { type ChoreJob } from './task.jobs.js';
-import { CHORES_QUEUE } from './task.jobs.js';
-import { ChoreService } from './task-runner.service.js';
+import { toTaskRef } from './task.jobs.js';
+import { type TaskJob } from './task.jobs.js';
+import { TASKS_QUEUE } from './task.jobs.js';
+import { TaskRunnerService } from './task-runner.service.js';
 import { runWhenReady } from '../../../infra/queue/run-when-ready.js';
 
 /** Chores that one process does at once. They mostly wait. */
 const CONCURRENCY = 4;
 
 /** Runs the jobs of chores. Running one twice, or at once in two processes, changes nothing. */
-@Processor(CHORES_QUEUE, { concurrency: CONCURRENCY, autorun: false })
-export class ChoreProcessor extends WorkerHost implements OnApplicationBootstrap {
+@Processor(TASKS_QUEUE, { concurrency: CONCURRENCY, autorun: false })
+export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap {
   private readonly logger = new Logger('Chores');
 
-  constructor(private readonly chores: ChoreService) {
+  constructor(private readonly chores: TaskRunnerService) {
     super();
   }
 
@@ -26,8 +26,8 @@ export class ChoreProcessor extends WorkerHost implements OnApplicationBootstrap
     });
   }
 
-  override async process({ data }: Job<ChoreJob>): Promise<void> {
-    const ref = toChoreRef(data);
+  override async process({ data }: Job<TaskJob>): Promise<void> {
+    const ref = toTaskRef(data);
     if (ref !== undefined) await this.chores.run(ref);
   }
 

@@ -1,25 +1,25 @@
 import { InjectQueue } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import type { ManagedQueue } from '../../../infra/queue/index.js';
-import { type ChoreJob } from './task.jobs.js';
-import { CHORE_JOB } from './task.jobs.js';
-import { CHORES_QUEUE } from './task.jobs.js';
-import type { ChoreRef } from '../model/conversation-task.js';
+import { type TaskJob } from './task.jobs.js';
+import { TASK_JOB } from './task.jobs.js';
+import { TASKS_QUEUE } from './task.jobs.js';
+import type { TaskRef } from '../model/conversation-task.js';
 
 /** Tells those who do chores that there is one. What is not heard is found by the sweep. */
 @Injectable()
-export class ChoreQueue {
+export class TaskQueue {
   private readonly logger = new Logger('Chores');
 
-  constructor(@InjectQueue(CHORES_QUEUE) private readonly queue: ManagedQueue<ChoreJob>) {}
+  constructor(@InjectQueue(TASKS_QUEUE) private readonly queue: ManagedQueue<TaskJob>) {}
 
   /** Returns at once and never fails. */
-  announce(chores: readonly ChoreRef[]): void {
+  announce(chores: readonly TaskRef[]): void {
     // The queue would keep what is announced while Redis is away, without a bound; the rows hold it anyway.
     if (chores.length === 0 || this.queue.connection.isAway) return;
     const jobs = chores
       .map(({ conversationId, kind }) => ({
-        name: CHORE_JOB,
+        name: TASK_JOB,
         data: { conversation_id: conversationId, kind },
         opts: {
           // At most one job of a task waits, so a sweep that comes meanwhile adds none. While one is active the queue

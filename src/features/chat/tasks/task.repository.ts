@@ -3,7 +3,7 @@ import { newId } from '../../../common/ids.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import type { AttemptRecord } from '../../../llm/index.js';
 import { UsageRepository } from '../../usage/index.js';
-import type { Chore, ChoreEnd, ChoreRef, ChoreResult, DueChore } from '../model/conversation-task.js';
+import type { Chore, ChoreEnd, TaskRef, ChoreResult, DueTask } from '../model/conversation-task.js';
 import { addToTotals, hasAccount, lockConversation } from '../messages/conversation-totals.js';
 
 /** How long a chore is ours, in seconds: longer than a call to a model may take. */
@@ -21,7 +21,7 @@ export interface EndedTry {
 
 /** What is to be done in the background, as rows. */
 @Injectable()
-export class ChoreRepository {
+export class TaskRepository {
   constructor(
     private readonly prisma: PrismaService,
     private readonly usage: UsageRepository,
@@ -31,7 +31,7 @@ export class ChoreRepository {
    * Takes a chore that is due; undefined where there is none. Of several that come at once one gets it: the others wait
    * for its update and then find `due_at` in the future. What is due for a disabled account waits.
    */
-  async take({ conversationId, kind }: ChoreRef): Promise<Chore | undefined> {
+  async take({ conversationId, kind }: TaskRef): Promise<Chore | undefined> {
     const [chore] = await this.prisma.run(
       (client) => client.$queryRaw<Chore[]>`
         UPDATE chores SET due_at = now() + make_interval(secs => ${HELD_SECONDS}), tries = tries + 1
@@ -45,9 +45,9 @@ export class ChoreRepository {
   }
 
   /** Chores that are due, the longest first. */
-  due(limit: number): Promise<ChoreRef[]> {
+  due(limit: number): Promise<TaskRef[]> {
     return this.prisma.run(
-      (client) => client.$queryRaw<ChoreRef[]>`
+      (client) => client.$queryRaw<TaskRef[]>`
         SELECT conversation_id AS "conversationId", kind::text
         FROM chores JOIN users ON users.id = chores.user_id
         WHERE due_at < now() AND users.disabled_at IS NULL
@@ -80,7 +80,7 @@ export class ChoreRepository {
 }
 
 /** Returns what a turn makes due as `finish_turn` and `write_chores` take it. */
-export function choresJson(chores: readonly DueChore[]): string {
+export function tasksJson(chores: readonly DueTask[]): string {
   return JSON.stringify(chores.map(({ kind, messageId }) => ({ kind, message_id: messageId })));
 }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../../config/index.js';
-import type { Chore, ChoreTask, ChoreWork } from '../model/conversation-task.js';
+import type { Chore, ChoreTask, TaskHandler } from '../model/conversation-task.js';
 import { withoutReasoning } from '../model/reasoning-text.js';
 import { toTitle } from '../model/title.js';
 import { TitleRepository } from './title.repository.js';
@@ -19,13 +19,13 @@ const INSTRUCTION =
 
 /** Finds titles for conversations. */
 @Injectable()
-export class TitleService implements ChoreWork {
+export class TitleTask implements TaskHandler {
   constructor(
     private readonly repository: TitleRepository,
     private readonly config: AppConfig,
   ) {}
 
-  async prepare(chore: Chore): Promise<ChoreTask | undefined> {
+  async buildRequest(chore: Chore): Promise<ChoreTask | undefined> {
     const model = this.config.chores.titleModel;
     const exchange = await this.repository.untitled(chore);
     if (model === undefined || exchange === undefined) return undefined;

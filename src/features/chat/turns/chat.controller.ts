@@ -11,7 +11,7 @@ import {
   sendEventStream,
   UserId,
 } from '../../../http/index.js';
-import { AnswerSender } from './turn-responder.js';
+import { TurnResponder } from './turn-responder.js';
 import { AnswerService } from '../generation/answer.service.js';
 import { ApiAnswer, ApiAnswerStream, EVENTS } from './chat.openapi.js';
 import { AnswerParams, ChatBody, ToolResultsBody } from './chat.dto.js';
@@ -40,7 +40,7 @@ export class ChatController {
   constructor(
     private readonly turns: TurnService,
     private readonly answers: AnswerService,
-    private readonly sender: AnswerSender,
+    private readonly sender: TurnResponder,
   ) {}
 
   @Post()

@@ -16,13 +16,13 @@ import type { UsageBody } from '../messages/usage.dto.js';
 import type { MessageParams } from '../messages/message.dto.js';
 import {
   type AnswerIds,
-  type AnswerSource,
+  type AnswerStream,
   beginningOf,
-  follow,
+  followAnswer,
   type Position,
 } from '../streams/answer-stream.js';
 import { type PlacedPiece, toWireCalls } from '../model/tool-calls.js';
-import type { Begun } from './turn.service.js';
+import type { StartedTurn } from './turn.service.js';
 import type { ResponseFormatBody } from './response-format.dto.js';
 import type { AnswerParameters, FinishedAnswer, Idempotency, TurnRequest } from '../model/turn.js';
 
@@ -140,7 +140,7 @@ export function toIdempotency(
 }
 
 /** The ids of an answer, so that a client knows them whatever becomes of the body. */
-export function answerHeaders({ answer, replayed }: Begun): Record<string, string> {
+export function answerHeaders({ answer, replayed }: StartedTurn): Record<string, string> {
   return {
     'X-Conversation-ID': answer.conversationId,
     'X-Message-ID': answer.answerId,
@@ -150,7 +150,7 @@ export function answerHeaders({ answer, replayed }: Begun): Record<string, strin
 
 /** A finished answer as a client gets it. */
 export function toAnswerBody(
-  ids: AnswerIds & Pick<AnswerSource, 'ignored'>,
+  ids: AnswerIds & Pick<AnswerStream, 'ignored'>,
   answer: FinishedAnswer,
 ): AnswerBody {
   const { text, calls, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
@@ -204,7 +204,7 @@ export function toPosition(lastEventId: string | undefined): Position | undefine
  * @throws AppError why there is no finished answer; the writer of the stream tells it
  */
 export async function* toChatEvents(
-  source: AnswerSource,
+  source: AnswerStream,
   signal: AbortSignal,
   from?: Position,
 ): AsyncGenerator<OutgoingEvent> {
@@ -212,7 +212,7 @@ export async function* toChatEvents(
   const open = { conversation_id, message_id, finished: false };
   const begin = from ?? beginningOf(source);
   yield { id: idOf(begin), data: { delta: '', ...open } };
-  for await (const event of follow(source, signal, begin)) {
+  for await (const event of followAnswer(source, signal, begin)) {
     const id = idOf(event.position);
     switch (event.type) {
       case 'delta':

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { Response } from 'express';
 import type { Caller } from '../../../common/caller.js';
-import { sendEventStream, setAnswerHead, whileHere } from '../../../http/index.js';
+import { sendEventStream, setModelResponseHeaders, withClientSignal } from '../../../http/index.js';
 import { AnswerService } from '../generation/answer.service.js';
 import type { GenerationBody } from './chat.dto.js';
 import { answerHeaders, toAnswerBody, toChatEvents } from './chat.mapper.js';
-import { type Begun, TurnService } from './turn.service.js';
+import { type StartedTurn, TurnService } from './turn.service.js';
 
 /** Gives the answer of a turn to whoever asked for it: as it comes, or whole. */
 @Injectable()
-export class AnswerSender {
+export class TurnResponder {
   constructor(
     private readonly turns: TurnService,
     private readonly answers: AnswerService,
@@ -19,7 +19,7 @@ export class AnswerSender {
   async send(
     response: Response,
     { userId }: Caller,
-    begun: Begun,
+    begun: StartedTurn,
     { stream, on_disconnect }: Pick<GenerationBody, 'stream' | 'on_disconnect'>,
     form: 'stream' | 'as_asked' = 'as_asked',
   ): Promise<void> {
@@ -36,11 +36,11 @@ export class AnswerSender {
       return sendEventStream(response, { begin: 'at_once', headers, events });
     }
     response.set(headers);
-    const finished = await whileHere(response, (signal) => {
+    const finished = await withClientSignal(response, (signal) => {
       cancelOn(signal);
       return this.turns.answer(answer, signal);
     });
-    setAnswerHead(response, { ignored: answer.ignored ?? [], cached: undefined });
+    setModelResponseHeaders(response, { ignored: answer.ignored ?? [], cached: undefined });
     response.json(toAnswerBody(answer, finished));
   }
 }

@@ -1,20 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError, NotFoundError } from '../../../common/errors.js';
 import { parametersAfterTools } from '../messages/generation-parameters.js';
-import { type BranchPoint, BranchRepository } from '../messages/message-tree.repository.js';
+import { type BranchPoint, MessageTreeRepository } from '../messages/message-tree.repository.js';
 import { inOrderOfCalls } from './tool-results.js';
 import type { ToolResult } from '../model/turn-target.js';
-import type { Said } from '../model/turn-target.js';
-import type { Place } from '../model/turn-target.js';
-import { Spot } from '../model/turn-target.js';
+import type { NewMessage } from '../model/turn-target.js';
+import type { TurnTarget } from '../model/turn-target.js';
+import { ResolvedTarget } from '../model/turn-target.js';
 
 /** Finds where a turn takes place. Messages never change and never move, so what is found here still holds when the turn begins. */
 @Injectable()
-export class PlaceService {
-  constructor(private readonly branches: BranchRepository) {}
+export class TurnTargetResolver {
+  constructor(private readonly branches: MessageTreeRepository) {}
 
   /** @throws NotFoundError, InvalidRequestError where the message is not one that can be edited, answered or gone on from */
-  find(userId: string, place: Place): Promise<Spot> {
+  find(userId: string, place: TurnTarget): Promise<ResolvedTarget> {
     switch (place.type) {
       case 'next':
         return this.next(userId, place);
@@ -27,7 +27,7 @@ export class PlaceService {
     }
   }
 
-  private async next(userId: string, place: Extract<Place, { type: 'next' }>): Promise<Spot> {
+  private async next(userId: string, place: Extract<TurnTarget, { type: 'next' }>): Promise<ResolvedTarget> {
     const { conversationId, systemPrompt, compaction, said } = place;
     const spot = { conversationId, systemPrompt, compaction, prompt: textOf(said) };
     const results = said.filter((message): message is ToolResult => message.role === 'tool');
@@ -46,8 +46,8 @@ export class PlaceService {
 
   private async edit(
     userId: string,
-    { conversationId, messageId, message: content }: Extract<Place, { type: 'edit' }>,
-  ): Promise<Spot> {
+    { conversationId, messageId, message: content }: Extract<TurnTarget, { type: 'edit' }>,
+  ): Promise<ResolvedTarget> {
     const point = await this.pointAt(userId, conversationId, messageId);
     if (point.role !== 'user') throw notYours(messageId);
     return {
@@ -63,8 +63,8 @@ export class PlaceService {
 
   private async regenerate(
     userId: string,
-    { conversationId, messageId }: Extract<Place, { type: 'regenerate' }>,
-  ): Promise<Spot> {
+    { conversationId, messageId }: Extract<TurnTarget, { type: 'regenerate' }>,
+  ): Promise<ResolvedTarget> {
     const point = await this.pointAt(userId, conversationId, messageId);
     const isAnswer = point.role === 'assistant';
     const question = isAnswer ? await this.parentOf(userId, point) : point;
@@ -84,8 +84,8 @@ export class PlaceService {
 
   private async toolResults(
     userId: string,
-    { messageId, results }: Extract<Place, { type: 'tool_results' }>,
-  ): Promise<Spot> {
+    { messageId, results }: Extract<TurnTarget, { type: 'tool_results' }>,
+  ): Promise<ResolvedTarget> {
     const answer = await this.branches.findAnywhere(userId, messageId);
     if (answer?.role !== 'assistant') throw new NotFoundError('answer', messageId);
     const { conversationId, model, parameters } = answer;
@@ -111,7 +111,7 @@ export class PlaceService {
   }
 }
 
-function textOf(said: readonly Said[]): string {
+function textOf(said: readonly NewMessage[]): string {
   return said.map(({ content }) => content).join('\n');
 }
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import pg from 'pg';
 import { AppError, NotFoundError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
-import { storableJson } from '../../../common/storable.js';
+import { storableJson } from '../../../common/stored-text.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { ConversationBusyError, DuplicateRequestError } from '../model/chat.errors.js';
 import type { Compaction } from '../model/compaction.js';
@@ -10,7 +10,7 @@ import { KEPT_HOURS } from './idempotency.repository.js';
 import { type Idempotency, LEASE_SECONDS, type Turn } from '../model/turn.js';
 
 /** A message that a turn stores before its answer. */
-export interface SaidMessage {
+export interface NewMessageRow {
   readonly id: string;
   readonly role: 'user' | 'tool';
   readonly content: string;
@@ -38,7 +38,7 @@ export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
   readonly systemPrompt: string | undefined;
   readonly compaction: Compaction | undefined;
   /** What is said, each message after the one before it; none where the answer follows what stands there. */
-  readonly said: readonly SaidMessage[];
+  readonly said: readonly NewMessageRow[];
   readonly idempotency: Idempotency | undefined;
 }
 

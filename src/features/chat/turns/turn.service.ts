@@ -2,29 +2,29 @@ import { Injectable } from '@nestjs/common';
 import { AppError, InvalidRequestError, NotFoundError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { countTokensOfEach, LlmService } from '../../../llm/index.js';
-import { type AnswerSource, outcomeOf } from '../streams/answer-stream.js';
+import { type AnswerStream, awaitOutcome } from '../streams/answer-stream.js';
 import { AttachmentService, NO_FILES, type QuestionFiles } from '../attachments/attachment.service.js';
 import { parametersOver } from '../messages/generation-parameters.js';
 import { AnswerService } from '../generation/answer.service.js';
 import { IdempotencyKeyReusedError } from '../model/chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
-import type { LiveTurn } from '../generation/live-answer.js';
-import { isUnavailable, persistently } from '../../../infra/database/retry-while-unavailable.js';
+import type { LiveAnswer } from '../generation/live-answer.js';
+import { isUnavailable, retryWhileUnavailable } from '../../../infra/database/retry-while-unavailable.js';
 import { type OutputCheck, outputCheckFor } from '../generation/output-check.js';
-import { PlaceService } from './turn-target.resolver.js';
-import { type Spot } from '../model/turn-target.js';
+import { TurnTargetResolver } from './turn-target.resolver.js';
+import { type ResolvedTarget } from '../model/turn-target.js';
 import { shortTitle } from '../model/title.js';
 import type { AnswerParameters, FinishedAnswer, Idempotency, Turn, TurnRequest } from '../model/turn.js';
-import type { Said } from '../model/turn-target.js';
-import { type NewTurn, type SaidMessage, TurnRepository } from './turn.repository.js';
+import type { NewMessage } from '../model/turn-target.js';
+import { type NewTurn, type NewMessageRow, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from '../generation/turn-runner.js';
 
 /** Between tries to learn whether a turn was stored, in milliseconds: well within its lease. */
 const LOOK_WAITS_MS: readonly number[] = [100, 300, 1000, 2000, 2000, 2000, 2000, 2000];
 
 /** What became of a request: an answer to follow, and whether an earlier request began it. */
-export interface Begun {
-  readonly answer: AnswerSource;
+export interface StartedTurn {
+  readonly answer: AnswerStream;
   readonly replayed: boolean;
 }
 
@@ -32,11 +32,11 @@ export interface Begun {
 @Injectable()
 export class TurnService {
   /** Named requests that are being begun here, so that their doubles take nothing of the budget meanwhile. */
-  private readonly beginning = new Map<string, Promise<Begun>>();
+  private readonly beginning = new Map<string, Promise<StartedTurn>>();
 
   constructor(
     private readonly llm: LlmService,
-    private readonly places: PlaceService,
+    private readonly places: TurnTargetResolver,
     private readonly attachments: AttachmentService,
     private readonly turns: TurnRepository,
     private readonly runner: TurnRunner,
@@ -50,7 +50,7 @@ export class TurnService {
    * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError,
    *   IdempotencyKeyReusedError, InvalidRequestError for files that cannot be sent, and what the model layer's budget throws: nothing is stored then
    */
-  async begin(request: TurnRequest): Promise<Begun> {
+  async begin(request: TurnRequest): Promise<StartedTurn> {
     const { idempotency, userId } = request;
     if (idempotency === undefined) return { answer: await this.start(request), replayed: false };
     const name = JSON.stringify([userId, idempotency.route, idempotency.key]);
@@ -66,14 +66,14 @@ export class TurnService {
    * The answer of a turn, when it has ended well.
    * @throws AppError why there is none
    */
-  async answer(source: AnswerSource, signal: AbortSignal): Promise<FinishedAnswer> {
-    const outcome = await outcomeOf(source, signal);
+  async answer(source: AnswerStream, signal: AbortSignal): Promise<FinishedAnswer> {
+    const outcome = await awaitOutcome(source, signal);
     if (outcome === undefined) throw new AppError('request_cancelled', 'The request was cancelled.');
     if ('error' in outcome) throw outcome.error;
     return outcome;
   }
 
-  private async beginNamed(request: TurnRequest, idempotency: Idempotency): Promise<Begun> {
+  private async beginNamed(request: TurnRequest, idempotency: Idempotency): Promise<StartedTurn> {
     const known = await this.replay(request.userId, idempotency);
     if (known !== undefined) return { answer: known, replayed: true };
     try {
@@ -87,7 +87,7 @@ export class TurnService {
     }
   }
 
-  private async start(request: TurnRequest): Promise<LiveTurn> {
+  private async start(request: TurnRequest): Promise<LiveAnswer> {
     const { userId, apiKeyId, defaultTemperature, instructions, restart, cache, idempotency } = request;
     const spot = await this.places.find(userId, request.place);
     const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
@@ -123,7 +123,7 @@ export class TurnService {
       return await this.turns.begin(turn);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      const found = await persistently(() => this.turns.findBegun(turn), LOOK_WAITS_MS).catch(
+      const found = await retryWhileUnavailable(() => this.turns.findBegun(turn), LOOK_WAITS_MS).catch(
         () => undefined,
       );
       if (found === undefined) throw error;
@@ -132,7 +132,7 @@ export class TurnService {
   }
 
   /** What the same request began before, or undefined where it never came. */
-  private async replay(userId: string, idempotency: Idempotency): Promise<AnswerSource | undefined> {
+  private async replay(userId: string, idempotency: Idempotency): Promise<AnswerStream | undefined> {
     const known = await this.keys.find(userId, idempotency);
     if (known === undefined) return undefined;
     if (!Buffer.from(known.fingerprint).equals(idempotency.fingerprint))
@@ -156,7 +156,7 @@ function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputChec
 
 /** A spot as a new turn is stored there. */
 function placed(
-  spot: Spot,
+  spot: ResolvedTarget,
   files: QuestionFiles,
 ): Pick<NewTurn, 'place' | 'systemPrompt' | 'compaction' | 'said'> {
   const { conversationId, systemPrompt, compaction, after } = spot;
@@ -171,7 +171,7 @@ function placed(
   return { place, systemPrompt, compaction, said };
 }
 
-function toSaidMessage(said: Said, files: QuestionFiles, tokens: number): SaidMessage {
+function toSaidMessage(said: NewMessage, files: QuestionFiles, tokens: number): NewMessageRow {
   const { role, content } = said;
   const toolCallId = said.role === 'tool' ? said.toolCallId : null;
   const tokenCount = tokens + files.tokens;

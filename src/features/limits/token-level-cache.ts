@@ -7,13 +7,13 @@ const CAPACITY = 50_000;
 
 /** What this process saw last of the accounts' tokens, for the headers of answers. It decides nothing. */
 @Injectable()
-export class TokenLevels {
+export class TokenLevelCache {
   private readonly drainedAt = new LRUCache<string, number>({ max: CAPACITY });
 
   constructor(private readonly clock: Clock) {}
 
   /** @param backlogMs how long the bucket takes to drain */
-  saw(userId: string, backlogMs: number): void {
+  record(userId: string, backlogMs: number): void {
     this.drainedAt.set(userId, this.clock.now() + backlogMs);
   }
 

@@ -1,5 +1,5 @@
 /** A text of somebody else's as it can be stored: PostgreSQL takes every character but NUL. */
-export function storable(text: string): string {
+export function stripNul(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '') : text;
 }
 
@@ -24,7 +24,7 @@ function withStorableNames(object: object): object {
 }
 
 function storableText(text: string): string {
-  return storable(text).toWellFormed();
+  return stripNul(text).toWellFormed();
 }
 
 function isPlainObject(value: unknown): value is object {

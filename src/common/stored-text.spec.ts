@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { storable, storableJson } from './storable.js';
+import { stripNul, storableJson } from './stored-text.js';
 
-describe('storable', () => {
+describe('stripNul', () => {
   it.each([
     ['', ''],
     ['Grüße 你好 🚀', 'Grüße 你好 🚀'],
     ['a\0b\0', 'ab'],
   ])('of %j is %j', (text, expected) => {
-    expect(storable(text)).toBe(expected);
+    expect(stripNul(text)).toBe(expected);
   });
 });
 

@@ -26,7 +26,7 @@ export interface Grant {
  * for the while, each process counts for itself.
  */
 @Injectable()
-export class LimitStores implements OnApplicationShutdown {
+export class FailoverLimitStore implements OnApplicationShutdown {
   /** How often leases are renewed, in milliseconds. */
   protected readonly renewEveryMs: number = LEASE_TTL_MS / RENEWALS;
   private readonly logger = new Logger('Limits');

@@ -6,7 +6,7 @@ interface Activity {
 }
 
 /** What runs in this process on behalf of accounts and keys, so that it can be stopped when one of them is shut out. */
-export class Activities {
+export class ActiveOperations {
   private readonly running = new Set<Activity>();
 
   /**
@@ -14,7 +14,7 @@ export class Activities {
    * @param stop called once at the most, when the account or key is shut out; it must not throw
    * @returns forgets it
    */
-  begin(caller: AccountAccess, stop: () => void): () => void {
+  register(caller: AccountAccess, stop: () => void): () => void {
     const activity = { caller, stop };
     this.running.add(activity);
     return () => {
