@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 import type { AttemptResult } from './attempt-result.js';
 import { cancelledCall, crashedCall, refusedCall, toModelCallError } from '../port/model-call-error.js';
-import { keyScopeOf } from '../port/key-scope.js';
+import { keyScopeOf } from '../models/key-scope.js';
 import type { ResolvedModel } from '../models/model-directory.js';
 import { type AttemptRecord, ProviderError, type TokenUsage } from '../port/index.js';
 import type { Permit, ProviderGate } from '../resilience/provider-gate.js';

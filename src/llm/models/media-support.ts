@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { keyScopeOf } from '../port/key-scope.js';
+import { keyScopeOf } from './key-scope.js';
 import type { ResolvedModel } from './model-directory.js';
 import type { MediaKind } from '../port/index.js';
 

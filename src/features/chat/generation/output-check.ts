@@ -2,7 +2,8 @@ import { AppError } from '../../../common/errors.js';
 import { stripNul } from '../../../common/stored-text.js';
 import type { ModelCall } from '../../../llm/index.js';
 import { compileOutputSchema, type OutputSchema } from './output-schema.js';
-import type { AnswerParameters, FinishedAnswer } from '../model/turn.js';
+import type { FinishedAnswer } from '../model/turn.js';
+import type { AnswerParameters } from '../model/answer-parameters.js';
 
 /** Most characters of an error that quotes where an answer is wrong. */
 const MAX_REASON = 300;

@@ -20,7 +20,7 @@ import { toAbortedResult, toOutcome, toTurnResult } from './turn-result.js';
 import { toToolCalls } from '../model/tool-calls.js';
 import { TurnTasks } from './turn-tasks.js';
 import { GenerationRepository } from './generation.repository.js';
-import { retryWhileUnavailable } from '../../../infra/database/retry-while-unavailable.js';
+import { retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
 
 /** One turn while it runs. */
 interface Run {

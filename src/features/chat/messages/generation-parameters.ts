@@ -1,6 +1,7 @@
 import { InvalidRequestError } from '../../../common/errors.js';
 import type { ChatMessage, ModelCall } from '../../../llm/index.js';
-import type { AnswerParameters, Turn } from '../model/turn.js';
+import type { Turn } from '../model/turn.js';
+import type { AnswerParameters } from '../model/answer-parameters.js';
 
 /**
  * What is asked for, and, where that says nothing, how the answer before was made. A choice of tools counts among the

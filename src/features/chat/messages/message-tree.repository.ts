@@ -6,7 +6,7 @@ import { ConversationBusyError } from '../model/chat.errors.js';
 import { MESSAGE } from './stored-message.js';
 import { type StoredMessage } from './stored-message.js';
 import { type ToolCall, toToolCalls } from '../model/tool-calls.js';
-import type { AnswerParameters } from '../model/turn.js';
+import type { AnswerParameters } from '../model/answer-parameters.js';
 
 /** A message that a branch begins at. */
 export interface BranchPoint {

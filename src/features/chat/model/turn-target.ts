@@ -1,5 +1,5 @@
 import type { Compaction } from './compaction.js';
-import type { AnswerParameters } from './turn.js';
+import type { AnswerParameters } from './answer-parameters.js';
 
 /** A place in the tree, found. */
 export interface ResolvedTarget {

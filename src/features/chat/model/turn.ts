@@ -1,7 +1,8 @@
 import type { AccountAccess, AnswerCaching } from '../../../common/caller.js';
 import type { AppError } from '../../../common/errors.js';
 import type { MicroUsd } from '../../../common/money.js';
-import type { AttemptRecord, ChatRequest, ProviderData, TokenUsage } from '../../../llm/index.js';
+import type { AttemptRecord, ProviderData, TokenUsage } from '../../../llm/index.js';
+import { AnswerParameters } from './answer-parameters.js';
 import type { Compaction } from './compaction.js';
 import type { DueTask } from './conversation-task.js';
 import type { ToolCall } from './tool-calls.js';
@@ -29,9 +30,6 @@ export interface TurnRequest extends AccountAccess {
   /** Names the request, so that sending it twice asks once. */
   readonly idempotency: Idempotency | undefined;
 }
-
-/** How an answer is made, in the common tongue. What is left out is taken from the answer that it replaces, where there is one. */
-export type AnswerParameters = Omit<ChatRequest, 'messages'>;
 
 /** How a request is known again. */
 export interface Idempotency {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { AttemptRecord } from '../../../llm/index.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import { UsageRepository } from '../../usage/index.js';
-import { addToTotals, lockConversation } from '../messages/conversation-totals.js';
+import { addToTotals, lockConversation } from '../messages/conversation-totals.repository.js';
 import { INTERRUPTED, STOPPED } from '../model/turn.js';
 import type { ToolCall } from '../model/tool-calls.js';
 import { jsonOf } from '../model/tool-calls.js';

@@ -3,7 +3,7 @@ import { estimateAbandonedAttempt, countTokens, PriceTable } from '../../../llm/
 import type { AnswerSnapshot } from '../streams/answer-entries.js';
 import { AnswerLog, LOG_TTL_S } from '../streams/answer-log.js';
 import { type Abandoned, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
-import { isUnavailable } from '../../../infra/database/retry-while-unavailable.js';
+import { isUnavailable } from '../../../common/retry-while-unavailable.js';
 import { toToolCalls, generatedText } from '../model/tool-calls.js';
 import { ActiveGenerations } from './active-generations.js';
 

@@ -6,7 +6,7 @@ import { type AttemptRecord, LlmService, ModelCallError } from '../../../llm/ind
 import type { Chore, ChoreEnd, TaskKind, TaskRef, TaskHandler } from '../model/conversation-task.js';
 import { TaskQueue } from './task.queue.js';
 import { TaskRepository, type EndedTry } from './task.repository.js';
-import { retryWhileUnavailable } from '../../../infra/database/retry-while-unavailable.js';
+import { retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
 import { SummaryTask } from './summary.task.js';
 import { TitleTask } from './title.task.js';
 

@@ -4,7 +4,7 @@ import { PrismaService, type Transaction } from '../../../infra/database/index.j
 import type { AttemptRecord } from '../../../llm/index.js';
 import { UsageRepository } from '../../usage/index.js';
 import type { Chore, ChoreEnd, TaskRef, ChoreResult, DueTask } from '../model/conversation-task.js';
-import { addToTotals, hasAccount, lockConversation } from '../messages/conversation-totals.js';
+import { addToTotals, hasAccount, lockConversation } from '../messages/conversation-totals.repository.js';
 
 /** How long a chore is ours, in seconds: longer than a call to a model may take. */
 const HELD_SECONDS = 120;

@@ -24,7 +24,8 @@ import {
 import { type PlacedPiece, toWireCalls } from '../model/tool-calls.js';
 import type { StartedTurn } from './turn.service.js';
 import type { ResponseFormatBody } from './response-format.dto.js';
-import type { AnswerParameters, FinishedAnswer, Idempotency, TurnRequest } from '../model/turn.js';
+import type { FinishedAnswer, Idempotency, TurnRequest } from '../model/turn.js';
+import type { AnswerParameters } from '../model/answer-parameters.js';
 
 /** Sampling temperature of a turn that names none. Left out for models that refuse it. */
 const DEFAULT_TEMPERATURE = 0.7;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError, ServerBusyError } from '../../common/errors.js';
+import { AppError, ServerBusyError } from './errors.js';
 
 /**
  * Waits between tries, in milliseconds; about a minute in all, which outlasts a restart of the database. Short to the
