@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -18,9 +17,11 @@ export class FolderStorage extends FileStorage {
   override async put(key: StorageKey, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const path = this.pathOf(key);
     await mkdir(this.folderOf(key.folder), { recursive: true, mode: 0o700 });
+    // Opened before anything can fail: a file that is still being opened when it is deleted would come into being later.
+    const handle = await open(path, 'wx', 0o600);
     try {
       // Flushed before it counts as stored: the row that follows must not survive a power cut without its bytes.
-      await pipeline(bytes, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
+      await pipeline(bytes, handle.createWriteStream({ flush: true }));
     } catch (error) {
       await rm(path, { force: true });
       throw error;

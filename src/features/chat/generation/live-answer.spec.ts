@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Broadcast, RedisConnection } from '../../../infra/redis/index.js';
 import { type LogEntry, type AnswerSnapshot, applyEntry } from '../streams/answer-entries.js';
 import { AnswerLog } from '../streams/answer-log.js';
@@ -62,22 +61,55 @@ describe('LiveAnswer', () => {
     }
   });
 
-  it('shows the first piece at once, and those that come soon after it together', async () => {
-    const live = new LiveAnswer(TURN, log);
-    const events = followAnswer(live, never);
-    const first = events.next();
-    live.append('a');
-    expect((await first).value).toMatchObject({ delta: 'a' });
-    const second = events.next();
-    for (const piece of ['b', 'c', 'd']) {
-      live.append(piece);
+  describe('by the clock', () => {
+    beforeEach(() => {
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+    });
+
+    afterEach(() => {
+      jest.useRealTimers();
+    });
+
+    it('shows the first piece at once, and those that come within 20 ms after it together', async () => {
+      const live = new LiveAnswer(TURN, log);
+      const events = followAnswer(live, never);
+      const first = events.next();
+      live.append('a');
+      expect((await first).value).toMatchObject({ delta: 'a' });
+      const second = events.next();
+      live.append('b');
+      jest.advanceTimersByTime(19);
+      live.append('c');
       await new Promise(setImmediate);
-    }
-    expect((await second).value).toEqual({ type: 'delta', position: at(1, 4), delta: 'bcd' });
-    const third = events.next();
-    await delay(25);
-    live.append('e');
-    expect((await third).value).toMatchObject({ delta: 'e' });
+      expect(live.snapshot().length).toBe(1);
+      jest.advanceTimersByTime(1);
+      expect((await second).value).toEqual({ type: 'delta', position: at(1, 3), delta: 'bc' });
+      const third = events.next();
+      jest.advanceTimersByTime(20);
+      live.append('d');
+      expect((await third).value).toMatchObject({ delta: 'd' });
+    });
+
+    it('tells no calls without a text again that come out of order before the end', async () => {
+      const live = new LiveAnswer(TURN, log);
+      const begin = (index: number) => ({
+        index,
+        id: `call_${index}`,
+        function: { name: 'a', arguments: '' },
+      });
+      live.call([begin(0), begin(1), { index: 0, function: { arguments: '{' } }]);
+      live.call([
+        { index: 0, function: { arguments: '}' } },
+        { index: 1, function: { arguments: '{}' } },
+      ]);
+      jest.advanceTimersByTime(20);
+      expect(live.snapshot()).toMatchObject({ attempt: 2, length: 0, callsLength: 0 });
+      live.end({ ...OUTCOME, text: '', calls: live.calls });
+      const pieces = (await followed(live)).flatMap((event) =>
+        event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
+      );
+      expect(pieces).toEqual(['{}', '{}']);
+    });
   });
 
   it('merges what a slow follower has missed into one delta', async () => {
@@ -243,23 +275,6 @@ describe('LiveAnswer', () => {
     expect(given[0]).toBe('same');
     expect(new Set(given).size).toBe(4);
     for (const id of given.slice(1)) expect(id).toMatch(/^call_.{36}$/);
-  });
-
-  it('tells no calls without a text again that come out of order before the end', async () => {
-    const live = new LiveAnswer(TURN, log);
-    const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
-    live.call([begin(0), begin(1), { index: 0, function: { arguments: '{' } }]);
-    live.call([
-      { index: 0, function: { arguments: '}' } },
-      { index: 1, function: { arguments: '{}' } },
-    ]);
-    await delay(25);
-    expect(live.snapshot()).toMatchObject({ attempt: 2, length: 0, callsLength: 0 });
-    live.end({ ...OUTCOME, text: '', calls: live.calls });
-    const pieces = (await followed(live)).flatMap((event) =>
-      event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
-    );
-    expect(pieces).toEqual(['{}', '{}']);
   });
 
   describe('with a log', () => {
