@@ -2,11 +2,11 @@ import type { AccountAccess, AnswerCaching } from '../../../common/caller.js';
 import type { AppError } from '../../../common/errors.js';
 import type { MicroUsd } from '../../../common/money.js';
 import type { AttemptRecord, ProviderData, TokenUsage } from '../../../llm/index.js';
-import { AnswerParameters } from './answer-parameters.js';
+import type { AnswerParameters } from './answer-parameters.js';
 import type { Compaction } from './compaction.js';
 import type { DueTask } from './conversation-task.js';
 import type { ToolCall } from './tool-calls.js';
-import { TurnTarget } from './turn-target.js';
+import type { TurnTarget } from './turn-target.js';
 
 /** What a caller asks for. */
 export interface TurnRequest extends AccountAccess {
