@@ -38,7 +38,7 @@ export class ApiApplication {
 
   private constructor(
     private readonly app: NestExpressApplication,
-    private readonly intake: ShutdownGate,
+    private readonly shutdownGate: ShutdownGate,
     private readonly closer: ApplicationCloser,
   ) {}
 
@@ -52,15 +52,15 @@ export class ApiApplication {
       { bodyParser: false, abortOnError: false, logger: new StartLogger(runtime.logger) },
     );
     const wires = app.get(ErrorFormats);
-    const intake = new ShutdownGate(wires);
-    const brokenRequests = new ClientErrorHandler(wires, runtime.logger);
-    brokenRequests.listenTo(app.getHttpServer());
+    const shutdownGate = new ShutdownGate(wires);
+    const clientErrors = new ClientErrorHandler(wires, runtime.logger);
+    clientErrors.listenTo(app.getHttpServer());
     const limiter = app.get(RequestLimiter);
     configureHttp(app, {
       version,
       logger: runtime.logger,
-      intake,
-      brokenRequests,
+      shutdownGate,
+      clientErrors,
       authenticator: app.get(Authenticator),
       maxUploadMb,
       trustProxy,
@@ -72,7 +72,7 @@ export class ApiApplication {
     await app.init();
     if (runtime.config.redisUrl === undefined)
       await app.get(RecoveryService, { strict: false }).recover('all');
-    return new ApiApplication(app, intake, closer);
+    return new ApiApplication(app, shutdownGate, closer);
   }
 
   /**
@@ -112,14 +112,14 @@ export class ApiApplication {
   }
 
   private async closeAll(): Promise<void> {
-    this.intake.close();
+    this.shutdownGate.close();
     const turns = this.app.get(TurnRunner, { strict: false });
     await this.closer.run('running answers', () => turns.drain(DRAIN_MS));
     await this.closer.run('followed answers', () => {
       this.app.get(AnswerService, { strict: false }).dismissFollowers();
     });
     await this.closer.run('the HTTP server', () => this.closeServer());
-    // A request that was being looked at when the intake closed may have begun a turn after all.
+    // A request that was being looked at when the shutdownGate closed may have begun a turn after all.
     await this.closer.run('running answers', () => turns.drain(0));
     await this.closer.close();
   }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Tells the time and waits. Tests bring their own. */
+/** Reads the time and waits. Tests inject their own. */
 export class Clock {
   /** Milliseconds since the epoch. */
   now(): number {

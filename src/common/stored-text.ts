@@ -3,7 +3,7 @@ export function stripNul(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '') : text;
 }
 
-/** How JSON writes NUL and halves of characters. A text that holds these very letters is looked at in vain, no more. */
+/** Matches JSON escapes of NUL and lone surrogates. Text that contains these letters literally only costs the slow path. */
 const MAY_NOT_BE_STORABLE = /\\u(?:0000|d[89a-f])/;
 
 /** A value of somebody else's as JSON that can be stored: PostgreSQL takes neither NUL nor halves of characters in it. */

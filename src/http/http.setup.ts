@@ -43,8 +43,8 @@ export function configureHttp(
   options: {
     readonly version: string;
     readonly logger: Logger;
-    readonly intake: ShutdownGate;
-    readonly brokenRequests: ClientErrorHandler;
+    readonly shutdownGate: ShutdownGate;
+    readonly clientErrors: ClientErrorHandler;
     readonly authenticator: Authenticator;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
@@ -62,8 +62,8 @@ export function configureHttp(
   app.use(requestLogging(options.logger, assignRequestId));
   secureHeaders(app);
   if (options.corsOrigins !== undefined) app.use(crossOrigin(options.corsOrigins));
-  app.use(options.brokenRequests.guard);
-  app.use(options.intake.guard);
+  app.use(options.clientErrors.guard);
+  app.use(options.shutdownGate.guard);
   const largest = options.maxUploadMb * MEGABYTE;
   const json = { strict: true, type: declaresJson };
   const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });

@@ -144,7 +144,7 @@ describe('the life of the built server', () => {
     expect(databaseRuns(dataDir.path)).toBe(false);
   });
 
-  it('ends when npm is told to, though the shell in between passes no signal on', async () => {
+  it('ends when npm gets a signal, although the shell in between passes none on', async () => {
     const server = startServer({ DATA_DIR: dataDir.path }, 'main.js', true);
     servers.push(server);
     await server.ready;

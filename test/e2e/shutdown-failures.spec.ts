@@ -18,7 +18,7 @@ const SHORT_TIMERS = `
     const real = globalThis.setTimeout;
     globalThis.setTimeout = (callback, delay, ...values) => {
       if (!(delay >= 3_000 && delay < 25_000)) return real(callback, delay, ...values);
-      console.log('A timer of ' + Math.round(delay) + ' ms.');
+      process.stdout.write('A timer of ' + Math.round(delay) + ' ms.\\n');
       return real(callback, delay / 10, ...values);
     };
   });`;
@@ -75,7 +75,7 @@ describe('a shutdown in which something fails', () => {
        const close = PrismaService.prototype.onApplicationShutdown;
        PrismaService.prototype.onApplicationShutdown = async function () {
          await close.call(this);
-         console.log('the pool is closed');
+         process.stdout.write('the pool is closed\\n');
        };`,
     );
     expect(await running.end('SIGTERM')).toBe(1);

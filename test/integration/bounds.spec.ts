@@ -148,7 +148,7 @@ describe('turns whose files are more than one process holds in memory', () => {
 /**
  * Lets a wait of ten seconds for room in memory end after half a second, which is long enough for the other requests of
  * the test.
- * @returns undoes it, and tells how many such waits began
+ * @returns a function that undoes it and returns how many such waits began
  */
 function shortenFilesWait(): () => number {
   const real = globalThis.setTimeout;

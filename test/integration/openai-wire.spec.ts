@@ -18,7 +18,7 @@ const TOTAL = { ...USAGE, total_tokens: 58 };
 /** Longest time from a client's leaving to the closing of the provider's socket, in milliseconds. */
 const LEAVES_WITHIN_MS = 1000;
 
-/** How often a silent stream is pinged, and how often in the test of it, in milliseconds. */
+/** Interval of pings in a silent stream, and the one that its test uses, in milliseconds. */
 const PING_MS = 15_000;
 const HASTY_PING_MS = 50;
 

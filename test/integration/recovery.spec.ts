@@ -16,7 +16,7 @@ import { Broadcast, RedisConnection } from '../../src/infra/redis/index.js';
 import { PrismaService } from '../../src/infra/database/index.js';
 import { estimateAbandonedAttempt, PriceTable } from '../../src/llm/index.js';
 import { startApi, type TestApi } from '../support/api.js';
-import { at, collect, registerUser } from '../support/client.js';
+import { at, collect, registerUser, type TestUser } from '../support/client.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
 import { startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
@@ -129,6 +129,20 @@ async function beginTurn({ turns, generations }: Process, leaseSeconds: number):
 /** Whether an answer was its process's own still when that stored it as complete. */
 async function finish({ generations }: Process, turn: Turn): Promise<boolean> {
   return (await generations.finish(turn, completed('four five six'))).ours;
+}
+
+/** Streams an answer until two of its pieces are stored by a checkpoint. */
+async function streamUntilCheckpoint(user: TestUser, gate: ReturnType<typeof gatedAnswer>) {
+  const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
+  const first: unknown = (await events.next()).value;
+  const conversationId = String(at(first, 'data', 'conversation_id'));
+  const answerId = String(at(first, 'data', 'message_id'));
+  gate.release(2);
+  await until('a checkpoint', async () => {
+    const { messages } = await stored(database, conversationId);
+    return messages[1]?.['content'] === TEXT;
+  });
+  return { events, conversationId, answerId };
 }
 
 /** A complete answer, as its process would store it. */
@@ -434,15 +448,7 @@ describe('the start of an application without Redis, which is alone', () => {
         });
         provider.script(gate);
         const user = await registerUser(running.url);
-        const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
-        const first: unknown = (await events.next()).value;
-        const conversationId = String(at(first, 'data', 'conversation_id'));
-        const answerId = String(at(first, 'data', 'message_id'));
-        gate.release(2);
-        await until('a checkpoint', async () => {
-          const { messages } = await stored(database, conversationId);
-          return messages[1]?.['content'] === TEXT;
-        });
+        const { events, conversationId, answerId } = await streamUntilCheckpoint(user, gate);
 
         api = await startApi(environment, database);
         await expectInterrupted({ conversationId, answerId });
@@ -471,7 +477,7 @@ describe('the start of an application without Redis, which is alone', () => {
   );
 
   itWithoutRedis(
-    'takes the answers of one that still runs: that one gives up and tells its reader',
+    'takes the answers of one that still runs: that one gives up and its reader gets an error',
     async () => {
       const provider = await startFakeProvider();
       const environment = { OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' };
@@ -481,15 +487,7 @@ describe('the start of an application without Redis, which is alone', () => {
         provider.script(gate);
         const user = await registerUser(running.url);
         const asked = provider.nextRequest('chat');
-        const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
-        const first: unknown = (await events.next()).value;
-        const conversationId = String(at(first, 'data', 'conversation_id'));
-        const answerId = String(at(first, 'data', 'message_id'));
-        gate.release(2);
-        await until('a checkpoint', async () => {
-          const { messages } = await stored(database, conversationId);
-          return messages[1]?.['content'] === TEXT;
-        });
+        const { events, conversationId, answerId } = await streamUntilCheckpoint(user, gate);
 
         api = await startApi(environment, database);
         await expectInterrupted({ conversationId, answerId });

@@ -232,7 +232,7 @@ interface Row {
   /** Bounds of the wait before each further attempt at the primary, in milliseconds; without it there is none. */
   readonly waits?: readonly (readonly [number, number])[];
   readonly failure?: { readonly status: number; readonly code: string };
-  /** Whether the deadline has to pass first. */
+  /** True if the deadline has to pass first. */
   readonly silent?: true;
 }
 

@@ -609,7 +609,7 @@ describe('a reader that does not read', () => {
 });
 
 describe('after many streams, read, left, failed and refused', () => {
-  // Clients of Redis keep timers for as long as they live, which cannot be told from ours.
+  // Clients of Redis keep timers for as long as they live, which cannot be distinguished from ours.
   itWithoutRedis('no socket, timer or listener is left, seen without Redis', async () => {
     const user = await registerUser(api.url);
     const warnings: string[] = [];

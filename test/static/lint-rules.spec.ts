@@ -9,7 +9,7 @@ import { ESLint } from 'eslint';
 const root = join(import.meta.dirname, '../..');
 const configPath = join(root, 'eslint.config.mjs');
 
-/** Where the snippets pretend to live. */
+/** Paths under which the snippets are linted. */
 const places = {
   service: 'src/features/planted/planted.service.ts',
   controller: 'src/features/planted/planted.controller.ts',

@@ -49,7 +49,7 @@ export function asking({ baseUrl }: FakeProvider): Settings {
  * Starts the API with these environment variables over the defaults, which name Redis in a run with Redis. A spec
  * mostly wants `setUpApi`, which closes it, too.
  * @param database one that is already migrated, to go on with; it is not dropped then
- * @param clock what the application tells the time by; without it the real time
+ * @param clock clock of the application; the real one by default
  */
 export async function startApi(
   environment: Settings = {},

@@ -1,17 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { Clock } from '../../src/common/clock.js';
 
-/** How many times faster timers run in tests: they only collect usage records for one statement. */
+/** Factor by which timers run faster in tests: they only collect usage records for one statement. */
 const TIMER_HASTE = 25;
 
-/** The clock of applications in tests. It tells the real time, but usage records are stored sooner. */
+/** Default clock of applications in tests: the real time, but usage records are stored sooner. */
 export class TestClock extends Clock {
   override setTimer(callback: () => void, ms: number): NodeJS.Timeout {
     return super.setTimer(callback, ms / TIMER_HASTE);
   }
 }
 
-/** A clock that moves on only when told to, and whose waits are recorded instead of waited for. */
+/** A clock that a test advances, and whose waits are recorded instead of waited for. */
 export class ManualClock extends TestClock {
   /** The waits since the last reset, in milliseconds. */
   readonly waits: number[] = [];

@@ -19,7 +19,7 @@ const ANSWER_MS = 600;
 /** Longest wait of the one retry by our own back-off, in milliseconds. */
 const BACKOFF_MS = 250;
 
-/** How long a circuit remembers an attempt, in milliseconds. */
+/** Time after which a circuit forgets an attempt, in milliseconds. */
 const CIRCUIT_MEMORY_MS = 20_000;
 
 const QUESTION = 'one two three';

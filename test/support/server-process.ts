@@ -20,7 +20,7 @@ export interface ServerProcess {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 }
 
-/** Where Node itself keeps compiled code if a program asks for it: `NODE_COMPILE_CACHE` of processes that tests start. */
+/** Folder of Node's compile cache: `NODE_COMPILE_CACHE` of processes that tests start. */
 export const COMPILE_CACHE = join(tmpdir(), 'node-compile-cache');
 
 /** Starts `dist/main.js`, or another script of dist, with nothing but these variables and the system's own. */

@@ -67,7 +67,7 @@ export function setUpProvider(options?: FakeProviderOptions): FakeProvider {
 /**
  * Sets up an API over a database of its own and, in a run with Redis, over a key prefix of its own.
  * @param settings environment variables over those of all tests; a function is called when providers have addresses
- * @param clock what the application tells the time by; without it the real time
+ * @param clock clock of the application; the real one by default
  */
 export function setUpApi(
   settings: Settings | (() => Settings) = {},

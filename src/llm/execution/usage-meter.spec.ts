@@ -78,7 +78,7 @@ describe('UsageMeter', () => {
     expect(meter.usage()).toMatchObject({ usage: { inputTokens: 6, outputTokens: 1 }, estimated: true });
   });
 
-  it('keeps the input that the provider told before an end that never came', () => {
+  it('keeps the input tokens that the provider reported before the answer broke off', () => {
     const meter = new UsageMeter(REQUEST);
     meter.addUsageSoFar({ prompt_tokens: 50, completion_tokens: 1, total_tokens: 51 });
     meter.add(chunk({ content: 'Hello there, you' }));

@@ -14,7 +14,7 @@ export class ModelCallError extends AppError {
   }
 }
 
-/** How each kind of provider error is told. `own` passes the provider's reason on, since the caller can act on it. */
+/** How each kind of provider error is response. `own` passes the provider's reason on, since the caller can act on it. */
 const ERROR_RESPONSES = {
   rejected: { code: 'provider_rejected', own: true },
   context_length_exceeded: { code: 'context_length_exceeded', own: true },
@@ -65,15 +65,20 @@ const ERROR_RESPONSES = {
 
 /** The failure of a call whose last attempt failed so. */
 export function toModelCallError(error: ProviderError, attempts: readonly AttemptRecord[]): ModelCallError {
-  const told = ERROR_RESPONSES[error.kind];
+  const response = ERROR_RESPONSES[error.kind];
   // What the provider itself asks for goes before our own advice.
-  const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in told ? told.retryAfterMs : undefined);
-  return new ModelCallError(told.code, 'message' in told ? told.message : error.message, attempts, {
-    cause: error,
-    ...(told.code === 'model_not_found' && { param: 'model' }),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...('retryable' in told && { retryable: told.retryable }),
-  });
+  const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in response ? response.retryAfterMs : undefined);
+  return new ModelCallError(
+    response.code,
+    'message' in response ? response.message : error.message,
+    attempts,
+    {
+      cause: error,
+      ...(response.code === 'model_not_found' && { param: 'model' }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      ...('retryable' in response && { retryable: response.retryable }),
+    },
+  );
 }
 
 /** The end of a call whose request is at fault, by the word of our own mapping: the same error, with the records. */

@@ -10,7 +10,7 @@ function settled(): Promise<void> {
   });
 }
 
-describe('places', () => {
+describe('ConcurrencyLimiter', () => {
   it('are given out up to their number, then in the order of the queue', async () => {
     const places = new ConcurrencyLimiter(2, 2);
     const release = await places.take(patient);

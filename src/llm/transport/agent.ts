@@ -1,7 +1,7 @@
 import { Agent } from 'undici';
 import { MAX_BODY_BYTES } from './broken-body.js';
 
-/** How a provider is connected to. */
+/** Options of the connections to a provider. */
 export interface AgentOptions {
   /** Longest wait for a connection, in milliseconds. The callers' signals bound every other wait. */
   readonly connectTimeoutMs: number;

@@ -61,7 +61,7 @@ export class World {
   }
 
   /**
-   * To be told of every answer: whatever may have changed the throwaway account ends it, and a deletion the managed one.
+   * Called with every response: a request that may have changed the throwaway account ends its use, a deletion that of the managed one.
    * The others keep theirs, since a registration hashes a password, which costs more than a request.
    */
   heed({ method, path }: Operation, status: number): void {

@@ -42,13 +42,15 @@ export class AttachmentService {
     userId: string,
     {
       place,
-      spot,
+      target,
       model,
-    }: { readonly place: TurnTarget; readonly spot: ResolvedTarget; readonly model: string },
+    }: { readonly place: TurnTarget; readonly target: ResolvedTarget; readonly model: string },
   ): Promise<QuestionFiles> {
     const field = place.type === 'next' ? 'file_ids' : 'model';
     const files =
-      place.type === 'next' ? await this.named(userId, idsIn(spot)) : await this.sent(userId, place, spot);
+      place.type === 'next'
+        ? await this.named(userId, idsIn(target))
+        : await this.sent(userId, place, target);
     if (files.length === 0) return NO_FILES;
     const kinds = new Set(files.map((file) => acceptedKind(file, field)));
     const size = files.reduce((sum, file) => sum + file.size, 0);
@@ -86,9 +88,9 @@ export class AttachmentService {
   private async sent(
     userId: string,
     place: Exclude<TurnTarget, { type: 'next' }>,
-    spot: ResolvedTarget,
+    target: ResolvedTarget,
   ): Promise<StoredFile[]> {
-    const messageId = sentMessage(place, spot);
+    const messageId = sentMessage(place, target);
     if (messageId === null) return [];
     const ids = (await this.attachments.of(userId, [messageId])).flatMap(({ fileId }) => fileId ?? []);
     const found = await this.files.getAll(userId, ids);

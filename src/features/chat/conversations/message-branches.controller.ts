@@ -36,7 +36,7 @@ export class MessageBranchesController {
   constructor(
     private readonly turns: TurnService,
     private readonly conversations: ConversationService,
-    private readonly sender: TurnResponder,
+    private readonly responder: TurnResponder,
   ) {}
 
   @Post('regenerate')
@@ -56,8 +56,8 @@ export class MessageBranchesController {
     @Res() response: Response,
   ): Promise<void> {
     const idempotency = toIdempotency(REGENERATE, key, params, body);
-    const begun = await this.turns.begin(toRegenerateTurn(caller, params, body, idempotency));
-    return this.sender.send(response, caller, begun, body);
+    const started = await this.turns.begin(toRegenerateTurn(caller, params, body, idempotency));
+    return this.responder.send(response, caller, started, body);
   }
 
   @Post('edit')
@@ -77,8 +77,8 @@ export class MessageBranchesController {
     @Res() response: Response,
   ): Promise<void> {
     const idempotency = toIdempotency(EDIT, key, params, body);
-    const begun = await this.turns.begin(toEditTurn(caller, params, body, idempotency));
-    return this.sender.send(response, caller, begun, body);
+    const started = await this.turns.begin(toEditTurn(caller, params, body, idempotency));
+    return this.responder.send(response, caller, started, body);
   }
 
   @Post('activate')

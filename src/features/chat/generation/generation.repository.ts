@@ -8,9 +8,9 @@ import { jsonOf, type ToolCall, toWireCalls } from '../model/tool-calls.js';
 import { INTERRUPTED, LEASE_SECONDS, type TurnResult, totalCost, type Turn } from '../model/turn.js';
 import { tasksJson } from '../tasks/task.repository.js';
 
-/** What the end of a turn came to. */
+/** Outcome of storing the end of a turn. */
 export interface EndedTurn {
-  /** Whether its answer was ours still. */
+  /** True if this process still held the lease on the answer. */
   readonly ours: boolean;
   readonly due: readonly TaskKind[];
 }

@@ -90,7 +90,7 @@ describe('LiveAnswer', () => {
       expect((await third).value).toMatchObject({ delta: 'd' });
     });
 
-    it('tells no calls without a text again that come out of order before the end', async () => {
+    it('shows tool calls that arrive out of order only at the end, in an answer without text', async () => {
       const live = new LiveAnswer(TURN, log);
       const begin = (index: number) => ({
         index,
@@ -191,12 +191,12 @@ describe('LiveAnswer', () => {
   it('lets a follower that has more wait until it is known here too', async () => {
     const live = new LiveAnswer(TURN, log);
     live.append('abc');
-    const told = Array.fromAsync(followAnswer(live, never, { attempt: 2, offset: 1, calls: 0 }));
+    const events = Array.fromAsync(followAnswer(live, never, { attempt: 2, offset: 1, calls: 0 }));
     await Promise.resolve();
     live.restart('demo/other');
     live.append('de');
     live.end({ ...OUTCOME, text: 'de' });
-    expect((await told).slice(0, -1)).toEqual([{ type: 'delta', position: at(2, 2), delta: 'e' }]);
+    expect((await events).slice(0, -1)).toEqual([{ type: 'delta', position: at(2, 2), delta: 'e' }]);
   });
 
   it('adds whole characters only, wherever the model cuts', async () => {

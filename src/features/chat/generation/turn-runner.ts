@@ -291,7 +291,7 @@ export class TurnRunner {
   }
 }
 
-/** What is true of an answer that could not be stored as it ended. */
+/** Returns the outcome of an answer that could not be stored as it ended. */
 function toInterrupted({ text, calls, model }: TurnOutcome): TurnOutcome {
   return { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() };
 }

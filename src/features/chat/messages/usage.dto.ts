@@ -2,7 +2,11 @@ import { ApiProperty } from '@nestjs/swagger';
 
 /** Tokens of an answer. */
 export class UsageBody {
-  @ApiProperty({ description: 'Tokens that the model was told.', type: 'integer', example: 12 })
+  @ApiProperty({
+    description: 'Tokens of the input, that is, of everything sent to the model.',
+    type: 'integer',
+    example: 12,
+  })
   prompt_tokens!: number;
 
   @ApiProperty({ description: 'Tokens of the answer, reasoning included.', type: 'integer', example: 34 })

@@ -10,10 +10,10 @@ import {
 
 const call = (id: string, text = '{}') => ({ id, name: 'f', arguments: text });
 
-describe('calls that are told in pieces', () => {
+describe('tool calls sent in pieces', () => {
   const calls = [call('a'), call('b', '{"n":1}')];
 
-  it('are whole again for whoever reads all pieces', () => {
+  it('are complete again once all pieces are read', () => {
     let read: readonly ReturnType<typeof call>[] | undefined = [];
     let at = 0;
     for (let piece = pieceAt(calls, at, 3); piece !== undefined; piece = pieceAt(calls, at, 3)) {
@@ -23,7 +23,7 @@ describe('calls that are told in pieces', () => {
     expect(read).toEqual(calls);
   });
 
-  it('are not told again from a place at their end', () => {
+  it('are not sent again from a position at their end', () => {
     expect(pieceAt(calls, 11, 100)).toBeUndefined();
   });
 
@@ -82,7 +82,7 @@ describe('calls that grow', () => {
       [{ index: 0, id: 'a', function: { name: 'f\0', arguments: '{\0}' } }],
       [call('a')],
     ],
-  ])('are told apart: %s', (_what, deltas, expected) => {
+  ])('are kept apart: %s', (_what, deltas, expected) => {
     expect(grown(...deltas).calls).toEqual(expected);
   });
 
@@ -92,7 +92,7 @@ describe('calls that grow', () => {
     ]);
   });
 
-  it('are told in pieces, until one goes on after another has begun', () => {
+  it('are sent in pieces until one continues after another has begun', () => {
     const { pieces } = grown(
       { index: 0, id: 'a', function: { name: 'f' } },
       { index: 1, id: 'b', function: { name: 'g' } },

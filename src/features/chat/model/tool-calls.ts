@@ -112,7 +112,7 @@ export class ToolCallBuffer {
   /**
    * Adds what a chunk says of a call.
    * @returns the pieces that it adds; undefined where it goes on with a call that others have come after, so that it
-   *   cannot be told in order
+   *   cannot be sent in order
    */
   add({ index, id, function: called }: CallDelta): CallPiece[] | undefined {
     const pieces: CallPiece[] = [];
@@ -148,11 +148,11 @@ export class ToolCallBuffer {
 }
 
 function newCall(key: number, id: string | undefined, name = ''): GrowingCall {
-  const told = stripNul(id ?? '').toWellFormed();
+  const given = stripNul(id ?? '').toWellFormed();
   return {
     key,
     // Results name it, so it must have one of its own, and no longer than they may name.
-    id: told === '' || told.length > MAX_CALL_ID ? `call_${newId()}` : told,
+    id: given === '' || given.length > MAX_CALL_ID ? `call_${newId()}` : given,
     name: stripNul(name).toWellFormed(),
     text: new TextBuffer(),
     characters: new SurrogateJoiner(),

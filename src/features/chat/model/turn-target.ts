@@ -1,7 +1,7 @@
 import type { Compaction } from './compaction.js';
 import type { AnswerParameters } from './answer-parameters.js';
 
-/** A place in the tree, found. */
+/** A turn's target, resolved to a position in the message tree. */
 export interface ResolvedTarget {
   /** Undefined begins a conversation. */
   readonly conversationId: string | undefined;
@@ -9,15 +9,15 @@ export interface ResolvedTarget {
   readonly compaction: Compaction | undefined;
   /** The message that the turn follows: a certain one, none, or whichever ends the active path when it begins. */
   readonly after: 'leaf' | { readonly messageId: string | null };
-  /** What is said there; nothing where the question stands there already. */
+  /** New messages; none if the question is already stored. */
   readonly said: readonly NewMessage[];
-  /** What is answered, for the estimate of what it takes. */
+  /** Text to be answered, for the estimate of its tokens. */
   readonly prompt: string;
-  /** How the answer was made that this one takes the place of, or goes on from. */
+  /** Model and parameters of the answer that this one replaces or continues. */
   readonly before: { readonly model: string | null; readonly parameters: AnswerParameters } | undefined;
 }
 
-/** Where in the tree of a conversation a turn takes place. */
+/** Position of a turn in the message tree of a conversation. */
 export type TurnTarget =
   /** After the active path, or, without an id, at the beginning of a new conversation. */
   | {
@@ -38,10 +38,10 @@ export type TurnTarget =
     }
   /** Another answer beside the one that there is, or to the question that is named. */
   | { readonly type: 'regenerate'; readonly conversationId: string; readonly messageId: string }
-  /** What came of the calls of tools that an answer asked for. */
+  /** Results of the tool calls of an answer. */
   | { readonly type: 'tool_results'; readonly messageId: string; readonly results: readonly ToolResult[] };
 
-/** What is said in a turn before the answer. */
+/** A message that a turn adds before its answer. */
 export type NewMessage =
   | {
       readonly role: 'user';
@@ -49,8 +49,8 @@ export type NewMessage =
       /** Files that it comes with; none without it. */
       readonly fileIds?: readonly string[];
     }
-  /** What came of a call of a tool that the answer before asked for. */
+  /** Result of a tool call of the previous answer. */
   | { readonly role: 'tool'; readonly content: string; readonly toolCallId: string };
 
-/** What came of a call of a tool. */
+/** Result of a tool call. */
 export type ToolResult = Extract<NewMessage, { readonly role: 'tool' }>;

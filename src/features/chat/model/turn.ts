@@ -40,7 +40,7 @@ export interface Idempotency {
   readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
-/** How long an answer stays with its process without a checkpoint, in seconds. */
+/** Duration of an answer's lease, in seconds. Each checkpoint renews it. */
 export const LEASE_SECONDS = 15;
 
 /** A turn whose question is stored and whose answer is ours to generate. */

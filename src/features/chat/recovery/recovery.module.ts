@@ -6,7 +6,7 @@ import { ActiveGenerations } from './active-generations.js';
 import { RecoveryRepository } from './recovery.repository.js';
 import { RecoveryService } from './recovery.service.js';
 
-/** What both the API and the jobs need to end turns. */
+/** Ends turns of processes that are gone, for the API and the worker. */
 @Module({
   imports: [PricesModule, UsageModule],
   providers: [AnswerLog, RecoveryRepository, RecoveryService, ActiveGenerations],

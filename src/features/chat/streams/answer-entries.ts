@@ -13,7 +13,7 @@ export interface AnswerSnapshot {
   readonly attempt: number;
   readonly text: string;
   readonly calls: readonly ToolCall[];
-  /** Known where the log tells it. */
+  /** Undefined if the log does not contain it. */
   readonly model?: string;
 }
 
@@ -33,7 +33,7 @@ export function applyEntry(before: AnswerSnapshot, entry: LogEntry): AnswerSnaps
   return text.length > known.text.length ? { ...known, text } : undefined;
 }
 
-/** Whether a part of the text before the entry is missing, because Redis was away or has lost it. */
+/** Returns true if text before the entry is missing because Redis was away or has lost it. */
 export function hasGapBefore(known: AnswerSnapshot, entry: LogEntry): boolean {
   if (entry.type === 'ended' || entry.type === 'restarted' || entry.attempt < known.attempt) return false;
   const same = entry.attempt === known.attempt;

@@ -19,7 +19,7 @@ export interface PlacedEntry {
 /** Before the first entry. */
 export const LOG_START = '0';
 
-/** How long a log outlives its last entry, in seconds: an answer goes on for minutes at the most between two. */
+/** Lifetime of a log after its last entry, in seconds: an answer pauses for minutes at most. */
 export const LOG_TTL_S = 3600;
 
 /** The same for the log of an answer that has ended: its row has everything. */
@@ -29,7 +29,7 @@ const ENDED_TTL_S = 60;
 const PAGE = 1000;
 
 /**
- * What happened to running answers, as streams in Redis: other processes follow them there, and what a killed process
+ * Logs of running answers, as streams in Redis: other processes follow them there, and what a killed process
  * did not store is found there. Without Redis nothing is logged, and exactly one process runs.
  */
 @Injectable()
@@ -41,13 +41,13 @@ export class AnswerLog {
     private readonly broadcast: Broadcast,
   ) {}
 
-  /** Whether there is a Redis to log to; it may be away all the same. */
+  /** True if Redis is configured; it may be away at the moment. */
   get enabled(): boolean {
     return this.redis.client !== undefined;
   }
 
   /**
-   * Writes entries and wakes whoever watches. Never rejects: an answer goes on without its log.
+   * Writes entries and wakes the followers. Never rejects: an answer goes on without its log.
    * @returns whether they are all there; some may be where not, and may be written again, because each has its offset
    */
   async append(answerId: string, entries: readonly LogEntry[]): Promise<boolean> {

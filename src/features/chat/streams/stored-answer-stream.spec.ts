@@ -176,7 +176,7 @@ describe('an answer of another process', () => {
     expect(textOf(answer)).toBe(text);
   });
 
-  it('has its outcome as soon as the log tells that it has ended', async () => {
+  it('has its outcome as soon as the log contains its end', async () => {
     const answer = answerOf();
     log.add(delta(0, 'abc'), { type: 'ended' });
     row.stored = { ...ROW, status: 'complete', content: 'abc', finishReason: 'stop' };
@@ -194,7 +194,7 @@ describe('an answer of another process', () => {
 });
 
 describe('a follower of an answer of another process', () => {
-  it('is not told that the database is away for a moment, but that it stays away', async () => {
+  it('hides a short outage of the database, and reports a long one', async () => {
     const answer = answerOf();
     row.failure = new AppError('service_unavailable', 'The database is away.');
     await nextChange(answer);
@@ -205,7 +205,7 @@ describe('a follower of an answer of another process', () => {
     await changed;
   });
 
-  it('is told at once what is no absence of the database', async () => {
+  it('reports at once an error that is no outage of the database', async () => {
     const answer = answerOf();
     row.failure = new Error('No such column.');
     const changed = expect(answer.waitForChange(client.signal)).rejects.toThrow('No such column.');

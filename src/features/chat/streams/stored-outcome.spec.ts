@@ -76,7 +76,7 @@ describe('the outcome of an answer in the database', () => {
     ['provider_timeout', 'Too late.', 'provider_timeout', 'Too late.'],
     ['code_of_an_earlier_version', 'Too late.', 'internal_error', 'Too late.'],
     [null, null, 'internal_error', 'The answer failed.'],
-  ])('of a failed one with the code %s is told as %s', (errorCode, errorMessage, code, message) => {
+  ])('of a failed one with the code %s is reported as %s', (errorCode, errorMessage, code, message) => {
     expect(outcomeOf({ status: 'failed', errorCode, errorMessage })).toMatchObject({
       status: 'failed',
       error: { code, message, retryable: false },

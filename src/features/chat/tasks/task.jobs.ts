@@ -6,7 +6,7 @@ export const TASKS_QUEUE = 'chores';
 /** The job that does a chore. */
 export const TASK_JOB = 'chore';
 
-/** What the job carries. */
+/** Payload of the job. */
 export interface TaskJob {
   readonly conversation_id: string;
   readonly kind: string;

@@ -40,7 +40,7 @@ export class ChatController {
   constructor(
     private readonly turns: TurnService,
     private readonly answers: AnswerService,
-    private readonly sender: TurnResponder,
+    private readonly responder: TurnResponder,
   ) {}
 
   @Post()
@@ -58,8 +58,8 @@ export class ChatController {
     @Body() body: ChatBody,
     @Res() response: Response,
   ): Promise<void> {
-    const begun = await this.turns.begin(toNextTurn(caller, body, toIdempotency(CHAT, key, body)));
-    return this.sender.send(response, caller, begun, body);
+    const started = await this.turns.begin(toNextTurn(caller, body, toIdempotency(CHAT, key, body)));
+    return this.responder.send(response, caller, started, body);
   }
 
   @Post('stream')
@@ -68,7 +68,7 @@ export class ChatController {
   @ApiOperation({
     summary: 'Ask a model and read the answer as it comes',
     description:
-      'Server-Sent Events. The first event carries the ids and no text; each further one the next piece in `delta`; the last one `finished: true` with usage and cost, then `[DONE]`. A failure after the stream has begun is `data: {"error": …}` and ends it. Where the answer begins again on another model an event says `restart: true`: drop all deltas so far. Lines that begin with a colon are pings. A stream that breaks is rejoined at `GET /api/v1/chat/stream/{message_id}`.',
+      'Server-Sent Events. The first event carries the ids and no text; each further one the next piece in `delta`; the last one `finished: true` with usage and cost, then `[DONE]`. A failure after the stream has started is `data: {"error": …}` and ends it. Where the answer begins again on another model an event says `restart: true`: drop all deltas so far. Lines that begin with a colon are pings. A stream that breaks is rejoined at `GET /api/v1/chat/stream/{message_id}`.',
   })
   @ApiAnswerStream()
   async stream(
@@ -77,8 +77,8 @@ export class ChatController {
     @Body() body: ChatBody,
     @Res() response: Response,
   ): Promise<void> {
-    const begun = await this.turns.begin(toNextTurn(caller, body, toIdempotency(STREAM, key, body)));
-    return this.sender.send(response, caller, begun, body, 'stream');
+    const started = await this.turns.begin(toNextTurn(caller, body, toIdempotency(STREAM, key, body)));
+    return this.responder.send(response, caller, started, body, 'stream');
   }
 
   @Get('stream/:message_id')
@@ -127,8 +127,8 @@ export class ChatController {
     @Res() response: Response,
   ): Promise<void> {
     const idempotency = toIdempotency(TOOL_RESULTS, key, params, body);
-    const begun = await this.turns.begin(toToolResultsTurn(caller, params, body, idempotency));
-    return this.sender.send(response, caller, begun, body);
+    const started = await this.turns.begin(toToolResultsTurn(caller, params, body, idempotency));
+    return this.responder.send(response, caller, started, body);
   }
 
   @Post(':message_id/stop')

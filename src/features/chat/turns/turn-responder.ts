@@ -19,15 +19,15 @@ export class TurnResponder {
   async send(
     response: Response,
     { userId }: Caller,
-    begun: StartedTurn,
+    started: StartedTurn,
     { stream, on_disconnect }: Pick<GenerationBody, 'stream' | 'on_disconnect'>,
     form: 'stream' | 'as_asked' = 'as_asked',
   ): Promise<void> {
-    const { answer } = begun;
+    const { answer } = started;
     const cancelOn = (signal: AbortSignal): void => {
       if (on_disconnect === 'cancel') this.answers.stopOn(signal, userId, answer);
     };
-    const headers = answerHeaders(begun);
+    const headers = answerHeaders(started);
     if (form === 'stream' || stream === true) {
       const events = (signal: AbortSignal) => {
         cancelOn(signal);

@@ -22,7 +22,7 @@ export interface NewMessageRow {
   readonly toolCallId: string | null;
 }
 
-/** What a turn has of its place in a conversation. */
+/** Fields of a turn that depend on its position in a conversation. */
 type PlacedTurn = Pick<Turn, 'conversationId' | 'systemPrompt' | 'compaction' | 'parentId'>;
 
 /** A turn on its way into the database. Its ids are made before, so that it is found should the reply to its commit be lost. */
@@ -37,7 +37,7 @@ export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
   /** These replace what the conversation has. */
   readonly systemPrompt: string | undefined;
   readonly compaction: Compaction | undefined;
-  /** What is said, each message after the one before it; none where the answer follows what stands there. */
+  /** New messages, each the parent of the next; none if the question is already stored. */
   readonly said: readonly NewMessageRow[];
   readonly idempotency: Idempotency | undefined;
 }

@@ -37,7 +37,7 @@ export class TurnService {
 
   constructor(
     private readonly llm: LlmService,
-    private readonly places: TurnTargetResolver,
+    private readonly targets: TurnTargetResolver,
     private readonly attachments: AttachmentService,
     private readonly turns: TurnRepository,
     private readonly runner: TurnRunner,
@@ -90,17 +90,17 @@ export class TurnService {
 
   private async start(request: TurnRequest): Promise<LiveAnswer> {
     const { userId, apiKeyId, defaultTemperature, instructions, restart, cache, idempotency } = request;
-    const spot = await this.places.find(userId, request.place);
-    const model = await this.llm.canonicalName(request.model ?? spot.before?.model ?? undefined);
-    const parameters = parametersOver(request.parameters, spot.before?.parameters);
+    const target = await this.targets.find(userId, request.place);
+    const model = await this.llm.canonicalName(request.model ?? target.before?.model ?? undefined);
+    const parameters = parametersOver(request.parameters, target.before?.parameters);
     const check = checkOf(request, parameters);
-    const files = await this.attachments.ofQuestion(userId, { place: request.place, spot, model });
+    const files = await this.attachments.ofQuestion(userId, { place: request.place, target, model });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
       userId,
       apiKeyId,
       model,
-      request: { ...parameters, messages: [{ role: 'user', content: spot.prompt }] },
+      request: { ...parameters, messages: [{ role: 'user', content: target.prompt }] },
       fileTokens: files.tokens,
     });
     try {
@@ -109,7 +109,7 @@ export class TurnService {
         ...{ userId, apiKeyId, model, parameters, defaultTemperature, instructions, restart, cache },
         idempotency,
         ...ids,
-        ...placed(spot, files),
+        ...placed(target, files),
       });
       return this.runner.start(turn, lease, check);
     } catch (error) {
@@ -155,20 +155,20 @@ function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputChec
   }
 }
 
-/** A spot as a new turn is stored there. */
+/** The target of a new turn, as it is stored. */
 function placed(
-  spot: ResolvedTarget,
+  target: ResolvedTarget,
   files: QuestionFiles,
 ): Pick<NewTurn, 'place' | 'systemPrompt' | 'compaction' | 'said'> {
-  const { conversationId, systemPrompt, compaction, after } = spot;
-  const question = spot.said.findLast(({ role }) => role === 'user');
-  const tokens = countTokensOfEach(spot.said.map(({ content }) => content));
-  const said = spot.said.map((one, index) =>
+  const { conversationId, systemPrompt, compaction, after } = target;
+  const question = target.said.findLast(({ role }) => role === 'user');
+  const tokens = countTokensOfEach(target.said.map(({ content }) => content));
+  const said = target.said.map((one, index) =>
     toSaidMessage(one, one === question ? files : NO_FILES, tokens[index] ?? 0),
   );
   if (conversationId !== undefined)
     return { place: { type: 'known', conversationId, after }, systemPrompt, compaction, said };
-  const place = { type: 'new', conversationId: newId(), title: shortTitle(spot.prompt) } as const;
+  const place = { type: 'new', conversationId: newId(), title: shortTitle(target.prompt) } as const;
   return { place, systemPrompt, compaction, said };
 }
 

@@ -145,12 +145,12 @@ describe('a chunk that is not in the canonical format', () => {
 });
 
 describe('the end of a choice', () => {
-  it('is told once, although the host repeats it', () => {
+  it('is sent once, although the host repeats it', () => {
     const end = chunkOf({}, { finish_reason: 'stop' });
     expect(lastChoice(end, end)?.finish_reason).toBeNull();
   });
 
-  it('is told again if a filter removed the answer after it', () => {
+  it('is sent again if a filter removed the answer after it', () => {
     const filtered = chunkOf({}, { finish_reason: 'content_filter' });
     expect(lastChoice(chunkOf({}, { finish_reason: 'stop' }), filtered)?.finish_reason).toBe(
       'content_filter',

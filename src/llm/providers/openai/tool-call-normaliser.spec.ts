@@ -29,7 +29,7 @@ function callsIn(...values: readonly object[]): string[] {
   );
 }
 
-describe('the tool calls of a stream are told apart', () => {
+describe('the tool calls of a stream are kept apart', () => {
   it.each<[string, object[], string[]]>([
     [
       'id and name are repeated with every fragment',
@@ -51,7 +51,7 @@ describe('the tool calls of a stream are told apart', () => {
       ['a f {}', 'b g {}'],
     ],
     [
-      'two grow side by side, and only their order tells them apart',
+      'two grow side by side, and only their order distinguishes them',
       [
         callOf(
           { id: 'a', function: { name: 'f', arguments: '{' } },
