@@ -54,9 +54,9 @@ export class GenerationRepository {
    * whose confirmation was lost is found again by the lease's owner, who stays in the row. One statement.
    * @returns whether the answer was ours, and what is due now
    */
-  async finish(turn: Turn, settlement: TurnResult): Promise<EndedTurn> {
+  async finish(turn: Turn, result: TurnResult): Promise<EndedTurn> {
     const { userId, apiKeyId, conversationId, answerId, leaseOwner } = turn;
-    const { outcome, attempts, chores } = settlement;
+    const { outcome, attempts, chores } = result;
     const [row] = await this.prisma.query<{ ours: boolean; due: string[] }>(
       'SELECT ours, due FROM finish_turn($1, $2, $3, $4, $5, $6, $7, $8)',
       [
@@ -65,7 +65,7 @@ export class GenerationRepository {
         answerId,
         leaseOwner,
         outcome.text,
-        storableJson(answerColumns(settlement)),
+        storableJson(answerColumns(result)),
         usageJson({ callId: answerId, userId, apiKeyId, conversationId }, attempts),
         tasksJson(chores),
       ],
@@ -76,8 +76,8 @@ export class GenerationRepository {
 }
 
 /** Columns of an ended answer but its text, under their names in the database. */
-function answerColumns(settlement: TurnResult) {
-  const { outcome, tokenCount: token_count, attempts, attempt, providerData: provider_data } = settlement;
+function answerColumns(result: TurnResult) {
+  const { outcome, tokenCount: token_count, attempts, attempt, providerData: provider_data } = result;
   const { model, calls } = outcome;
   // Null takes away what a checkpoint has stored of calls that are void by now.
   const tool_calls = calls.length === 0 ? null : toWireCalls(calls);

@@ -1,7 +1,8 @@
 import type { LogEntry, AnswerSnapshot } from '../streams/answer-entries.js';
 import type { AnswerLog } from '../streams/answer-log.js';
 import type { AnswerStream, Progress } from '../streams/answer-stream.js';
-import type { ChatChunk, ProviderData } from '../../../llm/index.js';
+import type { ChatChunk, ChatDelta, ProviderData } from '../../../llm/index.js';
+import { stripNul } from '../../../common/stored-text.js';
 import { TextBuffer } from '../model/text-buffer.js';
 import {
   type CallPiece,
@@ -101,6 +102,15 @@ export class LiveAnswer implements AnswerStream {
   /** Names the model that begins to write. */
   begin(model: string): void {
     this.writer = model;
+  }
+
+  /** Adds the text, calls and provider data of a chunk. */
+  add({ content, refusal, tool_calls: calls, provider_data: data }: ChatDelta): void {
+    if (content) this.append(stripNul(content));
+    // A refusal takes the place of the answer, so it is shown as its text.
+    if (refusal) this.append(stripNul(refusal));
+    if (calls) this.call(calls);
+    if (data) this.providerData = data;
   }
 
   /** Adds a piece of text. */

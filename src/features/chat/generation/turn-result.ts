@@ -71,11 +71,7 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
   if (!abort.signal.aborted)
     return toTurnResult({ status: 'failed', text, calls, model, error }, live, attempts);
   if (!stopped) {
-    return toTurnResult(
-      { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() },
-      live,
-      attempts,
-    );
+    return toTurnResult(toInterrupted({ text, calls, model }), live, attempts);
   }
   return toTurnResult(
     {
@@ -93,4 +89,13 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
     live,
     attempts,
   );
+}
+
+/** Returns the outcome of an answer that was interrupted, or that could not be stored as it ended. */
+export function toInterrupted({
+  text,
+  calls,
+  model,
+}: Pick<TurnOutcome, 'text' | 'calls' | 'model'>): TurnOutcome {
+  return { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() };
 }

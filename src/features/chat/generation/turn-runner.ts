@@ -1,12 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { ActiveOperations } from '../../../common/active-operations.js';
 import { type ByteLease, ByteLimiter } from '../../../common/byte-limiter.js';
-import { stripNul } from '../../../common/stored-text.js';
 import { Broadcast } from '../../../infra/redis/index.js';
 import { AppError, asAppError } from '../../../common/errors.js';
-import { LlmService, ReturnedFieldsCollector, type BudgetLease, type ChatDelta } from '../../../llm/index.js';
+import { LlmService, ReturnedFieldsCollector, type BudgetLease } from '../../../llm/index.js';
 import { toModelRequest } from '../messages/generation-parameters.js';
-import { TurnInterruptedError } from '../model/chat.errors.js';
 import { Checkpointer } from './checkpointer.js';
 import { ContextService } from '../context/context.service.js';
 import type { AnswerSnapshot } from '../streams/answer-entries.js';
@@ -16,7 +14,7 @@ import { LiveAnswer } from './live-answer.js';
 import { cachingOf, type OutputCheck } from './output-check.js';
 import { ActiveGenerations } from '../recovery/active-generations.js';
 import { type TurnResult, totalCost, type Turn, type TurnOutcome } from '../model/turn.js';
-import { toAbortedResult, toOutcome, toTurnResult } from './turn-result.js';
+import { toAbortedResult, toInterrupted, toOutcome, toTurnResult } from './turn-result.js';
 import { toToolCalls } from '../model/tool-calls.js';
 import { TurnTasks } from './turn-tasks.js';
 import { GenerationRepository } from './generation.repository.js';
@@ -163,19 +161,19 @@ export class TurnRunner {
       abort.abort();
     });
     const memory = this.fileMemory.lease();
-    let settlement: TurnResult;
+    let result: TurnResult;
     try {
-      settlement = await this.generate(run, checkpoints, memory);
+      result = await this.generate(run, checkpoints, memory);
     } catch (error) {
-      settlement = toAbortedResult(run, asAppError(error));
+      result = toAbortedResult(run, asAppError(error));
     } finally {
       // A retry or another model sends the files again, so they are in memory until the call is over.
       memory.release();
     }
-    lease.settle(settlement.attempts);
-    const chores = this.chores.dueAfter(live.turn, settlement.outcome, run.summarizeUpTo);
+    lease.settle(result.attempts);
+    const chores = this.chores.dueAfter(live.turn, result.outcome, run.summarizeUpTo);
     // The lease is renewed until the answer is stored, however long the database is away.
-    const { outcome, stored } = await this.commit(live.turn, { ...settlement, chores }).finally(() =>
+    const { outcome, stored } = await this.commit(live.turn, { ...result, chores }).finally(() =>
       checkpoints.stop(),
     );
     live.end(outcome, stored);
@@ -206,7 +204,7 @@ export class TurnRunner {
       if (event.type === 'chunk') {
         const choice = event.chunk.choices.find(({ index }) => index === 0);
         if (choice === undefined) continue;
-        take(live, choice.delta);
+        live.add(choice.delta);
         returned.add(choice.delta);
       } else if (event.type === 'started') {
         live.begin(event.model.name);
@@ -236,14 +234,14 @@ export class TurnRunner {
     throw new Error('A model call ended without saying how.');
   }
 
-  /** The outcome that is true: the settlement's where it was committed, an interruption where the answer was not ours any more. */
-  private async commit(turn: Turn, settlement: TurnResult): Promise<Committed> {
-    const { outcome } = settlement;
+  /** The outcome that is true: the result's where it was committed, an interruption where the answer was not ours any more. */
+  private async commit(turn: Turn, result: TurnResult): Promise<Committed> {
+    const { outcome } = result;
     if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
       this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
     }
     try {
-      if (await this.store(turn, settlement)) return { outcome };
+      if (await this.store(turn, result)) return { outcome };
       return { outcome: toInterrupted(outcome), stored: await this.storedText(turn) };
     } catch (error) {
       this.logger.error(
@@ -263,13 +261,13 @@ export class TurnRunner {
   }
 
   /** The text comes first: should the database refuse something that comes with it, the answer is stored without that. */
-  private async store(turn: Turn, settlement: TurnResult): Promise<boolean> {
+  private async store(turn: Turn, result: TurnResult): Promise<boolean> {
     try {
-      return await this.finish(turn, settlement);
+      return await this.finish(turn, result);
     } catch (error) {
       this.logRefusal(turn, error, "a provider's data");
     }
-    const withoutData = { ...settlement, providerData: undefined };
+    const withoutData = { ...result, providerData: undefined };
     try {
       return await this.finish(turn, withoutData);
     } catch (error) {
@@ -284,26 +282,9 @@ export class TurnRunner {
     this.logger.error({ err: error, answer: answerId }, `${what} was refused and may be lost`);
   }
 
-  private async finish(turn: Turn, settlement: TurnResult): Promise<boolean> {
-    const { ours, due } = await retryWhileUnavailable(() => this.generations.finish(turn, settlement));
+  private async finish(turn: Turn, result: TurnResult): Promise<boolean> {
+    const { ours, due } = await retryWhileUnavailable(() => this.generations.finish(turn, result));
     this.chores.announce(turn, due);
     return ours;
   }
-}
-
-/** Returns the outcome of an answer that could not be stored as it ended. */
-function toInterrupted({ text, calls, model }: TurnOutcome): TurnOutcome {
-  return { status: 'interrupted', text, calls, model, error: new TurnInterruptedError() };
-}
-
-/** What a chunk says of the answer. */
-function take(
-  live: LiveAnswer,
-  { content, refusal, tool_calls: calls, provider_data: data }: ChatDelta,
-): void {
-  if (content) live.append(stripNul(content));
-  // What a model says in place of an answer is what its user is to read.
-  if (refusal) live.append(stripNul(refusal));
-  if (calls) live.call(calls);
-  if (data) live.providerData = data;
 }
