@@ -1,13 +1,13 @@
 /** What every project shares; swc compiles as tsconfig.json does. */
 const shared = {
   rootDir: import.meta.dirname,
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/jest/environment.mjs',
+  runtime: '<rootDir>/test/support/jest/runtime.mjs',
   injectGlobals: false,
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'mjs', 'js', 'cjs', 'json', 'node'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.data/'],
-  resolver: '<rootDir>/test/support/jest-resolver.cjs',
-  setupFiles: ['<rootDir>/test/support/jest-setup.mjs'],
+  resolver: '<rootDir>/test/support/jest/resolver.cjs',
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
@@ -39,8 +39,8 @@ export default {
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts']),
   ],
   testTimeout: 30_000,
-  // At least two processes: tests that share one process never give the memory of finished ones back.
-  maxWorkers: 2,
+  // One more than CI has cores, because slow files mostly wait. A single process would never give memory back.
+  maxWorkers: 3,
   workerIdleMemoryLimit: '1GB',
   // Counts statements; v8 would count type declarations and comments as lines never run.
   coverageProvider: 'babel',
