@@ -5,5 +5,5 @@
  * request goes to each route; FUZZ_SEED repeats a run, which prints its seed at the start.
  */
 process.env.FUZZ_RUNS ??= '200';
-process.argv.push('--only', 'integration', 'integration/fuzz.spec');
+process.argv.push('--only', 'integration', 'integration/http/fuzz.spec');
 await import('./test.mjs');

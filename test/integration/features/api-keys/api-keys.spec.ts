@@ -1,0 +1,319 @@
+// Real here: the API on a socket and PostgreSQL, and a provider on the wire that waits for the test's word.
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { idOf, makeKey } from '../../../support/accounts.js';
+import { startApi } from '../../../support/api.js';
+import {
+  type ApiResponse,
+  at,
+  collect,
+  listAt,
+  registerUser,
+  send,
+  type TestUser,
+  userWith,
+} from '../../../support/client.js';
+import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider, setUpUser } from '../../../support/set-up.js';
+import { query, until } from '../../../support/stored.js';
+
+const KEYS = '/api/v1/api-keys';
+const ID = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
+
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  DEFAULT_MODEL: 'openai/test-model',
+}));
+// The first one is an admin, which would hide what only admins may do.
+setUpUser(api);
+const user = setUpUser(api);
+
+const codeOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'code');
+const messageOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'message');
+
+describe('an API key', () => {
+  it('is shown once, stored as SHA-256 and listed by its beginning', async () => {
+    const made = await user.request('POST', KEYS, { name: 'Report', scopes: ['chat', 'files', 'chat'] });
+    expect(made.status).toBe(201);
+    const key = String(at(made.body, 'key'));
+    expect(made.body).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      name: 'Report',
+      prefix: key.slice(0, 11),
+      scopes: ['chat', 'files'],
+      expires_at: null,
+      last_used_at: null,
+      created_at: expect.any(String),
+      key: expect.stringMatching(/^pk_[0-9A-Za-z]{49}$/),
+    });
+    const list = await user.request('GET', KEYS);
+    expect(at(list.body, 'data', 0, 'prefix')).toBe(key.slice(0, 11));
+    expect(JSON.stringify(list.body)).not.toContain(key);
+    const [row] = await query(
+      api.database,
+      `SELECT encode(hash, 'hex') AS hash, k::text AS row FROM api_keys k WHERE id = $1`,
+      [at(made.body, 'id')],
+    );
+    expect(row?.['hash']).toBe(createHash('sha256').update(key).digest('hex'));
+    expect(String(row?.['row'])).not.toContain(key);
+    expect(api.log.join('')).not.toContain(key);
+  });
+
+  it('opens the product and the compatible routes, in either header', async () => {
+    const { key } = await makeKey(api, user);
+    for (const headers of [{ authorization: `Bearer ${key}` }, { 'x-api-key': key }]) {
+      for (const path of ['/api/v1/conversations', '/v1/models'])
+        expect((await send(`${api.url}${path}`, { headers })).status).toBe(200);
+    }
+  });
+
+  it('that is mistyped is told so without a query', async () => {
+    const { key } = await makeKey(api, user);
+    const wrong = key.slice(0, -1) + (key.endsWith('x') ? 'y' : 'x');
+    await query(api.database, 'ALTER TABLE api_keys RENAME TO keys_away');
+    try {
+      // A query would fail: so it does for the key that is written well.
+      expect((await userWith(api.url, key).request('GET', '/v1/models')).status).toBe(500);
+      const answer = await userWith(api.url, wrong).request('GET', '/v1/models');
+      expect(answer.status).toBe(401);
+      expect(codeOf(answer)).toBe('invalid_api_key');
+      expect(messageOf(answer)).toBe('The API key is not written correctly. Look for a typing mistake.');
+    } finally {
+      await query(api.database, 'ALTER TABLE keys_away RENAME TO api_keys');
+    }
+  });
+
+  it('that is well written but unknown, revoked or expired is told so', async () => {
+    const revoked = await makeKey(api, user);
+    expect((await revoked.program.request('GET', '/v1/models')).status).toBe(200);
+    expect((await user.request('DELETE', `${KEYS}/${revoked.id}`)).status).toBe(204);
+    // At once, although it was let in a moment ago.
+    const answer = await revoked.program.request('GET', '/v1/models');
+    expect(codeOf(answer)).toBe('invalid_api_key');
+    expect(messageOf(answer)).toBe('The API key was revoked. Make a new one.');
+    expect((await user.request('DELETE', `${KEYS}/${revoked.id}`)).status).toBe(404);
+    expect(JSON.stringify((await user.request('GET', KEYS)).body)).not.toContain(revoked.id);
+
+    const expired = await makeKey(api, user, { expires_at: '2999-01-01T00:00:00Z' });
+    await query(api.database, 'UPDATE api_keys SET expires_at = now() WHERE id = $1', [expired.id]);
+    expect(messageOf(await expired.program.request('GET', '/v1/models'))).toBe(
+      'The API key has expired. Make a new one.',
+    );
+
+    const gone = await makeKey(api, user);
+    await query(api.database, 'DELETE FROM api_keys WHERE id = $1', [gone.id]);
+    expect(messageOf(await gone.program.request('GET', '/v1/models'))).toBe('There is no such API key.');
+  });
+
+  it('that is revoked stops what runs with it, and nothing else of its account', async () => {
+    const { id, program } = await makeKey(api, user);
+    const gates = [gatedAnswer(['a', 'b']), gatedAnswer(['a', 'b'])] as const;
+    provider.script(...gates);
+    const asked = provider.nextRequest('chat');
+    const stopped = collect(program.stream('/api/v1/chat/stream', { message: 'Hi' }));
+    const upstream = await asked;
+    const askedToo = provider.nextRequest('chat');
+    const goesOn = collect(user.stream('/api/v1/chat/stream', { message: 'Hi' }));
+    await askedToo;
+    const began = performance.now();
+    await user.request('DELETE', `${KEYS}/${id}`);
+    await upstream.closed;
+    // By the word of it, before anybody looks.
+    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(at((await stopped).at(-1), 'error', 'code')).toBe('unauthorized');
+    gates[1].finish();
+    expect((await goesOn).at(-1)).toBe('[DONE]');
+  });
+
+  it('writes when it was used, once a minute', async () => {
+    const { id, program } = await makeKey(api, user);
+    const lastUsed = async (): Promise<unknown> =>
+      (await query(api.database, 'SELECT last_used_at::text AS at FROM api_keys WHERE id = $1', [id]))[0]?.[
+        'at'
+      ];
+    expect(await lastUsed()).toBeNull();
+    await program.request('GET', '/v1/models');
+    const first = await until('the last use', async () => (await lastUsed()) ?? undefined);
+    // Asked anew by another process, which remembers nothing of it.
+    const other = await startApi({}, api.database);
+    try {
+      await userWith(other.url, program.token).request('GET', '/v1/models');
+    } finally {
+      await other.close();
+    }
+    expect(await lastUsed()).toBe(first);
+  });
+
+  it('is nobody else’s to see or revoke', async () => {
+    const { id, program } = await makeKey(api, user);
+    const other = await registerUser(api.url);
+    expect((await other.request('DELETE', `${KEYS}/${id}`)).status).toBe(404);
+    expect(JSON.stringify((await other.request('GET', KEYS)).body)).not.toContain(id);
+    expect((await program.request('GET', '/v1/models')).status).toBe(200);
+  });
+
+  it.each<[string, object, string]>([
+    ['a scope that is none', { scopes: ['root'] }, 'scopes'],
+    ['no scope', { scopes: [] }, 'scopes'],
+    ['a time in the past', { expires_at: '2020-01-01T00:00:00Z' }, 'expires_at'],
+    ['a time that is none', { expires_at: 'tomorrow' }, 'expires_at'],
+    ['a year', { expires_at: '2999' }, 'expires_at'],
+    ['a time without its offset', { expires_at: '2999-01-01T00:00:00' }, 'expires_at'],
+    ['a week', { expires_at: '2999-W01' }, 'expires_at'],
+    ['a time on a day of a week', { expires_at: '2999-W01-1T00:00:00Z' }, 'expires_at'],
+    ['a time on a day of a year', { expires_at: '2999-001T00:00:00Z' }, 'expires_at'],
+    ['a time without separators', { expires_at: '29990101T000000Z' }, 'expires_at'],
+    ['a time with a comma', { expires_at: '2999-01-01T00:00:00,5Z' }, 'expires_at'],
+    ['a time in the year 10000', { expires_at: '9999-12-31T23:59:59-01:00' }, 'expires_at'],
+    ['a blank name', { name: ' ' }, 'name'],
+    ['a key of its own', { key: 'pk_mine' }, 'key'],
+  ])('is not made with %s', async (_what, body, param) => {
+    const answer = await user.request('POST', KEYS, { name: 'test', ...body });
+    expect(answer.status).toBe(400);
+    expect(at(answer.body, 'error', 'param')).toBe(param);
+  });
+
+  it('names itself in the ledger, of turns and of stateless calls', async () => {
+    const other = await registerUser(api.url);
+    const { id, program } = await makeKey(api, other);
+    await program.request('POST', '/api/v1/chat', { message: 'Hi' });
+    await program.request('POST', '/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }] });
+    await program.request('POST', '/v1/completions', { prompt: 'Hi' });
+    await program.request('POST', '/v1/embeddings', { model: 'openai/test-model', input: 'Hi' });
+    const message = { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 9 };
+    await program.request('POST', '/v1/messages', { ...message, model: 'openai/test-model' });
+    await program.request('POST', '/ollama/api/chat', { ...message, model: 'test-model', stream: false });
+    const userId = await idOf(other);
+    const rows = await until('the ledger', async () => {
+      const found = await query(api.database, 'SELECT api_key_id FROM usage_records WHERE user_id = $1', [
+        userId,
+      ]);
+      return found.length === 6 && found;
+    });
+    expect(rows.map((row) => row['api_key_id'])).toEqual(Array(6).fill(id));
+  });
+});
+
+describe('scopes', () => {
+  /** What each route needs; a new route that is not here fails the test. */
+  const NEEDS: Readonly<Record<string, string>> = {
+    'post /api/v1/chat': 'chat',
+    'post /api/v1/chat/stream': 'chat',
+    'get /api/v1/chat/stream/{message_id}': 'chat',
+    'post /api/v1/chat/{message_id}/stop': 'chat',
+    'post /api/v1/chat/{message_id}/tool-results': 'chat',
+    'get /api/v1/conversations': 'chat',
+    'get /api/v1/conversations/{id}': 'chat',
+    'patch /api/v1/conversations/{id}': 'chat',
+    'delete /api/v1/conversations/{id}': 'chat',
+    'get /api/v1/conversations/{id}/messages': 'chat',
+    'post /api/v1/files': 'files',
+    'get /api/v1/files': 'files',
+    'get /api/v1/files/{id}': 'files',
+    'get /api/v1/files/{id}/content': 'files',
+    'delete /api/v1/files/{id}': 'files',
+    'post /api/v1/conversations/{id}/messages/{message_id}/activate': 'chat',
+    'post /api/v1/conversations/{id}/messages/{message_id}/edit': 'chat',
+    'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': 'chat',
+    'get /api/v1/conversations/{id}/messages/{message_id}/siblings': 'chat',
+    'post /api/v1/conversations/import': 'chat',
+    'get /api/v1/conversations/{id}/export': 'chat',
+    'post /api/v1/conversations/{id}/share': 'chat',
+    'get /api/v1/conversations/{id}/shares': 'chat',
+    'delete /api/v1/conversations/{id}/shares/{share_id}': 'chat',
+    'get /api/v1/usage': 'chat',
+    'post /ollama/api/chat': 'chat',
+    'post /ollama/api/generate': 'chat',
+    'get /ollama/api/tags': 'chat',
+    'post /v1/messages': 'chat',
+    'post /v1/messages/count_tokens': 'chat',
+    'post /v1/chat/completions': 'chat',
+    'post /v1/completions': 'chat',
+    'post /v1/embeddings': 'chat',
+    'get /v1/models': 'chat',
+    'get /v1/models/{model}': 'chat',
+    'get /api/v1/users/me': 'admin',
+    'patch /api/v1/users/me': 'admin',
+    'delete /api/v1/users/me': 'admin',
+    'post /api/v1/users/me/password': 'admin',
+    'get /api/v1/users': 'admin',
+    'get /api/v1/users/{id}': 'admin',
+    'patch /api/v1/users/{id}': 'admin',
+    'delete /api/v1/users/{id}': 'admin',
+    'post /api/v1/api-keys': 'admin',
+    'get /api/v1/api-keys': 'admin',
+    'delete /api/v1/api-keys/{id}': 'admin',
+    'get /api/v1/provider-keys': 'admin',
+    'get /api/v1/provider-keys/{provider}': 'admin',
+    'put /api/v1/provider-keys/{provider}': 'admin',
+    'delete /api/v1/provider-keys/{provider}': 'admin',
+    'get /api/v1/audit-log': 'admin',
+  };
+
+  /** By the sentence, which every wire tells; some have no codes. */
+  const isRefused = ({ body, status }: ApiResponse): boolean =>
+    status === 403 && JSON.stringify(body).includes('which the API key does not have');
+
+  interface Route {
+    readonly name: string;
+    readonly method: string;
+    readonly path: string;
+  }
+
+  async function closedRoutes(): Promise<Route[]> {
+    const { body } = await send(`${api.url}/docs-json`);
+    return Object.entries(Object(at(body, 'paths')) as object).flatMap(([path, item]) =>
+      Object.entries(Object(item) as object).flatMap(([method, operation]) =>
+        at(operation, 'security') === undefined ? [{ name: `${method} ${path}`, method, path }] : [],
+      ),
+    );
+  }
+
+  const ask = ({ method, path }: Route, program: TestUser): Promise<ApiResponse> =>
+    program.request(
+      method.toUpperCase(),
+      path.replaceAll(/\{\w+\}/g, ID),
+      ['post', 'put', 'patch'].includes(method) ? {} : undefined,
+    );
+
+  it('are known of every route that needs credentials', async () => {
+    expect((await closedRoutes()).map(({ name }) => name).sort()).toEqual(Object.keys(NEEDS).sort());
+  });
+
+  it('of a key open their routes and no others', async () => {
+    const account = await registerUser(api.url);
+    for (const scope of ['chat', 'files', 'rag', 'batch', 'admin']) {
+      const { program } = await makeKey(api, account, { scopes: [scope] });
+      for (const route of await closedRoutes()) {
+        // What deletes the account comes by itself.
+        if (route.name === 'delete /api/v1/users/me' && scope === 'admin') continue;
+        const answer = await ask(route, program);
+        const needed = NEEDS[route.name];
+        const refused = isRefused(answer);
+        expect({ scope, route: route.name, refused }).toEqual({
+          scope,
+          route: route.name,
+          refused: scope !== needed,
+        });
+        if (!refused) continue;
+        expect(JSON.stringify(answer.body)).toContain(`'${String(needed)}'`);
+      }
+    }
+  });
+
+  it('of whoever is logged in are all', async () => {
+    for (const route of await closedRoutes()) {
+      if (route.name === 'delete /api/v1/users/me') continue;
+      expect(isRefused(await ask(route, user))).toBe(false);
+    }
+  });
+
+  it('are looked at before anything else of the request, so that an account is not deleted by a chat key', async () => {
+    const account = await registerUser(api.url);
+    const { program } = await makeKey(api, account);
+    expect((await program.request('DELETE', '/api/v1/users/me')).status).toBe(403);
+    expect(listAt((await account.request('GET', KEYS)).body, 'data')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,380 @@
+// Real here: two API processes' worth of application on sockets, PostgreSQL, Redis, and the provider's wire.
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { beginStream, idsIn, named, nextEvent, rejoin, stop } from '../../../support/answers.js';
+import type { TestApi } from '../../../support/api.js';
+import {
+  at,
+  collect,
+  eventsIn,
+  registerUser,
+  type TestUser,
+  textOf,
+  userWith,
+} from '../../../support/client.js';
+import type { FakeProvider } from '../../../support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
+import { describeWithRedis, redisKeyPrefix } from '../../../support/redis.js';
+import { expectSettled, query, stored, until, untilSettled } from '../../../support/stored.js';
+import { startTwoProcesses, type TwoProcesses } from '../../../support/two-processes.js';
+
+// A file of its own, because a process has one kind of queue for life.
+
+const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
+
+describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
+  let processes: TwoProcesses;
+  let provider: FakeProvider;
+  let redis: Redis;
+  let here: TestApi;
+  let there: TestApi;
+  let user: TestUser;
+  let elsewhere: TestUser;
+
+  beforeAll(async () => {
+    processes = await startTwoProcesses();
+    redis = new Redis(redisUrl, { keyPrefix: redisKeyPrefix(processes.here.database) });
+    ({ provider, here, there } = processes);
+    user = await registerUser(here.url);
+    elsewhere = userWith(there.url, user.token);
+  });
+
+  afterEach(() => {
+    provider.reset();
+  });
+
+  afterAll(async () => {
+    await redis.quit();
+    await processes.close();
+  });
+
+  /** What the row has of an answer, and since when its lease runs. */
+  async function rowOf(messageId: string) {
+    const [row] = await query(
+      here.database,
+      'SELECT content, status, lease_until::text AS lease FROM messages WHERE id = $1',
+      [messageId],
+    );
+    return row;
+  }
+
+  /** Does the work while no answer can be stored, so that what is seen meanwhile is not seen in its row. */
+  async function withoutCheckpoints(work: () => Promise<void>): Promise<void> {
+    await query(
+      here.database,
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no checkpoint'; END $$;
+       CREATE TRIGGER refuse BEFORE UPDATE ON messages FOR EACH ROW WHEN (NEW.status = 'generating')
+         EXECUTE FUNCTION refuse()`,
+    );
+    try {
+      await work();
+    } finally {
+      await query(here.database, 'DROP TRIGGER refuse ON messages; DROP FUNCTION refuse()');
+    }
+  }
+
+  it('are followed at the other one as they come, not as they are stored', async () => {
+    const deltas = ['Grüße', ' 👩‍👩‍👧', ' 你好', ' 🎉', ' end'];
+    const gate = gatedAnswer(deltas);
+    provider.script(gate);
+    const { first, events, messageId } = await beginStream(provider, user);
+    const follower = rejoin(there.url, elsewhere, messageId);
+    expect(await nextEvent(follower)).toEqual(first);
+    const seen: unknown[] = [];
+    const from = here.log.length;
+    await withoutCheckpoints(async () => {
+      for (const delta of deltas) {
+        gate.release();
+        const live = await nextEvent(events);
+        expect(at(live.data, 'delta')).toBe(delta);
+        // What somebody has seen is in the log already, should this process die now.
+        expect((await redis.xrevrange(keyOf(messageId), '+', '-', 'COUNT', 1))[0]?.[1]).toContain(delta);
+        expect(await nextEvent(follower)).toEqual(live);
+        seen.push(live);
+        expect(await rowOf(messageId)).toMatchObject({ content: '', status: 'generating' });
+      }
+      // Checkpoints are tried once a second, and so are rows looked at: by looking alone each word would take one.
+      const tried = here.log.slice(from).filter((line) => line.includes('a checkpoint could not be stored'));
+      expect(tried.length).toBeLessThan(deltas.length / 2);
+      // Whoever comes only now has all of it from the log, from wherever the stream broke.
+      for (const [index, event] of seen.entries()) {
+        const late = rejoin(there.url, elsewhere, messageId, String(at(event, 'id')));
+        await nextEvent(late);
+        if (index < deltas.length - 1) {
+          expect(at((await nextEvent(late)).data, 'delta')).toBe(deltas.slice(index + 1).join(''));
+        }
+        await late.return(undefined);
+      }
+    });
+    gate.finish();
+    const last = await Array.fromAsync(events);
+    expect(last).toHaveLength(2);
+    expect(await Array.fromAsync(follower)).toEqual(last);
+  });
+
+  it('leave no subscription behind when their followers leave', async () => {
+    const gate = gatedAnswer(['four', ' five']);
+    provider.script(gate);
+    const { events, messageId } = await beginStream(provider, user);
+    const subscribers = async (): Promise<unknown> =>
+      (await redis.pubsub('NUMSUB', redisKeyPrefix(here.database) + keyOf(messageId)))[1];
+    const leaving = new AbortController();
+    const followers = Array.from({ length: 3 }, () =>
+      rejoin(there.url, elsewhere, messageId, undefined, leaving.signal),
+    );
+    await Promise.all(followers.map((follower) => nextEvent(follower)));
+    await until('the process to listen', async () => (await subscribers()) === 1);
+    leaving.abort();
+    await until('it to listen no more', async () => (await subscribers()) === 0);
+    await Promise.all(followers.map((follower) => follower.return(undefined).catch(() => undefined)));
+    gate.finish();
+    expect(textOf(await collect(events))).toBe('four five');
+  });
+
+  it('are stopped from the other one, which answers when the provider’s socket is closed', async () => {
+    for (const count of [0, 2]) {
+      const gate = gatedAnswer(['four', ' five', ' six']);
+      provider.script(gate);
+      const { conversationId, messageId, upstream, events } = await beginStream(provider, user);
+      gate.release(count);
+      let text = '';
+      while (text !== ['four', ' five'].slice(0, count).join('')) {
+        text += String(at((await nextEvent(events)).data, 'delta'));
+      }
+      const { status, body } = await stop(elsewhere, messageId);
+      const answeredAt = performance.now();
+      expect(status).toBe(200);
+      expect(body).toMatchObject({ content: text, status: 'interrupted', finish_reason: 'stopped' });
+      const { by, at: closedAt } = await upstream.closed;
+      expect(by).toBe('client');
+      // An order, not a duration.
+      expect(closedAt).toBeLessThan(answeredAt);
+      expect(await collect(events)).toMatchObject([{ finish_reason: 'stopped' }, '[DONE]']);
+      expectSettled(await stored(here.database, conversationId));
+      const next = { message: 'next', conversation_id: conversationId };
+      expect((await elsewhere.request('POST', '/api/v1/chat', next)).status).toBe(200);
+    }
+  });
+
+  it('are stopped from the other one although it was not heard: with the next checkpoint', async () => {
+    const gate = gatedAnswer(['four', ' five']);
+    provider.script(gate);
+    const { messageId, upstream, events } = await beginStream(provider, user);
+    await query(here.database, 'UPDATE messages SET stop_requested = true WHERE id = $1', [messageId]);
+    gate.release();
+    await nextEvent(events);
+    expect((await upstream.closed).by).toBe('client');
+    expect(await collect(events)).toMatchObject([{ finish_reason: 'stopped' }, '[DONE]']);
+  });
+
+  it('end with their conversation, deleted at the other one, for everybody who follows', async () => {
+    const gate = gatedAnswer(['four', ' five']);
+    provider.script(gate);
+    const { conversationId, messageId, upstream, events } = await beginStream(provider, user);
+    gate.release();
+    await nextEvent(events);
+    const follower = rejoin(there.url, elsewhere, messageId);
+    await nextEvent(follower);
+    expect(at((await nextEvent(follower)).data, 'delta')).toBe('four');
+    const path = `/api/v1/conversations/${conversationId}`;
+    expect((await elsewhere.request('DELETE', path)).status).toBe(204);
+    expect((await upstream.closed).by).toBe('client');
+    for (const reader of [events, follower]) {
+      expect(await collect(reader)).toMatchObject([{ error: { code: 'service_unavailable' } }]);
+    }
+  });
+
+  it('are made once of a request that comes to both at once, whole and as a stream', async () => {
+    for (const path of ['/api/v1/chat', '/api/v1/chat/stream']) {
+      const gate = gatedAnswer(['four', ' five']);
+      provider.setDefault(gate);
+      const before = provider.requests.length;
+      const asked = provider.nextRequest('chat');
+      const key = randomUUID();
+      const answering = Array.from({ length: 10 }, (_, index) =>
+        named(index % 2 === 0 ? here.url : there.url, user, path, key, { message: 'hi' }),
+      );
+      await asked;
+      gate.finish();
+      const answers = await Promise.all(answering);
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      const replays = answers.filter(({ headers }) => headers.get('idempotent-replayed') === 'true');
+      expect(replays).toHaveLength(9);
+      const whole = answers.map(({ body }) => {
+        if (path === '/api/v1/chat') return body;
+        const data = eventsIn(body).map((event) => event.data);
+        return { text: textOf(data), last: data.slice(-2) };
+      });
+      expect(whole).toEqual(whole.map(() => whole[0]));
+      expect(provider.requests.length).toBe(before + 1);
+    }
+  });
+
+  it('are followed to their end although their log is lost in the middle, which is told at the next checkpoint', async () => {
+    const gate = gatedAnswer(['four', ' five', ' six', ' seven', ' eight']);
+    provider.script(gate);
+    const { events, messageId } = await beginStream(provider, user);
+    const early = rejoin(there.url, elsewhere, messageId);
+    await nextEvent(early);
+    gate.release();
+    await nextEvent(events);
+    expect(at((await nextEvent(early)).data, 'delta')).toBe('four');
+    expect(await redis.del(keyOf(messageId))).toBe(1);
+    gate.release();
+    await nextEvent(events);
+    expect(at((await nextEvent(early)).data, 'delta')).toBe(' five');
+    // This one knows neither the text that was lost nor, perhaps, a checkpoint of it.
+    const late = rejoin(there.url, elsewhere, messageId);
+    await nextEvent(late);
+    gate.release();
+    await nextEvent(events);
+    let text = '';
+    while (text !== 'four five six') text += String(at((await nextEvent(late)).data, 'delta'));
+    expect(at((await nextEvent(early)).data, 'delta')).toBe(' six');
+    expect((await rowOf(messageId))?.['status']).toBe('generating');
+    gate.finish();
+    const rest = await collect(events);
+    expect(textOf(rest)).toBe(' seven eight');
+    for (const reader of [early, late]) {
+      const followed = await collect(reader);
+      expect(textOf(followed)).toBe(' seven eight');
+      expect(followed.slice(-2)).toEqual(rest.slice(-2));
+    }
+  });
+
+  it('are told without a pause although their log is lost and never silent', async () => {
+    const words = Array.from({ length: 400 }, (_, index) => ` ${String(index)}`);
+    const gate = gatedAnswer(words);
+    provider.script(gate);
+    const { events, messageId } = await beginStream(provider, user);
+    gate.release();
+    await nextEvent(events);
+    expect(await redis.del(keyOf(messageId))).toBe(1);
+    const follower = rejoin(there.url, elsewhere, messageId);
+    await nextEvent(follower);
+    // One word after the other, each as soon as the last one is in the log: there is never a second without one.
+    const enough = new AbortController();
+    let said = 1;
+    const talk = (async () => {
+      for (; said < words.length && !enough.signal.aborted; said += 1) {
+        gate.release();
+        await nextEvent(events);
+      }
+    })();
+    let text = '';
+    while (text.length < 100) text += String(at((await nextEvent(follower)).data, 'delta'));
+    enough.abort();
+    await talk;
+    expect(words.join('').startsWith(text)).toBe(true);
+    expect(said).toBeLessThan(words.length);
+    gate.finish();
+    const rest = await collect(follower);
+    expect(text + textOf(rest)).toBe(words.join(''));
+    expect((await collect(events)).slice(-2)).toEqual(rest.slice(-2));
+  });
+
+  it('are recovered with what the log has beyond the row', async () => {
+    const cases: readonly {
+      readonly row: string;
+      readonly log: readonly [number, string][];
+      readonly text: string;
+    }[] = [
+      {
+        row: 'four',
+        log: [
+          [0, 'four five'],
+          [9, ' six'],
+        ],
+        text: 'four five six',
+      },
+      { row: 'four five six', log: [[0, 'four']], text: 'four five six' },
+      // The beginning of the log is lost.
+      {
+        row: 'four five',
+        log: [
+          [4, ' five six'],
+          [13, ' seven'],
+        ],
+        text: 'four five six seven',
+      },
+      { row: 'four', log: [[9, ' six']], text: 'four' },
+    ];
+    for (const { row, log, text } of cases) {
+      const answer = await user.request('POST', '/api/v1/chat', { message: 'hi' });
+      const { conversationId, messageId } = idsIn(answer.body);
+      await query(here.database, 'DELETE FROM usage_records WHERE conversation_id = $1', [conversationId]);
+      await query(here.database, 'UPDATE conversations SET tokens_total = 0 WHERE id = $1', [conversationId]);
+      await redis.del(keyOf(messageId));
+      for (const [start, delta] of log) {
+        await redis.xadd(keyOf(messageId), '*', 'attempt', '1', 'start', String(start), 'delta', delta);
+      }
+      await redis.expire(keyOf(messageId), 60);
+      // As a process leaves it that is killed after a checkpoint.
+      await query(
+        here.database,
+        `UPDATE messages SET status = 'generating', content = $2, finish_reason = NULL, completed_at = NULL,
+           lease_owner = gen_random_uuid(), lease_until = now() - interval '1 second' WHERE id = $1`,
+        [messageId, row],
+      );
+      const { status, body } = await stop(elsewhere, messageId);
+      expect([status, at(body, 'status'), at(body, 'content')]).toEqual([200, 'interrupted', text]);
+      expectSettled(await stored(here.database, conversationId));
+      const followed = await collect(rejoin(here.url, user, messageId));
+      expect(textOf(followed)).toBe(text);
+    }
+  });
+
+  it('are read on elsewhere by those who are told so, because the process that they read over stops', async () => {
+    const leaving = await processes.another();
+    const gate = gatedAnswer(['four', ' five']);
+    provider.script(gate);
+    const { events, messageId } = await beginStream(provider, user);
+    const follower = rejoin(leaving.url, user, messageId);
+    await nextEvent(follower);
+    gate.release();
+    const seen = await nextEvent(follower);
+    expect(at(seen.data, 'delta')).toBe('four');
+    await leaving.close();
+    expect(await collect(follower)).toEqual([
+      {
+        error: expect.objectContaining({
+          code: 'service_unavailable',
+          message: expect.stringContaining('Last-Event-ID'),
+        }),
+      },
+    ]);
+    const again = rejoin(there.url, elsewhere, messageId, seen.id);
+    gate.finish();
+    expect(textOf(await collect(again))).toBe(' five');
+    expect(textOf(await collect(events))).toBe('four five');
+  });
+
+  it('are in Redis for as long as they run and a little longer', async () => {
+    const gate = gatedAnswer(['four', ' five']);
+    provider.script(gate);
+    const { conversationId, events, messageId } = await beginStream(provider, user);
+    gate.release();
+    await nextEvent(events);
+    const running = await redis.ttl(keyOf(messageId));
+    expect(running).toBeGreaterThan(60);
+    expect(running).toBeLessThanOrEqual(3600);
+    gate.finish();
+    await collect(events);
+    await untilSettled(here.database, conversationId);
+    await until('the log to be closed', async () => {
+      const left = await redis.ttl(keyOf(messageId));
+      return left > 0 && left <= 60;
+    });
+    // Nothing of any answer, nor of what it took, stays for good.
+    // KEYS takes and answers whole names, all other commands those without the prefix.
+    const prefix = redisKeyPrefix(here.database);
+    const names = await redis.keys(`${prefix}*`);
+    const keys = names.map((name) => name.slice(prefix.length));
+    expect(keys).toContain(keyOf(messageId));
+    // A queue has one entry that describes it, for ever.
+    const ours = keys.filter((key) => !/^bull:\w+:meta$/.test(key));
+    const lives = await Promise.all(ours.map(async (key) => ({ key, ttl: await redis.ttl(key) })));
+    expect(lives.filter(({ ttl }) => ttl === -1)).toEqual([]);
+  });
+});

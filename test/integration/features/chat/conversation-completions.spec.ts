@@ -1,0 +1,278 @@
+// Real here: OpenAI's own client, the API on a socket, PostgreSQL, and the provider's wire.
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import OpenAI from 'openai';
+import { rejoin } from '../../../support/answers.js';
+import { at, collect, listAt, registerUser, send, textOf } from '../../../support/client.js';
+import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider, setUpUser } from '../../../support/set-up.js';
+import { expectSettled, stored, untilSettled } from '../../../support/stored.js';
+
+const MODEL = 'openai/test-model';
+const TOOLS = [{ type: 'function' as const, function: { name: 'get_weather' } }];
+const CALL = { id: 'call_oslo', name: 'get_weather', arguments: '{"city":"Oslo"}' };
+
+type Message = OpenAI.Chat.ChatCompletionMessageParam;
+
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  OPENAI_BASE_URL: provider.baseUrl,
+  DEFAULT_MODEL: MODEL,
+  LLM_MAX_RETRIES: '0',
+}));
+const user = setUpUser(api);
+
+/** OpenAI's client, which names a conversation with each request. */
+function client(conversation: string): OpenAI {
+  return new OpenAI({
+    baseURL: `${api.url}/v1`,
+    apiKey: user.token,
+    maxRetries: 0,
+    defaultHeaders: { 'X-Conversation-ID': conversation },
+  });
+}
+
+const say = (content: string): Message => ({ role: 'user', content });
+
+/** Begins a conversation with the client; its id. */
+async function begin(content = 'first'): Promise<string> {
+  const { response } = await client('new')
+    .chat.completions.create({ model: MODEL, messages: [say(content)] })
+    .withResponse();
+  return String(response.headers.get('x-conversation-id'));
+}
+
+async function path(conversation: string): Promise<unknown[][]> {
+  const { body } = await user.request('GET', `/api/v1/conversations/${conversation}/messages?limit=100`);
+  return listAt(body, 'data').map((message) => [at(message, 'role'), at(message, 'content')]);
+}
+
+/** What the model was told, by the next request that reaches it. */
+async function toldBy(work: () => Promise<unknown>): Promise<unknown[]> {
+  const asked = provider.nextRequest('chat');
+  await work();
+  return listAt((await asked).body, 'messages');
+}
+
+describe('a Chat Completions request with X-Conversation-ID', () => {
+  it('is a turn: what comes after the last answer is said, and the rest is known', async () => {
+    const id = await begin('first');
+    const told = await toldBy(() =>
+      client(id).chat.completions.create({
+        model: MODEL,
+        messages: [
+          { role: 'system', content: 'Be brief.' },
+          say('never said here'),
+          { role: 'assistant', content: 'nor this' },
+          say('second'),
+          say('third'),
+        ],
+      }),
+    );
+    expect(told).toEqual([
+      { role: 'system', content: 'Be brief.' },
+      say('first'),
+      { role: 'assistant', content: 'first' },
+      say('second\n\nthird'),
+    ]);
+    expect(await path(id)).toEqual([
+      ['user', 'first'],
+      ['assistant', 'first'],
+      ['user', 'second'],
+      ['user', 'third'],
+      ['assistant', 'second\n\nthird'],
+    ]);
+    // The system message was for that turn.
+    const next = await toldBy(() =>
+      client(id).chat.completions.create({ model: MODEL, messages: [say('fourth')] }),
+    );
+    expect(next.map((message) => at(message, 'role'))).not.toContain('system');
+    expectSettled(await stored(api.database, id));
+  });
+
+  it('answers as the wire has it, with the ids in its headers', async () => {
+    const id = await begin();
+    const { data, response } = await client(id)
+      .chat.completions.create({ model: MODEL, messages: [say('hello there')] })
+      .withResponse();
+    expect(data).toMatchObject({
+      object: 'chat.completion',
+      model: MODEL,
+      choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'hello there' } }],
+      usage: { prompt_tokens: expect.any(Number), completion_tokens: 2 },
+    });
+    expect(response.headers.get('x-conversation-id')).toBe(id);
+    expect(data.id).toBe(`chatcmpl-${String(response.headers.get('x-message-id'))}`);
+  });
+
+  it('streams chunks, usage last, and can be rejoined by the id of its message', async () => {
+    const id = await begin();
+    const { data, response } = await client(id)
+      .chat.completions.create({
+        model: MODEL,
+        messages: [say('one two three')],
+        stream: true,
+        stream_options: { include_usage: true },
+      })
+      .withResponse();
+    const chunks = await Array.fromAsync(data);
+    expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('one two three');
+    expect(chunks[0]?.choices[0]?.delta.role).toBe('assistant');
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('stop');
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 3 } });
+    expect(new Set(chunks.map((chunk) => chunk.id)).size).toBe(1);
+    const again = await collect(rejoin(api.url, user, String(response.headers.get('x-message-id'))));
+    expect(textOf(again)).toBe('one two three');
+  });
+
+  it('calls tools, streamed or not, and goes on with their results', async () => {
+    for (const stream of [false, true]) {
+      const id = await begin();
+      provider.script({ kind: 'answer', toolCalls: [CALL] });
+      const messages = [say('How is it?')];
+      const completions = client(id).chat.completions;
+      const calls = stream
+        ? (await completions.stream({ model: MODEL, messages, tools: TOOLS }).finalChatCompletion())
+            .choices[0]
+        : (await completions.create({ model: MODEL, messages, tools: TOOLS })).choices[0];
+      expect(calls).toMatchObject({
+        finish_reason: 'tool_calls',
+        message: {
+          // The client puts the pieces of a stream together.
+          content: stream ? '' : null,
+          tool_calls: [{ id: CALL.id, function: { name: CALL.name, arguments: CALL.arguments } }],
+        },
+      });
+      const told = await toldBy(() =>
+        completions.create({
+          model: MODEL,
+          tools: TOOLS,
+          messages: [
+            ...messages,
+            { role: 'assistant', tool_calls: [] },
+            { role: 'tool', tool_call_id: CALL.id, content: 'cold' },
+          ],
+        }),
+      );
+      expect(told.slice(-2)).toMatchObject([
+        { role: 'assistant', tool_calls: [{ id: CALL.id }] },
+        { role: 'tool', tool_call_id: CALL.id, content: 'cold' },
+      ]);
+      expectSettled(await stored(api.database, id));
+    }
+  });
+
+  it('goes on when its client leaves', async () => {
+    const id = await begin();
+    const gate = gatedAnswer(['still ', 'here']);
+    provider.script(gate);
+    const stream = await client(id).chat.completions.create({
+      model: MODEL,
+      messages: [say('x')],
+      stream: true,
+    });
+    stream.controller.abort();
+    gate.finish();
+    const { messages } = await untilSettled(api.database, id);
+    expect(messages.at(-1)).toMatchObject({ status: 'complete', content: 'still here' });
+  });
+
+  it('runs once for one Idempotency-Key, and one at a time', async () => {
+    const id = await begin();
+    const key = randomUUID();
+    const ask = (content: string, idempotencyKey: string) =>
+      client(id).chat.completions.create(
+        { model: MODEL, messages: [say(content)] },
+        { headers: { 'Idempotency-Key': idempotencyKey } },
+      );
+    const [one, two] = await Promise.all([ask('once', key), ask('once', key)]);
+    expect(one.id).toBe(two.id);
+    expect(await path(id)).toHaveLength(4);
+    await expect(ask('other', key)).rejects.toMatchObject({ status: 409, code: 'idempotency_key_reused' });
+    const gate = gatedAnswer(['a']);
+    provider.script(gate);
+    const asked = provider.nextRequest('chat');
+    const running = ask('held', randomUUID());
+    await asked;
+    await expect(ask('busy', randomUUID())).rejects.toMatchObject({ status: 409, code: 'conversation_busy' });
+    gate.finish();
+    await running;
+  });
+
+  it('fails as the wire has it, and keeps the question', async () => {
+    const id = await begin();
+    provider.script({ kind: 'error', status: 400, message: 'no such thing' });
+    await expect(
+      client(id).chat.completions.create({ model: MODEL, messages: [say('x')] }),
+    ).rejects.toMatchObject({ status: 400 });
+    expect((await path(id)).at(-2)).toEqual(['user', 'x']);
+  });
+
+  it.each([
+    ['n above 1', { n: 2 }, 'n'],
+    ['logprobs', { logprobs: true }, 'logprobs'],
+    ['functions', { functions: [{ name: 'a' }] }, 'functions'],
+    ['too many messages', { messages: Array.from({ length: 1001 }, () => say('x')) }, 'messages'],
+    ['too many characters', { messages: [say('x'.repeat(600_000)), say('y'.repeat(600_000))] }, 'messages'],
+    [
+      'results that nobody asked for',
+      { messages: [{ role: 'tool', tool_call_id: 'a', content: 'x' }] },
+      'messages',
+    ],
+    [
+      'an image',
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }],
+          },
+        ],
+      },
+      'messages',
+    ],
+    ['nothing to answer', { messages: [{ role: 'assistant', content: 'x' }] }, 'messages'],
+  ])('is refused with %s, by name, and nothing is stored', async (_what, more, param) => {
+    const id = await begin();
+    const refused = await send(`${api.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${user.token}`, 'x-conversation-id': id },
+      body: { model: MODEL, messages: [say('x')], ...more },
+    });
+    expect(refused).toMatchObject({ status: 400, body: { error: { param, code: 'invalid_request' } } });
+    expect(await path(id)).toHaveLength(2);
+  });
+
+  it.each([
+    ['01999999-9999-7999-8999-999999999999', 404, 'not_found'],
+    ['nonsense', 400, 'invalid_request'],
+  ])('of nobody (%s) is a %i', async (id, status, code) => {
+    await expect(
+      client(id).chat.completions.create({ model: MODEL, messages: [say('x')] }),
+    ).rejects.toMatchObject({ status, code });
+  });
+
+  it.each([
+    ['/v1/completions', { model: MODEL, prompt: 'x' }],
+    ['/v1/messages', { model: MODEL, max_tokens: 10, messages: [say('x')] }],
+  ])('is refused at %s, which keeps nothing', async (path, body) => {
+    const refused = await send(`${api.url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${user.token}`, 'x-conversation-id': 'new' },
+      body,
+    });
+    expect(refused.status).toBe(400);
+    expect(String(at(refused.body, 'error', 'message'))).toContain('/v1/chat/completions');
+  });
+
+  it('of somebody else is a 404 as well', async () => {
+    const stranger = await registerUser(api.url);
+    const { body } = await stranger.request('POST', '/api/v1/chat', { message: 'mine' });
+    await expect(
+      client(String(at(body, 'conversation_id'))).chat.completions.create({
+        model: MODEL,
+        messages: [say('x')],
+      }),
+    ).rejects.toMatchObject({ status: 404 });
+  });
+});

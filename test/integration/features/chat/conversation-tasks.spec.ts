@@ -1,0 +1,246 @@
+// Real here: PostgreSQL in a time zone of its own, and the repositories of several processes over it.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { newId } from '../../../../src/common/ids.js';
+import type { Chore, ChoreEnd } from '../../../../src/features/chat/model/conversation-task.js';
+import {
+  TaskRepository,
+  type EndedTry,
+  tasksJson,
+} from '../../../../src/features/chat/tasks/task.repository.js';
+import { UsageRepository } from '../../../../src/features/usage/index.js';
+import { PrismaService } from '../../../../src/infra/database/index.js';
+import { choresOf, makeDue } from '../../../support/chores.js';
+import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
+import { expectSettled, query, type Row, stored } from '../../../support/stored.js';
+
+/** Rounds of a race. */
+const ROUNDS = 15;
+
+let database: TestDatabase;
+let processes: PrismaService[];
+let userId: string;
+let conversationId: string;
+let questionId: string;
+let answerId: string;
+
+beforeEach(async () => {
+  database = await createMigratedDatabase();
+  processes = [];
+  [userId, conversationId, questionId, answerId] = [newId(), newId(), newId(), newId()];
+  await query(
+    database,
+    `ALTER DATABASE ${new URL(database.url).pathname.slice(1)} SET timezone TO 'Asia/Tokyo'`,
+  );
+  await query(database, `INSERT INTO users (id, email, password_hash) VALUES ($1, 'a@example.com', '')`, [
+    userId,
+  ]);
+  await query(
+    database,
+    `INSERT INTO conversations (id, user_id, title, next_position) VALUES ($1, $2, 'First words', 2)`,
+    [conversationId, userId],
+  );
+  await query(
+    database,
+    `INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content)
+     VALUES ($1, $3, $4, NULL, 0, 'user', 'complete', 'Hello'), ($2, $3, $4, $1, 1, 'assistant', 'complete', 'Hi')`,
+    [questionId, answerId, conversationId, userId],
+  );
+  await query(database, 'UPDATE conversations SET leaf_message_id = $2 WHERE id = $1', [
+    conversationId,
+    answerId,
+  ]);
+});
+
+afterEach(async () => {
+  for (const prisma of processes) await prisma.onApplicationShutdown();
+  await database.drop();
+});
+
+function startProcess(): { readonly prisma: PrismaService; readonly chores: TaskRepository } {
+  const prisma = new PrismaService({ connectionString: database.url, poolMax: 5 });
+  processes.push(prisma);
+  return { prisma, chores: new TaskRepository(prisma, new UsageRepository(prisma)) };
+}
+
+/** Makes a title due, as the end of a turn does; what was written. */
+async function write(messageId = answerId): Promise<string[]> {
+  const { prisma } = startProcess();
+  const [row] = await prisma.query<{ due: string[] }>('SELECT write_chores($1, $2) AS due', [
+    conversationId,
+    tasksJson([{ kind: 'title', messageId }]),
+  ]);
+  return row?.due ?? [];
+}
+
+/** The chore, which must be there to be had. */
+async function take({ chores }: { readonly chores: TaskRepository }): Promise<Chore> {
+  const chore = await chores.take({ conversationId, kind: 'title' });
+  if (chore === undefined) throw new Error('There is no chore to be had.');
+  return chore;
+}
+
+/** The chore when its holder is late: due again, and not yet taken by anybody else. */
+async function expired(chore: Chore): Promise<Chore> {
+  const [row] = await query(
+    database,
+    `UPDATE chores SET due_at = now() - interval '1 second' WHERE conversation_id = $1 RETURNING due_at`,
+    [conversationId],
+  );
+  const heldUntil = row?.['due_at'];
+  if (!(heldUntil instanceof Date)) throw new Error('There is no chore.');
+  return { ...chore, heldUntil };
+}
+
+/** A try that found a title, or none, for seven tokens. */
+function ended(title: string | undefined, end: ChoreEnd = 'done'): EndedTry {
+  const usage = { inputTokens: 4, outputTokens: 3, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
+  return {
+    callId: newId(),
+    attempts: [
+      {
+        attempt: 1,
+        provider: 'openai',
+        model: 'm',
+        outcome: 'completed',
+        usage,
+        costMicroUsd: 5n,
+        estimated: false,
+      },
+    ],
+    result: title === undefined ? undefined : { type: 'title', title, model: 'openai/m' },
+    end,
+  };
+}
+
+async function conversation(): Promise<Row | undefined> {
+  const [row] = await query(
+    database,
+    'SELECT title, titled_by::text, tokens_total::int, cost_micro_usd::int FROM conversations WHERE id = $1',
+    [conversationId],
+  );
+  return row;
+}
+
+describe('a chore', () => {
+  it('is taken by one of many who come at once', async () => {
+    const all = Array.from({ length: 4 }, startProcess);
+    await write();
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const taken = await Promise.all(
+        [...all, ...all].map(({ chores }) => chores.take({ conversationId, kind: 'title' })),
+      );
+      expect(taken.filter((chore) => chore !== undefined)).toMatchObject([
+        { messageId: answerId, tries: round },
+      ]);
+      await makeDue({ database }, conversationId);
+    }
+  });
+
+  it('is ended by who holds it now: whoever held it before is billed and changes nothing', async () => {
+    const late = startProcess();
+    const now = startProcess();
+    await write();
+    const first = await take(late);
+    await makeDue({ database }, conversationId);
+    const second = await take(now);
+    expect(await late.chores.settle(first, ended('Too late'))).toBe(false);
+    expect(await late.chores.settle(first, ended(undefined, { waitSeconds: 60, counted: true }))).toBe(false);
+    expect(await conversation()).toMatchObject({
+      title: 'First words',
+      titled_by: 'question',
+      tokens_total: 14,
+    });
+    expect(await choresOf({ database }, conversationId)).toMatchObject([{ tries: 2, waits: true }]);
+    expect(await now.chores.settle(second, ended('In time'))).toBe(true);
+    expect(await conversation()).toEqual({
+      title: 'In time',
+      titled_by: 'model',
+      tokens_total: 21,
+      cost_micro_usd: 15,
+    });
+    expect(await choresOf({ database }, conversationId)).toEqual([]);
+    expectSettled(await stored(database, conversationId));
+  });
+
+  it('is ended by one of two who hold it at once, and billed for both', async () => {
+    const [one, two] = [startProcess(), startProcess()];
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      await write();
+      const first = await expired(await take(one));
+      const [settled, taken] = await Promise.all([
+        one.chores.settle(first, ended(undefined)),
+        two.chores.take({ conversationId, kind: 'title' }),
+      ]);
+      expect(taken === undefined).toBe(settled);
+      if (taken !== undefined) expect(await two.chores.settle(taken, ended(undefined))).toBe(true);
+      expect(await choresOf({ database }, conversationId)).toEqual([]);
+      expectSettled(await stored(database, conversationId));
+    }
+  });
+
+  it('is billed once where its end is written again, because nobody heard that it was', async () => {
+    const one = startProcess();
+    await write();
+    const chore = await take(one);
+    const end = ended('A title');
+    expect(await one.chores.settle(chore, end)).toBe(true);
+    expect(await one.chores.settle(chore, end)).toBe(false);
+    expect(await conversation()).toMatchObject({ title: 'A title', tokens_total: 7, cost_micro_usd: 5 });
+    expectSettled(await stored(database, conversationId));
+  });
+
+  it('waits as it is told to, and a try that does not count begins them anew', async () => {
+    const one = startProcess();
+    await write();
+    expect(
+      await one.chores.settle(await take(one), ended(undefined, { waitSeconds: 60, counted: true })),
+    ).toBe(true);
+    expect(await one.chores.take({ conversationId, kind: 'title' })).toBeUndefined();
+    expect(await one.chores.due(10)).toEqual([]);
+    const [waiting] = await choresOf({ database }, conversationId);
+    expect(waiting).toMatchObject({ tries: 1, waits: true });
+    expect(Math.abs(60 - Number(waiting?.['seconds']))).toBeLessThan(10);
+    await makeDue({ database }, conversationId);
+    const end = ended(undefined, { waitSeconds: 0, counted: false });
+    expect(await one.chores.settle(await take(one), end)).toBe(true);
+    expect(await one.chores.due(10)).toEqual([{ conversationId, kind: 'title' }]);
+    expect(await choresOf({ database }, conversationId)).toMatchObject([{ tries: 0, waits: false }]);
+  });
+
+  it('moves on to a newer message until it is begun', async () => {
+    const one = startProcess();
+    const other = newId();
+    await query(
+      database,
+      `INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, active)
+       VALUES ($1, $2, $3, $4, 2, 'assistant', 'complete', 'Hey', false)`,
+      [other, conversationId, userId, questionId],
+    );
+    expect(await write()).toEqual(['title']);
+    expect(await write(other)).toEqual(['title']);
+    expect(await take(one)).toMatchObject({ messageId: other });
+    expect(await write(answerId)).toEqual([]);
+    expect(await choresOf({ database }, conversationId)).toMatchObject([{ message_id: other, tries: 1 }]);
+  });
+
+  it('is not had while its account is disabled', async () => {
+    const one = startProcess();
+    await write();
+    await query(database, 'UPDATE users SET disabled_at = now() WHERE id = $1', [userId]);
+    expect(await one.chores.due(10)).toEqual([]);
+    expect(await one.chores.take({ conversationId, kind: 'title' })).toBeUndefined();
+  });
+
+  it('is not due for a title that is there, and not for a later answer', async () => {
+    const [later, last] = [newId(), newId()];
+    await query(
+      database,
+      `INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content)
+       VALUES ($1, $3, $4, $5, 2, 'user', 'complete', 'And?'), ($2, $3, $4, $1, 3, 'assistant', 'complete', 'So.')`,
+      [later, last, conversationId, userId, answerId],
+    );
+    expect(await write(last)).toEqual([]);
+    await query(database, `UPDATE conversations SET titled_by = 'user' WHERE id = $1`, [conversationId]);
+    expect(await write(answerId)).toEqual([]);
+  });
+});

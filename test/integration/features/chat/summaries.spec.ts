@@ -1,0 +1,267 @@
+// Real here: the API on a socket with its jobs, PostgreSQL, and the provider's wire, whose requests show what was told.
+import { describe, expect, it } from '@jest/globals';
+import { type Settings, startApi, type TestApi } from '../../../support/api.js';
+import { deliver, makeDue, untilChoresDone, untilWaiting } from '../../../support/chores.js';
+import { at, listAt, registerUser } from '../../../support/client.js';
+import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
+import { setUpApi, setUpProvider, setUpUser } from '../../../support/set-up.js';
+import { expectSettled, query, stored, until } from '../../../support/stored.js';
+
+const PATH = '/api/v1/conversations';
+
+/** What a summary is told with. */
+const MARK = '[Summary of the conversation so far, written by a program. It stands for earlier messages.]';
+
+const provider = setUpProvider();
+const api = setUpApi(
+  // A quarter is the answer's: 384 tokens hold six messages of 64.
+  () => settings({ MODEL_WINDOWS: '{"openai/test-model":512,"openai/summary-model":1000}' }),
+);
+const user = setUpUser(api);
+
+function settings(more: Settings): Settings {
+  return {
+    OPENAI_BASE_URL: provider.baseUrl,
+    DEFAULT_MODEL: 'openai/test-model',
+    SUMMARY_MODEL: 'openai/summary-model',
+    LLM_MAX_RETRIES: '0',
+    ...more,
+  };
+}
+
+function start(more: Settings): Promise<TestApi> {
+  return startApi(settings(more));
+}
+
+/** A text of sixty tokens; a message takes four more. */
+function text(word: string): string {
+  return Array.from({ length: 60 }, () => word).join(' ');
+}
+
+const [one, two, six, ten, red] = [text('one'), text('two'), text('six'), text('ten'), text('red')];
+
+/** What model and summarizer say: a turn is echoed, and what comes after it says this. */
+function noting(...notes: readonly string[]): void {
+  provider.script({ kind: 'answer' }, ...notes.map((said) => ({ kind: 'answer', text: said }) as const));
+}
+
+/** A turn, and what it makes due; the id of its conversation. */
+async function say(message: string, more: object = {}, of = api, by = user): Promise<string> {
+  const { status, body } = await by.request('POST', '/api/v1/chat', { message, ...more });
+  expect(status).toBe(200);
+  const id = String(at(body, 'conversation_id'));
+  await untilChoresDone(of, id);
+  return id;
+}
+
+/** A conversation of these, the first one with compaction; its id. */
+async function begin(messages: readonly string[], of = api, by = user): Promise<string> {
+  const [first = '', ...others] = messages;
+  const id = await say(first, { compaction: 'summary' }, of, by);
+  for (const message of others) await say(message, { conversation_id: id }, of, by);
+  return id;
+}
+
+/** One of four turns, with notes of the first two. */
+async function beginSummed(): Promise<string> {
+  const id = await begin([one, two, six]);
+  noting('Notes on one and two.');
+  await say(ten, { conversation_id: id });
+  return id;
+}
+
+/** The texts of the requests to a model, in order. */
+function toldTo(model: string): unknown[][] {
+  return provider.requests
+    .filter(({ body }) => at(body, 'model') === model)
+    .map(({ body }) => listAt(body, 'messages').map((message) => at(message, 'content')));
+}
+
+/** The summary that the conversation shows. */
+async function shown(id: string): Promise<unknown> {
+  return at((await user.request('GET', `${PATH}/${id}`)).body, 'summary');
+}
+
+async function idsOf(id: string, of = api): Promise<unknown[]> {
+  return (await stored(of.database, id)).messages.map((message) => message['id']);
+}
+
+/** Exchanges as the material for notes has them. */
+function said(...messages: readonly string[]): string {
+  return messages.map((message) => `User:\n${message}\n\nAssistant:\n${message}`).join('\n\n');
+}
+
+describe('a conversation with compaction', () => {
+  it('is summed up when messages no longer fit', async () => {
+    const id = await begin([one, two, six]);
+    // Five messages fit, so nothing was left out yet.
+    expect(toldTo('summary-model')).toEqual([]);
+    expect(await shown(id)).toBeNull();
+    noting('Notes on one and two.');
+    await say(ten, { conversation_id: id });
+    expect(toldTo('test-model').at(-1)).toEqual([two, two, six, six, ten]);
+    const [asked, ...more] = toldTo('summary-model');
+    expect(more).toEqual([]);
+    // What is said is material and never an instruction of ours.
+    expect(asked?.[0]).not.toMatch(/one one|two two/);
+    expect(asked?.[1]).toBe(`What was said since:\n\n${said(one, two)}`);
+    const summary = await shown(id);
+    expect(summary).toEqual({
+      text: 'Notes on one and two.',
+      up_to_message_id: (await idsOf(id))[3],
+      model: 'openai/summary-model',
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as unknown,
+    });
+    const list = await user.request('GET', PATH);
+    expect(listAt(list.body, 'data').find((entry) => at(entry, 'id') === id)).toMatchObject({
+      compaction: 'summary',
+      summary,
+    });
+    const conversation = await stored(api.database, id);
+    expect(conversation.messages).toHaveLength(8);
+    expect(conversation.usage.filter(({ model }) => model === 'summary-model')).toHaveLength(1);
+    expectSettled(conversation);
+  });
+
+  it('is told its notes in place of what they cover, and they are carried on', async () => {
+    const id = await beginSummed();
+    await say(red, { conversation_id: id, system_prompt: 'Stay.' });
+    const told = listAt(provider.requests.at(-1)?.body, 'messages');
+    expect(told.map((message) => [at(message, 'role'), at(message, 'content')])).toEqual([
+      ['system', 'Stay.'],
+      ['user', `${MARK}\n\nNotes on one and two.\n\n${six}`],
+      ['assistant', six],
+      ['user', ten],
+      ['assistant', ten],
+      ['user', red],
+    ]);
+    // Everything behind the notes fits, so none are asked for.
+    expect(toldTo('summary-model')).toHaveLength(1);
+    noting('Notes on one to ten.');
+    await say(two, { conversation_id: id });
+    expect(toldTo('summary-model')[1]?.[1]).toBe(
+      `Notes so far:\nNotes on one and two.\n\nWhat was said since:\n\n${said(six, ten)}`,
+    );
+    expect(await shown(id)).toMatchObject({
+      text: 'Notes on one to ten.',
+      up_to_message_id: (await idsOf(id))[7],
+    });
+    expectSettled(await stored(api.database, id));
+  });
+
+  it('is not told notes on a branch that they do not cover, and is again on the one that they do', async () => {
+    const id = await beginSummed();
+    const ids = await idsOf(id);
+    const edited = await user.request('POST', `${PATH}/${id}/messages/${String(ids[2])}/edit`, {
+      message: red,
+    });
+    expect(edited.status).toBe(200);
+    expect(toldTo('test-model').at(-1)).toEqual([one, one, red]);
+    expect(await shown(id)).toBeNull();
+    const later = await user.request('POST', `${PATH}/${id}/messages/${String(ids[6])}/edit`, {
+      message: red,
+    });
+    expect(later.status).toBe(200);
+    expect(toldTo('test-model').at(-1)).toEqual([`${MARK}\n\nNotes on one and two.\n\n${six}`, six, red]);
+    expect(await shown(id)).toMatchObject({ text: 'Notes on one and two.' });
+  });
+
+  it('is told nothing of its notes once it has none of it', async () => {
+    const id = await beginSummed();
+    await say(red, { conversation_id: id, compaction: 'none' });
+    expect(toldTo('test-model').at(-1)).toEqual([six, six, ten, ten, red]);
+    expect(await shown(id)).toBeNull();
+    expect(toldTo('summary-model')).toHaveLength(1);
+    await say('short', { conversation_id: id, compaction: 'summary' });
+    expect(toldTo('test-model').at(-1)?.[0]).toEqual(
+      expect.stringContaining(`${MARK}\n\nNotes on one and two.\n\n`),
+    );
+  });
+
+  it('is summed up once, however often the queue delivers it, and does not wait for it', async () => {
+    const id = await begin([one, two, six]);
+    const gate = gatedAnswer(['Late notes.']);
+    provider.script({ kind: 'answer' }, gate);
+    const turn = { message: ten, conversation_id: id };
+    expect((await user.request('POST', '/api/v1/chat', turn)).status).toBe(200);
+    await until('the request for notes', () => toldTo('summary-model').length === 1);
+    await deliver(api, id, 'summary', 8);
+    // A turn meanwhile is told what fits, and what it makes due does not disturb what is being done.
+    const next = await user.request('POST', '/api/v1/chat', { message: red, conversation_id: id });
+    expect(next.status).toBe(200);
+    expect(toldTo('test-model').at(-1)).toEqual([six, six, ten, ten, red]);
+    gate.finish();
+    await untilChoresDone(api, id);
+    expect(toldTo('summary-model')).toHaveLength(1);
+    expect(await query(api.database, 'SELECT text FROM summaries WHERE conversation_id = $1', [id])).toEqual([
+      { text: 'Late notes.' },
+    ]);
+    expectSettled(await stored(api.database, id));
+  });
+
+  it('has no summary of a branch that was left before it was written', async () => {
+    const id = await begin([one, two, six]);
+    provider.script({ kind: 'answer' }, { kind: 'error', status: 500 });
+    const turn = { message: ten, conversation_id: id };
+    expect((await user.request('POST', '/api/v1/chat', turn)).status).toBe(200);
+    await untilWaiting(api, id, 1);
+    const [, , question] = await idsOf(id);
+    const edit = `${PATH}/${id}/messages/${String(question)}/edit`;
+    expect((await user.request('POST', edit, { message: red })).status).toBe(200);
+    await makeDue(api, id);
+    await deliver(api, id, 'summary');
+    await untilChoresDone(api, id);
+    expect(toldTo('summary-model')).toHaveLength(1);
+    expectSettled(await stored(api.database, id));
+  });
+
+  it('is nobody else’s', async () => {
+    const id = await beginSummed();
+    const other = await registerUser(api.url);
+    expect((await other.request('GET', `${PATH}/${id}`)).status).toBe(404);
+    expect(JSON.stringify((await other.request('GET', PATH)).body)).not.toContain('Notes');
+  });
+
+  it('is summed up in several steps where the window of that model is small', async () => {
+    const narrow = await start({
+      MODEL_WINDOWS: '{"openai/test-model":512,"openai/summary-model":370}',
+    });
+    try {
+      const poor = await registerUser(narrow.url);
+      const id = await begin([one, two, six], narrow, poor);
+      noting('Notes, step 1.', 'Notes, step 2.');
+      await say(ten, { conversation_id: id }, narrow, poor);
+      const asked = toldTo('summary-model').map((messages) => messages[1]);
+      expect(asked).toEqual([
+        `What was said since:\n\n${said(one)}`,
+        `Notes so far:\nNotes, step 1.\n\nWhat was said since:\n\n${said(two)}`,
+      ]);
+      const ids = await idsOf(id, narrow);
+      const rows = 'SELECT message_id, text FROM summaries WHERE conversation_id = $1 ORDER BY created_at';
+      expect(await query(narrow.database, rows, [id])).toEqual([
+        { message_id: ids[1], text: 'Notes, step 1.' },
+        { message_id: ids[3], text: 'Notes, step 2.' },
+      ]);
+      expectSettled(await stored(narrow.database, id));
+    } finally {
+      await narrow.close();
+    }
+  });
+
+  it('is summed up by the model that answered last where none is set, and a long message by its beginning', async () => {
+    const narrow = await start({ MODEL_WINDOWS: '{"openai/test-model":512}', SUMMARY_MODEL: '' });
+    try {
+      const poor = await registerUser(narrow.url);
+      const long = Array.from({ length: 900 }, () => 'one').join(' ');
+      provider.script({ kind: 'answer', text: 'Brief.' });
+      const id = await begin([long], narrow, poor);
+      provider.script({ kind: 'answer', text: 'Two.' }, { kind: 'answer', text: 'Notes.' });
+      await say(two, { conversation_id: id }, narrow, poor);
+      const [, , asked] = toldTo('test-model');
+      expect(asked?.[1]).toMatch(/^What was said since:\n\nUser:\n(one )+(one|on|o)? ?\[…\]$/);
+      expect(String(asked?.[1]).length).toBeLessThan(1_100);
+    } finally {
+      await narrow.close();
+    }
+  });
+});

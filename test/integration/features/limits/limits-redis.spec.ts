@@ -1,0 +1,319 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { Clock } from '../../../../src/common/clock.js';
+import type { Reservation } from '../../../../src/features/limits/limit-store.js';
+import { FailoverLimitStore } from '../../../../src/features/limits/failover-limit-store.js';
+import { LEASE_TTL_MS, RedisLimitStore } from '../../../../src/features/limits/redis-limit-store.js';
+import { RedisConnection } from '../../../../src/infra/redis/index.js';
+import { startApi } from '../../../support/api.js';
+import { at, registerUser, userWith, type TestUser } from '../../../support/client.js';
+import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
+import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
+import { complete, countByStatus } from '../../../support/limits.js';
+import { describeWithRedis, redisKeyPrefix, redisSettings } from '../../../support/redis.js';
+import { startServer } from '../../../support/server-process.js';
+import { setUpProvider } from '../../../support/set-up.js';
+import { TcpProxy } from '../../../support/tcp-proxy.js';
+
+// A file of its own, because a process has one kind of queue for life.
+
+const provider = setUpProvider();
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createMigratedDatabase();
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+function environment(redis: string, limits: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    OPENAI_BASE_URL: `${provider.origin}/v1`,
+    JWT_SECRET: 'one secret for all processes of these tests',
+    LLM_MAX_RETRIES: '0',
+    WORKER: 'separate',
+    REDIS_URL: redis,
+    ...limits,
+  };
+}
+
+/** Asks until the answer has this status, for as long as whoever waits would. */
+async function becomes(
+  status: number,
+  ask: () => Promise<{ status: number }>,
+  withinMs: number,
+): Promise<number> {
+  const began = performance.now();
+  while ((await ask()).status !== status) {
+    if (performance.now() - began > withinMs) throw new Error(`It was not ${status} within ${withinMs} ms.`);
+  }
+  return performance.now() - began;
+}
+
+const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
+
+describeWithRedis('with Redis', (redisUrl) => {
+  it('10 of 50 requests at once are let through, whichever process they come to', async () => {
+    const settings = environment(redisUrl, { RATE_LIMIT_RPM: '10' });
+    const one = await startApi(settings, database);
+    const two = await startApi(settings, database);
+    try {
+      const user = await registerUser(one.url);
+      const other = userWith(two.url, user.token);
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => me(index % 2 ? user : other)),
+      );
+      expect(countByStatus(answers)).toEqual({ 200: 10, 429: 40 });
+    } finally {
+      await one.close();
+      await two.close();
+    }
+  });
+
+  it('answers that run in one process take the places of the other', async () => {
+    const settings = environment(redisUrl, { RATE_LIMIT_CONCURRENCY: '1' });
+    const one = await startApi(settings, database);
+    const two = await startApi(settings, database);
+    try {
+      const user = await registerUser(one.url);
+      const other = userWith(two.url, user.token);
+      const gate = gatedAnswer(['one']);
+      provider.script(gate);
+      const arrived = provider.nextRequest('chat');
+      const running = complete(user);
+      await arrived;
+      expect((await complete(other)).status).toBe(429);
+      gate.finish();
+      expect((await running).status).toBe(200);
+      await becomes(200, () => complete(other), 1000);
+    } finally {
+      await one.close();
+      await two.close();
+    }
+  });
+
+  it('memory limits while Redis is away, within a second, and Redis again when it is back', async () => {
+    const proxy = await TcpProxy.start(redisUrl);
+    const api = await startApi(environment(proxy.url, { RATE_LIMIT_RPM: '3' }), database);
+    try {
+      const user = await registerUser(api.url);
+      const first = await Promise.all(Array.from({ length: 4 }, () => me(user)));
+      expect(countByStatus(first)).toEqual({ 200: 3, 429: 1 });
+      proxy.cut();
+      // Memory begins empty: what Redis refused is let through now, and then limited just the same.
+      expect(await becomes(200, () => me(user), 1000)).toBeLessThan(1000);
+      const away = await Promise.all(Array.from({ length: 4 }, () => me(user)));
+      expect(countByStatus(away)).toEqual({ 200: 2, 429: 2 });
+      // A user whom Redis knows nothing of yet, and whom memory refuses.
+      const other = await registerUser(api.url);
+      await Promise.all(Array.from({ length: 4 }, () => me(other)));
+      expect((await me(other)).status).toBe(429);
+      proxy.restore();
+      expect(await becomes(200, () => me(other), 1000)).toBeLessThan(1000);
+    } finally {
+      proxy.restore();
+      await api.close();
+      await proxy.close();
+    }
+  });
+
+  it('nobody waits for a Redis that hangs, but who asks it first, and it counts again within a second', async () => {
+    const proxy = await TcpProxy.start(redisUrl);
+    const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
+    const stores = new FailoverLimitStore(connection, new Clock());
+    const userId = randomUUID();
+    const isShared = async (): Promise<boolean> => {
+      const { grant } = await stores.reserve(reservation(userId, 1_000_000));
+      stores.settle(grant, { tokens: 0, cost: 0 });
+      return grant.byRedis;
+    };
+    try {
+      if (connection.client?.status !== 'ready') await once(connection.client ?? process, 'ready');
+      expect(await isShared()).toBe(true);
+      proxy.pause();
+      const pausedAt = performance.now();
+      expect(await isShared()).toBe(false);
+      expect(performance.now() - pausedAt).toBeLessThan(1000);
+      let longestMs = 0;
+      while (performance.now() - pausedAt < 3000) {
+        const began = performance.now();
+        expect(await isShared()).toBe(false);
+        longestMs = Math.max(longestMs, performance.now() - began);
+        await setTimeout(5);
+      }
+      expect(longestMs).toBeLessThan(250);
+      proxy.resume();
+      const isBack = async () => {
+        // Memory decides without a turn of the event loop, in which Redis could be heard.
+        await setTimeout(5);
+        return { status: (await isShared()) ? 200 : 0 };
+      };
+      expect(await becomes(200, isBack, 1000)).toBeLessThan(1000);
+    } finally {
+      proxy.resume();
+      stores.onApplicationShutdown();
+      connection.onApplicationShutdown();
+      await proxy.close();
+    }
+  });
+
+  it('a lease is settled where it was granted, also after Redis was away', async () => {
+    const proxy = await TcpProxy.start(redisUrl);
+    const limits = { RATE_LIMIT_CONCURRENCY: '1' };
+    const api = await startApi(environment(proxy.url, limits), database);
+    const client = new Redis(redisUrl);
+    try {
+      const user = await registerUser(api.url);
+      const gate = gatedAnswer(['one']);
+      provider.script(gate);
+      const arrived = provider.nextRequest('chat');
+      const running = complete(user);
+      await arrived;
+      const [key = ''] = await client.keys(`*${idOf(user)}*leases*`);
+      expect(await client.hlen(key)).toBe(1);
+      proxy.cut();
+      gate.finish();
+      expect((await running).status).toBe(200);
+      // It could not be told, and ends by itself.
+      expect(await client.hlen(key)).toBe(1);
+      expect(await client.pttl(key)).toBeLessThanOrEqual(LEASE_TTL_MS);
+      // In memory nothing runs.
+      expect((await complete(user)).status).toBe(200);
+    } finally {
+      await client.quit();
+      proxy.restore();
+      await api.close();
+      await proxy.close();
+    }
+  });
+
+  it('a lease is renewed while it is held, and settled as soon as Redis can be told', async () => {
+    class HastyStores extends FailoverLimitStore {
+      protected override readonly renewEveryMs = 20;
+    }
+    const proxy = await TcpProxy.start(redisUrl);
+    const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
+    const client = new Redis(redisUrl);
+    const stores = new HastyStores(connection, new Clock());
+    try {
+      if (connection.client?.status !== 'ready') await once(connection.client ?? client, 'ready');
+      const userId = randomUUID();
+      const { reserved, grant } = await stores.reserve(reservation(userId, 1));
+      expect([reserved.type, grant.byRedis]).toEqual(['granted', true]);
+      const key = `${redisKeyPrefix(database)}parley:limits:{${userId}}:leases:user:${userId}`;
+      const first = await client.hgetall(key);
+      await becomes(1, async () => ({ status: changed(first, await client.hgetall(key)) }), 5000);
+      proxy.cut();
+      stores.settle(grant, { tokens: 1, cost: 0 });
+      expect(await client.hlen(key)).toBe(1);
+      proxy.restore();
+      await becomes(0, async () => ({ status: await client.hlen(key) }), 5000);
+    } finally {
+      stores.onApplicationShutdown();
+      connection.onApplicationShutdown();
+      await client.quit();
+      await proxy.close();
+    }
+  });
+
+  it('what Redis granted without being heard is given back', async () => {
+    class HastyStores extends FailoverLimitStore {
+      protected override readonly renewEveryMs = 20;
+    }
+    const proxy = await TcpProxy.start(redisUrl);
+    const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
+    const client = new Redis(redisUrl);
+    const stores = new HastyStores(connection, new Clock());
+    try {
+      if (connection.client?.status !== 'ready') await once(connection.client ?? client, 'ready');
+      const userId = randomUUID();
+      const keysOfUser = () => client.keys(`${redisKeyPrefix(database)}parley:limits:{${userId}}:*`);
+      proxy.pause();
+      const { reserved, grant } = await stores.reserve(reservation(userId, 1));
+      expect([reserved.type, grant.byRedis]).toEqual(['granted', false]);
+      expect(await keysOfUser()).toContain(
+        `${redisKeyPrefix(database)}parley:limits:{${userId}}:leases:user:${userId}`,
+      );
+      proxy.resume();
+      // The lease and its tokens, long before it would end by itself, and while the call still runs by memory.
+      await becomes(0, async () => ({ status: (await keysOfUser()).length }), 5000);
+      stores.settle(grant, { tokens: 1, cost: 0 });
+    } finally {
+      proxy.resume();
+      stores.onApplicationShutdown();
+      connection.onApplicationShutdown();
+      await client.quit();
+      await proxy.close();
+    }
+  });
+
+  it('leases of a process that is killed end by themselves', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'parley-limits-'));
+    const settings = environment(redisUrl, { RATE_LIMIT_CONCURRENCY: '2' });
+    const server = startServer({
+      ...redisSettings(database),
+      ...settings,
+      DATA_DIR: dataDir,
+      DATABASE_URL: database.url,
+      NODE_ENV: 'test',
+    });
+    const client = new Redis(redisUrl, { keyPrefix: redisKeyPrefix(database) });
+    try {
+      const user = await registerUser((await server.ready).replace(/\/$/, ''));
+      provider.script(gatedAnswer(['one']), gatedAnswer(['two']));
+      const arrived = [provider.nextRequest('chat'), provider.nextRequest('chat')];
+      const left = [complete(user), complete(user)].map((asked) => asked.catch(() => undefined));
+      await Promise.all(arrived);
+      expect((await complete(user)).status).toBe(429);
+      expect(await server.end('SIGKILL')).toBe('SIGKILL');
+      await Promise.all(left);
+      const next = (): Reservation => reservation(idOf(user), 2);
+      const now = new RedisLimitStore(client);
+      expect(await now.reserve(next())).toMatchObject({ by: 'concurrency' });
+      const killedAt = Date.now();
+      const later = new RedisLimitStore(client, () => killedAt + LEASE_TTL_MS);
+      expect(await later.reserve(next())).toMatchObject({ type: 'granted' });
+    } finally {
+      await server.end('SIGKILL');
+      await client.quit();
+      await rm(dataDir, { recursive: true });
+    }
+  });
+});
+
+/** A small call of a user. */
+function reservation(userId: string, concurrency: number): Reservation {
+  return {
+    leaseId: randomUUID(),
+    userId,
+    subjects: [`user:${userId}`],
+    tokens: 1,
+    tokensPerMinute: 200_000,
+    cost: 0,
+    generations: 1,
+    concurrency,
+    tokensDay: undefined,
+    costMonth: undefined,
+    day: '2026-11-21',
+  };
+}
+
+/** 1 where a lease ends at another time than before. */
+function changed(before: Record<string, string>, after: Record<string, string>): number {
+  const [lease = ''] = Object.keys(before);
+  return after[lease] !== undefined && after[lease] !== before[lease] ? 1 : 0;
+}
+
+/** The id in an access token. */
+function idOf({ token }: TestUser): string {
+  const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+  return String(at(claims, 'sub'));
+}

@@ -1,0 +1,313 @@
+// Real here: the API on a socket and PostgreSQL. Every route is asked with every credential that must not open it.
+import { createHmac } from 'node:crypto';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { ERROR_TYPES } from '../../../src/gateway/anthropic/errors.js';
+import { ERROR_TABLE } from '../../../src/http/errors/error-table.js';
+import { idOf, makeKey } from '../../support/accounts.js';
+import { type ApiResponse, at, listAt, registerUser, send } from '../../support/client.js';
+import { uploadedId } from '../../support/files.js';
+import { setUpAdmin, setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
+import { query } from '../../support/stored.js';
+
+type Scope = 'chat' | 'files' | 'admin';
+type Wire = 'own' | 'anthropic' | 'ollama';
+type Refusal = 'unauthorized' | 'invalid_api_key' | 'insufficient_scope' | 'forbidden' | 'not_found';
+type Thing = 'conversation' | 'answer' | 'file' | 'apiKey' | 'user' | 'provider';
+
+/** What a route needs and how it is asked. */
+interface Access {
+  readonly needs: Scope;
+  /** Only for accounts of admins. */
+  readonly adminOnly?: true;
+  /** Whose id is in the path. */
+  readonly thing?: Thing;
+  readonly wire?: Wire;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Every route that needs credentials. Whoever adds a route says here whom it is for. */
+const CLOSED: Readonly<Record<string, Access>> = {
+  'post /api/v1/chat': { needs: 'chat' },
+  'post /api/v1/chat/stream': { needs: 'chat' },
+  'get /api/v1/chat/stream/{message_id}': { needs: 'chat', thing: 'answer' },
+  'post /api/v1/chat/{message_id}/stop': { needs: 'chat', thing: 'answer' },
+  'post /api/v1/chat/{message_id}/tool-results': { needs: 'chat' },
+  'get /api/v1/conversations': { needs: 'chat' },
+  'get /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
+  'patch /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
+  'delete /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
+  'get /api/v1/conversations/{id}/messages': { needs: 'chat', thing: 'conversation' },
+  'post /api/v1/files': { needs: 'files' },
+  'get /api/v1/files': { needs: 'files' },
+  'get /api/v1/files/{id}': { needs: 'files', thing: 'file' },
+  'get /api/v1/files/{id}/content': { needs: 'files', thing: 'file' },
+  'delete /api/v1/files/{id}': { needs: 'files', thing: 'file' },
+  'post /api/v1/conversations/{id}/messages/{message_id}/activate': { needs: 'chat', thing: 'conversation' },
+  'post /api/v1/conversations/{id}/messages/{message_id}/edit': { needs: 'chat' },
+  'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': {
+    needs: 'chat',
+    thing: 'conversation',
+  },
+  'get /api/v1/conversations/{id}/messages/{message_id}/siblings': { needs: 'chat', thing: 'conversation' },
+  'post /api/v1/conversations/import': { needs: 'chat' },
+  'get /api/v1/conversations/{id}/export': { needs: 'chat', thing: 'conversation' },
+  'post /api/v1/conversations/{id}/share': { needs: 'chat', thing: 'conversation' },
+  'get /api/v1/conversations/{id}/shares': { needs: 'chat', thing: 'conversation' },
+  'delete /api/v1/conversations/{id}/shares/{share_id}': { needs: 'chat', thing: 'conversation' },
+  'get /api/v1/usage': { needs: 'chat' },
+  'post /v1/chat/completions': { needs: 'chat' },
+  'post /v1/completions': { needs: 'chat' },
+  'post /v1/embeddings': { needs: 'chat' },
+  'get /v1/models': { needs: 'chat' },
+  'get /v1/models/{model}': { needs: 'chat' },
+  'post /v1/messages': { needs: 'chat', wire: 'anthropic' },
+  'post /v1/messages/count_tokens': { needs: 'chat', wire: 'anthropic' },
+  'post /ollama/api/chat': { needs: 'chat', wire: 'ollama' },
+  'post /ollama/api/generate': { needs: 'chat', wire: 'ollama' },
+  'get /ollama/api/tags': { needs: 'chat', wire: 'ollama' },
+  'get /api/v1/users/me': { needs: 'admin' },
+  'patch /api/v1/users/me': { needs: 'admin' },
+  'delete /api/v1/users/me': { needs: 'admin' },
+  'post /api/v1/users/me/password': { needs: 'admin' },
+  'get /api/v1/users': { needs: 'admin', adminOnly: true },
+  'get /api/v1/users/{id}': { needs: 'admin', adminOnly: true, thing: 'user' },
+  'patch /api/v1/users/{id}': { needs: 'admin', adminOnly: true, thing: 'user' },
+  'delete /api/v1/users/{id}': { needs: 'admin', adminOnly: true, thing: 'user' },
+  'post /api/v1/api-keys': { needs: 'admin' },
+  'get /api/v1/api-keys': { needs: 'admin' },
+  'delete /api/v1/api-keys/{id}': { needs: 'admin', thing: 'apiKey' },
+  'get /api/v1/provider-keys': { needs: 'admin' },
+  'get /api/v1/provider-keys/{provider}': { needs: 'admin', thing: 'provider' },
+  'put /api/v1/provider-keys/{provider}': { needs: 'admin' },
+  'delete /api/v1/provider-keys/{provider}': { needs: 'admin', thing: 'provider' },
+  'get /api/v1/audit-log': { needs: 'admin', adminOnly: true },
+};
+
+/** Every route that is open to everybody, with the status of a request that says nothing. */
+const OPEN: Readonly<Record<string, number>> = {
+  'get /': 200,
+  'get /health': 200,
+  'get /health/live': 200,
+  'get /health/ready': 200,
+  'get /api/v1/shared/{token}': 404,
+  'get /api/v1/shared/{token}/messages': 404,
+  'post /api/v1/auth/register': 400,
+  'post /api/v1/auth/login': 400,
+  'post /api/v1/auth/refresh': 400,
+  'post /api/v1/auth/logout': 400,
+};
+
+/** Routes that the document describes once, for the wire that they have by default. */
+const VERSIONED: readonly [name: string, access: Access][] = (
+  ['/v1/models', '/v1/models/{model}'] as const
+).map((path) => [
+  `get ${path}`,
+  { needs: 'chat', wire: 'anthropic', headers: { 'anthropic-version': '2023-06-01' } },
+]);
+
+const ROUTES: readonly [name: string, access: Access][] = [...Object.entries(CLOSED), ...VERSIONED];
+const SCOPES = ['chat', 'files', 'rag', 'batch', 'admin'] as const;
+const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
+const OTHER_SECRET = 'uRi7oKq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9';
+/** A time that is over. */
+const EXPIRED = { iat: 1_700_000_000, exp: 1_700_000_900 };
+const NOBODY = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
+
+/** What the owner has, by its id. */
+let things: Readonly<Record<Thing, string>>;
+/** What opens nothing: what comes with it, and what it is told. */
+let refused: Readonly<Record<string, { readonly credential: string | undefined; readonly code: Refusal }>>;
+/** A key of the owner's that has every scope but one. */
+let without: Readonly<Record<Scope, string>>;
+
+const provider = setUpProvider();
+const api = setUpApi(() => ({
+  JWT_SECRET: SECRET,
+  OPENAI_BASE_URL: provider.baseUrl,
+  OLLAMA_BASE_URL: provider.origin,
+  DEFAULT_MODEL: 'openai/test-model',
+}));
+const admin = setUpAdmin(api);
+const owner = setUpUser(api);
+const stranger = setUpUser(api);
+
+beforeAll(async () => {
+  const turn = await owner.request('POST', '/api/v1/chat', { message: 'Hi' });
+  await owner.request('PUT', '/api/v1/provider-keys/openai', { key: 'sk-own-0123456789abcdef' });
+  things = {
+    conversation: String(at(turn.body, 'conversation_id')),
+    answer: String(at(turn.body, 'message_id')),
+    file: await uploadedId(api.url, owner),
+    apiKey: (await makeKey(api, owner)).id,
+    user: await idOf(owner),
+    provider: 'openai',
+  };
+  const scoped = (but: Scope) => makeKey(api, owner, { scopes: SCOPES.filter((scope) => scope !== but) });
+  without = {
+    chat: (await scoped('chat')).key,
+    files: (await scoped('files')).key,
+    admin: (await scoped('admin')).key,
+  };
+  refused = await badCredentials();
+});
+
+async function badCredentials(): Promise<typeof refused> {
+  const revoked = await makeKey(api, owner, { scopes: SCOPES });
+  // Asked before, so that a remembered answer would be found out.
+  await revoked.program.request('GET', '/v1/models');
+  await owner.request('DELETE', `/api/v1/api-keys/${revoked.id}`);
+  const expired = await makeKey(api, owner, { scopes: SCOPES });
+  await query(api.database, 'UPDATE api_keys SET expires_at = now() WHERE id = $1', [expired.id]);
+  const disabled = await registerUser(api.url);
+  const { key: keyOfDisabled } = await makeKey(api, disabled, { scopes: SCOPES });
+  await admin.request('PATCH', `/api/v1/users/${await idOf(disabled)}`, { disabled: true });
+  return {
+    'no credentials': { credential: undefined, code: 'unauthorized' },
+    'a wrong token': { credential: 'not.a.token', code: 'unauthorized' },
+    'a token that another signed': { credential: resigned(owner.token, OTHER_SECRET), code: 'unauthorized' },
+    'a token that nobody signed': { credential: unsigned(owner.token), code: 'unauthorized' },
+    'a malformed key': { credential: `${expired.key}x`, code: 'invalid_api_key' },
+    'an expired token': { credential: resigned(owner.token, SECRET, EXPIRED), code: 'unauthorized' },
+    'an expired key': { credential: expired.key, code: 'invalid_api_key' },
+    'a revoked key': { credential: revoked.key, code: 'invalid_api_key' },
+    'a token of a disabled account': { credential: disabled.token, code: 'unauthorized' },
+    'a key of a disabled account': { credential: keyOfDisabled, code: 'unauthorized' },
+  };
+}
+
+/** The token signed as we sign, with that secret and with changed claims: nothing else is wrong with it. */
+function resigned(token: string, secret: string, changes: object = {}): string {
+  const [head = '', payload = ''] = token.split('.');
+  const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+  const body = encoded({ ...(Object(claims) as object), ...changes });
+  return `${head}.${body}.${createHmac('sha256', secret).update(`${head}.${body}`).digest('base64url')}`;
+}
+
+/** The token without a signature, which says so. */
+function unsigned(token: string): string {
+  const [, payload = ''] = token.split('.');
+  return `${encoded({ alg: 'none', typ: 'JWT' })}.${payload}.`;
+}
+
+function encoded(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url');
+}
+
+/** Asks a route by its name, with an id in the place of each parameter. */
+function ask(name: string, access: Pick<Access, 'headers'>, credential?: string, id = NOBODY) {
+  const bearer = credential === undefined ? {} : { authorization: `Bearer ${credential}` };
+  return askWith({ ...access.headers, ...bearer }, name, id);
+}
+
+/** The same with a key in its own header. */
+function askWithKey(name: string, access: Pick<Access, 'headers'>, key: string) {
+  return askWith({ ...access.headers, 'x-api-key': key }, name, NOBODY);
+}
+
+function askWith(headers: Readonly<Record<string, string>>, name: string, id: string) {
+  const [method = '', path = ''] = name.split(' ');
+  return send(api.url + path.replaceAll(/\{\w+\}/g, id), {
+    method: method.toUpperCase(),
+    headers,
+    ...(['post', 'put', 'patch'].includes(method) && { body: {} }),
+  });
+}
+
+/** Fails unless the answer is the refusal, in the shape of the wire. */
+function expectRefusal(what: object, { status, body }: ApiResponse, code: Refusal, wire: Wire = 'own'): void {
+  const message: unknown = expect.stringMatching(/\w/);
+  const request_id: unknown = expect.stringMatching(/^[\w-]+$/);
+  const shapes: Readonly<Record<Wire, unknown>> = {
+    own: { error: { code, message, type: ERROR_TABLE[code].type, param: null }, request_id },
+    anthropic: { type: 'error', error: { type: ERROR_TYPES[code], message }, request_id },
+    ollama: { error: message },
+  };
+  expect({ ...what, status, body }).toEqual({
+    ...what,
+    status: ERROR_TABLE[code].status,
+    body: shapes[wire],
+  });
+}
+
+describe('the table', () => {
+  it('names every route of the document, and none that there is not', async () => {
+    const { body } = await send(`${api.url}/docs-json`);
+    const routes = Object.entries(Object(at(body, 'paths')) as object).flatMap(([path, item]) =>
+      Object.entries(Object(item) as object).map(([method, operation]) => ({
+        name: `${method} ${path}`,
+        open: at(operation, 'security') !== undefined,
+      })),
+    );
+    const named = (open: boolean) => routes.filter((route) => route.open === open).map(({ name }) => name);
+    expect(named(false).sort()).toEqual(Object.keys(CLOSED).sort());
+    expect(named(true).sort()).toEqual(Object.keys(OPEN).sort());
+  });
+});
+
+describe.each(Object.entries(OPEN))('%s', (name, status) => {
+  it('is open, whatever comes with it', async () => {
+    for (const credential of [undefined, 'not.a.token']) {
+      const answer = await ask(name, {}, credential);
+      expect({ credential, status: answer.status }).toEqual({ credential, status });
+    }
+  });
+});
+
+describe.each(ROUTES)('%s %j', (name, access) => {
+  const { needs, adminOnly, thing, wire } = access;
+
+  it('opens to nobody without a good credential', async () => {
+    for (const [what, { credential, code }] of Object.entries(refused))
+      expectRefusal({ what }, await ask(name, access, credential), code, wire);
+  });
+
+  it('opens to nobody whose bad credential comes as X-API-Key', async () => {
+    for (const [what, { credential, code }] of Object.entries(refused)) {
+      if (credential !== undefined)
+        expectRefusal({ what }, await askWithKey(name, access, credential), code, wire);
+    }
+  });
+
+  it('opens to no key without its scope, whatever others it has', async () => {
+    const key = without[needs];
+    for (const answer of [await ask(name, access, key), await askWithKey(name, access, key)])
+      expectRefusal({ needs }, answer, 'insufficient_scope', wire);
+  });
+
+  if (adminOnly) {
+    it('opens to admins only, whatever the scopes of a key', async () => {
+      const { key } = await makeKey(api, owner, { scopes: SCOPES });
+      const id = thing && things[thing];
+      for (const credential of [owner.token, key])
+        expectRefusal({}, await ask(name, access, credential, id), 'forbidden', wire);
+      if (id === undefined) return;
+      expectRefusal({}, await ask(name, access, admin.token), 'not_found', wire);
+    });
+  } else if (thing !== undefined) {
+    it('knows nothing of what belongs to another', async () => {
+      const id = things[thing];
+      // A provider that is configured is known to everybody; what is unknown is a key of it.
+      const unknown = thing === 'provider' ? 'openai' : NOBODY;
+      const nobodys = await registerUser(api.url);
+      const foreign = await ask(name, access, stranger.token, id);
+      const missing = await ask(name, access, nobodys.token, unknown);
+      expectRefusal({ id }, foreign, 'not_found', wire);
+      const told = ({ status, body }: ApiResponse, named: string) => ({
+        status,
+        error: JSON.stringify(at(body, 'error')).replaceAll(named, 'ID'),
+      });
+      expect(told(foreign, id)).toEqual(told(missing, unknown));
+    });
+  }
+});
+
+it('nothing of all that has changed anything', async () => {
+  expect((await owner.request('GET', `/api/v1/conversations/${things.conversation}`)).status).toBe(200);
+  expect((await owner.request('GET', '/api/v1/provider-keys/openai')).status).toBe(200);
+  const keys = listAt((await owner.request('GET', '/api/v1/api-keys?limit=100')).body, 'data');
+  expect(keys.map((key) => at(key, 'id'))).toContain(things.apiKey);
+  for (const path of ['/api/v1/chat', '/api/v1/chat/stream']) {
+    const message = { message: 'Hi', conversation_id: things.conversation };
+    expectRefusal({ path }, await stranger.request('POST', path, message), 'not_found');
+  }
+});

@@ -1,0 +1,144 @@
+// Real here: PostgreSQL and, where there is one, Redis, behind a wire that swallows everything.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { PrismaService, type Transaction } from '../../../src/infra/database/index.js';
+import { RedisConnection } from '../../../src/infra/redis/index.js';
+import { createMigratedDatabase, type TestDatabase } from '../../support/database.js';
+import { describeWithRedis } from '../../support/redis.js';
+import { query, until } from '../../support/stored.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
+
+/** In place of seconds, in milliseconds; longer than the server takes for anything here. */
+const SILENCE_MS = 500;
+
+// Both say what they met, which is of no interest here.
+Logger.overrideLogger(false);
+
+const AWAY = { code: 'service_unavailable' };
+
+describe('a PostgreSQL that nothing comes from any more', () => {
+  let database: TestDatabase;
+  let wire: TcpProxy;
+  let prisma: PrismaService;
+
+  beforeAll(async () => {
+    database = await createMigratedDatabase();
+    await query(database, 'CREATE TABLE counters (id int PRIMARY KEY, value int NOT NULL)');
+  });
+
+  beforeEach(async () => {
+    await query(database, 'INSERT INTO counters VALUES (1, 0) ON CONFLICT (id) DO UPDATE SET value = 0');
+    wire = await TcpProxy.start(database.url);
+    prisma = new PrismaService({ connectionString: wire.url, poolMax: 2, silenceMs: SILENCE_MS });
+  });
+
+  afterEach(async () => {
+    await prisma.onApplicationShutdown();
+    await wire.close();
+  });
+
+  afterAll(async () => {
+    await database.drop();
+  });
+
+  async function backendOf(client: Transaction): Promise<unknown> {
+    const [row] = await client.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+    return row?.pid;
+  }
+
+  /** The server's processes behind both connections of the pool. */
+  async function backends(): Promise<readonly unknown[]> {
+    const both = Promise.withResolvers<null>();
+    let begun = 0;
+    const one = (): Promise<unknown> =>
+      prisma.transaction(async (transaction) => {
+        const pid = await backendOf(transaction);
+        begun += 1;
+        if (begun === 2) both.resolve(null);
+        await both.promise;
+        return pid;
+      });
+    return Promise.all([one(), one()]);
+  }
+
+  it('fails what waits for it, and all connections are made anew, those that were idle too', async () => {
+    const before = await backends();
+    wire.swallow();
+    await expect(prisma.run((client) => client.$queryRaw`SELECT 1`)).rejects.toMatchObject(AWAY);
+    wire.resume();
+    const after = await backends();
+    expect(new Set([...before, ...after]).size).toBe(4);
+  });
+
+  it('leaves nothing of a transaction, which holds its locks no longer than the server allows', async () => {
+    const hasty = new PrismaService({
+      connectionString: wire.url,
+      poolMax: 1,
+      silenceMs: SILENCE_MS,
+      statementTimeoutMs: SILENCE_MS,
+    });
+    const lost = hasty.transaction(async (transaction) => {
+      await transaction.$executeRaw`UPDATE counters SET value = value + 1 WHERE id = 1`;
+      wire.swallow();
+      await transaction.$executeRaw`UPDATE counters SET value = value + 1 WHERE id = 1`;
+    });
+    await expect(lost).rejects.toMatchObject(AWAY);
+    // The wire still swallows: the server has not heard that its client is gone, and ends the transaction by itself.
+    expect(
+      await query(database, 'UPDATE counters SET value = value + 10 WHERE id = 1 RETURNING value'),
+    ).toEqual([{ value: 10 }]);
+    wire.resume();
+    await hasty.onApplicationShutdown();
+  });
+
+  it('may break off as soon as it is made: that is no more than a database that is away', async () => {
+    const lost = wire.cutAtReplyTo('statement_timeout');
+    const asked = prisma.run((client) => client.$queryRaw`SELECT 1`);
+    await lost;
+    await expect(asked).rejects.toMatchObject(AWAY);
+    wire.restore();
+    await prisma.run((client) => client.$queryRaw`SELECT 1`);
+  });
+
+  it('is told from a statement that takes too long, which the server ends', async () => {
+    const hasty = new PrismaService({
+      connectionString: wire.url,
+      poolMax: 1,
+      silenceMs: 60_000,
+      statementTimeoutMs: SILENCE_MS,
+    });
+    await expect(hasty.run((client) => client.$queryRaw`SELECT pg_sleep(60)::text`)).rejects.toMatchObject(
+      AWAY,
+    );
+    await hasty.onApplicationShutdown();
+  });
+
+  it('is not what rows that keep coming mean, however long they take', async () => {
+    const rows = await prisma.run(
+      (client) => client.$queryRaw<unknown[]>`
+        SELECT i, repeat('x', 100000) AS text, pg_sleep(0.1)::text FROM generate_series(1, 12) AS i`,
+    );
+    expect(rows).toHaveLength(12);
+  });
+});
+
+describeWithRedis('a Redis that nothing comes from any more', (redisUrl) => {
+  it('costs one wait: it is not asked again before it has answered a new connection', async () => {
+    const wire = await TcpProxy.start(redisUrl);
+    const redis = new RedisConnection(wire.url);
+    const client = redis.client;
+    try {
+      const answers = async (): Promise<unknown> => client?.ping().catch(() => undefined);
+      await until('Redis to answer', answers);
+      wire.swallow();
+      await expect(client?.ping()).rejects.toThrow();
+      // Nothing is sent, so nothing is waited for.
+      await expect(client?.ping()).rejects.toThrow(/writ/);
+      wire.resume();
+      expect(await until('Redis to answer again', answers)).toBe('PONG');
+    } finally {
+      redis.onApplicationShutdown();
+      await wire.close();
+    }
+  });
+});

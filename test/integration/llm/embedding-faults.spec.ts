@@ -1,0 +1,143 @@
+// Real here: the API on a socket, PostgreSQL, and two providers whose embeddings fail.
+import { describe, expect, it } from '@jest/globals';
+import type { Settings } from '../../support/api.js';
+import { type ApiResponse, at, registerUser, type TestUser } from '../../support/client.js';
+import type { Behaviour } from '../../support/fake-provider/script.js';
+import { setUpApi, setUpProvider } from '../../support/set-up.js';
+import { query, until } from '../../support/stored.js';
+
+/** Tries at one model beyond the first. */
+const MAX_RETRIES = 1;
+
+/** Chains that the API is started with: each has hosts, and so circuits, of its own. */
+const CHAINS = 12;
+
+const primary = setUpProvider();
+const secondary = setUpProvider();
+const api = setUpApi(settings);
+let used = 0;
+
+function settings(): Settings {
+  const numbers = Array.from({ length: CHAINS }, (_, index) => index);
+  return {
+    LLM_HOSTS: JSON.stringify(
+      numbers.flatMap((number) => [
+        { id: `one-${number}`, base_url: primary.baseUrl, models: ['first'] },
+        { id: `two-${number}`, base_url: secondary.baseUrl, models: ['second'] },
+      ]),
+    ),
+    MODEL_ALIASES: JSON.stringify(
+      Object.fromEntries(
+        numbers.map((number) => [`vectors-${number}`, [`one-${number}/first`, `two-${number}/second`]]),
+      ),
+    ),
+    LLM_MAX_RETRIES: String(MAX_RETRIES),
+    LLM_MAX_CONCURRENCY: '1',
+    LLM_MAX_QUEUE: '1',
+    LLM_ANSWER_TIMEOUT_MS: '700',
+  };
+}
+
+function freshChain(): number {
+  used += 1;
+  if (used > CHAINS) throw new Error('There are too few chains.');
+  return used - 1;
+}
+
+function embed(user: TestUser, model: string): Promise<ApiResponse> {
+  return user.request('POST', '/v1/embeddings', { model, input: ['one two', 'three'] });
+}
+
+/** What the ledger has of an account, once there are that many records. */
+async function usageOf({ email }: TestUser, count: number): Promise<unknown[]> {
+  return until(`${count} usage records`, async () => {
+    const rows = await query(
+      api.database,
+      `SELECT attempt, provider || '/' || model AS model, outcome, input_tokens
+       FROM usage_records JOIN users ON users.id = user_id WHERE email = $1 ORDER BY attempt`,
+      [email],
+    );
+    return rows.length >= count && rows.map((row) => Object.values(row));
+  });
+}
+
+interface Row {
+  readonly first: readonly Behaviour[];
+  /** Requests that the primary and the secondary saw. */
+  readonly asked: readonly [number, number];
+  readonly failure?: { readonly status: number; readonly code: string };
+}
+
+const error = (status: number, more: object = {}): Behaviour => ({ kind: 'error', status, ...more });
+
+const ROWS: Readonly<Record<string, Row>> = {
+  '500 once is tried again': { first: [error(500)], asked: [2, 0] },
+  '429 is tried again as told': { first: [error(429, { retryAfterMs: 50 })], asked: [2, 0] },
+  '503 again and again goes on to the next': { first: [error(503), error(503)], asked: [2, 1] },
+  '401 goes on at once': { first: [error(401)], asked: [1, 1] },
+  'silence goes on at once': { first: [{ kind: 'silence' }], asked: [1, 1] },
+  '400 ends the call': {
+    first: [error(400)],
+    asked: [1, 0],
+    failure: { status: 400, code: 'provider_rejected' },
+  },
+};
+
+describe('embeddings over an alias', () => {
+  it.each(Object.entries(ROWS))('%s', async (_name, { first, asked, failure }) => {
+    const number = freshChain();
+    const user = await registerUser(api.url);
+    primary.scriptFor('embeddings', ...first);
+    const answer = await embed(user, `vectors-${number}`);
+    expect([primary.requests.length, secondary.requests.length]).toEqual(asked);
+    const models = [
+      ...Array<string>(asked[0]).fill(`one-${number}/first`),
+      ...Array<string>(asked[1]).fill(`two-${number}/second`),
+    ];
+    if (failure === undefined) {
+      expect(answer).toMatchObject({
+        status: 200,
+        body: { model: models.at(-1), usage: { prompt_tokens: 3 } },
+      });
+      expect(at(answer.body, 'data')).toHaveLength(2);
+    } else {
+      expect(answer).toMatchObject({ status: failure.status, body: { error: { code: failure.code } } });
+    }
+    const answered = failure === undefined ? models.length : 0;
+    expect(await usageOf(user, models.length)).toEqual(
+      models.map((model, index) =>
+        index + 1 === answered ? [index + 1, model, 'completed', 3] : [index + 1, model, 'failed', 0],
+      ),
+    );
+  });
+});
+
+describe('embeddings of one model', () => {
+  it('wait for a place, and are refused where too many do', async () => {
+    const model = `one-${freshChain()}/first`;
+    const user = await registerUser(api.url);
+    primary.scriptFor('embeddings', { kind: 'answer', delayBeforeMs: 400 });
+    const asked = primary.nextRequest('embeddings');
+    const running = embed(user, model);
+    await asked;
+    const others = await Promise.all([embed(user, model), embed(user, model)]);
+    expect(others.map(({ status }) => status).sort()).toEqual([200, 503]);
+    const refused = others.find(({ status }) => status === 503);
+    expect(at(refused?.body, 'error', 'code')).toBe('overloaded');
+    expect((await running).status).toBe(200);
+    expect(primary.requests).toHaveLength(2);
+  });
+
+  it('are not asked for at a provider that is down', async () => {
+    const model = `one-${freshChain()}/first`;
+    const user = await registerUser(api.url);
+    const refusals = Array.from({ length: 12 }, () => error(503));
+    primary.scriptFor('embeddings', ...refusals);
+    await until('an open circuit', async () => {
+      const before = primary.requests.length;
+      expect((await embed(user, model)).status).toBe(503);
+      return primary.requests.length === before;
+    });
+    expect(primary.requests.length).toBeLessThan(refusals.length);
+  });
+});

@@ -1,0 +1,648 @@
+// Real here: the API on a socket, PostgreSQL, and the provider's wire with everything that can go wrong on it.
+import { describe, expect, it } from '@jest/globals';
+import { startApi, type TestApi } from '../../support/api.js';
+import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../../support/client.js';
+import { startFakeProvider } from '../../support/fake-provider/fake-provider.js';
+import { gatedAnswer } from '../../support/fake-provider/gated-answer.js';
+import type { Behaviour } from '../../support/fake-provider/script.js';
+import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
+import { expectSettled, query, stored } from '../../support/stored.js';
+
+/** Three words, and three tokens by our own count. */
+const QUESTION = 'one two three';
+
+/** What our own count makes of a request with the question alone: its tokens and the framing of the message. */
+const COUNTED_INPUT = 7;
+
+/** Four deltas of one word, and of one token, each. */
+const TEXT = ['four', ' five', ' six', ' seven'];
+
+/** What the provider says that a complete answer used; nothing that counting would give. */
+const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
+
+/** Deltas that are cut through their code points on the way. */
+const SCRIPTS = ['Grüße ', '👩‍👩‍👧‍👦', ' 漢字', '𝒳 👋🏽', ' ñ\u0301'];
+
+/** Deadlines that an API is started with, in milliseconds. Each API but the patient one has one that passes soon. */
+const DEADLINES = {
+  patient: {},
+  hasty: { LLM_FIRST_TOKEN_TIMEOUT_MS: '700', LLM_IDLE_TIMEOUT_MS: '700' },
+  brief: { LLM_TOTAL_TIMEOUT_MS: '1000' },
+} as const;
+
+type Deadline = keyof typeof DEADLINES;
+
+/** What is to be seen of an answer that is not complete. */
+interface Failure {
+  readonly status: number;
+  readonly code: string;
+  readonly type: string;
+  readonly message: string;
+  readonly param?: string;
+  /** `Retry-After`; null where there is none. */
+  readonly retryAfter?: string | null;
+  /** `X-Should-Retry`; null where there is none. */
+  readonly shouldRetry?: string | null;
+  /** The text that came before the failure. */
+  readonly partial?: string;
+  /** Tokens in and out by our own count; nothing was used where nothing came. */
+  readonly counted?: readonly [number, number];
+  /** Who closes the provider's socket; undefined where both may be first. */
+  readonly closedBy?: 'client' | 'server';
+}
+
+/** What is to be seen of a complete answer. */
+interface Success {
+  readonly text: string;
+  readonly warning?: string;
+  readonly finishReason?: string;
+  /** Where the provider tells no usage, by our own count. */
+  readonly counted?: readonly [number, number];
+}
+
+interface Fault<Outcome> {
+  readonly behaviour: () => Behaviour;
+  readonly deadline?: Deadline;
+  readonly outcome: Outcome;
+}
+
+const REFUSED_CREDENTIALS = {
+  status: 502,
+  code: 'provider_error',
+  type: 'api_error',
+  message: 'The model provider refused our credentials. The operator of this server has to check its key.',
+} as const;
+const BROKEN_ANSWER = {
+  status: 502,
+  code: 'provider_error',
+  type: 'api_error',
+  message: 'The model provider broke its answer off or sent one that cannot be read. Try again.',
+} as const;
+const UNREADABLE_PAGE = {
+  ...BROKEN_ANSWER,
+  message: "The provider's answer cannot be read: it is a page of markup.",
+} as const;
+const UNAVAILABLE = {
+  status: 503,
+  code: 'provider_unavailable',
+  type: 'api_error',
+  message: 'The model provider cannot serve this model at the moment. Try again later, or ask another model.',
+  retryAfter: '5',
+} as const;
+const UNREACHABLE = {
+  ...UNAVAILABLE,
+  message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+} as const;
+const RATE_LIMITED = {
+  status: 429,
+  code: 'provider_rate_limited',
+  type: 'rate_limit_error',
+  message: 'The model provider has too many requests at the moment. Try again later.',
+  shouldRetry: 'false',
+} as const;
+const TIMEOUT = { status: 504, code: 'provider_timeout', type: 'api_error', closedBy: 'client' } as const;
+const NO_FIRST_TOKEN = {
+  ...TIMEOUT,
+  message: 'The model did not begin to answer in time.',
+  // It was asked all the same, and has read what it was told.
+  counted: [COUNTED_INPUT, 0],
+} as const;
+
+function rejected(code: string, message: string): Failure {
+  return { status: 400, code, type: 'invalid_request_error', message };
+}
+
+const afterTwo = { partial: 'four five', counted: [COUNTED_INPUT, 2] } as const;
+/** The frame that opens the stream came, and so the request was taken. */
+const afterOpening = { counted: [COUNTED_INPUT, 0] } as const;
+
+function refusal(status: number, more: Partial<Behaviour & { kind: 'error' }> = {}): () => Behaviour {
+  return () => ({ kind: 'error', status, ...more });
+}
+
+const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
+  '401': { behaviour: refusal(401), outcome: REFUSED_CREDENTIALS },
+  '403': { behaviour: refusal(403), outcome: REFUSED_CREDENTIALS },
+  '404 for the model': {
+    behaviour: refusal(404),
+    outcome: {
+      status: 404,
+      code: 'model_not_found',
+      type: 'not_found_error',
+      message: 'The model does not exist.',
+      param: 'model',
+    },
+  },
+  '400': { behaviour: refusal(400), outcome: rejected('provider_rejected', 'The request is not valid.') },
+  '400 for the length of the context': {
+    behaviour: refusal(400, { code: 'context_length_exceeded' }),
+    outcome: rejected('context_length_exceeded', "This model's maximum context length is 8192 tokens."),
+  },
+  '400 for the content policy': {
+    behaviour: refusal(400, { code: 'content_policy_violation' }),
+    outcome: rejected('content_policy_violation', 'The request was rejected by the safety system.'),
+  },
+  '413': { behaviour: refusal(413), outcome: rejected('provider_rejected', 'The request is too large.') },
+  '422': {
+    behaviour: refusal(422),
+    outcome: rejected('provider_rejected', 'The request cannot be processed.'),
+  },
+  '429 without Retry-After': { behaviour: refusal(429), outcome: { ...RATE_LIMITED, retryAfter: null } },
+  '429 with Retry-After in seconds': {
+    behaviour: refusal(429, { retryAfter: 7 }),
+    outcome: { ...RATE_LIMITED, retryAfter: '7' },
+  },
+  '429 with Retry-After as a date': {
+    // Dates have no milliseconds, so of the 20 seconds at least 19 are left, less what the test takes to get here.
+    behaviour: () => ({ kind: 'error', status: 429, retryAfter: new Date(Date.now() + 20_000) }),
+    outcome: { ...RATE_LIMITED, retryAfter: '1\\d|20' },
+  },
+  '429 with Retry-After as a date gone by': {
+    behaviour: refusal(429, { retryAfter: new Date(0) }),
+    outcome: { ...RATE_LIMITED, retryAfter: '1' },
+  },
+  '429 with retry-after-ms, which is rounded up': {
+    behaviour: refusal(429, { retryAfter: 90, retryAfterMs: 2001 }),
+    outcome: { ...RATE_LIMITED, retryAfter: '3' },
+  },
+  '429 for an exhausted quota': {
+    behaviour: refusal(429, { code: 'insufficient_quota' }),
+    outcome: {
+      status: 502,
+      code: 'provider_error',
+      type: 'api_error',
+      message:
+        'Our account with the model provider is out of money or at its limit. The operator of this server has to see to it.',
+      shouldRetry: 'false',
+    },
+  },
+  '500': { behaviour: refusal(500), outcome: BROKEN_ANSWER },
+  '502': { behaviour: refusal(502), outcome: BROKEN_ANSWER },
+  '503': { behaviour: refusal(503), outcome: UNAVAILABLE },
+  '503 with Retry-After': {
+    behaviour: refusal(503, { retryAfter: 30 }),
+    outcome: { ...UNAVAILABLE, retryAfter: '30' },
+  },
+  '504': {
+    behaviour: refusal(504),
+    outcome: {
+      status: 504,
+      code: 'provider_timeout',
+      type: 'api_error',
+      message: 'The engine did not answer in time.',
+    },
+  },
+  '529': { behaviour: refusal(529), outcome: UNAVAILABLE },
+  'an error page of a proxy': { behaviour: refusal(502, { body: 'html' }), outcome: BROKEN_ANSWER },
+  'an error without a body': { behaviour: refusal(503, { body: 'empty' }), outcome: UNAVAILABLE },
+  'a page of HTML with status 200': { behaviour: refusal(200, { body: 'html' }), outcome: UNREADABLE_PAGE },
+  'an empty body with status 200': { behaviour: refusal(200, { body: 'empty' }), outcome: BROKEN_ANSWER },
+  'a reset before a byte': { behaviour: () => ({ kind: 'reset' }), outcome: UNREACHABLE },
+  'a reset in mid-stream': {
+    behaviour: () => ({ kind: 'reset', afterChunks: 2, text: TEXT }),
+    outcome: { ...BROKEN_ANSWER, ...afterTwo },
+  },
+  'silence before the headers': {
+    behaviour: () => ({ kind: 'silence' }),
+    deadline: 'hasty',
+    outcome: NO_FIRST_TOKEN,
+  },
+  'silence after the headers': {
+    behaviour: () => ({ kind: 'silence', afterHeaders: true }),
+    deadline: 'hasty',
+    outcome: NO_FIRST_TOKEN,
+  },
+  'silence after the headers but for pings': {
+    behaviour: () => ({ kind: 'silence', afterHeaders: true, pingEveryMs: 50 }),
+    deadline: 'hasty',
+    outcome: NO_FIRST_TOKEN,
+  },
+  'a stall after the opening frame': {
+    behaviour: () => gatedAnswer(TEXT),
+    deadline: 'hasty',
+    outcome: { ...NO_FIRST_TOKEN, ...afterOpening },
+  },
+  'a stall in mid-stream': {
+    behaviour: () => ({ kind: 'silence', afterChunks: 2, text: TEXT }),
+    deadline: 'hasty',
+    outcome: { ...TIMEOUT, message: 'The model fell silent in the middle of its answer.', ...afterTwo },
+  },
+  'an answer without end': {
+    behaviour: () => {
+      const gate = gatedAnswer(TEXT);
+      gate.release(2);
+      return gate;
+    },
+    deadline: 'brief',
+    outcome: { ...TIMEOUT, message: 'The model did not finish its answer in time.', ...afterTwo },
+  },
+  'a cut before the first chunk': {
+    behaviour: () => ({ kind: 'cut', afterChunks: 0, text: TEXT }),
+    outcome: { ...BROKEN_ANSWER, ...afterOpening },
+  },
+  'a cut without finish reason': {
+    behaviour: () => ({ kind: 'cut', afterChunks: 2, text: TEXT }),
+    outcome: { ...BROKEN_ANSWER, ...afterTwo },
+  },
+  'a cut just before the finish reason': {
+    behaviour: () => ({ kind: 'cut', afterChunks: 4, text: TEXT }),
+    outcome: { ...BROKEN_ANSWER, partial: TEXT.join(''), counted: [COUNTED_INPUT, 4] },
+  },
+  'an error in the stream': {
+    behaviour: () => ({ kind: 'errorInStream', afterChunks: 2, text: TEXT, error: { status: 500 } }),
+    outcome: { ...BROKEN_ANSWER, ...afterTwo },
+  },
+  'an error in the stream before the first chunk': {
+    behaviour: () => ({ kind: 'errorInStream', afterChunks: 0, text: TEXT, error: { status: 429 } }),
+    outcome: { ...RATE_LIMITED, retryAfter: null, ...afterOpening },
+  },
+  'the content policy in mid-stream': {
+    behaviour: () => ({
+      kind: 'errorInStream',
+      afterChunks: 2,
+      text: TEXT,
+      error: { status: 400, code: 'content_policy_violation' },
+    }),
+    outcome: {
+      ...rejected('content_policy_violation', 'The request was rejected by the safety system.'),
+      ...afterTwo,
+    },
+  },
+};
+
+const SUCCESSES: Readonly<Record<string, Fault<Success>>> = {
+  'a good answer': {
+    behaviour: () => ({ kind: 'answer', text: TEXT, usage: USAGE }),
+    outcome: { text: 'four five six seven' },
+  },
+  'an answer that is cut by its length': {
+    behaviour: () => ({ kind: 'answer', text: TEXT, usage: USAGE, finishReason: 'length' }),
+    outcome: { text: 'four five six seven', finishReason: 'length' },
+  },
+  'a slow drip, slower in all than any deadline': {
+    behaviour: () => ({ kind: 'drip', chunkMs: 150, text: TEXT, usage: USAGE }),
+    deadline: 'hasty',
+    outcome: { text: 'four five six seven' },
+  },
+  'a drip of bytes': {
+    behaviour: () => ({ kind: 'drip', chunkMs: 1, unit: 'byte', text: ['four', ' five'], usage: USAGE }),
+    outcome: { text: 'four five' },
+  },
+  'a malformed chunk': {
+    behaviour: () => ({ kind: 'malformedChunk', at: 2, text: TEXT, usage: USAGE }),
+    outcome: { text: 'four five six seven', warning: 'One event of the stream was not valid JSON.' },
+  },
+  'no end marker': {
+    behaviour: () => ({ kind: 'missingDone', text: TEXT, usage: USAGE }),
+    outcome: { text: 'four five six seven' },
+  },
+  'an empty answer': {
+    behaviour: () => ({ kind: 'emptyAnswer', usage: USAGE }),
+    outcome: { text: '' },
+  },
+  'comments, CRLF and data over several lines': {
+    behaviour: () => ({ kind: 'commentsAndCrLf', text: TEXT, usage: USAGE }),
+    outcome: { text: 'four five six seven' },
+  },
+  'bytes that are split within code points': {
+    behaviour: () => ({ kind: 'answer', splitBytes: 1, text: SCRIPTS, usage: USAGE }),
+    outcome: { text: SCRIPTS.join('') },
+  },
+  'CRLF split from each other': {
+    behaviour: () => ({ kind: 'commentsAndCrLf', splitBytes: 3, text: SCRIPTS, usage: USAGE }),
+    outcome: { text: SCRIPTS.join('') },
+  },
+  'no usage at all': {
+    behaviour: () => ({ kind: 'answer', text: TEXT, usage: 'none' }),
+    outcome: { text: 'four five six seven', counted: [COUNTED_INPUT, 4] },
+  },
+};
+
+const ROUTES = ['/api/v1/chat', '/api/v1/chat/stream'] as const;
+type ChatRoute = (typeof ROUTES)[number];
+
+/** The hosts that the API knows: all of them are the one provider, but each has a circuit of its own. */
+const HOSTS: string[] = [];
+
+/** A host that no other test has made fail. */
+function freshHost(): string {
+  const id = `host-${HOSTS.length}`;
+  HOSTS.push(id);
+  return id;
+}
+
+/** One fault on one route, at a host of its own. */
+type Case<Outcome> = [name: string, route: ChatRoute, fault: Fault<Outcome>, host: string];
+
+/** Every fault on every route. */
+function cases<Outcome>(faults: Readonly<Record<string, Fault<Outcome>>>): Case<Outcome>[] {
+  return Object.entries(faults).flatMap(([name, fault]) =>
+    ROUTES.map((route): Case<Outcome> => [name, route, fault, freshHost()]),
+  );
+}
+
+const FAILURE_CASES = cases(FAILURES);
+const SUCCESS_CASES = cases(SUCCESSES);
+const AFTERWARDS_HOST = freshHost();
+const LOG_HOST = freshHost();
+
+/** The data of the events of a stream that was read to its end. */
+function eventsOf(body: unknown): unknown[] {
+  const frames = String(body).split('\n\n');
+  expect(frames.pop()).toBe('');
+  return frames.map((frame) => {
+    const data = /^(?:id: \d+\.\d+\n)?data: (.*)$/.exec(frame)?.[1];
+    if (data === undefined) throw new Error(`This is no event: ${frame}`);
+    return data === '[DONE]' ? data : (JSON.parse(data) as unknown);
+  });
+}
+
+const provider = setUpProvider();
+const apis = { patient: setUpWith('patient'), hasty: setUpWith('hasty'), brief: setUpWith('brief') };
+
+function setUpWith(deadline: Deadline): { readonly api: TestApi; readonly user: TestUser } {
+  const api = setUpApi(() => ({
+    LLM_HOSTS: JSON.stringify(HOSTS.map((id) => ({ id, base_url: provider.baseUrl }))),
+    LLM_MAX_RETRIES: '0',
+    ...DEADLINES[deadline],
+  }));
+  return { api, user: setUpUser(api) };
+}
+
+/** The ids that the headers of an answer tell, whatever its body is. */
+async function turnOf(api: TestApi, route: ChatRoute, response: ApiResponse) {
+  if (route === '/api/v1/chat/stream') {
+    const [first] = eventsOf(response.body);
+    expect(first).toEqual({
+      delta: '',
+      conversation_id: expect.any(String) as unknown,
+      message_id: expect.any(String) as unknown,
+      finished: false,
+    });
+    expect(at(first, 'conversation_id')).toBe(response.headers.get('x-conversation-id'));
+    expect(at(first, 'message_id')).toBe(response.headers.get('x-message-id'));
+    return {
+      conversationId: String(at(first, 'conversation_id')),
+      messageId: String(at(first, 'message_id')),
+    };
+  }
+  const [answer] = await query(
+    api.database,
+    `SELECT id, conversation_id FROM messages WHERE role = 'assistant' ORDER BY id DESC LIMIT 1`,
+  );
+  return { conversationId: String(answer?.['conversation_id']), messageId: String(answer?.['id']) };
+}
+
+/** Who was asked, by whom and over which route. */
+interface Asked {
+  readonly api: TestApi;
+  readonly user: TestUser;
+  readonly route: ChatRoute;
+  readonly host: string;
+}
+
+function modelOf(host: string): string {
+  return `${host}/test-model`;
+}
+
+function ask(user: TestUser, route: ChatRoute, host: string): Promise<ApiResponse> {
+  return user.request('POST', route, { message: QUESTION, model: modelOf(host) });
+}
+
+/** What the provider saw of a turn: one request, as it must be. */
+async function expectOneAttempt(closedBy?: 'client' | 'server'): Promise<void> {
+  const asked = provider.requests.filter(({ route }) => route === 'chat');
+  expect(asked.map(({ body }) => body)).toEqual([
+    {
+      model: 'test-model',
+      messages: [{ role: 'user', content: QUESTION }],
+      temperature: 0.7,
+      stream: true,
+      stream_options: { include_usage: true },
+    },
+  ]);
+  // Never settles where the connection is kept open after the turn has ended.
+  const closing = await asked[0]?.closed;
+  if (closedBy !== undefined) expect(closing).toMatchObject({ by: closedBy });
+}
+
+describe('a provider that fails', () => {
+  it.each(FAILURE_CASES)(
+    '%s, on %s',
+    async (_name, route, { behaviour, deadline = 'patient', outcome }, host) => {
+      const { api, user } = apis[deadline];
+      provider.script(behaviour());
+      const response = await ask(user, route, host);
+      await expectOneAttempt(outcome.closedBy);
+      await expectFailure({ api, user, route, host }, response, outcome);
+    },
+  );
+
+  it.each(ROUTES)('a connection that is refused, on %s', async (route) => {
+    const closing = await startFakeProvider();
+    const host = 'closed';
+    const api = await startApi({
+      LLM_HOSTS: JSON.stringify([{ id: host, base_url: closing.baseUrl }]),
+      LLM_MAX_RETRIES: '0',
+    });
+    try {
+      const user = await registerUser(api.url);
+      await closing.close();
+      const response = await ask(user, route, host);
+      await expectFailure({ api, user, route, host }, response, UNREACHABLE);
+    } finally {
+      await api.close();
+      await closing.close();
+    }
+  });
+
+  it('is not the end of the conversation: the next turn answers', async () => {
+    const { api, user } = apis.patient;
+    provider.script({ kind: 'reset', afterChunks: 2, text: TEXT });
+    const failed = await ask(user, '/api/v1/chat/stream', AFTERWARDS_HOST);
+    const conversation_id = failed.headers.get('x-conversation-id') ?? '';
+    const model = modelOf(AFTERWARDS_HOST);
+    const next = await user.request('POST', '/api/v1/chat', { message: 'again', conversation_id, model });
+    expect(next).toMatchObject({ status: 200, body: { message: 'again', conversation_id } });
+    const conversation = await stored(api.database, conversation_id);
+    expect(conversation.messages.map(({ status }) => status)).toEqual([
+      'complete',
+      'failed',
+      'complete',
+      'complete',
+    ]);
+    expectSettled(conversation);
+  });
+
+  it('is in the log where the operator must know of it, and never with what the user wrote', async () => {
+    const { api, user } = apis.patient;
+    const before = api.log.length;
+    const message = `You wrote: ${QUESTION}`;
+    provider.script({ kind: 'error', status: 422, message }, { kind: 'error', status: 500, message });
+    for (const route of ROUTES) await ask(user, route, LOG_HOST);
+    const lines = api.log.slice(before);
+    const codes = lines.map((line) => at(JSON.parse(line), 'code'));
+    expect(codes.filter((code) => code !== undefined)).toEqual(['provider_error']);
+    expect(lines.join('')).not.toContain(QUESTION);
+  });
+});
+
+async function expectFailure(
+  { api, user, route, host }: Asked,
+  response: ApiResponse,
+  failure: Failure,
+): Promise<void> {
+  const { status, code, type, message, param = null, partial = '', counted = [0, 0] } = failure;
+  const error = { code, message, type, param };
+  const { conversationId, messageId } = await turnOf(api, route, response);
+
+  if (route === '/api/v1/chat') {
+    expect(response.status).toBe(status);
+    expect(response.body).toEqual({ error, request_id: response.headers.get('x-request-id') });
+    expect(at(response.body, 'request_id')).toMatch(/^[\da-f-]{36}$/);
+    expect(response.headers.get('x-should-retry')).toBe(failure.shouldRetry ?? null);
+    const retryAfter = response.headers.get('retry-after');
+    if (typeof failure.retryAfter === 'string')
+      expect(retryAfter).toMatch(new RegExp(`^(${failure.retryAfter})$`));
+    else expect(retryAfter).toBeNull();
+  } else {
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    const events = eventsOf(response.body);
+    const deltas = events.slice(1, -1);
+    expect(deltas.map((event) => at(event, 'delta')).join('')).toBe(partial);
+    expect(deltas.filter((event) => at(event, 'finished') !== false)).toEqual([]);
+    expect(events.at(-1)).toEqual({ error });
+  }
+
+  const conversation = await stored(api.database, conversationId);
+  const [inputTokens, outputTokens] = counted;
+  expect(conversation.messages).toMatchObject([
+    { role: 'user', content: QUESTION, status: 'complete' },
+    {
+      id: messageId,
+      role: 'assistant',
+      status: 'failed',
+      content: partial,
+      model: modelOf(host),
+      finish_reason: null,
+      error_code: code,
+      error_message: message,
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+      // The price is not known, but of what nothing was used nothing is to be paid.
+      cost_micro_usd: inputTokens + outputTokens === 0 ? 0 : null,
+    },
+  ]);
+  expect(conversation.usage).toEqual([
+    {
+      call_id: messageId,
+      attempt: 1,
+      provider: host,
+      model: 'test-model',
+      outcome: 'failed',
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+      estimated: true,
+    },
+  ]);
+  expectSettled(conversation);
+
+  const messages = await user.request('GET', `/api/v1/conversations/${conversationId}/messages`);
+  expect(listAt(messages.body, 'data')[1]).toMatchObject({
+    id: messageId,
+    status: 'failed',
+    content: partial,
+    usage: {
+      prompt_tokens: inputTokens,
+      completion_tokens: outputTokens,
+      total_tokens: inputTokens + outputTokens,
+    },
+    cost_estimate: inputTokens + outputTokens === 0 ? 0 : null,
+    error: { code, message },
+  });
+}
+
+describe('a provider that is odd but answers', () => {
+  it.each(SUCCESS_CASES)(
+    '%s, on %s',
+    async (_name, route, { behaviour, deadline = 'patient', outcome }, host) => {
+      const { api, user } = apis[deadline];
+      provider.script(behaviour());
+      const response = await ask(user, route, host);
+      await expectOneAttempt();
+      await expectSuccess({ api, user, route, host }, response, outcome);
+    },
+  );
+});
+
+async function expectSuccess(
+  { api, user, route, host }: Asked,
+  response: ApiResponse,
+  success: Success,
+): Promise<void> {
+  const { text, finishReason = 'stop', counted } = success;
+  const [inputTokens, outputTokens] = counted ?? [USAGE.prompt_tokens, USAGE.completion_tokens];
+  const { conversationId, messageId } = await turnOf(api, route, response);
+  const usage = {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+  };
+  const figures = {
+    conversation_id: conversationId,
+    message_id: messageId,
+    model: modelOf(host),
+    tokens_used: usage.total_tokens,
+    usage,
+    cost_estimate: null,
+    finish_reason: finishReason,
+    cached: false,
+    timestamp: expect.stringMatching(/^\d{4}-.*Z$/) as unknown,
+    ...(success.warning !== undefined && { warning: success.warning }),
+  };
+
+  expect(response.status).toBe(200);
+  if (route === '/api/v1/chat') {
+    expect(response.body).toEqual({ message: text, ...figures });
+  } else {
+    const events = eventsOf(response.body);
+    expect(events.at(-1)).toBe('[DONE]');
+    expect(events.at(-2)).toEqual({ delta: '', finished: true, ...figures });
+    const deltas = events.slice(1, -2);
+    expect(deltas.map((event) => at(event, 'delta')).join('')).toBe(text);
+    expect(deltas.filter((event) => at(event, 'finished') !== false)).toEqual([]);
+  }
+
+  const conversation = await stored(api.database, conversationId);
+  expect(conversation.messages).toMatchObject([
+    { role: 'user', content: QUESTION, status: 'complete' },
+    {
+      id: messageId,
+      role: 'assistant',
+      status: 'complete',
+      content: text,
+      model: modelOf(host),
+      finish_reason: finishReason,
+      error_code: null,
+      warning: success.warning ?? null,
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+    },
+  ]);
+  expect(conversation.usage).toMatchObject([
+    {
+      call_id: messageId,
+      outcome: 'completed',
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+      estimated: counted !== undefined,
+    },
+  ]);
+  expectSettled(conversation);
+
+  const shown = await send(`${api.url}/api/v1/conversations/${conversationId}`, {
+    headers: { authorization: `Bearer ${user.token}` },
+  });
+  expect(at(shown.body, 'tokens_used')).toBe(usage.total_tokens);
+}

@@ -1,0 +1,470 @@
+// Real here: the API on a socket, PostgreSQL, and hosts on a socket that send what real ones were seen to send.
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { describe, expect, it } from '@jest/globals';
+import { at, listAt } from '../../support/client.js';
+import { type RawReplier, RawHosts } from '../../support/raw-host.js';
+import { setUpApi, setUpResource, setUpUser } from '../../support/set-up.js';
+import { SURFACES, type SurfaceName } from '../../support/surfaces.js';
+
+const SSE = { 'content-type': 'text/event-stream' };
+const USAGE = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
+const HEAD = { id: 'c', created: 1, model: 'm' };
+
+const isStream = (body: unknown): boolean => at(body, 'stream') === true;
+const frame = (choice: object, more: object = {}): string =>
+  `data: ${JSON.stringify({ ...HEAD, object: 'chat.completion.chunk', choices: [{ index: 0, ...choice }], ...more })}\n\n`;
+const delta = (value: object, finish_reason: string | null = null): string =>
+  frame({ delta: value, finish_reason });
+const whole = (message: object, finish_reason: string | null | undefined = 'stop', more: object = {}) =>
+  JSON.stringify({
+    ...HEAD,
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', ...message }, finish_reason, ...more }],
+    usage: USAGE,
+  });
+const DONE = 'data: [DONE]\n\n';
+
+/** A host that answers with these frames where a stream was asked for, and else with that body. */
+const answers =
+  (frames: readonly string[], body: string): RawReplier =>
+  ({ body: asked }) =>
+    isStream(asked) ? { headers: SSE, body: frames.join('') + DONE } : { body };
+const refuses =
+  (status: number, body: unknown): RawReplier =>
+  () => ({ status, body: JSON.stringify(body) });
+
+const HELLO = answers(
+  [delta({ role: 'assistant', content: 'Hello' }), delta({}, 'stop')],
+  whole({ content: 'Hello' }),
+);
+/** The same host behind a proxy that packs. */
+const packed =
+  (coding: string, pack: (bytes: Buffer) => Uint8Array): RawReplier =>
+  (request) => {
+    const { headers, body } = HELLO(request);
+    return { headers: { ...headers, 'content-encoding': coding }, body: pack(Buffer.from(body)) };
+  };
+
+const call = (id: string, args: unknown, more: object = {}): object => ({
+  id,
+  type: 'function',
+  function: { name: 'get_weather', arguments: args },
+  ...more,
+});
+const PARTS = [
+  { type: 'thinking', thinking: [{ type: 'text', text: 'Hm' }] },
+  { type: 'text', text: 'Hello' },
+];
+
+/** 17 members of 16 MiB each: more than 256 MiB of spaces in a few hundred kilobytes. */
+const BOMB = Buffer.concat(
+  Array.from<Buffer>({ length: 17 }).fill(gzipSync(Buffer.alloc(16 * 1024 * 1024, ' '))),
+);
+
+interface Answer {
+  readonly what: string;
+  readonly reply: RawReplier;
+  readonly told?: { readonly text?: string; readonly calls?: readonly string[]; readonly finish?: string };
+}
+
+/** Answers that are whole, though not in the words that were to be expected. */
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  parts: {
+    what: 'content in parts',
+    reply: answers(
+      [delta({ content: PARTS.slice(0, 1) }), delta({ content: PARTS.slice(1) }), delta({}, 'stop')],
+      whole({ content: PARTS }),
+    ),
+  },
+  argobj: {
+    what: 'the arguments of a tool call as an object',
+    reply: answers(
+      [delta({ tool_calls: [call('call_a', { city: 'Oslo' }, { index: 0 })] }), delta({}, 'tool_calls')],
+      whole({ content: null, tool_calls: [call('call_a', { city: 'Oslo' })] }, 'tool_calls'),
+    ),
+    told: { text: '', calls: ['call_a get_weather {"city":"Oslo"}'], finish: 'tool_calls' },
+  },
+  noindex: {
+    what: 'two tool calls without an index',
+    reply: answers(
+      [
+        delta({ tool_calls: [call('call_a', '{"city":"Oslo"}')] }),
+        delta({ tool_calls: [call('call_b', '{"city":"Rome"}')] }),
+        delta({}, 'tool_calls'),
+      ],
+      whole(
+        { content: null, tool_calls: [call('call_a', '{"city":"Oslo"}'), call('call_b', '{"city":"Rome"}')] },
+        'tool_calls',
+      ),
+    ),
+    told: {
+      text: '',
+      calls: ['call_a get_weather {"city":"Oslo"}', 'call_b get_weather {"city":"Rome"}'],
+      finish: 'tool_calls',
+    },
+  },
+  finnull: {
+    what: 'no finish reason in a whole answer',
+    reply: answers([delta({ content: 'Hello' }), delta({}, 'stop')], whole({ content: 'Hello' }, null)),
+  },
+  azfilter: {
+    what: 'a finish reason in a choice without a delta',
+    reply: answers(
+      [
+        delta({ role: 'assistant', content: 'Hello' }),
+        frame({ finish_reason: 'content_filter', content_filter_results: { hate: { filtered: true } } }),
+      ],
+      whole({ content: 'Hello' }, 'content_filter'),
+    ),
+    told: { finish: 'content_filter' },
+  },
+  gzip: { what: 'a body packed by gzip', reply: packed('gzip', gzipSync) },
+  deflate: { what: 'a body packed by deflate', reply: packed('deflate', deflateSync) },
+  rawdeflate: {
+    what: 'a body packed by deflate without zlib’s head',
+    reply: packed('deflate', deflateRawSync),
+  },
+  br: { what: 'a body packed by Brotli', reply: packed('br', brotliCompressSync) },
+  zstd: { what: 'a body packed by Zstandard', reply: packed('zstd', zstdCompressSync) },
+  twice: {
+    what: 'a body packed twice',
+    reply: packed('deflate, gzip', (bytes) => gzipSync(deflateSync(bytes))),
+  },
+  unpacked: { what: 'a body that is not packed as its header says', reply: packed('gzip', (bytes) => bytes) },
+  nostream: {
+    what: 'JSON where a stream was asked for',
+    reply: () => ({ body: whole({ content: 'Hello' }) }),
+  },
+  allsse: {
+    what: 'a stream where JSON was asked for',
+    reply: () => ({
+      headers: SSE,
+      body: delta({ content: 'Hel' }) + delta({ content: 'lo' }) + delta({}, 'stop') + DONE,
+    }),
+  },
+};
+
+interface Failure {
+  readonly what: string;
+  readonly reply: RawReplier;
+  readonly status: number;
+  readonly code: string;
+  readonly message: RegExp;
+  /** How often the model is asked. */
+  readonly asked: number;
+  /** Whether a chain goes on to its next model. */
+  readonly chain: boolean;
+}
+
+const TOO_LONG = { status: 400, code: 'context_length_exceeded', asked: 1, chain: true } as const;
+const REJECTED = { status: 400, code: 'provider_rejected', asked: 1, chain: false } as const;
+const UNREADABLE = {
+  status: 502,
+  code: 'provider_error',
+  message: /cannot be read|broke/,
+  asked: 1,
+  chain: true,
+} as const;
+
+const FAILURES: Readonly<Record<string, Failure>> = {
+  ctxllama: {
+    ...TOO_LONG,
+    what: 'llama.cpp’s words for a request that is too long',
+    reply: refuses(400, {
+      error: {
+        code: 400,
+        message:
+          'request (124315 tokens) exceeds the available context size (123904 tokens), try increasing it',
+        type: 'exceed_context_size_error',
+      },
+    }),
+    message: /context/,
+  },
+  ctxvllm: {
+    ...TOO_LONG,
+    what: 'vLLM’s words for a request that is too long',
+    reply: refuses(400, {
+      object: 'error',
+      message: "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.",
+      type: 'BadRequestError',
+      param: null,
+      code: 400,
+    }),
+    message: /context/,
+  },
+  ctxsglang: {
+    ...TOO_LONG,
+    what: 'SGLang’s words for a request that is too long',
+    reply: refuses(400, {
+      object: 'error',
+      message: "The input (5000 tokens) is longer than the model's context length (4096 tokens).",
+      type: 'BadRequestError',
+      param: null,
+      code: 400,
+    }),
+    message: /context/,
+  },
+  err200: {
+    ...TOO_LONG,
+    what: 'an error with status 200',
+    reply: refuses(200, {
+      error: {
+        code: 400,
+        message: 'the request exceeds the available context size. try increasing the context size',
+        type: 'exceed_context_size_error',
+      },
+    }),
+    message: /context/,
+  },
+  pay402: {
+    what: 'an account without money',
+    reply: refuses(402, {
+      error: {
+        message: 'Insufficient Balance',
+        type: 'unknown_error',
+        param: null,
+        code: 'invalid_request_error',
+      },
+    }),
+    status: 502,
+    code: 'provider_error',
+    message: /account|money|limit/,
+    asked: 1,
+    chain: true,
+  },
+  errstr: {
+    ...REJECTED,
+    what: 'an error that is a text',
+    reply: refuses(400, { error: 'Input validation error: `n` must be <= 10', error_type: 'validation' }),
+    message: /^Input validation error: `n` must be <= 10$/,
+  },
+  errdetail: {
+    ...REJECTED,
+    what: 'an error in `detail`',
+    reply: refuses(422, {
+      detail: [{ loc: ['body', 'messages'], msg: 'field required', type: 'value_error.missing' }],
+    }),
+    message: /field required/,
+  },
+  errlist: {
+    ...REJECTED,
+    what: 'an error in a list',
+    reply: refuses(400, [
+      { error: { code: 400, message: 'Please use a valid role', status: 'INVALID_ARGUMENT' } },
+    ]),
+    message: /^Please use a valid role$/,
+  },
+  page: { ...UNREADABLE, what: 'a page of markup', reply: () => ({ body: '<html><body>Hi</body></html>' }) },
+  scalar: { ...UNREADABLE, what: 'JSON that is no answer', reply: () => ({ body: '{"ok":1}' }) },
+  unknowncoding: {
+    ...UNREADABLE,
+    what: 'a body of an unknown coding',
+    reply: packed('lzma', (bytes) => bytes),
+  },
+  garbage: {
+    ...UNREADABLE,
+    what: 'a body that is not of its coding',
+    reply: packed('br', () => Buffer.from('this is not Brotli, whatever the header says')),
+  },
+  bomb: {
+    ...UNREADABLE,
+    what: 'a body that unpacks to more than can be held',
+    reply: packed('gzip', () => BOMB),
+  },
+};
+
+const CUT = packed('gzip', (bytes) => gzipSync(bytes).subarray(0, 30));
+const CUT_SURFACES = [
+  '/v1/chat/completions',
+  '/v1/chat/completions, streamed',
+  '/v1/messages, streamed',
+  '/api/v1/chat',
+] as const satisfies readonly SurfaceName[];
+
+const HOSTS: Readonly<Record<string, RawReplier>> = {
+  plain: answers(
+    [delta({ role: 'assistant', content: 'From the next' }), delta({}, 'stop')],
+    whole({ content: 'From the next' }),
+  ),
+  ...Object.fromEntries(Object.entries({ ...ANSWERS, ...FAILURES }).map(([id, { reply }]) => [id, reply])),
+  // One for each surface: a connection that breaks counts against the model, which is not asked for a while then.
+  ...Object.fromEntries(CUT_SURFACES.map((_, place) => [`cut${place}`, CUT])),
+  finerr: answers(
+    [
+      delta({ role: 'assistant', content: 'Hel' }),
+      frame({ delta: {}, finish_reason: 'error', error: { code: 502, message: 'Provider disconnected' } }),
+    ],
+    whole({ content: 'Hel' }, 'error', { error: { code: 502, message: 'Provider disconnected' } }),
+  ),
+  base64: () => ({ body: '{"data":[{"index":0,"embedding":"AACAPwAAAAA="}],"usage":{"prompt_tokens":1}}' }),
+  floats: () => ({ body: '{"data":[{"index":0,"embedding":[1,0]}],"usage":{"prompt_tokens":1}}' }),
+  badvector: () => ({ body: '{"data":[{"index":0,"embedding":{"a":1}}]}' }),
+  gzipvector: () => ({
+    headers: { 'content-encoding': 'gzip' },
+    body: gzipSync('{"data":[{"index":0,"embedding":[1,0]}]}'),
+  }),
+  together: (request) =>
+    request.path === '/v1/models'
+      ? { body: '[{"id":"meta-llama/Llama-3-8b","object":"model","context_length":8192}]' }
+      : HELLO(request),
+};
+
+const hosts = setUpResource(async () => {
+  const resource = new RawHosts(HOSTS);
+  await resource.listen();
+  return { resource, close: () => resource.close() };
+});
+const api = setUpApi(() => ({
+  LLM_HOSTS: JSON.stringify(
+    Object.keys(HOSTS).map((id) => ({
+      id,
+      base_url: `${hosts().urlOf(id)}/v1`,
+      ...(id !== 'together' && { models: ['m'] }),
+    })),
+  ),
+  MODEL_ALIASES: JSON.stringify(
+    Object.fromEntries(Object.keys(FAILURES).map((id) => [`chain-${id}`, [`${id}/m`, 'plain/m']])),
+  ),
+  DEFAULT_MODEL: 'plain/m',
+  LLM_MAX_RETRIES: '1',
+}));
+const user = setUpUser(api);
+
+const isSurface = (name: string): name is SurfaceName => name in SURFACES;
+const surfaces = Object.keys(SURFACES).filter(isSurface);
+const ask = (surface: SurfaceName, model: string) => SURFACES[surface]({ url: api.url, user }, model);
+/** The surface of old completions has no tools. */
+const surfacesFor = ({ told }: Answer): SurfaceName[] =>
+  surfaces.filter((surface) => told?.calls === undefined || !surface.startsWith('/v1/completions'));
+
+describe('an answer of a host of its own ways is read as it was meant', () => {
+  it.each(
+    Object.entries(ANSWERS).flatMap(([id, answer]) =>
+      surfacesFor(answer).map((surface) => ({ ...answer, id, surface })),
+    ),
+  )('$what, on $surface', async ({ id, surface, told }) => {
+    const since = hosts().requests.length;
+    expect(await ask(surface, `${id}/m`)).toEqual({
+      status: 200,
+      text: 'Hello',
+      calls: [],
+      finish: 'stop',
+      error: undefined,
+      message: undefined,
+      ...told,
+    });
+    expect(hosts().asked(id, since)).toBe(1);
+  });
+
+  it('thinking within the content is thinking for clients of Anthropic’s format', async () => {
+    const { body } = await user.request('POST', '/v1/messages', {
+      model: 'parts/m',
+      max_tokens: 10,
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
+    expect(listAt(body, 'content')).toMatchObject([
+      { type: 'thinking', thinking: 'Hm' },
+      { type: 'text', text: 'Hello' },
+    ]);
+  });
+
+  it('is asked for unpacked', () => {
+    expect(new Set(hosts().requests.map(({ headers }) => headers['accept-encoding']))).toEqual(
+      new Set(['identity']),
+    );
+  });
+});
+
+describe('a failure is told by what the host meant', () => {
+  const wholes = ['/v1/chat/completions', '/api/v1/chat'] as const;
+  const streamed = ['/v1/chat/completions, streamed', '/v1/messages, streamed'] as const;
+
+  it.each(
+    Object.entries(FAILURES).flatMap(([id, failure]) =>
+      wholes.map((surface) => ({ ...failure, id, surface })),
+    ),
+  )('$what, on $surface: asked $asked times', async ({ id, surface, status, code, message, asked }) => {
+    const since = hosts().requests.length;
+    const told = await ask(surface, `${id}/m`);
+    expect([told.status, told.error, hosts().asked(id, since)]).toEqual([status, code, asked]);
+    expect(told.message).toMatch(message);
+  });
+
+  it.each(
+    Object.entries(FAILURES).flatMap(([id, failure]) =>
+      streamed.map((surface) => ({ ...failure, id, surface })),
+    ),
+  )(
+    '$what, on $surface: a chain goes on ($chain)',
+    async ({ id, surface, status, message, asked, chain }) => {
+      const since = hosts().requests.length;
+      const told = await ask(surface, `chain-${id}`);
+      expect([told.status, told.text]).toEqual(chain ? [200, 'From the next'] : [status, '']);
+      if (!chain) expect(told.message).toMatch(message);
+      expect([hosts().asked(id, since), hosts().asked('plain', since)]).toEqual([asked, chain ? 1 : 0]);
+    },
+  );
+
+  it.each(CUT_SURFACES.map((surface, place) => ({ surface, id: `cut${place}` })))(
+    'a packed body that ends early is asked for once more, on $surface',
+    async ({ surface, id }) => {
+      const since = hosts().requests.length;
+      const told = await ask(surface, `${id}/m`);
+      expect([told.status, told.text, hosts().asked(id, since)]).toEqual([502, '', 2]);
+    },
+  );
+
+  it.each(surfaces)('an answer with an error inside of its choice is not whole, on %s', async (surface) => {
+    const told = await ask(surface, 'finerr/m').catch((error: unknown) => error);
+    expect(at(told, 'finish') ?? 'error').toBe('error');
+    expect(at(told, 'error')).toBeDefined();
+  });
+
+  it('an answer with an error inside of its choice is stored as failed', async () => {
+    const { headers } = await user.request('POST', '/api/v1/chat', { model: 'finerr/m', message: 'Hi' });
+    const path = `/api/v1/conversations/${String(headers.get('x-conversation-id'))}/messages`;
+    expect(listAt((await user.request('GET', path)).body, 'data').at(-1)).toMatchObject({
+      role: 'assistant',
+      status: 'failed',
+    });
+  });
+});
+
+describe('vectors', () => {
+  it.each(
+    ['base64', 'floats', 'gzipvector'].flatMap((id) =>
+      [undefined, 'float', 'base64'].map((format) => [id, format]),
+    ),
+  )('from the host %s are what was asked for: %s', async (id, encoding_format) => {
+    const { status, body } = await user.request('POST', '/v1/embeddings', {
+      model: `${String(id)}/m`,
+      input: 'x',
+      ...(encoding_format !== undefined && { encoding_format }),
+    });
+    expect([status, at(body, 'data', 0, 'embedding')]).toEqual([
+      200,
+      encoding_format === 'base64' ? 'AACAPwAAAAA=' : [1, 0],
+    ]);
+  });
+
+  it('that are none are the provider’s fault, and it is asked once', async () => {
+    const since = hosts().requests.length;
+    const { status, body } = await user.request('POST', '/v1/embeddings', {
+      model: 'badvector/m',
+      input: 'x',
+    });
+    expect([status, at(body, 'error', 'code')]).toEqual([502, 'provider_error']);
+    expect(hosts().asked('badvector', since)).toBe(1);
+  });
+});
+
+describe('a bare list of models', () => {
+  it('is listed, and its models are found by their bare names', async () => {
+    const { body } = await user.request('GET', '/v1/models');
+    expect(listAt(body, 'data').map((model) => at(model, 'id'))).toContain('together/meta-llama/Llama-3-8b');
+    expect(await ask('/v1/chat/completions', 'meta-llama/Llama-3-8b')).toMatchObject({
+      status: 200,
+      text: 'Hello',
+    });
+  });
+});
