@@ -17,6 +17,8 @@ const NO_PACKAGE = /^(?:\.|\/|node:|data:|#|@jest\/globals$)/;
 const LOADED_BY_JEST = new Set([
   // Keeps the logger of the first application of a process, and every file starts applications of its own.
   'nestjs-pino',
+  // Has one engine a process, which schema-engine.ts starts, and that module is new in every file.
+  '@prisma/schema-engine-wasm/schema_engine_bg',
   // Awaits at its top level, which `require` refuses.
   'dependency-cruiser',
 ]);
