@@ -3,7 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from 'nestjs-pino';
 import { ApiModule } from './api.module.js';
 import { ConfigError } from '../config/index.js';
-import { AnswerService, RecoveryService, TurnRunner } from '../features/chat/index.js';
+import { ActiveGenerations, AnswerService, RecoveryService } from '../features/chat/index.js';
 import {
   Authenticator,
   ClientErrorHandler,
@@ -14,7 +14,7 @@ import {
   TimeoutExpressAdapter,
   RequestLimiter,
 } from '../http/index.js';
-import { LlmService, type ProviderHealth } from '../llm/index.js';
+import { ModelCatalog, type ProviderHealth } from '../llm/index.js';
 import { StartLogger } from '../infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
 import { ApplicationCloser } from './application-closer.js';
@@ -89,17 +89,17 @@ export class ApiApplication {
 
   /** What an operator wants to know of the models: who has them, and which is asked where none is named. */
   async modelFacts(): Promise<ModelFacts> {
-    const llm = this.app.get(LlmService, { strict: false });
-    const defaultModel = llm.resolve(undefined).then(
+    const models = this.app.get(ModelCatalog, { strict: false });
+    const defaultModel = models.resolve(undefined).then(
       ({ name }) => name,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
-    return { providers: await llm.health(), defaultModel: await defaultModel };
+    return { providers: await models.providerHealth(), defaultModel: await defaultModel };
   }
 
   /** Stores running answers as interrupted instead of waiting for them. */
   forceShutdown(): void {
-    this.app.get(TurnRunner, { strict: false }).interruptAll();
+    void this.activeGenerations.interrupt(() => true);
   }
 
   /**
@@ -111,16 +111,20 @@ export class ApiApplication {
     return (this.closing ??= this.closeAll());
   }
 
+  private get activeGenerations(): ActiveGenerations {
+    return this.app.get(ActiveGenerations, { strict: false });
+  }
+
   private async closeAll(): Promise<void> {
     this.shutdownGate.close();
-    const turns = this.app.get(TurnRunner, { strict: false });
-    await this.closer.run('running answers', () => turns.drain(DRAIN_MS));
+    const { activeGenerations } = this;
+    await this.closer.run('running answers', () => activeGenerations.drain(DRAIN_MS));
     await this.closer.run('followed answers', () => {
       this.app.get(AnswerService, { strict: false }).dismissFollowers();
     });
     await this.closer.run('the HTTP server', () => this.closeServer());
     // A request that was being looked at when the shutdownGate closed may have begun a turn after all.
-    await this.closer.run('running answers', () => turns.drain(0));
+    await this.closer.run('running answers', () => activeGenerations.drain(0));
     await this.closer.close();
   }
 

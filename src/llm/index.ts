@@ -5,6 +5,7 @@ export { joinNeighbours } from './execution/join-neighbours.js';
 export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
 export { ModelCallError } from './port/model-call-error.js';
+export { ModelCatalog } from './models/model-catalog.js';
 export type { ProviderHealth } from './models/model-directory.js';
 export type {
   AnswerMessage,

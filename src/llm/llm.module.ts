@@ -6,6 +6,7 @@ import { AnswerCache } from './cache/answer-cache.js';
 import { CachedCalls } from './cache/cached-calls.js';
 import { configuredProviders } from './provider.factory.js';
 import { LlmService } from './llm.service.js';
+import { ModelCatalog } from './models/model-catalog.js';
 import { ModelDirectory } from './models/model-directory.js';
 import { PricesModule } from './prices.module.js';
 import { ProviderGates } from './resilience/provider-gates.js';
@@ -36,8 +37,9 @@ import { ProviderGates } from './resilience/provider-gates.js';
       inject: [AnswerCache],
       useFactory: (cache: AnswerCache) => new CachedCalls(cache),
     },
+    ModelCatalog,
     LlmService,
   ],
-  exports: [LlmService],
+  exports: [LlmService, ModelCatalog],
 })
 export class LlmModule {}

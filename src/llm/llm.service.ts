@@ -1,4 +1,4 @@
-import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { AppConfig, type DeadlineConfig } from '../config/index.js';
 import { type TokenEstimate, estimateChat, estimateEmbedding } from './accounting/estimate.js';
@@ -8,9 +8,9 @@ import { CachedCalls } from './cache/cached-calls.js';
 import { compatibleModels, CallRunner } from './execution/call-runner.js';
 import { countRequestTokens } from './execution/count-tokens.js';
 import { Deadlines } from './execution/deadlines.js';
-import { MediaSupport } from './models/media-support.js';
 import { cancelledCall, toModelCallError } from './port/model-call-error.js';
-import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './models/model-directory.js';
+import { ModelCatalog } from './models/model-catalog.js';
+import { ModelDirectory } from './models/model-directory.js';
 import { EmbeddingAttempt } from './execution/embedding-attempt.js';
 import {
   type AttemptRecord,
@@ -20,8 +20,6 @@ import {
   CredentialSource,
   type EmbeddingRequest,
   type Embeddings,
-  mediaIn,
-  type MediaKind,
   type ModelAnswer,
   type ModelCall,
   type ModelEvent,
@@ -33,16 +31,13 @@ import {
 import { ProviderGates } from './resilience/provider-gates.js';
 import { SharedLease } from './execution/shared-lease.js';
 import { AttemptSequence, type TriesOptions } from './execution/attempt-sequence.js';
-import { type ContextWindow, smallestOf, ContextWindows } from './models/context-windows.js';
 
-/** The face of the model layer: features ask it and know nothing of providers. It stores nothing. */
+/** Calls models for features, which know nothing of providers. It stores nothing. */
 @Injectable()
-export class LlmService implements OnApplicationShutdown {
-  private readonly windows: ContextWindows;
-  private readonly readers = new MediaSupport();
-
+export class LlmService {
   constructor(
     private readonly directory: ModelDirectory,
+    private readonly catalog: ModelCatalog,
     private readonly gates: ProviderGates,
     private readonly sink: UsageSink,
     private readonly budget: Budget,
@@ -51,61 +46,7 @@ export class LlmService implements OnApplicationShutdown {
     private readonly config: AppConfig,
     private readonly clock: Clock,
     @Optional() private readonly credentials?: CredentialSource,
-  ) {
-    this.windows = new ContextWindows(config.llm.windows);
-  }
-
-  /**
-   * The model of a name, or the default one.
-   * @throws AppError `model_not_found`, `provider_unavailable`
-   */
-  resolve(name: string | undefined): Promise<ResolvedModel> {
-    return this.directory.resolve(name);
-  }
-
-  /**
-   * The name under which a call that is kept asks: full, or an alias as it is, whose chain is looked up anew.
-   * @throws AppError as `resolve` does
-   */
-  canonicalName(name: string | undefined): Promise<string> {
-    return this.directory.canonical(name);
-  }
-
-  /**
-   * How much a model can be told; of an alias the smallest window of its chain. The providers are asked for it at most
-   * once in a while, and not waited for long.
-   * @throws AppError as `resolve` does
-   */
-  async contextWindow(name: string | undefined): Promise<ContextWindow> {
-    const chain = await this.directory.resolveChain(name);
-    const windows = chain.map((model) =>
-      this.windows.windowOf(model, () => this.directory.listedWindow(model)),
-    );
-    return smallestOf(await Promise.all(windows));
-  }
-
-  /** The full names of all models. */
-  models(): Promise<string[]> {
-    return this.directory.names();
-  }
-
-  /** The providers that are configured, by the first part of their models' names. */
-  providerIds(): readonly string[] {
-    return this.directory.providerIds();
-  }
-
-  /** The names that stand for chains of models. */
-  aliases(): readonly string[] {
-    return this.directory.aliasNames;
-  }
-
-  /**
-   * The name under which to ask for a model on its own wire: a bare one means that wire's provider.
-   * @throws AppError `provider_unavailable`, `model_not_found`
-   */
-  nameOn(wire: Wire, name: string): Promise<string> {
-    return this.directory.nameOn(wire, name);
-  }
+  ) {}
 
   /**
    * The list of models of the provider of a wire, as it came.
@@ -124,15 +65,6 @@ export class LlmService implements OnApplicationShutdown {
     } finally {
       deadlines.stop();
     }
-  }
-
-  /** How each provider is. */
-  health(): Promise<ProviderHealth[]> {
-    return this.directory.health();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.directory.close();
   }
 
   /**
@@ -223,35 +155,6 @@ export class LlmService implements OnApplicationShutdown {
     });
   }
 
-  /**
-   * Whether a model of a name can be given all of these besides text. What is not known counts as yes: the model then
-   * says so itself.
-   * @throws AppError as `resolve` does
-   */
-  async reads(
-    { model, userId }: Pick<ModelCall, 'model' | 'userId'>,
-    kinds: ReadonlySet<MediaKind>,
-  ): Promise<boolean> {
-    return (await this.modelsSupporting(await this.directory.resolveChain(model), userId, kinds)).length > 0;
-  }
-
-  private modelsSupporting(
-    chain: readonly ResolvedModel[],
-    userId: string,
-    kinds: ReadonlySet<MediaKind>,
-  ): Promise<readonly ResolvedModel[]> {
-    return this.readers.among(chain, kinds, (provider) => this.credentialOf(userId, provider));
-  }
-
-  /** Of several models those that can read what the request holds; all of them where none can, to say so themselves. */
-  private async chainFor({ model, userId, request }: ModelCall): Promise<readonly ResolvedModel[]> {
-    const chain = await this.directory.resolveChain(model);
-    const kinds = mediaIn(request);
-    if (chain.length < 2 || kinds.size === 0) return chain;
-    const readers = await this.modelsSupporting(chain, userId, kinds);
-    return readers.length > 0 ? readers : chain;
-  }
-
   private async leaseFor(call: ModelCall, { chain }: CallRunner): Promise<BudgetLease | undefined> {
     return call.reserved === true ? undefined : this.ask(call, chain, estimateChat(call.request), 1);
   }
@@ -328,7 +231,7 @@ export class LlmService implements OnApplicationShutdown {
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {
-    const chain = await this.chainFor(call);
+    const chain = await this.catalog.chainFor(call);
     const deadlinesOf = (provider: string): DeadlineConfig => this.deadlinesOf(provider);
     return new CallRunner({ call, chain, deadlinesOf, prices: this.prices, ...this.tryOptions(call.userId) });
   }

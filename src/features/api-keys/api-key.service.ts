@@ -29,7 +29,7 @@ export interface KeyHolder {
 /** Keys for programs. */
 @Injectable()
 export class ApiKeyService {
-  private readonly logger = new Logger('ApiKeys');
+  private readonly logger = new Logger(ApiKeyService.name);
 
   constructor(
     private readonly keys: ApiKeyRepository,

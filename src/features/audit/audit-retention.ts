@@ -20,7 +20,7 @@ const EVERY_MS = 86_400_000;
 /** Deletes old entries of the audit log: refused logins alone would let it grow for ever. Twice at once is no harm. */
 @Injectable()
 export class AuditRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('Audit');
+  private readonly logger = new Logger(AuditRetention.name);
   private readonly task: PeriodicTask;
 
   constructor(

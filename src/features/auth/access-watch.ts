@@ -13,7 +13,7 @@ const LOOK_EVERY_MS = 2_000;
  */
 @Injectable()
 export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('Access');
+  private readonly logger = new Logger(AccessWatch.name);
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
 

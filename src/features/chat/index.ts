@@ -5,7 +5,7 @@ export { answerHeaders, toCallDelta, toIdempotency } from './turns/chat.mapper.j
 export { type AnswerStream, followAnswer } from './streams/answer-stream.js';
 export { RecoveryService } from './recovery/recovery.service.js';
 export { CancelTurnsDeletionHook } from './generation/cancel-turns.deletion-hook.js';
-export { TurnRunner } from './generation/turn-runner.js';
+export { ActiveGenerations } from './recovery/active-generations.js';
 export { type StartedTurn, TurnService } from './turns/turn.service.js';
 export type { FinishedAnswer, TurnRequest } from './model/turn.js';
 export type { NewMessage } from './model/turn-target.js';

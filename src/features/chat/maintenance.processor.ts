@@ -14,7 +14,7 @@ const SCHEDULE_WAIT_MS = 1_000;
 /** Runs the jobs of turns. Running one twice, or at once in two processes, changes nothing. */
 @Processor(TURNS_QUEUE, { concurrency: 1, autorun: false })
 export class MaintenanceProcessor extends WorkerHost implements OnApplicationBootstrap {
-  private readonly logger = new Logger('Turns');
+  private readonly logger = new Logger(MaintenanceProcessor.name);
 
   constructor(
     private readonly recovery: RecoveryService,

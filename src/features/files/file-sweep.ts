@@ -25,7 +25,7 @@ const BATCH = 500;
 /** Deletes bytes that no row is for: those of uploads whose process was killed. Twice at once is no harm. */
 @Injectable()
 export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('Files');
+  private readonly logger = new Logger(FileSweep.name);
   private readonly task: PeriodicTask;
 
   constructor(

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import { AppConfig } from '../../config/index.js';
 import { RedisConnection } from '../../infra/redis/index.js';
-import { LlmService, type ProviderHealth } from '../../llm/index.js';
+import { ModelCatalog, type ProviderHealth } from '../../llm/index.js';
 import { HealthRepository } from './health.repository.js';
 
 /** How everything is. */
@@ -19,7 +19,7 @@ export interface Health {
 export class HealthService {
   constructor(
     private readonly repository: HealthRepository,
-    private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
     private readonly config: AppConfig,
     private readonly redis: RedisConnection,
   ) {}
@@ -29,7 +29,7 @@ export class HealthService {
     const [answers, redisAnswers, providers] = await Promise.all([
       this.repository.databaseAnswers(),
       this.redis.answers(),
-      this.llm.health(),
+      this.models.providerHealth(),
     ]);
     const isWhole = redisAnswers && providers.every((provider) => provider.status === 'ok');
     return {

@@ -29,7 +29,7 @@ export interface Grant {
 export class FailoverLimitStore implements OnApplicationShutdown {
   /** How often leases are renewed, in milliseconds. */
   protected readonly renewEveryMs: number = LEASE_TTL_MS / RENEWALS;
-  private readonly logger = new Logger('Limits');
+  private readonly logger = new Logger(FailoverLimitStore.name);
   private readonly memory: MemoryLimitStore;
   private readonly redis: RedisLimitStore | undefined;
   private readonly held = new Set<Grant>();

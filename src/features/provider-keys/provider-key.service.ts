@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Actor } from '../../common/actor.js';
 import { NotFoundError } from '../../common/errors.js';
-import { LlmService } from '../../llm/index.js';
+import { ModelCatalog } from '../../llm/index.js';
 import { AuditService } from '../audit/index.js';
 import { ProviderKeyRepository, type ShownProviderKey } from './provider-key.repository.js';
 import { StoredCredentials } from './stored-credentials.js';
@@ -18,7 +18,7 @@ export class ProviderKeyService {
   constructor(
     private readonly keys: ProviderKeyRepository,
     private readonly credentials: StoredCredentials,
-    private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
     private readonly audit: AuditService,
   ) {}
 
@@ -27,7 +27,7 @@ export class ProviderKeyService {
    * @throws NotFoundError where the server has no such provider
    */
   async set(actor: Actor, userId: string, provider: string, key: string): Promise<ShownProviderKey> {
-    const providers = this.llm.providerIds().filter((id) => id !== WITHOUT_KEYS);
+    const providers = this.models.providerIds().filter((id) => id !== WITHOUT_KEYS);
     if (!providers.includes(provider)) throw new NotFoundError('provider', provider);
     const ciphertext = this.credentials.encrypt(key, userId, provider);
     const hint = key.length < HINT.minKeyLength ? '' : key.slice(-HINT.length);

@@ -20,7 +20,7 @@ interface Entry {
 /** Gives the model layer the users' own keys. */
 @Injectable()
 export class StoredCredentials extends CredentialSource {
-  private readonly logger = new Logger('ProviderKeys');
+  private readonly logger = new Logger(StoredCredentials.name);
   private readonly cipher: KeyCipher;
   private readonly entries = new Map<string, Entry>();
 

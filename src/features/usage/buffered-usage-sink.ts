@@ -19,7 +19,7 @@ const CAPACITY = 50_000;
 /** Writes the usage of stateless calls, many in one statement. */
 @Injectable()
 export class BufferedUsageSink extends UsageSink implements OnApplicationShutdown {
-  private readonly logger = new Logger('Usage');
+  private readonly logger = new Logger(BufferedUsageSink.name);
   private entries: UsageEntry[] = [];
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();

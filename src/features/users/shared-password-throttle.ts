@@ -66,7 +66,7 @@ return 0`;
  */
 @Injectable()
 export class SharedPasswordThrottle {
-  private readonly logger = new Logger('Passwords');
+  private readonly logger = new Logger(SharedPasswordThrottle.name);
 
   constructor(
     private readonly redis: RedisConnection,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, InvalidRequestError } from '../../common/errors.js';
-import { LlmService } from '../../llm/index.js';
+import { ModelCatalog } from '../../llm/index.js';
 
 /** A model as Anthropic's clients list it. */
 export interface ListedModel {
@@ -31,14 +31,14 @@ export interface PageAsked {
 
 @Injectable()
 export class ModelsService {
-  constructor(private readonly llm: LlmService) {}
+  constructor(private readonly models: ModelCatalog) {}
 
   /**
    * A page of the aliases, and of the models whose provider tells them.
    * @throws InvalidRequestError where there is no such model to go on from
    */
   async list({ limit, after, before }: PageAsked): Promise<ModelPage> {
-    const names = [...this.llm.aliases(), ...(await this.llm.models())];
+    const names = [...this.models.aliases(), ...(await this.models.modelNames())];
     for (const cursor of [after, before]) {
       if (cursor === undefined || names.includes(cursor)) continue;
       throw new InvalidRequestError(`There is no model '${cursor}' to go on from.`);
@@ -61,9 +61,9 @@ export class ModelsService {
    * @throws AppError `model_not_found`
    */
   async get(name: string): Promise<ListedModel> {
-    if (this.llm.aliases().includes(name)) return toListedModel(name);
-    const { name: id } = await this.llm.resolve(name);
-    const known = await this.llm.models();
+    if (this.models.aliases().includes(name)) return toListedModel(name);
+    const { name: id } = await this.models.resolve(name);
+    const known = await this.models.modelNames();
     if (!known.includes(id))
       throw new AppError('model_not_found', `There is no model '${name}'.`, { param: 'model' });
     return toListedModel(id);

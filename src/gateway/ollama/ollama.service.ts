@@ -1,13 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
-import { LlmService, type ModelCall } from '../../llm/index.js';
+import { LlmService, ModelCatalog, type ModelCall } from '../../llm/index.js';
 import { type OllamaRequest, toCallParts } from './ollama-request.mapper.js';
 
 /** Ollama's own wire, passed through. The client's leaving ends the call upstream, and only usage is stored. */
 @Injectable()
 export class OllamaService {
-  constructor(private readonly llm: LlmService) {}
+  constructor(
+    private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
+  ) {}
 
   /**
    * The whole answer, as it came.
@@ -37,7 +40,7 @@ export class OllamaService {
   }
 
   private async toCall(caller: Caller, request: OllamaRequest, signal: AbortSignal): Promise<ModelCall> {
-    const model = await this.llm.nameOn('ollama', request.body.model);
+    const model = await this.models.nameInProtocol('ollama', request.body.model);
     return { callId: newId(), ...caller, model, signal, accounting: 'sink', ...toCallParts(request) };
   }
 }

@@ -51,37 +51,39 @@ export function toTurn(
   const behind = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
   if (behind.length > MAX_MESSAGES)
     throw wrong(`has more than ${MAX_MESSAGES} messages behind the last answer`);
-  const said = behind.flatMap(toSaid);
-  const characters = said.reduce((sum, { content }) => sum + content.length, 0);
+  const newMessages = behind.flatMap(toNewMessages);
+  const characters = newMessages.reduce((sum, { content }) => sum + content.length, 0);
   if (characters > MAX_CHARACTERS)
     throw wrong(`has more than ${MAX_CHARACTERS} characters behind the last answer`);
-  if (said.length === 0)
+  if (newMessages.length === 0)
     throw wrong('must end with what the model is to answer: a message of the user or results of tools');
   return {
-    userId: caller.userId,
-    apiKeyId: caller.apiKeyId,
-    place: {
+    target: {
       type: 'next',
       conversationId: conversation === NEW_CONVERSATION ? undefined : conversation,
       systemPrompt: undefined,
       compaction: undefined,
-      said,
+      newMessages,
     },
-    model,
-    parameters,
-    // Clients of OpenAI's leave it to the model.
-    defaultTemperature: undefined,
-    instructions: prompts.length === 0 ? null : prompts.join('\n\n'),
-    // Nothing in this wire says that what came is void.
-    restart: 'never',
-    // Clients of OpenAI's parse answers themselves.
+    spec: {
+      userId: caller.userId,
+      apiKeyId: caller.apiKeyId,
+      model,
+      parameters,
+      // OpenAI's clients leave it to the model.
+      defaultTemperature: undefined,
+      instructions: prompts.length === 0 ? null : prompts.join('\n\n'),
+      // OpenAI's format cannot tell a client to discard what it has received.
+      restart: 'never',
+      cache: answerCaching(caller, cache),
+    },
+    // OpenAI's clients parse answers themselves.
     checkOutput: false,
-    cache: answerCaching(caller, cache),
     idempotency: toIdempotency(ROUTE, key, { conversation }, body),
   };
 }
 
-function toSaid(message: ChatMessage): NewMessage[] {
+function toNewMessages(message: ChatMessage): NewMessage[] {
   switch (message.role) {
     case 'user':
       return [{ role: 'user', content: textOf(message) }];

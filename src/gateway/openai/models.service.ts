@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
-import { LlmService } from '../../llm/index.js';
+import { ModelCatalog } from '../../llm/index.js';
 
 /** A model as OpenAI's clients list it. */
 export interface ListedModel {
@@ -16,12 +16,12 @@ const STARTED_AT = Math.floor(Date.now() / 1000);
 
 @Injectable()
 export class ModelsService {
-  constructor(private readonly llm: LlmService) {}
+  constructor(private readonly models: ModelCatalog) {}
 
   /** The aliases, and all models whose provider tells them. */
   async list(): Promise<ListedModel[]> {
-    const models = await this.llm.models();
-    return [...this.llm.aliases().map(toListedAlias), ...models.map(toListedModel)];
+    const models = await this.models.modelNames();
+    return [...this.models.aliases().map(toListedAlias), ...models.map(toListedModel)];
   }
 
   /**
@@ -29,9 +29,9 @@ export class ModelsService {
    * @throws AppError `model_not_found`
    */
   async get(name: string): Promise<ListedModel> {
-    if (this.llm.aliases().includes(name)) return toListedAlias(name);
-    const { name: id } = await this.llm.resolve(name);
-    const known = await this.llm.models();
+    if (this.models.aliases().includes(name)) return toListedAlias(name);
+    const { name: id } = await this.models.resolve(name);
+    const known = await this.models.modelNames();
     if (!known.includes(id))
       throw new AppError('model_not_found', `There is no model '${name}'.`, { param: 'model' });
     return toListedModel(id);

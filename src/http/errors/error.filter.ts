@@ -11,7 +11,7 @@ import { requestIdOf } from '../context/request-id.js';
 /** Turns everything that is thrown into the error shape of its route. An unknown failure tells the caller nothing about our insides. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  private readonly logger = new Logger('Http');
+  private readonly logger = new Logger(ErrorFilter.name);
 
   constructor(
     private readonly wires: ErrorFormats,

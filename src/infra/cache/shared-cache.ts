@@ -16,7 +16,7 @@ const PREFIX = 'parley:cache:';
  * Redis does not tell in time was not there.
  */
 export class SharedCache {
-  private readonly logger = new Logger('Cache');
+  private readonly logger = new Logger(SharedCache.name);
   private readonly memory: LRUCache<string, string>;
 
   /** @param redis fails at once while it is away */

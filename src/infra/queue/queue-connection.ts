@@ -6,7 +6,7 @@ const LOST_CONNECTION = /^(Connection is closed|Socket timeout|connect ETIMEDOUT
 
 /** State of the connection of a queue or a worker, and the log of its errors. */
 export class QueueConnection {
-  private readonly logger = new Logger('Queue');
+  private readonly logger = new Logger(QueueConnection.name);
   private readonly isRedis: boolean;
   private isReady = false;
 

@@ -12,7 +12,7 @@ const PREFIX = 'parley:';
  */
 @Injectable()
 export class Broadcast {
-  private readonly logger = new Logger('Redis');
+  private readonly logger = new Logger(Broadcast.name);
   private readonly listeners = new Map<string, Set<Listener>>();
   private subscriber: ReturnType<RedisConnection['subscriber']>;
 

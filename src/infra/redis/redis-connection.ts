@@ -34,7 +34,7 @@ const RECONNECT_MS = 500;
 @Injectable()
 export class RedisConnection implements OnApplicationShutdown {
   readonly client: Redis | undefined;
-  private readonly logger = new Logger('Redis');
+  private readonly logger = new Logger(RedisConnection.name);
   private readonly opened: Redis[] = [];
   private isAway = false;
 

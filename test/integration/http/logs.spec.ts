@@ -277,7 +277,7 @@ describe('a failure that nobody foresaw', () => {
       {
         level: ERROR,
         time: expect.any(Number),
-        context: 'Http',
+        context: 'ErrorFilter',
         code: 'internal_error',
         request_id: id,
         err: { ...databaseError, stack: expect.stringMatching(/^\s+at /) },

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError, NotFoundError } from '../../../common/errors.js';
-import { countTokens, LlmService, type MediaKind, mediaTokens } from '../../../llm/index.js';
+import { countTokens, ModelCatalog, type MediaKind, mediaTokens } from '../../../llm/index.js';
 import { FileService, type StoredFile } from '../../files/index.js';
 import { type AttachmentKind, kindOf, MAX_FILES_BYTES, MAX_TEXT_BYTES, toTextPart } from './attachment.js';
 import { AttachmentRepository, type StoredAttachment } from './attachment.repository.js';
-import type { ResolvedTarget } from '../model/turn-target.js';
-import type { TurnTarget } from '../model/turn-target.js';
+import type { ResolvedTarget, TurnTarget } from '../model/turn-target.js';
 
 /** The files of a question, looked at before it is stored. */
 export interface QuestionFiles {
@@ -29,7 +28,7 @@ export class AttachmentService {
   constructor(
     private readonly attachments: AttachmentRepository,
     private readonly files: FileService,
-    private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
   ) {}
 
   /**
@@ -41,16 +40,16 @@ export class AttachmentService {
   async ofQuestion(
     userId: string,
     {
-      place,
       target,
+      resolved,
       model,
-    }: { readonly place: TurnTarget; readonly target: ResolvedTarget; readonly model: string },
+    }: { readonly target: TurnTarget; readonly resolved: ResolvedTarget; readonly model: string },
   ): Promise<QuestionFiles> {
-    const field = place.type === 'next' ? 'file_ids' : 'model';
+    const field = target.type === 'next' ? 'file_ids' : 'model';
     const files =
-      place.type === 'next'
-        ? await this.named(userId, idsIn(target))
-        : await this.sent(userId, place, target);
+      target.type === 'next'
+        ? await this.named(userId, idsIn(resolved))
+        : await this.sent(userId, target, resolved);
     if (files.length === 0) return NO_FILES;
     const kinds = new Set(files.map((file) => acceptedKind(file, field)));
     const size = files.reduce((sum, file) => sum + file.size, 0);
@@ -87,10 +86,10 @@ export class AttachmentService {
   /** What has been deleted since is left out. */
   private async sent(
     userId: string,
-    place: Exclude<TurnTarget, { type: 'next' }>,
-    target: ResolvedTarget,
+    target: Exclude<TurnTarget, { type: 'next' }>,
+    resolved: ResolvedTarget,
   ): Promise<StoredFile[]> {
-    const messageId = sentMessage(place, target);
+    const messageId = sentMessage(target, resolved);
     if (messageId === null) return [];
     const ids = (await this.attachments.of(userId, [messageId])).flatMap(({ fileId }) => fileId ?? []);
     const found = await this.files.getAll(userId, ids);
@@ -104,7 +103,7 @@ export class AttachmentService {
     field: string,
   ): Promise<void> {
     const media = (['image', 'pdf'] as const).filter((kind) => kinds.has(kind));
-    if (media.length === 0 || (await this.llm.reads({ model, userId }, new Set(media)))) return;
+    if (media.length === 0 || (await this.models.supportsMedia({ model, userId }, new Set(media)))) return;
     const what = media.map((kind) => CALLED[kind]).join(' and ');
     throw wrong(field, `the model '${model}' does not read ${what}; ask another one, or leave them out`);
   }
@@ -117,14 +116,14 @@ export class AttachmentService {
   }
 }
 
-function idsIn({ said }: ResolvedTarget): readonly string[] {
-  return said.flatMap((message) => (message.role === 'user' ? (message.fileIds ?? []) : []));
+function idsIn({ newMessages }: ResolvedTarget): readonly string[] {
+  return newMessages.flatMap((message) => (message.role === 'user' ? (message.fileIds ?? []) : []));
 }
 
 /** The message whose files the question of a turn has: the question itself, or the one whose place it takes. */
-function sentMessage(place: TurnTarget, { after }: ResolvedTarget): string | null {
-  if (place.type === 'edit') return place.messageId;
-  return place.type === 'regenerate' && after !== 'leaf' ? after.messageId : null;
+function sentMessage(target: TurnTarget, { after }: ResolvedTarget): string | null {
+  if (target.type === 'edit') return target.messageId;
+  return target.type === 'regenerate' && after !== 'leaf' ? after.messageId : null;
 }
 
 /** @throws InvalidRequestError where a model can be told nothing of the file */

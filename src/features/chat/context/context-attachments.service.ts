@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ByteLease } from '../../../common/byte-limiter.js';
 import { NotFoundError } from '../../../common/errors.js';
-import { LlmService, type MediaKind } from '../../../llm/index.js';
+import { ModelCatalog, type MediaKind } from '../../../llm/index.js';
 import { FileService, type StoredFile } from '../../files/index.js';
 import {
   type AttachmentKind,
@@ -25,7 +25,7 @@ export class ContextAttachmentsService {
   constructor(
     private readonly attachments: AttachmentRepository,
     private readonly files: FileService,
-    private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
   ) {}
 
   /**
@@ -87,7 +87,10 @@ export class ContextAttachmentsService {
     const kinds = new Set(sent.map(({ mediaType }) => kindOf(mediaType)));
     const readable = new Set<MediaKind>();
     for (const kind of ['image', 'pdf'] as const) {
-      if (kinds.has(kind) && (await this.llm.reads({ userId, model }, new Set([...readable, kind]))))
+      if (
+        kinds.has(kind) &&
+        (await this.models.supportsMedia({ userId, model }, new Set([...readable, kind])))
+      )
         readable.add(kind);
     }
     return readable;

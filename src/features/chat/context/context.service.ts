@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { ByteLease } from '../../../common/byte-limiter.js';
 import { AppConfig } from '../../../config/index.js';
-import { type ChatMessage, countTokens, joinNeighbours, LlmService } from '../../../llm/index.js';
+import { type ChatMessage, countTokens, joinNeighbours, ModelCatalog } from '../../../llm/index.js';
 import { toChatMessages } from './context.mapper.js';
 import { type ContextMessage, ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
 import { summarizeUpTo, withoutTornExchange } from './context-trimming.js';
 import { type PathSummary, SummaryRepository } from './summary.repository.js';
 import { ContextAttachmentsService } from './context-attachments.service.js';
-import type { Turn } from '../model/turn.js';
+import type { GenerationSpec, Turn } from '../model/turn.js';
 
 /** Tokens that an answer keeps for itself where nobody bounded it: so many, and never more than a part of the window. */
 const ANSWER_TOKENS = 4_096;
@@ -38,7 +38,7 @@ export class ContextService {
   constructor(
     private readonly repository: ContextRepository,
     private readonly summaries: SummaryRepository,
-    private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
     private readonly config: AppConfig,
     private readonly files: ContextAttachmentsService,
   ) {}
@@ -48,25 +48,25 @@ export class ContextService {
    * question as the model's window and the limits allow. A question that alone is more is told all the same: the
    * provider says what is wrong with it.
    * @param options.memory holds the bytes of files that the context has; the caller releases it
-   * @throws AppError as `LlmService.contextWindow` and `ContextAttachmentsService.loadParts` do
+   * @throws AppError as `ModelCatalog.contextWindow` and `ContextAttachmentsService.loadParts` do
    */
   async build(
     turn: Turn,
     options: { readonly memory: ByteLease; readonly signal: AbortSignal },
   ): Promise<Context> {
-    const prompts = [turn.systemPrompt, turn.instructions].filter((prompt) => prompt !== null);
+    const prompts = [turn.systemPrompt, turn.spec.instructions].filter((prompt) => prompt !== null);
     const system = prompts.map((prompt) => framed('system', prompt));
-    const { tools = [] } = turn.parameters;
+    const { tools = [] } = turn.spec.parameters;
     // Tools are told with every turn that may call them, as JSON.
     const toolTokens = tools.length === 0 ? 0 : countTokens(JSON.stringify(tools));
     const before = system.reduce((sum, { tokens }) => sum + tokens, toolTokens);
-    const room = (await this.inputTokens(turn)) - before;
+    const room = (await this.inputTokens(turn.spec)) - before;
     const summed = turn.compaction === 'summary';
     const summarized = summed ? await this.summaryBefore(turn) : undefined;
     // Not in the system role: it was made of what users and models said, and must not be obeyed.
     let summary = framed('user', summarized && SUMMARY_MARK + summarized.text);
     const path = await this.repository.path({
-      userId: turn.userId,
+      userId: turn.spec.userId,
       messageId: turn.parentId,
       behind: summarized?.position ?? -1,
       maxTokens: Math.max(0, room - summary.tokens),
@@ -76,7 +76,7 @@ export class ContextService {
     const tokens = tokensOf(history);
     // The question goes before what was said long ago.
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
-    const files = await this.files.loadParts(turn, history, options);
+    const files = await this.files.loadParts(turn.spec, history, options);
     const told = toChatMessages(history, tools.length > 0, files);
     return {
       messages: joinNeighbours([...system, summary].flatMap(({ messages }) => messages).concat(told)),
@@ -85,13 +85,17 @@ export class ContextService {
     };
   }
 
-  private summaryBefore({ userId, conversationId, parentId }: Turn): Promise<PathSummary | undefined> {
+  private summaryBefore({
+    spec: { userId },
+    conversationId,
+    parentId,
+  }: Turn): Promise<PathSummary | undefined> {
     return this.summaries.newestBefore({ userId, conversationId, messageId: parentId });
   }
 
   /** Tokens that a model may be told: what its window has beside the answer, and no more than the configuration says. */
-  private async inputTokens({ model, parameters }: Turn): Promise<number> {
-    const { tokens } = await this.llm.contextWindow(model);
+  private async inputTokens({ model, parameters }: GenerationSpec): Promise<number> {
+    const { tokens } = await this.models.contextWindow(model);
     const { max_completion_tokens, max_tokens } = parameters;
     const answer =
       max_completion_tokens ?? max_tokens ?? Math.min(ANSWER_TOKENS, Math.floor(tokens * ANSWER_PART));

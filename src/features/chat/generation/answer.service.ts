@@ -4,6 +4,7 @@ import { AppError, NotFoundError } from '../../../common/errors.js';
 import { AnswerLog } from '../streams/answer-log.js';
 import { type AnswerStream, awaitOutcome } from '../streams/answer-stream.js';
 import { AnswerRepository, type StoredAnswer } from '../messages/answer.repository.js';
+import { ActiveGenerations } from '../recovery/active-generations.js';
 import { RecoveryService } from '../recovery/recovery.service.js';
 import { StoredAnswerStream } from '../streams/stored-answer-stream.js';
 import { TurnRunner } from './turn-runner.js';
@@ -17,12 +18,13 @@ const LEASE_LOOK_MS = 2_000;
 /** Answers for those who come later: to follow them, or to stop them, from whichever process. */
 @Injectable()
 export class AnswerService {
-  private readonly logger = new Logger('Turns');
+  private readonly logger = new Logger(AnswerService.name);
   private readonly leaving = new AbortController();
 
   constructor(
     private readonly answers: AnswerRepository,
     private readonly runner: TurnRunner,
+    private readonly active: ActiveGenerations,
     private readonly log: AnswerLog,
     private readonly recovery: RecoveryService,
   ) {}
@@ -34,7 +36,7 @@ export class AnswerService {
   async find(userId: string, id: string): Promise<AnswerStream> {
     const stored = await this.stored(userId, id);
     // Ended ones from the row, so that a turn which is just being forgotten here is not missed.
-    const live = stored.status === 'generating' ? this.runner.find(id) : undefined;
+    const live = stored.status === 'generating' ? this.active.find(id) : undefined;
     const row = {
       state: () => this.answers.state(userId, id),
       read: () => this.answers.find(userId, id),
@@ -50,7 +52,7 @@ export class AnswerService {
   async stop(userId: string, id: string): Promise<StoredAnswer> {
     const stored = await this.stored(userId, id);
     if (stored.status !== 'generating') return stored;
-    if (!(await this.runner.stop(id))) await this.stopElsewhere(userId, stored);
+    if (!(await this.active.stop(id))) await this.stopElsewhere(userId, stored);
     return this.stored(userId, id);
   }
 

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { TurnRunner } from './turn-runner.js';
+import { ActiveGenerations } from '../recovery/active-generations.js';
 
-/** Stops the turns of an account that is deleted. */
+/** Stops the turns of an account that is being deleted. */
 @Injectable()
 export class CancelTurnsDeletionHook {
-  constructor(private readonly runner: TurnRunner) {}
+  constructor(private readonly active: ActiveGenerations) {}
 
   /** Aborts the account's turns in this process and resolves when none of them writes any more. */
   stop(userId: string): Promise<void> {
-    return this.runner.abandonUser(userId);
+    return this.active.interrupt(({ spec }) => spec.userId === userId);
   }
 
   /** Turns leave nothing outside the database. */

@@ -13,7 +13,7 @@ const SAFE_MS = 12_000;
 
 /** Stores a running answer's text, and renews its lease, until it is stopped. */
 export class Checkpointer {
-  private readonly logger = new Logger('Turns');
+  private readonly logger = new Logger(Checkpointer.name);
   private readonly timer: NodeJS.Timeout;
   private running: Promise<void> = Promise.resolve();
   private busy = false;

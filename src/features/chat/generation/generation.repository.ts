@@ -55,7 +55,8 @@ export class GenerationRepository {
    * @returns whether the answer was ours, and what is due now
    */
   async finish(turn: Turn, result: TurnResult): Promise<EndedTurn> {
-    const { userId, apiKeyId, conversationId, answerId, leaseOwner } = turn;
+    const { conversationId, answerId, leaseOwner } = turn;
+    const { userId, apiKeyId } = turn.spec;
     const { outcome, attempts, chores } = result;
     const [row] = await this.prisma.query<{ ours: boolean; due: string[] }>(
       'SELECT ours, due FROM finish_turn($1, $2, $3, $4, $5, $6, $7, $8)',

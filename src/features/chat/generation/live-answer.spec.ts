@@ -7,20 +7,22 @@ import { LiveAnswer } from './live-answer.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
 
 const TURN: Turn = {
-  apiKeyId: null,
-  userId: 'user',
+  spec: {
+    apiKeyId: null,
+    userId: 'user',
+    model: 'demo/echo',
+    parameters: {},
+    defaultTemperature: undefined,
+    instructions: null,
+    restart: 'once',
+    cache: undefined,
+  },
   conversationId: 'conversation',
   systemPrompt: null,
   compaction: 'none',
   parentId: 'question',
   answerId: 'answer',
   leaseOwner: 'owner',
-  model: 'demo/echo',
-  parameters: {},
-  defaultTemperature: undefined,
-  instructions: null,
-  restart: 'once',
-  cache: undefined,
 };
 
 const OUTCOME: TurnOutcome = {

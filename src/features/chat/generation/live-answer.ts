@@ -47,7 +47,7 @@ export class LiveAnswer implements AnswerStream {
     readonly turn: Turn,
     private readonly log: AnswerLog,
   ) {
-    this.writer = turn.model;
+    this.writer = turn.spec.model;
   }
 
   get conversationId(): string {

@@ -26,11 +26,10 @@ interface Run {
   readonly abort: AbortController;
   /** Checks the format of the answer; undefined if any text will do. */
   readonly check: OutputCheck | undefined;
-  /** Whether its user stopped it. */
+  /** True if its user stopped it. */
   stopped: boolean;
   /** The last message that a summary shall cover, once it is known that one is needed. */
   summarizeUpTo: string | undefined;
-  done: Promise<void>;
 }
 
 /** What is true of an ended turn. */
@@ -44,113 +43,62 @@ interface Committed {
 const STOP_CHANNEL = 'turns:stop';
 const GONE_CHANNEL = 'turns:gone';
 
-/** Generates answers, detached from whoever asked. One run a turn; the run owns the answer's row until it ends. */
+/** Generates answers, independently of the client that asked. A run owns the answer's row until it ends. */
 @Injectable()
 export class TurnRunner {
-  private readonly logger = new Logger('Turns');
-  /** By the id of the answer. */
-  private readonly running = new Map<string, Run>();
+  private readonly logger = new Logger(TurnRunner.name);
 
   constructor(
     private readonly llm: LlmService,
     private readonly context: ContextService,
     private readonly generations: GenerationRepository,
-    private readonly activities: ActiveOperations,
+    private readonly operations: ActiveOperations,
     private readonly log: AnswerLog,
-    private readonly answers: ActiveGenerations,
-    private readonly rows: AnswerRepository,
+    private readonly active: ActiveGenerations,
+    private readonly answers: AnswerRepository,
     private readonly broadcast: Broadcast,
-    private readonly chores: TurnTasks,
+    private readonly tasks: TurnTasks,
     private readonly fileMemory: ByteLimiter,
   ) {
-    broadcast.listen(STOP_CHANNEL, (answerId) => void this.stop(answerId));
+    broadcast.listen(STOP_CHANNEL, (answerId) => void active.stop(answerId));
     broadcast.listen(GONE_CHANNEL, (conversationId) => {
-      this.abort(({ turn }) => turn.conversationId === conversationId);
+      void active.interrupt((turn) => turn.conversationId === conversationId);
     });
   }
 
   /**
-   * Begins to generate the answer and returns at once.
-   * @param lease what it may use; settled when it ends, however it ends
+   * Starts to generate the answer and returns at once.
+   * @param lease budget of the answer; settled when it ends, however it ends
    * @param check checks the format of the answer
    */
   start(turn: Turn, lease: BudgetLease, check?: OutputCheck): LiveAnswer {
     const live = new LiveAnswer(turn, this.log);
     const abort = new AbortController();
-    const run: Run = {
-      live,
-      abort,
-      check,
-      stopped: false,
-      summarizeUpTo: undefined,
-      done: Promise.resolve(),
-    };
+    const run: Run = { live, abort, check, stopped: false, summarizeUpTo: undefined };
     // A turn goes on without its client, but not without its account and key.
-    const forget = this.activities.register(turn, () => {
+    const unregister = this.operations.register(turn.spec, () => {
       abort.abort();
     });
-    this.running.set(turn.answerId, run);
-    this.answers.add(turn.answerId);
-    run.done = this.run(run, lease).finally(() => {
-      forget();
-      this.running.delete(turn.answerId);
-      this.answers.delete(turn.answerId);
+    this.active.add({
+      turn,
+      answer: live,
+      abort: ({ stopped } = { stopped: false }) => {
+        run.stopped ||= stopped;
+        abort.abort();
+      },
+      done: this.run(run, lease).finally(unregister),
     });
     return live;
   }
 
-  /** The turn that generates an answer in this process, if one does. */
-  find(answerId: string): LiveAnswer | undefined {
-    return this.running.get(answerId)?.live;
-  }
-
-  /**
-   * Ends a turn that runs here, as its user wants it, and keeps what came so far. Resolves when the call upstream is
-   * closed and the answer stored.
-   * @returns whether it runs here
-   */
-  async stop(answerId: string): Promise<boolean> {
-    const run = this.running.get(answerId);
-    if (run === undefined) return false;
-    run.stopped = true;
-    run.abort.abort();
-    await run.done;
-    return true;
-  }
-
-  /** Ends a turn that runs in another process, if that one hears of it. */
+  /** Stops an answer that another process generates. */
   stopElsewhere(answerId: string): Promise<void> {
     return this.broadcast.publish(STOP_CHANNEL, answerId);
   }
 
-  /** Stops the turn that runs in a conversation which is gone, in whichever process. */
+  /** Ends the turn of a conversation that was deleted, in whichever process runs it. */
   abandon(conversationId: string): Promise<void> {
     return this.broadcast.publish(GONE_CHANNEL, conversationId);
-  }
-
-  /** Stops the turns of an account, and resolves when each has ended. */
-  async abandonUser(userId: string): Promise<void> {
-    await Promise.all(this.abort(({ turn }) => turn.userId === userId).map(({ done }) => done));
-  }
-
-  /** Lets running answers finish for that long, then stores the rest as interrupted. Resolves when none runs. */
-  async drain(graceMs: number): Promise<void> {
-    const stop = setTimeout(() => {
-      this.interruptAll();
-    }, graceMs);
-    while (this.running.size > 0) await Promise.all(Array.from(this.running.values(), ({ done }) => done));
-    clearTimeout(stop);
-  }
-
-  /** Stores all running answers as interrupted, now. */
-  interruptAll(): void {
-    this.abort(() => true);
-  }
-
-  private abort(which: (live: LiveAnswer) => boolean): Run[] {
-    const chosen = Array.from(this.running.values()).filter(({ live }) => which(live));
-    for (const { abort } of chosen) abort.abort();
-    return chosen;
   }
 
   /** Never rejects: however a run goes, it ends with an outcome that followers are told. */
@@ -171,7 +119,7 @@ export class TurnRunner {
       memory.release();
     }
     lease.settle(result.attempts);
-    const chores = this.chores.dueAfter(live.turn, result.outcome, run.summarizeUpTo);
+    const chores = this.tasks.dueAfter(live.turn, result.outcome, run.summarizeUpTo);
     // The lease is renewed until the answer is stored, however long the database is away.
     const { outcome, stored } = await this.commit(live.turn, { ...result, chores }).finally(() =>
       checkpoints.stop(),
@@ -182,21 +130,22 @@ export class TurnRunner {
   private async generate(run: Run, checkpoints: Checkpointer, memory: ByteLease): Promise<TurnResult> {
     const { live } = run;
     const { turn } = live;
+    const { spec } = turn;
     const { signal } = run.abort;
     const context = await retryWhileUnavailable(() => this.context.build(turn, { memory, signal }));
     checkpoints.inputTokens = context.tokens;
     run.summarizeUpTo = context.summarizeUpTo;
     const events = this.llm.stream({
       callId: turn.answerId,
-      userId: turn.userId,
-      apiKeyId: turn.apiKeyId,
-      model: turn.model,
-      ...toModelRequest(turn, context.messages),
-      signal: run.abort.signal,
+      userId: spec.userId,
+      apiKeyId: spec.apiKeyId,
+      model: spec.model,
+      ...toModelRequest(spec, context.messages),
+      signal,
       accounting: 'caller',
       reserved: true,
-      restart: turn.restart,
-      cache: turn.cache,
+      restart: spec.restart,
+      cache: spec.cache,
       mayCache: run.check && cachingOf(run.check),
     });
     let returned = new ReturnedFieldsCollector();
@@ -217,7 +166,7 @@ export class TurnRunner {
         const { model, finishReason, usage, attempts, warning, cached = false } = event;
         const costMicroUsd = totalCost(attempts);
         // Only an answer that may be a part of a tool exchange ever goes back with them.
-        if ((turn.parameters.tools ?? []).length > 0) live.providerData ??= returned.providerData(model);
+        if ((spec.parameters.tools ?? []).length > 0) live.providerData ??= returned.providerData(model);
         const answer = {
           text: live.text,
           calls: live.calls,
@@ -253,8 +202,8 @@ export class TurnRunner {
   }
 
   /** What somebody else has stored in our place, or undefined where nothing is there or can be read. */
-  private async storedText({ userId, answerId }: Turn): Promise<AnswerSnapshot | undefined> {
-    const row = await this.rows.find(userId, answerId).catch(() => null);
+  private async storedText({ spec: { userId }, answerId }: Turn): Promise<AnswerSnapshot | undefined> {
+    const row = await this.answers.find(userId, answerId).catch(() => null);
     return row === null
       ? undefined
       : { attempt: row.attempt, text: row.content, calls: toToolCalls(row.toolCalls) };
@@ -284,7 +233,7 @@ export class TurnRunner {
 
   private async finish(turn: Turn, result: TurnResult): Promise<boolean> {
     const { ours, due } = await retryWhileUnavailable(() => this.generations.finish(turn, result));
-    this.chores.announce(turn, due);
+    this.tasks.announce(turn, due);
     return ours;
   }
 }

@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '../../../common/errors.js';
 import type { ChatMessage, ModelCall } from '../../../llm/index.js';
-import type { Turn } from '../model/turn.js';
+import type { GenerationSpec } from '../model/turn.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 
 /**
@@ -67,7 +67,7 @@ function isParameters(
 
 /** The request of a turn, and which of its choices are ours: the history always, a limit's name, and a default. */
 export function toModelRequest(
-  { parameters, defaultTemperature }: Pick<Turn, 'parameters' | 'defaultTemperature'>,
+  { parameters, defaultTemperature }: Pick<GenerationSpec, 'parameters' | 'defaultTemperature'>,
   messages: ChatMessage[],
 ): Pick<ModelCall, 'request' | 'ownChoices'> {
   // A caller of Chat Completions that said `max_tokens` means that name; turns keep the other one.

@@ -10,11 +10,11 @@ export interface ResolvedTarget {
   /** The message that the turn follows: a certain one, none, or whichever ends the active path when it begins. */
   readonly after: 'leaf' | { readonly messageId: string | null };
   /** New messages; none if the question is already stored. */
-  readonly said: readonly NewMessage[];
+  readonly newMessages: readonly NewMessage[];
   /** Text to be answered, for the estimate of its tokens. */
   readonly prompt: string;
   /** Model and parameters of the answer that this one replaces or continues. */
-  readonly before: { readonly model: string | null; readonly parameters: AnswerParameters } | undefined;
+  readonly previous: { readonly model: string | null; readonly parameters: AnswerParameters } | undefined;
 }
 
 /** Position of a turn in the message tree of a conversation. */
@@ -27,7 +27,7 @@ export type TurnTarget =
       readonly systemPrompt: string | undefined;
       /** Replaces the conversation's from this turn on. */
       readonly compaction: Compaction | undefined;
-      readonly said: readonly NewMessage[];
+      readonly newMessages: readonly NewMessage[];
     }
   /** A question in the place of one that was asked before; that one stays, beside it. */
   | {

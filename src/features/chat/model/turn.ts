@@ -8,35 +8,41 @@ import type { DueTask } from './conversation-task.js';
 import type { ToolCall } from './tool-calls.js';
 import type { TurnTarget } from './turn-target.js';
 
-/** What a caller asks for. */
-export interface TurnRequest extends AccountAccess {
-  readonly place: TurnTarget;
-  /** Undefined stands for the model of the answer that is replaced, else for the server's default. */
-  readonly model: string | undefined;
+/** How an answer is generated: for whom, by which model, with which parameters. Passed on unchanged from start to end. */
+export interface GenerationSpec extends AccountAccess {
+  /** Full name of the model, or an alias. */
+  readonly model: string;
   readonly parameters: AnswerParameters;
   /**
    * Temperature to ask for if `parameters` name none; undefined leaves it to the model. The caller did not send it, so a
-   * model that refuses it is asked without it.
+   * model that refuses it is asked without it. Not stored: only the process that begins a turn generates its answer.
    */
   readonly defaultTemperature: number | undefined;
-  /** What the model is told beside the conversation's prompt, in this turn only. */
+  /** Instructions for this turn only, sent to the model after the conversation's system prompt. */
   readonly instructions: string | null;
-  /** Whether an answer that breaks off may begin again on another model: not where its reader cannot be told. */
+  /** Whether another model may start the answer again after it broke off; `never` if the client could not be notified. */
   readonly restart: 'once' | 'never';
-  /** Whether an answer that does not have the `response_format` of the parameters is a failure. */
-  readonly checkOutput: boolean;
-  /** Set if the answer to an equal question may be given again. */
+  /** Allows a cached answer to an equal question; undefined always asks the model. */
   readonly cache: AnswerCaching | undefined;
-  /** Names the request, so that sending it twice asks once. */
+}
+
+/** A turn that a client requests. */
+export interface TurnRequest {
+  readonly target: TurnTarget;
+  /** Without a model: that of the answer that is replaced or continued, else the server's default. */
+  readonly spec: Omit<GenerationSpec, 'model'> & { readonly model: string | undefined };
+  /** If true, an answer that does not match the `response_format` of the parameters is a failure. */
+  readonly checkOutput: boolean;
+  /** Identifies the request, so that sending it twice starts one turn. */
   readonly idempotency: Idempotency | undefined;
 }
 
-/** How a request is known again. */
+/** Identity of a request that may be sent more than once. */
 export interface Idempotency {
   readonly route: string;
-  /** What the client named it. */
+  /** `Idempotency-Key` of the client. */
   readonly key: string;
-  /** SHA-256 of what it asks for. */
+  /** SHA-256 of the request's content. */
   readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
@@ -44,23 +50,16 @@ export interface Idempotency {
 export const LEASE_SECONDS = 15;
 
 /** A turn whose question is stored and whose answer is ours to generate. */
-export interface Turn extends AccountAccess {
+export interface Turn {
+  readonly spec: GenerationSpec;
   readonly conversationId: string;
   readonly systemPrompt: string | null;
   readonly compaction: Compaction;
   /** The message that the answer follows. */
   readonly parentId: string;
   readonly answerId: string;
-  /** Whoever writes to the answer must hold this lease. */
+  /** Every write to the answer must hold this lease. */
   readonly leaseOwner: string;
-  /** Full name of the model, or an alias. */
-  readonly model: string;
-  readonly parameters: AnswerParameters;
-  /** Not stored: only the process that begins a turn generates its answer. */
-  readonly defaultTemperature: number | undefined;
-  readonly instructions: string | null;
-  readonly restart: 'once' | 'never';
-  readonly cache: AnswerCaching | undefined;
 }
 
 /** An answer that ended well: by itself, or because somebody stopped it. */

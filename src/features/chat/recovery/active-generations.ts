@@ -1,22 +1,67 @@
 import { Injectable } from '@nestjs/common';
+import type { Turn } from '../model/turn.js';
+import type { AnswerStream } from '../streams/answer-stream.js';
+
+/** A turn whose answer this process generates. */
+export interface ActiveGeneration {
+  readonly turn: Turn;
+  /** The answer, for those who follow it. */
+  readonly answer: AnswerStream;
+  /** Ends the call to the model; the text so far is stored, as stopped if its user wants it so. */
+  abort(options?: { readonly stopped: boolean }): void;
+  /** Resolves when the answer is stored; never rejects. */
+  readonly done: Promise<void>;
+}
 
 /**
- * The answers that this process generates. Its own sweep must leave them alone, however old their leases are: after an
- * hour without a database the process that has the text is still the one to store it.
+ * The answers that this process generates. Its own recovery sweep must leave them alone, however old their leases are:
+ * after an hour without a database the process that has the text is still the one to store it.
  */
 @Injectable()
 export class ActiveGenerations {
-  private readonly ids = new Set<string>();
+  private readonly byAnswer = new Map<string, ActiveGeneration>();
 
-  add(answerId: string): void {
-    this.ids.add(answerId);
+  /** Adds a generation until its answer is stored. */
+  add(generation: ActiveGeneration): void {
+    const { answerId } = generation.turn;
+    this.byAnswer.set(answerId, generation);
+    void generation.done.then(() => this.byAnswer.delete(answerId));
   }
 
-  delete(answerId: string): void {
-    this.ids.delete(answerId);
+  /** Returns the ids of the answers. */
+  ids(): string[] {
+    return [...this.byAnswer.keys()];
   }
 
-  all(): string[] {
-    return [...this.ids];
+  /** Returns the answer if this process generates it. */
+  find(answerId: string): AnswerStream | undefined {
+    return this.byAnswer.get(answerId)?.answer;
+  }
+
+  /**
+   * Stops an answer for its user and keeps the text so far. Resolves when the call to the model is closed and the answer
+   * stored.
+   * @returns false if this process does not generate it
+   */
+  async stop(answerId: string): Promise<boolean> {
+    const generation = this.byAnswer.get(answerId);
+    if (generation === undefined) return false;
+    generation.abort({ stopped: true });
+    await generation.done;
+    return true;
+  }
+
+  /** Stores as interrupted the answers of turns that match. Resolves when each is stored. */
+  async interrupt(matches: (turn: Turn) => boolean): Promise<void> {
+    const chosen = [...this.byAnswer.values()].filter(({ turn }) => matches(turn));
+    for (const generation of chosen) generation.abort();
+    await Promise.all(chosen.map(({ done }) => done));
+  }
+
+  /** Waits for running answers at most `graceMs`, then stores the rest as interrupted. Resolves when none runs. */
+  async drain(graceMs: number): Promise<void> {
+    const timer = setTimeout(() => void this.interrupt(() => true), graceMs);
+    while (this.byAnswer.size > 0) await Promise.all(Array.from(this.byAnswer.values(), ({ done }) => done));
+    clearTimeout(timer);
   }
 }

@@ -14,7 +14,7 @@ import { RecoveryService } from './recovery.service.js';
  */
 @Injectable()
 export class RecoveryScheduler implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('Turns');
+  private readonly logger = new Logger(RecoveryScheduler.name);
   private readonly task: PeriodicTask;
 
   constructor(recovery: RecoveryService) {

@@ -13,14 +13,14 @@ const BATCH = 100;
 /** Ends the answers whose process is gone: they become `interrupted`, with the text that was stored. */
 @Injectable()
 export class RecoveryService {
-  private readonly logger = new Logger('Recovery');
+  private readonly logger = new Logger(RecoveryService.name);
   private readonly passes = new Map<Abandoned, Promise<number>>();
 
   constructor(
     private readonly repository: RecoveryRepository,
     private readonly prices: PriceTable,
     private readonly log: AnswerLog,
-    private readonly running: ActiveGenerations,
+    private readonly active: ActiveGenerations,
   ) {}
 
   /**
@@ -40,7 +40,7 @@ export class RecoveryService {
     let ended = 0;
     let after: string | undefined;
     do {
-      const answers = await this.repository.find(which, { except: this.running.all(), after, limit: BATCH });
+      const answers = await this.repository.find(which, { except: this.active.ids(), after, limit: BATCH });
       for (const answer of answers) if (await this.end(answer, which)) ended += 1;
       after = answers.length < BATCH ? undefined : answers.at(-1)?.id;
     } while (after !== undefined);

@@ -34,7 +34,7 @@ const PAGE = 1000;
  */
 @Injectable()
 export class AnswerLog {
-  private readonly logger = new Logger('Turns');
+  private readonly logger = new Logger(AnswerLog.name);
 
   constructor(
     private readonly redis: RedisConnection,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../../config/index.js';
 import { stripNul } from '../../../common/stored-text.js';
-import { countTokens, LlmService } from '../../../llm/index.js';
+import { countTokens, ModelCatalog } from '../../../llm/index.js';
 import type { Chore, ChoreTask, TaskHandler } from '../model/conversation-task.js';
 import { TOKENS_PER_MESSAGE } from '../context/context.repository.js';
 import { type SummarizedMessage, SummaryRepository } from '../context/summary.repository.js';
@@ -30,7 +30,7 @@ const SPEAKER = { user: 'User', assistant: 'Assistant', tool: 'Tool' } as const;
 export class SummaryTask implements TaskHandler {
   constructor(
     private readonly repository: SummaryRepository,
-    private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
     private readonly config: AppConfig,
   ) {}
 
@@ -43,7 +43,7 @@ export class SummaryTask implements TaskHandler {
     const messages = await this.repository.messages(chore, before?.position ?? -1);
     if (messages.length === 0) return undefined;
     const model = this.config.chores.summaryModel ?? (await this.repository.lastModel(chore));
-    const { tokens: window } = await this.llm.contextWindow(model);
+    const { tokens: window } = await this.models.contextWindow(model);
     const answer = Math.min(ANSWER_TOKENS, Math.floor(window * ANSWER_PART));
     const notes = before?.text ?? '';
     const room = window - answer - INSTRUCTION_TOKENS - FRAME_TOKENS - countTokens(notes);

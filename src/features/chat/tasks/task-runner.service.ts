@@ -31,7 +31,7 @@ const BATCH = 100;
 /** Does chores. Which process does one, and how often it is told of it, changes nothing. */
 @Injectable()
 export class TaskRunnerService implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('Chores');
+  private readonly logger = new Logger(TaskRunnerService.name);
   private readonly works: Readonly<Record<TaskKind, TaskHandler>>;
   private readonly closing = new AbortController();
   private readonly running = new Set<Promise<void>>();

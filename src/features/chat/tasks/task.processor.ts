@@ -13,7 +13,7 @@ const CONCURRENCY = 4;
 /** Runs the jobs of chores. Running one twice, or at once in two processes, changes nothing. */
 @Processor(TASKS_QUEUE, { concurrency: CONCURRENCY, autorun: false })
 export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap {
-  private readonly logger = new Logger('Chores');
+  private readonly logger = new Logger(TaskProcessor.name);
 
   constructor(private readonly chores: TaskRunnerService) {
     super();

@@ -9,7 +9,7 @@ import type { TaskRef } from '../model/conversation-task.js';
 /** Tells those who do chores that there is one. What is not heard is found by the sweep. */
 @Injectable()
 export class TaskQueue {
-  private readonly logger = new Logger('Chores');
+  private readonly logger = new Logger(TaskQueue.name);
 
   constructor(@InjectQueue(TASKS_QUEUE) private readonly queue: ManagedQueue<TaskJob>) {}
 

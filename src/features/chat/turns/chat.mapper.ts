@@ -24,7 +24,7 @@ import {
 import { type PlacedPiece, toWireCalls } from '../model/tool-calls.js';
 import type { StartedTurn } from './turn.service.js';
 import type { ResponseFormatBody } from './response-format.dto.js';
-import type { FinishedAnswer, Idempotency, TurnRequest } from '../model/turn.js';
+import type { FinishedAnswer, GenerationSpec, Idempotency, TurnRequest } from '../model/turn.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 
 /** Sampling temperature of a turn that names none. Left out for models that refuse it. */
@@ -43,9 +43,9 @@ export function toNextTurn(
     message,
     file_ids: fileIds = [],
   } = body;
-  const said = [{ role: 'user', content: message, fileIds }] as const;
-  const place = { type: 'next', conversationId, systemPrompt, compaction, said } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: answerCaching(caller, body.cache) });
+  const newMessages = [{ role: 'user', content: message, fileIds }] as const;
+  const target = { type: 'next', conversationId, systemPrompt, compaction, newMessages } as const;
+  return toTurnRequest(caller, body, idempotency, { target, cache: answerCaching(caller, body.cache) });
 }
 
 /** A message in the place of an earlier one. */
@@ -55,8 +55,8 @@ export function toEditTurn(
   body: QuestionBody,
   idempotency: Idempotency | undefined,
 ): TurnRequest {
-  const place = { type: 'edit', conversationId, messageId, message: body.message } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: answerCaching(caller, body.cache) });
+  const target = { type: 'edit', conversationId, messageId, message: body.message } as const;
+  return toTurnRequest(caller, body, idempotency, { target, cache: answerCaching(caller, body.cache) });
 }
 
 /** Another answer in the place of one. Never out of the cache: it would be the same again. */
@@ -66,8 +66,8 @@ export function toRegenerateTurn(
   body: GenerationBody,
   idempotency: Idempotency | undefined,
 ): TurnRequest {
-  const place = { type: 'regenerate', conversationId, messageId } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: undefined });
+  const target = { type: 'regenerate', conversationId, messageId } as const;
+  return toTurnRequest(caller, body, idempotency, { target, cache: undefined });
 }
 
 /** What came of the calls of tools of an answer. */
@@ -80,15 +80,15 @@ export function toToolResultsTurn(
   const results = body.tool_results.map(
     ({ tool_call_id: toolCallId, content }) => ({ role: 'tool', toolCallId, content }) as const,
   );
-  const place = { type: 'tool_results', messageId, results } as const;
-  return toTurnRequest(caller, body, idempotency, { place, cache: undefined });
+  const target = { type: 'tool_results', messageId, results } as const;
+  return toTurnRequest(caller, body, idempotency, { target, cache: undefined });
 }
 
 function toTurnRequest(
   { userId, apiKeyId }: Caller,
   { model, temperature, max_tokens, tools, tool_choice, response_format: format }: GenerationBody,
   idempotency: Idempotency | undefined,
-  what: Pick<TurnRequest, 'place' | 'cache'>,
+  { target, cache }: Pick<TurnRequest, 'target'> & Pick<GenerationSpec, 'cache'>,
 ): TurnRequest {
   const parameters = {
     ...(temperature !== undefined && { temperature }),
@@ -97,15 +97,21 @@ function toTurnRequest(
     ...(tool_choice !== undefined && { tool_choice }),
     ...(format !== undefined && { response_format: toResponseFormat(format) }),
   };
-  const common = {
-    userId,
-    apiKeyId,
-    model,
-    parameters,
-    defaultTemperature: DEFAULT_TEMPERATURE,
+  return {
+    target,
+    spec: {
+      userId,
+      apiKeyId,
+      model,
+      parameters,
+      defaultTemperature: DEFAULT_TEMPERATURE,
+      instructions: null,
+      restart: 'once',
+      cache,
+    },
+    checkOutput: true,
     idempotency,
   };
-  return { ...common, instructions: null, restart: 'once', checkOutput: true, ...what };
 }
 
 function toResponseFormat({

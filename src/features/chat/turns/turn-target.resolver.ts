@@ -3,45 +3,43 @@ import { InvalidRequestError, NotFoundError } from '../../../common/errors.js';
 import { parametersAfterTools } from '../messages/generation-parameters.js';
 import { type BranchPoint, MessageTreeRepository } from '../messages/message-tree.repository.js';
 import { inOrderOfCalls } from './tool-results.js';
-import type { ToolResult } from '../model/turn-target.js';
-import type { NewMessage } from '../model/turn-target.js';
-import type { TurnTarget } from '../model/turn-target.js';
-import { ResolvedTarget } from '../model/turn-target.js';
+import type { NewMessage, ResolvedTarget, ToolResult, TurnTarget } from '../model/turn-target.js';
 
-/** Finds where a turn takes place. Messages never change and never move, so what is found here still holds when the turn begins. */
+/** Resolves a turn's target to a position. Messages never change and never move, so it still holds when the turn begins. */
 @Injectable()
 export class TurnTargetResolver {
   constructor(private readonly branches: MessageTreeRepository) {}
 
   /** @throws NotFoundError, InvalidRequestError where the message is not one that can be edited, answered or gone on from */
-  find(userId: string, place: TurnTarget): Promise<ResolvedTarget> {
-    switch (place.type) {
+  resolve(userId: string, target: TurnTarget): Promise<ResolvedTarget> {
+    switch (target.type) {
       case 'next':
-        return this.next(userId, place);
+        return this.next(userId, target);
       case 'edit':
-        return this.edit(userId, place);
+        return this.edit(userId, target);
       case 'regenerate':
-        return this.regenerate(userId, place);
+        return this.regenerate(userId, target);
       case 'tool_results':
-        return this.toolResults(userId, place);
+        return this.toolResults(userId, target);
     }
   }
 
-  private async next(userId: string, place: Extract<TurnTarget, { type: 'next' }>): Promise<ResolvedTarget> {
-    const { conversationId, systemPrompt, compaction, said } = place;
-    const spot = { conversationId, systemPrompt, compaction, prompt: textOf(said) };
-    const results = said.filter((message): message is ToolResult => message.role === 'tool');
-    if (results.length === 0) return { ...spot, after: 'leaf', said, before: undefined };
+  private async next(userId: string, target: Extract<TurnTarget, { type: 'next' }>): Promise<ResolvedTarget> {
+    const { conversationId, systemPrompt, compaction, newMessages } = target;
+    const common = {
+      conversationId,
+      systemPrompt,
+      compaction,
+      prompt: textOf(newMessages),
+      previous: undefined,
+    };
+    const results = newMessages.filter((message): message is ToolResult => message.role === 'tool');
+    if (results.length === 0) return { ...common, after: 'leaf', newMessages };
     const end = conversationId === undefined ? null : await this.branches.end(userId, conversationId);
     // Not simply the end of the path: the results are of this answer, and of no other that comes meanwhile.
     const after = { messageId: end?.id ?? null };
-    const others = said.filter(({ role }) => role !== 'tool');
-    return {
-      ...spot,
-      after,
-      said: [...inOrderOfCalls(results, end, 'messages'), ...others],
-      before: undefined,
-    };
+    const others = newMessages.filter(({ role }) => role !== 'tool');
+    return { ...common, after, newMessages: [...inOrderOfCalls(results, end, 'messages'), ...others] };
   }
 
   private async edit(
@@ -55,9 +53,9 @@ export class TurnTargetResolver {
       systemPrompt: undefined,
       compaction: undefined,
       after: { messageId: point.parentId },
-      said: [{ role: 'user', content }],
+      newMessages: [{ role: 'user', content }],
       prompt: content,
-      before: (await this.branches.newestAnswer(userId, conversationId, messageId)) ?? undefined,
+      previous: (await this.branches.newestAnswer(userId, conversationId, messageId)) ?? undefined,
     };
   }
 
@@ -70,15 +68,15 @@ export class TurnTargetResolver {
     const question = isAnswer ? await this.parentOf(userId, point) : point;
     // One result of several is no question: the answer to all of them is what can be asked for again.
     if (question === null || point.role === 'tool') throw notAnAnswer(messageId);
-    const before = isAnswer ? point : await this.branches.newestAnswer(userId, conversationId, messageId);
+    const previous = isAnswer ? point : await this.branches.newestAnswer(userId, conversationId, messageId);
     return {
       conversationId,
       systemPrompt: undefined,
       compaction: undefined,
       after: { messageId: question.id },
-      said: [],
+      newMessages: [],
       prompt: question.content,
-      before: before ?? undefined,
+      previous: previous ?? undefined,
     };
   }
 
@@ -94,9 +92,9 @@ export class TurnTargetResolver {
       systemPrompt: undefined,
       compaction: undefined,
       after: { messageId },
-      said: inOrderOfCalls(results, answer, 'tool_results'),
+      newMessages: inOrderOfCalls(results, answer, 'tool_results'),
       prompt: textOf(results),
-      before: { model, parameters: parametersAfterTools(parameters) },
+      previous: { model, parameters: parametersAfterTools(parameters) },
     };
   }
 
@@ -111,8 +109,8 @@ export class TurnTargetResolver {
   }
 }
 
-function textOf(said: readonly NewMessage[]): string {
-  return said.map(({ content }) => content).join('\n');
+function textOf(messages: readonly NewMessage[]): string {
+  return messages.map(({ content }) => content).join('\n');
 }
 
 function notYours(id: string): InvalidRequestError {

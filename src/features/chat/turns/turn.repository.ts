@@ -27,7 +27,7 @@ type PlacedTurn = Pick<Turn, 'conversationId' | 'systemPrompt' | 'compaction' | 
 
 /** A turn on its way into the database. Its ids are made before, so that it is found should the reply to its commit be lost. */
 export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
-  readonly place:
+  readonly position:
     | { readonly type: 'new'; readonly conversationId: string; readonly title: string }
     | {
         readonly type: 'known';
@@ -38,7 +38,7 @@ export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
   readonly systemPrompt: string | undefined;
   readonly compaction: Compaction | undefined;
   /** New messages, each the parent of the next; none if the question is already stored. */
-  readonly said: readonly NewMessageRow[];
+  readonly newMessages: readonly NewMessageRow[];
   readonly idempotency: Idempotency | undefined;
 }
 
@@ -48,8 +48,8 @@ export class TurnRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Stores what is said, and an answer that is being generated under a lease of ours; both stand on the active path
-   * then. From here on nothing that the user wrote can be lost. One statement, which is its own transaction.
+   * Stores the new messages and an answer that is being generated under a lease of ours, and makes both the active path.
+   * From here on nothing that the user wrote can be lost. One statement, which is its own transaction.
    * @throws NotFoundError where the conversation or a file is gone, ConversationBusyError, DuplicateRequestError
    */
   async begin(turn: NewTurn): Promise<Turn> {
@@ -60,7 +60,7 @@ export class TurnRepository {
         beginValues(turn),
       );
       if (row === undefined) throw new Error('begin_turn returned no row.');
-      return begunTurn(turn, { ...row, conversation_id: turn.place.conversationId });
+      return begunTurn(turn, { ...row, conversation_id: turn.position.conversationId });
     } catch (error) {
       throw toRefusal(error, turn) ?? error;
     }
@@ -88,10 +88,10 @@ interface PlacedRow {
 
 /** Parameters of `begin_turn`. */
 function beginValues(turn: NewTurn): unknown[] {
-  const { place, idempotency } = turn;
-  const title = place.type === 'new' ? place.title : null;
-  const after = place.type === 'new' || place.after === 'leaf' ? 'leaf' : place.after;
-  const messages = turn.said.map(({ id, role, content, tokenCount, toolCallId, fileIds }) => ({
+  const { spec, position, idempotency } = turn;
+  const title = position.type === 'new' ? position.title : null;
+  const after = position.type === 'new' || position.after === 'leaf' ? 'leaf' : position.after;
+  const messages = turn.newMessages.map(({ id, role, content, tokenCount, toolCallId, fileIds }) => ({
     id,
     role,
     content,
@@ -100,8 +100,8 @@ function beginValues(turn: NewTurn): unknown[] {
     file_ids: fileIds,
   }));
   return [
-    turn.userId,
-    place.conversationId,
+    spec.userId,
+    position.conversationId,
     title,
     after === 'leaf',
     after === 'leaf' ? null : after.messageId,
@@ -111,8 +111,8 @@ function beginValues(turn: NewTurn): unknown[] {
     turn.answerId,
     turn.leaseOwner,
     LEASE_SECONDS,
-    turn.model,
-    JSON.stringify(turn.parameters),
+    spec.model,
+    JSON.stringify(spec.parameters),
     ...(idempotency === undefined
       ? [null, null, null, null, null]
       : [newId(), idempotency.route, idempotency.key, Buffer.from(idempotency.fingerprint), KEPT_HOURS]),
@@ -123,14 +123,14 @@ function beginValues(turn: NewTurn): unknown[] {
 const FOREIGN_KEY_VIOLATION = '23503';
 
 /** The error behind a code of `begin_turn`; undefined if it is another failure. */
-function toRefusal(error: unknown, { place }: NewTurn): Error | undefined {
+function toRefusal(error: unknown, { position }: NewTurn): Error | undefined {
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code, detail = '' } = error;
   switch (code) {
     case 'PY001':
       return new DuplicateRequestError();
     case 'PY002':
-      return new NotFoundError('conversation', place.conversationId);
+      return new NotFoundError('conversation', position.conversationId);
     case 'PY003':
       return new ConversationBusyError(detail);
     case 'PY004':
@@ -144,19 +144,11 @@ function toRefusal(error: unknown, { place }: NewTurn): Error | undefined {
 }
 
 function begunTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: string }): Turn {
-  const { userId, apiKeyId, answerId, leaseOwner, model, parameters, defaultTemperature } = turn;
-  const { instructions, restart, cache } = turn;
+  const { spec, answerId, leaseOwner } = turn;
   return {
-    userId,
-    apiKeyId,
+    spec,
     answerId,
     leaseOwner,
-    model,
-    parameters,
-    defaultTemperature,
-    instructions,
-    restart,
-    cache,
     conversationId: row.conversation_id,
     systemPrompt: row.system_prompt,
     compaction: row.compaction,

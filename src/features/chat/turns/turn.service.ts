@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, InvalidRequestError, NotFoundError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
-import { countTokensOfEach, LlmService } from '../../../llm/index.js';
+import { countTokensOfEach, LlmService, ModelCatalog } from '../../../llm/index.js';
 import { type AnswerStream, awaitOutcome } from '../streams/answer-stream.js';
 import { AttachmentService, NO_FILES, type QuestionFiles } from '../attachments/attachment.service.js';
 import { parametersOver } from '../messages/generation-parameters.js';
@@ -12,11 +12,10 @@ import type { LiveAnswer } from '../generation/live-answer.js';
 import { isUnavailable, retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
 import { type OutputCheck, outputCheckFor } from '../generation/output-check.js';
 import { TurnTargetResolver } from './turn-target.resolver.js';
-import { type ResolvedTarget } from '../model/turn-target.js';
 import { shortTitle } from '../model/title.js';
-import type { FinishedAnswer, Idempotency, Turn, TurnRequest } from '../model/turn.js';
+import type { FinishedAnswer, GenerationSpec, Idempotency, Turn, TurnRequest } from '../model/turn.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
-import type { NewMessage } from '../model/turn-target.js';
+import type { NewMessage, ResolvedTarget } from '../model/turn-target.js';
 import { type NewTurn, type NewMessageRow, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from '../generation/turn-runner.js';
 
@@ -37,6 +36,7 @@ export class TurnService {
 
   constructor(
     private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
     private readonly targets: TurnTargetResolver,
     private readonly attachments: AttachmentService,
     private readonly turns: TurnRepository,
@@ -52,7 +52,8 @@ export class TurnService {
    *   IdempotencyKeyReusedError, InvalidRequestError for files that cannot be sent, and what the model layer's budget throws: nothing is stored then
    */
   async begin(request: TurnRequest): Promise<StartedTurn> {
-    const { idempotency, userId } = request;
+    const { idempotency } = request;
+    const { userId } = request.spec;
     if (idempotency === undefined) return { answer: await this.start(request), replayed: false };
     const name = JSON.stringify([userId, idempotency.route, idempotency.key]);
     for (let first = this.beginning.get(name); first !== undefined; first = this.beginning.get(name)) {
@@ -75,26 +76,32 @@ export class TurnService {
   }
 
   private async beginNamed(request: TurnRequest, idempotency: Idempotency): Promise<StartedTurn> {
-    const known = await this.replay(request.userId, idempotency);
+    const known = await this.replay(request.spec.userId, idempotency);
     if (known !== undefined) return { answer: known, replayed: true };
     try {
       return { answer: await this.start(request), replayed: false };
     } catch (error) {
       // The other one, at another process: it has committed where we were too late to begin, and it has taken the place
       // or the conversation where we were refused one.
-      const answer = error instanceof AppError ? await this.replay(request.userId, idempotency) : undefined;
+      const answer =
+        error instanceof AppError ? await this.replay(request.spec.userId, idempotency) : undefined;
       if (answer === undefined) throw error;
       return { answer, replayed: true };
     }
   }
 
   private async start(request: TurnRequest): Promise<LiveAnswer> {
-    const { userId, apiKeyId, defaultTemperature, instructions, restart, cache, idempotency } = request;
-    const target = await this.targets.find(userId, request.place);
-    const model = await this.llm.canonicalName(request.model ?? target.before?.model ?? undefined);
-    const parameters = parametersOver(request.parameters, target.before?.parameters);
+    const { userId, apiKeyId } = request.spec;
+    const target = await this.targets.resolve(userId, request.target);
+    const model = await this.models.canonicalName(request.spec.model ?? target.previous?.model ?? undefined);
+    const parameters = parametersOver(request.spec.parameters, target.previous?.parameters);
+    const spec: GenerationSpec = { ...request.spec, model, parameters };
     const check = checkOf(request, parameters);
-    const files = await this.attachments.ofQuestion(userId, { place: request.place, target, model });
+    const files = await this.attachments.ofQuestion(userId, {
+      target: request.target,
+      resolved: target,
+      model,
+    });
     // Before anything is stored: a refusal leaves nothing behind.
     const lease = await this.llm.reserve({
       userId,
@@ -104,12 +111,12 @@ export class TurnService {
       fileTokens: files.tokens,
     });
     try {
-      const ids = { answerId: newId(), leaseOwner: newId() };
       const turn = await this.store({
-        ...{ userId, apiKeyId, model, parameters, defaultTemperature, instructions, restart, cache },
-        idempotency,
-        ...ids,
-        ...placed(target, files),
+        spec,
+        idempotency: request.idempotency,
+        answerId: newId(),
+        leaseOwner: newId(),
+        ...positioned(target, files),
       });
       return this.runner.start(turn, lease, check);
     } catch (error) {
@@ -149,32 +156,32 @@ function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputChec
   try {
     return outputCheckFor(parameters.response_format);
   } catch (error) {
-    if (error instanceof InvalidRequestError && request.parameters.response_format === undefined)
+    if (error instanceof InvalidRequestError && request.spec.parameters.response_format === undefined)
       return undefined;
     throw error;
   }
 }
 
-/** The target of a new turn, as it is stored. */
-function placed(
+/** Returns where a new turn is stored, with its messages. */
+function positioned(
   target: ResolvedTarget,
   files: QuestionFiles,
-): Pick<NewTurn, 'place' | 'systemPrompt' | 'compaction' | 'said'> {
+): Pick<NewTurn, 'position' | 'systemPrompt' | 'compaction' | 'newMessages'> {
   const { conversationId, systemPrompt, compaction, after } = target;
-  const question = target.said.findLast(({ role }) => role === 'user');
-  const tokens = countTokensOfEach(target.said.map(({ content }) => content));
-  const said = target.said.map((one, index) =>
-    toSaidMessage(one, one === question ? files : NO_FILES, tokens[index] ?? 0),
+  const question = target.newMessages.findLast(({ role }) => role === 'user');
+  const tokens = countTokensOfEach(target.newMessages.map(({ content }) => content));
+  const newMessages = target.newMessages.map((message, index) =>
+    toMessageRow(message, message === question ? files : NO_FILES, tokens[index] ?? 0),
   );
   if (conversationId !== undefined)
-    return { place: { type: 'known', conversationId, after }, systemPrompt, compaction, said };
-  const place = { type: 'new', conversationId: newId(), title: shortTitle(target.prompt) } as const;
-  return { place, systemPrompt, compaction, said };
+    return { position: { type: 'known', conversationId, after }, systemPrompt, compaction, newMessages };
+  const position = { type: 'new', conversationId: newId(), title: shortTitle(target.prompt) } as const;
+  return { position, systemPrompt, compaction, newMessages };
 }
 
-function toSaidMessage(said: NewMessage, files: QuestionFiles, tokens: number): NewMessageRow {
-  const { role, content } = said;
-  const toolCallId = said.role === 'tool' ? said.toolCallId : null;
+function toMessageRow(message: NewMessage, files: QuestionFiles, tokens: number): NewMessageRow {
+  const { role, content } = message;
+  const toolCallId = message.role === 'tool' ? message.toolCallId : null;
   const tokenCount = tokens + files.tokens;
   return { id: newId(), role, content, tokenCount, toolCallId, fileIds: files.ids };
 }

@@ -6,6 +6,7 @@ import type { AnswerSnapshot } from '../../../../src/features/chat/streams/answe
 import { AnswerLog } from '../../../../src/features/chat/streams/answer-log.js';
 import { newId } from '../../../../src/common/ids.js';
 import { GenerationRepository } from '../../../../src/features/chat/generation/generation.repository.js';
+import { LiveAnswer } from '../../../../src/features/chat/generation/live-answer.js';
 import { ActiveGenerations } from '../../../../src/features/chat/recovery/active-generations.js';
 import { RecoveryRepository } from '../../../../src/features/chat/recovery/recovery.repository.js';
 import { RecoveryService } from '../../../../src/features/chat/recovery/recovery.service.js';
@@ -29,7 +30,7 @@ interface Process {
   readonly turns: TurnRepository;
   readonly generations: GenerationRepository;
   readonly repository: RecoveryRepository;
-  readonly running: ActiveGenerations;
+  readonly active: ActiveGenerations;
   readonly log: PausedLog;
   readonly recovery: RecoveryService;
 }
@@ -77,15 +78,15 @@ function startProcess(): Process {
   const repository = new RecoveryRepository(prisma, usage);
   const redis = new RedisConnection(undefined);
   const log = new PausedLog(redis, new Broadcast(redis));
-  const running = new ActiveGenerations();
+  const active = new ActiveGenerations();
   const started = {
     prisma,
     repository,
-    running,
+    active,
     log,
     turns: new TurnRepository(prisma),
     generations: new GenerationRepository(prisma),
-    recovery: new RecoveryService(repository, PRICES, log, running),
+    recovery: new RecoveryService(repository, PRICES, log, active),
   };
   processes.push(started);
   return started;
@@ -94,20 +95,22 @@ function startProcess(): Process {
 /** A turn whose answer has come so far, and whose lease ends that many seconds from now. */
 async function beginTurn({ turns, generations }: Process, leaseSeconds: number): Promise<Turn> {
   const turn = await turns.begin({
-    userId,
-    apiKeyId: null,
+    spec: {
+      userId,
+      apiKeyId: null,
+      model: 'openai/test-model',
+      parameters: { temperature: 0.7 },
+      defaultTemperature: undefined,
+      instructions: null,
+      restart: 'once',
+      cache: undefined,
+    },
     answerId: newId(),
     leaseOwner: newId(),
-    place: { type: 'new', conversationId: newId(), title: 'one two three' },
+    position: { type: 'new', conversationId: newId(), title: 'one two three' },
     systemPrompt: undefined,
     compaction: undefined,
-    said: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3, toolCallId: null }],
-    model: 'openai/test-model',
-    parameters: { temperature: 0.7 },
-    defaultTemperature: undefined,
-    instructions: null,
-    restart: 'once',
-    cache: undefined,
+    newMessages: [{ id: newId(), role: 'user', content: 'one two three', tokenCount: 3, toolCallId: null }],
     idempotency: undefined,
   });
   expect(
@@ -317,9 +320,16 @@ describe('a process that was thought to be gone and is not', () => {
   it('is not swept by itself, however old its lease is', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -3600);
-    one.running.add(turn.answerId);
+    const ended = Promise.withResolvers<undefined>();
+    one.active.add({
+      turn,
+      answer: new LiveAnswer(turn, one.log),
+      abort: () => undefined,
+      done: ended.promise,
+    });
     expect(await one.recovery.recover('expired')).toBe(0);
-    one.running.delete(turn.answerId);
+    ended.resolve(undefined);
+    await ended.promise;
     expect(await one.recovery.recover('expired')).toBe(1);
     await expectInterrupted(turn);
   });

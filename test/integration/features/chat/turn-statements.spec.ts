@@ -65,22 +65,24 @@ function startTurns(): TurnRepository {
   return new TurnRepository(prisma);
 }
 
-function newTurn(place: NewTurn['place'], idempotency?: NewTurn['idempotency']): NewTurn {
+function newTurn(position: NewTurn['position'], idempotency?: NewTurn['idempotency']): NewTurn {
   return {
-    userId,
-    apiKeyId: null,
+    spec: {
+      userId,
+      apiKeyId: null,
+      model: 'openai/test-model',
+      parameters: {},
+      defaultTemperature: undefined,
+      instructions: null,
+      restart: 'once',
+      cache: undefined,
+    },
     answerId: newId(),
     leaseOwner: newId(),
-    model: 'openai/test-model',
-    parameters: {},
-    defaultTemperature: undefined,
-    instructions: null,
-    restart: 'once',
-    cache: undefined,
-    place,
+    position,
     systemPrompt: undefined,
     compaction: undefined,
-    said: [{ id: newId(), role: 'user', content: 'one', tokenCount: 1, toolCallId: null }],
+    newMessages: [{ id: newId(), role: 'user', content: 'one', tokenCount: 1, toolCallId: null }],
     idempotency,
   };
 }
@@ -123,7 +125,9 @@ describe('a turn of an account that is deleted meanwhile', () => {
   it('is refused as unauthorized, and leaves nothing behind', async () => {
     const conversationId = newId();
     const turn = newTurn({ type: 'new', conversationId, title: 'gone' });
-    await expect(startTurns().begin({ ...turn, userId: newId() })).rejects.toMatchObject({
+    await expect(
+      startTurns().begin({ ...turn, spec: { ...turn.spec, userId: newId() } }),
+    ).rejects.toMatchObject({
       code: 'unauthorized',
     });
     expect(await query(database, 'SELECT 1 FROM conversations WHERE id = $1', [conversationId])).toEqual([]);
@@ -133,8 +137,8 @@ describe('a turn of an account that is deleted meanwhile', () => {
 describe('turns that begin at once', () => {
   it('in one conversation: one begins, and the others learn which answer runs', async () => {
     const conversationId = await beginConversation();
-    const place = { type: 'known', conversationId, after: 'leaf' } as const;
-    const { begun, refusals } = await race(Array.from({ length: 5 }, () => newTurn(place)));
+    const position = { type: 'known', conversationId, after: 'leaf' } as const;
+    const { begun, refusals } = await race(Array.from({ length: 5 }, () => newTurn(position)));
     expect(begun).toHaveLength(1);
     expect(refusals).toHaveLength(4);
     for (const refusal of refusals) expect(refusal).toEqual(new ConversationBusyError(begun[0] ?? ''));
@@ -169,8 +173,8 @@ describe('turns that begin at once', () => {
 describe('a turn whose begin still runs on the server when its connection is gone', () => {
   it('is found once it is committed, not missed because it was looked for too early', async () => {
     const conversationId = await beginConversation();
-    const place = { type: 'known', conversationId, after: 'leaf' } as const;
-    const turn = newTurn(place);
+    const position = { type: 'known', conversationId, after: 'leaf' } as const;
+    const turn = newTurn(position);
     const blocker = new PrismaService({ connectionString: database.url, poolMax: 1 });
     processes.push(blocker);
     const found = await blocker.transaction(async (transaction) => {

@@ -1,0 +1,119 @@
+import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
+import { AppConfig } from '../../config/index.js';
+import { CredentialSource, mediaIn, type MediaKind, type ModelCall, type Wire } from '../port/index.js';
+import { type ContextWindow, ContextWindows, smallestOf } from './context-windows.js';
+import { MediaSupport } from './media-support.js';
+import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
+
+/** The models that there are, and what each can do. Answers without a model call. */
+@Injectable()
+export class ModelCatalog implements OnApplicationShutdown {
+  private readonly windows: ContextWindows;
+  private readonly mediaSupport = new MediaSupport();
+
+  constructor(
+    private readonly directory: ModelDirectory,
+    { llm }: AppConfig,
+    @Optional() private readonly credentials?: CredentialSource,
+  ) {
+    this.windows = new ContextWindows(llm.windows);
+  }
+
+  /**
+   * Resolves a name, or the default model without one.
+   * @throws AppError `model_not_found`, `provider_unavailable`
+   */
+  resolve(name: string | undefined): Promise<ResolvedModel> {
+    return this.directory.resolve(name);
+  }
+
+  /**
+   * Returns the name to store with a turn: a full model name, or an alias as it is, whose chain is resolved for each call.
+   * @throws AppError as `resolve` does
+   */
+  canonicalName(name: string | undefined): Promise<string> {
+    return this.directory.canonical(name);
+  }
+
+  /**
+   * Returns the context window of a model; of an alias the smallest of its chain. Providers are asked at most once in a
+   * while, and only briefly.
+   * @throws AppError as `resolve` does
+   */
+  async contextWindow(name: string | undefined): Promise<ContextWindow> {
+    const chain = await this.directory.resolveChain(name);
+    const windows = chain.map((model) =>
+      this.windows.windowOf(model, () => this.directory.listedWindow(model)),
+    );
+    return smallestOf(await Promise.all(windows));
+  }
+
+  /** Returns the full names of all models. */
+  modelNames(): Promise<string[]> {
+    return this.directory.names();
+  }
+
+  /** Returns the ids of the configured providers, which begin the names of their models. */
+  providerIds(): readonly string[] {
+    return this.directory.providerIds();
+  }
+
+  /** Returns the names that stand for chains of models. */
+  aliases(): readonly string[] {
+    return this.directory.aliasNames;
+  }
+
+  /**
+   * Returns the full name of a model that a client names in a provider's own protocol, where a bare name means that
+   * provider.
+   * @throws AppError `provider_unavailable`, `model_not_found`
+   */
+  nameInProtocol(protocol: Wire, name: string): Promise<string> {
+    return this.directory.nameOn(protocol, name);
+  }
+
+  /** Returns the state of each provider. */
+  providerHealth(): Promise<ProviderHealth[]> {
+    return this.directory.health();
+  }
+
+  /**
+   * Returns true if a model of a name accepts all of these kinds of media, or if that is not known: the model then
+   * refuses by itself.
+   * @throws AppError as `resolve` does
+   */
+  async supportsMedia(
+    { model, userId }: Pick<ModelCall, 'model' | 'userId'>,
+    kinds: ReadonlySet<MediaKind>,
+  ): Promise<boolean> {
+    const chain = await this.directory.resolveChain(model);
+    return (await this.modelsSupporting(chain, userId, kinds)).length > 0;
+  }
+
+  /**
+   * Returns the models to ask for a call, in order: of an alias only those that accept the media of its request, or all
+   * of them if none does, so that the first refuses.
+   * @throws AppError as `resolve` does
+   */
+  async chainFor({ model, userId, request }: ModelCall): Promise<readonly ResolvedModel[]> {
+    const chain = await this.directory.resolveChain(model);
+    const kinds = mediaIn(request);
+    if (chain.length < 2 || kinds.size === 0) return chain;
+    const supporting = await this.modelsSupporting(chain, userId, kinds);
+    return supporting.length > 0 ? supporting : chain;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.directory.close();
+  }
+
+  private modelsSupporting(
+    chain: readonly ResolvedModel[],
+    userId: string,
+    kinds: ReadonlySet<MediaKind>,
+  ): Promise<readonly ResolvedModel[]> {
+    return this.mediaSupport.among(chain, kinds, async (provider) =>
+      this.credentials?.credentialFor(userId, provider),
+    );
+  }
+}
