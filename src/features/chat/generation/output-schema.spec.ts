@@ -112,9 +112,10 @@ describe('compileOutputSchema', () => {
     ['is as deep as no stack is', { $defs: { a: { properties: { x: twice } } }, ...twice }, nested(100_000)],
   ])('is bounded where a schema %s', (_what, schema, value) => {
     const check = compileOutputSchema(schema);
-    const begun = performance.now();
+    // Of this process, which others of a busy machine do not slow down.
+    const before = process.cpuUsage();
     expect(check(value)).toBe('checking it against the schema takes too many steps');
-    expect(performance.now() - begun).toBeLessThan(BOUNDED_MS);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(BOUNDED_MS);
     expect(check('x') === undefined || typeof check('x') === 'string').toBe(true);
   });
 
