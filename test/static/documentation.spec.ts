@@ -128,7 +128,7 @@ test('the settings parser reads every variable of the table', () => {
 });
 
 describe('docs/errors.md', () => {
-  test('tells every code of the error table, as it is', () => {
+  test('lists every code of the error table with its status, type and meaning', () => {
     const rows = read('docs/errors.md')
       .split('\n')
       .filter((line) => line.startsWith('| `'))
@@ -141,4 +141,8 @@ describe('docs/errors.md', () => {
     ]);
     expect(rows).toEqual(expected);
   });
+});
+
+test('README.md stays short: it has at most 150 lines', () => {
+  expect(read('README.md').split('\n').length).toBeLessThanOrEqual(151);
 });
