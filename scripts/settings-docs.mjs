@@ -66,10 +66,12 @@ function checkGroups(settings) {
   const grouped = Object.values(groups).flat();
   for (const name of Object.keys(settings)) {
     const count = grouped.filter((one) => one === name).length;
-    if (count !== 1) throw new Error(`${name} is in ${count} groups of scripts/settings-docs.mjs, not in one.`);
+    if (count !== 1)
+      throw new Error(`${name} is in ${count} groups of scripts/settings-docs.mjs, not in one.`);
   }
   const unknown = grouped.find((name) => !Object.hasOwn(settings, name));
-  if (unknown !== undefined) throw new Error(`scripts/settings-docs.mjs groups ${unknown}, which is no setting.`);
+  if (unknown !== undefined)
+    throw new Error(`scripts/settings-docs.mjs groups ${unknown}, which is no setting.`);
 }
 
 /** Formats a default as code if it can be typed in, else as the words that describe it. */

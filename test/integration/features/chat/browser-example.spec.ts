@@ -54,13 +54,16 @@ describe('the browser example of the API guide', () => {
     expect(requests).toEqual(['POST -']);
   });
 
-  it.each([[[200]], [[350]], [[350, 120, 240]]])('resumes a stream that is cut after %j bytes', async (cuts) => {
-    const requests: string[] = [];
-    const ask = compileExample(cuttingFetch([...cuts], requests));
-    expect(await ask(api.url, user.token, body, () => undefined)).toBe(expected);
-    expect(requests).toHaveLength(cuts.length + 1);
-    expect(requests.slice(1).every((request) => /^GET 1\.\d+$/.test(request))).toBe(true);
-  });
+  it.each([[[200]], [[350]], [[350, 120, 240]]])(
+    'resumes a stream that is cut after %j bytes',
+    async (cuts) => {
+      const requests: string[] = [];
+      const ask = compileExample(cuttingFetch([...cuts], requests));
+      expect(await ask(api.url, user.token, body, () => undefined)).toBe(expected);
+      expect(requests).toHaveLength(cuts.length + 1);
+      expect(requests.slice(1).every((request) => /^GET 1\.\d+$/.test(request))).toBe(true);
+    },
+  );
 
   it('rejects with the error of a refused request', async () => {
     const ask = compileExample(fetch);
