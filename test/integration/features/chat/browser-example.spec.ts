@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compileFunction } from 'node:vm';
+import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { PACKAGE_ROOT } from '../../../../src/config/index.js';
 import { setUpApi, setUpUser } from '../../../support/set-up.js';
@@ -15,8 +15,11 @@ function compileExample(fetch: Fetch): Ask {
   const guide = readFileSync(join(PACKAGE_ROOT, 'docs/api-guide.md'), 'utf8');
   const [, code] = /^```js\n(async function ask\(.*?^\})$/ms.exec(guide) ?? [];
   if (code === undefined) throw new Error('docs/api-guide.md has no function `ask`.');
-  const compiled: unknown = compileFunction(`return ${code}`, ['fetch', 'setTimeout'])(fetch, setImmediate);
-  return compiled as Ask;
+  const create = runInThisContext(`(fetch, setTimeout) => ${code}`) as (
+    fetch: Fetch,
+    wait: typeof setImmediate,
+  ) => Ask;
+  return create(fetch, setImmediate);
 }
 
 /** Fetches, and cuts the bodies of the first responses after so many bytes each. */
