@@ -10,13 +10,19 @@ const read = (name: string): string => readFileSync(join(PACKAGE_ROOT, name), 'u
 /** What to do when a test below fails. */
 const REMEDY = 'Run `npm run docs:settings`.';
 
-/** The cells of the table between the markers in README.md, without its head. */
-function tableOfReadme(): string[][] {
-  const [, inside] = /<!-- settings:begin -->(.*)<!-- settings:end -->/s.exec(read('README.md')) ?? [];
-  const [head, line, ...rows] = (inside ?? '').trim().split('\n').map(cellsOf);
-  expect(head).toEqual(['variable', 'default', 'meaning']);
-  expect(line?.every((cell) => /^-+$/.test(cell))).toBe(true);
-  return rows;
+/** The groups between the markers in docs/configuration.md: a title, and the cells of its table without its head. */
+function groupsOfConfiguration(): { title: string; rows: string[][] }[] {
+  const [, inside] =
+    /<!-- settings:begin -->(.*)<!-- settings:end -->/s.exec(read('docs/configuration.md')) ?? [];
+  const [before, ...sections] = (inside ?? '').split(/^## /m);
+  expect(before?.trim()).toBe('');
+  return sections.map((section) => {
+    const [title = '', ...lines] = section.trim().split('\n');
+    const [head, line, ...rows] = lines.filter((text) => text !== '').map(cellsOf);
+    expect(head).toEqual(['variable', 'default', 'meaning']);
+    expect(line?.every((cell) => /^-+$/.test(cell))).toBe(true);
+    return { title, rows };
+  });
 }
 
 /** The cells of a row; a bar within a cell is written `\|`. */
@@ -44,17 +50,31 @@ function entriesOfExample(): Entry[] {
   });
 }
 
-describe('the settings table in README.md', () => {
-  test(`lists every setting with its default and meaning, and nothing else. ${REMEDY}`, () => {
-    expect(tableOfReadme()).toEqual(
-      settings.map(([name, { fallback, shownDefault, meaning }]) => [
-        `\`${name}\``,
-        fallback === undefined ? shownDefault : `\`${shownDefault}\``,
-        meaning,
-      ]),
-    );
+describe('docs/configuration.md', () => {
+  test(`lists every setting once with its default and meaning, and nothing else. ${REMEDY}`, () => {
+    const expected = settings.map(([name, { fallback, shownDefault, meaning }]) => [
+      `\`${name}\``,
+      fallback === undefined ? shownDefault : `\`${shownDefault}\``,
+      meaning,
+    ]);
+    const rows = groupsOfConfiguration().flatMap((group) => group.rows);
+    expect(rows.toSorted(byName)).toEqual(expected.toSorted(byName));
+  });
+
+  test(`has a title and at least two settings in every group. ${REMEDY}`, () => {
+    for (const group of groupsOfConfiguration()) {
+      expect(group.title).not.toBe('');
+      expect({ title: group.title, enough: group.rows.length > 1 }).toEqual({
+        title: group.title,
+        enough: true,
+      });
+    }
   });
 });
+
+function byName([one = '']: string[], [other = '']: string[]): number {
+  return one < other ? -1 : 1;
+}
 
 describe('.env.example', () => {
   test(`lists every setting with its default, and nothing else. ${REMEDY}`, () => {
@@ -108,7 +128,7 @@ test('the settings parser reads every variable of the table', () => {
 });
 
 describe('docs/errors.md', () => {
-  test('tells every code of the error table, as it is', () => {
+  test('lists every code of the error table with its status, type and meaning', () => {
     const rows = read('docs/errors.md')
       .split('\n')
       .filter((line) => line.startsWith('| `'))
@@ -121,4 +141,8 @@ describe('docs/errors.md', () => {
     ]);
     expect(rows).toEqual(expected);
   });
+});
+
+test('README.md stays short: it has at most 150 lines', () => {
+  expect(read('README.md').split('\n').length).toBeLessThanOrEqual(151);
 });
