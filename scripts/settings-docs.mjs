@@ -11,24 +11,24 @@ const begin = '<!-- settings:begin -->';
 const end = '<!-- settings:end -->';
 
 /** A default that can be typed in is code; one that depends on something is words. */
-function shown({ fallback, shownDefault }) {
-  return fallback === undefined ? shownDefault : `\`${shownDefault}\``;
+function shown({ fallback, defaultLabel }) {
+  return fallback === undefined ? defaultLabel : `\`${defaultLabel}\``;
 }
 
 function table(settings) {
   const rows = Object.entries(settings).map(
-    ([name, setting]) => `| \`${name}\` | ${shown(setting)} | ${setting.meaning.replaceAll('|', '\\|')} |`,
+    ([name, setting]) => `| \`${name}\` | ${shown(setting)} | ${setting.description.replaceAll('|', '\\|')} |`,
   );
   return ['| variable | default | meaning |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
 function example(settings) {
   const entries = Object.entries(settings).map(([name, setting]) => {
-    const { meaning, takes, fallback, shownDefault, secret } = setting;
-    const value = fallback === undefined ? '' : shownDefault;
+    const { description, accepts, fallback, defaultLabel, secret } = setting;
+    const value = fallback === undefined ? '' : defaultLabel;
     const notes = [
-      `# ${meaning}.`,
-      `# Takes: ${takes}.${value === '' ? ` Default: ${shownDefault}.` : ''}${secret ? ' Never printed.' : ''}`,
+      `# ${description}.`,
+      `# Accepts: ${accepts}.${value === '' ? ` Default: ${defaultLabel}.` : ''}${secret ? ' Never printed.' : ''}`,
     ];
     return `${notes.join('\n')}\n# ${name}=${value}\n`;
   });

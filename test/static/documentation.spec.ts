@@ -45,12 +45,12 @@ function entriesOfExample(): Entry[] {
 }
 
 describe('the settings table in README.md', () => {
-  test(`lists every setting with its default and meaning, and nothing else. ${REMEDY}`, () => {
+  test(`lists every setting with its default and description, and nothing else. ${REMEDY}`, () => {
     expect(tableOfReadme()).toEqual(
-      settings.map(([name, { fallback, shownDefault, meaning }]) => [
+      settings.map(([name, { fallback, defaultLabel, description }]) => [
         `\`${name}\``,
-        fallback === undefined ? shownDefault : `\`${shownDefault}\``,
-        meaning,
+        fallback === undefined ? defaultLabel : `\`${defaultLabel}\``,
+        description,
       ]),
     );
   });
@@ -59,23 +59,23 @@ describe('the settings table in README.md', () => {
 describe('.env.example', () => {
   test(`lists every setting with its default, and nothing else. ${REMEDY}`, () => {
     expect(entriesOfExample().map(({ name, value }) => [name, value])).toEqual(
-      settings.map(([name, { fallback, shownDefault }]) => [
+      settings.map(([name, { fallback, defaultLabel }]) => [
         name,
-        fallback === undefined ? '' : shownDefault,
+        fallback === undefined ? '' : defaultLabel,
       ]),
     );
   });
 
-  test(`says of each setting what it means and takes. ${REMEDY}`, () => {
+  test(`describes each setting and the values that it accepts. ${REMEDY}`, () => {
     for (const [index, { name, comment }] of entriesOfExample().entries()) {
       const setting = settings[index]?.[1];
       expect({ name, comment }).toEqual({
         name,
-        comment: expect.stringContaining(`# ${setting?.meaning ?? '?'}.`),
+        comment: expect.stringContaining(`# ${setting?.description ?? '?'}.`),
       });
       expect({ name, comment }).toEqual({
         name,
-        comment: expect.stringContaining(`Takes: ${setting?.takes ?? '?'}.`),
+        comment: expect.stringContaining(`Accepts: ${setting?.accepts ?? '?'}.`),
       });
       expect({ name, hint: comment.includes('Never printed.') }).toEqual({
         name,
@@ -100,10 +100,10 @@ describe('.env.example', () => {
 });
 
 test('the settings parser reads every variable of the table', () => {
-  for (const [name, { parse, fallback, shownDefault }] of settings) {
+  for (const [name, { parse, fallback, defaultLabel }] of settings) {
     // What is documented as the default is what the parser makes of it.
     if (fallback !== undefined)
-      expect({ name, value: parse(shownDefault) }).toEqual({ name, value: fallback });
+      expect({ name, value: parse(defaultLabel) }).toEqual({ name, value: fallback });
   }
 });
 
