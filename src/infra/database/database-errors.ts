@@ -9,7 +9,7 @@ export class DatabaseUnavailableError extends AppError {
   constructor(cause: unknown) {
     super(
       'service_unavailable',
-      'The database cannot be reached at the moment. Try again in a few seconds.',
+      'The database is unavailable. Try again in a few seconds.',
       {
         cause,
         retryAfterMs: 2000,

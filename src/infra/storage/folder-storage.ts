@@ -70,7 +70,7 @@ export class FolderStorage extends FileStorage {
 function checked(part: string): string {
   if (PART.test(part)) return part;
   throw new Error(
-    'A key of the storage has a part that is not made of lower-case letters, digits and hyphens.',
+    'A storage key may only consist of parts of lower-case letters, digits and hyphens.',
   );
 }
 

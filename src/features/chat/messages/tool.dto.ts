@@ -8,7 +8,7 @@ import { MAX_CALL_ID } from '../model/tool-calls.js';
 /** A function that a model may call. */
 export class ToolFunctionBody {
   @ApiProperty({
-    description: 'Name of the function. Letters, digits, `_` and `-`, 1 to 64 characters.',
+    description: 'Name of the function. Letters, digits, `_`, `.` and `-`, 1 to 64 characters.',
     minLength: 1,
     maxLength: 64,
     pattern: TOOL_NAME.source,

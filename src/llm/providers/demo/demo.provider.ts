@@ -28,7 +28,7 @@ export class DemoProvider extends ModelProvider {
 
   override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
     if (model !== MODEL)
-      throw new ProviderError('model_not_found', `The demo provider has the model '${MODEL}' only.`);
+      throw new ProviderError('model_not_found', `The demo provider only has the model '${MODEL}'.`);
     const words = splitIntoTokens(answerTo(request.messages));
     const limit = request.max_completion_tokens ?? request.max_tokens ?? words.length;
     const given = words.slice(0, limit);
