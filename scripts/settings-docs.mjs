@@ -33,8 +33,8 @@ function example(settings) {
     return `${notes.join('\n')}\n# ${name}=${value}\n`;
   });
   const head = [
-    '# Every setting with its default. Copy this file to .env, take the # away and write what you need.',
-    '# .env is read in development, below the environment; in production only the environment counts.',
+    '# All settings with their defaults. Copy this file to .env, and uncomment and edit what you need.',
+    '# .env is read in development, where the environment overrides it; in production only the environment is read.',
     '',
   ].join('\n');
   return [head, ...entries].join('\n');

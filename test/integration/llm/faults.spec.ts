@@ -290,7 +290,7 @@ const SUCCESSES: Readonly<Record<string, Fault<Success>>> = {
   },
   'a malformed chunk': {
     behaviour: () => ({ kind: 'malformedChunk', at: 2, text: TEXT, usage: USAGE }),
-    outcome: { text: 'four five six seven', warning: 'An event of the stream is not valid JSON.' },
+    outcome: { text: 'four five six seven', warning: 'An event of the stream was not valid JSON.' },
   },
   'no end marker': {
     behaviour: () => ({ kind: 'missingDone', text: TEXT, usage: USAGE }),

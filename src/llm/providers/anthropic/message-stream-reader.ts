@@ -11,7 +11,7 @@ import {
 import { ReplyBeginning } from '../../transport/reply-beginning.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
-const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream is not valid JSON.' };
+const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not valid JSON.' };
 
 /** Reads the bytes of a Messages stream, which is one of `text/event-stream`. */
 export class MessageStreamReader {

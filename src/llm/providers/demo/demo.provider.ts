@@ -91,7 +91,7 @@ function usageEvent(make: MakeChunk, messages: readonly ChatMessage[], outputTok
 function answerTo(messages: readonly ChatMessage[]): string {
   const last = messages.findLast((message) => message.role === 'user');
   const said = last === undefined ? '' : textOf(last);
-  return `This is the demo model of Parley. It is no language model and only repeats what it is told. You wrote: ${said}`;
+  return `This is the demo model of Parley. It is not a language model: it only repeats your message. You wrote: ${said}`;
 }
 
 function textOf(message: ChatMessage): string {

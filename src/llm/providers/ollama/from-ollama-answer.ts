@@ -16,10 +16,10 @@ import { OLLAMA } from './ollama-messages.js';
 /** What a part of an answer means. How it came is not looked at here. */
 export type ChunkEvent = Exclude<ProviderEvent, { type: 'relayed' }>;
 
-const BROKEN_JSON: ChunkEvent = { type: 'skipped', reason: 'A line of the stream is not valid JSON.' };
+const BROKEN_JSON: ChunkEvent = { type: 'skipped', reason: 'A line of the stream was not valid JSON.' };
 const NO_ANSWER: ChunkEvent = {
   type: 'skipped',
-  reason: 'A line of the stream is not part of an answer.',
+  reason: 'A line of the stream was not part of an answer.',
 };
 const NO_TOOL_CALL: ChunkEvent = { type: 'skipped', reason: 'A tool call of the answer names no tool.' };
 

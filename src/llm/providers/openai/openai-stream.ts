@@ -12,8 +12,8 @@ import { ReplyBeginning } from '../../transport/reply-beginning.js';
 import { type AnswerHead, ChunkNormaliser, newHead, type NormalisedChunk } from './chunk-normaliser.js';
 import { toCompletion } from './completion-reader.js';
 
-const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream is not valid JSON.' };
-const NO_CHUNK: ProviderEvent = { type: 'skipped', reason: 'An event of the stream is not a chunk.' };
+const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not valid JSON.' };
+const NO_CHUNK: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not a chunk.' };
 const NAMELESS_CALL: ProviderEvent = {
   type: 'skipped',
   reason: 'A tool call of the answer names no tool.',
