@@ -13,21 +13,21 @@ export class ConfigError extends Error {
  */
 export function parseSettings(environment: Readonly<Record<string, string | undefined>>): SettingValues {
   const problems = new Map<string, string>();
-  const valueOf = (name: string): string | undefined => environment[name]?.trim() || undefined;
   const read = <Value>(name: string, setting: Setting<Value>): Value => {
-    const { formerly } = setting;
-    const former = formerly === undefined ? undefined : valueOf(formerly);
-    const current = valueOf(name);
-    if (former !== undefined && current !== undefined) {
-      problems.set(name, `${formerly} is the former name of ${name}: set ${name} only.`);
+    const names = setting.formerly === undefined ? [name] : [name, setting.formerly];
+    const [given, other] = names.flatMap((key) => {
+      const text = environment[key]?.trim() ?? '';
+      return text === '' ? [] : [{ key, text }];
+    });
+    if (given === undefined) return setting.fallback;
+    if (other !== undefined) {
+      problems.set(name, `${other.key} is the former name of ${name}: set ${name} only.`);
       return setting.fallback;
     }
-    const given = current ?? former;
-    if (given === undefined) return setting.fallback;
-    const value = setting.parse(given);
+    const { key, text } = given;
+    const value = setting.parse(text);
     if (value !== undefined) return value;
-    const used = current === undefined ? (formerly ?? name) : name;
-    problems.set(name, `${used} must be ${setting.accepts}${setting.secret ? '' : `; it is "${given}"`}.`);
+    problems.set(name, `${key} must be ${setting.accepts}${setting.secret ? '' : `; it is "${text}"`}.`);
     return setting.fallback;
   };
   const values: SettingValues = {
