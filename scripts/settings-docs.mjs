@@ -17,7 +17,8 @@ function shown({ fallback, defaultLabel }) {
 
 function table(settings) {
   const rows = Object.entries(settings).map(
-    ([name, setting]) => `| \`${name}\` | ${shown(setting)} | ${setting.description.replaceAll('|', '\\|')} |`,
+    ([name, setting]) =>
+      `| \`${name}\` | ${shown(setting)} | ${setting.description.replaceAll('|', '\\|')} |`,
   );
   return ['| variable | default | meaning |', '| --- | --- | --- |', ...rows].join('\n');
 }

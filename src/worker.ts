@@ -45,7 +45,9 @@ await startProcess(
     if (await redis.waitUntilReady(REDIS_WAIT_MS)) {
       announceStart();
     } else {
-      printLine(`Parley ${config.version} worker: waiting for Redis (REDIS_URL). Jobs start once it is available.`);
+      printLine(
+        `Parley ${config.version} worker: waiting for Redis (REDIS_URL). Jobs start once it is available.`,
+      );
       void redis.waitUntilReady().then(announceStart);
     }
   },

@@ -41,7 +41,8 @@ export const SETTINGS = {
   NODE_ENV: oneOf({
     choices: ['development', 'production', 'test'],
     default: 'development',
-    description: 'Environment; in `production` nothing is generated or guessed: secrets must be set, and `.env` is not read',
+    description:
+      'Environment; in `production` nothing is generated or guessed: secrets must be set, and `.env` is not read',
   }),
   HOST: text({ default: '127.0.0.1', description: 'Address that the API listens on' }),
   PORT: wholeNumber({
@@ -66,7 +67,8 @@ export const SETTINGS = {
   }),
   REDIS_URL: optionalUrl({
     schemes: ['redis', 'rediss'],
-    description: 'URL of the Redis for the job queue; if unset, the queue is in PostgreSQL and exactly one process may run',
+    description:
+      'URL of the Redis for the job queue; if unset, the queue is in PostgreSQL and exactly one process may run',
   }),
   REDIS_KEY_PREFIX: optionalText({
     secret: false,
@@ -197,7 +199,8 @@ export const SETTINGS = {
     description: 'Maximum retries per model after the first attempt',
   }),
   DEFAULT_MODEL: optionalText({
-    description: 'Model for requests that name none; if unset, the first model of the first configured provider',
+    description:
+      'Model for requests that name none; if unset, the first model of the first configured provider',
   }),
   DEMO_TOKENS_PER_SECOND: wholeNumber({
     default: 25,
@@ -206,7 +209,10 @@ export const SETTINGS = {
     description: 'Speed of the `demo` model, in tokens per second',
   }),
   LLM_CONNECT_TIMEOUT_MS: milliseconds(5000, 'Timeout for connecting to a provider, in milliseconds'),
-  LLM_FIRST_TOKEN_TIMEOUT_MS: milliseconds(60_000, 'Timeout for the first token of an answer, in milliseconds'),
+  LLM_FIRST_TOKEN_TIMEOUT_MS: milliseconds(
+    60_000,
+    'Timeout for the first token of an answer, in milliseconds',
+  ),
   LLM_IDLE_TIMEOUT_MS: milliseconds(30_000, 'Maximum time between two tokens, in milliseconds'),
   LLM_ANSWER_TIMEOUT_MS: milliseconds(120_000, 'Timeout for an answer that is not streamed, in milliseconds'),
   LLM_TOTAL_TIMEOUT_MS: milliseconds(600_000, 'Maximum total duration of an answer, in milliseconds'),

@@ -88,8 +88,7 @@ export class ApiKeyBody {
 /** A key that was made just now. */
 export class NewApiKeyBody extends ApiKeyBody {
   @ApiProperty({
-    description:
-      'API key, shown only once. Send it as `Authorization: Bearer <key>` or as `X-API-Key`.',
+    description: 'API key, shown only once. Send it as `Authorization: Bearer <key>` or as `X-API-Key`.',
     example: 'pk_4lB2xQ9z…',
   })
   key!: string;

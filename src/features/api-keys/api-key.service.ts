@@ -97,8 +97,7 @@ export class ApiKeyService {
    * @throws AppError `unauthorized` where its account is disabled
    */
   async verify(key: string): Promise<KeyHolder> {
-    if (!isWellWritten(key))
-      throw refused('The API key is malformed. Check it for typing mistakes.');
+    if (!isWellWritten(key)) throw refused('The API key is malformed. Check it for typing mistakes.');
     const found = await this.keys.find(hashApiKey(key));
     if (found === undefined) throw refused('The API key does not exist.');
     if (found.revoked) throw refused('The API key was revoked. Create a new one.');

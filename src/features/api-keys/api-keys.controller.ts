@@ -23,7 +23,8 @@ export class ApiKeysController {
   @Post()
   @ApiOperation({
     summary: 'Create an API key',
-    description: 'The response contains the key, which is never shown again; only its SHA-256 hash is stored.',
+    description:
+      'The response contains the key, which is never shown again; only its SHA-256 hash is stored.',
   })
   @ApiCreatedResponse({ type: NewApiKeyBody, description: 'The new key.' })
   @ApiErrors('invalid_request', 'unauthorized', 'payload_too_large', 'unsupported_media_type')
@@ -47,7 +48,8 @@ export class ApiKeysController {
   @HttpCode(204)
   @ApiOperation({
     summary: 'Revoke an API key',
-    description: 'Takes effect immediately: requests with the key are rejected, and everything that runs with it is stopped.',
+    description:
+      'Takes effect immediately: requests with the key are rejected, and everything that runs with it is stopped.',
   })
   @ApiNoContentResponse({ description: 'The key was revoked.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')

@@ -64,6 +64,10 @@ export class AuditEntryBody {
   })
   detail!: object | null;
 
-  @ApiProperty({ description: 'Time of the action.', format: 'date-time', example: '2026-11-21T08:00:00.000Z' })
+  @ApiProperty({
+    description: 'Time of the action.',
+    format: 'date-time',
+    example: '2026-11-21T08:00:00.000Z',
+  })
   at!: string;
 }

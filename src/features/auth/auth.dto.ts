@@ -47,7 +47,11 @@ export class RefreshBody {
 
 /** Which session to end. */
 export class LogoutBody extends RefreshBody {
-  @ApiPropertyOptional({ description: 'Whether to end all sessions of the account.', default: false, example: true })
+  @ApiPropertyOptional({
+    description: 'Whether to end all sessions of the account.',
+    default: false,
+    example: true,
+  })
   @IsOptionalField()
   @IsBoolean()
   everywhere?: boolean;

@@ -24,7 +24,8 @@ export class HealthController {
   @Get('health')
   @ApiOperation({
     summary: 'Check the overall health',
-    description: 'The status is always 200; read the state from the body. Use `/health/live` and `/health/ready` for probes.',
+    description:
+      'The status is always 200; read the state from the body. Use `/health/live` and `/health/ready` for probes.',
   })
   @ApiOkResponse({
     type: HealthBody,
@@ -44,7 +45,10 @@ export class HealthController {
   }
 
   @Get('health/ready')
-  @ApiOperation({ summary: 'Check that requests can be served', description: 'Returns 503 while the database is unavailable.' })
+  @ApiOperation({
+    summary: 'Check that requests can be served',
+    description: 'Returns 503 while the database is unavailable.',
+  })
   @ApiOkResponse({ type: ProbeBody, description: 'Requests can be served.' })
   @ApiErrors()
   async ready(): Promise<ProbeBody> {

@@ -55,7 +55,11 @@ function quotaExceeded(quota: string, end: string, retryAfterMs: number): AppErr
 
 /** Why a request was refused, and when to come back. */
 export function tooManyRequests(limit: number, wait: number): AppError {
-  return new AppError('rate_limit_exceeded', `The limit is ${limit} requests per minute. Try again after the time in Retry-After.`, {
-    retryAfterMs: wait,
-  });
+  return new AppError(
+    'rate_limit_exceeded',
+    `The limit is ${limit} requests per minute. Try again after the time in Retry-After.`,
+    {
+      retryAfterMs: wait,
+    },
+  );
 }

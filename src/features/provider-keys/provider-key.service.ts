@@ -50,7 +50,8 @@ export class ProviderKeyService {
 
   /** @throws NotFoundError */
   async delete(actor: Actor, userId: string, provider: string): Promise<void> {
-    if (!(await this.keys.delete(userId, provider))) throw new NotFoundError('key for the provider', provider);
+    if (!(await this.keys.delete(userId, provider)))
+      throw new NotFoundError('key for the provider', provider);
     this.credentials.forget(userId, provider);
     await this.audit.record('provider_key.deleted', { actor, userId, subject: provider });
   }

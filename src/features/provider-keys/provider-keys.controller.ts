@@ -17,8 +17,14 @@ export class ProviderKeysController {
   constructor(private readonly keys: ProviderKeyService) {}
 
   @Get()
-  @ApiOperation({ summary: 'List your provider keys', description: 'The keys themselves are never returned.' })
-  @ApiOkResponse({ type: ProviderKeyListBody, description: 'One entry for each provider for which you have stored a key.' })
+  @ApiOperation({
+    summary: 'List your provider keys',
+    description: 'The keys themselves are never returned.',
+  })
+  @ApiOkResponse({
+    type: ProviderKeyListBody,
+    description: 'One entry for each provider for which you have stored a key.',
+  })
   @ApiErrors('unauthorized')
   async list(@UserId() userId: string): Promise<ProviderKeyListBody> {
     return toProviderKeyListBody(await this.keys.list(userId));

@@ -49,7 +49,8 @@ export class UsageFigures {
   requests!: number;
 
   @ApiProperty({
-    description: 'Number of attempts to call a model, including retries and failures, and of answers served from cache.',
+    description:
+      'Number of attempts to call a model, including retries and failures, and of answers served from cache.',
     type: 'integer',
     example: 13,
   })
@@ -69,7 +70,11 @@ export class UsageFigures {
   })
   completion_tokens!: number;
 
-  @ApiProperty({ description: 'Sum of `prompt_tokens` and `completion_tokens`.', type: 'integer', example: 5180 })
+  @ApiProperty({
+    description: 'Sum of `prompt_tokens` and `completion_tokens`.',
+    type: 'integer',
+    example: 5180,
+  })
   total_tokens!: number;
 
   @ApiProperty({
@@ -102,7 +107,8 @@ export class UsageFigures {
   cost_estimate!: number | null;
 
   @ApiProperty({
-    description: 'Number of attempts not included in `cost_estimate` because the price of their model is unknown.',
+    description:
+      'Number of attempts not included in `cost_estimate` because the price of their model is unknown.',
     type: 'integer',
     example: 0,
   })

@@ -97,7 +97,8 @@ export class UpdateUserBody {
   role?: 'user' | 'admin';
 
   @ApiPropertyOptional({
-    description: 'Whether to disable the account. Disabling stops everything that runs for it and ends its sessions.',
+    description:
+      'Whether to disable the account. Disabling stops everything that runs for it and ends its sessions.',
     example: true,
   })
   @IsOptionalField()

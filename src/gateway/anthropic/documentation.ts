@@ -33,8 +33,17 @@ export const MESSAGE_DOC: SchemaObject = {
     'As specified at https://platform.claude.com/docs/en/api/messages. Features that only Anthropic’s models support are rejected by name if the request goes to another model.',
   properties: {
     ...shared,
-    max_tokens: { type: 'integer', minimum: 1, description: 'Maximum number of tokens in the answer.', example: 1024 },
-    stream: { type: 'boolean', default: false, description: 'Whether to stream the answer as Server-Sent Events.' },
+    max_tokens: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Maximum number of tokens in the answer.',
+      example: 1024,
+    },
+    stream: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether to stream the answer as Server-Sent Events.',
+    },
     temperature: {
       type: 'number',
       minimum: 0,
@@ -88,7 +97,9 @@ export const COUNT_EXAMPLE = {
     schema: {
       type: 'object',
       required: ['input_tokens'],
-      properties: { input_tokens: { type: 'integer', minimum: 0, description: 'Number of tokens in the request.' } },
+      properties: {
+        input_tokens: { type: 'integer', minimum: 0, description: 'Number of tokens in the request.' },
+      },
     } satisfies SchemaObject,
     example: { input_tokens: 9 },
   },

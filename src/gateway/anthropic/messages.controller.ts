@@ -61,7 +61,8 @@ export class MessagesController {
   @ModelRoute()
   @ApiOperation({
     summary: 'Count the tokens of a request',
-    description: 'Uses the provider’s own count if it supports Anthropic’s API format, otherwise an estimate.',
+    description:
+      'Uses the provider’s own count if it supports Anthropic’s API format, otherwise an estimate.',
   })
   @ApiBody({ schema: COUNT_DOC })
   @ApiOkResponse({ description: 'Number of tokens.', content: COUNT_EXAMPLE })

@@ -43,7 +43,8 @@ export const OLLAMA_CHAT_DOC: SchemaObject = {
   type: 'object',
   required: ['model'],
   additionalProperties: true,
-  description: 'As specified at https://docs.ollama.com/api/chat. All fields are passed to the server unchanged.',
+  description:
+    'As specified at https://docs.ollama.com/api/chat. All fields are passed to the server unchanged.',
   properties: {
     model: MODEL,
     messages: {
@@ -61,7 +62,8 @@ export const OLLAMA_GENERATE_DOC: SchemaObject = {
   type: 'object',
   required: ['model'],
   additionalProperties: true,
-  description: 'As specified at https://docs.ollama.com/api/generate. All fields are passed to the server unchanged.',
+  description:
+    'As specified at https://docs.ollama.com/api/generate. All fields are passed to the server unchanged.',
   properties: {
     model: MODEL,
     prompt: {

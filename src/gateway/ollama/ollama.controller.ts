@@ -71,7 +71,10 @@ export class OllamaController {
   }
 
   @Get('tags')
-  @ApiOperation({ summary: 'List the models of the Ollama server', description: 'Returns the server’s own list, unchanged.' })
+  @ApiOperation({
+    summary: 'List the models of the Ollama server',
+    description: 'Returns the server’s own list, unchanged.',
+  })
   @ApiOkResponse({ description: 'The list of models.', content: OLLAMA_TAGS_EXAMPLE })
   @OllamaErrors('unauthorized', 'provider_error', 'provider_unavailable', 'provider_timeout')
   async tags(@UserId() userId: string, @Res() response: Response): Promise<void> {

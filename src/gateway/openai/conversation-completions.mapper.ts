@@ -55,8 +55,7 @@ export function toTurn(
   const characters = said.reduce((sum, { content }) => sum + content.length, 0);
   if (characters > MAX_CHARACTERS)
     throw wrong(`has more than ${MAX_CHARACTERS} characters after the last answer`);
-  if (said.length === 0)
-    throw wrong('must end with a user message or tool results for the model to answer');
+  if (said.length === 0) throw wrong('must end with a user message or tool results for the model to answer');
   return {
     userId: caller.userId,
     apiKeyId: caller.apiKeyId,

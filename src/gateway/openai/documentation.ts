@@ -11,7 +11,8 @@ export const CHAT_COMPLETION_DOC: SchemaObject = {
   type: 'object',
   required: ['messages'],
   additionalProperties: true,
-  description: 'As specified at https://platform.openai.com/docs/api-reference/chat/create. Unknown fields are passed through.',
+  description:
+    'As specified at https://platform.openai.com/docs/api-reference/chat/create. Unknown fields are passed through.',
   properties: {
     model: MODEL,
     messages: {
@@ -29,14 +30,22 @@ export const CHAT_COMPLETION_DOC: SchemaObject = {
       },
       example: [{ role: 'user', content: 'Why is the sky blue?' }],
     },
-    stream: { type: 'boolean', default: false, description: 'Whether to stream the answer as Server-Sent Events.' },
+    stream: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether to stream the answer as Server-Sent Events.',
+    },
     temperature: {
       type: 'number',
       minimum: 0,
       maximum: 2,
       description: 'Sampling temperature, 0 to 2.',
     },
-    max_completion_tokens: { type: 'integer', minimum: 1, description: 'Maximum number of tokens in the answer.' },
+    max_completion_tokens: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Maximum number of tokens in the answer.',
+    },
   },
 };
 
@@ -80,7 +89,11 @@ export const COMPLETION_DOC: SchemaObject = {
       description: 'Prompt to complete; an array of up to 20 texts if not streamed.',
       example: 'Say hello.',
     },
-    stream: { type: 'boolean', default: false, description: 'Whether to stream the answer as Server-Sent Events.' },
+    stream: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether to stream the answer as Server-Sent Events.',
+    },
     max_tokens: { type: 'integer', minimum: 1, description: 'Maximum number of tokens in the answer.' },
   },
 };
@@ -113,7 +126,10 @@ export const EMBEDDING_DOC: SchemaObject = {
   description: 'As specified at https://platform.openai.com/docs/api-reference/embeddings/create.',
   properties: {
     model: MODEL,
-    input: { description: 'Text, or an array of up to 2,048 texts; token arrays are accepted as well.', example: ['Hello'] },
+    input: {
+      description: 'Text, or an array of up to 2,048 texts; token arrays are accepted as well.',
+      example: ['Hello'],
+    },
     dimensions: { type: 'integer', minimum: 1, description: 'Number of dimensions of the vectors.' },
     encoding_format: {
       type: 'string',

@@ -2,7 +2,10 @@ import { ApiProperty } from '@nestjs/swagger';
 
 /** A model. */
 export class ModelBody {
-  @ApiProperty({ description: 'Full name of the model, `provider/model`, or an alias.', example: 'demo/echo' })
+  @ApiProperty({
+    description: 'Full name of the model, `provider/model`, or an alias.',
+    example: 'demo/echo',
+  })
   id!: string;
 
   @ApiProperty({ description: 'Always `model`.', enum: ['model'], example: 'model' })

@@ -7,7 +7,10 @@ export class ErrorDetailBody {
   @ApiProperty({ description: 'Name of the field, with dots for nested fields.', example: 'temperature' })
   field!: string;
 
-  @ApiProperty({ description: 'What is wrong and which values the field accepts.', example: 'temperature must not be greater than 2' })
+  @ApiProperty({
+    description: 'What is wrong and which values the field accepts.',
+    example: 'temperature must not be greater than 2',
+  })
   message!: string;
 }
 

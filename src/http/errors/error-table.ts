@@ -148,7 +148,8 @@ export const ERROR_TABLE = {
   provider_rate_limited: {
     status: 429,
     type: 'rate_limit_error',
-    meaning: 'The model provider is rate limiting requests; retry after the time in `Retry-After`, if the provider gave one.',
+    meaning:
+      'The model provider is rate limiting requests; retry after the time in `Retry-After`, if the provider gave one.',
   },
   request_cancelled: {
     status: 499,

@@ -166,7 +166,8 @@ describe('the error filter', () => {
       expect(body).toEqual({
         error: {
           code: 'internal_error',
-          message: 'Something went wrong on the server. Try again; if the problem persists, report the request_id.',
+          message:
+            'Something went wrong on the server. Try again; if the problem persists, report the request_id.',
           type: 'api_error',
           param: null,
         },

@@ -97,7 +97,8 @@ export function ApiPage(entry: Type): MethodDecorator {
             type: 'string',
             format: 'uuid',
             nullable: true,
-            description: 'Id of the last entry, to send as `after` for the next page; null if the page is empty.',
+            description:
+              'Id of the last entry, to send as `after` for the next page; null if the page is empty.',
           },
           has_more: { type: 'boolean', description: 'Whether there is another page.' },
         },

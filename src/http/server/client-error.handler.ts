@@ -28,7 +28,11 @@ export class ClientErrorHandler {
     const hosts = hostsOf(request);
     if (hosts > 1 || (hosts === 0 && request.httpVersion === '1.1')) {
       response.setHeader('Connection', 'close');
-      sendError(response, new InvalidRequestError('The request must have exactly one Host header.'), this.wires);
+      sendError(
+        response,
+        new InvalidRequestError('The request must have exactly one Host header.'),
+        this.wires,
+      );
       return;
     }
     next();

@@ -161,8 +161,5 @@ export class Attempt {
 }
 
 function endedEarly(): ProviderError {
-  return new ProviderError(
-    'broken_answer',
-    'The provider ended the stream before the answer was complete.',
-  );
+  return new ProviderError('broken_answer', 'The provider ended the stream before the answer was complete.');
 }

@@ -106,7 +106,9 @@ export class ModelDirectory {
     if (!alias && this.namedIn(name) === undefined) return `${id}/${name}`;
     const chain = await this.resolveChain(name);
     if (chain.some(({ source }) => source.wire === wire)) return name;
-    throw new AppError('model_not_found', `The model '${name}' does not belong to the provider '${id}'.`, { param: 'model' });
+    throw new AppError('model_not_found', `The model '${name}' does not belong to the provider '${id}'.`, {
+      param: 'model',
+    });
   }
 
   /** The names that stand for chains of models. */
@@ -196,9 +198,13 @@ export class ModelDirectory {
     const names = await this.names();
     const shown = names.slice(0, NAMED_IN_ERROR).join(', ');
     const more = names.length > NAMED_IN_ERROR ? ` and ${String(names.length - NAMED_IN_ERROR)} more` : '';
-    return new AppError('model_not_found', `There is no model '${name}'. Available models: ${shown}${more}.`, {
-      param: 'model',
-    });
+    return new AppError(
+      'model_not_found',
+      `There is no model '${name}'. Available models: ${shown}${more}.`,
+      {
+        param: 'model',
+      },
+    );
   }
 
   private listOf(provider: ModelProvider): Promise<readonly ListedModel[]> {

@@ -21,7 +21,8 @@ const ERROR_RESPONSES = {
   content_policy_violation: { code: 'content_policy_violation', own: true },
   unauthorized: {
     code: 'provider_error',
-    message: "The model provider rejected the server's credentials. The operator of this server must check the API key.",
+    message:
+      "The model provider rejected the server's credentials. The operator of this server must check the API key.",
   },
   model_not_found: { code: 'model_not_found', own: true },
   rate_limited: {

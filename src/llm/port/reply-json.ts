@@ -24,5 +24,7 @@ export function parseReply(text: string): unknown {
 
 /** Returns the error of a complete answer that cannot be used. */
 export function unreadableAnswer(why: string, cause?: unknown): ProviderError {
-  return new ProviderError('unreadable_answer', `The provider's answer could not be parsed: ${why}.`, { cause });
+  return new ProviderError('unreadable_answer', `The provider's answer could not be parsed: ${why}.`, {
+    cause,
+  });
 }

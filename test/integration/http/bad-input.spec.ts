@@ -25,7 +25,8 @@ const NOT_JSON = 'Send the request body as JSON in UTF-8, with "Content-Type: ap
 const TOO_DEEP = 'The request is nested deeper than 64 levels.';
 const TOO_WIDE = 'An object in the request has more than 1000 fields.';
 const BROKEN_PATH = 'The path is not valid: it contains a malformed % sequence.';
-const plain = (field: string): string => `${field} must be a string without NUL characters and lone surrogates`;
+const plain = (field: string): string =>
+  `${field} must be a string without NUL characters and lone surrogates`;
 const unknown = (field: string): string => `${field} is not a field of this request`;
 
 /** What an error has to be. `wrong` holds what is said of each wrong field, in order; the rest follows from it. */

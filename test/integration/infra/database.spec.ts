@@ -138,7 +138,9 @@ describe('opening the database', () => {
     it('gives up at once where the server refuses the login', async () => {
       const databaseUrl = (await newDatabase()).url.replace(/[^/]+$/, 'missing');
       await expect(open({ databaseUrl })).rejects.toThrow(/DATABASE_URL.*database "missing" does not exist/);
-      await expect(open({ databaseUrl: 'not a url' })).rejects.toThrow(/DATABASE_URL is not a valid PostgreSQL URL/);
+      await expect(open({ databaseUrl: 'not a url' })).rejects.toThrow(
+        /DATABASE_URL is not a valid PostgreSQL URL/,
+      );
     });
   });
 });

@@ -70,7 +70,8 @@ const REFUSED_CREDENTIALS = {
   status: 502,
   code: 'provider_error',
   type: 'api_error',
-  message: "The model provider rejected the server's credentials. The operator of this server must check the API key.",
+  message:
+    "The model provider rejected the server's credentials. The operator of this server must check the API key.",
 } as const;
 const BROKEN_ANSWER = {
   status: 502,

@@ -133,7 +133,10 @@ function acceptedKind({ name, mediaType, size }: StoredFile, field: string): Att
   if (kind === undefined)
     throw wrong(field, `'${name}' is not an image, a PDF or a text file, so it cannot be sent to a model`);
   if (kind === 'text' && size > MAX_TEXT_BYTES)
-    throw wrong(field, `'${name}' exceeds the limit for text files, which is ${MAX_TEXT_BYTES / MEGABYTE} MB`);
+    throw wrong(
+      field,
+      `'${name}' exceeds the limit for text files, which is ${MAX_TEXT_BYTES / MEGABYTE} MB`,
+    );
   return kind;
 }
 

@@ -58,7 +58,10 @@ export class UpdateConversationBody {
   @IsString()
   title?: string;
 
-  @ApiPropertyOptional({ description: 'Whether the conversation is archived, that is, left out of the default list.', example: true })
+  @ApiPropertyOptional({
+    description: 'Whether the conversation is archived, that is, left out of the default list.',
+    example: true,
+  })
   @IsOptionalField()
   @IsBoolean()
   archived?: boolean;
@@ -95,13 +98,21 @@ export class ConversationBody {
   })
   title!: string;
 
-  @ApiProperty({ description: 'Whether the conversation is archived, that is, left out of the default list.', example: false })
+  @ApiProperty({
+    description: 'Whether the conversation is archived, that is, left out of the default list.',
+    example: false,
+  })
   archived!: boolean;
 
   @ApiProperty({ description: 'Whether the conversation is pinned.', example: false })
   pinned!: boolean;
 
-  @ApiProperty({ description: 'System prompt; null if there is none.', type: String, nullable: true, example: null })
+  @ApiProperty({
+    description: 'System prompt; null if there is none.',
+    type: String,
+    nullable: true,
+    example: null,
+  })
   system_prompt!: string | null;
 
   @ApiProperty({
@@ -145,7 +156,8 @@ export class ConversationBody {
   cost_estimate!: number | null;
 
   @ApiProperty({
-    description: 'Number of attempts not included in `cost_estimate` because the price of their model is unknown.',
+    description:
+      'Number of attempts not included in `cost_estimate` because the price of their model is unknown.',
     type: 'integer',
     example: 0,
   })
@@ -160,10 +172,18 @@ export class ConversationBody {
 
 /** Where a word is in a text. */
 export class HighlightBody {
-  @ApiProperty({ description: 'Start of the hit in `text`, in UTF-16 code units.', type: 'integer', example: 11 })
+  @ApiProperty({
+    description: 'Start of the hit in `text`, in UTF-16 code units.',
+    type: 'integer',
+    example: 11,
+  })
   start!: number;
 
-  @ApiProperty({ description: 'End of the hit in `text`, exclusive, in UTF-16 code units.', type: 'integer', example: 14 })
+  @ApiProperty({
+    description: 'End of the hit in `text`, exclusive, in UTF-16 code units.',
+    type: 'integer',
+    example: 14,
+  })
   end!: number;
 }
 

@@ -57,7 +57,8 @@ export class ConversationsController {
   @Patch(':id')
   @ApiOperation({
     summary: 'Update a conversation’s title, system prompt, or archived or pinned state',
-    description: 'Omitted fields stay unchanged. An update does not count as a turn: `updated_at` does not change.',
+    description:
+      'Omitted fields stay unchanged. An update does not count as a turn: `updated_at` does not change.',
   })
   @ApiOkResponse({ type: ConversationBody, description: 'The updated conversation.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'payload_too_large', 'unsupported_media_type')

@@ -2,7 +2,10 @@ import { ApiProperty } from '@nestjs/swagger';
 
 /** What was said up to a message, in short. */
 export class SummaryBody {
-  @ApiProperty({ description: 'Summary that is sent to the model.', example: 'The user asked why the sky is blue.' })
+  @ApiProperty({
+    description: 'Summary that is sent to the model.',
+    example: 'The user asked why the sky is blue.',
+  })
   text!: string;
 
   @ApiProperty({ description: 'Last message that the summary covers.', format: 'uuid' })

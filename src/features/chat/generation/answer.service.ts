@@ -58,7 +58,10 @@ export class AnswerService {
   stopOn(signal: AbortSignal, userId: string, { answerId }: AnswerStream): void {
     const stop = (): void => {
       this.stop(userId, answerId).catch((error: unknown) => {
-        this.logger.warn({ err: error, answer: answerId }, 'could not stop an answer after its client disconnected');
+        this.logger.warn(
+          { err: error, answer: answerId },
+          'could not stop an answer after its client disconnected',
+        );
       });
     };
     if (signal.aborted) stop();

@@ -72,7 +72,10 @@ const object = (required: string[], properties: Record<string, SchemaObject>): S
 const conversation = object(['title'], {
   id: text(100, 'Original id of the conversation. Not imported.'),
   title: { ...text(MAX_TITLE, 'Title of the conversation.'), minLength: 1 },
-  system_prompt: orNull({ ...text(MAX_SYSTEM_PROMPT, 'System prompt; null if there is none.'), minLength: 1 }),
+  system_prompt: orNull({
+    ...text(MAX_SYSTEM_PROMPT, 'System prompt; null if there is none.'),
+    minLength: 1,
+  }),
   archived: { type: 'boolean', description: 'Whether the conversation is archived.' },
   pinned: { type: 'boolean', description: 'Whether the conversation is pinned.' },
   created_at: time('Time at which the conversation was created. Not imported.'),
@@ -95,7 +98,9 @@ const attachment = object(['name', 'media_type'], {
 
 const message = object(['id', 'parent_id', 'role', 'status', 'content', 'active', 'created_at'], {
   id: { ...text(100, 'Id of the message within the file; an import assigns new ids.'), minLength: 1 },
-  parent_id: orNull(text(100, 'Id of an earlier message in the list; null for the first message of a branch.')),
+  parent_id: orNull(
+    text(100, 'Id of an earlier message in the list; null for the first message of a branch.'),
+  ),
   role: { type: 'string', enum: ['user', 'assistant', 'tool'], description: 'Author of the message.' },
   status: {
     type: 'string',
@@ -103,12 +108,25 @@ const message = object(['id', 'parent_id', 'role', 'status', 'content', 'active'
     description: 'Status of the message. `generating` is imported as `interrupted`.',
   },
   content: text(MAX_CONTENT, 'Text of the message.'),
-  active: { type: 'boolean', description: 'Whether the message is on the path on which the conversation continues.' },
+  active: {
+    type: 'boolean',
+    description: 'Whether the message is on the path on which the conversation continues.',
+  },
   model: orNull(text(300, 'Model that generated the answer.')),
   finish_reason: orNull(text(100, 'Why the answer ended.')),
-  tool_calls: { type: 'array', maxItems: 128, items: toolCall, description: 'Tool calls that the answer requests.' },
+  tool_calls: {
+    type: 'array',
+    maxItems: 128,
+    items: toolCall,
+    description: 'Tool calls that the answer requests.',
+  },
   tool_call_id: text(200, 'For a tool result, the id of the call that it belongs to.'),
-  attachments: { type: 'array', maxItems: 100, items: attachment, description: 'Files sent with the message.' },
+  attachments: {
+    type: 'array',
+    maxItems: 100,
+    items: attachment,
+    description: 'Files sent with the message.',
+  },
   error: {
     ...object(['code', 'message'], {
       code: text(100, 'Stable error code.'),

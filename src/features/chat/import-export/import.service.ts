@@ -51,10 +51,7 @@ export class ImportService {
     if (this.importing.has(userId)) throw oneAtATime();
     // Checked and counted without a pause, so that of many at once no more than so many come through.
     if (this.importing.size >= MAX_IMPORTS)
-      throw new ServerBusyError(
-        'The server is importing other files. Try again in a moment.',
-        BUSY_RETRY_MS,
-      );
+      throw new ServerBusyError('The server is importing other files. Try again in a moment.', BUSY_RETRY_MS);
     this.importing.add(userId);
     try {
       return await this.store(userId, file, signal);

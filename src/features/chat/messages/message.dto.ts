@@ -61,7 +61,11 @@ export class MessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'Author of the message.', enum: ['user', 'assistant', 'tool'], example: 'assistant' })
+  @ApiProperty({
+    description: 'Author of the message.',
+    enum: ['user', 'assistant', 'tool'],
+    example: 'assistant',
+  })
   role!: 'user' | 'assistant' | 'tool';
 
   @ApiProperty({
@@ -113,8 +117,7 @@ export class MessageBody {
   previous_sibling_id?: string | null;
 
   @ApiPropertyOptional({
-    description:
-      'In lists, the next message with the same parent; null if there is none.',
+    description: 'In lists, the next message with the same parent; null if there is none.',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -129,7 +132,11 @@ export class MessageBody {
   })
   model!: string | null;
 
-  @ApiProperty({ description: 'Token usage of the answer; null for user messages.', type: UsageBody, nullable: true })
+  @ApiProperty({
+    description: 'Token usage of the answer; null for user messages.',
+    type: UsageBody,
+    nullable: true,
+  })
   usage!: UsageBody | null;
 
   @ApiProperty({

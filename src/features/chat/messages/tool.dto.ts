@@ -88,7 +88,10 @@ export class CalledFunctionBody {
   @ApiProperty({ description: 'Name of the function.', example: 'get_weather' })
   name!: string;
 
-  @ApiProperty({ description: 'Arguments as JSON, exactly as the model wrote it. Validate before use.', example: '{"city":"Oslo"}' })
+  @ApiProperty({
+    description: 'Arguments as JSON, exactly as the model wrote it. Validate before use.',
+    example: '{"city":"Oslo"}',
+  })
   arguments!: string;
 }
 

@@ -9,9 +9,17 @@ export class UsageBody {
   })
   prompt_tokens!: number;
 
-  @ApiProperty({ description: 'Number of tokens in the answer, including reasoning.', type: 'integer', example: 34 })
+  @ApiProperty({
+    description: 'Number of tokens in the answer, including reasoning.',
+    type: 'integer',
+    example: 34,
+  })
   completion_tokens!: number;
 
-  @ApiProperty({ description: 'Sum of `prompt_tokens` and `completion_tokens`.', type: 'integer', example: 46 })
+  @ApiProperty({
+    description: 'Sum of `prompt_tokens` and `completion_tokens`.',
+    type: 'integer',
+    example: 46,
+  })
   total_tokens!: number;
 }

@@ -44,8 +44,7 @@ export class RecoveryService {
       for (const answer of answers) if (await this.end(answer, which)) ended += 1;
       after = answers.length < BATCH ? undefined : answers.at(-1)?.id;
     } while (after !== undefined);
-    if (ended > 0)
-      this.logger.warn(`marked ${ended} unfinished answers of a stopped process as interrupted`);
+    if (ended > 0) this.logger.warn(`marked ${ended} unfinished answers of a stopped process as interrupted`);
     return ended;
   }
 
@@ -67,10 +66,7 @@ export class RecoveryService {
       return await this.repository.interrupt({ ...answer, model }, which, used, last);
     } catch (error) {
       if (isUnavailable(error)) throw error;
-      this.logger.error(
-        { err: error, answer: answer.id },
-        'could not end an unfinished answer; will retry',
-      );
+      this.logger.error({ err: error, answer: answer.id }, 'could not end an unfinished answer; will retry');
       return false;
     }
   }

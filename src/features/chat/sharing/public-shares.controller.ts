@@ -29,7 +29,10 @@ export class PublicSharesController {
   }
 
   @Get('messages')
-  @ApiOperation({ summary: 'List the messages of a shared conversation, oldest first', description: 'Available to anyone with the link.' })
+  @ApiOperation({
+    summary: 'List the messages of a shared conversation, oldest first',
+    description: 'Available to anyone with the link.',
+  })
   @ApiPage(SharedMessageBody)
   @ApiErrors('invalid_request', 'not_found')
   async messages(

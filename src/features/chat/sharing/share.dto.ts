@@ -46,7 +46,10 @@ export class NewShareBody extends ShareBody {
 
 /** What a link leads to. */
 export class SharedBody {
-  @ApiProperty({ description: 'Title of the conversation when it was shared.', example: 'Why is the sky blue?' })
+  @ApiProperty({
+    description: 'Title of the conversation when it was shared.',
+    example: 'Why is the sky blue?',
+  })
   title!: string;
 
   @ApiProperty({ description: 'Time at which the conversation was shared.', format: 'date-time' })
@@ -58,7 +61,11 @@ export class SharedMessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'Author of the message.', enum: ['user', 'assistant', 'tool'], example: 'assistant' })
+  @ApiProperty({
+    description: 'Author of the message.',
+    enum: ['user', 'assistant', 'tool'],
+    example: 'assistant',
+  })
   role!: 'user' | 'assistant' | 'tool';
 
   @ApiProperty({ description: 'Text of the message.' })

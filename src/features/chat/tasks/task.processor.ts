@@ -22,7 +22,10 @@ export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap 
   onApplicationBootstrap(): void {
     // Not awaited: after a kill -9 the database may take seconds to let the new worker in.
     runWhenReady(this.worker).catch((error: unknown) => {
-      this.logger.error({ err: error }, 'conversation tasks do not run in this process until it is restarted');
+      this.logger.error(
+        { err: error },
+        'conversation tasks do not run in this process until it is restarted',
+      );
     });
   }
 

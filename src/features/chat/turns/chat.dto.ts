@@ -39,7 +39,8 @@ export class GenerationBody {
   model?: string;
 
   @ApiPropertyOptional({
-    description: 'Sampling temperature, 0 to 2. If omitted, models that reject the default are called without a temperature.',
+    description:
+      'Sampling temperature, 0 to 2. If omitted, models that reject the default are called without a temperature.',
     minimum: 0,
     maximum: 2,
     default: 0.7,
@@ -64,7 +65,8 @@ export class GenerationBody {
   max_tokens?: number;
 
   @ApiPropertyOptional({
-    description: 'Whether `/api/v1/chat` streams the answer as `/api/v1/chat/stream` does, which always streams.',
+    description:
+      'Whether `/api/v1/chat` streams the answer as `/api/v1/chat/stream` does, which always streams.',
     default: false,
   })
   @IsOptionalField()
@@ -229,7 +231,10 @@ export class AnswerParams {
 
 /** An answer that has ended. */
 export class AnswerBody {
-  @ApiProperty({ description: 'Text of the answer.', example: 'Because air scatters blue light more than red.' })
+  @ApiProperty({
+    description: 'Text of the answer.',
+    example: 'Because air scatters blue light more than red.',
+  })
   message!: string;
 
   @ApiPropertyOptional({
@@ -238,7 +243,10 @@ export class AnswerBody {
   })
   tool_calls?: ToolCallBody[];
 
-  @ApiProperty({ format: 'uuid', description: 'Id of the conversation; send it with the next message to continue.' })
+  @ApiProperty({
+    format: 'uuid',
+    description: 'Id of the conversation; send it with the next message to continue.',
+  })
   conversation_id!: string;
 
   @ApiProperty({ format: 'uuid', description: 'Id of the answer.' })
@@ -247,7 +255,11 @@ export class AnswerBody {
   @ApiProperty({ description: 'Model that generated the answer.', example: 'demo/echo' })
   model!: string;
 
-  @ApiProperty({ description: 'Total tokens of this turn; the same as `usage.total_tokens`.', type: 'integer', example: 46 })
+  @ApiProperty({
+    description: 'Total tokens of this turn; the same as `usage.total_tokens`.',
+    type: 'integer',
+    example: 46,
+  })
   tokens_used!: number;
 
   @ApiProperty({ description: 'Token usage of this turn.', type: UsageBody })

@@ -60,13 +60,17 @@ export class JsonSchemaFormatBody {
 /** The format that an answer has to have. */
 export class ResponseFormatBody {
   @ApiProperty({
-    description: 'Type of the format: `text`, `json_object` for any JSON object, or `json_schema` for JSON that matches a schema.',
+    description:
+      'Type of the format: `text`, `json_object` for any JSON object, or `json_schema` for JSON that matches a schema.',
     enum: ['text', 'json_object', 'json_schema'],
   })
   @IsIn(['text', 'json_object', 'json_schema'])
   type!: 'text' | 'json_object' | 'json_schema';
 
-  @ApiPropertyOptional({ description: 'Schema of the answer. Required if `type` is `json_schema`.', type: JsonSchemaFormatBody })
+  @ApiPropertyOptional({
+    description: 'Schema of the answer. Required if `type` is `json_schema`.',
+    type: JsonSchemaFormatBody,
+  })
   @ValidateIf(
     ({ type, json_schema: schema }: ResponseFormatBody) => type === 'json_schema' || schema !== undefined,
   )

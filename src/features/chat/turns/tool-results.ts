@@ -21,7 +21,9 @@ export function inOrderOfCalls(
   if (answer === null || answer.calls.length === 0)
     throw refused('the previous answer has no tool calls, so no results can be submitted');
   if (answer.status !== 'complete')
-    throw refused(`the answer ${answer.id} is not complete; regenerate it and submit the results of the new answer`);
+    throw refused(
+      `the answer ${answer.id} is not complete; regenerate it and submit the results of the new answer`,
+    );
   const byCall = new Map(results.map((result) => [result.toolCallId, result]));
   if (byCall.size !== results.length) throw refused('each call must have exactly one result');
   const ordered = answer.calls.map(({ id }) => {

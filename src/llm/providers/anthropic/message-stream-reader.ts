@@ -97,7 +97,9 @@ export class MessageStreamReader {
 function failureIn(document: string): ProviderError {
   try {
     const value = parseReply(document);
-    return isErrorReport(value) ? toHostError({ body: value }) : unreadableAnswer('it is not an event stream');
+    return isErrorReport(value)
+      ? toHostError({ body: value })
+      : unreadableAnswer('it is not an event stream');
   } catch (error) {
     if (error instanceof ProviderError) return error;
     throw error;

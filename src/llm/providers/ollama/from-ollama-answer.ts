@@ -86,10 +86,7 @@ export class OllamaAnswerReader {
   end(): void {
     if (this.done) return;
     if (!this.begun && this.unread !== undefined) throw this.unread;
-    throw new ProviderError(
-      'broken_answer',
-      'The provider ended the stream before the answer was complete.',
-    );
+    throw new ProviderError('broken_answer', 'The provider ended the stream before the answer was complete.');
   }
 
   private parse(text: string): object | undefined {

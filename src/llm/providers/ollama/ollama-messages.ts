@@ -83,7 +83,9 @@ function withoutImages({ role, content }: ChatMessage): string | readonly AnyPar
   if (typeof content === 'string') return content;
   const parts: readonly AnyPart[] = content ?? [];
   if (!parts.some(({ type }) => type === 'image_url')) return parts;
-  throw unsupported(`An Ollama server accepts images in user messages only, not in messages with the role '${role}'.`);
+  throw unsupported(
+    `An Ollama server accepts images in user messages only, not in messages with the role '${role}'.`,
+  );
 }
 
 function fromAssistant(message: Message<'assistant'>): OllamaMessage {

@@ -66,10 +66,7 @@ export class ChatStreamReader {
     if (!this.begun && (this.skipped || this.beginning.isForeign)) {
       throw unreadableAnswer(this.skipped ? 'none of its events is a chunk' : 'it is not an event stream');
     }
-    throw new ProviderError(
-      'broken_answer',
-      'The provider ended the stream before the answer was complete.',
-    );
+    throw new ProviderError('broken_answer', 'The provider ended the stream before the answer was complete.');
   }
 
   private *read({ event, data }: EventFrame): Generator<ProviderEvent> {
