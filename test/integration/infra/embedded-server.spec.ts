@@ -207,7 +207,7 @@ describe('the embedded server', () => {
   it('starts after a kill in the middle of making the database, and clears half-made ones away', async () => {
     const dataDir = newDataDir();
     const { child, line } = startInChild(dataDir);
-    await line('report Making');
+    await line('report Creating');
     await killGroup(child);
     await mkdir(join(dataDir, 'postgresql.unfinished-abc', 'cluster'), { recursive: true });
     await writeFile(join(dataDir, 'postgresql.unfinished-abc', 'cluster', 'PG_VERSION'), '18\n');

@@ -234,7 +234,7 @@ describe('migrations', () => {
     migrationsFolder('changed', { '001_first': sql.replaceAll('\n', '\r\n') });
     expect(await apply(database, folder)).toEqual({ applied: [] });
     migrationsFolder('changed', { '001_first': `${sql}-- and more` });
-    await expect(apply(database, folder)).rejects.toThrow(/001_first is not the one that was applied/);
+    await expect(apply(database, folder)).rejects.toThrow(/001_first differs from the one that was applied/);
   });
 
   it('are not applied to the database of something else', async () => {
