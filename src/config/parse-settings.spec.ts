@@ -128,7 +128,7 @@ describe('an invalid value is rejected with the name and the accepted values:', 
       'api.openai.com/v1',
       'OPENAI_BASE_URL must be a URL that begins with http:// or https://.',
     ],
-    ['JWT_SECRET', 'x'.repeat(31), 'JWT_SECRET must be at least 32 characters long.'],
+    ['JWT_SECRET', 'x'.repeat(31), 'JWT_SECRET must be at least 32 characters.'],
     [
       'CORS_ORIGINS',
       'https://app.example.com/',

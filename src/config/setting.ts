@@ -28,7 +28,7 @@ export function optionalText(
   return {
     description: options.description,
     defaultLabel: 'none',
-    accepts: minLength > 1 ? `at least ${String(minLength)} characters long` : 'text',
+    accepts: minLength > 1 ? `at least ${String(minLength)} characters` : 'text',
     secret: options.secret ?? false,
     fallback: undefined,
     parse: (given) => (given.length >= minLength ? given : undefined),

@@ -42,7 +42,7 @@ export const SETTINGS = {
     choices: ['development', 'production', 'test'],
     default: 'development',
     description:
-      'Environment; in `production` nothing is generated or guessed: secrets must be set, and `.env` is not read',
+      'Environment. In `production`, nothing is generated or guessed: secrets must be set, and `.env` is not read',
   }),
   HOST: text({ default: '127.0.0.1', description: 'Address that the API listens on' }),
   PORT: wholeNumber({
@@ -250,7 +250,7 @@ export const SETTINGS = {
     description:
       'Model or alias that summarizes conversations with `compaction: "summary"`; if unset, `TITLE_MODEL`, otherwise the model that answered last',
   }),
-  RATE_LIMIT_IP_RPM: limit(120, 'Maximum requests per minute without valid credentials, per IP address'),
+  RATE_LIMIT_IP_RPM: limit(120, 'Maximum requests per minute without valid credentials, per client address'),
   RATE_LIMIT_RPM: limit(300, 'Maximum requests per minute, per user and per API key'),
   RATE_LIMIT_MODEL_RPM: limit(60, 'Maximum requests per minute that call a model, per user and per API key'),
   RATE_LIMIT_TPM: limit(
@@ -261,11 +261,11 @@ export const SETTINGS = {
   QUOTA_TOKENS_DAY: optionalWholeNumber({
     min: 1,
     max: Number.MAX_SAFE_INTEGER,
-    description: 'Maximum tokens per day (UTC) and user',
+    description: 'Maximum tokens per user and day (UTC)',
   }),
   QUOTA_COST_MONTH_USD: optionalUsd({
     max: 1_000_000_000,
-    description: 'Maximum model cost in US dollars per month (UTC) and user',
+    description: 'Maximum model cost per user and month (UTC), in US dollars',
   }),
   TRUST_PROXY: setting<TrustProxy>({
     description:

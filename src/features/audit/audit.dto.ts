@@ -48,7 +48,7 @@ export class AuditEntryBody {
   subject!: string | null;
 
   @ApiProperty({
-    description: 'IP address of the request; null for the command line.',
+    description: 'Address that the request came from; null for the command line.',
     type: String,
     nullable: true,
     example: '203.0.113.7',
