@@ -31,7 +31,7 @@ const groups = {
     'LLM_HOSTS',
     'DEMO_TOKENS_PER_SECOND',
   ],
-  Models: ['DEFAULT_MODEL', 'MODEL_ALIASES', 'MODEL_PRICES', 'MODEL_WINDOWS'],
+  Models: ['DEFAULT_MODEL', 'MODEL_ALIASES', 'MODEL_PRICES', 'MODEL_CONTEXT_WINDOWS'],
   'Calls to providers': [
     'LLM_MAX_CONCURRENCY',
     'LLM_MAX_QUEUE',
@@ -75,16 +75,16 @@ function checkGroups(settings) {
 }
 
 /** Formats a default as code if it can be typed in, else as the words that describe it. */
-function defaultCell({ fallback, shownDefault }) {
-  return fallback === undefined ? shownDefault : `\`${shownDefault}\``;
+function defaultCell({ fallback, defaultLabel }) {
+  return fallback === undefined ? defaultLabel : `\`${defaultLabel}\``;
 }
 
 function table(settings, names) {
   const rows = names.map((name) => {
     const setting = settings[name];
-    return `| \`${name}\` | ${defaultCell(setting)} | ${setting.meaning.replaceAll('|', '\\|')} |`;
+    return `| \`${name}\` | ${defaultCell(setting)} | ${setting.description.replaceAll('|', '\\|')} |`;
   });
-  return ['| variable | default | meaning |', '| --- | --- | --- |', ...rows].join('\n');
+  return ['| variable | default | description |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
 function tables(settings) {
@@ -95,11 +95,11 @@ function tables(settings) {
 
 function example(settings) {
   const entries = Object.entries(settings).map(([name, setting]) => {
-    const { meaning, takes, fallback, shownDefault, secret } = setting;
-    const value = fallback === undefined ? '' : shownDefault;
+    const { description, accepts, fallback, defaultLabel, secret } = setting;
+    const value = fallback === undefined ? '' : defaultLabel;
     const notes = [
-      `# ${meaning}.`,
-      `# Takes: ${takes}.${value === '' ? ` Default: ${shownDefault}.` : ''}${secret ? ' Never printed.' : ''}`,
+      `# ${description}.`,
+      `# Accepts: ${accepts}.${value === '' ? ` Default: ${defaultLabel}.` : ''}${secret ? ' Never printed.' : ''}`,
     ];
     return `${notes.join('\n')}\n# ${name}=${value}\n`;
   });

@@ -41,20 +41,20 @@ await startProcess(
       }),
     );
     const how = await app.get(AdminAccountService).create(email, password);
-    if (how === 'promoted') printLine(`${email} is an admin now. The password is still its own.`);
+    if (how === 'promoted') printLine(`${email} is now an admin. The password is unchanged.`);
     else
       printLine(
-        `${email} is an admin.${given === undefined ? ` The password, shown this once: ${password}` : ''}`,
+        `${email} is an admin.${given === undefined ? ` The password, shown only once: ${password}` : ''}`,
       );
     await lifetime.stop(0);
   },
   () => undefined,
-  'No admin was made:',
+  'No admin was created:',
 );
 
 function explained(error: unknown): unknown {
   if (!(error instanceof Error) || error.name !== 'InstanceLockError') return error;
   return new Error(
-    'Parley is running on the embedded database. Stop it for this command, or let an admin change the role with PATCH /api/v1/users/{id}.',
+    'Parley is running on the embedded database. Stop it to run this command, or have an admin change the role with PATCH /api/v1/users/{id}.',
   );
 }

@@ -24,7 +24,7 @@ await startProcess(
   async (config, lifetime) => {
     if (config.redisUrl === undefined) {
       throw new Error(
-        'A worker process needs REDIS_URL. Without Redis the API process runs the jobs itself.',
+        'A worker process requires REDIS_URL. Without Redis, the API process runs the jobs itself.',
       );
     }
     const { connectionString } = await lifetime.open(
@@ -45,7 +45,9 @@ await startProcess(
     if (await redis.waitUntilReady(REDIS_WAIT_MS)) {
       announceStart();
     } else {
-      printLine(`Parley ${config.version} worker: waiting for Redis (REDIS_URL). Jobs begin when it comes.`);
+      printLine(
+        `Parley ${config.version} worker: waiting for Redis (REDIS_URL). Jobs start once it is available.`,
+      );
       void redis.waitUntilReady().then(announceStart);
     }
   },

@@ -141,11 +141,11 @@ function cannotListen(error: unknown, port: number, host: string): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') {
     return new ConfigError(
-      `PORT must be free; ${port} on ${host} is in use. Set PORT to another one, or end what uses it.`,
+      `PORT ${port} on ${host} is already in use. Set PORT to another port, or stop the process that uses it.`,
     );
   }
   if (code === 'EACCES')
-    return new ConfigError(`PORT must be one that this user may listen on; ${port} is not.`);
+    return new ConfigError(`PORT must be a port that this user may listen on; ${port} is not.`);
   if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL' || code === 'EAI_AGAIN') {
     return new ConfigError(`HOST must be an address of this machine; "${host}" is not.`);
   }

@@ -38,7 +38,7 @@ export class ApplicationCloser {
       await step();
     } catch (error) {
       this.failures += 1;
-      this.logger.error({ err: error, part }, `${part} could not be closed; everything else is`);
+      this.logger.error({ err: error, part }, `could not close ${part}; closing the rest`);
     }
   }
 
@@ -48,7 +48,7 @@ export class ApplicationCloser {
    */
   async close(): Promise<void> {
     await this.run('the application', () => this.app.close());
-    if (this.failures > 0) throw new Error(`${this.failures} of its parts failed; the log names them.`);
+    if (this.failures > 0) throw new Error(`${this.failures} parts could not be closed; see the log.`);
   }
 
   private bound(instance: object, hook: (typeof HOOKS)[number]): void {

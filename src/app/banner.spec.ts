@@ -28,7 +28,7 @@ describe('the banner of a server that is ready', () => {
       { id: 'ollama', status: 'unavailable', models: 0 },
       demo,
     ]);
-    expect(text).toContain('Providers  openai (2 models), ollama (does not answer), demo (1 model)\n');
+    expect(text).toContain('Providers  openai (2 models), ollama (unavailable), demo (1 model)\n');
     expect(text).not.toContain('OPENAI_API_KEY');
   });
 

@@ -18,7 +18,7 @@ Parley ${config.version} is ready.
   Swagger    ${url}/docs   (ReDoc: ${url}/redoc)
   Database   ${database}
   Queue      ${config.redisUrl === undefined ? 'BullMQ on PostgreSQL' : 'BullMQ on Redis'}, jobs ${config.worker === 'inline' ? 'in this process' : 'in worker processes'}
-  Providers  ${providers.map(shown).join(', ')}${demoOnly ? '\n             for a real one set OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_BASE_URL' : ''}
+  Providers  ${providers.map(shown).join(', ')}${demoOnly ? '\n             for a real model, set OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_BASE_URL' : ''}
   Default    ${defaultModel}
 
 Try it:
@@ -28,11 +28,11 @@ Try it:
   curl -N ${url}/api/v1/chat/stream -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
     -d '{"message":"Hello!"}'
 
-Ctrl-C stops it.
+Press Ctrl-C to stop.
 `;
 }
 
 function shown({ id, status, models }: ProviderHealth): string {
-  if (status === 'unavailable') return `${id} (does not answer)`;
+  if (status === 'unavailable') return `${id} (unavailable)`;
   return `${id} (${models} ${models === 1 ? 'model' : 'models'})`;
 }

@@ -77,7 +77,7 @@ export class ProcessLifecycle {
     const watch = setInterval(() => {
       if (process.ppid === parent) return;
       clearInterval(watch);
-      printLine('\nStopping (whatever started this process has ended) …');
+      printLine('\nStopping (the parent process has ended) …');
       void this.stop(0);
     }, PARENT_INTERVAL_MS);
     watch.unref();
@@ -109,7 +109,7 @@ export class ProcessLifecycle {
   private async closeAll(exitCode: number): Promise<never> {
     const deadline = performance.now() + SHUTDOWN_MS - EXIT_RESERVE_MS;
     const late = setTimeout(() => {
-      printLine('Stopping took too long; ending now.');
+      printLine('Shutdown took too long; exiting now.');
       process.exit(1);
     }, SHUTDOWN_MS);
     await Promise.race([this.pending, new Promise((resolve) => setTimeout(resolve, START_GRACE_MS))]);
@@ -134,13 +134,13 @@ export class ProcessLifecycle {
 export async function startProcess(
   start: (config: AppConfig, lifetime: ProcessLifecycle) => Promise<void>,
   hurry: () => void,
-  failure = 'Parley cannot start:',
+  failure = 'Parley could not start:',
 ): Promise<void> {
   const lifetime = new ProcessLifecycle(hurry);
   try {
     await start(loadConfig(), lifetime);
   } catch (error) {
-    const title = error instanceof ConfigError ? 'The configuration cannot be used:' : failure;
+    const title = error instanceof ConfigError ? 'The configuration is invalid:' : failure;
     process.stderr.write(`\n${title}\n${error instanceof Error ? error.message : String(error)}\n`);
     await lifetime.stop(1);
   }

@@ -69,7 +69,10 @@ export class ByteLimiter {
     };
     const timer = setTimeout(() => {
       refuse(
-        new ServerBusyError('The server has as many files in memory as it takes. Try again.', RETRY_AFTER_MS),
+        new ServerBusyError(
+          'The server holds its maximum of files in memory. Try again in a moment.',
+          RETRY_AFTER_MS,
+        ),
       );
     }, this.maxWaitMs);
     signal.addEventListener('abort', abort, { once: true });

@@ -112,7 +112,7 @@ export class InternalError extends AppError {
   constructor(cause: unknown) {
     super(
       'internal_error',
-      'Something went wrong on our side. Try again; if it stays, report the request_id.',
+      'Something went wrong on the server. Try again; if the problem persists, report the request_id.',
       {
         cause,
       },

@@ -60,7 +60,7 @@ export class EventStreamReader {
       this.piecesLength += text.length;
     }
     if (this.piecesLength + this.dataLength > MAX_FRAME_LENGTH) {
-      throw new EventStreamError('One event of the stream is larger than 16 Mi characters.');
+      throw new EventStreamError('An event of the stream is longer than 16 Mi characters.');
     }
     return frames;
   }

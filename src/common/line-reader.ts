@@ -8,7 +8,7 @@ export class LineTooLongError extends Error {
   override readonly name = 'LineTooLongError';
 
   constructor(maxLength: number) {
-    super(`One line of the stream is longer than ${maxLength} characters.`);
+    super(`A line of the stream is longer than ${maxLength} characters.`);
   }
 }
 

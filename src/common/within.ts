@@ -13,7 +13,7 @@ export async function within<Result>(
 ): Promise<Result> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    reject(new TimeoutError(`It took longer than ${Math.round(timeoutMs)} ms.`));
+    reject(new TimeoutError(`Timed out after ${Math.round(timeoutMs)} ms.`));
   }, timeoutMs);
   try {
     // Work that fails after its time has a listener: the race.

@@ -96,7 +96,7 @@ export class AppConfig {
       maxQueue: values.LLM_MAX_QUEUE,
       aliases: values.MODEL_ALIASES,
       prices: values.MODEL_PRICES,
-      windows: values.MODEL_WINDOWS,
+      windows: values.MODEL_CONTEXT_WINDOWS,
       hosts: values.LLM_HOSTS,
       demoTokensPerSecond: values.DEMO_TOKENS_PER_SECOND,
       deadlines: {
@@ -128,7 +128,7 @@ function generatedSecret(dataDir: string, name: string): string {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(
-      `DATA_DIR must be a folder that this process can write to; it is "${dataDir}" (${reason}).`,
+      `DATA_DIR must be a folder that this process can write to; "${dataDir}" is not (${reason}).`,
     );
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseWindows } from './model-window.js';
 
-describe('MODEL_WINDOWS', () => {
+describe('MODEL_CONTEXT_WINDOWS', () => {
   it('takes tokens by full name, or for all models of a provider', () => {
     expect(parseWindows('{"vllm/org/a":32768,"ollama/*":16384}')).toEqual({
       'vllm/org/a': 32_768,

@@ -3,7 +3,7 @@ const MIN_WINDOW = 256;
 const MAX_WINDOW = 100_000_000;
 
 /**
- * The windows of `MODEL_WINDOWS`, or undefined where the text is no such object: `{"provider/model": 32768}`, with
+ * The windows of `MODEL_CONTEXT_WINDOWS`, or undefined where the text is no such object: `{"provider/model": 32768}`, with
  * `provider/*` for all models of a provider.
  */
 export function parseWindows(text: string): Readonly<Record<string, number>> | undefined {

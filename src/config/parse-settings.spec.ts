@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError, parseSettings } from './parse-settings.js';
+import type { Setting } from './setting.js';
 import { SETTINGS } from './settings.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
@@ -61,7 +62,35 @@ describe('a value that fits is taken:', () => {
   });
 });
 
-describe('a value that does not fit is refused with the name and with what it takes:', () => {
+test('a renamed setting is still read from its former name', () => {
+  expect(parseSettings({ MODEL_WINDOWS: '{"ollama/*":32768}' }).MODEL_CONTEXT_WINDOWS).toEqual({
+    'ollama/*': 32_768,
+  });
+});
+
+test('an invalid value of a renamed setting is reported under the name that was set', () => {
+  expect(problemsOf({ MODEL_WINDOWS: '32768' })).toEqual([
+    expect.stringMatching(/^MODEL_WINDOWS must be a JSON object .*; it is "32768"\.$/),
+  ]);
+});
+
+test('a renamed setting that is set under both names is rejected', () => {
+  expect(problemsOf({ MODEL_WINDOWS: '{}', MODEL_CONTEXT_WINDOWS: '{}' })).toEqual([
+    'MODEL_WINDOWS is the former name of MODEL_CONTEXT_WINDOWS: set MODEL_CONTEXT_WINDOWS only.',
+  ]);
+});
+
+test('an empty former name does not conflict with the new one', () => {
+  const values = parseSettings({ MODEL_WINDOWS: ' ', MODEL_CONTEXT_WINDOWS: '{"ollama/*":32768}' });
+  expect(values.MODEL_CONTEXT_WINDOWS).toEqual({ 'ollama/*': 32_768 });
+});
+
+test('no former name is also the name of a setting', () => {
+  const former = Object.values<Setting<unknown>>(SETTINGS).flatMap(({ formerly }) => formerly ?? []);
+  expect(former.filter((name) => name in SETTINGS)).toEqual([]);
+});
+
+describe('an invalid value is rejected with the name and the accepted values:', () => {
   test.each([
     ['PORT', '65536', 'PORT must be a whole number from 0 to 65535; it is "65536".'],
     ['PORT', '-1', 'PORT must be a whole number from 0 to 65535; it is "-1".'],
@@ -99,11 +128,11 @@ describe('a value that does not fit is refused with the name and with what it ta
       'api.openai.com/v1',
       'OPENAI_BASE_URL must be a URL that begins with http:// or https://.',
     ],
-    ['JWT_SECRET', 'x'.repeat(31), 'JWT_SECRET must be at least 32 characters long.'],
+    ['JWT_SECRET', 'x'.repeat(31), 'JWT_SECRET must be at least 32 characters.'],
     [
       'CORS_ORIGINS',
       'https://app.example.com/',
-      'CORS_ORIGINS must be * or origins like https://app.example.com, without a path, a slash at the end or a default port, with commas between them; it is "https://app.example.com/".',
+      'CORS_ORIGINS must be * or a comma-separated list of origins such as https://app.example.com, without a path, trailing slash or default port; it is "https://app.example.com/".',
     ],
   ])('%s=%s', (name, given, expected) => {
     expect(problemsOf({ [name]: given })).toEqual([expected]);
@@ -164,7 +193,7 @@ test('quotas are whole tokens and dollars to the cent, and none where they are n
 describe('what does not go together:', () => {
   test('workers of their own without Redis', () => {
     expect(problemsOf({ WORKER: 'separate' })).toEqual([
-      'WORKER=separate needs REDIS_URL: without Redis exactly one process serves API and jobs.',
+      'WORKER=separate requires REDIS_URL: without Redis, exactly one process serves the API and runs the jobs.',
     ]);
     expect(problemsOf({ WORKER: 'separate', REDIS_URL: 'redis://host' })).toEqual([]);
   });

@@ -1,23 +1,33 @@
 import { SETTINGS, type SettingValues } from './settings.js';
 import type { Setting } from './setting.js';
 
-/** The environment holds values that cannot be used. The message names each variable and what it takes. */
+/** The environment contains invalid values. The message names each variable and the values that it accepts. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 /**
- * The settings that an environment describes. A variable that is set to nothing counts as not set.
- * @throws ConfigError that names every wrong variable at once.
+ * Parses the settings of an environment. An empty variable counts as not set. A setting that was renamed is also read
+ * from its former name, until the next release.
+ * @throws ConfigError that names all invalid variables
  */
 export function parseSettings(environment: Readonly<Record<string, string | undefined>>): SettingValues {
   const problems = new Map<string, string>();
   const read = <Value>(name: string, setting: Setting<Value>): Value => {
-    const given = environment[name]?.trim();
-    if (given === undefined || given === '') return setting.fallback;
-    const value = setting.parse(given);
+    const names = setting.formerly === undefined ? [name] : [name, setting.formerly];
+    const [given, other] = names.flatMap((key) => {
+      const text = environment[key]?.trim() ?? '';
+      return text === '' ? [] : [{ key, text }];
+    });
+    if (given === undefined) return setting.fallback;
+    if (other !== undefined) {
+      problems.set(name, `${other.key} is the former name of ${name}: set ${name} only.`);
+      return setting.fallback;
+    }
+    const { key, text } = given;
+    const value = setting.parse(text);
     if (value !== undefined) return value;
-    problems.set(name, `${name} must be ${setting.takes}${setting.secret ? '' : `; it is "${given}"`}.`);
+    problems.set(name, `${key} must be ${setting.accepts}${setting.secret ? '' : `; it is "${text}"`}.`);
     return setting.fallback;
   };
   const values: SettingValues = {
@@ -43,7 +53,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     LLM_HOSTS: read('LLM_HOSTS', SETTINGS.LLM_HOSTS),
     MODEL_ALIASES: read('MODEL_ALIASES', SETTINGS.MODEL_ALIASES),
     MODEL_PRICES: read('MODEL_PRICES', SETTINGS.MODEL_PRICES),
-    MODEL_WINDOWS: read('MODEL_WINDOWS', SETTINGS.MODEL_WINDOWS),
+    MODEL_CONTEXT_WINDOWS: read('MODEL_CONTEXT_WINDOWS', SETTINGS.MODEL_CONTEXT_WINDOWS),
     CACHE_TTL_S: read('CACHE_TTL_S', SETTINGS.CACHE_TTL_S),
     CACHE_MAX_MB: read('CACHE_MAX_MB', SETTINGS.CACHE_MAX_MB),
     LLM_MAX_CONCURRENCY: read('LLM_MAX_CONCURRENCY', SETTINGS.LLM_MAX_CONCURRENCY),
@@ -87,7 +97,7 @@ function contradictions(values: SettingValues): [name: string, problem: string][
   if (values.WORKER === 'separate' && values.REDIS_URL === undefined) {
     problems.push([
       'REDIS_URL',
-      'WORKER=separate needs REDIS_URL: without Redis exactly one process serves API and jobs.',
+      'WORKER=separate requires REDIS_URL: without Redis, exactly one process serves the API and runs the jobs.',
     ]);
   }
   if (values.NODE_ENV === 'production') problems.push(...weakSecrets(values));

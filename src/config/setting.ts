@@ -1,32 +1,34 @@
-/** One environment variable: what it means, what it takes, and how its text becomes a value. */
+/** One environment variable: its description, the values that it accepts, and how its text is parsed. */
 export interface Setting<Value> {
-  /** One line for the README and `.env.example`. */
-  readonly meaning: string;
-  /** The default as it is documented: a literal value, or words where the default depends on something. */
-  readonly shownDefault: string;
-  /** What the variable takes, as the end of the sentence "NAME must be …". */
-  readonly takes: string;
-  /** True where the value must not be printed, not even in an error. */
+  /** One line for the documentation and `.env.example`. */
+  readonly description: string;
+  /** The default as documented: a literal value, or words if the default depends on something. */
+  readonly defaultLabel: string;
+  /** Accepted values, as the end of the sentence "NAME must be …". */
+  readonly accepts: string;
+  /** True if the value must never be printed, not even in an error. */
   readonly secret: boolean;
-  /** The value where the variable is not set. */
+  /** Value used if the variable is not set. */
   readonly fallback: Value;
-  /** The value of a text that was set, or undefined where the text is not one. */
+  /** Name of the variable in the previous release, which is still accepted. */
+  readonly formerly?: string;
+  /** Returns the value of a text, or undefined if the text is not valid. */
   readonly parse: (given: string) => Value | undefined;
 }
 
-interface Description {
-  readonly meaning: string;
+interface Described {
+  readonly description: string;
 }
 
-/** A text that may be left out. */
+/** An optional text. */
 export function optionalText(
-  options: Description & { secret?: boolean; minLength?: number },
+  options: Described & { secret?: boolean; minLength?: number },
 ): Setting<string | undefined> {
   const minLength = options.minLength ?? 1;
   return {
-    meaning: options.meaning,
-    shownDefault: 'none',
-    takes: minLength > 1 ? `at least ${String(minLength)} characters long` : 'a text',
+    description: options.description,
+    defaultLabel: 'none',
+    accepts: minLength > 1 ? `at least ${String(minLength)} characters` : 'text',
     secret: options.secret ?? false,
     fallback: undefined,
     parse: (given) => (given.length >= minLength ? given : undefined),
@@ -34,11 +36,11 @@ export function optionalText(
 }
 
 /** A text with a default. */
-export function text(options: Description & { default: string }): Setting<string> {
+export function text(options: Described & { default: string }): Setting<string> {
   return {
-    meaning: options.meaning,
-    shownDefault: options.default,
-    takes: 'a text',
+    description: options.description,
+    defaultLabel: options.default,
+    accepts: 'text',
     secret: false,
     fallback: options.default,
     parse: (given) => given,
@@ -47,12 +49,12 @@ export function text(options: Description & { default: string }): Setting<string
 
 /** A whole number within bounds. */
 export function wholeNumber(
-  options: Description & { default: number; min: number; max: number },
+  options: Described & { default: number; min: number; max: number },
 ): Setting<number> {
   return {
-    meaning: options.meaning,
-    shownDefault: String(options.default),
-    takes: `a whole number from ${String(options.min)} to ${String(options.max)}`,
+    description: options.description,
+    defaultLabel: String(options.default),
+    accepts: `a whole number from ${String(options.min)} to ${String(options.max)}`,
     secret: false,
     fallback: options.default,
     parse: (given) => {
@@ -62,19 +64,19 @@ export function wholeNumber(
   };
 }
 
-/** A whole number within bounds that may be left out. */
+/** An optional whole number within bounds. */
 export function optionalWholeNumber(
-  options: Description & { min: number; max: number },
+  options: Described & { min: number; max: number },
 ): Setting<number | undefined> {
-  return { ...wholeNumber({ ...options, default: options.min }), shownDefault: 'none', fallback: undefined };
+  return { ...wholeNumber({ ...options, default: options.min }), defaultLabel: 'none', fallback: undefined };
 }
 
-/** An amount in US dollars, to the cent, that may be left out. */
-export function optionalUsd(options: Description & { max: number }): Setting<number | undefined> {
+/** An optional amount in US dollars, with at most two decimals. */
+export function optionalUsd(options: Described & { max: number }): Setting<number | undefined> {
   return {
-    meaning: options.meaning,
-    shownDefault: 'none',
-    takes: `an amount in US dollars up to ${String(options.max)}, like 20 or 12.50`,
+    description: options.description,
+    defaultLabel: 'none',
+    accepts: `an amount in US dollars up to ${String(options.max)}, such as 20 or 12.50`,
     secret: false,
     fallback: undefined,
     parse: (given) => {
@@ -84,42 +86,42 @@ export function optionalUsd(options: Description & { max: number }): Setting<num
   };
 }
 
-/** One of a few words. */
+/** One of several fixed values. */
 export function oneOf<const Choice extends string>(
-  options: Description & { choices: readonly Choice[]; default: Choice },
+  options: Described & { choices: readonly Choice[]; default: Choice },
 ): Setting<Choice> {
   return {
-    meaning: options.meaning,
-    shownDefault: options.default,
-    takes: `one of ${options.choices.join(', ')}`,
+    description: options.description,
+    defaultLabel: options.default,
+    accepts: `one of ${options.choices.join(', ')}`,
     secret: false,
     fallback: options.default,
     parse: (given) => options.choices.find((choice) => choice === given),
   };
 }
 
-/** One of a few words whose default is decided elsewhere. */
+/** One of several fixed values, with a default that is decided elsewhere. */
 export function optionalOneOf<const Choice extends string>(
-  options: Description & { choices: readonly Choice[]; shownDefault: string },
+  options: Described & { choices: readonly Choice[]; defaultLabel: string },
 ): Setting<Choice | undefined> {
   return {
-    meaning: options.meaning,
-    shownDefault: options.shownDefault,
-    takes: `one of ${options.choices.join(', ')}`,
+    description: options.description,
+    defaultLabel: options.defaultLabel,
+    accepts: `one of ${options.choices.join(', ')}`,
     secret: false,
     fallback: undefined,
     parse: (given) => options.choices.find((choice) => choice === given),
   };
 }
 
-/** A URL with one of the given schemes that may be left out. It may hold a password, so it is never printed. */
+/** An optional URL with one of the given schemes. It may contain a password, so it is never printed. */
 export function optionalUrl(
-  options: Description & { schemes: readonly string[] },
+  options: Described & { schemes: readonly string[] },
 ): Setting<string | undefined> {
   return {
-    meaning: options.meaning,
-    shownDefault: 'none',
-    takes: `a URL that begins with ${options.schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+    description: options.description,
+    defaultLabel: 'none',
+    accepts: `a URL that begins with ${options.schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     secret: true,
     fallback: undefined,
     parse: (given) => {
@@ -129,14 +131,15 @@ export function optionalUrl(
   };
 }
 
-/** A JSON value with a default, which is documented as it would be written. */
+/** A JSON value with a default, which is documented as JSON. */
 export function json<Value>(
-  options: Description & {
+  options: Described & {
     fallback: Value;
-    takes: string;
+    accepts: string;
     secret: boolean;
+    formerly?: string;
     parse: (given: string) => Value | undefined;
   },
 ): Setting<Value> {
-  return { ...options, shownDefault: JSON.stringify(options.fallback) };
+  return { ...options, defaultLabel: JSON.stringify(options.fallback) };
 }

@@ -73,7 +73,7 @@ describe('the life of the built server', () => {
     try {
       const second = start({ DATA_DIR: other.path, PORT: port });
       expect(await second.exited).toBe(1);
-      expect(second.output).toContain(`PORT must be free; ${port} on 127.0.0.1 is in use.`);
+      expect(second.output).toContain(`PORT ${port} on 127.0.0.1 is already in use.`);
       expect(second.output).not.toContain('    at ');
       expect(databaseRuns(other.path)).toBe(false);
     } finally {
@@ -149,7 +149,7 @@ describe('the life of the built server', () => {
     servers.push(server);
     await server.ready;
     await server.end('SIGTERM');
-    expect(server.output).toContain('Stopping (whatever started this process has ended)');
+    expect(server.output).toContain('Stopping (the parent process has ended)');
     expect(databaseRuns(dataDir.path)).toBe(false);
   });
 

@@ -54,7 +54,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
         DEFAULT_MODEL: 'openai/test-model',
         TITLE_MODEL: 'openai/title-model',
         LLM_MAX_RETRIES: '0',
-        MODEL_WINDOWS: '{"openai/*":1000000}',
+        MODEL_CONTEXT_WINDOWS: '{"openai/*":1000000}',
         JWT_SECRET: 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o',
         ...more,
       },
@@ -91,19 +91,19 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     const id = await say(user);
     // Its task waits in its row.
     expect(await choresOf({ database }, id)).toMatchObject([{ kind: 'title', tries: 0 }]);
-    expect(linesAbout(server, /Redis is away/)).toHaveLength(1);
+    expect(linesAbout(server, /Redis is unavailable/)).toHaveLength(1);
     expect(linesAbout(server, /\berror\b|ECONNREFUSED/i)).toHaveLength(1);
     expect(server.output).not.toContain('    at ');
 
     await redis.start();
-    await server.printed(/Redis is back/);
+    await server.printed(/Redis is available again/);
     await untilChoresDone({ database }, id);
     await until('a good health', async () => at((await send(`${url}/health`)).body, 'status') === 'ok');
     expect(at((await send(`${url}/health`)).body, 'redis')).toBe('ok');
-    expect(linesAbout(server, /Redis is (away|back)/)).toHaveLength(2);
+    expect(linesAbout(server, /Redis is (unavailable|available again)/)).toHaveLength(2);
 
     await redis.stop();
-    await until('the loss', () => linesAbout(server, /Redis is away/).length === 2);
+    await until('the loss', () => linesAbout(server, /Redis is unavailable/).length === 2);
     await expectFastEnd(server);
     expect(server.output).not.toContain('    at ');
   }, 60_000);
@@ -123,7 +123,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     await redis.start();
     await worker.printed(/running jobs from Redis/);
     await untilChoresDone({ database }, id);
-    expect(linesAbout(worker, /waiting for Redis|Redis is (away|back)/)).toHaveLength(3);
+    expect(linesAbout(worker, /waiting for Redis|Redis is (unavailable|available again)/)).toHaveLength(3);
     expect(worker.output).not.toContain('    at ');
     expect(await worker.end('SIGTERM')).toBe(0);
 
@@ -165,10 +165,10 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
       const url = await server.ready;
       expect(performance.now() - began).toBeLessThan(START_MS);
       await say(await registerUser(url));
-      await server.printed(/Redis is away/);
+      await server.printed(/Redis is unavailable/);
       expect(at((await send(`${url}/health`)).body, 'status')).toBe('degraded');
       expect((await send(`${url}/health/ready`)).status).toBe(200);
-      expect(linesAbout(server, /Redis is away/)).toHaveLength(1);
+      expect(linesAbout(server, /Redis is unavailable/)).toHaveLength(1);
       expect(server.output).not.toContain('    at ');
       await expectFastEnd(server);
     } finally {

@@ -80,13 +80,13 @@ describe('a shutdown in which something fails', () => {
     );
     expect(await running.end('SIGTERM')).toBe(1);
     for (const hook of ['AccessWatch', 'LlmService', 'FailoverLimitStore'])
-      expect({ hook, failures: count(running, `${hook} could not be closed`) }).toEqual({
+      expect({ hook, failures: count(running, `could not close ${hook}`) }).toEqual({
         hook,
         failures: 1,
       });
     expect(running.output).toContain('the pool is closed');
     // What fails inside of the application rejects its close in the end.
-    expect(count(running, 'Closing the application failed: 3 of its parts failed')).toBe(1);
+    expect(count(running, 'Closing the application failed: 3 parts could not be closed')).toBe(1);
     expect(databaseRuns()).toBe(false);
   }, 90_000);
 
@@ -96,7 +96,7 @@ describe('a shutdown in which something fails', () => {
     expect(count(running, 'Closing the application failed')).toBe(1);
     const [, wait] = /A timer of (2\d{4}) ms\./.exec(running.output) ?? [];
     expect(Number(wait)).toBeLessThanOrEqual(20_500);
-    expect(running.output).not.toContain('Stopping took too long');
+    expect(running.output).not.toContain('Shutdown took too long');
     expect(databaseRuns()).toBe(false);
   }, 90_000);
 });

@@ -19,7 +19,7 @@ function groupsOfConfiguration(): { title: string; rows: string[][] }[] {
   return sections.map((section) => {
     const [title = '', ...lines] = section.trim().split('\n');
     const [head, line, ...rows] = lines.filter((text) => text !== '').map(cellsOf);
-    expect(head).toEqual(['variable', 'default', 'meaning']);
+    expect(head).toEqual(['variable', 'default', 'description']);
     expect(line?.every((cell) => /^-+$/.test(cell))).toBe(true);
     return { title, rows };
   });
@@ -51,11 +51,11 @@ function entriesOfExample(): Entry[] {
 }
 
 describe('docs/configuration.md', () => {
-  test(`lists every setting once with its default and meaning, and nothing else. ${REMEDY}`, () => {
-    const expected = settings.map(([name, { fallback, shownDefault, meaning }]) => [
+  test(`lists every setting once with its default and description, and nothing else. ${REMEDY}`, () => {
+    const expected = settings.map(([name, { fallback, defaultLabel, description }]) => [
       `\`${name}\``,
-      fallback === undefined ? shownDefault : `\`${shownDefault}\``,
-      meaning,
+      fallback === undefined ? defaultLabel : `\`${defaultLabel}\``,
+      description,
     ]);
     const rows = groupsOfConfiguration().flatMap((group) => group.rows);
     expect(rows.toSorted(byName)).toEqual(expected.toSorted(byName));
@@ -79,23 +79,23 @@ function byName([one = '']: string[], [other = '']: string[]): number {
 describe('.env.example', () => {
   test(`lists every setting with its default, and nothing else. ${REMEDY}`, () => {
     expect(entriesOfExample().map(({ name, value }) => [name, value])).toEqual(
-      settings.map(([name, { fallback, shownDefault }]) => [
+      settings.map(([name, { fallback, defaultLabel }]) => [
         name,
-        fallback === undefined ? '' : shownDefault,
+        fallback === undefined ? '' : defaultLabel,
       ]),
     );
   });
 
-  test(`says of each setting what it means and takes. ${REMEDY}`, () => {
+  test(`describes each setting and the values that it accepts. ${REMEDY}`, () => {
     for (const [index, { name, comment }] of entriesOfExample().entries()) {
       const setting = settings[index]?.[1];
       expect({ name, comment }).toEqual({
         name,
-        comment: expect.stringContaining(`# ${setting?.meaning ?? '?'}.`),
+        comment: expect.stringContaining(`# ${setting?.description ?? '?'}.`),
       });
       expect({ name, comment }).toEqual({
         name,
-        comment: expect.stringContaining(`Takes: ${setting?.takes ?? '?'}.`),
+        comment: expect.stringContaining(`Accepts: ${setting?.accepts ?? '?'}.`),
       });
       expect({ name, hint: comment.includes('Never printed.') }).toEqual({
         name,
@@ -120,10 +120,10 @@ describe('.env.example', () => {
 });
 
 test('the settings parser reads every variable of the table', () => {
-  for (const [name, { parse, fallback, shownDefault }] of settings) {
+  for (const [name, { parse, fallback, defaultLabel }] of settings) {
     // What is documented as the default is what the parser makes of it.
     if (fallback !== undefined)
-      expect({ name, value: parse(shownDefault) }).toEqual({ name, value: fallback });
+      expect({ name, value: parse(defaultLabel) }).toEqual({ name, value: fallback });
   }
 });
 

@@ -33,7 +33,7 @@ const SETTINGS = {
   LOG_LEVEL: 'debug',
   DEMO_TOKENS_PER_SECOND: '100000',
   // No provider is asked for its list of models but where a test is about that.
-  MODEL_WINDOWS: '{"openai/*":1000000,"anthropic/*":1000000,"ollama/*":1000000}',
+  MODEL_CONTEXT_WINDOWS: '{"openai/*":1000000,"anthropic/*":1000000,"ollama/*":1000000}',
   ...UNLIMITED,
 };
 

@@ -4,12 +4,12 @@ import { IsNotBlank, IsOptionalField, IsPlainText, SCOPES } from '../../http/ind
 import { IsTime } from './is-time.js';
 
 const SCOPES_MEANING =
-  'What the key may be used for: `chat` (turns, conversations, the compatible routes), `files`, `rag`, `batch`, `admin` (the account itself, and what its role allows).';
+  'Scopes of the key: `chat` (turns, conversations, the compatible routes), `files`, `rag`, `batch`, `admin` (the account itself, and what its role allows).';
 
 /** A key that is wanted. */
 export class CreateApiKeyBody {
   @ApiProperty({
-    description: 'What you call it.',
+    description: 'Name of the key.',
     minLength: 1,
     maxLength: 100,
     example: 'Nightly report',
@@ -37,7 +37,7 @@ export class CreateApiKeyBody {
   scopes?: string[];
 
   @ApiPropertyOptional({
-    description: 'When it stops to work, with an offset from UTC; null for never.',
+    description: 'Time at which the key expires, with an offset from UTC; null for never.',
     type: String,
     format: 'date-time',
     nullable: true,
@@ -54,17 +54,17 @@ export class ApiKeyBody {
   @ApiProperty({ description: 'Id of the key.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'What you call it.', example: 'Nightly report' })
+  @ApiProperty({ description: 'Name of the key.', example: 'Nightly report' })
   name!: string;
 
-  @ApiProperty({ description: 'How the key begins.', example: 'pk_4lB2xQ9z' })
+  @ApiProperty({ description: 'First characters of the key.', example: 'pk_4lB2xQ9z' })
   prefix!: string;
 
   @ApiProperty({ description: SCOPES_MEANING, enum: SCOPES, isArray: true, example: ['chat'] })
   scopes!: string[];
 
   @ApiProperty({
-    description: 'When it stops to work; null for never.',
+    description: 'Time at which the key expires; null for never.',
     type: String,
     format: 'date-time',
     nullable: true,
@@ -73,7 +73,7 @@ export class ApiKeyBody {
   expires_at!: string | null;
 
   @ApiProperty({
-    description: 'When it was used last, to the minute; null for never.',
+    description: 'Time at which the key was last used, to the minute; null if never.',
     type: String,
     format: 'date-time',
     nullable: true,
@@ -81,15 +81,14 @@ export class ApiKeyBody {
   })
   last_used_at!: string | null;
 
-  @ApiProperty({ description: 'When it was made.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which the key was created.', format: 'date-time' })
   created_at!: string;
 }
 
 /** A key that was made just now. */
 export class NewApiKeyBody extends ApiKeyBody {
   @ApiProperty({
-    description:
-      'The key. It is shown this once: send it as `Authorization: Bearer <key>` or as `X-API-Key`.',
+    description: 'API key, shown only once. Send it as `Authorization: Bearer <key>` or as `X-API-Key`.',
     example: 'pk_4lB2xQ9z…',
   })
   key!: string;

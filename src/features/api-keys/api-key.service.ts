@@ -97,18 +97,17 @@ export class ApiKeyService {
    * @throws AppError `unauthorized` where its account is disabled
    */
   async verify(key: string): Promise<KeyHolder> {
-    if (!isWellWritten(key))
-      throw refused('The API key is not written correctly. Look for a typing mistake.');
+    if (!isWellWritten(key)) throw refused('The API key is malformed. Check it for typing mistakes.');
     const found = await this.keys.find(hashApiKey(key));
-    if (found === undefined) throw refused('There is no such API key.');
-    if (found.revoked) throw refused('The API key was revoked. Make a new one.');
-    if (found.expired) throw refused('The API key has expired. Make a new one.');
+    if (found === undefined) throw refused('The API key does not exist.');
+    if (found.revoked) throw refused('The API key was revoked. Create a new one.');
+    if (found.expired) throw refused('The API key has expired. Create a new one.');
     if (found.disabled)
-      throw new AppError('unauthorized', 'The account is disabled. Ask an admin of this server.');
+      throw new AppError('unauthorized', 'The account is disabled. Contact an admin of this server.');
     const { id: apiKeyId, userId, role, scopes, cacheGeneration } = found;
     // Nobody waits for it: the request does not hang on when the key was used.
     this.keys.touch(userId, apiKeyId).catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'the last use of a key could not be written');
+      this.logger.warn({ err: error }, 'could not record the last use of an API key');
     });
     return { apiKeyId, userId, role, scopes, cacheGeneration };
   }

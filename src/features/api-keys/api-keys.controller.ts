@@ -22,10 +22,11 @@ export class ApiKeysController {
 
   @Post()
   @ApiOperation({
-    summary: 'Make a key for a program',
-    description: 'The key is in the answer and never shown again; only its SHA-256 is stored.',
+    summary: 'Create an API key',
+    description:
+      'The response contains the key, which is never shown again; only its SHA-256 hash is stored.',
   })
-  @ApiCreatedResponse({ type: NewApiKeyBody, description: 'The key.' })
+  @ApiCreatedResponse({ type: NewApiKeyBody, description: 'The new key.' })
   @ApiErrors('invalid_request', 'unauthorized', 'payload_too_large', 'unsupported_media_type')
   async create(
     @UserId() userId: string,
@@ -36,7 +37,7 @@ export class ApiKeysController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'Your keys, newest first', description: 'Without revoked ones.' })
+  @ApiOperation({ summary: 'List your API keys, newest first', description: 'Revoked keys are not listed.' })
   @ApiPage(ApiKeyBody)
   @ApiErrors('invalid_request', 'unauthorized')
   async list(@UserId() userId: string, @Query() page: PageQuery): Promise<Page<ApiKeyBody>> {
@@ -46,10 +47,11 @@ export class ApiKeysController {
   @Delete(':id')
   @HttpCode(204)
   @ApiOperation({
-    summary: 'Revoke a key',
-    description: 'At once: requests that come with it are refused, and what runs with it is stopped.',
+    summary: 'Revoke an API key',
+    description:
+      'Takes effect immediately: requests with the key are rejected, and everything that runs with it is stopped.',
   })
-  @ApiNoContentResponse({ description: 'It is revoked.' })
+  @ApiNoContentResponse({ description: 'The key was revoked.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   revoke(@UserId() userId: string, @CurrentActor() actor: Actor, @Param() { id }: IdParams): Promise<void> {
     return this.keys.revoke(actor, userId, id);

@@ -14,7 +14,7 @@ export function IsTime(): PropertyDecorator {
     validator: {
       validate: (value: unknown) => typeof value === 'string' && isTime(value),
       defaultMessage: buildMessage(
-        (prefix) => `${prefix}$property must be a time with its offset, like 2027-11-21T08:00:00Z`,
+        (prefix) => `${prefix}$property must be a time with an offset, such as 2027-11-21T08:00:00Z`,
       ),
     },
   });

@@ -32,7 +32,7 @@ export class AuditRetention implements OnApplicationBootstrap, BeforeApplication
       everyMs: EVERY_MS,
       run: (signal) => this.deleteOld(signal),
       onError: (error) => {
-        this.logger.warn({ err: error }, 'old audit log entries could not be deleted; will retry tomorrow');
+        this.logger.warn({ err: error }, 'could not delete old audit log entries; will retry tomorrow');
       },
     });
   }
@@ -48,7 +48,7 @@ export class AuditRetention implements OnApplicationBootstrap, BeforeApplication
   /** @returns how many were deleted */
   async deleteOld(signal?: AbortSignal): Promise<number> {
     const deleted = await this.entries.deleteBefore(this.clock.now() - KEPT_MS, signal);
-    if (deleted > 0) this.logger.log(`deleted ${deleted} old entries of the audit log`);
+    if (deleted > 0) this.logger.log(`deleted ${deleted} old audit log entries`);
     return deleted;
   }
 }

@@ -13,9 +13,9 @@ export class AuditController {
 
   @Get()
   @ApiOperation({
-    summary: 'What happened to accounts, newest first',
+    summary: 'List the audit log, newest first',
     description:
-      'For admins. Entries hold ids and no secrets, and stay when the account is deleted that they are about.',
+      'Admins only. Lists what happened to accounts. Entries contain ids and no secrets, and remain after the account they refer to is deleted.',
   })
   @ApiPage(AuditEntryBody)
   @ApiErrors('invalid_request', 'unauthorized', 'forbidden')

@@ -6,7 +6,7 @@ import { AUDIT_ACTIONS } from './audit-record.js';
 /** What part of the log is wanted. */
 export class AuditQuery extends PageQuery {
   @ApiPropertyOptional({
-    description: 'Only what this account did, or what was done to it.',
+    description: 'Only entries in which this account is the actor or the target.',
     format: 'uuid',
   })
   @IsOptional()
@@ -19,11 +19,11 @@ export class AuditEntryBody {
   @ApiProperty({ description: 'Id of the entry.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'What happened.', enum: AUDIT_ACTIONS, example: 'session.opened' })
+  @ApiProperty({ description: 'Action that was performed.', enum: AUDIT_ACTIONS, example: 'session.opened' })
   action!: string;
 
   @ApiProperty({
-    description: 'The account that did it; null where nobody was logged in.',
+    description: 'Account that performed the action; null if nobody was logged in.',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -32,7 +32,7 @@ export class AuditEntryBody {
 
   @ApiProperty({
     description:
-      'The account that it was done to; null where there is none, as at a login with an unknown address.',
+      'Account that the action affected; null if there is none, as for a login with an unknown address.',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -40,7 +40,7 @@ export class AuditEntryBody {
   user_id!: string | null;
 
   @ApiProperty({
-    description: 'The key, session or provider that it was done with.',
+    description: 'Key, session or provider involved in the action.',
     type: String,
     nullable: true,
     example: 'openai',
@@ -48,7 +48,7 @@ export class AuditEntryBody {
   subject!: string | null;
 
   @ApiProperty({
-    description: 'The address that the request came from; null on the command line.',
+    description: 'Address that the request came from; null for the command line.',
     type: String,
     nullable: true,
     example: '203.0.113.7',
@@ -56,7 +56,7 @@ export class AuditEntryBody {
   address!: string | null;
 
   @ApiProperty({
-    description: 'What changed, by name; never a secret.',
+    description: 'Changed values by name; never a secret.',
     type: 'object',
     additionalProperties: true,
     nullable: true,
@@ -64,6 +64,10 @@ export class AuditEntryBody {
   })
   detail!: object | null;
 
-  @ApiProperty({ description: 'When.', format: 'date-time', example: '2026-11-21T08:00:00.000Z' })
+  @ApiProperty({
+    description: 'Time of the action.',
+    format: 'date-time',
+    example: '2026-11-21T08:00:00.000Z',
+  })
   at!: string;
 }

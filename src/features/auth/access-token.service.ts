@@ -69,6 +69,6 @@ function refused(cause: unknown): AppError {
     'unauthorized',
     isExpiry(cause)
       ? 'The access token has expired. Refresh it, or log in again.'
-      : 'The access token is not valid. Log in again.',
+      : 'The access token is invalid. Log in again.',
   );
 }

@@ -54,7 +54,7 @@ export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdow
       for (const userId of users) this.activities.stop({ userId });
       for (const apiKeyId of apiKeys) this.activities.stop({ apiKeyId });
     } catch (error) {
-      this.logger.warn({ err: error }, 'it could not be looked who is still let in');
+      this.logger.warn({ err: error }, 'could not check for revoked accounts and keys; will retry');
     }
   }
 }

@@ -29,7 +29,8 @@ export class AdminAccountService {
       await this.record(known.id, 'promoted');
       return 'promoted';
     }
-    if (!length(password, 8, 128)) throw new InvalidRequestError('A password has 8 to 128 characters.');
+    if (!length(password, 8, 128))
+      throw new InvalidRequestError('The password must have 8 to 128 characters.');
     const passwordHash = await hashPassword(password);
     const user = await this.users.create({ email, passwordHash, role: 'admin' });
     await this.record(user.id, 'created');

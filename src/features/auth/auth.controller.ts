@@ -20,11 +20,11 @@ export class AuthController {
 
   @Post('register')
   @ApiOperation({
-    summary: 'Make an account',
+    summary: 'Register an account',
     description:
-      'Answers with tokens, so that no login is needed after it. The first account of a server is an admin, but not in production.',
+      'Returns tokens, so no login is needed afterwards. The first account of a server becomes an admin, except in production.',
   })
-  @ApiCreatedResponse({ type: TokenBody, description: 'The account is made.' })
+  @ApiCreatedResponse({ type: TokenBody, description: 'The account was created.' })
   @ApiErrors(
     'invalid_request',
     'registration_closed',
@@ -41,9 +41,9 @@ export class AuthController {
   @ApiOperation({
     summary: 'Log in',
     description:
-      'After ten wrong passwords for an account from one address, each further one costs a longer wait.',
+      'After ten wrong passwords for an account from one address, each further one requires a longer wait.',
   })
-  @ApiOkResponse({ type: TokenBody, description: 'The password is right.' })
+  @ApiOkResponse({ type: TokenBody, description: 'The password is correct.' })
   @ApiErrors(
     'invalid_request',
     'invalid_credentials',
@@ -61,9 +61,9 @@ export class AuthController {
   @ApiOperation({
     summary: 'Exchange a refresh token for the next pair',
     description:
-      'Each refresh token counts once. One that comes again ends the session, because two hold it then; within ten seconds it is taken for a request that was sent twice, and gets a pair as well.',
+      'Each refresh token can be used once. Reuse ends the session, because two parties then hold the token; within ten seconds it is treated as a request sent twice and returns a pair as well.',
   })
-  @ApiOkResponse({ type: TokenBody, description: 'The next pair.' })
+  @ApiOkResponse({ type: TokenBody, description: 'The next pair of tokens.' })
   @ApiErrors('invalid_request', 'invalid_refresh_token', 'payload_too_large', 'unsupported_media_type')
   async refresh(@CurrentActor() actor: Actor, @Body() body: RefreshBody): Promise<TokenBody> {
     return toTokenBody(await this.auth.refresh(actor, body.refresh_token));
@@ -74,9 +74,9 @@ export class AuthController {
   @ApiOperation({
     summary: 'End a session, or all of them',
     description:
-      'The refresh token says which session, or whose. Its access tokens end with it. A token that is not valid any more has nothing to end, and answers the same.',
+      'The refresh token identifies the session, or the account whose sessions end. The session’s access tokens become invalid with it. A token that is no longer valid ends nothing and gets the same response.',
   })
-  @ApiNoContentResponse({ description: 'It is ended.' })
+  @ApiNoContentResponse({ description: 'The session has ended.' })
   @ApiErrors('invalid_request', 'payload_too_large', 'unsupported_media_type')
   logout(@CurrentActor() actor: Actor, @Body() body: LogoutBody): Promise<void> {
     return this.auth.logout(actor, body.refresh_token, body.everywhere === true);

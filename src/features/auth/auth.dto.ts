@@ -7,7 +7,7 @@ import { IsOptionalField, IsPlainText } from '../../http/index.js';
 export class CredentialsBody {
   @ApiProperty({
     description:
-      'Email address. Upper and lower case, and forms that are equal by Unicode NFKC (full-width letters), are the same.',
+      'Email address. Case is ignored, and forms that are equal under Unicode NFKC (such as full-width letters) count as the same address.',
     format: 'email',
     maxLength: 254,
     example: 'ada@example.com',
@@ -20,7 +20,7 @@ export class CredentialsBody {
   email!: string;
 
   @ApiProperty({
-    description: 'Password.',
+    description: 'Password, 8 to 128 characters.',
     format: 'password',
     minLength: 8,
     maxLength: 128,
@@ -35,7 +35,7 @@ export class CredentialsBody {
 /** A refresh token. */
 export class RefreshBody {
   @ApiProperty({
-    description: 'The refresh token that came last.',
+    description: 'Most recent refresh token.',
     maxLength: 200,
     example: 'prt_4lB2…',
   })
@@ -47,7 +47,11 @@ export class RefreshBody {
 
 /** Which session to end. */
 export class LogoutBody extends RefreshBody {
-  @ApiPropertyOptional({ description: 'Ends all sessions of the account.', default: false, example: true })
+  @ApiPropertyOptional({
+    description: 'Whether to end all sessions of the account.',
+    default: false,
+    example: true,
+  })
   @IsOptionalField()
   @IsBoolean()
   everywhere?: boolean;
@@ -56,7 +60,7 @@ export class LogoutBody extends RefreshBody {
 /** A change of the password. */
 export class PasswordBody {
   @ApiProperty({
-    description: 'The password until now.',
+    description: 'Current password.',
     format: 'password',
     maxLength: 128,
     example: 'correct horse battery',
@@ -67,7 +71,7 @@ export class PasswordBody {
   current_password!: string;
 
   @ApiProperty({
-    description: 'The password from now on.',
+    description: 'New password, 8 to 128 characters.',
     format: 'password',
     minLength: 8,
     maxLength: 128,
@@ -82,19 +86,19 @@ export class PasswordBody {
 /** What a client needs to act for an account. */
 export class TokenBody {
   @ApiProperty({
-    description: 'Send it as `Authorization: Bearer <access_token>`.',
+    description: 'Access token, to send as `Authorization: Bearer <access_token>`.',
     example: 'eyJhbGciOiJIUzI1NiJ9.…',
   })
   access_token!: string;
 
   @ApiProperty({
     description:
-      'Gives the next pair of tokens at `/api/v1/auth/refresh`, once, within 30 days. Keep it as you keep a password.',
+      'Refresh token, to exchange once for the next pair of tokens at `/api/v1/auth/refresh` within 30 days. Keep it as safe as a password.',
     example: 'prt_4lB2…',
   })
   refresh_token!: string;
 
-  @ApiProperty({ description: 'How to send it.', enum: ['Bearer'], example: 'Bearer' })
+  @ApiProperty({ description: 'Type of the access token.', enum: ['Bearer'], example: 'Bearer' })
   token_type!: 'Bearer';
 
   @ApiProperty({ description: 'Seconds until the access token expires.', type: 'integer', example: 900 })

@@ -39,7 +39,7 @@ export class AuthService {
     if (this.config.auth.registration === 'closed') {
       throw new AppError(
         'registration_closed',
-        'This server does not let anybody register. Ask its operator for an account.',
+        'Registration is closed on this server. Ask its operator for an account.',
       );
     }
     const passwordHash = await hashPassword(password);
@@ -94,10 +94,10 @@ export class AuthService {
       await this.audit.record('session.reused', { actor, userId, subject });
       throw new AppError(
         'invalid_refresh_token',
-        'This refresh token was used before, so somebody else may have it. The session is ended; log in again.',
+        'This refresh token was already used, so someone else may have it. The session has been ended; log in again.',
       );
     }
-    throw new AppError('invalid_refresh_token', 'The refresh token is not valid any more. Log in again.');
+    throw new AppError('invalid_refresh_token', 'The refresh token is no longer valid. Log in again.');
   }
 
   /** Ends the session of a refresh token, or all of its account. A token that is none of ours has nothing to end. */
@@ -144,5 +144,5 @@ function wrongCredentials(): AppError {
 }
 
 function disabledAccount(): AppError {
-  return new AppError('account_disabled', 'The account is disabled. Ask an admin of this server.');
+  return new AppError('account_disabled', 'The account is disabled. Contact an admin of this server.');
 }

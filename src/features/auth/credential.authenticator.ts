@@ -43,8 +43,8 @@ export class CredentialAuthenticator extends Authenticator {
   private async ofToken(token: string): Promise<Principal> {
     const { userId, sessionId } = await this.tokens.verify(token);
     const account = await this.sessions.account(userId, sessionId);
-    if (account === undefined) throw refused('The account of this access token is gone.');
-    if (account.disabled) throw refused('The account is disabled. Ask an admin of this server.');
+    if (account === undefined) throw refused('The account of this access token no longer exists.');
+    if (account.disabled) throw refused('The account is disabled. Contact an admin of this server.');
     if (!account.sessionOpen) throw refused('The session of this access token has ended. Log in again.');
     const { role, cacheGeneration } = account;
     return { userId, apiKeyId: null, role, cacheGeneration, scopes: 'all' };

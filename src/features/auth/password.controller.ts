@@ -15,9 +15,9 @@ export class PasswordController {
   @ApiOperation({
     summary: 'Change your password',
     description:
-      'Ends all sessions, this one too: log in again with the new password. API keys stay as they are.',
+      'Ends all sessions, including this one: log in again with the new password. API keys stay valid.',
   })
-  @ApiNoContentResponse({ description: 'It is changed.' })
+  @ApiNoContentResponse({ description: 'The password was changed.' })
   @ApiErrors(
     'invalid_request',
     'unauthorized',

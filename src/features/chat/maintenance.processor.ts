@@ -32,7 +32,7 @@ export class MaintenanceProcessor extends WorkerHost implements OnApplicationBoo
     runWhenReady(this.worker).catch((error: unknown) => {
       this.logger.error(
         { err: error },
-        'the jobs of turns do not run here; each API process sweeps by itself as well',
+        'maintenance jobs do not run in this process; every API process also runs its own sweeps',
       );
     });
     // Not for ever: Redis may be away, and the process has to serve without it.
@@ -45,7 +45,7 @@ export class MaintenanceProcessor extends WorkerHost implements OnApplicationBoo
       await this.queue.waitUntilReady();
       await this.queue.upsertJobScheduler(SWEEP_JOB, { every: SWEEP_INTERVAL_MS }, { name: SWEEP_JOB });
     } catch (error) {
-      this.logger.warn({ err: error }, 'the sweep could not be scheduled; the next connection does it');
+      this.logger.warn({ err: error }, 'could not schedule the sweep; will retry on the next connection');
     }
   }
 

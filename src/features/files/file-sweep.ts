@@ -38,7 +38,7 @@ export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutd
       everyMs: EVERY_MS,
       run: (signal) => this.deleteOrphans(signal),
       onError: (error) => {
-        this.logger.warn({ err: error }, 'not all files of broken uploads could be deleted; will retry');
+        this.logger.warn({ err: error }, 'could not delete all files of interrupted uploads; will retry');
       },
     });
   }
@@ -74,7 +74,7 @@ export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutd
     } finally {
       // Also where some folder could not be read.
       if (batch.length > 0 && signal?.aborted !== true) await deleteBatch();
-      if (deleted > 0) this.logger.log(`deleted ${deleted} files of uploads that were broken off`);
+      if (deleted > 0) this.logger.log(`deleted ${deleted} files of interrupted uploads`);
     }
     return deleted;
   }

@@ -6,21 +6,21 @@ export class FileBody {
   id!: string;
 
   @ApiProperty({
-    description: 'Its name as it was sent, without folders and control characters.',
+    description: 'File name as uploaded, without folders and control characters.',
     example: 'report.pdf',
   })
   name!: string;
 
   @ApiProperty({
     description:
-      'What it is, found from its bytes: an image or a PDF; for other text in UTF-8 the text type that was declared, or `text/plain`; else `application/octet-stream`.',
+      'Media type, detected from the content: that of an image or a PDF; for other UTF-8 text, the declared text type or `text/plain`; otherwise `application/octet-stream`.',
     example: 'application/pdf',
   })
   media_type!: string;
 
-  @ApiProperty({ description: 'In bytes.', type: 'integer', example: 48213 })
+  @ApiProperty({ description: 'Size in bytes.', type: 'integer', example: 48213 })
   size!: number;
 
-  @ApiProperty({ description: 'When it was uploaded.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which the file was uploaded.', format: 'date-time' })
   created_at!: string;
 }

@@ -46,7 +46,7 @@ export class FileService {
       const file = { id, userId, name: toFileName(name), ...received.facts(declaredType) };
       const stored = await this.files.insert(file);
       if (stored !== undefined) return stored;
-      throw new AppError('unauthorized', 'The account was disabled while the file came.');
+      throw new AppError('unauthorized', 'The account was disabled during the upload.');
     } catch (error) {
       // Where the database went away the row may be there all the same; the sweep knows when it is back.
       const unknown = error instanceof AppError && error.code === 'service_unavailable';

@@ -32,11 +32,11 @@ export class FilesController {
   constructor(private readonly files: FileService) {}
 
   @Post()
-  @TakesFile('file', 'The file, of at least one byte and at most `MAX_UPLOAD_MB` (32 by default) megabytes.')
+  @TakesFile('file', 'File to upload, at least 1 byte and at most `MAX_UPLOAD_MB` megabytes (32 by default).')
   @ApiOperation({
     summary: 'Upload a file',
     description:
-      'A form with one part: `file`. The file is there for others only when all of it is stored; an upload that is broken off leaves nothing behind.',
+      'A form with one part, `file`. The file becomes available only once all of it is stored; an interrupted upload leaves nothing behind.',
   })
   @ApiCreatedResponse({ type: FileBody, description: 'The file.' })
   @ApiErrors('invalid_request', 'unauthorized', 'payload_too_large', 'unsupported_media_type')
@@ -46,7 +46,7 @@ export class FilesController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'Your files, newest first' })
+  @ApiOperation({ summary: 'List your files, newest first' })
   @ApiPage(FileBody)
   @ApiErrors('invalid_request', 'unauthorized')
   async list(@UserId() userId: string, @Query() page: PageQuery): Promise<Page<FileBody>> {
@@ -54,7 +54,7 @@ export class FilesController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'A file, without its bytes' })
+  @ApiOperation({ summary: 'Get a file’s metadata' })
   @ApiOkResponse({ type: FileBody, description: 'The file.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async get(@UserId() userId: string, @Param() { id }: IdParams): Promise<FileBody> {
@@ -63,12 +63,12 @@ export class FilesController {
 
   @Get(':id/content')
   @ApiOperation({
-    summary: 'The bytes of a file',
+    summary: 'Download a file',
     description:
-      'As they were uploaded, with the media type that was found, to be saved and not to be shown.',
+      'Returns the bytes as uploaded, with the detected media type, as an attachment for download rather than display.',
   })
   @ApiOkResponse({
-    description: 'The bytes.',
+    description: 'The bytes of the file.',
     content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
   })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
@@ -85,9 +85,9 @@ export class FilesController {
   @HttpCode(204)
   @ApiOperation({
     summary: 'Delete a file',
-    description: 'Its bytes too. Messages that were sent with it keep its name.',
+    description: 'Deletes the file with its bytes. Messages sent with it keep its name.',
   })
-  @ApiNoContentResponse({ description: 'It is deleted.' })
+  @ApiNoContentResponse({ description: 'The file was deleted.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   delete(@UserId() userId: string, @Param() { id }: IdParams): Promise<void> {
     return this.files.delete(userId, id);

@@ -20,7 +20,7 @@ export class ReceivedBytes {
       yield piece;
     }
     if (this.length > 0) return;
-    const message = 'file is empty; send one that has at least one byte';
+    const message = 'file is empty; send a file of at least 1 byte';
     throw new InvalidRequestError(`${message}.`, [{ field: 'file', message }]);
   }
 

@@ -14,8 +14,8 @@ export class HealthController {
   constructor(private readonly health: HealthService) {}
 
   @Get()
-  @ApiOperation({ summary: 'Name and version' })
-  @ApiOkResponse({ type: ServiceBody, description: 'What runs here.' })
+  @ApiOperation({ summary: 'Get the name and version' })
+  @ApiOkResponse({ type: ServiceBody, description: 'Name and version of the service.' })
   @ApiErrors()
   root(): ServiceBody {
     return { name: 'parley', version: VERSION, docs: '/docs' };
@@ -23,8 +23,9 @@ export class HealthController {
 
   @Get('health')
   @ApiOperation({
-    summary: 'How everything is',
-    description: 'Always 200; the body tells. Use `/health/live` and `/health/ready` for probes.',
+    summary: 'Check the overall health',
+    description:
+      'The status is always 200; read the state from the body. Use `/health/live` and `/health/ready` for probes.',
   })
   @ApiOkResponse({
     type: HealthBody,
@@ -36,7 +37,7 @@ export class HealthController {
   }
 
   @Get('health/live')
-  @ApiOperation({ summary: 'Whether the process is up' })
+  @ApiOperation({ summary: 'Check that the process is up' })
   @ApiOkResponse({ type: ProbeBody, description: 'The process is up.' })
   @ApiErrors()
   live(): ProbeBody {
@@ -44,7 +45,10 @@ export class HealthController {
   }
 
   @Get('health/ready')
-  @ApiOperation({ summary: 'Whether requests can be served', description: '503 while the database is away.' })
+  @ApiOperation({
+    summary: 'Check that requests can be served',
+    description: 'Returns 503 while the database is unavailable.',
+  })
   @ApiOkResponse({ type: ProbeBody, description: 'Requests can be served.' })
   @ApiErrors()
   async ready(): Promise<ProbeBody> {

@@ -2,10 +2,10 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 /** What runs here. */
 export class ServiceBody {
-  @ApiProperty({ description: 'Name of the program.', example: 'parley' })
+  @ApiProperty({ description: 'Name of the service.', example: 'parley' })
   name!: string;
 
-  @ApiProperty({ description: 'Version of the program.', example: '0.1.0' })
+  @ApiProperty({ description: 'Version of the service.', example: '0.1.0' })
   version!: string;
 
   @ApiProperty({ description: 'Path of the interactive documentation.', example: '/docs' })
@@ -20,17 +20,17 @@ export class ProbeBody {
 
 /** One model provider. */
 export class ProviderHealthBody {
-  @ApiProperty({ description: 'First part of its models’ names.', example: 'openai' })
+  @ApiProperty({ description: 'Id of the provider: the first part of its models’ names.', example: 'openai' })
   id!: string;
 
   @ApiProperty({
-    description: 'Whether it lists its models.',
+    description: 'Whether the provider lists its models.',
     enum: ['ok', 'unavailable'],
     example: 'ok',
   })
   status!: 'ok' | 'unavailable';
 
-  @ApiProperty({ description: 'How many models it lists.', type: 'integer', example: 12 })
+  @ApiProperty({ description: 'Number of models that the provider lists.', type: 'integer', example: 12 })
   models!: number;
 }
 
@@ -38,29 +38,29 @@ export class ProviderHealthBody {
 export class HealthBody {
   @ApiProperty({
     description:
-      '`ok`: all is well. `degraded`: Redis or a provider is away. `unavailable`: the database is away.',
+      '`ok`: everything works. `degraded`: Redis or a provider is unavailable. `unavailable`: the database is unavailable.',
     enum: ['ok', 'degraded', 'unavailable'],
     example: 'ok',
   })
   status!: 'ok' | 'degraded' | 'unavailable';
 
-  @ApiProperty({ description: 'Version of the program.', example: '0.1.0' })
+  @ApiProperty({ description: 'Version of the service.', example: '0.1.0' })
   version!: string;
 
   @ApiProperty({
-    description: 'Whether the database answers.',
+    description: 'Whether the database responds.',
     enum: ['ok', 'unavailable'],
     example: 'ok',
   })
   database!: 'ok' | 'unavailable';
 
   @ApiPropertyOptional({
-    description: 'Whether Redis answers. Present only if the server runs with Redis.',
+    description: 'Whether Redis responds. Present only if the server runs with Redis.',
     enum: ['ok', 'unavailable'],
     example: 'ok',
   })
   redis?: 'ok' | 'unavailable';
 
-  @ApiProperty({ description: 'Every configured provider.', type: [ProviderHealthBody] })
+  @ApiProperty({ description: 'All configured providers.', type: [ProviderHealthBody] })
   providers!: ProviderHealthBody[];
 }

@@ -44,7 +44,7 @@ export class HealthService {
   /** @throws AppError `service_unavailable` where requests cannot be served */
   async assertReady(): Promise<void> {
     if (await this.repository.databaseAnswers()) return;
-    throw new AppError('service_unavailable', 'The database cannot be reached at the moment.', {
+    throw new AppError('service_unavailable', 'The database is unavailable. Try again in a few seconds.', {
       retryAfterMs: 2000,
     });
   }

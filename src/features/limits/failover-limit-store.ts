@@ -85,7 +85,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
     if (redis === undefined || connection.client?.status !== 'ready') return undefined;
     if (this.away) return undefined;
     return ask(redis).catch((error: unknown) => {
-      this.logger.debug({ err: error }, 'Redis does not answer; memory limits for the moment');
+      this.logger.debug({ err: error }, 'Redis does not respond; using in-memory limits for now');
       void this.awaitReturn(redis);
       return undefined;
     });
@@ -149,7 +149,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
       this.unsettled.delete(grant);
       return true;
     } catch (error) {
-      this.logger.debug({ err: error }, 'a lease could not be settled yet; without it, it ends by itself');
+      this.logger.debug({ err: error }, 'could not settle a lease yet; it expires on its own otherwise');
       this.beat();
       return false;
     }

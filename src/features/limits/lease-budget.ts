@@ -48,7 +48,7 @@ export class LeaseBudget extends Budget {
       }
       spent = await this.spentBy(request.userId);
     }
-    throw new Error('The limits forgot what they had been told.');
+    throw new Error('The limits of the account are missing.');
   }
 
   private lease(grant: Grant): BudgetLease {
@@ -94,7 +94,7 @@ function costOf({ cost }: BudgetRequest): number {
   if ('microUsd' in known) return Number(known.microUsd);
   throw new AppError(
     'price_unknown',
-    `The account has a quota in dollars, and the price of '${known.unpriced}' is not known here. Ask another model, or have its price set in MODEL_PRICES.`,
+    `The account has a quota in US dollars, and the price of '${known.unpriced}' is unknown. Use another model, or have the operator set its price in MODEL_PRICES.`,
     { param: 'model' },
   );
 }

@@ -17,30 +17,30 @@ export function exceededError(
 ): AppError {
   switch (by) {
     case 'tokens_day':
-      return quotaExceeded(`${tokensDay} tokens a day`, 'the day ends (UTC)', restOfDay(now));
+      return quotaExceeded(`${tokensDay} tokens per day`, 'the day ends (UTC)', restOfDay(now));
     case 'cost_month':
       return quotaExceeded(
-        `$${toUsd(BigInt(costMonthMicroUsd)) ?? 0} a month`,
+        `$${toUsd(BigInt(costMonthMicroUsd)) ?? 0} per month`,
         'the month ends (UTC)',
         restOfMonth(now),
       );
     case 'concurrency':
       return new AppError(
         'rate_limit_exceeded',
-        `Only ${concurrency} answers may be generated at once. Wait for one to end.`,
+        `At most ${concurrency} answers can be generated at once. Wait for one to end.`,
         { retryAfterMs: BUSY_MS },
       );
     case 'tokens':
       if (tokens > tokensPerMinute) {
         return new AppError(
           'rate_limit_exceeded',
-          `The request may take ${tokens} tokens, and no more than ${tokensPerMinute} a minute are allowed. Shorten it, or ask for fewer tokens.`,
+          `The request may use ${tokens} tokens, but the limit is ${tokensPerMinute} tokens per minute. Shorten it, or request fewer tokens.`,
           { retryable: false },
         );
       }
       return new AppError(
         'rate_limit_exceeded',
-        `No more than ${tokensPerMinute} tokens a minute are allowed, and this request may take ${tokens}.`,
+        `The limit is ${tokensPerMinute} tokens per minute, and this request may use ${tokens}. Try again after the time in Retry-After.`,
         { retryAfterMs: waitMs(backlogMs, tokensPerMinute, tokens) },
       );
   }
@@ -55,7 +55,11 @@ function quotaExceeded(quota: string, end: string, retryAfterMs: number): AppErr
 
 /** Why a request was refused, and when to come back. */
 export function tooManyRequests(limit: number, wait: number): AppError {
-  return new AppError('rate_limit_exceeded', `No more than ${limit} requests a minute are allowed here.`, {
-    retryAfterMs: wait,
-  });
+  return new AppError(
+    'rate_limit_exceeded',
+    `The limit is ${limit} requests per minute. Try again after the time in Retry-After.`,
+    {
+      retryAfterMs: wait,
+    },
+  );
 }

@@ -79,7 +79,7 @@ export class RedisLimitStore extends LimitStore {
       case 'cost_month':
         return { type: 'refused', by: outcome, backlogMs };
       default:
-        throw new Error('The script of a reservation answered something else.');
+        throw new Error('The reservation script returned an unexpected value.');
     }
   }
 
@@ -114,5 +114,5 @@ function leasesKey(userId: string, subject: string): string {
 
 function texts(answer: unknown): string[] {
   if (Array.isArray(answer)) return answer.map(String);
-  throw new Error('A script of the limits answered something else than a list.');
+  throw new Error('A limit script returned something other than a list.');
 }

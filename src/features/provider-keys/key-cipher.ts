@@ -56,7 +56,7 @@ export class KeyCipher {
     const header = bytes.subarray(0, HEADER_BYTES);
     if (bytes.length < OVERHEAD_BYTES || header[0] !== VERSION) throw unreadable('its format is unknown');
     const key = [this.current, this.previous].find((one) => one?.id.equals(header.subarray(1)));
-    if (key === undefined) throw unreadable('the ENCRYPTION_KEY that it was made with is not set any more');
+    if (key === undefined) throw unreadable('the ENCRYPTION_KEY that encrypted it is no longer set');
     const nonce = bytes.subarray(HEADER_BYTES, HEADER_BYTES + NONCE_BYTES);
     const tag = bytes.subarray(HEADER_BYTES + NONCE_BYTES, OVERHEAD_BYTES);
     const decipher = createDecipheriv(ALGORITHM, key.secret, nonce, { authTagLength: TAG_BYTES })
@@ -66,7 +66,7 @@ export class KeyCipher {
       const secret = Buffer.concat([decipher.update(bytes.subarray(OVERHEAD_BYTES)), decipher.final()]);
       return { secret: secret.toString('utf8'), outdated: key !== this.current };
     } catch {
-      throw unreadable('it was changed or belongs elsewhere');
+      throw unreadable('it was modified or belongs to another record');
     }
   }
 }
@@ -81,5 +81,5 @@ function boundTo(header: Buffer, { userId, provider }: Belonging): Buffer {
 }
 
 function unreadable(reason: string): UnreadableSecretError {
-  return new UnreadableSecretError(`A stored provider key cannot be read: ${reason}.`);
+  return new UnreadableSecretError(`A stored provider key cannot be decrypted: ${reason}.`);
 }

@@ -5,7 +5,7 @@ import { IsPlainText } from '../../http/index.js';
 /** The provider in a path. */
 export class ProviderParams {
   @ApiProperty({
-    description: 'A provider of this server, as the first part of its models’ names.',
+    description: 'Provider of this server: the first part of its models’ names.',
     maxLength: 100,
     example: 'openai',
   })
@@ -18,7 +18,7 @@ export class ProviderParams {
 /** A key that is to be stored. */
 export class SetProviderKeyBody {
   @ApiProperty({
-    description: 'Your key. It is stored encrypted and never shown again.',
+    description: 'Your API key for the provider. It is stored encrypted and never shown again.',
     format: 'password',
     minLength: 1,
     maxLength: 1000,
@@ -33,16 +33,16 @@ export class SetProviderKeyBody {
 
 /** A stored key, without the key itself. */
 export class ProviderKeyBody {
-  @ApiProperty({ description: 'The provider.', example: 'openai' })
+  @ApiProperty({ description: 'Provider that the key is for.', example: 'openai' })
   provider!: string;
 
-  @ApiProperty({ description: 'How the key ends; nothing where it is short.', example: 'x4Qz' })
+  @ApiProperty({ description: 'Last characters of the key; empty if the key is short.', example: 'x4Qz' })
   hint!: string;
 
-  @ApiProperty({ description: 'When a key was first stored.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which a key was first stored.', format: 'date-time' })
   created_at!: string;
 
-  @ApiProperty({ description: 'When this key was stored.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which this key was stored.', format: 'date-time' })
   updated_at!: string;
 }
 
@@ -51,6 +51,6 @@ export class ProviderKeyListBody {
   @ApiProperty({ description: 'Always `list`.', enum: ['list'] })
   object!: 'list';
 
-  @ApiProperty({ description: 'The keys, by provider.', type: [ProviderKeyBody] })
+  @ApiProperty({ description: 'Keys, sorted by provider.', type: [ProviderKeyBody] })
   data!: ProviderKeyBody[];
 }

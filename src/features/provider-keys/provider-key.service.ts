@@ -44,13 +44,14 @@ export class ProviderKeyService {
   /** @throws NotFoundError */
   async get(userId: string, provider: string): Promise<ShownProviderKey> {
     const key = await this.keys.find(userId, provider);
-    if (key === null) throw new NotFoundError('key of the provider', provider);
+    if (key === null) throw new NotFoundError('key for the provider', provider);
     return key;
   }
 
   /** @throws NotFoundError */
   async delete(actor: Actor, userId: string, provider: string): Promise<void> {
-    if (!(await this.keys.delete(userId, provider))) throw new NotFoundError('key of the provider', provider);
+    if (!(await this.keys.delete(userId, provider)))
+      throw new NotFoundError('key for the provider', provider);
     this.credentials.forget(userId, provider);
     await this.audit.record('provider_key.deleted', { actor, userId, subject: provider });
   }

@@ -17,16 +17,22 @@ export class ProviderKeysController {
   constructor(private readonly keys: ProviderKeyService) {}
 
   @Get()
-  @ApiOperation({ summary: 'Your own keys of model providers', description: 'Never the keys themselves.' })
-  @ApiOkResponse({ type: ProviderKeyListBody, description: 'One for each provider that you have a key of.' })
+  @ApiOperation({
+    summary: 'List your provider keys',
+    description: 'The keys themselves are never returned.',
+  })
+  @ApiOkResponse({
+    type: ProviderKeyListBody,
+    description: 'One entry for each provider for which you have stored a key.',
+  })
   @ApiErrors('unauthorized')
   async list(@UserId() userId: string): Promise<ProviderKeyListBody> {
     return toProviderKeyListBody(await this.keys.list(userId));
   }
 
   @Get(':provider')
-  @ApiOperation({ summary: 'Your own key of a provider', description: 'Never the key itself.' })
-  @ApiOkResponse({ type: ProviderKeyBody, description: 'How it ends, and since when it is stored.' })
+  @ApiOperation({ summary: 'Get your key for a provider', description: 'The key itself is never returned.' })
+  @ApiOkResponse({ type: ProviderKeyBody, description: 'The end of the key and when it was stored.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async get(@UserId() userId: string, @Param() { provider }: ProviderParams): Promise<ProviderKeyBody> {
     return toProviderKeyBody(await this.keys.get(userId, provider));
@@ -34,11 +40,11 @@ export class ProviderKeysController {
 
   @Put(':provider')
   @ApiOperation({
-    summary: 'Use your own key of a provider',
+    summary: 'Store your own key for a provider',
     description:
-      'From then on your calls of the provider are made with it instead of the server’s, and count towards none of the server’s quotas. The server must have the provider; 404 where it has not.',
+      'From then on, your calls to the provider use this key instead of the server’s and do not count towards the server’s quotas. The provider must be configured on the server; otherwise the response is 404.',
   })
-  @ApiOkResponse({ type: ProviderKeyBody, description: 'It is stored, encrypted.' })
+  @ApiOkResponse({ type: ProviderKeyBody, description: 'The key was stored, encrypted.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'payload_too_large', 'unsupported_media_type')
   async set(
     @UserId() userId: string,
@@ -52,10 +58,10 @@ export class ProviderKeysController {
   @Delete(':provider')
   @HttpCode(204)
   @ApiOperation({
-    summary: 'Delete your own key of a provider',
-    description: 'Calls use the server’s again.',
+    summary: 'Delete your key for a provider',
+    description: 'Calls use the server’s key again.',
   })
-  @ApiNoContentResponse({ description: 'It is gone.' })
+  @ApiNoContentResponse({ description: 'The key was deleted.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   delete(
     @UserId() userId: string,

@@ -69,7 +69,7 @@ export class StoredCredentials extends CredentialSource {
       const to = this.encrypt(secret, userId, provider);
       // Nobody waits for it: the next read tries again.
       this.keys.replaceCiphertext(userId, provider, { from, to }).catch((error: unknown) => {
-        this.logger.warn({ err: error }, 'a provider key could not be encrypted anew yet');
+        this.logger.warn({ err: error }, 'could not re-encrypt a provider key yet');
       });
     }
     return secret;
@@ -84,7 +84,7 @@ export class StoredCredentials extends CredentialSource {
       // Not silently with the server's key: the user would not know who pays.
       throw new AppError(
         'provider_unavailable',
-        `Your stored key of '${provider}' cannot be read any more. Set it again with PUT /api/v1/provider-keys/${provider}, or delete it.`,
+        `Your stored key for '${provider}' can no longer be decrypted. Store it again with PUT /api/v1/provider-keys/${provider}, or delete it.`,
         { retryable: false, cause: error },
       );
     }

@@ -41,7 +41,7 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
     for (const attempt of attempts) this.entries.push({ owner, attempt });
     if (this.entries.length > CAPACITY) {
       const lost = this.entries.splice(0, this.entries.length - CAPACITY).length;
-      this.logger.error(`${lost} usage records were lost, because the database is away for too long`);
+      this.logger.error(`lost ${lost} usage records because the database was unavailable for too long`);
     }
     this.schedule(WAIT_MS);
   }
@@ -72,14 +72,14 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
         size = Math.min(BATCH, size * 2);
       } catch (error) {
         if (error instanceof AppError && error.code === 'service_unavailable') {
-          this.logger.warn({ err: error }, 'usage records could not be written yet');
+          this.logger.warn({ err: error }, 'could not write usage records; will retry');
           this.entries.unshift(...batch);
           if (!this.closing) this.schedule(RETRY_MS);
           return;
         }
         if (batch.length === 1) {
           // What the database refuses it will refuse again, and everything behind it would wait for ever.
-          this.logger.error({ err: error }, 'a usage record was refused and is lost');
+          this.logger.error({ err: error }, 'the database rejected a usage record, which is lost');
           continue;
         }
         // One record that the database refuses must not take the others with it.

@@ -8,7 +8,7 @@ export function IsDay(): PropertyDecorator {
     name: 'isDay',
     validator: {
       validate: (value: unknown) => typeof value === 'string' && isDay(value),
-      defaultMessage: buildMessage((prefix) => `${prefix}$property must be a day like 2026-11-21`),
+      defaultMessage: buildMessage((prefix) => `${prefix}$property must be a date such as 2026-11-21`),
     },
   });
 }

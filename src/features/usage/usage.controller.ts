@@ -13,11 +13,11 @@ export class UsageController {
 
   @Get()
   @ApiOperation({
-    summary: 'What you used',
+    summary: 'Get your usage',
     description:
-      'Tokens and cost of every attempt at a model, by day and model, or by API key too (`by=day,model,key`). Calls of the compatible routes show up within a second.',
+      'Tokens and cost of all attempts to call a model, by day and model, and optionally by API key (`by=day,model,key`). Calls to the compatible routes appear within a second.',
   })
-  @ApiOkResponse({ type: UsageReportBody, description: 'The report.' })
+  @ApiOkResponse({ type: UsageReportBody, description: 'The usage report.' })
   @ApiErrors('invalid_request', 'unauthorized')
   async report(@UserId() userId: string, @Query() query: UsageQuery): Promise<UsageReportBody> {
     return toUsageReportBody(await this.usage.report(userId, toUsageAsked(query)));

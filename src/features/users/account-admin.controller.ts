@@ -27,7 +27,7 @@ export class AccountAdminController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'All accounts, newest first', description: 'For admins.' })
+  @ApiOperation({ summary: 'List all accounts, newest first', description: 'Admins only.' })
   @ApiPage(UserBody)
   @ApiErrors('invalid_request', 'unauthorized', 'forbidden')
   async list(@Query() query: UsersQuery): Promise<Page<UserBody>> {
@@ -35,7 +35,7 @@ export class AccountAdminController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'One account', description: 'For admins.' })
+  @ApiOperation({ summary: 'Get an account', description: 'Admins only.' })
   @ApiOkResponse({ type: UserBody, description: 'The account.' })
   @ApiErrors('invalid_request', 'unauthorized', 'forbidden', 'not_found')
   async get(@Param() { id }: IdParams): Promise<UserBody> {
@@ -44,10 +44,10 @@ export class AccountAdminController {
 
   @Patch(':id')
   @ApiOperation({
-    summary: 'Change an account’s role and quotas, disable or enable it',
-    description: 'For admins. The last admin can be neither demoted nor disabled.',
+    summary: 'Update an account’s role and quotas, or disable or enable it',
+    description: 'Admins only. The last admin can be neither demoted nor disabled.',
   })
-  @ApiOkResponse({ type: UserBody, description: 'The account, changed.' })
+  @ApiOkResponse({ type: UserBody, description: 'The updated account.' })
   @ApiErrors(
     'invalid_request',
     'unauthorized',
@@ -70,9 +70,9 @@ export class AccountAdminController {
   @ApiOperation({
     summary: 'Delete an account',
     description:
-      'For admins. With everything that it owns; what runs for it is stopped. The data of a large account is removed in the background.',
+      'Admins only. Deletes the account with everything that it owns and stops everything that runs for it. The data of a large account is removed in the background.',
   })
-  @ApiNoContentResponse({ description: 'The account is gone for everybody.' })
+  @ApiNoContentResponse({ description: 'The account was deleted and is no longer visible to anyone.' })
   @ApiErrors('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'last_admin')
   delete(@CurrentActor() actor: Actor, @Param() { id }: IdParams): Promise<void> {
     return this.deletions.delete(actor, id);

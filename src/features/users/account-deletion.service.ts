@@ -72,7 +72,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
     if (running !== undefined) return running;
     const run = this.deleteEverything(userId)
       .catch((error: unknown) => {
-        this.logger.warn({ err: error, user: userId }, 'an account could not be deleted yet; will retry');
+        this.logger.warn({ err: error, user: userId }, 'could not delete an account; will retry');
       })
       .finally(() => this.running.delete(userId));
     this.running.set(userId, run);

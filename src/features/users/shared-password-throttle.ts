@@ -111,7 +111,7 @@ export class SharedPasswordThrottle {
       const answer = await client.eval(script, keys.length, ...keys, ...values);
       return Number(answer);
     } catch (error) {
-      this.logger.debug({ err: error }, 'wrong passwords are counted in memory for now');
+      this.logger.debug({ err: error }, 'counting wrong passwords in memory for now');
       return undefined;
     }
   }

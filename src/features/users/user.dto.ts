@@ -31,14 +31,14 @@ export class UserBody {
   })
   email!: string;
 
-  @ApiProperty({ description: 'What it may do.', enum: ['user', 'admin'], example: 'user' })
+  @ApiProperty({ description: 'Role of the account.', enum: ['user', 'admin'], example: 'user' })
   role!: 'user' | 'admin';
 
-  @ApiProperty({ description: 'Whether an admin has shut it.', example: false })
+  @ApiProperty({ description: 'Whether an admin has disabled the account.', example: false })
   disabled!: boolean;
 
   @ApiProperty({
-    description: 'Tokens a day (UTC); null for the server’s default.',
+    description: 'Maximum tokens per day (UTC); null for the server’s default.',
     type: 'integer',
     nullable: true,
     example: null,
@@ -46,7 +46,7 @@ export class UserBody {
   quota_tokens_day!: number | null;
 
   @ApiProperty({
-    description: 'US dollars a month (UTC); null for the server’s default.',
+    description: 'Maximum cost in US dollars per month (UTC); null for the server’s default.',
     type: Number,
     nullable: true,
     example: null,
@@ -54,7 +54,7 @@ export class UserBody {
   quota_cost_month_usd!: number | null;
 
   @ApiProperty({
-    description: 'When the account was made.',
+    description: 'Time at which the account was created.',
     format: 'date-time',
     example: '2026-11-21T08:00:00.000Z',
   })
@@ -65,7 +65,7 @@ export class UserBody {
 export class UpdateMeBody {
   @ApiProperty({
     description:
-      'New email address. Upper and lower case, and forms that are equal by Unicode NFKC, are the same.',
+      'New email address. Case is ignored, and forms that are equal under Unicode NFKC count as the same address.',
     format: 'email',
     maxLength: 254,
     example: 'ada@example.com',
@@ -78,7 +78,7 @@ export class UpdateMeBody {
   email!: string;
 
   @ApiProperty({
-    description: 'The password of the account.',
+    description: 'Current password of the account.',
     format: 'password',
     maxLength: 128,
     example: 'correct horse battery',
@@ -91,13 +91,14 @@ export class UpdateMeBody {
 
 /** What admins change of an account; what is left out stays as it is. */
 export class UpdateUserBody {
-  @ApiPropertyOptional({ description: 'What it may do.', enum: ['user', 'admin'], example: 'admin' })
+  @ApiPropertyOptional({ description: 'Role of the account.', enum: ['user', 'admin'], example: 'admin' })
   @IsOptionalField()
   @IsIn(['user', 'admin'])
   role?: 'user' | 'admin';
 
   @ApiPropertyOptional({
-    description: 'Shut it, or open it again. What runs for it is stopped, and its sessions end.',
+    description:
+      'Whether to disable the account. Disabling stops everything that runs for it and ends its sessions.',
     example: true,
   })
   @IsOptionalField()
@@ -105,7 +106,7 @@ export class UpdateUserBody {
   disabled?: boolean;
 
   @ApiPropertyOptional({
-    description: 'Tokens a day (UTC); 0 for nothing, null for the server’s default.',
+    description: 'Maximum tokens per day (UTC); 0 for none at all, null for the server’s default.',
     type: 'integer',
     minimum: 0,
     maximum: Number.MAX_SAFE_INTEGER,
@@ -120,7 +121,7 @@ export class UpdateUserBody {
 
   @ApiPropertyOptional({
     description:
-      'US dollars a month (UTC), counted in millionths; 0 for nothing, null for the server’s default.',
+      'Maximum cost in US dollars per month (UTC), in steps of a millionth; 0 for none at all, null for the server’s default.',
     type: Number,
     minimum: 0,
     maximum: 1_000_000_000,
@@ -138,7 +139,7 @@ export class UpdateUserBody {
 /** Which accounts are wanted. */
 export class UsersQuery extends PageQuery {
   @ApiPropertyOptional({
-    description: 'Only those whose email address begins so.',
+    description: 'Only accounts whose email address begins with this text.',
     maxLength: 254,
     example: 'ada@',
   })

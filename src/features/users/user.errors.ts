@@ -3,7 +3,7 @@ import { AppError } from '../../common/errors.js';
 /** Another account has the address. */
 export class EmailTakenError extends AppError {
   constructor() {
-    super('email_taken', 'There is an account with this email address already. Log in instead.', {
+    super('email_taken', 'An account with this email address already exists. Log in instead.', {
       param: 'email',
       retryable: false,
     });
@@ -13,7 +13,7 @@ export class EmailTakenError extends AppError {
 /** Nobody would be left to administer the server. */
 export class LastAdminError extends AppError {
   constructor() {
-    super('last_admin', 'This is the last admin who is not disabled. Make another account an admin first.', {
+    super('last_admin', 'This is the last enabled admin account. Make another account an admin first.', {
       retryable: false,
     });
   }

@@ -16,7 +16,7 @@ export class UsersController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'The account that makes the request' })
+  @ApiOperation({ summary: 'Get your account' })
   @ApiOkResponse({ type: UserBody, description: 'The account.' })
   @ApiErrors('unauthorized')
   async me(@UserId() userId: string): Promise<UserBody> {
@@ -24,8 +24,8 @@ export class UsersController {
   }
 
   @Patch()
-  @ApiOperation({ summary: 'Change your email address', description: 'Needs your password.' })
-  @ApiOkResponse({ type: UserBody, description: 'The account, changed.' })
+  @ApiOperation({ summary: 'Change your email address', description: 'Requires your password.' })
+  @ApiOkResponse({ type: UserBody, description: 'The updated account.' })
   @ApiErrors(
     'invalid_request',
     'unauthorized',
@@ -49,9 +49,9 @@ export class UsersController {
   @ApiOperation({
     summary: 'Delete your account',
     description:
-      'With everything that it owns. What runs for it is stopped. It cannot be undone. The data of a large account is removed in the background.',
+      'Deletes the account with everything that it owns and stops everything that runs for it. This cannot be undone. The data of a large account is removed in the background.',
   })
-  @ApiNoContentResponse({ description: 'The account is gone for everybody.' })
+  @ApiNoContentResponse({ description: 'The account was deleted and is no longer visible to anyone.' })
   @ApiErrors('unauthorized', 'last_admin')
   delete(@UserId() userId: string, @CurrentActor() actor: Actor): Promise<void> {
     return this.deletions.delete(actor, userId);

@@ -3,25 +3,25 @@ import type { SchemaObject } from '../../http/index.js';
 const shared: Record<string, SchemaObject> = {
   model: {
     type: 'string',
-    description: '`provider/model` or a bare model name; the server’s default without it.',
+    description: 'Model as `provider/model` or a bare model name. Defaults to the server’s default model.',
     example: 'demo/echo',
   },
   messages: {
     type: 'array',
     minItems: 1,
-    description: 'The conversation so far.',
+    description: 'Messages of the conversation so far.',
     items: {
       type: 'object',
       required: ['role', 'content'],
       additionalProperties: true,
       properties: {
         role: { type: 'string', enum: ['user', 'assistant', 'system'] },
-        content: { description: 'A text, or an array of blocks.' },
+        content: { description: 'Text, or an array of content blocks.' },
       },
     },
     example: [{ role: 'user', content: 'Why is the sky blue?' }],
   },
-  system: { description: 'What the model is told beforehand: a text, or an array of text blocks.' },
+  system: { description: 'System prompt: text, or an array of text blocks.' },
 };
 
 /** The body of Messages, as far as it is described here; every other field of Anthropic’s is taken too. */
@@ -30,16 +30,25 @@ export const MESSAGE_DOC: SchemaObject = {
   required: ['max_tokens', 'messages'],
   additionalProperties: true,
   description:
-    'As https://platform.claude.com/docs/en/api/messages. What only Anthropic’s models understand is refused by name where another one is asked.',
+    'As specified at https://platform.claude.com/docs/en/api/messages. Features that only Anthropic’s models support are rejected by name if the request goes to another model.',
   properties: {
     ...shared,
-    max_tokens: { type: 'integer', minimum: 1, description: 'Most tokens of the answer.', example: 1024 },
-    stream: { type: 'boolean', default: false, description: 'Answer as it comes, over Server-Sent Events.' },
+    max_tokens: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Maximum number of tokens in the answer.',
+      example: 1024,
+    },
+    stream: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether to stream the answer as Server-Sent Events.',
+    },
     temperature: {
       type: 'number',
       minimum: 0,
       maximum: 1,
-      description: 'How freely the model chooses its words.',
+      description: 'Sampling temperature, 0 to 1.',
     },
   },
 };
@@ -49,7 +58,7 @@ export const COUNT_DOC: SchemaObject = {
   type: 'object',
   required: ['messages'],
   additionalProperties: true,
-  description: 'As https://platform.claude.com/docs/en/api/messages-count-tokens.',
+  description: 'As specified at https://platform.claude.com/docs/en/api/messages-count-tokens.',
   properties: shared,
 };
 
@@ -88,7 +97,9 @@ export const COUNT_EXAMPLE = {
     schema: {
       type: 'object',
       required: ['input_tokens'],
-      properties: { input_tokens: { type: 'integer', minimum: 0, description: 'Tokens of the request.' } },
+      properties: {
+        input_tokens: { type: 'integer', minimum: 0, description: 'Number of tokens in the request.' },
+      },
     } satisfies SchemaObject,
     example: { input_tokens: 9 },
   },

@@ -34,9 +34,9 @@ export class MessagesController {
   @ModelRoute()
   @Stateless()
   @ApiOperation({
-    summary: 'Messages',
+    summary: 'Create a message',
     description:
-      'Anthropic’s wire over every provider: clients of it only change their base URL and key. With `stream: true` it answers with the events of the wire. Requests to a provider of this wire, and its answers, pass as they are. Errors have the shape of the wire too: `{"type":"error","error":{"type","message"},"request_id"}`. Leaving ends the call upstream.',
+      'Anthropic’s API format for every provider: existing clients only change their base URL and key. With `stream: true` the response is a stream of Anthropic’s events. Requests to providers that use this format, and their responses, are passed through unchanged. Errors have Anthropic’s format as well: `{"type":"error","error":{"type","message"},"request_id"}`. Disconnecting cancels the call to the provider.',
   })
   @ApiBody({ schema: MESSAGE_DOC })
   @ApiOkResponse({ description: 'The answer.', content: MESSAGE_EXAMPLE })
@@ -60,11 +60,12 @@ export class MessagesController {
   @HttpCode(200)
   @ModelRoute()
   @ApiOperation({
-    summary: 'The tokens of a request',
-    description: 'By the provider’s own count where it speaks Anthropic’s wire, else by our estimate.',
+    summary: 'Count the tokens of a request',
+    description:
+      'Uses the provider’s own count if it supports Anthropic’s API format, otherwise an estimate.',
   })
   @ApiBody({ schema: COUNT_DOC })
-  @ApiOkResponse({ description: 'How many there are.', content: COUNT_EXAMPLE })
+  @ApiOkResponse({ description: 'Number of tokens.', content: COUNT_EXAMPLE })
   @ApiErrors(...MODEL_ERRORS)
   async count(
     @CurrentCaller() caller: Caller,

@@ -41,7 +41,7 @@ export class ModelsService {
     const names = [...this.models.aliases(), ...(await this.models.modelNames())];
     for (const cursor of [after, before]) {
       if (cursor === undefined || names.includes(cursor)) continue;
-      throw new InvalidRequestError(`There is no model '${cursor}' to go on from.`);
+      throw new InvalidRequestError(`There is no model '${cursor}' to continue from.`);
     }
     const from = after === undefined ? 0 : names.indexOf(after) + 1;
     const end = before === undefined ? -1 : names.indexOf(before);

@@ -29,13 +29,13 @@ export function OllamaErrors(...codes: readonly ErrorCode[]): MethodDecorator {
 
 const MODEL: SchemaObject = {
   type: 'string',
-  description: 'A model of the server, with or without `ollama/` before it, or an alias of such models.',
+  description: 'Model of the server, with or without the prefix `ollama/`, or an alias of such models.',
   example: 'llama3.2',
 };
 const STREAM: SchemaObject = {
   type: 'boolean',
   default: true,
-  description: 'Answer as it comes, one JSON object a line.',
+  description: 'Whether to stream the answer, one JSON object per line.',
 };
 
 /** The body of a chat. */
@@ -43,12 +43,13 @@ export const OLLAMA_CHAT_DOC: SchemaObject = {
   type: 'object',
   required: ['model'],
   additionalProperties: true,
-  description: 'As https://docs.ollama.com/api/chat; every field reaches the server as it is.',
+  description:
+    'As specified at https://docs.ollama.com/api/chat. All fields are passed to the server unchanged.',
   properties: {
     model: MODEL,
     messages: {
       type: 'array',
-      description: 'The conversation so far; without any the model is loaded.',
+      description: 'Messages of the conversation so far; without any, the model is only loaded.',
       items: { type: 'object', additionalProperties: true },
       example: [{ role: 'user', content: 'Why is the sky blue?' }],
     },
@@ -61,12 +62,13 @@ export const OLLAMA_GENERATE_DOC: SchemaObject = {
   type: 'object',
   required: ['model'],
   additionalProperties: true,
-  description: 'As https://docs.ollama.com/api/generate; every field reaches the server as it is.',
+  description:
+    'As specified at https://docs.ollama.com/api/generate. All fields are passed to the server unchanged.',
   properties: {
     model: MODEL,
     prompt: {
       type: 'string',
-      description: 'What to answer; without it the model is loaded.',
+      description: 'Prompt to complete; without it, the model is only loaded.',
       example: 'Say hello.',
     },
     stream: STREAM,

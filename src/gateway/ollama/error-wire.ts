@@ -5,7 +5,7 @@ import type { ErrorWire } from '../../http/index.js';
 /** What went wrong, in the form that Ollama's clients read. */
 export class OllamaErrorBody {
   @ApiProperty({
-    description: 'What is wrong and what to do.',
+    description: 'Human-readable description of what is wrong and what to do.',
     example: "model 'llama3.2' not found",
   })
   error!: string;

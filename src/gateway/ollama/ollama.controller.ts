@@ -36,9 +36,9 @@ export class OllamaController {
   @HttpCode(200)
   @ModelRoute()
   @ApiOperation({
-    summary: 'Chat on Ollama’s wire',
+    summary: 'Chat in Ollama’s API format',
     description:
-      'What the configured Ollama server answers, byte for byte. It streams unless `stream` is false. Leaving ends the call upstream.',
+      'Returns the response of the configured Ollama server, byte for byte. It streams unless `stream` is false. Disconnecting cancels the call to the server.',
   })
   @ApiBody({ schema: OLLAMA_CHAT_DOC })
   @ApiOkResponse({ description: 'The answer.', content: OLLAMA_CHAT_EXAMPLE })
@@ -55,9 +55,9 @@ export class OllamaController {
   @HttpCode(200)
   @ModelRoute()
   @ApiOperation({
-    summary: 'Complete a prompt on Ollama’s wire',
+    summary: 'Complete a prompt in Ollama’s API format',
     description:
-      'What the configured Ollama server answers, byte for byte. It streams unless `stream` is false.',
+      'Returns the response of the configured Ollama server, byte for byte. It streams unless `stream` is false.',
   })
   @ApiBody({ schema: OLLAMA_GENERATE_DOC })
   @ApiOkResponse({ description: 'The answer.', content: OLLAMA_GENERATE_EXAMPLE })
@@ -71,8 +71,11 @@ export class OllamaController {
   }
 
   @Get('tags')
-  @ApiOperation({ summary: 'The models of the Ollama server', description: 'Its own list, as it is.' })
-  @ApiOkResponse({ description: 'The list.', content: OLLAMA_TAGS_EXAMPLE })
+  @ApiOperation({
+    summary: 'List the models of the Ollama server',
+    description: 'Returns the server’s own list, unchanged.',
+  })
+  @ApiOkResponse({ description: 'The list of models.', content: OLLAMA_TAGS_EXAMPLE })
   @OllamaErrors('unauthorized', 'provider_error', 'provider_unavailable', 'provider_timeout')
   async tags(@UserId() userId: string, @Res() response: Response): Promise<void> {
     const text = await withClientSignal(response, (signal) => this.ollama.tags(userId, signal));

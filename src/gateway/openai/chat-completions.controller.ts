@@ -36,15 +36,15 @@ export class ChatCompletionsController {
   @HttpCode(200)
   @ModelRoute()
   @ApiOperation({
-    summary: 'Chat Completions',
+    summary: 'Create a chat completion',
     description:
-      'OpenAI’s wire over every provider: clients of it only change their base URL and key. With `stream: true` it answers with `chat.completion.chunk` events and `[DONE]`. Leaving ends the call upstream. With `X-Conversation-ID` it is a turn of that conversation: only the messages after the last answer are said, what came before is known, system and developer messages count for this turn, and the answer goes on and is stored if you leave.',
+      'OpenAI’s API format for every provider: existing clients only change their base URL and key. With `stream: true` the response is a stream of `chat.completion.chunk` events and `[DONE]`. Disconnecting cancels the call to the provider. With `X-Conversation-ID` the request is a turn of that conversation: only the messages after the last answer are new, earlier ones are already stored, system and developer messages apply to this turn only, and the answer is still generated and stored if the client disconnects.',
   })
   @ApiHeader({
     name: 'X-Conversation-ID',
     required: false,
     description:
-      'The conversation that the request goes on with; `new` begins one, whose id the answer’s header of the same name tells.',
+      'Conversation that the request continues; `new` creates one and returns its id in the response header of the same name.',
     schema: { type: 'string', pattern: CONVERSATION, example: NEW_CONVERSATION },
   })
   @ApiIdempotencyKey()

@@ -29,7 +29,10 @@ export class CompletionsController {
   @HttpCode(200)
   @ModelRoute()
   @Stateless()
-  @ApiOperation({ summary: 'Completions', description: 'OpenAI’s older wire, over models that chat.' })
+  @ApiOperation({
+    summary: 'Create a completion',
+    description: 'OpenAI’s legacy API format, for chat models.',
+  })
   @ApiBody({ schema: COMPLETION_DOC })
   @ApiOkResponse({ description: 'The answer.', content: COMPLETION_EXAMPLE })
   @ApiErrors(...MODEL_ERRORS)

@@ -131,7 +131,7 @@ export class CompletionsService {
     assertHonoured(body);
     const [prompt, second] = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
     if (prompt === undefined || second !== undefined) {
-      throw refused('prompt', 'A streamed completion takes one prompt.');
+      throw refused('prompt', 'A streamed completion accepts only one prompt.');
     }
     const id = `cmpl-${newId()}`;
     let model = '';
@@ -186,7 +186,7 @@ function assertHonoured(body: CompletionBody): void {
       value !== false &&
       value !== '' &&
       !(name === 'best_of' && value === 1);
-    if (asked) throw refused(name, `Models that chat cannot honour '${name}'. Leave it out.`);
+    if (asked) throw refused(name, `Chat models do not support '${name}'. Omit it.`);
   }
 }
 

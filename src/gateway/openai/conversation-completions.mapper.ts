@@ -50,13 +50,13 @@ export function toTurn(
   const prompts = messages.filter(({ role }) => role === 'system' || role === 'developer').map(textOf);
   const behind = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
   if (behind.length > MAX_MESSAGES)
-    throw wrong(`has more than ${MAX_MESSAGES} messages behind the last answer`);
+    throw wrong(`has more than ${MAX_MESSAGES} messages after the last answer`);
   const newMessages = behind.flatMap(toNewMessages);
   const characters = newMessages.reduce((sum, { content }) => sum + content.length, 0);
   if (characters > MAX_CHARACTERS)
-    throw wrong(`has more than ${MAX_CHARACTERS} characters behind the last answer`);
+    throw wrong(`has more than ${MAX_CHARACTERS} characters after the last answer`);
   if (newMessages.length === 0)
-    throw wrong('must end with what the model is to answer: a message of the user or results of tools');
+    throw wrong('must end with a user message or tool results for the model to answer');
   return {
     target: {
       type: 'next',
@@ -90,7 +90,7 @@ function toNewMessages(message: ChatMessage): NewMessage[] {
     case 'tool':
       return [{ role: 'tool', content: textOf(message), toolCallId: message.tool_call_id }];
     case 'function':
-      throw wrong("takes results of tools with the role 'tool', not 'function'");
+      throw wrong("accepts tool results with the role 'tool', not 'function'");
     default:
       return [];
   }
@@ -103,7 +103,7 @@ function textOf({ content }: ChatMessage): string {
     .map((part) => {
       if (part.type === 'text') return part.text;
       throw wrong(
-        `holds a part of the type '${part.type}', and a conversation keeps texts; leave X-Conversation-ID out, or send files with /api/v1/chat`,
+        `contains a part of type '${part.type}', but a conversation stores text only; omit X-Conversation-ID, or send files with /api/v1/chat`,
       );
     })
     .join('\n');
@@ -119,7 +119,7 @@ function wrong(message: string): InvalidRequestError {
 }
 
 function refused(name: string): AppError {
-  const message = `A request with X-Conversation-ID cannot honour '${name}'. Leave one of the two out.`;
+  const message = `X-Conversation-ID cannot be combined with '${name}'. Omit one of them.`;
   return new AppError('invalid_request', message, { param: name });
 }
 
@@ -187,7 +187,7 @@ export async function* toChunks(
 function beganAgain({ conversationId, answerId }: AnswerStream): AppError {
   return new AppError(
     'provider_error',
-    `The answer began again, so that what came of it is void. It goes on: read the message ${answerId} of the conversation ${conversationId} when it has ended.`,
+    `The answer was restarted, so discard the text received so far. It is still being generated: read the message ${answerId} of the conversation ${conversationId} once it has ended.`,
     { retryable: false },
   );
 }

@@ -2,7 +2,7 @@ import type { SchemaObject } from '../../http/index.js';
 
 const MODEL: SchemaObject = {
   type: 'string',
-  description: '`provider/model` or a bare model name; the server’s default without it.',
+  description: 'Model as `provider/model` or a bare model name. Defaults to the server’s default model.',
   example: 'demo/echo',
 };
 
@@ -11,32 +11,41 @@ export const CHAT_COMPLETION_DOC: SchemaObject = {
   type: 'object',
   required: ['messages'],
   additionalProperties: true,
-  description: 'As https://platform.openai.com/docs/api-reference/chat/create; unknown fields pass through.',
+  description:
+    'As specified at https://platform.openai.com/docs/api-reference/chat/create. Unknown fields are passed through.',
   properties: {
     model: MODEL,
     messages: {
       type: 'array',
       minItems: 1,
-      description: 'The conversation so far.',
+      description: 'Messages of the conversation so far.',
       items: {
         type: 'object',
         required: ['role'],
         additionalProperties: true,
         properties: {
           role: { type: 'string', enum: ['system', 'developer', 'user', 'assistant', 'tool', 'function'] },
-          content: { description: 'A text, or an array of parts.' },
+          content: { description: 'Text, or an array of content parts.' },
         },
       },
       example: [{ role: 'user', content: 'Why is the sky blue?' }],
     },
-    stream: { type: 'boolean', default: false, description: 'Answer as it comes, over Server-Sent Events.' },
+    stream: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether to stream the answer as Server-Sent Events.',
+    },
     temperature: {
       type: 'number',
       minimum: 0,
       maximum: 2,
-      description: 'How freely the model chooses its words.',
+      description: 'Sampling temperature, 0 to 2.',
     },
-    max_completion_tokens: { type: 'integer', minimum: 1, description: 'Most tokens of the answer.' },
+    max_completion_tokens: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Maximum number of tokens in the answer.',
+    },
   },
 };
 
@@ -72,16 +81,20 @@ export const COMPLETION_DOC: SchemaObject = {
   type: 'object',
   required: ['prompt'],
   additionalProperties: true,
-  description: 'As https://platform.openai.com/docs/api-reference/completions/create.',
+  description: 'As specified at https://platform.openai.com/docs/api-reference/completions/create.',
   properties: {
     model: MODEL,
     prompt: {
       type: 'string',
-      description: 'What to answer; an array of up to 20 texts where it is not streamed.',
+      description: 'Prompt to complete; an array of up to 20 texts if not streamed.',
       example: 'Say hello.',
     },
-    stream: { type: 'boolean', default: false, description: 'Answer as it comes, over Server-Sent Events.' },
-    max_tokens: { type: 'integer', minimum: 1, description: 'Most tokens of the answer.' },
+    stream: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether to stream the answer as Server-Sent Events.',
+    },
+    max_tokens: { type: 'integer', minimum: 1, description: 'Maximum number of tokens in the answer.' },
   },
 };
 
@@ -110,16 +123,19 @@ export const EMBEDDING_DOC: SchemaObject = {
   type: 'object',
   required: ['model', 'input'],
   additionalProperties: true,
-  description: 'As https://platform.openai.com/docs/api-reference/embeddings/create.',
+  description: 'As specified at https://platform.openai.com/docs/api-reference/embeddings/create.',
   properties: {
     model: MODEL,
-    input: { description: 'A text, or up to 2,048 of them; tokens are taken too.', example: ['Hello'] },
-    dimensions: { type: 'integer', minimum: 1, description: 'How long the vectors are to be.' },
+    input: {
+      description: 'Text, or an array of up to 2,048 texts; token arrays are accepted as well.',
+      example: ['Hello'],
+    },
+    dimensions: { type: 'integer', minimum: 1, description: 'Number of dimensions of the vectors.' },
     encoding_format: {
       type: 'string',
       enum: ['float', 'base64'],
       default: 'float',
-      description: 'How they are written.',
+      description: 'Encoding of the vectors.',
     },
   },
 };

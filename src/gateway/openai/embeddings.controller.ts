@@ -25,11 +25,11 @@ export class EmbeddingsController {
   @HttpCode(200)
   @ModelRoute()
   @ApiOperation({
-    summary: 'Embeddings',
-    description: 'OpenAI’s wire; floats, or base64 of little-endian float32.',
+    summary: 'Create embeddings',
+    description: 'OpenAI’s API format. Vectors are floats, or base64 of little-endian float32.',
   })
   @ApiBody({ schema: EMBEDDING_DOC })
-  @ApiOkResponse({ description: 'The vectors, in the order of the input.', content: EMBEDDING_EXAMPLE })
+  @ApiOkResponse({ description: 'Vectors, in the order of the input.', content: EMBEDDING_EXAMPLE })
   @ApiErrors(...MODEL_ERRORS)
   async create(
     @CurrentCaller() caller: Caller,

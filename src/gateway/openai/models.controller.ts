@@ -12,12 +12,12 @@ export class ModelsController {
 
   @Get()
   @ApiOperation({
-    summary: 'The models that can be asked',
-    description: 'OpenAI’s wire; Anthropic’s for requests with an `anthropic-version`.',
+    summary: 'List models',
+    description: 'OpenAI’s API format; Anthropic’s for requests with an `anthropic-version` header.',
   })
   @ApiOkResponse({
     type: ModelListBody,
-    description: 'The aliases, and all models whose provider tells them.',
+    description: 'Aliases, and all models that the providers list.',
   })
   @ApiErrors('unauthorized')
   async list(): Promise<ModelListBody> {
@@ -27,10 +27,10 @@ export class ModelsController {
   /** A name may hold slashes, so it is all of the rest of the path. */
   @Get('*model')
   @ApiOperation({
-    summary: 'One model',
-    description: 'By its full name, its bare one or an alias; slashes need no escaping.',
+    summary: 'Get a model',
+    description: 'Accepts the full name, the bare name or an alias; slashes need no escaping.',
   })
-  @ApiParam({ name: 'model', type: String, description: 'The name.', example: 'demo/echo' })
+  @ApiParam({ name: 'model', type: String, description: 'Name of the model.', example: 'demo/echo' })
   @ApiOkResponse({ type: ModelBody, description: 'The model.' })
   @ApiErrors('unauthorized', 'model_not_found', 'provider_unavailable')
   get(@Param('model') name: string | string[]): Promise<ModelBody> {

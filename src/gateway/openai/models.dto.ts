@@ -2,16 +2,19 @@ import { ApiProperty } from '@nestjs/swagger';
 
 /** A model. */
 export class ModelBody {
-  @ApiProperty({ description: 'Its full name, `provider/model`, or an alias.', example: 'demo/echo' })
+  @ApiProperty({
+    description: 'Full name of the model, `provider/model`, or an alias.',
+    example: 'demo/echo',
+  })
   id!: string;
 
   @ApiProperty({ description: 'Always `model`.', enum: ['model'], example: 'model' })
   object!: 'model';
 
-  @ApiProperty({ description: 'Seconds since 1970.', example: 1_790_000_000 })
+  @ApiProperty({ description: 'Unix timestamp, in seconds.', example: 1_790_000_000 })
   created!: number;
 
-  @ApiProperty({ description: 'The provider, or `alias`.', example: 'demo' })
+  @ApiProperty({ description: 'Provider of the model, or `alias`.', example: 'demo' })
   owned_by!: string;
 }
 
@@ -21,7 +24,7 @@ export class ModelListBody {
   object!: 'list';
 
   @ApiProperty({
-    description: 'The aliases, then the models in the order of their providers.',
+    description: 'Aliases, then the models in the order of their providers.',
     type: [ModelBody],
   })
   data!: ModelBody[];

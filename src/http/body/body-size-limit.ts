@@ -39,7 +39,7 @@ export function requireAuthForLargeBody(authenticator: Authenticator): RequestHa
 export function refuseLarger(maxBytes: number): RequestHandler {
   return refuseAbove(
     maxBytes,
-    `The request body is too large. A JSON body may have at most ${Math.round(maxBytes / MEGABYTE)} MB.`,
+    `The request body is too large. The limit for a JSON body is ${Math.round(maxBytes / MEGABYTE)} MB.`,
   );
 }
 
@@ -50,7 +50,7 @@ export function refuseLargerFiles(maxBytes: number): RequestHandler {
 
 /** What is said of a file that is too large. */
 export function tooLargeFile(maxBytes: number): string {
-  return `The file is too large. A file may have at most ${Math.round(maxBytes / MEGABYTE)} MB.`;
+  return `The file is too large. The limit for a file is ${Math.round(maxBytes / MEGABYTE)} MB.`;
 }
 
 function refuseAbove(maxBytes: number, message: string): RequestHandler {

@@ -53,8 +53,8 @@ describe('the text of a body is refused', () => {
     ['__proto__ by another escape', String.raw`{"\u005F_proto__":1}`, /__proto__/],
     ['__proto__ all by escapes', `{"${escaped('__proto__')}":1}`, /__proto__/],
     ['__proto__ before a space and a colon', '{"__proto__" : 1}', /__proto__/],
-    ['bytes that are no UTF-8', Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), /not UTF-8/],
-    ['a surrogate in UTF-8', Buffer.from([0x5b, 0x22, 0xed, 0xa0, 0x80, 0x22, 0x5d]), /not UTF-8/],
+    ['bytes that are no UTF-8', Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), /not valid UTF-8/],
+    ['a surrogate in UTF-8', Buffer.from([0x5b, 0x22, 0xed, 0xa0, 0x80, 0x22, 0x5d]), /not valid UTF-8/],
   ])('with %s', (_what, text, expected) => {
     expect(refusal(text)).toMatch(expected);
   });

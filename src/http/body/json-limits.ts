@@ -41,7 +41,7 @@ export function assertUtf8(
 ): void {
   if (encoding !== 'utf-8') throw new AppError('unsupported_media_type', NOT_JSON);
   if (!isUtf8(text))
-    throw new InvalidRequestError('The request body is not UTF-8. Send it as JSON in UTF-8.');
+    throw new InvalidRequestError('The request body is not valid UTF-8. Send JSON encoded as UTF-8.');
 }
 
 /**
@@ -108,7 +108,7 @@ function assertShape(text: Buffer): void {
 
 /** The refusal of an object with too many fields. */
 export function tooWide(): InvalidRequestError {
-  return new InvalidRequestError(`An object of the request has more than ${MAX_FIELDS} fields.`);
+  return new InvalidRequestError(`An object in the request has more than ${MAX_FIELDS} fields.`);
 }
 
 /** The name may stand in a text as well, where it does no harm. */
@@ -117,7 +117,7 @@ function assertHarmlessName(text: Buffer, from: number, to: number): void {
   if (length < PROTOTYPE.length || length > LONGEST_PROTOTYPE) return;
   const written = text.toString('latin1', from, to);
   if (written !== PROTOTYPE && !(written.includes('\\u') && isPrototype(written))) return;
-  throw new InvalidRequestError(`A field of the request is named ${PROTOTYPE}; no field may be.`);
+  throw new InvalidRequestError(`The request has a field named ${PROTOTYPE}, which is not allowed.`);
 }
 
 function isPrototype(written: string): boolean {
@@ -148,9 +148,9 @@ function assertEscapes(text: Buffer): void {
   if (!SUSPECT.test(ascii)) return;
   for (const [, code] of ascii.matchAll(ESCAPE)) {
     if (code === undefined) continue;
-    if (code === '0000') throw new InvalidRequestError('The request holds a NUL character (\\u0000).');
+    if (code === '0000') throw new InvalidRequestError('The request contains a NUL character (\\u0000).');
     if (/^d[89a-f]/i.test(code)) {
-      throw new InvalidRequestError(`The request holds half of a surrogate pair (\\u${code}).`);
+      throw new InvalidRequestError(`The request contains half of a surrogate pair (\\u${code}).`);
     }
   }
 }

@@ -32,7 +32,7 @@ describe('SchemaPipe', () => {
     [[], '', 'The request body must be object.'],
     [{}, 'name', 'name is missing.'],
     [{ name: 7 }, 'name', 'name must be string.'],
-    [{ name: 'X' }, 'name', 'name holds characters that it may not hold.'],
+    [{ name: 'X' }, 'name', 'name contains characters that are not allowed.'],
     [{ name: 'x', kind: 'c' }, 'kind', 'kind must be one of a, b.'],
     [{ name: 'x', content: 7 }, 'content', 'content must be string or null or array.'],
     [{ name: 'x', content: [] }, 'content', 'content must NOT have fewer than 1 items.'],

@@ -77,6 +77,6 @@ function sentenceOf({ keyword, message = 'is not valid', params }: ErrorObject):
   if (keyword === 'required') return 'is missing';
   if (keyword === 'additionalProperties') return 'is not a field of this request';
   const allowed: unknown = keyword === 'enum' ? params['allowedValues'] : undefined;
-  if (keyword === 'pattern') return 'holds characters that it may not hold';
+  if (keyword === 'pattern') return 'contains characters that are not allowed';
   return Array.isArray(allowed) ? `must be one of ${allowed.join(', ')}` : message;
 }

@@ -13,7 +13,7 @@ export function IsPlainText(): PropertyDecorator {
       propertyName: String(propertyKey),
       validator: {
         validate: (value: unknown) => isString(value) && !value.includes('\0') && value.isWellFormed(),
-        defaultMessage: () => '$property must be a text without NUL characters and lone surrogates',
+        defaultMessage: () => '$property must be a string without NUL characters and lone surrogates',
       },
     });
   });

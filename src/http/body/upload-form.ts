@@ -153,7 +153,7 @@ class IncomingForm {
 
   private unexpected(): InvalidRequestError {
     const { field } = this.options;
-    const message = `The form must have one part, a file named "${field}", and nothing else`;
+    const message = `The form must have exactly one part, a file named "${field}"`;
     return new InvalidRequestError(`${message}.`, [{ field, message }]);
   }
 }
@@ -173,7 +173,7 @@ function openParser({ headers }: Request, maxBytes: number): BusboyInstance {
 
 function broken(): InvalidRequestError {
   return new InvalidRequestError(
-    'The form is broken: it has no boundary, or ends before its last one. Let your client make it.',
+    'The form is malformed: it has no boundary, or ends before its last one. Let your HTTP client build the form.',
   );
 }
 

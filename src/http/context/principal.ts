@@ -29,7 +29,7 @@ export function onAccessRevoked(request: Request, stop: () => void): () => void 
 
 function principalOf(context: ExecutionContext): Principal {
   const known = principals.get(context.switchToHttp().getRequest<Request>());
-  if (known === undefined) throw new Error('A public route asked who the user is.');
+  if (known === undefined) throw new Error('A public route requested the current user.');
   return known.principal;
 }
 

@@ -4,50 +4,53 @@ import { ERROR_TABLE } from './error-table.js';
 
 /** One wrong field. */
 export class ErrorDetailBody {
-  @ApiProperty({ description: 'The field, dotted for nested ones.', example: 'temperature' })
+  @ApiProperty({ description: 'Name of the field, with dots for nested fields.', example: 'temperature' })
   field!: string;
 
-  @ApiProperty({ description: 'What the field takes.', example: 'temperature must not be greater than 2' })
+  @ApiProperty({
+    description: 'What is wrong and which values the field accepts.',
+    example: 'temperature must not be greater than 2',
+  })
   message!: string;
 }
 
 /** What went wrong, in the form that OpenAI's clients read. */
 export class ErrorObject {
   @ApiProperty({
-    description: 'Stable code; programs decide by it.',
+    description: 'Stable error code for programs.',
     enum: Object.keys(ERROR_TABLE),
     example: 'invalid_request',
   })
   code!: string;
 
   @ApiProperty({
-    description: 'What is wrong and what to do, for people.',
+    description: 'Human-readable description of what is wrong and what to do.',
     example: 'temperature must not be greater than 2.',
   })
   message!: string;
 
-  @ApiProperty({ description: 'Coarse class of the error.', example: 'invalid_request_error' })
+  @ApiProperty({ description: 'Broad class of the error.', example: 'invalid_request_error' })
   type!: string;
 
   @ApiProperty({
-    description: 'The field that the error is about.',
+    description: 'Field that the error refers to.',
     type: String,
     nullable: true,
     example: 'temperature',
   })
   param!: string | null;
 
-  @ApiPropertyOptional({ description: 'Every wrong field.', type: [ErrorDetailBody] })
+  @ApiPropertyOptional({ description: 'All invalid fields.', type: [ErrorDetailBody] })
   details?: ErrorDetailBody[];
 }
 
 /** Every failure on a product route answers with this. */
 export class ErrorBody {
-  @ApiProperty({ description: 'What went wrong.', type: ErrorObject })
+  @ApiProperty({ description: 'The error.', type: ErrorObject })
   error!: ErrorObject;
 
   @ApiProperty({
-    description: 'Names the request in the log; also in the `X-Request-ID` header.',
+    description: 'Id of the request in the log; also in the `X-Request-ID` header.',
     example: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11',
   })
   request_id!: string;

@@ -22,32 +22,32 @@ export const ERROR_TABLE = {
   invalid_request: {
     status: 400,
     type: 'invalid_request_error',
-    meaning: 'The request does not fit its contract; `details` names each wrong field.',
+    meaning: 'The request is invalid; `details` names each invalid field.',
   },
   provider_rejected: {
     status: 400,
     type: 'invalid_request_error',
-    meaning: 'The model provider refuses the request; the message is its reason.',
+    meaning: 'The model provider rejected the request; the message gives its reason.',
   },
   context_length_exceeded: {
     status: 400,
     type: 'invalid_request_error',
-    meaning: 'The request is longer than the model takes.',
+    meaning: 'The request exceeds the model’s context window.',
   },
   content_policy_violation: {
     status: 400,
     type: 'invalid_request_error',
-    meaning: 'The model provider refuses the content.',
+    meaning: 'The model provider rejected the content.',
   },
   price_unknown: {
     status: 400,
     type: 'invalid_request_error',
-    meaning: 'The account has a quota in dollars, and the price of the model is not known.',
+    meaning: 'The account has a quota in US dollars and the price of the model is unknown.',
   },
   unauthorized: {
     status: 401,
     type: 'authentication_error',
-    meaning: 'No valid access token came with the request.',
+    meaning: 'The request has no valid access token.',
   },
   invalid_credentials: {
     status: 401,
@@ -57,58 +57,58 @@ export const ERROR_TABLE = {
   invalid_refresh_token: {
     status: 401,
     type: 'authentication_error',
-    meaning: 'The refresh token is none of ours, has expired, or its session has ended; log in again.',
+    meaning: 'The refresh token is unknown or expired, or its session has ended; log in again.',
   },
   invalid_api_key: {
     status: 401,
     type: 'authentication_error',
-    meaning: 'The API key is mistyped, unknown, revoked or expired; the message says which.',
+    meaning: 'The API key is malformed, unknown, revoked or expired; the message says which.',
   },
-  forbidden: { status: 403, type: 'permission_error', meaning: 'The account may not do this.' },
+  forbidden: { status: 403, type: 'permission_error', meaning: 'The account is not allowed to do this.' },
   insufficient_scope: {
     status: 403,
     type: 'permission_error',
-    meaning: 'The API key does not have the scope of this route; the message names it.',
+    meaning: 'The API key lacks the scope that this route requires; the message names it.',
   },
   account_disabled: {
     status: 403,
     type: 'permission_error',
-    meaning: 'The password is right, but an admin has disabled the account.',
+    meaning: 'The password is correct, but an admin has disabled the account.',
   },
   registration_closed: {
     status: 403,
     type: 'permission_error',
-    meaning: 'This server does not let anybody register.',
+    meaning: 'Registration is closed on this server.',
   },
   not_found: {
     status: 404,
     type: 'not_found_error',
-    meaning: 'It does not exist, or belongs to somebody else.',
+    meaning: 'The resource does not exist or belongs to another account.',
   },
   model_not_found: {
     status: 404,
     type: 'not_found_error',
-    meaning: 'No provider has this model; the message names those there are.',
+    meaning: 'No provider has this model; the message lists the available models.',
   },
   email_taken: {
     status: 409,
     type: 'invalid_request_error',
-    meaning: 'There is an account with this email address already.',
+    meaning: 'An account with this email address already exists.',
   },
   last_admin: {
     status: 409,
     type: 'invalid_request_error',
-    meaning: 'Nobody would be left to administer this server; make another account an admin first.',
+    meaning: 'This is the last admin account; make another account an admin first.',
   },
   conversation_busy: {
     status: 409,
     type: 'invalid_request_error',
-    meaning: 'An answer is being generated in this conversation; wait for it to end.',
+    meaning: 'An answer is already being generated in this conversation; wait for it to end.',
   },
   idempotency_key_reused: {
     status: 409,
     type: 'invalid_request_error',
-    meaning: 'The `Idempotency-Key` came before with another request; use a new one.',
+    meaning: 'The `Idempotency-Key` was already used for a different request; use a new one.',
   },
   payload_too_large: {
     status: 413,
@@ -118,64 +118,65 @@ export const ERROR_TABLE = {
   unsupported_media_type: {
     status: 415,
     type: 'invalid_request_error',
-    meaning: 'The request body is not in a format that the route takes.',
+    meaning: 'The route does not accept this format of request body.',
   },
   request_timeout: {
     status: 408,
     type: 'invalid_request_error',
-    meaning: 'The headers or the body of the request did not come in time; send it again.',
+    meaning: 'The headers or the body of the request did not arrive in time; send the request again.',
   },
   headers_too_large: {
     status: 431,
     type: 'invalid_request_error',
-    meaning: 'The address and the headers of the request are too large together.',
+    meaning: 'The URL and the headers of the request are too large in total.',
   },
   output_parse_error: {
     status: 422,
     type: 'api_error',
-    meaning: 'The answer is not the JSON that `response_format` asks for; it is stored as it came.',
+    meaning: 'The answer is not the JSON that `response_format` requires; it is stored unchanged.',
   },
   rate_limit_exceeded: {
     status: 429,
     type: 'rate_limit_error',
-    meaning: 'Too many requests came; `Retry-After` says when to come back.',
+    meaning: 'Too many requests; retry after the time in `Retry-After`.',
   },
   quota_exceeded: {
     status: 429,
     type: 'rate_limit_error',
-    meaning: 'The quota of the day or the month is used up; `Retry-After` says when the next one begins.',
+    meaning: 'The daily or monthly quota is used up; `Retry-After` says when the next period begins.',
   },
   provider_rate_limited: {
     status: 429,
     type: 'rate_limit_error',
-    meaning: 'The model provider has too many requests; `Retry-After` says when to come back if it told.',
+    meaning:
+      'The model provider is rate limiting requests; retry after the time in `Retry-After`, if the provider gave one.',
   },
   request_cancelled: {
     status: 499,
     type: 'invalid_request_error',
-    meaning: 'The request was cancelled before it ended.',
+    meaning: 'The request was cancelled before it was finished.',
   },
   internal_error: {
     status: 500,
     type: 'api_error',
-    meaning: 'Something went wrong on our side; the log has it under the request_id.',
+    meaning: 'Something went wrong on the server; the log has the details under the request_id.',
   },
   provider_error: {
     status: 502,
     type: 'api_error',
-    meaning: 'The model provider broke its answer off or sent one that cannot be read.',
+    meaning: 'The model provider’s answer broke off or could not be parsed.',
   },
   provider_unavailable: { status: 503, type: 'api_error', meaning: 'The model provider cannot be reached.' },
   overloaded: {
     status: 503,
     type: 'api_error',
-    meaning: 'Too many requests wait for the model provider; `Retry-After` says when to come back.',
+    meaning: 'Too many requests are waiting for the model provider; retry after the time in `Retry-After`.',
   },
   service_unavailable: {
     status: 503,
     type: 'api_error',
     meaning:
-      'The database cannot be reached, the server is shutting down, or it has as many imports or files in memory as it takes; `Retry-After` says when to come back.',
+      'The database cannot be reached, the server is shutting down, or it holds its maximum of imports or files in memory; retry after the time in `Retry-After`.',
   },
   provider_timeout: { status: 504, type: 'api_error', meaning: 'The model provider did not answer in time.' },
 } as const satisfies Record<ErrorCode, ErrorEntry>;

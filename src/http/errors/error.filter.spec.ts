@@ -153,7 +153,7 @@ describe('the error filter', () => {
       {
         level: 'warn',
         line: { code: 'provider_unavailable', request_id: 'the-id', err: cause },
-        rest: ['Away.', 'Http'],
+        rest: ['Away.', 'ErrorFilter'],
       },
     ]);
   });
@@ -166,7 +166,8 @@ describe('the error filter', () => {
       expect(body).toEqual({
         error: {
           code: 'internal_error',
-          message: 'Something went wrong on our side. Try again; if it stays, report the request_id.',
+          message:
+            'Something went wrong on the server. Try again; if the problem persists, report the request_id.',
           type: 'api_error',
           param: null,
         },
@@ -180,7 +181,7 @@ describe('the error filter', () => {
             request_id: 'the-id',
             err: error instanceof Error ? error : expect.objectContaining({ code: 'internal_error' }),
           },
-          rest: ['unexpected failure', 'Http'],
+          rest: ['unexpected failure', 'ErrorFilter'],
         },
       ]);
     },
@@ -196,7 +197,7 @@ describe('the error filter', () => {
     broken = true;
     await expect(answer(new NotFoundError('cat', 'Tom'))).rejects.toThrow(/fetch failed/);
     expect(recorder.lines).toMatchObject([
-      { level: 'error', rest: ['an error could not be answered; its connection is ended', 'Http'] },
+      { level: 'error', rest: ['could not send an error response; closing the connection', 'ErrorFilter'] },
     ]);
     expect(escaped).toEqual([]);
   });
@@ -212,7 +213,7 @@ describe('the error filter', () => {
     limiterFails = true;
     expect((await answer(new NotFoundError('cat', 'Tom'))).response.status).toBe(404);
     expect(recorder.lines).toMatchObject([
-      { level: 'error', rest: ['a failed request could not be counted', 'Http'] },
+      { level: 'error', rest: ['could not count a failed request', 'ErrorFilter'] },
     ]);
     expect(escaped).toEqual([]);
   });

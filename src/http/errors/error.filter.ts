@@ -33,7 +33,7 @@ export class ErrorFilter implements ExceptionFilter {
   /** Ends the connection of a response that cannot be written. */
   private giveUp(response: Response, failure: unknown): void {
     try {
-      this.logger.error({ err: failure }, 'an error could not be answered; its connection is ended');
+      this.logger.error({ err: failure }, 'could not send an error response; closing the connection');
     } finally {
       response.destroy();
     }
@@ -51,7 +51,7 @@ export class ErrorFilter implements ExceptionFilter {
       return refusal;
     } catch (error) {
       // The caller reads what went wrong first, whether it could be counted or not.
-      this.logger.error({ err: error }, 'a failed request could not be counted');
+      this.logger.error({ err: error }, 'could not count a failed request');
       return undefined;
     }
   }

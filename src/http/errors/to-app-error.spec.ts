@@ -14,26 +14,26 @@ const parserError = (status: number, type: string, message = 'the secret body'):
 
 describe('what others throw becomes one of our errors:', () => {
   test.each<[what: string, error: unknown, code: string, message: string]>([
-    ['a text', 'the secret', 'internal_error', 'Something went wrong on our side.'],
-    ['nothing', undefined, 'internal_error', 'Something went wrong on our side.'],
-    ['an ordinary error', new Error('the secret'), 'internal_error', 'Something went wrong on our side.'],
+    ['a text', 'the secret', 'internal_error', 'Something went wrong on the server.'],
+    ['nothing', undefined, 'internal_error', 'Something went wrong on the server.'],
+    ['an ordinary error', new Error('the secret'), 'internal_error', 'Something went wrong on the server.'],
     [
       'a broken URI of our own making',
       new URIError('URI malformed'),
       'internal_error',
-      'Something went wrong on our side.',
+      'Something went wrong on the server.',
     ],
     [
       'a 500 of a library',
       parserError(500, 'stream.encoding.set'),
       'internal_error',
-      'Something went wrong on our side.',
+      'Something went wrong on the server.',
     ],
     [
       'a status that is no number',
       Object.assign(new Error(), { status: '404' }),
       'internal_error',
-      'Something went wrong on our side.',
+      'Something went wrong on the server.',
     ],
     [
       'one of ours in an error of Nest',
@@ -45,7 +45,7 @@ describe('what others throw becomes one of our errors:', () => {
       'Nest: 404',
       new NotFoundException('Cannot GET /nope?key=secret'),
       'not_found',
-      'There is nothing here: GET /nope. The routes are at /docs.',
+      'No such route: GET /nope. See /docs for all routes.',
     ],
     ['Nest: 401', new UnauthorizedException('Who are you?'), 'unauthorized', 'Who are you?'],
     ['Nest: 403', new ForbiddenException('Not you.'), 'forbidden', 'Not you.'],
@@ -59,13 +59,13 @@ describe('what others throw becomes one of our errors:', () => {
       'Nest: another 400',
       new BadRequestException('the secret'),
       'invalid_request',
-      'The request cannot be read.',
+      'The request could not be read.',
     ],
     [
       'Nest: a broken path',
       new BadRequestException("Failed to decode param '%'"),
       'invalid_request',
-      'The path is not valid: it holds a broken % sequence.',
+      'The path is not valid: it contains a malformed % sequence.',
     ],
     [
       'a parser: broken JSON',
@@ -89,7 +89,7 @@ describe('what others throw becomes one of our errors:', () => {
       'a parser: wrong length',
       parserError(400, 'request.size.invalid'),
       'invalid_request',
-      'The request cannot be read.',
+      'The request could not be read.',
     ],
   ])('%s', (_what, error, code, message) => {
     const result = toAppError(error);

@@ -17,17 +17,17 @@ export function toAppError(error: unknown): AppError {
     case 404:
       return new AppError(
         'not_found',
-        `There is nothing here: ${withoutQuery(message.replace(/^Cannot /, ''))}. The routes are at /docs.`,
+        `No such route: ${withoutQuery(message.replace(/^Cannot /, ''))}. See /docs for all routes.`,
       );
     case 413:
       return new AppError(
         'payload_too_large',
-        `The request body is too large. A JSON body may have at most ${limitOf(error)} MB.`,
+        `The request body is too large. The limit for a JSON body is ${limitOf(error)} MB.`,
       );
     case 415:
       return new AppError(
         'unsupported_media_type',
-        'The encoding of the request body is not supported. Send UTF-8 JSON.',
+        'The encoding of the request body is not supported. Send JSON encoded as UTF-8.',
       );
     default:
       return new InvalidRequestError(reasonOf(error));
@@ -51,13 +51,13 @@ function limitOf(error: unknown): number {
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : '';
   if (message.startsWith('Failed to decode param'))
-    return 'The path is not valid: it holds a broken % sequence.';
+    return 'The path is not valid: it contains a malformed % sequence.';
   // A parser's message quotes the body; ours must not.
   const type = error instanceof Error && 'type' in error ? error.type : undefined;
   const parserFailed =
     type === 'entity.parse.failed' || (error instanceof HttpException && message.includes('JSON'));
   if (parserFailed) return 'The request body is not a valid JSON object.';
-  return 'The request cannot be read.';
+  return 'The request could not be read.';
 }
 
 /** What a caller sent as a query may be a secret that has no place in an error. */

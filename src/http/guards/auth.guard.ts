@@ -31,13 +31,13 @@ function assertScope({ scopes }: Principal, scope: ScopeName): void {
   if (scopes === 'all' || scopes.has(scope)) return;
   throw new AppError(
     'insufficient_scope',
-    `This route needs the scope '${scope}', which the API key does not have. Make a key that has it.`,
+    `This route requires the scope '${scope}', which the API key lacks. Create a key with this scope.`,
   );
 }
 
 function assertAdmin({ role }: Principal): void {
   if (role === 'admin') return;
-  throw new AppError('forbidden', 'Only admins may do this.');
+  throw new AppError('forbidden', 'Only admins are allowed to do this.');
 }
 
 /**
@@ -51,6 +51,6 @@ export function credentialOf(request: Request): string {
   if (credential !== undefined) return credential;
   throw new AppError(
     'unauthorized',
-    'Send an access token or an API key as "Authorization: Bearer <token>". POST /api/v1/auth/login gives you a token.',
+    'Send an access token or an API key as "Authorization: Bearer <token>". Get a token from POST /api/v1/auth/login.',
   );
 }

@@ -9,7 +9,7 @@ export const NOT_JSON = 'Send the request body as JSON in UTF-8, with "Content-T
 
 /** What is said of a body that is no form, or is packed. */
 const NOT_FORM =
-  'Send the file as a form, with "Content-Type: multipart/form-data" and its boundary, and without a Content-Encoding. Clients set both by themselves when they are given a form.';
+  'Send the file as a form, with "Content-Type: multipart/form-data" and a boundary, and without Content-Encoding. HTTP clients set both when they build the form.';
 
 /**
  * Refuses bodies that are not JSON, or no form where a route takes one. Without it such a body would count as none and

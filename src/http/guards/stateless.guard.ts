@@ -8,8 +8,8 @@ class StatelessGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const { headers } = context.switchToHttp().getRequest<Request>();
     if (headers['x-conversation-id'] === undefined) return true;
-    const message = 'X-Conversation-ID counts at /v1/chat/completions only';
-    throw new InvalidRequestError(`${message}. Leave it out, or ask there.`, [
+    const message = 'X-Conversation-ID is supported at /v1/chat/completions only';
+    throw new InvalidRequestError(`${message}. Omit it, or use that route.`, [
       { field: 'X-Conversation-ID', message },
     ]);
   }

@@ -24,7 +24,7 @@ export function ApiIdempotencyKey(): MethodDecorator {
     name: 'Idempotency-Key',
     required: false,
     description:
-      'A name of your own for this request, new for each, kept for 24 hours. Sent again with it, the request is not done again: it gives what the first one began, with `Idempotent-Replayed: true`. Requests that were refused before anything was stored are not remembered.',
+      'Unique key for this request, chosen by the client and kept for 24 hours. A repeated request with the same key is not executed again: it returns the result of the first one, with `Idempotent-Replayed: true`. Requests that were rejected before anything was stored are not remembered.',
     schema: {
       type: 'string',
       minLength: 1,

@@ -61,10 +61,10 @@ export function ApiErrorsOf(shape: ErrorShape, ...codes: readonly ErrorCode[]): 
 /** The OpenAPI document of an application. */
 export function createOpenApiDocument(app: INestApplication, version: string): OpenAPIObject {
   const description = [
-    'A self-hosted chat API over any model provider. Conversations are stored before a model is asked, so nothing that',
-    'was written is ever lost; answers stream over Server-Sent Events.',
+    'A self-hosted chat API for any model provider. Every message is stored before it is sent to a model, so nothing',
+    'you write is ever lost; answers stream over Server-Sent Events.',
     '',
-    'Register, log in, press **Authorize** and paste the access token.',
+    'Register, log in, click **Authorize** and paste the access token.',
   ].join('\n');
   const base = new DocumentBuilder()
     .setTitle('Parley')
@@ -76,30 +76,30 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
       {
         type: 'http',
         scheme: 'bearer',
-        description: 'An access token of `/api/v1/auth/login`, or an API key.',
+        description: 'An access token from `/api/v1/auth/login`, or an API key.',
       },
       'bearer',
     )
     .addApiKey(
-      { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key of `/api/v1/api-keys`.' },
+      { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key from `/api/v1/api-keys`.' },
       'api_key',
     )
     .addSecurityRequirements('bearer')
     .addSecurityRequirements('api_key')
-    .addTag('chat', 'Ask a model and read its answer')
-    .addTag('conversations', 'What was said')
-    .addTag('files', 'Files that are uploaded')
-    .addTag('shares', 'Conversations for whoever has a link')
-    .addTag('usage', 'What was used and what it costs')
-    .addTag('openai', 'OpenAI’s wire, for the clients that speak it')
-    .addTag('anthropic', 'Anthropic’s wire, for the clients that speak it')
-    .addTag('ollama', 'Ollama’s wire, passed through to the configured server')
-    .addTag('auth', 'Accounts and access tokens')
-    .addTag('users', 'The account itself, and all of them for admins')
-    .addTag('api-keys', 'Keys for programs')
-    .addTag('provider-keys', 'Your own keys of model providers')
-    .addTag('audit-log', 'What happened to accounts')
-    .addTag('service', 'What runs here and how it is')
+    .addTag('chat', 'Send messages to a model and read its answers')
+    .addTag('conversations', 'Conversations, messages and branches')
+    .addTag('files', 'Uploaded files')
+    .addTag('shares', 'Conversations shared by link')
+    .addTag('usage', 'Token usage and cost')
+    .addTag('openai', 'OpenAI-compatible API')
+    .addTag('anthropic', 'Anthropic-compatible API')
+    .addTag('ollama', 'Ollama API, passed through to the configured server')
+    .addTag('auth', 'Registration, login and tokens')
+    .addTag('users', 'Your account, and all accounts for admins')
+    .addTag('api-keys', 'API keys for programs')
+    .addTag('provider-keys', 'Your own keys for model providers')
+    .addTag('audit-log', 'Audit log of accounts')
+    .addTag('service', 'Service information and health')
     .build();
   return SwaggerModule.createDocument(app, base, {
     extraModels: [ErrorBody],

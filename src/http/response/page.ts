@@ -12,7 +12,7 @@ import { IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
 /** What part of a list is wanted. */
 export class PageQuery {
   @ApiPropertyOptional({
-    description: 'How many entries at the most.',
+    description: 'Maximum number of entries, 1 to 100.',
     type: 'integer',
     minimum: 1,
     maximum: 100,
@@ -26,7 +26,7 @@ export class PageQuery {
   limit = 20;
 
   @ApiPropertyOptional({
-    description: 'Id of the last entry of the page before; the page begins behind it.',
+    description: 'Id of the last entry of the previous page; the page begins after it.',
     format: 'uuid',
   })
   @IsOptional()
@@ -41,7 +41,7 @@ export class PageQuery {
 
 /** The id in a path. */
 export class IdParams {
-  @ApiProperty({ description: 'The id that the list showed.', format: 'uuid' })
+  @ApiProperty({ description: 'Id, as shown in the list.', format: 'uuid' })
   @IsUUID()
   id!: string;
 }
@@ -85,21 +85,22 @@ export function ApiPage(entry: Type): MethodDecorator {
           data: {
             type: 'array',
             items: { $ref: getSchemaPath(entry) },
-            description: 'The entries, in the order of the list.',
+            description: 'Entries, in the order of the list.',
           },
           first_id: {
             type: 'string',
             format: 'uuid',
             nullable: true,
-            description: 'Id of the first entry; null where there is none.',
+            description: 'Id of the first entry; null if the page is empty.',
           },
           last_id: {
             type: 'string',
             format: 'uuid',
             nullable: true,
-            description: 'Id of the last entry: send it as `after` for the next page.',
+            description:
+              'Id of the last entry, to send as `after` for the next page; null if the page is empty.',
           },
-          has_more: { type: 'boolean', description: 'Whether there is a page after this one.' },
+          has_more: { type: 'boolean', description: 'Whether there is another page.' },
         },
       },
     }),

@@ -88,7 +88,7 @@ function writeHeaders(response: Response, headers: Readonly<Record<string, strin
 }
 
 function shutOutError(): AppError {
-  return new AppError('unauthorized', 'The account was disabled or the key revoked while this was answered.');
+  return new AppError('unauthorized', 'The account was disabled or the API key revoked during the request.');
 }
 
 /**

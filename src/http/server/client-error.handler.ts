@@ -28,7 +28,11 @@ export class ClientErrorHandler {
     const hosts = hostsOf(request);
     if (hosts > 1 || (hosts === 0 && request.httpVersion === '1.1')) {
       response.setHeader('Connection', 'close');
-      sendError(response, new InvalidRequestError('The request must have one Host header.'), this.wires);
+      sendError(
+        response,
+        new InvalidRequestError('The request must have exactly one Host header.'),
+        this.wires,
+      );
       return;
     }
     next();
@@ -63,7 +67,7 @@ export class ClientErrorHandler {
       return;
     }
     const requestId = newId();
-    this.logger.info({ code: error.code, request_id: requestId }, 'broken request');
+    this.logger.info({ code: error.code, request_id: requestId }, 'malformed request');
     socket.end(rawResponse(error, requestId), () => socket.destroy());
   }
 }
@@ -83,10 +87,10 @@ function errorOf(thrown: Error): AppError {
     case 'HPE_HEADER_OVERFLOW':
       return new AppError(
         'headers_too_large',
-        'The address and the headers of a request may have 16 KB together. Send fewer or shorter ones.',
+        'The URL and the headers of the request exceed 16 KB in total. Send fewer or shorter headers.',
       );
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new AppError('request_timeout', 'The request did not come in time. Send it again.');
+      return new AppError('request_timeout', 'The request did not arrive in time. Send it again.');
     default:
       return new InvalidRequestError('The request is not valid HTTP/1.1.');
   }

@@ -23,7 +23,9 @@ export class ShutdownGate {
     response.setHeader('Connection', 'close');
     sendError(
       response,
-      new AppError('service_unavailable', 'The server is shutting down. Try again.', { retryAfterMs: 2000 }),
+      new AppError('service_unavailable', 'The server is shutting down. Try again in a moment.', {
+        retryAfterMs: 2000,
+      }),
       this.wires,
     );
   };

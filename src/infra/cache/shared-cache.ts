@@ -46,7 +46,7 @@ export class SharedCache {
 
   /** Redis is away, or slower than what it would save. The connection itself tells the operator once. */
   private readonly missed = (error: unknown): undefined => {
-    this.logger.debug({ err: error }, 'the cache was asked in vain');
+    this.logger.debug({ err: error }, 'could not access the cache');
     return undefined;
   };
 }

@@ -82,7 +82,7 @@ function dropSilentConnections(pool: pg.Pool, silenceMs: number): void {
     if (!(stream instanceof Socket)) return;
     stream.setTimeout(silenceMs, () => {
       if (idle.has(client)) return;
-      logger.warn(`the database was silent for ${silenceMs} ms; its connections are made anew`);
+      logger.warn(`the database did not respond for ${silenceMs} ms; reconnecting`);
       for (const { connection } of [client, ...idle]) connection.stream.destroy();
     });
   });

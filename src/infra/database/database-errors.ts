@@ -7,14 +7,10 @@ import { Prisma } from '../../generated/prisma/client.js';
  */
 export class DatabaseUnavailableError extends AppError {
   constructor(cause: unknown) {
-    super(
-      'service_unavailable',
-      'The database cannot be reached at the moment. Try again in a few seconds.',
-      {
-        cause,
-        retryAfterMs: 2000,
-      },
-    );
+    super('service_unavailable', 'The database is unavailable. Try again in a few seconds.', {
+      cause,
+      retryAfterMs: 2000,
+    });
   }
 }
 

@@ -63,7 +63,7 @@ async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenDatabase>
     if (current.connectionString !== undefined && server.connectionString !== current.connectionString) {
       onLost(
         new DatabaseOpenError(
-          `The embedded database was restarted on another port (${server.port}). Start Parley again.`,
+          `The embedded database was restarted on a different port (${server.port}). Restart Parley.`,
         ),
       );
     }
@@ -103,7 +103,7 @@ async function reach(
 ): Promise<pg.Client> {
   if (!/^postgres(ql)?:\/\//.test(databaseUrl)) {
     throw new DatabaseOpenError(
-      'DATABASE_URL is not the address of a PostgreSQL database (postgresql://user:password@host:5432/name).',
+      'DATABASE_URL is not a valid PostgreSQL URL (postgresql://user:password@host:5432/name).',
     );
   }
   const deadline = performance.now() + waitMs;
@@ -118,7 +118,7 @@ async function reach(
         const patience = isAway ? ` within ${Math.round(waitMs / 1000)} s` : '';
         throw new DatabaseOpenError(
           `Parley cannot connect to ${where}${patience}: ${reasonOf(error)}. ` +
-            'Correct DATABASE_URL, or unset it to use the embedded database.',
+            'Fix DATABASE_URL, or unset it to use the embedded database.',
           { cause: error },
         );
       }
@@ -149,7 +149,7 @@ async function inspect(
   }
   if (row.encoding !== 'UTF8') {
     report(
-      `The database ${row.name} has the encoding ${row.encoding}. Searching it works properly in UTF8 only.`,
+      `The database ${row.name} has the encoding ${row.encoding}. Search only works correctly with UTF8.`,
     );
   }
   return `PostgreSQL ${version} at ${client.host}:${client.port}/${row.name}`;

@@ -128,7 +128,7 @@ async function stopServer({ account, binaries, cluster, directory }: Installatio
     if (status !== 0) problem = output;
     if (await hasStopped(dataDirectory, found.processId, waitMs)) return;
   }
-  throw new EmbeddedServerError(`The embedded database in ${directory} does not stop. ${problem}`.trimEnd());
+  throw new EmbeddedServerError(`The embedded database in ${directory} did not stop. ${problem}`.trimEnd());
 }
 
 function asServer(
@@ -188,7 +188,7 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
     await delay(50 * 2 ** attempts);
   }
   throw new EmbeddedServerError(
-    `The embedded database in ${directory} does not start. ${problem}\n${await endOfLog(cluster.logFile)}`,
+    `The embedded database in ${directory} could not be started. ${problem}\n${await endOfLog(cluster.logFile)}`,
   );
 }
 
@@ -217,7 +217,7 @@ export async function startEmbeddedServer(options: {
     if (error instanceof EmbeddedServerError) throw error;
     throw new EmbeddedServerError(
       `The embedded database of DATA_DIR (${resolve(dataDir)}) cannot be used: ${reasonOf(error)}. ` +
-        'Set DATA_DIR to a folder that can be written, or DATABASE_URL to a PostgreSQL server.',
+        'Set DATA_DIR to a writable folder, or DATABASE_URL to a PostgreSQL server.',
       { cause: error },
     );
   }

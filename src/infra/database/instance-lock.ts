@@ -106,7 +106,7 @@ async function waitForLock(options: InstanceLockOptions): Promise<HeldLock> {
       if (away instanceof Error) throw away;
       throw new InstanceLockError(
         `Another Parley process is using this database and did not stop within ${Math.round(waitMs / 1000)} s. ` +
-          'Without Redis exactly one process may use it: stop the other one, or set REDIS_URL in both.',
+          'Without Redis, only one process may use it: stop the other one, or set REDIS_URL for both.',
       );
     }
     if (away === undefined && waited >= nextReport) {
@@ -114,7 +114,7 @@ async function waitForLock(options: InstanceLockOptions): Promise<HeldLock> {
       report(
         nextReport === 0
           ? `Another Parley process is using this database. Waiting up to ${rest} s for it to stop.`
-          : `Still waiting for the other Parley process to stop, ${rest} s more.`,
+          : `Still waiting for the other Parley process to stop, for up to ${rest} s more.`,
       );
       nextReport += reportEveryMs;
     }
@@ -164,15 +164,15 @@ class KeptLock implements InstanceLock {
 
   async #recover(): Promise<void> {
     const { report, onLost } = this.#options;
-    report('The connection that holds the instance lock broke. Connecting again.');
+    report('The connection that holds the instance lock was lost. Reconnecting.');
     for (let backoffMs = 100; !this.#wasReleased(); backoffMs = Math.min(backoffMs * 2, longestBackoffMs)) {
       try {
         const held = await this.#takeBack();
         if (!held) {
           onLost(
             new InstanceLockError(
-              'The connection to the database broke, and another Parley process has taken the database over. ' +
-                'Without Redis exactly one process may use it: stop one of them, or set REDIS_URL in both.',
+              'The connection to the database was lost, and another Parley process has taken over the database. ' +
+                'Without Redis, only one process may use it: stop one of them, or set REDIS_URL for both.',
             ),
           );
           return;
@@ -180,11 +180,11 @@ class KeptLock implements InstanceLock {
         this.#held = held;
         this.#isHeld = true;
         this.#watch();
-        report('The instance lock is held again.');
+        report('The instance lock was acquired again.');
         return;
       } catch (error) {
         if (this.#wasReleased()) return;
-        report(`The instance lock could not be taken again yet: ${reasonOf(error)}`);
+        report(`Could not reacquire the instance lock yet: ${reasonOf(error)}`);
       }
       await delay(backoffMs, undefined, { signal: this.#released.signal }).catch(() => undefined);
     }

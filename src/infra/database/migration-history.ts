@@ -33,7 +33,7 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
   try {
     entries = await readdir(directory, { withFileTypes: true });
   } catch (error) {
-    throw new MigrationError(`The migrations in ${directory} cannot be read. Install Parley again.`, {
+    throw new MigrationError(`The migrations in ${directory} cannot be read. Reinstall Parley.`, {
       cause: error,
     });
   }
@@ -44,7 +44,7 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
       try {
         return { name, sql: await readFile(file, 'utf8') };
       } catch (error) {
-        throw new MigrationError(`${file} cannot be read. Install Parley again.`, { cause: error });
+        throw new MigrationError(`${file} cannot be read. Reinstall Parley.`, { cause: error });
       }
     }),
   );
@@ -79,8 +79,8 @@ function reasonIn(logs: string): string {
 /** What an operator does about a migration that failed, in one sentence. */
 export function howToRepair(name: string): string {
   return (
-    'Remove the cause, or restore a backup; then mark it as rolled back (update _prisma_migrations set ' +
-    `rolled_back_at = now() where migration_name = '${name}' and finished_at is null) and start again.`
+    'Fix the cause, or restore a backup; then mark it as rolled back (update _prisma_migrations set ' +
+    `rolled_back_at = now() where migration_name = '${name}' and finished_at is null) and start Parley again.`
   );
 }
 
@@ -119,19 +119,19 @@ export async function findPendingMigrations(
     if (!finished) {
       const reason = reasonIn(logs ?? '');
       throw new MigrationError(
-        `The migration ${name} failed at an earlier start: ${reason}. ${howToRepair(name)}`,
+        `The migration ${name} failed at a previous start: ${reason}. ${howToRepair(name)}`,
       );
     }
     if (!migration) {
       throw new MigrationError(
         `The database has the migration ${name}, which this version of Parley does not know: a newer version has ` +
-          'used it. Start that version or a newer one, or restore a backup from before.',
+          'used it. Start that version or a newer one, or restore an earlier backup.',
       );
     }
     if (!hasChecksum(migration.sql, checksum)) {
       throw new MigrationError(
-        `The migration ${name} is not the one that was applied to the database: its migration.sql was changed ` +
-          'afterwards. Put the original file back; changes belong into a new migration.',
+        `The migration ${name} differs from the one that was applied to the database: its migration.sql was changed ` +
+          'afterwards. Restore the original file; put changes into a new migration.',
       );
     }
   }

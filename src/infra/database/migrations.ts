@@ -22,7 +22,7 @@ async function lockMigrations(client: pg.Client, report: (line: string) => void)
     key,
   );
   if (rows[0]?.taken) return;
-  report('Another process is applying migrations. Waiting for it.');
+  report('Another process is applying migrations. Waiting for it to finish.');
   await client.query('select pg_advisory_lock($1, $2)', key);
 }
 
@@ -65,7 +65,7 @@ async function applyWithEngine(options: {
 async function explain(error: unknown, failure: unknown, client: pg.Client): Promise<MigrationError> {
   if (error instanceof Error && 'code' in error && error.code === notEmptyCode) {
     return new MigrationError(
-      'The database already has tables that are not from Parley. Give it a database of its own in DATABASE_URL.',
+      'The database already contains tables that do not belong to Parley. Set DATABASE_URL to a separate database.',
       { cause: error },
     );
   }
@@ -80,7 +80,7 @@ async function explain(error: unknown, failure: unknown, client: pg.Client): Pro
   const [failed] = rows;
   return new MigrationError(
     failed
-      ? `The migration ${failed.name} failed, and nothing of it was kept: ${reason}. ${howToRepair(failed.name)}`
+      ? `The migration ${failed.name} failed and was rolled back completely: ${reason}. ${howToRepair(failed.name)}`
       : `The migrations could not be applied: ${reason}.`,
     { cause },
   );

@@ -163,7 +163,7 @@ async function loadEngine(): Promise<typeof SchemaEngine> {
   if (!Reflect.has(globalThis, 'PRISMA_WASM_PANIC_REGISTRY')) {
     Reflect.set(globalThis, 'PRISMA_WASM_PANIC_REGISTRY', {
       set_message(message: string): never {
-        throw new Error(`Prisma's schema engine broke down: ${message}`);
+        throw new Error(`Prisma's schema engine crashed: ${message}`);
       },
     });
   }

@@ -37,7 +37,7 @@ export class QueueConnection {
     if (this.isRedis && isLostConnection(error)) {
       this.logger.debug(line, 'the job queue has no connection');
     } else {
-      this.logger.warn(line, 'the job queue met an error and goes on');
+      this.logger.warn(line, 'error in the job queue; continuing');
     }
   }
 }

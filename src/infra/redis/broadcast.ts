@@ -51,7 +51,7 @@ export class Broadcast {
     } catch (error) {
       this.logger.warn(
         { err: error, channel },
-        'other processes could not be told; they find out by themselves',
+        'could not notify other processes; they will notice on their own',
       );
     }
   }
@@ -81,7 +81,7 @@ export class Broadcast {
   private send(command: 'subscribe' | 'unsubscribe', channel: string): void {
     if (this.subscriber?.status !== 'ready') return;
     this.subscriber[command](this.prefix + channel).catch((error: unknown) => {
-      this.logger.warn({ err: error, channel }, 'a channel could not be listened to');
+      this.logger.warn({ err: error, channel }, 'could not subscribe to a channel');
     });
   }
 }

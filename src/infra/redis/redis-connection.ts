@@ -100,11 +100,11 @@ export class RedisConnection implements OnApplicationShutdown {
 
   private logAbsence(client: Redis): void {
     client.on('error', (error) => {
-      if (!this.isAway) this.logger.warn(`Redis is away (${reasonOf(error)}); going on without it`);
+      if (!this.isAway) this.logger.warn(`Redis is unavailable (${reasonOf(error)}); continuing without it`);
       this.isAway = true;
     });
     client.on('ready', () => {
-      if (this.isAway) this.logger.log('Redis is back');
+      if (this.isAway) this.logger.log('Redis is available again');
       this.isAway = false;
     });
   }

@@ -69,9 +69,7 @@ export class FolderStorage extends FileStorage {
 /** @throws Error for a part that is none of ours */
 function checked(part: string): string {
   if (PART.test(part)) return part;
-  throw new Error(
-    'A key of the storage has a part that is not made of lower-case letters, digits and hyphens.',
-  );
+  throw new Error('A storage key may only consist of parts of lower-case letters, digits and hyphens.');
 }
 
 /**

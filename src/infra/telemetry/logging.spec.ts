@@ -77,7 +77,7 @@ describe('the log', () => {
     logger.error({ err: error }, 'what happened');
     logger.child({ more: 1 }).error(error, 'what %s', 'happened');
     expect(logged()).toEqual(
-      ['an error', 'an error', 'what happened', 'what happened'].map((msg) =>
+      ['unexpected error', 'unexpected error', 'what happened', 'what happened'].map((msg) =>
         expect.objectContaining({ msg, err: expect.objectContaining({ name: 'QuotingError' }) }),
       ),
     );

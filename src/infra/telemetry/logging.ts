@@ -56,7 +56,7 @@ export function createLogger(options: {
 function withOwnMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
   const [line, message]: readonly unknown[] = args;
   const error: unknown = typeof line === 'object' && line !== null && 'err' in line ? line.err : line;
-  if (message === undefined && error instanceof Error) method.call(this, line, 'an error');
+  if (message === undefined && error instanceof Error) method.call(this, line, 'unexpected error');
   else method.apply(this, args);
 }
 

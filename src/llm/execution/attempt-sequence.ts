@@ -97,7 +97,7 @@ export class AttemptSequence<One extends AttemptHandle> {
   async enter(): Promise<Entered<One> | ProviderError> {
     const { gateOf, signal } = this.options;
     const resolved = this.plan.model;
-    if (resolved === undefined) throw new Error('A plan without a model was gone on with.');
+    if (resolved === undefined) throw new Error('The fallback plan has no model to continue with.');
     const apiKey = await this.keyOf(resolved.provider);
     const keyScope = keyScopeOf(apiKey);
     const permit = await gateOf(resolved.provider)
@@ -204,5 +204,5 @@ const FOR_THE_GATE = {
 function asRefusal(error: unknown): ProviderError {
   return error instanceof ProviderError
     ? error
-    : new ProviderError('unavailable', 'The provider was not asked.', { cause: error });
+    : new ProviderError('unavailable', 'The provider was not called.', { cause: error });
 }

@@ -161,8 +161,5 @@ export class Attempt {
 }
 
 function endedEarly(): ProviderError {
-  return new ProviderError(
-    'broken_answer',
-    'The provider ended the answer without saying that it is complete.',
-  );
+  return new ProviderError('broken_answer', 'The provider ended the stream before the answer was complete.');
 }

@@ -19,12 +19,12 @@ describe('Deadlines', () => {
     jest.advanceTimersByTime(99);
     expect(first.signal.aborted).toBe(false);
     jest.advanceTimersByTime(1);
-    expect(first.passed?.message).toMatch(/did not begin/);
+    expect(first.passed?.message).toMatch(/did not start/);
 
     const gap = Deadlines.ofStream(CALLER, CONFIG);
     gap.progress();
     jest.advanceTimersByTime(50);
-    expect(gap.passed?.message).toMatch(/fell silent/);
+    expect(gap.passed?.message).toMatch(/stopped sending/);
 
     const whole = Deadlines.ofStream(CALLER, CONFIG);
     for (let count = 0; count < 8; count += 1) {
@@ -44,7 +44,7 @@ describe('Deadlines', () => {
     jest.advanceTimersByTime(49);
     expect(deadlines.passed).toBeUndefined();
     jest.advanceTimersByTime(1);
-    expect(deadlines.passed?.message).toMatch(/fell silent/);
+    expect(deadlines.passed?.message).toMatch(/stopped sending/);
   });
 
   it('follows the caller, before and after it began, and lets go of it', () => {

@@ -21,7 +21,7 @@ export class Deadlines {
     // By hand, because `AbortSignal.any` costs several times as much, and is paid with every call.
     if (caller.aborted) this.follow();
     else caller.addEventListener('abort', this.follow, { once: true });
-    this.silence = this.abortOnSilence(silenceMs, 'The model did not begin to answer in time.');
+    this.silence = this.abortOnSilence(silenceMs, 'The model did not start to answer in time.');
     this.total = this.abortAfter(totalMs, 'The model did not finish its answer in time.');
   }
 
@@ -54,7 +54,7 @@ export class Deadlines {
     }
     this.begun = true;
     clearTimeout(this.silence);
-    this.silence = this.abortOnSilence(this.idleMs, 'The model fell silent in the middle of its answer.');
+    this.silence = this.abortOnSilence(this.idleMs, 'The model stopped sending in the middle of its answer.');
   }
 
   /** Whoever reads the answer reads no further for now: it is not the model that is silent. */

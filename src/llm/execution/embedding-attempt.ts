@@ -48,7 +48,10 @@ export class EmbeddingAttempt {
       if (this.result.vectors.length === input.length) return { status: 'completed', answer: this.result };
       return {
         status: 'failed',
-        error: new ProviderError('unreadable_answer', 'The model provider left out vectors.'),
+        error: new ProviderError(
+          'unreadable_answer',
+          "The model provider's response lacks some of the vectors.",
+        ),
       };
     } catch (error) {
       return toAttemptFailure(error, request.signal, deadlines);

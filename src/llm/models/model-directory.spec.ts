@@ -57,7 +57,7 @@ describe('ModelDirectory', () => {
       code: 'model_not_found',
       param: 'model',
       message:
-        "There is no model 'nothing'. There are: first/a, first/shared, first/org/model, second/b, second/shared.",
+        "There is no model 'nothing'. Available models: first/a, first/shared, first/org/model, second/b, second/shared.",
     });
   });
 

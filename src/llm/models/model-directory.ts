@@ -92,7 +92,7 @@ export class ModelDirectory {
   speaking(wire: Wire): ModelProvider {
     const provider = this.providers.find((one) => one.wire === wire);
     if (provider !== undefined) return provider;
-    throw new AppError('provider_unavailable', `No provider of the wire '${wire}' is configured here.`);
+    throw new AppError('provider_unavailable', `No provider with the API format '${wire}' is configured.`);
   }
 
   /**
@@ -106,7 +106,9 @@ export class ModelDirectory {
     if (!alias && this.namedIn(name) === undefined) return `${id}/${name}`;
     const chain = await this.resolveChain(name);
     if (chain.some(({ source }) => source.wire === wire)) return name;
-    throw new AppError('model_not_found', `The model '${name}' is none of '${id}'.`, { param: 'model' });
+    throw new AppError('model_not_found', `The model '${name}' does not belong to the provider '${id}'.`, {
+      param: 'model',
+    });
   }
 
   /** The names that stand for chains of models. */
@@ -188,7 +190,7 @@ export class ModelDirectory {
     if (first !== undefined && model !== undefined) return resolved(first, model.id);
     throw new AppError(
       'provider_unavailable',
-      'No default model: the provider does not tell its models at the moment. Name a model, or set DEFAULT_MODEL.',
+      'No default model: the provider does not list its models at the moment. Set `model`, or have the operator set DEFAULT_MODEL.',
     );
   }
 
@@ -196,9 +198,13 @@ export class ModelDirectory {
     const names = await this.names();
     const shown = names.slice(0, NAMED_IN_ERROR).join(', ');
     const more = names.length > NAMED_IN_ERROR ? ` and ${String(names.length - NAMED_IN_ERROR)} more` : '';
-    return new AppError('model_not_found', `There is no model '${name}'. There are: ${shown}${more}.`, {
-      param: 'model',
-    });
+    return new AppError(
+      'model_not_found',
+      `There is no model '${name}'. Available models: ${shown}${more}.`,
+      {
+        param: 'model',
+      },
+    );
   }
 
   private listOf(provider: ModelProvider): Promise<readonly ListedModel[]> {

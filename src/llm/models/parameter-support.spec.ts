@@ -139,6 +139,6 @@ describe('a parameter on a wire', () => {
   it('that is refused is told with the model', () => {
     const ask = (): unknown => adaptRequest({ messages: MESSAGES, n: 2 }, 'anthropic', 'anthropic/claude');
     expect(ask).toThrow(AppError);
-    expect(ask).toThrow("'anthropic/claude' cannot honour 'n'");
+    expect(ask).toThrow("'anthropic/claude' does not support 'n'");
   });
 });

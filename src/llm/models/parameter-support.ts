@@ -233,7 +233,7 @@ function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
 export function refused(name: string, model: string): AppError {
   return new AppError(
     'invalid_request',
-    `The model '${model}' cannot honour '${name}'. Leave it out, or ask another model.`,
+    `The model '${model}' does not support '${name}'. Omit it, or use another model.`,
     {
       param: name,
     },

@@ -260,7 +260,9 @@ describe('an error of a host', () => {
 
   it('that is nested without end is reported by its status', () => {
     const nested = Array.from({ length: 8 }).reduce<object>((error) => ({ error }), { message: 'Unread.' });
-    expect(toHostError({ status: 400, body: nested }).message).toBe('The provider answered with status 400.');
+    expect(toHostError({ status: 400, body: nested }).message).toBe(
+      'The provider responded with status 400.',
+    );
   });
 
   it('is one of our kinds, whatever JSON it is', () => {

@@ -185,6 +185,6 @@ function parse(text: string): unknown {
 
 function defaultSentence(status: number | undefined): string {
   return status === undefined
-    ? 'The provider broke the answer off with an error.'
-    : `The provider answered with status ${String(status)}.`;
+    ? 'The provider ended the answer with an error.'
+    : `The provider responded with status ${String(status)}.`;
 }

@@ -21,41 +21,42 @@ const ERROR_RESPONSES = {
   content_policy_violation: { code: 'content_policy_violation', own: true },
   unauthorized: {
     code: 'provider_error',
-    message: 'The model provider refused our credentials. The operator of this server has to check its key.',
+    message:
+      "The model provider rejected the server's credentials. The operator of this server must check the API key.",
   },
   model_not_found: { code: 'model_not_found', own: true },
   rate_limited: {
     code: 'provider_rate_limited',
-    message: 'The model provider has too many requests at the moment. Try again later.',
+    message: 'The model provider is rate limiting requests. Try again later.',
     retryable: false,
   },
   quota_exhausted: {
     code: 'provider_error',
     message:
-      'Our account with the model provider is out of money or at its limit. The operator of this server has to see to it.',
+      "The server's account with the model provider has no credit left or has reached its limit. The operator of this server must resolve this.",
     retryable: false,
   },
   timeout: { code: 'provider_timeout', own: true },
   timed_out: { code: 'provider_timeout', own: true },
   overloaded: {
     code: 'overloaded',
-    message: 'Too many requests wait for the model provider already. Try again in a moment.',
+    message: 'Too many requests are waiting for the model provider. Try again in a moment.',
   },
   circuit_open: { code: 'provider_unavailable', own: true },
   unreachable: {
     code: 'provider_unavailable',
-    message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+    message: 'The model provider cannot be reached. Try again later, or use another model.',
     retryAfterMs: 5000,
   },
   unavailable: {
     code: 'provider_unavailable',
     message:
-      'The model provider cannot serve this model at the moment. Try again later, or ask another model.',
+      'The model provider cannot serve this model at the moment. Try again later, or use another model.',
     retryAfterMs: 5000,
   },
   broken_answer: {
     code: 'provider_error',
-    message: 'The model provider broke its answer off or sent one that cannot be read. Try again.',
+    message: "The model provider's answer broke off or could not be parsed. Try again.",
   },
   unreadable_answer: { code: 'provider_error', own: true },
 } as const satisfies Record<

@@ -119,14 +119,14 @@ export abstract class ModelProvider {
    * @throws ProviderError `rejected` where the provider's wire is not passed through
    */
   nativeModels({ signal: { reason: cause } }: ListCall): Promise<string> {
-    const message = `The models of '${this.id}' are not told in its own words.`;
+    const message = `Provider '${this.id}' does not support requests in its own API format.`;
     return Promise.reject(new ProviderError('rejected', message, { cause }));
   }
 
   /** @throws ProviderError `rejected` where the provider has no embeddings */
   embed(call: EmbeddingCall): Promise<EmbeddingResult> {
     return Promise.reject(
-      new ProviderError('rejected', `The provider of '${call.model}' makes no embeddings.`),
+      new ProviderError('rejected', `The provider of '${call.model}' does not support embeddings.`),
     );
   }
 

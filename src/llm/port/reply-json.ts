@@ -13,10 +13,10 @@ export function parseReply(text: string): unknown {
   } catch (error) {
     const { message } = error instanceof Error ? error : { message: '' };
     if (ENDS_EARLY.test(message)) {
-      throw new ProviderError('broken_answer', 'The provider broke its answer off.', { cause: error });
+      throw new ProviderError('broken_answer', "The provider's answer broke off.", { cause: error });
     }
     throw unreadableAnswer(
-      text.trimStart().startsWith('<') ? 'it is a page of markup' : 'it is not JSON',
+      text.trimStart().startsWith('<') ? 'it is an HTML or XML page' : 'it is not JSON',
       error,
     );
   }
@@ -24,5 +24,7 @@ export function parseReply(text: string): unknown {
 
 /** Returns the error of a complete answer that cannot be used. */
 export function unreadableAnswer(why: string, cause?: unknown): ProviderError {
-  return new ProviderError('unreadable_answer', `The provider's answer cannot be read: ${why}.`, { cause });
+  return new ProviderError('unreadable_answer', `The provider's answer could not be parsed: ${why}.`, {
+    cause,
+  });
 }

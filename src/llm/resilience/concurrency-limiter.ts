@@ -41,7 +41,7 @@ export class ConcurrencyLimiter {
       };
       const leave = (): void => {
         this.waiting.delete(grant);
-        reject(new Error('The call was cancelled while it waited.', { cause: signal.reason }));
+        reject(new Error('The call was cancelled while it was queued.', { cause: signal.reason }));
       };
       this.waiting.add(grant);
       signal.addEventListener('abort', leave, { once: true });
@@ -61,7 +61,7 @@ export class ConcurrencyLimiter {
 }
 
 function overloaded(): ProviderError {
-  return new ProviderError('overloaded', 'Too many requests wait for this provider.', {
+  return new ProviderError('overloaded', 'Too many requests are waiting for this provider.', {
     retryAfterMs: RETRY_AFTER_MS,
   });
 }

@@ -103,15 +103,15 @@ export class ProviderGate {
   private refuseWhileOpen({ host, model }: CircuitKeys): void {
     const { circuits } = this.options;
     if (circuits.refuses(host)) {
-      throw this.refusal('The model provider could not be reached repeatedly and is not asked for a moment.');
+      throw this.refusal('The model provider was repeatedly unreachable and is not called for a moment.');
     }
     if (circuits.refuses(model)) {
-      throw this.refusal('This model has failed repeatedly at its provider and is not asked for a moment.');
+      throw this.refusal('This model has repeatedly failed at its provider and is not called for a moment.');
     }
   }
 
   private refusal(message: string): ProviderError {
-    return new ProviderError('circuit_open', `${message} Try again, or ask another model.`, {
+    return new ProviderError('circuit_open', `${message} Try again later, or use another model.`, {
       retryAfterMs: this.options.circuits.probeAfterMs,
     });
   }

@@ -18,7 +18,7 @@ export class BrokenBodyError extends Error {
   override readonly name = 'BrokenBodyError';
 
   constructor(cause: unknown) {
-    super('The connection to the provider broke off.', { cause });
+    super('The connection to the provider was lost.', { cause });
   }
 }
 

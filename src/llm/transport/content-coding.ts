@@ -54,7 +54,7 @@ export async function* unpack(packed: Bytes, codings: readonly string[]): AsyncG
   for (const coding of codings.toReversed()) {
     const make = UNPACKERS.get(coding);
     if (make === undefined || codings.length > MAX_CODINGS) {
-      throw unreadableAnswer(`it is packed as '${codings.join(', ').slice(0, 80)}'`);
+      throw unreadableAnswer(`its content encoding is '${codings.join(', ').slice(0, 80)}'`);
     }
     bytes = unpackOne(bytes, make);
   }
@@ -62,7 +62,7 @@ export async function* unpack(packed: Bytes, codings: readonly string[]): AsyncG
   try {
     for await (const piece of bytes) {
       length += piece.length;
-      if (length > MAX_BODY_BYTES) throw unreadableAnswer('it unpacks to more than 256 MiB');
+      if (length > MAX_BODY_BYTES) throw unreadableAnswer('it decompresses to more than 256 MiB');
       yield piece;
     }
   } catch (error) {
@@ -102,7 +102,7 @@ function asUnpackingError(error: unknown): Error {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code !== 'string' || code === 'Z_BUF_ERROR' || !FORMAT_ERROR.test(code))
     return new BrokenBodyError(error);
-  return unreadableAnswer('it cannot be unpacked', error);
+  return unreadableAnswer('it cannot be decompressed', error);
 }
 
 /** Some proxies unpack a body and leave the header. */

@@ -33,7 +33,7 @@ export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
 
   constructor(cause: unknown) {
-    super('No answer came.', { cause });
+    super('No response was received.', { cause });
   }
 }
 
@@ -145,7 +145,7 @@ class Collector implements Dispatcher.DispatchHandler {
     const reason: unknown = signal.reason;
     // A request that waits for its connection has no controller yet, and whoever gave it up does not wait with it.
     reject(new NoAnswerError(reason));
-    this.controller?.abort(reason instanceof Error ? reason : new Error('The caller left.'));
+    this.controller?.abort(reason instanceof Error ? reason : new Error('The client disconnected.'));
   };
 
   private leave(): void {

@@ -482,7 +482,7 @@ describe('errors before there is a call', () => {
     [{ tools: [{ name: 'clock' }] }, 'tools.0.input_schema is missing.'],
     [{ tool_choice: { type: 'tool' } }, 'tool_choice.name is missing.'],
     [{ thinking: { type: 'enabled' } }, 'thinking.budget_tokens is missing.'],
-    [{ model: 'a\u0000' }, 'The request holds a NUL character (\\u0000).'],
+    [{ model: 'a\u0000' }, 'The request contains a NUL character (\\u0000).'],
   ];
   it.each(invalid)('name the field: %j', async (more, message) => {
     expect(await errorOf(await post(MESSAGES, ask(more)))).toEqual({

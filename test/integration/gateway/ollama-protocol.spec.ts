@@ -350,7 +350,7 @@ describe('errors are a sentence, at every stage:', () => {
   it.each<[number, number, string | undefined, string]>([
     [404, 404, undefined, "model 'missing' not found"],
     [400, 400, 'num_ctx is wrong', 'num_ctx is wrong'],
-    [429, 429, undefined, 'too many requests'],
+    [429, 429, undefined, 'rate limiting requests'],
   ])('of the server: %d', async (status, told, message, sentence) => {
     for (const stream of [false, true]) {
       provider.script({ kind: 'error', status, retryAfter: 7, ...(message && { message }) });

@@ -255,7 +255,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
         type: 'api_error',
         error: {
           message:
-            'The model provider refused our credentials. The operator of this server has to check its key.',
+            "The model provider rejected the server's credentials. The operator of this server must check the API key.",
         },
       },
     ],
@@ -271,7 +271,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
         status: 429,
         code: 'provider_rate_limited',
         type: 'rate_limit_error',
-        error: { message: 'The model provider has too many requests at the moment. Try again later.' },
+        error: { message: 'The model provider is rate limiting requests. Try again later.' },
       },
     ],
     [500, {}, { status: 502, code: 'provider_error', type: 'api_error', param: null }],
@@ -306,7 +306,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
       for await (const chunk of stream) seen.push(chunk);
     })();
     expect(await failureOf(reading)).toMatchObject({
-      error: { code: 'provider_error', message: expect.stringContaining('broke its answer off') },
+      error: { code: 'provider_error', message: expect.stringContaining('broke off or could not be parsed') },
     });
     expect(contentOf(seen)).toBe('four');
   });

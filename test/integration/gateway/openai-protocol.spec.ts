@@ -549,7 +549,7 @@ describe('requests that are refused', () => {
     expect(expectEnvelope(await user.request('POST', CHAT, chat(tooMuch)))).toMatchObject({
       status: 413,
       code: 'payload_too_large',
-      message: 'The request body is too large. A JSON body may have at most 2 MB.',
+      message: 'The request body is too large. The limit for a JSON body is 2 MB.',
     });
   });
 

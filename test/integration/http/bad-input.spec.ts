@@ -23,9 +23,10 @@ const TYPES = {
 const NOT_AN_OBJECT = 'The request body is not a valid JSON object.';
 const NOT_JSON = 'Send the request body as JSON in UTF-8, with "Content-Type: application/json".';
 const TOO_DEEP = 'The request is nested deeper than 64 levels.';
-const TOO_WIDE = 'An object of the request has more than 1000 fields.';
-const BROKEN_PATH = 'The path is not valid: it holds a broken % sequence.';
-const plain = (field: string): string => `${field} must be a text without NUL characters and lone surrogates`;
+const TOO_WIDE = 'An object in the request has more than 1000 fields.';
+const BROKEN_PATH = 'The path is not valid: it contains a malformed % sequence.';
+const plain = (field: string): string =>
+  `${field} must be a string without NUL characters and lone surrogates`;
 const unknown = (field: string): string => `${field} is not a field of this request`;
 
 /** What an error has to be. `wrong` holds what is said of each wrong field, in order; the rest follows from it. */
@@ -44,7 +45,7 @@ const unsupported: Refusal = { status: 415, code: 'unsupported_media_type', mess
 const tooLarge: Refusal = {
   status: 413,
   code: 'payload_too_large',
-  message: 'The request body is too large. A JSON body may have at most 1 MB.',
+  message: 'The request body is too large. The limit for a JSON body is 1 MB.',
 };
 
 let foreignId: string;
@@ -257,7 +258,7 @@ const fieldsOfATurn: Case[] = [
     {
       status: 404,
       code: 'model_not_found',
-      message: "There is no model 'nope'. There are: openai/test-model, demo/echo.",
+      message: "There is no model 'nope'. Available models: openai/test-model, demo/echo.",
       param: 'model',
     },
   ],
@@ -267,7 +268,7 @@ const fieldsOfATurn: Case[] = [
     {
       status: 404,
       code: 'model_not_found',
-      message: "There is no model 'nope/test-model'. There are: openai/test-model, demo/echo.",
+      message: "There is no model 'nope/test-model'. Available models: openai/test-model, demo/echo.",
       param: 'model',
     },
   ],
@@ -410,7 +411,7 @@ describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (pat
   it('garbage that calls itself gzip', async () => {
     await expectHarmless(
       () => ask('POST', path, 'garbage', { ...JSON_TYPE, 'content-encoding': 'gzip' }),
-      invalid('The request cannot be read.'),
+      invalid('The request could not be read.'),
     );
   });
 
@@ -418,7 +419,7 @@ describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (pat
     const half = new Uint8Array(gzipSync(JSON.stringify({ message: 'x'.repeat(100) }))).slice(0, 20);
     await expectHarmless(
       () => ask('POST', path, half, { ...JSON_TYPE, 'content-encoding': 'gzip' }),
-      invalid('The request cannot be read.'),
+      invalid('The request could not be read.'),
     );
   });
 
@@ -426,7 +427,7 @@ describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (pat
     await expectHarmless(() => ask('POST', path, '{}', { ...JSON_TYPE, 'content-encoding': 'rot13' }), {
       status: 415,
       code: 'unsupported_media_type',
-      message: 'The encoding of the request body is not supported. Send UTF-8 JSON.',
+      message: 'The encoding of the request body is not supported. Send JSON encoded as UTF-8.',
     });
   });
 
@@ -544,14 +545,14 @@ describe('there is nothing at', () => {
   ])('%s %s', async (method, path) => {
     await expectHarmless(
       () => ask(method, path),
-      notFound(`There is nothing here: ${method} ${path}. The routes are at /docs.`),
+      notFound(`No such route: ${method} ${path}. See /docs for all routes.`),
     );
   });
 
   it('an unknown path, and its query is not repeated', async () => {
     await expectHarmless(
       () => ask('GET', '/nope?key=the-secret'),
-      notFound('There is nothing here: GET /nope. The routes are at /docs.'),
+      notFound('No such route: GET /nope. See /docs for all routes.'),
     );
   });
 });

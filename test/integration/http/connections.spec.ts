@@ -254,7 +254,10 @@ describe('the bodies of compatible routes', () => {
         [`${fields},"x":"\\ud800"}`, /surrogate/],
         [`${fields},"__proto__":{"model":"x"}}`, /__proto__/],
         [`${fields},"x":"\0"}`, /not a valid JSON/],
-        [new Uint8Array([...new TextEncoder().encode(`${fields},"x":"`), 0xff, 0x22, 0x7d]), /not UTF-8/],
+        [
+          new Uint8Array([...new TextEncoder().encode(`${fields},"x":"`), 0xff, 0x22, 0x7d]),
+          /not valid UTF-8/,
+        ],
       ];
       for (const [body, message] of hostile) {
         const response = await fetch(api.url + path, {

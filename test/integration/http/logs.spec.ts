@@ -258,7 +258,8 @@ describe('a provider that quotes the prompt', () => {
 });
 
 describe('a failure that nobody foresaw', () => {
-  const FIXED = 'Something went wrong on our side. Try again; if it stays, report the request_id.';
+  const FIXED =
+    'Something went wrong on the server. Try again; if the problem persists, report the request_id.';
 
   /** The fixed answer, and one line that tells the operator what happened. */
   async function expectUnforeseen(

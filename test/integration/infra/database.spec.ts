@@ -68,7 +68,7 @@ describe('opening the database', () => {
       const back = makeSignal<string>();
       const database = await open({
         report: (line) => {
-          if (line.includes('held again')) back.give(line);
+          if (line.includes('acquired again')) back.give(line);
         },
       });
       const server = await startEmbeddedServer({
@@ -138,7 +138,9 @@ describe('opening the database', () => {
     it('gives up at once where the server refuses the login', async () => {
       const databaseUrl = (await newDatabase()).url.replace(/[^/]+$/, 'missing');
       await expect(open({ databaseUrl })).rejects.toThrow(/DATABASE_URL.*database "missing" does not exist/);
-      await expect(open({ databaseUrl: 'not a url' })).rejects.toThrow(/DATABASE_URL is not the address/);
+      await expect(open({ databaseUrl: 'not a url' })).rejects.toThrow(
+        /DATABASE_URL is not a valid PostgreSQL URL/,
+      );
     });
   });
 });

@@ -112,7 +112,7 @@ describe('the embedded server', () => {
     const first = await start(dataDir, (line) => reported.push(line));
     expect(first).toMatchObject({ adopted: false, directory: join(dataDir, 'postgresql') });
     expect(first.version).toMatch(/^18\./);
-    expect(reported).toEqual([`Making the embedded database in ${first.directory}.`]);
+    expect(reported).toEqual([`Creating the embedded database in ${first.directory}.`]);
 
     const settings = await queryOnce(
       first.connectionString,
@@ -207,7 +207,7 @@ describe('the embedded server', () => {
   it('starts after a kill in the middle of making the database, and clears half-made ones away', async () => {
     const dataDir = newDataDir();
     const { child, line } = startInChild(dataDir);
-    await line('report Making');
+    await line('report Creating');
     await killGroup(child);
     await mkdir(join(dataDir, 'postgresql.unfinished-abc', 'cluster'), { recursive: true });
     await writeFile(join(dataDir, 'postgresql.unfinished-abc', 'cluster', 'PG_VERSION'), '18\n');
@@ -221,7 +221,7 @@ describe('the embedded server', () => {
   it('refuses a folder that is something else', async () => {
     const otherDataDir = newDataDir();
     await mkdir(join(otherDataDir, 'postgresql', 'photos'), { recursive: true });
-    await expect(start(otherDataDir)).rejects.toThrow(/is not empty and holds no database/);
+    await expect(start(otherDataDir)).rejects.toThrow(/is not empty and contains no database/);
   });
 
   it('makes the database itself where a kill came between the cluster and it', async () => {
@@ -242,7 +242,7 @@ describe('the embedded server', () => {
     await writeFile(join(server.directory, 'cluster', 'PG_VERSION'), '17\n');
     const refusal = start(dataDir);
     await expect(refusal).rejects.toThrow(EmbeddedServerError);
-    await expect(refusal).rejects.toThrow(/made by PostgreSQL 17; this is PostgreSQL 18.*DATABASE_URL/);
+    await expect(refusal).rejects.toThrow(/created by PostgreSQL 17; this is PostgreSQL 18.*DATABASE_URL/);
     await writeFile(join(server.directory, 'cluster', 'PG_VERSION'), '18\n');
   });
 

@@ -84,7 +84,7 @@ describe('the instance lock', () => {
     const reported: string[] = [];
     const refusal = acquire(database, { waitMs: 500, report: (line) => reported.push(line) });
     await expect(refusal).rejects.toThrow(InstanceLockError);
-    await expect(refusal).rejects.toThrow(/Another Parley process.*exactly one process.*REDIS_URL/);
+    await expect(refusal).rejects.toThrow(/Another Parley process.*only one process.*REDIS_URL/);
     expect(reported).toEqual([
       expect.stringMatching(/Another Parley process is using this database\. Waiting/),
     ]);
@@ -118,7 +118,7 @@ describe('the instance lock', () => {
     const database = await makeDatabase(server.connectionString, 'restart');
     const back = makeSignal<string>();
     const report = (line: string): void => {
-      if (line.includes('held again')) back.give(line);
+      if (line.includes('acquired again')) back.give(line);
     };
     const lock = await acquire(database, { report });
     await server.stop();
@@ -132,7 +132,7 @@ describe('the instance lock', () => {
     const database = await makeDatabase(server.connectionString, 'session');
     const back = makeSignal<string>();
     const report = (line: string): void => {
-      if (line.includes('held again')) back.give(line);
+      if (line.includes('acquired again')) back.give(line);
     };
     const lock = await acquire(database, { report });
     await endLockSession(database);

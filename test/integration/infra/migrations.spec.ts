@@ -169,7 +169,7 @@ describe('migrations', () => {
     await expect(failure).rejects.toThrow(/002_bad failed.*division by zero.*rolled_back_at/);
     expect(await tables(database)).toEqual(['good']);
     await expect(apply(database, folder)).rejects.toThrow(
-      /002_bad failed at an earlier start.*division by zero/,
+      /002_bad failed at a previous start.*division by zero/,
     );
 
     migrationsFolder('failing', { '002_bad': 'create table bad (id int)' });
@@ -234,14 +234,14 @@ describe('migrations', () => {
     migrationsFolder('changed', { '001_first': sql.replaceAll('\n', '\r\n') });
     expect(await apply(database, folder)).toEqual({ applied: [] });
     migrationsFolder('changed', { '001_first': `${sql}-- and more` });
-    await expect(apply(database, folder)).rejects.toThrow(/001_first is not the one that was applied/);
+    await expect(apply(database, folder)).rejects.toThrow(/001_first differs from the one that was applied/);
   });
 
   it('are not applied to the database of something else', async () => {
     const database = await newDatabase();
     await queryOnce(database, 'create table theirs (id int)');
     await expect(apply(database, ownMigrations)).rejects.toThrow(
-      /already has tables that are not from Parley/,
+      /already contains tables that do not belong to Parley/,
     );
     expect(await tables(database)).toEqual(['theirs']);
   });

@@ -104,7 +104,7 @@ describe('a model that fails', () => {
       provider.setDefault(behaviour);
       expect(await askOften(`${host}/a`)).toEqual(Array.from({ length: ENOUGH }, () => status));
       const shut = await expectShut(`${host}/a`);
-      expect(at(shut.body, 'error', 'message')).toContain('This model has failed repeatedly');
+      expect(at(shut.body, 'error', 'message')).toContain('This model has repeatedly failed');
       await expectServed(`${host}/b`);
     },
   );
@@ -126,7 +126,7 @@ describe('a host without a connection', () => {
     const { dead } = fresh();
     expect(await askOften(`${dead}/a`)).toEqual(Array.from({ length: ENOUGH }, () => 503));
     const shut = await expectShut(`${dead}/b`);
-    expect(at(shut.body, 'error', 'message')).toContain('could not be reached repeatedly');
+    expect(at(shut.body, 'error', 'message')).toContain('was repeatedly unreachable');
   });
 });
 

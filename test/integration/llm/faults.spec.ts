@@ -70,40 +70,41 @@ const REFUSED_CREDENTIALS = {
   status: 502,
   code: 'provider_error',
   type: 'api_error',
-  message: 'The model provider refused our credentials. The operator of this server has to check its key.',
+  message:
+    "The model provider rejected the server's credentials. The operator of this server must check the API key.",
 } as const;
 const BROKEN_ANSWER = {
   status: 502,
   code: 'provider_error',
   type: 'api_error',
-  message: 'The model provider broke its answer off or sent one that cannot be read. Try again.',
+  message: "The model provider's answer broke off or could not be parsed. Try again.",
 } as const;
 const UNREADABLE_PAGE = {
   ...BROKEN_ANSWER,
-  message: "The provider's answer cannot be read: it is a page of markup.",
+  message: "The provider's answer could not be parsed: it is an HTML or XML page.",
 } as const;
 const UNAVAILABLE = {
   status: 503,
   code: 'provider_unavailable',
   type: 'api_error',
-  message: 'The model provider cannot serve this model at the moment. Try again later, or ask another model.',
+  message: 'The model provider cannot serve this model at the moment. Try again later, or use another model.',
   retryAfter: '5',
 } as const;
 const UNREACHABLE = {
   ...UNAVAILABLE,
-  message: 'The model provider cannot be reached at the moment. Try again later, or ask another model.',
+  message: 'The model provider cannot be reached. Try again later, or use another model.',
 } as const;
 const RATE_LIMITED = {
   status: 429,
   code: 'provider_rate_limited',
   type: 'rate_limit_error',
-  message: 'The model provider has too many requests at the moment. Try again later.',
+  message: 'The model provider is rate limiting requests. Try again later.',
   shouldRetry: 'false',
 } as const;
 const TIMEOUT = { status: 504, code: 'provider_timeout', type: 'api_error', closedBy: 'client' } as const;
 const NO_FIRST_TOKEN = {
   ...TIMEOUT,
-  message: 'The model did not begin to answer in time.',
+  message: 'The model did not start to answer in time.',
   // It was asked all the same, and has read what it was told.
   counted: [COUNTED_INPUT, 0],
 } as const;
@@ -172,7 +173,7 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
       code: 'provider_error',
       type: 'api_error',
       message:
-        'Our account with the model provider is out of money or at its limit. The operator of this server has to see to it.',
+        "The server's account with the model provider has no credit left or has reached its limit. The operator of this server must resolve this.",
       shouldRetry: 'false',
     },
   },
@@ -225,7 +226,7 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
   'a stall in mid-stream': {
     behaviour: () => ({ kind: 'silence', afterChunks: 2, text: TEXT }),
     deadline: 'hasty',
-    outcome: { ...TIMEOUT, message: 'The model fell silent in the middle of its answer.', ...afterTwo },
+    outcome: { ...TIMEOUT, message: 'The model stopped sending in the middle of its answer.', ...afterTwo },
   },
   'an answer without end': {
     behaviour: () => {
@@ -290,7 +291,7 @@ const SUCCESSES: Readonly<Record<string, Fault<Success>>> = {
   },
   'a malformed chunk': {
     behaviour: () => ({ kind: 'malformedChunk', at: 2, text: TEXT, usage: USAGE }),
-    outcome: { text: 'four five six seven', warning: 'One event of the stream was not valid JSON.' },
+    outcome: { text: 'four five six seven', warning: 'An event of the stream was not valid JSON.' },
   },
   'no end marker': {
     behaviour: () => ({ kind: 'missingDone', text: TEXT, usage: USAGE }),

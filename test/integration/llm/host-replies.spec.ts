@@ -161,7 +161,7 @@ const REJECTED = { status: 400, code: 'provider_rejected', asked: 1, chain: fals
 const UNREADABLE = {
   status: 502,
   code: 'provider_error',
-  message: /cannot be read|broke/,
+  message: /could not be parsed|broke/,
   asked: 1,
   chain: true,
 } as const;

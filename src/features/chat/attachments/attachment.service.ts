@@ -54,7 +54,7 @@ export class AttachmentService {
     const kinds = new Set(files.map((file) => acceptedKind(file, field)));
     const size = files.reduce((sum, file) => sum + file.size, 0);
     if (size > MAX_FILES_BYTES) {
-      throw wrong(field, `the files of one message may have ${MAX_FILES_BYTES / MEGABYTE} MB together`);
+      throw wrong(field, `the files of a message must not exceed ${MAX_FILES_BYTES / MEGABYTE} MB in total`);
     }
     await this.assertReadable(userId, model, kinds, field);
     const tokens = await Promise.all(files.map((file) => this.tokensOf(userId, file)));
@@ -105,7 +105,7 @@ export class AttachmentService {
     const media = (['image', 'pdf'] as const).filter((kind) => kinds.has(kind));
     if (media.length === 0 || (await this.models.supportsMedia({ model, userId }, new Set(media)))) return;
     const what = media.map((kind) => CALLED[kind]).join(' and ');
-    throw wrong(field, `the model '${model}' does not read ${what}; ask another one, or leave them out`);
+    throw wrong(field, `the model '${model}' does not support ${what}; use another model, or omit the files`);
   }
 
   private async tokensOf(userId: string, file: StoredFile): Promise<number> {
@@ -130,9 +130,12 @@ function sentMessage(target: TurnTarget, { after }: ResolvedTarget): string | nu
 function acceptedKind({ name, mediaType, size }: StoredFile, field: string): AttachmentKind {
   const kind = kindOf(mediaType);
   if (kind === undefined)
-    throw wrong(field, `'${name}' is neither an image nor a PDF nor a text, and cannot be sent to a model`);
+    throw wrong(field, `'${name}' is not an image, a PDF or a text file, so it cannot be sent to a model`);
   if (kind === 'text' && size > MAX_TEXT_BYTES)
-    throw wrong(field, `'${name}' is larger than a text may be, which is ${MAX_TEXT_BYTES / MEGABYTE} MB`);
+    throw wrong(
+      field,
+      `'${name}' exceeds the limit for text files, which is ${MAX_TEXT_BYTES / MEGABYTE} MB`,
+    );
   return kind;
 }
 

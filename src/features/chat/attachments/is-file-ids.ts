@@ -12,7 +12,7 @@ export function IsFileIds(): PropertyDecorator {
       propertyName: String(propertyKey),
       validator: {
         validate: isFileIds,
-        defaultMessage: () => `$property must be a list of at most ${MAX_FILES} different ids of files`,
+        defaultMessage: () => `$property must be an array of at most ${MAX_FILES} distinct file ids`,
       },
     });
   };

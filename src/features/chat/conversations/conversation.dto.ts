@@ -14,7 +14,7 @@ export const MAX_SYSTEM_PROMPT = 1000;
 export class ConversationsQuery extends PageQuery {
   @ApiPropertyOptional({
     description:
-      'Only those in whose title, or in one of whose messages, all these words are, the last one as the beginning of a word. Case and diacritics do not count.',
+      'Search terms: only conversations whose title, or one of whose messages, contains all these words; the last one matches as a prefix. Case and diacritics are ignored.',
     minLength: 1,
     maxLength: 200,
     example: 'blue sky',
@@ -27,7 +27,7 @@ export class ConversationsQuery extends PageQuery {
 
   @ApiPropertyOptional({
     description:
-      'True for the archived ones, false for the others. Without it a list leaves the archived ones out, and a search has both.',
+      '`true` for archived conversations, `false` for all others. If omitted, a list excludes archived conversations and a search includes both.',
     enum: ['true', 'false'],
   })
   @IsOptional()
@@ -35,7 +35,7 @@ export class ConversationsQuery extends PageQuery {
   archived?: 'true' | 'false';
 
   @ApiPropertyOptional({
-    description: 'Only the pinned ones. All of them without it.',
+    description: 'Only pinned conversations. If omitted, all of them.',
     enum: ['true'],
   })
   @IsOptional()
@@ -46,7 +46,7 @@ export class ConversationsQuery extends PageQuery {
 /** What is to change of a conversation; what is left out stays as it is. */
 export class UpdateConversationBody {
   @ApiPropertyOptional({
-    description: 'What you call it. No model finds another title from then on.',
+    description: 'New title. No model generates a title for the conversation afterwards.',
     minLength: 1,
     maxLength: MAX_TITLE,
     example: 'The colour of the sky',
@@ -58,18 +58,21 @@ export class UpdateConversationBody {
   @IsString()
   title?: string;
 
-  @ApiPropertyOptional({ description: 'Out of the list, or back into it.', example: true })
+  @ApiPropertyOptional({
+    description: 'Whether the conversation is archived, that is, left out of the default list.',
+    example: true,
+  })
   @IsOptionalField()
   @IsBoolean()
   archived?: boolean;
 
-  @ApiPropertyOptional({ description: 'Onto the list of pinned ones, or off it.', example: true })
+  @ApiPropertyOptional({ description: 'Whether the conversation is pinned.', example: true })
   @IsOptionalField()
   @IsBoolean()
   pinned?: boolean;
 
   @ApiPropertyOptional({
-    description: 'How the model is to behave from the next turn on; null for no prompt.',
+    description: 'System prompt from the next turn on; null for none.',
     type: String,
     nullable: true,
     minLength: 1,
@@ -90,22 +93,30 @@ export class ConversationBody {
 
   @ApiProperty({
     description:
-      'The first words of the first message, until somebody or a model (`TITLE_MODEL`) finds a better one.',
+      'Title: the first words of the first message, until you or a model (`TITLE_MODEL`) set a better one.',
     example: 'Why is the sky blue?',
   })
   title!: string;
 
-  @ApiProperty({ description: 'Whether the list leaves it out.', example: false })
+  @ApiProperty({
+    description: 'Whether the conversation is archived, that is, left out of the default list.',
+    example: false,
+  })
   archived!: boolean;
 
-  @ApiProperty({ description: 'Whether it is kept at hand, on a list of its own.', example: false })
+  @ApiProperty({ description: 'Whether the conversation is pinned.', example: false })
   pinned!: boolean;
 
-  @ApiProperty({ description: 'How the model is to behave.', type: String, nullable: true, example: null })
+  @ApiProperty({
+    description: 'System prompt; null if there is none.',
+    type: String,
+    nullable: true,
+    example: null,
+  })
   system_prompt!: string | null;
 
   @ApiProperty({
-    description: 'What becomes of messages that no longer fit into what the model is told.',
+    description: 'What happens to messages that no longer fit in the context sent to the model.',
     enum: COMPACTIONS,
     example: 'none',
   })
@@ -113,7 +124,7 @@ export class ConversationBody {
 
   @ApiProperty({
     description:
-      'With `compaction: summary`: what the model is told in place of the older messages of the active path; null where there is none yet.',
+      'With `compaction: summary`, the summary sent to the model in place of the older messages of the active path; null if there is none yet.',
     type: SummaryBody,
     nullable: true,
     example: null,
@@ -121,7 +132,7 @@ export class ConversationBody {
   summary!: SummaryBody | null;
 
   @ApiProperty({
-    description: 'The end of the active path: the message that the next one follows.',
+    description: 'Last message of the active path, which the next message follows.',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -129,7 +140,7 @@ export class ConversationBody {
   active_message_id!: string | null;
 
   @ApiProperty({
-    description: 'Tokens of all attempts at an answer, failed ones included.',
+    description: 'Total tokens of all attempts to generate an answer, including failed ones.',
     type: 'integer',
     example: 46,
   })
@@ -137,7 +148,7 @@ export class ConversationBody {
 
   @ApiProperty({
     description:
-      'US dollars for all attempts whose price is known; null where no such attempt cost anything.',
+      'Estimated cost in US dollars of all attempts whose price is known; null if no such attempt cost anything.',
     type: Number,
     nullable: true,
     example: 0.000123,
@@ -145,32 +156,41 @@ export class ConversationBody {
   cost_estimate!: number | null;
 
   @ApiProperty({
-    description: 'Attempts that `cost_estimate` leaves out, because the price of their model is not known.',
+    description:
+      'Number of attempts not included in `cost_estimate` because the price of their model is unknown.',
     type: 'integer',
     example: 0,
   })
   unpriced_attempts!: number;
 
-  @ApiProperty({ description: 'When it began.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which the conversation was created.', format: 'date-time' })
   created_at!: string;
 
-  @ApiProperty({ format: 'date-time', description: 'When the last turn began or ended.' })
+  @ApiProperty({ format: 'date-time', description: 'Time at which the last turn began or ended.' })
   updated_at!: string;
 }
 
 /** Where a word is in a text. */
 export class HighlightBody {
-  @ApiProperty({ description: 'UTF-16 units before it.', type: 'integer', example: 11 })
+  @ApiProperty({
+    description: 'Start of the hit in `text`, in UTF-16 code units.',
+    type: 'integer',
+    example: 11,
+  })
   start!: number;
 
-  @ApiProperty({ description: 'UTF-16 units before its end.', type: 'integer', example: 14 })
+  @ApiProperty({
+    description: 'End of the hit in `text`, exclusive, in UTF-16 code units.',
+    type: 'integer',
+    example: 14,
+  })
   end!: number;
 }
 
 /** A place of a conversation that a search has found. */
 export class MatchBody {
   @ApiProperty({
-    description: 'The message; null for the title.',
+    description: 'Id of the message; null for the title.',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -178,19 +198,19 @@ export class MatchBody {
   message_id!: string | null;
 
   @ApiProperty({
-    description: 'The text around the first hit, as it was written: show it as text, not as HTML.',
+    description: 'Text around the first hit, as it was written. Display it as text, not as HTML.',
     example: 'Why is the sky blue?',
   })
   text!: string;
 
-  @ApiProperty({ description: 'The hits in `text`.', type: [HighlightBody] })
+  @ApiProperty({ description: 'Hits in `text`.', type: [HighlightBody] })
   highlights!: HighlightBody[];
 }
 
 /** A conversation of a list. */
 export class ListedConversationBody extends ConversationBody {
   @ApiPropertyOptional({
-    description: 'There where it was searched: up to three places, that of the title first.',
+    description: 'Up to three matches, that of the title first. Present only in search results.',
     type: [MatchBody],
     maxItems: 3,
   })

@@ -30,8 +30,8 @@ export class ConversationsController {
 
   @Get()
   @ApiOperation({
-    summary: 'Your conversations, newest first',
-    description: 'All of them, or with `q` those that a search finds.',
+    summary: 'List your conversations, newest first',
+    description: 'Lists all conversations, or with `q` those that match the search.',
   })
   @ApiPage(ListedConversationBody)
   @ApiErrors('invalid_request', 'unauthorized')
@@ -47,7 +47,7 @@ export class ConversationsController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'One conversation' })
+  @ApiOperation({ summary: 'Get a conversation' })
   @ApiOkResponse({ type: ConversationBody, description: 'The conversation.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async get(@UserId() userId: string, @Param() { id }: IdParams): Promise<ConversationBody> {
@@ -56,10 +56,11 @@ export class ConversationsController {
 
   @Patch(':id')
   @ApiOperation({
-    summary: 'Rename, archive or pin a conversation, or change its system prompt',
-    description: 'What is left out stays as it is. None of it counts as a turn: `updated_at` stays.',
+    summary: 'Update a conversation’s title, system prompt, or archived or pinned state',
+    description:
+      'Omitted fields stay unchanged. An update does not count as a turn: `updated_at` does not change.',
   })
-  @ApiOkResponse({ type: ConversationBody, description: 'The conversation, changed.' })
+  @ApiOkResponse({ type: ConversationBody, description: 'The updated conversation.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'payload_too_large', 'unsupported_media_type')
   async update(
     @UserId() userId: string,
@@ -71,9 +72,9 @@ export class ConversationsController {
 
   @Get(':id/messages')
   @ApiOperation({
-    summary: 'The messages of a conversation, oldest first',
+    summary: 'List the messages of a conversation, oldest first',
     description:
-      'Those of the active path; with `branches=all` those that were replaced as well, each with its `parent_id`.',
+      'Lists the messages of the active path; with `branches=all` also those that were replaced, each with its `parent_id`.',
   })
   @ApiPage(MessageBody)
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
@@ -91,9 +92,9 @@ export class ConversationsController {
   @ApiOperation({
     summary: 'Delete a conversation',
     description:
-      'With all its messages. A turn that runs in it is stopped; what it used stays accounted for.',
+      'Deletes the conversation with all its messages. A running turn is stopped; its usage remains recorded.',
   })
-  @ApiNoContentResponse({ description: 'It is gone.' })
+  @ApiNoContentResponse({ description: 'The conversation was deleted.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   delete(@UserId() userId: string, @Param() { id }: IdParams): Promise<void> {
     return this.conversations.delete(userId, id);

@@ -43,9 +43,9 @@ export class MessageBranchesController {
   @HttpCode(200)
   @ModelRoute()
   @ApiOperation({
-    summary: 'Ask for another answer',
+    summary: 'Regenerate an answer',
     description:
-      'In the place of an answer, or to a question. The answer that there was stays, beside the new one, with all that followed it; the new one is on the active path. Model and parameters are those of the answer before, where you do not say.',
+      'Generates a new answer in place of an existing one, or to a question. The previous answer and everything after it are kept as another branch; the new answer is on the active path. Model and parameters default to those of the previous answer.',
   })
   @ApiAnswer()
   async regenerate(
@@ -64,9 +64,9 @@ export class MessageBranchesController {
   @HttpCode(200)
   @ModelRoute()
   @ApiOperation({
-    summary: 'Ask a question in other words',
+    summary: 'Edit a message',
     description:
-      'In the place of a message of yours. That one stays, beside the new one, with all that followed it; the new one and its answer are on the active path. Model and parameters are those of the answer before, where you do not say.',
+      'Sends a new message in place of one of yours. The original message and everything after it are kept as another branch; the new message and its answer are on the active path. Model and parameters default to those of the previous answer.',
   })
   @ApiAnswer()
   async edit(
@@ -84,11 +84,11 @@ export class MessageBranchesController {
   @Post('activate')
   @HttpCode(200)
   @ApiOperation({
-    summary: 'Go on from another branch',
+    summary: 'Switch to another branch',
     description:
-      'The path that leads over this message becomes the active one, to its newest end: the next message follows there. Where it is active already nothing changes.',
+      'Makes the path through this message active, down to its newest leaf, which the next message follows. If the path is already active, nothing changes.',
   })
-  @ApiOkResponse({ type: ConversationBody, description: 'The conversation as it is now.' })
+  @ApiOkResponse({ type: ConversationBody, description: 'The conversation in its current state.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'conversation_busy')
   async activate(
     @UserId() userId: string,
@@ -99,8 +99,8 @@ export class MessageBranchesController {
 
   @Get('siblings')
   @ApiOperation({
-    summary: 'The messages that stand in each other’s place, oldest first',
-    description: 'All that follow the same message as this one, this one included.',
+    summary: 'List the alternatives to a message, oldest first',
+    description: 'Lists all messages with the same parent, including this one.',
   })
   @ApiPage(MessageBody)
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')

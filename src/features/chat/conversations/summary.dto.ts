@@ -2,15 +2,18 @@ import { ApiProperty } from '@nestjs/swagger';
 
 /** What was said up to a message, in short. */
 export class SummaryBody {
-  @ApiProperty({ description: 'What the model is told.', example: 'The user asked why the sky is blue.' })
+  @ApiProperty({
+    description: 'Summary that is sent to the model.',
+    example: 'The user asked why the sky is blue.',
+  })
   text!: string;
 
-  @ApiProperty({ description: 'The last message that it covers.', format: 'uuid' })
+  @ApiProperty({ description: 'Last message that the summary covers.', format: 'uuid' })
   up_to_message_id!: string;
 
-  @ApiProperty({ description: 'The model that wrote it.', example: 'demo/echo' })
+  @ApiProperty({ description: 'Model that wrote the summary.', example: 'demo/echo' })
   model!: string;
 
-  @ApiProperty({ description: 'When it was written.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which the summary was written.', format: 'date-time' })
   created_at!: string;
 }

@@ -60,7 +60,10 @@ export class AnswerService {
   stopOn(signal: AbortSignal, userId: string, { answerId }: AnswerStream): void {
     const stop = (): void => {
       this.stop(userId, answerId).catch((error: unknown) => {
-        this.logger.warn({ err: error, answer: answerId }, 'an answer that nobody waits for goes on');
+        this.logger.warn(
+          { err: error, answer: answerId },
+          'could not stop an answer after its client disconnected',
+        );
       });
     };
     if (signal.aborted) stop();
@@ -94,7 +97,7 @@ export class AnswerService {
     }
     throw new AppError(
       'service_unavailable',
-      'The process that generates the answer did not stop it in time. It is asked to, and stops as soon as it can; ask again.',
+      'The process that generates the answer did not stop it in time. It has been told to and will stop as soon as it can; try again.',
       { retryAfterMs: LEASE_LOOK_MS },
     );
   }
@@ -103,7 +106,7 @@ export class AnswerService {
   private async endExpired(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.recovery.recover('expired').catch((error: unknown) => {
-        this.logger.warn({ err: error }, 'expired answers could not be ended; they are looked at again');
+        this.logger.warn({ err: error }, 'could not end expired answers; will retry');
       });
       await delay(LEASE_LOOK_MS, undefined, { signal }).catch(() => undefined);
     }

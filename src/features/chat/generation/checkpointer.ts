@@ -70,7 +70,7 @@ export class Checkpointer {
       }
     } catch (error) {
       // The next tick tries again; the text is still in memory, and the lease outlives many ticks.
-      this.logger.warn({ err: error }, 'a checkpoint could not be stored');
+      this.logger.warn({ err: error }, 'could not store a checkpoint');
     } finally {
       this.busy = false;
     }

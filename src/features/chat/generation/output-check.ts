@@ -48,19 +48,19 @@ class OutputParseError extends AppError {
     const shown = stripNul(reason).toWellFormed().slice(0, MAX_REASON).toWellFormed();
     super(
       'output_parse_error',
-      `The answer is not the JSON that response_format asks for: ${shown}. It is stored as it came; ask for another one with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.`,
+      `The answer is not the JSON that response_format requires: ${shown}. It is stored unchanged; regenerate it with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.`,
       { retryable: false },
     );
   }
 }
 
 function brokenBecause(finishReason: string): string {
-  return finishReason === 'length' ? 'it was cut off at the limit of its tokens' : 'it cannot be parsed';
+  return finishReason === 'length' ? 'it was cut off at its token limit' : 'it cannot be parsed';
 }
 
 function misfitOfObject(value: unknown): string | undefined {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject ? undefined : 'it is no object';
+  return isObject ? undefined : 'it is not an object';
 }
 
 function parse(text: string): { readonly value: unknown } | undefined {

@@ -42,8 +42,8 @@ describe('compileOutputSchema', () => {
   });
 
   it('says where a value does not fit, and why', () => {
-    expect(compileOutputSchema(city)({ city: 7 })).toBe('it does not fit the schema: /city must be string');
-    expect(compileOutputSchema({ not: {} })(1)).toMatch(/^it does not fit the schema: {2}must NOT/);
+    expect(compileOutputSchema(city)({ city: 7 })).toBe('it does not match the schema: /city must be string');
+    expect(compileOutputSchema({ not: {} })(1)).toMatch(/^it does not match the schema: {2}must NOT/);
   });
 
   it.each<[object, unknown]>([
@@ -114,7 +114,7 @@ describe('compileOutputSchema', () => {
     const check = compileOutputSchema(schema);
     // Of this process, which others of a busy machine do not slow down.
     const before = process.cpuUsage();
-    expect(check(value)).toBe('checking it against the schema takes too many steps');
+    expect(check(value)).toBe('validating it against the schema takes too many steps');
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(BOUNDED_MS);
     expect(check('x') === undefined || typeof check('x') === 'string').toBe(true);
   });

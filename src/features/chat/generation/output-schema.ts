@@ -65,7 +65,7 @@ export type OutputSchema = (value: unknown) => string | undefined;
  */
 export function compileOutputSchema(schema: object): OutputSchema {
   if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH)
-    throw refused(`must have at most ${MAX_SCHEMA_LENGTH.toLocaleString('en')} characters of JSON`);
+    throw refused(`must be at most ${MAX_SCHEMA_LENGTH.toLocaleString('en')} characters of JSON`);
   const { $schema: _draft, ...given } = { $schema: undefined, ...schema };
   if (dialect.validateSchema(given) !== true) throw refused('must be a JSON schema (draft 2020-12)');
   const budget = { left: 0 };
@@ -75,11 +75,11 @@ export function compileOutputSchema(schema: object): OutputSchema {
     try {
       if (validate(value)) return undefined;
       const [error] = validate.errors ?? [];
-      return `it does not fit the schema: ${error?.instancePath ?? ''} ${error?.message ?? ''}`;
+      return `it does not match the schema: ${error?.instancePath ?? ''} ${error?.message ?? ''}`;
     } catch (error) {
       // Besides the budget, the stack is what a deeply nested answer can use up.
       if (error instanceof TooExpensiveError || error instanceof RangeError)
-        return 'checking it against the schema takes too many steps';
+        return 'validating it against the schema takes too many steps';
       throw error;
     }
   };
@@ -108,7 +108,7 @@ function compile(schema: object, budget: { left: number }) {
   try {
     return ajv.compile(schema);
   } catch {
-    throw refused('cannot be compiled: it may only refer to what it holds itself');
+    throw refused('cannot be compiled: references must point to parts of the schema itself');
   }
 }
 

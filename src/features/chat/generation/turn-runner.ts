@@ -180,7 +180,7 @@ export class TurnRunner {
         return toTurnResult(toOutcome(run, answer), live, attempts);
       }
     }
-    throw new Error('A model call ended without saying how.');
+    throw new Error('A model call ended without an outcome.');
   }
 
   /** The outcome that is true: the result's where it was committed, an interruption where the answer was not ours any more. */
@@ -195,7 +195,7 @@ export class TurnRunner {
     } catch (error) {
       this.logger.error(
         { err: error, answer: turn.answerId },
-        'a turn could not be stored; the sweep will end it',
+        'could not store a turn; the recovery sweep will end it',
       );
       return { outcome: toInterrupted(outcome) };
     }
@@ -228,7 +228,7 @@ export class TurnRunner {
   /** @throws AppError as it is: then nothing was refused */
   private logRefusal({ answerId }: Turn, error: unknown, what: string): void {
     if (error instanceof AppError) throw error;
-    this.logger.error({ err: error, answer: answerId }, `${what} was refused and may be lost`);
+    this.logger.error({ err: error, answer: answerId }, `the database rejected ${what}, which may be lost`);
   }
 
   private async finish(turn: Turn, result: TurnResult): Promise<boolean> {

@@ -70,67 +70,85 @@ const object = (required: string[], properties: Record<string, SchemaObject>): S
 });
 
 const conversation = object(['title'], {
-  id: text(100, 'What it was. Not imported.'),
-  title: { ...text(MAX_TITLE, 'What it is called.'), minLength: 1 },
-  system_prompt: orNull({ ...text(MAX_SYSTEM_PROMPT, 'How the model is to behave.'), minLength: 1 }),
-  archived: { type: 'boolean', description: 'Whether the list leaves it out.' },
-  pinned: { type: 'boolean', description: 'Whether it is kept at hand.' },
-  created_at: time('When it began. Not imported.'),
-  updated_at: time('When its last turn began or ended. Not imported.'),
+  id: text(100, 'Original id of the conversation. Not imported.'),
+  title: { ...text(MAX_TITLE, 'Title of the conversation.'), minLength: 1 },
+  system_prompt: orNull({
+    ...text(MAX_SYSTEM_PROMPT, 'System prompt; null if there is none.'),
+    minLength: 1,
+  }),
+  archived: { type: 'boolean', description: 'Whether the conversation is archived.' },
+  pinned: { type: 'boolean', description: 'Whether the conversation is pinned.' },
+  created_at: time('Time at which the conversation was created. Not imported.'),
+  updated_at: time('Time at which the last turn began or ended. Not imported.'),
 });
 
 const toolCall = object(['id', 'type', 'function'], {
-  id: text(200, 'What its result refers to.'),
+  id: text(200, 'Id of the call, which its result refers to.'),
   type: { type: 'string', enum: ['function'], description: 'Always `function`.' },
   function: object(['name', 'arguments'], {
-    name: text(200, 'The tool.'),
-    arguments: text(MAX_CONTENT, 'JSON, as the model wrote it.'),
+    name: text(200, 'Name of the tool.'),
+    arguments: text(MAX_CONTENT, 'Arguments as JSON, exactly as the model wrote it.'),
   }),
 });
 
 const attachment = object(['name', 'media_type'], {
   name: text(255, 'Name of the file.'),
-  media_type: text(255, 'What it is.'),
+  media_type: text(255, 'Media type of the file.'),
 });
 
 const message = object(['id', 'parent_id', 'role', 'status', 'content', 'active', 'created_at'], {
-  id: { ...text(100, 'Known within the file only; an import gives new ones.'), minLength: 1 },
-  parent_id: orNull(text(100, 'A message further up in the list; null for the first of a branch.')),
-  role: { type: 'string', enum: ['user', 'assistant', 'tool'], description: 'Who said it.' },
+  id: { ...text(100, 'Id of the message within the file; an import assigns new ids.'), minLength: 1 },
+  parent_id: orNull(
+    text(100, 'Id of an earlier message in the list; null for the first message of a branch.'),
+  ),
+  role: { type: 'string', enum: ['user', 'assistant', 'tool'], description: 'Author of the message.' },
   status: {
     type: 'string',
     enum: ['generating', 'complete', 'interrupted', 'failed'],
-    description: 'What became of it. What was being generated is imported as interrupted.',
+    description: 'Status of the message. `generating` is imported as `interrupted`.',
   },
-  content: text(MAX_CONTENT, 'The text.'),
-  active: { type: 'boolean', description: 'Whether it is on the path that the conversation goes on from.' },
-  model: orNull(text(300, 'The model that answered.')),
+  content: text(MAX_CONTENT, 'Text of the message.'),
+  active: {
+    type: 'boolean',
+    description: 'Whether the message is on the path on which the conversation continues.',
+  },
+  model: orNull(text(300, 'Model that generated the answer.')),
   finish_reason: orNull(text(100, 'Why the answer ended.')),
-  tool_calls: { type: 'array', maxItems: 128, items: toolCall, description: 'What the answer asks for.' },
-  tool_call_id: text(200, 'The call that it is the result of.'),
-  attachments: { type: 'array', maxItems: 100, items: attachment, description: 'The files sent with it.' },
+  tool_calls: {
+    type: 'array',
+    maxItems: 128,
+    items: toolCall,
+    description: 'Tool calls that the answer requests.',
+  },
+  tool_call_id: text(200, 'For a tool result, the id of the call that it belongs to.'),
+  attachments: {
+    type: 'array',
+    maxItems: 100,
+    items: attachment,
+    description: 'Files sent with the message.',
+  },
   error: {
     ...object(['code', 'message'], {
-      code: text(100, 'Stable code.'),
+      code: text(100, 'Stable error code.'),
       message: text(10_000, 'What happened.'),
     }),
     description: 'Why the answer is not complete.',
   },
-  warning: text(10_000, 'What may be missing of the answer.'),
-  created_at: time('When it was stored.'),
-  completed_at: orNull(time('When the answer ended.')),
+  warning: text(10_000, 'Which part of the answer may be missing.'),
+  created_at: time('Time at which the message was stored.'),
+  completed_at: orNull(time('Time at which the answer ended.')),
 });
 
 /** The format: for the documentation, and for whoever reads a file of somebody else's. */
 export const CONVERSATION_FILE = object(['version', 'conversation', 'messages'], {
-  version: { type: 'integer', enum: [FILE_VERSION], description: 'The version of the format.' },
+  version: { type: 'integer', enum: [FILE_VERSION], description: 'Version of the format.' },
   conversation: { ...conversation, description: 'The conversation itself.' },
   messages: {
     type: 'array',
     minItems: 1,
     maxItems: MAX_MESSAGES,
     items: message,
-    description: 'Parents before their children.',
+    description: 'Messages, parents before their children.',
   },
 });
 

@@ -51,10 +51,7 @@ export class ImportService {
     if (this.importing.has(userId)) throw oneAtATime();
     // Checked and counted without a pause, so that of many at once no more than so many come through.
     if (this.importing.size >= MAX_IMPORTS)
-      throw new ServerBusyError(
-        'The server is importing other files. Send it again in a moment.',
-        BUSY_RETRY_MS,
-      );
+      throw new ServerBusyError('The server is importing other files. Try again in a moment.', BUSY_RETRY_MS);
     this.importing.add(userId);
     try {
       return await this.store(userId, file, signal);
@@ -97,7 +94,7 @@ export class ImportService {
 function idsOf(messages: readonly FileMessage[]): ReadonlyMap<string, string> {
   const ids = new Map<string, string>();
   for (const [index, { id, parent_id: parentId }] of messages.entries()) {
-    if (ids.has(id)) throw refused(`messages.${index}.id`, 'is the id of an earlier message too');
+    if (ids.has(id)) throw refused(`messages.${index}.id`, 'is also the id of an earlier message');
     if (parentId !== null && !ids.has(parentId))
       throw refused(`messages.${index}.parent_id`, 'must be the id of an earlier message, or null');
     ids.set(id, newId());
@@ -114,7 +111,7 @@ function leafOf(messages: readonly FileMessage[]): FileMessage {
       const wanted = leaf === undefined ? 'null' : `'${leaf.id}'`;
       throw refused(
         `messages.${index}.active`,
-        `can only be true where parent_id is ${wanted}: the active messages are one path`,
+        `can only be true if parent_id is ${wanted}: the active messages must form one path`,
       );
     }
     leaf = message;
@@ -157,11 +154,11 @@ function timeOf(text: string, field: string): Date {
   const inCalendar =
     day !== undefined && new Date(Date.parse(`${day}T00:00:00Z`) || 0).toJSON().startsWith(day);
   if (inCalendar && time.getTime() >= 0 && time.getTime() <= LATEST) return time;
-  throw refused(field, 'must be a time from 1970 to 9999, as 2026-11-21T08:00:00Z');
+  throw refused(field, 'must be a time from 1970 to 9999, such as 2026-11-21T08:00:00Z');
 }
 
 function oneAtATime(): AppError {
-  const message = 'Another import of this account is under way. Wait for it to end, then send again.';
+  const message = 'Another import of this account is in progress. Wait for it to end, then try again.';
   return new AppError('rate_limit_exceeded', message, { retryAfterMs: BUSY_RETRY_MS });
 }
 

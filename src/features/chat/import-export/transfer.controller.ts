@@ -32,10 +32,10 @@ export class TransferController {
   @ApiOperation({
     summary: 'Import a conversation',
     description:
-      'Of a file that an export made, up to `MAX_UPLOAD_MB`. Everything gets new ids; the tree and its active path stay. It counts as no usage.',
+      'Accepts a file created by an export, up to `MAX_UPLOAD_MB` in size. All ids are new; the message tree and its active path are preserved. An import does not count as usage.',
   })
   @ApiBody({ schema: CONVERSATION_FILE_DOC })
-  @ApiCreatedResponse({ type: ConversationBody, description: 'The conversation, which is yours.' })
+  @ApiCreatedResponse({ type: ConversationBody, description: 'The imported conversation, owned by you.' })
   @ApiErrors(
     'invalid_request',
     'unauthorized',
@@ -55,7 +55,7 @@ export class TransferController {
   @Get(':id/export')
   @ApiOperation({
     summary: 'Export a conversation',
-    description: 'As a file to be saved, which is sent as you read it.',
+    description: 'Returns a file for download, streamed as you read it.',
   })
   @ApiOkResponse({
     description: 'The file.',

@@ -6,7 +6,7 @@ import { type Format, FORMATS } from './transfer.mapper.js';
 export class ExportQuery {
   @ApiPropertyOptional({
     description:
-      '`json` with all branches, which can be imported; `markdown` with the active path, to be read.',
+      'File format: `json` contains all branches and can be imported; `markdown` contains the active path, for reading.',
     enum: FORMATS,
     default: 'json',
   })

@@ -36,7 +36,7 @@ export function toFile(exported: Export, format: Format): ExportedFile {
         contentType: 'text/markdown; charset=utf-8',
         fileName: `${name}.md`,
         pieces: (signal) => toMarkdown(exported, signal),
-        failure: ({ message }) => `\n\n---\n\n**The export broke off here.** ${message}\n`,
+        failure: ({ message }) => `\n\n---\n\n**The export was interrupted here.** ${message}\n`,
       };
 }
 

@@ -38,7 +38,7 @@ function canBeChosen(
 }
 
 function noSuchTool(): InvalidRequestError {
-  const message = 'must choose among the `tools` of the request';
+  const message = 'requires a matching tool in the `tools` of the request';
   return new InvalidRequestError(`tool_choice ${message}.`, [{ field: 'tool_choice', message }]);
 }
 

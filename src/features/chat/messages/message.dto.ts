@@ -15,7 +15,7 @@ export class MessageParams extends IdParams {
 export class MessagesQuery extends PageQuery {
   @ApiPropertyOptional({
     description:
-      '`active`: the path that the conversation goes on from. `all`: the whole tree, answers and questions that were replaced included.',
+      '`active`: the path on which the conversation continues. `all`: the whole tree, including replaced questions and answers.',
     enum: ['active', 'all'],
     default: 'active',
   })
@@ -27,13 +27,13 @@ export class MessagesQuery extends PageQuery {
 /** Why an answer is not complete. */
 export class MessageErrorBody {
   @ApiProperty({
-    description: 'Stable code; `interrupted` where the server stopped.',
+    description: 'Stable error code; `interrupted` if the server stopped.',
     example: 'interrupted',
   })
   code!: string;
 
   @ApiProperty({
-    description: 'What happened and what to do.',
+    description: 'Human-readable description of what happened and what to do.',
     example: 'The server stopped while it generated this answer.',
   })
   message!: string;
@@ -42,17 +42,17 @@ export class MessageErrorBody {
 /** A file that a message was sent with. */
 export class AttachmentBody {
   @ApiProperty({
-    description: 'Id of the file; null where it has been deleted since.',
+    description: 'Id of the file; null if it has since been deleted.',
     type: String,
     format: 'uuid',
     nullable: true,
   })
   file_id!: string | null;
 
-  @ApiProperty({ description: 'Its name.', example: 'report.pdf' })
+  @ApiProperty({ description: 'Name of the file.', example: 'report.pdf' })
   name!: string;
 
-  @ApiProperty({ description: 'What it is.', example: 'application/pdf' })
+  @ApiProperty({ description: 'Media type of the file.', example: 'application/pdf' })
   media_type!: string;
 }
 
@@ -61,36 +61,40 @@ export class MessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'Who said it.', enum: ['user', 'assistant', 'tool'], example: 'assistant' })
+  @ApiProperty({
+    description: 'Author of the message.',
+    enum: ['user', 'assistant', 'tool'],
+    example: 'assistant',
+  })
   role!: 'user' | 'assistant' | 'tool';
 
   @ApiProperty({
     description:
-      'The text; of an answer that is being generated or was interrupted, what is stored of it so far.',
+      'Text of the message. For an answer that is being generated or was interrupted, the part stored so far.',
   })
   content!: string;
 
   @ApiPropertyOptional({
-    description: 'The calls of tools that the answer asks for.',
+    description: 'Tool calls that the answer requests.',
     type: [ToolCallBody],
   })
   tool_calls?: ToolCallBody[];
 
   @ApiPropertyOptional({
-    description: 'Of the result of a tool: the call that it is of.',
+    description: 'For a tool result, the id of the call that it belongs to.',
     example: 'call_abc',
   })
   tool_call_id?: string;
 
   @ApiProperty({
-    description: 'What became of it.',
+    description: 'Status of the message.',
     enum: ['generating', 'complete', 'interrupted', 'failed'],
     example: 'complete',
   })
   status!: 'generating' | 'complete' | 'interrupted' | 'failed';
 
   @ApiProperty({
-    description: 'The message that this one follows.',
+    description: 'Id of the message that this one follows.',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -98,14 +102,14 @@ export class MessageBody {
   parent_id!: string | null;
 
   @ApiProperty({
-    description: 'Whether it is on the path that the conversation goes on from.',
+    description: 'Whether the message is on the path on which the conversation continues.',
     example: true,
   })
   active!: boolean;
 
   @ApiPropertyOptional({
     description:
-      'In lists: the message before this one that follows the same message (the answer that this one replaced, say); null where there is none.',
+      'In lists, the previous message with the same parent (for example, the answer that this one replaced); null if there is none.',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -113,8 +117,7 @@ export class MessageBody {
   previous_sibling_id?: string | null;
 
   @ApiPropertyOptional({
-    description:
-      'In lists: the message after this one that follows the same message; null where there is none.',
+    description: 'In lists, the next message with the same parent; null if there is none.',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -122,18 +125,22 @@ export class MessageBody {
   next_sibling_id?: string | null;
 
   @ApiProperty({
-    description: 'The model that answered.',
+    description: 'Model that generated the answer.',
     type: String,
     nullable: true,
     example: 'demo/echo',
   })
   model!: string | null;
 
-  @ApiProperty({ description: 'Null for what users wrote.', type: UsageBody, nullable: true })
+  @ApiProperty({
+    description: 'Token usage of the answer; null for user messages.',
+    type: UsageBody,
+    nullable: true,
+  })
   usage!: UsageBody | null;
 
   @ApiProperty({
-    description: 'US dollars; null where no price is known.',
+    description: 'Estimated cost in US dollars; null if the price is unknown.',
     type: Number,
     nullable: true,
     example: 0.000123,
@@ -144,22 +151,22 @@ export class MessageBody {
   finish_reason!: string | null;
 
   @ApiProperty({
-    description: 'Files that it was sent with, in the order in which they were named.',
+    description: 'Files sent with the message, in the order in which they were given.',
     type: [AttachmentBody],
   })
   attachments!: AttachmentBody[];
 
   @ApiPropertyOptional({
     type: MessageErrorBody,
-    description: 'There where the answer is interrupted or failed.',
+    description: 'Present only if the answer was interrupted or failed.',
   })
   error?: MessageErrorBody;
 
   @ApiPropertyOptional({
-    description: 'There where a part of the answer could not be read and may be missing.',
+    description: 'Present only if part of the answer could not be parsed and may be missing.',
   })
   warning?: string;
 
-  @ApiProperty({ description: 'When it was stored.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which the message was stored.', format: 'date-time' })
   created_at!: string;
 }

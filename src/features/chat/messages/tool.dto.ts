@@ -8,7 +8,7 @@ import { MAX_CALL_ID } from '../model/tool-calls.js';
 /** A function that a model may call. */
 export class ToolFunctionBody {
   @ApiProperty({
-    description: 'Its name.',
+    description: 'Name of the function. Letters, digits, `_`, `.` and `-`, 1 to 64 characters.',
     minLength: 1,
     maxLength: 64,
     pattern: TOOL_NAME.source,
@@ -20,7 +20,7 @@ export class ToolFunctionBody {
   name!: string;
 
   @ApiPropertyOptional({
-    description: 'What it does, and when to call it.',
+    description: 'What the function does and when to call it.',
     maxLength: 10_000,
     example: 'The weather of a city.',
   })
@@ -31,7 +31,7 @@ export class ToolFunctionBody {
   description?: string;
 
   @ApiPropertyOptional({
-    description: 'JSON schema of its arguments; it takes none without it.',
+    description: 'JSON schema of the arguments. If omitted, the function takes no arguments.',
     type: 'object',
     additionalProperties: true,
     example: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
@@ -52,7 +52,7 @@ export class ToolBody {
   @IsIn(['function'])
   type!: 'function';
 
-  @ApiProperty({ description: 'The function.', type: ToolFunctionBody })
+  @ApiProperty({ description: 'Function that the model may call.', type: ToolFunctionBody })
   @ValidateNested()
   @Type(() => ToolFunctionBody)
   @IsObject()
@@ -62,7 +62,7 @@ export class ToolBody {
 /** What came of a call of a tool. */
 export class ToolResultBody {
   @ApiProperty({
-    description: 'The `id` of the call.',
+    description: 'The `id` of the tool call.',
     minLength: 1,
     maxLength: MAX_CALL_ID,
     example: 'call_abc',
@@ -73,7 +73,7 @@ export class ToolResultBody {
   tool_call_id!: string;
 
   @ApiProperty({
-    description: 'What came of it, in words or JSON; of a call that failed, how.',
+    description: 'Result of the call as text or JSON; if the call failed, a description of the failure.',
     maxLength: 200_000,
     example: '{"celsius": 21}',
   })
@@ -85,16 +85,19 @@ export class ToolResultBody {
 
 /** The function of a call. */
 export class CalledFunctionBody {
-  @ApiProperty({ description: 'Its name.', example: 'get_weather' })
+  @ApiProperty({ description: 'Name of the function.', example: 'get_weather' })
   name!: string;
 
-  @ApiProperty({ description: 'JSON, as the model wrote it: check it.', example: '{"city":"Oslo"}' })
+  @ApiProperty({
+    description: 'Arguments as JSON, exactly as the model wrote it. Validate before use.',
+    example: '{"city":"Oslo"}',
+  })
   arguments!: string;
 }
 
 /** A call of a tool that an answer asks for. */
 export class ToolCallBody {
-  @ApiProperty({ description: 'Names the call in its result.', example: 'call_abc' })
+  @ApiProperty({ description: 'Id of the call, to send with its result.', example: 'call_abc' })
   id!: string;
 
   @ApiProperty({ description: 'Always `function`.', enum: ['function'] })

@@ -3,15 +3,23 @@ import { ApiProperty } from '@nestjs/swagger';
 /** Tokens of an answer. */
 export class UsageBody {
   @ApiProperty({
-    description: 'Tokens of the input, that is, of everything sent to the model.',
+    description: 'Number of input tokens, that is, of everything sent to the model.',
     type: 'integer',
     example: 12,
   })
   prompt_tokens!: number;
 
-  @ApiProperty({ description: 'Tokens of the answer, reasoning included.', type: 'integer', example: 34 })
+  @ApiProperty({
+    description: 'Number of tokens in the answer, including reasoning.',
+    type: 'integer',
+    example: 34,
+  })
   completion_tokens!: number;
 
-  @ApiProperty({ description: 'Both together.', type: 'integer', example: 46 })
+  @ApiProperty({
+    description: 'Sum of `prompt_tokens` and `completion_tokens`.',
+    type: 'integer',
+    example: 46,
+  })
   total_tokens!: number;
 }

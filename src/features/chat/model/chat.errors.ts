@@ -8,7 +8,7 @@ export class ConversationBusyError extends AppError {
   constructor(messageId: string) {
     super(
       'conversation_busy',
-      `The answer ${messageId} is still being generated in this conversation. Wait for it to end, then send again.`,
+      `The answer ${messageId} is still being generated in this conversation. Wait for it to end, then try again.`,
       { param: 'conversation_id', retryAfterMs: BUSY_RETRY_MS, retryable: false },
     );
   }
@@ -19,7 +19,7 @@ export class TurnInterruptedError extends AppError {
   constructor() {
     super(
       'service_unavailable',
-      'The answer was interrupted: the server stopped, or the conversation was deleted. What came so far is stored with the conversation, and so is the question: ask for another answer with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.',
+      'The answer was interrupted: the server stopped, or the conversation was deleted. The question and the text generated so far are stored with the conversation: regenerate the answer with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.',
       { retryAfterMs: 5000, retryable: false },
     );
   }
@@ -30,7 +30,7 @@ export class FollowerDismissedError extends AppError {
   constructor() {
     super(
       'service_unavailable',
-      'The server that you read over is stopping; the answer goes on elsewhere. Read on at GET /api/v1/chat/stream/{message_id}, with the id of the last event as Last-Event-ID.',
+      'This server is shutting down. The answer is still being generated: resume with GET /api/v1/chat/stream/{message_id} and the id of the last event as Last-Event-ID.',
       { retryAfterMs: 1000 },
     );
   }
@@ -39,7 +39,7 @@ export class FollowerDismissedError extends AppError {
 /** A request whose `Idempotency-Key` somebody else was quicker with. Never told: what that one began is given instead. */
 export class DuplicateRequestError extends AppError {
   constructor() {
-    super('conversation_busy', 'The request came twice at once.');
+    super('conversation_busy', 'The same request was sent twice at once.');
   }
 }
 
@@ -48,7 +48,7 @@ export class IdempotencyKeyReusedError extends AppError {
   constructor() {
     super(
       'idempotency_key_reused',
-      'This Idempotency-Key came before with another request. Send each new request with a key of its own.',
+      'This Idempotency-Key was already used for a different request. Use a new key for each new request.',
       { param: 'Idempotency-Key', retryable: false },
     );
   }

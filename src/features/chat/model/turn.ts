@@ -119,5 +119,5 @@ export const STOPPED = 'stopped';
 export const INTERRUPTED = {
   errorCode: 'interrupted',
   errorMessage:
-    'The server stopped while it generated this answer. Ask for another one with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.',
+    'The server stopped while it generated this answer. Regenerate it with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.',
 } as const;

@@ -23,7 +23,7 @@ export class RecoveryScheduler implements OnApplicationBootstrap, BeforeApplicat
       everyMs: SWEEP_INTERVAL_MS,
       run: () => recovery.recover('expired'),
       onError: (error) => {
-        this.logger.warn({ err: error }, 'a sweep failed; the next one comes by itself');
+        this.logger.warn({ err: error }, 'a recovery sweep failed; the next one will retry');
       },
     });
   }

@@ -44,8 +44,7 @@ export class RecoveryService {
       for (const answer of answers) if (await this.end(answer, which)) ended += 1;
       after = answers.length < BATCH ? undefined : answers.at(-1)?.id;
     } while (after !== undefined);
-    if (ended > 0)
-      this.logger.warn(`${ended} unfinished answers of a stopped process are marked as interrupted`);
+    if (ended > 0) this.logger.warn(`marked ${ended} unfinished answers of a stopped process as interrupted`);
     return ended;
   }
 
@@ -67,10 +66,7 @@ export class RecoveryService {
       return await this.repository.interrupt({ ...answer, model }, which, used, last);
     } catch (error) {
       if (isUnavailable(error)) throw error;
-      this.logger.error(
-        { err: error, answer: answer.id },
-        'an unfinished answer could not be ended; it waits',
-      );
+      this.logger.error({ err: error, answer: answer.id }, 'could not end an unfinished answer; will retry');
       return false;
     }
   }
@@ -87,7 +83,7 @@ export class RecoveryService {
       if (answer.expiredForSeconds > LOG_TTL_S) return stored;
       this.logger.warn(
         { err: error, answer: answer.id },
-        'the log of an unfinished answer cannot be read; it waits',
+        'could not read the log of an unfinished answer; will retry',
       );
       return undefined;
     }

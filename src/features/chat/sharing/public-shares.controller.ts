@@ -21,15 +21,18 @@ export class PublicSharesController {
   constructor(private readonly shares: ShareService) {}
 
   @Get()
-  @ApiOperation({ summary: 'What a link leads to', description: 'For everybody who has it.' })
-  @ApiOkResponse({ type: SharedBody, description: 'What is shared.' })
+  @ApiOperation({ summary: 'Get a shared conversation', description: 'Available to anyone with the link.' })
+  @ApiOkResponse({ type: SharedBody, description: 'The shared conversation.' })
   @ApiErrors('invalid_request', 'not_found')
   async get(@Param() { token }: TokenParams): Promise<SharedBody> {
     return toSharedBody(await this.shares.open(token));
   }
 
   @Get('messages')
-  @ApiOperation({ summary: 'Its messages, oldest first', description: 'For everybody who has the link.' })
+  @ApiOperation({
+    summary: 'List the messages of a shared conversation, oldest first',
+    description: 'Available to anyone with the link.',
+  })
   @ApiPage(SharedMessageBody)
   @ApiErrors('invalid_request', 'not_found')
   async messages(

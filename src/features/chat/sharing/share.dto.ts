@@ -11,7 +11,7 @@ export class ShareParams extends IdParams {
 
 /** The secret of a link in the path. */
 export class TokenParams {
-  @ApiProperty({ description: 'The token of the share.', maxLength: 200, example: 'zW3m…' })
+  @ApiProperty({ description: 'Token of the share.', maxLength: 200, example: 'zW3m…' })
   @MaxLength(200)
   @IsString()
   token!: string;
@@ -22,23 +22,23 @@ export class ShareBody {
   @ApiProperty({ description: 'Id of the share.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'The title that it shows.', example: 'Why is the sky blue?' })
+  @ApiProperty({ description: 'Title shown to readers.', example: 'Why is the sky blue?' })
   title!: string;
 
-  @ApiProperty({ description: 'The last message that it shows.', format: 'uuid' })
+  @ApiProperty({ description: 'Last message that is shared.', format: 'uuid' })
   message_id!: string;
 
-  @ApiProperty({ description: 'When it was shared.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which the conversation was shared.', format: 'date-time' })
   created_at!: string;
 }
 
 /** A share that was made just now. */
 export class NewShareBody extends ShareBody {
-  @ApiProperty({ description: 'The secret of the link. It is told this once.', example: 'zW3m…' })
+  @ApiProperty({ description: 'Secret token of the link. It is shown only once.', example: 'zW3m…' })
   token!: string;
 
   @ApiProperty({
-    description: 'Where anybody who has the token reads it, on this server.',
+    description: 'Path on this server at which anyone with the token can read the share.',
     example: '/api/v1/shared/zW3m…',
   })
   path!: string;
@@ -46,10 +46,13 @@ export class NewShareBody extends ShareBody {
 
 /** What a link leads to. */
 export class SharedBody {
-  @ApiProperty({ description: 'The title when it was shared.', example: 'Why is the sky blue?' })
+  @ApiProperty({
+    description: 'Title of the conversation when it was shared.',
+    example: 'Why is the sky blue?',
+  })
   title!: string;
 
-  @ApiProperty({ description: 'When it was shared.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which the conversation was shared.', format: 'date-time' })
   created_at!: string;
 }
 
@@ -58,14 +61,18 @@ export class SharedMessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   id!: string;
 
-  @ApiProperty({ description: 'Who said it.', enum: ['user', 'assistant', 'tool'], example: 'assistant' })
+  @ApiProperty({
+    description: 'Author of the message.',
+    enum: ['user', 'assistant', 'tool'],
+    example: 'assistant',
+  })
   role!: 'user' | 'assistant' | 'tool';
 
-  @ApiProperty({ description: 'The text.' })
+  @ApiProperty({ description: 'Text of the message.' })
   content!: string;
 
   @ApiProperty({
-    description: 'The model that answered.',
+    description: 'Model that generated the answer.',
     type: String,
     nullable: true,
     example: 'demo/echo',
@@ -73,15 +80,15 @@ export class SharedMessageBody {
   model!: string | null;
 
   @ApiPropertyOptional({
-    description: 'The calls of tools that it asks for.',
+    description: 'Tool calls that the answer requests.',
     type: 'array',
     items: { type: 'object', additionalProperties: true },
   })
   tool_calls?: unknown;
 
-  @ApiPropertyOptional({ description: 'The call that it is the result of.' })
+  @ApiPropertyOptional({ description: 'For a tool result, the id of the call that it belongs to.' })
   tool_call_id?: string;
 
-  @ApiProperty({ description: 'When it was stored.', format: 'date-time' })
+  @ApiProperty({ description: 'Time at which the message was stored.', format: 'date-time' })
   created_at!: string;
 }

@@ -25,7 +25,7 @@ export class SharesController {
   @ApiOperation({
     summary: 'Share a conversation',
     description:
-      'As it is now: turns, branches and titles that come later are not shown. Whoever has the token can read it; it is told this once.',
+      'Shares the conversation in its current state: later turns, branches and titles are not shown. Anyone with the token can read it. The token is shown only once.',
   })
   @ApiCreatedResponse({ type: NewShareBody, description: 'The share, with its token.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'conversation_busy')
@@ -35,8 +35,8 @@ export class SharesController {
 
   @Get('shares')
   @ApiOperation({
-    summary: 'The shares of a conversation, newest first',
-    description: 'Without revoked ones.',
+    summary: 'List the shares of a conversation, newest first',
+    description: 'Revoked shares are not listed.',
   })
   @ApiPage(ShareBody)
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
@@ -50,8 +50,8 @@ export class SharesController {
 
   @Delete('shares/:share_id')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Revoke a share', description: 'From now on its link leads nowhere.' })
-  @ApiNoContentResponse({ description: 'It is revoked.' })
+  @ApiOperation({ summary: 'Revoke a share', description: 'The link stops working.' })
+  @ApiNoContentResponse({ description: 'The share was revoked.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   revoke(@UserId() userId: string, @Param() { id, share_id }: ShareParams): Promise<void> {
     return this.shares.revoke(userId, id, share_id);

@@ -63,7 +63,7 @@ export class AnswerLog {
       void this.broadcast.publish(channelOf(answerId), '');
       return true;
     } catch (error) {
-      this.logger.debug({ err: error }, 'a piece of an answer is not in its log');
+      this.logger.debug({ err: error }, 'could not append to the log of an answer');
       return false;
     }
   }

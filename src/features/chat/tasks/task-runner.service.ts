@@ -89,7 +89,7 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
     const nothing = { callId, attempts: [], result: undefined };
     // Its processes died with it, one after the other: that is a failure too.
     if (chore.tries > MAX_TRIES)
-      return { ...nothing, end: this.endAfter(chore, new Error('It was never ended.')) };
+      return { ...nothing, end: this.endAfter(chore, new Error('The task was never finished.')) };
     const shut = new AbortController();
     const forget = this.activities.register({ userId: chore.userId, apiKeyId: null }, () => {
       shut.abort();
@@ -111,7 +111,7 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
       });
       ({ attempts } = answer);
       const result = task.read(answer.completion.choices[0]?.message.content ?? '');
-      if (result === undefined) throw new Error(`The answer of '${answer.model.name}' is of no use.`);
+      if (result === undefined) throw new Error(`The answer of '${answer.model.name}' is not usable.`);
       const end = task.last ? 'done' : { waitSeconds: 0, counted: false };
       return { callId, attempts, result: { ...result, model: answer.model.name }, end };
     } catch (error) {
@@ -132,11 +132,11 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
     if (tries >= MAX_TRIES) {
       this.logger.error(
         { err: error, conversation: conversationId },
-        `a ${kind} failed too often and is given up`,
+        `a ${kind} task failed too often; giving up`,
       );
       return 'done';
     }
-    this.logger.warn({ err: error, conversation: conversationId }, `a ${kind} failed and is tried again`);
+    this.logger.warn({ err: error, conversation: conversationId }, `a ${kind} task failed; will retry`);
     return { waitSeconds: FIRST_WAIT_SECONDS * 4 ** (tries - 1), counted: true };
   }
 }

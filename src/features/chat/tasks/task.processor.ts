@@ -22,7 +22,10 @@ export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap 
   onApplicationBootstrap(): void {
     // Not awaited: after a kill -9 the database may take seconds to let the new worker in.
     runWhenReady(this.worker).catch((error: unknown) => {
-      this.logger.error({ err: error }, 'chores are not done in this process until it is started again');
+      this.logger.error(
+        { err: error },
+        'conversation tasks do not run in this process until it is restarted',
+      );
     });
   }
 
@@ -34,6 +37,6 @@ export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap 
   /** Its row stays as it is, so the sweep brings it back. */
   @OnWorkerEvent('failed')
   onFailed(_job: Job | undefined, error: Error): void {
-    this.logger.warn({ err: error }, 'a chore could not be looked at; the sweep brings it back');
+    this.logger.warn({ err: error }, 'could not process a conversation task; the sweep will queue it again');
   }
 }

@@ -33,7 +33,7 @@ export class TaskQueue {
       // In PostgreSQL each id is locked in turn: two batches in different orders would wait for each other.
       .sort((one, other) => (one.opts.deduplication.id < other.opts.deduplication.id ? -1 : 1));
     this.queue.addBulk(jobs).catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'chores could not be announced; the sweep finds them');
+      this.logger.warn({ err: error }, 'could not queue conversation tasks; the sweep will find them');
     });
   }
 }

@@ -28,7 +28,7 @@ import { UsageBody } from '../messages/usage.dto.js';
 /** How an answer is made and given. */
 export class GenerationBody {
   @ApiPropertyOptional({
-    description: '`provider/model` or a bare model name; the server’s default without it.',
+    description: 'Model as `provider/model` or a bare model name. Defaults to the server’s default model.',
     maxLength: 256,
     example: 'demo/echo',
   })
@@ -39,7 +39,8 @@ export class GenerationBody {
   model?: string;
 
   @ApiPropertyOptional({
-    description: 'Sampling temperature. Models that refuse the default are asked without it.',
+    description:
+      'Sampling temperature, 0 to 2. If omitted, models that reject the default are called without a temperature.',
     minimum: 0,
     maximum: 2,
     default: 0.7,
@@ -51,7 +52,7 @@ export class GenerationBody {
   temperature?: number;
 
   @ApiPropertyOptional({
-    description: 'Most tokens of the answer; the model’s own limit without it.',
+    description: 'Maximum number of tokens in the answer. Defaults to the model’s own limit.',
     type: 'integer',
     minimum: 1,
     maximum: 10_000_000,
@@ -64,7 +65,8 @@ export class GenerationBody {
   max_tokens?: number;
 
   @ApiPropertyOptional({
-    description: 'True answers on `/api/v1/chat` as `/api/v1/chat/stream` does, which streams in any case.',
+    description:
+      'Whether `/api/v1/chat` streams the answer as `/api/v1/chat/stream` does, which always streams.',
     default: false,
   })
   @IsOptionalField()
@@ -73,7 +75,7 @@ export class GenerationBody {
 
   @ApiPropertyOptional({
     description:
-      'What your leaving does to an answer that is not finished: `continue` lets it be finished and stored, `cancel` stops it.',
+      'What happens to an unfinished answer when the client disconnects: `continue` finishes and stores it, `cancel` stops it.',
     enum: ['continue', 'cancel'],
     default: 'continue',
   })
@@ -83,7 +85,7 @@ export class GenerationBody {
 
   @ApiPropertyOptional({
     description:
-      'Functions that the model may call. It answers with `tool_calls` then, and `finish_reason: tool_calls`: run them and send what came of them to `/api/v1/chat/{message_id}/tool-results`.',
+      'Functions that the model may call. When it does, the answer has `tool_calls` and `finish_reason: tool_calls`: run the tools and send their results to `/api/v1/chat/{message_id}/tool-results`.',
     type: [ToolBody],
     maxItems: 128,
   })
@@ -98,7 +100,7 @@ export class GenerationBody {
 
   @ApiPropertyOptional({
     description:
-      'Whether tools are called: as the model thinks fit (`auto`), not at all, at least one, or the one that is named.',
+      'Which tools the model calls: `auto` lets the model decide, `none` disables tool calls, `required` forces at least one, and an object names the one to call.',
     oneOf: [
       { type: 'string', enum: ['auto', 'none', 'required'] },
       {
@@ -122,7 +124,7 @@ export class GenerationBody {
 
   @ApiPropertyOptional({
     description:
-      'Format of the answer; text without it. An answer without that format is stored and reported as `output_parse_error` (422; in a stream the last event, after the text). Answers that call tools are not checked. Not every model can do it: those that cannot are refused.',
+      'Format of the answer. Defaults to text. An answer that does not have this format is stored and reported as `output_parse_error` (status 422; in a stream, the last event, after the text). Answers that call tools are not checked. Requests to models that do not support the format are rejected.',
     type: ResponseFormatBody,
   })
   @IsOptionalField()
@@ -135,7 +137,7 @@ export class GenerationBody {
 /** A message to a model. */
 export class QuestionBody extends GenerationBody {
   @ApiProperty({
-    description: 'What you say. Not blank.',
+    description: 'Text of the message, 1 to 5,000 characters. Must not be blank.',
     minLength: 1,
     maxLength: 5000,
     example: 'Why is the sky blue?',
@@ -148,7 +150,7 @@ export class QuestionBody extends GenerationBody {
 
   @ApiPropertyOptional({
     description:
-      'True gives the answer to an equal question again, where you asked one with `cache: true` within the last hour or so (`CACHE_TTL_S`), and keeps this one. Equal means the same history, prompt, model and parameters.',
+      'Whether to use the answer cache. If you sent an identical request with `cache: true` within `CACHE_TTL_S` (one hour by default), its answer is returned; otherwise the new answer is cached. Identical means the same history, prompt, model and parameters.',
     default: false,
   })
   @IsOptionalField()
@@ -159,7 +161,7 @@ export class QuestionBody extends GenerationBody {
 /** A message to a model, in a conversation. */
 export class ChatBody extends QuestionBody {
   @ApiPropertyOptional({
-    description: 'The conversation to go on with; a new one begins without it.',
+    description: 'Conversation to continue. If omitted, a new conversation is created.',
     format: 'uuid',
   })
   @IsOptionalField()
@@ -167,7 +169,7 @@ export class ChatBody extends QuestionBody {
   conversation_id?: string;
 
   @ApiPropertyOptional({
-    description: 'How the model is to behave, from this turn on in this conversation.',
+    description: 'System prompt of the conversation, from this turn on.',
     maxLength: 1000,
     example: 'You are a patient teacher.',
   })
@@ -179,7 +181,7 @@ export class ChatBody extends QuestionBody {
 
   @ApiPropertyOptional({
     description:
-      'What becomes of messages that no longer fit into what the model is told, from this turn on in this conversation: `none` leaves them out, `summary` has them summed up in the background. The messages stay as they are.',
+      'What happens to messages that no longer fit in the context sent to the model, from this turn on: `none` leaves them out, `summary` summarizes them in the background. The stored messages do not change.',
     enum: COMPACTIONS,
     default: 'none',
   })
@@ -189,7 +191,7 @@ export class ChatBody extends QuestionBody {
 
   @ApiPropertyOptional({
     description:
-      'Files of yours that come with the message, each once: images (PNG, JPEG, GIF, WebP), PDFs and texts, 20 MB together, a text 1 MB. The model is told them in the later turns of the conversation too, as long as they are there. One that cannot read them is refused.',
+      'Ids of your files to send with the message, without duplicates: images (PNG, JPEG, GIF, WebP), PDFs and texts; at most 20 MB in total and 1 MB per text. Later turns of the conversation send them to the model as well, for as long as the files exist. Requests to models that cannot read them are rejected.',
     type: 'array',
     items: { type: 'string', format: 'uuid' },
     maxItems: MAX_FILES,
@@ -203,7 +205,7 @@ export class ChatBody extends QuestionBody {
 /** What came of the calls of tools that an answer asks for. */
 export class ToolResultsBody extends GenerationBody {
   @ApiProperty({
-    description: 'One for each call, in any order.',
+    description: 'One result for each call, in any order.',
     type: [ToolResultBody],
     minItems: 1,
     maxItems: MAX_TOOL_RESULTS,
@@ -220,7 +222,7 @@ export class ToolResultsBody extends GenerationBody {
 /** An answer in the path. */
 export class AnswerParams {
   @ApiProperty({
-    description: 'Id of the answer: `message_id`, or the header `X-Message-ID`.',
+    description: 'Id of the answer, from `message_id` or the header `X-Message-ID`.',
     format: 'uuid',
   })
   @IsUUID()
@@ -229,32 +231,42 @@ export class AnswerParams {
 
 /** An answer that has ended. */
 export class AnswerBody {
-  @ApiProperty({ description: 'The answer.', example: 'Because air scatters blue light more than red.' })
+  @ApiProperty({
+    description: 'Text of the answer.',
+    example: 'Because air scatters blue light more than red.',
+  })
   message!: string;
 
   @ApiPropertyOptional({
-    description: 'The calls of tools that it asks for; `finish_reason` is `tool_calls` then.',
+    description: 'Tool calls that the answer requests. Present only if `finish_reason` is `tool_calls`.',
     type: [ToolCallBody],
   })
   tool_calls?: ToolCallBody[];
 
-  @ApiProperty({ format: 'uuid', description: 'Send it with the next message to go on.' })
+  @ApiProperty({
+    format: 'uuid',
+    description: 'Id of the conversation; send it with the next message to continue.',
+  })
   conversation_id!: string;
 
   @ApiProperty({ format: 'uuid', description: 'Id of the answer.' })
   message_id!: string;
 
-  @ApiProperty({ description: 'The model that answered.', example: 'demo/echo' })
+  @ApiProperty({ description: 'Model that generated the answer.', example: 'demo/echo' })
   model!: string;
 
-  @ApiProperty({ description: 'The same as `usage.total_tokens`.', type: 'integer', example: 46 })
+  @ApiProperty({
+    description: 'Total tokens of this turn; the same as `usage.total_tokens`.',
+    type: 'integer',
+    example: 46,
+  })
   tokens_used!: number;
 
-  @ApiProperty({ description: 'Tokens of this turn.', type: UsageBody })
+  @ApiProperty({ description: 'Token usage of this turn.', type: UsageBody })
   usage!: UsageBody;
 
   @ApiProperty({
-    description: 'US dollars; null where no price is known.',
+    description: 'Estimated cost in US dollars; null if the price is unknown.',
     type: Number,
     nullable: true,
     example: 0.000123,
@@ -263,31 +275,31 @@ export class AnswerBody {
 
   @ApiProperty({
     description:
-      'Why the answer ended: `stop`, `length`, `content_filter` or `tool_calls`; `stopped` where you stopped it.',
+      'Why the answer ended: `stop`, `length`, `content_filter` or `tool_calls`; `stopped` if you stopped it.',
     example: 'stop',
   })
   finish_reason!: string;
 
   @ApiProperty({
     description:
-      'Whether the answer comes out of the cache. `usage` is then that of the answer when it was made; nothing of it is billed.',
+      'Whether the answer was served from cache. If so, `usage` is that of the original answer and nothing is billed.',
     example: false,
   })
   cached!: boolean;
 
   @ApiPropertyOptional({
-    description: 'There where a part of the answer could not be read and may be missing.',
+    description: 'Present only if part of the answer could not be parsed and may be missing.',
   })
   warning?: string;
 
   @ApiPropertyOptional({
     description:
-      'Parameters of the request that the model did not take as they were, as in the header `X-Ignored-Params`. Present only if there are any, and not when an answer is read again later.',
+      'Request parameters that the model did not accept as given, as in the header `X-Ignored-Params`. Present only if there are any, and not when an answer is read again later.',
     type: [String],
     example: ['temperature'],
   })
   ignored_params?: string[];
 
-  @ApiProperty({ format: 'date-time', description: 'When the answer ended.' })
+  @ApiProperty({ format: 'date-time', description: 'Time at which the answer ended.' })
   timestamp!: string;
 }

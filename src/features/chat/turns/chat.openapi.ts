@@ -53,7 +53,7 @@ export function ApiAnswer(): MethodDecorator {
     ApiIdempotencyKey(),
     ApiExtraModels(AnswerBody),
     ApiOkResponse({
-      description: 'The answer; with `stream` the answer as it comes, as on `/api/v1/chat/stream`.',
+      description: 'The answer; with `stream`, the answer as it is generated, as on `/api/v1/chat/stream`.',
       content: { 'application/json': { schema: { $ref: getSchemaPath(AnswerBody) } }, ...EVENTS },
     }),
     ApiErrors(...REFUSALS, ...FAILURES),
@@ -64,7 +64,7 @@ export function ApiAnswer(): MethodDecorator {
 export function ApiAnswerStream(): MethodDecorator {
   return applyDecorators(
     ApiIdempotencyKey(),
-    ApiOkResponse({ description: 'The answer as it comes.', content: EVENTS }),
+    ApiOkResponse({ description: 'The answer, as it is generated.', content: EVENTS }),
     ApiErrors(...REFUSALS),
   );
 }

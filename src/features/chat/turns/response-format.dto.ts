@@ -18,7 +18,7 @@ const SCHEMA_NAME = /^[\w-]+$/;
 /** A JSON schema that an answer has to fit. */
 export class JsonSchemaFormatBody {
   @ApiProperty({
-    description: 'Name of the schema, which models read.',
+    description: 'Name of the schema, shown to the model. Letters, digits, `_` and `-`, 1 to 64 characters.',
     minLength: 1,
     maxLength: 64,
     pattern: SCHEMA_NAME.source,
@@ -30,7 +30,7 @@ export class JsonSchemaFormatBody {
   name!: string;
 
   @ApiPropertyOptional({
-    description: 'Purpose of the answer, which models read.',
+    description: 'Purpose of the answer, shown to the model.',
     maxLength: 10_000,
     example: 'A city and its country.',
   })
@@ -51,7 +51,7 @@ export class JsonSchemaFormatBody {
   @IsObject()
   schema!: Record<string, unknown>;
 
-  @ApiPropertyOptional({ description: 'Whether the model has to follow the schema exactly.' })
+  @ApiPropertyOptional({ description: 'Whether the model must follow the schema exactly.' })
   @IsOptionalField()
   @IsBoolean()
   strict?: boolean;
@@ -60,13 +60,17 @@ export class JsonSchemaFormatBody {
 /** The format that an answer has to have. */
 export class ResponseFormatBody {
   @ApiProperty({
-    description: '`json_object` for any JSON object, `json_schema` for JSON that fits a schema.',
+    description:
+      'Type of the format: `text`, `json_object` for any JSON object, or `json_schema` for JSON that matches a schema.',
     enum: ['text', 'json_object', 'json_schema'],
   })
   @IsIn(['text', 'json_object', 'json_schema'])
   type!: 'text' | 'json_object' | 'json_schema';
 
-  @ApiPropertyOptional({ description: 'Required for `json_schema`.', type: JsonSchemaFormatBody })
+  @ApiPropertyOptional({
+    description: 'Schema of the answer. Required if `type` is `json_schema`.',
+    type: JsonSchemaFormatBody,
+  })
   @ValidateIf(
     ({ type, json_schema: schema }: ResponseFormatBody) => type === 'json_schema' || schema !== undefined,
   )

@@ -19,15 +19,17 @@ export function inOrderOfCalls(
     new InvalidRequestError(`${field}: ${message}.`, [{ field, message }]);
   if (answer?.status === 'generating') throw new ConversationBusyError(answer.id);
   if (answer === null || answer.calls.length === 0)
-    throw refused('the answer before asks for no tools, so there is nothing to give results of');
+    throw refused('the previous answer has no tool calls, so no results can be submitted');
   if (answer.status !== 'complete')
-    throw refused(`the answer ${answer.id} is not complete; regenerate it and send the results of that one`);
+    throw refused(
+      `the answer ${answer.id} is not complete; regenerate it and submit the results of the new answer`,
+    );
   const byCall = new Map(results.map((result) => [result.toolCallId, result]));
-  if (byCall.size !== results.length) throw refused('each call takes one result');
+  if (byCall.size !== results.length) throw refused('each call must have exactly one result');
   const ordered = answer.calls.map(({ id }) => {
     const result = byCall.get(id);
     if (result === undefined)
-      throw refused(`the result of ${id} is missing; send those of all calls together`);
+      throw refused(`the result of ${id} is missing; submit the results of all calls together`);
     byCall.delete(id);
     return result;
   });

@@ -114,11 +114,11 @@ function textOf(messages: readonly NewMessage[]): string {
 }
 
 function notYours(id: string): InvalidRequestError {
-  const message = `only what a user wrote can be edited, and ${id} is not that; regenerate an answer instead`;
+  const message = `only user messages can be edited, and ${id} is not one; regenerate an answer instead`;
   return new InvalidRequestError(`message_id: ${message}.`, [{ field: 'message_id', message }]);
 }
 
 function notAnAnswer(id: string): InvalidRequestError {
-  const message = `${id} has no question before it that could be answered`;
+  const message = `${id} has no preceding question to answer`;
   return new InvalidRequestError(`message_id: ${message}.`, [{ field: 'message_id', message }]);
 }

@@ -137,7 +137,7 @@ function toRefusal(error: unknown, { position }: NewTurn): Error | undefined {
       return new NotFoundError('file', detail);
     case FOREIGN_KEY_VIOLATION:
       // Of all rows that a turn refers to, only that of the account is neither locked nor the turn's own.
-      return new AppError('unauthorized', 'The account is deleted.');
+      return new AppError('unauthorized', 'The account has been deleted.');
     default:
       return undefined;
   }

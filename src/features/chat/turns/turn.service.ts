@@ -145,7 +145,7 @@ export class TurnService {
     if (known === undefined) return undefined;
     if (!Buffer.from(known.fingerprint).equals(idempotency.fingerprint))
       throw new IdempotencyKeyReusedError();
-    if (known.messageId === null) throw new NotFoundError('answer of the Idempotency-Key', idempotency.key);
+    if (known.messageId === null) throw new NotFoundError('answer for the Idempotency-Key', idempotency.key);
     return this.answers.find(userId, known.messageId);
   }
 }

@@ -43,7 +43,7 @@ export async function askServer(cluster: Cluster, port: number): Promise<string 
   } catch (error) {
     if (isServerAway(error)) return undefined;
     throw new EmbeddedServerError(
-      `The embedded database in ${cluster.dataDirectory} refuses our connection: ${reasonOf(error)}.`,
+      `The embedded database in ${cluster.dataDirectory} refused the connection: ${reasonOf(error)}.`,
       { cause: error },
     );
   }

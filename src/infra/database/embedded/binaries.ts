@@ -90,7 +90,7 @@ async function obstacle(binaries: Binaries, account?: SystemAccount): Promise<st
   // A folder may be closed where the programs in another one are not.
   const data = join(binaries.directory, 'share', 'postgresql', 'postgres.bki');
   const readable = await runProgram('/bin/sh', ['-c', 'test -r "$1"', 'sh', data], account);
-  return readable.status === 0 ? undefined : `${data} cannot be read`;
+  return readable.status === 0 ? undefined : `${data} is not readable`;
 }
 
 /** Gives everybody what the owner has, but writing. */
@@ -120,7 +120,7 @@ export async function runnableBinaries(options: {
   if (problem === undefined) return binaries;
   const cannotRun = (reason: string): EmbeddedServerError =>
     new EmbeddedServerError(
-      `The embedded PostgreSQL in ${binaries.directory} does not run here: ${reason}. ${elsewhere}`,
+      `The embedded PostgreSQL in ${binaries.directory} does not run on this machine: ${reason}. ${elsewhere}`,
     );
   // Where root cannot run them either, a copy would not help.
   if (!account || (await obstacle(binaries)) !== undefined) throw cannotRun(problem);

@@ -69,7 +69,7 @@ async function makeCluster(options: {
       account,
     );
     if (status !== 0)
-      throw new EmbeddedServerError(`The embedded database could not be made in ${home}: ${output}`);
+      throw new EmbeddedServerError(`The embedded database could not be created in ${home}: ${output}`);
     await flushFolder(unfinished);
     // Fails where another process was faster: a folder that is not empty is never replaced.
     await rename(unfinished, directory);
@@ -109,10 +109,10 @@ export async function ensureCluster(options: {
     const content = await readdir(directory).catch(() => []);
     if (content.length > 0) {
       throw new EmbeddedServerError(
-        `${directory} is not empty and holds no database (${versionFile} is missing). Move it away and start again.`,
+        `${directory} is not empty and contains no database (${versionFile} is missing). Move it away and start Parley again.`,
       );
     }
-    report(`Making the embedded database in ${directory}.`);
+    report(`Creating the embedded database in ${directory}.`);
     await makeCluster(options);
   }
   await removeUnfinished(directory);
@@ -121,8 +121,8 @@ export async function ensureCluster(options: {
   const [major] = binaries.packageVersion.split('.');
   if (version !== major) {
     throw new EmbeddedServerError(
-      `The embedded database in ${directory} was made by PostgreSQL ${version}; this is PostgreSQL ${major}. ` +
-        'Start the version of Parley that made it, or set another DATA_DIR or a DATABASE_URL.',
+      `The embedded database in ${directory} was created by PostgreSQL ${version}; this is PostgreSQL ${major}. ` +
+        'Start the version of Parley that created it, or set another DATA_DIR or a DATABASE_URL.',
     );
   }
   return {

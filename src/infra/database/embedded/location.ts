@@ -29,7 +29,7 @@ async function findAccount(name: string): Promise<SystemAccount | undefined> {
 async function findOrMakePostgresAccount(report: (line: string) => void): Promise<SystemAccount> {
   const existing = await findAccount('postgres');
   if (existing) return existing;
-  report('PostgreSQL does not run as root: making the system user postgres.');
+  report('PostgreSQL does not run as root: creating the system user postgres.');
   const commands: [string, string[]][] = [
     ['useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', stateDirectory, 'postgres']],
     ['adduser', ['--system', '--group', '--no-create-home', '--home', stateDirectory, 'postgres']],
@@ -45,7 +45,7 @@ async function findOrMakePostgresAccount(report: (line: string) => void): Promis
     problems.push(output);
   }
   throw new EmbeddedServerError(
-    `PostgreSQL does not run as root, and the system user postgres could not be made (${problems.join('; ')}). ` +
+    `PostgreSQL does not run as root, and the system user postgres could not be created (${problems.join('; ')}). ` +
       'Run Parley as another user, or set DATABASE_URL to a PostgreSQL server.',
   );
 }
@@ -67,7 +67,7 @@ async function ownerOf(directory: string): Promise<SystemAccount | undefined> {
 async function locateAsRoot(dataDir: string, report: (line: string) => void): Promise<Location> {
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
   const homes = [dataDir, join(stateDirectory, hash)] as const;
-  const moved = `The embedded database of ${dataDir} lives in ${homes[1]}, because the system user`;
+  const moved = `The embedded database of ${dataDir} is in ${homes[1]}, because the system user`;
 
   // A database that exists is used where it is and as who owns it: choosing anew could leave it behind unseen.
   for (const home of homes) {
@@ -76,11 +76,11 @@ async function locateAsRoot(dataDir: string, report: (line: string) => void): Pr
     if (!owner || owner.uid === 0) continue;
     if (!(await canEnter(owner, directory))) {
       throw new EmbeddedServerError(
-        `The embedded database in ${directory} belongs to the system user ${owner.name}, who can no longer ` +
-          'enter it. Give that user the right to enter every folder above it (chmod o+x), or set DATABASE_URL.',
+        `The embedded database in ${directory} belongs to the system user ${owner.name}, which can no longer ` +
+          'access it. Let that user access every parent folder (chmod o+x), or set DATABASE_URL.',
       );
     }
-    if (home !== dataDir) report(`${moved} ${owner.name} cannot enter that directory.`);
+    if (home !== dataDir) report(`${moved} ${owner.name} cannot access that directory.`);
     return { directory, account: owner };
   }
 
@@ -89,7 +89,7 @@ async function locateAsRoot(dataDir: string, report: (line: string) => void): Pr
   await mkdir(homes[1], { recursive: true });
   // Whatever the umask is, the user must get through.
   for (const directory of [stateDirectory, homes[1]]) await chmod(directory, 0o755);
-  report(`${moved} ${account.name} cannot enter that directory.`);
+  report(`${moved} ${account.name} cannot access that directory.`);
   return { directory: databaseDirectory(homes[1]), account };
 }
 
@@ -110,7 +110,7 @@ export async function locateDatabase(dataDir: string, report: (line: string) => 
   const owner = await ownerOf(directory);
   if (owner && process.getuid && owner.uid !== process.getuid()) {
     throw new EmbeddedServerError(
-      `The embedded database in ${directory} belongs to another user (number ${owner.uid}). Start Parley as root ` +
+      `The embedded database in ${directory} belongs to another user (uid ${owner.uid}). Start Parley as root ` +
         'or as that user, as before, or set another DATA_DIR or a DATABASE_URL.',
     );
   }

@@ -56,7 +56,7 @@ describe('toProviderError', () => {
   it('goes by the status where there is no body', () => {
     expect(answered(529, undefined)).toMatchObject({
       kind: 'unavailable',
-      message: 'The provider answered with status 529.',
+      message: 'The provider responded with status 529.',
     });
   });
 

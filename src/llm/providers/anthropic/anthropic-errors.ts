@@ -45,7 +45,7 @@ function isStatusError(error: unknown): error is StatusError {
 function toStatusError(error: StatusError): ProviderError {
   const { status, headers, message } = error;
   if (status === undefined) {
-    return new ProviderError('broken_answer', 'The provider broke its answer off.', { cause: error });
+    return new ProviderError('broken_answer', "The provider's answer broke off.", { cause: error });
   }
   const text = message.replace(/^\d{3} (?:status code \(no body\)$)?/, '');
   return toHostError({ status, body: error.error ?? text, headers, cause: error });

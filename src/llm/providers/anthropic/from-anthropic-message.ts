@@ -23,7 +23,7 @@ export function readMessage(
   const message = readReport(text);
   const content = fieldOf(message, 'content');
   if (typeof message !== 'object' || message === null || !Array.isArray(content))
-    throw unreadableAnswer('it is no message');
+    throw unreadableAnswer('it is not a message');
   const translator = new MessageTranslator(options);
   const assembler = new CompletionAssembler();
   // The same words in one piece: whatever the translator knows of a stream holds for them too.
@@ -39,7 +39,7 @@ export function readMessage(
  */
 export function readTokenCount(text: string): number {
   const count = toCount(fieldOf(readReport(text), 'input_tokens'));
-  if (count === undefined) throw unreadableAnswer('it is no count of tokens');
+  if (count === undefined) throw unreadableAnswer('it is not a token count');
   return count;
 }
 

@@ -13,7 +13,10 @@ import { MessageUsage } from './message-usage.js';
 /** Reasoning has no place in OpenAI's types; the hosts that stream it do so under this name. */
 type Delta = ChatDelta & { reasoning_content?: string };
 
-const NO_EVENT: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not of its wire.' };
+const NO_EVENT: ProviderEvent = {
+  type: 'skipped',
+  reason: "An event of the stream was not in Anthropic's API format.",
+};
 
 /** Reasons that are new to us end an answer as a whole one. */
 const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([

@@ -24,7 +24,7 @@ export function readModelPage(text: string): ModelPage {
   const value = parseReply(text);
   if (isErrorReport(value)) throw toProviderErrorInStream(value);
   const data = Array.isArray(value) ? value : fieldOf(value, 'data');
-  if (!Array.isArray(data)) throw unreadableAnswer('it is no list of models');
+  if (!Array.isArray(data)) throw unreadableAnswer('it is not a list of models');
   const models = data.map(toListedModel).filter((model) => model !== undefined);
   const nextAfter = fieldOf(value, 'has_more') === true ? textField(value, 'last_id') : undefined;
   return { models, nextAfter };

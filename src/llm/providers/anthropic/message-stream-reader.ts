@@ -11,7 +11,7 @@ import {
 import { ReplyBeginning } from '../../transport/reply-beginning.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
-const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not valid JSON.' };
+const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not valid JSON.' };
 
 /** Reads the bytes of a Messages stream, which is one of `text/event-stream`. */
 export class MessageStreamReader {
@@ -54,12 +54,12 @@ export class MessageStreamReader {
     if (!this.translator.finished) {
       if (!this.begun && (this.skipped || this.beginning.isForeign)) {
         throw unreadableAnswer(
-          this.skipped ? 'none of its events is of its API format' : 'it is no event stream',
+          this.skipped ? "none of its events is in Anthropic's API format" : 'it is not an event stream',
         );
       }
       throw new ProviderError(
         'broken_answer',
-        'The provider ended the answer without saying that it is complete.',
+        'The provider ended the stream before the answer was complete.',
       );
     }
     if (!this.relays) yield* this.translator.lastChunk();
@@ -97,7 +97,9 @@ export class MessageStreamReader {
 function failureIn(document: string): ProviderError {
   try {
     const value = parseReply(document);
-    return isErrorReport(value) ? toHostError({ body: value }) : unreadableAnswer('it is no event stream');
+    return isErrorReport(value)
+      ? toHostError({ body: value })
+      : unreadableAnswer('it is not an event stream');
   } catch (error) {
     if (error instanceof ProviderError) return error;
     throw error;

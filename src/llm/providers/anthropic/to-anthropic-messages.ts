@@ -85,7 +85,7 @@ function toBlocks(message: Exclude<ChatMessage, { role: 'system' | 'developer' }
       return [toToolResult(message)];
     case 'function':
       throw unsupported(
-        "This model takes results of tools as messages with the role 'tool', not 'function'.",
+        "This model accepts tool results as messages with the role 'tool', not 'function'.",
         'messages',
       );
   }
@@ -93,7 +93,7 @@ function toBlocks(message: Exclude<ChatMessage, { role: 'system' | 'developer' }
 
 function toAssistantBlocks(message: AssistantMessage): Block[] {
   if (fieldOf(message, 'function_call')) {
-    throw unsupported("This model takes 'tool_calls', not 'function_call'.", 'messages');
+    throw unsupported("This model accepts 'tool_calls', not 'function_call'.", 'messages');
   }
   const text = toTextBlocks(message.content);
   const said = text.length > 0 ? text : toTextBlocks(message.refusal);
@@ -102,7 +102,7 @@ function toAssistantBlocks(message: AssistantMessage): Block[] {
 
 function toToolUse(call: ToolCall): Anthropic.ToolUseBlockParam {
   if (call.type !== 'function') {
-    throw unsupported(`This model has no tools of the type '${call.type}'.`, 'messages');
+    throw unsupported(`This model does not support tools of type '${call.type}'.`, 'messages');
   }
   const { name, arguments: text } = call.function;
   return { type: 'tool_use', id: call.id, name, input: parseArguments(text, call.id) };
@@ -117,7 +117,7 @@ function parseArguments(text: string, id: string): unknown {
   } catch {
     // Falls through to the same refusal: neither is an object.
   }
-  throw unsupported(`The arguments of the tool call '${id}' are no JSON object.`, 'messages');
+  throw unsupported(`The arguments of the tool call '${id}' are not a JSON object.`, 'messages');
 }
 
 /** Results may hold images and documents, whatever the canonical format's type says. */

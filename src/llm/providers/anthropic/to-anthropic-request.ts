@@ -44,7 +44,7 @@ export function toMessagesRequest({ request, model, ownChoices = [] }: MessagesC
   const { thinking, sampling } = generationFor(withoutRefusedDefault(request, model, ownChoices), model);
   const outputConfig = outputConfigFor(request, model);
   if (messages.length === 0) {
-    throw unsupported('The messages hold nothing that this model could answer.', 'messages');
+    throw unsupported('The messages contain nothing for this model to answer.', 'messages');
   }
   const stop = stopSequencesOf(request).filter((text) => !isBlank(text));
   return {
@@ -155,13 +155,13 @@ function formatFor(format: ChatRequest['response_format']): Anthropic.JSONOutput
   if (!format || format.type === 'text') return undefined;
   if (format.type === 'json_object') {
     throw unsupported(
-      "This model has no 'response_format' of the type 'json_object'. Use 'json_schema' with the schema that you expect.",
+      "This model does not support a 'response_format' of type 'json_object'. Use 'json_schema' with the expected schema.",
       'response_format',
     );
   }
   const { schema } = format.json_schema;
   if (schema === undefined) {
-    throw unsupported("This model needs 'response_format.json_schema.schema'.", 'response_format');
+    throw unsupported("This model requires 'response_format.json_schema.schema'.", 'response_format');
   }
   return { type: 'json_schema', schema };
 }
@@ -176,7 +176,7 @@ function toolsFor(request: ChatRequest): { tools?: Anthropic.Tool[]; tool_choice
 
 function toTool(tool: NonNullable<ChatRequest['tools']>[number]): Anthropic.Tool {
   if (tool.type !== 'function') {
-    throw unsupported(`This model has no tools of the type '${tool.type}'.`, 'tools');
+    throw unsupported(`This model does not support tools of type '${tool.type}'.`, 'tools');
   }
   const { name, description, parameters, strict } = tool.function;
   return {
@@ -196,5 +196,5 @@ function toolChoiceFor(request: ChatRequest): Anthropic.ToolChoice | undefined {
   if (choice === 'auto') return { type: 'auto', ...single };
   if (choice === 'required') return { type: 'any', ...single };
   if (choice.type === 'function') return { type: 'tool', name: choice.function.name, ...single };
-  throw unsupported(`This model cannot honour a 'tool_choice' of the type '${choice.type}'.`, 'tool_choice');
+  throw unsupported(`This model does not support a 'tool_choice' of type '${choice.type}'.`, 'tool_choice');
 }

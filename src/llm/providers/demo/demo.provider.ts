@@ -28,7 +28,7 @@ export class DemoProvider extends ModelProvider {
 
   override async *stream({ model, request, signal }: ProviderCall): AsyncGenerator<ProviderEvent> {
     if (model !== MODEL)
-      throw new ProviderError('model_not_found', `The demo provider has the model '${MODEL}' only.`);
+      throw new ProviderError('model_not_found', `The demo provider only has the model '${MODEL}'.`);
     const words = splitIntoTokens(answerTo(request.messages));
     const limit = request.max_completion_tokens ?? request.max_tokens ?? words.length;
     const given = words.slice(0, limit);
@@ -91,7 +91,7 @@ function usageEvent(make: MakeChunk, messages: readonly ChatMessage[], outputTok
 function answerTo(messages: readonly ChatMessage[]): string {
   const last = messages.findLast((message) => message.role === 'user');
   const said = last === undefined ? '' : textOf(last);
-  return `This is the demo model of Parley. It is no language model and only repeats what it is told. You wrote: ${said}`;
+  return `This is the demo model of Parley. It is not a language model: it only repeats your message. You wrote: ${said}`;
 }
 
 function textOf(message: ChatMessage): string {

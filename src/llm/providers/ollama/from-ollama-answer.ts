@@ -16,12 +16,12 @@ import { OLLAMA } from './ollama-messages.js';
 /** What a part of an answer means. How it came is not looked at here. */
 export type ChunkEvent = Exclude<ProviderEvent, { type: 'relayed' }>;
 
-const BROKEN_JSON: ChunkEvent = { type: 'skipped', reason: 'One line of the stream was not valid JSON.' };
+const BROKEN_JSON: ChunkEvent = { type: 'skipped', reason: 'A line of the stream was not valid JSON.' };
 const NO_ANSWER: ChunkEvent = {
   type: 'skipped',
-  reason: 'One line of the stream was no part of an answer.',
+  reason: 'A line of the stream was not part of an answer.',
 };
-const NO_TOOL_CALL: ChunkEvent = { type: 'skipped', reason: 'One tool call of the answer names no tool.' };
+const NO_TOOL_CALL: ChunkEvent = { type: 'skipped', reason: 'A tool call of the answer names no tool.' };
 
 type Delta = ChatDelta & { reasoning_content?: string };
 
@@ -67,7 +67,7 @@ export class OllamaAnswerReader {
     const message = objectField(value, 'message') ?? generatedMessage(value);
     const done = fieldOf(value, 'done') === true;
     if (message === undefined && !done) {
-      this.unread ??= unreadableAnswer('it is no answer of Ollama’s API format');
+      this.unread ??= unreadableAnswer("it is not an answer in Ollama's API format");
       yield NO_ANSWER;
       return;
     }
@@ -86,17 +86,14 @@ export class OllamaAnswerReader {
   end(): void {
     if (this.done) return;
     if (!this.begun && this.unread !== undefined) throw this.unread;
-    throw new ProviderError(
-      'broken_answer',
-      'The provider ended the answer without saying that it is complete.',
-    );
+    throw new ProviderError('broken_answer', 'The provider ended the stream before the answer was complete.');
   }
 
   private parse(text: string): object | undefined {
     try {
       const value = parseReply(text);
       if (typeof value === 'object' && value !== null) return value;
-      this.unread ??= unreadableAnswer('it is no object');
+      this.unread ??= unreadableAnswer('it is not an object');
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       this.unread ??= error;

@@ -19,7 +19,7 @@ export function textsOf(input: EmbeddingCall['input']): string[] {
     if (typeof item !== 'string')
       throw new ProviderError(
         'rejected',
-        'An Ollama server embeds texts only: send `input` as text, not as tokens.',
+        'An Ollama server only embeds text: send `input` as text, not as tokens.',
       );
     texts.push(item);
   }
@@ -33,7 +33,7 @@ export function textsOf(input: EmbeddingCall['input']): string[] {
 export function readEmbeddings(answer: unknown, count: number): EmbeddingResult {
   const embeddings = fieldOf(checked(answer), 'embeddings');
   if (!isVectors(embeddings) || embeddings.length !== count)
-    throw unreadableAnswer('it is not one vector for each text');
+    throw unreadableAnswer('it does not have one vector for each text');
   return { vectors: embeddings, inputTokens: toCount(fieldOf(answer, 'prompt_eval_count')) };
 }
 
@@ -43,7 +43,7 @@ export function readEmbeddings(answer: unknown, count: number): EmbeddingResult 
  */
 export function readModelNames(answer: unknown): string[] {
   const models = fieldOf(checked(answer), 'models');
-  if (!Array.isArray(models)) throw unreadableAnswer('it is no list of models');
+  if (!Array.isArray(models)) throw unreadableAnswer('it is not a list of models');
   return models
     .map((model) => fieldOf(model, 'name') ?? fieldOf(model, 'model'))
     .filter((name) => typeof name === 'string');

@@ -62,15 +62,15 @@ describe('errors of Ollama', () => {
 
   it('reads what a proxy made of an error', () => {
     const page = toProviderErrorOfStatus({ status: 502, headers: {}, text: '<html>Bad gateway</html>' });
-    expect(page.message).toBe('The provider answered with status 502.');
+    expect(page.message).toBe('The provider responded with status 502.');
     const object = toProviderErrorOfStatus({
       status: 429,
       headers: {},
       text: '{"error":{"message":"slow down"}}',
     });
     expect([object.kind, object.message]).toEqual(['rate_limited', 'slow down']);
-    expect(failure(500, '').message).toBe('The provider answered with status 500.');
-    expect(toProviderErrorInStream(7).message).toBe('The provider broke the answer off with an error.');
+    expect(failure(500, '').message).toBe('The provider responded with status 500.');
+    expect(toProviderErrorInStream(7).message).toBe('The provider ended the answer with an error.');
     expect(failure(500, 'x'.repeat(9999)).message.length).toBeLessThan(600);
   });
 

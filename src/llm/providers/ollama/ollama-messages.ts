@@ -83,7 +83,9 @@ function withoutImages({ role, content }: ChatMessage): string | readonly AnyPar
   if (typeof content === 'string') return content;
   const parts: readonly AnyPart[] = content ?? [];
   if (!parts.some(({ type }) => type === 'image_url')) return parts;
-  throw unsupported(`An Ollama server takes images in messages of the user, and not of the role '${role}'.`);
+  throw unsupported(
+    `An Ollama server accepts images in user messages only, not in messages with the role '${role}'.`,
+  );
 }
 
 function fromAssistant(message: Message<'assistant'>): OllamaMessage {
@@ -98,7 +100,7 @@ function fromAssistant(message: Message<'assistant'>): OllamaMessage {
 
 function toToolCall(call: ToolCall): OllamaToolCall {
   if (call.type !== 'function')
-    throw unsupported(`An Ollama server knows no tool calls of type '${call.type}'.`);
+    throw unsupported(`An Ollama server does not support tool calls of type '${call.type}'.`);
   const { name, arguments: text } = call.function;
   return { id: call.id, function: { name, arguments: argumentsOf(name, text) } };
 }
@@ -108,7 +110,7 @@ function argumentsOf(name: string, text: string): object {
   const value = parse(text);
   if (isPlainObject(value)) return value;
   throw unsupported(
-    `The arguments of the call of '${quote(name)}' are not a JSON object, which Ollama needs them to be.`,
+    `The arguments of the call of '${quote(name)}' are not a JSON object, which Ollama requires.`,
   );
 }
 
@@ -147,14 +149,14 @@ function textOfPart(part: AnyPart): string {
     case 'image_url':
       return '';
     default:
-      throw unsupported(`An Ollama server takes texts and images, but no content of type '${part.type}'.`);
+      throw unsupported(`An Ollama server accepts text and images, but no content of type '${part.type}'.`);
   }
 }
 
 function base64Of(url: string): string {
   const comma = url.indexOf(',');
   if (/^data:[^,]*;base64$/iu.test(url.slice(0, Math.max(0, comma)))) return url.slice(comma + 1);
-  throw unsupported(`An Ollama server takes images as base64 data URLs only, not '${quote(url)}'.`);
+  throw unsupported(`An Ollama server accepts images as base64 data URLs only, not '${quote(url)}'.`);
 }
 
 function namesOfCalls(messages: ChatRequest['messages']): Map<string, string> {

@@ -76,7 +76,7 @@ function toolsOf({ tools, tool_choice: choice }: ChatRequest): OllamaTool[] | un
   if (tools === undefined || tools.length === 0 || choice === 'none') return undefined;
   return tools.map((tool) => {
     if (tool.type !== 'function') {
-      const message = `An Ollama server knows no tools of type '${tool.type}'.`;
+      const message = `An Ollama server does not support tools of type '${tool.type}'.`;
       throw new AppError('invalid_request', message, { param: 'tools' });
     }
     const { name, description, parameters } = tool.function;

@@ -128,7 +128,7 @@ export function readFinish(choice: object): NonNullable<ChunkChoice['finish_reas
   const finish = toFinish(fieldOf(choice, 'finish_reason'));
   if (isErrorReport({ error })) throw toHostError({ body: error });
   if (finish?.type !== 'failure') return finish?.reason;
-  const message = `The provider broke the answer off with the finish reason '${finish.reason}'.`;
+  const message = `The provider ended the answer early, with the finish reason '${finish.reason}'.`;
   throw new ProviderError(finish.kind, message);
 }
 

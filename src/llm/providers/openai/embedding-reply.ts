@@ -45,7 +45,7 @@ function toVector(entry: unknown): readonly number[] {
   // llama.cpp's own route puts the vector of a text into a list of its own.
   const vector = Array.isArray(given) && given.length === 1 && Array.isArray(given[0]) ? given[0] : given;
   const numbers = typeof vector === 'string' ? fromBase64(vector) : vector;
-  if (!isVector(numbers)) throw unreadableAnswer('one of its vectors is no list of numbers');
+  if (!isVector(numbers)) throw unreadableAnswer('one of its vectors is not a list of numbers');
   return numbers;
 }
 

@@ -36,7 +36,7 @@ export function readListedModels(text: string): ListedModel[] {
     fieldOf(value, 'models'),
     fieldOf(fieldOf(value, 'data'), 'models'),
   ].find((one) => Array.isArray(one));
-  if (!Array.isArray(list)) throw unreadableAnswer('it is no list of models');
+  if (!Array.isArray(list)) throw unreadableAnswer('it is not a list of models');
   const models = list.map(toListedModel).filter((model) => model !== undefined);
   return [...new Map(models.map((model) => [model.id, model])).values()];
 }

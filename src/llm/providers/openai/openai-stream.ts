@@ -12,11 +12,11 @@ import { ReplyBeginning } from '../../transport/reply-beginning.js';
 import { type AnswerHead, ChunkNormaliser, newHead, type NormalisedChunk } from './chunk-normaliser.js';
 import { toCompletion } from './completion-reader.js';
 
-const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not valid JSON.' };
-const NO_CHUNK: ProviderEvent = { type: 'skipped', reason: 'One event of the stream was not a chunk.' };
+const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not valid JSON.' };
+const NO_CHUNK: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not a chunk.' };
 const NAMELESS_CALL: ProviderEvent = {
   type: 'skipped',
-  reason: 'One tool call of the answer names no tool.',
+  reason: 'A tool call of the answer names no tool.',
 };
 
 const END_MARKER = '[DONE]';
@@ -64,12 +64,9 @@ export class ChatStreamReader {
     if (this.done) yield* toEvents(this.chunks.missingEnd());
     if (this.chunks.complete) return;
     if (!this.begun && (this.skipped || this.beginning.isForeign)) {
-      throw unreadableAnswer(this.skipped ? 'none of its events is a chunk' : 'it is no event stream');
+      throw unreadableAnswer(this.skipped ? 'none of its events is a chunk' : 'it is not an event stream');
     }
-    throw new ProviderError(
-      'broken_answer',
-      'The provider ended the answer without saying that it is complete.',
-    );
+    throw new ProviderError('broken_answer', 'The provider ended the stream before the answer was complete.');
   }
 
   private *read({ event, data }: EventFrame): Generator<ProviderEvent> {

@@ -19,7 +19,7 @@ const EVENT_STREAM = /^\s*(?:data|event|id|retry)?:/;
  * @throws ProviderError for an error with a good status, and for what is no answer
  */
 export function readWholeReply(text: string, head: AnswerHead): Required<WholeAnswer> {
-  if (text.trim() === '') throw new ProviderError('broken_answer', 'The provider answered with nothing.');
+  if (text.trim() === '') throw new ProviderError('broken_answer', "The provider's response is empty.");
   if (EVENT_STREAM.test(text)) return written(assemble(text, head));
   const value = parseReply(text);
   const completion = toCompletion(value, head);

@@ -79,7 +79,7 @@ describe('an API key', () => {
       const answer = await userWith(api.url, wrong).request('GET', '/v1/models');
       expect(answer.status).toBe(401);
       expect(codeOf(answer)).toBe('invalid_api_key');
-      expect(messageOf(answer)).toBe('The API key is not written correctly. Look for a typing mistake.');
+      expect(messageOf(answer)).toBe('The API key is malformed. Check it for typing mistakes.');
     } finally {
       await query(api.database, 'ALTER TABLE keys_away RENAME TO api_keys');
     }
@@ -92,19 +92,19 @@ describe('an API key', () => {
     // At once, although it was let in a moment ago.
     const answer = await revoked.program.request('GET', '/v1/models');
     expect(codeOf(answer)).toBe('invalid_api_key');
-    expect(messageOf(answer)).toBe('The API key was revoked. Make a new one.');
+    expect(messageOf(answer)).toBe('The API key was revoked. Create a new one.');
     expect((await user.request('DELETE', `${KEYS}/${revoked.id}`)).status).toBe(404);
     expect(JSON.stringify((await user.request('GET', KEYS)).body)).not.toContain(revoked.id);
 
     const expired = await makeKey(api, user, { expires_at: '2999-01-01T00:00:00Z' });
     await query(api.database, 'UPDATE api_keys SET expires_at = now() WHERE id = $1', [expired.id]);
     expect(messageOf(await expired.program.request('GET', '/v1/models'))).toBe(
-      'The API key has expired. Make a new one.',
+      'The API key has expired. Create a new one.',
     );
 
     const gone = await makeKey(api, user);
     await query(api.database, 'DELETE FROM api_keys WHERE id = $1', [gone.id]);
-    expect(messageOf(await gone.program.request('GET', '/v1/models'))).toBe('There is no such API key.');
+    expect(messageOf(await gone.program.request('GET', '/v1/models'))).toBe('The API key does not exist.');
   });
 
   it('that is revoked stops what runs with it, and nothing else of its account', async () => {
@@ -254,7 +254,7 @@ describe('scopes', () => {
 
   /** By the sentence, which every wire tells; some have no codes. */
   const isRefused = ({ body, status }: ApiResponse): boolean =>
-    status === 403 && JSON.stringify(body).includes('which the API key does not have');
+    status === 403 && JSON.stringify(body).includes('which the API key lacks');
 
   interface Route {
     readonly name: string;

@@ -82,7 +82,7 @@ describe('an account', () => {
     expect(again.status).toBe(409);
     expect(at(again.body, 'error')).toEqual({
       code: 'email_taken',
-      message: 'There is an account with this email address already. Log in instead.',
+      message: 'An account with this email address already exists. Log in instead.',
       type: 'invalid_request_error',
       param: 'email',
     });
@@ -236,9 +236,9 @@ describe('a token', () => {
     sessionId = String(at(claimsOf(user.token), 'sid'));
   });
 
-  const NOT_VALID = 'The access token is not valid. Log in again.';
+  const NOT_VALID = 'The access token is invalid. Log in again.';
   const NONE =
-    'Send an access token or an API key as "Authorization: Bearer <token>". POST /api/v1/auth/login gives you a token.';
+    'Send an access token or an API key as "Authorization: Bearer <token>". Get a token from POST /api/v1/auth/login.';
 
   async function expectUnauthorized(answer: ApiResponse, message: string): Promise<void> {
     expect(answer.body).toEqual({
@@ -318,7 +318,7 @@ describe('a token', () => {
     [
       'of an account that never was',
       () => tokenWith({ subject: ID }),
-      'The account of this access token is gone.',
+      'The account of this access token no longer exists.',
     ],
     ['without a session', () => tokenWith({ subject: userId, claims: { sid: undefined } }), NOT_VALID],
     ['that is none', () => 'abc', NOT_VALID],
@@ -339,7 +339,7 @@ describe('a token', () => {
       await delay(100);
       answer = await gone.request('GET', '/api/v1/users/me');
     }
-    await expectUnauthorized(answer, 'The account of this access token is gone.');
+    await expectUnauthorized(answer, 'The account of this access token no longer exists.');
   });
 
   it.each<[what: string, headers: () => Record<string, string>]>([
@@ -439,7 +439,7 @@ it('where registration is closed nobody registers, and accounts log in', async (
     expect(answer.status).toBe(403);
     expect(at(answer.body, 'error')).toEqual({
       code: 'registration_closed',
-      message: 'This server does not let anybody register. Ask its operator for an account.',
+      message: 'Registration is closed on this server. Ask its operator for an account.',
       type: 'permission_error',
       param: null,
     });

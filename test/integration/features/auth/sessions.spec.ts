@@ -82,7 +82,7 @@ describe('a refresh token', () => {
     const again = await refresh(refreshTokenOf(session));
     expect(again.status).toBe(401);
     expect(codeOf(again)).toBe('invalid_refresh_token');
-    expect(at(again.body, 'error', 'message')).toContain('used before');
+    expect(at(again.body, 'error', 'message')).toContain('already used');
     expect(codeOf(await refresh(refreshTokenOf(second)))).toBe('invalid_refresh_token');
     // At once, although it was let in a moment ago.
     expect(await opens(second)).toBe(false);

@@ -12,7 +12,7 @@ async function start(more: Settings = {}): Promise<TestUser> {
     OPENAI_BASE_URL: provider.baseUrl,
     DEFAULT_MODEL: 'openai/test-model',
     LLM_MAX_RETRIES: '0',
-    MODEL_WINDOWS: '{}',
+    MODEL_CONTEXT_WINDOWS: '{}',
     ...more,
   });
   return registerUser(url);
@@ -59,12 +59,12 @@ describe('what a model is told', () => {
     [400, { max_tokens: 35, system_prompt: text('sir', 42) }, [text('sir', 42), two, two, three]],
     [400, { max_tokens: 34, system_prompt: text('sir', 42) }, [text('sir', 42), one, one, two, two, three]],
   ])('fits a window of %d beside the answer: %j', async (window, more, expected) => {
-    const user = await start({ MODEL_WINDOWS: JSON.stringify({ 'openai/test-model': window }) });
+    const user = await start({ MODEL_CONTEXT_WINDOWS: JSON.stringify({ 'openai/test-model': window }) });
     expect(await toldAfter(user, [one, two, three], more)).toEqual(expected);
   });
 
   it('is never more than the configuration allows, however large the window', async () => {
-    const user = await start({ MODEL_WINDOWS: '{"openai/*":1000000}', CONTEXT_MAX_TOKENS: '256' });
+    const user = await start({ MODEL_CONTEXT_WINDOWS: '{"openai/*":1000000}', CONTEXT_MAX_TOKENS: '256' });
     expect(await toldAfter(user, [one, two, three])).toEqual([two, two, three]);
   });
 
@@ -86,13 +86,13 @@ describe('what a model is told', () => {
   it('fits the smallest window of an alias', async () => {
     const user = await start({
       MODEL_ALIASES: '{"both":["openai/large","openai/small"]}',
-      MODEL_WINDOWS: '{"openai/large":100000,"openai/small":256}',
+      MODEL_CONTEXT_WINDOWS: '{"openai/large":100000,"openai/small":256}',
     });
     expect(await toldAfter(user, [one, two, three], { model: 'both' })).toEqual([two, two, three]);
   });
 
   it('is a question that does not fit as it is, and the provider says so', async () => {
-    const user = await start({ MODEL_WINDOWS: '{"openai/*":256}' });
+    const user = await start({ MODEL_CONTEXT_WINDOWS: '{"openai/*":256}' });
     provider.setDefault({ kind: 'error', status: 400, code: 'context_length_exceeded' });
     const long = text('one', 900);
     const { status, body } = await user.request('POST', '/api/v1/chat', { message: long });

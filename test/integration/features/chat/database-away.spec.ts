@@ -60,7 +60,7 @@ afterAll(async () => {
 
 const AWAY = {
   code: 'service_unavailable',
-  message: 'The database cannot be reached at the moment. Try again in a few seconds.',
+  message: 'The database is unavailable. Try again in a few seconds.',
   type: 'api_error',
   param: null,
 };
@@ -274,7 +274,7 @@ describe('a database that goes away in the middle', () => {
     gate.release();
     expect(at((await events.next()).value, 'data', 'delta')).toBe('four');
     await until('a checkpoint that failed', () => {
-      return api.log.slice(from).some((line) => line.includes('a checkpoint could not be stored'));
+      return api.log.slice(from).some((line) => line.includes('could not store a checkpoint'));
     });
     wire.restore();
     await until('a checkpoint', async () => {
@@ -356,7 +356,7 @@ describe('an answer of another process', () => {
     });
     wire.cut();
     await until('a look that fails', () =>
-      api.log.some((line) => line.includes('expired answers could not be ended')),
+      api.log.some((line) => line.includes('could not end expired answers')),
     );
     await query(database, `UPDATE messages SET lease_until = now() - interval '1 s' WHERE id = $1`, [
       messageId,

@@ -38,7 +38,7 @@ interface Process {
 const TEXT = 'four five';
 
 const NAMED =
-  'The server stopped while it generated this answer. Ask for another one with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.';
+  'The server stopped while it generated this answer. Regenerate it with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.';
 
 let database: TestDatabase;
 let userId: string;

@@ -38,12 +38,12 @@ const OSLO = '{"city":"Oslo"}';
 const BROKEN: readonly (readonly [string, object, Behaviour, RegExp])[] = [
   ['no JSON', OBJECT, { kind: 'answer', text: 'The city is Oslo.' }, /cannot be parsed/],
   ['JSON in a block of code', OBJECT, { kind: 'answer', text: '```json\n{}\n```' }, /cannot be parsed/],
-  ['JSON that is no object', OBJECT, { kind: 'answer', text: '["Oslo"]' }, /no object/],
+  ['JSON that is no object', OBJECT, { kind: 'answer', text: '["Oslo"]' }, /not an object/],
   [
     'JSON that was cut off at the limit',
     CITY,
     { kind: 'answer', text: '{"city":"Os', finishReason: 'length' },
-    /cut off at the limit/,
+    /cut off at its token limit/,
   ],
   ['JSON of another type', CITY, { kind: 'answer', text: '{"city":7}' }, /\/city must be string/],
   ['JSON without a field', CITY, { kind: 'answer', text: '{}' }, /must have required property 'city'/],

@@ -15,7 +15,7 @@ const MARK = '[Summary of the conversation so far, written by a program. It stan
 const provider = setUpProvider();
 const api = setUpApi(
   // A quarter is the answer's: 384 tokens hold six messages of 64.
-  () => settings({ MODEL_WINDOWS: '{"openai/test-model":512,"openai/summary-model":1000}' }),
+  () => settings({ MODEL_CONTEXT_WINDOWS: '{"openai/test-model":512,"openai/summary-model":1000}' }),
 );
 const user = setUpUser(api);
 
@@ -224,7 +224,7 @@ describe('a conversation with compaction', () => {
 
   it('is summed up in several steps where the window of that model is small', async () => {
     const narrow = await start({
-      MODEL_WINDOWS: '{"openai/test-model":512,"openai/summary-model":370}',
+      MODEL_CONTEXT_WINDOWS: '{"openai/test-model":512,"openai/summary-model":370}',
     });
     try {
       const poor = await registerUser(narrow.url);
@@ -249,7 +249,7 @@ describe('a conversation with compaction', () => {
   });
 
   it('is summed up by the model that answered last where none is set, and a long message by its beginning', async () => {
-    const narrow = await start({ MODEL_WINDOWS: '{"openai/test-model":512}', SUMMARY_MODEL: '' });
+    const narrow = await start({ MODEL_CONTEXT_WINDOWS: '{"openai/test-model":512}', SUMMARY_MODEL: '' });
     try {
       const poor = await registerUser(narrow.url);
       const long = Array.from({ length: 900 }, () => 'one').join(' ');

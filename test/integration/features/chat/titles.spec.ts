@@ -156,7 +156,7 @@ describe('the title of a conversation', () => {
     await deliver(api, id, 'title');
     await untilChoresDone(api, id);
     expect(await titleOf(user, id)).toBe(QUESTION);
-    expect(api.log.some((line) => line.includes('a title failed too often and is given up'))).toBe(true);
+    expect(api.log.some((line) => line.includes('a title task failed too often; giving up'))).toBe(true);
     expectSettled(await stored(api.database, id));
   });
 

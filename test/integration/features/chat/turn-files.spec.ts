@@ -256,7 +256,7 @@ describe('models that can read the files', () => {
       status: 400,
       code: 'invalid_request',
       param: 'file_ids',
-      message: `file_ids: the model '${model}' does not read ${what}; ask another one, or leave them out.`,
+      message: `file_ids: the model '${model}' does not support ${what}; use another model, or omit the files.`,
     });
   });
 
@@ -296,17 +296,17 @@ describe('a question is refused and not stored', () => {
     [
       'with a file of no use to a model',
       [{ name: 'a.zip', bytes: Buffer.from([80, 75, 3, 4, 0]) }],
-      `file_ids: 'a.zip' is neither an image nor a PDF nor a text, and cannot be sent to a model.`,
+      `file_ids: 'a.zip' is not an image, a PDF or a text file, so it cannot be sent to a model.`,
     ],
     [
       'with a text that is too long',
       [{ name: 'long.txt', bytes: Buffer.alloc(2 ** 20 + 1, 'a') }],
-      `file_ids: 'long.txt' is larger than a text may be, which is 1 MB.`,
+      `file_ids: 'long.txt' exceeds the limit for text files, which is 1 MB.`,
     ],
     [
       'with files that are too large together',
       [1, 2].map(() => ({ name: 'a.pdf', bytes: Buffer.concat([PDF, Buffer.alloc(10 * 2 ** 20)]) })),
-      'file_ids: the files of one message may have 20 MB together.',
+      'file_ids: the files of a message must not exceed 20 MB in total.',
     ],
   ])('%s', async (_what, files, message) => {
     const answer = await refuse({ file_ids: await uploadAll(...files) });
@@ -326,7 +326,7 @@ describe('a question is refused and not stored', () => {
     expect(reasonOf(await refuse({ file_ids }))).toMatchObject({
       status: 400,
       param: 'file_ids',
-      message: 'file_ids must be a list of at most 10 different ids of files.',
+      message: 'file_ids must be an array of at most 10 distinct file ids.',
     });
   });
 

@@ -149,7 +149,7 @@ describe('an upload', () => {
     const owner = await registerUser(api.url);
     const answer = await upload(api.url, owner, { bytes: Buffer.alloc(2 * MEGABYTE + 1, 'a') });
     expectRefusal(answer, { status: 413, code: 'payload_too_large' });
-    expect(at(answer.body, 'error', 'message')).toBe('The file is too large. A file may have at most 2 MB.');
+    expect(at(answer.body, 'error', 'message')).toBe('The file is too large. The limit for a file is 2 MB.');
     await expectNothingOf(await idOf(owner));
   });
 

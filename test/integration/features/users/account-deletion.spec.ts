@@ -80,7 +80,7 @@ describe('the deletion of an account', () => {
     await until('the account to be gone', async () => !(await exists(userId)), 200_000);
     expect(await rowsOf(api.database, userId)).toEqual({});
     expect(existsSync(join(dataDir, 'files', userId))).toBe(false);
-    expect(api.log.filter((line) => line.includes('could not be deleted yet'))).toEqual([]);
+    expect(api.log.filter((line) => line.includes('could not delete an account'))).toEqual([]);
     const [most] = await query(
       api.database,
       "SELECT max(deleted)::int AS rows, sum(deleted) FILTER (WHERE name = 'messages')::int AS messages FROM deletions",

@@ -62,7 +62,7 @@ describe('admin:create', () => {
     const email = newEmail();
     const { code, output } = await run([email]);
     expect(code).toBe(0);
-    const password = /shown this once: (\S{24})$/m.exec(output)?.[1] ?? '';
+    const password = /shown only once: (\S{24})$/m.exec(output)?.[1] ?? '';
     expect(await roleAfterLogin(email, password)).toBe('admin');
   });
 
@@ -78,7 +78,7 @@ describe('admin:create', () => {
     const user = await registerUser(api.url);
     const { code, output } = await run([user.email.toUpperCase()]);
     expect(code).toBe(0);
-    expect(output).toContain('The password is still its own.');
+    expect(output).toContain('The password is unchanged.');
     expect(await roleAfterLogin(user.email, 'a long password')).toBe('admin');
   });
 
@@ -90,7 +90,7 @@ describe('admin:create', () => {
       'a short password',
       ['a@example.com', '--password-stdin'],
       'short',
-      'A password has 8 to 128 characters.',
+      'The password must have 8 to 128 characters.',
     ],
   ])('with %s ends with a sentence', async (_what, words, input, sentence) => {
     const { code, errors } = await run(words, input);

@@ -247,7 +247,7 @@ describe('admins', () => {
     for (const answer of [await user.request('GET', ME), await program.request('GET', '/v1/models')]) {
       expect(answer.status).toBe(401);
       expect(at(answer.body, 'error', 'message')).toBe(
-        'The account is disabled. Ask an admin of this server.',
+        'The account is disabled. Contact an admin of this server.',
       );
     }
     expect(codeOf(await login(user.email))).toBe('account_disabled');
@@ -273,7 +273,7 @@ describe('admins', () => {
       '/ollama/api/chat',
       '{"error":',
       ['error'],
-      'The account was disabled or the key revoked while this was answered.',
+      'The account was disabled or the API key revoked during the request.',
     ],
   ])('disable an account: a stream of %s ends with an error of its wire', async (path, mark, keys, word) => {
     const user = await registerUser(api.url);
