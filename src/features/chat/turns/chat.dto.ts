@@ -25,7 +25,7 @@ import { ResponseFormatBody } from './response-format.dto.js';
 import { ToolBody, ToolCallBody, ToolResultBody } from '../messages/tool.dto.js';
 import { UsageBody } from '../messages/usage.dto.js';
 
-/** How an answer is made and given. */
+/** Options for generating and delivering an answer. */
 export class GenerationBody {
   @ApiPropertyOptional({
     description: '`provider/model` or a bare model name; the server’s default without it.',
@@ -91,7 +91,7 @@ export class GenerationBody {
   @ValidateNested({ each: true })
   @Type(() => ToolBody)
   @ArrayMaxSize(128)
-  // Lists of tools within the list would pass as nested bodies.
+  // Without this, tool lists nested in the list would pass as nested bodies.
   @IsObject({ each: true })
   @IsArray()
   tools?: ToolBody[];
@@ -156,7 +156,7 @@ export class QuestionBody extends GenerationBody {
   cache?: boolean;
 }
 
-/** A message to a model, in a conversation. */
+/** A message to a model in a conversation. */
 export class ChatBody extends QuestionBody {
   @ApiPropertyOptional({
     description: 'The conversation to go on with; a new one begins without it.',
@@ -200,7 +200,7 @@ export class ChatBody extends QuestionBody {
   file_ids?: string[];
 }
 
-/** What came of the calls of tools that an answer asks for. */
+/** Results of the tool calls in an answer. */
 export class ToolResultsBody extends GenerationBody {
   @ApiProperty({
     description: 'One for each call, in any order.',
@@ -217,7 +217,7 @@ export class ToolResultsBody extends GenerationBody {
   tool_results!: ToolResultBody[];
 }
 
-/** An answer in the path. */
+/** Path parameters that identify an answer. */
 export class AnswerParams {
   @ApiProperty({
     description: 'Id of the answer: `message_id`, or the header `X-Message-ID`.',
@@ -227,7 +227,7 @@ export class AnswerParams {
   message_id!: string;
 }
 
-/** An answer that has ended. */
+/** A finished answer. */
 export class AnswerBody {
   @ApiProperty({ description: 'The answer.', example: 'Because air scatters blue light more than red.' })
   message!: string;
