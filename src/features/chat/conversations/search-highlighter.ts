@@ -144,7 +144,7 @@ function tokensOf(text: string): Token[] {
   );
 }
 
-/** The characters that are found one by one, and the words between them. */
+/** Splits a text into the characters that are matched one by one and the words between them. */
 function charactersOf(text: string, offset: number): Token[] {
   const tokens: Token[] = [];
   let word = '';
