@@ -22,7 +22,7 @@ export class ByteLimiter {
     private readonly maxWaitMs: number,
   ) {}
 
-  /** Returns a lease that holds nothing yet. */
+  /** Returns a lease without any bytes. */
   lease(): ByteLease {
     return new ByteLease(this);
   }

@@ -14,7 +14,7 @@ describe('concurrently', () => {
     expect(results).toEqual([['a'], ['b'], ['c']]);
   });
 
-  it('throws the first failure once the others, whose signal is aborted, have ended, and starts no further item', async () => {
+  it('throws the first failure once the aborted others have ended, and starts no further item', async () => {
     const begun: number[] = [];
     const ended: number[] = [];
     const all = concurrently([0, 1, 2, 3], { atOnce: 3, signal: idle }, async (item, signal) => {

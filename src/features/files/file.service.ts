@@ -37,7 +37,7 @@ export class FileService {
    * Stores a file: first its bytes, then its row, so that every listed file can be read.
    * @throws InvalidRequestError if it is empty
    * @throws AppError `unauthorized` if its account was disabled in the meantime
-   * @throws any error of its bytes
+   * @throws the error of reading its bytes
    */
   async create(userId: string, { name, declaredType, bytes }: NewFile): Promise<StoredFile> {
     const id = newId();

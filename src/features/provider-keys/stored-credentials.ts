@@ -9,7 +9,7 @@ import { ProviderKeyRepository } from './provider-key.repository.js';
 /** Time for which a key is cached, in milliseconds; a key changed by another process is used for that long. */
 const TTL_MS = 5_000;
 
-/** Maximum number of cache entries; most say that there is no key. */
+/** Maximum number of cache entries; most record that there is no key. */
 const CAPACITY = 10_000;
 
 interface Entry {

@@ -39,9 +39,9 @@ export class ContextAttachmentsService {
     path: readonly ContextMessage[],
     { memory, signal }: { readonly memory: ByteLease; readonly signal: AbortSignal },
   ): Promise<ReadonlyMap<string, readonly Part[]>> {
-    const told = new Map<string, Part[]>();
+    const partsByMessage = new Map<string, Part[]>();
     const ids = path.filter(({ hasFiles }) => hasFiles).map(({ id }) => id);
-    if (ids.length === 0) return told;
+    if (ids.length === 0) return partsByMessage;
     const sent = await this.attachments.of(userId, ids);
     const byMessage = Map.groupBy(sent, ({ messageId }) => messageId);
     const readable = await this.readableIn({ userId, model }, sent);
@@ -54,9 +54,9 @@ export class ContextAttachmentsService {
     for (const { id, files } of selected) {
       const parts: Part[] = [];
       for (const file of files) parts.push(await this.partOf(userId, file));
-      told.set(id, parts);
+      partsByMessage.set(id, parts);
     }
-    return told;
+    return partsByMessage;
   }
 
   private async partOf(userId: string, selected: SelectedFile): Promise<Part> {

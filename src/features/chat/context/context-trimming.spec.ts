@@ -67,7 +67,7 @@ describe('withoutTornExchange', () => {
     ['tauau', '0', 'auau'],
     // A summary that does not reach the path counts as none here.
     ['auau', 'elsewhere', 'uau'],
-  ])('trims %s after a summary up to %s to %s', (roles, summarized, told) => {
-    expect(rolesOf(withoutTornExchange(path(roles), summarized))).toBe(told);
+  ])('trims %s after a summary up to %s to %s', (roles, summarized, expected) => {
+    expect(rolesOf(withoutTornExchange(path(roles), summarized))).toBe(expected);
   });
 });

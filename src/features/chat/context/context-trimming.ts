@@ -17,9 +17,9 @@ export function withoutTornExchange(
 }
 
 /**
- * Returns the last message that a summary should cover: the older half of what still fits, rounded up to whole
- * exchanges, so that not every turn needs a new summary, but never the last exchange before the question. Undefined
- * if nothing is left out.
+ * Returns the last message that a summary should cover. The summary covers what is left out and the older half of what
+ * still fits, so that not every turn needs a new one, rounded up to whole exchanges, but never the last exchange before
+ * the question. Undefined if nothing is left out.
  * @param path the end of the path, with the question as its last message
  * @param summarized the last message of the summary that precedes the path
  */

@@ -80,8 +80,8 @@ function callOf(path: readonly ContextMessage[], index: number): ContextMessage 
   if (answer?.role !== 'assistant') return undefined;
   const calls = toToolCalls(answer.toolCalls);
   const results = resultsBehind(path, before);
-  const told = calls.length > 0 && calls.every((call) => results.has(call.id) && isObjectText(call));
-  return told ? answer : undefined;
+  const isSent = calls.length > 0 && calls.every((call) => results.has(call.id) && isObjectText(call));
+  return isSent ? answer : undefined;
 }
 
 /** Some API formats require an object as arguments; what a model wrote may not be one. */

@@ -83,9 +83,11 @@ export class ContextService {
     // The question takes precedence over a summary of old messages.
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
     const files = await this.files.loadParts(turn.spec, history, options);
-    const told = toChatMessages(history, tools.length > 0, files);
+    const historyMessages = toChatMessages(history, tools.length > 0, files);
     return {
-      messages: joinNeighbours([...system, summary].flatMap(({ messages }) => messages).concat(told)),
+      messages: joinNeighbours(
+        [...system, summary].flatMap(({ messages }) => messages).concat(historyMessages),
+      ),
       tokens: before + summary.tokens + tokens,
       summarizeUpTo: summed ? summarizeUpTo(path, summarized?.messageId) : undefined,
     };

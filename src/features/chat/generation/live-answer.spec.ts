@@ -203,7 +203,7 @@ describe('LiveAnswer', () => {
 
   it('never splits a surrogate pair, wherever the model splits its text', async () => {
     const live = new LiveAnswer(TURN, log);
-    const told = followed(live);
+    const following = followed(live);
     const [high = '', low = ''] = '😀'.split('');
     for (const piece of ['a', high, `${low}b`, low, high, 'c', high]) {
       live.append(piece);
@@ -211,7 +211,7 @@ describe('LiveAnswer', () => {
     }
     expect(live.text).toBe('a😀b\ufffd\ufffdc');
     live.end({ ...OUTCOME, text: live.text });
-    const deltas = (await told).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
+    const deltas = (await following).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
     expect(deltas.join('')).toBe('a😀b\ufffd\ufffdc');
   });
 
@@ -231,7 +231,7 @@ describe('LiveAnswer', () => {
 
   it('sends tool calls in pieces, and whole at the end if they arrive out of order', async () => {
     const live = new LiveAnswer(TURN, log);
-    const told = followed(live);
+    const following = followed(live);
     const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
     const more = (index: number, text: string) => ({ index, function: { arguments: text } });
     live.append('So: ');
@@ -244,7 +244,7 @@ describe('LiveAnswer', () => {
     expect(live.callsInOrder).toEqual([]);
     expect(live.calls.map((call) => call.arguments)).toEqual(['{"x":1}', '{}']);
     live.end({ ...OUTCOME, text: live.text, calls: live.calls });
-    const events = await told;
+    const events = await following;
     const again = events.slice(events.findIndex(({ type }) => type === 'restarted') + 1);
     expect(again.map((event) => (event.type === 'call' ? event.piece : event.type))).toMatchObject([
       'delta',

@@ -109,7 +109,11 @@ describe('compileOutputSchema', () => {
       { items: { enum: Array.from({ length: 3_000 }, (_, index) => index) } },
       Array.from({ length: 200_000 }, () => -1).fill(2_999),
     ],
-    ['is checked against a value that is too deep for the stack', { $defs: { a: { properties: { x: twice } } }, ...twice }, nested(100_000)],
+    [
+      'is checked against a value that is too deep for the stack',
+      { $defs: { a: { properties: { x: twice } } }, ...twice },
+      nested(100_000),
+    ],
   ])('stays within its budget if a schema %s', (_what, schema, value) => {
     const check = compileOutputSchema(schema);
     const begun = performance.now();

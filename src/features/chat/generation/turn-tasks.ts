@@ -4,7 +4,7 @@ import { TaskQueue } from '../tasks/task.queue.js';
 import type { TaskKind, DueTask } from '../model/conversation-task.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
 
-/** Creates the background tasks of turns. */
+/** Determines and announces the background tasks of turns. */
 @Injectable()
 export class TurnTasks {
   constructor(

@@ -44,7 +44,7 @@ function noSuchTool(): InvalidRequestError {
 
 /**
  * Returns the parameters of an answer that continues after tool calls. A forced tool choice applies once, otherwise
- * the model would call tools for ever.
+ * the model would call tools forever.
  */
 export function parametersAfterTools(before: AnswerParameters): AnswerParameters {
   const { tool_choice: choice, ...rest } = before;

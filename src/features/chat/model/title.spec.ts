@@ -13,7 +13,11 @@ describe('toTitle', () => {
     ['after reasoning', '<think>They ask\nabout the sky.</think>\n\nBlue sky', 'Blue sky'],
     ['after reasoning without an opening tag', 'Okay, the sky.\n</think>\n\nBlue sky', 'Blue sky'],
     ['after reasoning in other tags', '<thinking>They ask.</thinking>Blue sky', 'Blue sky'],
-    ['from nothing but reasoning that was cut off, which has none', '<think>Okay, they ask about the sky and I must', ''],
+    [
+      'from nothing but reasoning that was cut off, which has none',
+      '<think>Okay, they ask about the sky and I must',
+      '',
+    ],
     ['without control characters', 'Blue\u0000 \u001b[31msky\u202e', 'Blue [31msky'],
     ['with joined emoji', '👩‍🚀 in space', '👩‍🚀 in space'],
     ['without lone surrogates', 'Blue \ud800sky', 'Blue \ufffdsky'],

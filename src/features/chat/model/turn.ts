@@ -33,7 +33,7 @@ export interface TurnRequest {
   readonly spec: Omit<GenerationSpec, 'model'> & { readonly model: string | undefined };
   /** If true, an answer that does not match the `response_format` of the parameters is a failure. */
   readonly checkOutput: boolean;
-  /** Identifies the request, so that sending it twice starts one turn. */
+  /** Identifies the request, so that sending it twice starts only one turn. */
   readonly idempotency: Idempotency | undefined;
 }
 
@@ -91,7 +91,7 @@ export type TurnOutcome =
       readonly error: AppError;
     };
 
-/** What is committed when a turn ends. */
+/** Result of a turn, committed when it ends. */
 export interface TurnResult {
   readonly outcome: TurnOutcome;
   /** Number of the attempt that wrote the text. */

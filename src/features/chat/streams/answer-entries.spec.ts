@@ -69,7 +69,11 @@ describe('a snapshot that is read from the log', () => {
       call(2, 'b', 2),
       { ...known, calls: [...known.calls, { id: 'b', name: 'f', arguments: '' }] },
     ],
-    ['the text of a later attempt without the earlier text', delta(0, 'x', 3), { attempt: 3, text: 'x', calls: [] }],
+    [
+      'the text of a later attempt without the earlier text',
+      delta(0, 'x', 3),
+      { attempt: 3, text: 'x', calls: [] },
+    ],
     ['the model of a later attempt', restarted(3), { attempt: 3, text: '', calls: [], model: 'demo/other' }],
   ])('applies %s', (_what, entry, expected) => {
     expect(applyEntry(known, entry)).toEqual(expected);

@@ -213,16 +213,19 @@ describe('a follower of an answer of another process', () => {
     await changed;
   });
 
-  it.each(['before it waits', 'while it waits'])('is dismissed %s if its own process shuts down', async (when) => {
-    const answer = answerOf();
-    if (when === 'before it waits') leaving.abort();
-    const changed = expect(answer.waitForChange(client.signal)).rejects.toMatchObject({
-      code: 'service_unavailable',
-    });
-    await jest.advanceTimersByTimeAsync(1);
-    leaving.abort();
-    await changed;
-  });
+  it.each(['before it waits', 'while it waits'])(
+    'is dismissed %s if its own process shuts down',
+    async (when) => {
+      const answer = answerOf();
+      if (when === 'before it waits') leaving.abort();
+      const changed = expect(answer.waitForChange(client.signal)).rejects.toMatchObject({
+        code: 'service_unavailable',
+      });
+      await jest.advanceTimersByTimeAsync(1);
+      leaving.abort();
+      await changed;
+    },
+  );
 
   it.each(['before it waits', 'while it waits'])('ends if its client disconnects %s', async (when) => {
     const answer = answerOf();

@@ -76,10 +76,13 @@ describe('outcomeOfStored', () => {
     ['provider_timeout', 'Too late.', 'provider_timeout', 'Too late.'],
     ['code_of_an_earlier_version', 'Too late.', 'internal_error', 'Too late.'],
     [null, null, 'internal_error', 'The answer failed.'],
-  ])('reports a failure with the code %s and the message %s as %s: %s', (errorCode, errorMessage, code, message) => {
-    expect(outcomeOf({ status: 'failed', errorCode, errorMessage })).toMatchObject({
-      status: 'failed',
-      error: { code, message, retryable: false },
-    });
-  });
+  ])(
+    'reports a failure with the code %s and the message %s as %s: %s',
+    (errorCode, errorMessage, code, message) => {
+      expect(outcomeOf({ status: 'failed', errorCode, errorMessage })).toMatchObject({
+        status: 'failed',
+        error: { code, message, retryable: false },
+      });
+    },
+  );
 });

@@ -64,8 +64,8 @@ export class SummaryTask implements TaskHandler {
         ],
         max_completion_tokens: answer,
       },
-      read: (said) => {
-        const text = stripNul(withoutReasoning(said.toWellFormed()));
+      read: (completion) => {
+        const text = stripNul(withoutReasoning(completion.toWellFormed()));
         return text === '' ? undefined : { type: 'summary', messageId, text, tokenCount: countTokens(text) };
       },
       last: messageId === chore.messageId,
@@ -96,10 +96,10 @@ function beginningOf({ content, tokenCount }: SummarizedMessage, tokens: number)
 }
 
 function materialOf(notes: string, messages: readonly SummarizedMessage[]): string {
-  const said = messages
+  const entries = messages
     .map(({ role, content }) => ({ role, text: role === 'assistant' ? withoutReasoning(content) : content }))
     .filter(({ text }) => text !== '')
     .map(({ role, text }) => `${SPEAKER[role]}:\n${text}`);
   const known = notes === '' ? [] : [`Notes so far:\n${notes}`];
-  return [...known, 'What was said since:', ...said].join('\n\n');
+  return [...known, 'What was said since:', ...entries].join('\n\n');
 }

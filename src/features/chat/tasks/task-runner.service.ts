@@ -22,7 +22,7 @@ const FIRST_WAIT_SECONDS = 20;
 /** Bounds of the delay if the budget is exhausted, in seconds. */
 const BUDGET_WAIT_SECONDS = { min: 15, max: 3_600 };
 
-/** Errors that pass with time and are not the task's fault. */
+/** Errors of an exhausted budget: they pass with time and are not the task's fault. */
 const BUDGET_REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['rate_limit_exceeded', 'quota_exceeded']);
 
 /** Maximum number of tasks that one sweep announces. */
