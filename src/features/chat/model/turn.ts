@@ -8,14 +8,15 @@ import type { DueTask } from './conversation-task.js';
 import type { ToolCall } from './tool-calls.js';
 import type { TurnTarget } from './turn-target.js';
 
-/** How an answer is generated: for whom, by which model, with which parameters. Passed on unchanged from start to end. */
+/** Specification of an answer: the account, model and parameters. Passed on unchanged from start to end. */
 export interface GenerationSpec extends AccountAccess {
   /** Full name of the model, or an alias. */
   readonly model: string;
   readonly parameters: AnswerParameters;
   /**
-   * Temperature to ask for if `parameters` name none; undefined leaves it to the model. The caller did not send it, so a
-   * model that refuses it is asked without it. Not stored: only the process that begins a turn generates its answer.
+   * Temperature to request if `parameters` specify none; undefined leaves it to the model. The caller did not send
+   * it, so it is omitted for a model that rejects it. Not stored: only the process that begins a turn generates its
+   * answer.
    */
   readonly defaultTemperature: number | undefined;
   /** Instructions for this turn only, sent to the model after the conversation's system prompt. */
