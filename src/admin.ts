@@ -7,7 +7,7 @@ import { openConfiguredDatabase, printLine, startProcess } from './app/process-l
 
 const USAGE = 'Usage: npm run admin:create -- <email> [--password-stdin]';
 
-/** How long it is waited for a server to end that holds the embedded database, in milliseconds. */
+/** How long to wait for a running server to release the embedded database, in milliseconds. */
 const LOCK_WAIT_MS = 2_000;
 
 await startProcess(
@@ -24,7 +24,7 @@ await startProcess(
       printLine(error.message);
       void lifetime.stop(1);
     };
-    // An external database has room for this command beside a server that runs; the embedded one has not.
+    // This command can run alongside a server on an external database, but not on the embedded one.
     const { connectionString } = await lifetime.open(
       'the database',
       openConfiguredDatabase(config, stop, { exclusive: false, lockWaitMs: LOCK_WAIT_MS }).catch(

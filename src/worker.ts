@@ -7,10 +7,10 @@ import type { Runtime } from './app/runtime.js';
 import { ApplicationCloser } from './app/application-closer.js';
 import { WorkerModule } from './app/worker.module.js';
 
-/** How long the start waits for Redis before it says so, in milliseconds. */
+/** How long startup waits for Redis before it prints a notice, in milliseconds. */
 const REDIS_WAIT_MS = 1_000;
 
-/** The application, as something that a lifetime closes. */
+/** Creates the application as a resource that the process lifecycle closes. */
 async function createApplication(runtime: Runtime) {
   const app = await NestFactory.createApplicationContext(WorkerModule.forRoot(runtime), {
     abortOnError: false,

@@ -4,13 +4,13 @@ import { AppConfig } from '../config/index.js';
 import { type Limits, LimitsOf } from '../features/limits/index.js';
 import { AccountQuotas } from '../features/users/index.js';
 
-/** How long an account's quotas are believed, in milliseconds; what an admin changes counts within this. */
+/** Time for which an account's quotas are cached, in milliseconds; changes by an admin apply within this time. */
 const TTL_MS = 5_000;
 
-/** Accounts that are remembered at the most. */
+/** Maximum number of cached accounts. */
 const CAPACITY = 10_000;
 
-/** What an account may use: what the configuration says, but for the quotas that an admin has set for it. */
+/** Limits of an account: those of the configuration, except for quotas that an admin has set for it. */
 @Injectable()
 export class AccountLimits extends LimitsOf {
   private readonly known = new LRUCache<string, Promise<Limits>>({ max: CAPACITY, ttl: TTL_MS });
@@ -27,7 +27,7 @@ export class AccountLimits extends LimitsOf {
     if (known !== undefined) return known;
     const limits = this.read(userId);
     this.known.set(userId, limits);
-    // A failure is not remembered; whoever asked is told of it.
+    // Failures are not cached; the caller gets the error.
     limits.catch(() => this.known.delete(userId));
     return limits;
   }

@@ -8,7 +8,7 @@ import { RedisModule } from '../infra/redis/index.js';
 import type { Runtime } from './runtime.js';
 import { ActiveOperations } from '../common/active-operations.js';
 
-/** The accounts alone, for a command that ends at once: no routes, jobs or models. */
+/** Only the accounts, for a short-lived command: no routes, jobs or models. */
 @Module({})
 export class AdminModule {
   static forRoot({ config, connectionString }: Omit<Runtime, 'logger'>): DynamicModule {
@@ -24,7 +24,7 @@ export class AdminModule {
         { provide: AppConfig, useValue: config },
         { provide: ActiveOperations, useFactory: () => new ActiveOperations() },
         { provide: Clock, useFactory: () => new Clock() },
-        // Nothing runs here that a deletion would have to stop, and nothing is deleted.
+        // There are no operations that a deletion would have to stop, and nothing is deleted.
         { provide: USER_DELETION_HOOKS, useValue: [] },
       ],
       exports: [AppConfig, ActiveOperations, Clock, USER_DELETION_HOOKS],

@@ -19,20 +19,20 @@ import { StartLogger } from '../infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
 import { ApplicationCloser } from './application-closer.js';
 
-/** How long running answers may go on after the process was told to stop, in milliseconds. */
+/** Maximum time for running answers to finish after a shutdown was requested, in milliseconds. */
 const DRAIN_MS = 15_000;
 
-/** How long connections may stay after that, in milliseconds. */
+/** Maximum time for connections to close after that, in milliseconds. */
 const CONNECTION_GRACE_MS = 2_000;
 
-/** What an operator wants to know of the models. */
+/** Information about the models for the operator. */
 export interface ModelFacts {
   readonly providers: readonly ProviderHealth[];
-  /** The full name of the default model, or why there is none. */
+  /** Full name of the default model, or the reason why there is none. */
   readonly defaultModel: string;
 }
 
-/** The API, ready to listen. */
+/** The API application, ready to listen. */
 export class ApiApplication {
   private closing: Promise<void> | undefined;
 
@@ -42,7 +42,7 @@ export class ApiApplication {
     private readonly closer: ApplicationCloser,
   ) {}
 
-  /** Makes the application. Where no other process can be running, ends the answers that a dead one left. */
+  /** Creates the application. If no other process can be running, ends the answers left by a dead one. */
   static async create(runtime: Runtime): Promise<ApiApplication> {
     const { version, http } = runtime.config;
     const { maxUploadMb, trustProxy, corsOrigins } = http;
@@ -76,8 +76,9 @@ export class ApiApplication {
   }
 
   /**
+   * Starts to listen.
    * @returns the address it listens on
-   * @throws ConfigError where it cannot listen there
+   * @throws ConfigError if it cannot listen there
    */
   async listen(port: number, host: string): Promise<string> {
     await this.app.listen(port, host).catch((error: unknown) => {
@@ -87,7 +88,7 @@ export class ApiApplication {
     return (await this.app.getUrl()).replace('[::1]', 'localhost');
   }
 
-  /** What an operator wants to know of the models: who has them, and which is asked where none is named. */
+  /** Returns information for the operator: the providers, and the model used by default. */
   async modelFacts(): Promise<ModelFacts> {
     const models = this.app.get(ModelCatalog, { strict: false });
     const defaultModel = models.resolve(undefined).then(
@@ -103,9 +104,9 @@ export class ApiApplication {
   }
 
   /**
-   * Takes no more requests, lets running answers finish or stores them, then closes everything it made. A step that fails
-   * keeps no other from being done.
-   * @throws Error if one failed, after all of them; the same for every call
+   * Stops accepting requests, lets running answers finish or stores them, then closes everything that it opened. A
+   * failed step does not prevent the others.
+   * @throws Error if a step failed, after all of them; the same for every call
    */
   close(): Promise<void> {
     return (this.closing ??= this.closeAll());
@@ -123,7 +124,7 @@ export class ApiApplication {
       this.app.get(AnswerService, { strict: false }).dismissFollowers();
     });
     await this.closer.run('the HTTP server', () => this.closeServer());
-    // A request that was being looked at when the shutdownGate closed may have begun a turn after all.
+    // A request in progress when the shutdown gate closed may have begun a turn after all.
     await this.closer.run('running answers', () => activeGenerations.drain(0));
     await this.closer.close();
   }

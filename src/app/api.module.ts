@@ -24,7 +24,7 @@ import type { Runtime } from './runtime.js';
 import { JobsModule } from './jobs.module.js';
 import { BindingsModule } from './bindings.module.js';
 
-/** The implementations of the ports that `http/` and the accounts own. */
+/** Implementations of the ports that `http/` and the accounts define. */
 @Module({
   imports: [AuthModule, ChatModule, FilesModule, LimitsModule, LlmModule],
   providers: [
@@ -41,7 +41,7 @@ import { BindingsModule } from './bindings.module.js';
 })
 class PortsModule {}
 
-/** The API process. */
+/** Root module of the API process. */
 @Module({})
 export class ApiModule {
   static forRoot(runtime: Runtime): DynamicModule {
@@ -62,7 +62,7 @@ export class ApiModule {
         FilesModule,
         UsageApiModule,
         HealthModule,
-        // Before OpenAI's: of the routes that both have, it takes the requests that name its version.
+        // Before OpenAI's: on routes that both have, it handles the requests that specify its version.
         AnthropicGatewayModule,
         OpenAiGatewayModule,
         OllamaGatewayModule,

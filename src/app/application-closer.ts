@@ -2,24 +2,24 @@ import { type INestApplicationContext, Logger } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { within } from '../common/within.js';
 
-/** The hooks that Nest calls as it closes, in this order. */
+/** Lifecycle hooks that Nest calls on shutdown, in this order. */
 const HOOKS = ['onModuleDestroy', 'beforeApplicationShutdown', 'onApplicationShutdown'] as const;
 
 /**
- * Longest time of one hook, in milliseconds: longer than a statement may take, so that the last usage is written, and
- * short enough to leave those after it some of the time that a shutdown may take.
+ * Timeout of one hook, in milliseconds: longer than the timeout of a database statement, so that the last usage is
+ * stored, and short enough to leave some of the shutdown time to the hooks after it.
  */
 const HOOK_MS = 9_000;
 
 /**
- * Closes an application to the end, whatever fails. Nest waits for one hook after the other, so a hook that never ends
- * would keep all others from running, and with them what they have to write or to close.
+ * Closes an application completely, even if parts of it fail. Nest awaits hooks one after another, so a hook that
+ * never ends would prevent all others from storing data and closing resources.
  */
 export class ApplicationCloser {
   private readonly logger = new Logger(ApplicationCloser.name);
   private failures = 0;
 
-  /** @param app one whose providers exist */
+  /** @param app an application whose providers are instantiated */
   constructor(
     private readonly app: INestApplicationContext,
     private readonly hookMs = HOOK_MS,
@@ -30,8 +30,8 @@ export class ApplicationCloser {
   }
 
   /**
-   * Runs a step of the shutdown. Logs its failure, and never rejects.
-   * @param part names what the step closes
+   * Runs a step of the shutdown. Logs a failure, and never rejects.
+   * @param part name of the part that the step closes
    */
   async run(part: string, step: () => Promise<void> | void): Promise<void> {
     try {
@@ -64,7 +64,7 @@ export class ApplicationCloser {
   }
 }
 
-/** Returns what Nest calls hooks of, each once: an instance may be provided under several names. */
+/** Returns the instances whose hooks Nest calls, each once: an instance may be provided under several tokens. */
 function instancesOf(app: INestApplicationContext): Set<object> {
   const wrappers = [...app.get(ModulesContainer).values()].flatMap((module) => [
     ...module.providers.values(),

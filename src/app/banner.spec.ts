@@ -15,14 +15,14 @@ const bannerOf = (settings: Readonly<Record<string, string>>, providers: readonl
   });
 const demo: ProviderHealth = { id: 'demo', status: 'ok', models: 1 };
 
-describe('the banner of a server that is ready', () => {
-  it('says how to get a real model if there is only the demo', () => {
+describe('banner', () => {
+  it('explains how to add a real model if there is only the demo', () => {
     const text = bannerOf({}, [demo]);
     expect(text).toContain('Providers  demo (1 model)\n');
     expect(text).toContain('set OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_BASE_URL');
   });
 
-  it('names every provider with its models, and the one that does not answer', () => {
+  it('lists every provider with its number of models, and marks one that does not answer', () => {
     const text = bannerOf({}, [
       { id: 'openai', status: 'ok', models: 2 },
       { id: 'ollama', status: 'unavailable', models: 0 },
@@ -35,11 +35,11 @@ describe('the banner of a server that is ready', () => {
   it.each([
     [{}, 'BullMQ on PostgreSQL, jobs in this process'],
     [{ REDIS_URL: 'redis://cache:6379', WORKER: 'separate' }, 'BullMQ on Redis, jobs in worker processes'],
-  ])('with the settings %j says that the queue is %s', (settings, queue) => {
+  ])('with the settings %j reports the queue as %s', (settings, queue) => {
     expect(bannerOf(settings, [demo])).toContain(`Queue      ${queue}\n`);
   });
 
-  it('shows no secret', () => {
+  it('shows no secrets', () => {
     expect(bannerOf({ OPENAI_API_KEY: 'placeholder-key' }, [demo])).not.toMatch(
       new RegExp(`${SECRET}|placeholder-key`),
     );

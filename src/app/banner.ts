@@ -1,7 +1,7 @@
 import type { AppConfig } from '../config/index.js';
 import type { ProviderHealth } from '../llm/index.js';
 
-/** What a person who started Parley wants to know. */
+/** Returns the summary that is printed at startup for the operator. */
 export function banner(facts: {
   readonly config: AppConfig;
   readonly database: string;

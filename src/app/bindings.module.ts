@@ -6,7 +6,7 @@ import { BufferedUsageSink, UsageModule } from '../features/usage/index.js';
 import { AccountQuotasModule } from '../features/users/index.js';
 import { Budget, CredentialSource, UsageSink } from '../llm/index.js';
 
-/** The implementations of the ports that the model layer owns, for every process that asks a model. */
+/** Implementations of the ports that the model layer defines, for every process that calls models. */
 @Module({
   imports: [AccountQuotasModule, BudgetModule, StoredCredentialsModule, UsageModule],
   providers: [

@@ -11,7 +11,7 @@ import { StorageModule } from '../infra/storage/index.js';
 import { nestLogging } from '../infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
 
-/** What both processes stand on: configuration, log, database, files, queue. */
+/** Shared by both processes: configuration, logging, database, files and queue. */
 @Module({})
 export class CoreModule {
   static forRoot({ config, logger, connectionString, clock = new Clock() }: Runtime): DynamicModule {

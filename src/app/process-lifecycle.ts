@@ -3,40 +3,41 @@ import { within } from '../common/within.js';
 import { type AppConfig, ConfigError, loadConfig, PACKAGE_ROOT } from '../config/index.js';
 import { openDatabase, type OpenDatabase } from '../infra/database/index.js';
 
-/** Anything that is closed when the process ends. */
+/** A resource that is closed when the process ends. */
 export interface Closable {
   close(): Promise<void>;
 }
 
-/** Longest wait for an orderly end, in milliseconds; orchestrators kill after 30 s. */
+/** Maximum time for a graceful shutdown, in milliseconds; orchestrators kill after 30 s. */
 const SHUTDOWN_MS = 25_000;
 
-/** Time of that which each resource opened earlier has to itself at the end, in milliseconds. */
+/** Part of that time reserved for each resource opened earlier, in milliseconds. */
 const CLOSE_RESERVE_MS = 4_000;
 
-/** Time that is left for the last lines, in milliseconds. */
+/** Time reserved for the last lines of output, in milliseconds. */
 const EXIT_RESERVE_MS = 500;
 
-/** How long a step of the start may go on after the process was told to stop, in milliseconds. */
+/** Maximum time for a startup step to finish after a shutdown was requested, in milliseconds. */
 const START_GRACE_MS = 5_000;
 
 /**
- * Given by the npm scripts: npm runs them through a shell, which a SIGTERM for npm ends without a word to us. Not the
- * rule, because a process that is started from a terminal may well outlive it.
+ * Set by the npm scripts: npm runs them in a shell, and a SIGTERM to npm ends that shell without notifying this
+ * process. Not the default, because a process started from a terminal may legitimately outlive it.
  */
 const STOP_WITH_PARENT = '--stop-with-parent';
 
-/** How often it is looked whether the parent is still there, in milliseconds. */
+/** Interval at which to check that the parent process still exists, in milliseconds. */
 const PARENT_INTERVAL_MS = 250;
 
-/** Writes a line for the person who started the process. */
+/** Prints a line for the operator. */
 export function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
 /**
- * Opens the database that the configuration names.
- * @param options.exclusive false for whoever may use an external database beside a server; as the configuration needs without it
+ * Opens the configured database.
+ * @param options.exclusive false for a process that may use an external database alongside a server; the default
+ *   follows from the configuration
  */
 export function openConfiguredDatabase(
   config: AppConfig,
@@ -54,12 +55,12 @@ export function openConfiguredDatabase(
   });
 }
 
-/** The life of a process: what was opened first is closed last, on a signal or when the start fails. */
+/** Manages the resources of a process: closes them in reverse order of opening, on a signal or if startup fails. */
 export class ProcessLifecycle {
   private readonly opened: { readonly name: string; readonly resource: Closable }[] = [];
   private stopping: Promise<never> | undefined;
 
-  /** @param hurry called at a second signal */
+  /** @param hurry called on a second signal */
   constructor(private readonly hurry: () => void) {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => {
@@ -71,7 +72,7 @@ export class ProcessLifecycle {
     if (process.argv.includes(STOP_WITH_PARENT)) this.watchParent();
   }
 
-  /** A process whose parent has ended belongs to another one. */
+  /** Stops when the parent process ends. An orphaned process gets a new parent. */
   private watchParent(): void {
     const parent = process.ppid;
     const watch = setInterval(() => {
@@ -84,8 +85,8 @@ export class ProcessLifecycle {
   }
 
   /**
-   * Runs a step of the start. If the process was told to stop meanwhile, what the step opened is closed again.
-   * @param name names the resource in a sentence, should it fail to close
+   * Runs a startup step. If a shutdown was requested in the meantime, closes what the step opened.
+   * @param name name of the resource in an error message, in case it fails to close
    */
   async open<Resource extends Closable>(name: string, step: Promise<Resource>): Promise<Resource> {
     this.pending = step.then(
@@ -100,7 +101,7 @@ export class ProcessLifecycle {
 
   private pending: Promise<void> = Promise.resolve();
 
-  /** Closes everything and ends the process: with the exit code, or with 1 if something could not be closed. */
+  /** Closes everything and ends the process with the exit code, or with 1 if something could not be closed. */
   stop(exitCode: number): Promise<never> {
     this.stopping ??= this.closeAll(exitCode);
     return this.stopping;
@@ -117,7 +118,8 @@ export class ProcessLifecycle {
     for (let last = this.opened.pop(); last !== undefined; last = this.opened.pop()) {
       const { name, resource } = last;
       const timeoutMs = deadline - performance.now() - this.opened.length * CLOSE_RESERVE_MS;
-      // Whatever becomes of this one, those before it are closed: last of all the database, which outlives the process.
+      // Whether or not this one fails, those opened earlier are closed: last the database, which outlives the
+      // process.
       await within(timeoutMs, () => resource.close()).catch((error: unknown) => {
         process.stderr.write(
           `Closing ${name} failed: ${error instanceof Error ? error.message : String(error)}\n`,
@@ -130,7 +132,7 @@ export class ProcessLifecycle {
   }
 }
 
-/** Runs the start of a process. A failure ends it with a sentence for the operator and exit code 1. */
+/** Runs the startup of a process. On failure, prints an explanation for the operator and exits with code 1. */
 export async function startProcess(
   start: (config: AppConfig, lifetime: ProcessLifecycle) => Promise<void>,
   hurry: () => void,

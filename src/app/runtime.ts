@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.js';
 import type { AppConfig } from '../config/index.js';
 
-/** What a process has opened before its modules are made, and closes after them. */
+/** Resources that a process opens before its modules are created, and closes after them. */
 export interface Runtime {
   readonly config: AppConfig;
   readonly logger: Logger;
-  /** The migrated database. */
+  /** Connection string of the migrated database. */
   readonly connectionString: string;
-  /** Without it the real one. */
+  /** Defaults to the system clock. */
   readonly clock?: Clock;
 }

@@ -5,7 +5,10 @@ import { JobsModule } from './jobs.module.js';
 import { BindingsModule } from './bindings.module.js';
 import type { Runtime } from './runtime.js';
 
-/** The worker process. It asks models too, and so stops for accounts that are shut out as the API does. */
+/**
+ * Root module of the worker process. It calls models too, so like the API it stops operations of accounts whose
+ * access is revoked.
+ */
 @Module({})
 export class WorkerModule {
   static forRoot(runtime: Runtime): DynamicModule {

@@ -1,22 +1,22 @@
 /**
- * Told to all processes when what an account or a key may do has changed: `changed` forgets what is remembered of it,
- * `revoked` stops what runs for it as well.
+ * Broadcast to all processes when the permissions of an account or a key have changed: `changed` drops what is
+ * cached about it, `revoked` also stops its running operations.
  */
 export type AccessChange =
   | { readonly kind: 'changed' | 'revoked'; readonly userId: string }
   | { readonly kind: 'revoked'; readonly apiKeyId: string };
 
-/** The channel that access changes are told on. */
+/** Channel for access changes. */
 export const ACCESS_CHANNEL = 'access';
 
-/** A change as it travels. */
+/** Serializes an access change. */
 export function writeAccessChange(change: AccessChange): string {
   return 'userId' in change
     ? `${change.kind} user ${change.userId}`
     : `${change.kind} key ${change.apiKeyId}`;
 }
 
-/** A change as it was written; undefined where the text is none. */
+/** Parses an access change; undefined if the text is not one. */
 export function readAccessChange(text: string): AccessChange | undefined {
   const [kind, what, id] = text.split(' ');
   if (id === undefined || (kind !== 'changed' && kind !== 'revoked')) return undefined;

@@ -5,14 +5,17 @@ interface Activity {
   readonly stop: () => void;
 }
 
-/** What runs in this process on behalf of accounts and keys, so that it can be stopped when one of them is shut out. */
+/**
+ * Tracks the operations that this process runs for accounts and keys, so that they can be stopped when access is
+ * revoked.
+ */
 export class ActiveOperations {
   private readonly running = new Set<Activity>();
 
   /**
-   * Remembers something that runs.
-   * @param stop called once at the most, when the account or key is shut out; it must not throw
-   * @returns forgets it
+   * Registers a running operation.
+   * @param stop called at most once, when access is revoked; must not throw
+   * @returns function that unregisters it
    */
   register(caller: AccountAccess, stop: () => void): () => void {
     const activity = { caller, stop };
@@ -22,7 +25,7 @@ export class ActiveOperations {
     };
   }
 
-  /** Stops what runs for an account, or with a key. */
+  /** Stops the operations of an account or a key. */
   stop(shut: { readonly userId: string } | { readonly apiKeyId: string }): void {
     for (const activity of this.running) {
       const { userId, apiKeyId } = activity.caller;
@@ -32,7 +35,7 @@ export class ActiveOperations {
     }
   }
 
-  /** For whom something runs. */
+  /** Returns the accounts and keys of the running operations. */
   callers(): AccountAccess[] {
     return Array.from(this.running, ({ caller }) => caller);
   }

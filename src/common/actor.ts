@@ -1,7 +1,7 @@
-/** Who does something, and from where; for the record. */
+/** The originator of an action, for the audit log. */
 export interface Actor {
-  /** Null where nobody is logged in. */
+  /** Null if nobody is logged in. */
   readonly userId: string | null;
-  /** The address of the connection, or of the client behind a trusted proxy; null on the command line. */
+  /** Address of the connection, or of the client behind a trusted proxy; null on the command line. */
   readonly address: string | null;
 }

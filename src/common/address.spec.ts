@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { normalAddress } from './address.js';
 
-describe('an address is counted', () => {
+describe('normalAddress', () => {
   it.each([
     ['203.0.113.9', '203.0.113.9'],
     ['::ffff:203.0.113.9', '203.0.113.9'],
@@ -10,7 +10,7 @@ describe('an address is counted', () => {
     ['2001:db8::1', '2001:db8:0:0'],
     ['::1', '0:0:0:0'],
     ['fe80::1%eth0', 'fe80:0:0:0'],
-  ])('%s as %s', (address, counted) => {
+  ])('normalizes %s to %s', (address, counted) => {
     expect(normalAddress(address)).toBe(counted);
   });
 });

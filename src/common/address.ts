@@ -1,9 +1,9 @@
 import { isIPv4 } from 'node:net';
 
-/** Groups of an IPv6 address that name a network; whoever has one of its addresses has all of them. */
+/** Groups of an IPv6 address that identify a network; the owner of one address has all addresses of the network. */
 const NETWORK_GROUPS = 4;
 
-/** An address as it is counted: IPv4 whole, also where it is written as IPv6, and IPv6 by its /64. */
+/** Normalizes an address for counting: IPv4 in full, even if written as IPv6, and IPv6 as its /64 network. */
 export function normalAddress(address: string): string {
   const mapped = address.replace(/^::ffff:/i, '');
   if (isIPv4(mapped)) return mapped;

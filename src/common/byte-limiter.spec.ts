@@ -11,11 +11,11 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Lets everything go on that can. */
+/** Lets all pending promises settle. */
 const settle = (): Promise<void> => jest.advanceTimersByTimeAsync(0);
 
-describe('a byte limiter', () => {
-  it('admits what fits at once, and the rest in the order of arrival as room is made', async () => {
+describe('ByteLimiter', () => {
+  it('admits requests that fit at once, and the others in order of arrival as bytes are released', async () => {
     const limiter = new ByteLimiter(100, 10_000);
     const release = await limiter.acquire(60, never);
     const admitted: string[] = [];
@@ -32,7 +32,7 @@ describe('a byte limiter', () => {
     expect(admitted).toEqual(['large', 'small']);
   });
 
-  it('admits a need above the whole capacity alone', async () => {
+  it('admits a request above the whole capacity only alone', async () => {
     const limiter = new ByteLimiter(100, 10_000);
     const release = await limiter.acquire(1, never);
     let admitted = false;
@@ -49,7 +49,7 @@ describe('a byte limiter', () => {
     await next;
   });
 
-  it('refuses a need that waited too long, with a time to come back, and lets those behind it in', async () => {
+  it('rejects a request that has waited too long with a retry delay, and admits those queued after it', async () => {
     const limiter = new ByteLimiter(100, 10_000);
     await limiter.acquire(60, never);
     const large = limiter.acquire(50, never);
@@ -61,7 +61,7 @@ describe('a byte limiter', () => {
     await small;
   });
 
-  it('forgets a need whose signal aborts while it waits, and does not begin with one that has aborted', async () => {
+  it('removes a queued request when its signal aborts, and rejects one whose signal has already aborted', async () => {
     const limiter = new ByteLimiter(100, 10_000);
     const release = await limiter.acquire(100, never);
     const gone = new AbortController();
@@ -74,7 +74,7 @@ describe('a byte limiter', () => {
     await limiter.acquire(100, never);
   });
 
-  it('counts what is released twice once', async () => {
+  it('counts bytes released twice only once', async () => {
     const limiter = new ByteLimiter(100, 10_000);
     const release = await limiter.acquire(50, never);
     await limiter.acquire(50, never);
@@ -87,7 +87,7 @@ describe('a byte limiter', () => {
     await refused;
   });
 
-  it('gives back what a lease held before it holds something else', async () => {
+  it('releases the bytes of a lease before it acquires others', async () => {
     const limiter = new ByteLimiter(100, 10_000);
     const lease = limiter.lease();
     await lease.hold(100, never);

@@ -1,6 +1,6 @@
 import { ServerBusyError } from './errors.js';
 
-/** Delay after which a refused caller is asked to try again, in milliseconds. */
+/** Retry delay reported to a rejected caller, in milliseconds. */
 const RETRY_AFTER_MS = 5_000;
 
 interface Waiter {
@@ -9,8 +9,8 @@ interface Waiter {
 }
 
 /**
- * Bounds how many bytes are held in memory at once. Whoever needs more than are free waits, in the order of arrival, so
- * that small needs do not overtake large ones for ever. A need above the whole capacity is admitted alone.
+ * Limits the number of bytes in memory at once. Callers that need more than are available wait in order of arrival,
+ * so that small requests do not starve large ones. A request above the whole capacity is admitted alone.
  */
 export class ByteLimiter {
   private used = 0;
@@ -22,19 +22,19 @@ export class ByteLimiter {
     private readonly maxWaitMs: number,
   ) {}
 
-  /** Returns a lease that holds nothing yet. */
+  /** Returns a lease without any bytes. */
   lease(): ByteLease {
     return new ByteLease(this);
   }
 
   /**
-   * Resolves when the bytes are held.
-   * @returns releases them; calling it again does nothing
+   * Resolves once the bytes are acquired.
+   * @returns function that releases them; calling it again does nothing
    * @throws ServerBusyError after the maximum wait, and the signal's reason when it aborts
    */
   async acquire(bytes: number, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
-    // Between this check and the count nothing else runs.
+    // Nothing else runs between this check and the update.
     if (this.waiting.length > 0 || !this.hasRoomFor(bytes)) await this.wait(bytes, signal);
     else this.used += bytes;
     let held = true;
@@ -61,7 +61,7 @@ export class ByteLimiter {
       if (index < 0) return;
       this.waiting.splice(index, 1);
       reject(error instanceof Error ? error : new Error('The wait was aborted.'));
-      // It may have kept back others who need less.
+      // It may have blocked others that need less.
       this.admitWaiters();
     };
     const abort = (): void => {
@@ -91,7 +91,7 @@ export class ByteLimiter {
       [first] = this.waiting
     ) {
       this.waiting.shift();
-      // Counted here and not when the waiter goes on, or the next one would see the same room.
+      // Counted here rather than when the waiter resumes, otherwise the next one would see the same free bytes.
       this.used += first.bytes;
       first.admit();
     }
@@ -102,22 +102,22 @@ export class ByteLimiter {
   }
 }
 
-/** Bytes that one piece of work holds. Released together, however the work ends. */
+/** The bytes acquired for one operation. Released together, however the operation ends. */
 export class ByteLease {
   private releaseHeld: () => void = () => undefined;
 
   constructor(private readonly limiter: ByteLimiter) {}
 
   /**
-   * Holds so many bytes in place of what it held before.
-   * @throws as `ByteLimiter.acquire` does; it holds nothing then
+   * Acquires bytes in place of those acquired before.
+   * @throws as `ByteLimiter.acquire` does; in that case nothing is acquired
    */
   async hold(bytes: number, signal: AbortSignal): Promise<void> {
     this.release();
     if (bytes > 0) this.releaseHeld = await this.limiter.acquire(bytes, signal);
   }
 
-  /** Gives everything back. May be called again. */
+  /** Releases all bytes. Idempotent. */
   release(): void {
     this.releaseHeld();
     this.releaseHeld = () => undefined;

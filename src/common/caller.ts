@@ -1,17 +1,17 @@
-/** An account, and the key that acts for it. */
+/** An account, and the API key that acts for it. */
 export interface AccountAccess {
   readonly userId: string;
-  /** Null where it is logged in. */
+  /** Null for a logged-in session. */
   readonly apiKeyId: string | null;
 }
 
-/** The account that makes a request, as authentication has found it. */
+/** The authenticated account that makes a request. */
 export interface Caller extends AccountAccess {
-  /** Generation of the account's cached answers. Raised to forget them all. */
+  /** Generation of the account's cached answers. Incremented to invalidate them all. */
   readonly cacheGeneration: number;
 }
 
-/** Leave to answer a call out of the cache, and to cache its answer. */
+/** Permission to answer a call from the cache, and to cache its answer. */
 export interface AnswerCaching {
   /** Generation of the account's cached answers when the request was authenticated. */
   readonly generation: number;

@@ -4,7 +4,7 @@ import { concurrently } from './concurrently.js';
 const idle = new AbortController().signal;
 
 describe('concurrently', () => {
-  it('returns results in the order of the items, whichever ends first', async () => {
+  it('returns results in the order of the items, regardless of which one finishes first', async () => {
     const first = Promise.withResolvers<undefined>();
     const results = await concurrently(['a', 'b', 'c'], { atOnce: 2, signal: idle }, async (item) => {
       if (item === 'a') await first.promise;
@@ -14,7 +14,7 @@ describe('concurrently', () => {
     expect(results).toEqual([['a'], ['b'], ['c']]);
   });
 
-  it('throws the first failure when the others, whose signal is aborted, have ended, and begins no further item', async () => {
+  it('throws the first failure once the aborted others have ended, and starts no further item', async () => {
     const begun: number[] = [];
     const ended: number[] = [];
     const all = concurrently([0, 1, 2, 3], { atOnce: 3, signal: idle }, async (item, signal) => {
@@ -34,7 +34,7 @@ describe('concurrently', () => {
     ]);
   });
 
-  it('aborts the items when the signal from outside is aborted', async () => {
+  it('aborts the items when the outer signal aborts', async () => {
     const outside = new AbortController();
     const all = concurrently([0, 1], { atOnce: 1, signal: outside.signal }, (item, signal) => {
       outside.abort();

@@ -1,13 +1,13 @@
-/** How many items are worked on at once, and the signal that ends all of them from outside. */
+/** Maximum number of concurrent items, and a signal that aborts all of them. */
 export interface ConcurrentlyOptions {
   readonly atOnce: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Works on items in their order, a few at once, and returns the results in the order of the items. The first failure
- * ends all: the signal of the other items is aborted, no further item is begun, and the failure is thrown when the last
- * of them has ended.
+ * Processes items in order, a few at a time, and returns the results in the order of the items. The first failure
+ * ends everything: the signal of the other items aborts, no further item starts, and the failure is thrown once the
+ * last of them has ended.
  * @throws the first failure of `work`
  */
 export async function concurrently<Item, Result>(
@@ -19,7 +19,7 @@ export async function concurrently<Item, Result>(
   const either = AbortSignal.any([signal, failed.signal]);
   const results: Result[] = [];
   const failures: unknown[] = [];
-  // One iterator for all lanes, which hands out each item once: nothing is awaited while an item is taken.
+  // All lanes share one iterator, which hands out each item once: taking an item does not await anything.
   const waiting = items.entries();
   const runLane = async (): Promise<void> => {
     for (const [index, item] of waiting) {

@@ -1,6 +1,6 @@
 /**
  * Returns the form in which email addresses are stored and compared: NFKC, so that full-width and decomposed letters
- * are the same as plain ones, and lower case, because mail providers ignore case. Normalising twice changes nothing.
+ * equal plain ones, and lower case, because mail providers ignore case. Normalizing twice changes nothing.
  */
 export function normalizeEmail(email: string): string {
   return email.normalize('NFKC').toLowerCase().normalize('NFKC');
@@ -8,7 +8,7 @@ export function normalizeEmail(email: string): string {
 
 /**
  * Returns the forms under which an account with this address may be stored, the preferred one first. Accounts whose
- * address collided with another one when addresses were first normalised keep theirs in lower case only.
+ * address collided with another one when addresses were first normalized kept theirs in lower case only.
  */
 export function storedEmailForms(email: string): string[] {
   return [...new Set([email.toLowerCase(), normalizeEmail(email)])];

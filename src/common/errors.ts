@@ -1,6 +1,6 @@
 /**
- * Every code that a caller can be told. A code never changes its meaning; its status and type stand in one table
- * (`http/errors/error-table.ts`), which fails to compile when a code is missing there.
+ * All error codes that callers may receive. The meaning of a code never changes; its status and type are in a single
+ * table (`http/errors/error-table.ts`), which does not compile if a code is missing.
  */
 export const ERROR_CODES = [
   'invalid_request',
@@ -39,35 +39,35 @@ export const ERROR_CODES = [
   'provider_timeout',
 ] as const;
 
-/** One of them. */
+/** One of the error codes. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** Whether a text, from a row that an older version may have written, is one of them. */
+/** Returns true if a text, possibly from a row written by an older version, is an error code. */
 export function isErrorCode(text: string): text is ErrorCode {
   return ERROR_CODES.some((code) => code === text);
 }
 
-/** One thing that is wrong with one field of a request. */
+/** A problem with one field of a request. */
 export interface ErrorDetail {
-  /** The field as the caller wrote it, dotted for nested ones. */
+  /** Name of the field as the caller wrote it, dotted if nested. */
   readonly field: string;
-  /** What is wrong and what the field takes. */
+  /** The problem and the accepted values. */
   readonly message: string;
 }
 
 export interface AppErrorOptions {
-  /** The field or parameter that the error is about. */
+  /** The field or parameter that caused the error. */
   readonly param?: string;
   readonly details?: readonly ErrorDetail[];
-  /** When a new try makes sense, in milliseconds from now. */
+  /** Delay after which a retry makes sense, in milliseconds. */
   readonly retryAfterMs?: number;
-  /** False where a blind retry is wrong; official clients obey it. */
+  /** False if an unchanged retry is pointless; official clients respect it. */
   readonly retryable?: boolean;
-  /** For the log only; a caller never sees it. */
+  /** For the log only; never sent to a caller. */
   readonly cause?: unknown;
 }
 
-/** The root of all errors that we mean: a stable code and a sentence that tells the caller what to do. */
+/** Base class of all deliberate errors: a stable code and a sentence that tells the caller what to do. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly param: string | null;
@@ -86,28 +86,31 @@ export class AppError extends Error {
   }
 }
 
-/** A request that does not fit its contract; each wrong field is named. */
+/** Rejects a request that does not match its contract; names each invalid field. */
 export class InvalidRequestError extends AppError {
   constructor(message: string, details: readonly ErrorDetail[] = []) {
     super('invalid_request', message, { details, ...(details[0] && { param: details[0].field }) });
   }
 }
 
-/** Something that does not exist, or is not the caller's: the two look the same from outside. */
+/**
+ * Reports something that does not exist or does not belong to the caller; the two are indistinguishable from
+ * outside.
+ */
 export class NotFoundError extends AppError {
   constructor(what: string, id: string) {
     super('not_found', `There is no ${what} '${id}'.`);
   }
 }
 
-/** A refusal of work that this process has as much of as it takes. Nothing is broken: it is taken again soon. */
+/** Rejects work because this process is at its limit. Nothing is broken: a retry will soon succeed. */
 export class ServerBusyError extends AppError {
   constructor(message: string, retryAfterMs: number) {
     super('service_unavailable', message, { retryAfterMs });
   }
 }
 
-/** The failure that a caller sees when something went wrong that nobody foresaw. */
+/** Reports an unexpected failure to the caller. */
 export class InternalError extends AppError {
   constructor(cause: unknown) {
     super(
@@ -120,7 +123,9 @@ export class InternalError extends AppError {
   }
 }
 
-/** Anything thrown, as an error that may be shown: ours as it is, everything else as the fixed unknown failure. */
+/**
+ * Converts anything thrown to an error that may be shown: an AppError unchanged, everything else as InternalError.
+ */
 export function asAppError(error: unknown): AppError {
   return error instanceof AppError ? error : new InternalError(error);
 }

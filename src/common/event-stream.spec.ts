@@ -10,7 +10,7 @@ function readAll(text: string): EventFrame[] {
 }
 
 describe('EventStreamReader', () => {
-  it('joins data lines, keeps the event name, and leaves everything else out', () => {
+  it('joins data lines, returns the event name, and ignores everything else', () => {
     const stream = ': ping\nid: 7\nretry: 10\nevent: delta\ndata: one\ndata: two\nother: x\n\ndata:tight\n\n';
     expect(readAll(stream)).toEqual([
       { event: 'delta', data: 'one\ntwo' },
@@ -18,11 +18,11 @@ describe('EventStreamReader', () => {
     ]);
   });
 
-  it('drops an event whose blank line never came', () => {
+  it('drops an event without its closing blank line', () => {
     expect(readAll('data: whole\n\ndata: half\n')).toEqual([{ event: '', data: 'whole' }]);
   });
 
-  it('takes an event without data for none', () => {
+  it('ignores an event without data', () => {
     expect(readAll('event: ping\n\ndata: x\n\n')).toEqual([{ event: '', data: 'x' }]);
   });
 
@@ -30,11 +30,11 @@ describe('EventStreamReader', () => {
     expect(readAll('\uFEFFdata: x\n\n')).toEqual([{ event: '', data: 'x' }]);
   });
 
-  it('ends a last event that ends with a lone carriage return', () => {
+  it('completes the last event if it ends with a lone carriage return', () => {
     expect(readAll('data: x\r\r')).toEqual([{ event: '', data: 'x' }]);
   });
 
-  it('refuses an event that grows without end, in one line or in many', () => {
+  it('rejects an event that grows without bound, in one line or in many', () => {
     const piece = encode('x'.repeat(1024 * 1024));
     const oneLine = new EventStreamReader();
     oneLine.push(encode('data: '));
@@ -48,7 +48,7 @@ describe('EventStreamReader', () => {
     }).toThrow(EventStreamError);
   });
 
-  it('reads the same events however the bytes are cut and the lines are ended', () => {
+  it('reads the same events regardless of chunk boundaries and line endings', () => {
     const data = fc
       .string({ unit: 'grapheme', maxLength: 20 })
       .map((text) => text.replace(/[\r\n\uFEFF]/gu, ' '));

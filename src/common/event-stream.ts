@@ -1,36 +1,38 @@
-/** One event on its way to a client. */
+/** An event to be sent to a client. */
 export interface OutgoingEvent {
-  /** What the client sends back as `Last-Event-ID` when it comes again. */
+  /** Sent back by a reconnecting client as `Last-Event-ID`. */
   readonly id?: string;
-  /** The `event:` field, for wires that name their events. */
+  /** The `event:` field, for API formats with named events. */
   readonly event?: string;
-  /** An object is sent as JSON; a text, which must hold no line break, as it is. */
+  /** An object is sent as JSON; a string, which must not contain a line break, is sent as is. */
   readonly data: object | string;
 }
 
-/** One event of a `text/event-stream`, as the WHATWG HTML standard, section 9.2, defines it. */
+/** An event of a `text/event-stream`, as defined by the WHATWG HTML standard, section 9.2. */
 export interface EventFrame {
-  /** The `event:` field; empty where there was none. */
+  /** The `event:` field; empty if absent. */
   readonly event: string;
   /** The `data:` lines, joined by line feeds. */
   readonly data: string;
 }
 
-/** An event larger than this is taken for a broken or hostile stream. In UTF-16 units. */
+/** Maximum size of an event in UTF-16 units; a larger one indicates a broken or hostile stream. */
 const MAX_FRAME_LENGTH = 16 * 1024 * 1024;
 
-/** The stream is no event stream that we can hold. */
+/** Reports a stream that is not an event stream, or has an event that is too large. */
 export class EventStreamError extends Error {
   override readonly name = 'EventStreamError';
 }
 
 /**
- * Cuts the bytes of an event stream into events. Bytes may be split anywhere, in the middle of a code point too.
- * Pushing is synchronous, so that a chunk with a hundred events costs one turn of the event loop.
+ * Splits the bytes of an event stream into events. Bytes may be split anywhere, even within a code point. Pushing is
+ * synchronous, so that a chunk with a hundred events takes one turn of the event loop.
  */
 export class EventStreamReader {
   private readonly decoder = new TextDecoder('utf-8');
-  /** The pieces of an unfinished line, joined only when its end has come: joining at each push would be quadratic. */
+  /**
+   * Pieces of an unfinished line, joined only once it is complete: joining at each push would take quadratic time.
+   */
   private pieces: string[] = [];
   private piecesLength = 0;
   private event = '';
@@ -38,14 +40,17 @@ export class EventStreamReader {
   private dataLength = 0;
 
   /**
-   * The events that the bytes complete.
-   * @throws EventStreamError when one event grows past 16 Mi characters.
+   * Returns the events that the bytes complete.
+   * @throws EventStreamError if an event exceeds 16 Mi characters
    */
   push(bytes: Uint8Array): EventFrame[] {
     return this.read(this.decoder.decode(bytes, { stream: true }), false);
   }
 
-  /** The events that the end of the stream completes. An event without its blank line is incomplete and dropped. */
+  /**
+   * Returns the events that the end of the stream completes. An event without its blank line is incomplete and
+   * dropped.
+   */
   end(): EventFrame[] {
     return this.read(this.decoder.decode(), true);
   }
@@ -91,7 +96,7 @@ export class EventStreamReader {
     } else if (line.startsWith('event:')) {
       this.event = fieldValue(line, 6);
     }
-    // Comments (a line that begins with a colon), `id:`, `retry:` and unknown fields carry nothing for us.
+    // Comments (lines that begin with a colon), `id:`, `retry:` and unknown fields are ignored.
   }
 }
 
@@ -99,7 +104,10 @@ function fieldValue(line: string, from: number): string {
   return line.charCodeAt(from) === 32 ? line.slice(from + 1) : line.slice(from);
 }
 
-/** The next line end at or after `from`: LF, CRLF or CR. A CR at the very end may be half a CRLF, so it waits. */
+/**
+ * Returns the next line end at or after `from`: LF, CRLF or CR. A CR at the very end may be half of a CRLF, so it
+ * waits.
+ */
 function nextLineEnd(text: string, from: number, ended: boolean): { at: number; next: number } | undefined {
   const lineFeed = text.indexOf('\n', from);
   const limit = lineFeed === -1 ? text.length : lineFeed;

@@ -21,7 +21,7 @@ describe('LineReader', () => {
     expect(readAll(text)).toEqual(lines);
   });
 
-  it('hands a line out with the bytes that end it', () => {
+  it('returns a line with the bytes that complete it', () => {
     const reader = new LineReader();
     expect(reader.push(encode('on'))).toEqual([]);
     expect(reader.push(encode('e\r'))).toEqual([]);
@@ -29,13 +29,13 @@ describe('LineReader', () => {
     expect(reader.end()).toEqual(['th']);
   });
 
-  it('shows a broken code point as what it is', () => {
+  it('replaces an incomplete code point with U+FFFD', () => {
     const reader = new LineReader();
     expect(reader.push(new Uint8Array([0xf0, 0x9f]))).toEqual([]);
     expect(reader.end()).toEqual(['\uFFFD']);
   });
 
-  it('refuses a line that grows without end, whether its end comes or not', () => {
+  it('rejects a line that exceeds the maximum length, with or without a line end', () => {
     const growing = new LineReader({ maxLength: 10 });
     growing.push(encode('12345'));
     expect(() => growing.push(encode('678901'))).toThrow(LineTooLongError);
@@ -43,12 +43,12 @@ describe('LineReader', () => {
     expect(new LineReader({ maxLength: 10 }).push(encode('1234567890\r\n'.repeat(3)))).toHaveLength(3);
   });
 
-  it('holds any number of short lines', () => {
+  it('reads any number of short lines', () => {
     const reader = new LineReader({ maxLength: 4 });
     for (let count = 0; count < 100; count += 1) expect(reader.push(encode('1\n2\n3'))).toHaveLength(2);
   });
 
-  it('reads the same lines however the bytes are cut and the lines are ended', () => {
+  it('reads the same lines regardless of chunk boundaries and line endings', () => {
     const line = fc
       .string({ unit: 'grapheme', maxLength: 20 })
       .map((text) => text.replace(/[\r\n\uFEFF]/gu, ' '));
@@ -72,7 +72,7 @@ describe('LineReader', () => {
     );
   });
 
-  it.each([1, 2, 3, 100])('keeps the ends where they are to be kept; pieces of %d bytes', (size) => {
+  it.each([1, 2, 3, 100])('returns lines with their ends if asked to, from chunks of %d bytes', (size) => {
     const text = '\uFEFFone\r\n\n two \n\rthree 👋';
     const reader = new LineReader({ keepEnds: true });
     const bytes = Buffer.from(text);

@@ -1,9 +1,9 @@
 import { TextDecoder } from 'node:util';
 
-/** A line longer than this is taken for a broken or hostile stream. In UTF-16 units. */
+/** Default maximum length of a line in UTF-16 units; a longer one indicates a broken or hostile stream. */
 const MAX_LINE_LENGTH = 16 * 1024 * 1024;
 
-/** A line is longer than we can hold. */
+/** Reports a line that is too long. */
 export class LineTooLongError extends Error {
   override readonly name = 'LineTooLongError';
 
@@ -13,21 +13,23 @@ export class LineTooLongError extends Error {
 }
 
 /**
- * Cuts bytes into lines, which end with LF or CRLF; a CR elsewhere belongs to its line. Bytes may be split anywhere,
- * in the middle of a code point too. Pushing is synchronous, so that a piece with a hundred lines costs one turn of
+ * Splits bytes into lines, which end with LF or CRLF; a CR elsewhere belongs to its line. Bytes may be split
+ * anywhere, even within a code point. Pushing is synchronous, so that a chunk with a hundred lines takes one turn of
  * the event loop.
  */
 export class LineReader {
   private readonly decoder: TextDecoder;
   private readonly maxLength: number;
   private readonly keepEnds: boolean;
-  /** The pieces of an unfinished line, joined only when its end has come: joining at each push would be quadratic. */
+  /**
+   * Pieces of an unfinished line, joined only once it is complete: joining at each push would take quadratic time.
+   */
   private pieces: string[] = [];
   private piecesLength = 0;
 
   /**
-   * @param options.maxLength of a line, in UTF-16 units
-   * @param options.keepEnds gives the lines as they came, with their ends and a byte order mark if there was one
+   * @param options.maxLength maximum length of a line, in UTF-16 units
+   * @param options.keepEnds returns lines unchanged, with their ends and a byte order mark, if any
    */
   constructor(options: { readonly maxLength?: number; readonly keepEnds?: boolean } = {}) {
     this.maxLength = options.maxLength ?? MAX_LINE_LENGTH;
@@ -36,7 +38,7 @@ export class LineReader {
   }
 
   /**
-   * The lines that the bytes complete, without their ends unless they are to be kept.
+   * Returns the lines that the bytes complete, without their ends unless `keepEnds` is set.
    * @throws LineTooLongError
    */
   push(bytes: Uint8Array): string[] {
@@ -53,7 +55,7 @@ export class LineReader {
     return lines.map((line) => this.checked(this.keepEnds ? `${line}\n` : withoutReturn(line)));
   }
 
-  /** What stands after the last line end, if anything does. */
+  /** Returns the text after the last line end, if any. */
   end(): string[] {
     const rest = this.pieces.join('') + this.decoder.decode();
     this.pieces = [];

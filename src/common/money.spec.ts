@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { toUsd } from './money.js';
 
 describe('toUsd', () => {
-  it('shows micro-dollars as dollars, and an unknown price as unknown', () => {
+  it('converts micro-dollars to dollars, and an unknown price to null', () => {
     expect(toUsd(1_234_567n)).toBe(1.234567);
     expect(toUsd(0n)).toBe(0);
     expect(toUsd(null)).toBeNull();

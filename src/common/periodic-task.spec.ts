@@ -9,7 +9,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-it('a run that takes longer than the interval is not overtaken by the next one', async () => {
+it('no run starts while the previous one is still running', async () => {
   const runs: PromiseWithResolvers<undefined>[] = [];
   const task = new PeriodicTask({
     firstAfterMs: 10,
@@ -33,7 +33,7 @@ it('a run that takes longer than the interval is not overtaken by the next one',
   await task.stop();
 });
 
-it('a run that fails is reported, and the next one comes all the same', async () => {
+it('a failed run is reported, and the next one starts anyway', async () => {
   const errors: unknown[] = [];
   const failure = new Error('away');
   const task = new PeriodicTask({
@@ -48,7 +48,7 @@ it('a run that fails is reported, and the next one comes all the same', async ()
   await task.stop();
 });
 
-it('stopping aborts the current run, waits for its end, and lets no other one begin', async () => {
+it('stopping aborts the current run, waits for its end, and prevents further runs', async () => {
   let ended = false;
   let runs = 0;
   const task = new PeriodicTask({

@@ -1,16 +1,19 @@
-/** Work that is repeated in the background, and when. Times are in milliseconds. */
+/** A recurring background task and its schedule. Times are in milliseconds. */
 export interface PeriodicWork {
   /** Delay from the start of the process to the first run. */
   readonly firstAfterMs: number;
   /** Delay from the end of a run to the next one. */
   readonly everyMs: number;
-  /** @param signal aborts when the process stops; long work ends early then */
+  /**
+   * Runs the task.
+   * @param signal aborts when the process stops; a long run should then end early
+   */
   readonly run: (signal: AbortSignal) => Promise<unknown>;
-  /** Called with what `run` rejects with. The next run comes all the same. */
+  /** Called with the rejection of `run`. The next run starts anyway. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Repeats work until it is stopped. Each run is timed from the end of the one before, so two never overlap. */
+/** Repeats a task until it is stopped. Each delay starts at the end of the previous run, so runs never overlap. */
 export class PeriodicTask {
   private readonly stopping = new AbortController();
   private timer: NodeJS.Timeout | undefined;

@@ -1,14 +1,14 @@
 /**
- * What a model's tokens cost, in US dollars per million tokens, which is the same as micro-dollars per token.
- * Where a price for cached tokens is left out they cost as much as other input.
+ * Price of a model's tokens in US dollars per million tokens, which equals micro-dollars per token. Cached tokens
+ * cost as much as other input unless they have their own price.
  */
 export interface ModelPrice {
   readonly input: number;
   readonly output: number;
-  /** Of input that was read from the provider's prompt cache. */
+  /** Price of input read from the provider's prompt cache. */
   readonly cacheRead?: number;
-  /** Of input that was written to the provider's prompt cache. */
+  /** Price of input written to the provider's prompt cache. */
   readonly cacheWrite?: number;
-  /** What holds instead for a whole request whose input is longer than this. */
+  /** Price of a whole request whose input has more tokens than `above`. */
   readonly long?: { readonly above: number; readonly price: ModelPrice };
 }

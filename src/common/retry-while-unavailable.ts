@@ -2,14 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, ServerBusyError } from './errors.js';
 
 /**
- * Waits between tries, in milliseconds; about a minute in all, which outlasts a restart of the database. Short to the
- * end: when the database is back, who has the text must be there before a sweep that has not.
+ * Delays between attempts, in milliseconds; about a minute in total, which outlasts a restart of the database. The
+ * last delays stay short: once the database is back, the process holding the text must write before another
+ * process's recovery sweep marks the answer interrupted.
  */
 const WAITS_MS: readonly number[] = [100, 300, 1000, ...Array.from({ length: 30 }, () => 2000)];
 
 /**
- * Does what must not be lost, again and again while the database is away. Only for work that may be done twice.
- * @throws what the last try threw, or at once what has nothing to do with the database being away
+ * Retries work that must not be lost while the database is unavailable. Only for idempotent work.
+ * @throws the error of the last attempt, or immediately any error other than an unavailable database
  */
 export async function retryWhileUnavailable<Result>(
   work: () => Promise<Result>,
@@ -26,7 +27,7 @@ export async function retryWhileUnavailable<Result>(
   return work();
 }
 
-/** Whether work failed because the database is away: it may have been done all the same. */
+/** Returns true if work failed because the database is unavailable; it may have been done anyway. */
 export function isUnavailable(error: unknown): boolean {
   return (
     error instanceof AppError && error.code === 'service_unavailable' && !(error instanceof ServerBusyError)

@@ -6,7 +6,7 @@ describe('stripNul', () => {
     ['', ''],
     ['Grüße 你好 🚀', 'Grüße 你好 🚀'],
     ['a\0b\0', 'ab'],
-  ])('of %j is %j', (text, expected) => {
+  ])('converts %j to %j', (text, expected) => {
     expect(stripNul(text)).toBe(expected);
   });
 });
@@ -17,11 +17,11 @@ describe('storableJson', () => {
     ['an entry of a list', [['\0', 1, null]], [['', 1, null]]],
     ['a value of an object', { outer: { inner: 'x\0' } }, { outer: { inner: 'x' } }],
     ['a name of an object', { 'a\0b': { 'c\udc00': [{ '\0': 1 }] } }, { ab: { 'c\ufffd': [{ '': 1 }] } }],
-  ])('cleans %s', (_what, value, expected) => {
+  ])('removes characters that cannot be stored from %s', (_what, value, expected) => {
     expect(JSON.parse(storableJson(value))).toEqual(expected);
   });
 
-  it('keeps the order of names, and dates as JSON writes them', () => {
+  it('preserves the order of keys, and serializes dates like JSON', () => {
     expect(storableJson({ b: new Date(0), a: undefined, c: true })).toBe(
       '{"b":"1970-01-01T00:00:00.000Z","c":true}',
     );

@@ -1,12 +1,15 @@
-/** A text of somebody else's as it can be stored: PostgreSQL takes every character but NUL. */
+/** Makes untrusted text storable: PostgreSQL accepts every character except NUL. */
 export function stripNul(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '') : text;
 }
 
-/** Matches JSON escapes of NUL and lone surrogates. Text that contains these letters literally only costs the slow path. */
+/** Matches JSON escapes of NUL and lone surrogates. Text that contains them literally only takes the slow path. */
 const MAY_NOT_BE_STORABLE = /\\u(?:0000|d[89a-f])/;
 
-/** A value of somebody else's as JSON that can be stored: PostgreSQL takes neither NUL nor halves of characters in it. */
+/**
+ * Serializes an untrusted value to JSON that can be stored: PostgreSQL accepts neither NUL nor lone surrogates in
+ * it.
+ */
 export function storableJson(value: unknown): string {
   const json = JSON.stringify(value);
   if (!MAY_NOT_BE_STORABLE.test(json)) return json;
@@ -16,7 +19,7 @@ export function storableJson(value: unknown): string {
   });
 }
 
-/** The same object if all its names can be stored, which is nearly always so. */
+/** Returns the same object if all its keys can be stored, which is almost always the case. */
 function withStorableNames(object: object): object {
   const entries = Object.entries(object);
   if (entries.every(([name]) => storableText(name) === name)) return object;

@@ -1,11 +1,11 @@
-/** Something took longer than it may. */
+/** Reports an operation that exceeded its timeout. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
 /**
- * Waits for work, but not longer than it may take. The work itself goes on.
- * @throws TimeoutError after `timeoutMs`; before that, what the work throws
+ * Waits for work with a timeout. The work itself is not aborted.
+ * @throws TimeoutError after `timeoutMs`; before that, the error of the work
  */
 export async function within<Result>(
   timeoutMs: number,
@@ -16,7 +16,7 @@ export async function within<Result>(
     reject(new TimeoutError(`Timed out after ${Math.round(timeoutMs)} ms.`));
   }, timeoutMs);
   try {
-    // Work that fails after its time has a listener: the race.
+    // A rejection after the timeout is still handled, by the race.
     return await Promise.race([Promise.resolve().then(work), late]);
   } finally {
     clearTimeout(timer);

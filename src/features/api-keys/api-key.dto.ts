@@ -6,7 +6,7 @@ import { IsTime } from './is-time.js';
 const SCOPES_MEANING =
   'Scopes of the key: `chat` (turns, conversations, the compatible routes), `files`, `rag`, `batch`, `admin` (the account itself, and what its role allows).';
 
-/** A key that is wanted. */
+/** An API key to be created. */
 export class CreateApiKeyBody {
   @ApiProperty({
     description: 'Name of the key.',
@@ -49,7 +49,7 @@ export class CreateApiKeyBody {
   expires_at?: string | null;
 }
 
-/** A key, without the key itself. */
+/** An API key without its secret. */
 export class ApiKeyBody {
   @ApiProperty({ description: 'Id of the key.', format: 'uuid' })
   id!: string;
@@ -85,7 +85,7 @@ export class ApiKeyBody {
   created_at!: string;
 }
 
-/** A key that was made just now. */
+/** A newly created API key. */
 export class NewApiKeyBody extends ApiKeyBody {
   @ApiProperty({
     description: 'API key, shown only once. Send it as `Authorization: Bearer <key>` or as `X-API-Key`.',

@@ -2,18 +2,18 @@ import type { ApiKeyBody, CreateApiKeyBody, NewApiKeyBody } from './api-key.dto.
 import type { StoredApiKey } from './api-key.repository.js';
 import type { NewApiKey } from './api-key.service.js';
 
-/** A key as it is wanted. */
+/** Converts a request to the properties of a new key. */
 export function toNewApiKey(body: CreateApiKeyBody): NewApiKey {
   const { name, scopes = ['chat'], expires_at } = body;
   return { name, scopes, expiresAt: typeof expires_at === 'string' ? new Date(expires_at) : null };
 }
 
-/** A key as its owner sees it. */
+/** Converts a key to its API representation. */
 export function toApiKeyBody(key: StoredApiKey): ApiKeyBody {
   return shown(key);
 }
 
-/** A key that was made just now. */
+/** Converts a new key, including its secret, to its API representation. */
 export function toNewApiKeyBody({ key, stored }: { key: string; stored: StoredApiKey }): NewApiKeyBody {
   return { ...shown(stored), key };
 }

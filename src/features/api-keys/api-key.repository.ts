@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../infra/database/index.js';
 
-/** A key as its owner sees it. */
+/** A stored API key, without its hash. */
 export interface StoredApiKey {
   readonly id: string;
   readonly name: string;
@@ -12,7 +12,7 @@ export interface StoredApiKey {
   readonly lastUsedAt: Date | null;
 }
 
-/** A key that somebody came with, and its account. */
+/** A key presented by a caller, and its account. */
 export interface PresentedKey {
   readonly id: string;
   readonly userId: string;
@@ -34,7 +34,7 @@ const SHOWN = {
   lastUsedAt: true,
 } as const;
 
-/** API keys. What owners ask filters by the owner; only a key itself is looked up by its hash alone. */
+/** Stores API keys. Queries of owners filter by owner; only a key itself is looked up by its hash alone. */
 @Injectable()
 export class ApiKeyRepository {
   constructor(private readonly prisma: PrismaService) {}
@@ -51,7 +51,7 @@ export class ApiKeyRepository {
     return this.prisma.run((client) => client.apiKey.create({ data: key, select: SHOWN }));
   }
 
-  /** Newest first, without revoked ones. */
+  /** Lists keys, newest first, without revoked ones. */
   list(
     userId: string,
     { limit, after }: { readonly limit: number; readonly after: string | undefined },
@@ -66,7 +66,10 @@ export class ApiKeyRepository {
     );
   }
 
-  /** The row stays, so that who still uses the key is told what became of it. @returns whether there was one */
+  /**
+   * Revokes a key. The row stays, so that callers still using it get an explanation.
+   * @returns whether the key existed
+   */
   async revoke(userId: string, id: string): Promise<boolean> {
     const { count } = await this.prisma.run((client) =>
       client.apiKey.updateMany({ where: { id, userId, revokedAt: null }, data: { revokedAt: new Date() } }),
@@ -86,7 +89,7 @@ export class ApiKeyRepository {
     return key;
   }
 
-  /** Writes that the key was used, once a minute at the most, whoever asks how often. */
+  /** Records that the key was used, at most once a minute, however often it is used. */
   async touch(userId: string, id: string): Promise<void> {
     await this.prisma.run(
       (client) => client.$executeRaw`

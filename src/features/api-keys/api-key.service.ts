@@ -9,24 +9,24 @@ import { AuditService } from '../audit/index.js';
 import { hashApiKey, isWellWritten, looksLikeApiKey, newApiKey, prefixOf } from './api-key.js';
 import { ApiKeyRepository, type StoredApiKey } from './api-key.repository.js';
 
-/** A key that somebody wants. */
+/** Properties of an API key to be created. */
 export interface NewApiKey {
   readonly name: string;
   readonly scopes: readonly string[];
   readonly expiresAt: Date | null;
 }
 
-/** Whom a key belongs to and what it may do. */
+/** The account of a key, and its permissions. */
 export interface KeyHolder {
   readonly userId: string;
   readonly apiKeyId: string;
   readonly role: 'user' | 'admin';
   readonly scopes: readonly string[];
-  /** Of the account's cached answers. */
+  /** Generation of the account's cached answers. */
   readonly cacheGeneration: number;
 }
 
-/** Keys for programs. */
+/** Manages API keys, which authenticate programs. */
 @Injectable()
 export class ApiKeyService {
   private readonly logger = new Logger(ApiKeyService.name);
@@ -39,8 +39,8 @@ export class ApiKeyService {
   ) {}
 
   /**
-   * Makes a key. This is the only time that it can be read.
-   * @throws InvalidRequestError where it would have expired already
+   * Creates a key. Its secret can be read only this once.
+   * @throws InvalidRequestError if it would already be expired
    */
   async create(
     actor: Actor,
@@ -68,7 +68,7 @@ export class ApiKeyService {
     return { key, stored };
   }
 
-  /** Newest first, without revoked ones. */
+  /** Lists keys, newest first, without revoked ones. */
   list(
     userId: string,
     slice: { readonly limit: number; readonly after: string | undefined },
@@ -77,7 +77,7 @@ export class ApiKeyService {
   }
 
   /**
-   * Takes a key out of use: what comes with it is refused, and what runs with it stops.
+   * Revokes a key: requests with it are rejected, and its running operations stop.
    * @throws NotFoundError
    */
   async revoke(actor: Actor, userId: string, apiKeyId: string): Promise<void> {
@@ -86,15 +86,15 @@ export class ApiKeyService {
     await this.audit.record('api_key.revoked', { actor, userId, subject: apiKeyId });
   }
 
-  /** Whether a credential is meant to be a key. */
+  /** Returns true if a credential has the form of an API key. */
   looksLikeKey(credential: string): boolean {
     return looksLikeApiKey(credential);
   }
 
   /**
-   * Whose key it is.
-   * @throws AppError `invalid_api_key`; without a query where the key is not written well
-   * @throws AppError `unauthorized` where its account is disabled
+   * Returns the holder of a key.
+   * @throws AppError `invalid_api_key`; without a database query if the key is malformed
+   * @throws AppError `unauthorized` if its account is disabled
    */
   async verify(key: string): Promise<KeyHolder> {
     if (!isWellWritten(key)) throw refused('The API key is malformed. Check it for typing mistakes.');
@@ -105,7 +105,7 @@ export class ApiKeyService {
     if (found.disabled)
       throw new AppError('unauthorized', 'The account is disabled. Contact an admin of this server.');
     const { id: apiKeyId, userId, role, scopes, cacheGeneration } = found;
-    // Nobody waits for it: the request does not hang on when the key was used.
+    // Not awaited: the request does not depend on recording the key's last use.
     this.keys.touch(userId, apiKeyId).catch((error: unknown) => {
       this.logger.warn({ err: error }, 'could not record the last use of an API key');
     });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { hashApiKey, isWellWritten, looksLikeApiKey, newApiKey, prefixOf } from './api-key.js';
 
 describe('an API key', () => {
-  it('is written well, always in one length, and never twice the same', () => {
+  it('is well-formed, has a constant length, and is never the same twice', () => {
     const keys = Array.from({ length: 500 }, newApiKey);
     for (const key of keys) {
       expect(key).toMatch(/^pk_[0-9A-Za-z]{49}$/);
@@ -13,7 +13,7 @@ describe('an API key', () => {
     expect(new Set(keys.map((key) => hashApiKey(key).join())).size).toBe(keys.length);
   });
 
-  it('with one character changed, anywhere, is found out', () => {
+  it('is rejected if any single character is changed', () => {
     const key = newApiKey();
     for (let place = 0; place < key.length; place += 1) {
       const other = key[place] === 'x' ? 'y' : 'x';
@@ -21,7 +21,7 @@ describe('an API key', () => {
     }
   });
 
-  it('with two neighbours exchanged, cut off or lengthened is found out', () => {
+  it('is rejected if two adjacent characters are swapped, or if it is truncated or extended', () => {
     const key = newApiKey();
     const place = Array.from(key).findIndex((character, index) => index > 3 && character !== key[index + 1]);
     const swapped = key.slice(0, place) + key.charAt(place + 1) + key.charAt(place) + key.slice(place + 2);
@@ -29,7 +29,7 @@ describe('an API key', () => {
       expect(isWellWritten(wrong)).toBe(false);
   });
 
-  it('shows so little that 200 bits and more stay hidden', () => {
+  it('reveals so little in its prefix that more than 200 bits stay secret', () => {
     expect(prefixOf(newApiKey())).toMatch(/^pk_[0-9A-Za-z]{8}$/);
   });
 });

@@ -3,41 +3,41 @@ import { crc32 } from 'node:zlib';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** By this word a key is told from an access token, and found by scanners where it does not belong. */
+/** Prefix that distinguishes a key from an access token, and lets secret scanners find leaked keys. */
 const WORD = 'pk_';
 
-/** Characters that hold 256 random bits, and such that hold 32 bits of checksum, to base 62. */
+/** Numbers of base62 characters that encode 256 random bits, and 32 bits of checksum. */
 const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 
-/** How much of a key its owner is shown later on. */
+/** Length of the part of a key that its owner can still see later. */
 const PREFIX_LENGTH = WORD.length + 8;
 
 const SHAPE = new RegExp(`^${WORD}[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`);
 
-/** A new key: `pk_`, 256 random bits to base 62, CRC-32 of all that. */
+/** Generates a key: `pk_`, 256 random bits in base62, CRC-32 of both. */
 export function newApiKey(): string {
   const body = WORD + toBase62(BigInt(`0x${randomBytes(32).toString('hex')}`), SECRET_LENGTH);
   return body + checksumOf(body);
 }
 
-/** Whether a credential is meant to be a key, well written or not. */
+/** Returns true if a credential has the prefix of a key, well-formed or not. */
 export function looksLikeApiKey(credential: string): boolean {
   return credential.startsWith(WORD);
 }
 
-/** Whether a key can be one that we made. One that was mistyped or cut off cannot, but for one in four billion. */
+/** Returns true if a key is well-formed. A mistyped or truncated key is detected, except for one in four billion. */
 export function isWellWritten(key: string): boolean {
   if (!SHAPE.test(key)) return false;
   return checksumOf(key.slice(0, -CHECKSUM_LENGTH)) === key.slice(-CHECKSUM_LENGTH);
 }
 
-/** The part of a key that may be shown. */
+/** Returns the part of a key that may be shown. */
 export function prefixOf(key: string): string {
   return key.slice(0, PREFIX_LENGTH);
 }
 
-/** What is stored of a key. It has too many random bits for a slow hash to add anything. */
+/** Returns the stored form of a key. It has too many random bits to need a slow hash. */
 export function hashApiKey(key: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(key).digest());
 }

@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { isTime } from './is-time.js';
 
-describe('a time', () => {
+describe('isTime', () => {
   it.each([
     '2027-11-21T08:00:00Z',
     '2027-11-21T08:00:00.5Z',
     '2027-11-21T08:00:00.123456789+05:30',
     '2028-02-29T23:59:59-11:00',
     '9999-12-31T23:59:59.999Z',
-  ])('may be %s', (text) => {
+  ])('accepts %s', (text) => {
     expect(isTime(text)).toBe(true);
     expect(Number.isFinite(new Date(text).getTime())).toBe(true);
   });
@@ -38,7 +38,7 @@ describe('a time', () => {
     '9999-12-31T23:59:59-01:00',
     ' 2027-01-01T00:00:00Z',
     '2027-01-01T00:00:00Z\n',
-  ])('is not %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(isTime(text)).toBe(false);
   });
 });

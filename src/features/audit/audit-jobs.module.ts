@@ -2,6 +2,6 @@ import { Module } from '@nestjs/common';
 import { AuditRepository } from './audit.repository.js';
 import { AuditRetention } from './audit-retention.js';
 
-/** What is done to the audit log by itself, for whichever process runs jobs. */
+/** Background jobs of the audit log, for the process that runs jobs. */
 @Module({ providers: [AuditRepository, AuditRetention] })
 export class AuditJobsModule {}

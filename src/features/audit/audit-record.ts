@@ -1,6 +1,6 @@
 import type { Actor } from '../../common/actor.js';
 
-/** What is written down. The words are part of the API: they do not change their meaning. */
+/** Recorded actions. The names are part of the API: their meaning does not change. */
 export const AUDIT_ACTIONS = [
   'user.registered',
   'user.updated',
@@ -22,15 +22,15 @@ export const AUDIT_ACTIONS = [
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-/** What changed, by name. Never a password, key, token, or a text of a user. */
+/** The changes, by name. Never contains a password, key, token, or user text. */
 export type AuditDetail = Readonly<Record<string, string | number | boolean | null | string[]>>;
 
-/** An event to be written down. */
+/** An event to be recorded. */
 export interface AuditRecord {
   readonly actor: Actor;
-  /** The account that it was done to. */
+  /** The account affected by the action. */
   readonly userId?: string | null;
-  /** The id of the key or session, or the name of the provider, that it was done with. */
+  /** Id of the key or session, or name of the provider, involved in the action. */
   readonly subject?: string;
   readonly detail?: AuditDetail;
 }

@@ -8,16 +8,18 @@ import { Clock } from '../../common/clock.js';
 import { PeriodicTask } from '../../common/periodic-task.js';
 import { AuditRepository } from './audit.repository.js';
 
-/** How long an entry is kept, in milliseconds: two years. */
+/** Retention of entries, in milliseconds: two years. */
 export const KEPT_MS = 730 * 86_400_000;
 
-/** After a start, so that it is not in the way of it, in milliseconds. */
+/** Delay of the first run, so that it does not slow down startup, in milliseconds. */
 const FIRST_AFTER_MS = 60_000;
 
-/** How often old entries are looked for, in milliseconds. */
+/** Delay between runs, in milliseconds. */
 const EVERY_MS = 86_400_000;
 
-/** Deletes old entries of the audit log: refused logins alone would let it grow for ever. Twice at once is no harm. */
+/**
+ * Deletes old entries of the audit log: failed logins alone would let it grow forever. Concurrent runs are harmless.
+ */
 @Injectable()
 export class AuditRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(AuditRetention.name);
@@ -45,7 +47,10 @@ export class AuditRetention implements OnApplicationBootstrap, BeforeApplication
     await this.task.stop();
   }
 
-  /** @returns how many were deleted */
+  /**
+   * Deletes old entries.
+   * @returns the number of deleted entries
+   */
   async deleteOld(signal?: AbortSignal): Promise<number> {
     const deleted = await this.entries.deleteBefore(this.clock.now() - KEPT_MS, signal);
     if (deleted > 0) this.logger.log(`deleted ${deleted} old audit log entries`);

@@ -3,7 +3,7 @@ import { IsOptional, IsUUID } from 'class-validator';
 import { PageQuery } from '../../http/index.js';
 import { AUDIT_ACTIONS } from './audit-record.js';
 
-/** What part of the log is wanted. */
+/** Filters for the audit log. */
 export class AuditQuery extends PageQuery {
   @ApiPropertyOptional({
     description: 'Only entries in which this account is the actor or the target.',
@@ -14,7 +14,7 @@ export class AuditQuery extends PageQuery {
   user_id?: string;
 }
 
-/** Something that happened. */
+/** An entry of the audit log. */
 export class AuditEntryBody {
   @ApiProperty({ description: 'Id of the entry.', format: 'uuid' })
   id!: string;

@@ -1,7 +1,7 @@
 import type { AuditEntryBody } from './audit.dto.js';
 import type { StoredAuditEntry } from './audit.repository.js';
 
-/** An entry as an admin sees it. */
+/** Converts an entry to its API representation for admins. */
 export function toAuditEntryBody(entry: StoredAuditEntry): AuditEntryBody {
   const { id, action, actorId, userId, subject, address, detail, at } = entry;
   return {

@@ -3,7 +3,7 @@ import { lowestIdAt, newId } from '../../common/ids.js';
 import { deleteInBatches, PrismaService, type Transaction } from '../../infra/database/index.js';
 import type { AuditAction, AuditRecord } from './audit-record.js';
 
-/** An entry as it is stored. */
+/** A stored entry. */
 export interface StoredAuditEntry {
   readonly id: string;
   readonly actorId: string | null;
@@ -19,7 +19,10 @@ export interface StoredAuditEntry {
 export class AuditRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** @param transaction one that the entry belongs to, if any */
+  /**
+   * Stores an entry.
+   * @param transaction transaction that the entry belongs to, if any
+   */
   async insert(
     entry: AuditRecord & { readonly action: AuditAction },
     transaction?: Transaction,
@@ -35,8 +38,8 @@ export class AuditRepository {
   }
 
   /**
-   * Deletes what was written before a time, in milliseconds since 1970, until the signal aborts.
-   * @returns how many entries were deleted
+   * Deletes entries older than a time, in milliseconds since 1970, until the signal aborts.
+   * @returns the number of deleted entries
    */
   deleteBefore(time: number, signal?: AbortSignal): Promise<number> {
     const before = lowestIdAt(time);
@@ -51,7 +54,7 @@ export class AuditRepository {
     );
   }
 
-  /** Newest first; ids rise in time. */
+  /** Lists entries, newest first; ids increase over time. */
   async list(
     filter: { readonly userId: string | undefined },
     { limit, after }: { readonly limit: number; readonly after: string | undefined },
@@ -63,8 +66,8 @@ export class AuditRepository {
         client.auditEntry.findMany({ where: { ...before, ...where }, orderBy: { id: 'desc' }, take: limit }),
       );
     if (userId === undefined) return read({});
-    // What was done to an account and what it did are in two indexes. One statement for both would read and sort all
-    // of either; a page of each is enough for a page of both.
+    // Actions by an account and actions on it are in two indexes. A single statement would read and sort all rows of
+    // both; one page of each is enough for a page of both.
     const [suffered, done] = await Promise.all([read({ userId }), read({ actorId: userId })]);
     const entries = new Map([...suffered, ...done].map((entry) => [entry.id, entry]));
     return [...entries.values()].sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, limit);

@@ -2,17 +2,17 @@ import { Injectable } from '@nestjs/common';
 import type { AuditAction, AuditRecord } from './audit-record.js';
 import { AuditRepository, type StoredAuditEntry } from './audit.repository.js';
 
-/** The record of what happened to accounts: who, what, when, from where. */
+/** The audit log of accounts: who did what, when and from where. */
 @Injectable()
 export class AuditService {
   constructor(private readonly entries: AuditRepository) {}
 
-  /** Resolves when it is written: what was done is not confirmed before. */
+  /** Records an action. Resolves once it is stored: an action is not confirmed before that. */
   record(action: AuditAction, record: AuditRecord): Promise<void> {
     return this.entries.insert({ action, ...record });
   }
 
-  /** Newest first. */
+  /** Lists entries, newest first. */
   list(
     filter: { readonly userId: string | undefined },
     slice: { readonly limit: number; readonly after: string | undefined },

@@ -4,14 +4,14 @@ import { AppError } from '../../common/errors.js';
 import { isId } from '../../common/ids.js';
 import { AppConfig } from '../../config/index.js';
 
-/** How long an access token is valid, in seconds. */
+/** Lifetime of an access token, in seconds. */
 export const ACCESS_TOKEN_SECONDS = 900;
 
-/** Who makes and who takes our tokens. A token of another system under the same secret is none of ours. */
+/** Issuer and audience of our tokens. A token that another system issued with the same secret is not accepted. */
 export const TOKEN_ISSUER = 'parley';
 export const TOKEN_AUDIENCE = 'parley-api';
 
-/** Whose token it is, and of which session. */
+/** The account and session of a token. */
 export interface AccessClaims {
   readonly userId: string;
   readonly sessionId: string;
@@ -30,8 +30,8 @@ export class AccessTokenService {
   }
 
   /**
-   * The account and session of a token.
-   * @throws AppError `unauthorized` where it is expired, tampered with or none of ours
+   * Returns the account and session of a token.
+   * @throws AppError `unauthorized` if it is expired, tampered with or not ours
    */
   async verify(token: string): Promise<AccessClaims> {
     const claims = await this.claimsOf(token);

@@ -2,6 +2,6 @@ import { Module } from '@nestjs/common';
 import { AccessWatch } from './access-watch.js';
 import { SessionRepository } from './session.repository.js';
 
-/** Stops what runs for accounts that are shut out, in every process that runs something for them. */
+/** Stops the operations of accounts whose access is revoked, in every process that runs any. */
 @Module({ providers: [AccessWatch, SessionRepository], exports: [SessionRepository] })
 export class AccessWatchModule {}

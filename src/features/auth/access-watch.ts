@@ -4,12 +4,12 @@ import { ActiveOperations } from '../../common/active-operations.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { SessionRepository } from './session.repository.js';
 
-/** How often it is looked whether those for whom something runs are still let in, in milliseconds. */
+/** Interval at which to check that the accounts and keys of running operations still have access, in milliseconds. */
 const LOOK_EVERY_MS = 2_000;
 
 /**
- * Stops what runs for an account or key that is shut out: at once when it is told, and by looking itself where the
- * word did not come, as with Redis away.
+ * Stops the operations of an account or key whose access is revoked: immediately when notified, and by polling in
+ * case the notification is lost, for example while Redis is unavailable.
  */
 @Injectable()
 export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -42,7 +42,7 @@ export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdow
     await this.looking;
   }
 
-  /** Never rejects: where the database is away it is looked again. */
+  /** Checks for revoked access. Never rejects: if the database is unavailable, the next check retries. */
   async look(): Promise<void> {
     const callers = this.activities.callers();
     if (callers.length === 0) return;

@@ -5,10 +5,10 @@ import { InvalidRequestError } from '../../common/errors.js';
 import { AuditService } from '../audit/index.js';
 import { AccountAdminService, hashPassword, UserService } from '../users/index.js';
 
-/** Whoever has a shell on the server. */
+/** Anyone with a shell on the server. */
 const OPERATOR: Actor = { userId: null, address: null };
 
-/** Makes admins for the operator of the server, who needs no account for it. */
+/** Creates admins on behalf of the server's operator, who needs no account for it. */
 @Injectable()
 export class AdminAccountService {
   constructor(
@@ -18,7 +18,7 @@ export class AdminAccountService {
   ) {}
 
   /**
-   * Makes an admin: a new account, or one that is there already, which keeps its password and is enabled.
+   * Creates an admin: a new account, or an existing one, which is enabled and keeps its password.
    * @throws InvalidRequestError
    */
   async create(email: string, password: string): Promise<'created' | 'promoted'> {

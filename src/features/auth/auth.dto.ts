@@ -3,7 +3,7 @@ import { Transform } from 'class-transformer';
 import { IsBoolean, IsEmail, IsString, Length, MaxLength } from 'class-validator';
 import { IsOptionalField, IsPlainText } from '../../http/index.js';
 
-/** Email address and password. */
+/** An email address and a password. */
 export class CredentialsBody {
   @ApiProperty({
     description:
@@ -45,7 +45,7 @@ export class RefreshBody {
   refresh_token!: string;
 }
 
-/** Which session to end. */
+/** The session to end. */
 export class LogoutBody extends RefreshBody {
   @ApiPropertyOptional({
     description: 'Whether to end all sessions of the account.',
@@ -57,7 +57,7 @@ export class LogoutBody extends RefreshBody {
   everywhere?: boolean;
 }
 
-/** A change of the password. */
+/** A change of password. */
 export class PasswordBody {
   @ApiProperty({
     description: 'Current password.',
@@ -83,7 +83,7 @@ export class PasswordBody {
   new_password!: string;
 }
 
-/** What a client needs to act for an account. */
+/** Tokens with which a client acts for an account. */
 export class TokenBody {
   @ApiProperty({
     description: 'Access token, to send as `Authorization: Bearer <access_token>`.',

@@ -2,7 +2,7 @@ import { ACCESS_TOKEN_SECONDS } from './access-token.service.js';
 import type { TokenBody } from './auth.dto.js';
 import type { Tokens } from './auth.service.js';
 
-/** A pair of tokens as a client gets it. */
+/** Converts a pair of tokens to its API representation. */
 export function toTokenBody({ accessToken, refreshToken }: Tokens): TokenBody {
   return {
     access_token: accessToken,

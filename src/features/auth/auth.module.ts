@@ -33,7 +33,7 @@ import { PasswordController } from './password.controller.js';
           issuer: TOKEN_ISSUER,
           audience: TOKEN_AUDIENCE,
         },
-        // Pinned: without it a token could choose how it is verified.
+        // Pinned, otherwise a token could choose how it is verified.
         verifyOptions: { algorithms: ['HS256'], issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE },
       }),
     }),

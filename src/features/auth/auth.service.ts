@@ -15,13 +15,13 @@ interface Credentials {
   readonly password: string;
 }
 
-/** What a client needs to act for an account. */
+/** Tokens with which a client acts for an account. */
 export interface Tokens {
   readonly accessToken: string;
   readonly refreshToken: string;
 }
 
-/** Registration, login and what follows from them. */
+/** Registration, login, token refresh, logout and password changes. */
 @Injectable()
 export class AuthService {
   constructor(
@@ -34,7 +34,10 @@ export class AuthService {
     private readonly config: AppConfig,
   ) {}
 
-  /** @throws AppError `registration_closed`, `email_taken` */
+  /**
+   * Registers an account.
+   * @throws AppError `registration_closed`, `email_taken`
+   */
   async register(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
     if (this.config.auth.registration === 'closed') {
       throw new AppError(
@@ -56,8 +59,9 @@ export class AuthService {
   }
 
   /**
-   * @throws AppError `invalid_credentials`, the same and after the same work for an unknown address and a wrong
-   *   password; `account_disabled` to who knows the password; `rate_limit_exceeded`
+   * Logs in.
+   * @throws AppError `invalid_credentials`, identical and after the same work for an unknown address and a wrong
+   *   password; `account_disabled` only with the correct password; `rate_limit_exceeded`
    */
   async login(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
     const succeeded = await this.throttle.admit(normalizeEmail(email), actor.address ?? '');
@@ -82,7 +86,7 @@ export class AuthService {
   }
 
   /**
-   * The next pair of tokens of a session.
+   * Returns the next pair of tokens of a session.
    * @throws AppError `invalid_refresh_token`
    */
   async refresh(actor: Actor, refreshToken: string): Promise<Tokens> {
@@ -100,7 +104,9 @@ export class AuthService {
     throw new AppError('invalid_refresh_token', 'The refresh token is no longer valid. Log in again.');
   }
 
-  /** Ends the session of a refresh token, or all of its account. A token that is none of ours has nothing to end. */
+  /**
+   * Ends the session of a refresh token, or all sessions of its account. Does nothing for a token that is not ours.
+   */
   async logout(actor: Actor, refreshToken: string, everywhere: boolean): Promise<void> {
     const ended = await this.sessions.end(refreshToken, everywhere);
     if (ended === undefined) return;
@@ -114,8 +120,9 @@ export class AuthService {
   }
 
   /**
-   * Sets another password and ends all sessions, this one too.
-   * @throws WrongPasswordError, AppError `rate_limit_exceeded`
+   * Changes the password and ends all sessions, including this one.
+   * @throws WrongPasswordError
+   * @throws AppError `rate_limit_exceeded`
    */
   async changePassword(
     actor: Actor,
@@ -133,7 +140,7 @@ export class AuthService {
     return { accessToken: await this.tokens.sign(session), refreshToken: session.refreshToken };
   }
 
-  /** Access tokens are looked at again, in all processes. */
+  /** Makes all processes verify the account's access tokens again. */
   private forget(userId: string): Promise<void> {
     return this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
   }

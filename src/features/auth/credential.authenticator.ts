@@ -8,7 +8,7 @@ import { AccessTokenService } from './access-token.service.js';
 import { PrincipalCache } from './principal-cache.js';
 import { SessionRepository } from './session.repository.js';
 
-/** Takes access tokens of sessions that go on, and API keys. */
+/** Authenticates access tokens of active sessions, and API keys. */
 @Injectable()
 export class CredentialAuthenticator extends Authenticator {
   private readonly cache = new PrincipalCache<Principal>();

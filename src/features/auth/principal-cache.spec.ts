@@ -6,7 +6,7 @@ const ADA: Caller = { userId: 'ada', apiKeyId: null, cacheGeneration: 0 };
 const BOB: Caller = { userId: 'bob', apiKeyId: 'key', cacheGeneration: 0 };
 
 describe('PrincipalCache', () => {
-  it('asks once for many that come at once', async () => {
+  it('verifies a credential once for concurrent requests', async () => {
     const cache = new PrincipalCache<Caller>();
     let asked = 0;
     const ask = (): Promise<Caller> => {
@@ -18,7 +18,7 @@ describe('PrincipalCache', () => {
     expect(asked).toBe(1);
   });
 
-  it('forgets whom it is told to and nobody else', async () => {
+  it('forgets only matching accounts', async () => {
     const cache = new PrincipalCache<Caller>();
     await cache.get('a', () => Promise.resolve(ADA));
     await cache.get('b', () => Promise.resolve(BOB));
@@ -28,7 +28,7 @@ describe('PrincipalCache', () => {
     await expect(cache.get('b', never)).resolves.toBe(BOB);
   });
 
-  it('forgets what is being asked, whoever it is: the answer may be from before', async () => {
+  it('forgets pending verifications of every account, because their result may be outdated', async () => {
     const cache = new PrincipalCache<Caller>();
     const early = Promise.withResolvers<Caller>();
     const waiting = cache.get('a', () => early.promise);
@@ -38,7 +38,7 @@ describe('PrincipalCache', () => {
     await expect(cache.get('a', () => Promise.resolve(BOB))).resolves.toBe(BOB);
   });
 
-  it('does not remember a refusal', async () => {
+  it('does not cache a rejection', async () => {
     const cache = new PrincipalCache<Caller>();
     await expect(cache.get('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     await expect(cache.get('a', () => Promise.resolve(ADA))).resolves.toBe(ADA);

@@ -1,26 +1,29 @@
 import type { AccountAccess } from '../../common/caller.js';
 
 /**
- * How long a credential is believed without asking the database again, in milliseconds. Together with the time that
- * `AccessWatch` may take to find what was begun in this while, it stays below five seconds.
+ * Time for which a verified credential is cached, in milliseconds. Together with the time that `AccessWatch` may
+ * take to find operations started in the meantime, it stays below five seconds.
  */
 const TTL_MS = 2_500;
 
-/** Credentials that are remembered at the most. */
+/** Maximum number of cached credentials. */
 const CAPACITY = 10_000;
 
 interface Entry<Principal> {
   readonly principal: Promise<Principal>;
   readonly expiresAt: number;
-  /** Known when the answer is there. */
+  /** Set once the verification has succeeded. */
   owner: AccountAccess | undefined;
 }
 
-/** Remembers who a credential belongs to for a few seconds: a program asks many times in a row with the same one. */
+/**
+ * Caches the owner of a credential for a few seconds, because programs send many requests in a row with the same
+ * one.
+ */
 export class PrincipalCache<Principal extends AccountAccess> {
   private readonly entries = new Map<string, Entry<Principal>>();
 
-  /** The principal of a credential. Equal questions at once are asked once; a refusal is not remembered. */
+  /** Returns the principal of a credential. Concurrent calls share one verification; rejections are not cached. */
   get(credential: string, ask: () => Promise<Principal>): Promise<Principal> {
     const known = this.entries.get(credential);
     if (known !== undefined && known.expiresAt > performance.now()) return known.principal;
@@ -41,7 +44,7 @@ export class PrincipalCache<Principal extends AccountAccess> {
     return entry.principal;
   }
 
-  /** Forgets what is known of an account or key, and everything that is being asked: the answer may be an old one. */
+  /** Drops cached credentials of an account or key, and all pending verifications: their result may be outdated. */
   forget(concerns: (owner: AccountAccess) => boolean): void {
     for (const [credential, { owner }] of this.entries) {
       if (owner === undefined || concerns(owner)) this.entries.delete(credential);
@@ -49,7 +52,7 @@ export class PrincipalCache<Principal extends AccountAccess> {
   }
 
   private remember(credential: string, entry: Entry<Principal>): void {
-    // A map keeps the order of insertion, so the first is the oldest.
+    // A map preserves insertion order, so the first entry is the oldest.
     this.entries.delete(credential);
     this.entries.set(credential, entry);
     if (this.entries.size <= CAPACITY) return;

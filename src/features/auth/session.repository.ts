@@ -3,21 +3,21 @@ import { newId } from '../../common/ids.js';
 import { PrismaService, RETENTION_BATCH, type Transaction } from '../../infra/database/index.js';
 import { hashToken, newRefreshToken, REFRESH_TOKEN_DAYS, REUSE_GRACE_SECONDS } from './refresh-token.js';
 
-/** A session as its owner gets it. */
+/** A session with its current refresh token. */
 export interface OpenedSession {
   readonly userId: string;
   readonly sessionId: string;
   readonly refreshToken: string;
 }
 
-/** What an exchange of a refresh token came to. */
+/** Result of exchanging a refresh token. */
 export type Exchange =
   | ({ readonly result: 'exchanged' } & OpenedSession)
   | { readonly result: 'refused' }
-  /** The token had been exchanged before, so two hold it: the session is ended for both. */
+  /** The token had already been exchanged, so two parties have it: the session is ended for both. */
   | { readonly result: 'reused'; readonly userId: string; readonly sessionId: string };
 
-/** What the account of a session may do. */
+/** The account of a session and its permissions. */
 export interface SessionAccount {
   readonly role: 'user' | 'admin';
   readonly disabled: boolean;
@@ -35,21 +35,19 @@ interface FoundToken {
 }
 
 /**
- * Sessions: the families of refresh tokens. Everything that makes or ends one locks the account's row first, so that
- * of two at once the second sees what the first did.
+ * Stores sessions, which are families of refresh tokens. Everything that starts or ends one locks the account's row
+ * first, so that of two concurrent operations the second sees the effect of the first.
  */
 @Injectable()
 export class SessionRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /**
-   * Opens a session. Undefined where the password was changed or the account disabled since the hash was checked.
-   */
+  /** Opens a session. Undefined if the password was changed or the account disabled since the hash was checked. */
   open(userId: string, passwordHash: string): Promise<OpenedSession | undefined> {
     return this.prisma.transaction(async (transaction) => {
       const account = await lockAccount(transaction, userId);
       if (account?.passwordHash !== passwordHash || account.disabled) return undefined;
-      // Expired tokens are of no use. A bounded part of them at each login: nobody waits for thousands.
+      // Delete expired tokens, a limited number at each login, so that nobody waits for thousands.
       await transaction.$executeRaw`
         DELETE FROM refresh_tokens WHERE id IN (
           SELECT id FROM refresh_tokens WHERE user_id = ${userId}::uuid AND expires_at < now() LIMIT ${RETENTION_BATCH})`;
@@ -64,8 +62,8 @@ export class SessionRepository {
       const [owner] = await transaction.$queryRaw<{ userId: string }[]>`
         SELECT user_id AS "userId" FROM refresh_tokens WHERE hash = ${hash}`;
       if (owner === undefined) return { result: 'refused' };
-      // The line that makes races harmless. Of two that send the same token the second waits here, then sees that it
-      // was exchanged; and a session that ends meanwhile cannot miss the token that is about to be added.
+      // This lock makes races harmless. Of two requests with the same token, the second waits here and then sees that
+      // it was exchanged; and a session that ends in the meantime cannot miss the token that is about to be added.
       const account = await lockAccount(transaction, owner.userId);
       const found = await findToken(transaction, hash);
       if (found === undefined || !found.live || account?.disabled !== false) return { result: 'refused' };
@@ -83,7 +81,7 @@ export class SessionRepository {
     });
   }
 
-  /** Ends the session of a refresh token, or all of its account. Undefined where the token is none that counts. */
+  /** Ends the session of a refresh token, or all sessions of its account. Undefined if the token is not valid. */
   end(token: string, everywhere: boolean): Promise<{ userId: string; sessionId: string } | undefined> {
     const hash = hashToken(token);
     return this.prisma.transaction(async (transaction) => {
@@ -96,7 +94,10 @@ export class SessionRepository {
     });
   }
 
-  /** Sets another password and ends all sessions. @returns whether the password was still the one that was checked */
+  /**
+   * Changes the password and ends all sessions.
+   * @returns whether the password was still the one that had been checked
+   */
   changePassword(userId: string, change: { readonly from: string; readonly to: string }): Promise<boolean> {
     return this.prisma.transaction(async (transaction) => {
       const account = await lockAccount(transaction, userId);
@@ -108,7 +109,10 @@ export class SessionRepository {
     });
   }
 
-  /** What the account of an access token may do, and whether its session goes on. Undefined where it is gone. */
+  /**
+   * Returns the permissions of an access token's account, and whether its session is active. Undefined if it no
+   * longer exists.
+   */
   async account(userId: string, sessionId: string): Promise<SessionAccount | undefined> {
     const [account] = await this.prisma.run(
       (client) => client.$queryRaw<SessionAccount[]>`
@@ -120,7 +124,7 @@ export class SessionRepository {
     return account;
   }
 
-  /** Which of these accounts and keys are shut out: gone, disabled, revoked or expired. */
+  /** Returns those of the accounts and keys that have lost access: deleted, disabled, revoked or expired. */
   async shutOut(
     userIds: readonly string[],
     apiKeyIds: readonly string[],
@@ -150,7 +154,7 @@ async function lockAccount(
   return account;
 }
 
-/** Times are compared by the database's clock, which all processes share. */
+/** Finds a token. Times are compared by the database's clock, which all processes share. */
 async function findToken(transaction: Transaction, hash: Uint8Array): Promise<FoundToken | undefined> {
   const [found] = await transaction.$queryRaw<FoundToken[]>`
     SELECT id, user_id AS "userId", family, revoked_at IS NULL AND expires_at > now() AS live,

@@ -15,7 +15,7 @@ import { TitleRepository } from './tasks/title.repository.js';
 import { IdempotencyRepository } from './turns/idempotency.repository.js';
 import { TitleTask } from './tasks/title.task.js';
 
-/** The jobs of turns, for whichever process runs jobs. */
+/** The jobs of turns, for the process that runs jobs. */
 @Module({
   imports: [TaskQueueModule, LlmModule, RecoveryModule, UsageModule, registerQueue(TURNS_QUEUE)],
   providers: [

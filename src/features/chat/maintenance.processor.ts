@@ -8,10 +8,10 @@ import { runWhenReady } from '../../infra/queue/run-when-ready.js';
 import { RecoveryService } from './recovery/recovery.service.js';
 import { TaskRunnerService } from './tasks/task-runner.service.js';
 
-/** Longest time that a start waits for the sweep to be scheduled, in milliseconds. */
+/** Maximum wait at startup for the sweep to be scheduled, in milliseconds. */
 const SCHEDULE_WAIT_MS = 1_000;
 
-/** Runs the jobs of turns. Running one twice, or at once in two processes, changes nothing. */
+/** Runs the jobs of turns. Running one twice, or concurrently in two processes, has no further effect. */
 @Processor(TURNS_QUEUE, { concurrency: 1, autorun: false })
 export class MaintenanceProcessor extends WorkerHost implements OnApplicationBootstrap {
   private readonly logger = new Logger(MaintenanceProcessor.name);
@@ -26,20 +26,20 @@ export class MaintenanceProcessor extends WorkerHost implements OnApplicationBoo
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    // Again with each connection: a Redis that was away may come back empty.
+    // Schedule again on each connection: Redis may come back empty after an outage.
     this.queue.backend.on('ready', () => void this.schedule());
-    // Not awaited: after a kill -9 the database may take seconds to let the new worker in.
+    // Not awaited: after a kill -9 the database may take seconds to accept the new worker.
     runWhenReady(this.worker).catch((error: unknown) => {
       this.logger.error(
         { err: error },
         'maintenance jobs do not run in this process; every API process also runs its own sweeps',
       );
     });
-    // Not for ever: Redis may be away, and the process has to serve without it.
+    // Bounded: Redis may be unavailable, and the process must work without it.
     await Promise.race([this.schedule(), delay(SCHEDULE_WAIT_MS, undefined, { ref: false })]);
   }
 
-  /** Never rejects. Scheduling again what is scheduled changes nothing. */
+  /** Never rejects. Idempotent. */
   private async schedule(): Promise<void> {
     try {
       await this.queue.waitUntilReady();
@@ -50,7 +50,7 @@ export class MaintenanceProcessor extends WorkerHost implements OnApplicationBoo
   }
 
   override async process(): Promise<number> {
-    // Answers first: nothing that the rest does may keep them waiting.
+    // Answers first: nothing else here may delay them.
     const ended = await this.recovery.recover('expired');
     await this.keys.sweep();
     await this.chores.announceDue();

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { FileStorage } from '../../infra/storage/index.js';
 
-/** Removes the stored bytes of an account that is deleted. */
+/** Removes the stored bytes of a deleted account. */
 @Injectable()
 export class FileDeletionHook {
   constructor(private readonly storage: FileStorage) {}
 
-  /** Uploads that are under way find the account disabled when they end, and remove their bytes themselves. */
+  /** Does nothing: uploads in progress find the account disabled when they end, and remove their bytes themselves. */
   stop(): Promise<void> {
     return Promise.resolve();
   }

@@ -2,6 +2,6 @@ import { Module } from '@nestjs/common';
 import { FileRepository } from './file.repository.js';
 import { FileSweep } from './file-sweep.js';
 
-/** What is done to files by itself, for whichever process runs jobs. */
+/** Background jobs of files, for the process that runs jobs. */
 @Module({ providers: [FileRepository, FileSweep] })
 export class FileJobsModule {}

@@ -1,18 +1,20 @@
-/** Longest name that is kept, in UTF-16 units. */
+/** Maximum length of a file name, in UTF-16 units. */
 const MAX_LENGTH = 255;
 
-/** Longest ending that a cut spares, its dot included, in UTF-16 units. */
+/** Maximum length of an extension that survives truncation, including its dot, in UTF-16 units. */
 const MAX_ENDING = 20;
 
-/** What a file is called whose name holds nothing that can be shown. */
+/** Name of a file whose own name contains nothing that can be shown. */
 const NAMELESS = 'file';
 
-/** Control characters, line breaks, what turns the direction of writing and so can hide an ending, halves of characters. */
+/**
+ * Control characters, line breaks, bidirectional controls, which could disguise an extension, and lone surrogates.
+ */
 const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
 /**
- * A file's name as it is shown: without folders and unseen characters, 255 UTF-16 units long at the most. It is never
- * part of a path.
+ * Returns a file name for display: without folders and invisible characters, at most 255 UTF-16 units long. It is
+ * never used in a path.
  */
 export function toFileName(given: string): string {
   const last = given.split(/[/\\]/).at(-1) ?? '';
@@ -21,12 +23,12 @@ export function toFileName(given: string): string {
   return shortened(name);
 }
 
-/** Cut in front of its ending, by which people and programs know what it is. */
+/** Truncates a name before its extension, by which people and programs recognize its type. */
 function shortened(name: string): string {
   if (name.length <= MAX_LENGTH) return name;
   const dot = name.lastIndexOf('.');
   const ending = name.length - dot <= MAX_ENDING ? name.slice(dot) : '';
   const beginning = name.slice(0, MAX_LENGTH - ending.length);
-  // Not through a surrogate pair.
+  // Do not split a surrogate pair.
   return (beginning.isWellFormed() ? beginning : beginning.slice(0, -1)) + ending;
 }

@@ -10,19 +10,22 @@ import { PeriodicTask } from '../../common/periodic-task.js';
 import { FileStorage } from '../../infra/storage/index.js';
 import { type FileKey, FileRepository } from './file.repository.js';
 
-/** How old bytes without a row have to be, in milliseconds: a day. No upload may take nearly as long. */
+/**
+ * Minimum age of stored bytes without a row before they are deleted, in milliseconds: a day. No upload may take
+ * nearly that long.
+ */
 export const KEPT_MS = 86_400_000;
 
-/** After a start, so that it is not in the way of it, in milliseconds. */
+/** Delay of the first sweep, so that it does not slow down startup, in milliseconds. */
 const FIRST_AFTER_MS = 90_000;
 
-/** How often it is looked for them, in milliseconds. */
+/** Delay between sweeps, in milliseconds. */
 const EVERY_MS = 21_600_000;
 
-/** How many are asked for at once. */
+/** Number of files per query. */
 const BATCH = 500;
 
-/** Deletes bytes that no row is for: those of uploads whose process was killed. Twice at once is no harm. */
+/** Deletes stored bytes without a row: those of uploads whose process was killed. Concurrent runs are harmless. */
 @Injectable()
 export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(FileSweep.name);
@@ -52,9 +55,9 @@ export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   /**
-   * Deletes the bytes that no row is for, in all folders that can be read.
-   * @returns how many were deleted
-   * @throws what listing the storage throws
+   * Deletes stored bytes without a row, in all folders that can be read.
+   * @returns the number of deleted files
+   * @throws the error of listing the storage
    */
   async deleteOrphans(signal?: AbortSignal): Promise<number> {
     let deleted = 0;
@@ -72,7 +75,7 @@ export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutd
         if (batch.length === BATCH) await deleteBatch();
       }
     } finally {
-      // Also where some folder could not be read.
+      // Even if a folder could not be read.
       if (batch.length > 0 && signal?.aborted !== true) await deleteBatch();
       if (deleted > 0) this.logger.log(`deleted ${deleted} files of interrupted uploads`);
     }

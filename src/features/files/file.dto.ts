@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 
-/** A file. */
+/** An uploaded file. */
 export class FileBody {
   @ApiProperty({ description: 'Id of the file.', format: 'uuid' })
   id!: string;

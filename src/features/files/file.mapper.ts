@@ -1,7 +1,7 @@
 import type { FileBody } from './file.dto.js';
 import type { StoredFile } from './file.repository.js';
 
-/** A file as its owner sees it. */
+/** Converts a file to its API representation. */
 export function toFileBody({ id, name, mediaType, size, createdAt }: StoredFile): FileBody {
   return { id, name, media_type: mediaType, size, created_at: createdAt.toISOString() };
 }

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../infra/database/index.js';
 
-/** A file as its owner sees it. */
+/** A stored file. */
 export interface StoredFile {
   readonly id: string;
   readonly name: string;
   readonly mediaType: string;
-  /** In bytes. */
+  /** Size in bytes. */
   readonly size: number;
   readonly createdAt: Date;
 }
 
-/** Where the bytes of a file lie: under whose account, and under which name. */
+/** Storage location of a file: its account's folder and its name there. */
 export interface FileKey {
   readonly folder: string;
   readonly name: string;
@@ -19,14 +19,14 @@ export interface FileKey {
 
 const SHOWN = { id: true, name: true, mediaType: true, size: true, createdAt: true } as const;
 
-/** The rows of files. Whatever owners ask filters by the owner. */
+/** Stores the rows of files. Queries of owners filter by owner. */
 @Injectable()
 export class FileRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Writes the row of a file whose bytes are stored.
-   * @returns undefined where the account has been disabled or deleted meanwhile
+   * Inserts the row of a file whose bytes are stored.
+   * @returns undefined if the account has been disabled or deleted in the meantime
    */
   async insert(file: {
     readonly id: string;
@@ -36,8 +36,8 @@ export class FileRepository {
     readonly size: number;
     readonly hash: Uint8Array<ArrayBuffer>;
   }): Promise<StoredFile | undefined> {
-    // An account is disabled before its bytes are purged. FOR SHARE waits for that, so that either the row is there
-    // before the purge, and its bytes with it, or there is none and the upload removes its bytes itself.
+    // An account is disabled before its bytes are purged. FOR SHARE waits for that: either the row exists before the
+    // purge, which removes its bytes too, or the insert returns nothing and the upload removes its own bytes.
     const [row] = await this.prisma.run(
       (client) => client.$queryRaw<StoredFile[]>`
         INSERT INTO files (id, user_id, name, media_type, size, hash)
@@ -49,7 +49,7 @@ export class FileRepository {
     return row;
   }
 
-  /** Newest first. */
+  /** Lists files, newest first. */
   list(
     userId: string,
     { limit, after }: { readonly limit: number; readonly after: string | undefined },
@@ -74,15 +74,15 @@ export class FileRepository {
     );
   }
 
-  /** @returns whether there was one */
+  /** @returns whether the file existed */
   async delete(userId: string, id: string): Promise<boolean> {
     const { count } = await this.prisma.run((client) => client.file.deleteMany({ where: { id, userId } }));
     return count === 1;
   }
 
   /**
-   * Those of the keys that no row is for. Not of accounts that this database does not know: the same folder may have
-   * served another one.
+   * Returns those of the keys that have no row. Ignores accounts unknown to this database: the same folder may have
+   * been used with another one.
    */
   orphansAmong(keys: readonly FileKey[]): Promise<FileKey[]> {
     const folders = keys.map(({ folder }) => folder);

@@ -9,17 +9,17 @@ import { FileRepository, type StoredFile } from './file.repository.js';
 import { toFileName } from './file-name.js';
 import { ReceivedBytes } from './received-bytes.js';
 
-/** A file that somebody sends. */
+/** A file to be uploaded. */
 export interface NewFile {
-  /** As its sender calls it, or anything. */
+  /** Name given by the client; untrusted. */
   readonly name: string;
-  /** What its sender says that it is. */
+  /** Media type declared by the client. */
   readonly declaredType: string;
-  /** Throws where they do not come to a good end. */
+  /** Contents. Throws if the upload does not complete. */
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
-/** Files that users upload. */
+/** Manages uploaded files. */
 @Injectable()
 export class FileService {
   constructor(
@@ -28,15 +28,16 @@ export class FileService {
     private readonly config: AppConfig,
   ) {}
 
-  /** The largest file that is taken, in bytes. */
+  /** Maximum size of a file, in bytes. */
   get maxBytes(): number {
     return this.config.http.maxUploadMb * 2 ** 20;
   }
 
   /**
-   * Stores a file: its bytes first and its row last, so that a file which can be seen can be read.
-   * @throws InvalidRequestError where it is empty, AppError `unauthorized` where its account was disabled meanwhile, and
-   *   whatever its bytes throw
+   * Stores a file: first its bytes, then its row, so that every listed file can be read.
+   * @throws InvalidRequestError if it is empty
+   * @throws AppError `unauthorized` if its account was disabled in the meantime
+   * @throws the error of reading its bytes
    */
   async create(userId: string, { name, declaredType, bytes }: NewFile): Promise<StoredFile> {
     const id = newId();
@@ -48,14 +49,14 @@ export class FileService {
       if (stored !== undefined) return stored;
       throw new AppError('unauthorized', 'The account was disabled during the upload.');
     } catch (error) {
-      // Where the database went away the row may be there all the same; the sweep knows when it is back.
+      // If the database became unavailable, the row may exist anyway; the sweep checks once it is back.
       const unknown = error instanceof AppError && error.code === 'service_unavailable';
       if (!unknown) await this.storage.delete({ folder: userId, name: id });
       throw error;
     }
   }
 
-  /** Newest first. */
+  /** Lists files, newest first. */
   list(
     userId: string,
     slice: { readonly limit: number; readonly after: string | undefined },
@@ -70,13 +71,13 @@ export class FileService {
     return file;
   }
 
-  /** Those of the files that are there, in no order. */
+  /** Returns the files that exist, in no particular order. */
   getAll(userId: string, ids: readonly string[]): Promise<StoredFile[]> {
     return ids.length === 0 ? Promise.resolve([]) : this.files.findAll(userId, ids);
   }
 
   /**
-   * The bytes of a file, all at once: only for files that are known to be small enough.
+   * Reads a whole file at once: only for files that are known to be small enough.
    * @throws NotFoundError
    */
   async read(userId: string, id: string): Promise<Buffer> {
@@ -84,7 +85,7 @@ export class FileService {
   }
 
   /**
-   * A file and its bytes, which whoever asks reads to the end or destroys.
+   * Opens a file. The caller must read its bytes to the end or destroy them.
    * @throws NotFoundError
    */
   async open(userId: string, id: string): Promise<{ readonly file: StoredFile; readonly bytes: Readable }> {
@@ -92,14 +93,14 @@ export class FileService {
     try {
       return { file, bytes: await this.storage.open({ folder: userId, name: id }) };
     } catch (error) {
-      // Somebody may have deleted it between the two looks.
+      // It may have been deleted between the two reads.
       await this.get(userId, id);
       throw error;
     }
   }
 
   /**
-   * Deletes a file. Its row goes first: what is left of one that is broken off is bytes that nobody can see, and swept.
+   * Deletes a file, its row first: an interrupted deletion leaves only invisible bytes, which the sweep deletes.
    * @throws NotFoundError
    */
   async delete(userId: string, id: string): Promise<void> {

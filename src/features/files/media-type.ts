@@ -1,6 +1,6 @@
 import { TextDecoder } from 'node:util';
 
-/** What the bytes of a file begin with, for the types that are treated in a way of their own; each byte a character. */
+/** Signatures at the start of files whose types get special treatment; each character is a byte. */
 const SIGNATURES: Readonly<Record<string, (head: string) => boolean>> = {
   'image/png': (head) => head.startsWith('\x89PNG\r\n\x1a\n'),
   'image/jpeg': (head) => head.startsWith('\xff\xd8\xff'),
@@ -9,30 +9,30 @@ const SIGNATURES: Readonly<Record<string, (head: string) => boolean>> = {
   'application/pdf': (head) => head.startsWith('%PDF-'),
 };
 
-/** The bytes that a signature is looked for in. */
+/** Number of bytes needed to check a signature. */
 const HEAD_BYTES = 12;
 
-/** What a client may call a text; whatever else it says of one is not believed. */
+/** Media types accepted for text; any other declaration is ignored. */
 const TEXT_TYPE = /^(?:text\/[a-z0-9][a-z0-9.+-]{0,62}|application\/json)$/;
 
-/** Finds what a file is from its bytes, as they come. Only of a text it matters what its sender calls it. */
+/** Detects the media type of a file from its bytes as they arrive. Only for text does the declared type matter. */
 export class MediaTypeFinder {
   private head = Buffer.alloc(0);
-  /** Undefined as soon as the bytes have turned out to be no text. */
+  /** Undefined once the bytes have turned out not to be text. */
   private decoder: TextDecoder | undefined = new TextDecoder('utf-8', { fatal: true });
 
-  /** Takes the next bytes. */
+  /** Adds the next bytes. */
   add(bytes: Uint8Array): void {
     if (this.head.length < HEAD_BYTES)
       this.head = Buffer.concat([this.head, bytes.subarray(0, HEAD_BYTES - this.head.length)]);
-    // No text has a NUL, and PostgreSQL and most of what reads texts cannot take one.
+    // Text contains no NUL, and PostgreSQL and most programs that read text cannot handle one.
     if (bytes.includes(0)) this.decoder = undefined;
     this.decode(bytes);
   }
 
   /**
-   * The type of all bytes together, without parameters: that of an image or a PDF by its signature; for text in UTF-8
-   * what was declared, if that is a text, or `text/plain`; else `application/octet-stream`.
+   * Returns the media type of all bytes, without parameters: for an image or a PDF according to its signature; for
+   * UTF-8 text the declared type, if it is a text type, or `text/plain`; otherwise `application/octet-stream`.
    */
   find(declared: string): string {
     const head = this.head.toString('latin1');
@@ -44,7 +44,7 @@ export class MediaTypeFinder {
     return TEXT_TYPE.test(type) ? type : 'text/plain';
   }
 
-  /** Without bytes: looks whether the last character is whole. */
+  /** Decodes bytes. Without bytes, checks that the last character is complete. */
   private decode(bytes?: Uint8Array): void {
     try {
       this.decoder?.decode(bytes, { stream: bytes !== undefined });

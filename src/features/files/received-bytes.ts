@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { InvalidRequestError } from '../../common/errors.js';
 import { MediaTypeFinder } from './media-type.js';
 
-/** Bytes on their way into the storage: what is to be known of them is found while they pass. */
+/** Bytes on their way to the storage: collects their properties while they pass. */
 export class ReceivedBytes {
   private readonly sum = createHash('sha256');
   private readonly type = new MediaTypeFinder();
   private length = 0;
 
   /**
-   * The bytes as they come.
-   * @throws InvalidRequestError at the end where there were none
+   * Yields the bytes as they arrive.
+   * @throws InvalidRequestError at the end if there were none
    */
   async *passing(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const piece of bytes) {
@@ -24,7 +24,7 @@ export class ReceivedBytes {
     throw new InvalidRequestError(`${message}.`, [{ field: 'file', message }]);
   }
 
-  /** What they are; to be asked once, when all have passed. */
+  /** Returns the properties of the bytes; to be called once, after all have passed. */
   facts(declaredType: string): {
     readonly size: number;
     readonly hash: Uint8Array<ArrayBuffer>;

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
-/** What runs here. */
+/** Information about the running service. */
 export class ServiceBody {
   @ApiProperty({ description: 'Name of the service.', example: 'parley' })
   name!: string;
@@ -12,13 +12,13 @@ export class ServiceBody {
   docs!: string;
 }
 
-/** A check that passed; one that failed is an error. */
+/** A check that passed; a failed one is an error response. */
 export class ProbeBody {
   @ApiProperty({ description: 'Always `ok`.', enum: ['ok'], example: 'ok' })
   status!: 'ok';
 }
 
-/** One model provider. */
+/** Health of one model provider. */
 export class ProviderHealthBody {
   @ApiProperty({ description: 'Id of the provider: the first part of its models’ names.', example: 'openai' })
   id!: string;
@@ -34,7 +34,7 @@ export class ProviderHealthBody {
   models!: number;
 }
 
-/** How everything is. */
+/** Health of the whole service. */
 export class HealthBody {
   @ApiProperty({
     description:

@@ -5,7 +5,7 @@ import { RedisConnection } from '../../infra/redis/index.js';
 import { ModelCatalog, type ProviderHealth } from '../../llm/index.js';
 import { HealthRepository } from './health.repository.js';
 
-/** How everything is. */
+/** Health of the service and its dependencies. */
 export interface Health {
   readonly status: 'ok' | 'degraded' | 'unavailable';
   readonly version: string;
@@ -41,7 +41,7 @@ export class HealthService {
     };
   }
 
-  /** @throws AppError `service_unavailable` where requests cannot be served */
+  /** @throws AppError `service_unavailable` if requests cannot be served */
   async assertReady(): Promise<void> {
     if (await this.repository.databaseAnswers()) return;
     throw new AppError('service_unavailable', 'The database is unavailable. Try again in a few seconds.', {

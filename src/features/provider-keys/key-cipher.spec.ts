@@ -9,7 +9,7 @@ const OWNER = { userId: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11', provider: 'opena
 const cipher = new KeyCipher({ key: OLD, previousKey: undefined });
 
 describe('KeyCipher', () => {
-  it('reads what it wrote, and writes it differently each time', () => {
+  it('decrypts its own ciphertext, and encrypts differently each time', () => {
     const [one, two] = [cipher.encrypt(SECRET, OWNER), cipher.encrypt(SECRET, OWNER)];
     expect(one).not.toEqual(two);
     expect(Buffer.from(one).includes('sk-proj')).toBe(false);
@@ -20,12 +20,12 @@ describe('KeyCipher', () => {
   it.each([
     ['another user', { ...OWNER, userId: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a12' }],
     ['another provider', { ...OWNER, provider: 'anthropic' }],
-  ])('cannot be read for %s', (_what, elsewhere) => {
+  ])('rejects a ciphertext that belongs to %s', (_what, elsewhere) => {
     const stored = cipher.encrypt(SECRET, OWNER);
     expect(() => cipher.decrypt(stored, elsewhere)).toThrow(UnreadableSecretError);
   });
 
-  it('finds every changed byte and every missing one', () => {
+  it('detects any changed byte and any truncation', () => {
     const stored = cipher.encrypt(SECRET, OWNER);
     for (let place = 0; place < stored.length; place += 1) {
       const changed = stored.slice();
@@ -35,7 +35,7 @@ describe('KeyCipher', () => {
     }
   });
 
-  it('reads with the previous key and says that it is outdated; without it nothing', () => {
+  it('decrypts with the previous key and reports it as outdated, but not without that key', () => {
     const stored = cipher.encrypt(SECRET, OWNER);
     const rotated = new KeyCipher({ key: NEW, previousKey: OLD });
     expect(rotated.decrypt(stored, OWNER)).toEqual({ secret: SECRET, outdated: true });

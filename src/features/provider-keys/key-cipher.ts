@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 
-/*
- * What is stored: version (1 byte), id of the encryption key (4), nonce (12), tag (16), ciphertext. The nonce is random:
- * one key would have to encrypt billions of times before two are likely to be the same.
+/**
+ * Stored format: version (1 byte), id of the encryption key (4), nonce (12), tag (16), ciphertext. The nonce is
+ * random: a key would have to encrypt billions of times before two nonces are likely to be equal.
  */
 const VERSION = 1;
 const ID_BYTES = 4;
@@ -13,13 +13,13 @@ const OVERHEAD_BYTES = HEADER_BYTES + NONCE_BYTES + TAG_BYTES;
 
 const ALGORITHM = 'aes-256-gcm';
 
-/** Whose secret it is. A ciphertext that is put into another row cannot be read there. */
+/** The owner of a secret. A ciphertext that is moved to another row cannot be decrypted there. */
 export interface Belonging {
   readonly userId: string;
   readonly provider: string;
 }
 
-/** The stored bytes cannot be read: made with an encryption key that is gone, moved from elsewhere, or damaged. */
+/** Reports stored bytes that cannot be decrypted: their encryption key is gone, or they were moved or damaged. */
 export class UnreadableSecretError extends Error {
   override readonly name = 'UnreadableSecretError';
 }
@@ -48,7 +48,8 @@ export class KeyCipher {
   }
 
   /**
-   * @returns the secret, and whether it should be encrypted anew because the previous key did it
+   * Decrypts a secret.
+   * @returns the secret, and whether it should be re-encrypted because it used the previous key
    * @throws UnreadableSecretError
    */
   decrypt(stored: Uint8Array, belonging: Belonging): { readonly secret: string; readonly outdated: boolean } {

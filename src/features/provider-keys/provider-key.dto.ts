@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsString, Length, Matches, MaxLength } from 'class-validator';
 import { IsPlainText } from '../../http/index.js';
 
-/** The provider in a path. */
+/** Path parameter that identifies a provider. */
 export class ProviderParams {
   @ApiProperty({
     description: 'Provider of this server: the first part of its models’ names.',
@@ -15,7 +15,7 @@ export class ProviderParams {
   provider!: string;
 }
 
-/** A key that is to be stored. */
+/** A provider key to be stored. */
 export class SetProviderKeyBody {
   @ApiProperty({
     description: 'Your API key for the provider. It is stored encrypted and never shown again.',
@@ -24,14 +24,14 @@ export class SetProviderKeyBody {
     maxLength: 1000,
     example: 'sk-…',
   })
-  // It becomes the value of a header.
+  // It is sent as the value of a header.
   @Matches(/^[\x21-\x7e]+$/, { message: '$property must be visible ASCII characters without spaces' })
   @Length(1, 1000)
   @IsString()
   key!: string;
 }
 
-/** A stored key, without the key itself. */
+/** A stored provider key, without the key itself. */
 export class ProviderKeyBody {
   @ApiProperty({ description: 'Provider that the key is for.', example: 'openai' })
   provider!: string;
@@ -46,7 +46,7 @@ export class ProviderKeyBody {
   updated_at!: string;
 }
 
-/** All of your keys; there is at most one a provider. */
+/** All provider keys of an account; at most one per provider. */
 export class ProviderKeyListBody {
   @ApiProperty({ description: 'Always `list`.', enum: ['list'] })
   object!: 'list';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { PrismaService } from '../../infra/database/index.js';
 
-/** A key as its owner sees it. */
+/** A stored provider key, without the key itself. */
 export interface ShownProviderKey {
   readonly provider: string;
   readonly hint: string;
@@ -14,12 +14,12 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const SHOWN = { provider: true, hint: true, createdAt: true, updatedAt: true } as const;
 
-/** Users' own provider keys, encrypted. Every method filters by the owner. */
+/** Stores users' own provider keys, encrypted. Every method filters by owner. */
 @Injectable()
 export class ProviderKeyRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** Writes the key, over the one that was there. */
+  /** Stores a key, replacing an existing one. */
   set(key: { userId: string; provider: string; ciphertext: Bytes; hint: string }): Promise<ShownProviderKey> {
     const { userId, provider, ciphertext, hint } = key;
     return this.prisma.run((client) =>
@@ -44,7 +44,7 @@ export class ProviderKeyRepository {
     );
   }
 
-  /** @returns whether there was one */
+  /** @returns whether the key existed */
   async delete(userId: string, provider: string): Promise<boolean> {
     const { count } = await this.prisma.run((client) =>
       client.providerKey.deleteMany({ where: { userId, provider } }),
@@ -52,7 +52,7 @@ export class ProviderKeyRepository {
     return count === 1;
   }
 
-  /** The encrypted key. */
+  /** Returns the encrypted key. */
   async ciphertext(userId: string, provider: string): Promise<Bytes | undefined> {
     const row = await this.prisma.run((client) =>
       client.providerKey.findUnique({
@@ -63,7 +63,7 @@ export class ProviderKeyRepository {
     return row?.ciphertext;
   }
 
-  /** Writes the same key under another encryption, unless it was set anew meanwhile. */
+  /** Stores the same key with a new encryption, unless the key was replaced in the meantime. */
   async replaceCiphertext(
     userId: string,
     provider: string,

@@ -6,13 +6,16 @@ import { AuditService } from '../audit/index.js';
 import { ProviderKeyRepository, type ShownProviderKey } from './provider-key.repository.js';
 import { StoredCredentials } from './stored-credentials.js';
 
-/** Characters of a key that its owner is shown, and the shortest key of which they tell little. */
+/**
+ * Number of characters of a key that its owner can see, and the minimum length of a key for which they reveal
+ * little.
+ */
 const HINT = { length: 4, minKeyLength: 16 } as const;
 
-/** The demo has no host to show a key to. */
+/** The demo calls no host that would need a key. */
 const WITHOUT_KEYS = 'demo';
 
-/** Users' own keys of model providers. */
+/** Manages users' own keys for model providers. */
 @Injectable()
 export class ProviderKeyService {
   constructor(
@@ -23,8 +26,8 @@ export class ProviderKeyService {
   ) {}
 
   /**
-   * Stores a key, over the one that was there.
-   * @throws NotFoundError where the server has no such provider
+   * Stores a key, replacing an existing one.
+   * @throws NotFoundError if the server has no such provider
    */
   async set(actor: Actor, userId: string, provider: string, key: string): Promise<ShownProviderKey> {
     const providers = this.models.providerIds().filter((id) => id !== WITHOUT_KEYS);

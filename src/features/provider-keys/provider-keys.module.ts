@@ -5,7 +5,7 @@ import { ProviderKeyService } from './provider-key.service.js';
 import { ProviderKeysController } from './provider-keys.controller.js';
 import { StoredCredentialsModule } from './stored-credentials.module.js';
 
-/** The routes of the users' own keys, for the API. */
+/** Routes for users' own provider keys, for the API. */
 @Module({
   imports: [LlmModule, AuditModule, StoredCredentialsModule],
   controllers: [ProviderKeysController],

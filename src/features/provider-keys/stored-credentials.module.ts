@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { ProviderKeyRepository } from './provider-key.repository.js';
 import { StoredCredentials } from './stored-credentials.js';
 
-/** The users' own keys as the model layer takes them, for every process that asks a model. */
+/** Users' own provider keys as a credential source, for every process that calls models. */
 @Module({
   providers: [ProviderKeyRepository, StoredCredentials],
   exports: [ProviderKeyRepository, StoredCredentials],

@@ -18,10 +18,10 @@ const config = new AppConfig(
 const encrypted = (secret: string, key: string) =>
   new KeyCipher({ key, previousKey: undefined }).encrypt(secret, ADA);
 
-/** Nothing is connected: Prisma connects with the first query. */
+/** Never connected: Prisma connects with the first query. */
 const nowhere = new PrismaService({ connectionString: 'postgresql://127.0.0.1:1/none', poolMax: 1 });
 
-/** One stored key in memory, which belongs to Ada. */
+/** An in-memory repository with one key, which belongs to Ada. */
 class MemoryKeys extends ProviderKeyRepository {
   stored: Uint8Array<ArrayBuffer> | undefined;
   isReadable = true;
@@ -68,8 +68,8 @@ beforeEach(() => {
 
 const credentialOf = (userId: string) => credentials.credentialFor(userId, ADA.provider);
 
-describe('the key of a user', () => {
-  it('is read once in a while, and at once after it was changed', async () => {
+describe('StoredCredentials', () => {
+  it('reads a key again only after its cache entry has expired, or when it was changed', async () => {
     keys.stored = encrypted('first', CURRENT);
     expect([await credentialOf('ada'), await credentialOf('ada'), keys.reads]).toEqual(['first', 'first', 1]);
     keys.stored = encrypted('second', CURRENT);
@@ -80,7 +80,7 @@ describe('the key of a user', () => {
     expect(await credentialOf('ada')).toBeUndefined();
   });
 
-  it('is read again after the database was away', async () => {
+  it('reads a key again after the database was unavailable', async () => {
     keys.stored = encrypted('first', CURRENT);
     keys.isReadable = false;
     await expect(credentialOf('ada')).rejects.toThrow('The database is away.');
@@ -88,7 +88,7 @@ describe('the key of a user', () => {
     expect(await credentialOf('ada')).toBe('first');
   });
 
-  it('is not forgotten because an earlier read failed after a later one began', async () => {
+  it('keeps a cached key if an earlier read fails after a later one began', async () => {
     keys.stored = encrypted('first', CURRENT);
     keys.isReadable = false;
     const failed = expect(credentialOf('ada')).rejects.toThrow('The database is away.');
@@ -99,21 +99,21 @@ describe('the key of a user', () => {
     expect([await credentialOf('ada'), keys.reads]).toEqual(['first', 2]);
   });
 
-  it('is encrypted anew if the previous encryption key did it', async () => {
+  it('re-encrypts a key that was encrypted with the previous encryption key', async () => {
     keys.stored = encrypted('first', PREVIOUS);
     expect(await credentialOf('ada')).toBe('first');
     const current = new KeyCipher({ key: CURRENT, previousKey: undefined });
     expect(current.decrypt(keys.stored, ADA).secret).toBe('first');
   });
 
-  it('is used although it could not be encrypted anew', async () => {
+  it('uses a key although it could not be re-encrypted', async () => {
     const stored = encrypted('first', PREVIOUS);
     Object.assign(keys, { stored, isWritable: false });
     expect(await credentialOf('ada')).toBe('first');
     expect(keys.stored).toBe(stored);
   });
 
-  it('that cannot be read is not replaced by that of the server in silence', async () => {
+  it("reports a key that cannot be decrypted instead of silently using the server's key", async () => {
     keys.stored = new Uint8Array([9]);
     await expect(credentialOf('ada')).rejects.toMatchObject({
       code: 'provider_unavailable',
@@ -121,7 +121,7 @@ describe('the key of a user', () => {
     });
   });
 
-  it('is read again if more users than are remembered came in between', async () => {
+  it('reads a key again after its cache entry was evicted', async () => {
     await credentialOf('ada');
     for (let count = 0; count < CAPACITY; count += 1) await credentialOf(`user ${count}`);
     const { reads } = keys;

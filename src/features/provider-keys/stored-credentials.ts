@@ -6,10 +6,10 @@ import { CredentialSource } from '../../llm/index.js';
 import { KeyCipher, UnreadableSecretError } from './key-cipher.js';
 import { ProviderKeyRepository } from './provider-key.repository.js';
 
-/** How long an answer is believed, in milliseconds; where another process changed the key it is used for so long. */
+/** Time for which a key is cached, in milliseconds; a key changed by another process is used for that long. */
 const TTL_MS = 5_000;
 
-/** Answers that are remembered at the most; most are that there is no key. */
+/** Maximum number of cache entries; most record that there is no key. */
 const CAPACITY = 10_000;
 
 interface Entry {
@@ -17,7 +17,7 @@ interface Entry {
   readonly expiresAt: number;
 }
 
-/** Gives the model layer the users' own keys. */
+/** Provides users' own keys to the model layer. */
 @Injectable()
 export class StoredCredentials extends CredentialSource {
   private readonly logger = new Logger(StoredCredentials.name);
@@ -33,12 +33,12 @@ export class StoredCredentials extends CredentialSource {
     this.cipher = new KeyCipher(config.encryption);
   }
 
-  /** What is stored of a key. */
+  /** Encrypts a key for storage. */
   encrypt(secret: string, userId: string, provider: string): Uint8Array<ArrayBuffer> {
     return this.cipher.encrypt(secret, { userId, provider });
   }
 
-  /** From now on the key is asked for again. */
+  /** Drops a cached key, so that the next call reads it again. */
   forget(userId: string, provider: string): void {
     this.entries.delete(nameOf(userId, provider));
   }
@@ -67,7 +67,7 @@ export class StoredCredentials extends CredentialSource {
     const { secret, outdated } = this.decrypt(from, userId, provider);
     if (outdated) {
       const to = this.encrypt(secret, userId, provider);
-      // Nobody waits for it: the next read tries again.
+      // Not awaited: the next read retries.
       this.keys.replaceCiphertext(userId, provider, { from, to }).catch((error: unknown) => {
         this.logger.warn({ err: error }, 'could not re-encrypt a provider key yet');
       });
@@ -81,7 +81,7 @@ export class StoredCredentials extends CredentialSource {
     } catch (error) {
       if (!(error instanceof UnreadableSecretError)) throw error;
       this.logger.warn({ user: userId, provider }, error.message);
-      // Not silently with the server's key: the user would not know who pays.
+      // Do not fall back to the server's key silently: the user would not know who pays.
       throw new AppError(
         'provider_unavailable',
         `Your stored key for '${provider}' can no longer be decrypted. Store it again with PUT /api/v1/provider-keys/${provider}, or delete it.`,

@@ -6,7 +6,7 @@ import type { AttemptRecord } from '../../llm/index.js';
 import { BufferedUsageSink } from './buffered-usage-sink.js';
 import { type UsageEntry, UsageRepository } from './usage.repository.js';
 
-/** A ledger in memory that refuses what it is told to. Nothing is connected: Prisma connects with the first query. */
+/** An in-memory ledger that rejects given records. Never connected: Prisma connects with the first query. */
 class Ledger extends UsageRepository {
   readonly calls: string[] = [];
   private away = 0;
@@ -40,7 +40,7 @@ const ATTEMPT: AttemptRecord = {
 };
 
 describe('BufferedUsageSink', () => {
-  it('loses only the record that is refused', async () => {
+  it('loses only the record that the database rejects', async () => {
     const ledger = new Ledger(new Set(['call-3']));
     const sink = new BufferedUsageSink(ledger, new Clock());
     const ids = Array.from({ length: 9 }, (_, index) => `call-${index}`);
@@ -49,7 +49,7 @@ describe('BufferedUsageSink', () => {
     expect(ledger.calls.toSorted()).toEqual(ids.filter((id) => id !== 'call-3'));
   });
 
-  it('keeps what cannot be written now, in order, and writes it by itself', async () => {
+  it('buffers records that cannot be written, and writes them later on its own', async () => {
     const ledger = new Ledger(new Set());
     ledger.goAwayFor(1);
     const sink = new BufferedUsageSink(ledger, new Clock());

@@ -4,19 +4,21 @@ import { AppError } from '../../common/errors.js';
 import { type AttemptRecord, UsageSink } from '../../llm/index.js';
 import { UsageRepository, type UsageEntry } from './usage.repository.js';
 
-/** How long records wait for company, in milliseconds; what a kill -9 can lose. */
+/** Time to collect records before they are written, in milliseconds; a kill -9 can lose the records of that time. */
 const WAIT_MS = 250;
 
-/** How long it is waited after the database was away, in milliseconds. */
+/** Delay before a retry after the database was unavailable, in milliseconds. */
 const RETRY_MS = 1000;
 
-/** Records of one insert. */
+/** Maximum number of records per insert. */
 const BATCH = 500;
 
-/** Records that are kept while the database is away; about 20 MB. What comes beyond is lost, and said so. */
+/**
+ * Maximum number of records buffered while the database is unavailable; about 20 MB. More are lost, which is logged.
+ */
 const CAPACITY = 50_000;
 
-/** Writes the usage of stateless calls, many in one statement. */
+/** Writes the usage of stateless calls, many records per statement. */
 @Injectable()
 export class BufferedUsageSink extends UsageSink implements OnApplicationShutdown {
   private readonly logger = new Logger(BufferedUsageSink.name);
@@ -46,7 +48,7 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
     this.schedule(WAIT_MS);
   }
 
-  /** Writes what is left, before the database is closed. */
+  /** Writes the remaining records before the database is closed. */
   async onApplicationShutdown(): Promise<void> {
     this.closing = true;
     clearTimeout(this.timer);
@@ -61,11 +63,14 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
     }, waitMs);
   }
 
-  /** Never rejects. What could not be written is kept for the next time; writing twice bills once. */
+  /**
+   * Writes the buffered records. Never rejects. Records that could not be written stay buffered for the next time;
+   * writing twice bills once.
+   */
   private async flush(): Promise<void> {
     let size = BATCH;
     while (this.entries.length > 0) {
-      // Taken out while it is written, so that what comes meanwhile cannot push it aside.
+      // Removed from the buffer while being written, so that new records cannot push them out.
       const batch = this.entries.splice(0, size);
       try {
         await this.repository.insert(batch);
@@ -78,11 +83,11 @@ export class BufferedUsageSink extends UsageSink implements OnApplicationShutdow
           return;
         }
         if (batch.length === 1) {
-          // What the database refuses it will refuse again, and everything behind it would wait for ever.
+          // The database would reject it again, and all records after it would wait forever.
           this.logger.error({ err: error }, 'the database rejected a usage record, which is lost');
           continue;
         }
-        // One record that the database refuses must not take the others with it.
+        // One record that the database rejects must not block the others.
         this.entries.unshift(...batch);
         size = Math.ceil(batch.length / 2);
       }

@@ -2,7 +2,7 @@ import { buildMessage, ValidateBy } from 'class-validator';
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-/** A day of the calendar, as `2026-11-21`. */
+/** Validates a calendar day such as `2026-11-21`. */
 export function IsDay(): PropertyDecorator {
   return ValidateBy({
     name: 'isDay',
@@ -13,7 +13,7 @@ export function IsDay(): PropertyDecorator {
   });
 }
 
-/** Years before 2000 and far ones are typing errors, and PostgreSQL knows no year 0. */
+/** Years before 2000 or after 2999 are typing errors, and PostgreSQL has no year 0. */
 function isDay(text: string): boolean {
   if (!DAY.test(text) || text < '2000' || text > '2999') return false;
   const time = Date.parse(`${text}T00:00:00Z`);

@@ -3,6 +3,6 @@ import { UsageController } from './usage.controller.js';
 import { UsageModule } from './usage.module.js';
 import { UsageService } from './usage.service.js';
 
-/** The ledger's routes, for the API; the ledger itself is for every process. */
+/** Routes of the ledger, for the API; every process uses the ledger itself. */
 @Module({ imports: [UsageModule], controllers: [UsageController], providers: [UsageService] })
 export class UsageApiModule {}

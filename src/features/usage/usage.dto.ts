@@ -3,12 +3,12 @@ import { IsIn } from 'class-validator';
 import { IsOptionalField } from '../../http/index.js';
 import { IsDay } from './is-day.js';
 
-/** The way of telling usage that tells keys apart. */
+/** Grouping that includes the API key. */
 export const BY_KEY = 'day,model,key';
 
 const WAYS = ['day,model', BY_KEY] as const;
 
-/** Which days are wanted, and what is told apart. */
+/** Period and grouping of a usage report. */
 export class UsageQuery {
   @ApiPropertyOptional({
     description: 'First day, in UTC. Defaults to 29 days before the last day.',
@@ -39,7 +39,7 @@ export class UsageQuery {
   by?: (typeof WAYS)[number];
 }
 
-/** What was used. */
+/** Usage figures. */
 export class UsageFigures {
   @ApiProperty({
     description: 'Number of calls: turns and requests to the compatible routes.',
@@ -122,7 +122,7 @@ export class UsageFigures {
   estimated_attempts!: number;
 }
 
-/** What was used of one model on one day, and with one key where that was asked for. */
+/** Usage of one model on one day, and of one key if requested. */
 export class UsageOfDayBody extends UsageFigures {
   @ApiProperty({ description: 'Day, in UTC.', format: 'date', example: '2026-11-21' })
   date!: string;
@@ -141,7 +141,7 @@ export class UsageOfDayBody extends UsageFigures {
   api_key_id?: string | null;
 }
 
-/** What an account used. */
+/** A usage report of an account. */
 export class UsageReportBody {
   @ApiProperty({ description: 'Always `list`.', enum: ['list'], example: 'list' })
   object!: 'list';

@@ -3,12 +3,12 @@ import { BY_KEY, type UsageOfDayBody, type UsageQuery, type UsageReportBody } fr
 import type { UsageOfDay } from './usage.repository.js';
 import type { UsageAsked, UsageReport } from './usage.service.js';
 
-/** A query as the service takes it. */
+/** Converts a query to a usage request. */
 export function toUsageAsked({ by, from, to }: UsageQuery): UsageAsked {
   return { from, to, byKey: by === BY_KEY };
 }
 
-/** A report as its owner gets it. */
+/** Converts a report to its API representation. */
 export function toUsageReportBody({ days, byKey, rows }: UsageReport): UsageReportBody {
   const data = rows.map((row) => toDayBody(row, byKey));
   return { object: 'list', from: days.from, to: days.to, data, total: toFigures(rows) };
@@ -20,7 +20,7 @@ function toDayBody(row: UsageOfDay, byKey: boolean): UsageOfDayBody {
   return { date, model: `${provider}/${model}`, ...key, ...toFigures([row]) };
 }
 
-/** Counts stay within what a number holds exactly: a ledger of that many tokens does not exist. */
+/** Adds up rows. No ledger has so many tokens that a number could not hold their count exactly. */
 function toFigures(rows: readonly UsageOfDay[]): Omit<UsageOfDayBody, 'date' | 'model' | 'api_key_id'> {
   const sum = (of: (row: UsageOfDay) => bigint): bigint => rows.reduce((total, row) => total + of(row), 0n);
   const prompt = Number(sum((row) => row.inputTokens));

@@ -5,32 +5,32 @@ import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import type { AttemptRecord } from '../../llm/index.js';
 
-/** Whom the attempts of a call are charged to. */
+/** The account and context that the attempts of a call are charged to. */
 export interface UsageOwner {
   readonly callId: string;
   readonly userId: string;
-  /** The key that asked; null where the account was logged in. */
+  /** The key of the request; null for a logged-in session. */
   readonly apiKeyId: string | null;
-  /** Null where the conversation is gone; the usage stays. */
+  /** Null if the conversation was deleted; its usage stays. */
   readonly conversationId: string | null;
 }
 
-/** What a call's attempts come to, or by how much that changes. */
+/** Total of a call's attempts, or the change of that total. */
 export interface UsageSum {
   readonly tokens: bigint;
-  /** Of the attempts whose price is known. */
+  /** Cost of the attempts whose price is known. */
   readonly costMicroUsd: MicroUsd;
-  /** Attempts whose price is not. */
+  /** Number of attempts whose price is unknown. */
   readonly unpricedAttempts: number;
 }
 
-/** What was used of one model on one day, in UTC, and with one key where keys are told apart. */
+/** Usage of one model on one day in UTC, and of one key if grouped by key. */
 export interface UsageOfDay {
-  /** `2026-11-21` */
+  /** For example `2026-11-21`. */
   readonly day: string;
   readonly provider: string;
   readonly model: string;
-  /** Null where the account was logged in, where a restart broke the answer off, and where keys are not told apart. */
+  /** Null for a logged-in session, for an answer that was broken off by a restart, and if not grouped by key. */
   readonly apiKeyId: string | null;
   readonly calls: bigint;
   readonly attempts: bigint;
@@ -39,42 +39,42 @@ export interface UsageOfDay {
   readonly cachedTokens: bigint;
   readonly cacheWriteTokens: bigint;
   readonly reasoningTokens: bigint;
-  /** Null where no attempt has a known price. */
+  /** Null if no attempt has a known price. */
   readonly costMicroUsd: MicroUsd | null;
   readonly unpricedAttempts: bigint;
   readonly estimatedAttempts: bigint;
 }
 
-/** Whole days in UTC, both included: `2026-11-21`. */
+/** Whole days in UTC, inclusive: `2026-11-21`. */
 export interface Days {
   readonly from: string;
   readonly to: string;
 }
 
-/** One attempt and whom it is charged to. */
+/** An attempt, and the account that it is charged to. */
 export interface UsageEntry {
   readonly owner: UsageOwner;
   readonly attempt: AttemptRecord;
 }
 
-/** What a record is written with; when it was written the database knows. */
+/** Columns of an inserted record; the database sets the time. */
 const COLUMNS = Prisma.sql`id, call_id, attempt, user_id, api_key_id, own_key, conversation_id, provider, model, outcome,
   input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated`;
 
-/** The same as they come in JSON. */
+/** The same columns with their types, for reading JSON. */
 const COLUMN_TYPES = Prisma.sql`id uuid, call_id uuid, attempt int, user_id uuid, api_key_id uuid, own_key boolean,
   conversation_id uuid, provider text, model text, outcome text, input_tokens int, output_tokens int, cached_tokens int,
   cache_write_tokens int, reasoning_tokens int, cost_micro_usd bigint, estimated boolean`;
 
-/** The ledger of what models were asked and what it cost. */
+/** The ledger of model calls and their cost. */
 @Injectable()
 export class UsageRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Writes the attempts of a call within the caller's transaction; committing twice bills once (see `commit_usage` in the
-   * migrations). The transaction holds the lock of the conversation, if there is one.
-   * @returns by how much the ledger has grown, which an estimate that was too high makes negative
+   * Stores the attempts of a call within the caller's transaction; committing twice bills once (see `commit_usage`
+   * in the migrations). The transaction holds the lock of the conversation, if there is one.
+   * @returns the change of the ledger, which is negative if a previous estimate was too high
    */
   async commit(
     transaction: Transaction,
@@ -88,9 +88,9 @@ export class UsageRepository {
   }
 
   /**
-   * Writes attempts that no row owns, in one statement with one parameter: Prisma's own insert takes a parameter a
-   * column and row, which costs more than everything else about a short call. Those that are in the ledger already
-   * are left as they are, and those of an account that is gone are left out.
+   * Stores attempts without a row of their own, in one statement with one parameter: Prisma's own insert uses a
+   * parameter per column and row, which costs more than everything else about a short call. Attempts already in the
+   * ledger are left unchanged, and those of a deleted account are skipped.
    */
   async insert(entries: readonly UsageEntry[]): Promise<void> {
     const rows = JSON.stringify(entries.map(toJson));
@@ -104,8 +104,8 @@ export class UsageRepository {
   }
 
   /**
-   * What an account used of its quotas: tokens since a day, cost since another, both days in UTC, `2026-11-21`. What it
-   * asked with its own keys is its own affair.
+   * Returns the usage that counts towards an account's quotas: tokens since one day, cost since another, both days
+   * in UTC, `2026-11-21`. Excludes calls with the account's own provider keys.
    */
   async spentSince(
     userId: string,
@@ -124,7 +124,7 @@ export class UsageRepository {
     return { tokensDay: Number(row?.tokens ?? 0n), costMonth: Number(row?.cost ?? 0n) };
   }
 
-  /** What an account used, by day and model, and by key where that is asked for; newest day first. */
+  /** Returns an account's usage by day and model, and by key if requested; newest day first. */
   summarize(userId: string, { from, to }: Days, byKey: boolean): Promise<UsageOfDay[]> {
     return this.prisma.run(
       (client) => client.$queryRaw<UsageOfDay[]>`
@@ -146,12 +146,12 @@ export class UsageRepository {
   }
 }
 
-/** Returns the attempts of a call as `commit_usage` and `finish_turn` take them. */
+/** Serializes the attempts of a call for `commit_usage` and `finish_turn`. */
 export function usageJson(owner: UsageOwner, attempts: readonly AttemptRecord[]): string {
   return JSON.stringify(attempts.map((attempt) => toJson({ owner, attempt })));
 }
 
-/** A record as `COLUMN_TYPES` reads it. */
+/** Converts a record to the JSON that `COLUMN_TYPES` describes. */
 function toJson({ owner, attempt: record }: UsageEntry) {
   const { attempt, provider, model, outcome, usage, costMicroUsd, estimated, ownKey = false } = record;
   return {

@@ -4,36 +4,36 @@ import { type Days, type UsageOfDay, UsageRepository } from './usage.repository.
 
 const DAY_MS = 86_400_000;
 
-/** Days that are told where the caller does not say which. */
+/** Number of days of a report if the caller does not specify any. */
 const DEFAULT_DAYS = 30;
 
-/** Most days of one report. */
+/** Maximum number of days of a report. */
 const MAX_DAYS = 366;
 
-/** What is asked for. */
+/** Period and grouping of a usage report. */
 export interface UsageAsked {
   readonly from: string | undefined;
   readonly to: string | undefined;
-  /** Whether keys are told apart. */
+  /** True to group by key. */
   readonly byKey: boolean;
 }
 
-/** What an account used on some days. */
+/** An account's usage over some days. */
 export interface UsageReport {
   readonly days: Days;
-  /** Whether keys are told apart. */
+  /** True if grouped by key. */
   readonly byKey: boolean;
   readonly rows: readonly UsageOfDay[];
 }
 
-/** Tells accounts what they used. */
+/** Reports usage to accounts. */
 @Injectable()
 export class UsageService {
   constructor(private readonly usage: UsageRepository) {}
 
   /**
-   * What an account used, by day and model, and by key where that is asked for.
-   * @throws InvalidRequestError where the days are too many, or the last comes before the first
+   * Returns an account's usage by day and model, and by key if requested.
+   * @throws InvalidRequestError if there are too many days, or the last one is before the first
    */
   async report(userId: string, asked: UsageAsked): Promise<UsageReport> {
     const days = toDays(asked);

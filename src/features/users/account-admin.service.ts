@@ -7,7 +7,7 @@ import { Broadcast } from '../../infra/redis/index.js';
 import { type AuditAction, AuditService } from '../audit/index.js';
 import { type StoredUser, type UserChanges, UserRepository } from './user.repository.js';
 
-/** Accounts, as admins see them. */
+/** Manages accounts on behalf of admins. */
 @Injectable()
 export class AccountAdminService {
   constructor(
@@ -16,7 +16,7 @@ export class AccountAdminService {
     private readonly broadcast: Broadcast,
   ) {}
 
-  /** Newest first; those whose address begins with the prefix, where there is one. */
+  /** Lists accounts, newest first, optionally only those whose address begins with a prefix. */
   list(
     emailPrefix: string | undefined,
     slice: { readonly limit: number; readonly after: string | undefined },
@@ -25,8 +25,10 @@ export class AccountAdminService {
   }
 
   /**
-   * Changes an account. One that is disabled is out at once: it takes no more requests, and what runs for it stops.
-   * @throws NotFoundError, LastAdminError
+   * Changes an account. A disabled account loses access immediately: its requests are rejected, and its running
+   * operations stop.
+   * @throws NotFoundError
+   * @throws LastAdminError
    */
   async update(actor: Actor, userId: string, changes: UserChanges): Promise<StoredUser> {
     const user = await this.users.update(userId, changes);
@@ -43,7 +45,10 @@ export class AccountAdminService {
   }
 }
 
-/** Disabling and enabling have words of their own; the rest is told with its new values. */
+/**
+ * Returns the audit events of a change. Disabling and enabling have their own actions; other changes are recorded
+ * with their new values.
+ */
 function eventsOf(changes: UserChanges): [AuditAction, Record<string, string | null>?][] {
   const { disabled, role, quotaTokensDay, quotaCostMonthMicroUsd } = changes;
   const detail = {

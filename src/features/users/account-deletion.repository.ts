@@ -6,9 +6,10 @@ import { AuditRepository } from '../audit/index.js';
 import { assertOtherAdmin } from './user.repository.js';
 
 /**
- * Tables with rows of accounts, in the order in which a deletion empties them: secrets first, then whatever refers to
- * messages and conversations, so that deleting those neither cascades nor sets columns to null in many rows. `messages`
- * go with their conversations. Search words go with the one message or title that they are of.
+ * Tables with rows of accounts, in the order in which a deletion empties them: secrets first, then everything that
+ * references messages and conversations, so that deleting those neither cascades nor sets columns to null in many
+ * rows. `messages` are deleted with their conversations. Search words are deleted with the message or title that
+ * they belong to.
  */
 export const OWNED_TABLES = [
   'refresh_tokens',
@@ -29,7 +30,7 @@ export const FILES_TABLE = 'files';
 /** A table that the deletion of an account empties. */
 export type OwnedTable = (typeof OWNED_TABLES)[number] | typeof FILES_TABLE;
 
-/** The steps of an account's deletion that write to the database. Each is one short transaction and may be repeated. */
+/** The database writes of an account deletion. Each is one short transaction and may be repeated. */
 @Injectable()
 export class AccountDeletionRepository {
   constructor(
@@ -38,14 +39,14 @@ export class AccountDeletionRepository {
   ) {}
 
   /**
-   * Marks an account as being deleted and disables it, for good. The audit log gets an entry with the first request.
-   * @returns whether there is such an account
+   * Marks an account as being deleted and permanently disables it. The first request adds an entry to the audit log.
+   * @returns whether the account exists
    * @throws LastAdminError
    */
   request(actor: Actor, id: string): Promise<boolean> {
     return this.prisma.transaction(async (transaction) => {
       await assertOtherAdmin(transaction, id);
-      // Neither column is in a key, so this does not wait for transactions that are adding rows of the account.
+      // Neither column is part of a key, so this does not wait for transactions that are adding rows of the account.
       const now = new Date();
       const { count } = await transaction.user.updateMany({
         where: { id, deletionRequestedAt: null },
@@ -83,11 +84,11 @@ export class AccountDeletionRepository {
 
   /**
    * Deletes up to `limit` rows of a table, or of messages and conversations together.
-   * @returns how many, or `locked` where another process is deleting the same account
+   * @returns the number of deleted rows, or `locked` if another process is deleting the same account
    */
   deleteBatch(userId: string, table: OwnedTable, limit: number): Promise<number | 'locked'> {
     return this.prisma.transaction(async (transaction) => {
-      // Of two processes that resume the same deletion one deletes at a time. The lock goes with the transaction.
+      // If two processes resume the same deletion, only one deletes at a time. The lock ends with the transaction.
       const [lock] = await transaction.$queryRaw<{ taken: boolean }[]>`
         SELECT pg_try_advisory_xact_lock(hashtextextended(${`account deletion ${userId}`}, 0)) AS taken`;
       if (lock?.taken !== true) return 'locked';
@@ -99,7 +100,7 @@ export class AccountDeletionRepository {
     });
   }
 
-  /** Deletes the row of an account that has been emptied. */
+  /** Deletes the row of an account without any data left. */
   async deleteAccount(id: string): Promise<void> {
     await this.prisma.run((client) =>
       client.user.deleteMany({ where: { id, deletionRequestedAt: { not: null } } }),
@@ -107,9 +108,9 @@ export class AccountDeletionRepository {
   }
 }
 
-/** Deletes conversations that have up to `limit` messages together, or the last messages of one that has more. */
+/** Deletes conversations with up to `limit` messages in total, or the last messages of one that has more. */
 async function deleteConversations(transaction: Transaction, userId: string, limit: number): Promise<number> {
-  // A conversation has no more messages than positions. The order is that of the index.
+  // A conversation has at most as many messages as positions. The order is that of the index.
   const found = await transaction.$queryRaw<{ id: string; positions: number }[]>`
     SELECT id, next_position AS positions FROM conversations
     WHERE user_id = ${userId}::uuid ORDER BY archived, id DESC LIMIT ${limit}`;
@@ -118,7 +119,7 @@ async function deleteConversations(transaction: Transaction, userId: string, lim
   let rows = 0;
   const whole = found.filter(({ positions }) => (rows += positions + 1) <= limit).map(({ id }) => id);
   if (whole.length === 0) return deleteLastMessages(transaction, first.id, limit);
-  // Conversations are locked before their messages, as by everything that writes to them, so nothing can deadlock.
+  // Conversations are locked before their messages, as in every other transaction, so there are no deadlocks.
   await transaction.$queryRaw`SELECT 1 FROM conversations WHERE id = ANY(${whole}::uuid[]) ORDER BY id FOR UPDATE`;
   const messages =
     await transaction.$executeRaw`DELETE FROM messages WHERE conversation_id = ANY(${whole}::uuid[])`;
@@ -127,7 +128,10 @@ async function deleteConversations(transaction: Transaction, userId: string, lim
   );
 }
 
-/** A message has a higher position than the one that it follows, so the last ones can go without those before them. */
+/**
+ * Deletes the last messages of a conversation. A message has a higher position than its parent, so the last ones can
+ * be deleted without those before them.
+ */
 async function deleteLastMessages(transaction: Transaction, id: string, limit: number): Promise<number> {
   await transaction.$queryRaw`SELECT 1 FROM conversations WHERE id = ${id}::uuid FOR UPDATE`;
   const [from] = await transaction.$queryRaw<{ position: number }[]>`
@@ -136,6 +140,6 @@ async function deleteLastMessages(transaction: Transaction, id: string, limit: n
   const deleted = await transaction.$executeRaw`
     DELETE FROM messages WHERE conversation_id = ${id}::uuid AND position >= ${position}`;
   await transaction.$executeRaw`UPDATE conversations SET next_position = ${position} WHERE id = ${id}::uuid`;
-  // The conversation's row counts: it is still to be deleted, even where no message was left.
+  // Count the conversation's row, which remains to be deleted even if no message is left.
   return deleted + 1;
 }

@@ -10,12 +10,12 @@ import { UserDeletionHook } from './user-deletion-hook.js';
 
 const ACTOR: Actor = { userId: 'admin', address: '192.0.2.1' };
 
-/** Nothing is connected: Prisma connects with the first query. */
+/** Never connected: Prisma connects with the first query. */
 const nowhere = new PrismaService({ connectionString: 'postgresql://127.0.0.1:1/none', poolMax: 1 });
 
-/** Rows of one account: as many of each table as are named. */
+/** An in-memory repository with rows of one account: the given number for each table. */
 class Rows extends AccountDeletionRepository {
-  /** The largest batch that the database manages in time. */
+  /** Size of the largest batch that the database can delete in time. */
   manageable = 1_000;
 
   constructor(
@@ -83,14 +83,14 @@ class Hook extends UserDeletionHook {
   }
 
   private async note(what: string, userId: string): Promise<void> {
-    // A caller that does not wait for a hook is found out.
+    // Detects a caller that does not wait for a hook.
     await new Promise(setImmediate);
     this.events.push(`${what} ${this.name} of ${userId}`);
     if (this.failsFor === userId) throw new Error('the files are away');
   }
 }
 
-/** A clock by which every wait is over at once. */
+/** A clock on which every wait ends immediately. */
 class SkippingClock extends Clock {
   readonly waits: number[] = [];
 
@@ -100,7 +100,7 @@ class SkippingClock extends Clock {
   }
 }
 
-/** Stored data that takes for ever to remove. */
+/** A hook that never finishes removing its data. */
 class StuckHook extends UserDeletionHook {
   override stop(): Promise<void> {
     return Promise.resolve();
@@ -121,7 +121,7 @@ function serviceOver(
 }
 
 describe('deleting an account', () => {
-  it('shuts it out, stops what runs, deletes rows, then files, and its own row last', async () => {
+  it("revokes access, stops running operations, then deletes rows, files, and finally the account's own row", async () => {
     const events: string[] = [];
     const rows = new Rows(events, { conversations: 2_500, usage_records: 3, files: 2 });
     const hooks = [new Hook('turns', events), new Hook('files', events)];
@@ -143,7 +143,7 @@ describe('deleting an account', () => {
     ]);
   });
 
-  it('answers after ten seconds, whatever the deletion has still to do', async () => {
+  it('responds after ten seconds, even if the deletion is not complete', async () => {
     const events: string[] = [];
     const clock = new SkippingClock();
     await serviceOver(new Rows(events), events, [new StuckHook()], clock).delete(ACTOR, 'ada');
@@ -152,7 +152,7 @@ describe('deleting an account', () => {
     expect(events).not.toContain('delete ada');
   });
 
-  it('goes on with smaller batches where one takes longer than a statement may', async () => {
+  it('continues with smaller batches if one exceeds the statement timeout', async () => {
     const events: string[] = [];
     const rows = new Rows(events, { conversations: 300 });
     rows.manageable = 125;
@@ -162,7 +162,7 @@ describe('deleting an account', () => {
     );
   });
 
-  it('keeps the account’s row where a hook fails, and resumes other accounts all the same', async () => {
+  it('does not delete the account’s row if a hook fails, and still resumes other accounts', async () => {
     const events: string[] = [];
     const service = serviceOver(new Rows(events), events, [new Hook('files', events, 'ada')]);
     await service.delete(ACTOR, 'ada');

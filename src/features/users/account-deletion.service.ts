@@ -12,18 +12,19 @@ import {
 } from './account-deletion.repository.js';
 import { USER_DELETION_HOOKS, type UserDeletionHook } from './user-deletion-hook.js';
 
-/** Maximum time that a request waits for the deletion to be completed, in milliseconds. */
+/** Maximum time that a request waits for the deletion to complete, in milliseconds. */
 export const WAIT_MS = 10_000;
 
-/** Rows deleted by one transaction, which must stay far below the timeout of a statement. */
+/** Number of rows deleted per transaction, which must stay far below the statement timeout. */
 const BATCH = 1_000;
 
-/** Accounts read at once by a resumption. */
+/** Number of accounts to read at once when resuming. */
 const PAGE = 100;
 
 /**
- * Deletes accounts of any size: first the account is disabled for good, in one commit, then its rows go in batches, then
- * its files, and its own row last. A deletion that is interrupted, by a kill too, is resumed from what is left.
+ * Deletes accounts of any size: first the account is permanently disabled in one commit, then its rows are deleted
+ * in batches, then its files, and finally its own row. An interrupted deletion is resumed from what is left, even
+ * after a kill.
  */
 @Injectable()
 export class AccountDeletionService implements BeforeApplicationShutdown {
@@ -44,9 +45,10 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
   }
 
   /**
-   * Deletes an account with everything that it owns. Once this resolves nobody can use or see the account; the data of a
-   * large one may still be on its way out then. May be called again.
-   * @throws NotFoundError, LastAdminError
+   * Deletes an account with everything it owns. Once this resolves, nobody can use or see the account; the data of a
+   * large one may still be in the process of deletion. May be called again.
+   * @throws NotFoundError
+   * @throws LastAdminError
    */
   async delete(actor: Actor, userId: string): Promise<void> {
     if (!(await this.accounts.request(actor, userId))) throw new NotFoundError('user', userId);
@@ -56,7 +58,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
     patience.abort();
   }
 
-  /** Resumes the deletions that this process or another one has left unfinished. */
+  /** Resumes deletions that this or another process has left unfinished. */
   async resume(signal: AbortSignal): Promise<void> {
     let after: string | undefined;
     do {
@@ -66,7 +68,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
     } while (after !== undefined && !signal.aborted);
   }
 
-  /** Runs once at a time for an account. Never rejects: what fails is resumed later. */
+  /** Runs a deletion, once at a time per account. Never rejects: a failed deletion is resumed later. */
   private carryOut(userId: string): Promise<void> {
     const running = this.running.get(userId);
     if (running !== undefined) return running;
@@ -82,7 +84,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
   private async deleteEverything(userId: string): Promise<void> {
     for (const hook of this.hooks) await hook.stop(userId);
     await this.accounts.releaseEmail(userId);
-    // A request that was let in before the account was disabled may have added rows to a table that was empty already.
+    // A request admitted before the account was disabled may have added rows to a table that was already empty.
     for (let deleted: number | undefined; deleted !== 0;) {
       deleted = 0;
       for (const table of OWNED_TABLES) {
@@ -96,7 +98,10 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
     await this.accounts.deleteAccount(userId);
   }
 
-  /** @returns how many rows were deleted; `unfinished` where this process stops or another one is deleting them */
+  /**
+   * Deletes an account's rows of a table.
+   * @returns the number of deleted rows; `unfinished` if this process is stopping or another one is deleting them
+   */
   private async empty(userId: string, table: OwnedTable): Promise<number | 'unfinished'> {
     let total = 0;
     let limit = BATCH;
@@ -107,7 +112,8 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
         if (deleted === 0) return total;
         total += deleted;
       } catch (error) {
-        // Very large rows may take longer than a statement may. A database that is away fails the smallest batch too.
+        // Very large rows may exceed the statement timeout. If the database is unavailable, even the smallest batch
+        // fails.
         if (!isUnavailable(error) || limit === 1) throw error;
         limit = Math.ceil(limit / 8);
       }
@@ -116,7 +122,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
   }
 }
 
-/** Returns whether the database was away or did not manage a statement in time. */
+/** Returns true if the database was unavailable or a statement timed out. */
 function isUnavailable(error: unknown): boolean {
   return error instanceof AppError && error.code === 'service_unavailable';
 }

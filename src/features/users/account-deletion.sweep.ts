@@ -35,7 +35,7 @@ export class AccountDeletionSweep implements OnApplicationBootstrap, BeforeAppli
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    // Both at once: a run ends when the deletion that it carries out is told to stop.
+    // Both at once: a sweep ends when the deletion that it runs is stopped.
     await Promise.all([this.deletions.beforeApplicationShutdown(), this.task.stop()]);
   }
 }

@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { UserRepository } from './user.repository.js';
 
-/** What an admin has set for an account; null stands for the server's default. */
+/** Quotas that an admin has set for an account; null for the server's default. */
 export interface AccountQuota {
   readonly quotaTokensDay: bigint | null;
   readonly quotaCostMonthMicroUsd: bigint | null;
 }
 
-/** The quotas of accounts, for whoever counts what they use. */
+/** Reads the quotas of accounts for usage accounting. */
 @Injectable()
 export class AccountQuotas {
   constructor(private readonly users: UserRepository) {}
 
-  /** Null where the account is gone. */
+  /** Returns an account's quotas; null if the account no longer exists. */
   of(userId: string): Promise<AccountQuota | null> {
     return this.users.findById(userId);
   }

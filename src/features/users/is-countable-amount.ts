@@ -1,7 +1,10 @@
 import { buildMessage, ValidateBy } from 'class-validator';
 import { SMALLEST_USD } from '../../common/money.js';
 
-/** Nothing, or no less than is counted: less would be stored as nothing, which shuts out whoever was given it. */
+/**
+ * Validates an amount of 0, or at least the smallest recordable one: less would be stored as 0, which blocks the
+ * account.
+ */
 export function IsCountableAmount(): PropertyDecorator {
   return ValidateBy({
     name: 'isCountableAmount',

@@ -19,7 +19,7 @@ beforeEach(() => {
   throttle = new PasswordThrottle(clock);
 });
 
-/** How long a try has to wait, in milliseconds; 0 where it is let through, and counts as wrong then. */
+/** Tries a wrong password. Returns the required wait in milliseconds; 0 if the attempt was admitted. */
 function tryWrong(account = 'ada', address = '192.0.2.1'): number {
   try {
     throttle.admit(account, address);
@@ -31,7 +31,7 @@ function tryWrong(account = 'ada', address = '192.0.2.1'): number {
 }
 
 describe('PasswordThrottle', () => {
-  it('makes who guesses on wait twice as long each time, up to a quarter of an hour', () => {
+  it('doubles the wait for each further guess, up to a quarter of an hour', () => {
     for (let round = 0; round < 10; round += 1) expect(tryWrong()).toBe(0);
     const waits: number[] = [];
     for (let round = 0; round < 13; round += 1) {
@@ -44,24 +44,24 @@ describe('PasswordThrottle', () => {
     expect(Math.max(...waits)).toBe(900);
   });
 
-  it('lets no more through when all come at once', () => {
+  it('admits no more attempts if all arrive at once', () => {
     const results = Array.from({ length: 50 }, () => tryWrong());
     expect(results.filter((wait) => wait === 0)).toHaveLength(10);
   });
 
-  it('forgets the wrong ones after a right one', () => {
+  it('resets the wrong attempts after a correct password', () => {
     for (let round = 0; round < 9; round += 1) tryWrong();
     throttle.admit('ada', '192.0.2.1')();
     for (let round = 0; round < 10; round += 1) expect(tryWrong()).toBe(0);
   });
 
-  it('does not lock the owner out, who comes from elsewhere', () => {
+  it('does not lock out the owner at another address', () => {
     for (let round = 0; round < 60; round += 1) tryWrong('ada', '192.0.2.66');
     expect(tryWrong('ada', '192.0.2.66')).toBeGreaterThan(0);
     expect(tryWrong('ada', '192.0.2.1')).toBe(0);
   });
 
-  it('bounds what one address does to many accounts, for a while', () => {
+  it('limits the attempts of one address on many accounts for a while', () => {
     for (let round = 0; round < 100; round += 1) expect(tryWrong(`user-${round}`)).toBe(0);
     expect(tryWrong('somebody')).toBe(900_000);
     expect(tryWrong('somebody', '192.0.2.2')).toBe(0);
@@ -69,7 +69,7 @@ describe('PasswordThrottle', () => {
     expect(tryWrong('somebody')).toBe(0);
   });
 
-  it('bounds what many addresses do to one account, but not where its owner has logged in', () => {
+  it('limits the attempts of many addresses on one account, except where its owner has logged in', () => {
     throttle.admit('ada', '192.0.2.1')();
     for (let round = 0; round < 100; round += 1) expect(tryWrong('ada', `198.51.100.${round}`)).toBe(0);
     expect(tryWrong('ada', '203.0.113.1')).toBe(900_000);

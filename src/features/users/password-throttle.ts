@@ -2,20 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 
-/** How many wrong passwords are borne, and what further ones cost; times are in milliseconds. */
+/** Numbers of wrong passwords allowed, and the waits for further ones; times are in milliseconds. */
 export const LIMITS = {
-  /** Of an address for one account, before it has to wait. */
+  /** Attempts of an address on one account without a wait. */
   freeTries: 10,
-  /** Doubles with each further one. */
+  /** Doubles with each further attempt. */
   firstWaitMs: 1_000,
   longestWaitMs: 900_000,
-  /** In one window: of an address for all accounts, and of an account from everywhere. */
+  /** Attempts in one window: of an address on all accounts, and on an account from all addresses. */
   windowMs: 900_000,
   perAddress: 100,
   perAccount: 100,
 } as const;
 
-/** Pairs and counts that are remembered at the most. */
+/** Maximum number of entries in each map. */
 const CAPACITY = 50_000;
 
 interface Tries {
@@ -25,10 +25,10 @@ interface Tries {
 }
 
 /**
- * Slows down who guesses passwords, at a login or with a token that may be stolen. Waits grow for the account and
- * address together, so that a stranger cannot lock an owner out, who comes from elsewhere; looser bounds hold for an
- * address alone, and for an account alone, but not for addresses from which its owner has logged in. In the memory of
- * the process, which forgets when it restarts; `SharedPasswordThrottle` counts for all of them.
+ * Slows down password guessing, at login or with a stolen token. Waits grow per account and address, so that a
+ * stranger cannot lock out an owner at another address; looser limits apply to an address alone, and to an account
+ * alone, except for addresses from which its owner has logged in. Counts are in memory and lost on restart;
+ * `SharedPasswordThrottle` counts for all processes.
  */
 @Injectable()
 export class PasswordThrottle {
@@ -40,8 +40,9 @@ export class PasswordThrottle {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * Lets a try through and counts it as wrong until it turns out to be right, so that many at once are no way around.
-   * @returns to be called when the password was right
+   * Admits an attempt and counts it as wrong until it proves right, so that concurrent attempts cannot bypass the
+   * limit.
+   * @returns function to be called if the password was right
    * @throws AppError `rate_limit_exceeded`
    */
   admit(account: string, address: string): () => void {
@@ -88,7 +89,7 @@ function counted(map: Map<string, Tries>, key: string, now: number, keepMs: numb
   return tries;
 }
 
-/** Forgets the oldest where there is no room. */
+/** Evicts the oldest entry if the map is full. */
 function bounded<Value>(map: Map<string, Value>): Map<string, Value> {
   if (map.size < CAPACITY) return map;
   const [oldest] = map.keys();
@@ -96,7 +97,7 @@ function bounded<Value>(map: Map<string, Value>): Map<string, Value> {
   return map;
 }
 
-/** The refusal of a try that comes too early. */
+/** Returns the error for an attempt that comes too early. */
 export function tooManyTries(retryAfterMs: number): AppError {
   const seconds = Math.ceil(retryAfterMs / 1000);
   return new AppError(

@@ -1,17 +1,20 @@
 import { hash, verify } from '@node-rs/argon2';
 
-/** OWASP's recommendation for argon2id, which is the library's default algorithm: 19 MiB, two passes, one lane. */
+/**
+ * OWASP's recommended parameters for argon2id, which is the library's default algorithm: 19 MiB, two passes, one
+ * lane.
+ */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** Hash of a password that nobody has, made once, so that an unknown address costs as much work as a known one. */
+/** Hash of a password that nobody has, created once, so that an unknown address costs as much work as a known one. */
 let nobodysHash: Promise<string> | undefined;
 
-/** The argon2id hash of a password, in PHC format. */
+/** Returns the argon2id hash of a password, in PHC format. */
 export function hashPassword(password: string): Promise<string> {
   return hash(password, PARAMETERS);
 }
 
-/** Whether the password is the one of the hash. Without a hash the answer is no, after the same work. */
+/** Returns true if the password matches the hash. Without a hash returns false after the same work. */
 export async function passwordMatches(password: string, passwordHash: string | undefined): Promise<boolean> {
   nobodysHash ??= hashPassword(crypto.randomUUID());
   const matches = await verify(passwordHash ?? (await nobodysHash), password);

@@ -5,18 +5,18 @@ import { normalAddress } from '../../common/address.js';
 import { RedisConnection } from '../../infra/redis/index.js';
 import { LIMITS, PasswordThrottle, tooManyTries } from './password-throttle.js';
 
-/** Keeps our keys apart from what else a Redis holds. */
+/** Prefix that separates our keys from others in the same Redis. */
 const PREFIX = 'parley:passwords:';
 
-/** How long an owner's address is known after the last login from there, in milliseconds. */
+/** Time for which an owner's address is trusted after the last login from it, in milliseconds. */
 const TRUST_MS = 2_592_000_000;
 
-/** Of the pair, the address, the account, and the owner's address. */
+/** Keys of the pair, the address, the account, and the owner's address. */
 type Keys = readonly [pair: string, address: string, account: string, trusted: string];
 
 /**
- * What `PasswordThrottle.admit` does, in one step for all processes and by the clock of Redis. Answers with the wait in
- * milliseconds, 0 where the try was let through and counted.
+ * Implements `PasswordThrottle.admit` atomically for all processes, using the clock of Redis. Returns the wait in
+ * milliseconds, 0 if the attempt was admitted and counted.
  */
 const ADMIT = `
 local time = redis.call('TIME')
@@ -51,7 +51,7 @@ for place = 2, 3 do
 end
 return 0`;
 
-/** Takes back what a try counted that was right after all. */
+/** Reverts the count of an attempt whose password was right. */
 const SUCCEED = `
 redis.call('DEL', KEYS[1])
 for place = 2, 3 do
@@ -61,8 +61,8 @@ redis.call('SET', KEYS[4], '', 'PX', ARGV[1])
 return 0`;
 
 /**
- * Slows down who guesses passwords, by counts that all processes share where there is Redis. Without it, and while it
- * is away, each process counts for itself, from nothing.
+ * Slows down password guessing with counts that all processes share through Redis. Without it, and while it is
+ * unavailable, each process counts on its own, starting from zero.
  */
 @Injectable()
 export class SharedPasswordThrottle {
@@ -74,9 +74,10 @@ export class SharedPasswordThrottle {
   ) {}
 
   /**
-   * Lets a try through and counts it as wrong until it turns out to be right, so that many at once are no way around.
-   * @param address whole; all addresses of an IPv6 network count as one
-   * @returns to be called when the password was right
+   * Admits an attempt and counts it as wrong until it proves right, so that concurrent attempts cannot bypass the
+   * limit.
+   * @param address full address; all addresses of an IPv6 network count as one
+   * @returns function to be called if the password was right
    * @throws AppError `rate_limit_exceeded`
    */
   async admit(account: string, address: string): Promise<() => Promise<void>> {
@@ -100,7 +101,10 @@ export class SharedPasswordThrottle {
     };
   }
 
-  /** What a script answers; undefined while Redis is away, of which the connection tells the operator once. */
+  /**
+   * Runs a script and returns its result; undefined while Redis is unavailable, which the connection reports to the
+   * operator once.
+   */
   private async ask(
     client: Redis,
     script: string,
@@ -135,7 +139,7 @@ function keysOf(account: string, address: string): Keys {
   ];
 }
 
-/** Hashed: an account is known here by whatever was typed as its email address, of any length. */
+/** Hashed, because an account is identified here by whatever was typed as its email address, of any length. */
 function keyOf(kind: string, ...parts: readonly string[]): string {
   return `${PREFIX}${kind}:${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;
 }

@@ -1,14 +1,14 @@
 /**
- * What a feature contributes to the deletion of an account beside its rows, which are deleted for all features
- * together. Both methods may be called again for the same account: a deletion that was interrupted is resumed.
+ * A feature's part in the deletion of an account, apart from its rows, which are deleted for all features together.
+ * Both methods may be called again for the same account, because an interrupted deletion is resumed.
  */
 export abstract class UserDeletionHook {
-  /** Stops what runs for the account in this process, before its rows are deleted. */
+  /** Stops the account's running operations in this process, before its rows are deleted. */
   abstract stop(userId: string): Promise<void>;
 
-  /** Removes what the account has outside the database, after all rows but those of its files and its own. */
+  /** Removes the account's data outside the database, after all rows except those of its files and its own. */
   abstract removeData(userId: string): Promise<void>;
 }
 
-/** The hooks of all features, in the order in which they run. The composition root binds them. */
+/** Injection token for the hooks of all features, in the order in which they run. The composition root binds them. */
 export const USER_DELETION_HOOKS = Symbol('USER_DELETION_HOOKS');

@@ -61,7 +61,7 @@ export class UserBody {
   created_at!: string;
 }
 
-/** What owners change of their account. */
+/** Changes that owners make to their account. */
 export class UpdateMeBody {
   @ApiProperty({
     description:
@@ -89,7 +89,7 @@ export class UpdateMeBody {
   current_password!: string;
 }
 
-/** What admins change of an account; what is left out stays as it is. */
+/** Changes that admins make to an account; omitted fields stay as they are. */
 export class UpdateUserBody {
   @ApiPropertyOptional({ description: 'Role of the account.', enum: ['user', 'admin'], example: 'admin' })
   @IsOptionalField()
@@ -136,7 +136,7 @@ export class UpdateUserBody {
   quota_cost_month_usd?: number | null;
 }
 
-/** Which accounts are wanted. */
+/** Filters for a list of accounts. */
 export class UsersQuery extends PageQuery {
   @ApiPropertyOptional({
     description: 'Only accounts whose email address begins with this text.',

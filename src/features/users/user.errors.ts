@@ -1,6 +1,6 @@
 import { AppError } from '../../common/errors.js';
 
-/** Another account has the address. */
+/** Rejects an address that another account has. */
 export class EmailTakenError extends AppError {
   constructor() {
     super('email_taken', 'An account with this email address already exists. Log in instead.', {
@@ -10,7 +10,7 @@ export class EmailTakenError extends AppError {
   }
 }
 
-/** Nobody would be left to administer the server. */
+/** Rejects a change that would leave the server without an admin. */
 export class LastAdminError extends AppError {
   constructor() {
     super('last_admin', 'This is the last enabled admin account. Make another account an admin first.', {
@@ -19,7 +19,7 @@ export class LastAdminError extends AppError {
   }
 }
 
-/** The password of somebody who is logged in already. */
+/** Rejects a wrong password of a user who is already logged in. */
 export class WrongPasswordError extends AppError {
   constructor() {
     super('invalid_credentials', 'The current password is wrong.', { param: 'current_password' });

@@ -2,7 +2,7 @@ import { fromUsd, toUsd } from '../../common/money.js';
 import type { UpdateUserBody, UserBody } from './user.dto.js';
 import type { StoredUser, UserChanges } from './user.repository.js';
 
-/** An account as its owner and admins see it. */
+/** Converts an account to its API representation, for its owner and for admins. */
 export function toUserBody(user: StoredUser): UserBody {
   const { id, email, role, disabledAt, quotaTokensDay, quotaCostMonthMicroUsd, createdAt } = user;
   return {
@@ -16,7 +16,7 @@ export function toUserBody(user: StoredUser): UserBody {
   };
 }
 
-/** What an admin wants changed. */
+/** Converts an admin's request to changes. */
 export function toUserChanges(body: UpdateUserBody): UserChanges {
   const { role, disabled, quota_tokens_day: tokens, quota_cost_month_usd: cost } = body;
   return {

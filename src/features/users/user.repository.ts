@@ -4,7 +4,7 @@ import { LastAdminError } from './user.errors.js';
 
 export type UserRole = 'user' | 'admin';
 
-/** An account as it is stored. */
+/** A stored account. */
 export interface StoredUser {
   readonly id: string;
   readonly email: string;
@@ -16,7 +16,7 @@ export interface StoredUser {
   readonly createdAt: Date;
 }
 
-/** What an admin changes of an account; what is undefined stays as it is. */
+/** Changes that an admin makes to an account; undefined leaves a field as it is. */
 export interface UserChanges {
   readonly role?: UserRole | undefined;
   readonly disabled?: boolean | undefined;
@@ -24,7 +24,7 @@ export interface UserChanges {
   readonly quotaCostMonthMicroUsd?: bigint | null | undefined;
 }
 
-/** Keys of advisory locks; PostgreSQL shares them among all that use the database. */
+/** Keys of advisory locks; PostgreSQL shares them among all users of the database. */
 const LOCKS = { admins: 7_031_001 } as const;
 
 @Injectable()
@@ -32,9 +32,10 @@ export class UserRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Inserts an account. The unique index on `email` decides a race.
-   * @param user.email normalised
-   * @param user.role `first_is_admin` makes the first account of all an admin; the lock lets only one be the first
+   * Inserts an account. The unique index on `email` decides races.
+   * @param user.email normalized
+   * @param user.role `first_is_admin` makes the very first account an admin; a lock ensures that only one is the
+   *   first
    * @returns undefined if the address is taken
    */
   async insert(user: {
@@ -59,8 +60,8 @@ export class UserRepository {
   }
 
   /**
-   * Finds the account with one of these addresses, the first of them preferred. Like all methods that read, it leaves
-   * out accounts that are being deleted.
+   * Finds the account with one of these addresses, preferring the first. Like all reads, excludes accounts that are
+   * being deleted.
    */
   async findByEmail(forms: readonly string[]): Promise<StoredUser | null> {
     const users = await this.prisma.run((client) =>
@@ -74,7 +75,7 @@ export class UserRepository {
     return this.prisma.run((client) => client.user.findUnique({ where: { id, deletionRequestedAt: null } }));
   }
 
-  /** Newest first; ids rise in time. */
+  /** Lists accounts, newest first; ids increase over time. */
   list(
     emailPrefix: string | undefined,
     { limit, after }: { readonly limit: number; readonly after: string | undefined },
@@ -92,7 +93,10 @@ export class UserRepository {
     );
   }
 
-  /** @returns the account, `taken` where another one has the address, or undefined where it is gone */
+  /**
+   * Changes the address of an account.
+   * @returns the account, `taken` if another one has the address, or undefined if it no longer exists
+   */
   async changeEmail(id: string, email: string): Promise<StoredUser | 'taken' | undefined> {
     try {
       const [user] = await this.prisma.run((client) =>
@@ -106,8 +110,8 @@ export class UserRepository {
   }
 
   /**
-   * Changes an account. Disabling it ends its sessions, so that enabling it does not bring them back.
-   * @throws LastAdminError where no enabled admin would be left
+   * Changes an account. Disabling it ends its sessions, so that enabling it does not restore them.
+   * @throws LastAdminError if no enabled admin would be left
    */
   update(id: string, changes: UserChanges): Promise<StoredUser | undefined> {
     const { disabled, role, quotaTokensDay, quotaCostMonthMicroUsd } = changes;
@@ -122,7 +126,7 @@ export class UserRepository {
           ...(quotaCostMonthMicroUsd !== undefined && { quotaCostMonthMicroUsd }),
         },
       });
-      // After the account's row, which whoever makes a session locks first.
+      // After the account's row, which every transaction that starts a session locks first.
       if (disabled === true) {
         const open = { userId: id, revokedAt: null };
         await transaction.refreshToken.updateMany({ where: open, data: { revokedAt: new Date() } });
@@ -132,13 +136,16 @@ export class UserRepository {
   }
 }
 
-/** Until the transaction ends nobody else decides about admins: of two who demote each other the second sees the first. */
+/**
+ * Serializes changes of admins until the transaction ends: if two demote each other, the second sees the first
+ * change.
+ */
 async function lockAdmins(transaction: Transaction): Promise<void> {
   await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS.admins})`;
 }
 
 /**
- * Keeps anybody else from deciding about admins until the transaction ends.
+ * Serializes changes of admins until the transaction ends.
  * @throws LastAdminError if the account is the only admin that is not disabled
  */
 export async function assertOtherAdmin(transaction: Transaction, id: string): Promise<void> {
@@ -149,7 +156,7 @@ export async function assertOtherAdmin(transaction: Transaction, id: string): Pr
     throw new LastAdminError();
 }
 
-/** Prisma passes the wildcards of LIKE on. */
+/** Escapes the wildcards of LIKE, which Prisma does not. */
 function literal(text: string): string {
   return text.replaceAll(/[\\%_]/g, '\\$&');
 }

@@ -12,7 +12,7 @@ import { SharedPasswordThrottle } from './shared-password-throttle.js';
 import { EmailTakenError, WrongPasswordError } from './user.errors.js';
 import { type StoredUser, UserRepository, type UserRole } from './user.repository.js';
 
-/** Accounts, as their owners use them. */
+/** Manages accounts on behalf of their owners. */
 @Injectable()
 export class UserService {
   constructor(
@@ -23,8 +23,9 @@ export class UserService {
   ) {}
 
   /**
-   * Makes an account. Its address is stored normalised.
-   * @throws EmailTakenError, InvalidRequestError where the normalised address is none
+   * Creates an account. Its address is stored in normalized form.
+   * @throws EmailTakenError
+   * @throws InvalidRequestError if the normalized form is not an address
    */
   async create(account: {
     email: string;
@@ -36,7 +37,7 @@ export class UserService {
     return user;
   }
 
-  /** Finds the account that an address, as somebody typed it, belongs to. */
+  /** Finds the account of an address as the user typed it. */
   findByEmail(email: string): Promise<StoredUser | null> {
     return this.users.findByEmail(storedEmailForms(email));
   }
@@ -53,8 +54,9 @@ export class UserService {
   }
 
   /**
-   * The account, where the password is its own. Guessing is slowed down here as at a login: a token may be stolen.
-   * @throws WrongPasswordError, AppError `rate_limit_exceeded`
+   * Returns the account if the password matches. Guessing is slowed down as at login, because a token may be stolen.
+   * @throws WrongPasswordError
+   * @throws AppError `rate_limit_exceeded`
    */
   async confirm(actor: Actor, id: string, currentPassword: string): Promise<StoredUser> {
     const succeeded = await this.throttle.admit(id, actor.address ?? '');
@@ -65,8 +67,11 @@ export class UserService {
   }
 
   /**
-   * Gives an account another address.
-   * @throws WrongPasswordError, EmailTakenError, InvalidRequestError, AppError `rate_limit_exceeded`
+   * Changes the address of an account.
+   * @throws WrongPasswordError
+   * @throws EmailTakenError
+   * @throws InvalidRequestError
+   * @throws AppError `rate_limit_exceeded`
    */
   async changeEmail(
     actor: Actor,
@@ -84,10 +89,10 @@ export class UserService {
   }
 }
 
-/** Longest address, in characters, as RFC 5321 has it. */
+/** Maximum length of an address in characters, according to RFC 5321. */
 const MAX_EMAIL_LENGTH = 254;
 
-/** A character may stand for several, or for an @: what was an address may be none in its normalised form. */
+/** Normalizes an address. One character may become several, or an @, so the result may no longer be an address. */
 function toStoredEmail(typed: string): string {
   const email = normalizeEmail(typed);
   if (isEmail(email) && maxLength(email, MAX_EMAIL_LENGTH)) return email;

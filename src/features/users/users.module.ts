@@ -12,7 +12,7 @@ import { UsersController } from './users.controller.js';
 
 @Module({
   imports: [AuditModule],
-  // In this order, or `me` would be taken for an id.
+  // In this order, otherwise `me` would be taken for an id.
   controllers: [UsersController, AccountAdminController],
   providers: [
     AccountAdminService,

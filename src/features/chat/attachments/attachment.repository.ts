@@ -1,21 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../../infra/database/index.js';
 
-/** A file that a message was sent with. */
+/** An attachment of a message. */
 export interface StoredAttachment {
   readonly messageId: string;
-  /** Null where the file has been deleted since. */
+  /** Null if the file has since been deleted. */
   readonly fileId: string | null;
   readonly name: string;
   readonly mediaType: string;
 }
 
-/** The files of messages. `begin_turn` writes them, with the messages. */
+/** Reads the attachments of messages. `begin_turn` stores them together with the messages. */
 @Injectable()
 export class AttachmentRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** Those of the messages, in the order in which they were named; only where the messages are the user's. */
+  /** Returns the attachments of messages, in the order of the request; only of messages that belong to the user. */
   of(userId: string, messageIds: readonly string[]): Promise<StoredAttachment[]> {
     return this.prisma.run((client) =>
       client.attachment.findMany({

@@ -6,23 +6,22 @@ import { type AttachmentKind, kindOf, MAX_FILES_BYTES, MAX_TEXT_BYTES, toTextPar
 import { AttachmentRepository, type StoredAttachment } from './attachment.repository.js';
 import type { ResolvedTarget, TurnTarget } from '../model/turn-target.js';
 
-/** The files of a question, looked at before it is stored. */
+/** The attachments of a question, checked before it is stored. */
 export interface QuestionFiles {
-  /** In the order in which they were named. */
+  /** File ids in the order of the request. */
   readonly ids: readonly string[];
-  /** What they take, by our count. */
+  /** Their tokens, by our count. */
   readonly tokens: number;
 }
 
-/** A question without files. */
 export const NO_FILES: QuestionFiles = { ids: [], tokens: 0 };
 
 const MEGABYTE = 2 ** 20;
 
-/** How the kinds of media are called. */
+/** Names of the kinds of media in error messages. */
 const CALLED = { image: 'images', pdf: 'PDFs' } as const satisfies Record<MediaKind, string>;
 
-/** Files that come with questions. */
+/** Validates and lists the attachments of questions. */
 @Injectable()
 export class AttachmentService {
   constructor(
@@ -32,10 +31,10 @@ export class AttachmentService {
   ) {}
 
   /**
-   * The files of the question that a turn answers: those that are named, or those that the question, or the one whose
-   * place it takes, was sent with before.
-   * @throws NotFoundError where one is not the user's, InvalidRequestError where they are too large or the model cannot
-   *   read them
+   * Returns the attachments of the question that a turn answers: the files named in the request, or those already
+   * attached to the question or to the question that it replaces.
+   * @throws NotFoundError if one does not belong to the user
+   * @throws InvalidRequestError if they are too large or the model cannot read them
    */
   async ofQuestion(
     userId: string,
@@ -64,7 +63,7 @@ export class AttachmentService {
     };
   }
 
-  /** The files of messages, by the id of the message. */
+  /** Returns the attachments of messages, by message id. */
   async ofMessages(
     userId: string,
     messageIds: readonly string[],
@@ -83,7 +82,7 @@ export class AttachmentService {
     });
   }
 
-  /** What has been deleted since is left out. */
+  /** Returns the files already attached, without those deleted since. */
   private async sent(
     userId: string,
     target: Exclude<TurnTarget, { type: 'next' }>,
@@ -120,13 +119,16 @@ function idsIn({ newMessages }: ResolvedTarget): readonly string[] {
   return newMessages.flatMap((message) => (message.role === 'user' ? (message.fileIds ?? []) : []));
 }
 
-/** The message whose files the question of a turn has: the question itself, or the one whose place it takes. */
+/**
+ * Returns the message whose attachments the question of a turn has: the question itself, or the one that it
+ * replaces.
+ */
 function sentMessage(target: TurnTarget, { after }: ResolvedTarget): string | null {
   if (target.type === 'edit') return target.messageId;
   return target.type === 'regenerate' && after !== 'leaf' ? after.messageId : null;
 }
 
-/** @throws InvalidRequestError where a model can be told nothing of the file */
+/** @throws InvalidRequestError if the file cannot be sent to any model */
 function acceptedKind({ name, mediaType, size }: StoredFile, field: string): AttachmentKind {
   const kind = kindOf(mediaType);
   if (kind === undefined)

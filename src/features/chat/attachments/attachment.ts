@@ -1,25 +1,25 @@
 import type { ChatMessage, MediaKind } from '../../../llm/index.js';
 
-/** Largest size of all files of one question together, and of all files of what a model is told, in bytes. */
+/** Maximum total size of the files of one question, and of all files in the context of a turn, in bytes. */
 export const MAX_FILES_BYTES = 20 * 2 ** 20;
 
-/** Largest size of a text that a model is told, in bytes. */
+/** Maximum size of a text file that is sent to a model, in bytes. */
 export const MAX_TEXT_BYTES = 2 ** 20;
 
-/** As what a model is told a file. */
+/** Form in which a file is sent to a model. */
 export type AttachmentKind = MediaKind | 'text';
 
-/** A part of what a user says to a model. */
+/** A content part of a user message. */
 export type Part = Exclude<Extract<ChatMessage, { role: 'user' }>['content'], string>[number];
 
-/** What a model is told a file as; undefined where there is no way. */
+/** Returns the form in which a file is sent to a model; undefined if it cannot be sent. */
 export function kindOf(mediaType: string): AttachmentKind | undefined {
   if (mediaType.startsWith('image/')) return 'image';
   if (mediaType === 'application/pdf') return 'pdf';
   return mediaType.startsWith('text/') || mediaType === 'application/json' ? 'text' : undefined;
 }
 
-/** A file as a model is told it. */
+/** Converts a file to a content part. */
 export function toPart(
   kind: AttachmentKind,
   { name, mediaType }: { readonly name: string; readonly mediaType: string },
@@ -35,12 +35,15 @@ export function toPart(
   }
 }
 
-/** A text file as a model is told it. Some wires have one text to a message, so it ends with a line of its own. */
+/**
+ * Converts a text file to a content part. Some API formats have a single text per message, so the part ends with a
+ * blank line.
+ */
 export function toTextPart(name: string, text: string): { readonly type: 'text'; readonly text: string } {
   return { type: 'text', text: `File: ${name}\n\n${text}\n\n` };
 }
 
-/** What a model is told in the place of a file that it is not given. */
+/** Returns the text sent to a model in place of a file that is left out. */
 export function toAbsence(name: string, why: string): Part {
   return { type: 'text', text: `[The file "${name}" ${why}]\n\n` };
 }

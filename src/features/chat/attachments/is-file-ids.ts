@@ -1,9 +1,9 @@
 import { isUUID, registerDecorator } from 'class-validator';
 
-/** Most files of one message. */
+/** Maximum number of attachments per message. */
 export const MAX_FILES = 10;
 
-/** A list of ids of files, at most ten, none of them twice. */
+/** Validates a list of file ids: at most ten, without duplicates. */
 export function IsFileIds(): PropertyDecorator {
   return (target: object, propertyKey: string | symbol) => {
     registerDecorator({
@@ -19,7 +19,7 @@ export function IsFileIds(): PropertyDecorator {
 }
 
 function isFileIds(value: unknown): boolean {
-  // Its length first: to look at each of a million entries would be the work of whoever sent them.
+  // Check the length first, so that a client cannot make us inspect a million entries.
   if (!Array.isArray(value) || value.length > MAX_FILES) return false;
   const ids: unknown[] = value;
   const known = new Set(ids.map((id) => (isUUID(id) ? String(id).toLowerCase() : undefined)));

@@ -14,12 +14,12 @@ import {
 import { AttachmentRepository, type StoredAttachment } from '../attachments/attachment.repository.js';
 import type { ContextMessage } from './context.repository.js';
 
-/** Why a model is not given a file, as the end of a sentence. */
+/** Reasons why a file is not sent to a model, as the end of a sentence. */
 const DELETED = 'was deleted.';
 const TOO_MUCH = 'is left out: the files of the conversation are too large together.';
 const UNREAD = 'is left out: this model does not read files of its type.';
 
-/** Tells a model the files that messages came with. Their bytes are read for that and not kept. */
+/** Loads attachments to be sent to a model. Their bytes are read for that purpose only and not cached. */
 @Injectable()
 export class ContextAttachmentsService {
   constructor(
@@ -29,19 +29,19 @@ export class ContextAttachmentsService {
   ) {}
 
   /**
-   * The files of a path as the model of a turn is told them, by the id of the message that they came with. Where not all
-   * fit the newest come first.
-   * @param memory holds their bytes before they are read; the caller releases it once the model has them
-   * @throws ServerBusyError where other turns keep the memory, and the signal's reason when it aborts
+   * Returns the attachments of a path as message parts for the model of a turn, by message id. If not all fit, the
+   * newest take precedence.
+   * @param memory reserved for their bytes before they are read; the caller releases it once the model has them
+   * @throws ServerBusyError if other turns occupy the memory, or the signal's reason when it aborts
    */
   async loadParts(
     { userId, model }: { readonly userId: string; readonly model: string },
     path: readonly ContextMessage[],
     { memory, signal }: { readonly memory: ByteLease; readonly signal: AbortSignal },
   ): Promise<ReadonlyMap<string, readonly Part[]>> {
-    const told = new Map<string, Part[]>();
+    const partsByMessage = new Map<string, Part[]>();
     const ids = path.filter(({ hasFiles }) => hasFiles).map(({ id }) => id);
-    if (ids.length === 0) return told;
+    if (ids.length === 0) return partsByMessage;
     const sent = await this.attachments.of(userId, ids);
     const byMessage = Map.groupBy(sent, ({ messageId }) => messageId);
     const readable = await this.readableIn({ userId, model }, sent);
@@ -54,9 +54,9 @@ export class ContextAttachmentsService {
     for (const { id, files } of selected) {
       const parts: Part[] = [];
       for (const file of files) parts.push(await this.partOf(userId, file));
-      told.set(id, parts);
+      partsByMessage.set(id, parts);
     }
-    return told;
+    return partsByMessage;
   }
 
   private async partOf(userId: string, selected: SelectedFile): Promise<Part> {
@@ -65,7 +65,7 @@ export class ContextAttachmentsService {
     try {
       return toPart(kind, file, await this.files.read(userId, file.id));
     } catch (error) {
-      // Deleted between the two looks.
+      // Deleted since it was listed.
       if (error instanceof NotFoundError) return toAbsence(file.name, DELETED);
       throw error;
     }
@@ -97,14 +97,14 @@ export class ContextAttachmentsService {
   }
 }
 
-/** A file to be read for a model, or the line in its place. */
+/** A file to be read for a model, or the text that replaces it. */
 type SelectedFile =
   | { readonly type: 'file'; readonly kind: AttachmentKind; readonly file: StoredFile }
   | { readonly type: 'absent'; readonly part: Part };
 
-/** Selects which files of one turn are read, before any of them is. */
+/** Selects the files of one turn before any of them is read. */
 class FileSelection {
-  /** Of all selected files. */
+  /** Total size of the selected files. */
   bytes = 0;
 
   constructor(

@@ -2,7 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { summarizeUpTo, withoutTornExchange } from './context-trimming.js';
 import type { ContextMessage } from './context.repository.js';
 
-/** A path of these roles with ten tokens a message: `u` user, `a` answer, `t` tool. Ids count from 1, after message 0. */
+/**
+ * Builds a path of these roles with ten tokens per message: `u` user, `a` assistant, `t` tool. Ids count from 1,
+ * after message 0.
+ */
 function path(roles: string, beginning = false): ContextMessage[] {
   const names = { u: 'user', a: 'assistant', t: 'tool' } as const;
   return Array.from(roles, (letter, index) => ({
@@ -18,32 +21,32 @@ function path(roles: string, beginning = false): ContextMessage[] {
   }));
 }
 
-describe('the last message that a summary shall cover', () => {
+describe('summarizeUpTo', () => {
   it.each([
-    // The older half of the messages before the question, to the end of an exchange.
+    // The older half of the messages before the question, rounded up to a whole exchange.
     ['uauau', '2'],
     ['uauauau', '4'],
     ['uauauauau', '4'],
     ['uauauauauau', '6'],
     ['uatauatau', '4'],
-    // The last exchange before the question stays as it was said: what is left out alone.
+    // The last exchange before the question is not summarized: the summary covers only messages that are left out.
     ['uau', '0'],
     ['u', '0'],
     // An answer whose question is left out is covered with it.
     ['auau', '1'],
     ['au', '1'],
     ['tatau', '4'],
-  ])('of %s is %s', (roles, upTo) => {
+  ])('covers a path of %s up to message %s', (roles, upTo) => {
     expect(summarizeUpTo(path(roles), undefined)).toBe(upTo);
   });
 
-  it('is none where nothing is left out', () => {
+  it('returns nothing if no message is left out', () => {
     expect(summarizeUpTo(path('uauau', true), undefined)).toBeUndefined();
     expect(summarizeUpTo(path('uauau'), '0')).toBeUndefined();
     expect(summarizeUpTo([], undefined)).toBeUndefined();
   });
 
-  it('goes by tokens, not by messages', () => {
+  it('measures halves by tokens rather than by messages', () => {
     const [first, ...others] = path('uauauau');
     expect(first).toBeDefined();
     const long = first === undefined ? [] : [{ ...first, tokenCount: 1_000 }, ...others];
@@ -51,7 +54,7 @@ describe('the last message that a summary shall cover', () => {
   });
 });
 
-describe('a path', () => {
+describe('withoutTornExchange', () => {
   const rolesOf = (messages: readonly ContextMessage[]) =>
     messages.map(({ role }) => role.charAt(0)).join('');
 
@@ -59,12 +62,12 @@ describe('a path', () => {
     ['auau', undefined, 'uau'],
     ['tauau', undefined, 'uau'],
     ['uau', undefined, 'uau'],
-    // Behind a summary an answer has its question there, and only what a tool said has lost its call.
+    // After a summary an answer has its question there; only a tool result has lost its call.
     ['auau', '0', 'auau'],
     ['tauau', '0', 'auau'],
-    // A summary that does not reach the path is as good as none here.
+    // A summary that does not reach the path counts as none here.
     ['auau', 'elsewhere', 'uau'],
-  ])('%s is told without a torn exchange', (roles, summarized, told) => {
-    expect(rolesOf(withoutTornExchange(path(roles), summarized))).toBe(told);
+  ])('trims %s after a summary up to %s to %s', (roles, summarized, expected) => {
+    expect(rolesOf(withoutTornExchange(path(roles), summarized))).toBe(expected);
   });
 });

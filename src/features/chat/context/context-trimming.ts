@@ -1,26 +1,27 @@
 import { type ContextMessage, TOKENS_PER_MESSAGE } from './context.repository.js';
 
 /**
- * A path without the rest of an exchange whose question does not stand in it: an answer without its question says
- * nothing, and some providers refuse it. Behind a summary nothing is missing, for the question is summed up there.
- * @param summarized the last message of the summary that the path follows
+ * Returns a path without the rest of an exchange whose question is not on it: an answer without its question is
+ * meaningless, and some providers reject it. After a summary nothing is missing, because the summary includes the
+ * question.
+ * @param summarized the last message of the summary that precedes the path
  */
 export function withoutTornExchange(
   path: readonly ContextMessage[],
   summarized: string | undefined,
 ): readonly ContextMessage[] {
   const whole = isWhole(path, summarized);
-  // What a tool said must follow the call, wherever that stands.
+  // A tool result must follow its call, wherever the call is.
   const first = path.findIndex(({ role }) => role === 'user' || (whole && role === 'assistant'));
   return path.slice(Math.max(0, first));
 }
 
 /**
- * The last message that a summary shall cover: the older half of what still fits and a little more, so that not every
- * turn needs a new one, and whole exchanges, but never the last one before the question. Undefined where nothing is left
- * out.
+ * Returns the last message that a summary should cover. The summary covers what is left out and the older half of what
+ * still fits, so that not every turn needs a new one, rounded up to whole exchanges, but never the last exchange before
+ * the question. Undefined if nothing is left out.
  * @param path the end of the path, with the question as its last message
- * @param summarized the last message of the summary that the path follows
+ * @param summarized the last message of the summary that precedes the path
  */
 export function summarizeUpTo(
   path: readonly ContextMessage[],
@@ -33,7 +34,10 @@ export function summarizeUpTo(
   return (ends.find(({ tokens }) => tokens >= half) ?? ends.at(-1) ?? beforeQuestion)?.id;
 }
 
-/** The messages before those of the user, which begin an exchange each, with the tokens of the path up to there. */
+/**
+ * Returns the messages before those of the user, each of which begins an exchange, with the tokens of the path up to
+ * there.
+ */
 function endsOfExchanges(path: readonly ContextMessage[]) {
   const ends: { readonly id: string; readonly tokens: number }[] = [];
   let tokens = 0;
@@ -44,7 +48,9 @@ function endsOfExchanges(path: readonly ContextMessage[]) {
   return ends;
 }
 
-/** Whether a path has everything from the beginning of the conversation on, or from the end of a summary. */
+/**
+ * Returns true if a path contains everything since the beginning of the conversation, or since the end of a summary.
+ */
 function isWhole([oldest]: readonly ContextMessage[], summarized: string | undefined): boolean {
   return oldest === undefined || oldest.parentId === null || oldest.parentId === summarized;
 }

@@ -4,9 +4,10 @@ import type { ContextMessage } from './context.repository.js';
 import { type ToolCall, toToolCalls, toWireCalls } from '../model/tool-calls.js';
 
 /**
- * Stored messages as a model is told them, questions with their files in front of them. Calls of tools are told with
- * their results, or not at all: providers refuse calls without results, results without calls, and either in a request
- * that has no tools; there they are told in words, as are calls whose arguments are no JSON object.
+ * Converts stored messages to model messages, with attachments before the text of a question. Tool calls are sent
+ * with their results or not at all: providers reject calls without results, results without calls, and both in a
+ * request without tools. In the latter case they are sent as text, as are calls whose arguments are not a JSON
+ * object.
  */
 export function toChatMessages(
   path: readonly ContextMessage[],
@@ -48,7 +49,7 @@ function toAnswer(
     ];
   }
   const words = answered ? [content, ...calls.map(inWords)].filter(Boolean).join('\n') : content;
-  // What the provider signed belongs to all of its answer, the calls included.
+  // The provider's signature covers the whole answer, including the calls.
   const data = calls.length === 0 && isProviderData(providerData) ? { provider_data: providerData } : {};
   return words === '' ? [] : [{ role: 'assistant', content: words, ...data }];
 }
@@ -62,7 +63,7 @@ function inWords({ id, name, arguments: given }: ToolCall): string {
   return `[Tool call ${id}: ${name}(${given})]`;
 }
 
-/** The calls that the messages right behind an answer are the results of. */
+/** Returns the ids of the calls whose results directly follow an answer. */
 function resultsBehind(path: readonly ContextMessage[], index: number): ReadonlySet<string> {
   const results = new Set<string>();
   for (const { role, toolCallId } of path.slice(index + 1)) {
@@ -72,18 +73,18 @@ function resultsBehind(path: readonly ContextMessage[], index: number): Readonly
   return results;
 }
 
-/** The answer that a result belongs to, where it stands on the path and is told with its calls. */
+/** Returns the answer that a result belongs to, if it is on the path and is sent with its calls. */
 function callOf(path: readonly ContextMessage[], index: number): ContextMessage | undefined {
   const before = path.slice(0, index).findLastIndex(({ role }) => role !== 'tool');
   const answer = path[before];
   if (answer?.role !== 'assistant') return undefined;
   const calls = toToolCalls(answer.toolCalls);
   const results = resultsBehind(path, before);
-  const told = calls.length > 0 && calls.every((call) => results.has(call.id) && isObjectText(call));
-  return told ? answer : undefined;
+  const isSent = calls.length > 0 && calls.every((call) => results.has(call.id) && isObjectText(call));
+  return isSent ? answer : undefined;
 }
 
-/** Some wires carry arguments as an object; what a model wrote may be none. */
+/** Some API formats require an object as arguments; what a model wrote may not be one. */
 function isObjectText({ arguments: text }: ToolCall): boolean {
   if (text.trim() === '') return true;
   try {

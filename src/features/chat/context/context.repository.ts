@@ -1,23 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../../infra/database/index.js';
 
-/** A message as a model is told it. */
+/** A message of the context of a turn. */
 export interface ContextMessage {
   readonly id: string;
   readonly parentId: string | null;
   readonly role: 'user' | 'assistant' | 'tool';
-  /** Empty where an answer failed before its first word, or only calls tools. */
+  /** Empty if an answer failed before its first text, or if it only calls tools. */
   readonly content: string;
-  /** As the row has them. */
+  /** Tool calls as stored in the row. */
   readonly toolCalls: unknown;
   readonly toolCallId: string | null;
   readonly providerData: unknown;
   readonly tokenCount: number;
-  /** Whether it was sent with files. */
+  /** True if it was sent with attachments. */
   readonly hasFiles: boolean;
 }
 
-/** Tokens that the framing of one message takes, beside its text. */
+/** Tokens for the framing of one message, in addition to its text. */
 export const TOKENS_PER_MESSAGE = 4;
 
 @Injectable()
@@ -25,10 +25,10 @@ export class ContextRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * The end of the path that leads to a message, oldest first: followed from that message to its parents until the
-   * limits are reached, so that it costs the same in a conversation of 10 messages and of 10,000. The last message is
-   * always there, whatever its size.
-   * @param options.behind the position that the path is followed to; -1 follows it to its beginning
+   * Returns the end of the path to a message, oldest first. Follows parents from that message until the limits are
+   * reached, so that the cost is the same for a conversation of 10 messages as for one of 10,000. The last message
+   * is always included, whatever its size.
+   * @param options.behind the position after which the path starts; -1 for the beginning of the conversation
    */
   path(options: {
     readonly userId: string;

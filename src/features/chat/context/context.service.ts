@@ -9,30 +9,36 @@ import { type PathSummary, SummaryRepository } from './summary.repository.js';
 import { ContextAttachmentsService } from './context-attachments.service.js';
 import type { GenerationSpec, Turn } from '../model/turn.js';
 
-/** Tokens that an answer keeps for itself where nobody bounded it: so many, and never more than a part of the window. */
+/**
+ * Tokens reserved for an answer if the request sets no limit, and the maximum share of the context window that they
+ * may take.
+ */
 const ANSWER_TOKENS = 4_096;
 const ANSWER_PART = 1 / 4;
 
-/** What a summary is told with. */
+/** Prefix that marks a summary for the model. */
 const SUMMARY_MARK =
   '[Summary of the conversation so far, written by a program. It stands for earlier messages.]\n\n';
 
-/** What a model is told in a turn. */
+/** The messages sent to a model in a turn. */
 export interface Context {
   readonly messages: ChatMessage[];
-  /** By our count; what the provider counts may differ. */
+  /** By our count; the provider's count may differ. */
   readonly tokens: number;
-  /** The last message that a new summary shall cover, where messages are left out that shall be summed up. */
+  /**
+   * Last message that a new summary should cover, if messages are left out and the conversation has summaries
+   * enabled.
+   */
   readonly summarizeUpTo: string | undefined;
 }
 
-/** A message that stands for no row of its own, where there is one, and what it takes. */
+/** A message without a row of its own, if there is one, and its tokens. */
 interface Framed {
   readonly messages: ChatMessage[];
   readonly tokens: number;
 }
 
-/** Chooses what of a conversation a model is told. Nothing is ever deleted by it. */
+/** Selects the part of a conversation that is sent to a model. Never deletes anything. */
 @Injectable()
 export class ContextService {
   constructor(
@@ -44,10 +50,10 @@ export class ContextService {
   ) {}
 
   /**
-   * The system prompt, the newest summary where the conversation has one, then as many of the newest messages up to the
-   * question as the model's window and the limits allow. A question that alone is more is told all the same: the
-   * provider says what is wrong with it.
-   * @param options.memory holds the bytes of files that the context has; the caller releases it
+   * Builds the context: the system prompt, the newest summary if the conversation has one, then as many of the
+   * newest messages, ending with the question, as the context window and the limits allow. A question that is too
+   * long by itself is sent anyway: the provider reports the error.
+   * @param options.memory holds the bytes of the attachments in the context; the caller releases it
    * @throws AppError as `ModelCatalog.contextWindow` and `ContextAttachmentsService.loadParts` do
    */
   async build(
@@ -57,13 +63,13 @@ export class ContextService {
     const prompts = [turn.systemPrompt, turn.spec.instructions].filter((prompt) => prompt !== null);
     const system = prompts.map((prompt) => framed('system', prompt));
     const { tools = [] } = turn.spec.parameters;
-    // Tools are told with every turn that may call them, as JSON.
+    // Tools are sent as JSON with every turn that may call them.
     const toolTokens = tools.length === 0 ? 0 : countTokens(JSON.stringify(tools));
     const before = system.reduce((sum, { tokens }) => sum + tokens, toolTokens);
     const room = (await this.inputTokens(turn.spec)) - before;
     const summed = turn.compaction === 'summary';
     const summarized = summed ? await this.summaryBefore(turn) : undefined;
-    // Not in the system role: it was made of what users and models said, and must not be obeyed.
+    // Not in the system role: the summary is derived from messages of users and models, and must not be obeyed.
     let summary = framed('user', summarized && SUMMARY_MARK + summarized.text);
     const path = await this.repository.path({
       userId: turn.spec.userId,
@@ -74,12 +80,14 @@ export class ContextService {
     });
     const history = withoutTornExchange(path, summarized?.messageId).filter(saysSomething);
     const tokens = tokensOf(history);
-    // The question goes before what was said long ago.
+    // The question takes precedence over a summary of old messages.
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
     const files = await this.files.loadParts(turn.spec, history, options);
-    const told = toChatMessages(history, tools.length > 0, files);
+    const historyMessages = toChatMessages(history, tools.length > 0, files);
     return {
-      messages: joinNeighbours([...system, summary].flatMap(({ messages }) => messages).concat(told)),
+      messages: joinNeighbours(
+        [...system, summary].flatMap(({ messages }) => messages).concat(historyMessages),
+      ),
       tokens: before + summary.tokens + tokens,
       summarizeUpTo: summed ? summarizeUpTo(path, summarized?.messageId) : undefined,
     };
@@ -93,7 +101,9 @@ export class ContextService {
     return this.summaries.newestBefore({ userId, conversationId, messageId: parentId });
   }
 
-  /** Tokens that a model may be told: what its window has beside the answer, and no more than the configuration says. */
+  /**
+   * Returns the maximum number of input tokens: the context window minus the answer, limited by the configuration.
+   */
   private async inputTokens({ model, parameters }: GenerationSpec): Promise<number> {
     const { tokens } = await this.models.contextWindow(model);
     const { max_completion_tokens, max_tokens } = parameters;
@@ -103,7 +113,7 @@ export class ContextService {
   }
 }
 
-/** An answer that failed before its first word does not. */
+/** Returns false for an answer that failed before its first text. */
 function saysSomething({ role, content, toolCalls }: ContextMessage): boolean {
   return content !== '' || toolCalls !== null || role === 'tool';
 }

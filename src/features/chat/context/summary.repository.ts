@@ -6,7 +6,7 @@ import type { StoredMessage } from '../messages/stored-message.js';
 /** A summary on a path. */
 export interface PathSummary {
   readonly messageId: string;
-  /** Of that message. */
+  /** Position of that message. */
   readonly position: number;
   readonly text: string;
 }
@@ -19,17 +19,17 @@ export interface SummarizedMessage {
   readonly tokenCount: number;
 }
 
-/** Messages that are read for one step. More are summed up in further ones. */
+/** Maximum number of messages read for one step. More are summarized in further steps. */
 const STEP_MESSAGES = 500;
 
-/** Summaries of what was said. Every method filters by the owner. */
+/** Summaries of conversations. Every method filters by owner. */
 @Injectable()
 export class SummaryRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * The newest summary that covers only messages of the active path before one of its messages. Ids of messages rise in
-   * time, so the index is read from its end and no further than to the first that is on the path.
+   * Returns the newest summary that covers only messages of the active path before a given message of that path.
+   * Message ids increase over time, so the index is read from its end, and only to the first entry on the path.
    */
   async newestBefore(options: {
     readonly userId: string;
@@ -53,8 +53,9 @@ export class SummaryRepository {
   }
 
   /**
-   * The messages of the active path behind a position up to and with the chore's, oldest first; not more than fit one
-   * step. None where that message is not on the active path any more. One statement, and so one moment of the tree.
+   * Returns the messages of the active path after a position, up to and including the task's message, oldest first,
+   * and at most as many as fit into one step. Empty if that message is no longer on the active path. A single
+   * statement, so that it sees one snapshot of the tree.
    */
   messages({ userId, conversationId, messageId }: Chore, behind: number): Promise<SummarizedMessage[]> {
     return this.prisma.run(
@@ -69,7 +70,7 @@ export class SummaryRepository {
     );
   }
 
-  /** The model that gave the last complete answer on the active path. */
+  /** Returns the model that gave the last complete answer on the active path. */
   async lastModel({ userId, conversationId }: Chore): Promise<string | undefined> {
     const answer = await this.prisma.run((client) =>
       client.message.findFirst({

@@ -4,13 +4,13 @@ import { IsNotBlank, IsOptionalField, IsPlainText, PageQuery } from '../../../ht
 import { type Compaction, COMPACTIONS } from '../model/compaction.js';
 import { SummaryBody } from './summary.dto.js';
 
-/** Most characters of a title. */
+/** Maximum length of a title, in characters. */
 export const MAX_TITLE = 200;
 
-/** Most characters of a system prompt. */
+/** Maximum length of a system prompt, in characters. */
 export const MAX_SYSTEM_PROMPT = 1000;
 
-/** Which conversations are wanted. */
+/** Filters for a list of conversations. */
 export class ConversationsQuery extends PageQuery {
   @ApiPropertyOptional({
     description:
@@ -43,7 +43,7 @@ export class ConversationsQuery extends PageQuery {
   pinned?: 'true';
 }
 
-/** What is to change of a conversation; what is left out stays as it is. */
+/** Changes to a conversation; omitted fields stay as they are. */
 export class UpdateConversationBody {
   @ApiPropertyOptional({
     description: 'New title. No model generates a title for the conversation afterwards.',
@@ -170,7 +170,7 @@ export class ConversationBody {
   updated_at!: string;
 }
 
-/** Where a word is in a text. */
+/** Position of a search term in a text. */
 export class HighlightBody {
   @ApiProperty({
     description: 'Start of the hit in `text`, in UTF-16 code units.',
@@ -187,7 +187,7 @@ export class HighlightBody {
   end!: number;
 }
 
-/** A place of a conversation that a search has found. */
+/** A search match in a conversation. */
 export class MatchBody {
   @ApiProperty({
     description: 'Id of the message; null for the title.',
@@ -207,7 +207,7 @@ export class MatchBody {
   highlights!: HighlightBody[];
 }
 
-/** A conversation of a list. */
+/** A conversation in a list. */
 export class ListedConversationBody extends ConversationBody {
   @ApiPropertyOptional({
     description: 'Up to three matches, that of the title first. Present only in search results.',

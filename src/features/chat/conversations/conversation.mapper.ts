@@ -16,12 +16,12 @@ import type { SummaryBody } from './summary.dto.js';
 import type { Search } from './search.repository.js';
 import type { FoundConversation, Match } from './search.service.js';
 
-/** Which conversations a list is to have. Archived ones are in it only where they are asked for. */
+/** Converts a query to a filter. Archived conversations are listed only on request. */
 export function toFilter({ archived, pinned }: ConversationsQuery): ConversationFilter {
   return { archived: archived === 'true', pinned: pinned === 'true' };
 }
 
-/** What to search for. Archived conversations are searched too, unless the query says which. */
+/** Converts a query to a search. Archived conversations are searched too, unless the query excludes them. */
 export function toSearch(words: string, { archived, pinned }: ConversationsQuery): Search {
   return {
     words,
@@ -30,13 +30,13 @@ export function toSearch(words: string, { archived, pinned }: ConversationsQuery
   };
 }
 
-/** What an owner wants changed. */
+/** Converts an update request to changes. */
 export function toChanges(body: UpdateConversationBody): ConversationChanges {
   const { title, archived, pinned, system_prompt: systemPrompt } = body;
   return { title, archived, pinned, systemPrompt };
 }
 
-/** A conversation as its owner sees it. */
+/** Converts a conversation to its API representation. */
 export function toConversationBody(conversation: StoredConversation): ConversationBody {
   return {
     id: conversation.id,
@@ -59,7 +59,7 @@ function toSummaryBody({ text, messageId, model, createdAt }: StoredSummary): Su
   return { text, up_to_message_id: messageId, model, created_at: createdAt.toISOString() };
 }
 
-/** The same as an entry of a list, or of what a search has found. */
+/** Converts a conversation in a list or a search result to its API representation. */
 export function toListedConversation(
   conversation: StoredConversation | FoundConversation,
 ): ListedConversationBody {

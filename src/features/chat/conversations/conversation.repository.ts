@@ -5,7 +5,7 @@ import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { MESSAGE, StoredMessage } from '../messages/stored-message.js';
 
-/** A conversation as it is stored. */
+/** A stored conversation. */
 export interface StoredConversation {
   readonly id: string;
   readonly title: string;
@@ -13,7 +13,7 @@ export interface StoredConversation {
   readonly pinned: boolean;
   readonly systemPrompt: string | null;
   readonly compaction: Compaction;
-  /** The newest one on the active path. */
+  /** The newest summary on the active path. */
   readonly summary: StoredSummary | null;
   readonly leafMessageId: string | null;
   readonly tokensTotal: bigint;
@@ -23,10 +23,10 @@ export interface StoredConversation {
   readonly updatedAt: Date;
 }
 
-/** A conversation as its own row has it. */
+/** The columns of the conversation's own row. */
 export type ConversationRow = Omit<StoredConversation, 'summary'>;
 
-/** What was said up to a message, in short. */
+/** A summary of the conversation up to a message. */
 export interface StoredSummary {
   readonly text: string;
   readonly messageId: string;
@@ -34,30 +34,30 @@ export interface StoredSummary {
   readonly createdAt: Date;
 }
 
-/** Which part of a list to read: `limit` entries behind the one with the id `after`. */
+/** Range of a list: `limit` entries after the one with the id `after`. */
 export interface Slice {
   readonly limit: number;
   readonly after: string | undefined;
 }
 
-/** Which conversations are wanted. */
+/** Filter for a list of conversations. */
 export interface ConversationFilter {
-  /** The archived ones, or the others. */
+  /** True for archived conversations, false for the others. */
   readonly archived: boolean;
-  /** Only those that are pinned, or those that are not too. */
+  /** True for pinned conversations only, false for all. */
   readonly pinned: boolean;
 }
 
-/** What is to change; undefined stays as it is. */
+/** Changes to a conversation; undefined leaves a field as it is. */
 export interface ConversationChanges {
   readonly title: string | undefined;
   readonly archived: boolean | undefined;
   readonly pinned: boolean | undefined;
-  /** Null for none. */
+  /** Null removes the system prompt. */
   readonly systemPrompt: string | null | undefined;
 }
 
-/** The columns of a conversation that its owner sees. */
+/** Columns of a conversation that are visible to its owner. */
 const CONVERSATION = {
   id: true,
   title: true,
@@ -73,19 +73,19 @@ const CONVERSATION = {
   updatedAt: true,
 } as const;
 
-/** The same in SQL. */
+/** The same columns in SQL. */
 export const CONVERSATION_COLUMNS = Prisma.sql`
   id, title, archived, pinned, system_prompt AS "systemPrompt", compaction::text,
   leaf_message_id AS "leafMessageId", tokens_total AS "tokensTotal",
   cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts", created_at AS "createdAt",
   updated_at AS "updatedAt"`;
 
-/** Conversations and their messages. Every method filters by the owner. */
+/** Conversations and their messages. Every method filters by owner. */
 @Injectable()
 export class ConversationRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** Newest first. Ids rise in time, so they are the order and the cursor both. */
+  /** Lists conversations, newest first. Ids increase over time, so they serve as both order and cursor. */
   async list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
     const rows = await this.prisma.run((client) =>
       client.$queryRaw<ConversationRow[]>(listQuery(userId, filter, slice)),
@@ -102,7 +102,10 @@ export class ConversationRepository {
     return conversation;
   }
 
-  /** In one statement, so that of two changes at once neither undoes the other. A title from here is a user's. */
+  /**
+   * Updates a conversation in one statement, so that of two concurrent changes neither undoes the other. A title set
+   * here counts as set by the user.
+   */
   async update(
     userId: string,
     id: string,
@@ -125,9 +128,9 @@ export class ConversationRepository {
   }
 
   /**
-   * Deletes a conversation, and in the same statement forgets the account's cached answers by raising their generation:
-   * they do not record which conversation they were given in.
-   * @returns whether there was one
+   * Deletes a conversation, and in the same statement invalidates the account's cached answers by incrementing their
+   * generation: they do not record their conversation.
+   * @returns whether the conversation existed
    */
   async delete(userId: string, id: string): Promise<boolean> {
     const updated = await this.prisma.run(
@@ -140,7 +143,7 @@ export class ConversationRepository {
     return updated === 1;
   }
 
-  /** The place of a message in its conversation, or undefined where it is not there. */
+  /** Returns the position of a message in its conversation; undefined if it is not there. */
   async position(userId: string, conversationId: string, messageId: string): Promise<number | undefined> {
     const message = await this.prisma.run((client) =>
       client.message.findFirst({
@@ -151,7 +154,7 @@ export class ConversationRepository {
     return message?.position;
   }
 
-  /** Oldest first, behind a position: those of the active path, or all. */
+  /** Lists messages after a position, oldest first: those of the active path, or all. */
   messages(options: {
     readonly userId: string;
     readonly conversationId: string;
@@ -175,7 +178,10 @@ export class ConversationRepository {
     );
   }
 
-  /** Each with its newest summary on the active path: the index is read from its end, to the first that is on it. */
+  /**
+   * Adds to each conversation its newest summary on the active path: the index is read from its end, to the first
+   * entry on that path.
+   */
   async withSummaries(userId: string, rows: readonly ConversationRow[]): Promise<StoredConversation[]> {
     const ids = rows.filter(({ compaction }) => compaction === 'summary').map(({ id }) => id);
     if (ids.length === 0) return rows.map((row) => ({ ...row, summary: null }));
@@ -197,9 +203,9 @@ export class ConversationRepository {
 }
 
 /**
- * A page is one range of one index: of that of all conversations, or of that of the pinned ones. The owner is written as
- * a list of one, and stands in the order, because for a single value PostgreSQL leaves it out of the order and may walk
- * along the primary key instead, past everything that is not wanted.
+ * Builds the query for a page, which is one range of one index: of all conversations, or of the pinned ones. The
+ * owner is written as a one-element array and included in ORDER BY. With a single value PostgreSQL drops it from the
+ * sort order and may then scan the primary key instead, past all rows that do not match.
  */
 export function listQuery(
   userId: string,

@@ -14,7 +14,7 @@ import {
 import { ListedMessage, type StoredMessage } from '../messages/stored-message.js';
 import { TurnRunner } from '../generation/turn-runner.js';
 
-/** What was said. Somebody else's conversation looks like one that does not exist. */
+/** Manages conversations. A conversation of another user looks like one that does not exist. */
 @Injectable()
 export class ConversationService {
   constructor(
@@ -25,13 +25,13 @@ export class ConversationService {
     private readonly broadcast: Broadcast,
   ) {}
 
-  /** Newest first. */
+  /** Lists conversations, newest first. */
   list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
     return this.conversations.list(userId, filter, slice);
   }
 
   /**
-   * Changes what its owner has set. It does not count as a turn: `updatedAt` stays.
+   * Changes the owner's settings. This does not count as a turn: `updatedAt` stays.
    * @throws NotFoundError
    */
   async update(userId: string, id: string, changes: ConversationChanges): Promise<StoredConversation> {
@@ -48,8 +48,8 @@ export class ConversationService {
   }
 
   /**
-   * Messages, oldest first: those of the active path, or of the whole tree.
-   * @throws NotFoundError where there is no such conversation, or no message `after` in it
+   * Lists messages, oldest first: those of the active path, or of the whole tree.
+   * @throws NotFoundError if there is no such conversation, or no message `after` in it
    */
   async messages(
     userId: string,
@@ -70,7 +70,7 @@ export class ConversationService {
   }
 
   /**
-   * The messages that follow the same message as this one, this one included, oldest first.
+   * Lists the messages with the same parent as this one, including this one, oldest first.
    * @throws NotFoundError
    */
   async siblings(
@@ -88,8 +88,9 @@ export class ConversationService {
   }
 
   /**
-   * Makes the path that leads over a message the active one.
-   * @throws NotFoundError, ConversationBusyError
+   * Makes the path through a message the active one.
+   * @throws NotFoundError
+   * @throws ConversationBusyError
    */
   async activate(userId: string, id: string, messageId: string): Promise<StoredConversation> {
     await this.branches.activate(userId, id, messageId);
@@ -97,15 +98,15 @@ export class ConversationService {
   }
 
   /**
-   * Deletes a conversation with all its messages; what it used stays in the ledger. A turn that runs in it is stopped.
+   * Deletes a conversation with all its messages; its usage stays in the ledger. A turn running in it is stopped.
    * @throws NotFoundError
    */
   async delete(userId: string, id: string): Promise<void> {
     if (!(await this.conversations.delete(userId, id))) throw new NotFoundError('conversation', id);
-    // A process that does not hear of it finds out at its next checkpoint.
+    // A process that misses the notification finds out at its next checkpoint.
     await this.runner.abandon(id);
-    // The generation of cached answers is remembered with who the user is. This process forgets it before the request is
-    // answered; others hear of it, or forget it by themselves within seconds.
+    // The generation of cached answers is cached together with the user's identity. This process drops it before the
+    // request is answered; others do so when notified, or when it expires within seconds.
     await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
   }
 

@@ -25,7 +25,7 @@ import { toListedMessageBody } from '../messages/message.mapper.js';
 import { ConversationService } from './conversation.service.js';
 import { TurnService } from '../turns/turn.service.js';
 
-/** What `Idempotency-Key` tells apart requests by, beside the account. */
+/** Route names that scope an `Idempotency-Key`, together with the account. */
 const REGENERATE = 'POST /api/v1/conversations/{id}/messages/{message_id}/regenerate';
 const EDIT = 'POST /api/v1/conversations/{id}/messages/{message_id}/edit';
 

@@ -1,56 +1,59 @@
-/** UTF-16 units of a text, from the first to before the last. */
+/** A half-open range of a text, in UTF-16 units. */
 export interface Range {
   readonly start: number;
   readonly end: number;
 }
 
-/** A piece of a text, and where in the piece the words are that were searched for. */
+/** An excerpt of a text, with the positions of the search terms in it. */
 export interface Snippet {
   readonly text: string;
   readonly highlights: readonly Range[];
 }
 
-/** About how long a snippet is, and how much of it stands before the first hit at the most. In UTF-16 units. */
+/** Approximate length of a snippet, and maximum length of the text before the first hit, in UTF-16 units. */
 const SNIPPET_LENGTH = 160;
 const LEAD_LENGTH = 40;
 
-/** Words are compared by their first characters, as the index does. */
+/** Words are compared by their first 64 characters, as in the index. */
 const WORD_LENGTH = 64;
 
 /**
- * So much of a word or character is looked at, in UTF-16 units. Putting marks into their order takes time that grows with
- * the square of how many there are in a row, and a text may consist of nothing else.
+ * Maximum length of a word or character that is examined, in UTF-16 units. Normalizing takes time quadratic in the
+ * number of consecutive combining marks, and a text may consist of nothing else.
  */
 const LOOKED_AT = 256;
 
 const WORDS = /[\p{L}\p{N}\p{M}\u00AD\u200B-\u200D]+/gu;
 
-/** Diacritics and what is not seen. Not every mark: the vowels of Thai are marks too, and so is what makes が of か. */
+/**
+ * Diacritics and invisible characters. Not all combining marks: Thai vowels are marks too, and so is the mark that
+ * turns か into が.
+ */
 const MARKS =
   /\u00AD|[\u0300-\u036F]|[\u0483-\u0487]|[\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7]|[\u064B-\u065F]|[\u1AB0-\u1AFF]|[\u1DC0-\u1DFF]|[\u200B-\u200D]|[\u20D0-\u20FF]|[\uFE00-\uFE0F]|[\uFE20-\uFE2F]/gu;
 
-/** Scripts whose characters are found one by one. */
+/** Scripts whose characters are matched one by one. */
 const ALONE = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{scx=Bopomofo}\p{scx=Yi}]/u;
 
-/** A character with its marks, and a syllable of Hangul that is written in its parts. */
+/** A character with its marks, or a Hangul syllable written as separate jamo. */
 const CHARACTERS = /[\u1100-\u115F][\u1160-\u11A7]?[\u11A8-\u11FF]?|\P{M}\p{M}*|\p{M}+/gu;
 
-/** Letters that Unicode does not take apart, and what people write who do not have them. */
+/** Letters that Unicode does not decompose, and their common substitutes. */
 const PLAIN_LETTERS: Readonly<Record<string, string>> = { đ: 'd', ł: 'l', ø: 'o', ı: 'i' };
 
-/** A word, or a character of a script without spaces, as it is compared, and where it stands. */
+/** The normalized form of a word, or of a character of a script without spaces, and its position. */
 interface Token extends Range {
   readonly form: string;
   readonly alone: boolean;
 }
 
-/** What is looked for: characters that follow each other, or one word. */
+/** A search term: consecutive characters, or one word. */
 interface Needle {
   readonly forms: readonly string[];
   readonly prefix: boolean;
 }
 
-/** Looks for the words of a search in texts that the database has found by them. */
+/** Highlights the words of a search in texts that the database has found with it. */
 export class Highlighter {
   private readonly needles: readonly Needle[];
 
@@ -59,8 +62,8 @@ export class Highlighter {
   }
 
   /**
-   * The text around the first hit. Where there is none, which can only be where the database knows letters that this
-   * does not, it is the beginning of the text.
+   * Returns the text around the first hit. Without a hit, returns the beginning of the text; this happens only if
+   * the database normalizes letters that this class does not.
    */
   snippet(text: string): Snippet {
     const tokens = tokensOf(text);
@@ -77,7 +80,7 @@ export class Highlighter {
     };
   }
 
-  /** In the order of the text; hits that overlap are one. */
+  /** Returns the hits in the order of the text; overlapping hits are merged. */
   private hitsIn(tokens: readonly Token[]): Range[] {
     const hits: { start: number; end: number }[] = [];
     for (const [index, { start }] of tokens.entries()) {
@@ -93,7 +96,7 @@ export class Highlighter {
   }
 }
 
-/** Neighbouring characters become one needle; the last word is a prefix. */
+/** Groups adjacent characters into one search term; the last term matches prefixes. */
 function needlesOf(tokens: readonly Token[]): Needle[] {
   const needles: { forms: string[]; prefix: boolean }[] = [];
   let runEnd = -1;
@@ -108,7 +111,7 @@ function needlesOf(tokens: readonly Token[]): Needle[] {
   return needles;
 }
 
-/** Where a hit ends that begins with this token; undefined where none does. */
+/** Returns the end of the hit that begins with this token; undefined if there is none. */
 function endOfHit(tokens: readonly Token[], index: number, { forms, prefix }: Needle): number | undefined {
   let end: number | undefined;
   for (const [offset, form] of forms.entries()) {
@@ -121,7 +124,7 @@ function endOfHit(tokens: readonly Token[], index: number, { forms, prefix }: Ne
   return end;
 }
 
-/** What of the text to show: whole words where they are not too long, and never half a character. */
+/** Returns the range of the text to show: whole words unless they are too long, and never half a character. */
 function windowOf(text: string, tokens: readonly Token[], hit: Range = { start: 0, end: 0 }): Range {
   if (text.length <= SNIPPET_LENGTH) return { start: 0, end: text.length };
   const earliest = hit.start - LEAD_LENGTH;
@@ -131,7 +134,7 @@ function windowOf(text: string, tokens: readonly Token[], hit: Range = { start: 
   if (latest >= text.length) return { start, end: text.length };
   const last = tokens.findLast((token) => token.end <= latest);
   const end = last !== undefined && last.end >= Math.max(hit.end, start + 1) ? last.end : latest;
-  // A pair of surrogates is one character.
+  // Keep both halves of a surrogate pair.
   return { start, end: text.slice(start, end).isWellFormed() ? end : end - 1 };
 }
 
@@ -141,7 +144,7 @@ function tokensOf(text: string): Token[] {
   );
 }
 
-/** The characters that are found one by one, and the words between them. */
+/** Splits a text into the characters that are matched one by one and the words between them. */
 function charactersOf(text: string, offset: number): Token[] {
   const tokens: Token[] = [];
   let word = '';
@@ -162,13 +165,13 @@ function standsAlone(text: string): boolean {
   return ALONE.test(text.slice(0, LOOKED_AT).normalize('NFKC'));
 }
 
-/** None where nothing is left of it. */
+/** Returns no token if nothing is left after normalization. */
 function tokenOf(text: string, start: number, alone: boolean): Token[] {
   const form = formOf(text);
   return form === '' ? [] : [{ form, alone, start, end: start + text.length }];
 }
 
-/** The same as `search_normal_form` in the database. */
+/** Normalizes a word exactly like `search_normal_form` in the database. */
 function formOf(word: string): string {
   const form = word
     .slice(0, LOOKED_AT)

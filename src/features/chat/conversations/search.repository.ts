@@ -3,42 +3,44 @@ import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { CONVERSATION_COLUMNS, type ConversationRow, type Slice } from './conversation.repository.js';
 
-/** What is searched for, and where. */
+/** Search terms and filters. */
 export interface Search {
-  /** As the user wrote it. The database alone makes a query of it. */
+  /** As the user wrote it; only the database parses it. */
   readonly words: string;
-  /** Only archived ones, or only the others; undefined for both. */
+  /** True for archived conversations only, false for the others only; undefined for both. */
   readonly archived: boolean | undefined;
-  /** Only pinned ones, or those that are not too. */
+  /** True for pinned conversations only, false for all. */
   readonly pinned: boolean;
 }
 
-/** A message that matches, as far as it is searched. */
+/** A matching message, as far as it is searched. */
 export interface FoundMessage {
   readonly conversationId: string;
   readonly id: string;
   readonly text: string;
 }
 
-/** How much of a message is searched, in characters: what the function `search_normal_form` takes. */
+/**
+ * Length of the part of a message that is searched, in characters: the limit of the function `search_normal_form`.
+ */
 const SEARCHED_LENGTH = 40_000;
 
 /**
- * Full-text search. What is found is in `message_words` and `title_words`, which triggers keep up to date; an answer is
- * there when it has ended. A test looks at the plans.
+ * Full-text search. Triggers keep the index tables `message_words` and `title_words` up to date; an answer is added
+ * once it has ended. A test checks the query plans.
  */
 @Injectable()
 export class SearchRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** Conversations whose title or one of whose messages has all the words, newest first. */
+  /** Finds conversations whose title or one of whose messages contains all the words, newest first. */
   conversations(userId: string, search: Search, slice: Slice): Promise<ConversationRow[]> {
     return this.prisma.run((client) =>
       client.$queryRaw<ConversationRow[]>(conversationsQuery(userId, search, slice)),
     );
   }
 
-  /** The conversations among these whose title has all the words. */
+  /** Returns those of the given conversations whose title contains all the words. */
   async titles(userId: string, words: string, ids: readonly string[]): Promise<string[]> {
     const found = await this.prisma.run(
       (client) => client.$queryRaw<{ id: string }[]>`
@@ -49,7 +51,7 @@ export class SearchRepository {
     return found.map(({ id }) => id);
   }
 
-  /** The first messages of each of these conversations that have all the words, oldest first. */
+  /** Returns the first messages of each of the given conversations that contain all the words, oldest first. */
   messages(
     userId: string,
     words: string,
@@ -62,7 +64,7 @@ export class SearchRepository {
   }
 }
 
-/** The statement by which conversations are found. */
+/** Builds the query that finds conversations. */
 export function conversationsQuery(
   userId: string,
   { words, archived, pinned }: Search,
@@ -83,7 +85,7 @@ export function conversationsQuery(
     ORDER BY id DESC LIMIT ${limit}::int`;
 }
 
-/** The statement by which their messages are found. Texts are read only of those that are shown. */
+/** Builds the query that finds their messages. Reads the texts only of messages that are shown. */
 export function messagesQuery(
   userId: string,
   words: string,

@@ -4,21 +4,21 @@ import { ConversationRepository, type Slice, type StoredConversation } from './c
 import { type Search, SearchRepository } from './search.repository.js';
 import { Highlighter, type Snippet } from './search-highlighter.js';
 
-/** How many places of a conversation are shown. */
+/** Maximum number of matches shown per conversation. */
 const MAX_MATCHES = 3;
 
-/** A place that matches. */
+/** A match in a title or a message. */
 export interface Match extends Snippet {
   /** Null for the title. */
   readonly messageId: string | null;
 }
 
-/** A conversation that was found, and by what. */
+/** A conversation that was found, and its matches. */
 export interface FoundConversation extends StoredConversation {
   readonly matches: readonly Match[];
 }
 
-/** Finds conversations by what was said in them. */
+/** Searches conversations by their titles and messages. */
 @Injectable()
 export class SearchService {
   constructor(
@@ -26,7 +26,7 @@ export class SearchService {
     private readonly conversations: ConversationRepository,
   ) {}
 
-  /** Conversations whose title or one of whose messages has all the words, newest first. */
+  /** Finds conversations whose title or one of whose messages contains all the words, newest first. */
   async find(userId: string, search: Search, slice: Slice): Promise<FoundConversation[]> {
     const rows = await this.repository.conversations(userId, search, slice);
     const conversations = await this.conversations.withSummaries(userId, rows);
@@ -42,7 +42,7 @@ export class SearchService {
         matches.push({ messageId: null, ...highlighter.snippet(conversation.title) });
       }
       for (const { id, text } of byConversation.get(conversation.id) ?? []) {
-        // A page may have 300 long texts to look through: others get their turn between them.
+        // A page may have 300 long texts to search: let other requests run in between.
         await setImmediate();
         if (matches.length < MAX_MATCHES) matches.push({ messageId: id, ...highlighter.snippet(text) });
       }

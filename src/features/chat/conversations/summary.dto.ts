@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 
-/** What was said up to a message, in short. */
+/** A summary of the conversation up to a message. */
 export class SummaryBody {
   @ApiProperty({
     description: 'Summary that is sent to the model.',

@@ -6,12 +6,12 @@ import { ActiveGenerations } from '../recovery/active-generations.js';
 export class CancelTurnsDeletionHook {
   constructor(private readonly active: ActiveGenerations) {}
 
-  /** Aborts the account's turns in this process and resolves when none of them writes any more. */
+  /** Aborts the account's turns in this process and resolves once none of them is writing any more. */
   stop(userId: string): Promise<void> {
     return this.active.interrupt(({ spec }) => spec.userId === userId);
   }
 
-  /** Turns leave nothing outside the database. */
+  /** Does nothing: turns store nothing outside the database. */
   removeData(): Promise<void> {
     return Promise.resolve();
   }

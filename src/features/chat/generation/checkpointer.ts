@@ -2,16 +2,16 @@ import { Logger } from '@nestjs/common';
 import type { LiveAnswer } from './live-answer.js';
 import type { GenerationRepository } from './generation.repository.js';
 
-/** How often the text so far is stored, in milliseconds. What a kill can take is what came since. */
+/** Interval between checkpoints of the text, in milliseconds. A kill loses at most the text since the last one. */
 const INTERVAL_MS = 1000;
 
-/** How often the lease is renewed while no text comes, in milliseconds. */
+/** Interval between lease renewals while no text arrives, in milliseconds. */
 const RENEWAL_MS = 5000;
 
-/** How old the last renewal may be before the lease of 15 s counts as doubtful, in milliseconds. */
+/** Maximum age of the last renewal before the lease of 15 s is considered in doubt, in milliseconds. */
 const SAFE_MS = 12_000;
 
-/** Stores a running answer's text, and renews its lease, until it is stopped. */
+/** Stores the text of a running answer and renews its lease until it is stopped. */
 export class Checkpointer {
   private readonly logger = new Logger(Checkpointer.name);
   private readonly timer: NodeJS.Timeout;
@@ -21,10 +21,10 @@ export class Checkpointer {
   private storedCalls = 0;
   private storedAttempt = 1;
   private storedAt = performance.now();
-  /** Tokens that the model is told, for the estimate should the process die. */
+  /** Tokens sent to the model, for the usage estimate if the process dies. */
   inputTokens = 0;
 
-  /** @param onEnd called once when somebody wants the answer stopped, or it is no longer ours */
+  /** @param onEnd called once if a stop of the answer was requested, or if the answer is no longer ours */
   constructor(
     private readonly live: LiveAnswer,
     private readonly generations: GenerationRepository,
@@ -35,7 +35,7 @@ export class Checkpointer {
     }, INTERVAL_MS);
   }
 
-  /** Ends the checkpoints. Resolves when none is on its way any more. */
+  /** Ends the checkpoints. Resolves once none is in flight. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.running;
@@ -43,7 +43,7 @@ export class Checkpointer {
 
   private async store(): Promise<void> {
     const startedAt = performance.now();
-    // Whoever else looks may have found the lease run out: what is shown from here on might not be what is stored.
+    // Another process may have found the lease expired: text shown from here on might differ from the stored text.
     if (startedAt - this.storedAt > SAFE_MS) this.live.hold();
     const { length, callsLength, model, beginning: attempt } = this.live;
     const changed =
@@ -69,7 +69,7 @@ export class Checkpointer {
         this.onEnd(state);
       }
     } catch (error) {
-      // The next tick tries again; the text is still in memory, and the lease outlives many ticks.
+      // The next tick retries; the text is still in memory, and the lease lasts for many ticks.
       this.logger.warn({ err: error }, 'could not store a checkpoint');
     } finally {
       this.busy = false;

@@ -15,15 +15,15 @@ export interface EndedTurn {
   readonly due: readonly TaskKind[];
 }
 
-/** The row of an answer while it is generated and when it ends. Each method is one statement. */
+/** Stores an answer while it is generated and when it ends. Each method is one statement. */
 @Injectable()
 export class GenerationRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
    * Stores the text so far and renews the lease.
-   * @returns `stop` where somebody wants the answer stopped, `lost` where it is no longer ours: deleted, or given up by
-   *   a sweep
+   * @returns `stop` if a stop was requested, `lost` if the answer is no longer ours: it was deleted, or a recovery
+   *   sweep ended it
    */
   async checkpoint(
     turn: Turn,
@@ -49,10 +49,11 @@ export class GenerationRepository {
   }
 
   /**
-   * Ends the turn: answer, usage, the conversation's totals and what it makes due together, or nothing of it. Where the
-   * answer is no longer ours only the usage is written, since it was used all the same. May be done twice: a commit
-   * whose confirmation was lost is found again by the lease's owner, who stays in the row. One statement.
-   * @returns whether the answer was ours, and what is due now
+   * Ends the turn: stores the answer, its usage, the conversation's totals and the tasks that it makes due, all or
+   * nothing. If the answer is no longer ours, only the usage is stored, because it was consumed anyway. Idempotent:
+   * if the confirmation of a commit was lost, a retry finds the row by the lease's owner, which stays in it. A
+   * single statement.
+   * @returns whether the answer was ours, and the tasks that are due now
    */
   async finish(turn: Turn, result: TurnResult): Promise<EndedTurn> {
     const { conversationId, answerId, leaseOwner } = turn;
@@ -76,11 +77,11 @@ export class GenerationRepository {
   }
 }
 
-/** Columns of an ended answer but its text, under their names in the database. */
+/** Returns the columns of an ended answer except its text, under their database names. */
 function answerColumns(result: TurnResult) {
   const { outcome, tokenCount: token_count, attempts, attempt, providerData: provider_data } = result;
   const { model, calls } = outcome;
-  // Null takes away what a checkpoint has stored of calls that are void by now.
+  // Null clears tool calls that a checkpoint has stored but that are void by now.
   const tool_calls = calls.length === 0 ? null : toWireCalls(calls);
   const common = { model, token_count, attempt, tool_calls, provider_data };
   if (!('error' in outcome)) {
@@ -114,7 +115,7 @@ function usageColumns(usage: TokenUsage | undefined) {
   };
 }
 
-/** A whole number that may be too large for JSON's. */
+/** Formats an integer that may be too large for a JSON number. */
 function numberText(value: bigint | null): string | null {
   return value === null ? null : value.toString();
 }

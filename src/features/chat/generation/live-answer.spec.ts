@@ -46,7 +46,7 @@ const never = new AbortController().signal;
 const followed = (live: LiveAnswer): Promise<AnswerEvent[]> => Array.fromAsync(followAnswer(live, never));
 
 describe('LiveAnswer', () => {
-  it('gives every follower the whole text and the outcome, whenever it came', async () => {
+  it('gives early and late followers the whole text and the outcome', async () => {
     const live = new LiveAnswer(TURN, log);
     live.append('a');
     const early = followed(live);
@@ -63,7 +63,7 @@ describe('LiveAnswer', () => {
     }
   });
 
-  describe('by the clock', () => {
+  describe('with fake timers', () => {
     beforeEach(() => {
       jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
     });
@@ -72,7 +72,7 @@ describe('LiveAnswer', () => {
       jest.useRealTimers();
     });
 
-    it('shows the first piece at once, and those that come within 20 ms after it together', async () => {
+    it('shows the first piece at once, and pieces within the next 20 ms together', async () => {
       const live = new LiveAnswer(TURN, log);
       const events = followAnswer(live, never);
       const first = events.next();
@@ -114,7 +114,7 @@ describe('LiveAnswer', () => {
     });
   });
 
-  it('merges what a slow follower has missed into one delta', async () => {
+  it('merges the text that a slow follower has missed into one delta', async () => {
     const live = new LiveAnswer(TURN, log);
     const events = followAnswer(live, never);
     const first = events.next();
@@ -130,7 +130,7 @@ describe('LiveAnswer', () => {
     expect((await events.next()).value).toEqual({ type: 'ended', position: at(1, 1001), outcome: OUTCOME });
   });
 
-  it('tells a restart before the new text, and only to those who saw the old one', async () => {
+  it('reports a restart before the new text, and only to followers that saw the old text', async () => {
     const live = new LiveAnswer(TURN, log);
     live.append('old');
     const early = followAnswer(live, never);
@@ -147,7 +147,7 @@ describe('LiveAnswer', () => {
     expect((await followed(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
   });
 
-  it('ends a follower that leaves while it waits', async () => {
+  it('ends a follower whose client disconnects while it waits', async () => {
     const live = new LiveAnswer(TURN, log);
     const gone = new AbortController();
     const waiting = followAnswer(live, gone.signal).next();
@@ -155,7 +155,7 @@ describe('LiveAnswer', () => {
     expect((await waiting).done).toBe(true);
   });
 
-  it('tells the outcome to whoever waits for it, before and after', async () => {
+  it('returns the outcome to callers that wait before the end and to callers that ask afterwards', async () => {
     const live = new LiveAnswer(TURN, log);
     const before = awaitOutcome(live, never);
     live.end(OUTCOME);
@@ -163,7 +163,7 @@ describe('LiveAnswer', () => {
     expect(await awaitOutcome(live, never)).toBe(OUTCOME);
   });
 
-  it('goes on behind the position that a follower names', async () => {
+  it('resumes after the position that a follower specifies', async () => {
     const live = new LiveAnswer(TURN, log);
     live.append('abc');
     live.end(OUTCOME);
@@ -179,7 +179,7 @@ describe('LiveAnswer', () => {
   it.each([
     { attempt: 1, offset: 4, calls: 0 },
     { attempt: 2, offset: 0, calls: 0 },
-  ])('begins again for a follower that has what is not there: %j', async (from) => {
+  ])('restarts a follower whose position does not exist in the answer: %j', async (from) => {
     const live = new LiveAnswer(TURN, log);
     live.append('abc');
     live.end(OUTCOME);
@@ -190,7 +190,7 @@ describe('LiveAnswer', () => {
     ]);
   });
 
-  it('lets a follower that has more wait until it is known here too', async () => {
+  it('lets a follower that is ahead wait until this process catches up', async () => {
     const live = new LiveAnswer(TURN, log);
     live.append('abc');
     const events = Array.fromAsync(followAnswer(live, never, { attempt: 2, offset: 1, calls: 0 }));
@@ -201,9 +201,9 @@ describe('LiveAnswer', () => {
     expect((await events).slice(0, -1)).toEqual([{ type: 'delta', position: at(2, 2), delta: 'e' }]);
   });
 
-  it('adds whole characters only, wherever the model cuts', async () => {
+  it('never splits a surrogate pair, wherever the model splits its text', async () => {
     const live = new LiveAnswer(TURN, log);
-    const told = followed(live);
+    const following = followed(live);
     const [high = '', low = ''] = '😀'.split('');
     for (const piece of ['a', high, `${low}b`, low, high, 'c', high]) {
       live.append(piece);
@@ -211,11 +211,11 @@ describe('LiveAnswer', () => {
     }
     expect(live.text).toBe('a😀b\ufffd\ufffdc');
     live.end({ ...OUTCOME, text: live.text });
-    const deltas = (await told).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
+    const deltas = (await following).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
     expect(deltas.join('')).toBe('a😀b\ufffd\ufffdc');
   });
 
-  it('gives a long text in pieces, none of which ends within a character', async () => {
+  it('sends a long text in pieces, none of which splits a surrogate pair', async () => {
     const live = new LiveAnswer(TURN, log);
     const text = 'x' + '😀'.repeat(50_000);
     live.append(text);
@@ -229,9 +229,9 @@ describe('LiveAnswer', () => {
     }
   });
 
-  it('tells calls in pieces, and those that come out of order when they are whole', async () => {
+  it('sends tool calls in pieces, and whole at the end if they arrive out of order', async () => {
     const live = new LiveAnswer(TURN, log);
-    const told = followed(live);
+    const following = followed(live);
     const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
     const more = (index: number, text: string) => ({ index, function: { arguments: text } });
     live.append('So: ');
@@ -240,11 +240,11 @@ describe('LiveAnswer', () => {
     expect(live.callsInOrder.map((call) => call.arguments)).toEqual(['{"x"', '{}']);
     await Promise.resolve();
     live.call([more(0, ':1}')]);
-    // Nobody else may tell what is not in order: it is in no checkpoint before the end.
+    // Calls out of order must not be shown anywhere: they are in no checkpoint before the end.
     expect(live.callsInOrder).toEqual([]);
     expect(live.calls.map((call) => call.arguments)).toEqual(['{"x":1}', '{}']);
     live.end({ ...OUTCOME, text: live.text, calls: live.calls });
-    const events = await told;
+    const events = await following;
     const again = events.slice(events.findIndex(({ type }) => type === 'restarted') + 1);
     expect(again.map((event) => (event.type === 'call' ? event.piece : event.type))).toMatchObject([
       'delta',
@@ -256,7 +256,7 @@ describe('LiveAnswer', () => {
     ]);
   });
 
-  it('tells long arguments in pieces, none of which ends within a character', async () => {
+  it('sends long arguments in pieces, none of which splits a surrogate pair', async () => {
     const live = new LiveAnswer(TURN, log);
     const text = 'x' + '😀'.repeat(20_000);
     live.call([{ index: 0, id: 'call_0', function: { name: 'a', arguments: text } }]);
@@ -269,7 +269,7 @@ describe('LiveAnswer', () => {
     for (const piece of pieces) expect(piece.isWellFormed()).toBe(true);
   });
 
-  it('gives calls ids of their own where the model gives none, one twice, or one that is too long', () => {
+  it('generates an id for a tool call if the model gives none, a duplicate, or one that is too long', () => {
     const live = new LiveAnswer(TURN, log);
     const ids = ['same', 'same', 'x'.repeat(257), ''];
     live.call(ids.map((id, index) => ({ index, id, function: { name: 'a', arguments: '{}' } })));
@@ -299,7 +299,7 @@ describe('LiveAnswer', () => {
       live.end(OUTCOME);
     });
 
-    it('sends its followers back to what somebody else has stored', async () => {
+    it('resets followers to the text that another process has stored', async () => {
       const live = new LiveAnswer(TURN, new RecordingLog());
       const events = followAnswer(live, never);
       live.append('abc');
@@ -312,7 +312,7 @@ describe('LiveAnswer', () => {
       ]);
     });
 
-    it('shows what its row has of the calls if another process has ended the answer', async () => {
+    it('shows the tool calls of its row if another process has ended the answer', async () => {
       const live = new LiveAnswer(TURN, new RecordingLog());
       live.call([{ index: 0, id: 'mine', function: { name: 'a', arguments: '{"n":1}' } }]);
       const calls = [{ id: 'theirs', name: 'a', arguments: '{}' }];
@@ -324,7 +324,7 @@ describe('LiveAnswer', () => {
       ]);
     });
 
-    it('has nothing more of an attempt once another has begun, although that is not shown yet', async () => {
+    it('returns no more text of an attempt once the next has begun, even before the restart is shown', async () => {
       const live = new LiveAnswer(TURN, new RecordingLog());
       const events = followAnswer(live, never);
       live.append('old');
@@ -337,7 +337,7 @@ describe('LiveAnswer', () => {
       live.end(OUTCOME);
     });
 
-    it('has nothing to release unless something was held back', async () => {
+    it('does not hold back text after a release without a hold', async () => {
       const logged = new RecordingLog();
       const live = new LiveAnswer(TURN, logged);
       live.release();
@@ -347,7 +347,7 @@ describe('LiveAnswer', () => {
       live.end(OUTCOME);
     });
 
-    it('shows its outcome although the log answers after the end', async () => {
+    it('shows its outcome although the log responds only after the end', async () => {
       const logged = new RecordingLog();
       const live = new LiveAnswer(TURN, logged);
       const refuse = logged.hang();
@@ -358,7 +358,7 @@ describe('LiveAnswer', () => {
       expect((await followed(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
     });
 
-    it('writes what the log did not take before what follows, and shows it all the same', async () => {
+    it('rewrites entries that the log rejected before later ones, and shows their text anyway', async () => {
       const logged = new RecordingLog();
       logged.takes = false;
       const live = new LiveAnswer(TURN, logged);
@@ -372,7 +372,7 @@ describe('LiveAnswer', () => {
       live.end(OUTCOME);
     });
 
-    it('writes in its order what came while the log hung, and refused it all', async () => {
+    it('writes entries in order after the log hung and then rejected all of them', async () => {
       const logged = new RecordingLog();
       const live = new LiveAnswer(TURN, logged);
       const refuse = logged.hang();
@@ -389,7 +389,7 @@ describe('LiveAnswer', () => {
   });
 });
 
-/** A log that is always there. */
+/** A log that is always available. */
 class RecordingLog extends AnswerLog {
   takes = true;
   private hanging: Promise<void> | undefined;
@@ -417,8 +417,8 @@ class RecordingLog extends AnswerLog {
   }
 
   /**
-   * Answers nothing from now on.
-   * @returns refuses whatever is waiting then, and takes what comes next
+   * Stops responding from now on.
+   * @returns function that rejects all pending writes; later ones are accepted again
    */
   hang(): () => void {
     const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -429,7 +429,7 @@ class RecordingLog extends AnswerLog {
     };
   }
 
-  /** Resolves when whatever was to be written together has been. */
+  /** Resolves once all coalesced writes are done. */
   quiet(): Promise<void> {
     return new Promise((resolve) => {
       setTimeout(resolve, 100);

@@ -16,31 +16,37 @@ import type { Turn, TurnOutcome } from '../model/turn.js';
 import { SurrogateJoiner } from '../model/surrogate-joiner.js';
 
 /**
- * Pieces are shown at most this often, in milliseconds: those that come sooner after the last are shown together. Each
- * costs a write to every follower and one to the log, and nobody reads that fast.
+ * Minimum interval between updates, in milliseconds: pieces that arrive sooner are shown together. Each update costs
+ * one write per follower and one to the log, and nobody reads that fast.
  */
 const COALESCE_MS = 20;
 
-/** A turn while this process runs it: the text so far and, at last, the outcome. */
+/** A turn while this process runs it: the text so far and, once it has ended, the outcome. */
 export class LiveAnswer implements AnswerStream {
   private written = new TextBuffer();
   private called = new ToolCallBuffer();
-  /** True once calls have come out of order: none is told any more before the end. */
+  /** True once calls have arrived out of order: no more of them are shown until the end. */
   private callsWait = false;
   private characters = new SurrogateJoiner();
   private attempt = 1;
   private writer: string;
   private ended: TurnOutcome | undefined;
-  /** The calls of the row, where somebody else has ended the answer. */
+  /** The calls in the row if another process has ended the answer. */
   private storedCalls: readonly ToolCall[] | undefined;
   private wake = Promise.withResolvers<null>();
-  /** What other processes could tell as well, and followers here therefore may be told. */
+  /**
+   * True while nothing new may be shown. `shown` is the progress that followers here may see: only what other
+   * processes could serve as well.
+   */
   private held = false;
   private shown = { attempt: 1, length: 0, callsLength: 0 };
-  /** When that was, on the clock of `performance`. */
+  /** Time of the last update, as `performance.now()`. */
   private shownAt = Number.NEGATIVE_INFINITY;
   private unlogged: LogEntry[] = [];
-  /** Until what is on its way to the log is there or not: pieces that failed side by side would come back in disorder. */
+  /**
+   * Pending or running flush. Log writes never overlap: if several failed at once, their entries would be put back
+   * out of order.
+   */
   private flushing: NodeJS.Timeout | undefined;
 
   constructor(
@@ -58,48 +64,51 @@ export class LiveAnswer implements AnswerStream {
     return this.turn.answerId;
   }
 
-  /** All text so far, of the attempt that is under way. */
+  /** All text so far of the current attempt. */
   get text(): string {
     return this.written.toString();
   }
 
-  /** How long that text is, in UTF-16 units. */
+  /** Length of that text, in UTF-16 units. */
   get length(): number {
     return this.written.length;
   }
 
-  /** The calls of tools so far. */
+  /** Tool calls so far. */
   get calls(): ToolCall[] {
     return this.called.all();
   }
 
-  /** How much of them there is, measured like their pieces. */
+  /** Length of those calls, measured like their pieces. */
   get callsLength(): number {
     return this.called.length;
   }
 
-  /** Those that may be told while the answer runs: of calls out of order nobody could tell what comes next. */
+  /**
+   * The calls that may be shown while the answer runs: none if they arrived out of order, because no process could
+   * tell what comes next.
+   */
   get callsInOrder(): ToolCall[] {
     return this.callsWait ? [] : this.calls;
   }
 
-  /** Parameters that the answering model did not take as they were asked for. */
+  /** Parameters that the answering model did not accept as requested. */
   ignored: readonly string[] = [];
 
-  /** What only its provider understands of the answer. */
+  /** Data of the answer that only its provider understands. */
   providerData: ProviderData | undefined;
 
-  /** The model that the text is of; what the turn asked for where nothing was written yet. */
+  /** The model that wrote the text; the requested one if there is no text yet. */
   get model(): string {
     return this.writer;
   }
 
-  /** The number of the attempt that the text is of. */
+  /** Number of the current attempt. */
   get beginning(): number {
     return this.attempt;
   }
 
-  /** Names the model that begins to write. */
+  /** Sets the model that begins to write. */
   begin(model: string): void {
     this.writer = model;
   }
@@ -107,13 +116,12 @@ export class LiveAnswer implements AnswerStream {
   /** Adds the text, calls and provider data of a chunk. */
   add({ content, refusal, tool_calls: calls, provider_data: data }: ChatDelta): void {
     if (content) this.append(stripNul(content));
-    // A refusal takes the place of the answer, so it is shown as its text.
+    // A refusal replaces the answer, so it is shown as its text.
     if (refusal) this.append(stripNul(refusal));
     if (calls) this.call(calls);
     if (data) this.providerData = data;
   }
 
-  /** Adds a piece of text. */
   append(piece: string): void {
     const delta = this.characters.after(piece);
     if (delta === '') return;
@@ -122,7 +130,7 @@ export class LiveAnswer implements AnswerStream {
     this.record({ type: 'delta', attempt, start, delta });
   }
 
-  /** Adds what a chunk says of calls of tools. */
+  /** Adds the tool call deltas of a chunk. */
   call(deltas: NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>): void {
     for (const delta of deltas) {
       const pieces = this.called.add(delta);
@@ -131,7 +139,7 @@ export class LiveAnswer implements AnswerStream {
     }
   }
 
-  /** Drops the text: the answer begins again on another model. */
+  /** Drops the text, because the answer restarts on another model. */
   restart(model: string): void {
     this.written = new TextBuffer();
     this.called = new ToolCallBuffer();
@@ -144,8 +152,8 @@ export class LiveAnswer implements AnswerStream {
   }
 
   /**
-   * Tells the outcome. Called once, after it is committed: the row has all of the text now.
-   * @param stored what the row has where somebody else has ended the answer; followers go back to it
+   * Publishes the outcome. Called once, after it is committed: the row has the whole text by then.
+   * @param stored contents of the row if another process has ended the answer; followers are reset to it
    */
   end(outcome: TurnOutcome, stored?: AnswerSnapshot): void {
     clearTimeout(this.flushing);
@@ -163,7 +171,8 @@ export class LiveAnswer implements AnswerStream {
 
   snapshot(): Progress {
     const { attempt, length, callsLength } = this.shown;
-    // Where the answer has begun again and that is not shown yet, there is nothing more to tell of the attempt before.
+    // If the answer has restarted but the restart is not shown yet, there is nothing more to show of the previous
+    // attempt.
     const { written } = this;
     const slice = attempt === this.attempt ? written.slice.bind(written) : (): string => '';
     const piece = (from: number, most: number): PlacedPiece | undefined => {
@@ -186,18 +195,18 @@ export class LiveAnswer implements AnswerStream {
     }
   }
 
-  /** The turn goes on, whoever follows it. */
+  /** Does nothing: the turn continues without followers. */
   close(): void {
-    // Nothing is kept for a follower.
+    // There is no state per follower.
   }
 
-  /** From now on nothing more is shown: the lease is in doubt, and with it whether the text will be what is stored. */
+  /** Stops showing new text: the lease is in doubt, so the stored text may turn out different. */
   hold(): void {
-    // Where there is no log there is no other process, and nobody to take the answer away.
+    // Without a log there is only one process, and no other that could take over the answer.
     this.held = this.log.enabled;
   }
 
-  /** Shows what was held back. */
+  /** Shows the text that was held back. */
   release(): void {
     if (!this.held) return;
     this.held = false;
@@ -210,8 +219,8 @@ export class LiveAnswer implements AnswerStream {
   }
 
   /**
-   * A model has gone on with a call after it had begun another. What was told of the calls is void: the text is told
-   * again, and the calls when they are whole.
+   * Handles a model that continues a call after it has begun another. The calls shown so far are void: the text is
+   * shown again, and the calls at the end, once they are complete.
    */
   private showCallsAtTheEnd(): void {
     this.callsWait = true;
@@ -221,13 +230,13 @@ export class LiveAnswer implements AnswerStream {
     if (text !== '') this.record({ type: 'delta', attempt, start: 0, delta: text });
   }
 
-  /** Shows what is new: directly where no other process can be asked for it, else as soon as it is in the log. */
+  /** Shows new content: at once if no other process can serve the answer, otherwise once it is in the log. */
   private record(entry: LogEntry): void {
     if (this.log.enabled) this.unlogged.push(entry);
     this.flushSoon();
   }
 
-  /** Shows what is new as soon as enough time has passed. */
+  /** Shows new content once the minimum interval has passed. */
   private flushSoon(): void {
     if (this.flushing !== undefined) return;
     const waitMs = Math.max(0, this.shownAt + COALESCE_MS - performance.now());
@@ -248,7 +257,7 @@ export class LiveAnswer implements AnswerStream {
     const logged = await this.log.append(this.answerId, entries);
     this.flushing = undefined;
     if (this.ended !== undefined) return;
-    // They are shown all the same, and go before the next ones: the log must not have a gap.
+    // The entries are shown anyway, and are written before the next ones: the log must not have a gap.
     if (!logged) this.unlogged.unshift(...entries);
     this.shown = { attempt, length, callsLength };
     this.notify();

@@ -5,25 +5,25 @@ import { compileOutputSchema, type OutputSchema } from './output-schema.js';
 import type { FinishedAnswer } from '../model/turn.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 
-/** Most characters of an error that quotes where an answer is wrong. */
+/** Maximum length of an error message that quotes the answer, in characters. */
 const MAX_REASON = 300;
 
-/** Checks a finished answer against the format that was asked for; returns why it does not have it. */
+/** Checks a finished answer against the requested format; returns an error if it does not match. */
 export type OutputCheck = (
   answer: Pick<FinishedAnswer, 'text' | 'calls' | 'finishReason'>,
 ) => AppError | undefined;
 
 /**
- * Prepares the check of answers in a format; undefined if any text will do.
+ * Returns the check for a response format; undefined if any text will do.
  * @throws InvalidRequestError if the schema of the format cannot be used
  */
 export function outputCheckFor(format: AnswerParameters['response_format']): OutputCheck | undefined {
-  // Other types are words of one host, which a turn may inherit; only that host knows what fits them.
+  // Other types are specific to one host, which a turn may inherit; only that host knows what matches them.
   if (format?.type !== 'json_object' && format?.type !== 'json_schema') return undefined;
   const schema = format.type === 'json_schema' ? format.json_schema.schema : undefined;
   const misfit: OutputSchema = schema === undefined ? misfitOfObject : compileOutputSchema(schema);
   return ({ text, calls, finishReason }) => {
-    // An answer that calls tools goes on after their results.
+    // An answer with tool calls continues after their results.
     if (calls.length > 0) return undefined;
     const parsed = parse(text);
     const reason = parsed === undefined ? brokenBecause(finishReason) : misfit(parsed.value);
@@ -31,7 +31,10 @@ export function outputCheckFor(format: AnswerParameters['response_format']): Out
   };
 }
 
-/** Keeps answers without their format out of the cache, so that an equal question asks the model again. */
+/**
+ * Returns a predicate that keeps answers in the wrong format out of the cache, so that an equal question asks the
+ * model again.
+ */
 export function cachingOf(check: OutputCheck): NonNullable<ModelCall['mayCache']> {
   return ({ choices }) =>
     choices.every(
@@ -41,10 +44,10 @@ export function cachingOf(check: OutputCheck): NonNullable<ModelCall['mayCache']
     );
 }
 
-/** An answer that is not the JSON that was asked for. It is stored, and billed like any other. */
+/** Reports an answer that is not the requested JSON. The answer is stored, and billed like any other. */
 class OutputParseError extends AppError {
   constructor(reason: string) {
-    // What quotes the answer may hold anything.
+    // The quoted part of an answer may contain anything.
     const shown = stripNul(reason).toWellFormed().slice(0, MAX_REASON).toWellFormed();
     super(
       'output_parse_error',

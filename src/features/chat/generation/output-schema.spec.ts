@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { InvalidRequestError } from '../../../common/errors.js';
 import { compileOutputSchema } from './output-schema.js';
 
-/** Longest time for a check that exceeds its budget on a loaded machine, in milliseconds. */
+/** Maximum time for a check that exceeds its budget on a loaded machine, in milliseconds. */
 const BOUNDED_MS = 2_000;
 
 const city = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
@@ -41,7 +41,7 @@ describe('compileOutputSchema', () => {
     expect(compileOutputSchema(schema)(value) === undefined).toBe(fits);
   });
 
-  it('says where a value does not fit, and why', () => {
+  it('names the position and the reason of a mismatch', () => {
     expect(compileOutputSchema(city)({ city: 7 })).toBe('it does not match the schema: /city must be string');
     expect(compileOutputSchema({ not: {} })(1)).toMatch(/^it does not match the schema: {2}must NOT/);
   });
@@ -54,11 +54,11 @@ describe('compileOutputSchema', () => {
     [{ if: { pattern: '^a' }, then: false }, 'b'],
     [{ contains: { pattern: '^a' }, maxContains: 1 }, ['a', 'b']],
     [{ allOf: [{ type: 'string' }], oneOf: [{ pattern: 'a' }, { type: 'number' }] }, 'a'],
-  ])('never refuses what fits because of a keyword that it does not check: %j %j', (schema, value) => {
+  ])('never rejects a matching value because of a keyword that it does not check: %j %j', (schema, value) => {
     expect(compileOutputSchema(schema)(value)).toBeUndefined();
   });
 
-  it('still checks the rest of a schema with such a keyword', () => {
+  it('still checks the rest of a schema with an unchecked keyword', () => {
     const schema = {
       allOf: [{ type: 'string' }],
       oneOf: [{ type: 'number' }, { pattern: 'a', minLength: 3 }],
@@ -68,12 +68,12 @@ describe('compileOutputSchema', () => {
   });
 
   it.each<[string, object]>([
-    ['a keyword of a wrong type', { type: 'object', required: 'city' }],
+    ['a keyword with a value of the wrong type', { type: 'object', required: 'city' }],
     ['an unknown type', { type: 'city' }],
     ['a reference to another document', { $ref: 'https://example.com/city.json' }],
-    ['a reference to nothing', { $ref: '#/$defs/city' }],
-    ['more characters than are taken', { description: 'x'.repeat(40_000) }],
-  ])('refuses %s, and names the field', (_what, schema) => {
+    ['a dangling reference', { $ref: '#/$defs/city' }],
+    ['a schema that is too long', { description: 'x'.repeat(40_000) }],
+  ])('rejects %s and names the field', (_what, schema) => {
     let thrown: unknown;
     try {
       compileOutputSchema(schema);
@@ -100,7 +100,7 @@ describe('compileOutputSchema', () => {
       nested(60),
     ],
     [
-      'looks at a long text again and again',
+      'checks a long text again and again',
       { allOf: Array.from({ length: 900 }, () => ({ minLength: 1 })) },
       'x'.repeat(1_000_000),
     ],
@@ -109,8 +109,12 @@ describe('compileOutputSchema', () => {
       { items: { enum: Array.from({ length: 3_000 }, (_, index) => index) } },
       Array.from({ length: 200_000 }, () => -1).fill(2_999),
     ],
-    ['is as deep as no stack is', { $defs: { a: { properties: { x: twice } } }, ...twice }, nested(100_000)],
-  ])('is bounded where a schema %s', (_what, schema, value) => {
+    [
+      'is checked against a value that is too deep for the stack',
+      { $defs: { a: { properties: { x: twice } } }, ...twice },
+      nested(100_000),
+    ],
+  ])('stays within its budget if a schema %s', (_what, schema, value) => {
     const check = compileOutputSchema(schema);
     // Of this process, which others of a busy machine do not slow down.
     const before = process.cpuUsage();
@@ -119,12 +123,12 @@ describe('compileOutputSchema', () => {
     expect(check('x') === undefined || typeof check('x') === 'string').toBe(true);
   });
 
-  it('checks a long answer within its budget', () => {
+  it('accepts a long answer within its budget', () => {
     const cities = Array.from({ length: 10_000 }, (_, index) => ({ city: `City ${index}` }));
     expect(compileOutputSchema({ type: 'array', items: city })(cities)).toBeUndefined();
   });
 
-  it('either refuses a schema as the caller’s mistake or checks with it, whatever it holds', () => {
+  it('either rejects an arbitrary schema as the caller’s mistake or checks with it', () => {
     const keyword = fc.constantFrom(
       'type',
       'properties',

@@ -1,22 +1,22 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { InvalidRequestError } from '../../../common/errors.js';
 
-/** Longest schema that is taken, in characters of its JSON: compiling this much takes some 100 ms. */
+/** Maximum length of a schema, in characters of its JSON: compiling one of this length takes about 100 ms. */
 const MAX_SCHEMA_LENGTH = 16_384;
 
-/** Most that checking one answer may cost, measured by `COST`: some hundred milliseconds in the worst case. */
+/** Maximum cost of checking one answer, measured by `COST`: a few hundred milliseconds in the worst case. */
 const MAX_COST = 250_000;
 
-/** Text of a schema, or of an answer, that costs as much as one step. */
+/** Number of characters of a schema or of an answer that cost as much as one step. */
 const TEXT_PER_STEP = 8;
 
-/** The field that a schema comes in. */
+/** Request field that contains the schema. */
 const FIELD = 'response_format.json_schema.schema';
 
-/** The keyword that is put into every schema and takes from the budget what checking a value against it costs. */
+/** Keyword that is added to every schema and subtracts the cost of checking a value against it from the budget. */
 const COST = 'x-cost';
 
-/** Keywords that take a time which neither the schema nor the answer bounds: they are not checked. */
+/** Keywords that are not checked, because neither the schema nor the answer bounds the time that they take. */
 const UNCHECKED: ReadonlySet<string> = new Set([
   'pattern',
   'patternProperties',
@@ -24,13 +24,16 @@ const UNCHECKED: ReadonlySet<string> = new Set([
   '$dynamicRef',
 ]);
 
-/** Keywords that may refuse a value because it fits a schema: with a part of it unchecked they would refuse too much. */
+/**
+ * Keywords that may reject a value because it matches a schema: with a part of that schema unchecked they would
+ * reject too much.
+ */
 const NEGATING: ReadonlySet<string> = new Set([
   ...['not', 'if', 'then', 'else', 'contains', 'minContains', 'maxContains'],
   ...['additionalProperties', 'unevaluatedProperties', 'unevaluatedItems'],
 ]);
 
-/** The shapes of the values of all keywords that are checked. What is none of them says nothing about a value. */
+/** Shapes of the values of all checked keywords. Any other keyword does not constrain a value. */
 const SHAPES: ReadonlyMap<string, 'schema' | 'schemas' | 'named' | 'plain'> = new Map([
   ...['items', 'additionalProperties', 'propertyNames', 'unevaluatedItems', 'unevaluatedProperties'].map(
     schemaIn,
@@ -51,17 +54,18 @@ function plain(name: string) {
   return [name, 'plain'] as const;
 }
 
-/** Compiled lazily, and only to tell whether a schema is one. */
+/** Compiled lazily, and only used to validate schemas. */
 const dialect = new Ajv2020({ strict: false, validateFormats: false, logger: false });
 
-/** Says what is wrong with a value, or nothing if it fits. */
+/** Returns the reason why a value does not match, or undefined if it does. */
 export type OutputSchema = (value: unknown) => string | undefined;
 
 /**
- * Compiles a schema that a caller sent (JSON Schema 2020-12, references within it only). Checking is bounded by a budget
- * of steps and not by time, so that the same answer always ends the same way. What could exceed any bound, such as
- * `pattern`, is left to the model's provider; a schema with it is checked more loosely here, never more strictly.
- * @throws InvalidRequestError if the schema is too long, or none
+ * Compiles a schema that a caller sent (JSON Schema 2020-12, with internal references only). Checks are bounded by a
+ * budget of steps rather than by time, so that the same answer always gets the same result. Keywords that could
+ * exceed any bound, such as `pattern`, are left to the model's provider; a schema with one is checked more loosely
+ * here, never more strictly.
+ * @throws InvalidRequestError if the schema is too long or is not a valid schema
  */
 export function compileOutputSchema(schema: object): OutputSchema {
   if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH)
@@ -77,7 +81,7 @@ export function compileOutputSchema(schema: object): OutputSchema {
       const [error] = validate.errors ?? [];
       return `it does not match the schema: ${error?.instancePath ?? ''} ${error?.message ?? ''}`;
     } catch (error) {
-      // Besides the budget, the stack is what a deeply nested answer can use up.
+      // A deeply nested answer can exhaust the stack as well as the budget.
       if (error instanceof TooExpensiveError || error instanceof RangeError)
         return 'validating it against the schema takes too many steps';
       throw error;
@@ -85,15 +89,15 @@ export function compileOutputSchema(schema: object): OutputSchema {
   };
 }
 
-/** Thrown out of a check whose budget is used up. */
+/** Thrown when a check has used up its budget. */
 class TooExpensiveError extends Error {}
 
 function compile(schema: object, budget: { left: number }) {
   const ajv = new Ajv2020({
-    // The schema was checked before, and ours is not of the dialect.
+    // The schema was validated before, and our own keyword is not part of the dialect.
     ...{ meta: false, validateSchema: false, strict: false, logger: false },
     ...{ validateFormats: false, inlineRefs: false, addUsedSchema: false },
-    // Optimizing takes eight times as long as all else, for code that is used once.
+    // Optimizing takes eight times as long as everything else, for code that is used once.
     code: { optimize: false },
   });
   ajv.addKeyword({
@@ -116,7 +120,7 @@ function bounded(schema: unknown, loosely: boolean): unknown {
   return isObject(schema) ? boundedObject(schema, loosely) : schema;
 }
 
-/** The schema with the keywords that are checked and their cost. */
+/** Returns the schema reduced to the checked keywords, with their cost added. */
 function boundedObject(schema: object, loosely: boolean): object {
   const copy: Record<string, unknown> = {};
   let cost = 1;
@@ -131,7 +135,7 @@ function boundedObject(schema: object, loosely: boolean): object {
     } else if (shape === 'schemas' && Array.isArray(value)) {
       const schemas = value.map((one: unknown) => bounded(one, loosely));
       cost += schemas.length;
-      // Of several that fit loosely, only one may fit in truth.
+      // If several match loosely, it may still be that exactly one matches strictly.
       if (loosely && name === 'oneOf') copy['allOf'] = [...listOf(copy['allOf']), { anyOf: schemas }];
       else copy[name] = name === 'allOf' ? [...listOf(copy[name]), ...schemas] : schemas;
     } else if (isObject(value)) {
@@ -146,7 +150,7 @@ function boundedObject(schema: object, loosely: boolean): object {
   return { ...copy, [COST]: cost };
 }
 
-/** Whether a keyword that is not checked stands anywhere in a schema; a property that is named like one counts too. */
+/** Returns true if an unchecked keyword occurs anywhere in a schema; a property with such a name counts too. */
 function hasUnchecked(schema: unknown): boolean {
   const waiting: unknown[] = [schema];
   while (waiting.length > 0) {
@@ -160,7 +164,7 @@ function hasUnchecked(schema: unknown): boolean {
   return false;
 }
 
-/** How much of a value the keywords of one schema may look at. */
+/** Returns the amount of a value that the keywords of one schema may inspect. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length / TEXT_PER_STEP;
   if (Array.isArray(value)) return value.length;

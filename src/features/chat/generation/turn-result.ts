@@ -6,17 +6,17 @@ import type { OutputCheck } from './output-check.js';
 import { generatedText } from '../model/tool-calls.js';
 import { type FinishedAnswer, type TurnResult, STOPPED, totalCost, type TurnOutcome } from '../model/turn.js';
 
-/** A turn that generates no more. */
+/** A turn that has stopped generating. */
 interface EndedRun {
   readonly live: LiveAnswer;
   readonly abort: AbortController;
   /** Checks the format of the answer; undefined if any text will do. */
   readonly check: OutputCheck | undefined;
-  /** True if its user stopped it. */
+  /** True if the user stopped it. */
   readonly stopped: boolean;
 }
 
-/** Usage of a turn that was stopped before a model was asked. */
+/** Usage of a turn that was stopped before any model was called. */
 const NOTHING_USED = {
   inputTokens: 0,
   outputTokens: 0,
@@ -25,7 +25,7 @@ const NOTHING_USED = {
   reasoningTokens: 0,
 } as const satisfies TokenUsage;
 
-/** Returns the outcome of an answer that came whole: a failure if it does not have the format that was asked for. */
+/** Returns the outcome of an answer that arrived in full: a failure if it does not have the requested format. */
 export function toOutcome(
   { check }: EndedRun,
   answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
@@ -36,7 +36,7 @@ export function toOutcome(
   return { status: 'failed', text, calls, model, error };
 }
 
-/** A check that throws must not take the usage of the answer with it. */
+/** Runs the check. One that throws must not lose the usage of the answer. */
 function misfitOf(
   answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
   check: OutputCheck | undefined,
@@ -48,7 +48,7 @@ function misfitOf(
   }
 }
 
-/** Returns what a turn comes to with an outcome. */
+/** Returns the result of a turn with an outcome. */
 export function toTurnResult(
   outcome: TurnOutcome,
   { beginning: attempt, providerData }: LiveAnswer,
@@ -64,7 +64,9 @@ export function toTurnResult(
   };
 }
 
-/** Returns what a turn comes to whose answer did not come whole: it failed, was interrupted, or was stopped by its user. */
+/**
+ * Returns the result of a turn whose answer is incomplete: it failed, was interrupted, or was stopped by its user.
+ */
 export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppError): TurnResult {
   const { text, calls, model } = live;
   const attempts = error instanceof ModelCallError ? error.attempts : [];
@@ -91,7 +93,7 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
   );
 }
 
-/** Returns the outcome of an answer that was interrupted, or that could not be stored as it ended. */
+/** Returns the outcome of an answer that was interrupted, or whose ending could not be stored. */
 export function toInterrupted({
   text,
   calls,

@@ -20,30 +20,30 @@ import { TurnTasks } from './turn-tasks.js';
 import { GenerationRepository } from './generation.repository.js';
 import { retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
 
-/** One turn while it runs. */
+/** A turn while it runs. */
 interface Run {
   readonly live: LiveAnswer;
   readonly abort: AbortController;
   /** Checks the format of the answer; undefined if any text will do. */
   readonly check: OutputCheck | undefined;
-  /** True if its user stopped it. */
+  /** True if the user stopped it. */
   stopped: boolean;
-  /** The last message that a summary shall cover, once it is known that one is needed. */
+  /** Last message that a summary should cover, once one is known to be needed. */
   summarizeUpTo: string | undefined;
 }
 
-/** What is true of an ended turn. */
+/** The result of a turn as committed. */
 interface Committed {
   readonly outcome: TurnOutcome;
-  /** The text of its row, where that is not ours. */
+  /** Contents of the row, if the answer is no longer ours. */
   readonly stored?: AnswerSnapshot | undefined;
 }
 
-/** Channels that tell the process which runs a turn to end it. */
+/** Channels that ask the process running a turn to end it. */
 const STOP_CHANNEL = 'turns:stop';
 const GONE_CHANNEL = 'turns:gone';
 
-/** Generates answers, independently of the client that asked. A run owns the answer's row until it ends. */
+/** Generates answers, independently of the client that asked. A run owns the row of its answer until it ends. */
 @Injectable()
 export class TurnRunner {
   private readonly logger = new Logger(TurnRunner.name);
@@ -67,15 +67,15 @@ export class TurnRunner {
   }
 
   /**
-   * Starts to generate the answer and returns at once.
-   * @param lease budget of the answer; settled when it ends, however it ends
+   * Starts to generate the answer and returns immediately.
+   * @param lease budget reservation of the answer; settled when the answer ends, for whatever reason
    * @param check checks the format of the answer
    */
   start(turn: Turn, lease: BudgetLease, check?: OutputCheck): LiveAnswer {
     const live = new LiveAnswer(turn, this.log);
     const abort = new AbortController();
     const run: Run = { live, abort, check, stopped: false, summarizeUpTo: undefined };
-    // A turn goes on without its client, but not without its account and key.
+    // A turn continues without its client, but not without its account and key.
     const unregister = this.operations.register(turn.spec, () => {
       abort.abort();
     });
@@ -96,12 +96,12 @@ export class TurnRunner {
     return this.broadcast.publish(STOP_CHANNEL, answerId);
   }
 
-  /** Ends the turn of a conversation that was deleted, in whichever process runs it. */
+  /** Ends the turn of a deleted conversation, in whichever process runs it. */
   abandon(conversationId: string): Promise<void> {
     return this.broadcast.publish(GONE_CHANNEL, conversationId);
   }
 
-  /** Never rejects: however a run goes, it ends with an outcome that followers are told. */
+  /** Never rejects: every run ends with an outcome that followers receive. */
   private async run(run: Run, lease: BudgetLease): Promise<void> {
     const { live, abort } = run;
     const checkpoints = new Checkpointer(live, this.generations, (why) => {
@@ -115,12 +115,12 @@ export class TurnRunner {
     } catch (error) {
       result = toAbortedResult(run, asAppError(error));
     } finally {
-      // A retry or another model sends the files again, so they are in memory until the call is over.
+      // A retry or another model sends the files again, so they stay in memory until the call is over.
       memory.release();
     }
     lease.settle(result.attempts);
     const chores = this.tasks.dueAfter(live.turn, result.outcome, run.summarizeUpTo);
-    // The lease is renewed until the answer is stored, however long the database is away.
+    // The lease is renewed until the answer is stored, however long the database is unavailable.
     const { outcome, stored } = await this.commit(live.turn, { ...result, chores }).finally(() =>
       checkpoints.stop(),
     );
@@ -165,7 +165,7 @@ export class TurnRunner {
       } else if (event.type === 'finished') {
         const { model, finishReason, usage, attempts, warning, cached = false } = event;
         const costMicroUsd = totalCost(attempts);
-        // Only an answer that may be a part of a tool exchange ever goes back with them.
+        // Only an answer that may be part of a tool exchange is ever sent back with these fields.
         if ((spec.parameters.tools ?? []).length > 0) live.providerData ??= returned.providerData(model);
         const answer = {
           text: live.text,
@@ -183,7 +183,10 @@ export class TurnRunner {
     throw new Error('A model call ended without an outcome.');
   }
 
-  /** The outcome that is true: the result's where it was committed, an interruption where the answer was not ours any more. */
+  /**
+   * Returns the outcome that counts: that of the result if it was committed, an interruption if the answer was no
+   * longer ours.
+   */
   private async commit(turn: Turn, result: TurnResult): Promise<Committed> {
     const { outcome } = result;
     if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
@@ -201,7 +204,7 @@ export class TurnRunner {
     }
   }
 
-  /** What somebody else has stored in our place, or undefined where nothing is there or can be read. */
+  /** Reads what another process has stored instead; undefined if the row is missing or cannot be read. */
   private async storedText({ spec: { userId }, answerId }: Turn): Promise<AnswerSnapshot | undefined> {
     const row = await this.answers.find(userId, answerId).catch(() => null);
     return row === null
@@ -209,7 +212,10 @@ export class TurnRunner {
       : { attempt: row.attempt, text: row.content, calls: toToolCalls(row.toolCalls) };
   }
 
-  /** The text comes first: should the database refuse something that comes with it, the answer is stored without that. */
+  /**
+   * Stores the result, the text above all: if the database rejects data that accompanies it, stores the answer
+   * without that data.
+   */
   private async store(turn: Turn, result: TurnResult): Promise<boolean> {
     try {
       return await this.finish(turn, result);
@@ -225,7 +231,7 @@ export class TurnRunner {
     return this.finish(turn, { ...withoutData, attempts: [] });
   }
 
-  /** @throws AppError as it is: then nothing was refused */
+  /** @throws AppError unchanged: in that case nothing was rejected */
   private logRefusal({ answerId }: Turn, error: unknown, what: string): void {
     if (error instanceof AppError) throw error;
     this.logger.error({ err: error, answer: answerId }, `the database rejected ${what}, which may be lost`);

@@ -4,7 +4,7 @@ import { TaskQueue } from '../tasks/task.queue.js';
 import type { TaskKind, DueTask } from '../model/conversation-task.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
 
-/** What turns leave to be done in the background. */
+/** Determines and announces the background tasks of turns. */
 @Injectable()
 export class TurnTasks {
   constructor(
@@ -13,8 +13,8 @@ export class TurnTasks {
   ) {}
 
   /**
-   * What a turn makes due with its end.
-   * @param summarizeUpTo the last message that a summary shall cover, where one is needed
+   * Returns the tasks that the end of a turn makes due.
+   * @param summarizeUpTo the last message that a summary should cover, if one is needed
    */
   dueAfter(turn: Turn, { status }: TurnOutcome, summarizeUpTo: string | undefined): DueTask[] {
     const titled = this.config.chores.titleModel !== undefined && status === 'complete';
@@ -24,7 +24,7 @@ export class TurnTasks {
     ];
   }
 
-  /** Tells those who do them, once they are committed. */
+  /** Announces tasks to the workers once they are committed. */
   announce({ conversationId }: Turn, kinds: readonly TaskKind[]): void {
     this.queue.announce(kinds.map((kind) => ({ conversationId, kind })));
   }

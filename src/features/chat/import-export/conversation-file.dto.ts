@@ -1,31 +1,31 @@
 import type { SchemaObject } from '../../../http/index.js';
 import { MAX_SYSTEM_PROMPT, MAX_TITLE } from '../conversations/conversation.dto.js';
 
-/** The version of the format. A change that a reader has to know of makes another one. */
+/** Version of the format. Incremented for any change that readers must know about. */
 export const FILE_VERSION = 1;
 
-/** Most messages of a file that is imported. */
+/** Maximum number of messages in an imported file. */
 export const MAX_MESSAGES = 10_000;
 
-/** Most characters of one of them. */
+/** Maximum length of one message, in characters. */
 const MAX_CONTENT = 1_000_000;
 
-/** A call of a tool, as OpenAI's wire has it. */
+/** A tool call in OpenAI's format. */
 export interface FileToolCall {
   readonly id: string;
   readonly type: 'function';
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** A message in a file. What is left out is null, false or empty. */
+/** A message in a file. Omitted fields are null, false or empty. */
 export interface FileMessage {
   readonly id: string;
-  /** One of the messages before it; null for the first of a branch. */
+  /** Id of an earlier message; null for the root of a branch. */
   readonly parent_id: string | null;
   readonly role: 'user' | 'assistant' | 'tool';
   readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
   readonly content: string;
-  /** Whether it is on the path that the conversation goes on from. */
+  /** True if it is on the active path. */
   readonly active: boolean;
   readonly model?: string | null;
   readonly finish_reason?: string | null;
@@ -38,9 +38,9 @@ export interface FileMessage {
   readonly completed_at?: string | null;
 }
 
-/** What a file says of the conversation itself. */
+/** Properties of the conversation itself. */
 export interface FileConversation {
-  /** For people; an import gives a new one, and new times. */
+  /** Informational only: an import assigns a new id and new times. */
   readonly id?: string;
   readonly created_at?: string;
   readonly updated_at?: string;
@@ -50,7 +50,7 @@ export interface FileConversation {
   readonly pinned?: boolean;
 }
 
-/** A conversation as it is exported and imported. */
+/** A conversation in its export and import format. */
 export interface ConversationFile {
   readonly version: typeof FILE_VERSION;
   readonly conversation: FileConversation;
@@ -61,7 +61,7 @@ const text = (maxLength: number, description: string) => ({ type: 'string', maxL
 const time = (description: string) => ({ type: 'string', format: 'date-time', maxLength: 40, description });
 const orNull = <Schema extends object>(schema: Schema) => ({ ...schema, nullable: true });
 
-/** An object without other fields than these. */
+/** Returns the schema of an object without additional properties. */
 const object = (required: string[], properties: Record<string, SchemaObject>): SchemaObject => ({
   type: 'object',
   required,
@@ -139,7 +139,7 @@ const message = object(['id', 'parent_id', 'role', 'status', 'content', 'active'
   completed_at: orNull(time('Time at which the answer ended.')),
 });
 
-/** The format: for the documentation, and for whoever reads a file of somebody else's. */
+/** JSON schema of the format: for the documentation and for validating uploaded files. */
 export const CONVERSATION_FILE = object(['version', 'conversation', 'messages'], {
   version: { type: 'integer', enum: [FILE_VERSION], description: 'Version of the format.' },
   conversation: { ...conversation, description: 'The conversation itself.' },
@@ -152,10 +152,10 @@ export const CONVERSATION_FILE = object(['version', 'conversation', 'messages'],
   },
 });
 
-/** Larger bounds are told in words: what makes examples of a schema would make them as large. */
+/** Larger limits are described in prose: generators of examples would produce values of that size. */
 const MAX_TOLD = 1000;
 
-/** The format as the documentation has it. */
+/** The schema as shown in the documentation. */
 export const CONVERSATION_FILE_DOC = documented(CONVERSATION_FILE);
 
 function documented({

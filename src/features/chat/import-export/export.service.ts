@@ -6,20 +6,20 @@ import {
   type ExportedMessage,
 } from './transfer.repository.js';
 
-/** How many messages stand in memory at a time: each may have a million characters. */
+/** Number of messages held in memory at a time; each may have a million characters. */
 const PAGE = 20;
 
-/** A conversation that is read as its reader goes on. */
+/** A conversation that is read on demand. */
 export interface Export {
   readonly conversation: ExportedConversation;
-  /** The messages that it had when the export began: all of them, or those of the active path as it was then. */
+  /** The messages that existed when the export began: all of them, or those of the path that was active then. */
   readonly messages: (
     which: 'all' | 'active',
     signal: AbortSignal,
   ) => AsyncIterable<ExportedMessage & { active: boolean }>;
 }
 
-/** Reads whole conversations, a page at a time. No connection is held between two pages. */
+/** Reads whole conversations, a page at a time. Holds no database connection between pages. */
 @Injectable()
 export class ExportService {
   constructor(private readonly repository: TransferRepository) {}
@@ -28,7 +28,7 @@ export class ExportService {
   async begin(userId: string, id: string): Promise<Export> {
     const conversation = await this.repository.find(userId, id);
     if (conversation === null) throw new NotFoundError('conversation', id);
-    // Read once, and in one statement: another branch may become the active one while the rest is read.
+    // Read once, in one statement: another branch may become active while the rest is read.
     const path = await this.repository.activePath(userId, id);
     return {
       conversation,
@@ -39,7 +39,7 @@ export class ExportService {
     };
   }
 
-  /** @throws NotFoundError where the conversation is deleted meanwhile: a file must not end as if it were whole */
+  /** @throws NotFoundError if the conversation is deleted in the meantime: a truncated file must not look complete */
   private async *all(
     userId: string,
     { id, nextPosition }: ExportedConversation,
@@ -55,7 +55,7 @@ export class ExportService {
     }
   }
 
-  /** @throws NotFoundError likewise */
+  /** @throws NotFoundError if the conversation is deleted in the meantime */
   private async *named(userId: string, id: string, path: readonly string[], signal: AbortSignal) {
     for (let from = 0; from < path.length && !signal.aborted; from += PAGE) {
       const page = await this.repository.named(userId, id, path.slice(from, from + PAGE));

@@ -13,23 +13,23 @@ import {
   TransferRepository,
 } from './transfer.repository.js';
 
-/** After so long, in milliseconds, others get their turn. */
+/** Time after which other requests are allowed to run, in milliseconds. */
 const BREATH_MS = 10;
 
-/** RFC 3339, with the offset without which nobody knows when it is. */
+/** An RFC 3339 time; the offset is required, because the time is ambiguous without it. */
 const TIME =
   /^(?<day>\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
-/** The last moment that is written with four digits of a year, which is all that clients and we read. */
+/** The last moment with a four-digit year, the only form that clients and this server parse. */
 const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** How soon an account may import again while it does, in milliseconds. */
+/** Delay after which an account may retry while another of its imports runs, in milliseconds. */
 const BUSY_RETRY_MS = 5_000;
 
-/** Imports that one process runs at once: each holds a connection of the database for up to two minutes. */
+/** Maximum number of concurrent imports per process: each holds a database connection for up to two minutes. */
 const MAX_IMPORTS = 2;
 
-/** Makes conversations of files. What a file says is checked, because anybody can write one. */
+/** Creates conversations from files. The contents are validated, because anybody can write a file. */
 @Injectable()
 export class ImportService {
   constructor(
@@ -37,19 +37,19 @@ export class ImportService {
     private readonly conversations: ConversationService,
   ) {}
 
-  /** Accounts that import something now: a large file keeps the database busy for a while. */
+  /** Accounts with an import in progress: a large file keeps the database busy for a while. */
   private readonly importing = new Set<string>();
 
   /**
-   * Stores the conversation of a file as the user's own, with new ids for everything. Stores nothing where the signal
-   * aborts before it has ended.
-   * @throws InvalidRequestError that names the field where the messages are no tree, or the active ones no path
+   * Stores the conversation of a file as the user's own, with new ids throughout. Stores nothing if the signal
+   * aborts before the end.
+   * @throws InvalidRequestError naming the field, if the messages are not a tree or the active ones not a path
    * @throws AppError `rate_limit_exceeded` while the account imports another file here, `request_cancelled`
-   * @throws ServerBusyError while as many imports run here as may
+   * @throws ServerBusyError while the maximum number of imports runs here
    */
   async import(userId: string, file: ConversationFile, signal: AbortSignal): Promise<StoredConversation> {
     if (this.importing.has(userId)) throw oneAtATime();
-    // Checked and counted without a pause, so that of many at once no more than so many come through.
+    // Check and increment without an await in between, so that concurrent requests cannot exceed the limit.
     if (this.importing.size >= MAX_IMPORTS)
       throw new ServerBusyError('The server is importing other files. Try again in a moment.', BUSY_RETRY_MS);
     this.importing.add(userId);
@@ -90,7 +90,10 @@ export class ImportService {
   }
 }
 
-/** New ids by those of the file. @throws InvalidRequestError where an id comes twice, or a parent after its child */
+/**
+ * Maps the ids of the file to new ones.
+ * @throws InvalidRequestError if an id occurs twice, or a parent comes after its child
+ */
 function idsOf(messages: readonly FileMessage[]): ReadonlyMap<string, string> {
   const ids = new Map<string, string>();
   for (const [index, { id, parent_id: parentId }] of messages.entries()) {
@@ -102,7 +105,10 @@ function idsOf(messages: readonly FileMessage[]): ReadonlyMap<string, string> {
   return ids;
 }
 
-/** The end of the active path. @throws InvalidRequestError where the active messages are not one path from a root */
+/**
+ * Returns the end of the active path.
+ * @throws InvalidRequestError if the active messages are not a single path from a root
+ */
 function leafOf(messages: readonly FileMessage[]): FileMessage {
   let leaf: FileMessage | undefined;
   for (const [index, message] of messages.entries()) {
@@ -127,7 +133,7 @@ function toRow(message: FileMessage, index: number, ids: ReadonlyMap<string, str
     id: ids.get(message.id) ?? newId(),
     parentId: message.parent_id === null ? null : (ids.get(message.parent_id) ?? null),
     role,
-    // Nobody generates it any more.
+    // No process generates it any more.
     status: generating ? 'interrupted' : message.status,
     content,
     model: message.model ?? null,
@@ -146,11 +152,11 @@ function toRow(message: FileMessage, index: number, ids: ReadonlyMap<string, str
   };
 }
 
-/** @throws InvalidRequestError where there is no such day or hour, or it is before 1970 */
+/** @throws InvalidRequestError if the date or time does not exist, or is before 1970 */
 function timeOf(text: string, field: string): Date {
   const time = new Date(text);
   const day = TIME.exec(text)?.groups?.['day'];
-  // A 30th of February would be read as a day in March.
+  // `Date` would parse February 30 as a day in March.
   const inCalendar =
     day !== undefined && new Date(Date.parse(`${day}T00:00:00Z`) || 0).toJSON().startsWith(day);
   if (inCalendar && time.getTime() >= 0 && time.getTime() <= LATEST) return time;

@@ -2,7 +2,7 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { type Format, FORMATS } from './transfer.mapper.js';
 
-/** How to export. */
+/** Export options. */
 export class ExportQuery {
   @ApiPropertyOptional({
     description:

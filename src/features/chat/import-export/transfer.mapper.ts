@@ -3,25 +3,25 @@ import { FILE_VERSION } from './conversation-file.dto.js';
 import type { Export } from './export.service.js';
 import type { ExportedConversation, ExportedMessage } from './transfer.repository.js';
 
-/** A message that is exported. */
+/** An exported message. */
 type Message = ExportedMessage & { readonly active: boolean };
 
-/** The formats of a file. */
+/** Export file formats. */
 export const FORMATS = ['json', 'markdown'] as const;
 
-/** One of them. */
+/** One of the export formats. */
 export type Format = (typeof FORMATS)[number];
 
-/** A file as it is sent. */
+/** An export as sent to the client. */
 export interface ExportedFile {
   readonly contentType: string;
   readonly fileName: string;
   readonly pieces: (signal: AbortSignal) => AsyncIterable<string>;
-  /** What ends a file that cannot be finished. */
+  /** Returns the text that terminates a file which cannot be completed. */
   readonly failure: (error: AppError) => string;
 }
 
-/** An export as a file that is sent piece by piece. Its name is made of the id: a title is what a user wrote. */
+/** Converts an export to a file that is streamed. The file name is based on the id, because a title is user input. */
 export function toFile(exported: Export, format: Format): ExportedFile {
   const name = `conversation-${exported.conversation.id}`;
   return format === 'json'
@@ -29,7 +29,7 @@ export function toFile(exported: Export, format: Format): ExportedFile {
         contentType: 'application/json; charset=utf-8',
         fileName: `${name}.json`,
         pieces: (signal) => toJson(exported, signal),
-        // No JSON any more, so that it cannot be taken for the whole of it.
+        // Deliberately not valid JSON, so that the truncated file cannot be mistaken for a complete one.
         failure: ({ code, message }) => `\n${JSON.stringify({ error: { code, message } })}\n`,
       }
     : {
@@ -40,7 +40,7 @@ export function toFile(exported: Export, format: Format): ExportedFile {
       };
 }
 
-/** All branches; see `CONVERSATION_FILE`. */
+/** Yields all branches as JSON; see `CONVERSATION_FILE`. */
 async function* toJson({ conversation, messages }: Export, signal: AbortSignal): AsyncGenerator<string> {
   const head = JSON.stringify(toFileConversation(conversation));
   yield `{"version":${FILE_VERSION},"conversation":${head},"messages":[`;
@@ -93,7 +93,7 @@ const SPEAKERS: Readonly<Record<Message['role'], string>> = {
   tool: 'Tool',
 };
 
-/** The active path, for people. */
+/** Yields the active path as Markdown, for human readers. */
 async function* toMarkdown({ conversation, messages }: Export, signal: AbortSignal): AsyncGenerator<string> {
   yield `# ${inOneLine(conversation.title)}\n`;
   for await (const { role, model, content, attachments } of messages('active', signal)) {
@@ -103,7 +103,7 @@ async function* toMarkdown({ conversation, messages }: Export, signal: AbortSign
   }
 }
 
-/** A heading ends with its line. */
+/** Replaces line breaks, which would end a heading. */
 function inOneLine(text: string): string {
   return text.replace(/\s+/gu, ' ').trim();
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../../../common/errors.js';
 import { PrismaService } from '../../../infra/database/index.js';
 
-/** What an export begins with. */
+/** A conversation to be exported, without its messages. */
 export interface ExportedConversation {
   readonly id: string;
   readonly title: string;
@@ -14,12 +14,12 @@ export interface ExportedConversation {
   readonly updatedAt: Date;
 }
 
-/** A message with all that an export tells of it. */
+/** A message with everything that an export includes. */
 export interface ExportedMessage extends ImportedMessage {
   readonly position: number;
 }
 
-/** A message with all that an import stores of it. */
+/** A message with everything that an import stores. */
 export interface ImportedMessage {
   readonly id: string;
   readonly parentId: string | null;
@@ -51,13 +51,13 @@ export interface ImportedConversation {
 }
 
 /**
- * How much one statement writes at the most: messages, and characters of their texts unless it is one message. Finding the
- * words of the texts takes the database longer than storing them, and a statement has a few seconds.
+ * Maximum number of messages, and of characters of their texts, in one statement; a single message may exceed the
+ * latter. Indexing the words takes the database longer than storing the texts, and a statement has a few seconds.
  */
 const BATCH_MESSAGES = 200;
 const BATCH_CHARACTERS = 100_000;
 
-/** How long an import may take in the database, in milliseconds. Ten thousand long messages take some seconds. */
+/** Timeout of an import's transaction, in milliseconds. Ten thousand long messages take a few seconds. */
 const IMPORT_TIMEOUT_MS = 120_000;
 
 const CONVERSATION = {
@@ -90,7 +90,7 @@ const MESSAGE = {
   completedAt: true,
 } as const;
 
-/** Whole conversations, out of the database and into it. Every method filters by the owner. */
+/** Reads and stores whole conversations. Every method filters by owner. */
 @Injectable()
 export class TransferRepository {
   constructor(private readonly prisma: PrismaService) {}
@@ -101,7 +101,7 @@ export class TransferRepository {
     );
   }
 
-  /** The ids of the active path, from its beginning to its end, as it is at one moment. */
+  /** Returns the ids of the active path from its beginning to its end, as of one moment. */
   async activePath(userId: string, conversationId: string): Promise<string[]> {
     const path = await this.prisma.run((client) =>
       client.message.findMany({
@@ -113,7 +113,7 @@ export class TransferRepository {
     return path.map(({ id }) => id);
   }
 
-  /** The messages from a position up to before another one, so many at the most. */
+  /** Returns messages from a position up to but excluding another one, at most `limit`. */
   page(
     userId: string,
     conversationId: string,
@@ -130,7 +130,7 @@ export class TransferRepository {
     );
   }
 
-  /** The messages with these ids, by position. */
+  /** Returns the messages with these ids, ordered by position. */
   named(userId: string, conversationId: string, ids: readonly string[]): Promise<ExportedMessage[]> {
     return this.prisma.run((client) =>
       client.message.findMany({
@@ -142,8 +142,8 @@ export class TransferRepository {
   }
 
   /**
-   * Stores all of it or nothing. It has used nothing: totals and ledger stay empty.
-   * @throws AppError `request_cancelled` where the signal aborts before the end
+   * Stores a conversation, all or nothing. It has no usage: totals and ledger stay empty.
+   * @throws AppError `request_cancelled` if the signal aborts before the end
    */
   async insert(conversation: ImportedConversation, signal: AbortSignal): Promise<void> {
     const { id, userId, title, systemPrompt, archived, pinned, leafMessageId, messages } = conversation;
@@ -153,7 +153,7 @@ export class TransferRepository {
           id,
           userId,
           title,
-          // Whoever imports it has seen the title; no model replaces it.
+          // The importing user has seen the title, so no model replaces it.
           titledBy: 'user',
           systemPrompt,
           archived,
@@ -192,7 +192,7 @@ export class TransferRepository {
   }
 }
 
-/** What came as JSON is JSON; null is no value of the column, but none at all. */
+/** Returns true if the value came as JSON; null is not a JSON value here, but an empty column. */
 function isJson(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }

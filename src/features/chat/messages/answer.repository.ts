@@ -13,7 +13,7 @@ const ANSWER = {
   cached: true,
 } as const;
 
-/** An answer as its row has it. */
+/** An answer as stored in its row. */
 export interface StoredAnswer extends StoredMessage {
   readonly conversationId: string;
   readonly attempt: number;
@@ -23,15 +23,15 @@ export interface StoredAnswer extends StoredMessage {
   readonly cached: boolean;
 }
 
-/** How far an answer is. */
+/** Progress of an answer. */
 export interface AnswerState {
   readonly generating: boolean;
   readonly attempt: number;
-  /** Of the stored text and calls, in UTF-8. */
+  /** Size of the stored text and calls, in bytes of UTF-8. */
   readonly bytes: number;
 }
 
-/** Answers, for those who come for them later. Every method filters by the owner. */
+/** Reads stored answers. Every method filters by owner. */
 @Injectable()
 export class AnswerRepository {
   constructor(private readonly prisma: PrismaService) {}
@@ -42,7 +42,7 @@ export class AnswerRepository {
     );
   }
 
-  /** How far an answer is, without its text; null where it is gone. */
+  /** Returns the progress of an answer, without its text; null if it no longer exists. */
   async state(userId: string, id: string): Promise<AnswerState | null> {
     const [state] = await this.prisma.run(
       (client) => client.$queryRaw<AnswerState[]>`
@@ -52,7 +52,7 @@ export class AnswerRepository {
     return state ?? null;
   }
 
-  /** Asks whoever generates the answer to stop; it finds the request with its next checkpoint. */
+  /** Requests a stop from the process that generates the answer; it sees the request at its next checkpoint. */
   async requestStop(userId: string, id: string): Promise<void> {
     await this.prisma.run((client) =>
       client.message.updateMany({

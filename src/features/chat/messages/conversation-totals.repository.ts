@@ -1,7 +1,10 @@
 import type { Transaction } from '../../../infra/database/index.js';
 import type { UsageSum } from '../../usage/index.js';
 
-/** Always before a message's or a chore's row: everything that locks both does it in this order, so that nobody waits in a circle. */
+/**
+ * Locks a conversation, always before the row of a message or task: every transaction locks them in this order, so
+ * that there are no deadlocks.
+ */
 export async function lockConversation(transaction: Transaction, id: string): Promise<boolean> {
   const rows = await transaction.$queryRaw<
     unknown[]
@@ -9,7 +12,7 @@ export async function lockConversation(transaction: Transaction, id: string): Pr
   return rows.length === 1;
 }
 
-/** Adds what attempts came to, in the transaction that writes them into the ledger, so that the two agree. */
+/** Adds the usage of attempts, in the transaction that writes them to the ledger, so that the two agree. */
 export async function addToTotals(
   transaction: Transaction,
   id: string,
@@ -28,7 +31,7 @@ export async function addToTotals(
   });
 }
 
-/** Whether an account is there still. */
+/** Returns true if the account still exists. */
 export async function hasAccount(transaction: Transaction, id: string): Promise<boolean> {
   return (await transaction.user.count({ where: { id } })) === 1;
 }

@@ -4,9 +4,9 @@ import type { GenerationSpec } from '../model/turn.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 
 /**
- * What is asked for, and, where that says nothing, how the answer before was made. A choice of tools counts among the
- * tools that there are: providers refuse one without them.
- * @throws InvalidRequestError where a tool must be called that there is not
+ * Merges the requested parameters over those of the previous answer. An inherited tool choice that no longer matches
+ * the tools is dropped, because providers reject a choice without tools.
+ * @throws InvalidRequestError if the requested choice forces a tool that is not among the tools
  */
 export function parametersOver(
   asked: AnswerParameters,
@@ -16,7 +16,7 @@ export function parametersOver(
   const able = tools ?? [];
   const withTools = {
     ...rest,
-    // Text is what models write without being asked, and takes back what the answer before was asked for.
+    // Text is the default format; requesting it clears the format of the previous answer.
     ...(format && format.type !== 'text' && { response_format: format }),
     ...(able.length > 0 && { tools: able }),
   };
@@ -43,18 +43,18 @@ function noSuchTool(): InvalidRequestError {
 }
 
 /**
- * The parameters of an answer that goes on after calls of tools. Whoever forces a call forces one, or the model would
- * call for ever.
+ * Returns the parameters of an answer that continues after tool calls. A forced tool choice applies once, otherwise
+ * the model would call tools forever.
  */
 export function parametersAfterTools(before: AnswerParameters): AnswerParameters {
   const { tool_choice: choice, ...rest } = before;
   return choice === 'none' ? before : rest;
 }
 
-/** The parameters as they stand in the row of an answer; they were checked when they came. */
+/** Parses the parameters in the row of an answer; they were validated when received. */
 export function toAnswerParameters(stored: unknown): AnswerParameters {
   if (!isParameters(stored)) return {};
-  // Rows of some days in November 2026 hold the server's default beside what was asked for.
+  // Rows from a few days in November 2026 contain the server's default in addition to the requested parameters.
   const { default_temperature: _default, ...parameters } = stored;
   return parameters;
 }
@@ -65,12 +65,15 @@ function isParameters(
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The request of a turn, and which of its choices are ours: the history always, a limit's name, and a default. */
+/**
+ * Returns the model request of a turn, and which of its choices are ours rather than the caller's: always the
+ * history, possibly the name of the token limit and a default temperature.
+ */
 export function toModelRequest(
   { parameters, defaultTemperature }: Pick<GenerationSpec, 'parameters' | 'defaultTemperature'>,
   messages: ChatMessage[],
 ): Pick<ModelCall, 'request' | 'ownChoices'> {
-  // A caller of Chat Completions that said `max_tokens` means that name; turns keep the other one.
+  // A Chat Completions caller that sent `max_tokens` means that name; turns store the other one.
   const named = typeof parameters.max_tokens === 'number' ? [] : (['limit_name'] as const);
   const ownChoices = ['history', ...named] as const;
   if (defaultTemperature === undefined || typeof parameters.temperature === 'number') {

@@ -1,13 +1,13 @@
 import { buildMessage, ValidateBy } from 'class-validator';
 
-/** What a function may be called. */
+/** Allowed characters in a function name. */
 export const TOOL_NAME = /^[\w.-]+$/;
 
-/** How tools are chosen. */
+/** The `tool_choice` parameter. */
 export type ToolChoice =
   'auto' | 'none' | 'required' | { readonly type: 'function'; readonly function: { readonly name: string } };
 
-/** A way to choose tools: by its word, or the one function that must be called. */
+/** Validates a tool choice: a keyword, or the one function that must be called. */
 export function IsToolChoice(): PropertyDecorator {
   return ValidateBy({
     name: 'isToolChoice',

@@ -8,7 +8,7 @@ import { type StoredMessage } from './stored-message.js';
 import { type ToolCall, toToolCalls } from '../model/tool-calls.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 
-/** A message that a branch begins at. */
+/** A message at which a branch begins. */
 export interface BranchPoint {
   readonly id: string;
   readonly conversationId: string;
@@ -16,21 +16,21 @@ export interface BranchPoint {
   readonly role: StoredMessage['role'];
   readonly status: StoredMessage['status'];
   readonly content: string;
-  /** Of an answer: the model that was asked, and how. */
+  /** For an answer: the requested model and its parameters. */
   readonly model: string | null;
   readonly parameters: AnswerParameters;
-  /** The calls of tools that it asks for. */
+  /** Tool calls of the answer. */
   readonly calls: readonly ToolCall[];
 }
 
-/** The messages on both sides of one that follow the same message. */
+/** The previous and next sibling of a message. */
 export interface Neighbours {
   readonly id: string;
   readonly previous: string | null;
   readonly next: string | null;
 }
 
-/** The tree of a conversation. Every method filters by the owner. */
+/** Reads and changes the message tree of a conversation. Every method filters by owner. */
 @Injectable()
 export class MessageTreeRepository {
   constructor(private readonly prisma: PrismaService) {}
@@ -39,12 +39,12 @@ export class MessageTreeRepository {
     return this.first({ userId, conversationId, id });
   }
 
-  /** The same, by the id alone. */
+  /** Finds a message by its id alone. */
   findAnywhere(userId: string, id: string): Promise<BranchPoint | null> {
     return this.first({ userId, id });
   }
 
-  /** The end of the active path; null where there is no such conversation, or nothing in it. */
+  /** Returns the end of the active path; null if there is no such conversation, or if it is empty. */
   async end(userId: string, conversationId: string): Promise<BranchPoint | null> {
     const conversation = await this.prisma.run((client) =>
       client.conversation.findFirst({
@@ -56,12 +56,12 @@ export class MessageTreeRepository {
     return id ? this.first({ userId, conversationId, id }) : null;
   }
 
-  /** The newest answer that follows a message, if one does. */
+  /** Returns the newest answer to a message, if there is one. */
   newestAnswer(userId: string, conversationId: string, parentId: string): Promise<BranchPoint | null> {
     return this.first({ userId, conversationId, parentId, role: 'assistant' });
   }
 
-  /** The messages that follow the same message, or none, oldest first, behind a position. */
+  /** Lists the messages with the same parent, or without one, oldest first, after a position. */
   siblings(options: {
     readonly userId: string;
     readonly conversationId: string;
@@ -80,7 +80,10 @@ export class MessageTreeRepository {
     );
   }
 
-  /** Who stands beside each of the messages. Two looks into an index each, however many there are. */
+  /**
+   * Returns the siblings next to each of the messages. Takes two index lookups per message, however many siblings
+   * there are.
+   */
   neighbours(userId: string, conversationId: string, ids: readonly string[]): Promise<Neighbours[]> {
     return this.prisma.run(
       (client) => client.$queryRaw<Neighbours[]>`
@@ -110,13 +113,14 @@ export class MessageTreeRepository {
   }
 
   /**
-   * Makes the path that leads over a message the active one, to its newest end. Where it is active already nothing
-   * changes.
-   * @throws NotFoundError, ConversationBusyError
+   * Makes the path through a message the active one, down to its newest end. Changes nothing if it is active
+   * already.
+   * @throws NotFoundError
+   * @throws ConversationBusyError
    */
   async activate(userId: string, conversationId: string, id: string): Promise<void> {
     await this.prisma.transaction(async (transaction) => {
-      // The lock that a turn takes as well: neither sees half of what the other does.
+      // The same lock that a turn takes: neither sees a partial change of the other.
       const [conversation] = await transaction.$queryRaw<unknown[]>`
         SELECT 1 FROM conversations WHERE id = ${conversationId}::uuid AND user_id = ${userId}::uuid FOR NO KEY UPDATE`;
       if (conversation === undefined) throw new NotFoundError('conversation', conversationId);
@@ -167,15 +171,20 @@ export class MessageTreeRepository {
   }
 }
 
-/** @throws ConversationBusyError. The caller holds the conversation's lock, so none begins after this look. */
+/**
+ * Rejects a change while an answer is being generated. The caller holds the conversation's lock, so no turn can
+ * begin after this check.
+ * @throws ConversationBusyError
+ */
 export async function refuseWhileGenerating(transaction: Transaction, conversationId: string): Promise<void> {
-  // The status as it stands in the partial index: PostgreSQL does not see it in a parameter, and reads all messages then.
+  // The status is a literal, as in the partial index: with a parameter PostgreSQL would not use the index and read
+  // all messages.
   const [running] = await transaction.$queryRaw<{ id: string }[]>`
     SELECT id FROM messages WHERE conversation_id = ${conversationId}::uuid AND status = 'generating'`;
   if (running !== undefined) throw new ConversationBusyError(running.id);
 }
 
-/** The end of the path that goes on from a message with the newest message each time. */
+/** Returns the end of the path that continues from a message with its newest child at each step. */
 async function newestEnd(transaction: Transaction, conversationId: string, id: string): Promise<string> {
   const [end] = await transaction.$queryRaw<{ id: string }[]>`
     WITH RECURSIVE path AS (

@@ -4,14 +4,14 @@ import { IdParams, PageQuery } from '../../../http/index.js';
 import { UsageBody } from './usage.dto.js';
 import { ToolCallBody } from './tool.dto.js';
 
-/** A message in the path. */
+/** Path parameters that identify a message. */
 export class MessageParams extends IdParams {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   @IsUUID()
   message_id!: string;
 }
 
-/** Which messages of a conversation are wanted. */
+/** Filters for a list of messages. */
 export class MessagesQuery extends PageQuery {
   @ApiPropertyOptional({
     description:
@@ -24,7 +24,7 @@ export class MessagesQuery extends PageQuery {
   branches: 'active' | 'all' = 'active';
 }
 
-/** Why an answer is not complete. */
+/** The reason why an answer is not complete. */
 export class MessageErrorBody {
   @ApiProperty({
     description: 'Stable error code; `interrupted` if the server stopped.',
@@ -39,7 +39,7 @@ export class MessageErrorBody {
   message!: string;
 }
 
-/** A file that a message was sent with. */
+/** A file that was attached to a message. */
 export class AttachmentBody {
   @ApiProperty({
     description: 'Id of the file; null if it has since been deleted.',
@@ -56,7 +56,7 @@ export class AttachmentBody {
   media_type!: string;
 }
 
-/** A message of a conversation. */
+/** A message in a conversation. */
 export class MessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   id!: string;

@@ -6,7 +6,7 @@ import type { StoredMessage } from './stored-message.js';
 import type { UsageBody } from './usage.dto.js';
 import type { StoredAttachment } from '../attachments/attachment.repository.js';
 
-/** A message as its owner sees it; one of those that come without files. */
+/** Converts a message, without its attachments, to its API representation. */
 export function toMessageBody(message: StoredMessage): MessageBody {
   const { errorCode, errorMessage, warning, toolCallId } = message;
   const calls = toToolCalls(message.toolCalls);
@@ -30,7 +30,7 @@ export function toMessageBody(message: StoredMessage): MessageBody {
   };
 }
 
-/** While an answer is generated its figures are not known yet. */
+/** Returns the usage of an answer; null while it is being generated, because it is not known yet. */
 export function usageOf({ inputTokens, outputTokens }: StoredMessage): UsageBody | null {
   if (inputTokens === null || outputTokens === null) return null;
   return {
@@ -40,7 +40,7 @@ export function usageOf({ inputTokens, outputTokens }: StoredMessage): UsageBody
   };
 }
 
-/** A message of a list as its owner sees it. */
+/** Converts a message of a list to its API representation. */
 export function toListedMessageBody(message: ListedMessage): MessageBody {
   const { previous, next, attachments } = message;
   return Object.assign(toMessageBody(message), {

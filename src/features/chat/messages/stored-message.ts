@@ -1,7 +1,7 @@
 import type { MicroUsd } from '../../../common/money.js';
 import type { StoredAttachment } from '../attachments/attachment.repository.js';
 
-/** A message as it is stored. */
+/** A stored message. */
 export interface StoredMessage {
   readonly id: string;
   readonly parentId: string | null;
@@ -9,9 +9,9 @@ export interface StoredMessage {
   readonly role: 'user' | 'assistant' | 'tool';
   readonly status: 'generating' | 'complete' | 'interrupted' | 'failed';
   readonly content: string;
-  /** The calls of tools that an answer asks for, as the common tongue has them. */
+  /** Tool calls of an answer in the canonical format (OpenAI Chat Completions). */
   readonly toolCalls: unknown;
-  /** The call that this is the result of. */
+  /** Id of the call that this message is the result of. */
   readonly toolCallId: string | null;
   readonly model: string | null;
   readonly inputTokens: number | null;
@@ -25,7 +25,7 @@ export interface StoredMessage {
   readonly completedAt: Date | null;
 }
 
-/** The columns of a message that its owner sees. */
+/** Columns of a message that are visible to its owner. */
 export const MESSAGE = {
   id: true,
   parentId: true,
@@ -47,7 +47,7 @@ export const MESSAGE = {
   completedAt: true,
 } as const;
 
-/** A message with its files, and those beside it that follow the same message. */
+/** A message with its attachments and its previous and next sibling. */
 export interface ListedMessage extends StoredMessage {
   readonly previous: string | null;
   readonly next: string | null;

@@ -46,7 +46,7 @@ export class ToolFunctionBody {
   strict?: boolean;
 }
 
-/** A tool that a model may call. Whoever asks the model runs it. */
+/** A tool that a model may call. The client runs it. */
 export class ToolBody {
   @ApiProperty({ description: 'Always `function`.', enum: ['function'] })
   @IsIn(['function'])
@@ -59,7 +59,7 @@ export class ToolBody {
   function!: ToolFunctionBody;
 }
 
-/** What came of a call of a tool. */
+/** The result of a tool call. */
 export class ToolResultBody {
   @ApiProperty({
     description: 'The `id` of the tool call.',
@@ -83,7 +83,7 @@ export class ToolResultBody {
   content!: string;
 }
 
-/** The function of a call. */
+/** The function of a tool call. */
 export class CalledFunctionBody {
   @ApiProperty({ description: 'Name of the function.', example: 'get_weather' })
   name!: string;
@@ -95,7 +95,7 @@ export class CalledFunctionBody {
   arguments!: string;
 }
 
-/** A call of a tool that an answer asks for. */
+/** A tool call of an answer. */
 export class ToolCallBody {
   @ApiProperty({ description: 'Id of the call, to send with its result.', example: 'call_abc' })
   id!: string;

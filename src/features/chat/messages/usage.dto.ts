@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 
-/** Tokens of an answer. */
+/** Token usage of an answer. */
 export class UsageBody {
   @ApiProperty({
     description: 'Number of input tokens, that is, of everything sent to the model.',

@@ -1,9 +1,9 @@
 import { AppError } from '../../../common/errors.js';
 
-/** How soon a new try makes sense while an answer is generated, in milliseconds. */
+/** Suggested delay before a retry while an answer is being generated, in milliseconds. */
 const BUSY_RETRY_MS = 2000;
 
-/** A second turn while one runs. */
+/** Rejects a second turn while one is running. */
 export class ConversationBusyError extends AppError {
   constructor(messageId: string) {
     super(
@@ -14,7 +14,9 @@ export class ConversationBusyError extends AppError {
   }
 }
 
-/** The server went down, or lost its hold on the answer, while it was generated. What came so far is stored. */
+/**
+ * Reports that the server shut down, or lost its lease on the answer, during generation. The text so far is stored.
+ */
 export class TurnInterruptedError extends AppError {
   constructor() {
     super(
@@ -25,7 +27,7 @@ export class TurnInterruptedError extends AppError {
   }
 }
 
-/** The process over which an answer of another one is read goes down. The answer goes on. */
+/** Reports that the process relaying an answer of another process is shutting down. Generation continues. */
 export class FollowerDismissedError extends AppError {
   constructor() {
     super(
@@ -36,14 +38,17 @@ export class FollowerDismissedError extends AppError {
   }
 }
 
-/** A request whose `Idempotency-Key` somebody else was quicker with. Never told: what that one began is given instead. */
+/**
+ * Reports that another request with the same `Idempotency-Key` won the race. Never sent to clients: they get the
+ * answer that the other request started.
+ */
 export class DuplicateRequestError extends AppError {
   constructor() {
     super('conversation_busy', 'The same request was sent twice at once.');
   }
 }
 
-/** The same `Idempotency-Key` with another request. */
+/** Rejects an `Idempotency-Key` that is reused for a different request. */
 export class IdempotencyKeyReusedError extends AppError {
   constructor() {
     super(

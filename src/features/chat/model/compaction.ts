@@ -1,4 +1,4 @@
-/** What can become of messages that no longer fit into what a model is told: they are left out, or summed up. */
+/** Treatment of messages that no longer fit into the context: they are left out, or summarized. */
 export const COMPACTIONS = ['none', 'summary'] as const;
 
 export type Compaction = (typeof COMPACTIONS)[number];

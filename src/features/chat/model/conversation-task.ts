@@ -1,60 +1,63 @@
 import type { ChatRequest } from '../../../llm/index.js';
 
-/** What can be done for a conversation in the background. */
+/** Kinds of background tasks of a conversation. */
 export const TASK_KINDS = ['title', 'summary'] as const;
 
 export type TaskKind = (typeof TASK_KINDS)[number];
 
-/** A chore, as the queue names it. */
+/** Reference to a task, as used by the queue. */
 export interface TaskRef {
   readonly conversationId: string;
   readonly kind: TaskKind;
 }
 
-/** Something that a turn makes due when it ends. */
+/** A task that becomes due at the end of a turn. */
 export interface DueTask {
   readonly kind: TaskKind;
-  /** The answer to a first question, for a title; the last message to be covered, for a summary. */
+  /** For a title the answer to the first question; for a summary the last message to cover. */
   readonly messageId: string;
 }
 
-/** A chore that is ours to do for a while. */
+/** A task that this process has claimed for a limited time. */
 export interface Chore extends TaskRef {
   readonly userId: string;
   readonly messageId: string;
-  /** How often it was begun, this time included. */
+  /** Number of attempts, including this one. */
   readonly tries: number;
-  /** Until when it is ours. No other try has the same, so it is what a result is fenced by. */
+  /** End of the claim. Unique to each attempt, so it serves as the fencing token of the result. */
   readonly heldUntil: Date;
 }
 
-/** What a chore comes to. */
+/** Result of a task. */
 export type ChoreResult =
   | { readonly type: 'title'; readonly title: string }
   | {
       readonly type: 'summary';
-      /** The last message that it covers. */
+      /** The last message that the summary covers. */
       readonly messageId: string;
       readonly text: string;
       readonly tokenCount: number;
     };
 
-/** What a model is to be asked for a chore. */
+/** Model request of a task. */
 export interface ChoreTask {
-  /** Full name, alias, or undefined for the default model. */
+  /** Full name or alias; undefined for the default model. */
   readonly model: string | undefined;
   readonly request: ChatRequest;
-  /** What an answer comes to; undefined where it is of no use. */
+  /** Converts the model's answer to a result; undefined if it is unusable. */
   readonly read: (answer: string) => ChoreResult | undefined;
-  /** Whether it is done with this answer, or goes on with another step. */
+  /** True if the task is done with this answer, false if another step follows. */
   readonly last: boolean;
 }
 
-/** One kind of chore. */
+/** Handles one kind of task. */
 export interface TaskHandler {
-  /** What there is to ask; undefined where there is nothing to do any more. */
+  /** Builds the model request; undefined if there is nothing left to do. */
   buildRequest(chore: Chore): Promise<ChoreTask | undefined>;
 }
 
-/** What becomes of a chore after a try: it is gone, or waits so many seconds. `counted` says whether the try counts. */
+/**
+ * State of a task after an attempt: it is done, or due again after some seconds. `counted` tells whether the attempt
+ * counts towards the maximum.
+ */
 export type ChoreEnd = 'done' | { readonly waitSeconds: number; readonly counted: boolean };

@@ -1,23 +1,22 @@
 const NAMES = 'think|thinking|thought|thoughts|reasoning';
 
-/** The tags that models and their templates put around reasoning: DeepSeek, Qwen, Gemma, Magistral and others. */
+/** Tags that models and their chat templates put around reasoning: DeepSeek, Qwen, Gemma, Magistral and others. */
 const OPENING = `<(?:${NAMES})(?:\\s[^<>]*)?>|\\[think\\]`;
 const CLOSING = `</(?:${NAMES})\\s*>|\\[/think\\]`;
 
-/** Code in Markdown: a fenced block that is closed, or a span on one line. A tag in it is what the text is about. */
+/** Markdown code: a closed fenced block, or a code span on one line. A tag inside is part of the content. */
 const CODE = '^(?<fence>```|~~~)[^]*?^\\k<fence>|(?<!`)(?<ticks>`+)(?!`)[^`\\n]+\\k<ticks>(?!`)';
 
 /**
- * Removes reasoning from what a model wrote:
- * - what stands between the tags, to the first closing one, whatever stands in between;
- * - what stands before a closing tag without an opening one, which the templates of some models swallow;
- * - what stands after an opening tag that never closes, because the answer was cut off, if the tag begins a line.
- *
- * Tags in code stay, unless the code itself is part of reasoning: an answer may be about them. A single pass, so that its
- * time grows with the length of the text whatever the model wrote.
+ * Removes reasoning from a model's text:
+ * - everything between the tags, up to the first closing one;
+ * - everything before a closing tag without an opening one, which the chat templates of some models swallow;
+ * - everything after an opening tag that is never closed because the answer was cut off, if the tag begins a line.
+ * Tags in code stay, unless the code itself is part of reasoning: they may be the subject of the answer. A single
+ * pass, so that it takes linear time for any text.
  */
 export function withoutReasoning(text: string): string {
-  // They remember where they are, so they belong to one call.
+  // Stateful because of the `g` flag, so they belong to one call.
   const next = new RegExp(`(?:${CODE})|(?<opening>${OPENING})|(?<closing>${CLOSING})`, 'gimu');
   const closing = new RegExp(CLOSING, 'giu');
   const lastClosing = Array.from(text.matchAll(closing)).at(-1)?.index ?? -1;
@@ -41,7 +40,9 @@ export function withoutReasoning(text: string): string {
   return [...kept, text.slice(from)].join('').trim();
 }
 
-/** Whether only blanks stand between a place and the beginning of its line, or the reasoning before it. */
+/**
+ * Returns true if there is only whitespace between a position and the start of its line, or the reasoning before it.
+ */
 function beginsLine(text: string, from: number, place: number): boolean {
   let before = place - 1;
   while (before >= from && (text[before] === ' ' || text[before] === '\t')) before -= 1;

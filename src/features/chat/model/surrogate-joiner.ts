@@ -1,12 +1,12 @@
 /**
- * Joins pieces so that none ends within a character: models cut within surrogate pairs too, and half of one can neither
- * be stored nor logged, so what followers were shown would not be what is stored.
+ * Joins pieces so that none ends within a surrogate pair. Models split pairs too, and half of one can be neither
+ * stored nor logged, so followers would see text that differs from the stored text.
  */
 export class SurrogateJoiner {
-  /** The first half of a pair whose second one has not come yet. */
+  /** The first half of a pair whose second half has not arrived yet. */
   private half = '';
 
-  /** The whole characters that a piece completes. */
+  /** Returns the characters that a piece completes. */
   after(piece: string): string {
     const text = this.half + piece;
     this.half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';

@@ -1,8 +1,11 @@
-/** A text that grows by pieces. Its end is read without joining all of it, which would be quadratic for a long answer. */
+/**
+ * A text that grows piece by piece. Its end can be read without joining the whole text, which would take quadratic
+ * time for a long answer.
+ */
 export class TextBuffer {
   private pieces: { readonly start: number; readonly text: string }[] = [];
 
-  /** In UTF-16 units. */
+  /** Length in UTF-16 units. */
   length = 0;
 
   append(text: string): void {
@@ -10,7 +13,7 @@ export class TextBuffer {
     this.length += text.length;
   }
 
-  /** The text between two offsets. */
+  /** Returns the text between two offsets. */
   slice(from: number, to: number): string {
     if (from >= to) return '';
     let first = this.pieces.length - 1;
@@ -25,7 +28,7 @@ export class TextBuffer {
     return text.slice(from - start, to - start);
   }
 
-  /** All of it, as one piece from now on. */
+  /** Returns the whole text, and stores it as a single piece from now on. */
   toString(): string {
     if (this.pieces.length > 1) {
       this.pieces = [{ start: 0, text: this.pieces.map(({ text }) => text).join('') }];

@@ -27,20 +27,20 @@ describe('tool calls sent in pieces', () => {
     expect(pieceAt(calls, 11, 100)).toBeUndefined();
   });
 
-  it('cut no character in halves, unless it is all that fits', () => {
+  it('never split a surrogate pair, unless only half of it fits', () => {
     const emoji = [call('a', '"😀"')];
     expect(pieceAt(emoji, 1, 2)).toMatchObject({ delta: '"', end: 2 });
     expect(pieceAt(emoji, 2, 1)).toMatchObject({ delta: '😀'.charAt(0), end: 3 });
   });
 
-  it('are not changed by a piece that is known, or by arguments of no call', () => {
+  it('are not changed by a piece that is already known, or by arguments without a call', () => {
     expect(callsAfter(calls, { type: 'call', at: 0, id: 'a', name: 'f' })).toBeUndefined();
     expect(callsAfter([call('a')], { type: 'arguments', at: 1, delta: '{' })).toBeUndefined();
     expect(callsAfter([], { type: 'arguments', at: 0, delta: '{' })).toBeUndefined();
   });
 });
 
-describe('calls that grow', () => {
+describe('ToolCallBuffer', () => {
   const grown = (...deltas: Parameters<ToolCallBuffer['add']>[0][]) => {
     const calls = new ToolCallBuffer();
     const pieces = deltas.map((delta) => calls.add(delta));
@@ -49,7 +49,7 @@ describe('calls that grow', () => {
 
   it.each<[string, Parameters<ToolCallBuffer['add']>[0][], object[]]>([
     [
-      'a second one under the index of the first begins with an id and a name of its own',
+      'a second call with the index of the first starts with its own id and name',
       [
         { index: 0, id: 'a', function: { name: 'f', arguments: '{}' } },
         { index: 0, id: 'b', function: { name: 'g', arguments: '[]' } },
@@ -57,7 +57,7 @@ describe('calls that grow', () => {
       [call('a'), { id: 'b', name: 'g', arguments: '[]' }],
     ],
     [
-      'another id without a name goes on with it',
+      'another id without a name continues the call',
       [
         { index: 0, id: 'a', function: { name: 'f', arguments: '{' } },
         { index: 0, id: 'b', function: { arguments: '}' } },
@@ -65,7 +65,7 @@ describe('calls that grow', () => {
       [call('a')],
     ],
     [
-      'a repeated id goes on with it',
+      'a repeated id continues the call',
       [
         { index: 0, id: 'a', function: { name: 'f', arguments: '{' } },
         { index: 0, id: 'a', function: { name: 'f', arguments: '}' } },
@@ -73,26 +73,26 @@ describe('calls that grow', () => {
       [call('a')],
     ],
     [
-      'it may have neither name nor arguments',
+      'a call may have neither name nor arguments',
       [{ index: 0, id: 'a' }],
       [{ id: 'a', name: '', arguments: '' }],
     ],
     [
-      'it has no character that cannot be stored',
+      'characters that cannot be stored are removed',
       [{ index: 0, id: 'a', function: { name: 'f\0', arguments: '{\0}' } }],
       [call('a')],
     ],
-  ])('are kept apart: %s', (_what, deltas, expected) => {
+  ])('handles call deltas: %s', (_what, deltas, expected) => {
     expect(grown(...deltas).calls).toEqual(expected);
   });
 
-  it('get an id if the host gives none', () => {
+  it('generates an id if the host sends none', () => {
     expect(grown({ index: 0, function: { name: 'f', arguments: '{}' } }).calls).toEqual([
       { ...call('a'), id: expect.stringMatching(/^call_/) },
     ]);
   });
 
-  it('are sent in pieces until one continues after another has begun', () => {
+  it('returns pieces until a call continues after another has begun', () => {
     const { pieces } = grown(
       { index: 0, id: 'a', function: { name: 'f' } },
       { index: 1, id: 'b', function: { name: 'g' } },
@@ -108,25 +108,25 @@ describe('calls that grow', () => {
   });
 });
 
-describe('calls of a row', () => {
-  it('are read as they were stored', () => {
+describe('stored tool calls', () => {
+  it('are read back unchanged', () => {
     expect(toToolCalls(toWireCalls([call('a')]))).toEqual([call('a')]);
   });
 
   it.each([
-    ['none', null],
-    ['no list', {}],
-    ['nothing', [null]],
-    ['a call that is a text', ['a']],
+    ['null', null],
+    ['an object instead of a list', {}],
+    ['a list of null', [null]],
+    ['a call that is a string', ['a']],
     ['a call without id', [{ function: { name: 'f', arguments: '{}' } }]],
     ['a call without function', [{ id: 'a' }]],
-    ['a call whose name is none', [{ id: 'a', function: { name: 7, arguments: '{}' } }]],
+    ['a call whose name is not a string', [{ id: 'a', function: { name: 7, arguments: '{}' } }]],
     ['a call whose arguments are an object', [{ id: 'a', function: { name: 'f', arguments: {} } }]],
-  ])('are left out if there is %s', (_what, stored) => {
+  ])('are empty if the column contains %s', (_what, stored) => {
     expect(toToolCalls(stored)).toEqual([]);
   });
 
-  it('count with the text, because the model wrote them too', () => {
+  it('count with the text, because the model generated them too', () => {
     expect(generatedText({ text: 'See: ', calls: [call('a')] })).toBe('See: f{}');
   });
 });

@@ -4,21 +4,21 @@ import type { ChatChunk } from '../../../llm/index.js';
 import { TextBuffer } from './text-buffer.js';
 import { SurrogateJoiner } from './surrogate-joiner.js';
 
-/** Most UTF-16 units of the id of a call. */
+/** Maximum length of the id of a call, in UTF-16 units. */
 export const MAX_CALL_ID = 256;
 
-/** Most results of calls that come together. */
+/** Maximum number of tool results in one request. */
 export const MAX_TOOL_RESULTS = 1_000;
 
-/** A call of a tool that an answer asks for. */
+/** A tool call of an answer. */
 export interface ToolCall {
   readonly id: string;
   readonly name: string;
-  /** JSON, as the model wrote it. */
+  /** JSON as the model wrote it. */
   readonly arguments: string;
 }
 
-/** A call as the common tongue and our rows have it. */
+/** A tool call in the canonical format (OpenAI Chat Completions), as stored in rows. */
 export interface WireToolCall {
   id: string;
   type: 'function';
@@ -26,8 +26,8 @@ export interface WireToolCall {
 }
 
 /**
- * What calls consist of, in the order in which they come: the beginning of one, which counts as 1, then its arguments,
- * which count as their UTF-16 length. `at` is how much comes before it.
+ * The sequence of pieces that tool calls consist of: the start of a call, which counts as 1, then its arguments,
+ * which count as their UTF-16 length. `at` is the total length of the pieces before it.
  */
 export type CallPiece =
   | { readonly type: 'call'; readonly at: number; readonly id: string; readonly name: string }
@@ -35,19 +35,19 @@ export type CallPiece =
 
 type CallDelta = NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>[number];
 
-/** A piece, and which call it is of. */
+/** A piece together with the index of its call. */
 export type PlacedPiece = CallPiece & {
   readonly index: number;
-  /** How much there is after it. */
+  /** The total length up to and including this piece. */
   readonly end: number;
 };
 
-/** How long calls are, measured like their pieces. */
+/** Returns the length of tool calls, measured like their pieces. */
 export function lengthOf(calls: readonly ToolCall[]): number {
   return calls.reduce((sum, call) => sum + 1 + call.arguments.length, 0);
 }
 
-/** The calls with a piece that comes next, or the part of it that they do not have; undefined where they have all of it. */
+/** Returns the calls with the next piece, or its new part, added; undefined if they already contain all of it. */
 export function callsAfter(calls: readonly ToolCall[], piece: CallPiece): readonly ToolCall[] | undefined {
   const known = lengthOf(calls);
   if (piece.type === 'call') {
@@ -59,13 +59,13 @@ export function callsAfter(calls: readonly ToolCall[], piece: CallPiece): readon
   return [...calls.slice(0, -1), { ...last, arguments: last.arguments + news }];
 }
 
-/** The piece of calls that comes at a place, of so many UTF-16 units at the most; no character is cut. */
+/** Returns the piece of the calls at a position, of at most `most` UTF-16 units; never splits a character. */
 export function pieceAt(calls: readonly ToolCall[], from: number, most: number): PlacedPiece | undefined {
   const texts = calls.map(({ id, name, arguments: text }) => ({ id, name, text }));
   return pieceOf(texts, from, most);
 }
 
-/** What a piece is cut of, whether it is whole or grows. */
+/** Source of pieces, either complete or still growing. */
 interface Sliceable {
   readonly length: number;
   slice(from: number, to: number): string;
@@ -92,9 +92,9 @@ function pieceOf(
   return undefined;
 }
 
-/** A call that grows. */
+/** A tool call that is still growing. */
 interface GrowingCall {
-  /** The index that its chunks name. */
+  /** The index in the call's chunks. */
   readonly key: number;
   readonly id: string;
   readonly name: string;
@@ -102,23 +102,23 @@ interface GrowingCall {
   readonly characters: SurrogateJoiner;
 }
 
-/** Calls that grow as a model writes them. */
+/** Collects tool calls as a model generates them. */
 export class ToolCallBuffer {
   private readonly calls: GrowingCall[] = [];
 
-  /** How much there is, measured like the pieces. */
+  /** Total length, measured like the pieces. */
   length = 0;
 
   /**
-   * Adds what a chunk says of a call.
-   * @returns the pieces that it adds; undefined where it goes on with a call that others have come after, so that it
+   * Adds the delta of a chunk.
+   * @returns the pieces that it adds; undefined if it continues a call after which others have begun, so that it
    *   cannot be sent in order
    */
   add({ index, id, function: called }: CallDelta): CallPiece[] | undefined {
     const pieces: CallPiece[] = [];
     const last = this.calls.at(-1);
     const known = this.calls.findLast(({ key }) => key === index);
-    // Hosts that give all calls the same index begin each with an id of its own.
+    // Hosts that give all calls the same index start each one with an id of its own.
     const begins = known === undefined || (Boolean(id) && id !== known.id && Boolean(called?.name));
     const taken = new Set(this.calls.map((one) => one.id));
     const call = begins ? newCall(index, taken.has(id ?? '') ? undefined : id, called?.name) : known;
@@ -136,12 +136,12 @@ export class ToolCallBuffer {
     return begins || known === last ? pieces : undefined;
   }
 
-  /** The piece that comes at a place, without joining what has come. */
+  /** Returns the piece at a position, without joining the text received so far. */
   pieceAt(from: number, most: number): PlacedPiece | undefined {
     return pieceOf(this.calls, from, most);
   }
 
-  /** All calls so far. */
+  /** Returns all calls so far. */
   all(): ToolCall[] {
     return this.calls.map(({ id, name, text }) => ({ id, name, arguments: text.toString() }));
   }
@@ -151,7 +151,7 @@ function newCall(key: number, id: string | undefined, name = ''): GrowingCall {
   const given = stripNul(id ?? '').toWellFormed();
   return {
     key,
-    // Results name it, so it must have one of its own, and no longer than they may name.
+    // Results refer to a call by id, so it needs a unique one of an acceptable length.
     id: given === '' || given.length > MAX_CALL_ID ? `call_${newId()}` : given,
     name: stripNul(name).toWellFormed(),
     text: new TextBuffer(),
@@ -159,7 +159,7 @@ function newCall(key: number, id: string | undefined, name = ''): GrowingCall {
   };
 }
 
-/** Calls as the common tongue has them. */
+/** Converts calls to the canonical format (OpenAI Chat Completions). */
 export function toWireCalls(calls: readonly ToolCall[]): WireToolCall[] {
   return calls.map(({ id, name, arguments: text }) => ({
     id,
@@ -168,7 +168,7 @@ export function toWireCalls(calls: readonly ToolCall[]): WireToolCall[] {
   }));
 }
 
-/** All that a model wrote of an answer: what it costs is counted of it. */
+/** Returns everything that a model wrote in an answer, from which its cost is estimated. */
 export function generatedText({
   text,
   calls,
@@ -179,7 +179,7 @@ export function generatedText({
   return text + calls.map(({ name, arguments: given }) => name + given).join('');
 }
 
-/** The calls of a row. */
+/** Parses the calls of a row. */
 export function toToolCalls(stored: unknown): ToolCall[] {
   return Array.isArray(stored) ? stored.filter(isWireCall).map(toToolCall) : [];
 }
@@ -201,7 +201,7 @@ function propertyOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
-/** Calls as they are stored; null where there are none. */
+/** Serializes calls for storage; null if there are none. */
 export function jsonOf(calls: readonly ToolCall[]): string | null {
   return calls.length === 0 ? null : storableJson(toWireCalls(calls));
 }

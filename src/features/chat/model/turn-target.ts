@@ -3,11 +3,11 @@ import type { AnswerParameters } from './answer-parameters.js';
 
 /** A turn's target, resolved to a position in the message tree. */
 export interface ResolvedTarget {
-  /** Undefined begins a conversation. */
+  /** Undefined for a new conversation. */
   readonly conversationId: string | undefined;
   readonly systemPrompt: string | undefined;
   readonly compaction: Compaction | undefined;
-  /** The message that the turn follows: a certain one, none, or whichever ends the active path when it begins. */
+  /** The message that the turn follows: a specific one, none, or the end of the active path when the turn begins. */
   readonly after: 'leaf' | { readonly messageId: string | null };
   /** New messages; none if the question is already stored. */
   readonly newMessages: readonly NewMessage[];
@@ -19,24 +19,24 @@ export interface ResolvedTarget {
 
 /** Position of a turn in the message tree of a conversation. */
 export type TurnTarget =
-  /** After the active path, or, without an id, at the beginning of a new conversation. */
+  /** After the active path or, without an id, at the beginning of a new conversation. */
   | {
       readonly type: 'next';
       readonly conversationId: string | undefined;
       /** Replaces the conversation's system prompt from this turn on. */
       readonly systemPrompt: string | undefined;
-      /** Replaces the conversation's from this turn on. */
+      /** Replaces the conversation's compaction from this turn on. */
       readonly compaction: Compaction | undefined;
       readonly newMessages: readonly NewMessage[];
     }
-  /** A question in the place of one that was asked before; that one stays, beside it. */
+  /** A question that replaces an earlier one; the earlier one stays as its sibling. */
   | {
       readonly type: 'edit';
       readonly conversationId: string;
       readonly messageId: string;
       readonly message: string;
     }
-  /** Another answer beside the one that there is, or to the question that is named. */
+  /** Another answer next to an existing one, or to the given question. */
   | { readonly type: 'regenerate'; readonly conversationId: string; readonly messageId: string }
   /** Results of the tool calls of an answer. */
   | { readonly type: 'tool_results'; readonly messageId: string; readonly results: readonly ToolResult[] };
@@ -46,7 +46,7 @@ export type NewMessage =
   | {
       readonly role: 'user';
       readonly content: string;
-      /** Files that it comes with; none without it. */
+      /** Ids of attached files; no files if absent. */
       readonly fileIds?: readonly string[];
     }
   /** Result of a tool call of the previous answer. */

@@ -8,19 +8,20 @@ import type { DueTask } from './conversation-task.js';
 import type { ToolCall } from './tool-calls.js';
 import type { TurnTarget } from './turn-target.js';
 
-/** How an answer is generated: for whom, by which model, with which parameters. Passed on unchanged from start to end. */
+/** Specification of an answer: the account, model and parameters. Passed on unchanged from start to end. */
 export interface GenerationSpec extends AccountAccess {
   /** Full name of the model, or an alias. */
   readonly model: string;
   readonly parameters: AnswerParameters;
   /**
-   * Temperature to ask for if `parameters` name none; undefined leaves it to the model. The caller did not send it, so a
-   * model that refuses it is asked without it. Not stored: only the process that begins a turn generates its answer.
+   * Temperature to request if `parameters` specify none; undefined leaves it to the model. The caller did not send
+   * it, so it is omitted for a model that rejects it. Not stored: only the process that begins a turn generates its
+   * answer.
    */
   readonly defaultTemperature: number | undefined;
   /** Instructions for this turn only, sent to the model after the conversation's system prompt. */
   readonly instructions: string | null;
-  /** Whether another model may start the answer again after it broke off; `never` if the client could not be notified. */
+  /** `once` lets another model restart the answer after it broke off; `never` if the client could not be notified. */
   readonly restart: 'once' | 'never';
   /** Allows a cached answer to an equal question; undefined always asks the model. */
   readonly cache: AnswerCaching | undefined;
@@ -29,11 +30,11 @@ export interface GenerationSpec extends AccountAccess {
 /** A turn that a client requests. */
 export interface TurnRequest {
   readonly target: TurnTarget;
-  /** Without a model: that of the answer that is replaced or continued, else the server's default. */
+  /** Without a model: that of the answer that is replaced or continued, otherwise the server's default. */
   readonly spec: Omit<GenerationSpec, 'model'> & { readonly model: string | undefined };
   /** If true, an answer that does not match the `response_format` of the parameters is a failure. */
   readonly checkOutput: boolean;
-  /** Identifies the request, so that sending it twice starts one turn. */
+  /** Identifies the request, so that sending it twice starts only one turn. */
   readonly idempotency: Idempotency | undefined;
 }
 
@@ -62,49 +63,49 @@ export interface Turn {
   readonly leaseOwner: string;
 }
 
-/** An answer that ended well: by itself, or because somebody stopped it. */
+/** An answer that ended successfully: on its own, or because a user stopped it. */
 export interface FinishedAnswer {
   readonly status: 'complete' | 'stopped';
   readonly text: string;
-  /** The calls of tools that it asks for. */
+  /** Tool calls of the answer. */
   readonly calls: readonly ToolCall[];
   readonly model: string;
   readonly finishReason: string;
   readonly usage: TokenUsage;
-  /** Of all attempts; null where no price is known. */
+  /** Cost of all attempts; null if any price is unknown. */
   readonly costMicroUsd: MicroUsd | null;
   readonly warning: string | null;
-  /** Whether it comes out of the cache. */
+  /** True if the answer came from the cache. */
   readonly cached: boolean;
   readonly completedAt: Date;
 }
 
-/** How a turn ended. Nothing of it is told before it is committed. */
+/** Outcome of a turn. Nothing of it is published before it is committed. */
 export type TurnOutcome =
   | FinishedAnswer
   | {
       readonly status: 'interrupted' | 'failed';
       readonly text: string;
       readonly calls: readonly ToolCall[];
-      /** Of the text; what was asked for where there is none. */
+      /** The model that wrote the text; the requested one if there is no text. */
       readonly model: string;
       readonly error: AppError;
     };
 
-/** What is committed when a turn ends. */
+/** Result of a turn, committed when it ends. */
 export interface TurnResult {
   readonly outcome: TurnOutcome;
-  /** Which beginning of the answer the text is of. */
+  /** Number of the attempt that wrote the text. */
   readonly attempt: number;
   readonly tokenCount: number;
   readonly attempts: readonly AttemptRecord[];
-  /** What only the answer's provider understands of it. */
+  /** Data of the answer that only its provider understands. */
   readonly providerData: ProviderData | undefined;
-  /** What is to be done in the background after it. */
+  /** Background tasks that become due after the turn. */
   readonly chores: readonly DueTask[];
 }
 
-/** The cost of all attempts together; null where one has no known price, because a part of a sum is not the sum. */
+/** Returns the total cost of all attempts; null if any has no known price, because a partial sum is not the total. */
 export function totalCost(attempts: readonly AttemptRecord[]): MicroUsd | null {
   return attempts.reduce<MicroUsd | null>(
     (sum, { costMicroUsd }) => (sum === null || costMicroUsd === null ? null : sum + costMicroUsd),
@@ -112,10 +113,13 @@ export function totalCost(attempts: readonly AttemptRecord[]): MicroUsd | null {
   );
 }
 
-/** The reason of an answer that its user stopped. Its row is `interrupted` like that of any answer that was cut short. */
+/**
+ * Finish reason of an answer that its user stopped. Its row is `interrupted`, like that of any answer that ended
+ * early.
+ */
 export const STOPPED = 'stopped';
 
-/** What an interrupted answer says of itself, whoever interrupted it. */
+/** Error of an interrupted answer, whatever interrupted it. */
 export const INTERRUPTED = {
   errorCode: 'interrupted',
   errorMessage:

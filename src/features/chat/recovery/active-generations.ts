@@ -5,17 +5,17 @@ import type { AnswerStream } from '../streams/answer-stream.js';
 /** A turn whose answer this process generates. */
 export interface ActiveGeneration {
   readonly turn: Turn;
-  /** The answer, for those who follow it. */
+  /** The answer, for its followers. */
   readonly answer: AnswerStream;
-  /** Ends the call to the model; the text so far is stored, as stopped if its user wants it so. */
+  /** Ends the model call; the text so far is stored, as stopped if the user requested it. */
   abort(options?: { readonly stopped: boolean }): void;
   /** Resolves when the answer is stored; never rejects. */
   readonly done: Promise<void>;
 }
 
 /**
- * The answers that this process generates. Its own recovery sweep must leave them alone, however old their leases are:
- * after an hour without a database the process that has the text is still the one to store it.
+ * The answers that this process generates. Its own recovery sweep must not touch them, however old their leases are:
+ * even after an hour without a database, the process that has the text must store it.
  */
 @Injectable()
 export class ActiveGenerations {
@@ -39,8 +39,8 @@ export class ActiveGenerations {
   }
 
   /**
-   * Stops an answer for its user and keeps the text so far. Resolves when the call to the model is closed and the answer
-   * stored.
+   * Stops an answer at its user's request and stores the text so far. Resolves once the model call is closed and the
+   * answer stored.
    * @returns false if this process does not generate it
    */
   async stop(answerId: string): Promise<boolean> {
@@ -51,14 +51,16 @@ export class ActiveGenerations {
     return true;
   }
 
-  /** Stores as interrupted the answers of turns that match. Resolves when each is stored. */
+  /** Stores the answers of matching turns as interrupted. Resolves once each is stored. */
   async interrupt(matches: (turn: Turn) => boolean): Promise<void> {
     const chosen = [...this.byAnswer.values()].filter(({ turn }) => matches(turn));
     for (const generation of chosen) generation.abort();
     await Promise.all(chosen.map(({ done }) => done));
   }
 
-  /** Waits for running answers at most `graceMs`, then stores the rest as interrupted. Resolves when none runs. */
+  /**
+   * Waits at most `graceMs` for running answers, then stores the rest as interrupted. Resolves once none is running.
+   */
   async drain(graceMs: number): Promise<void> {
     const timer = setTimeout(() => void this.interrupt(() => true), graceMs);
     while (this.byAnswer.size > 0) await Promise.all(Array.from(this.byAnswer.values(), ({ done }) => done));

@@ -1,7 +1,7 @@
-/** The queue of what keeps turns in order. */
+/** Queue of the maintenance jobs of turns. */
 export const TURNS_QUEUE = 'turns';
 
-/** The job that ends the answers of processes that are gone. It carries nothing: what is to be done stands in the rows. */
+/** Job that ends the answers of processes that are gone. It has no payload: everything is in the rows. */
 export const SWEEP_JOB = 'sweep';
 
 /** Interval of the sweep, in milliseconds. */

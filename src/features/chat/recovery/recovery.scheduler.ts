@@ -9,8 +9,8 @@ import { SWEEP_INTERVAL_MS } from './recovery.queue.js';
 import { RecoveryService } from './recovery.service.js';
 
 /**
- * Sweeps in each API process as well as by the job, which goes to one process alone: that one may be the one that has
- * lost the database. A sweep may run anywhere and any number of times.
+ * Runs the recovery sweep in every API process, in addition to the job, which runs in only one: that process may be
+ * the one that has lost the database. A sweep may run anywhere and any number of times.
  */
 @Injectable()
 export class RecoveryScheduler implements OnApplicationBootstrap, BeforeApplicationShutdown {

@@ -7,10 +7,12 @@ import { isUnavailable } from '../../../common/retry-while-unavailable.js';
 import { toToolCalls, generatedText } from '../model/tool-calls.js';
 import { ActiveGenerations } from './active-generations.js';
 
-/** Answers read at once. */
+/** Number of answers to read at once. */
 const BATCH = 100;
 
-/** Ends the answers whose process is gone: they become `interrupted`, with the text that was stored. */
+/**
+ * Ends the answers of processes that are gone: they become `interrupted`, with the text that was stored or logged.
+ */
 @Injectable()
 export class RecoveryService {
   private readonly logger = new Logger(RecoveryService.name);
@@ -24,8 +26,8 @@ export class RecoveryService {
   ) {}
 
   /**
-   * Ends all abandoned answers. Calls at once in one process share one pass, so that passes never overlap.
-   * @returns how many answers were ended
+   * Ends all abandoned answers. Concurrent calls in one process share one pass, so that passes never overlap.
+   * @returns the number of answers that were ended
    */
   recover(which: Abandoned): Promise<number> {
     const running = this.passes.get(which);
@@ -35,7 +37,9 @@ export class RecoveryService {
     return pass;
   }
 
-  /** Looks at each answer once, page after page, so that those that cannot be ended now do not hide the ones after them. */
+  /**
+   * Visits each answer once, page by page, so that answers that cannot be ended now do not block those after them.
+   */
   private async recoverAll(which: Abandoned): Promise<number> {
     let ended = 0;
     let after: string | undefined;
@@ -49,7 +53,8 @@ export class RecoveryService {
   }
 
   /**
-   * @returns whether the answer was ended; not where its log cannot be read now, or somebody else has ended it
+   * Ends one answer.
+   * @returns whether the answer was ended; false if its log cannot be read now, or if another process has ended it
    * @throws AppError `service_unavailable`: the next answer would fail in the same way
    */
   private async end(answer: AbandonedAnswer, which: Abandoned): Promise<boolean> {
@@ -72,8 +77,8 @@ export class RecoveryService {
   }
 
   /**
-   * What was stored, and what was logged beyond it. Undefined where the log cannot be read now: what was shown may stand
-   * there, so the answer waits for a later sweep, for as long as logs are kept.
+   * Returns the stored content together with what was logged beyond it. Undefined if the log cannot be read now:
+   * text that was shown may be only there, so the answer waits for a later sweep, for as long as logs are retained.
    */
   private async lastWords(answer: AbandonedAnswer): Promise<AnswerSnapshot | undefined> {
     const stored = { attempt: answer.attempt, text: answer.content, calls: toToolCalls(answer.toolCalls) };

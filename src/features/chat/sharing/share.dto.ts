@@ -2,14 +2,14 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString, IsUUID, MaxLength } from 'class-validator';
 import { IdParams } from '../../../http/index.js';
 
-/** A share in the path. */
+/** Path parameters that identify a share. */
 export class ShareParams extends IdParams {
   @ApiProperty({ description: 'Id of the share.', format: 'uuid' })
   @IsUUID()
   share_id!: string;
 }
 
-/** The secret of a link in the path. */
+/** The secret token of a share link in the path. */
 export class TokenParams {
   @ApiProperty({ description: 'Token of the share.', maxLength: 200, example: 'zW3m…' })
   @MaxLength(200)
@@ -17,7 +17,7 @@ export class TokenParams {
   token!: string;
 }
 
-/** A share, without its secret. */
+/** A share without its secret. */
 export class ShareBody {
   @ApiProperty({ description: 'Id of the share.', format: 'uuid' })
   id!: string;
@@ -32,7 +32,7 @@ export class ShareBody {
   created_at!: string;
 }
 
-/** A share that was made just now. */
+/** A newly created share. */
 export class NewShareBody extends ShareBody {
   @ApiProperty({ description: 'Secret token of the link. It is shown only once.', example: 'zW3m…' })
   token!: string;
@@ -44,7 +44,7 @@ export class NewShareBody extends ShareBody {
   path!: string;
 }
 
-/** What a link leads to. */
+/** A shared conversation, as anyone with the link sees it. */
 export class SharedBody {
   @ApiProperty({
     description: 'Title of the conversation when it was shared.',
@@ -56,7 +56,7 @@ export class SharedBody {
   created_at!: string;
 }
 
-/** A message that is shared. */
+/** A shared message. */
 export class SharedMessageBody {
   @ApiProperty({ description: 'Id of the message.', format: 'uuid' })
   id!: string;

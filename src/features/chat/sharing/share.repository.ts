@@ -5,7 +5,7 @@ import { refuseWhileGenerating } from '../messages/message-tree.repository.js';
 import type { Slice } from '../conversations/conversation.repository.js';
 import { NothingToShareError } from './share.errors.js';
 
-/** A share as its owner sees it. */
+/** A stored share. */
 export interface StoredShare {
   readonly id: string;
   readonly title: string;
@@ -14,12 +14,12 @@ export interface StoredShare {
   readonly createdAt: Date;
 }
 
-/** A share that somebody came with the link of. */
+/** A share that was opened by its link. */
 export interface OpenedShare extends StoredShare {
   readonly conversationId: string;
 }
 
-/** A message as anybody may see it. */
+/** A message as shown to the public. */
 export interface SharedMessage {
   readonly id: string;
   readonly role: 'user' | 'assistant' | 'tool';
@@ -32,14 +32,16 @@ export interface SharedMessage {
 
 const SHARE = { id: true, title: true, messageId: true, createdAt: true } as const;
 
-/** Shares. What owners ask filters by the owner; only a link itself is looked up by its hash alone. */
+/** Stores shares. Queries of owners filter by owner; only a link itself is looked up by its hash alone. */
 @Injectable()
 export class ShareRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Shares the path that is active now.
-   * @throws NotFoundError, ConversationBusyError, NothingToShareError
+   * Shares the path that is currently active.
+   * @throws NotFoundError
+   * @throws ConversationBusyError
+   * @throws NothingToShareError
    */
   insert(share: {
     readonly id: string;
@@ -49,8 +51,8 @@ export class ShareRepository {
   }): Promise<StoredShare> {
     const { conversationId, userId } = share;
     return this.prisma.transaction(async (transaction) => {
-      // A turn locks this row before it stores anything: none begins between here and the insert, so that the end of the
-      // path is an answer that has ended.
+      // A turn locks this row before it stores anything: none can begin between here and the insert, so the path ends
+      // with an answer that has ended.
       const [conversation] = await transaction.$queryRaw<{ title: string; messageId: string | null }[]>`
         SELECT title, leaf_message_id AS "messageId" FROM conversations
         WHERE id = ${conversationId}::uuid AND user_id = ${userId}::uuid
@@ -63,7 +65,7 @@ export class ShareRepository {
     });
   }
 
-  /** Newest first, without revoked ones. */
+  /** Lists shares, newest first, without revoked ones. */
   list(userId: string, conversationId: string, { limit, after }: Slice): Promise<StoredShare[]> {
     return this.prisma.run((client) =>
       client.share.findMany({
@@ -75,7 +77,7 @@ export class ShareRepository {
     );
   }
 
-  /** @returns whether there was one */
+  /** @returns whether the share existed */
   async revoke(userId: string, conversationId: string, id: string): Promise<boolean> {
     const { count } = await this.prisma.run((client) =>
       client.share.updateMany({
@@ -86,7 +88,7 @@ export class ShareRepository {
     return count === 1;
   }
 
-  /** The share of a link; null where it is unknown or revoked. */
+  /** Finds the share of a link; null if it is unknown or revoked. */
   open(hash: Uint8Array<ArrayBuffer>): Promise<OpenedShare | null> {
     return this.prisma.run((client) =>
       client.share.findFirst({
@@ -97,10 +99,10 @@ export class ShareRepository {
   }
 
   /**
-   * The path that leads to the last message of a share, oldest first, without messages that say nothing: `limit` of
-   * them behind the one with the id `after`. From the last message parents are followed until one is on the path that is
-   * active now; from there on the path is an index range, because positions rise along a path. So a page costs as many
-   * steps as the share has left the active path, which mostly is none.
+   * Returns the path to the last message of a share, oldest first, without empty messages: `limit` of them after the
+   * one with the id `after`. Follows parents from the last message until one is on the currently active path; from
+   * there on the path is an index range, because positions increase along a path. So a page costs as many steps as
+   * the share is away from the active path, usually none.
    */
   async messages(
     { conversationId, messageId }: OpenedShare,

@@ -12,12 +12,12 @@ import {
   type StoredShare,
 } from './share.repository.js';
 
-/** A share that was made just now, with the secret of its link. */
+/** A newly created share, with the secret of its link. */
 export interface NewShare extends StoredShare {
   readonly token: string;
 }
 
-/** Read-only looks at conversations, for whoever has a link. */
+/** Read-only access to conversations by link. */
 @Injectable()
 export class ShareService {
   constructor(
@@ -26,8 +26,10 @@ export class ShareService {
   ) {}
 
   /**
-   * Shares a conversation as it is now: nothing that becomes of it later is shown. The secret is told this once.
-   * @throws NotFoundError, ConversationBusyError while an answer is generated, NothingToShareError
+   * Shares a conversation as it is now: later changes are not shown. The secret is returned only this once.
+   * @throws NotFoundError
+   * @throws ConversationBusyError while an answer is being generated
+   * @throws NothingToShareError
    */
   async create(userId: string, conversationId: string): Promise<NewShare> {
     const token = randomBytes(32).toString('base64url');
@@ -35,18 +37,27 @@ export class ShareService {
     return { ...(await this.shares.insert(share)), token };
   }
 
-  /** Newest first, without revoked ones. @throws NotFoundError */
+  /**
+   * Lists shares, newest first, without revoked ones.
+   * @throws NotFoundError
+   */
   async list(userId: string, conversationId: string, slice: Slice): Promise<StoredShare[]> {
     await this.conversations.get(userId, conversationId);
     return this.shares.list(userId, conversationId, slice);
   }
 
-  /** From now on the link leads nowhere. @throws NotFoundError */
+  /**
+   * Revokes a link immediately.
+   * @throws NotFoundError
+   */
   async revoke(userId: string, conversationId: string, id: string): Promise<void> {
     if (!(await this.shares.revoke(userId, conversationId, id))) throw new NotFoundError('share', id);
   }
 
-  /** What a link leads to. @throws UnknownShareError */
+  /**
+   * Opens the share of a link.
+   * @throws UnknownShareError
+   */
   async open(token: string): Promise<OpenedShare> {
     const share = await this.shares.open(hashOf(token));
     if (share === null) throw new UnknownShareError();
@@ -54,8 +65,9 @@ export class ShareService {
   }
 
   /**
-   * The messages that a link leads to, oldest first.
-   * @throws UnknownShareError; NotFoundError where there is no message `after`
+   * Lists the messages of a shared conversation, oldest first.
+   * @throws UnknownShareError
+   * @throws NotFoundError if there is no message `after`
    */
   async messages(token: string, slice: Slice): Promise<SharedMessage[]> {
     const messages = await this.shares.messages(await this.open(token), slice);
@@ -64,7 +76,7 @@ export class ShareService {
   }
 }
 
-/** What is stored of a token. It has too many random bits for a slow hash to add anything. */
+/** Returns the stored form of a token. It has too many random bits to need a slow hash. */
 function hashOf(token: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(token).digest());
 }

@@ -33,8 +33,8 @@ const known: AnswerSnapshot = {
   calls: [{ id: 'a', name: 'f', arguments: '{' }],
 };
 
-describe('an answer that is read from its log', () => {
-  it('is the same that was logged', () => {
+describe('a snapshot that is read from the log', () => {
+  it('equals the answer that was logged', () => {
     const entries = [
       delta(0, 'Hel'),
       delta(3, 'lo'),
@@ -58,28 +58,32 @@ describe('an answer that is read from its log', () => {
   });
 
   it.each<[string, LogEntry, AnswerSnapshot]>([
-    ['the part of a text that it does not have', delta(1, 'bcd', 2), { ...known, text: 'abcd' }],
+    ['the part of a text that is new', delta(1, 'bcd', 2), { ...known, text: 'abcd' }],
     [
-      'the part of the arguments that it does not have',
+      'the part of the arguments that is new',
       args(1, '{}', 2),
       { ...known, calls: [{ id: 'a', name: 'f', arguments: '{}' }] },
     ],
     [
-      'a call that follows',
+      'the next call',
       call(2, 'b', 2),
       { ...known, calls: [...known.calls, { id: 'b', name: 'f', arguments: '' }] },
     ],
-    ['the text of a later attempt alone', delta(0, 'x', 3), { attempt: 3, text: 'x', calls: [] }],
+    [
+      'the text of a later attempt without the earlier text',
+      delta(0, 'x', 3),
+      { attempt: 3, text: 'x', calls: [] },
+    ],
     ['the model of a later attempt', restarted(3), { attempt: 3, text: '', calls: [], model: 'demo/other' }],
-  ])('takes %s', (_what, entry, expected) => {
+  ])('applies %s', (_what, entry, expected) => {
     expect(applyEntry(known, entry)).toEqual(expected);
     expect(hasGapBefore(known, entry)).toBe(false);
   });
 
   it.each<[string, LogEntry]>([
-    ['a text that it has', delta(0, 'abc', 2)],
-    ['a call that it has', call(0, 'a', 2)],
-    ['arguments that it has', args(1, '{', 2)],
+    ['a text that it already has', delta(0, 'abc', 2)],
+    ['a call that it already has', call(0, 'a', 2)],
+    ['arguments that it already has', args(1, '{', 2)],
     ['a text of an earlier attempt', delta(3, 'd', 1)],
     ['a call of an earlier attempt', call(9, 'b', 1)],
     ['the beginning of its own attempt', restarted(2)],
@@ -95,25 +99,25 @@ describe('an answer that is read from its log', () => {
     ['arguments', args(3, '}', 2)],
     ['text of a later attempt', delta(1, 'x', 3)],
     ['a call of a later attempt', call(1, 'b', 3)],
-  ])('waits for its row if %s before an entry is missing', (_what, entry) => {
+  ])('waits for the row if %s before an entry is missing', (_what, entry) => {
     expect(hasGapBefore(known, entry)).toBe(true);
     expect(applyEntry(known, entry)).toBeUndefined();
   });
 });
 
-describe('entries that are written together', () => {
+describe('mergeEntries', () => {
   it.each<[string, LogEntry[]]>([
-    ['texts between which something is missing', [delta(0, 'a'), delta(2, 'c')]],
+    ['texts with a gap between them', [delta(0, 'a'), delta(2, 'c')]],
     ['texts of two attempts', [delta(0, 'a'), delta(1, 'b', 2)]],
-    ['arguments between which something is missing', [args(1, '{'), args(3, '}')]],
+    ['arguments with a gap between them', [args(1, '{'), args(3, '}')]],
     ['arguments of two attempts', [args(1, '{'), args(2, '}', 2)]],
     ['a text and arguments', [delta(0, 'a'), args(1, '{')]],
     ['calls', [call(0, 'a'), call(1, 'b')]],
-  ])('keep apart %s', (_what, entries) => {
+  ])('does not join %s', (_what, entries) => {
     expect(mergeEntries(entries)).toEqual(entries);
   });
 
-  it('are joined if one goes on where the other ends', () => {
+  it('joins deltas if one continues where the other ends', () => {
     expect(mergeEntries([delta(0, 'a'), delta(1, 'b'), args(1, '{'), args(2, '}')])).toEqual([
       delta(0, 'ab'),
       args(1, '{}'),
@@ -121,14 +125,14 @@ describe('entries that are written together', () => {
   });
 });
 
-describe('an entry in Redis', () => {
-  it('is not misread if a text is written like the name of a field', () => {
+describe('a log entry in Redis', () => {
+  it('is parsed correctly if its text equals the name of a field', () => {
     const entry = delta(0, 'attempt');
     expect(toEntry(toFields(entry))).toEqual(entry);
     expect(toEntry(toFields(args(1, 'delta')))).toEqual(args(1, 'delta'));
   });
 
-  it('of a call may lack the name', () => {
+  it('parses a call without a name', () => {
     expect(toEntry(['attempt', '1', 'at', '0', 'call', 'a'])).toEqual({ ...call(0, 'a'), name: '' });
   });
 });

@@ -1,14 +1,14 @@
 import { type CallPiece, callsAfter, lengthOf, type ToolCall } from '../model/tool-calls.js';
 
-/** One thing that happened to an answer. */
+/** One event of an answer. */
 export type LogEntry =
-  /** `start` is the UTF-16 offset of the text before the delta, within the attempt. */
+  /** `start` is the UTF-16 offset in the attempt at which the delta begins. */
   | { readonly type: 'delta'; readonly attempt: number; readonly start: number; readonly delta: string }
   | (CallPiece & { readonly attempt: number })
   | { readonly type: 'restarted'; readonly attempt: number; readonly model: string }
   | { readonly type: 'ended' };
 
-/** An answer as far as a log has it. */
+/** An answer as far as a log contains it. */
 export interface AnswerSnapshot {
   readonly attempt: number;
   readonly text: string;
@@ -17,7 +17,7 @@ export interface AnswerSnapshot {
   readonly model?: string;
 }
 
-/** The text after an entry; undefined where the entry adds nothing to it, or a part before the entry is missing. */
+/** Returns the snapshot after an entry; undefined if the entry adds nothing, or if content before it is missing. */
 export function applyEntry(before: AnswerSnapshot, entry: LogEntry): AnswerSnapshot | undefined {
   if (entry.type === 'ended' || entry.attempt < before.attempt || hasGapBefore(before, entry))
     return undefined;
@@ -33,7 +33,7 @@ export function applyEntry(before: AnswerSnapshot, entry: LogEntry): AnswerSnaps
   return text.length > known.text.length ? { ...known, text } : undefined;
 }
 
-/** Returns true if text before the entry is missing because Redis was away or has lost it. */
+/** Returns true if content before the entry is missing because Redis was unavailable or has lost it. */
 export function hasGapBefore(known: AnswerSnapshot, entry: LogEntry): boolean {
   if (entry.type === 'ended' || entry.type === 'restarted' || entry.attempt < known.attempt) return false;
   const same = entry.attempt === known.attempt;
@@ -41,7 +41,7 @@ export function hasGapBefore(known: AnswerSnapshot, entry: LogEntry): boolean {
   return entry.at > (same ? lengthOf(known.calls) : 0);
 }
 
-/** Joins deltas that follow each other. */
+/** Joins consecutive deltas. */
 export function mergeEntries(entries: readonly LogEntry[]): LogEntry[] {
   const result: LogEntry[] = [];
   for (const entry of entries) {
@@ -65,7 +65,7 @@ export function mergeEntries(entries: readonly LogEntry[]): LogEntry[] {
   return result;
 }
 
-/** Returns an entry as the fields of an entry of a stream in Redis. */
+/** Converts an entry to the fields of a Redis stream entry. */
 export function toFields(entry: LogEntry): string[] {
   switch (entry.type) {
     case 'delta':
@@ -81,9 +81,9 @@ export function toFields(entry: LogEntry): string[] {
   }
 }
 
-/** Reads an entry from those fields; what an entry of another version lacks is empty. */
+/** Parses an entry from those fields; fields missing in an entry of another version are empty. */
 export function toEntry(fields: readonly string[]): LogEntry {
-  // Names stand at even places; what a value says is no name.
+  // Names are at even indexes; a value that equals a name does not count.
   const valueOf = (name: string): string | undefined =>
     fields.find((_, index) => index % 2 === 1 && fields[index - 1] === name);
   const attempt = Number(valueOf('attempt'));

@@ -9,28 +9,28 @@ import {
   toFields,
 } from './answer-entries.js';
 
-/** An entry where it stands in its log. */
+/** A log entry with its stream id. */
 export interface PlacedEntry {
-  /** Behind which reading goes on. */
+  /** Id after which to continue reading. */
   readonly place: string;
   readonly entry: LogEntry;
 }
 
-/** Before the first entry. */
+/** Position before the first entry. */
 export const LOG_START = '0';
 
-/** Lifetime of a log after its last entry, in seconds: an answer pauses for minutes at most. */
+/** Lifetime of a log after its last entry, in seconds. An answer pauses for minutes at most. */
 export const LOG_TTL_S = 3600;
 
-/** The same for the log of an answer that has ended: its row has everything. */
+/** Lifetime of the log of an ended answer, in seconds: its row has everything. */
 const ENDED_TTL_S = 60;
 
-/** Entries that are read in one go. */
+/** Number of entries to read at once. */
 const PAGE = 1000;
 
 /**
- * Logs of running answers, as streams in Redis: other processes follow them there, and what a killed process
- * did not store is found there. Without Redis nothing is logged, and exactly one process runs.
+ * Logs of running answers, as Redis streams: other processes follow the answers there, and recovery finds there what
+ * a killed process did not store. Without Redis nothing is logged, and there must be exactly one process.
  */
 @Injectable()
 export class AnswerLog {
@@ -41,14 +41,15 @@ export class AnswerLog {
     private readonly broadcast: Broadcast,
   ) {}
 
-  /** True if Redis is configured; it may be away at the moment. */
+  /** True if Redis is configured, even while it is unavailable. */
   get enabled(): boolean {
     return this.redis.client !== undefined;
   }
 
   /**
-   * Writes entries and wakes the followers. Never rejects: an answer goes on without its log.
-   * @returns whether they are all there; some may be where not, and may be written again, because each has its offset
+   * Appends entries and wakes the followers. Never rejects: an answer continues without its log.
+   * @returns true if all entries were written; otherwise some may have been written, and all may be appended again,
+   *   because each has its offset
    */
   async append(answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
     const { client } = this.redis;
@@ -69,8 +70,8 @@ export class AnswerLog {
   }
 
   /**
-   * The entries behind a place, up to a page of them.
-   * @throws whatever the connection throws while Redis is away
+   * Reads the entries after a stream id, up to one page.
+   * @throws the connection's error while Redis is unavailable
    */
   async read(answerId: string, after: string): Promise<PlacedEntry[]> {
     const from = after === LOG_START ? '-' : `(${after}`;
@@ -79,8 +80,8 @@ export class AnswerLog {
   }
 
   /**
-   * The text that is known otherwise, and what the log has beyond it.
-   * @throws whatever the connection throws while Redis is away
+   * Extends a snapshot from another source with the entries that the log has beyond it.
+   * @throws the connection's error while Redis is unavailable
    */
   async extend(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
     let text = known;
@@ -95,8 +96,8 @@ export class AnswerLog {
   }
 
   /**
-   * Calls the listener when there may be new entries; one may be missed while Redis is away.
-   * @returns ends it
+   * Calls the listener when there may be new entries; a notification may be lost while Redis is unavailable.
+   * @returns function that stops watching
    */
   watch(answerId: string, listener: () => void): () => void {
     return this.broadcast.listen(channelOf(answerId), listener);

@@ -1,69 +1,69 @@
 import type { PlacedPiece } from '../model/tool-calls.js';
 import type { TurnOutcome } from '../model/turn.js';
 
-/** The most text that one event carries, in UTF-16 units: who comes late is told in pieces. */
+/** Maximum text of one event, in UTF-16 units: a late follower gets a long text in pieces. */
 const MAX_DELTA = 16_384;
 
-/** How far somebody has read, within an attempt. */
+/** A follower's reading position within an attempt. */
 export interface Position {
   readonly attempt: number;
-  /** The UTF-16 offset behind the text that it has. */
+  /** UTF-16 offset of the end of the text that it has read. */
   readonly offset: number;
-  /** How much of the calls of tools it has, measured like their pieces. */
+  /** Length of the tool calls that it has read, measured like their pieces. */
   readonly calls: number;
 }
 
-/** What may be told of an answer now. */
+/** The part of an answer that may be shown now. */
 export interface Progress {
   readonly attempt: number;
-  /** How long the text so far is, of this attempt, in UTF-16 units. */
+  /** Length of the text so far in this attempt, in UTF-16 units. */
   readonly length: number;
-  /** A part of that text. */
+  /** Returns a part of that text. */
   readonly slice: (from: number, to: number) => string;
-  /** The piece of the calls of tools that comes at a place, of so many UTF-16 units at the most. */
+  /** Returns the piece of the tool calls at a position, of at most `most` UTF-16 units. */
   readonly piece: (from: number, most: number) => PlacedPiece | undefined;
-  /** How much of them may be told, measured like their pieces. */
+  /** Length of the tool calls that may be shown, measured like their pieces. */
   readonly callsLength: number;
-  /** The model that the text is of; what was asked for where nothing was written yet. */
+  /** The model that wrote the text; the requested one if there is no text yet. */
   readonly model: string;
-  /** How it ended, once that is committed. */
+  /** The outcome, once it is committed. */
   readonly outcome: TurnOutcome | undefined;
 }
 
-/** How an answer is named. */
+/** Ids of an answer. */
 export interface AnswerIds {
   readonly conversationId: string;
   readonly answerId: string;
 }
 
-/** An answer that can be followed, wherever it is generated and whether it has ended or not. */
+/** An answer that can be followed, whether it is still being generated (in any process) or has ended. */
 export interface AnswerStream extends AnswerIds {
-  /** Parameters that the model did not take as they were asked for, as far as is known in this process. */
+  /** Parameters that the model did not accept as requested, as far as this process knows. */
   readonly ignored?: readonly string[];
   snapshot(): Progress;
-  /** Resolves when there may be something new since the last look, and at the latest when the signal aborts. */
+  /** Resolves when there may be something new since the last snapshot, or when the signal aborts. */
   waitForChange(signal: AbortSignal): Promise<void>;
-  /** Ends what following it takes. Called once for each time that it was given out. */
+  /** Releases the resources of a follower. Called once for each time that the stream was handed out. */
   close(): void;
 }
 
-/** What a follower of an answer is told. */
+/** An event that a follower of an answer receives. */
 export type AnswerEvent = {
-  /** Where in the answer one is behind it. */
+  /** Position in the answer after the event. */
   readonly position: Position;
 } & (
   | { readonly type: 'delta'; readonly delta: string }
   | { readonly type: 'call'; readonly piece: PlacedPiece }
-  /** The answer begins again: all deltas so far are void. */
+  /** The answer restarts: all deltas so far are void. */
   | { readonly type: 'restarted'; readonly model: string }
   | { readonly type: 'ended'; readonly outcome: TurnOutcome }
 );
 
 /**
- * The text from a position on and everything that follows, until the answer ends or the signal aborts. It holds no
- * queue: each follower reads the one text from where it is, so a slow one gets longer deltas and costs no memory.
- *
- * @param from where to begin; at the beginning of what there is without it
+ * Yields the text from a position on and everything after it, until the answer ends or the signal aborts. There is
+ * no queue: each follower reads the same text from its own position, so a slow one gets longer deltas and costs no
+ * memory.
+ * @param from where to begin; defaults to the beginning of the current attempt
  */
 export async function* followAnswer(
   source: AnswerStream,
@@ -87,15 +87,16 @@ export async function* followAnswer(
   }
 }
 
-/** Before the first word of what there is. */
+/** Returns the position before the first text of the current attempt. */
 export function beginningOf(source: AnswerStream): Position {
   return { attempt: source.snapshot().attempt, offset: 0, calls: 0 };
 }
 
-/** What a follower has to be told next, or undefined where it knows everything. */
+/** Returns the next event for a follower; undefined if it is up to date. */
 function nextEvent(progress: Progress, seen: Position): AnswerEvent | undefined {
   const { attempt, length, callsLength, model, outcome } = progress;
-  // Somebody who has more was told elsewhere what is not known here yet; or saw what a killed process took with it.
+  // A follower that is ahead has read from another process what is not known here yet, or text that was lost with a
+  // killed process.
   if (outcome === undefined && attempt < seen.attempt) return undefined;
   const tooFar = outcome !== undefined && (seen.offset > length || seen.calls > callsLength);
   if (attempt !== seen.attempt || tooFar)
@@ -111,14 +112,14 @@ function nextEvent(progress: Progress, seen: Position): AnswerEvent | undefined 
   return outcome && { type: 'ended', position: seen, outcome };
 }
 
-/** It never ends within a surrogate pair, whose halves cannot be sent apart. */
+/** Returns the next piece of text. Never ends within a surrogate pair, whose halves cannot be sent separately. */
 function nextPiece({ length, slice }: Progress, from: number): string {
   const end = Math.min(length, from + MAX_DELTA);
   const piece = slice(from, end);
   return end < length && /[\ud800-\udbff]$/.test(piece) ? piece.slice(0, -1) : piece;
 }
 
-/** The outcome, when there is one; undefined where the signal aborts before. */
+/** Waits for the outcome; undefined if the signal aborts first. */
 export async function awaitOutcome(
   source: AnswerStream,
   signal: AbortSignal,

@@ -17,7 +17,7 @@ const delta = (start: number, text: string, attempt = 2): LogEntry => ({
   ...{ start, delta: text },
 });
 
-/** A log in memory. */
+/** An in-memory log. */
 class MemoryLog extends AnswerLog {
   readonly entries: LogEntry[] = [];
   away = false;
@@ -55,7 +55,7 @@ class MemoryLog extends AnswerLog {
   }
 }
 
-/** A row in memory. */
+/** An in-memory row. */
 class MemoryRow implements AnswerRow {
   stored: StoredAnswer | null = ROW;
   failure: Error | undefined;
@@ -99,14 +99,14 @@ const textOf = (answer: StoredAnswerStream): string => {
   const { length, slice } = answer.snapshot();
   return slice(0, length);
 };
-/** Waits for the next change, while time passes. */
+/** Waits for the next change while the fake clock advances. */
 const nextChange = async (answer: StoredAnswerStream, ms: number = LOOK_MS): Promise<void> => {
   const changed = answer.waitForChange(client.signal);
   await Promise.all([changed, jest.advanceTimersByTimeAsync(ms)]);
 };
 
 describe('an answer of another process', () => {
-  it('is what its row had at first', () => {
+  it('starts with the contents of its row', () => {
     const answer = answerOf({ ...ROW, toolCalls: CALLS, model: null });
     expect(answer).toMatchObject({ conversationId: 'conversation', answerId: 'answer' });
     expect(answer.snapshot()).toMatchObject({
@@ -119,7 +119,7 @@ describe('an answer of another process', () => {
     expect(answer.snapshot().piece(0, 10)).toMatchObject({ type: 'call', id: 'a' });
   });
 
-  it('is read from its log, what is there before and what comes later', async () => {
+  it('shows the entries that are already in its log and those that arrive later', async () => {
     const answer = answerOf();
     log.add(delta(0, 'ab'), delta(0, 'abc'));
     await nextChange(answer, 0);
@@ -131,14 +131,14 @@ describe('an answer of another process', () => {
     expect([textOf(answer), row.reads]).toEqual(['abcd', 0]);
   });
 
-  it('begins again with the log, and names the model that goes on', async () => {
+  it('restarts when its log does, and names the model that continues', async () => {
     const answer = answerOf();
     log.add({ type: 'restarted', attempt: 3, model: 'demo/other' }, delta(0, 'x', 3));
     await nextChange(answer, 0);
     expect(answer.snapshot()).toMatchObject({ attempt: 3, length: 1, model: 'demo/other' });
   });
 
-  it('waits for its row if the log lacks a part, and goes on from there', async () => {
+  it('waits for its row if the log has a gap, and continues from there', async () => {
     const answer = answerOf();
     log.add(delta(4, 'e'));
     await nextChange(answer);
@@ -153,7 +153,7 @@ describe('an answer of another process', () => {
   it.each([
     ['without Redis', () => new MemoryLog(false)],
     ['while Redis is away', () => Object.assign(new MemoryLog(), { away: true })],
-  ])('is read from its row %s, and only if that has changed', async (_when, makeLog) => {
+  ])('is read from its row %s, and only if the row has changed', async (_when, makeLog) => {
     log = makeLog();
     const answer = answerOf();
     await nextChange(answer);
@@ -169,7 +169,7 @@ describe('an answer of another process', () => {
     ['is of an earlier attempt', { attempt: 1, content: 'before' }, 'ab'],
     ['is of a later attempt', { attempt: 3, content: 'x' }, 'x'],
     ['is complete, although the log had more', { status: 'complete', content: 'a' }, 'a'],
-  ])('has the text that counts if its row %s', async (_what, change, text) => {
+  ])('keeps the text that counts if its row %s', async (_what, change, text) => {
     const answer = answerOf();
     row.stored = { ...ROW, ...change };
     await nextChange(answer);
@@ -185,7 +185,7 @@ describe('an answer of another process', () => {
     expect(answer.snapshot().outcome).toMatchObject({ status: 'complete', text: 'abc' });
   });
 
-  it('is interrupted if its conversation was deleted', async () => {
+  it('is interrupted if its conversation is deleted', async () => {
     const answer = answerOf();
     row.stored = null;
     await nextChange(answer);
@@ -194,7 +194,7 @@ describe('an answer of another process', () => {
 });
 
 describe('a follower of an answer of another process', () => {
-  it('hides a short outage of the database, and reports a long one', async () => {
+  it('does not notice a short outage of the database, but gets an error after a long one', async () => {
     const answer = answerOf();
     row.failure = new AppError('service_unavailable', 'The database is away.');
     await nextChange(answer);
@@ -205,7 +205,7 @@ describe('a follower of an answer of another process', () => {
     await changed;
   });
 
-  it('reports at once an error that is no outage of the database', async () => {
+  it('gets any other error than an outage of the database immediately', async () => {
     const answer = answerOf();
     row.failure = new Error('No such column.');
     const changed = expect(answer.waitForChange(client.signal)).rejects.toThrow('No such column.');
@@ -213,18 +213,21 @@ describe('a follower of an answer of another process', () => {
     await changed;
   });
 
-  it.each(['before it waits', 'while it waits'])('is sent away %s if its own process stops', async (when) => {
-    const answer = answerOf();
-    if (when === 'before it waits') leaving.abort();
-    const changed = expect(answer.waitForChange(client.signal)).rejects.toMatchObject({
-      code: 'service_unavailable',
-    });
-    await jest.advanceTimersByTimeAsync(1);
-    leaving.abort();
-    await changed;
-  });
+  it.each(['before it waits', 'while it waits'])(
+    'is dismissed %s if its own process shuts down',
+    async (when) => {
+      const answer = answerOf();
+      if (when === 'before it waits') leaving.abort();
+      const changed = expect(answer.waitForChange(client.signal)).rejects.toMatchObject({
+        code: 'service_unavailable',
+      });
+      await jest.advanceTimersByTimeAsync(1);
+      leaving.abort();
+      await changed;
+    },
+  );
 
-  it.each(['before it waits', 'while it waits'])('that leaves %s is done', async (when) => {
+  it.each(['before it waits', 'while it waits'])('ends if its client disconnects %s', async (when) => {
     const answer = answerOf();
     if (when === 'before it waits') client.abort();
     const changed = answer.waitForChange(client.signal);
@@ -234,7 +237,7 @@ describe('a follower of an answer of another process', () => {
     expect(row.reads).toBe(0);
   });
 
-  it('leaves nothing behind', async () => {
+  it('releases its timers and its log subscription', async () => {
     const answer = answerOf();
     answer.close();
     await nextChange(answer);

@@ -7,27 +7,27 @@ import { lengthOf, pieceAt, toToolCalls } from '../model/tool-calls.js';
 import { FollowerDismissedError } from '../model/chat.errors.js';
 import { outcomeOfStored } from './stored-outcome.js';
 
-/** How often the row is looked at where the log says nothing, in milliseconds. */
+/** Interval between reads of the row while the log has nothing new, in milliseconds. */
 const LOOK_MS = 1_000;
 
-/** How long a database may be away before its followers are told so, in milliseconds. */
+/** Maximum outage of the database before followers get an error, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
-/** The row of an answer. */
+/** Reads the row of an answer. */
 export interface AnswerRow {
   state(): Promise<AnswerState | null>;
   read(): Promise<StoredAnswer | null>;
 }
 
 /**
- * An answer that another process generates, or none any more: from its log where Redis has one, and from the
- * checkpoints in its row, whichever knows more.
+ * An answer that another process generates or that has ended: read from its log if Redis has one, and from the
+ * checkpoints in its row, whichever is further ahead.
  */
 export class StoredAnswerStream implements AnswerStream {
   private known: AnswerSnapshot;
   private last = LOG_START;
   private stored: StoredAnswer | null;
-  /** How the row was when it was read last; unknown at first. */
+  /** State of the row at the last read; undefined at first. */
   private seen: AnswerState | undefined;
   private lookedAt = performance.now();
   private reachedAt = performance.now();
@@ -38,7 +38,7 @@ export class StoredAnswerStream implements AnswerStream {
     private readonly first: StoredAnswer,
     private readonly log: AnswerLog,
     private readonly row: AnswerRow,
-    /** Aborts when this process sends its followers away. */
+    /** Aborts when this process dismisses its followers. */
     private readonly leaving: AbortSignal,
   ) {
     this.stored = first;
@@ -67,13 +67,13 @@ export class StoredAnswerStream implements AnswerStream {
     };
   }
 
-  /** @throws FollowerDismissedError once this process sends its followers away */
+  /** @throws FollowerDismissedError once this process dismisses its followers */
   async waitForChange(signal: AbortSignal): Promise<void> {
     this.forget ??= this.log.watch(this.answerId, () => {
       this.woken.resolve(null);
     });
-    // Once before anybody waits: what was logged before the watch began wakes nobody. The row all the same, now and
-    // then: a process that has lost the answer may go on logging.
+    // Read the log once before waiting: entries from before the subscription wake nobody. Read the row from time to
+    // time anyway: a process that has lost the answer may still be writing to the log.
     const due = this.lookedAt + LOOK_MS - performance.now();
     if ((await this.readLog()) && due > 0) return;
     const { woken } = this;
@@ -102,9 +102,9 @@ export class StoredAnswerStream implements AnswerStream {
   }
 
   /**
-   * Stops before an entry whose text does not follow on what is known: the row has what is missing with its next
-   * checkpoint, and reading goes on from there.
-   * @returns whether there was something new
+   * Reads new log entries. Stops before an entry whose text does not continue the known text: the next checkpoint
+   * puts the missing part into the row, and reading continues from there.
+   * @returns whether there was anything new
    */
   private async readLog(): Promise<boolean> {
     if (!this.log.enabled) return false;
@@ -118,7 +118,9 @@ export class StoredAnswerStream implements AnswerStream {
     return this.last !== before;
   }
 
-  /** Looks at the row, and reads it where it has changed. A database that is away for a moment ends nobody's stream. */
+  /**
+   * Checks the state of the row, and reads the row if it has changed. A short outage of the database ends no stream.
+   */
   private async look(): Promise<void> {
     try {
       const state = await this.row.state();
@@ -126,7 +128,7 @@ export class StoredAnswerStream implements AnswerStream {
       const same =
         state?.generating === true && state.attempt === seen?.attempt && state.bytes === seen.bytes;
       if (!same) await this.readRow();
-      // What the row may have become since is seen at the next look.
+      // A change of the row since then is seen at the next check.
       this.seen = state ?? undefined;
       this.reachedAt = performance.now();
     } catch (error) {
@@ -140,7 +142,7 @@ export class StoredAnswerStream implements AnswerStream {
     this.stored = await this.row.read();
     if (this.stored === null) return;
     const stored = textOf(this.stored);
-    // What has ended is what is stored, whatever more the log may have had.
+    // Once the answer has ended, the row counts, even if the log had more.
     if (this.stored.status === 'generating') this.learn(stored);
     else this.known = stored;
   }
@@ -149,7 +151,7 @@ export class StoredAnswerStream implements AnswerStream {
     const { attempt, text: known, calls } = this.known;
     if (text.attempt > attempt) this.known = text;
     if (text.attempt !== attempt) return;
-    // Either may be ahead in one of the two.
+    // The row and the log may each be ahead in text or in calls.
     if (text.text.length > known.length) this.known = { ...this.known, text: text.text };
     if (lengthOf(text.calls) > lengthOf(calls)) this.known = { ...this.known, calls: text.calls };
   }

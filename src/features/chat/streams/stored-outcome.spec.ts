@@ -9,12 +9,12 @@ const COMPLETED = new Date('2026-01-01T00:00:05Z');
 const ROW = storedAnswer({ createdAt: CREATED });
 const outcomeOf = (row: Partial<StoredAnswer>) => outcomeOfStored({ ...ROW, ...row }, ROW);
 
-describe('the outcome of an answer in the database', () => {
-  it('is not known while the answer is generated', () => {
+describe('outcomeOfStored', () => {
+  it('returns nothing while the answer is being generated', () => {
     expect(outcomeOf({})).toBeUndefined();
   });
 
-  it('of a complete one has its calls, figures and times', () => {
+  it('returns the calls, figures and times of a complete answer', () => {
     const calls = [
       { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } },
       { id: 'b', type: 'function', function: { name: 7, arguments: '{}' } },
@@ -42,7 +42,7 @@ describe('the outcome of an answer in the database', () => {
     });
   });
 
-  it('of one that an earlier version stored lacks no figure', () => {
+  it('fills in figures that an answer stored by an earlier version lacks', () => {
     expect(outcomeOf({ status: 'complete', model: null })).toMatchObject({
       model: '',
       finishReason: 'stop',
@@ -51,7 +51,7 @@ describe('the outcome of an answer in the database', () => {
     });
   });
 
-  it('of an interrupted one is an error, unless its user stopped it', () => {
+  it('returns an error for an interrupted answer, unless its user stopped it', () => {
     expect(outcomeOf({ status: 'interrupted' })).toMatchObject({
       status: 'interrupted',
       text: 'Hello',
@@ -63,7 +63,7 @@ describe('the outcome of an answer in the database', () => {
     });
   });
 
-  it('of one whose conversation was deleted has what was known of it', () => {
+  it('returns what is known of an answer whose conversation was deleted', () => {
     expect(outcomeOfStored(null, ROW)).toMatchObject({
       status: 'interrupted',
       text: 'Hello',
@@ -76,10 +76,13 @@ describe('the outcome of an answer in the database', () => {
     ['provider_timeout', 'Too late.', 'provider_timeout', 'Too late.'],
     ['code_of_an_earlier_version', 'Too late.', 'internal_error', 'Too late.'],
     [null, null, 'internal_error', 'The answer failed.'],
-  ])('of a failed one with the code %s is reported as %s', (errorCode, errorMessage, code, message) => {
-    expect(outcomeOf({ status: 'failed', errorCode, errorMessage })).toMatchObject({
-      status: 'failed',
-      error: { code, message, retryable: false },
-    });
-  });
+  ])(
+    'reports a failure with the code %s and the message %s as %s: %s',
+    (errorCode, errorMessage, code, message) => {
+      expect(outcomeOf({ status: 'failed', errorCode, errorMessage })).toMatchObject({
+        status: 'failed',
+        error: { code, message, retryable: false },
+      });
+    },
+  );
 });

@@ -5,9 +5,9 @@ import { toToolCalls } from '../model/tool-calls.js';
 import type { TurnOutcome } from '../model/turn.js';
 
 /**
- * How an answer ended, as its row tells; undefined while it is generated.
- * @param stored null where the row is gone, with its conversation
- * @param first what the row was
+ * Returns the outcome of an answer from its row; undefined while it is being generated.
+ * @param stored null if the row was deleted with its conversation
+ * @param first the row as first read
  */
 export function outcomeOfStored(stored: StoredAnswer | null, first: StoredAnswer): TurnOutcome | undefined {
   const { content: text, model, status } = stored ?? first;
@@ -45,7 +45,7 @@ function figuresOf(stored: StoredAnswer) {
   };
 }
 
-/** The failure as it was told; a code that is none of ours any more is an unknown failure. */
+/** Returns the failure as first reported; a code that no longer exists becomes an unknown failure. */
 function errorOf({ errorCode, errorMessage }: StoredAnswer): AppError {
   const code = errorCode !== null && isErrorCode(errorCode) ? errorCode : 'internal_error';
   return new AppError(code, errorMessage ?? 'The answer failed.', { retryable: false });

@@ -7,11 +7,17 @@ import { TOKENS_PER_MESSAGE } from '../context/context.repository.js';
 import { type SummarizedMessage, SummaryRepository } from '../context/summary.repository.js';
 import { withoutReasoning } from '../model/reasoning-text.js';
 
-/** Most tokens of a summary, and of the thoughts of models that think first: never more than this part of the window. */
+/**
+ * Maximum number of tokens of a summary, including the reasoning of models that think first, and the maximum share
+ * of the context window that they may take.
+ */
 const ANSWER_TOKENS = 2_048;
 const ANSWER_PART = 1 / 4;
 
-/** What the model is to do. Nothing of a conversation stands here: what users say is never an instruction of ours. */
+/**
+ * Instructions for the model. They contain nothing of a conversation, because user input must never become an
+ * instruction.
+ */
 const INSTRUCTION =
   'You keep the notes of a conversation between a user and an assistant. The next message holds your notes so far, where ' +
   'there are any, and what was said since. Answer with the notes as they are now, and with nothing else: at most 300 ' +
@@ -20,12 +26,12 @@ const INSTRUCTION =
 
 const INSTRUCTION_TOKENS = countTokens(INSTRUCTION) + TOKENS_PER_MESSAGE;
 
-/** Tokens of the words around notes and messages. */
+/** Tokens of the text around notes and messages. */
 const FRAME_TOKENS = 24;
 
 const SPEAKER = { user: 'User', assistant: 'Assistant', tool: 'Tool' } as const;
 
-/** Sums up what no longer fits into what a model is told. */
+/** Summarizes messages that no longer fit into the context. */
 @Injectable()
 export class SummaryTask implements TaskHandler {
   constructor(
@@ -35,8 +41,8 @@ export class SummaryTask implements TaskHandler {
   ) {}
 
   /**
-   * One step: as many of the messages behind the summary before as the window of the model has room for. What a step
-   * comes to is stored as a summary like any other, and the next one goes on from it.
+   * Builds one step: as many of the messages after the previous summary as the context window of the model has room
+   * for. The result of a step is stored as an ordinary summary, from which the next step continues.
    */
   async buildRequest(chore: Chore): Promise<ChoreTask | undefined> {
     const before = await this.repository.newestBefore(chore);
@@ -58,8 +64,8 @@ export class SummaryTask implements TaskHandler {
         ],
         max_completion_tokens: answer,
       },
-      read: (said) => {
-        const text = stripNul(withoutReasoning(said.toWellFormed()));
+      read: (completion) => {
+        const text = stripNul(withoutReasoning(completion.toWellFormed()));
         return text === '' ? undefined : { type: 'summary', messageId, text, tokenCount: countTokens(text) };
       },
       last: messageId === chore.messageId,
@@ -67,7 +73,7 @@ export class SummaryTask implements TaskHandler {
   }
 }
 
-/** The oldest messages that fit, the first one always: of one that alone is more, its beginning. */
+/** Returns the oldest messages that fit. The first is always included, truncated if it does not fit by itself. */
 function fitting(messages: readonly SummarizedMessage[], room: number): SummarizedMessage[] {
   const step: SummarizedMessage[] = [];
   let left = room;
@@ -80,17 +86,20 @@ function fitting(messages: readonly SummarizedMessage[], room: number): Summariz
   return step;
 }
 
-/** So much of a text as the tokens are of its own. Well-formed again: a cut may go through a character. */
+/**
+ * Returns the beginning of a text, in proportion to the tokens available. Made well-formed, because the cut may
+ * split a surrogate pair.
+ */
 function beginningOf({ content, tokenCount }: SummarizedMessage, tokens: number): string {
   const part = Math.max(0, tokens - TOKENS_PER_MESSAGE) / tokenCount;
   return `${content.slice(0, Math.floor(content.length * part)).toWellFormed()} […]`;
 }
 
 function materialOf(notes: string, messages: readonly SummarizedMessage[]): string {
-  const said = messages
+  const entries = messages
     .map(({ role, content }) => ({ role, text: role === 'assistant' ? withoutReasoning(content) : content }))
     .filter(({ text }) => text !== '')
     .map(({ role, text }) => `${SPEAKER[role]}:\n${text}`);
   const known = notes === '' ? [] : [`Notes so far:\n${notes}`];
-  return [...known, 'What was said since:', ...said].join('\n\n');
+  return [...known, 'What was said since:', ...entries].join('\n\n');
 }

@@ -10,25 +10,25 @@ import { retryWhileUnavailable } from '../../../common/retry-while-unavailable.j
 import { SummaryTask } from './summary.task.js';
 import { TitleTask } from './title.task.js';
 
-/** Longest call to a model, in milliseconds: it ends while the chore is ours still. */
+/** Timeout of a model call, in milliseconds: it ends while the claim on the task is still valid. */
 const CALL_MS = 100_000;
 
-/** Tries after which a chore is given up. */
+/** Maximum number of attempts of a task. */
 const MAX_TRIES = 5;
 
-/** Wait after the first failure, in seconds; four times as long after each further one. */
+/** Delay after the first failure, in seconds; each further delay is four times as long. */
 const FIRST_WAIT_SECONDS = 20;
 
-/** Bounds of the wait for a budget, in seconds. */
+/** Bounds of the delay if the budget is exhausted, in seconds. */
 const BUDGET_WAIT_SECONDS = { min: 15, max: 3_600 };
 
-/** What the account may not do now but later: no fault of the chore. */
+/** Errors of an exhausted budget: they pass with time and are not the task's fault. */
 const BUDGET_REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['rate_limit_exceeded', 'quota_exceeded']);
 
-/** Chores that one look of the sweep announces. */
+/** Maximum number of tasks that one sweep announces. */
 const BATCH = 100;
 
-/** Does chores. Which process does one, and how often it is told of it, changes nothing. */
+/** Runs tasks. The result does not depend on which process runs one, or on how often it is notified. */
 @Injectable()
 export class TaskRunnerService implements BeforeApplicationShutdown {
   private readonly logger = new Logger(TaskRunnerService.name);
@@ -48,15 +48,15 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
   }
 
   /**
-   * Cuts off the chores that are being done, and waits until each has written its end: other processes do them again.
-   * Not left to the queue, which waits for them only while it has its own connection.
+   * Aborts the running tasks and waits until each has stored its end: other processes run them again. Not left to
+   * the queue, which waits for them only while its own connection is up.
    */
   async beforeApplicationShutdown(): Promise<void> {
     this.closing.abort();
     await Promise.allSettled(this.running);
   }
 
-  /** Does a chore, step by step, where it is due and nobody else does it. */
+  /** Runs a task step by step, if it is due and no other process is running it. */
   async run(ref: TaskRef): Promise<void> {
     const running = this.runSteps(ref);
     this.running.add(running);
@@ -73,21 +73,21 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
       if (chore === undefined) return;
       const ended = await this.try(chore);
       const ours = await retryWhileUnavailable(() => this.repository.settle(chore, ended));
-      // Without a result the next try is not now.
+      // Without a result the next attempt is delayed.
       if (!ours || ended.result === undefined || ended.end === 'done') return;
     }
   }
 
-  /** Announces again what is due and perhaps forgotten. */
+  /** Announces due tasks again, in case a notification was lost. */
   async announceDue(): Promise<void> {
     this.queue.announce(await this.repository.due(BATCH));
   }
 
-  /** Never rejects: however a try goes, it has an end. */
+  /** Never rejects: every attempt has an end. */
   private async try(chore: Chore): Promise<EndedTry> {
     const callId = newId();
     const nothing = { callId, attempts: [], result: undefined };
-    // Its processes died with it, one after the other: that is a failure too.
+    // Each process that attempted it died: that counts as a failure too.
     if (chore.tries > MAX_TRIES)
       return { ...nothing, end: this.endAfter(chore, new Error('The task was never finished.')) };
     const shut = new AbortController();

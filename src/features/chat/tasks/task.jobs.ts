@@ -1,9 +1,9 @@
 import { type TaskRef, TASK_KINDS } from '../model/conversation-task.js';
 
-/** The queue of chores: of its own, because a chore waits for a model and a sweep must not wait for it. */
+/** The queue of tasks. A separate queue, because a task waits for a model and must not delay a sweep. */
 export const TASKS_QUEUE = 'chores';
 
-/** The job that does a chore. */
+/** The job that runs a task. */
 export const TASK_JOB = 'chore';
 
 /** Payload of the job. */
@@ -12,7 +12,7 @@ export interface TaskJob {
   readonly kind: string;
 }
 
-/** The chore of a job, or undefined where it is one of a newer version that this one does not know. */
+/** Returns the task of a job; undefined if its kind was added by a newer version. */
 export function toTaskRef({ conversation_id: conversationId, kind: given }: TaskJob): TaskRef | undefined {
   const kind = TASK_KINDS.find((known) => known === given);
   return kind && { conversationId, kind };

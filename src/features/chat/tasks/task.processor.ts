@@ -7,10 +7,10 @@ import { TASKS_QUEUE } from './task.jobs.js';
 import { TaskRunnerService } from './task-runner.service.js';
 import { runWhenReady } from '../../../infra/queue/run-when-ready.js';
 
-/** Chores that one process does at once. They mostly wait. */
+/** Number of tasks that one process runs at once. They mostly wait. */
 const CONCURRENCY = 4;
 
-/** Runs the jobs of chores. Running one twice, or at once in two processes, changes nothing. */
+/** Runs the jobs of tasks. Running one twice, or concurrently in two processes, has no further effect. */
 @Processor(TASKS_QUEUE, { concurrency: CONCURRENCY, autorun: false })
 export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap {
   private readonly logger = new Logger(TaskProcessor.name);
@@ -20,7 +20,7 @@ export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap 
   }
 
   onApplicationBootstrap(): void {
-    // Not awaited: after a kill -9 the database may take seconds to let the new worker in.
+    // Not awaited: after a kill -9 the database may take seconds to accept the new worker.
     runWhenReady(this.worker).catch((error: unknown) => {
       this.logger.error(
         { err: error },
@@ -34,7 +34,7 @@ export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap 
     if (ref !== undefined) await this.chores.run(ref);
   }
 
-  /** Its row stays as it is, so the sweep brings it back. */
+  /** Handles a failed job. Its row is unchanged, so the sweep announces it again. */
   @OnWorkerEvent('failed')
   onFailed(_job: Job | undefined, error: Error): void {
     this.logger.warn({ err: error }, 'could not process a conversation task; the sweep will queue it again');

@@ -6,20 +6,20 @@ import { UsageRepository } from '../../usage/index.js';
 import type { Chore, ChoreEnd, TaskRef, ChoreResult, DueTask } from '../model/conversation-task.js';
 import { addToTotals, hasAccount, lockConversation } from '../messages/conversation-totals.repository.js';
 
-/** How long a chore is ours, in seconds: longer than a call to a model may take. */
+/** Duration of a claim on a task, in seconds: longer than the timeout of a model call. */
 const HELD_SECONDS = 120;
 
-/** A try at a chore that is over. */
+/** A finished attempt at a task. */
 export interface EndedTry {
-  /** Key of its attempts in the ledger. */
+  /** Key of its model attempts in the ledger. */
   readonly callId: string;
   readonly attempts: readonly AttemptRecord[];
-  /** What it came to, and the model that said so; undefined where it came to nothing. */
+  /** The result, and the model that gave it; undefined if there is none. */
   readonly result: (ChoreResult & { readonly model: string }) | undefined;
   readonly end: ChoreEnd;
 }
 
-/** What is to be done in the background, as rows. */
+/** Stores background tasks as rows. */
 @Injectable()
 export class TaskRepository {
   constructor(
@@ -28,8 +28,8 @@ export class TaskRepository {
   ) {}
 
   /**
-   * Takes a chore that is due; undefined where there is none. Of several that come at once one gets it: the others wait
-   * for its update and then find `due_at` in the future. What is due for a disabled account waits.
+   * Claims a due task; undefined if there is none. Of several concurrent callers one gets it: the others wait for
+   * its update and then see `due_at` in the future. Tasks of a disabled account wait.
    */
   async take({ conversationId, kind }: TaskRef): Promise<Chore | undefined> {
     const [chore] = await this.prisma.run(
@@ -44,7 +44,7 @@ export class TaskRepository {
     return chore;
   }
 
-  /** Chores that are due, the longest first. */
+  /** Returns due tasks, the most overdue first. */
   due(limit: number): Promise<TaskRef[]> {
     return this.prisma.run(
       (client) => client.$queryRaw<TaskRef[]>`
@@ -56,16 +56,16 @@ export class TaskRepository {
   }
 
   /**
-   * Ends a try: its usage, the conversation's totals, what it came to and what becomes of the chore together, or nothing
-   * of it. Where the chore is not ours any more only the usage is written, since it was used all the same. May be done
-   * twice: the ledger has the attempts once, and the chore is not ours the second time.
-   * @returns whether it was ours
+   * Ends an attempt: stores its usage, the conversation's totals, its result and the new state of the task, all or
+   * nothing. If the claim has expired, only the usage is stored, because it was consumed anyway. Idempotent: the
+   * ledger has each attempt once, and the claim no longer holds the second time.
+   * @returns whether the claim was still valid
    */
   settle(chore: Chore, { callId, attempts, result, end }: EndedTry): Promise<boolean> {
     const { userId } = chore;
     return this.prisma.transaction(async (transaction) => {
       const there = await lockConversation(transaction, chore.conversationId);
-      // With the account went everything, its usage too.
+      // Deleting the account removed everything, including its usage.
       if (!there && !(await hasAccount(transaction, userId))) return false;
       const conversationId = there ? chore.conversationId : null;
       const owner = { callId, userId, apiKeyId: null, conversationId };
@@ -79,12 +79,12 @@ export class TaskRepository {
   }
 }
 
-/** Returns what a turn makes due as `finish_turn` and `write_chores` take it. */
+/** Serializes the tasks that a turn makes due, for `finish_turn` and `write_chores`. */
 export function tasksJson(chores: readonly DueTask[]): string {
   return JSON.stringify(chores.map(({ kind, messageId }) => ({ kind, message_id: messageId })));
 }
 
-/** The fence: whoever has taken the chore after us holds it until another moment. */
+/** Releases the claim, fenced by its end: a process that has claimed the task since has a different one. */
 async function release(
   transaction: Transaction,
   { conversationId, kind, heldUntil }: Chore,
@@ -110,7 +110,7 @@ async function store(
 ): Promise<void> {
   if (result.type === 'title') {
     await transaction.conversation.updateMany({
-      // Never over a name that the user has given meanwhile.
+      // Never overwrite a title that the user has set in the meantime.
       where: { id: conversationId, userId, titledBy: 'question' },
       data: { title: result.title, titledBy: 'model' },
     });

@@ -12,7 +12,7 @@ export interface Exchange {
 export class TitleRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** What a title is to be found for; undefined where the conversation has one. */
+  /** Returns the exchange to find a title for; undefined if the conversation has one. */
   async untitled({ userId, conversationId, messageId }: Chore): Promise<Exchange | undefined> {
     const [exchange] = await this.prisma.run(
       (client) => client.$queryRaw<Exchange[]>`

@@ -28,7 +28,7 @@ import { MessageBody } from '../messages/message.dto.js';
 import { toMessageBody } from '../messages/message.mapper.js';
 import { TurnService } from './turn.service.js';
 
-/** What `Idempotency-Key` tells apart requests by, beside the account. */
+/** Route names that scope an `Idempotency-Key`, together with the account. */
 const CHAT = 'POST /api/v1/chat';
 const STREAM = 'POST /api/v1/chat/stream';
 const TOOL_RESULTS = 'POST /api/v1/chat/{message_id}/tool-results';

@@ -25,7 +25,7 @@ import { ResponseFormatBody } from './response-format.dto.js';
 import { ToolBody, ToolCallBody, ToolResultBody } from '../messages/tool.dto.js';
 import { UsageBody } from '../messages/usage.dto.js';
 
-/** How an answer is made and given. */
+/** Options for generating and delivering an answer. */
 export class GenerationBody {
   @ApiPropertyOptional({
     description: 'Model as `provider/model` or a bare model name. Defaults to the server’s default model.',
@@ -93,7 +93,7 @@ export class GenerationBody {
   @ValidateNested({ each: true })
   @Type(() => ToolBody)
   @ArrayMaxSize(128)
-  // Lists of tools within the list would pass as nested bodies.
+  // Without this, tool lists nested in the list would pass as nested bodies.
   @IsObject({ each: true })
   @IsArray()
   tools?: ToolBody[];
@@ -158,7 +158,7 @@ export class QuestionBody extends GenerationBody {
   cache?: boolean;
 }
 
-/** A message to a model, in a conversation. */
+/** A message to a model in a conversation. */
 export class ChatBody extends QuestionBody {
   @ApiPropertyOptional({
     description: 'Conversation to continue. If omitted, a new conversation is created.',
@@ -202,7 +202,7 @@ export class ChatBody extends QuestionBody {
   file_ids?: string[];
 }
 
-/** What came of the calls of tools that an answer asks for. */
+/** Results of the tool calls in an answer. */
 export class ToolResultsBody extends GenerationBody {
   @ApiProperty({
     description: 'One result for each call, in any order.',
@@ -219,7 +219,7 @@ export class ToolResultsBody extends GenerationBody {
   tool_results!: ToolResultBody[];
 }
 
-/** An answer in the path. */
+/** Path parameters that identify an answer. */
 export class AnswerParams {
   @ApiProperty({
     description: 'Id of the answer, from `message_id` or the header `X-Message-ID`.',
@@ -229,7 +229,7 @@ export class AnswerParams {
   message_id!: string;
 }
 
-/** An answer that has ended. */
+/** A finished answer. */
 export class AnswerBody {
   @ApiProperty({
     description: 'Text of the answer.',

@@ -27,10 +27,10 @@ import type { ResponseFormatBody } from './response-format.dto.js';
 import type { FinishedAnswer, GenerationSpec, Idempotency, TurnRequest } from '../model/turn.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 
-/** Sampling temperature of a turn that names none. Left out for models that refuse it. */
+/** Default sampling temperature. Omitted for models that reject it. */
 const DEFAULT_TEMPERATURE = 0.7;
 
-/** A message in a conversation, as the turn service takes it. */
+/** Converts the request for the next message in a conversation. */
 export function toNextTurn(
   caller: Caller,
   body: ChatBody,
@@ -48,7 +48,7 @@ export function toNextTurn(
   return toTurnRequest(caller, body, idempotency, { target, cache: answerCaching(caller, body.cache) });
 }
 
-/** A message in the place of an earlier one. */
+/** Converts a request to edit a message. */
 export function toEditTurn(
   caller: Caller,
   { id: conversationId, message_id: messageId }: MessageParams,
@@ -59,7 +59,7 @@ export function toEditTurn(
   return toTurnRequest(caller, body, idempotency, { target, cache: answerCaching(caller, body.cache) });
 }
 
-/** Another answer in the place of one. Never out of the cache: it would be the same again. */
+/** Converts a request to regenerate an answer. Never uses the cache, which would return the same answer again. */
 export function toRegenerateTurn(
   caller: Caller,
   { id: conversationId, message_id: messageId }: MessageParams,
@@ -70,7 +70,7 @@ export function toRegenerateTurn(
   return toTurnRequest(caller, body, idempotency, { target, cache: undefined });
 }
 
-/** What came of the calls of tools of an answer. */
+/** Converts a request that submits tool results. */
 export function toToolResultsTurn(
   caller: Caller,
   { message_id: messageId }: AnswerParams,
@@ -132,7 +132,9 @@ function toResponseFormat({
   };
 }
 
-/** The request as it is known again: by the name that the client gave it, and by all that it asks for. */
+/**
+ * Returns the identity of a request for idempotent replay: the client's key and a fingerprint of all request fields.
+ */
 export function toIdempotency(
   route: string,
   key: string | undefined,
@@ -146,7 +148,7 @@ export function toIdempotency(
   return { route, key, fingerprint };
 }
 
-/** The ids of an answer, so that a client knows them whatever becomes of the body. */
+/** Returns response headers with the answer's ids, so that the client has them even if it never gets the body. */
 export function answerHeaders({ answer, replayed }: StartedTurn): Record<string, string> {
   return {
     'X-Conversation-ID': answer.conversationId,
@@ -155,7 +157,7 @@ export function answerHeaders({ answer, replayed }: StartedTurn): Record<string,
   };
 }
 
-/** A finished answer as a client gets it. */
+/** Converts a finished answer to a response body. */
 export function toAnswerBody(
   ids: AnswerIds & Pick<AnswerStream, 'ignored'>,
   answer: FinishedAnswer,
@@ -187,12 +189,14 @@ export function toUsageBody({ inputTokens, outputTokens }: TokenUsage): UsageBod
   };
 }
 
-/** The id of an event: the attempt, how much of its text there is, and of its calls of tools where there are any. */
+/**
+ * Format of an event id: the attempt, its text length and, if there are tool calls, how much of them has been sent.
+ */
 export const EVENT_ID = /^(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?$/;
 
 /**
- * How far a client has read, from the id of the last event that it saw.
- * @throws InvalidRequestError where it is none of ours
+ * Parses the id of the last event that a client received into a position.
+ * @throws InvalidRequestError if it is not an id of ours
  */
 export function toPosition(lastEventId: string | undefined): Position | undefined {
   if (lastEventId === undefined || lastEventId === '') return undefined;
@@ -204,11 +208,11 @@ export function toPosition(lastEventId: string | undefined): Position | undefine
 }
 
 /**
- * An answer as events. The first carries no text but the ids, so that a client can name the answer before there is a
- * word of it. An event's id is `<attempt>.<UTF-16 offset of the text after it>`, and behind calls of tools
- * `.<how much of them there is>`.
- * @param from how far the client has read before
- * @throws AppError why there is no finished answer; the writer of the stream tells it
+ * Converts an answer to events. The first event carries the ids but no text, so that a client can identify the
+ * answer before any text arrives. An event's id is `<attempt>.<UTF-16 offset of the text after it>`, followed by
+ * `.<how much of the tool calls has been sent>` after tool calls.
+ * @param from the position that the client has already read to
+ * @throws AppError the reason why there is no finished answer; the stream writer reports it
  */
 export async function* toChatEvents(
   source: AnswerStream,
@@ -233,7 +237,7 @@ export async function* toChatEvents(
         break;
       case 'ended': {
         if ('error' in event.outcome) throw event.outcome.error;
-        // The text and the calls were told before.
+        // The text and the calls were already sent.
         const { message: _text, tool_calls: _calls, ...figures } = toAnswerBody(source, event.outcome);
         yield { id, data: { delta: '', finished: true, ...figures } };
         yield { data: '[DONE]' };
@@ -242,7 +246,7 @@ export async function* toChatEvents(
   }
 }
 
-/** A piece of a call as a chunk of OpenAI's has it. */
+/** Converts a piece of a tool call to OpenAI's chunk format. */
 export function toCallDelta(piece: PlacedPiece) {
   const { index } = piece;
   if (piece.type === 'arguments') return { index, function: { arguments: piece.delta } };

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../../common/errors.js';
 import { ApiErrors, ApiIdempotencyKey } from '../../../http/index.js';
 import { AnswerBody } from './chat.dto.js';
 
-/** How a turn can be refused before anything is stored. */
+/** Error codes of a turn that is rejected before anything is stored. */
 const REFUSALS = [
   'invalid_request',
   'unauthorized',
@@ -20,7 +20,7 @@ const REFUSALS = [
   'provider_unavailable',
 ] as const satisfies readonly ErrorCode[];
 
-/** How the model can fail after that. */
+/** Error codes of a model call that fails after that. */
 const FAILURES = [
   'provider_rejected',
   'context_length_exceeded',
@@ -47,7 +47,7 @@ data: [DONE]
 /** Documents an answer as Server-Sent Events. */
 export const EVENTS = { 'text/event-stream': { schema: { type: 'string' }, example: EVENTS_EXAMPLE } };
 
-/** Documents a route that answers as `/api/v1/chat` does. */
+/** Documents a route that responds like `/api/v1/chat`. */
 export function ApiAnswer(): MethodDecorator {
   return applyDecorators(
     ApiIdempotencyKey(),
@@ -60,7 +60,7 @@ export function ApiAnswer(): MethodDecorator {
   );
 }
 
-/** Documents a route that answers as `/api/v1/chat/stream` does. */
+/** Documents a route that responds like `/api/v1/chat/stream`. */
 export function ApiAnswerStream(): MethodDecorator {
   return applyDecorators(
     ApiIdempotencyKey(),

@@ -2,22 +2,22 @@ import { Injectable } from '@nestjs/common';
 import { deleteInBatches, PrismaService } from '../../../infra/database/index.js';
 import type { Idempotency } from '../model/turn.js';
 
-/** How long a request is known again, in hours. */
+/** Retention of idempotency keys, in hours. */
 export const KEPT_HOURS = 24;
 
-/** What a request with the same key began. */
+/** The turn that an earlier request with the same key started. */
 export interface KnownRequest {
   readonly fingerprint: Uint8Array;
-  /** Null where the answer has been deleted since. */
+  /** Null if the answer has since been deleted. */
   readonly messageId: string | null;
 }
 
-/** Requests that their clients named. A key is claimed by `begin_turn`, with the turn that it names. */
+/** Idempotency keys of requests. `begin_turn` claims a key in the same statement that stores the turn. */
 @Injectable()
 export class IdempotencyRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** What was begun under the key, or undefined where nothing was within a day. */
+  /** Finds the request with this key; undefined if there was none within the last day. */
   async find(userId: string, { route, key }: Idempotency): Promise<KnownRequest | undefined> {
     const [known] = await this.prisma.run(
       (client) => client.$queryRaw<KnownRequest[]>`
@@ -28,7 +28,7 @@ export class IdempotencyRepository {
     return known;
   }
 
-  /** Forgets the keys of requests that are older than a day. */
+  /** Deletes keys of requests older than a day. */
   async sweep(): Promise<void> {
     await deleteInBatches((limit) =>
       this.prisma.run(

@@ -12,10 +12,10 @@ import {
 } from 'class-validator';
 import { IsOptionalField, IsPlainObject, IsPlainText } from '../../../http/index.js';
 
-/** Characters of the name of a schema, as OpenAI takes them. */
+/** Characters that OpenAI allows in a schema name. */
 const SCHEMA_NAME = /^[\w-]+$/;
 
-/** A JSON schema that an answer has to fit. */
+/** A JSON schema that an answer must match. */
 export class JsonSchemaFormatBody {
   @ApiProperty({
     description: 'Name of the schema, shown to the model. Letters, digits, `_` and `-`, 1 to 64 characters.',
@@ -57,7 +57,7 @@ export class JsonSchemaFormatBody {
   strict?: boolean;
 }
 
-/** The format that an answer has to have. */
+/** The format that an answer must have. */
 export class ResponseFormatBody {
   @ApiProperty({
     description:

@@ -4,11 +4,11 @@ import { ConversationBusyError } from '../model/chat.errors.js';
 import type { ToolResult } from '../model/turn-target.js';
 
 /**
- * The results in the order of the calls that they are of.
- * @param field the field that they come in
- * @throws ConversationBusyError while the answer is generated
- * @throws InvalidRequestError where the answer asks for no tools or is not whole, or where not every call has just one
- *   result
+ * Returns the results in the order of the calls that they belong to.
+ * @param field name of the request field that contains the results
+ * @throws ConversationBusyError while the answer is being generated
+ * @throws InvalidRequestError if the answer has no tool calls or is not complete, or unless every call has exactly
+ *   one result
  */
 export function inOrderOfCalls(
   results: readonly ToolResult[],

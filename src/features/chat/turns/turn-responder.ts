@@ -7,7 +7,7 @@ import type { GenerationBody } from './chat.dto.js';
 import { answerHeaders, toAnswerBody, toChatEvents } from './chat.mapper.js';
 import { type StartedTurn, TurnService } from './turn.service.js';
 
-/** Gives the answer of a turn to whoever asked for it: as it comes, or whole. */
+/** Sends the answer of a turn to the client, as a stream or as one response. */
 @Injectable()
 export class TurnResponder {
   constructor(
@@ -15,7 +15,10 @@ export class TurnResponder {
     private readonly answers: AnswerService,
   ) {}
 
-  /** @throws AppError why there is no answer, where it was to be given whole; a stream tells it itself */
+  /**
+   * Sends the answer in the requested form.
+   * @throws AppError the reason why there is no answer, unless it is streamed: a stream reports it itself
+   */
   async send(
     response: Response,
     { userId }: Caller,

@@ -5,12 +5,19 @@ import { type BranchPoint, MessageTreeRepository } from '../messages/message-tre
 import { inOrderOfCalls } from './tool-results.js';
 import type { NewMessage, ResolvedTarget, ToolResult, TurnTarget } from '../model/turn-target.js';
 
-/** Resolves a turn's target to a position. Messages never change and never move, so it still holds when the turn begins. */
+/**
+ * Resolves the target of a turn to a position. Messages never change or move, so the position is still valid when
+ * the turn begins.
+ */
 @Injectable()
 export class TurnTargetResolver {
   constructor(private readonly branches: MessageTreeRepository) {}
 
-  /** @throws NotFoundError, InvalidRequestError where the message is not one that can be edited, answered or gone on from */
+  /**
+   * Resolves a target.
+   * @throws NotFoundError
+   * @throws InvalidRequestError if the message cannot be edited, answered or continued
+   */
   resolve(userId: string, target: TurnTarget): Promise<ResolvedTarget> {
     switch (target.type) {
       case 'next':
@@ -36,7 +43,7 @@ export class TurnTargetResolver {
     const results = newMessages.filter((message): message is ToolResult => message.role === 'tool');
     if (results.length === 0) return { ...common, after: 'leaf', newMessages };
     const end = conversationId === undefined ? null : await this.branches.end(userId, conversationId);
-    // Not simply the end of the path: the results are of this answer, and of no other that comes meanwhile.
+    // Not `leaf`: the results belong to this answer, not to one that may be added in the meantime.
     const after = { messageId: end?.id ?? null };
     const others = newMessages.filter(({ role }) => role !== 'tool');
     return { ...common, after, newMessages: [...inOrderOfCalls(results, end, 'messages'), ...others] };
@@ -66,7 +73,7 @@ export class TurnTargetResolver {
     const point = await this.pointAt(userId, conversationId, messageId);
     const isAnswer = point.role === 'assistant';
     const question = isAnswer ? await this.parentOf(userId, point) : point;
-    // One result of several is no question: the answer to all of them is what can be asked for again.
+    // A single tool result is not a question; only the answer to all results of its exchange can be regenerated.
     if (question === null || point.role === 'tool') throw notAnAnswer(messageId);
     const previous = isAnswer ? point : await this.branches.newestAnswer(userId, conversationId, messageId);
     return {

@@ -14,18 +14,20 @@ export interface NewMessageRow {
   readonly id: string;
   readonly role: 'user' | 'tool';
   readonly content: string;
-  /** Of the text and the files. */
+  /** Tokens of the text and the files. */
   readonly tokenCount: number;
-  /** Files that it comes with; none without it. */
+  /** Ids of attached files; no files if absent. */
   readonly fileIds?: readonly string[];
-  /** Of the result of a tool: the call that it is of. */
+  /** The call that a tool result belongs to; null for other messages. */
   readonly toolCallId: string | null;
 }
 
 /** Fields of a turn that depend on its position in a conversation. */
 type PlacedTurn = Pick<Turn, 'conversationId' | 'systemPrompt' | 'compaction' | 'parentId'>;
 
-/** A turn on its way into the database. Its ids are made before, so that it is found should the reply to its commit be lost. */
+/**
+ * A turn to be stored. Its ids are generated in advance, so that it can be found if the reply to its commit is lost.
+ */
 export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
   readonly position:
     | { readonly type: 'new'; readonly conversationId: string; readonly title: string }
@@ -34,23 +36,26 @@ export interface NewTurn extends Omit<Turn, keyof PlacedTurn> {
         readonly conversationId: string;
         readonly after: 'leaf' | { readonly messageId: string | null };
       };
-  /** These replace what the conversation has. */
+  /** The system prompt and the compaction replace those of the conversation if defined. */
   readonly systemPrompt: string | undefined;
   readonly compaction: Compaction | undefined;
-  /** New messages, each the parent of the next; none if the question is already stored. */
+  /** New messages, each the parent of the next; empty if the question is already stored. */
   readonly newMessages: readonly NewMessageRow[];
   readonly idempotency: Idempotency | undefined;
 }
 
-/** The rows of turns as they begin. Each method is one transaction. */
+/** Stores turns as they begin. Each method is one transaction. */
 @Injectable()
 export class TurnRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Stores the new messages and an answer that is being generated under a lease of ours, and makes both the active path.
-   * From here on nothing that the user wrote can be lost. One statement, which is its own transaction.
-   * @throws NotFoundError where the conversation or a file is gone, ConversationBusyError, DuplicateRequestError
+   * Stores the new messages and an answer with status `generating` under this turn's lease, and makes both part of
+   * the active path. From here on nothing that the user wrote can be lost. A single statement, which is its own
+   * transaction.
+   * @throws NotFoundError if the conversation or a file no longer exists
+   * @throws ConversationBusyError
+   * @throws DuplicateRequestError
    */
   async begin(turn: NewTurn): Promise<Turn> {
     try {
@@ -67,8 +72,9 @@ export class TurnRepository {
   }
 
   /**
-   * Finds the turn if it was stored although the reply to its commit was lost, and renews its lease. Waits for a `begin`
-   * that still runs on the server. Undefined if it was not stored, or if a sweep has ended it meanwhile.
+   * Finds the turn if it was stored although the reply to its commit was lost, and renews its lease. Waits for a
+   * `begin` that is still running on the database server. Returns undefined if the turn was not stored, or if a
+   * recovery sweep has ended it in the meantime.
    */
   async findBegun(turn: NewTurn): Promise<Turn | undefined> {
     const [row] = await this.prisma.query<PlacedRow & { conversation_id: string }>(
@@ -79,7 +85,7 @@ export class TurnRepository {
   }
 }
 
-/** Columns that `begin_turn` and `find_begun_turn` have in common. */
+/** Columns that `begin_turn` and `find_begun_turn` both return. */
 interface PlacedRow {
   readonly system_prompt: string | null;
   readonly compaction: Compaction;
@@ -119,10 +125,10 @@ function beginValues(turn: NewTurn): unknown[] {
   ];
 }
 
-/** PostgreSQL's code for a row that refers to one which is not there. */
+/** PostgreSQL's error code for a row that references a missing row. */
 const FOREIGN_KEY_VIOLATION = '23503';
 
-/** The error behind a code of `begin_turn`; undefined if it is another failure. */
+/** Converts an error code raised by `begin_turn`; undefined for any other failure. */
 function toRefusal(error: unknown, { position }: NewTurn): Error | undefined {
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code, detail = '' } = error;
@@ -136,7 +142,7 @@ function toRefusal(error: unknown, { position }: NewTurn): Error | undefined {
     case 'PY004':
       return new NotFoundError('file', detail);
     case FOREIGN_KEY_VIOLATION:
-      // Of all rows that a turn refers to, only that of the account is neither locked nor the turn's own.
+      // Every other row that a turn references is either locked or the turn's own, so this is the account.
       return new AppError('unauthorized', 'The account has been deleted.');
     default:
       return undefined;

@@ -19,19 +19,24 @@ import type { NewMessage, ResolvedTarget } from '../model/turn-target.js';
 import { type NewTurn, type NewMessageRow, TurnRepository } from './turn.repository.js';
 import { TurnRunner } from '../generation/turn-runner.js';
 
-/** Between tries to learn whether a turn was stored, in milliseconds: well within its lease. */
+/**
+ * Delays between attempts to find out whether a turn was stored, in milliseconds. Their total is well within its
+ * lease.
+ */
 const LOOK_WAITS_MS: readonly number[] = [100, 300, 1000, 2000, 2000, 2000, 2000, 2000];
 
-/** What became of a request: an answer to follow, and whether an earlier request began it. */
+/** Result of a request: an answer to follow, and whether an earlier request started it. */
 export interface StartedTurn {
   readonly answer: AnswerStream;
   readonly replayed: boolean;
 }
 
-/** A turn: a question is stored, its answer generated and stored. */
+/** Runs turns: stores a question, then generates and stores its answer. */
 @Injectable()
 export class TurnService {
-  /** Named requests that are being begun here, so that their doubles take nothing of the budget meanwhile. */
+  /**
+   * Requests with an idempotency key that are currently starting here. Duplicates wait, so they reserve no budget.
+   */
   private readonly beginning = new Map<string, Promise<StartedTurn>>();
 
   constructor(
@@ -46,10 +51,15 @@ export class TurnService {
   ) {}
 
   /**
-   * Stores the question and begins to generate the answer. From then on the turn goes on by itself, whether anybody
-   * listens or not. Where the same request came before, gives what that one began.
-   * @throws AppError `model_not_found`, `provider_unavailable`, NotFoundError, ConversationBusyError,
-   *   IdempotencyKeyReusedError, InvalidRequestError for files that cannot be sent, and what the model layer's budget throws: nothing is stored then
+   * Stores the question and starts to generate the answer. From then on the turn continues on its own, whether or
+   * not a client is listening. If the same request came before, returns the answer that it started.
+   * @throws AppError `model_not_found` or `provider_unavailable`
+   * @throws NotFoundError
+   * @throws ConversationBusyError
+   * @throws IdempotencyKeyReusedError
+   * @throws InvalidRequestError for files that cannot be sent
+   * @throws AppError anything that the budget of the model layer throws; after any of these errors nothing has been
+   *   stored
    */
   async begin(request: TurnRequest): Promise<StartedTurn> {
     const { idempotency } = request;
@@ -65,8 +75,8 @@ export class TurnService {
   }
 
   /**
-   * The answer of a turn, when it has ended well.
-   * @throws AppError why there is none
+   * Returns the answer of a turn once it has finished successfully.
+   * @throws AppError the reason why there is none
    */
   async answer(source: AnswerStream, signal: AbortSignal): Promise<FinishedAnswer> {
     const outcome = await awaitOutcome(source, signal);
@@ -81,8 +91,8 @@ export class TurnService {
     try {
       return { answer: await this.start(request), replayed: false };
     } catch (error) {
-      // The other one, at another process: it has committed where we were too late to begin, and it has taken the place
-      // or the conversation where we were refused one.
+      // The duplicate ran in another process: it may have committed before we could begin, or it may have taken the
+      // concurrency slot or the conversation that we were refused.
       const answer =
         error instanceof AppError ? await this.replay(request.spec.userId, idempotency) : undefined;
       if (answer === undefined) throw error;
@@ -102,7 +112,7 @@ export class TurnService {
       resolved: target,
       model,
     });
-    // Before anything is stored: a refusal leaves nothing behind.
+    // Reserved before anything is stored, so that a refusal has no side effects.
     const lease = await this.llm.reserve({
       userId,
       apiKeyId,
@@ -125,7 +135,10 @@ export class TurnService {
     }
   }
 
-  /** Where the reply to the commit is lost, the turn may be stored all the same: then it is ours and goes on. */
+  /**
+   * Stores the turn. If the reply to the commit is lost, the turn may have been stored anyway; then it is ours and
+   * continues.
+   */
   private async store(turn: NewTurn): Promise<Turn> {
     try {
       return await this.turns.begin(turn);
@@ -139,7 +152,7 @@ export class TurnService {
     }
   }
 
-  /** What the same request began before, or undefined where it never came. */
+  /** Returns the answer that the same request started before; undefined if there was none. */
   private async replay(userId: string, idempotency: Idempotency): Promise<AnswerStream | undefined> {
     const known = await this.keys.find(userId, idempotency);
     if (known === undefined) return undefined;
@@ -150,7 +163,10 @@ export class TurnService {
   }
 }
 
-/** The check of an answer's format. Where the caller named none, one that cannot be checked is left to the provider. */
+/**
+ * Returns the check for an answer's format. If the caller specified no format, an inherited one that cannot be
+ * checked is left to the provider.
+ */
 function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputCheck | undefined {
   if (!request.checkOutput) return undefined;
   try {
@@ -162,7 +178,7 @@ function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputChec
   }
 }
 
-/** Returns where a new turn is stored, with its messages. */
+/** Returns the position at which a new turn is stored, and its messages. */
 function positioned(
   target: ResolvedTarget,
   files: QuestionFiles,

@@ -46,7 +46,7 @@ describe('the browser example of the API guide', () => {
   const user = setUpUser(api);
   const body = { message: 'Why is the sky blue? 🌈', model: 'demo/echo' };
   const expected =
-    'This is the demo model of Parley. It is no language model and only repeats what it is told. You wrote: Why is the sky blue? 🌈';
+    'This is the demo model of Parley. It is not a language model: it only repeats your message. You wrote: Why is the sky blue? 🌈';
 
   it('reads a stream that nothing interrupts', async () => {
     const requests: string[] = [];
