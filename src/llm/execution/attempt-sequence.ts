@@ -184,7 +184,7 @@ export class AttemptSequence<One extends AttemptHandle> {
     this.running = undefined;
     try {
       const record = trial.record(OUTCOMES[result.status]);
-      // A request that was refused before it was sent is no attempt at a model.
+      // A request that was refused before it was sent is not an attempt at a model.
       if (result.status !== 'refused') this.settled.push(record);
       return record;
     } finally {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readsMedia, takesSampling, thinkingOf } from './claude-models.js';
 
-describe('what Claude models read', () => {
+describe('media support of Claude models', () => {
   it.each([
     ['claude-opus-4-6', true, true],
     ['claude-sonnet-4-5-20250929', true, true],
@@ -15,7 +15,7 @@ describe('what Claude models read', () => {
   });
 });
 
-describe('a Claude model behind the names of others', () => {
+describe('a Claude model with a prefixed name is recognised', () => {
   it.each([
     ['anthropic/claude-opus-4.7', false, 'adaptive'],
     ['us.anthropic.claude-opus-4-7-v1:0', false, 'adaptive'],

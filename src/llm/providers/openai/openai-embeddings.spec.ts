@@ -13,7 +13,7 @@ it.each([
   ['no usage', undefined, undefined],
   ['null', null, undefined],
   ['a figure that is none', { prompt_tokens: -1.5 }, undefined],
-])('vectors come in the order of the input from a host that tells %s', async (_what, usage, inputTokens) => {
+])('OpenAiProvider returns vectors in the order of the input from a host that reports %s', async (_what, usage, inputTokens) => {
   const server = createServer((_request, response) => {
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ object: 'list', data: DATA, model: 'm', usage }));

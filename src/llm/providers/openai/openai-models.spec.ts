@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readsMedia } from './openai-models.js';
 
-describe('what OpenAI’s models read', () => {
+describe('media support of OpenAI’s models', () => {
   it.each([
     ['gpt-4o', true],
     ['gpt-4o-mini-2024-07-18', true],
@@ -30,7 +30,7 @@ describe('what OpenAI’s models read', () => {
     expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([reads, reads]);
   });
 
-  it('knows of GPT-4 Turbo that it looks at images only', () => {
+  it('is known for images only with GPT-4 Turbo', () => {
     expect(readsMedia('gpt-4-turbo', 'image')).toBe(true);
     expect(readsMedia('gpt-4-turbo', 'pdf')).toBeUndefined();
   });
