@@ -29,7 +29,7 @@ const LIST = { pageSize: 1000, maxPages: 10 };
 
 export interface AnthropicProviderOptions {
   readonly id: string;
-  /** With or without `/v1` at its end; undefined is Anthropic's own. */
+  /** URL with or without `/v1` at its end; undefined for Anthropic's own. */
   readonly baseUrl?: string | undefined;
   /** Undefined for hosts that need no key. */
   readonly apiKey?: string | undefined;

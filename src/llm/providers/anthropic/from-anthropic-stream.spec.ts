@@ -182,7 +182,7 @@ describe('MessageTranslator', () => {
   it.each([
     ['blocks that come whole, usage at the end only, no message_stop', [close(1)]],
     ['the same, and no content_block_stop', []],
-  ])('takes what hosts that copy the wire do: %s', (_what, stop) => {
+  ])('tolerates deviations of hosts that copy the protocol: %s', (_what, stop) => {
     const stream = [
       '{"type":"message_start","message":{"id":"m","role":"assistant","usage":{"input_tokens":0,"output_tokens":0}}}',
       open(0, '{"type":"text","text":"Hi"}'),
@@ -199,7 +199,7 @@ describe('MessageTranslator', () => {
   });
 
   it.each(['text_delta', 'thinking_delta', 'input_json_delta', 'signature_delta', 'delta_of_tomorrow'])(
-    'loses nothing by a %s that brings nothing',
+    'ignores an empty %s without losing anything',
     (type) => {
       expect(deltasOf(read(TEXT.toSpliced(4, 0, add(0, `{"type":"${type}"}`))))).toEqual(
         deltasOf(read(TEXT)),
