@@ -99,7 +99,7 @@ describe('unpack', () => {
   });
 
   it.each([['lzma'], ['gzip', 'lzma'], ['gzip', 'gzip', 'gzip', 'gzip']])(
-    'the codings %j are refused by name',
+    'refuses the codings %j and names them',
     async (...codings) => {
       const failure = await failureOf(textOf(unpack([gzipSync(TEXT)], codings)));
       expect(failure).toBeInstanceOf(ProviderError);
