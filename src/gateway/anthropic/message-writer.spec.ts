@@ -120,7 +120,7 @@ describe('MessageWriter', () => {
     ['tool_calls', 'tool_use'],
     ['function_call', 'tool_use'],
     ['content_filter', 'refusal'],
-  ] as const)('tells %s as %s', (reason, stop_reason) => {
+  ] as const)('converts the finish reason %s to %s', (reason, stop_reason) => {
     expect(write([{ content: 'a' }], reason).at(-2)).toMatchObject({ delta: { stop_reason } });
   });
 

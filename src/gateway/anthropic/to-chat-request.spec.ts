@@ -11,7 +11,7 @@ function convert(more: Partial<MessagesBody> = {}) {
 
 const messagesOf = (messages: MessagesBody['messages']) => convert({ messages }).messages;
 
-describe('toChatRequest, for messages,', () => {
+describe('toChatRequest (messages)', () => {
   it('begins with the system prompt, whether it is a string or blocks', () => {
     const hello = { role: 'user', content: 'Hi' };
     expect(convert().messages).toEqual([hello]);
@@ -101,7 +101,7 @@ describe('toChatRequest, for messages,', () => {
   });
 });
 
-describe('toChatRequest, for parameters,', () => {
+describe('toChatRequest (parameters)', () => {
   it('uses the names of the canonical format', () => {
     expect(
       convert({ temperature: 0.5, top_p: 0.9, stop_sequences: ['END'], metadata: { user_id: 'u' } }),
@@ -125,7 +125,7 @@ describe('toChatRequest, for parameters,', () => {
     [{ thinking: { type: 'adaptive' }, output_config: { effort: 'max' } }, 'max'],
     [{ thinking: { type: 'adaptive' } }, undefined],
     [{ thinking: { type: 'disabled' } }, undefined],
-  ] as const)('%j is the effort %s', (more, effort) => {
+  ] as const)('converts %j to the effort %s', (more, effort) => {
     expect(convert(more).reasoning_effort).toBe(effort);
   });
 
@@ -146,7 +146,7 @@ describe('toChatRequest, for parameters,', () => {
       { type: 'tool', name: 'clock' },
       { type: 'function', function: { name: 'clock' } },
     ],
-  ] as const)('have the choice of tools: %j', (tool_choice, expected) => {
+  ] as const)('converts the tool choice: %j', (tool_choice, expected) => {
     const { tools, tool_choice: choice } = convert({ tools: [TOOL], tool_choice });
     expect(choice).toEqual(expected);
     expect(tools).toEqual([

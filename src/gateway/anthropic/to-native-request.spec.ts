@@ -66,7 +66,7 @@ describe('toNativeRequest', () => {
       'messages.1.content.0.server_tool_use',
     ],
     [{ messages: [{ role: 'assistant', content: [{ type: 'image' }] }] }, 'messages.0.content.0.image'],
-  ])('for %j: restricts the request to this protocol because of %s', (more, expected) => {
+  ])('for %j: returns %s as the field that only this protocol supports', (more, expected) => {
     expect(convert(more).onlyHere).toBe(expected);
   });
 });

@@ -59,8 +59,8 @@ export class EmbeddingAttempt {
 
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
     const { number, model, request, apiKey, prices } = this.options;
-    const told = this.result?.inputTokens;
-    const inputTokens = told ?? (this.result === undefined ? 0 : countInput(request.input));
+    const reported = this.result?.inputTokens;
+    const inputTokens = reported ?? (this.result === undefined ? 0 : countInput(request.input));
     const usage = {
       inputTokens,
       outputTokens: 0,
@@ -74,7 +74,7 @@ export class EmbeddingAttempt {
       model: model.model,
       outcome,
       usage,
-      estimated: told === undefined,
+      estimated: reported === undefined,
       costMicroUsd: prices.costOf(model, usage),
       ...(apiKey !== undefined && { ownKey: true }),
     };

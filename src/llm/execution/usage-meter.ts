@@ -101,9 +101,9 @@ export class UsageMeter {
  * Returns the reasoning, which several hosts send as `reasoning_content` or `reasoning`; OpenAI's types have
  * neither.
  */
-function reasoningOf(said: object): string {
+function reasoningOf(message: object): string {
   for (const name of ['reasoning_content', 'reasoning']) {
-    const value: unknown = Reflect.get(said, name);
+    const value: unknown = Reflect.get(message, name);
     if (typeof value === 'string') return value;
   }
   return '';
@@ -138,8 +138,8 @@ const BYTES_PER_BASE64_UNIT = 3 / 4;
  * Estimates the input tokens of a request: its messages, tool calls and media, and the definitions of tools.
  */
 export function countRequest({ messages, tools }: ChatRequest): number {
-  const said = messages.reduce((sum, message) => sum + TOKENS_PER_MESSAGE + countMessage(message), 0);
-  return said + (tools && tools.length > 0 ? countTokens(JSON.stringify(tools)) : 0);
+  const total = messages.reduce((sum, message) => sum + TOKENS_PER_MESSAGE + countMessage(message), 0);
+  return total + (tools && tools.length > 0 ? countTokens(JSON.stringify(tools)) : 0);
 }
 
 function countMessage(message: ChatMessage): number {

@@ -140,7 +140,7 @@ describe('toChunks', () => {
 
   it('omits custom tool calls, which have no streamed form, and fields that are null', () => {
     const custom = { id: 'b', type: 'custom' as const, custom: { name: 'g', input: 'x' } };
-    const [, said] = toChunks(messageOf({ content: 'Hi', tool_calls: [custom], annotations: null }));
-    expect(said?.choices[0]?.delta).toEqual({ content: 'Hi', refusal: null });
+    const [, second] = toChunks(messageOf({ content: 'Hi', tool_calls: [custom], annotations: null }));
+    expect(second?.choices[0]?.delta).toEqual({ content: 'Hi', refusal: null });
   });
 });

@@ -100,7 +100,7 @@ export class CompletionAssembler {
  */
 export function toChunks({ id, created, model, choices, usage }: ChatCompletion): ChatChunk[] {
   const head = { id, object: 'chat.completion.chunk', created, model } as const;
-  const said = choices.flatMap(({ index, message, logprobs, finish_reason }): ChatChunk[] => {
+  const chunks = choices.flatMap(({ index, message, logprobs, finish_reason }): ChatChunk[] => {
     const { role, content, refusal, tool_calls } = message;
     const calls = (tool_calls ?? []).flatMap((call, place) =>
       call.type === 'function'
@@ -114,7 +114,7 @@ export function toChunks({ id, created, model, choices, usage }: ChatCompletion)
       { ...head, choices: [{ index, delta: {}, finish_reason }] },
     ];
   });
-  return usage ? [...said, { ...head, choices: [], usage }] : said;
+  return usage ? [...chunks, { ...head, choices: [], usage }] : chunks;
 }
 
 /**

@@ -28,7 +28,7 @@ export interface ModelCall {
   /** Aborting closes the upstream socket and ends the call as cancelled. */
   readonly signal: AbortSignal;
   /**
-   * Who writes the attempt records: the caller, together with the row that it owns, or the model layer itself,
+   * The writer of the attempt records: the caller, together with the row that it owns, or the model layer itself,
    * into the `UsageSink`.
    */
   readonly accounting: 'caller' | 'sink';

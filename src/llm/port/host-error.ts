@@ -179,8 +179,8 @@ function toStatus(value: unknown): number | undefined {
 /** Returns the title of an HTML page, else its first heading, else an empty string. */
 function textOfPage(page: string): string {
   const beginning = page.slice(0, MAX_SENTENCE);
-  const [, said = ''] = /<(?:title|h1)\b[^>]{0,200}>([^<]{1,300})</iu.exec(beginning) ?? [];
-  return said.replaceAll(/\s+/gu, ' ').trim();
+  const [, title = ''] = /<(?:title|h1)\b[^>]{0,200}>([^<]{1,300})</iu.exec(beginning) ?? [];
+  return title.replaceAll(/\s+/gu, ' ').trim();
 }
 
 function parse(text: string): unknown {

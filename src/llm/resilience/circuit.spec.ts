@@ -53,7 +53,7 @@ describe('Circuit', () => {
     expect(circuit.refuses).toBe(false);
   });
 
-  it.each(['stays open after a probe that ends %s', 'silent'] as const)('rests again after a probe that ends %s', (verdict) => {
+  it.each(['fault', 'silent'] as const)('stays open after a probe with the verdict %s', (verdict) => {
     const { circuit, clock } = newOpenCircuit();
     clock.now += PROBE_AFTER_MS;
     circuit.report(verdict, circuit.admit());

@@ -67,7 +67,7 @@ async function openGate(): Promise<ProviderGate> {
   return opened;
 }
 
-describe('a circuit', () => {
+describe('a circuit of the gate', () => {
   it('stays closed while more answers are in progress than have broken off', async () => {
     const busy = wideGate();
     const writing = await Promise.all(Array.from({ length: 8 }, () => busy.enter(patient)));
@@ -226,7 +226,7 @@ describe('a circuit', () => {
 
 describe('the scope of a circuit', () => {
   it.each<ProviderErrorKind>(['timeout', 'timed_out', 'unavailable', 'broken_answer', 'unreadable_answer'])(
-    'is one model where it fails with %s: another one of the host is asked',
+    'is one model if it fails with %s: other models of the host are still called',
     async (kind) => {
       const failing = gate();
       await fail(failing, kind);
@@ -246,7 +246,7 @@ describe('the scope of a circuit', () => {
   });
 
   it.each<ProviderErrorKind>(['unreachable', 'unavailable'])(
-    'is one key where it fails with %s: neither the server’s key nor the reverse shuts the other out',
+    'is one key if it fails with %s: the server’s key and a user’s key do not block each other',
     async (kind) => {
       const failing = gate();
       await fail(failing, kind, { request: OTHER_KEY });

@@ -80,19 +80,22 @@ describe('postWhole', () => {
     expect(failure instanceof NoAnswerError).toBe(isNoAnswer);
   });
 
-  it.each(['ends if the caller aborts %s', 'while it is answered'])('ends when the caller leaves %s', async (when) => {
-    const caller = new AbortController();
-    const left = Promise.withResolvers<undefined>();
-    const request = await requestTo((_incoming, response) => {
-      response.once('close', () => left.resolve(undefined));
-      response.flushHeaders();
-      caller.abort(new Error('gone'));
-    }, caller.signal);
-    if (when === 'before it is sent') caller.abort(new Error('gone'));
-    const failure = await failureOf(postWhole(newAgent(), request));
-    expect(failure).toMatchObject({ name: 'NoAnswerError', cause: { message: 'gone' } });
-    if (when === 'while it is answered') await left.promise;
-  });
+  it.each(['before it is sent', 'while it is answered'])(
+    'ends the request if the caller aborts %s',
+    async (when) => {
+      const caller = new AbortController();
+      const left = Promise.withResolvers<undefined>();
+      const request = await requestTo((_incoming, response) => {
+        response.once('close', () => left.resolve(undefined));
+        response.flushHeaders();
+        caller.abort(new Error('gone'));
+      }, caller.signal);
+      if (when === 'before it is sent') caller.abort(new Error('gone'));
+      const failure = await failureOf(postWhole(newAgent(), request));
+      expect(failure).toMatchObject({ name: 'NoAnswerError', cause: { message: 'gone' } });
+      if (when === 'while it is answered') await left.promise;
+    },
+  );
 
   it('reports that the connections are closed', async () => {
     const request = await requestTo(() => undefined);

@@ -53,7 +53,7 @@ async function failureOf(
   throw new Error('The call was expected to fail.');
 }
 
-describe('failures', () => {
+describe('a failure of AnthropicProvider', () => {
   it.each<[Behaviour, ProviderError['kind'], string]>([
     [{ kind: 'error', status: 400 }, 'rejected', ''],
     [{ kind: 'error', status: 400, code: 'context_length_exceeded' }, 'context_length_exceeded', ''],
@@ -75,7 +75,7 @@ describe('failures', () => {
     [{ kind: 'errorInStream', afterChunks: 1, error: { code: 'overloaded' } }, 'unavailable', 'one'],
     [{ kind: 'errorInStream', afterChunks: 1, error: { status: 429 } }, 'rate_limited', 'one'],
     [{ kind: 'errorInStream', afterChunks: 1, error: { status: 500 } }, 'broken_answer', 'one'],
-  ])('%j is reported as %s', async (behaviour, kind, text) => {
+  ])('because of %j is reported as %s', async (behaviour, kind, text) => {
     host.script(behaviour);
     const failure = await failureOf(stream());
     expect([failure.error.kind, failure.text]).toEqual([kind, text]);
@@ -83,14 +83,14 @@ describe('failures', () => {
     if (behaviour.kind === 'error' && behaviour.retryAfter) expect(failure.error.retryAfterMs).toBe(7000);
   });
 
-  it('without a listening host is reported as unavailable', async () => {
+  it('to connect is reported as an unreachable host', async () => {
     const nobody = providerWith('any', 'http://127.0.0.1:1');
     const call = { model: 'm', request: QUESTION, signal: new AbortController().signal };
     expect((await failureOf(nobody.stream(call))).error.kind).toBe('unreachable');
     await nobody.close();
   });
 
-  it('before anything is sent names the field that the protocol cannot carry', async () => {
+  it('before the request is sent names the field that the protocol cannot carry', async () => {
     const request: ChatRequest = { ...QUESTION, response_format: { type: 'json_object' } };
     await expect(Array.fromAsync(stream(request))).rejects.toMatchObject({
       code: 'invalid_request',
@@ -128,7 +128,7 @@ describe('aborting closes the socket', () => {
     expect(closed.at - abortedAt).toBeLessThan(CLOSED_WITHIN_MS);
   });
 
-  it('when the consumer stops reading', async () => {
+  it('and so does a consumer that stops reading', async () => {
     host.script({ kind: 'silence', afterChunks: 1 });
     const arriving = host.nextRequest('chat');
     for await (const event of stream()) if (textOf([event]) === 'one') break;

@@ -104,7 +104,7 @@ describe('answers of AnthropicProvider', () => {
     expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(1);
   });
 
-  it.each(['also arrive from a base URL that ends with %s', '/v1', '/v1/'])('come from an address that ends with %s too', async (end) => {
+  it.each(['/', '/v1', '/v1/'])('also arrive from a base URL that ends with %s', async (end) => {
     const other = providerWith('secret', `${host.origin}${end}`);
     const call = { model: 'm', request: QUESTION, signal: new AbortController().signal };
     expect(textOf(await Array.fromAsync(other.stream(call)))).toBe('one two three');
@@ -137,13 +137,13 @@ describe('models of AnthropicProvider', () => {
   });
 
   it('are listed with their context windows if those are reported', async () => {
-    const told = {
+    const list = {
       data: [
         { id: 'a', max_input_tokens: 1_000_000 },
         { id: 'b', max_input_tokens: null },
       ],
     };
-    host.scriptFor('models', { kind: 'verbatim', body: JSON.stringify({ ...told, has_more: false }) });
+    host.scriptFor('models', { kind: 'verbatim', body: JSON.stringify({ ...list, has_more: false }) });
     expect(await provider.models(signal)).toEqual([{ id: 'a', contextWindow: 1_000_000 }, { id: 'b' }]);
   });
 

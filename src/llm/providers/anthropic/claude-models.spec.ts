@@ -10,18 +10,18 @@ describe('media support of Claude models', () => {
     ['claude-3-haiku-20240307', true, false],
     ['claude-2.1', false, false],
     ['glm-5', undefined, undefined],
-  ])('%s', (model, image, pdf) => {
+  ])('is derived from the name %s', (model, image, pdf) => {
     expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([image, pdf]);
   });
 });
 
-describe('a Claude model with a prefixed name is recognised', () => {
+describe('a Claude model with a prefixed name', () => {
   it.each([
     ['anthropic/claude-opus-4.7', false, 'adaptive'],
     ['us.anthropic.claude-opus-4-7-v1:0', false, 'adaptive'],
     ['anthropic/claude-sonnet-4-5', true, 'budget'],
     ['my-claude', true, 'budget'],
-  ])('%s', (model, sampling, thinking) => {
+  ])('is recognised: %s', (model, sampling, thinking) => {
     expect([takesSampling(model), thinkingOf(model)]).toEqual([sampling, thinking]);
   });
 });

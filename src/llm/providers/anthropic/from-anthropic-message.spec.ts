@@ -92,9 +92,9 @@ describe('deviations of hosts that copy the API format', () => {
     ['as a fraction, a negative number and a list', { input_tokens: 1.5, output_tokens: [9] }, undefined],
     ['with one of them missing', { output_tokens: 9 }, [0, 9]],
     ['as a text', 'many', undefined],
-  ])('are tolerated: usage %s', (_what, usage, figures) => {
-    const told = read({ ...MESSAGE, usage }).usage;
-    expect(told && [told.prompt_tokens, told.completion_tokens]).toEqual(figures);
+  ])('are tolerated: usage that is %s', (_what, usage, figures) => {
+    const result = read({ ...MESSAGE, usage }).usage;
+    expect(result && [result.prompt_tokens, result.completion_tokens]).toEqual(figures);
   });
 });
 

@@ -90,8 +90,8 @@ export class MessageStreamReader {
   private relay({ event, data }: EventFrame, type: string, meaning: ProviderEvent[]): ProviderEvent[] {
     if (meaning.some((one) => one.type === 'skipped')) return meaning;
     // The usage is final with the stop reason. Later events may correct it, so each of them carries it again.
-    const told = this.translator.finished ? [...meaning, ...this.translator.lastChunk()] : meaning;
-    const chunks = told.flatMap((one) => (one.type === 'chunk' ? [one.chunk] : []));
+    const events = this.translator.finished ? [...meaning, ...this.translator.lastChunk()] : meaning;
+    const chunks = events.flatMap((one) => (one.type === 'chunk' ? [one.chunk] : []));
     // Some hosts name their events only in the data, but clients of this protocol rely on the event name.
     return [{ type: 'relayed', name: event === '' ? type : event, raw: data, chunks }];
   }

@@ -127,7 +127,7 @@ describe('toConversation', () => {
   });
 
   it.each(['image/jpg', 'image/pjpeg', 'IMAGE/JPEG', 'image/jpeg;charset=utf-8'])(
-    'takes %s for image/jpeg',
+    'sends %s as image/jpeg',
     (type) => {
       const image = { type: 'image_url', image_url: { url: `data:${type};base64,AAAA` } };
       const source = { type: 'base64', media_type: 'image/jpeg', data: 'AAAA' };

@@ -101,8 +101,8 @@ function toAssistantBlocks(message: AssistantMessage): Block[] {
     throw unsupported("This model takes 'tool_calls', not 'function_call'.", 'messages');
   }
   const text = toTextBlocks(message.content);
-  const said = text.length > 0 ? text : toTextBlocks(message.refusal);
-  return [...said, ...(message.tool_calls ?? []).map(toToolUse)];
+  const content = text.length > 0 ? text : toTextBlocks(message.refusal);
+  return [...content, ...(message.tool_calls ?? []).map(toToolUse)];
 }
 
 function toToolUse(call: ToolCall): Anthropic.ToolUseBlockParam {

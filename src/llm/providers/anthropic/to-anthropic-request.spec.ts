@@ -189,7 +189,7 @@ describe('the hints that a Claude model does not accept', () => {
       ['reasoning_effort'],
     ],
     ['a stop sequence without a letter', OLD, { stop: ['\n', 'END'] }, ['stop']],
-  ])('%s', (_what, model, request, names) => {
+  ])('are reported: %s', (_what, model, request, names) => {
     expect(droppedHints({ messages, ...request }, model)).toEqual(names);
   });
 
@@ -200,7 +200,7 @@ describe('the hints that a Claude model does not accept', () => {
     expect(convert({ stop: ['\n', 'END'] }).stop_sequences).toEqual(['END']);
   });
 
-  it('count as the caller’s error if nothing is left to answer', () => {
+  it('do not include blank messages: a conversation without content is refused as an invalid request', () => {
     expect(() => convert({ messages: [{ role: 'user', content: ' ' }] })).toThrow(
       expect.objectContaining({ code: 'invalid_request', param: 'messages' }),
     );

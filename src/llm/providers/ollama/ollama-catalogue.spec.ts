@@ -13,7 +13,7 @@ const TAGS: unknown = JSON.parse(
 
 const unreadable: unknown = expect.objectContaining({ kind: 'unreadable_answer' });
 
-describe('embeddings', () => {
+describe('the reader of embeddings', () => {
   it('reads vectors and the tokens of the input', () => {
     expect(readEmbeddings(EMBEDDINGS, 2)).toEqual({
       vectors: [
@@ -49,7 +49,7 @@ describe('embeddings', () => {
   });
 });
 
-describe('models', () => {
+describe('the reader of the model list', () => {
   it('reads the names', () => {
     expect(readModelNames(TAGS)).toEqual(['llama3.2:latest']);
     expect(() => readModelNames({ models: null })).toThrow(unreadable);

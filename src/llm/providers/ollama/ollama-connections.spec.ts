@@ -98,18 +98,18 @@ describe('aborting', () => {
     fake.script(gate);
     const leaving = new AbortController();
     const arriving = fake.nextRequest('chat');
-    const said: string[] = [];
+    const texts: string[] = [];
     await expect(
       (async () => {
         for await (const event of provider.stream(call(leaving.signal))) {
           if (textOf(event) !== '') {
-            said.push(textOf(event));
+            texts.push(textOf(event));
             leaving.abort();
           }
         }
       })(),
     ).rejects.toMatchObject({ kind: 'broken_answer' });
-    expect(said).toEqual(['one']);
+    expect(texts).toEqual(['one']);
     expect((await (await arriving).closed).by).toBe('client');
   });
 

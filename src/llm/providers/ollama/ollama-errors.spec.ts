@@ -46,7 +46,7 @@ describe('errors of Ollama', () => {
     expect(failure(status, 'a reason')).toMatchObject({ kind, message: 'a reason', retryAfterMs: undefined });
   });
 
-  it.each(SENTENCES)('%s', (sentence, kind) => {
+  it.each(SENTENCES)('are classified by the message: %s', (sentence, kind) => {
     expect(failure(500, sentence).kind).toBe(kind ?? 'broken_answer');
     expect(failure(400, sentence).kind).toBe(kind ?? 'rejected');
     expect(toProviderErrorInStream(sentence)).toMatchObject({

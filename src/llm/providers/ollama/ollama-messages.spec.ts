@@ -91,7 +91,7 @@ describe('toOllamaMessages', () => {
     expect(messagesOf(call(' '))).toMatchObject([{ tool_calls: [{ function: { arguments: {} } }] }]);
   });
 
-  it.each(['refuses arguments that are not an object: %s', '[]', '"x"', 'null'])('refuses arguments that are no object: %s', (text) => {
+  it.each(['{"city":', '[]', '"x"', 'null'])('refuses arguments that are not an object: %s', (text) => {
     expect(() => messagesOf(call(text))).toThrow(refusal(/'weather' are not a JSON object/));
   });
 

@@ -53,7 +53,7 @@ const played = async (behaviour: Behaviour): Promise<Outcome> => {
   return outcomeOf(provider.stream(call()));
 };
 
-describe('answers', () => {
+describe('OllamaProvider', () => {
   it('streams in the canonical format, with usage last', async () => {
     const arriving = fake.nextRequest('chat');
     const { events, text } = await outcomeOf(provider.stream(call()));
@@ -118,7 +118,7 @@ describe('answers', () => {
   });
 });
 
-describe('faults', () => {
+describe('OllamaProvider with a failing server', () => {
   const faults: [name: string, behaviour: Behaviour, kind: string, text: string][] = [
     ['400', { kind: 'error', status: 400 }, 'rejected', ''],
     [
@@ -151,7 +151,7 @@ describe('faults', () => {
       'one two',
     ],
   ];
-  it.each(faults)('%s', async (_name, behaviour, kind, text) => {
+  it.each(faults)('classifies the failure: %s', async (_name, behaviour, kind, text) => {
     const { error, text: said } = await played(behaviour);
     expect(error).toBeInstanceOf(ProviderError);
     expect(error).toMatchObject({ kind });

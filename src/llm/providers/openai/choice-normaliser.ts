@@ -94,18 +94,18 @@ export class ChoiceNormaliser {
   }
 
   private rewriteDelta(delta: object): Delta {
-    const said = readSaid(delta);
+    const parts = readSaid(delta);
     const calls = fieldOf(delta, 'tool_calls') ?? undefined;
     const tool_calls = calls === undefined ? [] : this.calls.rewrite(calls);
-    if (said.text !== '' || tool_calls.length > 0) this.said = true;
+    if (parts.text !== '' || tool_calls.length > 0) this.said = true;
     const role = fieldOf(delta, 'role') === 'assistant' ? { role: 'assistant' as const } : {};
     return {
       ...without(delta, READ),
       ...role,
-      ...(said.reasoning !== '' && { reasoning_content: said.reasoning }),
+      ...(parts.reasoning !== '' && { reasoning_content: parts.reasoning }),
       // An opening delta has an empty content; a delta with only reasoning has none.
-      ...((said.text !== '' || fieldOf(delta, 'content') === '') && { content: said.text }),
-      ...(said.refusal !== '' && { refusal: said.refusal }),
+      ...((parts.text !== '' || fieldOf(delta, 'content') === '') && { content: parts.text }),
+      ...(parts.refusal !== '' && { refusal: parts.refusal }),
       ...(tool_calls.length > 0 && { tool_calls }),
       ...legacyCallOf(delta),
     };

@@ -123,7 +123,7 @@ describe('a whole answer that is not in the canonical format is rewritten', () =
   it.each<[string, object]>([
     ['data in our own field', { provider_data: { provider: 'anthropic', blocks: [] } }],
     ['an older call that is a text', { function_call: 'f' }],
-  ])('and dropped if a message has %s', (_what, message) => {
+  ])('without %s', (_what, message) => {
     expect(choiceOf(said(message))?.message).toEqual({ role: 'assistant', content: 'Hi', refusal: null });
   });
 
@@ -186,7 +186,7 @@ describe('JSON that is not an answer', () => {
     ['with no choice', { choices: [] }],
     ['with a choice that is a text', { choices: ['Hi'] }],
     ['with a choice that has no message', { choices: [{ index: 0 }] }],
-  ])('%s is refused', (_what, value) => {
+  ])('%s is refused as unreadable', (_what, value) => {
     expect(() => read(value)).toThrow(expect.objectContaining({ kind: 'unreadable_answer' }));
   });
 

@@ -63,13 +63,13 @@ export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
  * may know no reasons.
  */
 function toChoice(choice: object, position: number): Choice {
-  const said = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
+  const given = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
   const text = textField(choice, 'text');
   const finish = readFinish(choice);
-  if (said === undefined && text === undefined && finish === undefined) {
+  if (given === undefined && text === undefined && finish === undefined) {
     throw unreadableAnswer('one of its choices has no message');
   }
-  const message = toMessage(said ?? { content: text });
+  const message = toMessage(given ?? { content: text });
   const logprobs = fieldOf(choice, 'logprobs');
   return {
     ...without(choice, READ.choice),

@@ -23,7 +23,7 @@ describe('readEmbeddings reads vectors', () => {
   });
 });
 
-describe('readEmbeddings never mixes up or invents a vector:', () => {
+describe('an invalid list of vectors', () => {
   it.each<[string, unknown, number]>([
     ['no list', { embedding: [1] }, 1],
     ['fewer vectors than inputs', { data: [{ embedding: [1] }] }, 2],
@@ -41,11 +41,11 @@ describe('readEmbeddings never mixes up or invents a vector:', () => {
     ['base64 that is cut off', { data: [{ embedding: 'AACAPwAA' }] }, 1],
     ['an empty vector', { data: [{ embedding: [] }] }, 1],
     ['a vector of texts', { data: [{ embedding: ['1'] }] }, 1],
-  ])('%s is refused', (_what, value, count) => {
+  ])('is refused: %s', (_what, value, count) => {
     expect(() => read(value, count)).toThrow(expect.objectContaining({ kind: 'unreadable_answer' }));
   });
 
-  it('an error with a success status is reported as that failure', () => {
+  it('is reported as a failure if it is an error with a success status', () => {
     expect(() => read({ error: { message: 'Gone.' } })).toThrow('Gone.');
   });
 });

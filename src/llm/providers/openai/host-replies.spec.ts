@@ -126,7 +126,7 @@ describe('a streamed answer', () => {
       'chunks, one a line',
       `${JSON.stringify(delta({ content: 'Hi' }))}\n${JSON.stringify(delta({}, 'stop'))}\n`,
     ],
-  ])('that comes as %s is read nevertheless', (_what, body) => {
+  ])('that is sent as %s is read nevertheless', (_what, body) => {
     const text = read(body).map((event) =>
       event.type === 'chunk' ? (event.chunk.choices[0]?.delta.content ?? '') : '',
     );
@@ -134,7 +134,7 @@ describe('a streamed answer', () => {
   });
 
   it.each(['<html>no</html>', 'Internal error', 'data: {broken\n\n', '{"a":}', '7'])(
-    '%j cannot be read, and says so',
+    'is reported as unreadable if it is %j',
     (body) => {
       expect(failureOf(() => read(body))).toMatchObject({ kind: 'unreadable_answer' });
     },
@@ -217,7 +217,7 @@ describe('a whole answer', () => {
   });
 });
 
-it('contains vectors as lists of numbers, however they are encoded', () => {
+it('readEmbeddings returns vectors as lists of numbers, regardless of their encoding', () => {
   const data = [
     { index: '1', embedding: ['x'] },
     { index: 0, embedding: [1] },
@@ -232,7 +232,7 @@ it.each([
   '[{"id":"a","context_length":8}]',
   '{"models":[{"name":"a","context_length":"8"}]}',
   '{"data":[{"id":"a","context_length":8},{}]}',
-])('models are read from %s', (text) => {
+])('readListedModels reads the models from %s', (text) => {
   expect(readListedModels(text)).toEqual([{ id: 'a', contextWindow: 8 }]);
 });
 

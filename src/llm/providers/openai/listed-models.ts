@@ -47,10 +47,10 @@ export function toListedModel(model: unknown): ListedModel | undefined {
   const names = [model, fieldOf(model, 'id'), fieldOf(model, 'model'), fieldOf(model, 'name')];
   const id = names.find((name) => typeof name === 'string' && name !== '');
   if (typeof id !== 'string') return undefined;
-  const told = WINDOWS.map((path) => toCount(path.reduce(fieldOf, model))).filter(
+  const reported = WINDOWS.map((path) => toCount(path.reduce(fieldOf, model))).filter(
     (window) => window !== undefined,
   );
-  const windows = told.filter((window) => window > 0);
+  const windows = reported.filter((window) => window > 0);
   // Several values are all upper bounds, and the smallest is reached first.
   return windows.length === 0 ? { id } : { id, contextWindow: Math.min(...windows) };
 }

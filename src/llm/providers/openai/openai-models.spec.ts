@@ -26,11 +26,11 @@ describe('media support of OpenAI’s models', () => {
     ['gpt-4o-realtime-preview', undefined],
     ['test-model', undefined],
     ['llama-3', undefined],
-  ])('%s: %s', (model, reads) => {
+  ])('for %s is %s', (model, reads) => {
     expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([reads, reads]);
   });
 
-  it('is known for images only with GPT-4 Turbo', () => {
+  it('for GPT-4 Turbo is known for images only', () => {
     expect(readsMedia('gpt-4-turbo', 'image')).toBe(true);
     expect(readsMedia('gpt-4-turbo', 'pdf')).toBeUndefined();
   });

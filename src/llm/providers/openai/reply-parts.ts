@@ -18,15 +18,15 @@ const MAX_DEPTH = 4;
  */
 export function readContent(content: unknown): Said {
   const parts = Array.isArray(content) ? content : [content];
-  const said = { text: '', reasoning: '', refusal: '' };
+  const result = { text: '', reasoning: '', refusal: '' };
   for (const part of parts) {
     const type = fieldOf(part, 'type');
     if (type === 'thinking' || type === 'reasoning' || type === 'reasoning_text')
-      said.reasoning += readText(part);
-    else if (type === 'refusal') said.refusal += readText(part);
-    else said.text += readText(part);
+      result.reasoning += readText(part);
+    else if (type === 'refusal') result.refusal += readText(part);
+    else result.text += readText(part);
   }
-  return said;
+  return result;
 }
 
 /**

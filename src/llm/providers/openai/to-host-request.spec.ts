@@ -53,7 +53,7 @@ describe('a temperature', () => {
   const request = { messages: [USER], temperature: 0.7 };
 
   it.each(['gpt-5', 'openai/gpt-5-mini', 'o1', 'o3-mini', 'ft:o4-mini:mine', 'OpenAI/O3'])(
-    'of ours is not sent to %s',
+    'that we chose is not sent to %s',
     (model) => {
       expect(convert({ request, model, ownChoices: ['temperature'] }).body).not.toHaveProperty('temperature');
       expect(convert({ request, model }).body).toMatchObject({ temperature: 0.7 });
@@ -61,7 +61,7 @@ describe('a temperature', () => {
   );
 
   it.each(['gpt-4o', 'gpt-5-chat-latest', 'olmo-3', 'phi-o1'])(
-    'of ours is sent to %s, until it is refused',
+    'that we chose is sent to %s until it is refused',
     (model) => {
       const call = { request, model, ownChoices: ['temperature'] as const };
       expect(convert(call).body).toMatchObject({ temperature: 0.7 });
