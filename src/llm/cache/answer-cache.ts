@@ -13,7 +13,7 @@ export type Landing = CachedAnswer | 'failed' | 'left';
 /** Result of a lookup: the cached answer, or the obligation to generate it. */
 export type Found =
   | { readonly type: 'hit'; readonly answer: CachedAnswer }
-  /** There is no answer and none in progress. `land` must be called once. */
+  /** There is no answer to return. `land` must be called once. */
   | { readonly type: 'miss'; readonly land: (landing: Landing) => Promise<void> };
 
 /**
