@@ -1,11 +1,12 @@
 import type { SchemaObject } from 'ajv';
 
-/** Schemas of fields, by their names. */
+/** Schemas of fields, by name. */
 type Fields = Readonly<Record<string, SchemaObject>>;
 
 /**
- * Requires fields of objects that have a certain tag, such as a `role`. Objects with another tag pass, and so do all
- * other fields. It is a condition and no `anyOf`, whose errors are about every alternative instead of the wrong field.
+ * Requires fields of objects that have a certain tag, such as a `role`. Objects with another tag pass, and so
+ * do all other fields. Uses a condition instead of `anyOf`, whose errors concern every alternative instead of
+ * the wrong field.
  */
 export function schemaForTag(
   tag: string,
@@ -26,7 +27,7 @@ export function schemaForType(type: string, required: Fields, optional: Fields =
 
 /**
  * Describes a list of objects that have a `type`.
- * @param variants what certain types require
+ * @param variants requirements of certain types
  */
 export function listOfTyped(variants: readonly SchemaObject[]): {
   readonly items: SchemaObject;

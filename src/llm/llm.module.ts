@@ -11,7 +11,7 @@ import { ModelDirectory } from './models/model-directory.js';
 import { PricesModule } from './prices.module.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 
-/** The model layer, with the providers that the configuration names. */
+/** The model layer with the configured providers. */
 @Module({
   imports: [PricesModule],
   providers: [

@@ -32,7 +32,7 @@ import { ProviderGates } from './resilience/provider-gates.js';
 import { SharedLease } from './execution/shared-lease.js';
 import { AttemptSequence, type TriesOptions } from './execution/attempt-sequence.js';
 
-/** Calls models for features, which know nothing of providers. It stores nothing. */
+/** Calls models for features, which do not depend on providers. It stores nothing. */
 @Injectable()
 export class LlmService {
   constructor(
@@ -49,8 +49,8 @@ export class LlmService {
   ) {}
 
   /**
-   * The list of models of the provider of a wire, as it came.
-   * @throws AppError `provider_unavailable` and whatever else keeps a provider from answering
+   * Returns the list of models of a protocol's provider, as received.
+   * @throws AppError `provider_unavailable`, and any other failure of the provider
    */
   async nativeModels(wire: Wire, userId: string, signal: AbortSignal): Promise<string> {
     const provider = this.directory.speaking(wire);
@@ -68,10 +68,11 @@ export class LlmService {
   }
 
   /**
-   * Streams an answer. The last event is `finished`; it carries the records of all attempts for the caller to commit.
-   * @throws ModelCallError with the attempts' records, where no complete answer came or the call was aborted
-   * @throws AppError `model_not_found`, `provider_unavailable`, `invalid_request`, and what the `Budget` throws, before
-   *   any attempt
+   * Streams an answer. The last event is `finished`; it carries the records of all attempts for the caller to
+   * commit.
+   * @throws ModelCallError with the attempts' records, if there is no complete answer or the call was aborted
+   * @throws AppError `model_not_found`, `provider_unavailable`, `invalid_request`, and all errors of the
+   * `Budget`, before any attempt
    */
   async *stream(call: ModelCall): AsyncGenerator<ModelEvent> {
     const runner = await this.runner(call);
@@ -94,7 +95,7 @@ export class LlmService {
   }
 
   /**
-   * Waits for a whole answer.
+   * Returns a whole answer.
    * @param shared the lease of a request of several calls; without it the call has its own
    * @throws ModelCallError, AppError as `stream` does
    */
@@ -122,14 +123,14 @@ export class LlmService {
   }
 
   /**
-   * Asks the budget before a call is made, for whoever must know before it stores anything. The caller then makes the
-   * call with `reserved`, and settles the lease whatever becomes of it.
-   * @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`, `invalid_request` where no model can
-   *   honour the request, and as `resolve` does
+   * Reserves the budget before a call, for callers that must do so before they store anything. The caller then
+   * makes the call with `reserved`, and settles the lease whatever its outcome.
+   * @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`, `invalid_request` if no model
+   * can honour the request, and as `resolve` does
    */
   async reserve(
     call: Pick<ModelCall, 'userId' | 'apiKeyId' | 'model' | 'request'> & {
-      /** Tokens of files that the request is going to hold. */
+      /** Tokens of files that the request will contain. */
       readonly fileTokens?: number;
     },
   ): Promise<BudgetLease> {
@@ -140,8 +141,8 @@ export class LlmService {
   }
 
   /**
-   * Returns one lease for several calls of a request to one model: their tokens together, and the place of one answer.
-   * The caller passes it to `complete` with each of the calls, and settles it after the last.
+   * Returns one lease for several calls of a request to one model: the sum of their tokens, and one concurrency
+   * slot. The caller passes it to `complete` with each of the calls, and settles it after the last.
    */
   shareLease(calls: readonly ModelCall[]): SharedLease {
     return new SharedLease(async () => {
@@ -175,7 +176,10 @@ export class LlmService {
     });
   }
 
-  /** Whether the server's keys pay for any model that may be asked; whoever has keys for all of them pays alone. */
+  /**
+   * Returns true if the server's keys pay for any model that may be called. A user with own keys for all of
+   * them is not charged.
+   */
   private async isCharged(userId: string, chain: readonly ModelIdentity[]): Promise<boolean> {
     if (this.credentials === undefined) return true;
     const providers = [...new Set(chain.map(({ provider }) => provider))];
@@ -188,7 +192,7 @@ export class LlmService {
   }
 
   /**
-   * Vectors of texts. The usage goes to the sink.
+   * Embeds texts. The usage goes to the sink.
    * @throws ModelCallError, AppError as `stream` does
    */
   async embed(request: EmbeddingRequest): Promise<Embeddings> {
@@ -218,9 +222,9 @@ export class LlmService {
   }
 
   /**
-   * The tokens that a request takes, by the first model that could honour it. An estimate where its provider does not
-   * count, or cannot at the moment.
-   * @throws ModelCallError, AppError as `stream` does, where the request itself is wrong
+   * Counts the input tokens of a request for the first model that can honour it. The result is an estimate if
+   * its provider does not count, or cannot at the moment.
+   * @throws ModelCallError, AppError as `stream` does, if the request itself is wrong
    */
   async countTokens(call: CountingCall): Promise<number> {
     const chain = await this.directory.resolveChain(call.model);
@@ -249,7 +253,10 @@ export class LlmService {
     return this.credentials?.credentialFor(userId, provider) ?? Promise.resolve(undefined);
   }
 
-  /** A host may need longer to its first token than others: a model that is loaded on demand, a slow machine. */
+  /**
+   * Returns the deadlines of a provider. A host may need longer to its first token than others: a model that is
+   * loaded on demand, a slow machine.
+   */
   private deadlinesOf(provider: string): DeadlineConfig {
     const { deadlines, hosts } = this.config.llm;
     const firstTokenMs = hosts.find(({ id }) => id === provider)?.firstTokenMs ?? deadlines.firstTokenMs;

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { AppConfig } from '../config/index.js';
 import { PriceTable } from './accounting/price-table.js';
 
-/** What models cost, for whoever has to know without asking a model. */
+/** The prices of models, for features that need them without calling a model. */
 @Module({
   providers: [
     {

@@ -6,13 +6,15 @@ import { DemoProvider } from './providers/demo/demo.provider.js';
 import { OllamaProvider } from './providers/ollama/ollama.provider.js';
 import { OpenAiProvider } from './providers/openai/openai.provider.js';
 
-/** Where an Ollama listens that nobody configured. */
+/** The default address of Ollama, probed if none is configured. */
 const LOCAL_OLLAMA = 'http://127.0.0.1:11434';
 
-/** Longest wait for it, in milliseconds; a local port answers at once or not at all. */
+/** Maximum wait for the probe, in milliseconds; a local port responds immediately or not at all. */
 const PROBE_MS = 300;
 
-/** The providers that the configuration names, in the order in which a bare model name is looked up; the demo last. */
+/**
+ * Creates the configured providers, in the order in which a bare model name is looked up; the demo comes last.
+ */
 export async function configuredProviders(llm: LlmConfig): Promise<ModelProvider[]> {
   const connectTimeoutMs = llm.deadlines.connectMs;
   const { openai, anthropic } = llm;

@@ -5,7 +5,7 @@ import { MessagesService } from './messages.service.js';
 import { ModelsController } from './models.controller.js';
 import { ModelsService } from './models.service.js';
 
-/** Anthropic's wire over every provider. */
+/** Anthropic's protocol for every provider. */
 @Module({
   imports: [LlmModule],
   controllers: [MessagesController, ModelsController],

@@ -24,7 +24,7 @@ const shared: Record<string, SchemaObject> = {
   system: { description: 'System prompt: text, or an array of text blocks.' },
 };
 
-/** The body of Messages, as far as it is described here; every other field of Anthropic’s is taken too. */
+/** The documented part of a Messages body; all other fields of Anthropic's are accepted too. */
 export const MESSAGE_DOC: SchemaObject = {
   type: 'object',
   required: ['max_tokens', 'messages'],
@@ -53,7 +53,7 @@ export const MESSAGE_DOC: SchemaObject = {
   },
 };
 
-/** The body of the route that counts. */
+/** The body of the token counting route. */
 export const COUNT_DOC: SchemaObject = {
   type: 'object',
   required: ['messages'],
@@ -69,7 +69,7 @@ const usage = {
   output_tokens: 2,
 };
 
-/** A whole answer and a streamed one. */
+/** Examples of a whole and a streamed answer. */
 export const MESSAGE_EXAMPLE = {
   'application/json': {
     schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
@@ -91,7 +91,7 @@ export const MESSAGE_EXAMPLE = {
   },
 };
 
-/** A count. */
+/** Example of a token count. */
 export const COUNT_EXAMPLE = {
   'application/json': {
     schema: {

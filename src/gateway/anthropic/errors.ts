@@ -3,7 +3,7 @@ import type { AppError, ErrorCode } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ErrorWire, speaksAnthropic } from '../../http/index.js';
 
-/** The `type` words that Anthropic's clients know. https://platform.claude.com/docs/en/api/errors */
+/** The values of `type` that Anthropic's clients know. https://platform.claude.com/docs/en/api/errors */
 type ErrorType =
   | 'invalid_request_error'
   | 'authentication_error'
@@ -15,7 +15,10 @@ type ErrorType =
   | 'timeout_error'
   | 'api_error';
 
-/** What each code is on this wire; its status is that of every other one. A code that is missing here does not compile. */
+/**
+ * Anthropic's error type for each of our codes; the HTTP status is the same as in every other API format. A
+ * missing code is a compile error.
+ */
 export const ERROR_TYPES = {
   invalid_request: 'invalid_request_error',
   provider_rejected: 'invalid_request_error',
@@ -53,32 +56,35 @@ export const ERROR_TYPES = {
   provider_timeout: 'timeout_error',
 } as const satisfies Record<ErrorCode, ErrorType>;
 
-/** An error as clients of this wire read it. */
+/** An error in Anthropic's format. */
 export interface AnthropicErrorBody {
   readonly type: 'error';
   readonly error: { readonly type: ErrorType; readonly message: string };
   readonly request_id: string;
 }
 
-/** The body of an error, without anything of its cause. */
+/** Converts an error to a body, without any detail of its cause. */
 export function toErrorBody({ code, message }: AppError, request_id: string): AnthropicErrorBody {
   return { type: 'error', error: { type: ERROR_TYPES[code], message }, request_id };
 }
 
-/** The event of an error that comes after the answer has begun. */
+/** Converts an error that occurs after the answer has begun to an event. */
 export function toErrorEvent(error: AppError, requestId: string): OutgoingEvent {
   return { event: 'error', data: toErrorBody(error, requestId) };
 }
 
-/** The header in which clients of this wire look for the id of their request. */
+/** Returns the header in which Anthropic's clients look for the request id. */
 export function requestIdHeader(requestId: string): Record<string, string> {
   return { 'Request-Id': requestId };
 }
 
-/** How this surface tells errors, those of the guard and of the body's parser too. */
+/** The error format of these routes, also for errors of the guard and the body parser. */
 export const ANTHROPIC_ERRORS: ErrorWire = { speaks, body: toErrorBody, headers: requestIdHeader };
 
-/** By the address as the client wrote it, whatever a prefix or a rewrite has made of it since. */
+/**
+ * Returns true for a request to these routes, by the URL as the client sent it, regardless of any later prefix
+ * or rewrite.
+ */
 function speaks(request: Request): boolean {
   const [path = ''] = request.originalUrl.split('?', 1);
   if (/^\/v1\/messages(\/|$)/i.test(path)) return true;

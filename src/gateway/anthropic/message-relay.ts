@@ -3,18 +3,21 @@ import type { ModelAnswer, ModelEvent, ModelIdentity } from '../../llm/index.js'
 
 type Relayed = Extract<ModelEvent, { type: 'relayed' }>;
 
-/** Passes the events of a provider of this wire on as they came, but for the model's name, which is ours. */
+/**
+ * Passes on the events of a provider with this protocol unchanged, except for the model's name, which is
+ * replaced by ours.
+ */
 export class MessageRelay {
   private name = '';
   private stopped = false;
-  /** True once there was anything to pass on. */
+  /** True once an event has been passed on. */
   begun = false;
 
   begin(model: ModelIdentity): void {
     this.name = model.name;
   }
 
-  /** The event as the client is to see it. */
+  /** Returns the event for the client. */
   write({ name, raw, chunks }: Relayed): OutgoingEvent {
     this.begun = true;
     this.stopped ||= name === 'message_stop';
@@ -22,20 +25,26 @@ export class MessageRelay {
     return { event: name, data: asLine(data) };
   }
 
-  /** What clients wait for and the provider left out; its answer was complete all the same. */
+  /**
+   * Returns `message_stop` if the provider omitted it: clients wait for it, and the answer was complete
+   * nevertheless.
+   */
   end(): OutgoingEvent[] {
     return this.stopped ? [] : [{ event: 'message_stop', data: { type: 'message_stop' } }];
   }
 }
 
-/** A whole message as it came, but for the model's name; undefined where it did not come on this wire. */
+/**
+ * Returns a whole message as received with the model renamed; undefined if it was not received in this API
+ * format.
+ */
 export function relayedMessage({ raw, completion, model }: ModelAnswer): string | undefined {
   return raw === undefined ? undefined : renameModel(raw, completion.model, model.name);
 }
 
 /**
- * Text for text, so that nothing else of it changes. Inside of a JSON text every quote is escaped, so what matches is a
- * field of that name; where there are several of them, the one meant is found by reading.
+ * Replaces the model's name as a string, so that nothing else changes. Inside a JSON string every quote is
+ * escaped, so a match is always a field of that name; with several matches, the right one is found by parsing.
  */
 function renameModel(raw: string, upstream: string, ours: string): string {
   const [before, after, ...others] = raw.split(`"model":${JSON.stringify(upstream)}`);
@@ -45,14 +54,17 @@ function renameModel(raw: string, upstream: string, ours: string): string {
   return JSON.stringify(rename(value, ours));
 }
 
-/** The field stands in the message, which is the whole or the field `message` of an event. */
+/** Replaces the field in the message, which is either the whole value or the field `message` of an event. */
 function rename(value: unknown, model: string): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if ('message' in value) return { ...value, message: rename(value.message, model) };
   return { ...value, model };
 }
 
-/** A frame holds one line; a line break in a JSON text can only stand between its parts. */
+/**
+ * Joins lines. An SSE `data` field holds one line, and a line break in a JSON text can occur only between its
+ * tokens.
+ */
 function asLine(data: string): string {
   return data.includes('\n') ? data.replaceAll('\n', ' ') : data;
 }

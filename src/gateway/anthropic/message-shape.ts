@@ -1,7 +1,7 @@
 import { newId } from '../../common/ids.js';
 import type { MessageUsage } from './message-usage.js';
 
-/** Why an answer ended, as far as another wire can tell. */
+/** The stop reasons that an answer of another protocol can have. */
 export type StopReason = 'end_turn' | 'max_tokens' | 'tool_use' | 'stop_sequence' | 'refusal';
 
 /** The end of an answer. */
@@ -15,38 +15,38 @@ export interface Ending {
   } | null;
 }
 
-/** A block of an answer that was put together elsewhere. */
+/** A block of an answer that was assembled from another API format. */
 export type AnswerBlock =
   | { readonly type: 'thinking'; readonly thinking: string; readonly signature: string }
   | { readonly type: 'redacted_thinking'; readonly data: string }
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: unknown };
 
-/** A message as clients of the wire read it. */
+/** A message in Anthropic's format. */
 export interface MessageBody extends Omit<Ending, 'stop_reason'> {
   readonly id: string;
   readonly type: 'message';
   readonly role: 'assistant';
   readonly model: string;
   readonly content: readonly AnswerBlock[];
-  /** Null while the answer goes on. */
+  /** Null while the answer continues. */
   readonly stop_reason: StopReason | null;
   readonly container: null;
   readonly usage: MessageUsage;
 }
 
-/** What an ending is put together from. */
+/** The data that determines the end of an answer. */
 export interface EndingFacts {
-  /** In the words of the common tongue. */
+  /** Finish reason of the canonical format. */
   readonly finishReason: string;
   readonly calledTools: boolean;
-  /** The words of a refusal, where there are any. */
+  /** The text of a refusal; empty if there is none. */
   readonly refusal: string;
-  /** The stop sequence that ended the answer, where the host told it. */
+  /** The stop sequence that ended the answer, if the host reported it. */
   readonly stopSequence: string | undefined;
 }
 
-/** The end of an answer as this wire tells it. */
+/** Converts the end of an answer to Anthropic's format. */
 export function toEnding({ finishReason, calledTools, refusal, stopSequence }: EndingFacts): Ending {
   const stop_reason = toStopReason(finishReason, calledTools);
   if (stop_reason === 'refusal' || refusal !== '') {
@@ -63,7 +63,7 @@ export function toEnding({ finishReason, calledTools, refusal, stopSequence }: E
   return { stop_reason, stop_sequence: null, stop_details: null };
 }
 
-/** Several hosts say `stop` after calls of tools as well. */
+/** Converts a finish reason. Several hosts send `stop` after tool calls as well. */
 function toStopReason(finishReason: string, calledTools: boolean): StopReason {
   switch (finishReason) {
     case 'length':
@@ -78,17 +78,17 @@ function toStopReason(finishReason: string, calledTools: boolean): StopReason {
   }
 }
 
-/** The id of a message. Providers of other wires name theirs otherwise, and clients may look at the beginning. */
+/** Returns a new message id. Other protocols have ids in other forms, and clients may check the prefix. */
 export function newMessageId(): string {
   return `msg_${newId().replaceAll('-', '')}`;
 }
 
-/** The id of a call of a tool, for hosts that give none. */
+/** Returns a new id for a tool call of a host that gives none. */
 export function newToolUseId(): string {
   return `toolu_${newId().replaceAll('-', '')}`;
 }
 
-/** A text in a part of an answer for which the common tongue has no type. */
+/** Returns a string field of a part of an answer that the canonical format has no type for. */
 export function textAt(value: object, ...names: readonly string[]): string | undefined {
   for (const name of names) {
     const text: unknown = Reflect.get(value, name);
@@ -97,5 +97,5 @@ export function textAt(value: object, ...names: readonly string[]): string | und
   return undefined;
 }
 
-/** Hosts stream reasoning under either name. */
+/** The field names under which hosts stream reasoning. */
 export const REASONING = ['reasoning_content', 'reasoning'] as const;

@@ -1,6 +1,9 @@
 import type { TokenUsage } from '../../llm/index.js';
 
-/** Tokens as the wire counts them: what was read from and written to the prompt cache stands beside the input. */
+/**
+ * Usage in Anthropic's format: tokens read from and written to the prompt cache are not part of the input
+ * tokens.
+ */
 export interface MessageUsage {
   readonly input_tokens: number;
   readonly cache_creation_input_tokens: number;
@@ -9,7 +12,7 @@ export interface MessageUsage {
   readonly output_tokens_details: { readonly thinking_tokens: number } | null;
 }
 
-/** The usage at the start of an answer, before its provider has reported any. The end corrects it. */
+/** Returns the usage at the start of an answer, before its provider has reported any. The end corrects it. */
 export function estimatedUsage(inputTokens: number): MessageUsage {
   return {
     input_tokens: inputTokens,
@@ -20,11 +23,11 @@ export function estimatedUsage(inputTokens: number): MessageUsage {
   };
 }
 
-/** The tokens of an attempt on this wire. */
+/** Converts the usage of an attempt to Anthropic's format. */
 export function toMessageUsage(usage: TokenUsage): MessageUsage {
   const { inputTokens, cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens } = usage;
   return {
-    // A host that tells more cached tokens than it took in is not to make this negative.
+    // Never negative, even if a host reports more cached tokens than input.
     input_tokens: Math.max(0, inputTokens - cachedTokens - cacheWriteTokens),
     cache_creation_input_tokens: cacheWriteTokens,
     cache_read_input_tokens: cachedTokens,

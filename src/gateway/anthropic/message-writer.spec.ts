@@ -24,7 +24,7 @@ const finished = (
   warning: null,
 });
 
-/** Everything that is written of these deltas. */
+/** Returns all events that are written for these deltas. */
 function write(
   deltas: readonly Delta[],
   finishReason: Parameters<typeof finished>[0] = 'stop',
@@ -56,7 +56,7 @@ const call = (index: number, text: string, name?: string): Delta => ({
   ],
 });
 
-/** The blocks that the events come to; each is opened, filled and closed before the next. */
+/** Returns the blocks that the events add up to; each must be opened, filled and closed before the next. */
 function blocksOf(events: readonly unknown[]): string[] {
   const blocks: string[] = [];
   let open = false;
@@ -83,12 +83,12 @@ function blocksOf(events: readonly unknown[]): string[] {
 }
 
 describe('MessageWriter', () => {
-  it('opens a block for each kind, and again where the kind comes again', () => {
+  it('opens a block for each kind, and another one if the kind recurs', () => {
     const events = write([{ reasoning: 'a' }, { reasoning: 'b' }, { content: 'c' }, { reasoning: 'd' }]);
     expect(blocksOf(events)).toEqual(['thinking a b', 'text c', 'thinking d']);
   });
 
-  it('has nothing between beginning and end where there is no answer', () => {
+  it('writes no block if there is no answer', () => {
     expect(write([{ role: 'assistant', content: '' }])).toMatchObject([
       { type: 'message_start', message: { model: 'host/m', content: [] } },
       { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
@@ -96,12 +96,12 @@ describe('MessageWriter', () => {
     ]);
   });
 
-  it('writes a call as it comes, and the next one once it is complete', () => {
+  it('streams a call as it arrives, and the next one once it is complete', () => {
     const events = write([call(0, '', 'a'), call(0, '{"x"'), call(0, ':1}'), call(1, '{}', 'b')]);
     expect(blocksOf(events)).toEqual(['a {"x" :1}', 'b {}']);
   });
 
-  it('keeps calls apart whose fragments come mixed', () => {
+  it('separates calls whose fragments arrive interleaved', () => {
     const events = write([
       call(0, '', 'a'),
       call(1, '', 'b'),
@@ -120,21 +120,21 @@ describe('MessageWriter', () => {
     ['tool_calls', 'tool_use'],
     ['function_call', 'tool_use'],
     ['content_filter', 'refusal'],
-  ] as const)('tells %s as %s', (reason, stop_reason) => {
+  ] as const)('converts the finish reason %s to %s', (reason, stop_reason) => {
     expect(write([{ content: 'a' }], reason).at(-2)).toMatchObject({ delta: { stop_reason } });
   });
 
-  it('knows better than a host that says stop after a call', () => {
+  it('corrects a host that reports stop after a call', () => {
     expect(write([call(0, '{}', 'a')]).at(-2)).toMatchObject({ delta: { stop_reason: 'tool_use' } });
   });
 
-  it('names the stop sequence where the host does', () => {
+  it('returns the stop sequence if the host reports it', () => {
     expect(write([{ content: 'a' }], 'stop', { stop_reason: 'END' }).at(-2)).toMatchObject({
       delta: { stop_reason: 'stop_sequence', stop_sequence: 'END' },
     });
   });
 
-  it('tells a refusal and its words', () => {
+  it('reports a refusal and its text', () => {
     const events = write([{ refusal: 'I will' }, { refusal: ' not.' }]);
     expect(blocksOf(events)).toEqual(['text I will  not.']);
     expect(events.at(-2)).toMatchObject({
@@ -142,7 +142,7 @@ describe('MessageWriter', () => {
     });
   });
 
-  it('counts what was read from and written to the cache apart', () => {
+  it('counts cache reads and writes separately', () => {
     expect(write([{ content: 'a' }]).at(-2)).toMatchObject({
       usage: {
         input_tokens: 5,
@@ -154,13 +154,13 @@ describe('MessageWriter', () => {
     });
   });
 
-  it('writes the first choice alone, because a message is one answer', () => {
+  it('writes only the first choice, because a message is a single answer', () => {
     expect(blocksOf(write([{ content: 'a' }], 'stop', { index: 1, delta: { content: 'x' } }))).toEqual([
       'text a',
     ]);
   });
 
-  it('gives a call an id if the host gives none, and keeps its place without arguments', () => {
+  it('creates an id for a call without one, and starts its block even without arguments', () => {
     const events = write([
       { tool_calls: [{ index: 0 }] },
       { tool_calls: [{ index: 0, function: { name: 'a' } }] },
@@ -171,7 +171,7 @@ describe('MessageWriter', () => {
     expect(blocksOf(events)).toEqual(['a']);
   });
 
-  it('seals what the provider needs back with the results of tools', () => {
+  it('seals the data that the provider needs back with the tool results', () => {
     const data: Delta = {
       ...call(0, '{}', 'a'),
       ...{ reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }] },

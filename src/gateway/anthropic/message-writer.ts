@@ -22,7 +22,7 @@ type Choice = ChatChunk['choices'][number];
 type CallDelta = NonNullable<Choice['delta']['tool_calls']>[number];
 type Finished = Extract<ModelEvent, { type: 'finished' }>;
 
-/** A call of a tool: what of it has come, and how much of that was written. */
+/** A tool call: the part received so far, and the length of the part already written. */
 interface Call {
   id: string;
   name: string;
@@ -30,12 +30,12 @@ interface Call {
   written: number;
 }
 
-/** A block of the answer: a call of a tool, or one of which the kind says all. */
+/** A block of the answer: a tool call, or one that is fully described by its kind. */
 type Block = 'text' | 'thinking' | 'sealed' | Call;
 
 /**
- * The chunks of another wire as the events of this one. Blocks follow one another here, so a call whose fragments come
- * between those of another one waits for its turn.
+ * Converts the chunks of another protocol to Anthropic's events. Blocks are sequential in this protocol, so if
+ * fragments of several calls are interleaved, a call waits until the previous one is complete.
  * https://platform.claude.com/docs/en/build-with-claude/streaming
  */
 export class MessageWriter {
@@ -44,7 +44,7 @@ export class MessageWriter {
   private readonly blocks: Block[] = [];
   private readonly returned = new ReturnedFieldsCollector();
   private providerData: ProviderData | undefined;
-  /** The field that the reasoning of the open block came in. */
+  /** The field that contained the reasoning of the open block. */
   private reasoningField: string = REASONING[0];
   private model: ModelIdentity = { provider: '', model: '', name: '' };
   private started = false;
@@ -52,14 +52,17 @@ export class MessageWriter {
   private refusal = '';
   private stopSequence: string | undefined;
 
-  /** @param inputTokens an estimate: other API formats tell the figure only at the end, and clients read it at the start */
+  /**
+   * @param inputTokens an estimate: other API formats report the figure only at the end, and clients read it at
+   * the start
+   */
   constructor(private readonly inputTokens: number) {}
 
   begin(model: ModelIdentity): void {
     this.model = model;
   }
 
-  /** The event that comes before all others. */
+  /** Yields the event that precedes all others. */
   private *start(): Generator<OutgoingEvent> {
     if (this.started) return;
     this.started = true;
@@ -78,7 +81,7 @@ export class MessageWriter {
     yield eventOf({ type: 'message_start', message });
   }
 
-  /** The events that a chunk comes to. */
+  /** Yields the events for a chunk. */
   *write({ choices }: ChatChunk): Generator<OutgoingEvent> {
     yield* this.start();
     for (const choice of choices) {
@@ -89,7 +92,7 @@ export class MessageWriter {
     }
   }
 
-  /** The events of the end. */
+  /** Yields the final events. */
   *end({ finishReason, usage }: Finished): Generator<OutgoingEvent> {
     yield* this.start();
     for (const call of this.calls.values()) if (!this.closed.has(call)) yield* this.writeCall(call);
@@ -106,9 +109,8 @@ export class MessageWriter {
   }
 
   /**
-   * Writes what the provider needs back with the results of tools, beside the reasoning, as a block that clients return
-   * unread.
-   * Last of all, for it is complete only now, and its place means nothing.
+   * Writes the data that the provider needs back with the tool results, besides the reasoning, as a block that
+   * clients return unread. It comes last, because it is complete only now, and its position has no meaning.
    */
   private *writeProviderData(): Generator<OutgoingEvent> {
     if (this.calls.size === 0) return;
@@ -148,7 +150,7 @@ export class MessageWriter {
     if (!blocked && call.name !== '' && !this.closed.has(call)) yield* this.writeCall(call);
   }
 
-  /** What of a call was not written yet. */
+  /** Writes the part of a call that has not been written yet. */
   private *writeCall(call: Call): Generator<OutgoingEvent> {
     call.id ||= newToolUseId();
     yield* this.enter(call, { type: 'tool_use', id: call.id, name: call.name, input: {} });
@@ -157,7 +159,7 @@ export class MessageWriter {
     if (partial_json !== '') yield this.delta({ type: 'input_json_delta', partial_json });
   }
 
-  /** Makes a block the open one: nothing where it is already. */
+  /** Opens a block and closes the previous one. Does nothing if the block is already open. */
   private *enter(block: Block, content_block: object): Generator<OutgoingEvent> {
     if (this.open && this.blocks.at(-1) === block) return;
     yield* this.close();
@@ -184,7 +186,7 @@ export class MessageWriter {
   }
 }
 
-/** A JSON object that is complete cannot be gone on with. */
+/** Returns true if the JSON is complete, so that no fragment can continue it. */
 function isWhole(json: string): boolean {
   try {
     JSON.parse(json);

@@ -1,22 +1,25 @@
 import type Anthropic from '@anthropic-ai/sdk';
 
-/** A Messages request whose body was checked. The SDK's type no longer knows the sampling that older clients send. */
+/**
+ * A Messages request whose body was validated. The SDK's type no longer has the sampling parameters that older
+ * clients send.
+ */
 export type MessagesBody = Omit<Anthropic.MessageCreateParamsNonStreaming, 'model' | 'stream'> & {
   readonly model?: string;
   readonly stream?: boolean | null;
-  /** Ours: whether the answer of an equal request may be given again. */
+  /** Our own field: true if a cached answer to an equal request may be returned. */
   readonly cache?: boolean | null;
   readonly temperature?: number | null;
   readonly top_p?: number | null;
   readonly top_k?: number | null;
-  /** The name of `output_config.format` before it had its place there. */
+  /** The former name of `output_config.format`. */
   readonly output_format?: Anthropic.JSONOutputFormat | null;
 };
 
-/** The same for the route that counts: there is no answer that could have a limit. */
+/** The body of the token counting route, which generates no answer and so has no limit. */
 export type CountBody = Omit<MessagesBody, 'max_tokens'>;
 
-/** What of a caller's headers belongs to the wire. */
+/** The caller's headers that belong to the protocol. */
 export interface WireHeaders {
   readonly 'anthropic-version'?: string | string[] | undefined;
   readonly 'anthropic-beta'?: string | string[] | undefined;

@@ -12,7 +12,7 @@ import { toChatRequest } from './to-chat-request.js';
 import { toMessage } from './to-message.js';
 import { toNativeRequest } from './to-native-request.js';
 
-/** A request with a body that was checked, and who makes it. */
+/** A request with a validated body, and its caller. */
 export interface MessagesRequest<Body> {
   readonly caller: Caller;
   readonly body: Body;
@@ -20,19 +20,19 @@ export interface MessagesRequest<Body> {
   readonly signal: AbortSignal;
 }
 
-/** A whole answer, and what its headers tell of it. */
+/** A whole answer and the data of its headers. */
 export interface WholeMessage {
   readonly head: ModelResponseHeaders;
-  /** A text where the answer came on this very wire. */
+  /** A JSON text if the answer was received in this API format. */
   readonly message: MessageBody | string;
 }
 
-/** Messages over every provider: the client's leaving ends the upstream call, and only usage is stored. */
+/** Messages for every provider: if the client disconnects, the upstream call ends, and only usage is stored. */
 @Injectable()
 export class MessagesService {
   constructor(private readonly llm: LlmService) {}
 
-  /** @throws AppError why there is no answer */
+  /** @throws AppError if there is no answer */
   async complete(request: MessagesRequest<MessagesBody>): Promise<WholeMessage> {
     const call = toCall(request);
     const answer = await this.llm.complete(call);
@@ -43,9 +43,10 @@ export class MessagesService {
   }
 
   /**
-   * The answer as events.
-   * @param begin is told before the first event what the headers tell
-   * @throws AppError why there is none, from the iteration; before the first event it has a status of its own
+   * Streams the answer as events.
+   * @param begin receives the data of the headers before the first event
+   * @throws AppError from the iteration if there is no answer; before the first event it determines the status
+   * of the response
    */
   async *stream(
     request: MessagesRequest<MessagesBody>,
@@ -74,7 +75,10 @@ export class MessagesService {
     }
   }
 
-  /** The tokens of a request. @throws AppError where the request itself is wrong */
+  /**
+   * Counts the tokens of a request.
+   * @throws AppError if the request itself is wrong
+   */
   async count({
     caller: { userId },
     body: given,
@@ -94,7 +98,7 @@ export class MessagesService {
 }
 
 function toCall({ caller, body: given, headers, signal }: MessagesRequest<MessagesBody>): ModelCall {
-  // Ours, and no field of the wire: it must not reach a provider.
+  // Our own field, which must not reach a provider.
   const { cache, ...body } = given;
   return {
     callId: newId(),

@@ -5,17 +5,17 @@ import { type ListedModel, type ModelPage, ModelsService } from './models.servic
 import { RequestIdInterceptor } from './request-id.interceptor.js';
 import { MODEL_PAGE } from './schemas.js';
 
-/** The query of the list, whose numbers are texts as in every query. */
+/** The query of the list, whose numbers are strings as in every query. */
 export interface ModelPageQuery {
   readonly limit?: string;
   readonly after_id?: string;
   readonly before_id?: string;
 }
 
-/** Models in a page where the client does not say, as Anthropic has it. */
+/** Default page size, the same as Anthropic's. */
 const PAGE_SIZE = 20;
 
-/** The routes of OpenAI's wire, which describes them, for requests that name a version of this one. */
+/** Serves the routes that OpenAI's protocol documents, for requests that send an `anthropic-version`. */
 @Scope('chat')
 @ApiExcludeController()
 @UseInterceptors(RequestIdInterceptor)
@@ -29,7 +29,7 @@ export class ModelsController {
     return this.models.list({ limit, after: query.after_id, before: query.before_id });
   }
 
-  /** A name may hold slashes, so it is all of the rest of the path. */
+  /** A name may contain slashes, so it takes the rest of the path. */
   @Get('*model')
   get(@Param('model') name: string | string[]): Promise<ListedModel> {
     return this.models.get(Array.isArray(name) ? name.join('/') : name);

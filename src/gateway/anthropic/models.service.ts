@@ -2,19 +2,19 @@ import { Injectable } from '@nestjs/common';
 import { AppError, InvalidRequestError } from '../../common/errors.js';
 import { ModelCatalog } from '../../llm/index.js';
 
-/** A model as Anthropic's clients list it. */
+/** A model in Anthropic's format. */
 export interface ListedModel {
   readonly type: 'model';
   readonly id: string;
   readonly display_name: string;
-  /** Providers of other wires do not tell; the wire takes an epoch value for that. */
+  /** Providers with other protocols do not report it; the API allows an epoch value in that case. */
   readonly created_at: string;
   readonly capabilities: null;
   readonly lifecycle: 'active';
   readonly deprecated_at: null;
 }
 
-/** A page of them. */
+/** A page of the list of models. */
 export interface ModelPage {
   readonly data: readonly ListedModel[];
   readonly first_id: string | null;
@@ -22,7 +22,7 @@ export interface ModelPage {
   readonly has_more: boolean;
 }
 
-/** Which page is asked for. */
+/** The requested page. */
 export interface PageAsked {
   readonly limit: number;
   readonly after: string | undefined;
@@ -34,8 +34,8 @@ export class ModelsService {
   constructor(private readonly models: ModelCatalog) {}
 
   /**
-   * A page of the aliases, and of the models whose provider tells them.
-   * @throws InvalidRequestError where there is no such model to go on from
+   * Returns a page of the aliases and all models. Models of providers whose list cannot be read are omitted.
+   * @throws InvalidRequestError if there is no model with the name of a cursor
    */
   async list({ limit, after, before }: PageAsked): Promise<ModelPage> {
     const names = [...this.models.aliases(), ...(await this.models.modelNames())];
@@ -46,7 +46,7 @@ export class ModelsService {
     const from = after === undefined ? 0 : names.indexOf(after) + 1;
     const end = before === undefined ? -1 : names.indexOf(before);
     const within = names.slice(from, end === -1 ? names.length : end);
-    // Backwards the page is the one right before the name.
+    // With `before`, the page ends right before the cursor.
     const shown = before === undefined ? within.slice(0, limit) : within.slice(-limit);
     return {
       data: shown.map(toListedModel),
@@ -57,7 +57,7 @@ export class ModelsService {
   }
 
   /**
-   * An alias, or a model by its full or bare name.
+   * Returns an alias, or a model by its full or bare name.
    * @throws AppError `model_not_found`
    */
   async get(name: string): Promise<ListedModel> {

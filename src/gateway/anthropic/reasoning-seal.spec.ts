@@ -5,7 +5,7 @@ const MODEL = { provider: 'host', model: 'm', name: 'host/m' };
 const seal = writeSeal({ provider: 'host', model: 'm', field: 'reasoning_content' });
 
 describe('the seal of reasoning', () => {
-  it('says whose the reasoning of an answer is', () => {
+  it('identifies the provider of an answer’s reasoning', () => {
     const extras = { model: 'm', reasoning: 'Hm', call_extras: [{ google: {} }] };
     const data = sealedData(MODEL, { provider: 'host', blocks: extras });
     const content = [
@@ -20,7 +20,7 @@ describe('the seal of reasoning', () => {
     });
   });
 
-  it('is needed for nothing more than text where there is nothing more', () => {
+  it('is absent if the provider needs nothing but text', () => {
     expect(sealedData(MODEL, undefined)).toBeUndefined();
     expect(sealedData(MODEL, { provider: 'host', blocks: { model: 'm', reasoning: 'Hm' } })).toBeUndefined();
     expect(sealedData(MODEL, { provider: 'ollama', blocks: { thinking: 'Hm' } })).toMatch(/^parley\./);
@@ -33,12 +33,12 @@ describe('the seal of reasoning', () => {
     'parley.bm8',
     `parley.${Buffer.from('{"provider":1}').toString('base64url')}`,
     `parley.${Buffer.from('{"provider":"a","model":"m","field":"__proto__"}').toString('base64url')}`,
-  ])('is none of another form: %s', (text) => {
+  ])('is not accepted in another form: %s', (text) => {
     expect(readSeal(text)).toBeUndefined();
     expect(unsealed([{ type: 'thinking', thinking: 'x', signature: text }])).toBeUndefined();
   });
 
-  it('distinguishes foreign reasoning from what Anthropic signed', () => {
+  it('distinguishes foreign reasoning from reasoning that Anthropic signed', () => {
     expect(isForeignReasoning({ type: 'thinking', signature: seal })).toBe(true);
     expect(isForeignReasoning({ type: 'thinking', signature: '' })).toBe(true);
     expect(isForeignReasoning({ type: 'thinking', signature: 'c2ln' })).toBe(false);

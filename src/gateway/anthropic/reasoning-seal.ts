@@ -1,23 +1,24 @@
 import { type ModelIdentity, type ProviderData, readReturnedFields } from '../../llm/index.js';
 
-/** Begins each seal. A signature of Anthropic's is base64, in which there is no full stop. */
+/** Prefix of each seal. A signature of Anthropic's is base64, which contains no full stop. */
 const MARK = 'parley.';
 
 /**
- * The origin of reasoning that a provider of another API format wrote. It travels as the signature of a thinking block,
- * or as the data of a redacted one, which clients return unchanged, so that the reasoning goes back to its provider only.
+ * The origin of reasoning that a provider with another API format wrote. It is sent as the signature of a
+ * thinking block, or as the data of a redacted one, which clients return unchanged, so that the reasoning is
+ * returned only to its provider.
  */
 export interface ReasoningSeal {
   readonly provider: string;
-  /** The model, as the provider knows it. */
+  /** The provider's own name of the model. */
   readonly model: string;
-  /** In a thinking block: the field that its text came in. */
+  /** In a thinking block: the field that contained its text. */
   readonly field?: string;
-  /** In a redacted block: what only the provider understands of the answer. */
+  /** In a redacted block: the data of the answer that only the provider understands. */
   readonly blocks?: unknown;
 }
 
-/** A block of a message, as far as a seal may be in it. */
+/** The fields of a message block that may contain a seal. */
 interface SealedBlock {
   readonly type: string;
   readonly signature?: unknown;
@@ -29,7 +30,9 @@ export function writeSeal(seal: ReasoningSeal): string {
   return MARK + Buffer.from(JSON.stringify(seal)).toString('base64url');
 }
 
-/** Reads a seal. It came through the client: undefined for anything that `writeSeal` did not write. */
+/**
+ * Reads a seal. The client may have changed it: returns undefined for anything that `writeSeal` did not write.
+ */
 export function readSeal(text: string): ReasoningSeal | undefined {
   if (!text.startsWith(MARK)) return undefined;
   try {
@@ -40,14 +43,16 @@ export function readSeal(text: string): ReasoningSeal | undefined {
   }
 }
 
-/** Returns true for the blocks that providers of other API formats wrote, which Anthropic's refuse. */
+/** Returns true for blocks that providers with other API formats wrote, which Anthropic refuses. */
 export function isForeignReasoning(block: SealedBlock): boolean {
   const { signature, data } = block;
   if (block.type === 'thinking') return signature === '' || isMarked(signature);
   return block.type === 'redacted_thinking' && isMarked(data);
 }
 
-/** Reads the sealed blocks of an answer as data for the provider that wrote it; undefined if there are none. */
+/**
+ * Converts the sealed blocks of an answer to data for the provider that wrote it; undefined if there are none.
+ */
 export function unsealed(content: readonly SealedBlock[]): ProviderData | undefined {
   let origin: ReasoningSeal | undefined;
   const texts: Record<string, string> = {};
@@ -69,7 +74,7 @@ export function unsealed(content: readonly SealedBlock[]): ProviderData | undefi
   return { provider, blocks: { ...texts, model, ...Object(blocks) } };
 }
 
-/** Seals the data of an answer beyond its reasoning text; undefined if there is nothing more. */
+/** Seals the data of an answer beyond its reasoning text; undefined if there is none. */
 export function sealedData(
   { provider, model }: ModelIdentity,
   data: ProviderData | undefined,

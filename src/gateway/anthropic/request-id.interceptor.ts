@@ -4,7 +4,7 @@ import type { Observable } from 'rxjs';
 import { requestIdOf } from '../../http/index.js';
 import { requestIdHeader } from './errors.js';
 
-/** Names the request where clients of this wire look for it, on good answers too. */
+/** Sets the request id header that Anthropic's clients read, also on successful responses. */
 @Injectable()
 export class RequestIdInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

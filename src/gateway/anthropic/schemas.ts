@@ -1,12 +1,15 @@
 import type { SchemaObject } from 'ajv';
 import { listOfTyped, schemaForType } from '../schema-for-tag.js';
 
-/** Printable characters: the ledger names every model that was asked, and cannot store NUL and lone surrogates. */
+/**
+ * Printable characters: the ledger stores the name of every requested model, and cannot store NUL and lone
+ * surrogates.
+ */
 const NAME = '^[^\\p{Cc}\\p{Cs}]+$';
 
 const text = { type: 'string' } as const;
 
-/** The blocks that are read here. Other types are left to the provider that knows them. */
+/** The known types of blocks. Other types are left to the provider. */
 const knownBlocks: readonly SchemaObject[] = [
   schemaForType('text', { text }),
   schemaForType('image', {
@@ -21,7 +24,7 @@ const knownBlocks: readonly SchemaObject[] = [
   schemaForType('thinking', { thinking: text, signature: text }),
 ];
 
-/** A text, or blocks. */
+/** A string, or a list of blocks. */
 const contentOf = (blocks: readonly SchemaObject[]): SchemaObject => ({
   type: ['string', 'array'],
   ...listOfTyped(blocks),
@@ -71,7 +74,7 @@ const properties: Readonly<Record<string, SchemaObject>> = {
         description: text,
         input_schema: { type: 'object' },
       },
-      // A tool of the provider's own has a type, and whatever else it needs.
+      // A tool of the provider's own has a type, and any other fields.
       if: {
         type: 'object',
         required: ['type'],
@@ -117,10 +120,16 @@ const properties: Readonly<Record<string, SchemaObject>> = {
   },
 };
 
-/** Messages. What it does not name passes through; what it names is what we rely on or would be blamed for. */
+/**
+ * Schema of Messages. Unknown fields pass through; the schema covers those that we rely on or would be blamed
+ * for.
+ */
 export const MESSAGES: SchemaObject = { type: 'object', required: ['max_tokens', 'messages'], properties };
 
-/** The route that counts tokens. The fields of an answer mean nothing there, but are read all the same. */
+/**
+ * Schema of the token counting route. The fields of an answer have no effect there, but are validated
+ * nevertheless.
+ */
 export const COUNT_TOKENS: SchemaObject = { type: 'object', required: ['messages'], properties };
 
 /** The query of the list of models. */

@@ -7,26 +7,29 @@ type Content = string | readonly Block[];
 type UserPart = Exclude<Extract<ChatMessage, { role: 'user' }>['content'], string>[number];
 type ToolCall = NonNullable<Extract<ChatMessage, { role: 'assistant' }>['tool_calls']>[number];
 
-/** What a tool that failed without a word is told as: the common tongue has no mark for failures. */
+/** The result of a tool that failed without a message: the canonical format has no flag for failures. */
 const FAILED = 'The tool failed.';
 
-/** The wire whose provider takes special blocks back. */
+/** The protocol whose provider accepts special blocks back. */
 const WIRE = 'anthropic';
 
-/** Blocks of an answer that mean nothing to another provider, and that it can do without: thoughts, and their seals. */
+/** Blocks of an answer that have no meaning for another provider and can be dropped: thinking, and seals. */
 const OWN_BLOCKS: ReadonlySet<string> = new Set(['thinking', 'redacted_thinking']);
 
-/** The blocks that the common tongue has words for, by who says them. */
+/** The blocks that the canonical format can express, by role. */
 const KNOWN_BLOCKS = {
   user: new Set(['text', 'image', 'tool_result']),
   assistant: new Set(['text', 'tool_use', ...OWN_BLOCKS]),
   system: new Set(['text']),
 } as const satisfies Record<Anthropic.MessageParam['role'], ReadonlySet<string>>;
 
-/** What a tool's result may hold besides text, for which it becomes a part of the user's turn. */
+/** The content of a tool result that can be converted. An image becomes part of the user's turn. */
 const KNOWN_RESULTS: ReadonlySet<string> = new Set(['text', 'image']);
 
-/** The first block that the common tongue has no words for, as the wire names places: `messages.0.content.1.document`. */
+/**
+ * Returns the path of the first block that the canonical format cannot express:
+ * `messages.0.content.1.document`.
+ */
 export function foreignBlock(messages: readonly Anthropic.MessageParam[]): string | undefined {
   for (const [index, { role, content }] of messages.entries()) {
     for (const [place, block] of listOf(content).entries()) {
@@ -48,18 +51,18 @@ function foreignResult({ content }: Anthropic.ToolResultBlockParam): string | un
   return place === -1 ? undefined : `${place}.${blocks[place]?.type ?? ''}`;
 }
 
-/** An uploaded file is known to its provider alone. */
+/** Returns false for an uploaded file, which only its provider knows. */
 function isKnownImage({ source }: Anthropic.ImageBlockParam): boolean {
   return source.type === 'base64' || source.type === 'url';
 }
 
-/** The system prompt as messages of the common tongue. */
+/** Converts the system prompt to canonical messages. */
 export function toSystemMessages(system: string | readonly Anthropic.TextBlockParam[] = ''): ChatMessage[] {
   const content = textOf(listOf(system), '\n\n');
   return content === '' ? [] : [{ role: 'system', content }];
 }
 
-/** One turn as messages of the common tongue, in which each result of a tool is a message of its own. */
+/** Converts one turn to canonical messages. Each tool result becomes a message of its own. */
 export function toChatMessages({ role, content }: Anthropic.MessageParam): ChatMessage[] {
   switch (role) {
     case 'user':
@@ -71,7 +74,10 @@ export function toChatMessages({ role, content }: Anthropic.MessageParam): ChatM
   }
 }
 
-/** The results come first: they have to follow the calls. Their images come after them, where images are taken. */
+/**
+ * Converts a user's turn. Tool results come first, since they must follow the calls. Their images come after
+ * them, in a user message, which may contain images.
+ */
 function toUserMessages(content: Content): ChatMessage[] {
   if (typeof content === 'string') return [{ role: 'user', content }];
   const results = content.filter((block) => block.type === 'tool_result');
@@ -130,7 +136,10 @@ function toAssistantMessage(content: Content): ChatMessage {
   };
 }
 
-/** Data that the provider of an answer needs back: reasoning that was sealed here, or blocks that Anthropic signed. */
+/**
+ * Returns the data that the provider of an answer needs back: reasoning that was sealed here, or blocks that
+ * Anthropic signed.
+ */
 function providerDataOf(content: readonly Block[]): ProviderData | undefined {
   const foreign = unsealed(content);
   if (foreign !== undefined) return foreign;
@@ -150,7 +159,7 @@ function isText(block: { readonly type: string }): block is Anthropic.TextBlockP
   return block.type === 'text';
 }
 
-/** Content that is one text, as the one block that it stands for. */
+/** Returns content as a list of blocks; a string becomes a single text block. */
 function listOf<Block>(content: string | readonly Block[]): readonly (Block | Anthropic.TextBlockParam)[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }

@@ -11,8 +11,8 @@ function convert(more: Partial<MessagesBody> = {}) {
 
 const messagesOf = (messages: MessagesBody['messages']) => convert({ messages }).messages;
 
-describe('messages', () => {
-  it('begin with the system prompt, a text or blocks', () => {
+describe('toChatRequest (messages)', () => {
+  it('begins with the system prompt, whether it is a string or blocks', () => {
     const hello = { role: 'user', content: 'Hi' };
     expect(convert().messages).toEqual([hello]);
     expect(convert({ system: '' }).messages).toEqual([hello]);
@@ -27,7 +27,7 @@ describe('messages', () => {
     ]);
   });
 
-  it('hold texts and images', () => {
+  it('converts texts and images', () => {
     const content = [
       { type: 'text' as const, text: 'What?' },
       { type: 'image' as const, source: PNG },
@@ -45,7 +45,7 @@ describe('messages', () => {
     ]);
   });
 
-  it('have the results of tools on their own and first, and their images after them', () => {
+  it('puts tool results first, as separate messages, and their images after them', () => {
     expect(
       messagesOf([
         {
@@ -80,7 +80,7 @@ describe('messages', () => {
     ]);
   });
 
-  it('have calls of tools, and keep the thoughts for whom they are', () => {
+  it('converts tool calls, and keeps the thinking for its provider', () => {
     const content = [
       { type: 'thinking' as const, thinking: 'Hm', signature: 'c2ln' },
       { type: 'text' as const, text: 'See:' },
@@ -101,8 +101,8 @@ describe('messages', () => {
   });
 });
 
-describe('parameters', () => {
-  it('have their names in the common tongue', () => {
+describe('toChatRequest (parameters)', () => {
+  it('uses the names of the canonical format', () => {
     expect(
       convert({ temperature: 0.5, top_p: 0.9, stop_sequences: ['END'], metadata: { user_id: 'u' } }),
     ).toEqual({
@@ -125,11 +125,11 @@ describe('parameters', () => {
     [{ thinking: { type: 'adaptive' }, output_config: { effort: 'max' } }, 'max'],
     [{ thinking: { type: 'adaptive' } }, undefined],
     [{ thinking: { type: 'disabled' } }, undefined],
-  ] as const)('%j is the effort %s', (more, effort) => {
+  ] as const)('converts %j to the effort %s', (more, effort) => {
     expect(convert(more).reasoning_effort).toBe(effort);
   });
 
-  it('have a schema where the answer has to fit one', () => {
+  it('requests a schema if the answer has to match one', () => {
     const schema = { type: 'object' };
     const format = { type: 'json_schema' as const, schema };
     const expected = { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } };
@@ -146,7 +146,7 @@ describe('parameters', () => {
       { type: 'tool', name: 'clock' },
       { type: 'function', function: { name: 'clock' } },
     ],
-  ] as const)('have the choice of tools: %j', (tool_choice, expected) => {
+  ] as const)('converts the tool choice: %j', (tool_choice, expected) => {
     const { tools, tool_choice: choice } = convert({ tools: [TOOL], tool_choice });
     expect(choice).toEqual(expected);
     expect(tools).toEqual([
@@ -158,7 +158,7 @@ describe('parameters', () => {
     expect(convert({ tool_choice })).toEqual(convert());
   });
 
-  it('can forbid several calls at once, where there are tools to call', () => {
+  it('forbids parallel calls only if there are tools to call', () => {
     const tool_choice = { type: 'auto', disable_parallel_tool_use: true } as const;
     expect(convert({ tools: [TOOL], tool_choice })).toHaveProperty('parallel_tool_calls', false);
     expect(convert({ tool_choice })).not.toHaveProperty('parallel_tool_calls');

@@ -6,19 +6,19 @@ import { toChatMessages, toSystemMessages } from './to-chat-messages.js';
 type Effort = NonNullable<ChatRequest['reasoning_effort']>;
 type Tool = NonNullable<ChatRequest['tools']>[number];
 
-/** From how many tokens of thinking on it is more than a little, and much. */
+/** Thinking budgets, in tokens, from which the effort counts as medium and as high. */
 const BUDGET = { medium: 4096, high: 12_288 } as const;
 
 /**
- * A Messages request as one of the common tongue, as far as that has words for it; what it has none for is told by
- * `foreignField` and `hintsOf`. https://platform.claude.com/docs/en/api/messages
+ * Converts a Messages request to the canonical format, as far as that can express it; `foreignField` and
+ * `hintsOf` report the rest. https://platform.claude.com/docs/en/api/messages
  */
 export function toChatRequest(body: CountBody & { readonly max_tokens?: number }): ChatRequest {
   const { temperature, top_p, stop_sequences: stop = [], metadata } = body;
   const effort = effortOf(body);
   const schema = (body.output_config?.format ?? body.output_format)?.schema;
   const request: ChatRequest = {
-    // The API joins neighbours of one role, and clients count on it.
+    // The API joins neighbours of one role, and clients rely on it.
     messages: joinNeighbours([...toSystemMessages(body.system), ...body.messages.flatMap(toChatMessages)]),
     ...(body.max_tokens !== undefined && { max_completion_tokens: body.max_tokens }),
     ...(typeof temperature === 'number' && { temperature }),
@@ -32,14 +32,14 @@ export function toChatRequest(body: CountBody & { readonly max_tokens?: number }
   return request;
 }
 
-/** Whoever asks for a schema on this wire is promised that the answer fits it. */
+/** Converts a schema. This API guarantees that the answer matches it. */
 function toResponseFormat(schema: Record<string, unknown>): NonNullable<ChatRequest['response_format']> {
   return { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } };
 }
 
 /**
- * How much is to be thought: as much as is said, or as the budget comes to. `disabled` and `adaptive` alone leave it to
- * the model, because models that do not think refuse to be told about it.
+ * Returns the effort: the explicit one, or the one that corresponds to the budget. `disabled` and `adaptive`
+ * alone leave it to the model, because models that do not think refuse the parameter.
  */
 function effortOf({ output_config, thinking }: CountBody): Effort | undefined {
   if (output_config?.effort) return output_config.effort;
@@ -48,7 +48,10 @@ function effortOf({ output_config, thinking }: CountBody): Effort | undefined {
   return thinking.budget_tokens >= BUDGET.medium ? 'medium' : 'low';
 }
 
-/** Tools of the caller's own, and how they are chosen; a choice without tools means nothing, and some hosts refuse it. */
+/**
+ * Converts the caller's own tools and the tool choice. A choice without tools has no meaning, and some hosts
+ * refuse it.
+ */
 function toTools({
   tools = [],
   tool_choice: choice,
@@ -87,7 +90,9 @@ function toToolChoice(choice: Anthropic.ToolChoice): NonNullable<ChatRequest['to
   }
 }
 
-/** A tool that the caller runs; every other one is run by the provider, or known to its models alone. */
+/**
+ * Returns true for a tool that the caller runs; any other is run by the provider, or known only to its models.
+ */
 export function isOwnTool(tool: Anthropic.ToolUnion): tool is Anthropic.Tool {
   return !('type' in tool) || (tool.type ?? 'custom') === 'custom';
 }

@@ -37,7 +37,7 @@ const call = (text: string, id = 'a') => ({
 });
 
 describe('toMessage', () => {
-  it('has the thoughts, the text and the calls, each a block', () => {
+  it('returns thinking, text and calls, each as a block', () => {
     const reasoning = { reasoning_content: 'Hm' };
     const message = { ...reasoning, content: 'See:', tool_calls: [call('{"zone":"UTC"}'), call('{"zo', '')] };
     expect(toMessage(answerOf(message))).toMatchObject({
@@ -53,13 +53,13 @@ describe('toMessage', () => {
     });
   });
 
-  it('has no block where nothing was said, and no negative figures', () => {
+  it('returns no block for an empty answer, and no negative figures', () => {
     const { content, usage, stop_reason } = toMessage(answerOf({}));
     expect([content, stop_reason]).toEqual([[], 'end_turn']);
     expect(usage).toMatchObject({ input_tokens: 0, cache_read_input_tokens: 9 });
   });
 
-  it('tells a refusal', () => {
+  it('reports a refusal', () => {
     expect(toMessage(answerOf({ refusal: 'No.' }))).toMatchObject({
       content: [{ type: 'text', text: 'No.' }],
       stop_reason: 'refusal',
@@ -67,20 +67,20 @@ describe('toMessage', () => {
     });
   });
 
-  it('has a call of a tool whose arguments are no object with an empty one', () => {
+  it('returns an empty object for call arguments that are not an object', () => {
     expect(toMessage(answerOf({ tool_calls: [call('7')] })).content).toMatchObject([
       { type: 'tool_use', input: {} },
     ]);
   });
 
-  it('leaves out custom calls, which the wire has no block for', () => {
+  it('omits custom calls, which the protocol has no block for', () => {
     const custom = { id: 'b', type: 'custom' as const, custom: { name: 'g', input: 'x' } };
     expect(toMessage(answerOf({ content: 'See:', tool_calls: [custom] })).content).toEqual([
       { type: 'text', text: 'See:' },
     ]);
   });
 
-  it('seals what the provider needs back with the results of tools', () => {
+  it('seals the data that the provider needs back with the tool results', () => {
     const provider_data = { provider: 'host', blocks: [{ signature: 'of the host' }] };
     expect(toMessage(answerOf({ tool_calls: [call('{}')], ...{ provider_data } })).content.at(-1)).toEqual({
       type: 'redacted_thinking',
@@ -91,7 +91,7 @@ describe('toMessage', () => {
     ]);
   });
 
-  it('without choices is empty, and ends', () => {
+  it('returns an empty message with an end if there are no choices', () => {
     const answer = answerOf({});
     const completion = { ...answer.completion, choices: [] };
     expect(toMessage({ ...answer, completion })).toMatchObject({ content: [], stop_reason: 'end_turn' });

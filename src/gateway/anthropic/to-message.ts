@@ -19,7 +19,7 @@ import { sealedData, writeSeal } from './reasoning-seal.js';
 
 type Choice = ChatCompletion['choices'][number];
 
-/** A whole answer of another wire as a message. */
+/** Converts a whole answer of another protocol to a message. */
 export function toMessage({ completion, model, usage }: ModelAnswer): MessageBody {
   const [choice] = completion.choices;
   return {
@@ -58,7 +58,7 @@ function blocksOf(message: Choice['message'], model: ModelIdentity): AnswerBlock
   ];
 }
 
-/** Sealed data that the provider needs back with the results of tools, beside the reasoning. */
+/** Returns the sealed data that the provider needs back with the tool results, besides the reasoning. */
 function dataOf(message: AnswerMessage, model: ModelIdentity): string | undefined {
   const returned = new ReturnedFieldsCollector();
   returned.add(message);
@@ -72,7 +72,10 @@ function callOf(call: { readonly name: string; readonly arguments: string }): {
   return { name: call.name, input: parseInput(call.arguments) };
 }
 
-/** An answer that was cut off has a torn text here, and the wire has only objects. */
+/**
+ * Parses the arguments of a call. An answer that was cut off has incomplete JSON here, but the protocol has
+ * only objects.
+ */
 function parseInput(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);

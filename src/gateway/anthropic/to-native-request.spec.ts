@@ -9,7 +9,7 @@ const convert = (more: object, headers = {}) =>
   toNativeRequest('/v1/messages', { ...BODY, ...more }, headers);
 
 describe('toNativeRequest', () => {
-  it('has the body as it is, and of the headers those of the wire', () => {
+  it('passes on the body unchanged, and only the headers of the protocol', () => {
     const headers = {
       'anthropic-version': '2023-06-01',
       'anthropic-beta': ['a', 'b'],
@@ -25,7 +25,7 @@ describe('toNativeRequest', () => {
     });
   });
 
-  it('leaves out thoughts that nobody sealed, which are ours', () => {
+  it('omits unsigned and unsealed thinking, which is ours', () => {
     const sealed = { type: 'thinking', thinking: 'Hm', signature: 'c2ln' };
     const text = { type: 'text', text: 'Hi' };
     const messages = [{ role: 'assistant', content: [{ ...sealed, signature: '' }, sealed, text] }];
@@ -34,7 +34,7 @@ describe('toNativeRequest', () => {
     });
   });
 
-  it('leaves out reasoning that was sealed here, and replaces ids that Anthropic refuses', () => {
+  it('omits reasoning that was sealed here, and replaces ids that Anthropic refuses', () => {
     const seal = writeSeal({ provider: 'kimi', model: 'm', field: 'reasoning_content' });
     const content = [
       { type: 'thinking', thinking: 'Hm', signature: seal },
@@ -66,7 +66,7 @@ describe('toNativeRequest', () => {
       'messages.1.content.0.server_tool_use',
     ],
     [{ messages: [{ role: 'assistant', content: [{ type: 'image' }] }] }, 'messages.0.content.0.image'],
-  ])('%j: only here because of %s', (more, expected) => {
+  ])('for %j: returns %s as the field that only this protocol supports', (more, expected) => {
     expect(convert(more).onlyHere).toBe(expected);
   });
 });

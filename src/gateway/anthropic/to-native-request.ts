@@ -6,7 +6,7 @@ import { isForeignReasoning } from './reasoning-seal.js';
 import { foreignBlock } from './to-chat-messages.js';
 import { isOwnTool } from './to-chat-request.js';
 
-/** Fields that the common tongue has words for. */
+/** Fields that the canonical format can express. */
 const KNOWN: ReadonlySet<string> = new Set([
   'max_tokens',
   'messages',
@@ -24,7 +24,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'top_p',
 ]);
 
-/** Fields on which the answer hangs, and which only a provider of this wire understands. */
+/** Fields that the answer depends on, and that only a provider with this protocol understands. */
 const ONLY_HERE = [
   'container',
   'context_management',
@@ -33,10 +33,10 @@ const ONLY_HERE = [
   'workspace_id',
 ] as const;
 
-/** The headers of the wire that a provider has to be told. */
+/** The headers of the protocol that are sent to a provider. */
 const HEADERS = ['anthropic-version', 'anthropic-beta'] as const;
 
-/** A request in the caller's own words. */
+/** Creates a request in the caller's own API format. */
 export function toNativeRequest(path: string, body: CountBody, headers: WireHeaders): NativeRequest {
   return {
     wire: 'anthropic',
@@ -54,8 +54,8 @@ export function toNativeRequest(path: string, body: CountBody, headers: WireHead
 }
 
 /**
- * A turn without what Anthropic refuses of answers that other providers wrote: reasoning that it has not signed, and ids
- * of tool calls of another form, which are replaced the same way in calls and results.
+ * Removes from a turn what Anthropic refuses in answers that other providers wrote: reasoning that it has not
+ * signed. Replaces tool call ids of another form, in the same way in calls and results.
  */
 function withoutForeign(message: Anthropic.MessageParam): Anthropic.MessageParam {
   if (message.role === 'system' || typeof message.content === 'string') return message;
@@ -74,14 +74,16 @@ function withAcceptedId(block: Anthropic.ContentBlockParam): Anthropic.ContentBl
   return { ...block, tool_use_id: acceptedId(block.tool_use_id) };
 }
 
-/** "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'" */
+/** The ids that Anthropic accepts: "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'". */
 const CALL_ID = /^[a-zA-Z0-9_-]+$/;
 
 function acceptedId(id: string): string {
   return `call_${alphanumericDigest(id, 24)}`;
 }
 
-/** The first thing in a request that the common tongue has no words for and that the answer hangs on. */
+/**
+ * Returns the first field of a request that the canonical format cannot express and that the answer depends on.
+ */
 function foreignField(body: CountBody): string | undefined {
   const field = ONLY_HERE.find((name) => isAsked(Reflect.get(body, name)));
   if (field !== undefined) return field;
@@ -91,12 +93,15 @@ function foreignField(body: CountBody): string | undefined {
   return foreignBlock(body.messages) ?? (saysNothing(body) ? 'messages' : undefined);
 }
 
-/** The fields that another wire leaves out and that an answer can do without; those that are new to us count as such. */
+/**
+ * Returns the fields that another protocol drops and that an answer does not depend on; unknown fields count as
+ * such.
+ */
 function hintsOf(body: CountBody): string[] {
   return Object.entries(body).flatMap(([name, value]) => (KNOWN.has(name) || !isAsked(value) ? [] : [name]));
 }
 
-/** A conversation whose turns are all empty, of which nothing is left on another wire. */
+/** Returns true if all turns are empty, so that nothing would remain in another protocol. */
 function saysNothing({ messages }: CountBody): boolean {
   return messages.every(({ content }) => content.length === 0);
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../common/errors.js';
 import { ApiErrorsOf, type SchemaObject } from '../../http/index.js';
 import { OllamaErrorBody } from './error-wire.js';
 
-/** How a call of a model can fail. */
+/** The errors of a model call. */
 export const OLLAMA_MODEL_ERRORS = [
   'unauthorized',
   'model_not_found',
@@ -19,7 +19,7 @@ export const OLLAMA_MODEL_ERRORS = [
   'provider_timeout',
 ] as const satisfies readonly ErrorCode[];
 
-/** Documents the errors of a route of this wire. */
+/** Documents the errors of a route of this protocol. */
 export function OllamaErrors(...codes: readonly ErrorCode[]): MethodDecorator {
   return ApiErrorsOf(
     { schema: OllamaErrorBody.name, example: (_code, error): OllamaErrorBody => ({ error }) },
@@ -82,7 +82,7 @@ const ANSWERED = {
   done_reason: 'stop',
 };
 
-/** A whole answer of one shape or the other, and a streamed one. */
+/** Returns examples of a whole and a streamed answer in one of the two formats. */
 function answerDoc(piece: object) {
   const example = { ...ANSWERED, ...piece, prompt_eval_count: 9, eval_count: 2 };
   return {
@@ -100,7 +100,7 @@ function answerDoc(piece: object) {
 export const OLLAMA_CHAT_EXAMPLE = answerDoc({ message: { role: 'assistant', content: 'Hello!' } });
 export const OLLAMA_GENERATE_EXAMPLE = answerDoc({ response: 'Hello!' });
 
-/** The list of models. */
+/** Example of the list of models. */
 export const OLLAMA_TAGS_EXAMPLE = {
   'application/json': {
     schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import type { AppError } from '../../common/errors.js';
 import type { ErrorWire } from '../../http/index.js';
 
-/** What went wrong, in the form that Ollama's clients read. */
+/** An error in the format of Ollama's clients. */
 export class OllamaErrorBody {
   @ApiProperty({
     description: 'Human-readable description of what is wrong and what to do.',
@@ -11,12 +11,12 @@ export class OllamaErrorBody {
   error!: string;
 }
 
-/** The error as it is told before an answer has begun, and as a line of its own after that. */
+/** Converts an error to the body of a response, or to a line of its own once the answer has begun. */
 export function toOllamaError({ message }: AppError): OllamaErrorBody {
   return { error: message };
 }
 
-/** How Ollama's clients are told errors: a sentence and nothing else. */
+/** Ollama's error format: a message and nothing else. */
 export const OLLAMA_ERROR_WIRE: ErrorWire = {
   speaks: ({ originalUrl }) => /^\/ollama(?:[/?]|$)/i.test(originalUrl),
   body: toOllamaError,

@@ -1,19 +1,19 @@
 import type { ChatMessage, ModelCall } from '../../llm/index.js';
 
-/** A message as far as it is looked at. */
+/** The fields of a message that are read here. */
 export interface OllamaChatMessage {
   readonly role?: string;
   readonly content?: string | null;
 }
 
-/** A checked body of `POST /api/chat`; it holds more than is named. */
+/** A validated body of `POST /api/chat`; it may contain more fields than these. */
 export interface OllamaChatBody {
   readonly model: string;
   readonly stream?: boolean | null;
   readonly messages?: readonly OllamaChatMessage[] | null;
 }
 
-/** A checked body of `POST /api/generate`; it holds more than is named. */
+/** A validated body of `POST /api/generate`; it may contain more fields than these. */
 export interface OllamaGenerateBody {
   readonly model: string;
   readonly stream?: boolean | null;
@@ -21,16 +21,16 @@ export interface OllamaGenerateBody {
   readonly prompt?: string | null;
 }
 
-/** A request and the path that it came by. */
+/** A request and its path. */
 export type OllamaRequest =
   | { readonly path: '/api/chat'; readonly body: OllamaChatBody }
   | { readonly path: '/api/generate'; readonly body: OllamaGenerateBody };
 
-/** A request as the model layer takes it: in its own words, for its own wire only. */
+/** Converts a request for the model layer: in its own API format, for providers of this protocol only. */
 export function toCallParts({ path, body }: OllamaRequest): Required<Pick<ModelCall, 'request' | 'native'>> {
   const messages = path === '/api/chat' ? messagesOf(body) : promptOf(body);
   return {
-    // Nobody is asked this; it is what our own count goes by where the server tells no usage.
+    // Never sent; only for our own token count if the server reports no usage.
     request: { messages },
     native: { wire: 'ollama', path, body: { ...body }, headers: {}, onlyHere: 'model' },
   };

@@ -4,7 +4,10 @@ import { newId } from '../../common/ids.js';
 import { LlmService, ModelCatalog, type ModelCall } from '../../llm/index.js';
 import { type OllamaRequest, toCallParts } from './ollama-request.mapper.js';
 
-/** Ollama's own wire, passed through. The client's leaving ends the call upstream, and only usage is stored. */
+/**
+ * Ollama's own protocol, passed through. If the client disconnects, the upstream call ends, and only usage is
+ * stored.
+ */
 @Injectable()
 export class OllamaService {
   constructor(
@@ -13,8 +16,8 @@ export class OllamaService {
   ) {}
 
   /**
-   * The whole answer, as it came.
-   * @throws AppError why there is none
+   * Returns the whole answer, as received.
+   * @throws AppError if there is none
    */
   async complete(caller: Caller, request: OllamaRequest, signal: AbortSignal): Promise<string> {
     const { raw, completion } = await this.llm.complete(await this.toCall(caller, request, signal));
@@ -22,8 +25,9 @@ export class OllamaService {
   }
 
   /**
-   * The lines of the answer, each as it came.
-   * @throws AppError why there is none, from the iteration; before the first line it has a status of its own
+   * Streams the lines of the answer, each as received.
+   * @throws AppError from the iteration if there is no answer; before the first line it determines the status
+   * of the response
    */
   async *stream(caller: Caller, request: OllamaRequest, signal: AbortSignal): AsyncGenerator<string> {
     for await (const event of this.llm.stream(await this.toCall(caller, request, signal))) {
@@ -32,8 +36,8 @@ export class OllamaService {
   }
 
   /**
-   * The server's list of its models, as it came.
-   * @throws AppError why there is none
+   * Returns the server's list of its models, as received.
+   * @throws AppError if there is none
    */
   tags(userId: string, signal: AbortSignal): Promise<string> {
     return this.llm.nativeModels('ollama', userId, signal);

@@ -1,13 +1,14 @@
 import type { SchemaObject } from 'ajv';
 
-/** What both routes take. Everything else is the server's own matter and passes through. */
+/** The validated fields of both routes. All others are up to the server and pass through. */
 const parameters = {
-  // Printable characters: the ledger names every model that was asked, and cannot store NUL and lone surrogates.
+  // Printable characters: the ledger stores the name of every requested model, and cannot store NUL and lone
+  // surrogates.
   model: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cs}]+$' },
   stream: { type: ['boolean', 'null'] },
 } as const;
 
-/** `POST /api/chat`. Without messages it loads the model, or unloads it. */
+/** `POST /api/chat`. Without messages it loads or unloads the model. */
 export const OLLAMA_CHAT: SchemaObject = {
   type: 'object',
   required: ['model'],
@@ -23,7 +24,7 @@ export const OLLAMA_CHAT: SchemaObject = {
   },
 };
 
-/** `POST /api/generate`. Without a prompt it loads the model, or unloads it. */
+/** `POST /api/generate`. Without a prompt it loads or unloads the model. */
 export const OLLAMA_GENERATE: SchemaObject = {
   type: 'object',
   required: ['model'],

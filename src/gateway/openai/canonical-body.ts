@@ -5,19 +5,19 @@ import { CHAT_COMPLETION_FIELDS, COMPLETION_FIELDS } from './schemas.js';
 
 type Part = Exclude<NonNullable<ChatMessage['content']>, string>[number];
 
-/** Returns a checked body in the form that the mappings of all providers read. */
+/** Converts a validated body to the form that the mappings of all providers read. */
 export function toCanonicalChat(body: ChatCompletionBody): ChatCompletionBody {
   return { ...withoutNulls(body, CHAT_COMPLETION_FIELDS), messages: withImageObjects(body.messages) };
 }
 
-/** Returns a checked body of the older surface in the same form. */
+/** Converts a validated body of the legacy Completions route to the same form. */
 export function toCanonicalCompletion(body: CompletionBody): CompletionBody {
   return withoutNulls(body, COMPLETION_FIELDS);
 }
 
 /**
- * Leaves out the fields of a body that are null, which stands for their default. Fields that are not among these pass
- * as they are: only their host knows what null means there.
+ * Omits the fields of a body that are null, which means their default. Fields that are not listed pass
+ * unchanged: only their host knows the meaning of null.
  */
 function withoutNulls<Body extends object>(body: Body, fields: readonly string[]): Body {
   const nulls = Object.entries(body).filter(([name, value]) => value === null && fields.includes(name));
@@ -27,7 +27,7 @@ function withoutNulls<Body extends object>(body: Body, fields: readonly string[]
   return rest;
 }
 
-/** Puts URLs of images that came as bare texts into their objects, as Chat Completions has them. */
+/** Wraps image URLs that are bare strings into objects, as Chat Completions defines them. */
 function withImageObjects(messages: readonly ChatMessage[]): ChatMessage[] {
   return messages.map((message) => {
     const { content } = message;

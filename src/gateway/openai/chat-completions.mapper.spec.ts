@@ -39,12 +39,12 @@ describe('ChunkWriter', () => {
     expect(written(plain, CHUNK, raw)).toEqual({ ...CHUNK, model: 'openai/gpt' });
   });
 
-  it('keeps what it does not know', () => {
+  it('keeps unknown fields', () => {
     const raw = JSON.stringify({ ...CHUNK, novelty: { a: 1 } });
     expect(written(plain, CHUNK, raw)).toHaveProperty('novelty', { a: 1 });
   });
 
-  it('shows usage to those who asked for it alone, wherever the host puts it', () => {
+  it('sends usage only to clients that requested it, wherever the host puts it', () => {
     const beside = { ...CHUNK, usage: USAGE };
     const last = { ...beside, choices: [] };
     expect(written(plain, beside, JSON.stringify(beside))).toEqual({ ...CHUNK, model: 'openai/gpt' });
@@ -86,13 +86,13 @@ describe('toCompletionText', () => {
     expect(JSON.parse(text)).toEqual({ ...TOLD, model: 'openai/gpt' });
   });
 
-  it('renames nothing else where a part of the answer names the model too', () => {
+  it('renames only the model field, even if another part of the answer contains the model’s name', () => {
     const completion = { novelty: { model: 'gpt' }, ...COMPLETION, usage: USAGE };
     const text = toCompletionText({ ...ANSWER, completion, raw: JSON.stringify(completion) });
     expect(JSON.parse(text)).toEqual({ ...completion, model: 'openai/gpt' });
   });
 
-  it('tells our count of the usage where the host tells none', () => {
+  it('reports our own token count if the host reports no usage', () => {
     const text = toCompletionText({ ...ANSWER, completion: COMPLETION, raw: JSON.stringify(COMPLETION) });
     expect(JSON.parse(text)).toMatchObject({ model: 'openai/gpt', usage: { total_tokens: 7 } });
   });

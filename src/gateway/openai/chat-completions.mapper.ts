@@ -1,7 +1,7 @@
 import type { ChatChunk, ModelAnswer, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
 import { type Rename, renamed, renameOf } from './rename-model.js';
 
-/** Tokens as OpenAI's clients read them. */
+/** Converts usage to OpenAI's format. */
 export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: TokenUsage) {
   return {
     prompt_tokens: inputTokens,
@@ -12,7 +12,10 @@ export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningToke
   };
 }
 
-/** A whole answer as JSON: as it came, but for the model's name, where it tells the usage, on which clients count. */
+/**
+ * Returns a whole answer as JSON: the original text with the model renamed, if it contains the usage, on which
+ * clients rely.
+ */
 export function toCompletionText({ completion, raw, model, usage }: ModelAnswer): string {
   const { model: upstream } = completion;
   const asItCame = completion.usage && raw !== undefined && typeof upstream === 'string';
@@ -23,18 +26,18 @@ export function toCompletionText({ completion, raw, model, usage }: ModelAnswer)
 }
 
 /**
- * The events of a model as Chat Completions chunks. The model's name is ours, so that a client can ask it again.
- * https://platform.openai.com/docs/api-reference/chat-streaming
+ * Converts the events of a model to Chat Completions chunks. They carry our name of the model, so that a client
+ * can request it again. https://platform.openai.com/docs/api-reference/chat-streaming
  */
 export class ChunkWriter {
   private model: ModelIdentity | undefined;
-  /** How the upstream names its model, as it stands in each of its chunks, and how we do. */
+  /** The upstream's name of the model, as it appears in each of its chunks, and the replacement. */
   private rename: { readonly upstream: string; readonly fields: Rename } | undefined;
 
   private last: ChatChunk | undefined;
   private usageTold = false;
 
-  /** @param includeUsage whether the client asked for the usage chunk, which we ask for always */
+  /** @param includeUsage true if the client requested the usage chunk, which we always request */
   constructor(private readonly includeUsage: boolean) {}
 
   begin(model: ModelIdentity): void {
@@ -42,7 +45,7 @@ export class ChunkWriter {
     this.rename = undefined;
   }
 
-  /** The chunk as JSON, or undefined where the client is not to see it. */
+  /** Returns the chunk as JSON, or undefined if it is not sent to the client. */
   write({ chunk, raw }: Extract<ModelEvent, { type: 'chunk' }>): string | undefined {
     this.last = chunk;
     if (chunk.usage) this.usageTold = true;
@@ -52,14 +55,14 @@ export class ChunkWriter {
       : this.renamed(chunk, raw);
   }
 
-  /** The usage chunk that the client asked for and the host did not send, or undefined. */
+  /** Returns the usage chunk if the client requested it and the host did not send it, else undefined. */
   usage(usage: TokenUsage): string | undefined {
     if (!this.includeUsage || this.usageTold || this.last === undefined) return undefined;
     return this.rewritten({ ...this.last, choices: [], usage: toUsage(usage) });
   }
 
   private renamed(chunk: ChatChunk, raw: string): string {
-    // A frame holds one line.
+    // An SSE `data` field holds one line.
     if (raw.includes('\n')) return this.rewritten(chunk);
     const { model: upstream } = chunk;
     if (this.rename?.upstream !== upstream)
@@ -74,7 +77,10 @@ export class ChunkWriter {
   }
 }
 
-/** Whether a chunk can go out as it came: some hosts put usage beside a choice, which is not to be seen unasked. */
+/**
+ * Returns true if a chunk can be sent unchanged. Some hosts put usage beside a choice, which is sent only on
+ * request.
+ */
 function isPlain(chunk: ChatChunk, includeUsage: boolean): boolean {
   return includeUsage || !chunk.usage;
 }

@@ -7,28 +7,31 @@ import { type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js
 import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
 import { ChunkWriter, toCompletionText } from './chat-completions.mapper.js';
 
-/** A Chat Completions request whose body was checked. */
+/** A Chat Completions request whose body was validated. */
 export type ChatCompletionBody = ChatRequest & {
   readonly model?: string;
   readonly stream?: boolean | null;
-  /** Ours: whether the answer of an equal request may be given again. */
+  /** Our own field: true if a cached answer to an equal request may be returned. */
   readonly cache?: boolean | null;
   readonly stream_options?: OpenAI.Chat.ChatCompletionStreamOptions | null;
 };
 
-/** A whole answer, and what its headers tell of it. */
+/** A whole answer and the data of its headers. */
 export interface WholeCompletion {
   readonly head: ModelResponseHeaders;
-  /** JSON. */
+  /** JSON text. */
   readonly completion: string;
 }
 
-/** Chat Completions without a conversation: the client's leaving ends the upstream call, and only usage is stored. */
+/**
+ * Chat Completions without a conversation: if the client disconnects, the upstream call ends, and only usage is
+ * stored.
+ */
 @Injectable()
 export class ChatCompletionsService {
   constructor(private readonly llm: LlmService) {}
 
-  /** @throws AppError why there is no answer */
+  /** @throws AppError if there is no answer */
   async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
     const call = toCall(caller, body, signal);
     const answer = await this.llm.complete(call);
@@ -36,9 +39,10 @@ export class ChatCompletionsService {
   }
 
   /**
-   * The answer as events, `[DONE]` last.
-   * @param begin is told before the first event what the headers tell
-   * @throws AppError why there is none, from the iteration; before the first chunk it has a status of its own
+   * Streams the answer as events, `[DONE]` last.
+   * @param begin receives the data of the headers before the first event
+   * @throws AppError from the iteration if there is no answer; before the first chunk it determines the status
+   * of the response
    */
   async *stream(
     caller: Caller,

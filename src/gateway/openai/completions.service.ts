@@ -8,12 +8,12 @@ import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/in
 import { type ChatChunk, LlmService, type ModelAnswer, type ModelCall } from '../../llm/index.js';
 import { toUsage } from './chat-completions.mapper.js';
 
-/** A Completions request whose body was checked. */
+/** A Completions request whose body was validated. */
 export interface CompletionBody {
   readonly model?: string;
   readonly prompt: string | string[];
   readonly stream?: boolean | null;
-  /** Ours: whether the answer of an equal request may be given again. */
+  /** Our own field: true if a cached answer to an equal request may be returned. */
   readonly cache?: boolean | null;
   readonly stream_options?: { readonly include_usage?: boolean } | null;
   readonly echo?: boolean | null;
@@ -38,7 +38,7 @@ interface TextChoice {
   readonly logprobs: null;
 }
 
-/** An answer as clients of Completions read it. */
+/** An answer in the format of Completions. */
 export interface TextCompletion {
   readonly id: string;
   readonly object: 'text_completion';
@@ -48,16 +48,16 @@ export interface TextCompletion {
   readonly usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
 }
 
-/** A whole answer, and what its headers tell of it. */
+/** A whole answer and the data of its headers. */
 export interface WholeTextCompletion {
   readonly head: ModelResponseHeaders;
   readonly completion: TextCompletion;
 }
 
-/** Prompts of one request that are answered at once. */
+/** Maximum number of prompts of one request that are answered concurrently. */
 const PROMPTS_AT_ONCE = 4;
 
-/** What models of today cannot honour, since they only chat. */
+/** Parameters that today's models cannot honour, since they only chat. */
 const REFUSED = [
   'echo',
   'best_of',
@@ -65,12 +65,12 @@ const REFUSED = [
   'suffix',
 ] as const satisfies readonly (keyof CompletionBody)[];
 
-/** Completions over models that chat: the prompt becomes the message of a user, the answer the text. */
+/** Completions with chat models: the prompt becomes a user message, the answer the text. */
 @Injectable()
 export class CompletionsService {
   constructor(private readonly llm: LlmService) {}
 
-  /** @throws AppError why there is no answer; of several prompts the first failure ends all */
+  /** @throws AppError if there is no answer; with several prompts, the first failure ends all */
   async complete(
     caller: Caller,
     body: CompletionBody,
@@ -118,9 +118,9 @@ export class CompletionsService {
   }
 
   /**
-   * The answer as events, `[DONE]` last.
-   * @param begin is told before the first event what the headers tell
-   * @throws AppError why there is none, from the iteration
+   * Streams the answer as events, `[DONE]` last.
+   * @param begin receives the data of the headers before the first event
+   * @throws AppError from the iteration if there is no answer
    */
   async *stream(
     caller: Caller,
@@ -144,7 +144,7 @@ export class CompletionsService {
         model = event.model.name;
         begin(toModelResponseHeaders(call, event));
       }
-      // A host that tells no usage is no reason to leave out what was asked for.
+      // If the host reports no usage, the client still receives the usage that it requested.
       if (event.type === 'finished' && last !== undefined && !usageTold) {
         last = { ...last, choices: [], usage: toUsage(event.usage) };
       } else if (event.type === 'chunk') {
@@ -215,7 +215,7 @@ function toCall(caller: Caller, body: CompletionBody, text: string, signal: Abor
     accounting: 'sink',
     cache: answerCaching(caller, cache),
     signal,
-    // Completions knows the older name alone.
+    // Completions has only the older name of the limit.
     ownChoices: ['limit_name'],
     request: {
       ...parameters,

@@ -16,25 +16,25 @@ import {
 import { toUsage } from './chat-completions.mapper.js';
 import type { ChatCompletionBody } from './chat-completions.service.js';
 
-/** What `X-Conversation-ID` says where a conversation is to begin. */
+/** Value of `X-Conversation-ID` that creates a conversation. */
 export const NEW_CONVERSATION = 'new';
 
-/** Which texts that header takes. */
+/** Pattern of the header's valid values. */
 export const CONVERSATION = `^(${NEW_CONVERSATION}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`;
 
-/** What `Idempotency-Key` tells apart requests by, beside the account. */
+/** Scope of an `Idempotency-Key`, together with the account. */
 const ROUTE = 'POST /v1/chat/completions';
 
-/** Most messages, and most characters of all of them, that one request stores. */
+/** Maximum number of messages, and of characters in all of them, that one request stores. */
 const MAX_MESSAGES = 1_000;
 const MAX_CHARACTERS = 1_000_000;
 
-/** What an answer that is stored as a text with its calls has no place for. */
+/** Parameters that a stored answer, which consists of text and tool calls, cannot represent. */
 const REFUSED = ['logprobs', 'audio', 'web_search_options', 'functions', 'function_call'] as const;
 
 /**
- * A Chat Completions request as a turn: what comes after the last answer is said, system and developer messages count
- * for this turn, and everything before is known from the conversation.
+ * Converts a Chat Completions request to a turn: the messages after the last answer are new, system and
+ * developer messages apply to this turn, and everything before is known from the conversation.
  * @throws InvalidRequestError
  */
 export function toTurn(
@@ -70,10 +70,10 @@ export function toTurn(
       apiKeyId: caller.apiKeyId,
       model,
       parameters,
-      // OpenAI's clients leave it to the model.
+      // OpenAI's clients leave the temperature to the model.
       defaultTemperature: undefined,
       instructions: prompts.length === 0 ? null : prompts.join('\n\n'),
-      // OpenAI's format cannot tell a client to discard what it has received.
+      // OpenAI's format cannot make a client discard what it has received.
       restart: 'never',
       cache: answerCaching(caller, cache),
     },
@@ -96,7 +96,7 @@ function toNewMessages(message: ChatMessage): NewMessage[] {
   }
 }
 
-/** The text of a message. What is no text cannot be kept with the conversation. */
+/** Returns the text of a message. A conversation cannot store other content. */
 function textOf({ content }: ChatMessage): string {
   const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : (content ?? []);
   return parts
@@ -123,7 +123,7 @@ function refused(name: string): AppError {
   return new AppError('invalid_request', message, { param: name });
 }
 
-/** A finished answer as Chat Completions has it. */
+/** Converts a finished answer to the format of Chat Completions. */
 export function toCompletion({ answerId }: AnswerStream, answer: FinishedAnswer) {
   const { text, calls, model, usage, completedAt } = answer;
   return {
@@ -149,8 +149,9 @@ export function toCompletion({ answerId }: AnswerStream, answer: FinishedAnswer)
 }
 
 /**
- * An answer as Chat Completions chunks, `[DONE]` last.
- * @throws AppError why there is no finished answer, or that it began again, which this wire cannot tell
+ * Streams an answer as Chat Completions chunks, `[DONE]` last.
+ * @throws AppError if there is no finished answer, or if the answer restarted, which this protocol cannot
+ * express
  */
 export async function* toChunks(
   source: AnswerStream,
@@ -192,7 +193,7 @@ function beganAgain({ conversationId, answerId }: AnswerStream): AppError {
   );
 }
 
-/** Clients know no other reasons; who stops an answer ends it. */
+/** Returns the finish reason. Clients know no reason for a stopped answer, so it counts as a normal end. */
 function reasonOf({ status, finishReason }: FinishedAnswer): string {
   return status === 'stopped' ? 'stop' : finishReason;
 }

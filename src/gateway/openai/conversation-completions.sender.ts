@@ -11,12 +11,15 @@ import {
 import type { ChatCompletionBody } from './chat-completions.service.js';
 import { toChunks, toCompletion, toTurn } from './conversation-completions.mapper.js';
 
-/** Answers Chat Completions that are turns of a conversation: stored before the model is asked, and detached from the client. */
+/**
+ * Answers Chat Completions requests that are turns of a conversation. They are stored before the model is
+ * called, and continue if the client disconnects.
+ */
 @Injectable()
 export class ConversationCompletionsSender {
   constructor(private readonly turns: TurnService) {}
 
-  /** @throws AppError why there is no turn, or no answer where it was to be given whole */
+  /** @throws AppError if there is no turn, or no answer to a request that is not streamed */
   async send(
     response: Response,
     caller: Caller,

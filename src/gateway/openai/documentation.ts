@@ -6,7 +6,7 @@ const MODEL: SchemaObject = {
   example: 'demo/echo',
 };
 
-/** The body of Chat Completions, as far as it is described here; every other field of OpenAI’s is taken too. */
+/** The documented part of a Chat Completions body; all other fields of OpenAI's are accepted too. */
 export const CHAT_COMPLETION_DOC: SchemaObject = {
   type: 'object',
   required: ['messages'],
@@ -49,7 +49,7 @@ export const CHAT_COMPLETION_DOC: SchemaObject = {
   },
 };
 
-/** A whole answer and a streamed one. */
+/** Examples of a whole and a streamed answer. */
 export const CHAT_COMPLETION_EXAMPLE = {
   'application/json': {
     schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
@@ -98,7 +98,7 @@ export const COMPLETION_DOC: SchemaObject = {
   },
 };
 
-/** A whole completion and a streamed one. */
+/** Examples of a whole and a streamed completion. */
 export const COMPLETION_EXAMPLE = {
   'application/json': {
     schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
@@ -140,7 +140,7 @@ export const EMBEDDING_DOC: SchemaObject = {
   },
 };
 
-/** Vectors. */
+/** Example of an embeddings response. */
 export const EMBEDDING_EXAMPLE = {
   'application/json': {
     schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,

@@ -3,7 +3,7 @@ import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import { LlmService } from '../../llm/index.js';
 
-/** An Embeddings request whose body was checked. */
+/** An Embeddings request whose body was validated. */
 export interface EmbeddingBody {
   readonly model: string;
   readonly input: string | string[] | number[] | number[][];
@@ -11,7 +11,7 @@ export interface EmbeddingBody {
   readonly encoding_format?: 'float' | 'base64' | null;
 }
 
-/** The vectors as OpenAI's clients read them. */
+/** The vectors in OpenAI's format. */
 export interface EmbeddingList {
   readonly object: 'list';
   readonly data: readonly {
@@ -27,7 +27,7 @@ export interface EmbeddingList {
 export class EmbeddingsService {
   constructor(private readonly llm: LlmService) {}
 
-  /** @throws AppError why there are no vectors */
+  /** @throws AppError if there are no vectors */
   async create(caller: Caller, body: EmbeddingBody, signal: AbortSignal): Promise<EmbeddingList> {
     const { vectors, model, attempts } = await this.llm.embed({
       callId: newId(),
@@ -48,7 +48,7 @@ export class EmbeddingsService {
   }
 }
 
-/** One text or one list of tokens counts as a list of one. */
+/** Converts the input to a list: a single text or a single list of tokens becomes a list of one. */
 function toList(input: EmbeddingBody['input']): string[] | number[][] {
   if (typeof input === 'string') return [input];
   return isTokens(input) ? [input] : input;
@@ -58,7 +58,7 @@ function isTokens(input: string[] | number[] | number[][]): input is number[] {
   return typeof input[0] === 'number';
 }
 
-/** Little-endian float32, as the official clients ask for by default and decode. */
+/** Encodes a vector as little-endian float32, which the official clients request by default and decode. */
 function toBase64(vector: readonly number[]): string {
   const bytes = Buffer.allocUnsafe(vector.length * 4);
   for (const [index, value] of vector.entries()) bytes.writeFloatLE(value, index * 4);

@@ -24,7 +24,7 @@ export class ModelsController {
     return { object: 'list', data: await this.models.list() };
   }
 
-  /** A name may hold slashes, so it is all of the rest of the path. */
+  /** A name may contain slashes, so it takes the rest of the path. */
   @Get('*model')
   @ApiOperation({
     summary: 'Get a model',

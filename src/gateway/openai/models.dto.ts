@@ -18,7 +18,7 @@ export class ModelBody {
   owned_by!: string;
 }
 
-/** All models. */
+/** The list of models. */
 export class ModelListBody {
   @ApiProperty({ description: 'Always `list`.', enum: ['list'], example: 'list' })
   object!: 'list';

@@ -2,11 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import { ModelCatalog } from '../../llm/index.js';
 
-/** A model as OpenAI's clients list it. */
+/** A model in OpenAI's format. */
 export interface ListedModel {
   readonly id: string;
   readonly object: 'model';
-  /** Seconds since 1970. Providers of other wires do not tell; it is when this process started. */
+  /**
+   * Unix time in seconds. Providers with other protocols do not report it, so it is the start of this process.
+   */
   readonly created: number;
   /** The provider, or `alias` for a chain of models. */
   readonly owned_by: string;
@@ -18,14 +20,14 @@ const STARTED_AT = Math.floor(Date.now() / 1000);
 export class ModelsService {
   constructor(private readonly models: ModelCatalog) {}
 
-  /** The aliases, and all models whose provider tells them. */
+  /** Returns the aliases and all models. Models of providers whose list cannot be read are omitted. */
   async list(): Promise<ListedModel[]> {
     const models = await this.models.modelNames();
     return [...this.models.aliases().map(toListedAlias), ...models.map(toListedModel)];
   }
 
   /**
-   * An alias, or a model by its full or bare name.
+   * Returns an alias, or a model by its full or bare name.
    * @throws AppError `model_not_found`
    */
   async get(name: string): Promise<ListedModel> {

@@ -11,7 +11,7 @@ import { EmbeddingsService } from './embeddings.service.js';
 import { ModelsController } from './models.controller.js';
 import { ModelsService } from './models.service.js';
 
-/** OpenAI's wire over every provider. */
+/** OpenAI's protocol for every provider. */
 @Module({
   imports: [ChatModule, LlmModule],
   controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],

@@ -1,18 +1,18 @@
-/** How a JSON text names its model, and how it is to. */
+/** The model field of a JSON text and its replacement. */
 export interface Rename {
   readonly from: string;
   readonly to: string;
 }
 
-/** Made once for all texts of one answer. */
+/** Creates a replacement, once for all texts of one answer. */
 export function renameOf(upstream: string, ours: string): Rename {
   return { from: fieldOf(upstream), to: fieldOf(ours) };
 }
 
 /**
- * The text with the model's name replaced, text for text, because writing JSON anew costs more than all else that is
- * done to it. Inside of a JSON text every quote is escaped, so what matches is a field of that name. Undefined where
- * there is none, or more than one: then only reading tells which one is meant.
+ * Replaces the model's name in a JSON text, as a string, because serialising JSON costs more than all other
+ * processing of it. Inside a JSON string every quote is escaped, so a match is always a field of that name.
+ * Returns undefined if there is no match or more than one: then only parsing can find the right field.
  */
 export function renamed(raw: string, { from, to }: Rename): string | undefined {
   const at = raw.indexOf(from);

@@ -1,10 +1,13 @@
 import type { SchemaObject } from 'ajv';
 import { listOfTyped, schemaForTag, schemaForType } from '../schema-for-tag.js';
 
-/** Most texts of one request for vectors, as OpenAI has it. */
+/** OpenAI's maximum number of texts in one embeddings request. */
 export const MAX_EMBEDDING_INPUTS = 2048;
 
-/** Printable characters: the ledger names every model that was asked, and cannot store NUL and lone surrogates. */
+/**
+ * Printable characters: the ledger stores the name of every requested model, and cannot store NUL and lone
+ * surrogates.
+ */
 const NAME = '^[^\\p{Cc}\\p{Cs}]+$';
 
 const text = { type: 'string' } as const;
@@ -13,18 +16,18 @@ const flag = { type: ['boolean', 'null'] } as const;
 const objectOrNull = { type: ['object', 'null'] } as const;
 const name = { type: 'string', minLength: 1 } as const;
 
-/** What describes a function, besides its name. The schema of its parameters is checked by the host. */
+/** The description of a function, besides its name. The host validates the schema of its parameters. */
 const functionFields = {
   description: textOrNull,
   parameters: objectOrNull,
   strict: flag,
 } as const;
 
-/** The parts that content is made of. Other types are left to the host that knows them. */
+/** The known types of content parts. Other types are left to the host. */
 const parts = [
   schemaForType('text', { text }),
   schemaForType('refusal', { refusal: text }),
-  // Some clients send the URL itself; `toCanonicalBody` puts it into its object.
+  // Some clients send the URL itself; `toCanonicalBody` wraps it into an object.
   schemaForType('image_url', {
     image_url: {
       type: ['string', 'object'],
@@ -138,7 +141,7 @@ const responseFormat: SchemaObject = {
   }),
 };
 
-/** Fields of both surfaces: what the older one does not have by name reaches the models all the same. */
+/** Fields of both routes: those that Completions does not define are passed to the models too. */
 const parameters: Readonly<Record<string, SchemaObject>> = {
   model: { type: 'string', minLength: 1, maxLength: 256, pattern: NAME },
   temperature: { type: ['number', 'null'], minimum: 0, maximum: 2 },
@@ -193,27 +196,30 @@ const completionFields: Readonly<Record<string, SchemaObject>> = {
   suffix: textOrNull,
 };
 
-/** Fields of Chat Completions that are known here. */
+/** Known fields of Chat Completions. */
 export const CHAT_COMPLETION_FIELDS = Object.keys(chatFields);
 
-/** Fields of Completions that are known here. */
+/** Known fields of Completions. */
 export const COMPLETION_FIELDS = Object.keys(completionFields);
 
-/** Chat Completions. What it does not name passes through; what it names is what we rely on or would be blamed for. */
+/**
+ * Schema of Chat Completions. Unknown fields pass through; the schema covers those that we rely on or would be
+ * blamed for.
+ */
 export const CHAT_COMPLETION: SchemaObject = {
   type: 'object',
   required: ['messages'],
   properties: chatFields,
 };
 
-/** Completions, the older surface: one prompt or several, no chat. */
+/** Schema of Completions, the legacy route: one prompt or several, no chat. */
 export const COMPLETION: SchemaObject = {
   type: 'object',
   required: ['prompt'],
   properties: completionFields,
 };
 
-/** Embeddings. */
+/** Schema of Embeddings. */
 export const EMBEDDING: SchemaObject = {
   type: 'object',
   required: ['model', 'input'],

@@ -1,21 +1,24 @@
 import type { ChatRequest, EmbeddingRequest } from '../port/index.js';
 
-/** Bytes of a text that are taken for a token. */
+/** Average bytes of text per token. */
 const BYTES_PER_TOKEN = 4;
 
-/** Tokens of an answer whose length nobody bounded. */
+/** Estimated tokens of an answer without a limit. */
 const OUTPUT_TOKENS = 1024;
 
-/** Bytes that an image, a sound or a document stands for: its own have nothing to do with its tokens. */
+/** Bytes counted for an image, audio or a document: their real size is unrelated to their tokens. */
 const MEDIA_BYTES = 4096;
 
-/** What a call may take, by estimate. No tokenizer: it would cost more than everything else about a request. */
+/**
+ * The estimated tokens of a call. It does not use a tokenizer, which would cost more than all other processing
+ * of a request.
+ */
 export interface TokenEstimate {
   readonly input: number;
   readonly output: number;
 }
 
-/** What a chat may take. */
+/** Estimates the tokens of a chat request. */
 export function estimateChat(request: ChatRequest): TokenEstimate {
   const { messages, tools, max_completion_tokens, max_tokens, n } = request;
   const output = max_completion_tokens ?? max_tokens ?? OUTPUT_TOKENS;
@@ -25,7 +28,7 @@ export function estimateChat(request: ChatRequest): TokenEstimate {
   };
 }
 
-/** What vectors of texts take; a list of tokens is its own count. */
+/** Estimates the tokens of an embeddings request; a list of tokens is counted exactly. */
 export function estimateEmbedding(input: EmbeddingRequest['input']): TokenEstimate {
   let tokens = 0;
   for (const one of input) {
@@ -34,7 +37,7 @@ export function estimateEmbedding(input: EmbeddingRequest['input']): TokenEstima
   return { input: tokens, output: 0 };
 }
 
-/** The bytes of all texts in a value. Goes through it without recursion: a body may be nested as deep as it likes. */
+/** Returns the bytes of all strings in a value. Iterative, because a body may be nested arbitrarily deep. */
 function bytesIn(value: unknown): number {
   const waiting: unknown[] = [value];
   let bytes = 0;
@@ -46,7 +49,7 @@ function bytesIn(value: unknown): number {
       for (const entry of next as unknown[]) waiting.push(entry);
     } else if (typeof next === 'object' && next !== null) {
       for (const [key, entry] of Object.entries(next)) {
-        // What is behind `data` is base64: a sound in OpenAI's words, an image in Anthropic's.
+        // The value of `data` is base64: audio in OpenAI's format, an image in Anthropic's.
         if (key === 'data' && typeof entry === 'string') bytes += MEDIA_BYTES;
         else if (key === 'provider_data') continue;
         else waiting.push(entry);

@@ -1,15 +1,21 @@
 import type { ModelPrice } from '../../common/price.js';
 
-/** Anthropic's price of input that is kept for five minutes, beside that of other input. */
+/** Anthropic's price of input that is cached for five minutes, relative to other input. */
 const CLAUDE_WRITE = 1.25;
 
-/** OpenAI's, from GPT-5.6 on; writing was free before. */
+/** OpenAI's price of cache writes, relative to other input, from GPT-5.6 on; they were free before. */
 const GPT_WRITE = 1.25;
 
-/** A request of OpenAI's models of a million tokens counts as long above this, and costs more from its first token on. */
+/**
+ * Input tokens above which a request to OpenAI's models with a million tokens counts as long, and costs more
+ * from its first token on.
+ */
 const LONG_ABOVE = 272_000;
 
-/** A Claude model. Kept for an hour input costs 2 × and not 1.25 ×, which the usage does not tell apart for us. */
+/**
+ * Returns the price of a Claude model. Input that is cached for an hour costs 2 × and not 1.25 ×, which our
+ * usage figures do not distinguish.
+ */
 function claude(input: number, output: number, cacheRead: number): ModelPrice {
   return { input, output, cacheRead, cacheWrite: input * CLAUDE_WRITE };
 }
@@ -18,7 +24,10 @@ function gpt(input: number, output: number, cacheRead: number): ModelPrice {
   return { input, output, cacheRead };
 }
 
-/** A model with OpenAI's prices for long requests: twice the input, one and a half times the output. */
+/**
+ * Returns the price of a model with OpenAI's surcharge for long requests: twice the input, one and a half times
+ * the output.
+ */
 function longGpt(input: number, output: number, cacheRead: number, write?: number): ModelPrice {
   const of = (inputFactor: number, outputFactor: number): ModelPrice => ({
     input: input * inputFactor,
@@ -29,15 +38,16 @@ function longGpt(input: number, output: number, cacheRead: number, write?: numbe
   return { ...of(1, 1), long: { above: LONG_ABOVE, price: of(2, 1.5) } };
 }
 
-/** Vectors have no output. */
+/** Returns the price of an embedding model, which has no output. */
 function embedding(input: number): ModelPrice {
   return { input, output: 0 };
 }
 
 /**
- * The list prices of the common models as of November 2026, standard tier, by provider and name.
+ * List prices of the common models as of November 2026, standard tier, by provider and name.
  * https://platform.claude.com/docs/en/about-claude/pricing, https://developers.openai.com/api/docs/pricing
- * A model that is missing has no known price, and neither has one whose price could not be confirmed.
+ *
+ * A model that is missing has no known price; models whose price could not be confirmed are missing.
  */
 export const LIST_PRICES: Readonly<Record<string, Readonly<Record<string, ModelPrice>>>> = {
   anthropic: {
@@ -84,7 +94,7 @@ export const LIST_PRICES: Readonly<Record<string, Readonly<Record<string, ModelP
     'gpt-4.1-mini': gpt(0.4, 1.6, 0.1),
     'gpt-4.1-nano': gpt(0.1, 0.4, 0.025),
     'gpt-4o': gpt(2.5, 10, 1.25),
-    // A snapshot that never got the price of its name.
+    // A snapshot whose price never changed to that of its model name.
     'gpt-4o-2024-05-13': { input: 5, output: 15 },
     'gpt-4o-mini': gpt(0.15, 0.6, 0.075),
     o3: gpt(2, 8, 0.5),

@@ -1,21 +1,24 @@
 import type { MediaKind } from '../port/index.js';
 
-/** About what an image takes that is as large as models look at: Claude's 1,568 patches, more than OpenAI's. */
+/**
+ * Approximate tokens of an image at the maximum resolution that models process: Claude's 1,568 patches, more
+ * than OpenAI's.
+ */
 const IMAGE_TOKENS = 1600;
 
-/** A page of a PDF is shown as an image beside its text, or is one. */
+/** Tokens of a PDF page, which is processed as an image besides its text. */
 const PAGE_TOKENS = 1600;
 
-/** Bytes of a PDF that are taken for a page, of which nobody counts the real ones. */
+/** Average bytes of a PDF page; the real pages are not counted. */
 const BYTES_PER_PAGE = 65_536;
 
-/** The most pages that are taken for one PDF; more than that the providers do not take. */
+/** Maximum number of pages of one PDF; providers refuse more. */
 const MAX_PAGES = 100;
 
 /**
- * The tokens of an image or a PDF, by an estimate that is meant to be too high rather than too low: where a provider
- * tells figures, those count.
- * @param bytes its size
+ * Estimates the tokens of an image or a PDF. Rather too high than too low; if a provider reports figures, those
+ * count.
+ * @param bytes size of the file
  */
 export function mediaTokens(kind: MediaKind, bytes: number): number {
   if (kind === 'image') return IMAGE_TOKENS;

@@ -3,18 +3,21 @@ import type { ModelPrice } from '../../common/price.js';
 import type { TokenUsage } from '../port/index.js';
 import { LIST_PRICES } from './list-prices.js';
 
-/** Any model of a provider, or what has no entry of its own. */
+/** Key of the entry for all models of a provider that have no entry of their own. */
 const ANY = '*';
 
-/** The date that providers put behind the name of a snapshot, whose price is that of the name: `-2026-04-23`, `-20251101`. */
+/** Matches the date suffix of a snapshot, whose price is that of the model name: `-2026-04-23`, `-20251101`. */
 const SNAPSHOT = /-(\d{4}-\d{2}-\d{2}|\d{8}|latest)$/;
 
-/** Knows what models cost. */
+/** Looks up the prices of models. */
 export class PriceTable {
-  /** @param overrides by full name, or `provider/*` for all models of a provider; they go before the list prices */
+  /**
+   * @param overrides by full name, or `provider/*` for all models of a provider; they take precedence over the
+   * list prices
+   */
   constructor(private readonly overrides: Readonly<Record<string, ModelPrice>> = {}) {}
 
-  /** The price in force, or undefined where none is known. */
+  /** Returns the price in force, or undefined if none is known. */
   priceOf({
     provider,
     model,
@@ -35,8 +38,8 @@ export class PriceTable {
   }
 
   /**
-   * What a usage costs: each kind of token at its price, rounded up to whole micro-dollars, so that nothing that costs
-   * is ever free. Null where no price is known; but what used nothing costs nothing, whatever the price.
+   * Returns the cost of a usage: each kind of token at its price, rounded up to whole micro-dollars, so that no
+   * paid usage is free. Null if the price is unknown; a usage of zero tokens costs nothing even then.
    */
   costOf(model: { readonly provider: string; readonly model: string }, usage: TokenUsage): MicroUsd | null {
     if (usage.inputTokens === 0 && usage.outputTokens === 0) return 0n;
@@ -44,7 +47,10 @@ export class PriceTable {
     return price === undefined ? null : costAt(price, usage);
   }
 
-  /** What tokens cost at the most, whichever of the models is asked; or the first one whose price is not known. */
+  /**
+   * Returns the maximum cost of these tokens over all models, or the name of the first model without a known
+   * price.
+   */
   dearest(
     models: readonly { readonly provider: string; readonly model: string; readonly name: string }[],
     inputTokens: number,
@@ -62,11 +68,11 @@ export class PriceTable {
   }
 }
 
-/** What a usage costs at a price. */
+/** Returns the cost of a usage at a price. */
 export function costAt(listed: ModelPrice, usage: TokenUsage): MicroUsd {
   const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens } = usage;
   const price = listed.long !== undefined && inputTokens > listed.long.above ? listed.long.price : listed;
-  // A host may tell more cached tokens than it had input; what is left is never less than nothing.
+  // A host may report more cached tokens than input; the remainder is never negative.
   const plain = Math.max(0, inputTokens - cachedTokens - cacheWriteTokens);
   const sum =
     picos(plain, price.input) +
@@ -78,12 +84,12 @@ export function costAt(listed: ModelPrice, usage: TokenUsage): MicroUsd {
 
 const PICO_PER_MICRO = 1_000_000n;
 
-/** Whole parts of a dollar as small as a price can be told: sums of floats drift. */
+/** Returns the cost as an integer in the smallest unit of any price: sums of floats drift. */
 function picos(tokens: number, pricePerToken: number): bigint {
   return BigInt(tokens) * BigInt(Math.round(pricePerToken * 1_000_000));
 }
 
-/** A field of the table itself; a model may be called `constructor`. */
+/** Returns an own property of the table; a model may be called `constructor`. */
 function own<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }

@@ -2,28 +2,28 @@ import { describe, expect, it } from '@jest/globals';
 import { countTokens } from './token-counter.js';
 
 describe('countTokens', () => {
-  it('counts as the encoding does', () => {
+  it('counts tokens like the encoding', () => {
     expect(countTokens('')).toBe(0);
     expect(countTokens('Hello, world!')).toBe(4);
     expect(countTokens('<|endoftext|>')).toBeGreaterThan(0);
   });
 
-  it('counts a long text like its parts, to a token a slice', () => {
+  it('counts a long text like its parts, with at most one token more per slice', () => {
     const sentence = 'The quick brown fox jumps over the lazy dog. ';
     const whole = countTokens(sentence.repeat(100));
     expect(whole).toBeGreaterThanOrEqual(100 * (countTokens(sentence) - 1));
     expect(whole).toBeLessThanOrEqual(100 * countTokens(sentence) + 20);
   });
 
-  it('does not choke on words without end', () => {
+  it('counts endless words in reasonable time', () => {
     const before = process.cpuUsage();
     for (const unit of ['a', '👋', '語', ' ', '\u0301', 'é']) countTokens(unit.repeat(20_000));
     const { user } = process.cpuUsage(before);
-    // Quadratic work takes minutes here; the bound only tells the two apart.
+    // Quadratic work takes minutes here; the limit only distinguishes the two.
     expect(user).toBeLessThan(10_000_000);
   });
 
-  it('estimates what is too long to be counted', () => {
+  it('estimates a text that is too long to be counted', () => {
     expect(countTokens('x'.repeat(200_000))).toBe(50_000);
   });
 });

@@ -1,27 +1,31 @@
 import { encode } from 'gpt-tokenizer/encoding/o200k_base';
 
-/** Above this the text is estimated, so that one count never holds the event loop for long. In UTF-16 units. */
+/**
+ * Maximum length that is counted exactly, in UTF-16 code units. Longer texts are estimated, so that one count
+ * never blocks the event loop for long.
+ */
 const EXACT_UP_TO = 100_000;
 
-/** UTF-16 units a token takes on average in English prose, by which longer texts are estimated. */
+/** Average UTF-16 code units per token in English prose, for the estimate of longer texts. */
 const UNITS_PER_TOKEN = 4;
 
 /**
- * A text is counted in slices of this many code points. The work of the encoding grows with the square of a word, and
- * an adversary's text is one word; a slice that cuts a word in two counts a token too many at the most.
+ * Matches the slices in which a text is counted, in code points. The time of the encoding grows with the square
+ * of a word's length, and an attacker's text is a single word. A slice that splits a word adds at most one
+ * token.
  */
 const SLICE = /[^]{1,256}/gu;
 
 /**
- * The tokens of a text by OpenAI's `o200k_base` encoding. An estimate for every other family of models, and only
- * used where a provider told no figures of its own and for filling the context window.
+ * Counts the tokens of a text with OpenAI's `o200k_base` encoding. For every other model family this is an
+ * estimate. Used only if a provider reported no figures of its own, and for filling the context window.
  */
 export function countTokens(text: string): number {
   if (text.length > EXACT_UP_TO) return Math.ceil(text.length / UNITS_PER_TOKEN);
   return (text.match(SLICE) ?? []).reduce((sum, slice) => sum + countSlice(slice), 0);
 }
 
-/** The same for texts that come together: where they are long together, each is estimated. */
+/** Counts the tokens of several texts. If they are long in total, each is estimated. */
 export function countTokensOfEach(texts: readonly string[]): number[] {
   const length = texts.reduce((sum, text) => sum + text.length, 0);
   if (length <= EXACT_UP_TO) return texts.map(countTokens);
@@ -29,6 +33,6 @@ export function countTokensOfEach(texts: readonly string[]): number[] {
 }
 
 function countSlice(slice: string): number {
-  // A user may write '<|endoftext|>'; it is text like any other and must not be refused.
+  // A user may write '<|endoftext|>'; it is ordinary text and must not be refused.
   return encode(slice, { disallowedSpecial: new Set() }).length;
 }

@@ -1,44 +1,53 @@
 import type { SharedCache } from '../../infra/cache/index.js';
 import type { CachedAnswer } from './cached-answer.js';
 
-/** Longest answer that is kept, in UTF-16 units of its JSON. */
+/** Maximum length of a cached answer, in UTF-16 code units of its JSON. */
 const MAX_LENGTH = 1_000_000;
 
-/** What became of an answer that others wait for: there it is, or nothing that could be given again, or nobody made it. */
+/**
+ * Outcome of an answer in progress that others wait for: the answer, a failure or uncacheable answer, or an
+ * aborted call.
+ */
 export type Landing = CachedAnswer | 'failed' | 'left';
 
-/** What a call finds: an answer that is there, or the duty to make it. */
+/** Result of a lookup: the cached answer, or the obligation to generate it. */
 export type Found =
   | { readonly type: 'hit'; readonly answer: CachedAnswer }
-  /** Nobody has it. `land` must be called, once. */
+  /** There is no answer to return. `land` must be called once. */
   | { readonly type: 'miss'; readonly land: (landing: Landing) => Promise<void> };
 
-/** Answers that were asked for before, and those that are being made. Equal calls at once in one process ask a model once. */
+/**
+ * Cached answers, and answers in progress. Equal concurrent calls within one process result in a single call of
+ * a model.
+ */
 export class AnswerCache {
   private readonly flights = new Map<string, Promise<Landing>>();
 
   constructor(
     private readonly store: SharedCache,
-    /** Milliseconds: how long answers are kept, and how long an answer that is being made is waited for. */
+    /** Lifetime of a cached answer, and maximum wait for an answer in progress, in milliseconds. */
     private readonly times: { readonly ttlMs: number; readonly waitMs: number },
   ) {}
 
   /**
-   * The answer of a key, waiting for one that is being made, but not for ever: whoever makes it may read slowly.
-   * @returns undefined where the signal aborted first
+   * Looks up an answer. Waits for one that is in progress, but only for a limited time: the client that it is
+   * generated for may read slowly.
+   * @returns undefined if the signal aborted first
    */
   async find(key: string, signal: AbortSignal): Promise<Found | undefined> {
     while (!signal.aborted) {
       const stored = await this.stored(key);
       if (stored !== undefined) return { type: 'hit', answer: stored };
       const flight = this.flights.get(key);
-      // Between this look and the entry that `take` makes nothing else runs, so only one of two becomes the maker.
+      // There is no await between this check and the entry that `take` adds, so only one of two calls becomes
+      // the generator.
       if (flight === undefined) return { type: 'miss', land: this.take(key) };
       const landing = await within(this.times.waitMs, flight, signal);
-      // Who waited asks for itself now: one after the other they would wait for each other's failures.
+      // After a failure every waiting call runs on its own: taking turns, they would wait for each other's
+      // failures.
       if (landing === 'failed') return { type: 'miss', land: this.take(key) };
       if (typeof landing === 'object') return { type: 'hit', answer: landing };
-      // Whoever made it left; the next one takes over, and the others go on waiting.
+      // The generating call was aborted: the next one takes over, and the others keep waiting.
     }
     return undefined;
   }
@@ -64,7 +73,10 @@ export class AnswerCache {
   }
 }
 
-/** Only we write under our keys, in this form; what an older version wrote in another one, or what broke, is a miss. */
+/**
+ * Parses a cached answer. Only this class writes under these keys, in this form; an entry of an older version
+ * in another form, or a corrupt one, is a miss.
+ */
 function parse(text: string): CachedAnswer | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -90,7 +102,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-/** What the flight lands with; as if it had failed where that takes too long, and nothing where the signal aborts. */
+/**
+ * Waits for the outcome of an answer in progress. A timeout counts as a failure; returns undefined if the
+ * signal aborts.
+ */
 async function within(
   waitMs: number,
   flight: Promise<Landing>,

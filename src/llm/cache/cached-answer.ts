@@ -12,25 +12,28 @@ import {
   type TokenUsage,
 } from '../port/index.js';
 
-/** An answer as it is kept: all of it that a caller can see, in the common tongue. */
+/** A cached answer: everything that a caller can see of it, in the canonical format. */
 export interface CachedAnswer {
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
   readonly completion: ChatCompletion;
   readonly finishReason: FinishReason;
-  /** Of the attempt that made it. */
+  /** Usage of the attempt that generated it. */
   readonly usage: TokenUsage;
-  /** The answer as it came, where it came in the caller's own wire: the events of a stream, or the whole text. */
+  /**
+   * The original answer if it arrived in the caller's own API format: the events of a stream, or the whole
+   * text.
+   */
   readonly relayed?: readonly RelayedEvent[];
   readonly raw?: string;
 }
 
-/** Reasons for an end that make an answer worth keeping. */
+/** Finish reasons of answers that may be cached. */
 const KEPT: ReadonlySet<FinishReason> = new Set(['stop', 'length', 'tool_calls', 'function_call']);
 
 /**
- * Whether an answer may stand for the next one: whole, not refused, of the model that was meant and not of one that
- * stood in for it, and without calls that a stream of the common tongue has no words for.
+ * Returns true if an answer may be cached: complete, not refused, from the first model of the chain and not
+ * from a fallback, and without calls that a stream in the canonical format cannot express.
  */
 export function isKept(
   { completion, model }: CachedAnswer,
@@ -50,18 +53,19 @@ export function isKept(
   );
 }
 
-/** A call whose answer may come out of the cache. */
+/** A call whose answer may come from the cache. */
 export type CacheableCall = ModelCall & { readonly cache: AnswerCaching };
 
-/** Returns whether the answer of a call may come out of the cache. */
+/** Returns true if the answer of a call may come from the cache. */
 export function isCacheable(call: ModelCall): call is CacheableCall {
   return call.cache !== undefined;
 }
 
 /**
- * Returns the cache key of a call: its account, the generation of the account's cached answers, and a hash of everything
- * that shapes the answer. When the generation is raised, answers under earlier keys cannot be found any more and expire.
- * @param mode how the caller wants it; what is cached in the caller's own API format fits only that
+ * Returns the cache key of a call: its account, the generation of the account's cached answers, and a hash of
+ * everything that affects the answer. When the generation is incremented, answers with older keys can no longer
+ * be found, and expire.
+ * @param mode streamed or whole; an answer cached in the caller's own API format fits only one mode
  */
 export function keyOf(
   { userId, cache, request, native }: CacheableCall,
@@ -81,12 +85,15 @@ function ownWords({ wire, path, headers, body: { model, stream, ...body } }: Nat
   return { wire, path, headers: ordered(headers), body: ordered(body) };
 }
 
-/** Fields in one order, whatever order the caller wrote them in. Not those further in: in a schema the order means something. */
+/**
+ * Sorts fields, so that their order in the request does not matter. Nested fields stay unsorted: the order in a
+ * schema is significant.
+ */
 function ordered(fields: object): object {
   return Object.fromEntries(Object.entries(fields).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-/** The events that a caller of the stream would have seen, the text of a choice in one piece. */
+/** Yields the events that the caller of the stream would have seen, with the text of a choice in one piece. */
 export function* replay(
   { model, ignored, completion, finishReason, usage, relayed }: CachedAnswer,
   record: AttemptOfHit,
@@ -107,7 +114,7 @@ export function* replay(
 
 type AttemptOfHit = Extract<ModelEvent, { type: 'finished' }>['attempts'][number];
 
-/** What a hit leaves in the ledger: that it was asked, and that nothing was used for it. */
+/** Returns the ledger record of a cache hit, with no usage. */
 export function recordOfHit({ model }: CachedAnswer): AttemptOfHit {
   return {
     attempt: 1,

@@ -18,14 +18,14 @@ import {
   replay,
 } from './cached-answer.js';
 
-/** Answers calls out of the cache, and fills it. Whoever finds nothing asks as if there were no cache. */
+/** Answers calls from the cache, and fills it. A miss is executed as if there were no cache. */
 export class CachedCalls {
   constructor(private readonly cache: AnswerCache) {}
 
   /**
-   * The events of a call, replayed where its answer is there.
+   * Yields the events of a call, replayed if its answer is cached.
    * @param models full names of the chain, in order
-   * @throws ModelCallError where the call was aborted, and what `ask` throws
+   * @throws ModelCallError if the call was aborted, and all errors of `ask`
    */
   async *stream(
     call: CacheableCall,
@@ -47,7 +47,8 @@ export class CachedCalls {
         recording.add(event);
         if (event.type === 'finished') {
           landing = recording.answer(call, event, models) ?? 'failed';
-          // Kept before it is told, so that whoever has seen the end finds the answer.
+          // Store the answer before yielding the end, so that a client that has seen the end finds it in the
+          // cache.
           await found.land(landing);
         }
         yield event;
@@ -61,8 +62,8 @@ export class CachedCalls {
   }
 
   /**
-   * A whole answer.
-   * @throws ModelCallError where the call was aborted, and what `ask` throws
+   * Returns a whole answer.
+   * @throws ModelCallError if the call was aborted, and all errors of `ask`
    */
   async complete(
     call: CacheableCall,
@@ -101,7 +102,7 @@ export class CachedCalls {
   }
 }
 
-/** Puts together what is worth keeping of a stream. */
+/** Assembles the answer to cache from a stream. */
 class Recording {
   private assembler = new CompletionAssembler();
   private relayed: RelayedEvent[] = [];
@@ -143,6 +144,6 @@ function wholeAnswer(
   if (finishReason === undefined) return undefined;
   const answer = { model, ignored, completion, finishReason, usage };
   if (!isKept(answer, models, call)) return undefined;
-  // In the common tongue the completion says all of it, and serves those who stream as well.
+  // In the canonical format the completion contains everything, and also serves streaming callers.
   return call.native === undefined || raw === undefined ? answer : { ...answer, raw };
 }

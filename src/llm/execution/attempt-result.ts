@@ -2,22 +2,23 @@ import { AppError } from '../../common/errors.js';
 import type { Deadlines } from './deadlines.js';
 import { ProviderError } from '../port/index.js';
 
-/** How an attempt ended. */
+/** The outcome of an attempt. */
 export type AttemptResult<Answer> =
   { readonly status: 'completed'; readonly answer: Answer } | AttemptFailure;
 
-/** How an attempt without an answer ended. Only `failed` says something of the provider. */
+/** The outcome of an attempt without an answer. Only `failed` is the provider's fault. */
 export type AttemptFailure =
   | { readonly status: 'failed'; readonly error: ProviderError }
   | { readonly status: 'cancelled' }
-  /** Our own mapping found the fault in the request: the provider was not asked, and no other model can help. */
+  /** Our own mapping refused the request: the provider was not called, and no other model can help. */
   | { readonly status: 'refused'; readonly error: AppError }
-  /** Our own code threw something that nobody foresaw. Another try would only run into it again. */
+  /** Our own code threw an unexpected error. A retry would only fail again. */
   | { readonly status: 'crashed'; readonly cause: unknown };
 
 /**
- * Classifies what an attempt threw. Providers throw `ProviderError` for everything that is theirs, down to the bytes of
- * a connection that breaks; what is neither that nor a refusal of ours is a fault in our code.
+ * Classifies an error that an attempt threw. Providers throw `ProviderError` for all failures of theirs,
+ * including broken connections. Any error that is neither a `ProviderError` nor a refusal of ours is a bug in
+ * our code.
  */
 export function toAttemptFailure(error: unknown, caller: AbortSignal, { passed }: Deadlines): AttemptFailure {
   if (caller.aborted) return { status: 'cancelled' };

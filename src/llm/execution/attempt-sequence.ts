@@ -9,54 +9,57 @@ import type { Permit, ProviderGate } from '../resilience/provider-gate.js';
 import { FallbackPlan } from './fallback-plan.js';
 
 export interface TriesOptions {
-  /** The models to ask, in order. */
+  /** The models to call, in order. */
   readonly chain: readonly ResolvedModel[];
   readonly gateOf: (provider: string) => ProviderGate;
-  /** The user's own key of a provider, where there is one. Asked once a provider. */
+  /** Returns the user's own key for a provider, if there is one. Called once per provider. */
   readonly credentialOf: (provider: string) => Promise<string | undefined>;
-  /** Tries at one model beyond the first. */
+  /** Maximum attempts at one model beyond the first. */
   readonly maxRetries: number;
-  /** The caller's: aborting it ends the call as cancelled. */
+  /** The caller's signal. Aborting it ends the call as cancelled. */
   readonly signal: AbortSignal;
-  /** By which it is waited between two tries. */
+  /** Times the wait between two attempts. */
   readonly clock: Clock;
 }
 
-/** What is tried, whatever it asks for. It never throws, and leaves a record however it ends. */
+/** An attempt at any kind of request. It never throws, and leaves a record whatever its outcome. */
 export interface AttemptHandle {
   record(outcome: AttemptRecord['outcome']): AttemptRecord;
 }
 
-/** Makes the attempt at a model. */
+/** Creates the attempt at a model. */
 export type MakeTrial<One extends AttemptHandle> = (at: {
   readonly resolved: ResolvedModel;
-  /** From 1 on within the call. */
+  /** Number of the attempt within the call, starting at 1. */
   readonly number: number;
-  /** The user's own key of the provider. */
+  /** The user's own key for the provider. */
   readonly apiKey: string | undefined;
-  /** To be called when the first output of a stream is there. */
+  /** Must be called when the first output of a stream arrives. */
   readonly onBegun: () => void;
 }) => One;
 
-/** An attempt that was let through to its provider. */
+/** An attempt that its provider's gate has admitted. */
 export interface Entered<One extends AttemptHandle> {
   readonly trial: One;
   readonly permit: Permit;
 }
 
-/** An attempt that brought an answer. */
+/** An attempt that produced an answer. */
 export interface Settled<One extends AttemptHandle, Answer> {
   readonly trial: One;
   readonly answer: Answer;
   readonly usage: TokenUsage;
 }
 
-/** The attempts of one call over a chain of models: each waits for its place, leaves its record, and is followed by another or none. */
+/**
+ * The attempts of one call over a chain of models. Each attempt waits for a slot at its provider, leaves its
+ * record, and is followed by another attempt or none.
+ */
 export class AttemptSequence<One extends AttemptHandle> {
   private readonly settled: AttemptRecord[] = [];
   private readonly plan: FallbackPlan;
   private readonly keys = new Map<string, Promise<string | undefined>>();
-  /** The attempt that is under way. Where the consumer leaves in the middle, nothing settles it. */
+  /** The attempt in progress. If the consumer stops early, nothing settles it. */
   private running: Entered<One> | undefined;
 
   constructor(
@@ -66,13 +69,13 @@ export class AttemptSequence<One extends AttemptHandle> {
     this.plan = new FallbackPlan(options.chain, options.maxRetries, options.signal, options.clock);
   }
 
-  /** What became of every attempt so far. */
+  /** Returns the records of all attempts so far. */
   get attempts(): readonly AttemptRecord[] {
     return this.settled;
   }
 
   /**
-   * Tries until there is an answer that comes whole.
+   * Makes attempts until one returns a complete answer.
    * @throws ModelCallError
    */
   async answer<Answer>(ask: (trial: One) => Promise<AttemptResult<Answer>>): Promise<Settled<One, Answer>> {
@@ -90,9 +93,9 @@ export class AttemptSequence<One extends AttemptHandle> {
   }
 
   /**
-   * Waits for a place at the provider of the next model.
-   * @throws AppError where the user's own key of it cannot be used or the request does not fit the model,
-   *   ModelCallError where the call was aborted
+   * Waits for a slot at the provider of the next model.
+   * @throws AppError if the user's own key for it cannot be used or the request does not fit the model
+   * @throws ModelCallError if the call was aborted
    */
   async enter(): Promise<Entered<One> | ProviderError> {
     const { gateOf, signal } = this.options;
@@ -116,7 +119,7 @@ export class AttemptSequence<One extends AttemptHandle> {
       this.running = { trial, permit };
       return this.running;
     } catch (error) {
-      // The request was fitted to the model, and the provider not asked: its place must not be lost with it.
+      // Fitting the request to the model failed before the provider was called: release the slot.
       permit.settle('not_asked');
       throw error instanceof AppError ? refusedCall(error, this.settled) : crashedCall(error, this.settled);
     }
@@ -124,8 +127,8 @@ export class AttemptSequence<One extends AttemptHandle> {
 
   /**
    * Concludes an attempt: returns its answer, or the provider's failure.
-   * @throws ModelCallError, AppError where no other attempt can help: the call was aborted, or the fault is not the
-   *   provider's
+   * @throws ModelCallError, AppError if no other attempt can help: the call was aborted, or the fault is not
+   * the provider's
    */
   settle<Answer>(entered: Entered<One>, result: AttemptResult<Answer>): Settled<One, Answer> | ProviderError {
     const record = this.conclude(entered, result);
@@ -143,39 +146,45 @@ export class AttemptSequence<One extends AttemptHandle> {
     }
   }
 
-  /** After a failure that nobody saw anything of: whether there is another try. Waits where it must be waited. */
+  /**
+   * Returns true if another attempt follows a failure without visible output, after waiting for the backoff if
+   * there is one.
+   */
   goOnAfter(error: ProviderError): Promise<boolean> {
     return this.plan.goOnAfter(error);
   }
 
-  /** To the next model, whatever is thought of this one: whether there is one that may be asked the same. */
+  /**
+   * Moves on to the next model, without a retry of this one. Returns false if there is none or the request
+   * itself is at fault.
+   */
   moveOnAfter(error: ProviderError): boolean {
     return this.plan.moveOnAfter(error);
   }
 
-  /** The end of the call where nothing is tried any more. */
+  /** Returns the error of the call after its last attempt. */
   failure(error: ProviderError): Error {
     return toModelCallError(error, this.settled);
   }
 
-  /** Ends what is still under way. Must be called where an attempt may have been left. */
+  /** Ends the attempt in progress. Must be called if an attempt may have been abandoned. */
   leave(): void {
     if (this.running !== undefined) this.conclude(this.running, { status: 'cancelled' });
   }
 
-  /** The same key for every try at a provider, whatever the user does meanwhile. */
+  /** Returns the same key for every attempt at a provider, even if the user changes it meanwhile. */
   private keyOf(provider: string): Promise<string | undefined> {
     const known = this.keys.get(provider) ?? this.options.credentialOf(provider);
     this.keys.set(provider, known);
     return known;
   }
 
-  /** Writes the attempt's record and gives its place back. */
+  /** Writes the attempt's record and releases its slot. */
   private conclude({ trial, permit }: Entered<One>, result: AttemptResult<unknown>): AttemptRecord {
     this.running = undefined;
     try {
       const record = trial.record(OUTCOMES[result.status]);
-      // A request that was refused before it was sent is no attempt at a model.
+      // A request that was refused before it was sent is not an attempt at a model.
       if (result.status !== 'refused') this.settled.push(record);
       return record;
     } finally {
@@ -184,7 +193,7 @@ export class AttemptSequence<One extends AttemptHandle> {
   }
 }
 
-/** The outcome that an attempt is recorded with. */
+/** The outcome that the record of an attempt has. */
 const OUTCOMES = {
   completed: 'completed',
   failed: 'failed',
@@ -193,7 +202,7 @@ const OUTCOMES = {
   crashed: 'failed',
 } as const satisfies Record<AttemptResult<unknown>['status'], AttemptRecord['outcome']>;
 
-/** Outcomes that are not the provider's failure, as its gate knows them. */
+/** The provider gate's names for outcomes that are not the provider's failure. */
 const FOR_THE_GATE = {
   completed: 'completed',
   cancelled: 'cancelled',

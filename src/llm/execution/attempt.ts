@@ -17,7 +17,7 @@ import {
 } from '../port/index.js';
 import type { PriceTable } from '../accounting/price-table.js';
 
-/** What a streamed answer comes to. */
+/** The result of a streamed answer. */
 export interface StreamedAnswer {
   readonly finishReason: FinishReason;
   readonly warning: string | null;
@@ -28,21 +28,24 @@ export interface AttemptOptions {
   readonly provider: ModelProvider;
   readonly model: ModelIdentity;
   readonly request: ChatRequest;
-  /** The choices in the request that the caller did not make. */
+  /** The properties of the request that the caller did not choose. */
   readonly ownChoices: readonly OwnChoice[] | undefined;
-  /** The request in the provider's own words, where the caller speaks its wire. */
+  /** The request in the provider's API format, if the caller uses that protocol. */
   readonly native: NativeRequest | undefined;
-  /** The user's own key of the provider. */
+  /** The user's own key for the provider. */
   readonly apiKey: string | undefined;
-  /** The caller's: aborting it cancels the attempt. */
+  /** The caller's signal. Aborting it cancels the attempt. */
   readonly signal: AbortSignal;
   readonly deadlines: DeadlineConfig;
   readonly prices: PriceTable;
-  /** Called when the first output of a stream is there. */
+  /** Called when the first output of a stream arrives. */
   readonly onBegun: () => void;
 }
 
-/** One attempt at one model, under the deadlines. It never throws: it ends with a result, and with a record of what it used. */
+/**
+ * One attempt at one model, within its deadlines. It never throws: it ends with a result, and with a record of
+ * its usage.
+ */
 export class Attempt {
   private readonly meter: UsageMeter;
   private announced = false;
@@ -51,19 +54,20 @@ export class Attempt {
     this.meter = new UsageMeter(options.request);
   }
 
-  /** Whether anything of the answer was passed on. */
+  /** Returns true if any part of the answer was passed on. */
   get shown(): boolean {
     return this.announced;
   }
 
-  /** Whether a tool call was among it. */
+  /** Returns true if the answer contained a tool call. */
   get calledTools(): boolean {
     return this.meter.calledTools;
   }
 
   /**
-   * Yields the announcement when the answer begins, then the chunks that came, whatever the end; returns how it ended.
-   * Chunks that come before there is any output wait for it: until then another attempt can take this one's place.
+   * Yields the announcement when the answer begins, then its chunks, and returns the outcome. Chunks that
+   * arrive before any output are held back until there is some: until then another attempt can replace this
+   * one.
    */
   async *stream(announcement: ModelEvent): AsyncGenerator<ModelEvent, AttemptResult<StreamedAnswer>> {
     const { provider, signal } = this.options;
@@ -98,7 +102,7 @@ export class Attempt {
       }
     } catch (error) {
       const failure = this.failure(error, deadlines);
-      // After the finish reason the answer is complete, whatever the provider does then.
+      // After the finish reason the answer is complete, whatever the provider does afterwards.
       if (this.meter.finishReason === null || failure.status !== 'failed') return failure;
     } finally {
       deadlines.stop();
@@ -123,7 +127,10 @@ export class Attempt {
     }
   }
 
-  /** What the attempt used. With figures of the provider where it told them, else counted by us and marked so. */
+  /**
+   * Returns the record of the attempt. Its usage is the provider's own if reported, else a local estimate
+   * marked as such.
+   */
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
     const { number, model, apiKey, prices } = this.options;
     const { usage, estimated } = this.meter.usage();
@@ -154,7 +161,7 @@ export class Attempt {
 
   private failure(error: unknown, deadlines: Deadlines): AttemptFailure {
     const { signal } = this.options;
-    // A provider reads the request, and bills it, even if nobody waits for its answer any more.
+    // A provider reads and bills the request even if nobody waits for its answer any more.
     if (signal.aborted || deadlines.passed) this.meter.assumeSent();
     return toAttemptFailure(error, signal, deadlines);
   }

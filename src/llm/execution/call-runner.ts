@@ -28,49 +28,53 @@ export interface CallRunnerOptions extends Omit<TriesOptions, 'signal'> {
   readonly prices: PriceTable;
 }
 
-/** A whole answer and the model that gave it. */
+/** A whole answer and the model that generated it. */
 export interface AnsweredCall {
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
   readonly completion: ChatCompletion;
   readonly raw?: string;
-  /** Of the attempt that answered. */
+  /** Usage of the attempt that answered. */
   readonly usage: TokenUsage;
 }
 
-/** An attempt, and what a caller is told with its answer. */
+/** An attempt, and the facts that the caller receives with its answer. */
 interface ToldAttempt {
   readonly attempt: Attempt;
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
   readonly record: Attempt['record'];
-  /** Whether the provider answers in the caller's wire: its own, or without one the common tongue, which is OpenAI's. */
+  /**
+   * True if the provider answers in the caller's API format: that of the native request, else the canonical
+   * format, which is OpenAI's.
+   */
   readonly inCallersWire: boolean;
 }
 
 /**
- * Runs one call over a chain of models: retries, moves on, gives up. A caller sees nothing of it before the first
- * output; after it nothing is tried again, but for the one restart that a caller may allow.
+ * Runs one call over a chain of models: retries, falls back to the next model, gives up. The caller sees
+ * nothing of this before the first output. After it there are no more retries, except for the single restart
+ * that a caller may allow.
  */
 export class CallRunner {
-  /** The models that can honour the request, in the order in which they are asked. */
+  /** The models that can honour the request, in the order in which they are called. */
   readonly chain: readonly ResolvedModel[];
   private readonly tries: AttemptSequence<ToldAttempt>;
   private restarted = false;
 
-  /** @throws AppError `invalid_request` where no model of the chain can honour the request */
+  /** @throws AppError `invalid_request` if no model of the chain can honour the request */
   constructor(private readonly options: CallRunnerOptions) {
     const { signal } = options.call;
     this.chain = compatibleModels(options.call, options.chain);
     this.tries = new AttemptSequence({ ...options, chain: this.chain, signal }, (at) => this.attemptAt(at));
   }
 
-  /** Full names of the models that may be asked, in order. */
+  /** Returns the full names of the models that may be called, in order. */
   get models(): readonly string[] {
     return this.options.chain.map(({ name }) => name);
   }
 
-  /** What became of every attempt so far. */
+  /** Returns the records of all attempts so far. */
   get attempts(): readonly AttemptRecord[] {
     return this.tries.attempts;
   }
@@ -80,7 +84,7 @@ export class CallRunner {
     const { trial, answer, usage } = await this.tries.answer(({ attempt }) => attempt.complete());
     const { model, ignored, inCallersWire } = trial;
     const { completion, raw } = answer;
-    // An answer in words that are not the caller's is of no use to it as it came.
+    // The raw answer is of no use to the caller if it is in another API format.
     return { model, ignored, completion, usage, ...(raw !== undefined && inCallersWire && { raw }) };
   }
 
@@ -112,7 +116,7 @@ export class CallRunner {
     return attempt.stream({ type: this.restarted ? 'restarted' : 'started', model, ignored });
   }
 
-  /** Once, for text only, and on another model: an answer that broke off in the middle is begun again. */
+  /** Allows one restart, on another model, of an answer that broke off midway, if it consists of text only. */
   private restartsAfter(shown: Attempt, error: ProviderError): boolean {
     if (this.restarted || this.options.call.restart !== 'once') return false;
     if (shown.calledTools || !this.tries.moveOnAfter(error)) return false;
@@ -148,17 +152,20 @@ export class CallRunner {
   }
 }
 
-/** An attempt of which something was passed on. */
+/** Returns the attempt if any part of its answer was passed on. */
 function shownOf({ trial: { attempt } }: Entered<ToldAttempt>): Attempt | undefined {
   return attempt.shown ? attempt : undefined;
 }
 
-/** A provider of the caller's own wire gets everything that the caller said. */
+/** Passes the request on unchanged: a provider that uses the caller's own protocol receives all of it. */
 function asItIs({ request }: ModelCall): AdaptedRequest {
   return { request, ignored: [] };
 }
 
-/** Fits a request to the API format and then to the model. The caller is not shown names of what it did not send. */
+/**
+ * Fits a request to the API format and then to the model. Names of parameters that the caller did not send are
+ * not reported.
+ */
 function adapted(
   { request, native, ownChoices = [] }: ModelCall,
   { source, provider, model, name }: ResolvedModel,
@@ -171,7 +178,7 @@ function adapted(
   return { ...fitted, ignored: [...ignored] };
 }
 
-/** Drops the data of other providers: it is theirs alone, and hosts refuse fields that they do not know. */
+/** Drops the data of other providers: only they can use it, and hosts refuse unknown fields. */
 function withoutForeignData(request: ChatRequest, provider: string): ChatRequest {
   const isForeign = ({ provider_data: data }: ChatMessage): boolean =>
     data !== undefined && data.provider !== provider;
@@ -185,8 +192,8 @@ function withoutForeignData(request: ChatRequest, provider: string): ChatRequest
 }
 
 /**
- * The models that can honour a request.
- * @throws AppError `invalid_request`, the refusal of the first one where none can
+ * Returns the models that can honour a request.
+ * @throws AppError `invalid_request`, the refusal of the first model, if none can
  */
 export function compatibleModels(
   call: Pick<ModelCall, 'request' | 'native'>,
@@ -200,7 +207,7 @@ export function compatibleModels(
   return able;
 }
 
-/** The first field of the caller's that a wire cannot carry. */
+/** Returns the first field of the caller's request that a protocol cannot carry. */
 function unhonouredBy(
   wire: Wire,
   { request, native }: Pick<ModelCall, 'request' | 'native'>,

@@ -5,7 +5,10 @@ import { cancelledCall, toModelCallError } from '../port/model-call-error.js';
 import type { ResolvedModel } from '../models/model-directory.js';
 import { type CountingCall, ProviderError, type ProviderErrorKind } from '../port/index.js';
 
-/** What a provider says of the request and not of itself; another way of counting would hide it from the caller. */
+/**
+ * Errors that concern the request and not the provider. Falling back to a local count would hide them from the
+ * caller.
+ */
 const REQUEST_FAULTS: ReadonlySet<ProviderErrorKind> = new Set<ProviderErrorKind>([
   'rejected',
   'context_length_exceeded',
@@ -16,8 +19,9 @@ const REQUEST_FAULTS: ReadonlySet<ProviderErrorKind> = new Set<ProviderErrorKind
 ]);
 
 /**
- * The tokens that a request takes: by the provider's own count where the caller speaks its wire, else by ours.
- * @throws ModelCallError where the provider refuses the request, or the caller left
+ * Returns the input tokens of a request: the provider's own count if the caller uses its protocol, else our
+ * estimate.
+ * @throws ModelCallError if the provider refuses the request, or the caller disconnects
  */
 export async function countRequestTokens(
   { request, native, signal, apiKey }: CountingCall & { readonly apiKey?: string },
@@ -38,7 +42,7 @@ export async function countRequestTokens(
     if (counted !== undefined) return counted;
   } catch (error) {
     if (signal.aborted) throw cancelledCall([]);
-    // Once the time is up the error is the end of our own waiting, whatever it looks like.
+    // After the deadline, any error is a consequence of our own abort, whatever its type.
     if (deadlines.passed === undefined && !(error instanceof ProviderError)) throw error;
     if (error instanceof ProviderError && REQUEST_FAULTS.has(error.kind)) throw toModelCallError(error, []);
   } finally {

@@ -14,7 +14,7 @@ describe('Deadlines', () => {
     jest.useRealTimers();
   });
 
-  it('bounds the wait for the first token, then each gap, then the whole', () => {
+  it('limit the wait for the first token, then each gap, then the total time', () => {
     const first = Deadlines.ofStream(CALLER, CONFIG);
     jest.advanceTimersByTime(99);
     expect(first.signal.aborted).toBe(false);
@@ -34,7 +34,7 @@ describe('Deadlines', () => {
     expect(whole.passed?.message).toMatch(/did not finish/);
   });
 
-  it('does not take a reader who does not read on for a silent model', () => {
+  it('do not mistake a slow reader for a silent model', () => {
     const deadlines = Deadlines.ofStream(CALLER, { ...CONFIG, totalMs: 1000 });
     deadlines.progress();
     deadlines.hold();
@@ -47,7 +47,7 @@ describe('Deadlines', () => {
     expect(deadlines.passed?.message).toMatch(/stopped sending/);
   });
 
-  it('follows the caller, before and after it began, and lets go of it', () => {
+  it('abort with the caller, before and after the start, and remove the listener', () => {
     const caller = new AbortController();
     const running = Deadlines.ofStream(caller.signal, CONFIG);
     const ended = Deadlines.ofStream(caller.signal, CONFIG);
@@ -57,7 +57,7 @@ describe('Deadlines', () => {
     expect(Deadlines.ofAnswer(caller.signal, CONFIG).signal.aborted).toBe(true);
   });
 
-  it('leaves no timer behind', () => {
+  it('leave no timer running', () => {
     const deadlines = Deadlines.ofStream(CALLER, CONFIG);
     deadlines.progress();
     deadlines.stop();

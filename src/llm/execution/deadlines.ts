@@ -2,8 +2,9 @@ import type { DeadlineConfig } from '../../config/index.js';
 import { ProviderError } from '../port/index.js';
 
 /**
- * Bounds the waiting for one attempt: until the first sign of an answer, between two, and in all. Its signal aborts
- * at the first bound that is passed, with the `ProviderError` that says which, or when the caller's does.
+ * Limits the time of one attempt: until the first output, between two outputs, and in total. Its signal aborts
+ * at the first limit that is exceeded, with a `ProviderError` that names it, or when the caller's signal
+ * aborts.
  */
 export class Deadlines {
   private readonly controller = new AbortController();
@@ -18,19 +19,19 @@ export class Deadlines {
     totalMs: number,
     private readonly idleMs: number,
   ) {
-    // By hand, because `AbortSignal.any` costs several times as much, and is paid with every call.
+    // Implemented by hand, because `AbortSignal.any` costs several times as much, on every call.
     if (caller.aborted) this.follow();
     else caller.addEventListener('abort', this.follow, { once: true });
     this.silence = this.abortOnSilence(silenceMs, 'The model did not start to answer in time.');
     this.total = this.abortAfter(totalMs, 'The model did not finish its answer in time.');
   }
 
-  /** For an answer that comes in pieces. */
+  /** Creates the deadlines of a streamed answer. */
   static ofStream(caller: AbortSignal, { firstTokenMs, totalMs, idleMs }: DeadlineConfig): Deadlines {
     return new Deadlines(caller, firstTokenMs, totalMs, idleMs);
   }
 
-  /** For an answer that comes whole: there is nothing to see until it is there. */
+  /** Creates the deadlines of an unstreamed answer, which shows no progress until it is complete. */
   static ofAnswer(caller: AbortSignal, { answerMs }: DeadlineConfig): Deadlines {
     return new Deadlines(caller, answerMs, answerMs, answerMs);
   }
@@ -39,16 +40,16 @@ export class Deadlines {
     return this.controller.signal;
   }
 
-  /** The bound that was passed, if one was. */
+  /** Returns the error of the limit that was exceeded, if any. */
   get passed(): ProviderError | undefined {
     const reason: unknown = this.controller.signal.reason;
     return reason instanceof ProviderError ? reason : undefined;
   }
 
-  /** Something of the answer came: from now on the gap to the next is what counts. */
+  /** Reports output. From now on the limit on the gap to the next output applies. */
   progress(): void {
     if (this.begun) {
-      // The same timer again: a stream of a thousand tokens makes one timer and not a thousand.
+      // Reuse the timer: a stream of a thousand tokens creates one timer and not a thousand.
       this.silence.refresh();
       return;
     }
@@ -57,18 +58,18 @@ export class Deadlines {
     this.silence = this.abortOnSilence(this.idleMs, 'The model stopped sending in the middle of its answer.');
   }
 
-  /** Whoever reads the answer reads no further for now: it is not the model that is silent. */
+  /** Pauses the limit on gaps while the consumer does not read: it is not the model that is silent. */
   hold(): void {
     this.held = true;
   }
 
-  /** The answer is read on. */
+  /** Resumes the limit on gaps once the consumer reads again. */
   release(): void {
     this.held = false;
     this.silence.refresh();
   }
 
-  /** Ends the watch. Must be called, or the timers outlive the attempt. */
+  /** Stops all timers. Must be called, or they outlive the attempt. */
   stop(): void {
     clearTimeout(this.silence);
     clearTimeout(this.total);

@@ -12,19 +12,19 @@ import {
 import type { PriceTable } from '../accounting/price-table.js';
 import { countTokens } from '../accounting/token-counter.js';
 
-/** One attempt at the vectors of texts. Like an attempt at an answer it never throws, and leaves a record. */
+/** One attempt to embed texts. Like an attempt at an answer, it never throws and leaves a record. */
 export class EmbeddingAttempt {
   private result: EmbeddingResult | undefined;
   readonly model: ModelIdentity;
 
   constructor(
     private readonly options: {
-      /** From 1 on within the call. */
+      /** Number of the attempt within the call, starting at 1. */
       readonly number: number;
       readonly provider: ModelProvider;
       readonly model: ModelIdentity;
       readonly request: EmbeddingRequest;
-      /** The user's own key of the provider. */
+      /** The user's own key for the provider. */
       readonly apiKey: string | undefined;
       readonly deadlines: DeadlineConfig;
       readonly prices: PriceTable;
@@ -62,8 +62,8 @@ export class EmbeddingAttempt {
 
   record(outcome: AttemptRecord['outcome']): AttemptRecord {
     const { number, model, request, apiKey, prices } = this.options;
-    const told = this.result?.inputTokens;
-    const inputTokens = told ?? (this.result === undefined ? 0 : countInput(request.input));
+    const reported = this.result?.inputTokens;
+    const inputTokens = reported ?? (this.result === undefined ? 0 : countInput(request.input));
     const usage = {
       inputTokens,
       outputTokens: 0,
@@ -77,7 +77,7 @@ export class EmbeddingAttempt {
       model: model.model,
       outcome,
       usage,
-      estimated: told === undefined,
+      estimated: reported === undefined,
       costMicroUsd: prices.costOf(model, usage),
       ...(apiKey !== undefined && { ownKey: true }),
     };

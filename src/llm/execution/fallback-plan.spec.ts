@@ -39,19 +39,19 @@ function plan(
   return new FallbackPlan(chain, maxRetries, signal, new Clock());
 }
 
-/** A failure that is waited for no longer than it must. */
+/** Creates a failure with no more delay than necessary. */
 function failure(kind: ProviderErrorKind, retryAfterMs = 0): ProviderError {
   return new ProviderError(kind, 'No.', { retryAfterMs });
 }
 
-/** The models that are asked where all of them fail so. */
+/** Returns the models that are called if all of them fail with this error. */
 async function asked(of: FallbackPlan, error: ProviderError): Promise<(string | undefined)[]> {
   const models = [of.model?.model];
   while (await of.goOnAfter(error)) models.push(of.model?.model);
   return models;
 }
 
-describe('the plan of a call', () => {
+describe('FallbackPlan', () => {
   it.each<[ProviderErrorKind, number, string[]]>([
     ['unavailable', 2, ['a', 'a', 'a', 'b', 'b', 'b']],
     ['rate_limited', 1, ['a', 'a', 'b', 'b']],
@@ -62,7 +62,7 @@ describe('the plan of a call', () => {
     ['overloaded', 2, ['a', 'b']],
     ['rejected', 2, ['a']],
     ['content_policy_violation', 2, ['a']],
-  ])('after %s, with %d retries, asks %j', async (kind, maxRetries, models) => {
+  ])('after %s, with %d retries, calls %j', async (kind, maxRetries, models) => {
     expect(await asked(plan(['a', 'b'], maxRetries), failure(kind))).toEqual(models);
   });
 
@@ -72,7 +72,7 @@ describe('the plan of a call', () => {
     expect(single.model).toBeUndefined();
   });
 
-  it('waits as it was told before it asks the same model again, and not before it asks another', async () => {
+  it('waits for the requested delay before it calls the same model again, but not before it calls another', async () => {
     const pair = plan(['a', 'b'], 1);
     const times = [performance.now()];
     for (let count = 0; count < 2; count += 1) {
@@ -84,7 +84,7 @@ describe('the plan of a call', () => {
     expect(moved - retried).toBeLessThan(60);
   });
 
-  it('does not wait for what is too long', async () => {
+  it('does not wait for a delay that is too long', async () => {
     const pair = plan(['a', 'b'], 2);
     const start = performance.now();
     await pair.goOnAfter(failure('rate_limited', 60_000));
@@ -92,7 +92,7 @@ describe('the plan of a call', () => {
     expect(pair.model?.model).toBe('b');
   });
 
-  it('ends its wait where nobody wants the answer any more', async () => {
+  it('stops waiting if the caller cancels', async () => {
     const gone = new AbortController();
     const start = performance.now();
     const waiting = plan(['a'], 1, gone.signal).goOnAfter(failure('rate_limited', 9_000));
@@ -107,13 +107,13 @@ describe('the plan of a call', () => {
     ['rate_limited', true],
     ['content_policy_violation', false],
     ['rejected', false],
-  ])('in mid-answer moves on after %s: %s', (kind, goesOn) => {
+  ])('moves on after %s in the middle of an answer: %s', (kind, goesOn) => {
     const pair = plan(['a', 'b'], 2);
     expect(pair.moveOnAfter(failure(kind))).toBe(goesOn);
     expect(pair.model?.model).toBe(goesOn ? 'b' : 'a');
   });
 
-  it('has nowhere to move on to from the last model', () => {
+  it('does not move on from the last model', () => {
     expect(plan(['a'], 2).moveOnAfter(failure('broken_answer'))).toBe(false);
   });
 });

@@ -4,13 +4,13 @@ import type { ProviderError } from '../port/index.js';
 import { Backoff } from '../resilience/backoff.js';
 import { nextAction } from '../resilience/retry-policy.js';
 
-/** Which model is asked next, after a wait or not, and when to give up. */
+/** Decides which model to call next, whether to wait first, and when to give up. */
 export class FallbackPlan {
   private index = 0;
   private retries = 0;
   private backoff: Backoff;
 
-  /** @param maxRetries tries at one model beyond the first */
+  /** @param maxRetries maximum attempts at one model beyond the first */
   constructor(
     private readonly chain: readonly ResolvedModel[],
     private readonly maxRetries: number,
@@ -20,12 +20,15 @@ export class FallbackPlan {
     this.backoff = new Backoff(clock);
   }
 
-  /** The model to ask now, or undefined where there is none left. */
+  /** Returns the model to call now, or undefined if none is left. */
   get model(): ResolvedModel | undefined {
     return this.chain[this.index];
   }
 
-  /** After a failure that nobody saw anything of: whether there is another try. Waits where it must be waited. */
+  /**
+   * Returns true if another attempt follows a failure without visible output, after waiting for the backoff if
+   * there is one.
+   */
   async goOnAfter(error: ProviderError): Promise<boolean> {
     switch (nextAction(error, this.maxRetries - this.retries)) {
       case 'retry':
@@ -39,12 +42,15 @@ export class FallbackPlan {
     }
   }
 
-  /** To the next model, whatever is thought of this one: whether there is one that may be asked the same. */
+  /**
+   * Moves on to the next model, without a retry of this one. Returns false if there is none or the request
+   * itself is at fault.
+   */
   moveOnAfter(error: ProviderError): boolean {
     return nextAction(error, 0) !== 'give_up' && this.moveOn();
   }
 
-  /** To the next model of the chain: whether there is one. */
+  /** Moves on to the next model of the chain. Returns false if there is none. */
   private moveOn(): boolean {
     this.index += 1;
     this.retries = 0;

@@ -10,8 +10,8 @@ const assistant = (content: string, more: object = {}): ChatMessage => ({
 });
 const image = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,AA' } };
 
-describe('neighbours of one role', () => {
-  it('are joined, whether they are texts or parts', () => {
+describe('joinNeighbours', () => {
+  it('joins neighbours of one role, whether their content is a string or a list of parts', () => {
     expect(
       joinNeighbours([
         user('a'),
@@ -28,7 +28,7 @@ describe('neighbours of one role', () => {
     ]);
   });
 
-  it('stay apart if a provider signed one, if it calls tools, or if other people wrote them', () => {
+  it('does not join messages that a provider signed, that call tools, or that different people wrote', () => {
     const signed = assistant('b', { provider_data: { provider: 'x', blocks: [] } });
     const messages = [assistant('a'), signed, { ...user('c'), name: 'Ann' }, { ...user('d'), name: 'Ben' }];
     expect(joinNeighbours(messages)).toEqual(messages);

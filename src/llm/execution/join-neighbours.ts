@@ -3,9 +3,9 @@ import type { ChatMessage } from '../port/index.js';
 type UserMessage = Extract<ChatMessage, { role: 'user' }>;
 
 /**
- * Joins messages of one role that follow each other: questions whose answers failed, a summary and the question after it.
- * Chat templates (Mistral's, Gemma's) refuse a request whose roles do not take turns. An answer that calls tools or holds
- * what only its provider understands stays as it is.
+ * Joins consecutive messages of one role, such as questions whose answers failed, or a summary and the question
+ * after it. Chat templates (Mistral's, Gemma's) refuse a request whose roles do not alternate. An answer that
+ * calls tools or contains data that only its provider understands stays unchanged.
  */
 export function joinNeighbours(messages: readonly ChatMessage[]): ChatMessage[] {
   const joined: ChatMessage[] = [];

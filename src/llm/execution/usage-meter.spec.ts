@@ -16,7 +16,7 @@ function chunk(delta: object, more: Partial<ChatChunk> = {}): ChatChunk {
 }
 
 describe('UsageMeter', () => {
-  it('takes the figures of the provider', () => {
+  it('reports the figures of the provider', () => {
     const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ content: 'Hi' }));
     meter.add(
@@ -40,7 +40,7 @@ describe('UsageMeter', () => {
     });
   });
 
-  it('counts for itself where there are none, reasoning and tool calls included', () => {
+  it('counts the tokens itself if the provider reports none, including reasoning and tool calls', () => {
     const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ reasoning_content: 'think think' }));
     meter.add(chunk({ content: 'Hello' }));
@@ -52,17 +52,17 @@ describe('UsageMeter', () => {
     expect(usage.outputTokens).toBeGreaterThan(usage.reasoningTokens + 1);
   });
 
-  it('has used nothing before anything came', () => {
+  it('reports no usage before any chunk has arrived', () => {
     expect(new UsageMeter(REQUEST).usage().usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
   });
 
-  it('takes no figure that is none', () => {
+  it('ignores a figure that is not a valid number', () => {
     const meter = new UsageMeter(REQUEST);
     meter.add(chunk({}, { usage: { prompt_tokens: -1, completion_tokens: 1.5, total_tokens: Number.NaN } }));
     expect(meter.usage().usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
   });
 
-  it('an empty first chunk is no beginning of an answer', () => {
+  it('does not take an empty first chunk for the beginning of an answer', () => {
     const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ role: 'assistant', content: '' }));
     expect(meter.begun).toBe(false);
@@ -70,7 +70,7 @@ describe('UsageMeter', () => {
     expect(meter.begun).toBe(true);
   });
 
-  it('takes no figure that is beyond every model, and counts for itself', () => {
+  it('ignores a figure that exceeds what any model can use, and counts the tokens itself', () => {
     const meter = new UsageMeter(REQUEST);
     const usage = { prompt_tokens: 2_000_000_000, completion_tokens: 1, total_tokens: 2_000_000_001 };
     meter.add(chunk({ content: 'Hello' }, { usage }));
@@ -87,7 +87,7 @@ describe('UsageMeter', () => {
     expect(usage.outputTokens).toBeGreaterThan(1);
   });
 
-  it('counts a call without name or arguments, and keeps the reason of the first choice', () => {
+  it('counts a call without name or arguments, and keeps the finish reason of the first choice', () => {
     const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ tool_calls: [{ index: 0 }] }, {}));
     meter.add(chunk({}, { choices: [{ index: 1, delta: {}, finish_reason: 'length' }] }));
@@ -96,7 +96,7 @@ describe('UsageMeter', () => {
     expect([meter.calledTools, meter.finishReason]).toEqual([true, 'tool_calls']);
   });
 
-  describe('of a whole answer', () => {
+  describe('UsageMeter of a whole answer', () => {
     const whole = (message: Partial<AnswerMessage>, more: Partial<ChatCompletion> = {}): ChatCompletion => ({
       ...{ id: 'c', object: 'chat.completion', created: 1, model: 'm' },
       choices: [
@@ -113,7 +113,7 @@ describe('UsageMeter', () => {
       return meter.usage();
     };
 
-    it('takes the figures of the provider, unless they are beyond every model', () => {
+    it('reports the figures of the provider, unless they exceed what any model can use', () => {
       const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 };
       expect(usageOf(whole({ content: 'Hi' }, { usage }))).toMatchObject({
         usage: { inputTokens: 9, outputTokens: 5 },
@@ -126,7 +126,7 @@ describe('UsageMeter', () => {
       });
     });
 
-    it('counts the calls of tools, which are written too', () => {
+    it('counts tool calls, which are output too', () => {
       const call = { id: 'a', type: 'function' as const, function: { name: 'get_weather', arguments: '{}' } };
       const custom = { id: 'b', type: 'custom' as const, custom: { name: 'g', input: 'x' } };
       expect(usageOf(whole({ tool_calls: [call] })).usage.outputTokens).toBeGreaterThan(1);
@@ -135,7 +135,7 @@ describe('UsageMeter', () => {
   });
 });
 
-describe('the estimate of a request', () => {
+describe('the token estimate of a request', () => {
   const image = { type: 'image_url' as const, image_url: { url: 'https://example.com/a.png' } };
   const fileOf = (file_data: string) => ({ type: 'file' as const, file: { file_data } });
   const tool = { type: 'function' as const, function: { name: 'get_weather', parameters: {} } };
@@ -159,7 +159,7 @@ describe('the estimate of a request', () => {
       'a file that the provider has already',
       { role: 'user', content: [{ type: 'file', file: { file_id: 'f' } }] },
     ],
-  ])('adds nothing to a message that holds %s', (_what, message) => {
+  ])('adds nothing for a message that contains %s', (_what, message) => {
     expect(of(message)).toBe(EMPTY);
   });
 

@@ -10,23 +10,28 @@ import {
 import { mediaTokens } from '../accounting/media-tokens.js';
 import { countTokens } from '../accounting/token-counter.js';
 
-/** More tokens than any model takes or gives in one call, and few enough to be stored and summed. */
+/**
+ * Upper bound on plausible figures: more tokens than any model reads or writes in one call, and few enough to
+ * be stored and summed.
+ */
 const MAX_PLAUSIBLE_TOKENS = 1_000_000_000;
 
-/** Tokens that the framing of one message takes, by OpenAI's cookbook on counting tokens. */
+/** Tokens that the framing of one message takes, according to OpenAI's cookbook on counting tokens. */
 const TOKENS_PER_MESSAGE = 4;
 
-/** Follows the chunks of one attempt and tells at any moment what it has used. */
+/** Measures the usage of one attempt from its chunks, at any point in time. */
 export class UsageMeter {
   private reported: TokenUsage | undefined;
-  /** What the provider told before the end: of the input all, of the output a part at the most. */
+  /**
+   * Usage that the provider reported before the end: complete for the input, partial at most for the output.
+   */
   private soFar: TokenUsage | undefined;
   private readonly texts: string[] = [];
   private readonly reasoning: string[] = [];
   private sent = false;
-  /** True once anything of an answer came: text, reasoning, a tool call or the finish. */
+  /** True once any part of an answer has arrived: text, reasoning, a tool call or the finish reason. */
   begun = false;
-  /** True once a tool call was among it. */
+  /** True once a tool call has arrived. */
   calledTools = false;
   /** The finish reason of the first choice, once it has one. */
   finishReason: FinishReason | null = null;
@@ -49,18 +54,18 @@ export class UsageMeter {
     this.begun ||= this.texts.length > 0 || this.reasoning.length > 0 || this.finishReason !== null;
   }
 
-  /** Figures that the provider tells before the end. They count where the end never comes. */
+  /** Records figures that the provider reports before the end. They count if the end never comes. */
   addUsageSoFar(usage: CompletionUsage): void {
     this.sent = true;
     this.soFar = toTokenUsage(usage) ?? this.soFar;
   }
 
-  /** The request was sent, whether anything came of it or not: the provider has read it, and bills it. */
+  /** Marks the request as sent, even if no answer arrives: the provider has read it, and bills it. */
   assumeSent(): void {
     this.sent = true;
   }
 
-  /** The same for an answer that came whole. */
+  /** Records an answer that was not streamed. */
   addWhole(completion: ChatCompletion): void {
     this.sent = true;
     if (completion.usage) this.reported = toTokenUsage(completion.usage) ?? this.reported;
@@ -73,7 +78,10 @@ export class UsageMeter {
     }
   }
 
-  /** The provider's figures, or our count of what was sent and received. Before anything came, nothing was used. */
+  /**
+   * Returns the provider's figures, or our count of the tokens sent and received. Before anything has arrived,
+   * it is zero.
+   */
   usage(): { readonly usage: TokenUsage; readonly estimated: boolean } {
     if (this.reported) return { usage: this.reported, estimated: false };
     const reasoningTokens = countTokens(this.reasoning.join(''));
@@ -89,16 +97,21 @@ export class UsageMeter {
   }
 }
 
-/** Several hosts stream reasoning as `reasoning_content` or `reasoning`, which OpenAI's types do not have. */
-function reasoningOf(said: object): string {
+/**
+ * Returns the reasoning, which several hosts send as `reasoning_content` or `reasoning`; OpenAI's types have
+ * neither.
+ */
+function reasoningOf(message: object): string {
   for (const name of ['reasoning_content', 'reasoning']) {
-    const value: unknown = Reflect.get(said, name);
+    const value: unknown = Reflect.get(message, name);
     if (typeof value === 'string') return value;
   }
   return '';
 }
 
-/** A host's figures, or undefined where they are beyond everything that a model can do: then we count ourselves. */
+/**
+ * Converts a host's figures; undefined if they exceed what any model can use, in which case we count ourselves.
+ */
 function toTokenUsage(usage: NonNullable<ChatChunk['usage']>): TokenUsage | undefined {
   const figures = {
     inputTokens: wholeNumber(usage.prompt_tokens),
@@ -110,18 +123,23 @@ function toTokenUsage(usage: NonNullable<ChatChunk['usage']>): TokenUsage | unde
   return Math.max(...Object.values(figures)) <= MAX_PLAUSIBLE_TOKENS ? figures : undefined;
 }
 
-/** A host's figure is foreign input: what is no whole number from 0 on would poison every sum above it. */
+/**
+ * Validates a host's figure, which is untrusted input: a value that is no integer of at least 0 would corrupt
+ * every sum.
+ */
 function wholeNumber(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
-/** Bytes that a character of base64 stands for. */
+/** Bytes that one character of base64 represents. */
 const BYTES_PER_BASE64_UNIT = 3 / 4;
 
-/** An estimate of what a request takes: everything that is said, called and shown, and the tools. */
+/**
+ * Estimates the input tokens of a request: its messages, tool calls and media, and the definitions of tools.
+ */
 export function countRequest({ messages, tools }: ChatRequest): number {
-  const said = messages.reduce((sum, message) => sum + TOKENS_PER_MESSAGE + countMessage(message), 0);
-  return said + (tools && tools.length > 0 ? countTokens(JSON.stringify(tools)) : 0);
+  const total = messages.reduce((sum, message) => sum + TOKENS_PER_MESSAGE + countMessage(message), 0);
+  return total + (tools && tools.length > 0 ? countTokens(JSON.stringify(tools)) : 0);
 }
 
 function countMessage(message: ChatMessage): number {

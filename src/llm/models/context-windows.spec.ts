@@ -6,8 +6,8 @@ const of = (provider: string, model: string, told?: number) =>
   table.windowOf({ provider, model }, () => Promise.resolve(told));
 const known = (tokens: number) => ({ tokens, known: true });
 
-describe('the window of a model', () => {
-  it('is what is configured before what anybody tells', async () => {
+describe('ContextWindows', () => {
+  it('uses the configured window before any reported one', async () => {
     expect(await of('vllm', 'a', 4_096)).toEqual(known(10_000));
     expect(await of('ollama', 'llama3.2')).toEqual(known(16_384));
     expect(await of('openai', 'gpt-4o', 128_000)).toEqual(known(50_000));
@@ -15,7 +15,7 @@ describe('the window of a model', () => {
     expect(await table.windowOf({ provider: 'vllm', model: 'a' }, asked)).toEqual(known(10_000));
   });
 
-  it('else what its provider tells before the published figure', async () => {
+  it('uses the window that the provider reports before the published figure', async () => {
     expect(await of('vllm', 'b', 32_768)).toEqual(known(32_768));
     expect(await of('anthropic', 'claude-opus-4-5', 500_000)).toEqual(known(500_000));
   });
@@ -34,11 +34,11 @@ describe('the window of a model', () => {
     ['openai', 'gpt-4o-mini', 128_000],
     ['openai', 'o3-pro', 200_000],
     ['demo', 'echo', 1_000_000],
-  ])('of %s/%s is the published %d', async (provider, model, tokens) => {
+  ])('uses the published window of %s/%s: %d', async (provider, model, tokens) => {
     expect(await of(provider, model)).toEqual(known(tokens));
   });
 
-  it('of an Ollama is what its server takes by default', async () => {
+  it('uses the server’s default for an Ollama model', async () => {
     expect(await new ContextWindows().windowOf({ provider: 'ollama', model: 'x' }, noWord)).toEqual(
       known(4_096),
     );
@@ -49,11 +49,11 @@ describe('the window of a model', () => {
     ['openai', 'my-finetune'],
     ['constructor', 'constructor'],
     ['openai', 'constructor'],
-  ])('of %s/%s is an estimate that says so', async (provider, model) => {
+  ])('marks the window of %s/%s as an estimate', async (provider, model) => {
     expect(await of(provider, model)).toEqual({ tokens: 8_192, known: false });
   });
 
-  it('of a chain is the smallest', () => {
+  it('uses the smallest window of a chain', () => {
     const small = { tokens: 4_096, known: false };
     expect(smallestOf([known(8_000), small, known(200_000)])).toBe(small);
     expect(() => smallestOf([])).toThrow();

@@ -1,33 +1,40 @@
 import { KNOWN_WINDOWS } from './known-context-windows.js';
 
-/** What is taken for the window of a model that nothing is known of: most that are served today have it. */
+/**
+ * Context window assumed for a model of which nothing is known, in tokens: most models in service have at least
+ * this much.
+ */
 const UNKNOWN_TOKENS = 8_192;
 
-/** Any model of a provider, or what has no entry of its own. */
+/** Key of the entry for all models of a provider that have no entry of their own. */
 const ANY = '*';
 
-/** How much a model can be told. */
+/** The context window of a model. */
 export interface ContextWindow {
-  /** Tokens of the request and its answer together, at the most. */
+  /** Maximum tokens of the request and its answer together. */
   readonly tokens: number;
-  /** False where it is an estimate. */
+  /** False if it is an estimate. */
   readonly known: boolean;
 }
 
-/** A model, as its provider knows it. */
+/** A model by its provider's own name. */
 interface NamedModel {
   readonly provider: string;
   readonly model: string;
 }
 
-/** Knows how much models can be told. */
+/** Looks up the context windows of models. */
 export class ContextWindows {
-  /** @param overrides by full name, or `provider/*` for all models of a provider; they go before everything else */
+  /**
+   * @param overrides by full name, or `provider/*` for all models of a provider; they take precedence over
+   * everything else
+   */
   constructor(private readonly overrides: Readonly<Record<string, number>> = {}) {}
 
   /**
-   * The window of a model: what the configuration says, else its provider, else the published figures, else an estimate.
-   * @param told asks the provider; only where nothing is configured. It must not fail.
+   * Returns the context window of a model: the configured one, else the provider's, else the published one,
+   * else an estimate.
+   * @param told queries the provider; called only if nothing is configured. It must not fail.
    */
   async windowOf(model: NamedModel, told: () => Promise<number | undefined>): Promise<ContextWindow> {
     const tokens = this.configured(model) ?? (await told()) ?? published(model);
@@ -39,7 +46,7 @@ export class ContextWindows {
   }
 }
 
-/** The smallest window of a chain of models: what is told must fit whichever answers. */
+/** Returns the smallest context window of a chain of models: a request must fit whichever model answers. */
 export function smallestOf(windows: readonly ContextWindow[]): ContextWindow {
   const [first, ...others] = windows;
   if (first === undefined) throw new Error('A chain without models was resolved.');
@@ -54,7 +61,7 @@ function published({ provider, model }: NamedModel): number | undefined {
   return own(of, longest);
 }
 
-/** A field of the table itself; a model may be called `constructor`. */
+/** Returns an own property of the table; a model may be called `constructor`. */
 function own<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }

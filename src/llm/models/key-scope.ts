@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 
 /**
- * Returns a name for the credentials of a call, for what is remembered of them: empty for the server's own key, else a
- * digest, so that no key of a user outlives its call in memory.
+ * Returns a cache key for the credentials of a call: empty for the server's own key, else a digest, so that no
+ * user's key stays in memory after its call.
  */
 export function keyScopeOf(apiKey: string | undefined): string {
   return apiKey === undefined ? '' : hash('sha256', apiKey, 'base64url');

@@ -1,10 +1,14 @@
-/** Tokens of an answer that OpenAI's newer windows keep room for: so much less is what they take as input. */
+/**
+ * Tokens that OpenAI's newer context windows reserve for the answer: the maximum input is smaller by this
+ * amount.
+ */
 const GPT_ANSWER = 128_000;
 
 /**
- * The windows of the common models as of November 2026, in tokens, by provider and by how a name begins; the longest
- * beginning counts. `*` is every other model of the provider.
- * https://platform.claude.com/docs/en/about-claude/models/overview, https://developers.openai.com/api/docs/models
+ * Context windows of the common models as of November 2026, in tokens, by provider and by prefix of the model
+ * name; the longest prefix wins. `*` matches every other model of the provider.
+ * https://platform.claude.com/docs/en/about-claude/models/overview,
+ * https://developers.openai.com/api/docs/models
  */
 export const KNOWN_WINDOWS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   anthropic: {
@@ -46,10 +50,10 @@ export const KNOWN_WINDOWS: Readonly<Record<string, Readonly<Record<string, numb
     o3: 200_000,
     'o4-mini': 200_000,
   },
-  // What its server takes where nobody tells it more (`OLLAMA_CONTEXT_LENGTH`, or `num_ctx` in a Modelfile), whatever
-  // the model was trained on. We ask for no other and with `truncate: false`, so what is longer is refused: without it
-  // the server would drop the oldest messages and tell nobody.
+  // The server's default unless it is configured to use more (`OLLAMA_CONTEXT_LENGTH`, or `num_ctx` in a
+  // Modelfile), whatever the model was trained on. We request no other, and send `truncate: false`, so that a
+  // longer request is refused: without it the server would silently drop the oldest messages.
   ollama: { '*': 4_096 },
-  // It reads nothing but the question.
+  // The demo reads nothing but the question.
   demo: { '*': 1_000_000 },
 };

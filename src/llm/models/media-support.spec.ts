@@ -51,7 +51,7 @@ function setUp() {
 }
 
 describe('MediaSupport', () => {
-  it('asks once for five minutes', async () => {
+  it('asks a provider once in five minutes', async () => {
     const { source, clock, among } = setUp();
     expect(await among(['blind', 'seeing'])).toEqual(['seeing']);
     clock.now += 300_000;
@@ -62,7 +62,7 @@ describe('MediaSupport', () => {
     expect(source.asked).toBe(4);
   });
 
-  it('counts what a provider fails to answer as yes, and asks again after five seconds', async () => {
+  it('treats a failed query as supported, and asks again after five seconds', async () => {
     const { source, clock, among } = setUp();
     source.away = true;
     expect(await among(['blind'])).toEqual(['blind']);
@@ -75,13 +75,13 @@ describe('MediaSupport', () => {
     expect(source.asked).toBe(2);
   });
 
-  it('shares one request among those who ask at the same time', async () => {
+  it('shares one request among concurrent callers', async () => {
     const { source, among } = setUp();
     await Promise.all(Array.from({ length: 5 }, () => among(['seeing'])));
     expect(source.asked).toBe(1);
   });
 
-  it('keeps the answers to each kind and each key apart', async () => {
+  it('caches the answers for each kind and each key separately', async () => {
     const { source, among } = setUp();
     await among(['seeing'], new Set(['image', 'pdf']));
     expect(source.asked).toBe(2);
@@ -92,7 +92,7 @@ describe('MediaSupport', () => {
     expect(source.asked).toBe(4);
   });
 
-  it('remembers a thousand answers, and of more the last used', async () => {
+  it('caches a thousand answers and evicts the least recently used', async () => {
     const { source, among } = setUp();
     await among(Array.from({ length: 1_001 }, (_, index) => `model-${String(index)}`));
     await among(['model-1000']);

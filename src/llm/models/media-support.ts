@@ -3,36 +3,38 @@ import { keyScopeOf } from './key-scope.js';
 import type { ResolvedModel } from './model-directory.js';
 import type { MediaKind } from '../port/index.js';
 
-/** Longest wait for a provider that has to be asked what its model reads, in milliseconds. */
+/** Maximum wait for a provider to report what its model supports, in milliseconds. */
 const ASK_MS = 5_000;
 
-/** How long an answer is believed, in milliseconds: as long as a list of models. */
+/** Lifetime of a cached answer, in milliseconds: the same as that of a list of models. */
 const ANSWER_TTL_MS = 300_000;
 
-/** How long a failed try to get an answer is remembered, in milliseconds. */
+/** Lifetime of a cached failure, in milliseconds. */
 const FAILURE_TTL_MS = 5_000;
 
-/** Most answers that are remembered. The least recently used go first, and are asked for again. */
+/**
+ * Maximum number of cached answers. The least recently used are evicted first, and queried again when needed.
+ */
 const MAX_ANSWERS = 1_000;
 
-/** A model, and the key with which it is asked; without one the server's own. */
+/** A model, and the key for querying it; undefined for the server's own. */
 interface Reader {
   readonly resolved: ResolvedModel;
   readonly apiKey: string | undefined;
 }
 
-/** Remembers which models read images and PDFs. Those who ask at the same time share one request. */
+/** Caches which models support images and PDFs. Concurrent callers share one request. */
 export class MediaSupport {
   private readonly answers: LRUCache<string, Promise<boolean | undefined>>;
 
-  /** @param now milliseconds of a clock that never goes back */
+  /** @param now returns milliseconds of a monotonic clock */
   constructor(now: () => number = () => performance.now()) {
     this.answers = new LRUCache({ max: MAX_ANSWERS, perf: { now }, ttlResolution: 0 });
   }
 
   /**
-   * The models of a chain that can be given all of these besides text, in the chain's order. What is not known counts
-   * as yes: the model then says so itself.
+   * Returns the models of a chain that support all of these kinds of media, in the chain's order. Unknown
+   * counts as supported: the model then refuses by itself.
    */
   async among(
     chain: readonly ResolvedModel[],
@@ -54,9 +56,10 @@ export class MediaSupport {
     const key = JSON.stringify([provider, model, kind, keyScopeOf(reader.apiKey)]);
     const known = this.answers.get(key);
     if (known !== undefined) return known;
-    // Nothing is awaited between the look and `set`, so there is one request however many ask.
+    // There is no await between the lookup and `set`, so there is one request for any number of concurrent
+    // callers.
     const answer = ask(reader, kind).catch(() => {
-      // A provider that is away says nothing of what its models can do. Only the time is new: the promise is the same.
+      // An unreachable provider says nothing about its models. Cache the same promise, but for a shorter time.
       if (this.answers.peek(key) === answer) this.answers.set(key, answer, { ttl: FAILURE_TTL_MS });
       return undefined;
     });

@@ -5,7 +5,7 @@ import { type ContextWindow, ContextWindows, smallestOf } from './context-window
 import { MediaSupport } from './media-support.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 
-/** The models that there are, and what each can do. Answers without a model call. */
+/** The catalogue of available models and their capabilities. Answers without a model call. */
 @Injectable()
 export class ModelCatalog implements OnApplicationShutdown {
   private readonly windows: ContextWindows;
@@ -20,7 +20,7 @@ export class ModelCatalog implements OnApplicationShutdown {
   }
 
   /**
-   * Resolves a name, or the default model without one.
+   * Resolves a name, or the default model if there is no name.
    * @throws AppError `model_not_found`, `provider_unavailable`
    */
   resolve(name: string | undefined): Promise<ResolvedModel> {
@@ -28,7 +28,8 @@ export class ModelCatalog implements OnApplicationShutdown {
   }
 
   /**
-   * Returns the name to store with a turn: a full model name, or an alias as it is, whose chain is resolved for each call.
+   * Returns the name to store with a turn: a full model name, or an unchanged alias, whose chain is resolved
+   * for each call.
    * @throws AppError as `resolve` does
    */
   canonicalName(name: string | undefined): Promise<string> {
@@ -36,8 +37,8 @@ export class ModelCatalog implements OnApplicationShutdown {
   }
 
   /**
-   * Returns the context window of a model; of an alias the smallest of its chain. Providers are asked at most once in a
-   * while, and only briefly.
+   * Returns the context window of a model; for an alias, the smallest of its chain. Providers are queried
+   * rarely, and only with a short timeout.
    * @throws AppError as `resolve` does
    */
   async contextWindow(name: string | undefined): Promise<ContextWindow> {
@@ -53,7 +54,7 @@ export class ModelCatalog implements OnApplicationShutdown {
     return this.directory.names();
   }
 
-  /** Returns the ids of the configured providers, which begin the names of their models. */
+  /** Returns the ids of the configured providers, which are the prefixes of their models' names. */
   providerIds(): readonly string[] {
     return this.directory.providerIds();
   }
@@ -78,8 +79,8 @@ export class ModelCatalog implements OnApplicationShutdown {
   }
 
   /**
-   * Returns true if a model of a name accepts all of these kinds of media, or if that is not known: the model then
-   * refuses by itself.
+   * Returns true if a model of this name supports all of these kinds of media, or if that is unknown: the model
+   * then refuses by itself.
    * @throws AppError as `resolve` does
    */
   async supportsMedia(
@@ -91,8 +92,8 @@ export class ModelCatalog implements OnApplicationShutdown {
   }
 
   /**
-   * Returns the models to ask for a call, in order: of an alias only those that accept the media of its request, or all
-   * of them if none does, so that the first refuses.
+   * Returns the models to call, in order. For an alias these are only the models that support the media of the
+   * request, or all of them if none does, so that the first refuses.
    * @throws AppError as `resolve` does
    */
   async chainFor({ model, userId, request }: ModelCall): Promise<readonly ResolvedModel[]> {

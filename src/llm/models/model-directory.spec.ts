@@ -36,7 +36,7 @@ const second = () => new ListedProvider('second', ['b', 'shared']);
 const nameOf = async (directory: ModelDirectory, name?: string) => (await directory.resolve(name)).name;
 
 describe('ModelDirectory', () => {
-  it('takes provider/model as it is, without asking for a list', async () => {
+  it('resolves provider/model without requesting a list', async () => {
     const provider = first();
     expect(await nameOf(new ModelDirectory([provider], undefined), 'first/unlisted/model')).toBe(
       'first/unlisted/model',
@@ -44,14 +44,14 @@ describe('ModelDirectory', () => {
     expect(provider.asked).toBe(0);
   });
 
-  it('looks a bare name up in order, a name with a slash of its own too', async () => {
+  it('looks up a bare name in the order of the providers, even one that contains a slash', async () => {
     const directory = new ModelDirectory([first(), second()], undefined);
     expect(await nameOf(directory, 'b')).toBe('second/b');
     expect(await nameOf(directory, 'shared')).toBe('first/shared');
     expect(await nameOf(directory, 'org/model')).toBe('first/org/model');
   });
 
-  it('names what exists where a name is unknown', async () => {
+  it('lists the existing models for an unknown name', async () => {
     const directory = new ModelDirectory([first(), second()], undefined);
     await expect(directory.resolve('nothing')).rejects.toMatchObject({
       code: 'model_not_found',
@@ -61,7 +61,7 @@ describe('ModelDirectory', () => {
     });
   });
 
-  it('lets a provider whose list cannot be read say for itself', async () => {
+  it('leaves the decision to a provider whose list cannot be read', async () => {
     const directory = new ModelDirectory([new ListedProvider('away', undefined), second()], undefined);
     expect(await nameOf(directory, 'b')).toBe('second/b');
     expect(await nameOf(directory, 'nothing')).toBe('away/nothing');
@@ -72,14 +72,14 @@ describe('ModelDirectory', () => {
     ]);
   });
 
-  it('the default is the configured one, else the first model of the first provider, and never a later one', async () => {
+  it('uses the configured default, else the first model of the first provider, and never one of a later provider', async () => {
     expect(await nameOf(new ModelDirectory([first(), second()], 'b'))).toBe('second/b');
     expect(await nameOf(new ModelDirectory([first(), second()], undefined))).toBe('first/a');
     const away = new ModelDirectory([new ListedProvider('away', undefined), second()], undefined);
     await expect(away.resolve(undefined)).rejects.toMatchObject({ code: 'provider_unavailable' });
   });
 
-  it('the default passes over models that do not chat, and takes one whose name alone speaks against it before none', async () => {
+  it('skips models that do not chat for the default, but prefers one with a suspicious name to none', async () => {
     const firstOf = (...models: string[]) =>
       nameOf(new ModelDirectory([new ListedProvider('p', models)], undefined));
     expect(await firstOf('text-embedding-3-small', 'whisper-1', 'gpt-4.1-mini')).toBe('p/gpt-4.1-mini');
@@ -87,14 +87,14 @@ describe('ModelDirectory', () => {
     expect(await firstOf('my-audio-model')).toBe('p/my-audio-model');
   });
 
-  it('asks for a list once', async () => {
+  it('requests a list once', async () => {
     const provider = first();
     const directory = new ModelDirectory([provider], undefined);
     await Promise.all([directory.resolve('a'), directory.resolve('a'), directory.names()]);
     expect(provider.asked).toBe(1);
   });
 
-  it('tells the window that a list tells, by the name without a tag too, and waits for no list for long', async () => {
+  it('returns the context window from a list, also for a name without a tag, and does not wait long for a list', async () => {
     const provider = new ListedProvider('p', [{ id: 'a:latest', contextWindow: 4096 }, 'b']);
     const silent = new SilentProvider('silent', undefined);
     const directory = new ModelDirectory([provider, silent, new ListedProvider('away', undefined)], 'p/a');

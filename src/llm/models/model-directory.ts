@@ -2,31 +2,34 @@ import { AppError } from '../../common/errors.js';
 import { within } from '../../common/within.js';
 import type { ListedModel, ModelIdentity, ModelProvider, Wire } from '../port/index.js';
 
-/** How long a provider's list of models is believed, in milliseconds. */
+/** Lifetime of a provider's cached list of models, in milliseconds. */
 const LIST_TTL_MS = 300_000;
 
-/** How long a failed try to get a list is remembered, in milliseconds. */
+/** Lifetime of a cached failure to get a list, in milliseconds. */
 const FAILURE_TTL_MS = 5_000;
 
-/** Longest wait for a list, in milliseconds. */
+/** Maximum wait for a list, in milliseconds. */
 const LIST_TIMEOUT_MS = 5_000;
 
-/** Longest wait for a list by whoever can do without, in milliseconds. It is read on for the next one. */
+/**
+ * Maximum wait for a list by callers that can do without it, in milliseconds. The request continues for the
+ * next caller.
+ */
 const WINDOW_WAIT_MS = 500;
 
-/** How many models the message of an unknown one names. */
+/** Maximum number of models listed in the error message for an unknown one. */
 const NAMED_IN_ERROR = 20;
 
-/** Words in the names of models that do something else than chat; a list does not tell. */
+/** Matches names of models that do something other than chat; the lists do not say. */
 const DOES_NOT_CHAT =
   /embed|moderation|whisper|transcribe|tts|audio|realtime|image|dall-e|sora|rerank|turbo-instruct|davinci|babbage/i;
 
-/** A provider and the model that it is asked for. */
+/** A model and the provider that serves it. */
 export interface ResolvedModel extends ModelIdentity {
   readonly source: ModelProvider;
 }
 
-/** A provider's state as the health page shows it. */
+/** The state of a provider as shown on the health page. */
 export interface ProviderHealth {
   readonly id: string;
   readonly status: 'ok' | 'unavailable';
@@ -39,7 +42,7 @@ interface CachedList {
   readonly expiresAt: number;
 }
 
-/** Knows which models there are and which provider a name means. */
+/** Lists the available models and resolves names to providers. */
 export class ModelDirectory {
   private readonly lists = new Map<string, CachedList>();
 
@@ -51,7 +54,8 @@ export class ModelDirectory {
   ) {}
 
   /**
-   * The models of a name, in the order in which they are asked: those of an alias, or the one that it means.
+   * Returns the models for a name, in the order in which they are called: those of an alias, or the single one
+   * that it names.
    * @throws AppError as `resolve` does
    */
   async resolveChain(name: string | undefined): Promise<readonly ResolvedModel[]> {
@@ -62,7 +66,7 @@ export class ModelDirectory {
   }
 
   /**
-   * The name under which to ask from now on: an alias is its own, everything else has the full name of its model.
+   * Returns the name to store for later calls: an alias unchanged, else the full name of the model.
    * @throws AppError as `resolve` does
    */
   async canonical(name: string | undefined): Promise<string> {
@@ -73,9 +77,10 @@ export class ModelDirectory {
   }
 
   /**
-   * The model of a name: `provider/model`, or a bare name that is looked up in the providers in order. Without a name
-   * the default, which is the first model of the first provider: the demo only where no other is configured.
-   * @throws AppError `model_not_found`, or `provider_unavailable` where no list could be read
+   * Resolves a name: `provider/model`, or a bare name that is looked up in the providers in order. Without a
+   * name, returns the default, which is the first model of the first provider: the demo only if no other is
+   * configured.
+   * @throws AppError `model_not_found`, or `provider_unavailable` if no list could be read
    */
   async resolve(name: string | undefined): Promise<ResolvedModel> {
     const wanted = name ?? this.defaultModel;
@@ -86,8 +91,8 @@ export class ModelDirectory {
   }
 
   /**
-   * The first provider of a wire.
-   * @throws AppError `provider_unavailable` where none is configured
+   * Returns the first provider that uses a protocol.
+   * @throws AppError `provider_unavailable` if none is configured
    */
   speaking(wire: Wire): ModelProvider {
     const provider = this.providers.find((one) => one.wire === wire);
@@ -96,9 +101,11 @@ export class ModelDirectory {
   }
 
   /**
-   * The name under which a model is asked for on its own wire: a bare one means the first provider of it, whether that
-   * lists it or not. An alias stays itself; only its models of the wire will be asked.
-   * @throws AppError `provider_unavailable` where there is no such provider, `model_not_found` for a model of another wire
+   * Returns the full name of a model that a client names in a provider's own protocol. A bare name means the
+   * first provider of the protocol, even if it does not list the model. An alias stays unchanged; only its
+   * models of that protocol will be called.
+   * @throws AppError `provider_unavailable` if there is no such provider, `model_not_found` for a model of
+   * another protocol
    */
   async nameOn(wire: Wire, name: string): Promise<string> {
     const { id } = this.speaking(wire);
@@ -111,12 +118,15 @@ export class ModelDirectory {
     });
   }
 
-  /** The names that stand for chains of models. */
+  /** Returns the names that stand for chains of models. */
   get aliasNames(): readonly string[] {
     return Object.keys(this.aliases);
   }
 
-  /** The full names of all models whose provider tells them, in the providers' order. */
+  /**
+   * Returns the full names of all models, in the providers' order. Providers whose list cannot be read are
+   * omitted.
+   */
   async names(): Promise<string[]> {
     const lists = await Promise.all(
       this.providers.map(async (provider) => {
@@ -127,12 +137,15 @@ export class ModelDirectory {
     return lists.flat();
   }
 
-  /** In the order in which a bare name is looked up. */
+  /** Returns the ids in the order in which a bare name is looked up. */
   providerIds(): readonly string[] {
     return this.providers.map(({ id }) => id);
   }
 
-  /** How each provider is. Answers from the remembered lists, so that asking often costs a provider nothing. */
+  /**
+   * Returns the state of each provider. Answers from the cached lists, so frequent requests cost a provider
+   * nothing.
+   */
   async health(): Promise<ProviderHealth[]> {
     return Promise.all(
       this.providers.map(async (provider) => {
@@ -147,20 +160,20 @@ export class ModelDirectory {
   }
 
   /**
-   * The window of a model as its provider's list tells it, in tokens; undefined where that does not tell it, or not
-   * soon. Never fails.
+   * Returns the context window of a model from its provider's list, in tokens; undefined if the list does not
+   * contain it, or does not arrive in time. Never fails.
    */
   async listedWindow({ source, model }: ResolvedModel): Promise<number | undefined> {
     const models = await within(WINDOW_WAIT_MS, () => this.listOf(source)).catch(() => []);
     return entryOf(models, model)?.contextWindow;
   }
 
-  /** Closes what the providers keep open. */
+  /** Closes the providers' connections. */
   async close(): Promise<void> {
     await Promise.all(this.providers.map((provider) => provider.close()));
   }
 
-  /** The provider that a full name names. */
+  /** Returns the provider of a full name. */
   private namedIn(name: string): ModelProvider | undefined {
     const id = name.slice(0, Math.max(0, name.indexOf('/')));
     return this.providers.find((provider) => provider.id === id);
@@ -178,7 +191,7 @@ export class ModelDirectory {
       if (models !== undefined && entryOf(models, name) !== undefined) return resolved(provider, name);
       if (models === undefined) unread ??= provider;
     }
-    // A host whose list cannot be read may well have the model; it says itself if not.
+    // A host whose list cannot be read may have the model; if not, it refuses by itself.
     if (unread !== undefined) return resolved(unread, name);
     throw await this.notFound(name);
   }
@@ -223,7 +236,10 @@ export class ModelDirectory {
   }
 }
 
-/** Ollama lists its models with their tag, and takes them without where it is the usual one. */
+/**
+ * Finds an entry by name. Ollama lists its models with their tag, and accepts names without it if the tag is
+ * `latest`.
+ */
 function entryOf(models: readonly ListedModel[], name: string): ListedModel | undefined {
   return models.find(({ id }) => id === name || id === `${name}:latest`);
 }

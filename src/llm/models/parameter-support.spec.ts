@@ -10,7 +10,7 @@ import type { ChatRequest, Wire } from '../port/index.js';
 
 const MESSAGES: ChatRequest['messages'] = [{ role: 'user', content: 'Hello' }];
 
-/** A value for each parameter that asks for something. */
+/** A non-default value for each parameter. */
 const ASKED = {
   temperature: 0.5,
   top_p: 0.5,
@@ -57,8 +57,8 @@ const cases = WIRES.flatMap((wire) =>
   entriesOf(wire).map(([parameter, treatment]): [Wire, string, Treatment] => [wire, parameter, treatment]),
 );
 
-describe('a parameter on a wire', () => {
-  it.each(cases)('%s: %s is %s', (wire, parameter, treatment) => {
+describe('adaptRequest', () => {
+  it.each(cases)('for %s: the parameter %s is %s', (wire, parameter, treatment) => {
     const value: unknown = Reflect.get(ASKED, parameter);
     const request = requestWith(parameter, value);
     if (treatment === 'refused') {
@@ -72,7 +72,7 @@ describe('a parameter on a wire', () => {
     const adapted = adaptRequest(request, wire, 'host/model');
     expect(adapted.ignored).toEqual(treatment === 'ignored' ? [parameter] : []);
     expect(adapted.request).toEqual(treatment === 'ignored' ? { messages: MESSAGES } : request);
-    // The caller's own request stays as it was: another model may be told more of it.
+    // The caller's own request stays unchanged: another model may receive more of it.
     expect(Reflect.get(request, parameter)).toBe(value);
   });
 
@@ -88,13 +88,13 @@ describe('a parameter on a wire', () => {
     ['modalities', ['text']],
     ['audio', null],
     ['logit_bias', undefined],
-  ])('%s = %j asks for nothing, and is never refused or named', (parameter, value) => {
+  ])('treats %s = %j as unset: never refused, never reported', (parameter, value) => {
     for (const wire of WIRES) {
       expect(adaptRequest(requestWith(parameter, value), wire, 'host/model').ignored).toEqual([]);
     }
   });
 
-  it('a function that must be called is a contract that Ollama has no word for', () => {
+  it('refuses a function that must be called for Ollama, whose protocol cannot express it', () => {
     const choice = { type: 'function', function: { name: 'look_up' } };
     expect(unsupportedParameter(requestWith('tool_choice', choice), 'ollama')).toBe('tool_choice');
     expect(unsupportedParameter(requestWith('tool_choice', choice), 'anthropic')).toBeUndefined();
@@ -106,7 +106,7 @@ describe('a parameter on a wire', () => {
     ['anthropic', 0, 0, []],
     ['openai', 1.5, 1.5, []],
     ['ollama', 1.5, 1.5, []],
-  ])('the temperature on %s: %d becomes %d', (wire, given, sent, ignored) => {
+  ])('for %s: changes the temperature %d to %d', (wire, given, sent, ignored) => {
     const adapted = adaptRequest({ messages: MESSAGES, temperature: given }, wire, 'host/model');
     expect(adapted.request.temperature).toBe(sent);
     expect(adapted.ignored).toEqual(ignored);
@@ -115,11 +115,11 @@ describe('a parameter on a wire', () => {
   it.each<[Wire, number, boolean, boolean]>([
     ['openai', 65, true, true],
     ['openai', 64, true, false],
-    // What the caller wrote in the host's own format is between the two.
+    // In the host's own format, the value is between the caller and the host.
     ['openai', 65, false, false],
     ['anthropic', 257, false, true],
     ['anthropic', 256, false, false],
-  ])('a user for %s of %d characters, translated: %s, is a hash: %s', (wire, length, translated, hashed) => {
+  ])('for %s: a user of %d characters, translated: %s, is hashed: %s', (wire, length, translated, hashed) => {
     const user = 'u'.repeat(length);
     const adapted = adaptRequest(requestWith('user', user), wire, 'host/model', translated);
     expect(adapted.ignored).toEqual(hashed ? ['user'] : []);
@@ -128,7 +128,7 @@ describe('a parameter on a wire', () => {
     });
   });
 
-  it('names all that were left out', () => {
+  it('reports all parameters that were dropped', () => {
     const request = Object.assign(requestWith('seed', 7), { user: 'somebody', store: true });
     expect(adaptRequest(request, 'ollama', 'host/model')).toEqual({
       request: { messages: MESSAGES, seed: 7 },
@@ -136,7 +136,7 @@ describe('a parameter on a wire', () => {
     });
   });
 
-  it('that is refused is told with the model', () => {
+  it('names the model in a refusal', () => {
     const ask = (): unknown => adaptRequest({ messages: MESSAGES, n: 2 }, 'anthropic', 'anthropic/claude');
     expect(ask).toThrow(AppError);
     expect(ask).toThrow("'anthropic/claude' does not support 'n'");

@@ -3,20 +3,23 @@ import { AppError } from '../../common/errors.js';
 import { foreignField } from '../port/foreign-field.js';
 import type { ChatRequest, Wire } from '../port/index.js';
 
-/** What becomes of a parameter on a wire. */
+/** The treatment of a parameter in a protocol. */
 type Treatment =
-  /** Sent on. */
+  /** Passed on. */
   | 'passed'
-  /** A hint that the wire has no place for: left out, and named to the caller. */
+  /** A hint that the protocol has no field for: dropped, and reported to the caller. */
   | 'ignored'
-  /** Part of the contract: a request that needs it is refused, and told why. */
+  /** Part of the contract: a request that needs it is refused, with the reason. */
   | 'refused'
-  /** Sent on, but not above this; named to the caller if that changes it. */
+  /** Passed on, limited to this maximum; reported to the caller if that changes it. */
   | { readonly atMost: number }
-  /** Sent on, but a longer text as its hash; named to the caller if that changes it. */
+  /** Passed on, but a longer string is replaced by its hash; reported to the caller if that changes it. */
   | { readonly maxLength: number };
 
-/** The parameters that not every wire can carry. Everything else is either known to all or passed on to OpenAI's wire only. */
+/**
+ * The parameters that not every protocol can carry. All others are either supported by every protocol or passed
+ * on in OpenAI's only.
+ */
 export type AdaptedParameter =
   | 'temperature'
   | 'top_p'
@@ -76,8 +79,8 @@ const OPENAI: Record<AdaptedParameter, Treatment> = {
 };
 
 /**
- * The one table of what each API format can carry: parameters that are passed on, left out, refused, or shortened. What
- * single models take beyond that is up to their provider (`ModelProvider.droppedHints`).
+ * The single table of the parameters that each API format passes on, drops, refuses or shortens. Limits of
+ * individual models are up to their provider (`ModelProvider.droppedHints`).
  */
 export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
   openai: OPENAI,
@@ -92,7 +95,7 @@ export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
     seed: 'ignored',
     presence_penalty: 'ignored',
     frequency_penalty: 'ignored',
-    // The bound of `metadata.user_id`: https://platform.claude.com/docs/en/api/messages
+    // The maximum length of `metadata.user_id`: https://platform.claude.com/docs/en/api/messages
     user: { maxLength: 256 },
     metadata: 'ignored',
     store: 'ignored',
@@ -156,7 +159,7 @@ export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
   },
 };
 
-/** The same as lists, made once: every request goes through them. */
+/** The table as lists, built once because every request uses them. */
 const TREATMENTS: Readonly<Record<Wire, readonly [AdaptedParameter, Treatment][]>> = {
   openai: entriesOf(PARAMETERS.openai),
   anthropic: entriesOf(PARAMETERS.anthropic),
@@ -164,19 +167,19 @@ const TREATMENTS: Readonly<Record<Wire, readonly [AdaptedParameter, Treatment][]
   demo: entriesOf(PARAMETERS.demo),
 };
 
-/** Characters of the hash that stands for a text that is too long. */
+/** Length of the hash that replaces a string that is too long, in characters. */
 const HASH_LENGTH = 32;
 
-/** A request as a wire can carry it, and the names of what it could not. */
+/** A request adapted to a protocol, and the names of the parameters that it could not carry. */
 export interface AdaptedRequest {
   readonly request: ChatRequest;
   readonly ignored: readonly string[];
 }
 
 /**
- * Fits a request to an API format. A request that its caller wrote in OpenAI's own goes on as it is: what it says is
- * between the caller and the host.
- * @param translated whether the caller wrote the request in another format
+ * Fits a request to an API format. A request that its caller wrote in OpenAI's own format is passed on
+ * unchanged: its content is between the caller and the host.
+ * @param translated true if the caller wrote the request in another format
  * @throws AppError `invalid_request` that names a parameter which the answer would have to honour and cannot
  */
 export function adaptRequest(
@@ -195,7 +198,7 @@ export function adaptRequest(
   return { request: adapted, ignored };
 }
 
-/** Treats one parameter of a request. Returns true if that changed it. */
+/** Adapts one parameter of a request. Returns true if that changed it. */
 function adaptParameter(request: ChatRequest, name: AdaptedParameter, treatment: Treatment): boolean {
   if (treatment === 'passed' || treatment === 'refused') return false;
   if (treatment === 'ignored') return Reflect.deleteProperty(request, name);
@@ -208,7 +211,7 @@ function adaptParameter(request: ChatRequest, name: AdaptedParameter, treatment:
   return Reflect.set(request, name, alphanumericDigest(value, HASH_LENGTH));
 }
 
-/** Names the first field that a request needs and a protocol cannot carry. */
+/** Returns the first field that a request needs and a protocol cannot carry. */
 export function unsupportedParameter(request: ChatRequest, wire: Wire): string | undefined {
   if (wire === 'openai') return undefined;
   const refusedEntry = TREATMENTS[wire].find(
@@ -217,19 +220,19 @@ export function unsupportedParameter(request: ChatRequest, wire: Wire): string |
   return refusedEntry?.[0] ?? foreignField(request);
 }
 
-/** Whether a parameter asks for anything: values that mean the default ask for nothing. */
+/** Returns true if a parameter has an effect: a value that equals the default has none. */
 function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
   const value: unknown = request[name];
   if (value === undefined || value === null || value === false) return false;
   if (name === 'n' || name === 'top_p') return value !== 1;
-  // `auto` is the default, and `none` every wire can keep: the tools are not sent.
+  // `auto` is the default, and every protocol can honour `none`: the tools are not sent.
   if (name === 'tool_choice') return value !== 'auto' && value !== 'none';
   if (name === 'response_format') return request.response_format?.type !== 'text';
   if (name === 'modalities') return Array.isArray(value) && value.some((modality) => modality !== 'text');
   return !(Array.isArray(value) && value.length === 0);
 }
 
-/** The refusal of a request that a model cannot honour. */
+/** Returns the error for a request that a model cannot honour. */
 export function refused(name: string, model: string): AppError {
   return new AppError(
     'invalid_request',
@@ -240,7 +243,7 @@ export function refused(name: string, model: string): AppError {
   );
 }
 
-/** `Object.entries` with the keys' own type: the table's type is exact. */
+/** Returns `Object.entries` with the exact type of the keys. */
 function entriesOf<Key extends string, Value>(table: Record<Key, Value>): [Key, Value][] {
   const keys: Key[] = [];
   for (const key in table) keys.push(key);

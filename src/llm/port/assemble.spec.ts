@@ -22,8 +22,8 @@ const assemble = (...chunks: ChatChunk[]): ChatCompletion => {
 };
 const token = (text: string) => ({ token: text, bytes: null, logprob: -1, top_logprobs: [] });
 
-describe('an answer put together of its chunks', () => {
-  it('has the text, the reasoning and the refusal whole, and the provider’s own data', () => {
+describe('CompletionAssembler', () => {
+  it('joins the text, the reasoning and the refusal, and passes on the provider data', () => {
     const provider_data = { provider: 'anthropic', blocks: [] };
     const { choices, usage } = assemble(
       chunkOf({ role: 'assistant', content: '' }),
@@ -44,7 +44,7 @@ describe('an answer put together of its chunks', () => {
     expect(usage).toEqual(USAGE);
   });
 
-  it('has the calls of tools whole, also if one has no id, name or arguments', () => {
+  it('joins tool calls, even if one has no id, name or arguments', () => {
     const { choices } = assemble(
       chunkOf({ tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '{' } }] }),
       chunkOf({ tool_calls: [{ index: 0, function: { arguments: '}' } }, { index: 1 }] }),
@@ -72,12 +72,12 @@ describe('an answer put together of its chunks', () => {
       ],
       { content: [], refusal: [token('N'), token('o')] },
     ],
-  ])('has the log probabilities %s in their order', (_what, parts, expected) => {
+  ])('returns the log probabilities %s in order', (_what, parts, expected) => {
     const { choices } = assemble(...parts.map((logprobs) => chunkOf({}, { logprobs })));
     expect(choices[0]?.logprobs).toEqual(expected);
   });
 
-  it('keeps several choices apart', () => {
+  it('does not mix several choices', () => {
     const { choices } = assemble(
       chunkOf({ content: 'a' }),
       chunkOf({ content: 'x' }, { index: 1 }),
@@ -89,18 +89,18 @@ describe('an answer put together of its chunks', () => {
     ]);
   });
 
-  it('keeps the service tier, which prices depend on', () => {
+  it('returns the service tier, which prices depend on', () => {
     expect(assemble({ ...chunkOf({ content: 'a' }), service_tier: 'flex' })).toMatchObject({
       service_tier: 'flex',
     });
   });
 
-  it('of an empty stream has no choices', () => {
+  it('returns an answer without choices for an empty stream', () => {
     expect(assemble()).toEqual({ id: '', object: 'chat.completion', created: 0, model: '', choices: [] });
   });
 });
 
-describe('a whole answer in chunks', () => {
+describe('toChunks', () => {
   const messageOf = (message: object): ChatCompletion => ({
     ...{ id: 'c', object: 'chat.completion', created: 1, model: 'm' },
     choices: [
@@ -120,14 +120,14 @@ describe('a whole answer in chunks', () => {
     ['reasoning', messageOf({ content: 'Hi', reasoning_content: 'Hm' })],
     ['calls of tools', messageOf({ tool_calls: [call, { ...call, id: 'b' }] })],
     ['usage', { ...messageOf({ content: 'Hi' }), usage: USAGE }],
-  ])('with %s is the same answer when they are put together', (_what, completion) => {
+  ])('splits an answer with %s into chunks that assemble to the same answer', (_what, completion) => {
     const { content } = completion.choices[0]?.message ?? {};
-    // The first chunk has an empty text, as OpenAI's has.
+    // The first chunk has an empty text, as OpenAI's does.
     const expected = messageOf({ ...completion.choices[0]?.message, content: content ?? '' });
     expect(assemble(...toChunks(completion))).toEqual({ ...completion, choices: expected.choices });
   });
 
-  it('has the role first, the end last but for the usage, and says nothing after it', () => {
+  it('sends the role first, then the finish reason, then the usage, and nothing after it', () => {
     const chunks = toChunks({ ...messageOf({ content: 'Hi' }), usage: USAGE });
     expect(chunks.map(({ choices }) => [choices[0]?.delta.role, choices[0]?.finish_reason])).toEqual([
       ['assistant', null],
@@ -138,9 +138,9 @@ describe('a whole answer in chunks', () => {
     expect(chunks.at(-1)?.usage).toEqual(USAGE);
   });
 
-  it('leaves out custom calls, which have no form in a stream, and fields that are null', () => {
+  it('omits custom tool calls, which have no streamed form, and fields that are null', () => {
     const custom = { id: 'b', type: 'custom' as const, custom: { name: 'g', input: 'x' } };
-    const [, said] = toChunks(messageOf({ content: 'Hi', tool_calls: [custom], annotations: null }));
-    expect(said?.choices[0]?.delta).toEqual({ content: 'Hi', refusal: null });
+    const [, second] = toChunks(messageOf({ content: 'Hi', tool_calls: [custom], annotations: null }));
+    expect(second?.choices[0]?.delta).toEqual({ content: 'Hi', refusal: null });
   });
 });

@@ -10,7 +10,7 @@ import type {
 type Choice = ChatCompletion['choices'][number];
 type ChunkChoice = ChatChunk['choices'][number];
 
-/** What of a streamed choice has come. */
+/** Accumulates the deltas of one streamed choice. */
 class PartialChoice {
   private content: string | null = null;
   private refusal: string | null = null;
@@ -63,7 +63,7 @@ class PartialChoice {
   }
 }
 
-/** Puts the chunks of a stream together to the answer that they are. */
+/** Assembles the chunks of a stream into a whole answer. */
 export class CompletionAssembler {
   private readonly choices = new Map<number, PartialChoice>();
   private first: ChatChunk | undefined;
@@ -79,7 +79,7 @@ export class CompletionAssembler {
     }
   }
 
-  /** The whole answer. An empty stream gives an answer without choices. */
+  /** Returns the whole answer. For an empty stream, it has no choices. */
   completion(): ChatCompletion {
     const { id = '', created = 0, model = '', service_tier } = this.first ?? {};
     return {
@@ -94,10 +94,13 @@ export class CompletionAssembler {
   }
 }
 
-/** Returns a whole answer in chunks: one with the role, one with everything that was said, one with the end; usage last. */
+/**
+ * Splits a whole answer into chunks. Each choice yields three: its role, its entire content, its finish reason.
+ * Usage comes last.
+ */
 export function toChunks({ id, created, model, choices, usage }: ChatCompletion): ChatChunk[] {
   const head = { id, object: 'chat.completion.chunk', created, model } as const;
-  const said = choices.flatMap(({ index, message, logprobs, finish_reason }): ChatChunk[] => {
+  const chunks = choices.flatMap(({ index, message, logprobs, finish_reason }): ChatChunk[] => {
     const { role, content, refusal, tool_calls } = message;
     const calls = (tool_calls ?? []).flatMap((call, place) =>
       call.type === 'function'
@@ -111,10 +114,13 @@ export function toChunks({ id, created, model, choices, usage }: ChatCompletion)
       { ...head, choices: [{ index, delta: {}, finish_reason }] },
     ];
   });
-  return usage ? [...said, { ...head, choices: [], usage }] : said;
+  return usage ? [...chunks, { ...head, choices: [], usage }] : chunks;
 }
 
-/** What hosts put into a message beside what the common tongue has for it: reasoning, the provider's own blocks. */
+/**
+ * Returns the fields that hosts add to a message beyond the canonical format, such as reasoning or the
+ * provider's own blocks.
+ */
 function extrasOf(message: AnswerMessage): Record<string, unknown> {
   const known = new Set(['role', 'content', 'refusal', 'tool_calls']);
   return Object.fromEntries(

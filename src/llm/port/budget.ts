@@ -1,32 +1,41 @@
 import type { MicroUsd } from '../../common/money.js';
 import type { AttemptRecord } from './call.js';
 
-/** What a call may use, as far as is known before it is made. */
+/** Upper bounds on what a call may use, estimated before it is made. */
 export interface BudgetRequest {
   readonly userId: string;
-  /** The API key that it came with. */
+  /** The API key that the request came with. */
   readonly apiKeyId?: string | null;
-  /** Of the request and the longest answer, by estimate. */
+  /** Estimated tokens of the request and the longest possible answer. */
   readonly tokens: number;
-  /** What that costs with the dearest model that may be asked, or the name of one whose price nobody knows. */
+  /**
+   * Returns the cost of those tokens on the most expensive model that may be called, or the name of a model
+   * without a known price.
+   */
   readonly cost: () => { readonly microUsd: MicroUsd } | { readonly unpriced: string };
-  /** 1 where an answer is generated, 0 where something is only looked at and over in a moment. */
+  /** 1 if an answer is generated, 0 for a short request that generates none. */
   readonly generations: number;
-  /** False where the user's own keys pay for every model that may be asked. */
+  /** False if the user's own keys pay for every model that may be called. */
   readonly charged: boolean;
 }
 
-/** A place that a call holds, and what it may use. */
+/** A reservation: one concurrency slot and an estimated budget. */
 export interface BudgetLease {
-  /** To be called once, whatever became of the call: gives the place back and corrects the estimate. Never fails. */
+  /**
+   * Releases the slot and replaces the estimate by the actual usage. Call it once, whatever the outcome of the
+   * call. Never fails.
+   */
   settle(attempts: readonly AttemptRecord[]): void;
 }
 
 /**
- * Decides whether an account may make one more call. Asked before every call that reaches a model, and never for an
- * answer out of the cache. A feature implements it and the composition root binds it.
+ * Decides whether an account may make one more call. Checked before every call that reaches a model, and never
+ * for an answer from the cache. A feature implements it and the composition root binds it.
  */
 export abstract class Budget {
-  /** @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`: nothing is taken then */
+  /**
+   * @throws AppError `rate_limit_exceeded`, `quota_exceeded` or `price_unknown`; nothing is reserved in that
+   * case
+   */
   abstract reserve(request: BudgetRequest): Promise<BudgetLease>;
 }

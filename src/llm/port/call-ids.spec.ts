@@ -12,7 +12,7 @@ const calls = (...ids: string[]): ChatMessage => ({
 });
 const result = (id: string): ChatMessage => ({ role: 'tool', tool_call_id: id, content: id });
 
-/** The ids of each message, calls and results alike. */
+/** Returns the ids of each message, of calls and results alike. */
 function idsOf(messages: readonly ChatMessage[]): string[][] {
   return messages.map((message) => {
     if (message.role === 'tool') return [message.tool_call_id];
@@ -20,8 +20,8 @@ function idsOf(messages: readonly ChatMessage[]): string[][] {
   });
 }
 
-describe('ids of tool calls for a target', () => {
-  it('stay as they are if the target accepts them', () => {
+describe('withAcceptedCallIds', () => {
+  it('keeps the ids that the target accepts', () => {
     const messages: ChatMessage[] = [
       { role: 'user', content: 'x' },
       calls('call_a', 'b-1'),
@@ -30,7 +30,7 @@ describe('ids of tool calls for a target', () => {
     expect(withAcceptedCallIds(messages, WORDS)).toEqual(messages);
   });
 
-  it('are replaced in call and result alike, the same in every request', () => {
+  it('replaces an id in call and result alike, and identically in every request', () => {
     const messages = [calls('functions.get_weather:0', 'functions.get_weather:1')];
     const results = [result('functions.get_weather:1'), result('functions.get_weather:0')];
     const [[first, second] = [], one, other] = idsOf(withAcceptedCallIds([...messages, ...results], WORDS));
@@ -40,7 +40,7 @@ describe('ids of tool calls for a target', () => {
     expect(idsOf(withAcceptedCallIds(messages, WORDS))).toEqual([[first, second]]);
   });
 
-  it('have the length that the target wants', () => {
+  it('creates ids of the length that the target requires', () => {
     const [[id] = [], [of] = []] = idsOf(
       withAcceptedCallIds([calls('call_0123'), result('call_0123')], NINE),
     );
@@ -48,7 +48,7 @@ describe('ids of tool calls for a target', () => {
     expect(of).toBe(id);
   });
 
-  it('that two answers share become different ones where the target wants that, each with its result', () => {
+  it('gives calls of two answers that share an id different ids if the target requires it, each with its result', () => {
     const messages = [calls('call_0'), result('call_0'), calls('call_0'), result('call_0')];
     const [first, firstResult, second, secondResult] = idsOf(withAcceptedCallIds(messages, WORDS));
     expect([first, firstResult]).toEqual([['call_0'], ['call_0']]);
@@ -58,7 +58,7 @@ describe('ids of tool calls for a target', () => {
     expect(withAcceptedCallIds(shared, NINE)).toEqual(shared);
   });
 
-  it('that parallel calls share become different ones, and the results follow in order', () => {
+  it('gives parallel calls that share an id different ids, and assigns their results in order', () => {
     const [sent = [], ...results] = idsOf(
       withAcceptedCallIds([calls('', ''), result(''), result('')], WORDS),
     );

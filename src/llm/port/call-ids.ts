@@ -1,20 +1,20 @@
 import { alphanumericDigest } from '../../common/digest.js';
 import type { ChatMessage } from './chat.js';
 
-/** The ids of tool calls that a target accepts, and the ones it gets in place of others. */
+/** The tool call ids that a target accepts, and the form of the replacements for all others. */
 export interface CallIdRule {
   readonly accepts: RegExp;
-  /** Begins each replacement. */
+  /** Prefix of each replacement. */
   readonly prefix: string;
-  /** Characters of a replacement after its prefix. */
+  /** Length of the part of a replacement that follows its prefix, in characters. */
   readonly digestLength: number;
-  /** True if the target refuses two calls of one id, although they belong to different answers. */
+  /** True if the target refuses two calls with the same id even if they belong to different answers. */
   readonly unique: boolean;
 }
 
 /**
- * Replaces ids of tool calls that a target refuses, in the calls and in their results. A replacement depends on the id
- * alone, so the same history gets the same ids in every request, and prompt caches stay valid.
+ * Replaces tool call ids that a target refuses, in the calls and in their results. A replacement depends on the
+ * id alone, so the same history gets the same ids in every request, and prompt caches stay valid.
  */
 export function withAcceptedCallIds(messages: readonly ChatMessage[], rule: CallIdRule): ChatMessage[] {
   const ids = new AcceptedIds(rule);
@@ -29,16 +29,19 @@ export function withAcceptedCallIds(messages: readonly ChatMessage[], rule: Call
 }
 
 class AcceptedIds {
-  /** Original ids by the ids sent for them. */
+  /** Original ids by the ids that replaced them in the request. */
   private readonly taken = new Map<string, string>();
-  /** The ids sent for the newest calls of each original id, in order: hosts exist that give parallel calls one id. */
+  /**
+   * The replacement ids of the latest calls with each original id, in order. Some hosts give all parallel calls
+   * the same id.
+   */
   private readonly sent = new Map<string, string[]>();
   private answered = false;
 
   constructor(private readonly rule: CallIdRule) {}
 
   ofCall(original: string): string {
-    // Results end an answer: the next call with a known id begins anew.
+    // Results complete an answer: a later call with a known id is a new call.
     if (this.answered) this.sent.clear();
     this.answered = false;
     const id = this.freeId(original);

@@ -4,89 +4,100 @@ import type { ChatChunk, ChatCompletion, ChatRequest, FinishReason, TokenUsage }
 import type { NativeRequest, RelayedEvent } from './native.js';
 
 /**
- * A choice in a request that is this server's and not the caller's: a default temperature, the name under which a token
- * limit is sent, or the form of a history that was put together here. Only such a choice may be dropped or changed if a
- * model refuses it.
+ * A property of a request that this server chose and the caller did not: a default temperature, the name under
+ * which a token limit is sent, or the form of a history that was assembled here. Only such a property may be
+ * dropped or changed if a model refuses it.
  */
 export type OwnChoice = 'temperature' | 'limit_name' | 'history';
 
-/** What a feature asks of the model layer. */
+/** A call that a feature makes to the model layer. */
 export interface ModelCall {
-  /** Key of the call's attempt records; whoever calls twice with one id is billed once. */
+  /** Key of the call's attempt records. Two calls with the same id are billed once. */
   readonly callId: string;
-  /** The account that the call is for. */
+  /** The account that makes the call. */
   readonly userId: string;
-  /** The API key that it came with, for the ledger. */
+  /** The API key that the request came with, for the ledger. */
   readonly apiKeyId?: string | null;
   /** `provider/model`, a bare model name, or undefined for the default model. */
   readonly model: string | undefined;
   readonly request: ChatRequest;
-  /** The choices in the request that the caller did not make; none without it. */
+  /** The properties of the request that the caller did not choose. Default: none. */
   readonly ownChoices?: readonly OwnChoice[];
-  /** The same request in the caller's own words, where those are not the common tongue's. */
+  /** The same request in the caller's API format, if that is not the canonical one. */
   readonly native?: NativeRequest;
   /** Aborting closes the upstream socket and ends the call as cancelled. */
   readonly signal: AbortSignal;
   /**
-   * Who writes the records of the attempts: the caller, together with the row that it owns, or the model layer itself,
+   * The writer of the attempt records: the caller, together with the row that it owns, or the model layer itself,
    * into the `UsageSink`.
    */
   readonly accounting: 'caller' | 'sink';
-  /** True where the caller asked the `Budget` itself, by `LlmService.reserve`, and settles the lease with its row. */
+  /**
+   * True if the caller has already reserved the budget with `LlmService.reserve` and settles the lease together
+   * with its row.
+   */
   readonly reserved?: boolean;
-  /** Whether an answer of text that breaks off in the middle may begin again, once, on the next model. Never by default. */
+  /**
+   * Controls whether a text answer that breaks off midway may start over, once, on the next model. Default:
+   * never.
+   */
   readonly restart?: 'never' | 'once';
-  /** Set if the answer of an equal call of the same account may be given again, and this one cached. */
+  /**
+   * Set if a cached answer to an equal call of the same account may be returned, and this answer may be cached.
+   */
   readonly cache?: AnswerCaching | undefined;
-  /** Returns whether an answer may be cached, for what the caller knows of it; without it every complete answer may. */
+  /**
+   * Returns true if the caller allows this answer to be cached. Without it, every complete answer may be
+   * cached.
+   */
   readonly mayCache?: ((completion: ChatCompletion) => boolean) | undefined;
 }
 
-/** A request whose tokens are to be counted. Costs nothing, and nothing is recorded. */
+/** A request whose tokens are to be counted. Counting costs nothing and is not recorded. */
 export type CountingCall = Pick<ModelCall, 'userId' | 'model' | 'request' | 'native' | 'signal'>;
 
-/** The model that answers: `name` is the full one, `provider/model`. */
+/** The model that answers. `name` is the full name, `provider/model`. */
 export interface ModelIdentity {
   readonly provider: string;
   readonly model: string;
   readonly name: string;
 }
 
-/** What became of one attempt. Every attempt leaves one, whatever happened to it. */
+/** The outcome of one attempt. Every attempt has a record, even a failed one. */
 export interface AttemptRecord {
-  /** From 1 on within the call. */
+  /** Number of the attempt within the call, starting at 1. */
   readonly attempt: number;
   readonly provider: string;
   readonly model: string;
-  /** `cached`: no model was asked, the answer of an earlier call was given again. */
+  /** `cached`: no model was called; the answer of an earlier call was returned. */
   readonly outcome: 'completed' | 'failed' | 'cancelled' | 'cached';
   readonly usage: TokenUsage;
-  /** Null where no price is known. */
+  /** Null if the price is unknown. */
   readonly costMicroUsd: MicroUsd | null;
-  /** True where the provider told no usage and we counted ourselves. */
+  /** True if the provider reported no usage and it was counted locally. */
   readonly estimated: boolean;
-  /** Whether it was made with the user's own key, so that it costs this server nothing. */
+  /** True if the attempt used the user's own key, so that it costs this server nothing. */
   readonly ownKey?: boolean;
 }
 
-/** What a streamed call consists of; the last event is `finished`, or the iteration throws a `ModelCallError`. */
+/** The events of a streamed call. The last one is `finished`, or the iteration throws a `ModelCallError`. */
 export type ModelEvent =
   /**
-   * The answer begins: comes before its first chunk. `restarted` says that it broke off and begins again on another
-   * model: what came so far is void.
+   * The answer begins: comes before its first chunk. `restarted` means that the answer broke off and starts
+   * over on another model: discard everything received so far.
    */
   | {
       readonly type: 'started' | 'restarted';
       readonly model: ModelIdentity;
-      /** Parameters that the model's wire has no place for. */
+      /** Parameters that the model's protocol has no field for. */
       readonly ignored: readonly string[];
-      /** True where the answer comes out of the cache. */
+      /** True if the answer comes from the cache. */
       readonly cached?: boolean;
     }
   | {
       readonly type: 'chunk';
       readonly chunk: ChatChunk;
-      /** The chunk as it came, where it came in the common tongue. */
+      /** The chunk as received, if it was received in the canonical format. */
       readonly raw?: string;
     }
   | RelayedEvent
@@ -94,12 +105,12 @@ export type ModelEvent =
       readonly type: 'finished';
       readonly model: ModelIdentity;
       readonly finishReason: FinishReason;
-      /** Of the attempt that answered. */
+      /** Usage of the attempt that answered. */
       readonly usage: TokenUsage;
       readonly attempts: readonly AttemptRecord[];
-      /** Set where something of the answer may be missing. */
+      /** Set if part of the answer may be missing. */
       readonly warning: string | null;
-      /** True where the answer came out of the cache; `usage` is that of the attempt that made it. */
+      /** True if the answer comes from the cache; `usage` is then that of the attempt that generated it. */
       readonly cached?: boolean;
     };
 
@@ -107,22 +118,22 @@ export type ModelEvent =
 export interface ModelAnswer {
   readonly model: ModelIdentity;
   readonly completion: ChatCompletion;
-  /** The answer as it came, where it came in the caller's wire. */
+  /** The answer as received, if it was received in the caller's API format. */
   readonly raw?: string;
-  /** Of the attempt that made the answer. */
+  /** Usage of the attempt that generated the answer. */
   readonly usage: TokenUsage;
-  /** Parameters that the model's wire has no place for. */
+  /** Parameters that the model's protocol has no field for. */
   readonly ignored: readonly string[];
   readonly attempts: readonly AttemptRecord[];
-  /** True where the answer came out of the cache. */
+  /** True if the answer comes from the cache. */
   readonly cached?: boolean;
 }
 
-/** What a feature asks of the model layer about texts to be embedded. */
+/** A request of a feature to the model layer to embed texts. */
 export interface EmbeddingRequest {
   readonly callId: string;
   readonly userId: string;
-  /** The API key that it came with, for the ledger. */
+  /** The API key that the request came with, for the ledger. */
   readonly apiKeyId?: string | null;
   /** `provider/model` or a bare model name. */
   readonly model: string;

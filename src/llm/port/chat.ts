@@ -1,42 +1,48 @@
 import type OpenAI from 'openai';
 
-/** What only one provider understands (signed thinking, cache marks). Returned unchanged to that provider, dropped for others. */
+/**
+ * Data that only one provider understands (signed thinking, cache marks). Returned unchanged to that provider
+ * and dropped for all others.
+ */
 export interface ProviderData {
   readonly provider: string;
   readonly blocks: unknown;
 }
 
-/** A message of the common tongue: OpenAI's, with room for what does not fit it. */
+/** A message in the canonical format (OpenAI Chat Completions), extended by data that does not fit it. */
 export type ChatMessage = OpenAI.Chat.ChatCompletionMessageParam & { provider_data?: ProviderData };
 
 /**
- * A request in the common tongue: OpenAI's Chat Completions request. Whether the upstream streams is decided by
- * the method that is called, so the fields for it are left out.
+ * A request in the canonical format (OpenAI Chat Completions). The method that is called decides whether the
+ * upstream streams, so the fields for that are omitted.
  */
 export type ChatRequest = Omit<
   OpenAI.Chat.ChatCompletionCreateParams,
   'messages' | 'model' | 'stream' | 'stream_options'
 > & { readonly messages: ChatMessage[] };
 
-/** One chunk of a streamed answer in the common tongue. */
+/** One chunk of a streamed answer in the canonical format. */
 export type ChatChunk = OpenAI.Chat.ChatCompletionChunk;
 
-/** What a chunk adds to a choice. `provider_data` comes once, with the finish, where there is any. */
+/**
+ * The fields that a chunk adds to a choice. `provider_data`, if any, comes once, together with the finish
+ * reason.
+ */
 export type ChatDelta = ChatChunk['choices'][number]['delta'] & { provider_data?: ProviderData };
 
-/** A whole answer in the common tongue. */
+/** A whole answer in the canonical format. */
 export type ChatCompletion = OpenAI.Chat.ChatCompletion;
 
 /** The message of a whole answer. */
 export type AnswerMessage = OpenAI.Chat.ChatCompletionMessage & { provider_data?: ProviderData };
 
-/** Tokens of an answer in the common tongue. */
+/** Token usage of an answer in the canonical format. */
 export type CompletionUsage = OpenAI.CompletionUsage;
 
-/** Why an answer ended. */
+/** The reason why an answer ended. */
 export type FinishReason = NonNullable<ChatChunk['choices'][number]['finish_reason']>;
 
-/** The reasons that the common tongue has. */
+/** The finish reasons of the canonical format. */
 export const FINISH_REASONS = [
   'stop',
   'length',
@@ -45,16 +51,16 @@ export const FINISH_REASONS = [
   'function_call',
 ] as const satisfies readonly FinishReason[];
 
-/** Tokens of one attempt. All are whole numbers of at least 0. */
+/** Token usage of one attempt. All figures are integers of at least 0. */
 export interface TokenUsage {
-  /** Tokens of the request, those read from and written to the provider's prompt cache included. */
+  /** Tokens of the request, including those read from and written to the provider's prompt cache. */
   readonly inputTokens: number;
-  /** Tokens of the answer, reasoning included. */
+  /** Tokens of the answer, including reasoning. */
   readonly outputTokens: number;
   /** The part of the input that the provider read from its prompt cache. */
   readonly cachedTokens: number;
-  /** The part of the input that the provider wrote to its prompt cache; some charge more for it. */
+  /** The part of the input that the provider wrote to its prompt cache; some providers charge more for it. */
   readonly cacheWriteTokens: number;
-  /** The part of the output that was reasoning and is not in the text. */
+  /** The part of the output that was reasoning and is not part of the text. */
   readonly reasoningTokens: number;
 }

@@ -1,9 +1,11 @@
-/** Knows the keys that users have of providers themselves. A feature implements it and the composition root binds it. */
+/**
+ * Looks up the provider keys that users have stored. A feature implements it and the composition root binds it.
+ */
 export abstract class CredentialSource {
   /**
-   * The user's own key of a provider, to be used instead of the server's; undefined where there is none. Asked once
-   * a provider and call, so it must answer from memory most of the time.
-   * @throws AppError where there is one that cannot be used
+   * Returns the user's own key for a provider, to be used instead of the server's, or undefined if there is
+   * none. Called once per provider and call, so it must usually answer from memory.
+   * @throws AppError if the user has a key that cannot be used
    */
   abstract credentialFor(userId: string, provider: string): Promise<string | undefined>;
 }

@@ -1,24 +1,25 @@
 import type { ProviderErrorKind } from './provider-error.js';
 
-/** The parts of an error report that say what kind of failure it is, whatever the report's shape. */
+/** The parts of an error report that identify the kind of failure, whatever the report's shape. */
 export interface ErrorFacts {
-  /** HTTP status, of the response or named in the report; undefined if there is neither. */
+  /** HTTP status of the response, or named in the report; undefined if there is neither. */
   readonly status: number | undefined;
-  /** Codes, types and reasons that are texts. */
+  /** Codes, types and reasons that are strings. */
   readonly words: readonly string[];
-  /** The host's sentences. */
+  /** The host's error messages. */
   readonly sentences: readonly string[];
 }
 
 type Words = Readonly<Partial<Record<ProviderErrorKind, readonly string[]>>>;
 
 /**
- * Codes and types that name the failure by themselves, whatever the status. Case and separators do not matter.
+ * Codes and types that identify the failure by themselves, whatever the status. Case and separators do not
+ * matter.
  * OpenAI: https://platform.openai.com/docs/guides/error-codes
  * Azure: https://learn.microsoft.com/azure/ai-services/openai/concepts/content-filter
  * Anthropic: https://platform.claude.com/docs/en/api/errors
  * Gemini and its OpenAI-compatible endpoint: https://ai.google.dev/gemini-api/docs/troubleshooting
- * llama.cpp: `format_error_response` of tools/server; vLLM and SGLang: `ErrorResponse` with the names of HTTP's errors;
+ * llama.cpp: `format_error_response` of tools/server; vLLM and SGLang: `ErrorResponse` with names of HTTP errors;
  * TGI: `error_type`, `InferError`; GitHub Models: `tokens_limit_reached`; LiteLLM: its exceptions;
  * Mistral: `type` beside numbers of its own; Moonshot: https://platform.moonshot.ai/docs/api/chat;
  * DashScope: https://help.aliyun.com/zh/model-studio/error-code; Together and Groq: `code`.
@@ -59,7 +60,7 @@ const WORDS = {
     'rate_limited',
     'RateLimitError', // vLLM, LiteLLM
     'RateLimitReached', // GitHub Models
-    'RESOURCE_EXHAUSTED', // Gemini; its sentence speaks of a quota for each minute too
+    'RESOURCE_EXHAUSTED', // Gemini; its message mentions a quota for per-minute limits too
     'too_many_requests',
     'Throttling', // DashScope
     'Throttling.RateQuota',
@@ -107,7 +108,7 @@ const WORDS = {
   ],
 } as const satisfies Words;
 
-/** Codes and types that hosts use for almost everything: they count if there is no status. */
+/** Codes and types that hosts use for almost everything: they count only if there is no status. */
 const GENERIC_WORDS = {
   rejected: [
     'invalid_request_error', // OpenAI, Anthropic, DeepSeek, Mistral, llama.cpp
@@ -130,11 +131,11 @@ const GENERIC_WORDS = {
 interface SentenceRule {
   readonly kind: ProviderErrorKind;
   readonly pattern: RegExp;
-  /** Whether the sentence counts with this status. Default: with each. */
+  /** Returns true if the message counts with this status. Default: it counts with every status. */
   readonly when?: (status: number | undefined) => boolean;
 }
 
-/** Statuses with which a sentence about tokens is about something else than the length of the request. */
+/** Excludes the statuses with which a message about tokens is not about the length of the request. */
 const aboutTheRequest = (status: number | undefined): boolean =>
   status !== 401 && status !== 403 && status !== 429;
 
@@ -144,22 +145,25 @@ const aboutTheHost = (status: number | undefined): boolean =>
   status === undefined || status === 429 || status >= 500;
 
 /**
- * What only the sentence says, in this order. Bounded repetitions, because a sentence is foreign input.
- * The hosts of each are named beside their words; sentences are from their replies as users have reported them.
+ * Failures that only the message identifies, tested in this order. Repetitions are bounded, because a message
+ * is untrusted input. The hosts of each pattern are named next to it; the messages are from their replies as
+ * users have reported them.
  */
 const SENTENCES: readonly SentenceRule[] = [
   {
-    // "credit balance is too low" and "usage limits" are Anthropic's, "Insufficient Balance" DeepSeek's, "Insufficient
-    // credits" OpenRouter's, "usage limit reached" Mistral's, the Chinese ones Zhipu's and DashScope's.
+    // "credit balance is too low" and "usage limits" are Anthropic's, "Insufficient Balance" DeepSeek's,
+    // "Insufficient credits" OpenRouter's, "usage limit reached" Mistral's, the Chinese ones Zhipu's and
+    // DashScope's.
     kind: 'quota_exhausted',
     pattern:
       /insufficient (?:account )?(?:balance|credit|funds|quota)|credit balance is too low|exceeded your (?:current|monthly) (?:quota|included credits)|(?:out of|not enough|no more|more) credits\b|billing (?:hard )?limit|billing (?:details|is not)|^(?!.{0,500}rate.?limit).{0,500}\b(?:usage|spend(?:ing)?) limits?\b|payment required|余额不足|欠费/isu,
   },
   {
-    // OpenAI, vLLM, SGLang, llama.cpp, Ollama, OpenRouter, Mistral and Fireworks speak of a context, vLLM of a maximum
-    // model length and of a negative rest for the answer, xAI of a maximum prompt length, Anthropic and Bedrock of what
-    // is too long, Gemini of a maximum number of tokens, TGI of its `inputs`, Moonshot of a model token limit, Cohere of
-    // too many tokens, DashScope of a range. Not "context" alone: "context canceled" is Go's word for a client that left.
+    // OpenAI, vLLM, SGLang, llama.cpp, Ollama, OpenRouter, Mistral and Fireworks mention a context; vLLM also a
+    // maximum model length and a negative remainder for the answer; xAI a maximum prompt length; Anthropic and
+    // Bedrock something that is too long; Gemini a maximum number of tokens; TGI its `inputs`; Moonshot a model
+    // token limit; Cohere too many tokens; DashScope a range. "context" alone does not match: "context
+    // canceled" is Go's error for a client that disconnected.
     kind: 'context_length_exceeded',
     pattern:
       /\bcontext[ -](?:length|size|window|limit)|\bmaximum (?:model|prompt|input|sequence) length|\b(?:prompt|input)s?(?: length)? (?:is |are )?too (?:long|large)\b|exceeds? the maximum number of (?:input )?tokens|\binputs`? (?:must have less than|tokens \+ `?max_new_tokens)|\bmodel token limit|range of input length|\btoo many tokens:|\breduce the length of the (?:messages|prompt|input)|max_tokens must be at least 1, got -\d/iu,
@@ -172,7 +176,7 @@ const SENTENCES: readonly SentenceRule[] = [
       /content (?:filtering|management|usage) polic|content filter|\bsafety system|requires moderation|(?:input|prompt|content) was flagged|content exists risk|inappropriate content|violat\w{1,5} (?:our |the )?(?:content|usage) polic/iu,
   },
   {
-    // Gemini and xAI answer 400 to a wrong key.
+    // Gemini and xAI respond with 400 to a wrong key.
     kind: 'unauthorized',
     pattern:
       /\b(?:invalid|incorrect|missing) api[ _-]?key|\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired)/iu,
@@ -203,8 +207,8 @@ const KIND_OF_WORD = index(WORDS);
 const KIND_OF_GENERIC_WORD = index(GENERIC_WORDS);
 
 /**
- * Returns the kind of a failure: by a code or type that names it, else by what its sentence says, else by the status,
- * else by a code or type that could mean much; undefined if nothing of it is known.
+ * Returns the kind of a failure: by a code or type that identifies it, else by the message, else by the status,
+ * else by a generic code or type; undefined if none of them is known.
  */
 export function classifyError({ status, words, sentences }: ErrorFacts): ProviderErrorKind | undefined {
   const normalised = words.map(normalise);
@@ -217,7 +221,7 @@ export function classifyError({ status, words, sentences }: ErrorFacts): Provide
   );
 }
 
-/** Returns what an HTTP status says, where the body says nothing better. */
+/** Returns the kind that an HTTP status stands for, if the body has nothing more specific. */
 function kindOfStatus(status: number): ProviderErrorKind {
   switch (status) {
     case 401:
@@ -232,16 +236,16 @@ function kindOfStatus(status: number): ProviderErrorKind {
       return 'rate_limited';
     case 408:
     case 504:
-    case 524: // Cloudflare's, for a host behind it that took too long.
+    case 524: // Cloudflare: the host behind it took too long.
       return 'timed_out';
-    // 409, 423, 425: what the request needs is locked or not ready, for now.
+    // 409, 423, 425: a resource that the request needs is locked or not ready yet.
     case 409:
     case 423:
     case 425:
     case 503:
     case 529:
       return 'unavailable';
-    // 424: TGI's, for a generation that failed. 499: a proxy's, for a client that left.
+    // 424: TGI, for a generation that failed. 499: a proxy, for a client that disconnected.
     case 424:
     case 499:
       return 'broken_answer';
@@ -277,7 +281,7 @@ function kindIn(
   return words.map((word) => kinds.get(word)).find((kind) => kind !== undefined);
 }
 
-/** `ContextLengthExceeded`, `context-length-exceeded` and `context_length_exceeded` are one word. */
+/** Treats `ContextLengthExceeded`, `context-length-exceeded` and `context_length_exceeded` as the same word. */
 function normalise(word: string): string {
   return word.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }

@@ -1,6 +1,9 @@
 import { type ChatRequest, fieldOf } from './index.js';
 
-/** Words that the canonical format has for a parameter. Hosts of OpenAI's protocol may have others of their own. */
+/**
+ * Values of a parameter in the canonical format. Hosts that use OpenAI's protocol may accept others of their
+ * own.
+ */
 const WORDS = {
   response_format: new Set(['text', 'json_object', 'json_schema']),
   tool_choice: new Set(['auto', 'none', 'required']),
@@ -8,9 +11,9 @@ const WORDS = {
 } as const satisfies Record<string, ReadonlySet<string>>;
 
 /**
- * Names the first field of a request that only hosts of OpenAI's protocol can honour, since no other one has a place
- * for it: the older words for tools (`functions`, `function_call`), also in earlier messages, and words that a host has
- * made up.
+ * Returns the first field of a request that only hosts using OpenAI's protocol can honour, because no other
+ * protocol has a field for it: the deprecated fields for tools (`functions`, `function_call`), also in earlier
+ * messages, and values that a host has invented.
  */
 export function foreignField(request: ChatRequest): string | undefined {
   const functions = fieldOf(request, 'functions');

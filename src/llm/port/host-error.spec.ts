@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { isErrorReport, toHostError } from './host-error.js';
 import { ProviderError } from './provider-error.js';
 
-/** Replies as hosts send them: who, the status of the response, the body, the kind, a part of the sentence. */
+/**
+ * Replies as hosts send them: the host, the status of the response, the body, the kind, a part of the message.
+ */
 const REPLIES: [host: string, status: number | undefined, body: unknown, kind: string, sentence: string][] = [
   [
     'OpenAI',
@@ -242,8 +244,8 @@ const REPLIES: [host: string, status: number | undefined, body: unknown, kind: s
   ],
 ];
 
-describe('an error of a host', () => {
-  it.each(REPLIES)('%s (%s) is understood: %j', (_host, status, body, kind, sentence) => {
+describe('toHostError', () => {
+  it.each(REPLIES)('classifies the error of %s (%s): %j', (_host, status, body, kind, sentence) => {
     for (const given of [body, JSON.stringify(body)]) {
       const error = toHostError({ status, body: given });
       expect(error.kind).toBe(kind);
@@ -252,20 +254,20 @@ describe('an error of a host', () => {
     if (status === undefined) expect(isErrorReport(body)).toBe(true);
   });
 
-  it('never shows a key', () => {
+  it('never reveals a key', () => {
     const message = 'No: sk-abc***def, Bearer abcdef, my-own-secret-1, https://me:word@host/';
     const error = toHostError({ status: 400, body: { error: { message } }, secret: 'my-own-secret-1' });
     expect(error.message).not.toMatch(/sk-|abcdef|my-own|me:word/);
   });
 
-  it('that is nested without end is reported by its status', () => {
+  it('falls back to the status for a report that is nested endlessly', () => {
     const nested = Array.from({ length: 8 }).reduce<object>((error) => ({ error }), { message: 'Unread.' });
     expect(toHostError({ status: 400, body: nested }).message).toBe(
       'The provider responded with status 400.',
     );
   });
 
-  it('is one of our kinds, whatever JSON it is', () => {
+  it('returns one of the known kinds for any JSON', () => {
     fc.assert(
       fc.property(
         fc.jsonValue(),

@@ -4,9 +4,11 @@ import { fieldOf, retryAfterMs, shorten } from './provider-reason.js';
 
 /** An error as a host reports it. */
 export interface HostFailure {
-  /** HTTP status of the response; undefined for a report inside of a response that began well. */
+  /**
+   * HTTP status of the response; undefined for an error reported inside a response that started successfully.
+   */
   readonly status?: number | undefined;
-  /** The report: JSON that was parsed, or the text of a body. */
+  /** The report: parsed JSON, or the text of a body. */
   readonly body: unknown;
   readonly headers?: Headers | undefined;
   /** The key that was sent, to be removed wherever the host quotes it. */
@@ -14,22 +16,23 @@ export interface HostFailure {
   readonly cause?: unknown;
 }
 
-/** Longest part of a sentence that is looked at, in UTF-16 units. */
+/** Maximum length of a message that is examined, in UTF-16 code units. */
 const MAX_SENTENCE = 4_000;
 
-/** How deep a report is read, and how many entries of a list. */
+/** Maximum nesting depth that is read of a report, and maximum number of list entries. */
 const MAX_DEPTH = 6;
 const MAX_ENTRIES = 10;
 
 /** Fields that hold a status as a number or as its digits. */
 const STATUS_FIELDS = ['code', 'status', 'status_code', 'statusCode', 'error_code'] as const;
 
-/** Fields that hold a word for the kind of failure. */
+/** Fields that hold a code for the kind of failure. */
 const WORD_FIELDS = ['code', 'type', 'status', 'error_type', 'error_code', 'reason'] as const;
 
 /**
- * Fields that hold the sentence, or an object or list that does, the plainest first. FastAPI, NVIDIA and Mistral write
- * `detail`, Cloudflare `errors`, Together and SGLang `message` at the top, TGI, xAI and Ollama a text as `error`.
+ * Fields that hold the message, or an object or list that does, the most direct first. FastAPI, NVIDIA and
+ * Mistral use `detail`, Cloudflare `errors`, Together and SGLang `message` at the top level, TGI, xAI and
+ * Ollama a string as `error`.
  */
 const SENTENCE_FIELDS = [
   'message',
@@ -43,13 +46,13 @@ const SENTENCE_FIELDS = [
   'title',
 ] as const;
 
-/** Sentences that say only that there is a reason: OpenRouter puts the upstream's own report into `metadata.raw`. */
+/** Messages without content: OpenRouter puts the upstream's own report into `metadata.raw`. */
 const EMPTY_SENTENCE =
   /^(?:provider returned error|error|bad request|internal server error|not found|about:blank)\.?$/iu;
 
 /**
- * Returns a host's error as one of our kinds, with the host's own sentence. One function for every provider; the table
- * of what is known of each host's words is in error-table.ts.
+ * Converts a host's error to one of our kinds, with the host's own message. All providers share this function;
+ * error-table.ts lists the known codes and messages of each host.
  */
 export function toHostError({ status, body, headers, secret, cause }: HostFailure): ProviderError {
   const report = new Report();
@@ -62,8 +65,9 @@ export function toHostError({ status, body, headers, secret, cause }: HostFailur
 }
 
 /**
- * Whether a JSON value that came with a good status is an error report: llama.cpp, OpenRouter and many proxies send
- * those. `error` counts if it says anything; the other shapes count only if the value is no answer.
+ * Returns true if a JSON value that came with a success status is an error report: llama.cpp, OpenRouter and
+ * many proxies send those. `error` counts if it is not empty; the other shapes count only if the value is no
+ * answer.
  */
 export function isErrorReport(value: unknown): boolean {
   if (Array.isArray(value))
@@ -75,13 +79,13 @@ export function isErrorReport(value: unknown): boolean {
   return typeof fieldOf(value, 'message') === 'string' && fieldOf(value, 'choices') === undefined;
 }
 
-/** Hosts leave `error` empty, false or null beside an answer. */
+/** Returns false for the empty, false and null values of `error` that hosts send beside an answer. */
 function saysSomething(error: unknown): boolean {
   if (error === undefined || error === null || error === false || error === '' || error === 0) return false;
   return typeof error !== 'object' || Object.keys(error).length > 0;
 }
 
-/** Collects what a report says. */
+/** Collects the facts from an error report. */
 class Report {
   private readonly statuses: number[] = [];
   private readonly words: string[] = [];
@@ -94,12 +98,16 @@ class Report {
     else if (typeof body === 'object' && body !== null) this.readObject(body, depth);
   }
 
-  /** The sentence for the caller: the first that says something. */
+  /** Returns the message for the caller: the first one with content. */
   sentence(): string | undefined {
     return this.sentences.find((sentence) => !EMPTY_SENTENCE.test(sentence)) ?? this.sentences[0];
   }
 
-  /** @param status of the response; a report says more than the statuses that stand for anything */
+  /**
+   * Returns the facts for the classification. A status inside the report overrides an unspecific HTTP status
+   * (400, 500, 502).
+   * @param status of the response
+   */
   facts(status: number | undefined): ErrorFacts {
     const { words, sentences } = this;
     const [named] = this.statuses;
@@ -141,7 +149,7 @@ class Report {
     if (Array.isArray(details)) for (const detail of details.slice(0, MAX_ENTRIES)) this.readWords(detail);
   }
 
-  /** Reads what stands beside the sentence: Azure's `innererror`, Gemini's `details`. */
+  /** Reads the codes beside the message: Azure's `innererror`, Gemini's `details`. */
   private readWords(value: unknown): void {
     for (const name of ['code', 'reason'] as const) {
       const word = fieldOf(value, name);
@@ -150,7 +158,7 @@ class Report {
   }
 }
 
-/** Returns an entry of FastAPI's list of faults as a sentence: `{"loc":["body","n"],"msg":"…"}`. */
+/** Formats an entry of FastAPI's list of validation errors as a message: `{"loc":["body","n"],"msg":"…"}`. */
 function toFault(entry: unknown): string | undefined {
   const [loc, msg] = [fieldOf(entry, 'loc'), fieldOf(entry, 'msg')];
   if (typeof msg !== 'string' || msg === '') return undefined;
@@ -168,11 +176,11 @@ function toStatus(value: unknown): number | undefined {
     : undefined;
 }
 
-/** Returns what a page of HTML says: its title, else its first heading, else nothing. */
+/** Returns the title of an HTML page, else its first heading, else an empty string. */
 function textOfPage(page: string): string {
   const beginning = page.slice(0, MAX_SENTENCE);
-  const [, said = ''] = /<(?:title|h1)\b[^>]{0,200}>([^<]{1,300})</iu.exec(beginning) ?? [];
-  return said.replaceAll(/\s+/gu, ' ').trim();
+  const [, title = ''] = /<(?:title|h1)\b[^>]{0,200}>([^<]{1,300})</iu.exec(beginning) ?? [];
+  return title.replaceAll(/\s+/gu, ' ').trim();
 }
 
 function parse(text: string): unknown {

@@ -1,9 +1,9 @@
 import type { ChatRequest } from './chat.js';
 
-/** What some models can be given besides text. */
+/** Kinds of input besides text that some models support. */
 export type MediaKind = 'image' | 'pdf';
 
-/** The kinds of media that a request holds. A file that is no PDF is left to its provider. */
+/** Returns the kinds of media in a request. A file that is not a PDF is left to its provider. */
 export function mediaIn({ messages }: Pick<ChatRequest, 'messages'>): ReadonlySet<MediaKind> {
   const kinds = new Set<MediaKind>();
   for (const { content } of messages) {

@@ -2,7 +2,10 @@ import { AppError, type AppErrorOptions, type ErrorCode, InternalError } from '.
 import type { AttemptRecord } from './index.js';
 import type { ProviderError, ProviderErrorKind } from './index.js';
 
-/** A model call that brought no complete answer. Carries the records of all its attempts: they cost money all the same. */
+/**
+ * A model call that produced no complete answer. Carries the records of all its attempts, because they cost
+ * money nevertheless.
+ */
 export class ModelCallError extends AppError {
   constructor(
     code: ErrorCode,
@@ -14,7 +17,10 @@ export class ModelCallError extends AppError {
   }
 }
 
-/** How each kind of provider error is response. `own` passes the provider's reason on, since the caller can act on it. */
+/**
+ * The response for each kind of provider error. `own` passes on the provider's own message, since the caller
+ * can act on it.
+ */
 const ERROR_RESPONSES = {
   rejected: { code: 'provider_rejected', own: true },
   context_length_exceeded: { code: 'context_length_exceeded', own: true },
@@ -64,10 +70,10 @@ const ERROR_RESPONSES = {
   { code: ErrorCode; retryable?: boolean; retryAfterMs?: number } & ({ own: true } | { message: string })
 >;
 
-/** The failure of a call whose last attempt failed so. */
+/** Returns the error of a call whose last attempt failed with a provider error. */
 export function toModelCallError(error: ProviderError, attempts: readonly AttemptRecord[]): ModelCallError {
   const response = ERROR_RESPONSES[error.kind];
-  // What the provider itself asks for goes before our own advice.
+  // The provider's own delay takes precedence over our default.
   const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in response ? response.retryAfterMs : undefined);
   return new ModelCallError(
     response.code,
@@ -82,7 +88,9 @@ export function toModelCallError(error: ProviderError, attempts: readonly Attemp
   );
 }
 
-/** The end of a call whose request is at fault, by the word of our own mapping: the same error, with the records. */
+/**
+ * Returns the error of a call whose request our own mapping refused: the same error, with the attempt records.
+ */
 export function refusedCall(error: AppError, attempts: readonly AttemptRecord[]): AppError {
   if (attempts.length === 0) return error;
   const { code, message, param, details } = error;
@@ -93,13 +101,13 @@ export function refusedCall(error: AppError, attempts: readonly AttemptRecord[])
   });
 }
 
-/** The end of a call that ran into a fault of our own code. */
+/** Returns the error of a call that failed because of a bug in our own code. */
 export function crashedCall(cause: unknown, attempts: readonly AttemptRecord[]): ModelCallError {
   const { code, message } = new InternalError(cause);
   return new ModelCallError(code, message, attempts, { cause });
 }
 
-/** The end of a call that its caller no longer wanted. */
+/** Returns the error of a call that its caller cancelled. */
 export function cancelledCall(attempts: readonly AttemptRecord[]): ModelCallError {
   return new ModelCallError('request_cancelled', 'The request was cancelled.', attempts);
 }

@@ -7,15 +7,21 @@ import { ProviderError } from './provider-error.js';
 
 /** One attempt at one model. */
 export interface ProviderCall {
-  /** The model's name as the provider knows it. */
+  /** The provider's own name of the model. */
   readonly model: string;
-  /** Holds only what the provider's wire can carry. */
+  /** Contains only what the provider's protocol can carry. */
   readonly request: ChatRequest;
-  /** The choices in the request that the caller did not make. The provider may drop or change these, and no others. */
+  /**
+   * The properties of the request that the caller did not choose. The provider may drop or change these, and no
+   * others.
+   */
   readonly ownChoices?: readonly OwnChoice[];
-  /** The same in the provider's own words, where the caller speaks its wire: sent instead, and answered with `relayed`. */
+  /**
+   * The same request in the provider's API format, if the caller uses that protocol. It is sent instead, and
+   * answered with `relayed` events.
+   */
   readonly native?: NativeRequest;
-  /** The user's own key, instead of the server's. */
+  /** The user's own key, which replaces the server's. */
   readonly apiKey?: string;
   /** Aborting closes the upstream socket; the call then fails. */
   readonly signal: AbortSignal;
@@ -24,53 +30,53 @@ export interface ProviderCall {
 /** A whole answer of a provider. */
 export interface WholeAnswer {
   readonly completion: ChatCompletion;
-  /** The answer as it came, where it came in the caller's wire. */
+  /** The answer as received, if it was received in the caller's API format. */
   readonly raw?: string;
 }
 
-/** What a provider's stream consists of. */
+/** An event of a provider's stream. */
 export type ProviderEvent =
   | {
       readonly type: 'chunk';
       readonly chunk: ChatChunk;
-      /** The chunk as it came, where the provider's wire is the common tongue: nothing needs to be written again. */
+      /** The chunk as received, if the provider uses the canonical format: it need not be serialised again. */
       readonly raw?: string;
     }
   | RelayedEvent
-  /** Figures before the end, which the usage chunk replaces; what is known where the end never comes. */
+  /** Usage reported before the end. The usage chunk replaces it; it is all there is if the end never comes. */
   | { readonly type: 'usage'; readonly usage: CompletionUsage }
-  /** One event of the upstream could not be read and was left out; the stream goes on. */
+  /** One event of the upstream could not be read and was skipped; the stream continues. */
   | { readonly type: 'skipped'; readonly reason: string };
 
-/** A model that can be asked for. */
+/** A model that can be requested. */
 export interface ListedModel {
-  /** Its name as the provider knows it. */
+  /** The provider's own name of the model. */
   readonly id: string;
-  /** Tokens of request and answer together that it takes, where the provider tells. */
+  /** Maximum tokens of request and answer together, if the provider reports it. */
   readonly contextWindow?: number;
 }
 
-/** Whose models are to be listed. */
+/** A request for the list of models. */
 export interface ListCall {
-  /** The user's own key, instead of the server's. */
+  /** The user's own key, which replaces the server's. */
   readonly apiKey?: string;
   readonly signal: AbortSignal;
 }
 
-/** What model is to be looked at. */
+/** A request for the capabilities of one model. */
 export interface ReadingCall extends ListCall {
-  /** The model's name as the provider knows it. */
+  /** The provider's own name of the model. */
   readonly model: string;
 }
 
-/** Texts, or tokens, to be embedded. */
+/** Texts or tokens to be embedded. */
 export interface EmbeddingCall {
-  /** The model's name as the provider knows it. */
+  /** The provider's own name of the model. */
   readonly model: string;
   readonly input: string[] | number[][];
-  /** How long the vectors are to be; the model's own length without it. */
+  /** Length of the vectors. Default: the model's own. */
   readonly dimensions: number | undefined;
-  /** The user's own key, instead of the server's. */
+  /** The user's own key, which replaces the server's. */
   readonly apiKey?: string;
   readonly signal: AbortSignal;
 }
@@ -78,17 +84,18 @@ export interface EmbeddingCall {
 /** Vectors in the order of the input. */
 export interface EmbeddingResult {
   readonly vectors: readonly (readonly number[])[];
-  /** Tokens of the input, or undefined where the provider does not tell. */
+  /** Tokens of the input; undefined if the provider does not report them. */
   readonly inputTokens: number | undefined;
 }
 
 /**
- * A source of answers. One implementation a wire format; many instances, one a host.
+ * A source of answers. There is one implementation for each protocol, and one instance for each host.
  *
- * `stream` ends normally only after a finish reason was seen; an upstream that ends without one is an error.
- * It asks the upstream for usage and yields the usage chunk (`choices: []`) where it gives one, last of all.
- * It retries nothing: deadlines, retries and fallbacks are decided above it. One exception: if a host refuses something
- * that the caller did not send, the provider may ask once more without it, within the same attempt.
+ * `stream` ends normally only after a finish reason; an upstream that ends without one is an error. It requests
+ * usage from the upstream and yields the usage chunk (`choices: []`), if there is one, last. It retries
+ * nothing: its caller decides about deadlines, retries and fallbacks. There is one exception: if a host refuses
+ * something that the caller did not send, the provider may repeat the request once without it, within the same
+ * attempt.
  */
 export abstract class ModelProvider {
   /** First segment of the full model name. */
@@ -99,7 +106,8 @@ export abstract class ModelProvider {
   abstract stream(call: ProviderCall): AsyncIterable<ProviderEvent>;
 
   /**
-   * A whole answer. Put together from the stream, which every wire has, unless the provider knows better.
+   * Returns a whole answer. Assembled from the stream, which every protocol has, unless the provider overrides
+   * this.
    * @throws ProviderError
    */
   async complete(call: ProviderCall): Promise<WholeAnswer> {
@@ -109,21 +117,21 @@ export abstract class ModelProvider {
   }
 
   /**
-   * The models that can be asked for.
+   * Returns the models that can be requested.
    * @throws ProviderError
    */
   abstract models(signal: AbortSignal): Promise<readonly ListedModel[]>;
 
   /**
-   * The list of models as it came, for callers who speak the provider's wire.
-   * @throws ProviderError `rejected` where the provider's wire is not passed through
+   * Returns the list of models as received, for callers that use the provider's protocol.
+   * @throws ProviderError `rejected` if the provider's protocol is not passed through
    */
   nativeModels({ signal: { reason: cause } }: ListCall): Promise<string> {
     const message = `Provider '${this.id}' does not support requests in its own API format.`;
     return Promise.reject(new ProviderError('rejected', message, { cause }));
   }
 
-  /** @throws ProviderError `rejected` where the provider has no embeddings */
+  /** @throws ProviderError `rejected` if the provider has no embeddings */
   embed(call: EmbeddingCall): Promise<EmbeddingResult> {
     return Promise.reject(
       new ProviderError('rejected', `The provider of '${call.model}' does not support embeddings.`),
@@ -131,25 +139,26 @@ export abstract class ModelProvider {
   }
 
   /**
-   * The tokens that a request takes by the provider's own count, or undefined where it does not count this one.
+   * Returns the input tokens of a request by the provider's own count, or undefined if it cannot count this
+   * request.
    * @throws ProviderError
    */
   countTokens?(call: ProviderCall): Promise<number | undefined>;
 
   /**
-   * Whether a model takes images or PDFs beside text; undefined where nothing is known of it. Without the method nothing
-   * is known of any.
+   * Returns true if a model accepts images or PDFs besides text, and undefined if that is unknown. Without this
+   * method it is unknown for every model.
    * @throws ProviderError
    */
   reads?(kind: MediaKind, call: ReadingCall): Promise<boolean | undefined>;
 
   /**
-   * The hints of a request that the API format could carry and this very model does not take: left out or changed, and
-   * named to the caller.
+   * Returns the hints of a request that the API format could carry but that this particular model does not
+   * accept. They are dropped or changed, and reported to the caller.
    */
   droppedHints?(request: ChatRequest, model: string): readonly string[];
 
-  /** Closes what is kept for the next call. Nothing is asked of the provider after it. */
+  /** Closes the connections that are pooled for later calls. No method is called after it. */
   close(): Promise<void> {
     return Promise.resolve();
   }

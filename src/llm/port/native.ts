@@ -1,36 +1,44 @@
 import type { ChatChunk } from './chat.js';
 
-/** The wire formats that providers speak. What a wire can carry stands in one table (`llm/models/parameter-support.ts`). */
+/** The protocols that providers use. `llm/models/parameter-support.ts` lists what each of them can carry. */
 export type Wire = 'openai' | 'anthropic' | 'ollama' | 'demo';
 
 /**
- * A request in the words of one wire, beside its meaning in the common tongue. A provider of that wire gets it as it
- * is, and its answer comes back as it is; every other one gets the meaning.
+ * A request in one API format, beside its translation to the canonical format. A provider that uses this format
+ * receives it unchanged, and its answer is returned unchanged; every other provider receives the translation.
  */
 export interface NativeRequest {
   readonly wire: Wire;
-  /** Below the provider's base URL: `/v1/messages`, `/api/chat`. */
+  /** Path below the provider's base URL: `/v1/messages`, `/api/chat`. */
   readonly path: string;
-  /** The body as the caller sent it. The provider puts its own name of the model in, and whether to stream. */
+  /**
+   * The body as the caller sent it. The provider replaces the model by its own name and sets whether to stream.
+   */
   readonly body: Readonly<Record<string, unknown>>;
-  /** What of the caller's headers belongs to the wire (versions, betas), in lower case. */
+  /** The caller's headers that belong to the protocol (versions, betas), in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The first field that the common tongue has no words for: only a provider of the wire can honour the request then. */
+  /**
+   * The first field that the canonical format cannot express. If set, only a provider that uses this protocol
+   * can honour the request.
+   */
   readonly onlyHere: string | undefined;
-  /** Fields that the common tongue has no words for and that an answer can do without: named where another wire answers. */
+  /**
+   * Fields that the canonical format cannot express and that an answer does not depend on. Reported to the
+   * caller if a provider with another protocol answers.
+   */
   readonly hints?: readonly string[];
 }
 
 /**
- * A piece of an answer on the caller's own wire, to be passed on as it is. Nothing of the wire is left out, whether it
- * means anything in the common tongue or not.
+ * A part of an answer in the caller's own API format, to be passed on unchanged. Nothing is left out, even if
+ * it has no equivalent in the canonical format.
  */
 export interface RelayedEvent {
   readonly type: 'relayed';
-  /** The name of the event on wires that name them, else nothing. */
+  /** The name of the event in protocols that name them, else an empty string. */
   readonly name: string;
-  /** The event's data, or the line with its end, as it came. */
+  /** The data of the event, or the line including its line end, as received. */
   readonly raw: string;
-  /** What it means in the common tongue; nothing for pings and the like. */
+  /** The equivalent in the canonical format; empty for pings and the like. */
   readonly chunks: readonly ChatChunk[];
 }

@@ -1,42 +1,48 @@
 import { stripNul } from '../../common/stored-text.js';
 
-/** How an attempt failed, in terms that decide what is done next and what the caller is told. */
+/** The kind of a failed attempt. It decides about retries and about the error that the caller receives. */
 export type ProviderErrorKind =
-  /** The provider refuses the request itself; another try with the same request fails as well. */
+  /** The provider refuses the request itself; repeating it fails again. */
   | 'rejected'
   | 'context_length_exceeded'
   | 'content_policy_violation'
-  /** Our credentials are wrong or not allowed to do this. */
+  /** Our credentials are wrong or lack a permission. */
   | 'unauthorized'
   | 'model_not_found'
   | 'rate_limited'
-  /** Our account with the provider is out of money, or at its limit of it: only its operator can change that. */
+  /**
+   * Our account with the provider has no credit left or has reached its limit; only its operator can change
+   * that.
+   */
   | 'quota_exhausted'
-  /** It was silent for longer than we wait. */
+  /** The provider was silent for longer than we wait. */
   | 'timeout'
-  /** It says itself that it ran out of time. */
+  /** The provider itself reports that it ran out of time. */
   | 'timed_out'
-  /** No connection, or no answer on it: says something of the host, and nothing of the model. */
+  /** No connection, or no answer on it: a fault of the host, not of the model. */
   | 'unreachable'
   /** The host answers that it cannot serve this model now: 503, 529, overloaded. */
   | 'unavailable'
-  /** The answer broke off. Another try may bring all of it. */
+  /** The answer broke off. A retry may return it completely. */
   | 'broken_answer'
-  /** A complete answer that cannot be parsed. The message says why; the same model would answer the same again. */
+  /**
+   * A complete answer that cannot be parsed. The message gives the reason; the same model would send the same
+   * answer again.
+   */
   | 'unreadable_answer'
-  /** Too many requests of ours wait for it already. */
+  /** Too many of our requests are already waiting for the provider. */
   | 'overloaded'
-  /** The host or the model has failed too often of late and is not asked for a moment. */
+  /** The host or the model has failed too often recently and is not called for a while. */
   | 'circuit_open';
 
-/** An attempt that failed. Thrown by providers, never shown to a caller as it is. */
+/** A failed attempt. Providers throw it; it is never sent to a caller as it is. */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
   readonly kind: ProviderErrorKind;
-  /** When the provider wants to be asked again, in milliseconds from now. */
+  /** Delay that the provider asks for before the next attempt, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
-  /** @param message the provider's own reason where it gave one, else ours */
+  /** @param message the provider's own reason if it gave one, else ours */
   constructor(
     kind: ProviderErrorKind,
     message: string,

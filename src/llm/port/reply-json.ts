@@ -1,11 +1,11 @@
 import { ProviderError } from './provider-error.js';
 
-/** V8's words for a text that ends before its JSON does. */
+/** Matches V8's messages for JSON that ends too early. */
 const ENDS_EARLY = /^(?:Unexpected end of JSON input|Unterminated string in JSON)/;
 
 /**
- * Returns the value of a reply that should be JSON.
- * @throws ProviderError `broken_answer` for one that was cut off, `unreadable_answer` for one that is not JSON
+ * Parses a reply that should be JSON.
+ * @throws ProviderError `broken_answer` if it was cut off, `unreadable_answer` if it is not JSON
  */
 export function parseReply(text: string): unknown {
   try {
@@ -22,7 +22,7 @@ export function parseReply(text: string): unknown {
   }
 }
 
-/** Returns the error of a complete answer that cannot be used. */
+/** Returns the error for a complete answer that cannot be used. */
 export function unreadableAnswer(why: string, cause?: unknown): ProviderError {
   return new ProviderError('unreadable_answer', `The provider's answer could not be parsed: ${why}.`, {
     cause,

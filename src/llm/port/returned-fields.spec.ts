@@ -9,14 +9,14 @@ function collect(...deltas: object[]): unknown {
   return collector.providerData(AT);
 }
 
-describe('fields that go back to their provider', () => {
-  it('are none where a host sends none', () => {
+describe('fields that are returned to their provider', () => {
+  it('are absent if a host sends none', () => {
     expect(
       collect({ content: 'Hi' }, { reasoning_content: null, tool_calls: [{ index: 0 }] }),
     ).toBeUndefined();
   });
 
-  it('are put together from the pieces of a stream', () => {
+  it('are assembled from the deltas of a stream', () => {
     const detail = (more: object): object => ({
       reasoning_details: [{ type: 'reasoning.text', index: 0, ...more }],
     });
@@ -43,7 +43,7 @@ describe('fields that go back to their provider', () => {
     });
   });
 
-  it('are read of data of any shape', () => {
+  it('are read from data of any shape', () => {
     for (const blocks of [null, 'x', [], { model: 1 }, { reasoning_content: 'x' }]) {
       expect(readReturnedFields({ provider: 'host', blocks })).toBeUndefined();
     }

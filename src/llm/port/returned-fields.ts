@@ -2,18 +2,18 @@ import type { ChatMessage, ProviderData } from './chat.js';
 import { fieldOf, textField } from './provider-reason.js';
 
 /**
- * Fields of an answer in OpenAI's format, beyond OpenAI's own, that its host needs back with the answer. `provider_data`
- * carries them.
+ * Fields of an answer in OpenAI's API format, beyond OpenAI's own, that its host needs back with the answer.
+ * `provider_data` carries them.
  *
- * - `reasoning_content`, or `reasoning`: DeepSeek refuses an answer that called tools without it, in all later requests.
- *   https://api-docs.deepseek.com/guides/thinking_mode
+ * - `reasoning_content`, or `reasoning`: without it, DeepSeek refuses an answer that called tools, in all later
+ *   requests. https://api-docs.deepseek.com/guides/thinking_mode
  * - `reasoning_details`: OpenRouter's, signed by the model, to be returned unmodified.
  *   https://openrouter.ai/docs/guides/best-practices/reasoning-tokens
- * - `extra_content` of a tool call: Gemini's thought signature, without which it refuses the results of the call.
- *   https://ai.google.dev/gemini-api/docs/thought-signatures
+ * - `extra_content` of a tool call: Gemini's thought signature, without which it refuses the results of the
+ *   call. https://ai.google.dev/gemini-api/docs/thought-signatures
  */
 export interface ReturnedFields {
-  /** The model that wrote them, as its provider knows it: signatures mean nothing to another one. */
+  /** The provider's name of the model that wrote them. Another model does not accept its signatures. */
   readonly model: string;
   readonly reasoning_content?: string;
   readonly reasoning?: string;
@@ -24,7 +24,9 @@ export interface ReturnedFields {
 
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
 
-/** Collects those fields from the deltas of a stream, or from a whole message, which is one delta of all. */
+/**
+ * Collects those fields from the deltas of a stream, or from a whole message, which counts as a single delta.
+ */
 export class ReturnedFieldsCollector {
   private reasoningContent = '';
   private reasoning = '';
@@ -38,7 +40,7 @@ export class ReturnedFieldsCollector {
     for (const [place, call] of listOf(fieldOf(delta, 'tool_calls')).entries()) this.addCall(call, place);
   }
 
-  /** The fields as `provider_data` of a provider, or undefined if there are none. */
+  /** Returns the fields as `provider_data` of a provider, or undefined if there are none. */
   providerData({
     provider,
     model,
@@ -58,7 +60,10 @@ export class ReturnedFieldsCollector {
     return Object.keys(blocks).length > 1 ? { provider, blocks } : undefined;
   }
 
-  /** A stream brings the text of one detail in pieces, and at last its signature. */
+  /**
+   * Adds a detail, or appends to the last one: a stream sends the text of one detail in pieces and then its
+   * signature.
+   */
   private addDetail(detail: unknown): void {
     const last = this.details.at(-1);
     if (!isObject(detail) || !isObject(last) || !isContinuation(last, detail)) {
@@ -83,10 +88,10 @@ export class ReturnedFieldsCollector {
   }
 }
 
-/** More calls than any answer has. */
+/** Upper bound on the index of a tool call, higher than any answer needs. */
 const MAX_CALLS = 1_000;
 
-/** Reads the fields out of `provider_data`, which may be of any shape. */
+/** Reads the fields from `provider_data`, which may have any shape. */
 export function readReturnedFields(data: ProviderData | undefined): ReturnedFields | undefined {
   const blocks = data?.blocks;
   const model = textField(blocks, 'model');
@@ -105,7 +110,10 @@ export function readReturnedFields(data: ProviderData | undefined): ReturnedFiel
   };
 }
 
-/** Returns an answer with the fields that its host gets back: texts always, signed ones if the same model wrote them. */
+/**
+ * Adds to an answer the fields that its host needs back: unsigned texts always, signed fields only if the same
+ * model wrote them.
+ */
 export function withReturnedFields(
   message: AssistantMessage,
   { model: writer, reasoning_content, reasoning, reasoning_details, call_extras = [] }: ReturnedFields,

@@ -1,8 +1,8 @@
 import type { AttemptRecord } from './call.js';
 
 /**
- * Takes the records of calls that no row owns, the stateless ones. It must not fail and not wait: a caller's answer
- * does not hang on the ledger. It may lose what it was told last when its process is killed.
+ * Receives the records of stateless calls, which no row owns. It must neither fail nor block: a caller's answer
+ * does not wait for the ledger. It may lose the latest records if its process is killed.
  */
 export abstract class UsageSink {
   abstract record(

@@ -1,4 +1,5 @@
-// Whatever a host sends is an answer or one of our failures: an error of JavaScript would be reported as a fault of ours.
+// Any reply of a host must end as an answer or as one of our failures: a JavaScript error would be reported as
+// a bug of ours.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -55,7 +56,7 @@ const relayed: ProviderCall = {
   },
 };
 
-/** All that is asked of a host. */
+/** Every kind of request to a host. */
 const READERS: Readonly<Record<string, (provider: ModelProvider) => Promise<unknown>>> = {
   stream: (provider) => Array.fromAsync(provider.stream(call)).then(checkEvents),
   'relayed stream': (provider) => Array.fromAsync(provider.stream(relayed)).then(checkEvents),
@@ -139,7 +140,7 @@ function expectText(value: unknown): void {
   expect(value === undefined || value === null || typeof value === 'string').toBe(true);
 }
 
-/** Asks every provider for everything. Each ends well, or with one of our failures. */
+/** Makes every kind of request to every provider. Each must succeed or fail with one of our failures. */
 async function askAll(bytes: Buffer): Promise<void> {
   reply = bytes;
   for (const provider of providers) {
@@ -194,7 +195,7 @@ const message = fc.oneof(
     stop_reason: any,
   }),
 );
-/** One event or line in the words of Anthropic or Ollama, with any value in any place. */
+/** One event or line in the format of Anthropic or Ollama, with an arbitrary value in each field. */
 const event = fc.oneof(
   any,
   maybe({
@@ -253,15 +254,15 @@ const event = fc.oneof(
 );
 const RUNS = { numRuns: 20 };
 
-describe('every provider ends with an answer or a failure of its host', () => {
-  it('for any JSON', async () => {
+describe('every provider returns an answer or a failure of its host', () => {
+  it('for arbitrary JSON', async () => {
     await fc.assert(
       fc.asyncProperty(event, (value) => askAll(Buffer.from(JSON.stringify(value)))),
       RUNS,
     );
   });
 
-  it('for any lines of JSON', async () => {
+  it('for arbitrary lines of JSON', async () => {
     const text = (values: readonly unknown[]) => values.map((value) => `${JSON.stringify(value)}\n`).join('');
     await fc.assert(
       fc.asyncProperty(fc.array(event), (values) => askAll(Buffer.from(text(values)))),
@@ -269,7 +270,7 @@ describe('every provider ends with an answer or a failure of its host', () => {
     );
   });
 
-  it('for any events', async () => {
+  it('for arbitrary events', async () => {
     const text = (values: readonly unknown[]) =>
       values.map((value) => `data: ${JSON.stringify(value)}\n\n`).join('');
     await fc.assert(
@@ -278,14 +279,14 @@ describe('every provider ends with an answer or a failure of its host', () => {
     );
   });
 
-  it('for any bytes', async () => {
+  it('for arbitrary bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), (bytes) => askAll(Buffer.from(bytes))),
       RUNS,
     );
   });
 
-  it('for an event and a line that are larger than can be held', async () => {
+  it('for an event and a line that exceed the buffer', async () => {
     await askAll(Buffer.from(`data: ${'x'.repeat(17 * 1024 * 1024)}`));
   }, 30_000);
 });
@@ -301,7 +302,7 @@ describe('a reply that cannot be parsed', () => {
     ['another object', '{"ok":true}'],
     ['events that are none of an answer', 'data: {"ok":true}\n\ndata: 7\n\n'],
     ['events that are not JSON', 'data: Hello\n\n'],
-  ])('that is %s is not asked for again', async (_what, text) => {
+  ])('is not requested again if it is %s', async (_what, text) => {
     reply = Buffer.from(text);
     for (const provider of providers) {
       for (const what of ['stream', 'whole', 'relayed whole', 'embeddings', 'native models'] as const) {
@@ -323,7 +324,7 @@ describe('a reply that cannot be parsed', () => {
   it.each([
     ['nothing', ''],
     ['half of an object', '{"type":"message","content":[{"type":"te'],
-  ])('because it is %s may be asked for again', async (_what, text) => {
+  ])('may be requested again if it is %s', async (_what, text) => {
     reply = Buffer.from(text);
     for (const provider of providers) {
       for (const what of ['stream', 'whole', 'relayed whole'] as const)
@@ -331,7 +332,7 @@ describe('a reply that cannot be parsed', () => {
     }
   });
 
-  it('is not what an error report with a good status is', async () => {
+  it('is distinguished from an error report with a success status', async () => {
     const report = {
       error: { message: 'prompt is too long: 9 tokens > 8 maximum', type: 'invalid_request_error' },
     };

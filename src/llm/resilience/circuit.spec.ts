@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { Circuit, PROBE_AFTER_MS } from './circuit.js';
 
-/** A circuit with a clock that the test moves. */
+/** Creates a circuit with a clock that the test controls. */
 function newCircuit() {
   const clock = { now: 0 };
   const circuit = new Circuit({ probeAfterMs: PROBE_AFTER_MS, now: () => clock.now });
   return { circuit, clock };
 }
 
-/** A circuit that faults have just opened. */
+/** Creates a circuit that faults have just opened. */
 function newOpenCircuit() {
   const made = newCircuit();
   for (let attempt = 0; attempt < 5; attempt += 1) made.circuit.report('fault', made.circuit.admit());
@@ -16,7 +16,7 @@ function newOpenCircuit() {
 }
 
 describe('Circuit', () => {
-  it('opens after five attempts of which most were faults', () => {
+  it('opens after five attempts if most of them were faults', () => {
     const { circuit } = newCircuit();
     for (const verdict of ['good', 'good', 'fault', 'fault'] as const)
       circuit.report(verdict, circuit.admit());
@@ -25,7 +25,7 @@ describe('Circuit', () => {
     expect(circuit.refuses).toBe(true);
   });
 
-  it('takes back the good beginning of an answer that breaks off', () => {
+  it('no longer counts an answer as good once it breaks off', () => {
     const { circuit } = newCircuit();
     for (let attempt = 0; attempt < 5; attempt += 1) {
       const admission = circuit.admit();
@@ -36,7 +36,7 @@ describe('Circuit', () => {
     expect(circuit.refuses).toBe(true);
   });
 
-  it('lets one probe through when it has rested, and another one when that takes long', () => {
+  it('admits one probe after the open period, and another if that takes long', () => {
     const { circuit, clock } = newOpenCircuit();
     clock.now += PROBE_AFTER_MS - 1;
     expect(circuit.refuses).toBe(true);
@@ -53,7 +53,7 @@ describe('Circuit', () => {
     expect(circuit.refuses).toBe(false);
   });
 
-  it.each(['fault', 'silent'] as const)('rests again after a probe that ends %s', (verdict) => {
+  it.each(['fault', 'silent'] as const)('stays open after a probe with the verdict %s', (verdict) => {
     const { circuit, clock } = newOpenCircuit();
     clock.now += PROBE_AFTER_MS;
     circuit.report(verdict, circuit.admit());
@@ -61,7 +61,7 @@ describe('Circuit', () => {
     expect(circuit.refuses).toBe(true);
   });
 
-  it('lets the next one probe when its probe was never sent', () => {
+  it('admits another probe if the first was never sent', () => {
     const { circuit, clock } = newOpenCircuit();
     clock.now += PROBE_AFTER_MS;
     circuit.admit();
@@ -69,7 +69,7 @@ describe('Circuit', () => {
     expect(circuit.refuses).toBe(false);
   });
 
-  it('does not count what began before it opened', () => {
+  it('ignores attempts that began before it opened', () => {
     const { circuit, clock } = newCircuit();
     const early = Array.from({ length: 10 }, () => circuit.admit());
     for (const admission of early.slice(0, 5)) circuit.report('fault', admission);

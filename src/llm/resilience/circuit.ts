@@ -1,27 +1,27 @@
 import { SlidingCounts } from './sliding-counts.js';
 import type { Verdict } from './verdict.js';
 
-/** How long a circuit stays open before a request may probe, in milliseconds. */
+/** Time that a circuit stays open before it admits a probe, in milliseconds. */
 export const PROBE_AFTER_MS = 10_000;
 
-/** Fewest attempts that a circuit judges by. */
+/** Minimum number of attempts before the circuit can open. */
 const MIN_ATTEMPTS = 5;
 
-/** Opens above this share of faults among the attempts. */
+/** The circuit opens above this share of faults among the attempts. */
 const MAX_FAULT_SHARE = 0.5;
 
-/** Whether an attempt is one of many, or the one that an open circuit lets through to see how things are. */
+/** An admitted attempt. It is either a regular one or the probe of an open circuit. */
 export interface Admission {
   readonly probe: boolean;
-  /** When the attempt began, on the circuit's clock. */
+  /** Start of the attempt, on the circuit's clock. */
   readonly since: number;
-  /** True once the attempt counts as answered, because its answer has begun. */
+  /** True once the attempt counts as good, because its answer has begun. */
   begun: boolean;
 }
 
 export interface CircuitOptions {
   readonly probeAfterMs: number;
-  /** Milliseconds of a clock that never goes back. */
+  /** Returns milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
@@ -30,7 +30,10 @@ type State =
   | { readonly name: 'open'; readonly since: number }
   | { readonly name: 'probing'; readonly since: number };
 
-/** Opens when most attempts of the last 20 s have failed, and closes when a later one is answered. */
+/**
+ * A circuit breaker. Opens when most attempts of the last 20 s have failed, and closes when a later one is
+ * answered.
+ */
 export class Circuit {
   private readonly counts: SlidingCounts;
   private state: State = { name: 'closed', since: Number.NEGATIVE_INFINITY };
@@ -39,16 +42,19 @@ export class Circuit {
     this.counts = new SlidingCounts(options.now);
   }
 
-  /** True while nobody is let through: for a while after it opened, and after each probe began, which nobody waits for. */
+  /**
+   * True while no attempt is admitted: for a while after the circuit opened, and after each probe began. Nobody
+   * waits for the result of a probe.
+   */
   get refuses(): boolean {
     const { state } = this;
     return state.name !== 'closed' && this.options.now() - state.since < this.options.probeAfterMs;
   }
 
   /**
-   * Lets an attempt through. After an opened circuit has rested the first one is its probe, and where that takes long
-   * there is another one after each such rest. Nothing is awaited between `refuses` and this, so that there are never two
-   * at once.
+   * Admits an attempt. The first one after the open period is the probe; if it takes long, another probe is
+   * admitted after each further period. There must be no await between `refuses` and this call, so that there
+   * are never two probes at once.
    */
   admit(): Admission {
     const since = this.options.now();
@@ -58,8 +64,8 @@ export class Circuit {
   }
 
   /**
-   * Counts an attempt as answered as soon as its answer begins. Otherwise a burst of answers that break off would be
-   * judged without the longer ones that began beside them and are still being written.
+   * Counts an attempt as good as soon as its answer begins. Otherwise a burst of broken answers would be judged
+   * without the longer answers that began at the same time and are still in progress.
    */
   begin(admission: Admission): void {
     const { state } = this;
@@ -68,14 +74,14 @@ export class Circuit {
     this.counts.addGood();
   }
 
-  /** Takes in how an attempt ended. Called once an attempt. */
+  /** Reports the outcome of an attempt. Call it once per attempt. */
   report(verdict: Verdict, { probe, since, begun }: Admission): void {
     const { state } = this;
     if (probe && state.name === 'probing') {
       this.conclude(verdict);
       return;
     }
-    // What began before the circuit opened says nothing of what came back after it.
+    // An attempt that began before the circuit opened says nothing about the recovery.
     if (state.name !== 'closed' || since < state.since) return;
     if (verdict === 'good' && !begun) this.counts.addGood();
     if (verdict !== 'fault') return;
@@ -86,13 +92,13 @@ export class Circuit {
     if (attempts >= MIN_ATTEMPTS && faults > attempts * MAX_FAULT_SHARE) this.open();
   }
 
-  /** Ends a probe that was never sent, so that the next request is one. */
+  /** Cancels a probe that was never sent, so that the next request becomes the probe. */
   forgoProbe(): void {
     if (this.state.name === 'probing') this.state = { name: 'open', since: Number.NEGATIVE_INFINITY };
   }
 
   private conclude(verdict: Verdict): void {
-    // A probe that nobody waited for says nothing, and what was down counts as down until something else is known.
+    // A cancelled probe says nothing, and the circuit stays open until it has evidence to the contrary.
     if (verdict === 'fault' || verdict === 'silent') {
       this.open();
       return;

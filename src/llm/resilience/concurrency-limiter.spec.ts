@@ -3,7 +3,7 @@ import { ConcurrencyLimiter } from './concurrency-limiter.js';
 
 const patient = new AbortController().signal;
 
-/** Waits until everything that could go on has. */
+/** Waits until all pending promises have settled. */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
@@ -11,7 +11,7 @@ function settled(): Promise<void> {
 }
 
 describe('ConcurrencyLimiter', () => {
-  it('are given out up to their number, then in the order of the queue', async () => {
+  it('grants its slots, then serves the queue in order', async () => {
     const places = new ConcurrencyLimiter(2, 2);
     const release = await places.take(patient);
     await places.take(patient);
@@ -32,7 +32,7 @@ describe('ConcurrencyLimiter', () => {
     expect(order).toEqual(['third', 'fourth']);
   });
 
-  it('are refused at once where the queue is full', async () => {
+  it('refuses immediately if the queue is full', async () => {
     const places = new ConcurrencyLimiter(1, 0);
     const release = await places.take(patient);
     await expect(places.take(patient)).rejects.toMatchObject({ kind: 'overloaded', retryAfterMs: 1000 });
@@ -40,7 +40,7 @@ describe('ConcurrencyLimiter', () => {
     await expect(places.take(patient)).resolves.toEqual(expect.any(Function));
   });
 
-  it('are not taken by who comes later than those who wait', async () => {
+  it('does not grant a slot to a late caller ahead of the queue', async () => {
     const places = new ConcurrencyLimiter(1, 2);
     const release = await places.take(patient);
     const order: string[] = [];
@@ -54,7 +54,7 @@ describe('ConcurrencyLimiter', () => {
     expect(order).toEqual(['waited', 'late']);
   });
 
-  it('are not waited for any more by who is gone, who makes room in the queue at once', async () => {
+  it('removes an aborted caller from the queue immediately', async () => {
     const places = new ConcurrencyLimiter(1, 1);
     const release = await places.take(patient);
     const gone = new AbortController();
@@ -66,7 +66,7 @@ describe('ConcurrencyLimiter', () => {
     await expect(waiting).resolves.toEqual(expect.any(Function));
   });
 
-  it('are not given to who was gone before', async () => {
+  it('does not grant a slot to a caller that has already aborted', async () => {
     const places = new ConcurrencyLimiter(1, 1);
     await expect(places.take(AbortSignal.abort())).rejects.toThrow();
     await expect(places.take(patient)).resolves.toEqual(expect.any(Function));

@@ -1,12 +1,12 @@
 import { ProviderError } from '../port/index.js';
 
-/** When to come back where too many wait, in milliseconds. */
+/** Delay before the next attempt if the queue is full, in milliseconds. */
 const RETRY_AFTER_MS = 1000;
 
-/** A bounded number of places and a bounded queue for them, first come, first served. */
+/** A limited number of slots with a limited queue, first come, first served. */
 export class ConcurrencyLimiter {
   private free: number;
-  /** In the order in which they came. */
+  /** In order of arrival. */
   private readonly waiting = new Set<() => void>();
 
   constructor(
@@ -17,8 +17,9 @@ export class ConcurrencyLimiter {
   }
 
   /**
-   * Waits for a place and resolves with its release, which must be called, once. Who leaves is out of the queue at once.
-   * @throws ProviderError `overloaded` at once where too many wait
+   * Waits for a slot and resolves with its release function, which must be called once. An aborted caller
+   * leaves the queue immediately.
+   * @throws ProviderError `overloaded` immediately if the queue is full
    */
   async take(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
@@ -48,7 +49,7 @@ export class ConcurrencyLimiter {
     });
   }
 
-  /** The place goes from hand to hand, so that nobody who comes later can take it from who waits. */
+  /** Hands the slot directly to the next in the queue, so that no later caller can take it. */
   private release(): void {
     const [next] = this.waiting;
     if (next === undefined) {

@@ -22,7 +22,7 @@ function gate(): ProviderGate {
   return new ProviderGate({ provider: 'host', maxConcurrency: 2, maxQueue: 1, circuits });
 }
 
-/** Takes many calls at once. */
+/** Creates a gate for many concurrent calls. */
 function wideGate(): ProviderGate {
   return new ProviderGate({ provider: 'host', maxConcurrency: 100, maxQueue: 1, circuits });
 }
@@ -67,8 +67,8 @@ async function openGate(): Promise<ProviderGate> {
   return opened;
 }
 
-describe('a circuit', () => {
-  it('stays closed while more answers are being written than have broken off', async () => {
+describe('a circuit of the gate', () => {
+  it('stays closed while more answers are in progress than have broken off', async () => {
     const busy = wideGate();
     const writing = await Promise.all(Array.from({ length: 8 }, () => busy.enter(patient)));
     for (const permit of writing) permit.begun();
@@ -77,7 +77,7 @@ describe('a circuit', () => {
     for (const permit of writing) permit.settle('completed');
   });
 
-  it('opens by answers that begin and break off', async () => {
+  it('opens because of answers that begin and break off', async () => {
     const failing = wideGate();
     await breakOff(failing, 5);
     await expectOpen(failing);
@@ -90,7 +90,7 @@ describe('a circuit', () => {
     'unavailable',
     'broken_answer',
     'unreadable_answer',
-  ])('opens by %s', async (kind) => {
+  ])('opens because of %s', async (kind) => {
     const failing = gate();
     await fail(failing, kind, { times: 4 });
     (await failing.enter(patient)).settle(new ProviderError(kind, 'No.'));
@@ -105,13 +105,13 @@ describe('a circuit', () => {
     'model_not_found',
     'rate_limited',
     'quota_exhausted',
-  ])('stays closed by %s', async (kind) => {
+  ])('stays closed in spite of %s', async (kind) => {
     const failing = gate();
     await fail(failing, kind, { times: 20 });
     await expect(failing.enter(patient)).resolves.toBeDefined();
   });
 
-  it('stays closed where no more than half fails', async () => {
+  it('stays closed if no more than half of the attempts fail', async () => {
     const failing = gate();
     for (let count = 0; count < 10; count += 1) {
       (await failing.enter(patient)).settle('completed');
@@ -120,14 +120,14 @@ describe('a circuit', () => {
     await expect(failing.enter(patient)).resolves.toBeDefined();
   });
 
-  it('hears nothing good of calls that were cancelled', async () => {
+  it('does not count cancelled calls as good', async () => {
     const failing = gate();
     for (let count = 0; count < 20; count += 1) (await failing.enter(patient)).settle('cancelled');
     await fail(failing, 'timeout');
     await expect(failing.enter(patient)).rejects.toMatchObject({ kind: 'circuit_open' });
   });
 
-  it('lets one probe, and nobody waits for it', async () => {
+  it('admits one probe, and no call waits for it', async () => {
     const opened = await openGate();
     now += PROBE_AFTER_MS;
     const probe = await opened.enter(patient);
@@ -143,12 +143,12 @@ describe('a circuit', () => {
     const probe = await opened.enter(patient);
     probe.begun();
     (await opened.enter(patient)).settle('completed');
-    // What becomes of it later does not open it again.
+    // Its later outcome does not open the circuit again.
     probe.settle(new ProviderError('broken_answer', 'Cut.'));
     await expect(opened.enter(patient)).resolves.toBeDefined();
   });
 
-  it('goes on resting after a probe that failed or was given up', async () => {
+  it('stays open after a probe that failed or was cancelled', async () => {
     const opened = await openGate();
     for (const outcome of [new ProviderError('timeout', 'Silent.'), 'cancelled'] as const) {
       now += PROBE_AFTER_MS;
@@ -160,14 +160,14 @@ describe('a circuit', () => {
     await expect(opened.enter(patient)).resolves.toBeDefined();
   });
 
-  it('closes where a probe is refused: who refuses is there', async () => {
+  it('closes if a probe is refused, since the host has responded', async () => {
     const opened = await openGate();
     now += PROBE_AFTER_MS;
     (await opened.enter(patient)).settle(new ProviderError('rate_limited', 'Later.'));
     await expect(opened.enter(patient)).resolves.toBeDefined();
   });
 
-  it('lets nobody wait for a place at a provider that is down', async () => {
+  it('does not let a call wait for a slot if the provider is down', async () => {
     const failing = gate();
     const held = await failing.enter(patient);
     await fail(failing, 'unavailable');
@@ -175,7 +175,7 @@ describe('a circuit', () => {
     held.settle('cancelled');
   });
 
-  it('refuses who waited for a place while it opened, and no place is lost', async () => {
+  it('refuses calls that waited for a slot while it opened, without losing a slot', async () => {
     const failing = gate();
     await fail(failing, 'unavailable', { times: 4 });
     const [one, two] = [await failing.enter(patient), await failing.enter(patient)];
@@ -188,7 +188,7 @@ describe('a circuit', () => {
     expect([await failing.enter(patient), await failing.enter(patient)]).toHaveLength(2);
   });
 
-  it('is probed by the next request where a probe ended before anything was sent', async () => {
+  it('is probed by the next request if a probe ended before anything was sent', async () => {
     const opened = await openGate();
     now += PROBE_AFTER_MS;
     for (let count = 0; count < 3; count += 1) (await opened.enter(patient)).settle('not_asked');
@@ -206,7 +206,7 @@ describe('a circuit', () => {
     await expectClosed(failing);
   });
 
-  it('forgets what is older than 20 s', async () => {
+  it('ignores attempts older than 20 s', async () => {
     const failing = gate();
     await fail(failing, 'unavailable', { times: 4 });
     now += 20_001;
@@ -216,7 +216,7 @@ describe('a circuit', () => {
     await expectOpen(failing);
   });
 
-  it('measures a burst of faults against all that was served before it', async () => {
+  it('judges a burst of faults in proportion to all earlier successes', async () => {
     const busy = gate();
     await succeed(busy, 50);
     await fail(busy, 'unavailable', { times: 49 });
@@ -226,7 +226,7 @@ describe('a circuit', () => {
 
 describe('the scope of a circuit', () => {
   it.each<ProviderErrorKind>(['timeout', 'timed_out', 'unavailable', 'broken_answer', 'unreadable_answer'])(
-    'is one model where it fails with %s: another one of the host is asked',
+    'is one model if it fails with %s: other models of the host are still called',
     async (kind) => {
       const failing = gate();
       await fail(failing, kind);
@@ -235,7 +235,7 @@ describe('the scope of a circuit', () => {
     },
   );
 
-  it('is every model of the host where it cannot be reached', async () => {
+  it('is every model of the host if the host cannot be reached', async () => {
     const failing = gate();
     await fail(failing, 'unreachable');
     await expectOpen(failing);
@@ -246,7 +246,7 @@ describe('the scope of a circuit', () => {
   });
 
   it.each<ProviderErrorKind>(['unreachable', 'unavailable'])(
-    'is one key where it fails with %s: neither the server’s key nor the reverse shuts the other out',
+    'is one key if it fails with %s: the server’s key and a user’s key do not block each other',
     async (kind) => {
       const failing = gate();
       await fail(failing, kind, { request: OTHER_KEY });
@@ -260,7 +260,7 @@ describe('the scope of a circuit', () => {
 });
 
 describe('the memory of circuits', () => {
-  it('holds none for names that no provider knows, nor for requests that are refused', async () => {
+  it('contains none for names that no provider knows, nor for requests that are refused', async () => {
     const failing = gate();
     for (let count = 0; count < 50; count += 1) {
       const request = { ...patient, model: `unknown-${String(count)}` };
@@ -268,11 +268,11 @@ describe('the memory of circuits', () => {
       await fail(failing, 'rejected', { times: 1, request });
       (await failing.enter(request)).settle('not_asked');
     }
-    // That of the connection, which was good.
+    // The circuit of the connection, which succeeded.
     expect(circuits.size).toBe(1);
   });
 
-  it('holds 1,000 at the most, and the least recently used go first', async () => {
+  it('contains at most 1,000, and the least recently used are evicted first', async () => {
     const failing = gate();
     await fail(failing, 'unavailable');
     for (let count = 0; count < 3_000; count += 1) {
@@ -285,8 +285,8 @@ describe('the memory of circuits', () => {
   });
 });
 
-describe('the places of a provider', () => {
-  it('are bounded, and so is their queue', async () => {
+describe('the slots of a provider', () => {
+  it('are limited, and so is their queue', async () => {
     const full = gate();
     const permits = [await full.enter(patient), await full.enter(patient)];
     const waiting = full.enter(patient);

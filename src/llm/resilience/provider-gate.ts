@@ -3,22 +3,25 @@ import type { Circuits } from './circuits.js';
 import { ConcurrencyLimiter } from './concurrency-limiter.js';
 import { verdictsOf } from './verdict.js';
 
-/** A place among a provider's running calls. */
+/** A slot among a provider's concurrent calls. */
 export interface Permit {
-  /** The answer has begun. To a circuit that probes the provider this is enough: long answers keep nobody out. */
+  /**
+   * Reports that the answer has begun. This is enough to close a circuit that is being probed, so that a long
+   * answer does not block other calls.
+   */
   begun(): void;
   /**
-   * Gives the place back, and lets the circuits know how it went. Must be called, once. `not_asked` is for an attempt
-   * that ended before anything was sent.
+   * Releases the slot, and reports the outcome to the circuits. Must be called once. `not_asked` is for an
+   * attempt that ended before anything was sent.
    */
   settle(outcome: ProviderError | 'completed' | 'cancelled' | 'not_asked'): void;
 }
 
-/** An attempt that wants to be let through. */
+/** An attempt that asks for admission. */
 export interface GateRequest {
-  /** The model's name as the provider knows it. */
+  /** The provider's own name of the model. */
   readonly model: string;
-  /** Whose key it is sent with: empty for the server's own. Each key has circuits of its own. */
+  /** Scope of the key: empty for the server's own. Each key has its own circuits. */
   readonly keyScope: string;
   /** Aborting it ends the wait. */
   readonly signal: AbortSignal;
@@ -31,13 +34,16 @@ export interface ProviderGateOptions {
   readonly circuits: Circuits;
 }
 
-/** The circuits that an attempt passes: that of the connection to its host, and that of its model there. */
+/** The circuits of an attempt: that of the connection to its host, and that of its model there. */
 interface CircuitKeys {
   readonly host: string;
   readonly model: string;
 }
 
-/** Lets a bounded number of calls through to a provider, a bounded number wait, and none to what is down. */
+/**
+ * Limits the concurrent calls of a provider and the length of their queue, and admits none while the host or
+ * model is down.
+ */
 export class ProviderGate {
   private readonly places: ConcurrencyLimiter;
 
@@ -46,15 +52,15 @@ export class ProviderGate {
   }
 
   /**
-   * Waits for a place.
-   * @throws ProviderError `overloaded` at once where too many wait, `circuit_open` while the host or the model is down
-   *   or probed
+   * Waits for a slot.
+   * @throws ProviderError `overloaded` immediately if the queue is full, `circuit_open` while the host or the
+   * model is down or being probed
    */
   async enter({ model, keyScope, signal }: GateRequest): Promise<Permit> {
     const { provider } = this.options;
-    // An id of a provider holds no slash, so no model can have the key of a host.
+    // A provider id contains no slash, so no model can have the key of a host.
     const keys = { host: `${keyScope}:${provider}`, model: `${keyScope}:${provider}/${model}` };
-    // Nobody waits for what is down; and it may have gone down while they waited.
+    // Refuse before waiting for a slot, and check again afterwards: the circuit may have opened meanwhile.
     this.refuseWhileOpen(keys);
     const release = await this.places.take(signal);
     try {

@@ -3,7 +3,7 @@ import { PROBE_AFTER_MS } from './circuit.js';
 import { Circuits } from './circuits.js';
 import { ProviderGate } from './provider-gate.js';
 
-/** One gate a provider, made when it is first asked; their circuits are bounded together. */
+/** The gates of all providers, each created on first use; a common limit applies to their circuits. */
 export class ProviderGates {
   private readonly gates = new Map<string, ProviderGate>();
   private readonly circuits: Circuits;

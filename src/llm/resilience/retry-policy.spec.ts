@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ProviderError, type ProviderErrorKind } from '../port/index.js';
 import { nextAction, type Decision } from './retry-policy.js';
 
-describe('what is done after a failure', () => {
+describe('nextAction', () => {
   it.each<[ProviderErrorKind, Decision, Decision]>([
     ['rejected', 'give_up', 'give_up'],
     ['content_policy_violation', 'give_up', 'give_up'],
@@ -19,7 +19,7 @@ describe('what is done after a failure', () => {
     ['unreadable_answer', 'next', 'next'],
     ['overloaded', 'next', 'next'],
     ['circuit_open', 'next', 'next'],
-  ])('%s: %s with tries left, %s without', (kind, withTries, without) => {
+  ])('for %s: returns %s if retries are left, %s if none are', (kind, withTries, without) => {
     const error = new ProviderError(kind, 'No.');
     expect(nextAction(error, 1)).toBe(withTries);
     expect(nextAction(error, 0)).toBe(without);
@@ -30,7 +30,7 @@ describe('what is done after a failure', () => {
     [10_000, 'retry'],
     [10_001, 'next'],
     [60_000, 'next'],
-  ])('a Retry-After of %d ms: %s', (retryAfterMs, decision) => {
+  ])('for a Retry-After of %d ms: returns %s', (retryAfterMs, decision) => {
     expect(nextAction(new ProviderError('rate_limited', 'Later.', { retryAfterMs }), 1)).toBe(decision);
     expect(nextAction(new ProviderError('unavailable', 'Later.', { retryAfterMs }), 1)).toBe(decision);
     expect(nextAction(new ProviderError('rejected', 'No.', { retryAfterMs }), 1)).toBe('give_up');

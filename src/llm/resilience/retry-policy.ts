@@ -1,15 +1,15 @@
 import type { ProviderError, ProviderErrorKind } from '../port/index.js';
 
-/** What is done after an attempt that failed before there was any output. */
+/** The action after an attempt that failed before any output. */
 export type Decision =
-  /** The same model again, after a wait. */
+  /** Retry the same model, after a wait. */
   | 'retry'
-  /** The next model of the chain. */
+  /** Call the next model of the chain. */
   | 'next'
-  /** Nothing: the request itself is wrong. */
+  /** Give up: the request itself is wrong. */
   | 'give_up';
 
-/** The rule for each kind of failure. `retry` becomes `next` when the retries are used up. */
+/** The action for each kind of failure. `retry` becomes `next` when no retries are left. */
 const RULES = {
   rejected: 'give_up',
   content_policy_violation: 'give_up',
@@ -18,22 +18,22 @@ const RULES = {
   model_not_found: 'next',
   rate_limited: 'retry',
   quota_exhausted: 'next',
-  // Silence is expensive: a provider that did not begin in time is not waited for a second time.
+  // Silence is expensive: do not wait again for a provider that did not begin in time.
   timeout: 'next',
   timed_out: 'retry',
   unreachable: 'retry',
   unavailable: 'retry',
   broken_answer: 'retry',
-  // Paid for and of no use: asking the same model again would buy the same.
+  // Paid for and useless: the same model would produce the same again.
   unreadable_answer: 'next',
   overloaded: 'next',
   circuit_open: 'next',
 } as const satisfies Record<ProviderErrorKind, Decision>;
 
-/** Longest `Retry-After` that is waited for within a request, in milliseconds; beyond it the next model is asked. */
+/** Maximum `Retry-After` to wait for within a request, in milliseconds; above it the next model is called. */
 const MAX_RETRY_AFTER_MS = 10_000;
 
-/** What to do after a failure. */
+/** Returns the action to take after a failure. */
 export function nextAction(error: ProviderError, triesLeft: number): Decision {
   const rule = RULES[error.kind];
   if (rule !== 'retry') return rule;

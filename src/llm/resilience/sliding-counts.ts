@@ -1,4 +1,6 @@
-/** How far back attempts count, in milliseconds, and in how many steps they are forgotten. */
+/**
+ * Length of the window in which attempts count, in milliseconds, and the number of steps in which it slides.
+ */
 const SPAN_MS = 20_000;
 const STEPS = 10;
 const STEP_MS = SPAN_MS / STEPS;
@@ -9,16 +11,18 @@ interface Step {
   faults: number;
 }
 
-/** Counts of the attempts of the last 20 s. Bounded: what is forgotten is forgotten two seconds at a time. */
+/**
+ * Counts the attempts of the last 20 s. Memory is limited, because the window slides in steps of two seconds.
+ */
 export class SlidingCounts {
   /** Oldest first. */
   private steps: Step[] = [];
 
-  /** @param now milliseconds of a clock that never goes back */
+  /** @param now returns milliseconds of a monotonic clock */
   constructor(private readonly now: () => number) {}
 
   get good(): number {
-    // What was taken back may have been counted in a step that is forgotten by now.
+    // A success that was taken back may belong to a step that has already expired.
     return Math.max(
       0,
       this.recent().reduce((sum, step) => sum + step.good, 0),
@@ -33,7 +37,7 @@ export class SlidingCounts {
     this.current().good += 1;
   }
 
-  /** Takes back an attempt that was counted as good and was not. */
+  /** Subtracts an attempt that was counted as good but failed later. */
   takeBackGood(): void {
     this.current().good -= 1;
   }

@@ -1,17 +1,17 @@
 import type { ProviderErrorKind } from '../port/index.js';
 
-/** What an attempt says to a circuit. */
+/** The meaning of an attempt for a circuit. */
 export type Verdict =
   /** It was served. */
   | 'good'
-  /** It failed, by no fault of the request. */
+  /** It failed, through no fault of the request. */
   | 'fault'
-  /** It was answered with a refusal: counts neither way, but shows a probe that somebody is there. */
+  /** It was refused: counts neither way, but proves to a probe that the host responds. */
   | 'answered'
-  /** It says nothing. */
+  /** It has no meaning. */
   | 'silent';
 
-/** What an attempt says of the connection to its host, and of the model that it asked. */
+/** The verdicts on the connection to the host, and on the requested model. */
 export interface Verdicts {
   readonly host: Verdict;
   readonly model: Verdict;
@@ -19,7 +19,7 @@ export interface Verdicts {
 
 const GOOD: Verdicts = { host: 'good', model: 'good' };
 const SILENT: Verdicts = { host: 'silent', model: 'silent' };
-/** The host was reached, and the model did not answer as it should. */
+/** The host was reached, but the model did not answer properly. */
 const MODEL_FAULT: Verdicts = { host: 'good', model: 'fault' };
 /** The fault is the request's, the key's or the account's. */
 const REFUSAL: Verdicts = { host: 'good', model: 'answered' };
@@ -32,7 +32,7 @@ const BY_KIND = {
   model_not_found: REFUSAL,
   rate_limited: REFUSAL,
   quota_exhausted: REFUSAL,
-  // A connection that cannot be made is given up before this: the host was there.
+  // A failing connection times out earlier than this: the host was reached.
   timeout: MODEL_FAULT,
   timed_out: MODEL_FAULT,
   unavailable: MODEL_FAULT,
@@ -43,7 +43,7 @@ const BY_KIND = {
   circuit_open: SILENT,
 } as const satisfies Record<ProviderErrorKind, Verdicts>;
 
-/** Returns what the end of an attempt says to the circuits. `undefined` stands for an attempt that nobody waited for. */
+/** Returns the verdicts on an outcome. `undefined` means an attempt that was cancelled. */
 export function verdictsOf(kind: ProviderErrorKind | 'completed' | undefined): Verdicts {
   if (kind === undefined) return SILENT;
   return kind === 'completed' ? GOOD : BY_KIND[kind];

@@ -1,9 +1,15 @@
 import { unreadableAnswer } from '../port/index.js';
 
-/** Most bytes of a body, packed and unpacked: more than the largest list of vectors, and few enough to be held. */
+/**
+ * Maximum size of a body, compressed and decompressed, in bytes: larger than the largest list of vectors, and
+ * small enough to hold in memory.
+ */
 export const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
-/** Says what ended the bytes of a body that had begun: the connection, or the bound, which another try would meet again. */
+/**
+ * Returns the error for a body that ended early: a broken connection, or the size limit, which a retry would
+ * exceed again.
+ */
 export function asBodyError(cause: unknown): Error {
   const tooLarge =
     cause instanceof Error && 'code' in cause && cause.code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE';
@@ -11,8 +17,8 @@ export function asBodyError(cause: unknown): Error {
 }
 
 /**
- * The bytes of an answer that had begun stopped coming. Thrown where they are read from the socket, so that whatever
- * else is thrown while an answer is read is known to be a fault of our own code.
+ * The connection broke after the answer had begun. Thrown where the bytes are read from the socket, so that any
+ * other error while an answer is read is known to be a bug in our own code.
  */
 export class BrokenBodyError extends Error {
   override readonly name = 'BrokenBodyError';
@@ -22,7 +28,7 @@ export class BrokenBodyError extends Error {
   }
 }
 
-/** Throws what ended the bytes of a body. */
+/** Throws the error for a body that ended early. */
 export function throwBodyError(cause: unknown): never {
   throw asBodyError(cause);
 }
@@ -32,7 +38,8 @@ export function throwBodyError(cause: unknown): never {
  * @throws BrokenBodyError, or ProviderError for a body that is too large, from the iteration
  */
 export function withBrokenBody(bytes: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
-  // By hand: an async generator around each body costs every piece of every stream more than this.
+  // Implemented by hand: an async generator around each body would make every chunk of every stream more
+  // expensive.
   return {
     [Symbol.asyncIterator]: () => ({
       next: () => bytes.next().catch(throwBodyError),

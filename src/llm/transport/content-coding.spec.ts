@@ -10,7 +10,7 @@ import { BrokenBodyError, MAX_BODY_BYTES } from './broken-body.js';
 import { codingsOf, unpack } from './content-coding.js';
 import { ResponseBody } from './response-body.js';
 
-/** Long enough to need several pieces, and hard enough to pack for a cut to take something away. */
+/** Long enough to need several chunks, and hard enough to compress that truncating it loses data. */
 const TEXT = Array.from({ length: 5000 }, (_, line) => `${line}: ${Math.imul(line, 2_654_435_761)} ✓`).join(
   '\n',
 );
@@ -57,7 +57,7 @@ describe('codingsOf', () => {
       ['deflate', 'gzip, identity'],
       ['deflate', 'gzip'],
     ],
-  ])('%j is %j', (header, codings) => {
+  ])('parses %j as %j', (header, codings) => {
     expect(codingsOf(header)).toEqual(codings);
   });
 });
@@ -66,21 +66,24 @@ describe('unpack', () => {
   describe.each(CODINGS)('%s', (_name, header, pack) => {
     const packed = pack(Buffer.from(TEXT));
 
-    it.each([1000, Number.MAX_SAFE_INTEGER])('is unpacked from pieces of up to %d bytes', async (length) => {
-      expect(await textOf(unpack(piecesOf(packed, length), codingsOf(header)))).toBe(TEXT);
-    });
+    it.each([1000, Number.MAX_SAFE_INTEGER])(
+      'decompresses a body from pieces of up to %d bytes',
+      async (length) => {
+        expect(await textOf(unpack(piecesOf(packed, length), codingsOf(header)))).toBe(TEXT);
+      },
+    );
 
-    it('that ends early is a body that broke off', async () => {
+    it('reports a body that ends early as broken', async () => {
       const half = packed.subarray(0, packed.length / 2);
       expect(await failureOf(textOf(unpack([half], codingsOf(header))))).toBeInstanceOf(BrokenBodyError);
     });
 
-    it('is nothing if nothing came', async () => {
+    it('returns nothing for an empty body', async () => {
       expect(await textOf(unpack([], codingsOf(header)))).toBe('');
     });
   });
 
-  it.each(['br', 'zstd', 'deflate'])('bytes that are not of %s cannot be read', async (coding) => {
+  it.each(['br', 'zstd', 'deflate'])('refuses bytes that are not in the format %s', async (coding) => {
     const garbage = Buffer.from(
       '\u0000\u0001 this is of no coding at all, and long enough to be told from one',
     );
@@ -89,17 +92,17 @@ describe('unpack', () => {
     });
   });
 
-  it('bytes that begin as gzip and go on as something else cannot be read', async () => {
+  it('refuses bytes that begin as gzip and continue as something else', async () => {
     const garbage = Buffer.concat([gzipSync(TEXT).subarray(0, 10), Buffer.alloc(100, 0xff)]);
     expect(await failureOf(textOf(unpack([garbage], ['gzip'])))).toMatchObject({ kind: 'unreadable_answer' });
   });
 
-  it('a body that is not packed, though its header says gzip, is passed on', async () => {
+  it('passes on an uncompressed body although its header says gzip', async () => {
     expect(await textOf(unpack([Buffer.from(TEXT)], ['gzip']))).toBe(TEXT);
   });
 
   it.each([['lzma'], ['gzip', 'lzma'], ['gzip', 'gzip', 'gzip', 'gzip']])(
-    'the codings %j are refused by name',
+    'refuses the codings %j and names them',
     async (...codings) => {
       const failure = await failureOf(textOf(unpack([gzipSync(TEXT)], codings)));
       expect(failure).toBeInstanceOf(ProviderError);
@@ -110,7 +113,7 @@ describe('unpack', () => {
     },
   );
 
-  it('the failure of the connection stays what it is', async () => {
+  it('passes on the error of the connection', async () => {
     const broken = new BrokenBodyError(new Error('ECONNRESET'));
     async function* breaking() {
       yield gzipSync(TEXT).subarray(0, 100);
@@ -120,7 +123,7 @@ describe('unpack', () => {
     expect(await failureOf(textOf(unpack(breaking(), ['gzip'])))).toBe(broken);
   });
 
-  it('no more is unpacked than can be held, and no more is read of the body after that', async () => {
+  it('stops decompressing and reading at the size limit', async () => {
     const member = gzipSync(Buffer.alloc(16 * 1024 * 1024));
     let read = 0;
     const left = Promise.withResolvers<string>();
@@ -142,11 +145,11 @@ describe('unpack', () => {
     expect(await failureOf(reading)).toMatchObject({ kind: 'unreadable_answer' });
     expect(held).toBeLessThanOrEqual(MAX_BODY_BYTES);
     expect(await left.promise).toBe('left');
-    // The bound is reached after 16; what is read ahead of it is bounded by the buffers of the streams.
+    // The limit is reached after 16; reading ahead is limited by the stream buffers.
     expect(read).toBeLessThan(40);
   }, 30_000);
 
-  it('a body is unpacked no faster than it is read', async () => {
+  it('decompresses a body no faster than it is read', async () => {
     const member = gzipSync(Buffer.alloc(1024 * 1024));
     let read = 0;
     async function* endless() {
@@ -158,10 +161,10 @@ describe('unpack', () => {
     }
     const reading = unpack(endless(), ['gzip']);
     await reading.next();
-    // Whatever could run without the reader has run by then.
+    // By now, everything that can run without the reader has run.
     for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     const ahead = read;
-    // The buffers of the streams, which are counted in packed bytes.
+    // The stream buffers, which are counted in compressed bytes.
     expect(ahead * member.length).toBeLessThan(256 * 1024);
     for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(read).toBe(ahead);
@@ -181,7 +184,7 @@ describe('ResponseBody', () => {
     }
   });
 
-  /** The body that a host answers with. */
+  /** Returns the body that a host responds with. */
   async function bodyFrom(answer: RequestListener, agent = new Agent()): Promise<ResponseBody> {
     const server = createServer(answer).listen(0, '127.0.0.1');
     servers.push(server);
@@ -201,7 +204,7 @@ describe('ResponseBody', () => {
     expect(await textOf((await bodyFrom(answer)).bytes())).toBe(`\uFEFF${TEXT}`);
   });
 
-  it('ends a body of more than 256 MiB, and says so', async () => {
+  it('refuses a body of more than 256 MiB', async () => {
     const piece = Buffer.alloc(1024 * 1024);
     const answer: RequestListener = (_request, response) => {
       const pieces = Readable.from(Array.from({ length: 257 }, () => piece));
@@ -219,7 +222,7 @@ describe('ResponseBody', () => {
   it.each([
     ['a plain one', {}],
     ['a packed one', { 'content-encoding': 'gzip' }],
-  ])('%s that loses its connection has broken off', async (_what, headers) => {
+  ])('reports %s as broken if it loses its connection', async (_what, headers) => {
     const answer: RequestListener = (_request, response) => {
       response.writeHead(200, headers);
       response.write(Object.keys(headers).length === 0 ? TEXT : gzipSync(TEXT).subarray(0, 2000), () =>
@@ -233,12 +236,12 @@ describe('ResponseBody', () => {
   it.each([
     ['a plain one', {}],
     ['a packed one', { 'content-encoding': 'gzip' }],
-  ])('leaving %s early closes its connection', async (_what, headers) => {
+  ])('closes the connection if reading %s is abandoned early', async (_what, headers) => {
     const closed = Promise.withResolvers<string>();
     const body = await bodyFrom((_request, response) => {
       response.on('close', () => closed.resolve('closed'));
       response.writeHead(200, headers);
-      // Flushed by its member's end, and never ended itself.
+      // The member is flushed by its end, but the response is never ended.
       response.write(Object.keys(headers).length === 0 ? TEXT : gzipSync(TEXT));
     });
     for await (const piece of body.bytes()) {
@@ -249,7 +252,7 @@ describe('ResponseBody', () => {
     expect(await closed.promise).toBe('closed');
   });
 
-  it('that cannot be unpacked is left, and its connection closed', async () => {
+  it('abandons a body that cannot be decompressed, and closes its connection', async () => {
     const closed = Promise.withResolvers<string>();
     const body = await bodyFrom((_request, response) => {
       response.on('close', () => closed.resolve('closed'));
@@ -260,7 +263,7 @@ describe('ResponseBody', () => {
     expect(await closed.promise).toBe('closed');
   });
 
-  it('whose rest is read lets its connection be used again', async () => {
+  it('allows its connection to be reused once the rest is read', async () => {
     const body = await bodyFrom((_request, response) => {
       response.setHeader('content-encoding', 'gzip');
       response.end(gzipSync(TEXT));

@@ -10,15 +10,18 @@ import { ProviderError, unreadableAnswer } from '../port/index.js';
 import { BrokenBodyError, MAX_BODY_BYTES } from './broken-body.js';
 
 /**
- * The coding that we ask for. Without the header any coding would be allowed (RFC 9110, section 12.5.3), and unpacking
- * costs more than everything else that is done to an event. Hosts that pack all the same are understood.
+ * The content coding that we request. Without the header, any coding would be allowed (RFC 9110, section
+ * 12.5.3), and decompression costs more than all other processing of an event. Compressed responses are
+ * supported nevertheless.
  */
 export const ACCEPT_ENCODING = { 'accept-encoding': 'identity' } as const;
 
-/** Most codings on top of each other. */
+/** Maximum number of nested codings. */
 const MAX_CODINGS = 3;
 
-/** Makes the stream that unpacks a body, by its first bytes: headers do not always tell the truth. */
+/**
+ * Creates the stream that decompresses a body, depending on its first bytes: headers are not always correct.
+ */
 type MakeUnpacker = (first: Uint8Array) => Transform;
 
 type Bytes = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -31,10 +34,13 @@ const UNPACKERS: ReadonlyMap<string, MakeUnpacker> = new Map([
   ['zstd', () => createZstdDecompress()],
 ]);
 
-/** Error codes of zlib, Brotli and Zstandard for bytes that are not of their format. */
+/** Matches the error codes of zlib, Brotli and Zstandard for bytes that are not in their format. */
 const FORMAT_ERROR = /^(?:Z_|ERR__ERROR|ERR_BROTLI|ERR_ZSTD|ZSTD_)/;
 
-/** Returns the codings of a `content-encoding` header, the last applied last; none for a body that is not packed. */
+/**
+ * Returns the codings of a `content-encoding` header, in the order in which they were applied; empty for an
+ * uncompressed body.
+ */
 export function codingsOf(header: string | readonly string[] | undefined): readonly string[] {
   if (header === undefined) return [];
   return (typeof header === 'string' ? header : header.join(','))
@@ -44,10 +50,12 @@ export function codingsOf(header: string | readonly string[] | undefined): reado
 }
 
 /**
- * Unpacks a body no faster than it is read. Leaving the iteration ends the unpacking, and leaves the body itself.
- * @param codings as `codingsOf` returns them
- * @throws ProviderError `unreadable_answer` for a coding that we do not know, a body that is not of it and one that is
- *   too large; BrokenBodyError for one that ends early
+ * Decompresses a body no faster than it is read. Stopping the iteration stops the decompression, but does not
+ * close the body itself.
+ * @param codings as returned by `codingsOf`
+ * @throws ProviderError `unreadable_answer` for an unknown coding, and for a body that is not in its format or
+ * is too large
+ * @throws BrokenBodyError for a body that ends early
  */
 export async function* unpack(packed: Bytes, codings: readonly string[]): AsyncGenerator<Uint8Array, void> {
   let bytes = packed;
@@ -75,7 +83,7 @@ async function* unpackOne(packed: Bytes, make: MakeUnpacker): AsyncGenerator<Uin
   const first = await rest.next();
   if (first.done === true) return;
   const unpacker = make(first.value);
-  // The callback is there because a pipeline wants one: whoever reads the unpacker sees the error as well.
+  // `pipeline` requires a callback; the reader of the decompressor sees the error as well.
   pipeline(startingWith(first.value, rest), unpacker, () => undefined);
   yield* unpacker;
 }
@@ -96,7 +104,10 @@ async function* startingWith(
   }
 }
 
-/** An end before the end of what was packed is a connection that broke off: another try may bring all of it. */
+/**
+ * Converts a decompression error. An end before the end of the compressed data is a broken connection: a retry
+ * may return all of it.
+ */
 function asUnpackingError(error: unknown): Error {
   if (error instanceof ProviderError || error instanceof BrokenBodyError) return error;
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
@@ -105,12 +116,15 @@ function asUnpackingError(error: unknown): Error {
   return unreadableAnswer('it cannot be decompressed', error);
 }
 
-/** Some proxies unpack a body and leave the header. */
+/** Decompresses gzip. Some proxies decompress a body but leave the header. */
 function gunzip([first]: Uint8Array): Transform {
   return first === 0x1f ? createGunzip() : new PassThrough();
 }
 
-/** "deflate" means zlib's format (RFC 9110, section 8.4.1.2), and some servers send the bare one. */
+/**
+ * Decompresses "deflate", which means zlib's format (RFC 9110, section 8.4.1.2), though some servers send the
+ * raw one.
+ */
 function inflate(beginning: Uint8Array): Transform {
   const [one = 0, two] = beginning;
   const isZlib = (one & 0x0f) === 8 && (two === undefined || (one * 256 + two) % 31 === 0);

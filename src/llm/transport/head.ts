@@ -1,4 +1,4 @@
-/** The headers of an answer as the official SDKs take them. */
+/** Converts response headers to the form that the official SDKs expect. */
 export function toHeaders(raw: NodeJS.Dict<string | string[]>): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(raw)) {
@@ -7,7 +7,10 @@ export function toHeaders(raw: NodeJS.Dict<string | string[]>): Headers {
   return headers;
 }
 
-/** The status of an answer that is no success; a redirect that we do not follow, and anything stranger, cannot be used. */
+/**
+ * Returns the status of an unsuccessful response. A redirect, which is not followed, and any other unusable
+ * status become 502.
+ */
 export function asErrorStatus(status: number): number {
   return status >= 400 && status <= 599 ? status : 502;
 }

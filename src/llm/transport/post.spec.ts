@@ -21,7 +21,7 @@ function newAgent(): Agent {
   return agent;
 }
 
-/** A request to a server that answers so. */
+/** A request to a server that responds with this listener. */
 async function requestTo(answer: RequestListener, signal = new AbortController().signal): Promise<Post> {
   const server = createServer(answer).listen(0, '127.0.0.1');
   servers.push(server);
@@ -44,7 +44,7 @@ const failureOf = (answer: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('postWhole', () => {
-  it('gives status, headers and text, however they come', async () => {
+  it('returns status, headers and text, regardless of the encoding', async () => {
     const request = await requestTo((incoming, response) => {
       response.writeEarlyHints({ link: '</a>; rel=preload' });
       response.writeHead(201, { 'x-two': '2' });
@@ -65,7 +65,7 @@ describe('postWhole', () => {
     ['before the head', (): void => undefined, true],
     ['in the body of an error', 500, true],
     ['in the body of an answer', 200, false],
-  ])('tells a connection that breaks %s', async (_where, status, isNoAnswer) => {
+  ])('reports a connection that breaks %s', async (_where, status, isNoAnswer) => {
     const request = await requestTo((_incoming, response) => {
       if (typeof status !== 'number') {
         response.destroy();
@@ -80,21 +80,24 @@ describe('postWhole', () => {
     expect(failure instanceof NoAnswerError).toBe(isNoAnswer);
   });
 
-  it.each(['before it is sent', 'while it is answered'])('ends when the caller leaves %s', async (when) => {
-    const caller = new AbortController();
-    const left = Promise.withResolvers<undefined>();
-    const request = await requestTo((_incoming, response) => {
-      response.once('close', () => left.resolve(undefined));
-      response.flushHeaders();
-      caller.abort(new Error('gone'));
-    }, caller.signal);
-    if (when === 'before it is sent') caller.abort(new Error('gone'));
-    const failure = await failureOf(postWhole(newAgent(), request));
-    expect(failure).toMatchObject({ name: 'NoAnswerError', cause: { message: 'gone' } });
-    if (when === 'while it is answered') await left.promise;
-  });
+  it.each(['before it is sent', 'while it is answered'])(
+    'ends the request if the caller aborts %s',
+    async (when) => {
+      const caller = new AbortController();
+      const left = Promise.withResolvers<undefined>();
+      const request = await requestTo((_incoming, response) => {
+        response.once('close', () => left.resolve(undefined));
+        response.flushHeaders();
+        caller.abort(new Error('gone'));
+      }, caller.signal);
+      if (when === 'before it is sent') caller.abort(new Error('gone'));
+      const failure = await failureOf(postWhole(newAgent(), request));
+      expect(failure).toMatchObject({ name: 'NoAnswerError', cause: { message: 'gone' } });
+      if (when === 'while it is answered') await left.promise;
+    },
+  );
 
-  it('tells that the connections are closed', async () => {
+  it('reports that the connections are closed', async () => {
     const request = await requestTo(() => undefined);
     const agent = newAgent();
     await agent.destroy();

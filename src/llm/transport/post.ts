@@ -3,32 +3,32 @@ import { asBodyError } from './broken-body.js';
 import { ACCEPT_ENCODING, codingsOf, unpack } from './content-coding.js';
 import { ResponseBody, toText } from './response-body.js';
 
-/** A request as it goes out. Address and headers are made beforehand; only the body is the call's. */
+/** A request as it is sent. Address and headers are prepared in advance; only the body depends on the call. */
 export interface Post {
   readonly origin: string;
-  /** With the query, if there is one. */
+  /** Path, including the query if there is one. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Undefined for a request that only reads. */
+  /** Undefined for a GET request. */
   readonly body: string | undefined;
   readonly signal: AbortSignal;
 }
 
-/** The beginning of an answer, and its body as it comes. */
+/** The head of a response, and its body as a stream. */
 export interface StreamedResponse {
   readonly status: number;
   readonly headers: NodeJS.Dict<string | string[]>;
   readonly body: ResponseBody;
 }
 
-/** An answer with all of its body. */
+/** A response including its whole body. */
 export interface WholeResponse {
   readonly status: number;
   readonly headers: NodeJS.Dict<string | string[]>;
   readonly text: string;
 }
 
-/** Nothing that can be used was answered: there is no connection, or it broke before the head or in an error's body. */
+/** There was no usable response: no connection, or it broke before the head or inside the body of an error. */
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
 
@@ -38,7 +38,7 @@ export class NoAnswerError extends Error {
 }
 
 /**
- * Sends a request whose answer is read as it comes.
+ * Sends a request and streams the response.
  * @throws NoAnswerError
  */
 export async function post(agent: Agent, request: Post): Promise<StreamedResponse> {
@@ -52,10 +52,11 @@ export async function post(agent: Agent, request: Post): Promise<StreamedRespons
 }
 
 /**
- * Sends a request whose answer is wanted whole. Its pieces are collected as undici hands them out, without the stream
- * that `request` makes of them.
- * @throws NoAnswerError; ProviderError for an answer that is too large or cannot be unpacked; BrokenBodyError for an answer of success that
- *   breaks off
+ * Sends a request and waits for the whole response. Collects the chunks as undici delivers them, without the
+ * stream that `request` would create.
+ * @throws NoAnswerError
+ * @throws ProviderError for a response that is too large or cannot be decompressed
+ * @throws BrokenBodyError for a successful response that breaks off
  */
 export async function postWhole(agent: Agent, { signal, ...request }: Post): Promise<WholeResponse> {
   const { status, headers, pieces } = await new Promise<Collected>((resolve, reject) => {
@@ -65,7 +66,7 @@ export async function postWhole(agent: Agent, { signal, ...request }: Post): Pro
   if (codings.length === 0) return { status, headers, text: toText(pieces) };
   const unpacked = await Array.fromAsync(unpack(pieces, codings)).catch((error: unknown) => {
     if (isSuccess(status)) throw error;
-    // The status of an error says enough.
+    // The status of an error is sufficient.
     return [];
   });
   return { status, headers, text: toText(unpacked) };
@@ -80,12 +81,12 @@ function toOptions<Request extends Omit<Post, 'signal'>>(request: Request) {
   };
 }
 
-/** Whether a status says that the request was served. */
+/** Returns true for a success status. */
 export function isSuccess(status: number): boolean {
   return status >= 200 && status <= 299;
 }
 
-/** An answer with the pieces of its body. */
+/** A response and the chunks of its body. */
 interface Collected {
   readonly status: number;
   readonly headers: NodeJS.Dict<string | string[]>;
@@ -98,7 +99,7 @@ interface CollectorOptions {
   readonly reject: (error: unknown) => void;
 }
 
-/** Collects the answer to one request. */
+/** Collects the response to one request. */
 class Collector implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined;
   private status = 0;
@@ -119,7 +120,7 @@ class Collector implements Dispatcher.DispatchHandler {
     status: number,
     headers: WholeResponse['headers'],
   ): void {
-    // What comes before the answer, as a 103, is none.
+    // Ignore informational responses such as 103.
     if (status < 200) return;
     this.status = status;
     this.headers = headers;
@@ -143,7 +144,8 @@ class Collector implements Dispatcher.DispatchHandler {
   private readonly abort = (): void => {
     const { signal, reject } = this.options;
     const reason: unknown = signal.reason;
-    // A request that waits for its connection has no controller yet, and whoever gave it up does not wait with it.
+    // A request that waits for its connection has no controller yet, but an aborted caller must not wait for
+    // it.
     reject(new NoAnswerError(reason));
     this.controller?.abort(reason instanceof Error ? reason : new Error('The client disconnected.'));
   };

@@ -1,33 +1,34 @@
 import { unreadableAnswer } from '../port/index.js';
 import { toText } from './response-body.js';
 
-/** Beginnings of JSON and of markup. No line of an event stream begins so. */
+/** First characters of JSON and of markup. No line of an event stream begins with them. */
 const DOCUMENT = new Set(['{', '[', '"', '<']);
 
-/** Most bytes of a document that is kept. */
+/** Maximum size of a document in memory, in bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** A line that an event stream may begin with, as far as it has come. */
+/** Matches the beginning of a line of an event stream, even if it is incomplete. */
 const EVENT_LINE = /^(?:data|event|id|retry)?\s*(?::|$)/;
 
 /**
- * Tells by its first character whether the answer to a streamed request is a stream of events or one document, because
- * content types cannot be trusted to. Keeps the bytes of a document.
+ * Distinguishes an event stream from a single document by the first character of a response, because content
+ * types are unreliable. Collects the bytes of a document.
  */
 export class ReplyBeginning {
   private readonly pieces: Uint8Array[] = [];
   private length = 0;
-  /** Up to 64 bytes, without white space and a byte order mark before them. */
+  /** Up to 64 bytes, without leading white space and byte order mark. */
   private head = '';
 
-  /** Whether what came begins with neither a comment nor a field of an event stream. */
+  /** True if the response begins with neither a comment nor a field of an event stream. */
   get isForeign(): boolean {
     const [line = ''] = this.head.split(/[\r\n]/);
     return this.head !== '' && !EVENT_LINE.test(line);
   }
 
   /**
-   * Whether the bytes belong to a document. Those of an event stream are left to its reader.
+   * Returns true if the bytes belong to a document, and collects them. Those of an event stream are left to its
+   * reader.
    * @throws ProviderError for a document that is too large
    */
   takes(bytes: Uint8Array): boolean {
@@ -39,7 +40,7 @@ export class ReplyBeginning {
     return true;
   }
 
-  /** The document, once all of it has come; undefined for an event stream. */
+  /** Returns the document, once it is complete; undefined for an event stream. */
   document(): string | undefined {
     return this.pieces.length === 0 ? undefined : toText(this.pieces);
   }

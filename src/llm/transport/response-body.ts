@@ -2,10 +2,13 @@ import type { Dispatcher } from 'undici';
 import { throwBodyError, withBrokenBody } from './broken-body.js';
 import { codingsOf, unpack } from './content-coding.js';
 
-/** How long the end of a body may take after its last event for the connection to be worth keeping, in milliseconds. */
+/**
+ * Maximum wait for the end of a body after its last event before the connection is closed instead of reused, in
+ * milliseconds.
+ */
 const DRAIN_MS = 1_000;
 
-/** The body of an answer, unpacked if the host packed it. It must be read to its end, or be finished or abandoned. */
+/** The body of a response, decompressed if necessary. It must be read to its end, finished or abandoned. */
 export class ResponseBody {
   private readonly raw: Dispatcher.ResponseData['body'];
   private readonly codings: readonly string[];
@@ -16,8 +19,9 @@ export class ResponseBody {
   }
 
   /**
-   * The bytes as they come. Leaving the iteration leaves the body to `finish` or `abandon`.
-   * @throws BrokenBodyError, or ProviderError for an answer that is too large or cannot be unpacked, from the iteration
+   * Returns the bytes as they arrive. If the iteration stops early, call `finish` or `abandon`.
+   * @throws BrokenBodyError, or ProviderError for a response that is too large or cannot be decompressed, from
+   * the iteration
    */
   bytes(): AsyncIterable<Uint8Array> {
     const packed = withBrokenBody(this.raw.iterator({ destroyOnReturn: false }));
@@ -26,7 +30,7 @@ export class ResponseBody {
 
   /**
    * Reads the whole body as text, without a byte order mark.
-   * @throws BrokenBodyError, or ProviderError for an answer that is too large or cannot be unpacked
+   * @throws BrokenBodyError, or ProviderError for a response that is too large or cannot be decompressed
    */
   async text(): Promise<string> {
     if (this.codings.length === 0) return this.raw.text().catch(throwBodyError);
@@ -39,27 +43,27 @@ export class ResponseBody {
   }
 
   /**
-   * Reads the rest, which holds nothing of use any more, so that the connection can be used again.
-   * @param longestMs after which the connection is closed instead
+   * Discards the rest of the body, so that the connection can be reused.
+   * @param longestMs maximum wait, in milliseconds, after which the connection is closed instead
    */
   async finish(longestMs = DRAIN_MS): Promise<void> {
     try {
-      // The limit counts what was read before, so it cannot bound the rest; the time does.
+      // The size limit includes the bytes already read, so it cannot limit the rest; the timeout does.
       await this.raw.dump({ limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(longestMs) });
     } catch {
       this.abandon();
     }
   }
 
-  /** Leaves the rest, which nobody wants, and closes the connection. */
+  /** Discards the rest of the body and closes the connection. */
   abandon(): void {
-    // A body that is destroyed before its end tells so as an error; with nobody listening that would end the process.
+    // Destroying a body before its end emits an error; without a listener it would end the process.
     this.raw.on('error', () => undefined);
     this.raw.destroy();
   }
 }
 
-/** Returns the text of bytes. A byte order mark is no part of it, and JSON does not know it. */
+/** Decodes bytes. Removes a byte order mark, which JSON does not allow. */
 export function toText(pieces: readonly Uint8Array[]): string {
   const [first] = pieces;
   const bytes =

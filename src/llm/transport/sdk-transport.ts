@@ -6,11 +6,12 @@ import { isSuccess } from './post.js';
 import { ResponseBody } from './response-body.js';
 
 /**
- * Carries the requests of an official SDK over undici's own API, and leaves the body of a good answer raw. The
- * built-in `fetch` wraps every body in a web stream, which costs more than everything else that is done to an event.
+ * Sends the requests of an official SDK with undici's own API, and leaves the body of a successful response
+ * raw. The built-in `fetch` wraps every body in a web stream, which costs more than all other processing of an
+ * event.
  */
 export class SdkTransport {
-  /** For the requests that are made without the SDK: they share its connections. */
+  /** For requests that are sent without the SDK: they share its connections. */
   readonly agent: Agent;
   private readonly bodies = new WeakMap<Response, ResponseBody>();
 
@@ -18,7 +19,10 @@ export class SdkTransport {
     this.agent = createAgent(options);
   }
 
-  /** `fetch` for calls whose good answers are read with `take`. Only answers that are no success have a body here. */
+  /**
+   * `fetch` for calls whose successful responses are read with `take`. Only unsuccessful responses have a body
+   * here.
+   */
   readonly fetchRaw = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const answer = await request(input instanceof Request ? input.url : input, {
       dispatcher: this.agent,
@@ -34,18 +38,19 @@ export class SdkTransport {
     const body = new ResponseBody(answer);
     if (!isSuccess(status)) {
       const headers = toHeaders(answer.headers);
-      // The text is unpacked here, and its length is another one then.
+      // The text is decompressed here, so its length differs.
       headers.delete('content-encoding');
       headers.delete('content-length');
       return new Response(await body.text(), { status: asErrorStatus(status), headers });
     }
-    // Nobody reads the headers of a good answer, and copying them costs more than the rest of this function.
+    // No caller reads the headers of a successful response, and copying them costs more than the rest of this
+    // function.
     const response = new Response();
     this.bodies.set(response, body);
     return response;
   };
 
-  /** The body of a good answer. It must be read to its end, finished or abandoned. */
+  /** Returns the body of a successful response. It must be read to its end, finished or abandoned. */
   take(response: Response): ResponseBody {
     const body = this.bodies.get(response);
     if (body === undefined) throw new Error('Only a good answer has a raw body, and only once.');

@@ -1,12 +1,12 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { type ChatMessage, fieldOf, type ProviderData, textField } from '../../port/index.js';
 
-/** The name under which what only Anthropic understands travels on a message. */
+/** The `provider` of the data on a message that only Anthropic understands. */
 const PROVIDER = 'anthropic';
 
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
 
-/** One content block of an answer as it comes in. */
+/** One content block of an answer, accumulated from its events. */
 export class AnswerBlock {
   readonly type: string;
   private text: string;
@@ -25,7 +25,7 @@ export class AnswerBlock {
     this.citations = isList(citations) ? [...citations] : [];
   }
 
-  /** Text that a `content_block_delta` brings. */
+  /** Appends text from a `content_block_delta`. */
   addText(text: string): void {
     this.text += text;
   }
@@ -46,17 +46,23 @@ export class AnswerBlock {
     this.json += json;
   }
 
-  /** What of the arguments no delta has brought: all of them where they came with the start, `{}` where there are none. */
+  /**
+   * Returns the arguments that no delta contained: all of them if they came with the start, `{}` if there are
+   * none.
+   */
   get argumentsLeft(): string {
     return this.json === '' ? JSON.stringify(fieldOf(this.start, 'input') ?? {}) : '';
   }
 
-  /** True where text and tool calls of the common tongue cannot say it. */
+  /** True if text and tool calls of the canonical format cannot express the block. */
   get isSpecial(): boolean {
     return (this.type !== 'text' && this.type !== 'tool_use') || this.citations.length > 0;
   }
 
-  /** The block as the provider takes it back, or undefined where it would not: empty, unsigned, or cut off. */
+  /**
+   * Returns the block in the form that the provider accepts back, or undefined if it would refuse it: empty,
+   * unsigned, or cut off.
+   */
   toParam(): object | undefined {
     switch (this.type) {
       case 'text':
@@ -89,8 +95,8 @@ export class AnswerBlock {
 }
 
 /**
- * What the provider has to get back unchanged, where there is any of it. It is the whole content: signed thinking,
- * text with citations and calls of tools only count in the order in which they were written.
+ * Returns the data that the provider must receive back unchanged, if there is any. It is the entire content:
+ * signed thinking, text with citations and tool calls are valid only in their original order.
  */
 export function toProviderData(blocks: Iterable<AnswerBlock>): ProviderData | undefined {
   const whole = Array.from(blocks).filter((block) => block.toParam() !== undefined);
@@ -99,8 +105,9 @@ export function toProviderData(blocks: Iterable<AnswerBlock>): ProviderData | un
 }
 
 /**
- * The blocks that an answer of Anthropic's was made of, to be sent back in place of it. Undefined where there are
- * none, they are another provider's, or the message was changed since, so that they no longer say what it says.
+ * Returns the original blocks of an answer of Anthropic's, to be sent back in place of the message. Undefined
+ * if there are none, if they are another provider's, or if the message was changed since and no longer matches
+ * them.
  */
 export function blocksOf(message: AssistantMessage): Anthropic.ContentBlockParam[] | undefined {
   const data = message.provider_data;
@@ -110,7 +117,7 @@ export function blocksOf(message: AssistantMessage): Anthropic.ContentBlockParam
   const text = blocks.map((block) => (block.type === 'text' ? block.text : '')).join('');
   const calls = blocks.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []));
   const same = text === textOf(message) && calls.join('\n') === idsOf(message).join('\n');
-  // Claude writes blank texts between others, and refuses them when they come back.
+  // Claude writes blank texts between others, but refuses them in requests.
   return same ? blocks.filter((block) => block.type !== 'text' || block.text.trim() !== '') : undefined;
 }
 
@@ -118,7 +125,7 @@ function isList(value: unknown): value is unknown[] {
   return Array.isArray(value);
 }
 
-/** Only as far as we read it; what else a block holds is between the provider and itself. */
+/** Checks only the fields that we read; the rest of a block matters to the provider alone. */
 function isBlock(value: unknown): value is Anthropic.ContentBlockParam {
   const type = textField(value, 'type');
   if (type === 'text') return textField(value, 'text') !== undefined;

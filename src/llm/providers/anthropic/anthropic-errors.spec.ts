@@ -48,19 +48,19 @@ describe('toProviderError', () => {
     [504, 'timeout_error', 'Late.', 'timed_out'],
     [529, 'overloaded_error', 'Overloaded', 'unavailable'],
     [400, 'constructor', 'A type that is none of ours.', 'rejected'],
-  ])('takes %i %s (%s) for %s', (status, type, message, kind) => {
+  ])('classifies %i %s (%s) as %s', (status, type, message, kind) => {
     const error = answered(status, bodyOf(type, message));
     expect([error.kind, error.message]).toEqual([kind, message]);
   });
 
-  it('goes by the status where there is no body', () => {
+  it('falls back to the status if there is no body', () => {
     expect(answered(529, undefined)).toMatchObject({
       kind: 'unavailable',
       message: 'The provider responded with status 529.',
     });
   });
 
-  it('reads when to ask again', () => {
+  it('reads the delay before the next attempt', () => {
     const body = bodyOf('rate_limit_error', 'Slow down.');
     expect(answered(429, body, { 'retry-after': '7' }).retryAfterMs).toBe(7000);
     expect(answered(429, body, { 'retry-after-ms': '20', 'retry-after': '7' }).retryAfterMs).toBe(20);
@@ -71,7 +71,7 @@ describe('toProviderError', () => {
     expect(answered(400, bodyOf('invalid_request_error', 'x'.repeat(1000))).message).toHaveLength(501);
   });
 
-  it('tells what failed without an answer', () => {
+  it('classifies a failure without a response', () => {
     expect(toProviderError(new APIConnectionError({})).kind).toBe('unreachable');
     expect(toProviderError(new BrokenBodyError(new Error('terminated'))).kind).toBe('broken_answer');
     expect(toProviderError(new EventStreamError('Too large.')).kind).toBe('unreadable_answer');
@@ -95,12 +95,12 @@ describe('toProviderErrorInStream', () => {
     ['permission_error', 'No.', 'unauthorized'],
     ['not_found_error', 'model: claude-9', 'model_not_found'],
     ['of_tomorrow', 'No.', 'broken_answer'],
-  ])('takes %s (%s) for %s', (type, message, kind) => {
+  ])('classifies %s (%s) as %s', (type, message, kind) => {
     const error = toProviderErrorInStream(bodyOf(type, message));
     expect([error.kind, error.message]).toEqual([kind, message]);
   });
 
-  it('takes an event without an error for a broken answer', () => {
+  it('classifies an event without an error as a broken answer', () => {
     expect(toProviderErrorInStream({ type: 'error' }).kind).toBe('broken_answer');
   });
 });

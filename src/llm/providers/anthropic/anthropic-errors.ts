@@ -4,15 +4,15 @@ import { ProviderError, toHostError, unreadableAnswer } from '../../port/index.j
 import { BrokenBodyError } from '../../transport/broken-body.js';
 
 /**
- * Returns what Anthropic answered, or how reaching it failed, as one of our kinds.
+ * Converts Anthropic's error response, or a failure to reach it, to one of our kinds.
  * Format: `{"type":"error","error":{"type","message","details"},"request_id"}` with a status.
  * https://platform.claude.com/docs/en/api/errors
- * @throws the error itself where it is none of the host's: a fault of our own code, or a refusal of the request
+ * @throws the error itself if it is not the host's fault: a bug in our own code, or a refusal of the request
  */
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof APIConnectionError) {
-    // What the SDK takes for a failed connection may be an answer that could not be unpacked.
+    // The SDK also reports a response that could not be decompressed as a failed connection.
     if (error.cause instanceof ProviderError) return error.cause;
     return new ProviderError('unreachable', 'The provider could not be reached.', { cause: error });
   }
@@ -23,18 +23,18 @@ export function toProviderError(error: unknown): ProviderError {
   throw error;
 }
 
-/** Returns an error that stands in the stream itself, as the event `error`, after the status was sent. */
+/** Converts an error inside the stream, the event `error`, which comes after the status was sent. */
 export function toProviderErrorInStream(event: unknown): ProviderError {
   return toHostError({ body: event });
 }
 
-/** What we read of the SDK's error, whose own class leaves the types of its parts open. */
+/** The fields that we read of the SDK's error, whose own class does not declare their types. */
 interface StatusError {
   readonly status: number | undefined;
   readonly headers: Headers | undefined;
-  /** The body, where it was JSON. */
+  /** The body, if it was JSON. */
   readonly error: unknown;
-  /** The status and the body, where that was none. */
+  /** The status and the body, if that was not JSON. */
   readonly message: string;
 }
 

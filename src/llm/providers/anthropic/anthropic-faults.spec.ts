@@ -8,7 +8,7 @@ import type { Behaviour } from '../../../../test/support/fake-provider/script.js
 import { type ChatRequest, ProviderError, type ProviderEvent } from '../../port/index.js';
 import { AnthropicProvider } from './anthropic.provider.js';
 
-/** Longest wait for a socket to be closed after an abort, in milliseconds. */
+/** Maximum time for a socket to close after an abort, in milliseconds. */
 const CLOSED_WITHIN_MS = 1000;
 
 const QUESTION: ChatRequest = { messages: [{ role: 'user', content: 'one two three' }] };
@@ -39,7 +39,7 @@ const textOf = (events: readonly ProviderEvent[]): string =>
     .map(({ delta }) => delta.content ?? '')
     .join('');
 
-/** What came before a call failed, and how it did. */
+/** Returns the events before a call failed, and the error. */
 async function failureOf(
   events: AsyncIterable<ProviderEvent>,
 ): Promise<{ text: string; error: ProviderError }> {
@@ -53,7 +53,7 @@ async function failureOf(
   throw new Error('The call was expected to fail.');
 }
 
-describe('failures', () => {
+describe('a failure of AnthropicProvider', () => {
   it.each<[Behaviour, ProviderError['kind'], string]>([
     [{ kind: 'error', status: 400 }, 'rejected', ''],
     [{ kind: 'error', status: 400, code: 'context_length_exceeded' }, 'context_length_exceeded', ''],
@@ -75,7 +75,7 @@ describe('failures', () => {
     [{ kind: 'errorInStream', afterChunks: 1, error: { code: 'overloaded' } }, 'unavailable', 'one'],
     [{ kind: 'errorInStream', afterChunks: 1, error: { status: 429 } }, 'rate_limited', 'one'],
     [{ kind: 'errorInStream', afterChunks: 1, error: { status: 500 } }, 'broken_answer', 'one'],
-  ])('%j is %s', async (behaviour, kind, text) => {
+  ])('because of %j is reported as %s', async (behaviour, kind, text) => {
     host.script(behaviour);
     const failure = await failureOf(stream());
     expect([failure.error.kind, failure.text]).toEqual([kind, text]);
@@ -83,14 +83,14 @@ describe('failures', () => {
     if (behaviour.kind === 'error' && behaviour.retryAfter) expect(failure.error.retryAfterMs).toBe(7000);
   });
 
-  it('without anyone to connect to is unavailable', async () => {
+  it('to connect is reported as an unreachable host', async () => {
     const nobody = providerWith('any', 'http://127.0.0.1:1');
     const call = { model: 'm', request: QUESTION, signal: new AbortController().signal };
     expect((await failureOf(nobody.stream(call))).error.kind).toBe('unreachable');
     await nobody.close();
   });
 
-  it('before anything is sent names what the wire cannot carry', async () => {
+  it('before the request is sent names the field that the protocol cannot carry', async () => {
     const request: ChatRequest = { ...QUESTION, response_format: { type: 'json_object' } };
     await expect(Array.fromAsync(stream(request))).rejects.toMatchObject({
       code: 'invalid_request',
@@ -128,7 +128,7 @@ describe('aborting closes the socket', () => {
     expect(closed.at - abortedAt).toBeLessThan(CLOSED_WITHIN_MS);
   });
 
-  it('when whoever reads leaves', async () => {
+  it('and so does a consumer that stops reading', async () => {
     host.script({ kind: 'silence', afterChunks: 1 });
     const arriving = host.nextRequest('chat');
     for await (const event of stream()) if (textOf([event]) === 'one') break;

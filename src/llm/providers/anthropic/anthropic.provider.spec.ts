@@ -39,8 +39,8 @@ const textOf = (events: readonly ProviderEvent[]): string =>
     .map(({ delta }) => delta.content ?? '')
     .join('');
 
-describe('answers', () => {
-  it('come as chunks, with the key where every host looks for it', async () => {
+describe('answers of AnthropicProvider', () => {
+  it('arrive as chunks, and the key is sent in the header that every host reads', async () => {
     const events = await Array.fromAsync(stream({ ...QUESTION, temperature: 0.5 }));
     expect(textOf(events)).toBe('one two three');
     expect(events.at(-1)).toMatchObject({ chunk: { choices: [], usage: { total_tokens: 6 } } });
@@ -51,13 +51,13 @@ describe('answers', () => {
     expect(request?.body).not.toHaveProperty('temperature');
   });
 
-  it('ask for the older version of the wire where they need what only that one has', async () => {
+  it('request the older protocol version if they need a feature that only that one has', async () => {
     await Array.fromAsync(stream({ ...QUESTION, temperature: 0.5 }, undefined, 'claude-sonnet-4-5'));
     expect(host.requests[0]?.headers).toMatchObject({ 'anthropic-version': '2023-06-01' });
     expect(host.requests[0]?.body).toMatchObject({ temperature: 0.5 });
   });
 
-  it('are put together, and what was to be kept goes back unchanged', async () => {
+  it('are assembled, and provider data is returned unchanged', async () => {
     const toolCalls = [{ name: 'clock', arguments: ['{"zone"', ':"UTC"}'] }];
     host.setDefault({ kind: 'answer', text: ['I ', 'look.'], reasoning: 'hm well', toolCalls });
     const call = { model: 'claude-opus-5-5', signal: new AbortController().signal };
@@ -92,35 +92,35 @@ describe('answers', () => {
     { kind: 'missingDone' },
     { kind: 'answer', splitBytes: 3 },
     { kind: 'drip', chunkMs: 1 },
-  ])('are whole however they come: %j', async (behaviour) => {
+  ])('are complete regardless of the transport: %j', async (behaviour) => {
     host.script(behaviour);
     expect(textOf(await Array.fromAsync(stream()))).toBe('one two three');
   });
 
-  it('go on after an event that cannot be read, and say so', async () => {
+  it('continue after an event that cannot be read, and report it', async () => {
     host.script({ kind: 'malformedChunk', at: 1 });
     const events = await Array.fromAsync(stream());
     expect(textOf(events)).toBe('one two three');
     expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(1);
   });
 
-  it.each(['/', '/v1', '/v1/'])('come from an address that ends with %s too', async (end) => {
+  it.each(['/', '/v1', '/v1/'])('also arrive from a base URL that ends with %s', async (end) => {
     const other = providerWith('secret', `${host.origin}${end}`);
     const call = { model: 'm', request: QUESTION, signal: new AbortController().signal };
     expect(textOf(await Array.fromAsync(other.stream(call)))).toBe('one two three');
     await other.close();
   });
 
-  it('use a connection again', async () => {
+  it('reuse a connection', async () => {
     for (let count = 0; count < 5; count += 1) await Array.fromAsync(stream());
     await provider.models(new AbortController().signal);
     expect(host.requests).toHaveLength(6);
-    // Two, because a call may begin before the last byte of the one before it has come.
+    // Two, because a call may begin before the last byte of the previous answer has arrived.
     expect(host.openConnections).toBeLessThanOrEqual(2);
   });
 });
 
-describe('models', () => {
+describe('models of AnthropicProvider', () => {
   const signal = new AbortController().signal;
 
   it('are listed', async () => {
@@ -128,7 +128,7 @@ describe('models', () => {
     expect(await provider.models(signal)).toEqual([{ id: 'claude-opus-5-5' }, { id: 'claude-haiku-5-5' }]);
   });
 
-  it('are listed from all pages, up to a bound', async () => {
+  it('are listed from all pages, up to a limit', async () => {
     host.models = Array.from({ length: 11_500 }, (_, index) => `m-${index}`);
     expect(await provider.models(signal)).toHaveLength(10_000);
     expect(host.requests).toHaveLength(10);
@@ -136,14 +136,14 @@ describe('models', () => {
     expect(await provider.models(signal)).toHaveLength(1500);
   });
 
-  it('are listed with their windows where those are told', async () => {
-    const told = {
+  it('are listed with their context windows if those are reported', async () => {
+    const list = {
       data: [
         { id: 'a', max_input_tokens: 1_000_000 },
         { id: 'b', max_input_tokens: null },
       ],
     };
-    host.scriptFor('models', { kind: 'verbatim', body: JSON.stringify({ ...told, has_more: false }) });
+    host.scriptFor('models', { kind: 'verbatim', body: JSON.stringify({ ...list, has_more: false }) });
     expect(await provider.models(signal)).toEqual([{ id: 'a', contextWindow: 1_000_000 }, { id: 'b' }]);
   });
 

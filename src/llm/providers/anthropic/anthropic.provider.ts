@@ -18,26 +18,26 @@ import { readMessage, readTokenCount } from './from-anthropic-message.js';
 import { MessageStreamReader } from './message-stream-reader.js';
 import { droppedHints, type MessagesRequest, toMessagesRequest } from './to-anthropic-request.js';
 
-/** Anthropic's own address. Given always, or the SDK would take one from the environment. */
+/** Anthropic's own address. Always passed, or the SDK would read one from the environment. */
 const OFFICIAL_URL = 'https://api.anthropic.com';
 
-/** The version of the wire that still takes `temperature` and `top_p`. The SDK asks for a newer one. */
+/** The protocol version that still accepts `temperature` and `top_p`. The SDK requests a newer one. */
 const VERSION_WITH_SAMPLING = '2023-06-01';
 
-/** Models in one page of the list, which is the most that the wire gives, and how many pages are read. */
+/** Models per page of the list, which is the maximum of the API, and the maximum number of pages. */
 const LIST = { pageSize: 1000, maxPages: 10 };
 
 export interface AnthropicProviderOptions {
   readonly id: string;
-  /** With or without `/v1` at its end; undefined is Anthropic's own. */
+  /** URL with or without `/v1` at its end; undefined for Anthropic's own. */
   readonly baseUrl?: string | undefined;
-  /** Undefined for hosts that ask for none. */
+  /** Undefined for hosts that need no key. */
   readonly apiKey?: string | undefined;
-  /** Milliseconds. */
+  /** Timeout for connecting, in milliseconds. */
   readonly connectTimeoutMs: number;
 }
 
-/** Anthropic, or a host that speaks its Messages API. https://platform.claude.com/docs/en/api/messages */
+/** Anthropic, or a host that implements its Messages API. https://platform.claude.com/docs/en/api/messages */
 export class AnthropicProvider extends ModelProvider {
   override readonly id: string;
   override readonly wire = 'anthropic';
@@ -48,26 +48,27 @@ export class AnthropicProvider extends ModelProvider {
     super();
     this.id = id;
     this.transport = new SdkTransport({ connectTimeoutMs });
-    // The SDK insists on a key; hosts without authentication ignore this one.
+    // The SDK requires a key; hosts without authentication ignore this one.
     const key = apiKey ?? 'none';
     this.client = new Anthropic({
       apiKey: key,
       // The SDK adds the version itself.
       baseURL: (baseUrl ?? OFFICIAL_URL).replace(/\/(v1\/?)?$/, ''),
-      // Every version of the wire and every host that copies it takes the key here, and some of them only here.
+      // Every version of the protocol and every host that copies it accepts the key in this header, some of
+      // them only there.
       defaultHeaders: { authorization: null, 'x-api-key': key },
       maxRetries: 0,
       openTelemetry: false,
-      // The deadlines above the provider bound all waiting.
+      // The caller's deadlines limit all waiting.
       timeout: 2_147_483_647,
-      // Answers are read by us.
+      // We read the response bodies ourselves.
       fetch: this.transport.fetchRaw,
     });
   }
 
   override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
     const { model, native } = call;
-    // Not within the try: a refusal of the mapping is the caller's to read, and none of the provider's.
+    // Outside the try block: a refusal of the mapping is the caller's error, not the provider's.
     const send = this.prepared(call);
     try {
       const body = this.transport.take(await send());
@@ -138,7 +139,7 @@ export class AnthropicProvider extends ModelProvider {
     return this.transport.close();
   }
 
-  /** @throws AppError `invalid_request` for what the API format cannot carry */
+  /** @throws AppError `invalid_request` for content that the API format cannot carry */
   private prepared(call: ProviderCall): () => Promise<Response> {
     const { native, signal, apiKey } = call;
     if (native !== undefined) return () => this.relay(call, native, { stream: true });
@@ -146,7 +147,7 @@ export class AnthropicProvider extends ModelProvider {
     return () => this.send(body, signal, apiKey);
   }
 
-  /** The caller's own request, of which only the model and the way of answering are ours. */
+  /** Sends the caller's own request, with only the model and the streaming mode replaced. */
   private relay(
     { model, signal, apiKey }: ProviderCall,
     { path, body, headers }: NativeRequest,
@@ -162,7 +163,10 @@ export class AnthropicProvider extends ModelProvider {
       .asResponse();
   }
 
-  /** Not through `messages.create`, which warns on the console of models that are near their end. */
+  /**
+   * Sends a request. Does not use `messages.create`, which logs warnings to the console for models that are
+   * about to be retired.
+   */
   private send(body: MessagesRequest, signal: AbortSignal, apiKey: string | undefined): Promise<Response> {
     return this.client
       .post('/v1/messages', {
@@ -175,12 +179,12 @@ export class AnthropicProvider extends ModelProvider {
   }
 }
 
-/** The user's own key, instead of the client's. */
+/** Returns the header for the user's own key, which replaces the client's. */
 function withKey(apiKey: string | undefined): Record<string, string> {
   return apiKey === undefined ? {} : { 'x-api-key': apiKey };
 }
 
-/** The version to ask for where it is not the SDK's own. */
+/** Returns the version header if the request needs another version than the SDK's. */
 function versionFor(body: { temperature?: unknown; top_p?: unknown }): Record<string, string> {
   const samples = body.temperature !== undefined || body.top_p !== undefined;
   return samples ? { 'anthropic-version': VERSION_WITH_SAMPLING } : {};

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readsMedia, takesSampling, thinkingOf } from './claude-models.js';
 
-describe('what Claude models read', () => {
+describe('media support of Claude models', () => {
   it.each([
     ['claude-opus-4-6', true, true],
     ['claude-sonnet-4-5-20250929', true, true],
@@ -10,18 +10,18 @@ describe('what Claude models read', () => {
     ['claude-3-haiku-20240307', true, false],
     ['claude-2.1', false, false],
     ['glm-5', undefined, undefined],
-  ])('%s', (model, image, pdf) => {
+  ])('is derived from the name %s', (model, image, pdf) => {
     expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([image, pdf]);
   });
 });
 
-describe('a Claude model behind the names of others', () => {
+describe('a Claude model with a prefixed name', () => {
   it.each([
     ['anthropic/claude-opus-4.7', false, 'adaptive'],
     ['us.anthropic.claude-opus-4-7-v1:0', false, 'adaptive'],
     ['anthropic/claude-sonnet-4-5', true, 'budget'],
     ['my-claude', true, 'budget'],
-  ])('%s', (model, sampling, thinking) => {
+  ])('is recognised: %s', (model, sampling, thinking) => {
     expect([takesSampling(model), thinkingOf(model)]).toEqual([sampling, thinking]);
   });
 });

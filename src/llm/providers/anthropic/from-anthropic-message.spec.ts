@@ -27,7 +27,7 @@ const read = (value: unknown) =>
   readMessage(typeof value === 'string' ? value : JSON.stringify(value), { model: 'm', created: 1 });
 
 describe('readMessage', () => {
-  it('says in the common tongue what the message says', () => {
+  it('converts a message to the canonical format', () => {
     expect(read(MESSAGE)).toEqual({
       id: 'msg_1',
       object: 'chat.completion',
@@ -65,7 +65,7 @@ describe('readMessage', () => {
     });
   });
 
-  it('keeps text with citations, which count only where they stand', () => {
+  it('keeps text with citations, which are valid only in their original position', () => {
     const content = [{ type: 'text', text: 'Rome.', citations: [{ type: 'page_location' }] }];
     const { choices } = read({ ...MESSAGE, content, stop_reason: 'end_turn' });
     expect(choices).toMatchObject([
@@ -86,20 +86,20 @@ describe('readMessage', () => {
   });
 });
 
-describe('what hosts that copy the API format write otherwise', () => {
+describe('deviations of hosts that copy the API format', () => {
   it.each([
     ['as texts', { input_tokens: '5', output_tokens: '9' }, [5, 9]],
     ['as a fraction, a negative number and a list', { input_tokens: 1.5, output_tokens: [9] }, undefined],
     ['with one of them missing', { output_tokens: 9 }, [0, 9]],
     ['as a text', 'many', undefined],
-  ])('is usage %s', (_what, usage, figures) => {
-    const told = read({ ...MESSAGE, usage }).usage;
-    expect(told && [told.prompt_tokens, told.completion_tokens]).toEqual(figures);
+  ])('are tolerated: usage that is %s', (_what, usage, figures) => {
+    const result = read({ ...MESSAGE, usage }).usage;
+    expect(result && [result.prompt_tokens, result.completion_tokens]).toEqual(figures);
   });
 });
 
 describe('readTokenCount', () => {
-  it('reads a count and nothing else', () => {
+  it('reads a count and refuses anything else', () => {
     expect(readTokenCount('{"input_tokens":7}')).toBe(7);
     expect(readTokenCount('{"input_tokens":"7"}')).toBe(7);
     for (const text of ['{"input_tokens":-1}', '{"input_tokens":"many"}', '{}', 'no JSON'])

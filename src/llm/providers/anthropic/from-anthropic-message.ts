@@ -12,9 +12,9 @@ import { toProviderErrorInStream } from './anthropic-errors.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
 /**
- * Returns a whole message of the API format in the canonical one.
- * @param options the model that was asked for, and the Unix time in seconds, which the format does not tell
- * @throws ProviderError for an error with a good status, and for what is no message
+ * Converts a whole message of the API format to the canonical one.
+ * @param options the requested model, and the Unix time in seconds, which the format does not contain
+ * @throws ProviderError for an error with a success status, and for a value that is not a message
  */
 export function readMessage(
   text: string,
@@ -26,7 +26,7 @@ export function readMessage(
     throw unreadableAnswer('it is not a message');
   const translator = new MessageTranslator(options);
   const assembler = new CompletionAssembler();
-  // The same words in one piece: whatever the translator knows of a stream holds for them too.
+  // Replay the message as a stream, so that all of the translator's rules apply to it too.
   for (const event of eventsOf(message, content)) add(assembler, translator.translate(event));
   if (!translator.finished) throw unreadableAnswer('it does not say why it ended');
   add(assembler, translator.lastChunk());
@@ -34,8 +34,8 @@ export function readMessage(
 }
 
 /**
- * Returns the answer of the route that counts.
- * @throws ProviderError for an error with a good status, and for what is no count
+ * Reads the response of the token counting route.
+ * @throws ProviderError for an error with a success status, and for a value that is not a count
  */
 export function readTokenCount(text: string): number {
   const count = toCount(fieldOf(readReport(text), 'input_tokens'));

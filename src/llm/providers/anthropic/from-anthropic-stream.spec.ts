@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CompletionAssembler, type ProviderEvent } from '../../port/index.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
-// Events of the wire, shortened.
+// Events of the protocol, shortened.
 const START =
   '{"type":"message_start","message":{"model":"claude-opus-5-5","id":"msg_01","type":"message","role":"assistant","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":12,"cache_creation_input_tokens":30,"cache_read_input_tokens":100,"cache_creation":{"ephemeral_5m_input_tokens":30,"ephemeral_1h_input_tokens":0},"output_tokens":1,"service_tier":"standard"}}}';
 const PING = '{"type": "ping"}';
@@ -77,7 +77,7 @@ function answerOf(data: readonly string[]): ReturnType<CompletionAssembler['comp
 }
 
 describe('MessageTranslator', () => {
-  it('becomes the chunks of a text, with the usage last', () => {
+  it('converts a text to chunks, with the usage last', () => {
     const events = read(TEXT);
     expect(deltasOf(events)).toEqual([
       [{ role: 'assistant', content: '' }, null],
@@ -103,7 +103,7 @@ describe('MessageTranslator', () => {
     });
   });
 
-  it('brings thinking as reasoning, and all blocks with the finish, to be given back unchanged', () => {
+  it('converts thinking to reasoning, and returns all blocks with the finish reason, to be sent back unchanged', () => {
     const deltas = deltasOf(read(THINKING));
     expect(deltas.slice(1, 4)).toEqual([
       [{ reasoning_content: 'Let me ' }, null],
@@ -119,7 +119,7 @@ describe('MessageTranslator', () => {
     expect(answerOf(THINKING).usage?.completion_tokens_details).toEqual({ reasoning_tokens: 70 });
   });
 
-  it('brings tool calls with a rising index, and {} where a tool has no parameters', () => {
+  it('converts tool calls with a rising index, and {} for a tool without parameters', () => {
     const deltas = deltasOf(read(TOOLS));
     expect(deltas.slice(2)).toEqual([
       [
@@ -145,7 +145,7 @@ describe('MessageTranslator', () => {
     ]);
   });
 
-  it('keeps citations, which the common tongue has no place for', () => {
+  it('keeps citations, which the canonical format has no field for', () => {
     const citation = '{"type":"char_location","cited_text":"The grass is green.","document_index":0}';
     const stream = TEXT.toSpliced(4, 0, add(0, `{"type":"citations_delta","citation":${citation}}`));
     const blocks = [{ type: 'text', text: 'Hello!', citations: [JSON.parse(citation)] }];
@@ -155,7 +155,7 @@ describe('MessageTranslator', () => {
     ]);
   });
 
-  it('leaves out of what is given back what the provider would not take: cut off or unsigned', () => {
+  it('omits from the returned blocks those that the provider would refuse: cut off or unsigned', () => {
     const cut = [...THINKING.slice(0, 4), end('max_tokens'), STOP];
     expect(deltasOf(read(cut)).at(-1)).toEqual([{}, 'length']);
   });
@@ -169,11 +169,11 @@ describe('MessageTranslator', () => {
     ['tool_use', 'tool_calls'],
     ['refusal', 'content_filter'],
     ['of_tomorrow', 'stop'],
-  ])('that ends with %s ends with %s', (reason, expected) => {
+  ])('converts the stop reason %s to %s', (reason, expected) => {
     expect(answerOf(TEXT.with(6, end(reason))).choices[0]?.finish_reason).toBe(expected);
   });
 
-  it('tells why the model refused', () => {
+  it('returns the model’s explanation of a refusal', () => {
     const details = ',"stop_details":{"type":"refusal","category":"bio","explanation":"Not this."}';
     const message = answerOf([START, end('refusal', details), STOP]).choices[0]?.message;
     expect(message).toMatchObject({ content: '', refusal: 'Not this.' });
@@ -182,7 +182,7 @@ describe('MessageTranslator', () => {
   it.each([
     ['blocks that come whole, usage at the end only, no message_stop', [close(1)]],
     ['the same, and no content_block_stop', []],
-  ])('takes what hosts that copy the wire do: %s', (_what, stop) => {
+  ])('tolerates deviations of hosts that copy the protocol: %s', (_what, stop) => {
     const stream = [
       '{"type":"message_start","message":{"id":"m","role":"assistant","usage":{"input_tokens":0,"output_tokens":0}}}',
       open(0, '{"type":"text","text":"Hi"}'),
@@ -199,7 +199,7 @@ describe('MessageTranslator', () => {
   });
 
   it.each(['text_delta', 'thinking_delta', 'input_json_delta', 'signature_delta', 'delta_of_tomorrow'])(
-    'loses nothing by a %s that brings nothing',
+    'ignores an empty %s without losing anything',
     (type) => {
       expect(deltasOf(read(TEXT.toSpliced(4, 0, add(0, `{"type":"${type}"}`))))).toEqual(
         deltasOf(read(TEXT)),
@@ -207,7 +207,7 @@ describe('MessageTranslator', () => {
     },
   );
 
-  it('skips a block that is none, and what would be added to it', () => {
+  it('skips an invalid block, and the deltas that would be added to it', () => {
     const events = read([
       START,
       open(0, 'null'),
@@ -226,7 +226,7 @@ describe('MessageTranslator', () => {
     });
   });
 
-  it('gives back a call whose input came whole, and no text that is empty, which the provider refuses', () => {
+  it('returns a call whose input came at once, but no empty text, which the provider refuses', () => {
     const call = '{"type":"tool_use","id":"t","name":"f","input":{"a":1}}';
     const stream = [
       ...THINKING.slice(0, 6),

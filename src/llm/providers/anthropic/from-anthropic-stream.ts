@@ -10,7 +10,7 @@ import { AnswerBlock, toProviderData } from './answer-blocks.js';
 import { toProviderErrorInStream } from './anthropic-errors.js';
 import { MessageUsage } from './message-usage.js';
 
-/** Reasoning has no place in OpenAI's types; the hosts that stream it do so under this name. */
+/** A delta with reasoning, which OpenAI's types do not have; hosts stream it under this name. */
 type Delta = ChatDelta & { reasoning_content?: string };
 
 const NO_EVENT: ProviderEvent = {
@@ -18,7 +18,7 @@ const NO_EVENT: ProviderEvent = {
   reason: "An event of the stream was not in Anthropic's API format.",
 };
 
-/** Reasons that are new to us end an answer as a whole one. */
+/** Finish reasons by stop reason. An unknown one means a complete answer. */
 const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
   ['end_turn', 'stop'],
   ['stop_sequence', 'stop'],
@@ -30,31 +30,31 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
 ]);
 
 /**
- * Puts the events of one Messages stream into chunks of the common tongue.
- * Wire: `message_start`, for each block `content_block_start`, `content_block_delta`s and `content_block_stop`, then
- * `message_delta` with the reason of the end, and `message_stop`; `ping`s and events that are new to us in between.
- * https://platform.claude.com/docs/en/build-with-claude/streaming
+ * Converts the events of one Messages stream to chunks in the canonical format.
+ * Protocol: `message_start`; for each block `content_block_start`, `content_block_delta`s and
+ * `content_block_stop`; then `message_delta` with the stop reason, and `message_stop`; in between `ping`s and
+ * unknown events. https://platform.claude.com/docs/en/build-with-claude/streaming
  */
 export class MessageTranslator {
   private readonly usage = new MessageUsage();
   private readonly blocks = new Map<unknown, AnswerBlock>();
-  /** Places of the tool calls among the calls of the answer. */
+  /** Indexes of the tool calls among the calls of the answer. */
   private readonly calls = new Map<AnswerBlock, number>();
   private readonly created: number;
   private model: string;
   private id = '';
-  /** True once the reason of the end was told: the answer is complete, and only its usage may be missing. */
+  /** True once the stop reason has arrived: the answer is complete, and only its usage may be missing. */
   finished = false;
 
-  /** @param options the model that was asked for, and the Unix time in seconds, which the wire does not tell */
+  /** @param options the requested model, and the Unix time in seconds, which the protocol does not contain */
   constructor(options: { readonly model: string; readonly created: number }) {
     this.model = options.model;
     this.created = options.created;
   }
 
   /**
-   * The chunks that one event stands for.
-   * @throws ProviderError where the event tells an error
+   * Converts one event to chunks.
+   * @throws ProviderError if the event reports an error
    */
   translate(event: object): ProviderEvent[] {
     switch (textField(event, 'type')) {
@@ -78,13 +78,13 @@ export class MessageTranslator {
     }
   }
 
-  /** The chunk that comes last of all, with the usage; nothing where the host told none. */
+  /** Returns the last chunk of all, with the usage; empty if the host reported none. */
   lastChunk(): ProviderEvent[] {
     const usage = this.usage.toCompletionUsage();
     return usage === undefined ? [] : [{ type: 'chunk', chunk: { ...this.head(), choices: [], usage } }];
   }
 
-  /** What the beginning of a message tells of its input. */
+  /** Returns the usage of the input, which the beginning of a message reports. */
   usageSoFar(): ProviderEvent[] {
     const usage = this.usage.toCompletionUsage();
     return usage === undefined ? [] : [{ type: 'usage', usage }];
@@ -157,7 +157,10 @@ export class MessageTranslator {
     return [this.chunk({ tool_calls: [{ index, function: { arguments: json } }] })];
   }
 
-  /** A tool without parameters gets no arguments on this wire; the common tongue has `{}` there. */
+  /**
+   * Closes a block. In this protocol, a tool without parameters receives no arguments; the canonical format
+   * requires `{}`.
+   */
   private closeBlock(block: AnswerBlock | undefined): ProviderEvent[] {
     return block === undefined || !this.calls.has(block) ? [] : this.addArguments(block, block.argumentsLeft);
   }
@@ -168,7 +171,7 @@ export class MessageTranslator {
     const reason = textField(delta, 'stop_reason');
     if (reason === undefined || this.finished) return [];
     this.finished = true;
-    // Hosts that copy the protocol may leave out the stop of a block.
+    // Hosts that copy the protocol may omit the stop event of a block.
     const open = Array.from(this.calls.keys()).flatMap((block) => this.closeBlock(block));
     const provider_data = toProviderData(this.blocks.values());
     const refusal = textField(fieldOf(delta, 'stop_details'), 'explanation');

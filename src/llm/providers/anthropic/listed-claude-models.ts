@@ -17,8 +17,8 @@ export interface ModelPage {
 }
 
 /**
- * Reads an answer of `GET /v1/models`. https://platform.claude.com/docs/en/api/models/list
- * @throws ProviderError for an error with a good status, and for what is no list
+ * Reads a response of `GET /v1/models`. https://platform.claude.com/docs/en/api/models/list
+ * @throws ProviderError for an error with a success status, and for a value that is not a list
  */
 export function readModelPage(text: string): ModelPage {
   const value = parseReply(text);
@@ -30,7 +30,7 @@ export function readModelPage(text: string): ModelPage {
   return { models, nextAfter };
 }
 
-/** Hosts that copy the API format need not tell the window. */
+/** Converts an entry. Hosts that copy the API format may omit the context window. */
 function toListedModel(model: unknown): ListedModel | undefined {
   const id = textField(model, 'id');
   if (id === undefined || id === '') return undefined;

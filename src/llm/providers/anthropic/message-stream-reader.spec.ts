@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ProviderError, type ProviderEvent } from '../../port/index.js';
 import { MessageStreamReader } from './message-stream-reader.js';
 
-/** A stream of the wire, shortened. */
+/** A stream of the protocol, shortened. */
 const STREAM = [
   '{"type":"message_start","message":{"model":"m","id":"msg_01","role":"assistant","usage":{"input_tokens":3,"output_tokens":1}}}',
   '{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
@@ -17,7 +17,7 @@ const STREAM = [
 const bytesOf = (data: readonly string[]): Uint8Array =>
   new TextEncoder().encode(data.map((text) => `event: any\ndata: ${text}\n\n`).join(''));
 
-/** Reads a stream that comes in pieces of so many bytes. */
+/** Reads a stream that arrives in pieces of this many bytes. */
 function* read(
   data: readonly string[],
   pieceLength = Number.POSITIVE_INFINITY,
@@ -35,7 +35,7 @@ const textsOf = (events: Iterable<ProviderEvent>): string[] =>
     event.type === 'chunk' ? event.chunk.choices.map(({ delta }) => delta.content ?? '') : [],
   );
 
-/** What came before the stream failed, and how it did. */
+/** Returns the events before the stream failed, and the error. */
 function failureOf(data: readonly string[]): { seen: ProviderEvent[]; error: ProviderError } {
   const seen: ProviderEvent[] = [];
   try {
@@ -53,11 +53,11 @@ describe('MessageStreamReader', () => {
     expect(events.at(-1)).toMatchObject({ chunk: { choices: [], usage: { total_tokens: 5 } } });
   });
 
-  it('takes a reason for the end without message_stop for complete', () => {
+  it('accepts a stop reason without message_stop as the end', () => {
     expect(Array.from(read(STREAM.slice(0, -1)))).toEqual(Array.from(read(STREAM)));
   });
 
-  it('gives every event as it came as well, where it is asked to, and the usage with its end', () => {
+  it('relays every event unchanged if requested, and the usage with the stop reason', () => {
     const reader = new MessageStreamReader({ model: 'm', created: 1, relay: true });
     const novel = STREAM.toSpliced(3, 0, '{"type":"novelty", "n": 1.0}', 'no JSON', '{}');
     const events = [...reader.push(bytesOf(novel)), ...reader.end()];
@@ -68,16 +68,16 @@ describe('MessageStreamReader', () => {
     expect(relayed[2]?.chunks).toEqual([]);
     const meant = relayed.flatMap(({ chunks }) => chunks);
     const plain = Array.from(read(STREAM)).flatMap((event) => (event.type === 'chunk' ? [event.chunk] : []));
-    // The usage is told with the reason of the end, and once more with what comes after it.
+    // The usage is reported with the stop reason, and again with the events after it.
     expect(meant.slice(0, -1)).toEqual(plain);
     expect(meant.at(-1)).toEqual(plain.at(-1));
   });
 
-  it('reads nothing after message_stop', () => {
+  it('ignores everything after message_stop', () => {
     expect(Array.from(read([...STREAM, '{"type":"error"}', '{']))).toEqual(Array.from(read(STREAM)));
   });
 
-  it('ignores events that are new to us, and skips what it cannot read and says so', () => {
+  it('ignores unknown events, and skips and reports those that it cannot read', () => {
     const foreign = '{"type":"content_block_delta","index":9,"delta":{"type":"text_delta","text":"?"}}';
     const odd = ['{"type":"weather"}', '{"type":"content_block_delta","ind', '42', '{"a":1}', foreign];
     const events = Array.from(read([...STREAM.slice(0, 4), ...odd, ...STREAM.slice(4)]));
@@ -89,11 +89,11 @@ describe('MessageStreamReader', () => {
     ['cut in mid-answer', STREAM.slice(0, 5)],
     ['with message_stop but without a reason', [...STREAM.slice(0, 6), '{"type":"message_stop"}']],
     ['with nothing in it', []],
-  ])('%s is broken, however cleanly it closed', (_name, data) => {
+  ])('reports %s as broken, even if it closed cleanly', (_name, data) => {
     expect(failureOf(data).error.kind).toBe('broken_answer');
   });
 
-  it('gives what came before an error, though both came in one piece', () => {
+  it('yields the chunks before an error, even if both came in one piece', () => {
     const error = '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}';
     const failure = failureOf([...STREAM.slice(0, 4), error, ...STREAM.slice(4)]);
     expect(textsOf(failure.seen)).toEqual(['', 'Grüße 👋']);

@@ -13,21 +13,21 @@ import { MessageTranslator } from './from-anthropic-stream.js';
 
 const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not valid JSON.' };
 
-/** Reads the bytes of a Messages stream, which is one of `text/event-stream`. */
+/** Reads the bytes of a Messages stream, which is a `text/event-stream`. */
 export class MessageStreamReader {
   private readonly reader = new EventStreamReader();
   private readonly translator: MessageTranslator;
   private readonly relays: boolean;
   private readonly beginning = new ReplyBeginning();
-  /** Whether an event of the API format came, and whether something came that was none. */
+  /** True once an event of the API format has arrived; `skipped`: true once one has arrived that is not. */
   private begun = false;
   private skipped = false;
-  /** True once `message_stop` was read; what comes after it means nothing. */
+  /** True once `message_stop` has arrived; anything after it is ignored. */
   done = false;
 
   /**
-   * @param options the model that was asked for, and the Unix time in seconds, which the wire does not tell;
-   *   `relay` where every event is to be passed on as it came, besides what it means
+   * @param options the requested model, and the Unix time in seconds, which the protocol does not contain;
+   * `relay` to pass on every event unchanged, besides its translation
    */
   constructor(options: { readonly model: string; readonly created: number; readonly relay?: boolean }) {
     this.translator = new MessageTranslator(options);
@@ -35,8 +35,9 @@ export class MessageStreamReader {
   }
 
   /**
-   * The chunks that the bytes complete, one by one: those before an error are given before it is thrown.
-   * @throws ProviderError where the stream carries an error
+   * Yields the chunks that the bytes complete, one by one: those before an error are yielded before it is
+   * thrown.
+   * @throws ProviderError if the stream contains an error
    */
   *push(bytes: Uint8Array): Generator<ProviderEvent, void> {
     if (this.beginning.takes(bytes)) return;
@@ -44,8 +45,8 @@ export class MessageStreamReader {
   }
 
   /**
-   * The end of the bytes. Complete is an answer with a reason for its end, whether or not `message_stop` came.
-   * @throws ProviderError where the stream ended before it
+   * Ends the stream. An answer with a stop reason is complete, whether or not `message_stop` arrived.
+   * @throws ProviderError if the stream ended before it was complete
    */
   *end(): Generator<ProviderEvent, void> {
     const document = this.beginning.document();
@@ -82,18 +83,21 @@ export class MessageStreamReader {
     return [...soFar, ...(this.relays ? this.relay(frame, type, meaning) : meaning)];
   }
 
-  /** The event as it came, with its meaning; what was no event of the wire is left out here too. */
+  /**
+   * Returns the event unchanged, with its translation. An event that is not of the protocol is skipped here
+   * too.
+   */
   private relay({ event, data }: EventFrame, type: string, meaning: ProviderEvent[]): ProviderEvent[] {
     if (meaning.some((one) => one.type === 'skipped')) return meaning;
-    // The usage is final with the reason of the end. Later events may correct it, so it is told with each of them.
-    const told = this.translator.finished ? [...meaning, ...this.translator.lastChunk()] : meaning;
-    const chunks = told.flatMap((one) => (one.type === 'chunk' ? [one.chunk] : []));
-    // Some hosts name their events only in the data, and clients of this wire go by the name.
+    // The usage is final with the stop reason. Later events may correct it, so each of them carries it again.
+    const events = this.translator.finished ? [...meaning, ...this.translator.lastChunk()] : meaning;
+    const chunks = events.flatMap((one) => (one.type === 'chunk' ? [one.chunk] : []));
+    // Some hosts name their events only in the data, but clients of this protocol rely on the event name.
     return [{ type: 'relayed', name: event === '' ? type : event, raw: data, chunks }];
   }
 }
 
-/** Returns why one document in place of a stream is no answer. */
+/** Returns the error for a single document in place of a stream. */
 function failureIn(document: string): ProviderError {
   try {
     const value = parseReply(document);

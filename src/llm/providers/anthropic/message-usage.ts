@@ -1,8 +1,8 @@
 import { type CompletionUsage, fieldOf, toCount } from '../../port/index.js';
 
 /**
- * Counts of a message's tokens. They come at its start and again, cumulative, at its end; hosts that copy the wire
- * leave them out in one of the two places, or send 0 there, so the greater one holds.
+ * Token counts of a message. They come at its start and again, cumulative, at its end; hosts that copy the
+ * protocol omit them in one of the two places, or send 0 there, so the greater value counts.
  */
 export class MessageUsage {
   private readonly counts = new Map<string, number>();
@@ -21,8 +21,8 @@ export class MessageUsage {
   }
 
   /**
-   * Tokens in the common tongue, or undefined where the host told none. The wire counts what was read from and
-   * written to the prompt cache apart from the input.
+   * Returns the usage in the canonical format, or undefined if the host reported none. The protocol does not
+   * include tokens read from and written to the prompt cache in the input tokens.
    */
   toCompletionUsage(): CompletionUsage | undefined {
     if (this.counts.size === 0) return undefined;

@@ -2,7 +2,7 @@ import type Anthropic from '@anthropic-ai/sdk';
 import { AppError } from '../../../common/errors.js';
 import { type ChatMessage, fieldOf } from '../../port/index.js';
 
-/** What a user's turn may hold of ours. */
+/** The blocks that we put into a user's turn. */
 export type InputBlock = Anthropic.TextBlockParam | Anthropic.ImageBlockParam | Anthropic.DocumentBlockParam;
 
 type UserContent = Extract<ChatMessage, { role: 'user' }>['content'];
@@ -12,10 +12,10 @@ type FilePart = Extract<Part, { type: 'file' }>;
 type TextOnly =
   string | readonly { readonly type: string; readonly text?: string; readonly refusal?: string }[];
 
-/** The image types that the wire takes. https://platform.claude.com/docs/en/build-with-claude/vision */
+/** The image types that the API accepts. https://platform.claude.com/docs/en/build-with-claude/vision */
 const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'] as const;
 
-/** Other names of those types that programs use. */
+/** Other names of those types that are in use. */
 const IMAGE_TYPE_ALIASES: ReadonlyMap<string, string> = new Map([
   ['image/jpg', 'image/jpeg'],
   ['image/pjpeg', 'image/jpeg'],
@@ -23,7 +23,7 @@ const IMAGE_TYPE_ALIASES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Content of a user's message, or of a tool's result, as blocks.
+ * Converts the content of a user message, or of a tool result, to blocks.
  * @throws AppError `invalid_request` for a part that the API format cannot carry
  */
 export function toInputBlocks(content: UserContent | null | undefined): InputBlock[] {
@@ -31,8 +31,8 @@ export function toInputBlocks(content: UserContent | null | undefined): InputBlo
 }
 
 /**
- * Text content as blocks. The API refuses a text of white space alone as it refuses an empty one ("text content blocks
- * must contain non-whitespace text"), so both are left out.
+ * Converts text content to blocks. The API refuses a text of only white space like an empty one ("text content
+ * blocks must contain non-whitespace text"), so both are omitted.
  */
 export function toTextBlocks(content: TextOnly | null | undefined): Anthropic.TextBlockParam[] {
   if (typeof content === 'string') return isBlank(content) ? [] : [{ type: 'text', text: content }];
@@ -42,12 +42,12 @@ export function toTextBlocks(content: TextOnly | null | undefined): Anthropic.Te
   });
 }
 
-/** Returns true for a text that the API takes for empty. */
+/** Returns true for a text that the API treats as empty. */
 export function isBlank(text: string): boolean {
   return text.trim() === '';
 }
 
-/** The mark that ends a cached prefix, which callers who know Anthropic set on a part or a tool. */
+/** Returns the mark that ends a cached prefix, which callers who know Anthropic set on a part or a tool. */
 export function cacheMarkOf(part: object): { cache_control?: Anthropic.CacheControlEphemeral } {
   const mark = fieldOf(part, 'cache_control');
   return isCacheMark(mark) ? { cache_control: mark } : {};
@@ -100,7 +100,7 @@ function documentSource(data: string): Anthropic.DocumentBlockParam['source'] {
   throw unsupported(`This model supports PDF and text files, not '${mediaType}'.`, 'messages');
 }
 
-/** Parses `data:<type>;base64,<data>` (RFC 2397), and text that stands in the URL as it is. */
+/** Parses `data:<type>;base64,<data>` (RFC 2397), or a data URL with unencoded text. */
 function parseDataUrl(url: string, field: string): { mediaType: string; base64: string } {
   const [, type = '', encoded] = /^data:([^,;]*)(?:;(?!base64,)[^,;]*)*(;base64)?,/i.exec(url) ?? [];
   const comma = url.indexOf(',');
@@ -123,7 +123,8 @@ function percentToBase64(data: string, field: string): string {
 }
 
 /**
- * The refusal of a request that the API format has no place for: the caller's to change, and no failure of the provider.
+ * Returns the refusal of a request that the API format cannot carry: for the caller to fix, not a failure of
+ * the provider.
  * @param param the field of the request
  */
 export function unsupported(message: string, param: string): AppError {

@@ -11,14 +11,16 @@ const call = (id: string, text: string) => ({
 
 const turnsOf = (messages: ChatMessage[]) => toConversation(messages).messages;
 
-/** A message with parts as they come from a caller, whose fields the types do not all know. */
+/**
+ * Creates a user message with parts as a caller may send them, including fields that the types do not declare.
+ */
 function user(...content: unknown[]): ChatMessage {
   const parts: object = { content };
   return { role: 'user', content: '', ...parts };
 }
 
 describe('toConversation', () => {
-  it('takes system and developer messages out, wherever they stand', () => {
+  it('extracts system and developer messages from any position', () => {
     const { system, messages } = toConversation([
       { role: 'system', content: 'Be brief.' },
       { role: 'user', content: 'Hi' },
@@ -31,12 +33,12 @@ describe('toConversation', () => {
     expect(messages).toEqual([{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }]);
   });
 
-  it.each([null, undefined])('leaves out a message of the user whose content is %s', (content) => {
+  it.each([null, undefined])('omits a user message whose content is %s', (content) => {
     const empty: object = { content };
     expect(turnsOf([{ role: 'user', content: '', ...empty }])).toEqual([]);
   });
 
-  it('merges neighbours, puts results of tools into one turn of the user, and leaves out what is empty', () => {
+  it('merges neighbours, puts tool results into one user turn, and omits empty messages', () => {
     const turns = turnsOf([
       { role: 'user', content: 'one' },
       { role: 'user', content: 'two' },
@@ -107,11 +109,11 @@ describe('toConversation', () => {
       { type: 'file', file: { file_data: 'data:text/plain,a%20b' } },
       { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'a b' } },
     ],
-  ])('carries %s', (_name, part, block) => {
+  ])('converts %s', (_name, part, block) => {
     expect(turnsOf([user(part)])).toEqual([{ role: 'user', content: [block] }]);
   });
 
-  it('leaves out texts of white space alone, and the end of an answer that is to be continued', () => {
+  it('omits texts of only white space, and trims the end of an answer that is to be continued', () => {
     const blank = user({ type: 'text', text: ' \n' });
     const turns = turnsOf([
       blank,
@@ -125,7 +127,7 @@ describe('toConversation', () => {
   });
 
   it.each(['image/jpg', 'image/pjpeg', 'IMAGE/JPEG', 'image/jpeg;charset=utf-8'])(
-    'takes %s for image/jpeg',
+    'sends %s as image/jpeg',
     (type) => {
       const image = { type: 'image_url', image_url: { url: `data:${type};base64,AAAA` } };
       const source = { type: 'base64', media_type: 'image/jpeg', data: 'AAAA' };
@@ -167,7 +169,7 @@ describe('toConversation', () => {
   });
 });
 
-describe('what the provider gave us to keep', () => {
+describe('provider data of an answer', () => {
   const blocks = [
     { type: 'thinking', thinking: 'Hm.', signature: 'sig' },
     { type: 'text', text: 'I ' },
@@ -185,11 +187,11 @@ describe('what the provider gave us to keep', () => {
     { type: 'tool_use', id: 'a', name: 'clock', input: { zone: 'UTC' } },
   ];
 
-  it('goes back unchanged in place of the message', () => {
+  it('is sent back unchanged in place of the message', () => {
     expect(turnsOf([answer])).toEqual([{ role: 'assistant', content: blocks }]);
   });
 
-  it('goes back also if the client writes the text in parts', () => {
+  it('is sent back even if the client sends the text in parts', () => {
     const content = [
       { type: 'text' as const, text: 'I ' },
       { type: 'refusal' as const, refusal: '' },
@@ -201,7 +203,7 @@ describe('what the provider gave us to keep', () => {
   it.each([
     ['calls without a text', { content: null, tool_calls: [call('a', '{}')] }, blocks.toSpliced(1, 2)],
     ['a text without calls', { content: 'I look.' }, blocks.slice(0, 3)],
-  ])('goes back if the answer was %s', (_what, said, kept) => {
+  ])('is sent back if the answer was %s', (_what, said, kept) => {
     const message = { role: 'assistant' as const, ...said };
     expect(turnsOf([{ ...message, provider_data: { provider: 'anthropic', blocks: kept } }])).toEqual([
       { role: 'assistant', content: kept },
@@ -215,11 +217,11 @@ describe('what the provider gave us to keep', () => {
       { ...answer, provider_data: { provider: 'anthropic', blocks: 'x' } },
     ],
     ['holds what is no block', { ...answer, provider_data: { provider: 'anthropic', blocks: [null] } }],
-  ])('is dropped where it %s', (_name, message) => {
+  ])('is dropped if it %s', (_name, message) => {
     expect(turnsOf([message])).toEqual([{ role: 'assistant', content: plain }]);
   });
 
-  it('is dropped where the message was changed since', () => {
+  it('is dropped if the message was changed since', () => {
     expect(turnsOf([{ ...answer, content: 'I see.' }])[0]?.content[0]).toEqual({
       type: 'text',
       text: 'I see.',

@@ -10,8 +10,8 @@ type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
 type ToolCall = NonNullable<AssistantMessage['tool_calls']>[number];
 
 /**
- * The API refuses others: "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'", "`tool_use` ids must be unique".
- * The length is a bound of ours: no host is known to want less.
+ * The tool call ids that the API accepts: "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+ * "`tool_use` ids must be unique". The maximum length is our own: no host is known to have a lower one.
  */
 const CALL_IDS: CallIdRule = {
   accepts: /^[a-zA-Z0-9_-]{1,64}$/,
@@ -20,18 +20,20 @@ const CALL_IDS: CallIdRule = {
   unique: true,
 };
 
-/** Messages as the wire wants them: what the system says apart, and turns of user and assistant that take turns. */
+/**
+ * Messages as the API requires them: the system prompt separate, and alternating turns of user and assistant.
+ */
 export interface Conversation {
   readonly system: Anthropic.TextBlockParam[];
   readonly messages: Turn[];
 }
 
 /**
- * Messages of the common tongue as system blocks and turns. Neighbours of one role are merged, results of tools are
- * part of the user's turn, and empty messages, which the API refuses, are left out.
+ * Converts canonical messages to system blocks and turns. Neighbours of one role are merged, tool results
+ * become part of the user's turn, and empty messages, which the API refuses, are omitted.
  * https://platform.claude.com/docs/en/api/messages
  *
- * @throws AppError `invalid_request` for what the API format cannot carry
+ * @throws AppError `invalid_request` for content that the API format cannot carry
  */
 export function toConversation(messages: readonly ChatMessage[]): Conversation {
   const system: Anthropic.TextBlockParam[] = [];
@@ -47,7 +49,10 @@ export function toConversation(messages: readonly ChatMessage[]): Conversation {
   return { system, messages: turns };
 }
 
-/** The API refuses an answer to be continued that ends in white space ("final assistant content cannot end with …"). */
+/**
+ * Trims an answer to be continued, since the API refuses one that ends in white space ("final assistant content
+ * cannot end with …").
+ */
 function trimEnd(turns: Turn[]): void {
   const last = turns.at(-1);
   if (last?.role !== 'assistant') return;
@@ -57,8 +62,8 @@ function trimEnd(turns: Turn[]): void {
 }
 
 /**
- * Returns true if the last answer called tools and does not begin with signed thinking, as when another provider wrote
- * it or an OpenAI client returned it.
+ * Returns true if the last answer called tools and does not begin with signed thinking, as happens if another
+ * provider wrote it or an OpenAI client returned it.
  */
 export function callsWithoutThinking(messages: readonly ChatMessage[]): boolean {
   const last = withAcceptedCallIds(messages, CALL_IDS).findLast((message) => message.role === 'assistant');
@@ -96,8 +101,8 @@ function toAssistantBlocks(message: AssistantMessage): Block[] {
     throw unsupported("This model accepts 'tool_calls', not 'function_call'.", 'messages');
   }
   const text = toTextBlocks(message.content);
-  const said = text.length > 0 ? text : toTextBlocks(message.refusal);
-  return [...said, ...(message.tool_calls ?? []).map(toToolUse)];
+  const content = text.length > 0 ? text : toTextBlocks(message.refusal);
+  return [...content, ...(message.tool_calls ?? []).map(toToolUse)];
 }
 
 function toToolUse(call: ToolCall): Anthropic.ToolUseBlockParam {
@@ -108,7 +113,7 @@ function toToolUse(call: ToolCall): Anthropic.ToolUseBlockParam {
   return { type: 'tool_use', id: call.id, name, input: parseArguments(text, call.id) };
 }
 
-/** Tools without parameters are often called with no text at all. */
+/** Parses the arguments of a call. Tools without parameters are often called with an empty string. */
 function parseArguments(text: string, id: string): unknown {
   if (text.trim() === '') return {};
   try {
@@ -120,7 +125,10 @@ function parseArguments(text: string, id: string): unknown {
   throw unsupported(`The arguments of the tool call '${id}' are not a JSON object.`, 'messages');
 }
 
-/** Results may hold images and documents, whatever the canonical format's type says. */
+/**
+ * Converts a tool result. It may contain images and documents, although the type of the canonical format does
+ * not allow them.
+ */
 function toToolResult(message: ToolMessage): Anthropic.ToolResultBlockParam {
   const content = toInputBlocks(message.content);
   return {

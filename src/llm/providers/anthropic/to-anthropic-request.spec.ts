@@ -7,7 +7,7 @@ const CURRENT = 'claude-opus-5-5';
 const OLD = 'claude-sonnet-4-5-20250929';
 const FOREIGN = 'glm-5';
 
-/** @param request as it comes from a caller, with fields that the types do not all know */
+/** @param request as a caller may send it, including fields that the types do not declare */
 function convert(request: object, model = CURRENT): ReturnType<typeof toMessagesRequest> {
   const whole: ChatRequest = { messages: [{ role: 'user', content: 'Hi' }], ...request };
   return toMessagesRequest({ request: whole, model });
@@ -17,7 +17,7 @@ const tool = (name: string, more: object = {}): object => ({ type: 'function', f
 const clock = tool('clock');
 
 describe('toMessagesRequest', () => {
-  it('makes a streaming request with the limit that the wire insists on', () => {
+  it('creates a streaming request with the limit that the API requires', () => {
     expect(convert({})).toEqual({
       model: CURRENT,
       max_tokens: 32_000,
@@ -52,7 +52,7 @@ describe('toMessagesRequest', () => {
       { response_format: { type: 'json_schema', json_schema: { name: 'n', schema: { type: 'object' } } } },
       { output_config: { format: { type: 'json_schema', schema: { type: 'object' } } } },
     ],
-  ])('carries %s', (_name, request, expected) => {
+  ])('converts %s', (_name, request, expected) => {
     expect(convert(request)).toMatchObject(expected);
   });
 
@@ -66,7 +66,7 @@ describe('toMessagesRequest', () => {
     ['claude-opus-4-20250514', { temperature: 0.5 }, 0.5, undefined],
     ['claude-3-5-haiku-20241022', { temperature: 0.5 }, 0.5, undefined],
     [FOREIGN, { temperature: 0.5, top_p: 0.9 }, 0.5, 0.9],
-  ])('sends %s of %j only what that model takes', (model, request, temperature, top_p) => {
+  ])('sends %s of %j only the parameters that the model accepts', (model, request, temperature, top_p) => {
     const sent = convert(request, model);
     expect([sent.temperature, sent.top_p]).toEqual([temperature, top_p]);
   });
@@ -80,21 +80,21 @@ describe('toMessagesRequest', () => {
     [OLD, 'max', { type: 'enabled', budget_tokens: 24_576 }, undefined],
     [FOREIGN, 'medium', { type: 'enabled', budget_tokens: 4096 }, undefined],
     [CURRENT, null, undefined, undefined],
-  ])('lets %s think with the effort %s', (model, effort, thinking, outputConfig) => {
+  ])('enables thinking for %s with the effort %s', (model, effort, thinking, outputConfig) => {
     const sent = convert({ reasoning_effort: effort, temperature: 0.5 }, model);
     expect([sent.thinking, sent.output_config]).toEqual([thinking, outputConfig]);
     if (thinking !== undefined && thinking.type !== 'disabled')
       expect(sent).not.toHaveProperty('temperature');
   });
 
-  it('keeps the budget of thinking under the limit, and does without where none is left', () => {
+  it('keeps the thinking budget below the limit, and omits thinking if no budget is left', () => {
     const budgetOf = (max_tokens: number): unknown =>
       convert({ reasoning_effort: 'high', max_tokens }, OLD).thinking;
     expect(budgetOf(5000)).toEqual({ type: 'enabled', budget_tokens: 4999 });
     expect(budgetOf(1024)).toBeUndefined();
   });
 
-  it('carries tools', () => {
+  it('converts tools', () => {
     const parameters = { type: 'object', properties: { zone: { type: 'string' } } };
     const strict = { ...tool('dice', { parameters, strict: true, description: 'Rolls.' }) };
     const marked = { ...clock, cache_control: { type: 'ephemeral' } };
@@ -120,7 +120,7 @@ describe('toMessagesRequest', () => {
       { type: 'any', disable_parallel_tool_use: true },
     ],
     [{ tool_choice: 'none', parallel_tool_calls: false }, { type: 'none' }],
-  ])('chooses tools by %j as %j', (request, expected) => {
+  ])('converts the tool choice %j to %j', (request, expected) => {
     expect(convert({ tools: [clock], ...request }).tool_choice).toEqual(expected);
     expect(convert(request)).not.toHaveProperty('tool_choice');
   });
@@ -130,7 +130,7 @@ describe('toMessagesRequest', () => {
     ['schema', { response_format: { type: 'json_schema', json_schema: { name: 'n' } } }],
     ['custom', { tools: [{ type: 'custom', custom: { name: 'c' } }] }],
     ['allowed_tools', { tools: [clock], tool_choice: { type: 'allowed_tools', allowed_tools: {} } }],
-  ])('refuses what it cannot honour, and names %s', (named, request) => {
+  ])('refuses %s, which it cannot honour, and names it', (named, request) => {
     let refused: unknown;
     try {
       convert(request);
@@ -142,7 +142,7 @@ describe('toMessagesRequest', () => {
   });
 });
 
-describe('the hints that a Claude model does not take', () => {
+describe('the hints that a Claude model does not accept', () => {
   const messages: ChatRequest['messages'] = [{ role: 'user', content: 'Hi' }];
   const called: ChatRequest['messages'] = [
     ...messages,
@@ -189,7 +189,7 @@ describe('the hints that a Claude model does not take', () => {
       ['reasoning_effort'],
     ],
     ['a stop sequence without a letter', OLD, { stop: ['\n', 'END'] }, ['stop']],
-  ])('%s', (_what, model, request, names) => {
+  ])('are reported: %s', (_what, model, request, names) => {
     expect(droppedHints({ messages, ...request }, model)).toEqual(names);
   });
 
@@ -200,7 +200,7 @@ describe('the hints that a Claude model does not take', () => {
     expect(convert({ stop: ['\n', 'END'] }).stop_sequences).toEqual(['END']);
   });
 
-  it('are refused as the caller’s if nothing is left to answer', () => {
+  it('do not include blank messages: a conversation without content is refused as an invalid request', () => {
     expect(() => convert({ messages: [{ role: 'user', content: ' ' }] })).toThrow(
       expect.objectContaining({ code: 'invalid_request', param: 'messages' }),
     );

@@ -4,13 +4,16 @@ import { knowsExtraHighEffort, takesOneSampling, takesSampling, thinkingOf } fro
 import { cacheMarkOf, isBlank, unsupported } from './to-anthropic-blocks.js';
 import { callsWithoutThinking, toConversation } from './to-anthropic-messages.js';
 
-/** A request of the Messages API. The SDK's type no longer knows the sampling that older models still take. */
+/**
+ * A request of the Messages API. The SDK's type no longer has the sampling parameters that older models still
+ * accept.
+ */
 export type MessagesRequest = Anthropic.MessageCreateParamsStreaming & {
   temperature?: number;
   top_p?: number;
 };
 
-/** The part of a call that shapes its request. */
+/** The part of a call that determines its request. */
 type MessagesCall = Pick<ProviderCall, 'request' | 'model' | 'ownChoices'>;
 
 type OutputConfig = Anthropic.OutputConfig;
@@ -18,12 +21,14 @@ type Effort = NonNullable<OutputConfig['effort']>;
 type AskedEffort = NonNullable<ChatRequest['reasoning_effort']>;
 
 /**
- * The wire insists on a limit and the common tongue does not: this one is used where the caller sets none. It is the
- * most that every Claude model still served takes, and leaves room for thinking, which counts as well.
+ * Token limit if the caller sets none: this API requires one, the canonical format does not. It is the maximum
+ * that every Claude model still in service accepts, and leaves room for thinking, which counts as well.
  */
 const DEFAULT_MAX_TOKENS = 32_000;
 
-/** The tokens that an older model may think for. The wire wants at least 1,024, and fewer than `max_tokens`. */
+/**
+ * Thinking budgets of older models, in tokens. The API requires at least 1,024, and fewer than `max_tokens`.
+ */
 const BUDGET_OF_EFFORT: Readonly<Record<Effort, number>> = {
   low: 1024,
   medium: 4096,
@@ -33,11 +38,10 @@ const BUDGET_OF_EFFORT: Readonly<Record<Effort, number>> = {
 };
 
 /**
- * A request of the canonical format as one of the Messages API.
- * https://platform.claude.com/docs/en/api/messages
+ * Converts a canonical request to one of the Messages API. https://platform.claude.com/docs/en/api/messages
  *
- * @param call `model` is the model's name as the provider knows it; what it takes differs with its age
- * @throws AppError `invalid_request` for what the API format cannot carry
+ * @param call `model` is the provider's own name of the model; the accepted parameters depend on its age
+ * @throws AppError `invalid_request` for content that the API format cannot carry
  */
 export function toMessagesRequest({ request, model, ownChoices = [] }: MessagesCall): MessagesRequest {
   const { system, messages } = toConversation(request.messages);
@@ -62,7 +66,7 @@ export function toMessagesRequest({ request, model, ownChoices = [] }: MessagesC
   };
 }
 
-/** Returns the names of hints in a request that `toMessagesRequest` leaves out or changes for a model. */
+/** Returns the names of hints in a request that `toMessagesRequest` omits or changes for a model. */
 export function droppedHints(request: ChatRequest, model: string): string[] {
   const { thinking, sampling } = generationFor(request, model);
   const { reasoning_effort: asked } = request;
@@ -77,7 +81,9 @@ export function droppedHints(request: ChatRequest, model: string): string[] {
   ];
 }
 
-/** The API refuses those without a letter ("each stop sequence must contain non-whitespace"). */
+/**
+ * Returns the stop sequences. The API refuses blank ones ("each stop sequence must contain non-whitespace").
+ */
 function stopSequencesOf({ stop }: ChatRequest): readonly string[] {
   return typeof stop === 'string' ? [stop] : (stop ?? []);
 }
@@ -86,13 +92,15 @@ function limitOf(request: ChatRequest): number {
   return request.max_completion_tokens ?? request.max_tokens ?? DEFAULT_MAX_TOKENS;
 }
 
-/** The parts of a request that depend on each other: a model that thinks takes no sampling. */
+/**
+ * Returns the parts of a request that depend on each other: a model that thinks accepts no sampling parameters.
+ */
 function generationFor(request: ChatRequest, model: string) {
   const thinking = thinkingFor(request, model);
   return { thinking, sampling: samplingFor(request, model, thinking) };
 }
 
-/** A default temperature gives way to a `top_p` that the caller asked for: Claude takes only one of the two. */
+/** Drops the default temperature if the caller sent a `top_p`: Claude accepts only one of the two. */
 function withoutRefusedDefault(
   request: ChatRequest,
   model: string,
@@ -104,7 +112,10 @@ function withoutRefusedDefault(
   return rest;
 }
 
-/** Sampling parameters if the model takes them, which none does while it thinks. They are hints: else they are left out. */
+/**
+ * Returns the sampling parameters if the model accepts them, which none does while it thinks. They are hints,
+ * so they are dropped otherwise.
+ */
 function samplingFor(
   { temperature, top_p }: ChatRequest,
   model: string,
@@ -126,13 +137,14 @@ function thinkingFor(request: ChatRequest, model: string): Anthropic.ThinkingCon
   if (!asked) return undefined;
   const effort = effortOf(asked, model);
   if (effort === undefined) return { type: 'disabled' };
-  // "Thinking may not be enabled when tool_choice forces tool use." The call is what the caller insists on.
+  // "Thinking may not be enabled when tool_choice forces tool use." The caller's forced call takes precedence.
   if (forcesTool(request)) return undefined;
-  // Without `summarized`, current models think in silence, and a silent stream looks like a dead one.
+  // Without `summarized`, current models stream nothing while they think, and a silent stream looks like a dead
+  // one.
   if (thinkingOf(model) === 'adaptive') return { type: 'adaptive', display: 'summarized' };
-  // With a budget the API refuses that: "When `thinking` is enabled, a final `assistant` message must start with a
-  // thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)". Adaptive thinking does not.
-  // https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+  // With a budget the API refuses such a history: "When `thinking` is enabled, a final `assistant` message must
+  // start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)". Adaptive
+  // thinking does not. https://platform.claude.com/docs/en/build-with-claude/extended-thinking
   if (callsWithoutThinking(request.messages)) return undefined;
   const budget = Math.min(BUDGET_OF_EFFORT[effort], limitOf(request) - 1);
   return budget < BUDGET_OF_EFFORT.low ? undefined : { type: 'enabled', budget_tokens: budget };
@@ -150,7 +162,7 @@ function outputConfigFor(request: ChatRequest, model: string): OutputConfig | un
   return { ...(format && { format }), ...(effort && { effort }) };
 }
 
-/** https://platform.claude.com/docs/en/build-with-claude/structured-outputs */
+/** Converts a response format. https://platform.claude.com/docs/en/build-with-claude/structured-outputs */
 function formatFor(format: ChatRequest['response_format']): Anthropic.JSONOutputFormat | undefined {
   if (!format || format.type === 'text') return undefined;
   if (format.type === 'json_object') {
@@ -166,7 +178,7 @@ function formatFor(format: ChatRequest['response_format']): Anthropic.JSONOutput
   return { type: 'json_schema', schema };
 }
 
-/** Tools and how they are chosen; a choice without tools means nothing, and the wire refuses it. */
+/** Returns the tools and the tool choice. A choice without tools is meaningless, and the API refuses it. */
 function toolsFor(request: ChatRequest): { tools?: Anthropic.Tool[]; tool_choice?: Anthropic.ToolChoice } {
   const tools = request.tools ?? [];
   if (tools.length === 0) return {};

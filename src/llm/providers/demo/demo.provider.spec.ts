@@ -13,7 +13,7 @@ const chunksOf = (events: readonly ProviderEvent[]) =>
   events.flatMap((event) => (event.type === 'chunk' ? [event.chunk] : []));
 
 describe('DemoProvider', () => {
-  it('says what it is, repeats the last message, and counts', async () => {
+  it('explains what it is, repeats the last message, and reports usage', async () => {
     const messages = [
       { role: 'user' as const, content: 'first' },
       { role: 'user' as const, content: 'Hello, 世界 👋' },
@@ -29,7 +29,7 @@ describe('DemoProvider', () => {
     expect(usage?.completion_tokens).toBe(chunks.length - 3);
   });
 
-  it('keeps to a limit', async () => {
+  it('respects a token limit', async () => {
     const chunks = chunksOf(
       await ask({ messages: [{ role: 'user', content: 'x' }], max_completion_tokens: 3 }),
     );
@@ -37,7 +37,7 @@ describe('DemoProvider', () => {
     expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('length');
   });
 
-  it('has one model', async () => {
+  it('lists one model', async () => {
     await expect(ask({ messages: [] }, 'gpt')).rejects.toMatchObject({ kind: 'model_not_found' });
   });
 

@@ -13,8 +13,8 @@ import {
 const MODEL = 'echo';
 
 /**
- * A model that is none: it repeats what it was told, deterministically and at a steady pace, and says that it does.
- * For trying Parley without a provider, and for tests.
+ * A fake model: it repeats its input, deterministically and at a steady pace, and says so. For trying Parley
+ * without a provider, and for tests.
  */
 export class DemoProvider extends ModelProvider {
   override readonly id = 'demo';
@@ -36,7 +36,7 @@ export class DemoProvider extends ModelProvider {
     yield chunk({ role: 'assistant', content: '' }, null);
     const startedAt = performance.now();
     for (const [index, word] of given.entries()) {
-      // Waiting for a moment, not for a duration: rounding up each wait would slow the pace down.
+      // Wait until a point in time, not for a duration: rounding up each wait would slow the pace down.
       const waitMs = startedAt + index * this.gapMs - performance.now();
       if (waitMs > 1) await delay(waitMs, undefined, { signal });
       signal.throwIfAborted();
@@ -46,7 +46,7 @@ export class DemoProvider extends ModelProvider {
     yield usageEvent(chunk, request.messages, given.length);
   }
 
-  /** It reads texts only. */
+  /** Returns false: the demo reads text only. */
   override reads(): Promise<boolean> {
     return Promise.resolve(false);
   }
@@ -100,9 +100,9 @@ function textOf(message: ChatMessage): string {
   return (content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
-/** A demo token is a word with the white space before it. */
+/** Splits a text into demo tokens. A token is a word including the white space before it. */
 function splitIntoTokens(text: string): string[] {
-  // Where a word ends and white space begins. A pattern that matched the words themselves would exhaust the stack on
-  // a word of millions of characters.
+  // Split between a word and white space. A pattern that matched the words themselves would exhaust the stack
+  // on a word of millions of characters.
   return text === '' ? [] : text.split(/(?<=\S)(?=\s)/u);
 }

@@ -13,7 +13,7 @@ import {
 import { toProviderErrorInStream } from './ollama-errors.js';
 import { OLLAMA } from './ollama-messages.js';
 
-/** What a part of an answer means. How it came is not looked at here. */
+/** The translation of a part of an answer, without the original text. */
 export type ChunkEvent = Exclude<ProviderEvent, { type: 'relayed' }>;
 
 const BROKEN_JSON: ChunkEvent = { type: 'skipped', reason: 'A line of the stream was not valid JSON.' };
@@ -25,36 +25,37 @@ const NO_TOOL_CALL: ChunkEvent = { type: 'skipped', reason: 'A tool call of the 
 
 type Delta = ChatDelta & { reasoning_content?: string };
 
-/** What all chunks of an answer have in common, and what the wire has none of. */
+/** The metadata of all chunks of an answer, which the protocol does not contain. */
 export interface OllamaAnswerHead {
   readonly id: string;
   /** Unix time in seconds. */
   readonly created: number;
   readonly model: string;
-  /** Makes up the id of a tool call, where the server gives it none. */
+  /** Creates an id for a tool call to which the server gave none. */
   readonly newCallId: () => string;
 }
 
 /**
- * Reads the objects of an answer of `/api/chat` or `/api/generate`, in their order.
- * Wire: a piece of the message each, the last with `done: true`, its reason and the token counts; tool calls come
- * whole; an error is an object of its own, `{"error": "…"}`. `/api/generate` has the pieces without a message around.
+ * Reads the objects of an answer of `/api/chat` or `/api/generate`, in order.
+ * Protocol: each object is a piece of the message; the last has `done: true`, its reason and the token counts.
+ * Tool calls are not split. An error is an object of its own, `{"error": "…"}`. `/api/generate` has the pieces
+ * at the top level, without a message around them.
  * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
  */
 export class OllamaAnswerReader {
   private begun = false;
-  /** Why the first text that was no part of an answer was none. */
+  /** The error for the first text that was not part of an answer. */
   private unread: ProviderError | undefined;
   private toolCalls = 0;
   private thinking = '';
-  /** True once the last object was read; what comes after it means nothing. */
+  /** True once the last object was read; anything after it is ignored. */
   done = false;
 
   constructor(private readonly head: OllamaAnswerHead) {}
 
   /**
-   * What the text of one object means.
-   * @throws ProviderError where it is an error
+   * Converts the text of one object to events.
+   * @throws ProviderError if it is an error
    */
   *read(text: string): Generator<ChunkEvent, void> {
     if (this.done || text.trim() === '') return;
@@ -80,8 +81,8 @@ export class OllamaAnswerReader {
   }
 
   /**
-   * The end of the objects.
-   * @throws ProviderError where the answer is not complete
+   * Ends the answer.
+   * @throws ProviderError if the answer is not complete
    */
   end(): void {
     if (this.done) return;
@@ -133,7 +134,7 @@ export class OllamaAnswerReader {
 
   private *finish(value: object): Generator<ChunkEvent, void> {
     this.done = true;
-    // The only thing of ours that has no place in the common tongue's request: thinking that goes on after the calls.
+    // The only data that a canonical request has no field for: thinking that continues after the calls.
     const delta: Delta =
       this.toolCalls > 0 && this.thinking !== ''
         ? { provider_data: { provider: OLLAMA, blocks: { thinking: this.thinking } } }
@@ -143,7 +144,10 @@ export class OllamaAnswerReader {
     if (usage !== undefined) yield { type: 'chunk', chunk: { ...this.common(), choices: [], usage } };
   }
 
-  /** `load` and `unload` answer requests without messages, and servers of 2024 give no reason at all: both are a stop. */
+  /**
+   * Returns the finish reason. `load` and `unload` answer requests without messages, and servers of 2024 send
+   * no reason at all: all of these count as a stop.
+   */
   private finishReason(reason: unknown): FinishReason {
     if (this.toolCalls > 0) return 'tool_calls';
     return reason === 'length' ? 'length' : 'stop';
@@ -160,16 +164,19 @@ export class OllamaAnswerReader {
   }
 }
 
-/** A piece of `/api/generate`, as a message. */
+/** Converts a piece of `/api/generate` to a message. */
 function generatedMessage(value: object): object | undefined {
   const [content, thinking] = [fieldOf(value, 'response'), fieldOf(value, 'thinking')];
   return typeof content === 'string' || typeof thinking === 'string' ? { content, thinking } : undefined;
 }
 
-/** Undefined where the server does not tell the prompt's tokens, as older ones do when the prompt was cached. */
+/**
+ * Returns the usage; undefined if the server does not report the prompt's tokens, as older ones do not if the
+ * prompt was cached.
+ */
 function usageOf(value: object): CompletionUsage | undefined {
   const prompt = toCount(fieldOf(value, 'prompt_eval_count'));
-  // Left out where it is 0.
+  // Absent if it is 0.
   const completion = toCount(fieldOf(value, 'eval_count') ?? 0);
   if (prompt === undefined || completion === undefined) return undefined;
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };

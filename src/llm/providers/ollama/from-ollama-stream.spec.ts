@@ -29,7 +29,7 @@ function makeReader(): OllamaStreamReader {
   return new OllamaStreamReader({ id: 'chatcmpl-1', created: 7, model: 'qwen3', newCallId });
 }
 
-/** Reads lines to their end and tells what came, and what was thrown after it. */
+/** Reads lines to their end, and returns the events and the error after them. */
 function readAll(lines: readonly string[], end = '\n'): { events: ProviderEvent[]; error: unknown } {
   const reader = makeReader();
   const events: ProviderEvent[] = [];
@@ -59,7 +59,7 @@ const deltas = (lines: readonly string[]): unknown[] =>
   chunksOf(lines).map((chunk) => chunk.choices[0]?.delta);
 
 describe('OllamaStreamReader', () => {
-  it('makes role, text, finish and usage chunks under one id', () => {
+  it('yields role, text, finish and usage chunks with one id', () => {
     const common = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 7, model: 'qwen3' };
     const choice = (delta: object, finish_reason: string | null = null) => ({
       ...common,
@@ -74,7 +74,7 @@ describe('OllamaStreamReader', () => {
     ]);
   });
 
-  it('tells thinking apart from the text, and a limit that was reached from a stop', () => {
+  it('distinguishes thinking from the text, and a limit that was reached from a stop', () => {
     expect(deltas(THINKING)).toEqual([
       { role: 'assistant', content: '' },
       { reasoning_content: 'Okay,' },
@@ -86,7 +86,7 @@ describe('OllamaStreamReader', () => {
     expect(chunksOf(THINKING).at(-2)?.choices[0]?.finish_reason).toBe('length');
   });
 
-  it('spells tool calls out, keeps ids that there are, and keeps the thinking for the next request', () => {
+  it('converts tool calls, keeps the server’s ids, and keeps the thinking for the next request', () => {
     expect(deltas(TOOLS).slice(2, -1)).toEqual([
       {
         tool_calls: [
@@ -115,7 +115,7 @@ describe('OllamaStreamReader', () => {
   it.each([
     ['CRLF, empty lines and white space', '\r\n\n \t'],
     ['anything after the last object', `\n${TEXT[2] ?? ''}\n`],
-  ])('takes %s for nothing', (_name, end) => {
+  ])('ignores %s', (_name, end) => {
     const [first = '', ...rest] = TEXT;
     const expected = chunksOf(TEXT);
     const lines = end.startsWith('\r') ? TEXT : [first, rest[0] ?? '', rest[1] ?? ''];
@@ -123,7 +123,7 @@ describe('OllamaStreamReader', () => {
     expect(events.map((event) => (event.type === 'chunk' ? event.chunk : event))).toEqual(expected);
   });
 
-  it('takes a last object without a line end', () => {
+  it('reads a last object without a line end', () => {
     expect(readAll([TEXT.join('\n')], '').events).toHaveLength(5);
   });
 
@@ -132,24 +132,24 @@ describe('OllamaStreamReader', () => {
     ['unload', 'stop'],
     [undefined, 'stop'],
     ['length', 'length'],
-  ])('ends with done_reason %s as %s', (done_reason, expected) => {
+  ])('converts done_reason %s to %s', (done_reason, expected) => {
     const [, finish] = chunksOf([JSON.stringify({ message: { content: '' }, done: true, done_reason })]);
     expect(finish?.choices[0]?.finish_reason).toBe(expected);
   });
 
-  it('tells no usage where the server does not tell the prompt, and 0 for an answer without tokens', () => {
+  it('reports no usage if the server does not report the prompt, and 0 for an answer without tokens', () => {
     expect(chunksOf(['{"done":true,"eval_count":3}']).at(-1)?.usage).toBeUndefined();
     expect(chunksOf(['{"done":true,"prompt_eval_count":3}']).at(-1)?.usage?.completion_tokens).toBe(0);
   });
 
-  it('reads figures that are texts, and no other words for them', () => {
+  it('reads figures that are numeric strings, and no other strings', () => {
     const last = (more: object) => chunksOf([JSON.stringify({ done: true, ...more })]).at(-1)?.usage;
     expect(last({ prompt_eval_count: '3', eval_count: '4' })).toMatchObject({ total_tokens: 7 });
     for (const prompt_eval_count of [-1, 1.5, 'many', null, [3]])
       expect(last({ prompt_eval_count })).toBeUndefined();
   });
 
-  it('skips what it cannot read and says so', () => {
+  it('skips and reports a line that it cannot read', () => {
     const broken = ['{"mess', '42', 'null', '[]', '{"status":"loading"}'];
     const unnamed = '{"message":{"tool_calls":[{"function":{"arguments":{}}},null]},"done":false}';
     const { events, error } = readAll([...broken, TEXT[0] ?? '', unnamed, ...TEXT.slice(1)]);
@@ -162,11 +162,11 @@ describe('OllamaStreamReader', () => {
     ['without a last object', TEXT.slice(0, 2)],
     ['with half a last object', [...TEXT.slice(0, 2), TEXT[2]?.slice(0, 90) ?? '']],
     ['with nothing in it', []],
-  ])('a stream %s is broken, however cleanly it closed', (_name, lines) => {
+  ])('reports a stream %s as broken, even if it closed cleanly', (_name, lines) => {
     expect(failureOf(lines).kind).toBe('broken_answer');
   });
 
-  it('throws an error that stands in the stream, after what came before it', () => {
+  it('throws an error inside the stream after the events before it', () => {
     const { events, error } = readAll([
       TEXT[0] ?? '',
       '{"error":"an error was encountered while running the model: EOF"}',

@@ -2,35 +2,35 @@ import { LineReader } from '../../../common/line-reader.js';
 import type { ProviderEvent } from '../../port/index.js';
 import { OllamaAnswerReader, type OllamaAnswerHead } from './from-ollama-answer.js';
 
-/** Reads the bytes of a streamed answer: one JSON object a line. */
+/** Reads the bytes of a streamed answer: one JSON object per line. */
 export class OllamaStreamReader {
   private readonly lines: LineReader;
   private readonly answer: OllamaAnswerReader;
   private readonly relays: boolean;
 
-  /** @param options.relays whether each line is given as it came, beside what it means */
+  /** @param options.relays true to return each line unchanged, besides its translation */
   constructor(head: OllamaAnswerHead, options: { readonly relays?: boolean } = {}) {
     this.relays = options.relays ?? false;
     this.lines = new LineReader({ keepEnds: this.relays });
     this.answer = new OllamaAnswerReader(head);
   }
 
-  /** True once the last object was read; what comes after it means nothing. */
+  /** True once the last object was read; anything after it is ignored. */
   get done(): boolean {
     return this.answer.done;
   }
 
   /**
-   * The events that the bytes complete. Those before an error come before it is thrown.
-   * @throws ProviderError where the stream carries an error
+   * Yields the events that the bytes complete. Those before an error are yielded before it is thrown.
+   * @throws ProviderError if the stream contains an error
    */
   *push(bytes: Uint8Array): Generator<ProviderEvent, void> {
     for (const line of this.lines.push(bytes)) yield* this.read(line);
   }
 
   /**
-   * The end of the bytes.
-   * @throws ProviderError where the answer is not complete
+   * Ends the stream.
+   * @throws ProviderError if the answer is not complete
    */
   *end(): Generator<ProviderEvent, void> {
     for (const line of this.lines.end()) yield* this.read(line);
@@ -43,7 +43,7 @@ export class OllamaStreamReader {
       return;
     }
     if (this.done) return;
-    // What we cannot read may still mean something to the caller, who speaks the wire: it is passed on.
+    // The caller uses the protocol itself and may understand what we cannot read: it is passed on.
     const chunks = Array.from(this.answer.read(line), (event) =>
       event.type === 'chunk' ? [event.chunk] : [],
     ).flat();

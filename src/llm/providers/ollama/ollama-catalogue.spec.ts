@@ -13,7 +13,7 @@ const TAGS: unknown = JSON.parse(
 
 const unreadable: unknown = expect.objectContaining({ kind: 'unreadable_answer' });
 
-describe('embeddings', () => {
+describe('the reader of embeddings', () => {
   it('reads vectors and the tokens of the input', () => {
     expect(readEmbeddings(EMBEDDINGS, 2)).toEqual({
       vectors: [
@@ -32,16 +32,16 @@ describe('embeddings', () => {
     ['an empty one', { embeddings: [[]] }, 1],
     ['texts in them', { embeddings: [['0.1']] }, 1],
     ['nothing at all', null, 1],
-  ])('refuses an answer with %s', (_name, answer, count) => {
+  ])('refuses a response with %s', (_name, answer, count) => {
     expect(() => readEmbeddings(answer, count)).toThrow(unreadable);
   });
 
-  it('takes texts, and no tokens', () => {
+  it('accepts texts, but no tokens', () => {
     expect(textsOf(['a', 'b'])).toEqual(['a', 'b']);
     expect(() => textsOf([[1, 2]])).toThrow(expect.objectContaining({ kind: 'rejected' }));
   });
 
-  it('sees an error that came with a good status', () => {
+  it('detects an error with a success status', () => {
     const error = { error: 'the input length exceeds the context length' };
     expect(() => readEmbeddings(error, 1)).toThrow(
       expect.objectContaining({ kind: 'context_length_exceeded' }),
@@ -49,30 +49,30 @@ describe('embeddings', () => {
   });
 });
 
-describe('models', () => {
+describe('the reader of the model list', () => {
   it('reads the names', () => {
     expect(readModelNames(TAGS)).toEqual(['llama3.2:latest']);
     expect(() => readModelNames({ models: null })).toThrow(unreadable);
   });
 });
 
-describe('what a model can do', () => {
+describe('capabilities of a model', () => {
   /** Recorded from `POST /api/show`, shortened. */
   const show = (capabilities: string): unknown =>
     JSON.parse(
       `{"license":"…","modelfile":"…","details":{"format":"gguf","family":"gemma3","parameter_size":"4.3B"},"model_info":{"general.architecture":"gemma3"},"capabilities":${capabilities},"modified_at":"2025-08-14T15:49:43.634137516-07:00"}`,
     );
 
-  it('tells of images', () => {
+  it('include image support', () => {
     expect(readsImages(show('["completion","vision"]'))).toBe(true);
     expect(readsImages(show('["completion","tools"]'))).toBe(false);
   });
 
-  it('tells nothing where the server is too old to tell', () => {
+  it('are unknown if the server is too old to report them', () => {
     expect(readsImages({ license: '…', details: {} })).toBeUndefined();
   });
 
-  it('is not there where the model is not', () => {
+  it('are an error if the model does not exist', () => {
     expect(() => readsImages({ error: "model 'x' not found" })).toThrow('not found');
   });
 });

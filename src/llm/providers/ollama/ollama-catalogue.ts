@@ -10,8 +10,8 @@ import {
 } from '../../port/index.js';
 
 /**
- * The texts of a call for embeddings.
- * @throws ProviderError `rejected` for tokens: they are those of another vocabulary than the model's
+ * Returns the texts of an embeddings request.
+ * @throws ProviderError `rejected` for tokens: they belong to another vocabulary than the model's
  */
 export function textsOf(input: EmbeddingCall['input']): string[] {
   const texts: string[] = [];
@@ -27,8 +27,8 @@ export function textsOf(input: EmbeddingCall['input']): string[] {
 }
 
 /**
- * Reads the answer of `POST /api/embed`.
- * @throws ProviderError for an error with a good status, and for what is not one vector for each text
+ * Reads the response of `POST /api/embed`.
+ * @throws ProviderError for an error with a success status, and for anything but one vector per text
  */
 export function readEmbeddings(answer: unknown, count: number): EmbeddingResult {
   const embeddings = fieldOf(checked(answer), 'embeddings');
@@ -38,8 +38,8 @@ export function readEmbeddings(answer: unknown, count: number): EmbeddingResult 
 }
 
 /**
- * Reads the answer of `GET /api/tags`.
- * @throws ProviderError for an error with a good status, and for what is no list
+ * Reads the response of `GET /api/tags`.
+ * @throws ProviderError for an error with a success status, and for a value that is not a list
  */
 export function readModelNames(answer: unknown): string[] {
   const models = fieldOf(checked(answer), 'models');
@@ -49,13 +49,16 @@ export function readModelNames(answer: unknown): string[] {
     .filter((name) => typeof name === 'string');
 }
 
-/** Returns what the answer of `POST /api/show` tells of images; undefined where it tells no capabilities. */
+/**
+ * Reads from the response of `POST /api/show` if the model supports images; undefined if it lists no
+ * capabilities.
+ */
 export function readsImages(answer: unknown): boolean | undefined {
   const capabilities = fieldOf(checked(answer), 'capabilities');
   return Array.isArray(capabilities) ? capabilities.includes('vision') : undefined;
 }
 
-/** @throws ProviderError for an error report, which can come with a good status */
+/** @throws ProviderError for an error report, which may have a success status */
 function checked(answer: unknown): unknown {
   if (isErrorReport(answer)) throw toHostError({ body: answer });
   return answer;

@@ -34,7 +34,7 @@ const call = (signal = new AbortController().signal) => ({
   signal,
 });
 
-/** Reads a stream to whatever end it takes; the text that came is joined. */
+/** Reads a stream to its end or error, and joins the text. */
 async function outcomeOf(stream: AsyncIterable<ProviderEvent>): Promise<{ text: string; error: unknown }> {
   let text = '';
   try {
@@ -50,7 +50,7 @@ const textOf = (event: ProviderEvent): string =>
 
 const LAST_LINE = '{"message":{"role":"assistant","content":"Hi"},"done":true,"prompt_eval_count":1}\n';
 
-/** A server that is late with the end of its answers, or leaves it out. */
+/** A server that delays or omits the end of its answers. */
 class LateServer {
   readonly connections: Socket[] = [];
   private readonly server: Server;
@@ -98,22 +98,22 @@ describe('aborting', () => {
     fake.script(gate);
     const leaving = new AbortController();
     const arriving = fake.nextRequest('chat');
-    const said: string[] = [];
+    const texts: string[] = [];
     await expect(
       (async () => {
         for await (const event of provider.stream(call(leaving.signal))) {
           if (textOf(event) !== '') {
-            said.push(textOf(event));
+            texts.push(textOf(event));
             leaving.abort();
           }
         }
       })(),
     ).rejects.toMatchObject({ kind: 'broken_answer' });
-    expect(said).toEqual(['one']);
+    expect(texts).toEqual(['one']);
     expect((await (await arriving).closed).by).toBe('client');
   });
 
-  it('is not needed by who stops reading', async () => {
+  it('is not necessary if the consumer stops reading', async () => {
     const gate = gatedAnswer(['one', 'two']);
     gate.release();
     fake.script(gate);
@@ -124,14 +124,14 @@ describe('aborting', () => {
     expect((await (await arriving).closed).by).toBe('client');
   });
 
-  it('before the call asks nobody', async () => {
+  it('before the call sends no request', async () => {
     expect((await outcomeOf(provider.stream(call(AbortSignal.abort())))).error).toBeInstanceOf(ProviderError);
     expect(fake.requests).toHaveLength(0);
   });
 });
 
 describe('connections', () => {
-  it('are used again by the next call, after short answers and long ones', async () => {
+  it('are reused by the next call, after short answers and long ones', async () => {
     const own = await startFakeProvider();
     const client = providerAt(own.origin);
     own.script(
@@ -141,7 +141,7 @@ describe('connections', () => {
     );
     for (let count = 0; count < 5; count += 1) {
       await outcomeOf(client.stream(call()));
-      // undici looks for one turn whether the server closes a connection before it uses it again.
+      // undici checks for one turn of the event loop if the server closes a connection before it reuses it.
       await setImmediate();
     }
     expect(own.openConnections).toBe(1);
@@ -151,7 +151,7 @@ describe('connections', () => {
     await own.close();
   });
 
-  it('are used again where the end of a long answer is a moment late', async () => {
+  it('are reused if the end of a long answer is slightly delayed', async () => {
     const server = new LateServer({ padding: 200_000, endAfterMs: 20 });
     const client = providerAt(await server.listen());
     for (let count = 0; count < 3; count += 1) {
@@ -163,7 +163,7 @@ describe('connections', () => {
     server.close();
   });
 
-  it('are given up where the server does not end its answer', async () => {
+  it('are closed if the server does not end its answer', async () => {
     const server = new LateServer({ padding: 0, endAfterMs: undefined });
     const client = providerAt(await server.listen());
     expect(await outcomeOf(client.stream(call()))).toEqual({ text: 'Hi', error: undefined });

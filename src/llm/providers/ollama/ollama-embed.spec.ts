@@ -19,7 +19,7 @@ afterAll(async () => {
   await fake.close();
 });
 
-describe('OllamaProvider, besides chat', () => {
+describe('OllamaProvider', () => {
   it('embeds texts', async () => {
     const arriving = fake.nextRequest('embeddings');
     const signal = AbortSignal.timeout(5000);
@@ -41,7 +41,7 @@ describe('OllamaProvider, besides chat', () => {
     [{ kind: 'malformedChunk', at: 0 }, 'unreadable_answer'],
     [{ kind: 'errorInStream', afterChunks: 0, error: { status: 404 } }, 'model_not_found'],
     [{ kind: 'reset', afterChunks: 1 }, 'broken_answer'],
-  ])('tells how embeddings failed: %j', async (behaviour, kind) => {
+  ])('reports the failure of embeddings: %j', async (behaviour, kind) => {
     fake.scriptFor('embeddings', behaviour);
     const embedding = provider.embed({
       model: 'm',
@@ -52,7 +52,7 @@ describe('OllamaProvider, besides chat', () => {
     await expect(embedding).rejects.toMatchObject({ kind });
   });
 
-  it('refuses tokens', async () => {
+  it('refuses to embed tokens', async () => {
     const signal = AbortSignal.timeout(5000);
     const embedding = provider.embed({ model: 'm', input: [[1, 2]], dimensions: undefined, signal });
     await expect(embedding).rejects.toMatchObject({ kind: 'rejected' });
@@ -67,7 +67,7 @@ describe('OllamaProvider, besides chat', () => {
     ]);
   });
 
-  it('shows its key', async () => {
+  it('sends its key', async () => {
     const locked = await startFakeProvider({ apiKey: 'secret' });
     const options = { id: 'ollama', baseUrl: locked.origin, connectTimeoutMs: 1000 };
     const known = new OllamaProvider({ ...options, apiKey: 'secret' });

@@ -12,7 +12,7 @@ import {
 const failure = (status: number, error?: string, headers: Record<string, string> = {}) =>
   toProviderErrorOfStatus({ status, headers, text: error === undefined ? '' : JSON.stringify({ error }) });
 
-/** Sentences of real servers. */
+/** Error messages of real servers. */
 const SENTENCES: [sentence: string, kind: string | undefined][] = [
   ["model 'llama9' not found", 'model_not_found'],
   ['model "llama9" not found, try pulling it first', 'model_not_found'],
@@ -42,11 +42,11 @@ describe('errors of Ollama', () => {
     [408, 'timed_out'],
     [409, 'unavailable'],
     [302, 'broken_answer'],
-  ])('status %i is %s', (status, kind) => {
+  ])('with status %i are classified as %s', (status, kind) => {
     expect(failure(status, 'a reason')).toMatchObject({ kind, message: 'a reason', retryAfterMs: undefined });
   });
 
-  it.each(SENTENCES)('%s', (sentence, kind) => {
+  it.each(SENTENCES)('are classified by the message: %s', (sentence, kind) => {
     expect(failure(500, sentence).kind).toBe(kind ?? 'broken_answer');
     expect(failure(400, sentence).kind).toBe(kind ?? 'rejected');
     expect(toProviderErrorInStream(sentence)).toMatchObject({
@@ -55,12 +55,12 @@ describe('errors of Ollama', () => {
     });
   });
 
-  it('knows when to come back', () => {
+  it('contain the delay before the next attempt', () => {
     expect(failure(429, 'slow down', { 'retry-after': '7' }).retryAfterMs).toBe(7000);
     expect(failure(503, 'busy', { 'retry-after': '7', 'retry-after-ms': '20' }).retryAfterMs).toBe(20);
   });
 
-  it('reads what a proxy made of an error', () => {
+  it('are read from the response of a proxy', () => {
     const page = toProviderErrorOfStatus({ status: 502, headers: {}, text: '<html>Bad gateway</html>' });
     expect(page.message).toBe('The provider responded with status 502.');
     const object = toProviderErrorOfStatus({
@@ -74,7 +74,7 @@ describe('errors of Ollama', () => {
     expect(failure(500, 'x'.repeat(9999)).message.length).toBeLessThan(600);
   });
 
-  it('tells an answer that never came from one that broke off', () => {
+  it('distinguish a missing answer from one that broke off', () => {
     const cause = new Error('ECONNREFUSED');
     expect(asUnreachable(cause)).toMatchObject({ kind: 'unreachable', cause });
     const broken = new BrokenBodyError(cause);

@@ -3,32 +3,32 @@ import { ProviderError, toHostError, unreadableAnswer } from '../../port/index.j
 import { toHeaders } from '../../transport/head.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
 
-/** An answer that is no success. */
+/** An error response. */
 export interface OllamaFailure {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The body: `{"error": "…"}`, or whatever stands between us and the server made of it. */
+  /** The body: `{"error": "…"}`, or the response of any proxy between us and the server. */
   readonly text: string;
 }
 
-/** Returns what the server answered instead of an answer. */
+/** Converts an error response of the server. */
 export function toProviderErrorOfStatus({ status, headers, text }: OllamaFailure): ProviderError {
   return toHostError({ status, body: text, headers: toHeaders(headers) });
 }
 
-/** Returns an error that stands where an answer was to come, after a good status: the `error` of `{"error": "…"}`. */
+/** Converts an error in place of an answer, after a success status: the `error` of `{"error": "…"}`. */
 export function toProviderErrorInStream(error: unknown): ProviderError {
   return toHostError({ body: { error } });
 }
 
-/** Returns why there was no answer at all. */
+/** Returns the error for a server that cannot be reached. */
 export function asUnreachable(cause: unknown): ProviderError {
   return new ProviderError('unreachable', 'The provider could not be reached.', { cause });
 }
 
 /**
- * Returns why an answer that had begun could not be read to its end.
- * @throws the error itself where it is none of the host's: a fault of our own code, or a refusal of the request
+ * Returns the error for an answer that began but could not be read to its end.
+ * @throws the error itself if it is not the host's fault: a bug in our own code, or a refusal of the request
  */
 export function asBrokenAnswer(cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ChatMessage } from '../../port/index.js';
 import { toOllamaMessages } from './ollama-messages.js';
 
-/** The messages as they go over the wire: what is undefined is not sent. */
+/** The messages in serialised form: undefined fields are not sent. */
 const messagesOf = (...messages: ChatMessage[]): unknown =>
   JSON.parse(JSON.stringify(toOllamaMessages(messages)));
 
@@ -10,7 +10,7 @@ const refusal = (reason: RegExp): unknown =>
   expect.objectContaining({ code: 'invalid_request', message: expect.stringMatching(reason) });
 
 describe('toOllamaMessages', () => {
-  it('joins texts, and gives developers the word of the system', () => {
+  it('joins texts, and sends developer messages as system messages', () => {
     expect(
       messagesOf(
         {
@@ -32,12 +32,12 @@ describe('toOllamaMessages', () => {
     ]);
   });
 
-  it.each([null, undefined])('sends a message of the user whose content is %s as an empty one', (content) => {
+  it.each([null, undefined])('sends a user message whose content is %s as an empty one', (content) => {
     const empty: object = { content };
     expect(messagesOf({ role: 'user', content: '', ...empty })).toEqual([{ role: 'user', content: '' }]);
   });
 
-  it('takes images out of their data URLs', () => {
+  it('extracts images from their data URLs', () => {
     const image = (url: string): ChatMessage => ({
       role: 'user',
       content: [
@@ -56,7 +56,7 @@ describe('toOllamaMessages', () => {
     expect(() => messagesOf(image(`http://${'x'.repeat(9999)}`))).toThrow(refusal(/^.{50,200}$/));
   });
 
-  it('refuses other contents, naming them', () => {
+  it('refuses other kinds of content, and names them', () => {
     const audio: ChatMessage = {
       role: 'user',
       content: [{ type: 'input_audio', input_audio: { data: '', format: 'wav' } }],
@@ -70,7 +70,7 @@ describe('toOllamaMessages', () => {
     tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'weather', arguments: text } }],
   });
 
-  it('turns tool calls and their results', () => {
+  it('converts tool calls and their results', () => {
     expect(
       messagesOf(
         call('{"city":"Tokyo"}'),
@@ -91,11 +91,11 @@ describe('toOllamaMessages', () => {
     expect(messagesOf(call(' '))).toMatchObject([{ tool_calls: [{ function: { arguments: {} } }] }]);
   });
 
-  it.each(['{"city":', '[]', '"x"', 'null'])('refuses arguments that are no object: %s', (text) => {
+  it.each(['{"city":', '[]', '"x"', 'null'])('refuses arguments that are not an object: %s', (text) => {
     expect(() => messagesOf(call(text))).toThrow(refusal(/'weather' are not a JSON object/));
   });
 
-  it('refuses tool calls that are no functions', () => {
+  it('refuses tool calls that are not functions', () => {
     const custom: ChatMessage = {
       role: 'assistant',
       tool_calls: [{ id: 'c', type: 'custom', custom: { name: 'x', input: '' } }],
@@ -103,7 +103,7 @@ describe('toOllamaMessages', () => {
     expect(() => messagesOf(custom)).toThrow(refusal(/type 'custom'/));
   });
 
-  it('returns thinking to Ollama, and drops what is of another provider', () => {
+  it('returns thinking to Ollama, and drops data of other providers', () => {
     const answer = (provider: string, blocks: unknown): ChatMessage => ({
       role: 'assistant',
       content: 'x',

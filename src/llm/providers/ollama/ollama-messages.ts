@@ -5,19 +5,19 @@ type Message<Role extends ChatMessage['role']> = Extract<ChatMessage, { role: Ro
 type Part = Exclude<Message<'user'>['content'], string>[number];
 type ToolCall = NonNullable<Message<'assistant'>['tool_calls']>[number];
 
-/** Who a message of our provider data is from. */
+/** The `provider` of our provider data. */
 export const OLLAMA = 'ollama';
 
-/** Longest piece of a caller's input that an error repeats, in characters. */
+/** Maximum length of a caller's input that an error quotes, in characters. */
 const MAX_QUOTE_LENGTH = 100;
 
-/** A tool call as Ollama takes it: the arguments are an object, not its JSON text. */
+/** A tool call in Ollama's format: the arguments are an object, not its JSON text. */
 export interface OllamaToolCall {
   readonly id?: string;
   readonly function: { readonly name: string; readonly arguments: object };
 }
 
-/** A message of `/api/chat`. What is undefined is not sent. */
+/** A message of `/api/chat`. Undefined fields are not sent. */
 export interface OllamaMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
@@ -25,18 +25,18 @@ export interface OllamaMessage {
   /** Base64, without the prefix of a data URL. */
   readonly images?: string[] | undefined;
   readonly tool_calls?: OllamaToolCall[] | undefined;
-  /** Which tool a result is of; older servers know only this one. */
+  /** The tool that a result comes from; older servers know only this field. */
   readonly tool_name?: string | undefined;
-  /** Which call a result answers; older servers ignore it. */
+  /** The call that a result answers; older servers ignore it. */
   readonly tool_call_id?: string | undefined;
 }
 
 /**
- * The messages of a request in Ollama's format. A message of the role `tool` has no place for images that its models
- * look at, so images of results follow them as a message of the user.
+ * Converts the messages of a request to Ollama's format. Its models do not see images in a message of the role
+ * `tool`, so images of results follow them in a user message.
  * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
  *
- * @throws AppError `invalid_request` for what the API format has no place for
+ * @throws AppError `invalid_request` for content that the API format has no field for
  */
 export function toOllamaMessages(messages: ChatRequest['messages']): OllamaMessage[] {
   const toolNames = namesOfCalls(messages);
@@ -78,7 +78,7 @@ function toOllamaMessage(message: ChatMessage, toolNames: ReadonlyMap<string, st
   }
 }
 
-/** Returns the content of a message that may hold texts alone. */
+/** Returns the content of a message that may contain only text. */
 function withoutImages({ role, content }: ChatMessage): string | readonly AnyPart[] | null | undefined {
   if (typeof content === 'string') return content;
   const parts: readonly AnyPart[] = content ?? [];
@@ -114,14 +114,17 @@ function argumentsOf(name: string, text: string): object {
   );
 }
 
-/** What the model thought before it called tools; it goes on from there when the results come. */
+/** Returns the model's thinking before it called tools; it continues from there when the results arrive. */
 function thinkingOf(data: ProviderData | undefined): string | undefined {
   if (data?.provider !== OLLAMA || !isPlainObject(data.blocks) || !('thinking' in data.blocks))
     return undefined;
   return typeof data.blocks.thinking === 'string' ? data.blocks.thinking : undefined;
 }
 
-/** Callers of the compatible routes may leave the content out, as OpenAI's schema lets an assistant's be. */
+/**
+ * Converts content. Callers of the compatible routes may omit it, as OpenAI's schema allows for assistant
+ * messages.
+ */
 function contentOf(
   content: string | readonly AnyPart[] | null | undefined,
 ): Pick<OllamaMessage, 'content' | 'images'> {
@@ -134,7 +137,7 @@ function contentOf(
 
 type AnyPart = Part | { readonly type: 'refusal'; readonly refusal: string };
 
-/** The text of a content; images go into a field of their own. */
+/** Returns the text of a content; images have a field of their own. */
 function textOf(content: string | readonly AnyPart[] | null | undefined): string {
   if (typeof content === 'string') return content;
   return (content ?? []).map(textOfPart).join('');
@@ -185,7 +188,10 @@ function quote(text: string): string {
   return text.length <= MAX_QUOTE_LENGTH ? text : `${text.slice(0, MAX_QUOTE_LENGTH)}…`;
 }
 
-/** The refusal of messages that the API format has no place for: the caller's to change, and no failure of the provider. */
+/**
+ * Returns the refusal of messages that the API format has no field for: for the caller to fix, not a failure of
+ * the provider.
+ */
 function unsupported(message: string): AppError {
   return new AppError('invalid_request', message, { param: 'messages' });
 }

@@ -32,7 +32,7 @@ interface Outcome {
   readonly error: unknown;
 }
 
-/** Reads a stream to whatever end it takes. */
+/** Reads a stream to its end or error. */
 async function outcomeOf(stream: AsyncIterable<ProviderEvent>): Promise<Outcome> {
   const events: ProviderEvent[] = [];
   let error: unknown;
@@ -53,8 +53,8 @@ const played = async (behaviour: Behaviour): Promise<Outcome> => {
   return outcomeOf(provider.stream(call()));
 };
 
-describe('answers', () => {
-  it('streams in the common tongue, with usage last', async () => {
+describe('OllamaProvider', () => {
+  it('streams in the canonical format, with usage last', async () => {
     const arriving = fake.nextRequest('chat');
     const { events, text } = await outcomeOf(provider.stream(call()));
     const chunks = chunksOf(events);
@@ -75,7 +75,7 @@ describe('answers', () => {
     });
   });
 
-  it('puts a whole answer together from the stream', async () => {
+  it('assembles a whole answer from the stream', async () => {
     fake.script({
       kind: 'answer',
       reasoning: 'hm well',
@@ -102,23 +102,23 @@ describe('answers', () => {
     ['CRLF and empty lines', { kind: 'commentsAndCrLf' }],
     ['dripping bytes', { kind: 'drip', chunkMs: 0, unit: 'byte' }],
     ['no end marker', { kind: 'missingDone' }],
-  ])('is read in spite of %s', async (_name, behaviour) => {
+  ])('reads the answer in spite of %s', async (_name, behaviour) => {
     expect(await played(behaviour)).toMatchObject({ text: 'one two three', error: undefined });
   });
 
-  it('may be empty', async () => {
+  it('returns an empty answer', async () => {
     const { text, error, events } = await played({ kind: 'emptyAnswer' });
     expect([text, error, chunksOf(events).at(-1)?.usage?.completion_tokens]).toEqual(['', undefined, 0]);
   });
 
-  it('goes on after a broken line, and says so', async () => {
+  it('continues after a broken line, and reports it', async () => {
     const { text, error, events } = await played({ kind: 'malformedChunk', at: 1 });
     expect([text, error]).toEqual(['one two three', undefined]);
     expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(1);
   });
 });
 
-describe('faults', () => {
+describe('OllamaProvider with a failing server', () => {
   const faults: [name: string, behaviour: Behaviour, kind: string, text: string][] = [
     ['400', { kind: 'error', status: 400 }, 'rejected', ''],
     [
@@ -151,7 +151,7 @@ describe('faults', () => {
       'one two',
     ],
   ];
-  it.each(faults)('%s', async (_name, behaviour, kind, text) => {
+  it.each(faults)('classifies the failure: %s', async (_name, behaviour, kind, text) => {
     const { error, text: said } = await played(behaviour);
     expect(error).toBeInstanceOf(ProviderError);
     expect(error).toMatchObject({ kind });
@@ -160,12 +160,12 @@ describe('faults', () => {
     await expect(provider.complete(call())).rejects.toMatchObject({ kind });
   });
 
-  it('tells when to come back', async () => {
+  it('reports the delay before the next attempt', async () => {
     const { error } = await played({ kind: 'error', status: 429, retryAfter: 2, message: 'Slow down.' });
     expect(error).toMatchObject({ retryAfterMs: 2000, message: 'Slow down.' });
   });
 
-  it('knows a server that is not there', async () => {
+  it('reports a server that cannot be reached', async () => {
     const gone = await startFakeProvider();
     const { origin } = gone;
     await gone.close();
@@ -175,7 +175,7 @@ describe('faults', () => {
     await away.close();
   });
 
-  it('asks nobody where the request cannot be told', async () => {
+  it('sends no request if it cannot be converted', async () => {
     const content = [{ type: 'image_url' as const, image_url: { url: 'http://127.0.0.1/a.png' } }];
     const request = { messages: [{ role: 'user' as const, content }] };
     expect((await outcomeOf(provider.stream({ ...call(), request }))).error).toMatchObject({

@@ -24,7 +24,7 @@ import { readEmbeddings, readModelNames, readsImages, textsOf } from './ollama-c
 import { asBrokenAnswer, asUnreachable, toProviderErrorOfStatus } from './ollama-errors.js';
 import { toOllamaRequest } from './to-ollama-request.js';
 
-/** Longest wait for the end of a body after the answer's last line, in milliseconds. */
+/** Maximum wait for the end of a body after the answer's last line, in milliseconds. */
 const DRAIN_MS = 250;
 
 const CHAT_PATH = '/api/chat';
@@ -32,15 +32,18 @@ const TAGS_PATH = '/api/tags';
 
 export interface OllamaProviderOptions {
   readonly id: string;
-  /** Without `/api`, as `http://127.0.0.1:11434`. */
+  /** URL without `/api`, such as `http://127.0.0.1:11434`. */
   readonly baseUrl: string;
-  /** For servers behind a proxy that asks for one, and for Ollama's own hosted models. */
+  /** For servers behind a proxy that requires one, and for Ollama's own hosted models. */
   readonly apiKey?: string | undefined;
-  /** Milliseconds. */
+  /** Timeout for connecting, in milliseconds. */
   readonly connectTimeoutMs: number;
 }
 
-/** An Ollama server by its native wire, which knows more of its models than its OpenAI-compatible one. */
+/**
+ * An Ollama server, used with its native protocol, which exposes more of its models than its OpenAI-compatible
+ * one.
+ */
 export class OllamaProvider extends ModelProvider {
   override readonly id: string;
   override readonly wire = 'ollama';
@@ -95,7 +98,8 @@ export class OllamaProvider extends ModelProvider {
     apiKey,
   }: EmbeddingCall): Promise<EmbeddingResult> {
     const texts = textsOf(input);
-    // Without `truncate: false` a text that is too long would be cut, and its vector would be that of its beginning.
+    // Without `truncate: false`, a text that is too long would be cut, and its vector would represent only its
+    // beginning.
     const answer = await this.askJson(
       '/api/embed',
       signal,
@@ -110,7 +114,7 @@ export class OllamaProvider extends ModelProvider {
     return names.map((id) => ({ id }));
   }
 
-  /** Its wire has a place for images, and none for PDFs. */
+  /** Ollama's protocol has a field for images, and none for PDFs. */
   override async reads(
     kind: MediaKind,
     { model, signal, apiKey }: ReadingCall,
@@ -119,7 +123,7 @@ export class OllamaProvider extends ModelProvider {
     return readsImages(await this.askJson('/api/show', signal, { model }, apiKey));
   }
 
-  /** Its models know three efforts; `toOllamaRequest` takes the nearest. */
+  /** Ollama's models support three efforts; `toOllamaRequest` picks the closest. */
   override droppedHints({ reasoning_effort: asked }: ChatRequest): readonly string[] {
     return asked === 'minimal' || asked === 'xhigh' || asked === 'max' ? ['reasoning_effort'] : [];
   }
@@ -155,7 +159,10 @@ export class OllamaProvider extends ModelProvider {
     });
   }
 
-  /** The body of a good answer. A payload is posted; without one the path is only read. */
+  /**
+   * Sends a request and returns the body of a successful response. A payload is sent with POST; without one the
+   * method is GET.
+   */
   private async ask(
     path: string,
     signal: AbortSignal,
@@ -193,7 +200,7 @@ function headOf(model: string): OllamaAnswerHead {
     id: `chatcmpl-${newId()}`,
     created: Math.floor(Date.now() / 1000),
     model,
-    // 40 characters are the most that every provider takes back.
+    // Every provider accepts ids of up to 40 characters.
     newCallId: () => `call_${newId().replaceAll('-', '')}`,
   };
 }

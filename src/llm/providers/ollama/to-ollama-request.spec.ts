@@ -4,17 +4,17 @@ import { toOllamaRequest } from './to-ollama-request.js';
 
 const QUESTION: ChatMessage = { role: 'user', content: 'Hi' };
 
-// Apart from the requests, whose type marks them as deprecated.
+// Separate from the requests, whose type marks it as deprecated.
 const OLD_LIMIT = { max_tokens: 5 };
 const SEED = { seed: 42 };
 const NO_SEED = { seed: null };
 
-/** The request as it goes over the wire: what is undefined is not sent. */
+/** The request in serialised form: undefined fields are not sent. */
 function sent(request: Partial<ChatRequest>): unknown {
   return JSON.parse(JSON.stringify(toOllamaRequest('llama3.2', { messages: [QUESTION], ...request })));
 }
 
-/** What a request adds to the plainest one. */
+/** Returns the fields that a request has in addition to a minimal one. */
 function added(request: Partial<ChatRequest>): unknown {
   const { model, messages, stream, truncate, ...rest } = toOllamaRequest('m', {
     messages: [QUESTION],
@@ -35,7 +35,7 @@ const refusal = (reason: RegExp): unknown =>
 const schema = { type: 'object', properties: { city: { type: 'string' } } };
 
 describe('toOllamaRequest', () => {
-  it('streams, and has nothing cut off the conversation', () => {
+  it('streams, and does not let the server truncate the conversation', () => {
     expect(sent({})).toEqual({
       model: 'llama3.2',
       messages: [{ role: 'user', content: 'Hi' }],
@@ -105,11 +105,11 @@ describe('toOllamaRequest', () => {
       },
     ],
   ];
-  it.each(parameters)('carries %s', (_name, request, wire) => {
+  it.each(parameters)('converts %s', (_name, request, wire) => {
     expect(added(request)).toEqual(wire);
   });
 
-  it('refuses tools that are no functions', () => {
+  it('refuses tools that are not functions', () => {
     expect(() => sent({ tools: [{ type: 'custom', custom: { name: 'x' } }] })).toThrow(
       refusal(/type 'custom'/),
     );

@@ -2,7 +2,7 @@ import { AppError } from '../../../common/errors.js';
 import type { ChatRequest } from '../../port/index.js';
 import { type OllamaMessage, toOllamaMessages } from './ollama-messages.js';
 
-/** How a model samples. What is undefined is not sent: the model's own setting counts then. */
+/** Sampling options. Undefined fields are not sent: the model's own setting then applies. */
 export interface OllamaOptions {
   readonly temperature?: number | undefined;
   readonly top_p?: number | undefined;
@@ -23,7 +23,7 @@ export interface OllamaTool {
   };
 }
 
-/** How much a model thinks: whether at all, or, for models that know levels, how much. */
+/** The thinking mode: off, or a level for models that support levels. */
 export type OllamaThink = false | 'low' | 'medium' | 'high';
 
 /** A request of `POST /api/chat`. */
@@ -40,17 +40,17 @@ export interface OllamaChatRequest {
 }
 
 /**
- * A request of the common tongue on Ollama's wire.
+ * Converts a canonical request to Ollama's API format.
  * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
  *
- * @throws AppError `invalid_request` for what the API format has no place for
+ * @throws AppError `invalid_request` for content that the API format has no field for
  */
 export function toOllamaRequest(model: string, request: ChatRequest): OllamaChatRequest {
   return {
     model,
     messages: toOllamaMessages(request.messages),
     stream: true,
-    // Without it the server drops the oldest messages of a conversation that is too long, and tells nobody.
+    // Without it the server silently drops the oldest messages of a conversation that is too long.
     truncate: false,
     options: optionsOf(request),
     tools: toolsOf(request),
@@ -72,7 +72,7 @@ function optionsOf(request: ChatRequest): OllamaOptions {
 }
 
 function toolsOf({ tools, tool_choice: choice }: ChatRequest): OllamaTool[] | undefined {
-  // The wire has no field for the choice; leaving the tools out is what `none` means.
+  // The protocol has no field for the choice; omitting the tools has the effect of `none`.
   if (tools === undefined || tools.length === 0 || choice === 'none') return undefined;
   return tools.map((tool) => {
     if (tool.type !== 'function') {
@@ -82,7 +82,7 @@ function toolsOf({ tools, tool_choice: choice }: ChatRequest): OllamaTool[] | un
     const { name, description, parameters } = tool.function;
     return {
       type: 'function',
-      // The server insists on parameters.
+      // The server requires parameters.
       function: { name, description, parameters: parameters ?? { type: 'object', properties: {} } },
     };
   });

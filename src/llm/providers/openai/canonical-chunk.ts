@@ -1,7 +1,7 @@
 import { type ChatChunk, FINISH_REASONS } from '../../port/index.js';
 import { isUsage } from './reply-parts.js';
 
-/** The fields of a chunk, each of which may be anything. */
+/** The fields of a chunk, each of arbitrary type. */
 interface AnyChunk {
   readonly id?: unknown;
   readonly object?: unknown;
@@ -9,7 +9,7 @@ interface AnyChunk {
   readonly model?: unknown;
   readonly choices?: unknown;
   readonly usage?: unknown;
-  /** Groq's place for the usage. */
+  /** Groq's field for the usage. */
   readonly x_groq?: unknown;
 }
 
@@ -30,16 +30,16 @@ interface AnyDelta {
   readonly reasoning?: unknown;
   readonly tool_calls?: unknown;
   readonly function_call?: unknown;
-  /** Ours: no host has a say in it. */
+  /** Our own field: no host may set it. */
   readonly provider_data?: unknown;
 }
 
 const REASONS: ReadonlySet<unknown> = new Set(FINISH_REASONS);
 
 /**
- * Whether a chunk has every field that we rely on, with the type of the canonical format. Such chunks are passed on as
- * the text that they came in, so this is done to every event of every stream; everything else in them stays unread. What
- * depends on the chunks before it is checked by `ChoiceNormaliser`.
+ * Returns true if a chunk has every field that we rely on, with the type of the canonical format. Such a chunk
+ * is passed on as its original text, so this check runs on every event of every stream; no other field is read.
+ * `ChoiceNormaliser` checks the conditions that depend on earlier chunks.
  */
 export function isCanonicalChunk(value: object): value is ChatChunk {
   const chunk: AnyChunk = value;
@@ -83,7 +83,7 @@ function isDelta(delta: AnyDelta): boolean {
   );
 }
 
-/** Whether log probabilities, which are joined where a stream is put together, are lists. */
+/** Returns true if the log probabilities are lists, as the assembly of a stream requires. */
 export function isLogprobs(value: unknown): boolean {
   if (value === undefined || value === null) return true;
   if (!isObject(value)) return false;

@@ -14,15 +14,15 @@ import { ToolCallNormaliser } from './tool-call-normaliser.js';
 
 export type ChunkChoice = ChatChunk['choices'][number];
 
-/** Reasoning has no place in OpenAI's types; the hosts that stream it do so under this name. */
+/** A delta with reasoning, which OpenAI's types do not have; hosts stream it under this name. */
 export type Delta = ChatDelta & { reasoning_content?: string };
 
 const LEGACY_CALL = 'function_call';
 
-/** Fields of a choice that say what its delta says, or what belongs elsewhere. */
+/** Fields of a choice that duplicate its delta, or that belong elsewhere. */
 const MOVED = new Set(['message', 'text', 'usage', 'error', 'delta', 'finish_reason', 'logprobs', 'index']);
 
-/** Fields of a delta that are written anew. */
+/** Fields of a delta that are rewritten. */
 const READ = new Set([
   'role',
   'content',
@@ -34,12 +34,12 @@ const READ = new Set([
   'provider_data',
 ]);
 
-/** Brings what a host streams of one choice into the canonical format. */
+/** Converts the streamed deltas of one choice to the canonical format. */
 export class ChoiceNormaliser {
   private readonly calls = new ToolCallNormaliser();
   private said = false;
   private reason: ChunkChoice['finish_reason'] = null;
-  /** True while the host writes an empty text for the reason, where others write null. */
+  /** True while the host sends an empty string as the finish reason, where others send null. */
   private emptyReason = false;
 
   /** True once the choice has a finish reason. */
@@ -47,24 +47,24 @@ export class ChoiceNormaliser {
     return this.reason !== null;
   }
 
-  /** Whether the host has no other word for an end than an empty text and the end of its stream. */
+  /** True if the host marks the end only by an empty finish reason and the end of its stream. */
   get endsInSilence(): boolean {
     return this.emptyReason && this.said;
   }
 
-  /** Whether tool calls came that were left out, because nothing ever named their tool. */
+  /** True if tool calls were dropped because they never received a name. */
   get hasNamelessCalls(): boolean {
     return this.calls.hasNameless;
   }
 
-  /** Whether a choice of a canonical chunk can be passed on as it is. Changes nothing. */
+  /** Returns true if a choice of a canonical chunk can be passed on unchanged. Has no side effects. */
   accepts({ delta: { tool_calls: calls }, finish_reason: reason }: ChunkChoice): boolean {
-    // A choice ends once.
+    // A choice ends only once.
     if (reason !== null && this.reason !== null) return false;
     return !calls || this.calls.accepts(calls);
   }
 
-  /** Notes a choice that is passed on as it is. */
+  /** Records a choice that is passed on unchanged. */
   note({ delta, finish_reason: reason }: ChunkChoice): void {
     this.reason ??= reason;
     if (delta.content || delta.tool_calls) this.said = true;
@@ -72,15 +72,15 @@ export class ChoiceNormaliser {
   }
 
   /**
-   * Returns the choice in the canonical format.
-   * @throws ProviderError for one that failed
+   * Converts a choice to the canonical format.
+   * @throws ProviderError if the choice reports a failure
    */
   rewrite(choice: object, index: number): ChunkChoice {
     const finish = readFinish(choice);
     const written = fieldOf(choice, 'finish_reason');
     this.emptyReason = written === '' || (this.emptyReason && written === undefined);
     const delta = this.rewriteDelta(deltaOf(choice, this.said));
-    // The first reason counts: hosts repeat it beside the usage. Only a filter that comes later says more.
+    // The first reason counts: hosts repeat it beside the usage. Only a later content filter overrides it.
     const news = this.reason === null || finish === 'content_filter' ? finish : undefined;
     if (news !== undefined) this.reason = news;
     const logprobs = fieldOf(choice, 'logprobs');
@@ -94,25 +94,25 @@ export class ChoiceNormaliser {
   }
 
   private rewriteDelta(delta: object): Delta {
-    const said = readSaid(delta);
+    const parts = readSaid(delta);
     const calls = fieldOf(delta, 'tool_calls') ?? undefined;
     const tool_calls = calls === undefined ? [] : this.calls.rewrite(calls);
-    if (said.text !== '' || tool_calls.length > 0) this.said = true;
+    if (parts.text !== '' || tool_calls.length > 0) this.said = true;
     const role = fieldOf(delta, 'role') === 'assistant' ? { role: 'assistant' as const } : {};
     return {
       ...without(delta, READ),
       ...role,
-      ...(said.reasoning !== '' && { reasoning_content: said.reasoning }),
-      // An opening delta has an empty text; one with thoughts alone has none.
-      ...((said.text !== '' || fieldOf(delta, 'content') === '') && { content: said.text }),
-      ...(said.refusal !== '' && { refusal: said.refusal }),
+      ...(parts.reasoning !== '' && { reasoning_content: parts.reasoning }),
+      // An opening delta has an empty content; a delta with only reasoning has none.
+      ...((parts.text !== '' || fieldOf(delta, 'content') === '') && { content: parts.text }),
+      ...(parts.refusal !== '' && { refusal: parts.refusal }),
       ...(tool_calls.length > 0 && { tool_calls }),
       ...legacyCallOf(delta),
     };
   }
 }
 
-/** Returns all that a message or delta says, wherever the host puts it. */
+/** Returns the text, reasoning and refusal of a message or delta, wherever the host puts them. */
 export function readSaid(message: object): Said {
   const { text, reasoning, refusal } = readContent(fieldOf(message, 'content'));
   const thoughts = readText(fieldOf(message, 'reasoning_content')) || readText(fieldOf(message, 'reasoning'));
@@ -120,8 +120,8 @@ export function readSaid(message: object): Said {
 }
 
 /**
- * Returns the finish reason of a choice; undefined while it goes on.
- * @throws ProviderError for a choice that failed
+ * Returns the finish reason of a choice; undefined while it continues.
+ * @throws ProviderError if the choice reports a failure
  */
 export function readFinish(choice: object): NonNullable<ChunkChoice['finish_reason']> | undefined {
   const error = fieldOf(choice, 'error');
@@ -132,7 +132,7 @@ export function readFinish(choice: object): NonNullable<ChunkChoice['finish_reas
   throw new ProviderError(finish.kind, message);
 }
 
-/** Returns the field that was there for calls before tools, if it has the types of the canonical format. */
+/** Returns `function_call`, the predecessor of tool calls, if it has the types of the canonical format. */
 export function legacyCallOf(message: object): Record<string, unknown> {
   const call = fieldOf(message, LEGACY_CALL);
   const [name, text] = [textField(call, 'name'), textField(call, 'arguments')];
@@ -141,14 +141,14 @@ export function legacyCallOf(message: object): Record<string, unknown> {
   return { [LEGACY_CALL]: read };
 }
 
-/** Returns the fields of a foreign value that are not read, as they are. */
+/** Returns the fields of an untrusted value that are not in `names`, unchanged. */
 export function without(value: object, names: ReadonlySet<string>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.has(name)));
 }
 
 /**
- * Returns what stands for the delta. Some hosts repeat the whole answer as `message` at the end, which counts only if
- * nothing came before; the older format has `text`.
+ * Returns the delta of a choice, or its equivalent. Some hosts repeat the whole answer as `message` at the end,
+ * which counts only if nothing came before; the older format has `text`.
  */
 function deltaOf(choice: object, hasSaid: boolean): object {
   const delta = fieldOf(choice, 'delta');

@@ -24,7 +24,7 @@ const normaliseAll = (values: readonly object[]): (NormalisedChunk | undefined)[
 const lastChunk = (...values: readonly object[]): ChatChunk | undefined => normaliseAll(values).at(-1)?.chunk;
 const lastChoice = (...values: readonly object[]) => lastChunk(...values)?.choices[0];
 
-describe('a chunk in the canonical format keeps the text in which it came', () => {
+describe('a chunk in the canonical format keeps its original text', () => {
   it.each<[string, object]>([
     ['a piece of text', chunkOf({ content: 'Hi' })],
     [
@@ -57,7 +57,7 @@ describe('a chunk in the canonical format keeps the text in which it came', () =
     ],
     ['that are null', { index: 0, function: { arguments: null } }],
     ['left out with the function', { index: 0 }],
-  ])('with further arguments of a call %s', (_what, delta) => {
+  ])('with more arguments of a call %s', (_what, delta) => {
     const value = callOf(delta);
     expect(normaliseAll([callOf(opening(0, 'a', 'f')), value]).at(-1)).toEqual({
       chunk: value,
@@ -97,7 +97,7 @@ describe('a chunk that is not in the canonical format', () => {
       { delta: {}, logprobs: { content: [] } },
       { logprobs: { content: [], refusal: null } },
     ],
-  ])('with %s is written anew, and loses nothing', (_what, choice, expected) => {
+  ])('with %s is rewritten without loss', (_what, choice, expected) => {
     expect(lastChunk({ choices: [choice] })).toMatchObject({
       id: 'head',
       created: 2,
@@ -127,30 +127,30 @@ describe('a chunk that is not in the canonical format', () => {
     expect(choice).not.toHaveProperty('error');
   });
 
-  it('gets the id of the chunk before it if its own is empty', () => {
+  it('gets the id of the previous chunk if its own is empty', () => {
     expect(lastChunk(chunkOf({ content: 'a' }), { id: '', choices: [{ text: 'b' }] })?.id).toBe('c');
   });
 
   it.each<[string, object]>([
     ['choices that are no objects', { ...HEAD, choices: ['Hi'] }],
     ['nothing that belongs to an answer', { ok: true }],
-  ])('with %s is no chunk', (_what, value) => {
+  ])('with %s is not accepted as a chunk', (_what, value) => {
     expect(normaliseAll([value])).toEqual([undefined]);
   });
 
-  it('with the usage of its choice has it where clients look', () => {
+  it('with the usage inside a choice has it at the top level', () => {
     const usage = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 };
     expect(lastChunk(chunkOf({ content: 'Hi' }, { usage }))?.usage).toEqual(usage);
   });
 });
 
-describe('the end of a choice', () => {
-  it('is sent once, although the host repeats it', () => {
+describe('the finish reason of a choice', () => {
+  it('is sent once, even if the host repeats it', () => {
     const end = chunkOf({}, { finish_reason: 'stop' });
     expect(lastChoice(end, end)?.finish_reason).toBeNull();
   });
 
-  it('is sent again if a filter removed the answer after it', () => {
+  it('is sent again if a filter removed the answer afterwards', () => {
     const filtered = chunkOf({}, { finish_reason: 'content_filter' });
     expect(lastChoice(chunkOf({}, { finish_reason: 'stop' }), filtered)?.finish_reason).toBe(
       'content_filter',
@@ -161,11 +161,11 @@ describe('the end of a choice', () => {
     ['network_error', 'broken_answer'],
     ['insufficient_system_resource', 'unavailable'],
     ['timeout', 'timed_out'],
-  ])('by %s is a failure of the provider', (finish_reason, kind) => {
+  ])('%s is a failure of the provider', (finish_reason, kind) => {
     expect(() => lastChoice(chunkOf({}, { finish_reason }))).toThrow(expect.objectContaining({ kind }));
   });
 
-  it('is missing if the host never gave a reason for it', () => {
+  it('is missing if the host never sends one', () => {
     const normaliser = normaliserOf();
     const value = chunkOf({ content: 'Hi' });
     normaliser.normalise(value, JSON.stringify(value));

@@ -4,13 +4,13 @@ import { isCanonicalChunk, isObject } from './canonical-chunk.js';
 import { ChoiceNormaliser, type ChunkChoice, without } from './choice-normaliser.js';
 import { readUsage, toIndex } from './reply-parts.js';
 
-/** A chunk, and its JSON: as it came, or written anew. */
+/** A chunk and its JSON text: the original, or a rewritten one. */
 export interface NormalisedChunk {
   readonly chunk: ChatChunk;
   readonly raw: string;
 }
 
-/** What an answer has that some hosts leave out. */
+/** Metadata of an answer that some hosts omit. */
 export interface AnswerHead {
   readonly id: string;
   /** Unix time in seconds. */
@@ -18,42 +18,42 @@ export interface AnswerHead {
   readonly model: string;
 }
 
-/** Returns the head of an answer of a model whose host gives it none. */
+/** Creates the metadata of an answer whose host sends none. */
 export function newHead(model: string): AnswerHead {
   return { id: `chatcmpl-${newId()}`, created: Math.floor(Date.now() / 1000), model };
 }
 
-/** Fields of a chunk that are written anew. */
+/** Fields of a chunk that are rewritten. */
 const READ = new Set(['id', 'object', 'created', 'model', 'choices', 'usage']);
 
 /**
- * Brings the chunks of one stream into the canonical format, so that nobody above has to doubt a type. A chunk that is
- * canonical is passed on with the text in which it came; only others are written anew.
+ * Converts the chunks of one stream to the canonical format, so that the layers above can trust its types. A
+ * canonical chunk is passed on as its original text; only others are rewritten.
  */
 export class ChunkNormaliser {
   private readonly choices = new Map<number, ChoiceNormaliser>();
-  /** The last chunk that was passed on, or what stands for it: others get from it what they lack. */
+  /** The metadata of the latest chunk, or its initial value. Supplies the fields that later chunks lack. */
   private head: AnswerHead;
 
-  /** @param head what chunks get that have no id, time or model of their own */
+  /** @param head metadata for chunks that have no id, time or model of their own */
   constructor(head: AnswerHead) {
     this.head = head;
   }
 
-  /** Whether the answer is whole: there is a choice, and each has a finish reason. */
+  /** True if the answer is complete: there is at least one choice, and each has a finish reason. */
   get complete(): boolean {
     return this.choices.size > 0 && this.choices.values().every(({ finished }) => finished);
   }
 
-  /** Whether tool calls had to be left out. */
+  /** True if tool calls had to be dropped. */
   get hasNamelessCalls(): boolean {
     return this.choices.values().some(({ hasNamelessCalls }) => hasNamelessCalls);
   }
 
   /**
-   * Returns the chunk in the canonical format; undefined if the value is no chunk.
+   * Converts a value to a chunk in the canonical format; undefined if it is not a chunk.
    * @param raw the JSON text of the value
-   * @throws ProviderError where a choice failed
+   * @throws ProviderError if a choice reports a failure
    */
   normalise(value: object, raw: string): NormalisedChunk | undefined {
     if (isCanonicalChunk(value) && value.choices.every((choice) => this.accepts(choice))) {
@@ -66,8 +66,8 @@ export class ChunkNormaliser {
   }
 
   /**
-   * Returns the chunk that a host owes which never gives a reason for the end but an empty text, once its stream has
-   * ended as it should; undefined for every other.
+   * Returns the final chunk that a host omits if its only finish reason is an empty string. Call it once the
+   * stream has ended properly. Returns undefined for every other host.
    */
   missingEnd(): NormalisedChunk | undefined {
     const open = [...this.choices].filter(([, choice]) => !choice.finished);
@@ -111,7 +111,7 @@ export class ChunkNormaliser {
   }
 }
 
-/** Returns the head of an answer or chunk, with what it lacks from another. */
+/** Returns the metadata of an answer or chunk, with missing fields taken from `otherwise`. */
 export function headOf(value: object, otherwise: AnswerHead): AnswerHead {
   return {
     id: nonEmpty(value, 'id') ?? otherwise.id,

@@ -22,7 +22,7 @@ const said = (message: object, choice: object = {}, more: object = {}) =>
 const read = (value: unknown): ChatCompletion => toCompletion(value, HEAD);
 const choiceOf = (value: unknown) => read(value).choices[0];
 
-describe('a whole answer in the canonical format is passed on as it came', () => {
+describe('a whole answer in the canonical format is passed on unchanged', () => {
   it.each<[string, object]>([
     ['a text', said({})],
     ['a text and the usage as null', said({}, {}, { usage: null })],
@@ -38,7 +38,7 @@ describe('a whole answer in the canonical format is passed on as it came', () =>
   });
 });
 
-describe('a whole answer that is not in the canonical format is written anew', () => {
+describe('a whole answer that is not in the canonical format is rewritten', () => {
   it.each<[string, object, object]>([
     ['no id', { id: undefined }, { id: 'head' }],
     ['no model', { model: undefined }, { model: 'asked' }],
@@ -123,17 +123,17 @@ describe('a whole answer that is not in the canonical format is written anew', (
   it.each<[string, object]>([
     ['data in our own field', { provider_data: { provider: 'anthropic', blocks: [] } }],
     ['an older call that is a text', { function_call: 'f' }],
-  ])('and loses %s', (_what, message) => {
+  ])('without %s', (_what, message) => {
     expect(choiceOf(said(message))?.message).toEqual({ role: 'assistant', content: 'Hi', refusal: null });
   });
 
-  it('if a whole stream of choices came as one that is no list', () => {
+  it('if a complete stream of choices came as a single object', () => {
     const value = said({});
     expect(read({ ...value, choices: value.choices[0] })).toMatchObject({ choices: value.choices });
   });
 });
 
-describe('the calls of a whole answer', () => {
+describe('the tool calls of a whole answer', () => {
   const callsOf = (tool_calls: unknown) => choiceOf(said({ tool_calls }))?.message.tool_calls;
   const rewritten = { type: 'function', function: { name: 'f', arguments: '{}' } };
 
@@ -148,11 +148,11 @@ describe('the calls of a whole answer', () => {
     expect(callsOf([call])).toEqual([expected]);
   });
 
-  it('may be one object in place of a list', () => {
+  it('may be a single object instead of a list', () => {
     expect(callsOf(CALL)).toEqual([CALL]);
   });
 
-  it('keep a custom call beside one that has to be written anew', () => {
+  it('keep a custom call beside one that has to be rewritten', () => {
     expect(callsOf([{ ...CALL, type: undefined }, CUSTOM])).toEqual([CALL, CUSTOM]);
   });
 
@@ -161,11 +161,11 @@ describe('the calls of a whole answer', () => {
     ['an empty name', { id: 'a', type: 'function', function: { name: '', arguments: '{}' } }],
     ['a custom form without its input', { ...CUSTOM, custom: { name: 'g' } }],
     ['a custom form without an id', { ...CUSTOM, id: '' }],
-  ])('leave out one that has %s', (_what, call) => {
+  ])('omit one that has %s', (_what, call) => {
     expect(callsOf([call])).toBeUndefined();
   });
 
-  it('have ids of their own, although the host gives two the same', () => {
+  it('have unique ids, even if the host gives two calls the same one', () => {
     const [first, second, ...others] = callsOf([CALL, CALL]) ?? [];
     expect([first, second, others]).toEqual([
       CALL,
@@ -174,26 +174,26 @@ describe('the calls of a whole answer', () => {
     ]);
   });
 
-  it('end the answer if the host gives no reason for its end', () => {
+  it('imply the finish reason if the host sends none', () => {
     expect(choiceOf(said({ tool_calls: [CALL] }, { finish_reason: null }))?.finish_reason).toBe('tool_calls');
   });
 });
 
-describe('JSON that is no answer', () => {
+describe('JSON that is not an answer', () => {
   it.each<[string, unknown]>([
     ['without choices', { id: 'c' }],
     ['with choices that are null', { choices: null }],
     ['with no choice', { choices: [] }],
     ['with a choice that is a text', { choices: ['Hi'] }],
     ['with a choice that has no message', { choices: [{ index: 0 }] }],
-  ])('%s is refused', (_what, value) => {
+  ])('%s is refused as unreadable', (_what, value) => {
     expect(() => read(value)).toThrow(expect.objectContaining({ kind: 'unreadable_answer' }));
   });
 
   it.each<[string, unknown]>([
     ['as a whole', { error: { message: 'Gone.' } }],
     ['in a choice', said({}, { error: { message: 'Gone.' } })],
-  ])('but an error %s is the failure that it reports', (_what, value) => {
+  ])('with an error %s is reported as that failure', (_what, value) => {
     expect(() => read(value)).toThrow(expect.objectContaining({ message: 'Gone.' }));
   });
 });

@@ -36,9 +36,10 @@ const READ = {
 } as const;
 
 /**
- * Returns a JSON value as a whole answer: itself if it is in the canonical format, else written anew.
- * @param head what the answer gets if it has no id, time or model of its own
- * @throws ProviderError for an error with a good status, and for what is no answer
+ * Converts a JSON value to a whole answer: returns it unchanged if it is in the canonical format, else
+ * rewritten.
+ * @param head metadata for an answer that has no id, time or model of its own
+ * @throws ProviderError for an error with a success status, and for a value that is not an answer
  */
 export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
   if (isErrorReport(value)) throw toHostError({ body: value });
@@ -57,15 +58,18 @@ export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
   };
 }
 
-/** A choice without a reason for its end is whole: nothing was cut off, and hosts that do not stream may know none. */
+/**
+ * Converts a choice. One without a finish reason is complete: nothing was cut off, and hosts without streaming
+ * may know no reasons.
+ */
 function toChoice(choice: object, position: number): Choice {
-  const said = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
+  const given = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
   const text = textField(choice, 'text');
   const finish = readFinish(choice);
-  if (said === undefined && text === undefined && finish === undefined) {
+  if (given === undefined && text === undefined && finish === undefined) {
     throw unreadableAnswer('one of its choices has no message');
   }
-  const message = toMessage(said ?? { content: text });
+  const message = toMessage(given ?? { content: text });
   const logprobs = fieldOf(choice, 'logprobs');
   return {
     ...without(choice, READ.choice),
@@ -90,7 +94,10 @@ function toMessage(message: object): Message {
   };
 }
 
-/** Results name their call by its id, so a call gets another one if its own was given to a call before it. */
+/**
+ * Converts tool calls. Results refer to their call by its id, so a call whose id is already taken gets a new
+ * one.
+ */
 function toToolCalls(value: unknown): ToolCall[] {
   const taken = new Set<string>();
   const calls = (Array.isArray(value) ? value : [value]).flatMap(toToolCall);
@@ -105,7 +112,10 @@ function newCallId(): string {
   return `call_${newId().replaceAll('-', '')}`;
 }
 
-/** A call that names no tool cannot be made. One without arguments has an empty object, as OpenAI writes it. */
+/**
+ * Converts a tool call. One without a tool name cannot be executed and is dropped. Missing arguments become an
+ * empty object, as OpenAI sends it.
+ */
 function toToolCall(call: unknown): ToolCall[] {
   if (isCustomCall(call)) return [call];
   const part = fieldOf(call, 'function') ?? call;
@@ -122,7 +132,7 @@ function toLogprobs(value: unknown): Choice['logprobs'] {
   return { content, refusal };
 }
 
-/** Whether an answer has every field that we rely on, with the type of the canonical format. */
+/** Returns true if an answer has every field that we rely on, with the type of the canonical format. */
 function isCanonical(value: unknown): value is ChatCompletion {
   return (
     isObject(value) &&

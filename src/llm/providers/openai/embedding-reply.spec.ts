@@ -3,7 +3,7 @@ import { readEmbeddings } from './embedding-reply.js';
 
 const read = (value: unknown, count = 1) => readEmbeddings(JSON.stringify(value), count);
 
-describe('vectors are read', () => {
+describe('readEmbeddings reads vectors', () => {
   it.each<[string, unknown]>([
     ['OpenAI’s list', { data: [{ index: 0, embedding: [1, 0] }] }],
     ['a list without its object', [{ embedding: [1, 0] }]],
@@ -18,12 +18,12 @@ describe('vectors are read', () => {
     [{ prompt_tokens: 5, total_tokens: 6 }, 5],
     [{ total_tokens: 6 }, 6],
     [undefined, undefined],
-  ])('with the usage %j as %s tokens', (usage, tokens) => {
+  ])('and counts the usage %j as %s tokens', (usage, tokens) => {
     expect(read({ data: [{ embedding: [1] }], usage }).inputTokens).toBe(tokens);
   });
 });
 
-describe('no vector is taken for another, or made up:', () => {
+describe('an invalid list of vectors', () => {
   it.each<[string, unknown, number]>([
     ['no list', { embedding: [1] }, 1],
     ['fewer vectors than inputs', { data: [{ embedding: [1] }] }, 2],
@@ -41,11 +41,11 @@ describe('no vector is taken for another, or made up:', () => {
     ['base64 that is cut off', { data: [{ embedding: 'AACAPwAA' }] }, 1],
     ['an empty vector', { data: [{ embedding: [] }] }, 1],
     ['a vector of texts', { data: [{ embedding: ['1'] }] }, 1],
-  ])('%s is refused', (_what, value, count) => {
+  ])('is refused: %s', (_what, value, count) => {
     expect(() => read(value, count)).toThrow(expect.objectContaining({ kind: 'unreadable_answer' }));
   });
 
-  it('an error with a good status is the failure that it reports', () => {
+  it('is reported as a failure if it is an error with a success status', () => {
     expect(() => read({ error: { message: 'Gone.' } })).toThrow('Gone.');
   });
 });

@@ -12,10 +12,10 @@ import { toIndex } from './reply-parts.js';
 const FLOAT_BYTES = 4;
 
 /**
- * Reads the answer to a request for vectors. They come as lists of numbers whatever was asked for: hosts answer in
- * base64 where floats were wanted, and the other way round.
- * @param count of the inputs
- * @throws ProviderError for an error with a good status, and for what is not one vector for each input
+ * Reads the response to an embeddings request. Returns lists of numbers regardless of the encoding: some hosts
+ * send base64 if floats were requested, and vice versa.
+ * @param count number of inputs
+ * @throws ProviderError for an error with a success status, and for anything but one vector per input
  */
 export function readEmbeddings(text: string, count: number): EmbeddingResult {
   const value = parseReply(text);
@@ -32,7 +32,7 @@ export function readEmbeddings(text: string, count: number): EmbeddingResult {
   const inOrder = Array.from({ length: count }, (_, index) => vectors.get(index));
   if (!inOrder.every((vector) => vector !== undefined))
     throw unreadableAnswer('its vectors are not in order');
-  // Not every host tells it.
+  // Not every host reports usage.
   const usage = fieldOf(value, 'usage');
   return {
     vectors: inOrder,
@@ -42,14 +42,14 @@ export function readEmbeddings(text: string, count: number): EmbeddingResult {
 
 function toVector(entry: unknown): readonly number[] {
   const given = fieldOf(entry, 'embedding') ?? entry;
-  // llama.cpp's own route puts the vector of a text into a list of its own.
+  // llama.cpp's own route wraps the vector of a text in another list.
   const vector = Array.isArray(given) && given.length === 1 && Array.isArray(given[0]) ? given[0] : given;
   const numbers = typeof vector === 'string' ? fromBase64(vector) : vector;
   if (!isVector(numbers)) throw unreadableAnswer('one of its vectors is not a list of numbers');
   return numbers;
 }
 
-/** Little-endian float32, as OpenAI encodes it. */
+/** Decodes little-endian float32 values, which is OpenAI's encoding. */
 function fromBase64(text: string): readonly number[] | undefined {
   if (!/^[\w+/-]+={0,2}$/.test(text)) return undefined;
   const bytes = Buffer.from(text, 'base64');

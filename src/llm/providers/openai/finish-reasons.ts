@@ -1,15 +1,15 @@
 import type { FinishReason, ProviderErrorKind } from '../../port/index.js';
 
-/** How a choice ended: with a reason of the canonical format, or in a failure. */
+/** The end of a choice: a finish reason of the canonical format, or a failure. */
 export type Finish =
   | { readonly type: 'reason'; readonly reason: FinishReason }
   | { readonly type: 'failure'; readonly kind: ProviderErrorKind; readonly reason: string };
 
 /**
- * What hosts say instead of OpenAI's reasons. Case and separators do not matter.
+ * Finish reasons that hosts send instead of OpenAI's. Case and separators do not matter.
  * TGI: `eos_token`, `stop_sequence`; Anthropic behind proxies: `end_turn`, `tool_use`, `max_tokens`, `refusal`;
  * Mistral: `model_length`; Gemini: `MAX_TOKENS`, `SAFETY`, `RECITATION` and so on; Zhipu: `sensitive`.
- * Reasons that are not here end an answer as a whole one, like `stop`: `eos`, `completed`, whatever comes next.
+ * Any other reason, such as `eos` or `completed`, means a complete answer, like `stop`.
  */
 const REASONS = {
   stop: ['stop', 'eos', 'eos_token', 'end_turn', 'stop_sequence', 'pause_turn'],
@@ -41,7 +41,7 @@ const REASONS = {
 } as const satisfies Record<FinishReason, readonly string[]>;
 
 /**
- * Reasons that say that the answer is not whole. OpenRouter: `error`; vLLM: `abort`; DeepSeek:
+ * Reasons that mean that the answer is incomplete. OpenRouter: `error`; vLLM: `abort`; DeepSeek:
  * `insufficient_system_resource`; Zhipu: `network_error`; Gemini: `MALFORMED_FUNCTION_CALL`.
  */
 const FAILURES = {
@@ -72,7 +72,10 @@ const FINISHES: ReadonlyMap<string, Finish> = new Map([
   ...failuresOf('timed_out', FAILURES.timed_out),
 ]);
 
-/** Returns how a choice ended; undefined while it goes on, which hosts write as null, as an empty text or not at all. */
+/**
+ * Converts a finish reason; undefined while the choice continues, for which hosts send null, an empty string or
+ * nothing.
+ */
 export function toFinish(value: unknown): Finish | undefined {
   if (value === undefined || value === null || value === '' || value === false) return undefined;
   const known = typeof value === 'string' ? FINISHES.get(normalise(value)) : undefined;

@@ -13,26 +13,29 @@ import {
 import type { ResponseBody } from '../../transport/response-body.js';
 import { HostRefusal } from './host-refusal.js';
 
-/** Everything of a request but what is said in it. */
+/** All of a request except its body. */
 type Envelope = Pick<Post, 'origin' | 'path' | 'headers'>;
 
-/** The routes that a host is asked on, below its base URL. */
+/** The routes of a host, below its base URL. */
 export type HostPath = '/chat/completions' | '/embeddings' | '/models';
 
-/** How a request is made. */
+/** Options of a request. */
 export interface Asking {
   readonly signal: AbortSignal;
-  /** Takes the place of the client's own key. */
+  /** Replaces the client's own key. */
   readonly apiKey?: string | undefined;
 }
 
-/** Headers in which the SDK describes itself to its own vendor; it is not the one that sends these requests. */
+/**
+ * Prefix of the headers in which the SDK describes itself to its own vendor; the SDK does not send these
+ * requests.
+ */
 const OF_THE_SDK = 'x-stainless-';
 
 /**
- * A host that speaks OpenAI's API. The SDK says once where and with which headers; each request is then ours, because
- * making one with the SDK costs more than all that we do about it, and because the SDK reads only the answers and errors
- * that OpenAI itself would send.
+ * A host that uses OpenAI's API. The SDK determines the address and headers of each route once. We send the
+ * requests ourselves, because building one with the SDK costs more than all our own work on it, and because the
+ * SDK reads only the answers and errors that OpenAI itself would send.
  */
 export class HostEndpoint {
   private readonly envelopes = new Map<HostPath, Promise<Envelope>>();
@@ -43,7 +46,8 @@ export class HostEndpoint {
   ) {}
 
   /**
-   * Returns the body of a good answer. It must be read to its end, finished or abandoned.
+   * Sends a request and returns the body of a successful response. The body must be read to its end, finished
+   * or abandoned.
    * @throws HostRefusal, ProviderError, NoAnswerError
    */
   async stream(path: HostPath, body: object, asking: Asking): Promise<ResponseBody> {
@@ -52,7 +56,7 @@ export class HostEndpoint {
     if (isSuccess(status)) return answer;
     const text = await answer.text().catch((error: unknown) => {
       answer.abandon();
-      // What cannot be unpacked was an answer all the same, and its status says enough.
+      // A body that cannot be decompressed is still a response, and its status is sufficient.
       if (error instanceof ProviderError) return '';
       throw new NoAnswerError(error);
     });
@@ -60,8 +64,8 @@ export class HostEndpoint {
   }
 
   /**
-   * Returns the text of a good answer.
-   * @param body undefined for a request that only reads
+   * Sends a request and returns the text of a successful response.
+   * @param body undefined for a GET request
    * @throws HostRefusal, ProviderError, NoAnswerError
    */
   async whole(path: HostPath, body: object | undefined, asking: Asking): Promise<string> {
@@ -84,7 +88,7 @@ export class HostEndpoint {
   }
 }
 
-/** Returns everything that the SDK would send, the client's credentials among it. */
+/** Returns all that the SDK would send except the body, including the client's credentials. */
 async function envelopeOf(client: OpenAI, path: HostPath, body: object | undefined): Promise<Envelope> {
   const options = body === undefined ? ({ method: 'get' } as const) : ({ method: 'post', body: {} } as const);
   const { req, url } = await client.buildRequest({ ...options, path });
@@ -93,7 +97,10 @@ async function envelopeOf(client: OpenAI, path: HostPath, body: object | undefin
   return { origin, path: pathname + search, headers: Object.fromEntries(headers) };
 }
 
-/** Returns the error of an answer. A refusal of the request itself keeps the host's words, in which it may name a field. */
+/**
+ * Converts an error response. If the request itself was refused, the error keeps the host's text, which may
+ * name a field.
+ */
 function toAnsweredError({ status, headers, text }: WholeResponse, { headers: sent }: Post): Error {
   const secret = sent['authorization']?.replace(/^bearer /i, '');
   const error = toHostError({

@@ -1,10 +1,15 @@
 import type { CallIdRule } from '../../port/index.js';
 import { isReasoningModel } from './openai-models.js';
 
-/** Names of the limit of an answer's tokens. OpenAI deprecated the older one, and its reasoning models refuse it. */
+/**
+ * Parameter names for the maximum output tokens. OpenAI deprecated the older one, and its reasoning models
+ * refuse it.
+ */
 export type LimitName = 'max_tokens' | 'max_completion_tokens';
 
-/** OpenAI's bound ("Expected a string with maximum length 40"); the message that refuses a longer id says so. */
+/**
+ * OpenAI's limit, taken from the message that refuses a longer id ("Expected a string with maximum length 40").
+ */
 export const SHORT_CALL_IDS: CallIdRule = {
   accepts: /^[^]{1,40}$/,
   prefix: 'call_',
@@ -12,7 +17,7 @@ export const SHORT_CALL_IDS: CallIdRule = {
   unique: false,
 };
 
-/** Mistral's rule, and that of its chat templates: "must be a-z, A-Z, 0-9, with a length of 9". */
+/** The rule of Mistral and its chat templates: "must be a-z, A-Z, 0-9, with a length of 9". */
 export const NINE_CHARACTER_CALL_IDS: CallIdRule = {
   accepts: /^[a-zA-Z0-9]{9}$/,
   prefix: '',
@@ -20,18 +25,18 @@ export const NINE_CHARACTER_CALL_IDS: CallIdRule = {
   unique: false,
 };
 
-/** Facts about a host that its address gives away. Everything else is learned from its refusals. */
+/** Properties of a host that are known from its address. All others are learned from its refusals. */
 export interface HostProfile {
-  /** OpenAI itself, whose models are known by name. */
+  /** True for OpenAI itself, whose models are known by name. */
   readonly official: boolean;
   readonly limitName: LimitName;
   readonly callIds: CallIdRule | undefined;
 }
 
-/** Any other host: all of them know the older name of the limit, and most take any id. */
+/** The profile of any other host: all of them support the older name of the limit, and most accept any id. */
 const UNKNOWN: HostProfile = { official: false, limitName: 'max_tokens', callIds: undefined };
 
-/** Hosts by the end of their names. */
+/** Profiles by domain suffix. */
 const KNOWN: readonly (readonly [domain: string, profile: HostProfile])[] = [
   ['openai.com', { official: true, limitName: 'max_completion_tokens', callIds: SHORT_CALL_IDS }],
   ['openai.azure.com', { official: false, limitName: 'max_completion_tokens', callIds: SHORT_CALL_IDS }],
@@ -42,14 +47,17 @@ const KNOWN: readonly (readonly [domain: string, profile: HostProfile])[] = [
   ['mistral.ai', { official: false, limitName: 'max_tokens', callIds: NINE_CHARACTER_CALL_IDS }],
 ];
 
-/** @param baseUrl undefined is OpenAI's own */
+/**
+ * Returns the profile of a host.
+ * @param baseUrl undefined for OpenAI's own
+ */
 export function profileOf(baseUrl: string | undefined): HostProfile {
   const { hostname } = new URL(baseUrl ?? 'https://api.openai.com/v1');
   const known = KNOWN.find(([domain]) => hostname === domain || hostname.endsWith(`.${domain}`));
   return known?.[1] ?? UNKNOWN;
 }
 
-/** The name of the limit that a model of a host is asked with first: OpenAI's reasoning models are known by name anywhere. */
+/** Returns the name of the limit to try first: OpenAI's reasoning models are recognised by name on any host. */
 export function limitNameFor({ limitName }: HostProfile, model: string): LimitName {
   return isReasoningModel(model) ? 'max_completion_tokens' : limitName;
 }

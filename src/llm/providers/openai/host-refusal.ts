@@ -1,21 +1,24 @@
 import type { ProviderError } from '../../port/index.js';
 
-/** Longest part of a refusal that is looked at, in characters. */
+/** Maximum length of a refusal that is examined, in characters. */
 const MAX_LENGTH = 10_000;
 
-/** Deepest nesting of a refusal that is read. */
+/** Maximum nesting depth of a refusal that is read. */
 const MAX_DEPTH = 8;
 
-/** Fields in which a host repeats what it was sent. */
+/** Fields in which a host echoes the request. */
 const ECHOES: ReadonlySet<string> = new Set(['input', 'body', 'request']);
 
-/** A request that a host refused for what stands in it, with all that the host said. Never leaves the provider. */
+/**
+ * A request that a host refused because of its content, with the host's complete response. Never leaves the
+ * provider.
+ */
 export class HostRefusal extends Error {
   override readonly name = 'HostRefusal';
 
   /**
-   * @param reason the same as the model layer reads it
-   * @param body the host's answer as it came
+   * @param reason the refusal as the model layer sees it
+   * @param body the host's response as received
    */
   constructor(
     readonly reason: ProviderError,
@@ -25,8 +28,8 @@ export class HostRefusal extends Error {
   }
 
   /**
-   * All that the host said as one text: its sentence, and the names in `param` and `loc`. Hosts that check with pydantic
-   * name the field in `loc` alone.
+   * Returns all strings of the response as one text: the message, and the names in `param` and `loc`. Hosts
+   * that validate with pydantic name the field only in `loc`.
    */
   get text(): string {
     try {

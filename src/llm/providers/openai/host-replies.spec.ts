@@ -58,7 +58,7 @@ describe('a streamed answer', () => {
       { content: 'a' },
     ],
     ['empty finish reasons', [delta({ content: 'a' }, ''), delta({}, '')], { content: 'a' }],
-  ])('with %s is whole', (_what, frames, message) => {
+  ])('with %s is complete', (_what, frames, message) => {
     expect(messageOf(frames)?.message).toMatchObject(message);
   });
 
@@ -110,7 +110,7 @@ describe('a streamed answer', () => {
     ).toEqual(calls);
   });
 
-  it('with an error inside of a choice has failed', () => {
+  it('with an error inside a choice fails', () => {
     const broken = {
       choices: [{ index: 0, delta: {}, finish_reason: 'error', error: { code: 502, message: 'Gone.' } }],
     };
@@ -126,7 +126,7 @@ describe('a streamed answer', () => {
       'chunks, one a line',
       `${JSON.stringify(delta({ content: 'Hi' }))}\n${JSON.stringify(delta({}, 'stop'))}\n`,
     ],
-  ])('that comes as %s is read all the same', (_what, body) => {
+  ])('that is sent as %s is read nevertheless', (_what, body) => {
     const text = read(body).map((event) =>
       event.type === 'chunk' ? (event.chunk.choices[0]?.delta.content ?? '') : '',
     );
@@ -134,7 +134,7 @@ describe('a streamed answer', () => {
   });
 
   it.each(['<html>no</html>', 'Internal error', 'data: {broken\n\n', '{"a":}', '7'])(
-    '%j cannot be read, and says so',
+    'is reported as unreadable if it is %j',
     (body) => {
       expect(failureOf(() => read(body))).toMatchObject({ kind: 'unreadable_answer' });
     },
@@ -172,13 +172,13 @@ describe('usage', () => {
     ['as a list', [5, 2], undefined],
     ['as a sentence', 'many', undefined],
     ['with nothing in it', {}, undefined],
-  ])('%s is figures in the canonical format, or none', (_what, usage, expected) => {
+  ])('%s becomes figures in the canonical format, or none', (_what, usage, expected) => {
     const figures = told(usage);
     if (expected === undefined) expect(figures).toEqual([]);
     else expect(figures).toMatchObject([expected]);
   });
 
-  it('is read in each of the places where hosts put it', () => {
+  it('is read from each of the places where hosts put it', () => {
     const usage = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
     const inFinish = { ...delta({ content: 'a' }, 'stop'), usage };
     const withoutChoices = { usage };
@@ -199,7 +199,7 @@ describe('a whole answer', () => {
     ]);
   });
 
-  it('that was streamed is put together', () => {
+  it('that was streamed is assembled', () => {
     const { completion } = readWholeReply(
       sse([delta({ content: 'a' }), delta({ content: 'b' }, 'stop')]),
       newHead('m'),
@@ -207,7 +207,7 @@ describe('a whole answer', () => {
     expect(completion.choices[0]?.message.content).toBe('ab');
   });
 
-  it('that was cut off may be asked for again, and one that is no JSON may not', () => {
+  it('may be requested again if it was cut off, but not if it is not JSON', () => {
     expect(failureOf(() => readWholeReply('{"choices":[{"mess', newHead('m')))).toMatchObject({
       kind: 'broken_answer',
     });
@@ -217,7 +217,7 @@ describe('a whole answer', () => {
   });
 });
 
-it('vectors are lists of numbers, however they come', () => {
+it('readEmbeddings returns vectors as lists of numbers, regardless of their encoding', () => {
   const data = [
     { index: '1', embedding: ['x'] },
     { index: 0, embedding: [1] },
@@ -232,11 +232,11 @@ it.each([
   '[{"id":"a","context_length":8}]',
   '{"models":[{"name":"a","context_length":"8"}]}',
   '{"data":[{"id":"a","context_length":8},{}]}',
-])('models are read from %s', (text) => {
+])('readListedModels reads the models from %s', (text) => {
   expect(readListedModels(text)).toEqual([{ id: 'a', contextWindow: 8 }]);
 });
 
-describe('whatever JSON a host sends', () => {
+describe('arbitrary JSON of a host', () => {
   const loose = fc.oneof(
     fc.jsonValue(),
     fc.record(
@@ -268,7 +268,7 @@ describe('whatever JSON a host sends', () => {
     if (failure !== undefined) expect(failure).toBeInstanceOf(ProviderError);
   };
 
-  it('a stream of it is canonical chunks or a failure of our kinds', () => {
+  it('becomes canonical chunks or a failure of our kinds in a stream', () => {
     fc.assert(
       fc.property(fc.array(loose), (frames) => {
         orFailure(() => {
@@ -282,7 +282,7 @@ describe('whatever JSON a host sends', () => {
     );
   });
 
-  it('a whole answer, a list or vectors of it are that or a failure of our kinds', () => {
+  it('becomes a whole answer, a list, vectors or a failure of our kinds', () => {
     fc.assert(
       fc.property(loose, (value) => {
         const text = JSON.stringify(value);

@@ -1,9 +1,11 @@
 import type { RequestChange } from './request-changes.js';
 
-/** Lifetime of a lesson, in milliseconds: hosts are updated, and then take what they refused. */
+/**
+ * Lifetime of a learned change, in milliseconds: hosts are updated, and then accept what they refused before.
+ */
 const TTL_MS = 3_600_000;
 
-/** Most models that lessons are kept of; the least recently used go first. */
+/** Maximum number of models in memory; the least recently used are evicted first. */
 const MAX_MODELS = 1_000;
 
 interface Lesson {
@@ -11,11 +13,14 @@ interface Lesson {
   readonly expiresAt: number;
 }
 
-/** The changes to requests that each model of a host turned out to need, so that it need not refuse every request first. */
+/**
+ * Remembers which changes to requests each model of a host needs, so that it need not refuse every request
+ * first.
+ */
 export class LearnedChanges {
   private readonly lessons = new Map<string, Lesson>();
 
-  /** @param now milliseconds of a clock that never goes back */
+  /** @param now returns milliseconds of a monotonic clock */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   of(model: string): ReadonlySet<RequestChange> {
@@ -26,7 +31,7 @@ export class LearnedChanges {
     return lesson.changes;
   }
 
-  /** Calls that learn at the same time do no harm: each adds to what is there when it ends. */
+  /** Adds changes for a model. Concurrent calls are safe: each adds to the changes present when it ends. */
   add(model: string, changes: Iterable<RequestChange>): void {
     const all = new Set([...this.of(model), ...changes]);
     this.lessons.set(model, { changes: all, expiresAt: this.now() + TTL_MS });

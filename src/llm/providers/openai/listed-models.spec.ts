@@ -3,7 +3,7 @@ import { toListedModel } from './listed-models.js';
 
 const entry = { id: 'm', object: 'model', created: 1_700_000_000, owned_by: 'host' };
 
-describe('a model of a list', () => {
+describe('a listed model', () => {
   it.each([
     ['vLLM', { max_model_len: 32_768 }, 32_768],
     ['Groq', { context_window: 131_072 }, 131_072],
@@ -11,7 +11,7 @@ describe('a model of a list', () => {
     ['LM Studio', { max_context_length: 131_072, loaded_context_length: 4_096 }, 4_096],
     ['llama.cpp', { meta: { n_ctx_train: 131_072, n_params: 8e9 } }, 131_072],
     ['a newer llama.cpp', { meta: { n_ctx_train: 131_072, n_ctx: 8_192 } }, 8_192],
-  ])('has the window that %s tells', (_host, told, contextWindow) => {
+  ])('has the context window that %s reports', (_host, told, contextWindow) => {
     expect(toListedModel({ ...entry, ...told })).toEqual({ id: 'm', contextWindow });
   });
 
@@ -21,7 +21,7 @@ describe('a model of a list', () => {
     ['a word', { context_length: 'long' }],
     ['zero', { max_model_len: 0 }],
     ['a fraction', { max_model_len: 1.5 }],
-  ])('has none where %s is told', (_what, told) => {
+  ])('has no context window if %s is reported', (_what, told) => {
     expect(toListedModel({ ...entry, ...told })).toEqual({ id: 'm' });
   });
 });

@@ -9,8 +9,9 @@ import {
 } from '../../port/index.js';
 
 /**
- * Where hosts tell how many tokens a model takes; OpenAI itself does not. In this order: vLLM and SGLang; OpenRouter,
- * Together and others; Groq; Mistral and LM Studio; llama.cpp, what it was started with and what the model was trained on.
+ * Paths of the fields in which hosts report the context window of a model; OpenAI itself does not. In order:
+ * vLLM and SGLang; OpenRouter, Together and others; Groq; Mistral and LM Studio; llama.cpp, for the value it
+ * was started with and the one the model was trained with.
  */
 const WINDOWS: readonly (readonly string[])[] = [
   ['max_model_len'],
@@ -24,8 +25,8 @@ const WINDOWS: readonly (readonly string[])[] = [
 ];
 
 /**
- * Reads the answer of `GET /v1/models`: OpenAI's list, the bare one of Together, or `{"models":[…]}`.
- * @throws ProviderError for an error with a good status, and for what is no list
+ * Reads the response to `GET /v1/models`: OpenAI's list, the bare list of Together, or `{"models":[…]}`.
+ * @throws ProviderError for an error with a success status, and for a value that is not a list
  */
 export function readListedModels(text: string): ListedModel[] {
   const value = parseReply(text);
@@ -41,15 +42,15 @@ export function readListedModels(text: string): ListedModel[] {
   return [...new Map(models.map((model) => [model.id, model])).values()];
 }
 
-/** Returns an entry of the list; undefined for one without a name. Some hosts write only names. */
+/** Converts an entry of the list; undefined for one without a name. Some hosts send only names. */
 export function toListedModel(model: unknown): ListedModel | undefined {
   const names = [model, fieldOf(model, 'id'), fieldOf(model, 'model'), fieldOf(model, 'name')];
   const id = names.find((name) => typeof name === 'string' && name !== '');
   if (typeof id !== 'string') return undefined;
-  const told = WINDOWS.map((path) => toCount(path.reduce(fieldOf, model))).filter(
+  const reported = WINDOWS.map((path) => toCount(path.reduce(fieldOf, model))).filter(
     (window) => window !== undefined,
   );
-  const windows = told.filter((window) => window > 0);
-  // Where several are told they are bounds, and the smallest is the one that is met first.
+  const windows = reported.filter((window) => window > 0);
+  // Several values are all upper bounds, and the smallest is reached first.
   return windows.length === 0 ? { id } : { id, contextWindow: Math.min(...windows) };
 }

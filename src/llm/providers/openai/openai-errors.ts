@@ -4,8 +4,8 @@ import { BrokenBodyError } from '../../transport/broken-body.js';
 import { NoAnswerError } from '../../transport/post.js';
 
 /**
- * Returns how reaching a host, or reading its answer, failed, as one of our kinds.
- * @throws the error itself where it is none of the host's: a fault of our own code, or a refusal of the request
+ * Converts a failure to reach a host, or to read its response, to one of our kinds.
+ * @throws the error itself if it is not the host's fault: a bug in our own code, or a refusal of the request
  */
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;

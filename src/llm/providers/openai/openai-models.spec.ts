@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readsMedia } from './openai-models.js';
 
-describe('what OpenAI’s models read', () => {
+describe('media support of OpenAI’s models', () => {
   it.each([
     ['gpt-4o', true],
     ['gpt-4o-mini-2024-07-18', true],
@@ -26,11 +26,11 @@ describe('what OpenAI’s models read', () => {
     ['gpt-4o-realtime-preview', undefined],
     ['test-model', undefined],
     ['llama-3', undefined],
-  ])('%s: %s', (model, reads) => {
+  ])('for %s is %s', (model, reads) => {
     expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([reads, reads]);
   });
 
-  it('knows of GPT-4 Turbo that it looks at images only', () => {
+  it('for GPT-4 Turbo is known for images only', () => {
     expect(readsMedia('gpt-4-turbo', 'image')).toBe(true);
     expect(readsMedia('gpt-4-turbo', 'pdf')).toBeUndefined();
   });

@@ -13,7 +13,7 @@ const RECORDED = [
 
 function read(frames: readonly string[]): Promise<ProviderEvent[]> {
   const reader = new ChatStreamReader();
-  // In a promise, so that a failure is a rejection wherever it comes from.
+  // Inside a promise, so that a failure is a rejection wherever it comes from.
   return Promise.resolve().then(() => [
     ...frames.flatMap((frame) => [...reader.push(new TextEncoder().encode(`data: ${frame}\n\n`))]),
     ...reader.end(),
@@ -27,7 +27,7 @@ async function failureOf(frames: readonly string[]): Promise<ProviderError> {
 }
 
 describe('ChatStreamReader', () => {
-  it('passes recorded chunks on as they are', async () => {
+  it('passes recorded chunks on unchanged', async () => {
     const events = await read(RECORDED);
     expect(events).toEqual(
       RECORDED.slice(0, 4).map((frame) => ({
@@ -38,11 +38,11 @@ describe('ChatStreamReader', () => {
     );
   });
 
-  it('takes a finish reason without [DONE] for complete', async () => {
+  it('accepts a finish reason without [DONE] as the end', async () => {
     expect(await read(RECORDED.slice(0, 4))).toHaveLength(4);
   });
 
-  it('skips what it cannot read and says so', async () => {
+  it('skips and reports an event that it cannot read', async () => {
     const broken = ['{"id":', '42', '{"object":"other"}', '{"choices":[7]}'];
     const events = await read([RECORDED[0] ?? '', ...broken, ...RECORDED.slice(1)]);
     expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(4);
@@ -57,11 +57,11 @@ describe('ChatStreamReader', () => {
       'with one of two choices unfinished',
       [RECORDED[2] ?? '', '{"choices":[{"index":1,"delta":{"content":"x"}}]}', '[DONE]'],
     ],
-  ])('a stream %s is broken, however cleanly it closed', async (_name, frames) => {
+  ])('reports a stream %s as broken, even if it closed cleanly', async (_name, frames) => {
     expect((await failureOf(frames)).kind).toBe('broken_answer');
   });
 
-  it('tells an error that stands in the stream', async () => {
+  it('reports an error inside the stream', async () => {
     const plain = await failureOf([
       RECORDED[1] ?? '',
       '{"error":{"message":"overloaded","type":"server_error","code":null}}',

@@ -23,29 +23,30 @@ const END_MARKER = '[DONE]';
 const END_MARKER_BEGINS = END_MARKER.charCodeAt(0);
 
 /**
- * Reads the bytes of a streamed answer, and brings it into the canonical format.
- * Format: `data:` events with a `chat.completion.chunk` each, one finish reason a choice, at last `[DONE]`, which some
- * hosts leave out. https://platform.openai.com/docs/api-reference/chat-streaming
- * A host that cannot stream answers with one JSON body: it becomes the answer in one piece.
+ * Parses the bytes of a streamed answer, and converts it to the canonical format.
+ * Format: `data:` events with one `chat.completion.chunk` each, one finish reason per choice, finally `[DONE]`,
+ * which some hosts omit. https://platform.openai.com/docs/api-reference/chat-streaming
+ * A host that cannot stream responds with a single JSON body: it becomes an answer in one piece.
  */
 export class ChatStreamReader {
   private readonly reader = new EventStreamReader();
   private readonly beginning = new ReplyBeginning();
   private readonly chunks: ChunkNormaliser;
-  /** Whether a chunk came, and whether something came that was none. */
+  /** True once a chunk has arrived; `skipped`: true once an event has arrived that is not a chunk. */
   private begun = false;
   private skipped = false;
-  /** True once `[DONE]` was read; what comes after it means nothing. */
+  /** True once `[DONE]` has arrived; anything after it is ignored. */
   done = false;
 
-  /** @param head what chunks get that have no id, time or model of their own */
+  /** @param head metadata for chunks that have no id, time or model of their own */
   constructor(private readonly head: AnswerHead = newHead('')) {
     this.chunks = new ChunkNormaliser(head);
   }
 
   /**
-   * The events that the bytes complete, one by one: those before an error are there before it is thrown.
-   * @throws ProviderError where the stream carries an error
+   * Yields the events that the bytes complete, one by one: those before an error are yielded before it is
+   * thrown.
+   * @throws ProviderError if the stream contains an error
    */
   *push(bytes: Uint8Array): Generator<ProviderEvent> {
     if (this.beginning.takes(bytes)) return;
@@ -53,8 +54,8 @@ export class ChatStreamReader {
   }
 
   /**
-   * The end of the bytes.
-   * @throws ProviderError where not every choice has a finish reason
+   * Ends the stream.
+   * @throws ProviderError if a choice has no finish reason
    */
   *end(): Generator<ProviderEvent> {
     const document = this.beginning.document();
@@ -90,7 +91,10 @@ export class ChatStreamReader {
     }
   }
 
-  /** The answer of a host that does not stream, or does so without events: one JSON value, or one a line. */
+  /**
+   * Reads the answer of a host that does not stream, or streams without events: one JSON value, or one per
+   * line.
+   */
   private *readDocument(text: string): Generator<ProviderEvent> {
     const lines = text.split('\n').filter((line) => line.trim() !== '');
     if (lines.length > 1 && lines.every((line) => parse(line) !== undefined)) {

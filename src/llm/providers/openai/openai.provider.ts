@@ -27,25 +27,26 @@ import { readWholeReply } from './whole-reply.js';
 
 export interface OpenAiProviderOptions {
   readonly id: string;
-  /** Up to and with `/v1`; undefined is OpenAI's own. */
+  /** URL up to and including `/v1`; undefined for OpenAI's own. */
   readonly baseUrl: string | undefined;
-  /** Undefined for hosts that ask for none. */
+  /** Undefined for hosts that need no key. */
   readonly apiKey: string | undefined;
-  /** Milliseconds. */
+  /** Timeout for connecting, in milliseconds. */
   readonly connectTimeoutMs: number;
-  /** The models to list where the host does not tell them itself. */
+  /** The models to list if the host does not list them itself. */
   readonly models?: readonly string[] | undefined;
 }
 
-/** A body to send, and the changes that would make a difference to it, should the host refuse it. */
+/** A request body, and the changes that would alter it if the host refuses it. */
 interface Draft {
   readonly body: object;
   readonly possible: ReadonlySet<RequestChange>;
 }
 
 /**
- * Any host that speaks OpenAI's API format, which is the canonical one. Where a host refuses what the caller did not
- * send, it is asked once more without it within the same attempt, and the model is remembered to need that.
+ * Any host that uses OpenAI's API format, which is the canonical one. If a host refuses something that the
+ * caller did not send, the provider repeats the request once without it within the same attempt, and remembers
+ * the change for this model.
  */
 export class OpenAiProvider extends ModelProvider {
   override readonly id: string;
@@ -63,7 +64,7 @@ export class OpenAiProvider extends ModelProvider {
     this.profile = profileOf(baseUrl);
     this.transport = new SdkTransport({ connectTimeoutMs });
     const client = new OpenAI({
-      // The SDK insists on a key; hosts without authentication ignore this one.
+      // The SDK requires a key; hosts without authentication ignore this one.
       apiKey: apiKey ?? 'none',
       baseURL: baseUrl ?? null,
     });
@@ -116,8 +117,8 @@ export class OpenAiProvider extends ModelProvider {
   }
 
   /**
-   * The format of the vectors is not named unless the host insists: some refuse floats (Voyage), others base64, and the
-   * caller gets the one that it asked for all the same.
+   * Embeds texts. Names the encoding of the vectors only if the host insists: some refuse floats (Voyage),
+   * others base64. The caller receives the encoding that it requested in any case.
    */
   override async embed(call: EmbeddingCall): Promise<EmbeddingResult> {
     const { model, input, dimensions } = call;
@@ -150,7 +151,7 @@ export class OpenAiProvider extends ModelProvider {
     }
   }
 
-  /** Of other hosts, and of what they mean by OpenAI's names, nothing is known. */
+  /** Returns undefined for all other hosts, which may use OpenAI's model names for other models. */
   override reads(kind: MediaKind, { model }: ReadingCall): Promise<boolean | undefined> {
     return Promise.resolve(this.profile.official ? readsMedia(model, kind) : undefined);
   }
@@ -160,8 +161,9 @@ export class OpenAiProvider extends ModelProvider {
   }
 
   /**
-   * Asks with what is known of the model, and again for each change that the host's refusals ask for. Every change is made
-   * once at the most, and only the changes that led to an answer are remembered.
+   * Sends a request with the changes known for the model, and repeats it with each change that the host's
+   * refusals call for. Each change is made at most once, and only the changes that led to an answer are
+   * remembered.
    * @throws ProviderError, NoAnswerError
    */
   private async ask<Answer>(

@@ -1,34 +1,38 @@
 import { type CompletionUsage, fieldOf, toCount } from '../../port/index.js';
 
-/** What a message or delta says, in texts. */
+/** The content of a message or delta, as strings. */
 export interface Said {
   readonly text: string;
   readonly reasoning: string;
   readonly refusal: string;
 }
 
-/** How deep parts are read: a thinking part of Mistral's holds a list of text parts. */
+/** Maximum nesting depth of parts: a thinking part of Mistral's contains a list of text parts. */
 const MAX_DEPTH = 4;
 
 /**
- * Reads content that is not a plain text: a list of parts, one part, or a plain value. Mistral's reasoning models send
- * `{"type":"thinking","thinking":[{"type":"text","text":"…"}]}` beside `{"type":"text","text":"…"}`
- * (https://docs.mistral.ai/capabilities/reasoning/). What has no text, such as a reference or an image, is left out.
+ * Reads content that is not a plain string: a list of parts, a single part, or a plain value. Mistral's
+ * reasoning models send `{"type":"thinking","thinking":[{"type":"text","text":"…"}]}` beside
+ * `{"type":"text","text":"…"}` (https://docs.mistral.ai/capabilities/reasoning/). Parts without text, such as a
+ * reference or an image, are dropped.
  */
 export function readContent(content: unknown): Said {
   const parts = Array.isArray(content) ? content : [content];
-  const said = { text: '', reasoning: '', refusal: '' };
+  const result = { text: '', reasoning: '', refusal: '' };
   for (const part of parts) {
     const type = fieldOf(part, 'type');
     if (type === 'thinking' || type === 'reasoning' || type === 'reasoning_text')
-      said.reasoning += readText(part);
-    else if (type === 'refusal') said.refusal += readText(part);
-    else said.text += readText(part);
+      result.reasoning += readText(part);
+    else if (type === 'refusal') result.refusal += readText(part);
+    else result.text += readText(part);
   }
-  return said;
+  return result;
 }
 
-/** Returns the text of a value that should have been one: itself, that of its parts, or nothing. */
+/**
+ * Returns the text of a value that should be a string: the value itself, the text of its parts, or an empty
+ * string.
+ */
 export function readText(value: unknown, depth = 0): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
@@ -47,16 +51,16 @@ export function toArguments(value: unknown): string {
   return value === undefined || value === null ? '' : JSON.stringify(value);
 }
 
-/** Returns a place in a list, which some hosts write as a text; undefined for anything else. */
+/** Returns a list index, which some hosts send as a string; undefined for anything else. */
 export function toIndex(value: unknown): number | undefined {
   const number = toCount(value);
   return number !== undefined && number < MAX_INDEX ? number : undefined;
 }
 
-/** More choices or calls than any answer has. */
+/** Upper bound on an index, higher than the number of choices or calls of any answer. */
 const MAX_INDEX = 100_000;
 
-/** Whether figures have the types of the canonical format. */
+/** Returns true if the usage has the types of the canonical format. */
 export function isUsage(value: unknown): value is CompletionUsage {
   return (
     typeof value === 'object' &&
@@ -72,7 +76,10 @@ export function isUsage(value: unknown): value is CompletionUsage {
   );
 }
 
-/** Returns figures in the canonical format; undefined if there are none. Some hosts write texts, or Anthropic's names. */
+/**
+ * Converts usage to the canonical format; undefined if there is none. Some hosts send strings, or use
+ * Anthropic's names.
+ */
 export function readUsage(value: unknown): CompletionUsage | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   if (isUsage(value)) return value;

@@ -31,7 +31,7 @@ function changeFor(body: unknown, possible = ALL): RequestChange | undefined {
   return changeAfter(new HostRefusal(new ProviderError('rejected', 'x'), text).text, possible);
 }
 
-describe('the change that answers a refusal', () => {
+describe('changeAfter', () => {
   it.each<[string, unknown, RequestChange | undefined]>([
     [
       'OpenAI refuses a temperature',
@@ -130,11 +130,11 @@ describe('the change that answers a refusal', () => {
     ['plain text', 'unknown field stream_options', 'without_stream_options'],
     ['something else is wrong', openai('Not today.'), undefined],
     ['what was sent is repeated', { detail: [pydantic('seed')] }, undefined],
-  ])('%s', (_what, body, change) => {
+  ])('finds the change for the refusal: %s', (_what, body, change) => {
     expect(changeFor(body)).toBe(change);
   });
 
-  it('is none that would make no difference', () => {
+  it('does not return a change that would make no difference', () => {
     const body = openai("Unsupported value: 'temperature'", 'temperature', 'unsupported_value');
     expect(changeFor(body, new Set(['other_limit_name' as const]))).toBeUndefined();
   });

@@ -1,49 +1,55 @@
 /**
- * The changes that a request may get after a host refused it. Each takes back, renames or adds only what this server put
- * in itself: what the caller sent and a host refuses is the caller's error to read.
+ * The changes that a request may undergo after a host refused it. Each removes, renames or adds only something
+ * that this server itself chose: if a host refuses something that the caller sent, the caller receives that
+ * error.
  */
 export type RequestChange =
-  /** The default temperature is left out. */
+  /** Omits the default temperature. */
   | 'without_default_temperature'
-  /** The token limit goes under its other name. */
+  /** Sends the token limit under its other name. */
   | 'other_limit_name'
-  /** A stream does not ask for usage, which is then counted here. */
+  /** Does not request usage for a stream; it is counted locally instead. */
   | 'without_stream_options'
-  /** The format of vectors is named. */
+  /** Names the encoding of vectors. */
   | 'with_encoding_format'
-  /** Reasoning that the host wrote itself is not returned to it. */
+  /** Does not return the host's own reasoning to it. */
   | 'without_returned_fields'
-  /** Answers that called tools get a placeholder for reasoning that another provider never wrote. */
+  /** Adds a placeholder for missing reasoning to answers of other providers that called tools. */
   | 'with_reasoning_placeholder'
-  /** Calls that another provider made get Gemini's marker for calls without a signature. */
+  /** Adds Gemini's marker for unsigned calls to calls that another provider made. */
   | 'with_signature_placeholder'
-  /** A message of the user never follows a tool's result at once. */
+  /** Separates a user message from a tool result before it. */
   | 'with_alternating_roles'
-  /** Ids of tool calls have at most 40 characters. */
+  /** Shortens tool call ids to at most 40 characters. */
   | 'short_call_ids'
-  /** Ids of tool calls have nine letters and digits. */
+  /** Replaces tool call ids by ones of nine letters and digits. */
   | 'nine_character_call_ids';
 
-/** Marks of a refusal that a change answers. */
+/** Patterns that identify a refusal which a change fixes. */
 interface Recognition {
   /** Matches the name of a field. */
   readonly names: RegExp;
-  /** Matches the verdict on it, which hosts word in many ways. */
+  /** Matches the objection to it, which hosts word in many ways. */
   readonly says: RegExp;
 }
 
-/** A parameter or a value of it that is not taken, as OpenAI, Azure, pydantic (vLLM, Mistral), Voyage and others put it. */
+/**
+ * Matches a refused parameter or value in the wording of OpenAI, Azure, pydantic (vLLM, Mistral), Voyage and
+ * others.
+ */
 const NOT_TAKEN =
   /unsupported|not supported|does not support|doesn't support|unknown|unrecognized|unrecognised|unexpected|extra|not permitted|not allowed|invalid|not valid|not accept|deprecated|only|must be|cannot/i;
 
-/** Something that the host wants and that was not there. */
+/** Matches a missing parameter that the host requires. */
 const MISSING = /missing|must be|required|requires|needs?\b|passed back/i;
 
-/** Sentences about an amount: no other name makes it fit. */
+/** Matches messages about an amount: renaming the parameter does not help. */
 const TOO_MUCH =
   /too (?:large|long|big|many|high)|context length|at most|less than|greater than|exceed|range|between|[<>≤≥]/i;
 
-/** In the order in which they are tried: what is missing before what is not taken, since both name the same field. */
+/**
+ * In the order in which they are tried: missing parameters before refused ones, since both name the same field.
+ */
 const RECOGNITIONS: Readonly<Record<RequestChange, Recognition>> = {
   with_reasoning_placeholder: { names: /\breasoning_content\b/, says: /missing|passed back|required/i },
   with_signature_placeholder: { names: /\bthought_signature\b/, says: /missing/i },
@@ -61,9 +67,9 @@ const RECOGNITIONS: Readonly<Record<RequestChange, Recognition>> = {
 };
 
 /**
- * Finds the change that answers a refusal.
- * @param text all that the host said
- * @param possible the changes that would make a difference to the refused request
+ * Finds the change that fixes a refusal.
+ * @param text all strings of the host's response
+ * @param possible the changes that would alter the refused request
  */
 export function changeAfter(text: string, possible: ReadonlySet<RequestChange>): RequestChange | undefined {
   for (const [change, { names, says }] of entriesOf(RECOGNITIONS)) {
@@ -74,7 +80,7 @@ export function changeAfter(text: string, possible: ReadonlySet<RequestChange>):
   return undefined;
 }
 
-/** `Object.entries` with the keys' own type: the table's type is exact. */
+/** Returns `Object.entries` with the exact type of the keys. */
 function entriesOf<Key extends string, Value>(table: Readonly<Record<Key, Value>>): [Key, Value][] {
   const keys: Key[] = [];
   for (const key in table) keys.push(key);

@@ -27,7 +27,7 @@ describe('the name of a token limit', () => {
     ['any other host', PLAIN, 'm', { max_tokens: 9 }],
     ['a host whose name only ends alike', 'https://notopenai.com/v1', 'm', { max_tokens: 9 }],
     ['a reasoning model of OpenAI’s anywhere', PLAIN, 'openai/gpt-5', { max_completion_tokens: 9 }],
-  ])('is the one for %s where it is ours', (_who, baseUrl, model, limit) => {
+  ])('is the one for %s if we chose it', (_who, baseUrl, model, limit) => {
     expect(convert({ request, model, ...own }, [], baseUrl ?? 'https://api.openai.com/v1').body).toEqual({
       model,
       messages: [USER],
@@ -42,7 +42,7 @@ describe('the name of a token limit', () => {
     expect(possible.has('other_limit_name')).toBe(false);
   });
 
-  it('stays as the caller gave it', () => {
+  it('stays unchanged if the caller chose it', () => {
     const { body, possible } = convert({ request });
     expect(body).toEqual({ ...request, model: 'm' });
     expect(possible.has('other_limit_name')).toBe(false);
@@ -53,7 +53,7 @@ describe('a temperature', () => {
   const request = { messages: [USER], temperature: 0.7 };
 
   it.each(['gpt-5', 'openai/gpt-5-mini', 'o1', 'o3-mini', 'ft:o4-mini:mine', 'OpenAI/O3'])(
-    'of ours is not sent to %s',
+    'that we chose is not sent to %s',
     (model) => {
       expect(convert({ request, model, ownChoices: ['temperature'] }).body).not.toHaveProperty('temperature');
       expect(convert({ request, model }).body).toMatchObject({ temperature: 0.7 });
@@ -61,7 +61,7 @@ describe('a temperature', () => {
   );
 
   it.each(['gpt-4o', 'gpt-5-chat-latest', 'olmo-3', 'phi-o1'])(
-    'of ours is sent to %s, until it is refused',
+    'that we chose is sent to %s until it is refused',
     (model) => {
       const call = { request, model, ownChoices: ['temperature'] as const };
       expect(convert(call).body).toMatchObject({ temperature: 0.7 });
@@ -73,7 +73,7 @@ describe('a temperature', () => {
   );
 });
 
-describe('what a host needs back', () => {
+describe('data that a host needs back', () => {
   const blocks = { model: 'm', reasoning_content: 'I look.', call_extras: [{ google: 1 }] };
   const call: ChatMessage = {
     role: 'assistant',
@@ -93,7 +93,7 @@ describe('what a host needs back', () => {
     more: Partial<ProviderCall> = {},
   ) => convert({ request: { messages }, ...more }, changes).body.messages;
 
-  it('is returned for all answers between two questions of which one called tools', () => {
+  it('is returned for all answers between two questions if one of them called tools', () => {
     const messages = sent([USER, call, result, end, USER, end, USER]);
     expect(messages.map((message) => 'reasoning_content' in message)).toEqual([
       false,
@@ -108,7 +108,7 @@ describe('what a host needs back', () => {
     expect(JSON.stringify(messages)).not.toContain('provider_data');
   });
 
-  it('is not returned where the host refuses it, and signatures to no other model', () => {
+  it('is not returned if the host refuses it, and signatures to no other model', () => {
     expect(sent([USER, call, result], ['without_returned_fields'])[1]).not.toHaveProperty(
       'reasoning_content',
     );
@@ -117,7 +117,7 @@ describe('what a host needs back', () => {
     expect(JSON.stringify(other)).not.toContain('google');
   });
 
-  it('is stood in for where another provider wrote the answer, in a history of ours alone', () => {
+  it('is replaced by a placeholder if another provider wrote the answer, but only in our own history', () => {
     const { provider_data: _data, ...foreign } = call;
     const changes = ['with_reasoning_placeholder', 'with_signature_placeholder'] as const;
     expect(sent([USER, foreign, result], changes, { ownChoices: ['history'] })[1]).toMatchObject({
@@ -127,7 +127,7 @@ describe('what a host needs back', () => {
     expect(sent([USER, foreign, result], changes)[1]).toEqual(foreign);
   });
 
-  it('may be an answer between a result and a question', () => {
+  it('may be a placeholder answer between a result and a question', () => {
     const roles = (changes: readonly RequestChange[]): string[] =>
       sent([USER, call, result, USER], changes).map(({ role }) => role);
     expect(roles([])).toEqual(['user', 'assistant', 'tool', 'user']);
@@ -136,7 +136,7 @@ describe('what a host needs back', () => {
 });
 
 describe('learned changes', () => {
-  it('are believed for an hour', () => {
+  it('are applied for an hour', () => {
     let now = 0;
     const learned = new LearnedChanges(() => now);
     learned.add('m', ['other_limit_name']);
@@ -147,7 +147,7 @@ describe('learned changes', () => {
     expect(learned.of('m').size).toBe(0);
   });
 
-  it('are kept of a thousand models, the least recently used go first', () => {
+  it('are cached for a thousand models, and the least recently used are evicted first', () => {
     const learned = new LearnedChanges();
     for (let index = 0; index < 1_000; index += 1) learned.add(`m${index}`, ['other_limit_name']);
     learned.of('m0');

@@ -13,14 +13,14 @@ import { type HostProfile, limitNameFor, NINE_CHARACTER_CALL_IDS, SHORT_CALL_IDS
 import { isReasoningModel } from './openai-models.js';
 import type { RequestChange } from './request-changes.js';
 
-/** A host, as far as its requests differ from those of others. */
+/** The properties of a host that its requests depend on. */
 export interface HostTarget {
   /** The provider's id. */
   readonly id: string;
   readonly profile: HostProfile;
 }
 
-/** A request for a host, and the changes that would make a difference to it, should the host refuse it. */
+/** A request for a host, and the changes that would alter it if the host refuses it. */
 export interface HostRequest {
   readonly body: ChatRequest & { readonly model: string };
   readonly possible: ReadonlySet<RequestChange>;
@@ -28,10 +28,10 @@ export interface HostRequest {
 
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
 
-/** Stands for reasoning that nobody wrote. A blank text is refused like a missing one. */
+/** Placeholder for reasoning that does not exist. Hosts refuse a blank text like a missing one. */
 const REASONING_PLACEHOLDER = '(The reasoning behind this call is not recorded.)';
 
-/** Stands for an answer that failed after its tools had run, for hosts whose roles must alternate. */
+/** Placeholder for an answer that failed after its tools had run, for hosts whose roles must alternate. */
 const ANSWER_PLACEHOLDER = '(This answer failed.)';
 
 /**
@@ -41,8 +41,9 @@ const ANSWER_PLACEHOLDER = '(This answer failed.)';
 const SIGNATURE_PLACEHOLDER = { google: { thought_signature: 'skip_thought_signature_validator' } };
 
 /**
- * A request of the canonical format as a host of it takes it. What the caller said goes on under the name that the caller
- * gave it, unknown fields included; what is this server's own follows the host's profile and what was learned of it.
+ * Converts a canonical request to the form that a host accepts. Everything that the caller sent is passed on
+ * under its own name, including unknown fields. Everything that this server chose depends on the host's profile
+ * and the learned changes.
  */
 export function toHostRequest(
   { request, model, ownChoices = [] }: ProviderCall,
@@ -71,7 +72,7 @@ export function toHostRequest(
   return { body, possible: without(possible, changes) };
 }
 
-/** Each change is made once: a host that refuses a changed request refuses something else. */
+/** Removes the changes already made: a host that refuses a changed request refuses it for another reason. */
 function without(
   possible: ReadonlySet<RequestChange>,
   made: ReadonlySet<RequestChange>,
@@ -82,10 +83,10 @@ function without(
 interface MessageContext {
   readonly target: HostTarget;
   readonly model: string;
-  /** True if the history was put together here: one that the caller wrote is the caller's to complete. */
+  /** True if this server assembled the history. If the caller wrote it, completing it is up to the caller. */
   readonly ownHistory: boolean;
   readonly changes: ReadonlySet<RequestChange>;
-  /** Gets the changes that would make a difference to these messages. */
+  /** Collects the changes that would alter these messages. */
   readonly possible: Set<RequestChange>;
 }
 
@@ -104,7 +105,10 @@ function toHostMessages(messages: readonly ChatMessage[], context: MessageContex
   return changes.has('with_alternating_roles') ? alternating(accepted) : accepted;
 }
 
-/** Mistral refuses "role 'user' after role 'tool'", and templates of others count roles in turns. */
+/**
+ * Inserts placeholder answers. Mistral refuses "role 'user' after role 'tool'", and other chat templates
+ * require alternating roles.
+ */
 function alternating(messages: readonly ChatMessage[]): ChatMessage[] {
   return messages.flatMap((message, index): ChatMessage[] =>
     message.role === 'user' && messages[index - 1]?.role === 'tool'
@@ -119,9 +123,9 @@ function callIdRule(changes: ReadonlySet<RequestChange>, { callIds }: HostProfil
 }
 
 /**
- * Positions of the answers between two messages of the user of which one called tools. Their reasoning goes back in all later
- * requests; that of others would be ignored, and older models of DeepSeek refuse it.
- * https://api-docs.deepseek.com/guides/thinking_mode
+ * Returns the positions of the answers between two user messages if one of these answers called tools. Their
+ * reasoning is returned in all later requests; reasoning of other answers would be ignored, and older models of
+ * DeepSeek refuse it. https://api-docs.deepseek.com/guides/thinking_mode
  */
 function answersWithTools(messages: readonly ChatMessage[]): ReadonlySet<number> {
   const found = new Set<number>();
@@ -155,7 +159,7 @@ function toHostAnswer(
   return ownHistory && callsTools(answer) ? withPlaceholders(answer, changes, possible) : answer;
 }
 
-/** Adds what a host insists on for calls of tools that another provider made. */
+/** Adds the fields that a host requires for tool calls that another provider made. */
 function withPlaceholders(
   message: AssistantMessage,
   changes: ReadonlySet<RequestChange>,
@@ -184,7 +188,7 @@ function callsTools({ tool_calls: calls }: AssistantMessage): boolean {
   return (calls ?? []).length > 0;
 }
 
-/** A field of ours that no host knows, and some refuse. */
+/** Removes our own field, which no host knows and some refuse. */
 function withoutProviderData(message: ChatMessage): ChatMessage {
   if (message.provider_data === undefined) return message;
   const { provider_data: _ours, ...rest } = message;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CompletionAssembler } from '../../port/index.js';
 import { ChunkNormaliser } from './chunk-normaliser.js';
 
-// Through the chunks, because which calls are passed on unread depends on them.
+// Via the chunks, because they decide which calls are passed on unread.
 const normaliserOf = () => new ChunkNormaliser({ id: 'head', created: 2, model: 'asked' });
 const chunkOf = (tool_calls: unknown) => ({
   ...{ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm' },
@@ -16,7 +16,7 @@ const opening = (index: number, id: string, name: string, args = '') => ({
   function: { name, arguments: args },
 });
 
-/** The calls that a client puts together from the chunks, each as `id name arguments`. */
+/** Returns the calls that a client assembles from the chunks, each as `id name arguments`. */
 function callsIn(...values: readonly object[]): string[] {
   const [normaliser, assembler] = [normaliserOf(), new CompletionAssembler()];
   for (const value of values) {
@@ -173,7 +173,7 @@ describe('the tool calls of a stream are kept apart', () => {
       ],
       ['f {}'],
     ],
-  ])('and get ids of their own if %s', (_what, values, expected) => {
+  ])('and get unique ids if %s', (_what, values, expected) => {
     const calls = callsIn(...values);
     const ids = calls.map((call) => call.split(' ', 1)[0]);
     expect(ids.every((id) => id !== undefined && id !== '')).toBe(true);
@@ -181,7 +181,7 @@ describe('the tool calls of a stream are kept apart', () => {
     expect(calls.map((call) => call.slice(call.indexOf(' ') + 1))).toEqual(expected);
   });
 
-  it('and one that never gets its name is reported', () => {
+  it('and one that never gets a name is reported', () => {
     const normaliser = normaliserOf();
     for (const value of [
       callOf({ index: 0, id: 'a', function: { arguments: '{}' } }),

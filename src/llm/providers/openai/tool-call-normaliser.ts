@@ -2,7 +2,7 @@ import { newId } from '../../../common/ids.js';
 import { type ChatDelta, fieldOf, textField } from '../../port/index.js';
 import { readText, toArguments, toIndex } from './reply-parts.js';
 
-/** What a chunk adds to a tool call, in the canonical format. */
+/** The fields that a chunk adds to a tool call, in the canonical format. */
 export type ToolCallDelta = NonNullable<ChatDelta['tool_calls']>[number];
 
 /** A tool call of a choice. */
@@ -11,16 +11,16 @@ interface Call {
   readonly index: number;
   /** The id under which it is passed on. */
   id: string;
-  /** The host's own; empty until it has given one. */
+  /** The host's own id; empty until it has sent one. */
   hostId: string;
   name: string;
-  /** Whether id and name were passed on. Until there is a name, the arguments wait. */
+  /** True once id and name were passed on. Until there is a name, the arguments are buffered. */
   announced: boolean;
-  /** The arguments so far, as far as they passed through here. */
+  /** The arguments received so far, as far as they were rewritten here. */
   text: string;
 }
 
-/** What a host says of a call in one delta. */
+/** The fields of a call in one delta of a host. */
 interface Fragment {
   readonly index: number | undefined;
   readonly id: string;
@@ -29,23 +29,23 @@ interface Fragment {
 }
 
 /**
- * Brings the tool calls of one streamed choice into the canonical format: each call has an index and an id of its own,
- * begins with its name, and its arguments are fragments of a JSON text. Hosts leave the index out, give all calls the
- * same one, repeat or leave out ids, send the name late or the arguments as an object.
+ * Converts the tool calls of one streamed choice to the canonical format: each call has a unique index and id
+ * and begins with its name, and its arguments are fragments of a JSON text. Hosts omit the index, give all
+ * calls the same one, repeat or omit ids, send the name late or the arguments as an object.
  */
 export class ToolCallNormaliser {
-  /** By the index under which they are passed on. */
+  /** Calls by the index under which they are passed on. */
   private readonly calls = new Map<number, Call>();
-  /** The last call that the host gave an index. */
+  /** The latest call for each index of the host. */
   private readonly byHostIndex = new Map<number, Call>();
   private last: Call | undefined;
 
-  /** Whether a call came that never got its name. */
+  /** True if a call never received a name. */
   get hasNameless(): boolean {
     return this.calls.values().some(({ announced }) => !announced);
   }
 
-  /** Whether the deltas can be passed on as they are. Changes nothing. */
+  /** Returns true if the deltas can be passed on unchanged. Has no side effects. */
   accepts(deltas: readonly unknown[]): boolean {
     return deltas.every((delta) => {
       const index = fieldOf(delta, 'index');
@@ -56,7 +56,7 @@ export class ToolCallNormaliser {
     });
   }
 
-  /** Notes deltas that are passed on as they are. */
+  /** Records deltas that are passed on unchanged. */
   note(deltas: readonly ToolCallDelta[]): void {
     for (const delta of deltas) {
       const { index } = delta;
@@ -70,7 +70,7 @@ export class ToolCallNormaliser {
     }
   }
 
-  /** Returns the deltas in the canonical format. */
+  /** Converts deltas to the canonical format. */
   rewrite(value: unknown): ToolCallDelta[] {
     const deltas: readonly unknown[] = Array.isArray(value) ? value : [value];
     const fragments = deltas.filter((delta) => typeof delta === 'object' && delta !== null).map(toFragment);
@@ -80,7 +80,7 @@ export class ToolCallNormaliser {
     );
   }
 
-  /** Whether a delta begins a call as the canonical format has it. */
+  /** Returns true if a delta begins a call as the canonical format requires. */
   private isBeginning(delta: unknown, written: unknown): boolean {
     const [id, part, index] = [textField(delta, 'id'), fieldOf(delta, 'function'), toIndex(written)];
     if (index === undefined || index !== written || this.calls.has(index) || !id) return false;
@@ -88,7 +88,11 @@ export class ToolCallNormaliser {
     return Boolean(textField(part, 'name')) && isTextOrNothing(fieldOf(part, 'arguments'));
   }
 
-  /** @param fromEnd place among the fragments of its chunk, counted from the end; undefined if it is the only one */
+  /**
+   * Returns the call that a fragment belongs to, or a new one.
+   * @param fromEnd position among the fragments of its chunk, counted from the end; undefined if it is the only
+   * one
+   */
   private callOf(fragment: Fragment, fromEnd: number | undefined): Call {
     const { index, id, name } = fragment;
     const named = id === '' ? undefined : this.calls.values().find(({ hostId }) => hostId === id);
@@ -98,7 +102,7 @@ export class ToolCallNormaliser {
       return known !== undefined && !beginsAnother(known, fragment) ? known : this.begin(fragment);
     }
     const known = this.byHostIndex.get(index);
-    // The same id under another index is the same call, unless it is named once more.
+    // The same id under another index means the same call, unless the name is repeated.
     if (known === undefined) return named === undefined || name !== '' ? this.begin(fragment) : named;
     if (named !== undefined && named !== known) return named;
     return beginsAnother(known, fragment) ? this.begin(fragment) : known;
@@ -125,7 +129,7 @@ export class ToolCallNormaliser {
     this.last = call;
     if (call.hostId === '' && id !== '') {
       call.hostId = id;
-      // Nobody has seen the one that was made up.
+      // The generated id has not been passed on yet.
       if (!call.announced && !this.isTaken(id)) call.id = id;
     }
     call.name ||= name;
@@ -146,17 +150,18 @@ export class ToolCallNormaliser {
   }
 }
 
-/** Whether a fragment that could go on with a call begins another one. */
+/** Returns true if a fragment that could continue a call begins another one. */
 function beginsAnother(known: Call, { index, id, name }: Fragment): boolean {
   const isOther = id !== '' && known.hostId !== '' && id !== known.hostId;
-  // Some hosts make up an id for every fragment: only a name or a complete call before it begins another.
+  // Some hosts generate an id for every fragment: only a name or a complete previous call marks the beginning
+  // of another.
   if (name === '') return isOther && index === undefined && isWhole(known.text);
   if (isOther) return true;
   if (known.name === '' || (id !== '' && id === known.hostId)) return false;
   return name !== known.name || isWhole(known.text);
 }
 
-/** Whether a text is complete JSON, which no fragment can go on with. */
+/** Returns true if a text is complete JSON, which no fragment can continue. */
 function isWhole(text: string): boolean {
   try {
     JSON.parse(text);
@@ -177,7 +182,10 @@ function toFragment(delta: object): Fragment {
   };
 }
 
-/** Whether a delta only adds arguments. Clients that join the texts of deltas would double a repeated id or name. */
+/**
+ * Returns true if a delta only adds arguments. Clients that concatenate deltas would duplicate a repeated id or
+ * name.
+ */
 function isContinuation(delta: unknown): boolean {
   const part = fieldOf(delta, 'function');
   return (

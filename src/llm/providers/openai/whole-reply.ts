@@ -9,14 +9,14 @@ import type { AnswerHead } from './chunk-normaliser.js';
 import { toCompletion } from './completion-reader.js';
 import { ChatStreamReader } from './openai-stream.js';
 
-/** Beginning of a body that is a stream of events, whatever its content type says. */
+/** Matches the beginning of a body that is an event stream, whatever its content type. */
 const EVENT_STREAM = /^\s*(?:data|event|id|retry)?:/;
 
 /**
- * Reads the body of a whole answer. One in the canonical format is passed on as the text that it came in, others are
- * written anew; an answer that was streamed although it was wanted whole is put together.
- * @param head what the answer gets if it has no id, time or model of its own
- * @throws ProviderError for an error with a good status, and for what is no answer
+ * Reads the body of a whole answer. One in the canonical format is passed on as its original text, others are
+ * rewritten. An answer that was streamed although it should not be is assembled.
+ * @param head metadata for an answer that has no id, time or model of its own
+ * @throws ProviderError for an error with a success status, and for a value that is not an answer
  */
 export function readWholeReply(text: string, head: AnswerHead): Required<WholeAnswer> {
   if (text.trim() === '') throw new ProviderError('broken_answer', "The provider's response is empty.");
