@@ -29,11 +29,11 @@ export const EXPOSED_HEADERS: readonly string[] = [
 const PREFLIGHT_MAX_AGE_S = 7200;
 
 /**
- * Lets the pages of other origins use the API. Without credentials mode: our tokens are headers that a page has to hold
- * itself, and no cookie goes along by itself, so that not even `*` gives a page anything that its user did not give it.
+ * Allows pages of other origins to use the API. Credentials mode stays off: our tokens are headers that the page must
+ * hold itself, and the browser adds no cookie, so even `*` gives a page nothing that its user did not give it.
  *
- * It stands before everything that refuses, so that a page can read refusals too. A preflight ends here: it carries no
- * token and asks nothing of the database, and counting it would halve the limit of a page.
+ * Runs before everything that can reject a request, so that a page can read error responses too. A preflight ends
+ * here: it carries no token and needs no database query, and counting it would halve the rate limit of a page.
  */
 export function crossOrigin(origins: CorsOrigins) {
   // `allowedHeaders` is left out so that every requested header is allowed: SDKs add many of their own.
