@@ -35,7 +35,7 @@ export interface OpenDatabaseOptions {
   /** `prisma/migrations`. */
   migrationsDirectory: string;
   report: (line: string) => void;
-  /** Called when this process must stop, because another one has taken the database over. */
+  /** Called if this process must stop because another one has taken over the database. */
   onLost: (error: Error) => void;
   /** Maximum wait for another process to release the database, in milliseconds. */
   lockWaitMs?: number;
