@@ -42,7 +42,7 @@ export class Measurements {
   }
 
   /**
-   * Keeps calls running for a while; counts the calls that end within the window.
+   * Keeps calls running for a while and summarises a window of that time.
    * @param {Target} target
    * @param {import('./load.mjs').Call} call
    * @param {{ concurrency: number, windowMs: number }} options

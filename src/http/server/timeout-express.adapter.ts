@@ -21,7 +21,7 @@ export interface ConnectionLimits {
   readonly maxHeaderBytes: number;
 }
 
-/** Time allowed per megabyte of the largest body, in milliseconds. Equals a slowest connection of 2 Mbit/s. */
+/** Time allowed per megabyte of the largest body, in milliseconds: a connection of 2 Mbit/s. */
 const SLOWEST_MS_A_MB = 4_000;
 
 /** Returns the limits of a server that accepts bodies of up to this size. */
