@@ -27,7 +27,7 @@ import { WIRE_VERSIONS } from './context/api-version.js';
 /** One megabyte in bytes. It is also the maximum size of a product route's JSON body. */
 const MEGABYTE = 2 ** 20;
 
-/** Routes whose JSON may be as large as an upload. A JSON schema checks their bodies; unknown fields pass through. */
+/** Routes whose JSON may be as large as an upload. A JSON schema decides on their unknown fields. */
 const LARGE_JSON = ['/v1', '/ollama', '/api/v1/conversations/import'];
 
 /** Documentation paths that are not Nest routes, so no guard protects them. */

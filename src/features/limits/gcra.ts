@@ -2,9 +2,9 @@
 export const WINDOW_MS = 60_000;
 
 /**
- * Origin of the buckets' times, in epoch milliseconds. Since 1970, doubles represent a time only to a four-thousandth
- * of a millisecond, and thousands of concurrent requests add that up to a whole one; since 2026, to a quarter of a
- * millionth. The Lua scripts use the same origin.
+ * Origin of the buckets' times, in epoch milliseconds. Counted from 1970, doubles resolve a time only to a
+ * four-thousandth of a millisecond, and thousands of concurrent requests add that up to a whole one; counted from
+ * 2026, they resolve it to a quarter of a millionth. The Lua scripts use the same origin.
  */
 export const ORIGIN_MS = Date.UTC(2026, 0, 1);
 

@@ -21,7 +21,7 @@ export class ClientErrorHandler {
     private readonly logger: Logger,
   ) {}
 
-  /** Express middleware. Must come directly after the request id is assigned. */
+  /** Express middleware. Must run after the request id is assigned. */
   readonly guard = (request: Request, response: Response, next: NextFunction): void => {
     this.responses.set(request.socket, response);
     // RFC 9112, section 3.2

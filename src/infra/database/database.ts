@@ -8,7 +8,7 @@ import { applyMigrations } from './migrations.js';
 import { closeClient, isServerAway, maskPassword, openClient, reasonOf } from './postgres-client.js';
 
 /**
- * Thrown if the external database cannot be used. The message is for the operator and does not contain the password.
+ * Thrown if the external database cannot be used. The message is a sentence for the operator, without the password.
  */
 export class DatabaseOpenError extends Error {
   override readonly name = 'DatabaseOpenError';
@@ -188,8 +188,8 @@ async function openExternal(options: OpenDatabaseOptions & { databaseUrl: string
  * the instance lock if only one process may use it; applies migrations. If a step fails, this call undoes what it
  * started, but never stops a server that another process may be using.
  *
- * @throws DatabaseOpenError, EmbeddedServerError, InstanceLockError or MigrationError: each message is for the
- *   operator
+ * @throws DatabaseOpenError, EmbeddedServerError, InstanceLockError or MigrationError: each message is a sentence
+ *   for the operator
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDatabase> {
   const { databaseUrl } = options;

@@ -205,7 +205,7 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
  *
  * @param options.dataDir the `DATA_DIR`; as root the database may live elsewhere, which is then reported by `report`
  * @param options.preferredPort port to start on if it is free, so that clients of an earlier start can reconnect
- * @throws EmbeddedServerError with a message for the operator
+ * @throws EmbeddedServerError with a sentence for the operator
  */
 export async function startEmbeddedServer(options: {
   dataDir: string;

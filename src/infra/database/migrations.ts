@@ -61,7 +61,7 @@ async function applyWithEngine(options: {
   }
 }
 
-/** Converts an error of the engine to a message that names the migration and the remedy. */
+/** Converts an error of the engine to a sentence that names the migration and the remedy. */
 async function explain(error: unknown, failure: unknown, client: pg.Client): Promise<MigrationError> {
   if (error instanceof Error && 'code' in error && error.code === notEmptyCode) {
     return new MigrationError(
@@ -91,7 +91,7 @@ async function explain(error: unknown, failure: unknown, client: pg.Client): Pro
  * once. If there are none, it costs a few queries and does not load the engine.
  *
  * @param options.report called with lines for the operator, including warnings that migrations raise
- * @throws MigrationError with a message for the operator if the database does not match or a migration fails
+ * @throws MigrationError with a sentence for the operator if the database does not match or a migration fails
  */
 export async function applyMigrations(options: {
   connectionString: string;
