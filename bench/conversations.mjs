@@ -1,12 +1,12 @@
 /*
  * DATABASE_URL=… node bench/conversations.mjs [--quick] [--dist DIR]
  *
- * What depth costs. Starts the built server over a database of its own on that PostgreSQL, writes 100,000 conversations
- * of one account with SQL, one of them of 10,000 messages and one of 200, and asks in turn for what is compared: the
- * first page of the list and deep ones, the first page of messages and deep ones, and turns in the long conversation and
- * in the short one, whose contexts are equal. A page is timed from its sending to the last byte of its answer, a turn
- * from its sending to the first byte of what the provider is asked, on one machine. A figure that misses its goal is no
- * failure.
+ * Measures the cost of depth. Starts the built server with a database of its own on that PostgreSQL and writes
+ * 100,000 conversations of one account with SQL, one of them with 10,000 messages and one with 200. Alternates
+ * between the requests that it compares: the first page of the list and deep ones, the first page of messages and
+ * deep ones, and turns in the long conversation and in the short one, whose contexts are equal. A page is timed from
+ * sending the request to the last byte of the response, a turn from sending the request until the provider receives
+ * its call, on one machine. A figure that misses its goal is not a failure.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -25,17 +25,17 @@ const SHORT = 200;
 const LIMIT = 20;
 const GOALS = { pages: 1.5, turns: 1.2 };
 
-/** The id of the conversation, or message, with this number; a higher one is newer. */
+/** Returns the id of the conversation, or message, with this number; a higher number is newer. */
 const idOf = (kind, number) => `01900000-000${kind}-7000-8000-${number.toString(16).padStart(12, '0')}`;
 const conversation = (number) => idOf(0, number);
-/** Their messages have numbers of their own kind. */
+/** The message ids of each conversation have a kind of their own. */
 const long = { id: conversation(1), kind: 1, messages: LONG };
 const short = { id: conversation(2), kind: 2, messages: SHORT };
 
 const fleet = new Fleet();
 const folders = new Folders();
 
-/** Answers every question with one word, and tells when it was asked. */
+/** Answers every question with one word, and records when it was called. */
 class Provider {
   #server = createServer((request, response) => {
     this.askedAt = performance.now();
@@ -65,7 +65,7 @@ class Provider {
   }
 }
 
-/** A database of the run's own. */
+/** A temporary database for the run. */
 class Database {
   #server;
   #name = `parley_bench_${randomBytes(6).toString('hex')}`;
@@ -88,7 +88,7 @@ class Database {
     return query(this.#server, `DROP DATABASE IF EXISTS ${this.#name} WITH (FORCE)`);
   }
 
-  /** The conversations of the account, as turns would have left them. */
+  /** Writes the conversations of the account, as turns would have left them. */
   async seed(email) {
     await query(
       this.url,
@@ -128,7 +128,7 @@ async function query(url, sql, values = []) {
   }
 }
 
-/** What is compared: the first of each group with the others. */
+/** Returns the groups of requests to compare: the first of each group with the others. */
 function groupsOf({ page, turn }) {
   const list = (number) => page(`/api/v1/conversations?limit=${LIMIT}&after=${conversation(number)}`);
   const messages = (number) =>
@@ -160,7 +160,7 @@ function groupsOf({ page, turn }) {
   ];
 }
 
-/** Ways to ask, each of which gives milliseconds. */
+/** Returns functions that send requests; each resolves to its duration in milliseconds. */
 function asking(url, token, provider) {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const read = async (path, options) => {
@@ -185,7 +185,7 @@ function asking(url, token, provider) {
   };
 }
 
-/** One step after another, round by round, so that what the machine does besides is the same for all. */
+/** Alternates between the steps, round by round, so that other load on the machine affects all of them equally. */
 async function measure({ title, goal, steps }, rounds) {
   const times = Object.fromEntries(Object.keys(steps).map((name) => [name, []]));
   const warmUp = Math.ceil(rounds / 5);

@@ -1,23 +1,23 @@
 import { Pool } from 'undici';
 
 /**
- * A POST.
+ * A POST request.
  * @typedef {{ path: string, headers: Record<string, string>, body: string }} Call
  */
 
 /**
- * How a call went.
+ * The result of a call.
  * @typedef {object} Outcome
- * @property {number} firstByteMs from sending to the first byte of the body
+ * @property {number} firstByteMs time from sending to the first byte of the body
  * @property {number} totalMs
- * @property {number} events how many ended with an empty line
- * @property {number} pieces in how many the body came
+ * @property {number} events number of events that ended with an empty line
+ * @property {number} pieces number of chunks of the body
  */
 
 const BLANK_LINE = Buffer.from('\n\n');
 const NEWLINE = BLANK_LINE[0];
 
-/** Follows one answer and counts its events without looking into them. */
+/** Reads one response and counts its events without parsing them. */
 class Follower {
   #sentAt = performance.now();
   #firstByteAt = 0;
@@ -82,7 +82,7 @@ class Follower {
   }
 }
 
-/** A client of one server, lean enough not to be what is measured. */
+/** A client of one server, light enough not to distort the measurement. */
 export class Client {
   #pool;
 
@@ -92,9 +92,9 @@ export class Client {
   }
 
   /**
-   * Sends a call and reads its answer to the end.
+   * Sends a call and reads the response to its end.
    * @param {Call} call
-   * @param {(piece: Buffer) => void} [onPiece] sees the body as it comes
+   * @param {(piece: Buffer) => void} [onPiece] called with each chunk of the body as it arrives
    * @returns {Promise<Outcome>}
    */
   send({ path, headers, body }, onPiece) {
@@ -107,11 +107,11 @@ export class Client {
   }
 
   /**
-   * Keeps so many calls running until it is told to stop.
+   * Keeps this many calls running until it is stopped.
    * @param {Call} call
    * @param {number} concurrency
    * @param {(outcome: Outcome) => void} onOutcome
-   * @returns {() => Promise<void>} no new call is sent, the running ones are awaited; rejects where one had failed
+   * @returns {() => Promise<void>} sends no new calls and waits for the running ones; rejects if a call failed
    */
   keepBusy(call, concurrency, onOutcome) {
     let stopped = false;

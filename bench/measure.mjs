@@ -5,17 +5,22 @@ import { median, quantile } from './statistics.mjs';
 
 /** @typedef {import('./targets/index.mjs').Target} Target */
 
-/** Tokens of a long stream. The short one has a single token: what is left between them is the cost of the others. */
+/**
+ * Number of tokens of a long stream. The short one has a single token; the difference is the cost of the other
+ * tokens.
+ */
 const LONG = 100;
 
-/** Each measured window begins in the middle of the same load: connections are open, caches are warm. */
+/**
+ * Time before each measured window, in milliseconds, under the same load: connections are open and caches are warm.
+ */
 const LEAD_IN_MS = 150;
 
 const PACE_MS = 100;
 
 const KILOBYTE = 1024;
 
-/** CPU time of everybody at about the same moment. */
+/** Reads the CPU time of all processes at about the same moment. */
 async function snapshot(target, provider) {
   const [own, theirs] = await Promise.all([target.server.sample(), provider.sample()]);
   const { user, system } = process.cpuUsage();
@@ -27,7 +32,7 @@ async function snapshot(target, provider) {
   };
 }
 
-/** The measurements of one run, on one provider. */
+/** Takes the measurements of one run, with one provider. */
 export class Measurements {
   #provider;
 
@@ -37,7 +42,7 @@ export class Measurements {
   }
 
   /**
-   * Calls kept running for a while; what began or ended outside of the window counts at neither end.
+   * Keeps calls running for a while and summarises a window of that time.
    * @param {Target} target
    * @param {import('./load.mjs').Call} call
    * @param {{ concurrency: number, windowMs: number }} options
@@ -60,7 +65,7 @@ export class Measurements {
     return summarise(measured);
   }
 
-  /** Whole answers, so many at a time. */
+  /** Measures complete responses, with this many calls at a time. */
   async json(target, options) {
     const { perSecond, totalMs, cpuMsEach, busy } = await this.#underLoad(target, target.json, options);
     return {
@@ -72,7 +77,7 @@ export class Measurements {
     };
   }
 
-  /** Streams of one token and streams of a hundred, in turn the one and the other first. */
+  /** Measures streams of one token and of a hundred, alternating which comes first. */
   async stream(target, { round, ...options }) {
     const measured = {};
     for (const tokens of round % 2 === 0 ? [1, LONG] : [LONG, 1]) {
@@ -92,7 +97,7 @@ export class Measurements {
     };
   }
 
-  /** Whole answers one after another, in turn from the provider itself and from the target. */
+  /** Measures complete responses one after another, alternating between the provider and the target. */
   async latency(target, direct, { pairs }) {
     const clients = { target: new Client(target.server.url), direct: new Client(direct.server.url) };
     const times = { target: [], direct: [] };
@@ -113,7 +118,7 @@ export class Measurements {
   }
 
   /**
-   * Many streams at a slow pace, all at once, on a process that has done little before.
+   * Measures many slow streams at once, on a process that has done little before.
    * @param {Target} target
    * @param {{ streams: number, tokens: number, rampMs: number, warmUpMs: number }} options
    */
@@ -147,7 +152,7 @@ export class Measurements {
       }
       const all = Promise.all(running);
       all.catch(() => undefined);
-      // All of them run now, and the first of them have a fifth of their tokens to go.
+      // All streams are running now, and the first ones have a fifth of their tokens left.
       const allRunning = await target.server.sample();
       const untilLate = startedAt + tokens * PACE_MS * 0.8 - performance.now();
       const measuredFrom = performance.now();
@@ -155,7 +160,7 @@ export class Measurements {
       const late = await target.server.sample();
       const measuredMs = performance.now() - measuredFrom;
       const counted = lateness;
-      // Looking at the memory itself stops the process, which is no delay of its own.
+      // Measuring the memory pauses the process; that pause must not count as a delay of tokens.
       lateness = [];
       const collected = await target.server.sample({ collect: true });
       const stillOpen = open;
@@ -177,20 +182,20 @@ export class Measurements {
     }
   }
 
-  /** Lets the compiler of the process see everything that is measured. */
+  /** Warms up the process's JIT compiler with everything that is measured. */
   async warmUp(target, options) {
     for (const call of [target.json, target.stream(1), target.stream(LONG)]) {
       await this.#underLoad(target, call, options);
     }
   }
 
-  /** @throws Error where the target cannot do what is measured, with what it answered */
+  /** @throws Error with the response if the target cannot do what is measured */
   async check(target) {
     const client = new Client(target.server.url);
     try {
       await client.send(target.json);
       const { events } = await client.send(target.stream(LONG));
-      // What comes at once may go out together where the target says so.
+      // A target may declare that it coalesces events that arrive at once.
       if (events <= LONG && !target.coalesces) throw new Error(`sent ${events} events for ${LONG} tokens`);
     } finally {
       await client.close();

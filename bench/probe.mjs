@@ -1,25 +1,25 @@
 /*
  * node --import ./bench/probe.mjs <program>
  *
- * Lets the process that started a program ask it, over the IPC channel, what it has used so far. A program that nobody
- * asks runs as it would without.
+ * Lets the process that started a program query its resource usage over the IPC channel. Without queries, the program
+ * runs as it would without this.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
  * @typedef {object} Sample
- * @property {number} id that of the question
+ * @property {number} id id of the query
  * @property {number} cpuMs CPU time since the start, of all threads, user and system
  * @property {number} rssBytes
- * @property {number} heapBytes used heap, and the buffers outside of it
+ * @property {number} heapBytes used heap and the buffers outside it
  */
 
-/** Frees what can be freed. Found only when it is asked for: the flag is not set while the program starts. */
+/** Collects garbage. Sets the flag only on demand, so that it is not set while the program starts. */
 function collectGarbage() {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc');
-  // The second one takes what finalizers let go.
+  // The second collection frees what finalizers released.
   gc();
   gc();
 }
@@ -37,6 +37,6 @@ process.on('message', (question) => {
   });
 });
 
-// The channel alone does not keep a program alive, and a program does not outlive whoever measures it.
+// The channel alone does not keep a program alive, and a program ends with the process that measures it.
 process.channel?.unref();
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));

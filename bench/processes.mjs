@@ -3,21 +3,21 @@ import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 
-/** How long a server may take to say where it listens, in milliseconds. */
+/** Maximum time for a server to print its address, in milliseconds. */
 const START_MS = 60_000;
 
-/** How long a server may take to end by itself, in milliseconds. */
+/** Maximum time for a server to stop by itself, in milliseconds. */
 const STOP_MS = 30_000;
 
-/** How long an answer of the probe is waited for, in milliseconds. */
+/** Maximum wait for a response of the probe, in milliseconds. */
 const SAMPLE_MS = 20_000;
 
 const probe = pathToFileURL(join(import.meta.dirname, 'probe.mjs')).href;
 
-/** Only this of the caller's environment reaches a server: no database, key or proxy of theirs. */
+/** The only environment variables that a server inherits: no database, key or proxy of the caller. */
 const inherited = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'SystemRoot'];
 
-/** One server in a process of its own. */
+/** A server in a process of its own. */
 class ServerProcess {
   #child;
   #name;
@@ -28,15 +28,15 @@ class ServerProcess {
   url = '';
 
   /**
-   * @param {string} name for messages
-   * @param {string[]} nodeArguments the program and what stands around it
+   * @param {string} name name used in messages
+   * @param {string[]} nodeArguments the program with its Node options and arguments
    * @param {Record<string, string>} environment
    */
   constructor(name, nodeArguments, environment) {
     this.#name = name;
     const passedOn = inherited.filter((variable) => process.env[variable] !== undefined);
     this.#child = spawn(process.execPath, ['--import', probe, ...nodeArguments], {
-      // The working folder of the programs, whatever the caller's.
+      // The working folder of the programs, regardless of the caller's.
       cwd: import.meta.dirname,
       env: {
         ...Object.fromEntries(passedOn.map((variable) => [variable, process.env[variable]])),
@@ -44,7 +44,7 @@ class ServerProcess {
         ...environment,
       },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // In a process group of its own: Ctrl-C reaches the runner, which stops the servers in order.
+      // A separate process group: Ctrl-C reaches only the runner, which stops the servers in order.
       detached: true,
     });
     this.#child.on('message', (sample) => this.#waiting.get(sample.id)?.resolve(sample));
@@ -58,7 +58,7 @@ class ServerProcess {
     }
   }
 
-  /** Waits for the line that tells the address. */
+  /** Waits for the line that contains the address. */
   async listening() {
     const deadline = performance.now() + START_MS;
     for (;;) {
@@ -74,8 +74,8 @@ class ServerProcess {
   }
 
   /**
-   * What the process has used so far.
-   * @param {{ collect?: boolean }} options `collect` frees what can be freed first
+   * Returns what the process has used so far.
+   * @param {{ collect?: boolean }} options `collect` collects garbage first
    * @returns {Promise<import('./probe.mjs').Sample>}
    */
   async sample({ collect = false } = {}) {
@@ -115,7 +115,7 @@ class ServerProcess {
   }
 }
 
-/** The servers of a run. All that it started, and nothing else, is stopped by it. */
+/** The servers of a run. Stops every server that it started, and no others. */
 export class Fleet {
   /** @type {Set<ServerProcess>} */
   #running = new Set();

@@ -1,9 +1,10 @@
 /*
- * A model provider that answers at once: OpenAI's wire over plain node:http, every byte that can be is made beforehand.
+ * A model provider that responds immediately: OpenAI's protocol over plain node:http, with as many bytes as possible
+ * prepared in advance.
  *
- * `max_tokens` is the length of a streamed answer. The model `bench` streams as fast as it can, each event in a write
- * and a turn of the event loop of its own; `bench-<N>ms` sends a token every N ms and puts the moment at which each one
- * was due into its text: `@<milliseconds of the machine's monotonic clock>`.
+ * `max_tokens` is the length of a streamed answer. The model `bench` streams as fast as it can, with a separate write
+ * and a separate turn of the event loop for each event. `bench-<N>ms` sends a token every N ms, whose text contains
+ * the time at which it was due: `@<milliseconds of the machine's monotonic clock>`.
  */
 import { createServer } from 'node:http';
 import { monotonicMs } from './clock.mjs';
@@ -31,14 +32,14 @@ const finish = chunk('{}', '"stop"');
 const usageChunk = `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk",${head},"choices":[],"usage":${usage}}\n\n`;
 const done = 'data: [DONE]\n\n';
 
-/** The events of an answer but for its tokens. */
+/** Yields the events that follow the tokens of an answer. */
 function* ending(call) {
   yield finish;
   if (call.stream_options?.include_usage) yield usageChunk;
   yield done;
 }
 
-/** Each event in the next turn of the event loop. */
+/** Sends each event in the next turn of the event loop. */
 function streamAtOnce(response, call, tokens) {
   const rest = ending(call);
   let sent = 0;
@@ -61,7 +62,7 @@ function streamAtOnce(response, call, tokens) {
   next();
 }
 
-/** A token each `paceMs`, on a schedule that a late one does not move. */
+/** Sends a token every `paceMs`, on a schedule that a late token does not shift. */
 function streamAtPace(response, call, tokens, paceMs) {
   const start = monotonicMs();
   let sent = 0;
@@ -81,7 +82,7 @@ function streamAtPace(response, call, tokens, paceMs) {
     response.end();
   };
   response.once('close', () => clearTimeout(timer));
-  // Clients that wait for the head get it before the first token.
+  // Clients that wait for the headers get them before the first token.
   response.flushHeaders();
   wait();
 }
@@ -111,7 +112,7 @@ const server = createServer((request, response) => {
     respond(response, JSON.parse(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)));
   });
 });
-// Connections outlive the pauses between two measurements.
+// Keeps connections open during the pauses between two measurements.
 server.keepAliveTimeout = 120_000;
 server.listen(0, '127.0.0.1', 4096, () => {
   console.log(`listening http://127.0.0.1:${server.address().port}`);

@@ -7,7 +7,7 @@ import { spread } from './statistics.mjs';
 
 const resultsFile = join(import.meta.dirname, 'results', 'latest.json');
 
-/** What the table shows of each measurement: the key of a figure, its words, and whether a ratio of it says anything. */
+/** The rows of each measurement: key of a figure, its label, and true if its ratio to other targets is meaningful. */
 const ROWS = {
   json: [
     ['perSecond', 'requests/s', true],
@@ -41,8 +41,8 @@ const ROWS = {
 };
 
 /**
- * What the gateway, or the target that `subject` names, is to reach: a figure of its own, its ratio to that of another
- * target, or how much more it is.
+ * Goals of the gateway, or of the target named by `subject`: for a figure of its own, for its ratio to that of
+ * another target, or for the difference.
  */
 const GOALS = [
   { text: 'CPU of a request', of: ['json', 'cpuMs'], to: 'proxy', atMost: 3 },
@@ -68,26 +68,26 @@ const GOALS = [
   ]),
 ];
 
-/** The shares of a core that a measurement knows: of the target, the provider and the client. */
+/** The keys of the CPU shares of a measurement: of the target, the provider and the client. */
 const BUSY = {
   json: ['core', 'providerCore', 'runnerCore'],
   stream: ['core', 'providerCore', 'runnerCore'],
 };
 
-/** Above this load average other work is in the figures. */
+/** Load average above which other work distorts the figures. */
 const QUIET_LOAD = 0.5;
 
 const SUBJECT = 'gateway';
 const WIDTH = { label: 36, cell: 21, ratio: 14 };
 
-/** Collects the figures of a run and shows them. */
+/** Collects the figures of a run and prints them. */
 export class Report {
   #plan;
   #startedAt = new Date();
   #loadAtStart = loadavg()[0];
   /** Measurement → target → rounds. @type {Record<string, Record<string, Record<string, number>[]>>} */
   #rounds = {};
-  /** Target → why it is missing. @type {Record<string, string>} */
+  /** Target → why it was left out. @type {Record<string, string>} */
   #skipped = {};
 
   /** @param {{ name: string, concurrency: number, slow: { streams: number } }} plan */
@@ -95,7 +95,7 @@ export class Report {
     this.#plan = plan;
   }
 
-  /** The figures of one round. */
+  /** Adds the figures of one round. */
   add(measurement, target, figures) {
     ((this.#rounds[measurement] ??= {})[target] ??= []).push(figures);
   }
@@ -136,7 +136,7 @@ export class Report {
       console.log(`\n${target} is missing: ${reason}`);
   }
 
-  /** Writes all figures as JSON, those too that the table leaves out. @returns {Promise<string>} the file */
+  /** Writes all figures as JSON, including those not in the table. @returns {Promise<string>} the file */
   async write() {
     const results = {};
     for (const [measurement, ofTargets] of Object.entries(this.#rounds)) {
@@ -178,7 +178,7 @@ export class Report {
     return line(`  ${text}`, cells, ratios);
   }
 
-  /** Whether provider and client had something to spare while the target was measured. */
+  /** Shows whether the provider and the client had CPU time to spare while the target was measured. */
   #busyRow(measurement, columns) {
     const cells = columns.map(({ key }) => {
       const shares = BUSY[measurement].map((who) => this.#spread(measurement, who, key));
@@ -192,7 +192,7 @@ export class Report {
     return rounds && spread(rounds.map((figures) => figures[key]));
   }
 
-  /** The subject's figure beside that of another, round by round. @returns {Spread | undefined} */
+  /** Compares the subject's figure with that of another target, round by round. @returns {Spread | undefined} */
   #ratio(measurement, key, other, { compare = (ours, theirs) => ours / theirs, subject = SUBJECT } = {}) {
     const { [subject]: ours, [other]: theirs } = this.#rounds[measurement] ?? {};
     if (ours === undefined || theirs === undefined) return undefined;
@@ -228,7 +228,7 @@ function machine() {
   return { cores: availableParallelism(), processor: cpus()[0]?.model ?? 'unknown', node: process.version };
 }
 
-/** Three significant digits, whole numbers whole. @param {Spread | undefined} figure */
+/** Formats a figure with three significant digits. @param {Spread | undefined} figure */
 function shown(figure) {
   if (figure === undefined) return '';
   const { median, min, max } = figure;

@@ -1,10 +1,11 @@
 /*
  * node bench/run.mjs [--quick] [--only gateway,proxy,stream] [--dist DIR]
  *
- * Measures the built server beside a raw proxy and a plain Nest controller over a fast local provider, each in a
- * process of its own on this machine, and prints one table. `--only` takes targets (proxy, nest, gateway,
- * open, and turn, gateway-redis and turn-redis, which run only when they are named) and measurements (json, stream,
- * latency, slow), `--dist` another build; what ends in -redis needs REDIS_URL. A figure that misses its goal is no failure.
+ * Measures the built server against a raw proxy and a plain Nest controller, with a fast local provider, each in a
+ * process of its own on this machine, and prints one table. `--only` takes targets (proxy, nest, gateway, open, and
+ * turn, gateway-redis and turn-redis, which run only if they are named) and measurements (json, stream, latency,
+ * slow); `--dist` takes another build. Targets ending in -redis need REDIS_URL. A figure that misses its goal is not
+ * a failure.
  */
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -74,14 +75,14 @@ function readArguments() {
   };
 }
 
-/** One run: what of it is there while it goes on. */
+/** One run and its state. */
 class Run {
   #options;
   #report;
   #provider;
   #measure;
   #direct;
-  /** Keys of targets that are left out from now on. */
+  /** Keys of the targets that are left out from now on. */
   #missing = new Set();
 
   constructor(options) {
@@ -103,7 +104,7 @@ class Run {
     console.log(`\nAll figures: ${await this.#report.write()}`);
   }
 
-  /** All targets side by side, each measurement of each of them in turn, round by round. */
+  /** Measures all targets under load, each measurement of each target in turn, round by round. */
   async #underLoad(names) {
     if (names.length === 0) return;
     const { plan } = this.#options;
@@ -131,7 +132,7 @@ class Run {
     await this.#stopAll(running);
   }
 
-  /** One target after another, each in a process that has done nothing else. */
+  /** Measures one target after another, each in a process that has done nothing else. */
   async #slow() {
     const { slow } = this.#options.plan;
     const running = await this.#startAll();
@@ -153,7 +154,7 @@ class Run {
     await Promise.all(running.map(({ server }) => fleet.stop(server)));
   }
 
-  /** Starts a target and sees whether it can do what is measured; undefined where it is left out. */
+  /** Starts a target and checks that it can do what is measured; returns undefined if it is left out. */
   async #start({ start, ...facts }) {
     const { key, title } = facts;
     const { dist } = this.#options;
@@ -165,7 +166,10 @@ class Run {
     });
   }
 
-  /** Does something with a target that is still in the run. A target that fails is left out of the rest, by name. */
+  /**
+   * Runs an action with a target that is still part of the run. A target that fails is reported and left out from
+   * then on.
+   */
   async #try({ key, title }, action) {
     if (this.#missing.has(key)) return undefined;
     try {
@@ -193,7 +197,7 @@ try {
   await new Run(readArguments()).all();
   console.error(`The run took ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`);
 } catch (error) {
-  // What breaks because its servers are being stopped is nothing to tell.
+  // Errors caused by stopping the servers are not reported.
   if (!stopping) console.error(error.message);
   process.exitCode = 1;
 } finally {

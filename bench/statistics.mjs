@@ -1,5 +1,5 @@
 /**
- * The value below which this share of the values lies; 1 is the greatest.
+ * Returns the value below which this share of the values lies; a share of 1 returns the maximum.
  * @param {readonly number[]} values
  * @param {number} share
  */

@@ -1,6 +1,6 @@
-// Makes a checkout ready to run: `node scripts/bootstrap.mjs generate` installs what is missing and generates the
-// Prisma client, `build` compiles as well. npm runs it before start, dev, check and test, with the machine's own Node,
-// so it has no dependencies and no syntax newer than Node 20. What is up to date is left alone and not mentioned.
+// Prepares a checkout: `node scripts/bootstrap.mjs generate` installs missing dependencies and generates the Prisma
+// client; `build` also compiles. npm runs it before start, dev, check and test, with the machine's own Node, so it
+// has no dependencies and no syntax newer than Node 20. It skips what is up to date, without output.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -20,10 +20,10 @@ const oldestNode = 20;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...segments) => join(root, ...segments);
 
-/** The Node that the project brings along. Tools run on it by name, not through the `node` that PATH finds first. */
+/** The project's own Node. Tools run on it directly, not on the `node` that PATH finds first. */
 const projectNode = at('node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 
-/** Something that the person at the keyboard has to deal with: shown as a sentence, without a stack. */
+/** A problem that the user must fix: shown as a sentence, without a stack. */
 class Problem extends Error {}
 
 const announce = (line) => console.error(line);
@@ -45,7 +45,7 @@ function fingerprint(parts) {
   return hash.digest('hex');
 }
 
-/** Runs a program to its end. Its output is shown as it comes, or (`quiet`) only when it fails. */
+/** Runs a program until it exits. Shows its output immediately, or with `quiet` only if the program fails. */
 function run(program, programArguments, { what, quiet = false, environment = {}, shell = false }) {
   const { status, signal, error, stdout, stderr } = spawnSync(program, programArguments, {
     cwd: root,
@@ -63,7 +63,7 @@ function run(program, programArguments, { what, quiet = false, environment = {},
 
 // Dependencies -----------------------------------------------------------------------------------------------------
 
-/** Whether npm's own record of node_modules says the same as package-lock.json: somebody installed by hand. */
+/** Returns true if npm's own record of node_modules matches package-lock.json, as it does after a manual install. */
 function isInstalledFrom(lockText) {
   const recordText = textOf(at('node_modules', '.package-lock.json'));
   if (recordText === undefined) return false;
@@ -79,10 +79,10 @@ function isInstalledFrom(lockText) {
   }
 }
 
-/** How to run npm: as it was run itself if it started us, else as PATH finds it. */
+/** Returns the command that runs npm: the npm that started this script, otherwise the one that PATH finds. */
 function npmCommand() {
   const { npm_execpath: script, npm_node_execpath: node } = process.env;
-  // The project's own Node would be deleted in the middle.
+  // An npm that runs on the project's own Node would delete that Node during the install.
   if (
     script &&
     node &&
@@ -108,7 +108,7 @@ function install() {
       : 'node_modules is missing';
     announce(`Installing dependencies (${reason}) …`);
     const { program, first, shell } = npmCommand();
-    // With NODE_ENV=production npm would leave out the compiler. Its warnings are about the age of this Node.
+    // With NODE_ENV=production npm would omit the compiler. Its warnings are about the age of this Node.
     const flags = ['ci', '--include=dev', '--loglevel', 'error', '--no-audit', '--no-fund'];
     run(program, [...first, ...flags], { what: 'npm ci', shell });
   }
@@ -144,7 +144,7 @@ function generate() {
 
 // The build --------------------------------------------------------------------------------------------------------
 
-/** Every file that is compiled, in a fixed order. */
+/** Lists every file that is compiled, in a fixed order. */
 function sourceFiles(directory = 'src') {
   return readdirSync(at(directory), { withFileTypes: true })
     .sort((left, right) => (left.name < right.name ? -1 : 1))
@@ -164,7 +164,7 @@ const isAlive = (processId) => {
   }
 };
 
-/** Builds that were killed leave their folder behind. */
+/** Removes the folders that killed builds left. */
 function removeDeadBuilds() {
   for (const name of readdirSync(root)) {
     const [, processId] = /^\.dist-(\d+)(?:-old)?$/.exec(name) ?? [];
@@ -173,7 +173,7 @@ function removeDeadBuilds() {
 }
 
 function build() {
-  // Names and contents, not times: a deleted, renamed or checked-out file counts like an edited one.
+  // Compares names and contents, not times: a deleted, renamed or checked-out file counts like an edited one.
   const inputs = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', ...sourceFiles()];
   const wanted = fingerprint(inputs.flatMap((path) => [path, readFileSync(at(path))]));
   const dist = at('dist');
@@ -182,7 +182,7 @@ function build() {
 
   announce(`Compiling (${existsSync(dist) ? 'the sources changed' : 'dist is missing'}) …`);
   removeDeadBuilds();
-  // Into a new folder that then takes the place of the old one: nothing stale stays, a failed build changes nothing.
+  // Builds into a new folder that then replaces the old one: no stale file stays, and a failed build changes nothing.
   const fresh = at(`.dist-${process.pid}`);
   const old = `${fresh}-old`;
   try {

@@ -1,4 +1,4 @@
-// can-connect.mjs <postgresql://… | redis://…>: exits 0 when a login succeeds, else prints the reason and exits 1.
+// can-connect.mjs <postgresql://… | redis://…>: exits 0 if a login succeeds, otherwise prints the reason and exits 1.
 import { Redis } from 'ioredis';
 import pg from 'pg';
 
@@ -44,7 +44,7 @@ try {
   else if (/^rediss?:/.test(url)) await connectRedis(url);
   else throw new Error('usage: can-connect.mjs <postgresql://… | redis://…>');
 } catch (error) {
-  // A refused connection to a name with several addresses is an AggregateError without a message.
+  // If all addresses of a host name refuse the connection, the error is an AggregateError without a message.
   console.log(error.message || error.errors?.[0]?.message || error.code || String(error));
   process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
-// The import rules of .dependency-cruiser.mjs over src, with a check that all of src was really read: with a
-// compiler that it does not know, dependency-cruiser finds no module, no violation, and exits 0.
+// Checks the import rules of .dependency-cruiser.mjs over src, and that all of src was really read: with a compiler
+// that it does not know, dependency-cruiser finds no modules and no violations, and exits 0.
 import { globSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { cruise } from 'dependency-cruiser';

@@ -1,10 +1,10 @@
-// node scripts/check.mjs: all static checks, in two lines side by side, because linting takes as long as the rest together.
+// Runs all static checks in two parallel sequences, because linting takes as long as the others together.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 const lines = [['check:lint'], ['check:format', 'check:types', 'check:dependencies']];
 
-/** Whether all scripts of a line passed. Each is run, so that one look shows everything there is to mend. */
+/** Returns true if all scripts of a sequence passed. Runs every script, so that one run shows all problems. */
 async function pass(scripts) {
   let passed = true;
   for (const script of scripts) {

@@ -1,8 +1,8 @@
 /*
  * node scripts/complete-lockfile.mjs
  *
- * Run it after every change of dependencies. npm leaves optional packages of other platforms out of the lock file
- * where its registry does not carry them, and `npm ci` then refuses that very lock file as incomplete. This adds them
+ * Run this after every change of dependencies. npm omits optional packages for other platforms from the lock file if
+ * its registry does not have them, and `npm ci` then rejects that very lock file as incomplete. This script adds them
  * by name and version, so that the file is complete on every platform.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const systems = {
 };
 const processors = 'arm arm64 ia32 loong64 mips64el ppc64 riscv64 s390x wasm32 x64'.split(' ');
 
-/** Whether a package that stands at a path finds the other one, by Node's way up through the folders. */
+/** Returns true if a package at a path finds the other one, by Node's lookup through the parent folders. */
 function finds(packages, path, name) {
   for (let folder = path; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('node_modules/') - 1))) {
     if (packages[`${folder === '' ? '' : `${folder}/`}node_modules/${name}`]) return true;
@@ -31,7 +31,7 @@ function finds(packages, path, name) {
   }
 }
 
-/** The entry of a platform package, or undefined where the name is none of a platform. */
+/** Returns the entry of a platform package; undefined if the name does not belong to a platform. */
 function platformEntry(name, version, dev) {
   const words = name.split(/[-/]/);
   const os = words.map((word) => systems[word]).find(Boolean);

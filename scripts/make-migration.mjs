@@ -1,5 +1,5 @@
-// Writes a migration: `node scripts/make-migration.mjs <name>`. Applies the existing ones to a throw-away embedded
-// database and writes what is missing to prisma/schema.prisma as prisma/migrations/<time>_<name>/migration.sql.
+// Writes a migration: `node scripts/make-migration.mjs <name>`. Applies the existing ones to a temporary embedded
+// database and writes the difference to prisma/schema.prisma as prisma/migrations/<time>_<name>/migration.sql.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,14 +9,14 @@ const root = dirname(import.meta.dirname);
 const schemaPath = join(root, 'prisma', 'schema.prisma');
 const migrationsDirectory = join(root, 'prisma', 'migrations');
 
-/** yyyymmddhhmmss in UTC, which makes the names sort by age. */
+/** Returns yyyymmddhhmmss in UTC, so that the names sort by age. */
 const timeStamp = () => new Date().toISOString().replace(/\D/g, '').slice(0, 14);
 
 async function findDifference() {
   const { startEmbeddedServer } = await import('../dist/infra/database/embedded-server.js');
   const { applyMigrations, schemaDifference } = await import('../dist/infra/database/migrations.js');
   const dataDir = mkdtempSync(join(tmpdir(), 'parley-migration-'));
-  // As root the database runs as another user, who has to get through.
+  // As root, the database runs as another user, which must be able to pass through.
   chmodSync(dataDir, 0o711);
   try {
     const server = await startEmbeddedServer({ dataDir, report: () => undefined });

@@ -1,4 +1,4 @@
-// Writes the settings table (src/config/settings.ts) into .env.example, and into docs/configuration.md between the
+// Writes the settings table (src/config/settings.ts) to .env.example, and to docs/configuration.md between the
 // markers, grouped by subject. Run it after a build: `npm run docs:settings`.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -61,7 +61,7 @@ const groups = {
   ],
 };
 
-/** Checks that every setting is in exactly one group, and every group has only settings. */
+/** Checks that every setting is in exactly one group and that the groups contain only settings. */
 function checkGroups(settings) {
   const grouped = Object.values(groups).flat();
   for (const name of Object.keys(settings)) {
@@ -74,7 +74,7 @@ function checkGroups(settings) {
     throw new Error(`scripts/settings-docs.mjs groups ${unknown}, which is no setting.`);
 }
 
-/** Formats a default as code if it can be typed in, else as the words that describe it. */
+/** Formats a default as code if it is a literal value, otherwise as the words that describe it. */
 function defaultCell({ fallback, defaultLabel }) {
   return fallback === undefined ? defaultLabel : `\`${defaultLabel}\``;
 }

@@ -1,11 +1,12 @@
 /*
  * node scripts/test.mjs [--only integration,e2e] [--other-stores] [jest arguments and file patterns]
  *
- * Runs the jest projects. Integration and e2e get a PostgreSQL server: that of DATABASE_URL, or else an embedded
- * one of this run's own, which does not wait for the disk. The 15 slowest files are printed with their seconds, and the
- * last line counts the tests: "N passed, N failed, N skipped".
+ * Runs the jest projects. Integration and e2e get a PostgreSQL server: that of DATABASE_URL, otherwise an embedded
+ * one for this run, which does not wait for the disk. Prints the 15 slowest files with their seconds; the last line
+ * counts the tests: "N passed, N failed, N skipped".
  *
- * --other-stores is for a second run, on another PostgreSQL or with Redis: it leaves out what would only be repeated.
+ * --other-stores is for a second run, on another PostgreSQL or with Redis: it omits tests that would only be
+ * repeated.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -22,11 +23,12 @@ const databaseProjects = ['integration', 'e2e'];
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
- * What no other PostgreSQL and no Redis can change, so that one run is enough: wires and their faults between a client and
- * a provider, what HTTP refuses before anything is stored, what is kept in memory, and what starts a database of its own.
+ * Tests whose result depends on neither the PostgreSQL server nor Redis, so that one run is enough: protocols and
+ * their faults between a client and a provider, requests that HTTP rejects before anything is stored, in-memory
+ * state, and tests that start a database of their own.
  */
 const sameOnAllStores = [
-  // Wires, clients and providers.
+  // Protocols, clients and providers.
   'test/integration/gateway/anthropic-clients.spec.ts',
   'test/integration/gateway/anthropic-protocol.spec.ts',
   'test/integration/llm/circuits.spec.ts',
@@ -48,9 +50,9 @@ const sameOnAllStores = [
   'test/integration/http/malformed-requests.spec.ts',
   'test/integration/http/openapi.spec.ts',
   'test/integration/http/security-headers.spec.ts',
-  // Memory.
+  // In-memory state.
   'test/integration/llm/cache.spec.ts',
-  // Databases of their own.
+  // Tests with their own databases.
   'test/e2e/crash.spec.ts',
   'test/e2e/lifecycle.spec.ts',
   'test/e2e/redis-away.spec.ts',
@@ -61,10 +63,10 @@ const sameOnAllStores = [
   'test/integration/infra/migrations.spec.ts',
 ];
 
-/** Settings of the developer's own shell that a test must not pick up by accident. */
+/** Settings of the developer's shell that a test must not use by accident. */
 const privateSettings = /^(TEST_|DATABASE_|REDIS_|OPENAI_|ANTHROPIC_|OLLAMA_|LLM_|AWS_|S3_)/;
 
-/** Files that the report of the slowest names. */
+/** Maximum number of files in the report of the slowest. */
 const slowestShown = 15;
 
 const noTests = { passed: 0, failed: 0, skipped: 0 };
@@ -92,7 +94,10 @@ function parseArguments(argv) {
   return { projects, jestArguments, otherStores };
 }
 
-/** The files that are left out, as patterns of paths. A list that names a file which is gone would grow old unseen. */
+/**
+ * Returns patterns for the paths of the omitted files. Fails if a listed file is missing, so that the list stays
+ * correct.
+ */
 function leftOut() {
   const gone = sameOnAllStores.filter((file) => !existsSync(join(root, file)));
   if (gone.length > 0)
@@ -115,14 +120,14 @@ async function startDatabase(dataDir) {
   }
   const { startEmbeddedServer } = await import(pathToFileURL(modulePath).href);
   const server = await startEmbeddedServer({ dataDir, report: (line) => console.error(line) });
-  // The data is thrown away. Specs about durability start servers of their own, which keep the safe defaults.
+  // The data is temporary. Specs about durability start servers of their own, which keep the safe defaults.
   for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes'])
     await onServer(server.connectionString, `ALTER SYSTEM SET ${setting} = off`);
   await onServer(server.connectionString, 'SELECT pg_reload_conf()');
   return server;
 }
 
-/** A migrated database to copy from: copying takes a tenth of what migrating takes. */
+/** Creates a migrated database as a template: copying it takes a tenth of the time of migrating. */
 async function makeTemplate(serverUrl) {
   const name = `parley_template_${randomBytes(6).toString('hex')}`;
   await onServer(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
@@ -156,7 +161,9 @@ function jestEnvironment({ postgresUrl, template }) {
   };
 }
 
-/** Jest's exit code; a signal to this process is passed on, and the code is then that of the signal. */
+/**
+ * Runs jest and returns its exit code. Forwards a signal to this process; the exit code is then that of the signal.
+ */
 function runJest({ projects, jestArguments, databases, resultFile, stopping }) {
   const child = spawn(
     process.execPath,
@@ -166,7 +173,7 @@ function runJest({ projects, jestArguments, databases, resultFile, stopping }) {
       join(root, 'node_modules/jest/bin/jest.js'),
       '--json',
       `--outputFile=${resultFile}`,
-      // Last of all, because it takes every plain word after it as a project.
+      // Must come last, because the option treats every plain word after it as a project.
       ...jestArguments,
       ...projects.map((name) => `--selectProjects=${name}`),
     ],
@@ -184,7 +191,7 @@ async function readResult(resultFile) {
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-/** One line a file, the slowest first. */
+/** Formats one line per file, slowest first. */
 function slowestFiles(result) {
   return (result?.testResults ?? [])
     .map(({ name, startTime, endTime }) => ({
@@ -200,13 +207,13 @@ function countTests(result) {
   if (result === undefined) return noTests;
   return {
     passed: result.numPassedTests,
-    // A file that does not even load has no tests to fail.
+    // A file that does not even load has no tests that could fail.
     failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
     skipped: result.numPendingTests + result.numTodoTests,
   };
 }
 
-/** Jest's exit code and the counts of one run over the projects. */
+/** Runs the projects once; returns jest's exit code and the counts. */
 async function run({ projects, jestArguments: given, otherStores, workFolder, stopping }) {
   let server;
   let template;
@@ -236,7 +243,7 @@ for (const signal of signals) process.on(signal, () => stop.abort(signal));
 const workFolder = await mkdtemp(join(tmpdir(), 'parley-test-'));
 let outcome = { exitCode: 1, counts: noTests };
 try {
-  // The embedded server of a run as root belongs to another user, who has to pass through here.
+  // If run as root, the embedded server belongs to another user, which must be able to pass through.
   await chmod(workFolder, 0o755);
   outcome = await run({ ...parseArguments(process.argv.slice(2)), workFolder, stopping: stop.signal });
 } catch (error) {
@@ -249,5 +256,5 @@ const { exitCode, counts, slowest = [] } = outcome;
 if (slowest.length > 0) console.log(['Slowest files:', ...slowest].join('\n'));
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 const noneRan = counts.passed + counts.failed === 0;
-// Not by letting it run out: the migration engine leaves a timer of ten seconds behind.
+// Exits explicitly: the migration engine leaves a timer of ten seconds behind.
 process.exit(stop.signal.aborted ? 130 : exitCode || Number(noneRan));

@@ -6,21 +6,21 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /**
- * A target that runs, and what to ask it for.
+ * A running target and the calls to send to it.
  * @typedef {object} Target
  * @property {string} key
- * @property {string} title of its column
- * @property {string[]} [measurements] those that it takes part in
- * @property {boolean} [coalesces] whether it sends together what comes at once
+ * @property {string} title title of its column
+ * @property {string[]} [measurements] the measurements that it takes part in
+ * @property {boolean} [coalesces] true if it sends events that arrive at once together
  * @property {Awaited<ReturnType<import('../processes.mjs').Fleet['start']>>} server
- * @property {import('../load.mjs').Call} json one whole answer
+ * @property {import('../load.mjs').Call} json a complete response
  * @property {(tokens: number, model?: string) => import('../load.mjs').Call} stream
  */
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const QUESTION = 'Why is the sky blue? Answer in one sentence, please.';
 
-/** Far above what the run needs: limits are checked, and never reached. */
+/** Limits far above what the run needs: they are checked, but never reached. */
 const LIMITS = {
   RATE_LIMIT_IP_RPM: '1000000',
   RATE_LIMIT_RPM: '1000000',
@@ -31,7 +31,7 @@ const LIMITS = {
   LLM_MAX_QUEUE: '5000',
 };
 
-/** Calls on the wire of OpenAI. */
+/** Returns calls in OpenAI's API format. */
 function openAiCalls(headers = {}) {
   const call = (body) => ({
     path: '/v1/chat/completions',
@@ -44,7 +44,7 @@ function openAiCalls(headers = {}) {
   };
 }
 
-/** Calls of the product's own chat, where every turn is stored. */
+/** Returns calls of the product's own chat, which stores every turn. */
 function turnCalls(headers) {
   const call = (path, body) => ({
     path,
@@ -57,7 +57,7 @@ function turnCalls(headers) {
   };
 }
 
-/** A small program of this folder. */
+/** Starts a small program of this folder. */
 const program =
   (name, file) =>
   async (fleet, { baseUrl }) => {
@@ -69,10 +69,10 @@ const program =
     return { server, ...openAiCalls() };
   };
 
-/** Takes authentication and limits out of the server. */
+/** Disables authentication and limits of the server. */
 const WITHOUT_ACCOUNTS = ['--import', pathToFileURL(join(import.meta.dirname, 'without-accounts.mjs')).href];
 
-/** This project's server as `npm start` runs it, over a database of its own. */
+/** Starts this project's server as `npm start` does, with a database of its own. */
 const parley =
   (makeCalls, { nodeOptions = [], settings = {} } = {}) =>
   async (fleet, { baseUrl, dist, makeFolder }) => {
@@ -98,7 +98,7 @@ const parley =
     return { server, ...makeCalls({ authorization: `Bearer ${await register(server.url)}` }) };
   };
 
-/** The same with the Redis of the environment. */
+/** Starts the same server with the Redis of the environment. */
 const parleyOnRedis =
   (makeCalls) =>
   (...of) => {
@@ -107,7 +107,7 @@ const parleyOnRedis =
     return parley(makeCalls, { settings: { REDIS_URL } })(...of);
   };
 
-/** An access token of a new account. */
+/** Registers an account and returns its access token. */
 async function register(url) {
   const response = await fetch(`${url}/api/v1/auth/register`, {
     method: 'POST',
@@ -120,8 +120,8 @@ async function register(url) {
 }
 
 /**
- * What is measured: the name that `--only` takes, the title of its column, how it is started, and which measurements
- * it takes part in where those are not all.
+ * The targets: the name that `--only` takes, the title of its column, how it is started, and its measurements if it
+ * does not take part in all.
  */
 export const TARGETS = [
   { key: 'proxy', title: 'raw proxy', start: program('The proxy', 'proxy.mjs') },
@@ -150,7 +150,7 @@ export const TARGETS = [
   },
 ];
 
-/** The provider itself as a target, for comparison. */
+/** Wraps the provider itself as a target, for comparison. */
 export const directTarget = (server) => ({
   key: 'direct',
   title: 'no one between',
@@ -158,14 +158,14 @@ export const directTarget = (server) => ({
   ...openAiCalls(),
 });
 
-/** Temporary folders that go when the run ends. */
+/** Temporary folders that are removed when the run ends. */
 export class Folders {
   #made = [];
 
   make = async () => {
     const path = await mkdtemp(join(tmpdir(), 'parley-bench-'));
     this.#made.push(path);
-    // As root the embedded database runs as another user, who has to pass through here.
+    // As root, the embedded database runs as another user, which must be able to pass through.
     await chmod(path, 0o755);
     return path;
   };

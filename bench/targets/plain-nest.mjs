@@ -1,6 +1,6 @@
 /*
- * A chat route as most people write it: a Nest controller over the official SDK, no authentication, no accounting.
- * Without a compiler the decorators are called by hand; what they do is the same.
+ * A typical chat route: a Nest controller with the official SDK, without authentication and accounting. The
+ * decorators are called manually because there is no compiler; the effect is the same.
  */
 import 'reflect-metadata';
 import { Body, Controller, HttpCode, Module, Post, Res } from '@nestjs/common';

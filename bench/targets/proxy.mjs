@@ -1,4 +1,4 @@
-/* The least that anything in between can do: Node's own server and client, and the bytes pass through. */
+/* The minimum that anything in between can do: Node's own server and client, with the bytes passed through. */
 import { Agent, createServer, request as ask } from 'node:http';
 
 const upstream = new URL(process.env.OPENAI_BASE_URL);

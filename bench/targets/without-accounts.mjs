@@ -1,6 +1,6 @@
 /*
- * Loaded before the built server: with it nobody is authenticated but once, and nothing is limited. The server as it is
- * less this one is what accounts and limits cost. DIST is the folder of the build.
+ * Loaded before the built server to authenticate only the first request and to limit nothing. The difference to the
+ * normal server is the cost of accounts and limits. DIST is the folder of the build.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,7 +11,9 @@ const { RateLimitGuard } = await built('http/guards/rate-limit.guard.js');
 const { setPrincipal, callerOf } = await built('http/context/principal.js');
 const { LeaseBudget } = await built('features/limits/lease-budget.js');
 
-/** Who made the first request that had credentials makes all others: usage records have to be somebody's. */
+/**
+ * The sender of the first request with credentials counts as the sender of all others: usage records need an account.
+ */
 let principal;
 
 RateLimitGuard.prototype.canActivate = async function (context) {

@@ -29,8 +29,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-describe('the configuration of a process', () => {
-  test('without anything set is the embedded one, for development', () => {
+describe('loadConfig', () => {
+  test('returns the development defaults with the embedded database if nothing is set', () => {
     const config = loadConfig();
     expect(config).toMatchObject({
       version: VERSION,
@@ -48,7 +48,7 @@ describe('the configuration of a process', () => {
     expect(loadConfig().auth.jwtSecret).toBe(config.auth.jwtSecret);
   });
 
-  test('takes .env in development, below the environment', () => {
+  test('reads .env in development, and environment variables take precedence over it', () => {
     writeFileSync(
       join(folder, '.env'),
       `PORT=4000\nHOST=0.0.0.0 # all\nJWT_SECRET="${SECRET}"\nENCRYPTION_KEY="${SECRET}"\n`,
@@ -66,7 +66,7 @@ describe('the configuration of a process', () => {
     expect(existsSync(join(folder, '.data'))).toBe(false);
   });
 
-  test('names a wrong variable of .env', () => {
+  test('names an invalid variable of .env', () => {
     writeFileSync(join(folder, '.env'), 'PORT=many\n');
     expect(loadConfig).toThrow(ConfigError);
     expect(loadConfig).toThrow('PORT must be a whole number');
@@ -81,7 +81,7 @@ describe('the configuration of a process', () => {
     expect(loadConfig()).toMatchObject({ production: true, http: { port: 3000 } });
   });
 
-  test('in production generates nothing and lets nobody register', () => {
+  test('generates no secrets in production and closes registration there', () => {
     const config = new AppConfig(parseSettings(PRODUCTION));
     expect(config.auth).toEqual({
       jwtSecret: SECRET,

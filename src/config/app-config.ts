@@ -23,7 +23,7 @@ export class AppConfig {
     readonly port: number;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
-    /** Undefined for none. */
+    /** Undefined if no origin is allowed. */
     readonly corsOrigins: CorsOrigins | undefined;
   };
   readonly limits: LimitConfig;
@@ -33,21 +33,24 @@ export class AppConfig {
   readonly worker: 'inline' | 'separate';
   readonly auth: {
     readonly jwtSecret: string;
-    /** Verifies only. */
+    /** Only verifies tokens. */
     readonly previousJwtSecret: string | undefined;
     readonly registration: 'open' | 'closed';
   };
-  /** What the provider keys of users are encrypted with; the previous one decrypts only. */
+  /** Secret that encrypts the provider keys of users; the previous one only decrypts. */
   readonly encryption: { readonly key: string; readonly previousKey: string | undefined };
   readonly llm: LlmConfig;
   readonly cache: { readonly ttlMs: number; readonly maxBytes: number };
   readonly context: {
     readonly maxTokens: number;
     readonly maxMessages: number;
-    /** Bytes of files in all running turns of the process together. */
+    /** Maximum bytes of files in all running turns of the process together. */
     readonly maxFileBytes: number;
   };
-  /** The models of what is done in the background; undefined for none, or for the one that answered last. */
+  /**
+   * Models of the background tasks. Without `titleModel`, no model generates titles; without `summaryModel`, the
+   * model that answered last summarizes.
+   */
   readonly chores: { readonly titleModel: string | undefined; readonly summaryModel: string | undefined };
   readonly logLevel: SettingValues['LOG_LEVEL'];
 
@@ -121,7 +124,7 @@ export class AppConfig {
   }
 }
 
-/** @throws ConfigError where `DATA_DIR` cannot hold it */
+/** @throws ConfigError if `DATA_DIR` cannot store the secret */
 function generatedSecret(dataDir: string, name: string): string {
   try {
     return developmentSecret(dataDir, name);
@@ -133,15 +136,15 @@ function generatedSecret(dataDir: string, name: string): string {
   }
 }
 
-/** What one address, and one user or key, may use. */
+/** Limits of one address, and of one user or API key. */
 export interface LimitConfig {
   readonly addressRequestsPerMinute: number;
   readonly requestsPerMinute: number;
   readonly modelRequestsPerMinute: number;
   readonly tokensPerMinute: number;
-  /** Answers that are generated at once. */
+  /** Maximum number of answers generated at once. */
   readonly concurrency: number;
-  /** Undefined for none. */
+  /** Undefined for no limit. */
   readonly tokensDay: number | undefined;
   readonly costMonthMicroUsd: number | undefined;
 }
@@ -149,39 +152,44 @@ export interface LimitConfig {
 export interface LlmConfig {
   readonly openai: { readonly apiKey: string | undefined; readonly baseUrl: string | undefined };
   readonly anthropic: { readonly apiKey: string | undefined; readonly baseUrl: string | undefined };
-  /** `probe`: whether a local one is looked for where no URL is set. */
+  /** `probe`: true to detect a local server if no URL is set. */
   readonly ollama: { readonly baseUrl: string | undefined; readonly probe: boolean };
   readonly defaultModel: string | undefined;
   readonly demoTokensPerSecond: number;
   readonly deadlines: DeadlineConfig;
-  /** Tries at one model beyond the first. */
+  /** Maximum retries at one model after the first attempt. */
   readonly maxRetries: number;
-  /** Calls of one provider at once, and such that wait for a place. */
+  /** Maximum concurrent calls of one provider, and maximum queued calls. */
   readonly maxConcurrency: number;
   readonly maxQueue: number;
-  /** Names that stand for a chain of models. */
+  /** Aliases for chains of models. */
   readonly aliases: Readonly<Record<string, readonly string[]>>;
-  /** Prices that go before the list, by full name or `provider/*`. */
+  /** Prices that override the built-in list, by full name or `provider/*`. */
   readonly prices: Readonly<Record<string, ModelPrice>>;
-  /** Tokens that models take, by full name or `provider/*`; they go before what the providers tell. */
+  /**
+   * Context windows of models in tokens, by full name or `provider/*`; they override those that the providers report.
+   */
   readonly windows: Readonly<Record<string, number>>;
-  /** More hosts that speak OpenAI's wire, in the order in which a bare model name is looked up. */
+  /**
+   * Additional hosts with an OpenAI-compatible API, in the order in which they are searched for a bare model name.
+   */
   readonly hosts: readonly LlmHost[];
 }
 
-/** All in milliseconds. */
+/** Timeouts of a model call, in milliseconds. */
 export interface DeadlineConfig {
   readonly connectMs: number;
   readonly firstTokenMs: number;
   readonly idleMs: number;
   readonly totalMs: number;
-  /** Of a whole answer that does not come in pieces. */
+  /** Timeout of an answer that is not streamed. */
   readonly answerMs: number;
 }
 
 /**
- * The configuration of this process: its environment, and in development below it the `.env` file of the working folder.
- * @throws ConfigError where a value cannot be used.
+ * Loads the configuration of this process from its environment. In development, also reads `.env` of the working
+ * folder; the environment takes precedence.
+ * @throws ConfigError if a value is invalid
  */
 export function loadConfig(): AppConfig {
   const file = join(process.cwd(), '.env');

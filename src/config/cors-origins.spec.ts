@@ -10,7 +10,7 @@ describe('CORS_ORIGINS', () => {
       ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:8080'],
     ],
     ['https://xn--bcher-kva.example', ['https://xn--bcher-kva.example']],
-  ])('may be %s', (text, value) => {
+  ])('accepts %s', (text, value) => {
     expect(parseCorsOrigins(text)).toEqual(value);
   });
 
@@ -38,7 +38,7 @@ describe('CORS_ORIGINS', () => {
     'null',
     'true',
     'none',
-  ])('may not be %s', (text) => {
+  ])('rejects %s', (text) => {
     expect(parseCorsOrigins(text)).toBeUndefined();
   });
 });

@@ -1,9 +1,9 @@
-/** Whose pages may use the API: everybody's, or those of certain origins. */
+/** Origins whose pages may use the API; `*` for all. */
 export type CorsOrigins = '*' | readonly string[];
 
 /**
- * The origins of a text, or undefined where it has something else in it. Each is taken as browsers write it, because it
- * is compared with what they send: a slash at the end, a default port or capitals would never match.
+ * Parses a list of origins; returns undefined if it contains anything else. Each must be written as browsers send it,
+ * because it is compared with their `Origin` header: a trailing slash, a default port or capitals would never match.
  */
 export function parseCorsOrigins(text: string): CorsOrigins | undefined {
   if (text === '*') return '*';
@@ -12,7 +12,7 @@ export function parseCorsOrigins(text: string): CorsOrigins | undefined {
 }
 
 function isOrigin(text: string): boolean {
-  // The URL parser takes a star for a part of a name.
+  // The URL parser accepts a star as part of a host name.
   if (!/^https?:/.test(text) || text.includes('*') || !URL.canParse(text)) return false;
   return new URL(text).origin === text;
 }

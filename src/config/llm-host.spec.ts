@@ -4,7 +4,7 @@ import { parseAliases, parseHosts } from './llm-host.js';
 const HOST = { id: 'vllm', base_url: 'http://127.0.0.1:8000/v1' };
 
 describe('LLM_HOSTS', () => {
-  it('is a list of hosts, each with what it needs', () => {
+  it('is parsed as a list of hosts with their optional fields', () => {
     const full = {
       id: 'my-host.2',
       base_url: 'https://models.example.com/v1',
@@ -29,7 +29,7 @@ describe('LLM_HOSTS', () => {
   });
 
   it.each<[string, unknown]>([
-    ['no list', HOST],
+    ['an object', HOST],
     ['null', null],
     ['a list of something else', ['vllm']],
     ['a list with null', [null]],
@@ -37,37 +37,37 @@ describe('LLM_HOSTS', () => {
     ['an id with a slash', [{ ...HOST, id: 'a/b' }]],
     ['an empty id', [{ ...HOST, id: '' }]],
     ['an id in capitals', [{ ...HOST, id: 'VLLM' }]],
-    ['the id of a provider of ours', [{ ...HOST, id: 'openai' }]],
-    ['the id of the demo', [{ ...HOST, id: 'demo' }]],
-    ['one id twice', [HOST, { ...HOST, base_url: 'http://other/v1' }]],
+    ['the id of a built-in provider', [{ ...HOST, id: 'openai' }]],
+    ['the id of the demo provider', [{ ...HOST, id: 'demo' }]],
+    ['a duplicate id', [HOST, { ...HOST, base_url: 'http://other/v1' }]],
     ['no URL', [{ id: 'vllm' }]],
     ['a URL of another scheme', [{ ...HOST, base_url: 'ftp://host/v1' }]],
     ['a URL without a host', [{ ...HOST, base_url: 'http://' }]],
-    ['a key that is no text', [{ ...HOST, api_key: 5 }]],
-    ['models that are no list', [{ ...HOST, models: 'a' }]],
-    ['a model that is no text', [{ ...HOST, models: ['a', 5] }]],
+    ['a key that is not a string', [{ ...HOST, api_key: 5 }]],
+    ['models that are not an array', [{ ...HOST, models: 'a' }]],
+    ['a model that is not a string', [{ ...HOST, models: ['a', 5] }]],
     ['a model without a name', [{ ...HOST, models: [''] }]],
-    ['a wait of nothing', [{ ...HOST, first_token_timeout_ms: 0 }]],
-    ['a wait that is no number', [{ ...HOST, first_token_timeout_ms: '5' }]],
-    ['half a millisecond', [{ ...HOST, first_token_timeout_ms: 0.5 }]],
-    ['a field that nobody knows', [{ ...HOST, url: 'x' }]],
-  ])('is not %s', (_name, value) => {
+    ['a timeout of zero', [{ ...HOST, first_token_timeout_ms: 0 }]],
+    ['a timeout that is not a number', [{ ...HOST, first_token_timeout_ms: '5' }]],
+    ['a fraction of a millisecond', [{ ...HOST, first_token_timeout_ms: 0.5 }]],
+    ['an unknown field', [{ ...HOST, url: 'x' }]],
+  ])('rejects %s', (_name, value) => {
     expect(parseHosts(JSON.stringify(value))).toBeUndefined();
   });
 
-  it('is not a text that is no JSON', () => {
+  it('rejects invalid JSON', () => {
     expect(parseHosts('[{]')).toBeUndefined();
   });
 });
 
 describe('MODEL_ALIASES', () => {
-  it('are names with their chains', () => {
+  it('is parsed as names with their chains', () => {
     const aliases = { fast: ['openai/a', 'anthropic/b'], one: ['c'] };
     expect(parseAliases(JSON.stringify(aliases))).toEqual(aliases);
     expect(parseAliases('{}')).toEqual({});
   });
 
-  it.each(['__proto__', 'constructor', 'toString'])('may be called %s', (name) => {
+  it.each(['__proto__', 'constructor', 'toString'])('accepts the name %s', (name) => {
     const aliases = parseAliases(`{"${name}":["openai/a"],"other":["b"]}`) ?? {};
     expect(Object.entries(aliases)).toEqual([
       [name, ['openai/a']],
@@ -79,13 +79,13 @@ describe('MODEL_ALIASES', () => {
   it.each<[string, string]>([
     ['a list', '[]'],
     ['null', 'null'],
-    ['a text', '"fast"'],
-    ['no JSON', '{fast}'],
-    ['a chain that is no list', '{"fast":"a"}'],
+    ['a string', '"fast"'],
+    ['invalid JSON', '{fast}'],
+    ['a chain that is not an array', '{"fast":"a"}'],
     ['an empty chain', '{"fast":[]}'],
-    ['a chain with something else', '{"fast":["a",5]}'],
+    ['a chain with a number', '{"fast":["a",5]}'],
     ['a chain with an empty name', '{"fast":[""]}'],
-  ])('are not %s', (_name, text) => {
+  ])('rejects %s', (_name, text) => {
     expect(parseAliases(text)).toBeUndefined();
   });
 });

@@ -1,19 +1,19 @@
-/** One more host that speaks OpenAI's wire. */
+/** An additional host with an OpenAI-compatible API. */
 export interface LlmHost {
   /** First segment of its models' full names. */
   readonly id: string;
-  /** Up to and with `/v1`. */
+  /** Base URL, including `/v1`. */
   readonly baseUrl: string;
   readonly apiKey: string | undefined;
-  /** What it has, where it does not tell itself. */
+  /** Its models, for a host that does not list them itself. */
   readonly models: readonly string[] | undefined;
-  /** Longest wait for its first token, in milliseconds, where the general bound does not fit it. */
+  /** Maximum wait for its first token, in milliseconds, if it differs from the general timeout. */
   readonly firstTokenMs: number | undefined;
 }
 
 const RESERVED = new Set(['openai', 'anthropic', 'ollama', 'demo']);
 
-/** The hosts of `LLM_HOSTS`, or undefined where the text is not such a list. */
+/** Parses `LLM_HOSTS`; returns undefined if the text is not such a list. */
 export function parseHosts(text: string): readonly LlmHost[] | undefined {
   const list = parseJson(text);
   if (!Array.isArray(list)) return undefined;
@@ -23,7 +23,7 @@ export function parseHosts(text: string): readonly LlmHost[] | undefined {
   return valid.length === hosts.length && ids.size === hosts.length ? valid : undefined;
 }
 
-/** The chains of `MODEL_ALIASES`, or undefined where the text is no such object. */
+/** Parses the chains of `MODEL_ALIASES`; returns undefined if the text is not such an object. */
 export function parseAliases(text: string): Readonly<Record<string, readonly string[]>> | undefined {
   const value = parseJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
@@ -33,7 +33,7 @@ export function parseAliases(text: string): Readonly<Record<string, readonly str
     if (chain === undefined || chain.length === 0) return undefined;
     chains.push([name, chain]);
   }
-  // Not by assignment: a name like `__proto__` would be lost and become the parent of all others.
+  // Not by assignment: assigning a name like `__proto__` would set the prototype instead of adding an entry.
   return Object.fromEntries(chains);
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parsePrices } from './model-price.js';
 
 describe('MODEL_PRICES', () => {
-  it('takes prices by full name', () => {
+  it('accepts prices by full name', () => {
     expect(parsePrices('{"vllm/a":{"input":1,"output":2.5,"cached":0.1,"cache_write":1.25}}')).toEqual({
       'vllm/a': { input: 1, output: 2.5, cacheRead: 0.1, cacheWrite: 1.25 },
     });
@@ -21,7 +21,7 @@ describe('MODEL_PRICES', () => {
     '{"openai/gpt-5":{"input":"1","output":2}}',
     '{"openai/gpt-5":{"input":1,"output":2,"cache":1}}',
     '{"openai/gpt-5":null}',
-  ])('refuses %s', (text) => {
+  ])('rejects %s', (text) => {
     expect(parsePrices(text)).toBeUndefined();
   });
 });

@@ -1,10 +1,10 @@
 import type { ModelPrice } from '../common/price.js';
 
-/** A price above this is a typing error: dollars per million tokens. */
+/** Maximum price, in US dollars per million tokens. A higher one is a typing error. */
 const MAX_PRICE = 100_000;
 
 /**
- * The prices of `MODEL_PRICES`, or undefined where the text is no such object:
+ * Parses `MODEL_PRICES`; returns undefined if the text is not such an object:
  * `{"provider/model": {"input": 1, "output": 2, "cached"?: 0.1, "cache_write"?: 1.25}}`.
  */
 export function parsePrices(text: string): Readonly<Record<string, ModelPrice>> | undefined {

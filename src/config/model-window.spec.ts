@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parseWindows } from './model-window.js';
 
 describe('MODEL_CONTEXT_WINDOWS', () => {
-  it('takes tokens by full name, or for all models of a provider', () => {
+  it('accepts a number of tokens by full name, or for all models of a provider', () => {
     expect(parseWindows('{"vllm/org/a":32768,"ollama/*":16384}')).toEqual({
       'vllm/org/a': 32_768,
       'ollama/*': 16_384,
@@ -23,7 +23,7 @@ describe('MODEL_CONTEXT_WINDOWS', () => {
     '{"vllm/a":4096.5}',
     '{"vllm/a":100000001}',
     '{"vllm/a":null}',
-  ])('refuses %s', (text) => {
+  ])('rejects %s', (text) => {
     expect(parseWindows(text)).toBeUndefined();
   });
 });

@@ -1,10 +1,10 @@
-/** A window below this holds no turn, one above it is a typing error. In tokens. */
+/** Bounds of a context window, in tokens. A smaller one has no room for a turn, a larger one is a typing error. */
 const MIN_WINDOW = 256;
 const MAX_WINDOW = 100_000_000;
 
 /**
- * The windows of `MODEL_CONTEXT_WINDOWS`, or undefined where the text is no such object: `{"provider/model": 32768}`, with
- * `provider/*` for all models of a provider.
+ * Parses `MODEL_CONTEXT_WINDOWS`; returns undefined if the text is not such an object: `{"provider/model": 32768}`,
+ * with `provider/*` for all models of a provider.
  */
 export function parseWindows(text: string): Readonly<Record<string, number>> | undefined {
   const value = parseJson(text);

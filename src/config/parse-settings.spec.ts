@@ -5,7 +5,7 @@ import { SETTINGS } from './settings.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 
-/** What is wrong with an environment, a line for each variable. */
+/** Returns the problems of an environment, one line for each variable. */
 function problemsOf(environment: Record<string, string>): string[] {
   try {
     parseSettings(environment);
@@ -30,14 +30,14 @@ test('every setting of the table is parsed, and nothing else', () => {
   );
 });
 
-test('what is set to nothing or to white space counts as not set', () => {
+test('a variable that is empty or white space counts as not set', () => {
   const empty = Object.fromEntries(
     Object.keys(SETTINGS).map((name, index) => [name, index % 2 ? '' : ' \t']),
   );
   expect(parseSettings(empty)).toEqual(parseSettings({}));
 });
 
-describe('a value that fits is taken:', () => {
+describe('a valid value is accepted:', () => {
   test.each<[keyof typeof SETTINGS, string, unknown]>([
     ['PORT', '0', 0],
     ['PORT', '65535', 65535],
@@ -139,7 +139,7 @@ describe('an invalid value is rejected with the name and the accepted values:', 
   });
 });
 
-test('all that is wrong is told at once, each variable once', () => {
+test('all invalid variables are reported at once, each only once', () => {
   const problems = problemsOf({
     NODE_ENV: 'production',
     PORT: 'x',
@@ -157,7 +157,7 @@ test('all that is wrong is told at once, each variable once', () => {
   ]);
 });
 
-test('secrets and URLs, which may hold passwords, are never repeated', () => {
+test('an error never repeats secrets or URLs, which may contain passwords', () => {
   const problems = problemsOf({
     JWT_SECRET: 'hunter2',
     DATABASE_URL: 'mysql://me:hunter2@host/db',
@@ -171,7 +171,7 @@ test('secrets and URLs, which may hold passwords, are never repeated', () => {
   ).not.toContain('hunter2');
 });
 
-test('quotas are whole tokens and dollars to the cent, and none where they are not set', () => {
+test('quotas are whole tokens and dollars to the cent, and undefined if not set', () => {
   const none = parseSettings({});
   expect([none.QUOTA_TOKENS_DAY, none.QUOTA_COST_MONTH_USD, none.TRUST_PROXY]).toEqual([
     undefined,
@@ -190,15 +190,15 @@ test('quotas are whole tokens and dollars to the cent, and none where they are n
   ).toEqual(['RATE_LIMIT_RPM', 'QUOTA_TOKENS_DAY', 'QUOTA_COST_MONTH_USD', 'TRUST_PROXY']);
 });
 
-describe('what does not go together:', () => {
-  test('workers of their own without Redis', () => {
+describe('parseSettings rejects', () => {
+  test('separate workers without Redis', () => {
     expect(problemsOf({ WORKER: 'separate' })).toEqual([
       'WORKER=separate requires REDIS_URL: without Redis, exactly one process serves the API and runs the jobs.',
     ]);
     expect(problemsOf({ WORKER: 'separate', REDIS_URL: 'redis://host' })).toEqual([]);
   });
 
-  test('production without its secrets', () => {
+  test('production without secrets', () => {
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
       'JWT_SECRET must be set in production, to at least 32 random characters.',
       'ENCRYPTION_KEY must be set in production, to at least 32 random characters.',

@@ -1,7 +1,9 @@
 import { SETTINGS, type SettingValues } from './settings.js';
 import type { Setting } from './setting.js';
 
-/** The environment contains invalid values. The message names each variable and the values that it accepts. */
+/**
+ * Thrown if the environment contains invalid values. The message names each variable and the values that it accepts.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -84,14 +86,14 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     LOG_LEVEL: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
   };
   for (const [name, problem] of contradictions(values)) {
-    // A variable that is wrong by itself counts as not set here, which is nothing to tell beside it.
+    // An invalid variable counts as not set here; its own error is the one to report.
     if (!problems.has(name)) problems.set(name, problem);
   }
   if (problems.size > 0) throw new ConfigError([...problems.values()].join('\n'));
   return values;
 }
 
-/** What each variable alone is allowed to be, but not together: the variable to change, and why. */
+/** Returns the variables whose values are valid but conflict with others: the variable to change, and the reason. */
 function contradictions(values: SettingValues): [name: string, problem: string][] {
   const problems: [string, string][] = [];
   if (values.WORKER === 'separate' && values.REDIS_URL === undefined) {
@@ -104,7 +106,7 @@ function contradictions(values: SettingValues): [name: string, problem: string][
   return problems;
 }
 
-/** What production needs and development makes for itself. */
+/** Returns the problems of the secrets that production requires and development generates. */
 function weakSecrets(values: SettingValues): [name: string, problem: string][] {
   return (['JWT_SECRET', 'ENCRYPTION_KEY'] as const).flatMap((name): [string, string][] => {
     const secret = values[name];
@@ -115,7 +117,7 @@ function weakSecrets(values: SettingValues): [name: string, problem: string][] {
   });
 }
 
-/** The words that examples use, and texts of few different characters, protect nothing. */
+/** Detects the words that examples use, and texts with few different characters: they protect nothing. */
 function isPlaceholder(secret: string): boolean {
   return (
     /change[-_ ]?me|placeholder|example|your[-_ ]?secret|secret[-_ ]?key/i.test(secret) ||

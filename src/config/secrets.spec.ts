@@ -18,7 +18,7 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true });
 });
 
-/** The secret as each of several processes gets it that ask at the same moment. */
+/** Returns the secret as each of several processes reads it that start at the same moment. */
 async function inProcesses(count: number): Promise<string[]> {
   const module = pathToFileURL(join(import.meta.dirname, 'secrets.ts')).href;
   const script = `import { developmentSecret } from ${JSON.stringify(module)};
@@ -26,7 +26,7 @@ async function inProcesses(count: number): Promise<string[]> {
     process.stdin.resume().once('end', () => {
       process.stdout.write(developmentSecret(${JSON.stringify(dataDir)}, 'jwt'));
     });`;
-  // Node runs TypeScript of this kind as it is.
+  // Node runs this TypeScript without a build, because it strips the types.
   const options = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script];
   const children = Array.from({ length: count }, () => spawn(process.execPath, options));
   await Promise.all(children.map((child) => once(child.stderr, 'data')));
@@ -34,8 +34,8 @@ async function inProcesses(count: number): Promise<string[]> {
   return Promise.all(children.map((child) => text(child.stdout)));
 }
 
-describe('a generated secret', () => {
-  test('is long and random, and made once', () => {
+describe('developmentSecret', () => {
+  test('generates a long random secret only once', () => {
     const secret = developmentSecret(dataDir, 'jwt');
     expect(secret).toMatch(/^[\w-]{64}$/);
     expect(developmentSecret(dataDir, 'jwt')).toBe(secret);
@@ -43,33 +43,33 @@ describe('a generated secret', () => {
     expect(readFileSync(join(dataDir, 'secrets', 'jwt'), 'utf8')).toBe(secret);
   });
 
-  test('is for its owner only', () => {
+  test('creates a file that only its owner may read', () => {
     developmentSecret(dataDir, 'jwt');
     expect(statSync(join(dataDir, 'secrets', 'jwt')).mode & 0o777).toBe(0o600);
     expect(statSync(join(dataDir, 'secrets')).mode & 0o777).toBe(0o700);
   });
 
-  test('is made in a folder that is not there yet, and leaves no draft', () => {
+  test('creates missing folders and leaves no temporary file', () => {
     const nested = join(dataDir, 'a', 'b');
     const secret = developmentSecret(nested, 'jwt');
     expect(readdirSync(join(nested, 'secrets'))).toEqual(['jwt']);
     expect(developmentSecret(nested, 'jwt')).toBe(secret);
   });
 
-  test('is the same for processes that start together', async () => {
+  test('returns the same secret to processes that start together', async () => {
     const secrets = await inProcesses(8);
     expect(secrets[0]).toMatch(/^[\w-]{64}$/);
     expect(new Set(secrets).size).toBe(1);
     expect(readdirSync(join(dataDir, 'secrets'))).toEqual(['jwt']);
   });
 
-  test('that cannot be stored stops the start', () => {
+  test('throws if the secret cannot be stored', () => {
     const file = join(dataDir, 'file');
     writeFileSync(file, '');
     expect(() => developmentSecret(file, 'jwt')).toThrow(/ENOTDIR|EEXIST/);
   });
 
-  test('in a place where folders cannot be made stops the start, and does not hang it', () => {
+  test('throws instead of hanging if folders cannot be created at that path', () => {
     expect(() => developmentSecret('/proc/parley/data', 'jwt')).toThrow();
   });
 });

@@ -3,16 +3,16 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { dirname, join } from 'node:path';
 
 /**
- * The secret of that name in `DATA_DIR/secrets`, made at the first start. Only the owner may read it.
- * It is written whole under another name and then linked: of two processes that start together one wins,
- * and a kill in between leaves no half a secret.
+ * Returns the secret of that name from `DATA_DIR/secrets`, and generates it at the first start. Only the owner may
+ * read it. It is written completely under a temporary name and then linked: if two processes start together, one
+ * wins, and a kill in between leaves no partial secret.
  */
 export function developmentSecret(dataDir: string, name: string): string {
   const folder = join(dataDir, 'secrets');
   const file = join(folder, name);
   const known = readIfThere(file);
   if (known !== undefined) return known;
-  // In two steps: the mode would count for DATA_DIR too, which the database server's user may have to enter.
+  // In two steps: the mode would apply to DATA_DIR too, which the database server's user may have to enter.
   makeFolder(dataDir, 0o777);
   makeFolder(folder, 0o700);
   const draft = `${file}.${String(process.pid)}.${randomBytes(4).toString('hex')}`;
@@ -28,8 +28,8 @@ export function developmentSecret(dataDir: string, name: string): string {
 }
 
 /**
- * Makes a folder and those above it. Not by Node's `recursive`, which never comes back from a place where folders cannot
- * be made at all, such as /proc.
+ * Creates a folder and its parents. Does not use Node's `recursive` option, which never returns for a path where no
+ * folder can be created, such as one in /proc.
  */
 function makeFolder(path: string, mode: number): void {
   if (existsSync(path)) return;
@@ -38,7 +38,7 @@ function makeFolder(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode });
   } catch (error) {
-    // Somebody else made it meanwhile.
+    // Another process created it in the meantime.
     if (!isErrno(error, 'EEXIST')) throw error;
   }
 }

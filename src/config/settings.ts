@@ -18,7 +18,7 @@ import { parsePrices } from './model-price.js';
 import { parseWindows } from './model-window.js';
 import { parseAliases, parseHosts, type LlmHost } from './llm-host.js';
 
-/** A timer of Node holds at most this many milliseconds. */
+/** Maximum delay of a Node timer, in milliseconds. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 function milliseconds(fallback: number, description: string): Setting<number> {
@@ -29,14 +29,14 @@ function setting<Value>(of: Setting<Value>): Setting<Value> {
   return of;
 }
 
-/** More than any limit needs; with it a limit is as good as off. */
+/** Maximum of every limit; a limit of this size is effectively off. */
 const MAX_LIMIT = 1_000_000_000;
 
 function limit(fallback: number, description: string): Setting<number> {
   return wholeNumber({ default: fallback, min: 1, max: MAX_LIMIT, description });
 }
 
-/** Every environment variable that Parley reads. The README and `.env.example` are checked against this table. */
+/** Every environment variable that Parley reads. A check compares the README and `.env.example` with this table. */
 export const SETTINGS = {
   NODE_ENV: oneOf({
     choices: ['development', 'production', 'test'],

@@ -8,7 +8,7 @@ describe('TRUST_PROXY', () => {
     ['32', 32],
     ['10.0.0.1', ['10.0.0.1']],
     ['10.0.0.0/8, loopback,fd00::/8', ['10.0.0.0/8', 'loopback', 'fd00::/8']],
-  ])('may be %s', (text, value) => {
+  ])('accepts %s', (text, value) => {
     expect(parseTrustProxy(text)).toEqual(value);
   });
 
@@ -28,7 +28,7 @@ describe('TRUST_PROXY', () => {
     '10.0.0.0/8/8',
     '10.0.0.1,,10.0.0.2',
     'loopback,true',
-  ])('may not be %s', (text) => {
+  ])('rejects %s', (text) => {
     expect(parseTrustProxy(text)).toBeUndefined();
   });
 });

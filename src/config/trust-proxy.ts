@@ -1,17 +1,20 @@
 import { isIP } from 'node:net';
 
-/** Whose word on a client's address counts: nobody's, that of so many proxies before us, or that of certain addresses. */
+/**
+ * Proxies whose `X-Forwarded-For` is trusted: none, a number of proxies in front of us, or those with certain
+ * addresses.
+ */
 export type TrustProxy = false | number | readonly string[];
 
-/** Networks that have a name. */
+/** Network names that Express accepts. */
 const NAMED = ['loopback', 'linklocal', 'uniquelocal'];
 
-/** More proxies in a row than this are a mistake. */
+/** Maximum number of proxies in a chain; more are a mistake. */
 const MAX_HOPS = 32;
 
 /**
- * Whom to believe, or undefined where the text says nothing of it. `true` says nothing: everybody could write any
- * address then.
+ * Parses `TRUST_PROXY`; returns undefined if the text is not valid. `true` is not: then anyone could forge any
+ * address.
  */
 export function parseTrustProxy(text: string): TrustProxy | undefined {
   if (text === 'false') return false;
@@ -29,6 +32,6 @@ function isPlace(text: string): boolean {
   const version = isIP(address);
   if (version === 0 || more.length > 0) return false;
   if (prefix === undefined) return true;
-  // A network of all addresses is `true` in other words.
+  // A network of all addresses would mean the same as `true`.
   return /^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= (version === 4 ? 32 : 128);
 }

@@ -7,7 +7,10 @@ import { RateLimitGuard } from './guards/rate-limit.guard.js';
 import { RedocController } from './openapi/redoc.controller.js';
 import { validationPipe } from './body/validation.pipe.js';
 
-/** What every route shares. Needs an `Authenticator` and a `RequestLimiter`, which the composition root binds. */
+/**
+ * Provides what every route shares. Needs an `Authenticator` and a `RequestLimiter`, which the composition root
+ * binds.
+ */
 @Module({
   controllers: [RedocController],
   providers: [

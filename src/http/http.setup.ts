@@ -24,20 +24,23 @@ import type { RequestLimiter } from './context/request-limiter.js';
 import { secureHeaders } from './server/security-headers.js';
 import { WIRE_VERSIONS } from './context/api-version.js';
 
-/** In bytes. It is also the largest JSON body of a product route. */
+/** One megabyte in bytes. It is also the maximum size of a product route's JSON body. */
 const MEGABYTE = 2 ** 20;
 
-/** The routes whose JSON may be as large as an upload, and whose unknown fields are looked at by a schema. */
+/** Routes whose JSON may be as large as an upload. A JSON schema decides on their unknown fields. */
 const LARGE_JSON = ['/v1', '/ollama', '/api/v1/conversations/import'];
 
-/** What is served beside the routes, where no guard stands. */
+/** Documentation paths that are not Nest routes, so no guard protects them. */
 const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
 
-/** Where files are uploaded to. They are read by their route; a JSON body that comes there has the limit of any other. */
+/** Upload route. It reads its files itself; a JSON body sent to it has the same limit as any other. */
 const UPLOADS = '/api/v1/files';
 const ALL_BUT_UPLOADS = /^\/api(?!\/v1\/files\/?$)(?=\/|$)/i;
 
-/** What comes before routing. The order matters: a request has its id and its log line before its body can fail to parse. */
+/**
+ * Sets up everything before routing. The order matters: a request must have its id and its log line before parsing
+ * its body can fail.
+ */
 export function configureHttp(
   app: NestExpressApplication,
   options: {
@@ -48,7 +51,7 @@ export function configureHttp(
     readonly authenticator: Authenticator;
     readonly maxUploadMb: number;
     readonly trustProxy: TrustProxy;
-    /** Whose pages may use the API from a browser; undefined for none. */
+    /** Origins whose pages may use the API from a browser; undefined for none. */
     readonly corsOrigins: CorsOrigins | undefined;
     readonly limiter: RequestLimiter;
     readonly wires: ErrorFormats;
@@ -76,7 +79,7 @@ export function configureHttp(
   serveOpenApi(app, options.version);
 }
 
-/** Ollama takes every body for JSON, and the examples of its own documentation declare none. */
+/** Ollama parses every body as JSON, and the examples in its own documentation declare no content type. */
 function undeclaredJson(request: Request, _response: Response, next: NextFunction): void {
   if (!declaresJson(request)) request.headers['content-type'] = 'application/json';
   next();

@@ -4,7 +4,7 @@ import { LeaseBudget } from './lease-budget.js';
 import { FailoverLimitStore } from './failover-limit-store.js';
 import { TokenLevelCache } from './token-level-cache.js';
 
-/** What accounts may use of the models, for every process that asks one. */
+/** Provides the budgets of accounts to every process that calls models. */
 @Module({
   imports: [UsageModule],
   providers: [FailoverLimitStore, TokenLevelCache, LeaseBudget],

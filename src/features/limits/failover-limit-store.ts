@@ -6,36 +6,36 @@ import type { Bucket, Reservation, Reserved, Spent, Taken, Used } from './limit-
 import { MemoryLimitStore } from './memory-limit-store.js';
 import { LEASE_TTL_MS, RedisLimitStore } from './redis-limit-store.js';
 
-/** How long after each failure Redis is looked at again, in milliseconds. */
+/** Pause between two checks for the return of Redis, in milliseconds. */
 const LOOK_AGAIN_MS = 250;
 
-/** A lease is renewed this many times within its life, so that one renewal may fail. */
+/** Number of renewals within the lifetime of a lease, so that one renewal may fail. */
 const RENEWALS = 3;
 
-/** What a call has used that was never made by the word of Redis. */
+/** Usage of a reservation that Redis may have granted but never confirmed. */
 const NOTHING: Used = { tokens: 0, cost: 0 };
 
-/** A reservation that was granted, and by whom. */
+/** A granted reservation and the store that granted it. */
 export interface Grant {
   readonly reservation: Reservation;
   readonly byRedis: boolean;
 }
 
 /**
- * Redis where there is one, and memory while it is away or not there at all. Memory begins empty when it takes over:
- * for the while, each process counts for itself.
+ * Uses Redis if configured, and memory while it is unavailable or not configured. Memory starts empty when it takes
+ * over: in the meantime, each process counts separately.
  */
 @Injectable()
 export class FailoverLimitStore implements OnApplicationShutdown {
-  /** How often leases are renewed, in milliseconds. */
+  /** Interval between renewals of the leases, in milliseconds. */
   protected readonly renewEveryMs: number = LEASE_TTL_MS / RENEWALS;
   private readonly logger = new Logger(FailoverLimitStore.name);
   private readonly memory: MemoryLimitStore;
   private readonly redis: RedisLimitStore | undefined;
   private readonly held = new Set<Grant>();
-  /** What Redis could not be told yet. */
+  /** Settlements that Redis has not confirmed yet. */
   private readonly unsettled = new Map<Grant, Used>();
-  /** Redis failed to answer; until it does again, requests do not ask it. */
+  /** True after Redis failed to respond; requests bypass it until it responds again. */
   private away = false;
   private closed = false;
   private heartbeat: NodeJS.Timeout | undefined;
@@ -54,8 +54,8 @@ export class FailoverLimitStore implements OnApplicationShutdown {
   }
 
   /**
-   * Opens a lease. Whoever gets a grant settles it, once.
-   * @param reservation with a lease id that was not asked for before: it may be taken back in Redis later on
+   * Opens a lease. The caller must settle a granted lease exactly once.
+   * @param reservation must have a new lease id, because the lease may be revoked in Redis later
    */
   async reserve(reservation: Reservation, spent?: Spent): Promise<{ reserved: Reserved; grant: Grant }> {
     const byRedis = await this.shared((redis) => this.reserveInRedis(redis, reservation, spent));
@@ -65,7 +65,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
     return { reserved, grant };
   }
 
-  /** Closes a lease with the store that granted it, whichever is in use now. Never fails: it is tried again. */
+  /** Settles a lease with the store that granted it, even if another is in use now. Never fails: it is retried. */
   settle(grant: Grant, used: Used): void {
     this.held.delete(grant);
     if (!grant.byRedis) this.memory.settle(grant.reservation, used);
@@ -77,7 +77,10 @@ export class FailoverLimitStore implements OnApplicationShutdown {
     clearInterval(this.heartbeat);
   }
 
-  /** What Redis says; undefined where it is not there or does not answer, and nothing at all where that is known already. */
+  /**
+   * Returns the response of Redis. Resolves to undefined if Redis fails to respond; returns undefined immediately if
+   * it is not configured or known to be unavailable.
+   */
   private shared<Answer>(
     ask: (redis: RedisLimitStore) => Promise<Answer>,
   ): Promise<Answer | undefined> | undefined {
@@ -91,7 +94,10 @@ export class FailoverLimitStore implements OnApplicationShutdown {
     });
   }
 
-  /** Requests go by memory until Redis answers, which only this waits for: each would wait its whole timeout. */
+  /**
+   * Uses memory until Redis responds again. Only this polls Redis, because each request would wait for the whole
+   * timeout.
+   */
   private async awaitReturn(redis: RedisLimitStore): Promise<void> {
     if (this.away) return;
     this.away = true;
@@ -101,7 +107,10 @@ export class FailoverLimitStore implements OnApplicationShutdown {
     }
   }
 
-  /** A Redis that does not answer may have opened the lease all the same, which nobody would settle then. */
+  /**
+   * Revokes the reservation if Redis fails to respond: it may have opened the lease anyway, and nobody else would
+   * settle it.
+   */
   private async reserveInRedis(
     redis: RedisLimitStore,
     reservation: Reservation,
@@ -124,7 +133,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
     this.heartbeat ??= setInterval(() => void this.renew(), this.renewEveryMs).unref();
   }
 
-  /** Never rejects. */
+  /** Renews all leases and retries pending settlements. Never rejects. */
   private async renew(): Promise<void> {
     const { redis } = this;
     if (redis === undefined) return;
@@ -134,14 +143,14 @@ export class FailoverLimitStore implements OnApplicationShutdown {
     await Promise.all([...renewed, this.settleTheRest()]);
   }
 
-  /** One after the other, and no further than to the first that fails: a Redis that hangs need not hear them all. */
+  /** Settles one lease at a time and stops at the first failure: a hanging Redis need not receive all of them. */
   private async settleTheRest(): Promise<void> {
     for (const [grant, used] of Array.from(this.unsettled)) {
       if (!(await this.settleInRedis(grant, used))) return;
     }
   }
 
-  /** Whether Redis has heard of it; what it has not is kept for later. Never rejects. */
+  /** Returns true if Redis confirmed the settlement; otherwise stores it for a retry. Never rejects. */
   private async settleInRedis(grant: Grant, used: Used): Promise<boolean> {
     this.unsettled.set(grant, used);
     try {

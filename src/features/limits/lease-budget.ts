@@ -12,13 +12,16 @@ import { dayOf, monthOf } from './periods.js';
 import { limitSubjects } from './subjects.js';
 import { TokenLevelCache } from './token-level-cache.js';
 
-/** How often a sum may be forgotten between being told and being used, before something is wrong. */
+/**
+ * Maximum attempts to reserve. The sum of the ledger may expire between being read and being used; more often is a
+ * bug.
+ */
 const MAX_ASKED = 3;
 
-/** Tokens, cost and running generations, as leases. */
+/** Reserves tokens, cost and concurrent generations as leases. */
 @Injectable()
 export class LeaseBudget extends Budget {
-  /** Sums that are being read, so that many requests at once read them once. */
+  /** Sums that are being read, so that concurrent requests share one read. */
   private readonly reading = new Map<string, Promise<Spent>>();
 
   constructor(
@@ -71,7 +74,7 @@ export class LeaseBudget extends Budget {
   }
 }
 
-/** @throws AppError `price_unknown` where a quota is in dollars and nobody knows what it would cost */
+/** @throws AppError `price_unknown` if a quota is in dollars and the cost is unknown */
 function toReservation(request: BudgetRequest, limits: Limits, now: number): Omit<Reservation, 'leaseId'> {
   const { charged, generations, userId } = request;
   const costMonth = charged ? limits.costMonthMicroUsd : undefined;
@@ -99,7 +102,7 @@ function costOf({ cost }: BudgetRequest): number {
   );
 }
 
-/** What counts of a call: all of its attempts but those that the user's own keys pay for. */
+/** Returns the usage of a call: all of its attempts except those paid by the user's own keys. */
 function usedBy(attempts: readonly AttemptRecord[]): Used {
   const counted = attempts.filter(({ ownKey }) => ownKey !== true);
   return {

@@ -5,10 +5,10 @@ import type { Reservation, Reserved } from './limit-store.js';
 import type { Limits } from './limits-of.js';
 import { restOfDay, restOfMonth } from './periods.js';
 
-/** When to come back where an answer of one's own has to end first; nobody knows when it does. */
+/** Retry delay if one of the user's own answers must end first, in milliseconds; when it ends is unknown. */
 const BUSY_MS = 1_000;
 
-/** Why a reservation was refused, and when to come back. */
+/** Returns the error for a refused reservation, with the time to retry after. */
 export function exceededError(
   { by, backlogMs }: Extract<Reserved, { type: 'refused' }>,
   { tokens }: Reservation,
@@ -53,7 +53,7 @@ function quotaExceeded(quota: string, end: string, retryAfterMs: number): AppErr
   });
 }
 
-/** Why a request was refused, and when to come back. */
+/** Returns the error for a refused request, with the time to retry after. */
 export function tooManyRequests(limit: number, wait: number): AppError {
   return new AppError(
     'rate_limit_exceeded',

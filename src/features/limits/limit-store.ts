@@ -1,80 +1,81 @@
 /** One dimension of a request limit. */
 export interface Bucket {
   readonly key: string;
-  /** Units a minute, and at once. */
+  /** Units per minute, and maximum burst. */
   readonly limit: number;
-  /** Units that are taken; 0 only looks. */
+  /** Units to take; 0 only reads the state. */
   readonly cost: number;
 }
 
-/** What became of a request. */
+/** The result of taking from buckets. */
 export interface Taken {
   readonly allowed: boolean;
-  /** How long each bucket takes to drain now, in milliseconds, in the order that was asked. */
+  /** Time that each bucket now takes to drain, in milliseconds, in the order of the request. */
   readonly backlogsMs: readonly number[];
 }
 
-/** What an account has used by the ledger, in the day and the month that run. */
+/** Usage of an account according to the ledger, in the current day and month. */
 export interface Spent {
   readonly tokensDay: number;
   /** In micro-dollars. */
   readonly costMonth: number;
 }
 
-/** What a call may use, as far as is known before it. */
+/** The maximum usage of a call, as far as it is known in advance. */
 export interface Reservation {
   readonly leaseId: string;
   readonly userId: string;
-  /** What is limited alike: the user, and the key if one was used. The first is the user. */
+  /** Entities with the same limits: the user, and the API key if one was used. The user comes first. */
   readonly subjects: readonly string[];
   readonly tokens: number;
   readonly tokensPerMinute: number;
   /** In micro-dollars. */
   readonly cost: number;
-  /** 1 for a generation, 0 for what is over in a moment. */
+  /** 1 for a generation, 0 for a call that ends almost immediately. */
   readonly generations: number;
   readonly concurrency: number;
-  /** Undefined where there is no such quota. */
+  /** Undefined if there is no such quota. */
   readonly tokensDay: number | undefined;
   readonly costMonth: number | undefined;
-  /** The day in UTC that sums are kept for: `2026-11-21`. */
+  /** The UTC day of the sums: `2026-11-21`. */
   readonly day: string;
 }
 
-/** What of a reservation was exceeded. */
+/** The limit that a reservation exceeded. */
 export type Exceeded = 'tokens_day' | 'cost_month' | 'concurrency' | 'tokens';
 
-/** What became of a reservation. A refused one has taken nothing. */
+/** The result of a reservation. A refused one has taken nothing. */
 export type Reserved =
   | { readonly type: 'granted'; readonly backlogMs: number }
   | { readonly type: 'refused'; readonly by: Exceeded; readonly backlogMs: number }
-  /** There is a quota, and what was used of it is not known here: ask again with it. */
+  /** There is a quota, and its usage is not known here: call again with `spent`. */
   | { readonly type: 'spent_unknown' };
 
-/** What a call has used in fact. */
+/** The actual usage of a call. */
 export type Used = Pick<Reservation, 'tokens' | 'cost'>;
 
-/**
- * Holds buckets and leases. Each method decides and takes in one step that no other one can come between.
- */
+/** Stores buckets and leases. Each method decides and takes atomically. */
 export abstract class LimitStore {
   /** Takes from all buckets or from none. */
   abstract take(buckets: readonly Bucket[]): Taken | Promise<Taken>;
 
   /**
-   * Takes tokens and a place, and opens a lease.
-   * @param spent what the ledger says, to be believed for `SPENT_TTL_MS`
+   * Takes tokens and a concurrency slot, and opens a lease.
+   * @param spent usage according to the ledger, valid for `SPENT_TTL_MS`
    */
   abstract reserve(reservation: Reservation, spent?: Spent): Reserved | Promise<Reserved>;
 
-  /** Closes a lease and corrects what was taken. The second time does nothing. */
+  /** Closes a lease and corrects what was taken. A second call has no effect. */
   abstract settle(reservation: Reservation, used: Used): void | Promise<void>;
 }
 
-/** The bucket of a subject's tokens. The keys of one user share a hash tag, so that a cluster keeps them together. */
+/**
+ * Returns the key of a subject's token bucket. The keys of one user share a hash tag, so that they are on the same
+ * node of a cluster.
+ */
 export function tokensKey(userId: string, subject: string): string {
   return `{${userId}}:tokens:${subject}`;
 }
 
-/** How long a sum of the ledger is believed, in milliseconds; what is settled meanwhile is added to it. */
+/** Validity of a sum of the ledger, in milliseconds; settlements in the meantime are added to it. */
 export const SPENT_TTL_MS = 5_000;

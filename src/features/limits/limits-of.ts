@@ -1,11 +1,11 @@
 import type { LimitConfig } from '../../config/index.js';
 
-/** What one account may use. */
+/** Limits of one account. */
 export type Limits = Omit<LimitConfig, 'addressRequestsPerMinute'>;
 
 /**
- * Knows what an account may use. Asked with every request, so it must answer from memory most of the time. The
- * composition root binds it.
+ * Returns the limits of an account. Called for every request, so it must usually answer from memory. The composition
+ * root binds it.
  */
 export abstract class LimitsOf {
   abstract of(userId: string): Limits | Promise<Limits>;

@@ -1,8 +1,8 @@
 /*
- * Redis runs a script from its first line to its last with nothing in between: that is what makes each of them all or
- * nothing, over any number of processes. They do the sums of memory-limit-store.ts in the same order, so that both
- * come to the same decision to the last bit; numbers are written with 17 digits, which lose nothing.
- * The time is that of Redis, one clock for all processes, unless a test brings its own.
+ * Redis runs a script atomically: each one takes effect completely or not at all, for any number of processes. The
+ * scripts calculate in the same order as memory-limit-store.ts, so that both make the same decision to the last bit;
+ * numbers are written with 17 digits, which are lossless. The time is that of Redis, one clock for all processes,
+ * unless a test passes its own.
  */
 
 const COMMON = `
@@ -31,7 +31,7 @@ local function text(number)
 end
 `;
 
-/** KEYS: buckets. ARGV: now, then limit and cost of each. Answers 1 or 0 and the backlog of each. */
+/** KEYS: buckets. ARGV: now, then limit and cost of each. Returns 1 or 0 and the backlog of each. */
 export const TAKE = `${COMMON}
 local now = clock(ARGV[1])
 local allowed, answer = 1, {}
@@ -52,9 +52,9 @@ return answer
 `;
 
 /**
- * KEYS: the sums, then leases and bucket of each subject. ARGV: now, lease, its life in ms, tokens, tokens a minute,
- * cost, generations, concurrency, quota of tokens, quota of cost, and where they are told: tokens and cost that were
- * spent, and for how long that is believed. A lease is a field of its subject's hash: end, generations, tokens, cost.
+ * KEYS: the sums, then leases and bucket of each subject. ARGV: now, lease, its lifetime in ms, tokens, tokens per
+ * minute, cost, generations, concurrency, quota of tokens, quota of cost, and if known: tokens and cost spent so far,
+ * and how long these are valid. A lease is a field of its subject's hash: end, generations, tokens, cost.
  */
 export const RESERVE = `${COMMON}
 local now = clock(ARGV[1])
@@ -106,7 +106,7 @@ end
 return { 'granted', text(behind + tokens * (WINDOW / limit)) }
 `;
 
-/** KEYS as for RESERVE. ARGV: now, lease, tokens reserved, tokens a minute, tokens used, cost used. */
+/** KEYS as for RESERVE. ARGV: now, lease, tokens reserved, tokens per minute, tokens used, cost used. */
 export const SETTLE = `${COMMON}
 local now = clock(ARGV[1])
 local reserved, limit, used = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -122,7 +122,7 @@ end
 return 1
 `;
 
-/** KEYS: the leases of each subject. ARGV: now, lease, its life in ms, generations, tokens, cost. */
+/** KEYS: the leases of each subject. ARGV: now, lease, its lifetime in ms, generations, tokens, cost. */
 export const RENEW = `${COMMON}
 local till = text(clock(ARGV[1]) + tonumber(ARGV[3]))
 for _, key in ipairs(KEYS) do

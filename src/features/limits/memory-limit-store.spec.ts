@@ -32,8 +32,8 @@ function reservation(changes: Partial<Reservation> = {}): Reservation {
 
 const NOTHING = { tokens: 0, cost: 0 };
 
-describe('requests in memory', () => {
-  it.each([1, 3, 7, 10, 120, 7000])('%d are let through at once, and not one more', (limit) => {
+describe('take of the memory store', () => {
+  it.each([1, 3, 7, 10, 120, 7000])('allows exactly %d requests at once', (limit) => {
     const store = new MemoryLimitStore(new StoppedClock());
     const bucket = { key: 'a', limit, cost: 1 };
     const allowed = Array.from({ length: limit + 5 }, () => store.take([bucket]).allowed);
@@ -41,7 +41,7 @@ describe('requests in memory', () => {
     expect(allowed.slice(0, limit)).not.toContain(false);
   });
 
-  it('come back one after the other, each after its share of the minute', () => {
+  it('allows one more request after each share of the minute', () => {
     const clock = new StoppedClock();
     const store = new MemoryLimitStore(clock);
     const bucket = { key: 'a', limit: 4, cost: 1 };
@@ -61,7 +61,7 @@ describe('requests in memory', () => {
     ]);
   });
 
-  it('take nothing of any bucket where one refuses', () => {
+  it('takes nothing from any bucket if one refuses', () => {
     const store = new MemoryLimitStore(new StoppedClock());
     const wide = { key: 'wide', limit: 10, cost: 1 };
     const narrow = { key: 'narrow', limit: 2, cost: 1 };
@@ -73,8 +73,8 @@ describe('requests in memory', () => {
   });
 });
 
-describe('leases in memory', () => {
-  it('hold their place until they are settled, once', () => {
+describe('a lease in the memory store', () => {
+  it('holds its concurrency slot until it is settled, and is settled only once', () => {
     const store = new MemoryLimitStore(new StoppedClock());
     const one = reservation({ concurrency: 1 });
     expect(store.reserve(one).type).toBe('granted');
@@ -85,7 +85,7 @@ describe('leases in memory', () => {
     expect(store.reserve(reservation({ concurrency: 1 })).type).toBe('refused');
   });
 
-  it('give back what was not used, and take what was used beyond', () => {
+  it('returns unused tokens and takes additional ones when it is settled', () => {
     const store = new MemoryLimitStore(new StoppedClock());
     const one = reservation({ tokens: 900 });
     store.reserve(one);
@@ -98,7 +98,7 @@ describe('leases in memory', () => {
     expect(store.reserve(reservation({ tokens: 100 })).type).toBe('granted');
   });
 
-  it('of a key count for its account as well, and a refused one takes nothing of either', () => {
+  it('of a key also counts for its account, and takes nothing from either if refused', () => {
     const store = new MemoryLimitStore(new StoppedClock());
     const withKey = { subjects: ['user:u', 'key:k'], concurrency: 2 };
     store.reserve(reservation(withKey));
@@ -107,17 +107,17 @@ describe('leases in memory', () => {
     expect(store.reserve(reservation({ subjects: ['key:k'], concurrency: 2 })).type).toBe('granted');
   });
 
-  it('that look at something only need no place', () => {
+  it('without generations needs no concurrency slot', () => {
     const store = new MemoryLimitStore(new StoppedClock());
     store.reserve(reservation({ concurrency: 1 }));
     expect(store.reserve(reservation({ concurrency: 1, generations: 0 })).type).toBe('granted');
   });
 });
 
-describe('quotas in memory', () => {
+describe('a quota in the memory store', () => {
   const quota = { tokensDay: 1000, costMonth: 50, tokensPerMinute: 1_000_000 };
 
-  it('ask for the ledger first, and again when what it said is old', () => {
+  it('requires the sums of the ledger first, and again after they expire', () => {
     const clock = new StoppedClock();
     const store = new MemoryLimitStore(clock);
     expect(store.reserve(reservation(quota))).toEqual({ type: 'spent_unknown' });
@@ -128,7 +128,7 @@ describe('quotas in memory', () => {
     expect(store.reserve(reservation(quota))).toEqual({ type: 'spent_unknown' });
   });
 
-  it('are the ledger, what is open, and what was settled since', () => {
+  it('counts the ledger, open leases and later settlements', () => {
     const store = new MemoryLimitStore(new StoppedClock());
     const one = reservation({ ...quota, tokens: 300, cost: 10 });
     expect(store.reserve(one, { tokensDay: 600, costMonth: 20 }).type).toBe('granted');
@@ -142,7 +142,7 @@ describe('quotas in memory', () => {
     expect(store.reserve(reservation({ ...quota, tokens: 350, cost: 5 })).type).toBe('granted');
   });
 
-  it('of another day are unknown', () => {
+  it('is unknown on another day', () => {
     const store = new MemoryLimitStore(new StoppedClock());
     store.reserve(reservation(quota), { tokensDay: 999, costMonth: 0 });
     expect(store.reserve(reservation({ ...quota, day: '2026-11-22' })).type).toBe('spent_unknown');

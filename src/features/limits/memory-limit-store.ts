@@ -13,10 +13,10 @@ import {
   type Used,
 } from './limit-store.js';
 
-/** Buckets that are kept; about 10 MB. The longest unused is forgotten first, and begins again full. */
+/** Maximum number of buckets in memory, about 10 MB. The least recently used one is evicted and starts full again. */
 const CAPACITY = 50_000;
 
-/** What is open of one subject. */
+/** The open leases of one subject and their totals. */
 interface Open {
   readonly leases: Map<string, Reservation>;
   running: number;
@@ -25,12 +25,11 @@ interface Open {
 }
 
 /**
- * The limits of one process. Every method is synchronous from its first look to its last write, so that no other
- * request can come between: that is what makes it all or nothing. Its leases need no end of their own, because they
- * die with the process.
+ * The limits of one process. Every method is synchronous from its first read to its last write, which makes it
+ * atomic: no other request can run in between. Its leases do not expire, because they end with the process.
  */
 export class MemoryLimitStore extends LimitStore {
-  /** By key, the moment at which the bucket will have drained. */
+  /** Time at which each bucket will have drained, by key. */
   private readonly drainedAt = new LRUCache<string, number>({ max: CAPACITY });
   private readonly open = new Map<string, Open>();
   private readonly spent = new LRUCache<string, { value: Spent; readonly until: number }>({ max: CAPACITY });

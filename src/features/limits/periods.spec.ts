@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { dayOf, monthOf, restOfDay, restOfMonth } from './periods.js';
 
-describe('days and months in UTC', () => {
-  it('end where the next one begins', () => {
+describe('a day and a month in UTC', () => {
+  it('end exactly when the next one begins', () => {
     const time = Date.UTC(2026, 11, 31, 23, 59, 59);
     expect([dayOf(time), monthOf(time)]).toEqual(['2026-12-31', '2026-12-01']);
     expect([restOfDay(time), restOfMonth(time)]).toEqual([1000, 1000]);

@@ -13,19 +13,21 @@ import {
 } from './limit-store.js';
 import { RENEW, RESERVE, SETTLE, TAKE } from './lua.js';
 
-/** Keeps our keys apart from what else a Redis holds. */
+/** Separates our keys from others in the same Redis. */
 const PREFIX = 'parley:limits:';
 
-/** How long a lease lives without being renewed, in milliseconds: as long as a dead process holds anything. */
+/** Lifetime of a lease without renewal, in milliseconds: the longest time for which a dead process holds anything. */
 export const LEASE_TTL_MS = 30_000;
 
 const take = new RedisScript(TAKE);
 const reserve = new RedisScript(RESERVE);
 const settle = new RedisScript(SETTLE);
 
-/** The limits of all processes that share a Redis. Every method is one script, and fails while Redis is away. */
+/**
+ * The limits of all processes that share a Redis. Every method is one script, and fails while Redis is unavailable.
+ */
 export class RedisLimitStore extends LimitStore {
-  /** @param now a test's time in place of Redis's own */
+  /** @param now time for tests, instead of that of Redis */
   constructor(
     private readonly client: Redis,
     private readonly now: () => number | '' = () => '',
@@ -33,7 +35,7 @@ export class RedisLimitStore extends LimitStore {
     super();
   }
 
-  /** Whether Redis is there. Never rejects. */
+  /** Returns true if Redis responds. Never rejects. */
   answers(): Promise<boolean> {
     return this.client.ping().then(
       () => true,

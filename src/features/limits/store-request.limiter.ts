@@ -11,7 +11,7 @@ import { LimitsOf } from './limits-of.js';
 import { limitSubjects } from './subjects.js';
 import { TokenLevelCache } from './token-level-cache.js';
 
-/** Counts requests: those of a caller, and by address those that come without valid credentials. */
+/** Counts requests: by caller, or by address if they have no valid credentials. */
 @Injectable()
 export class StoreRequestLimiter extends RequestLimiter {
   private readonly addressLimit: number;
@@ -38,7 +38,7 @@ export class StoreRequestLimiter extends RequestLimiter {
       buckets.push({ key: `${key}:model`, limit: limits.modelRequestsPerMinute, cost: 1 });
     }
     if (!model) return this.take(buckets);
-    // Looked at and not taken from: how many tokens it takes is known when the model is asked.
+    // Reads the token bucket without taking: the number of tokens is known only when the model is called.
     const [user = ''] = subjects;
     const tokens = { key: tokensKey(userId, user), limit: limits.tokensPerMinute, cost: 0 };
     const { backlogMs, ...admission } = await this.take(buckets, tokens);

@@ -1,4 +1,7 @@
-/** What is limited alike: an account, and the key that it uses. A key counts for its account as well. */
+/**
+ * Returns the entities with the same limits: an account, and the API key that it uses. A key also counts for its
+ * account.
+ */
 export function limitSubjects({
   userId,
   apiKeyId,

@@ -2,17 +2,19 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../../common/clock.js';
 
-/** Accounts whose level is remembered. */
+/** Maximum number of accounts in the cache. */
 const CAPACITY = 50_000;
 
-/** What this process saw last of the accounts' tokens, for the headers of answers. It decides nothing. */
+/**
+ * Caches the last known token level of accounts in this process, for response headers. It has no effect on decisions.
+ */
 @Injectable()
 export class TokenLevelCache {
   private readonly drainedAt = new LRUCache<string, number>({ max: CAPACITY });
 
   constructor(private readonly clock: Clock) {}
 
-  /** @param backlogMs how long the bucket takes to drain */
+  /** @param backlogMs time that the bucket takes to drain */
   record(userId: string, backlogMs: number): void {
     this.drainedAt.set(userId, this.clock.now() + backlogMs);
   }

@@ -3,17 +3,19 @@ import { AppError } from '../../common/errors.js';
 import { credentialOf } from '../guards/auth.guard.js';
 import type { Authenticator } from '../context/authenticator.js';
 
-/** Bodies up to this many bytes are read whoever sends them: it costs less than to ask who does. */
+/**
+ * Bodies up to this many bytes are read before authentication: reading them costs less than checking the credentials.
+ */
 const SMALL_BODY = 65_536;
 
 const MEGABYTE = 2 ** 20;
 
-/** What a form may have beside its file: boundaries and the headers of a part. */
+/** Additional bytes allowed in a form besides its file: boundaries and the headers of a part. */
 const FORM_BYTES = 16_384;
 
 /**
- * Asks who sends a large body before it is read, on routes that need credentials. Their own guard comes only after the
- * body parser, which would hold the megabytes of strangers for as long as they take to send them.
+ * Authenticates the sender of a large body before it is read, on routes that need credentials. Their own guard runs
+ * only after the body parser, which would hold megabytes of unauthenticated data for as long as they take to arrive.
  */
 export function requireAuthForLargeBody(authenticator: Authenticator): RequestHandler {
   return (request, response, next) => {
@@ -21,11 +23,11 @@ export function requireAuthForLargeBody(authenticator: Authenticator): RequestHa
       next();
       return;
     }
-    // Within a function that is async, because a request without credentials throws at once.
+    // Called in an async function, because a request without credentials throws synchronously.
     const asked = (async () => authenticator.authenticate(credentialOf(request)))();
     asked.then(
       () => {
-        // A request that broke meanwhile has been answered.
+        // If the request failed in the meantime, it has already been answered.
         if (!response.headersSent) next();
       },
       (error: unknown) => {
@@ -35,7 +37,10 @@ export function requireAuthForLargeBody(authenticator: Authenticator): RequestHa
   };
 }
 
-/** Refuses what says by itself that it is larger. The body parser would do so too, but only when all of it has come. */
+/**
+ * Rejects a request whose declared length exceeds the limit. The body parser would do so too, but only after reading
+ * all of it.
+ */
 export function refuseLarger(maxBytes: number): RequestHandler {
   return refuseAbove(
     maxBytes,
@@ -43,12 +48,12 @@ export function refuseLarger(maxBytes: number): RequestHandler {
   );
 }
 
-/** The same for forms: beside a file of the largest size there is room for what a form needs itself. */
+/** Rejects forms that are too large. Allows the largest file plus the bytes that the form itself needs. */
 export function refuseLargerFiles(maxBytes: number): RequestHandler {
   return refuseAbove(maxBytes + FORM_BYTES, tooLargeFile(maxBytes));
 }
 
-/** What is said of a file that is too large. */
+/** Returns the error message for a file that is too large. */
 export function tooLargeFile(maxBytes: number): string {
   return `The file is too large. The limit for a file is ${Math.round(maxBytes / MEGABYTE)} MB.`;
 }
@@ -61,7 +66,7 @@ function refuseAbove(maxBytes: number, message: string): RequestHandler {
   };
 }
 
-/** The same for what has not been read by a parser that takes larger ones. */
+/** Rejects a body that is too large, unless a parser with a higher limit has already read it. */
 export function limitUnparsedBody(maxBytes: number): RequestHandler {
   const refuseIt = refuseLarger(maxBytes);
   return (request: Request & { body?: unknown }, response, next) => {
@@ -70,14 +75,14 @@ export function limitUnparsedBody(maxBytes: number): RequestHandler {
   };
 }
 
-/** What is not read cannot be skipped, so nothing can follow it on its connection. */
+/** An unread body cannot be skipped, so no further request can follow on this connection. */
 function refuse(response: Response, error: unknown, next: NextFunction): void {
   if (response.headersSent) return;
   response.setHeader('Connection', 'close');
   next(error);
 }
 
-/** Infinite where it is told only at its end. */
+/** Returns Infinity for a chunked body, whose length is known only at its end. */
 function lengthOf({ headers }: Request): number {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Infinity;
 }

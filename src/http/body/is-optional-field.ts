@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { Transform } from 'class-transformer';
 import { IsOptional } from 'class-validator';
 
-/** A field that may be left out. Null counts as left out, because many clients send it so. */
+/** Marks a field as optional. Null counts as absent, because many clients send it for absent fields. */
 export function IsOptionalField(): PropertyDecorator {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) => value ?? undefined),

@@ -5,13 +5,13 @@ import fc from 'fast-check';
 import { AppError } from '../../common/errors.js';
 import { assertJsonText } from './json-limits.js';
 
-/** Halves of pairs, NUL and what may confuse a reader of escapes. */
+/** Halves of surrogate pairs, NUL, and characters that may confuse a parser of escapes. */
 const codeUnit = fc.constantFrom('\ud83d', '\ude00', '\0', '\\', '"', 'u', 'd', '0', 'é');
 
 const request = new IncomingMessage(new Socket());
 const response = new ServerResponse(request);
 
-/** The sentence that refuses a text, or undefined where it passes. */
+/** Returns the error message for a text, or undefined if it is accepted. */
 function refusal(text: string | Buffer): string | undefined {
   try {
     assertJsonText(request, response, Buffer.from(text), 'utf-8');
@@ -30,7 +30,7 @@ const escaped = (text: string): string =>
 
 const lists = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
-describe('the text of a body is refused', () => {
+describe('assertJsonText rejects a body', () => {
   test.each<[what: string, text: string | Buffer, refusal: RegExp]>([
     ['lists deeper than 128', lists(129), /deeper than 128 levels/],
     ['objects deeper than 128', '{"a":'.repeat(129) + '1' + '}'.repeat(129), /deeper than 128 levels/],
@@ -53,40 +53,40 @@ describe('the text of a body is refused', () => {
     ['__proto__ by another escape', String.raw`{"\u005F_proto__":1}`, /__proto__/],
     ['__proto__ all by escapes', `{"${escaped('__proto__')}":1}`, /__proto__/],
     ['__proto__ before a space and a colon', '{"__proto__" : 1}', /__proto__/],
-    ['bytes that are no UTF-8', Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), /not valid UTF-8/],
+    ['bytes that are not UTF-8', Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), /not valid UTF-8/],
     ['a surrogate in UTF-8', Buffer.from([0x5b, 0x22, 0xed, 0xa0, 0x80, 0x22, 0x5d]), /not valid UTF-8/],
   ])('with %s', (_what, text, expected) => {
     expect(refusal(text)).toMatch(expected);
   });
 });
 
-test('a body that is taken for another encoding than UTF-8 is refused', () => {
+test('assertJsonText rejects a body whose declared encoding is not UTF-8', () => {
   for (const encoding of ['utf-16', 'utf-16le', 'utf-32', 'utf-7', ''])
     expect(() => {
       assertJsonText(request, response, Buffer.from('{}'), encoding);
     }).toThrow('Send the request body as JSON in UTF-8');
 });
 
-describe('the text of a body passes', () => {
+describe('assertJsonText accepts a body', () => {
   test.each([
     ['lists 128 deep', lists(128)],
     ['many lists side by side', `[${'[],'.repeat(150_000)}0]`],
     ['many objects of many fields', `[${Array.from({ length: 300 }, () => wide(1000)).join()}]`],
-    ['an object of many fields behind another', `{"a":${wide(999)},"b":${wide(1000)}}`],
+    ['an object of many fields after another', `{"a":${wide(999)},"b":${wide(1000)}}`],
     ['brackets in a text', JSON.stringify(['['.repeat(1000), '{"'.repeat(1000)])],
     ['a pair of surrogates', String.raw`["\ud83d\ude00", "\uD83D\uDE00"]`],
     ['another escape beside a pair of surrogates', String.raw`["\u00e9\ud83d\ude00"]`],
     ['an escaped backslash before u0000', String.raw`["\\u0000", "\\ud83d"]`],
     ['the name of a prototype in a text', '["__proto__", {"a": "__proto__"}]'],
-    ['nothing', ''],
-    ['what is no JSON, for the parser to refuse', '{"a'],
-    ['brackets that close nothing, for the parser to refuse', ']}{"a":1}'],
-    ['what is no JSON and names a prototype', '{"__proto__'],
+    ['no text', ''],
+    ['invalid JSON, which the parser rejects', '{"a'],
+    ['unmatched closing brackets, which the parser rejects', ']}{"a":1}'],
+    ['invalid JSON that names a prototype', '{"__proto__'],
   ])('with %s', (_what, text) => {
     expect(refusal(text)).toBeUndefined();
   });
 
-  test('whatever it is, as long as it is harmless', () => {
+  test('with any JSON without NUL escapes and __proto__', () => {
     fc.assert(
       fc.property(fc.json({ stringUnit: 'grapheme', maxDepth: 20 }), (text) => {
         fc.pre(!text.includes('\\u0000') && !text.includes('__proto__'));
@@ -95,7 +95,7 @@ describe('the text of a body passes', () => {
     );
   });
 
-  test('exactly when the strings of what it stands for are well formed', () => {
+  test('only if its decoded strings are well formed and free of NUL', () => {
     fc.assert(
       fc.property(fc.string({ unit: codeUnit }), (value) => {
         const harmless = value.isWellFormed() && !value.includes('\0');

@@ -3,13 +3,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, InvalidRequestError } from '../../common/errors.js';
 import { NOT_JSON } from '../guards/content-type.guard.js';
 
-/** Deeper bodies are refused: what reads them later does so by recursion. */
+/** Maximum nesting depth of a body. The code that processes it later is recursive. */
 const MAX_DEPTH = 128;
 
-/** Most values of one body, those in lists and objects included: parsed, each of them is many times its own text. */
+/**
+ * Maximum number of values in one body, counting values nested in lists and objects. A parsed value takes many times
+ * the memory of its text.
+ */
 const MAX_VALUES = 400_000;
 
-/** Most fields of one object: what compares each with all others would take minutes for a million. */
+/**
+ * Maximum number of fields of one object. Code that compares each field with all others would take minutes for a
+ * million of them.
+ */
 export const MAX_FIELDS = 1000;
 
 const QUOTE = 0x22;
@@ -21,17 +27,17 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** A name that reads the prototype of an object instead of a field of it. */
+/** A field name that accesses the prototype of an object instead of a field. */
 const PROTOTYPE = '__proto__';
 
-/** The longest way to write it: each character as an escape. */
+/** Length of its longest spelling, with every character written as an escape. */
 const LONGEST_PROTOTYPE = PROTOTYPE.length * '\\u005f'.length;
 
 /**
- * Looks at the bytes of a body before they are decoded, which would put a replacement for each that is wrong. A body
- * parser calls it with the inflated bytes, and with the encoding that it is going to take them for.
+ * Checks the bytes of a body before they are decoded, because decoding would replace each invalid byte. A body parser
+ * calls it with the decompressed bytes and the encoding that it will decode them with.
  *
- * @throws AppError, InvalidRequestError where they are no UTF-8, the only encoding that JSON has (RFC 8259, section 8.1)
+ * @throws AppError, InvalidRequestError if they are not UTF-8, the only encoding of JSON (RFC 8259, section 8.1)
  */
 export function assertUtf8(
   _request: IncomingMessage,
@@ -45,10 +51,11 @@ export function assertUtf8(
 }
 
 /**
- * Looks at the text of a JSON body before it is parsed, for routes whose unknown fields pass through.
+ * Checks the text of a JSON body before it is parsed, for routes whose unknown fields pass through.
  *
- * @throws AppError, InvalidRequestError for text that is not UTF-8, is nested deeper than 128 levels, or holds more than
- *   400,000 values, an object of more than 1,000 fields, NUL characters, lone surrogates or a field named `__proto__`
+ * @throws AppError, InvalidRequestError for text that is not UTF-8, is nested deeper than 128 levels, or contains
+ *   more than 400,000 values, an object of more than 1,000 fields, NUL characters, lone surrogates or a field named
+ *   `__proto__`
  */
 export function assertJsonText(
   request: IncomingMessage,
@@ -61,7 +68,7 @@ export function assertJsonText(
   if (text.includes('\\u')) assertEscapes(text);
 }
 
-/** One pass over the bytes. Text that is no JSON is left to the parser. */
+/** Checks the structure in one pass over the bytes. Invalid JSON is left to the parser. */
 function assertShape(text: Buffer): void {
   const fields = new Uint32Array(MAX_DEPTH + 1);
   let depth = 0;
@@ -106,12 +113,12 @@ function assertShape(text: Buffer): void {
   }
 }
 
-/** The refusal of an object with too many fields. */
+/** Returns the error for an object with too many fields. */
 export function tooWide(): InvalidRequestError {
   return new InvalidRequestError(`An object in the request has more than ${MAX_FIELDS} fields.`);
 }
 
-/** The name may stand in a text as well, where it does no harm. */
+/** Rejects the name `__proto__` for a field. It may occur in a string, where it is harmless. */
 function assertHarmlessName(text: Buffer, from: number, to: number): void {
   const length = to - from;
   if (length < PROTOTYPE.length || length > LONGEST_PROTOTYPE) return;
@@ -127,7 +134,10 @@ function isPrototype(written: string): boolean {
   return plain === PROTOTYPE;
 }
 
-/** Where a string ends. Byte by byte: a search for the next quote is faster in prose, and twenty times slower in escaped quotes. */
+/**
+ * Returns the index of a string's closing quote. Goes byte by byte: searching for the next quote is faster in prose,
+ * but twenty times slower in text with escaped quotes.
+ */
 function endOfString(text: Buffer, from: number): number {
   for (let index = from; index < text.length; index += 1) {
     if (text[index] === QUOTE) return index;
@@ -136,13 +146,16 @@ function endOfString(text: Buffer, from: number): number {
   return text.length;
 }
 
-/** An escape, or a pair of them that is one character. What is no escape of a surrogate or of NUL is of no interest. */
+/**
+ * An escape, or two of them that form one surrogate pair. Captures the code of any other `\u` escape, of which only
+ * surrogates and NUL matter.
+ */
 const ESCAPE = /\\(?:u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|([0-9a-fA-F]{4}))|[^])/g;
 
-/** What may be wrong, found without reading each escape: clients that write ASCII escape every letter beyond it. */
+/** Detects suspicious escapes without parsing each one: clients that write ASCII escape every non-ASCII letter. */
 const SUSPECT = /\\u(?:0000|[dD][89a-fA-F])/;
 
-/** UTF-8 itself has no lone surrogates, and JSON no bare NUL: both come as escapes alone. */
+/** Valid UTF-8 contains no lone surrogates, and valid JSON no raw NUL: both can only occur as escapes. */
 function assertEscapes(text: Buffer): void {
   const ascii = text.toString('latin1');
   if (!SUSPECT.test(ascii)) return;

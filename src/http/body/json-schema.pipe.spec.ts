@@ -22,7 +22,7 @@ const pipe = new SchemaPipe({
 });
 
 describe('SchemaPipe', () => {
-  it('gives the body back as it is', () => {
+  it('returns a valid body unchanged', () => {
     const body = { name: 'x', content: [{ type: 't' }], unknown: { a: 1 } };
     expect(pipe.transform(body)).toBe(body);
   });
@@ -38,7 +38,7 @@ describe('SchemaPipe', () => {
     [{ name: 'x', content: [] }, 'content', 'content must NOT have fewer than 1 items.'],
     [{ name: 'x', content: [{}] }, 'content.0.type', 'content.0.type is missing.'],
     [{ name: 'x', content: [7] }, 'content.0', 'content.0 must be object.'],
-  ])('says what is wrong with %j', (body, field, message) => {
+  ])('rejects %j with the field %j and the message %j', (body, field, message) => {
     let thrown: unknown;
     try {
       pipe.transform(body);

@@ -2,23 +2,23 @@ import type { PipeTransform } from '@nestjs/common';
 import { Ajv, type ErrorObject, type SchemaObject, type ValidateFunction } from 'ajv';
 import { InvalidRequestError } from '../../common/errors.js';
 
-/** One compiler for all schemas; each is compiled once, at the start. */
+/** One compiler for all schemas; each is compiled once, at startup. */
 const ajv = new Ajv({
   strict: true,
   allowUnionTypes: true,
   allErrors: false,
-  // For the documentation; whoever reads a time looks at it.
+  // Only documents the format; the code that uses a date-time validates it.
   formats: { 'date-time': true },
 });
 
 /**
- * Checks a body against a JSON schema. For the compatible surfaces, whose bodies are large and whose unknown fields
- * pass through: class-validator takes milliseconds for a thousand messages, this microseconds.
+ * Validates a body against a JSON schema. Used for the compatible APIs, whose bodies are large and whose unknown
+ * fields pass through: class-validator takes milliseconds for a thousand messages, this takes microseconds.
  */
 export class SchemaPipe<Body> implements PipeTransform<unknown, Body> {
   private readonly matches: ValidateFunction<Body>;
 
-  /** @param normalize brings a valid body into the form that its readers expect */
+  /** @param normalize converts a valid body into the form that its consumers expect */
   constructor(
     schema: SchemaObject,
     private readonly normalize: (body: Body) => Body = (body) => body,
@@ -26,7 +26,7 @@ export class SchemaPipe<Body> implements PipeTransform<unknown, Body> {
     this.matches = ajv.compile<Body>(schema);
   }
 
-  /** @throws InvalidRequestError that names the first wrong field */
+  /** @throws InvalidRequestError that names the first invalid field */
   transform(body: unknown): Body {
     if (this.matches(body)) return this.normalize(body);
     const error = nearest(this.matches.errors ?? []);
@@ -37,12 +37,13 @@ export class SchemaPipe<Body> implements PipeTransform<unknown, Body> {
   }
 }
 
-/** Keywords whose errors only say that another one failed. */
+/** Keywords whose errors only report that another keyword failed. */
 const WRAPPERS: ReadonlySet<string> = new Set(['if', 'anyOf']);
 
 /**
  * Picks the most useful of ajv's errors. `anyOf` yields one for each alternative: an error about something other than
- * the type shows which alternative was meant. If all are about types, takes the deepest and lists the allowed types.
+ * the type shows which alternative the client meant. If all are type errors, takes the deepest and lists the allowed
+ * types.
  */
 function nearest(errors: readonly ErrorObject[]): ErrorObject | undefined {
   const byDepth = errors
@@ -61,7 +62,7 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
-/** `/messages/0/content` as `messages.0.content`; for a missing field, and one that is not known, the field itself. */
+/** Converts `/messages/0/content` to `messages.0.content`, and appends the name of a missing or unknown field. */
 function fieldOf({ instancePath, keyword, params }: ErrorObject): string {
   const path = instancePath.split('/').slice(1);
   const named: unknown =

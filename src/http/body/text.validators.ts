@@ -2,8 +2,8 @@ import { applyDecorators } from '@nestjs/common';
 import { isString, registerDecorator } from 'class-validator';
 
 /**
- * A text that can be stored and sent on unchanged: no NUL, which PostgreSQL refuses, and no half surrogate pairs,
- * which UTF-8 cannot carry.
+ * Requires a string that can be stored and forwarded unchanged: no NUL, which PostgreSQL rejects, and no lone
+ * surrogates, which UTF-8 cannot encode.
  */
 export function IsPlainText(): PropertyDecorator {
   return applyDecorators((target: object, propertyKey: string | symbol) => {
@@ -19,7 +19,7 @@ export function IsPlainText(): PropertyDecorator {
   });
 }
 
-/** A text with something in it besides white space. */
+/** Requires a string that contains something other than white space. */
 export function IsNotBlank(): PropertyDecorator {
   return applyDecorators((target: object, propertyKey: string | symbol) => {
     registerDecorator({
@@ -34,7 +34,7 @@ export function IsNotBlank(): PropertyDecorator {
   });
 }
 
-/** An object all of whose texts and names are plain, however deep they stand. */
+/** Requires an object whose strings and field names contain no NUL and no lone surrogates, at any depth. */
 export function IsPlainObject(): PropertyDecorator {
   return applyDecorators((target: object, propertyKey: string | symbol) => {
     registerDecorator({
@@ -50,7 +50,7 @@ export function IsPlainObject(): PropertyDecorator {
   });
 }
 
-/** Goes through a value without recursion: a body may be nested as deep as it likes. */
+/** Checks a value without recursion, because a body may be nested to any depth. */
 function holdsPlainTexts(value: unknown): boolean {
   const waiting: unknown[] = [value];
   while (waiting.length > 0) {

@@ -8,20 +8,23 @@ import { tooLargeFile } from './body-size-limit.js';
 import { withClientSignal } from '../response/response-stream.js';
 import { FormRoute } from '../context/route-metadata.js';
 
-/** The headers of a part of a form: a name of 255 characters, each escaped, has room in them. */
+/** Limits for the headers of a form part: a file name of 255 characters fits even if each is escaped. */
 const PART_HEADERS = { headerPairs: 8, headerSize: 8192 };
 
-/** A file on its way in. */
+/** A file that is being uploaded. */
 export interface IncomingFile {
-  /** As its sender calls it: anything. */
+  /** File name given by the client; may be any text. */
   readonly name: string;
-  /** What its sender says that it is: anything. */
+  /** Media type declared by the client; may be any text. */
   readonly declaredType: string;
-  /** They end when the whole request has come and was good; else they throw, whoever is to blame. To be read once. */
+  /**
+   * Content of the file, to be read once. Ends when the whole request has arrived and is valid; otherwise throws,
+   * whatever the cause.
+   */
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
-/** A form that is being sent, of which nothing is read before it is wanted. */
+/** A form that is being uploaded. Nothing of it is read until `receive` is called. */
 export class UploadForm {
   constructor(
     private readonly request: Request,
@@ -29,11 +32,11 @@ export class UploadForm {
   ) {}
 
   /**
-   * Reads the form, which must have one part: a file in the named field. Never more of it is in memory than what the
-   * reader of the bytes has not taken yet.
-   * @param keep what is done with the file; its result is given back
-   * @throws InvalidRequestError, AppError `payload_too_large` above that many bytes, `request_cancelled` where the client
-   *   left, `unauthorized` where it was shut out meanwhile, and what `keep` throws
+   * Reads the form, which must have exactly one part: a file in the named field. Only bytes that the consumer has not
+   * read yet are in memory.
+   * @param keep processes the file; its result is returned
+   * @throws InvalidRequestError, AppError `payload_too_large` above that many bytes, `request_cancelled` if the
+   *   client disconnected, `unauthorized` if its access was revoked meanwhile, and whatever `keep` throws
    */
   receive<Kept>(
     options: { readonly field: string; readonly maxBytes: number },
@@ -59,8 +62,8 @@ export class UploadForm {
   }
 
   /**
-   * What is left of a request that is refused is read and dropped, because a client that is still sending may not look
-   * at its answer before it has sent all. Where it does not say how much that is, its connection is closed instead.
+   * Reads and discards the rest of a rejected request, because a client that is still sending may not read the
+   * response before it has sent everything. If the length is unknown, closes the connection instead.
    */
   private dropRest(): void {
     if (this.request.complete || this.request.destroyed) return;
@@ -70,19 +73,19 @@ export class UploadForm {
   }
 }
 
-/** The parser of one form, and how it goes. */
+/** The parser of one form and its state. */
 class IncomingForm {
   private readonly parser: BusboyInstance;
   private readonly first = Promise.withResolvers<IncomingFile>();
   private readonly whole = Promise.withResolvers<null>();
   private stream: Readable | undefined;
 
-  /** @throws InvalidRequestError where the form has no boundary */
+  /** @throws InvalidRequestError if the form has no boundary */
   constructor(
     private readonly request: Request,
     private readonly options: { readonly field: string; readonly maxBytes: number },
   ) {
-    // A failure is thrown where the bytes are read. Nobody may be reading yet, or any more.
+    // A failure is thrown to the reader of the bytes. There may be no reader yet, or none any more.
     this.first.promise.catch(() => undefined);
     this.whole.promise.catch(() => undefined);
     const refuse = (): void => {
@@ -99,19 +102,19 @@ class IncomingForm {
         this.fail(broken());
       })
       .on('finish', () => {
-        // Without effect where there was a file.
+        // Has no effect if there was a file.
         this.first.reject(this.unexpected());
         this.whole.resolve(null);
       });
     request.pipe(this.parser);
   }
 
-  /** The file, when it begins. */
+  /** The file, as soon as its part begins. */
   get file(): Promise<IncomingFile> {
     return this.first.promise;
   }
 
-  /** Gives the form up. Of several failures the first one counts. */
+  /** Aborts the form. If several failures occur, only the first one counts. */
   fail(error: AppError): void {
     this.stop();
     this.first.reject(error);
@@ -119,7 +122,7 @@ class IncomingForm {
     this.stream?.destroy(error);
   }
 
-  /** Reads nothing more of the request. */
+  /** Stops reading the request. */
   stop(): void {
     this.request.unpipe(this.parser);
   }
@@ -143,11 +146,11 @@ class IncomingForm {
     try {
       yield* stream;
     } catch (error) {
-      // What broke the form says more than what that did to the stream.
+      // Prefer the error that made the form fail over the stream error that it caused.
       await this.whole.promise;
       throw error;
     }
-    // A file may be followed by what makes the form a bad one.
+    // Data after the file may still make the form invalid.
     await this.whole.promise;
   }
 
@@ -158,7 +161,7 @@ class IncomingForm {
   }
 }
 
-/** @throws InvalidRequestError where the form has no boundary */
+/** @throws InvalidRequestError if the form has no boundary */
 function openParser({ headers }: Request, maxBytes: number): BusboyInstance {
   try {
     return new Busboy({
@@ -177,18 +180,18 @@ function broken(): InvalidRequestError {
   );
 }
 
-/** Browsers escape these three characters of a name, and no others. https://html.spec.whatwg.org/#multipart-form-data */
+/** Browsers escape only these three characters of a file name. https://html.spec.whatwg.org/#multipart-form-data */
 function unescaped(name: string): string {
   return name.replaceAll(/%0A|%0D|%22/gi, decodeURIComponent);
 }
 
-/** The form of a request, as a parameter of a controller method. */
+/** Injects the form of a request into a parameter of a controller method. */
 export const FileForm = createParamDecorator((_data: unknown, context: ExecutionContext): UploadForm => {
   const http = context.switchToHttp();
   return new UploadForm(http.getRequest<Request>(), http.getResponse<Response>());
 });
 
-/** Makes the body of a route a form with one file, and documents it so that Swagger UI lets one choose the file. */
+/** Makes the body of a route a form with one file, and documents it so that Swagger UI shows a file picker. */
 export function TakesFile(field: string, description: string): MethodDecorator {
   return applyDecorators(
     FormRoute(),

@@ -2,13 +2,16 @@ import { type ArgumentMetadata, ValidationPipe, type ValidationError } from '@ne
 import { type ErrorDetail, InvalidRequestError } from '../../common/errors.js';
 import { MAX_FIELDS, tooWide } from './json-limits.js';
 
-/** Most wrong fields that one error names: a body of nothing else must not come back tenfold. */
+/**
+ * Maximum number of invalid fields named in one error: the response to a body full of them must not be ten times its
+ * size.
+ */
 const MAX_DETAILS = 20;
 
-/** Deeper bodies are refused: the libraries that validate follow them by recursion. */
+/** Maximum nesting depth of a body: the validation libraries are recursive. */
 const MAX_DEPTH = 64;
 
-/** Checks bodies and queries against their DTO. What the DTO does not know is refused by name. */
+/** Validates bodies and queries against their DTO. Rejects fields that the DTO does not define, by name. */
 export function validationPipe(): ValidationPipe {
   return new RequestPipe({
     transform: true,
@@ -24,7 +27,7 @@ export function validationPipe(): ValidationPipe {
 class RequestPipe extends ValidationPipe {
   override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (isObject(value) && metadata.type !== 'custom') {
-      // A path that may hold slashes is a list of its segments.
+      // A path parameter that may contain slashes is an array of its segments.
       if (Array.isArray(value) && metadata.type === 'body')
         throw new InvalidRequestError('The request body is not a valid JSON object.');
       assertShape(value);
@@ -34,7 +37,7 @@ class RequestPipe extends ValidationPipe {
   }
 }
 
-/** Refuses what would cost the libraries that validate far more than it cost to send. */
+/** Rejects a body that would cost the validation libraries far more than it cost to send. */
 function assertShape(value: object): void {
   let level: object[] = [value];
   for (let depth = 1; level.length > 0; depth += 1) {
@@ -57,7 +60,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Names that every object or class has count as known to a whitelist, and would be dropped instead of refused. */
+/** Rejects names that every object or class has: the whitelist treats them as known and would drop them silently. */
 function assertOwnNames(value: object): void {
   const details = Object.keys(value)
     .filter((field) => field in Object.prototype || field === 'prototype')
@@ -79,7 +82,7 @@ function detailsOf(error: ValidationError, path: string): ErrorDetail[] {
   return [...own, ...(error.children ?? []).flatMap((child) => detailsOf(child, field))];
 }
 
-/** The library speaks of properties that should not exist; a caller wants to know which field we do not know. */
+/** Replaces the library's message about a property that should not exist with one that names the unknown field. */
 function plain(message: string, property: string): string {
   return message === `property ${property} should not exist`
     ? `${property} is not a field of this request`

@@ -1,16 +1,18 @@
 import { VersioningType, type VersioningOptions } from '@nestjs/common';
 import type { Request } from 'express';
 
-/** The version of routes that are only for requests which name a version of Anthropic's wire. */
+/** The version of routes that only match requests with an `anthropic-version` header. */
 export const ANTHROPIC_WIRE = 'anthropic';
 
-/** Routes that two wires have in common are told apart as versions of one route; those without a version are for all. */
+/**
+ * Separates routes that two protocols share as versions of one route. Routes without a version match all requests.
+ */
 export const WIRE_VERSIONS: VersioningOptions = {
   type: VersioningType.CUSTOM,
   extractor: (request: unknown) => (namesAnthropic(request) ? ANTHROPIC_WIRE : ''),
 };
 
-/** Whether a request names a version of Anthropic's wire, as all of its clients do. */
+/** Reports whether a request names a version of Anthropic's protocol, as all of its clients do. */
 export function speaksAnthropic(request: Request): boolean {
   return request.headers['anthropic-version'] !== undefined;
 }

@@ -10,17 +10,17 @@ interface Known {
   readonly activities: ActiveOperations;
 }
 
-/** Beside the request and not on it, so that nothing a client sends can ever be taken for it. */
+/** A WeakMap instead of a property of the request, so that nothing a client sends can be mistaken for it. */
 const principals = new WeakMap<Request, Known>();
 
-/** Remembers who makes a request. Only the guard calls it. */
+/** Stores the principal of a request. Only the guard calls it. */
 export function setPrincipal(request: Request, principal: Principal, activities: ActiveOperations): void {
   principals.set(request, { principal, activities });
 }
 
 /**
- * Calls `stop` when whoever makes the request is shut out while it is being answered.
- * @returns forgets it
+ * Calls `stop` when the sender's access is revoked while the request is being handled.
+ * @returns a function that removes the callback
  */
 export function onAccessRevoked(request: Request, stop: () => void): () => void {
   const known = principals.get(request);
@@ -33,23 +33,26 @@ function principalOf(context: ExecutionContext): Principal {
   return known.principal;
 }
 
-/** Who makes a request, or undefined where no valid credentials came with it. */
+/** Returns the authenticated sender of a request; undefined if it has no valid credentials. */
 export function callerOf(request: Request): Caller | undefined {
   return principals.get(request)?.principal;
 }
 
-/** The id of the account that makes the request, as a parameter of a controller method. */
+/** Injects the id of the authenticated account into a parameter of a controller method. */
 export const UserId = createParamDecorator((_data: unknown, context: ExecutionContext): string => {
   return principalOf(context).userId;
 });
 
-/** The account that makes the request and the key that it uses, as a parameter of a controller method. */
+/** Injects the authenticated account and its API key into a parameter of a controller method. */
 export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller => {
   const { userId, apiKeyId, cacheGeneration } = principalOf(context);
   return { userId, apiKeyId, cacheGeneration };
 });
 
-/** Who does it and from where, for the audit log, as a parameter of a controller method. On public routes too. */
+/**
+ * Injects the account and its address, for the audit log, into a parameter of a controller method. Works on public
+ * routes too.
+ */
 export const CurrentActor = createParamDecorator((_data: unknown, context: ExecutionContext): Actor => {
   const request = context.switchToHttp().getRequest<Request>();
   return { userId: principals.get(request)?.principal.userId ?? null, address: request.ip ?? null };

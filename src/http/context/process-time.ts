@@ -1,7 +1,10 @@
 import type { NextFunction, Request, Response } from 'express';
 import onHeaders from 'on-headers';
 
-/** Sets `X-Process-Time`: seconds from the request's arrival until its answer began, with milliseconds. */
+/**
+ * Sets `X-Process-Time`: seconds from the arrival of the request until its response begins, with millisecond
+ * precision.
+ */
 export function processTime(_request: Request, response: Response, next: NextFunction): void {
   const startedAt = performance.now();
   onHeaders(response, () => {

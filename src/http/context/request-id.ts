@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newId } from '../../common/ids.js';
 
-/** What a caller may name its request: safe in a header and in a log line. */
+/** Valid request ids from callers: safe in a header and in a log line. */
 const GIVEN_ID = /^[\w.:-]{1,128}$/;
 
-/** The id of a request: the caller's `X-Request-ID` where it is a plain word, else a new one. Set on the response too. */
+/**
+ * Returns the id of a request: the caller's `X-Request-ID` if it is valid, otherwise a new one. Also sets it on the
+ * response.
+ */
 export function assignRequestId(request: IncomingMessage, response: ServerResponse): string {
   const given = request.headers['x-request-id'];
   const id = typeof given === 'string' && GIVEN_ID.test(given) ? given : newId();
@@ -12,7 +15,7 @@ export function assignRequestId(request: IncomingMessage, response: ServerRespon
   return id;
 }
 
-/** The id of the request that a response answers. */
+/** Returns the id of the request that belongs to a response. */
 export function requestIdOf(response: ServerResponse): string {
   const id = response.getHeader('X-Request-ID');
   return typeof id === 'string' ? id : '';

@@ -1,31 +1,31 @@
 import type { Caller } from '../../common/caller.js';
 import type { AppError } from '../../common/errors.js';
 
-/** How full a limit is. */
+/** The current state of a limit. */
 export interface RateState {
-  /** Units a minute. */
+  /** Units per minute. */
   readonly limit: number;
   /** Units that are left now. */
   readonly remaining: number;
-  /** When all of them are there again, in milliseconds from now. */
+  /** Time until the limit is fully replenished, in milliseconds. */
   readonly resetMs: number;
 }
 
-/** What became of a request. */
+/** The result of admitting a request. */
 export interface Admission {
-  /** Why it is refused; it has taken nothing then. */
+  /** The error to send if the request is rejected; it has consumed nothing then. */
   readonly refusal: AppError | undefined;
-  /** The limit of requests that is nearest to its end. */
+  /** The request limit that is closest to being exhausted. */
   readonly requests: RateState | undefined;
-  /** That of tokens, as it is when it is asked: a call changes it while it is answered. Only on model routes. */
+  /** Returns the current state of the token limit, which a model call changes while it runs. Only on model routes. */
   readonly tokens?: () => RateState;
 }
 
 /** Counts requests. A feature implements it and the composition root binds it. */
 export abstract class RequestLimiter {
-  /** @param model whether the route reaches a model */
+  /** @param model true if the route reaches a model */
   abstract admit(caller: Caller, model: boolean): Promise<Admission>;
 
-  /** A request that no valid credentials came with. */
+  /** Admits a request without valid credentials. */
   abstract admitAddress(address: string): Promise<Admission>;
 }

@@ -9,40 +9,40 @@ const MODEL_ROUTE = 'parley:model-route';
 const UNLIMITED = 'parley:unlimited';
 const FORM_ROUTE = 'parley:form-route';
 
-/** Opens a route to everybody. Without it a route needs credentials. */
+/** Makes a route public. Without it, a route needs credentials. */
 export function Public(): MethodDecorator & ClassDecorator {
   return applyDecorators(SetMetadata(PUBLIC, true), ApiSecurity({}));
 }
 
 /**
- * Opens a route to API keys of a scope. A route without it needs `admin`: it is about the account itself, or somebody
- * forgot, and a key must not open what nobody thought about.
+ * Opens a route to API keys with this scope. A route without it needs `admin`: either it concerns the account itself,
+ * or the decorator was forgotten, and then a key must not open the route.
  */
 export function Scope(scope: ScopeName): MethodDecorator & ClassDecorator {
   return SetMetadata(SCOPE, scope);
 }
 
-/** Keeps a route for admins. */
+/** Restricts a route to admins. */
 export function AdminOnly(): MethodDecorator & ClassDecorator {
   return SetMetadata(ADMIN_ONLY, true);
 }
 
-/** Marks a route that reaches a model: it has a limit of its own, and tells how full that is. */
+/** Marks a route that reaches a model: it has a limit of its own and reports the state of that limit. */
 export function ModelRoute(): MethodDecorator {
   return SetMetadata(MODEL_ROUTE, true);
 }
 
-/** Takes the limits off a route: probes must not be answered with "too many". */
+/** Exempts a route from rate limits: health probes must never get a 429. */
 export function Unlimited(): MethodDecorator & ClassDecorator {
   return SetMetadata(UNLIMITED, true);
 }
 
-/** Marks a route whose body is a form with a file, and not JSON. */
+/** Marks a route whose body is a form with a file instead of JSON. */
 export function FormRoute(): MethodDecorator {
   return SetMetadata(FORM_ROUTE, true);
 }
 
-/** What the decorators of a route say, those of its method before those of its class. */
+/** The values of a route's decorators; those of the method take precedence over those of the class. */
 export interface RouteMetadata {
   readonly isPublic: boolean;
   readonly scope: ScopeName;
@@ -53,12 +53,12 @@ export interface RouteMetadata {
 }
 
 /**
- * By controller and method, which several controllers may inherit: what is read by reflection at each request costs
- * more than all that is done with it.
+ * Caches by controller and method, because several controllers may inherit a method. Reading metadata by reflection
+ * on each request costs more than all other uses of it.
  */
 const known = new WeakMap<object, WeakMap<object, RouteMetadata>>();
 
-/** The marks of the route that a request has come to. */
+/** Returns the metadata of the route that a request matched. */
 export function routeMetadataOf(context: ExecutionContext): RouteMetadata {
   const controller = context.getClass();
   const method = context.getHandler();

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { AppError, ErrorCode } from '../../common/errors.js';
 import { ERROR_TABLE } from './error-table.js';
 
-/** One wrong field. */
+/** An invalid field. */
 export class ErrorDetailBody {
   @ApiProperty({ description: 'Name of the field, with dots for nested fields.', example: 'temperature' })
   field!: string;
@@ -14,7 +14,7 @@ export class ErrorDetailBody {
   message!: string;
 }
 
-/** What went wrong, in the form that OpenAI's clients read. */
+/** The error, in the format of OpenAI's API. */
 export class ErrorObject {
   @ApiProperty({
     description: 'Stable error code for programs.',
@@ -44,7 +44,7 @@ export class ErrorObject {
   details?: ErrorDetailBody[];
 }
 
-/** Every failure on a product route answers with this. */
+/** The body of every error response of a product route. */
 export class ErrorBody {
   @ApiProperty({ description: 'The error.', type: ErrorObject })
   error!: ErrorObject;
@@ -56,7 +56,7 @@ export class ErrorBody {
   request_id!: string;
 }
 
-/** The error object of an error, without anything of its cause. */
+/** Converts an error to its error object, without any details of its cause. */
 export function toErrorObject(error: AppError): ErrorObject {
   return {
     code: error.code,
@@ -69,7 +69,7 @@ export function toErrorObject(error: AppError): ErrorObject {
   };
 }
 
-/** The table's entry for a code. */
+/** Returns the table's entry for a code. */
 export function errorEntry(code: ErrorCode): (typeof ERROR_TABLE)[ErrorCode] {
   return ERROR_TABLE[code];
 }

@@ -3,27 +3,29 @@ import type { AppError } from '../../common/errors.js';
 import { type ErrorBody, toErrorObject } from './error-body.dto.js';
 import { requestIdOf } from '../context/request-id.js';
 
-/** How the clients of a compatible surface are told errors. Each gateway has its own, and the composition root lists them. */
+/** The error format of a compatible API. Each gateway has its own, and the composition root lists them. */
 export interface ErrorWire {
-  /** Whether a request came over this wire, whatever is wrong with it. */
+  /** Reports whether a request uses this API format, even if the request is invalid. */
   readonly speaks: (request: Request) => boolean;
-  /** The body, without anything of the error's cause. */
+  /** Returns the body, without any details of the error's cause. */
   readonly body: (error: AppError, requestId: string) => object;
-  /** What its clients read beside the body. */
+  /** Returns the headers that clients of this format expect in addition to the body. */
   readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
 }
 
-/** Chooses the shape of errors. Everything that no wire claims is told in ours, which OpenAI's clients read too. */
+/**
+ * Selects the format of an error response. Requests that no format claims get ours, which OpenAI's clients read too.
+ */
 export class ErrorFormats {
   constructor(private readonly wires: readonly ErrorWire[]) {}
 
-  /** The body that tells an error to whoever waits for the response. */
+  /** Returns the body of the error response. */
   bodyOf(error: AppError, response: Response): object {
     const requestId = requestIdOf(response);
     return this.wireOf(response)?.body(error, requestId) ?? ownBody(error, requestId);
   }
 
-  /** The headers that go with it. */
+  /** Returns the headers of the error response. */
   headersOf(response: Response): Readonly<Record<string, string>> {
     return this.wireOf(response)?.headers?.(requestIdOf(response)) ?? {};
   }

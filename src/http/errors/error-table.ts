@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../common/errors.js';
 
-/** The `type` words that OpenAI's clients know. */
+/** The `type` values of OpenAI's errors. */
 type ErrorType =
   | 'invalid_request_error'
   | 'authentication_error'
@@ -9,15 +9,15 @@ type ErrorType =
   | 'rate_limit_error'
   | 'api_error';
 
-/** What an error code is in HTTP. */
+/** The HTTP properties of an error code. */
 export interface ErrorEntry {
   readonly status: number;
   readonly type: ErrorType;
-  /** When a caller meets it; for the API documentation. */
+  /** When the error occurs; for the API documentation. */
   readonly meaning: string;
 }
 
-/** The one place where codes become statuses. A code that is missing here does not compile. */
+/** The only mapping of codes to statuses. A missing code is a compile error. */
 export const ERROR_TABLE = {
   invalid_request: {
     status: 400,

@@ -101,7 +101,7 @@ async function answer(error: unknown): Promise<{ response: globalThis.Response; 
 }
 
 describe('the error filter', () => {
-  test('tells the caller everything that our own error says, and logs nothing', async () => {
+  test('sends every field of an AppError to the caller and logs nothing', async () => {
     const details = [{ field: 'email', message: 'email is taken' }];
     const error = new AppError('email_taken', 'Taken.', {
       param: 'email',
@@ -126,7 +126,7 @@ describe('the error filter', () => {
     expect(recorder.lines).toEqual([]);
   });
 
-  test('leaves out what an error does not have', async () => {
+  test('omits fields that the error does not have', async () => {
     const { body } = await answer(new NotFoundError('cat', 'Tom'));
     expect(body).toEqual({
       error: { code: 'not_found', message: "There is no cat 'Tom'.", type: 'not_found_error', param: null },
@@ -139,14 +139,14 @@ describe('the error filter', () => {
     [1000, '1'],
     [1001, '2'],
     [60_000, '60'],
-  ])('says after %i ms to come back in %s s', async (retryAfterMs, seconds) => {
+  ])('rounds a retry delay of %i ms to a Retry-After of %s s', async (retryAfterMs, seconds) => {
     const { response } = await answer(new AppError('service_unavailable', 'Away.', { retryAfterMs }));
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe(seconds);
     expect(response.headers.get('x-should-retry')).toBeNull();
   });
 
-  test('warns of what the operator must know', async () => {
+  test('logs a warning for a failure that the operator must know about', async () => {
     const cause = new Error('connection refused');
     await answer(new AppError('provider_unavailable', 'Away.', { cause }));
     expect(recorder.lines).toEqual([
@@ -159,7 +159,7 @@ describe('the error filter', () => {
   });
 
   test.each([new Error('the secret'), new TypeError('the secret'), 'the secret', undefined, { status: 404 }])(
-    'answers %p with a fixed text and logs the cause once',
+    'answers %p with a fixed message and logs the cause once',
     async (error) => {
       const { response, body } = await answer(error);
       expect(response.status).toBe(500);
@@ -187,13 +187,13 @@ describe('the error filter', () => {
     },
   );
 
-  test('cuts the connection where an answer has begun, because nothing true can follow', async () => {
+  test('closes the connection if part of a response is already sent', async () => {
     begun = true;
     await expect(answer(new NotFoundError('cat', 'Tom'))).rejects.toThrow(/terminated|fetch failed/);
     expect(escaped).toEqual([]);
   });
 
-  test('ends the connection and logs once where the error cannot be written, and rejects never', async () => {
+  test('closes the connection, logs once and never rejects if the error response cannot be sent', async () => {
     broken = true;
     await expect(answer(new NotFoundError('cat', 'Tom'))).rejects.toThrow(/fetch failed/);
     expect(recorder.lines).toMatchObject([
@@ -202,13 +202,13 @@ describe('the error filter', () => {
     expect(escaped).toEqual([]);
   });
 
-  test('leaves a response as it is that has ended before the failure', async () => {
+  test('leaves a response unchanged that ended before the failure', async () => {
     ended = true;
     expect((await answer(new NotFoundError('cat', 'Tom'))).body).toEqual({ whole: true });
     expect(escaped).toEqual([]);
   });
 
-  test('answers with the failure itself where counting it fails', async () => {
+  test('answers with the original error if counting the request fails', async () => {
     counted = false;
     limiterFails = true;
     expect((await answer(new NotFoundError('cat', 'Tom'))).response.status).toBe(404);
@@ -218,7 +218,7 @@ describe('the error filter', () => {
     expect(escaped).toEqual([]);
   });
 
-  test('counts by its address what failed before anybody has counted it, and refuses what is too much', async () => {
+  test('counts an uncounted failed request by its address and rejects it above the limit', async () => {
     counted = false;
     const error = new NotFoundError('route', 'x');
     expect((await answer(error)).response.status).toBe(404);

@@ -8,7 +8,10 @@ import { toAppError } from './to-app-error.js';
 import { RequestLimiter } from '../context/request-limiter.js';
 import { requestIdOf } from '../context/request-id.js';
 
-/** Turns everything that is thrown into the error shape of its route. An unknown failure tells the caller nothing about our insides. */
+/**
+ * Turns everything that is thrown into the error format of its route. An unknown failure reveals no internals to the
+ * caller.
+ */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(ErrorFilter.name);
@@ -18,7 +21,7 @@ export class ErrorFilter implements ExceptionFilter {
     private readonly limiter: RequestLimiter,
   ) {}
 
-  /** Never rejects: Nest does not wait for a filter, so a rejection would end the process. */
+  /** Never rejects: Nest does not await a filter, so a rejection would end the process. */
   async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const response = host.switchToHttp().getResponse<Response>();
     try {
@@ -30,7 +33,7 @@ export class ErrorFilter implements ExceptionFilter {
     }
   }
 
-  /** Ends the connection of a response that cannot be written. */
+  /** Closes the connection of a response that cannot be written. */
   private giveUp(response: Response, failure: unknown): void {
     try {
       this.logger.error({ err: failure }, 'could not send an error response; closing the connection');
@@ -40,8 +43,8 @@ export class ErrorFilter implements ExceptionFilter {
   }
 
   /**
-   * What failed before the guard that counts, an unknown path or a body that cannot be read, counts here: by its
-   * address, because nobody has asked who sent it.
+   * Counts requests that failed before the rate limit guard ran, for instance on an unknown path or an unreadable
+   * body. They count by address, because the sender is not authenticated.
    */
   private async refusalOf(request: Request): Promise<AppError | undefined> {
     if (isRateLimited(request)) return undefined;
@@ -50,16 +53,19 @@ export class ErrorFilter implements ExceptionFilter {
       const { refusal } = await this.limiter.admitAddress(request.ip ?? '');
       return refusal;
     } catch (error) {
-      // The caller reads what went wrong first, whether it could be counted or not.
+      // The original error matters more to the caller than the failure to count it.
       this.logger.error({ err: error }, 'could not count a failed request');
       return undefined;
     }
   }
 }
 
-/** Answers with the error. Where an answer has begun already nothing true can follow it, so the connection is cut. */
+/**
+ * Sends the error. If part of a response is already sent, closes the connection, because an error can no longer
+ * follow.
+ */
 export function sendError(response: Response, error: AppError, wires: ErrorFormats): void {
-  // One that has ended goes out as it is.
+  // A response that has ended is left unchanged.
   if (response.writableEnded) return;
   if (response.headersSent) {
     response.destroy();
@@ -73,7 +79,10 @@ export function sendError(response: Response, error: AppError, wires: ErrorForma
   response.status(errorEntry(error.code).status).json(wires.bodyOf(error, response));
 }
 
-/** A caller's mistake is no event of ours; what the operator must know is a warning, the unforeseen an error with its cause. */
+/**
+ * Logs a failure on the server side: an unexpected one as an error with its cause, others as a warning. Mistakes of
+ * the caller are not logged.
+ */
 export function logFailure(logger: Logger, error: AppError, requestId: string): void {
   const { status } = errorEntry(error.code);
   if (status < 500) return;

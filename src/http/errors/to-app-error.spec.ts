@@ -8,11 +8,11 @@ import { describe, expect, test } from '@jest/globals';
 import { AppError } from '../../common/errors.js';
 import { toAppError } from './to-app-error.js';
 
-/** An error as body parsers throw them. */
+/** Creates an error like those that body parsers throw. */
 const parserError = (status: number, type: string, message = 'the secret body'): Error =>
   Object.assign(new Error(message), { status, statusCode: status, type });
 
-describe('what others throw becomes one of our errors:', () => {
+describe('toAppError converts', () => {
   test.each<[what: string, error: unknown, code: string, message: string]>([
     ['a text', 'the secret', 'internal_error', 'Something went wrong on the server.'],
     ['nothing', undefined, 'internal_error', 'Something went wrong on the server.'],
@@ -99,12 +99,12 @@ describe('what others throw becomes one of our errors:', () => {
   });
 });
 
-test('our own error stays what it is', () => {
+test('toAppError returns an AppError unchanged', () => {
   const error = new AppError('email_taken', 'Taken.');
   expect(toAppError(error)).toBe(error);
 });
 
-test('the cause of an unknown failure is kept for the log', () => {
+test('toAppError keeps an unknown error as the cause for the log', () => {
   const cause = new Error('the secret');
   expect(toAppError(cause).cause).toBe(cause);
 });

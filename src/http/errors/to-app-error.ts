@@ -1,10 +1,10 @@
 import { HttpException } from '@nestjs/common';
 import { AppError, asAppError, InvalidRequestError } from '../../common/errors.js';
 
-/** Anything that the framework, a body parser or our own code threw, as one of our errors. */
+/** Converts anything that the framework, a body parser or our own code threw to an AppError. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  // What a check of ours throws inside a body parser gets a status there, for which Nest wraps it.
+  // The body parser adds a status to an error that our check throws inside it, so Nest wraps that error.
   if (error instanceof HttpException && error.cause instanceof AppError) return error.cause;
   const status = statusOf(error);
   if (status === undefined || status >= 500) return asAppError(error);
@@ -34,14 +34,20 @@ export function toAppError(error: unknown): AppError {
   }
 }
 
-/** Nest's exceptions have `getStatus`; body parsers throw errors with a `status` and a `type`. */
+/**
+ * Returns the HTTP status of an error. Nest's exceptions have `getStatus`; body parsers throw errors with a `status`
+ * and a `type`.
+ */
 function statusOf(error: unknown): number | undefined {
   if (error instanceof HttpException) return error.getStatus();
   if (error instanceof Error && 'status' in error && typeof error.status === 'number') return error.status;
   return undefined;
 }
 
-/** What the body parser of the route takes, in MB; product routes take 1. Nest wraps the parser's error into its own. */
+/**
+ * Returns the body limit of the route's parser in MB; product routes allow 1. Nest wraps the parser's error in its
+ * own.
+ */
 function limitOf(error: unknown): number {
   const parserError = error instanceof HttpException ? error.cause : error;
   const bytes = parserError instanceof Error && 'limit' in parserError ? parserError.limit : undefined;
@@ -60,7 +66,7 @@ function reasonOf(error: unknown): string {
   return 'The request could not be read.';
 }
 
-/** What a caller sent as a query may be a secret that has no place in an error. */
+/** Removes the query, which may contain a secret that must not appear in an error. */
 function withoutQuery(text: string): string {
   return text.split('?', 1)[0] ?? '';
 }

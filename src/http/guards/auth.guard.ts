@@ -6,7 +6,7 @@ import { Authenticator, type Principal, type ScopeName } from '../context/authen
 import { setPrincipal } from '../context/principal.js';
 import { routeMetadataOf } from '../context/route-metadata.js';
 
-/** On for every route unless it is `@Public()`. */
+/** Authenticates requests. Applies to every route that is not `@Public()`. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
@@ -19,7 +19,7 @@ export class AuthGuard implements CanActivate {
     if (isPublic) return true;
     const request = context.switchToHttp().getRequest<Request>();
     const principal = await this.authenticator.authenticate(credentialOf(request));
-    // Known before it may be refused: what it may not do counts as its own request, and not as a stranger's.
+    // Set before authorization can fail, so that a forbidden request counts as its sender's and not as anonymous.
     setPrincipal(request, principal, this.activities);
     assertScope(principal, scope);
     if (adminOnly) assertAdmin(principal);
@@ -41,8 +41,8 @@ function assertAdmin({ role }: Principal): void {
 }
 
 /**
- * `Authorization: Bearer …`, or `X-API-Key` as Anthropic's clients send it.
- * @throws AppError `unauthorized` where there is neither
+ * Returns the credential of `Authorization: Bearer …`, or of `X-API-Key` as Anthropic's clients send it.
+ * @throws AppError `unauthorized` if there is neither
  */
 export function credentialOf(request: Request): string {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];

@@ -4,16 +4,16 @@ import type { Request } from 'express';
 import { AppError } from '../../common/errors.js';
 import { routeMetadataOf } from '../context/route-metadata.js';
 
-/** What is said of a body that is no JSON, or in another encoding. */
+/** Error message for a body that is not JSON, or not in UTF-8. */
 export const NOT_JSON = 'Send the request body as JSON in UTF-8, with "Content-Type: application/json".';
 
-/** What is said of a body that is no form, or is packed. */
+/** Error message for a body that is not a form, or is compressed. */
 const NOT_FORM =
   'Send the file as a form, with "Content-Type: multipart/form-data" and a boundary, and without Content-Encoding. HTTP clients set both when they build the form.';
 
 /**
- * Refuses bodies that are not JSON, or no form where a route takes one. Without it such a body would count as none and
- * be told as missing fields.
+ * Rejects bodies that are not JSON, or not a form on routes that take one. Otherwise such a body would be treated as
+ * absent, and the error would report missing fields.
  */
 @Injectable()
 export class ContentTypeGuard implements CanActivate {
@@ -33,7 +33,9 @@ function declaresForm({ headers }: IncomingMessage): boolean {
   return encoding === 'identity' && /^multipart\/form-data *;/i.test(headers['content-type'] ?? '');
 }
 
-/** Whether a request says that its body is JSON in UTF-8, the only encoding that JSON has (RFC 8259, section 8.1). */
+/**
+ * Returns true if a request declares its body as JSON in UTF-8, the only encoding of JSON (RFC 8259, section 8.1).
+ */
 export function declaresJson(request: IncomingMessage): boolean {
   const [type, ...parameters] = (request.headers['content-type'] ?? '')
     .toLowerCase()
@@ -43,7 +45,7 @@ export function declaresJson(request: IncomingMessage): boolean {
   return type === 'application/json' && (charset === undefined || /^charset="?utf-8"?$/.test(charset));
 }
 
-/** Whether a request says that it has a body. */
+/** Returns true if a request declares a body. */
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -2,9 +2,9 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import type { Response } from 'express';
 
 /**
- * For routes that a secret in the address opens: no cache keeps what they answer after it is revoked, and no search
- * engine shows it. Written before the route runs, so that its errors have it too. That the address is told to nobody in
- * a `Referer` is among the headers of every answer.
+ * Protects routes whose URL contains a secret: no cache serves their responses after the secret is revoked, and no
+ * search engine indexes them. Sets the headers before the route runs, so that its error responses have them too.
+ * Every response already has the header that keeps its URL out of `Referer`.
  */
 @Injectable()
 export class NoStoreInterceptor implements NestInterceptor {

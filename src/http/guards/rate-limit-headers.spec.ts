@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { toDuration } from './rate-limit-headers.js';
 
-describe('a duration', () => {
+describe('toDuration', () => {
   it.each([
     [0, '0ms'],
     [11.2, '12ms'],
@@ -11,7 +11,7 @@ describe('a duration', () => {
     [60_000, '1m0s'],
     [360_000, '6m0s'],
     [90_250, '1m30.25s'],
-  ])('of %d milliseconds is written %s', (ms, text) => {
+  ])('formats %d milliseconds as %s', (ms, text) => {
     expect(toDuration(ms)).toBe(text);
   });
 });

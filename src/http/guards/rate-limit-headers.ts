@@ -2,7 +2,7 @@ import type { Response } from 'express';
 import onHeaders from 'on-headers';
 import type { Admission, RateState } from '../context/request-limiter.js';
 
-/** Tells the limits as OpenAI does, as they are when the answer begins, whatever it is. */
+/** Sets OpenAI's rate limit headers, with the state at the beginning of the response, for any kind of response. */
 export function setRateLimitHeaders(response: Response, { requests, tokens }: Admission): void {
   onHeaders(response, () => {
     if (requests !== undefined) setRate(response, 'requests', requests);
@@ -16,7 +16,7 @@ function setRate(response: Response, what: string, { limit, remaining, resetMs }
   response.setHeader(`x-ratelimit-reset-${what}`, toDuration(resetMs));
 }
 
-/** A duration as OpenAI writes it: `12ms`, `1s`, `1.5s`, `6m0s`. */
+/** Formats a duration as OpenAI does: `12ms`, `1s`, `1.5s`, `6m0s`. */
 export function toDuration(milliseconds: number): string {
   const ms = Math.max(0, Math.ceil(milliseconds));
   if (ms < 1000) return `${ms}ms`;

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable, UseGuards } from '
 import type { Request } from 'express';
 import { InvalidRequestError } from '../../common/errors.js';
 
-/** Refuses requests that name a conversation on routes which keep none: nobody may think that it was kept. */
+/** Rejects requests that name a conversation on routes that store none: no client may believe that it was stored. */
 @Injectable()
 class StatelessGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
@@ -15,7 +15,7 @@ class StatelessGuard implements CanActivate {
   }
 }
 
-/** For routes of the compatible surfaces that keep no conversation. */
+/** Marks a route of a compatible API that stores no conversation. */
 export function Stateless(): MethodDecorator {
   return UseGuards(StatelessGuard);
 }

@@ -3,12 +3,12 @@ import { ApiHeader } from '@nestjs/swagger';
 import type { Request } from 'express';
 import { InvalidRequestError } from '../../common/errors.js';
 
-/** What a client may name a request: visible ASCII characters. */
+/** Valid idempotency keys: visible ASCII characters. */
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * The `Idempotency-Key` of a request, or undefined where none came with it, as a parameter of a controller method.
- * @throws InvalidRequestError where it is none
+ * Injects the `Idempotency-Key` of a request into a parameter of a controller method; undefined if there is none.
+ * @throws InvalidRequestError if the key is malformed
  */
 export const IdempotencyKey = createParamDecorator((_data: unknown, context: ExecutionContext) => {
   const key = context.switchToHttp().getRequest<Request>().headers['idempotency-key'];
@@ -18,7 +18,7 @@ export const IdempotencyKey = createParamDecorator((_data: unknown, context: Exe
   throw new InvalidRequestError(`${message}.`, [{ field: 'Idempotency-Key', message }]);
 });
 
-/** Documents it. */
+/** Documents the `Idempotency-Key` header. */
 export function ApiIdempotencyKey(): MethodDecorator {
   return ApiHeader({
     name: 'Idempotency-Key',

@@ -3,10 +3,12 @@ import type { ErrorCode } from '../../common/errors.js';
 
 type SchemaOrReference = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
 
-/** A schema of the OpenAPI document that is written by hand, because a wire of somebody else's has no classes here. */
+/**
+ * A hand-written schema of the OpenAPI document, for API formats of other vendors, which have no DTO classes here.
+ */
 export type SchemaObject = Exclude<SchemaOrReference, { $ref: string }>;
 
-/** How a call of a model can fail on the compatible routes. */
+/** Errors of a model call on the compatible routes. */
 export const MODEL_ERRORS = [
   'invalid_request',
   'unauthorized',

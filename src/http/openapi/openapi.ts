@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../common/errors.js';
 import { ErrorBody } from '../errors/error-body.dto.js';
 import { ERROR_TABLE } from '../errors/error-table.js';
 
-/** Every route can answer with these. */
+/** Error codes that every route can return. */
 const EVERYWHERE: readonly ErrorCode[] = [
   'invalid_request',
   'rate_limit_exceeded',
@@ -12,9 +12,9 @@ const EVERYWHERE: readonly ErrorCode[] = [
   'service_unavailable',
 ];
 
-/** How the errors of a route look in the documentation. */
+/** The format of a route's errors in the documentation. */
 export interface ErrorShape {
-  /** The body, as `#/components/schemas/<name>`. */
+  /** Name of the body's schema, for `#/components/schemas/<name>`. */
   readonly schema: string;
   readonly example: (code: ErrorCode, meaning: string) => object;
 }
@@ -27,14 +27,16 @@ const OWN_SHAPE: ErrorShape = {
   }),
 };
 
-/** Documents the errors of a route: one response a status, with the codes that share it and an example each. */
+/**
+ * Documents the errors of a route: one response per status, listing the codes that share it with an example for each.
+ */
 export function ApiErrors(...codes: readonly ErrorCode[]): MethodDecorator {
   return ApiErrorsOf(OWN_SHAPE, ...codes);
 }
 
-/** The same for the routes of a wire that tells errors in a shape of its own. */
+/** Documents the errors of a route whose API format has its own error body. */
 export function ApiErrorsOf(shape: ErrorShape, ...codes: readonly ErrorCode[]): MethodDecorator {
-  // Whatever takes credentials takes keys.
+  // Every route that accepts credentials accepts API keys.
   const ofKeys: readonly ErrorCode[] = codes.includes('unauthorized')
     ? ['invalid_api_key', 'insufficient_scope']
     : [];
@@ -58,7 +60,7 @@ export function ApiErrorsOf(shape: ErrorShape, ...codes: readonly ErrorCode[]): 
   return applyDecorators(...responses);
 }
 
-/** The OpenAPI document of an application. */
+/** Creates the OpenAPI document of an application. */
 export function createOpenApiDocument(app: INestApplication, version: string): OpenAPIObject {
   const description = [
     'A self-hosted chat API for any model provider. Every message is stored before it is sent to a model, so nothing',
@@ -107,7 +109,7 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
   });
 }
 
-/** Serves Swagger UI at `/docs`, the document at `/docs-json`. */
+/** Serves Swagger UI at `/docs`, and the document at `/docs-json` and `/docs-yaml`. */
 export function serveOpenApi(app: INestApplication, version: string): void {
   SwaggerModule.setup('docs', app, () => createOpenApiDocument(app, version), {
     jsonDocumentUrl: 'docs-json',

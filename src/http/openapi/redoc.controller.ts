@@ -20,7 +20,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** The API reference as ReDoc shows it, from our own server: nothing is fetched from elsewhere. */
+/** Serves the API reference with ReDoc from our own server: nothing is loaded from elsewhere. */
 @Public()
 @ApiExcludeController()
 @Controller('redoc')

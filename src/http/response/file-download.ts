@@ -3,28 +3,29 @@ import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 import { onAccessRevoked } from '../context/principal.js';
 
-/** Bytes that are sent to be saved. */
+/** A file to send as a download. */
 export interface SentBytes {
-  /** What they are to be saved as; any text. */
+  /** File name for the download; may be any text. */
   readonly name: string;
-  /** Without parameters. */
+  /** Media type, without parameters. */
   readonly mediaType: string;
-  /** How many there are. */
+  /** Size in bytes. */
   readonly size: number;
   readonly bytes: Readable;
 }
 
 /**
- * Sends a file, no faster than it is read. Resolves when all is sent or the client is gone, and the source is closed in
- * either case. Where the source fails on the way the connection is cut: that its length is missing tells the client.
- * @throws Error what the source threw
+ * Sends a file, no faster than the client reads it. Resolves when all is sent or the client has disconnected; the
+ * source is closed in either case. If the source fails midway, the connection is closed: the client notices by the
+ * missing bytes.
+ * @throws Error from the source
  */
 export async function sendBytes(response: Response, file: SentBytes): Promise<void> {
   const { name, mediaType, size, bytes } = file;
-  // Never shown in the browser, whatever it is: somebody's HTML must not run as a page of this server.
+  // Always an attachment, never shown in the browser: uploaded HTML must not run as a page of this server.
   response.attachment(name);
   response.set({
-    // Express adds to texts that they are UTF-8, as they were found to be.
+    // Express adds a UTF-8 charset to text types. The content was checked to be UTF-8.
     'Content-Type': mediaType,
     'Content-Length': String(size),
     'Cache-Control': 'private, no-cache',
@@ -46,7 +47,7 @@ export async function sendBytes(response: Response, file: SentBytes): Promise<vo
   }
 }
 
-/** Whether the client has left. */
+/** Reports whether the error means that the client disconnected. */
 function isPremature(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
 }

@@ -1,15 +1,15 @@
 import type { AnswerCaching } from '../../common/caller.js';
 import type { Response } from 'express';
 
-/** What the headers of a model's answer tell. */
+/** The values that the headers of a model response report. */
 export interface ModelResponseHeaders {
-  /** Parameters that the answering model could not be told. */
+  /** Parameters that the responding model does not support and that were not sent to it. */
   readonly ignored: readonly string[];
-  /** Whether it comes out of the cache; undefined where the caller did not ask for the cache. */
+  /** True if the response comes from the cache; undefined if the caller did not request caching. */
   readonly cached: boolean | undefined;
 }
 
-/** What there is to tell of an answer. */
+/** Returns the header values for a response. */
 export function toModelResponseHeaders(
   call: { readonly cache?: AnswerCaching | boolean | undefined },
   { ignored, cached = false }: { readonly ignored: readonly string[]; readonly cached?: boolean | undefined },
@@ -17,10 +17,10 @@ export function toModelResponseHeaders(
   return { ignored, cached: call.cache === undefined || call.cache === false ? undefined : cached };
 }
 
-/** Names that a header can carry: a caller may send fields of any name. */
+/** Names that are valid in the header: a caller may send fields of any name. */
 const HEADER_NAME = /^[\x21-\x2b\x2d-\x7e]{1,64}$/;
 
-/** Sets the headers, unless a ping has sent them while the model thought. */
+/** Sets the headers, unless a ping has already sent them while the model was working. */
 export function setModelResponseHeaders(response: Response, { ignored, cached }: ModelResponseHeaders): void {
   if (response.headersSent) return;
   const names = ignored.filter((name) => HEADER_NAME.test(name)).slice(0, 50);

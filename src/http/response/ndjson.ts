@@ -3,16 +3,16 @@ import type { AppError } from '../../common/errors.js';
 import { sendStream } from './response-stream.js';
 
 export interface LineStreamOptions {
-  /** Makes the lines, each with its end; the signal aborts when the client leaves. */
+  /** Produces the lines, each with its line end; the signal aborts when the client disconnects. */
   readonly lines: (signal: AbortSignal) => AsyncIterable<string>;
-  /** The object that tells a failure in mid-stream. */
+  /** Returns the object that reports a failure in mid-stream. */
   readonly failure: (error: AppError) => object;
 }
 
 /**
- * Answers with one JSON object a line, from the first line on. The format has no comments, so a silent answer stays
- * silent. Resolves when it has ended, however it ended.
- * @throws what the lines threw before the first of them
+ * Sends one JSON object per line, starting with the first line. The format has no comments, so pings are impossible.
+ * Resolves when the stream has ended, for whatever reason.
+ * @throws what `lines` threw before the first line
  */
 export async function sendLineStream(response: Response, options: LineStreamOptions): Promise<void> {
   await sendStream(response, {

@@ -7,7 +7,7 @@ const rows = (count: number): { id: string }[] =>
 const idOf = ({ id }: { id: string }): string => id;
 
 describe('a page', () => {
-  test('of no rows is empty', () => {
+  test('without rows is empty', () => {
     expect(toPage([], 3, idOf)).toEqual({
       object: 'list',
       data: [],
@@ -17,7 +17,7 @@ describe('a page', () => {
     });
   });
 
-  test('that is just full has nothing behind it', () => {
+  test('that is exactly full has no more entries after it', () => {
     expect(toPage(rows(3), 3, idOf)).toEqual({
       object: 'list',
       data: ['id-1', 'id-2', 'id-3'],
@@ -27,7 +27,7 @@ describe('a page', () => {
     });
   });
 
-  test('of which one row more was read has more, and does not show it', () => {
+  test('has more entries if one additional row was read, and does not contain that row', () => {
     expect(toPage(rows(4), 3, idOf)).toEqual({
       object: 'list',
       data: ['id-1', 'id-2', 'id-3'],
@@ -37,7 +37,7 @@ describe('a page', () => {
     });
   });
 
-  test('reads one row more than it shows', () => {
+  test('requests one row more than it shows', () => {
     expect(plainToInstance(PageQuery, {}).slice()).toEqual({ limit: 21, after: undefined });
     expect(plainToInstance(PageQuery, { limit: '5', after: 'id-2' }).slice()).toEqual({
       limit: 6,

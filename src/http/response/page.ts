@@ -9,7 +9,7 @@ import {
 import { Type as TransformTo } from 'class-transformer';
 import { IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
 
-/** What part of a list is wanted. */
+/** Query parameters that select a page of a list. */
 export class PageQuery {
   @ApiPropertyOptional({
     description: 'Maximum number of entries, 1 to 100.',
@@ -33,7 +33,7 @@ export class PageQuery {
   @IsUUID()
   after?: string;
 
-  /** What to read for this page: one entry more than is shown, to see whether there are more. */
+  /** Returns what to read for this page: one entry more than is shown, to detect whether there are more. */
   slice(): { readonly limit: number; readonly after: string | undefined } {
     return { limit: this.limit + 1, after: this.after };
   }
@@ -46,7 +46,7 @@ export class IdParams {
   id!: string;
 }
 
-/** A page of a list, in the form that OpenAI's clients page through. */
+/** A page of a list, in the format of OpenAI's pagination. */
 export interface Page<Entry> {
   readonly object: 'list';
   readonly data: Entry[];
@@ -55,7 +55,7 @@ export interface Page<Entry> {
   readonly has_more: boolean;
 }
 
-/** A page of rows, of which one more than wanted was read to see whether there are more. */
+/** Builds a page from rows, of which one more than requested was read to detect whether there are more. */
 export function toPage<Row extends { readonly id: string }, Entry>(
   rows: readonly Row[],
   limit: number,
@@ -71,7 +71,7 @@ export function toPage<Row extends { readonly id: string }, Entry>(
   };
 }
 
-/** Documents a page of entries as the successful answer. */
+/** Documents a page of entries as the successful response. */
 export function ApiPage(entry: Type): MethodDecorator {
   return applyDecorators(
     ApiExtraModels(entry),

@@ -7,33 +7,34 @@ import { toAppError } from '../errors/to-app-error.js';
 import { onAccessRevoked } from '../context/principal.js';
 import { requestIdOf } from '../context/request-id.js';
 
-/** A sign of life this often keeps proxies and clients from giving a silent connection up, in milliseconds. */
+/** Interval between pings, which stop proxies and clients from closing a silent connection, in milliseconds. */
 const PING_INTERVAL_MS = 15_000;
 
 const logger = new Logger('Http');
 
-/** An answer in pieces, whatever its format is. */
+/** A streamed response of any format. */
 export interface ResponseStream<Item> {
-  /** Its type among them. */
+  /** Response headers, including the content type. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Makes the pieces; the signal aborts when the client leaves. */
+  /** Produces the items; the signal aborts when the client disconnects. */
   readonly items: (signal: AbortSignal) => AsyncIterable<Item>;
-  /** A piece as it goes over the socket, whole: nothing is written in the middle of it. */
+  /** Returns the complete text of an item as it is sent: nothing is written in the middle of it. */
   readonly render: (item: Item) => string;
-  /** How a failure in mid-stream is told. */
+  /** Returns the text that reports a failure in mid-stream. */
   readonly failure: (error: AppError) => string;
   /**
-   * What a client is told first: `at_once` sends the headers before there is a piece, so that everything that goes
-   * wrong is told in the stream; `first_item` waits for one, so that a failure before it has its own status.
+   * When the headers are sent: `at_once` sends them before the first item, so that every failure is reported in the
+   * stream; `first_item` waits for the first item, so that a failure before it has its own status.
    */
   readonly begin: 'at_once' | 'first_item';
-  /** What means nothing to clients, for formats that have such a thing. Sends the headers where they are not sent yet. */
+  /** Text that clients ignore, for formats that have one. A ping sends the headers if they are not sent yet. */
   readonly ping: string | undefined;
 }
 
 /**
- * Answers in pieces and resolves when the answer has ended, however it ended. Waits whenever the client does not read;
- * stops the pieces when the client is gone or shut out. A failure in mid-stream is told as a piece of its own.
+ * Streams a response and resolves when it has ended, for whatever reason. Pauses while the client does not read;
+ * stops the items when the client disconnects or its access is revoked. A failure in mid-stream is reported as an
+ * item.
  * @throws what the items threw before the first of them, with `begin: 'first_item'`
  */
 export async function sendStream<Item>(response: Response, stream: ResponseStream<Item>): Promise<void> {
@@ -45,7 +46,7 @@ export async function sendStream<Item>(response: Response, stream: ResponseStrea
   let wrote = false;
   if (stream.begin === 'at_once') {
     begin();
-    // A first piece that is there already goes out with the headers, in one write.
+    // If the first item is already available, it is sent with the headers in one write.
     setImmediate(() => {
       if (!wrote && !response.destroyed) response.flushHeaders();
     });
@@ -60,7 +61,7 @@ export async function sendStream<Item>(response: Response, stream: ResponseStrea
     for await (const item of stream.items(client.gone)) {
       begin();
       wrote = true;
-      // One write a piece, so that it is never cut by a ping.
+      // One write for each item, so that a ping never splits it.
       if (!response.write(render(item))) await once(response, 'drain', { signal: client.gone });
     }
     if (client.isShutOut) throw shutOutError();
@@ -92,8 +93,9 @@ function shutOutError(): AppError {
 }
 
 /**
- * Does work for an answer in one piece, under a signal that aborts when the client leaves or is shut out.
- * @throws AppError `unauthorized` where it was shut out meanwhile, and else what the work threw
+ * Runs work for a response that is not streamed, with a signal that aborts when the client disconnects or its access
+ * is revoked.
+ * @throws AppError `unauthorized` if its access was revoked meanwhile, otherwise what the work threw
  */
 export async function withClientSignal<Result>(
   response: Response,
@@ -109,7 +111,7 @@ export async function withClientSignal<Result>(
   }
 }
 
-/** Who waits for an answer, for as long as it takes. */
+/** The connection of a client that waits for a response. */
 class ClientConnection {
   private readonly leaving = new AbortController();
   private readonly forgetShutOut: () => void;
@@ -121,21 +123,21 @@ class ClientConnection {
       this.shutOut = true;
       this.leave();
     });
-    // A client that left while its request was looked at has been told of already.
+    // If the client disconnected while its request was being processed, `close` has already been emitted.
     if (response.destroyed) this.leave();
   }
 
-  /** Aborts when the client has left or is shut out. */
+  /** Aborts when the client has disconnected or its access is revoked. */
   get gone(): AbortSignal {
     return this.leaving.signal;
   }
 
-  /** Whether its account was disabled or its key revoked meanwhile. */
+  /** True if its account was disabled or its key revoked in the meantime. */
   get isShutOut(): boolean {
     return this.shutOut;
   }
 
-  /** Ends the watch, once there is nothing more to tell. */
+  /** Stops watching the client, once the response has ended. */
   forget(): void {
     this.forgetShutOut();
     this.response.off('close', this.leave);

@@ -6,16 +6,16 @@ import { sendStream } from './response-stream.js';
 
 export interface EventStreamOptions {
   readonly headers: Readonly<Record<string, string>>;
-  /** Makes the events; the signal aborts when the client leaves. */
+  /** Produces the events; the signal aborts when the client disconnects. */
   readonly events: (signal: AbortSignal) => AsyncIterable<OutgoingEvent>;
-  /** When the headers are sent: see `ResponseStream.begin`. */
+  /** When the headers are sent; see `ResponseStream.begin`. */
   readonly begin: 'at_once' | 'first_event';
-  /** How a failure in mid-stream is told; as `{"error": …}` without it. */
+  /** Returns the event that reports a failure in mid-stream; `{"error": …}` by default. */
   readonly failure?: (error: AppError) => OutgoingEvent;
 }
 
 /**
- * Answers with an event stream and resolves when it has ended, however it ended.
+ * Sends an event stream and resolves when it has ended, for whatever reason.
  * @throws what the events threw before the first of them, with `begin: 'first_event'`
  */
 export async function sendEventStream(response: Response, options: EventStreamOptions): Promise<void> {

@@ -4,16 +4,16 @@ import { sendStream } from './response-stream.js';
 
 export interface DownloadOptions {
   readonly contentType: string;
-  /** Letters, digits, `-` and `.`; nothing that a user wrote. */
+  /** File name: letters, digits, `-` and `.` only; never user input. */
   readonly fileName: string;
-  /** Makes the pieces; the signal aborts when the client leaves. */
+  /** Produces the pieces; the signal aborts when the client disconnects. */
   readonly pieces: (signal: AbortSignal) => AsyncIterable<string>;
-  /** What is written where it breaks off, so that nobody takes the file for a whole one. */
+  /** Returns the text to write if the download fails midway, so that nobody mistakes the file for a complete one. */
   readonly failure: (error: AppError) => string;
 }
 
 /**
- * Answers with a file to be saved, piece by piece as the client reads. Resolves when it has ended, however it ended.
+ * Sends a file as a download, piece by piece as the client reads. Resolves when it has ended, for whatever reason.
  * @throws what the pieces threw before the first of them
  */
 export async function sendDownload(response: Response, options: DownloadOptions): Promise<void> {

@@ -9,11 +9,11 @@ import type { ErrorFormats } from '../errors/error-format.js';
 import { sendError } from '../errors/error.filter.js';
 
 /**
- * Answers requests that Node refuses before or while they are read: what is no HTTP, headers that are too large, and
- * headers or bodies that come too slowly. Node by itself answers without a body, or not at all.
+ * Answers the requests that Node rejects before or while it reads them: input that is not HTTP, oversized headers,
+ * and headers or bodies that arrive too slowly. By default, Node answers without a body, or not at all.
  */
 export class ClientErrorHandler {
-  /** The last response of each connection, for requests that break after their headers. */
+  /** The last response of each connection, for requests that fail after their headers. */
   private readonly responses = new WeakMap<Duplex, Response>();
 
   constructor(
@@ -21,7 +21,7 @@ export class ClientErrorHandler {
     private readonly logger: Logger,
   ) {}
 
-  /** Express middleware; comes as soon as the request has its id. */
+  /** Express middleware. Must run after the request id is assigned. */
   readonly guard = (request: Request, response: Response, next: NextFunction): void => {
     this.responses.set(request.socket, response);
     // RFC 9112, section 3.2
@@ -38,10 +38,10 @@ export class ClientErrorHandler {
     next();
   };
 
-  /** From now on the broken requests of the server are answered. */
+  /** Starts answering the malformed requests of the server. */
   listenTo(server: Server): void {
     server.on('clientError', (error, socket) => this.answer(error, socket));
-    // An expectation that we do not know may be ignored (RFC 9110, section 10.1.1); Node would answer without a body.
+    // A server may ignore an unknown expectation (RFC 9110, section 10.1.1); Node would answer without a body.
     server.on('checkExpectation', (request, response) => void server.emit('request', request, response));
   }
 
@@ -49,13 +49,13 @@ export class ClientErrorHandler {
     const response = this.responses.get(socket);
     const answering = response !== undefined && !response.writableFinished;
     if (answering && response.req.complete) {
-      // It came whole, and what is broken stands behind it: it has its answer, and nothing follows.
+      // The request itself is complete and gets its response. Only what follows it is malformed, so close afterwards.
       if (!response.headersSent) response.setHeader('Connection', 'close');
       response.once('finish', () => socket.end(() => socket.destroy()));
       return;
     }
     if (!socket.writable || (answering && response.headersSent)) {
-      // Nothing true can follow what has been sent already.
+      // Part of a response is already sent, so an error response can no longer follow.
       socket.destroy();
       return;
     }
@@ -72,7 +72,7 @@ export class ClientErrorHandler {
   }
 }
 
-/** Node itself keeps the first of several. */
+/** Counts the Host headers. Node's `headers` object keeps only the first of several. */
 function hostsOf({ rawHeaders }: Request): number {
   let hosts = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -96,7 +96,7 @@ function errorOf(thrown: Error): AppError {
   }
 }
 
-/** Written by hand: where the headers could not be read there is no request to answer. */
+/** Writes the response by hand: if the headers could not be parsed, there is no request object to respond to. */
 function rawResponse(error: AppError, requestId: string): string {
   const { status } = errorEntry(error.code);
   const body = JSON.stringify({ error: toErrorObject(error), request_id: requestId });

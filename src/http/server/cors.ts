@@ -2,7 +2,9 @@ import cors from 'cors';
 import type { NextFunction, Request, Response } from 'express';
 import type { CorsOrigins } from '../../config/index.js';
 
-/** What a page may read of an answer's headers beside those that it always may: all that we answer with. */
+/**
+ * Response headers that pages of other origins may read in addition to the CORS-safelisted ones: all that we send.
+ */
 export const EXPOSED_HEADERS: readonly string[] = [
   'X-Request-ID',
   'Request-Id',
@@ -23,24 +25,24 @@ export const EXPOSED_HEADERS: readonly string[] = [
   'X-RateLimit-Reset-Tokens',
 ];
 
-/** How long a browser may go on without asking again, in seconds. Chromium keeps it no longer. */
+/** Time that a browser may cache a preflight result, in seconds. Chromium caches it no longer than this. */
 const PREFLIGHT_MAX_AGE_S = 7200;
 
 /**
- * Lets the pages of other origins use the API. Without credentials mode: our tokens are headers that a page has to hold
- * itself, and no cookie goes along by itself, so that not even `*` gives a page anything that its user did not give it.
+ * Allows pages of other origins to use the API. Credentials mode stays off: our tokens are headers that the page must
+ * hold itself, and the browser adds no cookie, so even `*` gives a page nothing that its user did not give it.
  *
- * It stands before everything that refuses, so that a page can read refusals too. A preflight ends here: it carries no
- * token and asks nothing of the database, and counting it would halve the limit of a page.
+ * Runs before everything that can reject a request, so that a page can read error responses too. A preflight ends
+ * here: it carries no token and needs no database query, and counting it would halve the rate limit of a page.
  */
 export function crossOrigin(origins: CorsOrigins) {
-  // No list of request headers: those that are asked for are allowed. SDKs bring many of their own.
+  // `allowedHeaders` is left out so that every requested header is allowed: SDKs add many of their own.
   const options = { exposedHeaders: [...EXPOSED_HEADERS], maxAge: PREFLIGHT_MAX_AGE_S };
   if (origins === '*') return cors({ ...options, origin: '*' });
   const listed: ReadonlySet<string> = new Set(origins);
   const allow = cors({ ...options, origin: true });
   return (request: Request, response: Response, next: NextFunction): void => {
-    // On the answers for others too: a cache must not give them to a page of a listed origin.
+    // Set on responses to other origins too: a cache must not serve them to a page of a listed origin.
     response.vary('Origin');
     if (listed.has(request.headers.origin ?? '')) allow(request, response, next);
     else next();

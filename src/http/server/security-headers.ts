@@ -2,12 +2,12 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import helmet, { contentSecurityPolicy, strictTransportSecurity } from 'helmet';
 
-/** What a page may do beyond nothing: each kind of source with where it may come from. */
+/** The directives of a content security policy, each with its allowed sources. */
 type Policy = Readonly<Record<string, readonly string[]>>;
 
 /**
- * An answer of the API is no page: opened as one, it loads nothing and stands in no frame. Not among them is
- * `upgrade-insecure-requests`, because the server itself speaks plain HTTP.
+ * An API response is not a page: if opened as one, it loads nothing and cannot be framed. `upgrade-insecure-requests`
+ * is left out because the server itself speaks plain HTTP.
  */
 const NOTHING: Policy = {
   'default-src': ["'none'"],
@@ -16,7 +16,7 @@ const NOTHING: Policy = {
   'frame-ancestors': ["'none'"],
 };
 
-/** Our own scripts, never such as stand in the page or come out of `eval`; both references write styles into it. */
+/** Allows our own script files, but no inline scripts and no `eval`. Both API references use inline styles. */
 const OWN_PAGE: Policy = {
   ...NOTHING,
   'script-src': ["'self'"],
@@ -25,15 +25,15 @@ const OWN_PAGE: Policy = {
   'connect-src': ["'self'"],
 };
 
-/** The pages that we serve, by path. ReDoc would load a logo from its maker's server, and searches in a worker. */
+/** The pages that we serve, by path. ReDoc would load a logo from its vendor's server, and searches in a worker. */
 const PAGES: Readonly<Record<string, Policy>> = {
   '/docs': OWN_PAGE,
   '/redoc': { ...OWN_PAGE, 'worker-src': ["'self'", 'blob:'] },
 };
 
 /**
- * The headers that tell browsers what not to do, on every answer. `Cross-Origin-Resource-Policy: same-origin` stays:
- * it is about what pages embed, and says nothing of requests under CORS.
+ * Sets the security headers on every response. `Cross-Origin-Resource-Policy: same-origin` stays: it restricts
+ * embedding in pages and does not affect CORS requests.
  */
 export function secureHeaders(app: NestExpressApplication): void {
   app.use(
@@ -52,8 +52,8 @@ function toOptions(directives: Policy) {
 }
 
 /**
- * `Strict-Transport-Security` only where the request came by HTTPS (RFC 6797, section 7.2), which a proxy in front has
- * to tell, so `TRUST_PROXY` has to trust it. Not for the subdomains: they need not be ours.
+ * Sends `Strict-Transport-Security` only if the request came over HTTPS (RFC 6797, section 7.2). A proxy in front
+ * must report that, so `TRUST_PROXY` must trust it. Subdomains are excluded because they may not be ours.
  */
 function onlyHttps() {
   const tell = strictTransportSecurity({ includeSubDomains: false });

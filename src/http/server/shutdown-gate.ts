@@ -3,13 +3,13 @@ import { AppError } from '../../common/errors.js';
 import type { ErrorFormats } from '../errors/error-format.js';
 import { sendError } from '../errors/error.filter.js';
 
-/** Whether the process takes requests. Closed once, at shutdown. */
+/** Rejects requests once the process shuts down. Closed once, at shutdown. */
 export class ShutdownGate {
   private open = true;
 
   constructor(private readonly wires: ErrorFormats) {}
 
-  /** From now on requests are refused, so that none begins what cannot be finished. */
+  /** Rejects all further requests, so that none starts that cannot be finished. */
   close(): void {
     this.open = false;
   }

@@ -1,24 +1,30 @@
 import { createServer, type Server } from 'node:http';
 import { ExpressAdapter } from '@nestjs/platform-express';
 
-/** How long a client may take to send a request, and how long it may say nothing. In milliseconds and bytes. */
+/** Limits for the size and duration of requests and for idle connections, in milliseconds and bytes. */
 export interface ConnectionLimits {
-  /** From the opening of a connection, or the first byte of a later request, until its headers are there. */
+  /**
+   * Maximum time from the opening of a connection, or the first byte of a later request, until its headers have
+   * arrived.
+   */
   readonly headersMs: number;
-  /** The same until all of its body is there. */
+  /** Maximum time from the same moment until the whole body has arrived. */
   readonly requestMs: number;
-  /** Between two requests of a connection. Longer than load balancers keep theirs, which else meet closed ones. */
+  /**
+   * Maximum idle time between two requests of a connection. Longer than load balancers keep their connections;
+   * otherwise they would reuse closed ones.
+   */
   readonly idleMs: number;
-  /** Between two looks at which connections are late. */
+  /** Interval between checks for connections that are too slow. */
   readonly checkMs: number;
-  /** Most bytes of a request's address and headers together. */
+  /** Maximum size of a request's URL and headers together, in bytes. */
   readonly maxHeaderBytes: number;
 }
 
-/** The slowest line that a body of the largest size may come over, in milliseconds a megabyte: 2 Mbit/s. */
+/** Time allowed per megabyte of the largest body, in milliseconds: a connection of 2 Mbit/s. */
 const SLOWEST_MS_A_MB = 4_000;
 
-/** The limits of a server that takes bodies of this size. */
+/** Returns the limits of a server that accepts bodies of up to this size. */
 export function connectionLimits(maxUploadMb: number): ConnectionLimits {
   return {
     headersMs: 15_000,
@@ -30,8 +36,8 @@ export function connectionLimits(maxUploadMb: number): ConnectionLimits {
 }
 
 /**
- * Express on a server that cuts slow clients off. Node looks for them only each 30 s unless it is told when the server
- * is made, which is Nest's to do; answers may take as long as they like.
+ * Runs Express on a server that disconnects slow clients. By default, Node checks for them only every 30 s, and the
+ * interval can only be set when the server is created, which Nest does. Responses may take any length of time.
  */
 export class TimeoutExpressAdapter extends ExpressAdapter {
   constructor(private readonly limits: ConnectionLimits) {
@@ -47,7 +53,7 @@ export class TimeoutExpressAdapter extends ExpressAdapter {
         keepAliveTimeout: idleMs,
         connectionsCheckingInterval: checkMs,
         maxHeaderSize: maxHeaderBytes,
-        // Node's own refusal has no body; ClientErrorHandler has one.
+        // ClientErrorHandler rejects such requests instead, because Node's own response has no body.
         requireHostHeader: false,
       },
       this.getInstance(),

@@ -2,24 +2,24 @@ import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 
-/** Maximum age of an entry in memory in front of Redis, in milliseconds. */
+/** Maximum age of an entry in the in-memory cache in front of Redis, in milliseconds. */
 const NEAR_TTL_MS = 30_000;
 
-/** A text in memory takes two bytes a UTF-16 unit at the most. */
+/** Maximum size of a string in memory, in bytes per UTF-16 code unit. */
 const BYTES_PER_UNIT = 2;
 
-/** Keeps our keys apart from what else a Redis holds. */
+/** Separates our keys from others in the same Redis. */
 const PREFIX = 'parley:cache:';
 
 /**
- * Texts that may be forgotten at any time: memory in front of Redis, or memory alone. Nothing here ever fails: what
- * Redis does not tell in time was not there.
+ * Caches strings that may be evicted at any time: in memory in front of Redis, or in memory only. It never fails: if
+ * Redis does not respond in time, that is a cache miss.
  */
 export class SharedCache {
   private readonly logger = new Logger(SharedCache.name);
   private readonly memory: LRUCache<string, string>;
 
-  /** @param redis fails at once while it is away */
+  /** @param redis must fail immediately while Redis is unavailable */
   constructor(
     private readonly redis: Redis | undefined,
     options: { readonly maxBytes: number },
@@ -44,14 +44,16 @@ export class SharedCache {
     await this.redis?.set(PREFIX + key, wrap(text, ttlMs), 'PX', ttlMs).catch(this.missed);
   }
 
-  /** Redis is away, or slower than what it would save. The connection itself tells the operator once. */
+  /**
+   * Handles a Redis that is unavailable or too slow. The connection itself reports an outage to the operator once.
+   */
   private readonly missed = (error: unknown): undefined => {
     this.logger.debug({ err: error }, 'could not access the cache');
     return undefined;
   };
 }
 
-/** With the time at which it grows old, so that the memory of another process does not keep it longer. */
+/** Adds the expiry time to the text, so that the memory of another process does not keep the entry longer. */
 function wrap(text: string, ttlMs: number): string {
   return `${Date.now() + ttlMs}:${text}`;
 }

@@ -2,36 +2,36 @@ import { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 
-/** How long a query waits for a connection of the pool before it fails, in milliseconds. */
+/** Maximum time that a query waits for a connection of the pool before it fails, in milliseconds. */
 export const CONNECTION_TIMEOUT_MS = 5_000;
 
 /**
- * How long one statement may take, in milliseconds, and how long a transaction may wait for its next one. The server
- * sees to it, so that what a process has left behind a broken wire does not hold its locks for as long as TCP believes
- * in it. Migrations run on a connection of their own, without it.
+ * Maximum duration of a statement and of a transaction's idle time between statements, in milliseconds. The server
+ * enforces it, so that the session of a process whose connection broke does not hold its locks until TCP notices.
+ * Migrations run on a connection of their own, without this timeout.
  */
 const STATEMENT_TIMEOUT_MS = 8_000;
 
 /**
- * How long nothing may come over a connection that somebody waits for, in milliseconds. Longer than the server's own
- * bound, whose answer would have come: such a connection leads nowhere. Short enough that a checkpoint which waited for
- * it is made again before the lease of its answer ends.
+ * Maximum silence of a connection in use, in milliseconds. Longer than the server's own timeout, whose error would
+ * have arrived by then: such a connection is dead. Short enough that a checkpoint which waited on it is repeated
+ * before the lease of its answer expires.
  */
 const SILENCE_MS = 10_000;
 
-/** How long nothing may come before the system asks whether the other end is still there, in milliseconds. */
+/** Idle time before the operating system probes whether the other end is still there, in milliseconds. */
 const KEEP_ALIVE_MS = 10_000;
 
 export interface PoolOptions {
   readonly connectionString: string;
   readonly poolMax: number;
-  /** In place of `STATEMENT_TIMEOUT_MS`. */
+  /** Overrides `STATEMENT_TIMEOUT_MS`. */
   readonly statementTimeoutMs?: number;
-  /** In place of `SILENCE_MS`. */
+  /** Overrides `SILENCE_MS`. */
   readonly silenceMs?: number;
 }
 
-/** The connections of a process, none of which keeps anybody waiting for ever. */
+/** Opens the connection pool of the process, with timeouts that keep any query from waiting forever. */
 export function openPool({
   connectionString,
   poolMax: max,
@@ -45,7 +45,8 @@ export function openPool({
     application_name: 'parley',
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    // By statements, since poolers in front of a PostgreSQL refuse a connection that asks for it as it begins.
+    // Set by a statement, because poolers in front of PostgreSQL reject connections that set it as a startup
+    // parameter.
     verify: (client, done) => {
       client
         .query(
@@ -57,19 +58,19 @@ export function openPool({
     },
   });
   pool.on('connect', (client) => {
-    // A connection that breaks is an 'error' event as well, for which nobody listens as yet, and which would end the
-    // process. Whoever waits for a statement hears of it by that.
+    // A broken connection also emits 'error', which nobody handles yet and which would end the process. Callers that
+    // wait for a statement get the error from that statement.
     client.on('error', () => undefined);
   });
-  // The pool emits the break of an idle connection as an 'error' too, which would end the process; it drops that connection.
+  // The pool emits 'error' for a broken idle connection too, which would end the process; it drops that connection.
   pool.on('error', () => undefined);
   dropSilentConnections(pool, silenceMs);
   return pool;
 }
 
 /**
- * Breaks a connection on which nothing comes though it is in use; whoever waits for it then hears that it broke. The
- * idle ones go with it: they lead the same way, and each would cost the next query as long again.
+ * Destroys a connection that receives nothing while it is in use; its pending query then fails. Idle connections are
+ * destroyed too: they lead to the same server, and each would cost the next query the same wait.
  */
 function dropSilentConnections(pool: pg.Pool, silenceMs: number): void {
   const logger = new Logger('Database');

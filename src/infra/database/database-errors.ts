@@ -2,8 +2,8 @@ import { AppError } from '../../common/errors.js';
 import { Prisma } from '../../generated/prisma/client.js';
 
 /**
- * The database cannot be reached or does not accept work now. Nothing of the operation was committed, unless it was the
- * confirmation itself that was lost.
+ * Reports that the database cannot be reached or does not accept work now. Nothing of the operation was committed,
+ * unless only the confirmation of the commit was lost.
  */
 export class DatabaseUnavailableError extends AppError {
   constructor(cause: unknown) {
@@ -14,19 +14,22 @@ export class DatabaseUnavailableError extends AppError {
   }
 }
 
-/** Prisma: cannot reach, timed out reaching, closed connection, no connection from the pool, transaction not started. */
+/**
+ * Prisma's codes for: cannot reach the server, timeout while connecting, operation timed out, connection closed,
+ * timeout of the connection pool, transaction not started.
+ */
 const PRISMA_CONNECTION_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028']);
 
 /**
- * PostgreSQL classes 08 (connection, but for what the server could not read), 53 (resources), 57 (operator intervention, a statement that took too long among
- * them), a transaction that waited too long, and Node's socket errors.
+ * PostgreSQL's classes 08 (connection, except a protocol violation), 53 (resources) and 57 (operator intervention,
+ * including a statement that took too long), a transaction that was idle too long, and Node's socket errors.
  */
 const DRIVER_CONNECTION_CODE =
   /^(08(?!P01)...|53...|57P..|57014|25P03|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)$/;
 
 /**
- * Prisma's driver adapter where nothing above it translates, as at a COMMIT: the cause of its error is a plain object
- * with a kind.
+ * Error kinds of Prisma's driver adapter. Nothing above it translates some of its errors, for instance at a COMMIT:
+ * their cause is then a plain object with a kind.
  */
 const ADAPTER_CONNECTION_KINDS = new Set([
   'ConnectionClosed',
@@ -35,11 +38,11 @@ const ADAPTER_CONNECTION_KINDS = new Set([
   'TooManyConnections',
 ]);
 
-/** What the drivers say where they give no code. */
+/** Matches messages of the drivers' errors that have no code. */
 const CONNECTION_WORDS =
   /connection terminated|connection ended|timeout exceeded when trying to connect|client has encountered a connection error|socket (?:closed|hang up)|not queryable/i;
 
-/** Whether an error says that the database is away, as opposed to refusing the statement. */
+/** Returns true if an error means that the database is unavailable, as opposed to rejecting the statement. */
 export function isConnectionError(error: unknown): boolean {
   for (
     let cause: unknown = error, depth = 0;
@@ -56,7 +59,10 @@ export function isConnectionError(error: unknown): boolean {
   return false;
 }
 
-/** What an error was made of: its cause, or what Prisma puts beside the failure of a raw statement. */
+/**
+ * Returns the origin of an error: the driver error that Prisma attaches to the failure of a raw statement, or its
+ * cause.
+ */
 function originOf(error: object): unknown {
   const meta: unknown = Reflect.get(error, 'meta');
   const origin: unknown =
@@ -69,7 +75,7 @@ function textField(value: object, name: string): string {
   return typeof field === 'string' ? field : '';
 }
 
-/** Whether an error is the violation of a unique index that covers the given column. */
+/** Returns true if an error is the violation of a unique index that covers the given column. */
 export function isUniqueViolation(error: unknown, column: string): boolean {
   return (
     error instanceof Prisma.PrismaClientKnownRequestError &&

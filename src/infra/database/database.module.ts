@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { PrismaService } from './prisma.service.js';
 
-/** The database of the process, for repositories. */
+/** Provides the database of the process to repositories. */
 @Module({})
 export class DatabaseModule {
   static forRoot(options: { readonly connectionString: string; readonly poolMax: number }): DynamicModule {

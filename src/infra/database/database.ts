@@ -7,37 +7,39 @@ import type { InstanceLock } from './instance-lock.js';
 import { applyMigrations } from './migrations.js';
 import { closeClient, isServerAway, maskPassword, openClient, reasonOf } from './postgres-client.js';
 
-/** The external database cannot be used. The message is a sentence for the operator, without the password. */
+/**
+ * Thrown if the external database cannot be used. The message is a sentence for the operator, without the password.
+ */
 export class DatabaseOpenError extends Error {
   override readonly name = 'DatabaseOpenError';
 }
 
-/** A migrated database that this process may use. */
+/** An open, migrated database that this process may use. */
 export interface OpenDatabase {
-  /** Where to connect, password included. */
+  /** URL of the database, password included. */
   connectionString: string;
   kind: 'embedded' | 'external';
-  /** For the start banner; has no password. */
+  /** Description for the startup banner, without the password. */
   description: string;
-  /** Gives the instance lock up and stops the embedded server, last of all. Idempotent. */
+  /** Releases the instance lock and stops the embedded server. Call it last. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface OpenDatabaseOptions {
-  /** `DATABASE_URL`; without it the embedded server is used. */
+  /** `DATABASE_URL`; if undefined, the embedded server is used. */
   databaseUrl: string | undefined;
   /** `DATA_DIR`, for the embedded server. */
   dataDir: string;
-  /** True when there is no Redis: only one process may then use the database. The embedded one is always exclusive. */
+  /** True without Redis: only one process may then use the database. The embedded database is always exclusive. */
   exclusive: boolean;
   /** `prisma/migrations`. */
   migrationsDirectory: string;
   report: (line: string) => void;
-  /** Called when this process must stop, because another one has taken the database over. */
+  /** Called if this process must stop because another one has taken over the database. */
   onLost: (error: Error) => void;
-  /** How long to wait for another process to give the database up, in milliseconds. */
+  /** Maximum wait for another process to release the database, in milliseconds. */
   lockWaitMs?: number;
-  /** How long to wait for an external server that does not answer, in milliseconds. */
+  /** Maximum wait for an external server to respond, in milliseconds. */
   connectWaitMs?: number;
 }
 
@@ -49,7 +51,7 @@ const oldestVersion = 15;
 async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenDatabase> {
   const { dataDir, migrationsDirectory, onLost } = options;
   const reported = new Set<string>();
-  // The server is looked for again whenever a connection breaks; what it has to say stays the same.
+  // `connect` runs again whenever a connection breaks, but its messages stay the same.
   const reportOnce = (line: string): void => {
     if (!reported.has(line)) options.report(line);
     reported.add(line);
@@ -76,7 +78,8 @@ async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenDatabase>
     report: options.report,
     onLost,
   });
-  // Under the lock, so that nobody who waits for it meets a server that is about to stop.
+  // Stopped while the lock is held, so that a process waiting for the lock does not find a server that is about to
+  // stop.
   const close = (): Promise<void> => lock.release(() => current.server?.stop() ?? Promise.resolve());
   try {
     const server = current.server ?? (await startEmbeddedServer({ dataDir, report: reportOnce }));
@@ -95,7 +98,7 @@ async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenDatabase>
   }
 }
 
-/** Connects, waiting for a server that is not there yet (both may be starting). */
+/** Connects, and waits for a server that is not up yet, since both may be starting. */
 async function reach(
   databaseUrl: string,
   waitMs: number,
@@ -129,7 +132,7 @@ async function reach(
   }
 }
 
-/** Refuses a server that is too old. Returns what the banner says about it. */
+/** Rejects a server that is too old. Returns its description for the startup banner. */
 async function inspect(
   client: pg.Client,
   databaseUrl: string,
@@ -181,9 +184,9 @@ async function openExternal(options: OpenDatabaseOptions & { databaseUrl: string
 }
 
 /**
- * Opens the database of this process: starts or adopts the embedded server, or connects to `DATABASE_URL`; takes the
- * instance lock where only one process may use it; applies migrations. When a step fails, what this call started is
- * undone, but a server that another process may be using is never stopped.
+ * Opens the database of this process: starts or adopts the embedded server, or connects to `DATABASE_URL`; acquires
+ * the instance lock if only one process may use it; applies migrations. If a step fails, this call undoes what it
+ * started, but never stops a server that another process may be using.
  *
  * @throws DatabaseOpenError, EmbeddedServerError, InstanceLockError or MigrationError: each message is a sentence
  *   for the operator

@@ -1,11 +1,11 @@
-/** Rows that one statement of a retention job deletes at most, far below what it could within its timeout. */
+/** Maximum number of rows that one statement of a retention job deletes, far below what fits in its timeout. */
 export const RETENTION_BATCH = 1_000;
 
 /**
- * Deletes rows batch by batch until none is left, or the signal aborts. Each batch is a statement and a commit of its
- * own, so a job that is interrupted has kept nothing locked and lost nothing.
- * @param deleteBatch deletes up to `limit` rows and returns how many it has
- * @returns how many rows were deleted
+ * Deletes rows in batches until none is left or the signal aborts. Each batch is a statement with its own commit, so
+ * an interrupted job holds no locks and loses none of its progress.
+ * @param deleteBatch deletes up to `limit` rows and returns the number of deleted rows
+ * @returns total number of deleted rows
  */
 export async function deleteInBatches(
   deleteBatch: (limit: number) => Promise<number>,

@@ -16,57 +16,60 @@ import { reasonOf } from './postgres-client.js';
 
 export { EmbeddedServerError } from './embedded/embedded-server-error.js';
 
-/** A running PostgreSQL of our own. */
+/** A running embedded PostgreSQL server. */
 export interface EmbeddedServer {
-  /** Where to connect, password included. */
+  /** URL of the database, password included. */
   connectionString: string;
   /** The folder that holds the database, its password and its log. */
   directory: string;
-  /** PostgreSQL's version, for instance `18.4`. */
+  /** PostgreSQL's version, for example `18.4`. */
   version: string;
-  /** True where the server was running already, left by a killed process or used by a living one. */
+  /** True if the server was already running, left by a killed process or used by a live one. */
   adopted: boolean;
   /** The port on 127.0.0.1. */
   port: number;
   /**
-   * Stops the server, whoever started it; its clients are disconnected. Idempotent.
+   * Stops the server, even if another process started it; its clients are disconnected. Idempotent.
    *
-   * @throws EmbeddedServerError where it does not stop
+   * @throws EmbeddedServerError if it does not stop
    */
   stop(): Promise<void>;
 }
 
 const startTimeoutMs = 120_000;
-/** With the pauses between them they span six seconds, in which the sessions of a killed server end. */
+/** Including the pauses between them, the attempts span six seconds, in which the sessions of a killed server end. */
 const startAttempts = 7;
 const pollMs = 25;
-/** Fast disconnects its clients. Immediate is what a power cut would do: safe, but the next start replays the log. */
+/**
+ * Shutdown modes of PostgreSQL. `fast` disconnects the clients. `immediate` has the effect of a power failure: safe,
+ * but the next start replays the write-ahead log.
+ */
 const stopModes = [
   { mode: 'fast', waitMs: 15_000 },
   { mode: 'immediate', waitMs: 5_000 },
 ] as const;
-/** Beyond this size the log of earlier runs is set aside at a start; only one such file is kept. */
+/** Size above which a start renames the log of earlier runs; only one such file is kept. */
 const logLimitBytes = 1_048_576;
 
-/** Given on the command line rather than in postgresql.conf, so that a new version of ours changes them. */
+/** Passed on the command line instead of postgresql.conf, so that a new version of Parley can change them. */
 const settings = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
   'max_connections=100',
   'shared_buffers=64MB',
   'max_wal_size=256MB',
-  // Nobody replicates it. Durability (fsync, synchronous_commit, full_page_writes) stays at its safe defaults.
+  // There is no replication. Durability (fsync, synchronous_commit, full_page_writes) stays at its safe defaults.
   'wal_level=minimal',
   'max_wal_senders=0',
   'timezone=UTC',
   'log_timezone=UTC',
-  // Errors are logged without the statement and the row, which hold what users wrote.
+  // Errors are logged without the statement and the row, which contain user data.
   'log_error_verbosity=terse',
   'log_min_error_statement=panic',
   'log_checkpoints=off',
 ];
 
-/** One cluster and what is needed to run it. */
+/** A cluster and what is needed to run it. */
 interface Installation {
   directory: string;
   account: SystemAccount | undefined;
@@ -74,7 +77,7 @@ interface Installation {
   cluster: Cluster;
 }
 
-/** A port of 127.0.0.1 that was free a moment ago: the wanted one if possible. */
+/** Returns a port of 127.0.0.1 that was free a moment ago, preferably the wanted one. */
 function pickPort(wanted = 0): Promise<number> {
   return new Promise((resolvePort, reject) => {
     const server = createServer();
@@ -102,7 +105,10 @@ async function endOfLog(logFile: string): Promise<string> {
   return log.trimEnd().split('\n').slice(-5).join('\n');
 }
 
-/** Waits until the server with that process number is gone. One that somebody started meanwhile does not count. */
+/**
+ * Waits until the server with that process id has stopped. A server that another process started meanwhile does not
+ * count.
+ */
 async function hasStopped(dataDirectory: string, processId: number, waitMs: number): Promise<boolean> {
   const deadline = performance.now() + waitMs;
   do {
@@ -121,7 +127,7 @@ async function stopServer({ account, binaries, cluster, directory }: Installatio
   for (const { mode, waitMs } of stopModes) {
     const { status, output } = await runProgram(
       binaries.pgCtl,
-      // pg_ctl would wait for any server of this directory, also for one that a waiting process has just started.
+      // pg_ctl would wait for any server of this directory, even one that a waiting process has just started.
       ['stop', '--silent', '--no-wait', `--mode=${mode}`, `--pgdata=${dataDirectory}`],
       account,
     );
@@ -157,7 +163,7 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
         return asServer(installation, { port: found.port, version, adopted: true });
       }
       if (found.state === 'running') {
-        // Starting, recovering or stopping, on somebody else's behalf.
+        // Another process is starting, recovering or stopping the server.
         await delay(pollMs);
         continue;
       }
@@ -179,7 +185,7 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
       ],
       account,
     );
-    // Otherwise another process was faster, or took the port: the next round shows which.
+    // Otherwise another process was faster or took the port; the next round finds out which.
     if (status === 0) {
       const version = await askServer(cluster, port);
       if (version !== undefined) return asServer(installation, { port, version, adopted: false });
@@ -193,12 +199,12 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
 }
 
 /**
- * Makes sure that the embedded PostgreSQL of a `DATA_DIR` runs: makes it on the first start, adopts it where it is
- * running, starts it otherwise. Several processes may do so at once and get the same server. Never stops a server:
- * who may use it is decided by the instance lock.
+ * Ensures that the embedded PostgreSQL of a `DATA_DIR` runs: creates it on the first start, adopts it if it is
+ * running, and starts it otherwise. Several processes may call this at once and get the same server. Never stops a
+ * server: the instance lock decides which process may use it.
  *
- * @param options.dataDir the `DATA_DIR`; as root the database may live elsewhere, which `report` says
- * @param options.preferredPort the port to start on if it is free, so that clients of an earlier start find it again
+ * @param options.dataDir the `DATA_DIR`; as root the database may live elsewhere, which is then reported by `report`
+ * @param options.preferredPort port to start on if it is free, so that clients of an earlier start can reconnect
  * @throws EmbeddedServerError with a sentence for the operator
  */
 export async function startEmbeddedServer(options: {

@@ -2,43 +2,43 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { advisoryLocks, closeClient, isServerAway, openClient, reasonOf } from './postgres-client.js';
 
-/** Another Parley process uses the database, and without Redis exactly one may. */
+/** Thrown if another Parley process uses the database. Without Redis, only one process may. */
 export class InstanceLockError extends Error {
   override readonly name = 'InstanceLockError';
 }
 
-/** The right of this process to be the only one that uses its database. */
+/** Exclusive right of this process to use its database. */
 export interface InstanceLock {
   /**
-   * Gives the lock up. Idempotent.
+   * Releases the lock. Idempotent.
    *
-   * @param lastWork runs while the lock is still held, for what nobody else may meet half done: stopping the
-   *   embedded server, which ends the lock with it. Not run where the lock is not held any more, because then
-   *   somebody else may use the server. What it throws is thrown on, after the lock is given up.
+   * @param lastWork runs while the lock is still held, for work that no other process may observe half done: stopping
+   *   the embedded server, which ends the lock too. Skipped if the lock has been lost, because another process may
+   *   then use the server. Its errors are rethrown after the lock is released.
    */
   release(lastWork?: () => Promise<void>): Promise<void>;
 }
 
 export interface InstanceLockOptions {
-  /** Makes sure that the server runs and returns where to connect. Called before every connection. */
+  /** Ensures that the server runs and returns its URL. Called before every connection. */
   connect: () => Promise<string>;
-  /** How long to wait for another process, in milliseconds. */
+  /** Maximum wait for another process, in milliseconds. */
   waitMs: number;
   report: (line: string) => void;
-  /** Called once, when the connection broke and another process took the lock before we were back. */
+  /** Called once if the connection broke and another process acquired the lock before this one reconnected. */
   onLost: (error: Error) => void;
 }
 
 const pollMs = 200;
 const reportEveryMs = 10_000;
 const longestBackoffMs = 5_000;
-/** How long our own broken session may take to leave the server before the lock counts as lost. */
+/** Time for our own broken session to end on the server before the lock counts as lost. */
 const takeBackMs = 3_000;
 
-/** Which server session holds the lock. */
+/** The server session that holds the lock. */
 interface Session {
   processId: number;
-  /** As PostgreSQL prints it: with the number it names one session for good. */
+  /** Formatted by PostgreSQL. Together with the process id, it identifies a session permanently. */
   startedAt: string;
 }
 
@@ -50,7 +50,7 @@ interface HeldLock {
 async function openLockClient(connectionString: string): Promise<pg.Client> {
   const client = await openClient(connectionString, 'parley instance lock');
   try {
-    // The session idles for life, and should its machine vanish, the server must notice within half a minute.
+    // The session is idle for its whole life. If its machine vanishes, the server must notice within half a minute.
     await client.query(
       'set idle_session_timeout = 0; set statement_timeout = 0; ' +
         'set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3',
@@ -72,7 +72,7 @@ async function tryLock(client: pg.Client): Promise<Session | undefined> {
   return row?.taken ? { processId: row.process_id, startedAt: row.started_at } : undefined;
 }
 
-/** Ends a session of ours that the server still believes in, because only our side saw the connection break. */
+/** Terminates a session of ours that the server considers alive because only our side saw the connection break. */
 async function endSession(client: pg.Client, session: Session): Promise<void> {
   await client.query(
     'select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and backend_start = $2::timestamptz',
@@ -95,7 +95,7 @@ async function waitForLock(options: InstanceLockOptions): Promise<HeldLock> {
     } catch (error) {
       if (client) await closeClient(client);
       client = undefined;
-      // The process that we wait for stops the embedded server when it goes: the next round starts it again.
+      // The process we are waiting for stops the embedded server when it exits; the next round starts it again.
       if (!isServerAway(error)) throw error;
       away = error;
     }
@@ -122,7 +122,7 @@ async function waitForLock(options: InstanceLockOptions): Promise<HeldLock> {
   }
 }
 
-/** Keeps a lock through broken connections until it is released. */
+/** Holds a lock until it is released, and reacquires it after a broken connection. */
 class KeptLock implements InstanceLock {
   readonly #options: InstanceLockOptions;
   readonly #released = new AbortController();
@@ -190,7 +190,7 @@ class KeptLock implements InstanceLock {
     }
   }
 
-  /** Connects and takes the lock; undefined where somebody else holds it. */
+  /** Reconnects and acquires the lock; returns undefined if another process holds it. */
   async #takeBack(): Promise<HeldLock | undefined> {
     const client = await openLockClient(await this.#options.connect());
     try {
@@ -211,12 +211,13 @@ class KeptLock implements InstanceLock {
 }
 
 /**
- * Takes the lock that makes this process the only one of its database, and keeps it for life: a session advisory
- * lock on a connection of its own. While another process holds it, waits and says so. When the connection breaks,
- * takes it again.
+ * Acquires the lock that makes this process the only user of its database, and holds it until the process ends: a
+ * session-level advisory lock on its own connection. While another process holds it, waits and reports that. If the
+ * connection breaks, reacquires it.
  *
- * @throws InstanceLockError when another process still holds it after `waitMs`
- * @throws the last connection error when the server was not reachable at the end of that time; anything else at once
+ * @throws InstanceLockError if another process still holds it after `waitMs`
+ * @throws the last connection error if the server was unreachable at the end of that time; any other error
+ *   immediately
  */
 export async function acquireInstanceLock(options: InstanceLockOptions): Promise<InstanceLock> {
   return new KeptLock(options, await waitForLock(options));

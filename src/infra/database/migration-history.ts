@@ -3,19 +3,19 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 
-/** The migrations of this version and those of the database do not fit, or one of them failed. */
+/** Thrown if the migrations of this version do not match those of the database, or if one of them failed. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
 /** A migration on disk. */
 export interface Migration {
-  /** The name of its folder, which begins with a time stamp. */
+  /** Name of its folder, which begins with a timestamp. */
   name: string;
   sql: string;
 }
 
-/** A row of Prisma's own table. */
+/** A row of Prisma's migrations table. */
 interface AppliedMigration {
   migration_name: string;
   checksum: string;
@@ -26,7 +26,7 @@ interface AppliedMigration {
 /**
  * Reads a folder of Prisma migrations, oldest first.
  *
- * @throws MigrationError where the folder is missing or a migration has no `migration.sql`
+ * @throws MigrationError if the folder is missing or a migration has no `migration.sql`
  */
 export async function readMigrations(directory: string): Promise<Migration[]> {
   let entries;
@@ -52,7 +52,9 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** Line ends do not count: git may change them when it checks out. Prisma sees it the same way. */
+/**
+ * Compares a checksum, ignoring differences in line endings, which git may change at checkout. Prisma does the same.
+ */
 function hasChecksum(sql: string, checksum: string): boolean {
   const unix = sql.replaceAll('\r\n', '\n');
   return [sql, unix, unix.replaceAll('\n', '\r\n')].some((text) => sha256(text) === checksum);
@@ -70,13 +72,13 @@ async function readApplied(client: pg.Client): Promise<AppliedMigration[]> {
   return rows;
 }
 
-/** PostgreSQL's own message out of what the engine wrote into the log. */
+/** Extracts PostgreSQL's own message from what the engine wrote to the log. */
 function reasonIn(logs: string): string {
   const [first = '', second = first] = logs.split('\n');
   return (first === 'external connector error' ? second : first).replace('Error querying the database: ', '');
 }
 
-/** What an operator does about a migration that failed, in one sentence. */
+/** Returns one sentence that tells the operator how to repair a failed migration. */
 export function howToRepair(name: string): string {
   return (
     'Fix the cause, or restore a backup; then mark it as rolled back (update _prisma_migrations set ' +
@@ -85,8 +87,8 @@ export function howToRepair(name: string): string {
 }
 
 /**
- * A migration that was begun and neither finished nor failed: its process was killed. Its script and the mark that it
- * is finished are one transaction, so nothing of it was kept, and it is applied again.
+ * Deletes the row of a migration that was started but neither finished nor failed: its process was killed. Its script
+ * and the update that marks it as finished are one transaction, so it was rolled back and will be applied again.
  */
 async function forgetInterrupted(client: pg.Client, name: string): Promise<void> {
   await client.query(
@@ -99,8 +101,8 @@ async function forgetInterrupted(client: pg.Client, name: string): Promise<void>
 /**
  * Compares the migrations on disk with those of the database.
  *
- * @returns those that are still to be applied, oldest first
- * @throws MigrationError when one failed, one is not ours, or one was changed after it was applied
+ * @returns the pending migrations, oldest first
+ * @throws MigrationError if one failed, is unknown, or was changed after it was applied
  */
 export async function findPendingMigrations(
   client: pg.Client,

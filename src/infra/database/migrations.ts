@@ -7,13 +7,13 @@ import { openSchemaEngine } from './schema-engine.js';
 
 export { MigrationError } from './migration-history.js';
 
-/** Nothing of ours is managed from outside; other schemas (`bullmq`) are never looked at. */
+/** No table of ours is managed externally; other schemas (`bullmq`) are ignored. */
 const filters = { externalTables: [], externalEnums: [] };
 
-/** What Prisma's engine answers when there are tables, but none of its own. */
+/** Error code of Prisma's engine if the database has tables, but not Prisma's own. */
 const notEmptyCode = 'P3005';
 
-/** Waits for a process that applies migrations at the same time; the lock goes with the connection. */
+/** Waits for a process that is applying migrations at the same time. The lock ends with the connection. */
 async function lockMigrations(client: pg.Client, report: (line: string) => void): Promise<void> {
   await client.query('set statement_timeout = 0; set lock_timeout = 0; set idle_session_timeout = 0');
   const key = [advisoryLocks.class, advisoryLocks.migrations];
@@ -61,7 +61,7 @@ async function applyWithEngine(options: {
   }
 }
 
-/** Turns a failure of the engine into a sentence that names the migration and what to do. */
+/** Converts an error of the engine to a sentence that names the migration and the remedy. */
 async function explain(error: unknown, failure: unknown, client: pg.Client): Promise<MigrationError> {
   if (error instanceof Error && 'code' in error && error.code === notEmptyCode) {
     return new MigrationError(
@@ -87,11 +87,11 @@ async function explain(error: unknown, failure: unknown, client: pg.Client): Pro
 }
 
 /**
- * Brings a database to the migrations in `directory`, under an advisory lock: any number of processes may do so at
- * once. Where nothing is new it costs a few queries and loads nothing.
+ * Applies the pending migrations of `directory` under an advisory lock, so that any number of processes may do so at
+ * once. If there are none, it costs a few queries and does not load the engine.
  *
- * @param options.report called with lines for the operator, the warnings that migrations raise among them
- * @throws MigrationError, with a sentence for the operator, when the database does not fit or a migration fails
+ * @param options.report called with lines for the operator, including warnings that migrations raise
+ * @throws MigrationError with a sentence for the operator if the database does not match or a migration fails
  */
 export async function applyMigrations(options: {
   connectionString: string;
@@ -115,8 +115,8 @@ export async function applyMigrations(options: {
 }
 
 /**
- * The SQL that would turn a database into what `schema.prisma` describes; empty where they agree. Only the schema of
- * the connection (`public`) counts, so other people's tables in schemas of their own (BullMQ's) do not.
+ * Returns the SQL that would change a database to match `schema.prisma`; empty if they match. Only the schema of the
+ * connection (`public`) counts, so tables in other schemas (BullMQ's) are ignored.
  */
 export async function schemaDifference(options: {
   connectionString: string;
@@ -127,7 +127,7 @@ export async function schemaDifference(options: {
   const opened = await openSchemaEngine({ connectionString, schema });
   try {
     const { stdout } = await opened.engine.diff({
-      // The engine reads the database that it is connected to, whatever the schema's own data source says.
+      // The engine reads the database that it is connected to, regardless of the schema's own data source.
       from: { tag: 'schemaDatasource', files: [schema], configDir: '.' },
       to: { tag: 'schemaDatamodel', files: [schema] },
       script: true,

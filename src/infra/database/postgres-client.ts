@@ -1,14 +1,14 @@
 import pg from 'pg';
 
 /**
- * The advisory locks that we take. PostgreSQL keeps them per database, so two installations on one server do not
- * meet. The class is "parl" in ASCII.
+ * Keys of our advisory locks. PostgreSQL scopes them to a database, so two installations on one server do not
+ * conflict. The class is "parl" in ASCII.
  */
 export const advisoryLocks = {
   class: 0x7061726c,
-  /** Held for life by the one process that may use a database without Redis. */
+  /** Held for the whole life of the one process that may use a database without Redis. */
   instance: 1,
-  /** Held while migrations are read and applied. */
+  /** Held while migrations are checked and applied. */
   migrations: 2,
 } as const;
 
@@ -16,10 +16,10 @@ const connectTimeoutMs = 5_000;
 const closeTimeoutMs = 2_000;
 
 /**
- * Opens a client of its own, outside any pool, for work that needs one session.
+ * Opens a client outside any pool, for work that needs one session.
  *
- * @param applicationName what `pg_stat_activity` shows
- * @throws whatever `pg` throws; {@link isServerAway} tells whether another try can help
+ * @param applicationName name shown in `pg_stat_activity`
+ * @throws any error of `pg`; {@link isServerAway} tells whether a retry can help
  */
 export async function openClient(connectionString: string, applicationName: string): Promise<pg.Client> {
   const client = new pg.Client({
@@ -29,8 +29,8 @@ export async function openClient(connectionString: string, applicationName: stri
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   });
-  // A connection that breaks while nobody waits for a query is an 'error' event, which would end the process.
-  // Whoever needs to know listens for 'end', which always follows.
+  // A connection that breaks while no query is running emits 'error', which would end the process. Code that needs to
+  // know listens for 'end', which always follows.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -41,13 +41,13 @@ export async function openClient(connectionString: string, applicationName: stri
   }
 }
 
-/** Closes a client, whatever state it is in. Never rejects and never waits longer than two seconds. */
+/** Closes a client in any state. Never rejects and never waits longer than two seconds. */
 export async function closeClient(client: pg.Client): Promise<void> {
   const timer = setTimeout(() => client.connection.stream.destroy(), closeTimeoutMs);
   try {
     await client.end();
   } catch {
-    // It was closed already.
+    // The client was already closed.
   } finally {
     clearTimeout(timer);
   }
@@ -66,25 +66,31 @@ const socketErrors = new Set([
   'ENOENT',
 ]);
 
-/** Stopping, crashed, starting up, out of connection slots: all pass. */
+/** Temporary server states: stopping, crashed, starting up, out of connection slots. */
 const passingStates = new Set(['57P01', '57P02', '57P03', '53300']);
 
 function codeOf(error: Error): string | undefined {
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Whether an error of `pg` means that the server could not be reached or went away, so that a new try may succeed. */
+/**
+ * Returns true if an error of `pg` means that the server could not be reached or went away, so that a retry may
+ * succeed.
+ */
 export function isServerAway(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.every(isServerAway);
   if (!(error instanceof Error)) return false;
   const code = codeOf(error);
-  // Errors of `pg` itself (a connection that ended, a timeout) have no code, only a text.
+  // Errors of `pg` itself (a closed connection, a timeout) have no code, only a message.
   if (code === undefined)
     return /connection (terminated|ended)|timeout|not queryable|closed/i.test(error.message);
   return socketErrors.has(code) || passingStates.has(code) || code.startsWith('08');
 }
 
-/** What went wrong, for a line of text: some errors of Node (all addresses refused) have an empty message. */
+/**
+ * Returns the reason of a failure for a log line. Some of Node's errors (all addresses refused) have an empty
+ * message.
+ */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return [...new Set(error.errors.map(reasonOf))].join('; ');
@@ -93,7 +99,7 @@ export function reasonOf(error: unknown): string {
   return error.message === '' ? (codeOf(error) ?? error.name) : error.message;
 }
 
-/** A connection string as it may be shown: without its password. */
+/** Returns a connection string without its password, for display. */
 export function maskPassword(connectionString: string): string {
   try {
     const url = new URL(connectionString);

@@ -8,15 +8,15 @@ import { DatabaseUnavailableError, isConnectionError } from './database-errors.j
 /** The client inside a transaction. */
 export type Transaction = Prisma.TransactionClient;
 
-/** How long a transaction may take, in milliseconds. Ours are a handful of statements. */
+/** Maximum duration of a transaction, in milliseconds. Ours are a handful of statements. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 
-/** The connection pool of this process. Only repositories use it. */
+/** Database access of this process. Only repositories use it. */
 @Injectable()
 export class PrismaService implements OnApplicationShutdown {
-  /** For single statements. */
+  /** Prisma's client, for single statements. */
   readonly client: PrismaClient;
-  /** The connections of the client. */
+  /** The client's connection pool. */
   private readonly pool: pg.Pool;
 
   constructor(options: PoolOptions) {
@@ -29,28 +29,28 @@ export class PrismaService implements OnApplicationShutdown {
   }
 
   /**
-   * Runs statements of one repository method.
-   * @throws DatabaseUnavailableError where the database is away
+   * Runs the statements of one repository method.
+   * @throws DatabaseUnavailableError if the database is unavailable
    */
   run<Result>(work: (client: PrismaClient) => Promise<Result>): Promise<Result> {
     return translated(() => work(this.client));
   }
 
   /**
-   * Runs one statement without Prisma's engine, on a connection of the same pool: for the statements that every turn
-   * makes. The statement has no name, so that it works through a pooler that gives a client another connection each time.
-   * Values are what `pg` makes of them; a `bigint` column comes as a string.
+   * Runs one statement without Prisma's engine, on a connection of the same pool, for the statements of every turn.
+   * The statement is unnamed, so that it works with a pooler that assigns a client a different connection each time.
+   * Values are parsed by `pg`; a `bigint` column is returned as a string.
    * @returns the rows, unchecked
-   * @throws DatabaseUnavailableError if the database is away, or pg.DatabaseError if it refuses the statement
+   * @throws DatabaseUnavailableError if the database is unavailable, or pg.DatabaseError if it rejects the statement
    */
   query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
     return translated(async () => (await this.pool.query<Row>(text, [...values])).rows);
   }
 
   /**
-   * Runs all of the work in one transaction, or nothing of it.
-   * @param timeoutMs how long it may take where it is more than a handful of statements, in milliseconds
-   * @throws DatabaseUnavailableError where the database is away
+   * Runs all of the work in one transaction, or none of it.
+   * @param timeoutMs maximum duration, in milliseconds, for work of more than a handful of statements
+   * @throws DatabaseUnavailableError if the database is unavailable
    */
   transaction<Result>(
     work: (transaction: Transaction) => Promise<Result>,
@@ -59,7 +59,7 @@ export class PrismaService implements OnApplicationShutdown {
     return translated(() => this.client.$transaction(work, { timeout: timeoutMs }));
   }
 
-  /** Whether the database answers. */
+  /** Returns true if the database responds. */
   async answers(): Promise<boolean> {
     return this.client.$queryRaw`SELECT 1`.then(
       () => true,
@@ -69,7 +69,7 @@ export class PrismaService implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.client.$disconnect();
-    // Not left to the client, which ends only a pool that it has used itself.
+    // The client ends only a pool that it has used itself, so end the pool explicitly.
     await this.pool.end();
   }
 }

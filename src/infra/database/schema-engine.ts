@@ -17,8 +17,8 @@ import type { SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
 
 /**
- * Goes with every migration's script in the same transaction. The engine marks a migration as finished only after the
- * script is committed; a process that is killed in between would leave one that is there and does not count.
+ * Appended to each migration's script, in the same transaction. The engine itself marks a migration as finished only
+ * after its script is committed; a process killed in between would leave a migration applied but unmarked.
  */
 const MARK_FINISHED = `do $mark$ begin
   if to_regclass('_prisma_migrations') is not null then
@@ -30,15 +30,15 @@ end $mark$`;
 /** Prisma's schema engine, connected to one database. */
 export interface OpenSchemaEngine {
   engine: SchemaEngine;
-  /** The first statement error since the engine was opened, as PostgreSQL gave it. */
+  /** The first statement error since the engine was opened, as returned by PostgreSQL. */
   readonly failure: unknown;
   close(): Promise<void>;
 }
 
-/** PostgreSQL's internal one-byte type of its catalogues; Prisma's adapter has no name for it and refuses it. */
+/** Type id of PostgreSQL's internal one-byte type in its catalogs, which Prisma's adapter does not support. */
 const characterTypeId = 18;
 
-/** In the form that the engine writes into the log of a failed migration. */
+/** Converts an error to the form that the engine writes to the log of a failed migration. */
 function asAdapterError({
   code = '',
   severity = '',
@@ -51,8 +51,8 @@ function asAdapterError({
 }
 
 /**
- * Prisma's PostgreSQL adapter, corrected in two points that only the schema engine meets. Both are tested: a
- * migration with a function body, and a comparison with a database that has foreign keys.
+ * Prisma's PostgreSQL adapter with two fixes that only the schema engine needs. Both are tested: a migration with a
+ * function body, and a comparison with a database that has foreign keys.
  */
 class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
   readonly provider = 'postgres';
@@ -63,7 +63,7 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
   constructor(connectionString: string, reportWarning: (message: string) => void) {
     this.#pool = new pg.Pool({ connectionString, max: 1, application_name: 'parley migrations' });
     this.#pool.on('connect', (client) => {
-      // Notices of lower severity are PostgreSQL's own, about tables that exist and the like.
+      // Notices of lower severity are PostgreSQL's own, for example about existing tables.
       client.on('notice', ({ severity, message }) => {
         if (severity === 'WARNING' && message !== undefined) reportWarning(message);
       });
@@ -81,14 +81,14 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
       }
       const { readable, isCharacter } = await this.#withoutCharacterType(request);
       const result = await query(readable);
-      // The engine insists on characters where PostgreSQL has them.
+      // The engine requires the character type for these columns.
       const columnTypes = result.columnTypes.map((type, index) =>
         isCharacter[index] ? ColumnTypeEnum.Character : type,
       );
       return { ...result, columnTypes };
     };
-    // The adapter splits a script at every semicolon, also inside of function bodies, and sends the parts one by
-    // one. As one message PostgreSQL parses it itself and runs it in one transaction: all of it or nothing.
+    // The adapter splits a script at every semicolon, even inside function bodies, and sends the parts one by one.
+    // Sent as one message, PostgreSQL parses the script itself and runs it in one transaction: all of it or nothing.
     adapter.executeScript = async (script) => {
       try {
         await this.#pool.query(`${script}\n;${MARK_FINISHED}`);
@@ -100,7 +100,7 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
     return adapter;
   }
 
-  /** Never asked for: migrations are compared with the database itself. */
+  /** Never called: migrations are compared with the database itself. */
   connectToShadowDb(): Promise<SqlDriverAdapter> {
     return Promise.reject(new Error('There is no shadow database.'));
   }
@@ -109,7 +109,9 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
     return this.#pool.end();
   }
 
-  /** The same query with columns of the type "char" as text, and which ones they are. */
+  /**
+   * Rewrites a query so that columns of the type "char" are returned as text, and reports which columns those are.
+   */
   async #withoutCharacterType(request: SqlQuery): Promise<{ readable: SqlQuery; isCharacter: boolean[] }> {
     const inner = request.sql.trim().replace(/;$/, '');
     const { fields } = await this.#pool.query({
@@ -127,7 +129,7 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
   }
 }
 
-// Node has it, but TypeScript describes it only together with the browser's types.
+// Node provides it, but TypeScript declares it only in the browser's type library.
 declare const WebAssembly: {
   instantiate(
     binary: Uint8Array,
@@ -135,7 +137,7 @@ declare const WebAssembly: {
   ): Promise<{ instance: { exports: Record<string, unknown> } }>;
 };
 
-/** The engine leaves a timer of ten seconds behind, which would keep a process alive that is done. */
+/** Schedules the engine's timer without keeping the process alive. The engine leaves one of ten seconds behind. */
 function setBackgroundTimeout(callback: () => void, delayMs: number): NodeJS.Timeout {
   return setTimeout(callback, delayMs).unref();
 }
@@ -143,7 +145,7 @@ function setBackgroundTimeout(callback: () => void, delayMs: number): NodeJS.Tim
 let loading: Promise<typeof SchemaEngine> | undefined;
 
 /**
- * Loads the engine (5 MB, 50 ms) by hand: importing a .wasm file makes Node print a warning about an experimental
+ * Loads the engine (5 MB, 50 ms) manually: importing a .wasm file makes Node print a warning about an experimental
  * feature.
  */
 async function loadEngine(): Promise<typeof SchemaEngine> {
@@ -159,7 +161,7 @@ async function loadEngine(): Promise<typeof SchemaEngine> {
     ),
   });
   bindings.__wbg_set_wasm(instance.exports);
-  // Where the engine reports a panic, which no promise of it ever tells. Prisma's client has one of its own.
+  // The engine reports a panic here only, never through a promise. Prisma's client has a registry of its own.
   if (!Reflect.has(globalThis, 'PRISMA_WASM_PANIC_REGISTRY')) {
     Reflect.set(globalThis, 'PRISMA_WASM_PANIC_REGISTRY', {
       set_message(message: string): never {
@@ -174,9 +176,9 @@ async function loadEngine(): Promise<typeof SchemaEngine> {
 }
 
 /**
- * Opens Prisma's schema engine on a database, with its one connection.
+ * Opens Prisma's schema engine on a database, with a single connection.
  *
- * @param options.schema the Prisma schema that it works with
+ * @param options.schema the Prisma schema to work with
  * @param options.reportWarning called with each warning that a migration raises
  */
 export async function openSchemaEngine(options: {

@@ -8,7 +8,7 @@ import {
 } from 'bullmq';
 import { QueueConnection } from './queue-connection.js';
 
-/** A queue whose errors go to the log, and which closes although Redis is away. */
+/** A queue that logs its errors, and that can be closed while Redis is unavailable. */
 export class ManagedQueue<Data = unknown> extends Queue<Data, unknown> {
   readonly connection: QueueConnection;
 
@@ -18,13 +18,13 @@ export class ManagedQueue<Data = unknown> extends Queue<Data, unknown> {
   }
 
   override async close(): Promise<void> {
-    // An orderly end waits until Redis has taken leave.
+    // A graceful close would wait for Redis to respond.
     if (this.connection.isAway) this.closing ??= this.backend.close(true);
     await super.close();
   }
 }
 
-/** A worker whose errors go to the log, and which closes although Redis is away. */
+/** A worker that logs its errors, and that can be closed while Redis is unavailable. */
 export class ManagedWorker<Data = unknown> extends Worker<Data> {
   readonly connection: QueueConnection;
 
@@ -39,8 +39,8 @@ export class ManagedWorker<Data = unknown> extends Worker<Data> {
 }
 
 /**
- * Listens from the first moment: BullMQ prints an error for which nobody listens, with its stack and at each attempt to
- * connect.
+ * Adds the error listener immediately: BullMQ prints an error that has no listener, with its stack and at each
+ * attempt to connect.
  */
 function listen(queue: {
   readonly name: string;

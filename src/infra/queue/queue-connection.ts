@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { type IQueueBackend, RedisQueueBackend } from 'bullmq';
 
-/** Beginnings of the messages by which ioredis reports a lost connection without a code. */
+/** Matches the messages that ioredis uses for a lost connection without an error code. */
 const LOST_CONNECTION = /^(Connection is closed|Socket timeout|connect ETIMEDOUT|Reached the max retries)/;
 
-/** State of the connection of a queue or a worker, and the log of its errors. */
+/** Connection state of a queue or a worker, and its error log. */
 export class QueueConnection {
   private readonly logger = new Logger(QueueConnection.name);
   private readonly isRedis: boolean;
@@ -24,14 +24,16 @@ export class QueueConnection {
   }
 
   /**
-   * True if Redis cannot be reached. Commands wait for its return then, without end. Always false on PostgreSQL, where
-   * they fail instead.
+   * True if Redis cannot be reached. Commands then wait for its return indefinitely. Always false on PostgreSQL,
+   * where they fail instead.
    */
   get isAway(): boolean {
     return this.isRedis && !this.isReady;
   }
 
-  /** Logs an error of the queue, unless it only repeats that Redis is away, which `RedisConnection` logs once. */
+  /**
+   * Logs an error of the queue, unless it only repeats that Redis is unavailable, which `RedisConnection` logs once.
+   */
   logError(error: Error): void {
     const line = { err: error, queue: this.queueName };
     if (this.isRedis && isLostConnection(error)) {

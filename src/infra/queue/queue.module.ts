@@ -3,22 +3,25 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { type ConnectionOptions, createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
 import type { RedisSettings } from '../redis/index.js';
 
-/** Connections that the queue may hold in PostgreSQL beside the pool of the application. */
+/** Maximum number of PostgreSQL connections of the queue, in addition to the application's pool. */
 const POSTGRES_CONNECTIONS = 4;
 
-/** Pause between two attempts to connect to Redis, in milliseconds: jobs flow again within a second of its return. */
+/**
+ * Pause between two attempts to connect to Redis, in milliseconds: jobs are processed again within a second of its
+ * return.
+ */
 const RECONNECT_MS = 1_000;
 
-/** Longest wait for a new connection to Redis, in milliseconds. */
+/** Maximum duration of connecting to Redis, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * Longest silence of a Redis that owes an answer, in milliseconds. A worker's longest wait for a job is 10 s, which Redis
- * ends with an answer.
+ * Maximum wait for a response that Redis owes us, in milliseconds. A worker waits for a job for 10 s at most, and
+ * Redis then sends a response.
  */
 const SILENCE_MS = 15_000;
 
-/** BullMQ's own default, so that jobs queued before the prefix was a setting are found. */
+/** BullMQ's own default, so that jobs are found that were queued before the prefix was a setting. */
 const BULL_PREFIX = 'bull';
 
 interface QueueOptions extends RedisSettings {
@@ -26,8 +29,8 @@ interface QueueOptions extends RedisSettings {
 }
 
 /**
- * The job queue: BullMQ on Redis where there is one, else on our own PostgreSQL. The queue only delivers; what is to
- * be done stands in our tables.
+ * Provides the job queue: BullMQ on Redis if configured, otherwise on our own PostgreSQL. The queue only delivers
+ * jobs; our tables define the work.
  */
 @Module({})
 export class QueueModule {
@@ -42,7 +45,7 @@ function bullRoot({ redisUrl, redisKeyPrefix, connectionString }: QueueOptions):
     const prefix = redisKeyPrefix + BULL_PREFIX;
     return BullModule.forRoot({ connection: redisOptions(redisUrl), prefix, defaultJobOptions });
   }
-  // Every queue and worker of the process takes its backend from here, so it must be set before the first is made.
+  // Every queue and worker of the process uses this backend, so it must be set before the first one is created.
   setDefaultBackendFactory(createPostgresBackend);
   return BullModule.forRoot({
     connection: { connectionString, migrate: true, max: POSTGRES_CONNECTIONS, keepAlive: true },
@@ -56,7 +59,7 @@ function redisOptions(url: string): ConnectionOptions {
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SILENCE_MS,
     retryStrategy: () => RECONNECT_MS,
-    // BullMQ asks for the version of Redis once, and a connection for which that fails is of no use for ever after.
+    // BullMQ requests the version of Redis once. A connection for which that request fails stays unusable.
     maxRetriesPerRequest: null,
   };
 }

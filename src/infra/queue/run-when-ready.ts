@@ -1,8 +1,8 @@
 import type { Worker } from 'bullmq';
 
 /**
- * Runs a worker that does not run by itself (`autorun: false`). One on PostgreSQL that loses the database before it is
- * ready goes round for ever without letting anything else run (BullMQ 6.7.0). Once it is ready it waits, as it should.
+ * Runs a worker that does not start by itself (`autorun: false`). A PostgreSQL worker that loses the database before
+ * it is ready blocks the event loop forever (BullMQ 6.7.0). Once it is ready, it waits correctly.
  */
 export async function runWhenReady(worker: Worker): Promise<void> {
   await worker.waitUntilReady();

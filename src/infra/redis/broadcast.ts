@@ -3,12 +3,13 @@ import { RedisConnection } from './redis-connection.js';
 
 type Listener = (message: string) => void;
 
-/** Keeps our channels apart from what else a Redis carries. */
+/** Separates our channels from others in the same Redis. */
 const PREFIX = 'parley:';
 
 /**
- * Tells all processes something: this one at once, the others through Redis where there is one. A message may be lost
- * while Redis is away, and comes to this process a second time, so it must only bring forward what happens anyway.
+ * Notifies all processes: this one immediately, the others through Redis if configured. A message may be lost while
+ * Redis is unavailable, and this process receives it a second time. So a message may only speed up what happens
+ * anyway.
  */
 @Injectable()
 export class Broadcast {
@@ -16,7 +17,7 @@ export class Broadcast {
   private readonly listeners = new Map<string, Set<Listener>>();
   private subscriber: ReturnType<RedisConnection['subscriber']>;
 
-  /** Redis has one set of channels for all its databases, and ioredis prefixes keys only. */
+  /** Needed because Redis shares channels between all its databases, and ioredis prefixes keys only. */
   private readonly prefix: string;
 
   constructor(private readonly redis: RedisConnection) {
@@ -24,8 +25,8 @@ export class Broadcast {
   }
 
   /**
-   * Calls the listener with each message on the channel. It must not throw.
-   * @returns ends it
+   * Calls the listener with each message on the channel. The listener must not throw.
+   * @returns a function that removes the listener
    */
   listen(channel: string, listener: Listener): () => void {
     const known = this.listeners.get(channel);
@@ -43,7 +44,7 @@ export class Broadcast {
     };
   }
 
-  /** Resolves when this process was told and the others' message is on its way. Never rejects. */
+  /** Resolves after this process is notified and the message to the others is sent. Never rejects. */
   async publish(channel: string, message: string): Promise<void> {
     this.deliver(channel, message);
     try {
@@ -60,13 +61,16 @@ export class Broadcast {
     for (const listener of this.listeners.get(channel) ?? []) listener(message);
   }
 
-  /** The connection is made when somebody first listens. */
+  /** Subscribes to a channel. The first call opens the connection. */
   private subscribe(channel: string): void {
     this.subscriber ??= this.connect();
     this.send('subscribe', channel);
   }
 
-  /** Subscribed again with each connection, since the first may come after a process that starts without Redis. */
+  /**
+   * Connects, and subscribes again on each reconnection: the first connection may succeed long after a start without
+   * Redis.
+   */
   private connect(): ReturnType<RedisConnection['subscriber']> {
     const subscriber = this.redis.subscriber();
     subscriber?.on('message', (name: string, message: string) => {

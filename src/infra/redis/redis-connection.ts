@@ -4,33 +4,36 @@ import { Redis, type RedisOptions } from 'ioredis';
 
 /** Location of our data in Redis. */
 export interface RedisSettings {
-  /** Undefined without Redis. */
+  /** URL of Redis; undefined without Redis. */
   readonly redisUrl: string | undefined;
-  /** Beginning of the name of every key and channel; empty if this installation has Redis for itself. */
+  /** Prefix of every key and channel; empty if this installation has Redis to itself. */
   readonly redisKeyPrefix: string;
 }
 
-/** What the connections of a process differ in. */
+/** Options that differ between the connections of a process. */
 type Options =
   | Required<Pick<RedisOptions, 'autoResubscribe'>>
   | Required<Pick<RedisOptions, 'socketTimeout' | 'maxRetriesPerRequest'>>;
 
 /**
- * How long Redis may leave us without the answer that is due, in milliseconds. Whoever asked goes on without it then, and
- * the connection is given up: a Redis that hangs costs one wait, since it is not asked again before it has greeted anew.
+ * Maximum wait for a response from Redis, in milliseconds. Then the caller continues without it and the connection is
+ * closed: a hanging Redis costs one wait, because it gets no more commands until it has accepted a new connection.
  */
 const ANSWER_TIMEOUT_MS = 500;
 
-/** How long a new connection may take, in milliseconds. */
+/** Maximum duration of connecting, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** How long nothing may come before the system asks whether the other end is still there, in milliseconds. */
+/** Idle time before the operating system probes whether the other end is still there, in milliseconds. */
 const KEEP_ALIVE_MS = 5_000;
 
-/** Longest pause between two tries to connect, in milliseconds: limits are shared again within a second. */
+/** Maximum pause between two attempts to connect, in milliseconds: limits are shared again within a second. */
 const RECONNECT_MS = 500;
 
-/** The connection that the whole process shares, where there is Redis. A command fails at once while it is away. */
+/**
+ * The connection that the whole process shares, if Redis is configured. Commands fail immediately while Redis is
+ * unavailable.
+ */
 @Injectable()
 export class RedisConnection implements OnApplicationShutdown {
   readonly client: Redis | undefined;
@@ -38,17 +41,20 @@ export class RedisConnection implements OnApplicationShutdown {
   private readonly opened: Redis[] = [];
   private isAway = false;
 
-  /** @param keyPrefix is put before the keys of every command; channels and patterns need it from their caller */
+  /**
+   * @param keyPrefix prepended to the keys of every command; callers must prepend it to channels and patterns
+   *   themselves
+   */
   constructor(
     private readonly url: string | undefined,
     readonly keyPrefix = '',
   ) {
     this.client = this.open({ socketTimeout: ANSWER_TIMEOUT_MS, maxRetriesPerRequest: 0 });
-    // By this connection alone, since each of the others would log the same absence once more.
+    // Logged for this connection only; otherwise every connection would report the same outage.
     if (this.client !== undefined) this.logAbsence(this.client);
   }
 
-  /** Asks Redis for an answer. True without Redis. */
+  /** Returns true if Redis responds, or without Redis. */
   async answers(): Promise<boolean> {
     if (this.client === undefined) return true;
     return this.client.ping().then(
@@ -58,7 +64,7 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 
   /**
-   * Waits until the connection is ready; without Redis it is.
+   * Waits until the connection is ready; without Redis, returns true immediately.
    * @returns false if that took longer than `timeoutMs`
    */
   async waitUntilReady(timeoutMs?: number): Promise<boolean> {
@@ -72,7 +78,7 @@ export class RedisConnection implements OnApplicationShutdown {
     return timeoutMs === undefined ? ready : Promise.race([ready, delay(timeoutMs, false, { ref: false })]);
   }
 
-  /** A connection of its own for whoever subscribes, which can do nothing else; undefined without Redis. */
+  /** Opens a separate connection for subscriptions, which can run no other commands; undefined without Redis. */
   subscriber(): Redis | undefined {
     return this.open({ autoResubscribe: false });
   }
@@ -84,7 +90,7 @@ export class RedisConnection implements OnApplicationShutdown {
   private open(options: Options): Redis | undefined {
     if (this.url === undefined) return undefined;
     const connection = new Redis(this.url, {
-      // What waits for Redis to come back would come too late for everything that we ask of it.
+      // Nothing that we send to Redis is still useful if it waits for Redis to come back.
       enableOfflineQueue: false,
       connectTimeout: CONNECT_TIMEOUT_MS,
       keepAlive: KEEP_ALIVE_MS,
@@ -92,7 +98,7 @@ export class RedisConnection implements OnApplicationShutdown {
       retryStrategy: (tries) => Math.min(tries * 50, RECONNECT_MS),
       ...options,
     });
-    // ioredis prints an error for which nobody listens.
+    // ioredis prints errors that have no listener.
     connection.on('error', () => undefined);
     this.opened.push(connection);
     return connection;
@@ -110,7 +116,7 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 }
 
-/** Names a failure without the address, which may hold a password. */
+/** Returns the reason of a failure without the address, which may contain a password. */
 function reasonOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : 'no answer';
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
-/** A Lua script, sent whole only to a Redis that does not know it yet. */
+/** A Lua script. Its source is sent only to a Redis that has not loaded it yet. */
 export class RedisScript {
   private readonly hash: string;
 
@@ -10,8 +10,8 @@ export class RedisScript {
   }
 
   /**
-   * Runs it.
-   * @throws whatever the connection throws while Redis is away, and what the script does wrong
+   * Runs the script.
+   * @throws any error of the connection while Redis is unavailable, and errors of the script
    */
   async run(client: Redis, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
     try {

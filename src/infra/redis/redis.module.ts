@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { Broadcast } from './broadcast.js';
 import { RedisConnection, type RedisSettings } from './redis-connection.js';
 
-/** Redis, where there is one. */
+/** Provides Redis, if configured. */
 @Module({})
 export class RedisModule {
   static forRoot({ redisUrl, redisKeyPrefix }: RedisSettings): DynamicModule {

@@ -25,19 +25,19 @@ describe('FolderStorage', () => {
   it.each([
     ['before its first byte', undefined],
     ['after some bytes', new Uint8Array(1000)],
-  ])('leaves no file of an upload that breaks off %s', async (_when, bytes) => {
+  ])('leaves no file if an upload fails %s', async (_when, bytes) => {
     const folder = 'owner';
     for (let attempt = 0; attempt < 50; attempt += 1)
       await expect(storage.put({ folder, name: `file-${attempt}` }, failing(bytes))).rejects.toThrow(
         'broken off',
       );
-    // Whatever the system still does for them is done before this.
+    // Completes after all pending work of the operating system for the failed files.
     await storage.put({ folder, name: 'last' }, toBytes('x'));
     expect(await readdir(join(root, folder))).toEqual(['last']);
     await storage.delete({ folder, name: 'last' });
   });
 
-  it('refuses to store under a key that is taken, and leaves what is there', async () => {
+  it('rejects a key that exists and leaves its content unchanged', async () => {
     const key = { folder: 'owner', name: 'taken' };
     await storage.put(key, toBytes('first'));
     await expect(storage.put(key, toBytes('second'))).rejects.toMatchObject({ code: 'EEXIST' });

@@ -4,12 +4,12 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FileStorage, type StorageKey } from './file-storage.js';
 
-/** What a part of a key may consist of: neither a dot nor a slash, so that it cannot lead out of the folder. */
+/** Valid part of a key: contains neither a dot nor a slash, so that it cannot lead out of the folder. */
 const PART = /^[0-9a-z][0-9a-z-]{0,63}$/;
 
-/** Keeps bytes in a folder of this machine: a folder for each of theirs, a file for each name. */
+/** Stores files in a local folder: a subfolder for each folder of a key, a file for each name. */
 export class FolderStorage extends FileStorage {
-  /** @param root absolute path; made when it is needed */
+  /** @param root absolute path; created when needed */
   constructor(private readonly root: string) {
     super();
   }
@@ -17,10 +17,12 @@ export class FolderStorage extends FileStorage {
   override async put(key: StorageKey, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const path = this.pathOf(key);
     await mkdir(this.folderOf(key.folder), { recursive: true, mode: 0o700 });
-    // Opened before anything can fail: a file that is still being opened when it is deleted would come into being later.
+    // Opened before anything can fail: if a file is deleted while it is still being opened, it would be created
+    // afterwards.
     const handle = await open(path, 'wx', 0o600);
     try {
-      // Flushed before it counts as stored: the row that follows must not survive a power cut without its bytes.
+      // Flushed before the upload is complete: the database row that follows must not survive a power failure without
+      // the content.
       await pipeline(bytes, handle.createWriteStream({ flush: true }));
     } catch (error) {
       await rm(path, { force: true });
@@ -66,15 +68,15 @@ export class FolderStorage extends FileStorage {
   }
 }
 
-/** @throws Error for a part that is none of ours */
+/** @throws Error for a part that is not valid */
 function checked(part: string): string {
   if (PART.test(part)) return part;
   throw new Error('A storage key may only consist of parts of lower-case letters, digits and hyphens.');
 }
 
 /**
- * Returns what a folder holds that may be ours; nothing if it does not exist, because it is made when it is needed.
- * @throws the error of the system where it cannot be read: it is not empty then
+ * Returns the valid entries of a folder; nothing if it does not exist, because it is created when needed.
+ * @throws the system's error if the folder cannot be read: it may not be empty
  */
 async function entriesOf(path: string): Promise<{ readonly name: string; readonly isFile: boolean }[]> {
   const entries = (await readdir(path, { withFileTypes: true }).catch(ignoreMissing)) ?? [];
@@ -83,7 +85,7 @@ async function entriesOf(path: string): Promise<{ readonly name: string; readonl
     .map((entry) => ({ name: entry.name, isFile: entry.isFile() }));
 }
 
-/** Somebody may have deleted it since it was listed. */
+/** Ignores that an entry is missing: it may have been deleted since it was listed. */
 function ignoreMissing(error: unknown): undefined {
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
   throw error;

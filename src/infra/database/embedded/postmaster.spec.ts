@@ -21,14 +21,14 @@ const write = (processId: number | string, port: number | string = ''): void => 
   writeFileSync(pidFile(), `${processId}\n${directory}\n1700000000\n${port}\n`);
 };
 
-/** The number of a process that has ended. */
+/** Returns the process id of a process that has ended. */
 async function deadProcess(): Promise<number> {
   const child = spawn(process.execPath, ['--eval', '']);
   await once(child, 'exit');
   return child.pid ?? 0;
 }
 
-/** Does the work while a process runs that has its working directory where a server of the cluster has it. */
+/** Runs the work while a process exists whose working directory is that of a server of the cluster. */
 async function withServer(work: (processId: number) => Promise<void>): Promise<void> {
   const child = spawn('sleep', ['60'], { cwd: directory });
   await once(child, 'spawn');
@@ -41,30 +41,30 @@ async function withServer(work: (processId: number) => Promise<void>): Promise<v
   }
 }
 
-describe('the server of a cluster', () => {
+describe('findPostmaster', () => {
   it.each([
-    ['without its file', undefined],
-    ['if its file is empty, as in the first moments of a start', ''],
-    ['if its file holds no number', 'none\n'],
-  ])('is absent %s', async (_what, text) => {
+    ['if there is no PID file', undefined],
+    ['if the PID file is empty, as in the first moments of a start', ''],
+    ['if the PID file contains no number', 'none\n'],
+  ])('reports no server %s', async (_what, text) => {
     if (text !== undefined) writeFileSync(pidFile(), text);
     expect(await findPostmaster(directory)).toEqual({ state: 'absent' });
     expect(existsSync(pidFile())).toBe(text !== undefined);
   });
 
-  it('is absent if its process has ended; PostgreSQL itself removes such a file', async () => {
+  it('reports no server if its process has ended, and leaves the PID file for PostgreSQL to remove', async () => {
     write(await deadProcess(), 5432);
     expect(await findPostmaster(directory)).toEqual({ state: 'absent' });
     expect(existsSync(pidFile())).toBe(true);
   });
 
-  it('is absent if its number belongs to another process, and its file is out of the way', async () => {
+  it('reports no server and removes the PID file if the process id belongs to another program', async () => {
     write(process.pid, 5432);
     expect(await findPostmaster(directory)).toEqual({ state: 'absent' });
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  it('runs if its process works in the directory of the cluster', async () => {
+  it('reports a running server if the working directory of its process is the data directory', async () => {
     await withServer(async (processId) => {
       write(processId, 5432);
       expect(await findPostmaster(directory)).toEqual({ state: 'running', processId, port: 5432 });

@@ -3,26 +3,27 @@ import { link, readFile, readlink, realpath, rename, unlink } from 'node:fs/prom
 import { join } from 'node:path';
 import { runProgram } from './run-program.js';
 
-/** What PostgreSQL wrote into `postmaster.pid`. */
+/** Content of `postmaster.pid`. */
 export interface PostmasterFile {
   processId: number;
-  /** Missing for the first moments of a start. */
+  /** Undefined in the first moments of a start. */
   port: number | undefined;
 }
 
 /**
- * - `absent`: no server, a start may follow;
- * - `running`: a server of this cluster, perhaps not answering yet;
- * - `unknown`: some process has that number, and this platform cannot tell which; PostgreSQL itself will.
+ * State of the server of a cluster:
+ * - `absent`: there is no server, so one can be started;
+ * - `running`: a server of this cluster exists, but may not respond yet;
+ * - `unknown`: a process has that id, and this platform cannot tell whether it is the server; PostgreSQL itself will.
  */
 export type PostmasterState =
   { state: 'absent' } | { state: 'running' | 'unknown'; processId: number; port: number | undefined };
 
 const pidFileOf = (dataDirectory: string): string => join(dataDirectory, 'postmaster.pid');
 
-/** Process number, data directory, start time, port: one a line. */
+/** Parses the file: process id, data directory, start time and port, one per line. */
 function parsePostmasterFile(text: string): PostmasterFile | undefined {
-  // Negative in single-user mode.
+  // The process id is negative in single-user mode.
   const processId = Math.abs(Number.parseInt(text, 10));
   const port = Number.parseInt(text.split('\n')[3] ?? '', 10);
   return processId > 0 ? { processId, port: port > 0 ? port : undefined } : undefined;
@@ -37,10 +38,11 @@ function processExists(processId: number): boolean {
   }
 }
 
-/** Whether the process is a PostgreSQL server of this cluster; undefined where the platform does not tell. */
+/** Returns true if the process is a PostgreSQL server of this cluster; undefined if the platform cannot tell. */
 async function isServerOf(dataDirectory: string, processId: number): Promise<boolean | undefined> {
   if (process.platform === 'linux') {
-    // A server's working directory is its data directory. Not readable: another user's; not there: a zombie.
+    // A server's working directory is its data directory. The link is unreadable for another user's process, missing
+    // for a zombie.
     const workingDirectory = await readlink(`/proc/${processId}/cwd`).catch(() => undefined);
     return workingDirectory !== undefined && workingDirectory === (await realpath(dataDirectory));
   }
@@ -50,8 +52,8 @@ async function isServerOf(dataDirectory: string, processId: number): Promise<boo
 }
 
 /**
- * Removes a `postmaster.pid` whose process is something else by now, because PostgreSQL would refuse to start. It is
- * taken away under another name and looked at again: a server that has just written a new one gets that one back.
+ * Removes a `postmaster.pid` whose process id now belongs to another program, because PostgreSQL would refuse to
+ * start. Renames the file first and reads it again: if a server has just written a new one, it is put back.
  */
 async function removeStaleFile(pidFile: string, staleText: string): Promise<void> {
   const aside = `${pidFile}.${randomBytes(6).toString('hex')}`;
@@ -59,17 +61,17 @@ async function removeStaleFile(pidFile: string, staleText: string): Promise<void
     await rename(pidFile, aside);
     if ((await readFile(aside, 'utf8')) !== staleText) await link(aside, pidFile).catch(() => undefined);
   } catch {
-    // Another process was faster; the caller looks again.
+    // Another process was faster; the caller checks again.
   }
   await unlink(aside).catch(() => undefined);
 }
 
-/** Looks for the server of a cluster, and clears away what a dead one left in the way of the next start. */
+/** Finds the server of a cluster, and removes what a dead one left that would prevent the next start. */
 export async function findPostmaster(dataDirectory: string): Promise<PostmasterState> {
   const pidFile = pidFileOf(dataDirectory);
   const text = await readFile(pidFile, 'utf8').catch(() => undefined);
   const found = text === undefined ? undefined : parsePostmasterFile(text);
-  // An empty file is that of a server in its first moments; PostgreSQL deals with it, and with dead numbers.
+  // An empty file belongs to a server in its first moments; PostgreSQL handles it, and dead process ids too.
   if (text === undefined || !found || !processExists(found.processId)) return { state: 'absent' };
 
   switch (await isServerOf(dataDirectory, found.processId)) {

@@ -1,26 +1,26 @@
 import { spawn } from 'node:child_process';
 import { parse } from 'node:path';
 
-/** The system user that a program runs as, where that is not the user of this process. */
+/** System user that a program runs as, if it is not the user of this process. */
 export interface SystemAccount {
   name: string;
   uid: number;
   gid: number;
 }
 
-/** How a program ended, and everything that it wrote. */
+/** Result of a program: its exit status and all of its output. */
 export interface ProgramResult {
-  /** The exit status; null where a signal ended it or it could not be started. */
+  /** Exit status; null if a signal ended the program or it could not be started. */
   status: number | null;
   output: string;
 }
 
 /**
- * Runs a program to its end. Never rejects: a program that cannot be started has `status` null and the reason as
- * its output.
+ * Runs a program until it exits. Never rejects: if a program cannot be started, `status` is null and `output` is the
+ * reason.
  *
- * It gets a session of its own, because Ctrl-C in our terminal must not reach it, and an environment of its own,
- * because `PGDATA`, `PGPORT` and their like would be obeyed.
+ * It gets its own session, because Ctrl-C in our terminal must not reach it, and its own environment, because it
+ * would obey variables like `PGDATA` and `PGPORT`.
  */
 export function runProgram(
   program: string,
@@ -29,7 +29,7 @@ export function runProgram(
 ): Promise<ProgramResult> {
   return new Promise((resolve) => {
     const child = spawn(program, programArguments, {
-      // The one directory that every user can enter.
+      // The only directory that every user can access.
       cwd: parse(program).root || '/',
       env: { LC_ALL: 'C', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
       stdio: ['ignore', 'pipe', 'pipe'],
