@@ -58,7 +58,8 @@ export class Measurements {
       outcomes = [];
       await sleep(windowMs);
       const after = await snapshot(target, this.#provider);
-      measured = { outcomes, before, after };
+      // Without those that end while the calls are stopped, which cost their CPU after the window.
+      measured = { outcomes: outcomes.slice(), before, after };
     } finally {
       await stop().finally(() => client.close());
     }
