@@ -4,11 +4,13 @@ import { AuthGuard } from './guards/auth.guard.js';
 import { ContentTypeGuard } from './guards/content-type.guard.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { RateLimitGuard } from './guards/rate-limit.guard.js';
+import { RateLimitModule } from './guards/rate-limit.module.js';
 import { RedocController } from './openapi/redoc.controller.js';
 import { validationPipe } from './body/validation.pipe.js';
 
 /** What every route shares. Needs an `Authenticator` and a `RequestLimiter`, which the composition root binds. */
 @Module({
+  imports: [RateLimitModule],
   controllers: [RedocController],
   providers: [
     { provide: APP_FILTER, useClass: ErrorFilter },

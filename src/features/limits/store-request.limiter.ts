@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { normalAddress } from '../../common/address.js';
-import type { Caller } from '../../common/caller.js';
+import type { AccountAccess } from '../../common/caller.js';
 import { AppConfig } from '../../config/index.js';
 import { type Admission, type RateState, RequestLimiter } from '../../http/index.js';
 import { remainingIn, waitMs } from './gcra.js';
@@ -26,7 +26,7 @@ export class StoreRequestLimiter extends RequestLimiter {
     this.addressLimit = addressRequestsPerMinute;
   }
 
-  override async admit(caller: Caller, model: boolean): Promise<Admission> {
+  override async admit(caller: AccountAccess, model: boolean): Promise<Admission> {
     const { userId } = caller;
     const limits = await this.limits.of(userId);
     const subjects = limitSubjects(caller);

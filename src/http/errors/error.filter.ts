@@ -5,7 +5,7 @@ import { isRateLimited, markRateLimited } from '../context/rate-limit-mark.js';
 import { errorEntry } from './error-body.dto.js';
 import { ErrorFormats } from './error-format.js';
 import { toAppError } from './to-app-error.js';
-import { RequestLimiter } from '../context/request-limiter.js';
+import { addressKey, RateLimitStorage } from '../context/rate-limit.storage.js';
 import { requestIdOf } from '../context/request-id.js';
 
 /** Turns everything that is thrown into the error shape of its route. An unknown failure tells the caller nothing about our insides. */
@@ -15,7 +15,7 @@ export class ErrorFilter implements ExceptionFilter {
 
   constructor(
     private readonly wires: ErrorFormats,
-    private readonly limiter: RequestLimiter,
+    private readonly rateLimits: RateLimitStorage,
   ) {}
 
   /** Never rejects: Nest does not wait for a filter, so a rejection would end the process. */
@@ -47,8 +47,8 @@ export class ErrorFilter implements ExceptionFilter {
     if (isRateLimited(request)) return undefined;
     markRateLimited(request);
     try {
-      const { refusal } = await this.limiter.admitAddress(request.ip ?? '');
-      return refusal;
+      const { admission } = await this.rateLimits.increment(addressKey(request.ip));
+      return admission.refusal;
     } catch (error) {
       // The caller reads what went wrong first, whether it could be counted or not.
       this.logger.error({ err: error }, 'a failed request could not be counted');
