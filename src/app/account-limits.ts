@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { LRUCache } from 'lru-cache';
-import { AppConfig } from '../config/index.js';
+import { limitsConfig } from '../config/index.js';
 import { type Limits, LimitsOf } from '../features/limits/index.js';
 import { AccountQuotas } from '../features/users/index.js';
 
@@ -16,7 +17,7 @@ export class AccountLimits extends LimitsOf {
   private readonly known = new LRUCache<string, Promise<Limits>>({ max: CAPACITY, ttl: TTL_MS });
 
   constructor(
-    private readonly config: AppConfig,
+    @Inject(limitsConfig.KEY) private readonly limits: ConfigType<typeof limitsConfig>,
     private readonly quotas: AccountQuotas,
   ) {
     super();
@@ -33,7 +34,7 @@ export class AccountLimits extends LimitsOf {
   }
 
   private async read(userId: string): Promise<Limits> {
-    const { limits } = this.config;
+    const { limits } = this;
     const quota = await this.quotas.of(userId);
     const { quotaTokensDay = null, quotaCostMonthMicroUsd = null } = quota ?? {};
     return {

@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Clock } from '../../common/clock.js';
-import { AppConfig, parseSettings } from '../../config/index.js';
 import { PrismaService } from '../../infra/database/index.js';
 import { KeyCipher } from './key-cipher.js';
 import { ProviderKeyRepository } from './provider-key.repository.js';
@@ -12,9 +11,7 @@ const ADA = { userId: 'ada', provider: 'openai' };
 const TTL_MS = 5_000;
 const CAPACITY = 10_000;
 
-const config = new AppConfig(
-  parseSettings({ JWT_SECRET: CURRENT, ENCRYPTION_KEY: CURRENT, ENCRYPTION_KEY_PREVIOUS: PREVIOUS }),
-);
+const config = { key: CURRENT, previousKey: PREVIOUS };
 const encrypted = (secret: string, key: string) =>
   new KeyCipher({ key, previousKey: undefined }).encrypt(secret, ADA);
 

@@ -1,7 +1,8 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
-import { AppConfig } from '../../config/index.js';
+import { encryptionConfig } from '../../config/index.js';
 import { CredentialSource } from '../../llm/index.js';
 import { KeyCipher, UnreadableSecretError } from './key-cipher.js';
 import { ProviderKeyRepository } from './provider-key.repository.js';
@@ -27,10 +28,10 @@ export class StoredCredentials extends CredentialSource {
   constructor(
     private readonly keys: ProviderKeyRepository,
     private readonly clock: Clock,
-    config: AppConfig,
+    @Inject(encryptionConfig.KEY) config: ConfigType<typeof encryptionConfig>,
   ) {
     super();
-    this.cipher = new KeyCipher(config.encryption);
+    this.cipher = new KeyCipher(config);
   }
 
   /** What is stored of a key. */
