@@ -14,7 +14,14 @@ const CAPACITY = 10_000;
 /** What an account may use: what the configuration says, but for the quotas that an admin has set for it. */
 @Injectable()
 export class AccountLimits extends LimitsOf {
-  private readonly known = new LRUCache<string, Promise<Limits>>({ max: CAPACITY, ttl: TTL_MS });
+  /** A failed read is not cached; all callers that wait for it get its error. */
+  private readonly known = new LRUCache<string, Limits>({
+    max: CAPACITY,
+    ttl: TTL_MS,
+    // Callers that wait for an account which is evicted meanwhile still need its limits.
+    ignoreFetchAbort: true,
+    fetchMethod: (userId) => this.read(userId),
+  });
 
   constructor(
     @Inject(limitsConfig.KEY) private readonly limits: ConfigType<typeof limitsConfig>,
@@ -23,14 +30,8 @@ export class AccountLimits extends LimitsOf {
     super();
   }
 
-  override of(userId: string): Promise<Limits> {
-    const known = this.known.get(userId);
-    if (known !== undefined) return known;
-    const limits = this.read(userId);
-    this.known.set(userId, limits);
-    // A failure is not remembered; whoever asked is told of it.
-    limits.catch(() => this.known.delete(userId));
-    return limits;
+  override of(userId: string): Limits | Promise<Limits> {
+    return this.known.get(userId) ?? this.known.forceFetch(userId);
   }
 
   private async read(userId: string): Promise<Limits> {

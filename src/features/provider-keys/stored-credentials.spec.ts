@@ -47,7 +47,8 @@ class MemoryKeys extends ProviderKeyRepository {
 }
 
 class SetClock extends Clock {
-  time = 0;
+  /** Never 0, which lru-cache takes for an entry without a time. */
+  time = 1;
 
   override now(): number {
     return this.time;
@@ -70,7 +71,7 @@ describe('the key of a user', () => {
     keys.stored = encrypted('first', CURRENT);
     expect([await credentialOf('ada'), await credentialOf('ada'), keys.reads]).toEqual(['first', 'first', 1]);
     keys.stored = encrypted('second', CURRENT);
-    clock.time = TTL_MS;
+    clock.time += TTL_MS + 1;
     expect(await credentialOf('ada')).toBe('second');
     keys.stored = undefined;
     credentials.forget('ada', ADA.provider);

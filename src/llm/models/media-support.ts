@@ -21,13 +21,39 @@ interface Reader {
   readonly apiKey: string | undefined;
 }
 
+/** Answer of a provider: whether the model reads the kind, undefined if nobody knows. */
+interface Answer {
+  readonly reads: boolean | undefined;
+}
+
+interface Question {
+  readonly reader: Reader;
+  readonly kind: MediaKind;
+}
+
 /** Remembers which models read images and PDFs. Those who ask at the same time share one request. */
 export class MediaSupport {
-  private readonly answers: LRUCache<string, Promise<boolean | undefined>>;
+  private readonly answers: LRUCache<string, Answer, Question>;
 
   /** @param now milliseconds of a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
-    this.answers = new LRUCache({ max: MAX_ANSWERS, perf: { now }, ttlResolution: 0 });
+    this.answers = new LRUCache({
+      max: MAX_ANSWERS,
+      ttl: ANSWER_TTL_MS,
+      perf: { now },
+      ttlResolution: 0,
+      // Callers that wait for an answer which is evicted meanwhile still need it.
+      ignoreFetchAbort: true,
+      fetchMethod: async (_key, _stale, { options, context }) => {
+        try {
+          return { reads: await ask(context) };
+        } catch {
+          // A provider that is away says nothing of what its models can do.
+          options.ttl = FAILURE_TTL_MS;
+          return { reads: undefined };
+        }
+      },
+    });
   }
 
   /**
@@ -49,26 +75,20 @@ export class MediaSupport {
     return reading.flat();
   }
 
-  private reads(reader: Reader, kind: MediaKind): Promise<boolean | undefined> {
+  private async reads(reader: Reader, kind: MediaKind): Promise<boolean | undefined> {
     const { model, provider } = reader.resolved;
     const key = JSON.stringify([provider, model, kind, keyScopeOf(reader.apiKey)]);
-    const known = this.answers.get(key);
-    if (known !== undefined) return known;
-    // Nothing is awaited between the look and `set`, so there is one request however many ask.
-    const answer = ask(reader, kind).catch(() => {
-      // A provider that is away says nothing of what its models can do. Only the time is new: the promise is the same.
-      if (this.answers.peek(key) === answer) this.answers.set(key, answer, { ttl: FAILURE_TTL_MS });
-      return undefined;
-    });
-    this.answers.set(key, answer, { ttl: ANSWER_TTL_MS });
-    return answer;
+    return (await this.answers.forceFetch(key, { context: { reader, kind } })).reads;
   }
 }
 
-async function ask(
-  { resolved: { source, model }, apiKey }: Reader,
-  kind: MediaKind,
-): Promise<boolean | undefined> {
+async function ask({
+  reader: {
+    resolved: { source, model },
+    apiKey,
+  },
+  kind,
+}: Question): Promise<boolean | undefined> {
   const asked = { model, signal: AbortSignal.timeout(ASK_MS), ...(apiKey !== undefined && { apiKey }) };
   return source.reads?.(kind, asked);
 }
