@@ -1,52 +1,26 @@
-import {
-  type BeforeApplicationShutdown,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
-import { PeriodicTask } from '../../common/periodic-task.js';
+import type { ScheduledTask } from '../../infra/queue/index.js';
 import { AuditRepository } from './audit.repository.js';
 
 /** How long an entry is kept, in milliseconds: two years. */
 export const KEPT_MS = 730 * 86_400_000;
 
-/** After a start, so that it is not in the way of it, in milliseconds. */
-const FIRST_AFTER_MS = 60_000;
-
-/** How often old entries are looked for, in milliseconds. */
-const EVERY_MS = 86_400_000;
-
 /** Deletes old entries of the audit log: refused logins alone would let it grow for ever. Twice at once is no harm. */
 @Injectable()
-export class AuditRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('Audit');
-  private readonly task: PeriodicTask;
+export class AuditRetention implements ScheduledTask {
+  readonly name = 'audit-retention';
+  readonly firstAfterMs = 60_000;
+  readonly everyMs = 86_400_000;
+  private readonly logger = new Logger(AuditRetention.name);
 
   constructor(
     private readonly entries: AuditRepository,
     private readonly clock: Clock,
-  ) {
-    this.task = new PeriodicTask({
-      firstAfterMs: FIRST_AFTER_MS,
-      everyMs: EVERY_MS,
-      run: (signal) => this.deleteOld(signal),
-      onError: (error) => {
-        this.logger.warn({ err: error }, 'old audit log entries could not be deleted; will retry tomorrow');
-      },
-    });
-  }
-
-  onApplicationBootstrap(): void {
-    this.task.start();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.task.stop();
-  }
+  ) {}
 
   /** @returns how many were deleted */
-  async deleteOld(signal?: AbortSignal): Promise<number> {
+  async run(signal?: AbortSignal): Promise<number> {
     const deleted = await this.entries.deleteBefore(this.clock.now() - KEPT_MS, signal);
     if (deleted > 0) this.logger.log(`deleted ${deleted} old entries of the audit log`);
     return deleted;

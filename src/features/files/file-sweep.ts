@@ -1,62 +1,36 @@
-import {
-  type BeforeApplicationShutdown,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { isId } from '../../common/ids.js';
-import { PeriodicTask } from '../../common/periodic-task.js';
+import type { ScheduledTask } from '../../infra/queue/index.js';
 import { FileStorage } from '../../infra/storage/index.js';
 import { type FileKey, FileRepository } from './file.repository.js';
 
 /** How old bytes without a row have to be, in milliseconds: a day. No upload may take nearly as long. */
 export const KEPT_MS = 86_400_000;
 
-/** After a start, so that it is not in the way of it, in milliseconds. */
-const FIRST_AFTER_MS = 90_000;
-
-/** How often it is looked for them, in milliseconds. */
-const EVERY_MS = 21_600_000;
-
 /** How many are asked for at once. */
 const BATCH = 500;
 
 /** Deletes bytes that no row is for: those of uploads whose process was killed. Twice at once is no harm. */
 @Injectable()
-export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('Files');
-  private readonly task: PeriodicTask;
+export class FileSweep implements ScheduledTask {
+  readonly name = 'file-sweep';
+  readonly firstAfterMs = 90_000;
+  readonly everyMs = 21_600_000;
+  private readonly logger = new Logger(FileSweep.name);
 
   constructor(
     private readonly files: FileRepository,
     private readonly storage: FileStorage,
     private readonly clock: Clock,
-  ) {
-    this.task = new PeriodicTask({
-      firstAfterMs: FIRST_AFTER_MS,
-      everyMs: EVERY_MS,
-      run: (signal) => this.deleteOrphans(signal),
-      onError: (error) => {
-        this.logger.warn({ err: error }, 'not all files of broken uploads could be deleted; will retry');
-      },
-    });
-  }
-
-  onApplicationBootstrap(): void {
-    this.task.start();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.task.stop();
-  }
+  ) {}
 
   /**
    * Deletes the bytes that no row is for, in all folders that can be read.
    * @returns how many were deleted
    * @throws what listing the storage throws
    */
-  async deleteOrphans(signal?: AbortSignal): Promise<number> {
+  async run(signal?: AbortSignal): Promise<number> {
     let deleted = 0;
     let batch: FileKey[] = [];
     const deleteBatch = async (): Promise<void> => {
