@@ -30,6 +30,8 @@ export const nestHttpNames = [
 ];
 
 const environmentMessage = 'Only src/config reads the environment: inject the configuration instead.';
+const configServiceMessage =
+  'Inject the section of the configuration that is needed: ConfigService has all of them, secrets included.';
 const httpMessage =
   'Throw an AppError with a code: only src/http, src/gateway, controllers and guards know HTTP statuses.';
 
@@ -130,11 +132,14 @@ export default defineConfig(
       'no-restricted-imports': [
         'error',
         {
-          paths: ['process', 'node:process'].map((name) => ({
-            name,
-            importNames: ['env'],
-            message: environmentMessage,
-          })),
+          paths: [
+            ...['process', 'node:process'].map((name) => ({
+              name,
+              importNames: ['env'],
+              message: environmentMessage,
+            })),
+            { name: '@nestjs/config', importNames: ['ConfigService'], message: configServiceMessage },
+          ],
         },
       ],
       'no-restricted-syntax': [

@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { LRUCache } from 'lru-cache';
-import { AppConfig } from '../config/index.js';
+import { limitsConfig } from '../config/index.js';
 import { type Limits, LimitsOf } from '../features/limits/index.js';
 import { AccountQuotas } from '../features/users/index.js';
 
@@ -13,27 +14,28 @@ const CAPACITY = 10_000;
 /** Limits of an account: those of the configuration, except for quotas that an admin has set for it. */
 @Injectable()
 export class AccountLimits extends LimitsOf {
-  private readonly known = new LRUCache<string, Promise<Limits>>({ max: CAPACITY, ttl: TTL_MS });
+  /** A failed read is not cached; all callers that wait for it get its error. */
+  private readonly known = new LRUCache<string, Limits>({
+    max: CAPACITY,
+    ttl: TTL_MS,
+    // Callers that wait for an account which is evicted meanwhile still need its limits.
+    ignoreFetchAbort: true,
+    fetchMethod: (userId) => this.read(userId),
+  });
 
   constructor(
-    private readonly config: AppConfig,
+    @Inject(limitsConfig.KEY) private readonly limits: ConfigType<typeof limitsConfig>,
     private readonly quotas: AccountQuotas,
   ) {
     super();
   }
 
-  override of(userId: string): Promise<Limits> {
-    const known = this.known.get(userId);
-    if (known !== undefined) return known;
-    const limits = this.read(userId);
-    this.known.set(userId, limits);
-    // Failures are not cached; the caller gets the error.
-    limits.catch(() => this.known.delete(userId));
-    return limits;
+  override of(userId: string): Limits | Promise<Limits> {
+    return this.known.get(userId) ?? this.known.forceFetch(userId);
   }
 
   private async read(userId: string): Promise<Limits> {
-    const { limits } = this.config;
+    const { limits } = this;
     const quota = await this.quotas.of(userId);
     const { quotaTokensDay = null, quotaCostMonthMicroUsd = null } = quota ?? {};
     return {

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { AppConfig } from '../config/index.js';
+import { configModule } from '../config/index.js';
 import { AuthModule } from '../features/auth/index.js';
 import { USER_DELETION_HOOKS } from '../features/users/index.js';
 import { DatabaseModule } from '../infra/database/index.js';
@@ -16,18 +16,18 @@ export class AdminModule {
       module: AdminModule,
       global: true,
       imports: [
+        configModule(config),
         DatabaseModule.forRoot({ connectionString, poolMax: 1 }),
         RedisModule.forRoot(config),
         AuthModule,
       ],
       providers: [
-        { provide: AppConfig, useValue: config },
         { provide: ActiveOperations, useFactory: () => new ActiveOperations() },
         { provide: Clock, useFactory: () => new Clock() },
         // There are no operations that a deletion would have to stop, and nothing is deleted.
         { provide: USER_DELETION_HOOKS, useValue: [] },
       ],
-      exports: [AppConfig, ActiveOperations, Clock, USER_DELETION_HOOKS],
+      exports: [ActiveOperations, Clock, USER_DELETION_HOOKS],
     };
   }
 }

@@ -12,7 +12,7 @@ import {
   ErrorFormats,
   ShutdownGate,
   TimeoutExpressAdapter,
-  RequestLimiter,
+  RateLimitStorage,
 } from '../http/index.js';
 import { ModelCatalog, type ProviderHealth } from '../llm/index.js';
 import { StartLogger } from '../infra/telemetry/index.js';
@@ -55,7 +55,6 @@ export class ApiApplication {
     const shutdownGate = new ShutdownGate(wires);
     const clientErrors = new ClientErrorHandler(wires, runtime.logger);
     clientErrors.listenTo(app.getHttpServer());
-    const limiter = app.get(RequestLimiter);
     configureHttp(app, {
       version,
       logger: runtime.logger,
@@ -65,7 +64,7 @@ export class ApiApplication {
       maxUploadMb,
       trustProxy,
       corsOrigins,
-      limiter,
+      rateLimits: app.get(RateLimitStorage),
       wires,
     });
     const closer = new ApplicationCloser(app);

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
-import { AppConfig } from '../config/index.js';
+import { configModule } from '../config/index.js';
 import { DatabaseModule } from '../infra/database/index.js';
 import { ActiveOperations } from '../common/active-operations.js';
 import { Clock } from '../common/clock.js';
@@ -19,6 +19,7 @@ export class CoreModule {
       module: CoreModule,
       global: true,
       imports: [
+        configModule(config),
         LoggerModule.forRoot(nestLogging(logger)),
         DatabaseModule.forRoot({ connectionString, poolMax: config.database.poolMax }),
         RedisModule.forRoot(config),
@@ -30,7 +31,6 @@ export class CoreModule {
         }),
       ],
       providers: [
-        { provide: AppConfig, useValue: config },
         { provide: ActiveOperations, useFactory: () => new ActiveOperations() },
         { provide: Clock, useValue: clock },
         {
@@ -39,7 +39,7 @@ export class CoreModule {
           useFactory: ({ client }: RedisConnection) => new SharedCache(client, config.cache),
         },
       ],
-      exports: [AppConfig, ActiveOperations, Clock, SharedCache],
+      exports: [ActiveOperations, Clock, SharedCache],
     };
   }
 }

@@ -12,7 +12,7 @@ import type { TrustProxy } from './trust-proxy.js';
 
 const MICRO_PER_USD = 1_000_000;
 
-/** What the process was told to be. Parsed once, before anything else, and injected by this class. */
+/** Configuration of the process, parsed once before anything else. Classes inject the section that they need. */
 export class AppConfig {
   readonly version = VERSION;
   readonly production: boolean;

@@ -1,10 +1,17 @@
+export { AppConfig, loadConfig, type DeadlineConfig, type LimitConfig } from './app-config.js';
 export {
-  AppConfig,
-  loadConfig,
-  type DeadlineConfig,
-  type LimitConfig,
-  type LlmConfig,
-} from './app-config.js';
+  accessTokensConfig,
+  cacheConfig,
+  configModule,
+  contextConfig,
+  encryptionConfig,
+  filesConfig,
+  limitsConfig,
+  llmConfig,
+  providersConfig,
+  registrationConfig,
+  tasksConfig,
+} from './config-sections.js';
 export type { CorsOrigins } from './cors-origins.js';
 export { PACKAGE_ROOT, VERSION } from './package-root.js';
 export { ConfigError, parseSettings } from './parse-settings.js';

@@ -4,6 +4,7 @@ import { AuthGuard } from './guards/auth.guard.js';
 import { ContentTypeGuard } from './guards/content-type.guard.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { RateLimitGuard } from './guards/rate-limit.guard.js';
+import { RateLimitModule } from './guards/rate-limit.module.js';
 import { RedocController } from './openapi/redoc.controller.js';
 import { validationPipe } from './body/validation.pipe.js';
 
@@ -12,6 +13,7 @@ import { validationPipe } from './body/validation.pipe.js';
  * binds.
  */
 @Module({
+  imports: [RateLimitModule],
   controllers: [RedocController],
   providers: [
     { provide: APP_FILTER, useClass: ErrorFilter },

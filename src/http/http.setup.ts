@@ -20,7 +20,7 @@ import { addressLimit } from './guards/rate-limit.guard.js';
 import { serveOpenApi } from './openapi/openapi.js';
 import { processTime } from './context/process-time.js';
 import { assignRequestId } from './context/request-id.js';
-import type { RequestLimiter } from './context/request-limiter.js';
+import type { RateLimitStorage } from './context/rate-limit.storage.js';
 import { secureHeaders } from './server/security-headers.js';
 import { WIRE_VERSIONS } from './context/api-version.js';
 
@@ -53,7 +53,7 @@ export function configureHttp(
     readonly trustProxy: TrustProxy;
     /** Origins whose pages may use the API from a browser; undefined for none. */
     readonly corsOrigins: CorsOrigins | undefined;
-    readonly limiter: RequestLimiter;
+    readonly rateLimits: RateLimitStorage;
     readonly wires: ErrorFormats;
   },
 ): void {
@@ -75,7 +75,7 @@ export function configureHttp(
   app.use(UPLOADS, requireAuthForLargeBody(options.authenticator), refuseLargerFiles(largest));
   app.use(ALL_BUT_UPLOADS, limitUnparsedBody(MEGABYTE));
   app.use(express.json({ ...json, limit: MEGABYTE, verify: assertUtf8 }));
-  app.use(DOCUMENTATION, addressLimit(options.limiter, options.wires));
+  app.use(DOCUMENTATION, addressLimit(options.rateLimits, options.wires));
   serveOpenApi(app, options.version);
 }
 

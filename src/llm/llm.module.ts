@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { Clock } from '../common/clock.js';
-import { AppConfig } from '../config/index.js';
+import { cacheConfig, llmConfig, providersConfig } from '../config/index.js';
 import { SharedCache } from '../infra/cache/index.js';
 import { AnswerCache } from './cache/answer-cache.js';
 import { CachedCalls } from './cache/cached-calls.js';
@@ -17,20 +18,25 @@ import { ProviderGates } from './resilience/provider-gates.js';
   providers: [
     {
       provide: ModelDirectory,
-      inject: [AppConfig],
-      useFactory: async ({ llm }: AppConfig) =>
-        new ModelDirectory(await configuredProviders(llm), llm.defaultModel, llm.aliases),
+      inject: [providersConfig.KEY, llmConfig.KEY],
+      useFactory: async (
+        providers: ConfigType<typeof providersConfig>,
+        { defaultModel, aliases }: ConfigType<typeof llmConfig>,
+      ) => new ModelDirectory(await configuredProviders(providers), defaultModel, aliases),
     },
     {
       provide: ProviderGates,
-      inject: [AppConfig, Clock],
-      useFactory: ({ llm }: AppConfig, clock: Clock) => new ProviderGates(llm, clock),
+      inject: [llmConfig.KEY, Clock],
+      useFactory: (llm: ConfigType<typeof llmConfig>, clock: Clock) => new ProviderGates(llm, clock),
     },
     {
       provide: AnswerCache,
-      inject: [SharedCache, AppConfig],
-      useFactory: (store: SharedCache, { cache, llm }: AppConfig) =>
-        new AnswerCache(store, { ttlMs: cache.ttlMs, waitMs: llm.deadlines.firstTokenMs }),
+      inject: [SharedCache, cacheConfig.KEY, llmConfig.KEY],
+      useFactory: (
+        store: SharedCache,
+        { ttlMs }: ConfigType<typeof cacheConfig>,
+        { deadlines }: ConfigType<typeof llmConfig>,
+      ) => new AnswerCache(store, { ttlMs, waitMs: deadlines.firstTokenMs }),
     },
     {
       provide: CachedCalls,

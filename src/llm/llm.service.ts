@@ -1,6 +1,7 @@
-import { Injectable, Optional } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { Clock } from '../common/clock.js';
-import { AppConfig, type DeadlineConfig } from '../config/index.js';
+import { type DeadlineConfig, llmConfig } from '../config/index.js';
 import { type TokenEstimate, estimateChat, estimateEmbedding } from './accounting/estimate.js';
 import { PriceTable } from './accounting/price-table.js';
 import { isCacheable } from './cache/cached-answer.js';
@@ -43,7 +44,7 @@ export class LlmService {
     private readonly budget: Budget,
     private readonly prices: PriceTable,
     private readonly cached: CachedCalls,
-    private readonly config: AppConfig,
+    @Inject(llmConfig.KEY) private readonly config: ConfigType<typeof llmConfig>,
     private readonly clock: Clock,
     @Optional() private readonly credentials?: CredentialSource,
   ) {}
@@ -55,7 +56,7 @@ export class LlmService {
   async nativeModels(wire: Wire, userId: string, signal: AbortSignal): Promise<string> {
     const provider = this.directory.speaking(wire);
     const apiKey = await this.credentialOf(userId, provider.id);
-    const deadlines = Deadlines.ofAnswer(signal, this.config.llm.deadlines);
+    const deadlines = Deadlines.ofAnswer(signal, this.config.deadlines);
     try {
       return await provider.nativeModels({ signal: deadlines.signal, ...withKey(apiKey) });
     } catch (error) {
@@ -231,7 +232,7 @@ export class LlmService {
     const [model] = compatibleModels(call, chain);
     if (model === undefined) throw new Error('A chain without models was resolved.');
     const apiKey = await this.credentialOf(call.userId, model.provider);
-    return countRequestTokens({ ...call, ...withKey(apiKey) }, model, this.config.llm.deadlines);
+    return countRequestTokens({ ...call, ...withKey(apiKey) }, model, this.config.deadlines);
   }
 
   private async runner(call: ModelCall): Promise<CallRunner> {
@@ -242,7 +243,7 @@ export class LlmService {
 
   private tryOptions(userId: string): Omit<TriesOptions, 'chain' | 'signal'> {
     return {
-      maxRetries: this.config.llm.maxRetries,
+      maxRetries: this.config.maxRetries,
       clock: this.clock,
       gateOf: (provider) => this.gates.of(provider),
       credentialOf: (provider) => this.credentialOf(userId, provider),
@@ -258,9 +259,8 @@ export class LlmService {
    * loaded on demand, a slow machine.
    */
   private deadlinesOf(provider: string): DeadlineConfig {
-    const { deadlines, hosts } = this.config.llm;
-    const firstTokenMs = hosts.find(({ id }) => id === provider)?.firstTokenMs ?? deadlines.firstTokenMs;
-    return { ...deadlines, firstTokenMs };
+    const { deadlines, hostFirstTokenMs } = this.config;
+    return { ...deadlines, firstTokenMs: hostFirstTokenMs.get(provider) ?? deadlines.firstTokenMs };
   }
 }
 

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
-import { AppConfig } from '../config/index.js';
+import type { ConfigType } from '@nestjs/config';
+import { llmConfig } from '../config/index.js';
 import { PriceTable } from './accounting/price-table.js';
 
 /** The prices of models, for features that need them without calling a model. */
@@ -7,8 +8,8 @@ import { PriceTable } from './accounting/price-table.js';
   providers: [
     {
       provide: PriceTable,
-      inject: [AppConfig],
-      useFactory: ({ llm }: AppConfig) => new PriceTable(llm.prices),
+      inject: [llmConfig.KEY],
+      useFactory: ({ prices }: ConfigType<typeof llmConfig>) => new PriceTable(prices),
     },
   ],
   exports: [PriceTable],

@@ -1,5 +1,6 @@
+import type { ConfigType } from '@nestjs/config';
 import { request } from 'undici';
-import type { LlmConfig } from '../config/index.js';
+import type { providersConfig } from '../config/index.js';
 import type { ModelProvider } from './port/index.js';
 import { AnthropicProvider } from './providers/anthropic/anthropic.provider.js';
 import { DemoProvider } from './providers/demo/demo.provider.js';
@@ -15,21 +16,26 @@ const PROBE_MS = 300;
 /**
  * Creates the configured providers, in the order in which a bare model name is looked up; the demo comes last.
  */
-export async function configuredProviders(llm: LlmConfig): Promise<ModelProvider[]> {
-  const connectTimeoutMs = llm.deadlines.connectMs;
-  const { openai, anthropic } = llm;
-  const ollamaUrl = llm.ollama.baseUrl ?? (llm.ollama.probe ? await localOllama() : undefined);
+export async function configuredProviders({
+  openai,
+  anthropic,
+  ollama,
+  hosts,
+  demoTokensPerSecond,
+  connectTimeoutMs,
+}: ConfigType<typeof providersConfig>): Promise<ModelProvider[]> {
+  const ollamaUrl = ollama.baseUrl ?? (ollama.probe ? await localOllama() : undefined);
   return [
     ...(isSet(openai) ? [new OpenAiProvider({ id: 'openai', ...openai, connectTimeoutMs })] : []),
     ...(isSet(anthropic) ? [new AnthropicProvider({ id: 'anthropic', ...anthropic, connectTimeoutMs })] : []),
-    ...llm.hosts.map(
+    ...hosts.map(
       ({ id, baseUrl, apiKey, models }) =>
         new OpenAiProvider({ id, baseUrl, apiKey, models, connectTimeoutMs }),
     ),
     ...(ollamaUrl === undefined
       ? []
       : [new OllamaProvider({ id: 'ollama', baseUrl: ollamaUrl, connectTimeoutMs })]),
-    new DemoProvider({ tokensPerSecond: llm.demoTokensPerSecond }),
+    new DemoProvider({ tokensPerSecond: demoTokensPerSecond }),
   ];
 }
 

@@ -73,6 +73,11 @@ describe('the lint rules refuse', () => {
       'no-restricted-imports',
       "import { env } from 'node:process';\nexport const all = env;\n",
     ],
+    [
+      'ConfigService',
+      'no-restricted-imports',
+      "import { ConfigService } from '@nestjs/config';\nexport const service = ConfigService;\n",
+    ],
     ['env of globalThis', 'no-restricted-syntax', 'export const all = globalThis.process.env;\n'],
     ['console', 'no-console', "console.log('here');\n"],
     ['a Nest HTTP exception', '@typescript-eslint/no-restricted-imports', throwNotFound],

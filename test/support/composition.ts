@@ -1,5 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { AppConfig, parseSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/infra/telemetry/index.js';
@@ -63,8 +64,9 @@ function namesIn(module: TestingModule): string[] {
   ]);
   return wrappers.map((wrapper) => {
     const name = String(wrapper.name);
-    const instance: unknown = wrapper.instance;
-    if (instance === undefined) throw new Error(`${name} has no instance.`);
+    const { instance, isResolved } = wrapper.getInstanceByContextId(STATIC_CONTEXT);
+    // The factory of a package may have an effect and no result.
+    if (instance === undefined && !isResolved) throw new Error(`${name} has no instance.`);
     return name;
   });
 }

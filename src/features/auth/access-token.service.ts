@@ -1,8 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { JwtService } from '@nestjs/jwt';
 import { AppError } from '../../common/errors.js';
 import { isId } from '../../common/ids.js';
-import { AppConfig } from '../../config/index.js';
+import { accessTokensConfig } from '../../config/index.js';
 
 /** Lifetime of an access token, in seconds. */
 export const ACCESS_TOKEN_SECONDS = 900;
@@ -22,7 +23,7 @@ export interface AccessClaims {
 export class AccessTokenService {
   constructor(
     private readonly jwt: JwtService,
-    private readonly config: AppConfig,
+    @Inject(accessTokensConfig.KEY) private readonly config: ConfigType<typeof accessTokensConfig>,
   ) {}
 
   sign({ userId, sessionId }: AccessClaims): Promise<string> {
@@ -42,7 +43,7 @@ export class AccessTokenService {
   }
 
   private async claimsOf(token: string): Promise<unknown> {
-    const { previousJwtSecret: secret } = this.config.auth;
+    const { previousJwtSecret: secret } = this.config;
     try {
       return await this.jwt.verifyAsync<object>(token);
     } catch (error) {

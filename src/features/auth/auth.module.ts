@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { JwtModule } from '@nestjs/jwt';
-import { AppConfig } from '../../config/index.js';
+import { accessTokensConfig } from '../../config/index.js';
 import { ApiKeysModule } from '../api-keys/index.js';
 import { AuditModule } from '../audit/index.js';
 import { UsersModule } from '../users/index.js';
@@ -24,9 +25,9 @@ import { PasswordController } from './password.controller.js';
     ApiKeysModule,
     AuditModule,
     JwtModule.registerAsync({
-      inject: [AppConfig],
-      useFactory: ({ auth }: AppConfig) => ({
-        secret: auth.jwtSecret,
+      inject: [accessTokensConfig.KEY],
+      useFactory: ({ jwtSecret }: ConfigType<typeof accessTokensConfig>) => ({
+        secret: jwtSecret,
         signOptions: {
           algorithm: 'HS256',
           expiresIn: ACCESS_TOKEN_SECONDS,

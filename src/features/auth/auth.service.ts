@@ -1,9 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
 import { normalizeEmail } from '../../common/email-address.js';
 import { AppError } from '../../common/errors.js';
-import { AppConfig } from '../../config/index.js';
+import { registrationConfig } from '../../config/index.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AuditService } from '../audit/index.js';
 import { hashPassword, passwordMatches, SharedPasswordThrottle, UserService } from '../users/index.js';
@@ -31,7 +32,7 @@ export class AuthService {
     private readonly throttle: SharedPasswordThrottle,
     private readonly audit: AuditService,
     private readonly broadcast: Broadcast,
-    private readonly config: AppConfig,
+    @Inject(registrationConfig.KEY) private readonly config: ConfigType<typeof registrationConfig>,
   ) {}
 
   /**
@@ -39,14 +40,14 @@ export class AuthService {
    * @throws AppError `registration_closed`, `email_taken`
    */
   async register(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
-    if (this.config.auth.registration === 'closed') {
+    if (this.config.registration === 'closed') {
       throw new AppError(
         'registration_closed',
         'Registration is closed on this server. Ask its operator for an account.',
       );
     }
     const passwordHash = await hashPassword(password);
-    const role = this.config.production ? 'user' : 'first_is_admin';
+    const role = this.config.firstIsAdmin ? 'first_is_admin' : 'user';
     const user = await this.users.create({ email, passwordHash, role });
     await this.audit.record('user.registered', {
       actor: { ...actor, userId: user.id },

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { ByteLimiter } from '../../common/byte-limiter.js';
-import { AppConfig } from '../../config/index.js';
+import { contextConfig } from '../../config/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { FilesModule } from '../files/index.js';
 import { UsageModule } from '../usage/index.js';
@@ -58,8 +59,9 @@ const FILES_WAIT_MS = 10_000;
   providers: [
     {
       provide: ByteLimiter,
-      inject: [AppConfig],
-      useFactory: ({ context }: AppConfig) => new ByteLimiter(context.maxFileBytes, FILES_WAIT_MS),
+      inject: [contextConfig.KEY],
+      useFactory: ({ maxFileBytes }: ConfigType<typeof contextConfig>) =>
+        new ByteLimiter(maxFileBytes, FILES_WAIT_MS),
     },
     AnswerRepository,
     TurnResponder,

@@ -1,12 +1,7 @@
-import {
-  type BeforeApplicationShutdown,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { isId } from '../../common/ids.js';
-import { PeriodicTask } from '../../common/periodic-task.js';
+import type { ScheduledTask } from '../../infra/queue/index.js';
 import { FileStorage } from '../../infra/storage/index.js';
 import { type FileKey, FileRepository } from './file.repository.js';
 
@@ -16,50 +11,29 @@ import { type FileKey, FileRepository } from './file.repository.js';
  */
 export const KEPT_MS = 86_400_000;
 
-/** Delay of the first sweep, so that it does not slow down startup, in milliseconds. */
-const FIRST_AFTER_MS = 90_000;
-
-/** Delay between sweeps, in milliseconds. */
-const EVERY_MS = 21_600_000;
-
 /** Number of files per query. */
 const BATCH = 500;
 
 /** Deletes stored bytes without a row: those of uploads whose process was killed. Concurrent runs are harmless. */
 @Injectable()
-export class FileSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class FileSweep implements ScheduledTask {
+  readonly name = 'file-sweep';
+  readonly firstAfterMs = 90_000;
+  readonly everyMs = 21_600_000;
   private readonly logger = new Logger(FileSweep.name);
-  private readonly task: PeriodicTask;
 
   constructor(
     private readonly files: FileRepository,
     private readonly storage: FileStorage,
     private readonly clock: Clock,
-  ) {
-    this.task = new PeriodicTask({
-      firstAfterMs: FIRST_AFTER_MS,
-      everyMs: EVERY_MS,
-      run: (signal) => this.deleteOrphans(signal),
-      onError: (error) => {
-        this.logger.warn({ err: error }, 'could not delete all files of interrupted uploads; will retry');
-      },
-    });
-  }
-
-  onApplicationBootstrap(): void {
-    this.task.start();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.task.stop();
-  }
+  ) {}
 
   /**
    * Deletes stored bytes without a row, in all folders that can be read.
    * @returns the number of deleted files
    * @throws the error of listing the storage
    */
-  async deleteOrphans(signal?: AbortSignal): Promise<number> {
+  async run(signal?: AbortSignal): Promise<number> {
     let deleted = 0;
     let batch: FileKey[] = [];
     const deleteBatch = async (): Promise<void> => {

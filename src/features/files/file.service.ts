@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { AppError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
-import { AppConfig } from '../../config/index.js';
+import { filesConfig } from '../../config/index.js';
 import { FileStorage } from '../../infra/storage/index.js';
 import { FileRepository, type StoredFile } from './file.repository.js';
 import { toFileName } from './file-name.js';
@@ -25,12 +26,12 @@ export class FileService {
   constructor(
     private readonly files: FileRepository,
     private readonly storage: FileStorage,
-    private readonly config: AppConfig,
+    @Inject(filesConfig.KEY) private readonly config: ConfigType<typeof filesConfig>,
   ) {}
 
   /** Maximum size of a file, in bytes. */
   get maxBytes(): number {
-    return this.config.http.maxUploadMb * 2 ** 20;
+    return this.config.maxUploadMb * 2 ** 20;
   }
 
   /**

@@ -1,13 +1,15 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { SkipThrottle } from '@nestjs/throttler';
 import { VERSION } from '../../config/index.js';
-import { ApiErrors, Public, Unlimited } from '../../http/index.js';
+import { ApiErrors, Public } from '../../http/index.js';
 import { HealthBody, ProbeBody, ServiceBody } from './health.dto.js';
 import { toHealthBody } from './health.mapper.js';
 import { HealthService } from './health.service.js';
 
+// Probes must not be answered with "too many".
 @Public()
-@Unlimited()
+@SkipThrottle()
 @ApiTags('service')
 @Controller()
 export class HealthController {

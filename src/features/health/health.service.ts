@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
-import { AppConfig } from '../../config/index.js';
+import { VERSION } from '../../config/index.js';
 import { RedisConnection } from '../../infra/redis/index.js';
 import { ModelCatalog, type ProviderHealth } from '../../llm/index.js';
 import { HealthRepository } from './health.repository.js';
@@ -20,7 +20,6 @@ export class HealthService {
   constructor(
     private readonly repository: HealthRepository,
     private readonly models: ModelCatalog,
-    private readonly config: AppConfig,
     private readonly redis: RedisConnection,
   ) {}
 
@@ -34,7 +33,7 @@ export class HealthService {
     const isWhole = redisAnswers && providers.every((provider) => provider.status === 'ok');
     return {
       status: answers ? (isWhole ? 'ok' : 'degraded') : 'unavailable',
-      version: this.config.version,
+      version: VERSION,
       database: answers ? 'ok' : 'unavailable',
       redis: this.redis.client && (redisAnswers ? 'ok' : 'unavailable'),
       providers,

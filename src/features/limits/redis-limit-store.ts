@@ -1,5 +1,4 @@
-import type { Redis } from 'ioredis';
-import { RedisScript } from '../../infra/redis/index.js';
+import type { Redis, Result } from 'ioredis';
 import {
   type Bucket,
   LimitStore,
@@ -19,9 +18,16 @@ const PREFIX = 'parley:limits:';
 /** Lifetime of a lease without renewal, in milliseconds: the longest time for which a dead process holds anything. */
 export const LEASE_TTL_MS = 30_000;
 
-const take = new RedisScript(TAKE);
-const reserve = new RedisScript(RESERVE);
-const settle = new RedisScript(SETTLE);
+type ScriptArguments = readonly (string | number)[];
+
+/** The scripts as commands. ioredis sends each whole once a connection, and by its hash from then on. */
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    takeLimits(keyCount: number, ...keysAndValues: ScriptArguments): Result<string[], Context>;
+    reserveLimits(keyCount: number, ...keysAndValues: ScriptArguments): Result<string[], Context>;
+    settleLimits(keyCount: number, ...keysAndValues: ScriptArguments): Result<number, Context>;
+  }
+}
 
 /**
  * The limits of all processes that share a Redis. Every method is one script, and fails while Redis is unavailable.
@@ -33,6 +39,9 @@ export class RedisLimitStore extends LimitStore {
     private readonly now: () => number | '' = () => '',
   ) {
     super();
+    client.defineCommand('takeLimits', { lua: TAKE });
+    client.defineCommand('reserveLimits', { lua: RESERVE });
+    client.defineCommand('settleLimits', { lua: SETTLE });
   }
 
   /** Returns true if Redis responds. Never rejects. */
@@ -46,28 +55,29 @@ export class RedisLimitStore extends LimitStore {
   override async take(buckets: readonly Bucket[]): Promise<Taken> {
     const keys = buckets.map(({ key }) => PREFIX + key);
     const values = buckets.flatMap(({ limit, cost }) => [limit, cost]);
-    const [allowed, ...backlogs] = texts(await take.run(this.client, keys, [this.now(), ...values]));
+    const [allowed, ...backlogs] = await this.client.takeLimits(keys.length, ...keys, this.now(), ...values);
     return { allowed: allowed === '1', backlogsMs: backlogs.map(Number) };
   }
 
   override async reserve(reservation: Reservation, spent?: Spent): Promise<Reserved> {
     const { leaseId, tokens, tokensPerMinute, cost, generations, concurrency } = reservation;
     const { tokensDay = '', costMonth = '' } = reservation;
-    const [outcome, backlog] = texts(
-      await reserve.run(this.client, keysOf(reservation), [
-        this.now(),
-        leaseId,
-        LEASE_TTL_MS,
-        tokens,
-        tokensPerMinute,
-        cost,
-        generations,
-        concurrency,
-        tokensDay,
-        costMonth,
-        ...(spent === undefined ? ['', ''] : [spent.tokensDay, spent.costMonth]),
-        SPENT_TTL_MS,
-      ]),
+    const keys = keysOf(reservation);
+    const [outcome, backlog] = await this.client.reserveLimits(
+      keys.length,
+      ...keys,
+      this.now(),
+      leaseId,
+      LEASE_TTL_MS,
+      tokens,
+      tokensPerMinute,
+      cost,
+      generations,
+      concurrency,
+      tokensDay,
+      costMonth,
+      ...(spent === undefined ? ['', ''] : [spent.tokensDay, spent.costMonth]),
+      SPENT_TTL_MS,
     );
     const backlogMs = Number(backlog);
     switch (outcome) {
@@ -88,12 +98,13 @@ export class RedisLimitStore extends LimitStore {
   override async settle(reservation: Reservation, used: Used): Promise<void> {
     const { leaseId, tokens, tokensPerMinute } = reservation;
     const values = [this.now(), leaseId, tokens, tokensPerMinute, used.tokens, used.cost];
-    await settle.run(this.client, keysOf(reservation), values);
+    const keys = keysOf(reservation);
+    await this.client.settleLimits(keys.length, ...keys, ...values);
   }
 
   /**
-   * Keeps a lease alive for another `LEASE_TTL_MS`. Sent whole, so that it is one command: what is sent over the
-   * connection after it, a settlement, is done after it, and cannot be undone by it.
+   * Keeps a lease alive for another `LEASE_TTL_MS`. Not a defined command: ioredis sends that again if Redis has
+   * forgotten the script, so that a settlement sent in between would be undone by it.
    */
   async renew(reservation: Reservation): Promise<void> {
     const { leaseId, generations, tokens, cost, subjects, userId } = reservation;
@@ -112,9 +123,4 @@ function keysOf({ userId, day, subjects }: Reservation): string[] {
 
 function leasesKey(userId: string, subject: string): string {
   return `${PREFIX}{${userId}}:leases:${subject}`;
-}
-
-function texts(answer: unknown): string[] {
-  if (Array.isArray(answer)) return answer.map(String);
-  throw new Error('A limit script returned something other than a list.');
 }

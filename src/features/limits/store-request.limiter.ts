@@ -1,7 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { normalAddress } from '../../common/address.js';
-import type { Caller } from '../../common/caller.js';
-import { AppConfig } from '../../config/index.js';
+import type { AccountAccess } from '../../common/caller.js';
+import { limitsConfig } from '../../config/index.js';
 import { type Admission, type RateState, RequestLimiter } from '../../http/index.js';
 import { remainingIn, waitMs } from './gcra.js';
 import { tooManyRequests } from './limit-errors.js';
@@ -20,13 +21,13 @@ export class StoreRequestLimiter extends RequestLimiter {
     private readonly stores: FailoverLimitStore,
     private readonly limits: LimitsOf,
     private readonly levels: TokenLevelCache,
-    { limits: { addressRequestsPerMinute } }: AppConfig,
+    @Inject(limitsConfig.KEY) { addressRequestsPerMinute }: ConfigType<typeof limitsConfig>,
   ) {
     super();
     this.addressLimit = addressRequestsPerMinute;
   }
 
-  override async admit(caller: Caller, model: boolean): Promise<Admission> {
+  override async admit(caller: AccountAccess, model: boolean): Promise<Admission> {
     const { userId } = caller;
     const limits = await this.limits.of(userId);
     const subjects = limitSubjects(caller);

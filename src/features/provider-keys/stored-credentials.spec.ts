@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Clock } from '../../common/clock.js';
-import { AppConfig, parseSettings } from '../../config/index.js';
 import { PrismaService } from '../../infra/database/index.js';
 import { KeyCipher } from './key-cipher.js';
 import { ProviderKeyRepository } from './provider-key.repository.js';
@@ -12,9 +11,7 @@ const ADA = { userId: 'ada', provider: 'openai' };
 const TTL_MS = 5_000;
 const CAPACITY = 10_000;
 
-const config = new AppConfig(
-  parseSettings({ JWT_SECRET: CURRENT, ENCRYPTION_KEY: CURRENT, ENCRYPTION_KEY_PREVIOUS: PREVIOUS }),
-);
+const config = { key: CURRENT, previousKey: PREVIOUS };
 const encrypted = (secret: string, key: string) =>
   new KeyCipher({ key, previousKey: undefined }).encrypt(secret, ADA);
 
@@ -50,7 +47,8 @@ class MemoryKeys extends ProviderKeyRepository {
 }
 
 class SetClock extends Clock {
-  time = 0;
+  /** Never 0, which lru-cache takes for an entry without a time. */
+  time = 1;
 
   override now(): number {
     return this.time;
@@ -73,7 +71,7 @@ describe('StoredCredentials', () => {
     keys.stored = encrypted('first', CURRENT);
     expect([await credentialOf('ada'), await credentialOf('ada'), keys.reads]).toEqual(['first', 'first', 1]);
     keys.stored = encrypted('second', CURRENT);
-    clock.time = TTL_MS;
+    clock.time += TTL_MS + 1;
     expect(await credentialOf('ada')).toBe('second');
     keys.stored = undefined;
     credentials.forget('ada', ADA.provider);

@@ -1,7 +1,9 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { LRUCache } from 'lru-cache';
 import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
-import { AppConfig } from '../../config/index.js';
+import { encryptionConfig } from '../../config/index.js';
 import { CredentialSource } from '../../llm/index.js';
 import { KeyCipher, UnreadableSecretError } from './key-cipher.js';
 import { ProviderKeyRepository } from './provider-key.repository.js';
@@ -12,9 +14,14 @@ const TTL_MS = 5_000;
 /** Maximum number of cache entries; most record that there is no key. */
 const CAPACITY = 10_000;
 
+/** Cached result of a read; the secret is undefined if the user has no key. */
 interface Entry {
-  readonly secret: Promise<string | undefined>;
-  readonly expiresAt: number;
+  readonly secret: string | undefined;
+}
+
+interface KeyOwner {
+  readonly userId: string;
+  readonly provider: string;
 }
 
 /** Provides users' own keys to the model layer. */
@@ -22,15 +29,26 @@ interface Entry {
 export class StoredCredentials extends CredentialSource {
   private readonly logger = new Logger(StoredCredentials.name);
   private readonly cipher: KeyCipher;
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries: LRUCache<string, Entry, KeyOwner>;
 
   constructor(
     private readonly keys: ProviderKeyRepository,
-    private readonly clock: Clock,
-    config: AppConfig,
+    clock: Clock,
+    @Inject(encryptionConfig.KEY) config: ConfigType<typeof encryptionConfig>,
   ) {
     super();
-    this.cipher = new KeyCipher(config.encryption);
+    this.cipher = new KeyCipher(config);
+    this.entries = new LRUCache({
+      max: CAPACITY,
+      ttl: TTL_MS,
+      perf: { now: () => clock.now() },
+      ttlResolution: 0,
+      // Callers that wait for an entry which is evicted or forgotten meanwhile still get it; it is not cached.
+      ignoreFetchAbort: true,
+      fetchMethod: async (_name, _stale, { context: { userId, provider } }) => ({
+        secret: await this.read(userId, provider),
+      }),
+    });
   }
 
   /** Encrypts a key for storage. */
@@ -43,22 +61,11 @@ export class StoredCredentials extends CredentialSource {
     this.entries.delete(nameOf(userId, provider));
   }
 
-  override credentialFor(userId: string, provider: string): Promise<string | undefined> {
-    const name = nameOf(userId, provider);
-    const now = this.clock.now();
-    const known = this.entries.get(name);
-    if (known !== undefined && known.expiresAt > now) return known.secret;
-    const entry = { secret: this.read(userId, provider), expiresAt: now + TTL_MS };
-    this.entries.delete(name);
-    this.entries.set(name, entry);
-    if (this.entries.size > CAPACITY) {
-      const [oldest] = this.entries.keys();
-      if (oldest !== undefined) this.entries.delete(oldest);
-    }
-    entry.secret.catch(() => {
-      if (this.entries.get(name) === entry) this.entries.delete(name);
+  override async credentialFor(userId: string, provider: string): Promise<string | undefined> {
+    const { secret } = await this.entries.forceFetch(nameOf(userId, provider), {
+      context: { userId, provider },
     });
-    return entry.secret;
+    return secret;
   }
 
   private async read(userId: string, provider: string): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import type { Result } from 'ioredis';
 import { normalAddress } from '../../common/address.js';
 import { RedisConnection } from '../../infra/redis/index.js';
 import { LIMITS, PasswordThrottle, tooManyTries } from './password-throttle.js';
@@ -60,6 +60,14 @@ end
 redis.call('SET', KEYS[4], '', 'PX', ARGV[1])
 return 0`;
 
+/** The scripts as commands. */
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    admitPassword(...keysAndLimits: readonly [...Keys, ...number[]]): Result<number, Context>;
+    forgivePassword(...keysAndTrust: readonly [...Keys, trustMs: number]): Result<number, Context>;
+  }
+}
+
 /**
  * Slows down password guessing with counts that all processes share through Redis. Without it, and while it is
  * unavailable, each process counts on its own, starting from zero.
@@ -71,7 +79,10 @@ export class SharedPasswordThrottle {
   constructor(
     private readonly redis: RedisConnection,
     private readonly memory: PasswordThrottle,
-  ) {}
+  ) {
+    redis.client?.defineCommand('admitPassword', { lua: ADMIT, numberOfKeys: 4 });
+    redis.client?.defineCommand('forgivePassword', { lua: SUCCEED, numberOfKeys: 4 });
+  }
 
   /**
    * Admits an attempt and counts it as wrong until it proves right, so that concurrent attempts cannot bypass the
@@ -85,11 +96,11 @@ export class SharedPasswordThrottle {
     const counted = normalAddress(address);
     if (client === undefined) return this.admitHere(account, counted);
     const keys = keysOf(account, counted);
-    const waitMs = await this.ask(client, ADMIT, keys, LIMITS_AS_ARGUMENTS);
+    const waitMs = await this.answerOf(client.admitPassword(...keys, ...LIMITS_AS_ARGUMENTS));
     if (waitMs === undefined) return this.admitHere(account, counted);
     if (waitMs > 0) throw tooManyTries(waitMs);
     return async () => {
-      await this.ask(client, SUCCEED, keys, [TRUST_MS]);
+      await this.answerOf(client.forgivePassword(...keys, TRUST_MS));
     };
   }
 
@@ -101,19 +112,10 @@ export class SharedPasswordThrottle {
     };
   }
 
-  /**
-   * Runs a script and returns its result; undefined while Redis is unavailable, which the connection reports to the
-   * operator once.
-   */
-  private async ask(
-    client: Redis,
-    script: string,
-    keys: Keys,
-    values: readonly number[],
-  ): Promise<number | undefined> {
+  /** Returns the answer of Redis; undefined while it is unavailable, which the connection logs once. */
+  private async answerOf(command: Promise<number>): Promise<number | undefined> {
     try {
-      const answer = await client.eval(script, keys.length, ...keys, ...values);
-      return Number(answer);
+      return await command;
     } catch (error) {
       this.logger.debug({ err: error }, 'counting wrong passwords in memory for now');
       return undefined;

@@ -1,4 +1,4 @@
-import type { Caller } from '../../common/caller.js';
+import type { AccountAccess } from '../../common/caller.js';
 import type { AppError } from '../../common/errors.js';
 
 /** The current state of a limit. */
@@ -24,7 +24,7 @@ export interface Admission {
 /** Counts requests. A feature implements it and the composition root binds it. */
 export abstract class RequestLimiter {
   /** @param model true if the route reaches a model */
-  abstract admit(caller: Caller, model: boolean): Promise<Admission>;
+  abstract admit(caller: AccountAccess, model: boolean): Promise<Admission>;
 
   /** Admits a request without valid credentials. */
   abstract admitAddress(address: string): Promise<Admission>;

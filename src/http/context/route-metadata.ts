@@ -6,7 +6,6 @@ const PUBLIC = 'parley:public';
 const SCOPE = 'parley:scope';
 const ADMIN_ONLY = 'parley:admin-only';
 const MODEL_ROUTE = 'parley:model-route';
-const UNLIMITED = 'parley:unlimited';
 const FORM_ROUTE = 'parley:form-route';
 
 /** Makes a route public. Without it, a route needs credentials. */
@@ -32,11 +31,6 @@ export function ModelRoute(): MethodDecorator {
   return SetMetadata(MODEL_ROUTE, true);
 }
 
-/** Exempts a route from rate limits: health probes must never get a 429. */
-export function Unlimited(): MethodDecorator & ClassDecorator {
-  return SetMetadata(UNLIMITED, true);
-}
-
 /** Marks a route whose body is a form with a file instead of JSON. */
 export function FormRoute(): MethodDecorator {
   return SetMetadata(FORM_ROUTE, true);
@@ -48,7 +42,6 @@ export interface RouteMetadata {
   readonly scope: ScopeName;
   readonly adminOnly: boolean;
   readonly reachesModel: boolean;
-  readonly unlimited: boolean;
   readonly takesForm: boolean;
 }
 
@@ -77,7 +70,6 @@ function readMarks(places: readonly object[]): RouteMetadata {
     scope: scopeOf(marked(SCOPE)),
     adminOnly: marked(ADMIN_ONLY) === true,
     reachesModel: marked(MODEL_ROUTE) === true,
-    unlimited: marked(UNLIMITED) === true,
     takesForm: marked(FORM_ROUTE) === true,
   };
 }

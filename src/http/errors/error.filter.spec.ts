@@ -8,6 +8,7 @@ import { AppError, NotFoundError } from '../../common/errors.js';
 import { ErrorFormats } from './error-format.js';
 import { markRateLimited } from '../context/rate-limit-mark.js';
 import { ErrorFilter } from './error.filter.js';
+import { RateLimitStorage } from '../context/rate-limit.storage.js';
 import { type Admission, RequestLimiter } from '../context/request-limiter.js';
 
 class Recorder implements LoggerService {
@@ -47,7 +48,7 @@ class Limiter extends RequestLimiter {
   }
 }
 
-const limiter = new Limiter();
+const rateLimits = new RateLimitStorage(new Limiter());
 
 beforeEach(async () => {
   recorder = new Recorder();
@@ -70,7 +71,7 @@ beforeEach(async () => {
       response.json = () => {
         throw new Error('The response cannot be written.');
       };
-    new ErrorFilter(new ErrorFormats([]), limiter)
+    new ErrorFilter(new ErrorFormats([]), rateLimits)
       .catch(thrown, new ExecutionContextHost([request, response]))
       .catch((error: unknown) => escaped.push(error));
   });

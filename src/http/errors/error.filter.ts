@@ -5,7 +5,7 @@ import { isRateLimited, markRateLimited } from '../context/rate-limit-mark.js';
 import { errorEntry } from './error-body.dto.js';
 import { ErrorFormats } from './error-format.js';
 import { toAppError } from './to-app-error.js';
-import { RequestLimiter } from '../context/request-limiter.js';
+import { addressKey, RateLimitStorage } from '../context/rate-limit.storage.js';
 import { requestIdOf } from '../context/request-id.js';
 
 /**
@@ -18,7 +18,7 @@ export class ErrorFilter implements ExceptionFilter {
 
   constructor(
     private readonly wires: ErrorFormats,
-    private readonly limiter: RequestLimiter,
+    private readonly rateLimits: RateLimitStorage,
   ) {}
 
   /** Never rejects: Nest does not await a filter, so a rejection would end the process. */
@@ -50,8 +50,8 @@ export class ErrorFilter implements ExceptionFilter {
     if (isRateLimited(request)) return undefined;
     markRateLimited(request);
     try {
-      const { refusal } = await this.limiter.admitAddress(request.ip ?? '');
-      return refusal;
+      const { admission } = await this.rateLimits.increment(addressKey(request.ip));
+      return admission.refusal;
     } catch (error) {
       // The original error matters more to the caller than the failure to count it.
       this.logger.error({ err: error }, 'could not count a failed request');

@@ -1,4 +1,11 @@
-import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import {
+  InjectThrottlerOptions,
+  ThrottlerGuard,
+  type ThrottlerModuleOptions,
+  type ThrottlerRequest,
+} from '@nestjs/throttler';
 import type { NextFunction, Request, Response } from 'express';
 import { AppError } from '../../common/errors.js';
 import { AuthGuard } from './auth.guard.js';
@@ -8,71 +15,81 @@ import { sendError } from '../errors/error.filter.js';
 import { markRateLimited } from '../context/rate-limit-mark.js';
 import { callerOf } from '../context/principal.js';
 import { setRateLimitHeaders } from './rate-limit-headers.js';
-import { RequestLimiter } from '../context/request-limiter.js';
+import { accountKey, addressKey, modelKey, RateLimitStorage } from '../context/rate-limit.storage.js';
 import { routeMetadataOf } from '../context/route-metadata.js';
 
 /**
- * Asks who makes a request, and then whether one more may be made. It holds the guard that authenticates instead of
- * following it, because a request that fails there has to be counted too: by its address.
+ * Authenticates a request, and then limits it. It holds the guard that authenticates instead of following it, because a
+ * request that fails there has to be counted too: by its address.
  */
 @Injectable()
-export class RateLimitGuard implements CanActivate {
+export class RateLimitGuard extends ThrottlerGuard {
   constructor(
+    @InjectThrottlerOptions() options: ThrottlerModuleOptions,
+    private readonly storage: RateLimitStorage,
+    reflector: Reflector,
     private readonly auth: AuthGuard,
-    private readonly limiter: RequestLimiter,
-  ) {}
+  ) {
+    super(options, storage, reflector);
+  }
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (routeMetadataOf(context).unlimited) {
-      markRateLimited(context.switchToHttp().getRequest<Request>());
-      return this.auth.canActivate(context);
-    }
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    // Everything from here on is decided here, so the error filter must not count it by its address.
+    markRateLimited(context.switchToHttp().getRequest<Request>());
     const refused = await this.auth.canActivate(context).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );
     // A database that is away says nothing of the credentials, and must not be answered with "too many".
     if (refused !== undefined && !isRefusal(refused.error)) throw refused.error;
-    await this.count(context);
+    await super.canActivate(context);
     if (refused !== undefined) throw refused.error;
     return true;
   }
 
-  /** @throws AppError `rate_limit_exceeded` */
-  private async count(context: ExecutionContext): Promise<void> {
+  /**
+   * Replaces that of the throttler, whose exception and headers (in whole seconds, and the same on every route) are not
+   * those that clients of OpenAI read.
+   * @throws AppError `rate_limit_exceeded`
+   */
+  protected override async handleRequest({
+    context,
+    throttler: { name = 'default' },
+    getTracker,
+    generateKey,
+  }: ThrottlerRequest): Promise<boolean> {
     const http = context.switchToHttp();
-    const request = http.getRequest<Request>();
-    markRateLimited(request);
-    const model = routeMetadataOf(context).reachesModel;
-    const caller = callerOf(request);
-    const admission =
-      caller === undefined
-        ? await this.limiter.admitAddress(addressOf(request))
-        : await this.limiter.admit(caller, model);
-    if (model) setRateLimitHeaders(http.getResponse<Response>(), admission);
+    const tracker = await getTracker(http.getRequest<Request>(), context);
+    const { admission } = await this.storage.increment(generateKey(context, tracker, name));
+    if (routeMetadataOf(context).reachesModel) setRateLimitHeaders(http.getResponse<Response>(), admission);
     if (admission.refusal !== undefined) throw admission.refusal;
+    return true;
+  }
+
+  protected override getTracker(request: Request): Promise<string> {
+    const caller = callerOf(request);
+    return Promise.resolve(caller === undefined ? addressKey(request.ip) : accountKey(caller));
+  }
+
+  protected override generateKey(context: ExecutionContext, tracker: string): string {
+    return routeMetadataOf(context).reachesModel ? modelKey(tracker) : tracker;
   }
 }
 
-/** Whether it was looked at who makes the request, and found not to be allowed. */
+/** Returns whether the credentials were checked and found not to be sufficient. */
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof AppError)) return false;
   const { status } = errorEntry(error.code);
   return status === 401 || status === 403;
 }
 
-/** The limit by address, for what is served beside the routes: the documentation. */
-export function addressLimit(limiter: RequestLimiter, wires: ErrorFormats) {
+/** Limits by address what is served beside the routes: the documentation. */
+export function addressLimit(storage: RateLimitStorage, wires: ErrorFormats) {
   return (request: Request, response: Response, next: NextFunction): void => {
     markRateLimited(request);
-    limiter.admitAddress(addressOf(request)).then(({ refusal }) => {
+    storage.increment(addressKey(request.ip)).then(({ admission: { refusal } }) => {
       if (refusal === undefined) next();
       else sendError(response, refusal, wires);
     }, next);
   };
-}
-
-/** Whom a request comes from, as far as proxies are trusted to tell. */
-function addressOf({ ip }: Request): string {
-  return ip ?? '';
 }

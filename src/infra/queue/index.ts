@@ -1,3 +1,5 @@
 export { ManagedQueue } from './managed-queue.js';
 export { QueueModule } from './queue.module.js';
 export { registerQueue } from './register-queue.js';
+export { SCHEDULED_TASKS_QUEUE, type ScheduledTask } from './scheduled-task.js';
+export { ScheduledTasksModule } from './scheduled-tasks.module.js';

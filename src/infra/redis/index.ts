@@ -1,4 +1,3 @@
 export { Broadcast } from './broadcast.js';
 export { RedisConnection, type RedisSettings } from './redis-connection.js';
 export { RedisModule } from './redis.module.js';
-export { RedisScript } from './redis-script.js';

@@ -23,13 +23,39 @@ interface Reader {
   readonly apiKey: string | undefined;
 }
 
+/** Answer of a provider: true if the model supports the kind, undefined if unknown. */
+interface Answer {
+  readonly reads: boolean | undefined;
+}
+
+interface Question {
+  readonly reader: Reader;
+  readonly kind: MediaKind;
+}
+
 /** Caches which models support images and PDFs. Concurrent callers share one request. */
 export class MediaSupport {
-  private readonly answers: LRUCache<string, Promise<boolean | undefined>>;
+  private readonly answers: LRUCache<string, Answer, Question>;
 
   /** @param now returns milliseconds of a monotonic clock */
   constructor(now: () => number = () => performance.now()) {
-    this.answers = new LRUCache({ max: MAX_ANSWERS, perf: { now }, ttlResolution: 0 });
+    this.answers = new LRUCache({
+      max: MAX_ANSWERS,
+      ttl: ANSWER_TTL_MS,
+      perf: { now },
+      ttlResolution: 0,
+      // Callers that wait for an answer which is evicted meanwhile still need it.
+      ignoreFetchAbort: true,
+      fetchMethod: async (_key, _stale, { options, context }) => {
+        try {
+          return { reads: await ask(context) };
+        } catch {
+          // A provider that is away says nothing of what its models can do.
+          options.ttl = FAILURE_TTL_MS;
+          return { reads: undefined };
+        }
+      },
+    });
   }
 
   /**
@@ -51,27 +77,20 @@ export class MediaSupport {
     return reading.flat();
   }
 
-  private reads(reader: Reader, kind: MediaKind): Promise<boolean | undefined> {
+  private async reads(reader: Reader, kind: MediaKind): Promise<boolean | undefined> {
     const { model, provider } = reader.resolved;
     const key = JSON.stringify([provider, model, kind, keyScopeOf(reader.apiKey)]);
-    const known = this.answers.get(key);
-    if (known !== undefined) return known;
-    // There is no await between the lookup and `set`, so there is one request for any number of concurrent
-    // callers.
-    const answer = ask(reader, kind).catch(() => {
-      // An unreachable provider says nothing about its models. Cache the same promise, but for a shorter time.
-      if (this.answers.peek(key) === answer) this.answers.set(key, answer, { ttl: FAILURE_TTL_MS });
-      return undefined;
-    });
-    this.answers.set(key, answer, { ttl: ANSWER_TTL_MS });
-    return answer;
+    return (await this.answers.forceFetch(key, { context: { reader, kind } })).reads;
   }
 }
 
-async function ask(
-  { resolved: { source, model }, apiKey }: Reader,
-  kind: MediaKind,
-): Promise<boolean | undefined> {
+async function ask({
+  reader: {
+    resolved: { source, model },
+    apiKey,
+  },
+  kind,
+}: Question): Promise<boolean | undefined> {
   const asked = { model, signal: AbortSignal.timeout(ASK_MS), ...(apiKey !== undefined && { apiKey }) };
   return source.reads?.(kind, asked);
 }

@@ -1,5 +1,6 @@
-import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
-import { AppConfig } from '../../config/index.js';
+import { Inject, Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { llmConfig } from '../../config/index.js';
 import { CredentialSource, mediaIn, type MediaKind, type ModelCall, type Wire } from '../port/index.js';
 import { type ContextWindow, ContextWindows, smallestOf } from './context-windows.js';
 import { MediaSupport } from './media-support.js';
@@ -13,10 +14,10 @@ export class ModelCatalog implements OnApplicationShutdown {
 
   constructor(
     private readonly directory: ModelDirectory,
-    { llm }: AppConfig,
+    @Inject(llmConfig.KEY) { windows }: ConfigType<typeof llmConfig>,
     @Optional() private readonly credentials?: CredentialSource,
   ) {
-    this.windows = new ContextWindows(llm.windows);
+    this.windows = new ContextWindows(windows);
   }
 
   /**

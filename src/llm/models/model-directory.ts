@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { AppError } from '../../common/errors.js';
 import { within } from '../../common/within.js';
 import type { ListedModel, ModelIdentity, ModelProvider, Wire } from '../port/index.js';
@@ -37,21 +38,34 @@ export interface ProviderHealth {
   readonly models: number;
 }
 
-interface CachedList {
-  readonly models: Promise<readonly ListedModel[]>;
-  readonly expiresAt: number;
+/** List of a provider, undefined if it could not be read. */
+interface ModelList {
+  readonly models: readonly ListedModel[] | undefined;
 }
 
 /** Lists the available models and resolves names to providers. */
 export class ModelDirectory {
-  private readonly lists = new Map<string, CachedList>();
+  private readonly lists: LRUCache<string, ModelList, ModelProvider>;
 
   /** @param providers in the order in which a bare name is looked up; the demo comes last */
   constructor(
     private readonly providers: readonly ModelProvider[],
     private readonly defaultModel: string | undefined,
     private readonly aliases: Readonly<Record<string, readonly string[]>> = {},
-  ) {}
+  ) {
+    this.lists = new LRUCache({
+      max: Math.max(1, providers.length),
+      ttl: LIST_TTL_MS,
+      fetchMethod: async (_id, _stale, { options, context: provider }) => {
+        try {
+          return { models: await provider.models(AbortSignal.timeout(LIST_TIMEOUT_MS)) };
+        } catch {
+          options.ttl = FAILURE_TTL_MS;
+          return { models: undefined };
+        }
+      },
+    });
+  }
 
   /**
    * Returns the models for a name, in the order in which they are called: those of an alias, or the single one
@@ -130,8 +144,8 @@ export class ModelDirectory {
   async names(): Promise<string[]> {
     const lists = await Promise.all(
       this.providers.map(async (provider) => {
-        const models = await this.listOf(provider).catch(() => []);
-        return models.map(({ id }) => `${provider.id}/${id}`);
+        const models = await this.listOf(provider);
+        return (models ?? []).map(({ id }) => `${provider.id}/${id}`);
       }),
     );
     return lists.flat();
@@ -149,7 +163,7 @@ export class ModelDirectory {
   async health(): Promise<ProviderHealth[]> {
     return Promise.all(
       this.providers.map(async (provider) => {
-        const models = await this.listOf(provider).catch(() => undefined);
+        const models = await this.listOf(provider);
         return {
           id: provider.id,
           status: models === undefined ? ('unavailable' as const) : ('ok' as const),
@@ -164,8 +178,8 @@ export class ModelDirectory {
    * contain it, or does not arrive in time. Never fails.
    */
   async listedWindow({ source, model }: ResolvedModel): Promise<number | undefined> {
-    const models = await within(WINDOW_WAIT_MS, () => this.listOf(source)).catch(() => []);
-    return entryOf(models, model)?.contextWindow;
+    const models = await within(WINDOW_WAIT_MS, () => this.listOf(source)).catch(() => undefined);
+    return models && entryOf(models, model)?.contextWindow;
   }
 
   /** Closes the providers' connections. */
@@ -187,7 +201,7 @@ export class ModelDirectory {
   private async lookUp(name: string): Promise<ResolvedModel> {
     let unread: ModelProvider | undefined;
     for (const provider of this.providers) {
-      const models = await this.listOf(provider).catch(() => undefined);
+      const models = await this.listOf(provider);
       if (models !== undefined && entryOf(models, name) !== undefined) return resolved(provider, name);
       if (models === undefined) unread ??= provider;
     }
@@ -198,7 +212,7 @@ export class ModelDirectory {
 
   private async firstModel(): Promise<ResolvedModel> {
     const [first] = this.providers;
-    const models = first === undefined ? [] : await this.listOf(first).catch(() => []);
+    const models = (first && (await this.listOf(first))) ?? [];
     const model = models.find(({ id }) => !DOES_NOT_CHAT.test(id)) ?? models[0];
     if (first !== undefined && model !== undefined) return resolved(first, model.id);
     throw new AppError(
@@ -220,19 +234,9 @@ export class ModelDirectory {
     );
   }
 
-  private listOf(provider: ModelProvider): Promise<readonly ListedModel[]> {
-    const known = this.lists.get(provider.id);
-    if (known !== undefined && known.expiresAt > performance.now()) return known.models;
-    const models = provider.models(AbortSignal.timeout(LIST_TIMEOUT_MS));
-    this.remember(provider.id, models, LIST_TTL_MS);
-    models.catch(() => {
-      this.remember(provider.id, models, FAILURE_TTL_MS);
-    });
-    return models;
-  }
-
-  private remember(id: string, models: Promise<readonly ListedModel[]>, ttlMs: number): void {
-    this.lists.set(id, { models, expiresAt: performance.now() + ttlMs });
+  /** Returns undefined if the list cannot be read. Never rejects. */
+  private async listOf(provider: ModelProvider): Promise<readonly ListedModel[] | undefined> {
+    return (await this.lists.forceFetch(provider.id, { context: provider })).models;
   }
 }
 

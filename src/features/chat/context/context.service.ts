@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import type { ByteLease } from '../../../common/byte-limiter.js';
-import { AppConfig } from '../../../config/index.js';
+import { contextConfig } from '../../../config/index.js';
 import { type ChatMessage, countTokens, joinNeighbours, ModelCatalog } from '../../../llm/index.js';
 import { toChatMessages } from './context.mapper.js';
 import { type ContextMessage, ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
@@ -45,7 +46,7 @@ export class ContextService {
     private readonly repository: ContextRepository,
     private readonly summaries: SummaryRepository,
     private readonly models: ModelCatalog,
-    private readonly config: AppConfig,
+    @Inject(contextConfig.KEY) private readonly config: ConfigType<typeof contextConfig>,
     private readonly files: ContextAttachmentsService,
   ) {}
 
@@ -76,7 +77,7 @@ export class ContextService {
       messageId: turn.parentId,
       behind: summarized?.position ?? -1,
       maxTokens: Math.max(0, room - summary.tokens),
-      maxMessages: this.config.context.maxMessages,
+      maxMessages: this.config.maxMessages,
     });
     const history = withoutTornExchange(path, summarized?.messageId).filter(saysSomething);
     const tokens = tokensOf(history);
@@ -109,7 +110,7 @@ export class ContextService {
     const { max_completion_tokens, max_tokens } = parameters;
     const answer =
       max_completion_tokens ?? max_tokens ?? Math.min(ANSWER_TOKENS, Math.floor(tokens * ANSWER_PART));
-    return Math.min(this.config.context.maxTokens, Math.max(0, tokens - answer));
+    return Math.min(this.config.maxTokens, Math.max(0, tokens - answer));
   }
 }
 

@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
-import { AppConfig } from '../../../config/index.js';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { tasksConfig } from '../../../config/index.js';
 import { TaskQueue } from '../tasks/task.queue.js';
 import type { TaskKind, DueTask } from '../model/conversation-task.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
@@ -9,7 +10,7 @@ import type { Turn, TurnOutcome } from '../model/turn.js';
 export class TurnTasks {
   constructor(
     private readonly queue: TaskQueue,
-    private readonly config: AppConfig,
+    @Inject(tasksConfig.KEY) private readonly config: ConfigType<typeof tasksConfig>,
   ) {}
 
   /**
@@ -17,7 +18,7 @@ export class TurnTasks {
    * @param summarizeUpTo the last message that a summary should cover, if one is needed
    */
   dueAfter(turn: Turn, { status }: TurnOutcome, summarizeUpTo: string | undefined): DueTask[] {
-    const titled = this.config.chores.titleModel !== undefined && status === 'complete';
+    const titled = this.config.titleModel !== undefined && status === 'complete';
     return [
       ...(titled ? [{ kind: 'title', messageId: turn.answerId } as const] : []),
       ...(summarizeUpTo === undefined ? [] : [{ kind: 'summary', messageId: summarizeUpTo } as const]),

@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
-import { AppConfig } from '../../../config/index.js';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { contextConfig, tasksConfig } from '../../../config/index.js';
 import { stripNul } from '../../../common/stored-text.js';
 import { countTokens, ModelCatalog } from '../../../llm/index.js';
 import type { Chore, ChoreTask, TaskHandler } from '../model/conversation-task.js';
@@ -37,7 +38,8 @@ export class SummaryTask implements TaskHandler {
   constructor(
     private readonly repository: SummaryRepository,
     private readonly models: ModelCatalog,
-    private readonly config: AppConfig,
+    @Inject(tasksConfig.KEY) private readonly config: ConfigType<typeof tasksConfig>,
+    @Inject(contextConfig.KEY) private readonly limits: ConfigType<typeof contextConfig>,
   ) {}
 
   /**
@@ -48,12 +50,12 @@ export class SummaryTask implements TaskHandler {
     const before = await this.repository.newestBefore(chore);
     const messages = await this.repository.messages(chore, before?.position ?? -1);
     if (messages.length === 0) return undefined;
-    const model = this.config.chores.summaryModel ?? (await this.repository.lastModel(chore));
+    const model = this.config.summaryModel ?? (await this.repository.lastModel(chore));
     const { tokens: window } = await this.models.contextWindow(model);
     const answer = Math.min(ANSWER_TOKENS, Math.floor(window * ANSWER_PART));
     const notes = before?.text ?? '';
     const room = window - answer - INSTRUCTION_TOKENS - FRAME_TOKENS - countTokens(notes);
-    const step = fitting(messages, Math.min(room, this.config.context.maxTokens));
+    const step = fitting(messages, Math.min(room, this.limits.maxTokens));
     const messageId = step.at(-1)?.id ?? chore.messageId;
     return {
       model,

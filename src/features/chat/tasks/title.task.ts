@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
-import { AppConfig } from '../../../config/index.js';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { tasksConfig } from '../../../config/index.js';
 import type { Chore, ChoreTask, TaskHandler } from '../model/conversation-task.js';
 import { withoutReasoning } from '../model/reasoning-text.js';
 import { toTitle } from '../model/title.js';
@@ -28,11 +29,11 @@ const INSTRUCTION =
 export class TitleTask implements TaskHandler {
   constructor(
     private readonly repository: TitleRepository,
-    private readonly config: AppConfig,
+    @Inject(tasksConfig.KEY) private readonly config: ConfigType<typeof tasksConfig>,
   ) {}
 
   async buildRequest(chore: Chore): Promise<ChoreTask | undefined> {
-    const model = this.config.chores.titleModel;
+    const model = this.config.titleModel;
     const exchange = await this.repository.untitled(chore);
     if (model === undefined || exchange === undefined) return undefined;
     const { question, answer } = exchange;

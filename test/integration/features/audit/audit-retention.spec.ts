@@ -34,9 +34,9 @@ it('an entry of the audit log is kept for two years, and no longer', async () =>
   const began = clock.time;
   await entries.insert({ actor: { userId: null, address: '192.0.2.1' }, action: 'session.refused' });
   clock.time = began + KEPT_MS - 1_000;
-  expect(await retention.deleteOld()).toBe(0);
+  expect(await retention.run()).toBe(0);
   expect(await entries.list({ userId: undefined }, { limit: 9, after: undefined })).toHaveLength(1);
   clock.time = began + KEPT_MS + 60_000;
-  expect(await retention.deleteOld()).toBe(1);
+  expect(await retention.run()).toBe(1);
   expect(await entries.list({ userId: undefined }, { limit: 9, after: undefined })).toEqual([]);
 });

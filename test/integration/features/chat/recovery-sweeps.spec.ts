@@ -256,7 +256,7 @@ describe('the folder of files', () => {
     expect(found.keys).toEqual([{ folder: userId, name }]);
     expect(found.error).toMatchObject({ errors: [{ code: 'ELOOP' }] });
     const sweep = new FileSweep(new FileRepository(prisma), new FolderStorage(path), new Clock());
-    await expect(sweep.deleteOrphans()).rejects.toThrow('Not all stored files could be listed.');
+    await expect(sweep.run()).rejects.toThrow('Not all stored files could be listed.');
     expect((await keysIn(path)).keys).toEqual([]);
   });
 
@@ -267,9 +267,9 @@ describe('the folder of files', () => {
     await Promise.all(names.map((name) => writeFile(join(path, userId, name), '')));
     const tomorrow = Object.assign(new Clock(), { now: () => Date.now() + 2 * KEPT_MS });
     const sweep = new FileSweep(new FileRepository(prisma), new FolderStorage(path), tomorrow);
-    expect(await sweep.deleteOrphans(AbortSignal.abort())).toBe(0);
+    expect(await sweep.run(AbortSignal.abort())).toBe(0);
     expect(await readdir(join(path, userId))).toHaveLength(502);
-    expect(await sweep.deleteOrphans()).toBe(501);
+    expect(await sweep.run()).toBe(501);
     expect(await readdir(join(path, userId))).toEqual(['not-of-ours']);
   });
 });

@@ -446,7 +446,7 @@ describe('bytes without a row', () => {
     await utimes(join(dataDir(), 'files', ownerId, kept), then, then);
     try {
       const sweep = new FileSweep(new FileRepository(prisma), storage, new Clock());
-      expect(await sweep.deleteOrphans()).toBe(1);
+      expect(await sweep.run()).toBe(1);
       expect((await bytesOf(ownerId)).sort()).toEqual([kept, young].sort());
       expect(await bytesOf(stranger)).toEqual([foreign]);
     } finally {

@@ -155,6 +155,16 @@ describeWithRedis('limits on Redis', (redisUrl) => {
     expect(tally.refused).toBeGreaterThan(100);
   });
 
+  it('go on if Redis has forgotten their scripts', async () => {
+    runs += 1;
+    const store = new RedisLimitStore(client);
+    const buckets = [{ key: `{scripts-${runs}}:requests`, limit: 2, cost: 1 }];
+    expect(await store.take(buckets)).toMatchObject({ allowed: true });
+    expect(await store.take(buckets)).toMatchObject({ allowed: true });
+    await client.script('FLUSH');
+    expect(await store.take(buckets)).toMatchObject({ allowed: false });
+  });
+
   it('end a lease that nobody renews, and keep one that is renewed', async () => {
     runs += 1;
     const clock = new TestClock(Date.now());

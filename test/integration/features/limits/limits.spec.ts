@@ -1,10 +1,20 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { type Settings, startApi, type TestApi } from '../../../support/api.js';
-import { at, listAt, registerUser, send, type TestUser, userWith } from '../../../support/client.js';
+import {
+  type ApiResponse,
+  at,
+  listAt,
+  registerUser,
+  send,
+  type TestUser,
+  userWith,
+} from '../../../support/client.js';
+import { createMigratedDatabase } from '../../../support/database.js';
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { complete, countByStatus } from '../../../support/limits.js';
 import { setUpProvider } from '../../../support/set-up.js';
 import { query } from '../../../support/stored.js';
+import { TcpProxy } from '../../../support/tcp-proxy.js';
 
 const provider = setUpProvider();
 
@@ -161,6 +171,27 @@ describe('requests without valid credentials', () => {
   it('are believed only by way of the addresses that are trusted', async () => {
     const { url } = await start({ RATE_LIMIT_IP_RPM: '2', TRUST_PROXY: '10.0.0.0/8' });
     expect(await statusesFrom(url, ['192.0.2.1', '192.0.2.2', '192.0.2.3'])).toEqual([200, 200, 429]);
+  });
+});
+
+describe('requests whose credentials cannot be checked', () => {
+  it('are told that the database is away, however many they are, and count for nothing', async () => {
+    const database = await createMigratedDatabase();
+    const wire = await TcpProxy.start(database.url);
+    const api = await startApi({ RATE_LIMIT_IP_RPM: '2' }, { ...database, url: wire.url });
+    try {
+      const user = await registerUser(api.url);
+      wire.cut();
+      for (let request = 0; request < 5; request += 1)
+        expect((await user.request('GET', '/api/v1/users/me')).status).toBe(503);
+      wire.restore();
+      const stranger = (): Promise<ApiResponse> => send(`${api.url}/api/v1/users/me`);
+      expect([(await stranger()).status, (await stranger()).status]).toEqual([401, 429]);
+    } finally {
+      await api.close();
+      await wire.close();
+      await database.drop();
+    }
   });
 });
 

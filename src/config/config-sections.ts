@@ -1,0 +1,107 @@
+import type { DynamicModule } from '@nestjs/common';
+import { ConfigModule, type ConfigObject, getConfigToken, registerAs } from '@nestjs/config';
+import type { AppConfig } from './app-config.js';
+
+/** Namespace of the configuration. Called with all of it, it returns its part. */
+export interface ConfigSection<Value extends ConfigObject> {
+  (config: AppConfig): Value;
+  /** Token to inject the section by. */
+  readonly KEY: string;
+  /** Name of the section in `@nestjs/config`. */
+  readonly namespace: string;
+}
+
+/*
+ * A section holds what its consumers need and nothing else. Secrets are in sections of their own, so that a constructor
+ * shows whether a class has them: `accessTokens`, `encryption`, `providers`.
+ */
+
+/** Secrets that access tokens are signed and verified with. */
+export const accessTokensConfig = section('accessTokens', ({ auth: { jwtSecret, previousJwtSecret } }) => ({
+  jwtSecret,
+  /** Verifies only. */
+  previousJwtSecret,
+}));
+
+/** Lifetime of cached answers. */
+export const cacheConfig = section('cache', ({ cache: { ttlMs } }) => ({ ttlMs }));
+
+/** Limits of the history and the files that are sent to a model. */
+export const contextConfig = section('context', ({ context }) => context);
+
+/** Keys that the provider keys of users are encrypted with. */
+export const encryptionConfig = section('encryption', ({ encryption }) => encryption);
+
+/** Limits of uploads. */
+export const filesConfig = section('files', ({ http: { maxUploadMb } }) => ({ maxUploadMb }));
+
+/** Limits and quotas of addresses, accounts and API keys. */
+export const limitsConfig = section('limits', ({ limits }) => limits);
+
+/** Models, and how they are called. */
+export const llmConfig = section('llm', ({ llm }) => ({
+  defaultModel: llm.defaultModel,
+  aliases: llm.aliases,
+  prices: llm.prices,
+  windows: llm.windows,
+  deadlines: llm.deadlines,
+  /** Longest wait for the first token of hosts that have their own, in milliseconds. */
+  hostFirstTokenMs: new Map(llm.hosts.map(({ id, firstTokenMs }) => [id, firstTokenMs])),
+  maxRetries: llm.maxRetries,
+  maxConcurrency: llm.maxConcurrency,
+  maxQueue: llm.maxQueue,
+}));
+
+/** Addresses and keys of the model providers. */
+export const providersConfig = section('providers', ({ llm }) => ({
+  openai: llm.openai,
+  anthropic: llm.anthropic,
+  ollama: llm.ollama,
+  hosts: llm.hosts,
+  demoTokensPerSecond: llm.demoTokensPerSecond,
+  connectTimeoutMs: llm.deadlines.connectMs,
+}));
+
+/** Rules for new accounts. */
+export const registrationConfig = section('registration', ({ auth: { registration }, production }) => ({
+  registration,
+  /** True if the first account to register becomes an admin. */
+  firstIsAdmin: !production,
+}));
+
+/** Models of titles and summaries. */
+export const tasksConfig = section('tasks', ({ chores }) => chores);
+
+const SECTIONS: readonly ConfigSection<ConfigObject>[] = [
+  accessTokensConfig,
+  cacheConfig,
+  contextConfig,
+  encryptionConfig,
+  filesConfig,
+  limitsConfig,
+  llmConfig,
+  providersConfig,
+  registrationConfig,
+  tasksConfig,
+];
+
+/**
+ * Provides the sections of a configuration that is already parsed. The module is kept from the environment: it neither
+ * reads `process.env` nor a `.env` file, and without `validate` it writes nothing into `process.env`.
+ */
+export function configModule(config: AppConfig): Promise<DynamicModule> {
+  return ConfigModule.forRoot({
+    isGlobal: true,
+    ignoreEnvFile: true,
+    validatePredefined: false,
+    skipProcessEnv: true,
+    load: SECTIONS.map((select) => registerAs(select.namespace, () => select(config))),
+  });
+}
+
+function section<Value extends ConfigObject>(
+  namespace: string,
+  select: (config: AppConfig) => Value,
+): ConfigSection<Value> {
+  return Object.assign(select, { KEY: getConfigToken(namespace), namespace });
+}

@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import type { ThrottlerStorage } from '@nestjs/throttler';
+import type { AccountAccess } from '../../common/caller.js';
+import { type Admission, RequestLimiter } from './request-limiter.js';
+
+/** Key of a request that no valid credentials came with. */
+export function addressKey(address: string | undefined): string {
+  return `address:${address ?? ''}`;
+}
+
+/** Key of a request of an account, and of the API key that it used. */
+export function accountKey({ userId, apiKeyId }: AccountAccess): string {
+  return apiKeyId === null ? `user:${userId}` : `user:${userId}/key:${apiKeyId}`;
+}
+
+/** Key of the same request on a route that reaches a model. */
+export function modelKey(key: string): string {
+  return `model/${key}`;
+}
+
+/** An address holds whatever a trusted proxy has sent, so it is the end of its key and is not split. */
+const KEY = /^(?<model>model\/)?(?:address:(?<address>.*)|user:(?<userId>[^/]+)(?:\/key:(?<apiKeyId>.+))?)$/s;
+
+/** The package does not export the type of its record by name. */
+type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+
+/** Record of the throttler, with the decision that it was made from. */
+export interface RateLimitRecord extends ThrottlerRecord {
+  readonly admission: Admission;
+}
+
+/**
+ * Storage of the throttler. A key carries every dimension of a request, so that one step decides on all of them: a
+ * request that one dimension refuses takes nothing from the others. The limits come from the account and not from the
+ * throttler's options.
+ */
+@Injectable()
+export class RateLimitStorage implements ThrottlerStorage {
+  constructor(private readonly limiter: RequestLimiter) {}
+
+  async increment(key: string): Promise<RateLimitRecord> {
+    const admission = await this.admit(key);
+    const { refusal, requests } = admission;
+    return {
+      admission,
+      totalHits: requests === undefined ? 0 : requests.limit - requests.remaining,
+      timeToExpire: toSeconds(requests?.resetMs),
+      isBlocked: refusal !== undefined,
+      timeToBlockExpire: toSeconds(refusal?.retryAfterMs),
+    };
+  }
+
+  private admit(key: string): Promise<Admission> {
+    const { model, address, userId, apiKeyId } = KEY.exec(key)?.groups ?? {};
+    if (address !== undefined) return this.limiter.admitAddress(address);
+    if (userId === undefined) throw new Error(`'${key}' is not the key of a request.`);
+    return this.limiter.admit({ userId, apiKeyId: apiKeyId ?? null }, model !== undefined);
+  }
+}
+
+/** The throttler counts in seconds. */
+function toSeconds(milliseconds = 0): number {
+  return Math.ceil(milliseconds / 1000);
+}
