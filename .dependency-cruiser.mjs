@@ -9,6 +9,7 @@ const shared = ['usage', 'audit'];
 
 /** The features that a feature may use next to those. */
 const featureReach = {
+  limits: ['users'],
   auth: ['users', 'api-keys'],
   chat: ['rag', 'files'],
   rag: ['files'],

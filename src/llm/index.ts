@@ -36,6 +36,5 @@ export {
   UsageSink,
 } from './port/index.js';
 export { estimateChat } from './accounting/estimate.js';
-export { PricesModule } from './prices.module.js';
 export { countTokens, countTokensOfEach } from './accounting/token-counter.js';
 export type { ContextWindow } from './models/context-windows.js';

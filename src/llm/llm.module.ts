@@ -9,12 +9,11 @@ import { configuredProviders } from './provider.factory.js';
 import { LlmService } from './llm.service.js';
 import { ModelCatalog } from './models/model-catalog.js';
 import { ModelDirectory } from './models/model-directory.js';
-import { PricesModule } from './prices.module.js';
+import { PriceTable } from './accounting/price-table.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 
 /** The model layer with the configured providers. */
 @Module({
-  imports: [PricesModule],
   providers: [
     {
       provide: ModelDirectory,
@@ -43,9 +42,14 @@ import { ProviderGates } from './resilience/provider-gates.js';
       inject: [AnswerCache],
       useFactory: (cache: AnswerCache) => new CachedCalls(cache),
     },
+    {
+      provide: PriceTable,
+      inject: [llmConfig.KEY],
+      useFactory: ({ prices }: ConfigType<typeof llmConfig>) => new PriceTable(prices),
+    },
     ModelCatalog,
     LlmService,
   ],
-  exports: [LlmService, ModelCatalog],
+  exports: [LlmService, ModelCatalog, PriceTable],
 })
 export class LlmModule {}

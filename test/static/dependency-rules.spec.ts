@@ -118,6 +118,10 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
     ],
     lawful: ['usage', 'audit'].map((to) => `src/features/users/a.ts > src/features/${to}/index.ts`),
   },
+  'features-limits-reaches-only-listed': {
+    planted: ['src/features/limits/a.ts > src/features/chat/index.ts'],
+    lawful: ['src/features/limits/a.ts > src/features/users/index.ts'],
+  },
   'features-auth-reaches-only-listed': {
     planted: ['src/features/auth/a.ts > src/features/chat/index.ts'],
     lawful: ['users', 'api-keys', 'usage'].map(

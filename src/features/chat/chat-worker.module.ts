@@ -4,11 +4,10 @@ import { LlmModule } from '../../llm/index.js';
 import { UsageModule } from '../usage/index.js';
 import { TURNS_QUEUE } from './recovery/recovery.queue.js';
 import { MaintenanceProcessor } from './maintenance.processor.js';
-import { TaskQueueModule } from './tasks/task-queue.module.js';
+import { ChatCoreModule } from './chat-core.module.js';
 import { TaskProcessor } from './tasks/task.processor.js';
 import { TaskRepository } from './tasks/task.repository.js';
 import { TaskRunnerService } from './tasks/task-runner.service.js';
-import { RecoveryModule } from './recovery/recovery.module.js';
 import { SummaryRepository } from './context/summary.repository.js';
 import { SummaryTask } from './tasks/summary.task.js';
 import { TitleRepository } from './tasks/title.repository.js';
@@ -17,7 +16,7 @@ import { TitleTask } from './tasks/title.task.js';
 
 /** The jobs of turns, for the process that runs jobs. */
 @Module({
-  imports: [TaskQueueModule, LlmModule, RecoveryModule, UsageModule, registerQueue(TURNS_QUEUE)],
+  imports: [ChatCoreModule, LlmModule, UsageModule, registerQueue(TURNS_QUEUE)],
   providers: [
     MaintenanceProcessor,
     TaskProcessor,

@@ -13,7 +13,7 @@ import { AttachmentService } from './attachments/attachment.service.js';
 import { MessageTreeRepository } from './messages/message-tree.repository.js';
 import { MessageBranchesController } from './conversations/message-branches.controller.js';
 import { ChatController } from './turns/chat.controller.js';
-import { TaskQueueModule } from './tasks/task-queue.module.js';
+import { ChatCoreModule } from './chat-core.module.js';
 import { ContextRepository } from './context/context.repository.js';
 import { ContextService } from './context/context.service.js';
 import { ConversationRepository } from './conversations/conversation.repository.js';
@@ -32,7 +32,6 @@ import { ShareService } from './sharing/share.service.js';
 import { SharesController } from './sharing/shares.controller.js';
 import { TransferController } from './import-export/transfer.controller.js';
 import { TransferRepository } from './import-export/transfer.repository.js';
-import { RecoveryModule } from './recovery/recovery.module.js';
 import { SummaryRepository } from './context/summary.repository.js';
 import { RecoveryScheduler } from './recovery/recovery.scheduler.js';
 import { ContextAttachmentsService } from './context/context-attachments.service.js';
@@ -47,7 +46,7 @@ const FILES_WAIT_MS = 10_000;
 
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [TaskQueueModule, FilesModule, LlmModule, RecoveryModule, UsageModule],
+  imports: [ChatCoreModule, FilesModule, LlmModule, UsageModule],
   controllers: [
     MessageBranchesController,
     ChatController,

@@ -7,7 +7,7 @@ import { UsageRepository } from '../usage/index.js';
 import type { Reservation, Spent, Used } from './limit-store.js';
 import { exceededError } from './limit-errors.js';
 import { type Grant, FailoverLimitStore } from './failover-limit-store.js';
-import { type Limits, LimitsOf } from './limits-of.js';
+import { AccountLimits, type Limits } from './account-limits.js';
 import { dayOf, monthOf } from './periods.js';
 import { limitSubjects } from './subjects.js';
 import { TokenLevelCache } from './token-level-cache.js';
@@ -26,7 +26,7 @@ export class LeaseBudget extends Budget {
 
   constructor(
     private readonly stores: FailoverLimitStore,
-    private readonly limits: LimitsOf,
+    private readonly limits: AccountLimits,
     private readonly usage: UsageRepository,
     private readonly levels: TokenLevelCache,
     private readonly clock: Clock,
@@ -35,7 +35,7 @@ export class LeaseBudget extends Budget {
   }
 
   override async reserve(request: BudgetRequest): Promise<BudgetLease> {
-    const limits = await this.limits.of(request.userId);
+    const limits = await this.limits.get(request.userId);
     const wanted = toReservation(request, limits, this.clock.now());
     let spent: Spent | undefined;
     for (let asked = 0; asked < MAX_ASKED; asked += 1) {

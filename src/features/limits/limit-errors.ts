@@ -2,7 +2,7 @@ import { AppError } from '../../common/errors.js';
 import { toUsd } from '../../common/money.js';
 import { waitMs } from './gcra.js';
 import type { Reservation, Reserved } from './limit-store.js';
-import type { Limits } from './limits-of.js';
+import type { Limits } from './account-limits.js';
 import { restOfDay, restOfMonth } from './periods.js';
 
 /** Retry delay if one of the user's own answers must end first, in milliseconds; when it ends is unknown. */

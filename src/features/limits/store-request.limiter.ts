@@ -8,7 +8,7 @@ import { remainingIn, waitMs } from './gcra.js';
 import { tooManyRequests } from './limit-errors.js';
 import { type Bucket, tokensKey } from './limit-store.js';
 import { FailoverLimitStore } from './failover-limit-store.js';
-import { LimitsOf } from './limits-of.js';
+import { AccountLimits } from './account-limits.js';
 import { limitSubjects } from './subjects.js';
 import { TokenLevelCache } from './token-level-cache.js';
 
@@ -19,7 +19,7 @@ export class StoreRequestLimiter extends RequestLimiter {
 
   constructor(
     private readonly stores: FailoverLimitStore,
-    private readonly limits: LimitsOf,
+    private readonly limits: AccountLimits,
     private readonly levels: TokenLevelCache,
     @Inject(limitsConfig.KEY) { addressRequestsPerMinute }: ConfigType<typeof limitsConfig>,
   ) {
@@ -29,7 +29,7 @@ export class StoreRequestLimiter extends RequestLimiter {
 
   override async admit(caller: AccountAccess, model: boolean): Promise<Admission> {
     const { userId } = caller;
-    const limits = await this.limits.of(userId);
+    const limits = await this.limits.get(userId);
     const subjects = limitSubjects(caller);
     const buckets: Bucket[] = [];
     for (const subject of subjects) {

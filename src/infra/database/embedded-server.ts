@@ -55,7 +55,7 @@ const logLimitBytes = 1_048_576;
 const settings = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
-  'max_connections=100',
+  'max_connections=200',
   'shared_buffers=64MB',
   'max_wal_size=256MB',
   // There is no replication. Durability (fsync, synchronous_commit, full_page_writes) stays at its safe defaults.

@@ -45,11 +45,13 @@ export class ManagedWorker<Data = unknown> extends Worker<Data> {
 function listen(queue: {
   readonly name: string;
   readonly backend: IQueueBackend;
+  readonly closing: Promise<void> | undefined;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }): QueueConnection {
   const connection = new QueueConnection(queue.name, queue.backend);
   queue.on('error', (error) => {
-    connection.logError(error);
+    // A queue that is being closed may lose its database meanwhile, as at a start that fails.
+    if (queue.closing === undefined) connection.logError(error);
   });
   return connection;
 }

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { LRUCache } from 'lru-cache';
-import { limitsConfig } from '../config/index.js';
-import { type Limits, LimitsOf } from '../features/limits/index.js';
-import { AccountQuotas } from '../features/users/index.js';
+import { type LimitConfig, limitsConfig } from '../../config/index.js';
+import { AccountQuotas } from '../users/index.js';
+
+/** Limits of one account. */
+export type Limits = Omit<LimitConfig, 'addressRequestsPerMinute'>;
 
 /** Time for which an account's quotas are cached, in milliseconds; changes by an admin apply within this time. */
 const TTL_MS = 5_000;
@@ -13,7 +15,7 @@ const CAPACITY = 10_000;
 
 /** Limits of an account: those of the configuration, except for quotas that an admin has set for it. */
 @Injectable()
-export class AccountLimits extends LimitsOf {
+export class AccountLimits {
   /** A failed read is not cached; all callers that wait for it get its error. */
   private readonly known = new LRUCache<string, Limits>({
     max: CAPACITY,
@@ -26,11 +28,10 @@ export class AccountLimits extends LimitsOf {
   constructor(
     @Inject(limitsConfig.KEY) private readonly limits: ConfigType<typeof limitsConfig>,
     private readonly quotas: AccountQuotas,
-  ) {
-    super();
-  }
+  ) {}
 
-  override of(userId: string): Limits | Promise<Limits> {
+  /** Returns the limits of an account. Called for every request, so it usually answers from memory. */
+  get(userId: string): Limits | Promise<Limits> {
     return this.known.get(userId) ?? this.known.forceFetch(userId);
   }
 
