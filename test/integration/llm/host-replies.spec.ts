@@ -410,7 +410,7 @@ describe('a host failure', () => {
   );
 
   it.each(CUT_SURFACES.map((surface, place) => ({ surface, id: `cut${place}` })))(
-    'with a truncated compressed body is retried once, on %s',
+    'with a truncated compressed body is retried once, on $surface',
     async ({ surface, id }) => {
       const since = hosts().requests.length;
       const told = await ask(surface, `${id}/m`);
