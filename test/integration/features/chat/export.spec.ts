@@ -257,7 +257,7 @@ describe('an export', () => {
 });
 
 describe('an import', () => {
-  it('returns a conversation without usage, whose tokens are counted anew', async () => {
+  it('returns a conversation without usage, whose tokens are recounted', async () => {
     const user = await registerUser(api.url);
     const { status, body } = await importFile(user, file([message('x', null, { content: 'hello world' })]));
     expect(status).toBe(201);

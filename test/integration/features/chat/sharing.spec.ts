@@ -78,7 +78,7 @@ async function branchOff(conversationId: string, position: number): Promise<void
 }
 
 describe('a share', () => {
-  it('shows the conversation to everybody with its link, and nothing about its owner', async () => {
+  it('shows the conversation to everyone with its link, and nothing about its owner', async () => {
     const user = await registerUser(api.url);
     const id = await say(user, 'hello', { system_prompt: 'A secret prompt.' });
     const { messages } = await stored(api.database, id);
