@@ -1,4 +1,4 @@
-// Real here: the built server as a process that is killed, and PostgreSQL.
+// Real components: the built server as a process that is killed, and PostgreSQL.
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { idOf } from '../support/accounts.js';
 import { registerUser } from '../support/client.js';
@@ -34,10 +34,10 @@ async function messagesOf(userId: string): Promise<number> {
   return Number(row?.['n']);
 }
 
-it('an account’s deletion that is killed with -9 in the middle is completed after a restart', async () => {
+it('the deletion of an account that is interrupted by SIGKILL is completed after a restart', async () => {
   const first = start();
   const url = await first.ready;
-  // The first account is the last admin, who stays.
+  // The first account is the last admin, which cannot be deleted.
   await registerUser(url);
   const user = await registerUser(url);
   const userId = await idOf(user);

@@ -1,19 +1,19 @@
-// Real here: the built server as processes that are killed with -9, and PostgreSQL and, where there is one, Redis, behind
-// wires that are cut.
+// Real components: the built server as processes killed with SIGKILL, and PostgreSQL and, if available, Redis
+// behind proxies that cut connections.
 import { randomInt } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { type Run, runStorm } from '../support/audit/storm.js';
 import { testRedisUrl } from '../support/redis.js';
 
 /*
- * Many clients ask, ask again and in other words, go from branch to branch, lose their connections, come back, stop,
- * send twice and lose the server, at random, while processes lose sight of their database and their Redis, which break
- * off or swallow everything; then what clients saw is compared with what is stored. A seed repeats every decision, though
- * not the timing of machines.
+ * Many clients randomly send turns, regenerate and edit them, switch branches, lose and resume their streams,
+ * stop answers, send requests twice and lose the server, while processes lose their PostgreSQL and Redis
+ * connections, which break or fall silent. Then the responses that clients saw are compared with the stored
+ * data. A seed reproduces every decision, but not the timing of the machine.
  *
- * AUDIT_SEED  the first seed; a random one without it
- * AUDIT_RUNS  how many seeds, one after the other; `npm run audit:random` takes more than the one of every test run,
- *             which where there is Redis is for the processes on it alone
+ * AUDIT_SEED  the first seed; random by default
+ * AUDIT_RUNS  number of consecutive seeds: one in every test run, more in `npm run audit:random`. With Redis, the one
+ *             seed is for the processes on Redis only.
  */
 
 const first = Number(process.env['AUDIT_SEED'] ?? randomInt(1_000_000_000));
@@ -24,7 +24,7 @@ if (testRedisUrl === undefined) {
   process.stderr.write('SKIPPED: the audit over two processes: REDIS_URL is not set\n');
 }
 
-/** Longest run: the storm, a lease, a sweep, and starts on a slow machine. */
+/** Maximum duration of a run: the storm, a lease, a sweep, and starts on a slow machine. */
 const RUN_MS = 150_000;
 
 function expectNothingWrong(name: string, seed: number, { figures, violations }: Run): void {
@@ -32,7 +32,7 @@ function expectNothingWrong(name: string, seed: number, { figures, violations }:
   expect(violations.join('\n\n')).toBe('');
 }
 
-describe('what is stored after a storm is what clients were shown', () => {
+describe('the stored data after a storm equals the data shown to clients', () => {
   (testRedisUrl === undefined || runs !== undefined ? it : it.skip).each(seeds)(
     'with one process and without Redis, seed %i',
     async (seed) => {

@@ -7,7 +7,7 @@ import { type FakeProvider, startFakeProvider } from '../support/fake-provider/f
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 
-describe('the built server, killed with -9', () => {
+describe('the built server, killed with SIGKILL', () => {
   let provider: FakeProvider;
   let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
   const servers: ServerProcess[] = [];
@@ -29,7 +29,7 @@ describe('the built server, killed with -9', () => {
     return server;
   }
 
-  it('starts again beside its database server, keeps the question once and the partial answer as interrupted, and goes on', async () => {
+  it('restarts with its running database server, has the question once and the partial answer as interrupted, and continues', async () => {
     const first = start();
     const user = await registerUser(await first.ready);
     const database = databaseProcess(dataDir.path);
@@ -39,7 +39,7 @@ describe('the built server, killed with -9', () => {
     const reading = (async () => {
       for await (const { data } of user.stream('/api/v1/chat/stream', { message: 'Why is the sky blue?' })) {
         shown.push(data);
-        // Once the first words are on the screen, and a checkpoint had its second, the process dies.
+        // The process is killed once the first words have been received and stored by a checkpoint.
         if (textOf(shown) === 'The sky is blue ')
           await checkpointed(user, String(at(data, 'conversation_id')));
         if (textOf(shown) === 'The sky is blue ') await first.end('SIGKILL');
@@ -74,7 +74,7 @@ describe('the built server, killed with -9', () => {
   }, 60_000);
 });
 
-/** Returns the process number of the running database server, by the file that PostgreSQL itself keeps. */
+/** Returns the process id of the running database server from PostgreSQL's own file. */
 function databaseProcess(dataDir: string): string {
   const file = readdirSync(dataDir, { recursive: true, encoding: 'utf8' }).find((name) =>
     name.endsWith('postmaster.pid'),
@@ -83,7 +83,7 @@ function databaseProcess(dataDir: string): string {
   return readFileSync(join(dataDir, file), 'utf8').split('\n')[0] ?? '';
 }
 
-/** Resolves when the stored text of the answer is no longer empty. */
+/** Resolves once the partial answer is stored. */
 async function checkpointed(
   user: { request(method: string, path: string): Promise<{ body: unknown }> },
   conversationId: string,

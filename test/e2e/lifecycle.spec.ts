@@ -1,5 +1,5 @@
-// Real here: the built server as processes of their own with their embedded database. A start costs seconds, so tests go
-// on with the server that the test before left running.
+// Real components: the built server as separate processes with their embedded database. A start takes
+// seconds, so tests reuse the server that the previous test left running.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -9,7 +9,7 @@ import { type FakeProvider, startFakeProvider } from '../support/fake-provider/f
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 
-describe('the life of the built server', () => {
+describe('the built server', () => {
   let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
   let provider: FakeProvider;
   const servers: ServerProcess[] = [];
@@ -53,7 +53,7 @@ describe('the life of the built server', () => {
     return shared;
   }
 
-  it('prints what a newcomer needs, and keeps what it generated readable for its owner only', async () => {
+  it('prints the information for a first use, and makes generated secrets readable for their owner only', async () => {
     shared = start();
     const url = await shared.ready;
     await shared.printed(/Ctrl-C/);
@@ -67,7 +67,7 @@ describe('the life of the built server', () => {
     expect(statSync(join(dataDir.path, 'secrets', 'jwt')).mode & 0o077).toBe(0);
   });
 
-  it('a port that is taken ends the start with a sentence, and the database with it', async () => {
+  it('exits with a one-line error if its port is taken, and stops its database', async () => {
     const { port } = new URL(await (await running()).ready);
     const other = await makeDataDir();
     try {
@@ -81,7 +81,7 @@ describe('the life of the built server', () => {
     }
   });
 
-  it('a second one beside a living one waits, says why, and stops nothing of it', async () => {
+  it('waits and reports why if another one is running on the same data, which it does not disturb', async () => {
     const url = await (await running()).ready;
     const second = start();
     await second.printed(/another Parley process/i);
@@ -90,7 +90,7 @@ describe('the life of the built server', () => {
     expect((await send(`${url}/health/ready`)).status).toBe(200);
   });
 
-  it('a waiting one takes over when the first ends', async () => {
+  it('takes over when the running one ends', async () => {
     const first = await running();
     const user = await registerUser(await first.ready);
     const second = startWithProvider();
@@ -101,7 +101,7 @@ describe('the life of the built server', () => {
     shared = second;
   });
 
-  it('stores a running answer as interrupted at the second SIGINT, and ends with code 0 and its database', async () => {
+  it('stores a running answer as interrupted at the second SIGINT, and exits with code 0 and its database', async () => {
     const server = await running();
     const user = await registerUser(await server.ready);
     const answer = gatedAnswer(['one ', 'two']);
@@ -127,7 +127,7 @@ describe('the life of the built server', () => {
     expect([at(stored, 'content'), at(stored, 'status')]).toEqual(['one ', 'interrupted']);
   });
 
-  it('lets a running answer finish at SIGTERM, and ends with code 0 and its database', async () => {
+  it('lets a running answer finish at SIGTERM, and exits with code 0 and its database', async () => {
     const server = await running();
     const user = await registerUser(await server.ready);
     const answer = gatedAnswer(['one ', 'two']);
@@ -144,7 +144,7 @@ describe('the life of the built server', () => {
     expect(databaseRuns(dataDir.path)).toBe(false);
   });
 
-  it('ends when npm gets a signal, although the shell in between passes none on', async () => {
+  it('stops when npm receives a signal that the shell in between does not forward', async () => {
     const server = startServer({ DATA_DIR: dataDir.path }, 'main.js', true);
     servers.push(server);
     await server.ready;
@@ -153,21 +153,21 @@ describe('the life of the built server', () => {
     expect(databaseRuns(dataDir.path)).toBe(false);
   });
 
-  it('a wrong setting ends the start with a sentence that names it', async () => {
+  it('exits with a one-line error that names an invalid setting', async () => {
     const server = start({ PORT: 'eighty' });
     expect(await server.exited).toBe(1);
     expect(server.output).toContain('PORT must be a whole number from 0 to 65535; it is "eighty".');
     expect(server.output).not.toContain('    at ');
   });
 
-  it('a worker process without Redis says that it needs it', async () => {
+  it('exits as a worker with an error that names REDIS_URL if there is no Redis', async () => {
     const worker = start({}, 'worker.js');
     expect(await worker.exited).toBe(1);
     expect(worker.output).toContain('REDIS_URL');
   });
 });
 
-/** Whether a database server runs, by the file that PostgreSQL itself keeps while one does. */
+/** Checks whether a database server runs by PostgreSQL's own file. */
 function databaseRuns(dataDir: string): boolean {
   return readdirSync(dataDir, { recursive: true, encoding: 'utf8' }).some((name) =>
     name.endsWith('postmaster.pid'),

@@ -1,4 +1,4 @@
-// Real here: the built API and worker as processes of their own, PostgreSQL, and a Redis of this test's own.
+// Real components: the built API and worker as separate processes, PostgreSQL, and a separate Redis server.
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -14,15 +14,22 @@ import { HAS_REDIS_SERVER, RedisServer } from '../support/redis-server.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 import { until } from '../support/stored.js';
 
-/** Longest time until a server without its Redis serves, in milliseconds: 10 s are promised, and a busy machine starts slowly. */
+/**
+ * Maximum time until a server without its Redis is ready, in milliseconds: 10 s are specified, but a busy
+ * machine starts slowly.
+ */
 const START_MS = 20_000;
 
-/** Longest time until a server without its Redis has ended, in milliseconds; far less than what it may take. */
+/**
+ * Maximum time until a server without its Redis has stopped, in milliseconds; far less than the shutdown
+ * limit.
+ */
 const END_MS = 8_000;
 
-if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: there is no redis-server\n');
+if (!HAS_REDIS_SERVER)
+  process.stderr.write('SKIPPED: Redis unavailable at the start: there is no redis-server\n');
 
-(HAS_REDIS_SERVER ? describe : describe.skip)('a process whose Redis is away', () => {
+(HAS_REDIS_SERVER ? describe : describe.skip)('a process whose Redis is unavailable', () => {
   let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
   let database: TestDatabase;
   let provider: FakeProvider;
@@ -80,7 +87,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
   const linesAbout = ({ output }: ServerProcess, pattern: RegExp): string[] =>
     output.split('\n').filter((line) => pattern.test(line));
 
-  it('at its start serves without it, says so once, takes it up when it comes, and ends fast after it has gone', async () => {
+  it('at its start serves requests, reports it once, uses Redis once available, and stops quickly after losing it again', async () => {
     const began = performance.now();
     const server = start();
     const url = await server.ready;
@@ -89,7 +96,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     expect((await send(`${url}/health/ready`)).status).toBe(200);
     const user = await registerUser(url);
     const id = await say(user);
-    // Its task waits in its row.
+    // The title task waits in its row.
     expect(await choresOf({ database }, id)).toMatchObject([{ kind: 'title', tries: 0 }]);
     expect(linesAbout(server, /Redis is unavailable/)).toHaveLength(1);
     expect(linesAbout(server, /\berror\b|ECONNREFUSED/i)).toHaveLength(1);
@@ -108,7 +115,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     expect(server.output).not.toContain('    at ');
   }, 60_000);
 
-  it('at its start shares jobs, limits, answers and stops with the others as soon as Redis comes', async () => {
+  it('at its start shares jobs, limits, answers and stops with other processes once Redis is available', async () => {
     const settings = { RATE_LIMIT_CONCURRENCY: '1', WORKER: 'separate' };
     const urls = await Promise.all([start(settings).ready, start(settings).ready]);
     const [here, there] = urls.map((url) => ({ url, health: () => send(`${url}/health`) }));
@@ -154,7 +161,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     expect(await ask()).toBe(200);
   }, 60_000);
 
-  it('at its start serves although Redis accepts connections and never says a word', async () => {
+  it('at its start serves requests even if Redis accepts connections and never responds', async () => {
     const silent = createServer(() => undefined);
     silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
@@ -176,7 +183,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: Redis away at the start: t
     }
   }, 60_000);
 
-  it('stores a running answer as interrupted at the second signal, and ends fast at one signal and at two', async () => {
+  it('stores a running answer as interrupted at the second signal, and stops quickly after one signal or two', async () => {
     const server = start();
     const url = await server.ready;
     const user = await registerUser(url);

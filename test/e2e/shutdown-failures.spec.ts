@@ -1,5 +1,5 @@
-// Real here: the built server as a process of its own with its embedded database; only the planted failures are not, and
-// that the timers of its shutdown are short.
+// Real components: the built server as a separate process with its embedded database. Only the injected
+// failures and the short shutdown timers are not.
 import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,8 +10,8 @@ import { makeDataDir } from '../support/data-dir.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 
 /**
- * Makes timers of the shutdown ten times shorter and prints how long they were to be. Not the one that ends the process
- * after 25 s whatever is still open: it would leave the database a tenth of its time, too.
+ * Makes the timers of the shutdown ten times shorter and prints their original durations. The timer that ends
+ * the process after 25 s is unchanged, because it would leave the database only a tenth of its time.
  */
 const SHORT_TIMERS = `
   process.once('SIGTERM', () => {
@@ -23,7 +23,7 @@ const SHORT_TIMERS = `
     };
   });`;
 
-describe('a shutdown in which something fails', () => {
+describe('a shutdown with a failure', () => {
   let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
   let server: ServerProcess | undefined;
 
@@ -37,7 +37,7 @@ describe('a shutdown in which something fails', () => {
 
   afterAll(() => dataDir.remove());
 
-  /** Starts the server after this code, which finds these classes. */
+  /** Starts the server after running this code, which can use the imported classes. */
   async function startWith(plant: string): Promise<ServerProcess> {
     const dist = (file: string): string =>
       JSON.stringify(pathToFileURL(join(PACKAGE_ROOT, 'dist', file)).href);
@@ -85,12 +85,12 @@ describe('a shutdown in which something fails', () => {
         failures: 1,
       });
     expect(running.output).toContain('the pool is closed');
-    // What fails inside of the application rejects its close in the end.
+    // Failures inside the application reject its close in the end.
     expect(count(running, 'Closing the application failed: 3 parts could not be closed')).toBe(1);
     expect(databaseRuns()).toBe(false);
   }, 90_000);
 
-  it('stops the database where the application never ends as it closes, and leaves it four seconds', async () => {
+  it('stops the database if closing the application never ends, and leaves it four seconds', async () => {
     const running = await startWith(`ApiApplication.prototype.close = () => new Promise(() => undefined);`);
     expect(await running.end('SIGTERM')).toBe(1);
     expect(count(running, 'Closing the application failed')).toBe(1);

@@ -14,9 +14,8 @@ const rulesPath = join(import.meta.dirname, '../../.dependency-cruiser.mjs');
 const { forbidden, options } = ((await import(pathToFileURL(rulesPath).href)) as RuleFile).default;
 
 /**
- * For each rule, imports that it must refuse, one at a time, and lawful twins of them. `a > b` imports a value,
- * `a >> b` a type only, `&` joins two of them; a target outside
- * src/, test/ and dist/ is a package.
+ * Imports that each rule must reject, one at a time, and similar imports that it must allow. `a > b` imports
+ * a value, `a >> b` a type only, `&` joins two imports; a target outside src/, test/ and dist/ is a package.
  */
 const cases: Record<string, { planted: string[]; lawful: string[] }> = {
   'common-imports-nothing-of-ours': {
@@ -238,7 +237,7 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
   },
 };
 
-/** Folders, each with a folder that it must not know and one that it may know. */
+/** Directories, each with a directory that it must not import and one that it may. */
 const folderCases: Record<string, readonly (readonly [string, string, string | undefined])[]> = {
   'features/chat': [
     ['sharing', 'import-export', 'conversations'],
@@ -290,7 +289,7 @@ const packageJson = {
 const installed = ['@nestjs/common', 'openai', 'pg', 'uuid', 'jest', 'express', 'undeclared'];
 const isOurs = (target: string) => /^(src|test|dist)\//.test(target);
 
-/** The files of a small project in which just these imports happen. */
+/** Creates the files of a small project with only these imports. */
 function filesOf(imports: readonly string[]): Map<string, string> {
   const files = new Map([['package.json', JSON.stringify(packageJson)]]);
   for (const name of installed) {
@@ -308,7 +307,7 @@ function filesOf(imports: readonly string[]): Map<string, string> {
   return files;
 }
 
-/** Imports that are judged together, and the rules that they break. */
+/** Imports that are checked together, and the rules that they break. */
 interface Fragment {
   readonly rule: string;
   readonly imports: readonly string[];
@@ -335,7 +334,10 @@ const ourFilesOf = ({ imports }: Fragment): string[] =>
     return isOurs(to) ? [from, to] : [from];
   });
 
-/** Puts fragments together that have no file in common: each run checks the rules themselves, which costs the most. */
+/**
+ * Combines fragments without a common file, because checking the rules themselves dominates the cost of a
+ * run.
+ */
 function groupsOf(fragments: readonly Fragment[]): Map<string, Fragment>[] {
   const groups: Map<string, Fragment>[] = [];
   for (const fragment of fragments) {
@@ -362,7 +364,7 @@ async function judge(group: ReadonlyMap<string, Fragment>, baseDir: string): Pro
   for (const { rule, from } of output.summary.violations) {
     const fragment = group.get(from);
     if (fragment === undefined) throw new Error(`${rule.name} is broken by ${from}, which nobody planted.`);
-    // That most files of a fragment are orphans counts only in its own case.
+    // Most files of a fragment are orphans, which counts only in the case for that rule.
     if (rule.name !== 'no-orphans' || fragment.rule === 'no-orphans') fragment.broken.add(rule.name);
   }
 }
@@ -378,15 +380,15 @@ beforeAll(async () => {
 }, 60_000);
 
 describe('the import rules', () => {
-  test('all have a planted violation', () => {
+  test('all have a case with a violation', () => {
     expect(Object.keys(cases).sort()).toEqual(forbidden.map(({ name }) => name).sort());
   });
 
-  test.each(planted)('$rule refuses $line', ({ rule, fragment }) => {
+  test.each(planted)('$rule rejects $line', ({ rule, fragment }) => {
     expect([...fragment.broken]).toEqual([rule]);
   });
 
-  test.each(lawful)('$rule lets its lawful twins pass', ({ fragment }) => {
+  test.each(lawful)('$rule allows similar permitted imports', ({ fragment }) => {
     expect([...fragment.broken]).toEqual([]);
   });
 });

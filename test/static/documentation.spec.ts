@@ -7,10 +7,13 @@ import { ERROR_TABLE } from '../../src/http/errors/error-table.js';
 const settings = Object.entries(SETTINGS);
 const read = (name: string): string => readFileSync(join(PACKAGE_ROOT, name), 'utf8');
 
-/** What to do when a test below fails. */
+/** The remedy for failures of the tests below. */
 const REMEDY = 'Run `npm run docs:settings`.';
 
-/** The groups between the markers in docs/configuration.md: a title, and the cells of its table without its head. */
+/**
+ * Returns the groups between the markers in docs/configuration.md: the title and the cells of the table
+ * without its head.
+ */
 function groupsOfConfiguration(): { title: string; rows: string[][] }[] {
   const [, inside] =
     /<!-- settings:begin -->(.*)<!-- settings:end -->/s.exec(read('docs/configuration.md')) ?? [];
@@ -25,7 +28,7 @@ function groupsOfConfiguration(): { title: string; rows: string[][] }[] {
   });
 }
 
-/** The cells of a row; a bar within a cell is written `\|`. */
+/** Splits a row into cells; a bar within a cell is written `\|`. */
 function cellsOf(row: string): string[] {
   return row
     .split(/(?<!\\)\|/)
@@ -39,7 +42,7 @@ interface Entry {
   readonly value: string;
 }
 
-/** The variables of .env.example, each with the lines above it. */
+/** Returns the variables of .env.example with their comments. */
 function entriesOfExample(): Entry[] {
   const [, ...blocks] = read('.env.example').trimEnd().split('\n\n');
   return blocks.map((block) => {
@@ -104,16 +107,16 @@ describe('.env.example', () => {
     }
   });
 
-  test('changes nothing, whether its lines are taken in or not', () => {
+  test('changes no setting, whether or not its lines are uncommented', () => {
     expect(read('.env.example')).toMatch(/^(#.*|)(\n(#.*|))*\n$/);
     const values = Object.fromEntries(entriesOfExample().map(({ name, value }) => [name, value]));
     expect(parseSettings(values)).toEqual(parseSettings({}));
   });
 
-  test('holds no secret', () => {
+  test('contains no secret', () => {
     const secrets = entriesOfExample().filter((_entry, index) => settings[index]?.[1].secret);
     expect(secrets.length).toBeGreaterThan(0);
-    // An empty list of hosts has no key in it.
+    // An empty list of hosts contains no key.
     for (const { name, value } of secrets)
       expect({ name, value }).toEqual({ name, value: name === 'LLM_HOSTS' ? '[]' : '' });
   });
@@ -121,7 +124,7 @@ describe('.env.example', () => {
 
 test('the settings parser reads every variable of the table', () => {
   for (const [name, { parse, fallback, defaultLabel }] of settings) {
-    // What is documented as the default is what the parser makes of it.
+    // The parser must accept each documented default.
     if (fallback !== undefined)
       expect({ name, value: parse(defaultLabel) }).toEqual({ name, value: fallback });
   }

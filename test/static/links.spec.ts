@@ -86,7 +86,7 @@ describe('the link checker', () => {
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  /** Checks a document beside the folder docs. */
+  /** Checks a document in the parent directory of docs. */
   async function check(markdown: string): Promise<string[]> {
     await writeFile(join(folder, 'README.md'), markdown);
     return brokenLinks(folder, ['*.md']);
@@ -100,7 +100,7 @@ describe('the link checker', () => {
     '#missing',
     '../outside.md',
     'docs#guide',
-  ])('finds that %s leads nowhere', async (link) => {
+  ])('reports that %s leads nowhere', async (link) => {
     expect(await check(`# Title\n\nA [link](${link}).\n`)).toEqual([`README.md: ${link}`]);
   });
 
@@ -115,7 +115,7 @@ describe('the link checker', () => {
     expect(await check(`# Title\n\nA [link](${link}).\n`)).toEqual([]);
   });
 
-  test('ignores what looks like a link in code', async () => {
+  test('ignores link syntax in code', async () => {
     expect(await check('`a[0](missing.md)`\n\n```js\na[0](missing.md)\n```\n')).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ import { ESLint } from 'eslint';
 const root = join(import.meta.dirname, '../..');
 const configPath = join(root, 'eslint.config.mjs');
 
-/** Paths under which the snippets are linted. */
+/** Paths of the linted snippets. */
 const places = {
   service: 'src/features/planted/planted.service.ts',
   controller: 'src/features/planted/planted.controller.ts',
@@ -21,12 +21,12 @@ const places = {
 };
 type Place = keyof typeof places;
 
-/** A project of nothing but these files: the types of the real one take many seconds to read. */
+/** A project with only these files, because reading the types of the real one takes many seconds. */
 let folder: string;
 let eslint: ESLint;
 
 beforeAll(async () => {
-  // The real path, which ESLint compares.
+  // The real path, because ESLint compares paths.
   folder = await realpath(await mkdtemp(join(tmpdir(), 'parley-lint-')));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
@@ -54,7 +54,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** The rules that the snippet breaks; `null` stands for ESLint itself. */
+/** Returns the rules that the snippet breaks; `null` stands for ESLint itself. */
 async function brokenBy(place: Place, code: string): Promise<(string | null)[]> {
   const [result] = await eslint.lintText(code, { filePath: join(folder, places[place]) });
   expect(result?.fatalErrorCount).toBe(0);
@@ -64,10 +64,10 @@ async function brokenBy(place: Place, code: string): Promise<(string | null)[]> 
 const throwNotFound = "import { NotFoundException } from '@nestjs/common';\nthrow new NotFoundException();\n";
 const readEnvironment = "export const home = process.env['HOME'];\n";
 
-describe('the lint rules refuse', () => {
+describe('the lint rules reject', () => {
   test.each<[string, string | null, string]>([
     ['process.env', 'no-restricted-properties', readEnvironment],
-    ['env taken out of process', 'no-restricted-properties', 'export const { env } = process;\n'],
+    ['env destructured from process', 'no-restricted-properties', 'export const { env } = process;\n'],
     [
       'env imported',
       'no-restricted-imports',
@@ -99,7 +99,7 @@ describe('the lint rules refuse', () => {
       "export const value: string = JSON.parse('1');\n",
     ],
     [
-      'a switch with a hole',
+      'a switch that is not exhaustive',
       '@typescript-eslint/switch-exhaustiveness-check',
       "export function pick(side: 'a' | 'b'): void {\n  switch (side) {\n    case 'a':\n  }\n}\n",
     ],

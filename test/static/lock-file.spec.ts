@@ -3,13 +3,16 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { lt, major, valid } from 'semver';
 
-/** A version that the lock file pins, wherever in the tree it stands. */
+/** A version pinned by the lock file, at any depth. */
 interface Pinned {
   readonly name: string;
   readonly version: string;
 }
 
-/** The oldest version of a package without a known hole; more than one where an older line was mended too. */
+/**
+ * The oldest versions of a package without a known vulnerability; several if older release lines were fixed
+ * too.
+ */
 const FLOORS: Readonly<Record<string, readonly string[]>> = {
   jsonwebtoken: ['9.0.0'],
   jws: ['3.2.3', '4.0.1'],
@@ -19,10 +22,10 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   undici: ['7.29.1'],
 };
 
-/** Packages of which npm has no mended version at all. */
+/** Packages without a fixed version on npm. */
 const REFUSED: readonly string[] = ['xlsx'];
 
-/** What is wrong with pinned versions, a sentence each. */
+/** Describes each problem with the pinned versions in a sentence. */
 function complaintsAbout(pinned: readonly Pinned[]): string[] {
   return pinned.flatMap(({ name, version }) => {
     if (REFUSED.includes(name)) return [`${name} must not be there at all; it is ${version}.`];
@@ -32,19 +35,22 @@ function complaintsAbout(pinned: readonly Pinned[]): string[] {
   });
 }
 
-/** By the floor of its own line, else by the newest one. A pre-release of the floor is below it. */
+/**
+ * Compares with the floor of the same major version, or else with the newest. A pre-release of the floor is
+ * below it.
+ */
 function isAbove(version: string, floors: readonly string[]): boolean {
   if (valid(version) === null) return false;
   const floor = floors.find((candidate) => major(candidate) === major(version)) ?? floors.at(-1);
   return floor !== undefined && !lt(version, floor);
 }
 
-/** What is at a key of something that may be no object. */
+/** Reads a key of a value that may not be an object. */
 function at(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
 
-/** Everything in the lock file, by its true name: one that is installed under another says so. */
+/** Returns every package in the lock file by its real name, which differs for aliases. */
 function pinnedVersions(lockFile: string): Pinned[] {
   const packages: unknown = at(JSON.parse(lockFile), 'packages');
   return Object.entries(Object(packages) as Record<string, unknown>)
@@ -63,7 +69,7 @@ function textAt(value: unknown, key: string): string | undefined {
 describe('the versions in package-lock.json', () => {
   const pinned = pinnedVersions(readFileSync(join(import.meta.dirname, '../../package-lock.json'), 'utf8'));
 
-  test('are read, nested ones too', () => {
+  test('are read, including nested ones', () => {
     const names = pinned.map(({ name }) => name);
     expect(names).toEqual(
       expect.arrayContaining(['jsonwebtoken', 'jws', 'multer', 'path-to-regexp', 'undici', '@nestjs/core']),
@@ -95,7 +101,7 @@ describe('a version', () => {
     ['undici', 'git+ssh://host/undici'],
     ['xlsx', '0.18.5'],
     ['xlsx', '1.0.0'],
-  ])('%s %s is refused', (name, version) => {
+  ])('%s %s is rejected', (name, version) => {
     expect(complaintsAbout([{ name, version }])).toEqual([
       expect.stringMatching(new RegExp(`^${name} must .*${version.replace('+', '\\+')}\\.$`)),
     ]);
@@ -114,12 +120,12 @@ describe('a version', () => {
     ['undici', '7.29.1'],
     ['undici', '8.0.0'],
     ['left-pad', '0.0.1'],
-  ])('%s %s is taken', (name, version) => {
+  ])('%s %s is accepted', (name, version) => {
     expect(complaintsAbout([{ name, version }])).toEqual([]);
   });
 });
 
-test('nested packages and such under another name are found', () => {
+test('nested and aliased packages are found in a lock file', () => {
   const lockFile = JSON.stringify({
     packages: {
       '': { name: 'parley', version: '0.1.0' },

@@ -2,19 +2,19 @@ import type { TestApi } from './api.js';
 import { at, registerUser, type TestUser, userWith } from './client.js';
 import { query } from './stored.js';
 
-/** Registers an account and makes it an admin before it asks for anything. */
+/** Registers an account and makes it an admin before its first request. */
 export async function registerAdmin(api: TestApi): Promise<TestUser> {
   const user = await registerUser(api.url);
   await query(api.database, `UPDATE users SET role = 'admin' WHERE email = $1`, [user.email]);
   return user;
 }
 
-/** The id of an account. */
+/** Returns the id of an account. */
 export async function idOf(user: TestUser): Promise<string> {
   return String(at((await user.request('GET', '/api/v1/users/me')).body, 'id'));
 }
 
-/** An API key of an account, and its id. */
+/** Creates an API key of an account and returns it with its id. */
 export async function makeKey(
   api: TestApi,
   user: TestUser,

@@ -2,17 +2,17 @@ import { at, type ApiResponse, send, type StreamEvent, streamEvents, type TestUs
 import type { FakeProvider } from './fake-provider/fake-provider.js';
 import type { RecordedRequest } from './fake-provider/recorded-request.js';
 
-/** A stream that has begun: the ids are known and the provider was asked. */
+/** A stream that has begun: the ids are known and the provider has received the request. */
 export interface BegunStream {
   readonly conversationId: string;
   readonly messageId: string;
-  /** The first event, which carries the ids. */
+  /** The first event, which contains the ids. */
   readonly first: StreamEvent;
   readonly upstream: RecordedRequest;
   readonly events: AsyncGenerator<StreamEvent>;
 }
 
-/** Begins a turn and waits until the provider was asked. */
+/** Begins a turn and waits until the provider has received the request. */
 export async function beginStream(
   provider: FakeProvider,
   user: TestUser,
@@ -25,7 +25,7 @@ export async function beginStream(
   return { ...idsIn(first.data), first, upstream: await asked, events };
 }
 
-/** The ids that an event or an answer names. */
+/** Reads the ids of an event or an answer. */
 export function idsIn(data: unknown): { readonly conversationId: string; readonly messageId: string } {
   return {
     conversationId: String(at(data, 'conversation_id')),
@@ -33,14 +33,14 @@ export function idsIn(data: unknown): { readonly conversationId: string; readonl
   };
 }
 
-/** The next event of a stream that must have one. */
+/** Returns the next event of a stream that must have one. */
 export async function nextEvent(events: AsyncGenerator<StreamEvent>): Promise<StreamEvent> {
   const next = await events.next();
   if (next.done === true) throw new Error('The stream has ended.');
   return next.value;
 }
 
-/** Follows an answer, from behind an event or from the beginning. */
+/** Follows an answer, after an event or from the beginning. */
 export function rejoin(
   url: string,
   { token }: TestUser,
@@ -62,7 +62,7 @@ export function stop(user: TestUser, messageId: string): Promise<ApiResponse> {
   return user.request('POST', `/api/v1/chat/${messageId}/stop`);
 }
 
-/** Sends a request that has a name. */
+/** Sends a request with an Idempotency-Key. */
 export function named(
   url: string,
   { token }: TestUser,

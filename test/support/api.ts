@@ -14,42 +14,42 @@ import { redisSettings } from './redis.js';
 /** Environment variables of an application. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** The API of a test: the real application on a real socket, in this process, over a database of its own. */
+/** The API of a test: the real application on a real socket, in this process, with its own database. */
 export interface TestApi {
   readonly url: string;
   readonly database: TestDatabase;
-  /** What the application logged, one JSON line each. */
+  /** The log lines of the application, as JSON. */
   readonly log: readonly string[];
-  /** The application itself, for what has no route. */
+  /** The application itself, for operations without a route. */
   readonly application: ApiApplication;
   /** Closes the application and drops the database. */
   close(): Promise<void>;
 }
 
-/** Settings of tests: as in production but for what a test has to know. */
+/** Settings of tests, which differ from production only as tests require. */
 const SETTINGS = {
   NODE_ENV: 'test',
   HOST: '127.0.0.1',
   LOG_LEVEL: 'debug',
   DEMO_TOKENS_PER_SECOND: '100000',
-  // No provider is asked for its list of models but where a test is about that.
+  // Prevents requests for model lists, except in tests about them.
   MODEL_CONTEXT_WINDOWS: '{"openai/*":1000000,"anthropic/*":1000000,"ollama/*":1000000}',
   ...UNLIMITED,
 };
 
 /**
- * Settings of an API that asks the fake provider where no model is named, and asks it once: what is scripted is one
- * failure each, and retries have their own tests.
+ * Returns settings of an API that uses the fake provider by default and without retries: a scripted failure
+ * is one failure, and retries have their own tests.
  */
 export function asking({ baseUrl }: FakeProvider): Settings {
   return { OPENAI_BASE_URL: baseUrl, DEFAULT_MODEL: 'openai/test-model', LLM_MAX_RETRIES: '0' };
 }
 
 /**
- * Starts the API with these environment variables over the defaults, which name Redis in a run with Redis. A spec
- * mostly wants `setUpApi`, which closes it, too.
- * @param database one that is already migrated, to go on with; it is not dropped then
- * @param clock clock of the application; the real one by default
+ * Starts the API with these environment variables over the defaults, which include Redis in a run with Redis.
+ * Most specs should use `setUpApi`, which also closes it.
+ * @param database a migrated database to use, which is not dropped
+ * @param clock clock of the application; real time by default
  */
 export async function startApi(
   environment: Settings = {},

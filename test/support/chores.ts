@@ -6,7 +6,7 @@ import type { TestApi } from './api.js';
 import { redisKeyPrefix, testRedisUrl } from './redis.js';
 import { query, type Row, until } from './stored.js';
 
-/** The chores of a conversation. */
+/** Returns the tasks of a conversation. */
 export function choresOf({ database }: Pick<TestApi, 'database'>, conversationId: unknown): Promise<Row[]> {
   return query(
     database,
@@ -16,25 +16,25 @@ export function choresOf({ database }: Pick<TestApi, 'database'>, conversationId
   );
 }
 
-/** Waits until a conversation has no chore any more. */
+/** Waits until a conversation has no task left. */
 export async function untilChoresDone(
   api: Pick<TestApi, 'database'>,
   conversationId: unknown,
 ): Promise<void> {
-  await until(`the chores of ${String(conversationId)}`, async () => {
+  await until(`the tasks of ${String(conversationId)}`, async () => {
     return (await choresOf(api, conversationId)).length === 0;
   });
 }
 
-/** Waits until a chore waits after its try, and tells how it stands. */
+/** Waits until a task is waiting after an attempt, and returns its row. */
 export async function untilWaiting(
   api: Pick<TestApi, 'database'>,
   conversationId: unknown,
   tries: number,
 ): Promise<Row> {
-  return until(`a chore of ${String(conversationId)} that waits`, async () => {
+  return until(`a task of ${String(conversationId)} to wait for its next attempt`, async () => {
     const [chore] = await choresOf(api, conversationId);
-    // While it is being done it is held for two minutes, which no wait after a try comes near.
+    // A running task is leased for two minutes, which no delay after an attempt comes close to.
     return chore?.['tries'] === tries && chore['waits'] === true && !isHeld(chore) && chore;
   });
 }
@@ -43,7 +43,7 @@ function isHeld({ seconds }: Row): boolean {
   return Number(seconds) > 100 && Number(seconds) <= 120;
 }
 
-/** Makes a chore due now, whatever it waits for. */
+/** Makes a task due now, regardless of its delay. */
 export async function makeDue(
   { database }: Pick<TestApi, 'database'>,
   conversationId: unknown,
@@ -51,7 +51,9 @@ export async function makeDue(
   await query(database, 'UPDATE chores SET due_at = now() WHERE conversation_id = $1', [conversationId]);
 }
 
-/** Announces a chore to the workers so many times at once, through the queue of this run's store. */
+/**
+ * Announces a task to the workers the given number of times at once, through the queue of this run's store.
+ */
 export async function deliver(
   { database }: Pick<TestApi, 'database'>,
   conversationId: unknown,

@@ -1,28 +1,28 @@
 import { randomUUID } from 'node:crypto';
 
-/** An answer of the API: its body is whatever it is until a test has looked. */
+/** A response of the API, whose body is unknown until a test has checked it. */
 export interface ApiResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: unknown;
 }
 
-/** An account in a test, and what it asks for. */
+/** An account in a test, and its requests. */
 export interface TestUser {
   readonly token: string;
   readonly email: string;
   request(method: string, path: string, body?: unknown): Promise<ApiResponse>;
-  /** The events of a stream as they come. Leaving the loop closes the connection. */
+  /** Yields the events of a stream as they arrive. Leaving the loop closes the connection. */
   stream(path: string, body: unknown, signal?: AbortSignal): AsyncGenerator<StreamEvent>;
 }
 
-/** One event: its id and its data, parsed, or the text `[DONE]`. */
+/** An event: its id and its data, parsed, or the text `[DONE]`. */
 export interface StreamEvent {
   readonly id: string | undefined;
   readonly data: unknown;
 }
 
-/** A request: a body that is a string is sent as it is, everything else as JSON. */
+/** Options of a request. A string body is sent unchanged, any other as JSON. */
 export interface RequestOptions {
   readonly method?: string;
   readonly body?: unknown;
@@ -30,7 +30,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One request, and its whole answer. */
+/** Sends a request and reads the complete response. */
 export async function send(url: string, options: RequestOptions = {}): Promise<ApiResponse> {
   const response = await open(url, options);
   const text = await response.text();
@@ -48,7 +48,7 @@ export async function registerUser(url: string): Promise<TestUser> {
   return userWith(url, String(at(body, 'access_token')), email);
 }
 
-/** An account by its token. */
+/** Returns an account by its token. */
 export function userWith(url: string, token: string, email = ''): TestUser {
   const authorization = `Bearer ${token}`;
   return {
@@ -65,7 +65,7 @@ export function userWith(url: string, token: string, email = ''): TestUser {
   };
 }
 
-/** A value inside of an unknown body, by its keys; undefined where there is none. */
+/** Returns a value inside an unknown body by its keys, or undefined if there is none. */
 export function at(value: unknown, ...keys: readonly (string | number)[]): unknown {
   let inner = value;
   for (const key of keys) {
@@ -75,7 +75,7 @@ export function at(value: unknown, ...keys: readonly (string | number)[]): unkno
   return inner;
 }
 
-/** The same for a list. */
+/** Returns an array inside an unknown body by its keys, or throws if there is none. */
 export function listAt(value: unknown, ...keys: readonly (string | number)[]): unknown[] {
   const list = at(value, ...keys);
   if (!Array.isArray(list))
@@ -88,7 +88,7 @@ export async function collect(events: AsyncIterable<StreamEvent>): Promise<unkno
   return (await Array.fromAsync(events)).map(({ data }) => data);
 }
 
-/** The text of the deltas of a chat stream. */
+/** Joins the text of the deltas of a chat stream. */
 export function textOf(events: readonly unknown[]): string {
   return events
     .map((event) => {
@@ -98,7 +98,7 @@ export function textOf(events: readonly unknown[]): string {
     .join('');
 }
 
-/** The events of a stream as they come. Leaving the loop closes the connection. */
+/** Yields the events of a stream as they arrive. Leaving the loop closes the connection. */
 export async function* streamEvents(url: string, options: RequestOptions): AsyncGenerator<StreamEvent> {
   const response = await open(url, options);
   if (response.status !== 200 || response.body === null) {
@@ -112,7 +112,7 @@ export async function* streamEvents(url: string, options: RequestOptions): Async
   }
 }
 
-/** The events of a stream that was read as a whole. */
+/** Parses the events of a complete stream. */
 export function eventsIn(body: unknown): StreamEvent[] {
   if (typeof body !== 'string') throw new Error(`This is no stream: ${JSON.stringify(body)}`);
   return body.split('\n\n').flatMap(eventOf);

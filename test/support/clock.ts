@@ -1,17 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { Clock } from '../../src/common/clock.js';
 
-/** Factor by which timers run faster in tests: they only collect usage records for one statement. */
+/** Factor by which timers run faster in tests. They are used only to batch usage records. */
 const TIMER_HASTE = 25;
 
-/** Default clock of applications in tests: the real time, but usage records are stored sooner. */
+/** Default clock of applications in tests: real time, but usage records are stored sooner. */
 export class TestClock extends Clock {
   override setTimer(callback: () => void, ms: number): NodeJS.Timeout {
     return super.setTimer(callback, ms / TIMER_HASTE);
   }
 }
 
-/** A clock that a test advances, and whose waits are recorded instead of waited for. */
+/** A clock that a test advances, and that records waits instead of waiting. */
 export class ManualClock extends TestClock {
   /** The waits since the last reset, in milliseconds. */
   readonly waits: number[] = [];
@@ -38,12 +38,12 @@ export class ManualClock extends TestClock {
     this.ahead += ms;
   }
 
-  /** From now on a wait ends only when its signal aborts. */
+  /** Makes every wait from now on end only when its signal aborts. */
   holdWaits(): void {
     this.holds = true;
   }
 
-  /** Forgets the waits, and holds none any more. */
+  /** Clears the recorded waits, and holds none any longer. */
   reset(): void {
     this.waits.length = 0;
     this.holds = false;

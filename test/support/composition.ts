@@ -6,7 +6,7 @@ import { AppConfig, parseSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/infra/telemetry/index.js';
 import type { Runtime } from '../../src/app/runtime.js';
 
-/** What only an API process has, among others. */
+/** Some of the classes that only an API process has. */
 export const API_ONLY = [
   'AccountAdminController',
   'ApiKeysController',
@@ -27,10 +27,10 @@ export const API_ONLY = [
   'TurnService',
   'UserService',
 ];
-/** What a process that runs jobs has. */
+/** The classes of a process that runs jobs. */
 export const JOBS = ['MaintenanceProcessor', 'TaskProcessor', 'FileSweep'];
 
-/** What a process has opened before its modules are made. */
+/** Returns the resources that a process opens before its modules are created. */
 export function runtimeOver(
   connectionString: string,
   environment: Readonly<Record<string, string>> = {},
@@ -41,7 +41,7 @@ export function runtimeOver(
   return { config, logger: createLogger({ level: 'debug', readable: false, destination }), connectionString };
 }
 
-/** Compiles and starts a composition root, closes it, and tells the names of everything that was injected. */
+/** Compiles, starts and closes a composition root, and returns the names of everything that was injected. */
 export async function injectablesOf(root: DynamicModule): Promise<string[]> {
   const module = await compile(root);
   try {
@@ -52,7 +52,7 @@ export async function injectablesOf(root: DynamicModule): Promise<string[]> {
   }
 }
 
-/** Compiles a composition root. Fails where something cannot be injected. */
+/** Compiles a composition root. Fails if a dependency cannot be injected. */
 export function compile(root: DynamicModule): Promise<TestingModule> {
   return Test.createTestingModule({ imports: [root] }).compile();
 }

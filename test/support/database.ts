@@ -2,27 +2,27 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { removeRedisKeys } from './redis.js';
 
-/** A database of one test's own. */
+/** A database for one test. */
 export interface TestDatabase {
-  /** Its name, which no other database of any run has. */
+  /** The name, which is unique across all runs. */
   readonly name: string;
-  /** Where to connect, with credentials. */
+  /** The connection URL with credentials. */
   readonly url: string;
-  /** Removes the database, whoever is still connected, and what its applications left in Redis. */
+  /** Drops the database despite open connections, and removes the keys of its applications from Redis. */
   drop(): Promise<void>;
 }
 
 /**
- * Makes an empty UTF-8 database on the server that the test run provides.
- * @throws Error when the run provides no server.
+ * Creates an empty UTF-8 database on the server of the test run.
+ * @throws Error if the run provides no server
  */
 export function createTestDatabase(): Promise<TestDatabase> {
   return createFrom('template0');
 }
 
 /**
- * Makes a database with all migrations applied.
- * @throws Error when the run provides no server.
+ * Creates a database with all migrations applied.
+ * @throws Error if the run provides no server
  */
 export function createMigratedDatabase(): Promise<TestDatabase> {
   return createFrom(provided('TEST_POSTGRES_TEMPLATE'));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 
-/** A folder of one test's own, which the system user that runs an embedded database may pass through. */
+/** A directory for one test that the system user of an embedded database can traverse. */
 export interface TemporaryDirectory {
   path: string;
   remove(): Promise<void>;
@@ -16,7 +16,7 @@ export function makeTemporaryDirectory(): TemporaryDirectory {
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
-/** The first row of one statement on a connection of its own. */
+/** Runs one statement on a new connection and returns the first row. */
 export async function queryOnce(
   connectionString: string,
   sql: string,
@@ -31,7 +31,7 @@ export async function queryOnce(
   }
 }
 
-/** Makes an empty database on the server of `connectionString` and returns where it is. */
+/** Creates an empty database on the server of `connectionString` and returns its URL. */
 export async function makeDatabase(connectionString: string, name: string): Promise<string> {
   await queryOnce(connectionString, `create database ${name}`);
   const url = new URL(connectionString);
@@ -39,7 +39,7 @@ export async function makeDatabase(connectionString: string, name: string): Prom
   return url.href;
 }
 
-/** A promise and the function that fulfils it: for waiting until a callback was called. */
+/** A promise and the function that fulfils it, for waiting on a callback. */
 export interface Signal<Value> {
   promise: Promise<Value>;
   give: (value: Value) => void;

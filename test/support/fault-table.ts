@@ -1,6 +1,6 @@
-// Real here: the API on a socket, PostgreSQL, and a provider that fails in every way on each of its wires. One table says
-// what a caller is told and what the provider sees of it, whatever wire stands in between. Turns are in faults.spec.ts,
-// chains of models in resilience.spec.ts.
+// Real components: the API on a socket, PostgreSQL, and a provider with every kind of failure in each of its
+// protocols. One table specifies the response to the client and the requests to the provider for any protocol
+// in between. Turns are tested in faults.spec.ts, aliases in resilience.spec.ts.
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { at } from './client.js';
 import { ManualClock } from './clock.js';
@@ -8,18 +8,18 @@ import { gatedAnswer } from './fake-provider/gated-answer.js';
 import type { Behaviour } from './fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpUser } from './set-up.js';
 
-/** Tries beyond the first. */
+/** Number of retries. */
 const MAX_RETRIES = 1;
 const TWICE = MAX_RETRIES + 1;
 
-/** Longest wait for a first token and between two, and for a whole answer, in milliseconds. */
+/** Maximum wait for a first token and between two tokens, and below for a whole answer, in milliseconds. */
 const SILENCE_MS = 250;
 const ANSWER_MS = 600;
 
-/** Longest wait of the one retry by our own back-off, in milliseconds. */
+/** Maximum back-off delay before the one retry, in milliseconds. */
 const BACKOFF_MS = 250;
 
-/** Time after which a circuit forgets an attempt, in milliseconds. */
+/** Time after which a circuit breaker forgets an attempt, in milliseconds. */
 const CIRCUIT_MEMORY_MS = 20_000;
 
 const QUESTION = 'one two three';
@@ -30,28 +30,28 @@ const WHOLE_TEXT = TEXT.join('');
 type Wire = 'openai' | 'anthropic' | 'ollama';
 type Mode = 'stream' | 'whole';
 
-/** What a caller got, whatever the surface. */
+/** A response in a common form for all APIs. */
 interface Seen {
   readonly status: number;
   readonly headers: Headers;
-  /** Whether the failure was told, and by which code where the surface has codes. */
+  /** True if the response reports a failure; the code is set if the API has codes. */
   readonly failed: boolean;
   readonly code: unknown;
   readonly text: string;
-  /** Whether the answer said of itself that it is complete. */
+  /** True if the answer is marked as complete. */
   readonly complete: boolean;
 }
 
-/** A route over which models are asked. One more is one more entry here. */
+/** A route through which models are called. To test another route, add an entry here. */
 export interface Surface {
   readonly path: string;
-  /** The wires of the providers behind it. */
+  /** The protocols of the providers that the route supports. */
   readonly wires: readonly Wire[];
   readonly hasCodes: boolean;
-  /** Whether the provider is asked for a whole answer where the caller asks for one; else it streams. */
+  /** True if the provider gets a non-streaming request for a non-streaming client; otherwise it streams. */
   readonly asksWhole: (wire: Wire) => boolean;
   readonly body: (model: string, mode: Mode) => object;
-  /** Reads the text of a stream with status 200; fails where it is not in the surface's form. */
+  /** Parses a stream with status 200; fails if it is not in the route's format. */
   readonly readStream: (body: string) => Omit<Seen, 'status' | 'headers'>;
   readonly readWhole: (body: unknown) => Omit<Seen, 'status' | 'headers'>;
 }
@@ -159,38 +159,41 @@ export const MESSAGES: Surface = {
   }),
 };
 
-/** What is to be seen of one fault. */
+/** The expected outcome of a fault. */
 interface Outcome {
-  /** Of the answer; 200 where a failure is told in the stream. */
+  /** Status of the response; 200 if a failure is reported in the stream. */
   readonly status: number;
-  /** Undefined where there is an answer in the end. */
+  /** Undefined if there is an answer in the end. */
   readonly code?: string;
   readonly text?: string;
-  /** Requests that the provider saw. */
+  /** Number of requests to the provider. */
   readonly asked: number;
-  /** Bounds of the wait before the second of them, in milliseconds; without it there is none. */
+  /** Range of the delay before the second request, in milliseconds; by default there is no delay. */
   readonly wait?: readonly [number, number];
   readonly retryAfter?: string;
   readonly shouldRetry?: string;
-  /** Who ended the provider's last answer; not looked at without it. */
+  /** The side that ended the provider's last response; by default not checked. */
   readonly closedBy?: 'client' | 'server';
 }
 
 interface Fault {
   readonly behaviour: Behaviour;
-  /** Whether the next try is answered well; the fault stays without it. */
+  /** True if the fault occurs once and the retry succeeds. */
   readonly once?: boolean;
-  /** The wires that have such a thing; all without it. */
+  /** The protocols in which the fault can occur; all by default. */
   readonly wires?: readonly Wire[];
   readonly stream: Outcome;
-  /** Of an answer in one piece; the same without it. `Streamed` where the provider streams it all the same. */
+  /**
+   * Outcome without streaming; by default the same. `wholeStreamed` applies if the provider streams
+   * nevertheless.
+   */
   readonly whole?: Outcome;
   readonly wholeStreamed?: Outcome;
 }
 
 const refusal = (status: number, more: object = {}): Behaviour => ({ kind: 'error', status, ...more });
 
-/** The two of a row that goes wrong before there is any output: nothing of it depends on streaming. */
+/** Outcomes of a row that fails before any output, and so does not depend on streaming. */
 const fails = (asked: number, status: number, code: string, more: Partial<Outcome> = {}) => ({
   stream: { asked, status, code, ...more },
 });
@@ -202,7 +205,10 @@ const RETRIED = { wait: [0, BACKOFF_MS] } as const;
 const UNAVAILABLE = { ...RETRIED, retryAfter: '5' } as const;
 const TOLD_ONCE = { shouldRetry: 'false' } as const;
 
-/** What breaks off after two words: told in a stream, and nothing that anybody has seen of a whole answer. */
+/**
+ * Outcomes of an answer that breaks off after two words: reported in a stream, and retried without streaming,
+ * because no client has seen any part of it.
+ */
 const breaksOff = (code: string, more: Partial<Outcome> = {}) => ({
   stream: { asked: 1, status: 200, code, text: 'four five', ...more },
   whole: { asked: TWICE, status: 502, code: 'provider_error', ...RETRIED },
@@ -210,7 +216,10 @@ const breaksOff = (code: string, more: Partial<Outcome> = {}) => ({
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   'a good answer': { behaviour: { kind: 'answer', text: TEXT }, ...answers(1, { closedBy: 'server' }) },
-  'every liberty of the format': { behaviour: { kind: 'commentsAndCrLf', text: TEXT }, ...answers(1) },
+  'every permitted variation of the stream format': {
+    behaviour: { kind: 'commentsAndCrLf', text: TEXT },
+    ...answers(1),
+  },
   'no end marker': { behaviour: { kind: 'missingDone', text: TEXT }, ...answers(1) },
   'an empty answer': { behaviour: { kind: 'emptyAnswer' }, ...answers(1, { text: '' }) },
   'a slow drip': { behaviour: { kind: 'drip', chunkMs: 45, text: TEXT }, ...answers(1) },
@@ -225,16 +234,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   '409 once': { behaviour: refusal(409), once: true, ...answers(TWICE, RETRIED) },
   '413': { behaviour: refusal(413), ...fails(1, 400, 'provider_rejected') },
   '422': { behaviour: refusal(422), ...fails(1, 400, 'provider_rejected') },
-  'too long a context': {
+  'an exceeded context length': {
     behaviour: refusal(400, { code: 'context_length_exceeded' }),
     ...fails(1, 400, 'context_length_exceeded'),
   },
-  'the content policy': {
+  'a content policy refusal': {
     behaviour: refusal(400, { code: 'content_policy_violation' }),
     wires: ['openai', 'anthropic'],
     ...fails(1, 400, 'content_policy_violation'),
   },
-  'an empty account': {
+  'an exhausted account': {
     behaviour: refusal(429, { code: 'insufficient_quota' }),
     wires: ['openai'],
     ...fails(1, 502, 'provider_error', TOLD_ONCE),
@@ -263,7 +272,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   '500': { behaviour: refusal(500), ...fails(TWICE, 502, 'provider_error', RETRIED) },
   '500 once': { behaviour: refusal(500), once: true, ...answers(TWICE, RETRIED) },
-  '502 with a page of a proxy': {
+  '502 with an HTML page of a proxy': {
     behaviour: refusal(502, { body: 'html' }),
     ...fails(TWICE, 502, 'provider_error', RETRIED),
   },
@@ -284,7 +293,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   '504': { behaviour: refusal(504), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
   '529': { behaviour: refusal(529), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
 
-  'a page of HTML where an answer should be is not asked for again': {
+  'an HTML page instead of an answer, without a retry': {
     behaviour: refusal(200, { body: 'html' }),
     ...fails(1, 502, 'provider_error'),
   },
@@ -305,7 +314,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     behaviour: { kind: 'silence', afterHeaders: true },
     ...fails(1, 504, 'provider_timeout', { closedBy: 'client' }),
   },
-  'silence that is kept warm': {
+  'silence with keep-alive pings': {
     behaviour: { kind: 'silence', afterHeaders: true, pingEveryMs: 60 },
     ...fails(1, 504, 'provider_timeout', { closedBy: 'client' }),
   },
@@ -346,7 +355,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     ...breaksOff('provider_unavailable'),
     whole: { asked: TWICE, status: 503, code: 'provider_unavailable', ...UNAVAILABLE },
   },
-  'one frame that cannot be read': {
+  'a single malformed frame': {
     behaviour: { kind: 'malformedChunk', at: 2, text: TEXT },
     ...answers(1),
     whole: { asked: TWICE, status: 502, code: 'provider_error', ...RETRIED },
@@ -368,8 +377,8 @@ function outcomeOf({ stream, whole = stream, wholeStreamed = whole }: Fault, mod
 }
 
 /**
- * Defines a test for every fault, wire and mode of one surface. The rows are spread over one spec a surface, so that
- * workers share them.
+ * Defines a test for every fault, protocol and mode of one route. Each route has its own spec, so that the
+ * workers can share the rows.
  */
 export function testFaultsOver(surface: Surface): void {
   const provider = setUpProvider();
@@ -386,7 +395,7 @@ export function testFaultsOver(surface: Surface): void {
   const api = setUpApi(settings, 'block', clock);
   const user = setUpUser(api);
 
-  // A circuit opens where half of the attempts fail, and each wire has one provider for all rows.
+  // A circuit opens if half of the attempts fail, and each protocol has one provider for all rows.
   beforeEach(() => {
     clock.advance(CIRCUIT_MEMORY_MS);
   });
@@ -442,57 +451,64 @@ export function testFaultsOver(surface: Surface): void {
       ),
   );
 
-  // Side by side, because each of them waits for a real deadline.
+  // Run concurrently, because each of them waits for a real deadline.
   const [silent, others] = [
     cases.filter(({ fault }) => fault.behaviour.kind === 'silence'),
     cases.filter(({ fault }) => fault.behaviour.kind !== 'silence'),
   ];
 
-  it.each([...Map.groupBy(silent, ({ name }) => name)])('all wires and modes: %s', async (_name, rows) => {
-    const [first] = rows;
-    if (first !== undefined) provider.setDefault(first.fault.behaviour);
-    const all = await Promise.all(rows.map(({ wire, mode }) => ask(wire, mode)));
-    for (const [index, { wire, mode, outcome }] of rows.entries()) {
-      const seen = all[index];
-      if (seen === undefined) throw new Error(`There is no answer of ${wire}, ${mode}.`);
+  it.each([...Map.groupBy(silent, ({ name }) => name)])(
+    `POST ${surface.path} handles this fault in all protocols and modes: %s`,
+    async (_name, rows) => {
+      const [first] = rows;
+      if (first !== undefined) provider.setDefault(first.fault.behaviour);
+      const all = await Promise.all(rows.map(({ wire, mode }) => ask(wire, mode)));
+      for (const [index, { wire, mode, outcome }] of rows.entries()) {
+        const seen = all[index];
+        if (seen === undefined) throw new Error(`There is no answer of ${wire}, ${mode}.`);
+        expectOutcome(seen, outcome);
+      }
+      // No request is retried, and all are aborted.
+      expect(provider.requests).toHaveLength(rows.length);
+      const closings = await Promise.all(provider.requests.map(({ closed }) => closed));
+      expect(new Set(closings.map(({ by }) => by))).toEqual(new Set(['client']));
+      expect(clock.waits).toEqual([]);
+    },
+  );
+
+  it.each(others)(
+    `POST ${surface.path} handles this fault ($wire, $mode): $name`,
+    async ({ wire, mode, fault, outcome }) => {
+      const { behaviour } = fault;
+      // A reset discards received data that was not read yet, so it must wait until the text has been
+      // forwarded.
+      const gate =
+        mode === 'stream' && behaviour.kind === 'reset' && behaviour.afterChunks !== undefined
+          ? gatedAnswer(TEXT)
+          : undefined;
+      gate?.release(TEXT_BEFORE_RESET.length);
+      if (fault.once === true) {
+        provider.script(behaviour);
+        provider.setDefault({ kind: 'answer', text: TEXT });
+      } else {
+        provider.setDefault(gate ?? behaviour);
+      }
+      const seen = await ask(wire, mode, (soFar) => {
+        if (soFar.includes(TEXT_BEFORE_RESET.at(-1) ?? '')) gate?.reset();
+      });
       expectOutcome(seen, outcome);
-    }
-    // None is asked a second time, and all are left.
-    expect(provider.requests).toHaveLength(rows.length);
-    const closings = await Promise.all(provider.requests.map(({ closed }) => closed));
-    expect(new Set(closings.map(({ by }) => by))).toEqual(new Set(['client']));
-    expect(clock.waits).toEqual([]);
-  });
 
-  it.each(others)('$wire, $mode: $name', async ({ wire, mode, fault, outcome }) => {
-    const { behaviour } = fault;
-    // A reset destroys what was received and not yet read, so it has to wait until the text has been passed on.
-    const gate =
-      mode === 'stream' && behaviour.kind === 'reset' && behaviour.afterChunks !== undefined
-        ? gatedAnswer(TEXT)
-        : undefined;
-    gate?.release(TEXT_BEFORE_RESET.length);
-    if (fault.once === true) {
-      provider.script(behaviour);
-      provider.setDefault({ kind: 'answer', text: TEXT });
-    } else {
-      provider.setDefault(gate ?? behaviour);
-    }
-    const seen = await ask(wire, mode, (soFar) => {
-      if (soFar.includes(TEXT_BEFORE_RESET.at(-1) ?? '')) gate?.reset();
-    });
-    expectOutcome(seen, outcome);
-
-    const { requests } = provider;
-    expect(requests).toHaveLength(outcome.asked);
-    expect(clock.waits).toHaveLength(outcome.wait === undefined ? 0 : 1);
-    const [shortest, longest] = outcome.wait ?? [0, 0];
-    for (const wait of clock.waits) {
-      expect(wait).toBeGreaterThanOrEqual(shortest);
-      expect(wait).toBeLessThanOrEqual(longest);
-    }
-    // No answer of the provider's is left open, whoever ends it.
-    const closings = await Promise.all(requests.map(({ closed }) => closed));
-    if (outcome.closedBy !== undefined) expect(closings.at(-1)?.by).toBe(outcome.closedBy);
-  });
+      const { requests } = provider;
+      expect(requests).toHaveLength(outcome.asked);
+      expect(clock.waits).toHaveLength(outcome.wait === undefined ? 0 : 1);
+      const [shortest, longest] = outcome.wait ?? [0, 0];
+      for (const wait of clock.waits) {
+        expect(wait).toBeGreaterThanOrEqual(shortest);
+        expect(wait).toBeLessThanOrEqual(longest);
+      }
+      // No response of the provider stays open, whichever side ends it.
+      const closings = await Promise.all(requests.map(({ closed }) => closed));
+      if (outcome.closedBy !== undefined) expect(closings.at(-1)?.by).toBe(outcome.closedBy);
+    },
+  );
 }

@@ -1,14 +1,14 @@
 import { at, type ApiResponse, type TestUser } from './client.js';
 
-/** A file as a test uploads it. */
+/** A file that a test uploads. */
 export interface TestFile {
   readonly name?: string;
-  /** What it is declared as. */
+  /** The declared media type. */
   readonly type?: string;
   readonly bytes?: string | Uint8Array<ArrayBuffer>;
 }
 
-/** A form with a file, made by Node's own client. */
+/** Creates a form with a file by Node's own client. */
 export function formOf(file: TestFile, field = 'file'): FormData {
   const { name = 'note.txt', type = 'text/plain', bytes = 'Hello' } = file;
   const form = new FormData();
@@ -16,7 +16,7 @@ export function formOf(file: TestFile, field = 'file'): FormData {
   return form;
 }
 
-/** Uploads a file, or whatever form is given. */
+/** Uploads a file, or the given form. */
 export async function upload(
   url: string,
   { token }: TestUser,
@@ -31,20 +31,20 @@ export async function upload(
   return { status: response.status, headers: response.headers, body };
 }
 
-/** The id of a file that was uploaded just now. */
+/** Uploads a file and returns its id. */
 export async function uploadedId(url: string, user: TestUser, file: TestFile = {}): Promise<string> {
   const { status, body } = await upload(url, user, file);
   if (status !== 201) throw new Error(`The upload answered ${status}: ${JSON.stringify(body)}`);
   return String(at(body, 'id'));
 }
 
-/** A picture of one pixel. */
+/** An image of one pixel. */
 export const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=',
   'base64',
 );
 
-/** The beginnings by which files are known. */
+/** Signatures by which file types are detected. */
 export const HEADS = {
   'image/png': PNG,
   'image/jpeg': Buffer.from('ffd8ffe000104a464946', 'hex'),

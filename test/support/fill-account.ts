@@ -5,8 +5,8 @@ import type { TestDatabase } from './database.js';
 import { query } from './stored.js';
 
 /**
- * Stores conversations of an account, each of them a path of messages with search words, attachments and usage. Without
- * triggers, which would find the words of each text.
+ * Stores conversations of an account, each a path of messages with search words, attachments and usage.
+ * Triggers are disabled, because they would index the words of each text.
  */
 export async function fillAccount(
   { url }: Pick<TestDatabase, 'url'>,
@@ -17,8 +17,8 @@ export async function fillAccount(
   await client.connect();
   try {
     await client.query('SET session_replication_role = replica');
-    // Ids are derived from this, so that each message can name the one before it. They ascend as those of the
-    // product do: random ones would be written all over the indexes, which takes longer.
+    // Ids are derived from this seed, so that each message can reference the previous one. They ascend like
+    // those of the product: random ids would be spread over the indexes, which takes longer.
     const seed = randomUUID().replaceAll('-', '').slice(0, 12);
     const values = [userId, conversations, messages, seed];
     await client.query(
@@ -61,11 +61,11 @@ export async function fillAccount(
   }
 }
 
-/** SQL for the id of conversation `c`, or of one of its messages, after the 12 digits in `$4`. */
+/** Returns SQL for the id of conversation `c`, or of one of its messages, after the 12 digits in `$4`. */
 const idOf = (number: string): string =>
   `($4 || '70008' || lpad(to_hex(c), 3, '0') || lpad(to_hex(${number}), 12, '0'))::uuid`;
 
-/** Counts the rows that an account has, by table; tables without any are left out. */
+/** Counts the rows of an account by table; tables without any are left out. */
 export async function rowsOf(
   database: Pick<TestDatabase, 'url'>,
   userId: string,

@@ -1,6 +1,6 @@
 import type { ApiResponse, TestUser } from './client.js';
 
-/** Limits out of the way: tests ask more often than people do. */
+/** Limits that are never reached: tests send more requests than people do. */
 export const UNLIMITED = {
   RATE_LIMIT_IP_RPM: '1000000000',
   RATE_LIMIT_RPM: '1000000000',
@@ -9,7 +9,7 @@ export const UNLIMITED = {
   RATE_LIMIT_CONCURRENCY: '1000000000',
 };
 
-/** A chat on OpenAI's wire. */
+/** Sends a Chat Completions request. */
 export function complete(user: TestUser, more: Readonly<Record<string, unknown>> = {}): Promise<ApiResponse> {
   return user.request('POST', '/v1/chat/completions', {
     messages: [{ role: 'user', content: 'Hello' }],
@@ -17,7 +17,7 @@ export function complete(user: TestUser, more: Readonly<Record<string, unknown>>
   });
 }
 
-/** How many answers have each status. */
+/** Counts the responses by status. */
 export function countByStatus(answers: readonly ApiResponse[]): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;

@@ -1,16 +1,21 @@
-/** A request body that is good but for one field. */
+/** A request body with one changed field. */
 export interface Mutation {
-  /** The field and what stands in its place: `messages.0.content = 7`. */
+  /** The field and its new value: `messages.0.content = 7`. */
   readonly label: string;
-  /** The value that was replaced or left out. */
+  /** The value that was replaced or removed. */
   readonly original: unknown;
   readonly body: unknown;
 }
 
-/** What may stand in the place of any value; a value of its own type is no mistake, but must do no harm either. */
+/**
+ * Replacements for any value. A value of the same type is not a mistake, but must not cause a failure either.
+ */
 const WRONG_VALUES: readonly unknown[] = [null, 7, 'text', [], [null], {}, { type: 'unheard-of' }];
 
-/** Every body that differs from a good one in one nested field: without it, or with a wrong value in its place. */
+/**
+ * Returns every body that differs from a valid one in one nested field, which is missing or has a wrong
+ * value.
+ */
 export function mutationsOf(good: unknown): Mutation[] {
   return pathsIn(good).flatMap(([path, original]) => [
     { label: `${path.join('.')} left out`, original, body: changed(good, path, undefined) },
@@ -22,7 +27,7 @@ export function mutationsOf(good: unknown): Mutation[] {
   ]);
 }
 
-/** Every path into a value, with what is there. */
+/** Returns every path in a value with the value at that path. */
 function pathsIn(value: unknown, before: readonly string[] = []): [path: string[], value: unknown][] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]: [string, unknown]): [string[], unknown][] => {
@@ -31,7 +36,7 @@ function pathsIn(value: unknown, before: readonly string[] = []): [path: string[
   });
 }
 
-/** A copy with another value at a path; undefined takes the field, or the entry of a list, away. */
+/** Returns a copy with another value at a path; undefined removes the field or array entry. */
 function changed(value: unknown, [name, ...rest]: readonly string[], replacement: unknown): unknown {
   if (name === undefined) return replacement;
   if (Array.isArray(value)) {

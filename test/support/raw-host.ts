@@ -4,33 +4,33 @@ import { buffer } from 'node:stream/consumers';
 
 /** A request that reached a raw host. */
 export interface RawRequest {
-  /** The first part of the path: which of the hosts was asked. */
+  /** The name of the host, which is the first segment of the path. */
   readonly host: string;
   /** The rest of the path, with the query. */
   readonly path: string;
-  /** Parsed; undefined where there is none. */
+  /** The parsed body, or undefined if there is none. */
   readonly body: unknown;
   readonly headers: IncomingMessage['headers'];
 }
 
-/** An answer byte by byte. */
+/** A response sent byte by byte. */
 export interface RawReply {
   /** Default: 200. */
   readonly status?: number;
-  /** Default: those of JSON. */
+  /** Default: the content type of JSON. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
 }
 
-/** Answers a request. */
+/** Returns the response to a request. */
 export type RawReplier = (request: RawRequest) => RawReply;
 
 /**
- * Model hosts on one real socket, told apart by the first part of the path. Each sends exactly the bytes and headers
- * that a test gives it, so that it can do what no well-behaved host does.
+ * Model hosts on one real socket, distinguished by the first segment of the path. Each sends exactly the
+ * bytes and headers that a test specifies, even invalid ones.
  */
 export class RawHosts {
-  /** All requests but those for lists of models, in order. */
+  /** All requests except those for lists of models, in order. */
   readonly requests: RawRequest[] = [];
   private readonly server: Server = createServer((request, response) => {
     this.serve(request, response).catch((error: unknown) =>
@@ -38,7 +38,7 @@ export class RawHosts {
     );
   });
 
-  /** @param repliers by the name of the host; the others answer 404 */
+  /** @param repliers by the name of the host; other hosts respond with 404 */
   constructor(private readonly repliers: Readonly<Record<string, RawReplier>>) {}
 
   /** Base URL of a host. */
@@ -48,7 +48,7 @@ export class RawHosts {
     return `http://127.0.0.1:${address.port}/${host}`;
   }
 
-  /** Returns how often a host was asked since a moment, which is a number of requests. */
+  /** Counts the requests to a host after the given number of requests. */
   asked(host: string, since = 0): number {
     return this.requests.slice(since).filter((request) => request.host === host).length;
   }

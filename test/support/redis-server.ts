@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** Whether this machine has a `redis-server` that a test can start. */
+/** True if this machine has a `redis-server` that a test can start. */
 export const HAS_REDIS_SERVER = spawnSync('redis-server', ['--version']).status === 0;
 
-/** A Redis of one test's own, which it may stop and start again on the same address. It keeps nothing on disk. */
+/**
+ * A Redis server for one test, which can stop it and start it again at the same address. It stores nothing on
+ * disk.
+ */
 export class RedisServer {
   readonly url: string;
   readonly #port: number;
@@ -17,7 +20,7 @@ export class RedisServer {
     this.url = `redis://127.0.0.1:${String(port)}`;
   }
 
-  /** Reserves an address. Nothing listens there before {@link start}. */
+  /** Reserves an address, without a listener before {@link start}. */
   static async reserve(): Promise<RedisServer> {
     const probe = createServer();
     probe.listen(0, '127.0.0.1');
@@ -29,7 +32,7 @@ export class RedisServer {
     return new RedisServer(address.port);
   }
 
-  /** Resolves when it accepts connections. */
+  /** Starts the server and resolves when it accepts connections. */
   async start(): Promise<void> {
     const child = spawn(
       'redis-server',
@@ -43,7 +46,7 @@ export class RedisServer {
     child.stdout.resume();
   }
 
-  /** Ends it at once, with everything that it holds. */
+  /** Kills the server with all its data. */
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;

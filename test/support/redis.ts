@@ -2,24 +2,27 @@ import { describe, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { TestDatabase } from './database.js';
 
-/** The Redis of the test run; undefined in a run without Redis. */
+/** URL of the Redis of the test run, or undefined in a run without Redis. */
 export const testRedisUrl = process.env['TEST_REDIS_URL'];
 
 /**
- * Settings of every application over this database. Applications over one database share their keys, jobs and channels;
- * applications over different databases, in this worker or another, never meet in Redis.
+ * Returns settings of every application with this database. Applications with one database share their keys,
+ * jobs and channels; those with different databases, in this worker or another, never interfere in Redis.
  */
 export function redisSettings(database: Pick<TestDatabase, 'name'>): Record<string, string> {
   if (testRedisUrl === undefined) return {};
   return { REDIS_URL: testRedisUrl, REDIS_KEY_PREFIX: redisKeyPrefix(database) };
 }
 
-/** Beginning of the keys and channels of the applications over this database. */
+/** Returns the prefix of the keys and channels of the applications with this database. */
 export function redisKeyPrefix({ name }: Pick<TestDatabase, 'name'>): string {
   return `${name}:`;
 }
 
-/** Removes what the applications over a database left in Redis, if there is Redis. Never touches other keys. */
+/**
+ * Removes the keys that the applications with a database left in Redis, if there is Redis. Never touches
+ * other keys.
+ */
 export async function removeRedisKeys(database: Pick<TestDatabase, 'name'>): Promise<void> {
   if (testRedisUrl === undefined) return;
   const redis = new Redis(testRedisUrl);
@@ -36,7 +39,7 @@ function isKeyList(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((key) => typeof key === 'string');
 }
 
-/** Describes what needs Redis: skipped, and reported on stderr, in a run without it. */
+/** Defines tests that need Redis: skipped, and reported on stderr, in a run without it. */
 export function describeWithRedis(name: string, tests: (redisUrl: string) => void): void {
   if (testRedisUrl !== undefined) {
     const url = testRedisUrl;
@@ -51,5 +54,5 @@ export function describeWithRedis(name: string, tests: (redisUrl: string) => voi
   });
 }
 
-/** `it` for what only exists without Redis; its name must say so. */
+/** `it` for behaviour that exists only without Redis; the test's name must say so. */
 export const itWithoutRedis = testRedisUrl === undefined ? it : it.skip;

@@ -1,4 +1,4 @@
-/** A schema as OpenAPI 3.0 writes it; what of it is read. */
+/** The supported parts of an OpenAPI 3.0 schema. */
 interface Schema {
   readonly $ref?: string;
   readonly allOf?: readonly Schema[];
@@ -9,7 +9,7 @@ interface Schema {
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
-  /** True where an object may hold more than is named. */
+  /** True if an object may have other properties. */
   readonly additionalProperties?: unknown;
 }
 
@@ -28,10 +28,11 @@ const FORMATS: Readonly<Record<string, RegExp>> = {
 };
 
 /**
- * Where a value does not fit a schema of an OpenAPI 3.0 document, one sentence each. Stricter than JSON Schema:
- * properties that the schema does not name are refused, and so are schemas with words that this check does not know.
+ * Describes each mismatch between a value and a schema of an OpenAPI 3.0 document in a sentence. Stricter
+ * than JSON Schema: properties that the schema does not name are rejected, and so are schemas with
+ * unsupported keywords.
  *
- * @param document where `$ref` is looked up
+ * @param document the document in which `$ref` is resolved
  */
 export function misfits(document: unknown, schema: unknown, value: unknown, path = '$'): string[] {
   const given = asSchema(schema, path);

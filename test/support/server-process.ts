@@ -5,29 +5,29 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PACKAGE_ROOT } from '../../src/config/index.js';
 
-/** The built server as a process of its own, as an operator runs it. */
+/** The built server as a separate process, as an operator runs it. */
 export interface ServerProcess {
   readonly child: ChildProcess;
-  /** Everything it printed so far. */
+  /** All output so far. */
   readonly output: string;
-  /** Resolves with the URL when it is ready; rejects with its output where it ends before. */
+  /** Resolves with the URL when the server is ready; rejects with its output if it exits before. */
   readonly ready: Promise<string>;
   /** Resolves with the exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
-  /** Resolves when it has printed a line that matches. */
+  /** Resolves when the server has printed a matching line. */
   printed(pattern: RegExp): Promise<string>;
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal and waits for the exit. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 }
 
-/** Folder of Node's compile cache: `NODE_COMPILE_CACHE` of processes that tests start. */
+/** Directory of Node's compile cache: `NODE_COMPILE_CACHE` of processes that tests start. */
 export const COMPILE_CACHE = join(tmpdir(), 'node-compile-cache');
 
-/** Starts `dist/main.js`, or another script of dist, with nothing but these variables and the system's own. */
+/** Starts `dist/main.js`, or another script of dist, with only these variables and the system's own. */
 export function startServer(
   environment: Readonly<Record<string, string>>,
   script = 'main.js',
-  /** Whether it is started as npm starts a script: through a shell, which is what signals then reach. */
+  /** True to start it as npm starts a script: through a shell, which receives the signals. */
   asNpmDoes = false,
 ): ServerProcess {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
@@ -36,13 +36,13 @@ export function startServer(
     ? ['sh', '-c', `"$@" --stop-with-parent; exit $?`, 'sh', ...command]
     : command;
   const child = spawn(program, parameters, {
-    // Not the checkout, whose .env a developer may have filled.
+    // Not the checkout, because a developer may have an .env file there.
     cwd: environment['DATA_DIR'] ?? PACKAGE_ROOT,
     env: {
       PATH,
       HOME,
       ...(TMPDIR !== undefined && { TMPDIR }),
-      // Half a second less of CPU time for each start but the first.
+      // Saves half a second of CPU time for each start after the first.
       NODE_COMPILE_CACHE: COMPILE_CACHE,
       PORT: '0',
       ...environment,
@@ -78,7 +78,7 @@ export function startServer(
       look();
     });
   const ready = printed(/^ {2}API\s/).then((line) => line.replace(/^\s*API\s+/, ''));
-  // Whoever waits gets the rejection; a test that expects the end does not wait for the address.
+  // Callers that await it get the rejection; a test that expects the exit does not await the URL.
   ready.catch(() => undefined);
   return {
     child,

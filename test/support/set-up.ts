@@ -8,19 +8,23 @@ import { FakeProvider, type FakeProviderOptions } from './fake-provider/fake-pro
 import { until } from './stored.js';
 
 /*
- * Every function here belongs into a describe block or the top of a spec, and returns at once what exists when the
- * tests run. Things start in the order in which they are set up and close in the reverse order.
+ * Every function here must be called in a describe block or at the top of a spec, and immediately returns an
+ * object that becomes usable when the tests run. Resources are opened in the order of set-up and closed in
+ * reverse order.
  */
 
-/** How long something lives: for all tests of the surrounding block, or anew for each. */
+/** Lifetime of a resource: for all tests of the surrounding block, or a new one for each test. */
 type Lifetime = 'block' | 'test';
 
-/** Closes what was opened, the last first. Nested blocks open later and close earlier, so one stack is enough. */
+/**
+ * Closers of the opened resources, called in reverse order. Nested blocks open later and close earlier, so
+ * one stack is enough.
+ */
 const opened: { close: () => unknown }[] = [];
 
 /**
- * Opens something before the tests and closes it after them.
- * @returns what was opened; to be called in tests and hooks
+ * Opens a resource before the tests and closes it after them.
+ * @returns a function that returns the resource, to be called in tests and hooks
  */
 export function setUpResource<Resource>(
   open: () => Promise<{ readonly resource: Resource; readonly close: () => unknown }>,
@@ -29,14 +33,15 @@ export function setUpResource<Resource>(
   const [before, after] = lifetime === 'block' ? [beforeAll, afterAll] : [beforeEach, afterEach];
   let current: { readonly resource: Resource } | undefined;
   before(async () => {
-    // In its place even if opening fails: each hook below closes the last.
+    // Pushed even if opening fails, because each hook below closes the last entry.
     const entry: { close: () => unknown } = { close: () => undefined };
     opened.push(entry);
     const { resource, close } = await open();
     current = { resource };
     entry.close = close;
   });
-  // Jest calls hooks of one kind in the order of their definition, so this one need not close what `before` opened.
+  // Jest calls hooks of one kind in the order of their definition, so this one does not necessarily close the
+  // resource opened by `before`.
   after(async () => {
     await opened.pop()?.close();
   });
@@ -46,13 +51,16 @@ export function setUpResource<Resource>(
   };
 }
 
-/** Sets up a provider for all tests of the block. It is reset after each; its address is known when the tests run. */
+/**
+ * Sets up a provider for all tests of the block. It is reset after each test; its address is known when the
+ * tests run.
+ */
 export function setUpProvider(options?: FakeProviderOptions): FakeProvider {
   const provider = new FakeProvider(options);
   setUpResource(async () => {
     await provider.listen();
     const close = async (): Promise<void> => {
-      // Whatever was aborted, cut or refused: no socket outlives the application.
+      // No socket may outlive the application, whatever was aborted, cut or refused.
       await until('the sockets to the provider to close', () => provider.openConnections === 0);
       await provider.close();
     };
@@ -65,9 +73,10 @@ export function setUpProvider(options?: FakeProviderOptions): FakeProvider {
 }
 
 /**
- * Sets up an API over a database of its own and, in a run with Redis, over a key prefix of its own.
- * @param settings environment variables over those of all tests; a function is called when providers have addresses
- * @param clock clock of the application; the real one by default
+ * Sets up an API with its own database and, in a run with Redis, its own key prefix.
+ * @param settings environment variables over those of all tests; a function is called once providers have
+ * addresses
+ * @param clock clock of the application; real time by default
  */
 export function setUpApi(
   settings: Settings | (() => Settings) = {},

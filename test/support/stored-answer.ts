@@ -1,6 +1,6 @@
 import type { StoredAnswer } from '../../src/features/chat/messages/answer.repository.js';
 
-/** An answer as its row has it, of which a spec names what it is about. */
+/** Returns a stored answer with defaults for the columns that a spec does not set. */
 export function storedAnswer(row: Partial<StoredAnswer>): StoredAnswer {
   return {
     id: 'answer',

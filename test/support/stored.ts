@@ -3,25 +3,25 @@ import { expect } from '@jest/globals';
 import pg from 'pg';
 import type { TestDatabase } from './database.js';
 
-/** A row as PostgreSQL gives it. */
+/** A row returned by PostgreSQL. */
 export type Row = Record<string, unknown>;
 
-/** A conversation as it stands in the database, with everything that belongs to it. */
+/** A conversation in the database with its messages and usage. */
 export interface StoredConversation {
-  /** Undefined where it is gone. */
+  /** Undefined if it was deleted. */
   readonly conversation: Row | undefined;
-  /** By position. */
+  /** Messages by position. */
   readonly messages: readonly Row[];
   readonly usage: readonly Row[];
 }
 
-/** How long something that must happen may take, in milliseconds. */
+/** Maximum time for an expected event, in milliseconds. */
 const PATIENCE_MS = 15_000;
 
-/** How often it is looked at, in milliseconds. */
+/** Interval of checks, in milliseconds. */
 const LOOK_EVERY_MS = 20;
 
-/** The rows of one statement on a connection of its own, which nothing of the application can disturb. */
+/** Runs a statement on a new connection, independent of the application, and returns the rows. */
 export async function query(
   database: Pick<TestDatabase, 'url'>,
   sql: string,
@@ -30,7 +30,7 @@ export async function query(
   return connected(database, async (client) => (await client.query<Row>(sql, [...values])).rows);
 }
 
-/** What is stored of a conversation, all at one moment; counts and sums as numbers. */
+/** Reads a conversation in one snapshot; counts and sums are numbers. */
 export async function stored(
   database: Pick<TestDatabase, 'url'>,
   conversationId: string,
@@ -68,11 +68,11 @@ async function connected<Result>(
   }
 }
 
-/** Checks what must hold in every conversation in which nothing runs, whatever happened to it. */
+/** Checks the invariants of every conversation without a running answer. */
 export function expectSettled({ conversation, messages, usage }: StoredConversation): void {
   expect(messages.map(({ position }) => position)).toEqual(messages.keys().toArray());
   const path = messages.filter(({ active }) => active);
-  // A path that goes back to its beginning, and trees of which each message hangs on an earlier one.
+  // The active path starts at a root, and each message has an earlier one as parent.
   expect(path.map(({ parent_id }) => parent_id)).toEqual([null, ...path.slice(0, -1).map(({ id }) => id)]);
   const positions = new Map(messages.map(({ id, position }) => [id, Number(position)]));
   for (const { parent_id, position } of messages) {
@@ -91,7 +91,7 @@ export function expectSettled({ conversation, messages, usage }: StoredConversat
   });
 }
 
-/** Looks again and again until there is something to see. Fails with `what` where it does not come in time. */
+/** Repeats a check until it returns a value. Fails with `what` after the given time. */
 export async function until<Seen>(
   what: string,
   look: () => Promise<Seen | undefined | false> | Seen | undefined | false,
@@ -106,7 +106,7 @@ export async function until<Seen>(
   }
 }
 
-/** The conversation once its last message has a status other than `generating`. */
+/** Waits until the last message of a conversation is no longer `generating`, and returns the conversation. */
 export async function untilSettled(
   database: Pick<TestDatabase, 'url'>,
   conversationId: string,

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { json } from 'node:stream/consumers';
 import { at, listAt } from './client.js';
 
-/** A refusal as a host words it: the body of its error, with status 400 unless it says otherwise. */
+/** A host's refusal: the body of its error, with status 400 by default. */
 export interface Refusal {
   readonly status?: number;
   readonly body: unknown;
@@ -12,17 +12,17 @@ export interface Refusal {
 /** An answer of a host. */
 export interface StrictAnswer {
   readonly text?: string;
-  /** Fields of the message, and of each delta, beside the text: `reasoning_content`, `tool_calls`. */
+  /** Fields of the message, and of each delta, besides the text: `reasoning_content`, `tool_calls`. */
   readonly fields?: Readonly<Record<string, unknown>> & { readonly tool_calls?: readonly object[] };
 }
 
-/** A model host on a real socket that refuses what its rule refuses, whatever API format it is asked in. */
+/** A model host on a real socket that refuses requests by a rule, in any API format. */
 export class StrictHost {
-  /** Bodies of all requests for an answer or for vectors, in order. */
+  /** Bodies of all requests for an answer or for embeddings, in order. */
   readonly bodies: unknown[] = [];
-  /** Why a request is refused, or undefined. */
+  /** Returns the refusal of a request, or undefined. */
   rule: (body: unknown) => Refusal | undefined = () => undefined;
-  /** Answers to the next requests that are not refused; then `Hello`. */
+  /** Answers to the next accepted requests; `Hello` after them. */
   readonly answers: StrictAnswer[] = [];
   private readonly server: Server = createServer((request, response) => {
     this.serve(request, response).catch((error: unknown) =>
@@ -41,7 +41,7 @@ export class StrictHost {
     await once(this.server, 'listening');
   }
 
-  /** Forgets rule, answers and requests. */
+  /** Clears the rule, answers and requests. */
   reset(): void {
     this.bodies.length = 0;
     this.answers.length = 0;
@@ -77,12 +77,12 @@ export class StrictHost {
   }
 }
 
-/** The messages of the request with that number. */
+/** Returns the messages of a request body. */
 export function messagesIn(body: unknown): unknown[] {
   return listAt(body, 'messages');
 }
 
-/** A refusal in OpenAI's words. */
+/** Returns a refusal in OpenAI's format. */
 export function openaiRefusal(
   message: string,
   param: string | null = null,
@@ -91,7 +91,7 @@ export function openaiRefusal(
   return { body: { error: { message, type: 'invalid_request_error', param, code } } };
 }
 
-/** A refusal in Anthropic's words. */
+/** Returns a refusal in Anthropic's format. */
 export function anthropicRefusal(message: string): Refusal {
   return { body: { type: 'error', error: { type: 'invalid_request_error', message } } };
 }

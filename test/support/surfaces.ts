@@ -1,22 +1,22 @@
 import { at, collect, listAt, send, type TestUser } from './client.js';
 
-/** What a client reads of an answer, in the same terms on every surface. */
+/** The parts of an answer that a client reads, in a common form for all APIs. */
 export interface Told {
   readonly status: number;
   readonly text: string;
-  /** Each as `id name arguments`. */
+  /** Tool calls as `id name arguments`. */
   readonly calls: readonly string[];
-  /** In OpenAI's words. */
+  /** The finish reason in OpenAI's terms. */
   readonly finish: unknown;
-  /** The code of the error, within a stream too; Anthropic's surface has its type instead. */
+  /** The error code, also within a stream; Anthropic's API has an error type instead. */
   readonly error: unknown;
   readonly message: unknown;
 }
 
-/** Asks a model on one surface of the API. */
+/** Requests an answer through one API. */
 export type Surface = (client: SurfaceClient, model: string) => Promise<Told>;
 
-/** Who asks, and where. */
+/** The user and the URL of the API. */
 export interface SurfaceClient {
   readonly url: string;
   readonly user: TestUser;
@@ -26,7 +26,7 @@ const PARAMETERS = { type: 'object', properties: { city: { type: 'string' } } };
 const TOOL = { type: 'function', function: { name: 'get_weather', parameters: PARAMETERS } };
 const ASKED = [{ role: 'user', content: 'Hi' }];
 
-/** Reasons of Anthropic's format in OpenAI's words. */
+/** Stop reasons of Anthropic's format in OpenAI's terms. */
 const REASONS: ReadonlyMap<unknown, string> = new Map([
   ['end_turn', 'stop'],
   ['tool_use', 'tool_calls'],
@@ -34,7 +34,7 @@ const REASONS: ReadonlyMap<unknown, string> = new Map([
   ['max_tokens', 'length'],
 ]);
 
-/** Surfaces on which an answer is read, streamed and whole. */
+/** The APIs through which an answer can be read, streamed and as JSON. */
 export const SURFACES = {
   '/v1/chat/completions': async (client, model) => {
     const { status, body } = await client.user.request('POST', '/v1/chat/completions', chatBody(model));
@@ -99,7 +99,7 @@ export const SURFACES = {
   },
 } as const satisfies Readonly<Record<string, Surface>>;
 
-/** The name of a surface. */
+/** The name of an API in {@link SURFACES}. */
 export type SurfaceName = keyof typeof SURFACES;
 
 function chatBody(model: string): object {
@@ -167,7 +167,7 @@ function called(call: unknown, text: string): string {
   return `${word(at(call, 'id'))} ${word(at(call, 'name'))} ${text}`;
 }
 
-/** The arguments of the tool call at that place of a Messages stream. */
+/** Returns the arguments of the tool call at that index of a Messages stream. */
 function jsonOf(events: readonly unknown[], index: unknown): string {
   return events
     .filter((event) => at(event, 'index') === index)
@@ -175,7 +175,7 @@ function jsonOf(events: readonly unknown[], index: unknown): string {
     .join('');
 }
 
-/** What stands in the events of a stream; nothing of an answer that is none. */
+/** Returns the data of the events in a stream, or nothing if the body is not a stream. */
 function dataIn(body: unknown): unknown[] {
   if (typeof body !== 'string') return [];
   return Array.from(body.matchAll(/^data: (\{.*)$/gm), ([, data = '']): unknown => JSON.parse(data));
@@ -185,7 +185,7 @@ function list(value: unknown): unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];
 }
 
-/** A text as it is; of anything that should have been one its JSON, so that a comparison shows it. */
+/** Returns a string unchanged, and any other value as JSON, so that a comparison shows it. */
 function word(value: unknown): string {
   if (value === undefined || value === null) return '';
   return typeof value === 'string' ? value : JSON.stringify(value);

@@ -1,9 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A wire that a test can cut, between a client and the server of a connection string. */
+/** A TCP proxy that a test can cut, between a client and the server of a connection string. */
 export class TcpProxy {
-  /** The connection string of the server, by way of this proxy. */
+  /** The connection string of the server through this proxy. */
   readonly url: string;
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
@@ -24,7 +24,7 @@ export class TcpProxy {
     });
   }
 
-  /** Starts a proxy to the server that a PostgreSQL connection string names. */
+  /** Starts a proxy to the server of a connection string. */
   static async start(connectionString: string): Promise<TcpProxy> {
     const server = createServer();
     server.listen(0, '127.0.0.1');
@@ -34,15 +34,15 @@ export class TcpProxy {
     return new TcpProxy(new URL(connectionString), server, address.port);
   }
 
-  /** Texts of the statements that clients sent, one for each round trip, in the order in which they came. */
+  /** Texts of the statements that clients sent, one for each round trip, in order of arrival. */
   readonly statements: string[] = [];
 
-  /** The number of connections that pass through now. */
+  /** Number of connections that currently pass through. */
   get connections(): number {
     return this.#pairs.size;
   }
 
-  /** Resets all connections, and each new one as soon as it comes. */
+  /** Resets all connections, and each new one on arrival. */
   cut(): void {
     this.#isCut = true;
     this.#cutAtReplyTo = undefined;
@@ -52,45 +52,51 @@ export class TcpProxy {
     }
   }
 
-  /** Lets connections pass again. */
+  /** Accepts connections again. */
   restore(): void {
     this.#isCut = false;
   }
 
-  /** Holds back what servers reply, on all connections, as a server that hangs does: it hears, and is not heard. */
+  /**
+   * Holds back the replies of servers on all connections, like a server that hangs: it receives requests, but
+   * its replies do not arrive.
+   */
   pause(): void {
     this.#isPaused = true;
     for (const [, server] of this.#pairs) server.pause();
   }
 
-  /** Lets nothing pass in either direction, not even that an end has gone, as a network that loses all packets does. */
+  /**
+   * Forwards nothing in either direction, not even the end of a connection, like a network that loses all
+   * packets.
+   */
   swallow(): void {
     this.#isSwallowing = true;
     for (const pair of this.#pairs) for (const socket of pair) socket.pause();
   }
 
-  /** Hands on what was held back. */
+  /** Forwards the data that was held back. */
   resume(): void {
     this.#isPaused = false;
     this.#isSwallowing = false;
     for (const pair of this.#pairs) for (const socket of pair) socket.resume();
   }
 
-  /** Resolves when a client tries to connect while the wire is cut. */
+  /** Resolves when a client tries to connect while the proxy is cut. */
   async nextRefusal(): Promise<void> {
     await once(this.#events, 'refused');
   }
 
   /**
-   * Cuts the wire as soon as the server has replied to the next packet that contains the text: the server has done
-   * what it was told, and the client never hears of it. Resolves when that has happened.
+   * Cuts the proxy as soon as the server has replied to the next packet that contains the text: the server
+   * has executed the request, and the client gets no reply. Resolves when that has happened.
    */
   async cutAtReplyTo(text: string): Promise<void> {
     this.#cutAtReplyTo = text;
     await once(this.#events, 'reply-lost');
   }
 
-  /** Ends everything. */
+  /** Cuts all connections and stops listening. */
   async close(): Promise<void> {
     this.cut();
     this.#server.close();
@@ -98,7 +104,7 @@ export class TcpProxy {
   }
 
   #accept(client: Socket, target: URL): void {
-    // A reset is an error of both sockets; whoever wants to know hears it at the ends.
+    // A reset is an error of both sockets, which the clients and servers notice themselves.
     client.on('error', () => undefined);
     if (this.#isCut) {
       client.resetAndDestroy();
@@ -133,15 +139,16 @@ export class TcpProxy {
         client.write(bytes);
       }
     });
-    // After the listeners, which would let bytes flow.
+    // After adding the listeners, which would start the flow of data.
     if (this.#isPaused || this.#isSwallowing) server.pause();
     if (this.#isSwallowing) client.pause();
   }
 }
 
 /**
- * Reads what a client sends to PostgreSQL.
- * @param onStatement called with the text of each simple query, and with that of each parsed statement with its name before it
+ * Reads the data that a client sends to PostgreSQL.
+ * @param onStatement called with the text of each simple query, and of each parsed statement preceded by its
+ * name
  */
 function statementReader(onStatement: (text: string) => void): (bytes: Buffer) => void {
   let unread = Buffer.alloc(0);

@@ -1,17 +1,17 @@
 import { asking, startApi, type TestApi } from './api.js';
 import { type FakeProvider, startFakeProvider } from './fake-provider/fake-provider.js';
 
-/** Two API processes' worth of application over one database and one Redis, and the provider that both ask. */
+/** Two API applications over one database and one Redis, and the provider of both. */
 export interface TwoProcesses {
   readonly provider: FakeProvider;
   readonly here: TestApi;
   readonly there: TestApi;
-  /** Starts one more beside them, which is closed before them. */
+  /** Starts another one, which must be closed before them. */
   readonly another: () => Promise<TestApi>;
   close(): Promise<void>;
 }
 
-/** Both use the Redis of the test run. */
+/** Starts two applications that use the Redis of the test run. */
 export async function startTwoProcesses(): Promise<TwoProcesses> {
   const provider = await startFakeProvider();
   const settings = {

@@ -12,9 +12,10 @@ import { createMigratedDatabase, type TestDatabase } from '../../support/databas
 import { describeWithRedis, redisKeyPrefix, redisSettings } from '../../support/redis.js';
 import { queryOnce } from '../../support/embedded-database.js';
 
-// A file of its own, because a process has one kind of queue for life: that on PostgreSQL is set for all of it.
+// A separate file, because a process uses one kind of queue for its whole life: the one on PostgreSQL applies
+// to the entire process.
 
-describeWithRedis('on Redis', (redisUrl) => {
+describeWithRedis('with Redis', (redisUrl) => {
   const separate = { WORKER: 'separate' };
 
   let database: TestDatabase;
@@ -27,7 +28,7 @@ describeWithRedis('on Redis', (redisUrl) => {
     await database.drop();
   });
 
-  it('an API whose workers are separate runs no jobs', async () => {
+  it('an API with separate workers has no job classes', async () => {
     const names = await injectablesOf(
       ApiModule.forRoot(runtimeOver(database.url, { ...redisSettings(database), ...separate })),
     );
@@ -35,12 +36,12 @@ describeWithRedis('on Redis', (redisUrl) => {
     expect(names.filter((name) => JOBS.includes(name))).toEqual([]);
   });
 
-  it('an API may run them all the same', async () => {
+  it('an API without separate workers has the job classes', async () => {
     const names = await injectablesOf(ApiModule.forRoot(runtimeOver(database.url, redisSettings(database))));
     expect(names).toEqual(expect.arrayContaining([...API_ONLY, ...JOBS]));
   });
 
-  it('an API whose workers are separate answers', async () => {
+  it('an API with separate workers serves requests', async () => {
     const api = await startApi(separate);
     try {
       const user = await registerUser(api.url);
@@ -53,7 +54,7 @@ describeWithRedis('on Redis', (redisUrl) => {
     }
   });
 
-  it('a worker sweeps: the answer of a process that is gone becomes interrupted', async () => {
+  it('a worker’s sweep marks the answer of a dead process as interrupted', async () => {
     const answerId = await abandonAnswer();
     const module = await compile(
       WorkerModule.forRoot(runtimeOver(database.url, { ...redisSettings(database), ...separate })),
@@ -88,7 +89,7 @@ describeWithRedis('on Redis', (redisUrl) => {
     }
   });
 
-  /** Rows as a process leaves them that was killed a minute ago. */
+  /** Inserts the rows that a process killed a minute ago leaves. */
   async function abandonAnswer(): Promise<string> {
     const [user, conversation, question, answer] = [newId(), newId(), newId(), newId()];
     await queryOnce(

@@ -17,19 +17,19 @@ afterEach(async () => {
   await database.drop();
 });
 
-describe('on PostgreSQL alone', () => {
-  it('everything of the API is there, jobs included', async () => {
+describe('with PostgreSQL only', () => {
+  it('the API module has all its classes, including the job classes', async () => {
     const names = await injectablesOf(ApiModule.forRoot(runtimeOver(database.url)));
     expect(names).toEqual(expect.arrayContaining([...API_ONLY, ...JOBS, 'PrismaService', llmConfig.KEY]));
   });
 
-  it('everything of the worker is there, and nothing of the API', async () => {
+  it('the worker module has all its classes, and none that are for the API only', async () => {
     const names = await injectablesOf(WorkerModule.forRoot(runtimeOver(database.url)));
     expect(names).toEqual(expect.arrayContaining([...JOBS, 'PrismaService', llmConfig.KEY]));
     expect(names.filter((name) => API_ONLY.includes(name))).toEqual([]);
   });
 
-  it('a class whose injected type is erased would be found', async () => {
+  it('a class whose injected type was erased fails to resolve', async () => {
     @Injectable()
     class Erased {
       constructor(readonly service: object) {}

@@ -1,5 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, the official clients as their users have them, and the wires of three
-// kinds of providers.
+// Real components: the API on a socket, PostgreSQL, the official clients as their users have them, and the
+// protocols of three kinds of providers.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import Anthropic from '@anthropic-ai/sdk';
@@ -12,10 +12,10 @@ import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 
 type Ask = Anthropic.MessageCreateParamsNonStreaming;
 
-/** What a provider says that an answer used; nothing that counting would give. */
+/** Usage reported by a provider, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 
-/** Longest time from a client's leaving to the closing of the provider's socket, in milliseconds. */
+/** Maximum time from a client's disconnect to the closing of the provider's socket, in milliseconds. */
 const LEAVES_WITHIN_MS = 1000;
 
 const WEATHER: Anthropic.Tool = {
@@ -26,7 +26,7 @@ const WEATHER: Anthropic.Tool = {
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-/** The same model by three wires, and where each of them carries what is looked at. */
+/** The same model over three protocols, with the paths of the tested values in each API format. */
 const PROVIDERS = [
   {
     id: 'openai',
@@ -78,7 +78,7 @@ beforeAll(async () => {
   client = clientOf(user.token);
 });
 
-/** The official client with nothing but its address and its key changed. */
+/** Creates an official client in which only the base URL and the API key are set. */
 function clientOf(apiKey: string): Anthropic {
   return new Anthropic({ baseURL: api.url, apiKey, logLevel: 'off' });
 }
@@ -87,12 +87,12 @@ function ask(model: string, more: Partial<Ask> = {}): Ask {
   return { model, max_tokens: 100, messages: [{ role: 'user', content: 'one two three' }], ...more };
 }
 
-/** The body that the provider was sent last. */
+/** Returns the body most recently sent to the provider. */
 function sentBody(): unknown {
   return provider.requests.at(-1)?.body;
 }
 
-/** What a promise is rejected with. */
+/** Returns the error that a promise is rejected with. */
 async function failureOf(promise: PromiseLike<unknown>): Promise<unknown> {
   return promise.then(
     () => undefined,
@@ -100,7 +100,7 @@ async function failureOf(promise: PromiseLike<unknown>): Promise<unknown> {
   );
 }
 
-/** Leaves, and waits until the provider has seen it. */
+/** Disconnects and waits until the provider has noticed. */
 async function expectLeft(closed: Promise<{ by: string }>, leave: () => void): Promise<void> {
   const left = performance.now();
   leave();
@@ -108,15 +108,15 @@ async function expectLeft(closed: Promise<{ by: string }>, leave: () => void): P
   expect(performance.now() - left).toBeLessThan(LEAVES_WITHIN_MS);
 }
 
-/** The whole message, in the way that is asked for. */
+/** Returns the whole message, streamed or not. */
 async function messageOf(body: Ask, streaming: boolean): Promise<Anthropic.Message> {
   return streaming ? client.messages.stream(body).finalMessage() : client.messages.create(body);
 }
 
-describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
+describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
   const model = `${wire.id}/test-model`;
 
-  it.each([true, false])('asks and is answered; streaming: %s', async (streaming) => {
+  it.each([true, false])('receives an answer (streaming: %s)', async (streaming) => {
     provider.script({ kind: 'answer', text: ['four', ' five'], usage: USAGE });
     const message = await messageOf(ask(model, { system: 'Be brief.', stop_sequences: ['END'] }), streaming);
     expect(message).toMatchObject({
@@ -132,12 +132,12 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     expect(sentBody()).toMatchObject(wire.system);
   });
 
-  it('is told the id of its request', async () => {
+  it('receives the id of its request', async () => {
     const { request_id } = await client.messages.create(ask(model)).withResponse();
     expect(request_id).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('hears every word as it comes', async () => {
+  it('receives every word as it is generated', async () => {
     provider.script({ kind: 'answer', text: ['four', ' five'] });
     const stream = client.messages.stream(ask(model));
     const words: string[] = [];
@@ -147,7 +147,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     expect(stream.request_id).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it.each([true, false])('calls tools; streaming: %s', async (streaming) => {
+  it.each([true, false])('receives tool calls (streaming: %s)', async (streaming) => {
     provider.script({
       kind: 'answer',
       text: 'Let me see.',
@@ -157,7 +157,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
         { id: 'call_8', name: 'weather', arguments: '{"city":"Oslo"}' },
       ],
     });
-    // Ollama's wire has no word for a tool that must be called.
+    // Ollama's API has no setting that forces a tool call.
     const type = wire.id === 'ollama' ? 'auto' : 'any';
     const tool_choice = { type, disable_parallel_tool_use: true } as const;
     const message = await messageOf(ask(model, { tools: [WEATHER], tool_choice }), streaming);
@@ -174,7 +174,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     expect(sentBody()).toMatchObject(wire.choice);
   });
 
-  it('takes the results of tools', async () => {
+  it('sends tool results', async () => {
     const message = await client.messages.create(
       ask(model, {
         tools: [WEATHER],
@@ -193,29 +193,33 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     expect(JSON.stringify(at(sentBody(), 'messages', 1))).toContain('Rome');
   });
 
-  it.each([true, false])('sees the thoughts, and may send them back; streaming: %s', async (streaming) => {
-    provider.script({ kind: 'answer', reasoning: ['Hm', ' hm'], text: 'four' });
-    const message = await messageOf(ask(model), streaming);
-    expect(message.content).toMatchObject([
-      { type: 'thinking', thinking: 'Hm hm', signature: wire.signature },
-      { type: 'text', text: 'four' },
-    ]);
-    const again = await client.messages.create(
-      ask(model, {
-        messages: [
-          { role: 'user', content: 'one' },
-          { role: 'assistant', content: message.content },
-          { role: 'user', content: 'two' },
-        ],
-      }),
-    );
-    expect(again.content).toMatchObject([{ type: 'text', text: 'two' }]);
-    // Anthropic gets back what it signed; others want theirs with calls of tools only.
-    expect(JSON.stringify(sentBody()).includes('Hm hm')).toBe(wire.signature === FAKE_SIGNATURE);
-    expect(JSON.stringify(sentBody())).not.toContain('provider_data');
-  });
+  it.each([true, false])(
+    'receives thinking blocks, and may send them back (streaming: %s)',
+    async (streaming) => {
+      provider.script({ kind: 'answer', reasoning: ['Hm', ' hm'], text: 'four' });
+      const message = await messageOf(ask(model), streaming);
+      expect(message.content).toMatchObject([
+        { type: 'thinking', thinking: 'Hm hm', signature: wire.signature },
+        { type: 'text', text: 'four' },
+      ]);
+      const again = await client.messages.create(
+        ask(model, {
+          messages: [
+            { role: 'user', content: 'one' },
+            { role: 'assistant', content: message.content },
+            { role: 'user', content: 'two' },
+          ],
+        }),
+      );
+      expect(again.content).toMatchObject([{ type: 'text', text: 'two' }]);
+      // Anthropic gets the blocks back that it signed; the other providers get theirs back only with tool
+      // calls.
+      expect(JSON.stringify(sentBody()).includes('Hm hm')).toBe(wire.signature === FAKE_SIGNATURE);
+      expect(JSON.stringify(sentBody())).not.toContain('provider_data');
+    },
+  );
 
-  it('looks at an image', async () => {
+  it('sends an image', async () => {
     const message = await client.messages.create(
       ask(model, {
         messages: [
@@ -233,7 +237,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     expect(at(sentBody(), ...wire.image)).toBe(wire.sentImage);
   });
 
-  it('is answered by a JSON schema', async () => {
+  it('receives an answer that matches a JSON schema', async () => {
     provider.script({ kind: 'answer', text: '{"city":"Rome"}' });
     const schema = { ...WEATHER.input_schema, additionalProperties: false };
     const message = await client.messages.parse(
@@ -243,14 +247,14 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     expect(at(sentBody(), ...wire.schema)).toEqual(schema);
   });
 
-  it('is told why an answer ended', async () => {
+  it('receives the stop reason of an answer', async () => {
     for (const streaming of [true, false]) {
       provider.script({ kind: 'answer', text: 'four', finishReason: 'length' });
       expect((await messageOf(ask(model), streaming)).stop_reason).toBe('max_tokens');
     }
   });
 
-  it('finds the model by its name with slashes', async () => {
+  it('lists and retrieves the model by its name with a slash', async () => {
     const ids: string[] = [];
     for await (const one of client.models.list({ limit: 2 })) ids.push(one.id);
     expect(ids).toContain(model);
@@ -264,7 +268,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
       messages: [{ role: 'user', content: 'one two three' }],
       tools: [WEATHER],
     });
-    // The fake provider counts words; our estimate knows the tools and the framing as well.
+    // The fake provider counts words; the estimate includes tools and message overhead.
     if (wire.id === 'anthropic') expect(input_tokens).toBe(3);
     else expect(input_tokens).toBeGreaterThan(20);
     expect(provider.requests.filter(({ route }) => route === 'chat')).toEqual([]);
@@ -284,7 +288,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     [503, {}, Anthropic.APIError, { status: 503, type: 'overloaded_error' }],
   ];
   it.each(failures)(
-    'throws its own error class when the provider answers %i',
+    'throws its own error class if the provider responds with %i',
     async (status, more, expected, fields) => {
       const impatient = client.withOptions({ maxRetries: 0 });
       for (const stream of [false, true]) {
@@ -296,7 +300,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     },
   );
 
-  it('throws where the stream breaks off, after what came', async () => {
+  it('throws if the stream breaks off, after delivering the text so far', async () => {
     provider.script({ kind: 'cut', text: ['four', ' five'], afterChunks: 1 });
     const stream = client.messages.stream(ask(model));
     const words: string[] = [];
@@ -307,7 +311,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     expect(words).toEqual(['four']);
   });
 
-  it('closes the socket of the provider when the client leaves a stream', async () => {
+  it('causes the provider’s socket to be closed when it disconnects from a stream', async () => {
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
     const arriving = provider.nextRequest('chat');
@@ -318,7 +322,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
     await expectLeft(closed, () => stream.controller.abort());
   });
 
-  it('closes the socket of the provider when the client leaves before there is an answer', async () => {
+  it('causes the provider’s socket to be closed when it disconnects before there is an answer', async () => {
     provider.script(gatedAnswer(['four'], { holdHeaders: true }));
     const leaving = new AbortController();
     const arriving = provider.nextRequest('chat');
@@ -329,7 +333,7 @@ describe.each(PROVIDERS)('the anthropic client over $id', (wire) => {
   });
 });
 
-describe('the anthropic client', () => {
+describe('the Anthropic client', () => {
   it('throws an AuthenticationError without a valid key', async () => {
     for (const asked of [
       () => clientOf('wrong').messages.create(ask('openai/test-model')),
@@ -342,20 +346,20 @@ describe('the anthropic client', () => {
     expect(provider.requests).toEqual([]);
   });
 
-  it('may send its key as a bearer token', async () => {
+  it('can send its key as a bearer token', async () => {
     const other = new Anthropic({ baseURL: api.url, apiKey: null, authToken: user.token });
     expect((await other.messages.create(ask('openai/test-model'))).content).toMatchObject([
       { text: 'one two three' },
     ]);
   });
 
-  it('may use what is in beta', async () => {
+  it('can use beta features', async () => {
     const beta = { ...ask('anthropic/test-model'), betas: ['novelty-2026-01-01'] };
     expect((await client.beta.messages.create(beta)).content).toMatchObject([{ text: 'one two three' }]);
     expect(provider.requests[0]?.headers).toMatchObject({ 'anthropic-beta': 'novelty-2026-01-01' });
   });
 
-  it('throws a NotFoundError for a model that no provider has', async () => {
+  it('throws a NotFoundError for an unknown model', async () => {
     for (const asked of [
       () => client.messages.create(ask('unheard-of')),
       () => client.messages.countTokens({ model: 'unheard-of', messages: ask('').messages }),
@@ -368,7 +372,7 @@ describe('the anthropic client', () => {
     }
   });
 
-  it('is not asked again by the client where that is no use', async () => {
+  it('does not retry a request if the server advises against it', async () => {
     provider.setDefault({ kind: 'error', status: 429, retryAfter: 7 });
     const error = await failureOf(client.messages.create(ask('openai/test-model')));
     expect(error).toBeInstanceOf(Anthropic.RateLimitError);
@@ -391,7 +395,7 @@ describe.each(PROVIDERS)('the Vercel AI SDK over $id', (wire) => {
     expect(usage).toMatchObject({ inputTokens: 41, outputTokens: 17 });
   });
 
-  it('streams text and thoughts', async () => {
+  it('streams text and reasoning', async () => {
     provider.script({ kind: 'answer', reasoning: ['Hm'], text: ['four', ' five'], usage: USAGE });
     const result = streamText({ model: model(), prompt: 'one', maxOutputTokens: 100 });
     expect(await Array.fromAsync(result.textStream)).toEqual(['four', ' five']);
@@ -400,37 +404,43 @@ describe.each(PROVIDERS)('the Vercel AI SDK over $id', (wire) => {
     expect(await result.usage).toMatchObject({ inputTokens: 41, outputTokens: 17 });
   });
 
-  it.each([true, false])('uses tools to the end; streaming: %s', async (streaming) => {
-    provider.script(
-      { kind: 'answer', toolCalls: [{ id: 'call_7', name: 'weather', arguments: ['{"city":', '"Rome"}'] }] },
-      { kind: 'answer', text: 'It rains.' },
-    );
-    const cities: string[] = [];
-    const weather = tool({
-      description: 'The weather of a city.',
-      inputSchema: jsonSchema<{ city: string }>({
-        type: 'object',
-        properties: { city: { type: 'string' } },
-        required: ['city'],
-      }),
-      execute: ({ city }) => {
-        cities.push(city);
-        return 'rain';
-      },
-    });
-    const options = {
-      model: model(),
-      prompt: 'Rome?',
-      maxOutputTokens: 100,
-      tools: { weather },
-      stopWhen: stepCountIs(3),
-    };
-    const text = streaming ? await streamText(options).text : (await generateText(options)).text;
-    expect([text, cities]).toEqual(['It rains.', ['Rome']]);
-    expect(at(sentBody(), ...wire.result)).toBe('rain');
-  });
+  it.each([true, false])(
+    'runs a tool and continues to the final answer (streaming: %s)',
+    async (streaming) => {
+      provider.script(
+        {
+          kind: 'answer',
+          toolCalls: [{ id: 'call_7', name: 'weather', arguments: ['{"city":', '"Rome"}'] }],
+        },
+        { kind: 'answer', text: 'It rains.' },
+      );
+      const cities: string[] = [];
+      const weather = tool({
+        description: 'The weather of a city.',
+        inputSchema: jsonSchema<{ city: string }>({
+          type: 'object',
+          properties: { city: { type: 'string' } },
+          required: ['city'],
+        }),
+        execute: ({ city }) => {
+          cities.push(city);
+          return 'rain';
+        },
+      });
+      const options = {
+        model: model(),
+        prompt: 'Rome?',
+        maxOutputTokens: 100,
+        tools: { weather },
+        stopWhen: stepCountIs(3),
+      };
+      const text = streaming ? await streamText(options).text : (await generateText(options)).text;
+      expect([text, cities]).toEqual(['It rains.', ['Rome']]);
+      expect(at(sentBody(), ...wire.result)).toBe('rain');
+    },
+  );
 
-  it('is told what went wrong', async () => {
+  it('throws an APICallError with the provider’s message', async () => {
     provider.script({ kind: 'error', status: 400, message: 'That is wrong.' });
     const error = await failureOf(
       generateText({ model: model(), prompt: 'one', maxOutputTokens: 100, maxRetries: 0 }),

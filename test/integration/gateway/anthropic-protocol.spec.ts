@@ -1,5 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the wires of the providers; what goes over the sockets is looked at
-// event for event.
+// Real components: the API on a socket, PostgreSQL, and the protocols of the providers; the bytes on the
+// sockets are compared event by event.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
@@ -14,20 +14,20 @@ const COUNT = '/v1/messages/count_tokens';
 const VERSION = '2023-06-01';
 const OTHERS = ['openai', 'ollama'] as const;
 
-/** What a provider says that an answer used; nothing that counting would give. */
+/** Usage reported by a provider, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 
-/** One event of a stream. */
+/** An event of a stream. */
 interface Event {
   readonly name: string;
   readonly data: string;
 }
 
-/** A host that speaks Anthropic's wire and says what a test has it say, to the byte. */
+/** A host with Anthropic's protocol that sends exactly the bytes that a test sets. */
 interface Host {
   readonly url: string;
   readonly server: Server;
-  /** What it was sent last. */
+  /** The request most recently received. */
   request: { url: string; headers: NodeJS.Dict<string | string[]>; body: unknown };
   answer: (response: ServerResponse) => void;
 }
@@ -69,14 +69,14 @@ async function startHost(): Promise<Host> {
   return started;
 }
 
-/** Has the host send these bytes as a stream. */
+/** Makes the host send these bytes as a stream. */
 function streamFromHost(bytes: string): void {
   host().answer = (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).end(bytes);
   };
 }
 
-/** Has the host send this body. */
+/** Makes the host send this body. */
 function bodyFromHost(body: string): void {
   host().answer = (response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end(body);
@@ -109,12 +109,12 @@ async function post(
   });
 }
 
-/** The same over the host that says what a test has it say. */
+/** Sends a request to the API whose provider is the scripted host. */
 async function postVerbatim(body: unknown, more = {}): Promise<Response> {
   return post(MESSAGES, body, { token: owner.token, url: verbatim.url, more });
 }
 
-/** The events of a whole stream, after a look at its framing. */
+/** Checks the framing of a whole stream and returns its events. */
 async function eventsOf(response: Response): Promise<Event[]> {
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
@@ -127,7 +127,7 @@ async function eventsOf(response: Response): Promise<Event[]> {
   });
 }
 
-/** What the events say. */
+/** Parses the data of events and checks their types. */
 function dataOf(events: readonly Event[]): unknown[] {
   return events.map(({ name, data }) => {
     const value: unknown = JSON.parse(data);
@@ -136,7 +136,7 @@ function dataOf(events: readonly Event[]): unknown[] {
   });
 }
 
-/** What an error says, after a look at its envelope. */
+/** Checks the envelope of an error and returns its status and fields. */
 async function errorOf(response: Response): Promise<unknown> {
   const body: unknown = await response.json();
   const id = response.headers.get('request-id');
@@ -153,7 +153,7 @@ function sentBody(): unknown {
   return provider.requests.at(-1)?.body;
 }
 
-/** The ledger of an account once it has as many records, in their order. */
+/** Returns the usage records of an account, in order, once there are at least that many. */
 async function usageWhen({ database }: TestApi, { email }: TestUser, count: number): Promise<Row[]> {
   return until(`${count} usage records`, async () => {
     const rows = await query(
@@ -166,10 +166,10 @@ async function usageWhen({ database }: TestApi, { email }: TestUser, count: numb
   });
 }
 
-describe.each(OTHERS)('a stream over %s', (id) => {
+describe.each(OTHERS)('a Messages stream over %s', (id) => {
   const model = `${id}/test-model`;
 
-  it('has the events of the wire', async () => {
+  it('has the events of Anthropic’s protocol', async () => {
     provider.script({ kind: 'answer', reasoning: ['Hm'], text: ['four', ' five'], usage: USAGE });
     const response = await post(MESSAGES, ask({ model, stream: true }));
     expect(response.headers.get('request-id')).toBe(response.headers.get('x-request-id'));
@@ -212,7 +212,7 @@ describe.each(OTHERS)('a stream over %s', (id) => {
     ]);
   });
 
-  it('has the calls of tools one after another', async () => {
+  it('has tool calls as consecutive content blocks', async () => {
     provider.script({
       kind: 'answer',
       toolCalls: [
@@ -235,7 +235,7 @@ describe.each(OTHERS)('a stream over %s', (id) => {
     expect(events.at(-2)).toMatchObject({ delta: { stop_reason: 'tool_use' } });
   });
 
-  it('tells a failure before the first event by a status', async () => {
+  it('reports a failure before the first event by an HTTP status', async () => {
     provider.script({ kind: 'error', status: 400, message: 'That is wrong.' });
     expect(await errorOf(await post(MESSAGES, ask({ model, stream: true })))).toEqual({
       status: 400,
@@ -260,22 +260,25 @@ describe('a failure in mid-stream', () => {
     ],
     ['anthropic', { kind: 'cut', text: ['four', ' five'], afterChunks: 1 }, 'api_error'],
   ];
-  it.each(failures)('is told as an event, and nothing comes after it: %s', async (id, behaviour, type) => {
-    provider.script(behaviour);
-    const response = await post(MESSAGES, ask({ model: `${id}/test-model`, stream: true }));
-    const events = await eventsOf(response);
-    expect(dataOf(events).at(-1)).toEqual({
-      type: 'error',
-      error: { type, message: expect.stringMatching(/./) },
-      request_id: response.headers.get('request-id'),
-    });
-    expect(JSON.stringify(events)).toContain('four');
-    for (const name of ['message_delta', 'message_stop'])
-      expect(events.map((event) => event.name)).not.toContain(name);
-  });
+  it.each(failures)(
+    'is reported as an error event, which is the last one: %s',
+    async (id, behaviour, type) => {
+      provider.script(behaviour);
+      const response = await post(MESSAGES, ask({ model: `${id}/test-model`, stream: true }));
+      const events = await eventsOf(response);
+      expect(dataOf(events).at(-1)).toEqual({
+        type: 'error',
+        error: { type, message: expect.stringMatching(/./) },
+        request_id: response.headers.get('request-id'),
+      });
+      expect(JSON.stringify(events)).toContain('four');
+      for (const name of ['message_delta', 'message_stop'])
+        expect(events.map((event) => event.name)).not.toContain(name);
+    },
+  );
 });
 
-describe('an answer of a provider of the wire', () => {
+describe('an answer of a provider with Anthropic’s protocol', () => {
   const START =
     '{"type":"message_start","message":{"id":"msg_1","type":"message","model":"m-1","content":[],"novelty":1.0,"usage":{"input_tokens":5,"cache_read_input_tokens":30,"cache_creation_input_tokens":6,"output_tokens":1}}}';
   const EVENTS = [
@@ -301,7 +304,7 @@ describe('an answer of a provider of the wire', () => {
     events.map(([name, data]) => `event: ${name}\ndata: ${data}\n\n`).join('');
   const renamed = START.replace('"m-1"', '"anthropic/m-1"');
 
-  it('passes as it came, but for the name of its model', async () => {
+  it('is relayed unchanged except for the model name', async () => {
     streamFromHost(bytes([['message_start', START], ...EVENTS, STOP]));
     const response = await postVerbatim(ask({ model: 'anthropic/m-1', stream: true }));
     expect(await response.text()).toBe(bytes([['message_start', renamed], ...EVENTS, STOP]));
@@ -319,7 +322,7 @@ describe('an answer of a provider of the wire', () => {
     });
   });
 
-  it('is named where the host names its events only in the data, and ended where it does not', async () => {
+  it('gets event names if the host sends only data, and a message_stop if the host sends none', async () => {
     const all: (readonly [string, string])[] = [['message_start', START], ...EVENTS];
     streamFromHost(all.map(([, data]) => `data: ${data}\n\n`).join(''));
     const response = await postVerbatim(ask({ model: 'anthropic/m-1', stream: true }));
@@ -329,13 +332,13 @@ describe('an answer of a provider of the wire', () => {
     ]);
   });
 
-  it('loses an event that is no JSON and nothing else', async () => {
+  it('loses an event that is not JSON, and no other', async () => {
     streamFromHost(bytes([['message_start', START], ['content_block_delta', '{"ty'], ...EVENTS, STOP]));
     const response = await postVerbatim(ask({ model: 'anthropic/m-1', stream: true }));
     expect(await response.text()).toBe(bytes([['message_start', renamed], ...EVENTS, STOP]));
   });
 
-  it('passes whole too, whatever it calls a model inside', async () => {
+  it('is relayed unchanged as JSON too, and only the top-level model name is replaced', async () => {
     const message =
       '{"type":"message","id":"msg_1","model":"m-1","content":[{"type":"text","text":"four"},{"type":"novelty","n":1.0}],"stop_reason":"end_turn","usage":{"input_tokens":5,"output_tokens":9},"novelty":[1.0]}';
     bodyFromHost(message);
@@ -356,13 +359,13 @@ describe('an answer of a provider of the wire', () => {
     '{"type":"message","content":[{"type":"text","text":"four"}],"usage":{}}',
     '{"type":"message","stop_reason":"end_turn"}',
     'no JSON',
-  ])('is a failure where it is none: %s', async (body) => {
+  ])('is a 502 if it is invalid: %s', async (body) => {
     bodyFromHost(body);
     const answer = await postVerbatim(ask({ model: 'anthropic/m-1' }));
     expect(await errorOf(answer)).toMatchObject({ status: 502, type: 'api_error' });
   });
 
-  it('answers the very request, with the headers of the wire and none of ours', async () => {
+  it('is requested with the client’s body and protocol headers, without the client’s own credentials', async () => {
     bodyFromHost('{"type":"message","model":"m-1","content":[],"stop_reason":"end_turn"}');
     const body = ask({
       model: 'anthropic/m-1',
@@ -391,7 +394,7 @@ describe('an answer of a provider of the wire', () => {
   });
 });
 
-describe('what has no words in the common tongue', () => {
+describe('a request feature without an equivalent in the canonical format', () => {
   const content = (block: object) => ({ messages: [{ role: 'user', content: [block] }] });
   const foreign: readonly (readonly [Readonly<Record<string, unknown>>, string])[] = [
     [content({ type: 'document', source: { type: 'text', data: 'x' } }), 'messages.0.content.0.document'],
@@ -405,23 +408,26 @@ describe('what has no words in the common tongue', () => {
     [{ mcp_servers: [{ type: 'url', url: 'https://example.com', name: 'x' }] }, 'mcp_servers'],
     [{ container: 'c_1' }, 'container'],
   ];
-  it.each(foreign)('is refused by name where another wire answers: %j', async (more, name) => {
-    for (const id of [...OTHERS, 'demo']) {
-      for (const stream of [false, true]) {
-        const answer = await post(MESSAGES, ask({ ...more, stream, model: `${id}/test-model` }));
-        expect(await errorOf(answer)).toEqual({
-          status: 400,
-          type: 'invalid_request_error',
-          message: expect.stringContaining(`'${name}'`),
-        });
+  it.each(foreign)(
+    'is refused, naming the field, if the provider has another API format: %j',
+    async (more, name) => {
+      for (const id of [...OTHERS, 'demo']) {
+        for (const stream of [false, true]) {
+          const answer = await post(MESSAGES, ask({ ...more, stream, model: `${id}/test-model` }));
+          expect(await errorOf(answer)).toEqual({
+            status: 400,
+            type: 'invalid_request_error',
+            message: expect.stringContaining(`'${name}'`),
+          });
+        }
       }
-    }
-    expect(provider.requests).toEqual([]);
-    const relayed = await post(MESSAGES, ask({ ...more, model: 'anthropic/test-model' }));
-    expect([relayed.status, sentBody()]).toEqual([200, expect.objectContaining(more)]);
-  });
+      expect(provider.requests).toEqual([]);
+      const relayed = await post(MESSAGES, ask({ ...more, model: 'anthropic/test-model' }));
+      expect([relayed.status, sentBody()]).toEqual([200, expect.objectContaining(more)]);
+    },
+  );
 
-  it('is left out and named where an answer can do without it', async () => {
+  it('is dropped and listed in X-Ignored-Params if an answer is possible without it', async () => {
     for (const stream of [false, true]) {
       const body = ask({ stream, top_k: 7, service_tier: 'auto', metadata: { user_id: 'u' }, novelty: null });
       const response = await post(MESSAGES, { ...body, model: 'ollama/test-model' });
@@ -431,8 +437,8 @@ describe('what has no words in the common tongue', () => {
   });
 });
 
-describe('a chain of models', () => {
-  it('goes on to one of another wire, and says which answered', async () => {
+describe('an alias of several models', () => {
+  it('falls back to a model with another API format, and names the model that answered', async () => {
     provider.script({ kind: 'error', status: 503 }, { kind: 'answer', text: 'four' });
     const thinking = [
       { type: 'thinking', thinking: 'Hm', signature: 'c2ln' },
@@ -451,7 +457,7 @@ describe('a chain of models', () => {
     expect(at(sentBody(), 'messages', 1)).toEqual({ role: 'assistant', content: 'Hi' });
   });
 
-  it('asks only the models that can honour the request', async () => {
+  it('tries only the models that support the request', async () => {
     provider.script({ kind: 'error', status: 503 });
     const answer = await post(MESSAGES, ask({ model: 'chain', container: 'c_1' }));
     expect(await errorOf(answer)).toMatchObject({ status: 503, type: 'overloaded_error' });
@@ -459,7 +465,7 @@ describe('a chain of models', () => {
   });
 });
 
-describe('errors before there is a call', () => {
+describe('errors before the provider call', () => {
   const invalid: readonly (readonly [Readonly<Record<string, unknown>>, string])[] = [
     [{ max_tokens: undefined }, 'max_tokens is missing.'],
     [{ max_tokens: 0 }, 'max_tokens must be >= 1.'],
@@ -494,37 +500,45 @@ describe('errors before there is a call', () => {
   });
 
   const refused: readonly (readonly [string, () => Promise<Response>, object])[] = [
-    ['no key', () => post(MESSAGES, ask(), { token: '' }), { status: 401, type: 'authentication_error' }],
-    ['no JSON', () => post(MESSAGES, '{"a'), { status: 400, type: 'invalid_request_error' }],
     [
-      'another type',
+      'a missing API key',
+      () => post(MESSAGES, ask(), { token: '' }),
+      { status: 401, type: 'authentication_error' },
+    ],
+    ['malformed JSON', () => post(MESSAGES, '{"a'), { status: 400, type: 'invalid_request_error' }],
+    [
+      'an unsupported content type',
       () => post(MESSAGES, 'hello', { more: { 'content-type': 'text/plain' } }),
       { status: 415, type: 'invalid_request_error' },
     ],
     [
-      'too large',
+      'a body that is too large',
       () => post(MESSAGES, JSON.stringify('x'.repeat(2 ** 20))),
       { status: 413, type: 'request_too_large' },
     ],
-    ['no model', () => post(MESSAGES, ask({ model: 'none' })), { status: 404, type: 'not_found_error' }],
-    ['no route', () => post(`${MESSAGES}/batches`, {}), { status: 404, type: 'not_found_error' }],
     [
-      'no model to count for',
+      'an unknown model',
+      () => post(MESSAGES, ask({ model: 'none' })),
+      { status: 404, type: 'not_found_error' },
+    ],
+    ['an unknown route', () => post(`${MESSAGES}/batches`, {}), { status: 404, type: 'not_found_error' }],
+    [
+      'an unknown model for token counting',
       () => post(COUNT, ask({ model: 'none' })),
       { status: 404, type: 'not_found_error' },
     ],
   ];
-  it.each(refused)('have the shape of the wire: %s', async (_what, ask, expected) => {
+  it.each(refused)('have Anthropic’s error format: %s', async (_what, ask, expected) => {
     expect(await errorOf(await ask())).toMatchObject(expected);
   });
 });
 
-describe('the list of models', () => {
+describe('GET /v1/models', () => {
   const list = async (path: string, headers = {}): Promise<ApiResponse> =>
     send(api.url + path, { headers: { 'x-api-key': user.token, ...headers } });
   const version = { 'anthropic-version': VERSION };
 
-  it('has the shape of the wire that asks', async () => {
+  it('responds in the API format of the client', async () => {
     expect((await list('/v1/models')).body).toMatchObject({ object: 'list' });
     const { body, headers } = await list('/v1/models?limit=1&after_id=openai/test-model', version);
     expect(headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
@@ -545,7 +559,7 @@ describe('the list of models', () => {
     expect((await list('/v1/models/openai/test-model', version)).body).toMatchObject({ type: 'model' });
   });
 
-  it('tells its errors in it too', async () => {
+  it('reports errors in the API format of the client', async () => {
     expect((await list('/v1/models/none')).body).toMatchObject({ error: { code: 'model_not_found' } });
     expect((await list('/v1/models/none', version)).body).toMatchObject({
       type: 'error',
@@ -559,8 +573,8 @@ describe('the list of models', () => {
   });
 });
 
-describe('counting tokens', () => {
-  it('is left to a provider of the wire, which is told everything', async () => {
+describe('POST /v1/messages/count_tokens', () => {
+  it('forwards the whole request to a provider with Anthropic’s protocol', async () => {
     bodyFromHost('{"input_tokens":1234}');
     const body = { model: 'anthropic/m-1', messages: [{ role: 'user', content: 'one' }], container: 'c_1' };
     const answer = await post(COUNT, body, { token: owner.token, url: verbatim.url });
@@ -569,7 +583,7 @@ describe('counting tokens', () => {
     expect(host().request.body).not.toHaveProperty('stream');
   });
 
-  it('is done by us where it cannot, and told where the request is wrong', async () => {
+  it('estimates the count if the provider fails, and returns the provider’s refusal of an invalid request', async () => {
     const body = { model: 'anthropic/m-1', messages: [{ role: 'user', content: 'one two three' }] };
     const count = async (): Promise<Response> => post(COUNT, body, { token: owner.token, url: verbatim.url });
     host().answer = (response) => void response.writeHead(500).end();
@@ -579,7 +593,7 @@ describe('counting tokens', () => {
     expect(await errorOf(await count())).toMatchObject({ status: 400, message: 'No.' });
   });
 
-  it('is refused where the model could not honour the request, and recorded nowhere', async () => {
+  it('refuses a request that the model does not support, and records no usage', async () => {
     const counter = await registerUser(api.url);
     const body = { model: 'openai/test-model', messages: [{ role: 'user', content: 'one' }] };
     const options = { token: counter.token };

@@ -1,5 +1,5 @@
-// Real here: the API on a socket with the default limit of answers at once, PostgreSQL, and a model provider that answers
-// when the test lets it.
+// Real components: the API on a socket with the default concurrency limit, PostgreSQL, and a model provider
+// whose answers the test releases.
 import { describe, expect, it } from '@jest/globals';
 import { asking } from '../../support/api.js';
 import { type ApiResponse, at, listAt, send } from '../../support/client.js';
@@ -8,13 +8,13 @@ import { countByStatus } from '../../support/limits.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { query, type Row, until } from '../../support/stored.js';
 
-/** The most prompts that a request may have. */
+/** The maximum number of prompts in a request. */
 const PROMPTS = Array.from({ length: 20 }, (_, index) => `prompt number ${String(index)}`);
 
-/** Prompts of one request that are answered at once. */
+/** Number of prompts of one request that are answered concurrently. */
 const AT_ONCE = 4;
 
-/** RATE_LIMIT_CONCURRENCY of an API whose settings do not name it. */
+/** Default value of RATE_LIMIT_CONCURRENCY. */
 const CONCURRENCY = '8';
 
 const provider = setUpProvider();
@@ -22,17 +22,19 @@ const api = setUpApi(() => ({ ...asking(provider), RATE_LIMIT_CONCURRENCY: CONCU
 const user = setUpUser(api, 'test');
 
 describe('the prompts of one Completions request', () => {
-  it('are all answered, in their order, four at once and as one answer of the account', async () => {
+  it('are all answered in order, four at a time, as one concurrent request of the account', async () => {
     const gates = PROMPTS.map((_, index) => gatedAnswer([`answer ${String(index)}`]));
     provider.script(...gates);
 
     const answering = complete(PROMPTS);
-    // The request that arrived first is answered last, so that the order of the answers is not that of their prompts.
+    // The request that arrived first is answered last, so that the answers arrive in another order than their
+    // prompts.
     const order = [...gates.slice(1), ...gates.slice(0, 1)];
     for (const [finished, gate] of order.entries()) {
       const expected = Math.min(finished + AT_ONCE, PROMPTS.length);
       await until('the next prompts to be asked', () => asked().length >= expected);
-      // No request ends unless the test lets it, so a fifth one at once would be seen here, at the latest the next time.
+      // No request ends until the test releases it, so a fifth concurrent one would be seen here, at the
+      // latest in the next round.
       expect(asked()).toHaveLength(expected);
       gate.finish();
     }
@@ -47,7 +49,7 @@ describe('the prompts of one Completions request', () => {
     await expectAllPlacesFree();
   });
 
-  it('take one place of the account, and leave the others to other requests', async () => {
+  it('take one concurrency slot of the account, and leave the rest to other requests', async () => {
     const gate = gatedAnswer(['done']);
     provider.setDefault(gate);
     const answering = complete(PROMPTS);
@@ -61,7 +63,7 @@ describe('the prompts of one Completions request', () => {
     expect((await answering).status).toBe(200);
   });
 
-  it('end with the first that fails: the others are aborted, and no further one is asked', async () => {
+  it('end with the first failure: the running ones are aborted, and no further one is sent', async () => {
     const failing = gatedAnswer([], { holdHeaders: true });
     provider.script(failing);
     provider.setDefault(gatedAnswer(['never'], { holdHeaders: true }));
@@ -72,14 +74,14 @@ describe('the prompts of one Completions request', () => {
     const { status, body } = await answering;
 
     expect([status, at(body, 'error', 'code')]).toEqual([502, 'provider_error']);
-    // What the others hold upstream is closed, and their attempts are in the ledger.
+    // The upstream sockets of the other prompts are closed, and their attempts are in the ledger.
     await Promise.all(provider.requests.map(({ closed }) => closed));
     expect(asked()).toHaveLength(AT_ONCE);
     await usageWith({ cancelled: AT_ONCE - 1, failed: 1 });
     await expectAllPlacesFree();
   });
 
-  it('end when the client leaves', async () => {
+  it('end when the client disconnects', async () => {
     provider.setDefault(gatedAnswer(['never'], { holdHeaders: true }));
     const client = new AbortController();
     const answering = complete(PROMPTS, {}, client.signal).catch((error: unknown) => error);
@@ -94,7 +96,7 @@ describe('the prompts of one Completions request', () => {
     await expectAllPlacesFree();
   });
 
-  it('are answered out of the cache without a place, and the rest of them with one', async () => {
+  it('are answered from the cache without a concurrency slot, and with one if any is not cached', async () => {
     const known = PROMPTS.slice(0, 12);
     expect((await complete(known, { cache: true })).status).toBe(200);
     expect(asked()).toHaveLength(known.length);
@@ -131,12 +133,12 @@ function complete(
   });
 }
 
-/** The prompts that the provider was asked, in the order of their arrival. */
+/** The prompts sent to the provider, in order of arrival. */
 function asked(): unknown[] {
   return provider.requests.map(({ body }) => at(body, 'messages', 0, 'content'));
 }
 
-/** Expects that as many requests as the account has places are let in at once. */
+/** Checks that the account's full number of concurrent requests is accepted. */
 async function expectAllPlacesFree(): Promise<void> {
   const before = asked().length;
   const gate = gatedAnswer(['free']);
@@ -147,7 +149,7 @@ async function expectAllPlacesFree(): Promise<void> {
   expect(countByStatus(await Promise.all(answering))).toEqual({ 200: Number(CONCURRENCY) });
 }
 
-/** The usage records of the account, once there are as many with each outcome. */
+/** Returns the usage records of the account once there is the given number for each outcome. */
 async function usageWith(outcomes: Readonly<Record<string, number>>): Promise<Row[]> {
   const sql = `SELECT outcome, input_tokens, output_tokens
     FROM usage_records JOIN users ON users.id = user_id WHERE email = $1`;
@@ -164,7 +166,7 @@ async function usageWith(outcomes: Readonly<Record<string, number>>): Promise<Ro
   });
 }
 
-/** Expects that what an answer says of its usage is what the ledger has of the account. */
+/** Checks that the usage in a response equals the account's usage records. */
 async function expectUsageOf(body: unknown, outcomes: Readonly<Record<string, number>>): Promise<void> {
   const rows = await usageWith(outcomes);
   const sumOf = (column: string): number => rows.reduce((sum, row) => sum + Number(row[column]), 0);

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and Ollama's wire on both sides; what goes through is compared as bytes.
+// Real components: the API on a socket, PostgreSQL, and Ollama's protocol on both sides; relayed data is
+// compared byte by byte.
 import { type IncomingMessage, request as openRequest } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
@@ -13,13 +14,15 @@ const GENERATE = '/ollama/api/generate';
 const TAGS = '/ollama/api/tags';
 const PATHS = [CHAT, GENERATE] as const;
 
-/** What a provider says that an answer used; nothing that counting would give. */
+/** Usage reported by a provider, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 
-/** Longest time from a client's leaving to the closing of the provider's socket, in milliseconds. */
+/** Maximum time from a client's disconnect to the closing of the provider's socket, in milliseconds. */
 const LEAVES_WITHIN_MS = 1000;
 
-/** Lines of either path, with everything that a server may put into them and that a parser would lose. */
+/**
+ * Lines of both paths, with everything that a server may send and that parsing and serializing would lose.
+ */
 const LINES = {
   [CHAT]: [
     '{"model":"llama3.2","created_at":"2026-01-05T12:00:00.123456789Z", "message" : {"role":"assistant","content":"Gr\\u00fc\\u00dfe "},"done":false}\n',
@@ -38,7 +41,7 @@ const LINES = {
   ],
 } as const;
 
-/** Of 64 kB each, about 83 MB in all. */
+/** Number of pieces of 64 kB each, about 83 MB in total. */
 const PIECES = 1300;
 
 const provider = setUpProvider();
@@ -55,7 +58,7 @@ const api = setUpApi(() => ({
 }));
 const user = setUpUser(api);
 
-/** A request of the path with one thing said. */
+/** A request for the path with one user message or prompt. */
 function ask(path: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   const said =
     path === CHAT ? { messages: [{ role: 'user', content: 'one two three' }] } : { prompt: 'one two three' };
@@ -79,7 +82,7 @@ async function bytesOf(response: Response): Promise<Buffer> {
   return Buffer.from(await response.arrayBuffer());
 }
 
-/** The parsed lines of a stream. */
+/** Parses the lines of a stream. */
 function linesOf(text: string): unknown[] {
   expect(text).toMatch(/\n$/);
   return text
@@ -88,7 +91,7 @@ function linesOf(text: string): unknown[] {
     .map((line): unknown => JSON.parse(line));
 }
 
-/** The ledger of an account, once it has as many records as that. */
+/** Returns the usage records of an account once there are at least that many. */
 async function usageWhen({ email }: TestUser, count: number): Promise<Row[]> {
   return until(`${count} usage records`, async () => {
     const rows = await query(
@@ -101,42 +104,39 @@ async function usageWhen({ email }: TestUser, count: number): Promise<Row[]> {
   });
 }
 
-/** The sentence of an error, after a look at its shape. */
+/** Checks the format of an error and returns its message. */
 function sentenceOf({ body, headers }: ApiResponse): string {
   expect(headers.get('content-type')).toMatch(/^application\/json/);
   expect(body).toEqual({ error: expect.stringMatching(/\w/) });
   return String(at(body, 'error'));
 }
 
-describe.each(PATHS)('%s', (path) => {
+describe.each(PATHS)('POST %s', (path) => {
   const upstream = path.replace('/ollama', '');
 
-  it.each([undefined, 1, 7])(
-    'streams what came, byte for byte; cut into pieces of %s',
-    async (splitBytes) => {
-      const body = LINES[path].join('');
-      provider.script({ kind: 'verbatim', body, ...(splitBytes && { splitBytes }) });
-      const response = await post(path, ask(path));
-      expect(response.status).toBe(200);
-      expect(response.headers.get('content-type')).toBe('application/x-ndjson');
-      expect(response.headers.get('cache-control')).toBe('no-cache, no-transform');
-      const got = await bytesOf(response);
-      expect(got.toString()).toBe(body);
-      expect(got.equals(Buffer.from(body))).toBe(true);
-      expect(provider.requests.at(-1)).toMatchObject({
-        path: upstream,
-        body: { model: 'llama3.2', stream: true },
-      });
-    },
-  );
+  it.each([undefined, 1, 7])('streams the answer byte for byte (in pieces of %s)', async (splitBytes) => {
+    const body = LINES[path].join('');
+    provider.script({ kind: 'verbatim', body, ...(splitBytes && { splitBytes }) });
+    const response = await post(path, ask(path));
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/x-ndjson');
+    expect(response.headers.get('cache-control')).toBe('no-cache, no-transform');
+    const got = await bytesOf(response);
+    expect(got.toString()).toBe(body);
+    expect(got.equals(Buffer.from(body))).toBe(true);
+    expect(provider.requests.at(-1)).toMatchObject({
+      path: upstream,
+      body: { model: 'llama3.2', stream: true },
+    });
+  });
 
-  it('passes on a last line that has no end', async () => {
+  it('relays a last line without a line break', async () => {
     const body = LINES[path].join('').slice(0, -1);
     provider.script({ kind: 'verbatim', body });
     expect((await bytesOf(await post(path, ask(path)))).toString()).toBe(body);
   });
 
-  it('gives a whole answer, byte for byte', async () => {
+  it('returns a non-streamed answer byte for byte', async () => {
     const body = ` { "done":true ,\r\n "model":"x", "message":{"content":"Gr\\u00fc\\u00dfe"}, "response":"👋🏽", "n":1.50}\n`;
     provider.script({ kind: 'verbatim', body });
     const response = await post(path, ask(path, { stream: false }));
@@ -146,7 +146,7 @@ describe.each(PATHS)('%s', (path) => {
     expect(provider.requests.at(-1)).toMatchObject({ path: upstream, body: { stream: false } });
   });
 
-  it('sends the body as it is, but for the model and whether to stream', async () => {
+  it('forwards the body unchanged except for model and stream', async () => {
     const body = ask(path, {
       model: 'ollama/library/llava:7b',
       keep_alive: '5m',
@@ -182,19 +182,22 @@ describe.each(PATHS)('%s', (path) => {
     ['ollama/llama3.2:1b', 'llama3.2:1b'],
     ['hf.co/someone/some-model:Q4_K_M', 'hf.co/someone/some-model:Q4_K_M'],
     ['local', 'aliased'],
-  ])('takes the name %s as %s', async (model, name) => {
+  ])('sends the model name %s as %s', async (model, name) => {
     expect((await post(path, ask(path, { model }))).status).toBe(200);
     expect(provider.requests.filter(({ route }) => route === 'chat')).toMatchObject([
       { path: upstream, body: { model: name } },
     ]);
   });
 
-  it.each(['openai/test-model', 'remote', 'demo/echo'])('refuses %s, which no Ollama has', async (model) => {
-    const answer = await user.request('POST', path, ask(path, { model }));
-    expect(answer.status).toBe(404);
-    expect(sentenceOf(answer)).toContain(model);
-    expect(provider.requests).toEqual([]);
-  });
+  it.each(['openai/test-model', 'remote', 'demo/echo'])(
+    'refuses %s, which is not an Ollama model',
+    async (model) => {
+      const answer = await user.request('POST', path, ask(path, { model }));
+      expect(answer.status).toBe(404);
+      expect(sentenceOf(answer)).toContain(model);
+      expect(provider.requests).toEqual([]);
+    },
+  );
 
   it('loads and unloads a model', async () => {
     const piece = path === CHAT ? '"message":{"role":"assistant","content":""}' : '"response":""';
@@ -215,7 +218,7 @@ describe.each(PATHS)('%s', (path) => {
     }
   });
 
-  it('records what each call used, by the server’s figures or by our count', async () => {
+  it('records the usage reported by the server, or an estimate', async () => {
     const owner = await registerUser(api.url);
     provider.script(
       { kind: 'answer', usage: USAGE },
@@ -240,7 +243,7 @@ describe.each(PATHS)('%s', (path) => {
     ]);
   });
 
-  it('closes the upstream when the client leaves, and records it', async () => {
+  it('closes the upstream request when the client disconnects, and records its usage', async () => {
     const owner = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five', ' six']);
     gate.release(2);
@@ -258,7 +261,7 @@ describe.each(PATHS)('%s', (path) => {
     expect(await usageWhen(owner, 1)).toMatchObject([{ outcome: 'cancelled', estimated: true }]);
   });
 
-  it('tells a failure in mid-stream as a line, and nothing after it', async () => {
+  it('ends a stream that fails midway with an error line', async () => {
     const failures = [
       {
         kind: 'errorInStream',
@@ -281,9 +284,9 @@ describe.each(PATHS)('%s', (path) => {
     }
   });
 
-  it('waits while the client does not read', async () => {
-    // More than the sockets on the way hold: 32 MB is what a receive buffer may grow to on some machines, and there are
-    // two of them.
+  it('applies backpressure if the client does not read', async () => {
+    // More than the sockets on the way buffer: on some machines a receive buffer grows to 32 MB, and there
+    // are two of them.
     const piece = 'x'.repeat(64_000);
     provider.script({ kind: 'answer', text: Array.from({ length: PIECES }, () => piece) });
     const asked = provider.nextRequest('chat');
@@ -310,35 +313,35 @@ describe.each(PATHS)('%s', (path) => {
   }, 30_000);
 });
 
-describe('errors are a sentence, at every stage:', () => {
-  it.each(PATHS)('of the guard, on %s', async (path) => {
+describe('errors have a message in Ollama’s format', () => {
+  it.each(PATHS)('without credentials on %s', async (path) => {
     const answer = await send(api.url + path, { method: 'POST', body: ask(path) });
     expect(answer.status).toBe(401);
     sentenceOf(answer);
   });
 
   it.each<[string, number, string | object]>([
-    ['text that is no JSON', 400, '{"model":'],
-    ['no model', 400, { messages: [] }],
-    ['a model that is no text', 400, { model: 7 }],
-    ['a model that cannot be stored', 400, { model: 'a\u0000b' }],
-    ['messages that are none', 400, { model: 'x', messages: 'hello' }],
-    ['content that is no text', 400, { model: 'x', messages: [{ role: 'user', content: [] }] }],
-    ['stream that is neither', 400, { model: 'x', stream: 'yes' }],
+    ['malformed JSON', 400, '{"model":'],
+    ['a missing model', 400, { messages: [] }],
+    ['a model that is not a string', 400, { model: 7 }],
+    ['a model with a NUL character', 400, { model: 'a\u0000b' }],
+    ['messages that are not an array', 400, { model: 'x', messages: 'hello' }],
+    ['content that is not a string', 400, { model: 'x', messages: [{ role: 'user', content: [] }] }],
+    ['a stream parameter that is not a boolean', 400, { model: 'x', stream: 'yes' }],
     ['a body that is too large', 413, { model: 'x', padding: 'x'.repeat(3_000_000) }],
-  ])('%s', async (_name, status, body) => {
+  ])('for %s', async (_name, status, body) => {
     const answer = await user.request('POST', CHAT, body);
     expect([answer.status, sentenceOf(answer)]).toEqual([status, expect.any(String)]);
     expect(provider.requests).toEqual([]);
   });
 
-  it('takes a body as large as uploads may be', async () => {
+  it('but not for a body up to the upload limit', async () => {
     expect((await user.request('POST', CHAT, ask(CHAT, { padding: 'x'.repeat(1_900_000) }))).status).toBe(
       200,
     );
   });
 
-  it('takes a body that declares no type, as the documentation of Ollama sends it', async () => {
+  it('but not for a body without a JSON content type, as in Ollama’s documentation', async () => {
     const response = await fetch(api.url + GENERATE, {
       method: 'POST',
       headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/x-www-form-urlencoded' },
@@ -351,7 +354,7 @@ describe('errors are a sentence, at every stage:', () => {
     [404, 404, undefined, "model 'missing' not found"],
     [400, 400, 'num_ctx is wrong', 'num_ctx is wrong'],
     [429, 429, undefined, 'rate limiting requests'],
-  ])('of the server: %d', async (status, told, message, sentence) => {
+  ])('if the server responds with %d', async (status, told, message, sentence) => {
     for (const stream of [false, true]) {
       provider.script({ kind: 'error', status, retryAfter: 7, ...(message && { message }) });
       const answer = await user.request('POST', CHAT, ask(CHAT, { stream }));
@@ -361,7 +364,7 @@ describe('errors are a sentence, at every stage:', () => {
     }
   });
 
-  it('of routes that there are none', async () => {
+  it('for unknown routes', async () => {
     for (const path of ['/ollama', '/ollama/api/nothing', '/ollama/api/chat?x=1']) {
       const answer = await user.request('GET', path);
       expect(answer.status).toBe(404);
@@ -372,7 +375,7 @@ describe('errors are a sentence, at every stage:', () => {
 });
 
 describe(TAGS, () => {
-  it('is the server’s own list, byte for byte', async () => {
+  it('returns the server’s own list byte for byte', async () => {
     const body = '{ "models":[ {"name":"llama3.2:latest","size":12345678901234567890,"novelty":1.50} ]}\n';
     provider.scriptFor('models', { kind: 'verbatim', body });
     const response = await fetch(api.url + TAGS, { headers: { authorization: `Bearer ${user.token}` } });
@@ -381,7 +384,7 @@ describe(TAGS, () => {
     expect((await bytesOf(response)).equals(Buffer.from(body))).toBe(true);
   });
 
-  it('tells failures in its own wire', async () => {
+  it('reports failures in Ollama’s API format', async () => {
     expect((await send(api.url + TAGS)).status).toBe(401);
     provider.scriptFor('models', { kind: 'error', status: 500 });
     const failed = await user.request('GET', TAGS);
@@ -394,8 +397,8 @@ describe(TAGS, () => {
   });
 });
 
-describe('without an Ollama', () => {
-  it('every route is a 503', async () => {
+describe('without an Ollama host', () => {
+  it('every route responds with 503', async () => {
     const bare = await startApi({}, api.database);
     try {
       const headers = { authorization: `Bearer ${(await registerUser(bare.url)).token}` };

@@ -1,5 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, the official clients as their users have them, and the wires of three
-// kinds of providers.
+// Real components: the API on a socket, PostgreSQL, the official clients as their users have them, and the
+// protocols of three kinds of providers.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { HumanMessage, ToolMessage } from '@langchain/core/messages';
@@ -15,10 +15,10 @@ import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 type Chat = Omit<OpenAI.Chat.ChatCompletionCreateParamsNonStreaming, 'stream'>;
 type Chunk = OpenAI.Chat.ChatCompletionChunk;
 
-/** What a provider says that an answer used; nothing that counting would give. */
+/** Usage reported by a provider, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 
-/** Longest time from a client's leaving to the closing of the provider's socket, in milliseconds. */
+/** Maximum time from a client's disconnect to the closing of the provider's socket, in milliseconds. */
 const LEAVES_WITHIN_MS = 1000;
 
 const SCHEMA = {
@@ -34,7 +34,7 @@ const WEATHER: OpenAI.Chat.ChatCompletionFunctionTool = {
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-/** The same model by three wires, and where each of them carries what is looked at. */
+/** The same model over three protocols, with the paths of the tested values in each API format. */
 const PROVIDERS = [
   {
     id: 'openai',
@@ -84,7 +84,7 @@ function ask(model: string, more: Partial<Chat> = {}): Chat {
   return { model, messages: [{ role: 'user', content: 'one two three' }], ...more };
 }
 
-/** The body that the provider was sent last. */
+/** Returns the body most recently sent to the provider. */
 function sentBody(): unknown {
   return provider.requests.at(-1)?.body;
 }
@@ -102,7 +102,7 @@ function contentOf(chunks: readonly Chunk[]): string {
   return chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('');
 }
 
-/** What a promise is rejected with. */
+/** Returns the error that a promise is rejected with. */
 async function failureOf(promise: PromiseLike<unknown>): Promise<unknown> {
   return promise.then(
     () => undefined,
@@ -110,7 +110,7 @@ async function failureOf(promise: PromiseLike<unknown>): Promise<unknown> {
   );
 }
 
-/** Leaves, and waits until the provider has seen it. */
+/** Disconnects and waits until the provider has noticed. */
 async function expectLeft(closed: Promise<{ by: string }>, leave: () => void): Promise<void> {
   const left = performance.now();
   leave();
@@ -118,7 +118,7 @@ async function expectLeft(closed: Promise<{ by: string }>, leave: () => void): P
   expect(performance.now() - left).toBeLessThan(LEAVES_WITHIN_MS);
 }
 
-describe.each(PROVIDERS)('the openai client over $id', (wire) => {
+describe.each(PROVIDERS)('the OpenAI client over $id', (wire) => {
   const model = `${wire.id}/test-model`;
 
   it('completes a chat', async () => {
@@ -134,7 +134,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     expect(completion._request_id).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it.each([undefined, false, true])('streams a chat; include_usage: %s', async (includeUsage) => {
+  it.each([undefined, false, true])('streams a chat (include_usage: %s)', async (includeUsage) => {
     provider.script({ kind: 'answer', text: ['four', ' five'], usage: USAGE });
     const chunks = await chunksOf(ask(model), includeUsage);
     expect(contentOf(chunks)).toBe('four five');
@@ -147,7 +147,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     if (includeUsage === true) expect(chunks.at(-1)?.choices).toEqual([]);
   });
 
-  it.each([true, false])('calls tools; streaming: %s', async (stream) => {
+  it.each([true, false])('receives tool calls (streaming: %s)', async (stream) => {
     provider.script({
       kind: 'answer',
       toolCalls: [
@@ -171,7 +171,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     expect(at(sentBody(), ...wire.tool)).toMatchObject({ properties: { city: { type: 'string' } } });
   });
 
-  it('takes the results of tools', async () => {
+  it('sends tool results', async () => {
     const calls = [
       {
         id: 'call_7',
@@ -193,7 +193,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     expect(JSON.stringify(at(sentBody(), ...wire.result))).toContain('rain');
   });
 
-  it('answers by a JSON schema', async () => {
+  it('receives an answer that matches a JSON schema', async () => {
     provider.script({ kind: 'answer', text: '{"city":"Rome"}' });
     const completion = await client.chat.completions.parse(
       ask(model, {
@@ -207,7 +207,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     expect(at(sentBody(), ...wire.schema)).toEqual(SCHEMA);
   });
 
-  it('looks at an image', async () => {
+  it('sends an image', async () => {
     const completion = await client.chat.completions.create({
       model,
       messages: [
@@ -224,7 +224,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     expect(at(sentBody(), ...wire.image)).toBe(wire.sentImage);
   });
 
-  it('lists the model, and finds it by its name with slashes', async () => {
+  it('lists the model and retrieves it by its name with a slash', async () => {
     const { data } = await client.models.list();
     const listed = data.find(({ id }) => id === model);
     expect(listed).toEqual({ id: model, object: 'model', created: expect.any(Number), owned_by: wire.id });
@@ -279,7 +279,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
   ];
 
   it.each(failures)(
-    'throws its own error class when the provider answers %i',
+    'throws its own error class if the provider responds with %i',
     async (status, more, expected) => {
       const impatient = client.withOptions({ maxRetries: 0 });
       for (const stream of [false, true]) {
@@ -291,14 +291,14 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     },
   );
 
-  it('is not asked again by the client where that is no use', async () => {
+  it('does not retry a request if the server advises against it', async () => {
     provider.setDefault({ kind: 'error', status: 429, retryAfter: 7 });
     const error = await failureOf(client.chat.completions.create(ask(model)));
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);
     expect(provider.requests).toHaveLength(1);
   });
 
-  it('throws where the stream breaks off, after what came', async () => {
+  it('throws if the stream breaks off, after delivering the text so far', async () => {
     provider.script({ kind: 'cut', text: ['four', ' five'], afterChunks: 1 });
     const stream = await client.chat.completions.create({ ...ask(model), stream: true });
     const seen: Chunk[] = [];
@@ -311,7 +311,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     expect(contentOf(seen)).toBe('four');
   });
 
-  it('closes the socket of the provider when the client leaves a stream', async () => {
+  it('causes the provider’s socket to be closed when it disconnects from a stream', async () => {
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
     const arriving = provider.nextRequest('chat');
@@ -322,7 +322,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
     await expectLeft(closed, () => stream.controller.abort());
   });
 
-  it('closes the socket of the provider when the client leaves before there is an answer', async () => {
+  it('causes the provider’s socket to be closed when it disconnects before there is an answer', async () => {
     provider.script(gatedAnswer(['four'], { holdHeaders: true }));
     const leaving = new AbortController();
     const arriving = provider.nextRequest('chat');
@@ -333,7 +333,7 @@ describe.each(PROVIDERS)('the openai client over $id', (wire) => {
   });
 });
 
-describe('the openai client', () => {
+describe('the OpenAI client', () => {
   it('throws an AuthenticationError without a valid key', async () => {
     const stranger = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: 'sk-wrong', logLevel: 'off' });
     const error = await failureOf(stranger.models.list());
@@ -342,7 +342,7 @@ describe('the openai client', () => {
     expect(provider.requests).toEqual([]);
   });
 
-  it('may send its key as X-API-Key', async () => {
+  it('can send its key as X-API-Key', async () => {
     const other = new OpenAI({
       baseURL: `${api.url}/v1`,
       apiKey: 'none',
@@ -361,7 +361,7 @@ describe('the openai client', () => {
     expect(error).toHaveProperty('message', '400 temperature must be <= 2.');
   });
 
-  it('throws a NotFoundError for a model that no provider has', async () => {
+  it('throws a NotFoundError for an unknown model', async () => {
     for (const asked of [
       client.chat.completions.create(ask('unheard-of')),
       client.models.retrieve('unheard-of'),
@@ -377,25 +377,25 @@ describe('the openai client', () => {
 describe.each(['openai', 'ollama'])('embeddings over %s', (id) => {
   const model = `${id}/test-model`;
 
-  it('come in base64, which the client asks for and decodes', async () => {
+  it('arrive in base64, which the client requests and decodes', async () => {
     const { data, usage, model: named } = await client.embeddings.create({ model, input: 'red house' });
     expect(data).toEqual([{ object: 'embedding', index: 0, embedding: unitVector('red house', 8) }]);
     expect([named, usage]).toEqual([model, { prompt_tokens: 2, total_tokens: 2 }]);
   });
 
-  it('come as numbers', async () => {
+  it('arrive as numbers if float is requested', async () => {
     const { data } = await client.embeddings.create({ model, input: 'red house', encoding_format: 'float' });
     expect(data[0]?.embedding).toEqual(unitVector('red house', 8));
   });
 
-  it.each(['float', 'base64'] as const)('keep the order of a batch, in %s', async (encoding_format) => {
+  it.each(['float', 'base64'] as const)('preserve the order of a batch, in %s', async (encoding_format) => {
     const input = Array.from({ length: 100 }, (_value, index) => `text number ${index}`);
     const { data } = await client.embeddings.create({ model, input, encoding_format, dimensions: 4 });
     expect(data.map(({ index }) => index)).toEqual(input.keys().toArray());
     expect(data.map(({ embedding }) => decoded(embedding))).toEqual(input.map((text) => unitVector(text, 4)));
   });
 
-  it('are refused with a reason', async () => {
+  it('are refused with the provider’s message', async () => {
     provider.scriptFor('embeddings', { kind: 'error', status: 400, message: 'Too long.' });
     const error = await failureOf(client.embeddings.create({ model, input: 'x' }));
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
@@ -404,7 +404,7 @@ describe.each(['openai', 'ollama'])('embeddings over %s', (id) => {
 });
 
 describe('embeddings', () => {
-  it('take tokens', async () => {
+  it('accept token arrays as input', async () => {
     for (const input of [
       [1, 2],
       [[1, 2], [3]],
@@ -414,7 +414,7 @@ describe('embeddings', () => {
     expect(provider.requests.map(({ body }) => at(body, 'input'))).toEqual([[[1, 2]], [[1, 2], [3]]]);
   });
 
-  it('are refused by a provider that has none', async () => {
+  it('are refused for a provider without embeddings', async () => {
     const error = await failureOf(client.embeddings.create({ model: 'anthropic/test-model', input: 'x' }));
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
   });
@@ -430,14 +430,14 @@ describe.each(PROVIDERS)('LangChain over $id', ({ id, tool: sentTool }) => {
       configuration: { baseURL: `${api.url}/v1` },
     });
 
-  it('invokes', async () => {
+  it('invokes a model', async () => {
     provider.script({ kind: 'answer', text: 'four five', usage: USAGE });
     const answer = await chat(false).invoke('one two three');
     expect(answer.text).toBe('four five');
     expect(answer.usage_metadata).toMatchObject({ input_tokens: 41, output_tokens: 17, total_tokens: 58 });
   });
 
-  it('streams', async () => {
+  it('streams an answer', async () => {
     provider.script({ kind: 'answer', text: ['four', ' five'], usage: USAGE });
     const chunks = await Array.fromAsync(await chat(true).stream('one two three'));
     expect(chunks.map(({ text }) => text).join('')).toBe('four five');
@@ -446,11 +446,11 @@ describe.each(PROVIDERS)('LangChain over $id', ({ id, tool: sentTool }) => {
     ]);
   });
 
-  it.each([true, false])('calls a tool and sends its result; streaming: %s', async (streaming) => {
+  it.each([true, false])('calls a tool and sends its result (streaming: %s)', async (streaming) => {
     provider.script({ kind: 'answer', toolCalls: [{ name: 'weather', arguments: ['{"city":', '"Rome"}'] }] });
     const model = chat(streaming).bindTools([WEATHER]);
     const question = new HumanMessage('Rome?');
-    // Its `invoke` of a streaming model counts tokens with tables that it fetches from the internet.
+    // With a streaming model, its `invoke` counts tokens with tables that it fetches from the internet.
     const chunks = streaming ? await Array.fromAsync(await model.stream([question])) : [];
     const [first, ...rest] = chunks;
     const answer = first
@@ -486,7 +486,7 @@ describe.each(PROVIDERS)('the Vercel AI SDK over $id', ({ id }) => {
     }),
   };
 
-  it('generates a text', async () => {
+  it('generates text', async () => {
     provider.script({ kind: 'answer', text: 'four five', usage: USAGE });
     const result = await generateText({ model: model(), prompt: 'one two three' });
     expect([result.text, result.finishReason]).toEqual(['four five', 'stop']);
@@ -494,7 +494,7 @@ describe.each(PROVIDERS)('the Vercel AI SDK over $id', ({ id }) => {
     expect(result.response.modelId).toBe(`${id}/test-model`);
   });
 
-  it('streams a text', async () => {
+  it('streams text', async () => {
     provider.script({ kind: 'answer', text: ['four', ' five'], usage: USAGE });
     const result = streamText({ model: model(), prompt: 'one two three' });
     expect(await Array.fromAsync(result.textStream)).toEqual(['four', ' five']);
@@ -502,7 +502,7 @@ describe.each(PROVIDERS)('the Vercel AI SDK over $id', ({ id }) => {
     expect(await result.usage).toMatchObject({ inputTokens: 41, outputTokens: 17 });
   });
 
-  it.each([true, false])('runs a tool and goes on; streaming: %s', async (stream) => {
+  it.each([true, false])('runs a tool and continues to the final answer (streaming: %s)', async (stream) => {
     provider.script(
       { kind: 'answer', toolCalls: [{ name: 'weather', arguments: ['{"city":', '"Rome"}'] }] },
       { kind: 'answer', text: 'Take an umbrella.' },
@@ -514,7 +514,7 @@ describe.each(PROVIDERS)('the Vercel AI SDK over $id', ({ id }) => {
     expect(JSON.stringify(sentBody())).toContain('rain in Rome');
   });
 
-  it('throws with our message where there is no answer', async () => {
+  it('throws an APICallError with the provider’s message', async () => {
     provider.script({ kind: 'error', status: 400, message: 'That is wrong.' });
     const error = await failureOf(generateText({ model: model(), prompt: 'x', maxRetries: 0 }));
     expect(APICallError.isInstance(error)).toBe(true);
@@ -522,14 +522,14 @@ describe.each(PROVIDERS)('the Vercel AI SDK over $id', ({ id }) => {
   });
 });
 
-/** The vector of an answer: the client decodes base64 only where it asked for it itself. */
+/** Decodes an embedding: the client decodes base64 only if it requested it by itself. */
 function decoded(embedding: unknown): number[] {
   if (typeof embedding !== 'string') return listAt({ embedding }, 'embedding').map(Number);
   const bytes = Buffer.from(embedding, 'base64');
   return Array.from({ length: bytes.length / 4 }, (_value, index) => bytes.readFloatLE(index * 4));
 }
 
-/** The class that the client throws for a status. */
+/** Returns the error class that the client throws for a status. */
 function classOf(status: number): unknown {
   switch (status) {
     case 400:

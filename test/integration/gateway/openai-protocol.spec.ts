@@ -1,5 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the wires of the providers; what goes over the sockets is looked at
-// byte for byte.
+// Real components: the API on a socket, PostgreSQL, and the protocols of the providers; the data on the
+// sockets is compared byte by byte.
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../../support/client.js';
 import { gatedAnswer } from '../../support/fake-provider/gated-answer.js';
@@ -11,14 +11,14 @@ const CHAT = '/v1/chat/completions';
 const COMPLETIONS = '/v1/completions';
 const EMBEDDINGS = '/v1/embeddings';
 
-/** What a provider says that an answer used; nothing that counting would give. */
+/** Usage reported by a provider, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 const TOTAL = { ...USAGE, total_tokens: 58 };
 
-/** Longest time from a client's leaving to the closing of the provider's socket, in milliseconds. */
+/** Maximum time from a client's disconnect to the closing of the provider's socket, in milliseconds. */
 const LEAVES_WITHIN_MS = 1000;
 
-/** Interval of pings in a silent stream, and the one that its test uses, in milliseconds. */
+/** Interval of pings in a silent stream, and the shorter one in its test, in milliseconds. */
 const PING_MS = 15_000;
 const HASTY_PING_MS = 50;
 
@@ -26,7 +26,7 @@ const WIRES = ['openai', 'anthropic', 'ollama'] as const;
 
 const TOOLS = [{ type: 'function', function: { name: 'clock' } }];
 
-/** Hosts that tests let fail: each has a circuit of its own, so that none of them opens another's. */
+/** Hosts that fail in tests. Each has its own circuit breaker, so that none opens another's. */
 const FAILING = ['cut', 'error', 'reset', 'refusing'] as const;
 
 const provider = setUpProvider();
@@ -41,7 +41,7 @@ const api = setUpApi(() => ({
 }));
 const user = setUpUser(api);
 
-/** A chat request of one user message. */
+/** A chat request with one user message. */
 function chat(more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return { model: 'openai/test-model', messages: [{ role: 'user', content: 'one two three' }], ...more };
 }
@@ -59,7 +59,10 @@ async function post(
   });
 }
 
-/** The payloads of a whole stream, after a look at its framing: `data:` lines, one a frame, and nothing else. */
+/**
+ * Checks the framing of a whole stream (one `data:` line per frame and nothing else) and returns the
+ * payloads.
+ */
 async function framesOf(response: Response): Promise<string[]> {
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
@@ -69,19 +72,19 @@ async function framesOf(response: Response): Promise<string[]> {
   return frames.map((frame) => frame.slice('data: '.length));
 }
 
-/** The chunks of a whole stream that ended well. */
+/** Returns the chunks of a whole stream that ended with [DONE]. */
 async function chunksOf(path: string, body: unknown): Promise<unknown[]> {
   const frames = await framesOf(await post(path, body));
   expect(frames.pop()).toBe('[DONE]');
   return frames.map((frame): unknown => JSON.parse(frame));
 }
 
-/** The body that the provider was sent last. */
+/** Returns the body most recently sent to the provider. */
 function sentBody(): unknown {
   return provider.requests.at(-1)?.body;
 }
 
-/** The error of an answer, after a look at its envelope. */
+/** Checks the envelope of an error and returns its status and fields. */
 function expectEnvelope({ body, status, headers }: ApiResponse): unknown {
   const error = at(body, 'error');
   expect(error).toMatchObject({ message: expect.stringMatching(/./), type: expect.stringMatching(/./) });
@@ -90,7 +93,7 @@ function expectEnvelope({ body, status, headers }: ApiResponse): unknown {
   return { status, ...Object(error) };
 }
 
-/** What is in the ledger of an account, in the order of the calls. */
+/** Returns the usage records of an account in the order of the calls. */
 async function usageOf({ email }: TestUser): Promise<Row[]> {
   return query(
     api.database,
@@ -100,7 +103,7 @@ async function usageOf({ email }: TestUser): Promise<Row[]> {
   );
 }
 
-/** The same once there are as many as that. */
+/** Returns the usage records once there are at least that many. */
 async function usageWhen(owner: TestUser, count: number): Promise<Row[]> {
   return until(`${count} usage records`, async () => {
     const rows = await usageOf(owner);
@@ -112,7 +115,7 @@ describe.each(WIRES)('a chat stream over %s', (id) => {
   const model = `${id}/test-model`;
 
   it.each([undefined, false, true])(
-    'has the frames of the wire; include_usage: %s',
+    'has the frames of OpenAI’s protocol (include_usage: %s)',
     async (include_usage) => {
       provider.script({ kind: 'answer', text: ['four', ' five'], usage: USAGE });
       const options = include_usage === undefined ? {} : { stream_options: { include_usage } };
@@ -138,7 +141,7 @@ describe.each(WIRES)('a chat stream over %s', (id) => {
     },
   );
 
-  it('has headers that keep proxies from holding it back', async () => {
+  it('has headers that prevent proxies from buffering it', async () => {
     const { headers, body } = await post(CHAT, chat({ model, stream: true }));
     expect(headers.get('cache-control')).toBe('no-cache, no-transform');
     expect(headers.get('x-accel-buffering')).toBe('no');
@@ -147,7 +150,7 @@ describe.each(WIRES)('a chat stream over %s', (id) => {
     await body?.cancel();
   });
 
-  it('has tool calls in the shape of the wire', async () => {
+  it('has tool calls in OpenAI’s API format', async () => {
     provider.script({
       kind: 'answer',
       toolCalls: [
@@ -174,14 +177,14 @@ describe.each(WIRES)('a chat stream over %s', (id) => {
     expect(reasons).toEqual(['tool_calls']);
   });
 
-  it('survives every liberty that the upstream takes with its own framing', async () => {
+  it('accepts comments, CRLF and arbitrary splits in the upstream framing', async () => {
     provider.script({ kind: 'commentsAndCrLf', text: ['Grüße', ' 👋🏽', ' 漢字'], splitBytes: 3 });
     const chunks = await chunksOf(CHAT, chat({ model, stream: true }));
     const texts = chunks.flatMap((chunk) => at(chunk, 'choices', 0, 'delta', 'content') ?? []);
     expect(texts.map(String).join('')).toBe('Grüße 👋🏽 漢字');
   });
 
-  it('tells a failure before the first chunk by a status', async () => {
+  it('reports a failure before the first chunk by an HTTP status', async () => {
     provider.script({ kind: 'error', status: 400, message: 'That is wrong.' });
     const answer = await user.request('POST', CHAT, chat({ model, stream: true }));
     expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
@@ -219,7 +222,7 @@ describe('a failure in mid-stream', () => {
     ],
   ];
   it.each(failures)(
-    'is told as an event, and nothing comes after it: %s',
+    'is reported as an error event, which is the last one: %s',
     async (id, behaviour, expected) => {
       for (const path of [CHAT, COMPLETIONS]) {
         provider.script(behaviour);
@@ -235,12 +238,12 @@ describe('a failure in mid-stream', () => {
   );
 });
 
-describe('a long silence', () => {
+describe('a long silence in a stream', () => {
   afterEach(() => {
     jest.restoreAllMocks();
   });
 
-  it('is bridged by pings between the frames, and what was left out does no harm then', async () => {
+  it('is bridged by pings between the frames, even if a parameter was ignored', async () => {
     const { setInterval } = globalThis;
     jest
       .spyOn(globalThis, 'setInterval')
@@ -279,14 +282,17 @@ describe('parameters', () => {
     ['ollama', { tools: TOOLS, tool_choice: 'auto' }, null],
     ['ollama', { tools: TOOLS, tool_choice: 'none' }, null],
   ];
-  it.each(ignored)('%s: of %j the header names %s', async (id, parameters, expected) => {
-    for (const stream of [false, true]) {
-      const response = await post(CHAT, chat({ model: `${id}/test-model`, stream, ...parameters }));
-      expect(response.status).toBe(200);
-      expect(response.headers.get('x-ignored-params')).toBe(expected);
-      await response.text();
-    }
-  });
+  it.each(ignored)(
+    '(%s) %j are ignored and listed in X-Ignored-Params: %s',
+    async (id, parameters, expected) => {
+      for (const stream of [false, true]) {
+        const response = await post(CHAT, chat({ model: `${id}/test-model`, stream, ...parameters }));
+        expect(response.status).toBe(200);
+        expect(response.headers.get('x-ignored-params')).toBe(expected);
+        await response.text();
+      }
+    },
+  );
 
   const untaken: readonly (readonly [string, object, string | null])[] = [
     ['claude-opus-5-5', { temperature: 1.5, top_p: 0.9, seed: 1 }, 'temperature, seed, top_p'],
@@ -295,7 +301,7 @@ describe('parameters', () => {
     ['claude-sonnet-4-5', { temperature: 0.5, reasoning_effort: 'none' }, null],
   ];
   it.each(untaken)(
-    '%s: of %j the header names %s, which this model does not take',
+    '(%s) %j are unsupported by the model and listed in X-Ignored-Params: %s',
     async (name, more, expected) => {
       for (const stream of [false, true]) {
         const response = await post(CHAT, chat({ model: `anthropic/${name}`, stream, ...more }));
@@ -305,7 +311,7 @@ describe('parameters', () => {
     },
   );
 
-  it('that are named are named on Completions too', async () => {
+  it('that are ignored on /v1/completions are listed in X-Ignored-Params too', async () => {
     for (const stream of [false, true]) {
       const body = { model: 'anthropic/test-model', prompt: 'one', stream, temperature: 2, seed: 1 };
       const response = await post(COMPLETIONS, body);
@@ -314,7 +320,7 @@ describe('parameters', () => {
     }
   });
 
-  it('of the demo are kept or named', async () => {
+  it('of the demo model are applied or listed in X-Ignored-Params', async () => {
     const body = chat({ model: 'demo/echo', max_tokens: 3, top_p: 0.5 });
     const whole = await user.request('POST', CHAT, body);
     expect(whole.headers.get('x-ignored-params')).toBe('top_p');
@@ -324,7 +330,7 @@ describe('parameters', () => {
     });
   });
 
-  it('clamp a temperature that Anthropic does not take', async () => {
+  it('include a temperature that is clamped to Anthropic’s maximum', async () => {
     await user.request('POST', CHAT, chat({ model: 'anthropic/test-model', temperature: 1.7 }));
     expect(sentBody()).toMatchObject({ temperature: 1 });
   });
@@ -345,7 +351,7 @@ describe('parameters', () => {
       'tool_choice',
     ],
   ];
-  it.each(refused)('%s refuses %j, and names %s', async (model, parameters, param) => {
+  it.each(refused)('of %s are refused: %j, naming %s', async (model, parameters, param) => {
     for (const stream of [false, true]) {
       const answer = await user.request('POST', CHAT, chat({ model, stream, ...parameters }));
       expect(expectEnvelope(answer)).toMatchObject({ status: 400, code: 'invalid_request', param });
@@ -353,7 +359,7 @@ describe('parameters', () => {
     expect(provider.requests).toEqual([]);
   });
 
-  it('that nobody knows reach a host of OpenAI’s wire untouched', async () => {
+  it('that are unknown are forwarded unchanged to a host with OpenAI’s API format', async () => {
     const body = chat({
       messages: [
         { role: 'developer', content: 'Be brief.', name: 'boss', extra: { deep: [1, null] } },
@@ -381,7 +387,7 @@ describe('parameters', () => {
   });
 
   it.each([{ max_tokens: 5 }, { max_completion_tokens: 5 }, { max_tokens: 9, max_completion_tokens: 5 }])(
-    'a host of OpenAI’s format gets the limit %j under the name that the client used',
+    'include the limit %j, which a host with OpenAI’s format gets under the client’s name for it',
     async (limit) => {
       await user.request('POST', CHAT, chat({ model: 'openai/test-model', ...limit }));
       const { max_tokens, max_completion_tokens }: Record<string, unknown> = Object.assign({}, sentBody());
@@ -396,7 +402,7 @@ describe('parameters', () => {
   it.each([
     ['anthropic', ['max_tokens']],
     ['ollama', ['options', 'num_predict']],
-  ])('%s gets the limit of an answer under the name that it knows', async (id, keys) => {
+  ])('for %s include the output limit under the provider’s own name', async (id, keys) => {
     const limits = [
       { max_tokens: 5 },
       { max_completion_tokens: 5 },
@@ -413,7 +419,7 @@ describe('parameters', () => {
     ['openai', { messages: [{ role: 'developer', content: 'Be brief.' }, { role: 'user' }] }],
     ['anthropic', { system: [{ type: 'text', text: 'Be brief.' }], messages: [{ role: 'user' }] }],
     ['ollama', { messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user' }] }],
-  ])('%s is told what the developer says', async (id, expected) => {
+  ])('for %s include the developer message in the provider’s format', async (id, expected) => {
     const messages = [
       { role: 'developer', content: 'Be brief.' },
       { role: 'user', content: 'Hi' },
@@ -423,7 +429,7 @@ describe('parameters', () => {
   });
 });
 
-describe('requests that are refused', () => {
+describe('invalid requests', () => {
   const one = { role: 'user', content: 'Hi' };
   const wrong: readonly (readonly [path: string, body: unknown, param: string | null])[] = [
     [CHAT, {}, 'messages'],
@@ -478,7 +484,7 @@ describe('requests that are refused', () => {
     [EMBEDDINGS, { model: 'openai/test-model', input: 'x', dimensions: 0 }, 'dimensions'],
   ];
   it.each(wrong.map(([path, body, param]) => ({ path, body, param, shown: shownOf(body) })))(
-    '$path $shown: $param',
+    'to $path with $shown are refused, naming $param',
     async ({ path, body, param }) => {
       const error = expectEnvelope(await user.request('POST', path, body));
       expect(error).toMatchObject({ status: 400, code: 'invalid_request', type: 'invalid_request_error' });
@@ -497,11 +503,11 @@ describe('requests that are refused', () => {
     [EMBEDDINGS, { model: 'openai/test-model', input: [] }, 'input must NOT have fewer than 1 items.'],
     [EMBEDDINGS, { model: 'openai/test-model', input: 7 }, 'input must be string or array.'],
     [EMBEDDINGS, { model: 'openai/test-model', input: ['x', 1] }, 'input.1 must be string.'],
-  ])('are told by the form that they come nearest to: %s %j', async (path, body, message) => {
+  ])('get the message of the closest schema alternative: %s %j', async (path, body, message) => {
     expect(expectEnvelope(await user.request('POST', path, body))).toMatchObject({ message });
   });
 
-  it('are those without a valid key', async () => {
+  it('are refused without a valid key', async () => {
     for (const path of [CHAT, COMPLETIONS, EMBEDDINGS]) {
       for (const headers of [{}, { authorization: 'Bearer nonsense' }, { 'x-api-key': 'nonsense' }]) {
         const answer = await send(api.url + path, { method: 'POST', body: chat(), headers });
@@ -515,7 +521,7 @@ describe('requests that are refused', () => {
     }
   });
 
-  it('are those for a model that no provider has, with the names of those there are', async () => {
+  it('for an unknown model are refused with the names of the available ones', async () => {
     for (const [path, body] of [
       [CHAT, chat({ model: 'unheard-of' })],
       [CHAT, chat({ model: 'unheard-of', stream: true })],
@@ -533,7 +539,7 @@ describe('requests that are refused', () => {
   });
 
   it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1'])(
-    'are those in %s',
+    'with the content type %s are refused',
     async (type) => {
       const headers = { 'content-type': type, authorization: `Bearer ${user.token}` };
       const answer = await send(api.url + CHAT, { method: 'POST', body: JSON.stringify(chat()), headers });
@@ -541,7 +547,7 @@ describe('requests that are refused', () => {
     },
   );
 
-  it('are those above MAX_UPLOAD_MB; up to there they are taken', async () => {
+  it('larger than MAX_UPLOAD_MB are refused, and smaller ones accepted', async () => {
     const content = 'x'.repeat(2 ** 21 - 1000);
     const taken = await user.request('POST', CHAT, chat({ messages: [{ role: 'user', content }] }));
     expect(taken.status).toBe(200);
@@ -558,7 +564,7 @@ describe('requests that are refused', () => {
     ['a message', (deep: string) => `{"messages":[{"role":"user","content":${deep}}]}`],
     ['the messages', (deep: string) => `{"messages":${deep}}`],
     ['a schema', (deep: string) => `{"messages":[],"tools":[{"type":"function","function":${deep}}]}`],
-  ])('are those nested without end, in %s', async (_where, bodyOf) => {
+  ])('with extreme nesting in %s are refused', async (_where, bodyOf) => {
     for (const [open, close] of [
       ['[', ']'],
       ['{"a":', '}'],
@@ -571,7 +577,7 @@ describe('requests that are refused', () => {
   });
 });
 
-describe('leaving', () => {
+describe('a client’s disconnect', () => {
   let owner: TestUser;
 
   beforeAll(async () => {
@@ -584,7 +590,7 @@ describe('leaving', () => {
     { id, stream: false, begun: false },
   ]);
   it.each(ways)(
-    'ends the call of $id and is accounted for; streaming: $stream, after the first token: $begun',
+    'aborts the call of $id and is recorded (streaming: $stream, after the first token: $begun)',
     async ({ id, stream, begun }) => {
       const before = (await usageOf(owner)).length;
       const gate = gatedAnswer(['four', ' five'], { holdHeaders: !begun, usage: USAGE });
@@ -614,16 +620,16 @@ describe('leaving', () => {
         outcome: 'cancelled',
         attempt: 1,
       });
-      // The provider has read what it was told, whether it began to answer or not.
+      // The provider has processed the prompt, whether or not it began to answer.
       expect(Number(rows.at(-1)?.['input_tokens'])).toBeGreaterThan(0);
     },
   );
 });
 
-describe('usage that a host does not tell', () => {
+describe('usage that a host does not report', () => {
   const COUNTED = { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 };
 
-  it.each(WIRES)('is our count, for those who ask for it: %s', async (id) => {
+  it.each(WIRES)('is estimated, and returned if requested: %s', async (id) => {
     const model = `${id}/test-model`;
     provider.setDefault({ kind: 'answer', text: ['four', ' five'], usage: 'none' });
     const whole = await user.request('POST', CHAT, chat({ model }));
@@ -640,8 +646,8 @@ describe('usage that a host does not tell', () => {
   });
 });
 
-describe('the models', () => {
-  it('are listed with the aliases, which can be looked up and asked', async () => {
+describe('the list of models', () => {
+  it('includes the aliases, which can be retrieved and used', async () => {
     const alias = (id: string) => ({ id, object: 'model', created: expect.any(Number), owned_by: 'alias' });
     const { body } = await user.request('GET', '/v1/models');
     const listed = listAt(body, 'data');
@@ -656,7 +662,7 @@ describe('the models', () => {
 });
 
 describe('the ledger', () => {
-  it('has one row for each call, whatever became of it, and no row twice', async () => {
+  it('has exactly one record per call, whatever its outcome', async () => {
     const owner = await registerUser(api.url);
     const model = 'openai/test-model';
     const answer: Behaviour = { kind: 'answer', text: 'four five', usage: USAGE };
@@ -676,14 +682,14 @@ describe('the ledger', () => {
       { outcome: 'failed', input_tokens: 0, output_tokens: 0 },
       { outcome: 'completed', input_tokens: 3, output_tokens: 0, estimated: false },
     ]);
-    // What was written once must not come again with the next batch.
+    // A record that was written must not be written again with the next batch.
     await owner.request('POST', EMBEDDINGS, { model, input: 'four' });
     const rows = await usageWhen(owner, 6);
     expect(rows).toHaveLength(6);
     expect(new Set(rows.map(({ call_id }) => call_id)).size).toBe(6);
   });
 
-  it('counts itself where the provider tells nothing, and says so', async () => {
+  it('has estimates, marked as such, if the provider reports no usage', async () => {
     const owner = await registerUser(api.url);
     provider.setDefault({ kind: 'answer', text: ['four', ' five'], usage: 'none' });
     await owner.request('POST', CHAT, chat());
@@ -692,7 +698,7 @@ describe('the ledger', () => {
     expect(await usageWhen(owner, 2)).toMatchObject([counted, counted]);
   });
 
-  it('counts for itself where a host tells figures that cannot be', async () => {
+  it('has an estimate if a host reports impossible usage', async () => {
     const owner = await registerUser(api.url);
     const absurd = { prompt_tokens: 3_000_000_000, completion_tokens: 1 };
     provider.script(
@@ -706,10 +712,10 @@ describe('the ledger', () => {
   });
 });
 
-describe('Completions', () => {
+describe('POST /v1/completions', () => {
   const model = 'openai/test-model';
 
-  it('answer a prompt', async () => {
+  it('completes a prompt', async () => {
     provider.script({ kind: 'answer', text: 'four five', usage: USAGE, finishReason: 'length' });
     const { status, body } = await user.request('POST', COMPLETIONS, { model, prompt: 'one', max_tokens: 2 });
     expect(status).toBe(200);
@@ -729,21 +735,21 @@ describe('Completions', () => {
     });
   });
 
-  it('answer several prompts in their order, and sum their usage', async () => {
+  it('completes several prompts in order, with their total usage', async () => {
     const prompt = ['one', 'two three', 'four'];
     const { body } = await user.request('POST', COMPLETIONS, { model, prompt });
     expect(listAt(body, 'choices')).toMatchObject(prompt.map((text, index) => ({ index, text })));
     expect(body).toMatchObject({ usage: { prompt_tokens: 4, completion_tokens: 4, total_tokens: 8 } });
   });
 
-  it('take what means the default of what they refuse', async () => {
+  it('accepts the default values of unsupported parameters', async () => {
     const defaults = { suffix: null, echo: false, best_of: 1, logprobs: null };
     const { status } = await user.request('POST', COMPLETIONS, { model, prompt: 'one', ...defaults });
     expect(status).toBe(200);
     for (const name of Object.keys(defaults)) expect(sentBody()).not.toHaveProperty(name);
   });
 
-  it.each([true, false])('stream; include_usage: %s', async (include_usage) => {
+  it.each([true, false])('streams text completions (include_usage: %s)', async (include_usage) => {
     provider.script({ kind: 'answer', text: ['four', ' five'], usage: USAGE });
     const body = { model, prompt: 'one', stream: true, stream_options: { include_usage } };
     const chunks = await chunksOf(COMPLETIONS, body);
@@ -759,7 +765,7 @@ describe('Completions', () => {
   });
 });
 
-/** A body for the name of a test. */
+/** Shortens a body for the name of a test. */
 function shownOf(body: unknown): string {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;

@@ -1,4 +1,5 @@
-// Real here: the API on a socket and PostgreSQL. Every route is asked with every credential that must not open it.
+// Real components: the API on a socket and PostgreSQL. Every route is requested with every credential that
+// must be refused.
 import { createHmac } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERROR_TYPES } from '../../../src/gateway/anthropic/errors.js';
@@ -14,18 +15,18 @@ type Wire = 'own' | 'anthropic' | 'ollama';
 type Refusal = 'unauthorized' | 'invalid_api_key' | 'insufficient_scope' | 'forbidden' | 'not_found';
 type Thing = 'conversation' | 'answer' | 'file' | 'apiKey' | 'user' | 'provider';
 
-/** What a route needs and how it is asked. */
+/** Access rules of a route, and how to request it. */
 interface Access {
   readonly needs: Scope;
-  /** Only for accounts of admins. */
+  /** Set if the route is for admin accounts only. */
   readonly adminOnly?: true;
-  /** Whose id is in the path. */
+  /** The resource whose id is in the path. */
   readonly thing?: Thing;
   readonly wire?: Wire;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Every route that needs credentials. Whoever adds a route says here whom it is for. */
+/** Every route that requires credentials. New routes must be added here with the scope they require. */
 const CLOSED: Readonly<Record<string, Access>> = {
   'post /api/v1/chat': { needs: 'chat' },
   'post /api/v1/chat/stream': { needs: 'chat' },
@@ -83,7 +84,7 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'get /api/v1/audit-log': { needs: 'admin', adminOnly: true },
 };
 
-/** Every route that is open to everybody, with the status of a request that says nothing. */
+/** Every public route, with the status of an empty request. */
 const OPEN: Readonly<Record<string, number>> = {
   'get /': 200,
   'get /health': 200,
@@ -97,7 +98,7 @@ const OPEN: Readonly<Record<string, number>> = {
   'post /api/v1/auth/logout': 400,
 };
 
-/** Routes that the document describes once, for the wire that they have by default. */
+/** Routes that the document describes only once, in their default API format. */
 const VERSIONED: readonly [name: string, access: Access][] = (
   ['/v1/models', '/v1/models/{model}'] as const
 ).map((path) => [
@@ -109,15 +110,15 @@ const ROUTES: readonly [name: string, access: Access][] = [...Object.entries(CLO
 const SCOPES = ['chat', 'files', 'rag', 'batch', 'admin'] as const;
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 const OTHER_SECRET = 'uRi7oKq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9';
-/** A time that is over. */
+/** A time in the past. */
 const EXPIRED = { iat: 1_700_000_000, exp: 1_700_000_900 };
 const NOBODY = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
 
-/** What the owner has, by its id. */
+/** The ids of the owner's resources. */
 let things: Readonly<Record<Thing, string>>;
-/** What opens nothing: what comes with it, and what it is told. */
+/** Credentials that must be refused, with the expected error codes. */
 let refused: Readonly<Record<string, { readonly credential: string | undefined; readonly code: Refusal }>>;
-/** A key of the owner's that has every scope but one. */
+/** API keys of the owner with every scope except the named one. */
 let without: Readonly<Record<Scope, string>>;
 
 const provider = setUpProvider();
@@ -153,7 +154,7 @@ beforeAll(async () => {
 
 async function badCredentials(): Promise<typeof refused> {
   const revoked = await makeKey(api, owner, { scopes: SCOPES });
-  // Asked before, so that a remembered answer would be found out.
+  // Used once before, so that a cached authentication would be noticed.
   await revoked.program.request('GET', '/v1/models');
   await owner.request('DELETE', `/api/v1/api-keys/${revoked.id}`);
   const expired = await makeKey(api, owner, { scopes: SCOPES });
@@ -164,8 +165,11 @@ async function badCredentials(): Promise<typeof refused> {
   return {
     'no credentials': { credential: undefined, code: 'unauthorized' },
     'a wrong token': { credential: 'not.a.token', code: 'unauthorized' },
-    'a token that another signed': { credential: resigned(owner.token, OTHER_SECRET), code: 'unauthorized' },
-    'a token that nobody signed': { credential: unsigned(owner.token), code: 'unauthorized' },
+    'a token signed with another secret': {
+      credential: resigned(owner.token, OTHER_SECRET),
+      code: 'unauthorized',
+    },
+    'an unsigned token': { credential: unsigned(owner.token), code: 'unauthorized' },
     'a malformed key': { credential: `${expired.key}x`, code: 'invalid_api_key' },
     'an expired token': { credential: resigned(owner.token, SECRET, EXPIRED), code: 'unauthorized' },
     'an expired key': { credential: expired.key, code: 'invalid_api_key' },
@@ -175,7 +179,10 @@ async function badCredentials(): Promise<typeof refused> {
   };
 }
 
-/** The token signed as we sign, with that secret and with changed claims: nothing else is wrong with it. */
+/**
+ * Signs the token as the server does, with the given secret and changed claims, so that nothing else is
+ * invalid.
+ */
 function resigned(token: string, secret: string, changes: object = {}): string {
   const [head = '', payload = ''] = token.split('.');
   const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
@@ -183,7 +190,7 @@ function resigned(token: string, secret: string, changes: object = {}): string {
   return `${head}.${body}.${createHmac('sha256', secret).update(`${head}.${body}`).digest('base64url')}`;
 }
 
-/** The token without a signature, which says so. */
+/** Replaces the token's signature by the `none` algorithm. */
 function unsigned(token: string): string {
   const [, payload = ''] = token.split('.');
   return `${encoded({ alg: 'none', typ: 'JWT' })}.${payload}.`;
@@ -193,13 +200,13 @@ function encoded(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
 }
 
-/** Asks a route by its name, with an id in the place of each parameter. */
+/** Requests a route by its name, with an id for each path parameter. */
 function ask(name: string, access: Pick<Access, 'headers'>, credential?: string, id = NOBODY) {
   const bearer = credential === undefined ? {} : { authorization: `Bearer ${credential}` };
   return askWith({ ...access.headers, ...bearer }, name, id);
 }
 
-/** The same with a key in its own header. */
+/** Requests a route with an API key in X-API-Key. */
 function askWithKey(name: string, access: Pick<Access, 'headers'>, key: string) {
   return askWith({ ...access.headers, 'x-api-key': key }, name, NOBODY);
 }
@@ -213,7 +220,7 @@ function askWith(headers: Readonly<Record<string, string>>, name: string, id: st
   });
 }
 
-/** Fails unless the answer is the refusal, in the shape of the wire. */
+/** Checks that the response is the refusal, in the API format of the route. */
 function expectRefusal(what: object, { status, body }: ApiResponse, code: Refusal, wire: Wire = 'own'): void {
   const message: unknown = expect.stringMatching(/\w/);
   const request_id: unknown = expect.stringMatching(/^[\w-]+$/);
@@ -229,8 +236,8 @@ function expectRefusal(what: object, { status, body }: ApiResponse, code: Refusa
   });
 }
 
-describe('the table', () => {
-  it('names every route of the document, and none that there is not', async () => {
+describe('the access table', () => {
+  it('lists every route of the OpenAPI document, and no others', async () => {
     const { body } = await send(`${api.url}/docs-json`);
     const routes = Object.entries(Object(at(body, 'paths')) as object).flatMap(([path, item]) =>
       Object.entries(Object(item) as object).map(([method, operation]) => ({
@@ -245,7 +252,7 @@ describe('the table', () => {
 });
 
 describe.each(Object.entries(OPEN))('%s', (name, status) => {
-  it('is open, whatever comes with it', async () => {
+  it('is public, with or without a credential', async () => {
     for (const credential of [undefined, 'not.a.token']) {
       const answer = await ask(name, {}, credential);
       expect({ credential, status: answer.status }).toEqual({ credential, status });
@@ -256,26 +263,26 @@ describe.each(Object.entries(OPEN))('%s', (name, status) => {
 describe.each(ROUTES)('%s %j', (name, access) => {
   const { needs, adminOnly, thing, wire } = access;
 
-  it('opens to nobody without a good credential', async () => {
+  it('refuses missing and invalid credentials', async () => {
     for (const [what, { credential, code }] of Object.entries(refused))
       expectRefusal({ what }, await ask(name, access, credential), code, wire);
   });
 
-  it('opens to nobody whose bad credential comes as X-API-Key', async () => {
+  it('refuses invalid credentials in X-API-Key', async () => {
     for (const [what, { credential, code }] of Object.entries(refused)) {
       if (credential !== undefined)
         expectRefusal({ what }, await askWithKey(name, access, credential), code, wire);
     }
   });
 
-  it('opens to no key without its scope, whatever others it has', async () => {
+  it('refuses an API key that has every scope except the required one', async () => {
     const key = without[needs];
     for (const answer of [await ask(name, access, key), await askWithKey(name, access, key)])
       expectRefusal({ needs }, answer, 'insufficient_scope', wire);
   });
 
   if (adminOnly) {
-    it('opens to admins only, whatever the scopes of a key', async () => {
+    it('refuses accounts that are not admins, whatever the scopes of their key', async () => {
       const { key } = await makeKey(api, owner, { scopes: SCOPES });
       const id = thing && things[thing];
       for (const credential of [owner.token, key])
@@ -284,9 +291,9 @@ describe.each(ROUTES)('%s %j', (name, access) => {
       expectRefusal({}, await ask(name, access, admin.token), 'not_found', wire);
     });
   } else if (thing !== undefined) {
-    it('knows nothing of what belongs to another', async () => {
+    it('returns the same 404 for a resource of another account as for an unknown one', async () => {
       const id = things[thing];
-      // A provider that is configured is known to everybody; what is unknown is a key of it.
+      // Every account knows the configured providers; the missing resource is a key for one.
       const unknown = thing === 'provider' ? 'openai' : NOBODY;
       const nobodys = await registerUser(api.url);
       const foreign = await ask(name, access, stranger.token, id);
@@ -301,7 +308,7 @@ describe.each(ROUTES)('%s %j', (name, access) => {
   }
 });
 
-it('nothing of all that has changed anything', async () => {
+it('the refused requests above have changed nothing', async () => {
   expect((await owner.request('GET', `/api/v1/conversations/${things.conversation}`)).status).toBe(200);
   expect((await owner.request('GET', '/api/v1/provider-keys/openai')).status).toBe(200);
   const keys = listAt((await owner.request('GET', '/api/v1/api-keys?limit=100')).body, 'data');

@@ -29,7 +29,9 @@ const plain = (field: string): string =>
   `${field} must be a string without NUL characters and lone surrogates`;
 const unknown = (field: string): string => `${field} is not a field of this request`;
 
-/** What an error has to be. `wrong` holds what is said of each wrong field, in order; the rest follows from it. */
+/**
+ * The expected error. `wrong` lists the message of each invalid field in order; the rest is derived from it.
+ */
 type Refusal =
   | { readonly wrong: Readonly<Record<string, string>> }
   | {
@@ -61,7 +63,7 @@ beforeAll(async () => {
   );
 });
 
-/** One request as it is, with the user's token. */
+/** Sends one request unchanged, with the user's token. */
 async function ask(
   method: string,
   path: string,
@@ -93,7 +95,7 @@ async function rowCounts(): Promise<unknown> {
   return rows[0];
 }
 
-/** The whole of an error: status, headers and body. */
+/** Checks status, headers and body of an error. */
 function expectRefused({ status, headers, body }: ApiResponse, refusal: Refusal): void {
   const fields = 'wrong' in refusal ? Object.entries(refusal.wrong) : [];
   const expected =
@@ -122,7 +124,10 @@ function expectRefused({ status, headers, body }: ApiResponse, refusal: Refusal)
   expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
 }
 
-/** Refused as it should be, with nothing stored, no model asked, and the process still there. */
+/**
+ * Checks that a request is refused as expected, that nothing is stored, no model is called, and the process
+ * still runs.
+ */
 async function expectHarmless(request: () => Promise<ApiResponse>, refusal: Refusal): Promise<void> {
   const before = await rowCounts();
   const asked = provider.requests.length;
@@ -279,7 +284,7 @@ describe.each([CHAT, STREAM])('POST %s refuses', (path) => {
     await expectHarmless(() => ask('POST', path, JSON.stringify(body)), refusal);
   });
 
-  it("somebody else's conversation, like one that does not exist", async () => {
+  it('another account’s conversation, like one that does not exist', async () => {
     await expectHarmless(
       () => ask('POST', path, JSON.stringify({ message: 'x', conversation_id: foreignId })),
       notFound(`There is no conversation '${foreignId}'.`),
@@ -287,7 +292,7 @@ describe.each([CHAT, STREAM])('POST %s refuses', (path) => {
   });
 });
 
-it('POST /api/v1/chat refuses a word where it takes true or false', async () => {
+it('POST /api/v1/chat refuses a string for a boolean', async () => {
   await expectHarmless(() => ask('POST', CHAT, JSON.stringify({ message: 'x', stream: 'yes' })), {
     wrong: { stream: 'stream must be a boolean value' },
   });
@@ -304,9 +309,9 @@ const fieldsOfCredentials: Case[] = [
   ['an unknown field', credentials({ role: 'admin' }), { wrong: { role: unknown('role') } }],
   ['a null email', credentials({ email: null }), { wrong: { email: 'email must be a string' } }],
   ['an object as email', credentials({ email: {} }), { wrong: { email: 'email must be a string' } }],
-  ['no address', credentials({ email: 'ada' }), { wrong: { email: 'email must be an email' } }],
+  ['an invalid address', credentials({ email: 'ada' }), { wrong: { email: 'email must be an email' } }],
   [
-    'an endless address',
+    'an address of more than 300 characters',
     credentials({ email: `${'a'.repeat(300)}@example.com` }),
     { wrong: { email: 'email must be an email' } },
   ],
@@ -349,10 +354,10 @@ const rawBodies: [what: string, body: string, refusal: Refusal][] = [
   ['an empty list', '[]', invalid(NOT_AN_OBJECT)],
   ['a list of 300,000 objects', `[${'{},'.repeat(300_000)}{}]`, invalid(NOT_AN_OBJECT)],
   ['a number', '5', invalid(NOT_AN_OBJECT)],
-  ['a text', '"x"', invalid(NOT_AN_OBJECT)],
+  ['a string', '"x"', invalid(NOT_AN_OBJECT)],
   ['null', 'null', invalid(NOT_AN_OBJECT)],
   ['true', 'true', invalid(NOT_AN_OBJECT)],
-  ['half a body', '{"message": "the secret of the', invalid(NOT_AN_OBJECT)],
+  ['a truncated body', '{"message": "the secret of the', invalid(NOT_AN_OBJECT)],
   ['two bodies', '{"message":"x"}{"message":"x"}', invalid(NOT_AN_OBJECT)],
   ['NaN', '{"message":"x","temperature":NaN}', invalid(NOT_AN_OBJECT)],
   ['an XML body', '<message>the secret</message>', invalid(NOT_AN_OBJECT)],
@@ -371,7 +376,7 @@ const rawBodies: [what: string, body: string, refusal: Refusal][] = [
   ['80,000 fields', JSON.stringify(wide(80_000)), invalid(TOO_WIDE)],
   ['80,000 fields in a field', JSON.stringify({ message: wide(80_000) }), invalid(TOO_WIDE)],
   ['2 MB', JSON.stringify({ message: 'x'.repeat(2_000_000) }), tooLarge],
-  ['2 MB that are no JSON', '{'.repeat(2_000_000), tooLarge],
+  ['2 MB of malformed JSON', '{'.repeat(2_000_000), tooLarge],
 ];
 
 describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (path) => {
@@ -401,21 +406,21 @@ describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (pat
     await expectHarmless(() => ask('POST', path, '{"message":"x"}', { 'content-type': type }), unsupported);
   });
 
-  it('one without a content type', async () => {
+  it('one without content type', async () => {
     await expectHarmless(
       () => ask('POST', path, new TextEncoder().encode('{"message":"x"}'), {}),
       unsupported,
     );
   });
 
-  it('garbage that calls itself gzip', async () => {
+  it('invalid data declared as gzip', async () => {
     await expectHarmless(
       () => ask('POST', path, 'garbage', { ...JSON_TYPE, 'content-encoding': 'gzip' }),
       invalid('The request could not be read.'),
     );
   });
 
-  it('half of a gzip', async () => {
+  it('truncated gzip data', async () => {
     const half = new Uint8Array(gzipSync(JSON.stringify({ message: 'x'.repeat(100) }))).slice(0, 20);
     await expectHarmless(
       () => ask('POST', path, half, { ...JSON_TYPE, 'content-encoding': 'gzip' }),
@@ -423,7 +428,7 @@ describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (pat
     );
   });
 
-  it('an encoding that nobody knows', async () => {
+  it('an unknown content encoding', async () => {
     await expectHarmless(() => ask('POST', path, '{}', { ...JSON_TYPE, 'content-encoding': 'rot13' }), {
       status: 415,
       code: 'unsupported_media_type',
@@ -431,7 +436,7 @@ describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (pat
     });
   });
 
-  it('a few bytes that unpack to 5 MB', async () => {
+  it('a few bytes that decompress to 5 MB', async () => {
     const bomb = new Uint8Array(gzipSync(JSON.stringify({ message: 'x'.repeat(5_000_000) })));
     expect(bomb.length).toBeLessThan(10_000);
     await expectHarmless(
@@ -444,13 +449,13 @@ describe.each([CHAT, STREAM, REGISTER, LOGIN])('POST %s refuses as a body', (pat
 it.each([
   ['no body', undefined],
   ['an empty body', ''],
-])('%s counts as one without fields', async (_what, body) => {
+])('%s is treated as a body without fields', async (_what, body) => {
   const wrong = { message: 'message must be a string' };
   await expectHarmless(() => ask('POST', CHAT, body), { wrong });
   await expectHarmless(() => ask('POST', STREAM, body), { wrong });
 });
 
-it('a body of unknown fields alone does not come back larger than it was', async () => {
+it('the error for a body of unknown fields only is smaller than the body', async () => {
   const { status, body: answer } = await ask('POST', CHAT, JSON.stringify(wide(1000)));
   expect(status).toBe(400);
   expect(JSON.stringify(answer).length).toBeLessThan(5000);
@@ -477,13 +482,13 @@ const pages: [what: string, query: string, refusal: Refusal][] = [
   ['constructor', 'constructor=1', { wrong: { constructor: unknown('constructor') } }],
 ];
 
-describe('a list refuses', () => {
+describe('a list request refuses', () => {
   it.each(pages)('%s', async (_what, query, refusal) => {
     await expectHarmless(() => ask('GET', `${LIST}?${query}`), refusal);
     await expectHarmless(() => ask('GET', `${LIST}/${foreignId}/messages?${query}`), refusal);
   });
 
-  it('a page behind a message that is not in the conversation', async () => {
+  it('a message as cursor that is not in the conversation', async () => {
     const mine = String(at((await user.request('POST', CHAT, { message: 'Hello' })).body, 'conversation_id'));
     await expectHarmless(
       () => ask('GET', `${LIST}/${mine}/messages?after=${UNKNOWN_ID}`),
@@ -504,8 +509,8 @@ describe.each([
   it.each([
     ['a malformed id', 'abc'],
     ['an id with NUL', `${UNKNOWN_ID}%00`],
-    ['an id that is almost one', `${UNKNOWN_ID}0`],
-    ['an attack on SQL', "1'%20OR%20'1'='1"],
+    ['an id with an extra digit', `${UNKNOWN_ID}0`],
+    ['an SQL injection', "1'%20OR%20'1'='1"],
   ])('%s', async (_what, id) => {
     await expectHarmless(() => ask(method, `${LIST}/${id}${rest}`), { wrong: { id: 'id must be a UUID' } });
   });
@@ -517,7 +522,7 @@ describe.each([
     );
   });
 
-  it("somebody else's id, in the same words", async () => {
+  it('another account’s conversation, with the same message', async () => {
     await expectHarmless(
       () => ask(method, `${LIST}/${foreignId}${rest}`),
       notFound(`There is no conversation '${foreignId}'.`),
@@ -529,7 +534,7 @@ describe.each([
   });
 });
 
-describe('there is nothing at', () => {
+describe('404 with the code not_found is returned for', () => {
   it.each([
     ['GET', '/nope'],
     ['GET', '/api/v1/nope'],
@@ -549,7 +554,7 @@ describe('there is nothing at', () => {
     );
   });
 
-  it('an unknown path, and its query is not repeated', async () => {
+  it('an unknown path, without repeating its query in the message', async () => {
     await expectHarmless(
       () => ask('GET', '/nope?key=the-secret'),
       notFound('No such route: GET /nope. See /docs for all routes.'),
@@ -557,21 +562,21 @@ describe('there is nothing at', () => {
   });
 });
 
-it('a request line that is too long for any header is refused by Node itself', async () => {
+it('a request line longer than the header limit is refused by Node.js itself', async () => {
   const response = await fetch(`${api.url}${LIST}?after=${'a'.repeat(20_000)}`);
   expect(response.status).toBe(431);
   expect((await send(`${api.url}/health/live`)).status).toBe(200);
 });
 
-describe('what only looks wrong passes:', () => {
+describe('a turn accepts', () => {
   it.each<[what: string, body: object]>([
     ['5,000 characters', { message: 'abcd '.repeat(1000) }],
     ['5,000 code points that are 7,500 UTF-16 units', { message: '😀 '.repeat(2500) }],
     ['1,000 characters of system prompt', { message: 'x', system_prompt: 'abcd '.repeat(200) }],
-    ['the ends of the ranges', { message: 'x', temperature: 2, max_tokens: 10_000_000 }],
-    ['the other ends', { message: 'x', temperature: 0, max_tokens: 1 }],
+    ['the upper ends of the ranges', { message: 'x', temperature: 2, max_tokens: 10_000_000 }],
+    ['the lower ends of the ranges', { message: 'x', temperature: 0, max_tokens: 1 }],
     [
-      'null for what may be left out',
+      'null for optional fields',
       {
         message: 'x',
         conversation_id: null,
@@ -588,7 +593,7 @@ describe('what only looks wrong passes:', () => {
     expect(status).toBe(200);
   });
 
-  it('white space around the text, and every character in it, are kept', async () => {
+  it('leading and trailing white space and every character, unchanged', async () => {
     const message = ' \u{1F468}‍\u{1F469}‍\u{1F467} é e\u0301 \u202E‮ \u{10FFFF} \n';
     const { body } = await user.request('POST', CHAT, { message });
     const id = String(at(body, 'conversation_id'));
@@ -596,12 +601,15 @@ describe('what only looks wrong passes:', () => {
     expect(at(list, 'data', 0, 'content')).toBe(message);
   });
 
-  it.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"'])('%s', async (type) => {
-    const { status } = await ask('POST', CHAT, '{"message":"x"}', { 'content-type': type });
-    expect(status).toBe(200);
-  });
+  it.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"'])(
+    'content type %s',
+    async (type) => {
+      const { status } = await ask('POST', CHAT, '{"message":"x"}', { 'content-type': type });
+      expect(status).toBe(200);
+    },
+  );
 
-  it('a body packed with gzip', async () => {
+  it('a gzip-compressed body', async () => {
     const body = new Uint8Array(gzipSync('{"message":"x"}'));
     const { status } = await ask('POST', CHAT, body, { ...JSON_TYPE, 'content-encoding': 'gzip' });
     expect(status).toBe(200);

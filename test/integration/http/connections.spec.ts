@@ -1,4 +1,5 @@
-// Real here: sockets that speak HTTP badly, written byte by byte. One test waits for the 15 s of the product itself, which pass while the others run.
+// Real components: sockets with malformed HTTP, written byte by byte. One test waits for the product's own 15
+// s timeout, which elapses while the others run.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -26,7 +27,7 @@ async function open(url = api.url): Promise<Socket> {
   return socket;
 }
 
-/** All that comes until the server closes the connection. */
+/** Reads until the server closes the connection. */
 async function rest(socket: Socket): Promise<string> {
   let text = '';
   socket.setEncoding('utf8').on('data', (piece: string) => (text += piece));
@@ -53,7 +54,7 @@ function parse(text: string): Answer {
   return { status: Number(first.split(' ')[1]), headers, body: JSON.parse(body) as unknown };
 }
 
-/** Sends bytes and reads what comes until the server closes. */
+/** Sends bytes and reads the response until the server closes the connection. */
 async function say(text: string | Uint8Array, url?: string): Promise<Answer> {
   const socket = await open(url);
   socket.write(text);
@@ -72,7 +73,10 @@ function expectError({ status, headers, body }: Answer, expectedStatus: number, 
   expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
 }
 
-/** Clients whose headers never come to an end, and when they were cut off. */
+/**
+ * Clients that never finish their headers, with the responses and the seconds after which they were
+ * disconnected.
+ */
 interface TooSlow {
   readonly ends: readonly string[];
   readonly seconds: number;
@@ -91,7 +95,7 @@ beforeAll(async () => {
   });
 });
 
-describe('what is no HTTP is answered with an error, and the connection is closed', () => {
+describe('a connection with malformed HTTP is answered with an error and closed:', () => {
   it.each<[what: string, text: string]>([
     ['a line of garbage', 'Hello?\r\n\r\n'],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
@@ -100,7 +104,7 @@ describe('what is no HTTP is answered with an error, and the connection is close
     ['NUL in a header', 'GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n'],
     ['no host', 'GET / HTTP/1.1\r\n\r\n'],
     ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
-    ['a length that is none', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n'],
+    ['an invalid length', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n'],
     ['two lengths', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
     [
       'a length and chunks',
@@ -115,7 +119,7 @@ describe('what is no HTTP is answered with an error, and the connection is close
     expectError(await say(`GET / HTTP/1.1\r\nHost: a\r\n${header}\r\n\r\n`), 431, 'headers_too_large');
   });
 
-  it('an address of more than 16 KB', async () => {
+  it('a request target of more than 16 KB', async () => {
     expectError(
       await say(`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`),
       431,
@@ -123,7 +127,7 @@ describe('what is no HTTP is answered with an error, and the connection is close
     );
   });
 
-  it('a chunk that is none, in the shape of the route', async () => {
+  it('a malformed chunk, with the error in the API format of the route', async () => {
     const head = `Host: a\r\n${JSON_TYPE}Transfer-Encoding: chunked\r\n\r\nzz\r\n`;
     expectError(await say(`POST /v1/completions HTTP/1.1\r\n${head}`), 400, 'invalid_request');
     expect(await say(`POST /v1/messages HTTP/1.1\r\n${head}`)).toMatchObject({
@@ -136,7 +140,7 @@ describe('what is no HTTP is answered with an error, and the connection is close
     });
   });
 
-  it('garbage after a good request, which has its answer', async () => {
+  it('garbage after a valid request that was answered', async () => {
     const socket = await open();
     socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(socket, 'data');
@@ -145,7 +149,7 @@ describe('what is no HTTP is answered with an error, and the connection is close
     expectError(parse(await end), 400, 'invalid_request');
   });
 
-  it('garbage behind a request that came whole, which has its answer, and is the last', async () => {
+  it('garbage directly after a complete request, which is still answered as the last one', async () => {
     const { token } = await registerUser(api.url);
     const body = '{"message":"Hello"}';
     const head = `Host: a\r\n${JSON_TYPE}Authorization: Bearer ${token}\r\nContent-Length: ${body.length}`;
@@ -154,20 +158,20 @@ describe('what is no HTTP is answered with an error, and the connection is close
     expect(api.log.filter((line) => line.includes('"level":50'))).toEqual([]);
   });
 
-  it('in the log by its id, without what was sent', async () => {
+  it('with a log line that has the request id and none of the received data', async () => {
     const { headers } = await say('GET /secret-path HTTP/1.1\r\nBad Header: secret\r\n\r\n');
     const id = headers.get('x-request-id') ?? 'none';
     expect(api.log.filter((line) => line.includes(id))).toHaveLength(1);
     expect(api.log.join('')).not.toContain('secret');
   });
 
-  it('but what may be ignored is', async () => {
+  it('except for an unknown Expect header, which is ignored', async () => {
     const answer = await say('GET / HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\nConnection: close\r\n\r\n');
     expect(answer).toMatchObject({ status: 200, body: { name: 'parley' } });
   });
 });
 
-describe('with short times', () => {
+describe('with short timeouts', () => {
   let url: string;
   let close: () => Promise<void>;
   let aborted: Promise<unknown>;
@@ -201,7 +205,7 @@ describe('with short times', () => {
   const post = (path: string, length: number): string =>
     `POST ${path} HTTP/1.1\r\nHost: a\r\n${JSON_TYPE}Content-Length: ${length}\r\n\r\n`;
 
-  it('a body that drips is cut off, however long it would go on', async () => {
+  it('a slowly sent body is cut off with 408 at the request timeout', async () => {
     const socket = await open(url);
     socket.write(post('/read', 1000));
     const drip = setInterval(() => socket.write(' '), 20);
@@ -212,7 +216,7 @@ describe('with short times', () => {
     expect(headers.get('connection')).toBe('close');
   });
 
-  it('a body that drips after its answer has begun ends the connection, without a second answer', async () => {
+  it('a body still sent slowly after the response has begun ends the connection without a second response', async () => {
     const socket = await open(url);
     socket.write(post('/early', 1000));
     const end = await rest(socket);
@@ -221,7 +225,7 @@ describe('with short times', () => {
     await aborted;
   });
 
-  it('a whole request is not, however long its answer takes', async () => {
+  it('a complete request is not cut off, however long its response takes', async () => {
     const socket = await open(url);
     socket.write(post('/late', 2) + '{}');
     const [piece] = (await once(socket, 'data')) as [Buffer];
@@ -230,9 +234,9 @@ describe('with short times', () => {
   });
 });
 
-describe('the bodies of compatible routes', () => {
+describe('the body of a compatible API', () => {
   it.each(['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/messages', '/ollama/api/chat'])(
-    'that are hostile are refused by %s',
+    'is refused by %s if it is hostile',
     async (path) => {
       const { token } = await registerUser(api.url);
       const part = {
@@ -273,7 +277,7 @@ describe('the bodies of compatible routes', () => {
     },
   );
 
-  it('in another encoding, however it is declared, are refused', async () => {
+  it('is refused in an encoding other than UTF-8, however it is declared', async () => {
     const { token } = await registerUser(api.url);
     const text = JSON.stringify({ model: 'demo/echo', messages: [{ role: 'user', content: 'a\0b' }] });
     for (const type of [
@@ -293,7 +297,7 @@ describe('the bodies of compatible routes', () => {
 });
 
 describe('a large body', () => {
-  /** A request of 30 MB of which nothing but the headers is sent, and what it is answered with. */
+  /** Sends only the headers of a request with a body of 30 MB, and returns the response. */
   const announce = async (path: string, headers = ''): Promise<Answer> => {
     const socket = await open();
     socket.write(`POST ${path} HTTP/1.1\r\nHost: a\r\n${JSON_TYPE}${headers}\r\n`);
@@ -301,7 +305,7 @@ describe('a large body', () => {
   };
 
   it.each(['Content-Length: 30000000', 'Transfer-Encoding: chunked'])(
-    'of a stranger is refused before it is read: %s',
+    'without valid credentials is refused before it is read: %s',
     async (length) => {
       expect(await announce('/v1/chat/completions', `${length}\r\n`)).toMatchObject({
         status: 401,
@@ -315,7 +319,7 @@ describe('a large body', () => {
     },
   );
 
-  it('that says that it is too large is refused before it is read', async () => {
+  it('whose declared length exceeds the limit is refused before it is read', async () => {
     const { token } = await registerUser(api.url);
     const known = `Authorization: Bearer ${token}\r\nContent-Length: 40000000\r\n`;
     for (const path of ['/v1/chat/completions', '/api/v1/chat'])
@@ -325,7 +329,7 @@ describe('a large body', () => {
       });
   });
 
-  it('of somebody who is known is read', async () => {
+  it('of an authenticated account is read', async () => {
     const user = await registerUser(api.url);
     const content = 'x'.repeat(2_000_000);
     const body = { model: 'demo/echo', messages: [{ role: 'user', content }], max_tokens: 5 };
@@ -333,8 +337,8 @@ describe('a large body', () => {
   });
 });
 
-describe('what fails before it is looked at who asks', () => {
-  it('counts by its address', async () => {
+describe('a request that fails before authentication', () => {
+  it('is rate limited by client address', async () => {
     const limited = await startApi({ RATE_LIMIT_IP_RPM: '5' });
     try {
       const statuses: number[] = [];
@@ -350,8 +354,8 @@ describe('what fails before it is looked at who asks', () => {
   });
 });
 
-describe('a client that is too slow is cut off', () => {
-  it('when its headers do not come within 15 s, and one that says nothing at all', async () => {
+describe('a slow client', () => {
+  it('is disconnected with 408 if its headers take longer than 15 s, even if it sends nothing', async () => {
     const { ends, seconds } = await tooSlow;
     for (const end of ends) expectError(parse(end), 408, 'request_timeout');
     expect(seconds).toBeGreaterThan(14);
@@ -359,7 +363,7 @@ describe('a client that is too slow is cut off', () => {
     expect((await send(`${api.url}/health/ready`)).status).toBe(200);
   }, 40_000);
 
-  it('after four seconds for each megabyte that it may send, and a minute at least', () => {
+  it('has four seconds per megabyte of the upload limit for a request, and at least a minute', () => {
     expect(connectionLimits(1).requestMs).toBe(60_000);
     expect(connectionLimits(32).requestMs).toBe(128_000);
   });

@@ -1,5 +1,6 @@
-// Real here: the API on a socket, PostgreSQL, and the wires of three kinds of providers. Every route of the OpenAPI
-// document is asked at random; what is found comes again with FUZZ_SEED, and FUZZ_RUNS says how much is asked.
+// Real components: the API on a socket, PostgreSQL, and the protocols of three kinds of providers. Every
+// route of the OpenAPI document gets random requests. FUZZ_SEED reproduces a failure, and FUZZ_RUNS sets the
+// number of requests.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -15,14 +16,17 @@ import { faultsOf } from '../../support/fuzz/verdict.js';
 import { wrongDrafts } from '../../support/fuzz/wrong.js';
 import { query } from '../../support/stored.js';
 
-/** Requests of each kind to each route. */
+/** Number of requests of each kind to each route. */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 10);
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
-/** Longest time for one kind of requests to one route, in milliseconds; looking for the smallest failure included. */
+/**
+ * Maximum time for one kind of requests to one route, including the search for the smallest failure, in
+ * milliseconds.
+ */
 const PATIENCE_MS = 30_000 + RUNS * 200;
 
-// The routes are known before the tests are: each gets its own.
+// The routes must be known before the tests are defined: each gets its own test.
 const provider = await startFakeProvider();
 const api = await startApi({
   OPENAI_BASE_URL: provider.baseUrl,
@@ -38,7 +42,7 @@ const described = operationsOf(document);
 
 let world: World;
 let sent = 0;
-/** The names of operations that were asked, and of those that ever gave a good answer. */
+/** The names of operations that were requested, and of those that succeeded at least once. */
 const asked = new Set<string>();
 const answered = new Set<string>();
 
@@ -52,7 +56,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-/** Sends one request; fails with everything that is wrong with its answer. */
+/** Sends one request and throws an error that lists every fault of the response. */
 async function expectSound(operation: Operation, draft: Draft): Promise<void> {
   const request = await assemble(operation, draft, world);
   const logged = api.log.length;
@@ -76,7 +80,7 @@ function fuzz(
   drafts: fc.Arbitrary<Draft>,
   first: readonly Draft[] = [],
 ): Promise<void> {
-  // Of one seed alone, routes that are alike would be asked alike.
+  // With a common seed, similar routes would get the same requests.
   const seed = SEED ^ createHash('sha256').update(operation.name).digest().readInt32BE();
   const sound = fc.asyncProperty(drafts, (draft) => expectSound(operation, draft));
   return fc.assert(sound, {
@@ -93,33 +97,30 @@ describe.each([...described, ...undescribed(described)])('$name', (operation) =>
   const good = goodDraft(document, operation, seeds);
 
   it(
-    'gives requests that fit its schemas a good answer or a refusal that is documented',
+    'returns a success or a documented error for requests that match its schemas',
     () => fuzz(operation, validDrafts(document, operation, seeds), [good]),
     PATIENCE_MS,
   );
 
   const wrong = wrongDrafts(document, operation, good);
   if (wrong.length > 0)
-    it(
-      'refuses requests of which one thing is wrong',
-      () => fuzz(operation, fc.oneof(...wrong)),
-      PATIENCE_MS,
-    );
+    it('refuses requests with exactly one mistake', () => fuzz(operation, fc.oneof(...wrong)), PATIENCE_MS);
 
   it('survives hostile requests', () => fuzz(operation, hostileDrafts(operation, good)), PATIENCE_MS);
 });
 
-describe('afterwards', () => {
-  it('every route of the document was asked and has answered', async () => {
+describe('after the fuzz tests', () => {
+  it('every route of the document was requested and succeeded at least once', async () => {
     const { body } = await send(`${api.url}/docs-json`);
     const names = operationsOf(body).map(({ name }) => name);
     console.info(`${sent} requests went to ${names.length} routes.`);
     expect(names.filter((name) => !asked.has(name))).toEqual([]);
-    // A route that only ever refused was not tried: test/support/fuzz/seeds.ts has to give it real values.
+    // A route that only refused requests was not tested: add real values for it to
+    // test/support/fuzz/seeds.ts.
     expect(names.filter((name) => !answered.has(name))).toEqual([]);
   });
 
-  it('routes that can be asked wrongly were', () => {
+  it('only routes without any input lack tests with a mistake', () => {
     const harmless = described.filter(
       (operation) => wrongDrafts(document, operation, goodDraft(document, operation, {})).length === 0,
     );
@@ -131,7 +132,7 @@ describe('afterwards', () => {
     ]);
   });
 
-  it('the process is well, has logged no failure and left no answer open', async () => {
+  it('the process is ready, has logged no unexpected failure and has no unfinished answer', async () => {
     const { status, body } = await send(`${api.url}/health/ready`);
     expect({ status, said: at(body, 'status') }).toEqual({ status: 200, said: 'ok' });
     expect(api.log.filter((line) => line.includes('unexpected failure'))).toEqual([]);

@@ -3,7 +3,7 @@ import { type ApiResponse, at, collect, send, textOf } from '../../support/clien
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { query } from '../../support/stored.js';
 
-/** What people wrote and what lets them in. None of it may ever stand in the log. */
+/** User content and secrets, none of which may ever appear in the log. */
 const MESSAGE = 'the-question-nobody-may-read';
 const PROMPT = 'the-system-prompt-nobody-may-read';
 const ANSWER = 'the-answer-nobody-may-read';
@@ -55,11 +55,11 @@ interface Line {
   readonly json: unknown;
 }
 
-/** The lines that the log got while something happened. */
+/** Returns the lines logged during the given action. */
 async function logOf(act: () => Promise<unknown>): Promise<Line[]> {
   const before = api.log.length;
   await act();
-  // The line of a request is written once its answer is out, which may be after it has come in here.
+  // The line of a request is written after its response, possibly after the response has arrived here.
   await send(`${api.url}/health/live`);
   return api.log.slice(before).map((text) => {
     const json = JSON.parse(text) as unknown;
@@ -78,7 +78,7 @@ function expectNoSecrets(lines: readonly Line[]): void {
   expect(text).not.toMatch(/authorization|x-api-key|Bearer /i);
 }
 
-/** One request, and what the log says of it. */
+/** Sends one request and returns it with its log lines. */
 async function watch(
   request: () => Promise<ApiResponse>,
 ): Promise<{ answer: ApiResponse; lines: Line[]; line: unknown }> {
@@ -91,7 +91,7 @@ async function watch(
   return { answer, lines, line: requestLine(lines, answer) };
 }
 
-describe('the line of a request', () => {
+describe('the log line of a request', () => {
   it('has id, method, path, status and duration, and nothing else', async () => {
     const { answer, line } = await watch(() =>
       user.request('GET', `/api/v1/conversations?limit=5&after=0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11`),
@@ -106,21 +106,21 @@ describe('the line of a request', () => {
     });
   });
 
-  it('of a probe is for debugging only', async () => {
+  it('has level debug for a health probe', async () => {
     const { line } = await watch(() => send(`${api.url}/health/live`));
     expect(at(line, 'level')).toBe(20);
     expect(at(line, 'res', 'status')).toBe(200);
   });
 
-  it('is written once for each request', async () => {
+  it('is written once per request', async () => {
     const { answer, lines } = await watch(() => user.request('GET', '/api/v1/users/me'));
     const id = answer.headers.get('x-request-id') ?? '';
     expect(lines.filter(({ text }) => text.includes(id))).toHaveLength(1);
   });
 });
 
-describe('what people write is not in the log:', () => {
-  it('an account and a login', async () => {
+describe('the log contains no user content or secrets of', () => {
+  it('a registration and logins', async () => {
     const credentials = { email: EMAIL, password: PASSWORD };
     for (const [path, status] of [
       ['register', 201],
@@ -144,7 +144,7 @@ describe('what people write is not in the log:', () => {
     expect(at(wrong.line, 'res', 'status')).toBe(401);
   });
 
-  it('a turn, its system prompt and its answer', async () => {
+  it('a turn with its system prompt and answer', async () => {
     provider.script({ kind: 'answer', text: ANSWER });
     const { answer, line } = await watch(() =>
       user.request('POST', '/api/v1/chat', { message: MESSAGE, system_prompt: PROMPT }),
@@ -158,7 +158,7 @@ describe('what people write is not in the log:', () => {
     expect(JSON.stringify(read.answer.body)).toContain(MESSAGE);
   });
 
-  it('a stream', async () => {
+  it('a streamed turn', async () => {
     provider.script({ kind: 'answer', text: ANSWER });
     let text = '';
     const lines = await logOf(async () => {
@@ -173,7 +173,7 @@ describe('what people write is not in the log:', () => {
 
   it.each<[what: string, status: number, request: () => Promise<ApiResponse>]>([
     [
-      'a body that breaks off',
+      'a truncated body',
       400,
       () =>
         send(`${api.url}/api/v1/chat`, {
@@ -197,26 +197,26 @@ describe('what people write is not in the log:', () => {
       413,
       () => user.request('POST', '/api/v1/chat', { message: MESSAGE.repeat(80_000) }),
     ],
+    ['an unknown model', 404, () => user.request('POST', '/api/v1/chat', { message: MESSAGE, model: QUERY })],
     [
-      'a model that is none',
-      404,
-      () => user.request('POST', '/api/v1/chat', { message: MESSAGE, model: QUERY }),
+      'an unknown API key',
+      401,
+      () => send(`${api.url}/api/v1/users/me`, { headers: { 'x-api-key': FOREIGN_KEY } }),
     ],
-    ['a wrong key', 401, () => send(`${api.url}/api/v1/users/me`, { headers: { 'x-api-key': FOREIGN_KEY } })],
     [
-      'another scheme',
+      'another authentication scheme',
       401,
       () => send(`${api.url}/api/v1/users/me`, { headers: { authorization: `Basic ${FOREIGN_KEY}` } }),
     ],
     ['a query that is refused', 400, () => user.request('GET', `/api/v1/conversations?after=${QUERY}`)],
-    ['a query of a route that is not there', 404, () => send(`${api.url}/nope?token=${QUERY}`)],
+    ['the query of an unknown route', 404, () => send(`${api.url}/nope?token=${QUERY}`)],
     ['a cookie', 404, () => send(`${api.url}/nope`, { headers: { cookie: `session=${FOREIGN_KEY}` } })],
     [
       'a hostile request id',
       404,
       () => send(`${api.url}/nope`, { headers: { 'x-request-id': `<b>${QUERY}</b>` } }),
     ],
-  ])('%s; and a mistake of the caller is no event of ours', async (_what, status, request) => {
+  ])('%s, and no warning about the client’s mistake', async (_what, status, request) => {
     const { answer, lines, line } = await watch(request);
     expect(answer.status).toBe(status);
     expect(at(line, 'res', 'status')).toBe(status);
@@ -225,7 +225,7 @@ describe('what people write is not in the log:', () => {
   });
 });
 
-describe('a provider that quotes the prompt', () => {
+describe('a provider error that quotes the prompt', () => {
   const quoted = `I was asked "${MESSAGE}" under "${PROMPT}" with ${PROVIDER_KEY}`;
 
   it('in a refusal is not repeated in the log', async () => {
@@ -235,7 +235,7 @@ describe('a provider that quotes the prompt', () => {
     expect(lines.filter(({ level }) => level >= ERROR)).toEqual([]);
   });
 
-  it('in a failure is not repeated in the log, which warns of it', async () => {
+  it('in a failure is not repeated in the warning about it', async () => {
     provider.setDefault({ kind: 'error', status: 500, message: quoted });
     const { answer, lines } = await watch(() => user.request('POST', '/api/v1/chat', { message: MESSAGE }));
     provider.setDefault({ kind: 'answer' });
@@ -257,11 +257,11 @@ describe('a provider that quotes the prompt', () => {
   });
 });
 
-describe('a failure that nobody foresaw', () => {
+describe('an unexpected failure is answered with a fixed message and logged once, for', () => {
   const FIXED =
     'Something went wrong on the server. Try again; if the problem persists, report the request_id.';
 
-  /** The fixed answer, and one line that tells the operator what happened. */
+  /** Checks the fixed response, and the one log line with the details for the operator. */
   async function expectUnforeseen(
     request: () => Promise<ApiResponse>,
     databaseError: { readonly name: string; readonly code: string },
@@ -296,7 +296,7 @@ describe('a failure that nobody foresaw', () => {
     );
   });
 
-  it('a table that is not what the code expects', async () => {
+  it('a table that does not match the schema', async () => {
     await query(api.database, 'ALTER TABLE users RENAME COLUMN created_at TO born_at');
     try {
       await expectUnforeseen(
@@ -314,7 +314,7 @@ describe('a failure that nobody foresaw', () => {
   });
 });
 
-it('names under which a secret could stand are blanked, should a line ever carry one', async () => {
+it('values of sensitive property names are redacted in log lines', async () => {
   const { createLogger } = await import('../../../src/infra/telemetry/index.js');
   const lines: string[] = [];
   const logger = createLogger({

@@ -1,5 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the protocols of the providers. One nested field of a good request is
-// replaced at a time, so that whatever a mapping reads is wrong once.
+// Real components: the API on a socket, PostgreSQL, and the protocols of the providers. The tests replace one
+// nested field of a valid request at a time, so that every value that a mapping reads is invalid once.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../../support/api.js';
 import { at, registerUser, send, type TestUser } from '../../support/client.js';
@@ -8,10 +8,10 @@ import { type Mutation, mutationsOf } from '../../support/mutations.js';
 
 const PROVIDERS = ['openai', 'anthropic', 'ollama'] as const;
 
-/** A name that no provider has. */
+/** A model name that no provider has. */
 const UNKNOWN_MODEL = 'unknown-model';
 
-/** Time for some thousand requests on a loaded machine, in milliseconds. */
+/** Time limit for several thousand requests on a loaded machine, in milliseconds. */
 const MANY_MS = 240_000;
 
 const PARAMETERS = { type: 'object', properties: { city: { type: 'string' } } };
@@ -68,7 +68,9 @@ const chatBody = (model: string): object => ({
   cache: false,
 });
 
-/** Parts and fields that some providers refuse, so that they cannot stand in one good request of all. */
+/**
+ * Parts and fields that some providers refuse, so that they cannot be in one valid request for all of them.
+ */
 const oddChats = (model: string): object[] => [
   {
     model,
@@ -283,18 +285,21 @@ afterAll(async () => {
   await provider.close();
 });
 
-/** A route, and the good requests to it that are changed. */
+/** A route and the valid requests to it that the tests change. */
 interface Route {
   readonly path: string;
-  /** The models that are asked, by the name of their provider. */
+  /** The tested models by provider name. */
   readonly models: Readonly<Partial<Record<(typeof PROVIDERS)[number], string>>>;
   readonly bodies: (model: string) => readonly object[];
   readonly headers?: Readonly<Record<string, string>>;
-  /** Requests that are sent side by side. Default: 8. */
+  /** Number of concurrent requests. Default: 8. */
   readonly atOnce?: number;
 }
 
-/** All that differs from the good bodies in one field. What several bodies have in common is changed in the first only. */
+/**
+ * Returns every mutation of one field of the valid bodies. Fields common to several bodies are changed only
+ * in the first.
+ */
 function mutationsFor({ bodies }: Route, model: string): Mutation[] {
   const known = new Set<string>();
   return bodies(model)
@@ -305,7 +310,9 @@ function mutationsFor({ bodies }: Route, model: string): Mutation[] {
     });
 }
 
-/** Sends requests, some of them at once, and returns their statuses; adds failures of ours or of the provider. */
+/**
+ * Sends requests concurrently and returns their statuses; adds internal and provider failures to `failures`.
+ */
 async function sendAll(route: Route, mutations: readonly Mutation[], failures: string[]): Promise<number[]> {
   const { path, atOnce = 8 } = route;
   const headers = { authorization: `Bearer ${user.token}`, ...route.headers };
@@ -328,9 +335,10 @@ async function sendAll(route: Route, mutations: readonly Mutation[], failures: s
 }
 
 /**
- * Sends every mutation of the good bodies to each of the models, and after those to one a good request of another
- * account. What is refused for a model that nobody has, is refused before there is any model, and not sent again.
- * @returns those that were answered with a failure of ours or of the provider
+ * Sends every mutation of the valid bodies to each of the models, and then a valid request of another account
+ * to each. Mutations refused for an unknown model are refused before a model is chosen, and are not sent
+ * again.
+ * @returns descriptions of the internal and provider failures
  */
 async function failuresAt(route: Route): Promise<string[]> {
   const failures: string[] = [];
@@ -353,7 +361,7 @@ async function failuresAt(route: Route): Promise<string[]> {
   return failures;
 }
 
-describe('one wrong field in a request', () => {
+describe('one invalid field in a request', () => {
   const models = {
     openai: 'openai/test-model',
     anthropic: 'anthropic/test-model',
@@ -391,7 +399,7 @@ describe('one wrong field in a request', () => {
       models: { ollama: 'test-model' },
       bodies: (model) => [ollamaGenerateBody(model)],
     },
-    // An account imports one file at a time.
+    // An account can import one file at a time.
     {
       path: '/api/v1/conversations/import',
       models: { openai: '' },
@@ -403,14 +411,14 @@ describe('one wrong field in a request', () => {
   it.each(
     routes.map((route) => [route.path, route.headers === undefined ? '' : ' in a turn', route] as const),
   )(
-    'is never a failure of ours or of a provider, and shuts nobody out: %s%s',
+    'never causes an internal or provider failure, and blocks no other account: %s%s',
     async (_path, _turn, route) => {
       expect(await failuresAt(route)).toEqual([]);
     },
     MANY_MS,
   );
 
-  it('is refused in a turn: a tool that is a list of tools', async () => {
+  it('is refused if it is a nested array of tools in a turn', async () => {
     const tool = { type: 'function', function: { name: 'f' } };
     for (const tools of [[[tool]], [tool, [tool]], [null], [[]], ['f'], { 0: tool }]) {
       const answer = await user.request('POST', '/api/v1/chat', {
@@ -466,7 +474,7 @@ describe('one wrong field in a request', () => {
     [{ modalities: 'audio' }, 'modalities'],
     [{ functions: [{}] }, 'functions.0.name'],
   ];
-  it.each(mistakes)('is named by its path, whichever provider is meant: %j', async (mistake, param) => {
+  it.each(mistakes)('is named by its path in the error, for every provider: %j', async (mistake, param) => {
     for (const id of PROVIDERS) {
       const body = { model: `${id}/test-model`, messages: [one], ...mistake };
       const answer = await user.request('POST', '/v1/chat/completions', body);
@@ -478,15 +486,15 @@ describe('one wrong field in a request', () => {
     expect(provider.requests).toEqual([]);
   });
 
-  it('is a mistake on the route that counts tokens as well', async () => {
+  it('is also refused by /v1/messages/count_tokens', async () => {
     const body = { model: 'openai/test-model', messages: [one], stop_sequences: null };
     const { status } = await user.request('POST', '/v1/messages/count_tokens', body);
     expect(status).toBe(400);
   });
 });
 
-describe('what is no mistake', () => {
-  it.each(PROVIDERS)('reaches %s: an image whose URL stands bare in its part', async (id) => {
+describe('an unusual but valid request', () => {
+  it.each(PROVIDERS)('to %s may have an image URL as a plain string in its content part', async (id) => {
     const content = [{ type: 'image_url', image_url: PNG }];
     const body = { model: `${id}/test-model`, messages: [{ role: 'user', content }] };
     expect((await user.request('POST', '/v1/chat/completions', body)).status).toBe(200);
@@ -495,16 +503,19 @@ describe('what is no mistake', () => {
     if (id === 'openai') expect(sent).toContain('"image_url":{"url":');
   });
 
-  it.each(PROVIDERS)('means the default to %s: null in the place of any parameter', async (id) => {
-    const parameters = Object.keys(chatBody('')).filter((name) => name !== 'model' && name !== 'messages');
-    const nulls = Object.fromEntries(parameters.map((name) => [name, null]));
-    const body = { model: `${id}/test-model`, messages: [{ role: 'user', content: 'Hi' }], ...nulls };
-    expect((await user.request('POST', '/v1/chat/completions', body)).status).toBe(200);
-    const { body: sent } = provider.requests.find(({ route }) => route === 'chat') ?? {};
-    expect(JSON.stringify(sent)).not.toContain('null');
-  });
+  it.each(PROVIDERS)(
+    'to %s may have null for any optional parameter, which means its default',
+    async (id) => {
+      const parameters = Object.keys(chatBody('')).filter((name) => name !== 'model' && name !== 'messages');
+      const nulls = Object.fromEntries(parameters.map((name) => [name, null]));
+      const body = { model: `${id}/test-model`, messages: [{ role: 'user', content: 'Hi' }], ...nulls };
+      expect((await user.request('POST', '/v1/chat/completions', body)).status).toBe(200);
+      const { body: sent } = provider.requests.find(({ route }) => route === 'chat') ?? {};
+      expect(JSON.stringify(sent)).not.toContain('null');
+    },
+  );
 
-  it('means the default of an embedding: null in the place of any option', async () => {
+  it('for an embedding may have null for any option, which means its default', async () => {
     const nulls = { dimensions: null, encoding_format: null, user: null };
     const body = { model: 'openai/test-model', input: 'x', ...nulls };
     const answer = await user.request('POST', '/v1/embeddings', body);
@@ -512,7 +523,7 @@ describe('what is no mistake', () => {
   });
 });
 
-describe('what only hosts of OpenAI’s protocol know', () => {
+describe('a feature that only OpenAI’s protocol has', () => {
   const functions = [{ name: 'get_weather', parameters: PARAMETERS }];
   const one = { role: 'user', content: 'Hi' };
   const call = { name: 'get_weather', arguments: '{}' };
@@ -529,19 +540,22 @@ describe('what only hosts of OpenAI’s protocol know', () => {
     [{ messages: [one, { role: 'function', name: 'get_weather', content: 'x' }] }, 'messages.1.role'],
   ];
 
-  it.each(foreign)('is refused by name where it cannot be honoured: %j', async (more, param) => {
-    for (const model of ['anthropic/test-model', 'ollama/test-model', 'demo/echo']) {
-      const body = { model, messages: [one], ...more };
-      const answer = await user.request('POST', '/v1/chat/completions', body);
-      expect([answer.status, at(answer.body, 'error')]).toEqual([
-        400,
-        expect.objectContaining({ code: 'invalid_request', param }),
-      ]);
-    }
-    expect(provider.requests).toEqual([]);
-  });
+  it.each(foreign)(
+    'is refused, naming the parameter, by models of other protocols: %j',
+    async (more, param) => {
+      for (const model of ['anthropic/test-model', 'ollama/test-model', 'demo/echo']) {
+        const body = { model, messages: [one], ...more };
+        const answer = await user.request('POST', '/v1/chat/completions', body);
+        expect([answer.status, at(answer.body, 'error')]).toEqual([
+          400,
+          expect.objectContaining({ code: 'invalid_request', param }),
+        ]);
+      }
+      expect(provider.requests).toEqual([]);
+    },
+  );
 
-  it.each(foreign)('reaches such a host as it is: %j', async (more) => {
+  it.each(foreign)('is forwarded unchanged to a host with OpenAI’s protocol: %j', async (more) => {
     const body = { model: 'openai/test-model', messages: [one], ...more };
     expect((await user.request('POST', '/v1/chat/completions', body)).status).toBe(200);
     expect(provider.requests.at(-1)?.body).toMatchObject(more);

@@ -37,8 +37,9 @@ function entriesAt(value: unknown, ...keys: readonly string[]): [string, unknown
 }
 
 async function problemsOf(text: string): Promise<string[]> {
-  // Everything that a recommended rule says counts, whether it says it as an error or as a warning.
-  // Methods tell `GET /chat/stream/{message_id}` and `POST /chat/{message_id}/stop` apart, which that rule does not see.
+  // Every finding of a recommended rule counts, whether it is an error or a warning.
+  // `GET /chat/stream/{message_id}` and `POST /chat/{message_id}/stop` have different methods, which that
+  // rule ignores.
   const config = await createConfig({
     extends: ['recommended'],
     rules: { 'no-ambiguous-paths': 'off' },
@@ -51,11 +52,11 @@ async function problemsOf(text: string): Promise<string[]> {
 }
 
 describe('the OpenAPI document', () => {
-  it('has nothing that the linter would change', async () => {
+  it('has no linter findings', async () => {
     expect(await problemsOf(source)).toEqual([]);
   });
 
-  it('is really linted: a planted fault is found', async () => {
+  it('is really linted: injected faults are found', async () => {
     const planted = source.replace('"operationId":"Users_me"', '"operationId":"Chat_chat"');
     expect(planted).not.toBe(source);
     expect((await problemsOf(planted)).join()).toContain('operation-operationId-unique');
@@ -64,21 +65,21 @@ describe('the OpenAPI document', () => {
     );
   });
 
-  it('is OpenAPI 3.0 and writes null as 3.0 does', () => {
+  it('is OpenAPI 3.0 and represents null with nullable', () => {
     expect(at(document, 'openapi')).toMatch(/^3\.0\.\d$/);
-    // 3.1 writes a type as a list; 3.0 knows `nullable` and one type.
+    // 3.1 has an array of types; 3.0 has one type and `nullable`.
     expect(source).not.toMatch(/"type":(\[|"null")/);
     expect(source).toContain('"nullable":true');
   });
 
-  it('names this version, a server and a licence', async () => {
+  it('has this version, a server and a licence', async () => {
     const { body } = await send(`${api.url}/`);
     expect(at(document, 'info', 'version')).toBe(at(body, 'version'));
     expect(at(document, 'info', 'license', 'name')).toBe('MIT');
     expect(at(document, 'servers', 0, 'url')).toBe('/');
   });
 
-  it('describes every operation', () => {
+  it('has a summary, one tag and a unique operationId for every operation', () => {
     const declared = listAt(document, 'tags').map((tag) => at(tag, 'name'));
     expect(operations.length).toBeGreaterThanOrEqual(13);
     for (const { name, operation } of operations) {
@@ -99,7 +100,7 @@ describe('the OpenAPI document', () => {
     expect([...used].sort()).toEqual(declared.sort());
   });
 
-  it('describes the good answer and the errors of every operation, with the table’s examples', () => {
+  it('describes the success and the errors of every operation, with the examples of the error table', () => {
     for (const { name, operation } of operations) {
       const responses = entriesAt(operation, 'responses');
       const good = responses.filter(([status]) => status.startsWith('2'));
@@ -113,7 +114,7 @@ describe('the OpenAPI document', () => {
       for (const [status, response] of good) {
         const content = entriesAt(response, 'content').map(([type]) => type);
         if (status === '204') expect({ name, content }).toEqual({ name, content: [] });
-        // These routes answer in either way, as the body asks.
+        // These routes respond in either format, depending on the request body.
         else if (streamsOnDemand(name, operation)) {
           const stream = name.includes('/ollama/') ? 'application/x-ndjson' : 'text/event-stream';
           expect({ name, content }).toEqual({ name, content: ['application/json', stream] });
@@ -153,7 +154,7 @@ describe('the OpenAPI document', () => {
     }
   }
 
-  it('tells which operations need credentials, and that others know 401', () => {
+  it('marks the operations that require credentials, and only those with the error unauthorized', () => {
     expect(at(document, 'security')).toEqual([{ bearer: [] }, { api_key: [] }]);
     expect(at(document, 'components', 'securitySchemes', 'bearer', 'scheme')).toBe('bearer');
     for (const { name, operation } of operations) {
@@ -191,7 +192,7 @@ describe('the OpenAPI document', () => {
     expect(undescribed).toEqual([]);
   });
 
-  it('says what the validation enforces', () => {
+  it('documents the constraints that validation enforces', () => {
     const chat = at(document, 'components', 'schemas', 'ChatBody', 'properties');
     expect(at(chat, 'message')).toMatchObject({ type: 'string', minLength: 1, maxLength: 5000 });
     expect(at(chat, 'system_prompt')).toMatchObject({ type: 'string', maxLength: 1000 });
@@ -208,8 +209,8 @@ describe('the OpenAPI document', () => {
   });
 });
 
-describe('the pages', () => {
-  it('/docs is Swagger UI with this document and with Authorize', async () => {
+describe('the documentation pages', () => {
+  it('include Swagger UI with this document and the Authorize button at /docs', async () => {
     const response = await fetch(`${api.url}/docs`);
     const page = await response.text();
     expect(response.status).toBe(200);
@@ -217,13 +218,13 @@ describe('the pages', () => {
     expect(page).toContain('<title>Parley API</title>');
     expect(page).toContain('swagger-ui-bundle.js');
     const init = await (await fetch(`${api.url}/docs/swagger-ui-init.js`)).text();
-    // The button is there where the document has a security scheme; the token is kept over a reload.
+    // The button appears if the document has a security scheme; the token survives a reload.
     expect(init).toContain('"securitySchemes"');
     expect(init).toContain('"persistAuthorization": true');
     expect(init).toContain('"/api/v1/chat/stream"');
   });
 
-  it('everything that the pages load comes from this server', async () => {
+  it('load everything from this server', async () => {
     for (const path of ['/docs', '/redoc']) {
       const page = await (await fetch(`${api.url}${path}`)).text();
       const sources = [...page.matchAll(/(?:src|href|spec-url)="([^"]+)"/g)].map(([, url]) => url ?? '');
@@ -236,10 +237,10 @@ describe('the pages', () => {
     }
   });
 
-  it('/redoc is ReDoc with this document', async () => {
+  it('include ReDoc with this document at /redoc', async () => {
     const response = await fetch(`${api.url}/redoc`);
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
-    // Else the script would load its maker's logo from his server.
+    // Otherwise the script would load its vendor's logo from the vendor's server.
     expect(response.headers.get('content-security-policy')).toContain(";img-src 'self' data:;");
     const page = await response.text();
     expect(page).toContain('<redoc spec-url="/docs-json">');
@@ -251,7 +252,7 @@ describe('the pages', () => {
   });
 });
 
-describe('real answers are as documented:', () => {
+describe('a real response matches the documentation:', () => {
   let user: TestUser;
   let conversation: string;
 
@@ -264,7 +265,7 @@ describe('real answers are as documented:', () => {
     conversation = `/api/v1/conversations/${String(at(body, 'conversation_id'))}`;
   });
 
-  /** Checks an answer against what the document says of this status, and returns its body. */
+  /** Checks a response against the documented schema of its status, and returns its body. */
   async function expectDocumented(
     [method, documented]: readonly [string, string],
     status: number,
@@ -300,7 +301,7 @@ describe('real answers are as documented:', () => {
     expect(at(body, 'cost_estimate')).toBeNull();
   });
 
-  it('an answer of which a part was unreadable', async () => {
+  it('an answer with an unreadable part', async () => {
     provider.script({ kind: 'malformedChunk', at: 1, text: ['one', 'two'] });
     const body = await expectDocumented(['POST', '/api/v1/chat'], 200, undefined, { message: 'Hello' });
     expect(at(body, 'warning')).toEqual(expect.any(String));
@@ -385,12 +386,12 @@ describe('real answers are as documented:', () => {
       undefined,
       { email: 'nobody@example.com', password: 'a long password' },
     ],
-  ])('an error: %s of %s %s', async (status, method, documented, path, body) => {
+  ])('error %s of %s %s', async (status, method, documented, path, body) => {
     await expectDocumented([method, documented], status, path, body);
   });
 });
 
-describe('the check of answers', () => {
+describe('the response check', () => {
   const schema = { $ref: '#/components/schemas/Cat' };
   const cats = {
     components: {
@@ -426,11 +427,11 @@ describe('the check of answers', () => {
     [{ name: 'Tom', lives: 9, born: 'once' }, ['$.born is no date-time']],
     [{ name: 'Tom', lives: 9, birthday: '2026-1-1' }, ['$.birthday is no date']],
     [[], ['$ is [] and not object']],
-  ])('finds in %j: %j', (value, expected) => {
+  ])('finds in %j the problems %j', (value, expected) => {
     expect(misfits(cats, schema, value)).toEqual(expected);
   });
 
-  it('takes what is not named only where a schema says so', () => {
+  it('accepts undocumented properties only if the schema allows them', () => {
     const open = { type: 'object', additionalProperties: true, required: ['name'], properties: {} };
     expect(misfits({}, open, { name: 'Tom', tail: 1 })).toEqual([]);
     expect(misfits({}, open, { tail: 1 })).toEqual(['$.name is missing']);
@@ -439,7 +440,7 @@ describe('the check of answers', () => {
     ]);
   });
 
-  it('refuses schemas that it does not understand', () => {
+  it('rejects schemas that it does not understand', () => {
     expect(() => misfits({}, { oneOf: [] }, 1)).toThrow('uses oneOf');
     expect(() => misfits({}, undefined, 1)).toThrow('no schema');
     expect(() => misfits({}, { $ref: '#/nowhere' }, 1)).toThrow('leads nowhere');

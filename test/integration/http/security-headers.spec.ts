@@ -34,7 +34,7 @@ interface Representative {
   readonly method?: string;
   readonly path: string;
   readonly body?: unknown;
-  /** Whether it comes with credentials. */
+  /** True if the request has credentials. */
   readonly known?: boolean;
   readonly status: number;
   readonly type: RegExp;
@@ -42,7 +42,7 @@ interface Representative {
 
 const JSON_TYPE = /^application\/json/;
 
-/** An answer of each kind: what makes it, and what tells that it is the one that is meant. */
+/** A response of each kind: the request that causes it, and its expected status and type. */
 const ANSWERS: [name: string, answer: Representative][] = [
   ['JSON', { path: '/health/live', status: 200, type: JSON_TYPE }],
   ['JSON for an account', { path: '/api/v1/users/me', known: true, status: 200, type: JSON_TYPE }],
@@ -69,7 +69,7 @@ const ANSWERS: [name: string, answer: Representative][] = [
     },
   ],
   [
-    'an event stream on OpenAI’s wire',
+    'an event stream in OpenAI’s API format',
     {
       method: 'POST',
       path: '/v1/chat/completions',
@@ -81,11 +81,11 @@ const ANSWERS: [name: string, answer: Representative][] = [
   ],
   ['OpenAI’s models', { path: '/v1/models', known: true, status: 200, type: JSON_TYPE }],
   [
-    'OpenAI’s wire without credentials',
+    'OpenAI’s API without credentials',
     { method: 'POST', path: '/v1/chat/completions', body: {}, status: 401, type: JSON_TYPE },
   ],
   [
-    'Anthropic’s wire',
+    'Anthropic’s API',
     {
       method: 'POST',
       path: '/v1/messages',
@@ -96,7 +96,7 @@ const ANSWERS: [name: string, answer: Representative][] = [
     },
   ],
   [
-    'lines on Ollama’s wire',
+    'a stream of lines in Ollama’s API format',
     {
       method: 'POST',
       path: '/ollama/api/chat',
@@ -109,7 +109,7 @@ const ANSWERS: [name: string, answer: Representative][] = [
   ['the OpenAPI document', { path: '/docs-json', status: 200, type: JSON_TYPE }],
 ];
 
-/** The pages, and what they load from us. */
+/** The documentation pages and the resources that they load from this server. */
 const PAGES: [path: string, type: RegExp][] = [
   ['/docs', /^text\/html/],
   ['/docs/swagger-ui-init.js', /javascript/],
@@ -118,7 +118,7 @@ const PAGES: [path: string, type: RegExp][] = [
   ['/redoc/redoc.standalone.js', /javascript/],
 ];
 
-/** What every answer has, whatever it is. */
+/** Headers that every response must have. */
 const EVERYWHERE = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
@@ -140,7 +140,7 @@ function ask(
   });
 }
 
-/** The directives of a policy; none may stand in it twice. */
+/** Parses the directives of a policy, none of which may appear twice. */
 function policyOf(headers: Headers): Record<string, string> {
   const directives = (headers.get('content-security-policy') ?? '').split(';').map((directive) => {
     const [name = '', ...sources] = directive.trim().split(' ');
@@ -170,7 +170,7 @@ describe('the security headers', () => {
     await api.close();
   });
 
-  it.each(ANSWERS)('are on %s, which may do nothing in a browser', async (_name, answer) => {
+  it.each(ANSWERS)('are on %s, with a policy that allows nothing in a browser', async (_name, answer) => {
     const { status, headers } = await ask(api.url, user, answer);
     expect(status).toBe(answer.status);
     expect(headers.get('content-type')).toMatch(answer.type);
@@ -179,7 +179,7 @@ describe('the security headers', () => {
     expect(headers.has('x-powered-by')).toBe(false);
   });
 
-  it.each(PAGES)('are on %s, which may use what is ours', async (path, type) => {
+  it.each(PAGES)('are on %s, with a policy that allows this server’s own resources', async (path, type) => {
     const { status, headers } = await send(`${api.url}${path}`);
     expect(status).toBe(200);
     expect(headers.get('content-type')).toMatch(type);
@@ -195,14 +195,14 @@ describe('the security headers', () => {
     });
   });
 
-  it('ask for HTTPS only where the request came by it', async () => {
+  it('include Strict-Transport-Security only if the request came over HTTPS', async () => {
     const header = 'strict-transport-security';
     expect((await send(`${api.url}/health/live`)).headers.has(header)).toBe(false);
     const secure = await send(`${api.url}/health/live`, { headers: { 'x-forwarded-proto': 'https' } });
     expect(secure.headers.get(header)).toBe('max-age=31536000');
   });
 
-  it('take nobody’s word for HTTPS where no proxy is trusted', async () => {
+  it('ignore X-Forwarded-Proto if no proxy is trusted', async () => {
     const alone = await start();
     const { headers } = await send(`${alone.url}/health/live`, { headers: { 'x-forwarded-proto': 'https' } });
     await alone.close();
@@ -212,7 +212,7 @@ describe('the security headers', () => {
 
 const LISTED = 'https://app.example.com';
 
-/** What differs from a listed origin by a little. */
+/** Origins that differ slightly from a listed one. */
 const UNLISTED = [
   'https://app.example.com.evil.example',
   'https://example.com',
@@ -222,7 +222,7 @@ const UNLISTED = [
   'null',
 ];
 
-/** The headers of an answer that are about other origins. */
+/** Returns the names of the CORS headers of a response. */
 function crossOriginHeaders(headers: Headers): string[] {
   return [...headers.keys()].filter((name) => name.startsWith('access-control-'));
 }
@@ -231,7 +231,10 @@ function variesByOrigin(headers: Headers): boolean {
   return (headers.get('vary') ?? '').toLowerCase().split(/, */).includes('origin');
 }
 
-/** What a page may always read (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name), and what is none of its business. */
+/**
+ * Headers that a page may always read (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name),
+ * and headers for the browser only.
+ */
 const FOR_THE_BROWSER = new RegExp(
   `^(${[
     'cache-control|content-length|content-type|x-accel-buffering',
@@ -241,7 +244,7 @@ const FOR_THE_BROWSER = new RegExp(
   ].join('|')})$`,
 );
 
-/** What a browser asks before a request of a page that is more than a form could send. */
+/** Sends the request with which a browser asks for permission before a non-simple cross-origin request. */
 function preflight(url: string, origin: string, method: string, wanted = 'authorization') {
   return send(url, {
     method: 'OPTIONS',
@@ -253,13 +256,13 @@ function preflight(url: string, origin: string, method: string, wanted = 'author
   });
 }
 
-/** The answers of every kind, and the pages with what they load. */
+/** The responses of every kind, and the pages with their resources. */
 const EVERYTHING: [name: string, answer: Representative][] = [
   ...ANSWERS,
   ...PAGES.map(([path, type]): [string, Representative] => [path, { path, status: 200, type }]),
 ];
 
-describe('pages of other origins, where CORS_ORIGINS is not set,', () => {
+describe('without CORS_ORIGINS, a page of another origin', () => {
   let api: TestApi;
   let user: TestUser;
 
@@ -272,20 +275,20 @@ describe('pages of other origins, where CORS_ORIGINS is not set,', () => {
     await api.close();
   });
 
-  it.each(EVERYTHING)('may not read %s', async (_name, answer) => {
+  it.each(EVERYTHING)('cannot read %s', async (_name, answer) => {
     const { headers } = await ask(api.url, user, answer, { origin: LISTED });
     expect(crossOriginHeaders(headers)).toEqual([]);
     expect(variesByOrigin(headers)).toBe(false);
   });
 
-  it('may not ask', async () => {
+  it('gets no permission from a preflight request', async () => {
     const { status, headers } = await preflight(`${api.url}/api/v1/users/me`, LISTED, 'GET');
     expect(status).toBe(404);
     expect(crossOriginHeaders(headers)).toEqual([]);
   });
 });
 
-describe('pages of other origins, where CORS_ORIGINS lists some,', () => {
+describe('with a list in CORS_ORIGINS, a page of another origin', () => {
   let api: TestApi;
   let user: TestUser;
 
@@ -298,7 +301,7 @@ describe('pages of other origins, where CORS_ORIGINS lists some,', () => {
     await api.close();
   });
 
-  it.each(EVERYTHING)('may read %s if they are listed, and nobody else', async (_name, answer) => {
+  it.each(EVERYTHING)('can read %s if its origin is listed, and otherwise not', async (_name, answer) => {
     const listed = await ask(api.url, user, answer, { origin: LISTED });
     expect(listed.status).toBe(answer.status);
     expect(listed.headers.get('access-control-allow-origin')).toBe(LISTED);
@@ -311,14 +314,14 @@ describe('pages of other origins, where CORS_ORIGINS lists some,', () => {
     expect(variesByOrigin(other.headers)).toBe(true);
   });
 
-  it('are each told their own origin', async () => {
+  it('gets its own origin in Access-Control-Allow-Origin', async () => {
     const { headers } = await send(`${api.url}/health/live`, {
       headers: { origin: 'http://localhost:5173' },
     });
     expect(headers.get('access-control-allow-origin')).toBe('http://localhost:5173');
   });
 
-  it.each(UNLISTED)('are not taken for one another: %s', async (origin) => {
+  it.each(UNLISTED)('is refused if its origin only resembles a listed one: %s', async (origin) => {
     const { headers } = await send(`${api.url}/health/live`, { headers: { origin } });
     expect(crossOriginHeaders(headers)).toEqual([]);
     const asked = await preflight(`${api.url}/api/v1/users/me`, origin, 'GET');
@@ -327,7 +330,7 @@ describe('pages of other origins, where CORS_ORIGINS lists some,', () => {
   });
 
   it.each(['/api/v1/users/me', '/v1/chat/completions', '/v1/messages', '/ollama/api/chat', '/docs-json'])(
-    'may ask for %s, with whatever headers and methods our clients use',
+    'can request %s with every header and method that known clients use',
     async (path) => {
       const wanted = [
         'authorization',
@@ -356,7 +359,7 @@ describe('pages of other origins, where CORS_ORIGINS lists some,', () => {
     },
   );
 
-  it('may read what a server that ends says', async () => {
+  it('can read the 503 of a server that is shutting down', async () => {
     const ending = await start({ CORS_ORIGINS: LISTED });
     const gate = gatedAnswer(['one']);
     provider.script(gate);
@@ -376,7 +379,7 @@ describe('pages of other origins, where CORS_ORIGINS lists some,', () => {
   });
 });
 
-describe('pages of other origins, where CORS_ORIGINS is *,', () => {
+describe('with CORS_ORIGINS=*, a page of another origin', () => {
   let api: TestApi;
   let user: TestUser;
 
@@ -389,7 +392,7 @@ describe('pages of other origins, where CORS_ORIGINS is *,', () => {
     await api.close();
   });
 
-  it.each(EVERYTHING)('may read %s, and bring nothing that the browser holds', async (_name, answer) => {
+  it.each(EVERYTHING)('can read %s, and cannot send the browser’s credentials', async (_name, answer) => {
     for (const headers of [{ origin: 'https://any.example' }, {}]) {
       const told = await ask(api.url, user, answer, headers);
       expect(told.status).toBe(answer.status);
@@ -400,7 +403,7 @@ describe('pages of other origins, where CORS_ORIGINS is *,', () => {
     }
   });
 
-  it('may ask for everything', async () => {
+  it('gets permission for every header', async () => {
     const { status, headers } = await preflight(
       `${api.url}/v1/messages`,
       'https://any.example',
@@ -414,11 +417,11 @@ describe('pages of other origins, where CORS_ORIGINS is *,', () => {
   });
 });
 
-describe('with limits, pages of other origins', () => {
+describe('with rate limits, a page of another origin', () => {
   let api: TestApi;
 
   beforeAll(async () => {
-    // One for the account.
+    // One of the three requests is for the registration of the account.
     api = await start({ CORS_ORIGINS: LISTED, RATE_LIMIT_IP_RPM: '3', RATE_LIMIT_TPM: '50000' });
   });
 
@@ -426,7 +429,7 @@ describe('with limits, pages of other origins', () => {
     await api.close();
   });
 
-  it('may ask as often as they want, and read every header of ours, those of refusals too', async () => {
+  it('can send unlimited preflight requests and read every Parley header, also of errors', async () => {
     const user = await registerUser(api.url);
     const id = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
     await query(

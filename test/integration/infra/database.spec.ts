@@ -1,4 +1,4 @@
-// Real here: PostgreSQL, embedded and, by its address only, as an external server.
+// Real components: PostgreSQL, embedded and as an external server given by its URL.
 import { join } from 'node:path';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
@@ -41,8 +41,8 @@ describe('opening the database', () => {
     await directory.remove();
   });
 
-  describe('the embedded one', () => {
-    it('starts, migrates and stops it', async () => {
+  describe('of the embedded server', () => {
+    it('starts and migrates it, and closing stops it', async () => {
       const database = await open({});
       expect(database).toMatchObject({ kind: 'embedded' });
       expect(database.description).toMatch(/^embedded PostgreSQL 18\.\d+ in .*postgresql$/);
@@ -52,7 +52,7 @@ describe('opening the database', () => {
       await expect(queryOnce(database.connectionString, 'select 1')).rejects.toThrow(/ECONNREFUSED/);
     });
 
-    it('lets a second process wait for the first, and leaves the server of the first alone', async () => {
+    it('makes a second process wait for the first, and leaves the first process’s server running', async () => {
       const first = await open({});
       await expect(open({ lockWaitMs: 300 })).rejects.toThrow(/REDIS_URL/);
       expect(await migrated(first.connectionString)).toEqual(isMigrated);
@@ -64,7 +64,7 @@ describe('opening the database', () => {
       expect(await migrated((await second).connectionString)).toEqual(isMigrated);
     });
 
-    it('comes back at the same address when the server was stopped under it', async () => {
+    it('restarts the server at the same address if it was stopped by another process', async () => {
       const back = makeSignal<string>();
       const database = await open({
         report: (line) => {
@@ -81,8 +81,8 @@ describe('opening the database', () => {
       expect(await migrated(database.connectionString)).toEqual(isMigrated);
     });
 
-    // The last of these: what fails stays in the history of this database.
-    it('stops the server when a migration fails', async () => {
+    // Must be the last of these tests: a failed migration stays in the history of this database.
+    it('stops the server if a migration fails', async () => {
       const broken = join(directory.path, 'broken');
       cpSync(migrationsDirectory, broken, { recursive: true });
       mkdirSync(join(broken, '99999999999999_broken'));
@@ -95,7 +95,7 @@ describe('opening the database', () => {
     });
   });
 
-  describe('an external one', () => {
+  describe('of an external server', () => {
     const databases: TestDatabase[] = [];
 
     const newDatabase = async (): Promise<TestDatabase> => {
@@ -108,7 +108,7 @@ describe('opening the database', () => {
       for (const database of databases) await database.drop();
     });
 
-    it('migrates it, holds the lock where it is exclusive, and never stops it', async () => {
+    it('migrates the database, locks it if exclusive, and does not stop the server', async () => {
       const { name, url: databaseUrl } = await newDatabase();
       const database = await open({ databaseUrl });
       expect(database).toMatchObject({ kind: 'external', connectionString: databaseUrl });
@@ -120,13 +120,13 @@ describe('opening the database', () => {
       expect(await migrated(databaseUrl)).toEqual(isMigrated);
     });
 
-    it('is shared by any number of processes with Redis', async () => {
+    it('is possible for any number of processes with Redis', async () => {
       const { url: databaseUrl } = await newDatabase();
       await Promise.all([open({ databaseUrl, exclusive: false }), open({ databaseUrl, exclusive: false })]);
       expect(await migrated(databaseUrl)).toEqual(isMigrated);
     });
 
-    it('gives up on a server that does not answer, naming DATABASE_URL without the password', async () => {
+    it('fails if the server does not answer, and names DATABASE_URL without the password', async () => {
       const databaseUrl = 'postgresql://someone:secret@127.0.0.1:1/nowhere?sslpassword=secret';
       const refusal = open({ databaseUrl, connectWaitMs: 700 });
       await expect(refusal).rejects.toThrow(
@@ -135,7 +135,7 @@ describe('opening the database', () => {
       await expect(refusal).rejects.not.toThrow(/secret/);
     });
 
-    it('gives up at once where the server refuses the login', async () => {
+    it('fails at once if the server refuses the login or the URL is invalid', async () => {
       const databaseUrl = (await newDatabase()).url.replace(/[^/]+$/, 'missing');
       await expect(open({ databaseUrl })).rejects.toThrow(/DATABASE_URL.*database "missing" does not exist/);
       await expect(open({ databaseUrl: 'not a url' })).rejects.toThrow(

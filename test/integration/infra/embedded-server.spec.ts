@@ -1,4 +1,4 @@
-// Real here: PostgreSQL, its processes and files. The processes that are killed are started by these tests.
+// Real components: PostgreSQL with its processes and files. The tests start the processes that they kill.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +24,10 @@ function newDataDir(): string {
   return join(directory.path, 'data');
 }
 
-/** Holds a stopped database between tests. Making one takes seconds, so only the tests that are about that make their own. */
+/**
+ * Holds a stopped database between tests. Creating one takes seconds, so only tests about the creation create
+ * their own.
+ */
 const shared = makeTemporaryDirectory();
 const sharedDataDir = join(shared.path, 'data');
 
@@ -37,7 +40,7 @@ async function start(
   return server;
 }
 
-/** Starts the compiled module in a process group of its own and gives every line that it prints. */
+/** Starts the compiled module in its own process group and returns the lines that it prints. */
 function startInChild(dataDir: string): {
   child: ChildProcess;
   line: (beginning: string) => Promise<string>;
@@ -72,7 +75,7 @@ function startInChild(dataDir: string): {
   return { child, line };
 }
 
-/** What a closed terminal does, only harder: kills the whole process group. */
+/** Kills the whole process group, like a closed terminal but with SIGKILL. */
 async function killGroup(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit');
   if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
@@ -85,7 +88,7 @@ const postmasterId = async (server: EmbeddedServer): Promise<number> =>
 /** Kills a server that a test started, and waits until one of its clients has noticed. */
 async function killServer(server: EmbeddedServer): Promise<void> {
   const client = new pg.Client({ connectionString: server.connectionString });
-  // Not `once` of node:events, which fails at the 'error' that comes first.
+  // `once` of node:events would reject on the 'error' event that comes first.
   const ended = makeSignal<undefined>();
   client.on('error', () => undefined);
   client.on('end', () => {
@@ -106,7 +109,7 @@ describe('the embedded server', () => {
 
   afterAll(() => shared.remove());
 
-  it('makes a UTF-8 database at the first start, keeps it through a stop, and keeps its password to itself', async () => {
+  it('creates a UTF-8 database at the first start, preserves it across a stop, and protects its password', async () => {
     const dataDir = sharedDataDir;
     const reported: string[] = [];
     const first = await start(dataDir, (line) => reported.push(line));
@@ -150,7 +153,7 @@ describe('the embedded server', () => {
     expect(await queryOnce(second.connectionString, 'select answer from kept')).toEqual({ answer: 42 });
   });
 
-  it('outlives the process group that started it and is adopted by the next process', async () => {
+  it('survives the process group that started it and is adopted by the next process', async () => {
     const dataDir = sharedDataDir;
     const { child, line } = startInChild(dataDir);
     const port = Number(await line('started '));
@@ -161,7 +164,7 @@ describe('the embedded server', () => {
     expect(await queryOnce(server.connectionString, 'select 1 as one')).toEqual({ one: 1 });
   });
 
-  it('starts after a kill, whatever process has the number in postmaster.pid by now', async () => {
+  it('starts after it was killed, even if another process has the id in postmaster.pid', async () => {
     const dataDir = sharedDataDir;
     const first = await start(dataDir);
     await queryOnce(first.connectionString, 'create table survives as select 42 as answer');
@@ -174,7 +177,7 @@ describe('the embedded server', () => {
       answer: 42,
     });
 
-    // A process of the database's own user, which PostgreSQL itself would take for its server.
+    // A process of the database's own user, which PostgreSQL itself would mistake for its server.
     const text = await readFile(pidFile, 'utf8');
     await killServer(afterKill);
     const { uid, gid } = await stat(first.directory);
@@ -194,17 +197,17 @@ describe('the embedded server', () => {
     ).toEqual([]);
   });
 
-  it('gives processes that start at once on an empty directory the same server', async () => {
+  it('is shared by processes that start at once on an empty directory', async () => {
     const dataDir = newDataDir();
     const child = startInChild(dataDir);
     const [childPort, ...here] = await Promise.all([child.line('started '), start(dataDir), start(dataDir)]);
     expect(new Set([Number(childPort), ...here.map(({ port }) => port)]).size).toBe(1);
     expect(here.filter(({ adopted }) => !adopted).length).toBeLessThanOrEqual(1);
-    // Nothing is left of the attempts that came second.
+    // The attempts that came second leave nothing.
     expect(await readdir(dataDir)).toEqual(['postgresql']);
   });
 
-  it('starts after a kill in the middle of making the database, and clears half-made ones away', async () => {
+  it('starts after a kill during the creation of the database, and removes unfinished ones', async () => {
     const dataDir = newDataDir();
     const { child, line } = startInChild(dataDir);
     await line('report Creating');
@@ -214,17 +217,17 @@ describe('the embedded server', () => {
 
     const server = await start(dataDir);
     expect(await queryOnce(server.connectionString, 'select 1 as one')).toEqual({ one: 1 });
-    // That of the kill may still be written to: its initdb has a session of its own.
+    // The directory of the killed process may still be written to: its initdb has its own session.
     expect(await readdir(dataDir)).not.toContain('postgresql.unfinished-abc');
   });
 
-  it('refuses a folder that is something else', async () => {
+  it('refuses a directory with other contents', async () => {
     const otherDataDir = newDataDir();
     await mkdir(join(otherDataDir, 'postgresql', 'photos'), { recursive: true });
     await expect(start(otherDataDir)).rejects.toThrow(/is not empty and contains no database/);
   });
 
-  it('makes the database itself where a kill came between the cluster and it', async () => {
+  it('creates the database if a kill prevented that after the cluster was created', async () => {
     const dataDir = sharedDataDir;
     const server = await start(dataDir);
     await queryOnce(server.connectionString.replace(/parley$/, 'postgres'), 'drop database parley');
@@ -246,7 +249,7 @@ describe('the embedded server', () => {
     await writeFile(join(server.directory, 'cluster', 'PG_VERSION'), '18\n');
   });
 
-  it('names DATA_DIR where it cannot be used', async () => {
+  it('names DATA_DIR if it cannot be used', async () => {
     const dataDir = newDataDir();
     await writeFile(dataDir, 'a file');
     const refusal = start(dataDir);
@@ -255,7 +258,7 @@ describe('the embedded server', () => {
   });
 
   (isRoot ? it : it.skip)(
-    'as root, puts the database where its system user can enter, says so, and finds it again',
+    'creates the database in a directory accessible to its system user if started as root, reports it, and finds it again',
     async () => {
       const dataDir = newDataDir();
       await mkdir(dataDir, { mode: 0o700 });

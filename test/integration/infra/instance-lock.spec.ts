@@ -1,4 +1,4 @@
-// Real here: PostgreSQL, its sessions and its restarts.
+// Real components: PostgreSQL with its sessions and restarts.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startEmbeddedServer } from '../../../src/infra/database/embedded-server.js';
 import type { EmbeddedServer } from '../../../src/infra/database/embedded-server.js';
@@ -15,7 +15,7 @@ const directory = makeTemporaryDirectory();
 let server: EmbeddedServer;
 let port: number | undefined;
 
-/** Starts the server, or finds it running, where it was before. */
+/** Starts the server, or adopts the running one, at the same port as before. */
 async function ensureServer(): Promise<EmbeddedServer> {
   const preferred = port === undefined ? {} : { preferredPort: port };
   server = await startEmbeddedServer({ dataDir: directory.path, report: () => undefined, ...preferred });
@@ -49,7 +49,7 @@ const isTaken = async (connectionString: string): Promise<boolean> => {
   return false;
 };
 
-/** Ends the session that holds a lock, as an administrator or a broken network would. */
+/** Ends the session that holds the lock, as an administrator or a broken network would. */
 const endLockSession = (connectionString: string): Promise<Record<string, unknown> | undefined> =>
   queryOnce(
     connectionString,
@@ -67,7 +67,7 @@ describe('the instance lock', () => {
     await directory.remove();
   });
 
-  it('is held by one process of a database at a time, and free after its release', async () => {
+  it('is held by one process per database at a time, and free after its release', async () => {
     const first = await makeDatabase(server.connectionString, 'free');
     const second = await makeDatabase(server.connectionString, 'other');
     const lock = await acquire(first);
@@ -78,7 +78,7 @@ describe('the instance lock', () => {
     expect(await isTaken(first)).toBe(false);
   });
 
-  it('says why it waits, and gives up with what to do', async () => {
+  it('reports that it is waiting, and fails with an error that suggests REDIS_URL', async () => {
     const database = await makeDatabase(server.connectionString, 'patience');
     const lock = await acquire(database);
     const reported: string[] = [];
@@ -91,7 +91,7 @@ describe('the instance lock', () => {
     await lock.release();
   });
 
-  it('goes to a process that waits', async () => {
+  it('is handed over to a waiting process', async () => {
     const database = await makeDatabase(server.connectionString, 'handover');
     const first = await acquire(database);
     const waits = makeSignal<string>();
@@ -101,7 +101,7 @@ describe('the instance lock', () => {
     await (await second).release();
   });
 
-  it('goes to a process that waits when the holder stops the server at last', async () => {
+  it('is handed over to a waiting process if the holder finally stops the server', async () => {
     const database = await makeDatabase(server.connectionString, 'shutdown');
     const first = await acquire(database);
     const waits = makeSignal<string>();
@@ -114,7 +114,7 @@ describe('the instance lock', () => {
     await lock.release();
   });
 
-  it('is taken again after a restart of the server', async () => {
+  it('is acquired again after a restart of the server', async () => {
     const database = await makeDatabase(server.connectionString, 'restart');
     const back = makeSignal<string>();
     const report = (line: string): void => {
@@ -128,7 +128,7 @@ describe('the instance lock', () => {
     expect(await isTaken(database)).toBe(false);
   });
 
-  it('is taken again when only its session ended', async () => {
+  it('is acquired again if only its session ended', async () => {
     const database = await makeDatabase(server.connectionString, 'session');
     const back = makeSignal<string>();
     const report = (line: string): void => {
@@ -141,7 +141,7 @@ describe('the instance lock', () => {
     await lock.release();
   });
 
-  it('is lost, once, when another process was faster, and then ends nothing of that process', async () => {
+  it('reports its loss once if another process acquired it first, and then stops nothing of that process', async () => {
     const database = await makeDatabase(server.connectionString, 'lost');
     const lost = makeSignal<Error>();
     const otherHasIt = makeSignal<undefined>();
@@ -173,7 +173,7 @@ describe('the instance lock', () => {
     await otherLock.release();
   });
 
-  it('leaves no timer and no socket behind, not even when it is released while it reconnects', async () => {
+  it('leaves no timer or socket after its release, even during a reconnect', async () => {
     const database = await makeDatabase(server.connectionString, 'clean');
     const resources = (): string[] =>
       process.getActiveResourcesInfo().filter((name) => name === 'Timeout' || name.startsWith('TCP'));
@@ -195,7 +195,7 @@ describe('the instance lock', () => {
     expect(await isTaken(database)).toBe(false);
   });
 
-  it('passes other errors on at once', async () => {
+  it('rejects with other errors immediately', async () => {
     const missing = server.connectionString.replace(/parley$/, 'missing');
     await expect(acquire(missing)).rejects.toThrow(/database "missing" does not exist/);
   });

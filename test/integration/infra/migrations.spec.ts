@@ -1,4 +1,4 @@
-// Real here: PostgreSQL and Prisma's schema engine.
+// Real components: PostgreSQL and Prisma's schema engine.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
@@ -21,7 +21,7 @@ async function newDatabase(): Promise<string> {
   return database.url;
 }
 
-/** A folder with these migrations; the same name again adds to it. */
+/** Creates a directory with these migrations, or adds them if it exists. */
 function migrationsFolder(name: string, migrations: Record<string, string>): string {
   const folder = join(directory.path, `migrations-${name}`);
   for (const [migration, sql] of Object.entries(migrations)) {
@@ -52,9 +52,9 @@ describe('migrations', () => {
     await directory.remove();
   });
 
-  it('lead to what schema.prisma describes, and a difference would be noticed', async () => {
+  it('produce the schema of schema.prisma, and any difference is detected', async () => {
     const database = await newDatabase();
-    // BullMQ's tables live in a schema of their own, and may be there first.
+    // BullMQ's tables are in a separate schema, and may be created first.
     await queryOnce(database, 'create schema bullmq');
     await queryOnce(database, 'create table bullmq.job (id int primary key)');
     const reported: string[] = [];
@@ -77,7 +77,7 @@ describe('migrations', () => {
     expect(reported).toHaveLength(1);
   });
 
-  it('make what was said before there was a search found by it', async () => {
+  it('index messages from before the introduction of search', async () => {
     const database = await newDatabase();
     const names = readdirSync(ownMigrations, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
@@ -131,7 +131,7 @@ describe('migrations', () => {
     ).toEqual({ once: true });
   });
 
-  it('wait for a process that applies them, and say so', async () => {
+  it('wait for another process that is applying them, and report that', async () => {
     const database = await newDatabase();
     const client = new pg.Client({ connectionString: database });
     await client.connect();
@@ -144,7 +144,7 @@ describe('migrations', () => {
     expect((await applying).applied.length).toBeGreaterThan(0);
   });
 
-  it('may hold anything that PostgreSQL understands', async () => {
+  it('may contain any valid PostgreSQL', async () => {
     const database = await newDatabase();
     const folder = migrationsFolder('function', {
       '001_function': `-- A comment; with a semicolon.
@@ -158,7 +158,7 @@ describe('migrations', () => {
     });
   });
 
-  it('that fail leave nothing of themselves, and the next start refuses until they are dealt with', async () => {
+  it('that fail are rolled back, and the next start refuses until they are resolved', async () => {
     const database = await newDatabase();
     const folder = migrationsFolder('failing', {
       '001_good': 'create table good (id int)',
@@ -181,16 +181,17 @@ describe('migrations', () => {
     expect(await tables(database)).toEqual(['bad', 'good']);
   });
 
-  it('that a kill interrupted are begun again, or finished where their script was committed', async () => {
+  it('that were interrupted by a kill are repeated, or finished if their script was committed', async () => {
     const database = await newDatabase();
     const folder = migrationsFolder('killed', { '001_one': 'create table one (id int)' });
     await apply(database, folder);
-    // Killed before the commit: the row is there, the table is not.
+    // Killed before the commit: the row exists, the table does not.
     await queryOnce(database, 'drop table one');
     await queryOnce(database, 'update _prisma_migrations set finished_at = null');
     expect(await apply(database, folder)).toEqual({ applied: ['001_one'] });
     expect(await tables(database)).toEqual(['one']);
-    // Killed after it, before the engine's own mark: ours was committed with the script.
+    // Killed after it, before the engine marked it as finished: Parley's own mark was committed with the
+    // script.
     await queryOnce(
       database,
       "update _prisma_migrations set applied_steps_count = 0 where migration_name = '001_one'",
@@ -226,7 +227,7 @@ describe('migrations', () => {
     );
   });
 
-  it('that were changed after they were applied are refused, but for line ends', async () => {
+  it('that were modified after they were applied are refused, except for changed line endings', async () => {
     const database = await newDatabase();
     const sql = 'create table first (\n  id int\n);\n';
     const folder = migrationsFolder('changed', { '001_first': sql });
@@ -237,7 +238,7 @@ describe('migrations', () => {
     await expect(apply(database, folder)).rejects.toThrow(/001_first differs from the one that was applied/);
   });
 
-  it('are not applied to the database of something else', async () => {
+  it('are not applied to the database of another application', async () => {
     const database = await newDatabase();
     await queryOnce(database, 'create table theirs (id int)');
     await expect(apply(database, ownMigrations)).rejects.toThrow(
@@ -246,7 +247,7 @@ describe('migrations', () => {
     expect(await tables(database)).toEqual(['theirs']);
   });
 
-  it('that are missing from the installation are named', async () => {
+  it('that are missing from the installation are named in the error', async () => {
     const folder = migrationsFolder('incomplete', { '001_first': 'select 1' });
     mkdirSync(join(folder, '002_empty'));
     const database = await newDatabase();
@@ -254,7 +255,7 @@ describe('migrations', () => {
     await expect(apply(database, join(folder, 'nowhere'))).rejects.toThrow(/nowhere cannot be read/);
   });
 
-  it('say in which database they belong', () => {
+  it('are declared for PostgreSQL', () => {
     expect(readFileSync(join(ownMigrations, 'migration_lock.toml'), 'utf8')).toContain(
       'provider = "postgresql"',
     );

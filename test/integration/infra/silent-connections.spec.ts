@@ -1,4 +1,4 @@
-// Real here: PostgreSQL and, where there is one, Redis, behind a wire that swallows everything.
+// Real components: PostgreSQL and, if available, Redis, behind a proxy that can swallow all data.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { PrismaService, type Transaction } from '../../../src/infra/database/index.js';
@@ -8,15 +8,15 @@ import { describeWithRedis } from '../../support/redis.js';
 import { query, until } from '../../support/stored.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 
-/** In place of seconds, in milliseconds; longer than the server takes for anything here. */
+/** Replaces a timeout of seconds, in milliseconds; longer than any operation of the server here. */
 const SILENCE_MS = 500;
 
-// Both say what they met, which is of no interest here.
+// Both clients log the failures, which would only clutter the output.
 Logger.overrideLogger(false);
 
 const AWAY = { code: 'service_unavailable' };
 
-describe('a PostgreSQL that nothing comes from any more', () => {
+describe('a PostgreSQL connection that falls silent', () => {
   let database: TestDatabase;
   let wire: TcpProxy;
   let prisma: PrismaService;
@@ -46,7 +46,7 @@ describe('a PostgreSQL that nothing comes from any more', () => {
     return row?.pid;
   }
 
-  /** The server's processes behind both connections of the pool. */
+  /** Returns the ids of the server processes of both connections in the pool. */
   async function backends(): Promise<readonly unknown[]> {
     const both = Promise.withResolvers<null>();
     let begun = 0;
@@ -61,7 +61,7 @@ describe('a PostgreSQL that nothing comes from any more', () => {
     return Promise.all([one(), one()]);
   }
 
-  it('fails what waits for it, and all connections are made anew, those that were idle too', async () => {
+  it('fails pending queries, and all connections are replaced, including idle ones', async () => {
     const before = await backends();
     wire.swallow();
     await expect(prisma.run((client) => client.$queryRaw`SELECT 1`)).rejects.toMatchObject(AWAY);
@@ -70,7 +70,7 @@ describe('a PostgreSQL that nothing comes from any more', () => {
     expect(new Set([...before, ...after]).size).toBe(4);
   });
 
-  it('leaves nothing of a transaction, which holds its locks no longer than the server allows', async () => {
+  it('leaves nothing of its transaction, whose locks end with the server’s timeout', async () => {
     const hasty = new PrismaService({
       connectionString: wire.url,
       poolMax: 1,
@@ -83,7 +83,8 @@ describe('a PostgreSQL that nothing comes from any more', () => {
       await transaction.$executeRaw`UPDATE counters SET value = value + 1 WHERE id = 1`;
     });
     await expect(lost).rejects.toMatchObject(AWAY);
-    // The wire still swallows: the server has not heard that its client is gone, and ends the transaction by itself.
+    // The proxy still swallows all data: the server does not know that its client is gone, and ends the
+    // transaction by itself.
     expect(
       await query(database, 'UPDATE counters SET value = value + 10 WHERE id = 1 RETURNING value'),
     ).toEqual([{ value: 10 }]);
@@ -91,7 +92,7 @@ describe('a PostgreSQL that nothing comes from any more', () => {
     await hasty.onApplicationShutdown();
   });
 
-  it('may break off as soon as it is made: that is no more than a database that is away', async () => {
+  it('that breaks during its setup is reported as an unavailable database', async () => {
     const lost = wire.cutAtReplyTo('statement_timeout');
     const asked = prisma.run((client) => client.$queryRaw`SELECT 1`);
     await lost;
@@ -100,7 +101,7 @@ describe('a PostgreSQL that nothing comes from any more', () => {
     await prisma.run((client) => client.$queryRaw`SELECT 1`);
   });
 
-  it('is told from a statement that takes too long, which the server ends', async () => {
+  it('is distinguished from a slow statement, which the server cancels', async () => {
     const hasty = new PrismaService({
       connectionString: wire.url,
       poolMax: 1,
@@ -113,7 +114,7 @@ describe('a PostgreSQL that nothing comes from any more', () => {
     await hasty.onApplicationShutdown();
   });
 
-  it('is not what rows that keep coming mean, however long they take', async () => {
+  it('is distinguished from one that delivers rows slowly', async () => {
     const rows = await prisma.run(
       (client) => client.$queryRaw<unknown[]>`
         SELECT i, repeat('x', 100000) AS text, pg_sleep(0.1)::text FROM generate_series(1, 12) AS i`,
@@ -122,8 +123,8 @@ describe('a PostgreSQL that nothing comes from any more', () => {
   });
 });
 
-describeWithRedis('a Redis that nothing comes from any more', (redisUrl) => {
-  it('costs one wait: it is not asked again before it has answered a new connection', async () => {
+describeWithRedis('a Redis connection that falls silent', (redisUrl) => {
+  it('causes a single timeout: no command is sent until a new connection has answered', async () => {
     const wire = await TcpProxy.start(redisUrl);
     const redis = new RedisConnection(wire.url);
     const client = redis.client;
@@ -132,7 +133,7 @@ describeWithRedis('a Redis that nothing comes from any more', (redisUrl) => {
       await until('Redis to answer', answers);
       wire.swallow();
       await expect(client?.ping()).rejects.toThrow();
-      // Nothing is sent, so nothing is waited for.
+      // No command is sent, so there is no wait.
       await expect(client?.ping()).rejects.toThrow(/writ/);
       wire.resume();
       expect(await until('Redis to answer again', answers)).toBe('PONG');

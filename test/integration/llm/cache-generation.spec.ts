@@ -1,5 +1,5 @@
-// Real here: two API processes' applications on sockets, PostgreSQL, Redis, and a provider on the wire. A file of its
-// own, because a process has one kind of queue for life.
+// Real components: two applications on sockets, PostgreSQL, Redis, and the provider's protocol. A separate
+// file, because a process uses one kind of queue for its whole life.
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { idOf } from '../../support/accounts.js';
@@ -43,7 +43,10 @@ describeWithRedis('with Redis, deleting', (redisUrl) => {
   const cached = async (user: TestUser, message: string): Promise<unknown> =>
     at((await user.request('POST', '/api/v1/chat', { message, cache: true })).body, 'cached');
 
-  /** Runs work and returns the commands that Redis got for our keys meanwhile; a SCAN names them in its pattern. */
+  /**
+   * Runs the work and returns the commands on keys of this test that Redis received meanwhile; SCAN has the
+   * keys in its pattern.
+   */
   async function commandsDuring(work: () => Promise<void>): Promise<string[]> {
     const client = new Redis(redisUrl);
     const monitor = await client.monitor();
@@ -64,7 +67,7 @@ describeWithRedis('with Redis, deleting', (redisUrl) => {
     return commands;
   }
 
-  it('a conversation forgets the account’s answers in both processes, and no other account’s, without a SCAN', async () => {
+  it('a conversation clears the account’s cached answers in both processes, and no other account’s, without a SCAN', async () => {
     const user = await registerUser(one.url);
     const elsewhere = userWith(two.url, user.token);
     const other = await registerUser(one.url);
@@ -79,7 +82,7 @@ describeWithRedis('with Redis, deleting', (redisUrl) => {
     expect(commands).not.toContain('scan');
     expect(await cached(user, message)).toBe(false);
     expect(await cached(other, message)).toBe(true);
-    // The answer of the next generation, which the first process has cached just now.
+    // The answer of the next generation, which the first process has just cached.
     await until('the other process to follow', () => cached(elsewhere, message));
     const rows = await query(database, 'SELECT cache_generation AS n FROM users WHERE id = $1', [
       await idOf(user),
@@ -87,19 +90,19 @@ describeWithRedis('with Redis, deleting', (redisUrl) => {
     expect(rows).toEqual([{ n: 1 }]);
   });
 
-  it('a conversation is followed by a process that does not hear of it, too', async () => {
+  it('a conversation clears the cache of a process that misses the notification, too', async () => {
     const user = await registerUser(one.url);
     const message = `Another question at ${Date.now()}`;
     await cached(user, message);
     expect(await cached(user, message)).toBe(true);
-    // As another process does whose word is lost.
+    // The change that another process makes, without its notification.
     await query(database, 'UPDATE users SET cache_generation = cache_generation + 1 WHERE email = $1', [
       user.email,
     ]);
     await until('the old answer to be forgotten', async () => (await cached(user, message)) === false);
   });
 
-  it('somebody else’s conversation forgets nothing', async () => {
+  it('another account’s conversation is refused and clears nothing', async () => {
     const user = await registerUser(one.url);
     const other = await registerUser(one.url);
     const first = await user.request('POST', '/api/v1/chat', { message: 'mine', cache: true });
@@ -113,8 +116,8 @@ describeWithRedis('with Redis, deleting', (redisUrl) => {
     expect(rows).toEqual([{ n: 0 }]);
   });
 
-  it('an account asks Redis for no SCAN either', async () => {
-    // The first account of the database is the last admin.
+  it('an account needs no SCAN either', async () => {
+    // The first account of the database is the last admin and cannot be deleted.
     const user = await registerUser(one.url);
     await cached(user, 'soon gone');
     const commands = await commandsDuring(async () => {

@@ -7,11 +7,11 @@ import { describeWithRedis } from '../../support/redis.js';
 import { setUpProvider } from '../../support/set-up.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 
-// A file of its own, because a process has one kind of queue for life.
+// A separate file, because a process uses one kind of queue for its whole life.
 
 const provider = setUpProvider();
 
-/** A different question each time, so that runs on one Redis do not answer each other. */
+/** A different question each time, so that runs on the same Redis do not share cached answers. */
 let questions = 0;
 function question(): string {
   questions += 1;
@@ -28,7 +28,7 @@ function environment(redis: string): Record<string, string> {
   };
 }
 
-/** What models were asked. */
+/** Returns the chat requests that reached the provider. */
 function chats(): readonly RecordedRequest[] {
   return provider.requests.filter(({ route }) => route === 'chat');
 }
@@ -38,7 +38,7 @@ function complete(user: TestUser, content: string) {
   return user.request('POST', '/v1/chat/completions', { messages, cache: true });
 }
 
-describeWithRedis('with Redis', (redisUrl) => {
+describeWithRedis('the response cache with Redis', (redisUrl) => {
   let database: TestDatabase;
 
   beforeAll(async () => {
@@ -49,7 +49,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     await database.drop();
   });
 
-  it('all processes share the answers', async () => {
+  it('is shared by all processes', async () => {
     const one = await startApi(environment(redisUrl), database);
     const two = await startApi(environment(redisUrl), database);
     try {
@@ -69,7 +69,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('which goes away, it misses and nothing fails', async () => {
+  it('misses during a Redis outage, and no request fails', async () => {
     const proxy = await TcpProxy.start(redisUrl);
     const api = await startApi(environment(proxy.url), database);
     try {
@@ -78,7 +78,7 @@ describeWithRedis('with Redis', (redisUrl) => {
       await complete(user, kept);
       proxy.cut();
       expect((await complete(user, other)).headers.get('x-cache')).toBe('MISS');
-      // This process still has it in its own memory.
+      // The process still has the answer in its own memory.
       expect((await complete(user, kept)).headers.get('x-cache')).toBe('HIT');
       expect(chats()).toHaveLength(2);
     } finally {

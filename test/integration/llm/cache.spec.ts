@@ -31,7 +31,7 @@ function clientOf(api: TestApi, user: TestUser): OpenAI {
   return new OpenAI({ baseURL: `${api.url}/v1`, apiKey: user.token, maxRetries: 0 });
 }
 
-/** What models were asked. */
+/** Returns the chat requests that reached the provider. */
 function chats(): readonly RecordedRequest[] {
   return provider.requests.filter(({ route }) => route === 'chat');
 }
@@ -45,7 +45,7 @@ describe('the response cache', () => {
   const api = setUpApi(environment);
   const user = setUpUser(api, 'test');
 
-  it('gives the answer to an equal request again, for nothing', async () => {
+  it('returns the answer to an equal request again, at no cost', async () => {
     const asked = question();
     const first = await complete(user, asked);
     const second = await complete(user, asked);
@@ -69,7 +69,7 @@ describe('the response cache', () => {
     expect(Number(at(rows, 0, 'cost_micro_usd'))).toBeGreaterThan(0);
   });
 
-  it('is asked only where the caller wants it, and tells nothing of itself otherwise', async () => {
+  it('is used only if the request asks for it, and sets no X-Cache header otherwise', async () => {
     const asked = question();
     await complete(user, asked);
     const { headers } = await complete(user, asked, { cache: false });
@@ -82,17 +82,17 @@ describe('the response cache', () => {
     ['another question', { messages: [{ role: 'user', content: 'else' }] }],
     ['a system prompt', { messages: [{ role: 'system', content: 'x' }] }],
     ['another temperature', { temperature: 0.1 }],
-    ['another bound', { max_tokens: 7 }],
+    ['another token limit', { max_tokens: 7 }],
     ['another model', { model: 'openai/other' }],
     ['an unknown field', { top_k: 3 }],
-  ])('does not take %s for equal', async (_what, more) => {
+  ])('misses for %s', async (_what, more) => {
     const asked = question();
     await complete(user, asked);
     expect((await complete(user, asked, more)).headers.get('x-cache')).toBe('MISS');
     expect(chats()).toHaveLength(2);
   });
 
-  it('does not mind the order of fields', async () => {
+  it('ignores the order of fields', async () => {
     const asked = question();
     await complete(user, asked, { temperature: 0.5, seed: 1 });
     const messages = [{ content: asked, role: 'user' }];
@@ -101,7 +101,7 @@ describe('the response cache', () => {
     expect(headers.get('x-cache')).toBe('HIT');
   });
 
-  it('belongs to one account', async () => {
+  it('is separate for each account', async () => {
     const asked = question();
     await complete(user, asked);
     const other = await registerUser(api.url);
@@ -109,7 +109,7 @@ describe('the response cache', () => {
     expect(chats()).toHaveLength(2);
   });
 
-  it('replays to the official client as a stream, with tool calls and usage', async () => {
+  it('replays a stream to the official client, with tool calls and usage', async () => {
     const asked = question();
     provider.script({
       kind: 'answer',
@@ -144,7 +144,7 @@ describe('the response cache', () => {
     expect(chats()).toHaveLength(1);
   });
 
-  it('answers older completions too', async () => {
+  it('serves /v1/completions too', async () => {
     const body = { prompt: question(), cache: true };
     const first = await user.request('POST', '/v1/completions', body);
     const second = await user.request('POST', '/v1/completions', body);
@@ -153,7 +153,7 @@ describe('the response cache', () => {
     expect(at(second.body, 'usage')).toEqual(at(first.body, 'usage'));
   });
 
-  it('answers Anthropic’s clients too, and sends no provider a field of ours', async () => {
+  it('serves Anthropic clients too, and sends no Parley field to the provider', async () => {
     const messages = [{ role: 'user', content: question() }];
     const body = { model: 'openai/test-model', max_tokens: 10, messages, cache: true };
     const first = await user.request('POST', '/v1/messages', body);
@@ -166,7 +166,7 @@ describe('the response cache', () => {
     expect(first.headers.get('x-ignored-params')).toBeNull();
   });
 
-  it('gives an answer of Anthropic’s wire again as it came, sealed thoughts and all', async () => {
+  it('replays an answer in Anthropic’s format byte for byte, with signed thinking, per anthropic-beta header', async () => {
     provider.setDefault({
       kind: 'answer',
       text: 'I look.',
@@ -196,14 +196,14 @@ describe('the response cache', () => {
     expect((await ask(false, 'two')).headers.get('x-cache')).toBe('MISS');
   });
 
-  it('is forgotten with a conversation', async () => {
+  it('is cleared when a conversation is deleted', async () => {
     const body = { message: question(), cache: true };
     const first = await user.request('POST', '/api/v1/chat', body);
     await user.request('DELETE', `/api/v1/conversations/${String(at(first.body, 'conversation_id'))}`);
     expect(at((await user.request('POST', '/api/v1/chat', body)).body, 'cached')).toBe(false);
   });
 
-  it('keeps no answer of a model that stood in for another', async () => {
+  it('does not store the answer of a fallback model', async () => {
     const asked = question();
     provider.script({ kind: 'error', status: 401, message: 'no' });
     const first = await complete(user, asked, { model: 'chain' });
@@ -213,7 +213,7 @@ describe('the response cache', () => {
     expect(at(second.body, 'model')).toBe('openai/test-model');
   });
 
-  it('does not wait for ever for one who does not go on', async () => {
+  it('does not wait forever for an equal request whose client stopped reading', async () => {
     const asked = question();
     const gate = gatedAnswer(['one ', 'two']);
     provider.script(gate);
@@ -228,7 +228,7 @@ describe('the response cache', () => {
     await slow.return(undefined);
   });
 
-  it('answers turns: the message is stored, says that it is cached, and costs nothing', async () => {
+  it('serves turns: the message is stored, marked as cached, and free', async () => {
     const body = { message: question(), cache: true };
     const first = await user.request('POST', '/api/v1/chat', body);
     const events = await collect(user.stream('/api/v1/chat/stream', body));
@@ -253,7 +253,7 @@ describe('the response cache', () => {
     });
   });
 
-  it('asks the model once for equal requests at once', async () => {
+  it('sends one provider request for equal concurrent requests', async () => {
     const asked = question();
     const gate = gatedAnswer(['one ', 'two']);
     provider.script(gate);
@@ -267,7 +267,7 @@ describe('the response cache', () => {
     expect(chats()).toHaveLength(1);
   });
 
-  it('lets the next one take over where the first leaves', async () => {
+  it('lets a waiting request take over if the first client disconnects', async () => {
     const asked = question();
     const gate = gatedAnswer(['never ', 'read']);
     provider.script(gate);
@@ -289,7 +289,7 @@ describe('the response cache', () => {
     gate.finish();
   });
 
-  it('lets all who waited ask for themselves where the first fails', async () => {
+  it('lets all waiting requests proceed concurrently if the first one fails', async () => {
     const asked = question();
     const first = gatedAnswer(['never'], { holdHeaders: true });
     const others = gatedAnswer(['four']);
@@ -298,14 +298,14 @@ describe('the response cache', () => {
     const running = Array.from({ length: 5 }, () => complete(user, asked));
     await provider.nextRequest('chat');
     first.reset();
-    // One after the other they would never all be there.
+    // If they ran one after the other, they would never all arrive.
     while (chats().length < 5) await provider.nextRequest('chat');
     others.finish();
     const statuses = (await Promise.all(running)).map(({ status }) => status).toSorted();
     expect(statuses).toEqual([200, 200, 200, 200, 502]);
   });
 
-  it('keeps no failure, no refusal and nothing that may be incomplete', async () => {
+  it('stores no failure, refusal or possibly incomplete answer', async () => {
     const asked = question();
     provider.script(
       { kind: 'error', status: 400, message: 'no' },
@@ -322,14 +322,14 @@ describe('the response cache', () => {
   });
 });
 
-describe('an answer that has grown old', () => {
-  it('is made anew', async () => {
+describe('a cached answer', () => {
+  it('is generated again once it has expired', async () => {
     const api = await startApi({ ...environment(), CACHE_TTL_S: '1' });
     try {
       const user = await registerUser(api.url);
       const asked = question();
       await complete(user, asked);
-      // Asked until it is a miss, which it is only after its second.
+      // Repeats the request until it is a miss, which happens only after a second.
       let told: string | null = 'HIT';
       while (told === 'HIT') told = (await complete(user, asked)).headers.get('x-cache');
       expect(told).toBe('MISS');

@@ -1,14 +1,15 @@
-// Real here: the API on a socket, PostgreSQL, and a model provider that fails: whom a failure shuts out, and whom not.
+// Real components: the API on a socket, PostgreSQL, and a failing model provider. The tests check whose
+// requests a failure blocks.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../../support/api.js';
 import { type ApiResponse, at, registerUser, type TestUser } from '../../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../../support/fake-provider/fake-provider.js';
 import type { Behaviour } from '../../support/fake-provider/script.js';
 
-/** Faults that open a circuit. */
+/** Number of failures that open a circuit. */
 const ENOUGH = 5;
 
-/** Each test has hosts of its own, since circuits outlive it. */
+/** Number of hosts. Each test uses its own, since circuits outlive it. */
 const HOSTS = 20;
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
@@ -72,7 +73,7 @@ async function askOften(model: string, times = ENOUGH, as = user): Promise<numbe
   return statuses;
 }
 
-/** Expects that a model is not asked, because a circuit is open. */
+/** Checks that a model receives no request because a circuit is open. */
 async function expectShut(model: string, as = user): Promise<ApiResponse> {
   const before = provider.requests.length;
   const response = await ask(model, as);
@@ -81,7 +82,7 @@ async function expectShut(model: string, as = user): Promise<ApiResponse> {
   return response;
 }
 
-/** Expects that a model is asked, and that it answers. */
+/** Checks that a model receives the request and answers. */
 async function expectServed(model: string, as = user): Promise<void> {
   provider.setDefault({ kind: 'answer' });
   const before = provider.requests.length;
@@ -96,9 +97,9 @@ const FAILURES: readonly [name: string, behaviour: Behaviour, status: number][] 
   ['silence', { kind: 'silence' }, 504],
 ];
 
-describe('a model that fails', () => {
+describe('a model that repeatedly fails', () => {
   it.each(FAILURES)(
-    'with %s is left alone, and other models of its host are asked',
+    'with %s gets no further requests, while other models of its host do',
     async (_name, behaviour, status) => {
       const { host } = fresh();
       provider.setDefault(behaviour);
@@ -109,7 +110,7 @@ describe('a model that fails', () => {
     },
   );
 
-  it('is passed over by a chain, whose next model of the same host answers', async () => {
+  it('is skipped in an alias, whose next model on the same host answers', async () => {
     const { host, chain } = fresh();
     provider.setDefault({ kind: 'error', status: 503 });
     await askOften(`${host}/a`);
@@ -121,8 +122,8 @@ describe('a model that fails', () => {
   });
 });
 
-describe('a host without a connection', () => {
-  it('is left alone with all its models', async () => {
+describe('an unreachable host', () => {
+  it('gets no further requests for any of its models', async () => {
     const { dead } = fresh();
     expect(await askOften(`${dead}/a`)).toEqual(Array.from({ length: ENOUGH }, () => 503));
     const shut = await expectShut(`${dead}/b`);
@@ -130,8 +131,8 @@ describe('a host without a connection', () => {
   });
 });
 
-describe('failures with a user’s own key', () => {
-  it('shut that key out, and nobody else', async () => {
+describe('failures with one API key', () => {
+  it('of a user block that user’s key only', async () => {
     const { host } = fresh();
     const owner = await registerUser(api.url);
     const key = 'sk-own-0123456789abcdef-WXYZ';
@@ -143,7 +144,7 @@ describe('failures with a user’s own key', () => {
     expect(api.log.join('')).not.toContain(key);
   });
 
-  it('of the server shut nobody out who has a key of their own', async () => {
+  it('of the server do not block a user’s own key', async () => {
     const { host } = fresh();
     const owner = await registerUser(api.url);
     await owner.request('PUT', `/api/v1/provider-keys/${host}`, { key: 'sk-own-0123456789abcdef-WXYZ' });
@@ -154,15 +155,15 @@ describe('failures with a user’s own key', () => {
   });
 });
 
-describe('failures that are not the provider’s', () => {
+describe('failures that are not the provider’s fault', () => {
   it.each<[string, Behaviour, number]>([
     ['a refused request', { kind: 'error', status: 400 }, 400],
-    ['a request that is too long', { kind: 'error', status: 400, code: 'context_length_exceeded' }, 400],
+    ['an exceeded context length', { kind: 'error', status: 400, code: 'context_length_exceeded' }, 400],
     ['an unknown model', { kind: 'error', status: 404 }, 404],
-    ['a wrong key', { kind: 'error', status: 401 }, 502],
+    ['an invalid API key', { kind: 'error', status: 401 }, 502],
     ['too many requests', { kind: 'error', status: 429 }, 429],
-    ['an empty account', { kind: 'error', status: 429, code: 'insufficient_quota' }, 502],
-  ])('leave the circuit closed: %s', async (_name, behaviour, status) => {
+    ['an exhausted account', { kind: 'error', status: 429, code: 'insufficient_quota' }, 502],
+  ])('do not open the circuit: %s', async (_name, behaviour, status) => {
     const { host } = fresh();
     provider.setDefault(behaviour);
     const before = provider.requests.length;
@@ -171,7 +172,7 @@ describe('failures that are not the provider’s', () => {
     await expectServed(`${host}/a`);
   });
 
-  it('leave a chain its next model where the account is empty, which is asked once', async () => {
+  it('of an exhausted account make an alias fall back to its next model after one request', async () => {
     const { host, chain } = fresh();
     provider.script({ kind: 'error', status: 429, code: 'insufficient_quota' });
     const response = await ask(chain);

@@ -1,5 +1,6 @@
-// Real here: the API on a socket, PostgreSQL, and a model provider. Planted are faults in our own code between the two, and
-// refusals by it: whatever the schemas check, something will get as far as a mapping one day.
+// Real components: the API on a socket, PostgreSQL, and a model provider. The tests inject bugs and refusals
+// into Parley's own code between the two, because despite all schema checks some input will reach a mapping
+// one day.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { AppError } from '../../../src/common/errors.js';
 import { AnthropicProvider } from '../../../src/llm/providers/anthropic/anthropic.provider.js';
@@ -10,7 +11,7 @@ import { type ApiResponse, at, registerUser, type TestUser } from '../../support
 import { type FakeProvider, startFakeProvider } from '../../support/fake-provider/fake-provider.js';
 import { query, type Row, until } from '../../support/stored.js';
 
-/** More than opens a circuit, than there are places, and than an account may generate at once. */
+/** Exceeds the failures that open a circuit, the concurrency slots, and an account's concurrent answers. */
 const MANY = 7;
 
 const MODEL = 'anthropic/claude-sonnet-4-5';
@@ -41,7 +42,7 @@ beforeAll(async () => {
       second: ['down/m', MODEL, 'host/m'],
     }),
     LLM_MAX_RETRIES: '2',
-    // A place or a lease that is lost is missed at once.
+    // With limits of one, a leaked slot or lease is noticed at once.
     LLM_MAX_CONCURRENCY: '1',
     LLM_MAX_QUEUE: '1',
     RATE_LIMIT_CONCURRENCY: '1',
@@ -70,7 +71,7 @@ function ask(more: object = {}, as = user): Promise<ApiResponse> {
   });
 }
 
-/** The attempts of a user that were recorded, once there are so many. */
+/** Returns the recorded attempts of a user once there are at least that many. */
 async function attemptsOf({ email }: TestUser, count: number): Promise<Row[]> {
   const read = (): Promise<Row[]> =>
     query(
@@ -85,28 +86,31 @@ async function attemptsOf({ email }: TestUser, count: number): Promise<Row[]> {
 
 const chatRequests = (): number => provider.requests.filter(({ route }) => route === 'chat').length;
 
-/** The places in our code where something can go wrong with a request, and how often its provider is asked for it. */
+/**
+ * The places in Parley's code where handling a request can fail, with the number of provider requests for
+ * each.
+ */
 const PLACES: readonly [name: string, asked: number, plant: (thrower: () => never) => unknown][] = [
   [
-    'where a request is fitted to its model',
+    'while adapting a request to its model',
     0,
     (thrower) => jest.spyOn(AnthropicProvider.prototype, 'droppedHints').mockImplementation(thrower),
   ],
   [
-    'where a request is mapped',
+    'while mapping a request',
     0,
     (thrower) => jest.spyOn(AnthropicProvider.prototype, 'stream').mockImplementation(thrower),
   ],
   [
-    'where a reply is read',
+    'while reading a reply',
     1,
     (thrower) => jest.spyOn(SdkTransport.prototype, 'take').mockImplementation(thrower),
   ],
 ];
 
-describe.each(PLACES)('a fault of ours %s', (_name, asked, plant) => {
+describe.each(PLACES)('an internal error %s', (_name, asked, plant) => {
   it.each(['whole', 'stream'])(
-    'is a logged 500, is not tried again, and shuts nobody out of the provider (%s)',
+    'is a logged 500, is not retried, and blocks no provider requests (%s)',
     async (mode) => {
       plant(fault);
       const stream = mode === 'stream';
@@ -123,18 +127,18 @@ describe.each(PLACES)('a fault of ours %s', (_name, asked, plant) => {
       jest.restoreAllMocks();
       const other = await registerUser(api.url);
       expect((await ask({ stream }, other)).status).toBe(200);
-      // The places and the leases are all there.
+      // All slots and leases have been released.
       expect((await ask({ stream })).status).toBe(200);
     },
   );
 
-  it('ends a chain: the next model would only meet it again', async () => {
+  it('stops an alias without fallback, because the next model would hit it again', async () => {
     plant(fault);
     expect((await ask({ model: 'first' })).status).toBe(500);
     expect(provider.requests.filter(({ path }) => path.endsWith('/chat/completions'))).toEqual([]);
   });
 
-  it('ends a turn, of which the failure is stored, and the conversation goes on', async () => {
+  it('fails a turn, is stored with it, and the conversation can continue', async () => {
     plant(fault);
     const failed = await user.request('POST', '/api/v1/chat', { message: QUESTION, model: MODEL });
     expect([failed.status, at(failed.body, 'error', 'code')]).toEqual([500, 'internal_error']);
@@ -145,13 +149,13 @@ describe.each(PLACES)('a fault of ours %s', (_name, asked, plant) => {
       model: 'host/m',
       conversation_id,
     });
-    // The model echoes what it was asked: the question that has no answer is still part of it.
+    // The model echoes its input: the unanswered question is still part of it.
     expect([next.status, at(next.body, 'message')]).toEqual([200, `${QUESTION}\n\nagain`]);
   });
 });
 
-describe('a fault of ours', () => {
-  it('in embeddings is a 500 as well, and shuts nobody out', async () => {
+describe('an internal error', () => {
+  it('in embeddings is a 500 too, and blocks no requests', async () => {
     jest.spyOn(OpenAiProvider.prototype, 'embed').mockImplementation(fault);
     const body = { model: 'host/m', input: 'one' };
     for (let count = 0; count < MANY; count += 1) {
@@ -161,7 +165,7 @@ describe('a fault of ours', () => {
     expect((await user.request('POST', '/v1/embeddings', body)).status).toBe(200);
   });
 
-  it('in the counting of tokens is a 500, and no estimate that hides it', async () => {
+  it('in token counting is a 500 and not hidden by an estimate', async () => {
     jest.spyOn(AnthropicProvider.prototype, 'countTokens').mockImplementation(fault);
     const body = { model: MODEL, messages: [{ role: 'user', content: QUESTION }] };
     const response = await user.request('POST', '/v1/messages/count_tokens', body);
@@ -169,9 +173,9 @@ describe('a fault of ours', () => {
   });
 });
 
-describe.each(PLACES.slice(0, 2))('a refusal of ours %s', (_name, _asked, plant) => {
+describe.each(PLACES.slice(0, 2))('a refusal by Parley %s', (_name, _asked, plant) => {
   it.each(['whole', 'stream'])(
-    'is a 400 that names the field, is billed to nobody, and shuts nobody out (%s)',
+    'is a 400 that names the field, costs nothing, and blocks no provider requests (%s)',
     async (mode) => {
       plant(refusal);
       const stream = mode === 'stream';
@@ -190,7 +194,7 @@ describe.each(PLACES.slice(0, 2))('a refusal of ours %s', (_name, _asked, plant)
     },
   );
 
-  it('ends a chain, and what other models were asked before is recorded', async () => {
+  it('stops an alias without fallback, and the earlier attempts at other models are recorded', async () => {
     plant(refusal);
     provider.setDefault({ kind: 'error', status: 404 });
     expect(await ask({ model: 'second' })).toMatchObject({

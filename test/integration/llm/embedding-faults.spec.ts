@@ -1,4 +1,4 @@
-// Real here: the API on a socket, PostgreSQL, and two providers whose embeddings fail.
+// Real components: the API on a socket, PostgreSQL, and two providers whose embeddings fail.
 import { describe, expect, it } from '@jest/globals';
 import type { Settings } from '../../support/api.js';
 import { type ApiResponse, at, registerUser, type TestUser } from '../../support/client.js';
@@ -6,10 +6,10 @@ import type { Behaviour } from '../../support/fake-provider/script.js';
 import { setUpApi, setUpProvider } from '../../support/set-up.js';
 import { query, until } from '../../support/stored.js';
 
-/** Tries at one model beyond the first. */
+/** Retries of one model. */
 const MAX_RETRIES = 1;
 
-/** Chains that the API is started with: each has hosts, and so circuits, of its own. */
+/** Number of aliases. Each has its own hosts, and so its own circuits. */
 const CHAINS = 12;
 
 const primary = setUpProvider();
@@ -48,7 +48,7 @@ function embed(user: TestUser, model: string): Promise<ApiResponse> {
   return user.request('POST', '/v1/embeddings', { model, input: ['one two', 'three'] });
 }
 
-/** What the ledger has of an account, once there are that many records. */
+/** Returns the usage records of an account once there are at least that many. */
 async function usageOf({ email }: TestUser, count: number): Promise<unknown[]> {
   return until(`${count} usage records`, async () => {
     const rows = await query(
@@ -63,7 +63,7 @@ async function usageOf({ email }: TestUser, count: number): Promise<unknown[]> {
 
 interface Row {
   readonly first: readonly Behaviour[];
-  /** Requests that the primary and the secondary saw. */
+  /** Requests that the primary and the secondary received. */
   readonly asked: readonly [number, number];
   readonly failure?: { readonly status: number; readonly code: string };
 }
@@ -71,12 +71,12 @@ interface Row {
 const error = (status: number, more: object = {}): Behaviour => ({ kind: 'error', status, ...more });
 
 const ROWS: Readonly<Record<string, Row>> = {
-  '500 once is tried again': { first: [error(500)], asked: [2, 0] },
-  '429 is tried again as told': { first: [error(429, { retryAfterMs: 50 })], asked: [2, 0] },
-  '503 again and again goes on to the next': { first: [error(503), error(503)], asked: [2, 1] },
-  '401 goes on at once': { first: [error(401)], asked: [1, 1] },
-  'silence goes on at once': { first: [{ kind: 'silence' }], asked: [1, 1] },
-  '400 ends the call': {
+  'are retried after one 500': { first: [error(500)], asked: [2, 0] },
+  'are retried after the delay of a 429': { first: [error(429, { retryAfterMs: 50 })], asked: [2, 0] },
+  'fall back to the next model after repeated 503s': { first: [error(503), error(503)], asked: [2, 1] },
+  'fall back to the next model at once after a 401': { first: [error(401)], asked: [1, 1] },
+  'fall back to the next model at once after a timeout': { first: [{ kind: 'silence' }], asked: [1, 1] },
+  'fail without a retry or fallback after a 400': {
     first: [error(400)],
     asked: [1, 0],
     failure: { status: 400, code: 'provider_rejected' },
@@ -113,7 +113,7 @@ describe('embeddings over an alias', () => {
 });
 
 describe('embeddings of one model', () => {
-  it('wait for a place, and are refused where too many do', async () => {
+  it('wait for a concurrency slot, and are refused if the queue is full', async () => {
     const model = `one-${freshChain()}/first`;
     const user = await registerUser(api.url);
     primary.scriptFor('embeddings', { kind: 'answer', delayBeforeMs: 400 });
@@ -128,7 +128,7 @@ describe('embeddings of one model', () => {
     expect(primary.requests).toHaveLength(2);
   });
 
-  it('are not asked for at a provider that is down', async () => {
+  it('are not requested from a provider whose circuit is open', async () => {
     const model = `one-${freshChain()}/first`;
     const user = await registerUser(api.url);
     const refusals = Array.from({ length: 12 }, () => error(503));

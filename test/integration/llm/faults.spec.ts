@@ -1,4 +1,4 @@
-// Real here: the API on a socket, PostgreSQL, and the provider's wire with everything that can go wrong on it.
+// Real components: the API on a socket, PostgreSQL, and the provider's protocol with every possible fault.
 import { describe, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../../support/api.js';
 import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../../support/client.js';
@@ -8,22 +8,22 @@ import type { Behaviour } from '../../support/fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { expectSettled, query, stored } from '../../support/stored.js';
 
-/** Three words, and three tokens by our own count. */
+/** Three words, which are estimated at three tokens. */
 const QUESTION = 'one two three';
 
-/** What our own count makes of a request with the question alone: its tokens and the framing of the message. */
+/** Estimated tokens of a request with the question only: its words and the message overhead. */
 const COUNTED_INPUT = 7;
 
-/** Four deltas of one word, and of one token, each. */
+/** Four deltas of one word each, estimated at one token each. */
 const TEXT = ['four', ' five', ' six', ' seven'];
 
-/** What the provider says that a complete answer used; nothing that counting would give. */
+/** Usage reported by the provider for a complete answer, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 
-/** Deltas that are cut through their code points on the way. */
+/** Deltas whose code points are split in transit. */
 const SCRIPTS = ['Grüße ', '👩‍👩‍👧‍👦', ' 漢字', '𝒳 👋🏽', ' ñ\u0301'];
 
-/** Deadlines that an API is started with, in milliseconds. Each API but the patient one has one that passes soon. */
+/** Deadlines of the APIs, in milliseconds. Each API except the patient one has one that expires soon. */
 const DEADLINES = {
   patient: {},
   hasty: { LLM_FIRST_TOKEN_TIMEOUT_MS: '700', LLM_IDLE_TIMEOUT_MS: '700' },
@@ -32,31 +32,31 @@ const DEADLINES = {
 
 type Deadline = keyof typeof DEADLINES;
 
-/** What is to be seen of an answer that is not complete. */
+/** The expected response for an incomplete answer. */
 interface Failure {
   readonly status: number;
   readonly code: string;
   readonly type: string;
   readonly message: string;
   readonly param?: string;
-  /** `Retry-After`; null where there is none. */
+  /** `Retry-After`, or null if the header is absent. */
   readonly retryAfter?: string | null;
-  /** `X-Should-Retry`; null where there is none. */
+  /** `X-Should-Retry`, or null if the header is absent. */
   readonly shouldRetry?: string | null;
-  /** The text that came before the failure. */
+  /** The text received before the failure. */
   readonly partial?: string;
-  /** Tokens in and out by our own count; nothing was used where nothing came. */
+  /** Estimated input and output tokens. Without any response nothing was used. */
   readonly counted?: readonly [number, number];
-  /** Who closes the provider's socket; undefined where both may be first. */
+  /** The side that closes the provider's socket, or undefined if either may be first. */
   readonly closedBy?: 'client' | 'server';
 }
 
-/** What is to be seen of a complete answer. */
+/** The expected response for a complete answer. */
 interface Success {
   readonly text: string;
   readonly warning?: string;
   readonly finishReason?: string;
-  /** Where the provider tells no usage, by our own count. */
+  /** Estimated usage if the provider reports none. */
   readonly counted?: readonly [number, number];
 }
 
@@ -105,7 +105,7 @@ const TIMEOUT = { status: 504, code: 'provider_timeout', type: 'api_error', clos
 const NO_FIRST_TOKEN = {
   ...TIMEOUT,
   message: 'The model did not start to answer in time.',
-  // It was asked all the same, and has read what it was told.
+  // The provider received the request and has processed the prompt.
   counted: [COUNTED_INPUT, 0],
 } as const;
 
@@ -114,7 +114,7 @@ function rejected(code: string, message: string): Failure {
 }
 
 const afterTwo = { partial: 'four five', counted: [COUNTED_INPUT, 2] } as const;
-/** The frame that opens the stream came, and so the request was taken. */
+/** The first frame of the stream arrived, so the request was accepted. */
 const afterOpening = { counted: [COUNTED_INPUT, 0] } as const;
 
 function refusal(status: number, more: Partial<Behaviour & { kind: 'error' }> = {}): () => Behaviour {
@@ -154,11 +154,12 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
     outcome: { ...RATE_LIMITED, retryAfter: '7' },
   },
   '429 with Retry-After as a date': {
-    // Dates have no milliseconds, so of the 20 seconds at least 19 are left, less what the test takes to get here.
+    // Dates have no milliseconds, so at least 19 of the 20 seconds are left, minus the time that the test
+    // takes.
     behaviour: () => ({ kind: 'error', status: 429, retryAfter: new Date(Date.now() + 20_000) }),
     outcome: { ...RATE_LIMITED, retryAfter: '1\\d|20' },
   },
-  '429 with Retry-After as a date gone by': {
+  '429 with Retry-After as a date in the past': {
     behaviour: refusal(429, { retryAfter: new Date(0) }),
     outcome: { ...RATE_LIMITED, retryAfter: '1' },
   },
@@ -213,7 +214,7 @@ const FAILURES: Readonly<Record<string, Fault<Failure>>> = {
     deadline: 'hasty',
     outcome: NO_FIRST_TOKEN,
   },
-  'silence after the headers but for pings': {
+  'silence after the headers except for pings': {
     behaviour: () => ({ kind: 'silence', afterHeaders: true, pingEveryMs: 50 }),
     deadline: 'hasty',
     outcome: NO_FIRST_TOKEN,
@@ -276,11 +277,11 @@ const SUCCESSES: Readonly<Record<string, Fault<Success>>> = {
     behaviour: () => ({ kind: 'answer', text: TEXT, usage: USAGE }),
     outcome: { text: 'four five six seven' },
   },
-  'an answer that is cut by its length': {
+  'an answer truncated by its token limit': {
     behaviour: () => ({ kind: 'answer', text: TEXT, usage: USAGE, finishReason: 'length' }),
     outcome: { text: 'four five six seven', finishReason: 'length' },
   },
-  'a slow drip, slower in all than any deadline': {
+  'a slow drip whose total exceeds every deadline': {
     behaviour: () => ({ kind: 'drip', chunkMs: 150, text: TEXT, usage: USAGE }),
     deadline: 'hasty',
     outcome: { text: 'four five six seven' },
@@ -322,20 +323,20 @@ const SUCCESSES: Readonly<Record<string, Fault<Success>>> = {
 const ROUTES = ['/api/v1/chat', '/api/v1/chat/stream'] as const;
 type ChatRoute = (typeof ROUTES)[number];
 
-/** The hosts that the API knows: all of them are the one provider, but each has a circuit of its own. */
+/** The configured hosts: all are the same provider, but each has its own circuit. */
 const HOSTS: string[] = [];
 
-/** A host that no other test has made fail. */
+/** Returns a host that no other test has made fail. */
 function freshHost(): string {
   const id = `host-${HOSTS.length}`;
   HOSTS.push(id);
   return id;
 }
 
-/** One fault on one route, at a host of its own. */
+/** A fault on a route, with its own host. */
 type Case<Outcome> = [name: string, route: ChatRoute, fault: Fault<Outcome>, host: string];
 
-/** Every fault on every route. */
+/** Returns every fault on every route. */
 function cases<Outcome>(faults: Readonly<Record<string, Fault<Outcome>>>): Case<Outcome>[] {
   return Object.entries(faults).flatMap(([name, fault]) =>
     ROUTES.map((route): Case<Outcome> => [name, route, fault, freshHost()]),
@@ -347,7 +348,7 @@ const SUCCESS_CASES = cases(SUCCESSES);
 const AFTERWARDS_HOST = freshHost();
 const LOG_HOST = freshHost();
 
-/** The data of the events of a stream that was read to its end. */
+/** Returns the data of the events of a complete stream. */
 function eventsOf(body: unknown): unknown[] {
   const frames = String(body).split('\n\n');
   expect(frames.pop()).toBe('');
@@ -370,7 +371,7 @@ function setUpWith(deadline: Deadline): { readonly api: TestApi; readonly user: 
   return { api, user: setUpUser(api) };
 }
 
-/** The ids that the headers of an answer tell, whatever its body is. */
+/** Reads the ids of a turn from the headers, whatever its body is. */
 async function turnOf(api: TestApi, route: ChatRoute, response: ApiResponse) {
   if (route === '/api/v1/chat/stream') {
     const [first] = eventsOf(response.body);
@@ -394,7 +395,7 @@ async function turnOf(api: TestApi, route: ChatRoute, response: ApiResponse) {
   return { conversationId: String(answer?.['conversation_id']), messageId: String(answer?.['id']) };
 }
 
-/** Who was asked, by whom and over which route. */
+/** The API, user, route and host of a request. */
 interface Asked {
   readonly api: TestApi;
   readonly user: TestUser;
@@ -410,7 +411,7 @@ function ask(user: TestUser, route: ChatRoute, host: string): Promise<ApiRespons
   return user.request('POST', route, { message: QUESTION, model: modelOf(host) });
 }
 
-/** What the provider saw of a turn: one request, as it must be. */
+/** Checks that the provider received exactly one correct request for the turn. */
 async function expectOneAttempt(closedBy?: 'client' | 'server'): Promise<void> {
   const asked = provider.requests.filter(({ route }) => route === 'chat');
   expect(asked.map(({ body }) => body)).toEqual([
@@ -422,14 +423,14 @@ async function expectOneAttempt(closedBy?: 'client' | 'server'): Promise<void> {
       stream_options: { include_usage: true },
     },
   ]);
-  // Never settles where the connection is kept open after the turn has ended.
+  // Never resolves if the connection stays open after the turn has ended.
   const closing = await asked[0]?.closed;
   if (closedBy !== undefined) expect(closing).toMatchObject({ by: closedBy });
 }
 
-describe('a provider that fails', () => {
+describe('a provider failure', () => {
   it.each(FAILURE_CASES)(
-    '%s, on %s',
+    'is reported and stored: %s, on %s',
     async (_name, route, { behaviour, deadline = 'patient', outcome }, host) => {
       const { api, user } = apis[deadline];
       provider.script(behaviour());
@@ -439,7 +440,7 @@ describe('a provider that fails', () => {
     },
   );
 
-  it.each(ROUTES)('a connection that is refused, on %s', async (route) => {
+  it.each(ROUTES)('is reported and stored: a refused connection, on %s', async (route) => {
     const closing = await startFakeProvider();
     const host = 'closed';
     const api = await startApi({
@@ -457,7 +458,7 @@ describe('a provider that fails', () => {
     }
   });
 
-  it('is not the end of the conversation: the next turn answers', async () => {
+  it('does not end the conversation: the next turn is answered', async () => {
     const { api, user } = apis.patient;
     provider.script({ kind: 'reset', afterChunks: 2, text: TEXT });
     const failed = await ask(user, '/api/v1/chat/stream', AFTERWARDS_HOST);
@@ -475,7 +476,7 @@ describe('a provider that fails', () => {
     expectSettled(conversation);
   });
 
-  it('is in the log where the operator must know of it, and never with what the user wrote', async () => {
+  it('is logged if the operator must act, and never with the user’s text', async () => {
     const { api, user } = apis.patient;
     const before = api.log.length;
     const message = `You wrote: ${QUESTION}`;
@@ -531,7 +532,7 @@ async function expectFailure(
       error_message: message,
       input_tokens: inputTokens,
       output_tokens: outputTokens,
-      // The price is not known, but of what nothing was used nothing is to be paid.
+      // The price is unknown, but zero usage costs nothing.
       cost_micro_usd: inputTokens + outputTokens === 0 ? 0 : null,
     },
   ]);
@@ -564,9 +565,9 @@ async function expectFailure(
   });
 }
 
-describe('a provider that is odd but answers', () => {
+describe('an unusual but complete provider response', () => {
   it.each(SUCCESS_CASES)(
-    '%s, on %s',
+    'is accepted and stored: %s, on %s',
     async (_name, route, { behaviour, deadline = 'patient', outcome }, host) => {
       const { api, user } = apis[deadline];
       provider.script(behaviour());

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and hosts on a socket that send what real ones were seen to send.
+// Real components: the API on a socket, PostgreSQL, and hosts on a socket with replies observed from real
+// ones.
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { at, listAt } from '../../support/client.js';
@@ -24,7 +25,7 @@ const whole = (message: object, finish_reason: string | null | undefined = 'stop
   });
 const DONE = 'data: [DONE]\n\n';
 
-/** A host that answers with these frames where a stream was asked for, and else with that body. */
+/** A host that replies with these frames if a stream was requested, and otherwise with that body. */
 const answers =
   (frames: readonly string[], body: string): RawReplier =>
   ({ body: asked }) =>
@@ -37,7 +38,7 @@ const HELLO = answers(
   [delta({ role: 'assistant', content: 'Hello' }), delta({}, 'stop')],
   whole({ content: 'Hello' }),
 );
-/** The same host behind a proxy that packs. */
+/** The same host behind a compressing proxy. */
 const packed =
   (coding: string, pack: (bytes: Buffer) => Uint8Array): RawReplier =>
   (request) => {
@@ -67,7 +68,7 @@ interface Answer {
   readonly told?: { readonly text?: string; readonly calls?: readonly string[]; readonly finish?: string };
 }
 
-/** Answers that are whole, though not in the words that were to be expected. */
+/** Complete answers in unusual formats. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
   parts: {
     what: 'content in parts',
@@ -77,7 +78,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     ),
   },
   argobj: {
-    what: 'the arguments of a tool call as an object',
+    what: 'tool call arguments as an object',
     reply: answers(
       [delta({ tool_calls: [call('call_a', { city: 'Oslo' }, { index: 0 })] }), delta({}, 'tool_calls')],
       whole({ content: null, tool_calls: [call('call_a', { city: 'Oslo' })] }, 'tool_calls'),
@@ -104,7 +105,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     },
   },
   finnull: {
-    what: 'no finish reason in a whole answer',
+    what: 'no finish reason in a JSON answer',
     reply: answers([delta({ content: 'Hello' }), delta({}, 'stop')], whole({ content: 'Hello' }, null)),
   },
   azfilter: {
@@ -118,25 +119,25 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     ),
     told: { finish: 'content_filter' },
   },
-  gzip: { what: 'a body packed by gzip', reply: packed('gzip', gzipSync) },
-  deflate: { what: 'a body packed by deflate', reply: packed('deflate', deflateSync) },
+  gzip: { what: 'a gzip-compressed body', reply: packed('gzip', gzipSync) },
+  deflate: { what: 'a deflate-compressed body', reply: packed('deflate', deflateSync) },
   rawdeflate: {
-    what: 'a body packed by deflate without zlib’s head',
+    what: 'a deflate-compressed body without zlib header',
     reply: packed('deflate', deflateRawSync),
   },
-  br: { what: 'a body packed by Brotli', reply: packed('br', brotliCompressSync) },
-  zstd: { what: 'a body packed by Zstandard', reply: packed('zstd', zstdCompressSync) },
+  br: { what: 'a Brotli-compressed body', reply: packed('br', brotliCompressSync) },
+  zstd: { what: 'a Zstandard-compressed body', reply: packed('zstd', zstdCompressSync) },
   twice: {
-    what: 'a body packed twice',
+    what: 'a body compressed twice',
     reply: packed('deflate, gzip', (bytes) => gzipSync(deflateSync(bytes))),
   },
-  unpacked: { what: 'a body that is not packed as its header says', reply: packed('gzip', (bytes) => bytes) },
+  unpacked: { what: 'an uncompressed body declared as gzip', reply: packed('gzip', (bytes) => bytes) },
   nostream: {
-    what: 'JSON where a stream was asked for',
+    what: 'JSON instead of the requested stream',
     reply: () => ({ body: whole({ content: 'Hello' }) }),
   },
   allsse: {
-    what: 'a stream where JSON was asked for',
+    what: 'a stream instead of the requested JSON',
     reply: () => ({
       headers: SSE,
       body: delta({ content: 'Hel' }) + delta({ content: 'lo' }) + delta({}, 'stop') + DONE,
@@ -150,9 +151,9 @@ interface Failure {
   readonly status: number;
   readonly code: string;
   readonly message: RegExp;
-  /** How often the model is asked. */
+  /** Number of requests to the model. */
   readonly asked: number;
-  /** Whether a chain goes on to its next model. */
+  /** True if an alias falls back to its next model. */
   readonly chain: boolean;
 }
 
@@ -169,7 +170,7 @@ const UNREADABLE = {
 const FAILURES: Readonly<Record<string, Failure>> = {
   ctxllama: {
     ...TOO_LONG,
-    what: 'llama.cpp’s words for a request that is too long',
+    what: 'llama.cpp’s context length error',
     reply: refuses(400, {
       error: {
         code: 400,
@@ -182,7 +183,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   },
   ctxvllm: {
     ...TOO_LONG,
-    what: 'vLLM’s words for a request that is too long',
+    what: 'vLLM’s context length error',
     reply: refuses(400, {
       object: 'error',
       message: "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.",
@@ -194,7 +195,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   },
   ctxsglang: {
     ...TOO_LONG,
-    what: 'SGLang’s words for a request that is too long',
+    what: 'SGLang’s context length error',
     reply: refuses(400, {
       object: 'error',
       message: "The input (5000 tokens) is longer than the model's context length (4096 tokens).",
@@ -217,7 +218,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     message: /context/,
   },
   pay402: {
-    what: 'an account without money',
+    what: 'an insufficient balance',
     reply: refuses(402, {
       error: {
         message: 'Insufficient Balance',
@@ -234,7 +235,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   },
   errstr: {
     ...REJECTED,
-    what: 'an error that is a text',
+    what: 'an error that is a string',
     reply: refuses(400, { error: 'Input validation error: `n` must be <= 10', error_type: 'validation' }),
     message: /^Input validation error: `n` must be <= 10$/,
   },
@@ -248,27 +249,27 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   },
   errlist: {
     ...REJECTED,
-    what: 'an error in a list',
+    what: 'an error in an array',
     reply: refuses(400, [
       { error: { code: 400, message: 'Please use a valid role', status: 'INVALID_ARGUMENT' } },
     ]),
     message: /^Please use a valid role$/,
   },
-  page: { ...UNREADABLE, what: 'a page of markup', reply: () => ({ body: '<html><body>Hi</body></html>' }) },
-  scalar: { ...UNREADABLE, what: 'JSON that is no answer', reply: () => ({ body: '{"ok":1}' }) },
+  page: { ...UNREADABLE, what: 'an HTML page', reply: () => ({ body: '<html><body>Hi</body></html>' }) },
+  scalar: { ...UNREADABLE, what: 'JSON that is not an answer', reply: () => ({ body: '{"ok":1}' }) },
   unknowncoding: {
     ...UNREADABLE,
-    what: 'a body of an unknown coding',
+    what: 'an unknown content encoding',
     reply: packed('lzma', (bytes) => bytes),
   },
   garbage: {
     ...UNREADABLE,
-    what: 'a body that is not of its coding',
+    what: 'a body that does not match its content encoding',
     reply: packed('br', () => Buffer.from('this is not Brotli, whatever the header says')),
   },
   bomb: {
     ...UNREADABLE,
-    what: 'a body that unpacks to more than can be held',
+    what: 'a body that decompresses beyond the limit',
     reply: packed('gzip', () => BOMB),
   },
 };
@@ -287,7 +288,7 @@ const HOSTS: Readonly<Record<string, RawReplier>> = {
     whole({ content: 'From the next' }),
   ),
   ...Object.fromEntries(Object.entries({ ...ANSWERS, ...FAILURES }).map(([id, { reply }]) => [id, reply])),
-  // One for each surface: a connection that breaks counts against the model, which is not asked for a while then.
+  // One host per API, because a broken connection counts against the model and opens its circuit.
   ...Object.fromEntries(CUT_SURFACES.map((_, place) => [`cut${place}`, CUT])),
   finerr: answers(
     [
@@ -333,16 +334,16 @@ const user = setUpUser(api);
 const isSurface = (name: string): name is SurfaceName => name in SURFACES;
 const surfaces = Object.keys(SURFACES).filter(isSurface);
 const ask = (surface: SurfaceName, model: string) => SURFACES[surface]({ url: api.url, user }, model);
-/** The surface of old completions has no tools. */
+/** Lists the APIs for an answer: /v1/completions has no tools. */
 const surfacesFor = ({ told }: Answer): SurfaceName[] =>
   surfaces.filter((surface) => told?.calls === undefined || !surface.startsWith('/v1/completions'));
 
-describe('an answer of a host of its own ways is read as it was meant', () => {
+describe('an unusual but complete host reply', () => {
   it.each(
     Object.entries(ANSWERS).flatMap(([id, answer]) =>
       surfacesFor(answer).map((surface) => ({ ...answer, id, surface })),
     ),
-  )('$what, on $surface', async ({ id, surface, told }) => {
+  )('with $what is understood, on $surface', async ({ id, surface, told }) => {
     const since = hosts().requests.length;
     expect(await ask(surface, `${id}/m`)).toEqual({
       status: 200,
@@ -356,7 +357,7 @@ describe('an answer of a host of its own ways is read as it was meant', () => {
     expect(hosts().asked(id, since)).toBe(1);
   });
 
-  it('thinking within the content is thinking for clients of Anthropic’s format', async () => {
+  it('with thinking within the content becomes thinking blocks in Anthropic’s format', async () => {
     const { body } = await user.request('POST', '/v1/messages', {
       model: 'parts/m',
       max_tokens: 10,
@@ -368,14 +369,14 @@ describe('an answer of a host of its own ways is read as it was meant', () => {
     ]);
   });
 
-  it('is asked for unpacked', () => {
+  it('is requested without compression', () => {
     expect(new Set(hosts().requests.map(({ headers }) => headers['accept-encoding']))).toEqual(
       new Set(['identity']),
     );
   });
 });
 
-describe('a failure is told by what the host meant', () => {
+describe('a host failure', () => {
   const wholes = ['/v1/chat/completions', '/api/v1/chat'] as const;
   const streamed = ['/v1/chat/completions, streamed', '/v1/messages, streamed'] as const;
 
@@ -383,19 +384,22 @@ describe('a failure is told by what the host meant', () => {
     Object.entries(FAILURES).flatMap(([id, failure]) =>
       wholes.map((surface) => ({ ...failure, id, surface })),
     ),
-  )('$what, on $surface: asked $asked times', async ({ id, surface, status, code, message, asked }) => {
-    const since = hosts().requests.length;
-    const told = await ask(surface, `${id}/m`);
-    expect([told.status, told.error, hosts().asked(id, since)]).toEqual([status, code, asked]);
-    expect(told.message).toMatch(message);
-  });
+  )(
+    'with $what is recognized on $surface after $asked requests',
+    async ({ id, surface, status, code, message, asked }) => {
+      const since = hosts().requests.length;
+      const told = await ask(surface, `${id}/m`);
+      expect([told.status, told.error, hosts().asked(id, since)]).toEqual([status, code, asked]);
+      expect(told.message).toMatch(message);
+    },
+  );
 
   it.each(
     Object.entries(FAILURES).flatMap(([id, failure]) =>
       streamed.map((surface) => ({ ...failure, id, surface })),
     ),
   )(
-    '$what, on $surface: a chain goes on ($chain)',
+    'with $what is recognized on $surface (alias falls back: $chain)',
     async ({ id, surface, status, message, asked, chain }) => {
       const since = hosts().requests.length;
       const told = await ask(surface, `chain-${id}`);
@@ -406,7 +410,7 @@ describe('a failure is told by what the host meant', () => {
   );
 
   it.each(CUT_SURFACES.map((surface, place) => ({ surface, id: `cut${place}` })))(
-    'a packed body that ends early is asked for once more, on $surface',
+    'with a truncated compressed body is retried once, on $surface',
     async ({ surface, id }) => {
       const since = hosts().requests.length;
       const told = await ask(surface, `${id}/m`);
@@ -414,13 +418,13 @@ describe('a failure is told by what the host meant', () => {
     },
   );
 
-  it.each(surfaces)('an answer with an error inside of its choice is not whole, on %s', async (surface) => {
+  it.each(surfaces)('within the choice of an answer makes it incomplete, on %s', async (surface) => {
     const told = await ask(surface, 'finerr/m').catch((error: unknown) => error);
     expect(at(told, 'finish') ?? 'error').toBe('error');
     expect(at(told, 'error')).toBeDefined();
   });
 
-  it('an answer with an error inside of its choice is stored as failed', async () => {
+  it('within the choice of an answer makes it stored as failed', async () => {
     const { headers } = await user.request('POST', '/api/v1/chat', { model: 'finerr/m', message: 'Hi' });
     const path = `/api/v1/conversations/${String(headers.get('x-conversation-id'))}/messages`;
     expect(listAt((await user.request('GET', path)).body, 'data').at(-1)).toMatchObject({
@@ -430,12 +434,12 @@ describe('a failure is told by what the host meant', () => {
   });
 });
 
-describe('vectors', () => {
+describe('embeddings', () => {
   it.each(
     ['base64', 'floats', 'gzipvector'].flatMap((id) =>
       [undefined, 'float', 'base64'].map((format) => [id, format]),
     ),
-  )('from the host %s are what was asked for: %s', async (id, encoding_format) => {
+  )('of the host %s are returned in the requested format: %s', async (id, encoding_format) => {
     const { status, body } = await user.request('POST', '/v1/embeddings', {
       model: `${String(id)}/m`,
       input: 'x',
@@ -447,7 +451,7 @@ describe('vectors', () => {
     ]);
   });
 
-  it('that are none are the provider’s fault, and it is asked once', async () => {
+  it('that are invalid are reported as a provider error after one request', async () => {
     const since = hosts().requests.length;
     const { status, body } = await user.request('POST', '/v1/embeddings', {
       model: 'badvector/m',
@@ -458,8 +462,8 @@ describe('vectors', () => {
   });
 });
 
-describe('a bare list of models', () => {
-  it('is listed, and its models are found by their bare names', async () => {
+describe('a plain array as list of models', () => {
+  it('is included in the model list, and its models are found by their plain names', async () => {
     const { body } = await user.request('GET', '/v1/models');
     expect(listAt(body, 'data').map((model) => at(model, 'id'))).toContain('together/meta-llama/Llama-3-8b');
     expect(await ask('/v1/chat/completions', 'meta-llama/Llama-3-8b')).toMatchObject({

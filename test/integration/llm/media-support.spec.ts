@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, the folder of the files, and an Ollama that is asked what its models read.
+// Real components: the API on a socket, PostgreSQL, the file directory, and an Ollama host that reports the
+// capabilities of its models.
 import { describe, expect, it } from '@jest/globals';
 import { at } from '../../support/client.js';
 import { PNG, uploadedId } from '../../support/files.js';
@@ -8,7 +9,7 @@ const provider = setUpProvider();
 const api = setUpApi(() => ({ OLLAMA_BASE_URL: provider.origin, LLM_MAX_RETRIES: '0' }), 'test');
 const user = setUpUser(api, 'test');
 
-/** Number of times that the provider was asked what a model reads. */
+/** Number of capability requests that reached the provider. */
 const asked = (): number => provider.requests.filter(({ path }) => path === '/api/show').length;
 
 async function askWithImage(more: object = {}, model = 'ollama/llama3.2-vision'): Promise<unknown> {
@@ -23,8 +24,8 @@ async function askWithImage(more: object = {}, model = 'ollama/llama3.2-vision')
   return at(answer.body, 'conversation_id');
 }
 
-describe('what an Ollama model reads', () => {
-  it('is asked once in a turn with an image, and not at all in the next one', async () => {
+describe('the capabilities of an Ollama model', () => {
+  it('are requested once in a turn with an image, and not again in the next one', async () => {
     const conversation_id = await askWithImage();
     expect(asked()).toBe(1);
     await askWithImage({ conversation_id });
@@ -32,18 +33,18 @@ describe('what an Ollama model reads', () => {
     expect(asked()).toBe(1);
   });
 
-  it('is asked once by turns at the same time', async () => {
+  it('are requested once for concurrent turns', async () => {
     await Promise.all(Array.from({ length: 4 }, () => askWithImage()));
     expect(asked()).toBe(1);
   });
 
-  it('is asked of each model', async () => {
+  it('are requested for each model', async () => {
     await askWithImage();
     await askWithImage({}, 'ollama/other-vision');
     expect(asked()).toBe(2);
   });
 
-  it('is asked once in a turn even if the provider fails to answer', async () => {
+  it('are requested once in a turn even if the request fails', async () => {
     provider.scriptFor('models', { kind: 'error', status: 500 });
     await askWithImage({}, 'ollama/llama3.2');
     expect(asked()).toBe(1);

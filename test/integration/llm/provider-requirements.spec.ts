@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and hosts that refuse what the real ones refuse, in their words.
+// Real components: the API on a socket, PostgreSQL, and hosts that refuse what real ones refuse, with their
+// error messages.
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { idsIn } from '../../support/answers.js';
@@ -89,11 +90,11 @@ const ignored = ({ headers }: ApiResponse): string | null => headers.get('x-igno
 const lastBody = (): unknown => host.bodies.at(-1);
 const sentNames = (body: unknown): string[] =>
   typeof body === 'object' && body !== null ? Object.keys(body) : [];
-/** A text in a body; of anything else its JSON. */
+/** Returns a string of a body unchanged, and any other value as JSON. */
 const word = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? ''));
 const userText = (text: string): object => ({ role: 'user', content: text });
 
-/** DeepSeek's rule: an answer that called tools comes back with its reasoning. */
+/** DeepSeek's rule: an assistant message with tool calls must be sent back with its reasoning. */
 function wantsReasoning(body: unknown): Refusal | undefined {
   const index = messagesIn(body).findIndex(
     (message) => at(message, 'tool_calls') !== undefined && !at(message, 'reasoning_content'),
@@ -105,10 +106,10 @@ function wantsReasoning(body: unknown): Refusal | undefined {
       );
 }
 
-describe('reasoning that a provider needs back', () => {
+describe('reasoning that a provider requires back', () => {
   const CALL = { fields: { reasoning_content: 'I look.', tool_calls: [OSLO] } };
 
-  it('comes back with the results of tools, in later turns and for another answer of a turn', async () => {
+  it('is sent back with tool results, in later turns and on regeneration', async () => {
     host.rule = wantsReasoning;
     host.answers.push(CALL, { text: '21 degrees', fields: { reasoning_content: 'I tell.' } });
     const first = await turn({ model: 'deepseek/m', tools: [WEATHER] });
@@ -133,7 +134,7 @@ describe('reasoning that a provider needs back', () => {
     expect(at(messagesIn(lastBody())[1], 'reasoning_content')).toBe('I look.');
   });
 
-  it('is given to no other provider', async () => {
+  it('is sent to no other provider', async () => {
     host.answers.push(CALL);
     const first = await turn({ model: 'deepseek/m', tools: [WEATHER] });
     await results(first, 'call_a', { model: 'other/m' });
@@ -141,14 +142,14 @@ describe('reasoning that a provider needs back', () => {
     expect(JSON.stringify(lastBody())).not.toContain('provider_data');
   });
 
-  it('that another provider never wrote is stood in for', async () => {
+  it('is replaced by a placeholder if another provider generated the message', async () => {
     host.answers.push({ fields: { tool_calls: [OSLO] } });
     const first = await turn({ model: 'other/m', tools: [WEATHER] });
     host.rule = wantsReasoning;
     expect((await results(first, 'call_a', { model: 'deepseek/m' })).status).toBe(200);
   });
 
-  it.each([false, true])('comes back from clients of Anthropic’s format (stream: %s)', async (stream) => {
+  it.each([false, true])('is sent back from clients with Anthropic’s format (stream: %s)', async (stream) => {
     host.rule = wantsReasoning;
     host.answers.push(CALL);
     const client = new Anthropic({ baseURL: api.url, apiKey: user.token, maxRetries: 0 });
@@ -174,7 +175,7 @@ describe('reasoning that a provider needs back', () => {
     expect(JSON.stringify(lastBody())).not.toContain('I look.');
   });
 
-  it('comes back as signatures of calls and as details, to the same model only', async () => {
+  it('is sent back as tool call signatures and reasoning_details, to the same model only', async () => {
     const signed = { ...OSLO, extra_content: { google: { thought_signature: 'c2lnbmVk' } } };
     const details = [{ type: 'reasoning.text', text: 'I look.', signature: 's', index: 0 }];
     host.answers.push({ fields: { reasoning_details: details, reasoning: 'I look.', tool_calls: [signed] } });
@@ -186,7 +187,7 @@ describe('reasoning that a provider needs back', () => {
   });
 });
 
-describe('ids of tool calls that a target refuses', () => {
+describe('tool call ids that a provider refuses', () => {
   const claude = (body: unknown): Refusal | undefined => {
     const blocks = messagesIn(body)
       .flatMap((message) => at(message, 'content'))
@@ -225,14 +226,14 @@ describe('ids of tool calls that a target refuses', () => {
     ).toBe(200);
   });
 
-  it('go back to the host that made them as they were', async () => {
+  it('are sent unchanged to the host that generated them', async () => {
     host.answers.push({ fields: { tool_calls: [KIMI] } });
     const first = await turn({ model: 'kimi/m', tools: [WEATHER] });
     expect((await results(first, KIMI.id)).status).toBe(200);
     expect(at(messagesIn(lastBody())[1], 'tool_calls', 0, 'id')).toBe(KIMI.id);
   });
 
-  it('become nine letters and digits for a host that turns out to want that, and from then on at once', async () => {
+  it('are replaced by nine letters and digits once a host requires it, and immediately from then on', async () => {
     host.rule = (body) => {
       const ids = messagesIn(body).flatMap((message) => at(message, 'tool_call_id') ?? []);
       const wrong = ids.find((id) => !/^[a-zA-Z0-9]{9}$/.test(word(id)));
@@ -250,7 +251,7 @@ describe('ids of tool calls that a target refuses', () => {
   });
 });
 
-describe('a host whose roles must take turns', () => {
+describe('a host that requires alternating roles', () => {
   const alternate = (body: unknown): Refusal | undefined => {
     const roles = messagesIn(body).map((message) => at(message, 'role'));
     const others = roles.filter((role) => role !== 'system');
@@ -259,7 +260,7 @@ describe('a host whose roles must take turns', () => {
       : openaiRefusal('Conversation roles must alternate user/assistant/user/assistant/...');
   };
 
-  it('goes on with a conversation in which an answer has failed', async () => {
+  it('can continue a conversation with a failed answer', async () => {
     host.rule = () => openaiRefusal('Not today.');
     const { status, headers } = await turn({ message: 'One', model: 'plain/m' });
     expect(status).toBe(400);
@@ -279,7 +280,7 @@ describe('a host whose roles must take turns', () => {
     ]);
   });
 
-  it('is asked by clients of Anthropic’s format, which joins neighbours of one role', async () => {
+  it('accepts consecutive user messages of clients with Anthropic’s format, because they are merged', async () => {
     host.rule = alternate;
     expect((await messages({ model: 'plain/m', messages: [userText('One'), userText('Two')] })).status).toBe(
       200,
@@ -287,7 +288,7 @@ describe('a host whose roles must take turns', () => {
   });
 });
 
-describe('a value that the caller did not send', () => {
+describe('a parameter that the caller did not send', () => {
   const noTemperature = (body: unknown): Refusal | undefined => {
     const sent = at(body, 'temperature');
     return sent === undefined || sent === 1
@@ -299,7 +300,7 @@ describe('a value that the caller did not send', () => {
         );
   };
 
-  it('is the default temperature, which models do not get that are known to refuse it', async () => {
+  it('omits the default temperature for models known to refuse it', async () => {
     host.rule = noTemperature;
     for (const model of ['plain/gpt-5', 'plain/openai/gpt-5', 'openai/o3-mini']) {
       host.bodies.length = 0;
@@ -308,14 +309,14 @@ describe('a value that the caller did not send', () => {
     host.rule = () => undefined;
     const answer = await turn({ model: 'plain/m' });
     expect(at(lastBody(), 'temperature')).toBe(0.7);
-    // A process of an older version that regenerates the answer would send on whatever stands there.
+    // A process of an older version that regenerates the answer would send every stored option.
     const { messageId } = idsIn(answer.body);
     expect(await query(api.database, 'SELECT options FROM messages WHERE id = $1', [messageId])).toEqual([
       { options: {} },
     ]);
   });
 
-  it('is left out when a host refuses it, at once from then on, and costs no attempt of its own', async () => {
+  it('is dropped when a host refuses it, immediately from then on, and without an extra attempt', async () => {
     host.rule = noTemperature;
     for (const asked of [2, 1]) {
       host.bodies.length = 0;
@@ -331,12 +332,12 @@ describe('a value that the caller did not send', () => {
       "SELECT attempt, outcome FROM usage_records WHERE provider = 'azure'",
     );
     expect(used).toEqual([1, 1].map((attempt) => ({ attempt, outcome: 'completed' })));
-    // What the caller sent stays: it is the caller's to change.
+    // A parameter that the caller sent is preserved: only the caller can change it.
     const refused = await turn({ model: 'azure/m', temperature: 0.2 });
     expect([refused.status, at(refused.body, 'error', 'code')]).toEqual([400, 'provider_rejected']);
   });
 
-  it('is named as the caller’s own where the answer goes without it', async () => {
+  it('is not listed as ignored, while one that the caller sent is', async () => {
     const answer = await turn({ model: 'anthropic/claude-opus-4-7', temperature: 0.2 });
     expect([answer.status, ignored(answer)]).toEqual([200, 'temperature']);
     expect(at(answer.body, 'ignored_params')).toEqual(['temperature']);
@@ -346,7 +347,7 @@ describe('a value that the caller did not send', () => {
     expect(ignored(await turn({ model: 'anthropic/claude-opus-4-7' }))).toBeNull();
   });
 
-  it('is learned by many calls at once, each of which is answered', async () => {
+  it('is learned correctly by concurrent calls, each of which is answered', async () => {
     host.rule = noTemperature;
     const answers = await Promise.all(Array.from({ length: 8 }, () => turn({ model: 'kimi/m' })));
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
@@ -355,7 +356,7 @@ describe('a value that the caller did not send', () => {
     expect(host.bodies).toHaveLength(1);
   });
 
-  it('is not what a request needs that Claude’s format has no place for: that is the caller’s to change', async () => {
+  it('does not include a parameter that Claude’s format lacks: it is refused with 400', async () => {
     const answer = await chat({
       model: 'anthropic/claude-sonnet-4-5',
       messages: [userText('x')],
@@ -369,7 +370,7 @@ describe('a value that the caller did not send', () => {
     expect(host.bodies).toHaveLength(0);
   });
 
-  it('is stream_options, which a host may refuse', async () => {
+  it('includes stream_options, which a host may refuse', async () => {
     host.rule = (body) =>
       at(body, 'stream_options') === undefined
         ? undefined
@@ -406,12 +407,12 @@ describe('the name of the token limit', () => {
           'unsupported_parameter',
         );
 
-  it.each(['max_tokens', 'max_completion_tokens'])('stays %s if the client said so', async (name) => {
+  it.each(['max_tokens', 'max_completion_tokens'])('stays %s if the client used it', async (name) => {
     await chat({ model: 'voyage/m', messages: [userText('x')], [name]: 20 });
     expect(sentNames(lastBody()).filter((one) => one.startsWith('max_'))).toEqual([name]);
   });
 
-  it('is learned from a refusal where it is ours, for turns and clients of Anthropic’s format', async () => {
+  it('is learned from a refusal if Parley chose it, for turns and clients with Anthropic’s format', async () => {
     host.rule = onlyNew;
     for (const asked of [2, 1]) {
       host.bodies.length = 0;
@@ -429,7 +430,7 @@ describe('the name of the token limit', () => {
   });
 });
 
-describe('the format of vectors', () => {
+describe('encoding_format', () => {
   const onlyBase64 = (body: unknown): Refusal | undefined =>
     at(body, 'encoding_format') === 'float'
       ? {
@@ -440,7 +441,7 @@ describe('the format of vectors', () => {
         }
       : undefined;
 
-  it('is between the caller and this server: the host is asked for none', async () => {
+  it('is handled by Parley and not sent to the host', async () => {
     host.rule = onlyBase64;
     const ask = (body: object): Promise<ApiResponse> =>
       user.request('POST', '/v1/embeddings', { model: 'voyage/m', input: 'x', ...body });
@@ -457,7 +458,7 @@ describe('the format of vectors', () => {
     expect(host.bodies.map(sentNames)).toEqual([1, 2, 3].map(() => ['model', 'input']));
   });
 
-  it('is said to a host that insists on it', async () => {
+  it('is sent to a host that requires it', async () => {
     host.rule = (body) =>
       at(body, 'encoding_format') === undefined
         ? openaiRefusal("encoding_format must be 'float' or 'base64'")
@@ -466,10 +467,10 @@ describe('the format of vectors', () => {
   });
 });
 
-describe('what Claude refuses', () => {
+describe('a request to Claude', () => {
   const SONNET = 'anthropic/claude-sonnet-4-5';
 
-  it('is thinking over a history of calls that it has not signed', async () => {
+  it('disables thinking for a history with unsigned tool calls, and lists reasoning_effort as ignored', async () => {
     host.rule = (body) => {
       const last = messagesIn(body).findLast((message) => at(message, 'role') === 'assistant');
       const type = at(last, 'content', 0, 'type');
@@ -505,7 +506,7 @@ describe('what Claude refuses', () => {
     ]);
   });
 
-  it('is text without a letter in it', async () => {
+  it('contains no blank text blocks', async () => {
     host.rule = (body) => {
       const content = [
         ...messagesIn(body).flatMap((message) => at(message, 'content')),
@@ -538,7 +539,7 @@ describe('what Claude refuses', () => {
   });
 
   it.each(['data:image/jpg;base64,', 'data:IMAGE/JPEG;base64,', 'data:image/jpeg;charset=utf-8;base64,'])(
-    'is no JPEG, whatever it is called: %s',
+    'labels a JPEG as image/jpeg even if it was sent as %s',
     async (prefix) => {
       const image = { type: 'image_url', image_url: { url: prefix + PIXEL } };
       expect((await chat({ model: SONNET, messages: [{ role: 'user', content: [image] }] })).status).toBe(
@@ -549,14 +550,14 @@ describe('what Claude refuses', () => {
   );
 });
 
-describe('an image in the result of a tool', () => {
+describe('an image in a tool result', () => {
   const history = [
     userText('x'),
     { role: 'assistant', content: null, tool_calls: [OSLO] },
     { role: 'tool', tool_call_id: 'call_a', content: [{ type: 'text', text: 'A screenshot:' }, IMAGE] },
   ];
 
-  it('is a part of the result for Claude', async () => {
+  it('is sent to Claude as a part of the result', async () => {
     expect(
       (await chat({ model: 'anthropic/claude-sonnet-4-5', tools: [WEATHER], messages: history })).status,
     ).toBe(200);
@@ -566,7 +567,7 @@ describe('an image in the result of a tool', () => {
     ]);
   });
 
-  it('follows the result as a message of the user for Ollama', async () => {
+  it('is sent to Ollama as a user message after the result', async () => {
     expect((await chat({ model: 'ollama/m', tools: [WEATHER], messages: history })).status).toBe(200);
     expect(messagesIn(lastBody()).slice(2)).toMatchObject([
       { role: 'tool', content: 'A screenshot:' },
@@ -575,8 +576,8 @@ describe('an image in the result of a tool', () => {
   });
 });
 
-describe('a client of Anthropic’s format', () => {
-  it('may name its user at length: the host gets a hash, and the client reads that', async () => {
+describe('a client with Anthropic’s format', () => {
+  it('may send a long user id: the host gets a hash, and the parameter is listed as ignored', async () => {
     const user_id = `user_${'a'.repeat(64)}_account_${'b'.repeat(36)}_session`;
     host.rule = (body) =>
       word(at(body, 'user')).length > 64
@@ -594,7 +595,7 @@ describe('a client of Anthropic’s format', () => {
     expect([ignored(short), at(lastBody(), 'user')]).toEqual([null, 'me']);
   });
 
-  it('reads an estimate of its input at the start of a stream, and the host’s count at the end', async () => {
+  it('receives an estimate of its input tokens at the start of a stream, and the host’s count at the end', async () => {
     const words = 'word '.repeat(500);
     const { body } = await messages({ model: 'plain/m', stream: true, messages: [userText(words)] });
     const usage = (type: string, ...path: string[]): unknown =>

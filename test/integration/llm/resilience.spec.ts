@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and two model providers that fail in every way, over four surfaces.
+// Real components: the API on a socket, PostgreSQL, and two model providers with every kind of failure, over
+// four APIs.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ManualClock } from '../../support/clock.js';
@@ -10,19 +11,19 @@ import type { Behaviour } from '../../support/fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { expectSettled, query, stored, until } from '../../support/stored.js';
 
-/** Tries at one model beyond the first. */
+/** Retries of one model. */
 const MAX_RETRIES = 2;
 
-/** Longest wait for a first token, and for a whole answer, in milliseconds. */
+/** Maximum wait for a first token, and for a whole answer, in milliseconds. */
 const DEADLINE_MS = 700;
 
-/** Bounds of the waits of the two retries by our own back-off, in milliseconds. */
+/** Ranges of the back-off delays before the two retries, in milliseconds. */
 const BACKED_OFF = [
   [0, 250],
   [0, 500],
 ] as const;
 
-/** Chains that an API is started with: each has hosts, and so circuits, of its own. */
+/** Number of aliases. Each has its own hosts, and so its own circuits. */
 const CHAINS = 180;
 
 const QUESTION = 'one two three';
@@ -34,11 +35,11 @@ type Surface = (typeof SURFACES)[number];
 
 const GATEWAY_SURFACES = ['completions', 'completions stream'] as const;
 
-/** What a caller got, whatever the surface. */
+/** A response in a common form for all APIs. */
 interface Seen {
   readonly status: number;
   readonly headers: Headers;
-  /** The code of the failure, however it was told. */
+  /** The error code, from the body or the stream. */
   readonly code: unknown;
   readonly text: string;
   readonly model: unknown;
@@ -47,11 +48,11 @@ interface Seen {
   readonly events: readonly unknown[];
 }
 
-/** A chain of models at hosts that nobody asked before. */
+/** An alias whose hosts have received no request yet. */
 interface Chain {
-  /** Of two models: one of the primary, one of the secondary. */
+  /** An alias of two models: one of the primary, one of the secondary. */
   readonly pair: string;
-  /** The same and one more of the secondary. */
+  /** The same with another model of the secondary. */
   readonly trio: string;
   readonly primary: string;
   readonly secondary: string;
@@ -87,7 +88,7 @@ function freshChain(): Chain {
   return chainOf(used - 1);
 }
 
-/** The settings of an API that knows all the chains. */
+/** Settings of an API with all the aliases. */
 function environment(more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const chains = Array.from({ length: CHAINS }, (_, index) => chainOf(index));
   return {
@@ -179,7 +180,7 @@ function seenInStream(surface: Surface, status: number, headers: Headers, body: 
 
 type UsageRow = readonly [attempt: unknown, model: string, outcome: unknown, output: unknown];
 
-/** What the ledger has of a chain's hosts, once there are that many records. */
+/** Returns the usage records of the alias's hosts once there are at least that many. */
 async function usageOf({ primary: first, secondary: second }: Chain, count: number, of = api) {
   return until(`${count} usage records`, async (): Promise<UsageRow[] | undefined> => {
     const rows = await query(
@@ -198,7 +199,7 @@ async function usageOf({ primary: first, secondary: second }: Chain, count: numb
   });
 }
 
-/** Fails where a conversation's totals are not the sum of its attempts. */
+/** Checks that a conversation's totals are the sum of its attempts. */
 async function expectSum({ conversationId }: Seen, surface: Surface, messages = 2): Promise<void> {
   if (surface !== 'chat' && surface !== 'chat stream') return;
   const id =
@@ -209,7 +210,9 @@ async function expectSum({ conversationId }: Seen, surface: Surface, messages = 
   expectSettled(conversation);
 }
 
-/** The requests that a chain's primary and its secondary got; each host is asked with its name as the key. */
+/**
+ * Counts the requests to the primary and secondary of an alias; each host receives its own name as API key.
+ */
 function requestsOf(chain: Chain): { readonly first: number; readonly second: number } {
   const count = (provider: FakeProvider, host: string): number =>
     provider.requests.filter(({ headers }) => headers.authorization === `Bearer ${host}`).length;
@@ -221,18 +224,18 @@ function refusal(status: number, more: Partial<Behaviour & { kind: 'error' }> = 
 }
 
 interface Row {
-  /** What the primary does, at last again and again. */
+  /** Behaviours of the primary in order; the last one repeats. */
   readonly first: readonly [Behaviour, ...Behaviour[]];
-  /** What it does after that; the same without it. */
+  /** Makes the primary answer afterwards instead of repeating the last behaviour. */
   readonly then?: 'answers';
-  /** What the secondary does; it answers without it. */
+  /** Behaviour of the secondary, which answers by default. */
   readonly second?: Behaviour;
-  /** Attempts at the primary and at the secondary. */
+  /** Number of attempts at the primary and at the secondary. */
   readonly asked: readonly [number, number];
-  /** Bounds of the wait before each further attempt at the primary, in milliseconds; without it there is none. */
+  /** Ranges of the delays before each retry of the primary, in milliseconds; by default there is no delay. */
   readonly waits?: readonly (readonly [number, number])[];
   readonly failure?: { readonly status: number; readonly code: string };
-  /** True if the deadline has to pass first. */
+  /** True if the deadline has to expire first. */
   readonly silent?: true;
 }
 
@@ -240,13 +243,13 @@ const ONE_BACKED_OFF = BACKED_OFF.slice(0, 1);
 
 const BEFORE_OUTPUT: Readonly<Record<string, Row>> = {
   'a good answer': { first: [{ kind: 'answer' }], asked: [1, 0] },
-  '429 with Retry-After is waited for': {
+  '429 with Retry-After is retried after that delay': {
     first: [refusal(429, { retryAfter: 1 })],
     then: 'answers',
     asked: [2, 0],
     waits: [[1000, 1000]],
   },
-  '429 with retry-after-ms is waited for each time': {
+  '429 with retry-after-ms is retried after that delay each time': {
     first: [refusal(429, { retryAfterMs: 600 })],
     asked: [3, 1],
     waits: [
@@ -254,47 +257,47 @@ const BEFORE_OUTPUT: Readonly<Record<string, Row>> = {
       [600, 600],
     ],
   },
-  '429 with Retry-After beyond the cap goes on at once': {
+  '429 with Retry-After beyond the cap falls back at once': {
     first: [refusal(429, { retryAfter: 60 })],
     asked: [1, 1],
   },
-  '503 with Retry-After is waited for': {
+  '503 with Retry-After is retried after that delay': {
     first: [refusal(503, { retryAfter: 1 })],
     then: 'answers',
     asked: [2, 0],
     waits: [[1000, 1000]],
   },
-  '429 without': { first: [refusal(429)], asked: [3, 1], waits: BACKED_OFF },
+  '429 without Retry-After': { first: [refusal(429)], asked: [3, 1], waits: BACKED_OFF },
   '500 once': { first: [refusal(500)], then: 'answers', asked: [2, 0], waits: ONE_BACKED_OFF },
-  '500 again and again': { first: [refusal(500)], asked: [3, 1], waits: BACKED_OFF },
-  '503 again and again': { first: [refusal(503)], asked: [3, 1], waits: BACKED_OFF },
+  '500 repeatedly': { first: [refusal(500)], asked: [3, 1], waits: BACKED_OFF },
+  '503 repeatedly': { first: [refusal(503)], asked: [3, 1], waits: BACKED_OFF },
   'a reset once': { first: [{ kind: 'reset' }], then: 'answers', asked: [2, 0], waits: ONE_BACKED_OFF },
-  'a reset again and again': { first: [{ kind: 'reset' }], asked: [3, 1], waits: BACKED_OFF },
-  'a page of HTML, which another try would only bring again': {
+  'a reset repeatedly': { first: [{ kind: 'reset' }], asked: [3, 1], waits: BACKED_OFF },
+  'an HTML page, which is not retried': {
     first: [refusal(200, { body: 'html' })],
     asked: [1, 1],
   },
-  'silence is not waited for again': {
+  'silence, which is not retried': {
     first: [{ kind: 'silence' }],
     asked: [1, 1],
     silent: true,
   },
-  'silence after the headers neither': {
+  'silence after the headers, which is not retried': {
     first: [{ kind: 'silence', afterHeaders: true }],
     asked: [1, 1],
     silent: true,
   },
-  'too long a context': {
+  'an exceeded context length': {
     first: [refusal(400, { code: 'context_length_exceeded' })],
     asked: [1, 1],
   },
-  'too long a context for all': {
+  'an exceeded context length on both models': {
     first: [refusal(400, { code: 'context_length_exceeded' })],
     second: refusal(400, { code: 'context_length_exceeded' }),
     asked: [1, 1],
     failure: { status: 400, code: 'context_length_exceeded' },
   },
-  'the content policy': {
+  'a content policy refusal': {
     first: [refusal(400, { code: 'content_policy_violation' })],
     asked: [1, 0],
     failure: { status: 400, code: 'content_policy_violation' },
@@ -310,20 +313,20 @@ const BEFORE_OUTPUT: Readonly<Record<string, Row>> = {
     failure: { status: 400, code: 'provider_rejected' },
   },
   '401': { first: [refusal(401)], asked: [1, 1] },
-  '403 of all': {
+  '403 and 401 on both models': {
     first: [refusal(403)],
     second: refusal(401),
     asked: [1, 1],
     failure: { status: 502, code: 'provider_error' },
   },
   '404': { first: [refusal(404)], asked: [1, 1] },
-  '404 of all': {
+  '404 on both models': {
     first: [refusal(404)],
     second: refusal(404),
     asked: [1, 1],
     failure: { status: 404, code: 'model_not_found' },
   },
-  '429 of all, for long': {
+  '429 on both models with a long Retry-After': {
     first: [refusal(429, { retryAfter: 60 })],
     second: refusal(429, { retryAfter: 60 }),
     asked: [1, 1],
@@ -331,7 +334,7 @@ const BEFORE_OUTPUT: Readonly<Record<string, Row>> = {
   },
 };
 
-/** Lets a chain meet the faults of a row that the providers were given. */
+/** Sends a request to an alias whose providers have the faults of a row, and checks the result. */
 async function checkRow(surface: Surface, row: Row): Promise<void> {
   const chain = freshChain();
   const seen = await ask(surface, chain.pair);
@@ -363,17 +366,17 @@ function setFaults(row: Row): void {
   if (row.second !== undefined) secondary.setDefault(row.second);
 }
 
-describe('a failure before there is any output:', () => {
+describe('a failure before any output', () => {
   const rows = Object.entries(BEFORE_OUTPUT);
   const cases = rows
     .filter(([, row]) => row.silent === undefined)
     .flatMap(([name, row]) => SURFACES.map((surface): [string, Surface, Row] => [name, surface, row]));
 
-  it.each(cases)('%s, on %s', async (_name, surface, row) => {
+  it.each(cases)('is handled without duplicate output: %s, on %s', async (_name, surface, row) => {
     primary.script(...row.first);
     setFaults(row);
     await checkRow(surface, row);
-    // The step to the next model is never a wait, whatever the steps before it were.
+    // There is never a delay before the fallback to the next model.
     expect(clock.waits).toHaveLength(row.waits?.length ?? 0);
     for (const [index, [shortest, longest]] of (row.waits ?? []).entries()) {
       expect(clock.waits[index]).toBeGreaterThanOrEqual(shortest);
@@ -381,14 +384,17 @@ describe('a failure before there is any output:', () => {
     }
   });
 
-  // Side by side, because each of them waits for a real deadline.
-  it.each(rows.filter(([, row]) => row.silent))('%s, on every surface', async (_name, row) => {
-    setFaults(row);
-    const began = performance.now();
-    await Promise.all(SURFACES.map((surface) => checkRow(surface, row)));
-    expect(performance.now() - began).toBeGreaterThanOrEqual(DEADLINE_MS);
-    expect(clock.waits).toEqual([]);
-  });
+  // Run concurrently, because each of them waits for a real deadline.
+  it.each(rows.filter(([, row]) => row.silent))(
+    'is handled without duplicate output: %s, on every API',
+    async (_name, row) => {
+      setFaults(row);
+      const began = performance.now();
+      await Promise.all(SURFACES.map((surface) => checkRow(surface, row)));
+      expect(performance.now() - began).toBeGreaterThanOrEqual(DEADLINE_MS);
+      expect(clock.waits).toEqual([]);
+    },
+  );
 });
 
 const BROKEN: Readonly<Record<string, Behaviour>> = {
@@ -397,16 +403,16 @@ const BROKEN: Readonly<Record<string, Behaviour>> = {
   stalled: { kind: 'silence', afterChunks: 2, text: TEXT },
 };
 
-describe('an answer that breaks off in the middle:', () => {
+describe('an answer that breaks off midway', () => {
   const BROKEN_CASES = Object.entries(BROKEN);
 
-  it.each(BROKEN_CASES)('%s, in one piece: another one is asked', async (name, behaviour) => {
+  it.each(BROKEN_CASES)('(%s) without streaming falls back to another model', async (name, behaviour) => {
     const chain = freshChain();
     primary.setDefault(behaviour);
     secondary.setDefault({ kind: 'answer', usage: USAGE });
     const seen = await ask('completions', chain.pair);
     expect(seen).toMatchObject({ status: 200, text: QUESTION, model: `${chain.secondary}/second` });
-    // Nobody has seen anything of it; but what has fallen silent is not waited for again.
+    // Clients have seen no part of it; but a model that timed out is not retried.
     const asked = name === 'stalled' ? 1 : MAX_RETRIES + 1;
     expect(primary.requests).toHaveLength(asked);
     expect(await usageOf(chain, asked + 1)).toEqual([
@@ -415,7 +421,7 @@ describe('an answer that breaks off in the middle:', () => {
     ]);
   });
 
-  it.each(BROKEN_CASES)('%s, in a stream of completions: it ends with an error', async (_name, behaviour) => {
+  it.each(BROKEN_CASES)('(%s) in a Chat Completions stream ends with an error', async (_name, behaviour) => {
     const chain = freshChain();
     primary.setDefault(behaviour);
     const seen = await ask('completions stream', chain.pair);
@@ -434,7 +440,7 @@ describe('an answer that breaks off in the middle:', () => {
     ]),
   );
 
-  it.each(turns)('%s, in a turn on %s: it begins again', async (_name, surface, behaviour) => {
+  it.each(turns)('(%s) in a turn on %s restarts on the next model', async (_name, surface, behaviour) => {
     const chain = freshChain();
     primary.setDefault(behaviour);
     secondary.setDefault({ kind: 'answer', text: ['eight', ' nine'], usage: USAGE });
@@ -459,12 +465,12 @@ describe('an answer that breaks off in the middle:', () => {
     const restarts = seen.events.filter((event) => at(event, 'restart') !== undefined);
     expect(restarts).toEqual([{ restart: true, delta: '', ...ids, model }]);
     const before = seen.events.slice(0, seen.events.indexOf(restarts[0]));
-    // A piece that has not been shown when the answer begins again is not shown any more.
+    // A piece that has not been sent before the restart is not sent later.
     expect(['four', 'four five']).toContain(textOf(before));
     expect(seen.events.at(-1)).toBe('[DONE]');
   });
 
-  it('does not begin again after a tool call', async () => {
+  it('does not restart after a tool call', async () => {
     const chain = freshChain();
     const toolCalls = [{ name: 'look_up', arguments: ['{"a":', '1}'] }];
     primary.setDefault({ kind: 'cut', afterChunks: 2, toolCalls });
@@ -474,7 +480,7 @@ describe('an answer that breaks off in the middle:', () => {
     expect([primary.requests.length, secondary.requests.length]).toEqual([1, 0]);
   });
 
-  it('does not begin again twice', async () => {
+  it('does not restart twice', async () => {
     const chain = freshChain();
     primary.setDefault({ kind: 'cut', afterChunks: 2, text: TEXT });
     secondary.setDefault({ kind: 'cut', afterChunks: 1, text: ['eight', ' nine'] });
@@ -487,7 +493,7 @@ describe('an answer that breaks off in the middle:', () => {
     ]);
     await expectSum(seen, 'chat stream');
     const { messages } = await stored(api.database, seen.conversationId ?? '');
-    // The text is the second one's, and so is the name.
+    // Both the text and the model name are those of the second model.
     expect(messages[1]).toMatchObject({
       status: 'failed',
       content: 'eight',
@@ -495,7 +501,7 @@ describe('an answer that breaks off in the middle:', () => {
     });
   });
 
-  it('is stored under the name of its model where the next one never begins', async () => {
+  it('is stored with its model name if the next model produces no output', async () => {
     const chain = freshChain();
     primary.setDefault({ kind: 'cut', afterChunks: 2, text: TEXT });
     secondary.setDefault(refusal(404));
@@ -508,7 +514,7 @@ describe('an answer that breaks off in the middle:', () => {
     });
   });
 
-  it('goes on after a restart where the next one fails before there is any output', async () => {
+  it('falls back further after a restart if the next model fails before any output', async () => {
     const chain = freshChain();
     primary.setDefault({ kind: 'cut', afterChunks: 2, text: TEXT });
     secondary.script(refusal(404));
@@ -517,7 +523,7 @@ describe('an answer that breaks off in the middle:', () => {
     expect(seen.events.filter((event) => at(event, 'restart') === true)).toHaveLength(1);
   });
 
-  it('is told to nobody else where the content policy ends it', async () => {
+  it('is not sent to another model if a content policy ends it', async () => {
     const chain = freshChain();
     const error = { status: 400, code: 'content_policy_violation' };
     primary.setDefault({ kind: 'errorInStream', afterChunks: 2, text: TEXT, error });
@@ -528,7 +534,7 @@ describe('an answer that breaks off in the middle:', () => {
 });
 
 describe('a primary that is down', () => {
-  it('is left alone, is probed, and gets its traffic back', async () => {
+  it('gets no requests, is probed, and gets its traffic back', async () => {
     const chain = freshChain();
     const asked = async (): Promise<unknown> => (await ask('completions', chain.pair)).model;
     primary.setDefault(refusal(503));
@@ -548,7 +554,7 @@ describe('a primary that is down', () => {
     expect(primary.requests).toHaveLength(back + 5);
   });
 
-  it('without another model: answers 503 at once while it is open', async () => {
+  it('without a fallback is answered with 503 at once while its circuit is open', async () => {
     const chain = freshChain();
     primary.setDefault(refusal(503));
     const model = `${chain.primary}/first`;
@@ -562,7 +568,7 @@ describe('a primary that is down', () => {
   });
 });
 
-/** A call that its client can leave. */
+/** A call whose client can disconnect. */
 interface Leavable {
   readonly leave: () => void;
   readonly answer: Promise<Awaited<ReturnType<typeof send>> | undefined>;
@@ -582,7 +588,7 @@ function begin(surface: Surface, model: string, url = narrow.url, as = narrowUse
   };
 }
 
-/** Begins a call whose answer has begun to come, and holds it there. */
+/** Starts a call whose answer has begun, and pauses it there. */
 async function hold(model: string): Promise<Leavable & { readonly finish: () => void }> {
   const gate = gatedAnswer(TEXT);
   gate.release(1);
@@ -600,8 +606,8 @@ async function hold(model: string): Promise<Leavable & { readonly finish: () => 
   };
 }
 
-describe('more calls than a provider takes', () => {
-  it('wait, and are refused at once where too many do', async () => {
+describe('calls beyond a provider’s concurrency limit', () => {
+  it('wait, and are refused at once if the queue is full', async () => {
     const { primary: host } = freshChain();
     const model = `${host}/first`;
     const [one, two] = [await hold(model), await hold(model)];
@@ -612,7 +618,7 @@ describe('more calls than a provider takes', () => {
     expect(performance.now() - before).toBeLessThan(300);
     expect(refused).toMatchObject({ status: 503, code: 'overloaded' });
     expect(refused.headers.get('retry-after')).toBe('1');
-    // To wait in our queue is not silence of the provider.
+    // Waiting in the queue is not a provider timeout.
     await delay(DEADLINE_MS + 200);
     expect(primary.requests).toHaveLength(2);
     one.finish();
@@ -621,7 +627,7 @@ describe('more calls than a provider takes', () => {
     expect([(await one.answer)?.status, (await two.answer)?.status]).toEqual([200, 200]);
   });
 
-  it('go on to the next model of the chain', async () => {
+  it('fall back to the next model of an alias', async () => {
     const chain = freshChain();
     const held = [await hold(chain.pair), await hold(chain.pair)];
     const waiting = begin('completions', chain.pair);
@@ -632,7 +638,7 @@ describe('more calls than a provider takes', () => {
     expect((await waiting.answer)?.status).toBe(200);
   });
 
-  it('get the place of one that is left', async () => {
+  it('take the slot of a call whose client disconnects', async () => {
     const { primary: host } = freshChain();
     const model = `${host}/first`;
     const [one, two] = [await hold(model), await hold(model)];
@@ -644,7 +650,7 @@ describe('more calls than a provider takes', () => {
     await two.answer;
   });
 
-  it('get the place of one that has left the queue', async () => {
+  it('are not blocked by a call that left the queue', async () => {
     const { primary: host } = freshChain();
     const model = `${host}/first`;
     const [one, two] = [await hold(model), await hold(model)];
@@ -662,7 +668,7 @@ describe('more calls than a provider takes', () => {
   });
 });
 
-describe('a client that leaves', () => {
+describe('a client that disconnects', () => {
   const cases: [Surface, 'before' | 'after', () => Behaviour][] = GATEWAY_SURFACES.flatMap((surface) => [
     [surface, 'before', () => ({ kind: 'silence' })],
     [
@@ -677,7 +683,7 @@ describe('a client that leaves', () => {
   ]);
 
   it.each(cases)(
-    'of %s, %s the first token: closes the upstream socket',
+    'from %s %s the first token closes the upstream socket',
     async (surface, when, behaviour) => {
       const chain = freshChain();
       primary.script(behaviour());
@@ -697,7 +703,7 @@ describe('a client that leaves', () => {
     },
   );
 
-  it('while it waits for a retry ends the call', async () => {
+  it('during the wait for a retry ends the call', async () => {
     const chain = freshChain();
     primary.setDefault(refusal(429, { retryAfter: 3 }));
     clock.holdWaits();
@@ -710,7 +716,7 @@ describe('a client that leaves', () => {
     expect([primary.requests.length, secondary.requests.length]).toEqual([1, 0]);
   });
 
-  it('leaves nothing behind: after many of them all places are there', async () => {
+  it('releases its concurrency slot, even after many repetitions', async () => {
     const { primary: host } = freshChain();
     const model = `${host}/first`;
     for (let round = 0; round < 12; round += 1) {
@@ -730,7 +736,7 @@ describe('a client that leaves', () => {
 });
 
 describe('an alias', () => {
-  it('is the model of a turn that is going on, and of one that failed everywhere', async () => {
+  it('is the stored model of a turn that failed on every model', async () => {
     const chain = freshChain();
     primary.setDefault(refusal(404));
     secondary.setDefault(refusal(404));
@@ -740,11 +746,11 @@ describe('an alias', () => {
     expect(at(listAt(messages.body, 'data')[1], 'model')).toBe(chain.pair);
   });
 
-  it('is never a name that every object has', async () => {
+  it('cannot be a property name of every object, like constructor', async () => {
     expect(await ask('completions', 'constructor')).toMatchObject({ status: 404, code: 'model_not_found' });
   });
 
-  it('streams as its first model does', async () => {
+  it('streams the answer of its first model', async () => {
     const chain = freshChain();
     const events = await collect(
       user.stream('/api/v1/chat/stream', { message: QUESTION, model: chain.pair }),

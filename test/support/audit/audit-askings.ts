@@ -2,7 +2,7 @@ import { query } from '../stored.js';
 import type { Journal } from './journal.js';
 import type { Asking, Question, Regeneration, World } from './world.js';
 
-/** A question as it is stored, with all answers that it has. */
+/** A stored question with all its answers. */
 interface StoredQuestion {
   readonly id: string;
   readonly text: string;
@@ -10,7 +10,10 @@ interface StoredQuestion {
   readonly answers: readonly string[];
 }
 
-/** Everything that the server took is there once, what was sent often too; and nothing else is. */
+/**
+ * Checks that everything the server accepted is stored once, even if it was sent repeatedly, and nothing
+ * else.
+ */
 export async function auditAskings(world: World): Promise<void> {
   const { questions, regenerations, journal } = world;
   const stored = await storedQuestions(world);
@@ -35,7 +38,7 @@ export async function auditAskings(world: World): Promise<void> {
   auditUntold(world, stored);
 }
 
-/** What was asked has one answer at most, which stands where it was asked for. */
+/** Checks that a request has at most one answer, stored after its question. */
 function auditAnswers(journal: Journal, { name, answers }: Asking, stored: StoredQuestion | undefined): void {
   if (answers.size > 1) journal.violate(name, `was given several answers: ${[...answers].join(', ')}`);
   for (const answer of answers) {
@@ -45,7 +48,7 @@ function auditAnswers(journal: Journal, { name, answers }: Asking, stored: Store
   }
 }
 
-/** A question in other words follows the same message as the one in whose place it stands. */
+/** Checks that an edited question follows the same message as the question it replaces. */
 function auditPlace(
   journal: Journal,
   { name }: Question,
@@ -58,7 +61,7 @@ function auditPlace(
   }
 }
 
-/** An answer that nobody was told of is that of a request that was lost, of which there is one at most. */
+/** Checks that an answer unknown to clients belongs to a lost request, which has at most one. */
 function auditUntold({ questions, regenerations, journal }: World, stored: readonly StoredQuestion[]): void {
   const byText = new Map(questions.map((question) => [question.name, question]));
   const byQuestion = Map.groupBy(regenerations, ({ questionId }: Regeneration) => questionId);

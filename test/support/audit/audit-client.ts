@@ -6,32 +6,32 @@ import type { Random } from './random.js';
 import { View } from './view.js';
 import type { Asking, Question, World } from './world.js';
 
-/** Conversations that a client goes on with at most. */
+/** Maximum number of conversations that a client continues. */
 const CONVERSATIONS = 3;
 
-/** How often a client tries to send before it gives up. */
+/** Maximum number of times a client sends a request. */
 const TRIES = 12;
 
-/** Messages that a client sees of a conversation, the oldest ones; the most that a page has. */
+/** Number of messages that a client sees of a conversation, oldest first; the maximum of a page. */
 const PAGE = 100;
 
-/** How often a client comes back to an answer before it gives that up. */
+/** Maximum number of times a client resumes an answer. */
 const REJOINS = 5;
 
-/** How long it may take to be told of an answer that has ended, in milliseconds. */
+/** Maximum time to resume an answer that has ended, in milliseconds. */
 const LAST_LOOK_MS = 5000;
 
-/** What became of sending something once. */
+/** The outcome of sending a request once. */
 type Sent = 'refused' | 'lost' | 'answered' | { readonly unread: View };
 
-/** Somebody with an account, a bad connection and no patience. */
+/** A user with an account, a bad connection and no patience. */
 export class AuditClient {
   readonly #conversations: string[] = [];
-  /** What it ever looked at. */
+  /** Every view of an answer. */
   readonly views: View[] = [];
   #asked = 0;
 
-  /** @param storm aborts when nobody sends any more */
+  /** @param storm aborts when clients stop sending */
   constructor(
     private readonly name: string,
     private readonly token: string,
@@ -40,25 +40,28 @@ export class AuditClient {
     private readonly storm: AbortSignal,
   ) {}
 
-  /** Asks one question after another, in other words or again too, until the storm is over. */
+  /** Sends one question, edit or regeneration after another until the storm is over. */
   async run(): Promise<void> {
     while (!this.storm.aborted) {
       const sending = await this.#newSending(this.random.fork());
-      // Only a named request may be sent twice.
+      // Only a request with an Idempotency-Key may be sent twice.
       const doubles =
         sending.asking.key !== undefined && this.random.chance(0.3) ? this.random.whole(1, 2) : 0;
       const delivered = Array.from({ length: doubles + 1 }, (_, index) => {
         if (index > 0) this.#count('doubles at once');
         return this.#deliver(sending, this.random.fork());
       });
-      // Another tab, which goes elsewhere just when something is asked.
+      // Another tab, which activates another branch just when a request is sent.
       if (this.random.chance(0.3)) delivered.push(this.#activateAny(this.random.fork()));
       await Promise.all(delivered);
       await this.#pause(this.random.whole(0, 100));
     }
   }
 
-  /** Comes back to everything when all is over, from where it left and from the beginning, and gets what is stored. */
+  /**
+   * Resumes every answer after the storm, from the last event and from the beginning, and compares it with
+   * the stored text.
+   */
   async lookAgain(stored: ReadonlyMap<string, string>): Promise<void> {
     const left = this.views.filter(({ ended }) => !ended);
     const answers = new Set(this.views.map(({ answerId }) => answerId));
@@ -71,7 +74,7 @@ export class AuditClient {
     }
   }
 
-  /** What it asks next: a branch of a conversation that it has, or a question at an end. */
+  /** Chooses the next request: a branch of an existing conversation, or a question at its end. */
   async #newSending(random: Random): Promise<Sending> {
     this.#asked += 1;
     const message = random.chance(0.45) ? await this.#anyMessage(random) : undefined;
@@ -98,7 +101,7 @@ export class AuditClient {
     return sending;
   }
 
-  /** A message of any conversation of its own, of any branch; undefined where it sees none. */
+  /** Returns a message of any branch of any of its conversations, or undefined if it sees none. */
   async #anyMessage(random: Random): Promise<KnownMessage | undefined> {
     const conversations = this.#conversations.slice(-CONVERSATIONS);
     if (conversations.length === 0) return undefined;
@@ -106,7 +109,7 @@ export class AuditClient {
     return messages.length === 0 ? undefined : random.pick(messages);
   }
 
-  /** All branches of a conversation; nothing where the look is lost or refused. */
+  /** Returns all branches of a conversation, or nothing if the request is lost or refused. */
   async #look(conversation: string, random: Random): Promise<readonly KnownMessage[]> {
     const { journal } = this.world;
     try {
@@ -146,7 +149,7 @@ export class AuditClient {
     }
   }
 
-  /** Sends it until the server has it, and follows the answer as long as this client likes. */
+  /** Sends a request until the server has accepted it, and follows the answer for a random time. */
   async #deliver(sending: Sending, random: Random): Promise<void> {
     const { asking } = sending;
     for (let tries = 1; tries <= TRIES && !this.storm.aborted; tries += 1) {
@@ -158,7 +161,8 @@ export class AuditClient {
       }
       if (sent === 'lost') {
         asking.lost = true;
-        // Without a name nobody can tell whether it is there: sending it again would ask for another one.
+        // Without a key the client cannot know whether it was accepted: sending it again would request
+        // another answer.
         if (asking.key === undefined || random.chance(0.1)) return;
         this.#count('doubles after a loss');
       } else this.#count('refusals');
@@ -216,7 +220,7 @@ export class AuditClient {
     }
   }
 
-  /** After a connection that ended too early: rejoins, sends again, or forgets about it. */
+  /** Handles a connection that ended too early: resumes, sends again, or gives up. */
   async #comeBack(first: View, sending: Sending, random: Random): Promise<void> {
     let view = first;
     if (random.chance(0.3)) void this.#stop(view, random);
@@ -242,15 +246,15 @@ export class AuditClient {
     try {
       await this.#follow(view, random, leaving.signal);
     } catch {
-      // The process is down, or this client left.
+      // The process is down, or this client disconnected.
     } finally {
       clearTimeout(timer);
     }
   }
 
   /**
-   * Reads on where a view ended, from any process.
-   * @throws what the connection throws
+   * Resumes a view after its last event, on any process.
+   * @throws errors of the connection
    */
   async #follow(view: View, random: Random, signal: AbortSignal): Promise<void> {
     const { lastEventId } = view;
@@ -314,7 +318,7 @@ export class AuditClient {
     return view;
   }
 
-  /** Breaks a connection off at a random point, or never. The storm's end leaves it alone. */
+  /** Aborts a connection at a random time, or never; independent of the end of the storm. */
   #leaveAt(leaving: AbortController, random: Random, probability: number): NodeJS.Timeout | undefined {
     if (!random.chance(probability)) return undefined;
     return setTimeout(

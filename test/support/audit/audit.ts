@@ -4,21 +4,30 @@ import type { View } from './view.js';
 import type { Kill, World } from './world.js';
 
 /**
- * What may be missing of a text that was shown, in milliseconds before the kill, where there is no Redis: a checkpoint
- * is made each second, and takes a moment itself on a machine that is busy. While the database is away none is made.
+ * Maximum age before a kill of displayed text that may be missing without Redis, in milliseconds: a
+ * checkpoint is stored each second, and takes a moment itself on a busy machine. While the database is
+ * unavailable none is stored.
  */
 const UNSTORED_MS = 1000 + 750;
 
-/** Cuts of this length in all may cost an answer its lease of 15 s, in milliseconds. */
+/** Total duration of disconnects that may cost an answer its lease of 15 s, in milliseconds. */
 const LEASE_IN_DOUBT_MS = 8000;
 
-/** How long after a cut Redis may go without what is shown, in milliseconds: a connection is made anew. */
+/**
+ * Time after a disconnect during which Redis may lack displayed text, in milliseconds, because a new
+ * connection is set up.
+ */
 const UNLOGGED_MS = 1500;
 
-/** How long after a kill its last words may come to the client, in milliseconds: they are in a socket's buffer. */
+/**
+ * Time after a kill during which its last text may reach the client, in milliseconds, from a socket's buffer.
+ */
 const UNDERWAY_MS = 500;
 
-/** Compares what is stored with what clients saw; nothing runs any more. Tells the journal what is wrong. */
+/**
+ * Compares the stored data with the data that clients saw, once nothing runs any more. Adds violations to the
+ * journal.
+ */
 export async function audit(world: World, views: readonly View[]): Promise<void> {
   const answers = new Map(
     (await query(world.database, `SELECT * FROM messages WHERE role = 'assistant'`)).map((row) => [
@@ -39,7 +48,7 @@ export async function audit(world: World, views: readonly View[]): Promise<void>
   await auditConversations(world);
 }
 
-/** An answer is what one provider said for it alone, as far as it came. */
+/** Checks that each answer is a prefix of a text that one provider generated for it alone. */
 function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>): void {
   const owners = new Map<string, string>();
   for (const [id, { content, status, finish_reason, model, error_code }] of answers) {
@@ -53,7 +62,7 @@ function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>
       journal.violate(id, `is complete with ${content.length} of ${source.length}`);
     } else {
       const provider = /^<(\w+)/.exec(source)?.[1] ?? '';
-      // A process that dies young has stored only what was asked for.
+      // A process that dies early has stored only the requested model.
       if (model !== `${provider}/model` && !(model === 'chain' && status === 'interrupted')) {
         journal.violate(id, `is said to be of ${String(model)}: ${content}`);
       }
@@ -65,8 +74,9 @@ function auditTexts({ texts, journal }: World, answers: ReadonlyMap<string, Row>
 }
 
 /**
- * An answer that has begun is interrupted by nothing but a kill: whoever loses a store for seconds has the text, and goes
- * on. Only the word that a question is stored may be lost, and then nobody answers it.
+ * Checks that an answer with text is interrupted only by a kill: a process that loses a store for seconds
+ * still has the text and continues. Only the confirmation that a question is stored may be lost, and then it
+ * is not answered.
  */
 function auditInterruptions({ kills, outages, journal }: World, answers: ReadonlyMap<string, Row>): void {
   for (const [id, { content, status, finish_reason, created_at, completed_at }] of answers) {
@@ -76,12 +86,12 @@ function auditInterruptions({ kills, outages, journal }: World, answers: Readonl
     const awayMs = outages.reduce((sum, outage) => {
       return sum + Math.max(0, Math.min(outage.to, to) - Math.max(outage.from, from));
     }, 0);
-    // One cut after the other may outlast a lease.
+    // Several disconnects in a row may outlast a lease.
     if (awayMs < LEASE_IN_DOUBT_MS) journal.violate(id, 'was interrupted, and no process was killed');
   }
 }
 
-/** A time of the database's as one of this process's. */
+/** Converts a time of the database to one of this process. */
 function momentOf(time: unknown): number {
   return Number(time) - performance.timeOrigin;
 }
@@ -98,13 +108,13 @@ function auditView(world: World, view: View, row: Row | undefined): void {
     view.answerId,
     `is stored as ${String(status)} of attempt ${Number(row['attempt'])}, ${text.length} long`,
   );
-  // Telling the outcome comes after all of the text.
+  // The outcome is sent after all of the text.
   const wholly = view.finished || (view.begun && view.failure !== undefined && status === 'failed');
   if (wholly && view.text !== text) {
     view.violate(`saw the end of ${view.text.length} of ${text.length}: ${difference(view.text, text)}`);
   }
   for (const seen of view.seen) {
-    // One that was dropped for a later attempt, or that was left before there was one.
+    // Dropped for a later attempt, or left before there was one.
     if (seen.attempt < Number(row['attempt'])) continue;
     const same = seen.attempt === Number(row['attempt']);
     const kept = same ? commonLength(seen.text, text) : 0;
@@ -118,7 +128,7 @@ function auditView(world: World, view: View, row: Row | undefined): void {
   }
 }
 
-/** Whether all that was seen beyond a length came when it was nowhere but in a process that was killed then. */
+/** Checks that all text seen beyond a length arrived when only a process that was then killed had it. */
 function couldBeLost(
   world: World,
   growth: readonly { readonly length: number; readonly at: number }[],
@@ -133,11 +143,14 @@ function couldBeLost(
   );
 }
 
-/** Since when a process that is killed had a text for itself: never where Redis had it all the while. */
+/**
+ * Returns the time since when only the killed process had new text: never if Redis received it throughout.
+ */
 function unstoredSince({ logged, outages }: World, kill: Kill): number {
   const own = outages.filter(({ process, from }) => process === kill.process && from < kill.at);
   let since = kill.at - UNSTORED_MS;
-  // The last one first: before it there may have been another one, with no time for a checkpoint between the two.
+  // The latest first: there may have been another shortly before it, without time for a checkpoint in
+  // between.
   for (const { from, to } of own.filter(({ store }) => store === 'database').reverse()) {
     if (to + UNSTORED_MS > since) since = Math.min(since, from - UNSTORED_MS);
   }
@@ -158,7 +171,7 @@ function difference(one: string, other: string): string {
   return `at ${from} ${around(one)} is not ${around(other)}`;
 }
 
-/** Positions, parents, totals and the ledger of every conversation. */
+/** Checks positions, parents, totals and the ledger of every conversation. */
 async function auditConversations({ database, journal }: World): Promise<void> {
   for (const { id } of await query(database, 'SELECT id FROM conversations')) {
     try {

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Random } from './random.js';
 import type { Asking, Question, Regeneration } from './world.js';
 
-/** Something that asks for an answer, and how it is sent. */
+/** A request for an answer, and how it is sent. */
 export interface Sending<Asked extends Asking = Asking> {
   readonly asking: Asked;
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** A message as a client knows it from a list. */
+/** A message that a client knows from a list. */
 export interface KnownMessage {
   readonly id: string;
   readonly conversationId: string;
@@ -18,7 +18,7 @@ export interface KnownMessage {
   readonly active: boolean;
 }
 
-/** A question in a conversation, or in a new one. */
+/** Creates a question in a conversation, or in a new one. */
 export function questionIn(
   conversation: string | undefined,
   text: string,
@@ -37,7 +37,7 @@ export function questionIn(
   };
 }
 
-/** A question in the place of another one. */
+/** Creates an edit of a question. */
 export function editOf(message: KnownMessage, text: string, random: Random): Sending<Question> {
   return {
     asking: { ...newAsking(text, random), insteadOf: message.id },
@@ -46,7 +46,7 @@ export function editOf(message: KnownMessage, text: string, random: Random): Sen
   };
 }
 
-/** Another answer, asked for by an answer or by its question. */
+/** Creates a regeneration, given an answer or its question. */
 export function regenerationOf(message: KnownMessage, name: string, random: Random): Sending<Regeneration> {
   const questionId = message.role === 'user' ? message.id : (message.parentId ?? '');
   return {
@@ -64,7 +64,7 @@ function newAsking(name: string, random: Random): Asking {
   return { name, key: random.chance(0.7) ? randomUUID() : undefined, answers: new Set(), lost: false };
 }
 
-/** Of a branch: as a stream or whole, and of the model that answered before where none is named. */
+/** Chooses options of a branch: streamed or JSON, with or without a model. */
 function howToAnswer(random: Random): Record<string, unknown> {
   return {
     ...(random.chance(0.75) && { stream: true }),

@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../client.js';
 
-/** The events of a response as they come. Throws where the connection breaks. */
+/** Yields the events of a response as they arrive. Throws if the connection breaks. */
 export async function* readEvents(response: Response): AsyncGenerator<StreamEvent> {
   if (response.body === null) return;
   let rest = '';

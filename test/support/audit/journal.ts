@@ -1,11 +1,11 @@
-/** What happened in a run: counted, told by the answer that it happened to, and what should not have happened. */
+/** The events of a run: counts, a history for each answer or question, and violations. */
 export class Journal {
   readonly #began = performance.now();
   readonly #counts = new Map<string, number>();
   readonly #history = new Map<string, string[]>();
   readonly #violated = new Set<string>();
 
-  /** One more of these. */
+  /** Increments a counter. */
   count(what: string): void {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
   }
@@ -22,14 +22,14 @@ export class Journal {
     this.#violated.add(subject);
   }
 
-  /** One line of all counts. */
+  /** All counts in one line. */
   get figures(): string {
     return Array.from(this.#counts, ([what, count]) => `${count} ${what}`)
       .sort((one, other) => one.replace(/^\d+ /, '').localeCompare(other.replace(/^\d+ /, '')))
       .join(', ');
   }
 
-  /** The histories in which something is wrong; none where all is well. */
+  /** The histories with a violation; empty if there is none. */
   get violations(): readonly string[] {
     return Array.from(this.#violated, (subject) =>
       [subject, ...(this.#history.get(subject) ?? [])].join('\n  '),

@@ -1,4 +1,4 @@
-/** Random decisions that a seed repeats: mulberry32, whose 32 bits are plenty for dice. */
+/** Random decisions reproducible by a seed: mulberry32, whose 32 bits are plenty for this purpose. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to, but not including, 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -15,7 +15,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number within these bounds, both included. */
+  /** Returns an integer within these bounds, both included. */
   whole(least: number, most: number): number {
     return least + Math.floor(this.next() * (most - least + 1));
   }
@@ -24,14 +24,17 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** @throws Error where there is nothing to choose from */
+  /** @throws Error if there is nothing to choose from */
   pick<Item>(items: readonly Item[]): Item {
     const item = items[this.whole(0, items.length - 1)];
     if (item === undefined) throw new Error('There is nothing to choose from.');
     return item;
   }
 
-  /** Dice of somebody else's, so that the order in which several people throw theirs changes nothing. */
+  /**
+   * Returns an independent generator, so that the order in which several clients draw numbers changes
+   * nothing.
+   */
   fork(): Random {
     return new Random(this.whole(0, 2 ** 32 - 1));
   }

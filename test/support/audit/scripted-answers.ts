@@ -2,10 +2,10 @@ import { stripNul } from '../../../src/common/stored-text.js';
 import type { Behaviour } from '../fake-provider/script.js';
 import type { Random } from './random.js';
 
-/** What a provider is going to answer, in this order, and the texts of it, each of which there is only once. */
+/** The next answers of a provider, in order, and their unique texts. */
 export interface ScriptedAnswers {
   readonly behaviours: readonly Behaviour[];
-  /** As they are stored where they come whole. */
+  /** The texts in their stored form, if complete. */
   readonly texts: readonly string[];
 }
 
@@ -21,8 +21,8 @@ const WORDS = [
 ];
 
 /**
- * Answers in many pieces with pauses in between, most of which end well.
- * @param name tells the texts of several providers apart
+ * Creates answers in many pieces with pauses, most of which end well.
+ * @param name distinguishes the texts of several providers
  */
 export function scriptAnswers(random: Random, name: string, count: number): ScriptedAnswers {
   const answers = Array.from({ length: count }, (_, index) => {
@@ -39,7 +39,7 @@ function piecesOf(random: Random): string[] {
   const count = random.chance(0.3) ? random.whole(80, 200) : random.whole(1, 50);
   return Array.from({ length: count }, () => ` ${random.pick(WORDS)}`).flatMap((word) => {
     if (random.chance(0.02)) return [`${word}\0`];
-    // Anywhere, within a surrogate pair too: that is how models write characters that are rare.
+    // At any position, even within a surrogate pair, because models split rare characters like that.
     const cut = random.whole(0, word.length);
     return random.chance(0.3)
       ? [word.slice(0, cut), word.slice(cut)].filter((piece) => piece !== '')

@@ -6,24 +6,32 @@ import { AuditClient } from './audit-client.js';
 import { Random } from './random.js';
 import { World, type WorldOptions } from './world.js';
 
-/** How long clients send, in milliseconds. */
+/** Duration of the requests, in milliseconds. */
 const STORM_MS = 12_000;
 
-/** How long processes die where their leases outlive them, in milliseconds: the rest of the storm meets what they left. */
+/**
+ * Duration of the kills if leases outlive them, in milliseconds: the rest of the storm encounters the answers
+ * they left.
+ */
 const KILLING_MS = 6000;
 
-/** Until the last answer of a dead process must have ended: its lease, and then the wait for the sweep. */
+/**
+ * Time by which the last answer of a dead process must have ended: its lease, plus the wait for the sweep.
+ */
 const SETTLED_MS = 45_000;
 
 const CLIENTS = 10;
 
-/** What a run came to. */
+/** The result of a run. */
 export interface Run {
   readonly figures: string;
   readonly violations: readonly string[];
 }
 
-/** Clients in a storm, and the audit after it. A seed repeats what everybody decides, not what meets what. */
+/**
+ * Runs clients in a storm, and the audit after it. A seed reproduces every decision, but not their
+ * interleaving.
+ */
 export async function runStorm(seed: number, options: WorldOptions): Promise<Run> {
   const random = new Random(seed);
   const world = await World.create(random.fork(), options);
@@ -62,7 +70,10 @@ export async function runStorm(seed: number, options: WorldOptions): Promise<Run
   }
 }
 
-/** Waits until nothing is generated any more, and says how long it took; the audit tells what never ended. */
+/**
+ * Waits until nothing is being generated, and returns the duration; the audit reports answers that never
+ * ended.
+ */
 async function settle({ database }: World): Promise<number> {
   const began = performance.now();
   const sql = `SELECT id FROM messages WHERE status = 'generating'`;

@@ -1,17 +1,20 @@
 import { at, type StreamEvent } from '../client.js';
 import type { Journal } from './journal.js';
 
-/** A text that somebody saw, and when. */
+/** A text that a client saw, with times. */
 export interface SeenText {
   readonly attempt: number;
   readonly text: string;
-  /** When it was this long, in milliseconds of this process; the first is the beginning, with nothing. */
+  /**
+   * Times at which it reached each length, in milliseconds of this process; the first entry is the empty
+   * start.
+   */
   readonly growth: readonly { readonly length: number; readonly at: number }[];
-  /** Whether it was dropped because the server said that the same beginning of the answer begins again. */
+  /** True if it was dropped because the server restarted the same attempt. */
   readonly takenBack: boolean;
 }
 
-/** What one client sees of one answer, over however many connections: it does what a front end would do. */
+/** One client's view of an answer over any number of connections, updated as by a front end. */
 export class View {
   /** Undefined until the first event. */
   #attempt: number | undefined;
@@ -28,22 +31,22 @@ export class View {
     private readonly journal: Journal,
   ) {}
 
-  /** Whether it was told how the answer ended. */
+  /** True if the client has seen how the answer ended. */
   get ended(): boolean {
     return this.#finished || this.#failure !== undefined;
   }
 
-  /** Whether it has seen anything: a failure in place of an answer comes without its text. */
+  /** True if the client has seen any event: an error instead of an answer has no text. */
   get begun(): boolean {
     return this.#attempt !== undefined;
   }
 
-  /** Whether it has seen the answer to its good end. */
+  /** True if the client has seen the answer complete. */
   get finished(): boolean {
     return this.#finished;
   }
 
-  /** The code of the failure that it was told. */
+  /** The error code that the client received. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -56,12 +59,12 @@ export class View {
     return this.#text;
   }
 
-  /** Everything that was ever on the screen, the text of now last. */
+  /** Every text that was ever displayed, the current one last. */
   get seen(): readonly SeenText[] {
     return this.#attempt === undefined ? [] : [...this.#dropped, this.#current(this.#attempt, false)];
   }
 
-  /** Notes something in the history of the answer. */
+  /** Adds a line to the history of the answer. */
   note(what: string): void {
     this.journal.note(this.answerId, `${this.name}: ${what}`);
   }
@@ -70,7 +73,7 @@ export class View {
     this.journal.violate(this.answerId, `${this.name}: ${what}`);
   }
 
-  /** An answer that came in one piece. */
+  /** Records an answer received as JSON. */
   takeWhole(text: string): void {
     this.#begin(1);
     this.#append(text);
@@ -78,7 +81,7 @@ export class View {
     this.note(`got the whole answer of ${text.length}`);
   }
 
-  /** A failure in place of an answer. */
+  /** Records an error instead of an answer. */
   fail(code: unknown): void {
     this.#failure = code ?? 'unknown';
     this.note(`was told of the failure ${String(code)} at ${this.#lastEventId ?? 'the beginning'}`);

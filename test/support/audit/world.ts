@@ -10,36 +10,36 @@ import { Journal } from './journal.js';
 import type { Random } from './random.js';
 import { scriptAnswers } from './scripted-answers.js';
 
-/** Something that asks for an answer, however often it was sent. */
+/** A request for an answer, however often it was sent. */
 export interface Asking {
-  /** What the journal calls it: the text of a question, which there is only once. */
+  /** Its name in the journal: the unique text of a question. */
   readonly name: string;
   readonly key: string | undefined;
-  /** Answers that the server named for it; of what is done once there is one. */
+  /** Ids of the answers that the server returned for it; at most one with an Idempotency-Key. */
   readonly answers: Set<string>;
-  /** Whether a request was lost, so that nobody but the server knows what became of it. */
+  /** True if a request was lost, so that only the server knows its outcome. */
   lost: boolean;
 }
 
-/** A question, one in other words too. */
+/** A question, including an edited one. */
 export interface Question extends Asking {
-  /** Of one in other words: the message in whose place it was asked. */
+  /** For an edited question: the message that it replaces. */
   readonly insteadOf: string | undefined;
 }
 
-/** That a question be answered again. */
+/** A request to regenerate an answer. */
 export interface Regeneration extends Asking {
   readonly questionId: string;
 }
 
-/** An answer as the server told that it had ended, which it may not take back. */
+/** An answer that the server reported as ended, which must not change. */
 export interface ToldEnd {
   readonly answerId: string;
   readonly content: unknown;
   readonly status: unknown;
 }
 
-/** What a process may lose sight of. */
+/** A store that a process may become disconnected from. */
 export type Store = 'database' | 'redis';
 
 /** A time in which a process could not reach a store, in milliseconds of this process. */
@@ -50,16 +50,16 @@ export interface Outage {
   readonly to: number;
 }
 
-/** When which process was killed, in milliseconds of this process. */
+/** The time at which a process was killed, in milliseconds of this process. */
 export interface Kill {
   readonly process: number;
   readonly at: number;
 }
 
-/** How a process loses sight of a store: all connections break, once or for a while, or nothing passes any more. */
+/** Kind of disconnect: all connections break, once or for a while, or no data passes. */
 type Cut = 'reset' | 'away' | 'hole';
 
-/** What a process of the run is, and its wires, which are its own: one may lose what another one still has. */
+/** A process of the run with its own proxies: one process may lose a store that another still reaches. */
 interface Member {
   readonly wires: Readonly<Partial<Record<Store, TcpProxy>>>;
   readonly environment: Readonly<Record<string, string>>;
@@ -67,23 +67,23 @@ interface Member {
   url: string;
 }
 
-/** What the processes of a run are. */
+/** The processes of a run. */
 export interface WorldOptions {
   readonly processes: number;
-  /** With it the processes share that Redis; without it there is one process. */
+  /** With a Redis URL the processes share that Redis; without it there is one process. */
   readonly redisUrl?: string | undefined;
 }
 
 /** Enough for any storm. */
 const SCRIPTED_ANSWERS = 1500;
 
-/** How often it is looked whether a process has started, in milliseconds. */
+/** Interval of checks for the start of a process, in milliseconds. */
 const LOOK_MS = 100;
 
-/** How often a process is started whose database goes away while it starts, as whatever runs it would. */
+/** Maximum starts of a process whose database disconnects during the start, as by a process manager. */
 const STARTS = 5;
 
-/** Processes on a database of their own, two providers, and what their clients remember. */
+/** Processes with their own database, two providers, and the data that their clients remember. */
 export class World {
   readonly journal = new Journal();
   readonly questions: Question[] = [];
@@ -95,9 +95,9 @@ export class World {
 
   private constructor(
     readonly database: TestDatabase,
-    /** Whatever is on a screen is in Redis. */
+    /** True if every displayed text is in Redis. */
     readonly logged: boolean,
-    /** All texts that a provider has for somebody. */
+    /** All texts that a provider can return. */
     readonly texts: ReadonlySet<string>,
     private readonly providers: readonly FakeProvider[],
     private readonly dataDir: Awaited<ReturnType<typeof makeDataDir>>,
@@ -151,15 +151,18 @@ export class World {
     return world;
   }
 
-  /** The address of one of the processes, of one that is just dead too. */
+  /** Returns the URL of a process, possibly of one that has just died. */
   url(random: Random): string {
     return random.pick(this.members).url;
   }
 
-  /** Kills processes at random points and starts them again, until the signal aborts; all of them run when it resolves. */
+  /**
+   * Kills processes at random times and restarts them until the signal aborts; all of them run when it
+   * resolves.
+   */
   async killAtRandom(random: Random, signal: AbortSignal): Promise<void> {
     for (;;) {
-      // Soon, while others are about to begin again, or when answers have become long.
+      // Soon, while others are about to restart, or when answers have become long.
       await wait(random.chance(0.5) ? random.whole(300, 1500) : random.whole(2000, 4500), signal);
       if (signal.aborted) return;
       const member = random.pick(this.members);
@@ -172,11 +175,14 @@ export class World {
     }
   }
 
-  /** Cuts processes off from what they store in at random points, until the signal aborts; all is well when it resolves. */
+  /**
+   * Disconnects processes from their stores at random times until the signal aborts; all stores are connected
+   * when it resolves.
+   */
   async cutAtRandom(random: Random, signal: AbortSignal): Promise<void> {
     for (;;) {
       const member = random.pick(this.members);
-      // Waiting for a process to start is not what the storm is for.
+      // The storm must not be spent waiting for a process to start.
       while (member.process === undefined && !signal.aborted) await wait(LOOK_MS, signal);
       await wait(random.whole(200, 2500), signal);
       if (signal.aborted) return;
@@ -207,7 +213,7 @@ export class World {
     await this.dataDir.remove();
   }
 
-  /** @throws Error where the process does not start, again and again */
+  /** @throws Error if the process repeatedly fails to start */
   async #start(member: Member): Promise<void> {
     for (let starts = 1; ; starts += 1) {
       const process = startServer(member.environment);
@@ -223,7 +229,7 @@ export class World {
     }
   }
 
-  /** A process may be killed, and must not end by itself. */
+  /** Reports a process that exits by itself: it may only be killed. */
   #watch(member: Member, process: ServerProcess): void {
     void process.exited.then((how) => {
       if (member.process !== process || this.#closing) return;

@@ -1,10 +1,10 @@
 import type { Content, FinishReason } from './script.js';
 import type { Answer, ChatRequest, ToolCall } from './wire.js';
 
-/** Splits a text into words, each with the white space before it; joined they are the text again. */
+/** Splits a text into words, each with the white space before it; joined, they are the text again. */
 export function splitWords(text: string): string[] {
-  // Where a word ends and white space begins. A pattern that matched the words themselves would exhaust the stack on
-  // a word of millions of characters.
+  // Splits between the end of a word and white space. A pattern that matched the words themselves would
+  // exhaust the stack on a word of millions of characters.
   return text === '' ? [] : text.split(/(?<=\S)(?=\s)/u);
 }
 
@@ -13,7 +13,7 @@ export function countWords(text: string): number {
   return splitWords(text).filter((word) => word.trim() !== '').length;
 }
 
-/** Fills in a scripted content's defaults for one request. */
+/** Fills in the defaults of scripted content for one request. */
 export function composeAnswer(content: Content, request: ChatRequest, id: string): Answer {
   const toolCalls = (content.toolCalls ?? []).map((call, index): ToolCall => ({
     id: call.id ?? `call_${String(index)}`,

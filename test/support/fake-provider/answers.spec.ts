@@ -33,8 +33,8 @@ async function streamed(content: string, includeUsage = false): Promise<ChatComp
 const textOf = (chunks: readonly ChatCompletionChunk[]): string =>
   chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
 
-describe('answers', () => {
-  it('echoes the last user message', async () => {
+describe('answers of the fake OpenAI', () => {
+  it('echo the last user message', async () => {
     const completion = await client.chat.completions.create(question('  one two\nthree '));
     expect(completion).toMatchObject({
       object: 'chat.completion',
@@ -46,7 +46,7 @@ describe('answers', () => {
     });
   });
 
-  it('reads the text of content parts', async () => {
+  it('include the text of content parts', async () => {
     const content = [
       { type: 'text' as const, text: 'what is ' },
       { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,AAAA' } },
@@ -57,7 +57,7 @@ describe('answers', () => {
     expect(completion.choices[0]?.message.content).toBe('what is this');
   });
 
-  it('streams role, deltas and finish reason under one id', async () => {
+  it('stream role, deltas and finish reason with one id', async () => {
     const chunks = await streamed('one two');
     expect(chunks.map((chunk) => chunk.choices[0])).toMatchObject([
       { delta: { role: 'assistant', content: '' }, finish_reason: null },
@@ -69,7 +69,7 @@ describe('answers', () => {
     expect(chunks.every((chunk) => !('usage' in chunk))).toBe(true);
   });
 
-  it('adds usage and the end marker', async () => {
+  it('have usage and the end marker if requested', async () => {
     const last = (await streamed('one two', true)).at(-1);
     expect(last).toMatchObject({
       choices: [],
@@ -81,7 +81,7 @@ describe('answers', () => {
     expect(dataLines(raw.text)[0]).toMatch('"usage":null');
   });
 
-  it('follows the script in everything', async () => {
+  it('follow the script in every respect', async () => {
     provider.setDefault({
       kind: 'answer',
       text: ['a', 'b c'],
@@ -109,13 +109,13 @@ describe('answers', () => {
     });
   });
 
-  it('can keep its usage to itself', async () => {
+  it('can omit their usage', async () => {
     provider.script({ kind: 'answer', usage: 'none' }, { kind: 'answer', ignoreUsageRequest: true });
     expect((await client.chat.completions.create(question('x'))).usage).toBeUndefined();
     expect((await streamed('x', true)).some((chunk) => chunk.usage)).toBe(false);
   });
 
-  it('calls tools', async () => {
+  it('can call tools', async () => {
     const toolCalls = [
       { name: 'clock', arguments: ['{"zone"', ':"UTC"}'] },
       { name: 'dice', arguments: '{}' },
@@ -131,7 +131,7 @@ describe('answers', () => {
     expect(choices[0]?.message.tool_calls).toMatchObject(final.tool_calls ?? []);
   });
 
-  it('cuts its bytes through frames and code points', async () => {
+  it('split their bytes within frames and code points', async () => {
     provider.setDefault({ kind: 'answer', text: ['grüße 👋🏽', ' 你好'], splitBytes: 3 });
     const raw = await post(url, chat('x', { stream: true }));
     expect(raw.pieces.every((piece) => piece.length <= 3)).toBe(true);
@@ -141,7 +141,7 @@ describe('answers', () => {
     expect(choices[0]?.message.content).toBe('grüße 👋🏽 你好');
   });
 
-  it('drips and delays', async () => {
+  it('can be dripped and delayed', async () => {
     const startedAt = performance.now();
     provider.script(
       { kind: 'drip', chunkMs: 10 },
@@ -158,7 +158,7 @@ describe('answers', () => {
     expect(performance.now() - begunAt).toBeGreaterThan(50);
   });
 
-  it('may be empty', async () => {
+  it('can be empty', async () => {
     provider.setDefault({ kind: 'emptyAnswer' });
     expect((await client.chat.completions.create(question('x'))).choices[0]).toMatchObject({
       message: { content: '' },
@@ -169,7 +169,7 @@ describe('answers', () => {
     expect(chunks.at(-1)?.usage?.completion_tokens).toBe(0);
   });
 
-  it('is still good with comments, CRLF and data over several lines', async () => {
+  it('stay valid with comments, CRLF and data over several lines', async () => {
     provider.setDefault({ kind: 'commentsAndCrLf', text: ['a  b', '\tc'] });
     const raw = await post(url, chat('x', { stream: true }));
     expect(raw.text).toMatch(

@@ -1,20 +1,20 @@
 import type { Answer, ToolCall } from './wire.js';
 import { parseJson, property } from './unknown-value.js';
 
-/** One content block of an answer: how it begins, the deltas that fill it, and what signs it. */
+/** A content block of an answer: its start, the deltas that fill it, and its signature. */
 export interface Block {
   start: object;
-  /** Tool calls show themselves with their first event, which counts as an output then. */
+  /** Tool calls are visible from their first event, which then counts as an output. */
   startCounts: boolean;
   deltas: readonly object[];
-  /** Sent with the end of the block; no output. */
+  /** Sent with the end of the block; not an output. */
   seal: readonly object[];
 }
 
-/** Signs every thinking block, as the opaque text that has to come back unchanged. */
+/** The signature of every thinking block, an opaque text that must be sent back unchanged. */
 export const FAKE_SIGNATURE = 'RmFrZSBzaWduYXR1cmU=';
 
-/** The content blocks of an answer, in the order of the wire. */
+/** Returns the content blocks of an answer in the order of the protocol. */
 export function blocksOf({ reasoning, text, toolCalls }: Answer): Block[] {
   const thinking: Block = {
     start: { type: 'thinking', thinking: '', signature: '' },
@@ -44,7 +44,7 @@ function toolBlock({ id, name, fragments }: ToolCall): Block {
   };
 }
 
-/** A block as a body without a stream has it: its deltas put together. */
+/** Returns a block for a JSON body: its deltas joined. */
 export function wholeBlock({ start, deltas, seal }: Block): object {
   const joined = (name: string): string => deltas.map((delta) => String(property(delta, name))).join('');
   switch (property(start, 'type')) {

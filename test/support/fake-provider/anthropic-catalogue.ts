@@ -8,7 +8,7 @@ import { elements, property } from './unknown-value.js';
 import type { Catalogue, JsonReply, Route } from './wire.js';
 
 interface ErrorDefaults {
-  /** `request_too_large` is on the wire, but not in the official types. */
+  /** `request_too_large` exists in the protocol, but not in the official types. */
   type: ErrorType | 'request_too_large';
   message: string;
 }
@@ -34,7 +34,7 @@ const DEFAULTS: Readonly<Record<number, ErrorDefaults>> = {
   529: { type: 'overloaded_error', message: 'Overloaded' },
 };
 
-/** Scripts name failures as OpenAI does; this wire tells them by type and sentence. */
+/** Scripts name failures by OpenAI's codes; this protocol identifies them by type and message. */
 const BY_CODE: Readonly<Record<string, ErrorDefaults>> = {
   context_length_exceeded: {
     type: 'invalid_request_error',
@@ -57,7 +57,7 @@ const BY_CODE: Readonly<Record<string, ErrorDefaults>> = {
 
 const UNKNOWN: ErrorDefaults = { type: 'api_error', message: 'Internal server error' };
 
-/** The error object of Anthropic, filled in from the code or the status (default 500). */
+/** Returns an error body of Anthropic, filled in from the code or the status (default 500). */
 export function anthropicErrorBody(failure: Failure): string {
   const { type, message } = BY_CODE[failure.code ?? ''] ?? DEFAULTS[failure.status ?? 500] ?? UNKNOWN;
   return JSON.stringify({
@@ -66,7 +66,7 @@ export function anthropicErrorBody(failure: Failure): string {
   });
 }
 
-/** The text of a message, results of tools included. */
+/** Returns the text of a message, including tool results. */
 export function messageText(message: unknown): string {
   const content = property(message, 'content');
   if (typeof content === 'string') return content;
@@ -76,13 +76,13 @@ export function messageText(message: unknown): string {
     .join('');
 }
 
-/** The text of all that a request says: the system prompt, then the messages. */
+/** Returns the text of a request: the system prompt, then the messages. */
 export function promptText(body: unknown): string {
   const system = messageText({ content: property(body, 'system') });
   return [system, ...elements(property(body, 'messages')).map(messageText)].join(' ').trim();
 }
 
-/** Answers the routes besides chat: the models, page by page, one model, and how many tokens a prompt has. */
+/** Answers the routes besides chat: the models, page by page, one model, and the token count of a prompt. */
 export function anthropicLookUp(
   _route: Exclude<Route, 'chat'>,
   path: string,

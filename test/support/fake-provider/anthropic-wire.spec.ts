@@ -41,7 +41,7 @@ async function raw(behaviour: Behaviour, stream: boolean): Promise<RawResponse> 
   return post(`${provider.origin}/v1/messages`, { ...question, stream });
 }
 
-/** The events of a plain stream: their names and what they carry. */
+/** Returns the names and data of the events of a plain stream. */
 function eventsOf(text: string): { name: string | undefined; data: unknown }[] {
   return text
     .split('\n\n')
@@ -54,8 +54,8 @@ function eventsOf(text: string): { name: string | undefined; data: unknown }[] {
 
 const namesOf = (text: string): (string | undefined)[] => eventsOf(text).map(({ name }) => name);
 
-describe('answers', () => {
-  it('echoes the last thing that the user wrote, whole', async () => {
+describe('answers of the fake Anthropic', () => {
+  it('echo the last user message completely', async () => {
     const answer = await client.messages.create({
       ...question,
       system: 'be brief',
@@ -75,7 +75,7 @@ describe('answers', () => {
     });
   });
 
-  it('streams named events in the order of the wire', async () => {
+  it('stream named events in the order of the protocol', async () => {
     const { text, headers } = await raw({ kind: 'answer', reasoning: ['hm'], text: ['a', ' b'] }, true);
     expect(headers['content-type']).toMatch('text/event-stream');
     expect(headers['request-id']).toMatch(/^req_fake_/);
@@ -96,7 +96,7 @@ describe('answers', () => {
     ]);
   });
 
-  it('tells the same as a stream and as a body', async () => {
+  it('are equal as a stream and as a body', async () => {
     const toolCalls = [
       { name: 'clock', arguments: ['{"zone"', ':"UTC"}'] },
       { name: 'dice', arguments: '' },
@@ -128,13 +128,13 @@ describe('answers', () => {
     ['length', 'max_tokens'],
     ['content_filter', 'refusal'],
     ['stop', 'end_turn'],
-  ] as const)('ends with %s as %s', async (finishReason, stopReason) => {
+  ] as const)('end with %s as %s', async (finishReason, stopReason) => {
     provider.setDefault({ kind: 'answer', finishReason });
     expect((await client.messages.create(question)).stop_reason).toBe(stopReason);
     expect((await client.messages.stream(question).finalMessage()).stop_reason).toBe(stopReason);
   });
 
-  it('is still good with comments and CRLF, cut into bytes, dripping, or empty', async () => {
+  it('stay valid with comments and CRLF, split into bytes, dripped, or empty', async () => {
     provider.script(
       { kind: 'commentsAndCrLf', text: ['a  b', '\tc'] },
       { kind: 'answer', text: ['grüße 👋🏽'], splitBytes: 3 },
@@ -149,12 +149,12 @@ describe('answers', () => {
     expect(texts).toEqual(['a  b\tc', 'grüße 👋🏽', 'x', '']);
   });
 
-  it('can keep its usage to itself', async () => {
+  it('can omit their usage', async () => {
     expect((await raw({ kind: 'answer', usage: 'none' }, true)).text).not.toMatch('usage');
   });
 });
 
-describe('errors', () => {
+describe('errors of the fake Anthropic', () => {
   it.each([
     [400, BadRequestError, 'invalid_request_error'],
     [401, AuthenticationError, 'authentication_error'],
@@ -164,7 +164,7 @@ describe('errors', () => {
     [429, RateLimitError, 'rate_limit_error'],
     [500, InternalServerError, 'api_error'],
     [529, OverloadedError, 'overloaded_error'],
-  ])('%i is what the official client expects', async (status, expected, type) => {
+  ])('with status %i throw the error class of the official client', async (status, expected, type) => {
     provider.setDefault({ kind: 'error', status });
     for (const stream of [false, true]) {
       const refused = client.messages.create({ ...question, stream });
@@ -173,7 +173,7 @@ describe('errors', () => {
     }
   });
 
-  it('tells failures that scripts name by their code in its own words', async () => {
+  it('have Anthropic’s message if a script uses an OpenAI error code', async () => {
     provider.script({ kind: 'error', status: 400, code: 'context_length_exceeded', retryAfter: 7 });
     const refused = client.messages.create(question);
     await expect(refused).rejects.toMatchObject({
@@ -182,7 +182,7 @@ describe('errors', () => {
     });
   });
 
-  it('reports an error in mid-stream, and in a body with status 200', async () => {
+  it('can occur in mid-stream, and in a body with status 200', async () => {
     const behaviour: Behaviour = { kind: 'errorInStream', afterChunks: 1, error: { code: 'overloaded' } };
     provider.script(behaviour);
     await expect(client.messages.stream(question).finalMessage()).rejects.toMatchObject({
@@ -199,8 +199,8 @@ describe('errors', () => {
   });
 });
 
-describe('faults', () => {
-  it('cuts, resets and leaves out the end marker after as many deltas as it is told', async () => {
+describe('faults of the fake Anthropic', () => {
+  it('include a cut, a reset and a missing end marker after the given number of deltas', async () => {
     const begun = ['message_start', 'content_block_start', 'content_block_delta', 'content_block_delta'];
     const cut = await raw({ kind: 'cut', afterChunks: 2 }, true);
     expect([cut.error, ...namesOf(cut.text)]).toEqual([undefined, ...begun]);
@@ -210,7 +210,7 @@ describe('faults', () => {
     await expect(raw({ kind: 'reset' }, true)).rejects.toMatchObject({ code: 'ECONNRESET' });
   });
 
-  it('breaks one event and goes on', async () => {
+  it('include a single malformed event, after which the stream continues', async () => {
     const { text } = await raw({ kind: 'malformedChunk', at: 1 }, true);
     const data = text.split('\n').filter((line) => line.startsWith('data: '));
     const broken = data.filter((line) => !line.endsWith('}'));
@@ -218,7 +218,7 @@ describe('faults', () => {
     expect(text).toMatch(/message_stop"\}\n\n$/);
   });
 
-  it('pings while it is silent, and notices that the client leaves', async () => {
+  it('include a silent stream with pings, and the client’s disconnect is noticed', async () => {
     provider.script({ kind: 'silence', afterHeaders: true, pingEveryMs: 1 });
     const arriving = provider.nextRequest('chat');
     const leaving = new AbortController();
@@ -235,7 +235,7 @@ describe('faults', () => {
     expect((await (await arriving).closed).by).toBe('client');
   });
 
-  it('lets gated deltas out one by one', async () => {
+  it('can be avoided by a gate that releases the deltas one by one', async () => {
     const gate = gatedAnswer(['a', 'b']);
     provider.script(gate);
     const deltas: string[] = [];
@@ -250,8 +250,8 @@ describe('faults', () => {
   });
 });
 
-describe('routes', () => {
-  it('lists models in pages and shows one, in the shape of the wire that asks', async () => {
+describe('routes of the fake Anthropic', () => {
+  it('list models in pages and return one, in the API format of the client', async () => {
     provider.models = ['one', 'maker/two', 'three'];
     const ids: string[] = [];
     for await (const model of client.models.list({ limit: 2 })) ids.push(model.id);
@@ -263,13 +263,13 @@ describe('routes', () => {
     expect(await plain.json()).toMatchObject({ object: 'list' });
   });
 
-  it('counts tokens', async () => {
+  it('count tokens', async () => {
     const { messages, model } = question;
     const counted = await client.messages.countTokens({ model, messages, system: 'be brief' });
     expect(counted).toEqual({ input_tokens: 5 });
   });
 
-  it('refuses what is no request of the wire', async () => {
+  it('refuse invalid requests', async () => {
     const refused = await post(`${provider.origin}/v1/messages`, { ...question, max_tokens: undefined });
     expect(refused.status).toBe(400);
     expect(JSON.parse(refused.text)).toMatchObject({
@@ -278,7 +278,7 @@ describe('routes', () => {
     });
   });
 
-  it('takes the key in either header, and refuses a wrong one', async () => {
+  it('accept the key in either header, and refuse a wrong one', async () => {
     const guarded = await startFakeProvider({ apiKey: 'secret' });
     try {
       const url = `${guarded.origin}/v1/messages`;

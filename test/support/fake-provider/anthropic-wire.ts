@@ -9,7 +9,7 @@ import { encodeEvent } from './server-sent-events.js';
 import { elements, property } from './unknown-value.js';
 import type { Answer, ChatRequest, Frame, FrameStyle, Route, StreamFrames, Wire } from './wire.js';
 
-/** An event with those that go before it on the socket, which open and close the blocks around a delta. */
+/** An event with the events before it on the socket, which open and close the blocks around a delta. */
 interface BlockFrame extends Frame {
   before: readonly Frame[];
 }
@@ -21,7 +21,7 @@ const STOP_REASONS: Readonly<Record<FinishReason, StopReason>> = {
   content_filter: 'refusal',
 };
 
-/** Anthropic's Messages API. A request for the models is this wire's where it names a version of it. */
+/** Anthropic's Messages API. It answers requests for models with an `anthropic-version` header. */
 export const anthropicWire: Wire = {
   requestIdHeader: 'request-id',
   streamType: 'text/event-stream; charset=utf-8',
@@ -60,7 +60,7 @@ function readChat(body: unknown): ChatRequest | undefined {
   };
 }
 
-/** Results of tools are turns of the user, but not what the user wrote. */
+/** Checks for text that the user wrote: tool results are user messages too, but without text. */
 function hasText(one: unknown): boolean {
   const content = property(one, 'content');
   return typeof content === 'string' || elements(content).some((part) => property(part, 'type') === 'text');
@@ -135,7 +135,7 @@ function isBlockFrame(frame: Frame): frame is BlockFrame {
   return 'before' in frame;
 }
 
-/** The wire counts what was read from the cache apart from the input. */
+/** Returns usage in the protocol's format, which counts cached tokens separately from the input. */
 function usageAtStart(usage: ScriptedUsage, outputTokens: number): object {
   const cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
   return {

@@ -22,8 +22,8 @@ const ask = async (content: string): Promise<string | null | undefined> => {
   return completion.choices[0]?.message.content;
 };
 
-describe('control', () => {
-  it('plays the queue first and the default afterwards', async () => {
+describe('the fake provider', () => {
+  it('plays the queued behaviours first and the default afterwards', async () => {
     provider.script({ kind: 'answer', text: 'first' }, { kind: 'answer', text: 'second' });
     expect([await ask('echo'), await ask('echo'), await ask('echo')]).toEqual(['first', 'second', 'echo']);
     provider.setDefault({ kind: 'answer', text: 'default' });
@@ -33,7 +33,7 @@ describe('control', () => {
     expect(provider.requests).toHaveLength(1);
   });
 
-  it('records requests and what became of them', async () => {
+  it('records requests and the end of their responses', async () => {
     const before = performance.now();
     const arriving = provider.nextRequest('chat');
     await ask('hello');
@@ -57,13 +57,13 @@ describe('control', () => {
     expect((await arriving).path).toBe('/v1/models');
   });
 
-  it('rejects those who wait for a request when it closes', async () => {
+  it('rejects pending waits for a request when it closes', async () => {
     const arriving = expect(provider.nextRequest()).rejects.toThrow('No request came in');
     await provider.close();
     await arriving;
   });
 
-  it('destroys all sockets at the close, whatever is going on', async () => {
+  it('destroys all sockets when it closes, even with running exchanges', async () => {
     provider.script({ kind: 'silence' }, { kind: 'drip', chunkMs: 60_000 }, gatedAnswer(['never']));
     const arriving = [1, 2, 3].map(async () => provider.nextRequest());
     const failing = [1, 2, 3].map(async () => expect(ask('a b c')).rejects.toThrow());
@@ -77,7 +77,7 @@ describe('control', () => {
     await expect(ask('closed')).rejects.toThrow('Connection error');
   });
 
-  it('breaks off what runs at a reset, and goes on', async () => {
+  it('aborts running exchanges on reset, and continues to serve', async () => {
     provider.script({ kind: 'silence' });
     const arriving = provider.nextRequest();
     const failing = expect(ask('x')).rejects.toThrow('Connection error');
@@ -89,8 +89,8 @@ describe('control', () => {
   });
 });
 
-describe('routes', () => {
-  it('refuses a wrong or missing key without using up the script', async () => {
+describe('the routes of the fake provider', () => {
+  it('refuse a wrong or missing key without consuming the script', async () => {
     provider.script({ kind: 'answer', text: 'kept' });
     const stranger = new OpenAI({
       baseURL: provider.baseUrl,
@@ -105,7 +105,7 @@ describe('routes', () => {
     expect(await ask('x')).toBe('kept');
   });
 
-  it('lists models, ids with a slash included', async () => {
+  it('list models, including ids with a slash', async () => {
     provider.models = ['gpt-4.1-mini', 'maker/model'];
     const ids = (await client.models.list()).data.map((model) => model.id);
     expect(ids).toEqual(['gpt-4.1-mini', 'maker/model']);
@@ -113,17 +113,17 @@ describe('routes', () => {
     await expect(client.models.retrieve('other')).rejects.toMatchObject({ code: 'model_not_found' });
   });
 
-  it('answers other paths in the shape of OpenAI', async () => {
+  it('return OpenAI’s 404 error for other paths', async () => {
     await expect(client.files.list()).rejects.toThrow(NotFoundError);
     await expect(client.files.list()).rejects.toMatchObject({ code: 'unknown_url', param: null });
   });
 
-  it('refuses a body that is not a chat request', async () => {
+  it('refuse a body that is not a chat request', async () => {
     const refused = client.chat.completions.create({ model: 'm', messages: [] });
     await expect(refused).rejects.toMatchObject({ status: 400 });
   });
 
-  it('embeds deterministically, as floats and as base64', async () => {
+  it('return deterministic embeddings, as floats and as base64', async () => {
     const input = ['the cat sat', 'the cat ran', 'quarterly revenue'];
     const asBase64 = await client.embeddings.create({ model: 'embedder', input });
     const asFloats = await client.embeddings.create({ model: 'embedder', input, encoding_format: 'float' });
@@ -138,7 +138,7 @@ describe('routes', () => {
     expect(dot(sat, ran)).toBeGreaterThan(dot(sat, revenue));
   });
 
-  it('embeds with the dimensions that are set or asked for, and token ids', async () => {
+  it('return embeddings with the configured or requested dimensions, and accept token ids', async () => {
     provider.embeddingDimensions = 1536;
     const [first] = (await client.embeddings.create({ model: 'e', input: [[1, 2, 3]] })).data;
     expect(first?.embedding).toHaveLength(1536);
@@ -147,7 +147,7 @@ describe('routes', () => {
     await expect(client.embeddings.create({ model: 'e', input: [] })).rejects.toMatchObject({ status: 400 });
   });
 
-  it('scripts faults for models and embeddings', async () => {
+  it('can be scripted with faults for models and embeddings', async () => {
     provider.scriptFor('models', { kind: 'error', status: 503 });
     provider.scriptFor('embeddings', { kind: 'cut', afterChunks: 1 });
     await expect(client.models.list()).rejects.toMatchObject({ status: 503 });

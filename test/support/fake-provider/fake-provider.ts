@@ -17,24 +17,24 @@ import type { Route, Wire } from './wire.js';
 
 /** Options of {@link startFakeProvider}. */
 export interface FakeProviderOptions {
-  /** Requests without this key are refused. Default: every request is let in. */
+  /** Requests without this key are refused. By default every request is accepted. */
   apiKey?: string;
-  /** The ids that the model list shows. Default: `test-model`. */
+  /** The ids in the model list. Default: `test-model`. */
   models?: readonly string[];
 }
 
-/** The wires that are served, by the paths that belong to them; errors elsewhere are in the first one's shape. */
+/** The served protocols, chosen by path; errors for other paths have the first one's format. */
 const WIRES: readonly [Wire, ...Wire[]] = [openaiWire, anthropicWire, ollamaWire, ollamaGenerateWire];
 
 const GOOD_ANSWER: Behaviour = { kind: 'answer' };
 const DEFAULT_MODELS: readonly string[] = ['test-model'];
 const DEFAULT_DIMENSIONS = 8;
 
-/** A model provider on a real socket that does what a test scripts. */
+/** A model provider on a real socket with behaviour scripted by a test. */
 export class FakeProvider {
-  /** The ids that the model list shows; chat takes any name. */
+  /** The ids in the model list; chat accepts any name. */
   models: readonly string[];
-  /** The length of embeddings that do not ask for one. */
+  /** Default length of embeddings. */
   embeddingDimensions = DEFAULT_DIMENSIONS;
   readonly #apiKey: string | undefined;
   readonly #ownModels: readonly string[];
@@ -53,7 +53,8 @@ export class FakeProvider {
     this.#server = createServer((request, response) => {
       this.#accept(request, response);
     });
-    // Idle connections stay: one that closes just as a client reuses it would fail a test now and then.
+    // Idle connections stay open: one that closes just as a client reuses it would make a test fail
+    // occasionally.
     this.#server.keepAliveTimeout = 0;
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -78,17 +79,17 @@ export class FakeProvider {
     return this.origin;
   }
 
-  /** All requests since the start or the last reset, those that were refused included. */
+  /** All requests since the start or the last reset, including refused ones. */
   get requests(): readonly RecordedRequest[] {
     return this.#log.all;
   }
 
-  /** The number of sockets that are open now. */
+  /** Number of sockets that are currently open. */
   get openConnections(): number {
     return this.#sockets.size;
   }
 
-  /** Queues behaviours, one for each chat request to come. */
+  /** Queues behaviours for the next chat requests, one for each. */
   script(...behaviours: Behaviour[]): void {
     this.scriptFor('chat', ...behaviours);
   }
@@ -98,20 +99,20 @@ export class FakeProvider {
     this.#scripts[route].push(...behaviours);
   }
 
-  /** What chat requests get when the queue is empty. */
+  /** Sets the behaviour for chat requests when the queue is empty. */
   setDefault(behaviour: Behaviour): void {
     this.#default = behaviour;
   }
 
   /**
-   * Waits for a request that has not come in yet, on one route or on any; of several who wait each gets one, in
-   * their order. Rejects at a reset and at the close.
+   * Waits for the next request, on one route or on any; concurrent waiters get one request each, in order.
+   * Rejects on reset and close.
    */
   async nextRequest(route?: Route): Promise<RecordedRequest> {
     return this.#log.next(route);
   }
 
-  /** Back to the state after the start: breaks off what still runs and forgets scripts and requests. */
+  /** Restores the state after the start: aborts running exchanges and clears scripts and requests. */
   reset(): void {
     for (const reply of this.#exchanges.keys()) reply.destroy();
     for (const queue of Object.values(this.#scripts)) queue.length = 0;
@@ -132,7 +133,7 @@ export class FakeProvider {
     await Promise.all(this.#exchanges.values());
   }
 
-  /** Binds a free port of the loopback address. */
+  /** Binds a free port on the loopback address. */
   async listen(): Promise<void> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -143,7 +144,7 @@ export class FakeProvider {
     const exchange = this.#serve(request, reply)
       .catch((error: unknown) => {
         if (reply.signal.aborted) return;
-        // A mistake in the provider itself has to be seen, in the test that made it.
+        // A bug in the provider itself must be visible in the test that caused it.
         console.error('fake provider:', error);
         reply.destroy();
       })

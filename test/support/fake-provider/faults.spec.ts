@@ -46,7 +46,7 @@ async function streamed(behaviour: Behaviour): Promise<{ text: string; error: un
   }
 }
 
-describe('errors', () => {
+describe('errors of the fake OpenAI', () => {
   it.each([
     [400, BadRequestError, null],
     [401, AuthenticationError, 'invalid_api_key'],
@@ -61,7 +61,7 @@ describe('errors', () => {
     [502, InternalServerError, null],
     [503, InternalServerError, 'overloaded'],
     [529, InternalServerError, 'overloaded'],
-  ])('%i is what the official client expects', async (status, expected, code) => {
+  ])('with status %i throw the error class of the official client', async (status, expected, code) => {
     provider.setDefault({ kind: 'error', status });
     for (const stream of [false, true]) {
       const refused = client.chat.completions.create({ ...question, stream });
@@ -70,7 +70,7 @@ describe('errors', () => {
     }
   });
 
-  it('carries code, message and retry headers', async () => {
+  it('have the scripted code, message and retry headers', async () => {
     const retryAfter = new Date(Date.UTC(2030, 0, 1));
     provider.script(
       { kind: 'error', status: 400, code: 'context_length_exceeded', param: 'messages' },
@@ -97,7 +97,7 @@ describe('errors', () => {
     });
   });
 
-  it('may have a body that is not JSON', async () => {
+  it('can have a body that is not JSON', async () => {
     const html = await raw({ kind: 'error', status: 502, body: 'html' }, false);
     expect(html).toMatchObject({ status: 502, text: expect.stringContaining('<h1>502</h1>') });
     expect(html.headers['content-type']).toBe('text/html');
@@ -108,8 +108,8 @@ describe('errors', () => {
   });
 });
 
-describe('broken connections', () => {
-  it('resets before any byte', async () => {
+describe('broken connections of the fake OpenAI', () => {
+  it('can be reset before any byte', async () => {
     for (const stream of [false, true]) {
       const arriving = provider.nextRequest();
       await expect(raw({ kind: 'reset' }, stream)).rejects.toMatchObject({ code: 'ECONNRESET' });
@@ -120,7 +120,7 @@ describe('broken connections', () => {
     expect((await streamed({ kind: 'reset' })).error).toBeInstanceOf(APIConnectionError);
   });
 
-  it('resets in mid-answer', async () => {
+  it('can be reset in mid-answer', async () => {
     const stream = await raw({ kind: 'reset', afterChunks: 2 }, true);
     expect(stream).toMatchObject({ status: 200, error: 'ECONNRESET' });
     expect(dataLines(stream.text)).toHaveLength(3);
@@ -132,7 +132,7 @@ describe('broken connections', () => {
     expect(seen.error).toBeDefined();
   });
 
-  it('cuts an answer as if it were whole', async () => {
+  it('can be cut like a complete answer', async () => {
     const stream = await raw({ kind: 'cut', afterChunks: 2 }, true);
     expect(stream.error).toBeUndefined();
     expect(dataLines(stream.text)).toHaveLength(3);
@@ -144,7 +144,7 @@ describe('broken connections', () => {
     expect((await streamed({ kind: 'cut', afterChunks: 2 })).text).toBe('one two');
   });
 
-  it.each(['cut', 'reset', 'fail'] as const)('ends a gated answer with: %s', async (how) => {
+  it.each(['cut', 'reset', 'fail'] as const)('can end a gated answer with %s', async (how) => {
     for (const stream of [true, false]) {
       const gate = gatedAnswer(['a', 'b']);
       gate.release();
@@ -159,8 +159,8 @@ describe('broken connections', () => {
   });
 });
 
-describe('spoiled answers', () => {
-  it('breaks one frame and goes on', async () => {
+describe('spoiled answers of the fake OpenAI', () => {
+  it('contain a single malformed frame, after which the stream continues', async () => {
     const lines = dataLines((await raw({ kind: 'malformedChunk', at: 1 }, true)).text);
     const broken = lines.filter((line) => line !== '[DONE]' && !line.endsWith('}'));
     expect(broken).toEqual([lines[2]]);
@@ -171,14 +171,14 @@ describe('spoiled answers', () => {
     expect(() => JSON.parse(body.text) as unknown).toThrow(SyntaxError);
   });
 
-  it('leaves the end marker out', async () => {
+  it('can lack the end marker', async () => {
     const stream = await raw({ kind: 'missingDone' }, true);
     expect(dataLines(stream.text).at(-1)).toMatch('"finish_reason":"stop"');
     expect(await streamed({ kind: 'missingDone' })).toEqual({ text: 'one two three', error: undefined });
     expect((await raw({ kind: 'missingDone' }, false)).text).toMatch('one two three');
   });
 
-  it('reports an error in mid-stream', async () => {
+  it('can contain an error in mid-stream', async () => {
     const error = { code: 'overloaded', message: 'Too busy.', status: 503 };
     const seen = await streamed({ kind: 'errorInStream', afterChunks: 1, error });
     expect(seen.text).toBe('one');

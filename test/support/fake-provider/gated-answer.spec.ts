@@ -18,8 +18,8 @@ afterAll(async () => provider.close());
 
 const question = { model: 'gpt', messages: [{ role: 'user' as const, content: 'x' }] };
 
-describe('gated answers', () => {
-  it('lets chunks out one by one', async () => {
+describe('a gated answer', () => {
+  it('sends its chunks one by one as they are released', async () => {
     const gate = gatedAnswer(['a', 'b', 'c', 'd']);
     provider.script(gate);
     const stream = await client.chat.completions.create({ ...question, stream: true });
@@ -45,7 +45,7 @@ describe('gated answers', () => {
   it.each([
     [false, gatedAnswer(['a', 'b'])],
     [true, gatedAnswer(['a', 'b'], { holdHeaders: true })],
-  ])('holds back a body, and headers if asked to; streaming: %s', async (stream, gate) => {
+  ])('holds back its body, and its headers if configured (streaming: %s)', async (stream, gate) => {
     provider.script(gate);
     const arriving = provider.nextRequest();
     const answering = stream

@@ -2,18 +2,18 @@ import { EventEmitter, once } from 'node:events';
 
 import type { Content, Failure, Pace } from './script.js';
 
-/** How the test lets a gated answer end. */
+/** The ending of a gated answer that the test chooses. */
 export type GateEnding = { how: 'finish' | 'cut' | 'reset' } | { how: 'fail'; error: Failure };
 
 /** Options of a gated answer. */
 export interface GateOptions extends Omit<Content, 'text'>, Pace {
-  /** Hold back even the status line until something is released. */
+  /** Holds back even the status line until something is released. */
   holdHeaders?: boolean;
 }
 
 /**
- * An answer whose output chunks the test lets out one by one, so that no test has to sleep. Without streaming
- * the whole body leaves when the answer is finished. Several requests may share one gate.
+ * An answer whose output chunks the test releases one by one, so that no test has to sleep. Without streaming
+ * the whole body is sent when the answer is finished. Several requests can share one gate.
  */
 export class GatedAnswer {
   readonly kind = 'gated';
@@ -28,39 +28,39 @@ export class GatedAnswer {
     this.holdHeaders = holdHeaders;
   }
 
-  /** Lets `count` more output chunks out. */
+  /** Releases `count` more output chunks. */
   release(count = 1): void {
     this.#released += count;
     this.#changes.emit('change');
   }
 
-  /** Lets all output chunks out; the end still waits for {@link finish}. */
+  /** Releases all output chunks; the end still waits for {@link finish}. */
   releaseAll(): void {
     this.release(Number.POSITIVE_INFINITY);
   }
 
-  /** Lets out all that is left, and the proper end. */
+  /** Releases all remaining chunks and ends properly. */
   finish(): void {
     this.#released = Number.POSITIVE_INFINITY;
     this.#end({ how: 'finish' });
   }
 
-  /** Ends the response cleanly after what was released, with no finish reason. */
+  /** Ends the response cleanly after the released chunks, without a finish reason. */
   cut(): void {
     this.#end({ how: 'cut' });
   }
 
-  /** Resets the connection after what was released. */
+  /** Resets the connection after the released chunks. */
   reset(): void {
     this.#end({ how: 'reset' });
   }
 
-  /** Sends an error frame after what was released. */
+  /** Sends an error frame after the released chunks. */
   fail(error: Failure): void {
     this.#end({ how: 'fail', error });
   }
 
-  /** Waits until chunk `index` may leave; false: the answer ends before it. */
+  /** Waits until chunk `index` is released; returns false if the answer ends before it. */
   async mayPass(index: number, signal: AbortSignal): Promise<boolean> {
     while (this.#released <= index && this.#ending === undefined) {
       await once(this.#changes, 'change', { signal });
@@ -68,7 +68,7 @@ export class GatedAnswer {
     return index < this.#released;
   }
 
-  /** Waits until the test has said how the answer ends. */
+  /** Waits until the test has chosen the ending. */
   async ending(signal: AbortSignal): Promise<GateEnding> {
     while (this.#ending === undefined) {
       await once(this.#changes, 'change', { signal });
@@ -82,7 +82,7 @@ export class GatedAnswer {
   }
 }
 
-/** Makes an answer whose chunks the test releases. */
+/** Creates an answer whose chunks the test releases. */
 export function gatedAnswer(text: readonly string[], options?: GateOptions): GatedAnswer {
   return new GatedAnswer(text, options);
 }

@@ -4,17 +4,20 @@ import { conclude, jsonHeaders, type Ending, type Stage } from './stage.js';
 import { parseJson } from './unknown-value.js';
 import type { JsonReply, Wire } from './wire.js';
 
-/** A body that drips arrives in this many pieces. */
+/** Number of pieces of a dripped body. */
 const DRIPS_PER_BODY = 8;
 
-/** What is sent of a body. Only a complete one announces its length, so that a cut one ends like a proper one. */
+/**
+ * The part of a body to send. Only a complete one has a content length, so that a truncated one ends like a
+ * proper one.
+ */
 interface JsonPlan {
   body: string;
   complete: boolean;
   ending: Ending;
 }
 
-/** Plays a behaviour on a request that expects one JSON body. */
+/** Plays a behaviour for a request that expects one JSON body. */
 export async function playJson(behaviour: AnsweringBehaviour, good: JsonReply, stage: Stage): Promise<void> {
   const { reply, wire } = stage;
   const plan =

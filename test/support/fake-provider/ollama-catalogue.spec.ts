@@ -12,16 +12,16 @@ beforeAll(async () => {
 afterEach(() => provider.reset());
 afterAll(async () => provider.close());
 
-describe('the paths besides chat', () => {
+describe('the routes of the fake Ollama besides chat', () => {
   const read = async (path: string): Promise<unknown> => (await fetch(provider.origin + path)).json();
 
-  it('lists models and tells its version', async () => {
+  it('list models and return the version', async () => {
     provider.models = ['llama3.2:latest'];
     expect(await read('/api/tags')).toMatchObject({ models: [{ name: 'llama3.2:latest' }] });
     expect(await read('/api/version')).toEqual({ version: '0.12.6' });
   });
 
-  it('tells what a model can do', async () => {
+  it('return the capabilities of a model', async () => {
     const show = async (body: object): Promise<unknown> =>
       property(parseJson((await post(`${provider.origin}/api/show`, body)).text), 'capabilities');
     expect(await show({ model: 'llama3.2' })).toEqual(['completion', 'tools']);
@@ -29,7 +29,7 @@ describe('the paths besides chat', () => {
     expect(await show({})).toBeUndefined();
   });
 
-  it('embeds one text or several', async () => {
+  it('return embeddings of one text or several', async () => {
     const embed = async (body: object): Promise<RawResponse> => post(`${provider.origin}/api/embed`, body);
     const several = parseJson((await embed({ model: 'm', input: ['a b', 'c'], dimensions: 4 })).text);
     expect(several).toMatchObject({ model: 'm', prompt_eval_count: 3 });
@@ -43,7 +43,7 @@ describe('the paths besides chat', () => {
     expect(await embed({ input: 'a' })).toMatchObject({ status: 400 });
   });
 
-  it('lets in who has the key', async () => {
+  it('refuse a request without the key', async () => {
     const locked = await startFakeProvider({ apiKey: 'secret' });
     const refused = await post(`${locked.origin}/api/chat`, chat('x'));
     await locked.close();

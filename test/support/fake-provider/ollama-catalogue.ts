@@ -16,16 +16,16 @@ const MESSAGES: Readonly<Record<number | string, string>> = {
   context_length_exceeded: 'prompt too long; exceeded max context length by 12 tokens',
 };
 
-/** Where a model is described. */
+/** Path of the route that describes a model. */
 export const SHOW_PATH = '/api/show';
 
-/** The error of Ollama: a sentence and nothing else. */
+/** Returns an error body of Ollama, which is only a message. */
 export function ollamaErrorBody({ status = 500, code, message }: Failure): string {
   const error = message ?? MESSAGES[code ?? ''] ?? MESSAGES[status] ?? 'something went wrong';
   return JSON.stringify({ error });
 }
 
-/** Answers the paths besides chat. */
+/** Answers the routes besides chat. */
 export function ollamaLookUp(
   route: Exclude<Route, 'chat'>,
   path: string,
@@ -41,7 +41,7 @@ export function ollamaLookUp(
   }
 }
 
-/** A model sees where its name says so. */
+/** Describes a model, which supports images if its name contains `vision`. */
 function show(body: unknown): JsonReply {
   const model = property(body, 'model');
   if (typeof model !== 'string') return refuse('model is required');

@@ -1,4 +1,4 @@
-/** A message as the server writes it. */
+/** A message in the server's format. */
 export interface Message {
   role: 'assistant';
   content: string;
@@ -15,7 +15,7 @@ interface Metrics {
   eval_duration?: number;
 }
 
-/** One object of `/api/chat`, or one line of its stream. */
+/** An object of `/api/chat`, or a line of its stream. */
 export interface ChatResponse extends Metrics {
   model: string;
   created_at: string;
@@ -24,7 +24,7 @@ export interface ChatResponse extends Metrics {
   done_reason?: string;
 }
 
-/** One object of `/api/generate`, or one line of its stream. */
+/** An object of `/api/generate`, or a line of its stream. */
 export interface GenerateResponse extends Metrics {
   model: string;
   created_at: string;
@@ -34,13 +34,13 @@ export interface GenerateResponse extends Metrics {
   done_reason?: string;
 }
 
-/** The answer of `/api/embed`. */
+/** The response of `/api/embed`. */
 export interface EmbedResponse extends Metrics {
   model: string;
   embeddings: number[][];
 }
 
-/** The answer of `/api/tags`. */
+/** The response of `/api/tags`. */
 export interface ListResponse {
   models: {
     name: string;
@@ -52,7 +52,7 @@ export interface ListResponse {
   }[];
 }
 
-/** The answer of `/api/show`, as far as anybody reads it. */
+/** The fields of the `/api/show` response that are read. */
 export interface ShowResponse {
   license: string;
   details: Record<string, unknown>;

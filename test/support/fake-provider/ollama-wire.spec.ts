@@ -22,15 +22,15 @@ async function asked(behaviour: Behaviour, more: Record<string, unknown> = {}): 
   return ask(more, 'one two three');
 }
 
-/** The objects of a stream; undefined for a line that is none. */
+/** Returns the objects of a stream, with undefined for a malformed line. */
 const objectsOf = ({ text }: RawResponse): unknown[] =>
   text
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map(parseJson);
 
-describe('chat', () => {
-  it('streams unless it is told not to, and ends with the reason and the counts', async () => {
+describe('the chat routes of the fake Ollama', () => {
+  it('stream unless stream is false, and end with the reason and the counts', async () => {
     const streamed = await ask();
     expect(streamed).toMatchObject({ status: 200, headers: { 'content-type': 'application/x-ndjson' } });
     expect(streamed.text.endsWith('}\n')).toBe(true);
@@ -60,7 +60,7 @@ describe('chat', () => {
     });
   });
 
-  it('follows the script in everything', async () => {
+  it('follow the script in every respect', async () => {
     const scripted: Behaviour = {
       kind: 'answer',
       reasoning: 'hm',
@@ -88,7 +88,7 @@ describe('chat', () => {
     });
   });
 
-  it('answers a prompt without a message around it', async () => {
+  it('return the answer to a prompt without a message around it', async () => {
     const body = { model: 'test-model', prompt: 'one two' };
     const lines = objectsOf(await post(`${provider.origin}/api/generate`, body));
     expect(lines.map((line) => property(line, 'response'))).toEqual(['one', ' two', '']);
@@ -99,7 +99,7 @@ describe('chat', () => {
     expect(parseJson(whole.text)).toMatchObject({ response: 'x', thinking: 'hm', done: true });
   });
 
-  it('is still good with CRLF, empty lines and white space', async () => {
+  it('stay valid with CRLF, empty lines and white space', async () => {
     const awkward = await asked({ kind: 'commentsAndCrLf' });
     expect(awkward.text).toMatch(/^\r\n \t\{\t "model"/);
     expect(objectsOf(awkward).map((line) => property(property(line, 'message'), 'content'))).toEqual([
@@ -110,20 +110,20 @@ describe('chat', () => {
     ]);
   });
 
-  it('cuts its bytes through lines and code points', async () => {
+  it('split their bytes within lines and code points', async () => {
     const split = await asked({ kind: 'answer', text: ['grüße 👋🏽'], splitBytes: 3 });
     expect(split.pieces.every((piece) => piece.length <= 3)).toBe(true);
     expect(objectsOf(split)[0]).toMatchObject({ message: { content: 'grüße 👋🏽' } });
   });
 });
 
-describe('faults', () => {
+describe('faults of the fake Ollama', () => {
   it.each([
     [404, undefined, "model 'missing' not found"],
     [400, 'context_length_exceeded', 'prompt too long; exceeded max context length by 12 tokens'],
     [503, undefined, 'server busy, please try again.  maximum pending requests exceeded'],
     [418, undefined, 'something went wrong'],
-  ])('refuses with %i (%s) as a sentence', async (status, code, error) => {
+  ])('include a refusal with %i (%s) and its message', async (status, code, error) => {
     const refused = await asked({
       kind: 'error',
       status,
@@ -134,14 +134,14 @@ describe('faults', () => {
     expect(parseJson(refused.text)).toEqual({ error });
   });
 
-  it('reports an error in mid-stream as a line, and instead of a whole answer', async () => {
+  it('include an error line in mid-stream, and an error body instead of a JSON answer', async () => {
     const fault: Behaviour = { kind: 'errorInStream', afterChunks: 1, error: { message: 'Too busy.' } };
     expect(objectsOf(await asked(fault)).slice(1)).toEqual([{ error: 'Too busy.' }]);
     const whole = await asked(fault, { stream: false });
     expect(whole).toMatchObject({ status: 200, text: '{"error":"Too busy."}' });
   });
 
-  it('breaks one line and goes on', async () => {
+  it('include a single malformed line, after which the stream continues', async () => {
     for (const at of [0, 1]) {
       const lines = objectsOf(await asked({ kind: 'malformedChunk', at }));
       expect(lines).toHaveLength(5);
@@ -149,7 +149,7 @@ describe('faults', () => {
     }
   });
 
-  it('cuts, resets, and falls silent', async () => {
+  it('include a cut, a reset and a failing gate', async () => {
     expect(objectsOf(await asked({ kind: 'cut', afterChunks: 2 }))).toHaveLength(2);
     const reset = await asked({ kind: 'reset', afterChunks: 2 });
     expect([reset.error, objectsOf(reset).length]).toEqual(['ECONNRESET', 2]);
@@ -159,7 +159,7 @@ describe('faults', () => {
     expect(objectsOf(await asked(gate)).slice(1)).toEqual([{ error: 'Busy.' }]);
   });
 
-  it('keeps a silent stream warm with empty lines', async () => {
+  it('include a silent stream with empty lines as keep-alive', async () => {
     provider.script({ kind: 'silence', afterHeaders: true, pingEveryMs: 1 });
     const leaving = new AbortController();
     const { body } = await fetch(`${provider.origin}/api/chat`, {
@@ -172,7 +172,7 @@ describe('faults', () => {
     expect(first?.value).toMatch(/^\n+$/);
   });
 
-  it('refuses what is no request', async () => {
+  it('include a refusal of an invalid request', async () => {
     expect((await post(`${provider.origin}/api/chat`, { messages: [] })).status).toBe(400);
   });
 });

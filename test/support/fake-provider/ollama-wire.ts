@@ -4,23 +4,26 @@ import type { FinishReason, ScriptedUsage } from './script.js';
 import { elements, parseJson, property } from './unknown-value.js';
 import type { Answer, ChatRequest, Frame, FrameStyle, StreamFrames, Wire } from './wire.js';
 
-/** A piece of an answer, before it is put into the shape of its path. */
+/** A piece of an answer in a form common to both paths. */
 type Piece = Omit<Message, 'role' | 'content'> & { content?: string };
-/** Puts a piece into the shape of one of the two paths. */
+/** Converts a piece to the format of one of the two paths. */
 type Shape = (
   piece: Piece,
 ) => Pick<ChatResponse, 'message'> | Pick<GenerateResponse, 'response' | 'thinking'>;
-/** What both shapes have in common. */
+/** The fields common to both formats. */
 type Rest = Omit<ChatResponse, 'message'>;
 
-/** `POST /api/chat`, and everything else of Ollama's native wire but `/api/generate`. */
+/** `POST /api/chat`, and the rest of Ollama's native protocol except `/api/generate`. */
 export const ollamaWire = makeWire({
   path: '/api/chat',
   read: readChat,
   shape: ({ content = '', ...piece }) => ({ message: { role: 'assistant', content, ...piece } }),
 });
 
-/** `POST /api/generate`: one prompt, and the answer's pieces without a message around them. It calls no tools. */
+/**
+ * `POST /api/generate`: one prompt, and the pieces of the answer without a message around them. It has no
+ * tool calls.
+ */
 export const ollamaGenerateWire = makeWire({
   path: '/api/generate',
   read: readGenerate,
@@ -37,7 +40,7 @@ function makeWire({ path: chatPath, read, shape }: WireParts): Wire {
   return {
     requestIdHeader: 'x-request-id',
     streamType: 'application/x-ndjson',
-    // The wire has no comments: an empty line carries nothing.
+    // The protocol has no comments: an empty line has no content.
     ping: '\n',
     route(method, path) {
       if (method === 'POST' && path === chatPath) return 'chat';
@@ -108,7 +111,7 @@ function encode(value: object): Frame {
   return { data: JSON.stringify(value) };
 }
 
-/** The awkward style has CRLF, empty lines, and white space around and in the object. */
+/** Encodes a line. The awkward style has CRLF, empty lines, and white space around and in the object. */
 function encodeLine({ data }: Frame, style: FrameStyle): string {
   if (style === 'plain') return `${data}\n`;
   const value = parseJson(data);
@@ -124,12 +127,12 @@ function ending({ finishReason, usage }: Answer): Omit<Rest, 'model' | 'created_
   return { done: true, done_reason: reasonOf(finishReason), ...metrics(usage) };
 }
 
-/** The wire knows no tool calls and no filter among the reasons. */
+/** Maps a finish reason; the protocol has none for tool calls and filters. */
 function reasonOf(reason: FinishReason): 'stop' | 'length' {
   return reason === 'length' ? 'length' : 'stop';
 }
 
-/** Durations are in nanoseconds; counts of 0 are left out. */
+/** Returns the metrics. Durations are in nanoseconds; counts of 0 are omitted. */
 function metrics(usage: ScriptedUsage | undefined): Partial<Rest> {
   const durations = { total_duration: 5_191_566_416, load_duration: 2_154_458 };
   if (usage === undefined) return durations;
@@ -143,7 +146,7 @@ function metrics(usage: ScriptedUsage | undefined): Partial<Rest> {
   };
 }
 
-/** Calls come whole, and without an id of their own, as from all but the newest servers. */
+/** Returns the tool calls as complete pieces without ids, as sent by all but the newest servers. */
 function toolPieces({ toolCalls }: Answer): Piece[] {
   return toolCalls.map(({ name, fragments }) => ({
     tool_calls: [{ function: { name, arguments: parseJson(fragments.join('')) ?? {} } }],

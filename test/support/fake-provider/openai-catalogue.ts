@@ -8,10 +8,10 @@ import type { Failure } from './script.js';
 import { elements, property } from './unknown-value.js';
 import type { Catalogue, JsonReply, Route } from './wire.js';
 
-/** OpenAI counts at most this many inputs in one embedding request. */
+/** OpenAI's maximum number of inputs in an embedding request. */
 const MAX_INPUTS = 2048;
 
-/** The vector as the wire may carry it; the official type leaves the encoded one out. */
+/** An embedding in the protocol's format; the official type lacks the encoded form. */
 interface EmbeddingReply extends Omit<CreateEmbeddingResponse, 'data'> {
   data: { object: 'embedding'; index: number; embedding: number[] | string }[];
 }
@@ -67,7 +67,7 @@ function embeddings(body: unknown, catalogue: Catalogue): JsonReply {
   return ok(reply);
 }
 
-/** A text, several texts, one list of token ids, or several; token ids stand for words. */
+/** Reads a text, several texts, one list of token ids, or several; token ids count as words. */
 function readInputs(input: unknown): string[] {
   if (typeof input === 'string') return input === '' ? [] : [input];
   const items = elements(input);

@@ -31,7 +31,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
 
 const UNKNOWN: ErrorDefaults = { type: 'server_error', code: null, message: 'Something failed.' };
 
-/** The error object of OpenAI, all four fields present, filled in from the status (default 500). */
+/** Returns an error body of OpenAI with all four fields, filled in from the status (default 500). */
 export function openaiErrorBody(failure: Failure): string {
   const defaults = DEFAULTS[failure.status ?? 500] ?? UNKNOWN;
   const code = failure.code === undefined ? defaults.code : failure.code;

@@ -8,14 +8,14 @@ import { encodeEvent, PING } from './server-sent-events.js';
 import { elements, property } from './unknown-value.js';
 import type { Answer, ChatRequest, Frame, StreamFrames, Wire } from './wire.js';
 
-/** The dialect's own field for thoughts, which the official types do not know. */
+/** The field for reasoning, which the official types do not include. */
 interface Thoughts {
   reasoning_content?: string;
 }
 type Delta = ChatCompletionChunk.Choice.Delta & Thoughts;
 type Message = ChatCompletion.Choice['message'] & Thoughts;
 
-/** Chat Completions, embeddings and models as OpenAI and the hosts that copy it speak them. */
+/** Chat Completions, embeddings and models as served by OpenAI and compatible hosts. */
 export const openaiWire: Wire = {
   requestIdHeader: 'x-request-id',
   streamType: 'text/event-stream; charset=utf-8',
@@ -23,7 +23,7 @@ export const openaiWire: Wire = {
   route(method, path, headers) {
     if (method === 'POST' && path === '/v1/chat/completions') return 'chat';
     if (method === 'POST' && path === '/v1/embeddings') return 'embeddings';
-    // With a version of Anthropic's wire the same path is that wire's.
+    // With an `anthropic-version` header the same path belongs to Anthropic's protocol.
     const foreign = headers['anthropic-version'] !== undefined;
     if (method === 'GET' && /^\/v1\/models(\/.+)?$/.test(path) && !foreign) return 'models';
     return undefined;
@@ -96,7 +96,7 @@ function streamFrames(answer: Answer): StreamFrames {
     created: answer.created,
     model: answer.model,
   } as const;
-  // OpenAI puts `usage: null` on all chunks but the last when usage was asked for.
+  // OpenAI sets `usage: null` on all chunks except the last if usage was requested.
   const noUsage = answer.usageInStream && answer.usage !== undefined ? { usage: null } : {};
   const frame = (delta: Delta, finishReason: Answer['finishReason'] | null = null): Frame =>
     encodeChunk({

@@ -4,17 +4,17 @@ import { jsonHeaders, type Stage } from './stage.js';
 import { playStream } from './stream-playback.js';
 import type { JsonReply, StreamFrames } from './wire.js';
 
-/** A good reply, for the behaviour to send or to spoil. */
+/** A good reply, which the behaviour sends or spoils. */
 export type GoodReply = { kind: 'json'; reply: JsonReply } | { kind: 'stream'; frames: StreamFrames };
 
-/** The content and pace that a behaviour scripts. */
+/** Returns the content and pace that a behaviour scripts. */
 export function contentOf(behaviour: Behaviour): Content & Pace {
   if (behaviour.kind === 'gated') return behaviour.content;
   if (behaviour.kind === 'emptyAnswer') return { ...behaviour, text: [], reasoning: [], toolCalls: [] };
   return behaviour;
 }
 
-/** Plays a behaviour to its end; rejects with an abort error if the client leaves first. */
+/** Plays a behaviour to its end; rejects with an abort error if the client disconnects first. */
 export async function play(behaviour: Behaviour, good: GoodReply, stage: Stage): Promise<void> {
   const { reply } = stage;
   const { splitBytes, delayBeforeMs } = contentOf(behaviour);

@@ -38,7 +38,7 @@ export async function post(url: string, body: unknown): Promise<RawResponse> {
   };
 }
 
-/** The payloads of the `data` lines of a plain stream. */
+/** Returns the payloads of the `data` lines of a plain stream. */
 export function dataLines(text: string): string[] {
   return text
     .split('\n\n')
@@ -46,7 +46,7 @@ export function dataLines(text: string): string[] {
     .map((frame) => frame.replace(/^data: /, ''));
 }
 
-/** A chat request of one user message. */
+/** Returns a chat request with one user message. */
 export function chat(content: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return { model: 'test-model', messages: [{ role: 'user', content }], ...more };
 }

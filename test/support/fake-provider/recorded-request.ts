@@ -3,22 +3,22 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Closing } from './reply.js';
 import type { Route } from './wire.js';
 
-/** A request as it came in, and what became of it. */
+/** A received request with the end of its response. */
 export interface RecordedRequest {
   readonly method: string;
-  /** With the query string. */
+  /** The path with the query string. */
   readonly path: string;
-  /** Undefined: nothing that the provider serves. */
+  /** Undefined if the provider does not serve the path. */
   readonly route: Route | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** Parsed JSON; undefined if it is none. */
+  /** The parsed JSON, or undefined if the body is not JSON. */
   readonly body: unknown;
   readonly rawBody: string;
-  /** When the head of the request was there, in milliseconds on the clock of `performance.now()`. */
+  /** Time when the head of the request arrived, in milliseconds on the clock of `performance.now()`. */
   readonly receivedAt: number;
-  /** Settles when the response is closed: sent completely, broken off by a fault, or left by the client. */
+  /** Resolves when the response is closed: sent completely, aborted by a fault, or left by the client. */
   readonly closed: Promise<Closing>;
-  /** Settles when the first bytes, headers included, are on their way; rejects if that never happens. */
+  /** Resolves when the first bytes, including headers, have been sent; rejects if that never happens. */
   readonly firstByteSent: Promise<void>;
 }
 
@@ -28,31 +28,31 @@ interface Waiter {
   reject: (reason: Error) => void;
 }
 
-/** Keeps the requests in the order in which they were read completely. */
+/** Records the requests in the order in which they were read completely. */
 export class RequestLog {
   readonly #requests: RecordedRequest[] = [];
   readonly #waiters: Waiter[] = [];
 
-  /** All requests since the start or the last clearing; the same array throughout. */
+  /** All requests since the start or the last clear; always the same array. */
   get all(): readonly RecordedRequest[] {
     return this.#requests;
   }
 
-  /** Adds a request and hands it to the first who waits for one like it. */
+  /** Adds a request and passes it to the first matching waiter. */
   add(request: RecordedRequest): void {
     this.#requests.push(request);
     const place = this.#waiters.findIndex(({ route }) => route === undefined || route === request.route);
     if (place >= 0) this.#waiters.splice(place, 1)[0]?.resolve(request);
   }
 
-  /** Waits for a request that has not come in yet; of several who wait each gets one, in their order. */
+  /** Waits for the next request; concurrent waiters get one request each, in order. */
   async next(route?: Route): Promise<RecordedRequest> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ route, resolve, reject });
     });
   }
 
-  /** Forgets all requests; whoever still waits for one gets an error. */
+  /** Removes all requests and rejects pending waits. */
   clear(): void {
     this.#requests.length = 0;
     for (const waiter of this.#waiters.splice(0)) {

@@ -2,29 +2,31 @@ import { once } from 'node:events';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
-/** How a response ended. */
+/** The end of a response. */
 export interface Closing {
-  /** Who ended it: `server` if it was sent completely or was broken off on purpose. */
+  /** The side that ended it: `server` if it was sent completely or aborted on purpose. */
   by: 'client' | 'server';
-  /** Milliseconds, on the clock of `performance.now()`. */
+  /** Time in milliseconds on the clock of `performance.now()`. */
   at: number;
 }
 
-/** How a body is cut up on its way out. */
+/** The splitting of a body into pieces. */
 export interface Pieces {
   bytes: number;
-  /** Wait after each piece. */
+  /** Delay after each piece. */
   gapMs: number;
 }
 
 /** Turns of the event loop between the last byte and a reset. */
 const TURNS_BEFORE_RESET = 20;
 
-/** The writing end of one exchange. All that waits here ends, and its timers with it, when the response closes. */
+/** The writing side of an exchange. Its pending waits end, with their timers, when the response closes. */
 export class Reply {
-  /** Settles when the response is closed; never rejects. */
+  /** Resolves when the response is closed; never rejects. */
   readonly closed: Promise<Closing>;
-  /** Settles when bytes, headers included, have been handed to the socket; rejects if that never happens. */
+  /**
+   * Resolves when bytes, including headers, have been handed to the socket; rejects if that never happens.
+   */
   readonly firstByteSent: Promise<void>;
   readonly #response: ServerResponse;
   readonly #closing = new AbortController();
@@ -35,7 +37,7 @@ export class Reply {
   constructor(response: ServerResponse) {
     this.#response = response;
     this.firstByteSent = this.#firstByte.promise;
-    // Most tests do not look at it, and that must not be an unhandled rejection.
+    // Most tests do not await it, and that must not cause an unhandled rejection.
     this.firstByteSent.catch(() => undefined);
     const closed = Promise.withResolvers<Closing>();
     this.closed = closed.promise;
@@ -56,12 +58,12 @@ export class Reply {
     return this.#response.headersSent;
   }
 
-  /** Cuts all that is written from here on into pieces. */
+  /** Splits all data written from now on into pieces. */
   cutInto(pieces: Pieces): void {
     this.#pieces = pieces;
   }
 
-  /** Sends status and headers at once, before there is a body. */
+  /** Sends status and headers immediately, before there is a body. */
   head(status: number, headers: OutgoingHttpHeaders): void {
     this.signal.throwIfAborted();
     this.#response.writeHead(status, headers);
@@ -69,7 +71,7 @@ export class Reply {
     this.#firstByte.resolve(undefined);
   }
 
-  /** Writes and waits while the client does not read. */
+  /** Writes data, and waits while the client does not read. */
   async write(data: string): Promise<void> {
     const bytes = Buffer.from(data);
     const step = this.#pieces?.bytes ?? bytes.length;
@@ -88,7 +90,8 @@ export class Reply {
 
   /** Resets the connection. */
   async reset(): Promise<void> {
-    // A reset destroys what was received and not yet read: a reader in the same process gets some turns to read it.
+    // A reset discards received data that was not read yet, so a reader in the same process gets some turns
+    // to read it.
     for (let turn = 0; turn < TURNS_BEFORE_RESET; turn += 1)
       await setImmediate(undefined, { signal: this.signal });
     this.#brokenByServer = true;
@@ -96,18 +99,21 @@ export class Reply {
     await this.closed;
   }
 
-  /** Breaks the exchange off because the provider stops. */
+  /** Aborts the exchange because the provider stops. */
   destroy(): void {
     if (!this.signal.aborted) this.#brokenByServer = true;
     this.#response.socket?.destroy();
   }
 
-  /** Waits, in milliseconds. */
+  /** Waits the given time, in milliseconds. */
   async pause(milliseconds: number): Promise<void> {
     await setTimeout(milliseconds, undefined, { signal: this.signal });
   }
 
-  /** Each piece leaves in a turn of its own: a reader in the same process sees it before the next one. */
+  /**
+   * Sends each piece in its own turn of the event loop, so that a reader in the same process sees it before
+   * the next one.
+   */
   async #send(piece: Buffer): Promise<void> {
     this.signal.throwIfAborted();
     const roomLeft = this.#response.write(piece);

@@ -1,9 +1,9 @@
 import type { GatedAnswer } from './gated-answer.js';
 
-/** Why a model stopped, in the words of Chat Completions; other wires translate it. */
+/** The reason why a model stopped, in the terms of Chat Completions; other protocols translate it. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
 
-/** Token counts of one answer; the total is computed. */
+/** Token counts of an answer; the total is computed. */
 export interface ScriptedUsage {
   prompt_tokens: number;
   completion_tokens: number;
@@ -11,7 +11,7 @@ export interface ScriptedUsage {
   completion_tokens_details?: { reasoning_tokens?: number; audio_tokens?: number };
 }
 
-/** One tool call of an answer. */
+/** A tool call of an answer. */
 export interface ScriptedToolCall {
   /** Default: `call_<index>`. */
   id?: string;
@@ -20,34 +20,36 @@ export interface ScriptedToolCall {
   arguments: string | readonly string[];
 }
 
-/** What the model says. Everything left out has a deterministic default. */
+/** The output of the model. Omitted fields have deterministic defaults. */
 export interface Content {
-  /** A string is streamed word by word, an array gives the exact deltas. Default: the last user message. */
+  /**
+   * A string is streamed word by word; an array contains the exact deltas. Default: the last user message.
+   */
   text?: string | readonly string[];
-  /** Thoughts sent before the text (`reasoning_content` on the OpenAI wire). */
+  /** Reasoning sent before the text (`reasoning_content` in OpenAI's protocol). */
   reasoning?: string | readonly string[];
-  /** With tool calls and no `text` there is no text, and the finish reason is `tool_calls`. */
+  /** With tool calls and no `text`, the answer has no text and the finish reason `tool_calls`. */
   toolCalls?: readonly ScriptedToolCall[];
-  /** The model named in the reply. Default: the one asked for. */
+  /** The model named in the reply. Default: the requested model. */
   model?: string;
   finishReason?: FinishReason;
-  /** Default: words counted as tokens. `none`: the provider reports no usage anywhere. */
+  /** Default: words counted as tokens. With `none` the provider reports no usage. */
   usage?: ScriptedUsage | 'none';
-  /** Leave the usage out of a stream although it was asked for. */
+  /** Omits the usage from a stream although it was requested. */
   ignoreUsageRequest?: boolean;
 }
 
-/** How the bytes leave the server. */
+/** The pace at which the bytes leave the server. */
 export interface Pace {
-  /** Wait before the status line, in milliseconds. */
+  /** Delay before the status line, in milliseconds. */
   delayBeforeMs?: number;
-  /** Wait between the frames of a stream, in milliseconds. */
+  /** Delay between the frames of a stream, in milliseconds. */
   delayBetweenChunksMs?: number;
-  /** Write the body in pieces of this many bytes, through code points and frames alike. */
+  /** Size of the pieces in which the body is written, in bytes, even within code points and frames. */
   splitBytes?: number;
 }
 
-/** The error object of a provider; the wire fills in what is missing from the status. */
+/** The error object of a provider; the protocol fills in missing fields from the status. */
 export interface Failure {
   status?: number;
   code?: string | null;
@@ -66,48 +68,59 @@ export interface ErrorBehaviour extends Failure, Pace {
   retryAfterMs?: number;
   /** Further response headers. */
   headers?: Readonly<Record<string, string>>;
-  /** A body that is not JSON, as a proxy in between would send it. */
+  /** A body that is not JSON, like that of a proxy in between. */
   body?: 'html' | 'empty';
 }
 
-/** The connection is reset (RST). `afterChunks` 0 or absent: before any byte; else in mid-answer. */
+/**
+ * Resets the connection (RST): before any byte if `afterChunks` is 0 or absent, and otherwise in mid-answer.
+ */
 export interface ResetBehaviour extends Content, Pace {
   kind: 'reset';
   afterChunks?: number;
 }
 
 /**
- * The provider stops talking and holds the connection until the client leaves: before the headers, after
- * them, or after `afterChunks` output chunks (in mid-body without streaming).
+ * Stops sending and holds the connection until the client disconnects: before the headers, after them, or
+ * after `afterChunks` output chunks (in mid-body without streaming).
  */
 export interface SilenceBehaviour extends Content, Pace {
   kind: 'silence';
   afterHeaders?: boolean;
   afterChunks?: number;
-  /** Keep a silent stream warm with comments, which are bytes but no tokens. Needs sent headers. */
+  /** Sends comments in a silent stream, which are bytes but not tokens. Requires sent headers. */
   pingEveryMs?: number;
 }
 
-/** Slow but alive: one frame, or one byte, every `chunkMs` (an eighth of the body without streaming). */
+/** Sends slowly: one frame, or one byte, every `chunkMs` (an eighth of the body without streaming). */
 export interface DripBehaviour extends Content, Pace {
   kind: 'drip';
   chunkMs: number;
   unit?: 'chunk' | 'byte';
 }
 
-/** A clean end after `afterChunks` output chunks, with no finish reason; a truncated JSON body otherwise. */
+/**
+ * Ends cleanly after `afterChunks` output chunks without a finish reason; without streaming the JSON body is
+ * truncated.
+ */
 export interface CutBehaviour extends Content, Pace {
   kind: 'cut';
   afterChunks: number;
 }
 
-/** A broken JSON frame put before output chunk `at` of a stream that is otherwise complete; else a broken body. */
+/**
+ * Inserts a malformed JSON frame before output chunk `at` of an otherwise complete stream; without streaming
+ * the body is malformed.
+ */
 export interface MalformedChunkBehaviour extends Content, Pace {
   kind: 'malformedChunk';
   at: number;
 }
 
-/** An error frame after `afterChunks` output chunks, then the end; a 200 with an error body otherwise. */
+/**
+ * Sends an error frame after `afterChunks` output chunks and ends; without streaming it sends an error body
+ * with status 200.
+ */
 export interface ErrorInStreamBehaviour extends Content, Pace {
   kind: 'errorInStream';
   afterChunks: number;
@@ -115,22 +128,22 @@ export interface ErrorInStreamBehaviour extends Content, Pace {
 }
 
 /**
- * A good answer, or one of its oddities: `missingDone` (finish reason, no end marker), `emptyAnswer` (no
- * content), `commentsAndCrLf` (every liberty that the stream format allows). Without streaming the first two
+ * A good answer, or a variant of it: `missingDone` (finish reason, no end marker), `emptyAnswer` (no
+ * content), `commentsAndCrLf` (everything that the stream format permits). Without streaming the first two
  * are ordinary bodies and the last is JSON with CRLF and much white space.
  */
 export interface AnswerBehaviour extends Content, Pace {
   kind: 'answer' | 'missingDone' | 'emptyAnswer' | 'commentsAndCrLf';
 }
 
-/** A good status and exactly these bytes, whatever was asked. */
+/** Sends status 200 and exactly these bytes for any request. */
 export interface VerbatimBehaviour extends Content, Pace {
   kind: 'verbatim';
   body: string;
 }
 
 /**
- * What the provider does with one request, streaming or not. Chunks that are counted are output chunks: text,
+ * The provider's reaction to one request, streaming or not. The counted chunks are output chunks: text,
  * reasoning and tool deltas, not the frames that open and close a stream.
  */
 export type Behaviour =
@@ -145,5 +158,5 @@ export type Behaviour =
   | ErrorInStreamBehaviour
   | VerbatimBehaviour;
 
-/** A behaviour that has begun to answer. */
+/** A behaviour that begins to answer. */
 export type AnsweringBehaviour = Exclude<Behaviour, ErrorBehaviour | VerbatimBehaviour>;

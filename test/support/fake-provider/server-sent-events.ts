@@ -1,7 +1,7 @@
 import { parseJson } from './unknown-value.js';
 import type { Frame, FrameStyle } from './wire.js';
 
-/** A comment, which every reader of server-sent events skips. */
+/** A comment, which every reader of server-sent events ignores. */
 export const PING = ': ping\n\n';
 
 /**
@@ -26,7 +26,7 @@ export function encodeEvent(frame: Frame, style: FrameStyle): string {
   ].join('\r\n');
 }
 
-/** Breaks a JSON text where line feeds are legal; no line starts with a space, which a reader may strip. */
+/** Splits a JSON text at legal line breaks; no line starts with a space, which a reader may strip. */
 function spread(data: string): string[] {
   const value = parseJson(data);
   return value === undefined ? [data] : JSON.stringify(value, null, '\t').split('\n');

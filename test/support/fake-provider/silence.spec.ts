@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(async () => provider.close());
 
-/** Asks, reads until `expected` has arrived, leaves, and tells what the provider saw. */
+/** Sends a request, reads until `expected` has arrived, disconnects, and returns the provider's view. */
 async function leave(
   behaviour: Behaviour,
   stream: boolean,
@@ -41,35 +41,35 @@ async function leave(
   return { text, by };
 }
 
-describe.each([true, false])('silence, streaming: %s', (stream) => {
-  it('before the headers', async () => {
+describe.each([true, false])('a silent fake provider (streaming: %s)', (stream) => {
+  it('can send nothing, not even headers', async () => {
     expect(await leave({ kind: 'silence' }, stream, undefined)).toEqual({ text: '', by: 'client' });
   });
 
-  it('after the headers', async () => {
+  it('can stop after the headers', async () => {
     const seen = await leave({ kind: 'silence', afterHeaders: true }, stream, /^$/);
     expect(seen).toEqual({ text: '', by: 'client' });
   });
 
-  it('in mid-answer', async () => {
+  it('can stop in mid-answer', async () => {
     const seen = await leave({ kind: 'silence', afterChunks: 2 }, stream, stream ? / two/ : /created/);
     expect(seen.by).toBe('client');
     expect(seen.text).not.toMatch('three');
   });
 
-  it('of a gate that is never opened', async () => {
+  it('can wait for a gate that is never opened', async () => {
     const gate = gatedAnswer(['a'], { holdHeaders: true });
     expect((await leave(gate, stream, undefined)).by).toBe('client');
   });
 });
 
-describe('leaving', () => {
-  it('notices it while an answer drips', async () => {
+describe('the fake provider', () => {
+  it('notices a disconnect while an answer drips', async () => {
     const seen = await leave({ kind: 'drip', chunkMs: 5, unit: 'byte' }, true, /data/);
     expect(seen.by).toBe('client');
   });
 
-  it('notices it while pings go on', async () => {
+  it('notices a disconnect while it sends pings', async () => {
     const seen = await leave(
       { kind: 'silence', afterHeaders: true, pingEveryMs: 1 },
       true,
@@ -79,7 +79,7 @@ describe('leaving', () => {
     expect(seen.text).not.toMatch('data');
   });
 
-  it('notices it while the client does not read', async () => {
+  it('notices a disconnect while the client does not read', async () => {
     const text = Array.from({ length: 400 }, () => 'x'.repeat(100_000));
     const seen = await leave({ kind: 'answer', text }, true, /^data/);
     expect(seen.by).toBe('client');

@@ -3,10 +3,10 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { Reply } from './reply.js';
 import type { JsonReply, Wire } from './wire.js';
 
-/** What comes after the last byte: a proper end, a reset, or nothing at all. */
+/** The action after the last byte: a proper end, a reset, or a stall. */
 export type Ending = 'end' | 'reset' | 'stall';
 
-/** Where and how a behaviour is played. */
+/** The protocol and reply with which a behaviour is played. */
 export interface Stage {
   wire: Wire;
   reply: Reply;
@@ -20,7 +20,7 @@ export async function sendJson({ status, body }: JsonReply, stage: Stage): Promi
   await stage.reply.end();
 }
 
-/** The headers of a JSON reply; a body that is left out has no announced length. */
+/** Returns the headers of a JSON reply; without a body there is no content length. */
 export function jsonHeaders(stage: Stage, body?: string): OutgoingHttpHeaders {
   return {
     'content-type': 'application/json',
@@ -29,7 +29,7 @@ export function jsonHeaders(stage: Stage, body?: string): OutgoingHttpHeaders {
   };
 }
 
-/** Ends a reply, one way or another. */
+/** Ends a reply in the given way. */
 export async function conclude(ending: Ending, { reply }: Stage): Promise<void> {
   switch (ending) {
     case 'end':

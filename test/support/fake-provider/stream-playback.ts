@@ -3,13 +3,13 @@ import type { AnsweringBehaviour } from './script.js';
 import { conclude, type Ending, type Stage } from './stage.js';
 import type { Frame, StreamFrames, Wire } from './wire.js';
 
-/** The frames that are sent, and what follows them. */
+/** The frames to send, and the ending after them. */
 interface StreamPlan {
   frames: readonly Frame[];
   ending: Ending;
 }
 
-/** Plays a behaviour on a request that expects a stream. */
+/** Plays a behaviour for a streamed request. */
 export async function playStream(
   behaviour: AnsweringBehaviour,
   good: StreamFrames,
@@ -55,7 +55,7 @@ function planStream(
       return { frames: [...begun(good.outputs.length), ...good.closing], ending: 'end' };
     case 'malformedChunk': {
       const place = begun(behaviour.at).length;
-      // Not every wire has an opening.
+      // Some protocols have no opening.
       const example = good.opening.at(-1) ?? whole[0];
       const broken = example === undefined ? [] : [breakFrame(example)];
       return { frames: whole.toSpliced(place, 0, ...broken), ending: 'end' };
@@ -94,7 +94,7 @@ function gapOf(behaviour: Exclude<AnsweringBehaviour, { kind: 'gated' }>): numbe
   return behaviour.delayBetweenChunksMs ?? 0;
 }
 
-/** The first half of a good frame. */
+/** Returns the first half of a good frame. */
 function breakFrame(frame: Frame): Frame {
   return { ...frame, data: frame.data.slice(0, frame.data.length / 2) };
 }

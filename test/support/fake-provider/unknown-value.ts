@@ -7,12 +7,12 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** A property of a value that may not be an object at all. */
+/** Reads a property of a value that may not be an object. */
 export function property(value: unknown, name: string): unknown {
   return isRecord(value) ? value[name] : undefined;
 }
 
-/** The elements of a value that may not be an array. */
+/** Returns the elements of a value that may not be an array. */
 export function elements(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }

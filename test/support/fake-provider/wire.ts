@@ -2,16 +2,16 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 import type { Failure, FinishReason, ScriptedUsage } from './script.js';
 
-/** What a request is about, whichever wire it speaks; `models` is all that is asked about models. */
+/** The subject of a request in any protocol; `models` includes every request about models. */
 export type Route = 'chat' | 'models' | 'embeddings';
 
-/** What the answer to a chat request depends on. */
+/** The parts of a chat request on which the answer depends. */
 export interface ChatRequest {
   model: string;
   stream: boolean;
-  /** Whether usage belongs into the stream. */
+  /** True if the stream must include usage. */
   usageInStream: boolean;
-  /** The text of all messages, and of the last one that the user wrote. */
+  /** The text of all messages, and of the last user message. */
   promptText: string;
   lastUserText: string;
 }
@@ -23,9 +23,9 @@ export interface ToolCall {
   fragments: readonly string[];
 }
 
-/** A finished answer, ready to be put on any wire. */
+/** A finished answer that any protocol can encode. */
 export interface Answer {
-  /** Without the wire's own prefix. */
+  /** The id without the protocol's prefix. */
   id: string;
   /** Unix time in seconds. */
   created: number;
@@ -34,12 +34,12 @@ export interface Answer {
   text: readonly string[];
   toolCalls: readonly ToolCall[];
   finishReason: FinishReason;
-  /** Undefined: the provider reports none. */
+  /** Undefined if the provider reports no usage. */
   usage: ScriptedUsage | undefined;
   usageInStream: boolean;
 }
 
-/** One event of a stream: a JSON text or an end marker, with the event's name where the wire has names. */
+/** An event of a stream: a JSON text or an end marker, with a name if the protocol has event names. */
 export interface Frame {
   event?: string;
   data: string;
@@ -47,7 +47,7 @@ export interface Frame {
 
 /** The frames of a whole stream, in order. */
 export interface StreamFrames {
-  /** Before the first output. */
+  /** Sent before the first output. */
   opening: readonly Frame[];
   /** One frame for each delta. */
   outputs: readonly Frame[];
@@ -57,7 +57,7 @@ export interface StreamFrames {
   terminator: readonly Frame[];
 }
 
-/** `plain`: as the provider writes it. `awkward`: with every liberty that the format allows. */
+/** `plain`: as the provider writes it. `awkward`: with everything that the format permits. */
 export type FrameStyle = 'plain' | 'awkward';
 
 /** A JSON reply with its status. */
@@ -66,27 +66,30 @@ export interface JsonReply {
   body: string;
 }
 
-/** What the provider has on offer besides chat. */
+/** The models and embeddings of the provider. */
 export interface Catalogue {
   models: readonly string[];
   embeddingDimensions: number;
 }
 
-/** One provider's way of speaking; knows nothing of sockets and faults. */
+/** The protocol of one provider, without sockets and faults. */
 export interface Wire {
-  /** The response header that names the request. */
+  /** The response header with the id of the request. */
   readonly requestIdHeader: string;
   /** The content type of a stream. */
   readonly streamType: string;
-  /** A keep-alive that carries nothing. */
+  /** A keep-alive without content. */
   readonly ping: string;
-  /** The route of a request, if it belongs to this wire; headers tell wires with a common path apart. */
+  /**
+   * Returns the route of a request if it belongs to this protocol; headers distinguish protocols with a
+   * common path.
+   */
   route(method: string, path: string, headers: IncomingHttpHeaders): Route | undefined;
-  /** Whether the credentials match. */
+  /** Checks the credentials. */
   authorised(headers: IncomingHttpHeaders, apiKey: string): boolean;
-  /** Reads a chat request; undefined: it is not one. */
+  /** Reads a chat request, or returns undefined if it is not one. */
   readChat(body: unknown): ChatRequest | undefined;
-  /** The reply to a request that is not chat. */
+  /** Returns the reply to a request other than chat. */
   lookUp(
     route: Exclude<Route, 'chat'>,
     path: string,
@@ -94,14 +97,14 @@ export interface Wire {
     catalogue: Catalogue,
     query: URLSearchParams,
   ): JsonReply;
-  /** The answer as one JSON body. */
+  /** Encodes the answer as one JSON body. */
   body(answer: Answer): string;
-  /** The answer as a stream. */
+  /** Encodes the answer as a stream. */
   frames(answer: Answer): StreamFrames;
-  /** A frame as it goes over the socket. */
+  /** Encodes a frame for the socket. */
   encode(frame: Frame, style: FrameStyle): string;
-  /** An error as a JSON body. */
+  /** Encodes an error as a JSON body. */
   errorBody(failure: Failure): string;
-  /** An error in mid-stream. */
+  /** Encodes an error in mid-stream. */
   errorFrame(failure: Failure): Frame;
 }

@@ -5,33 +5,33 @@ import type { RawRequest } from './raw-request.js';
 import { Seed, type Seeds, type World } from './seeds.js';
 import { valuesOf, propertiesOf } from './values.js';
 
-/** What an answer has to be beyond being no failure of ours. */
+/** The requirements for a response besides not being an internal failure. */
 export interface Expectation {
-  /** One of these statuses; without it, good or a refusal that is documented. */
+  /** The allowed statuses; by default a success or a documented error. */
   readonly statuses?: readonly number[];
   /** The field that the error must name. */
   readonly field?: string;
   /** The request may be refused before its route is reached. */
   readonly hostile?: boolean;
-  /** The request may have missed its route: a good answer of another one is none of its concern. */
+  /** The request may reach another route, whose success is not checked. */
   readonly astray?: boolean;
 }
 
-/** A request before it is known what of it is real: seeds stand for what the server has made. */
+/** A request whose seeds have not been replaced by existing resources yet. */
 export interface Draft {
   readonly label: string;
-  /** By name. */
+  /** Parameters by name. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** Undefined for none; seeds stand in its fields. */
+  /** Undefined for no body; its fields may be seeds. */
   readonly body?: unknown;
-  /** A credential that is sent in the place of a good one. */
+  /** A credential that is sent instead of a valid one. */
   readonly credential?: string;
-  /** What is done to the request before it is sent. */
+  /** Changes the request before it is sent. */
   readonly alter?: (request: RawRequest) => RawRequest;
   readonly expected: Expectation;
 }
 
-/** A request that can be sent, good for its route as far as the seeds are. */
+/** Returns a request that is valid for its route, given its seeds. */
 export function goodDraft(document: unknown, operation: Operation, seeds: Seeds): Draft {
   const sample = (field: string, values: fc.Arbitrary<unknown>) =>
     seeds[field]?.[0] ?? fc.sample(values, { seed: 1, numRuns: 1 })[0];
@@ -51,7 +51,7 @@ export function goodDraft(document: unknown, operation: Operation, seeds: Seeds)
   };
 }
 
-/** Requests that fit the schemas, with real values in most places that know of some. */
+/** Generates requests that match the schemas, mostly with real values for fields with seeds. */
 export function validDrafts(document: unknown, operation: Operation, seeds: Seeds): fc.Arbitrary<Draft> {
   const known = (field: string, values: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> => {
     const real = seeds[field];
@@ -83,7 +83,7 @@ function validBodies(
 ): fc.Arbitrary<unknown> {
   const fields = propertiesOf(document, body);
   const model = fields.map(([name, schema]) => [name, known(name, valuesOf(document, schema, 1))] as const);
-  // What an interface of somebody else's may have learned since.
+  // A field that the other vendor's API may have added since.
   const novelty = compatible ? [['novelty', fc.jsonValue({ maxDepth: 2 })] as const] : [];
   return fc.record(Object.fromEntries([...model, ...novelty]), {
     requiredKeys: [...(body.required ?? [])],
@@ -91,7 +91,7 @@ function validBodies(
   });
 }
 
-/** The request of a draft, with everything real in it. */
+/** Builds the request of a draft with real values for its seeds. */
 export async function assemble(operation: Operation, draft: Draft, world: World): Promise<RawRequest> {
   const parameters = await real(draft.parameters, world);
   const body = isFields(draft.body) ? await real(draft.body, world) : draft.body;

@@ -2,10 +2,10 @@ import type { RawRequest } from './raw-request.js';
 
 const BOUNDARY = 'fuzz-boundary';
 
-/** The type of a form whose boundary {@link formWith} draws. */
+/** The content type of a form built by {@link formWith}. */
 export const FORM_TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 
-/** A form with a small file. */
+/** Builds a form with a small file. */
 export function formWith(field: string): Buffer {
   return Buffer.from(
     `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${field}"; filename="note.txt"\r\n` +
@@ -13,14 +13,14 @@ export function formWith(field: string): Buffer {
   );
 }
 
-/** A change to a form that must be refused, or may be taken. */
+/** A change to a form that must be refused if it has `statuses`. */
 export interface FormAttack {
   readonly label: string;
   readonly alter: (request: RawRequest) => RawRequest;
   readonly statuses?: readonly number[];
 }
 
-/** Forms that nobody makes by mistake. */
+/** Returns forms that no client sends by mistake. */
 export function hostileForms(): FormAttack[] {
   const refused = [400];
   return [

@@ -3,19 +3,19 @@ import { hostileForms } from './forms.js';
 import type { Operation } from './operations.js';
 import type { RawRequest } from './raw-request.js';
 
-/** Something that nobody sends by mistake. */
+/** A change to a request that no client makes by mistake. */
 export interface Attack {
   readonly label: string;
   readonly alter: (request: RawRequest) => RawRequest;
-  /** What it must be answered with; without it, a good answer or any refusal that is in shape. */
+  /** The expected statuses; by default a success or any well-formed error. */
   readonly statuses?: readonly number[];
-  /** Whether the path may lead elsewhere with it. */
+  /** True if the changed path may lead to another route. */
   readonly astray?: boolean;
 }
 
 const DEEP = 100_000;
 
-/** Attacks by the body of a route. */
+/** Returns attacks by the body of a route. */
 export function hostileBodies(operation: Operation): Attack[] {
   if (operation.fileField !== undefined) return hostileForms();
   if (operation.body === undefined) return bodiesThatNobodyReads();
@@ -23,7 +23,7 @@ export function hostileBodies(operation: Operation): Attack[] {
   return [...texts, ...misshapen(), ...uncarriable(), ...typeAttacks(operation)];
 }
 
-/** What would cost more to look at than to send, or change what an object is. */
+/** Returns bodies that cost more to check than to send, or change the prototype of an object. */
 function misshapen(): Attack[] {
   return [
     refused('a deep list', (text) => added(text, 'deep', nested('[', '', ']'))),
@@ -35,7 +35,7 @@ function misshapen(): Attack[] {
   ];
 }
 
-/** What can be neither stored nor passed on. */
+/** Returns bodies with content that can be neither stored nor forwarded. */
 function uncarriable(): Attack[] {
   return [
     refused('NUL', (text) => inText(text, '"a\\u0000b"')),
@@ -45,7 +45,7 @@ function uncarriable(): Attack[] {
   ];
 }
 
-/** What no JSON holds, or more than anybody needs. */
+/** Returns malformed JSON, and more data than any client needs. */
 function textAttacks(): Attack[] {
   return [
     { ...ofText('a raw NUL', (text) => inText(text, '"a\0b"')), statuses: [400] },
@@ -81,7 +81,7 @@ function textAttacks(): Attack[] {
   ];
 }
 
-/** What only passes where fields that are not known do. */
+/** Returns bodies that are accepted only by routes that accept unknown fields. */
 function strictTextAttacks(): Attack[] {
   return [
     refused('80,000 fields', (text) => added(text, 'wide', wide(80_000))),
@@ -94,7 +94,7 @@ function strictTextAttacks(): Attack[] {
 }
 
 function typeAttacks({ wire, compatible }: Operation): Attack[] {
-  // Ollama takes every body for JSON, whatever it is called.
+  // Ollama parses every body as JSON, regardless of its content type.
   const unsupported = wire === 'ollama' ? {} : { statuses: [415] };
   const types = [
     'text/plain',
@@ -126,7 +126,7 @@ function typeAttacks({ wire, compatible }: Operation): Attack[] {
   ];
 }
 
-/** A route without a body must not mind one. */
+/** Returns bodies for a route without one, which must ignore them. */
 function bodiesThatNobodyReads(): Attack[] {
   return [
     ofText('a body', () => '{"id":1}'),
@@ -150,24 +150,24 @@ function wide(fields: number): string {
   return JSON.stringify(Object.fromEntries(Array.from({ length: fields }, (_, index) => [`k${index}`, 1])));
 }
 
-/** A JSON object with one more field, which comes first. */
+/** Returns a JSON object with another field in first place. */
 function added(text: string, name: string, value: string): string {
   return `{"${name}":${value}${text === '{}' ? '' : ','}${text.slice(1)}`;
 }
 
-/** A JSON object with this in the place of the value of its first field. */
+/** Returns a JSON object with another value for its first field. */
 function inField(text: string, value: string): string {
   const [first] = Object.entries(JSON.parse(text) as Record<string, unknown>);
   if (first === undefined) return added(text, 'x', value);
   const [name, old] = first;
-  // The function keeps `$` in the value what it is.
+  // A replacement function leaves `$` in the value unchanged.
   return text.replace(
     `${JSON.stringify(name)}:${JSON.stringify(old)}`,
     () => `${JSON.stringify(name)}:${value}`,
   );
 }
 
-/** A JSON object with this in the place of its last text: of a chat, what is said. */
+/** Returns a JSON object with another value for its last string: for a chat, the message. */
 function inText(text: string, value: string): string {
   const [, old] = /.*:("(?:[^"\\]|\\.)*")/s.exec(text) ?? [];
   if (old === undefined) return added(text, 'x', value);

@@ -5,7 +5,7 @@ import type { Operation } from './operations.js';
 import type { RawRequest } from './raw-request.js';
 import { withQuery } from './wrong.js';
 
-/** Segments of a path that are meant to be taken for something else, as they go over the wire. */
+/** Path segments, encoded, that are meant to be misinterpreted. */
 const SEGMENTS = [
   '%00',
   '%2e%2e%2f%2e%2e%2fetc%2fpasswd',
@@ -33,7 +33,7 @@ const SEGMENTS = [
   'ffffffff-ffff-ffff-ffff-ffffffffffff',
 ];
 
-/** Whole paths that may be another route's. */
+/** Path segments with which the path may lead to another route. */
 const ASTRAY = ['', '..', '.', '../..', '/', '%2f', 'a/b/c', '?', '*'];
 
 const QUERIES = [
@@ -62,7 +62,10 @@ const QUERIES = [
   `${'a=1&'.repeat(2000)}b`,
 ];
 
-/** None of these may end in more than a refusal; values that Node's parser itself refuses never reach the application. */
+/**
+ * Headers that must cause nothing worse than an error; values that Node.js itself refuses never reach the
+ * application.
+ */
 const HEADERS: readonly Readonly<Record<string, string>>[] = [
   { authorization: '' },
   { authorization: 'Bearer' },
@@ -89,7 +92,7 @@ const HEADERS: readonly Readonly<Record<string, string>>[] = [
   { connection: 'upgrade', upgrade: 'websocket' },
 ];
 
-/** Requests that somebody sends who wants to see what breaks. */
+/** Generates requests of an attacker who wants to break something. */
 export function hostileDrafts(operation: Operation, good: Draft): fc.Arbitrary<Draft> {
   const kinds = [hostileBodies(operation), QUERIES.map(ofQuery), HEADERS.map(ofHeaders), paths(operation)];
   return fc
@@ -110,7 +113,7 @@ function ofHeaders(headers: Readonly<Record<string, string>>): Attack {
   return {
     label: `the headers ${JSON.stringify(headers).slice(0, 80)}`,
     alter: (request) => ({ ...request, headers: { ...request.headers, ...headers } }),
-    // Whatever stands in it, the models are told in another form then.
+    // With any value of this header, the models are returned in another API format.
     astray: 'anthropic-version' in headers,
   };
 }

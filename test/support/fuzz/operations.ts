@@ -1,10 +1,10 @@
 import { at, listAt } from '../client.js';
 import { readSchema, type Schema } from './schema.js';
 
-/** In which shape a route tells errors. */
+/** The API format of a route's errors. */
 export type Wire = 'own' | 'anthropic' | 'ollama';
 
-/** A value that a request carries beside its body. */
+/** A value in a request besides its body. */
 export interface Parameter {
   readonly name: string;
   readonly place: 'path' | 'query' | 'header';
@@ -12,35 +12,38 @@ export interface Parameter {
   readonly schema: Schema;
 }
 
-/** A route as the OpenAPI document has it. */
+/** A route in the OpenAPI document. */
 export interface Operation {
   /** `post /api/v1/chat`. */
   readonly name: string;
   readonly method: string;
   readonly path: string;
   readonly parameters: readonly Parameter[];
-  /** Of a JSON body; undefined where the route takes none. */
+  /** Schema of the JSON body, or undefined if the route has none. */
   readonly body: Schema | undefined;
-  /** The field of a form that its file stands in; undefined where the route takes no form. */
+  /** The form field for the file, or undefined if the route takes no form. */
   readonly fileField: string | undefined;
-  /** By status. */
+  /** Responses by status. */
   readonly responses: Readonly<Record<string, unknown>>;
-  /** Whether it needs credentials. */
+  /** True if the route requires credentials. */
   readonly closed: boolean;
   readonly wire: Wire;
-  /** Whether it is of somebody else's interface, where fields that we do not know pass through. */
+  /** True if the route implements another vendor's API, in which unknown fields are forwarded. */
   readonly compatible: boolean;
-  /** What every request of it carries, besides credentials. */
+  /** Headers of every request to it, besides credentials. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What a client sends to speak Anthropic's wire where two wires share a path. */
+/** The header that selects Anthropic's API format on a path common to two formats. */
 const ANTHROPIC_VERSION = { 'anthropic-version': '2023-06-01' };
 
-/** Paths that the document describes once, for OpenAI's wire; whoever names a version gets them in Anthropic's. */
+/**
+ * Paths that the document describes once, in OpenAI's format; with an `anthropic-version` header they use
+ * Anthropic's.
+ */
 const SHARED_PATHS = new Set(['/v1/models', '/v1/models/{model}']);
 
-/** Every operation of an OpenAPI document, in its order. */
+/** Returns every operation of an OpenAPI document, in order. */
 export function operationsOf(document: unknown): Operation[] {
   return entriesOf(at(document, 'paths')).flatMap(([path, item]) =>
     entriesOf(item).map(([method, operation]) => ({
@@ -53,21 +56,21 @@ export function operationsOf(document: unknown): Operation[] {
       responses: Object.fromEntries(entriesOf(at(operation, 'responses'))),
       closed: at(operation, 'security') === undefined,
       wire: wireOf(path),
-      // An import is looked at as those are: for NUL and the like before its fields are known.
+      // An import is checked like those: for NUL and similar before its fields are known.
       compatible: /^\/(v1|ollama)\/|\/import$/.test(path),
       headers: {},
     })),
   );
 }
 
-/** The same routes as they answer on a wire that the document does not describe for them. */
+/** Returns the same routes in an API format that the document does not describe for them. */
 export function undescribed(operations: readonly Operation[]): Operation[] {
   return operations
     .filter(({ path }) => SHARED_PATHS.has(path))
     .map((operation) => ({
       ...operation,
       name: `${operation.name} as Anthropic`,
-      // What a good answer looks like there, other tests know.
+      // Other tests check successful responses in this format.
       responses: { ...operation.responses, 200: { content: { 'application/json': { schema: OPEN } } } },
       wire: 'anthropic' as const,
       headers: ANTHROPIC_VERSION,
@@ -101,7 +104,7 @@ function bodyOf(document: unknown, operation: unknown): Schema | undefined {
   const body = at(operation, 'requestBody');
   if (body === undefined || fileFieldOf(operation) !== undefined) return undefined;
   const schema = at(body, 'content', 'application/json', 'schema');
-  // Skipping it in silence would be worse than failing: another kind of body needs values of its own here.
+  // Skipping it silently would be worse than failing: another kind of body needs its own values here.
   if (schema === undefined) throw new Error(`A body is not JSON: ${JSON.stringify(at(body, 'content'))}`);
   return readSchema(document, schema);
 }

@@ -1,28 +1,31 @@
 import { type IncomingHttpHeaders, request as openRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 
-/** A request as it goes over the socket: `fetch` would tidy up a path with `%2e%2e` and refuse bodies of GET. */
+/**
+ * A request exactly as sent on the socket: `fetch` would normalize a path with `%2e%2e` and refuse bodies of
+ * GET.
+ */
 export interface RawRequest {
   readonly method: string;
-  /** With its query, encoded or not. */
+  /** The path with its query, encoded or not. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer | undefined;
 }
 
-/** A whole answer. */
+/** A complete response. */
 export interface RawAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
 }
 
-/** Longest time that one answer may take, in milliseconds. */
+/** Maximum time for one response, in milliseconds. */
 const DEADLINE_MS = 10_000;
 
 /**
- * Sends a request on a connection of its own and reads its answer to the end.
- * @throws Error that names the request where the answer is late or none comes
+ * Sends a request on a new connection and reads the complete response.
+ * @throws Error that names the request if the response is late or missing
  */
 export async function sendRaw(origin: string, request: RawRequest): Promise<RawAnswer> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
@@ -50,7 +53,8 @@ function exchange(origin: string, request: RawRequest, signal: AbortSignal): Pro
       );
     },
   );
-  // A server that refuses a body early may close while the rest is being written; what it answered counts.
+  // A server that refuses a body early may close the connection while the rest is being written; its response
+  // counts.
   outgoing.on('error', (error) => {
     if (!answered || signal.aborted) reject(error);
   });
@@ -58,14 +62,14 @@ function exchange(origin: string, request: RawRequest, signal: AbortSignal): Pro
   return promise;
 }
 
-/** A request in one line, for a failure: its body is cut where it is long. */
+/** Describes a request in one line for a failure; a long body is truncated. */
 export function describeRequest({ method, path, headers, body }: RawRequest): string {
   const { authorization, ...shown } = headers;
   const said = body === undefined ? '' : ` ${cut(body.toString('utf8'))} (${body.length} bytes)`;
   return `${method} ${cut(path)} ${JSON.stringify(shown)}${authorization ? ' authorised' : ''}${said}`;
 }
 
-/** The beginning of a text. */
+/** Truncates a long text. */
 export function cut(text: string): string {
   return text.length > 400 ? `${text.slice(0, 400)}…` : text;
 }

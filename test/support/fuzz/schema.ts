@@ -1,6 +1,9 @@
 import { at } from '../client.js';
 
-/** What of OpenAPI 3.0's schemas requests are made by. References and `allOf` are resolved where one is read. */
+/**
+ * The parts of an OpenAPI 3.0 schema from which requests are generated. References and `allOf` are resolved
+ * on reading.
+ */
 export interface Schema {
   readonly type?: string;
   readonly nullable?: boolean;
@@ -28,7 +31,10 @@ const KNOWN_WORDS = new Set(
   ).split(' '),
 );
 
-/** A schema with everything that it refers to. Fails on words that no value would be made by. */
+/**
+ * Reads a schema with everything it references. Throws an error for keywords that value generation does not
+ * support.
+ */
 export function readSchema(document: unknown, value: unknown): Schema {
   const reference = at(value, '$ref');
   if (typeof reference === 'string') return readSchema(document, lookUp(document, reference));

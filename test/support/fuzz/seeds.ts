@@ -7,10 +7,10 @@ import { PNG, uploadedId } from '../files.js';
 import { query } from '../stored.js';
 import type { Operation } from './operations.js';
 
-/** What {@link registerUser} registers with. */
+/** The password that {@link registerUser} uses. */
 const PASSWORD = 'a long password';
 
-/** What the answers of {@link World.toolCall} call. */
+/** The tool call in the answers of {@link World.toolCall}. */
 const TOOL_CALL = { id: 'call_1', type: 'function', function: { name: 'get_weather', arguments: '{}' } };
 
 /** The ids of a turn. */
@@ -20,7 +20,10 @@ interface KeptTurn {
   readonly messageId: string;
 }
 
-/** Who asks, and what is there to be asked for. What a request has used up is made anew. */
+/**
+ * The accounts that send requests, and the resources in them. Resources that a request has used up are
+ * created again.
+ */
 export class World {
   private self: Promise<TestUser> | undefined;
   private managed: Promise<string> | undefined;
@@ -37,32 +40,33 @@ export class World {
     return new World(api, await registerAdmin(api));
   }
 
-  /** An account that may be changed and deleted. */
+  /** Returns an account that may be changed and deleted. */
   throwaway(): Promise<TestUser> {
     this.self ??= registerUser(this.api.url);
     return this.self;
   }
 
-  /** An account that an admin may change and delete. */
+  /** Returns the id of an account that an admin may change and delete. */
   managedAccount(): Promise<string> {
     this.managed ??= registerUser(this.api.url).then(idOf);
     return this.managed;
   }
 
-  /** A conversation that shares are made of. */
+  /** Returns the id of a conversation for shares. */
   sharedConversation(): Promise<string> {
     this.shared ??= this.made('POST', '/api/v1/chat', { message: 'Hello' }, 'conversation_id');
     return this.shared;
   }
 
-  /** Who sends the requests of an operation. */
+  /** Returns the account that sends the requests of an operation. */
   actorOf({ path }: Operation): Promise<TestUser> {
     return path.startsWith('/api/v1/users/me') ? this.throwaway() : Promise.resolve(this.admin);
   }
 
   /**
-   * Called with every response: a request that may have changed the throwaway account ends its use, a deletion that of the managed one.
-   * The others keep theirs, since a registration hashes a password, which costs more than a request.
+   * Called with every response: a request that may have changed the throwaway account ends its use, and so
+   * does the deletion of the managed one. Otherwise they are reused, since a registration hashes a password,
+   * which costs more than a request.
    */
   heed({ method, path }: Operation, status: number): void {
     if (method === 'DELETE' && path === '/api/v1/users/{id}' && status < 400) this.managed = undefined;
@@ -71,20 +75,20 @@ export class World {
     if (touches && status !== 400) this.self = undefined;
   }
 
-  /** Each request comes from an address of its own: a run is no guesser of passwords. */
+  /** Returns a different address for each request, so that the run is not throttled for password guessing. */
   nextAddress(): string {
     this.requests += 1;
     const bytes = [16, 8, 0].map((shift) => (this.requests >> shift) & 255);
     return `10.${bytes.join('.')}`;
   }
 
-  /** A turn of a conversation that nobody deletes. */
+  /** Returns a turn of a conversation that is never deleted. */
   turn(): Promise<KeptTurn> {
     this.kept ??= this.begin();
     return this.kept;
   }
 
-  /** An answer that calls a tool: no model that is asked here calls one. */
+  /** Returns an answer that calls a tool, written by SQL because none of these models calls one. */
   async toolCall(): Promise<string> {
     const id = await this.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id');
     await query(this.api.database, 'UPDATE messages SET tool_calls = $2 WHERE id = $1', [
@@ -110,20 +114,22 @@ export class World {
   }
 }
 
-/** A value that the schema cannot know: it stands for what exists when the request is sent. */
+/**
+ * A value that the schema cannot specify: a placeholder for a resource that exists when the request is sent.
+ */
 export class Seed {
   constructor(
     readonly what: string,
     readonly give: (world: World) => unknown,
   ) {}
 
-  /** For fast-check's counterexamples. */
+  /** Formats the seed in fast-check's counterexamples. */
   [fc.toStringMethod](): string {
     return `<${this.what}>`;
   }
 }
 
-/** The seeds of an operation, by field or parameter; the first of each makes a good request. */
+/** The seeds of an operation, by field or parameter; the first of each makes a valid request. */
 export type Seeds = Readonly<Record<string, readonly Seed[]>>;
 
 const literal = (value: unknown): Seed => new Seed(JSON.stringify(value), () => value);
@@ -137,7 +143,7 @@ const answer = [
   new Seed('an answer', (world) => world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id')),
 ];
 const file = [new Seed('a file', ({ api, admin }) => uploadedId(api.url, admin))];
-/** A conversation of a turn, and its answer: the two belong together. */
+/** A conversation with a turn, and the answer in it: the two belong together. */
 const branch = {
   id: [new Seed('a conversation with an answer', async (world) => (await world.turn()).conversationId)],
   message_id: [new Seed('its answer', async (world) => (await world.turn()).messageId)],
@@ -202,7 +208,10 @@ const messages = [
 const counts = [literal(1), literal(64)];
 const ask = { model, messages, max_tokens: counts, max_completion_tokens: counts };
 
-/** What the schemas of a route cannot know. A route that is missing here is run with what its schemas say. */
+/**
+ * Values that the schemas of a route cannot specify. A route without seeds is tested with values of its
+ * schemas only.
+ */
 const SEEDS: Readonly<Record<string, Seeds>> = {
   'post /api/v1/auth/register': { email: newEmail },
   'post /api/v1/auth/login': { email: ownEmail, password: ownPassword },
@@ -273,7 +282,7 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'post /ollama/api/generate': { model: localModel, prompt: [literal('Hello')] },
 };
 
-/** The seeds of an operation. */
+/** Returns the seeds of an operation. */
 export function seedsOf({ method, path }: Operation): Seeds {
   return SEEDS[`${method.toLowerCase()} ${path}`] ?? {};
 }

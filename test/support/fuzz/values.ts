@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import { readSchema, type Schema } from './schema.js';
 
-/** Deeper than this, values hold no more than they must. */
+/** Depth below which values contain required properties and items only. */
 const MAX_DEPTH = 3;
 
-/** Longest text that is made where the schema names no bound. */
+/** Maximum length of generated texts if the schema has no limit. */
 const LONG = 2000;
 
-/** Values that fit a schema of the document. */
+/** Generates values that match a schema of the document. */
 export function valuesOf(document: unknown, schema: Schema, depth = 0): fc.Arbitrary<unknown> {
   const values = kindOf(document, schema, depth);
   return schema.nullable === true ? fc.option(values) : values;
 }
 
-/** The properties of a schema's objects, resolved. */
+/** Returns the properties of an object schema, resolved. */
 export function propertiesOf(document: unknown, schema: Schema): [string, Schema][] {
   return Object.entries(schema.properties ?? {}).map(([name, value]) => [name, readSchema(document, value)]);
 }
@@ -50,7 +50,7 @@ function boundsOf({ minimum, maximum }: Schema): { min: number; max: number } {
 function integers({ minimum, maximum }: Schema): fc.Arbitrary<number> {
   const min = Math.ceil(minimum ?? Number.MIN_SAFE_INTEGER);
   const max = Math.floor(maximum ?? Number.MAX_SAFE_INTEGER);
-  // Biased towards the ends and towards zero by the library itself.
+  // The library itself biases the values towards the ends and zero.
   return fc.integer({ min, max });
 }
 
@@ -61,7 +61,7 @@ function strings({ format, pattern, minLength = 0, maxLength = LONG }: Schema): 
     case 'password':
       return fc.oneof(
         { weight: 3, arbitrary: fc.string({ minLength, maxLength, unit: 'grapheme-ascii', size: 'small' }) },
-        // Every code point, NUL among them: a schema says nothing against it.
+        // Every code point, including NUL, which a schema does not exclude.
         { weight: 1, arbitrary: fc.string({ minLength, maxLength, unit: 'binary', size: 'medium' }) },
         {
           weight: 1,
@@ -81,7 +81,7 @@ function strings({ format, pattern, minLength = 0, maxLength = LONG }: Schema): 
   }
 }
 
-/** From the year 0000 to 9999, which is all that RFC 3339 can write. */
+/** Generates days from the year 0000 to 9999, the range of RFC 3339. */
 function days(): fc.Arbitrary<Date> {
   const min = new Date('0000-01-01T00:00:00Z');
   const max = new Date('9999-12-31T23:59:59Z');
@@ -91,7 +91,7 @@ function days(): fc.Arbitrary<Date> {
   );
 }
 
-/** All that RFC 3339 allows: fractions of any length, offsets, small letters. */
+/** Generates every form that RFC 3339 allows: fractions of any length, offsets, lower-case letters. */
 function dateTimes(): fc.Arbitrary<string> {
   const fractions = fc.option(fc.stringMatching(/^\.\d{1,12}$/), { nil: '' });
   const zones = fc.constantFrom('Z', 'Z', 'Z', 'z', '+00:00', '-23:59', '+14:00');

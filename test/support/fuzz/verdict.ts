@@ -6,12 +6,14 @@ import type { Expectation } from './draft.js';
 import type { Operation, Wire } from './operations.js';
 import type { RawAnswer } from './raw-request.js';
 
-/** What the body parser and the guards before a route may answer though the route's own documentation does not say so. */
+/**
+ * Statuses of the body parser and the guards before a route, which the route's own documentation may omit.
+ */
 const BEFORE_ROUTES = [401, 404, 413, 415];
 
 const ERROR_BODY = { $ref: '#/components/schemas/ErrorBody' };
 
-/** Everything that is wrong with an answer, one sentence each. */
+/** Describes every fault of a response in a sentence each. */
 export function faultsOf(
   document: unknown,
   operation: Operation,
@@ -20,9 +22,9 @@ export function faultsOf(
 ): string[] {
   const { status, headers } = answer;
   const { statuses, hostile = false } = expected;
-  // The provider of the run behaves, so that its failures are ours too: nothing is let off.
+  // The provider of the run is reliable, so its failures are bugs of this server too.
   if (status >= 500) return [`It is a ${status}.`];
-  // The word of HTTP itself for "as you have it", to whoever sent a condition.
+  // HTTP's own status for a conditional request.
   if (status === 304 && hostile) return answer.text === '' ? [] : ['A 304 has a body.'];
   const documented = status in operation.responses || (hostile && BEFORE_ROUTES.includes(status));
   return [
@@ -86,7 +88,7 @@ function statusOf(code: unknown): number | undefined {
   return Object.entries(ERROR_TABLE).find(([name]) => name === code)?.[1].status;
 }
 
-/** The outermost names of what an error calls wrong. */
+/** Returns the outermost names of the fields that an error reports. */
 function fieldsOf(body: unknown): string[] {
   const details = at(body, 'error', 'details') === undefined ? [] : listAt(body, 'error', 'details');
   const named = [at(body, 'error', 'param'), ...details.map((detail) => at(detail, 'field'))];
@@ -103,7 +105,7 @@ function goodFaults(
   const type = headers['content-type']?.split(';')[0] ?? '';
   if (astray) return isJson(type) && parsed(text) === undefined ? ['The answer is no JSON.'] : [];
   const documented = at(responses, String(status), 'content');
-  // Bytes of any type, of which nothing is to be known.
+  // Bytes of any type, which cannot be checked.
   if (at(documented, '*/*') !== undefined) return [];
   const content = at(documented, type);
   if (content === undefined) return [`Content of type "${type}" is not documented.`];
@@ -118,7 +120,7 @@ function goodFaults(
   ];
 }
 
-/** Where a schema is open, what its example shows is the least that is there; only Ollama leaves out what it counts as nothing. */
+/** For an open schema, requires the fields of its example; only Ollama omits counts of zero. */
 function misfitsOfExample(example: unknown, body: unknown): string[] {
   const shown = typeof example === 'object' && example !== null ? Object.keys(example) : [];
   return shown

@@ -2,21 +2,21 @@ import fc from 'fast-check';
 import { readSchema, type Schema } from './schema.js';
 import { propertiesOf, valuesOf } from './values.js';
 
-/** One thing that is wrong with a value. */
+/** A violation of a schema. */
 export interface Violation {
   /** `is too long`. */
   readonly what: string;
-  /** The whole value with this in it. */
+  /** The whole value with this violation in it. */
   readonly values: fc.Arbitrary<unknown>;
 }
 
-/** One thing that is wrong with a field of an object. */
+/** A violation in one field of an object. */
 export interface FieldViolation extends Violation {
-  /** The field; its value is undefined where it is left out. */
+  /** The field; its value is undefined if it is missing. */
   readonly field: string;
 }
 
-/** Formats that a server can be expected to check, with texts that are nowhere near them. */
+/** Formats that a server can be expected to check, with texts that clearly violate them. */
 const MISFORMED: Readonly<Record<string, readonly string[]>> = {
   email: ['ada', '@', 'ada@', '@example.com', 'ada@example.com extra'],
   uuid: ['abc', '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a1', '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11x', '0'],
@@ -34,12 +34,12 @@ const MISFORMED: Readonly<Record<string, readonly string[]>> = {
     ...['yesterday', '0', '2999', '2999-01', '2999-01-01', '29990101', '2999-W01', '2999-001'],
     ...['2026-13-01T00:00:00Z', '2026-02-30T00:00:00Z', '2026-01-01T25:00:00Z', '29990101T000000Z'],
     ...['2999-W01-1T00:00:00Z', '2999-001T00:00:00Z', '2999-01-01T00', '2999-01-01T00:00:00,5Z'],
-    // Without an offset nobody knows when it is.
+    // Without an offset the time is ambiguous.
     '2999-01-01T00:00:00',
   ],
 };
 
-/** A value of each type that JSON has. */
+/** Values of each JSON type. */
 const OF_TYPES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   string: fc.constantFrom('', 'x', '1', 'true', 'null'),
   number: fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true })),
@@ -48,14 +48,14 @@ const OF_TYPES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   object: fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.jsonValue({ maxDepth: 1 }), { maxKeys: 3 }),
 };
 
-/** Everything that can be wrong with the fields of an object, one at a time. */
+/** Returns every possible violation in the fields of an object, one at a time. */
 export function fieldViolationsOf(document: unknown, schema: Schema, strict: boolean): FieldViolation[] {
   const required = schema.required ?? [];
   const found = propertiesOf(document, schema).flatMap(([field, property]) => {
     const needed = required.includes(field);
     return [
       ...(needed ? [{ field, what: 'is missing', values: fc.constant(undefined) }] : []),
-      // Null counts as left out where that is allowed.
+      // Null counts as missing if that is allowed.
       ...(needed && property.nullable !== true
         ? [{ field, what: 'is null', values: fc.constant(null) }]
         : []),
@@ -66,7 +66,7 @@ export function fieldViolationsOf(document: unknown, schema: Schema, strict: boo
   return strict && schema.additionalProperties !== true ? [...found, unknown] : found;
 }
 
-/** What can be wrong with the text of a path or a query. */
+/** Returns every possible violation in the text of a path or query parameter. */
 export function textViolationsOf(schema: Schema): Violation[] {
   if (schema.type !== 'integer' && schema.type !== 'number') return boundViolations(schema);
   const words = fc.constantFrom('abc', 'NaN', 'null', 'true', '[]', '{}', '1,5', '1 2', '٣');
@@ -101,7 +101,7 @@ function boundViolations(schema: Schema): Violation[] {
   const misformed = MISFORMED[format];
   const found: Violation[] = [];
   const add = (what: string, values: fc.Arbitrary<unknown>) => found.push({ what, values });
-  // Far enough for the largest numbers, next to which there is no nearer one.
+  // Large enough to change even the largest numbers.
   const beyond = fc.oneof(fc.integer({ min: 2, max: 1000 }), fc.constant(2 ** 60));
   if (minimum !== undefined)
     add(
@@ -126,7 +126,7 @@ function boundViolations(schema: Schema): Violation[] {
     );
   }
   if (misformed !== undefined) add(`is no ${format}`, fc.constantFrom(...misformed));
-  // What headers can carry as well.
+  // Values that headers can contain as well.
   if (pattern !== undefined) add('does not match', fc.constantFrom('é', 'a b', '"\t"'));
   if (words !== undefined)
     add(

@@ -4,7 +4,7 @@ import type { Operation } from './operations.js';
 import type { RawRequest } from './raw-request.js';
 import { fieldViolationsOf, textViolationsOf } from './violations.js';
 
-/** Requests that are good but for one thing. None where nothing can be wrong: a route that takes nothing from anybody. */
+/** Generates requests with exactly one mistake. Returns nothing for a route without any input. */
 export function wrongDrafts(document: unknown, operation: Operation, good: Draft): fc.Arbitrary<Draft>[] {
   return [
     ...wrongParameters(operation, good),
@@ -17,7 +17,7 @@ export function wrongDrafts(document: unknown, operation: Operation, good: Draft
 function wrongParameters(operation: Operation, good: Draft): fc.Arbitrary<Draft>[] {
   const found = operation.parameters.flatMap(({ name, place, schema }) =>
     textViolationsOf(schema).map(({ what, values }) =>
-      // Without a text there is no such segment of a path.
+      // An empty value would remove the path segment.
       values
         .filter((value) => place !== 'path' || value !== '')
         .map((value) => ({
@@ -41,7 +41,7 @@ function unknownParameter(operation: Operation, good: Draft): fc.Arbitrary<Draft
   }));
 }
 
-/** A request with something more in its query. */
+/** Returns a request with another query parameter. */
 export function withQuery(request: RawRequest, query: string): RawRequest {
   return { ...request, path: `${request.path}${request.path.includes('?') ? '&' : '?'}${query}` };
 }
@@ -74,7 +74,7 @@ function wrongCredential(good: Draft): fc.Arbitrary<Draft> {
   }));
 }
 
-/** A wire of somebody else's may pass on what only its provider judges. */
+/** Returns the expected refusal: a compatible API may forward values that only its provider checks. */
 function refusal({ compatible }: Operation, field?: string): Expectation {
   return compatible ? {} : { statuses: [400], ...(field !== undefined && { field }) };
 }

@@ -2,20 +2,20 @@ import { ModernFakeTimers } from '@jest/fake-timers';
 import { ModuleMocker } from 'jest-mock';
 
 /**
- * Globals that our modules and their decorators fill while a file of tests loads them. The next file loads its own
- * modules and starts with none; what packages keep in globals stays, because they are loaded once.
+ * Globals that this project's modules and their decorators fill while a test file loads them. The next file
+ * loads its own modules and starts with none; globals of packages remain, because packages are loaded once.
  */
 const FILLED_BY_OUR_MODULES = ['__coverage__', 'classValidatorMetadataStorage'];
 
 /**
- * The environment of tests: the realm of Node itself instead of a `vm` context for each file, so that packages can be
- * loaded once a process (see runtime.mjs). What a context would keep apart is put back after each file: mocks, timers,
- * environment variables, and what Jest replaces.
+ * The test environment: the realm of Node itself instead of a `vm` context for each file, so that packages
+ * can be loaded once per process (see runtime.mjs). State that a context would isolate is restored after each
+ * file: mocks, timers, environment variables, and functions that Jest replaces.
  */
 export default class SharedRealmEnvironment {
   global = globalThis;
   moduleMocker = new ModuleMocker(globalThis);
-  /** Those that Jest calls legacy; nobody uses them. */
+  /** Jest's legacy fake timers, which are not used. */
   fakeTimers = null;
   fakeTimersModern;
   #console = globalThis.console;
@@ -47,7 +47,7 @@ export default class SharedRealmEnvironment {
     return ['node', 'node-addons'];
   }
 
-  /** Jest only asks whether there is one: runtime.mjs compiles for the realm that everything is in. */
+  /** Jest only checks that there is a context: runtime.mjs compiles for the common realm. */
   getVmContext() {
     return globalThis;
   }

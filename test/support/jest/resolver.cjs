@@ -2,8 +2,8 @@ const { existsSync } = require('node:fs');
 const { resolve } = require('node:path');
 
 /*
- * Our TypeScript imports './x.js' and means './x.ts'. Packages mean what they say, so only our own imports are
- * redirected, and only where the TypeScript file exists.
+ * This project's TypeScript imports './x.js' for './x.ts'. Imports in packages are literal, so only the
+ * project's own imports are redirected, and only if the TypeScript file exists.
  */
 module.exports = (request, options) => {
   if (/^\.{1,2}\/.*\.js$/.test(request) && !options.basedir.includes('node_modules')) {

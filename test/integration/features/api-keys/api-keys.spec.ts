@@ -1,4 +1,4 @@
-// Real here: the API on a socket and PostgreSQL, and a provider on the wire that waits for the test's word.
+// Real components: the API on a socket, PostgreSQL, and the protocol of a provider that waits for the test.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { idOf, makeKey } from '../../../support/accounts.js';
@@ -26,7 +26,7 @@ const api = setUpApi(() => ({
   OLLAMA_BASE_URL: provider.origin,
   DEFAULT_MODEL: 'openai/test-model',
 }));
-// The first one is an admin, which would hide what only admins may do.
+// The first account is an admin, which would hide routes that only admins may use.
 setUpUser(api);
 const user = setUpUser(api);
 
@@ -34,7 +34,7 @@ const codeOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'code');
 const messageOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'message');
 
 describe('an API key', () => {
-  it('is shown once, stored as SHA-256 and listed by its beginning', async () => {
+  it('is returned once, stored as SHA-256 and listed by its prefix', async () => {
     const made = await user.request('POST', KEYS, { name: 'Report', scopes: ['chat', 'files', 'chat'] });
     expect(made.status).toBe(201);
     const key = String(at(made.body, 'key'));
@@ -61,7 +61,7 @@ describe('an API key', () => {
     expect(api.log.join('')).not.toContain(key);
   });
 
-  it('opens the product and the compatible routes, in either header', async () => {
+  it('authenticates the product and compatible routes, in either header', async () => {
     const { key } = await makeKey(api, user);
     for (const headers of [{ authorization: `Bearer ${key}` }, { 'x-api-key': key }]) {
       for (const path of ['/api/v1/conversations', '/v1/models'])
@@ -69,12 +69,12 @@ describe('an API key', () => {
     }
   });
 
-  it('that is mistyped is told so without a query', async () => {
+  it('that is mistyped is refused without a database query', async () => {
     const { key } = await makeKey(api, user);
     const wrong = key.slice(0, -1) + (key.endsWith('x') ? 'y' : 'x');
     await query(api.database, 'ALTER TABLE api_keys RENAME TO keys_away');
     try {
-      // A query would fail: so it does for the key that is written well.
+      // A query fails now, as the request with the correct key shows.
       expect((await userWith(api.url, key).request('GET', '/v1/models')).status).toBe(500);
       const answer = await userWith(api.url, wrong).request('GET', '/v1/models');
       expect(answer.status).toBe(401);
@@ -85,11 +85,11 @@ describe('an API key', () => {
     }
   });
 
-  it('that is well written but unknown, revoked or expired is told so', async () => {
+  it('that is revoked, expired or unknown is refused with a message that says so', async () => {
     const revoked = await makeKey(api, user);
     expect((await revoked.program.request('GET', '/v1/models')).status).toBe(200);
     expect((await user.request('DELETE', `${KEYS}/${revoked.id}`)).status).toBe(204);
-    // At once, although it was let in a moment ago.
+    // Immediately, although it was accepted a moment ago.
     const answer = await revoked.program.request('GET', '/v1/models');
     expect(codeOf(answer)).toBe('invalid_api_key');
     expect(messageOf(answer)).toBe('The API key was revoked. Create a new one.');
@@ -107,7 +107,7 @@ describe('an API key', () => {
     expect(messageOf(await gone.program.request('GET', '/v1/models'))).toBe('The API key does not exist.');
   });
 
-  it('that is revoked stops what runs with it, and nothing else of its account', async () => {
+  it('that is revoked stops its running requests, and no others of its account', async () => {
     const { id, program } = await makeKey(api, user);
     const gates = [gatedAnswer(['a', 'b']), gatedAnswer(['a', 'b'])] as const;
     provider.script(...gates);
@@ -120,14 +120,14 @@ describe('an API key', () => {
     const began = performance.now();
     await user.request('DELETE', `${KEYS}/${id}`);
     await upstream.closed;
-    // By the word of it, before anybody looks.
+    // By notification, before the periodic check.
     expect(performance.now() - began).toBeLessThan(1_000);
     expect(at((await stopped).at(-1), 'error', 'code')).toBe('unauthorized');
     gates[1].finish();
     expect((await goesOn).at(-1)).toBe('[DONE]');
   });
 
-  it('writes when it was used, once a minute', async () => {
+  it('records its last use at most once a minute', async () => {
     const { id, program } = await makeKey(api, user);
     const lastUsed = async (): Promise<unknown> =>
       (await query(api.database, 'SELECT last_used_at::text AS at FROM api_keys WHERE id = $1', [id]))[0]?.[
@@ -136,7 +136,7 @@ describe('an API key', () => {
     expect(await lastUsed()).toBeNull();
     await program.request('GET', '/v1/models');
     const first = await until('the last use', async () => (await lastUsed()) ?? undefined);
-    // Asked anew by another process, which remembers nothing of it.
+    // Used again on another process, which has no cached authentication.
     const other = await startApi({}, api.database);
     try {
       await userWith(other.url, program.token).request('GET', '/v1/models');
@@ -146,7 +146,7 @@ describe('an API key', () => {
     expect(await lastUsed()).toBe(first);
   });
 
-  it('is nobody else’s to see or revoke', async () => {
+  it('cannot be listed or revoked by another account', async () => {
     const { id, program } = await makeKey(api, user);
     const other = await registerUser(api.url);
     expect((await other.request('DELETE', `${KEYS}/${id}`)).status).toBe(404);
@@ -155,27 +155,27 @@ describe('an API key', () => {
   });
 
   it.each<[string, object, string]>([
-    ['a scope that is none', { scopes: ['root'] }, 'scopes'],
+    ['an unknown scope', { scopes: ['root'] }, 'scopes'],
     ['no scope', { scopes: [] }, 'scopes'],
     ['a time in the past', { expires_at: '2020-01-01T00:00:00Z' }, 'expires_at'],
-    ['a time that is none', { expires_at: 'tomorrow' }, 'expires_at'],
-    ['a year', { expires_at: '2999' }, 'expires_at'],
+    ['an invalid time', { expires_at: 'tomorrow' }, 'expires_at'],
+    ['a year only', { expires_at: '2999' }, 'expires_at'],
     ['a time without its offset', { expires_at: '2999-01-01T00:00:00' }, 'expires_at'],
-    ['a week', { expires_at: '2999-W01' }, 'expires_at'],
-    ['a time on a day of a week', { expires_at: '2999-W01-1T00:00:00Z' }, 'expires_at'],
-    ['a time on a day of a year', { expires_at: '2999-001T00:00:00Z' }, 'expires_at'],
+    ['a week only', { expires_at: '2999-W01' }, 'expires_at'],
+    ['an ISO week date', { expires_at: '2999-W01-1T00:00:00Z' }, 'expires_at'],
+    ['an ordinal date', { expires_at: '2999-001T00:00:00Z' }, 'expires_at'],
     ['a time without separators', { expires_at: '29990101T000000Z' }, 'expires_at'],
     ['a time with a comma', { expires_at: '2999-01-01T00:00:00,5Z' }, 'expires_at'],
     ['a time in the year 10000', { expires_at: '9999-12-31T23:59:59-01:00' }, 'expires_at'],
     ['a blank name', { name: ' ' }, 'name'],
-    ['a key of its own', { key: 'pk_mine' }, 'key'],
-  ])('is not made with %s', async (_what, body, param) => {
+    ['a key chosen by the client', { key: 'pk_mine' }, 'key'],
+  ])('is not created with %s', async (_what, body, param) => {
     const answer = await user.request('POST', KEYS, { name: 'test', ...body });
     expect(answer.status).toBe(400);
     expect(at(answer.body, 'error', 'param')).toBe(param);
   });
 
-  it('names itself in the ledger, of turns and of stateless calls', async () => {
+  it('is recorded with the usage of turns and stateless calls', async () => {
     const other = await registerUser(api.url);
     const { id, program } = await makeKey(api, other);
     await program.request('POST', '/api/v1/chat', { message: 'Hi' });
@@ -197,7 +197,7 @@ describe('an API key', () => {
 });
 
 describe('scopes', () => {
-  /** What each route needs; a new route that is not here fails the test. */
+  /** The scope each route requires; the test fails for a new route that is missing here. */
   const NEEDS: Readonly<Record<string, string>> = {
     'post /api/v1/chat': 'chat',
     'post /api/v1/chat/stream': 'chat',
@@ -252,7 +252,7 @@ describe('scopes', () => {
     'get /api/v1/audit-log': 'admin',
   };
 
-  /** By the sentence, which every wire tells; some have no codes. */
+  /** Recognizes a refusal by its message, which every API format has; some have no codes. */
   const isRefused = ({ body, status }: ApiResponse): boolean =>
     status === 403 && JSON.stringify(body).includes('which the API key lacks');
 
@@ -278,16 +278,16 @@ describe('scopes', () => {
       ['post', 'put', 'patch'].includes(method) ? {} : undefined,
     );
 
-  it('are known of every route that needs credentials', async () => {
+  it('are specified for every route that requires credentials', async () => {
     expect((await closedRoutes()).map(({ name }) => name).sort()).toEqual(Object.keys(NEEDS).sort());
   });
 
-  it('of a key open their routes and no others', async () => {
+  it('of a key give access to their routes and no others', async () => {
     const account = await registerUser(api.url);
     for (const scope of ['chat', 'files', 'rag', 'batch', 'admin']) {
       const { program } = await makeKey(api, account, { scopes: [scope] });
       for (const route of await closedRoutes()) {
-        // What deletes the account comes by itself.
+        // The deletion of the account is tested separately.
         if (route.name === 'delete /api/v1/users/me' && scope === 'admin') continue;
         const answer = await ask(route, program);
         const needed = NEEDS[route.name];
@@ -303,14 +303,14 @@ describe('scopes', () => {
     }
   });
 
-  it('of whoever is logged in are all', async () => {
+  it('do not restrict logged-in users', async () => {
     for (const route of await closedRoutes()) {
       if (route.name === 'delete /api/v1/users/me') continue;
       expect(isRefused(await ask(route, user))).toBe(false);
     }
   });
 
-  it('are looked at before anything else of the request, so that an account is not deleted by a chat key', async () => {
+  it('are checked before the request is processed, so that a chat key cannot delete its account', async () => {
     const account = await registerUser(api.url);
     const { program } = await makeKey(api, account);
     expect((await program.request('DELETE', '/api/v1/users/me')).status).toBe(403);

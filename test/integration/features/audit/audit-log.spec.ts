@@ -1,4 +1,4 @@
-// Real here: the API on a socket and PostgreSQL.
+// Real components: the API on a socket and PostgreSQL.
 import { describe, expect, it } from '@jest/globals';
 import { idOf, makeKey } from '../../../support/accounts.js';
 import { type ApiResponse, at, listAt, registerUser, send } from '../../../support/client.js';
@@ -13,7 +13,7 @@ const admin = setUpAdmin(api);
 const post = (path: string, body: unknown): Promise<ApiResponse> =>
   send(`${api.url}${path}`, { method: 'POST', body });
 
-it('tells who did what to whom, when and from where, newest first, without a secret', async () => {
+it('the audit log lists actor, action, account, time and address of every event, newest first, without secrets', async () => {
   const user = await registerUser(api.url);
   const userId = await idOf(user);
   const adminId = await idOf(admin);
@@ -75,15 +75,15 @@ it('tells who did what to whom, when and from where, newest first, without a sec
   expect(detailOf('session.refused')).toEqual({ reason: 'wrong_credentials' });
   const everything = JSON.stringify(await query(api.database, 'SELECT l::text FROM audit_log l'));
   for (const secret of secrets) expect(everything).not.toContain(secret);
-  // And nowhere else either, not even in a column of bytes that is no hash.
+  // The other tables contain no secret either, not even as bytes that are not a hash.
   for (const table of ['users', 'refresh_tokens', 'api_keys', 'provider_keys']) {
     const rows = JSON.stringify(await query(api.database, `SELECT t::text FROM ${table} t`));
     for (const secret of secrets.slice(0, 7)) expect(rows).not.toContain(secret);
   }
 });
 
-describe('pages of the log', () => {
-  it('go through all of it', async () => {
+describe('the pages of the audit log', () => {
+  it('contain every entry once', async () => {
     const user = await registerUser(api.url);
     for (let round = 0; round < 4; round += 1) await makeKey(api, user);
     const userId = await idOf(user);
@@ -100,7 +100,7 @@ describe('pages of the log', () => {
   });
 });
 
-it('a login is refused for a while after ten wrong passwords, and others log in meanwhile', async () => {
+it('a login is refused for a while after ten wrong passwords, while other accounts can log in', async () => {
   const [user, other] = [await registerUser(api.url), await registerUser(api.url)];
   const login = (email: string, password: string): Promise<ApiResponse> =>
     post('/api/v1/auth/login', { email, password });

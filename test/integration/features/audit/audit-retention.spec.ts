@@ -1,4 +1,4 @@
-// Real here: PostgreSQL.
+// Real components: PostgreSQL.
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Clock } from '../../../../src/common/clock.js';
 import { AuditRepository } from '../../../../src/features/audit/audit.repository.js';
@@ -27,7 +27,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-it('an entry of the audit log is kept for two years, and no longer', async () => {
+it('an audit log entry is deleted after two years, and not before', async () => {
   const entries = new AuditRepository(prisma);
   const clock = new SetClock();
   const retention = new AuditRetention(entries, clock);

@@ -1,4 +1,4 @@
-// Real here: two API processes' worth of application on sockets, PostgreSQL and Redis.
+// Real components: two API applications on sockets, PostgreSQL and Redis.
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { idOf, makeKey, registerAdmin } from '../../../support/accounts.js';
 import type { TestApi } from '../../../support/api.js';
@@ -26,7 +26,7 @@ describeWithRedis('two processes that share Redis', () => {
     await processes.close();
   });
 
-  it('put a disabled user out everywhere within a second, with what runs', async () => {
+  it('lock a disabled user out of both within a second and stop the user’s running requests', async () => {
     const user = await registerUser(here.url);
     const elsewhere = userWith(there.url, user.token);
     provider.script(gatedAnswer(['one ', 'two']));
@@ -42,7 +42,7 @@ describeWithRedis('two processes that share Redis', () => {
     expect(performance.now() - began).toBeLessThan(1_000);
   });
 
-  it('put a revoked key out everywhere within a second', async () => {
+  it('refuse a revoked key on both within a second', async () => {
     const user = await registerUser(here.url);
     const { id, key } = await makeKey(here, user);
     const program = userWith(there.url, key);

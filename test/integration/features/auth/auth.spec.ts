@@ -27,13 +27,13 @@ const bearer = (body: unknown): Record<string, string> => ({
   authorization: `Bearer ${String(at(body, 'access_token'))}`,
 });
 
-/** The wires of Ollama and Anthropic have no codes. */
+/** Errors in the API formats of Ollama and Anthropic have no codes. */
 const codeless = (path: string): boolean => path.startsWith('/ollama/') || path.startsWith('/v1/messages');
 
 const codeOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'code');
 
 describe('an account', () => {
-  it('is registered, logs in and sees itself', async () => {
+  it('can register, log in and read itself', async () => {
     const email = newEmail();
     const registered = await register(email);
     expect(registered.status).toBe(201);
@@ -66,7 +66,7 @@ describe('an account', () => {
     }
   });
 
-  it('has an address in which case and white space around it do not matter', async () => {
+  it('has an address that is compared without case and surrounding white space', async () => {
     const local = `Ada-${randomUUID()}`;
     const registered = await register(` ${local}@Example.COM\n`);
     expect(registered.status).toBe(201);
@@ -75,7 +75,7 @@ describe('an account', () => {
     expect(codeOf(await register(`${local.toUpperCase()}@example.com`))).toBe('email_taken');
   });
 
-  it('is not made twice for one address', async () => {
+  it('cannot be registered twice with one address', async () => {
     const email = newEmail();
     await register(email);
     const again = await register(email, 'another long password');
@@ -91,7 +91,7 @@ describe('an account', () => {
     expect((await login(email)).status).toBe(200);
   });
 
-  it('is made once when ten ask for it at once', async () => {
+  it('is created once if ten registrations arrive at once', async () => {
     const email = newEmail();
     const answers = await Promise.all(Array.from({ length: 10 }, () => register(email)));
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(9).fill(409)]);
@@ -106,7 +106,7 @@ describe('an account', () => {
     ['129 characters', 'x'.repeat(129), 400],
     ['4 code points that are 8 UTF-16 units', '😀'.repeat(4), 400],
     ['128 code points that are 256 UTF-16 units', '😀'.repeat(128), 201],
-  ])('takes a password by its length: %s', async (_what, password, expected) => {
+  ])('is accepted or refused by the length of its password: %s', async (_what, password, expected) => {
     const answer = await register(newEmail(), password);
     expect(answer.status).toBe(expected);
     if (expected === 400) {
@@ -115,7 +115,7 @@ describe('an account', () => {
     }
   });
 
-  it('needs every character of its password, and as it was written', async () => {
+  it('compares every character of its password exactly', async () => {
     const email = newEmail();
     const password = `${'x'.repeat(127)}A`;
     await register(email, password);
@@ -125,7 +125,7 @@ describe('an account', () => {
     expect((await login(email, password)).status).toBe(200);
   });
 
-  it('is stored with an argon2id hash; the password is nowhere', async () => {
+  it('is stored with an argon2id hash, and the password appears nowhere', async () => {
     const email = newEmail();
     const password = `secret-${randomUUID()}`;
     await register(email, password);
@@ -138,7 +138,7 @@ describe('an account', () => {
     expect(api.log.join('\n')).toContain('/api/v1/auth/login');
   });
 
-  it('with the same password as another has another hash', async () => {
+  it('has another hash than another account with the same password', async () => {
     const emails = [newEmail(), newEmail()];
     for (const email of emails) await register(email);
     const rows = await query(api.database, 'SELECT DISTINCT password_hash FROM users WHERE email = ANY($1)', [
@@ -148,8 +148,8 @@ describe('an account', () => {
   });
 });
 
-describe('a login that fails', () => {
-  it('tells the same for an unknown address as for a wrong password', async () => {
+describe('a failed login', () => {
+  it('has the same response for an unknown address and for a wrong password', async () => {
     const email = newEmail();
     await register(email);
     const wrong = await login(email, 'wrong password');
@@ -174,7 +174,7 @@ describe('a login that fails', () => {
     expect(comparable(unknown)).toEqual(comparable(wrong));
   });
 
-  it('does the same work for both', async () => {
+  it('takes a similar amount of CPU time for both', async () => {
     const email = newEmail();
     await register(email);
     const workOf = async (address: string): Promise<number> => {
@@ -183,7 +183,7 @@ describe('a login that fails', () => {
       const { user, system } = process.cpuUsage(before);
       return user + system;
     };
-    // The first unknown address of a process also makes the hash that stands in for the missing one.
+    // The first unknown address of a process also computes the hash used in place of the missing one.
     await login(newEmail(), 'wrong password');
     const known = await workOf(email);
     const unknown = await workOf(newEmail());
@@ -200,7 +200,7 @@ const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toStr
 /** The session of the account that the tokens are for. */
 let sessionId: string | undefined;
 
-/** A token as we make them, but for the changes. */
+/** Creates a token like the server's, except for the given changes. */
 function tokenWith(options: {
   readonly subject?: unknown;
   readonly session?: string;
@@ -226,7 +226,7 @@ function tokenWith(options: {
   return `${head}.${body}.${signature}`;
 }
 
-describe('a token', () => {
+describe('an access token', () => {
   let user: TestUser;
   let userId: string;
 
@@ -249,7 +249,7 @@ describe('a token', () => {
     expect((await user.request('GET', '/api/v1/users/me')).status).toBe(200);
   }
 
-  it('made like ours is taken, so that the ones below fail for their one change only', async () => {
+  it('created like the server’s is accepted, so that each one below fails only for its one change', async () => {
     const answer = await me({ authorization: `Bearer ${tokenWith({ subject: userId })}` });
     expect(answer.status).toBe(200);
     expect(at(answer.body, 'id')).toBe(userId);
@@ -300,12 +300,12 @@ describe('a token', () => {
       NOT_VALID,
     ],
     [
-      'of algorithm none, signed all the same',
+      'of algorithm none with a signature',
       () => tokenWith({ subject: userId, header: { alg: 'none' } }),
       NOT_VALID,
     ],
     [
-      'signed with our secret by HS512',
+      'signed with HS512 and the correct secret',
       () => tokenWith({ subject: userId, header: { alg: 'HS512' }, hash: 'sha512' }),
       NOT_VALID,
     ],
@@ -313,15 +313,15 @@ describe('a token', () => {
     ['for another audience', () => tokenWith({ subject: userId, claims: { aud: 'other' } }), NOT_VALID],
     ['signed with another secret', () => tokenWith({ subject: userId, secret: `${SECRET}x` }), NOT_VALID],
     ['without an account', () => tokenWith({}), NOT_VALID],
-    ['of an account that is no UUID', () => tokenWith({ subject: 'admin' }), NOT_VALID],
-    ['of a list of accounts', () => tokenWith({ subject: [userId] }), NOT_VALID],
+    ['of an account that is not a UUID', () => tokenWith({ subject: 'admin' }), NOT_VALID],
+    ['of an array of accounts', () => tokenWith({ subject: [userId] }), NOT_VALID],
     [
-      'of an account that never was',
+      'of an unknown account',
       () => tokenWith({ subject: ID }),
       'The account of this access token no longer exists.',
     ],
     ['without a session', () => tokenWith({ subject: userId, claims: { sid: undefined } }), NOT_VALID],
-    ['that is none', () => 'abc', NOT_VALID],
+    ['that is not a JWT', () => 'abc', NOT_VALID],
     ['of 10,000 characters', () => 'a.'.repeat(5000), NOT_VALID],
   ])('%s is refused', async (_what, make, message) => {
     const token = make();
@@ -329,7 +329,7 @@ describe('a token', () => {
     await expectUnauthorized(await me({ 'x-api-key': token }), message);
   });
 
-  it('of a deleted account is refused, once the few seconds are over for which it is remembered', async () => {
+  it('of a deleted account is refused within 8 s, once its cached authentication has expired', async () => {
     const gone = await registerUser(api.url);
     expect((await gone.request('GET', '/api/v1/users/me')).status).toBe(200);
     await query(api.database, 'DELETE FROM users WHERE email = $1', [gone.email]);
@@ -346,8 +346,11 @@ describe('a token', () => {
     ['after two spaces', () => ({ authorization: `Bearer  ${user.token}` })],
     ['of a scheme in lower case', () => ({ authorization: `bearer ${user.token}` })],
     ['as an API key', () => ({ 'x-api-key': user.token })],
-    ['as an API key beside another scheme', () => ({ authorization: 'Basic YTpi', 'x-api-key': user.token })],
-  ])('%s is taken', async (_what, headers) => {
+    [
+      'as an API key along with another scheme',
+      () => ({ authorization: 'Basic YTpi', 'x-api-key': user.token }),
+    ],
+  ])('%s is accepted', async (_what, headers) => {
     const answer = await me(headers());
     expect(answer.status).toBe(200);
     expect(at(answer.body, 'id')).toBe(userId);
@@ -361,11 +364,11 @@ describe('a token', () => {
     ['two tokens', () => ({ authorization: `Bearer ${user.token} ${user.token}` })],
     ['an empty API key', () => ({ 'x-api-key': '' })],
     ['a cookie', () => ({ cookie: `access_token=${user.token}` })],
-  ])('counts as missing: %s', async (_what, headers) => {
+  ])('is treated as missing with %s', async (_what, headers) => {
     await expectUnauthorized(await me(headers()), NONE);
   });
 
-  it('in the query counts as missing', async () => {
+  it('in the query string is treated as missing', async () => {
     const answer = await send(`${api.url}/api/v1/users/me?access_token=${user.token}`);
     await expectUnauthorized(answer, NONE);
   });
@@ -394,7 +397,7 @@ describe('without credentials', () => {
       ...(method === 'post' && { body: {} }),
     });
 
-  it('only these routes are open', async () => {
+  it('only the listed routes are accessible', async () => {
     const open = (await routes()).filter((route) => route.open);
     expect(open.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
       'get /',
@@ -411,7 +414,7 @@ describe('without credentials', () => {
     for (const route of open) expect((await ask(route)).status).not.toBe(401);
   });
 
-  it('every other documented route answers 401, before it looks at anything else', async () => {
+  it('every other documented route returns 401 before it processes the request', async () => {
     const closed = (await routes()).filter((route) => !route.open);
     expect(closed.length).toBeGreaterThanOrEqual(7);
     for (const route of closed) {
@@ -424,12 +427,12 @@ describe('without credentials', () => {
     }
   });
 
-  it.each(['/docs', '/docs-json', '/redoc'])('%s can be read', async (path) => {
+  it.each(['/docs', '/docs-json', '/redoc'])('%s is accessible', async (path) => {
     expect((await send(`${api.url}${path}`)).status).toBe(200);
   });
 });
 
-it('where registration is closed nobody registers, and accounts log in', async () => {
+it('with AUTH_REGISTRATION=closed, registrations are refused and existing accounts can log in', async () => {
   const email = newEmail();
   await register(email);
   const closed = await startApi({ JWT_SECRET: SECRET, AUTH_REGISTRATION: 'closed' }, api.database);
@@ -456,7 +459,7 @@ describe('X-Request-ID', () => {
   const idFor = async (id: string, path = '/health/live'): Promise<ApiResponse> =>
     send(`${api.url}${path}`, { headers: { 'x-request-id': id } });
 
-  it.each(['abc', 'A-b_c.d:1', 'x'.repeat(128)])('%s is kept', async (id) => {
+  it.each(['abc', 'A-b_c.d:1', 'x'.repeat(128)])('%s is used for the response', async (id) => {
     expect((await idFor(id)).headers.get('x-request-id')).toBe(id);
     const { headers, body } = await idFor(id, '/nope');
     expect(headers.get('x-request-id')).toBe(id);
@@ -464,7 +467,7 @@ describe('X-Request-ID', () => {
   });
 
   it.each(['', 'a b', '<script>', '"', 'a,b', '{"a":1}', 'é', 'x'.repeat(129), '../../etc'])(
-    'not plain, as %p is, gets replaced',
+    '%p is replaced because it is not plain',
     async (id) => {
       const { headers, body } = await idFor(id, '/nope');
       expect(headers.get('x-request-id')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}$/);
@@ -472,7 +475,7 @@ describe('X-Request-ID', () => {
     },
   );
 
-  it('is new for each request without one', async () => {
+  it('is new for each request that has none', async () => {
     const ids = await Promise.all(
       Array.from({ length: 5 }, async () =>
         (await send(`${api.url}/health/live`)).headers.get('x-request-id'),

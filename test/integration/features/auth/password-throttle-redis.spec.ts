@@ -1,4 +1,4 @@
-// Real here: two API processes' worth of application on sockets, PostgreSQL and Redis.
+// Real components: two API applications on sockets, PostgreSQL and Redis.
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { startApi, type TestApi } from '../../../support/api.js';
@@ -7,11 +7,11 @@ import { countByStatus } from '../../../support/limits.js';
 import { describeWithRedis, redisKeyPrefix } from '../../../support/redis.js';
 import { TcpProxy } from '../../../support/tcp-proxy.js';
 
-// A file of its own, because a process has one kind of queue for life.
+// A separate file, because a process uses one kind of queue for its whole life.
 
 const PASSWORD = 'a long password';
 
-describeWithRedis('wrong passwords at two processes that share Redis', (redisUrl) => {
+describeWithRedis('wrong passwords sent to two processes that share Redis', (redisUrl) => {
   let redis: Redis;
   let proxy: TcpProxy;
   let here: TestApi;
@@ -28,7 +28,7 @@ describeWithRedis('wrong passwords at two processes that share Redis', (redisUrl
   });
 
   beforeEach(async () => {
-    // The address of all tests is one.
+    // All tests use the same client address.
     const keys = await redis.keys(`${redisKeyPrefix(here.database)}parley:passwords:*`);
     if (keys.length > 0) await redis.del(keys);
     user = await registerUser(here.url);
@@ -45,7 +45,7 @@ describeWithRedis('wrong passwords at two processes that share Redis', (redisUrl
   const login = (api: TestApi, password: string): Promise<ApiResponse> =>
     send(`${api.url}/api/v1/auth/login`, { method: 'POST', body: { email: user.email, password } });
 
-  /** That many wrong passwords at once, every other one at the other process: what they were told. */
+  /** Sends wrong passwords concurrently, alternating between the processes; returns the error codes. */
   async function guess(count: number, apis: readonly TestApi[] = [here, there]): Promise<unknown[]> {
     const asked = Array.from({ length: count }, (_one, place) => apis[place % apis.length] ?? here);
     const answers = await Promise.all(asked.map((api) => login(api, 'a wrong password')));
@@ -55,9 +55,9 @@ describeWithRedis('wrong passwords at two processes that share Redis', (redisUrl
   const wrong = (count: number): string[] => Array<string>(count).fill('invalid_credentials');
   const slowed = (count: number): string[] => Array<string>(count).fill('rate_limit_exceeded');
 
-  it('are counted together, and no more get through when all come at once', async () => {
+  it('are counted together, and concurrent ones cannot exceed the limit', async () => {
     expect(await guess(16)).toEqual([...wrong(10), ...slowed(6)]);
-    // The wait is one second now; it is made long, so that the test need not be fast.
+    // The delay is one second by now; it is extended so that the test does not depend on timing.
     const [pair = ''] = await redis.keys(`${redisKeyPrefix(here.database)}parley:passwords:pair:*`);
     await redis.hset(pair, 'until', Date.now() + 600_000);
     for (const api of [here, there]) {
@@ -78,19 +78,19 @@ describeWithRedis('wrong passwords at two processes that share Redis', (redisUrl
     expect(countByStatus(await Promise.all(guesses))).toEqual({ 401: 10, 429: 6 });
   });
 
-  it('are forgotten everywhere after a right one', async () => {
+  it('are reset on both processes by a correct password', async () => {
     expect(await guess(9)).toEqual(wrong(9));
     expect((await login(there, PASSWORD)).status).toBe(200);
     expect(await guess(10)).toEqual(wrong(10));
   });
 
-  it('cost an account nothing where others are guessed', async () => {
+  it('for one account do not delay another account', async () => {
     expect(await guess(11)).toEqual([...wrong(10), ...slowed(1)]);
     user = await registerUser(there.url);
     expect((await login(here, PASSWORD)).status).toBe(200);
   });
 
-  it('leave nothing in Redis that names an account or stays for ever', async () => {
+  it('leave no key in Redis that names an account or has no expiry', async () => {
     await guess(2);
     await login(here, PASSWORD);
     const keys = await redis.keys(`${redisKeyPrefix(here.database)}parley:passwords:*`);
@@ -99,10 +99,10 @@ describeWithRedis('wrong passwords at two processes that share Redis', (redisUrl
     for (const key of keys) expect(await redis.pttl(key)).toBeGreaterThan(0);
   });
 
-  it('are counted by each process for itself while Redis is away', async () => {
+  it('are counted by each process separately during a Redis outage', async () => {
     proxy.cut();
     expect(await guess(12, [there])).toEqual([...wrong(10), ...slowed(2)]);
-    // The other one still has Redis, and nothing there.
+    // The other process still has Redis, where nothing was counted.
     expect((await login(here, PASSWORD)).status).toBe(200);
   });
 });

@@ -1,4 +1,4 @@
-// Real here: the API on a socket and PostgreSQL. Time passes by moving what is stored into the past.
+// Real components: the API on a socket and PostgreSQL. Time passes by moving stored timestamps into the past.
 import { describe, expect, it } from '@jest/globals';
 import { startApi } from '../../../support/api.js';
 import {
@@ -30,17 +30,17 @@ const login = (email: string, password = PASSWORD): Promise<ApiResponse> =>
 const codeOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'code');
 const refreshTokenOf = ({ body }: ApiResponse): string => String(at(body, 'refresh_token'));
 
-/** Whether the access token of an answer opens the API. */
+/** True if the access token of a response is accepted. */
 const opens = async ({ body }: ApiResponse): Promise<boolean> =>
   (await userWith(api.url, String(at(body, 'access_token'))).request('GET', ME)).status === 200;
 
-/** A new session of a new account. */
+/** Opens a new session of a new account. */
 async function begin(): Promise<{ user: TestUser; session: ApiResponse }> {
   const user = await registerUser(api.url);
   return { user, session: await login(user.email) };
 }
 
-/** Lets the grace of everything that was exchanged so far go by. */
+/** Ends the grace period of all tokens exchanged so far. */
 const graceGoesBy = (): Promise<unknown> =>
   query(api.database, `UPDATE refresh_tokens SET rotated_at = rotated_at - interval '11 seconds'`);
 
@@ -55,7 +55,7 @@ const live = async (user: TestUser): Promise<number> => {
 };
 
 describe('a refresh token', () => {
-  it('is exchanged for a pair that works, again and again', async () => {
+  it('can be exchanged repeatedly, each time for a valid pair of tokens', async () => {
     let { session } = await begin();
     const seen = new Set<string>();
     for (let round = 0; round < 5; round += 1) {
@@ -74,7 +74,7 @@ describe('a refresh token', () => {
     expect(seen.size).toBe(5);
   });
 
-  it('that comes again ends the session for both who hold it, and no other session', async () => {
+  it('that is reused ends its session for both holders, and no other session', async () => {
     const { user, session } = await begin();
     const second = await refresh(refreshTokenOf(session));
     expect(await opens(second)).toBe(true);
@@ -84,12 +84,12 @@ describe('a refresh token', () => {
     expect(codeOf(again)).toBe('invalid_refresh_token');
     expect(at(again.body, 'error', 'message')).toContain('already used');
     expect(codeOf(await refresh(refreshTokenOf(second)))).toBe('invalid_refresh_token');
-    // At once, although it was let in a moment ago.
+    // Immediately, although it was accepted a moment ago.
     expect(await opens(second)).toBe(false);
     expect((await user.request('GET', ME)).status).toBe(200);
   });
 
-  it('that is sent twice in a row by an honest client gives two pairs that go on', async () => {
+  it('that a client sends twice in a row yields two valid pairs', async () => {
     const { session } = await begin();
     const [one, other] = [await refresh(refreshTokenOf(session)), await refresh(refreshTokenOf(session))];
     expect([one.status, other.status]).toEqual([200, 200]);
@@ -100,7 +100,7 @@ describe('a refresh token', () => {
     }
   });
 
-  it('that ten send at once gives ten pairs and was exchanged once', async () => {
+  it('that is sent ten times at once yields ten pairs and is rotated once', async () => {
     const { user, session } = await begin();
     const before = await live(user);
     const token = refreshTokenOf(session);
@@ -118,21 +118,21 @@ describe('a refresh token', () => {
     await Promise.all(answers.map(async (answer) => expect(await opens(answer)).toBe(true)));
   });
 
-  it('that is exchanged while its session is ended leaves nothing behind', async () => {
+  it('that is exchanged while its session ends leaves no valid token', async () => {
     for (let round = 0; round < 15; round += 1) {
       const { user, session } = await begin();
       const second = await refresh(refreshTokenOf(session));
       await graceGoesBy();
       await Promise.all([refresh(refreshTokenOf(second)), refresh(refreshTokenOf(session))]);
-      // Only the session of the registration is left.
+      // Only the session from the registration is left.
       expect(await live(user)).toBe(1);
     }
   });
 
   it.each([
-    ['none of ours', 'prt_nothing'],
+    ['unknown', 'prt_nothing'],
     ['an access token', 'a.b.c'],
-    ['nothing', ''],
+    ['empty', ''],
   ])('that is %s is refused', async (_what, token) => {
     expect(codeOf(await refresh(token))).toBe('invalid_refresh_token');
   });
@@ -157,8 +157,8 @@ describe('a refresh token', () => {
   });
 });
 
-describe('logging out', () => {
-  it('ends this session, its access tokens too, and no other', async () => {
+describe('POST /api/v1/auth/logout', () => {
+  it('ends the session and its access tokens, and no other session', async () => {
     const { user, session } = await begin();
     expect(await opens(session)).toBe(true);
     const answer = await post('/api/v1/auth/logout', { refresh_token: refreshTokenOf(session) });
@@ -168,7 +168,7 @@ describe('logging out', () => {
     expect((await user.request('GET', ME)).status).toBe(200);
   });
 
-  it('everywhere ends all sessions of the account, and none of another', async () => {
+  it('with everywhere: true ends all sessions of the account, and none of another account', async () => {
     const { user, session } = await begin();
     const other = await begin();
     const body = { refresh_token: refreshTokenOf(session), everywhere: true };
@@ -178,16 +178,16 @@ describe('logging out', () => {
     expect(await opens(other.session)).toBe(true);
   });
 
-  it('with a token that is none answers the same', async () => {
+  it('returns the same status for an invalid token', async () => {
     expect((await post('/api/v1/auth/logout', { refresh_token: 'prt_nothing' })).status).toBe(204);
   });
 });
 
-describe('another password', () => {
+describe('POST /api/v1/users/me/password', () => {
   const change = (user: TestUser, current: string, next: string): Promise<ApiResponse> =>
     user.request('POST', `${ME}/password`, { current_password: current, new_password: next });
 
-  it('ends all sessions, at once, and is the only one from then on', async () => {
+  it('ends all sessions at once, and replaces the old password', async () => {
     const { user, session } = await begin();
     expect(await opens(session)).toBe(true);
     expect((await change(user, PASSWORD, 'another password')).status).toBe(204);
@@ -198,7 +198,7 @@ describe('another password', () => {
     expect(await opens(await login(user.email, 'another password'))).toBe(true);
   });
 
-  it('needs the one until now', async () => {
+  it('requires the current password', async () => {
     const { user } = await begin();
     const answer = await change(user, 'not the password', 'another password');
     expect(codeOf(answer)).toBe('invalid_credentials');
@@ -207,7 +207,7 @@ describe('another password', () => {
     expect((await login(user.email)).status).toBe(200);
   });
 
-  it('lets no session live that is opened or exchanged at the same moment', async () => {
+  it('ends sessions that are opened or refreshed at the same moment', async () => {
     for (let round = 0; round < 5; round += 1) {
       const { user, session } = await begin();
       const token = refreshTokenOf(session);
@@ -223,8 +223,8 @@ describe('another password', () => {
   });
 });
 
-describe('another JWT_SECRET', () => {
-  it('takes what the previous one signed, and signs nothing with it', async () => {
+describe('a changed JWT_SECRET', () => {
+  it('with JWT_SECRET_PREVIOUS accepts old tokens, and signs new ones with the new secret only', async () => {
     const { user } = await begin();
     const secrets = { JWT_SECRET: `${SECRET}-new`, JWT_SECRET_PREVIOUS: SECRET };
     const rotated = await startApi(secrets, api.database);
@@ -239,7 +239,7 @@ describe('another JWT_SECRET', () => {
     }
   });
 
-  it('takes nothing else without the previous one', async () => {
+  it('without JWT_SECRET_PREVIOUS refuses old tokens', async () => {
     const { user } = await begin();
     const replaced = await startApi({ JWT_SECRET: `${SECRET}-new` }, api.database);
     try {

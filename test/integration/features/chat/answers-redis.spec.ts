@@ -1,4 +1,4 @@
-// Real here: two API processes' worth of application on sockets, PostgreSQL, Redis, and the provider's wire.
+// Real components: two API applications on sockets, PostgreSQL, Redis, and the provider's protocol.
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -19,7 +19,7 @@ import { describeWithRedis, redisKeyPrefix } from '../../../support/redis.js';
 import { expectSettled, query, stored, until, untilSettled } from '../../../support/stored.js';
 import { startTwoProcesses, type TwoProcesses } from '../../../support/two-processes.js';
 
-// A file of its own, because a process has one kind of queue for life.
+// A separate file, because a process uses one kind of queue for its whole life.
 
 const keyOf = (messageId: string): string => `parley:answer:${messageId}`;
 
@@ -49,7 +49,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     await processes.close();
   });
 
-  /** What the row has of an answer, and since when its lease runs. */
+  /** Content, status and lease of an answer's row. */
   async function rowOf(messageId: string) {
     const [row] = await query(
       here.database,
@@ -59,7 +59,10 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     return row;
   }
 
-  /** Does the work while no answer can be stored, so that what is seen meanwhile is not seen in its row. */
+  /**
+   * Runs the work while no checkpoint can be stored, so that the text seen meanwhile cannot come from the
+   * row.
+   */
   async function withoutCheckpoints(work: () => Promise<void>): Promise<void> {
     await query(
       here.database,
@@ -74,7 +77,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     }
   }
 
-  it('are followed at the other one as they come, not as they are stored', async () => {
+  it('reach a follower on the other process as they are generated, not when a checkpoint stores them', async () => {
     const deltas = ['Grüße', ' 👩‍👩‍👧', ' 你好', ' 🎉', ' end'];
     const gate = gatedAnswer(deltas);
     provider.script(gate);
@@ -88,16 +91,17 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
         gate.release();
         const live = await nextEvent(events);
         expect(at(live.data, 'delta')).toBe(delta);
-        // What somebody has seen is in the log already, should this process die now.
+        // Text that a client has seen is already in the log, in case this process dies now.
         expect((await redis.xrevrange(keyOf(messageId), '+', '-', 'COUNT', 1))[0]?.[1]).toContain(delta);
         expect(await nextEvent(follower)).toEqual(live);
         seen.push(live);
         expect(await rowOf(messageId)).toMatchObject({ content: '', status: 'generating' });
       }
-      // Checkpoints are tried once a second, and so are rows looked at: by looking alone each word would take one.
+      // Checkpoints and polls of the row both run once a second, so with polling alone each delta would take
+      // one.
       const tried = here.log.slice(from).filter((line) => line.includes('could not store a checkpoint'));
       expect(tried.length).toBeLessThan(deltas.length / 2);
-      // Whoever comes only now has all of it from the log, from wherever the stream broke.
+      // A client that joins only now gets all of the text from the log, wherever its stream broke.
       for (const [index, event] of seen.entries()) {
         const late = rejoin(there.url, elsewhere, messageId, String(at(event, 'id')));
         await nextEvent(late);
@@ -113,7 +117,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     expect(await Array.fromAsync(follower)).toEqual(last);
   });
 
-  it('leave no subscription behind when their followers leave', async () => {
+  it('leave no Redis subscription once their followers disconnect', async () => {
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
     const { events, messageId } = await beginStream(provider, user);
@@ -132,7 +136,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     expect(textOf(await collect(events))).toBe('four five');
   });
 
-  it('are stopped from the other one, which answers when the provider’s socket is closed', async () => {
+  it('can be stopped through the other process, which responds after the provider’s socket is closed', async () => {
     for (const count of [0, 2]) {
       const gate = gatedAnswer(['four', ' five', ' six']);
       provider.script(gate);
@@ -148,7 +152,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
       expect(body).toMatchObject({ content: text, status: 'interrupted', finish_reason: 'stopped' });
       const { by, at: closedAt } = await upstream.closed;
       expect(by).toBe('client');
-      // An order, not a duration.
+      // Compares order, not duration.
       expect(closedAt).toBeLessThan(answeredAt);
       expect(await collect(events)).toMatchObject([{ finish_reason: 'stopped' }, '[DONE]']);
       expectSettled(await stored(here.database, conversationId));
@@ -157,7 +161,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     }
   });
 
-  it('are stopped from the other one although it was not heard: with the next checkpoint', async () => {
+  it('stop at the next checkpoint if the stop notification from the other process was lost', async () => {
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
     const { messageId, upstream, events } = await beginStream(provider, user);
@@ -168,7 +172,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     expect(await collect(events)).toMatchObject([{ finish_reason: 'stopped' }, '[DONE]']);
   });
 
-  it('end with their conversation, deleted at the other one, for everybody who follows', async () => {
+  it('end for every follower when their conversation is deleted through the other process', async () => {
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
     const { conversationId, messageId, upstream, events } = await beginStream(provider, user);
@@ -185,7 +189,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     }
   });
 
-  it('are made once of a request that comes to both at once, whole and as a stream', async () => {
+  it('are generated once if ten equal requests reach both processes at once, as JSON and as a stream', async () => {
     for (const path of ['/api/v1/chat', '/api/v1/chat/stream']) {
       const gate = gatedAnswer(['four', ' five']);
       provider.setDefault(gate);
@@ -211,7 +215,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     }
   });
 
-  it('are followed to their end although their log is lost in the middle, which is told at the next checkpoint', async () => {
+  it('are followed to the end if their log is deleted midway, with the lost text sent after the next checkpoint', async () => {
     const gate = gatedAnswer(['four', ' five', ' six', ' seven', ' eight']);
     provider.script(gate);
     const { events, messageId } = await beginStream(provider, user);
@@ -224,7 +228,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     gate.release();
     await nextEvent(events);
     expect(at((await nextEvent(early)).data, 'delta')).toBe(' five');
-    // This one knows neither the text that was lost nor, perhaps, a checkpoint of it.
+    // This follower knows neither the lost text nor, perhaps, a checkpoint that contains it.
     const late = rejoin(there.url, elsewhere, messageId);
     await nextEvent(late);
     gate.release();
@@ -243,7 +247,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     }
   });
 
-  it('are told without a pause although their log is lost and never silent', async () => {
+  it('reach a late follower before they end if their log was lost and they never pause', async () => {
     const words = Array.from({ length: 400 }, (_, index) => ` ${String(index)}`);
     const gate = gatedAnswer(words);
     provider.script(gate);
@@ -253,7 +257,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     expect(await redis.del(keyOf(messageId))).toBe(1);
     const follower = rejoin(there.url, elsewhere, messageId);
     await nextEvent(follower);
-    // One word after the other, each as soon as the last one is in the log: there is never a second without one.
+    // Sends each word as soon as the previous one is in the log, so there is never a second without one.
     const enough = new AbortController();
     let said = 1;
     const talk = (async () => {
@@ -274,7 +278,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     expect((await collect(events)).slice(-2)).toEqual(rest.slice(-2));
   });
 
-  it('are recovered with what the log has beyond the row', async () => {
+  it('are recovered with the text that the log has beyond the row', async () => {
     const cases: readonly {
       readonly row: string;
       readonly log: readonly [number, string][];
@@ -289,7 +293,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
         text: 'four five six',
       },
       { row: 'four five six', log: [[0, 'four']], text: 'four five six' },
-      // The beginning of the log is lost.
+      // The start of the log is lost.
       {
         row: 'four five',
         log: [
@@ -310,7 +314,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
         await redis.xadd(keyOf(messageId), '*', 'attempt', '1', 'start', String(start), 'delta', delta);
       }
       await redis.expire(keyOf(messageId), 60);
-      // As a process leaves it that is killed after a checkpoint.
+      // The state that a process killed after a checkpoint leaves.
       await query(
         here.database,
         `UPDATE messages SET status = 'generating', content = $2, finish_reason = NULL, completed_at = NULL,
@@ -325,7 +329,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     }
   });
 
-  it('are read on elsewhere by those who are told so, because the process that they read over stops', async () => {
+  it('can be resumed on another process if the followed one shuts down and tells its clients to', async () => {
     const leaving = await processes.another();
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
@@ -350,7 +354,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     expect(textOf(await collect(events))).toBe('four five');
   });
 
-  it('are in Redis for as long as they run and a little longer', async () => {
+  it('stay in Redis while they run and at most 60 seconds longer', async () => {
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
     const { conversationId, events, messageId } = await beginStream(provider, user);
@@ -366,13 +370,13 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
       const left = await redis.ttl(keyOf(messageId));
       return left > 0 && left <= 60;
     });
-    // Nothing of any answer, nor of what it took, stays for good.
-    // KEYS takes and answers whole names, all other commands those without the prefix.
+    // No key of an answer, or of its rate limits, stays for good.
+    // KEYS takes and returns full names; all other commands take them without the prefix.
     const prefix = redisKeyPrefix(here.database);
     const names = await redis.keys(`${prefix}*`);
     const keys = names.map((name) => name.slice(prefix.length));
     expect(keys).toContain(keyOf(messageId));
-    // A queue has one entry that describes it, for ever.
+    // Each queue has one permanent entry that describes it.
     const ours = keys.filter((key) => !/^bull:\w+:meta$/.test(key));
     const lives = await Promise.all(ours.map(async (key) => ({ key, ttl: await redis.ttl(key) })));
     expect(lives.filter(({ ttl }) => ttl === -1)).toEqual([]);

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, the folder of files, and a provider that waits for the test's word.
+// Real components: the API on a socket, PostgreSQL, the file directory, and a provider that waits for the
+// test.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { stop } from '../../../support/answers.js';
@@ -48,7 +49,7 @@ const FILE = {
   ],
 };
 
-it('a third import at once is refused with 503 and Retry-After, and taken when another one has ended', async () => {
+it('a third concurrent import is refused with 503 and Retry-After, and accepted once another import has ended', async () => {
   const [one, two, three] = [
     await registerUser(api.url),
     await registerUser(api.url),
@@ -71,7 +72,7 @@ it('a third import at once is refused with 503 and Retry-After, and taken when a
     const refused = await three.request('POST', IMPORT, FILE);
     expect([refused.status, at(refused.body, 'error', 'code')]).toEqual([503, 'service_unavailable']);
     expect(refused.headers.get('retry-after')).toBe('5');
-    // One import of an account at a time, as ever.
+    // The limit of one import at a time per account still applies.
     expect((await one.request('POST', IMPORT, FILE)).status).toBe(429);
   } finally {
     await lock.end();
@@ -80,8 +81,8 @@ it('a third import at once is refused with 503 and Retry-After, and taken when a
   expect((await three.request('POST', IMPORT, FILE)).status).toBe(201);
 });
 
-describe('turns whose files are more than one process holds in memory', () => {
-  /** Most of the megabyte that this process may hold. */
+describe('turns whose files exceed the memory that one process may use for files', () => {
+  /** An image of most of the megabyte that this process may hold. */
   const IMAGE = {
     name: 'large.png',
     type: 'image/png',
@@ -104,7 +105,7 @@ describe('turns whose files are more than one process holds in memory', () => {
     return rows.map(({ id }) => String(id));
   };
 
-  it('wait for one that ends, also for one that is stopped while it waits itself', async () => {
+  it('wait for an earlier turn to end, even if a turn ahead of them is stopped while it waits', async () => {
     const [first, second, third] = [await userWithFile(), await userWithFile(), await userWithFile()];
     const gate = gatedAnswer(['It is ', 'an image.']);
     provider.script(gate);
@@ -125,7 +126,7 @@ describe('turns whose files are more than one process holds in memory', () => {
     expect(chats()).toBe(2);
   });
 
-  it('are refused with 503 and Retry-After after ten seconds, while turns without files go on', async () => {
+  it('are refused with 503 and Retry-After after ten seconds, while turns without files proceed', async () => {
     const [first, second] = [await userWithFile(), await userWithFile()];
     const gate = gatedAnswer(['It is ', 'an image.']);
     provider.script(gate);
@@ -146,9 +147,9 @@ describe('turns whose files are more than one process holds in memory', () => {
 });
 
 /**
- * Lets a wait of ten seconds for room in memory end after half a second, which is long enough for the other requests of
- * the test.
- * @returns a function that undoes it and returns how many such waits began
+ * Ends a wait of ten seconds for room in memory after half a second, which is long enough for the other
+ * requests of the test.
+ * @returns a function that restores the timer and returns the number of such waits that began
  */
 function shortenFilesWait(): () => number {
   const real = globalThis.setTimeout;

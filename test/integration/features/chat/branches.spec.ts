@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the provider's wire; what a model was told is read off the wire.
+// Real components: the API on a socket, PostgreSQL, and the provider's protocol, whose requests show the
+// model's input.
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, named, rejoin } from '../../../support/answers.js';
@@ -15,13 +16,13 @@ import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { setUpApi, setUpProvider } from '../../../support/set-up.js';
 import { expectSettled, query, stored, untilSettled } from '../../../support/stored.js';
 
-/** An id that nothing has. */
+/** An id that does not exist. */
 const UNKNOWN = '01999999-9999-7999-8999-999999999999';
 
 const provider = setUpProvider();
 const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' }));
 
-/** A user with a conversation, and the ways to go on in it. */
+/** A user with a conversation, and helpers that continue it. */
 class Talk {
   private constructor(
     readonly user: TestUser,
@@ -48,7 +49,7 @@ class Talk {
     return this.user.request('POST', `${this.path(messageId)}/${action}`, body);
   }
 
-  /** The id of the new answer. */
+  /** Regenerates an answer or edits a question; returns the id of the new answer. */
   async done(messageId: string, action: 'regenerate' | 'edit', body: object = {}): Promise<string> {
     const answer = await this.post(messageId, action, body);
     expect(answer).toMatchObject({ status: 200, body: { conversation_id: this.id } });
@@ -59,7 +60,7 @@ class Talk {
     return `/api/v1/conversations/${this.id}/messages/${messageId}`;
   }
 
-  /** The messages of a list, as the user sees them. */
+  /** Lists the messages as the user sees them. */
   async messages(query = ''): Promise<Message[]> {
     const { status, body } = await this.user.request(
       'GET',
@@ -101,7 +102,7 @@ function toMessage(body: unknown): Message {
   };
 }
 
-/** What the model was told, by the next request that reaches it. */
+/** Returns the contents of the messages in the next request that reaches the model. */
 async function toldBy(work: () => Promise<unknown>): Promise<unknown[]> {
   const asked = provider.nextRequest('chat');
   const done = work();
@@ -110,8 +111,8 @@ async function toldBy(work: () => Promise<unknown>): Promise<unknown[]> {
   return listAt(request.body, 'messages').map((message) => at(message, 'content'));
 }
 
-describe('another answer', () => {
-  it('stands beside the one that there was, on the active path', async () => {
+describe('POST .../messages/{id}/regenerate', () => {
+  it('adds the new answer as a sibling of the earlier one and puts it on the active path', async () => {
     const talk = await Talk.begin('first');
     const [question, before] = await talk.idsOf();
     const told = await toldBy(() => talk.done(String(before), 'regenerate'));
@@ -130,7 +131,7 @@ describe('another answer', () => {
     expectSettled(await stored(api.database, talk.id));
   });
 
-  it('leaves what followed on its own branch, and the model hears nothing of it', async () => {
+  it('leaves later messages on their own branch and does not send them to the model', async () => {
     const talk = await Talk.begin('first');
     const [, answer] = await talk.idsOf();
     const later = await talk.say('second');
@@ -143,12 +144,12 @@ describe('another answer', () => {
     expectSettled(await stored(api.database, talk.id));
   });
 
-  it('can be asked for by the question, and from a branch that is not active', async () => {
+  it('accepts the id of the question, and the id of an answer on an inactive branch', async () => {
     const talk = await Talk.begin('first');
     const [question, first] = await talk.idsOf();
     const second = await talk.done(String(question), 'regenerate');
     await talk.say('second', {});
-    // Beside the first answer, whose branch was left.
+    // A sibling of the first answer, whose branch is no longer active.
     const third = await talk.done(String(first), 'regenerate');
     expect(await talk.idsOf()).toEqual([question, third]);
     const { body } = await talk.user.request('GET', `${talk.path(third)}/siblings`);
@@ -156,7 +157,7 @@ describe('another answer', () => {
     expectSettled(await stored(api.database, talk.id));
   });
 
-  it('is asked for as the one before was, but for what is said anew', async () => {
+  it('repeats the model and parameters of the earlier answer except for those in the new request', async () => {
     const talk = await Talk.begin();
     const answer = await talk.say('hot', { model: 'openai/other-model', temperature: 1.5, max_tokens: 77 });
     const asked = provider.nextRequest('chat');
@@ -168,7 +169,7 @@ describe('another answer', () => {
     });
   });
 
-  it('comes as a stream, can be rejoined, and runs once for one Idempotency-Key', async () => {
+  it('streams an answer that can be resumed, and runs once per Idempotency-Key', async () => {
     const talk = await Talk.begin();
     const [, answer] = await talk.idsOf();
     const path = `${talk.path(String(answer))}/regenerate`;
@@ -185,7 +186,7 @@ describe('another answer', () => {
     expect(other).toMatchObject({ status: 409, body: { error: { code: 'idempotency_key_reused' } } });
   });
 
-  it('to an answer that failed takes its place', async () => {
+  it('replaces a failed answer on the active path', async () => {
     const talk = await Talk.begin();
     provider.script({ kind: 'error', status: 400, message: 'no' });
     const failed = await talk.user.request('POST', '/api/v1/chat', {
@@ -201,8 +202,8 @@ describe('another answer', () => {
   });
 });
 
-describe('a question in other words', () => {
-  it('stands beside the one that was asked, with an answer of its own', async () => {
+describe('POST .../messages/{id}/edit', () => {
+  it('adds the edited question as a sibling with an answer of its own', async () => {
     const talk = await Talk.begin('first');
     await talk.say('second');
     const [one, two, question, answer] = await talk.idsOf();
@@ -221,7 +222,7 @@ describe('a question in other words', () => {
     expectSettled(await stored(api.database, talk.id));
   });
 
-  it('can be the first of all, and begins another tree', async () => {
+  it('accepts the first message of the conversation, and starts another tree', async () => {
     const talk = await Talk.begin('first');
     const [question] = await talk.idsOf();
     await talk.done(String(question), 'edit', { message: 'anew' });
@@ -233,7 +234,7 @@ describe('a question in other words', () => {
     expectSettled(await stored(api.database, talk.id));
   });
 
-  it('is refused for what is not a question, and says what to do', async () => {
+  it('refuses a message that is not a question, and points to regenerate', async () => {
     const talk = await Talk.begin();
     const [, answer] = await talk.idsOf();
     const refused = await talk.post(String(answer), 'edit', { message: 'x' });
@@ -244,7 +245,7 @@ describe('a question in other words', () => {
 });
 
 describe('the active path', () => {
-  it('leads over the message that is chosen, to its newest end', async () => {
+  it('runs through the activated message to the newest message after it', async () => {
     const talk = await Talk.begin('first');
     const [question, first] = await talk.idsOf();
     const end = await talk.say('second');
@@ -261,7 +262,7 @@ describe('the active path', () => {
     expectSettled(await stored(api.database, talk.id));
   });
 
-  it('does not change, and no second turn begins, while an answer is generated', async () => {
+  it('does not change, and no second turn starts, while an answer is generated', async () => {
     const talk = await Talk.begin();
     const [question, first] = await talk.idsOf();
     await talk.done(String(first), 'regenerate');
@@ -281,7 +282,7 @@ describe('the active path', () => {
     expectSettled(await untilSettled(api.database, talk.id));
   });
 
-  it('is one path, whatever comes at once', async () => {
+  it('stays a single path if edits, regenerations, activations and turns arrive at once', async () => {
     const talk = await Talk.begin('first');
     const [question, first] = await talk.idsOf();
     const second = await talk.done(String(first), 'regenerate');
@@ -308,7 +309,7 @@ describe('the active path', () => {
     expect(settled.messages.filter(({ role }) => role === 'assistant')).toHaveLength(2 + begun.length);
   });
 
-  it('changes at the cost of what changes: a conversation of 3,000 messages is not rewritten', async () => {
+  it('changes without rewriting the unaffected messages of a conversation of 3,000', async () => {
     const talk = await Talk.begin('first');
     await query(
       api.database,
@@ -339,7 +340,7 @@ describe('the active path', () => {
     expect(changed).toHaveLength(2);
   });
 
-  it('writes nothing of what 300 long messages are found by when they leave the path and come back', async () => {
+  it('rewrites no search entry of 300 long messages that leave the path and return to it', async () => {
     const talk = await Talk.begin('first');
     const [question] = await talk.idsOf();
     await query(
@@ -359,7 +360,7 @@ describe('the active path', () => {
          leaf_message_id = (SELECT id FROM messages WHERE conversation_id = $1 AND position = 301) WHERE id = $1`,
       [talk.id],
     );
-    // An index over an expression would be entered anew without a trace in any row; so there is none.
+    // An expression index would be updated without a trace in any row, so there must be none.
     const indexes = await query(
       api.database,
       `SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
@@ -397,8 +398,8 @@ describe('the active path', () => {
   });
 });
 
-describe('somebody else', () => {
-  it.each(['regenerate', 'edit', 'activate'])('cannot %s', async (action) => {
+describe('another account', () => {
+  it.each(['regenerate', 'edit', 'activate'])('cannot %s a message', async (action) => {
     const talk = await Talk.begin();
     const [question, answer] = await talk.idsOf();
     const stranger = await registerUser(api.url);
@@ -413,7 +414,7 @@ describe('somebody else', () => {
     expect(await talk.messages('&branches=all')).toHaveLength(2);
   });
 
-  it('of one account, but in another conversation, neither', async () => {
+  it('a message of another conversation of the same account is answered with 404', async () => {
     const talk = await Talk.begin();
     const { body } = await talk.user.request('POST', '/api/v1/chat', { message: 'elsewhere' });
     const foreign = String(at(body, 'message_id'));

@@ -10,7 +10,7 @@ type Fetch = typeof globalThis.fetch;
 /** The function `ask` of docs/api-guide.md. */
 type Ask = (url: string, token: string, body: object, onText: (text: string) => void) => Promise<string>;
 
-/** Compiles the example with another `fetch`, and without its waits. */
+/** Compiles the example with another `fetch` and without its delays. */
 function compileExample(fetch: Fetch): Ask {
   const guide = readFileSync(join(PACKAGE_ROOT, 'docs/api-guide.md'), 'utf8');
   const [, code] = /^```js\n(async function ask\(.*?^\})$/ms.exec(guide) ?? [];
@@ -22,7 +22,7 @@ function compileExample(fetch: Fetch): Ask {
   return create(fetch, setImmediate);
 }
 
-/** Fetches, and cuts the bodies of the first responses after so many bytes each. */
+/** Fetches, and cuts the body of each of the first responses after the given number of bytes. */
 function cuttingFetch(cuts: number[], requests: string[]): Fetch {
   return async (input, init) => {
     requests.push(`${init?.method ?? 'GET'} ${new Headers(init?.headers).get('last-event-id') ?? '-'}`);
@@ -48,7 +48,7 @@ describe('the browser example of the API guide', () => {
   const expected =
     'This is the demo model of Parley. It is not a language model: it only repeats your message. You wrote: Why is the sky blue? 🌈';
 
-  it('reads a stream that nothing interrupts', async () => {
+  it('reads an uninterrupted stream', async () => {
     const requests: string[] = [];
     const texts: string[] = [];
     const ask = compileExample(cuttingFetch([], requests));

@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { at, collect, listAt, registerUser, textOf } from '../../../support/client.js';
 import { setUpApi, setUpProvider } from '../../../support/set-up.js';
 
-describe('a chat turn over the real server, database and provider wire', () => {
+describe('a chat turn over the real server, database and provider protocol', () => {
   const provider = setUpProvider({ apiKey: 'test-key' });
   const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl, OPENAI_API_KEY: 'test-key' }));
 
-  it('answers, and stores question, answer and usage', async () => {
+  it('returns an answer and stores the question, the answer and the usage', async () => {
     const user = await registerUser(api.url);
     provider.script({ kind: 'answer', text: ['Hel', 'lo!'] });
     const { status, body, headers } = await user.request('POST', '/api/v1/chat', { message: 'Say hello' });
@@ -26,7 +26,7 @@ describe('a chat turn over the real server, database and provider wire', () => {
     expect(at(conversation, 'tokens_used')).toBe(at(body, 'tokens_used'));
   });
 
-  it('streams the same', async () => {
+  it('streams the same answer', async () => {
     const user = await registerUser(api.url);
     provider.script({ kind: 'answer', text: ['Hel', 'lo!'] });
     const events = await collect(user.stream('/api/v1/chat/stream', { message: 'Say hello' }));

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the provider's wire, whose requests show what the model was told.
+// Real components: the API on a socket, PostgreSQL, and the provider's protocol, whose requests show the
+// model's input.
 import { describe, expect, it } from '@jest/globals';
 import type { Settings } from '../../../support/api.js';
 import { at, listAt, registerUser, type TestUser } from '../../../support/client.js';
@@ -18,12 +19,15 @@ async function start(more: Settings = {}): Promise<TestUser> {
   return registerUser(url);
 }
 
-/** A text of so many tokens; a message takes four more. */
+/** A text of the given number of tokens; a message adds four to it. */
 function text(word: string, tokens = 60): string {
   return Array.from({ length: tokens }, () => word).join(' ');
 }
 
-/** Says these one after the other in a new conversation, and tells what the model was told with the last one. */
+/**
+ * Sends the messages one after the other in a new conversation and returns the model's input for the last
+ * one.
+ */
 async function toldAfter(user: TestUser, messages: readonly string[], more: object = {}): Promise<unknown[]> {
   let conversation_id: unknown;
   for (const message of messages) {
@@ -38,7 +42,7 @@ async function toldAfter(user: TestUser, messages: readonly string[], more: obje
   return told();
 }
 
-/** What the model was told last. */
+/** The messages most recently sent to the model. */
 function told(): unknown[] {
   const asked = provider.requests.filter(({ route }) => route === 'chat');
   return listAt(asked.at(-1)?.body, 'messages').map((message) => at(message, 'content'));
@@ -46,29 +50,29 @@ function told(): unknown[] {
 
 const [one, two, three] = [text('one'), text('two'), text('six')];
 
-describe('what a model is told', () => {
+describe('the context sent to the model', () => {
   it.each([
-    // Of 256 a quarter is the answer's: 192 are left, three messages of 64.
+    // A quarter of 256 is reserved for the answer: 192 are left, three messages of 64.
     [256, {}, [two, two, three]],
-    // Four messages fit, and the answer whose question does not is left out.
+    // Four messages fit; the answer whose question does not fit is left out.
     [400, { max_tokens: 144 }, [two, two, three]],
     [400, { max_tokens: 81 }, [two, two, three]],
     [400, { max_tokens: 80 }, [one, one, two, two, three]],
     [400, { max_tokens: 336 }, [three]],
-    // The system prompt takes 46 of what there is.
+    // The system prompt takes 46 of the available tokens.
     [400, { max_tokens: 35, system_prompt: text('sir', 42) }, [text('sir', 42), two, two, three]],
     [400, { max_tokens: 34, system_prompt: text('sir', 42) }, [text('sir', 42), one, one, two, two, three]],
-  ])('fits a window of %d beside the answer: %j', async (window, more, expected) => {
+  ])('fits a window of %d together with the answer, given %j', async (window, more, expected) => {
     const user = await start({ MODEL_CONTEXT_WINDOWS: JSON.stringify({ 'openai/test-model': window }) });
     expect(await toldAfter(user, [one, two, three], more)).toEqual(expected);
   });
 
-  it('is never more than the configuration allows, however large the window', async () => {
+  it('never exceeds CONTEXT_MAX_TOKENS, however large the window is', async () => {
     const user = await start({ MODEL_CONTEXT_WINDOWS: '{"openai/*":1000000}', CONTEXT_MAX_TOKENS: '256' });
     expect(await toldAfter(user, [one, two, three])).toEqual([two, two, three]);
   });
 
-  it('fits the window that the host tells in its list of models, which is read once', async () => {
+  it('fits the window in the host’s list of models, which is fetched once', async () => {
     const list = { object: 'list', data: [{ id: 'test-model', object: 'model', max_model_len: 256 }] };
     const user = await start();
     provider.scriptFor('models', { kind: 'verbatim', body: JSON.stringify(list) });
@@ -76,14 +80,15 @@ describe('what a model is told', () => {
     expect(provider.requests.filter(({ route }) => route === 'models')).toHaveLength(1);
   });
 
-  it('fits an estimate where nothing is known of the model', async () => {
+  it('fits an estimated window if nothing is known about the model', async () => {
     const user = await start();
     const long = text('one', 1_000);
-    // Of 8,192 a quarter is the answer's; 6,144 hold five messages of a thousand that begin with a question.
+    // A quarter of 8,192 is reserved for the answer; 6,144 hold five messages of a thousand, starting with a
+    // question.
     expect(await toldAfter(user, [long, long, long, long])).toHaveLength(5);
   });
 
-  it('fits the smallest window of an alias', async () => {
+  it('fits the smallest window among the models of an alias', async () => {
     const user = await start({
       MODEL_ALIASES: '{"both":["openai/large","openai/small"]}',
       MODEL_CONTEXT_WINDOWS: '{"openai/large":100000,"openai/small":256}',
@@ -91,7 +96,7 @@ describe('what a model is told', () => {
     expect(await toldAfter(user, [one, two, three], { model: 'both' })).toEqual([two, two, three]);
   });
 
-  it('is a question that does not fit as it is, and the provider says so', async () => {
+  it('includes a question that does not fit unchanged, and the provider’s error is returned', async () => {
     const user = await start({ MODEL_CONTEXT_WINDOWS: '{"openai/*":256}' });
     provider.setDefault({ kind: 'error', status: 400, code: 'context_length_exceeded' });
     const long = text('one', 900);

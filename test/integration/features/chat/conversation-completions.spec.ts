@@ -1,4 +1,4 @@
-// Real here: OpenAI's own client, the API on a socket, PostgreSQL, and the provider's wire.
+// Real components: the official OpenAI client, the API on a socket, PostgreSQL, and the provider's protocol.
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
@@ -22,7 +22,7 @@ const api = setUpApi(() => ({
 }));
 const user = setUpUser(api);
 
-/** OpenAI's client, which names a conversation with each request. */
+/** An OpenAI client that sends the id of a conversation with each request. */
 function client(conversation: string): OpenAI {
   return new OpenAI({
     baseURL: `${api.url}/v1`,
@@ -34,7 +34,7 @@ function client(conversation: string): OpenAI {
 
 const say = (content: string): Message => ({ role: 'user', content });
 
-/** Begins a conversation with the client; its id. */
+/** Starts a conversation with the client and returns its id. */
 async function begin(content = 'first'): Promise<string> {
   const { response } = await client('new')
     .chat.completions.create({ model: MODEL, messages: [say(content)] })
@@ -47,7 +47,7 @@ async function path(conversation: string): Promise<unknown[][]> {
   return listAt(body, 'data').map((message) => [at(message, 'role'), at(message, 'content')]);
 }
 
-/** What the model was told, by the next request that reaches it. */
+/** Returns the messages of the next request that reaches the model. */
 async function toldBy(work: () => Promise<unknown>): Promise<unknown[]> {
   const asked = provider.nextRequest('chat');
   await work();
@@ -55,7 +55,7 @@ async function toldBy(work: () => Promise<unknown>): Promise<unknown[]> {
 }
 
 describe('a Chat Completions request with X-Conversation-ID', () => {
-  it('is a turn: what comes after the last answer is said, and the rest is known', async () => {
+  it('runs a turn with the messages after the last answer and takes the earlier ones from the conversation', async () => {
     const id = await begin('first');
     const told = await toldBy(() =>
       client(id).chat.completions.create({
@@ -82,7 +82,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
       ['user', 'third'],
       ['assistant', 'second\n\nthird'],
     ]);
-    // The system message was for that turn.
+    // The system message applied to that turn only.
     const next = await toldBy(() =>
       client(id).chat.completions.create({ model: MODEL, messages: [say('fourth')] }),
     );
@@ -90,7 +90,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     expectSettled(await stored(api.database, id));
   });
 
-  it('answers as the wire has it, with the ids in its headers', async () => {
+  it('responds in the Chat Completions format, with the ids in headers', async () => {
     const id = await begin();
     const { data, response } = await client(id)
       .chat.completions.create({ model: MODEL, messages: [say('hello there')] })
@@ -105,7 +105,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     expect(data.id).toBe(`chatcmpl-${String(response.headers.get('x-message-id'))}`);
   });
 
-  it('streams chunks, usage last, and can be rejoined by the id of its message', async () => {
+  it('streams chunks with usage last, and the stream can be resumed by the message id', async () => {
     const id = await begin();
     const { data, response } = await client(id)
       .chat.completions.create({
@@ -125,7 +125,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     expect(textOf(again)).toBe('one two three');
   });
 
-  it('calls tools, streamed or not, and goes on with their results', async () => {
+  it('returns tool calls, streamed or not, and continues with their results', async () => {
     for (const stream of [false, true]) {
       const id = await begin();
       provider.script({ kind: 'answer', toolCalls: [CALL] });
@@ -138,7 +138,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
       expect(calls).toMatchObject({
         finish_reason: 'tool_calls',
         message: {
-          // The client puts the pieces of a stream together.
+          // The client assembles the pieces of the stream.
           content: stream ? '' : null,
           tool_calls: [{ id: CALL.id, function: { name: CALL.name, arguments: CALL.arguments } }],
         },
@@ -162,7 +162,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     }
   });
 
-  it('goes on when its client leaves', async () => {
+  it('completes the answer after its client disconnects', async () => {
     const id = await begin();
     const gate = gatedAnswer(['still ', 'here']);
     provider.script(gate);
@@ -177,7 +177,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     expect(messages.at(-1)).toMatchObject({ status: 'complete', content: 'still here' });
   });
 
-  it('runs once for one Idempotency-Key, and one at a time', async () => {
+  it('runs once per Idempotency-Key, and one turn at a time', async () => {
     const id = await begin();
     const key = randomUUID();
     const ask = (content: string, idempotencyKey: string) =>
@@ -199,7 +199,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     await running;
   });
 
-  it('fails as the wire has it, and keeps the question', async () => {
+  it('fails with a Chat Completions error and stores the question', async () => {
     const id = await begin();
     provider.script({ kind: 'error', status: 400, message: 'no such thing' });
     await expect(
@@ -215,7 +215,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     ['too many messages', { messages: Array.from({ length: 1001 }, () => say('x')) }, 'messages'],
     ['too many characters', { messages: [say('x'.repeat(600_000)), say('y'.repeat(600_000))] }, 'messages'],
     [
-      'results that nobody asked for',
+      'results of tool calls that were never made',
       { messages: [{ role: 'tool', tool_call_id: 'a', content: 'x' }] },
       'messages',
     ],
@@ -231,22 +231,25 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
       },
       'messages',
     ],
-    ['nothing to answer', { messages: [{ role: 'assistant', content: 'x' }] }, 'messages'],
-  ])('is refused with %s, by name, and nothing is stored', async (_what, more, param) => {
-    const id = await begin();
-    const refused = await send(`${api.url}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${user.token}`, 'x-conversation-id': id },
-      body: { model: MODEL, messages: [say('x')], ...more },
-    });
-    expect(refused).toMatchObject({ status: 400, body: { error: { param, code: 'invalid_request' } } });
-    expect(await path(id)).toHaveLength(2);
-  });
+    ['no message after the last answer', { messages: [{ role: 'assistant', content: 'x' }] }, 'messages'],
+  ])(
+    'is refused with 400 for %s, naming the parameter, and nothing is stored',
+    async (_what, more, param) => {
+      const id = await begin();
+      const refused = await send(`${api.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${user.token}`, 'x-conversation-id': id },
+        body: { model: MODEL, messages: [say('x')], ...more },
+      });
+      expect(refused).toMatchObject({ status: 400, body: { error: { param, code: 'invalid_request' } } });
+      expect(await path(id)).toHaveLength(2);
+    },
+  );
 
   it.each([
     ['01999999-9999-7999-8999-999999999999', 404, 'not_found'],
     ['nonsense', 400, 'invalid_request'],
-  ])('of nobody (%s) is a %i', async (id, status, code) => {
+  ])('returns an error for an unknown conversation (%s): %i', async (id, status, code) => {
     await expect(
       client(id).chat.completions.create({ model: MODEL, messages: [say('x')] }),
     ).rejects.toMatchObject({ status, code });
@@ -255,7 +258,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
   it.each([
     ['/v1/completions', { model: MODEL, prompt: 'x' }],
     ['/v1/messages', { model: MODEL, max_tokens: 10, messages: [say('x')] }],
-  ])('is refused at %s, which keeps nothing', async (path, body) => {
+  ])('is refused at %s, which stores no conversations', async (path, body) => {
     const refused = await send(`${api.url}${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${user.token}`, 'x-conversation-id': 'new' },
@@ -265,7 +268,7 @@ describe('a Chat Completions request with X-Conversation-ID', () => {
     expect(String(at(refused.body, 'error', 'message'))).toContain('/v1/chat/completions');
   });
 
-  it('of somebody else is a 404 as well', async () => {
+  it('returns 404 for another account’s conversation', async () => {
     const stranger = await registerUser(api.url);
     const { body } = await stranger.request('POST', '/api/v1/chat', { message: 'mine' });
     await expect(

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, the built worker as processes of its own, PostgreSQL, Redis, and the provider's wire.
+// Real components: the API on a socket, the built worker as separate processes, PostgreSQL, Redis, and the
+// provider's protocol.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,9 +13,9 @@ import { describeWithRedis, redisSettings } from '../../../support/redis.js';
 import { type ServerProcess, startServer } from '../../../support/server-process.js';
 import { expectSettled, stored, until } from '../../../support/stored.js';
 
-// A file of its own, because a process has one kind of queue for life.
+// A separate file, because a process uses one kind of queue for its whole life.
 
-describeWithRedis('chores in processes of their own', () => {
+describeWithRedis('conversation tasks in separate worker processes', () => {
   let provider: FakeProvider;
   let api: TestApi;
   let user: TestUser;
@@ -68,30 +69,30 @@ describeWithRedis('chores in processes of their own', () => {
   const titleOf = async (id: string) =>
     at((await user.request('GET', `/api/v1/conversations/${id}`)).body, 'title');
 
-  it('are done there, once, and by another one where the first is killed; the ledger adds up', async () => {
+  it('run once, are taken over by another worker if the first one is killed, and leave correct totals', async () => {
     const gate = gatedAnswer(['Never']);
     provider.script({ kind: 'answer' }, gate, { kind: 'answer', text: 'Blue sky' });
     const id = await say();
-    // Nobody is there yet: it waits in its row and in Redis.
+    // There is no worker yet: the task waits in its row and in Redis.
     expect(await choresOf(api, id)).toMatchObject([{ kind: 'title', tries: 0 }]);
     const first = await startWorker();
     const request = await until('the request for a title', () => asked()[0]);
     expect(await first.end('SIGKILL')).toBe('SIGKILL');
     expect((await request.closed).by).toBe('client');
     await startWorker();
-    // What the dead one held is due by itself two minutes later; its job is brought back within one.
+    // The dead worker's lease would expire after two minutes, and its job would be redelivered within one.
     await makeDue(api, id);
     await deliver(api, id, 'title');
     await untilChoresDone(api, id);
     expect(await titleOf(id)).toBe('Blue sky');
     expect(asked()).toHaveLength(2);
     const conversation = await stored(api.database, id);
-    // What a killed process had asked for is in no ledger, as with every call that no row owns.
+    // The request of a killed process is not in the ledger, like every call that no row owns.
     expect(conversation.usage.map(({ model }) => model)).toEqual(['test-model', 'title-model']);
     expectSettled(conversation);
   }, 90_000);
 
-  it('are cut off when the process is told to stop, and done by the next one at once', async () => {
+  it('are aborted when their worker receives SIGTERM, and run by the next worker at once', async () => {
     const gate = gatedAnswer(['Never']);
     provider.script({ kind: 'answer' }, gate);
     const running = workers.at(-1);

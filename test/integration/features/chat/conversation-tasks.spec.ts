@@ -1,4 +1,4 @@
-// Real here: PostgreSQL in a time zone of its own, and the repositories of several processes over it.
+// Real components: PostgreSQL in another time zone, and the repositories of several processes over it.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '../../../../src/common/ids.js';
 import type { Chore, ChoreEnd } from '../../../../src/features/chat/model/conversation-task.js';
@@ -62,7 +62,7 @@ function startProcess(): { readonly prisma: PrismaService; readonly chores: Task
   return { prisma, chores: new TaskRepository(prisma, new UsageRepository(prisma)) };
 }
 
-/** Makes a title due, as the end of a turn does; what was written. */
+/** Makes a title due, as the end of a turn does, and returns the kinds of tasks written. */
 async function write(messageId = answerId): Promise<string[]> {
   const { prisma } = startProcess();
   const [row] = await prisma.query<{ due: string[] }>('SELECT write_chores($1, $2) AS due', [
@@ -72,14 +72,14 @@ async function write(messageId = answerId): Promise<string[]> {
   return row?.due ?? [];
 }
 
-/** The chore, which must be there to be had. */
+/** Takes the task, which must be available. */
 async function take({ chores }: { readonly chores: TaskRepository }): Promise<Chore> {
   const chore = await chores.take({ conversationId, kind: 'title' });
   if (chore === undefined) throw new Error('There is no chore to be had.');
   return chore;
 }
 
-/** The chore when its holder is late: due again, and not yet taken by anybody else. */
+/** Returns the task with an expired lease: due again, and not yet taken by another process. */
 async function expired(chore: Chore): Promise<Chore> {
   const [row] = await query(
     database,
@@ -91,7 +91,7 @@ async function expired(chore: Chore): Promise<Chore> {
   return { ...chore, heldUntil };
 }
 
-/** A try that found a title, or none, for seven tokens. */
+/** An attempt that used seven tokens and found the given title, or none. */
 function ended(title: string | undefined, end: ChoreEnd = 'done'): EndedTry {
   const usage = { inputTokens: 4, outputTokens: 3, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
   return {
@@ -121,8 +121,8 @@ async function conversation(): Promise<Row | undefined> {
   return row;
 }
 
-describe('a chore', () => {
-  it('is taken by one of many who come at once', async () => {
+describe('a conversation task', () => {
+  it('is taken by exactly one of eight concurrent takers', async () => {
     const all = Array.from({ length: 4 }, startProcess);
     await write();
     for (let round = 1; round <= ROUNDS; round += 1) {
@@ -136,7 +136,7 @@ describe('a chore', () => {
     }
   });
 
-  it('is ended by who holds it now: whoever held it before is billed and changes nothing', async () => {
+  it('is settled by the current lease holder only: an earlier holder’s usage is recorded and nothing else', async () => {
     const late = startProcess();
     const now = startProcess();
     await write();
@@ -162,7 +162,7 @@ describe('a chore', () => {
     expectSettled(await stored(database, conversationId));
   });
 
-  it('is ended by one of two who hold it at once, and billed for both', async () => {
+  it('is settled once if its expired lease is settled and taken at the same time, with all usage recorded', async () => {
     const [one, two] = [startProcess(), startProcess()];
     for (let round = 1; round <= ROUNDS; round += 1) {
       await write();
@@ -178,7 +178,7 @@ describe('a chore', () => {
     }
   });
 
-  it('is billed once where its end is written again, because nobody heard that it was', async () => {
+  it('is billed once if its result is written again after an unconfirmed commit', async () => {
     const one = startProcess();
     await write();
     const chore = await take(one);
@@ -189,7 +189,7 @@ describe('a chore', () => {
     expectSettled(await stored(database, conversationId));
   });
 
-  it('waits as it is told to, and a try that does not count begins them anew', async () => {
+  it('is due after its retry delay, and an uncounted attempt resets the count', async () => {
     const one = startProcess();
     await write();
     expect(
@@ -207,7 +207,7 @@ describe('a chore', () => {
     expect(await choresOf({ database }, conversationId)).toMatchObject([{ tries: 0, waits: false }]);
   });
 
-  it('moves on to a newer message until it is begun', async () => {
+  it('moves to a newer message until its first attempt begins', async () => {
     const one = startProcess();
     const other = newId();
     await query(
@@ -223,7 +223,7 @@ describe('a chore', () => {
     expect(await choresOf({ database }, conversationId)).toMatchObject([{ message_id: other, tries: 1 }]);
   });
 
-  it('is not had while its account is disabled', async () => {
+  it('cannot be taken while its account is disabled', async () => {
     const one = startProcess();
     await write();
     await query(database, 'UPDATE users SET disabled_at = now() WHERE id = $1', [userId]);
@@ -231,7 +231,7 @@ describe('a chore', () => {
     expect(await one.chores.take({ conversationId, kind: 'title' })).toBeUndefined();
   });
 
-  it('is not due for a title that is there, and not for a later answer', async () => {
+  it('is not created if there is already a title, or for a later answer', async () => {
     const [later, last] = [newId(), newId()];
     await query(
       database,

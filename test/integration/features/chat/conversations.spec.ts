@@ -1,4 +1,4 @@
-// Real here: the API on a socket and PostgreSQL; the answers come from the demo model.
+// Real components: the API on a socket and PostgreSQL; the demo model generates the answers.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../../../support/client.js';
 import { setUpApi } from '../../../support/set-up.js';
@@ -6,12 +6,12 @@ import { query, stored } from '../../../support/stored.js';
 
 const LIST = '/api/v1/conversations';
 
-/** An id that nothing has. */
+/** An id that does not exist. */
 const UNKNOWN = '01999999-9999-7999-8999-999999999999';
 
 const api = setUpApi({ DEFAULT_MODEL: 'demo/echo' });
 
-/** A turn; its answer. */
+/** Runs a turn and returns its response. */
 async function say(user: TestUser, message: string, more: object = {}): Promise<ApiResponse> {
   const answer = await user.request('POST', '/api/v1/chat', { message, ...more });
   expect(answer.status).toBe(200);
@@ -22,7 +22,7 @@ async function beginConversation(user: TestUser, message = 'hello'): Promise<str
   return String(at((await say(user, message)).body, 'conversation_id'));
 }
 
-/** Begins so many conversations, one after the other; their ids, newest first. */
+/** Starts conversations one after the other and returns their ids, newest first. */
 async function beginConversations(user: TestUser, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let index = 0; index < count; index += 1) ids.unshift(await beginConversation(user));
@@ -39,7 +39,7 @@ function idsOf(body: unknown): unknown[] {
   return listAt(body, 'data').map((entry) => at(entry, 'id'));
 }
 
-/** What a page of these ids must be. */
+/** The expected page of these ids. */
 function pageOf(ids: readonly unknown[], hasMore: boolean): object {
   return {
     object: 'list',
@@ -50,7 +50,7 @@ function pageOf(ids: readonly unknown[], hasMore: boolean): object {
   };
 }
 
-/** The whole list, page by page, as a client reads it. */
+/** Reads the whole list page by page, as a client does. */
 async function readAll(user: TestUser, path: string, limit: number): Promise<unknown[][]> {
   const pages: unknown[][] = [];
   let after = '';
@@ -71,7 +71,7 @@ describe('the list of conversations', () => {
     ids = await beginConversations(user, 45);
   });
 
-  it('is newest first, twenty at a time where nothing else is asked for', async () => {
+  it('is sorted newest first, with twenty entries per page by default', async () => {
     expect(await page(user, LIST)).toEqual(pageOf(ids.slice(0, 20), true));
     expect(await page(user, `${LIST}?after=${String(ids[19])}`)).toEqual(pageOf(ids.slice(20, 40), true));
     expect(await page(user, `${LIST}?after=${String(ids[39])}`)).toEqual(pageOf(ids.slice(40), false));
@@ -83,22 +83,22 @@ describe('the list of conversations', () => {
     [44, 2],
     [45, 1],
     [100, 1],
-  ])('is complete and without doubles in pages of %d', async (limit, count) => {
+  ])('is complete and free of duplicates in pages of %d', async (limit, count) => {
     const pages = await readAll(user, LIST, limit);
     expect(pages.flat()).toEqual(ids);
     expect(pages).toHaveLength(count);
   });
 
-  it('ends with an empty page behind its last entry', async () => {
+  it('ends with an empty page after its last entry', async () => {
     expect(await page(user, `${LIST}?after=${String(ids[44])}`)).toEqual(pageOf([], false));
   });
 
-  it('does not move under a reader when conversations come and go', async () => {
+  it('stays consistent for a reader when conversations are added and deleted', async () => {
     const reader = await registerUser(api.url);
     const before = await beginConversations(reader, 6);
     const first = await page(reader, `${LIST}?limit=3`);
     const added = await beginConversation(reader);
-    // The cursor itself may go as well.
+    // Even the conversation that serves as cursor can be deleted.
     const cursor = String(at(first, 'last_id'));
     expect((await reader.request('DELETE', `${LIST}/${cursor}`)).status).toBe(204);
     const second = await page(reader, `${LIST}?limit=3&after=${cursor}`);
@@ -107,11 +107,11 @@ describe('the list of conversations', () => {
     expect(idsOf(await page(reader, LIST))).toEqual([added, ...before.filter((id) => id !== cursor)]);
   });
 
-  it('is empty for a new account, and shows nobody else’s', async () => {
+  it('is empty for a new account, and never includes another account’s conversations', async () => {
     const other = await registerUser(api.url);
     expect(await page(other, LIST)).toEqual(pageOf([], false));
     const own = await beginConversation(other);
-    // Somebody else's cursor is a place in time like any other, and tells nothing.
+    // Another account's conversation as cursor is only a point in time, and reveals nothing.
     const newer = await beginConversation(user);
     expect(await page(other, `${LIST}?after=${newer}`)).toEqual(pageOf([own], false));
     expect(await page(other, `${LIST}?after=${String(ids[44])}`)).toEqual(pageOf([], false));
@@ -119,8 +119,8 @@ describe('the list of conversations', () => {
   });
 });
 
-describe('one conversation', () => {
-  it('has its title, prompt, totals and times, and nothing else', async () => {
+describe('a conversation', () => {
+  it('is returned with its title, prompt, totals and timestamps, and nothing else', async () => {
     const user = await registerUser(api.url);
     const long = `  What \n is ${'very '.repeat(30)}long?  `;
     const first = await say(user, long, { system_prompt: 'Be brief.' });
@@ -172,7 +172,7 @@ describe('the messages of a conversation', () => {
     expect(ids).toHaveLength(46);
   });
 
-  it('are oldest first, question and answer in turn, each behind its parent', async () => {
+  it('are sorted oldest first, question and answer in turn, each after its parent', async () => {
     const messages = listAt(await page(user, `${path}?limit=100`), 'data');
     expect(messages.map((message) => at(message, 'id'))).toEqual(ids);
     expect(messages.map((message) => at(message, 'parent_id'))).toEqual([null, ...ids.slice(0, -1)]);
@@ -222,19 +222,19 @@ describe('the messages of a conversation', () => {
     [23, 2],
     [45, 2],
     [46, 1],
-  ])('are complete and without doubles in pages of %d', async (limit, count) => {
+  ])('are complete and free of duplicates in pages of %d', async (limit, count) => {
     const pages = await readAll(user, path, limit);
     expect(pages.flat()).toEqual(ids);
     expect(pages).toHaveLength(count);
   });
 
-  it('are twenty at a time where nothing else is asked for; behind the last comes an empty page', async () => {
+  it('come in pages of twenty by default, with an empty page after the last one', async () => {
     expect(await page(user, path)).toEqual(pageOf(ids.slice(0, 20), true));
     expect(await page(user, `${path}?after=${String(ids[25])}`)).toEqual(pageOf(ids.slice(26), false));
     expect(await page(user, `${path}?after=${String(ids[45])}`)).toEqual(pageOf([], false));
   });
 
-  it('come at the end when they are new, for a reader in the middle too', async () => {
+  it('are appended at the end, also for a reader in the middle of the list', async () => {
     const reader = await registerUser(api.url);
     const id = await beginConversation(reader, 'one');
     await say(reader, 'two', { conversation_id: id });
@@ -247,7 +247,7 @@ describe('the messages of a conversation', () => {
   });
 });
 
-describe('what belongs to somebody else', () => {
+describe('a resource of another account', () => {
   let owner: TestUser;
   let stranger: TestUser;
   let foreign: string;
@@ -264,18 +264,26 @@ describe('what belongs to somebody else', () => {
   });
 
   it.each<[string, () => string, (id: string) => [string, string, unknown?]]>([
-    ['reading it', () => foreign, (id) => ['GET', `${LIST}/${id}`]],
-    ['reading its messages', () => foreign, (id) => ['GET', `${LIST}/${id}/messages`]],
-    ['deleting it', () => foreign, (id) => ['DELETE', `${LIST}/${id}`]],
-    ['a turn in it', () => foreign, (id) => ['POST', '/api/v1/chat', { message: 'hi', conversation_id: id }]],
+    ['reading a conversation', () => foreign, (id) => ['GET', `${LIST}/${id}`]],
+    ['reading the messages of a conversation', () => foreign, (id) => ['GET', `${LIST}/${id}/messages`]],
+    ['deleting a conversation', () => foreign, (id) => ['DELETE', `${LIST}/${id}`]],
     [
-      'a streamed turn in it',
+      'running a turn in a conversation',
+      () => foreign,
+      (id) => ['POST', '/api/v1/chat', { message: 'hi', conversation_id: id }],
+    ],
+    [
+      'streaming a turn in a conversation',
       () => foreign,
       (id) => ['POST', '/api/v1/chat/stream', { message: 'hi', conversation_id: id, system_prompt: 'x' }],
     ],
-    ['a message as cursor', () => foreignMessage, (id) => ['GET', `${LIST}/${own}/messages?after=${id}`]],
-    ['a conversation as cursor', () => foreign, (id) => ['GET', `${LIST}/${own}/messages?after=${id}`]],
-  ])('looks as if it were not there: %s', async (_name, idOf, requestOf) => {
+    [
+      'using a message as cursor',
+      () => foreignMessage,
+      (id) => ['GET', `${LIST}/${own}/messages?after=${id}`],
+    ],
+    ['using a conversation as cursor', () => foreign, (id) => ['GET', `${LIST}/${own}/messages?after=${id}`]],
+  ])('is indistinguishable from an unknown id when %s', async (_name, idOf, requestOf) => {
     const before = await stored(api.database, foreign);
     const answers = await Promise.all([idOf(), UNKNOWN].map((id) => stranger.request(...requestOf(id))));
     const [toForeign, toUnknown] = answers.map(({ status, body }, index) => ({
@@ -290,7 +298,7 @@ describe('what belongs to somebody else', () => {
     expect(await stored(api.database, foreign)).toEqual(before);
   });
 
-  it('is not a cursor in one’s own other conversation either', async () => {
+  it('cannot be used as cursor, and neither can a message of another own conversation', async () => {
     const other = await say(stranger, 'another');
     const { status } = await stranger.request(
       'GET',
@@ -304,7 +312,7 @@ describe('what belongs to somebody else', () => {
     ['GET', `${LIST}/${UNKNOWN}`],
     ['GET', `${LIST}/${UNKNOWN}/messages`],
     ['DELETE', `${LIST}/${UNKNOWN}`],
-  ])('needs credentials: %s %s', async (method, path) => {
+  ])('requires authentication: %s %s', async (method, path) => {
     const { status, body } = await send(`${api.url}${path}`, { method });
     expect([status, at(body, 'error', 'code')]).toEqual([401, 'unauthorized']);
   });
@@ -325,7 +333,7 @@ describe('a malformed request', () => {
     ['GET', `${LIST}?page=2`, 'page'],
     ['GET', `${LIST}/${UNKNOWN}/messages?limit=-1`, 'limit'],
     ['GET', `${LIST}/${UNKNOWN}/messages?after=1`, 'after'],
-  ])('%s %s is a 400 that names %s', async (method, path, field) => {
+  ])('%s %s is refused with 400 and names %s', async (method, path, field) => {
     const user = await registerUser(api.url);
     const { status, body } = await user.request(method, path);
     expect(status).toBe(400);
@@ -336,7 +344,7 @@ describe('a malformed request', () => {
 });
 
 describe('deleting a conversation', () => {
-  it('leaves its usage, and nothing else of it', async () => {
+  it('deletes its messages and keeps only its usage records', async () => {
     const user = await registerUser(api.url);
     const keep = await beginConversation(user);
     const first = await say(user, 'one');

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, the provider's wire, and PostgreSQL behind a wire that the test cuts.
+// Real components: the API on a socket, the provider's protocol, and PostgreSQL behind a proxy that the test
+// cuts.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Queue } from 'bullmq';
 import pg from 'pg';
@@ -42,9 +43,9 @@ beforeEach(async () => {
 afterEach(() => {
   wire.restore();
   provider.reset();
-  // What ends a process in production must not happen, whatever jest makes of it.
+  // An error that would end a production process must not occur, whatever jest does with it.
   expect(uncaught.splice(0)).toEqual([]);
-  // Libraries without a listener for their errors print them, with everything that hangs on them.
+  // Libraries print errors that have no listener, with every object attached to them.
   expect(printed).not.toHaveBeenCalled();
 });
 
@@ -78,7 +79,7 @@ async function beginConversation(): Promise<string> {
 }
 
 describe('a turn whose commit is not confirmed', () => {
-  it('is found again, and answered once', async () => {
+  it('is found again and answered once', async () => {
     const conversation = await beginConversation();
     const lost = wire.cutAtReplyTo('FROM begin_turn');
     const turn = user.request('POST', '/api/v1/chat', { message: 'second', conversation_id: conversation });
@@ -92,8 +93,8 @@ describe('a turn whose commit is not confirmed', () => {
   });
 });
 
-describe('while the database is away', () => {
-  it('every route that needs it answers 503 with Retry-After, and works again when it is back', async () => {
+describe('while the database is unavailable', () => {
+  it('every route that needs it returns 503 with Retry-After, and works again once it is back', async () => {
     const id = await beginConversation();
     const requests = (): Promise<ApiResponse>[] => [
       user.request('GET', '/api/v1/users/me'),
@@ -113,7 +114,7 @@ describe('while the database is away', () => {
       user.request('DELETE', `/api/v1/conversations/${id}`),
     ];
     wire.cut();
-    // Twice: the first ones meet broken connections of the pool, the later ones find none to be had.
+    // Sent twice: the first requests meet broken pool connections, the later ones cannot get a connection.
     for (const response of await Promise.all(requests())) expectAway(response);
     for (const response of await Promise.all(requests())) expectAway(response);
     expect(provider.requests.filter(({ route }) => route === 'chat')).toHaveLength(1);
@@ -130,7 +131,7 @@ describe('while the database is away', () => {
       statuses.push((await user.request(method, path, body)).status);
     }
     expect(statuses).toEqual([200, 200, 200, 200, 204]);
-    // Nothing of the refused turns was stored, and the new address is not taken.
+    // No part of the refused turns was stored, and the new email address is not taken.
     const counts = await query(
       database,
       `SELECT (SELECT count(*)::int FROM conversations WHERE user_id = u.id) AS conversations,
@@ -142,7 +143,7 @@ describe('while the database is away', () => {
     expect(counts).toEqual([{ conversations: 1, answers: 3, strangers: 0 }]);
   });
 
-  it('the process is live and not ready, and says which part is away', async () => {
+  it('the process is live but not ready, and reports the database as unavailable', async () => {
     wire.cut();
     const [live, ready, health, root] = await Promise.all(
       ['/health/live', '/health/ready', '/health', '/'].map((path) => send(`${api.url}${path}`)),
@@ -159,7 +160,7 @@ describe('while the database is away', () => {
     expect(at((await send(`${api.url}/health`)).body, 'database')).toBe('ok');
   });
 
-  it('a bad request is still told from a good one', async () => {
+  it('an unauthenticated or invalid request is still refused with 401 or 400', async () => {
     wire.cut();
     expect((await send(`${api.url}/api/v1/users/me`)).status).toBe(401);
     const invalid = await send(`${api.url}/api/v1/auth/login`, { method: 'POST', body: { email: 'x' } });
@@ -167,11 +168,11 @@ describe('while the database is away', () => {
   });
 });
 
-describe('a database that goes away in the middle', () => {
+describe('a database that becomes unavailable', () => {
   it.each([
-    ['whose connections break', async () => wire.cut()],
+    ['with its connections broken', async () => wire.cut()],
     [
-      'whose server ends its connections, as it does to stop',
+      'with its connections terminated as in a server shutdown',
       async () => {
         await query(
           database,
@@ -180,7 +181,7 @@ describe('a database that goes away in the middle', () => {
         );
       },
     ],
-  ])('of a request, %s: nothing is stored, 503, and the next try succeeds', async (_name, goAway) => {
+  ])('during a request, %s, stores nothing and causes a 503, and a retry succeeds', async (_name, goAway) => {
     const conversation_id = await beginConversation();
     const before = await stored(database, conversation_id);
     const holder = new pg.Client({ connectionString: database.url });
@@ -209,7 +210,7 @@ describe('a database that goes away in the middle', () => {
     expectSettled(await stored(database, conversation_id));
   });
 
-  it('of an answer: it is generated to its end, stored when the database is back, and told only then', async () => {
+  it('during an answer delays its end: the answer is completed, stored once the database is back, and only then finished', async () => {
     const gate = gatedAnswer(['four', ' five', ' six']);
     provider.script(gate);
     const asked = provider.nextRequest('chat');
@@ -230,7 +231,7 @@ describe('a database that goes away in the middle', () => {
       told = true;
       return at(value, 'data');
     });
-    // Trying to store the end of the answer, not for the first time.
+    // The server retries storing the end of the answer.
     await wire.nextRefusal();
     await wire.nextRefusal();
     const [away] = (await stored(database, conversationId)).messages.slice(1);
@@ -249,7 +250,7 @@ describe('a database that goes away in the middle', () => {
     expectSettled(conversation);
   });
 
-  it('of a turn, between the question and the model: the model is asked when the database is back', async () => {
+  it('between the question and the model call delays the call until it is back', async () => {
     const lost = wire.cutAtReplyTo('FROM context_path');
     const asked = provider.nextRequest('chat');
     const answer = user.request('POST', '/api/v1/chat', { message: 'one two three' });
@@ -262,7 +263,7 @@ describe('a database that goes away in the middle', () => {
     expectSettled(await stored(database, String(at(body, 'conversation_id'))));
   });
 
-  it('of checkpoints: a later one has the text', async () => {
+  it('during a checkpoint loses no text: a later checkpoint stores it', async () => {
     const gate = gatedAnswer(['four', ' five', ' six']);
     provider.script(gate);
     const asked = provider.nextRequest('chat');
@@ -287,7 +288,7 @@ describe('a database that goes away in the middle', () => {
   });
 
   it.each(['/api/v1/chat', '/api/v1/chat/stream'])(
-    'of the confirmation that an answer is stored: it is stored once, and told as what it is, on %s',
+    'before it confirms an answer causes no duplicate: the answer is stored once and returned complete on %s',
     async (route) => {
       const conversation_id = await beginConversation();
       const gate = gatedAnswer(['four', ' five']);
@@ -298,7 +299,7 @@ describe('a database that goes away in the middle', () => {
       const lost = wire.cutAtReplyTo('FROM finish_turn');
       gate.finish();
       await lost;
-      // The server has done it, and nobody heard of it.
+      // The server has committed, and the reply was lost.
       const committed = await stored(database, conversation_id);
       expect(committed.messages[3]).toMatchObject({ status: 'complete', content: 'four five' });
       wire.restore();
@@ -315,11 +316,11 @@ describe('a database that goes away in the middle', () => {
   );
 });
 
-describe('after the database was away', () => {
-  it('jobs run again', async () => {
+describe('after the database was unavailable', () => {
+  it('queued jobs run again', async () => {
     const conversation_id = await beginConversation();
     wire.cut();
-    // The worker of the jobs has noticed.
+    // The queue's worker has noticed the outage.
     await wire.nextRefusal();
     wire.restore();
     await query(
@@ -339,8 +340,8 @@ describe('after the database was away', () => {
   });
 });
 
-describe('an answer of another process', () => {
-  it('that is stopped while the database blinks is stopped all the same, and no process dies of it', async () => {
+describe('an answer generated by another process', () => {
+  it('is stopped despite a short database outage during the stop, and no process crashes', async () => {
     const first = await user.request('POST', '/api/v1/chat', { message: 'first' });
     const messageId = String(at(first.body, 'message_id'));
     await query(

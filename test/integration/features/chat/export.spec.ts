@@ -1,4 +1,5 @@
-// Real here: the API on a socket and PostgreSQL; trees of messages are written by imports, and long ones by SQL.
+// Real components: the API on a socket and PostgreSQL; imports write message trees, and SQL writes the long
+// ones.
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { beforeAll, describe, expect, it } from '@jest/globals';
@@ -22,7 +23,7 @@ const api = setUpApi(() => ({
 
 const TIME = '2026-11-21T08:00:00.123Z';
 
-/** A message of a file, as small as it can be. */
+/** A minimal message of an export file. */
 const message = (id: string, parent: string | null, more: object = {}): object => ({
   id,
   parent_id: parent,
@@ -40,7 +41,7 @@ const file = (messages: readonly object[], conversation: object = {}): object =>
   messages,
 });
 
-/** Two roots, branches, tools, attachments, every status: all that a conversation can hold. */
+/** A conversation with two roots, branches, tools, attachments and every status. */
 const TREE = file(
   [
     message('a', null, { active: false }),
@@ -88,7 +89,10 @@ async function imported(user: TestUser, body: unknown): Promise<string> {
 const exported = (user: TestUser, id: string, format = ''): Promise<ApiResponse> =>
   user.request('GET', `${LIST}/${id}/export${format === '' ? '' : `?format=${format}`}`);
 
-/** A file without what an import changes: ids by their place, and what the conversation is and when. */
+/**
+ * Normalizes a file for comparison with its import: replaces ids by indexes and clears the id and times of
+ * the conversation.
+ */
 function comparable(body: unknown): object {
   const messages = listAt(body, 'messages');
   const places = new Map(messages.map((entry, place) => [at(entry, 'id'), place]));
@@ -104,7 +108,7 @@ function comparable(body: unknown): object {
 }
 
 describe('an export', () => {
-  it('as JSON has all branches, and makes the same conversation again for whoever imports it', async () => {
+  it('as JSON contains all branches, and recreates the same conversation when imported', async () => {
     const [owner, other] = [await registerUser(api.url), await registerUser(api.url)];
     const id = await imported(owner, TREE);
     const first = await exported(owner, id);
@@ -119,7 +123,7 @@ describe('an export', () => {
     expect(listAt(second.body, 'messages').filter((entry) => known.has(at(entry, 'id')))).toEqual([]);
   });
 
-  it('of turns is what was said in them', async () => {
+  it('of a conversation contains its turns, and the imported copy can be continued', async () => {
     const user = await registerUser(api.url);
     const turn = await user.request('POST', '/api/v1/chat', { message: 'hello', system_prompt: 'Be brief.' });
     const id = String(at(turn.body, 'conversation_id'));
@@ -146,7 +150,7 @@ describe('an export', () => {
     expect((await stored(api.database, copy)).messages.map(({ position }) => position)).toEqual([0, 1, 2, 3]);
   });
 
-  it('as Markdown has the active path, with roles and models', async () => {
+  it('as Markdown contains the active path, with roles and models', async () => {
     const user = await registerUser(api.url);
     const id = await imported(user, TREE);
     const { status, headers, body } = await exported(user, id, 'markdown');
@@ -159,7 +163,7 @@ describe('an export', () => {
     );
   });
 
-  it('of somebody else looks as if there were none', async () => {
+  it('of another account’s conversation is answered like that of an unknown id', async () => {
     const [owner, stranger] = [await registerUser(api.url), await registerUser(api.url)];
     const id = await imported(owner, TREE);
     const unknown = randomUUID();
@@ -203,7 +207,7 @@ describe('an export', () => {
       );
     }, 120_000);
 
-    /** Asks for the export, reads nothing of it, and waits until nobody asks the database for more. */
+    /** Requests the export, reads nothing of it, and waits until no more database queries are made. */
     async function openAndWait() {
       const request = httpRequest(`${api.url}${LIST}/${id}/export`, {
         headers: { authorization: `Bearer ${user.token}` },
@@ -222,14 +226,14 @@ describe('an export', () => {
       return { request, response };
     }
 
-    it('is whole', async () => {
+    it('is complete', async () => {
       const { body } = await exported(user, id);
       expect(listAt(body, 'messages').map((entry) => String(at(entry, 'content')).split(' ')[0])).toEqual(
         Array.from({ length: 10_000 }, (_, index) => String(index)),
       );
     });
 
-    it('stops when its reader leaves', async () => {
+    it('stops when its client disconnects', async () => {
       const { request } = await openAndWait();
       request.destroy();
       await until('the line of the request', () =>
@@ -237,12 +241,12 @@ describe('an export', () => {
       );
     });
 
-    it('is made as it is read, and breaks off where it is deleted meanwhile', async () => {
+    it('is generated as it is read, and breaks off if the conversation is deleted meanwhile', async () => {
       const { response } = await openAndWait();
       await query(api.database, 'DELETE FROM conversations WHERE id = $1', [id]);
       let text = '';
       for await (const piece of response) text += String(piece);
-      // What has not been read had not been made: all but what the buffers of two sockets hold.
+      // Only the data that the buffers of two sockets hold had been generated before it was read.
       const made = text.split('"parent_id"').length - 1;
       expect(made).toBeGreaterThan(0);
       expect(made).toBeLessThan(5000);
@@ -253,7 +257,7 @@ describe('an export', () => {
 });
 
 describe('an import', () => {
-  it('is told as a conversation, has used nothing, and counts its tokens anew', async () => {
+  it('returns a conversation without usage, whose tokens are recounted', async () => {
     const user = await registerUser(api.url);
     const { status, body } = await importFile(user, file([message('x', null, { content: 'hello world' })]));
     expect(status).toBe(201);
@@ -277,7 +281,7 @@ describe('an import', () => {
     ]);
   });
 
-  it('ends what was being generated', async () => {
+  it('marks an answer that was being generated as interrupted', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['half']);
     provider.script(gate);
@@ -293,7 +297,7 @@ describe('an import', () => {
     });
   });
 
-  it('takes 10,000 messages, and lets others through meanwhile', async () => {
+  it('accepts 10,000 messages, and other requests are answered meanwhile', async () => {
     const user = await registerUser(api.url);
     const messages = Array.from({ length: 10_000 }, (_, index) =>
       message(`m${index}`, index === 0 ? null : `m${index - 1}`, {
@@ -302,7 +306,7 @@ describe('an import', () => {
     );
     const importing = importFile(user, file(messages));
     const ended = importing.then(() => 'ended' as const);
-    // An order and not a duration: many others are answered before it is.
+    // Compares order, not duration: many other requests are answered first.
     let answered = 0;
     const answer = () => send(`${api.url}/health/live`).then(() => 'answered' as const);
     while ((await Promise.race([ended, answer()])) === 'answered') answered += 1;
@@ -321,12 +325,16 @@ describe('an import', () => {
     ['no version', { conversation: { title: 'x' }, messages: [message('a', null)] }, 'version'],
     ['another version', { ...file([message('a', null)]), version: 2 }, 'version'],
     ['no messages', file([]), 'messages'],
-    ['too many', file(Array.from({ length: 10_001 }, (_, index) => message(`${index}`, null))), 'messages'],
+    [
+      'too many messages',
+      file(Array.from({ length: 10_001 }, (_, index) => message(`${index}`, null))),
+      'messages',
+    ],
     ['no title', file([message('a', null)], { title: '' }), 'conversation.title'],
     ['a blank title', file([message('a', null)], { title: ' ' }), 'conversation.title'],
     ['an unknown field', file([message('a', null, { usage: {} })]), 'messages.0.usage'],
     [
-      'a role of nobody',
+      'an unsupported role',
       file([message('a', null), message('b', 'a', { role: 'system' })]),
       'messages.1.role',
     ],
@@ -336,10 +344,10 @@ describe('an import', () => {
       'messages.0.content',
     ],
     ['no text', file([message('a', null, { content: null })]), 'messages.0.content'],
-    ['an id twice', file([message('a', null), message('a', 'a')]), 'messages.1.id'],
-    ['a parent that is not there', file([message('a', null), message('b', 'z')]), 'messages.1.parent_id'],
+    ['a duplicate id', file([message('a', null), message('a', 'a')]), 'messages.1.id'],
+    ['an unknown parent', file([message('a', null), message('b', 'z')]), 'messages.1.parent_id'],
     ['a parent after its child', file([message('b', 'a'), message('a', null)]), 'messages.0.parent_id'],
-    ['a message of itself', file([message('a', 'a')]), 'messages.0.parent_id'],
+    ['a message that is its own parent', file([message('a', 'a')]), 'messages.0.parent_id'],
     ['no active path', file([message('a', null, { active: false })]), 'messages'],
     [
       'a path with a gap',
@@ -348,30 +356,30 @@ describe('an import', () => {
     ],
     ['two paths', file([message('a', null), message('b', 'a'), message('c', 'a')]), 'messages.2.active'],
     ['two active roots', file([message('a', null), message('b', null)]), 'messages.1.active'],
-    ['a time that is none', file([message('a', null, { created_at: 'today' })]), 'messages.0.created_at'],
+    ['an invalid time', file([message('a', null, { created_at: 'today' })]), 'messages.0.created_at'],
     [
       'a time beyond four digits of a year',
       file([message('a', null, { created_at: '9999-12-31T23:59:59-23:59' })]),
       'messages.0.created_at',
     ],
     [
-      'a day that is none',
+      'an invalid date',
       file([message('a', null, { created_at: '2026-13-41T00:00:00Z' })]),
       'messages.0.created_at',
     ],
     [
-      'a time before time',
+      'the year 0',
       file([message('a', null, { completed_at: '0000-01-01T00:00:00Z' })]),
       'messages.0.completed_at',
     ],
     [
-      'a call that is none',
+      'an incomplete tool call',
       file([message('a', null, { tool_calls: [{ id: 'x' }] })]),
       'messages.0.tool_calls.0.type',
     ],
     ['NUL', JSON.stringify(file([message('a', null)])).replace('text of a', 'text\\u0000'), ''],
-    ['no JSON', '{"version":1', ''],
-  ])('with %s is refused by name, and stores nothing', async (_name, body, field) => {
+    ['malformed JSON', '{"version":1', ''],
+  ])('with %s is refused, names the field, and stores nothing', async (_name, body, field) => {
     const user = await registerUser(api.url);
     const answer = await importFile(user, body);
     expect(answer.status).toBe(400);
@@ -383,7 +391,7 @@ describe('an import', () => {
     expect(rows).toEqual([]);
   });
 
-  it('may be as large as an upload, of those who are known', async () => {
+  it('may be as large as an upload if authenticated', async () => {
     const user = await registerUser(api.url);
     const large = file(
       Array.from({ length: 8 }, (_, index) =>
@@ -395,11 +403,11 @@ describe('an import', () => {
     );
     if (stranger !== undefined) expect(stranger.status).toBe(401);
     expect((await importFile(user, large)).status).toBe(201);
-    // Other routes keep their limit.
+    // Other routes still have their own limit.
     expect((await user.request('POST', '/api/v1/chat', { message: 'x'.repeat(2_000_000) })).status).toBe(413);
   });
 
-  it('is one at a time for each account, and ends with nothing when its client leaves', async () => {
+  it('runs one at a time per account, and stores nothing if its client disconnects', async () => {
     const user = await registerUser(api.url);
     const large = file(
       Array.from({ length: 3_000 }, (_, index) =>
@@ -437,7 +445,7 @@ describe('an import', () => {
     expect(titles).toEqual([]);
   }, 120_000);
 
-  it('stores all or nothing', async () => {
+  it('stores all messages or none', async () => {
     const user = await registerUser(api.url);
     await query(
       api.database,

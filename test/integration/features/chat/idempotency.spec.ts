@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the provider's wire; the test holds the provider's next word back.
+// Real components: the API on a socket, PostgreSQL, and the provider's protocol; the test holds back the
+// provider's next word.
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, named, nextEvent, stop } from '../../../support/answers.js';
@@ -24,12 +25,12 @@ const STREAM = '/api/v1/chat/stream';
 const provider = setUpProvider();
 const api = setUpApi(() => asking(provider));
 
-/** Sends a request with a name. */
+/** Sends a request with an Idempotency-Key. */
 function ask(user: TestUser, key: string, body: object, path = CHAT): Promise<ApiResponse> {
   return named(api.url, user, path, key, { message: 'one two', ...body });
 }
 
-/** The same as a stream, read as it comes. */
+/** Sends the same request as a stream and reads the events as they arrive. */
 function askStream(user: TestUser, key: string, body: object = {}): AsyncGenerator<StreamEvent> {
   return streamEvents(`${api.url}${STREAM}`, {
     method: 'POST',
@@ -41,7 +42,7 @@ function askStream(user: TestUser, key: string, body: object = {}): AsyncGenerat
 const isReplay = ({ headers }: ApiResponse): boolean => headers.get('idempotent-replayed') === 'true';
 const asked = (): number => provider.requests.filter(({ route }) => route === 'chat').length;
 
-/** How many messages an account has. */
+/** Returns the number of messages of an account. */
 async function messagesOf({ email }: TestUser): Promise<unknown> {
   const [row] = await query(
     api.database,
@@ -51,14 +52,14 @@ async function messagesOf({ email }: TestUser): Promise<unknown> {
   return row?.['count'];
 }
 
-/** The text and the last events of a stream: what must be equal however it was cut into pieces. */
+/** The ids, text and last events of a stream, which must be equal however the text was chunked. */
 function gist({ body }: ApiResponse): unknown {
   const data = eventsIn(body).map((event) => event.data);
   return { ids: idsIn(data[0]), text: textOf(data), last: data.slice(-2) };
 }
 
-describe('a request that comes twice', () => {
-  it('gives the same answer again, and asks nobody', async () => {
+describe('a request repeated with the same Idempotency-Key', () => {
+  it('returns the same response and makes no second provider call', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     const first = await ask(user, key, {});
@@ -70,7 +71,7 @@ describe('a request that comes twice', () => {
     expect([asked(), await messagesOf(user)]).toEqual([1, 2]);
   });
 
-  it('gives the same stream again, and asks nobody', async () => {
+  it('returns the same stream and makes no second provider call', async () => {
     const user = await registerUser(api.url);
     for (const [path, body] of [
       [STREAM, {}],
@@ -87,7 +88,7 @@ describe('a request that comes twice', () => {
     }
   });
 
-  it('is told from its first event while the first one still runs', async () => {
+  it('streams from the first event while the original still runs', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     const gate = gatedAnswer(['four', ' five']);
@@ -106,7 +107,7 @@ describe('a request that comes twice', () => {
     expect([asked(), await messagesOf(user)]).toEqual([1, 2]);
   });
 
-  it('goes on where the first one’s client has left', async () => {
+  it('continues the answer after the original client disconnected', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     const gate = gatedAnswer(['four', ' five']);
@@ -124,7 +125,7 @@ describe('a request that comes twice', () => {
     expect(asked()).toBe(1);
   });
 
-  it('gives a stopped answer as it was stopped', async () => {
+  it('returns a stopped answer as it was stopped', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     const gate = gatedAnswer(['four', ' five']);
@@ -145,39 +146,42 @@ describe('a request that comes twice', () => {
     [CHAT, true],
     [STREAM, false],
     [STREAM, true],
-  ])('runs once where twenty come at once on %s, in a conversation: %s', async (path, inConversation) => {
-    const user = await registerUser(api.url);
-    const key = randomUUID();
-    const body: { conversation_id?: string } = {};
-    if (inConversation) {
-      const begun = await user.request('POST', CHAT, { message: 'first' });
-      body.conversation_id = idsIn(begun.body).conversationId;
-    }
-    const before = asked();
-    const gate = gatedAnswer(['four', ' five']);
-    provider.setDefault(gate);
-    const reached = provider.nextRequest('chat');
-    const answering = Array.from({ length: 20 }, () => ask(user, key, body, path));
-    await reached;
-    gate.finish();
-    const answers = await Promise.all(answering);
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-    expect(answers.filter(isReplay)).toHaveLength(19);
-    const [first] = answers;
-    if (first === undefined) throw new Error('Nobody answered.');
-    for (const answer of answers) {
-      if (path === CHAT) expect(answer.body).toEqual(first.body);
-      else expect(gist(answer)).toEqual(gist(first));
-    }
-    expect(asked()).toBe(before + 1);
-    expect(await messagesOf(user)).toBe(inConversation ? 4 : 2);
-    const conversation = await stored(api.database, first.headers.get('x-conversation-id') ?? '');
-    expect(conversation.messages.at(-1)?.['content']).toBe('four five');
-    expectSettled(conversation);
-    expect(conversation.usage).toHaveLength(inConversation ? 2 : 1);
-  });
+  ])(
+    'runs once if twenty copies arrive at once on %s (in an existing conversation: %s)',
+    async (path, inConversation) => {
+      const user = await registerUser(api.url);
+      const key = randomUUID();
+      const body: { conversation_id?: string } = {};
+      if (inConversation) {
+        const begun = await user.request('POST', CHAT, { message: 'first' });
+        body.conversation_id = idsIn(begun.body).conversationId;
+      }
+      const before = asked();
+      const gate = gatedAnswer(['four', ' five']);
+      provider.setDefault(gate);
+      const reached = provider.nextRequest('chat');
+      const answering = Array.from({ length: 20 }, () => ask(user, key, body, path));
+      await reached;
+      gate.finish();
+      const answers = await Promise.all(answering);
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      expect(answers.filter(isReplay)).toHaveLength(19);
+      const [first] = answers;
+      if (first === undefined) throw new Error('Nobody answered.');
+      for (const answer of answers) {
+        if (path === CHAT) expect(answer.body).toEqual(first.body);
+        else expect(gist(answer)).toEqual(gist(first));
+      }
+      expect(asked()).toBe(before + 1);
+      expect(await messagesOf(user)).toBe(inConversation ? 4 : 2);
+      const conversation = await stored(api.database, first.headers.get('x-conversation-id') ?? '');
+      expect(conversation.messages.at(-1)?.['content']).toBe('four five');
+      expectSettled(conversation);
+      expect(conversation.usage).toHaveLength(inConversation ? 2 : 1);
+    },
+  );
 
-  it('takes no second place of the budget, whether it comes at once or later', async () => {
+  it('takes no second slot of the concurrency limit, at the same time or later', async () => {
     const narrow = await startApi({
       OPENAI_BASE_URL: provider.baseUrl,
       DEFAULT_MODEL: 'openai/test-model',
@@ -202,7 +206,7 @@ describe('a request that comes twice', () => {
     await narrow.close();
   });
 
-  it('fails again as it failed, and asks nobody', async () => {
+  it('fails again with the same error and makes no second provider call', async () => {
     const user = await registerUser(api.url);
     const failures = [
       { kind: 'error', status: 500 },
@@ -233,7 +237,7 @@ describe('a request that comes twice', () => {
     }
   });
 
-  it('is the same request with its fields in another order', async () => {
+  it('is recognized with its fields in another order', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     const first = await ask(user, key, { temperature: 0, model: 'openai/test-model' });
@@ -247,9 +251,9 @@ describe('a request that comes twice', () => {
   });
 });
 
-describe('the same name for something else', () => {
+describe('an Idempotency-Key reused for a different request', () => {
   it.each([{ message: 'three' }, { temperature: 0.1 }, { stream: true }, { system_prompt: 'Be brief.' }])(
-    'is refused: %j',
+    'is refused with 409: %j',
     async (other) => {
       const user = await registerUser(api.url);
       const key = randomUUID();
@@ -262,7 +266,7 @@ describe('the same name for something else', () => {
     },
   );
 
-  it('is refused while the first one runs', async () => {
+  it('is refused while the original runs', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     const gate = gatedAnswer(['four']);
@@ -275,7 +279,7 @@ describe('the same name for something else', () => {
     expect(textOf(await collect(first))).toBe('four');
   });
 
-  it('is no matter to other accounts and other routes', async () => {
+  it('is independent on another account or another route', async () => {
     const [user, other] = await Promise.all([registerUser(api.url), registerUser(api.url)]);
     const key = randomUUID();
     const answers = [
@@ -291,8 +295,8 @@ describe('the same name for something else', () => {
   });
 });
 
-describe('what is not kept', () => {
-  it('are refusals: the name is free for something else', async () => {
+describe('idempotency records', () => {
+  it('are not written for refused requests, so that their key can be used again', async () => {
     const user = await registerUser(api.url);
     const running = gatedAnswer(['running']);
     provider.script(running);
@@ -316,7 +320,7 @@ describe('what is not kept', () => {
     expect([now.status, isReplay(now)]).toEqual([200, false]);
   });
 
-  it('is what is older than a day: it runs anew, and that is kept', async () => {
+  it('expire after a day: the request runs again and is recorded again', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     const first = await ask(user, key, {});
@@ -330,7 +334,7 @@ describe('what is not kept', () => {
     await age('23 hours 59 minutes');
     expect(isReplay(await ask(user, key, {}))).toBe(true);
     await age('24 hours 1 second');
-    // Twice at once, since of an old name too only one may take hold.
+    // Sent twice at once, since only one request may claim an expired key.
     const anew = await Promise.all([
       ask(user, key, { message: 'other' }),
       ask(user, key, { message: 'other' }),
@@ -345,7 +349,7 @@ describe('what is not kept', () => {
     expect(asked()).toBe(2);
   });
 
-  it('is the answer of a conversation that was deleted: it is not found, and not made again', async () => {
+  it('outlive a deleted conversation: its answer is not found, and not generated again', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     const first = await ask(user, key, {});
@@ -355,7 +359,7 @@ describe('what is not kept', () => {
     expect(asked()).toBe(1);
   });
 
-  it('is anything of an account that was deleted', async () => {
+  it('are deleted with their account', async () => {
     const user = await registerUser(api.url);
     const key = randomUUID();
     await ask(user, key, {});
@@ -366,14 +370,14 @@ describe('what is not kept', () => {
   });
 });
 
-describe('a name that is none', () => {
+describe('an invalid Idempotency-Key', () => {
   it.each([
     ['empty', ''],
     ['too long', 'x'.repeat(256)],
-    ['beyond ASCII', 'naïve'],
+    ['non-ASCII', 'naïve'],
     ['two words', 'two words'],
-    ['with a tab in it', 'a\tb'],
-  ])('is refused: %s', async (_name, key) => {
+    ['a tab', 'a\tb'],
+  ])('is refused with 400: %s', async (_name, key) => {
     const user = await registerUser(api.url);
     const { status, body } = await ask(user, key, {});
     expect(status).toBe(400);
@@ -385,7 +389,7 @@ describe('a name that is none', () => {
     expect([asked(), await messagesOf(user)]).toEqual([0, 0]);
   });
 
-  it('is not the longest that there may be', async () => {
+  it('does not include one of the maximum length of 255 characters', async () => {
     const user = await registerUser(api.url);
     const key = '~'.repeat(255);
     expect(isReplay(await ask(user, key, {}))).toBe(false);

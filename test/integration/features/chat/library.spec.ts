@@ -1,4 +1,5 @@
-// Real here: the API on a socket and PostgreSQL, with 100,000 conversations of one account written by SQL.
+// Real components: the API on a socket and PostgreSQL, with 100,000 conversations of one account written by
+// SQL.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf } from '../../../support/accounts.js';
 import { at, listAt, registerUser, type TestUser } from '../../../support/client.js';
@@ -26,8 +27,8 @@ async function idsOf(user: TestUser, parameters: string): Promise<unknown[]> {
   return listAt(await get(user, `${LIST}${parameters}`), 'data').map((entry) => at(entry, 'id'));
 }
 
-describe('changing a conversation', () => {
-  it('changes what is said, leaves the rest, and is no turn', async () => {
+describe('PATCH /api/v1/conversations/{id}', () => {
+  it('changes only the given fields and is not a turn', async () => {
     const user = await registerUser(api.url);
     const id = await begin(user, { system_prompt: 'Be brief.' });
     const before = await get(user, `${LIST}/${id}`);
@@ -56,7 +57,7 @@ describe('changing a conversation', () => {
     }
   });
 
-  it('marks a title as the user’s, and nothing else does', async () => {
+  it('marks the title as the user’s if it sets one, and only then', async () => {
     const user = await registerUser(api.url);
     const id = await begin(user);
     const titledBy = async () =>
@@ -69,7 +70,7 @@ describe('changing a conversation', () => {
     expect(await titledBy()).toBe('user');
   });
 
-  it('loses neither of two changes that come at once', async () => {
+  it('loses neither of two concurrent changes', async () => {
     const user = await registerUser(api.url);
     const id = await begin(user);
     for (let round = 0; round < 10; round += 1) {
@@ -86,13 +87,13 @@ describe('changing a conversation', () => {
     ['an empty title', { title: '' }, 'title'],
     ['a blank title', { title: ' \n ' }, 'title'],
     ['a long title', { title: 'x'.repeat(201) }, 'title'],
-    ['a title that is none', { title: 7 }, 'title'],
+    ['a title that is not a string', { title: 7 }, 'title'],
     ['a title with NUL', { title: 'a\0b' }, 'title'],
-    ['archived as a text', { archived: 'true' }, 'archived'],
+    ['archived as a string', { archived: 'true' }, 'archived'],
     ['pinned as a number', { pinned: 1 }, 'pinned'],
     ['an empty system prompt', { system_prompt: '' }, 'system_prompt'],
     ['a long system prompt', { system_prompt: 'x'.repeat(1001) }, 'system_prompt'],
-    ['what cannot be changed', { tokens_used: 0 }, 'tokens_used'],
+    ['a read-only field', { tokens_used: 0 }, 'tokens_used'],
   ])('refuses %s and changes nothing', async (_name, body, field) => {
     const user = await registerUser(api.url);
     const id = await begin(user);
@@ -102,7 +103,7 @@ describe('changing a conversation', () => {
     expect(await get(user, `${LIST}/${id}`)).toEqual(before);
   });
 
-  it('of somebody else looks as if it were not there', async () => {
+  it('answers for another account’s conversation as for an unknown id', async () => {
     const owner = await registerUser(api.url);
     const stranger = await registerUser(api.url);
     const id = await begin(owner);
@@ -118,8 +119,8 @@ describe('changing a conversation', () => {
   });
 });
 
-describe('the list', () => {
-  it('leaves out archived ones unless it is asked for them, and has pinned ones of its own', async () => {
+describe('the list of conversations', () => {
+  it('omits archived conversations unless they are requested, and can be limited to pinned ones', async () => {
     const user = await registerUser(api.url);
     const [none, pinned, archived, both] = [
       await begin(user),
@@ -157,14 +158,14 @@ describe('the list of an account with 100,000 conversations', () => {
   const COUNT = 100_000;
   let user: TestUser;
 
-  /** The id of the conversation with this number; a higher one is newer. */
+  /** The id of the conversation with this number; a higher number is newer. */
   const idAt = (number: number): string => `01900000-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 
   beforeAll(async () => {
     user = await registerUser(api.url);
-    // Nothing is searched here, and working out the words would take most of the time.
+    // This test does not search, and indexing the words would take most of the time.
     await query(api.database, 'ALTER TABLE conversations DISABLE TRIGGER conversations_words');
-    // Nine of ten are archived, half are pinned: a page of few among many must not be looked for.
+    // Nine of ten are archived and half are pinned: the database must not scan many rows for a page of few.
     await query(
       api.database,
       `INSERT INTO conversations (id, user_id, title, archived, pinned)
@@ -172,14 +173,14 @@ describe('the list of an account with 100,000 conversations', () => {
        FROM generate_series(1, ${COUNT}) AS n`,
       [await idOf(user)],
     );
-    // Ten that are pinned and not archived, all of them old.
+    // Ten old conversations that are pinned and not archived.
     await query(api.database, 'UPDATE conversations SET pinned = true WHERE id = ANY($1)', [
       Array.from({ length: 10 }, (_, index) => idAt(10 * (index + 1))),
     ]);
     await query(api.database, 'VACUUM ANALYZE conversations');
   }, 120_000);
 
-  /** What PostgreSQL has read of the table so far. Connections tell it when they end. */
+  /** Returns the rows PostgreSQL has read of the table so far. Connections report theirs when they close. */
   async function reads() {
     const ours = `FROM pg_stat_activity WHERE application_name = 'parley' AND datname = current_database()`;
     await query(api.database, `SELECT pg_terminate_backend(pid) ${ours}`);
@@ -203,10 +204,10 @@ describe('the list of an account with 100,000 conversations', () => {
     ['the first page', '', ALL],
     ['a page at depth 50,000', `?archived=true&after=${idAt(COUNT / 2)}`, ALL],
     ['one of the last pages', `?archived=true&after=${idAt(300)}`, ALL],
-    ['few that are not archived, in the depth', `?after=${idAt(2000)}`, ALL],
-    ['pinned ones', '?archived=true&pinned=true', PINNED],
-    ['pinned ones in the depth', `?archived=true&pinned=true&after=${idAt(300)}`, PINNED],
-  ])('reads no more than it shows: %s', async (_name, parameters, index) => {
+    ['the few unarchived conversations far down', `?after=${idAt(2000)}`, ALL],
+    ['pinned conversations', '?archived=true&pinned=true', PINNED],
+    ['pinned conversations far down', `?archived=true&pinned=true&after=${idAt(300)}`, PINNED],
+  ])('reads only the rows that it returns for %s', async (_name, parameters, index) => {
     const before = await reads();
     expect(await idsOf(user, parameters)).toHaveLength(20);
     const after = await reads();
@@ -214,7 +215,7 @@ describe('the list of an account with 100,000 conversations', () => {
     expect(after(index) - before(index)).toBe(21);
   });
 
-  it('finds the few that are pinned and not archived without looking at the others', async () => {
+  it('finds the few pinned unarchived conversations without reading the others', async () => {
     const before = await reads();
     const ids = await idsOf(user, '?pinned=true');
     const after = await reads();

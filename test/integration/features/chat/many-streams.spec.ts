@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL behind a pool of one connection, and the provider's wire.
+// Real components: the API on a socket, PostgreSQL with a pool of one connection, and the provider's
+// protocol.
 import { expect, it } from '@jest/globals';
 import { nextEvent, rejoin } from '../../../support/answers.js';
 import { asking } from '../../../support/api.js';
@@ -9,22 +10,25 @@ import { query, until } from '../../../support/stored.js';
 
 const STREAMS = 200;
 
-/** Longest run: all of them pass through one connection, on a slow machine. */
+/** Maximum duration of the run, in which all streams share one connection on a slow machine. */
 const RUN_MS = 120_000;
 
-/** Streams that begin at once: as many as one connection stores in the time that a request waits for it. */
+/**
+ * Number of streams that begin at once: as many as one connection can store before a waiting request times
+ * out.
+ */
 const GROUP = 10;
 
 const provider = setUpProvider();
 const api = setUpApi(() => ({
   ...asking(provider),
-  // Whoever held it would be the only one.
+  // A stream that held the connection would be the only one.
   DATABASE_POOL_MAX: '1',
   LLM_MAX_CONCURRENCY: String(STREAMS),
 }));
 
 it(
-  'two hundred streams run side by side over one connection, which none of them holds',
+  'two hundred streams run concurrently over one connection, which none of them holds',
   async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five']);
@@ -38,14 +42,14 @@ it(
       expect(at((await nextEvent(stream)).data, 'delta')).toBe('four');
       return String(at(data, 'message_id'));
     });
-    // All of them have begun, and none may end.
+    // All streams have begun, and none can end.
     const running = "SELECT count(*)::int AS count FROM messages WHERE status = 'generating'";
     expect(await query(api.database, running)).toEqual([{ count: STREAMS }]);
 
     const times: number[] = [];
     const unsaved =
       "SELECT count(*)::int AS count FROM messages WHERE status = 'generating' AND content = ''";
-    // While two hundred answers are stored for the first time, which is the most that the database has to do.
+    // The first checkpoint of two hundred answers is the highest load on the database.
     do {
       for (let probe = 0; probe < 10; probe += 1) {
         const asked = performance.now();
@@ -56,11 +60,11 @@ it(
     } while ((await query(api.database, unsaved))[0]?.['count'] !== 0);
     const slowest = Math.max(...times);
     const median = times.sort((one, other) => one - other)[Math.floor(times.length / 2)] ?? 0;
-    // What is promised are a hundred milliseconds; what a busy machine makes of it is a figure and no verdict.
+    // The target is a hundred milliseconds; on a busy machine the time is printed and not asserted.
     process.stderr.write(
       `/health/ready: median ${median.toFixed(1)} ms, slowest ${slowest.toFixed(1)} ms of ${String(times.length)}\n`,
     );
-    // The verdict: there is one connection, and with all streams open nobody sits on it.
+    // The assertion: there is one connection, and no open stream holds it.
     await until('the one connection to be free', async () => {
       const states = await query(
         api.database,
@@ -70,7 +74,7 @@ it(
       expect(states).not.toContainEqual({ state: 'idle in transaction' });
       return states[0]?.['state'] === 'idle';
     });
-    // The work that needs the database goes on, too.
+    // Requests that need the database succeed too.
     expect((await user.request('GET', '/api/v1/conversations')).status).toBe(200);
     const followers = ids.map((id) => rejoin(api.url, user, id));
     await inGroups(followers, nextEvent);
@@ -88,7 +92,7 @@ it(
   RUN_MS,
 );
 
-/** Does the same for each, a group after the other. */
+/** Runs the work for each item, one group after the other. */
 async function inGroups<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,

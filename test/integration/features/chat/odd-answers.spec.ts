@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../../../support/api.js';
 import { at, collect, listAt, registerUser, textOf } from '../../../support/client.js';
 
-/** What the provider answers next: the frames of a stream, or a failure. */
+/** The provider's next response: the frames of a stream, or a failure. */
 let answer: { readonly frames: readonly object[] } | { readonly status: number; readonly message: string };
 
 const provider = createServer((request, response) => {
@@ -39,7 +39,7 @@ const chunk = (delta: object, finish_reason: string | null = null, index = 0): o
   choices: [{ index, delta, finish_reason }],
 });
 
-describe('an answer that holds what cannot be stored as it is', () => {
+describe('an answer with content that cannot be stored unchanged', () => {
   let api: TestApi;
 
   beforeAll(async () => {
@@ -57,8 +57,8 @@ describe('an answer that holds what cannot be stored as it is', () => {
   const cases: Record<string, { frames: object[]; text: string; usage?: object; finish?: string }> = {
     'NUL in the text': { frames: [chunk({ content: 'a\0b' }), chunk({ content: 'c' }, 'stop')], text: 'abc' },
     'NUL in the finish reason': { frames: [chunk({ content: 'abc' }), chunk({}, 'st\0op')], text: 'abc' },
-    'a finish reason of its own': { frames: [chunk({ content: 'abc' }), chunk({}, 'eos')], text: 'abc' },
-    'more tokens than there can be': {
+    'an unknown finish reason': { frames: [chunk({ content: 'abc' }), chunk({}, 'eos')], text: 'abc' },
+    'an impossible number of tokens': {
       frames: [
         chunk({ content: 'abc' }, 'stop'),
         {
@@ -83,7 +83,7 @@ describe('an answer that holds what cannot be stored as it is', () => {
     },
   };
 
-  it.each(Object.entries(cases))('%s: it is stored all the same', async (_name, { frames, text }) => {
+  it.each(Object.entries(cases))('is stored despite %s', async (_name, { frames, text }) => {
     const user = await registerUser(api.url);
     answer = { frames };
     const { status, body } = await user.request('POST', '/api/v1/chat', { message: 'x' });
@@ -98,7 +98,7 @@ describe('an answer that holds what cannot be stored as it is', () => {
     expect(used).toBeLessThan(100);
   });
 
-  it('a refusal whose reason holds NUL is told as a refusal', async () => {
+  it('is still reported as a refusal if its reason contains NUL', async () => {
     const user = await registerUser(api.url);
     answer = { status: 400, message: 'no\0 way' };
     const { status, body } = await user.request('POST', '/api/v1/chat', { message: 'x' });

@@ -1,4 +1,5 @@
-// Real here: PostgreSQL and a folder. The parts that sweep are put together by hand, so that nothing else runs.
+// Real components: PostgreSQL and a directory. The sweeping services are wired by hand, so that nothing else
+// runs.
 import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -43,7 +44,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A log that cannot be read of some answers, and counts what is asked. */
+/** An answer log that cannot be read for some answers and counts the reads. */
 class BrokenLog extends AnswerLog {
   readonly unreadable = new Set<string>();
   asked = 0;
@@ -66,7 +67,7 @@ function recoveryWith(log: AnswerLog): RecoveryService {
   return new RecoveryService(repository, new PriceTable(), log, new ActiveGenerations());
 }
 
-/** Stores answers whose process is gone, each in a conversation of its own. */
+/** Stores answers whose process is gone, each in its own conversation. */
 async function abandon(count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, () => newId());
   const client = new pg.Client({ connectionString: database.url });
@@ -88,7 +89,7 @@ async function abandon(count: number): Promise<string[]> {
 }
 
 describe('a recovery sweep', () => {
-  it('ends the answers behind 150 whose logs cannot be read', async () => {
+  it('ends the five answers after 150 whose logs cannot be read', async () => {
     const log = new BrokenLog();
     const ids = await abandon(155);
     for (const id of ids.slice(0, 150)) log.unreadable.add(id);
@@ -98,7 +99,7 @@ describe('a recovery sweep', () => {
     expect(await recovery.recover('expired')).toBe(150);
   });
 
-  it('ends the answers behind one that the database refuses to change', async () => {
+  it('ends the answers after one that the database refuses to update', async () => {
     const [first = ''] = await abandon(2);
     await query(
       database,
@@ -117,7 +118,7 @@ describe('a recovery sweep', () => {
     expect(await recovery.recover('expired')).toBe(1);
   });
 
-  it('does not overlap with itself: calls at once look at each answer once', async () => {
+  it('does not overlap with itself: concurrent calls check each answer once', async () => {
     const log = new BrokenLog();
     await abandon(120);
     const recovery = recoveryWith(log);
@@ -129,7 +130,7 @@ describe('a recovery sweep', () => {
 });
 
 describe('retention', () => {
-  /** Writes down how many rows each statement deletes from a table. */
+  /** Records the number of rows that each statement deletes from a table. */
   async function countDeletions(table: string): Promise<() => Promise<number[]>> {
     await query(database, `CREATE TABLE deletions_of_${table} (id serial, count int)`);
     await query(
@@ -148,7 +149,7 @@ describe('retention', () => {
       );
   }
 
-  it('deletes old entries of the audit log a thousand at a time', async () => {
+  it('deletes old audit log entries in batches of a thousand', async () => {
     const deletions = await countDeletions('audit_log');
     await query(
       database,
@@ -159,7 +160,7 @@ describe('retention', () => {
     expect(await deletions()).toEqual([1_000, 1_000, 500]);
   });
 
-  it('deletes old idempotency keys a thousand at a time', async () => {
+  it('deletes old idempotency keys in batches of a thousand', async () => {
     const deletions = await countDeletions('idempotency_keys');
     await query(
       database,
@@ -175,7 +176,7 @@ describe('retention', () => {
 });
 
 describe('the audit log of an account', () => {
-  it('has what it did and what was done to it, each once, newest first, page by page', async () => {
+  it('lists the actions by and on the account once each, newest first, page by page', async () => {
     const audit = new AuditRepository(prisma);
     const [ada, bob] = [newId(), newId()];
     const pairs: [string, string][] = [
@@ -197,7 +198,7 @@ describe('the audit log of an account', () => {
     expect(rest.map(({ actorId, userId: target }) => [actorId, target])).toEqual([[ada, ada]]);
   });
 
-  it('is read in the order of an index, whoever the entries are about', async () => {
+  it('is read in index order, for any actor', async () => {
     await query(
       database,
       `INSERT INTO audit_log (id, action, actor_id) SELECT gen_random_uuid(), 'x', gen_random_uuid() FROM generate_series(1, 5000)`,
@@ -213,7 +214,7 @@ describe('the audit log of an account', () => {
   });
 });
 
-describe('the folder of files', () => {
+describe('the file directory', () => {
   let root: string;
 
   beforeAll(async () => {
@@ -234,23 +235,23 @@ describe('the folder of files', () => {
     }
   }
 
-  it('that was not made yet is empty', async () => {
+  it('counts as empty if it does not exist yet', async () => {
     expect(await keysIn(join(root, 'none'))).toEqual({ keys: [], error: undefined });
   });
 
-  it('that cannot be read is not taken for an empty one', async () => {
+  it('is not treated as empty if it cannot be read', async () => {
     await writeFile(join(root, 'file'), 'not a folder');
     expect((await keysIn(join(root, 'file'))).error).toMatchObject({ code: 'ENOTDIR' });
   });
 
-  it('is swept but for the part that cannot be read, which is reported', async () => {
+  it('is swept except for an unreadable part, which is reported', async () => {
     const path = join(root, 'files');
     const name = randomUUID();
     await mkdir(join(path, userId), { recursive: true });
     await writeFile(join(path, userId, name), 'left by an upload');
     const then = new Date(Date.now() - KEPT_MS - 60_000);
     await utimes(join(path, userId, name), then, then);
-    // In front of the other one, and unreadable for root too: a link to itself.
+    // Sorted before the other directory, and unreadable even for root: a symbolic link to itself.
     await symlink('00000000', join(path, '00000000'));
     const found = await keysIn(path);
     expect(found.keys).toEqual([{ folder: userId, name }]);
@@ -260,7 +261,7 @@ describe('the folder of files', () => {
     expect((await keysIn(path)).keys).toEqual([]);
   });
 
-  it('is swept in more than one batch, but for what is none of ours, and not once the process stops', async () => {
+  it('is swept in several batches, except for foreign files, and not after shutdown began', async () => {
     const path = join(root, 'many');
     await mkdir(join(path, userId), { recursive: true });
     const names = [...Array.from({ length: 501 }, () => randomUUID()), 'not-of-ours'];

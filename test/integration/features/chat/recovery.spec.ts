@@ -1,4 +1,4 @@
-// Real here: PostgreSQL, the repositories over it, and in the last part whole applications.
+// Real components: PostgreSQL, the repositories over it, and whole applications in the last part.
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
@@ -24,7 +24,7 @@ import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { itWithoutRedis } from '../../../support/redis.js';
 import { expectSettled, query, stored, until, untilSettled } from '../../../support/stored.js';
 
-/** What a process has that may recover answers. */
+/** The parts of a process that can recover answers. */
 interface Process {
   readonly prisma: PrismaService;
   readonly turns: TurnRepository;
@@ -60,7 +60,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** A log that can be there without being read. */
+/** An answer log that can become unreadable. */
 class PausedLog extends AnswerLog {
   paused = false;
 
@@ -69,7 +69,7 @@ class PausedLog extends AnswerLog {
   }
 }
 
-/** Knows no price of the model of these tests. */
+/** A table without a price for the model of these tests. */
 const PRICES = new PriceTable();
 
 function startProcess(): Process {
@@ -92,7 +92,7 @@ function startProcess(): Process {
   return started;
 }
 
-/** A turn whose answer has come so far, and whose lease ends that many seconds from now. */
+/** Begins a turn whose answer has a checkpoint, and whose lease ends in the given number of seconds. */
 async function beginTurn({ turns, generations }: Process, leaseSeconds: number): Promise<Turn> {
   const turn = await turns.begin({
     spec: {
@@ -129,12 +129,12 @@ async function beginTurn({ turns, generations }: Process, leaseSeconds: number):
   return turn;
 }
 
-/** Whether an answer was its process's own still when that stored it as complete. */
+/** Stores an answer as complete; returns whether the process still owned it. */
 async function finish({ generations }: Process, turn: Turn): Promise<boolean> {
   return (await generations.finish(turn, completed('four five six'))).ours;
 }
 
-/** Streams an answer until two of its pieces are stored by a checkpoint. */
+/** Streams an answer until a checkpoint has stored two of its pieces. */
 async function streamUntilCheckpoint(user: TestUser, gate: ReturnType<typeof gatedAnswer>) {
   const events = user.stream('/api/v1/chat/stream', { message: 'one two three' });
   const first: unknown = (await events.next()).value;
@@ -148,7 +148,7 @@ async function streamUntilCheckpoint(user: TestUser, gate: ReturnType<typeof gat
   return { events, conversationId, answerId };
 }
 
-/** A complete answer, as its process would store it. */
+/** A complete answer as its process would store it. */
 function completed(text: string): TurnResult {
   const usage = {
     inputTokens: 41,
@@ -188,10 +188,10 @@ function completed(text: string): TurnResult {
   };
 }
 
-/** What a sweep can tell of the use of the one model call. */
+/** The usage that a sweep estimates for the one model call. */
 const ESTIMATE = { outcome: 'cancelled', input_tokens: 7, output_tokens: 2, estimated: true };
 
-/** What must be stored of an answer that was swept. */
+/** Checks the stored state of an answer that was swept. */
 async function expectInterrupted(
   turn: Pick<Turn, 'conversationId' | 'answerId'>,
   used: object = ESTIMATE,
@@ -230,7 +230,7 @@ async function statusOf(turn: Turn): Promise<unknown> {
 }
 
 describe('answers whose process is gone', () => {
-  it('become interrupted once their lease has run out, and not before', async () => {
+  it('are marked interrupted once their lease has expired, and not before', async () => {
     const one = startProcess();
     const expired = await beginTurn(one, -1);
     const held = await beginTurn(one, 10);
@@ -240,14 +240,14 @@ describe('answers whose process is gone', () => {
     expect(await one.recovery.recover('expired')).toBe(0);
   });
 
-  it('become interrupted all at once where no other process can be running', async () => {
+  it('are all marked interrupted at once if no other process can be running', async () => {
     const one = startProcess();
     const turns = [await beginTurn(one, -1), await beginTurn(one, 10)];
     expect(await one.recovery.recover('all')).toBe(2);
     for (const turn of turns) await expectInterrupted(turn);
   });
 
-  it('become so by the hundreds', async () => {
+  it('are all marked interrupted even if there are 250', async () => {
     const one = startProcess();
     await query(
       database,
@@ -265,7 +265,7 @@ describe('answers whose process is gone', () => {
     ).toEqual([{ status: 'interrupted', count: 250 }]);
   });
 
-  it('are billed once when two processes find them at the same time', async () => {
+  it('are billed once if two processes sweep at the same time', async () => {
     const one = startProcess();
     const two = startProcess();
     const turns: Turn[] = [];
@@ -275,7 +275,7 @@ describe('answers whose process is gone', () => {
     for (const turn of turns) await expectInterrupted(turn);
   });
 
-  it('are billed once when both have found them before either has ended them', async () => {
+  it('are billed once if both processes find them before either ends them', async () => {
     const one = startProcess();
     const two = startProcess();
     const turn = await beginTurn(one, -1);
@@ -301,7 +301,7 @@ describe('answers whose process is gone', () => {
 });
 
 describe('an answer whose log cannot be read', () => {
-  it('waits for a later sweep, because what was shown may stand there, for as long as logs are kept', async () => {
+  it('waits for a later sweep, because the log may contain text that clients saw, until its log has expired', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
     one.log.paused = true;
@@ -316,8 +316,8 @@ describe('an answer whose log cannot be read', () => {
   });
 });
 
-describe('a process that was thought to be gone and is not', () => {
-  it('is not swept by itself, however old its lease is', async () => {
+describe('a process that was presumed dead but still runs', () => {
+  it('does not sweep its own active answers, however old their lease is', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -3600);
     const ended = Promise.withResolvers<undefined>();
@@ -334,7 +334,7 @@ describe('a process that was thought to be gone and is not', () => {
     await expectInterrupted(turn);
   });
 
-  it('keeps its answer when it has renewed the lease in time', async () => {
+  it('still owns its answer if it has renewed the lease in time', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
     const [answer] = await one.repository.find('expired', { except: [], after: undefined, limit: 1 });
@@ -368,7 +368,7 @@ describe('a process that was thought to be gone and is not', () => {
     expectSettled(conversation);
   });
 
-  it('can neither go on nor finish once its answer was swept, and is billed once, by what it knows', async () => {
+  it('can neither continue nor finish a swept answer, and its own usage replaces the estimate once', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
     expect(await startProcess().recovery.recover('expired')).toBe(1);
@@ -382,14 +382,14 @@ describe('a process that was thought to be gone and is not', () => {
       }),
     ).toBe('lost');
     const known = { outcome: 'completed', input_tokens: 41, output_tokens: 17, estimated: false };
-    // As often as it tries.
+    // The result is the same on a second attempt.
     for (let tries = 0; tries < 2; tries += 1) {
       expect(await finish(one, turn)).toBe(false);
       await expectInterrupted(turn, known);
     }
   });
 
-  it('finishes or is swept, whichever comes first, and never both', async () => {
+  it('finishes its answer or loses it to the sweep, whichever comes first, and never both', async () => {
     const one = startProcess();
     const two = startProcess();
     for (let round = 0; round < 15; round += 1) {
@@ -403,7 +403,7 @@ describe('a process that was thought to be gone and is not', () => {
     }
   });
 
-  it('is told that its answer is stored when it asks to store it again', async () => {
+  it('still owns its answer when it stores the same result again', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, 10);
     const settlement = completed('four five six');
@@ -415,7 +415,7 @@ describe('a process that was thought to be gone and is not', () => {
     expectSettled(conversation);
   });
 
-  it('writes its usage although the conversation is gone', async () => {
+  it('records its usage even if the conversation is deleted', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, 10);
     await query(database, 'DELETE FROM conversations WHERE id = $1', [turn.conversationId]);
@@ -426,8 +426,8 @@ describe('a process that was thought to be gone and is not', () => {
   });
 });
 
-// With Redis other processes may be running, so a start ends no answer whose lease has not.
-describe('the start of an application without Redis, which is alone', () => {
+// With Redis, other processes may be running, so a starting one ends only answers with an expired lease.
+describe('an application that starts without Redis and is therefore alone', () => {
   let api: TestApi | undefined;
 
   afterEach(async () => {
@@ -435,7 +435,7 @@ describe('the start of an application without Redis, which is alone', () => {
     api = undefined;
   });
 
-  itWithoutRedis('ends all answers that an earlier one left, whatever their leases say', async () => {
+  itWithoutRedis('ends all answers of an earlier process, whatever their leases say', async () => {
     const one = startProcess();
     const turns = [await beginTurn(one, -1), await beginTurn(one, 10)];
     api = await startApi({}, database);
@@ -443,7 +443,7 @@ describe('the start of an application without Redis, which is alone', () => {
   });
 
   itWithoutRedis(
-    'bills by estimate until one that still runs knows better, and the totals follow',
+    'records estimated usage until a process that still runs replaces it, and updates the totals',
     async () => {
       const provider = await startFakeProvider();
       const environment = {
@@ -462,7 +462,7 @@ describe('the start of an application without Redis, which is alone', () => {
 
         api = await startApi(environment, database);
         await expectInterrupted({ conversationId, answerId });
-        // Before a checkpoint finds out: the model has said everything, and what it has cost.
+        // Before a checkpoint detects the loss: the model has sent all text and its usage.
         gate.finish();
         expect((await collect(events)).at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
         const after = await stored(database, conversationId);
@@ -487,7 +487,7 @@ describe('the start of an application without Redis, which is alone', () => {
   );
 
   itWithoutRedis(
-    'takes the answers of one that still runs: that one gives up and its reader gets an error',
+    'takes over the answers of a process that still runs: that one aborts, and its client gets an error',
     async () => {
       const provider = await startFakeProvider();
       const environment = { OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' };
@@ -501,7 +501,7 @@ describe('the start of an application without Redis, which is alone', () => {
 
         api = await startApi(environment, database);
         await expectInterrupted({ conversationId, answerId });
-        // More text, so that the next checkpoint has something to store and finds out.
+        // More text, so that the next checkpoint has something to store and detects the loss.
         gate.release();
         const rest = await collect(events);
         expect(rest.at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the provider's wire; the test holds the provider's next word back.
+// Real components: the API on a socket, PostgreSQL, and the provider's protocol; the test holds back the
+// provider's next word.
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { beginStream, idsIn, nextEvent, rejoin } from '../../../support/answers.js';
@@ -17,11 +18,11 @@ import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../../support/set-up.js';
 import { query, until, untilSettled } from '../../../support/stored.js';
 
-/** Each is one event, and its end is one place where a stream may break. */
+/** Each delta is one event, and a stream may break at the end of each. */
 const DELTAS = ['Grüße', ', 👩‍👩‍👧!', ' 你好', '，世界', ' 🎉🎉', '\n\nEnd 🏁'];
 const TEXT = DELTAS.join('');
 
-/** A chain of models: where the first breaks off, the second begins again. */
+/** An alias of two models: if the first breaks off, the second starts over. */
 const CHAIN = 'chain';
 
 const provider = setUpProvider();
@@ -43,11 +44,11 @@ function settings(): Settings {
   };
 }
 
-/** What events carry, and what they are called. */
+/** The data of the events, and below their ids. */
 const dataOf = (events: readonly StreamEvent[]): unknown[] => events.map(({ data }) => data);
 const idsOf = (events: readonly StreamEvent[]): (string | undefined)[] => events.map(({ id }) => id);
 
-/** A whole stream whose events are the deltas one by one. */
+/** Streams a whole answer whose events are the deltas one by one. */
 async function streamed(body: object = {}): Promise<StreamEvent[]> {
   const gate = gatedAnswer(DELTAS);
   provider.script(gate);
@@ -63,7 +64,7 @@ async function streamed(body: object = {}): Promise<StreamEvent[]> {
   return [...seen, ...(await Array.fromAsync(events))];
 }
 
-/** What a client has that saw a part of a stream, and then the rest of it. */
+/** Checks that the part of a stream before a break and the part after it add up to the whole. */
 function expectSeamless(before: readonly StreamEvent[], after: readonly StreamEvent[]): void {
   const place = before.at(-1)?.id;
   expect(after[0]).toEqual({ id: place, data: expect.objectContaining({ delta: '' }) as unknown });
@@ -76,8 +77,8 @@ function expectSeamless(before: readonly StreamEvent[], after: readonly StreamEv
   expect(offsets.at(-1)).toBe(TEXT.length);
 }
 
-describe('an answer that is read on', () => {
-  it('gives exactly the rest after its end, from wherever its stream broke', async () => {
+describe('a resumed answer', () => {
+  it('returns exactly the rest of a finished answer, wherever its stream broke', async () => {
     const live = await streamed();
     const { messageId } = idsIn(live[0]?.data);
     const [finished, done] = live.slice(-2);
@@ -86,7 +87,7 @@ describe('an answer that is read on', () => {
       const before = live.slice(0, cut + 1);
       const after = await Array.fromAsync(rejoin(api.url, user, messageId, before.at(-1)?.id));
       expectSeamless(before, after);
-      // Ids, figures and the time too.
+      // Ids, usage and the time are equal too.
       expect(after.slice(-2)).toEqual([finished, done]);
     }
     const afterAll = await Array.fromAsync(rejoin(api.url, user, messageId, finished?.id));
@@ -94,7 +95,7 @@ describe('an answer that is read on', () => {
     expect(afterAll.slice(1)).toEqual([finished, done]);
   });
 
-  it('gives exactly the rest while it is generated, to many, from wherever their streams broke', async () => {
+  it('returns exactly the rest while it is generated, to many clients, wherever their streams broke', async () => {
     const gate = gatedAnswer(DELTAS);
     provider.script(gate);
     const { first, events, messageId } = await beginStream(provider, user);
@@ -121,7 +122,7 @@ describe('an answer that is read on', () => {
     }
   });
 
-  it('is told from the beginning to whoever saw nothing', async () => {
+  it('starts from the beginning without Last-Event-ID', async () => {
     const gate = gatedAnswer(DELTAS);
     provider.script(gate);
     const { events, messageId } = await beginStream(provider, user);
@@ -129,7 +130,7 @@ describe('an answer that is read on', () => {
     while (!textOf(dataOf([await nextEvent(events)])).endsWith('!'));
     const during = rejoin(api.url, user, messageId);
     expect(await nextEvent(during)).toMatchObject({ id: '1.0', data: { message_id: messageId } });
-    // What came before is one event for those who come late.
+    // A late client receives the earlier text as one event.
     expect(at((await nextEvent(during)).data, 'delta')).toBe(DELTAS.slice(0, 2).join(''));
     gate.finish();
     const last = (await Array.fromAsync(events)).slice(-2);
@@ -139,7 +140,7 @@ describe('an answer that is read on', () => {
     expect(afterwards.slice(-2)).toEqual(last);
   });
 
-  it('names its conversation and itself in the headers', async () => {
+  it('has the ids of its conversation and message in the headers', async () => {
     const { conversationId, messageId } = idsIn((await streamed())[0]?.data);
     const { headers, status } = await get(messageId);
     expect(status).toBe(200);
@@ -149,10 +150,10 @@ describe('an answer that is read on', () => {
   });
 
   it.each([
-    ['out of the cache', { message: 'again', cache: true }, { cached: true }],
+    ['from the cache', { message: 'again', cache: true }, { cached: true }],
     ['with a warning', { message: 'broken' }, { warning: expect.any(String) }],
-    ['that was cut for its length', { message: 'long' }, { finish_reason: 'length' }],
-  ])('has the same last event %s as when it was live', async (_name, body, figures) => {
+    ['truncated by its token limit', { message: 'long' }, { finish_reason: 'length' }],
+  ])('ends with the same event as the live answer %s', async (_name, body, figures) => {
     if ('cached' in figures) {
       expect((await user.request('POST', '/api/v1/chat', body)).status).toBe(200);
     } else if ('warning' in figures) {
@@ -165,7 +166,7 @@ describe('an answer that is read on', () => {
     expect(textOf(dataOf(again))).toBe(textOf(dataOf(live)));
   });
 
-  it('comes in pieces where it is long, each behind the other', async () => {
+  it('comes in several pieces if it is long, each of which can be resumed in turn', async () => {
     const text = '😀'.repeat(30_000);
     provider.script({ kind: 'answer', text: [text] });
     const live = await Array.fromAsync(user.stream('/api/v1/chat/stream', { message: 'much' }));
@@ -180,8 +181,8 @@ describe('an answer that is read on', () => {
   });
 });
 
-describe('an answer that did not end well', () => {
-  it('tells its failure again, behind the text that there is', async () => {
+describe('an answer that failed', () => {
+  it('repeats its error after the stored text when resumed', async () => {
     provider.script({ kind: 'cut', afterChunks: 2, text: ['four', ' five', ' six'] });
     const live = await Array.fromAsync(user.stream('/api/v1/chat/stream', { message: 'hi' }));
     expect(at(live.at(-1)?.data, 'error', 'code')).toBe('provider_error');
@@ -190,7 +191,7 @@ describe('an answer that did not end well', () => {
     expect(again.at(-1)).toEqual(live.at(-1));
   });
 
-  it('tells that it was interrupted, behind the text that there is, after a restart of the server', async () => {
+  it('ends with service_unavailable after its text if it was interrupted by a server restart', async () => {
     const stopping = await startApi(settings());
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
@@ -217,7 +218,7 @@ describe('an answer that did not end well', () => {
     await stopping.close();
   });
 
-  it('ends with an error for those who follow it when its conversation is deleted', async () => {
+  it('ends with an error for its followers when its conversation is deleted', async () => {
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
     const { conversationId, messageId } = await beginStream(provider, user);
@@ -237,8 +238,8 @@ describe('an answer that did not end well', () => {
   });
 });
 
-describe('an answer that begins again on another model', () => {
-  it('voids what was seen of the first one, while it runs and afterwards', async () => {
+describe('an answer that restarts on another model', () => {
+  it('discards the text of the first model for its followers, during the stream and afterwards', async () => {
     const broken = gatedAnswer(['wrong', ' words']);
     const good = gatedAnswer(['right', ' words']);
     provider.script(broken);
@@ -287,19 +288,22 @@ describe('an answer that begins again on another model', () => {
     expect(whole.filter(({ data }) => at(data, 'restart') !== undefined)).toEqual([]);
   });
 
-  it.each(['1.9999', '7.3'])('is what a client with %s is told, which is not there', async (lastEventId) => {
-    const live = await streamed();
-    const { messageId } = idsIn(live[0]?.data);
-    const again = await Array.fromAsync(rejoin(api.url, user, messageId, lastEventId));
-    expect(again[1]).toMatchObject({ id: '1.0', data: { restart: true, model: 'openai/test-model' } });
-    expect(textOf(dataOf(again))).toBe(TEXT);
-    expect(again.slice(-2)).toEqual(live.slice(-2));
-  });
+  it.each(['1.9999', '7.3'])(
+    'is what a client receives whose Last-Event-ID %s does not exist',
+    async (lastEventId) => {
+      const live = await streamed();
+      const { messageId } = idsIn(live[0]?.data);
+      const again = await Array.fromAsync(rejoin(api.url, user, messageId, lastEventId));
+      expect(again[1]).toMatchObject({ id: '1.0', data: { restart: true, model: 'openai/test-model' } });
+      expect(textOf(dataOf(again))).toBe(TEXT);
+      expect(again.slice(-2)).toEqual(live.slice(-2));
+    },
+  );
 });
 
-describe('what cannot be read on', () => {
+describe('a stream that cannot be resumed', () => {
   it.each(['1', '1.', '.5', '1.5x', '-1.5', '1.5.5.5', 'abc', '1,5', '1.99999999999', '1 .5'])(
-    'is refused with Last-Event-ID %j, which is named',
+    'is refused with Last-Event-ID %j, naming the header',
     async (lastEventId) => {
       const { messageId } = idsIn((await streamed())[0]?.data);
       const { status, body } = await get(messageId, { 'last-event-id': lastEventId });
@@ -314,7 +318,7 @@ describe('what cannot be read on', () => {
     },
   );
 
-  it('is not found where it is somebody else’s, unknown, or a question', async () => {
+  it('returns 404 for another account’s answer, an unknown id or a question', async () => {
     const { conversationId, messageId } = idsIn((await streamed())[0]?.data);
     const messages = await user.request('GET', `/api/v1/conversations/${conversationId}/messages`);
     const [question] = listAt(messages.body, 'data');
@@ -331,53 +335,51 @@ describe('what cannot be read on', () => {
   });
 });
 
-describe('a follower that leaves', () => {
-  // The two ways of following: what this process generates, and what it has only the row of.
-  it.each(['here', 'elsewhere'])(
-    'leaves no timer behind, where the answer is generated %s',
-    async (where) => {
-      const gate = gatedAnswer(['four', ' five']);
-      provider.script(gate);
-      const { events, conversationId, messageId } = await beginStream(provider, user);
-      gate.release();
-      await nextEvent(events);
-      await events.return(undefined);
-      if (where === 'elsewhere') {
-        gate.finish();
-        await untilSettled(api.database, conversationId);
-        await query(
-          api.database,
-          `UPDATE messages SET status = 'generating', lease_owner = gen_random_uuid(),
+describe('a follower that disconnects', () => {
+  // There are two kinds of followed answers: those generated by this process, and those it knows only from
+  // the row.
+  it.each(['here', 'elsewhere'])('leaves no timer running if the answer is generated %s', async (where) => {
+    const gate = gatedAnswer(['four', ' five']);
+    provider.script(gate);
+    const { events, conversationId, messageId } = await beginStream(provider, user);
+    gate.release();
+    await nextEvent(events);
+    await events.return(undefined);
+    if (where === 'elsewhere') {
+      gate.finish();
+      await untilSettled(api.database, conversationId);
+      await query(
+        api.database,
+        `UPDATE messages SET status = 'generating', lease_owner = gen_random_uuid(),
            lease_until = now() + interval '1 hour' WHERE id = $1`,
-          [messageId],
-        );
-      }
-      const timers = watchTimers();
-      const leaving = new AbortController();
-      const followers = Array.from({ length: 5 }, () =>
-        rejoin(api.url, user, messageId, undefined, leaving.signal),
+        [messageId],
       );
-      for (const follower of followers) {
-        await nextEvent(follower);
-        expect(at((await nextEvent(follower)).data, 'delta')).toMatch(/^four/);
-      }
-      await until('all of them to wait', () => timers.open() >= (where === 'here' ? 5 : 10));
-      leaving.abort();
-      await Promise.all(followers.map((follower) => expect(follower.next()).rejects.toThrow(/abort/)));
-      await until('nothing to be left', () => timers.open() === 0);
-      if (where === 'here') {
-        gate.finish();
-        await untilSettled(api.database, conversationId);
-      } else await query(api.database, 'DELETE FROM conversations WHERE id = $1', [conversationId]);
-    },
-  );
+    }
+    const timers = watchTimers();
+    const leaving = new AbortController();
+    const followers = Array.from({ length: 5 }, () =>
+      rejoin(api.url, user, messageId, undefined, leaving.signal),
+    );
+    for (const follower of followers) {
+      await nextEvent(follower);
+      expect(at((await nextEvent(follower)).data, 'delta')).toMatch(/^four/);
+    }
+    await until('all of them to wait', () => timers.open() >= (where === 'here' ? 5 : 10));
+    leaving.abort();
+    await Promise.all(followers.map((follower) => expect(follower.next()).rejects.toThrow(/abort/)));
+    await until('nothing to be left', () => timers.open() === 0);
+    if (where === 'here') {
+      gate.finish();
+      await untilSettled(api.database, conversationId);
+    } else await query(api.database, 'DELETE FROM conversations WHERE id = $1', [conversationId]);
+  });
 });
 
-/** How often a stream is pinged, and how often a row is looked at, in milliseconds. */
+/** Intervals of the stream's pings and of the polls of a row, in milliseconds. */
 const PING_MS = 15_000;
 const LOOK_MS = 1_000;
 
-/** Counts what following begins in this process from now on and does not end. */
+/** Counts the timers that followers start in this process from now on and do not clear. */
 function watchTimers(): { readonly open: () => number } {
   const intervals = jest.spyOn(globalThis, 'setInterval');
   const timeouts = jest.spyOn(globalThis, 'setTimeout');

@@ -1,4 +1,5 @@
-// Real here: the API on a socket and PostgreSQL; most messages are written by SQL, as a turn would have left them.
+// Real components: the API on a socket and PostgreSQL; most messages are written by SQL in the form that a
+// turn stores.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { newId } from '../../../../src/common/ids.js';
@@ -24,7 +25,7 @@ async function say(user: TestUser, message: string, more: object = {}): Promise<
   return String(at(answer.body, 'conversation_id'));
 }
 
-/** A conversation with a title that says nothing, and one message. */
+/** Stores a conversation with a title without words, and one message. */
 async function store(user: TestUser, content: string, title = '#'): Promise<string> {
   const [row] = await query(
     api.database,
@@ -49,7 +50,7 @@ async function search(user: TestUser, words: string, more = ''): Promise<unknown
 
 const ids = (found: readonly unknown[]): unknown[] => found.map((entry) => at(entry, 'id'));
 
-/** What the highlights of each match stand on. */
+/** Returns the highlighted text of each match. */
 const marked = (entry: unknown): string[][] =>
   listAt(entry, 'matches').map((match) =>
     listAt(match, 'highlights').map((range) =>
@@ -95,7 +96,7 @@ describe('a search', () => {
     ],
     ['iPhone手机hello世界', ['iphone', '手机', '世界', 'hello', '手机 iph'], ['机世'], 'iPhone'],
     ['Straße and ÀÉÎÕÜ and İstanbul', ['straße', 'aeiou', 'istanbul', 'ISTANBUL'], [], 'Straße'],
-  ])('in %j', async (text, found, not, highlight) => {
+  ])('finds words and prefixes in %j', async (text, found, not, highlight) => {
     const user = await registerUser(api.url);
     const id = await store(user, text);
     for (const words of found)
@@ -127,7 +128,7 @@ describe('a search', () => {
     '"sky"',
     '$1',
     '\u3000',
-  ])('takes %j for words', async (words) => {
+  ])('treats %j as plain words', async (words) => {
     const user = await registerUser(api.url);
     await store(user, 'Why is the sky blue?');
     const other = await store(user, 'an apple or a banana');
@@ -137,7 +138,7 @@ describe('a search', () => {
     else expect(found).toEqual(expected);
   });
 
-  it('wants all the words in one place', async () => {
+  it('requires all words in the same message or title', async () => {
     const user = await registerUser(api.url);
     const id = await say(user, 'apples');
     await query(api.database, `UPDATE conversations SET title = 'about pears' WHERE id = $1`, [id]);
@@ -146,7 +147,7 @@ describe('a search', () => {
     expect(ids(await search(user, 'apples pears'))).toEqual([]);
   });
 
-  it('shows up to three places, the title first, as plain text and ranges of UTF-16', async () => {
+  it('returns up to three matches, the title first, as plain text with ranges in UTF-16 units', async () => {
     const user = await registerUser(api.url);
     const long = `${'🌍 before '.repeat(40)}<b>Sky</b> & skies, not whisky. ${'after 🌍 '.repeat(40)}`;
     const id = await store(user, long, 'The sky');
@@ -169,7 +170,7 @@ describe('a search', () => {
     expect(at(entry, 'tokens_used')).toBe(0);
   });
 
-  it('is a list like any: newest first, page by page, with the other filters', async () => {
+  it('is sorted and paged like the plain list, and combines with its other filters', async () => {
     const user = await registerUser(api.url);
     const all: string[] = [];
     for (let index = 0; index < 7; index += 1) all.unshift(await say(user, `needle ${index}`));
@@ -190,7 +191,7 @@ describe('a search', () => {
     expect(ids(await search(user, 'needle', '&pinned=true'))).toEqual([all[1]]);
   });
 
-  it('finds what was just said or renamed, and not what is gone', async () => {
+  it('finds new messages and titles immediately, and no deleted ones', async () => {
     const user = await registerUser(api.url);
     const id = await say(user, 'quartz');
     expect(ids(await search(user, 'quartz'))).toEqual([id]);
@@ -200,7 +201,7 @@ describe('a search', () => {
     expect(ids(await search(user, 'quartz'))).toEqual([]);
   });
 
-  it('finds an answer when it has ended, and not what is stored of it before', async () => {
+  it('finds an answer once it has ended, and not its checkpoints', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['zirconium', ' crystals']);
     provider.script(gate);
@@ -214,10 +215,10 @@ describe('a search', () => {
     expect(ids(await search(user, 'zirconium'))).toEqual([conversationId]);
   });
 
-  it('never finds what others have said', async () => {
+  it('never finds messages of other accounts', async () => {
     const [owner, stranger] = [await registerUser(api.url), await registerUser(api.url)];
     const id = await store(owner, 'a secret word', 'secret title');
-    // Even where both have the same digits in the index.
+    // Not even if both accounts have the same prefix digits in the index.
     const twin = await registerUser(api.url);
     const digits = (await idOf(owner)).slice(-6);
     await query(
@@ -241,7 +242,7 @@ describe('a search', () => {
     ['', 'q'],
     ['x'.repeat(201), 'q'],
     ['a\0b', 'q'],
-  ])('refuses %j', async (words, field) => {
+  ])('refuses %j with 400', async (words, field) => {
     const user = await registerUser(api.url);
     const { status, body } = await user.request('GET', `${LIST}?q=${encodeURIComponent(words)}`);
     expect([status, at(body, 'error', 'param')]).toEqual([400, field]);
@@ -253,7 +254,7 @@ const conversationsSql = (userId: string, words: string) =>
 
 describe('a text of 4 MB', () => {
   const size = 4_000_000;
-  /** Five times what is searched of a text; after it a text repeats itself. */
+  /** Five times the indexed length of a text; after it the text repeats itself. */
   const varied = 200_000;
   const unique = (letters: (index: number) => string): string => {
     const words: string[] = [];
@@ -284,17 +285,17 @@ describe('a text of 4 MB', () => {
     ['of diacritics', () => `a${'\u0301'.repeat(size)}`, 'a'],
     ['of quotes and backslashes', () => `'\\`.repeat(size / 2), undefined],
     ['of long words', () => unique((index) => `${index}${'ü'.repeat(3000)} `), `0${'ü'.repeat(100)}`],
-  ])('%s is stored, and found by its beginning', async (_name, text, words) => {
+  ])('%s is stored and found by its first word', async (_name, text, words) => {
     const user = await registerUser(api.url);
     const id = await store(user, text());
     if (words !== undefined) expect(ids(await search(user, words))).toEqual([id]);
   });
 });
 
-it('a question of marks without end is stored and found, and answered', async () => {
+it('a message with 40,000 combining marks is stored, found and answered', async () => {
   const user = await registerUser(api.url);
-  // Unordered marks: putting them into their order costs the square of how many stand in a row. Ten seconds of that are
-  // more than a statement has.
+  // Unordered marks: sorting them takes time quadratic in the length of the run. Ten seconds of that exceed
+  // the statement timeout.
   const marks = `a${'\u0323\u0302\u0301\u0315'.repeat(10_000)}`;
   const imported = await user.request('POST', `${LIST}/import`, {
     version: 1,
@@ -318,16 +319,16 @@ it('a question of marks without end is stored and found, and answered', async ()
   expect(answer.status).toBe(200);
 });
 
-/** Conversations of the larger account, each of a hundred messages. */
+/** Number of conversations of the larger account, each with a hundred messages. */
 const LARGE_CONVERSATIONS = 300;
 
-describe('a search of one account', () => {
+describe('a search in one account', () => {
   let large: TestUser;
   let small: TestUser;
 
   /**
-   * Stores conversations of which every fiftieth has a rare word in one message. Without triggers, which would find the
-   * words of each text; there are but two.
+   * Stores conversations of which every fiftieth has a rare word in one message. Triggers are disabled,
+   * because they would index each text, and there are only two different ones.
    */
   async function seed(user: TestUser, conversations: number, each: number): Promise<void> {
     const client = new pg.Client({ connectionString: api.database.url });
@@ -367,7 +368,10 @@ describe('a search of one account', () => {
     await query(api.database, 'ANALYZE');
   });
 
-  /** How a statement comes by messages and their words: by which indexes, and how many rows it looks at. */
+  /**
+   * Returns how a statement reads messages and their words: the indexes it uses and the number of rows it
+   * reads.
+   */
   async function plan({ text, values }: { readonly text: string; readonly values: unknown[] }) {
     const [row] = await query(api.database, `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
     const nodes: unknown[] = [];
@@ -400,8 +404,8 @@ describe('a search of one account', () => {
     ['a rare word', 'rare'],
     ['a rare word beside a common one', 'common rare'],
     ['a prefix', 'ra'],
-    ['what is not there', 'nothing'],
-  ])('reads what it finds of 30,000 messages and no more: %s', async (_name, words) => {
+    ['a missing word', 'nothing'],
+  ])('reads only the matching rows among 30,000 messages: %s', async (_name, words) => {
     const found = await plan(conversationsSql(await idOf(large), words));
     expect(found.indexes).toEqual(['message_words_words_idx']);
     expect(found.ways).toEqual(new Set(['Bitmap Heap Scan']));
@@ -409,14 +413,14 @@ describe('a search of one account', () => {
     expect(found.rows).toBeLessThan(100);
   });
 
-  it.each(['common words', 'c', 'nothing'])('never reads what a larger one has: %s', async (words) => {
+  it.each(['common words', 'c', 'nothing'])('reads no rows of a larger account: %s', async (words) => {
     const found = await plan(conversationsSql(await idOf(small), words));
     expect(found.indexes).toHaveLength(1);
     expect(found.ways).not.toContain('Seq Scan');
     expect(found.rows + found.removed).toBeLessThanOrEqual(20);
   });
 
-  it('finds the places of a page by the same index', async () => {
+  it('finds the matches of a page by the same index', async () => {
     const userId = await idOf(large);
     const page = await query(
       api.database,
@@ -436,7 +440,7 @@ describe('a search of one account', () => {
     expect(found.rows + found.removed).toBeLessThan(200);
   });
 
-  it('finds common words as well', async () => {
+  it('finds common words too', async () => {
     expect(await search(large, 'common words', '&limit=100')).toHaveLength(100);
     expect(await search(small, 'common words')).toHaveLength(5);
   });

@@ -1,4 +1,4 @@
-// Real here: the API on a socket, PostgreSQL, and the provider's wire; branches are made by SQL.
+// Real components: the API on a socket, PostgreSQL, and the provider's protocol; branches are made by SQL.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -48,7 +48,7 @@ async function share(user: TestUser, conversationId: string): Promise<Shared> {
   };
 }
 
-/** Asked by nobody in particular. */
+/** Requests a path without credentials. */
 const open = (path: string): Promise<ApiResponse> => send(`${api.url}${path}`);
 
 async function contents(path: string, parameters = ''): Promise<unknown[]> {
@@ -57,7 +57,7 @@ async function contents(path: string, parameters = ''): Promise<unknown[]> {
   return listAt(body, 'data').map((entry) => at(entry, 'content'));
 }
 
-/** The message that the shared path ends with, and its conversation, in another branch than the active one. */
+/** Moves the conversation to another branch at this position, so that the shared path is no longer active. */
 async function branchOff(conversationId: string, position: number): Promise<void> {
   await query(api.database, `UPDATE messages SET active = position < $2 WHERE conversation_id = $1`, [
     conversationId,
@@ -78,7 +78,7 @@ async function branchOff(conversationId: string, position: number): Promise<void
 }
 
 describe('a share', () => {
-  it('shows a conversation to everybody who has its link, and nothing of whose it is', async () => {
+  it('shows the conversation to everyone with its link, and nothing about its owner', async () => {
     const user = await registerUser(api.url);
     const id = await say(user, 'hello', { system_prompt: 'A secret prompt.' });
     const { messages } = await stored(api.database, id);
@@ -118,7 +118,7 @@ describe('a share', () => {
     }
   });
 
-  it('keeps its token from the database, the log and whoever lists it', async () => {
+  it('does not reveal its token in the database, the log or the list of shares', async () => {
     const user = await registerUser(api.url);
     const id = await say(user, 'hello');
     const { token, path, body } = await share(user, id);
@@ -138,7 +138,7 @@ describe('a share', () => {
     expect(api.log.join('')).toContain('/api/v1/shared/[redacted]');
   });
 
-  it('shows what was there when it was made, whatever becomes of the conversation', async () => {
+  it('shows the conversation as it was when shared, whatever happens to it later', async () => {
     const user = await registerUser(api.url);
     const id = await say(user, 'one');
     await say(user, 'two', { conversation_id: id });
@@ -160,7 +160,7 @@ describe('a share', () => {
     expect(await contents(later.path)).toEqual(['another branch']);
   });
 
-  it('has pages, oldest first, and leaves out messages that say nothing', async () => {
+  it('is paged, oldest first, and omits empty messages', async () => {
     const user = await registerUser(api.url);
     const id = await say(user, '0');
     for (const text of ['1', '2', '3', '4']) await say(user, text, { conversation_id: id });
@@ -190,7 +190,7 @@ describe('a share', () => {
     expect((await open(`${path}/messages?after=${randomUUID()}`)).status).toBe(404);
   });
 
-  it('that is revoked, deleted or unknown looks the same', async () => {
+  it('that is revoked, deleted or unknown is answered with the same 404', async () => {
     const user = await registerUser(api.url);
     const [kept, deleted] = [await say(user, 'kept'), await say(user, 'deleted')];
     const [revoked, gone, stays] = [
@@ -222,7 +222,7 @@ describe('a share', () => {
     expect(listAt(body, 'data').map((entry) => at(entry, 'id'))).toEqual([stays.id]);
   });
 
-  it('goes with its account', async () => {
+  it('is deleted with its account', async () => {
     const admin = await registerAdmin(api);
     const user = await registerUser(api.url);
     const { path } = await share(user, await say(user, 'hello'));
@@ -230,7 +230,7 @@ describe('a share', () => {
     expect((await open(path)).status).toBe(404);
   });
 
-  it('is for its owner alone to make, list and revoke', async () => {
+  it('can be created, listed and revoked by its owner only', async () => {
     const [owner, stranger] = [await registerUser(api.url), await registerUser(api.url)];
     const id = await say(owner, 'hello');
     const made = await share(owner, id);
@@ -246,7 +246,7 @@ describe('a share', () => {
     expect((await open(made.path)).status).toBe(200);
   });
 
-  it('is refused while an answer is generated, and where nothing was said', async () => {
+  it('is refused while an answer is generated, and for an empty conversation', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['one']);
     provider.script(gate);
@@ -267,7 +267,7 @@ describe('a share', () => {
     expect((await user.request('POST', `${LIST}/${empty}/share`)).status).toBe(400);
   });
 
-  it('that races a turn never ends with an answer that is being generated', async () => {
+  it('that races a turn never includes an unfinished answer', async () => {
     const user = await registerUser(api.url);
     for (let round = 0; round < 12; round += 1) {
       const id = await say(user, 'before');
@@ -278,7 +278,7 @@ describe('a share', () => {
       if (made.status === 409) continue;
       expect(made.status).toBe(201);
       const shown = await contents(String(at(made.body, 'path')));
-      // Before the turn or after it, never in its middle.
+      // The state before the turn or after it, never in between.
       expect([2, 4]).toContain(shown.length);
     }
   });
@@ -289,7 +289,7 @@ describe('a share', () => {
     const client = new pg.Client({ connectionString: api.database.url });
     await client.connect();
     try {
-      // What a turn does first of all, and then what it stores.
+      // Takes the lock that a turn takes first, and then stores the messages of the turn.
       await client.query('BEGIN');
       await client.query('UPDATE conversations SET next_position = next_position + 1 WHERE id = $1', [id]);
       const sharing = user.request('POST', `${LIST}/${id}/share`);
@@ -312,7 +312,7 @@ describe('a share', () => {
     }
   });
 
-  it('counts by the address of whoever asks', async () => {
+  it('is rate limited by client address', async () => {
     const limited = await startApi({ RATE_LIMIT_IP_RPM: '4' }, api.database);
     try {
       const statuses: number[] = [];

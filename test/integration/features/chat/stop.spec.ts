@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the provider's wire; the test holds the provider's next word back.
+// Real components: the API on a socket, PostgreSQL, and the provider's protocol; the test holds back the
+// provider's next word.
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, nextEvent, rejoin, stop } from '../../../support/answers.js';
@@ -44,12 +45,12 @@ async function stopAndSee(
   const answeredAt = performance.now();
   const { by, at: closedAt } = await upstream.closed;
   expect(by).toBe('client');
-  // An order, not a duration.
+  // Compares order, not duration.
   expect(closedAt).toBeLessThan(answeredAt);
   return answer;
 }
 
-/** The id of the one answer of an account that is being generated. */
+/** Returns the id of the one answer of an account that is being generated. */
 async function generatingOf({ email }: TestUser, { database } = api): Promise<string> {
   const [row] = await query(
     database,
@@ -60,7 +61,10 @@ async function generatingOf({ email }: TestUser, { database } = api): Promise<st
   return String(row?.['id']);
 }
 
-/** The conversation after a stop: what came is kept and billed, and the next turn works at once. */
+/**
+ * Checks the conversation after a stop: the received text is stored and billed, and the next turn works at
+ * once.
+ */
 async function expectStopped(
   user: TestUser,
   conversationId: string,
@@ -81,13 +85,13 @@ async function expectStopped(
     message: 'next',
     conversation_id: conversationId,
   });
-  // A question that was stopped before its first word is told together with the next one.
+  // A question stopped before the first word of its answer is sent together with the next question.
   expect([next.status, at(next.body, 'message')]).toEqual([200, expect.stringMatching(/(?:^|\n)next$/)]);
   return conversation;
 }
 
 describe('stopping an answer', () => {
-  it('keeps and bills what came, tells its readers, and closes the provider’s socket first', async () => {
+  it('stores and bills the received text, ends all streams, and closes the provider’s socket first', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five', ' six']);
     provider.script(gate);
@@ -129,7 +133,7 @@ describe('stopping an answer', () => {
     ]);
   });
 
-  it('works before the first token, and before the first byte', async () => {
+  it('works before the first token and before the response headers', async () => {
     const user = await registerUser(api.url);
     for (const holdHeaders of [false, true]) {
       provider.script(gatedAnswer(['never'], { holdHeaders }));
@@ -143,7 +147,7 @@ describe('stopping an answer', () => {
     }
   });
 
-  it('gives who waits for it in one piece what came so far', async () => {
+  it('returns the text so far to a client that awaits the answer as JSON', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
@@ -163,7 +167,7 @@ describe('stopping an answer', () => {
     await expectStopped(user, idsIn(body).conversationId, 'four');
   });
 
-  it('is the same when it is done twice, or twenty times at once', async () => {
+  it('has the same result if repeated, even twenty times at once', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
@@ -179,7 +183,7 @@ describe('stopping an answer', () => {
     await expectStopped(user, conversationId, 'four');
   });
 
-  it('leaves one that has ended as it is', async () => {
+  it('does not change an answer that has already ended', async () => {
     const user = await registerUser(api.url);
     provider.script({ kind: 'answer' }, { kind: 'cut', afterChunks: 1, text: ['half', ' whole'] });
     const good = await user.request('POST', '/api/v1/chat', { message: 'whole' });
@@ -191,7 +195,7 @@ describe('stopping an answer', () => {
     expect(await stored(api.database, conversationId)).toEqual(before);
   });
 
-  it('ends one that waits for its turn at the provider, who is never asked', async () => {
+  it('ends an answer queued for the provider, which receives no request', async () => {
     const narrow = await start({ LLM_MAX_CONCURRENCY: '1', LLM_MAX_QUEUE: '5' });
     const user = await registerUser(narrow.url);
     const gate = gatedAnswer(['first']);
@@ -213,7 +217,7 @@ describe('stopping an answer', () => {
     await narrow.close();
   });
 
-  it('ends one that waits to try again', async () => {
+  it('ends an answer that waits for a retry', async () => {
     const patient = await start({ LLM_MAX_RETRIES: '2' });
     const user = await registerUser(patient.url);
     provider.script({ kind: 'error', status: 429, retryAfter: 5 });
@@ -227,7 +231,7 @@ describe('stopping an answer', () => {
     await patient.close();
   });
 
-  it('may come just as the answer ends: it ends once, either way', async () => {
+  it('just as the answer completes ends it exactly once', async () => {
     const user = await registerUser(api.url);
     for (let round = 0; round < 20; round += 1) {
       const gate = gatedAnswer(['four', ' five']);
@@ -252,11 +256,11 @@ describe('stopping an answer', () => {
     }
   });
 
-  it('ends one whose process is gone, and frees its conversation', async () => {
+  it('ends an answer whose process is gone, and unblocks its conversation', async () => {
     const user = await registerUser(api.url);
     const answer = await user.request('POST', '/api/v1/chat', { message: 'hi' });
     const { conversationId, messageId } = idsIn(answer.body);
-    // As a process leaves it that is killed after a checkpoint.
+    // The state that a process killed after a checkpoint leaves.
     await query(api.database, 'DELETE FROM usage_records WHERE conversation_id = $1', [conversationId]);
     await query(api.database, 'UPDATE conversations SET tokens_total = 0, cost_micro_usd = 0 WHERE id = $1', [
       conversationId,
@@ -278,7 +282,7 @@ describe('stopping an answer', () => {
     expect(next.status).toBe(200);
   });
 
-  it('is refused for answers of others, questions, and what is none', async () => {
+  it('is refused for other accounts’ answers, questions and unknown ids', async () => {
     const [user, stranger] = await Promise.all([registerUser(api.url), registerUser(api.url)]);
     const gate = gatedAnswer(['four']);
     provider.script(gate);
@@ -298,8 +302,8 @@ describe('stopping an answer', () => {
   });
 });
 
-describe('a client that leaves', () => {
-  it('stops its stream where it said so', async () => {
+describe('a client that disconnects', () => {
+  it('stops its stream with on_disconnect: cancel', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
@@ -313,7 +317,7 @@ describe('a client that leaves', () => {
     await expectStopped(user, conversationId, 'four');
   });
 
-  it('stops the answer that it waits for in one piece where it said so', async () => {
+  it('stops the answer that it awaits as JSON with on_disconnect: cancel', async () => {
     const user = await registerUser(api.url);
     const { left, upstream, conversationId } = await leaveWhole(user, { on_disconnect: 'cancel' });
     await left();
@@ -322,7 +326,7 @@ describe('a client that leaves', () => {
     await expectStopped(user, conversationId, '');
   });
 
-  it.each([{}, { on_disconnect: 'continue' }])('stops nothing where it said %j', async (body) => {
+  it.each([{}, { on_disconnect: 'continue' }])('stops nothing with %j', async (body) => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
@@ -339,7 +343,7 @@ describe('a client that leaves', () => {
     }
   });
 
-  it('may follow its answer, and leave that, without stopping it', async () => {
+  it('may stop following its answer as a second client without stopping it', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five']);
     provider.script(gate);
@@ -355,7 +359,7 @@ describe('a client that leaves', () => {
     expect(at(rest.at(-2), 'finish_reason')).toBe('stop');
   });
 
-  it('is told what is wrong with another word', async () => {
+  it('gets a 400 that names on_disconnect if its value is unknown', async () => {
     const user = await registerUser(api.url);
     const body = { message: 'hi', on_disconnect: 'stay' };
     const { status, body: refusal } = await user.request('POST', '/api/v1/chat', body);
@@ -363,7 +367,7 @@ describe('a client that leaves', () => {
   });
 });
 
-/** Asks for an answer in one piece; `left` leaves before there is one. */
+/** Requests an answer as JSON; `left` disconnects before it is complete. */
 async function leaveWhole(user: TestUser, body: object) {
   const gate = gatedAnswer(['four', ' five']);
   provider.script(gate);
@@ -389,7 +393,7 @@ async function leaveWhole(user: TestUser, body: object) {
   return { gate, upstream, left, conversationId: String(row?.['conversation_id']) };
 }
 
-/** How many clients the server has seen leaving, by its log from this line on. */
+/** Counts the clients that disconnected according to the server's log, from the given line on. */
 function leaversSince(from: number): number {
   return api.log.slice(from).filter((line) => /\/api\/v1\/chat.* closed by the client/.test(line)).length;
 }

@@ -1,4 +1,5 @@
-// Real here: two applications on sockets over one PostgreSQL and one Redis, and the provider's protocol.
+// Real components: two applications on sockets over one PostgreSQL and one Redis, and the provider's
+// protocol.
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { beginStream, rejoin } from '../../../support/answers.js';
 import { at, collect, registerUser, type TestUser, textOf, userWith } from '../../../support/client.js';
@@ -6,9 +7,9 @@ import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { describeWithRedis } from '../../../support/redis.js';
 import { startTwoProcesses, type TwoProcesses } from '../../../support/two-processes.js';
 
-// A file of its own, because a process has one kind of queue for life.
+// A separate file, because a process uses one kind of queue for its whole life.
 
-describeWithRedis('an answer without the format that was asked for', () => {
+describeWithRedis('an answer that violates the requested format', () => {
   let processes: TwoProcesses;
   let user: TestUser;
   let elsewhere: TestUser;
@@ -25,14 +26,14 @@ describeWithRedis('an answer without the format that was asked for', () => {
 
   afterAll(() => processes.close());
 
-  it('ends in the same way on the process that generates it, on another one, and from its row', async () => {
+  it('ends with the same error on its own process, on another one, and when read from its row', async () => {
     const { provider, here, there } = processes;
     const gate = gatedAnswer(['The city', ' is Oslo.']);
     provider.script(gate);
     const format = { response_format: { type: 'json_object' } };
     const { messageId, events } = await beginStream(provider, user, format);
     const follower = rejoin(there.url, elsewhere, messageId);
-    // The other process follows before there is an outcome.
+    // Follows on the other process before there is a result.
     await follower.next();
     gate.finish();
     const [own, followed] = await Promise.all([collect(events), collect(follower)]);

@@ -1,5 +1,5 @@
-// Real here: the API on a socket with its jobs, PostgreSQL, and the provider's protocols; the test says what the model
-// writes.
+// Real components: the API on a socket with its jobs, PostgreSQL, and the providers' protocols; the test
+// scripts the model's text.
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { idsIn, named, rejoin, stop, beginStream } from '../../../support/answers.js';
@@ -34,18 +34,23 @@ const CITY = {
 const OBJECT = { response_format: { type: 'json_object' } };
 const OSLO = '{"city":"Oslo"}';
 
-/** Answers that do not have the format, and what is said of them. */
+/** Answers that violate the format, with the expected error messages. */
 const BROKEN: readonly (readonly [string, object, Behaviour, RegExp])[] = [
-  ['no JSON', OBJECT, { kind: 'answer', text: 'The city is Oslo.' }, /cannot be parsed/],
-  ['JSON in a block of code', OBJECT, { kind: 'answer', text: '```json\n{}\n```' }, /cannot be parsed/],
-  ['JSON that is no object', OBJECT, { kind: 'answer', text: '["Oslo"]' }, /not an object/],
+  ['text that is not JSON', OBJECT, { kind: 'answer', text: 'The city is Oslo.' }, /cannot be parsed/],
+  ['JSON in a code block', OBJECT, { kind: 'answer', text: '```json\n{}\n```' }, /cannot be parsed/],
+  ['JSON that is not an object', OBJECT, { kind: 'answer', text: '["Oslo"]' }, /not an object/],
   [
-    'JSON that was cut off at the limit',
+    'JSON truncated at the token limit',
     CITY,
     { kind: 'answer', text: '{"city":"Os', finishReason: 'length' },
     /cut off at its token limit/,
   ],
-  ['JSON of another type', CITY, { kind: 'answer', text: '{"city":7}' }, /\/city must be string/],
+  [
+    'JSON with a field of the wrong type',
+    CITY,
+    { kind: 'answer', text: '{"city":7}' },
+    /\/city must be string/,
+  ],
   ['JSON without a field', CITY, { kind: 'answer', text: '{}' }, /must have required property 'city'/],
   ['no text at all', CITY, { kind: 'answer', text: '' }, /cannot be parsed/],
 ];
@@ -71,7 +76,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-/** The ids of an answer that was refused, from its headers. */
+/** Reads the ids of a failed answer from its headers. */
 function idsOf({ headers }: ApiResponse): { conversationId: string; messageId: string } {
   return {
     conversationId: headers.get('x-conversation-id') ?? '',
@@ -84,14 +89,14 @@ async function messageOf(conversationId: string, messageId: string): Promise<unk
   return listAt(body, 'data').find((message) => at(message, 'id') === messageId);
 }
 
-describe('an answer in the format that was asked for', () => {
+describe('an answer in the requested format', () => {
   it.each([
     ['openai', CITY, CITY],
     ['openai', OBJECT, OBJECT],
     ['anthropic', CITY, { output_config: { format: { type: 'json_schema', schema: SCHEMA } } }],
     ['ollama', CITY, { format: SCHEMA }],
     ['ollama', OBJECT, { format: 'json' }],
-  ])('is asked of %s in its own words, and given like any other: %j', async (id, format, sent) => {
+  ])('is requested from %s in its API format, and returned like any other: %j', async (id, format, sent) => {
     for (const path of [CHAT, STREAM]) {
       provider.script({ kind: 'answer', text: OSLO });
       const body = { message: 'Which city?', model: `${id}/test-model`, ...format };
@@ -106,7 +111,7 @@ describe('an answer in the format that was asked for', () => {
     }
   });
 
-  it('is asked for again where the answer is regenerated or its question edited, until text is asked for', async () => {
+  it('has the same format when it is regenerated or its question is edited, until text is requested', async () => {
     provider.setDefault({ kind: 'answer', text: OSLO });
     const first = await user.request('POST', CHAT, { message: 'Which city?', ...CITY });
     const { conversationId, messageId } = idsIn(first.body);
@@ -125,7 +130,7 @@ describe('an answer in the format that was asked for', () => {
     expect(provider.requests.at(-1)?.body).not.toHaveProperty('response_format');
   });
 
-  it('is not looked for in an answer that calls tools, but in the one after their results', async () => {
+  it('is not validated if it calls tools, but the answer after their results is', async () => {
     const tools = [{ type: 'function', function: { name: 'locate' } }];
     provider.script({ kind: 'answer', toolCalls: [{ id: 'call_a', name: 'locate', arguments: '{}' }] });
     const called = await user.request('POST', CHAT, { message: 'Which city?', tools, ...CITY });
@@ -138,7 +143,7 @@ describe('an answer in the format that was asked for', () => {
     expect((await user.request('POST', `${CHAT}/${messageId}/tool-results`, results)).status).toBe(200);
   });
 
-  it('is not looked for in an answer that its user stopped', async () => {
+  it('is not validated if its user stopped it', async () => {
     const gate = gatedAnswer(['{"city":', '"Oslo"}']);
     provider.script(gate);
     const { messageId, events } = await beginStream(provider, user, CITY);
@@ -149,8 +154,8 @@ describe('an answer in the format that was asked for', () => {
   });
 });
 
-describe('an answer that does not have the format', () => {
-  it.each(BROKEN)('is a 422, stored, marked and billed: %s', async (_what, format, behaviour, reason) => {
+describe('an answer that violates the requested format', () => {
+  it.each(BROKEN)('is a 422, stored as failed and billed: %s', async (_what, format, behaviour, reason) => {
     provider.script(behaviour);
     const answer = await user.request('POST', CHAT, { message: 'Which city?', ...format });
     const error = at(answer.body, 'error');
@@ -171,7 +176,7 @@ describe('an answer that does not have the format', () => {
     expectSettled(conversation);
   });
 
-  it('ends its stream with the error, after the text and after it is stored', async () => {
+  it('ends its stream with the error, after the text and once it is stored', async () => {
     provider.script({ kind: 'answer', text: 'The city is Oslo.' });
     const events = user.stream(STREAM, { message: 'Which city?', ...CITY });
     const seen: unknown[] = [];
@@ -185,7 +190,7 @@ describe('an answer that does not have the format', () => {
     expect(at(seen.at(-1), 'error', 'code')).toBe('output_parse_error');
   });
 
-  it('ends in the same way for whoever rejoins, and for a request that is sent again', async () => {
+  it('ends with the same error if its stream is resumed or its request repeated', async () => {
     const key = randomUUID();
     provider.script({ kind: 'answer', text: 'The city is Oslo.' });
     const body = { message: 'Which city?', ...CITY };
@@ -201,7 +206,7 @@ describe('an answer that does not have the format', () => {
     expect(provider.requests.filter(({ route }) => route === 'chat')).toHaveLength(1);
   });
 
-  it('ends in the same way for a follower of the running answer', async () => {
+  it('ends with the same error for a follower of the running answer', async () => {
     const gate = gatedAnswer(['The city', ' is Oslo.']);
     provider.script(gate);
     const { messageId, events } = await beginStream(provider, user, OBJECT);
@@ -213,7 +218,7 @@ describe('an answer that does not have the format', () => {
     expect(at(own.at(-1), 'error', 'code')).toBe('output_parse_error');
   });
 
-  it('is told to the model in the next turn, so that it can be mended', async () => {
+  it('is sent to the model in the next turn, so that it can be corrected', async () => {
     provider.script({ kind: 'answer', text: 'The city is Oslo.' }, { kind: 'answer', text: OSLO });
     const { conversationId } = idsOf(await user.request('POST', CHAT, { message: 'Which city?', ...CITY }));
     const more = { message: 'As JSON, please.', conversation_id: conversationId, ...CITY };
@@ -221,7 +226,7 @@ describe('an answer that does not have the format', () => {
     expect(at(provider.requests.at(-1)?.body, 'messages', 1)).toMatchObject({ content: 'The city is Oslo.' });
   });
 
-  it('is not kept for equal questions', async () => {
+  it('is not cached', async () => {
     provider.script({ kind: 'answer', text: 'The city is Oslo.' }, { kind: 'answer', text: OSLO });
     const body = { message: 'Which city, from the cache?', cache: true, ...CITY };
     expect((await user.request('POST', CHAT, body)).status).toBe(422);
@@ -231,7 +236,7 @@ describe('an answer that does not have the format', () => {
     expect([third.status, at(third.body, 'cached')]).toEqual([200, true]);
   });
 
-  it('is passed on as it is to clients of OpenAI’s, which read it themselves', async () => {
+  it('is returned unchanged to OpenAI clients, which validate it themselves', async () => {
     provider.script({ kind: 'answer', text: 'The city is Oslo.' });
     const answer = await send(`${api.url}/v1/chat/completions`, {
       method: 'POST',
@@ -245,7 +250,7 @@ describe('an answer that does not have the format', () => {
   });
 });
 
-describe('a format that cannot be asked for', () => {
+describe('an invalid response_format', () => {
   const format = (more: object): object => ({ response_format: { type: 'json_schema', ...more } });
   it.each([
     [{ response_format: 'json' }, 'response_format'],
@@ -268,7 +273,7 @@ describe('a format that cannot be asked for', () => {
       'response_format.json_schema.schema',
     ],
     [format({ json_schema: { name: 'n', schema: SCHEMA, more: 1 } }), 'response_format.json_schema.more'],
-  ])('is refused by name, and nothing is stored or asked: %j', async (wrong, param) => {
+  ])('is refused, names the parameter, stores nothing and calls no provider: %j', async (wrong, param) => {
     for (const path of [CHAT, STREAM]) {
       const answer = await user.request('POST', path, { message: 'Which city?', ...wrong });
       expect([answer.status, at(answer.body, 'error')]).toEqual([
@@ -280,7 +285,7 @@ describe('a format that cannot be asked for', () => {
     expect(provider.requests).toEqual([]);
   });
 
-  it('is refused by name where the model cannot honour it', async () => {
+  it('is refused, naming the parameter, if the model does not support it', async () => {
     const demo = await user.request('POST', CHAT, { message: 'Which city?', model: 'demo/echo', ...CITY });
     expect([demo.status, at(demo.body, 'error', 'param')]).toEqual([400, 'response_format']);
     const claude = { message: 'Which city?', model: 'anthropic/test-model', ...OBJECT };

@@ -1,4 +1,5 @@
-// Real here: the API on a socket with its jobs, PostgreSQL, and the provider's wire, whose requests show what was told.
+// Real components: the API on a socket with its jobs, PostgreSQL, and the provider's protocol, whose requests
+// show the model's input.
 import { describe, expect, it } from '@jest/globals';
 import { type Settings, startApi, type TestApi } from '../../../support/api.js';
 import { deliver, makeDue, untilChoresDone, untilWaiting } from '../../../support/chores.js';
@@ -9,12 +10,12 @@ import { expectSettled, query, stored, until } from '../../../support/stored.js'
 
 const PATH = '/api/v1/conversations';
 
-/** What a summary is told with. */
+/** The heading of a summary in the model's input. */
 const MARK = '[Summary of the conversation so far, written by a program. It stands for earlier messages.]';
 
 const provider = setUpProvider();
 const api = setUpApi(
-  // A quarter is the answer's: 384 tokens hold six messages of 64.
+  // A quarter is reserved for the answer: 384 tokens hold six messages of 64.
   () => settings({ MODEL_CONTEXT_WINDOWS: '{"openai/test-model":512,"openai/summary-model":1000}' }),
 );
 const user = setUpUser(api);
@@ -33,19 +34,19 @@ function start(more: Settings): Promise<TestApi> {
   return startApi(settings(more));
 }
 
-/** A text of sixty tokens; a message takes four more. */
+/** A text of sixty tokens; a message adds four to it. */
 function text(word: string): string {
   return Array.from({ length: 60 }, () => word).join(' ');
 }
 
 const [one, two, six, ten, red] = [text('one'), text('two'), text('six'), text('ten'), text('red')];
 
-/** What model and summarizer say: a turn is echoed, and what comes after it says this. */
+/** Scripts the provider: the turn is echoed, and the requests after it return these notes. */
 function noting(...notes: readonly string[]): void {
   provider.script({ kind: 'answer' }, ...notes.map((said) => ({ kind: 'answer', text: said }) as const));
 }
 
-/** A turn, and what it makes due; the id of its conversation. */
+/** Runs a turn and waits for its tasks; returns the id of its conversation. */
 async function say(message: string, more: object = {}, of = api, by = user): Promise<string> {
   const { status, body } = await by.request('POST', '/api/v1/chat', { message, ...more });
   expect(status).toBe(200);
@@ -54,7 +55,7 @@ async function say(message: string, more: object = {}, of = api, by = user): Pro
   return id;
 }
 
-/** A conversation of these, the first one with compaction; its id. */
+/** Starts a conversation of these messages, with compaction set by the first; returns its id. */
 async function begin(messages: readonly string[], of = api, by = user): Promise<string> {
   const [first = '', ...others] = messages;
   const id = await say(first, { compaction: 'summary' }, of, by);
@@ -62,7 +63,7 @@ async function begin(messages: readonly string[], of = api, by = user): Promise<
   return id;
 }
 
-/** One of four turns, with notes of the first two. */
+/** Starts a conversation of four turns with notes on the first two. */
 async function beginSummed(): Promise<string> {
   const id = await begin([one, two, six]);
   noting('Notes on one and two.');
@@ -70,14 +71,14 @@ async function beginSummed(): Promise<string> {
   return id;
 }
 
-/** The texts of the requests to a model, in order. */
+/** Returns the texts of the requests to a model, in order. */
 function toldTo(model: string): unknown[][] {
   return provider.requests
     .filter(({ body }) => at(body, 'model') === model)
     .map(({ body }) => listAt(body, 'messages').map((message) => at(message, 'content')));
 }
 
-/** The summary that the conversation shows. */
+/** Returns the summary that the API shows for the conversation. */
 async function shown(id: string): Promise<unknown> {
   return at((await user.request('GET', `${PATH}/${id}`)).body, 'summary');
 }
@@ -86,15 +87,15 @@ async function idsOf(id: string, of = api): Promise<unknown[]> {
   return (await stored(of.database, id)).messages.map((message) => message['id']);
 }
 
-/** Exchanges as the material for notes has them. */
+/** Formats exchanges as they appear in the summary model's input. */
 function said(...messages: readonly string[]): string {
   return messages.map((message) => `User:\n${message}\n\nAssistant:\n${message}`).join('\n\n');
 }
 
 describe('a conversation with compaction', () => {
-  it('is summed up when messages no longer fit', async () => {
+  it('is summarized when messages no longer fit', async () => {
     const id = await begin([one, two, six]);
-    // Five messages fit, so nothing was left out yet.
+    // Five messages fit, so none has been left out yet.
     expect(toldTo('summary-model')).toEqual([]);
     expect(await shown(id)).toBeNull();
     noting('Notes on one and two.');
@@ -102,7 +103,7 @@ describe('a conversation with compaction', () => {
     expect(toldTo('test-model').at(-1)).toEqual([two, two, six, six, ten]);
     const [asked, ...more] = toldTo('summary-model');
     expect(more).toEqual([]);
-    // What is said is material and never an instruction of ours.
+    // Messages are data, and must not appear in the system prompt.
     expect(asked?.[0]).not.toMatch(/one one|two two/);
     expect(asked?.[1]).toBe(`What was said since:\n\n${said(one, two)}`);
     const summary = await shown(id);
@@ -123,7 +124,7 @@ describe('a conversation with compaction', () => {
     expectSettled(conversation);
   });
 
-  it('is told its notes in place of what they cover, and they are carried on', async () => {
+  it('sends its notes in place of the messages they cover, and updates them later', async () => {
     const id = await beginSummed();
     await say(red, { conversation_id: id, system_prompt: 'Stay.' });
     const told = listAt(provider.requests.at(-1)?.body, 'messages');
@@ -135,7 +136,7 @@ describe('a conversation with compaction', () => {
       ['assistant', ten],
       ['user', red],
     ]);
-    // Everything behind the notes fits, so none are asked for.
+    // Everything after the notes fits, so no new ones are requested.
     expect(toldTo('summary-model')).toHaveLength(1);
     noting('Notes on one to ten.');
     await say(two, { conversation_id: id });
@@ -149,7 +150,7 @@ describe('a conversation with compaction', () => {
     expectSettled(await stored(api.database, id));
   });
 
-  it('is not told notes on a branch that they do not cover, and is again on the one that they do', async () => {
+  it('omits the notes on a branch that they do not cover, and sends them on the one that they do', async () => {
     const id = await beginSummed();
     const ids = await idsOf(id);
     const edited = await user.request('POST', `${PATH}/${id}/messages/${String(ids[2])}/edit`, {
@@ -166,7 +167,7 @@ describe('a conversation with compaction', () => {
     expect(await shown(id)).toMatchObject({ text: 'Notes on one and two.' });
   });
 
-  it('is told nothing of its notes once it has none of it', async () => {
+  it('omits its notes while compaction is off', async () => {
     const id = await beginSummed();
     await say(red, { conversation_id: id, compaction: 'none' });
     expect(toldTo('test-model').at(-1)).toEqual([six, six, ten, ten, red]);
@@ -178,7 +179,7 @@ describe('a conversation with compaction', () => {
     );
   });
 
-  it('is summed up once, however often the queue delivers it, and does not wait for it', async () => {
+  it('is summarized once however often the queue delivers the task, and turns do not wait for it', async () => {
     const id = await begin([one, two, six]);
     const gate = gatedAnswer(['Late notes.']);
     provider.script({ kind: 'answer' }, gate);
@@ -186,7 +187,7 @@ describe('a conversation with compaction', () => {
     expect((await user.request('POST', '/api/v1/chat', turn)).status).toBe(200);
     await until('the request for notes', () => toldTo('summary-model').length === 1);
     await deliver(api, id, 'summary', 8);
-    // A turn meanwhile is told what fits, and what it makes due does not disturb what is being done.
+    // A turn in the meantime sends the messages that fit, and its task does not disturb the running one.
     const next = await user.request('POST', '/api/v1/chat', { message: red, conversation_id: id });
     expect(next.status).toBe(200);
     expect(toldTo('test-model').at(-1)).toEqual([six, six, ten, ten, red]);
@@ -199,7 +200,7 @@ describe('a conversation with compaction', () => {
     expectSettled(await stored(api.database, id));
   });
 
-  it('has no summary of a branch that was left before it was written', async () => {
+  it('gets no summary of a branch that is no longer active', async () => {
     const id = await begin([one, two, six]);
     provider.script({ kind: 'answer' }, { kind: 'error', status: 500 });
     const turn = { message: ten, conversation_id: id };
@@ -215,14 +216,14 @@ describe('a conversation with compaction', () => {
     expectSettled(await stored(api.database, id));
   });
 
-  it('is nobody else’s', async () => {
+  it('does not reveal its summary to another account', async () => {
     const id = await beginSummed();
     const other = await registerUser(api.url);
     expect((await other.request('GET', `${PATH}/${id}`)).status).toBe(404);
     expect(JSON.stringify((await other.request('GET', PATH)).body)).not.toContain('Notes');
   });
 
-  it('is summed up in several steps where the window of that model is small', async () => {
+  it('is summarized in several steps if the summary model’s window is small', async () => {
     const narrow = await start({
       MODEL_CONTEXT_WINDOWS: '{"openai/test-model":512,"openai/summary-model":370}',
     });
@@ -248,7 +249,7 @@ describe('a conversation with compaction', () => {
     }
   });
 
-  it('is summed up by the model that answered last where none is set, and a long message by its beginning', async () => {
+  it('is summarized by the model of its last answer if none is configured, with long messages truncated', async () => {
     const narrow = await start({ MODEL_CONTEXT_WINDOWS: '{"openai/test-model":512}', SUMMARY_MODEL: '' });
     try {
       const poor = await registerUser(narrow.url);

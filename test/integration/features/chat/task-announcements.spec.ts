@@ -1,4 +1,5 @@
-// Real here: the API on a socket with its jobs, PostgreSQL, Redis if the run provides one, and the provider's wire.
+// Real components: the API on a socket with its jobs, PostgreSQL, Redis if the run provides one, and the
+// provider's protocol.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
@@ -14,10 +15,10 @@ import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { redisKeyPrefix, testRedisUrl } from '../../../support/redis.js';
 import { expectSettled, stored, until } from '../../../support/stored.js';
 
-/** Rounds of the race. Without a sweep all of them together take a second or two. */
+/** Rounds of the race. Together they take a second or two if none waits for a sweep. */
 const ROUNDS = 25;
 
-/** Longest time that something which needs no sweep may take, in milliseconds. The sweep comes every 15 s. */
+/** Maximum duration of work that needs no sweep, in milliseconds. The sweep runs every 15 s. */
 const PROMPT_MS = 7_000;
 
 let provider: FakeProvider;
@@ -33,7 +34,7 @@ beforeAll(async () => {
     TITLE_MODEL: 'openai/title-model',
   });
   user = await registerUser(api.url);
-  // After the application, which decides for this process where its queues are.
+  // Created after the application, which sets the location of the queues for this process.
   queue = new ManagedQueue(TASKS_QUEUE, {
     ...(testRedisUrl === undefined
       ? { connection: { connectionString: api.database.url } }
@@ -55,13 +56,13 @@ async function say(): Promise<string> {
   return String(at(body, 'conversation_id'));
 }
 
-describe('a task that is announced while the job of its last announcement is still active', () => {
-  it('is done as soon as that job ends, and not only when the sweep comes', async () => {
+describe('a task announced while the job of its previous announcement is still active', () => {
+  it('runs as soon as that job ends, without waiting for the sweep', async () => {
     const gate = gatedAnswer(['Too late']);
     provider.script({ kind: 'answer' }, gate, { kind: 'answer', text: 'Blue sky' });
     const id = await say();
     await until('the request for a title', () => provider.requests[1]);
-    // The lease of the first run is over before its answer comes, so what it brings is refused.
+    // The lease of the first run expires before its answer arrives, so its result is rejected.
     await makeDue(api, id);
     await announce(id);
     const ended = performance.now();
@@ -73,7 +74,7 @@ describe('a task that is announced while the job of its last announcement is sti
     expectSettled(await stored(api.database, id));
   });
 
-  it('is done promptly however close its announcement comes to the end of that job', async () => {
+  it('runs promptly however close its announcement is to the end of that job', async () => {
     provider.script({ kind: 'answer' }, { kind: 'answer', text: 'Blue sky' });
     const id = await say();
     await untilChoresDone(api, id);
@@ -81,7 +82,7 @@ describe('a task that is announced while the job of its last announcement is sti
     await connected(async (client) => {
       for (let round = 0; round < ROUNDS; round += 1) {
         await makeDueAndAnnounce(client, id);
-        // A little later each time: before the job begins, while it runs, as it ends, and after.
+        // A little later each round: before the job begins, while it runs, as it ends, and after.
         await delay(round / 2);
         await makeDueAndAnnounce(client, id);
         await untilRowGone(client, id);
@@ -91,7 +92,7 @@ describe('a task that is announced while the job of its last announcement is sti
   });
 });
 
-/** Announces the title of a conversation, and waits until the queue has heard of it. */
+/** Announces the title of a conversation and waits until the queue has the job. */
 async function announce(conversationId: string): Promise<void> {
   const heard = jest.spyOn(queue, 'addBulk');
   announcer.announce([{ conversationId, kind: 'title' }]);
@@ -99,7 +100,7 @@ async function announce(conversationId: string): Promise<void> {
   heard.mockRestore();
 }
 
-/** Writes a task that is due, whether a job has its lease or not, and announces it. */
+/** Makes a task due, whether or not a job holds its lease, and announces it. */
 async function makeDueAndAnnounce(client: pg.Client, conversationId: string): Promise<void> {
   await client.query(
     `INSERT INTO chores (conversation_id, kind, user_id, message_id)

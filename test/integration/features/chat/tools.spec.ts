@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the providers' wires; the test says what the model calls.
+// Real components: the API on a socket, PostgreSQL, and the providers' protocols; the test scripts the
+// model's tool calls.
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { beginStream, idsIn, named, nextEvent, rejoin, stop } from '../../../support/answers.js';
@@ -27,7 +28,7 @@ const TOOLS = { tools: [WEATHER] };
 const OSLO = { id: 'call_oslo', name: 'get_weather', arguments: '{"city":"Oslo"}' };
 const HANOI = { id: 'call_hanoi', name: 'get_weather', arguments: '{"city":"Hà Nội"}' };
 
-/** A call as a client and a provider see it. */
+/** A tool call in the API format of clients and providers. */
 const wire = ({ id, name, arguments: text }: typeof OSLO) => ({
   id,
   type: 'function',
@@ -44,7 +45,7 @@ const api = setUpApi(() => ({
   LLM_MAX_RETRIES: '0',
 }));
 
-/** A turn whose answer calls tools. */
+/** Runs a turn whose answer calls tools. */
 async function callTools(
   user: TestUser,
   calls: readonly (typeof OSLO)[] = [OSLO],
@@ -71,7 +72,7 @@ async function messagesOf(user: TestUser, conversationId: string): Promise<unkno
   return listAt(body, 'data');
 }
 
-/** The calls that the events of a stream add up to, put together as clients of OpenAI's chunks do. */
+/** Assembles the tool calls of a stream's events as clients assemble OpenAI's chunks. */
 function callsIn(events: readonly unknown[]): unknown[] {
   const calls: { id: unknown; type: unknown; function: { name: unknown; arguments: string } }[] = [];
   for (const event of events) {
@@ -95,7 +96,7 @@ function callsIn(events: readonly unknown[]): unknown[] {
 }
 
 describe('an answer that calls tools', () => {
-  it('tells its calls, and keeps them', async () => {
+  it('returns its calls and stores them', async () => {
     const user = await registerUser(api.url);
     const asked = provider.nextRequest('chat');
     const { conversationId, messageId, answer } = await callTools(user, [OSLO, HANOI]);
@@ -115,7 +116,7 @@ describe('an answer that calls tools', () => {
     expectSettled(await stored(api.database, conversationId));
   });
 
-  it('streams them piece by piece behind its text, and is rejoined at each event', async () => {
+  it('streams its calls piece by piece after its text, and can be resumed after each event', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['Let me ', 'see.'], {
       toolCalls: [
@@ -130,7 +131,7 @@ describe('an answer that calls tools', () => {
       gate.release();
       seen.push(await nextEvent(events));
     }
-    // The rest of a stream that is rejoined while it runs.
+    // The rest of the stream, resumed while it runs.
     const rejoined = rejoin(api.url, user, messageId, seen.at(-1)?.id);
     gate.finish();
     for await (const event of events) seen.push(event);
@@ -141,7 +142,7 @@ describe('an answer that calls tools', () => {
     expect(seen.at(-2)?.data).toMatchObject({ finished: true, finish_reason: 'tool_calls' });
     const late = await collect(rejoined);
     expect(callsIn([...data.slice(0, 7), ...late.slice(1)])).toEqual(whole);
-    // Afterwards from the row, from behind each event that there was.
+    // The stream is then resumed from the row, after each of its events.
     for (const [index, event] of seen.entries()) {
       if (event.id === undefined) continue;
       const again = await collect(rejoin(api.url, user, messageId, event.id));
@@ -152,7 +153,7 @@ describe('an answer that calls tools', () => {
     }
   });
 
-  it('is told again, with its calls at the end, where the model goes back to an earlier call', async () => {
+  it('is restarted with its calls at the end if the model returns to an earlier call', async () => {
     const user = await registerUser(api.url);
     const chunk = (delta: object, finish_reason: string | null = null) =>
       `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
@@ -184,7 +185,7 @@ describe('an answer that calls tools', () => {
     expect(message).toMatchObject({ content: 'Well, ', tool_calls: [wire(OSLO), wire(HANOI)] });
   });
 
-  it('keeps the part of a call that came, when it is stopped, and says that it is not whole', async () => {
+  it('stores the received part of a call when it is stopped, and refuses a result for it', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer([], { toolCalls: [{ ...OSLO, arguments: ['{"ci', 'ty":"Oslo"}'] }] });
     provider.script(gate);
@@ -200,7 +201,7 @@ describe('an answer that calls tools', () => {
     await collect(events);
     const refused = await results(user, messageId, [[OSLO.id, '21']]);
     expect(refused).toMatchObject({ status: 400, body: { error: { param: 'tool_results' } } });
-    // The next turn says nothing of the call, which no provider would take without its result.
+    // The next turn omits the call, because no provider accepts a call without its result.
     const asked = provider.nextRequest('chat');
     const next = { message: 'Never mind', conversation_id: conversationId };
     expect((await user.request('POST', '/api/v1/chat', next)).status).toBe(200);
@@ -225,47 +226,50 @@ describe('an answer that calls tools', () => {
   });
 });
 
-describe('results of tools', () => {
-  it.each(['openai', 'anthropic', 'ollama'] as const)('reach the model on the wire of %s', async (name) => {
-    const user = await registerUser(api.url);
-    const { conversationId, messageId, answer } = await callTools(user, [OSLO, HANOI], {
-      model: `${name}/test-model`,
-    });
-    // Ollama gives its calls no names, so they are ours.
-    const [oslo = '', hanoi = ''] = listAt(answer.body, 'tool_calls').map((call) => String(at(call, 'id')));
-    const asked = provider.nextRequest();
-    const second = await results(user, messageId, [
-      [hanoi, 'wet'],
-      [oslo, 'cold'],
-    ]);
-    expect(second).toMatchObject({ status: 200, body: { conversation_id: conversationId } });
-    const { body } = await asked;
-    const told = JSON.stringify(body);
-    for (const word of ['How is it?', 'get_weather', 'Oslo', 'Nội', 'cold', 'wet']) {
-      expect(told).toContain(word);
-    }
-    expect(told.indexOf('cold')).toBeLessThan(told.indexOf('wet'));
-    if (name === 'openai') {
-      expect(listAt(body, 'messages').slice(1)).toEqual([
-        { role: 'assistant', content: null, tool_calls: [wire(OSLO), wire(HANOI)] },
-        { role: 'tool', tool_call_id: OSLO.id, content: 'cold' },
-        { role: 'tool', tool_call_id: HANOI.id, content: 'wet' },
+describe('tool results', () => {
+  it.each(['openai', 'anthropic', 'ollama'] as const)(
+    'reach the model in the %s API format',
+    async (name) => {
+      const user = await registerUser(api.url);
+      const { conversationId, messageId, answer } = await callTools(user, [OSLO, HANOI], {
+        model: `${name}/test-model`,
+      });
+      // Ollama assigns no ids to its calls, so the ids are generated here.
+      const [oslo = '', hanoi = ''] = listAt(answer.body, 'tool_calls').map((call) => String(at(call, 'id')));
+      const asked = provider.nextRequest();
+      const second = await results(user, messageId, [
+        [hanoi, 'wet'],
+        [oslo, 'cold'],
       ]);
-      expect(body).toMatchObject(TOOLS);
-    }
-    const messages = await messagesOf(user, conversationId);
-    expect(messages.map((message) => at(message, 'role'))).toEqual([
-      'user',
-      'assistant',
-      'tool',
-      'tool',
-      'assistant',
-    ]);
-    expect(messages[2]).toMatchObject({ content: 'cold', tool_call_id: oslo, status: 'complete' });
-    expectSettled(await stored(api.database, conversationId));
-  });
+      expect(second).toMatchObject({ status: 200, body: { conversation_id: conversationId } });
+      const { body } = await asked;
+      const told = JSON.stringify(body);
+      for (const word of ['How is it?', 'get_weather', 'Oslo', 'Nội', 'cold', 'wet']) {
+        expect(told).toContain(word);
+      }
+      expect(told.indexOf('cold')).toBeLessThan(told.indexOf('wet'));
+      if (name === 'openai') {
+        expect(listAt(body, 'messages').slice(1)).toEqual([
+          { role: 'assistant', content: null, tool_calls: [wire(OSLO), wire(HANOI)] },
+          { role: 'tool', tool_call_id: OSLO.id, content: 'cold' },
+          { role: 'tool', tool_call_id: HANOI.id, content: 'wet' },
+        ]);
+        expect(body).toMatchObject(TOOLS);
+      }
+      const messages = await messagesOf(user, conversationId);
+      expect(messages.map((message) => at(message, 'role'))).toEqual([
+        'user',
+        'assistant',
+        'tool',
+        'tool',
+        'assistant',
+      ]);
+      expect(messages[2]).toMatchObject({ content: 'cold', tool_call_id: oslo, status: 'complete' });
+      expectSettled(await stored(api.database, conversationId));
+    },
+  );
 
-  it('are told in words to a later turn that has no tools, and as they were to one that has', async () => {
+  it('are sent as text to a later turn without tools, and as tool messages to one with tools', async () => {
     const user = await registerUser(api.url);
     const { conversationId, messageId } = await callTools(user);
     await results(user, messageId, [[OSLO.id, 'cold']]);
@@ -281,7 +285,7 @@ describe('results of tools', () => {
     expect(listAt((await able).body, 'messages').map((message) => at(message, 'role'))).toContain('tool');
   });
 
-  it('call for more tools, and a forced call is not forced again', async () => {
+  it('may lead to more tool calls, and a forced call is not forced again', async () => {
     const user = await registerUser(api.url);
     const { messageId } = await callTools(user, [OSLO], { tool_choice: 'required' });
     provider.script({ kind: 'answer', toolCalls: [HANOI] });
@@ -293,7 +297,7 @@ describe('results of tools', () => {
     expect(third.body).toMatchObject({ finish_reason: 'stop' });
   });
 
-  it('can be answered again', async () => {
+  it('are sent again when their answer is regenerated', async () => {
     const user = await registerUser(api.url);
     const { conversationId, messageId } = await callTools(user);
     const { body } = await results(user, messageId, [[OSLO.id, 'cold']]);
@@ -306,7 +310,7 @@ describe('results of tools', () => {
     });
   });
 
-  it('come as a stream, and run once for one Idempotency-Key', async () => {
+  it('are answered as a stream if requested, and run once per Idempotency-Key', async () => {
     const user = await registerUser(api.url);
     const { conversationId, messageId } = await callTools(user);
     const path = `/api/v1/chat/${messageId}/tool-results`;
@@ -322,24 +326,24 @@ describe('results of tools', () => {
 
   it.each([
     [
-      'of a call that there is not',
+      'for an unknown call',
       [
         [OSLO.id, 'x'],
         ['call_other', 'y'],
       ],
       'call_other',
     ],
-    ['of some calls only', [], 'at least 1'],
+    ['an empty list', [], 'at least 1'],
     [
-      'twice for one call',
+      'duplicates for one call',
       [
         [OSLO.id, 'x'],
         [OSLO.id, 'y'],
       ],
       'one result',
     ],
-    ['of another call', [['call_other', 'y']], 'missing'],
-  ] as const)('are refused %s, and nothing is stored', async (_what, given, says) => {
+    ['for another call only', [['call_other', 'y']], 'missing'],
+  ] as const)('are refused if they are %s, and nothing is stored', async (_what, given, says) => {
     const user = await registerUser(api.url);
     const { conversationId, messageId } = await callTools(user);
     const refused = await results(user, messageId, given);
@@ -348,7 +352,7 @@ describe('results of tools', () => {
     expect(await messagesOf(user, conversationId)).toHaveLength(2);
   });
 
-  it('of which one is named cannot be answered again by itself', async () => {
+  it('cannot be regenerated', async () => {
     const user = await registerUser(api.url);
     const { conversationId, messageId } = await callTools(user);
     await results(user, messageId, [[OSLO.id, 'cold']]);
@@ -357,7 +361,7 @@ describe('results of tools', () => {
     expect((await user.request('POST', path, {})).status).toBe(400);
   });
 
-  it('of an answer without calls are refused, and of somebody else’s look like none', async () => {
+  it('are refused for an answer without tool calls, and answered with 404 for another account’s', async () => {
     const user = await registerUser(api.url);
     const { body } = await user.request('POST', '/api/v1/chat', { message: 'hi' });
     expect((await results(user, idsIn(body).messageId, [[OSLO.id, 'x']])).status).toBe(400);
@@ -367,42 +371,42 @@ describe('results of tools', () => {
   });
 });
 
-describe('tools of a request', () => {
+describe('tools in a request', () => {
   it.each([
     [
       'a name with a space',
       { tools: [{ type: 'function', function: { name: 'a b' } }] },
       'tools.0.function.name',
     ],
-    ['another type', { tools: [{ type: 'web', function: { name: 'a' } }] }, 'tools.0.type'],
+    ['an unsupported type', { tools: [{ type: 'web', function: { name: 'a' } }] }, 'tools.0.type'],
     [
       'NUL in a schema',
       { tools: [{ type: 'function', function: { name: 'a', parameters: { x: ['\0'] } } }] },
       'tools.0.function.parameters',
     ],
     [
-      'half a character in a schema',
+      'a lone surrogate in a schema',
       { tools: [{ type: 'function', function: { name: 'a', parameters: { '\ud83d': 1 } } }] },
       'tools.0.function.parameters',
     ],
     [
-      'a schema that is a list',
+      'a schema that is an array',
       { tools: [{ type: 'function', function: { name: 'a', parameters: [] } }] },
       'tools.0.function.parameters',
     ],
-    ['an unknown choice', { ...TOOLS, tool_choice: 'maybe' }, 'tool_choice'],
+    ['an unknown tool_choice', { ...TOOLS, tool_choice: 'maybe' }, 'tool_choice'],
     [
-      'a choice with more in it',
+      'a tool_choice with an unknown field',
       { ...TOOLS, tool_choice: { type: 'function', function: { name: 'a', x: 1 } } },
       'tool_choice',
     ],
-  ])('%s is refused by name', async (_what, more, field) => {
+  ])('are refused with 400 for %s, naming the field', async (_what, more, field) => {
     const user = await registerUser(api.url);
     const refused = await user.request('POST', '/api/v1/chat', { message: 'hi', ...more });
     expect(refused).toMatchObject({ status: 400, body: { error: { param: field } } });
   });
 
-  it('that a model cannot use are refused before anything is stored', async () => {
+  it('are refused before anything is stored if the model does not support them', async () => {
     const user = await registerUser(api.url);
     const refused = await user.request('POST', '/api/v1/chat', {
       message: 'hi',
@@ -415,17 +419,17 @@ describe('tools of a request', () => {
   });
 
   it.each([
-    ['required, of none', { tool_choice: 'required' }],
-    ['one of none', { tool_choice: { type: 'function', function: { name: 'get_weather' } } }],
-    ['one that there is not', { ...TOOLS, tool_choice: { type: 'function', function: { name: 'other' } } }],
-  ])('are refused where the choice is %s, before anything is stored', async (_what, more) => {
+    ['required without tools', { tool_choice: 'required' }],
+    ['a function without tools', { tool_choice: { type: 'function', function: { name: 'get_weather' } } }],
+    ['an unknown function', { ...TOOLS, tool_choice: { type: 'function', function: { name: 'other' } } }],
+  ])('are refused before anything is stored if tool_choice is %s', async (_what, more) => {
     const user = await registerUser(api.url);
     const refused = await user.request('POST', '/api/v1/chat', { message: 'hi', ...more });
     expect(refused).toMatchObject({ status: 400, body: { error: { param: 'tool_choice' } } });
     expect(listAt((await user.request('GET', '/api/v1/conversations')).body, 'data')).toEqual([]);
   });
 
-  it('that are taken away for another answer take their choice along', async () => {
+  it('lose their tool_choice if they are removed when the answer is regenerated', async () => {
     const user = await registerUser(api.url);
     const { conversationId, messageId } = await callTools(user, [OSLO], { tool_choice: 'required' });
     const path = `/api/v1/conversations/${conversationId}/messages/${messageId}/regenerate`;
@@ -435,7 +439,7 @@ describe('tools of a request', () => {
     expect([at(body, 'tools'), at(body, 'tool_choice')]).toEqual([undefined, undefined]);
   });
 
-  it('name the one that must be called', async () => {
+  it('can be forced by name with tool_choice', async () => {
     const user = await registerUser(api.url);
     const asked = provider.nextRequest('chat');
     const tool_choice = { type: 'function', function: { name: 'get_weather' } };
@@ -444,14 +448,14 @@ describe('tools of a request', () => {
   });
 });
 
-describe('what a model calls', () => {
-  it('is stored whatever it holds', async () => {
+describe('a malformed tool call of a model', () => {
+  it('is stored, and its result is accepted', async () => {
     const user = await registerUser(api.url);
     const odd = { id: 'call_odd', name: 'get_weather', arguments: '{"city":"\\u0000 \0 \ud83d"' };
     const { conversationId, messageId } = await callTools(user, [odd]);
     const [, message] = await messagesOf(user, conversationId);
     expect(message).toMatchObject({ status: 'complete', tool_calls: [{ id: 'call_odd' }] });
-    // No JSON: the result may be given all the same, and is told in words.
+    // The arguments are not JSON: the result is accepted, and sent to the model as text.
     const asked = provider.nextRequest('chat');
     expect((await results(user, messageId, [[odd.id, 'That was no JSON.']])).status).toBe(200);
     const told = JSON.stringify((await asked).body);

@@ -1,5 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, the folder of the files, and three providers' wires. What a model is told
-// of a file is read from the requests that reached the provider.
+// Real components: the API on a socket, PostgreSQL, the file directory, and the protocols of three providers.
+// The requests that reach the provider show the files sent to a model.
 import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Settings, startApi } from '../../../support/api.js';
@@ -46,7 +46,7 @@ function uploadAll(...files: readonly TestFile[]): Promise<string[]> {
   return Promise.all(files.map((file) => uploadedId(api.url, user, file)));
 }
 
-/** A turn that has to go well, and what its provider was told. */
+/** Runs a turn that must succeed; returns its response and the messages sent to the provider. */
 async function ask(body: object, path = '/api/v1/chat'): Promise<{ answer: ApiResponse; told: unknown[] }> {
   const answer = await user.request('POST', path, { message: 'What is it?', ...body });
   if (answer.status !== 200)
@@ -54,7 +54,7 @@ async function ask(body: object, path = '/api/v1/chat'): Promise<{ answer: ApiRe
   return { answer, told: lastTold() };
 }
 
-/** The messages that reached the provider last. */
+/** Returns the messages of the last request that reached the provider. */
 function lastTold(): unknown[] {
   const last = provider.requests.findLast(({ route }) => route === 'chat');
   return last === undefined ? [] : listAt(last.body, 'messages');
@@ -79,7 +79,7 @@ async function messagesOf(answer: ApiResponse): Promise<unknown[]> {
 }
 
 describe('the files of a question', () => {
-  it('are told on OpenAI’s wire, in front of the question and in their order', async () => {
+  it('are sent in OpenAI’s API format, before the question and in order', async () => {
     const file_ids = await uploadAll(IMAGE, REPORT, NOTE);
     const { answer, told } = await ask({ file_ids, model: OPENAI });
     const content = [IMAGE_PART, PDF_PART, NOTE_PART, { type: 'text', text: 'What is it?' }];
@@ -94,7 +94,7 @@ describe('the files of a question', () => {
     expect(at(reply, 'attachments')).toEqual([]);
   });
 
-  it('are told on Anthropic’s wire', async () => {
+  it('are sent in Anthropic’s API format', async () => {
     const { told } = await ask({ file_ids: await uploadAll(IMAGE, REPORT, NOTE), model: CLAUDE });
     const base64 = (media_type: string, bytes: Buffer) => ({
       type: 'base64',
@@ -110,7 +110,7 @@ describe('the files of a question', () => {
     expect(told).toEqual([{ role: 'user', content }]);
   });
 
-  it('are told on Ollama’s wire, whose server is asked whether its model sees', async () => {
+  it('are sent in Ollama’s API format after its server confirmed that the model supports images', async () => {
     const { told } = await ask({ file_ids: await uploadAll(IMAGE, NOTE), model: SEEING });
     expect(told).toEqual([
       { role: 'user', content: `${NOTE_TEXT}What is it?`, images: [PNG.toString('base64')] },
@@ -119,19 +119,19 @@ describe('the files of a question', () => {
     expect(shown).toContainEqual({ model: 'llama3.2-vision' });
   });
 
-  it('are told to the demo where they are texts', async () => {
+  it('are sent to the demo model if they are text files', async () => {
     const { answer } = await ask({ file_ids: await uploadAll(NOTE), model: 'demo/echo' });
     expect(at(answer.body, 'message')).toContain(`${NOTE_TEXT}What is it?`);
   });
 
-  it('are told in a stream as well', async () => {
+  it('are sent in a streamed turn too', async () => {
     await ask({ file_ids: await uploadAll(NOTE) }, '/api/v1/chat/stream');
     expect(lastTold()).toEqual([
       { role: 'user', content: [NOTE_PART, { type: 'text', text: 'What is it?' }] },
     ]);
   });
 
-  it('are told again in later turns, and when they are deleted, that they are', async () => {
+  it('are sent again in later turns, and replaced by a note once they are deleted', async () => {
     const [image = '', note = ''] = await uploadAll(IMAGE, NOTE);
     const { answer } = await ask({ file_ids: [image, note] });
     const conversation_id = at(answer.body, 'conversation_id');
@@ -150,7 +150,7 @@ describe('the files of a question', () => {
     expect(at(asked, 'attachments', 0)).toEqual({ file_id: null, name: 'dot.png', media_type: 'image/png' });
   });
 
-  it('that a later model cannot read are left out, which it is told', async () => {
+  it('are replaced by a note if the model of a later turn does not support their type', async () => {
     const { answer } = await ask({ file_ids: await uploadAll(IMAGE, REPORT) });
     const later = await ask({
       message: 'And now?',
@@ -165,7 +165,7 @@ describe('the files of a question', () => {
     });
   });
 
-  it('are left out where they are too large together, the oldest first, which a model is told', async () => {
+  it('are replaced by a note, oldest first, if they exceed the size limit together', async () => {
     const large = (name: string): TestFile => ({
       name,
       bytes: Buffer.concat([PNG, Buffer.alloc(11 * 2 ** 20)]),
@@ -185,7 +185,7 @@ describe('the files of a question', () => {
     expect(at(told.at(-1), 'content', 0, 'type')).toBe('image_url');
   });
 
-  it('go along with the question when it is edited, and are told when it is answered again', async () => {
+  it('stay attached to an edited question, and are sent again when its answer is regenerated', async () => {
     const [image = ''] = await uploadAll(IMAGE);
     const { answer } = await ask({ file_ids: [image] });
     const conversation = String(at(answer.body, 'conversation_id'));
@@ -208,7 +208,7 @@ describe('the files of a question', () => {
     expect(reasonOf(blind)).toMatchObject({ status: 400, code: 'invalid_request', param: 'model' });
   });
 
-  it('count as tokens of the message, in the context too', async () => {
+  it('count towards the tokens of the message and its context', async () => {
     const { answer } = await ask({ message: 'Hi', file_ids: await uploadAll(IMAGE, REPORT, NOTE) });
     const [row] = await query(
       api.database,
@@ -220,7 +220,7 @@ describe('the files of a question', () => {
     expect(words).toBeLessThan(30);
   });
 
-  it('are what another request with the same Idempotency-Key differs in', async () => {
+  it('are part of the request’s fingerprint for its Idempotency-Key', async () => {
     const [one, other] = await uploadAll(NOTE, NOTE);
     const named = (file_ids: unknown[]) =>
       send(`${api.url}/api/v1/chat`, {
@@ -234,8 +234,8 @@ describe('the files of a question', () => {
   });
 });
 
-describe('models that can read the files', () => {
-  it('are chosen out of a chain', async () => {
+describe('the choice of a model for files', () => {
+  it('takes the first model of an alias that supports the files', async () => {
     const image = await ask({ file_ids: await uploadAll(IMAGE), model: 'any' });
     expect(at(image.answer.body, 'model')).toBe(SEEING);
     const both = await ask({ file_ids: await uploadAll(IMAGE, REPORT), model: 'any' });
@@ -250,7 +250,7 @@ describe('models that can read the files', () => {
     [BLIND, IMAGE, 'images'],
     [SEEING, REPORT, 'PDFs'],
     ['none', IMAGE, 'images'],
-  ])('%s is none for %j', async (model, file, what) => {
+  ])('refuses %s for %j', async (model, file, what) => {
     const answer = await refuse({ file_ids: await uploadAll(file), model });
     expect(reasonOf(answer)).toEqual({
       status: 400,
@@ -260,7 +260,7 @@ describe('models that can read the files', () => {
     });
   });
 
-  it('may be those of which nothing is known: their own refusal is told', async () => {
+  it('includes models of unknown capabilities, and returns the provider’s refusal', async () => {
     provider.script({ kind: 'error', status: 400, message: 'This model does not support images.' });
     const file_ids = await uploadAll(IMAGE);
     const answer = await user.request('POST', '/api/v1/chat', { message: 'Hi', file_ids });
@@ -268,16 +268,16 @@ describe('models that can read the files', () => {
     expect(String(reasonOf(answer).message)).toContain('This model does not support images.');
   });
 
-  it('may be those of an Ollama that does not tell', async () => {
+  it('includes an Ollama model if its server fails to report the capabilities', async () => {
     provider.scriptFor('models', { kind: 'error', status: 500 });
-    // A model of its own: what another test asked of one is remembered.
+    // A separate model, because the capabilities of models in other tests are cached.
     const { told } = await ask({ file_ids: await uploadAll(IMAGE), model: 'ollama/unasked' });
     expect(at(told[0], 'images')).toEqual([PNG.toString('base64')]);
   });
 });
 
 describe('a question is refused and not stored', () => {
-  it('with a file of somebody else or an unknown one', async () => {
+  it('with a file of another account or an unknown file', async () => {
     const [mine = ''] = await uploadAll(NOTE);
     const stranger = await registerUser(api.url);
     for (const [by, id] of [
@@ -294,12 +294,12 @@ describe('a question is refused and not stored', () => {
 
   it.each<[what: string, files: TestFile[], message: string]>([
     [
-      'with a file of no use to a model',
+      'with a file of an unsupported type',
       [{ name: 'a.zip', bytes: Buffer.from([80, 75, 3, 4, 0]) }],
       `file_ids: 'a.zip' is not an image, a PDF or a text file, so it cannot be sent to a model.`,
     ],
     [
-      'with a text that is too long',
+      'with a text file that is too large',
       [{ name: 'long.txt', bytes: Buffer.alloc(2 ** 20 + 1, 'a') }],
       `file_ids: 'long.txt' exceeds the limit for text files, which is 1 MB.`,
     ],
@@ -315,13 +315,13 @@ describe('a question is refused and not stored', () => {
 
   it.each<[what: string, file_ids: unknown]>([
     [
-      'with more than ten',
+      'with more than ten files',
       Array.from({ length: 11 }, (_, index) => NOBODY.replace(/..$/, String(10 + index))),
     ],
-    ['with one twice', [NOBODY, NOBODY.toUpperCase()]],
-    ['with what is no id', ['note.md']],
-    ['with no list', NOBODY],
-    ['with a long list', Array.from({ length: 100_000 }, () => 1)],
+    ['with a duplicate id', [NOBODY, NOBODY.toUpperCase()]],
+    ['with an invalid id', ['note.md']],
+    ['with a string instead of an array', NOBODY],
+    ['with an array of 100,000 numbers', Array.from({ length: 100_000 }, () => 1)],
   ])('%s', async (_what, file_ids) => {
     expect(reasonOf(await refuse({ file_ids }))).toMatchObject({
       status: 400,
@@ -330,8 +330,8 @@ describe('a question is refused and not stored', () => {
     });
   });
 
-  it('with files beyond the tokens that one may use', async () => {
-    // Enough for the question and its answer, and not for the image.
+  it('with files that exceed the account’s token rate limit', async () => {
+    // The limit suffices for the question and its answer, but not for the image.
     const limited = await startApi(settings({ RATE_LIMIT_TPM: '2000' }));
     try {
       const account = await registerUser(limited.url);
@@ -345,28 +345,31 @@ describe('a question is refused and not stored', () => {
     }
   });
 
-  it.each(['COMMIT', 'ROLLBACK'])('with a file that is just being deleted, after its %s', async (end) => {
-    const [id = ''] = await uploadAll(NOTE);
-    const deletion = new pg.Client({ connectionString: api.database.url });
-    await deletion.connect();
-    try {
-      await deletion.query('BEGIN');
-      await deletion.query('DELETE FROM files WHERE id = $1', [id]);
-      const answer = user.request('POST', '/api/v1/chat', { message: 'Hi', file_ids: [id] });
-      await until('the turn to wait', async () => {
-        const waiting = await query(
-          api.database,
-          `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-        );
-        return waiting.length > 0;
-      });
-      await deletion.query(end);
-      const { status } = await answer;
-      const attached = await query(api.database, 'SELECT 1 FROM attachments WHERE file_id = $1', [id]);
-      expect([status, attached.length]).toEqual(end === 'COMMIT' ? [404, 0] : [200, 1]);
-    } finally {
-      await deletion.end();
-    }
-    if (end === 'COMMIT') expect(provider.requests.filter(({ route }) => route === 'chat')).toEqual([]);
-  });
+  it.each(['COMMIT', 'ROLLBACK'])(
+    'with a file whose concurrent deletion commits, and accepted if it rolls back: %s',
+    async (end) => {
+      const [id = ''] = await uploadAll(NOTE);
+      const deletion = new pg.Client({ connectionString: api.database.url });
+      await deletion.connect();
+      try {
+        await deletion.query('BEGIN');
+        await deletion.query('DELETE FROM files WHERE id = $1', [id]);
+        const answer = user.request('POST', '/api/v1/chat', { message: 'Hi', file_ids: [id] });
+        await until('the turn to wait', async () => {
+          const waiting = await query(
+            api.database,
+            `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          );
+          return waiting.length > 0;
+        });
+        await deletion.query(end);
+        const { status } = await answer;
+        const attached = await query(api.database, 'SELECT 1 FROM attachments WHERE file_id = $1', [id]);
+        expect([status, attached.length]).toEqual(end === 'COMMIT' ? [404, 0] : [200, 1]);
+      } finally {
+        await deletion.end();
+      }
+      if (end === 'COMMIT') expect(provider.requests.filter(({ route }) => route === 'chat')).toEqual([]);
+    },
+  );
 });

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, the provider's wire, and PostgreSQL behind a wire that the test reads.
+// Real components: the API on a socket, the provider's protocol, and PostgreSQL behind a proxy that records
+// the statements.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '../../../../src/common/ids.js';
 import {
@@ -58,7 +59,7 @@ async function beginConversation(): Promise<string> {
   return conversation;
 }
 
-/** A repository of a process of its own. */
+/** Creates a repository of a separate process. */
 function startTurns(): TurnRepository {
   const prisma = new PrismaService({ connectionString: database.url, poolMax: 2 });
   processes.push(prisma);
@@ -87,7 +88,10 @@ function newTurn(position: NewTurn['position'], idempotency?: NewTurn['idempoten
   };
 }
 
-/** Begins turns at once, each in a process of its own; the answers that began and what refused the others. */
+/**
+ * Begins turns concurrently, each in a separate process; returns the answers that began and the errors of the
+ * others.
+ */
 async function race(turns: readonly NewTurn[]) {
   const results = await Promise.allSettled(turns.map((turn) => startTurns().begin(turn)));
   return {
@@ -104,7 +108,7 @@ describe('a stored turn', () => {
       wire.statements.length = 0;
       const { status } = await user.request('POST', route, { message: 'counted' });
       expect(status).toBe(200);
-      // The queue and the watch over sessions use the same wire.
+      // The queue and the session watch use the same connection.
       const sent = wire.statements
         .filter((text) => /messages|conversations|usage_records|attachments|_turn|_path/.test(text))
         .map((text) => /\b(\w+)\(/.exec(text)?.[1] ?? text);
@@ -112,7 +116,7 @@ describe('a stored turn', () => {
     },
   );
 
-  it('names no prepared statement, which a transaction pooler could not hand to the right connection', async () => {
+  it('uses no named prepared statements, because a transaction pooler could not route them to the right connection', async () => {
     wire.statements.length = 0;
     const conversation_id = await beginConversation();
     await user.request('POST', '/api/v1/chat', { message: 'second', conversation_id });
@@ -122,7 +126,7 @@ describe('a stored turn', () => {
 });
 
 describe('a turn of an account that is deleted meanwhile', () => {
-  it('is refused as unauthorized, and leaves nothing behind', async () => {
+  it('is refused as unauthorized and stores nothing', async () => {
     const conversationId = newId();
     const turn = newTurn({ type: 'new', conversationId, title: 'gone' });
     await expect(
@@ -134,8 +138,8 @@ describe('a turn of an account that is deleted meanwhile', () => {
   });
 });
 
-describe('turns that begin at once', () => {
-  it('in one conversation: one begins, and the others learn which answer runs', async () => {
+describe('concurrent turns', () => {
+  it('of one conversation start one answer and are otherwise refused with its id', async () => {
     const conversationId = await beginConversation();
     const position = { type: 'known', conversationId, after: 'leaf' } as const;
     const { begun, refusals } = await race(Array.from({ length: 5 }, () => newTurn(position)));
@@ -145,7 +149,7 @@ describe('turns that begin at once', () => {
     expect((await stored(database, conversationId)).messages).toHaveLength(4);
   });
 
-  it('with one Idempotency-Key: one begins, and the others leave nothing behind', async () => {
+  it('with one Idempotency-Key start one answer, and the others store nothing', async () => {
     const idempotency = { route: 'test', key: newId(), fingerprint: new Uint8Array(32) };
     const turns = Array.from({ length: 5 }, () =>
       newTurn({ type: 'new', conversationId: newId(), title: 'title' }, idempotency),
@@ -162,7 +166,7 @@ describe('turns that begin at once', () => {
     expect(rows).toEqual({ conversations: 1, named: begun });
   });
 
-  it('a refused turn does not keep its Idempotency-Key', async () => {
+  it('release their Idempotency-Key if they are refused', async () => {
     const idempotency = { route: 'test', key: newId(), fingerprint: new Uint8Array(32) };
     const turn = newTurn({ type: 'known', conversationId: newId(), after: 'leaf' }, idempotency);
     await expect(startTurns().begin(turn)).rejects.toMatchObject({ code: 'not_found' });
@@ -170,8 +174,8 @@ describe('turns that begin at once', () => {
   });
 });
 
-describe('a turn whose begin still runs on the server when its connection is gone', () => {
-  it('is found once it is committed, not missed because it was looked for too early', async () => {
+describe('a turn whose begin_turn still runs on the server after its connection was lost', () => {
+  it('is found once it is committed, because the search waits for it', async () => {
     const conversationId = await beginConversation();
     const position = { type: 'known', conversationId, after: 'leaf' } as const;
     const turn = newTurn(position);

@@ -1,4 +1,5 @@
-// Real here: the API on a socket, PostgreSQL, and the provider's wire; the test holds the provider's next word back.
+// Real components: the API on a socket, PostgreSQL, and the provider's protocol; the test holds back the
+// provider's next word.
 import { request as openRequest, type IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
@@ -32,28 +33,31 @@ function start(more: Settings = {}): Promise<TestApi> {
   return startApi({ ...settings(), ...more });
 }
 
-/** A conversation with one complete turn. */
+/** Starts a conversation with one complete turn and returns its id. */
 async function beginConversation(user: TestUser, body: object = {}): Promise<string> {
   const answer = await user.request('POST', '/api/v1/chat', { message: 'first', ...body });
   expect(answer.status).toBe(200);
   return String(at(answer.body, 'conversation_id'));
 }
 
-/** What the provider was told in its n-th request since the reset. */
+/** Returns the messages of the n-th request to the provider since the reset. */
 function toldIn(chatRequest: number): unknown {
   return at(provider.requests.filter(({ route }) => route === 'chat')[chatRequest]?.body, 'messages');
 }
 
-/** How many clients the server has seen leaving, by its log from this line on. */
+/** Counts the clients that disconnected according to the server's log, from the given line on. */
 function leaversSince({ log }: TestApi, from: number): number {
   return log.slice(from).filter((line) => /\/api\/v1\/chat.* closed by the client/.test(line)).length;
 }
 
-/** How often a stream is pinged, and the deadlines of an answer, which no other timer has; in milliseconds. */
+/**
+ * Interval of the stream's pings and deadlines of an answer, in milliseconds. No other timer uses these
+ * values.
+ */
 const PING_MS = 15_000;
 const DEADLINES_MS = [60_000, 600_000];
 
-/** Counts the pings and deadlines that are begun from now on, in this whole process, and not ended. */
+/** Counts the pings and deadlines that this process starts from now on and does not clear. */
 function watchTimers(): { readonly open: () => number; readonly stop: () => void } {
   const intervals = jest.spyOn(globalThis, 'setInterval');
   const timeouts = jest.spyOn(globalThis, 'setTimeout');
@@ -64,7 +68,7 @@ function watchTimers(): { readonly open: () => number; readonly stop: () => void
       const deadlines = timeouts.mock.results.filter((_, call) =>
         DEADLINES_MS.includes(timeouts.mock.calls[call]?.[1] ?? 0),
       );
-      // Else it would be nothing that is counted.
+      // Otherwise the test would count nothing.
       expect(pings.length).toBeGreaterThan(0);
       expect(deadlines.length).toBeGreaterThan(0);
       const gone = new Set<unknown>(ended.flatMap(({ mock }) => mock.calls.map(([timer]) => timer)));
@@ -76,8 +80,8 @@ function watchTimers(): { readonly open: () => number; readonly stop: () => void
   };
 }
 
-describe('a client that leaves', () => {
-  it('does not stop the answer of its stream', async () => {
+describe('a client that disconnects', () => {
+  it('does not stop the answer that it was streaming', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['Hel', 'lo ', 'there']);
     provider.script(gate);
@@ -98,7 +102,7 @@ describe('a client that leaves', () => {
     expectSettled(conversation);
   });
 
-  it('does not stop the answer that it waited for in one piece', async () => {
+  it('does not stop the answer that it was awaiting as JSON', async () => {
     const user = await registerUser(api.url);
     const conversation_id = await beginConversation(user);
     const gate = gatedAnswer(['Hel', 'lo']);
@@ -122,7 +126,7 @@ describe('a client that leaves', () => {
     expectSettled(conversation);
   });
 
-  it('leaves nothing behind when it goes before its stream has begun', async () => {
+  it('before its stream begins leaves no timer running, and its answer is completed', async () => {
     const user = await registerUser(api.url);
     const conversations = await Promise.all(Array.from({ length: 6 }, () => beginConversation(user)));
     const timers = watchTimers();
@@ -155,13 +159,13 @@ describe('a client that leaves', () => {
       expect(conversation.messages.slice(2).map(({ content }) => content)).toEqual(['hi', 'hi']);
       expectSettled(conversation);
     }
-    // Clients of Redis keep timers for as long as they live.
+    // Redis clients have timers for their whole life.
     if (testRedisUrl === undefined) expect(timers.open()).toBe(0);
     timers.stop();
   });
 });
 
-/** Does the work while nobody else can change these conversations. */
+/** Runs the work while these conversations are locked. */
 async function holdingRows(
   { database }: TestApi,
   conversationIds: readonly string[],
@@ -178,42 +182,48 @@ async function holdingRows(
   }
 }
 
-describe('a second turn while one runs', () => {
-  it.each(['/api/v1/chat', '/api/v1/chat/stream'])('is refused on %s and stores nothing', async (route) => {
-    const user = await registerUser(api.url);
-    const conversation_id = await beginConversation(user);
-    const gate = gatedAnswer(['answer']);
-    provider.script(gate);
-    const { messageId, events } = await beginStream(provider, user, { message: 'running', conversation_id });
-    const before = await stored(api.database, conversation_id);
+describe('a second turn in a busy conversation', () => {
+  it.each(['/api/v1/chat', '/api/v1/chat/stream'])(
+    'is refused with 409 on %s and stores nothing',
+    async (route) => {
+      const user = await registerUser(api.url);
+      const conversation_id = await beginConversation(user);
+      const gate = gatedAnswer(['answer']);
+      provider.script(gate);
+      const { messageId, events } = await beginStream(provider, user, {
+        message: 'running',
+        conversation_id,
+      });
+      const before = await stored(api.database, conversation_id);
 
-    const refusal = await user.request('POST', route, {
-      message: 'too early',
-      system_prompt: 'Forget everything.',
-      conversation_id,
-    });
-    expect(refusal.status).toBe(409);
-    expect(refusal.body).toEqual({
-      error: {
-        code: 'conversation_busy',
-        message: expect.stringContaining(messageId) as unknown,
-        type: 'invalid_request_error',
-        param: 'conversation_id',
-      },
-      request_id: refusal.headers.get('x-request-id'),
-    });
-    expect(refusal.headers.get('retry-after')).toBe('2');
-    expect(refusal.headers.get('x-should-retry')).toBe('false');
-    expect(await stored(api.database, conversation_id)).toEqual(before);
+      const refusal = await user.request('POST', route, {
+        message: 'too early',
+        system_prompt: 'Forget everything.',
+        conversation_id,
+      });
+      expect(refusal.status).toBe(409);
+      expect(refusal.body).toEqual({
+        error: {
+          code: 'conversation_busy',
+          message: expect.stringContaining(messageId) as unknown,
+          type: 'invalid_request_error',
+          param: 'conversation_id',
+        },
+        request_id: refusal.headers.get('x-request-id'),
+      });
+      expect(refusal.headers.get('retry-after')).toBe('2');
+      expect(refusal.headers.get('x-should-retry')).toBe('false');
+      expect(await stored(api.database, conversation_id)).toEqual(before);
 
-    gate.finish();
-    expect(textOf(await collect(events))).toBe('answer');
-    const next = await user.request('POST', route, { message: 'now', conversation_id });
-    expect(next.status).toBe(200);
-    expectSettled(await stored(api.database, conversation_id));
-  });
+      gate.finish();
+      expect(textOf(await collect(events))).toBe('answer');
+      const next = await user.request('POST', route, { message: 'now', conversation_id });
+      expect(next.status).toBe(200);
+      expectSettled(await stored(api.database, conversation_id));
+    },
+  );
 
-  it('wins alone of twenty that come at once', async () => {
+  it('is refused even if twenty turns arrive at once: exactly one of them runs', async () => {
     const user = await registerUser(api.url);
     const conversation_id = await beginConversation(user);
     const gate = gatedAnswer(['the one answer']);
@@ -247,7 +257,7 @@ describe('a second turn while one runs', () => {
     expectSettled(conversation);
   });
 
-  it('is no matter in another conversation: twenty at once all answer', async () => {
+  it('does not affect other conversations: twenty new ones at once are all answered', async () => {
     const user = await registerUser(api.url);
     const started = Promise.withResolvers<null>();
     const gate = gatedAnswer(['same']);
@@ -262,7 +272,7 @@ describe('a second turn while one runs', () => {
     const turns = Array.from({ length: 20 }, (_, index) =>
       user.request('POST', '/api/v1/chat', { message: `question ${index}` }),
     );
-    // All of them run at the same time: no one holds a connection of the pool of ten while its model answers.
+    // All turns run at the same time: none holds a connection of the pool of ten while its model answers.
     await started.promise;
     gate.finish();
     const responses = await Promise.all(turns);
@@ -277,8 +287,8 @@ describe('a second turn while one runs', () => {
   });
 });
 
-describe('what the model is told', () => {
-  it('is the system prompt and the conversation in its order; a new prompt replaces the old one for good', async () => {
+describe('the context sent to the model', () => {
+  it('is the current system prompt and the conversation in order; a new prompt replaces the old one permanently', async () => {
     const user = await registerUser(api.url);
     const conversation_id = await beginConversation(user, { message: 'one', system_prompt: 'Be brief.' });
     const ask = async (message: string, more: object = {}): Promise<void> => {
@@ -303,7 +313,7 @@ describe('what the model is told', () => {
     expect(at(shown.body, 'system_prompt')).toBe('Be verbose.');
   });
 
-  it('passes temperature, model and token limit on', async () => {
+  it('is accompanied by the requested temperature, model and token limit', async () => {
     const user = await registerUser(api.url);
     await beginConversation(user, { temperature: 0, max_tokens: 9, model: 'openai/org/other-model' });
     const [asked] = provider.requests;
@@ -311,7 +321,7 @@ describe('what the model is told', () => {
     expect(asked?.body).not.toHaveProperty('max_completion_tokens');
   });
 
-  it('has the text of a failed answer, and not an answer without any', async () => {
+  it('includes the text of a failed answer, but no answer without text', async () => {
     const user = await registerUser(api.url);
     const conversation_id = await beginConversation(user);
     const ask = (message: string): Promise<ApiResponse> =>
@@ -329,7 +339,7 @@ describe('what the model is told', () => {
     ]);
   });
 
-  describe('within limits', () => {
+  describe('with a limit', () => {
     let narrow: TestApi;
 
     const contentsOf = (chatRequest: number): unknown[] => {
@@ -343,12 +353,12 @@ describe('what the model is told', () => {
 
     it.each([
       ['1', ['5']],
-      // An answer whose question does not fit is left out with it.
+      // An answer is left out together with its question if the question does not fit.
       ['2', ['5']],
       ['3', ['4', '4', '5']],
       ['6', ['3', '3', '4', '4', '5']],
       ['9', ['1', '1', '2', '2', '3', '3', '4', '4', '5']],
-    ])('of %s messages has the newest, and the question always', async (limit, expected) => {
+    ])('of %s messages contains the newest ones, and always the question', async (limit, expected) => {
       narrow = await start({ CONTEXT_MAX_MESSAGES: limit });
       const user = await registerUser(narrow.url);
       const conversation_id = await beginConversation(user, { message: '1', system_prompt: 'Stay.' });
@@ -358,10 +368,10 @@ describe('what the model is told', () => {
       expect(contentsOf(4)).toEqual(['Stay.', ...expected]);
     });
 
-    it('of tokens has the newest, and the question even if it alone is more', async () => {
+    it('of 256 tokens contains the newest messages, and the question even if it alone exceeds the limit', async () => {
       narrow = await start({ CONTEXT_MAX_TOKENS: '256' });
       const user = await registerUser(narrow.url);
-      // A word is a token here, and a message takes four more: 64 in all for each.
+      // A word is one token here, and each message adds four: 64 in total.
       const text = (word: string, tokens = 60): string =>
         Array.from({ length: tokens }, () => word).join(' ');
       const conversation_id = await beginConversation(user, { message: text('one') });
@@ -378,7 +388,7 @@ describe('what the model is told', () => {
         [conversation_id],
       );
       expect(counts.map(({ token_count }) => token_count)).toEqual([60, 60, 60, 60, 60, 60]);
-      // Three of 64 and, in the third turn, a system prompt of 64 are just the 256 that there are.
+      // Three messages of 64 and the third turn's system prompt of 64 add up to exactly 256.
       expect(contentsOf(1)).toEqual([one, one, two]);
       expect(contentsOf(2)).toEqual([text('sir'), two, two, six]);
       expect(contentsOf(3)).toEqual([text('sir'), text('ten', 300)]);
@@ -393,7 +403,7 @@ describe('what the model is told', () => {
 });
 
 describe('deleting a conversation while an answer is generated', () => {
-  it('closes the provider’s socket, ends the stream with an error, and keeps the usage', async () => {
+  it('closes the provider’s socket, ends the stream with an error, and preserves the usage record', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['four', ' five', ' six']);
     provider.script(gate);
@@ -410,7 +420,7 @@ describe('deleting a conversation while an answer is generated', () => {
     expect(deleted.status).toBe(204);
     const { by, at: closedAt } = await upstream.closed;
     expect(by).toBe('client');
-    // At once, not by the next checkpoint.
+    // Immediately, not at the next checkpoint.
     expect(closedAt - deletedAt).toBeLessThan(900);
     const rest = await collect(events);
     expect(rest).toEqual([
@@ -436,7 +446,7 @@ describe('deleting a conversation while an answer is generated', () => {
     expect(gone.status).toBe(404);
   });
 
-  it('answers the one who waits in one piece with an error', async () => {
+  it('returns a 503 to a client that awaits the answer as JSON', async () => {
     const user = await registerUser(api.url);
     const conversation_id = await beginConversation(user);
     provider.script(gatedAnswer(['never']));
@@ -451,7 +461,7 @@ describe('deleting a conversation while an answer is generated', () => {
 });
 
 describe('while an answer is generated', () => {
-  it('its text so far is stored within two seconds, and shown', async () => {
+  it('its text so far is stored within two seconds and returned', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['Once', ' upon', ' a time']);
     provider.script(gate);
@@ -480,7 +490,7 @@ describe('while an answer is generated', () => {
     expectSettled(await stored(api.database, conversationId));
   });
 
-  it('its lease is renewed, although the model says nothing', async () => {
+  it('its lease is renewed even if the model sends nothing', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['at last']);
     provider.script(gate);
@@ -507,8 +517,8 @@ describe('while an answer is generated', () => {
   });
 });
 
-describe('stopping the application', () => {
-  it('at once stores running answers as interrupted, with their text, and tells their readers', async () => {
+describe('shutting down the application', () => {
+  it('by force stores running answers as interrupted with their text, and ends their streams with an error', async () => {
     const stopping = await start();
     const user = await registerUser(stopping.url);
     const gate = gatedAnswer(['four', ' five', ' six']);
@@ -542,7 +552,7 @@ describe('stopping the application', () => {
     await stopping.close();
   });
 
-  it('lets running answers finish, and takes no new requests meanwhile', async () => {
+  it('lets running answers finish, and refuses new requests meanwhile with 503', async () => {
     const stopping = await start();
     const user = await registerUser(stopping.url);
     const gate = gatedAnswer(['four', ' five']);
@@ -568,10 +578,10 @@ describe('stopping the application', () => {
   });
 });
 
-describe('a reader that does not read', () => {
-  it('gets everything in the end, in pieces of a bounded size, and does not hold the answer up', async () => {
+describe('a client that reads slowly', () => {
+  it('receives the whole answer in pieces of a bounded size, and does not delay it', async () => {
     const user = await registerUser(api.url);
-    // More than the sockets between the two hold.
+    // More data than the sockets in between buffer.
     const piece = 'x'.repeat(4_000);
     const pieces = Array.from({ length: 4_000 }, (_, index) => `${index} ${piece}\n`);
     provider.script({ kind: 'answer', text: pieces });
@@ -609,15 +619,17 @@ describe('a reader that does not read', () => {
       .slice(0, -1)
       .map((frame) => String(at(JSON.parse(frame.replace(/^id: .*\ndata: /, '')), 'delta')));
     expect(deltas.join('') === pieces.join('')).toBe(true);
-    // What the sockets had no room for was not kept as events: it came in larger pieces when there was room again.
+    // Text that did not fit into the sockets was not queued as events: it arrived in larger pieces once there
+    // was room.
     expect(Math.max(...deltas.map(({ length }) => length))).toBe(16_384);
     expect(deltas.length).toBeLessThan(pieces.length);
   }, 60_000);
 });
 
-describe('after many streams, read, left, failed and refused', () => {
-  // Clients of Redis keep timers for as long as they live, which cannot be distinguished from ours.
-  itWithoutRedis('no socket, timer or listener is left, seen without Redis', async () => {
+describe('after many streams that completed, lost their client, failed or were refused', () => {
+  // Redis clients have timers for their whole life, which cannot be distinguished from those of the
+  // application.
+  itWithoutRedis('no socket, timer or listener is left (without Redis)', async () => {
     const user = await registerUser(api.url);
     const warnings: string[] = [];
     const listen = ({ message }: Error): void => {
@@ -656,7 +668,7 @@ describe('after many streams, read, left, failed and refused', () => {
     };
     const listeners = (): number =>
       process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
-    // The first round opens what is kept for the next.
+    // The first round opens resources that the later ones reuse.
     await round();
     const before = listeners();
     const timers = watchTimers();

@@ -1,4 +1,4 @@
-// Real here: the API on a socket, PostgreSQL and the folder of the files; what breaks off, breaks off on a raw socket.
+// Real components: the API on a socket, PostgreSQL and the file directory; aborted uploads use a raw socket.
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readlink, rm, utimes } from 'node:fs/promises';
@@ -23,7 +23,7 @@ import { query, until } from '../../../support/stored.js';
 const MEGABYTE = 2 ** 20;
 const NOBODY = '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11';
 const BOUNDARY = 'the-boundary';
-/** A part as it begins. */
+/** The start of a multipart body. */
 const HEAD = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\n`;
 
 const dataDir = setUpResource(async () => {
@@ -33,7 +33,7 @@ const dataDir = setUpResource(async () => {
 const api = setUpApi(() => ({ DATA_DIR: dataDir(), MAX_UPLOAD_MB: '2' }));
 const user = setUpUser(api);
 
-/** The names of all files that lie in the storage of an account. */
+/** Returns the names of all files stored for an account. */
 function bytesOf(userId: string): Promise<string[]> {
   return readdir(join(dataDir(), 'files', userId)).catch(() => []);
 }
@@ -42,7 +42,7 @@ function rowsOf(userId: string): Promise<unknown[]> {
   return query(api.database, 'SELECT id FROM files WHERE user_id = $1', [userId]);
 }
 
-/** How many files of the storage this process has open. */
+/** Counts the stored files that this process has open. */
 async function openFiles(): Promise<number> {
   const descriptors = await readdir('/proc/self/fd').catch(() => []);
   const paths = await Promise.all(
@@ -59,7 +59,7 @@ async function expectNothingOf(userId: string): Promise<void> {
   expect(await rowsOf(userId)).toEqual([]);
 }
 
-/** The bytes of a file as they are downloaded. */
+/** Downloads the bytes of a file. */
 async function download(
   id: string,
   { token } = user,
@@ -76,7 +76,7 @@ async function download(
   };
 }
 
-/** Begins an upload by hand. */
+/** Starts an upload on a raw request. */
 function beginUpload({ token }: TestUser, headers: Readonly<Record<string, string>> = {}): ClientRequest {
   const outgoing = openRequest(`${api.url}/api/v1/files`, {
     method: 'POST',
@@ -91,13 +91,13 @@ function beginUpload({ token }: TestUser, headers: Readonly<Record<string, strin
   return outgoing;
 }
 
-/** The answer to an upload that was begun by hand. */
+/** Reads the response to an upload on a raw request. */
 async function answerTo(outgoing: ClientRequest): Promise<Pick<ApiResponse, 'status' | 'body'>> {
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   return { status: response.statusCode ?? 0, body: JSON.parse(await text(response)) as unknown };
 }
 
-/** Sends a body by hand, whole. */
+/** Sends a complete body on a raw request. */
 function sendByHand(body: string, headers: Readonly<Record<string, string>> = {}) {
   const outgoing = beginUpload(user, { 'content-length': String(Buffer.byteLength(body)), ...headers });
   const answer = answerTo(outgoing);
@@ -112,7 +112,7 @@ function expectRefusal({ status, body }: Pick<ApiResponse, 'status' | 'body'>, e
 }
 
 describe('an upload', () => {
-  it('is stored as it came, with what is found of it', async () => {
+  it('is stored byte for byte, with its detected type, size and hash', async () => {
     const bytes = randomBytes(MEGABYTE);
     const { status, body } = await upload(api.url, user, { name: 'noise.bin', type: 'image/png', bytes });
     expect(status).toBe(201);
@@ -143,7 +143,7 @@ describe('an upload', () => {
     expect(await openFiles()).toBe(0);
   });
 
-  it('of exactly the largest size is taken, and one byte more is not', async () => {
+  it('of exactly the maximum size is accepted, and one byte more is refused', async () => {
     const bytes = Buffer.alloc(2 * MEGABYTE, 'a');
     expect((await upload(api.url, user, { bytes })).status).toBe(201);
     const owner = await registerUser(api.url);
@@ -153,7 +153,7 @@ describe('an upload', () => {
     await expectNothingOf(await idOf(owner));
   });
 
-  it('that says itself that it is too large is refused before any of it has come', async () => {
+  it('whose declared length exceeds the limit is refused before its body arrives', async () => {
     const outgoing = beginUpload(user, { 'content-length': String(3 * MEGABYTE) });
     const answer = answerTo(outgoing);
     outgoing.flushHeaders();
@@ -161,19 +161,19 @@ describe('an upload', () => {
     outgoing.destroy();
   });
 
-  it('that does not say how large it is is refused when it is too large', async () => {
+  it('without a declared length is refused once it exceeds the limit', async () => {
     const owner = await registerUser(api.url);
     const outgoing = beginUpload(owner);
     const answer = answerTo(outgoing);
     outgoing.write(HEAD);
-    // As many as fit into what is on the way: who writes on is cut off.
+    // As many bytes as the sockets buffer: a client that sends more is disconnected.
     for (let sent = 0; sent <= 2 * MEGABYTE; sent += 65_536) outgoing.write(Buffer.alloc(65_536, 'a'));
     expectRefusal(await answer, { status: 413, code: 'payload_too_large' });
     outgoing.destroy();
     await expectNothingOf(await idOf(owner));
   });
 
-  it('of a stranger is not read', async () => {
+  it('without valid credentials is not read', async () => {
     const outgoing = beginUpload({ ...user, token: 'not.a.token' }, { 'content-length': String(MEGABYTE) });
     const answer = answerTo(outgoing);
     outgoing.flushHeaders();
@@ -187,7 +187,7 @@ describe('an upload', () => {
     ['without bytes', `${HEAD}${end}`, { status: 400, param: 'file' }],
     ['without a part', `--${BOUNDARY}--\r\n`, { status: 400, param: 'file' }],
     [
-      'with a text in the place of the file',
+      'with a text field instead of the file',
       `${HEAD.replace('; filename="a.txt"', '')}x${end}`,
       { status: 400, param: 'file' },
     ],
@@ -197,15 +197,15 @@ describe('an upload', () => {
       { status: 400, param: 'file' },
     ],
     ['of two files', `${HEAD}x\r\n${HEAD}y${end}`, { status: 400, param: 'file' }],
-    ['with a field behind the file', `${HEAD}x${field}${end}`, { status: 400, param: 'file' }],
+    ['with a field after the file', `${HEAD}x${field}${end}`, { status: 400, param: 'file' }],
     ['with a field before the file', `${field.slice(2)}\r\n${HEAD}x${end}`, { status: 400, param: 'file' }],
-    ['that ends too early', `${HEAD}x`, { status: 400, param: null }],
-    ['that is no form', 'Hello', { status: 400 }],
-  ])('%s is refused and leaves nothing', async (_what, body, expected) => {
+    ['that is truncated', `${HEAD}x`, { status: 400, param: null }],
+    ['that is not multipart', 'Hello', { status: 400 }],
+  ])('%s is refused and leaves no data', async (_what, body, expected) => {
     const before = await bytesOf(await idOf(user));
     expectRefusal(await sendByHand(body), { code: 'invalid_request', ...expected });
     await until('its end', async () => (await openFiles()) === 0);
-    // What was written of it is deleted after it is closed.
+    // The bytes already written are deleted after the file is closed.
     await until(
       'its bytes to be deleted',
       async () => (await bytesOf(await idOf(user))).length <= before.length,
@@ -216,14 +216,14 @@ describe('an upload', () => {
 
   it.each([
     ['as JSON', { 'content-type': 'application/json' }, 415],
-    ['as nothing', { 'content-type': '' }, 415],
-    ['packed', { 'content-encoding': 'gzip' }, 415],
+    ['without a content type', { 'content-type': '' }, 415],
+    ['with a content encoding', { 'content-encoding': 'gzip' }, 415],
     ['without a boundary', { 'content-type': 'multipart/form-data; charset=utf-8' }, 400],
   ])('%s is refused', async (_what, headers, status) => {
     expect((await sendByHand('{}', headers)).status).toBe(status);
   });
 
-  it('that is broken off leaves nothing behind: no bytes, no row, no open file', async () => {
+  it('that is aborted leaves no bytes, no row and no open file', async () => {
     const owner = await registerUser(api.url);
     const ownerId = await idOf(owner);
     for (const framing of [{}, { 'content-length': String(MEGABYTE) }]) {
@@ -239,7 +239,7 @@ describe('an upload', () => {
     expect(api.log.filter((line) => line.includes('unexpected failure'))).toEqual([]);
   });
 
-  it('of an account that is disabled meanwhile is broken off', async () => {
+  it('of an account that is disabled meanwhile is aborted', async () => {
     const admin = await registerAdmin(api);
     const owner = await registerUser(api.url);
     const ownerId = await idOf(owner);
@@ -253,7 +253,7 @@ describe('an upload', () => {
     await expectNothingOf(ownerId);
   });
 
-  it('waits for a deletion of its account that has begun, and then leaves nothing that the deletion has not seen', async () => {
+  it('waits for a running deletion of its account, and then leaves nothing that the deletion has missed', async () => {
     const owner = await registerUser(api.url);
     const ownerId = await idOf(owner);
     const deletion = new pg.Client({ connectionString: api.database.url });
@@ -277,7 +277,7 @@ describe('an upload', () => {
     await expectNothingOf(ownerId);
   });
 
-  it('whose row cannot be written takes its bytes along', async () => {
+  it('whose row cannot be written deletes its bytes', async () => {
     const owner = await registerUser(api.url);
     const ownerId = await idOf(owner);
     await query(
@@ -304,30 +304,30 @@ describe('the media type', () => {
       type,
     ]),
     ['a text', 'Grüße', '', 'text/plain'],
-    ['a text that says so', '# Grüße', 'text/markdown; charset=latin1', 'text/markdown'],
+    ['a text declared as Markdown', '# Grüße', 'text/markdown; charset=latin1', 'text/markdown'],
     ['JSON', '{}', 'application/json', 'application/json'],
-    ['a text that says to be a picture', 'x', 'image/png', 'text/plain'],
+    ['a text declared as an image', 'x', 'image/png', 'text/plain'],
     ['a text with a strange type', 'x', 'text/x"<script>', 'text/plain'],
-    ['bytes that say to be a text', binary, 'text/plain', 'application/octet-stream'],
+    ['binary data declared as text', binary, 'text/plain', 'application/octet-stream'],
     [
-      'half a character at the end',
+      'a truncated character at the end',
       Buffer.from('Grü').subarray(0, 3),
       'text/plain',
       'application/octet-stream',
     ],
     ['latin1', Buffer.from('Grüße', 'latin1'), 'text/plain', 'application/octet-stream'],
-    ['half a signature', PNG.subarray(0, 4), 'image/png', 'application/octet-stream'],
-  ])('of %s is found in its bytes', async (_what, bytes, declared, found) => {
+    ['a truncated signature', PNG.subarray(0, 4), 'image/png', 'application/octet-stream'],
+  ])('of %s is detected from its bytes', async (_what, bytes, declared, found) => {
     const { body } = await upload(api.url, user, { bytes, type: declared });
     expect(at(body, 'media_type')).toBe(found);
     const { headers } = await download(String(at(body, 'id')));
-    // Whatever is a text was found to be UTF-8.
+    // Text is always detected as UTF-8.
     const isText = found.startsWith('text/') || found === 'application/json';
     expect(headers.get('content-type')).toBe(isText ? `${found}; charset=utf-8` : found);
   });
 });
 
-describe('a name', () => {
+describe('a file name', () => {
   it.each<[given: string, kept: string, header: string]>([
     [
       'Grüße 你好.txt',
@@ -341,7 +341,7 @@ describe('a name', () => {
     ['photo\u202egnp.exe', 'photognp.exe', 'attachment; filename=photognp.exe'],
     ['..', 'file', 'attachment; filename=file'],
     [`${'x'.repeat(300)}.txt`, `${'x'.repeat(251)}.txt`, `attachment; filename=${'x'.repeat(251)}.txt`],
-  ])('%j is kept as %j', async (given, kept, header) => {
+  ])('%j is stored as %j', async (given, kept, header) => {
     const { status, body } = await upload(api.url, user, { name: given });
     expect([status, at(body, 'name')]).toEqual([201, kept]);
     expect((await download(String(at(body, 'id')))).headers.get('content-disposition')).toBe(header);
@@ -362,7 +362,7 @@ describe('files', () => {
     ).toEqual(ids);
   });
 
-  it('of somebody else are not there', async () => {
+  it('of another account are answered like unknown ones', async () => {
     const id = await uploadedId(api.url, user);
     const stranger = await registerUser(api.url);
     const asked = [
@@ -382,7 +382,7 @@ describe('files', () => {
     expect((await download(id)).status).toBe(200);
   });
 
-  it('that are deleted are gone with their bytes', async () => {
+  it('are deleted together with their bytes', async () => {
     const owner = await registerUser(api.url);
     const id = await uploadedId(api.url, owner);
     expect(await bytesOf(await idOf(owner))).toEqual([id]);
@@ -392,7 +392,7 @@ describe('files', () => {
     expect((await download(id, owner)).status).toBe(404);
   });
 
-  it('are read no further when their reader leaves', async () => {
+  it('are closed when the client disconnects during a download', async () => {
     const id = await uploadedId(api.url, user, { bytes: Buffer.alloc(2 * MEGABYTE) });
     const outgoing = openRequest(`${api.url}/api/v1/files/${id}/content`, {
       agent: false,
@@ -405,12 +405,12 @@ describe('files', () => {
     expect(api.log.filter((line) => line.includes('premature'))).toEqual([]);
   });
 
-  it('of an account that is deleted are gone with their bytes, that of an upload which ends just then too', async () => {
+  it('of a deleted account are deleted with their bytes, also those of an upload that completes at the same time', async () => {
     for (let round = 0; round < 8; round += 1) {
       const owner = await registerUser(api.url);
       const ownerId = await idOf(owner);
       await uploadedId(api.url, owner);
-      // One that is at its end, so that it is decided in the database which of the two comes first.
+      // An upload about to complete, so that the database decides which of the two comes first.
       const outgoing = beginUpload(owner);
       const answer = answerTo(outgoing).catch(() => undefined);
       outgoing.write(`${HEAD}x`);
@@ -425,7 +425,7 @@ describe('files', () => {
 });
 
 describe('bytes without a row', () => {
-  it('are deleted when they are a day old; those of a row, of today and of unknown accounts are not', async () => {
+  it('are deleted once they are a day old, but not recent ones or those of unknown accounts', async () => {
     const owner = await registerUser(api.url);
     const ownerId = await idOf(owner);
     const kept = await uploadedId(api.url, owner);
@@ -455,7 +455,7 @@ describe('bytes without a row', () => {
   });
 });
 
-it('a client’s own form goes through', async () => {
+it('an upload from the FormData of an HTTP client is accepted', async () => {
   const { status } = await upload(api.url, user, formOf({ name: 'x'.repeat(255) }));
   expect(status).toBe(201);
 });

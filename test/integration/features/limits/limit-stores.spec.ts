@@ -18,7 +18,7 @@ class TestClock extends Clock {
   }
 }
 
-/** What one step of a random history does. */
+/** A step of a random history. */
 type Step =
   | { readonly do: 'take'; readonly buckets: readonly { which: number; limit: number; cost: number }[] }
   | {
@@ -67,12 +67,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 );
 
-/** Moments that pass between the steps: mostly none, as when many come at once. */
+/** Delay before a step, mostly none, as for concurrent requests. */
 const pause = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: 2000 }));
 
 const history = fc.array(fc.tuple(pause, step), { minLength: 1, maxLength: 60, size: 'large' });
 
-/** Runs a history and tells everything that the store answered. */
+/** Runs a history and returns all results of the store. */
 async function answersOf(
   store: LimitStore,
   clock: TestClock,
@@ -85,7 +85,7 @@ async function answersOf(
   for (const [wait, one] of steps) {
     clock.time += wait;
     if (one.do === 'take') {
-      // One bucket has one limit: its name holds it, and it comes once.
+      // A bucket has one limit, which is part of its name, and appears once.
       const buckets = new Map(
         one.buckets.map(({ which, limit, cost }): [string, Bucket] => {
           const key = `{${userId}}:${which}:${limit}`;
@@ -117,7 +117,7 @@ async function answersOf(
   return answers;
 }
 
-describeWithRedis('limits on Redis', (redisUrl) => {
+describeWithRedis('limits in Redis', (redisUrl) => {
   const name = `parley_test_${randomUUID()}`;
   let client: Redis;
   let runs = Date.now();
@@ -131,7 +131,7 @@ describeWithRedis('limits on Redis', (redisUrl) => {
     await removeRedisKeys({ name });
   });
 
-  it('decide as those in memory do, whatever happens in whatever order', async () => {
+  it('make the same decisions as limits in memory for any history', async () => {
     const tally = { allowed: 0, refused: 0 };
     await fc.assert(
       fc.asyncProperty(history, async (steps) => {
@@ -150,22 +150,12 @@ describeWithRedis('limits on Redis', (redisUrl) => {
       }),
       { numRuns: 100 },
     );
-    // Histories of nothing but one of the two would have shown nothing.
+    // Histories with only one of the two outcomes would have proved nothing.
     expect(tally.allowed).toBeGreaterThan(100);
     expect(tally.refused).toBeGreaterThan(100);
   });
 
-  it('go on if Redis has forgotten their scripts', async () => {
-    runs += 1;
-    const store = new RedisLimitStore(client);
-    const buckets = [{ key: `{scripts-${runs}}:requests`, limit: 2, cost: 1 }];
-    expect(await store.take(buckets)).toMatchObject({ allowed: true });
-    expect(await store.take(buckets)).toMatchObject({ allowed: true });
-    await client.script('FLUSH');
-    expect(await store.take(buckets)).toMatchObject({ allowed: false });
-  });
-
-  it('end a lease that nobody renews, and keep one that is renewed', async () => {
+  it('free a lease that is not renewed, and preserve one that is', async () => {
     runs += 1;
     const clock = new TestClock(Date.now());
     const store = new RedisLimitStore(client, () => clock.now());
@@ -191,7 +181,7 @@ describeWithRedis('limits on Redis', (redisUrl) => {
     expect(await store.reserve(lease('early'))).toMatchObject({ by: 'concurrency' });
     clock.time += 1;
     expect((await store.reserve(lease('second'))).type).toBe('granted');
-    // Whoever was taken for dead and settles after all must not free the place of another.
+    // A presumed-dead holder that settles late must not free the slot of another lease.
     await store.settle(first, { tokens: 0, cost: 0 });
     expect(await store.reserve(lease('third'))).toMatchObject({ by: 'concurrency' });
   });

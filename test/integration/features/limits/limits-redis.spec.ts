@@ -21,7 +21,7 @@ import { startServer } from '../../../support/server-process.js';
 import { setUpProvider } from '../../../support/set-up.js';
 import { TcpProxy } from '../../../support/tcp-proxy.js';
 
-// A file of its own, because a process has one kind of queue for life.
+// A separate file, because a process uses one kind of queue for its whole life.
 
 const provider = setUpProvider();
 let database: TestDatabase;
@@ -45,7 +45,7 @@ function environment(redis: string, limits: Readonly<Record<string, string>>): R
   };
 }
 
-/** Asks until the answer has this status, for as long as whoever waits would. */
+/** Repeats the request until its response has the given status; fails after the given time. */
 async function becomes(
   status: number,
   ask: () => Promise<{ status: number }>,
@@ -61,7 +61,7 @@ async function becomes(
 const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
 
 describeWithRedis('with Redis', (redisUrl) => {
-  it('10 of 50 requests at once are let through, whichever process they come to', async () => {
+  it('10 of 50 concurrent requests are accepted, whichever process they reach', async () => {
     const settings = environment(redisUrl, { RATE_LIMIT_RPM: '10' });
     const one = await startApi(settings, database);
     const two = await startApi(settings, database);
@@ -78,7 +78,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('answers that run in one process take the places of the other', async () => {
+  it('answers running in one process take the concurrency slots of the other', async () => {
     const settings = environment(redisUrl, { RATE_LIMIT_CONCURRENCY: '1' });
     const one = await startApi(settings, database);
     const two = await startApi(settings, database);
@@ -100,7 +100,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('memory limits while Redis is away, within a second, and Redis again when it is back', async () => {
+  it('limits fall back to memory within a second of a Redis outage, and return to Redis afterwards', async () => {
     const proxy = await TcpProxy.start(redisUrl);
     const api = await startApi(environment(proxy.url, { RATE_LIMIT_RPM: '3' }), database);
     try {
@@ -108,11 +108,12 @@ describeWithRedis('with Redis', (redisUrl) => {
       const first = await Promise.all(Array.from({ length: 4 }, () => me(user)));
       expect(countByStatus(first)).toEqual({ 200: 3, 429: 1 });
       proxy.cut();
-      // Memory begins empty: what Redis refused is let through now, and then limited just the same.
+      // The limits in memory start empty: requests that Redis refused are accepted at first, and then limited
+      // again.
       expect(await becomes(200, () => me(user), 1000)).toBeLessThan(1000);
       const away = await Promise.all(Array.from({ length: 4 }, () => me(user)));
       expect(countByStatus(away)).toEqual({ 200: 2, 429: 2 });
-      // A user whom Redis knows nothing of yet, and whom memory refuses.
+      // A user without limits in Redis yet, whom the limits in memory refuse.
       const other = await registerUser(api.url);
       await Promise.all(Array.from({ length: 4 }, () => me(other)));
       expect((await me(other)).status).toBe(429);
@@ -125,7 +126,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('nobody waits for a Redis that hangs, but who asks it first, and it counts again within a second', async () => {
+  it('only the first request waits for an unresponsive Redis, and Redis is used again within a second of its recovery', async () => {
     const proxy = await TcpProxy.start(redisUrl);
     const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
     const stores = new FailoverLimitStore(connection, new Clock());
@@ -152,7 +153,7 @@ describeWithRedis('with Redis', (redisUrl) => {
       expect(longestMs).toBeLessThan(250);
       proxy.resume();
       const isBack = async () => {
-        // Memory decides without a turn of the event loop, in which Redis could be heard.
+        // Decisions in memory take no turn of the event loop, so a reply of Redis would not be processed.
         await setTimeout(5);
         return { status: (await isShared()) ? 200 : 0 };
       };
@@ -165,7 +166,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('a lease is settled where it was granted, also after Redis was away', async () => {
+  it('a lease granted by Redis is not settled in memory after an outage', async () => {
     const proxy = await TcpProxy.start(redisUrl);
     const limits = { RATE_LIMIT_CONCURRENCY: '1' };
     const api = await startApi(environment(proxy.url, limits), database);
@@ -182,10 +183,10 @@ describeWithRedis('with Redis', (redisUrl) => {
       proxy.cut();
       gate.finish();
       expect((await running).status).toBe(200);
-      // It could not be told, and ends by itself.
+      // Redis could not be notified, so the lease expires by itself.
       expect(await client.hlen(key)).toBe(1);
       expect(await client.pttl(key)).toBeLessThanOrEqual(LEASE_TTL_MS);
-      // In memory nothing runs.
+      // The limits in memory have no running answer.
       expect((await complete(user)).status).toBe(200);
     } finally {
       await client.quit();
@@ -195,7 +196,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('a lease is renewed while it is held, and settled as soon as Redis can be told', async () => {
+  it('a lease is renewed while it is held, and settled as soon as Redis is available', async () => {
     class HastyStores extends FailoverLimitStore {
       protected override readonly renewEveryMs = 20;
     }
@@ -224,7 +225,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('what Redis granted without being heard is given back', async () => {
+  it('a lease that Redis granted without the reply arriving is returned', async () => {
     class HastyStores extends FailoverLimitStore {
       protected override readonly renewEveryMs = 20;
     }
@@ -243,7 +244,8 @@ describeWithRedis('with Redis', (redisUrl) => {
         `${redisKeyPrefix(database)}parley:limits:{${userId}}:leases:user:${userId}`,
       );
       proxy.resume();
-      // The lease and its tokens, long before it would end by itself, and while the call still runs by memory.
+      // The lease and its tokens, long before they expire, and while the call still runs with limits in
+      // memory.
       await becomes(0, async () => ({ status: (await keysOfUser()).length }), 5000);
       stores.settle(grant, { tokens: 1, cost: 0 });
     } finally {
@@ -255,7 +257,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('leases of a process that is killed end by themselves', async () => {
+  it('the leases of a killed process expire', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'parley-limits-'));
     const settings = environment(redisUrl, { RATE_LIMIT_CONCURRENCY: '2' });
     const server = startServer({
@@ -289,7 +291,7 @@ describeWithRedis('with Redis', (redisUrl) => {
   });
 });
 
-/** A small call of a user. */
+/** A reservation for a small call of a user. */
 function reservation(userId: string, concurrency: number): Reservation {
   return {
     leaseId: randomUUID(),
@@ -306,13 +308,13 @@ function reservation(userId: string, concurrency: number): Reservation {
   };
 }
 
-/** 1 where a lease ends at another time than before. */
+/** Returns 1 if a lease has another expiry than before. */
 function changed(before: Record<string, string>, after: Record<string, string>): number {
   const [lease = ''] = Object.keys(before);
   return after[lease] !== undefined && after[lease] !== before[lease] ? 1 : 0;
 }
 
-/** The id in an access token. */
+/** Reads the account id from an access token. */
 function idOf({ token }: TestUser): string {
   const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
   return String(at(claims, 'sub'));

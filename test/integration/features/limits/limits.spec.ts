@@ -18,7 +18,10 @@ import { TcpProxy } from '../../../support/tcp-proxy.js';
 
 const provider = setUpProvider();
 
-/** The API of the last test, which the next one goes on with if its settings are the same. Each has users of its own. */
+/**
+ * The API of the last test, which the next one reuses if its settings are the same. Each test has its own
+ * users.
+ */
 let current: { readonly key: string; readonly api: TestApi } | undefined;
 
 async function closeCurrent(): Promise<void> {
@@ -46,7 +49,7 @@ async function start(more: Settings): Promise<TestApi> {
 
 const message = { role: 'user', content: 'Hello' };
 
-/** A request of each surface that asks a model. */
+/** A request for each API that calls a model. */
 const SURFACES: [surface: string, path: string, body: Record<string, unknown>][] = [
   ['OpenAI', '/v1/chat/completions', { model: 'openai/gpt-5.5', messages: [message] }],
   [
@@ -62,7 +65,7 @@ const SURFACES: [surface: string, path: string, body: Record<string, unknown>][]
   ['the product, streamed', '/api/v1/chat/stream', { message: 'Hello', model: 'openai/gpt-5.5' }],
 ];
 
-/** The code or type in the error body of a surface. */
+/** Reads the code or type from an error body. */
 function codeIn(surface: string, body: unknown): unknown {
   if (surface === 'Ollama') return typeof at(body, 'error') === 'string' ? 'rate_limit_exceeded' : body;
   if (surface === 'Anthropic')
@@ -70,8 +73,8 @@ function codeIn(surface: string, body: unknown): unknown {
   return at(body, 'error', 'code');
 }
 
-describe('requests of a user', () => {
-  it('are let through as many as there may be of 50 at once, and not one more', async () => {
+describe('the requests of a user', () => {
+  it('are accepted up to RATE_LIMIT_RPM if 50 arrive at once', async () => {
     const { url } = await start({ RATE_LIMIT_RPM: '10' });
     const user = await registerUser(url);
     const answers = await Promise.all(
@@ -82,11 +85,11 @@ describe('requests of a user', () => {
     expect(at(refused?.body, 'error', 'code')).toBe('rate_limit_exceeded');
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(refused?.headers.get('x-ratelimit-limit-requests')).toBeNull();
-    // Nobody else has to wait, and neither does a probe.
+    // Other users are not affected.
     expect((await (await registerUser(url)).request('GET', '/api/v1/users/me')).status).toBe(200);
   });
 
-  it('that ask a model have a limit of their own; what it refuses takes nothing of the other', async () => {
+  it('that call a model have their own limit, and those it refuses do not count towards the other limit', async () => {
     const { url } = await start({ RATE_LIMIT_RPM: '10', RATE_LIMIT_MODEL_RPM: '2' });
     const user = await registerUser(url);
     const asked = await Promise.all(Array.from({ length: 8 }, () => complete(user)));
@@ -99,7 +102,7 @@ describe('requests of a user', () => {
   });
 
   it.each(SURFACES)(
-    'are told on %s how many are left, and refused in its own words',
+    'have rate limit headers on %s, and are refused in its API format',
     async (surface, path, body) => {
       const { url } = await start({ RATE_LIMIT_MODEL_RPM: '2', RATE_LIMIT_TPM: '100000' });
       const user = await registerUser(url);
@@ -126,7 +129,7 @@ describe('requests of a user', () => {
 });
 
 describe('requests without valid credentials', () => {
-  it('count for their address, whatever is wrong with them; probes and users do not', async () => {
+  it('are limited by client address, whatever is wrong with them, unlike probes and users', async () => {
     const { url } = await start({ RATE_LIMIT_IP_RPM: '4' });
     const user = await registerUser(url);
     const wrong = userWith(url, 'wrong');
@@ -146,7 +149,7 @@ describe('requests without valid credentials', () => {
     expect((await user.request('GET', '/api/v1/users/me')).status).toBe(200);
   });
 
-  /** The status of requests that say that they come from these addresses. */
+  /** Returns the statuses of requests with these addresses in X-Forwarded-For. */
   async function statusesFrom(url: string, forwarded: readonly string[]): Promise<number[]> {
     const statuses: number[] = [];
     for (const address of forwarded) {
@@ -156,19 +159,19 @@ describe('requests without valid credentials', () => {
     return statuses;
   }
 
-  it('cannot make their address up where no proxy is trusted', async () => {
+  it('cannot forge their address if no proxy is trusted', async () => {
     const { url } = await start({ RATE_LIMIT_IP_RPM: '2' });
     expect(await statusesFrom(url, ['192.0.2.1', '192.0.2.2', '192.0.2.3'])).toEqual([200, 200, 429]);
   });
 
-  it('have the address that the trusted proxy saw, whatever they said before it', async () => {
+  it('have the address seen by the trusted proxy, whatever precedes it in the header', async () => {
     const { url } = await start({ RATE_LIMIT_IP_RPM: '2', TRUST_PROXY: '1' });
     const same = ['192.0.2.1, 198.51.100.7', '192.0.2.2, 198.51.100.7', '192.0.2.3, 198.51.100.7'];
     expect(await statusesFrom(url, same)).toEqual([200, 200, 429]);
     expect(await statusesFrom(url, ['192.0.2.1, 198.51.100.8'])).toEqual([200]);
   });
 
-  it('are believed only by way of the addresses that are trusted', async () => {
+  it('can set an address only through a trusted proxy address', async () => {
     const { url } = await start({ RATE_LIMIT_IP_RPM: '2', TRUST_PROXY: '10.0.0.0/8' });
     expect(await statusesFrom(url, ['192.0.2.1', '192.0.2.2', '192.0.2.3'])).toEqual([200, 200, 429]);
   });
@@ -196,7 +199,7 @@ describe('requests whose credentials cannot be checked', () => {
 });
 
 describe('running answers', () => {
-  it('are as many as there may be; the place of one that ended is free', async () => {
+  it('are limited to RATE_LIMIT_CONCURRENCY, and free their slot when they end', async () => {
     const { url } = await start({ RATE_LIMIT_CONCURRENCY: '2' });
     const user = await registerUser(url);
     const gates = [gatedAnswer(['one']), gatedAnswer(['two'])];
@@ -208,7 +211,7 @@ describe('running answers', () => {
     expect(refused.status).toBe(429);
     expect(at(refused.body, 'error', 'code')).toBe('rate_limit_exceeded');
     expect(refused.headers.get('retry-after')).toBe('1');
-    // Vectors are no answer.
+    // Embeddings do not count as answers.
     const embedded = await user.request('POST', '/v1/embeddings', {
       model: 'openai/text-embedding-3-small',
       input: 'x',
@@ -219,14 +222,14 @@ describe('running answers', () => {
     expect((await complete(user)).status).toBe(200);
   });
 
-  it('give their place back on every surface when they end', async () => {
+  it('free their slot on every API when they end', async () => {
     const { url } = await start({ RATE_LIMIT_CONCURRENCY: '1' });
     const user = await registerUser(url);
     for (const [surface, path, body] of [...SURFACES, ...SURFACES]) {
       const { status } = await user.request('POST', path, body);
       expect({ surface, status }).toEqual({ surface, status: 200 });
     }
-    // And when they fail.
+    // Failed answers free their slot too.
     const failing = { message: 'Hello', model: 'openai/gpt-5.5' };
     provider.script({ kind: 'error', status: 400 }, { kind: 'error', status: 400 });
     expect((await complete(user, { model: 'openai/gpt-5.5' })).status).toBe(400);
@@ -234,7 +237,7 @@ describe('running answers', () => {
     expect((await complete(user)).status).toBe(200);
   });
 
-  it('that their client leaves give their place back', async () => {
+  it('free their slot when the client disconnects', async () => {
     const { url } = await start({ RATE_LIMIT_CONCURRENCY: '1' });
     const user = await registerUser(url);
     provider.script(gatedAnswer(['one']));
@@ -250,11 +253,11 @@ describe('running answers', () => {
     leaving.abort();
     await left;
     await request.closed;
-    // The upstream has seen the end; what follows it in the server is a turn of its event loop away.
+    // The upstream request is closed; the server frees the slot in a later turn of its event loop.
     await expect(eventuallyCompletes(() => complete(user))).resolves.toBe(200);
   });
 
-  it('of turns that are refused leave nothing behind', async () => {
+  it('cause a turn beyond the limit to be refused without storing anything', async () => {
     const { url } = await start({ RATE_LIMIT_CONCURRENCY: '1' });
     const user = await registerUser(url);
     const gate = gatedAnswer(['one']);
@@ -270,7 +273,7 @@ describe('running answers', () => {
   });
 });
 
-/** Asks until it is not refused; at the most for as long as anybody would wait. */
+/** Repeats the request until it is not refused, for at most five seconds. */
 async function eventuallyCompletes(ask: () => Promise<{ status: number }>): Promise<number> {
   const began = performance.now();
   while (performance.now() - began < 5000) {
@@ -280,8 +283,8 @@ async function eventuallyCompletes(ask: () => Promise<{ status: number }>): Prom
   return 429;
 }
 
-describe('tokens', () => {
-  it('that a request may take are reserved, and given back where it did not', async () => {
+describe('the tokens of a request', () => {
+  it('are reserved, and returned if they were not used', async () => {
     const { url } = await start({ RATE_LIMIT_TPM: '3000' });
     const user = await registerUser(url);
     const gate = gatedAnswer(['one']);
@@ -297,7 +300,7 @@ describe('tokens', () => {
     expect((await complete(user, { max_tokens: 2000 })).status).toBe(200);
   });
 
-  it('beyond the limit in one request are refused for good', async () => {
+  it('beyond RATE_LIMIT_TPM are refused with x-should-retry: false', async () => {
     const { url } = await start({ RATE_LIMIT_TPM: '3000' });
     const refused = await complete(await registerUser(url), { max_tokens: 3001 });
     expect(refused.status).toBe(429);
@@ -305,7 +308,7 @@ describe('tokens', () => {
     expect(provider.requests.filter(({ route }) => route === 'chat')).toEqual([]);
   });
 
-  it('are not taken by an answer out of the cache, and neither is a place', async () => {
+  it('are not reserved for a cached answer, and neither is a concurrency slot', async () => {
     const { url } = await start({ RATE_LIMIT_TPM: '1200' });
     const user = await registerUser(url);
     const ask = () => complete(user, { cache: true, max_tokens: 1000 });
@@ -322,7 +325,7 @@ describe('tokens', () => {
 });
 
 describe('a quota', () => {
-  /** Writes usage into the ledger, as if it had been a while ago. */
+  /** Writes a usage record with a timestamp in the past. */
   async function use(
     { database }: TestApi,
     { token }: TestUser,
@@ -339,7 +342,7 @@ describe('a quota', () => {
     );
   }
 
-  it('of tokens counts the day by the ledger, and what runs', async () => {
+  it('of tokens per day counts the ledger and running requests', async () => {
     const api = await start({ QUOTA_TOKENS_DAY: '3000' });
     const user = await registerUser(api.url);
     await use(api, user, { tokens: 100_000, microUsd: 0, hoursAgo: 25 });
@@ -360,14 +363,14 @@ describe('a quota', () => {
     expect((await complete(user, { max_tokens: 600 })).status).toBe(200);
   });
 
-  it('of dollars counts the month by the ledger, at the dearest model of the chain', async () => {
+  it('of dollars per month counts the ledger, and the most expensive model of an alias', async () => {
     const api = await start({
       QUOTA_COST_MONTH_USD: '10.00',
       MODEL_ALIASES: '{"both":["openai/gpt-5-nano","openai/gpt-5.5"]}',
     });
     const user = await registerUser(api.url);
     await use(api, user, { tokens: 1, microUsd: 9_990_000, hoursAgo: 0 });
-    // 1,000 tokens cost 0.0004 dollars with the one model and 0.03 with the other.
+    // 1,000 tokens cost 0.0004 dollars with one model and 0.03 with the other.
     const cheap = await complete(user, { model: 'openai/gpt-5-nano', max_tokens: 1000 });
     expect(cheap.status).toBe(200);
     const refused = await complete(user, { model: 'both', max_tokens: 1000 });
@@ -376,7 +379,7 @@ describe('a quota', () => {
     expect(refused.headers.get('x-should-retry')).toBe('false');
   });
 
-  it('of dollars refuses a model whose price nobody knows, and no other quota does', async () => {
+  it('of dollars refuses a model without a known price, which a token quota does not', async () => {
     const body = { model: 'openai/of-tomorrow' };
     const { url } = await start({ QUOTA_COST_MONTH_USD: '10' });
     const refused = await complete(await registerUser(url), body);

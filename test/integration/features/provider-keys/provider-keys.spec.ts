@@ -1,4 +1,4 @@
-// Real here: the API on a socket, PostgreSQL, and the providers' wires through the official SDKs.
+// Real components: the API on a socket, PostgreSQL, and the providers' protocols through the official SDKs.
 import { describe, expect, it } from '@jest/globals';
 import { type Settings, startApi, type TestApi } from '../../../support/api.js';
 import { at, registerUser, type TestUser, userWith } from '../../../support/client.js';
@@ -30,7 +30,7 @@ function settings(): Settings {
 const ask = (user: TestUser, model: string): Promise<unknown> =>
   user.request('POST', '/api/v1/chat', { message: 'Hi', model });
 
-/** The credential that the last request upstream came with. */
+/** Returns the credential of the last request to the provider. */
 function credential(): string | undefined {
   const { headers } = provider.requests.at(-1) ?? {};
   const key = headers?.['x-api-key'];
@@ -38,7 +38,7 @@ function credential(): string | undefined {
 }
 
 describe('a user’s own provider key', () => {
-  it('is stored, shown by its end, replaced and deleted, and never returned', async () => {
+  it('is stored, shown by its last characters, replaced and deleted, and never returned', async () => {
     const user = await registerUser(api.url);
     const answers = [
       await user.request('PUT', `${PATH}/openai`, { key: 'sk-another-key-0123456789' }),
@@ -68,26 +68,23 @@ describe('a user’s own provider key', () => {
     ['openai', `Bearer ${OWN}`, `Bearer ${SERVER}`],
     ['anthropic', OWN, SERVER],
     ['ollama', `Bearer ${OWN}`, undefined],
-  ])(
-    'of %s is used upstream for its user and nobody else, and until it is deleted',
-    async (id, own, servers) => {
-      const [user, other] = [await registerUser(api.url), await registerUser(api.url)];
-      const model = `${id}/test-model`;
-      await ask(user, model);
-      expect(credential()).toBe(servers);
-      expect((await user.request('PUT', `${PATH}/${id}`, { key: OWN })).status).toBe(200);
-      await ask(user, model);
-      expect(credential()).toBe(own);
-      const body = { model, messages: [{ role: 'user', content: 'Hi' }] };
-      await user.request('POST', '/v1/chat/completions', body);
-      expect(credential()).toBe(own);
-      await ask(other, model);
-      expect(credential()).toBe(servers);
-      await user.request('DELETE', `${PATH}/${id}`);
-      await ask(user, model);
-      expect(credential()).toBe(servers);
-    },
-  );
+  ])('for %s is used for its user only, until it is deleted', async (id, own, servers) => {
+    const [user, other] = [await registerUser(api.url), await registerUser(api.url)];
+    const model = `${id}/test-model`;
+    await ask(user, model);
+    expect(credential()).toBe(servers);
+    expect((await user.request('PUT', `${PATH}/${id}`, { key: OWN })).status).toBe(200);
+    await ask(user, model);
+    expect(credential()).toBe(own);
+    const body = { model, messages: [{ role: 'user', content: 'Hi' }] };
+    await user.request('POST', '/v1/chat/completions', body);
+    expect(credential()).toBe(own);
+    await ask(other, model);
+    expect(credential()).toBe(servers);
+    await user.request('DELETE', `${PATH}/${id}`);
+    await ask(user, model);
+    expect(credential()).toBe(servers);
+  });
 
   const SAID = { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 9 };
 
@@ -98,7 +95,7 @@ describe('a user’s own provider key', () => {
     ['POST', '/ollama/api/chat', 'ollama', { ...SAID, stream: false }, `Bearer ${OWN}`],
     ['POST', '/ollama/api/generate', 'ollama', { prompt: 'Hi' }, `Bearer ${OWN}`],
     ['GET', '/ollama/api/tags', 'ollama', undefined, `Bearer ${OWN}`],
-  ])('goes with what is passed through: %s %s to %s, %j', async (method, path, id, body, own) => {
+  ])('is sent with relayed requests: %s %s to %s, %j', async (method, path, id, body, own) => {
     const user = await registerUser(api.url);
     await user.request('PUT', `${PATH}/${id}`, { key: OWN });
     const answer = await user.request(method, path, body && { ...body, model: `${id}/test-model` });
@@ -106,7 +103,7 @@ describe('a user’s own provider key', () => {
     expect(credential()).toBe(own);
   });
 
-  it('goes with every try', async () => {
+  it('is sent with every retry', async () => {
     const user = await registerUser(api.url);
     await user.request('PUT', `${PATH}/openai`, { key: OWN });
     const busy = { kind: 'error', status: 429, retryAfter: 0, message: 'busy' } as const;
@@ -116,7 +113,7 @@ describe('a user’s own provider key', () => {
     expect(tries.map(({ headers }) => headers.authorization)).toEqual(Array(2).fill(`Bearer ${OWN}`));
   });
 
-  it('makes embeddings too, and the ledger says who paid', async () => {
+  it('is used for embeddings too, and the ledger marks its use', async () => {
     const user = await registerUser(api.url);
     const embed = (): Promise<unknown> =>
       user.request('POST', '/v1/embeddings', { model: 'openai/test-model', input: 'Hi' });
@@ -137,7 +134,7 @@ describe('a user’s own provider key', () => {
     expect(rows.map((row) => row['own_key']).toSorted()).toEqual([false, true, true]);
   });
 
-  it('is nobody else’s to see or delete', async () => {
+  it('cannot be read or deleted by another account', async () => {
     const [user, other] = [await registerUser(api.url), await registerUser(api.url)];
     await user.request('PUT', `${PATH}/openai`, { key: OWN });
     expect((await other.request('GET', `${PATH}/openai`)).status).toBe(404);
@@ -156,20 +153,25 @@ describe('a user’s own provider key', () => {
     ['openai', { key: 'x'.repeat(1001) }, 400],
     ['openai', {}, 400],
     ['openai', { key: OWN, user_id: 'x' }, 400],
-  ])('of %s is not stored with %j', async (id, body, status) => {
+  ])('for %s is not stored with %j', async (id, body, status) => {
     const user = await registerUser(api.url);
     expect((await user.request('PUT', `${PATH}/${id}`, body)).status).toBe(status);
   });
 });
 
 describe('a quota', () => {
-  /** Tokens: more than a call of `SHORT` may take, less than one of `LONG`, and all gone after one that answers so. */
+  /**
+   * Token quota: more than a call with `SHORT` may use, less than one with `LONG`, and used up by the usage
+   * `AFTERWARDS`.
+   */
   const QUOTA = 1000;
   const SHORT = 600;
   const LONG = 5000;
   const AFTERWARDS = { prompt_tokens: 900, completion_tokens: 100 };
 
-  /** The status and the error code of a chat; the model says that it took the whole quota where that is asked for. */
+  /**
+   * Returns the status and error code of a chat; with `takesAll`, the model reports the whole quota as used.
+   */
   async function chat(
     user: TestUser,
     model: string,
@@ -186,7 +188,7 @@ describe('a quota', () => {
     return status === 200 ? [status] : [status, at(body, 'error', 'code')];
   }
 
-  /** A process that has not seen any sum yet, over the same ledger. */
+  /** Starts a process over the same ledger that has not cached any sum yet. */
   async function startWith(quota: Readonly<Record<string, string>>): Promise<TestApi> {
     return startApi({ ...settings(), ...quota }, api.database);
   }
@@ -198,7 +200,7 @@ describe('a quota', () => {
       return rows.length === count && rows;
     });
 
-  it('of tokens is neither asked nor used by what an own key pays for', async () => {
+  it('of tokens is neither checked nor used by calls with a user’s own key', async () => {
     const quota = {
       QUOTA_TOKENS_DAY: String(QUOTA),
       MODEL_ALIASES: '{"both":["openai/test-model","ollama/test-model"]}',
@@ -208,7 +210,8 @@ describe('a quota', () => {
       const user = await registerUser(limited.url);
       await user.request('PUT', `${PATH}/openai`, { key: OWN });
       expect(await chat(user, 'openai/test-model', LONG, true)).toEqual([200]);
-      // The server's key may have to pay, so the quota is asked; the own one pays, so it is not used.
+      // The server's key may be used, so the quota is checked; the user's own key is used in fact, so the
+      // quota is not reduced.
       expect(await chat(user, 'both', LONG)).toEqual([429, 'quota_exceeded']);
       expect(await chat(user, 'both', SHORT, true)).toEqual([200]);
       expect(await chat(user, 'both', SHORT, true)).toEqual([200]);
@@ -229,8 +232,8 @@ describe('a quota', () => {
     }
   });
 
-  it('of dollars is neither asked nor used by what an own key pays for', async () => {
-    // A tenth of a cent for each token, so that as many are left as above.
+  it('of dollars is neither checked nor used by calls with a user’s own key', async () => {
+    // A tenth of a cent per token, so that the number of tokens left equals that of the test above.
     const limited = await startWith({
       QUOTA_COST_MONTH_USD: '1',
       MODEL_PRICES: JSON.stringify({
@@ -254,8 +257,8 @@ describe('a quota', () => {
   });
 });
 
-describe('another ENCRYPTION_KEY', () => {
-  it('reads with the previous one and encrypts anew, so that the previous one can go', async () => {
+describe('a changed ENCRYPTION_KEY', () => {
+  it('decrypts with the previous key and re-encrypts, so that the previous key can be removed', async () => {
     const user = await registerUser(api.url);
     await user.request('PUT', `${PATH}/openai`, { key: OWN });
     const stored = async (): Promise<unknown> =>
@@ -289,7 +292,7 @@ describe('another ENCRYPTION_KEY', () => {
     }
   });
 
-  it('without the previous one does not fall back on the server’s key unasked', async () => {
+  it('without the previous one causes a 503 instead of using the server’s provider key', async () => {
     const user = await registerUser(api.url);
     await user.request('PUT', `${PATH}/openai`, { key: OWN });
     const replaced = await startApi({ ...settings(), ENCRYPTION_KEY: SECOND }, api.database);

@@ -5,7 +5,7 @@ import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { setUpApi, setUpProvider } from '../../../support/set-up.js';
 import { query } from '../../../support/stored.js';
 
-/** One dollar a million input tokens, two a million output tokens; a tenth and more for the cache. */
+/** Dollars per million tokens. */
 const PRICES = {
   'openai/priced': { input: 1, output: 2, cached: 0.5 },
   'anthropic/priced': { input: 10, output: 20, cached: 1, cache_write: 12.5 },
@@ -38,8 +38,8 @@ async function report(user: TestUser, days = ''): Promise<unknown> {
   return body;
 }
 
-describe('what a turn costs', () => {
-  it('is the price of each kind of token, in the answer, its message and its conversation', async () => {
+describe('the cost of a turn', () => {
+  it('is the price of each kind of token, in the response, the message and the conversation', async () => {
     const user = await registerUser(api.url);
     openai.script({ kind: 'answer', usage: USAGE });
     const { body } = await chat(user, 'openai/priced');
@@ -56,7 +56,7 @@ describe('what a turn costs', () => {
     });
   });
 
-  it('is null and never 0 where the price is not known, and the conversation says what it leaves out', async () => {
+  it('is null and never 0 if the price is unknown, and the conversation counts the unpriced attempts', async () => {
     const user = await registerUser(api.url);
     const { body } = await chat(user, 'openai/unpriced');
     expect(at(body, 'cost_estimate')).toBeNull();
@@ -74,7 +74,7 @@ describe('what a turn costs', () => {
     });
   });
 
-  it('is that of the model which answered, after a failed attempt that used nothing', async () => {
+  it('is that of the model that answered, after a failed attempt without usage', async () => {
     const user = await registerUser(api.url);
     openai.script({ kind: 'error', status: 401, message: 'wrong key' });
     anthropic.script({ kind: 'answer', usage: { prompt_tokens: 100, completion_tokens: 50 } });
@@ -88,7 +88,7 @@ describe('what a turn costs', () => {
 });
 
 describe('GET /api/v1/usage', () => {
-  it('tells tokens and cost by day and model, newest day first, of the caller alone', async () => {
+  it('returns tokens and cost by day and model for the caller only, newest day first', async () => {
     const user = await registerUser(api.url);
     const other = await registerUser(api.url);
     openai.script({ kind: 'answer', usage: USAGE }, { kind: 'answer', usage: USAGE });
@@ -131,7 +131,7 @@ describe('GET /api/v1/usage', () => {
     expect(at(body, 'total')).toMatchObject({ requests: 3, cost_estimate: 0.00036, unpriced_attempts: 1 });
   });
 
-  it('counts calls of the compatible routes, by our own count where the provider tells none', async () => {
+  it('includes calls of the compatible APIs, with estimates if the provider reports no usage', async () => {
     const user = await registerUser(api.url);
     openai.script({ kind: 'answer', usage: 'none', text: 'one two' });
     const answer = await user.request('POST', '/v1/chat/completions', {
@@ -139,7 +139,7 @@ describe('GET /api/v1/usage', () => {
       messages: [{ role: 'user', content: 'Hello' }],
     });
     expect(answer.status).toBe(200);
-    // The ledger is written within 250 ms; the report is asked until it is there.
+    // The ledger is written within 250 ms; the report is requested until the record is there.
     let data: unknown[] = [];
     while (data.length === 0) data = listAt(await report(user), 'data');
     expect(data).toEqual([
@@ -149,7 +149,7 @@ describe('GET /api/v1/usage', () => {
     expect(Number(at(data, 0, 'cost_estimate'))).toBeGreaterThan(0);
   });
 
-  it('tells keys apart where that is asked for', async () => {
+  it('can be grouped by key', async () => {
     const user = await registerUser(api.url);
     const one = await makeKey(api, user);
     const other = await makeKey(api, user);
@@ -168,7 +168,7 @@ describe('GET /api/v1/usage', () => {
     expect(together[0]).not.toHaveProperty('api_key_id');
   });
 
-  it('counts what was asked where the caller leaves before the answer', async () => {
+  it('includes the input tokens if the client disconnects before the answer', async () => {
     const user = await registerUser(api.url);
     const gate = gatedAnswer(['one ', 'two'], { usage: { prompt_tokens: 1000, completion_tokens: 2 } });
     const tools = [
@@ -198,13 +198,13 @@ describe('GET /api/v1/usage', () => {
     while (data.length < 2) data = listAt(await report(user), 'data');
     const told = data.find((row) => at(row, 'model') === 'anthropic/priced');
     const counted = data.find((row) => at(row, 'model') === 'openai/priced');
-    // Anthropic's wire says at the beginning what was read.
+    // Anthropic's protocol reports the input tokens at the start.
     expect(told).toMatchObject({ prompt_tokens: 1000, estimated_attempts: 1 });
     expect(Number(at(counted, 'prompt_tokens'))).toBeGreaterThan(1000);
     expect(Number(at(counted, 'cost_estimate'))).toBeGreaterThan(0);
   });
 
-  it('tells only the days that are asked for, both included', async () => {
+  it('returns only the requested days, including both ends', async () => {
     const user = await registerUser(api.url);
     await chat(user, 'openai/priced');
     await query(
@@ -226,7 +226,7 @@ describe('GET /api/v1/usage', () => {
     ['?from=2024-01-01&to=2026-01-01', 'from'],
     ['?day=2026-01-01', 'day'],
     ['?by=key', 'by'],
-  ])('refuses %s by name', async (days, param) => {
+  ])('refuses %s, naming the parameter', async (days, param) => {
     const user = await registerUser(api.url);
     const { status, body } = await user.request('GET', `/api/v1/usage${days}`);
     expect(status).toBe(400);

@@ -1,4 +1,4 @@
-// Real here: the API on a socket, PostgreSQL, the folder of files, and a provider on the wire.
+// Real components: the API on a socket, PostgreSQL, the file directory, and the protocol of a provider.
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,10 +18,16 @@ import { query, until } from '../../../support/stored.js';
 const ME = '/api/v1/users/me';
 const PASSWORD = 'a long password';
 
-/** Messages of the large account: DELETION_MESSAGES, a multiple of 200; 200,000 take a minute more. */
+/**
+ * Number of messages of the large account: DELETION_MESSAGES, a multiple of 200; 200,000 take an extra
+ * minute.
+ */
 const MESSAGES = Number(process.env['DELETION_MESSAGES'] ?? 20_000);
 
-/** Most rows of a table that one statement of a deletion may take: a statement has seconds, whatever an account has. */
+/**
+ * Maximum number of rows of a table that one statement of a deletion may delete, because each statement has a
+ * timeout.
+ */
 const MOST_ROWS = 1_000;
 
 let provider: FakeProvider;
@@ -57,7 +63,7 @@ const exists = async (userId: string): Promise<boolean> =>
   (await query(api.database, 'SELECT 1 FROM users WHERE id = $1', [userId])).length > 0;
 
 describe('the deletion of an account', () => {
-  it('empties every table that refers to accounts, so that its last statement cascades to nothing', async () => {
+  it('empties every table that references accounts, so that its last statement cascades to nothing', async () => {
     const rows = await query(
       api.database,
       `SELECT conrelid::regclass::text AS name FROM pg_constraint WHERE contype = 'f' AND confrelid = 'users'::regclass`,
@@ -66,7 +72,7 @@ describe('the deletion of an account', () => {
     expect(names).toEqual([...OWNED_TABLES, 'files', 'messages'].sort());
   });
 
-  it('of many messages, half of them in one conversation, ends without a statement that deletes many rows', async () => {
+  it('of many messages, half of them in one conversation, succeeds without a statement that deletes many rows', async () => {
     const user = await registerUser(api.url);
     const userId = await idOf(user);
     await uploadedId(api.url, user);
@@ -89,7 +95,7 @@ describe('the deletion of an account', () => {
     expect(most?.['rows']).toBeLessThanOrEqual(MOST_ROWS);
   }, 300_000);
 
-  it('frees the address at once for a new account, which it leaves alone', async () => {
+  it('frees the email address immediately for a new account, which it does not affect', async () => {
     const user = await registerUser(api.url);
     const userId = await idOf(user);
     await fillAccount(api.database, userId, { conversations: 10, messages: 10 });
@@ -100,7 +106,7 @@ describe('the deletion of an account', () => {
         authenticate('register', user.email),
       ]);
       expect(deleted.status).toBe(204);
-      // Taken until the deletion is decided, and free from then on.
+      // The address is taken until the deletion has been committed, and free from then on.
       expect([201, 409]).toContain(early.status);
       if (early.status === 409) expect((await authenticate('register', user.email)).status).toBe(201);
       expect(await exists(userId)).toBe(true);
@@ -112,7 +118,7 @@ describe('the deletion of an account', () => {
     expect((await authenticate('login', user.email)).status).toBe(200);
   });
 
-  it('shuts everybody out while it goes on, whoever knows the password, and no admin brings it back', async () => {
+  it('locks the account for everyone while it runs, and cannot be undone by an admin', async () => {
     const user = await registerUser(api.url);
     const userId = await idOf(user);
     const { program } = await makeKey(api, user);
@@ -133,7 +139,7 @@ describe('the deletion of an account', () => {
     } finally {
       await held.release();
     }
-    // Asked for again, it goes on.
+    // A second request continues the deletion.
     expect((await admin.request('DELETE', `/api/v1/users/${userId}`)).status).toBe(204);
     expect(await exists(userId)).toBe(false);
     expect(await rowsOf(api.database, userId)).toEqual({});
@@ -141,7 +147,7 @@ describe('the deletion of an account', () => {
     expect(JSON.stringify(log.body).match(/user\.deleted/g)).toHaveLength(1);
   });
 
-  it('stops a turn that began just before, and leaves nothing that the turn wrote', async () => {
+  it('stops a turn that began just before, and leaves no data of the turn', async () => {
     for (let round = 0; round < 5; round += 1) {
       const user = await registerUser(api.url);
       const userId = await idOf(user);
@@ -159,7 +165,9 @@ describe('the deletion of an account', () => {
   });
 });
 
-/** Keeps an account's batches from beginning, as another process does that is deleting it. */
+/**
+ * Prevents the batches of an account's deletion from starting, as another process that is deleting it does.
+ */
 async function holdBatches(userId: string): Promise<{ release(): Promise<void> }> {
   const client = new pg.Client({ connectionString: api.database.url });
   await client.connect();
@@ -167,7 +175,7 @@ async function holdBatches(userId: string): Promise<{ release(): Promise<void> }
   return { release: () => client.end() };
 }
 
-/** Writes down, for each statement from now on, how many rows of a table it deletes, be it by a cascade. */
+/** Records the rows of a table that each statement from now on deletes, directly or by cascade. */
 async function recordDeletions(): Promise<void> {
   await query(api.database, 'CREATE TABLE deletions (name text, deleted bigint)');
   await query(

@@ -1,4 +1,4 @@
-// Real here: the built command as a process of its own, beside a running API on the same PostgreSQL.
+// Real components: the built command as a separate process, alongside a running API on the same PostgreSQL.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 
 const api = setUpApi({ JWT_SECRET: SECRET });
 
-// The first account is an admin by itself.
+// The first account becomes an admin automatically.
 setUpUser(api);
 
 interface Run {
@@ -58,7 +58,7 @@ async function roleAfterLogin(email: string, password: string): Promise<unknown>
 }
 
 describe('admin:create', () => {
-  it('makes an admin and shows a password once, that logs in', async () => {
+  it('creates an admin and shows once a password that can log in', async () => {
     const email = newEmail();
     const { code, output } = await run([email]);
     expect(code).toBe(0);
@@ -66,7 +66,7 @@ describe('admin:create', () => {
     expect(await roleAfterLogin(email, password)).toBe('admin');
   });
 
-  it('takes the password from standard input, and does not print it', async () => {
+  it('reads the password from standard input and does not print it', async () => {
     const email = newEmail();
     const { code, output, errors } = await run([email, '--password-stdin'], 'my own password\n');
     expect(code).toBe(0);
@@ -74,7 +74,7 @@ describe('admin:create', () => {
     expect(await roleAfterLogin(email, 'my own password')).toBe('admin');
   });
 
-  it('makes an account an admin that is there already, whose password stays', async () => {
+  it('makes an existing account an admin without changing its password', async () => {
     const user = await registerUser(api.url);
     const { code, output } = await run([user.email.toUpperCase()]);
     expect(code).toBe(0);
@@ -83,16 +83,16 @@ describe('admin:create', () => {
   });
 
   it.each([
-    ['no address', [], '', 'Usage: npm run admin:create'],
+    ['a missing address', [], '', 'Usage: npm run admin:create'],
     ['an unknown option', ['a@example.com', '--force'], '', 'Usage: npm run admin:create'],
-    ['something that is no address', ['nonsense'], '', '"nonsense" is not an email address.'],
+    ['an invalid address', ['nonsense'], '', '"nonsense" is not an email address.'],
     [
       'a short password',
       ['a@example.com', '--password-stdin'],
       'short',
       'The password must have 8 to 128 characters.',
     ],
-  ])('with %s ends with a sentence', async (_what, words, input, sentence) => {
+  ])('exits with a one-line error for %s', async (_what, words, input, sentence) => {
     const { code, errors } = await run(words, input);
     expect(code).toBe(1);
     expect(errors).toContain(sentence);

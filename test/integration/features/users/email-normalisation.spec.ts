@@ -1,4 +1,4 @@
-// Real here: the API on a socket, PostgreSQL, and the migrations of this version.
+// Real components: the API on a socket, PostgreSQL, and the migrations of this version.
 import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,14 +27,14 @@ afterAll(async () => {
 const post = (path: string, email: string, password = PASSWORD, url = api.url): Promise<ApiResponse> =>
   send(`${url}/api/v1/auth/${path}`, { method: 'POST', body: { email, password } });
 
-/** The same word in full-width letters. */
+/** Converts a word to full-width letters. */
 const wide = (word: string): string =>
   word.replaceAll(/[!-~]/g, (character) => String.fromCodePoint((character.codePointAt(0) ?? 0) + 0xfee0));
 
 const name = (): string => `u${randomUUID().slice(0, 8)}`;
 
-describe('an email address in other characters', () => {
-  it('is the same address: it cannot be registered again, and logs in', async () => {
+describe('an email address in full-width characters', () => {
+  it('counts as the same address: it cannot be registered again, and can log in', async () => {
     const user = name();
     expect((await post('register', `${user}@example.com`)).status).toBe(201);
     const double = `${wide(user)}@example.com`;
@@ -42,7 +42,7 @@ describe('an email address in other characters', () => {
     expect((await post('login', double)).status).toBe(200);
   });
 
-  it('is registered once by many that come at once', async () => {
+  it('is registered once if several forms arrive at once', async () => {
     const user = name();
     const forms = [user, wide(user), user.toUpperCase(), wide(user.toUpperCase())];
     const answers = await Promise.all(
@@ -54,7 +54,7 @@ describe('an email address in other characters', () => {
     ]);
   });
 
-  it('cannot be taken by changing one’s own', async () => {
+  it('cannot be taken by changing another account’s address', async () => {
     const taken = name();
     await post('register', `${taken}@example.com`);
     const user = await registerUser(api.url);
@@ -63,7 +63,7 @@ describe('an email address in other characters', () => {
     expect(at(answer.body, 'error', 'code')).toBe('email_taken');
   });
 
-  it('is shown and stored normalised', async () => {
+  it('is returned and stored normalized', async () => {
     const user = name();
     const answer = await post('register', `${wide(user)}@Example.com`);
     const token = String(at(answer.body, 'access_token'));
@@ -71,24 +71,24 @@ describe('an email address in other characters', () => {
     expect(at(me.body, 'email')).toBe(`${user}@example.com`);
   });
 
-  it('is no way around the limit of wrong passwords', async () => {
+  it('does not circumvent the limit on wrong passwords', async () => {
     const user = name();
     await post('register', `${user}@example.com`);
     for (let tries = 0; tries < 10; tries += 1) {
       const form = tries % 2 === 0 ? user : wide(user);
       await post('login', `${form}@example.com`, 'not the password');
     }
-    // The tenth one made the next one wait, in whatever form it comes.
+    // The tenth attempt caused a delay for the next one, in any form.
     expect((await post('login', `${wide(user)}@example.com`, 'not the password')).status).toBe(429);
   });
 
-  it('is refused where it is no address in its normalised form', async () => {
+  it('is refused if its normalized form is not an address', async () => {
     const answer = await post('register', `${name()}\u00a8@example.com`);
     expect([answer.status, at(answer.body, 'error', 'param')]).toEqual([400, 'email']);
   });
 });
 
-it('the migration normalises addresses, reports those that collide, and lets every account log in as before', async () => {
+it('the migration normalizes addresses, reports conflicts, and lets every account log in as before', async () => {
   const database = await createTestDatabase();
   const directory = makeTemporaryDirectory();
   const own = join(PACKAGE_ROOT, 'prisma', 'migrations');
@@ -140,7 +140,7 @@ it('the migration normalises addresses, reports those that collide, and lets eve
       expect(warnings.join('\n')).toContain(
         `Account ${ids[loser] ?? ''} has the same email address as account ${ids[owner] ?? ''}`,
       );
-    // Addresses are not for the log of the start.
+    // The start-up log must not contain addresses.
     expect(warnings.join('\n')).not.toContain('@');
 
     const migrated = await startApi({}, database);

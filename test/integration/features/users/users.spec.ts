@@ -1,4 +1,4 @@
-// Real here: the API on a socket and PostgreSQL, and a provider on the wire that waits for the test's word.
+// Real components: the API on a socket, PostgreSQL, and the protocol of a provider that waits for the test.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, makeKey, registerAdmin } from '../../../support/accounts.js';
 import { startApi, type TestApi } from '../../../support/api.js';
@@ -31,8 +31,8 @@ const codeOf = ({ body }: ApiResponse): unknown => at(body, 'error', 'code');
 const login = (email: string): Promise<ApiResponse> =>
   send(`${api.url}/api/v1/auth/login`, { method: 'POST', body: { email, password: PASSWORD } });
 
-describe('one’s own account', () => {
-  it('gets another address, with the password, and logs in with it', async () => {
+describe('/api/v1/users/me', () => {
+  it('changes the email address if the password is correct, and the new address can log in', async () => {
     const user = await registerUser(api.url);
     const email = `New-${user.email}`;
     const wrong = await user.request('PATCH', ME, { email, current_password: 'not the password' });
@@ -44,7 +44,7 @@ describe('one’s own account', () => {
     expect((await login(email)).status).toBe(200);
   });
 
-  it('is not guessed the password of with a stolen token', async () => {
+  it('limits password guesses with a stolen token', async () => {
     const user = await registerUser(api.url);
     const guess = (): Promise<ApiResponse> =>
       user.request('PATCH', ME, { email: `x-${user.email}`, current_password: 'a guess' });
@@ -57,7 +57,7 @@ describe('one’s own account', () => {
     expect(codeOf(await user.request('POST', `${ME}/password`, password))).toBe('rate_limit_exceeded');
   });
 
-  it('does not get the address of another', async () => {
+  it('refuses the address of another account', async () => {
     const user = await registerUser(api.url);
     const answer = await user.request('PATCH', ME, { email: admin.email, current_password: PASSWORD });
     expect(answer.status).toBe(409);
@@ -65,7 +65,7 @@ describe('one’s own account', () => {
   });
 
   it.each(['role', 'disabled', 'quota_tokens_day', 'quota_cost_month_usd', 'id', 'passwordHash', 'user_id'])(
-    'refuses %s by name, and takes nothing of the request',
+    'refuses the field %s, names it and changes nothing',
     async (field) => {
       const user = await registerUser(api.url);
       const body = { email: `x-${user.email}`, current_password: PASSWORD, [field]: 'admin' };
@@ -79,19 +79,16 @@ describe('one’s own account', () => {
     },
   );
 
-  it.each(['role', 'scopes', 'quota_tokens_day'])(
-    'is not registered with a %s of one’s own',
-    async (field) => {
-      const answer = await send(`${api.url}/api/v1/auth/register`, {
-        method: 'POST',
-        body: { email: 'mass@example.com', password: PASSWORD, [field]: 'admin' },
-      });
-      expect(answer.status).toBe(400);
-      expect(at(answer.body, 'error', 'param')).toBe(field);
-    },
-  );
+  it.each(['role', 'scopes', 'quota_tokens_day'])('cannot be registered with its own %s', async (field) => {
+    const answer = await send(`${api.url}/api/v1/auth/register`, {
+      method: 'POST',
+      body: { email: 'mass@example.com', password: PASSWORD, [field]: 'admin' },
+    });
+    expect(answer.status).toBe(400);
+    expect(at(answer.body, 'error', 'param')).toBe(field);
+  });
 
-  it('goes with everything that it owns, while an answer is generated, and leaves the audit log', async () => {
+  it('deletes the account with everything that it owns during a running answer, and preserves the audit log', async () => {
     const user = await registerUser(api.url);
     const userId = await idOf(user);
     await makeKey(api, user);
@@ -127,7 +124,7 @@ describe('one’s own account', () => {
 });
 
 describe('the first account', () => {
-  it('of a server is an admin, of many that come at once only one, and none in production', async () => {
+  it('of a server becomes admin, only one if several arrive at once, and none in production', async () => {
     const fresh = await startApi();
     try {
       const users = await Promise.all(Array.from({ length: 5 }, () => registerUser(fresh.url)));
@@ -163,7 +160,7 @@ describe('admins', () => {
     ['GET', '/api/v1/audit-log', undefined],
   ];
 
-  it.each(ROUTES)('alone may %s %s', async (method, path, body) => {
+  it.each(ROUTES)('are the only ones who may request %s %s', async (method, path, body) => {
     const user = await registerUser(api.url);
     const answer = await user.request(method, path, body);
     expect(answer.status).toBe(403);
@@ -174,7 +171,7 @@ describe('admins', () => {
     expect(allowed.status).toBe(path.endsWith(NOBODY) ? 404 : 200);
   });
 
-  it('list accounts in pages, newest first, and by how their address begins', async () => {
+  it('list accounts in pages, newest first, and by address prefix', async () => {
     const users: TestUser[] = [];
     for (let round = 0; round < 3; round += 1) users.push(await registerUser(api.url));
     const pages: unknown[] = [];
@@ -197,7 +194,7 @@ describe('admins', () => {
     expect(JSON.stringify(found.body)).not.toContain('argon2');
   });
 
-  it('set role and quotas, and take quotas back with null', async () => {
+  it('set the role and quotas of an account, and remove quotas with null', async () => {
     const user = await registerUser(api.url);
     const path = `/api/v1/users/${await idOf(user)}`;
     const set = await admin.request('PATCH', path, {
@@ -210,7 +207,7 @@ describe('admins', () => {
       quota_tokens_day: 5_000_000_000,
       quota_cost_month_usd: 12.34,
     });
-    // At once, although the account was let in as a user a moment ago.
+    // Immediately, although the account was authenticated as a user a moment ago.
     expect((await user.request('GET', '/api/v1/users')).status).toBe(200);
     const back = await admin.request('PATCH', path, { role: 'user', quota_tokens_day: null });
     expect(back.body).toMatchObject({ role: 'user', quota_tokens_day: null, quota_cost_month_usd: 12.34 });
@@ -224,7 +221,7 @@ describe('admins', () => {
       expect((await admin.request('PATCH', path, wrong)).status).toBe(400);
   });
 
-  it('set a quota of nothing by 0 only, and of no less than is counted', async () => {
+  it('set a zero quota only with 0, and no quota below the smallest counted amount', async () => {
     const path = `/api/v1/users/${await idOf(await registerUser(api.url))}`;
     const set = (quota_cost_month_usd: number) => admin.request('PATCH', path, { quota_cost_month_usd });
     for (const amount of [0, 0.000001, 0.5]) {
@@ -238,7 +235,7 @@ describe('admins', () => {
     expect(at((await admin.request('GET', path)).body, 'quota_cost_month_usd')).toBe(0.5);
   });
 
-  it('disable an account: it is out at once, on every surface, and back when it is enabled', async () => {
+  it('disable an account, which locks it out immediately on every API until it is enabled', async () => {
     const user = await registerUser(api.url);
     const { program } = await makeKey(api, user);
     const path = `/api/v1/users/${await idOf(user)}`;
@@ -252,7 +249,7 @@ describe('admins', () => {
     }
     expect(codeOf(await login(user.email))).toBe('account_disabled');
     expect((await admin.request('PATCH', path, { disabled: false })).status).toBe(200);
-    // Its sessions have ended; its keys are its own to revoke.
+    // Its sessions have ended; its API keys still exist.
     expect((await user.request('GET', ME)).status).toBe(401);
     expect((await program.request('GET', '/v1/models')).status).toBe(200);
     expect((await login(user.email)).status).toBe(200);
@@ -275,31 +272,34 @@ describe('admins', () => {
       ['error'],
       'The account was disabled or the API key revoked during the request.',
     ],
-  ])('disable an account: a stream of %s ends with an error of its wire', async (path, mark, keys, word) => {
-    const user = await registerUser(api.url);
-    const userId = await idOf(user);
-    const gate = gatedAnswer(['one ', 'two']);
-    provider.script(gate);
-    const asked = provider.nextRequest('chat');
-    const answer = fetch(`${api.url}${path}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({
-        model: path.startsWith('/ollama') ? 'ollama/test-model' : 'openai/test-model',
-        stream: true,
-        max_tokens: 9,
-        messages: [{ role: 'user', content: 'Hi' }],
-      }),
-    });
-    const upstream = await asked;
-    gate.release();
-    const { body } = await answer;
-    await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
-    await upstream.closed;
-    const text = await new Response(body).text();
-    const told = text.slice(text.lastIndexOf(mark)).replace('event: error\ndata: ', '');
-    expect(at(JSON.parse(told), ...keys)).toBe(word);
-  });
+  ])(
+    'disable an account: its stream on %s ends with an error in that API format',
+    async (path, mark, keys, word) => {
+      const user = await registerUser(api.url);
+      const userId = await idOf(user);
+      const gate = gatedAnswer(['one ', 'two']);
+      provider.script(gate);
+      const asked = provider.nextRequest('chat');
+      const answer = fetch(`${api.url}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          model: path.startsWith('/ollama') ? 'ollama/test-model' : 'openai/test-model',
+          stream: true,
+          max_tokens: 9,
+          messages: [{ role: 'user', content: 'Hi' }],
+        }),
+      });
+      const upstream = await asked;
+      gate.release();
+      const { body } = await answer;
+      await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
+      await upstream.closed;
+      const text = await new Response(body).text();
+      const told = text.slice(text.lastIndexOf(mark)).replace('event: error\ndata: ', '');
+      expect(at(JSON.parse(told), ...keys)).toBe(word);
+    },
+  );
 
   it.each([
     ['/api/v1/chat', { model: 'openai/test-model', message: 'Hi' }],
@@ -313,7 +313,7 @@ describe('admins', () => {
       '/ollama/api/chat',
       { model: 'ollama/test-model', messages: [{ role: 'user', content: 'Hi' }], stream: false },
     ],
-  ])('disable an account: a whole answer of %s is refused', async (path, body) => {
+  ])('disable an account: its unfinished JSON response on %s becomes a 401', async (path, body) => {
     const user = await registerUser(api.url);
     const userId = await idOf(user);
     provider.script(gatedAnswer(['one ', 'two']));
@@ -327,7 +327,7 @@ describe('admins', () => {
     expect(JSON.stringify(told)).toContain('was disabled');
   });
 
-  it.each(RUNNING)('disable an account: %s that runs is stopped', async (_what, path, body) => {
+  it.each(RUNNING)('disable an account: %s of it is stopped', async (_what, path, body) => {
     const user = await registerUser(api.url);
     const bystander = await registerUser(api.url);
     const gates = [gatedAnswer(['one ', 'two']), gatedAnswer(['one ', 'two'])] as const;
@@ -346,7 +346,7 @@ describe('admins', () => {
     const began = performance.now();
     await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
     await upstream.closed;
-    // By the word of it, before anybody looks.
+    // By notification, before the periodic check.
     expect(performance.now() - began).toBeLessThan(1_000);
     expect(at((await stopped).at(-1), 'error', 'code')).toBe('unauthorized');
     gates[1].finish();
@@ -357,7 +357,7 @@ describe('admins', () => {
     });
   });
 
-  it('disable an account at another process that does not hear of it: what runs is stopped within 5 s', async () => {
+  it('disable an account on another process that misses the notification: its answer is stopped within 5 s', async () => {
     const other = await startApi(
       { OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' },
       api.database,
@@ -423,7 +423,7 @@ describe('the last admin', () => {
     expect((await only.request('PATCH', path, { role: 'admin', disabled: false })).status).toBe(200);
   });
 
-  it('is left when two demote, disable or delete each other at once', async () => {
+  it('remains if two admins demote, disable or delete each other at once', async () => {
     await query(own.database, `UPDATE users SET role = 'user'`);
     const how: ((admin: TestUser, path: string) => Promise<ApiResponse>)[] = [
       (one, path) => one.request('PATCH', path, { role: 'user' }),
