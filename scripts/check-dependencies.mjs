@@ -34,6 +34,32 @@ if (unread.length > 0 || read.size !== onDisk.length) {
   );
 }
 
+/** Folders whose subfolders are parts of their own, with an order between them. */
+const split = ['src/features/chat', 'src/features', 'src/http', 'src/llm'];
+
+/** Returns the part of src that a file belongs to; a file of src itself is a part of its own. */
+function partOf(path) {
+  const base = split.find((folder) => path.startsWith(`${folder}/`)) ?? 'src';
+  const [first] = path.slice(base.length + 1).split('/');
+  return first.includes('.') ? path.slice(4) : `${base}/${first}`.slice(4);
+}
+
+/** Prints, for each part of src, the other parts that it imports. */
+function printGraph(modules) {
+  const imports = new Map();
+  for (const { source, dependencies } of modules.filter(({ source }) => isShipped(source))) {
+    const part = partOf(source);
+    const others = imports.get(part) ?? new Set();
+    imports.set(part, others);
+    for (const { resolved } of dependencies) {
+      if (isShipped(resolved) && partOf(resolved) !== part) others.add(partOf(resolved));
+    }
+  }
+  for (const [part, others] of [...imports].sort(([one], [other]) => one.localeCompare(other)))
+    console.log(`${part} → ${[...others].sort().join(', ') || 'nothing of ours'}`);
+}
+
+printGraph(output.modules);
 if (problems.length > 0) {
   console.error(problems.join('\n'));
   console.error(`${read.size} modules, ${problems.length} violations`);
