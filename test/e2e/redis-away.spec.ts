@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { beginStream, nextEvent, rejoin, stop } from '../support/answers.js';
-import { choresOf, untilChoresDone } from '../support/chores.js';
+import { choresOf, untilChoresDone } from '../support/conversation-tasks.js';
 import { at, collect, listAt, registerUser, send, type TestUser, userWith } from '../support/client.js';
 import { makeDataDir } from '../support/data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';

@@ -1,3 +1,4 @@
+import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
 import { registerQueue } from '../../infra/queue/index.js';
 import { LlmModule } from '../../llm/index.js';
@@ -13,6 +14,6 @@ import { TaskQueue } from './tasks/task.queue.js';
 @Module({
   imports: [LlmModule, UsageModule, registerQueue(TASKS_QUEUE)],
   providers: [ActiveGenerations, AnswerLog, RecoveryRepository, RecoveryService, TaskQueue],
-  exports: [ActiveGenerations, AnswerLog, RecoveryService, TaskQueue],
+  exports: [ActiveGenerations, AnswerLog, BullModule, RecoveryService, TaskQueue],
 })
 export class ChatCoreModule {}

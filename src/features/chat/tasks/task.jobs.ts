@@ -1,10 +1,13 @@
 import { type TaskRef, TASK_KINDS } from '../model/conversation-task.js';
 
 /** The queue of tasks. A separate queue, because a task waits for a model and must not delay a sweep. */
-export const TASKS_QUEUE = 'chores';
+export const TASKS_QUEUE = 'conversation-tasks';
+
+/** Name of the queue in earlier versions. */
+export const FORMER_TASKS_QUEUE = 'chores';
 
 /** The job that runs a task. */
-export const TASK_JOB = 'chore';
+export const TASK_JOB = 'conversation-task';
 
 /** Payload of the job. */
 export interface TaskJob {

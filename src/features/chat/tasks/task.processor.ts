@@ -1,9 +1,8 @@
-import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
+import { InjectQueue, OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Job } from 'bullmq';
-import { toTaskRef } from './task.jobs.js';
-import { type TaskJob } from './task.jobs.js';
-import { TASKS_QUEUE } from './task.jobs.js';
+import { ManagedQueue } from '../../../infra/queue/index.js';
+import { FORMER_TASKS_QUEUE, type TaskJob, TASKS_QUEUE, toTaskRef } from './task.jobs.js';
 import { TaskRunnerService } from './task-runner.service.js';
 import { runWhenReady } from '../../../infra/queue/run-when-ready.js';
 
@@ -15,18 +14,35 @@ const CONCURRENCY = 4;
 export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap {
   private readonly logger = new Logger(TaskProcessor.name);
 
-  constructor(private readonly chores: TaskRunnerService) {
+  constructor(
+    private readonly chores: TaskRunnerService,
+    @InjectQueue(TASKS_QUEUE) private readonly queue: ManagedQueue<TaskJob>,
+  ) {
     super();
   }
 
   onApplicationBootstrap(): void {
     // Not awaited: after a kill -9 the database may take seconds to accept the new worker.
+    this.removeFormerQueue().catch((error: unknown) => {
+      this.logger.debug({ err: error }, 'could not remove the former queue of conversation tasks');
+    });
     runWhenReady(this.worker).catch((error: unknown) => {
       this.logger.error(
         { err: error },
         'conversation tasks do not run in this process until it is restarted',
       );
     });
+  }
+
+  /** Removes the jobs that an earlier version queued under another name. Their rows are still due. */
+  private async removeFormerQueue(): Promise<void> {
+    await this.worker.waitUntilReady();
+    const former = new ManagedQueue(FORMER_TASKS_QUEUE, this.queue.opts);
+    try {
+      await former.obliterate({ force: true });
+    } finally {
+      await former.close();
+    }
   }
 
   override async process({ data }: Job<TaskJob>): Promise<void> {

@@ -91,7 +91,7 @@ async function release(
   end: ChoreEnd,
 ): Promise<boolean> {
   if (end === 'done') {
-    const { count } = await transaction.chore.deleteMany({
+    const { count } = await transaction.conversationTask.deleteMany({
       where: { conversationId, kind, dueAt: heldUntil },
     });
     return count === 1;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../../../support/api.js';
-import { choresOf, deliver, makeDue, untilChoresDone } from '../../../support/chores.js';
+import { choresOf, deliver, makeDue, untilChoresDone } from '../../../support/conversation-tasks.js';
 import { at, registerUser, type TestUser } from '../../../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../../../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';

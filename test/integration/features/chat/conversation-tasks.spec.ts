@@ -9,7 +9,7 @@ import {
 } from '../../../../src/features/chat/tasks/task.repository.js';
 import { UsageRepository } from '../../../../src/features/usage/index.js';
 import { PrismaService } from '../../../../src/infra/database/index.js';
-import { choresOf, makeDue } from '../../../support/chores.js';
+import { choresOf, makeDue } from '../../../support/conversation-tasks.js';
 import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
 import { expectSettled, query, type Row, stored } from '../../../support/stored.js';
 

@@ -2,7 +2,7 @@
 // show the model's input.
 import { describe, expect, it } from '@jest/globals';
 import { type Settings, startApi, type TestApi } from '../../../support/api.js';
-import { deliver, makeDue, untilChoresDone, untilWaiting } from '../../../support/chores.js';
+import { deliver, makeDue, untilChoresDone, untilWaiting } from '../../../support/conversation-tasks.js';
 import { at, listAt, registerUser } from '../../../support/client.js';
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../../support/set-up.js';

@@ -8,7 +8,7 @@ import { TASKS_QUEUE } from '../../../../src/features/chat/tasks/task.jobs.js';
 import { TaskQueue } from '../../../../src/features/chat/tasks/task.queue.js';
 import { ManagedQueue } from '../../../../src/infra/queue/index.js';
 import { asking, startApi, type TestApi } from '../../../support/api.js';
-import { makeDue, untilChoresDone } from '../../../support/chores.js';
+import { makeDue, untilChoresDone } from '../../../support/conversation-tasks.js';
 import { at, registerUser, type TestUser } from '../../../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../../../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';

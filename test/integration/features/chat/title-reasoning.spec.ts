@@ -1,7 +1,7 @@
 // Real components: the API on a socket with its jobs, PostgreSQL, and the provider's protocol.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { asking, startApi, type TestApi } from '../../../support/api.js';
-import { untilChoresDone, untilWaiting } from '../../../support/chores.js';
+import { untilChoresDone, untilWaiting } from '../../../support/conversation-tasks.js';
 import { at, listAt, registerUser, type TestUser } from '../../../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../../../support/fake-provider/fake-provider.js';
 

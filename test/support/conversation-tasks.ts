@@ -3,6 +3,7 @@ import { Queue } from 'bullmq';
 import { TASK_JOB } from '../../src/features/chat/tasks/task.jobs.js';
 import { TASKS_QUEUE } from '../../src/features/chat/tasks/task.jobs.js';
 import type { TestApi } from './api.js';
+import type { TestDatabase } from './database.js';
 import { redisKeyPrefix, testRedisUrl } from './redis.js';
 import { query, type Row, until } from './stored.js';
 
@@ -60,12 +61,7 @@ export async function deliver(
   kind: string,
   times = 1,
 ): Promise<void> {
-  const queue = new Queue(
-    TASKS_QUEUE,
-    testRedisUrl === undefined
-      ? { connection: { connectionString: database.url } }
-      : { connection: { url: testRedisUrl }, prefix: `${redisKeyPrefix(database)}bull` },
-  );
+  const queue = openQueue(TASKS_QUEUE, database);
   try {
     const data = { conversation_id: String(conversationId), kind };
     await queue.addBulk(
@@ -74,4 +70,14 @@ export async function deliver(
   } finally {
     await queue.close();
   }
+}
+
+/** Opens a queue of this run's store. The caller closes it. */
+export function openQueue(name: string, database: TestDatabase): Queue {
+  return new Queue(
+    name,
+    testRedisUrl === undefined
+      ? { connection: { connectionString: database.url } }
+      : { connection: { url: testRedisUrl }, prefix: `${redisKeyPrefix(database)}bull` },
+  );
 }
