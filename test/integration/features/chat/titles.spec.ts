@@ -2,7 +2,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { idOf, registerAdmin } from '../../../support/accounts.js';
 import { type Settings, startApi } from '../../../support/api.js';
-import { choresOf, deliver, makeDue, untilChoresDone, untilWaiting } from '../../../support/conversation-tasks.js';
+import {
+  choresOf,
+  deliver,
+  makeDue,
+  untilChoresDone,
+  untilWaiting,
+} from '../../../support/conversation-tasks.js';
 import { at, listAt, registerUser, type TestUser } from '../../../support/client.js';
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import type { RecordedRequest } from '../../../support/fake-provider/recorded-request.js';
