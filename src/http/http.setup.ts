@@ -24,7 +24,7 @@ import type { RateLimitStorage } from './context/rate-limit.storage.js';
 import { secureHeaders } from './server/security-headers.js';
 import { WIRE_VERSIONS } from './context/api-version.js';
 
-/** One megabyte in bytes. It is also the maximum size of a product route's JSON body. */
+/** One megabyte, in bytes: also the maximum JSON body of every route except those in `LARGE_JSON`. */
 const MEGABYTE = 2 ** 20;
 
 /** Routes whose JSON may be as large as an upload. A JSON schema decides on their unknown fields. */

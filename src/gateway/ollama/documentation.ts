@@ -29,7 +29,8 @@ export function OllamaErrors(...codes: readonly ErrorCode[]): MethodDecorator {
 
 const MODEL: SchemaObject = {
   type: 'string',
-  description: 'Model of the server, with or without the prefix `ollama/`, or an alias of such models.',
+  description:
+    'Name of a model on the Ollama server, with or without the prefix `ollama/`, or an alias of such models.',
   example: 'llama3.2',
 };
 const STREAM: SchemaObject = {

@@ -17,7 +17,8 @@ export class ModelsController {
   })
   @ApiOkResponse({
     type: ModelListBody,
-    description: 'Aliases, and all models that the providers list.',
+    description:
+      'All aliases (names that stand for a chain of models), then the models that the providers list. A provider whose list cannot be read is left out.',
   })
   @ApiErrors('unauthorized')
   async list(): Promise<ModelListBody> {

@@ -25,7 +25,10 @@ const OWN_PAGE: Policy = {
   'connect-src': ["'self'"],
 };
 
-/** The pages that we serve, by path. ReDoc would load a logo from its vendor's server, and searches in a worker. */
+/**
+ * Content security policy of each HTML page that we serve, by path. ReDoc searches in a worker; its vendor's logo stays
+ * blocked.
+ */
 const PAGES: Readonly<Record<string, Policy>> = {
   '/docs': OWN_PAGE,
   '/redoc': { ...OWN_PAGE, 'worker-src': ["'self'", 'blob:'] },

@@ -18,7 +18,7 @@ export interface Progress {
   readonly attempt: number;
   /** Length of the text so far in this attempt, in UTF-16 units. */
   readonly length: number;
-  /** Returns a part of that text. */
+  /** Returns the text of this attempt from one UTF-16 offset to another. */
   readonly slice: (from: number, to: number) => string;
   /** Returns the piece of the tool calls at a position, of at most `most` UTF-16 units. */
   readonly piece: (from: number, most: number) => PlacedPiece | undefined;
