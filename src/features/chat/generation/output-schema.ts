@@ -7,6 +7,12 @@ const MAX_SCHEMA_LENGTH = 16_384;
 /** Maximum cost of checking one answer, measured by `COST`: a few hundred milliseconds in the worst case. */
 const MAX_COST = 250_000;
 
+/**
+ * Maximum average number of times that a schema is compiled, and the number of compilations that are always allowed: a
+ * schema with references to its inner schemas is compiled once for each of them.
+ */
+const MAX_COMPILATIONS = { average: 2, always: 200 };
+
 /** Number of characters of a schema or of an answer that cost as much as one step. */
 const TEXT_PER_STEP = 8;
 
@@ -41,7 +47,9 @@ const SHAPES: ReadonlyMap<string, 'schema' | 'schemas' | 'named' | 'plain'> = ne
   ...['not', 'if', 'then', 'else', 'contains'].map(schemaIn),
   ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((name) => [name, 'schemas'] as const),
   ...['properties', '$defs', 'definitions', 'dependentSchemas'].map((name) => [name, 'named'] as const),
-  ...['$ref', 'type', 'enum', 'const', 'required', 'dependentRequired', 'multipleOf'].map(plain),
+  ...['$ref', '$id', '$anchor', 'type', 'enum', 'const', 'required', 'dependentRequired', 'multipleOf'].map(
+    plain,
+  ),
   ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength'].map(plain),
   ...['minItems', 'maxItems', 'minProperties', 'maxProperties', 'minContains', 'maxContains'].map(plain),
 ]);
@@ -72,8 +80,8 @@ export function compileOutputSchema(schema: object): OutputSchema {
     throw refused(`must be at most ${MAX_SCHEMA_LENGTH.toLocaleString('en')} characters of JSON`);
   const { $schema: _draft, ...given } = { $schema: undefined, ...schema };
   if (dialect.validateSchema(given) !== true) throw refused('must be a JSON schema (draft 2020-12)');
-  const budget = { left: 0 };
-  const validate = compile(boundedObject(given, hasUnchecked(given)), budget);
+  const budget = { left: 0, compilations: MAX_COMPILATIONS.always };
+  const validate = compile(boundedObject(given, hasUnchecked(given), budget), budget);
   return (value) => {
     budget.left = MAX_COST;
     try {
@@ -89,51 +97,75 @@ export function compileOutputSchema(schema: object): OutputSchema {
   };
 }
 
+interface Budget {
+  /** Number of steps left for the current check. */
+  left: number;
+  /** Number of schemas that may still be compiled. */
+  compilations: number;
+}
+
 /** Thrown when a check has used up its budget. */
 class TooExpensiveError extends Error {}
 
-function compile(schema: object, budget: { left: number }) {
+function compile(schema: object, budget: Budget) {
   const ajv = new Ajv2020({
     // The schema was validated before, and our own keyword is not part of the dialect.
     ...{ meta: false, validateSchema: false, strict: false, logger: false },
-    ...{ validateFormats: false, inlineRefs: false, addUsedSchema: false },
+    // A reference to the root is found among the used schemas. Each schema has an instance of its own, so that no
+    // schema can refer to one of another caller.
+    ...{ validateFormats: false, inlineRefs: false, addUsedSchema: true },
     // Optimizing takes eight times as long as everything else, for code that is used once.
     code: { optimize: false },
   });
+  // One function for each cost: Ajv takes quadratic time with one for each schema.
+  const takers = new Map<number, (value: unknown) => boolean>();
   ajv.addKeyword({
     keyword: COST,
     errors: false,
-    validate: (cost: number, value: unknown) => {
-      budget.left -= cost + sizeOf(value);
-      if (budget.left < 0) throw new TooExpensiveError();
-      return true;
+    compile: (cost: number) => {
+      budget.compilations -= 1;
+      if (budget.compilations < 0) throw refused('has too many references to nested schemas');
+      const known = takers.get(cost);
+      if (known !== undefined) return known;
+      const take = (value: unknown): boolean => {
+        budget.left -= cost + sizeOf(value);
+        if (budget.left < 0) throw new TooExpensiveError();
+        return true;
+      };
+      takers.set(cost, take);
+      return take;
     },
   });
   try {
     return ajv.compile(schema);
-  } catch {
+  } catch (error) {
+    if (error instanceof InvalidRequestError) throw error;
     throw refused('cannot be compiled: references must point to parts of the schema itself');
   }
 }
 
-function bounded(schema: unknown, loosely: boolean): unknown {
-  return isObject(schema) ? boundedObject(schema, loosely) : schema;
+function bounded(schema: unknown, loosely: boolean, budget: Budget): unknown {
+  return isObject(schema) ? boundedObject(schema, loosely, budget) : schema;
 }
 
 /** Returns the schema reduced to the checked keywords, with their cost added. */
-function boundedObject(schema: object, loosely: boolean): object {
+function boundedObject(schema: object, loosely: boolean, budget: Budget): object {
+  budget.compilations += MAX_COMPILATIONS.average;
   const copy: Record<string, unknown> = {};
   let cost = 1;
   for (const [name, value] of Object.entries(schema)) {
     const shape = SHAPES.get(name);
     if (shape === undefined || (loosely && NEGATING.has(name))) continue;
-    if (shape === 'plain') {
+    if (name === 'enum' && Array.isArray(value) && value.length === 0) {
+      // Nothing matches it. Ajv does not compile it, although the standard allows it.
+      copy['allOf'] = [...listOf(copy['allOf']), false];
+    } else if (shape === 'plain') {
       copy[name] = value;
       cost += Math.ceil(JSON.stringify(value).length / TEXT_PER_STEP);
     } else if (shape === 'schema') {
-      copy[name] = bounded(value, loosely);
+      copy[name] = bounded(value, loosely, budget);
     } else if (shape === 'schemas' && Array.isArray(value)) {
-      const schemas = value.map((one: unknown) => bounded(one, loosely));
+      const schemas = value.map((one: unknown) => bounded(one, loosely, budget));
       cost += schemas.length;
       // If several match loosely, it may still be that exactly one matches strictly.
       if (loosely && name === 'oneOf') copy['allOf'] = [...listOf(copy['allOf']), { anyOf: schemas }];
@@ -141,7 +173,7 @@ function boundedObject(schema: object, loosely: boolean): object {
     } else if (isObject(value)) {
       const schemas = Object.entries(value).map(([key, one]: [string, unknown]) => [
         key,
-        bounded(one, loosely),
+        bounded(one, loosely, budget),
       ]);
       cost += schemas.length;
       copy[name] = Object.fromEntries(schemas);
