@@ -48,6 +48,16 @@ describe('compileOutputSchema', () => {
     [{ anyOf: [{ enum: [] }, { type: 'number' }] }, 1, true],
     [{ anyOf: [{ enum: [] }, { type: 'number' }] }, 'x', false],
     [{ enum: [], allOf: [{ type: 'number' }] }, 1, false],
+    [{ multipleOf: 0.01 }, 0.07, true],
+    [{ multipleOf: 0.01 }, -1_234_567.89, true],
+    [{ multipleOf: 0.01 }, 0.075, false],
+    [{ multipleOf: 0.01 }, 'x', true],
+    [{ multipleOf: 1 }, 1.000_000_000_1, false],
+    [{ multipleOf: 3 }, 0, true],
+    [{ multipleOf: 3 }, 10, false],
+    [{ required: ['constructor'] }, {}, false],
+    [{ required: ['constructor'] }, { constructor: 1 }, true],
+    [{ properties: { toString: { type: 'string' } } }, {}, true],
     [{ type: 'string', format: 'date' }, 'no date', true],
     [{ minimum: 2, maximum: 3 }, 4, false],
   ])('checks %j: %j', (schema, value, fits) => {
@@ -81,6 +91,7 @@ describe('compileOutputSchema', () => {
 
   it('names the position and the reason of a mismatch', () => {
     expect(compileOutputSchema(city)({ city: 7 })).toBe('it does not match the schema: /city must be string');
+    expect(compileOutputSchema({ multipleOf: 0.01 })(0.075)).toMatch(/ must be multiple of 0\.01$/);
     expect(compileOutputSchema({ not: {} })(1)).toMatch(/^it does not match the schema: {2}must NOT/);
   });
 

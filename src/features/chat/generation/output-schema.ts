@@ -1,4 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { str } from 'ajv';
 import { InvalidRequestError } from '../../../common/errors.js';
 
 /** Maximum length of a schema, in characters of its JSON: compiling one of this length takes about 100 ms. */
@@ -21,6 +22,8 @@ const FIELD = 'response_format.json_schema.schema';
 
 /** Keyword that is added to every schema and subtracts the cost of checking a value against it from the budget. */
 const COST = 'x-cost';
+
+const MULTIPLE_OF = 'multipleOf';
 
 /** Keywords that are not checked, because neither the schema nor the answer bounds the time that they take. */
 const UNCHECKED: ReadonlySet<string> = new Set([
@@ -111,6 +114,8 @@ function compile(schema: object, budget: Budget) {
   const ajv = new Ajv2020({
     // The schema was validated before, and our own keyword is not part of the dialect.
     ...{ meta: false, validateSchema: false, strict: false, logger: false },
+    // Otherwise every object has the property `constructor`.
+    ownProperties: true,
     // A reference to the root is found among the used schemas. Each schema has an instance of its own, so that no
     // schema can refer to one of another caller.
     ...{ validateFormats: false, inlineRefs: false, addUsedSchema: true },
@@ -135,6 +140,13 @@ function compile(schema: object, budget: Budget) {
       takers.set(cost, take);
       return take;
     },
+  });
+  // Ajv's own check fails for decimal fractions: 0.07 / 0.01 is 7.000000000000001.
+  ajv.removeKeyword(MULTIPLE_OF);
+  ajv.addKeyword({
+    ...{ keyword: MULTIPLE_OF, type: 'number', schemaType: 'number' },
+    validate: (factor: number, value: number) => isMultiple(value, factor),
+    error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}` },
   });
   try {
     return ajv.compile(schema);
@@ -201,6 +213,16 @@ function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length / TEXT_PER_STEP;
   if (Array.isArray(value)) return value.length;
   return isObject(value) ? Object.keys(value).length : 0;
+}
+
+/**
+ * Returns true if a value is a multiple of a factor, within the rounding error of a division of two numbers that were
+ * rounded themselves when their decimals were read.
+ */
+function isMultiple(value: number, factor: number): boolean {
+  const quotient = value / factor;
+  if (!Number.isFinite(quotient)) return true;
+  return Math.abs(quotient - Math.round(quotient)) <= 2 * Number.EPSILON * Math.abs(quotient);
 }
 
 function listOf(value: unknown): unknown[] {
