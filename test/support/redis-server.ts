@@ -32,11 +32,14 @@ export class RedisServer {
     return new RedisServer(address.port);
   }
 
-  /** Starts the server and resolves when it accepts connections. */
-  async start(): Promise<void> {
+  /**
+   * Starts the server and resolves when it accepts connections.
+   * @param more further arguments of redis-server
+   */
+  async start(...more: readonly string[]): Promise<void> {
     const child = spawn(
       'redis-server',
-      ['--port', String(this.#port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+      ['--port', String(this.#port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...more],
       { stdio: ['ignore', 'pipe', 'ignore'] },
     );
     this.#child = child;

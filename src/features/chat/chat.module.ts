@@ -16,6 +16,8 @@ import { ChatController } from './turns/chat.controller.js';
 import { ChatCoreModule } from './chat-core.module.js';
 import { ContextRepository } from './context/context.repository.js';
 import { ContextService } from './context/context.service.js';
+import { ConversationDeletionRepository } from './conversations/conversation-deletion.repository.js';
+import { ConversationDeletionService } from './conversations/conversation-deletion.service.js';
 import { ConversationRepository } from './conversations/conversation.repository.js';
 import { ConversationService } from './conversations/conversation.service.js';
 import { ConversationsController } from './conversations/conversations.controller.js';
@@ -70,6 +72,8 @@ const FILES_WAIT_MS = 10_000;
     MessageTreeRepository,
     ContextRepository,
     ContextService,
+    ConversationDeletionRepository,
+    ConversationDeletionService,
     ConversationRepository,
     ConversationService,
     ExportService,

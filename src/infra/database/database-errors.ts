@@ -1,16 +1,21 @@
 import { AppError } from '../../common/errors.js';
 import { Prisma } from '../../generated/prisma/client.js';
 
+const UNAVAILABLE = 'The database is unavailable. Try again in a few seconds.';
+const TIMED_OUT = 'The database did not complete the operation in time. Try again in a few seconds.';
+
 /**
  * Reports that the database cannot be reached or does not accept work now. Nothing of the operation was committed,
  * unless only the confirmation of the commit was lost.
  */
 export class DatabaseUnavailableError extends AppError {
+  /** True if the database was available and a statement took too long. */
+  readonly isStatementTimeout: boolean;
+
   constructor(cause: unknown) {
-    super('service_unavailable', 'The database is unavailable. Try again in a few seconds.', {
-      cause,
-      retryAfterMs: 2000,
-    });
+    const isTimeout = isStatementTimeout(cause);
+    super('service_unavailable', isTimeout ? TIMED_OUT : UNAVAILABLE, { cause, retryAfterMs: 2000 });
+    this.isStatementTimeout = isTimeout;
   }
 }
 
@@ -44,19 +49,35 @@ const CONNECTION_WORDS =
 
 /** Returns true if an error means that the database is unavailable, as opposed to rejecting the statement. */
 export function isConnectionError(error: unknown): boolean {
-  for (
-    let cause: unknown = error, depth = 0;
-    typeof cause === 'object' && cause !== null && depth < 5;
-    cause = originOf(cause), depth += 1
-  ) {
+  for (const cause of causesOf(error)) {
     if (cause instanceof Prisma.PrismaClientInitializationError) return true;
     if (ADAPTER_CONNECTION_KINDS.has(textField(cause, 'kind'))) return true;
-    for (const code of [textField(cause, 'code'), textField(cause, 'originalCode')]) {
+    for (const code of codesOf(cause)) {
       if (PRISMA_CONNECTION_CODES.has(code) || DRIVER_CONNECTION_CODE.test(code)) return true;
     }
     if (CONNECTION_WORDS.test(textField(cause, 'message'))) return true;
   }
   return false;
+}
+
+/** Returns true if the database cancelled a statement, which it does when the statement takes too long. */
+function isStatementTimeout(error: unknown): boolean {
+  return causesOf(error).some((cause) => codesOf(cause).includes('57014'));
+}
+
+/** Returns an error with its causes. */
+function causesOf(error: unknown): object[] {
+  const causes: object[] = [];
+  for (let cause = error; isObject(cause) && causes.length < 5; cause = originOf(cause)) causes.push(cause);
+  return causes;
+}
+
+function codesOf(cause: object): string[] {
+  return [textField(cause, 'code'), textField(cause, 'originalCode')];
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /**

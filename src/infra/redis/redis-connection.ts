@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
+import { connectionRefusal } from './redis-errors.js';
 
 /** Location of our data in Redis. */
 export interface RedisSettings {
@@ -27,6 +28,9 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** Idle time before the operating system probes whether the other end is still there, in milliseconds. */
 const KEEP_ALIVE_MS = 5_000;
 
+/** Reason of a failure without an error. */
+const CLOSED = 'it closed the connection';
+
 /** Maximum pause between two attempts to connect, in milliseconds: limits are shared again within a second. */
 const RECONNECT_MS = 500;
 
@@ -39,7 +43,7 @@ export class RedisConnection implements OnApplicationShutdown {
   readonly client: Redis | undefined;
   private readonly logger = new Logger(RedisConnection.name);
   private readonly opened: Redis[] = [];
-  private isAway = false;
+  private isStopping = false;
 
   /**
    * @param keyPrefix prepended to the keys of every command; callers must prepend it to channels and patterns
@@ -84,6 +88,7 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
+    this.isStopping = true;
     for (const connection of this.opened) connection.disconnect();
   }
 
@@ -105,13 +110,29 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 
   private logAbsence(client: Redis): void {
+    /** Reasons logged since the last time that Redis was available. */
+    const logged = new Set<string>();
+    let wasReady = false;
     client.on('error', (error) => {
-      if (!this.isAway) this.logger.warn(`Redis is unavailable (${reasonOf(error)}); continuing without it`);
-      this.isAway = true;
+      const refusal = connectionRefusal(error);
+      // A lost connection is logged once, whatever its error; a refusal also later, because only people can end it.
+      if (refusal === undefined ? logged.size > 0 : logged.has(refusal)) return;
+      const reason = refusal ?? reasonOf(error);
+      logged.add(reason);
+      this.logger.warn(`Redis is unavailable (${reason}); continuing without it`);
+    });
+    client.on('close', () => {
+      // The first attempt to reconnect usually fails with a better reason.
+      const isExpected = wasReady || this.isStopping;
+      wasReady = false;
+      if (isExpected || logged.size > 0) return;
+      logged.add(CLOSED);
+      this.logger.warn(`Redis is unavailable (${CLOSED}); continuing without it`);
     });
     client.on('ready', () => {
-      if (this.isAway) this.logger.log('Redis is available again');
-      this.isAway = false;
+      if (logged.size > 0) this.logger.log('Redis is available again');
+      logged.clear();
+      wasReady = true;
     });
   }
 }

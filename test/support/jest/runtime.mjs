@@ -10,6 +10,7 @@
 import { createRequire } from 'node:module';
 import { compileFunction, SyntheticModule } from 'node:vm';
 import Runtime from 'jest-runtime';
+import { savePackage } from './saved-state.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -42,7 +43,7 @@ export default class SharedPackagesRuntime extends Runtime {
     esmLoader.resolveSpecifierForSyncGraph = (from, specifier, context, scratch, registry, ...rest) => {
       if (!isPackage(specifier)) return resolveInGraph(from, specifier, context, scratch, registry, ...rest);
       const path = resolution.resolveEsm(from, specifier);
-      esmLoader.tryCommitSynthetic(path, registry, scratch, () => packageModule(path));
+      esmLoader.tryCommitSynthetic(path, registry, scratch, () => packageModule(path, specifier));
       return { cacheKey: path, enqueue: null, modulePath: path };
     };
 
@@ -52,7 +53,7 @@ export default class SharedPackagesRuntime extends Runtime {
       if (!isPackage(specifier)) return resolveModule(specifier, from, context);
       const path = resolution.resolveEsm(from, specifier);
       const registry = registries.getActiveEsmRegistry();
-      if (!registry.has(path)) registry.set(path, packageModule(path));
+      if (!registry.has(path)) registry.set(path, packageModule(path, specifier));
       return Promise.resolve(registry.get(path));
     };
   }
@@ -65,8 +66,9 @@ export default class SharedPackagesRuntime extends Runtime {
  * Creates a module that exports the same names as the package in Node, with the whole of a CommonJS module as
  * the default export.
  */
-function packageModule(path) {
+function packageModule(path, specifier) {
   const loaded = require(path);
+  savePackage(specifier, loaded);
   const isEsm = Object.prototype.toString.call(loaded) === '[object Module]';
   const exported = new Map(Object.entries(loaded));
   // Added by `require` to mark a default export.

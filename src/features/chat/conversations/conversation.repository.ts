@@ -127,22 +127,6 @@ export class ConversationRepository {
     return conversation;
   }
 
-  /**
-   * Deletes a conversation, and in the same statement invalidates the account's cached answers by incrementing their
-   * generation: they do not record their conversation.
-   * @returns whether the conversation existed
-   */
-  async delete(userId: string, id: string): Promise<boolean> {
-    const updated = await this.prisma.run(
-      (client) => client.$executeRaw`
-        WITH deleted AS (
-          DELETE FROM conversations WHERE id = ${id}::uuid AND user_id = ${userId}::uuid RETURNING id)
-        UPDATE users SET cache_generation = cache_generation + 1
-        WHERE id = ${userId}::uuid AND EXISTS (SELECT 1 FROM deleted)`,
-    );
-    return updated === 1;
-  }
-
   /** Returns the position of a message in its conversation; undefined if it is not there. */
   async position(userId: string, conversationId: string, messageId: string): Promise<number | undefined> {
     const message = await this.prisma.run((client) =>

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { ACCESS_CHANNEL, writeAccessChange } from '../../../common/access-change.js';
 import { NotFoundError } from '../../../common/errors.js';
-import { Broadcast } from '../../../infra/redis/index.js';
 import { AttachmentService } from '../attachments/attachment.service.js';
 import { MessageTreeRepository } from '../messages/message-tree.repository.js';
+import { ConversationDeletionService } from './conversation-deletion.service.js';
 import {
   type ConversationChanges,
   type ConversationFilter,
@@ -12,7 +11,6 @@ import {
   type StoredConversation,
 } from './conversation.repository.js';
 import { ListedMessage, type StoredMessage } from '../messages/stored-message.js';
-import { TurnRunner } from '../generation/turn-runner.js';
 
 /** Manages conversations. A conversation of another user looks like one that does not exist. */
 @Injectable()
@@ -21,8 +19,7 @@ export class ConversationService {
     private readonly conversations: ConversationRepository,
     private readonly branches: MessageTreeRepository,
     private readonly attachments: AttachmentService,
-    private readonly runner: TurnRunner,
-    private readonly broadcast: Broadcast,
+    private readonly deletions: ConversationDeletionService,
   ) {}
 
   /** Lists conversations, newest first. */
@@ -100,14 +97,10 @@ export class ConversationService {
   /**
    * Deletes a conversation with all its messages; its usage stays in the ledger. A turn running in it is stopped.
    * @throws NotFoundError
+   * @throws DeletionUnfinishedError
    */
   async delete(userId: string, id: string): Promise<void> {
-    if (!(await this.conversations.delete(userId, id))) throw new NotFoundError('conversation', id);
-    // A process that misses the notification finds out at its next checkpoint.
-    await this.runner.abandon(id);
-    // The generation of cached answers is cached together with the user's identity. This process drops it before the
-    // request is answered; others do so when notified, or when it expires within seconds.
-    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
+    await this.deletions.delete(userId, id);
   }
 
   private async positionOf(userId: string, id: string, after: string | undefined): Promise<number> {

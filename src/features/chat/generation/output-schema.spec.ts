@@ -8,6 +8,9 @@ const BOUNDED_MS = 2_000;
 
 const city = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
 
+/** Contains itself, by a reference to the root. */
+const tree = { properties: { children: { type: 'array', items: { $ref: '#' } } }, type: 'object' };
+
 describe('compileOutputSchema', () => {
   it.each<[object, unknown, boolean]>([
     [city, { city: 'Oslo' }, true],
@@ -35,14 +38,60 @@ describe('compileOutputSchema', () => {
       false,
     ],
     [{ properties: { 'x-cost': { type: 'string' } } }, { 'x-cost': 7 }, false],
+    [tree, { children: [{ children: [] }] }, true],
+    [tree, { children: [{ children: [7] }] }, false],
+    [{ $id: 'https://example.com/tree', ...tree, items: { $ref: 'tree' } }, { children: [7] }, false],
+    [{ $id: 'tree', $defs: { n: { type: 'number' } }, items: { $ref: 'tree#/$defs/n' } }, ['x'], false],
+    [{ $defs: { n: { $id: 'number', type: 'number' } }, items: { $ref: 'number' } }, ['x'], false],
+    [{ $defs: { n: { $anchor: 'n', type: 'number' } }, items: { $ref: '#n' } }, ['x'], false],
+    [{ $defs: { n: { $anchor: 'n', type: 'number' } }, items: { $ref: '#n' } }, [1], true],
+    [{ anyOf: [{ enum: [] }, { type: 'number' }] }, 1, true],
+    [{ anyOf: [{ enum: [] }, { type: 'number' }] }, 'x', false],
+    [{ enum: [], allOf: [{ type: 'number' }] }, 1, false],
+    [{ multipleOf: 0.01 }, 0.07, true],
+    [{ multipleOf: 0.01 }, -1_234_567.89, true],
+    [{ multipleOf: 0.01 }, 0.075, false],
+    [{ multipleOf: 0.01 }, 'x', true],
+    [{ multipleOf: 1 }, 1.000_000_000_1, false],
+    [{ multipleOf: 3 }, 0, true],
+    [{ multipleOf: 3 }, 10, false],
+    [{ required: ['constructor'] }, {}, false],
+    [{ required: ['constructor'] }, { constructor: 1 }, true],
+    [{ properties: { toString: { type: 'string' } } }, {}, true],
     [{ type: 'string', format: 'date' }, 'no date', true],
     [{ minimum: 2, maximum: 3 }, 4, false],
   ])('checks %j: %j', (schema, value, fits) => {
     expect(compileOutputSchema(schema)(value) === undefined).toBe(fits);
   });
 
+  it('does not let a schema refer to another caller’s', () => {
+    compileOutputSchema({ $id: 'https://example.com/secret', $anchor: 'secret', type: 'object' });
+    for (const $ref of ['https://example.com/secret', '#secret'])
+      expect(() => compileOutputSchema({ $ref })).toThrow(InvalidRequestError);
+    // Neither does it take the name from others.
+    const check = compileOutputSchema({
+      $id: 'https://example.com/secret',
+      items: { $ref: '#' },
+      type: 'array',
+    });
+    expect(check([[]])).toBeUndefined();
+    expect(check([{}])).toBeDefined();
+  });
+
+  it('refuses in time a schema with references to hundreds of its nested schemas', () => {
+    let nested: object = {};
+    for (let level = 0; level < 200; level += 1) {
+      nested = { $anchor: `a${level}`, allOf: [{}, {}, {}, {}, {}, {}, nested] };
+    }
+    const anyOf = Array.from({ length: 200 }, (_, level) => ({ $ref: `#a${level}` }));
+    const before = process.cpuUsage();
+    expect(() => compileOutputSchema({ $defs: { nested }, anyOf })).toThrow('too many references');
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(BOUNDED_MS);
+  });
+
   it('names the position and the reason of a mismatch', () => {
     expect(compileOutputSchema(city)({ city: 7 })).toBe('it does not match the schema: /city must be string');
+    expect(compileOutputSchema({ multipleOf: 0.01 })(0.075)).toMatch(/ must be multiple of 0\.01$/);
     expect(compileOutputSchema({ not: {} })(1)).toMatch(/^it does not match the schema: {2}must NOT/);
   });
 
@@ -143,6 +192,7 @@ describe('compileOutputSchema', () => {
       'x-cost',
       '$async',
       '$id',
+      '$anchor',
     );
     const { tree } = fc.letrec((tie) => ({
       tree: fc.oneof(

@@ -1,4 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { str } from 'ajv';
 import { InvalidRequestError } from '../../../common/errors.js';
 
 /** Maximum length of a schema, in characters of its JSON: compiling one of this length takes about 100 ms. */
@@ -6,6 +7,12 @@ const MAX_SCHEMA_LENGTH = 16_384;
 
 /** Maximum cost of checking one answer, measured by `COST`: a few hundred milliseconds in the worst case. */
 const MAX_COST = 250_000;
+
+/**
+ * Maximum average number of times that a schema is compiled, and the number of compilations that are always allowed: a
+ * schema with references to its inner schemas is compiled once for each of them.
+ */
+const MAX_COMPILATIONS = { average: 2, always: 200 };
 
 /** Number of characters of a schema or of an answer that cost as much as one step. */
 const TEXT_PER_STEP = 8;
@@ -15,6 +22,8 @@ const FIELD = 'response_format.json_schema.schema';
 
 /** Keyword that is added to every schema and subtracts the cost of checking a value against it from the budget. */
 const COST = 'x-cost';
+
+const MULTIPLE_OF = 'multipleOf';
 
 /** Keywords that are not checked, because neither the schema nor the answer bounds the time that they take. */
 const UNCHECKED: ReadonlySet<string> = new Set([
@@ -41,7 +50,9 @@ const SHAPES: ReadonlyMap<string, 'schema' | 'schemas' | 'named' | 'plain'> = ne
   ...['not', 'if', 'then', 'else', 'contains'].map(schemaIn),
   ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((name) => [name, 'schemas'] as const),
   ...['properties', '$defs', 'definitions', 'dependentSchemas'].map((name) => [name, 'named'] as const),
-  ...['$ref', 'type', 'enum', 'const', 'required', 'dependentRequired', 'multipleOf'].map(plain),
+  ...['$ref', '$id', '$anchor', 'type', 'enum', 'const', 'required', 'dependentRequired', 'multipleOf'].map(
+    plain,
+  ),
   ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength'].map(plain),
   ...['minItems', 'maxItems', 'minProperties', 'maxProperties', 'minContains', 'maxContains'].map(plain),
 ]);
@@ -72,8 +83,8 @@ export function compileOutputSchema(schema: object): OutputSchema {
     throw refused(`must be at most ${MAX_SCHEMA_LENGTH.toLocaleString('en')} characters of JSON`);
   const { $schema: _draft, ...given } = { $schema: undefined, ...schema };
   if (dialect.validateSchema(given) !== true) throw refused('must be a JSON schema (draft 2020-12)');
-  const budget = { left: 0 };
-  const validate = compile(boundedObject(given, hasUnchecked(given)), budget);
+  const budget = { left: 0, compilations: MAX_COMPILATIONS.always };
+  const validate = compile(boundedObject(given, hasUnchecked(given), budget), budget);
   return (value) => {
     budget.left = MAX_COST;
     try {
@@ -89,51 +100,84 @@ export function compileOutputSchema(schema: object): OutputSchema {
   };
 }
 
+interface Budget {
+  /** Number of steps left for the current check. */
+  left: number;
+  /** Number of schemas that may still be compiled. */
+  compilations: number;
+}
+
 /** Thrown when a check has used up its budget. */
 class TooExpensiveError extends Error {}
 
-function compile(schema: object, budget: { left: number }) {
+function compile(schema: object, budget: Budget) {
   const ajv = new Ajv2020({
     // The schema was validated before, and our own keyword is not part of the dialect.
     ...{ meta: false, validateSchema: false, strict: false, logger: false },
-    ...{ validateFormats: false, inlineRefs: false, addUsedSchema: false },
+    // Otherwise every object has the property `constructor`.
+    ownProperties: true,
+    // A reference to the root is found among the used schemas. Each schema has an instance of its own, so that no
+    // schema can refer to one of another caller.
+    ...{ validateFormats: false, inlineRefs: false, addUsedSchema: true },
     // Optimizing takes eight times as long as everything else, for code that is used once.
     code: { optimize: false },
   });
+  // One function for each cost: Ajv takes quadratic time with one for each schema.
+  const takers = new Map<number, (value: unknown) => boolean>();
   ajv.addKeyword({
     keyword: COST,
     errors: false,
-    validate: (cost: number, value: unknown) => {
-      budget.left -= cost + sizeOf(value);
-      if (budget.left < 0) throw new TooExpensiveError();
-      return true;
+    compile: (cost: number) => {
+      budget.compilations -= 1;
+      if (budget.compilations < 0) throw refused('has too many references to nested schemas');
+      const known = takers.get(cost);
+      if (known !== undefined) return known;
+      const take = (value: unknown): boolean => {
+        budget.left -= cost + sizeOf(value);
+        if (budget.left < 0) throw new TooExpensiveError();
+        return true;
+      };
+      takers.set(cost, take);
+      return take;
     },
+  });
+  // Ajv's own check fails for decimal fractions: 0.07 / 0.01 is 7.000000000000001.
+  ajv.removeKeyword(MULTIPLE_OF);
+  ajv.addKeyword({
+    ...{ keyword: MULTIPLE_OF, type: 'number', schemaType: 'number' },
+    validate: (factor: number, value: number) => isMultiple(value, factor),
+    error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}` },
   });
   try {
     return ajv.compile(schema);
-  } catch {
+  } catch (error) {
+    if (error instanceof InvalidRequestError) throw error;
     throw refused('cannot be compiled: references must point to parts of the schema itself');
   }
 }
 
-function bounded(schema: unknown, loosely: boolean): unknown {
-  return isObject(schema) ? boundedObject(schema, loosely) : schema;
+function bounded(schema: unknown, loosely: boolean, budget: Budget): unknown {
+  return isObject(schema) ? boundedObject(schema, loosely, budget) : schema;
 }
 
 /** Returns the schema reduced to the checked keywords, with their cost added. */
-function boundedObject(schema: object, loosely: boolean): object {
+function boundedObject(schema: object, loosely: boolean, budget: Budget): object {
+  budget.compilations += MAX_COMPILATIONS.average;
   const copy: Record<string, unknown> = {};
   let cost = 1;
   for (const [name, value] of Object.entries(schema)) {
     const shape = SHAPES.get(name);
     if (shape === undefined || (loosely && NEGATING.has(name))) continue;
-    if (shape === 'plain') {
+    if (name === 'enum' && Array.isArray(value) && value.length === 0) {
+      // Nothing matches it. Ajv does not compile it, although the standard allows it.
+      copy['allOf'] = [...listOf(copy['allOf']), false];
+    } else if (shape === 'plain') {
       copy[name] = value;
       cost += Math.ceil(JSON.stringify(value).length / TEXT_PER_STEP);
     } else if (shape === 'schema') {
-      copy[name] = bounded(value, loosely);
+      copy[name] = bounded(value, loosely, budget);
     } else if (shape === 'schemas' && Array.isArray(value)) {
-      const schemas = value.map((one: unknown) => bounded(one, loosely));
+      const schemas = value.map((one: unknown) => bounded(one, loosely, budget));
       cost += schemas.length;
       // If several match loosely, it may still be that exactly one matches strictly.
       if (loosely && name === 'oneOf') copy['allOf'] = [...listOf(copy['allOf']), { anyOf: schemas }];
@@ -141,7 +185,7 @@ function boundedObject(schema: object, loosely: boolean): object {
     } else if (isObject(value)) {
       const schemas = Object.entries(value).map(([key, one]: [string, unknown]) => [
         key,
-        bounded(one, loosely),
+        bounded(one, loosely, budget),
       ]);
       cost += schemas.length;
       copy[name] = Object.fromEntries(schemas);
@@ -169,6 +213,16 @@ function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length / TEXT_PER_STEP;
   if (Array.isArray(value)) return value.length;
   return isObject(value) ? Object.keys(value).length : 0;
+}
+
+/**
+ * Returns true if a value is a multiple of a factor, within the rounding error of a division of two numbers that were
+ * rounded themselves when their decimals were read.
+ */
+function isMultiple(value: number, factor: number): boolean {
+  const quotient = value / factor;
+  if (!Number.isFinite(quotient)) return true;
+  return Math.abs(quotient - Math.round(quotient)) <= 2 * Number.EPSILON * Math.abs(quotient);
 }
 
 function listOf(value: unknown): unknown[] {

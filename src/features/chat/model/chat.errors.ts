@@ -58,3 +58,14 @@ export class IdempotencyKeyReusedError extends AppError {
     );
   }
 }
+
+/** Reports that a conversation is so large that its deletion takes longer than a request waits. */
+export class DeletionUnfinishedError extends AppError {
+  constructor() {
+    super(
+      'service_unavailable',
+      'The conversation is large, and its deletion goes on. Send the request again to wait for its end.',
+      { retryAfterMs: 2_000 },
+    );
+  }
+}

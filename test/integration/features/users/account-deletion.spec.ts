@@ -13,6 +13,7 @@ import { type FakeProvider, startFakeProvider } from '../../../support/fake-prov
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { uploadedId } from '../../../support/files.js';
 import { fillAccount, rowsOf } from '../../../support/fill-account.js';
+import { recordDeletions } from '../../../support/recorded-deletions.js';
 import { query, until } from '../../../support/stored.js';
 
 const ME = '/api/v1/users/me';
@@ -79,7 +80,7 @@ describe('the deletion of an account', () => {
     await fillAccount(api.database, userId, { conversations: 1, messages: MESSAGES / 2 });
     await fillAccount(api.database, userId, { conversations: 100, messages: MESSAGES / 200 });
     expect((await rowsOf(api.database, userId))['messages']).toBe(MESSAGES);
-    await recordDeletions();
+    await recordDeletions(api.database);
     expect((await user.request('DELETE', ME)).status).toBe(204);
     expect((await user.request('GET', ME)).status).toBe(401);
     expect((await admin.request('GET', `/api/v1/users/${userId}`)).status).toBe(404);
@@ -173,23 +174,4 @@ async function holdBatches(userId: string): Promise<{ release(): Promise<void> }
   await client.connect();
   await client.query(`SELECT pg_advisory_lock(hashtextextended($1, 0))`, [`account deletion ${userId}`]);
   return { release: () => client.end() };
-}
-
-/** Records the rows of a table that each statement from now on deletes, directly or by cascade. */
-async function recordDeletions(): Promise<void> {
-  await query(api.database, 'CREATE TABLE deletions (name text, deleted bigint)');
-  await query(
-    api.database,
-    `CREATE FUNCTION record_deletion() RETURNS trigger LANGUAGE plpgsql AS $$
-     BEGIN
-       INSERT INTO public.deletions SELECT TG_TABLE_NAME, count(*) FROM gone HAVING count(*) > 0;
-       RETURN NULL;
-     END $$`,
-  );
-  for (const table of [...OWNED_TABLES, 'messages', 'message_words', 'files'])
-    await query(
-      api.database,
-      `CREATE TRIGGER record_deletions AFTER DELETE ON ${table}
-       REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION record_deletion()`,
-    );
 }
