@@ -1,5 +1,6 @@
 import { alphanumericDigest } from '../../common/digest.js';
 import { AppError } from '../../common/errors.js';
+import { droppedFields } from './dropped-fields.js';
 import { foreignField } from '../port/foreign-field.js';
 import type { ChatRequest, Wire } from '../port/index.js';
 
@@ -170,7 +171,7 @@ const TREATMENTS: Readonly<Record<Wire, readonly [AdaptedParameter, Treatment][]
 /** Length of the hash that replaces a string that is too long, in characters. */
 const HASH_LENGTH = 32;
 
-/** A request adapted to a protocol, and the names of the parameters that it could not carry. */
+/** A request adapted to a protocol, and the names of the fields that it could not carry. */
 export interface AdaptedRequest {
   readonly request: ChatRequest;
   readonly ignored: readonly string[];
@@ -195,7 +196,9 @@ export function adaptRequest(
   const ignored = TREATMENTS[wire].flatMap(([name, treatment]) =>
     isAsked(request, name) && adaptParameter(adapted, name, treatment) ? [name] : [],
   );
-  return { request: adapted, ignored };
+  const dropped =
+    wire === 'openai' ? [] : droppedFields(request, wire, (name) => Object.hasOwn(OPENAI, name));
+  return { request: adapted, ignored: [...ignored, ...dropped] };
 }
 
 /** Adapts one parameter of a request. Returns true if that changed it. */
@@ -223,7 +226,9 @@ export function unsupportedParameter(request: ChatRequest, wire: Wire): string |
 /** Returns true if a parameter has an effect: a value that equals the default has none. */
 function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
   const value: unknown = request[name];
-  if (value === undefined || value === null || value === false) return false;
+  if (value === undefined || value === null) return false;
+  if (name === 'parallel_tool_calls') return value === false;
+  if (value === false) return false;
   if (name === 'n' || name === 'top_p') return value !== 1;
   // `auto` is the default, and every protocol can honour `none`: the tools are not sent.
   if (name === 'tool_choice') return value !== 'auto' && value !== 'none';

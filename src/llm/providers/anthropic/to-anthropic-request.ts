@@ -77,6 +77,7 @@ export function droppedHints(request: ChatRequest, model: string): string[] {
       (name) => typeof request[name] === 'number' && sampling[name] === undefined,
     ),
     ...(kept ? [] : ['reasoning_effort']),
+    ...(choosesNoTool(request) ? ['tool_choice'] : []),
     ...(stopSequencesOf(request).some(isBlank) ? ['stop'] : []),
   ];
 }
@@ -184,6 +185,11 @@ function toolsFor(request: ChatRequest): { tools?: Anthropic.Tool[]; tool_choice
   if (tools.length === 0) return {};
   const choice = toolChoiceFor(request);
   return { tools: tools.map(toTool), ...(choice && { tool_choice: choice }) };
+}
+
+/** Returns true if a request forces a tool call without having tools. */
+function choosesNoTool({ tools, tool_choice: choice }: ChatRequest): boolean {
+  return (tools ?? []).length === 0 && !!choice && choice !== 'auto' && choice !== 'none';
 }
 
 function toTool(tool: NonNullable<ChatRequest['tools']>[number]): Anthropic.Tool {
