@@ -18,7 +18,7 @@ const ASKED = {
   logprobs: true,
   top_logprobs: 3,
   logit_bias: { '50256': -100 },
-  response_format: { type: 'json_object' },
+  response_format: { type: 'json_schema', json_schema: { name: 'n', schema: {} } },
   tools: [{ type: 'function', function: { name: 'look_up' } }],
   tool_choice: 'required',
   parallel_tool_calls: false,
@@ -176,6 +176,15 @@ describe('adaptRequest', () => {
       ['tools.function.strict'],
     ]);
     expect(hintsIn({ messages: MESSAGES, tools: [tool(false)] })).toEqual([[], [], []]);
+  });
+
+  it('refuses json_object for Anthropic, which can enforce a schema only', () => {
+    const request = requestWith('response_format', { type: 'json_object' });
+    const refused = WIRES.map((wire) => unsupportedParameter(request, wire));
+    expect(refused).toEqual([undefined, 'response_format', undefined, 'response_format']);
+    expect(() => adaptRequest(request, 'anthropic', 'a/b')).toThrow(
+      "'a/b' does not support a 'response_format' of the type 'json_object'",
+    );
   });
 
   it('names the model in a refusal', () => {

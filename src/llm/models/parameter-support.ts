@@ -191,7 +191,7 @@ export function adaptRequest(
 ): AdaptedRequest {
   if (wire === 'openai' && !translated) return { request, ignored: [] };
   const refusedName = unsupportedParameter(request, wire);
-  if (refusedName !== undefined) throw refused(refusedName, model);
+  if (refusedName !== undefined) throw refused(refusedName, model, request);
   const adapted: ChatRequest = { ...request };
   const ignored = TREATMENTS[wire].flatMap(([name, treatment]) =>
     isAsked(request, name) && adaptParameter(adapted, name, treatment) ? [name] : [],
@@ -220,7 +220,12 @@ export function unsupportedParameter(request: ChatRequest, wire: Wire): string |
   const refusedEntry = TREATMENTS[wire].find(
     ([name, treatment]) => treatment === 'refused' && isAsked(request, name),
   );
-  return refusedEntry?.[0] ?? foreignField(request);
+  return refusedEntry?.[0] ?? unenforceableFormat(request, wire) ?? foreignField(request);
+}
+
+/** Returns the response format if it is one that Anthropic cannot enforce: JSON without a schema. */
+function unenforceableFormat({ response_format: format }: ChatRequest, wire: Wire): string | undefined {
+  return wire === 'anthropic' && format?.type === 'json_object' ? 'response_format' : undefined;
 }
 
 /** Returns true if a parameter has an effect: a value that equals the default has none. */
@@ -238,10 +243,15 @@ function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
 }
 
 /** Returns the error for a request that a model cannot honour. */
-export function refused(name: string, model: string): AppError {
+export function refused(name: string, model: string, request: ChatRequest): AppError {
+  const type = request.response_format?.type;
+  const isJson = name === 'response_format' && type === 'json_object';
+  const [field, way] = isJson
+    ? [`a 'response_format' of the type '${type}'`, "Use 'json_schema' if the model supports it,"]
+    : [`'${name}'`, 'Omit it,'];
   return new AppError(
     'invalid_request',
-    `The model '${model}' does not support '${name}'. Omit it, or use another model.`,
+    `The model '${model}' does not support ${field}. ${way} or use another model.`,
     {
       param: name,
     },

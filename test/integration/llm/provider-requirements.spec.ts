@@ -58,6 +58,7 @@ beforeAll(async () => {
       })),
     ),
     DEFAULT_MODEL: 'plain/m',
+    MODEL_ALIASES: JSON.stringify({ pair: ['anthropic/claude-sonnet-4-5', 'plain/m'] }),
     LLM_MAX_RETRIES: '0',
   });
   user = await registerUser(api.url);
@@ -427,6 +428,19 @@ describe('a parameter that the caller did not send', () => {
       'response_format',
     ]);
     expect(host.bodies).toHaveLength(0);
+  });
+
+  it('leaves json_object, which Claude’s format lacks, to the next model of a chain', async () => {
+    const response_format = { type: 'json_object' };
+    const body = { model: 'pair', messages: [userText('x')], response_format };
+    const answer = await chat(body);
+    expect([answer.status, at(answer.body, 'model'), host.bodies.length]).toEqual([200, 'plain/m', 1]);
+    expect(at(lastBody(), 'response_format')).toEqual(response_format);
+    host.answers.push({ text: '{}' });
+    expect((await turn({ model: 'pair', response_format })).status).toBe(200);
+    const claude = await turn({ model: 'anthropic/claude-sonnet-4-5', response_format });
+    // Refused before anything is stored.
+    expect([claude.status, claude.headers.get('x-conversation-id')]).toEqual([400, null]);
   });
 
   it('includes stream_options, which a host may refuse', async () => {
