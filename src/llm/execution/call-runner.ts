@@ -202,7 +202,7 @@ export function compatibleModels(
   const able = chain.filter(({ source }) => unhonouredBy(source.wire, call) === undefined);
   const [first] = chain;
   if (able.length === 0 && first !== undefined) {
-    throw refused(unhonouredBy(first.source.wire, call) ?? 'model', first.name);
+    throw refused(unhonouredBy(first.source.wire, call) ?? 'model', first.name, call.request);
   }
   return able;
 }

@@ -18,10 +18,10 @@ const ASKED = {
   logprobs: true,
   top_logprobs: 3,
   logit_bias: { '50256': -100 },
-  response_format: { type: 'json_object' },
+  response_format: { type: 'json_schema', json_schema: { name: 'n', schema: {} } },
   tools: [{ type: 'function', function: { name: 'look_up' } }],
   tool_choice: 'required',
-  parallel_tool_calls: true,
+  parallel_tool_calls: false,
   stop: ['\n'],
   seed: 7,
   presence_penalty: 0.5,
@@ -81,6 +81,10 @@ describe('adaptRequest', () => {
     ['n', null],
     ['top_p', 1],
     ['tool_choice', 'auto'],
+    ['parallel_tool_calls', true],
+    ['functions', []],
+    ['function_call', 'auto'],
+    ['top_k', null],
     ['tool_choice', 'none'],
     ['logprobs', false],
     ['response_format', { type: 'text' }],
@@ -134,6 +138,53 @@ describe('adaptRequest', () => {
       request: { messages: MESSAGES, seed: 7 },
       ignored: ['user', 'store'],
     });
+  });
+
+  it.each<[string, unknown]>([
+    ['top_k', 40],
+    ['min_p', 0.1],
+    ['repetition_penalty', 1.1],
+    ['reasoning', { effort: 'high' }],
+    ['thinking', { type: 'enabled' }],
+    ['include_reasoning', false],
+    ['constructor', 1],
+  ])('reports the unknown field %s = %j, except for OpenAI’s format', (name, value) => {
+    const reported = WIRES.map((wire) => adaptRequest(requestWith(name, value), wire, 'm').ignored);
+    expect(reported).toEqual([[], [name], [name], [name]]);
+  });
+
+  const hintsIn = (request: ChatRequest): (readonly string[])[] =>
+    (['openai', 'anthropic', 'ollama'] as const).map((wire) => adaptRequest(request, wire, 'm').ignored);
+
+  it('reports hints inside messages and tools that the format has no field for', () => {
+    const url = 'data:image/png;base64,AAAA';
+    const image = (detail?: 'auto' | 'high'): ChatRequest => ({
+      messages: [
+        { role: 'user', content: [{ type: 'image_url', image_url: { url, ...(detail && { detail }) } }] },
+      ],
+    });
+    expect(hintsIn(image())).toEqual([[], [], []]);
+    expect(hintsIn(image('auto'))).toEqual([[], [], []]);
+    const detail = ['messages.content.image_url.detail'];
+    expect(hintsIn(image('high'))).toEqual([[], detail, detail]);
+    const named: ChatRequest = { messages: [...MESSAGES, { role: 'user', content: 'Hi', name: 'ann' }] };
+    expect(hintsIn(named)).toEqual([[], ['messages.name'], ['messages.name']]);
+    const tool = (strict: boolean) => ({ type: 'function' as const, function: { name: 'look_up', strict } });
+    expect(hintsIn({ messages: MESSAGES, tools: [tool(false), tool(true)] })).toEqual([
+      [],
+      [],
+      ['tools.function.strict'],
+    ]);
+    expect(hintsIn({ messages: MESSAGES, tools: [tool(false)] })).toEqual([[], [], []]);
+  });
+
+  it('refuses json_object for Anthropic, which can enforce a schema only', () => {
+    const request = requestWith('response_format', { type: 'json_object' });
+    const refused = WIRES.map((wire) => unsupportedParameter(request, wire));
+    expect(refused).toEqual([undefined, 'response_format', undefined, 'response_format']);
+    expect(() => adaptRequest(request, 'anthropic', 'a/b')).toThrow(
+      "'a/b' does not support a 'response_format' of the type 'json_object'",
+    );
   });
 
   it('names the model in a refusal', () => {

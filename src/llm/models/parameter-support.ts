@@ -1,5 +1,6 @@
 import { alphanumericDigest } from '../../common/digest.js';
 import { AppError } from '../../common/errors.js';
+import { droppedFields } from './dropped-fields.js';
 import { foreignField } from '../port/foreign-field.js';
 import type { ChatRequest, Wire } from '../port/index.js';
 
@@ -170,7 +171,7 @@ const TREATMENTS: Readonly<Record<Wire, readonly [AdaptedParameter, Treatment][]
 /** Length of the hash that replaces a string that is too long, in characters. */
 const HASH_LENGTH = 32;
 
-/** A request adapted to a protocol, and the names of the parameters that it could not carry. */
+/** A request adapted to a protocol, and the names of the fields that it could not carry. */
 export interface AdaptedRequest {
   readonly request: ChatRequest;
   readonly ignored: readonly string[];
@@ -190,12 +191,14 @@ export function adaptRequest(
 ): AdaptedRequest {
   if (wire === 'openai' && !translated) return { request, ignored: [] };
   const refusedName = unsupportedParameter(request, wire);
-  if (refusedName !== undefined) throw refused(refusedName, model);
+  if (refusedName !== undefined) throw refused(refusedName, model, request);
   const adapted: ChatRequest = { ...request };
   const ignored = TREATMENTS[wire].flatMap(([name, treatment]) =>
     isAsked(request, name) && adaptParameter(adapted, name, treatment) ? [name] : [],
   );
-  return { request: adapted, ignored };
+  const dropped =
+    wire === 'openai' ? [] : droppedFields(request, wire, (name) => Object.hasOwn(OPENAI, name));
+  return { request: adapted, ignored: [...ignored, ...dropped] };
 }
 
 /** Adapts one parameter of a request. Returns true if that changed it. */
@@ -217,13 +220,20 @@ export function unsupportedParameter(request: ChatRequest, wire: Wire): string |
   const refusedEntry = TREATMENTS[wire].find(
     ([name, treatment]) => treatment === 'refused' && isAsked(request, name),
   );
-  return refusedEntry?.[0] ?? foreignField(request);
+  return refusedEntry?.[0] ?? unenforceableFormat(request, wire) ?? foreignField(request);
+}
+
+/** Returns the response format if it is one that Anthropic cannot enforce: JSON without a schema. */
+function unenforceableFormat({ response_format: format }: ChatRequest, wire: Wire): string | undefined {
+  return wire === 'anthropic' && format?.type === 'json_object' ? 'response_format' : undefined;
 }
 
 /** Returns true if a parameter has an effect: a value that equals the default has none. */
 function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
   const value: unknown = request[name];
-  if (value === undefined || value === null || value === false) return false;
+  if (value === undefined || value === null) return false;
+  if (name === 'parallel_tool_calls') return value === false;
+  if (value === false) return false;
   if (name === 'n' || name === 'top_p') return value !== 1;
   // `auto` is the default, and every protocol can honour `none`: the tools are not sent.
   if (name === 'tool_choice') return value !== 'auto' && value !== 'none';
@@ -233,10 +243,15 @@ function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
 }
 
 /** Returns the error for a request that a model cannot honour. */
-export function refused(name: string, model: string): AppError {
+export function refused(name: string, model: string, request: ChatRequest): AppError {
+  const type = request.response_format?.type;
+  const isJson = name === 'response_format' && type === 'json_object';
+  const [field, way] = isJson
+    ? [`a 'response_format' of the type '${type}'`, "Use 'json_schema' if the model supports it,"]
+    : [`'${name}'`, 'Omit it,'];
   return new AppError(
     'invalid_request',
-    `The model '${model}' does not support '${name}'. Omit it, or use another model.`,
+    `The model '${model}' does not support ${field}. ${way} or use another model.`,
     {
       param: name,
     },

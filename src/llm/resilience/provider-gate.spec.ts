@@ -83,19 +83,15 @@ describe('a circuit of the gate', () => {
     await expectOpen(failing);
   });
 
-  it.each<ProviderErrorKind>([
-    'timeout',
-    'timed_out',
-    'unreachable',
-    'unavailable',
-    'broken_answer',
-    'unreadable_answer',
-  ])('opens because of %s', async (kind) => {
-    const failing = gate();
-    await fail(failing, kind, { times: 4 });
-    (await failing.enter(patient)).settle(new ProviderError(kind, 'No.'));
-    await expect(failing.enter(patient)).rejects.toMatchObject({ kind: 'circuit_open' });
-  });
+  it.each<ProviderErrorKind>(['timeout', 'timed_out', 'unreachable', 'unavailable', 'broken_answer'])(
+    'opens because of %s',
+    async (kind) => {
+      const failing = gate();
+      await fail(failing, kind, { times: 4 });
+      (await failing.enter(patient)).settle(new ProviderError(kind, 'No.'));
+      await expect(failing.enter(patient)).rejects.toMatchObject({ kind: 'circuit_open' });
+    },
+  );
 
   it.each<ProviderErrorKind>([
     'rejected',
@@ -105,6 +101,7 @@ describe('a circuit of the gate', () => {
     'model_not_found',
     'rate_limited',
     'quota_exhausted',
+    'unreadable_answer',
   ])('stays closed in spite of %s', async (kind) => {
     const failing = gate();
     await fail(failing, kind, { times: 20 });
@@ -225,7 +222,7 @@ describe('a circuit of the gate', () => {
 });
 
 describe('the scope of a circuit', () => {
-  it.each<ProviderErrorKind>(['timeout', 'timed_out', 'unavailable', 'broken_answer', 'unreadable_answer'])(
+  it.each<ProviderErrorKind>(['timeout', 'timed_out', 'unavailable', 'broken_answer'])(
     'is one model if it fails with %s: other models of the host are still called',
     async (kind) => {
       const failing = gate();

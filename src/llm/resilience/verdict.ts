@@ -6,7 +6,7 @@ export type Verdict =
   | 'good'
   /** It failed, through no fault of the request. */
   | 'fault'
-  /** It was refused: counts neither way, but proves to a probe that the host responds. */
+  /** It was refused, or answered in an unknown form: counts neither way, but proves to a probe that the host responds. */
   | 'answered'
   /** It has no meaning. */
   | 'silent';
@@ -21,7 +21,7 @@ const GOOD: Verdicts = { host: 'good', model: 'good' };
 const SILENT: Verdicts = { host: 'silent', model: 'silent' };
 /** The host was reached, but the model did not answer properly. */
 const MODEL_FAULT: Verdicts = { host: 'good', model: 'fault' };
-/** The fault is the request's, the key's or the account's. */
+/** The host responded, and the failure does not show that the model is unavailable. */
 const REFUSAL: Verdicts = { host: 'good', model: 'answered' };
 
 const BY_KIND = {
@@ -37,7 +37,9 @@ const BY_KIND = {
   timed_out: MODEL_FAULT,
   unavailable: MODEL_FAULT,
   broken_answer: MODEL_FAULT,
-  unreadable_answer: MODEL_FAULT,
+  // The host answered completely. An answer in an unknown form can be due to a single request, and the model
+  // answers others.
+  unreadable_answer: REFUSAL,
   unreachable: { host: 'fault', model: 'silent' },
   overloaded: SILENT,
   circuit_open: SILENT,

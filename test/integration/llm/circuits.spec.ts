@@ -163,6 +163,7 @@ describe('failures that are not the provider’s fault', () => {
     ['an invalid API key', { kind: 'error', status: 401 }, 502],
     ['too many requests', { kind: 'error', status: 429 }, 429],
     ['an exhausted account', { kind: 'error', status: 429, code: 'insufficient_quota' }, 502],
+    ['an answer in an unknown form', { kind: 'verbatim', body: '{"output":{"text":"hi"}}' }, 502],
   ])('do not open the circuit: %s', async (_name, behaviour, status) => {
     const { host } = fresh();
     provider.setDefault(behaviour);

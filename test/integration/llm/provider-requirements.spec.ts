@@ -58,6 +58,7 @@ beforeAll(async () => {
       })),
     ),
     DEFAULT_MODEL: 'plain/m',
+    MODEL_ALIASES: JSON.stringify({ pair: ['anthropic/claude-sonnet-4-5', 'plain/m'] }),
     LLM_MAX_RETRIES: '0',
   });
   user = await registerUser(api.url);
@@ -337,6 +338,65 @@ describe('a parameter that the caller did not send', () => {
     expect([refused.status, at(refused.body, 'error', 'code')]).toEqual([400, 'provider_rejected']);
   });
 
+  const refusals: readonly (readonly [string, (body: unknown) => unknown, Refusal])[] = [
+    [
+      'anthropic/claude-sonnet-4-0',
+      (body) => at(body, 'temperature'),
+      anthropicRefusal('temperature: Extra inputs are not permitted'),
+    ],
+    [
+      'anthropic/glm-5',
+      (body) => at(body, 'temperature'),
+      anthropicRefusal('`temperature` is deprecated for this model.'),
+    ],
+    [
+      'anthropic/glm-6',
+      (body) => at(body, 'temperature'),
+      { ...anthropicRefusal('temperature: Extra inputs are not permitted'), status: 200 },
+    ],
+    [
+      'ollama/m',
+      (body) => at(body, 'options', 'temperature'),
+      { body: { error: 'temperature is not supported by this model' } },
+    ],
+    [
+      'ollama/n',
+      (body) => at(body, 'options', 'temperature'),
+      { status: 200, body: { error: 'temperature is not supported by this model' } },
+    ],
+  ];
+  it.each(refusals)(
+    'is dropped when %s refuses it, immediately from then on',
+    async (model, sent, refusal) => {
+      host.rule = (body) => (sent(body) === undefined ? undefined : refusal);
+      for (const asked of [2, 1]) {
+        host.bodies.length = 0;
+        const { status, body } = await turn({ model });
+        expect([status, at(body, 'message'), host.bodies.length]).toEqual([200, 'Hello', asked]);
+      }
+      const refused = await turn({ model, temperature: 0.2 });
+      expect(refused.status).not.toBe(200);
+    },
+  );
+
+  it('is replaced by the maximum that Claude names, if it is the token limit', async () => {
+    host.rule = (body) =>
+      Number(at(body, 'max_tokens')) > 4096
+        ? anthropicRefusal(
+            `max_tokens: ${word(at(body, 'max_tokens'))} > 4096, which is the maximum allowed number of output tokens for claude-3-haiku-20240307`,
+          )
+        : undefined;
+    const model = 'anthropic/claude-3-haiku-20240307';
+    for (const asked of [2, 1]) {
+      host.bodies.length = 0;
+      expect([(await turn({ model })).status, host.bodies.length]).toEqual([200, asked]);
+      expect(at(lastBody(), 'max_tokens')).toBe(4096);
+    }
+    expect((await turn({ model, max_tokens: 5000 })).status).toBe(400);
+    expect((await turn({ model, max_tokens: 50 })).status).toBe(200);
+    expect(at(lastBody(), 'max_tokens')).toBe(50);
+  });
+
   it('is not listed as ignored, while one that the caller sent is', async () => {
     const answer = await turn({ model: 'anthropic/claude-opus-4-7', temperature: 0.2 });
     expect([answer.status, ignored(answer)]).toEqual([200, 'temperature']);
@@ -368,6 +428,19 @@ describe('a parameter that the caller did not send', () => {
       'response_format',
     ]);
     expect(host.bodies).toHaveLength(0);
+  });
+
+  it('leaves json_object, which Claude’s format lacks, to the next model of a chain', async () => {
+    const response_format = { type: 'json_object' };
+    const body = { model: 'pair', messages: [userText('x')], response_format };
+    const answer = await chat(body);
+    expect([answer.status, at(answer.body, 'model'), host.bodies.length]).toEqual([200, 'plain/m', 1]);
+    expect(at(lastBody(), 'response_format')).toEqual(response_format);
+    host.answers.push({ text: '{}' });
+    expect((await turn({ model: 'pair', response_format })).status).toBe(200);
+    const claude = await turn({ model: 'anthropic/claude-sonnet-4-5', response_format });
+    // Refused before anything is stored.
+    expect([claude.status, claude.headers.get('x-conversation-id')]).toEqual([400, null]);
   });
 
   it('includes stream_options, which a host may refuse', async () => {

@@ -51,7 +51,7 @@ export class AnswerBlock {
    * none.
    */
   get argumentsLeft(): string {
-    return this.json === '' ? JSON.stringify(fieldOf(this.start, 'input') ?? {}) : '';
+    return this.json === '' ? toArguments(fieldOf(this.start, 'input')) : '';
   }
 
   /** True if text and tool calls of the canonical format cannot express the block. */
@@ -84,14 +84,21 @@ export class AnswerBlock {
   }
 
   private withInput(): object | undefined {
-    if (this.json === '') return this.start;
+    const given = fieldOf(this.start, 'input');
+    if (this.json === '' && typeof given !== 'string') return this.start;
     try {
-      const input: unknown = JSON.parse(this.json);
+      const input: unknown = JSON.parse(this.json || toArguments(given));
       return { ...this.start, input };
     } catch {
       return undefined;
     }
   }
+}
+
+/** Returns the input of a tool call as JSON text: proxies send the text itself in place of the object. */
+export function toArguments(input: unknown): string {
+  const text = typeof input === 'string' ? input : JSON.stringify(input ?? {});
+  return text.trim() === '' ? '{}' : text;
 }
 
 /**

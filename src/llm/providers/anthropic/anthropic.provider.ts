@@ -11,12 +11,18 @@ import {
   type WholeAnswer,
 } from '../../port/index.js';
 import { SdkTransport } from '../../transport/sdk-transport.js';
+import { AdjustedStreams } from '../../transport/adjusted-streams.js';
 import { toProviderError } from './anthropic-errors.js';
 import { readsMedia } from './claude-models.js';
 import { readModelPage } from './listed-claude-models.js';
 import { readMessage, readTokenCount } from './from-anthropic-message.js';
 import { MessageStreamReader } from './message-stream-reader.js';
-import { droppedHints, type MessagesRequest, toMessagesRequest } from './to-anthropic-request.js';
+import {
+  droppedHints,
+  hasDefaultLimit,
+  type MessagesRequest,
+  toMessagesRequest,
+} from './to-anthropic-request.js';
 
 /** Anthropic's own address. Always passed, or the SDK would read one from the environment. */
 const OFFICIAL_URL = 'https://api.anthropic.com';
@@ -43,6 +49,7 @@ export class AnthropicProvider extends ModelProvider {
   override readonly wire = 'anthropic';
   private readonly transport: SdkTransport;
   private readonly client: Anthropic;
+  private readonly streams = new AdjustedStreams();
 
   constructor({ id, baseUrl, apiKey, connectTimeoutMs }: AnthropicProviderOptions) {
     super();
@@ -67,25 +74,19 @@ export class AnthropicProvider extends ModelProvider {
   }
 
   override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
-    const { model, native } = call;
-    // Outside the try block: a refusal of the mapping is the caller's error, not the provider's.
-    const send = this.prepared(call);
-    try {
-      const body = this.transport.take(await send());
-      const reader = new MessageStreamReader({ model, created: now(), relay: native !== undefined });
-      try {
-        for await (const piece of body.bytes()) {
-          for (const event of reader.push(piece)) yield event;
-          if (reader.done) break;
-        }
-        yield* reader.end();
-      } finally {
-        if (reader.done) void body.finish();
-        else body.abandon();
-      }
-    } catch (error) {
-      throw toProviderError(error);
+    const { model, native, request, ownChoices = [], signal, apiKey } = call;
+    if (native !== undefined) {
+      yield* this.read(call, () => this.relay(call, native, { stream: true }));
+      return;
     }
+    yield* this.streams.stream(model, (adjustments) => {
+      const body = toMessagesRequest(call, adjustments);
+      return {
+        ownTemperature: ownChoices.includes('temperature') && body.temperature !== undefined,
+        ownMaxTokens: hasDefaultLimit(request) ? body.max_tokens : undefined,
+        send: () => this.read(call, () => this.send(body, signal, apiKey)),
+      };
+    });
   }
 
   override async complete(call: ProviderCall): Promise<WholeAnswer> {
@@ -139,12 +140,27 @@ export class AnthropicProvider extends ModelProvider {
     return this.transport.close();
   }
 
-  /** @throws AppError `invalid_request` for content that the API format cannot carry */
-  private prepared(call: ProviderCall): () => Promise<Response> {
-    const { native, signal, apiKey } = call;
-    if (native !== undefined) return () => this.relay(call, native, { stream: true });
-    const body = toMessagesRequest(call);
-    return () => this.send(body, signal, apiKey);
+  /** Sends a request and reads the stream of its answer. */
+  private async *read(
+    { model, native }: ProviderCall,
+    send: () => Promise<Response>,
+  ): AsyncGenerator<ProviderEvent> {
+    try {
+      const body = this.transport.take(await send());
+      const reader = new MessageStreamReader({ model, created: now(), relay: native !== undefined });
+      try {
+        for await (const piece of body.bytes()) {
+          for (const event of reader.push(piece)) yield event;
+          if (reader.done) break;
+        }
+        yield* reader.end();
+      } finally {
+        if (reader.done) void body.finish();
+        else body.abandon();
+      }
+    } catch (error) {
+      throw toProviderError(error);
+    }
   }
 
   /** Sends the caller's own request, with only the model and the streaming mode replaced. */

@@ -5,9 +5,11 @@ import {
   isErrorReport,
   parseReply,
   type ProviderEvent,
+  textField,
   toCount,
   unreadableAnswer,
 } from '../../port/index.js';
+import { toArguments } from './answer-blocks.js';
 import { toProviderErrorInStream } from './anthropic-errors.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
@@ -21,13 +23,11 @@ export function readMessage(
   options: { readonly model: string; readonly created: number },
 ): ChatCompletion {
   const message = readReport(text);
-  const content = fieldOf(message, 'content');
-  if (typeof message !== 'object' || message === null || !Array.isArray(content))
-    throw unreadableAnswer('it is not a message');
+  if (!Array.isArray(fieldOf(message, 'content'))) throw unreadableAnswer('it is not a message');
   const translator = new MessageTranslator(options);
   const assembler = new CompletionAssembler();
   // Replay the message as a stream, so that all of the translator's rules apply to it too.
-  for (const event of eventsOf(message, content)) add(assembler, translator.translate(event));
+  for (const event of toStreamEvents(message)) add(assembler, translator.translate(event));
   if (!translator.finished) throw unreadableAnswer('it does not say why it ended');
   add(assembler, translator.lastChunk());
   return assembler.completion();
@@ -49,13 +49,57 @@ function readReport(text: string): unknown {
   return value;
 }
 
-function* eventsOf(message: object, content: readonly unknown[]): Generator<object> {
-  yield { type: 'message_start', message };
-  for (const [index, content_block] of content.entries()) {
-    yield { type: 'content_block_start', index, content_block };
+/**
+ * Yields the events of a stream with the same content as a whole message; none for a value that is not a message.
+ */
+export function* toStreamEvents(message: unknown): Generator<object> {
+  const content = fieldOf(message, 'content');
+  if (typeof message !== 'object' || message === null || !Array.isArray(content)) return;
+  yield {
+    type: 'message_start',
+    message: { ...message, content: [], stop_reason: null, stop_sequence: null },
+  };
+  for (const [index, block] of content.entries()) {
+    const { start, deltas } = splitBlock(block);
+    yield { type: 'content_block_start', index, content_block: start };
+    for (const delta of deltas) yield { type: 'content_block_delta', index, delta };
     yield { type: 'content_block_stop', index };
   }
-  yield { type: 'message_delta', delta: message };
+  const [stop_reason, stop_sequence, stop_details] = [
+    fieldOf(message, 'stop_reason') ?? null,
+    fieldOf(message, 'stop_sequence') ?? null,
+    fieldOf(message, 'stop_details'),
+  ];
+  const delta = { stop_reason, stop_sequence, ...(stop_details !== undefined && { stop_details }) };
+  yield { type: 'message_delta', delta, usage: fieldOf(message, 'usage') ?? {} };
+  yield { type: 'message_stop' };
+}
+
+/** Splits a block into its start and its deltas, as a stream has them. Blocks of other types are not split. */
+function splitBlock(block: unknown): { readonly start: unknown; readonly deltas: readonly object[] } {
+  if (typeof block !== 'object' || block === null) return { start: block, deltas: [] };
+  switch (textField(block, 'type')) {
+    case 'text': {
+      const text = textField(block, 'text') ?? '';
+      return { start: { ...block, text: '' }, deltas: [{ type: 'text_delta', text }] };
+    }
+    case 'thinking': {
+      const [thinking, signature] = [textField(block, 'thinking') ?? '', textField(block, 'signature') ?? ''];
+      return {
+        start: { ...block, thinking: '', signature: '' },
+        deltas: [
+          { type: 'thinking_delta', thinking },
+          { type: 'signature_delta', signature },
+        ],
+      };
+    }
+    case 'tool_use': {
+      const partial_json = toArguments(fieldOf(block, 'input'));
+      return { start: { ...block, input: {} }, deltas: [{ type: 'input_json_delta', partial_json }] };
+    }
+    default:
+      return { start: block, deltas: [] };
+  }
 }
 
 function add(assembler: CompletionAssembler, events: readonly ProviderEvent[]): void {

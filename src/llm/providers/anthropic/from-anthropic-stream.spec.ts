@@ -77,6 +77,24 @@ function answerOf(data: readonly string[]): ReturnType<CompletionAssembler['comp
 }
 
 describe('MessageTranslator', () => {
+  it.each([
+    ['its delta', '{}', '{"type":"input_json_delta","partial_json":{"a":1}}'],
+    ['its start', '{"a":1}', '{"type":"input_json_delta","partial_json":""}'],
+    ['its start, as JSON text', '"{\\"a\\":1}"', '{"type":"input_json_delta","partial_json":""}'],
+  ])('reads the input of a tool call that comes whole in %s', (_where, input, delta) => {
+    const assembler = new CompletionAssembler();
+    const translator = new MessageTranslator({ model: 'm', created: 1 });
+    const start = open(0, `{"type":"tool_use","id":"toolu_01","name":"f","input":${input}}`);
+    for (const data of [START, start, add(0, delta), close(0), end('tool_use')]) {
+      const event: unknown = JSON.parse(data);
+      if (typeof event !== 'object' || event === null) throw new Error('An event is an object.');
+      for (const one of translator.translate(event)) if (one.type === 'chunk') assembler.add(one.chunk);
+    }
+    expect(assembler.completion().choices[0]?.message.tool_calls).toMatchObject([
+      { function: { arguments: '{"a":1}' } },
+    ]);
+  });
+
   it('converts a text to chunks, with the usage last', () => {
     const events = read(TEXT);
     expect(deltasOf(events)).toEqual([
@@ -207,11 +225,11 @@ describe('MessageTranslator', () => {
     },
   );
 
-  it('skips an invalid block, and the deltas that would be added to it', () => {
+  it('skips an invalid block, and the arguments that would be added to it', () => {
     const events = read([
       START,
       open(0, 'null'),
-      add(0, '{"type":"text_delta","text":"lost"}'),
+      add(0, '{"type":"input_json_delta","partial_json":"{}"}'),
       ...TEXT.slice(1),
     ]);
     expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(2);

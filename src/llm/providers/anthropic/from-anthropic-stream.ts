@@ -29,6 +29,12 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
   ['refusal', 'content_filter'],
 ]);
 
+/** Types of blocks by the type of a delta that can begin them. */
+const IMPLIED_BLOCKS: ReadonlyMap<string, string> = new Map([
+  ['text_delta', 'text'],
+  ['thinking_delta', 'thinking'],
+]);
+
 /**
  * Converts the events of one Messages stream to chunks in the canonical format.
  * Protocol: `message_start`; for each block `content_block_start`, `content_block_delta`s and
@@ -115,8 +121,8 @@ export class MessageTranslator {
   }
 
   private addToBlock(event: object): ProviderEvent[] {
-    const block = this.blocks.get(fieldOf(event, 'index'));
     const delta = fieldOf(event, 'delta');
+    const block = this.blockFor(fieldOf(event, 'index'), textField(delta, 'type'));
     if (block === undefined) return [NO_EVENT];
     switch (textField(delta, 'type')) {
       case 'text_delta': {
@@ -130,7 +136,7 @@ export class MessageTranslator {
         return this.reasoning(thinking);
       }
       case 'input_json_delta':
-        return this.addArguments(block, textField(delta, 'partial_json') ?? '');
+        return this.addArguments(block, toPartialJson(fieldOf(delta, 'partial_json')));
       case 'signature_delta':
         block.addSignature(textField(delta, 'signature') ?? '');
         return [];
@@ -140,6 +146,19 @@ export class MessageTranslator {
       default:
         return [];
     }
+  }
+
+  /**
+   * Returns the block of a delta. Hosts that copy the protocol may omit the start of a block, which only a tool
+   * call cannot do without.
+   */
+  private blockFor(index: unknown, deltaType: string | undefined): AnswerBlock | undefined {
+    const known = this.blocks.get(index);
+    const type = deltaType === undefined ? undefined : IMPLIED_BLOCKS.get(deltaType);
+    if (known !== undefined || type === undefined) return known;
+    const block = new AnswerBlock({ type });
+    this.blocks.set(index, block);
+    return block;
   }
 
   private text(content = ''): ProviderEvent[] {
@@ -187,4 +206,10 @@ export class MessageTranslator {
   private head(): { id: string; object: 'chat.completion.chunk'; created: number; model: string } {
     return { id: this.id, object: 'chat.completion.chunk', created: this.created, model: this.model };
   }
+}
+
+/** Returns a piece of the arguments of a tool call: some hosts send all of them as an object. */
+function toPartialJson(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : '';
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ProviderError, type ProviderEvent } from '../../port/index.js';
+import { CompletionAssembler, ProviderError, type ProviderEvent } from '../../port/index.js';
 import { MessageStreamReader } from './message-stream-reader.js';
 
 /** A stream of the protocol, shortened. */
@@ -73,12 +73,73 @@ describe('MessageStreamReader', () => {
     expect(meant.at(-1)).toEqual(plain.at(-1));
   });
 
+  const WHOLE = {
+    id: 'msg_01',
+    type: 'message',
+    role: 'assistant',
+    model: 'm',
+    content: [
+      { type: 'thinking', thinking: 'Hm.', signature: 'sig' },
+      { type: 'text', text: 'Hello' },
+      { type: 'tool_use', id: 'toolu_1', name: 'f', input: { a: 1 } },
+    ],
+    stop_reason: 'tool_use',
+    stop_sequence: null,
+    usage: { input_tokens: 3, output_tokens: 2 },
+  };
+  const readWhole = (relay: boolean): ProviderEvent[] => {
+    const reader = new MessageStreamReader({ model: 'm', created: 1, relay });
+    return [...reader.push(new TextEncoder().encode(JSON.stringify(WHOLE))), ...reader.end()];
+  };
+
+  it('reads a whole message in place of a stream', () => {
+    const assembler = new CompletionAssembler();
+    for (const event of readWhole(false)) if (event.type === 'chunk') assembler.add(event.chunk);
+    expect(assembler.completion()).toMatchObject({
+      id: 'msg_01',
+      choices: [
+        {
+          finish_reason: 'tool_calls',
+          message: {
+            content: 'Hello',
+            tool_calls: [{ id: 'toolu_1', function: { name: 'f', arguments: '{"a":1}' } }],
+            provider_data: { blocks: WHOLE.content },
+          },
+        },
+      ],
+      usage: { prompt_tokens: 3, completion_tokens: 2 },
+    });
+  });
+
+  it('relays a whole message in place of a stream as the events of a stream', () => {
+    const names = readWhole(true).flatMap((event) => (event.type === 'relayed' ? [event.name] : []));
+    const block = (deltas: number): string[] => [
+      'content_block_start',
+      ...Array.from({ length: deltas }, () => 'content_block_delta'),
+      'content_block_stop',
+    ];
+    expect(names).toEqual([
+      'message_start',
+      ...block(2),
+      ...block(1),
+      ...block(1),
+      'message_delta',
+      'message_stop',
+    ]);
+  });
+
+  it('reads text and thoughts of a block that was not started', () => {
+    const unopened = STREAM.filter((data) => !data.includes('content_block_start'));
+    expect(textsOf(read(unopened))).toEqual(textsOf(read(STREAM)));
+  });
+
   it('ignores everything after message_stop', () => {
     expect(Array.from(read([...STREAM, '{"type":"error"}', '{']))).toEqual(Array.from(read(STREAM)));
   });
 
   it('ignores unknown events, and skips and reports those that it cannot read', () => {
-    const foreign = '{"type":"content_block_delta","index":9,"delta":{"type":"text_delta","text":"?"}}';
+    const foreign =
+      '{"type":"content_block_delta","index":9,"delta":{"type":"input_json_delta","partial_json":"{}"}}';
     const odd = ['{"type":"weather"}', '{"type":"content_block_delta","ind', '42', '{"a":1}', foreign];
     const events = Array.from(read([...STREAM.slice(0, 4), ...odd, ...STREAM.slice(4)]));
     expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(4);

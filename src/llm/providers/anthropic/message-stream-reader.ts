@@ -9,6 +9,7 @@ import {
   unreadableAnswer,
 } from '../../port/index.js';
 import { ReplyBeginning } from '../../transport/reply-beginning.js';
+import { toStreamEvents } from './from-anthropic-message.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
 const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not valid JSON.' };
@@ -50,8 +51,9 @@ export class MessageStreamReader {
    */
   *end(): Generator<ProviderEvent, void> {
     const document = this.beginning.document();
-    if (document !== undefined) throw failureIn(document);
-    for (const frame of this.reader.end()) yield* this.read(frame);
+    for (const frame of document === undefined ? this.reader.end() : framesOf(document)) {
+      yield* this.read(frame);
+    }
     if (!this.translator.finished) {
       if (!this.begun && (this.skipped || this.beginning.isForeign)) {
         throw unreadableAnswer(
@@ -97,17 +99,19 @@ export class MessageStreamReader {
   }
 }
 
-/** Returns the error for a single document in place of a stream. */
-function failureIn(document: string): ProviderError {
-  try {
-    const value = parseReply(document);
-    return isErrorReport(value)
-      ? toHostError({ body: value })
-      : unreadableAnswer('it is not an event stream');
-  } catch (error) {
-    if (error instanceof ProviderError) return error;
-    throw error;
-  }
+/**
+ * Returns the frames of a stream with the same content as a single document, which some hosts send in its place.
+ * @throws ProviderError for an error report, and for a document that is not a message
+ */
+function framesOf(document: string): EventFrame[] {
+  const value = parseReply(document);
+  if (isErrorReport(value)) throw toHostError({ body: value });
+  const frames = Array.from(toStreamEvents(value), (event) => ({
+    event: textField(event, 'type') ?? '',
+    data: JSON.stringify(event),
+  }));
+  if (frames.length === 0) throw unreadableAnswer('it is not an event stream');
+  return frames;
 }
 
 function parse(data: string): object | undefined {

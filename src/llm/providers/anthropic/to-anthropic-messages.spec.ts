@@ -11,6 +11,16 @@ const call = (id: string, text: string) => ({
 
 const turnsOf = (messages: ChatMessage[]) => toConversation(messages).messages;
 
+function refusalOf(convert: () => unknown): AppError {
+  try {
+    convert();
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error('The messages were not refused.');
+}
+
 /**
  * Creates a user message with parts as a caller may send them, including fields that the types do not declare.
  */
@@ -31,6 +41,30 @@ describe('toConversation', () => {
       { type: 'text', text: 'Be kind.' },
     ]);
     expect(messages).toEqual([{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }]);
+  });
+
+  it.each(
+    (['system', 'developer', 'assistant'] as const).flatMap((role) =>
+      [
+        { type: 'image_url', image_url: { url: 'https://example.org/a.png' } },
+        { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } },
+        { type: 'file', file: { file_data: 'data:application/pdf;base64,AAAA' } },
+      ].map((part): [string, typeof role, object] => [part.type, role, part]),
+    ),
+  )('refuses %s in a message with the role %s, and names the field', (_type, role, part) => {
+    const sent: object = { role, content: [{ type: 'text', text: 'Look.' }, part] };
+    const messages: ChatMessage[] = [
+      { role: 'user', content: 'Hi' },
+      { role: 'user', content: '', ...sent },
+    ];
+    const refusal = refusalOf(() => toConversation(messages));
+    expect([refusal.code, refusal.param]).toEqual(['invalid_request', 'messages.1.content.1']);
+    expect(refusal.message).toContain(`not in messages with the role '${role}'`);
+  });
+
+  it('refuses an answer that refers to audio', () => {
+    const messages: ChatMessage[] = [{ role: 'assistant', content: null, audio: { id: 'audio_1' } }];
+    expect(refusalOf(() => toConversation(messages)).param).toBe('messages.0.audio');
   });
 
   it.each([null, undefined])('omits a user message whose content is %s', (content) => {

@@ -6,6 +6,7 @@ import { toInputBlocks, toTextBlocks, unsupported } from './to-anthropic-blocks.
 type Block = Anthropic.ContentBlockParam;
 type Turn = Anthropic.MessageParam & { role: 'user' | 'assistant'; content: Block[] };
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
+type TextMessage = Extract<ChatMessage, { role: 'assistant' | 'system' | 'developer' }>;
 type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
 type ToolCall = NonNullable<AssistantMessage['tool_calls']>[number];
 
@@ -38,7 +39,10 @@ export interface Conversation {
 export function toConversation(messages: readonly ChatMessage[]): Conversation {
   const system: Anthropic.TextBlockParam[] = [];
   const turns: Turn[] = [];
-  for (const message of withAcceptedCallIds(messages, CALL_IDS)) {
+  for (const [index, message] of withAcceptedCallIds(messages, CALL_IDS).entries()) {
+    if (message.role === 'assistant' || message.role === 'system' || message.role === 'developer') {
+      requireText(message, index);
+    }
     if (message.role === 'system' || message.role === 'developer') {
       system.push(...toTextBlocks(message.content));
     } else {
@@ -47,6 +51,25 @@ export function toConversation(messages: readonly ChatMessage[]): Conversation {
   }
   trimEnd(turns);
   return { system, messages: turns };
+}
+
+/**
+ * Checks a message that the API format accepts only with text: images, documents and audio belong to the user.
+ * @throws AppError `invalid_request` that names the field
+ */
+function requireText(message: TextMessage, index: number): void {
+  const { role, content } = message;
+  const parts: readonly { readonly type: string }[] = typeof content === 'string' ? [] : (content ?? []);
+  for (const [place, { type }] of parts.entries()) {
+    if (type === 'text' || type === 'refusal') continue;
+    throw unsupported(
+      `This model accepts content parts of type '${type}' in user messages only, not in messages with the role '${role}'.`,
+      `messages.${String(index)}.content.${String(place)}`,
+    );
+  }
+  if (role === 'assistant' && message.audio) {
+    throw unsupported('This model does not support audio.', `messages.${String(index)}.audio`);
+  }
 }
 
 /**

@@ -188,6 +188,8 @@ describe('the hints that a Claude model does not accept', () => {
       },
       ['reasoning_effort'],
     ],
+    ['a forced tool call without tools', CURRENT, { tool_choice: 'required' }, ['tool_choice']],
+    ['no tool call without tools', CURRENT, { tool_choice: 'none' }, []],
     ['a stop sequence without a letter', OLD, { stop: ['\n', 'END'] }, ['stop']],
   ])('are reported: %s', (_what, model, request, names) => {
     expect(droppedHints({ messages, ...request }, model)).toEqual(names);

@@ -1,5 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import type { ChatRequest, OwnChoice, ProviderCall } from '../../port/index.js';
+import type { ChatRequest, ProviderCall } from '../../port/index.js';
+import type { Adjustments } from '../../transport/adjusted-streams.js';
 import { knowsExtraHighEffort, takesOneSampling, takesSampling, thinkingOf } from './claude-models.js';
 import { cacheMarkOf, isBlank, unsupported } from './to-anthropic-blocks.js';
 import { callsWithoutThinking, toConversation } from './to-anthropic-messages.js';
@@ -41,11 +42,14 @@ const BUDGET_OF_EFFORT: Readonly<Record<Effort, number>> = {
  * Converts a canonical request to one of the Messages API. https://platform.claude.com/docs/en/api/messages
  *
  * @param call `model` is the provider's own name of the model; the accepted parameters depend on its age
+ * @param adjustments changes to the default temperature and token limit, which the host refused
  * @throws AppError `invalid_request` for content that the API format cannot carry
  */
-export function toMessagesRequest({ request, model, ownChoices = [] }: MessagesCall): MessagesRequest {
+export function toMessagesRequest(call: MessagesCall, adjustments: Adjustments = {}): MessagesRequest {
+  const { model } = call;
+  const request = adjusted(call, adjustments);
   const { system, messages } = toConversation(request.messages);
-  const { thinking, sampling } = generationFor(withoutRefusedDefault(request, model, ownChoices), model);
+  const { thinking, sampling } = generationFor(request, model);
   const outputConfig = outputConfigFor(request, model);
   if (messages.length === 0) {
     throw unsupported('The messages contain nothing for this model to answer.', 'messages');
@@ -77,6 +81,7 @@ export function droppedHints(request: ChatRequest, model: string): string[] {
       (name) => typeof request[name] === 'number' && sampling[name] === undefined,
     ),
     ...(kept ? [] : ['reasoning_effort']),
+    ...(choosesNoTool(request) ? ['tool_choice'] : []),
     ...(stopSequencesOf(request).some(isBlank) ? ['stop'] : []),
   ];
 }
@@ -100,16 +105,25 @@ function generationFor(request: ChatRequest, model: string) {
   return { thinking, sampling: samplingFor(request, model, thinking) };
 }
 
-/** Drops the default temperature if the caller sent a `top_p`: Claude accepts only one of the two. */
-function withoutRefusedDefault(
-  request: ChatRequest,
-  model: string,
-  ownChoices: readonly OwnChoice[],
+/**
+ * Changes the server's own choices in a request: drops the default temperature if the host refuses it or the
+ * caller sent a `top_p`, of which Claude accepts only one, and replaces the default token limit.
+ */
+function adjusted(
+  { request, model, ownChoices = [] }: MessagesCall,
+  { withoutTemperature, maxTokens }: Adjustments,
 ): ChatRequest {
-  if (!ownChoices.includes('temperature') || typeof request.top_p !== 'number') return request;
-  if (!takesOneSampling(model)) return request;
-  const { temperature: _default, ...rest } = request;
+  const limited =
+    maxTokens !== undefined && hasDefaultLimit(request) ? { ...request, max_tokens: maxTokens } : request;
+  const excluded = typeof request.top_p === 'number' && takesOneSampling(model);
+  if (!ownChoices.includes('temperature') || !(withoutTemperature || excluded)) return limited;
+  const { temperature: _default, ...rest } = limited;
   return rest;
+}
+
+/** Returns true if the caller set no token limit. */
+export function hasDefaultLimit({ max_completion_tokens: limit, max_tokens: older }: ChatRequest): boolean {
+  return typeof limit !== 'number' && typeof older !== 'number';
 }
 
 /**
@@ -184,6 +198,11 @@ function toolsFor(request: ChatRequest): { tools?: Anthropic.Tool[]; tool_choice
   if (tools.length === 0) return {};
   const choice = toolChoiceFor(request);
   return { tools: tools.map(toTool), ...(choice && { tool_choice: choice }) };
+}
+
+/** Returns true if a request forces a tool call without having tools. */
+function choosesNoTool({ tools, tool_choice: choice }: ChatRequest): boolean {
+  return (tools ?? []).length === 0 && !!choice && choice !== 'auto' && choice !== 'none';
 }
 
 function toTool(tool: NonNullable<ChatRequest['tools']>[number]): Anthropic.Tool {

@@ -10,6 +10,7 @@ import {
   toCount,
   unreadableAnswer,
 } from '../../port/index.js';
+import { readText, readThinking, toArguments } from './ollama-answer-parts.js';
 import { toProviderErrorInStream } from './ollama-errors.js';
 import { OLLAMA } from './ollama-messages.js';
 
@@ -103,19 +104,20 @@ export class OllamaAnswerReader {
   }
 
   private *readMessage(message: object): Generator<ChunkEvent, void> {
-    const thinking = fieldOf(message, 'thinking');
-    const content = fieldOf(message, 'content');
-    const calls = fieldOf(message, 'tool_calls');
-    if (typeof thinking === 'string' && thinking !== '') {
+    const thinking = readText(fieldOf(message, 'thinking')) + readThinking(fieldOf(message, 'content'));
+    const content = readText(fieldOf(message, 'content'));
+    if (thinking !== '') {
       this.thinking += thinking;
       yield this.chunk({ reasoning_content: thinking });
     }
-    if (typeof content === 'string' && content !== '') yield this.chunk({ content });
-    if (Array.isArray(calls)) for (const call of calls) yield* this.readToolCall(call);
+    if (content !== '') yield this.chunk({ content });
+    const calls = fieldOf(message, 'tool_calls') ?? [];
+    for (const call of Array.isArray(calls) ? calls : [calls]) yield* this.readToolCall(call);
   }
 
   private *readToolCall(call: unknown): Generator<ChunkEvent, void> {
-    const called = objectField(call, 'function');
+    // Proxies that translate to this protocol may omit the object around the name and the arguments.
+    const called = objectField(call, 'function') ?? call;
     const name = fieldOf(called, 'name');
     if (typeof name !== 'string' || name === '') {
       yield NO_TOOL_CALL;
@@ -128,7 +130,7 @@ export class OllamaAnswerReader {
     yield this.chunk({
       tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }],
     });
-    const text = JSON.stringify(fieldOf(called, 'arguments') ?? {});
+    const text = toArguments(fieldOf(called, 'arguments'));
     yield this.chunk({ tool_calls: [{ index, function: { arguments: text } }] });
   }
 
@@ -167,7 +169,8 @@ export class OllamaAnswerReader {
 /** Converts a piece of `/api/generate` to a message. */
 function generatedMessage(value: object): object | undefined {
   const [content, thinking] = [fieldOf(value, 'response'), fieldOf(value, 'thinking')];
-  return typeof content === 'string' || typeof thinking === 'string' ? { content, thinking } : undefined;
+  const says = (value: unknown): boolean => typeof value === 'string' || Array.isArray(value);
+  return says(content) || says(thinking) ? { content, thinking } : undefined;
 }
 
 /**

@@ -74,6 +74,40 @@ describe('OllamaStreamReader', () => {
     ]);
   });
 
+  const assembled = (message: object): unknown => {
+    const assembler = new CompletionAssembler();
+    for (const chunk of chunksOf([JSON.stringify({ model: 'm', message, done: true })])) assembler.add(chunk);
+    return assembler.completion().choices[0]?.message;
+  };
+  const calling = (tool_calls: unknown): unknown => assembled({ role: 'assistant', content: '', tool_calls });
+  const args = (text: string) => ({ tool_calls: [{ function: { name: 'f', arguments: text } }] });
+
+  it.each([
+    ['JSON text', '{"a":1}', '{"a":1}'],
+    ['an object', { a: 1 }, '{"a":1}'],
+    ['an empty text', '', '{}'],
+    ['null', null, '{}'],
+  ])('yields the arguments of a call once encoded if they are %s', (_what, given, text) => {
+    expect(calling([{ function: { name: 'f', arguments: given } }])).toMatchObject(args(text));
+  });
+
+  it('reads a single call outside a list, and a call without the object around its name', () => {
+    expect(calling({ function: { name: 'f', arguments: { a: 1 } } })).toMatchObject(args('{"a":1}'));
+    expect(calling([{ name: 'f', arguments: { a: 1 } }])).toMatchObject(args('{"a":1}'));
+  });
+
+  it('reads content in parts', () => {
+    const parts = [
+      { type: 'thinking', thinking: 'Hm.' },
+      { type: 'text', text: 'Good ' },
+      { type: 'text', text: 'day' },
+    ];
+    expect(assembled({ role: 'assistant', content: parts })).toMatchObject({
+      content: 'Good day',
+      reasoning_content: 'Hm.',
+    });
+  });
+
   it('distinguishes thinking from the text, and a limit that was reached from a stop', () => {
     expect(deltas(THINKING)).toEqual([
       { role: 'assistant', content: '' },

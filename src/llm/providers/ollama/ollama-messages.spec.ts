@@ -62,6 +62,8 @@ describe('toOllamaMessages', () => {
       content: [{ type: 'input_audio', input_audio: { data: '', format: 'wav' } }],
     };
     expect(() => messagesOf(audio)).toThrow(refusal(/type 'input_audio'/));
+    const reference: ChatMessage = { role: 'assistant', content: null, audio: { id: 'audio_1' } };
+    expect(() => messagesOf(reference)).toThrow(refusal(/not support audio/));
   });
 
   const call = (text: string): ChatMessage => ({

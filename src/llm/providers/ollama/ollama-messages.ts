@@ -89,6 +89,7 @@ function withoutImages({ role, content }: ChatMessage): string | readonly AnyPar
 }
 
 function fromAssistant(message: Message<'assistant'>): OllamaMessage {
+  if (message.audio) throw unsupported('An Ollama server does not support audio.');
   const calls = message.tool_calls?.map(toToolCall) ?? [];
   return {
     role: 'assistant',

@@ -18,6 +18,7 @@ import {
 import { createAgent } from '../../transport/agent.js';
 import { ACCEPT_ENCODING } from '../../transport/content-coding.js';
 import { ResponseBody } from '../../transport/response-body.js';
+import { AdjustedStreams } from '../../transport/adjusted-streams.js';
 import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
 import { OllamaStreamReader } from './from-ollama-stream.js';
 import { readEmbeddings, readModelNames, readsImages, textsOf } from './ollama-catalogue.js';
@@ -50,6 +51,7 @@ export class OllamaProvider extends ModelProvider {
   private readonly baseUrl: string;
   private readonly headers: Record<string, string>;
   private readonly agent: Agent;
+  private readonly streams = new AdjustedStreams();
 
   constructor({ id, baseUrl, apiKey, connectTimeoutMs }: OllamaProviderOptions) {
     super();
@@ -60,23 +62,16 @@ export class OllamaProvider extends ModelProvider {
   }
 
   override async *stream(call: ProviderCall): AsyncGenerator<ProviderEvent> {
-    const { model, request, native, signal, apiKey } = call;
-    const body = await (native
-      ? this.ask(native.path, signal, { ...native.body, model, stream: true }, apiKey)
-      : this.ask(CHAT_PATH, signal, toOllamaRequest(model, request), apiKey));
-    const reader = new OllamaStreamReader(headOf(model), { relays: native !== undefined });
-    try {
-      for await (const piece of body.bytes()) {
-        yield* reader.push(piece);
-        if (reader.done) break;
-      }
-      yield* reader.end();
-    } catch (error) {
-      throw asBrokenAnswer(error);
-    } finally {
-      if (reader.done) await body.finish(DRAIN_MS);
-      else body.abandon();
+    const { model, request, native, ownChoices = [] } = call;
+    if (native) {
+      yield* this.read(call, native.path, { ...native.body, model, stream: true });
+      return;
     }
+    yield* this.streams.stream(model, ({ withoutTemperature }) => {
+      const chosen = ownChoices.includes('temperature');
+      const body = toOllamaRequest(model, chosen && withoutTemperature ? withoutDefault(request) : request);
+      return { ownTemperature: chosen && !withoutTemperature, send: () => this.read(call, CHAT_PATH, body) };
+    });
   }
 
   override async complete(call: ProviderCall): Promise<WholeAnswer> {
@@ -138,6 +133,28 @@ export class OllamaProvider extends ModelProvider {
     await this.agent.destroy();
   }
 
+  /** Sends a request and reads the stream of its answer. */
+  private async *read(
+    { model, native, signal, apiKey }: ProviderCall,
+    path: string,
+    payload: object,
+  ): AsyncGenerator<ProviderEvent> {
+    const body = await this.ask(path, signal, payload, apiKey);
+    const reader = new OllamaStreamReader(headOf(model), { relays: native !== undefined });
+    try {
+      for await (const piece of body.bytes()) {
+        yield* reader.push(piece);
+        if (reader.done) break;
+      }
+      yield* reader.end();
+    } catch (error) {
+      throw asBrokenAnswer(error);
+    } finally {
+      if (reader.done) await body.finish(DRAIN_MS);
+      else body.abandon();
+    }
+  }
+
   private async askJson(
     path: string,
     signal: AbortSignal,
@@ -193,6 +210,11 @@ export class OllamaProvider extends ModelProvider {
       text: await body.text().catch(() => ''),
     });
   }
+}
+
+/** Returns a request without its default temperature. */
+function withoutDefault({ temperature: _default, ...request }: ChatRequest): ChatRequest {
+  return request;
 }
 
 function headOf(model: string): OllamaAnswerHead {
