@@ -174,6 +174,18 @@ describe('the tool calls of a whole answer', () => {
     ]);
   });
 
+  it.each<[string, object, object, object]>([
+    ['the finish reason is null', { finish_reason: null }, {}, {}],
+    ['the arguments are empty', {}, {}, { function: { name: 'f', arguments: '' } }],
+    ['the arguments are an object', {}, {}, { function: { name: 'f', arguments: {} } }],
+    ['there is no id', {}, {}, { id: undefined }],
+    ['there is no content', {}, { content: undefined }, {}],
+  ])('keep fields beyond the canonical format if %s', (_what, choice, message, call) => {
+    const signed = { extra_content: { google: { thought_signature: 'SIG' } } };
+    const value = said({ ...message, tool_calls: [{ ...CALL, ...signed, ...call }] }, choice);
+    expect(choiceOf(value)?.message.tool_calls).toMatchObject([{ ...signed, function: CALL.function }]);
+  });
+
   it('imply the finish reason if the host sends none', () => {
     expect(choiceOf(said({ tool_calls: [CALL] }, { finish_reason: null }))?.finish_reason).toBe('tool_calls');
   });

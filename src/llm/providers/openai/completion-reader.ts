@@ -12,7 +12,8 @@ import {
 import { isLogprobs, isObject } from './canonical-chunk.js';
 import { readFinish, readSaid, legacyCallOf, without } from './choice-normaliser.js';
 import { type AnswerHead, headOf, usageOf } from './chunk-normaliser.js';
-import { isUsage, readText, toArguments, toIndex } from './reply-parts.js';
+import { isUsage, toIndex } from './reply-parts.js';
+import { readToolCall } from './tool-call-fields.js';
 
 type Choice = ChatCompletion['choices'][number];
 type Message = AnswerMessage & { reasoning_content?: string };
@@ -114,16 +115,21 @@ function newCallId(): string {
 
 /**
  * Converts a tool call. One without a tool name cannot be executed and is dropped. Missing arguments become an
- * empty object, as OpenAI sends it.
+ * empty object, as OpenAI sends it. Fields beyond the canonical format stay, since the host may need them back.
  */
 function toToolCall(call: unknown): ToolCall[] {
   if (isCustomCall(call)) return [call];
-  const part = fieldOf(call, 'function') ?? call;
-  const name = textField(part, 'name');
-  if (name === undefined || name === '') return [];
-  const id = readText(fieldOf(call, 'id')) || newCallId();
-  const text = toArguments(fieldOf(part, 'arguments'));
-  return [{ id, type: 'function', function: { name, arguments: text === '' ? '{}' : text } }];
+  if (!isObject(call)) return [];
+  const { id, name, text, extras, functionExtras } = readToolCall(call);
+  if (name === '') return [];
+  return [
+    {
+      ...Object.fromEntries(extras),
+      id: id || newCallId(),
+      type: 'function',
+      function: { ...Object.fromEntries(functionExtras), name, arguments: text === '' ? '{}' : text },
+    },
+  ];
 }
 
 function toLogprobs(value: unknown): Choice['logprobs'] {
