@@ -145,6 +145,41 @@ describe('the tool calls of a stream are kept apart', () => {
       ['f {}', 'f {}'],
     ],
     [
+      'both have one index, no id and their arguments in later fragments',
+      [
+        callOf({ index: 0, function: { name: 'f', arguments: '' } }),
+        callOf({ index: 0, function: { arguments: '{"a":1}' } }),
+        callOf({ index: 0, function: { name: 'f', arguments: '' } }),
+        callOf({ index: 0, function: { arguments: '{"a":2}' } }),
+      ],
+      ['f {"a":1}', 'f {"a":2}'],
+    ],
+    [
+      'both have one index and no id, and only the first one is in the canonical format',
+      [
+        callOf(opening(0, 'a', 'f')),
+        callOf({ index: 0, function: { arguments: '{"a":' } }),
+        callOf({ index: 0, function: { arguments: '1}' } }),
+        callOf({ index: 0, function: { name: 'f', arguments: '{"a":2}' } }),
+      ],
+      ['f {"a":1}', 'f {"a":2}'],
+    ],
+    [
+      'both come in one chunk without arguments, an id or an index',
+      [callOf({ function: { name: 'f', arguments: '' } }, { function: { name: 'f', arguments: '' } })],
+      ['f ', 'f '],
+    ],
+    [
+      'both come in one chunk without arguments and an id, under one index',
+      [
+        callOf(
+          { index: 0, function: { name: 'f', arguments: '' } },
+          { index: 0, function: { name: 'f', arguments: '' } },
+        ),
+      ],
+      ['f ', 'f '],
+    ],
+    [
       'they are calls of two tools and neither has an id or an index',
       [
         callOf({ function: { name: 'f', arguments: '{' } }),

@@ -17,7 +17,7 @@ interface Call {
   name: string;
   /** True once id and name were passed on. Until there is a name, the arguments are buffered. */
   announced: boolean;
-  /** The arguments received so far, as far as they were rewritten here. */
+  /** The arguments received so far. */
   text: string;
   /** Fields beyond the canonical format, with their latest values. */
   readonly extras: Map<string, unknown>;
@@ -63,8 +63,8 @@ export class ToolCallNormaliser {
       const { index } = delta;
       const known = this.byHostIndex.get(index);
       const { id, name, text, extras, functionExtras } = toFragment(delta);
-      const call =
-        known ?? this.add({ ...newCall(index, id), hostId: id, name, announced: true, text }, index);
+      const call = known ?? this.add({ ...newCall(index, id), hostId: id, name, announced: true }, index);
+      call.text += text;
       merge(call.extras, extras);
       merge(call.functionExtras, functionExtras);
       this.last = call;
@@ -76,9 +76,14 @@ export class ToolCallNormaliser {
     const deltas: readonly unknown[] = Array.isArray(value) ? value : [value];
     const fragments = deltas.filter((delta) => typeof delta === 'object' && delta !== null).map(toFragment);
     const isOnly = fragments.length === 1;
-    return fragments.flatMap((fragment, position) =>
-      this.pass(this.callOf(fragment, isOnly ? undefined : position - fragments.length), fragment),
-    );
+    const inChunk = new Set<Call>();
+    return fragments.flatMap((fragment, position) => {
+      let call = this.callOf(fragment, isOnly ? undefined : position - fragments.length);
+      // Within one chunk, a repeated name means another call.
+      if (inChunk.has(call) && fragment.name !== '' && fragment.id === '') call = this.begin(fragment);
+      inChunk.add(call);
+      return this.pass(call, fragment);
+    });
   }
 
   /** Returns true if a delta begins a call as the canonical format requires. */
