@@ -39,7 +39,6 @@ export class ChoiceNormaliser {
   private readonly calls = new ToolCallNormaliser();
   private said = false;
   private reason: ChunkChoice['finish_reason'] = null;
-  /** True while the host sends an empty string as the finish reason, where others send null. */
   private emptyReason = false;
 
   /** True once the choice has a finish reason. */
@@ -47,9 +46,19 @@ export class ChoiceNormaliser {
     return this.reason !== null;
   }
 
-  /** True if the host marks the end only by an empty finish reason and the end of its stream. */
+  /** True while the host sends an empty string as the finish reason, where others send null. */
+  get hasEmptyReason(): boolean {
+    return this.emptyReason;
+  }
+
+  /** True if the choice may be complete although it has no finish reason. */
   get endsInSilence(): boolean {
-    return this.emptyReason && this.said;
+    return this.said && this.calls.areWhole;
+  }
+
+  /** The finish reason of a choice that ends without one. */
+  get impliedReason(): 'stop' | 'tool_calls' {
+    return this.calls.hasCalls ? 'tool_calls' : 'stop';
   }
 
   /** True if tool calls were dropped because they never received a name. */

@@ -165,11 +165,12 @@ describe('the finish reason of a choice', () => {
     expect(() => lastChoice(chunkOf({}, { finish_reason }))).toThrow(expect.objectContaining({ kind }));
   });
 
-  it('is missing if the host never sends one', () => {
+  it('is missing until the end of the stream if the host never sends one', () => {
     const normaliser = normaliserOf();
     const value = chunkOf({ content: 'Hi' });
     normaliser.normalise(value, JSON.stringify(value));
     expect(normaliser.complete).toBe(false);
-    expect(normaliser.missingEnd()).toBeUndefined();
+    expect(normaliser.missingEnd()?.chunk.choices).toEqual([{ index: 0, delta: {}, finish_reason: 'stop' }]);
+    expect([normaliser.complete, normaliser.missingEnd()]).toEqual([true, undefined]);
   });
 });

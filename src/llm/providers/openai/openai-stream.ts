@@ -24,8 +24,8 @@ const END_MARKER_BEGINS = END_MARKER.charCodeAt(0);
 
 /**
  * Parses the bytes of a streamed answer, and converts it to the canonical format.
- * Format: `data:` events with one `chat.completion.chunk` each, one finish reason per choice, finally `[DONE]`,
- * which some hosts omit. https://platform.openai.com/docs/api-reference/chat-streaming
+ * Format: `data:` events with one `chat.completion.chunk` each, one finish reason per choice, finally `[DONE]`.
+ * Some hosts omit one of the two. https://platform.openai.com/docs/api-reference/chat-streaming
  * A host that cannot stream responds with a single JSON body: it becomes an answer in one piece.
  */
 export class ChatStreamReader {

@@ -46,6 +46,15 @@ export class ToolCallNormaliser {
     return this.calls.values().some(({ announced }) => !announced);
   }
 
+  get hasCalls(): boolean {
+    return this.calls.size > 0;
+  }
+
+  /** True if no call was cut off inside its arguments. */
+  get areWhole(): boolean {
+    return this.calls.values().every(({ text }) => text.trim() === '' || isWhole(text));
+  }
+
   /** Returns true if the deltas can be passed on unchanged. Has no side effects. */
   accepts(deltas: readonly unknown[]): boolean {
     return deltas.every((delta) => {
