@@ -62,6 +62,9 @@ describe('an error of a host in an unusual shape', () => {
     { choices: [], message: 'ok', code: 500 },
     { choices: { message: { content: 'Hi' } }, msg: 'ok' },
     { data: [], success: false },
+    { choices: [], error: { code: 0, message: '' } },
+    { choices: [], error: { code: null, message: ' ', details: [], more: { param: '' } } },
+    { choices: [], error: [] },
     { code: 0, status: 'success', reason: 'stop' },
   ])('is not seen in the answer %j', (answer) => {
     expect(isErrorReport(answer)).toBe(false);

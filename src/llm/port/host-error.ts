@@ -103,10 +103,11 @@ export function isErrorReport(value: unknown): boolean {
   return typeof fieldOf(value, 'message') === 'string' && choices === undefined;
 }
 
-/** Returns false for the empty, false and null values of `error` that hosts send beside an answer. */
-function saysSomething(error: unknown): boolean {
-  if (error === undefined || error === null || error === false || error === '' || error === 0) return false;
-  return typeof error !== 'object' || Object.keys(error).length > 0;
+/** Returns false for the values of `error` without content that hosts send beside an answer. */
+function saysSomething(error: unknown, depth = 0): boolean {
+  if (typeof error === 'string') return error.trim() !== '';
+  if (typeof error !== 'object' || error === null) return Boolean(error);
+  return depth > MAX_DEPTH || Object.values(error).some((value) => saysSomething(value, depth + 1));
 }
 
 /** Collects the facts from an error report. */
