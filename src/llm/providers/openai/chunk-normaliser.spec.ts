@@ -70,6 +70,12 @@ describe('a chunk that is not in the canonical format', () => {
   it.each<[string, unknown, object]>([
     ['a text in place of a delta', { index: 0, delta: 'Hi' }, { delta: { content: 'Hi' } }],
     ['the text of the older format', { index: 0, text: 'Hi' }, { delta: { content: 'Hi' } }],
+    ['a text as the message', { index: 0, message: 'Hi' }, { delta: { content: 'Hi' } }],
+    [
+      'an object as the arguments of the older form of a call',
+      { delta: { function_call: { name: 'f', arguments: { a: 1 } } } },
+      { delta: { function_call: { name: 'f', arguments: '{"a":1}' } } },
+    ],
     ['the role', { delta: { role: 'assistant' } }, { delta: { role: 'assistant' } }],
     [
       'a refusal in parts',
@@ -79,7 +85,7 @@ describe('a chunk that is not in the canonical format', () => {
     ['a refusal as a list', { delta: { refusal: ['N', 'o'] } }, { delta: { refusal: 'No' } }],
     [
       'half of the older form of a call',
-      { delta: { function_call: { name: 'f', arguments: {} } } },
+      { delta: { function_call: { name: 'f', arguments: null } } },
       { delta: { function_call: { name: 'f' } } },
     ],
     [
@@ -125,6 +131,13 @@ describe('a chunk that is not in the canonical format', () => {
     expect(choice?.delta).toEqual(delta);
     expect(choice).not.toHaveProperty('logprobs');
     expect(choice).not.toHaveProperty('error');
+  });
+
+  it('only because of the arguments of an older call has them as a text', () => {
+    const function_call = { name: 'f', arguments: { a: 1 } };
+    expect(lastChoice(chunkOf({ function_call }))?.delta).toMatchObject({
+      function_call: { arguments: '{"a":1}' },
+    });
   });
 
   it('gets the id of the previous chunk if its own is empty', () => {

@@ -88,6 +88,8 @@ describe('a whole answer that is not in the canonical format is rewritten', () =
       { message: undefined, delta: { content: 'Hi' } },
       { finish_reason: 'stop' },
     ],
+    ['its message as a text', { message: 'Hi' }, { finish_reason: 'stop' }],
+    ['its delta as a text', { message: undefined, delta: 'Hi' }, { finish_reason: 'stop' }],
     ['the text of the older format', { message: undefined, text: 'Hi' }, { finish_reason: 'stop' }],
     ['an error that says nothing', { error: false }, { finish_reason: 'stop' }],
     ['the usage beside its message', { usage: USAGE }, { finish_reason: 'stop' }],
@@ -113,8 +115,8 @@ describe('a whole answer that is not in the canonical format is rewritten', () =
     ['half of the older form of a call', { function_call: { name: 'f' } }, { function_call: { name: 'f' } }],
     [
       'an object as its arguments',
-      { function_call: { name: 'f', arguments: {} } },
-      { function_call: { name: 'f' } },
+      { function_call: { name: 'f', arguments: { a: 1 } } },
+      { function_call: { name: 'f', arguments: '{"a":1}' } },
     ],
   ])('if a message has %s', (_what, message, expected) => {
     expect(choiceOf(said(message))?.message).toMatchObject(expected);

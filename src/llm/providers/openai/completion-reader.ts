@@ -65,7 +65,7 @@ export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
  */
 function toChoice(choice: object, position: number): Choice {
   const given = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
-  const text = textField(choice, 'text');
+  const text = textField(choice, 'message') ?? textField(choice, 'delta') ?? textField(choice, 'text');
   const finish = readFinish(choice);
   if (given === undefined && text === undefined && finish === undefined) {
     throw unreadableAnswer('one of its choices has no message');
