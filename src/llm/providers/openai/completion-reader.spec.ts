@@ -129,6 +129,16 @@ describe('a whole answer that is not in the canonical format is rewritten', () =
     expect(choiceOf(said(message))?.message).toEqual({ role: 'assistant', content: 'Hi', refusal: null });
   });
 
+  it.each<[string, unknown[], number[]]>([
+    ['repeats an index', [0, 0], [0, 1]],
+    ['leaves some out', [undefined, 0], [1, 0]],
+    ['leaves the first one out', [undefined, 5, undefined], [0, 5, 2]],
+    ['repeats a later one', [1, 1, undefined], [1, 0, 2]],
+  ])('and its choices have unique indexes if the host %s', (_what, given, indexes) => {
+    const choices = given.map((index) => ({ ...said({}).choices[0], index }));
+    expect(read({ ...said({}), choices }).choices.map(({ index }) => index)).toEqual(indexes);
+  });
+
   it('if a complete stream of choices came as a single object', () => {
     const value = said({});
     expect(read({ ...value, choices: value.choices[0] })).toMatchObject({ choices: value.choices });

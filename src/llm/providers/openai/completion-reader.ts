@@ -50,20 +50,35 @@ export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
   const entries = (Array.isArray(given) ? given : [given]).filter(isObject);
   if (entries.length === 0) throw unreadableAnswer('it has no choices');
   const usage = usageOf(value, entries);
+  const indexes = uniqueIndexes(entries);
   return {
     ...without(value, READ.completion),
     ...headOf(value, head),
     object: 'chat.completion',
-    choices: entries.map(toChoice),
+    choices: entries.map((entry, position) => toChoice(entry, indexes[position] ?? position)),
     ...(usage && { usage }),
   };
+}
+
+/** Returns the index of each choice: the host's own, or a free one if it is missing or repeated. */
+function uniqueIndexes(choices: readonly object[]): number[] {
+  const given = choices.map((choice) => toIndex(fieldOf(choice, 'index')));
+  const own = given.map((index, position) => (given.indexOf(index) === position ? index : undefined));
+  const taken = new Set(own);
+  return own.map((index, position) => {
+    if (index !== undefined) return index;
+    let free = taken.has(position) ? 0 : position;
+    while (taken.has(free)) free += 1;
+    taken.add(free);
+    return free;
+  });
 }
 
 /**
  * Converts a choice. One without a finish reason is complete: nothing was cut off, and hosts without streaming
  * may know no reasons.
  */
-function toChoice(choice: object, position: number): Choice {
+function toChoice(choice: object, index: number): Choice {
   const given = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
   const text = textField(choice, 'message') ?? textField(choice, 'delta') ?? textField(choice, 'text');
   const finish = readFinish(choice);
@@ -74,7 +89,7 @@ function toChoice(choice: object, position: number): Choice {
   const logprobs = fieldOf(choice, 'logprobs');
   return {
     ...without(choice, READ.choice),
-    index: toIndex(fieldOf(choice, 'index')) ?? position,
+    index,
     message,
     finish_reason: finish ?? (message.tool_calls === undefined ? 'stop' : 'tool_calls'),
     logprobs: isLogprobs(logprobs) ? toLogprobs(logprobs) : null,
@@ -158,7 +173,12 @@ function isUsageOrNothing(value: object): boolean {
 }
 
 function isChoices(choices: unknown): boolean {
-  return Array.isArray(choices) && choices.length > 0 && choices.every(isCanonicalChoice);
+  return (
+    Array.isArray(choices) &&
+    choices.length > 0 &&
+    choices.every(isCanonicalChoice) &&
+    new Set(choices.map((choice) => fieldOf(choice, 'index'))).size === choices.length
+  );
 }
 
 function isCanonicalChoice(choice: unknown): boolean {
