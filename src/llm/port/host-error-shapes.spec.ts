@@ -43,6 +43,30 @@ describe('an error of a host in an unusual shape', () => {
     expect(error.message).toContain(sentence);
   });
 
+  it.each([
+    "Invalid tool: function 'get_model' with model 'x' not found in tools",
+    'A file that the model needs for its output was not found.',
+    "'user' input is too long (max 64)",
+    '`metadata` input too long',
+    'Tool input is too long',
+  ])('is a refusal of the request if it is only similar to others: %s', (message) => {
+    expect(toHostError({ status: 400, body: { error: { message } } }).kind).toBe('rejected');
+  });
+
+  it.each<[kind: string, message: string]>([
+    ['model_not_found', "model 'x' not found, try pulling it first"],
+    ['model_not_found', 'The model `gpt-9` does not exist or you do not have access to it.'],
+    ['model_not_found', 'model "x y" not found'],
+    ['model_not_found', 'The requested model, x, does not exist'],
+    ['model_not_found', 'Model with id x could not be found'],
+    ['model_not_found', 'Model x is not found'],
+    ['context_length_exceeded', 'prompt is too long: 210000 tokens > 200000 maximum'],
+    ['context_length_exceeded', 'ValidationException: Input is too long for requested model.'],
+    ['context_length_exceeded', 'Your input is too long.'],
+  ])('is of the kind %s if it says: %s', (kind, message) => {
+    expect(toHostError({ status: 400, body: { error: { message } } }).kind).toBe(kind);
+  });
+
   it.each(PLACES)('keeps its message in %j', (body, sentence) => {
     expect(toHostError({ status: 400, body })).toMatchObject({ kind: 'rejected', message: sentence });
   });
