@@ -55,6 +55,26 @@ describe('CompletionAssembler', () => {
     ]);
   });
 
+  it('collects fields of a tool call beyond the canonical format', () => {
+    const { choices } = assemble(
+      chunkOf({ tool_calls: [{ index: 0, id: 'a', ...{ extra_content: { of: 'a' } } }] }),
+      chunkOf({ tool_calls: [{ index: 0, function: { name: 'f' }, ...{ extra_content: null, more: 1 } }] }),
+    );
+    expect(choices[0]?.message.tool_calls).toEqual([
+      {
+        extra_content: { of: 'a' },
+        more: 1,
+        id: 'a',
+        type: 'function',
+        function: { name: 'f', arguments: '' },
+      },
+    ]);
+    const [, chunk] = toChunks({ ...HEAD, object: 'chat.completion', choices });
+    expect(chunk?.choices[0]?.delta.tool_calls).toMatchObject([
+      { index: 0, id: 'a', extra_content: { of: 'a' } },
+    ]);
+  });
+
   it.each<[string, Logprobs[], Logprobs]>([
     [
       'of the text',

@@ -1,14 +1,18 @@
-import type {
-  AnswerMessage,
-  ChatChunk,
-  ChatCompletion,
-  ChatDelta,
-  CompletionUsage,
-  ProviderData,
-} from './chat.js';
+import type { ChatChunk, ChatCompletion, ChatDelta, CompletionUsage, ProviderData } from './chat.js';
 
 type Choice = ChatCompletion['choices'][number];
 type ChunkChoice = ChatChunk['choices'][number];
+
+/** The fields of the canonical format. All others are extras that hosts add. */
+const MESSAGE_FIELDS: ReadonlySet<string> = new Set(['role', 'content', 'refusal', 'tool_calls']);
+const CALL_FIELDS: ReadonlySet<string> = new Set(['index', 'id', 'type', 'function']);
+
+interface PartialCall {
+  id: string;
+  name: string;
+  arguments: string;
+  extras: Readonly<Record<string, unknown>>;
+}
 
 /** Accumulates the deltas of one streamed choice. */
 class PartialChoice {
@@ -18,15 +22,16 @@ class PartialChoice {
   private providerData: ProviderData | undefined;
   private finishReason: Choice['finish_reason'] = 'stop';
   private logprobs: Choice['logprobs'] = null;
-  private readonly tools = new Map<number, { id: string; name: string; arguments: string }>();
+  private readonly tools = new Map<number, PartialCall>();
 
   add({ delta, finish_reason, logprobs }: ChunkChoice): void {
     this.addText(delta);
     for (const call of delta.tool_calls ?? []) {
-      const known = this.tools.get(call.index) ?? { id: '', name: '', arguments: '' };
+      const known = this.tools.get(call.index) ?? { id: '', name: '', arguments: '', extras: {} };
       known.id ||= call.id ?? '';
       known.name ||= call.function?.name ?? '';
       known.arguments += call.function?.arguments ?? '';
+      known.extras = { ...known.extras, ...extrasOf(call, CALL_FIELDS) };
       this.tools.set(call.index, known);
     }
     if (finish_reason) this.finishReason = finish_reason;
@@ -39,7 +44,8 @@ class PartialChoice {
   }
 
   toChoice(index: number): Choice {
-    const tool_calls = Array.from(this.tools.values(), ({ id, name, arguments: text }) => ({
+    const tool_calls = Array.from(this.tools.values(), ({ id, name, arguments: text, extras }) => ({
+      ...extras,
       id,
       type: 'function' as const,
       function: { name, arguments: text },
@@ -104,10 +110,23 @@ export function toChunks({ id, created, model, choices, usage }: ChatCompletion)
     const { role, content, refusal, tool_calls } = message;
     const calls = (tool_calls ?? []).flatMap((call, place) =>
       call.type === 'function'
-        ? [{ index: place, id: call.id, type: call.type, function: call.function }]
+        ? [
+            {
+              ...extrasOf(call, CALL_FIELDS),
+              index: place,
+              id: call.id,
+              type: call.type,
+              function: call.function,
+            },
+          ]
         : [],
     );
-    const delta = { ...extrasOf(message), content, refusal, ...(calls.length > 0 && { tool_calls: calls }) };
+    const delta = {
+      ...extrasOf(message, MESSAGE_FIELDS),
+      content,
+      refusal,
+      ...(calls.length > 0 && { tool_calls: calls }),
+    };
     return [
       { ...head, choices: [{ index, delta: { role, content: '' }, finish_reason: null }] },
       { ...head, choices: [{ index, delta, logprobs, finish_reason: null }] },
@@ -118,12 +137,11 @@ export function toChunks({ id, created, model, choices, usage }: ChatCompletion)
 }
 
 /**
- * Returns the fields that hosts add to a message beyond the canonical format, such as reasoning or the
- * provider's own blocks.
+ * Returns the fields that hosts add to a message or tool call beyond the canonical format, such as reasoning,
+ * signatures or the provider's own blocks.
  */
-function extrasOf(message: AnswerMessage): Record<string, unknown> {
-  const known = new Set(['role', 'content', 'refusal', 'tool_calls']);
+function extrasOf(value: object, known: ReadonlySet<string>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(message).filter(([name, value]: [string, unknown]) => !known.has(name) && value !== null),
+    Object.entries(value).filter(([name, field]: [string, unknown]) => !known.has(name) && field !== null),
   );
 }

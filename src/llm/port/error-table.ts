@@ -166,7 +166,7 @@ const SENTENCES: readonly SentenceRule[] = [
     // canceled" is Go's error for a client that disconnected.
     kind: 'context_length_exceeded',
     pattern:
-      /\bcontext[ -](?:length|size|window|limit)|\bmaximum (?:model|prompt|input|sequence) length|\b(?:prompt|input)s?(?: length)? (?:is |are )?too (?:long|large)\b|exceeds? the maximum number of (?:input )?tokens|\binputs`? (?:must have less than|tokens \+ `?max_new_tokens)|\bmodel token limit|range of input length|\btoo many tokens:|\breduce the length of the (?:messages|prompt|input)|max_tokens must be at least 1, got -\d/iu,
+      /\bcontext[ -](?:length|size|window|limit)|\bmaximum (?:model|prompt|input|sequence) length|(?<!['"`’]\s?|\b(?:tool|function|field|parameter)\s)\b(?:prompt|input)s?(?: length)? (?:is |are )?too (?:long|large)\b|exceeds? the maximum number of (?:input )?tokens|\binputs`? (?:must have less than|tokens \+ `?max_new_tokens)|\bmodel token limit|range of input length|\btoo many tokens:|\breduce the length of the (?:messages|prompt|input)|max_tokens must be at least 1, got -\d/iu,
     when: aboutTheRequest,
   },
   {
@@ -183,10 +183,11 @@ const SENTENCES: readonly SentenceRule[] = [
     when: (status) => status === undefined || status < 404,
   },
   {
-    // Ollama and LM Studio, vLLM, Mistral, OpenRouter, Cloudflare.
+    // Ollama and LM Studio, vLLM, Mistral, OpenRouter, Cloudflare. Only a name and a few filler words may stand
+    // between the model and the verb, and a sentence about a tool is not about the requested model.
     kind: 'model_not_found',
     pattern:
-      /\bmodel\b.{0,200}\b(?:not found|does not exist)\b|\b(?:no such|unknown|invalid) model\b|not a valid model id/isu,
+      /^(?!.{0,500}\b(?:tool|function)s?\b).{0,500}\bmodel\b[\s:,]{0,3}(?:(?:with|named|called|name|id) ){0,3}(?:(?:["'`‘“][^"'`’”]{1,200}["'`’”]|[^\s"'`]{1,200})[\s,]{1,2})?(?:is |was |could )?(?:not (?:be )?found|does not exist)\b|\b(?:no such|unknown|invalid) model\b|not a valid model id/isu,
   },
   {
     // llama.cpp, TGI, SGLang, Groq, OpenRouter.

@@ -1,6 +1,6 @@
 import { classifyError, type ErrorFacts } from './error-table.js';
 import { ProviderError } from './provider-error.js';
-import { fieldOf, retryAfterMs, shorten } from './provider-reason.js';
+import { fieldOf, retryAfterMs, shorten, textField } from './provider-reason.js';
 
 /** An error as a host reports it. */
 export interface HostFailure {
@@ -43,8 +43,25 @@ const SENTENCE_FIELDS = [
   'error_message',
   'error_msg',
   'error_description',
+  'description',
   'title',
+  'reason',
 ] as const;
+
+/** Fields with an object that holds the messages by the name of the field that they are about. */
+const BY_FIELD = ['errors', 'detail'] as const;
+
+/** Fields that hold the message as a string if a value with a success status is an error. */
+const REPORTED_FIELDS = ['msg', 'error_message', 'error_msg', 'error_description'] as const;
+
+const ERROR_STATES: ReadonlySet<unknown> = new Set(['error', 'fail', 'failed', 'failure']);
+
+/** Matches the beginning of a JSON list, object or string. */
+const BEGINS_JSON = /^\s*[[{"]/;
+
+/** Matches the element of an XML document that holds the message, as a CDATA section or as text. */
+const XML_MESSAGE =
+  /<(?:\w{1,40}:)?(?:message|msg|description|detail|reason|faultstring|error)>\s{0,200}(?:<!\[CDATA\[(.{1,1000}?)\]\]>|([^<\s][^<]{0,1000})<)/isu;
 
 /** Messages without content: OpenRouter puts the upstream's own report into `metadata.raw`. */
 const EMPTY_SENTENCE =
@@ -57,9 +74,12 @@ const EMPTY_SENTENCE =
 export function toHostError({ status, body, headers, secret, cause }: HostFailure): ProviderError {
   const report = new Report();
   report.read(body);
-  const kind = classifyError(report.facts(status)) ?? 'broken_answer';
-  return new ProviderError(kind, shorten(report.sentence() ?? defaultSentence(status), secret), {
+  const kind = classifyError(report.facts(status));
+  const sentence = report.sentence();
+  return new ProviderError(kind ?? 'broken_answer', shorten(sentence ?? defaultSentence(status), secret), {
     retryAfterMs: retryAfterMs(headers),
+    // Only the host's message says what has failed.
+    isSpecific: kind === undefined && sentence !== undefined,
     cause,
   });
 }
@@ -73,16 +93,21 @@ export function isErrorReport(value: unknown): boolean {
   if (Array.isArray(value))
     return value.length > 0 && value.every((entry) => saysSomething(fieldOf(entry, 'error')));
   if (saysSomething(fieldOf(value, 'error'))) return true;
-  if (Array.isArray(fieldOf(value, 'choices')) || Array.isArray(fieldOf(value, 'data'))) return false;
+  const choices = fieldOf(value, 'choices') ?? undefined;
+  if (typeof choices === 'object' || Array.isArray(fieldOf(value, 'data'))) return false;
   if (fieldOf(value, 'object') === 'error' || fieldOf(value, 'type') === 'error') return true;
   if (saysSomething(fieldOf(value, 'errors')) || saysSomething(fieldOf(value, 'detail'))) return true;
-  return typeof fieldOf(value, 'message') === 'string' && fieldOf(value, 'choices') === undefined;
+  if (fieldOf(value, 'success') === false || ERROR_STATES.has(fieldOf(value, 'status'))) return true;
+  if (STATUS_FIELDS.some((name) => toStatus(fieldOf(value, name)) !== undefined)) return true;
+  if (REPORTED_FIELDS.some((name) => Boolean(textField(value, name)))) return true;
+  return typeof fieldOf(value, 'message') === 'string' && choices === undefined;
 }
 
-/** Returns false for the empty, false and null values of `error` that hosts send beside an answer. */
-function saysSomething(error: unknown): boolean {
-  if (error === undefined || error === null || error === false || error === '' || error === 0) return false;
-  return typeof error !== 'object' || Object.keys(error).length > 0;
+/** Returns false for the values of `error` without content that hosts send beside an answer. */
+function saysSomething(error: unknown, depth = 0): boolean {
+  if (typeof error === 'string') return error.trim() !== '';
+  if (typeof error !== 'object' || error === null) return Boolean(error);
+  return depth > MAX_DEPTH || Object.values(error).some((value) => saysSomething(value, depth + 1));
 }
 
 /** Collects the facts from an error report. */
@@ -117,7 +142,7 @@ class Report {
 
   private readText(text: string, depth: number): void {
     const trimmed = text.trim();
-    const value = /^[[{"]/.test(trimmed) ? parse(trimmed) : undefined;
+    const value = BEGINS_JSON.test(trimmed) ? parse(trimmed) : undefined;
     if (value !== undefined) {
       this.read(value, depth + 1);
       return;
@@ -129,7 +154,9 @@ class Report {
   private readList(list: readonly unknown[], depth: number): void {
     const entries = list.slice(0, MAX_ENTRIES);
     const faults = entries.map(toFault).filter((fault) => fault !== undefined);
+    const texts = entries.filter((entry) => typeof entry === 'string' && !BEGINS_JSON.test(entry));
     if (faults.length > 0) this.sentences.push(faults.join('; '));
+    else if (texts.length > 0 && texts.length === entries.length) this.readText(texts.join('; '), depth);
     else for (const entry of entries) this.read(entry, depth + 1);
   }
 
@@ -143,6 +170,9 @@ class Report {
       if (typeof word === 'string') this.words.push(word.slice(0, MAX_SENTENCE));
     }
     for (const name of SENTENCE_FIELDS) this.read(fieldOf(value, name), depth + 1);
+    if (this.sentences.length === 0) {
+      for (const name of BY_FIELD) this.sentences.push(...toFieldFaults(fieldOf(value, name)));
+    }
     this.read(fieldOf(fieldOf(value, 'metadata'), 'raw'), depth + 1);
     this.readWords(fieldOf(value, 'innererror'));
     const details = fieldOf(value, 'details');
@@ -156,6 +186,17 @@ class Report {
       if (typeof word === 'string') this.words.push(word.slice(0, MAX_SENTENCE));
     }
   }
+}
+
+/** Formats messages that are listed by field: `{"temperature":["…","…"]}`. */
+function toFieldFaults(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  const faults = Object.entries(value).flatMap(([field, given]: [string, unknown]) => {
+    const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+    const texts = list.slice(0, MAX_ENTRIES).filter((text) => typeof text === 'string' && text !== '');
+    return texts.length === 0 ? [] : [`${field}: ${texts.join(', ')}`];
+  });
+  return faults.length === 0 ? [] : [faults.slice(0, MAX_ENTRIES).join('; ').slice(0, MAX_SENTENCE)];
 }
 
 /** Formats an entry of FastAPI's list of validation errors as a message: `{"loc":["body","n"],"msg":"…"}`. */
@@ -176,11 +217,12 @@ function toStatus(value: unknown): number | undefined {
     : undefined;
 }
 
-/** Returns the title of an HTML page, else its first heading, else an empty string. */
+/** Returns the title of an HTML page or its first heading, the message of an XML document, or an empty string. */
 function textOfPage(page: string): string {
   const beginning = page.slice(0, MAX_SENTENCE);
-  const [, title = ''] = /<(?:title|h1)\b[^>]{0,200}>([^<]{1,300})</iu.exec(beginning) ?? [];
-  return title.replaceAll(/\s+/gu, ' ').trim();
+  const [, title] = /<(?:title|h1)\b[^>]{0,200}>([^<]{1,300})</iu.exec(beginning) ?? [];
+  const [, marked, plain] = title === undefined ? (XML_MESSAGE.exec(beginning) ?? []) : [];
+  return (title ?? marked ?? plain ?? '').replaceAll(/\s+/gu, ' ').trim();
 }
 
 function parse(text: string): unknown {

@@ -77,7 +77,7 @@ export function toModelCallError(error: ProviderError, attempts: readonly Attemp
   const retryAfterMs = error.retryAfterMs ?? ('retryAfterMs' in response ? response.retryAfterMs : undefined);
   return new ModelCallError(
     response.code,
-    'message' in response ? response.message : error.message,
+    'message' in response && !error.isSpecific ? response.message : error.message,
     attempts,
     {
       cause: error,

@@ -41,15 +41,18 @@ export class ProviderError extends Error {
   readonly kind: ProviderErrorKind;
   /** Delay that the provider asks for before the next attempt, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** True if the caller may read the message, although the kind has a general one. */
+  readonly isSpecific: boolean;
 
   /** @param message the provider's own reason if it gave one, else ours */
   constructor(
     kind: ProviderErrorKind,
     message: string,
-    options: { retryAfterMs?: number | undefined; cause?: unknown } = {},
+    options: { retryAfterMs?: number | undefined; isSpecific?: boolean; cause?: unknown } = {},
   ) {
     super(stripNul(message), { cause: options.cause });
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;
+    this.isSpecific = options.isSpecific ?? false;
   }
 }

@@ -27,6 +27,8 @@ describe('fields that are returned to their provider', () => {
         detail({ text: 'look.' }),
         detail({ text: null, signature: 'sig' }),
         { reasoning_details: [{ type: 'reasoning.encrypted', index: 1, data: 'x' }] },
+        { tool_calls: [{ index: 0, id: 'a' }] },
+        { tool_calls: [{ index: 1, id: 'b' }] },
         { tool_calls: [{ index: 1, extra_content: { google: {} } }] },
       ),
     ).toEqual({
@@ -41,6 +43,41 @@ describe('fields that are returned to their provider', () => {
         call_extras: [null, { google: {} }],
       },
     });
+  });
+
+  it.each<[string, object[]]>([
+    [
+      'the indexes do not start at 0',
+      [
+        { tool_calls: [{ index: 1, id: 'a', extra_content: { of: 'a' } }] },
+        { tool_calls: [{ index: 2, id: 'b' }] },
+      ],
+    ],
+    [
+      'the indexes have a gap',
+      [
+        { tool_calls: [{ index: 0, id: 'a' }] },
+        { tool_calls: [{ index: 7, id: 'b' }] },
+        { tool_calls: [{ index: 0, extra_content: { of: 'a' } }] },
+      ],
+    ],
+    [
+      'all calls of a whole message have the same index',
+      [
+        {
+          tool_calls: [
+            { index: 0, id: 'a', extra_content: { of: 'a' } },
+            { index: 0, id: 'b' },
+          ],
+        },
+      ],
+    ],
+    [
+      'the calls of a whole message have no index',
+      [{ tool_calls: [{ id: 'a', extra_content: { of: 'a' } }, { id: 'b' }] }],
+    ],
+  ])('are those of the call that they came with if %s', (_what, deltas) => {
+    expect(collect(...deltas)).toMatchObject({ blocks: { call_extras: [{ of: 'a' }, null] } });
   });
 
   it('are read from data of any shape', () => {

@@ -18,7 +18,7 @@ export interface ReturnedFields {
   readonly reasoning_content?: string;
   readonly reasoning?: string;
   readonly reasoning_details?: readonly unknown[];
-  /** `extra_content` by the position of the tool call; null for a call without it. */
+  /** `extra_content` by the position of the tool call in the message; null for a call without it. */
   readonly call_extras?: readonly unknown[];
 }
 
@@ -31,7 +31,8 @@ export class ReturnedFieldsCollector {
   private reasoningContent = '';
   private reasoning = '';
   private readonly details: unknown[] = [];
-  private readonly callExtras: unknown[] = [];
+  /** The tool calls in the order in which they begin, which is their order in the assembled message. */
+  private readonly calls: CallExtra[] = [];
 
   add(delta: object): void {
     this.reasoningContent += textField(delta, 'reasoning_content') ?? '';
@@ -53,8 +54,8 @@ export class ReturnedFieldsCollector {
       ...(this.reasoningContent !== '' && { reasoning_content: this.reasoningContent }),
       ...(this.reasoning !== '' && { reasoning: this.reasoning }),
       ...(this.details.length > 0 && { reasoning_details: this.details }),
-      ...(this.callExtras.length > 0 && {
-        call_extras: Array.from(this.callExtras, (extra) => extra ?? null),
+      ...(this.calls.some(({ extra }) => extra !== null) && {
+        call_extras: this.calls.map(({ extra }) => extra),
       }),
     };
     return Object.keys(blocks).length > 1 ? { provider, blocks } : undefined;
@@ -81,15 +82,30 @@ export class ReturnedFieldsCollector {
   }
 
   private addCall(call: unknown, place: number): void {
-    const extra = fieldOf(call, 'extra_content');
-    if (!isObject(extra)) return;
-    const index = fieldOf(call, 'index');
-    this.callExtras[typeof index === 'number' && index >= 0 && index < MAX_CALLS ? index : place] = extra;
+    const [id, index, extra] = [
+      textField(call, 'id'),
+      fieldOf(call, 'index'),
+      fieldOf(call, 'extra_content'),
+    ];
+    const key = typeof index === 'number' ? index : place;
+    let known = this.calls.findLast((one) => one.key === key);
+    // Some hosts give all calls of a whole message the same index.
+    if (known === undefined || (id && known.id && id !== known.id)) {
+      known = { key, id: '', extra: null };
+      this.calls.push(known);
+    }
+    known.id ||= id ?? '';
+    if (isObject(extra)) known.extra = extra;
   }
 }
 
-/** Upper bound on the index of a tool call, higher than any answer needs. */
-const MAX_CALLS = 1_000;
+/** A tool call, and the `extra_content` that belongs to it. */
+interface CallExtra {
+  /** The index in the deltas of the call, which may begin anywhere. */
+  readonly key: number;
+  id: string;
+  extra: object | null;
+}
 
 /** Reads the fields from `provider_data`, which may have any shape. */
 export function readReturnedFields(data: ProviderData | undefined): ReturnedFields | undefined {

@@ -52,6 +52,7 @@ describe('codingsOf', () => {
     [undefined, []],
     ['', []],
     ['identity', []],
+    ['utf-8, None, BINARY', []],
     [' GZIP , br', ['gzip', 'br']],
     [
       ['deflate', 'gzip, identity'],
@@ -95,6 +96,20 @@ describe('unpack', () => {
   it('refuses bytes that begin as gzip and continue as something else', async () => {
     const garbage = Buffer.concat([gzipSync(TEXT).subarray(0, 10), Buffer.alloc(100, 0xff)]);
     expect(await failureOf(textOf(unpack([garbage], ['gzip'])))).toMatchObject({ kind: 'unreadable_answer' });
+  });
+
+  it.each(
+    ['gzip', 'deflate', 'br', 'zstd', 'lzma'].flatMap((coding) =>
+      ['{"choices":[]}', '\uFEFF [{"error":1}]', 'data: {"id":1}\n\n', ': comment\n\n', '<html></html>'].map(
+        (text) => [coding, text] as const,
+      ),
+    ),
+  )('passes on an uncompressed body although its header says %s: %j', async (coding, text) => {
+    expect(await textOf(unpack([Buffer.from(text)], [coding]))).toBe(text);
+  });
+
+  it('passes on an uncompressed body although its header names two codings', async () => {
+    expect(await textOf(unpack([Buffer.from('{"choices":[]}')], ['br', 'gzip']))).toBe('{"choices":[]}');
   });
 
   it('passes on an uncompressed body although its header says gzip', async () => {

@@ -34,6 +34,31 @@ const UNPACKERS: ReadonlyMap<string, MakeUnpacker> = new Map([
   ['zstd', () => createZstdDecompress()],
 ]);
 
+/** Values that name no compression: hosts write `none`, or a charset, in the wrong header. */
+const NO_CODINGS: ReadonlySet<string> = new Set([
+  '',
+  'identity',
+  'none',
+  'null',
+  'plain',
+  'text',
+  'binary',
+  '7bit',
+  '8bit',
+  'utf-8',
+  'utf8',
+  'us-ascii',
+  'iso-8859-1',
+  'chunked',
+]);
+
+/** Minimum and maximum length of the beginning of a body that shows that it is text, in bytes. */
+const MIN_TEXT = 8;
+const MAX_TEXT = 64;
+
+/** Matches the beginning of JSON, of markup and of an event stream. */
+const TEXT_BEGINNING = /^\s*(?:[{["<]|(?:data|event|id|retry)?:)/;
+
 /** Matches the error codes of zlib, Brotli and Zstandard for bytes that are not in their format. */
 const FORMAT_ERROR = /^(?:Z_|ERR__ERROR|ERR_BROTLI|ERR_ZSTD|ZSTD_)/;
 
@@ -46,7 +71,7 @@ export function codingsOf(header: string | readonly string[] | undefined): reado
   return (typeof header === 'string' ? header : header.join(','))
     .split(',')
     .map((coding) => coding.trim().toLowerCase())
-    .filter((coding) => coding !== '' && coding !== 'identity');
+    .filter((coding) => !NO_CODINGS.has(coding));
 }
 
 /**
@@ -60,11 +85,8 @@ export function codingsOf(header: string | readonly string[] | undefined): reado
 export async function* unpack(packed: Bytes, codings: readonly string[]): AsyncGenerator<Uint8Array, void> {
   let bytes = packed;
   for (const coding of codings.toReversed()) {
-    const make = UNPACKERS.get(coding);
-    if (make === undefined || codings.length > MAX_CODINGS) {
-      throw unreadableAnswer(`its content encoding is '${codings.join(', ').slice(0, 80)}'`);
-    }
-    bytes = unpackOne(bytes, make);
+    const make = codings.length > MAX_CODINGS ? undefined : UNPACKERS.get(coding);
+    bytes = unpackOne(bytes, make ?? (() => refuse(codings)));
   }
   let length = 0;
   try {
@@ -82,7 +104,7 @@ async function* unpackOne(packed: Bytes, make: MakeUnpacker): AsyncGenerator<Uin
   const rest = Symbol.asyncIterator in packed ? packed[Symbol.asyncIterator]() : packed[Symbol.iterator]();
   const first = await rest.next();
   if (first.done === true) return;
-  const unpacker = make(first.value);
+  const unpacker = isText(first.value) ? new PassThrough() : make(first.value);
   // `pipeline` requires a callback; the reader of the decompressor sees the error as well.
   pipeline(startingWith(first.value, rest), unpacker, () => undefined);
   yield* unpacker;
@@ -116,7 +138,30 @@ function asUnpackingError(error: unknown): Error {
   return unreadableAnswer('it cannot be decompressed', error);
 }
 
-/** Decompresses gzip. Some proxies decompress a body but leave the header. */
+function refuse(codings: readonly string[]): never {
+  throw unreadableAnswer(`its content encoding is '${codings.join(', ').slice(0, 80)}'`);
+}
+
+/**
+ * Returns true if a body is not compressed, whatever its header says: some proxies decompress a body but leave
+ * the header. Brotli and raw deflate have no signature, but more than a few bytes of them are never text.
+ */
+function isText(first: Uint8Array): boolean {
+  const beginning = first.subarray(0, MAX_TEXT);
+  if (beginning.length < MIN_TEXT || beginning.some(isControl)) return false;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(beginning, { stream: true });
+    return TEXT_BEGINNING.test(text);
+  } catch {
+    return false;
+  }
+}
+
+function isControl(byte: number): boolean {
+  return (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) || byte === 0x7f;
+}
+
+/** Decompresses gzip. A body without its signature is not compressed. */
 function gunzip([first]: Uint8Array): Transform {
   return first === 0x1f ? createGunzip() : new PassThrough();
 }

@@ -46,6 +46,13 @@ export class ReplyBeginning {
   }
 }
 
+/** Bytes of white space and of a byte order mark. */
+const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
+
 function headOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString('utf8').trimStart();
+  const start = bytes.findIndex((byte) => !BLANKS.has(byte));
+  if (start === -1) return '';
+  return Buffer.from(bytes.subarray(start, start + 64))
+    .toString('utf8')
+    .trimStart();
 }

@@ -260,7 +260,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   unknowncoding: {
     ...UNREADABLE,
     what: 'an unknown content encoding',
-    reply: packed('lzma', (bytes) => bytes),
+    reply: packed('lzma', (bytes) => gzipSync(bytes)),
   },
   garbage: {
     ...UNREADABLE,

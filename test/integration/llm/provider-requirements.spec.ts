@@ -9,6 +9,7 @@ import {
   at,
   collect,
   eventsIn,
+  listAt,
   registerUser,
   send,
   type TestUser,
@@ -185,6 +186,77 @@ describe('reasoning that a provider requires back', () => {
     expect(messagesIn(lastBody())[1]).toMatchObject({ reasoning_details: details, tool_calls: [signed] });
     await results(first, 'call_a', { model: 'other/gpt-5' });
     expect(JSON.stringify(lastBody())).not.toContain('c2lnbmVk');
+  });
+});
+
+describe('the signature of a tool call', () => {
+  const signature = { extra_content: { google: { thought_signature: 'c2lnbmVk' } } };
+  const ROME = { ...OSLO, id: 'call_b' };
+  const signatures = (body: unknown): unknown[] =>
+    listAt(messagesIn(body)[1], 'tool_calls').map((call) => [at(call, 'id'), at(call, 'extra_content')]);
+  const SIGNED = [
+    ['call_a', signature.extra_content],
+    ['call_b', undefined],
+  ];
+
+  it.each<[string, object[]]>([
+    ['two calls come in one chunk', [{ ...OSLO, ...signature }, ROME]],
+    [
+      'the calls have no type',
+      [
+        { ...OSLO, ...signature, type: undefined },
+        { ...ROME, type: undefined },
+      ],
+    ],
+    [
+      'the indexes do not start at 0',
+      [
+        { ...OSLO, ...signature, index: 1 },
+        { ...ROME, index: 2 },
+      ],
+    ],
+  ])('is sent back with that call if %s', async (_what, tool_calls) => {
+    host.answers.push({ fields: { tool_calls } });
+    const first = await turn({ model: 'other/m', tools: [WEATHER] });
+    const second = await user.request('POST', `/api/v1/chat/${idsIn(first.body).messageId}/tool-results`, {
+      tool_results: ['call_a', 'call_b'].map((id) => ({ tool_call_id: id, content: '21' })),
+    });
+    expect([second.status, signatures(lastBody())]).toEqual([200, SIGNED]);
+  });
+
+  it('reaches clients with OpenAI’s format, streamed and whole', async () => {
+    const tool_calls = [{ ...OSLO, ...signature }, ROME];
+    host.answers.push({ fields: { tool_calls } }, { fields: { content: undefined, tool_calls } });
+    const request = { model: 'other/m', messages: [userText('Hi')], tools: [WEATHER] };
+    const events = await collect(user.stream('/v1/chat/completions', { ...request, stream: true }));
+    expect(JSON.stringify(events)).toContain('c2lnbmVk');
+    expect(at((await chat(request)).body, 'choices', 0, 'message', 'tool_calls', 0)).toMatchObject(signature);
+  });
+
+  it.each([false, true])('is sent back from clients with Anthropic’s format (stream: %s)', async (stream) => {
+    const tool_calls = [
+      { ...OSLO, ...signature, index: 1 },
+      { ...ROME, index: 2 },
+    ];
+    host.answers.push({ fields: { content: undefined, tool_calls } });
+    const client = new Anthropic({ baseURL: api.url, apiKey: user.token, maxRetries: 0 });
+    const request: Anthropic.MessageCreateParamsNonStreaming = {
+      model: 'other/m',
+      max_tokens: 100,
+      tools: [{ name: 'get_weather', input_schema: { type: 'object' } }],
+      messages: [{ role: 'user', content: 'How is it?' }],
+    };
+    const { content } = await (stream
+      ? client.messages.stream(request).finalMessage()
+      : client.messages.create(request));
+    const results = ['call_a', 'call_b'].map((tool_use_id) => ({
+      type: 'tool_result' as const,
+      tool_use_id,
+      content: '21',
+    }));
+    request.messages.push({ role: 'assistant', content }, { role: 'user', content: results });
+    expect((await messages(request)).status).toBe(200);
+    expect(signatures(lastBody())).toEqual(SIGNED);
   });
 });
 

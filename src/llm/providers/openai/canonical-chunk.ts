@@ -78,9 +78,16 @@ function isDelta(delta: AnyDelta): boolean {
     isText(delta.refusal) &&
     isText(delta.role) &&
     (delta.tool_calls === undefined || delta.tool_calls === null || Array.isArray(delta.tool_calls)) &&
-    (delta.function_call === undefined || delta.function_call === null || isObject(delta.function_call)) &&
+    isFunctionCall(delta.function_call) &&
     delta.provider_data === undefined
   );
+}
+
+function isFunctionCall(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (!isObject(value)) return false;
+  const { name, arguments: given }: { readonly name?: unknown; readonly arguments?: unknown } = value;
+  return isText(name) && isText(given);
 }
 
 /** Returns true if the log probabilities are lists, as the assembly of a stream requires. */

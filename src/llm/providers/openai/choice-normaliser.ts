@@ -9,7 +9,7 @@ import {
 } from '../../port/index.js';
 import { isLogprobs, isObject } from './canonical-chunk.js';
 import { toFinish } from './finish-reasons.js';
-import { readContent, readText, type Said } from './reply-parts.js';
+import { readContent, readText, type Said, toArguments } from './reply-parts.js';
 import { ToolCallNormaliser } from './tool-call-normaliser.js';
 
 export type ChunkChoice = ChatChunk['choices'][number];
@@ -39,7 +39,6 @@ export class ChoiceNormaliser {
   private readonly calls = new ToolCallNormaliser();
   private said = false;
   private reason: ChunkChoice['finish_reason'] = null;
-  /** True while the host sends an empty string as the finish reason, where others send null. */
   private emptyReason = false;
 
   /** True once the choice has a finish reason. */
@@ -47,9 +46,19 @@ export class ChoiceNormaliser {
     return this.reason !== null;
   }
 
-  /** True if the host marks the end only by an empty finish reason and the end of its stream. */
+  /** True while the host sends an empty string as the finish reason, where others send null. */
+  get hasEmptyReason(): boolean {
+    return this.emptyReason;
+  }
+
+  /** True if the choice may be complete although it has no finish reason. */
   get endsInSilence(): boolean {
-    return this.emptyReason && this.said;
+    return this.said && this.calls.areWhole;
+  }
+
+  /** The finish reason of a choice that ends without one. */
+  get impliedReason(): 'stop' | 'tool_calls' {
+    return this.calls.hasCalls ? 'tool_calls' : 'stop';
   }
 
   /** True if tool calls were dropped because they never received a name. */
@@ -132,10 +141,12 @@ export function readFinish(choice: object): NonNullable<ChunkChoice['finish_reas
   throw new ProviderError(finish.kind, message);
 }
 
-/** Returns `function_call`, the predecessor of tool calls, if it has the types of the canonical format. */
+/** Returns `function_call`, the predecessor of tool calls. Some hosts send its arguments as an object. */
 export function legacyCallOf(message: object): Record<string, unknown> {
   const call = fieldOf(message, LEGACY_CALL);
-  const [name, text] = [textField(call, 'name'), textField(call, 'arguments')];
+  const [name, given] = [textField(call, 'name'), fieldOf(call, 'arguments')];
+  const text =
+    typeof given === 'object' && given !== null ? toArguments(given) : textField(call, 'arguments');
   if (name === undefined && text === undefined) return {};
   const read = { ...(name !== undefined && { name }), ...(text !== undefined && { arguments: text }) };
   return { [LEGACY_CALL]: read };
@@ -156,6 +167,7 @@ function deltaOf(choice: object, hasSaid: boolean): object {
   if (typeof delta === 'string') return { content: delta };
   const message = fieldOf(choice, 'message');
   if (isObject(message)) return hasSaid ? {} : message;
+  if (typeof message === 'string') return hasSaid ? {} : { content: message };
   const text = fieldOf(choice, 'text');
   return typeof text === 'string' ? { content: text } : {};
 }

@@ -70,6 +70,12 @@ describe('a chunk that is not in the canonical format', () => {
   it.each<[string, unknown, object]>([
     ['a text in place of a delta', { index: 0, delta: 'Hi' }, { delta: { content: 'Hi' } }],
     ['the text of the older format', { index: 0, text: 'Hi' }, { delta: { content: 'Hi' } }],
+    ['a text as the message', { index: 0, message: 'Hi' }, { delta: { content: 'Hi' } }],
+    [
+      'an object as the arguments of the older form of a call',
+      { delta: { function_call: { name: 'f', arguments: { a: 1 } } } },
+      { delta: { function_call: { name: 'f', arguments: '{"a":1}' } } },
+    ],
     ['the role', { delta: { role: 'assistant' } }, { delta: { role: 'assistant' } }],
     [
       'a refusal in parts',
@@ -79,7 +85,7 @@ describe('a chunk that is not in the canonical format', () => {
     ['a refusal as a list', { delta: { refusal: ['N', 'o'] } }, { delta: { refusal: 'No' } }],
     [
       'half of the older form of a call',
-      { delta: { function_call: { name: 'f', arguments: {} } } },
+      { delta: { function_call: { name: 'f', arguments: null } } },
       { delta: { function_call: { name: 'f' } } },
     ],
     [
@@ -127,6 +133,13 @@ describe('a chunk that is not in the canonical format', () => {
     expect(choice).not.toHaveProperty('error');
   });
 
+  it('only because of the arguments of an older call has them as a text', () => {
+    const function_call = { name: 'f', arguments: { a: 1 } };
+    expect(lastChoice(chunkOf({ function_call }))?.delta).toMatchObject({
+      function_call: { arguments: '{"a":1}' },
+    });
+  });
+
   it('gets the id of the previous chunk if its own is empty', () => {
     expect(lastChunk(chunkOf({ content: 'a' }), { id: '', choices: [{ text: 'b' }] })?.id).toBe('c');
   });
@@ -165,11 +178,12 @@ describe('the finish reason of a choice', () => {
     expect(() => lastChoice(chunkOf({}, { finish_reason }))).toThrow(expect.objectContaining({ kind }));
   });
 
-  it('is missing if the host never sends one', () => {
+  it('is missing until the end of the stream if the host never sends one', () => {
     const normaliser = normaliserOf();
     const value = chunkOf({ content: 'Hi' });
     normaliser.normalise(value, JSON.stringify(value));
     expect(normaliser.complete).toBe(false);
-    expect(normaliser.missingEnd()).toBeUndefined();
+    expect(normaliser.missingEnd()?.chunk.choices).toEqual([{ index: 0, delta: {}, finish_reason: 'stop' }]);
+    expect([normaliser.complete, normaliser.missingEnd()]).toEqual([true, undefined]);
   });
 });

@@ -66,13 +66,19 @@ export class ChunkNormaliser {
   }
 
   /**
-   * Returns the final chunk that a host omits if its only finish reason is an empty string. Call it once the
-   * stream has ended properly. Returns undefined for every other host.
+   * Returns the final chunk that a host omits if it never sends a finish reason, or only an empty string. Call
+   * it once the stream has ended with its end marker. Returns undefined for every other host.
    */
   missingEnd(): NormalisedChunk | undefined {
     const open = [...this.choices].filter(([, choice]) => !choice.finished);
-    if (open.length === 0 || !open.every(([, { endsInSilence }]) => endsInSilence)) return undefined;
-    const choices = open.map(([index, choice]) => choice.rewrite({ finish_reason: 'stop' }, index));
+    // A host that sent the reason of another choice has broken this one off.
+    const isUsual =
+      open.length === this.choices.size || open.every(([, { hasEmptyReason }]) => hasEmptyReason);
+    if (open.length === 0 || !isUsual) return undefined;
+    if (!open.every(([, { endsInSilence }]) => endsInSilence)) return undefined;
+    const choices = open.map(([index, choice]) =>
+      choice.rewrite({ finish_reason: choice.impliedReason }, index),
+    );
     const { id, created, model } = this.head;
     const chunk = { id, created, model, object: 'chat.completion.chunk' as const, choices };
     return { chunk, raw: JSON.stringify(chunk) };

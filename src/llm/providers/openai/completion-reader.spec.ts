@@ -88,6 +88,8 @@ describe('a whole answer that is not in the canonical format is rewritten', () =
       { message: undefined, delta: { content: 'Hi' } },
       { finish_reason: 'stop' },
     ],
+    ['its message as a text', { message: 'Hi' }, { finish_reason: 'stop' }],
+    ['its delta as a text', { message: undefined, delta: 'Hi' }, { finish_reason: 'stop' }],
     ['the text of the older format', { message: undefined, text: 'Hi' }, { finish_reason: 'stop' }],
     ['an error that says nothing', { error: false }, { finish_reason: 'stop' }],
     ['the usage beside its message', { usage: USAGE }, { finish_reason: 'stop' }],
@@ -113,8 +115,8 @@ describe('a whole answer that is not in the canonical format is rewritten', () =
     ['half of the older form of a call', { function_call: { name: 'f' } }, { function_call: { name: 'f' } }],
     [
       'an object as its arguments',
-      { function_call: { name: 'f', arguments: {} } },
-      { function_call: { name: 'f' } },
+      { function_call: { name: 'f', arguments: { a: 1 } } },
+      { function_call: { name: 'f', arguments: '{"a":1}' } },
     ],
   ])('if a message has %s', (_what, message, expected) => {
     expect(choiceOf(said(message))?.message).toMatchObject(expected);
@@ -125,6 +127,16 @@ describe('a whole answer that is not in the canonical format is rewritten', () =
     ['an older call that is a text', { function_call: 'f' }],
   ])('without %s', (_what, message) => {
     expect(choiceOf(said(message))?.message).toEqual({ role: 'assistant', content: 'Hi', refusal: null });
+  });
+
+  it.each<[string, unknown[], number[]]>([
+    ['repeats an index', [0, 0], [0, 1]],
+    ['leaves some out', [undefined, 0], [1, 0]],
+    ['leaves the first one out', [undefined, 5, undefined], [0, 5, 2]],
+    ['repeats a later one', [1, 1, undefined], [1, 0, 2]],
+  ])('and its choices have unique indexes if the host %s', (_what, given, indexes) => {
+    const choices = given.map((index) => ({ ...said({}).choices[0], index }));
+    expect(read({ ...said({}), choices }).choices.map(({ index }) => index)).toEqual(indexes);
   });
 
   it('if a complete stream of choices came as a single object', () => {
@@ -172,6 +184,18 @@ describe('the tool calls of a whole answer', () => {
       { ...CALL, id: expect.stringMatching(/^call_\w{32}$/) },
       [],
     ]);
+  });
+
+  it.each<[string, object, object, object]>([
+    ['the finish reason is null', { finish_reason: null }, {}, {}],
+    ['the arguments are empty', {}, {}, { function: { name: 'f', arguments: '' } }],
+    ['the arguments are an object', {}, {}, { function: { name: 'f', arguments: {} } }],
+    ['there is no id', {}, {}, { id: undefined }],
+    ['there is no content', {}, { content: undefined }, {}],
+  ])('keep fields beyond the canonical format if %s', (_what, choice, message, call) => {
+    const signed = { extra_content: { google: { thought_signature: 'SIG' } } };
+    const value = said({ ...message, tool_calls: [{ ...CALL, ...signed, ...call }] }, choice);
+    expect(choiceOf(value)?.message.tool_calls).toMatchObject([{ ...signed, function: CALL.function }]);
   });
 
   it('imply the finish reason if the host sends none', () => {

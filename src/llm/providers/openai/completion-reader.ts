@@ -12,7 +12,8 @@ import {
 import { isLogprobs, isObject } from './canonical-chunk.js';
 import { readFinish, readSaid, legacyCallOf, without } from './choice-normaliser.js';
 import { type AnswerHead, headOf, usageOf } from './chunk-normaliser.js';
-import { isUsage, readText, toArguments, toIndex } from './reply-parts.js';
+import { isUsage, toIndex } from './reply-parts.js';
+import { readToolCall } from './tool-call-fields.js';
 
 type Choice = ChatCompletion['choices'][number];
 type Message = AnswerMessage & { reasoning_content?: string };
@@ -49,22 +50,37 @@ export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
   const entries = (Array.isArray(given) ? given : [given]).filter(isObject);
   if (entries.length === 0) throw unreadableAnswer('it has no choices');
   const usage = usageOf(value, entries);
+  const indexes = uniqueIndexes(entries);
   return {
     ...without(value, READ.completion),
     ...headOf(value, head),
     object: 'chat.completion',
-    choices: entries.map(toChoice),
+    choices: entries.map((entry, position) => toChoice(entry, indexes[position] ?? position)),
     ...(usage && { usage }),
   };
+}
+
+/** Returns the index of each choice: the host's own, or a free one if it is missing or repeated. */
+function uniqueIndexes(choices: readonly object[]): number[] {
+  const given = choices.map((choice) => toIndex(fieldOf(choice, 'index')));
+  const own = given.map((index, position) => (given.indexOf(index) === position ? index : undefined));
+  const taken = new Set(own);
+  return own.map((index, position) => {
+    if (index !== undefined) return index;
+    let free = taken.has(position) ? 0 : position;
+    while (taken.has(free)) free += 1;
+    taken.add(free);
+    return free;
+  });
 }
 
 /**
  * Converts a choice. One without a finish reason is complete: nothing was cut off, and hosts without streaming
  * may know no reasons.
  */
-function toChoice(choice: object, position: number): Choice {
+function toChoice(choice: object, index: number): Choice {
   const given = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
-  const text = textField(choice, 'text');
+  const text = textField(choice, 'message') ?? textField(choice, 'delta') ?? textField(choice, 'text');
   const finish = readFinish(choice);
   if (given === undefined && text === undefined && finish === undefined) {
     throw unreadableAnswer('one of its choices has no message');
@@ -73,7 +89,7 @@ function toChoice(choice: object, position: number): Choice {
   const logprobs = fieldOf(choice, 'logprobs');
   return {
     ...without(choice, READ.choice),
-    index: toIndex(fieldOf(choice, 'index')) ?? position,
+    index,
     message,
     finish_reason: finish ?? (message.tool_calls === undefined ? 'stop' : 'tool_calls'),
     logprobs: isLogprobs(logprobs) ? toLogprobs(logprobs) : null,
@@ -114,16 +130,21 @@ function newCallId(): string {
 
 /**
  * Converts a tool call. One without a tool name cannot be executed and is dropped. Missing arguments become an
- * empty object, as OpenAI sends it.
+ * empty object, as OpenAI sends it. Fields beyond the canonical format stay, since the host may need them back.
  */
 function toToolCall(call: unknown): ToolCall[] {
   if (isCustomCall(call)) return [call];
-  const part = fieldOf(call, 'function') ?? call;
-  const name = textField(part, 'name');
-  if (name === undefined || name === '') return [];
-  const id = readText(fieldOf(call, 'id')) || newCallId();
-  const text = toArguments(fieldOf(part, 'arguments'));
-  return [{ id, type: 'function', function: { name, arguments: text === '' ? '{}' : text } }];
+  if (!isObject(call)) return [];
+  const { id, name, text, extras, functionExtras } = readToolCall(call);
+  if (name === '') return [];
+  return [
+    {
+      ...Object.fromEntries(extras),
+      id: id || newCallId(),
+      type: 'function',
+      function: { ...Object.fromEntries(functionExtras), name, arguments: text === '' ? '{}' : text },
+    },
+  ];
 }
 
 function toLogprobs(value: unknown): Choice['logprobs'] {
@@ -152,7 +173,12 @@ function isUsageOrNothing(value: object): boolean {
 }
 
 function isChoices(choices: unknown): boolean {
-  return Array.isArray(choices) && choices.length > 0 && choices.every(isCanonicalChoice);
+  return (
+    Array.isArray(choices) &&
+    choices.length > 0 &&
+    choices.every(isCanonicalChoice) &&
+    new Set(choices.map((choice) => fieldOf(choice, 'index'))).size === choices.length
+  );
 }
 
 function isCanonicalChoice(choice: unknown): boolean {

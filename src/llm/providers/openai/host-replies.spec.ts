@@ -110,6 +110,10 @@ describe('a streamed answer', () => {
     ).toEqual(calls);
   });
 
+  it('that breaks off inside its first event may be requested again', () => {
+    expect(failureOf(() => read('data: {"choices":[{"de'))).toMatchObject({ kind: 'broken_answer' });
+  });
+
   it('with an error inside a choice fails', () => {
     const broken = {
       choices: [{ index: 0, delta: {}, finish_reason: 'error', error: { code: 502, message: 'Gone.' } }],
@@ -126,6 +130,18 @@ describe('a streamed answer', () => {
       'chunks, one a line',
       `${JSON.stringify(delta({ content: 'Hi' }))}\n${JSON.stringify(delta({}, 'stop'))}\n`,
     ],
+    [
+      'chunks, one a line, and the end marker',
+      `${JSON.stringify(delta({ content: 'Hi' }))}\n${JSON.stringify(delta({}, 'stop'))}\n[DONE]\n`,
+    ],
+    [
+      'JSON after much white space',
+      ' \n'.repeat(99) + JSON.stringify({ choices: [{ message: { content: 'Hi' } }] }),
+    ],
+    [
+      'events without the last empty line',
+      sse([delta({ content: 'Hi' }, 'stop')]).replace(/\n\ndata: .DONE.\n\n$/, ''),
+    ],
   ])('that is sent as %s is read nevertheless', (_what, body) => {
     const text = read(body).map((event) =>
       event.type === 'chunk' ? (event.chunk.choices[0]?.delta.content ?? '') : '',
@@ -141,56 +157,6 @@ describe('a streamed answer', () => {
   );
 });
 
-describe('usage', () => {
-  const told = (usage: unknown) =>
-    read(sse([delta({ content: 'a' }, 'stop'), { choices: [], usage }])).flatMap((event) =>
-      event.type === 'chunk' && event.chunk.usage ? [event.chunk.usage] : [],
-    );
-
-  it.each<[string, unknown, object | undefined]>([
-    [
-      'as texts',
-      { prompt_tokens: '5', completion_tokens: '2', total_tokens: '7' },
-      { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 },
-    ],
-    [
-      'in Anthropic’s words',
-      { input_tokens: 5, output_tokens: 2 },
-      { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 },
-    ],
-    ['without a sum', { prompt_tokens: 5, completion_tokens: 2 }, { total_tokens: 7 }],
-    [
-      'with details that are texts',
-      {
-        prompt_tokens: 5,
-        completion_tokens: 2,
-        total_tokens: 7,
-        prompt_tokens_details: { cached_tokens: '3' },
-      },
-      { prompt_tokens_details: { cached_tokens: 3 } },
-    ],
-    ['as a list', [5, 2], undefined],
-    ['as a sentence', 'many', undefined],
-    ['with nothing in it', {}, undefined],
-  ])('%s becomes figures in the canonical format, or none', (_what, usage, expected) => {
-    const figures = told(usage);
-    if (expected === undefined) expect(figures).toEqual([]);
-    else expect(figures).toMatchObject([expected]);
-  });
-
-  it('is read from each of the places where hosts put it', () => {
-    const usage = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
-    const inFinish = { ...delta({ content: 'a' }, 'stop'), usage };
-    const withoutChoices = { usage };
-    for (const frames of [[inFinish], [delta({ content: 'a' }, 'stop'), withoutChoices]]) {
-      const figures = read(sse(frames)).flatMap((event) =>
-        event.type === 'chunk' && event.chunk.usage ? [event.chunk.usage] : [],
-      );
-      expect(figures).toMatchObject([usage]);
-    }
-  });
-});
-
 describe('a whole answer', () => {
   it.each([null, '', undefined, 'eos'])('with the finish reason %j is complete', (finish_reason) => {
     const text = JSON.stringify({ choices: [{ index: 0, message: { content: 'Hello' }, finish_reason }] });
@@ -198,6 +164,17 @@ describe('a whole answer', () => {
       { message: { content: 'Hello' }, finish_reason: 'stop' },
     ]);
   });
+
+  it.each(['', '\n', '\n[DONE]\n', '\ndata: [DONE]'])(
+    'that was sent as chunks, one a line, is assembled: %j',
+    (end) => {
+      const lines = [delta({ content: 'a' }), delta({ content: 'b' }, 'stop')].map((chunk) =>
+        JSON.stringify(chunk),
+      );
+      const { completion } = readWholeReply(lines.join('\n') + end, newHead('m'));
+      expect(completion.choices[0]?.message.content).toBe('ab');
+    },
+  );
 
   it('that was streamed is assembled', () => {
     const { completion } = readWholeReply(

@@ -42,6 +42,22 @@ describe('ChatStreamReader', () => {
     expect(await read(RECORDED.slice(0, 4))).toHaveLength(4);
   });
 
+  it('accepts [DONE] without a finish reason as the end', async () => {
+    const events = await read([...RECORDED.slice(0, 2), '[DONE]']);
+    expect(events.at(-1)).toMatchObject({
+      type: 'chunk',
+      chunk: { id: 'chatcmpl-1', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] },
+    });
+  });
+
+  it.each([null, ''])('adds the finish reason of tool calls if the host sends %j', async (finish_reason) => {
+    const head = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm' };
+    const call = { index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
+    const choices = [{ index: 0, delta: { tool_calls: [call] }, finish_reason }];
+    const events = await read([JSON.stringify({ ...head, choices }), '[DONE]']);
+    expect(events.at(-1)).toMatchObject({ chunk: { choices: [{ finish_reason: 'tool_calls' }] } });
+  });
+
   it('skips and reports an event that it cannot read', async () => {
     const broken = ['{"id":', '42', '{"object":"other"}', '{"choices":[7]}'];
     const events = await read([RECORDED[0] ?? '', ...broken, ...RECORDED.slice(1)]);
@@ -51,7 +67,14 @@ describe('ChatStreamReader', () => {
 
   it.each([
     ['without a finish reason', RECORDED.slice(0, 2)],
-    ['with [DONE] but without a finish reason', [...RECORDED.slice(0, 2), '[DONE]']],
+    ['with [DONE] but without text and a finish reason', [...RECORDED.slice(0, 1), '[DONE]']],
+    [
+      'with [DONE] inside the arguments of a tool call',
+      [
+        '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}}]}',
+        '[DONE]',
+      ],
+    ],
     ['with nothing in it', []],
     [
       'with one of two choices unfinished',

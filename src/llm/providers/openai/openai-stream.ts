@@ -20,12 +20,13 @@ const NAMELESS_CALL: ProviderEvent = {
 };
 
 const END_MARKER = '[DONE]';
+const EMPTY_LINE = Buffer.from('\n\n');
 const END_MARKER_BEGINS = END_MARKER.charCodeAt(0);
 
 /**
  * Parses the bytes of a streamed answer, and converts it to the canonical format.
- * Format: `data:` events with one `chat.completion.chunk` each, one finish reason per choice, finally `[DONE]`,
- * which some hosts omit. https://platform.openai.com/docs/api-reference/chat-streaming
+ * Format: `data:` events with one `chat.completion.chunk` each, one finish reason per choice, finally `[DONE]`.
+ * Some hosts omit one of the two. https://platform.openai.com/docs/api-reference/chat-streaming
  * A host that cannot stream responds with a single JSON body: it becomes an answer in one piece.
  */
 export class ChatStreamReader {
@@ -60,7 +61,11 @@ export class ChatStreamReader {
   *end(): Generator<ProviderEvent> {
     const document = this.beginning.document();
     if (document !== undefined) yield* this.readDocument(document);
-    else for (const frame of this.reader.end()) yield* this.read(frame);
+    else {
+      for (const frame of this.reader.end()) yield* this.read(frame);
+      // Some hosts omit the empty line after the last event.
+      for (const frame of this.reader.push(EMPTY_LINE)) if (isWhole(frame.data)) yield* this.read(frame);
+    }
     if (this.chunks.hasNamelessCalls) yield NAMELESS_CALL;
     if (this.done) yield* toEvents(this.chunks.missingEnd());
     if (this.chunks.complete) return;
@@ -96,8 +101,8 @@ export class ChatStreamReader {
    * line.
    */
   private *readDocument(text: string): Generator<ProviderEvent> {
-    const lines = text.split('\n').filter((line) => line.trim() !== '');
-    if (lines.length > 1 && lines.every((line) => parse(line) !== undefined)) {
+    const lines = linesOf(text);
+    if (lines !== undefined) {
       for (const data of lines) yield* this.read({ event: '', data });
       return;
     }
@@ -105,6 +110,25 @@ export class ChatStreamReader {
       yield* toEvents(this.chunks.normalise(chunk, JSON.stringify(chunk)));
     }
   }
+}
+
+/** Returns true if a body is a stream without events: one JSON value per line, and perhaps an end marker. */
+export function isLineStream(text: string): boolean {
+  return linesOf(text) !== undefined;
+}
+
+/** Returns the lines of a stream without events; undefined for any other body. */
+function linesOf(text: string): string[] | undefined {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim().replace(/^data:\s*/, ''))
+    .filter((line) => line !== '');
+  return lines.length > 1 && lines.every(isWhole) ? lines : undefined;
+}
+
+/** Returns true if the data of an event was not cut off. */
+function isWhole(data: string): boolean {
+  return data.trimEnd() === END_MARKER || parse(data) !== undefined;
 }
 
 function toEvents(chunk: NormalisedChunk | undefined): ProviderEvent[] {

@@ -145,6 +145,41 @@ describe('the tool calls of a stream are kept apart', () => {
       ['f {}', 'f {}'],
     ],
     [
+      'both have one index, no id and their arguments in later fragments',
+      [
+        callOf({ index: 0, function: { name: 'f', arguments: '' } }),
+        callOf({ index: 0, function: { arguments: '{"a":1}' } }),
+        callOf({ index: 0, function: { name: 'f', arguments: '' } }),
+        callOf({ index: 0, function: { arguments: '{"a":2}' } }),
+      ],
+      ['f {"a":1}', 'f {"a":2}'],
+    ],
+    [
+      'both have one index and no id, and only the first one is in the canonical format',
+      [
+        callOf(opening(0, 'a', 'f')),
+        callOf({ index: 0, function: { arguments: '{"a":' } }),
+        callOf({ index: 0, function: { arguments: '1}' } }),
+        callOf({ index: 0, function: { name: 'f', arguments: '{"a":2}' } }),
+      ],
+      ['f {"a":1}', 'f {"a":2}'],
+    ],
+    [
+      'both come in one chunk without arguments, an id or an index',
+      [callOf({ function: { name: 'f', arguments: '' } }, { function: { name: 'f', arguments: '' } })],
+      ['f ', 'f '],
+    ],
+    [
+      'both come in one chunk without arguments and an id, under one index',
+      [
+        callOf(
+          { index: 0, function: { name: 'f', arguments: '' } },
+          { index: 0, function: { name: 'f', arguments: '' } },
+        ),
+      ],
+      ['f ', 'f '],
+    ],
+    [
       'they are calls of two tools and neither has an id or an index',
       [
         callOf({ function: { name: 'f', arguments: '{' } }),
@@ -190,5 +225,62 @@ describe('the tool calls of a stream are kept apart', () => {
       normaliser.normalise(value, JSON.stringify(value));
     }
     expect(normaliser.hasNamelessCalls).toBe(true);
+  });
+});
+
+describe('fields of a tool call beyond the canonical format', () => {
+  const signed = { extra_content: { google: { thought_signature: 'SIG' } } };
+
+  /** Returns the deltas that are passed on for the calls of the chunks. */
+  function deltasIn(...values: readonly object[]): object[] {
+    const normaliser = normaliserOf();
+    return values.flatMap((value) =>
+      (normaliser.normalise(value, JSON.stringify(value))?.chunk.choices ?? []).flatMap(
+        ({ delta: { tool_calls: calls } }) => calls ?? [],
+      ),
+    );
+  }
+
+  it.each<[string, object[]]>([
+    [
+      'two calls come in one chunk',
+      [callOf({ ...opening(0, 'a', 'f', '{}'), ...signed }, opening(1, 'b', 'g', '{}'))],
+    ],
+    ['the call has no index', [callOf({ ...opening(0, 'a', 'f', '{}'), ...signed, index: undefined })]],
+    ['the call has an empty id', [callOf({ ...opening(0, '', 'f', '{}'), ...signed })]],
+    ['the call has no type', [callOf({ ...opening(0, 'a', 'f', '{}'), ...signed, type: undefined })]],
+    [
+      'the arguments are an object',
+      [callOf({ ...opening(0, 'a', 'f'), function: { name: 'f', arguments: {} }, ...signed })],
+    ],
+    [
+      'they come with a repeated id after the call',
+      [callOf(opening(0, 'a', 'f', '{}')), callOf({ index: 0, id: 'a', ...signed })],
+    ],
+    [
+      'they come before the name',
+      [callOf({ index: 0, id: 'a', ...signed }), callOf({ index: 0, function: { name: 'f' } })],
+    ],
+    ['name and arguments are beside the id', [callOf({ id: 'a', name: 'f', arguments: '{}', ...signed })]],
+  ])('are passed on if %s', (_what, values) => {
+    const deltas = deltasIn(...values);
+    expect(deltas.filter((one) => 'extra_content' in one)).toEqual([
+      expect.objectContaining({ index: 0, ...signed }),
+    ]);
+    for (const one of deltas) expect(one).not.toHaveProperty('name');
+  });
+
+  it('are passed on once, because clients join the texts of repeated fields', () => {
+    const piece = (args: string) => callOf({ ...opening(0, 'a', 'f', args), ...signed, note: null });
+    const deltas = deltasIn(piece('{'), piece(''), piece('}'));
+    expect(deltas.map((one) => 'extra_content' in one)).toEqual([true, false]);
+  });
+
+  it('are passed on for the function, too', () => {
+    expect(
+      deltasIn(callOf({ index: 0, id: 'a', function: { name: 'f', arguments: '{}', strict: true } })),
+    ).toEqual([
+      { index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}', strict: true } },
+    ]);
   });
 });

@@ -1,6 +1,7 @@
 import { newId } from '../../../common/ids.js';
 import { type ChatDelta, fieldOf, textField } from '../../port/index.js';
-import { readText, toArguments, toIndex } from './reply-parts.js';
+import { toIndex } from './reply-parts.js';
+import { type ExtraFields, readToolCall, type ToolCallFields } from './tool-call-fields.js';
 
 /** The fields that a chunk adds to a tool call, in the canonical format. */
 export type ToolCallDelta = NonNullable<ChatDelta['tool_calls']>[number];
@@ -16,16 +17,16 @@ interface Call {
   name: string;
   /** True once id and name were passed on. Until there is a name, the arguments are buffered. */
   announced: boolean;
-  /** The arguments received so far, as far as they were rewritten here. */
+  /** The arguments received so far. */
   text: string;
+  /** Fields beyond the canonical format, with their latest values. */
+  readonly extras: Map<string, unknown>;
+  readonly functionExtras: Map<string, unknown>;
 }
 
 /** The fields of a call in one delta of a host. */
-interface Fragment {
+interface Fragment extends ToolCallFields {
   readonly index: number | undefined;
-  readonly id: string;
-  readonly name: string;
-  readonly text: string;
 }
 
 /**
@@ -45,6 +46,15 @@ export class ToolCallNormaliser {
     return this.calls.values().some(({ announced }) => !announced);
   }
 
+  get hasCalls(): boolean {
+    return this.calls.size > 0;
+  }
+
+  /** True if no call was cut off inside its arguments. */
+  get areWhole(): boolean {
+    return this.calls.values().every(({ text }) => text.trim() === '' || isWhole(text));
+  }
+
   /** Returns true if the deltas can be passed on unchanged. Has no side effects. */
   accepts(deltas: readonly unknown[]): boolean {
     return deltas.every((delta) => {
@@ -61,12 +71,12 @@ export class ToolCallNormaliser {
     for (const delta of deltas) {
       const { index } = delta;
       const known = this.byHostIndex.get(index);
-      if (known === undefined) {
-        const { id, name, text } = toFragment(delta);
-        this.add({ index, id, hostId: id, name, announced: true, text }, index);
-      } else {
-        this.last = known;
-      }
+      const { id, name, text, extras, functionExtras } = toFragment(delta);
+      const call = known ?? this.add({ ...newCall(index, id), hostId: id, name, announced: true }, index);
+      call.text += text;
+      merge(call.extras, extras);
+      merge(call.functionExtras, functionExtras);
+      this.last = call;
     }
   }
 
@@ -75,9 +85,14 @@ export class ToolCallNormaliser {
     const deltas: readonly unknown[] = Array.isArray(value) ? value : [value];
     const fragments = deltas.filter((delta) => typeof delta === 'object' && delta !== null).map(toFragment);
     const isOnly = fragments.length === 1;
-    return fragments.flatMap((fragment, position) =>
-      this.pass(this.callOf(fragment, isOnly ? undefined : position - fragments.length), fragment),
-    );
+    const inChunk = new Set<Call>();
+    return fragments.flatMap((fragment, position) => {
+      let call = this.callOf(fragment, isOnly ? undefined : position - fragments.length);
+      // Within one chunk, a repeated name means another call.
+      if (inChunk.has(call) && fragment.name !== '' && fragment.id === '') call = this.begin(fragment);
+      inChunk.add(call);
+      return this.pass(call, fragment);
+    });
   }
 
   /** Returns true if a delta begins a call as the canonical format requires. */
@@ -115,7 +130,7 @@ export class ToolCallNormaliser {
   private begin({ index: hostIndex, id: hostId, name }: Fragment): Call {
     const index = hostIndex === undefined || this.calls.has(hostIndex) ? this.freeIndex() : hostIndex;
     const id = hostId === '' || this.isTaken(hostId) ? `call_${newId().replaceAll('-', '')}` : hostId;
-    return this.add({ index, id, hostId, name, announced: false, text: '' }, hostIndex);
+    return this.add({ ...newCall(index, id), hostId, name }, hostIndex);
   }
 
   private add(call: Call, hostIndex: number | undefined): Call {
@@ -125,7 +140,7 @@ export class ToolCallNormaliser {
     return call;
   }
 
-  private pass(call: Call, { id, name, text }: Fragment): ToolCallDelta[] {
+  private pass(call: Call, { id, name, text, extras, functionExtras }: Fragment): ToolCallDelta[] {
     this.last = call;
     if (call.hostId === '' && id !== '') {
       call.hostId = id;
@@ -134,11 +149,18 @@ export class ToolCallNormaliser {
     }
     call.name ||= name;
     call.text += text;
-    if (call.announced) return text === '' ? [] : [{ index: call.index, function: { arguments: text } }];
+    const news = merge(call.extras, extras);
+    const part = { ...merge(call.functionExtras, functionExtras), ...(text !== '' && { arguments: text }) };
+    if (call.announced) {
+      const hasPart = Object.keys(part).length > 0;
+      if (!hasPart && Object.keys(news).length === 0) return [];
+      return [{ ...news, index: call.index, ...(hasPart && { function: part }) }];
+    }
     if (call.name === '') return [];
     call.announced = true;
+    const called = { ...Object.fromEntries(call.functionExtras), name: call.name, arguments: call.text };
     const { index, id: ours } = call;
-    return [{ index, id: ours, type: 'function', function: { name: call.name, arguments: call.text } }];
+    return [{ ...Object.fromEntries(call.extras), index, id: ours, type: 'function', function: called }];
   }
 
   private isTaken(id: string): boolean {
@@ -148,6 +170,31 @@ export class ToolCallNormaliser {
   private freeIndex(): number {
     return Math.max(-1, ...this.calls.keys()) + 1;
   }
+}
+
+function newCall(index: number, id: string): Call {
+  return {
+    index,
+    id,
+    hostId: '',
+    name: '',
+    announced: false,
+    text: '',
+    extras: new Map(),
+    functionExtras: new Map(),
+  };
+}
+
+/**
+ * Adds fields of a fragment to those of its call, and returns the ones with a new value. Clients that
+ * concatenate deltas would duplicate a repeated value.
+ */
+function merge(known: Map<string, unknown>, fields: ExtraFields): Record<string, unknown> {
+  const news = [...fields].filter(
+    ([name, value]) => !known.has(name) || JSON.stringify(known.get(name)) !== JSON.stringify(value),
+  );
+  for (const [name, value] of news) known.set(name, value);
+  return Object.fromEntries(news);
 }
 
 /** Returns true if a fragment that could continue a call begins another one. */
@@ -171,15 +218,8 @@ function isWhole(text: string): boolean {
   }
 }
 
-/** Reads one delta. Some hosts put name and arguments beside the id, without `function`. */
 function toFragment(delta: object): Fragment {
-  const part = fieldOf(delta, 'function') ?? delta;
-  return {
-    index: toIndex(fieldOf(delta, 'index')),
-    id: readText(fieldOf(delta, 'id')),
-    name: textField(part, 'name') ?? '',
-    text: toArguments(fieldOf(part, 'arguments')),
-  };
+  return { ...readToolCall(delta), index: toIndex(fieldOf(delta, 'index')) };
 }
 
 /**

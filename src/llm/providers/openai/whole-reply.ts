@@ -7,7 +7,7 @@ import {
 } from '../../port/index.js';
 import type { AnswerHead } from './chunk-normaliser.js';
 import { toCompletion } from './completion-reader.js';
-import { ChatStreamReader } from './openai-stream.js';
+import { ChatStreamReader, isLineStream } from './openai-stream.js';
 
 /** Matches the beginning of a body that is an event stream, whatever its content type. */
 const EVENT_STREAM = /^\s*(?:data|event|id|retry)?:/;
@@ -20,7 +20,7 @@ const EVENT_STREAM = /^\s*(?:data|event|id|retry)?:/;
  */
 export function readWholeReply(text: string, head: AnswerHead): Required<WholeAnswer> {
   if (text.trim() === '') throw new ProviderError('broken_answer', "The provider's response is empty.");
-  if (EVENT_STREAM.test(text)) return written(assemble(text, head));
+  if (EVENT_STREAM.test(text) || isLineStream(text)) return written(assemble(text, head));
   const value = parseReply(text);
   const completion = toCompletion(value, head);
   return completion === value ? { completion, raw: text } : written(completion);
