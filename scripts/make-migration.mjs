@@ -14,7 +14,7 @@ const timeStamp = () => new Date().toISOString().replace(/\D/g, '').slice(0, 14)
 
 async function findDifference() {
   const { startEmbeddedServer } = await import('../dist/infra/database/embedded-server.js');
-  const { applyMigrations, schemaDifference } = await import('../dist/infra/database/migrations.js');
+  const { applyMigrations, diffSchema } = await import('../dist/infra/database/migrations.js');
   const dataDir = mkdtempSync(join(tmpdir(), 'parley-migration-'));
   // As root, the database runs as another user, which must be able to pass through.
   chmodSync(dataDir, 0o711);
@@ -23,7 +23,7 @@ async function findDifference() {
     try {
       const { connectionString } = server;
       await applyMigrations({ connectionString, directory: migrationsDirectory, report: () => undefined });
-      return await schemaDifference({ connectionString, schemaPath });
+      return await diffSchema({ connectionString, schemaPath });
     } finally {
       await server.stop();
     }

@@ -1,5 +1,5 @@
 import { ApiApplication } from './app/api.application.js';
-import { banner } from './app/banner.js';
+import { formatBanner } from './app/banner.js';
 import { createLogger } from './infra/telemetry/index.js';
 import { openConfiguredDatabase, printLine, startProcess } from './app/process-lifecycle.js';
 
@@ -18,7 +18,7 @@ await startProcess(
     const { connectionString } = database;
     api = await lifetime.open('the application', ApiApplication.create({ config, logger, connectionString }));
     const url = await api.listen(config.http.port, config.http.host);
-    printLine(banner({ config, database: database.description, url, ...(await api.modelFacts()) }));
+    printLine(formatBanner({ config, database: database.description, url, ...(await api.modelSummary()) }));
   },
   () => api?.forceShutdown(),
 );

@@ -26,7 +26,7 @@ const DRAIN_MS = 15_000;
 const CONNECTION_GRACE_MS = 2_000;
 
 /** Information about the models for the operator. */
-export interface ModelFacts {
+export interface ModelSummary {
   readonly providers: readonly ProviderHealth[];
   /** Full name of the default model, or the reason why there is none. */
   readonly defaultModel: string;
@@ -51,9 +51,9 @@ export class ApiApplication {
       new TimeoutExpressAdapter(connectionLimits(maxUploadMb)),
       { bodyParser: false, abortOnError: false, logger: new StartLogger(runtime.logger) },
     );
-    const wires = app.get(ErrorFormats);
-    const shutdownGate = new ShutdownGate(wires);
-    const clientErrors = new ClientErrorHandler(wires, runtime.logger);
+    const errorFormats = app.get(ErrorFormats);
+    const shutdownGate = new ShutdownGate(errorFormats);
+    const clientErrors = new ClientErrorHandler(errorFormats, runtime.logger);
     clientErrors.listenTo(app.getHttpServer());
     configureHttp(app, {
       version,
@@ -65,12 +65,12 @@ export class ApiApplication {
       trustProxy,
       corsOrigins,
       rateLimits: app.get(RateLimitStorage),
-      wires,
+      errorFormats: errorFormats,
     });
     const closer = new ApplicationCloser(app);
     await app.init();
     if (runtime.config.redisUrl === undefined)
-      await app.get(RecoveryService, { strict: false }).recover('all');
+      await app.get(RecoveryService, { strict: false }).recoverAnswers('all');
     return new ApiApplication(app, shutdownGate, closer);
   }
 
@@ -88,7 +88,7 @@ export class ApiApplication {
   }
 
   /** Returns information for the operator: the providers, and the model used by default. */
-  async modelFacts(): Promise<ModelFacts> {
+  async modelSummary(): Promise<ModelSummary> {
     const models = this.app.get(ModelCatalog, { strict: false });
     const defaultModel = models.resolve(undefined).then(
       ({ name }) => name,
@@ -120,7 +120,7 @@ export class ApiApplication {
     const { activeGenerations } = this;
     await this.closer.run('running answers', () => activeGenerations.drain(DRAIN_MS));
     await this.closer.run('followed answers', () => {
-      this.app.get(AnswerService, { strict: false }).dismissFollowers();
+      this.app.get(AnswerService, { strict: false }).disconnectFollowers();
     });
     await this.closer.run('the HTTP server', () => this.closeServer());
     // A request in progress when the shutdown gate closed may have begun a turn after all.

@@ -14,8 +14,8 @@ import {
   UsersModule,
 } from '../features/users/index.js';
 import { UsageApiModule } from '../features/usage/index.js';
-import { ANTHROPIC_ERRORS, AnthropicGatewayModule } from '../gateway/anthropic/index.js';
-import { OLLAMA_ERROR_WIRE, OllamaGatewayModule } from '../gateway/ollama/index.js';
+import { ANTHROPIC_ERROR_FORMAT, AnthropicGatewayModule } from '../gateway/anthropic/index.js';
+import { OLLAMA_ERROR_FORMAT, OllamaGatewayModule } from '../gateway/ollama/index.js';
 import { OpenAiGatewayModule } from '../gateway/openai/index.js';
 import { Authenticator, ErrorFormats, HttpModule, RequestLimiter } from '../http/index.js';
 import { LlmModule } from '../llm/index.js';
@@ -35,7 +35,7 @@ import { BindingsModule } from './bindings.module.js';
       inject: [CancelTurnsDeletionHook, FileDeletionHook],
       useFactory: (...hooks: UserDeletionHook[]): readonly UserDeletionHook[] => hooks,
     },
-    { provide: ErrorFormats, useValue: new ErrorFormats([ANTHROPIC_ERRORS, OLLAMA_ERROR_WIRE]) },
+    { provide: ErrorFormats, useValue: new ErrorFormats([ANTHROPIC_ERROR_FORMAT, OLLAMA_ERROR_FORMAT]) },
   ],
   exports: [Authenticator, RequestLimiter, USER_DELETION_HOOKS, ErrorFormats],
 })

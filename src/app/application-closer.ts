@@ -1,6 +1,6 @@
 import { type INestApplicationContext, Logger } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { within } from '../common/within.js';
+import { withTimeout } from '../common/with-timeout.js';
 
 /** Lifecycle hooks that Nest calls on shutdown, in this order. */
 const HOOKS = ['onModuleDestroy', 'beforeApplicationShutdown', 'onApplicationShutdown'] as const;
@@ -25,7 +25,7 @@ export class ApplicationCloser {
     private readonly hookMs = HOOK_MS,
   ) {
     for (const instance of instancesOf(app)) {
-      for (const hook of HOOKS) this.bound(instance, hook);
+      for (const hook of HOOKS) this.limitHook(instance, hook);
     }
   }
 
@@ -51,12 +51,12 @@ export class ApplicationCloser {
     if (this.failures > 0) throw new Error(`${this.failures} parts could not be closed; see the log.`);
   }
 
-  private bound(instance: object, hook: (typeof HOOKS)[number]): void {
+  private limitHook(instance: object, hook: (typeof HOOKS)[number]): void {
     const original: unknown = Reflect.get(instance, hook);
     if (typeof original !== 'function') return;
     const bounded = (signal?: string): Promise<void> =>
       this.run(instance.constructor.name, () =>
-        within(this.hookMs, async () => {
+        withTimeout(this.hookMs, async () => {
           await Reflect.apply(original, instance, [signal]);
         }),
       );

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { banner } from './banner.js';
+import { formatBanner } from './banner.js';
 import { AppConfig, parseSettings } from '../config/index.js';
 import type { ProviderHealth } from '../llm/index.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 
 const bannerOf = (settings: Readonly<Record<string, string>>, providers: readonly ProviderHealth[]): string =>
-  banner({
+  formatBanner({
     config: new AppConfig(parseSettings({ JWT_SECRET: SECRET, ENCRYPTION_KEY: SECRET, ...settings })),
     database: 'PostgreSQL 18.4 at db:5432/parley',
     url: 'http://localhost:3000',

@@ -2,7 +2,7 @@ import type { AppConfig } from '../config/index.js';
 import type { ProviderHealth } from '../llm/index.js';
 
 /** Returns the summary that is printed at startup for the operator. */
-export function banner(facts: {
+export function formatBanner(facts: {
   readonly config: AppConfig;
   readonly database: string;
   readonly url: string;

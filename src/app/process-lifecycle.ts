@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { within } from '../common/within.js';
+import { withTimeout } from '../common/with-timeout.js';
 import { type AppConfig, ConfigError, loadConfig, PACKAGE_ROOT } from '../config/index.js';
 import { openDatabase, type OpenDatabase } from '../infra/database/index.js';
 
@@ -120,7 +120,7 @@ export class ProcessLifecycle {
       const timeoutMs = deadline - performance.now() - this.opened.length * CLOSE_RESERVE_MS;
       // Whether or not this one fails, those opened earlier are closed: last the database, which outlives the
       // process.
-      await within(timeoutMs, () => resource.close()).catch((error: unknown) => {
+      await withTimeout(timeoutMs, () => resource.close()).catch((error: unknown) => {
         process.stderr.write(
           `Closing ${name} failed: ${error instanceof Error ? error.message : String(error)}\n`,
         );

@@ -10,14 +10,14 @@ export type AccessChange =
 export const ACCESS_CHANNEL = 'access';
 
 /** Serializes an access change. */
-export function writeAccessChange(change: AccessChange): string {
+export function serializeAccessChange(change: AccessChange): string {
   return 'userId' in change
     ? `${change.kind} user ${change.userId}`
     : `${change.kind} key ${change.apiKeyId}`;
 }
 
 /** Parses an access change; undefined if the text is not one. */
-export function readAccessChange(text: string): AccessChange | undefined {
+export function parseAccessChange(text: string): AccessChange | undefined {
   const [kind, what, id] = text.split(' ');
   if (id === undefined || (kind !== 'changed' && kind !== 'revoked')) return undefined;
   if (what === 'user') return { kind, userId: id };

@@ -1,6 +1,6 @@
 import type { AccountAccess } from './caller.js';
 
-interface Activity {
+interface ActiveOperation {
   readonly caller: AccountAccess;
   readonly stop: () => void;
 }
@@ -10,7 +10,7 @@ interface Activity {
  * revoked.
  */
 export class ActiveOperations {
-  private readonly running = new Set<Activity>();
+  private readonly running = new Set<ActiveOperation>();
 
   /**
    * Registers a running operation.

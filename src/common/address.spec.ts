@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { normalAddress } from './address.js';
+import { normalizeAddress } from './address.js';
 
 describe('normalAddress', () => {
   it.each([
@@ -11,6 +11,6 @@ describe('normalAddress', () => {
     ['::1', '0:0:0:0'],
     ['fe80::1%eth0', 'fe80:0:0:0'],
   ])('normalizes %s to %s', (address, counted) => {
-    expect(normalAddress(address)).toBe(counted);
+    expect(normalizeAddress(address)).toBe(counted);
   });
 });

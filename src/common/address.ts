@@ -4,7 +4,7 @@ import { isIPv4 } from 'node:net';
 const NETWORK_GROUPS = 4;
 
 /** Normalizes an address for counting: IPv4 in full, even if written as IPv6, and IPv6 as its /64 network. */
-export function normalAddress(address: string): string {
+export function normalizeAddress(address: string): string {
   const mapped = address.replace(/^::ffff:/i, '');
   if (isIPv4(mapped)) return mapped;
   const [withoutZone = ''] = address.toLowerCase().split('%', 1);

@@ -90,8 +90,8 @@ describe('ByteLimiter', () => {
   it('releases the bytes of a lease before it acquires others', async () => {
     const limiter = new ByteLimiter(100, 10_000);
     const lease = limiter.lease();
-    await lease.hold(100, never);
-    await lease.hold(80, never);
+    await lease.acquire(100, never);
+    await lease.acquire(80, never);
     await limiter.acquire(20, never);
     lease.release();
     lease.release();

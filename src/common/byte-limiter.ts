@@ -112,7 +112,7 @@ export class ByteLease {
    * Acquires bytes in place of those acquired before.
    * @throws as `ByteLimiter.acquire` does; in that case nothing is acquired
    */
-  async hold(bytes: number, signal: AbortSignal): Promise<void> {
+  async acquire(bytes: number, signal: AbortSignal): Promise<void> {
     this.release();
     if (bytes > 0) this.releaseHeld = await this.limiter.acquire(bytes, signal);
   }

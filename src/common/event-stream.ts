@@ -17,7 +17,7 @@ export interface EventFrame {
 }
 
 /** Maximum size of an event in UTF-16 units; a larger one indicates a broken or hostile stream. */
-const MAX_FRAME_LENGTH = 16 * 1024 * 1024;
+const MAX_EVENT_LENGTH = 16 * 1024 * 1024;
 
 /** Reports a stream that is not an event stream, or has an event that is too large. */
 export class EventStreamError extends Error {
@@ -64,7 +64,7 @@ export class EventStreamReader {
       this.pieces.push(text);
       this.piecesLength += text.length;
     }
-    if (this.piecesLength + this.dataLength > MAX_FRAME_LENGTH) {
+    if (this.piecesLength + this.dataLength > MAX_EVENT_LENGTH) {
       throw new EventStreamError('An event of the stream is longer than 16 Mi characters.');
     }
     return frames;

@@ -23,7 +23,7 @@ export function newId(): string {
 }
 
 /** Returns an id that is not greater than any id created at or after a time, in milliseconds since 1970. */
-export function lowestIdAt(time: number): string {
+export function minIdAt(time: number): string {
   return v7({ msecs: time, seq: 0, random: new Uint8Array(ID_BYTES) });
 }
 

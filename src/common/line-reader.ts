@@ -20,7 +20,7 @@ export class LineTooLongError extends Error {
 export class LineReader {
   private readonly decoder: TextDecoder;
   private readonly maxLength: number;
-  private readonly keepEnds: boolean;
+  private readonly keepLineEnds: boolean;
   /**
    * Pieces of an unfinished line, joined only once it is complete: joining at each push would take quadratic time.
    */
@@ -33,8 +33,8 @@ export class LineReader {
    */
   constructor(options: { readonly maxLength?: number; readonly keepEnds?: boolean } = {}) {
     this.maxLength = options.maxLength ?? MAX_LINE_LENGTH;
-    this.keepEnds = options.keepEnds ?? false;
-    this.decoder = new TextDecoder('utf-8', { ignoreBOM: this.keepEnds });
+    this.keepLineEnds = options.keepEnds ?? false;
+    this.decoder = new TextDecoder('utf-8', { ignoreBOM: this.keepLineEnds });
   }
 
   /**
@@ -52,7 +52,7 @@ export class LineReader {
     this.pieces = [];
     this.piecesLength = 0;
     this.keep(rest);
-    return lines.map((line) => this.checked(this.keepEnds ? `${line}\n` : withoutReturn(line)));
+    return lines.map((line) => this.checked(this.keepLineEnds ? `${line}\n` : withoutReturn(line)));
   }
 
   /** Returns the text after the last line end, if any. */

@@ -4,7 +4,7 @@ export type MicroUsd = bigint;
 const MICRO_PER_USD = 1_000_000;
 
 /** Smallest amount that can be recorded, in US dollars. */
-export const SMALLEST_USD = 1 / MICRO_PER_USD;
+export const MIN_RECORDED_USD = 1 / MICRO_PER_USD;
 
 /** Converts an amount to US dollars for display; null (no known price) stays null. */
 export function toUsd(amount: MicroUsd | null): number | null {
@@ -20,6 +20,6 @@ export function fromUsd(amount: number): MicroUsd {
  * Converts a sum that excludes items without a known price to US dollars. Returns null if it is zero and excludes
  * any, because the actual sum is not zero in that case.
  */
-export function toKnownUsd(sum: MicroUsd, unpriced: number): number | null {
+export function toKnownCostUsd(sum: MicroUsd, unpriced: number): number | null {
   return sum === 0n && unpriced > 0 ? null : toUsd(sum);
 }

@@ -1,5 +1,5 @@
 /** A recurring background task and its schedule. Times are in milliseconds. */
-export interface PeriodicWork {
+export interface PeriodicTaskOptions {
   /** Delay from the start of the process to the first run. */
   readonly firstAfterMs: number;
   /** Delay from the end of a run to the next one. */
@@ -19,7 +19,7 @@ export class PeriodicTask {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
 
-  constructor(private readonly work: PeriodicWork) {}
+  constructor(private readonly work: PeriodicTaskOptions) {}
 
   /** Schedules the first run. The timer does not keep the process alive. */
   start(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { stripNul, storableJson } from './stored-text.js';
+import { stripNul, toStorableJson } from './stored-text.js';
 
 describe('stripNul', () => {
   it.each([
@@ -18,11 +18,11 @@ describe('storableJson', () => {
     ['a value of an object', { outer: { inner: 'x\0' } }, { outer: { inner: 'x' } }],
     ['a name of an object', { 'a\0b': { 'c\udc00': [{ '\0': 1 }] } }, { ab: { 'c\ufffd': [{ '': 1 }] } }],
   ])('removes characters that cannot be stored from %s', (_what, value, expected) => {
-    expect(JSON.parse(storableJson(value))).toEqual(expected);
+    expect(JSON.parse(toStorableJson(value))).toEqual(expected);
   });
 
   it('preserves the order of keys, and serializes dates like JSON', () => {
-    expect(storableJson({ b: new Date(0), a: undefined, c: true })).toBe(
+    expect(toStorableJson({ b: new Date(0), a: undefined, c: true })).toBe(
       '{"b":"1970-01-01T00:00:00.000Z","c":true}',
     );
   });

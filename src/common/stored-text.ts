@@ -10,7 +10,7 @@ const MAY_NOT_BE_STORABLE = /\\u(?:0000|d[89a-f])/;
  * Serializes an untrusted value to JSON that can be stored: PostgreSQL accepts neither NUL nor lone surrogates in
  * it.
  */
-export function storableJson(value: unknown): string {
+export function toStorableJson(value: unknown): string {
   const json = JSON.stringify(value);
   if (!MAY_NOT_BE_STORABLE.test(json)) return json;
   return JSON.stringify(value, (_key, entry: unknown) => {

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { VERSION } from './package-root.js';
 import { ConfigError, parseSettings } from './parse-settings.js';
-import { developmentSecret } from './secrets.js';
+import { readOrCreateSecret } from './secrets.js';
 import type { ModelPrice } from '../common/price.js';
 import type { CorsOrigins } from './cors-origins.js';
 import type { LlmHost } from './llm-host.js';
@@ -51,7 +51,7 @@ export class AppConfig {
    * Models of the background tasks. Without `titleModel`, no model generates titles; without `summaryModel`, the
    * model that answered last summarizes.
    */
-  readonly chores: { readonly titleModel: string | undefined; readonly summaryModel: string | undefined };
+  readonly tasks: { readonly titleModel: string | undefined; readonly summaryModel: string | undefined };
   readonly logLevel: SettingValues['LOG_LEVEL'];
 
   constructor(values: SettingValues) {
@@ -116,7 +116,7 @@ export class AppConfig {
       maxMessages: values.CONTEXT_MAX_MESSAGES,
       maxFileBytes: values.CONTEXT_FILES_MAX_MB * 2 ** 20,
     };
-    this.chores = {
+    this.tasks = {
       titleModel: values.TITLE_MODEL,
       summaryModel: values.SUMMARY_MODEL ?? values.TITLE_MODEL,
     };
@@ -127,7 +127,7 @@ export class AppConfig {
 /** @throws ConfigError if `DATA_DIR` cannot store the secret */
 function generatedSecret(dataDir: string, name: string): string {
   try {
-    return developmentSecret(dataDir, name);
+    return readOrCreateSecret(dataDir, name);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(

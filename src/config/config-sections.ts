@@ -70,7 +70,7 @@ export const registrationConfig = section('registration', ({ auth: { registratio
 }));
 
 /** Models of titles and summaries. */
-export const tasksConfig = section('tasks', ({ chores }) => chores);
+export const tasksConfig = section('tasks', ({ tasks: chores }) => chores);
 
 const SECTIONS: readonly ConfigSection<ConfigObject>[] = [
   accessTokensConfig,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseAliases, parseHosts } from './llm-host.js';
+import { parseModelAliases, parseLlmHosts } from './llm-host.js';
 
 const HOST = { id: 'vllm', base_url: 'http://127.0.0.1:8000/v1' };
 
@@ -12,7 +12,7 @@ describe('LLM_HOSTS', () => {
       models: ['a', 'b'],
       first_token_timeout_ms: 120_000,
     };
-    expect(parseHosts(JSON.stringify([HOST, full]))).toEqual([
+    expect(parseLlmHosts(JSON.stringify([HOST, full]))).toEqual([
       { id: 'vllm', baseUrl: HOST.base_url, apiKey: undefined, models: undefined, firstTokenMs: undefined },
       {
         id: 'my-host.2',
@@ -25,7 +25,7 @@ describe('LLM_HOSTS', () => {
   });
 
   it('may be empty', () => {
-    expect(parseHosts('[]')).toEqual([]);
+    expect(parseLlmHosts('[]')).toEqual([]);
   });
 
   it.each<[string, unknown]>([
@@ -52,23 +52,23 @@ describe('LLM_HOSTS', () => {
     ['a fraction of a millisecond', [{ ...HOST, first_token_timeout_ms: 0.5 }]],
     ['an unknown field', [{ ...HOST, url: 'x' }]],
   ])('rejects %s', (_name, value) => {
-    expect(parseHosts(JSON.stringify(value))).toBeUndefined();
+    expect(parseLlmHosts(JSON.stringify(value))).toBeUndefined();
   });
 
   it('rejects invalid JSON', () => {
-    expect(parseHosts('[{]')).toBeUndefined();
+    expect(parseLlmHosts('[{]')).toBeUndefined();
   });
 });
 
 describe('MODEL_ALIASES', () => {
   it('is parsed as names with their chains', () => {
     const aliases = { fast: ['openai/a', 'anthropic/b'], one: ['c'] };
-    expect(parseAliases(JSON.stringify(aliases))).toEqual(aliases);
-    expect(parseAliases('{}')).toEqual({});
+    expect(parseModelAliases(JSON.stringify(aliases))).toEqual(aliases);
+    expect(parseModelAliases('{}')).toEqual({});
   });
 
   it.each(['__proto__', 'constructor', 'toString'])('accepts the name %s', (name) => {
-    const aliases = parseAliases(`{"${name}":["openai/a"],"other":["b"]}`) ?? {};
+    const aliases = parseModelAliases(`{"${name}":["openai/a"],"other":["b"]}`) ?? {};
     expect(Object.entries(aliases)).toEqual([
       [name, ['openai/a']],
       ['other', ['b']],
@@ -86,6 +86,6 @@ describe('MODEL_ALIASES', () => {
     ['a chain with a number', '{"fast":["a",5]}'],
     ['a chain with an empty name', '{"fast":[""]}'],
   ])('rejects %s', (_name, text) => {
-    expect(parseAliases(text)).toBeUndefined();
+    expect(parseModelAliases(text)).toBeUndefined();
   });
 });

@@ -14,7 +14,7 @@ export interface LlmHost {
 const RESERVED = new Set(['openai', 'anthropic', 'ollama', 'demo']);
 
 /** Parses `LLM_HOSTS`; returns undefined if the text is not such a list. */
-export function parseHosts(text: string): readonly LlmHost[] | undefined {
+export function parseLlmHosts(text: string): readonly LlmHost[] | undefined {
   const list = parseJson(text);
   if (!Array.isArray(list)) return undefined;
   const hosts = list.map(toHost);
@@ -24,7 +24,7 @@ export function parseHosts(text: string): readonly LlmHost[] | undefined {
 }
 
 /** Parses the chains of `MODEL_ALIASES`; returns undefined if the text is not such an object. */
-export function parseAliases(text: string): Readonly<Record<string, readonly string[]>> | undefined {
+export function parseModelAliases(text: string): Readonly<Record<string, readonly string[]>> | undefined {
   const value = parseJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const chains: [string, readonly string[]][] = [];

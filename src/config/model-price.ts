@@ -7,7 +7,7 @@ const MAX_PRICE = 100_000;
  * Parses `MODEL_PRICES`; returns undefined if the text is not such an object:
  * `{"provider/model": {"input": 1, "output": 2, "cached"?: 0.1, "cache_write"?: 1.25}}`.
  */
-export function parsePrices(text: string): Readonly<Record<string, ModelPrice>> | undefined {
+export function parseModelPrices(text: string): Readonly<Record<string, ModelPrice>> | undefined {
   const value = parseJson(text);
   if (!isRecord(value)) return undefined;
   const prices = new Map<string, ModelPrice>();

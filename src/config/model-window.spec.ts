@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseWindows } from './model-window.js';
+import { parseContextWindows } from './model-window.js';
 
 describe('MODEL_CONTEXT_WINDOWS', () => {
   it('accepts a number of tokens by full name, or for all models of a provider', () => {
-    expect(parseWindows('{"vllm/org/a":32768,"ollama/*":16384}')).toEqual({
+    expect(parseContextWindows('{"vllm/org/a":32768,"ollama/*":16384}')).toEqual({
       'vllm/org/a': 32_768,
       'ollama/*': 16_384,
     });
-    expect(parseWindows('{}')).toEqual({});
-    expect(Object.keys(parseWindows('{"__proto__/a":4096}') ?? {})).toEqual(['__proto__/a']);
+    expect(parseContextWindows('{}')).toEqual({});
+    expect(Object.keys(parseContextWindows('{"__proto__/a":4096}') ?? {})).toEqual(['__proto__/a']);
   });
 
   it.each([
@@ -24,6 +24,6 @@ describe('MODEL_CONTEXT_WINDOWS', () => {
     '{"vllm/a":100000001}',
     '{"vllm/a":null}',
   ])('rejects %s', (text) => {
-    expect(parseWindows(text)).toBeUndefined();
+    expect(parseContextWindows(text)).toBeUndefined();
   });
 });

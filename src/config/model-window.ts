@@ -6,7 +6,7 @@ const MAX_WINDOW = 100_000_000;
  * Parses `MODEL_CONTEXT_WINDOWS`; returns undefined if the text is not such an object: `{"provider/model": 32768}`,
  * with `provider/*` for all models of a provider.
  */
-export function parseWindows(text: string): Readonly<Record<string, number>> | undefined {
+export function parseContextWindows(text: string): Readonly<Record<string, number>> | undefined {
   const value = parseJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const windows = new Map<string, number>();

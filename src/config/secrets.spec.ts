@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { developmentSecret } from './secrets.js';
+import { readOrCreateSecret } from './secrets.js';
 
 let dataDir: string;
 
@@ -21,10 +21,10 @@ afterEach(() => {
 /** Returns the secret as each of several processes reads it that start at the same moment. */
 async function inProcesses(count: number): Promise<string[]> {
   const module = pathToFileURL(join(import.meta.dirname, 'secrets.ts')).href;
-  const script = `import { developmentSecret } from ${JSON.stringify(module)};
+  const script = `import { readOrCreateSecret } from ${JSON.stringify(module)};
     process.stderr.write('ready');
     process.stdin.resume().once('end', () => {
-      process.stdout.write(developmentSecret(${JSON.stringify(dataDir)}, 'jwt'));
+      process.stdout.write(readOrCreateSecret(${JSON.stringify(dataDir)}, 'jwt'));
     });`;
   // Node runs this TypeScript without a build, because it strips the types.
   const options = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script];
@@ -34,26 +34,26 @@ async function inProcesses(count: number): Promise<string[]> {
   return Promise.all(children.map((child) => text(child.stdout)));
 }
 
-describe('developmentSecret', () => {
+describe('readOrCreateSecret', () => {
   test('generates a long random secret only once', () => {
-    const secret = developmentSecret(dataDir, 'jwt');
+    const secret = readOrCreateSecret(dataDir, 'jwt');
     expect(secret).toMatch(/^[\w-]{64}$/);
-    expect(developmentSecret(dataDir, 'jwt')).toBe(secret);
-    expect(developmentSecret(dataDir, 'other')).not.toBe(secret);
+    expect(readOrCreateSecret(dataDir, 'jwt')).toBe(secret);
+    expect(readOrCreateSecret(dataDir, 'other')).not.toBe(secret);
     expect(readFileSync(join(dataDir, 'secrets', 'jwt'), 'utf8')).toBe(secret);
   });
 
   test('creates a file that only its owner may read', () => {
-    developmentSecret(dataDir, 'jwt');
+    readOrCreateSecret(dataDir, 'jwt');
     expect(statSync(join(dataDir, 'secrets', 'jwt')).mode & 0o777).toBe(0o600);
     expect(statSync(join(dataDir, 'secrets')).mode & 0o777).toBe(0o700);
   });
 
   test('creates missing folders and leaves no temporary file', () => {
     const nested = join(dataDir, 'a', 'b');
-    const secret = developmentSecret(nested, 'jwt');
+    const secret = readOrCreateSecret(nested, 'jwt');
     expect(readdirSync(join(nested, 'secrets'))).toEqual(['jwt']);
-    expect(developmentSecret(nested, 'jwt')).toBe(secret);
+    expect(readOrCreateSecret(nested, 'jwt')).toBe(secret);
   });
 
   test('returns the same secret to processes that start together', async () => {
@@ -66,10 +66,10 @@ describe('developmentSecret', () => {
   test('throws if the secret cannot be stored', () => {
     const file = join(dataDir, 'file');
     writeFileSync(file, '');
-    expect(() => developmentSecret(file, 'jwt')).toThrow(/ENOTDIR|EEXIST/);
+    expect(() => readOrCreateSecret(file, 'jwt')).toThrow(/ENOTDIR|EEXIST/);
   });
 
   test('throws instead of hanging if folders cannot be created at that path', () => {
-    expect(() => developmentSecret('/proc/parley/data', 'jwt')).toThrow();
+    expect(() => readOrCreateSecret('/proc/parley/data', 'jwt')).toThrow();
   });
 });

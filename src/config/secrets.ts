@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
  * read it. It is written completely under a temporary name and then linked: if two processes start together, one
  * wins, and a kill in between leaves no partial secret.
  */
-export function developmentSecret(dataDir: string, name: string): string {
+export function readOrCreateSecret(dataDir: string, name: string): string {
   const folder = join(dataDir, 'secrets');
   const file = join(folder, name);
   const known = readIfThere(file);

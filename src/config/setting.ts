@@ -36,7 +36,7 @@ export function optionalText(
 }
 
 /** A text with a default. */
-export function text(options: Described & { default: string }): Setting<string> {
+export function textSetting(options: Described & { default: string }): Setting<string> {
   return {
     description: options.description,
     defaultLabel: options.default,
@@ -132,7 +132,7 @@ export function optionalUrl(
 }
 
 /** A JSON value with a default, which is documented as JSON. */
-export function json<Value>(
+export function jsonSetting<Value>(
   options: Described & {
     fallback: Value;
     accepts: string;

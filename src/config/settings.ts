@@ -1,22 +1,22 @@
 import type { ModelPrice } from '../common/price.js';
 import {
-  json,
+  jsonSetting,
   oneOf,
   optionalOneOf,
   optionalText,
   optionalUrl,
   optionalUsd,
   optionalWholeNumber,
-  text,
+  textSetting,
   wholeNumber,
   type Setting,
 } from './setting.js';
 
 import { parseCorsOrigins, type CorsOrigins } from './cors-origins.js';
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js';
-import { parsePrices } from './model-price.js';
-import { parseWindows } from './model-window.js';
-import { parseAliases, parseHosts, type LlmHost } from './llm-host.js';
+import { parseModelPrices } from './model-price.js';
+import { parseContextWindows } from './model-window.js';
+import { parseModelAliases, parseLlmHosts, type LlmHost } from './llm-host.js';
 
 /** Maximum delay of a Node timer, in milliseconds. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -44,14 +44,14 @@ export const SETTINGS = {
     description:
       'Environment. In `production`, nothing is generated or guessed: secrets must be set, and `.env` is not read',
   }),
-  HOST: text({ default: '127.0.0.1', description: 'Address that the API listens on' }),
+  HOST: textSetting({ default: '127.0.0.1', description: 'Address that the API listens on' }),
   PORT: wholeNumber({
     default: 3000,
     min: 0,
     max: 65535,
     description: 'Port that the API listens on; 0 picks a free port',
   }),
-  DATA_DIR: text({
+  DATA_DIR: textSetting({
     default: '.data',
     description: 'Folder for uploaded files, the embedded database and generated development secrets',
   }),
@@ -132,37 +132,37 @@ export const SETTINGS = {
     description:
       'Base URL of the `ollama` provider, without `/api`; in development, an Ollama at `http://127.0.0.1:11434` is detected automatically',
   }),
-  LLM_HOSTS: json<readonly LlmHost[]>({
+  LLM_HOSTS: jsonSetting<readonly LlmHost[]>({
     fallback: [],
     secret: true,
-    parse: parseHosts,
+    parse: parseLlmHosts,
     accepts:
       'a JSON array of {"id","base_url","api_key"?,"models"?,"first_token_timeout_ms"?} with unique ids',
     description:
       'Additional OpenAI-compatible hosts (vLLM, llama.cpp, …), as JSON: `[{"id","base_url","api_key"?,"models"?,"first_token_timeout_ms"?}]`',
   }),
-  MODEL_ALIASES: json<Readonly<Record<string, readonly string[]>>>({
+  MODEL_ALIASES: jsonSetting<Readonly<Record<string, readonly string[]>>>({
     fallback: {},
     secret: false,
-    parse: parseAliases,
+    parse: parseModelAliases,
     accepts: 'a JSON object that maps names to arrays of models',
     description:
       'Aliases for chains of models, each used if the one before it fails, as JSON: `{"fast":["openai/…","anthropic/…"]}`',
   }),
-  MODEL_PRICES: json<Readonly<Record<string, ModelPrice>>>({
+  MODEL_PRICES: jsonSetting<Readonly<Record<string, ModelPrice>>>({
     fallback: {},
     secret: false,
-    parse: parsePrices,
+    parse: parseModelPrices,
     accepts:
       'a JSON object that maps full model names to `input`, `output` and optionally `cached` and `cache_write`, in US dollars',
     description:
       'Prices in US dollars per million tokens, which override the built-in list, as JSON: `{"vllm/…":{"input":1,"output":2,"cached":0.1,"cache_write":1.25}}`; `ollama/*` matches all models of a provider',
   }),
-  MODEL_CONTEXT_WINDOWS: json<Readonly<Record<string, number>>>({
+  MODEL_CONTEXT_WINDOWS: jsonSetting<Readonly<Record<string, number>>>({
     formerly: 'MODEL_WINDOWS',
     fallback: {},
     secret: false,
-    parse: parseWindows,
+    parse: parseContextWindows,
     accepts: 'a JSON object that maps full model names to a whole number of tokens from 256 to 100000000',
     description:
       'Context windows of models, in tokens of request and answer together, which override those of the host and the built-in list, as JSON: `{"vllm/…":32768}`; `ollama/*` matches all models of a provider. The former name `MODEL_WINDOWS` is still accepted',

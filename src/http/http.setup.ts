@@ -6,13 +6,13 @@ import type { CorsOrigins, TrustProxy } from '../config/index.js';
 import type { Authenticator } from './context/authenticator.js';
 import type { ClientErrorHandler } from './server/client-error.handler.js';
 import { declaresJson } from './guards/content-type.guard.js';
-import { crossOrigin } from './server/cors.js';
+import { corsMiddleware } from './server/cors.js';
 import type { ErrorFormats } from './errors/error-format.js';
 import type { ShutdownGate } from './server/shutdown-gate.js';
 import { assertJsonText, assertUtf8 } from './body/json-limits.js';
 import {
-  refuseLarger,
-  refuseLargerFiles,
+  limitDeclaredBody,
+  limitDeclaredForm,
   limitUnparsedBody,
   requireAuthForLargeBody,
 } from './body/body-size-limit.js';
@@ -21,8 +21,8 @@ import { serveOpenApi } from './openapi/openapi.js';
 import { processTime } from './context/process-time.js';
 import { assignRequestId } from './context/request-id.js';
 import type { RateLimitStorage } from './context/rate-limit.storage.js';
-import { secureHeaders } from './server/security-headers.js';
-import { WIRE_VERSIONS } from './context/api-version.js';
+import { applySecurityHeaders } from './server/security-headers.js';
+import { API_VERSIONING } from './context/api-version.js';
 
 /** One megabyte, in bytes: also the maximum JSON body of every route except those in `LARGE_JSON`. */
 const MEGABYTE = 2 ** 20;
@@ -54,28 +54,28 @@ export function configureHttp(
     /** Origins whose pages may use the API from a browser; undefined for none. */
     readonly corsOrigins: CorsOrigins | undefined;
     readonly rateLimits: RateLimitStorage;
-    readonly wires: ErrorFormats;
+    readonly errorFormats: ErrorFormats;
   },
 ): void {
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.set('trust proxy', options.trustProxy);
-  app.enableVersioning(WIRE_VERSIONS);
+  app.enableVersioning(API_VERSIONING);
   app.use(processTime);
   app.use(requestLogging(options.logger, assignRequestId));
-  secureHeaders(app);
-  if (options.corsOrigins !== undefined) app.use(crossOrigin(options.corsOrigins));
+  applySecurityHeaders(app);
+  if (options.corsOrigins !== undefined) app.use(corsMiddleware(options.corsOrigins));
   app.use(options.clientErrors.guard);
   app.use(options.shutdownGate.guard);
   const largest = options.maxUploadMb * MEGABYTE;
   const json = { strict: true, type: declaresJson };
   const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });
   app.use('/ollama', undeclaredJson);
-  app.use(LARGE_JSON, requireAuthForLargeBody(options.authenticator), refuseLarger(largest), largeJson);
-  app.use(UPLOADS, requireAuthForLargeBody(options.authenticator), refuseLargerFiles(largest));
+  app.use(LARGE_JSON, requireAuthForLargeBody(options.authenticator), limitDeclaredBody(largest), largeJson);
+  app.use(UPLOADS, requireAuthForLargeBody(options.authenticator), limitDeclaredForm(largest));
   app.use(ALL_BUT_UPLOADS, limitUnparsedBody(MEGABYTE));
   app.use(express.json({ ...json, limit: MEGABYTE, verify: assertUtf8 }));
-  app.use(DOCUMENTATION, addressLimit(options.rateLimits, options.wires));
+  app.use(DOCUMENTATION, addressLimit(options.rateLimits, options.errorFormats));
   serveOpenApi(app, options.version);
 }
 

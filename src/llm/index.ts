@@ -1,5 +1,5 @@
-export { estimateAbandonedAttempt } from './execution/estimated-attempt.js';
-export { mediaTokens } from './accounting/media-tokens.js';
+export { estimateAbandonedAttempt } from './execution/estimate-abandoned-attempt.js';
+export { estimateMediaTokens } from './accounting/media-tokens.js';
 export { PriceTable } from './accounting/price-table.js';
 export { joinNeighbours } from './execution/join-neighbours.js';
 export { LlmModule } from './llm.module.js';

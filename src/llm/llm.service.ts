@@ -9,7 +9,7 @@ import { CachedCalls } from './cache/cached-calls.js';
 import { compatibleModels, CallRunner } from './execution/call-runner.js';
 import { countRequestTokens } from './execution/count-tokens.js';
 import { Deadlines } from './execution/deadlines.js';
-import { cancelledCall, toModelCallError } from './port/model-call-error.js';
+import { toCancelledCallError, toModelCallError } from './port/model-call-error.js';
 import { ModelCatalog } from './models/model-catalog.js';
 import { ModelDirectory } from './models/model-directory.js';
 import { EmbeddingAttempt } from './execution/embedding-attempt.js';
@@ -27,11 +27,11 @@ import {
   type ModelIdentity,
   ProviderError,
   UsageSink,
-  type Wire,
+  type Protocol,
 } from './port/index.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 import { SharedLease } from './execution/shared-lease.js';
-import { AttemptSequence, type TriesOptions } from './execution/attempt-sequence.js';
+import { AttemptSequence, type AttemptSequenceOptions } from './execution/attempt-sequence.js';
 
 /** Calls models for features, which do not depend on providers. It stores nothing. */
 @Injectable()
@@ -53,15 +53,15 @@ export class LlmService {
    * Returns the list of models of a protocol's provider, as received.
    * @throws AppError `provider_unavailable`, and any other failure of the provider
    */
-  async nativeModels(wire: Wire, userId: string, signal: AbortSignal): Promise<string> {
-    const provider = this.directory.speaking(wire);
+  async listNativeModels(protocol: Protocol, userId: string, signal: AbortSignal): Promise<string> {
+    const provider = this.directory.providerForProtocol(protocol);
     const apiKey = await this.credentialOf(userId, provider.id);
     const deadlines = Deadlines.ofAnswer(signal, this.config.deadlines);
     try {
-      return await provider.nativeModels({ signal: deadlines.signal, ...withKey(apiKey) });
+      return await provider.listNativeModels({ signal: deadlines.signal, ...withKey(apiKey) });
     } catch (error) {
-      if (signal.aborted) throw cancelledCall([]);
-      const failure = deadlines.passed ?? error;
+      if (signal.aborted) throw toCancelledCallError([]);
+      const failure = deadlines.exceeded ?? error;
       throw failure instanceof ProviderError ? toModelCallError(failure, []) : failure;
     } finally {
       deadlines.stop();
@@ -80,7 +80,7 @@ export class LlmService {
     const streamed = (): AsyncGenerator<ModelEvent> => this.streamed(call, runner);
     yield* isCacheable(call)
       ? this.cached.stream(call, runner.models, streamed, (attempts) => {
-          this.account(call, attempts);
+          this.recordUsage(call, attempts);
         })
       : streamed();
   }
@@ -91,7 +91,7 @@ export class LlmService {
       yield* runner.stream();
     } finally {
       lease?.settle(runner.attempts);
-      this.account(call, runner.attempts);
+      this.recordUsage(call, runner.attempts);
     }
   }
 
@@ -108,7 +108,7 @@ export class LlmService {
       runner.models,
       () => this.completed(call, runner, shared),
       (attempts) => {
-        this.account(call, attempts);
+        this.recordUsage(call, attempts);
       },
     );
   }
@@ -119,7 +119,7 @@ export class LlmService {
       return { ...(await runner.complete()), attempts: runner.attempts };
     } finally {
       lease?.settle(runner.attempts);
-      this.account(call, runner.attempts);
+      this.recordUsage(call, runner.attempts);
     }
   }
 
@@ -138,7 +138,7 @@ export class LlmService {
     const { input, output } = estimateChat(call.request);
     const estimate = { input: input + (call.fileTokens ?? 0), output };
     const chain = compatibleModels(call, await this.directory.resolveChain(call.model));
-    return this.ask(call, chain, estimate, 1);
+    return this.reserveBudget(call, chain, estimate, 1);
   }
 
   /**
@@ -153,15 +153,17 @@ export class LlmService {
       const input = estimates.reduce((sum, estimate) => sum + estimate.input, 0);
       const output = estimates.reduce((sum, estimate) => sum + estimate.output, 0);
       const chain = compatibleModels(first, await this.directory.resolveChain(first.model));
-      return this.ask(first, chain, { input, output }, 1);
+      return this.reserveBudget(first, chain, { input, output }, 1);
     });
   }
 
   private async leaseFor(call: ModelCall, { chain }: CallRunner): Promise<BudgetLease | undefined> {
-    return call.reserved === true ? undefined : this.ask(call, chain, estimateChat(call.request), 1);
+    return call.hasReservation === true
+      ? undefined
+      : this.reserveBudget(call, chain, estimateChat(call.request), 1);
   }
 
-  private async ask(
+  private async reserveBudget(
     { userId, apiKeyId = null }: Pick<ModelCall, 'userId' | 'apiKeyId'>,
     chain: readonly ModelIdentity[],
     { input, output }: TokenEstimate,
@@ -171,8 +173,8 @@ export class LlmService {
       userId,
       apiKeyId,
       tokens: input + output,
-      cost: () => this.prices.dearest(chain, input, output),
-      generations,
+      cost: () => this.prices.maxCost(chain, input, output),
+      concurrencySlots: generations,
       charged: await this.isCharged(userId, chain),
     });
   }
@@ -188,7 +190,7 @@ export class LlmService {
     return own.includes(undefined);
   }
 
-  private account(call: ModelCall, attempts: readonly AttemptRecord[]): void {
+  private recordUsage(call: ModelCall, attempts: readonly AttemptRecord[]): void {
     if (call.accounting === 'sink') this.sink.record(call, attempts);
   }
 
@@ -199,10 +201,10 @@ export class LlmService {
   async embed(request: EmbeddingRequest): Promise<Embeddings> {
     const { signal, userId } = request;
     const chain = await this.directory.resolveChain(request.model);
-    const lease = await this.ask(request, chain, estimateEmbedding(request.input), 0);
+    const lease = await this.reserveBudget(request, chain, estimateEmbedding(request.input), 0);
     const tries = new AttemptSequence(
-      { chain, signal, ...this.tryOptions(userId) },
-      ({ resolved: { source: provider, ...model }, number, apiKey }) =>
+      { chain, signal, ...this.attemptOptions(userId) },
+      ({ resolved: { modelProvider: provider, ...model }, number, apiKey }) =>
         new EmbeddingAttempt({
           number,
           provider,
@@ -238,14 +240,20 @@ export class LlmService {
   private async runner(call: ModelCall): Promise<CallRunner> {
     const chain = await this.catalog.chainFor(call);
     const deadlinesOf = (provider: string): DeadlineConfig => this.deadlinesOf(provider);
-    return new CallRunner({ call, chain, deadlinesOf, prices: this.prices, ...this.tryOptions(call.userId) });
+    return new CallRunner({
+      call,
+      chain,
+      deadlinesOf,
+      prices: this.prices,
+      ...this.attemptOptions(call.userId),
+    });
   }
 
-  private tryOptions(userId: string): Omit<TriesOptions, 'chain' | 'signal'> {
+  private attemptOptions(userId: string): Omit<AttemptSequenceOptions, 'chain' | 'signal'> {
     return {
       maxRetries: this.config.maxRetries,
       clock: this.clock,
-      gateOf: (provider) => this.gates.of(provider),
+      gateOf: (provider) => this.gates.gateFor(provider),
       credentialOf: (provider) => this.credentialOf(userId, provider),
     };
   }

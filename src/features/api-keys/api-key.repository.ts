@@ -90,7 +90,7 @@ export class ApiKeyRepository {
   }
 
   /** Records that the key was used, at most once a minute, however often it is used. */
-  async touch(userId: string, id: string): Promise<void> {
+  async recordUse(userId: string, id: string): Promise<void> {
     await this.prisma.run(
       (client) => client.$executeRaw`
         UPDATE api_keys SET last_used_at = now()

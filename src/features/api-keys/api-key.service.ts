@@ -1,12 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import { ACCESS_CHANNEL, serializeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
 import { AppError, InvalidRequestError, NotFoundError } from '../../common/errors.js';
 import { Clock } from '../../common/clock.js';
 import { newId } from '../../common/ids.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { AuditService } from '../audit/index.js';
-import { hashApiKey, isWellWritten, looksLikeApiKey, newApiKey, prefixOf } from './api-key.js';
+import { hashApiKey, isWellFormedApiKey, looksLikeApiKey, newApiKey, visiblePrefix } from './api-key.js';
 import { ApiKeyRepository, type StoredApiKey } from './api-key.repository.js';
 
 /** Properties of an API key to be created. */
@@ -58,7 +58,7 @@ export class ApiKeyService {
       id: newId(),
       userId,
       name,
-      prefix: prefixOf(key),
+      prefix: visiblePrefix(key),
       hash: hashApiKey(key),
       scopes,
       expiresAt,
@@ -82,7 +82,7 @@ export class ApiKeyService {
    */
   async revoke(actor: Actor, userId: string, apiKeyId: string): Promise<void> {
     if (!(await this.keys.revoke(userId, apiKeyId))) throw new NotFoundError('API key', apiKeyId);
-    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'revoked', apiKeyId }));
+    await this.broadcast.publish(ACCESS_CHANNEL, serializeAccessChange({ kind: 'revoked', apiKeyId }));
     await this.audit.record('api_key.revoked', { actor, userId, subject: apiKeyId });
   }
 
@@ -97,7 +97,7 @@ export class ApiKeyService {
    * @throws AppError `unauthorized` if its account is disabled
    */
   async verify(key: string): Promise<KeyHolder> {
-    if (!isWellWritten(key)) throw refused('The API key is malformed. Check it for typing mistakes.');
+    if (!isWellFormedApiKey(key)) throw refused('The API key is malformed. Check it for typing mistakes.');
     const found = await this.keys.find(hashApiKey(key));
     if (found === undefined) throw refused('The API key does not exist.');
     if (found.revoked) throw refused('The API key was revoked. Create a new one.');
@@ -106,7 +106,7 @@ export class ApiKeyService {
       throw new AppError('unauthorized', 'The account is disabled. Contact an admin of this server.');
     const { id: apiKeyId, userId, role, scopes, cacheGeneration } = found;
     // Not awaited: the request does not depend on recording the key's last use.
-    this.keys.touch(userId, apiKeyId).catch((error: unknown) => {
+    this.keys.recordUse(userId, apiKeyId).catch((error: unknown) => {
       this.logger.warn({ err: error }, 'could not record the last use of an API key');
     });
     return { apiKeyId, userId, role, scopes, cacheGeneration };

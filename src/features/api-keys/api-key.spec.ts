@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { hashApiKey, isWellWritten, looksLikeApiKey, newApiKey, prefixOf } from './api-key.js';
+import { hashApiKey, isWellFormedApiKey, looksLikeApiKey, newApiKey, visiblePrefix } from './api-key.js';
 
 describe('an API key', () => {
   it('is well-formed, has a constant length, and is never the same twice', () => {
     const keys = Array.from({ length: 500 }, newApiKey);
     for (const key of keys) {
       expect(key).toMatch(/^pk_[0-9A-Za-z]{49}$/);
-      expect(isWellWritten(key)).toBe(true);
+      expect(isWellFormedApiKey(key)).toBe(true);
       expect(looksLikeApiKey(key)).toBe(true);
     }
     expect(new Set(keys).size).toBe(keys.length);
@@ -17,7 +17,7 @@ describe('an API key', () => {
     const key = newApiKey();
     for (let place = 0; place < key.length; place += 1) {
       const other = key[place] === 'x' ? 'y' : 'x';
-      expect(isWellWritten(key.slice(0, place) + other + key.slice(place + 1))).toBe(false);
+      expect(isWellFormedApiKey(key.slice(0, place) + other + key.slice(place + 1))).toBe(false);
     }
   });
 
@@ -26,10 +26,10 @@ describe('an API key', () => {
     const place = Array.from(key).findIndex((character, index) => index > 3 && character !== key[index + 1]);
     const swapped = key.slice(0, place) + key.charAt(place + 1) + key.charAt(place) + key.slice(place + 2);
     for (const wrong of [swapped, key.slice(0, -1), `${key}0`, 'pk_', ''])
-      expect(isWellWritten(wrong)).toBe(false);
+      expect(isWellFormedApiKey(wrong)).toBe(false);
   });
 
   it('reveals so little in its prefix that more than 200 bits stay secret', () => {
-    expect(prefixOf(newApiKey())).toMatch(/^pk_[0-9A-Za-z]{8}$/);
+    expect(visiblePrefix(newApiKey())).toMatch(/^pk_[0-9A-Za-z]{8}$/);
   });
 });

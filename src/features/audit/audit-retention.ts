@@ -4,7 +4,7 @@ import type { ScheduledTask } from '../../infra/queue/index.js';
 import { AuditRepository } from './audit.repository.js';
 
 /** Retention of entries, in milliseconds: two years. */
-export const KEPT_MS = 730 * 86_400_000;
+export const AUDIT_RETENTION_MS = 730 * 86_400_000;
 
 /** Deletes old entries of the audit log: failed logins alone would let it grow forever. Concurrent runs are harmless. */
 @Injectable()
@@ -24,7 +24,7 @@ export class AuditRetention implements ScheduledTask {
    * @returns the number of deleted entries
    */
   async run(signal?: AbortSignal): Promise<number> {
-    const deleted = await this.entries.deleteBefore(this.clock.now() - KEPT_MS, signal);
+    const deleted = await this.entries.deleteBefore(this.clock.now() - AUDIT_RETENTION_MS, signal);
     if (deleted > 0) this.logger.log(`deleted ${deleted} old audit log entries`);
     return deleted;
   }

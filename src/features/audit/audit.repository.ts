@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { lowestIdAt, newId } from '../../common/ids.js';
+import { minIdAt, newId } from '../../common/ids.js';
 import { deleteInBatches, PrismaService, type Transaction } from '../../infra/database/index.js';
 import type { AuditAction, AuditRecord } from './audit-record.js';
 
@@ -42,7 +42,7 @@ export class AuditRepository {
    * @returns the number of deleted entries
    */
   deleteBefore(time: number, signal?: AbortSignal): Promise<number> {
-    const before = lowestIdAt(time);
+    const before = minIdAt(time);
     return deleteInBatches(
       (limit) =>
         this.prisma.run(

@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { ACCESS_CHANNEL, readAccessChange } from '../../common/access-change.js';
+import { ACCESS_CHANNEL, parseAccessChange } from '../../common/access-change.js';
 import { ActiveOperations } from '../../common/active-operations.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import { SessionRepository } from './session.repository.js';
 
 /** Interval at which to check that the accounts and keys of running operations still have access, in milliseconds. */
-const LOOK_EVERY_MS = 2_000;
+const CHECK_INTERVAL_MS = 2_000;
 
 /**
  * Stops the operations of an account or key whose access is revoked: immediately when notified, and by polling in
@@ -22,18 +22,18 @@ export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdow
     private readonly sessions: SessionRepository,
     broadcast: Broadcast,
   ) {
-    broadcast.listen(ACCESS_CHANNEL, (message) => {
-      const change = readAccessChange(message);
+    broadcast.subscribe(ACCESS_CHANNEL, (message) => {
+      const change = parseAccessChange(message);
       if (change?.kind === 'revoked') this.activities.stop(change);
     });
   }
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
-      this.looking ??= this.look().finally(() => {
+      this.looking ??= this.checkAccess().finally(() => {
         this.looking = undefined;
       });
-    }, LOOK_EVERY_MS);
+    }, CHECK_INTERVAL_MS);
     this.timer.unref();
   }
 
@@ -43,11 +43,11 @@ export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   /** Checks for revoked access. Never rejects: if the database is unavailable, the next check retries. */
-  async look(): Promise<void> {
+  async checkAccess(): Promise<void> {
     const callers = this.activities.callers();
     if (callers.length === 0) return;
     try {
-      const { users, apiKeys } = await this.sessions.shutOut(
+      const { users, apiKeys } = await this.sessions.findRevokedAccess(
         callers.map(({ userId }) => userId),
         callers.flatMap(({ apiKeyId }) => apiKeyId ?? []),
       );

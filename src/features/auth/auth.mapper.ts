@@ -1,9 +1,9 @@
 import { ACCESS_TOKEN_SECONDS } from './access-token.service.js';
 import type { TokenBody } from './auth.dto.js';
-import type { Tokens } from './auth.service.js';
+import type { TokenPair } from './auth.service.js';
 
 /** Converts a pair of tokens to its API representation. */
-export function toTokenBody({ accessToken, refreshToken }: Tokens): TokenBody {
+export function toTokenBody({ accessToken, refreshToken }: TokenPair): TokenBody {
   return {
     access_token: accessToken,
     refresh_token: refreshToken,

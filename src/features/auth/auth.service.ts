@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
-import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import { ACCESS_CHANNEL, serializeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
 import { normalizeEmail } from '../../common/email-address.js';
 import { AppError } from '../../common/errors.js';
@@ -17,7 +17,7 @@ interface Credentials {
 }
 
 /** Tokens with which a client acts for an account. */
-export interface Tokens {
+export interface TokenPair {
   readonly accessToken: string;
   readonly refreshToken: string;
 }
@@ -39,7 +39,7 @@ export class AuthService {
    * Registers an account.
    * @throws AppError `registration_closed`, `email_taken`
    */
-  async register(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
+  async register(actor: Actor, { email, password }: Credentials): Promise<TokenPair> {
     if (this.config.registration === 'closed') {
       throw new AppError(
         'registration_closed',
@@ -54,7 +54,7 @@ export class AuthService {
       userId: user.id,
       detail: { role: user.role },
     });
-    const session = await this.sessions.open(user.id, passwordHash);
+    const session = await this.sessions.openSession(user.id, passwordHash);
     if (session === undefined) throw wrongCredentials();
     return this.tokensOf(session);
   }
@@ -64,7 +64,7 @@ export class AuthService {
    * @throws AppError `invalid_credentials`, identical and after the same work for an unknown address and a wrong
    *   password; `account_disabled` only with the correct password; `rate_limit_exceeded`
    */
-  async login(actor: Actor, { email, password }: Credentials): Promise<Tokens> {
+  async login(actor: Actor, { email, password }: Credentials): Promise<TokenPair> {
     const succeeded = await this.throttle.admit(normalizeEmail(email), actor.address ?? '');
     const user = await this.users.findByEmail(email);
     const matches = await passwordMatches(password, user?.passwordHash);
@@ -76,7 +76,7 @@ export class AuthService {
     if (user === null || !matches) return refuse('wrong_credentials', wrongCredentials());
     await succeeded();
     if (user.disabledAt !== null) return refuse('disabled', disabledAccount());
-    const session = await this.sessions.open(user.id, user.passwordHash);
+    const session = await this.sessions.openSession(user.id, user.passwordHash);
     if (session === undefined) return refuse('changed_meanwhile', wrongCredentials());
     await this.audit.record('session.opened', {
       actor: { ...actor, userId },
@@ -90,8 +90,8 @@ export class AuthService {
    * Returns the next pair of tokens of a session.
    * @throws AppError `invalid_refresh_token`
    */
-  async refresh(actor: Actor, refreshToken: string): Promise<Tokens> {
-    const exchange = await this.sessions.exchange(refreshToken);
+  async refresh(actor: Actor, refreshToken: string): Promise<TokenPair> {
+    const exchange = await this.sessions.exchangeToken(refreshToken);
     if (exchange.result === 'exchanged') return this.tokensOf(exchange);
     if (exchange.result === 'reused') {
       const { userId, sessionId: subject } = exchange;
@@ -109,7 +109,7 @@ export class AuthService {
    * Ends the session of a refresh token, or all sessions of its account. Does nothing for a token that is not ours.
    */
   async logout(actor: Actor, refreshToken: string, everywhere: boolean): Promise<void> {
-    const ended = await this.sessions.end(refreshToken, everywhere);
+    const ended = await this.sessions.endSession(refreshToken, everywhere);
     if (ended === undefined) return;
     const { userId, sessionId: subject } = ended;
     await this.forget(userId);
@@ -130,20 +130,20 @@ export class AuthService {
     userId: string,
     change: { readonly current: string; readonly next: string },
   ): Promise<void> {
-    const { passwordHash: from } = await this.users.confirm(actor, userId, change.current);
+    const { passwordHash: from } = await this.users.verifyPassword(actor, userId, change.current);
     if (!(await this.sessions.changePassword(userId, { from, to: await hashPassword(change.next) })))
       throw wrongCredentials();
     await this.forget(userId);
     await this.audit.record('user.password_changed', { actor, userId });
   }
 
-  private async tokensOf(session: OpenedSession): Promise<Tokens> {
+  private async tokensOf(session: OpenedSession): Promise<TokenPair> {
     return { accessToken: await this.tokens.sign(session), refreshToken: session.refreshToken };
   }
 
   /** Makes all processes verify the account's access tokens again. */
   private forget(userId: string): Promise<void> {
-    return this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
+    return this.broadcast.publish(ACCESS_CHANNEL, serializeAccessChange({ kind: 'changed', userId }));
   }
 }
 

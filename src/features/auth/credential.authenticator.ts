@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ACCESS_CHANNEL, readAccessChange } from '../../common/access-change.js';
+import { ACCESS_CHANNEL, parseAccessChange } from '../../common/access-change.js';
 import { AppError } from '../../common/errors.js';
 import { Authenticator, type Principal } from '../../http/index.js';
 import { Broadcast } from '../../infra/redis/index.js';
@@ -20,8 +20,8 @@ export class CredentialAuthenticator extends Authenticator {
     broadcast: Broadcast,
   ) {
     super();
-    broadcast.listen(ACCESS_CHANNEL, (message) => {
-      const change = readAccessChange(message);
+    broadcast.subscribe(ACCESS_CHANNEL, (message) => {
+      const change = parseAccessChange(message);
       if (change === undefined) return;
       this.cache.forget(({ userId, apiKeyId }) =>
         'userId' in change ? userId === change.userId : apiKeyId === change.apiKeyId,
@@ -42,7 +42,7 @@ export class CredentialAuthenticator extends Authenticator {
 
   private async ofToken(token: string): Promise<Principal> {
     const { userId, sessionId } = await this.tokens.verify(token);
-    const account = await this.sessions.account(userId, sessionId);
+    const account = await this.sessions.findSessionAccount(userId, sessionId);
     if (account === undefined) throw refused('The account of this access token no longer exists.');
     if (account.disabled) throw refused('The account is disabled. Contact an admin of this server.');
     if (!account.sessionOpen) throw refused('The session of this access token has ended. Log in again.');

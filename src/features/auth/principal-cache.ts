@@ -24,11 +24,11 @@ export class PrincipalCache<Principal extends AccountAccess> {
   private readonly entries = new Map<string, Entry<Principal>>();
 
   /** Returns the principal of a credential. Concurrent calls share one verification; rejections are not cached. */
-  get(credential: string, ask: () => Promise<Principal>): Promise<Principal> {
+  get(credential: string, verify: () => Promise<Principal>): Promise<Principal> {
     const known = this.entries.get(credential);
     if (known !== undefined && known.expiresAt > performance.now()) return known.principal;
     const entry: Entry<Principal> = {
-      principal: ask(),
+      principal: verify(),
       expiresAt: performance.now() + TTL_MS,
       owner: undefined,
     };

@@ -11,7 +11,7 @@ export interface OpenedSession {
 }
 
 /** Result of exchanging a refresh token. */
-export type Exchange =
+export type TokenExchange =
   | ({ readonly result: 'exchanged' } & OpenedSession)
   | { readonly result: 'refused' }
   /** The token had already been exchanged, so two parties have it: the session is ended for both. */
@@ -43,7 +43,7 @@ export class SessionRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Opens a session. Undefined if the password was changed or the account disabled since the hash was checked. */
-  open(userId: string, passwordHash: string): Promise<OpenedSession | undefined> {
+  openSession(userId: string, passwordHash: string): Promise<OpenedSession | undefined> {
     return this.prisma.transaction(async (transaction) => {
       const account = await lockAccount(transaction, userId);
       if (account?.passwordHash !== passwordHash || account.disabled) return undefined;
@@ -56,9 +56,9 @@ export class SessionRepository {
   }
 
   /** Exchanges a refresh token for the next one of its session. */
-  exchange(token: string): Promise<Exchange> {
+  exchangeToken(token: string): Promise<TokenExchange> {
     const hash = hashToken(token);
-    return this.prisma.transaction(async (transaction): Promise<Exchange> => {
+    return this.prisma.transaction(async (transaction): Promise<TokenExchange> => {
       const [owner] = await transaction.$queryRaw<{ userId: string }[]>`
         SELECT user_id AS "userId" FROM refresh_tokens WHERE hash = ${hash}`;
       if (owner === undefined) return { result: 'refused' };
@@ -82,7 +82,7 @@ export class SessionRepository {
   }
 
   /** Ends the session of a refresh token, or all sessions of its account. Undefined if the token is not valid. */
-  end(token: string, everywhere: boolean): Promise<{ userId: string; sessionId: string } | undefined> {
+  endSession(token: string, everywhere: boolean): Promise<{ userId: string; sessionId: string } | undefined> {
     const hash = hashToken(token);
     return this.prisma.transaction(async (transaction) => {
       const found = await findToken(transaction, hash);
@@ -113,7 +113,7 @@ export class SessionRepository {
    * Returns the permissions of an access token's account, and whether its session is active. Undefined if it no
    * longer exists.
    */
-  async account(userId: string, sessionId: string): Promise<SessionAccount | undefined> {
+  async findSessionAccount(userId: string, sessionId: string): Promise<SessionAccount | undefined> {
     const [account] = await this.prisma.run(
       (client) => client.$queryRaw<SessionAccount[]>`
         SELECT role::text AS role, disabled_at IS NOT NULL AS disabled, cache_generation AS "cacheGeneration", EXISTS (
@@ -125,7 +125,7 @@ export class SessionRepository {
   }
 
   /** Returns those of the accounts and keys that have lost access: deleted, disabled, revoked or expired. */
-  async shutOut(
+  async findRevokedAccess(
     userIds: readonly string[],
     apiKeyIds: readonly string[],
   ): Promise<{ readonly users: ReadonlySet<string>; readonly apiKeys: ReadonlySet<string> }> {

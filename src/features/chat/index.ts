@@ -1,7 +1,7 @@
 export { AnswerService } from './generation/answer.service.js';
 export { ChatWorkerModule } from './chat-worker.module.js';
 export { ChatModule } from './chat.module.js';
-export { answerHeaders, toCallDelta, toIdempotency } from './turns/chat.mapper.js';
+export { toAnswerHeaders, toCallDelta, toIdempotency } from './turns/chat.mapper.js';
 export { type AnswerStream, followAnswer } from './streams/answer-stream.js';
 export { RecoveryService } from './recovery/recovery.service.js';
 export { CancelTurnsDeletionHook } from './generation/cancel-turns.deletion-hook.js';
@@ -9,4 +9,4 @@ export { ActiveGenerations } from './recovery/active-generations.js';
 export { type StartedTurn, TurnService } from './turns/turn.service.js';
 export type { FinishedAnswer, TurnRequest } from './model/turn.js';
 export type { NewMessage } from './model/turn-target.js';
-export { toWireCalls } from './model/tool-calls.js';
+export { toOpenAiToolCalls } from './model/tool-calls.js';

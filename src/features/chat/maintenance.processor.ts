@@ -19,7 +19,7 @@ export class MaintenanceProcessor extends WorkerHost implements OnApplicationBoo
   constructor(
     private readonly recovery: RecoveryService,
     private readonly keys: IdempotencyRepository,
-    private readonly chores: TaskRunnerService,
+    private readonly taskRunner: TaskRunnerService,
     @InjectQueue(TURNS_QUEUE) private readonly queue: ManagedQueue,
   ) {
     super();
@@ -51,9 +51,9 @@ export class MaintenanceProcessor extends WorkerHost implements OnApplicationBoo
 
   override async process(): Promise<number> {
     // Answers first: nothing else here may delay them.
-    const ended = await this.recovery.recover('expired');
-    await this.keys.sweep();
-    await this.chores.announceDue();
+    const ended = await this.recovery.recoverAnswers('expired');
+    await this.keys.deleteExpiredKeys();
+    await this.taskRunner.announceDueTasks();
     return ended;
   }
 }

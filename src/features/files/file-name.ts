@@ -5,12 +5,12 @@ const MAX_LENGTH = 255;
 const MAX_ENDING = 20;
 
 /** Name of a file whose own name contains nothing that can be shown. */
-const NAMELESS = 'file';
+const DEFAULT_NAME = 'file';
 
 /**
  * Control characters, line breaks, bidirectional controls, which could disguise an extension, and lone surrogates.
  */
-const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+const INVISIBLE_CHARACTERS = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
 /**
  * Returns a file name for display: without folders and invisible characters, at most 255 UTF-16 units long. It is
@@ -18,8 +18,8 @@ const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
  */
 export function toFileName(given: string): string {
   const last = given.split(/[/\\]/).at(-1) ?? '';
-  const name = last.replace(UNSEEN, '').trim();
-  if (name === '' || name === '.' || name === '..') return NAMELESS;
+  const name = last.replace(INVISIBLE_CHARACTERS, '').trim();
+  if (name === '' || name === '.' || name === '..') return DEFAULT_NAME;
   return shortened(name);
 }
 

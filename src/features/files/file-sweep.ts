@@ -9,7 +9,7 @@ import { type FileKey, FileRepository } from './file.repository.js';
  * Minimum age of stored bytes without a row before they are deleted, in milliseconds: a day. No upload may take
  * nearly that long.
  */
-export const KEPT_MS = 86_400_000;
+export const ORPHAN_AGE_MS = 86_400_000;
 
 /** Number of files per query. */
 const BATCH = 500;
@@ -37,13 +37,13 @@ export class FileSweep implements ScheduledTask {
     let deleted = 0;
     let batch: FileKey[] = [];
     const deleteBatch = async (): Promise<void> => {
-      const orphans = await this.files.orphansAmong(batch);
+      const orphans = await this.files.findOrphans(batch);
       for (const key of orphans) await this.storage.delete(key);
       deleted += orphans.length;
       batch = [];
     };
     try {
-      for await (const key of this.storage.keysBefore(this.clock.now() - KEPT_MS)) {
+      for await (const key of this.storage.keysBefore(this.clock.now() - ORPHAN_AGE_MS)) {
         if (signal?.aborted) return deleted;
         if (isId(key.folder) && isId(key.name)) batch.push(key);
         if (batch.length === BATCH) await deleteBatch();

@@ -84,7 +84,7 @@ export class FileRepository {
    * Returns those of the keys that have no row. Ignores accounts unknown to this database: the same folder may have
    * been used with another one.
    */
-  orphansAmong(keys: readonly FileKey[]): Promise<FileKey[]> {
+  findOrphans(keys: readonly FileKey[]): Promise<FileKey[]> {
     const folders = keys.map(({ folder }) => folder);
     const names = keys.map(({ name }) => name);
     return this.prisma.run(

@@ -43,7 +43,7 @@ export class FileService {
   async create(userId: string, { name, declaredType, bytes }: NewFile): Promise<StoredFile> {
     const id = newId();
     const received = new ReceivedBytes();
-    await this.storage.put({ folder: userId, name: id }, received.passing(bytes));
+    await this.storage.put({ folder: userId, name: id }, received.passThrough(bytes));
     try {
       const file = { id, userId, name: toFileName(name), ...received.facts(declaredType) };
       const stored = await this.files.insert(file);

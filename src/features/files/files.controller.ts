@@ -15,8 +15,8 @@ import {
   type Page,
   PageQuery,
   Scope,
-  sendBytes,
-  TakesFile,
+  sendFileDownload,
+  AcceptsFile,
   toPage,
   UploadForm,
   UserId,
@@ -32,7 +32,10 @@ export class FilesController {
   constructor(private readonly files: FileService) {}
 
   @Post()
-  @TakesFile('file', 'File to upload, at least 1 byte and at most `MAX_UPLOAD_MB` megabytes (32 by default).')
+  @AcceptsFile(
+    'file',
+    'File to upload, at least 1 byte and at most `MAX_UPLOAD_MB` megabytes (32 by default).',
+  )
   @ApiOperation({
     summary: 'Upload a file',
     description:
@@ -78,7 +81,7 @@ export class FilesController {
     @Res() response: Response,
   ): Promise<void> {
     const { file, bytes } = await this.files.open(userId, id);
-    await sendBytes(response, { ...file, bytes });
+    await sendFileDownload(response, { ...file, bytes });
   }
 
   @Delete(':id')

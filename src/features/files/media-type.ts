@@ -16,7 +16,7 @@ const HEAD_BYTES = 12;
 const TEXT_TYPE = /^(?:text\/[a-z0-9][a-z0-9.+-]{0,62}|application\/json)$/;
 
 /** Detects the media type of a file from its bytes as they arrive. Only for text does the declared type matter. */
-export class MediaTypeFinder {
+export class MediaTypeDetector {
   private head = Buffer.alloc(0);
   /** Undefined once the bytes have turned out not to be text. */
   private decoder: TextDecoder | undefined = new TextDecoder('utf-8', { fatal: true });
@@ -34,7 +34,7 @@ export class MediaTypeFinder {
    * Returns the media type of all bytes, without parameters: for an image or a PDF according to its signature; for
    * UTF-8 text the declared type, if it is a text type, or `text/plain`; otherwise `application/octet-stream`.
    */
-  find(declared: string): string {
+  detect(declared: string): string {
     const head = this.head.toString('latin1');
     const known = Object.entries(SIGNATURES).find(([, fits]) => fits(head));
     if (known !== undefined) return known[0];

@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import { InvalidRequestError } from '../../common/errors.js';
-import { MediaTypeFinder } from './media-type.js';
+import { MediaTypeDetector } from './media-type.js';
 
 /** Bytes on their way to the storage: collects their properties while they pass. */
 export class ReceivedBytes {
   private readonly sum = createHash('sha256');
-  private readonly type = new MediaTypeFinder();
+  private readonly type = new MediaTypeDetector();
   private length = 0;
 
   /**
    * Yields the bytes as they arrive.
    * @throws InvalidRequestError at the end if there were none
    */
-  async *passing(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *passThrough(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const piece of bytes) {
       this.sum.update(piece);
       this.type.add(piece);
@@ -33,7 +33,7 @@ export class ReceivedBytes {
     return {
       size: this.length,
       hash: new Uint8Array(this.sum.digest()),
-      mediaType: this.type.find(declaredType),
+      mediaType: this.type.detect(declaredType),
     };
   }
 }

@@ -6,6 +6,6 @@ export class HealthRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   databaseAnswers(): Promise<boolean> {
-    return this.prisma.answers();
+    return this.prisma.isReachable();
   }
 }

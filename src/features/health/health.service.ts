@@ -27,7 +27,7 @@ export class HealthService {
   async overall(): Promise<Health> {
     const [answers, redisAnswers, providers] = await Promise.all([
       this.repository.databaseAnswers(),
-      this.redis.answers(),
+      this.redis.isReachable(),
       this.models.providerHealth(),
     ]);
     const isWhole = redisAnswers && providers.every((provider) => provider.status === 'ok');

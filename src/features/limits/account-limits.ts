@@ -37,7 +37,7 @@ export class AccountLimits {
 
   private async read(userId: string): Promise<Limits> {
     const { limits } = this;
-    const quota = await this.quotas.of(userId);
+    const quota = await this.quotas.findQuota(userId);
     const { quotaTokensDay = null, quotaCostMonthMicroUsd = null } = quota ?? {};
     return {
       ...limits,

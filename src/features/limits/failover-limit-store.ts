@@ -2,7 +2,14 @@ import { setTimeout } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { RedisConnection } from '../../infra/redis/index.js';
-import type { Bucket, Reservation, Reserved, Spent, Taken, Used } from './limit-store.js';
+import type {
+  Bucket,
+  Reservation,
+  ReservationResult,
+  LedgerUsage,
+  TakeResult,
+  ActualUsage,
+} from './limit-store.js';
 import { MemoryLimitStore } from './memory-limit-store.js';
 import { LEASE_TTL_MS, RedisLimitStore } from './redis-limit-store.js';
 
@@ -13,7 +20,7 @@ const LOOK_AGAIN_MS = 250;
 const RENEWALS = 3;
 
 /** Usage of a reservation that Redis may have granted but never confirmed. */
-const NOTHING: Used = { tokens: 0, cost: 0 };
+const NOTHING: ActualUsage = { tokens: 0, cost: 0 };
 
 /** A granted reservation and the store that granted it. */
 export interface Grant {
@@ -34,7 +41,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
   private readonly redis: RedisLimitStore | undefined;
   private readonly held = new Set<Grant>();
   /** Settlements that Redis has not confirmed yet. */
-  private readonly unsettled = new Map<Grant, Used>();
+  private readonly unsettled = new Map<Grant, ActualUsage>();
   /** True after Redis failed to respond; requests bypass it until it responds again. */
   private away = false;
   private closed = false;
@@ -49,7 +56,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
   }
 
   /** Takes from all buckets or from none. */
-  async take(buckets: readonly Bucket[]): Promise<Taken> {
+  async take(buckets: readonly Bucket[]): Promise<TakeResult> {
     return (await this.shared((redis) => redis.take(buckets))) ?? this.memory.take(buckets);
   }
 
@@ -57,7 +64,10 @@ export class FailoverLimitStore implements OnApplicationShutdown {
    * Opens a lease. The caller must settle a granted lease exactly once.
    * @param reservation must have a new lease id, because the lease may be revoked in Redis later
    */
-  async reserve(reservation: Reservation, spent?: Spent): Promise<{ reserved: Reserved; grant: Grant }> {
+  async reserve(
+    reservation: Reservation,
+    spent?: LedgerUsage,
+  ): Promise<{ reserved: ReservationResult; grant: Grant }> {
     const byRedis = await this.shared((redis) => this.reserveInRedis(redis, reservation, spent));
     const reserved = byRedis ?? this.memory.reserve(reservation, spent);
     const grant = { reservation, byRedis: byRedis !== undefined };
@@ -66,7 +76,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
   }
 
   /** Settles a lease with the store that granted it, even if another is in use now. Never fails: it is retried. */
-  settle(grant: Grant, used: Used): void {
+  settle(grant: Grant, used: ActualUsage): void {
     this.held.delete(grant);
     if (!grant.byRedis) this.memory.settle(grant.reservation, used);
     else void this.settleInRedis(grant, used);
@@ -114,8 +124,8 @@ export class FailoverLimitStore implements OnApplicationShutdown {
   private async reserveInRedis(
     redis: RedisLimitStore,
     reservation: Reservation,
-    spent?: Spent,
-  ): Promise<Reserved> {
+    spent?: LedgerUsage,
+  ): Promise<ReservationResult> {
     try {
       return await redis.reserve(reservation, spent);
     } catch (error) {
@@ -151,7 +161,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
   }
 
   /** Returns true if Redis confirmed the settlement; otherwise stores it for a retry. Never rejects. */
-  private async settleInRedis(grant: Grant, used: Used): Promise<boolean> {
+  private async settleInRedis(grant: Grant, used: ActualUsage): Promise<boolean> {
     this.unsettled.set(grant, used);
     try {
       await this.redis?.settle(grant.reservation, used);

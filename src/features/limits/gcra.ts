@@ -15,7 +15,7 @@ export const ORIGIN_MS = Date.UTC(2026, 0, 1);
 const TOLERANCE = 0.01;
 
 /** Returns the time in which a bucket drains one unit, in milliseconds. */
-export function intervalOf(limit: number): number {
+export function unitIntervalMs(limit: number): number {
   return WINDOW_MS / limit;
 }
 
@@ -24,11 +24,11 @@ export function intervalOf(limit: number): number {
  * bucket stored as a single number); 0 or less if it fits now.
  * @param backlogMs time that the bucket takes to drain
  */
-export function waitMs(backlogMs: number, limit: number, cost: number): number {
-  return backlogMs + (cost - TOLERANCE) * intervalOf(limit) - WINDOW_MS;
+export function waitUntilFitsMs(backlogMs: number, limit: number, cost: number): number {
+  return backlogMs + (cost - TOLERANCE) * unitIntervalMs(limit) - WINDOW_MS;
 }
 
 /** Returns the number of whole units that would fit now. */
-export function remainingIn(backlogMs: number, limit: number): number {
-  return Math.max(0, Math.floor((WINDOW_MS - backlogMs) / intervalOf(limit) + TOLERANCE));
+export function remainingUnits(backlogMs: number, limit: number): number {
+  return Math.max(0, Math.floor((WINDOW_MS - backlogMs) / unitIntervalMs(limit) + TOLERANCE));
 }

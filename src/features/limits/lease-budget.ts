@@ -4,12 +4,12 @@ import { AppError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { type AttemptRecord, Budget, type BudgetLease, type BudgetRequest } from '../../llm/index.js';
 import { UsageRepository } from '../usage/index.js';
-import type { Reservation, Spent, Used } from './limit-store.js';
-import { exceededError } from './limit-errors.js';
+import type { Reservation, LedgerUsage, ActualUsage } from './limit-store.js';
+import { reservationRefusedError } from './limit-errors.js';
 import { type Grant, FailoverLimitStore } from './failover-limit-store.js';
 import { AccountLimits, type Limits } from './account-limits.js';
 import { dayOf, monthOf } from './periods.js';
-import { limitSubjects } from './subjects.js';
+import { limitSubjects } from './limit-subjects.js';
 import { TokenLevelCache } from './token-level-cache.js';
 
 /**
@@ -22,7 +22,7 @@ const MAX_ASKED = 3;
 @Injectable()
 export class LeaseBudget extends Budget {
   /** Sums that are being read, so that concurrent requests share one read. */
-  private readonly reading = new Map<string, Promise<Spent>>();
+  private readonly reading = new Map<string, Promise<LedgerUsage>>();
 
   constructor(
     private readonly stores: FailoverLimitStore,
@@ -37,7 +37,7 @@ export class LeaseBudget extends Budget {
   override async reserve(request: BudgetRequest): Promise<BudgetLease> {
     const limits = await this.limits.get(request.userId);
     const wanted = toReservation(request, limits, this.clock.now());
-    let spent: Spent | undefined;
+    let spent: LedgerUsage | undefined;
     for (let asked = 0; asked < MAX_ASKED; asked += 1) {
       const reservation = { ...wanted, leaseId: newId() };
       const { reserved, grant } = await this.stores.reserve(reservation, spent);
@@ -47,7 +47,7 @@ export class LeaseBudget extends Budget {
       }
       if (reserved.type === 'refused') {
         this.levels.record(request.userId, reserved.backlogMs);
-        throw exceededError(reserved, reservation, limits, this.clock.now());
+        throw reservationRefusedError(reserved, reservation, limits, this.clock.now());
       }
       spent = await this.spentBy(request.userId);
     }
@@ -62,12 +62,12 @@ export class LeaseBudget extends Budget {
     };
   }
 
-  private spentBy(userId: string): Promise<Spent> {
+  private spentBy(userId: string): Promise<LedgerUsage> {
     const known = this.reading.get(userId);
     if (known !== undefined) return known;
     const now = this.clock.now();
     const reading = this.usage
-      .spentSince(userId, { day: dayOf(now), month: monthOf(now) })
+      .quotaUsageSince(userId, { day: dayOf(now), month: monthOf(now) })
       .finally(() => this.reading.delete(userId));
     this.reading.set(userId, reading);
     return reading;
@@ -76,7 +76,7 @@ export class LeaseBudget extends Budget {
 
 /** @throws AppError `price_unknown` if a quota is in dollars and the cost is unknown */
 function toReservation(request: BudgetRequest, limits: Limits, now: number): Omit<Reservation, 'leaseId'> {
-  const { charged, generations, userId } = request;
+  const { charged, concurrencySlots: generations, userId } = request;
   const costMonth = charged ? limits.costMonthMicroUsd : undefined;
   return {
     userId,
@@ -103,7 +103,7 @@ function costOf({ cost }: BudgetRequest): number {
 }
 
 /** Returns the usage of a call: all of its attempts except those paid by the user's own keys. */
-function usedBy(attempts: readonly AttemptRecord[]): Used {
+function usedBy(attempts: readonly AttemptRecord[]): ActualUsage {
   const counted = attempts.filter(({ ownKey }) => ownKey !== true);
   return {
     tokens: counted.reduce((sum, { usage }) => sum + usage.inputTokens + usage.outputTokens, 0),

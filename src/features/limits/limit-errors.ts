@@ -1,7 +1,7 @@
 import { AppError } from '../../common/errors.js';
 import { toUsd } from '../../common/money.js';
-import { waitMs } from './gcra.js';
-import type { Reservation, Reserved } from './limit-store.js';
+import { waitUntilFitsMs } from './gcra.js';
+import type { Reservation, ReservationResult } from './limit-store.js';
 import type { Limits } from './account-limits.js';
 import { restOfDay, restOfMonth } from './periods.js';
 
@@ -9,8 +9,8 @@ import { restOfDay, restOfMonth } from './periods.js';
 const BUSY_MS = 1_000;
 
 /** Returns the error for a refused reservation, with the time to retry after. */
-export function exceededError(
-  { by, backlogMs }: Extract<Reserved, { type: 'refused' }>,
+export function reservationRefusedError(
+  { by, backlogMs }: Extract<ReservationResult, { type: 'refused' }>,
   { tokens }: Reservation,
   { concurrency, tokensPerMinute, tokensDay = 0, costMonthMicroUsd = 0 }: Limits,
   now: number,
@@ -41,7 +41,7 @@ export function exceededError(
       return new AppError(
         'rate_limit_exceeded',
         `The limit is ${tokensPerMinute} tokens per minute, and this request may use ${tokens}. Try again after the time in Retry-After.`,
-        { retryAfterMs: waitMs(backlogMs, tokensPerMinute, tokens) },
+        { retryAfterMs: waitUntilFitsMs(backlogMs, tokensPerMinute, tokens) },
       );
   }
 }
@@ -54,7 +54,7 @@ function quotaExceeded(quota: string, end: string, retryAfterMs: number): AppErr
 }
 
 /** Returns the error for a refused request, with the time to retry after. */
-export function tooManyRequests(limit: number, wait: number): AppError {
+export function requestLimitError(limit: number, wait: number): AppError {
   return new AppError(
     'rate_limit_exceeded',
     `The limit is ${limit} requests per minute. Try again after the time in Retry-After.`,

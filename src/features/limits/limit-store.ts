@@ -8,14 +8,14 @@ export interface Bucket {
 }
 
 /** The result of taking from buckets. */
-export interface Taken {
+export interface TakeResult {
   readonly allowed: boolean;
   /** Time that each bucket now takes to drain, in milliseconds, in the order of the request. */
   readonly backlogsMs: readonly number[];
 }
 
 /** Usage of an account according to the ledger, in the current day and month. */
-export interface Spent {
+export interface LedgerUsage {
   readonly tokensDay: number;
   /** In micro-dollars. */
   readonly costMonth: number;
@@ -42,31 +42,34 @@ export interface Reservation {
 }
 
 /** The limit that a reservation exceeded. */
-export type Exceeded = 'tokens_day' | 'cost_month' | 'concurrency' | 'tokens';
+export type ExceededLimit = 'tokens_day' | 'cost_month' | 'concurrency' | 'tokens';
 
 /** The result of a reservation. A refused one has taken nothing. */
-export type Reserved =
+export type ReservationResult =
   | { readonly type: 'granted'; readonly backlogMs: number }
-  | { readonly type: 'refused'; readonly by: Exceeded; readonly backlogMs: number }
+  | { readonly type: 'refused'; readonly by: ExceededLimit; readonly backlogMs: number }
   /** There is a quota, and its usage is not known here: call again with `spent`. */
   | { readonly type: 'spent_unknown' };
 
 /** The actual usage of a call. */
-export type Used = Pick<Reservation, 'tokens' | 'cost'>;
+export type ActualUsage = Pick<Reservation, 'tokens' | 'cost'>;
 
 /** Stores buckets and leases. Each method decides and takes atomically. */
 export abstract class LimitStore {
   /** Takes from all buckets or from none. */
-  abstract take(buckets: readonly Bucket[]): Taken | Promise<Taken>;
+  abstract take(buckets: readonly Bucket[]): TakeResult | Promise<TakeResult>;
 
   /**
    * Takes tokens and a concurrency slot, and opens a lease.
    * @param spent usage according to the ledger, valid for `SPENT_TTL_MS`
    */
-  abstract reserve(reservation: Reservation, spent?: Spent): Reserved | Promise<Reserved>;
+  abstract reserve(
+    reservation: Reservation,
+    spent?: LedgerUsage,
+  ): ReservationResult | Promise<ReservationResult>;
 
   /** Closes a lease and corrects what was taken. A second call has no effect. */
-  abstract settle(reservation: Reservation, used: Used): void | Promise<void>;
+  abstract settle(reservation: Reservation, used: ActualUsage): void | Promise<void>;
 }
 
 /**

@@ -3,14 +3,14 @@ import {
   type Bucket,
   LimitStore,
   type Reservation,
-  type Reserved,
-  type Spent,
+  type ReservationResult,
+  type LedgerUsage,
   SPENT_TTL_MS,
-  type Taken,
+  type TakeResult,
   tokensKey,
-  type Used,
+  type ActualUsage,
 } from './limit-store.js';
-import { RENEW, RESERVE, SETTLE, TAKE } from './lua.js';
+import { RENEW, RESERVE, SETTLE, TAKE } from './limit-scripts.js';
 
 /** Separates our keys from others in the same Redis. */
 const PREFIX = 'parley:limits:';
@@ -52,14 +52,14 @@ export class RedisLimitStore extends LimitStore {
     );
   }
 
-  override async take(buckets: readonly Bucket[]): Promise<Taken> {
+  override async take(buckets: readonly Bucket[]): Promise<TakeResult> {
     const keys = buckets.map(({ key }) => PREFIX + key);
     const values = buckets.flatMap(({ limit, cost }) => [limit, cost]);
     const [allowed, ...backlogs] = await this.client.takeLimits(keys.length, ...keys, this.now(), ...values);
     return { allowed: allowed === '1', backlogsMs: backlogs.map(Number) };
   }
 
-  override async reserve(reservation: Reservation, spent?: Spent): Promise<Reserved> {
+  override async reserve(reservation: Reservation, spent?: LedgerUsage): Promise<ReservationResult> {
     const { leaseId, tokens, tokensPerMinute, cost, generations, concurrency } = reservation;
     const { tokensDay = '', costMonth = '' } = reservation;
     const keys = keysOf(reservation);
@@ -95,7 +95,7 @@ export class RedisLimitStore extends LimitStore {
     }
   }
 
-  override async settle(reservation: Reservation, used: Used): Promise<void> {
+  override async settle(reservation: Reservation, used: ActualUsage): Promise<void> {
     const { leaseId, tokens, tokensPerMinute } = reservation;
     const values = [this.now(), leaseId, tokens, tokensPerMinute, used.tokens, used.cost];
     const keys = keysOf(reservation);

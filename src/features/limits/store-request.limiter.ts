@@ -1,15 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
-import { normalAddress } from '../../common/address.js';
+import { normalizeAddress } from '../../common/address.js';
 import type { AccountAccess } from '../../common/caller.js';
 import { limitsConfig } from '../../config/index.js';
-import { type Admission, type RateState, RequestLimiter } from '../../http/index.js';
-import { remainingIn, waitMs } from './gcra.js';
-import { tooManyRequests } from './limit-errors.js';
+import { type RequestAdmission, type RateLimitState, RequestLimiter } from '../../http/index.js';
+import { remainingUnits, waitUntilFitsMs } from './gcra.js';
+import { requestLimitError } from './limit-errors.js';
 import { type Bucket, tokensKey } from './limit-store.js';
 import { FailoverLimitStore } from './failover-limit-store.js';
 import { AccountLimits } from './account-limits.js';
-import { limitSubjects } from './subjects.js';
+import { limitSubjects } from './limit-subjects.js';
 import { TokenLevelCache } from './token-level-cache.js';
 
 /** Counts requests: by caller, or by address if they have no valid credentials. */
@@ -27,7 +27,7 @@ export class StoreRequestLimiter extends RequestLimiter {
     this.addressLimit = addressRequestsPerMinute;
   }
 
-  override async admit(caller: AccountAccess, model: boolean): Promise<Admission> {
+  override async admit(caller: AccountAccess, model: boolean): Promise<RequestAdmission> {
     const { userId } = caller;
     const limits = await this.limits.get(userId);
     const subjects = limitSubjects(caller);
@@ -50,37 +50,37 @@ export class StoreRequestLimiter extends RequestLimiter {
     };
   }
 
-  override admitAddress(address: string): Promise<Admission> {
-    const key = `{${normalAddress(address)}}:requests`;
+  override admitAddress(address: string): Promise<RequestAdmission> {
+    const key = `{${normalizeAddress(address)}}:requests`;
     return this.take([{ key, limit: this.addressLimit, cost: 1 }]);
   }
 
   private async take(
     buckets: readonly Bucket[],
     looked?: Bucket,
-  ): Promise<Admission & { readonly backlogMs: number }> {
+  ): Promise<RequestAdmission & { readonly backlogMs: number }> {
     const { allowed, backlogsMs } = await this.stores.take(looked ? [...buckets, looked] : buckets);
-    let requests: RateState | undefined;
+    let requests: RateLimitState | undefined;
     let longest = 0;
     let exceeded = 0;
     for (const [index, { limit, cost }] of buckets.entries()) {
       const backlog = backlogsMs[index] ?? 0;
       const state = stateOf(backlog, limit);
       if (requests === undefined || state.remaining < requests.remaining) requests = state;
-      const wait = allowed ? 0 : waitMs(backlog, limit, cost);
+      const wait = allowed ? 0 : waitUntilFitsMs(backlog, limit, cost);
       if (wait > longest) {
         longest = wait;
         exceeded = limit;
       }
     }
     return {
-      refusal: allowed ? undefined : tooManyRequests(exceeded, longest),
+      refusal: allowed ? undefined : requestLimitError(exceeded, longest),
       requests,
       backlogMs: backlogsMs[buckets.length] ?? 0,
     };
   }
 }
 
-function stateOf(backlogMs: number, limit: number): RateState {
-  return { limit, remaining: remainingIn(backlogMs, limit), resetMs: backlogMs };
+function stateOf(backlogMs: number, limit: number): RateLimitState {
+  return { limit, remaining: remainingUnits(backlogMs, limit), resetMs: backlogMs };
 }

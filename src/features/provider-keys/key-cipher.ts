@@ -14,7 +14,7 @@ const OVERHEAD_BYTES = HEADER_BYTES + NONCE_BYTES + TAG_BYTES;
 const ALGORITHM = 'aes-256-gcm';
 
 /** The owner of a secret. A ciphertext that is moved to another row cannot be decrypted there. */
-export interface Belonging {
+export interface SecretOwner {
   readonly userId: string;
   readonly provider: string;
 }
@@ -39,7 +39,7 @@ export class KeyCipher {
     this.previous = options.previousKey === undefined ? undefined : derive(options.previousKey);
   }
 
-  encrypt(secret: string, belonging: Belonging): Uint8Array<ArrayBuffer> {
+  encrypt(secret: string, belonging: SecretOwner): Uint8Array<ArrayBuffer> {
     const header = Buffer.concat([Buffer.of(VERSION), this.current.id]);
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(ALGORITHM, this.current.secret, nonce).setAAD(boundTo(header, belonging));
@@ -52,7 +52,10 @@ export class KeyCipher {
    * @returns the secret, and whether it should be re-encrypted because it used the previous key
    * @throws UnreadableSecretError
    */
-  decrypt(stored: Uint8Array, belonging: Belonging): { readonly secret: string; readonly outdated: boolean } {
+  decrypt(
+    stored: Uint8Array,
+    belonging: SecretOwner,
+  ): { readonly secret: string; readonly outdated: boolean } {
     const bytes = Buffer.from(stored);
     const header = bytes.subarray(0, HEADER_BYTES);
     if (bytes.length < OVERHEAD_BYTES || header[0] !== VERSION) throw unreadable('its format is unknown');
@@ -77,7 +80,7 @@ function derive(key: string): DerivedKey {
   return { secret, id: createHash('sha256').update(secret).digest().subarray(0, ID_BYTES) };
 }
 
-function boundTo(header: Buffer, { userId, provider }: Belonging): Buffer {
+function boundTo(header: Buffer, { userId, provider }: SecretOwner): Buffer {
   return Buffer.concat([header, Buffer.from(`${userId}\0${provider}`)]);
 }
 

@@ -1,13 +1,13 @@
 import type { ProviderKeyBody, ProviderKeyListBody } from './provider-key.dto.js';
-import type { ShownProviderKey } from './provider-key.repository.js';
+import type { ProviderKeyEntry } from './provider-key.repository.js';
 
 /** Converts a key to its API representation. */
-export function toProviderKeyBody(key: ShownProviderKey): ProviderKeyBody {
+export function toProviderKeyBody(key: ProviderKeyEntry): ProviderKeyBody {
   const { provider, hint, createdAt, updatedAt } = key;
   return { provider, hint, created_at: createdAt.toISOString(), updated_at: updatedAt.toISOString() };
 }
 
 /** Converts all keys of an account to their API representation. */
-export function toProviderKeyListBody(keys: readonly ShownProviderKey[]): ProviderKeyListBody {
+export function toProviderKeyListBody(keys: readonly ProviderKeyEntry[]): ProviderKeyListBody {
   return { object: 'list', data: keys.map(toProviderKeyBody) };
 }

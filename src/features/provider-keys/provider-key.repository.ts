@@ -3,7 +3,7 @@ import { newId } from '../../common/ids.js';
 import { PrismaService } from '../../infra/database/index.js';
 
 /** A stored provider key, without the key itself. */
-export interface ShownProviderKey {
+export interface ProviderKeyEntry {
   readonly provider: string;
   readonly hint: string;
   readonly createdAt: Date;
@@ -20,7 +20,12 @@ export class ProviderKeyRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Stores a key, replacing an existing one. */
-  set(key: { userId: string; provider: string; ciphertext: Bytes; hint: string }): Promise<ShownProviderKey> {
+  storeKey(key: {
+    userId: string;
+    provider: string;
+    ciphertext: Bytes;
+    hint: string;
+  }): Promise<ProviderKeyEntry> {
     const { userId, provider, ciphertext, hint } = key;
     return this.prisma.run((client) =>
       client.providerKey.upsert({
@@ -32,13 +37,13 @@ export class ProviderKeyRepository {
     );
   }
 
-  list(userId: string): Promise<ShownProviderKey[]> {
+  list(userId: string): Promise<ProviderKeyEntry[]> {
     return this.prisma.run((client) =>
       client.providerKey.findMany({ where: { userId }, orderBy: { provider: 'asc' }, select: SHOWN }),
     );
   }
 
-  find(userId: string, provider: string): Promise<ShownProviderKey | null> {
+  find(userId: string, provider: string): Promise<ProviderKeyEntry | null> {
     return this.prisma.run((client) =>
       client.providerKey.findUnique({ where: { userId_provider: { userId, provider } }, select: SHOWN }),
     );
@@ -53,7 +58,7 @@ export class ProviderKeyRepository {
   }
 
   /** Returns the encrypted key. */
-  async ciphertext(userId: string, provider: string): Promise<Bytes | undefined> {
+  async findCiphertext(userId: string, provider: string): Promise<Bytes | undefined> {
     const row = await this.prisma.run((client) =>
       client.providerKey.findUnique({
         where: { userId_provider: { userId, provider } },

@@ -3,7 +3,7 @@ import type { Actor } from '../../common/actor.js';
 import { NotFoundError } from '../../common/errors.js';
 import { ModelCatalog } from '../../llm/index.js';
 import { AuditService } from '../audit/index.js';
-import { ProviderKeyRepository, type ShownProviderKey } from './provider-key.repository.js';
+import { ProviderKeyRepository, type ProviderKeyEntry } from './provider-key.repository.js';
 import { StoredCredentials } from './stored-credentials.js';
 
 /**
@@ -13,7 +13,7 @@ import { StoredCredentials } from './stored-credentials.js';
 const HINT = { length: 4, minKeyLength: 16 } as const;
 
 /** The demo calls no host that would need a key. */
-const WITHOUT_KEYS = 'demo';
+const KEYLESS_PROVIDER = 'demo';
 
 /** Manages users' own keys for model providers. */
 @Injectable()
@@ -29,23 +29,23 @@ export class ProviderKeyService {
    * Stores a key, replacing an existing one.
    * @throws NotFoundError if the server has no such provider
    */
-  async set(actor: Actor, userId: string, provider: string, key: string): Promise<ShownProviderKey> {
-    const providers = this.models.providerIds().filter((id) => id !== WITHOUT_KEYS);
+  async set(actor: Actor, userId: string, provider: string, key: string): Promise<ProviderKeyEntry> {
+    const providers = this.models.providerIds().filter((id) => id !== KEYLESS_PROVIDER);
     if (!providers.includes(provider)) throw new NotFoundError('provider', provider);
     const ciphertext = this.credentials.encrypt(key, userId, provider);
     const hint = key.length < HINT.minKeyLength ? '' : key.slice(-HINT.length);
-    const stored = await this.keys.set({ userId, provider, ciphertext, hint });
+    const stored = await this.keys.storeKey({ userId, provider, ciphertext, hint });
     this.credentials.forget(userId, provider);
     await this.audit.record('provider_key.set', { actor, userId, subject: provider });
     return stored;
   }
 
-  list(userId: string): Promise<ShownProviderKey[]> {
+  list(userId: string): Promise<ProviderKeyEntry[]> {
     return this.keys.list(userId);
   }
 
   /** @throws NotFoundError */
-  async get(userId: string, provider: string): Promise<ShownProviderKey> {
+  async get(userId: string, provider: string): Promise<ProviderKeyEntry> {
     const key = await this.keys.find(userId, provider);
     if (key === null) throw new NotFoundError('key for the provider', provider);
     return key;

@@ -29,7 +29,7 @@ class MemoryKeys extends ProviderKeyRepository {
     super(nowhere);
   }
 
-  override ciphertext(userId: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  override findCiphertext(userId: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     this.reads += 1;
     if (!this.isReadable) return Promise.reject(new Error('The database is away.'));
     return Promise.resolve(userId === ADA.userId ? this.stored : undefined);

@@ -69,7 +69,7 @@ export class StoredCredentials extends CredentialSource {
   }
 
   private async read(userId: string, provider: string): Promise<string | undefined> {
-    const from = await this.keys.ciphertext(userId, provider);
+    const from = await this.keys.findCiphertext(userId, provider);
     if (from === undefined) return undefined;
     const { secret, outdated } = this.decrypt(from, userId, provider);
     if (outdated) {

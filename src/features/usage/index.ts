@@ -1,4 +1,4 @@
 export { BufferedUsageSink } from './buffered-usage-sink.js';
 export { UsageApiModule } from './usage-api.module.js';
 export { UsageModule } from './usage.module.js';
-export { UsageRepository, usageJson, type UsageOwner, type UsageSum } from './usage.repository.js';
+export { UsageRepository, serializeUsage, type UsageOwner, type UsageSum } from './usage.repository.js';

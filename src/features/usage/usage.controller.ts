@@ -2,7 +2,7 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiErrors, Scope, UserId } from '../../http/index.js';
 import { UsageQuery, UsageReportBody } from './usage.dto.js';
-import { toUsageAsked, toUsageReportBody } from './usage.mapper.js';
+import { toUsageReportRequest, toUsageReportBody } from './usage.mapper.js';
 import { UsageService } from './usage.service.js';
 
 @Scope('chat')
@@ -20,6 +20,6 @@ export class UsageController {
   @ApiOkResponse({ type: UsageReportBody, description: 'The usage report.' })
   @ApiErrors('invalid_request', 'unauthorized')
   async report(@UserId() userId: string, @Query() query: UsageQuery): Promise<UsageReportBody> {
-    return toUsageReportBody(await this.usage.report(userId, toUsageAsked(query)));
+    return toUsageReportBody(await this.usage.report(userId, toUsageReportRequest(query)));
   }
 }

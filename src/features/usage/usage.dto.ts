@@ -4,9 +4,9 @@ import { IsOptionalField } from '../../http/index.js';
 import { IsDay } from './is-day.js';
 
 /** Grouping that includes the API key. */
-export const BY_KEY = 'day,model,key';
+export const GROUP_BY_KEY = 'day,model,key';
 
-const WAYS = ['day,model', BY_KEY] as const;
+const GROUPINGS = ['day,model', GROUP_BY_KEY] as const;
 
 /** Period and grouping of a usage report. */
 export class UsageQuery {
@@ -30,13 +30,13 @@ export class UsageQuery {
 
   @ApiPropertyOptional({
     description: 'Dimensions by which the rows are grouped; with `key`, each row belongs to one API key.',
-    enum: WAYS,
+    enum: GROUPINGS,
     default: 'day,model',
-    example: BY_KEY,
+    example: GROUP_BY_KEY,
   })
   @IsOptionalField()
-  @IsIn(WAYS)
-  by?: (typeof WAYS)[number];
+  @IsIn(GROUPINGS)
+  by?: (typeof GROUPINGS)[number];
 }
 
 /** Usage figures. */

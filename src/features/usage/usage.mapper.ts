@@ -1,11 +1,11 @@
-import { toKnownUsd } from '../../common/money.js';
-import { BY_KEY, type UsageOfDayBody, type UsageQuery, type UsageReportBody } from './usage.dto.js';
-import type { UsageOfDay } from './usage.repository.js';
-import type { UsageAsked, UsageReport } from './usage.service.js';
+import { toKnownCostUsd } from '../../common/money.js';
+import { GROUP_BY_KEY, type UsageOfDayBody, type UsageQuery, type UsageReportBody } from './usage.dto.js';
+import type { DailyUsage } from './usage.repository.js';
+import type { UsageReportRequest, UsageReport } from './usage.service.js';
 
 /** Converts a query to a usage request. */
-export function toUsageAsked({ by, from, to }: UsageQuery): UsageAsked {
-  return { from, to, byKey: by === BY_KEY };
+export function toUsageReportRequest({ by, from, to }: UsageQuery): UsageReportRequest {
+  return { from, to, byKey: by === GROUP_BY_KEY };
 }
 
 /** Converts a report to its API representation. */
@@ -14,15 +14,15 @@ export function toUsageReportBody({ days, byKey, rows }: UsageReport): UsageRepo
   return { object: 'list', from: days.from, to: days.to, data, total: toFigures(rows) };
 }
 
-function toDayBody(row: UsageOfDay, byKey: boolean): UsageOfDayBody {
+function toDayBody(row: DailyUsage, byKey: boolean): UsageOfDayBody {
   const { day: date, provider, model, apiKeyId } = row;
   const key = byKey ? { api_key_id: apiKeyId } : {};
   return { date, model: `${provider}/${model}`, ...key, ...toFigures([row]) };
 }
 
 /** Adds up rows. No ledger has so many tokens that a number could not hold their count exactly. */
-function toFigures(rows: readonly UsageOfDay[]): Omit<UsageOfDayBody, 'date' | 'model' | 'api_key_id'> {
-  const sum = (of: (row: UsageOfDay) => bigint): bigint => rows.reduce((total, row) => total + of(row), 0n);
+function toFigures(rows: readonly DailyUsage[]): Omit<UsageOfDayBody, 'date' | 'model' | 'api_key_id'> {
+  const sum = (of: (row: DailyUsage) => bigint): bigint => rows.reduce((total, row) => total + of(row), 0n);
   const prompt = Number(sum((row) => row.inputTokens));
   const completion = Number(sum((row) => row.outputTokens));
   const unpriced = Number(sum((row) => row.unpricedAttempts));
@@ -35,7 +35,7 @@ function toFigures(rows: readonly UsageOfDay[]): Omit<UsageOfDayBody, 'date' | '
     cached_tokens: Number(sum((row) => row.cachedTokens)),
     cache_write_tokens: Number(sum((row) => row.cacheWriteTokens)),
     reasoning_tokens: Number(sum((row) => row.reasoningTokens)),
-    cost_estimate: toKnownUsd(
+    cost_estimate: toKnownCostUsd(
       sum((row) => row.costMicroUsd ?? 0n),
       unpriced,
     ),

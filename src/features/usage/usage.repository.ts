@@ -25,7 +25,7 @@ export interface UsageSum {
 }
 
 /** Usage of one model on one day in UTC, and of one key if grouped by key. */
-export interface UsageOfDay {
+export interface DailyUsage {
   /** For example `2026-11-21`. */
   readonly day: string;
   readonly provider: string;
@@ -83,7 +83,7 @@ export class UsageRepository {
   ): Promise<UsageSum> {
     const [sum] = await transaction.$queryRaw<UsageSum[]>`
       SELECT tokens, cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts"
-      FROM commit_usage(${owner.callId}::uuid, ${usageJson(owner, attempts)}::jsonb)`;
+      FROM commit_usage(${owner.callId}::uuid, ${serializeUsage(owner, attempts)}::jsonb)`;
     return sum ?? { tokens: 0n, costMicroUsd: 0n, unpricedAttempts: 0 };
   }
 
@@ -107,7 +107,7 @@ export class UsageRepository {
    * Returns the usage that counts towards an account's quotas: tokens since one day, cost since another, both days
    * in UTC, `2026-11-21`. Excludes calls with the account's own provider keys.
    */
-  async spentSince(
+  async quotaUsageSince(
     userId: string,
     { day, month }: { readonly day: string; readonly month: string },
   ): Promise<{ readonly tokensDay: number; readonly costMonth: number }> {
@@ -125,9 +125,9 @@ export class UsageRepository {
   }
 
   /** Returns an account's usage by day and model, and by key if requested; newest day first. */
-  summarize(userId: string, { from, to }: Days, byKey: boolean): Promise<UsageOfDay[]> {
+  summarize(userId: string, { from, to }: Days, byKey: boolean): Promise<DailyUsage[]> {
     return this.prisma.run(
-      (client) => client.$queryRaw<UsageOfDay[]>`
+      (client) => client.$queryRaw<DailyUsage[]>`
         SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, provider, model,
           CASE WHEN ${byKey}::boolean THEN api_key_id END AS "apiKeyId",
           count(DISTINCT call_id) AS calls, count(*) AS attempts,
@@ -147,7 +147,7 @@ export class UsageRepository {
 }
 
 /** Serializes the attempts of a call for `commit_usage` and `finish_turn`. */
-export function usageJson(owner: UsageOwner, attempts: readonly AttemptRecord[]): string {
+export function serializeUsage(owner: UsageOwner, attempts: readonly AttemptRecord[]): string {
   return JSON.stringify(attempts.map((attempt) => toJson({ owner, attempt })));
 }
 

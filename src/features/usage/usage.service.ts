@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError } from '../../common/errors.js';
-import { type Days, type UsageOfDay, UsageRepository } from './usage.repository.js';
+import { type Days, type DailyUsage, UsageRepository } from './usage.repository.js';
 
 const DAY_MS = 86_400_000;
 
@@ -11,7 +11,7 @@ const DEFAULT_DAYS = 30;
 const MAX_DAYS = 366;
 
 /** Period and grouping of a usage report. */
-export interface UsageAsked {
+export interface UsageReportRequest {
   readonly from: string | undefined;
   readonly to: string | undefined;
   /** True to group by key. */
@@ -23,7 +23,7 @@ export interface UsageReport {
   readonly days: Days;
   /** True if grouped by key. */
   readonly byKey: boolean;
-  readonly rows: readonly UsageOfDay[];
+  readonly rows: readonly DailyUsage[];
 }
 
 /** Reports usage to accounts. */
@@ -35,16 +35,16 @@ export class UsageService {
    * Returns an account's usage by day and model, and by key if requested.
    * @throws InvalidRequestError if there are too many days, or the last one is before the first
    */
-  async report(userId: string, asked: UsageAsked): Promise<UsageReport> {
-    const days = toDays(asked);
-    const { byKey } = asked;
+  async report(userId: string, request: UsageReportRequest): Promise<UsageReport> {
+    const days = toDays(request);
+    const { byKey } = request;
     return { days, byKey, rows: await this.usage.summarize(userId, days, byKey) };
   }
 }
 
-function toDays(asked: Pick<UsageAsked, 'from' | 'to'>): Days {
-  const to = asked.to ?? (asked.from === undefined ? today() : latest(today(), asked.from));
-  const from = asked.from ?? dayOf(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS);
+function toDays(request: Pick<UsageReportRequest, 'from' | 'to'>): Days {
+  const to = request.to ?? (request.from === undefined ? today() : latest(today(), request.from));
+  const from = request.from ?? dayOf(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS);
   const count = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
   if (count < 1) throw refused('from must not be after to');
   if (count > MAX_DAYS) throw refused(`from must be at most ${MAX_DAYS - 1} days before to`);

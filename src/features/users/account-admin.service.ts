@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import { ACCESS_CHANNEL, serializeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
 import { normalizeEmail } from '../../common/email-address.js';
 import { NotFoundError } from '../../common/errors.js';
@@ -41,7 +41,7 @@ export class AccountAdminService {
   }
 
   private tell(userId: string, kind: 'changed' | 'revoked'): Promise<void> {
-    return this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind, userId }));
+    return this.broadcast.publish(ACCESS_CHANNEL, serializeAccessChange({ kind, userId }));
   }
 }
 

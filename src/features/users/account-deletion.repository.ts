@@ -43,7 +43,7 @@ export class AccountDeletionRepository {
    * @returns whether the account exists
    * @throws LastAdminError
    */
-  request(actor: Actor, id: string): Promise<boolean> {
+  requestDeletion(actor: Actor, id: string): Promise<boolean> {
     return this.prisma.transaction(async (transaction) => {
       await assertOtherAdmin(transaction, id);
       // Neither column is part of a key, so this does not wait for transactions that are adding rows of the account.
@@ -59,7 +59,7 @@ export class AccountDeletionRepository {
   }
 
   /** Returns the ids of accounts that are being deleted, in order, after one of them. */
-  async pending(after: string | undefined, limit: number): Promise<string[]> {
+  async listPendingDeletions(after: string | undefined, limit: number): Promise<string[]> {
     const users = await this.prisma.run((client) =>
       client.user.findMany({
         where: { deletionRequestedAt: { not: null }, ...(after !== undefined && { id: { gt: after } }) },

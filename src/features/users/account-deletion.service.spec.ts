@@ -5,7 +5,7 @@ import { DatabaseUnavailableError, PrismaService } from '../../infra/database/in
 import { Broadcast, RedisConnection } from '../../infra/redis/index.js';
 import { AuditRepository } from '../audit/index.js';
 import { AccountDeletionRepository, type OwnedTable } from './account-deletion.repository.js';
-import { AccountDeletionService, WAIT_MS } from './account-deletion.service.js';
+import { AccountDeletionService, REQUEST_WAIT_MS } from './account-deletion.service.js';
 import { UserDeletionHook } from './user-deletion-hook.js';
 
 const ACTOR: Actor = { userId: 'admin', address: '192.0.2.1' };
@@ -25,12 +25,12 @@ class Rows extends AccountDeletionRepository {
     super(nowhere, new AuditRepository(nowhere));
   }
 
-  override request(_actor: Actor, id: string): Promise<boolean> {
+  override requestDeletion(_actor: Actor, id: string): Promise<boolean> {
     this.events.push(`request ${id}`);
     return Promise.resolve(true);
   }
 
-  override pending(after: string | undefined): Promise<string[]> {
+  override listPendingDeletions(after: string | undefined): Promise<string[]> {
     return Promise.resolve(after === undefined ? ['ada', 'bob'] : []);
   }
 
@@ -147,8 +147,8 @@ describe('deleting an account', () => {
     const events: string[] = [];
     const clock = new SkippingClock();
     await serviceOver(new Rows(events), events, [new StuckHook()], clock).delete(ACTOR, 'ada');
-    expect(clock.waits).toEqual([WAIT_MS]);
-    expect(WAIT_MS).toBe(10_000);
+    expect(clock.waits).toEqual([REQUEST_WAIT_MS]);
+    expect(REQUEST_WAIT_MS).toBe(10_000);
     expect(events).not.toContain('delete ada');
   });
 

@@ -1,5 +1,5 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
-import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import { ACCESS_CHANNEL, serializeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
 import { Clock } from '../../common/clock.js';
 import { AppError, NotFoundError } from '../../common/errors.js';
@@ -13,7 +13,7 @@ import {
 import { USER_DELETION_HOOKS, type UserDeletionHook } from './user-deletion-hook.js';
 
 /** Maximum time that a request waits for the deletion to complete, in milliseconds. */
-export const WAIT_MS = 10_000;
+export const REQUEST_WAIT_MS = 10_000;
 
 /** Number of rows deleted per transaction, which must stay far below the statement timeout. */
 const BATCH = 1_000;
@@ -51,10 +51,10 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
    * @throws LastAdminError
    */
   async delete(actor: Actor, userId: string): Promise<void> {
-    if (!(await this.accounts.request(actor, userId))) throw new NotFoundError('user', userId);
-    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'revoked', userId }));
+    if (!(await this.accounts.requestDeletion(actor, userId))) throw new NotFoundError('user', userId);
+    await this.broadcast.publish(ACCESS_CHANNEL, serializeAccessChange({ kind: 'revoked', userId }));
     const patience = new AbortController();
-    await Promise.race([this.carryOut(userId), this.clock.wait(WAIT_MS, patience.signal)]);
+    await Promise.race([this.runDeletion(userId), this.clock.wait(REQUEST_WAIT_MS, patience.signal)]);
     patience.abort();
   }
 
@@ -62,14 +62,14 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
   async resume(signal: AbortSignal): Promise<void> {
     let after: string | undefined;
     do {
-      const page = await this.accounts.pending(after, PAGE);
-      for (const userId of page) if (!signal.aborted) await this.carryOut(userId);
+      const page = await this.accounts.listPendingDeletions(after, PAGE);
+      for (const userId of page) if (!signal.aborted) await this.runDeletion(userId);
       after = page.at(-1);
     } while (after !== undefined && !signal.aborted);
   }
 
   /** Runs a deletion, once at a time per account. Never rejects: a failed deletion is resumed later. */
-  private carryOut(userId: string): Promise<void> {
+  private runDeletion(userId: string): Promise<void> {
     const running = this.running.get(userId);
     if (running !== undefined) return running;
     const run = this.deleteEverything(userId)

@@ -13,7 +13,7 @@ export class AccountQuotas {
   constructor(private readonly users: UserRepository) {}
 
   /** Returns an account's quotas; null if the account no longer exists. */
-  of(userId: string): Promise<AccountQuota | null> {
+  findQuota(userId: string): Promise<AccountQuota | null> {
     return this.users.findById(userId);
   }
 }

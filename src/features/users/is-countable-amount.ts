@@ -1,5 +1,5 @@
 import { buildMessage, ValidateBy } from 'class-validator';
-import { SMALLEST_USD } from '../../common/money.js';
+import { MIN_RECORDED_USD } from '../../common/money.js';
 
 /**
  * Validates an amount of 0, or at least the smallest recordable one: less would be stored as 0, which blocks the
@@ -9,7 +9,7 @@ export function IsCountableAmount(): PropertyDecorator {
   return ValidateBy({
     name: 'isCountableAmount',
     validator: {
-      validate: (value: unknown) => value === 0 || (typeof value === 'number' && value >= SMALLEST_USD),
+      validate: (value: unknown) => value === 0 || (typeof value === 'number' && value >= MIN_RECORDED_USD),
       defaultMessage: buildMessage((prefix) => `${prefix}$property must be 0 or at least 0.000001`),
     },
   });

@@ -3,7 +3,7 @@ import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 
 /** Numbers of wrong passwords allowed, and the waits for further ones; times are in milliseconds. */
-export const LIMITS = {
+export const PASSWORD_LIMITS = {
   /** Attempts of an address on one account without a wait. */
   freeTries: 10,
   /** Doubles with each further attempt. */
@@ -18,7 +18,7 @@ export const LIMITS = {
 /** Maximum number of entries in each map. */
 const CAPACITY = 50_000;
 
-interface Tries {
+interface AttemptCount {
   count: number;
   blockedUntil: number;
   forgottenAt: number;
@@ -32,9 +32,9 @@ interface Tries {
  */
 @Injectable()
 export class PasswordThrottle {
-  private readonly pairs = new Map<string, Tries>();
-  private readonly addresses = new Map<string, Tries>();
-  private readonly accounts = new Map<string, Tries>();
+  private readonly pairs = new Map<string, AttemptCount>();
+  private readonly addresses = new Map<string, AttemptCount>();
+  private readonly accounts = new Map<string, AttemptCount>();
   private readonly trusted = new Map<string, true>();
 
   constructor(private readonly clock: Clock) {}
@@ -49,18 +49,19 @@ export class PasswordThrottle {
     const now = this.clock.now();
     const pair = `${address} ${account}`;
     const blockedMs = Math.max(
-      this.waitOf(this.pairs.get(pair), now, LIMITS.freeTries),
-      this.waitOf(this.addresses.get(address), now, LIMITS.perAddress),
-      this.trusted.has(pair) ? 0 : this.waitOf(this.accounts.get(account), now, LIMITS.perAccount),
+      this.waitOf(this.pairs.get(pair), now, PASSWORD_LIMITS.freeTries),
+      this.waitOf(this.addresses.get(address), now, PASSWORD_LIMITS.perAddress),
+      this.trusted.has(pair) ? 0 : this.waitOf(this.accounts.get(account), now, PASSWORD_LIMITS.perAccount),
     );
-    if (blockedMs > 0) throw tooManyTries(blockedMs);
-    const tries = counted(this.pairs, pair, now, LIMITS.longestWaitMs * 2);
-    const beyond = tries.count - LIMITS.freeTries;
+    if (blockedMs > 0) throw tooManyAttempts(blockedMs);
+    const tries = counted(this.pairs, pair, now, PASSWORD_LIMITS.longestWaitMs * 2);
+    const beyond = tries.count - PASSWORD_LIMITS.freeTries;
     if (beyond >= 0)
-      tries.blockedUntil = now + Math.min(LIMITS.firstWaitMs * 2 ** beyond, LIMITS.longestWaitMs);
+      tries.blockedUntil =
+        now + Math.min(PASSWORD_LIMITS.firstWaitMs * 2 ** beyond, PASSWORD_LIMITS.longestWaitMs);
     const counts = [
-      counted(this.addresses, address, now, LIMITS.windowMs),
-      counted(this.accounts, account, now, LIMITS.windowMs),
+      counted(this.addresses, address, now, PASSWORD_LIMITS.windowMs),
+      counted(this.accounts, account, now, PASSWORD_LIMITS.windowMs),
     ];
     for (const count of counts) count.blockedUntil = count.forgottenAt;
     return () => {
@@ -71,13 +72,13 @@ export class PasswordThrottle {
     };
   }
 
-  private waitOf(tries: Tries | undefined, now: number, free: number): number {
+  private waitOf(tries: AttemptCount | undefined, now: number, free: number): number {
     if (tries === undefined || tries.forgottenAt <= now || tries.count < free) return 0;
     return Math.max(0, tries.blockedUntil - now);
   }
 }
 
-function counted(map: Map<string, Tries>, key: string, now: number, keepMs: number): Tries {
+function counted(map: Map<string, AttemptCount>, key: string, now: number, keepMs: number): AttemptCount {
   const known = map.get(key);
   const tries =
     known === undefined || known.forgottenAt <= now
@@ -98,7 +99,7 @@ function bounded<Value>(map: Map<string, Value>): Map<string, Value> {
 }
 
 /** Returns the error for an attempt that comes too early. */
-export function tooManyTries(retryAfterMs: number): AppError {
+export function tooManyAttempts(retryAfterMs: number): AppError {
   const seconds = Math.ceil(retryAfterMs / 1000);
   return new AppError(
     'rate_limit_exceeded',

@@ -7,7 +7,7 @@ import { hash, verify } from '@node-rs/argon2';
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** Hash of a password that nobody has, created once, so that an unknown address costs as much work as a known one. */
-let nobodysHash: Promise<string> | undefined;
+let dummyHash: Promise<string> | undefined;
 
 /** Returns the argon2id hash of a password, in PHC format. */
 export function hashPassword(password: string): Promise<string> {
@@ -16,7 +16,7 @@ export function hashPassword(password: string): Promise<string> {
 
 /** Returns true if the password matches the hash. Without a hash returns false after the same work. */
 export async function passwordMatches(password: string, passwordHash: string | undefined): Promise<boolean> {
-  nobodysHash ??= hashPassword(crypto.randomUUID());
-  const matches = await verify(passwordHash ?? (await nobodysHash), password);
+  dummyHash ??= hashPassword(crypto.randomUUID());
+  const matches = await verify(passwordHash ?? (await dummyHash), password);
   return matches && passwordHash !== undefined;
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Result } from 'ioredis';
-import { normalAddress } from '../../common/address.js';
+import { normalizeAddress } from '../../common/address.js';
 import { RedisConnection } from '../../infra/redis/index.js';
-import { LIMITS, PasswordThrottle, tooManyTries } from './password-throttle.js';
+import { PASSWORD_LIMITS, PasswordThrottle, tooManyAttempts } from './password-throttle.js';
 
 /** Prefix that separates our keys from others in the same Redis. */
 const PREFIX = 'parley:passwords:';
@@ -93,12 +93,12 @@ export class SharedPasswordThrottle {
    */
   async admit(account: string, address: string): Promise<() => Promise<void>> {
     const { client } = this.redis;
-    const counted = normalAddress(address);
+    const counted = normalizeAddress(address);
     if (client === undefined) return this.admitHere(account, counted);
     const keys = keysOf(account, counted);
     const waitMs = await this.answerOf(client.admitPassword(...keys, ...LIMITS_AS_ARGUMENTS));
     if (waitMs === undefined) return this.admitHere(account, counted);
-    if (waitMs > 0) throw tooManyTries(waitMs);
+    if (waitMs > 0) throw tooManyAttempts(waitMs);
     return async () => {
       await this.answerOf(client.forgivePassword(...keys, TRUST_MS));
     };
@@ -124,12 +124,12 @@ export class SharedPasswordThrottle {
 }
 
 const LIMITS_AS_ARGUMENTS = [
-  LIMITS.freeTries,
-  LIMITS.perAddress,
-  LIMITS.perAccount,
-  LIMITS.firstWaitMs,
-  LIMITS.longestWaitMs,
-  LIMITS.windowMs,
+  PASSWORD_LIMITS.freeTries,
+  PASSWORD_LIMITS.perAddress,
+  PASSWORD_LIMITS.perAccount,
+  PASSWORD_LIMITS.firstWaitMs,
+  PASSWORD_LIMITS.longestWaitMs,
+  PASSWORD_LIMITS.windowMs,
 ];
 
 function keysOf(account: string, address: string): Keys {

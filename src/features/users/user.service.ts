@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ACCESS_CHANNEL, writeAccessChange } from '../../common/access-change.js';
+import { ACCESS_CHANNEL, serializeAccessChange } from '../../common/access-change.js';
 import type { Actor } from '../../common/actor.js';
 import { isEmail, maxLength } from 'class-validator';
 import { normalizeEmail, storedEmailForms } from '../../common/email-address.js';
@@ -58,7 +58,7 @@ export class UserService {
    * @throws WrongPasswordError
    * @throws AppError `rate_limit_exceeded`
    */
-  async confirm(actor: Actor, id: string, currentPassword: string): Promise<StoredUser> {
+  async verifyPassword(actor: Actor, id: string, currentPassword: string): Promise<StoredUser> {
     const succeeded = await this.throttle.admit(id, actor.address ?? '');
     const user = await this.get(id);
     if (!(await passwordMatches(currentPassword, user.passwordHash))) throw new WrongPasswordError();
@@ -79,11 +79,11 @@ export class UserService {
     change: { readonly email: string; readonly currentPassword: string },
   ): Promise<StoredUser> {
     const email = toStoredEmail(change.email);
-    await this.confirm(actor, userId, change.currentPassword);
+    await this.verifyPassword(actor, userId, change.currentPassword);
     const user = await this.users.changeEmail(userId, email);
     if (user === undefined) throw new NotFoundError('user', userId);
     if (user === 'taken') throw new EmailTakenError();
-    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
+    await this.broadcast.publish(ACCESS_CHANNEL, serializeAccessChange({ kind: 'changed', userId }));
     await this.audit.record('user.updated', { actor, userId, detail: { fields: ['email'] } });
     return user;
   }

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import type { AppError, ErrorCode } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
-import { type ErrorWire, speaksAnthropic } from '../../http/index.js';
+import { type ErrorFormat, isAnthropicRequest } from '../../http/index.js';
 
 /** The values of `type` that Anthropic's clients know. https://platform.claude.com/docs/en/api/errors */
 type ErrorType =
@@ -79,7 +79,11 @@ export function requestIdHeader(requestId: string): Record<string, string> {
 }
 
 /** The error format of these routes, also for errors of the guard and the body parser. */
-export const ANTHROPIC_ERRORS: ErrorWire = { speaks, body: toErrorBody, headers: requestIdHeader };
+export const ANTHROPIC_ERROR_FORMAT: ErrorFormat = {
+  matches: speaks,
+  body: toErrorBody,
+  headers: requestIdHeader,
+};
 
 /**
  * Returns true for a request to these routes, by the URL as the client sent it, regardless of any later prefix
@@ -88,5 +92,5 @@ export const ANTHROPIC_ERRORS: ErrorWire = { speaks, body: toErrorBody, headers:
 function speaks(request: Request): boolean {
   const [path = ''] = request.originalUrl.split('?', 1);
   if (/^\/v1\/messages(\/|$)/i.test(path)) return true;
-  return /^\/v1\/models(\/|$)/i.test(path) && speaksAnthropic(request);
+  return /^\/v1\/models(\/|$)/i.test(path) && isAnthropicRequest(request);
 }

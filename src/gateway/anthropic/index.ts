@@ -1,2 +1,2 @@
 export { AnthropicGatewayModule } from './anthropic-gateway.module.js';
-export { ANTHROPIC_ERRORS } from './errors.js';
+export { ANTHROPIC_ERROR_FORMAT } from './errors.js';

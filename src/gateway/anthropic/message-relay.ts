@@ -11,15 +11,15 @@ export class MessageRelay {
   private name = '';
   private stopped = false;
   /** True once an event has been passed on. */
-  begun = false;
+  hasRelayed = false;
 
   begin(model: ModelIdentity): void {
     this.name = model.name;
   }
 
   /** Returns the event for the client. */
-  write({ name, raw, chunks }: Relayed): OutgoingEvent {
-    this.begun = true;
+  write({ eventName: name, raw, chunks }: Relayed): OutgoingEvent {
+    this.hasRelayed = true;
     this.stopped ||= name === 'message_stop';
     const data = name === 'message_start' ? renameModel(raw, chunks[0]?.model ?? '', this.name) : raw;
     return { event: name, data: asLine(data) };
@@ -38,7 +38,7 @@ export class MessageRelay {
  * Returns a whole message as received with the model renamed; undefined if it was not received in this API
  * format.
  */
-export function relayedMessage({ raw, completion, model }: ModelAnswer): string | undefined {
+export function toRelayedMessage({ raw, completion, model }: ModelAnswer): string | undefined {
   return raw === undefined ? undefined : renameModel(raw, completion.model, model.name);
 }
 

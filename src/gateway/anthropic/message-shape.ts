@@ -5,7 +5,7 @@ import type { MessageUsage } from './message-usage.js';
 export type StopReason = 'end_turn' | 'max_tokens' | 'tool_use' | 'stop_sequence' | 'refusal';
 
 /** The end of an answer. */
-export interface Ending {
+export interface AnswerEnd {
   readonly stop_reason: StopReason;
   readonly stop_sequence: string | null;
   readonly stop_details: {
@@ -23,7 +23,7 @@ export type AnswerBlock =
   | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: unknown };
 
 /** A message in Anthropic's format. */
-export interface MessageBody extends Omit<Ending, 'stop_reason'> {
+export interface AnthropicMessageBody extends Omit<AnswerEnd, 'stop_reason'> {
   readonly id: string;
   readonly type: 'message';
   readonly role: 'assistant';
@@ -36,7 +36,7 @@ export interface MessageBody extends Omit<Ending, 'stop_reason'> {
 }
 
 /** The data that determines the end of an answer. */
-export interface EndingFacts {
+export interface AnswerEndInput {
   /** Finish reason of the canonical format. */
   readonly finishReason: string;
   readonly calledTools: boolean;
@@ -47,7 +47,7 @@ export interface EndingFacts {
 }
 
 /** Converts the end of an answer to Anthropic's format. */
-export function toEnding({ finishReason, calledTools, refusal, stopSequence }: EndingFacts): Ending {
+export function toAnswerEnd({ finishReason, calledTools, refusal, stopSequence }: AnswerEndInput): AnswerEnd {
   const stop_reason = toStopReason(finishReason, calledTools);
   if (stop_reason === 'refusal' || refusal !== '') {
     const explanation = refusal === '' ? null : refusal;
@@ -89,7 +89,7 @@ export function newToolUseId(): string {
 }
 
 /** Returns a string field of a part of an answer that the canonical format has no type for. */
-export function textAt(value: object, ...names: readonly string[]): string | undefined {
+export function firstStringField(value: object, ...names: readonly string[]): string | undefined {
   for (const name of names) {
     const text: unknown = Reflect.get(value, name);
     if (typeof text === 'string') return text;

@@ -8,15 +8,15 @@ import {
   ReturnedFieldsCollector,
 } from '../../llm/index.js';
 import {
-  type MessageBody,
+  type AnthropicMessageBody,
   newMessageId,
   newToolUseId,
   REASONING,
-  textAt,
-  toEnding,
+  firstStringField,
+  toAnswerEnd,
 } from './message-shape.js';
 import { estimatedUsage, toMessageUsage } from './message-usage.js';
-import { sealedData, writeSeal } from './reasoning-seal.js';
+import { sealProviderData, writeSeal } from './reasoning-seal.js';
 
 type Choice = ChatChunk['choices'][number];
 type CallDelta = NonNullable<Choice['delta']['tool_calls']>[number];
@@ -66,7 +66,7 @@ export class MessageWriter {
   private *start(): Generator<OutgoingEvent> {
     if (this.started) return;
     this.started = true;
-    const message: MessageBody = {
+    const message: AnthropicMessageBody = {
       id: newMessageId(),
       type: 'message',
       role: 'assistant',
@@ -86,7 +86,7 @@ export class MessageWriter {
     yield* this.start();
     for (const choice of choices) {
       if (choice.index !== 0) continue;
-      this.stopSequence ??= textAt(choice, 'stop_reason');
+      this.stopSequence ??= firstStringField(choice, 'stop_reason');
       this.returned.add(choice.delta);
       yield* this.add(choice.delta);
     }
@@ -98,7 +98,7 @@ export class MessageWriter {
     for (const call of this.calls.values()) if (!this.closed.has(call)) yield* this.writeCall(call);
     yield* this.close();
     yield* this.writeProviderData();
-    const delta = toEnding({
+    const delta = toAnswerEnd({
       finishReason,
       calledTools: this.calls.size > 0,
       refusal: this.refusal,
@@ -114,7 +114,7 @@ export class MessageWriter {
    */
   private *writeProviderData(): Generator<OutgoingEvent> {
     if (this.calls.size === 0) return;
-    const data = sealedData(this.model, this.providerData ?? this.returned.providerData(this.model));
+    const data = sealProviderData(this.model, this.providerData ?? this.returned.providerData(this.model));
     if (data === undefined) return;
     yield* this.enter('sealed', { type: 'redacted_thinking', data });
     yield* this.close();
@@ -122,8 +122,8 @@ export class MessageWriter {
 
   private *add(delta: ChatDelta): Generator<OutgoingEvent> {
     this.providerData ??= delta.provider_data;
-    const field = REASONING.find((name) => textAt(delta, name) !== undefined) ?? REASONING[0];
-    const thinking = textAt(delta, field) ?? '';
+    const field = REASONING.find((name) => firstStringField(delta, name) !== undefined) ?? REASONING[0];
+    const thinking = firstStringField(delta, field) ?? '';
     const { content, refusal, tool_calls: calls } = delta;
     this.refusal += refusal ?? '';
     const text = (content ?? '') + (refusal ?? '');

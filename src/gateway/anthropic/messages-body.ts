@@ -20,7 +20,7 @@ export type MessagesBody = Omit<Anthropic.MessageCreateParamsNonStreaming, 'mode
 export type CountBody = Omit<MessagesBody, 'max_tokens'>;
 
 /** The caller's headers that belong to the protocol. */
-export interface WireHeaders {
+export interface AnthropicHeaders {
   readonly 'anthropic-version'?: string | string[] | undefined;
   readonly 'anthropic-beta'?: string | string[] | undefined;
 }

@@ -17,7 +17,7 @@ import {
 } from '../../http/index.js';
 import { COUNT_DOC, COUNT_EXAMPLE, MESSAGE_DOC, MESSAGE_EXAMPLE } from './documentation.js';
 import { toErrorEvent } from './errors.js';
-import type { CountBody, MessagesBody, WireHeaders } from './messages-body.js';
+import type { CountBody, MessagesBody, AnthropicHeaders } from './messages-body.js';
 import { MessagesService } from './messages.service.js';
 import { RequestIdInterceptor } from './request-id.interceptor.js';
 import { COUNT_TOKENS, MESSAGES } from './schemas.js';
@@ -43,7 +43,7 @@ export class MessagesController {
   @ApiErrors(...MODEL_ERRORS)
   async create(
     @CurrentCaller() caller: Caller,
-    @Headers() headers: WireHeaders,
+    @Headers() headers: AnthropicHeaders,
     @Body(new SchemaPipe<MessagesBody>(MESSAGES)) body: MessagesBody,
     @Res() response: Response,
   ): Promise<void> {
@@ -69,7 +69,7 @@ export class MessagesController {
   @ApiErrors(...MODEL_ERRORS)
   async count(
     @CurrentCaller() caller: Caller,
-    @Headers() headers: WireHeaders,
+    @Headers() headers: AnthropicHeaders,
     @Body(new SchemaPipe<CountBody>(COUNT_TOKENS)) body: CountBody,
     @Res() response: Response,
   ): Promise<void> {
@@ -81,7 +81,7 @@ export class MessagesController {
 
   private stream(
     caller: Caller,
-    headers: WireHeaders,
+    headers: AnthropicHeaders,
     body: MessagesBody,
     response: Response,
   ): Promise<void> {

@@ -4,10 +4,10 @@ import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
 import { newId } from '../../common/ids.js';
 import { type CountingCall, estimateChat, LlmService, type ModelCall } from '../../llm/index.js';
-import { MessageRelay, relayedMessage } from './message-relay.js';
-import type { MessageBody } from './message-shape.js';
+import { MessageRelay, toRelayedMessage } from './message-relay.js';
+import type { AnthropicMessageBody } from './message-shape.js';
 import { MessageWriter } from './message-writer.js';
-import type { CountBody, MessagesBody, WireHeaders } from './messages-body.js';
+import type { CountBody, MessagesBody, AnthropicHeaders } from './messages-body.js';
 import { toChatRequest } from './to-chat-request.js';
 import { toMessage } from './to-message.js';
 import { toNativeRequest } from './to-native-request.js';
@@ -16,15 +16,15 @@ import { toNativeRequest } from './to-native-request.js';
 export interface MessagesRequest<Body> {
   readonly caller: Caller;
   readonly body: Body;
-  readonly headers: WireHeaders;
+  readonly headers: AnthropicHeaders;
   readonly signal: AbortSignal;
 }
 
 /** A whole answer and the data of its headers. */
-export interface WholeMessage {
+export interface MessageResult {
   readonly head: ModelResponseHeaders;
   /** A JSON text if the answer was received in this API format. */
-  readonly message: MessageBody | string;
+  readonly message: AnthropicMessageBody | string;
 }
 
 /** Messages for every provider: if the client disconnects, the upstream call ends, and only usage is stored. */
@@ -33,12 +33,12 @@ export class MessagesService {
   constructor(private readonly llm: LlmService) {}
 
   /** @throws AppError if there is no answer */
-  async complete(request: MessagesRequest<MessagesBody>): Promise<WholeMessage> {
+  async complete(request: MessagesRequest<MessagesBody>): Promise<MessageResult> {
     const call = toCall(request);
     const answer = await this.llm.complete(call);
     return {
       head: toModelResponseHeaders(call, answer),
-      message: relayedMessage(answer) ?? toMessage(answer),
+      message: toRelayedMessage(answer) ?? toMessage(answer),
     };
   }
 
@@ -70,7 +70,7 @@ export class MessagesService {
           yield* writer.write(event.chunk);
           break;
         case 'finished':
-          yield* relay.begun ? relay.end() : writer.end(event);
+          yield* relay.hasRelayed ? relay.end() : writer.end(event);
       }
     }
   }
@@ -105,7 +105,7 @@ function toCall({ caller, body: given, headers, signal }: MessagesRequest<Messag
     ...caller,
     model: body.model,
     request: toChatRequest(body),
-    ownChoices: ['limit_name', 'history'],
+    serverDefaults: ['limit_name', 'history'],
     native: toNativeRequest('/v1/messages', body, headers),
     signal,
     accounting: 'sink',

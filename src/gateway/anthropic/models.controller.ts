@@ -1,7 +1,7 @@
 import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { ANTHROPIC_WIRE, SchemaPipe, Scope } from '../../http/index.js';
-import { type ListedModel, type ModelPage, ModelsService } from './models.service.js';
+import { ANTHROPIC_VERSION, SchemaPipe, Scope } from '../../http/index.js';
+import { type AnthropicModel, type ModelPage, AnthropicModelsService } from './models.service.js';
 import { RequestIdInterceptor } from './request-id.interceptor.js';
 import { MODEL_PAGE } from './schemas.js';
 
@@ -19,9 +19,9 @@ const PAGE_SIZE = 20;
 @Scope('chat')
 @ApiExcludeController()
 @UseInterceptors(RequestIdInterceptor)
-@Controller({ path: 'v1/models', version: ANTHROPIC_WIRE })
-export class ModelsController {
-  constructor(private readonly models: ModelsService) {}
+@Controller({ path: 'v1/models', version: ANTHROPIC_VERSION })
+export class AnthropicModelsController {
+  constructor(private readonly models: AnthropicModelsService) {}
 
   @Get()
   list(@Query(new SchemaPipe<ModelPageQuery>(MODEL_PAGE)) query: ModelPageQuery): Promise<ModelPage> {
@@ -31,7 +31,7 @@ export class ModelsController {
 
   /** A name may contain slashes, so it takes the rest of the path. */
   @Get('*model')
-  get(@Param('model') name: string | string[]): Promise<ListedModel> {
+  get(@Param('model') name: string | string[]): Promise<AnthropicModel> {
     return this.models.get(Array.isArray(name) ? name.join('/') : name);
   }
 }

@@ -3,7 +3,7 @@ import { AppError, InvalidRequestError } from '../../common/errors.js';
 import { ModelCatalog } from '../../llm/index.js';
 
 /** A model in Anthropic's format. */
-export interface ListedModel {
+export interface AnthropicModel {
   readonly type: 'model';
   readonly id: string;
   readonly display_name: string;
@@ -16,28 +16,28 @@ export interface ListedModel {
 
 /** A page of the list of models. */
 export interface ModelPage {
-  readonly data: readonly ListedModel[];
+  readonly data: readonly AnthropicModel[];
   readonly first_id: string | null;
   readonly last_id: string | null;
   readonly has_more: boolean;
 }
 
 /** The requested page. */
-export interface PageAsked {
+export interface PageRequest {
   readonly limit: number;
   readonly after: string | undefined;
   readonly before: string | undefined;
 }
 
 @Injectable()
-export class ModelsService {
+export class AnthropicModelsService {
   constructor(private readonly models: ModelCatalog) {}
 
   /**
    * Returns a page of the aliases and all models. Models of providers whose list cannot be read are omitted.
    * @throws InvalidRequestError if there is no model with the name of a cursor
    */
-  async list({ limit, after, before }: PageAsked): Promise<ModelPage> {
+  async list({ limit, after, before }: PageRequest): Promise<ModelPage> {
     const names = [...this.models.aliases(), ...(await this.models.modelNames())];
     for (const cursor of [after, before]) {
       if (cursor === undefined || names.includes(cursor)) continue;
@@ -60,7 +60,7 @@ export class ModelsService {
    * Returns an alias, or a model by its full or bare name.
    * @throws AppError `model_not_found`
    */
-  async get(name: string): Promise<ListedModel> {
+  async get(name: string): Promise<AnthropicModel> {
     if (this.models.aliases().includes(name)) return toListedModel(name);
     const { name: id } = await this.models.resolve(name);
     const known = await this.models.modelNames();
@@ -70,7 +70,7 @@ export class ModelsService {
   }
 }
 
-function toListedModel(id: string): ListedModel {
+function toListedModel(id: string): AnthropicModel {
   return {
     type: 'model',
     id,

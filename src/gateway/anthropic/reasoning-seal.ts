@@ -53,7 +53,7 @@ export function isForeignReasoning(block: SealedBlock): boolean {
 /**
  * Converts the sealed blocks of an answer to data for the provider that wrote it; undefined if there are none.
  */
-export function unsealed(content: readonly SealedBlock[]): ProviderData | undefined {
+export function readSealedData(content: readonly SealedBlock[]): ProviderData | undefined {
   let origin: ReasoningSeal | undefined;
   const texts: Record<string, string> = {};
   let blocks: unknown;
@@ -75,7 +75,7 @@ export function unsealed(content: readonly SealedBlock[]): ProviderData | undefi
 }
 
 /** Seals the data of an answer beyond its reasoning text; undefined if there is none. */
-export function sealedData(
+export function sealProviderData(
   { provider, model }: ModelIdentity,
   data: ProviderData | undefined,
 ): string | undefined {

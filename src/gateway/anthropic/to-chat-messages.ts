@@ -1,6 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import type { ChatMessage, ProviderData } from '../../llm/index.js';
-import { isForeignReasoning, unsealed } from './reasoning-seal.js';
+import { isForeignReasoning, readSealedData } from './reasoning-seal.js';
 
 type Block = Anthropic.ContentBlockParam;
 type Content = string | readonly Block[];
@@ -11,7 +11,7 @@ type ToolCall = NonNullable<Extract<ChatMessage, { role: 'assistant' }>['tool_ca
 const FAILED = 'The tool failed.';
 
 /** The protocol whose provider accepts special blocks back. */
-const WIRE = 'anthropic';
+const PROTOCOL = 'anthropic';
 
 /** Blocks of an answer that have no meaning for another provider and can be dropped: thinking, and seals. */
 const OWN_BLOCKS: ReadonlySet<string> = new Set(['thinking', 'redacted_thinking']);
@@ -30,7 +30,7 @@ const KNOWN_RESULTS: ReadonlySet<string> = new Set(['text', 'image']);
  * Returns the path of the first block that the canonical format cannot express:
  * `messages.0.content.1.document`.
  */
-export function foreignBlock(messages: readonly Anthropic.MessageParam[]): string | undefined {
+export function findUnsupportedBlock(messages: readonly Anthropic.MessageParam[]): string | undefined {
   for (const [index, { role, content }] of messages.entries()) {
     for (const [place, block] of listOf(content).entries()) {
       const where = `messages.${index}.content.${place}.${block.type}`;
@@ -63,7 +63,7 @@ export function toSystemMessages(system: string | readonly Anthropic.TextBlockPa
 }
 
 /** Converts one turn to canonical messages. Each tool result becomes a message of its own. */
-export function toChatMessages({ role, content }: Anthropic.MessageParam): ChatMessage[] {
+export function toCanonicalMessages({ role, content }: Anthropic.MessageParam): ChatMessage[] {
   switch (role) {
     case 'user':
       return toUserMessages(content);
@@ -141,10 +141,10 @@ function toAssistantMessage(content: Content): ChatMessage {
  * Anthropic signed.
  */
 function providerDataOf(content: readonly Block[]): ProviderData | undefined {
-  const foreign = unsealed(content);
+  const foreign = readSealedData(content);
   if (foreign !== undefined) return foreign;
   const special = content.some((block) => OWN_BLOCKS.has(block.type) && !isForeignReasoning(block));
-  return special ? { provider: WIRE, blocks: content } : undefined;
+  return special ? { provider: PROTOCOL, blocks: content } : undefined;
 }
 
 function toToolCall({ id, name, input }: Anthropic.ToolUseBlockParam): ToolCall {

@@ -1,7 +1,7 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { type ChatRequest, joinNeighbours } from '../../llm/index.js';
 import type { CountBody } from './messages-body.js';
-import { toChatMessages, toSystemMessages } from './to-chat-messages.js';
+import { toCanonicalMessages, toSystemMessages } from './to-chat-messages.js';
 
 type Effort = NonNullable<ChatRequest['reasoning_effort']>;
 type Tool = NonNullable<ChatRequest['tools']>[number];
@@ -19,7 +19,10 @@ export function toChatRequest(body: CountBody & { readonly max_tokens?: number }
   const schema = (body.output_config?.format ?? body.output_format)?.schema;
   const request: ChatRequest = {
     // The API joins neighbours of one role, and clients rely on it.
-    messages: joinNeighbours([...toSystemMessages(body.system), ...body.messages.flatMap(toChatMessages)]),
+    messages: joinNeighbours([
+      ...toSystemMessages(body.system),
+      ...body.messages.flatMap(toCanonicalMessages),
+    ]),
     ...(body.max_tokens !== undefined && { max_completion_tokens: body.max_tokens }),
     ...(typeof temperature === 'number' && { temperature }),
     ...(typeof top_p === 'number' && { top_p }),
@@ -56,7 +59,7 @@ function toTools({
   tools = [],
   tool_choice: choice,
 }: CountBody): Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'> {
-  const own = tools.flatMap((tool) => (isOwnTool(tool) ? [toTool(tool)] : []));
+  const own = tools.flatMap((tool) => (isClientTool(tool) ? [toTool(tool)] : []));
   if (own.length === 0) return {};
   const single = choice !== undefined && choice.type !== 'none' && choice.disable_parallel_tool_use === true;
   return {
@@ -93,6 +96,6 @@ function toToolChoice(choice: Anthropic.ToolChoice): NonNullable<ChatRequest['to
 /**
  * Returns true for a tool that the caller runs; any other is run by the provider, or known only to its models.
  */
-export function isOwnTool(tool: Anthropic.ToolUnion): tool is Anthropic.Tool {
+export function isClientTool(tool: Anthropic.ToolUnion): tool is Anthropic.Tool {
   return !('type' in tool) || (tool.type ?? 'custom') === 'custom';
 }

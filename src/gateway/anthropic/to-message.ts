@@ -7,20 +7,20 @@ import {
 } from '../../llm/index.js';
 import {
   type AnswerBlock,
-  type MessageBody,
+  type AnthropicMessageBody,
   newMessageId,
   newToolUseId,
   REASONING,
-  textAt,
-  toEnding,
+  firstStringField,
+  toAnswerEnd,
 } from './message-shape.js';
 import { toMessageUsage } from './message-usage.js';
-import { sealedData, writeSeal } from './reasoning-seal.js';
+import { sealProviderData, writeSeal } from './reasoning-seal.js';
 
 type Choice = ChatCompletion['choices'][number];
 
 /** Converts a whole answer of another protocol to a message. */
-export function toMessage({ completion, model, usage }: ModelAnswer): MessageBody {
+export function toMessage({ completion, model, usage }: ModelAnswer): AnthropicMessageBody {
   const [choice] = completion.choices;
   return {
     id: newMessageId(),
@@ -28,11 +28,11 @@ export function toMessage({ completion, model, usage }: ModelAnswer): MessageBod
     role: 'assistant',
     model: model.name,
     content: choice === undefined ? [] : blocksOf(choice.message, model),
-    ...toEnding({
+    ...toAnswerEnd({
       finishReason: choice?.finish_reason ?? 'stop',
       calledTools: (choice?.message.tool_calls ?? []).length > 0,
       refusal: choice?.message.refusal ?? '',
-      stopSequence: choice && textAt(choice, 'stop_reason'),
+      stopSequence: choice && firstStringField(choice, 'stop_reason'),
     }),
     container: null,
     usage: toMessageUsage(usage),
@@ -40,8 +40,8 @@ export function toMessage({ completion, model, usage }: ModelAnswer): MessageBod
 }
 
 function blocksOf(message: Choice['message'], model: ModelIdentity): AnswerBlock[] {
-  const field = REASONING.find((name) => textAt(message, name) !== undefined) ?? REASONING[0];
-  const thinking = textAt(message, field) ?? '';
+  const field = REASONING.find((name) => firstStringField(message, name) !== undefined) ?? REASONING[0];
+  const thinking = firstStringField(message, field) ?? '';
   const text = (message.content ?? '') + (message.refusal ?? '');
   const calls = (message.tool_calls ?? []).flatMap((call) =>
     call.type === 'function'
@@ -62,7 +62,7 @@ function blocksOf(message: Choice['message'], model: ModelIdentity): AnswerBlock
 function dataOf(message: AnswerMessage, model: ModelIdentity): string | undefined {
   const returned = new ReturnedFieldsCollector();
   returned.add(message);
-  return sealedData(model, message.provider_data ?? returned.providerData(model));
+  return sealProviderData(model, message.provider_data ?? returned.providerData(model));
 }
 
 function callOf(call: { readonly name: string; readonly arguments: string }): {

@@ -16,12 +16,12 @@ describe('toNativeRequest', () => {
       'x-api-key': 'secret',
     };
     expect(convert({ novelty: 1 }, headers)).toEqual({
-      wire: 'anthropic',
+      protocol: 'anthropic',
       path: '/v1/messages',
       body: { ...BODY, novelty: 1 },
       headers: { 'anthropic-version': '2023-06-01', 'anthropic-beta': 'a,b' },
-      onlyHere: undefined,
-      hints: ['novelty'],
+      nativeOnlyField: undefined,
+      droppableFields: ['novelty'],
     });
   });
 
@@ -67,6 +67,6 @@ describe('toNativeRequest', () => {
     ],
     [{ messages: [{ role: 'assistant', content: [{ type: 'image' }] }] }, 'messages.0.content.0.image'],
   ])('for %j: returns %s as the field that only this protocol supports', (more, expected) => {
-    expect(convert(more).onlyHere).toBe(expected);
+    expect(convert(more).nativeOnlyField).toBe(expected);
   });
 });

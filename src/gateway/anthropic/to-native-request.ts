@@ -1,10 +1,10 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { alphanumericDigest } from '../../common/digest.js';
 import type { NativeRequest } from '../../llm/index.js';
-import type { CountBody, WireHeaders } from './messages-body.js';
+import type { CountBody, AnthropicHeaders } from './messages-body.js';
 import { isForeignReasoning } from './reasoning-seal.js';
-import { foreignBlock } from './to-chat-messages.js';
-import { isOwnTool } from './to-chat-request.js';
+import { findUnsupportedBlock } from './to-chat-messages.js';
+import { isClientTool } from './to-chat-request.js';
 
 /** Fields that the canonical format can express. */
 const KNOWN: ReadonlySet<string> = new Set([
@@ -25,7 +25,7 @@ const KNOWN: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields that the answer depends on, and that only a provider with this protocol understands. */
-const ONLY_HERE = [
+const NATIVE_ONLY_FIELDS = [
   'container',
   'context_management',
   'inference_geo',
@@ -37,9 +37,9 @@ const ONLY_HERE = [
 const HEADERS = ['anthropic-version', 'anthropic-beta'] as const;
 
 /** Creates a request in the caller's own API format. */
-export function toNativeRequest(path: string, body: CountBody, headers: WireHeaders): NativeRequest {
+export function toNativeRequest(path: string, body: CountBody, headers: AnthropicHeaders): NativeRequest {
   return {
-    wire: 'anthropic',
+    protocol: 'anthropic',
     path,
     body: { ...body, messages: body.messages.map(withoutForeign) },
     headers: Object.fromEntries(
@@ -48,8 +48,8 @@ export function toNativeRequest(path: string, body: CountBody, headers: WireHead
         return value === undefined ? [] : [[name, String(value)]];
       }),
     ),
-    onlyHere: foreignField(body),
-    hints: hintsOf(body),
+    nativeOnlyField: foreignField(body),
+    droppableFields: hintsOf(body),
   };
 }
 
@@ -85,12 +85,12 @@ function acceptedId(id: string): string {
  * Returns the first field of a request that the canonical format cannot express and that the answer depends on.
  */
 function foreignField(body: CountBody): string | undefined {
-  const field = ONLY_HERE.find((name) => isAsked(Reflect.get(body, name)));
+  const field = NATIVE_ONLY_FIELDS.find((name) => isAsked(Reflect.get(body, name)));
   if (field !== undefined) return field;
   const tools = body.tools ?? [];
-  const place = tools.findIndex((tool) => !isOwnTool(tool));
+  const place = tools.findIndex((tool) => !isClientTool(tool));
   if (place !== -1) return `tools.${place}.${String(tools[place]?.type)}`;
-  return foreignBlock(body.messages) ?? (saysNothing(body) ? 'messages' : undefined);
+  return findUnsupportedBlock(body.messages) ?? (isEmptyConversation(body) ? 'messages' : undefined);
 }
 
 /**
@@ -102,7 +102,7 @@ function hintsOf(body: CountBody): string[] {
 }
 
 /** Returns true if all turns are empty, so that nothing would remain in another protocol. */
-function saysNothing({ messages }: CountBody): boolean {
+function isEmptyConversation({ messages }: CountBody): boolean {
   return messages.every(({ content }) => content.length === 0);
 }
 

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../common/errors.js';
 import { ApiErrorsOf, type SchemaObject } from '../../http/index.js';
-import { OllamaErrorBody } from './error-wire.js';
+import { OllamaErrorBody } from './error-format.js';
 
 /** The errors of a model call. */
 export const OLLAMA_MODEL_ERRORS = [

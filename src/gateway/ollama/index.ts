@@ -1,2 +1,2 @@
-export { OLLAMA_ERROR_WIRE } from './error-wire.js';
+export { OLLAMA_ERROR_FORMAT } from './error-format.js';
 export { OllamaGatewayModule } from './ollama-gateway.module.js';

@@ -32,7 +32,7 @@ export function toCallParts({ path, body }: OllamaRequest): Required<Pick<ModelC
   return {
     // Never sent; only for our own token count if the server reports no usage.
     request: { messages },
-    native: { wire: 'ollama', path, body: { ...body }, headers: {}, onlyHere: 'model' },
+    native: { protocol: 'ollama', path, body: { ...body }, headers: {}, nativeOnlyField: 'model' },
   };
 }
 

@@ -20,7 +20,7 @@ import {
   OLLAMA_TAGS_EXAMPLE,
   OllamaErrors,
 } from './documentation.js';
-import { OllamaErrorBody, toOllamaError } from './error-wire.js';
+import { OllamaErrorBody, toOllamaError } from './error-format.js';
 import type { OllamaChatBody, OllamaGenerateBody, OllamaRequest } from './ollama-request.mapper.js';
 import { OllamaService } from './ollama.service.js';
 import { OLLAMA_CHAT, OLLAMA_GENERATE } from './schemas.js';

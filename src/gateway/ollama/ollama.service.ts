@@ -40,7 +40,7 @@ export class OllamaService {
    * @throws AppError if there is none
    */
   tags(userId: string, signal: AbortSignal): Promise<string> {
-    return this.llm.nativeModels('ollama', userId, signal);
+    return this.llm.listNativeModels('ollama', userId, signal);
   }
 
   private async toCall(caller: Caller, request: OllamaRequest, signal: AbortSignal): Promise<ModelCall> {

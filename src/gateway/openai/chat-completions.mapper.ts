@@ -1,5 +1,5 @@
 import type { ChatChunk, ModelAnswer, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
-import { type Rename, renamed, renameOf } from './rename-model.js';
+import { type ModelRename, renameModelInJson, createModelRename } from './rename-model.js';
 
 /** Converts usage to OpenAI's format. */
 export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: TokenUsage) {
@@ -19,7 +19,7 @@ export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningToke
 export function toCompletionText({ completion, raw, model, usage }: ModelAnswer): string {
   const { model: upstream } = completion;
   const asItCame = completion.usage && raw !== undefined && typeof upstream === 'string';
-  const text = asItCame ? renamed(raw, renameOf(upstream, model.name)) : undefined;
+  const text = asItCame ? renameModelInJson(raw, createModelRename(upstream, model.name)) : undefined;
   return (
     text ?? JSON.stringify({ ...completion, model: model.name, usage: completion.usage ?? toUsage(usage) })
   );
@@ -32,10 +32,10 @@ export function toCompletionText({ completion, raw, model, usage }: ModelAnswer)
 export class ChunkWriter {
   private model: ModelIdentity | undefined;
   /** The upstream's name of the model, as it appears in each of its chunks, and the replacement. */
-  private rename: { readonly upstream: string; readonly fields: Rename } | undefined;
+  private rename: { readonly upstream: string; readonly fields: ModelRename } | undefined;
 
   private last: ChatChunk | undefined;
-  private usageTold = false;
+  private usageSent = false;
 
   /** @param includeUsage true if the client requested the usage chunk, which we always request */
   constructor(private readonly includeUsage: boolean) {}
@@ -48,7 +48,7 @@ export class ChunkWriter {
   /** Returns the chunk as JSON, or undefined if it is not sent to the client. */
   write({ chunk, raw }: Extract<ModelEvent, { type: 'chunk' }>): string | undefined {
     this.last = chunk;
-    if (chunk.usage) this.usageTold = true;
+    if (chunk.usage) this.usageSent = true;
     if (chunk.choices.length === 0 && chunk.usage && !this.includeUsage) return undefined;
     return raw === undefined || !isPlain(chunk, this.includeUsage)
       ? this.rewritten(chunk)
@@ -57,7 +57,7 @@ export class ChunkWriter {
 
   /** Returns the usage chunk if the client requested it and the host did not send it, else undefined. */
   usage(usage: TokenUsage): string | undefined {
-    if (!this.includeUsage || this.usageTold || this.last === undefined) return undefined;
+    if (!this.includeUsage || this.usageSent || this.last === undefined) return undefined;
     return this.rewritten({ ...this.last, choices: [], usage: toUsage(usage) });
   }
 
@@ -66,8 +66,8 @@ export class ChunkWriter {
     if (raw.includes('\n')) return this.rewritten(chunk);
     const { model: upstream } = chunk;
     if (this.rename?.upstream !== upstream)
-      this.rename = { upstream, fields: renameOf(upstream, this.model?.name ?? '') };
-    return renamed(raw, this.rename.fields) ?? this.rewritten(chunk);
+      this.rename = { upstream, fields: createModelRename(upstream, this.model?.name ?? '') };
+    return renameModelInJson(raw, this.rename.fields) ?? this.rewritten(chunk);
   }
 
   private rewritten(chunk: ChatChunk): string {

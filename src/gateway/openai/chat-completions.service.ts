@@ -17,7 +17,7 @@ export type ChatCompletionBody = ChatRequest & {
 };
 
 /** A whole answer and the data of its headers. */
-export interface WholeCompletion {
+export interface CompletionResult {
   readonly head: ModelResponseHeaders;
   /** JSON text. */
   readonly completion: string;
@@ -32,7 +32,7 @@ export class ChatCompletionsService {
   constructor(private readonly llm: LlmService) {}
 
   /** @throws AppError if there is no answer */
-  async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<WholeCompletion> {
+  async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<CompletionResult> {
     const call = toCall(caller, body, signal);
     const answer = await this.llm.complete(call);
     return { head: toModelResponseHeaders(call, answer), completion: toCompletionText(answer) };

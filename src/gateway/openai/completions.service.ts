@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { concurrently } from '../../common/concurrently.js';
+import { mapConcurrently } from '../../common/map-concurrently.js';
 import { AppError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { answerCaching, type Caller } from '../../common/caller.js';
@@ -49,7 +49,7 @@ export interface TextCompletion {
 }
 
 /** A whole answer and the data of its headers. */
-export interface WholeTextCompletion {
+export interface TextCompletionResult {
   readonly head: ModelResponseHeaders;
   readonly completion: TextCompletion;
 }
@@ -71,16 +71,12 @@ export class CompletionsService {
   constructor(private readonly llm: LlmService) {}
 
   /** @throws AppError if there is no answer; with several prompts, the first failure ends all */
-  async complete(
-    caller: Caller,
-    body: CompletionBody,
-    clientLeft: AbortSignal,
-  ): Promise<WholeTextCompletion> {
+  async complete(caller: Caller, body: CompletionBody, signal: AbortSignal): Promise<TextCompletionResult> {
     assertHonoured(body);
     const prompts = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
     const answers = await this.answersTo(
-      prompts.map((prompt) => toCall(caller, body, prompt, clientLeft)),
-      clientLeft,
+      prompts.map((prompt) => toCall(caller, body, prompt, signal)),
+      signal,
     );
     const choices = answers.flatMap(({ completion }) => completion.choices);
     const prompt_tokens = answers.reduce((sum, { usage }) => sum + usage.inputTokens, 0);
@@ -109,7 +105,7 @@ export class CompletionsService {
   private async answersTo(calls: readonly ModelCall[], clientLeft: AbortSignal): Promise<ModelAnswer[]> {
     const lease = this.llm.shareLease(calls);
     try {
-      return await concurrently(calls, { atOnce: PROMPTS_AT_ONCE, signal: clientLeft }, (call, signal) =>
+      return await mapConcurrently(calls, { atOnce: PROMPTS_AT_ONCE, signal: clientLeft }, (call, signal) =>
         this.llm.complete({ ...call, signal }, lease),
       );
     } finally {
@@ -216,7 +212,7 @@ function toCall(caller: Caller, body: CompletionBody, text: string, signal: Abor
     cache: answerCaching(caller, cache),
     signal,
     // Completions has only the older name of the limit.
-    ownChoices: ['limit_name'],
+    serverDefaults: ['limit_name'],
     request: {
       ...parameters,
       messages: [{ role: 'user', content: text }],

@@ -10,7 +10,7 @@ import {
   type NewMessage,
   toCallDelta,
   toIdempotency,
-  toWireCalls,
+  toOpenAiToolCalls,
   type TurnRequest,
 } from '../../features/chat/index.js';
 import { toUsage } from './chat-completions.mapper.js';
@@ -48,10 +48,10 @@ export function toTurn(
   if (typeof n === 'number' && n > 1) throw refused('n');
   for (const name of REFUSED) if (parameters[name]) throw refused(name);
   const prompts = messages.filter(({ role }) => role === 'system' || role === 'developer').map(textOf);
-  const behind = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
-  if (behind.length > MAX_MESSAGES)
+  const newerMessages = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
+  if (newerMessages.length > MAX_MESSAGES)
     throw wrong(`has more than ${MAX_MESSAGES} messages after the last answer`);
-  const newMessages = behind.flatMap(toNewMessages);
+  const newMessages = newerMessages.flatMap(toNewMessages);
   const characters = newMessages.reduce((sum, { content }) => sum + content.length, 0);
   if (characters > MAX_CHARACTERS)
     throw wrong(`has more than ${MAX_CHARACTERS} characters after the last answer`);
@@ -124,7 +124,7 @@ function refused(name: string): AppError {
 }
 
 /** Converts a finished answer to the format of Chat Completions. */
-export function toCompletion({ answerId }: AnswerStream, answer: FinishedAnswer) {
+export function toConversationCompletion({ answerId }: AnswerStream, answer: FinishedAnswer) {
   const { text, calls, model, usage, completedAt } = answer;
   return {
     id: idOf(answerId),
@@ -138,7 +138,7 @@ export function toCompletion({ answerId }: AnswerStream, answer: FinishedAnswer)
           role: 'assistant',
           content: text === '' && calls.length > 0 ? null : text,
           refusal: null,
-          ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+          ...(calls.length > 0 && { tool_calls: toOpenAiToolCalls(calls) }),
         },
         logprobs: null,
         finish_reason: reasonOf(answer),
@@ -153,7 +153,7 @@ export function toCompletion({ answerId }: AnswerStream, answer: FinishedAnswer)
  * @throws AppError if there is no finished answer, or if the answer restarted, which this protocol cannot
  * express
  */
-export async function* toChunks(
+export async function* toConversationChunks(
   source: AnswerStream,
   signal: AbortSignal,
   includeUsage: boolean,
@@ -175,7 +175,7 @@ export async function* toChunks(
         yield chunk([choice({ tool_calls: [toCallDelta(event.piece)] })]);
         break;
       case 'restarted':
-        throw beganAgain(source);
+        throw restartedError(source);
       case 'ended':
         if ('error' in event.outcome) throw event.outcome.error;
         yield chunk([choice({}, reasonOf(event.outcome))]);
@@ -185,7 +185,7 @@ export async function* toChunks(
   }
 }
 
-function beganAgain({ conversationId, answerId }: AnswerStream): AppError {
+function restartedError({ conversationId, answerId }: AnswerStream): AppError {
   return new AppError(
     'provider_error',
     `The answer was restarted, so discard the text received so far. It is still being generated: read the message ${answerId} of the conversation ${conversationId} once it has ended.`,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Response } from 'express';
 import type { Caller } from '../../common/caller.js';
-import { answerHeaders, TurnService } from '../../features/chat/index.js';
+import { toAnswerHeaders, TurnService } from '../../features/chat/index.js';
 import {
   toModelResponseHeaders,
   sendEventStream,
@@ -9,7 +9,7 @@ import {
   withClientSignal,
 } from '../../http/index.js';
 import type { ChatCompletionBody } from './chat-completions.service.js';
-import { toChunks, toCompletion, toTurn } from './conversation-completions.mapper.js';
+import { toConversationChunks, toConversationCompletion, toTurn } from './conversation-completions.mapper.js';
 
 /**
  * Answers Chat Completions requests that are turns of a conversation. They are stored before the model is
@@ -27,16 +27,16 @@ export class ConversationCompletionsSender {
     conversation: string,
     key: string | undefined,
   ): Promise<void> {
-    const begun = await this.turns.begin(toTurn(caller, conversation, key, body));
+    const begun = await this.turns.beginTurn(toTurn(caller, conversation, key, body));
     const { answer } = begun;
-    const headers = answerHeaders(begun);
+    const headers = toAnswerHeaders(begun);
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true;
-      const events = (signal: AbortSignal) => toChunks(answer, signal, includeUsage);
+      const events = (signal: AbortSignal) => toConversationChunks(answer, signal, includeUsage);
       return sendEventStream(response, { begin: 'at_once', headers, events });
     }
     response.set(headers);
-    const finished = await withClientSignal(response, (signal) => this.turns.answer(answer, signal));
+    const finished = await withClientSignal(response, (signal) => this.turns.awaitAnswer(answer, signal));
     setModelResponseHeaders(
       response,
       toModelResponseHeaders(
@@ -44,6 +44,6 @@ export class ConversationCompletionsSender {
         { ignored: answer.ignored ?? [], cached: finished.cached },
       ),
     );
-    response.json(toCompletion(answer, finished));
+    response.json(toConversationCompletion(answer, finished));
   }
 }

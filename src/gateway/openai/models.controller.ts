@@ -2,13 +2,13 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { ApiErrors, Scope } from '../../http/index.js';
 import { ModelBody, ModelListBody } from './models.dto.js';
-import { ModelsService } from './models.service.js';
+import { OpenAiModelsService } from './models.service.js';
 
 @Scope('chat')
 @ApiTags('openai')
 @Controller('v1/models')
-export class ModelsController {
-  constructor(private readonly models: ModelsService) {}
+export class OpenAiModelsController {
+  constructor(private readonly models: OpenAiModelsService) {}
 
   @Get()
   @ApiOperation({

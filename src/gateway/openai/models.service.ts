@@ -3,7 +3,7 @@ import { AppError } from '../../common/errors.js';
 import { ModelCatalog } from '../../llm/index.js';
 
 /** A model in OpenAI's format. */
-export interface ListedModel {
+export interface OpenAiModel {
   readonly id: string;
   readonly object: 'model';
   /**
@@ -17,11 +17,11 @@ export interface ListedModel {
 const STARTED_AT = Math.floor(Date.now() / 1000);
 
 @Injectable()
-export class ModelsService {
+export class OpenAiModelsService {
   constructor(private readonly models: ModelCatalog) {}
 
   /** Returns the aliases and all models. Models of providers whose list cannot be read are omitted. */
-  async list(): Promise<ListedModel[]> {
+  async list(): Promise<OpenAiModel[]> {
     const models = await this.models.modelNames();
     return [...this.models.aliases().map(toListedAlias), ...models.map(toListedModel)];
   }
@@ -30,7 +30,7 @@ export class ModelsService {
    * Returns an alias, or a model by its full or bare name.
    * @throws AppError `model_not_found`
    */
-  async get(name: string): Promise<ListedModel> {
+  async get(name: string): Promise<OpenAiModel> {
     if (this.models.aliases().includes(name)) return toListedAlias(name);
     const { name: id } = await this.models.resolve(name);
     const known = await this.models.modelNames();
@@ -40,10 +40,10 @@ export class ModelsService {
   }
 }
 
-function toListedModel(id: string): ListedModel {
+function toListedModel(id: string): OpenAiModel {
   return { id, object: 'model', created: STARTED_AT, owned_by: id.split('/', 1)[0] ?? '' };
 }
 
-function toListedAlias(id: string): ListedModel {
+function toListedAlias(id: string): OpenAiModel {
   return { id, object: 'model', created: STARTED_AT, owned_by: 'alias' };
 }

@@ -8,19 +8,24 @@ import { CompletionsService } from './completions.service.js';
 import { ConversationCompletionsSender } from './conversation-completions.sender.js';
 import { EmbeddingsController } from './embeddings.controller.js';
 import { EmbeddingsService } from './embeddings.service.js';
-import { ModelsController } from './models.controller.js';
-import { ModelsService } from './models.service.js';
+import { OpenAiModelsController } from './models.controller.js';
+import { OpenAiModelsService } from './models.service.js';
 
 /** OpenAI's protocol for every provider. */
 @Module({
   imports: [ChatModule, LlmModule],
-  controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],
+  controllers: [
+    ChatCompletionsController,
+    CompletionsController,
+    EmbeddingsController,
+    OpenAiModelsController,
+  ],
   providers: [
     ChatCompletionsService,
     CompletionsService,
     ConversationCompletionsSender,
     EmbeddingsService,
-    ModelsService,
+    OpenAiModelsService,
   ],
 })
 export class OpenAiGatewayModule {}

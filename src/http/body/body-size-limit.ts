@@ -41,7 +41,7 @@ export function requireAuthForLargeBody(authenticator: Authenticator): RequestHa
  * Rejects a request whose declared length exceeds the limit. The body parser would do so too, but only after reading
  * all of it.
  */
-export function refuseLarger(maxBytes: number): RequestHandler {
+export function limitDeclaredBody(maxBytes: number): RequestHandler {
   return refuseAbove(
     maxBytes,
     `The request body is too large. The limit for a JSON body is ${Math.round(maxBytes / MEGABYTE)} MB.`,
@@ -49,7 +49,7 @@ export function refuseLarger(maxBytes: number): RequestHandler {
 }
 
 /** Rejects forms that are too large. Allows the largest file plus the bytes that the form itself needs. */
-export function refuseLargerFiles(maxBytes: number): RequestHandler {
+export function limitDeclaredForm(maxBytes: number): RequestHandler {
   return refuseAbove(maxBytes + FORM_BYTES, tooLargeFile(maxBytes));
 }
 
@@ -68,7 +68,7 @@ function refuseAbove(maxBytes: number, message: string): RequestHandler {
 
 /** Rejects a body that is too large, unless a parser with a higher limit has already read it. */
 export function limitUnparsedBody(maxBytes: number): RequestHandler {
-  const refuseIt = refuseLarger(maxBytes);
+  const refuseIt = limitDeclaredBody(maxBytes);
   return (request: Request & { body?: unknown }, response, next) => {
     if (request.body === undefined) refuseIt(request, response, next);
     else next();

@@ -192,7 +192,7 @@ export const FileForm = createParamDecorator((_data: unknown, context: Execution
 });
 
 /** Makes the body of a route a form with one file, and documents it so that Swagger UI shows a file picker. */
-export function TakesFile(field: string, description: string): MethodDecorator {
+export function AcceptsFile(field: string, description: string): MethodDecorator {
   return applyDecorators(
     FormRoute(),
     ApiConsumes('multipart/form-data'),

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { AccountAccess } from '../../common/caller.js';
-import { type Admission, RequestLimiter } from './request-limiter.js';
+import { type RequestAdmission, RequestLimiter } from './request-limiter.js';
 
 /** Key of a request that no valid credentials came with. */
 export function addressKey(address: string | undefined): string {
@@ -26,7 +26,7 @@ type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 /** Record of the throttler, with the decision that it was made from. */
 export interface RateLimitRecord extends ThrottlerRecord {
-  readonly admission: Admission;
+  readonly admission: RequestAdmission;
 }
 
 /**
@@ -50,7 +50,7 @@ export class RateLimitStorage implements ThrottlerStorage {
     };
   }
 
-  private admit(key: string): Promise<Admission> {
+  private admit(key: string): Promise<RequestAdmission> {
     const { model, address, userId, apiKeyId } = KEY.exec(key)?.groups ?? {};
     if (address !== undefined) return this.limiter.admitAddress(address);
     if (userId === undefined) throw new Error(`'${key}' is not the key of a request.`);

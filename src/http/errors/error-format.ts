@@ -4,9 +4,9 @@ import { type ErrorBody, toErrorObject } from './error-body.dto.js';
 import { requestIdOf } from '../context/request-id.js';
 
 /** The error format of a compatible API. Each gateway has its own, and the composition root lists them. */
-export interface ErrorWire {
+export interface ErrorFormat {
   /** Reports whether a request uses this API format, even if the request is invalid. */
-  readonly speaks: (request: Request) => boolean;
+  readonly matches: (request: Request) => boolean;
   /** Returns the body, without any details of the error's cause. */
   readonly body: (error: AppError, requestId: string) => object;
   /** Returns the headers that clients of this format expect in addition to the body. */
@@ -17,21 +17,21 @@ export interface ErrorWire {
  * Selects the format of an error response. Requests that no format claims get ours, which OpenAI's clients read too.
  */
 export class ErrorFormats {
-  constructor(private readonly wires: readonly ErrorWire[]) {}
+  constructor(private readonly errorFormats: readonly ErrorFormat[]) {}
 
   /** Returns the body of the error response. */
   bodyOf(error: AppError, response: Response): object {
     const requestId = requestIdOf(response);
-    return this.wireOf(response)?.body(error, requestId) ?? ownBody(error, requestId);
+    return this.formatOf(response)?.body(error, requestId) ?? ownBody(error, requestId);
   }
 
   /** Returns the headers of the error response. */
   headersOf(response: Response): Readonly<Record<string, string>> {
-    return this.wireOf(response)?.headers?.(requestIdOf(response)) ?? {};
+    return this.formatOf(response)?.headers?.(requestIdOf(response)) ?? {};
   }
 
-  private wireOf({ req }: Response): ErrorWire | undefined {
-    return this.wires.find(({ speaks }) => speaks(req));
+  private formatOf({ req }: Response): ErrorFormat | undefined {
+    return this.errorFormats.find(({ matches: speaks }) => speaks(req));
   }
 }
 

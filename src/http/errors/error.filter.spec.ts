@@ -9,7 +9,7 @@ import { ErrorFormats } from './error-format.js';
 import { markRateLimited } from '../context/rate-limit-mark.js';
 import { ErrorFilter } from './error.filter.js';
 import { RateLimitStorage } from '../context/rate-limit.storage.js';
-import { type Admission, RequestLimiter } from '../context/request-limiter.js';
+import { type RequestAdmission, RequestLimiter } from '../context/request-limiter.js';
 
 class Recorder implements LoggerService {
   readonly lines: { level: string; line: unknown; rest: unknown[] }[] = [];
@@ -41,7 +41,7 @@ class Limiter extends RequestLimiter {
     throw new Error('Nobody is known.');
   }
 
-  override admitAddress(address: string): Promise<Admission> {
+  override admitAddress(address: string): Promise<RequestAdmission> {
     admitted.push(address);
     if (limiterFails) return Promise.reject(new Error('The limiter is broken.'));
     return Promise.resolve({ refusal, requests: undefined });

@@ -17,7 +17,7 @@ export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(ErrorFilter.name);
 
   constructor(
-    private readonly wires: ErrorFormats,
+    private readonly errorFormats: ErrorFormats,
     private readonly rateLimits: RateLimitStorage,
   ) {}
 
@@ -27,7 +27,7 @@ export class ErrorFilter implements ExceptionFilter {
     try {
       const error = (await this.refusalOf(response.req)) ?? toAppError(thrown);
       logFailure(this.logger, error, requestIdOf(response));
-      sendError(response, error, this.wires);
+      sendError(response, error, this.errorFormats);
     } catch (failure) {
       this.giveUp(response, failure);
     }
@@ -64,7 +64,7 @@ export class ErrorFilter implements ExceptionFilter {
  * Sends the error. If part of a response is already sent, closes the connection, because an error can no longer
  * follow.
  */
-export function sendError(response: Response, error: AppError, wires: ErrorFormats): void {
+export function sendError(response: Response, error: AppError, errorFormats: ErrorFormats): void {
   // A response that has ended is left unchanged.
   if (response.writableEnded) return;
   if (response.headersSent) {
@@ -75,8 +75,8 @@ export function sendError(response: Response, error: AppError, wires: ErrorForma
     response.setHeader('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }
   if (error.retryable === false) response.setHeader('X-Should-Retry', 'false');
-  response.set(wires.headersOf(response));
-  response.status(errorEntry(error.code).status).json(wires.bodyOf(error, response));
+  response.set(errorFormats.headersOf(response));
+  response.status(errorEntry(error.code).status).json(errorFormats.bodyOf(error, response));
 }
 
 /**

@@ -1,16 +1,16 @@
 import type { Response } from 'express';
 import onHeaders from 'on-headers';
-import type { Admission, RateState } from '../context/request-limiter.js';
+import type { RequestAdmission, RateLimitState } from '../context/request-limiter.js';
 
 /** Sets OpenAI's rate limit headers, with the state at the beginning of the response, for any kind of response. */
-export function setRateLimitHeaders(response: Response, { requests, tokens }: Admission): void {
+export function setRateLimitHeaders(response: Response, { requests, tokens }: RequestAdmission): void {
   onHeaders(response, () => {
     if (requests !== undefined) setRate(response, 'requests', requests);
     if (tokens !== undefined) setRate(response, 'tokens', tokens());
   });
 }
 
-function setRate(response: Response, what: string, { limit, remaining, resetMs }: RateState): void {
+function setRate(response: Response, what: string, { limit, remaining, resetMs }: RateLimitState): void {
   response.setHeader(`x-ratelimit-limit-${what}`, String(limit));
   response.setHeader(`x-ratelimit-remaining-${what}`, String(remaining));
   response.setHeader(`x-ratelimit-reset-${what}`, toDuration(resetMs));

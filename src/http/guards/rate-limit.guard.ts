@@ -84,12 +84,12 @@ function isRefusal(error: unknown): boolean {
 }
 
 /** Limits by address what is served beside the routes: the documentation. */
-export function addressLimit(storage: RateLimitStorage, wires: ErrorFormats) {
+export function addressLimit(storage: RateLimitStorage, errorFormats: ErrorFormats) {
   return (request: Request, response: Response, next: NextFunction): void => {
     markRateLimited(request);
     storage.increment(addressKey(request.ip)).then(({ admission: { refusal } }) => {
       if (refusal === undefined) next();
-      else sendError(response, refusal, wires);
+      else sendError(response, refusal, errorFormats);
     }, next);
   };
 }

@@ -4,7 +4,7 @@ import type { Response } from 'express';
 import { onAccessRevoked } from '../context/principal.js';
 
 /** A file to send as a download. */
-export interface SentBytes {
+export interface FileDownload {
   /** File name for the download; may be any text. */
   readonly name: string;
   /** Media type, without parameters. */
@@ -20,7 +20,7 @@ export interface SentBytes {
  * missing bytes.
  * @throws Error from the source
  */
-export async function sendBytes(response: Response, file: SentBytes): Promise<void> {
+export async function sendFileDownload(response: Response, file: FileDownload): Promise<void> {
   const { name, mediaType, size, bytes } = file;
   // Always an attachment, never shown in the browser: uploaded HTML must not run as a page of this server.
   response.attachment(name);

@@ -17,7 +17,7 @@ export class ClientErrorHandler {
   private readonly responses = new WeakMap<Duplex, Response>();
 
   constructor(
-    private readonly wires: ErrorFormats,
+    private readonly errorFormats: ErrorFormats,
     private readonly logger: Logger,
   ) {}
 
@@ -31,7 +31,7 @@ export class ClientErrorHandler {
       sendError(
         response,
         new InvalidRequestError('The request must have exactly one Host header.'),
-        this.wires,
+        this.errorFormats,
       );
       return;
     }
@@ -63,7 +63,7 @@ export class ClientErrorHandler {
     if (answering) {
       response.once('finish', () => socket.end(() => socket.destroy()));
       response.setHeader('Connection', 'close');
-      sendError(response, error, this.wires);
+      sendError(response, error, this.errorFormats);
       return;
     }
     const requestId = newId();

@@ -35,7 +35,7 @@ const PREFLIGHT_MAX_AGE_S = 7200;
  * Runs before everything that can reject a request, so that a page can read error responses too. A preflight ends
  * here: it carries no token and needs no database query, and counting it would halve the rate limit of a page.
  */
-export function crossOrigin(origins: CorsOrigins) {
+export function corsMiddleware(origins: CorsOrigins) {
   // `allowedHeaders` is left out so that every requested header is allowed: SDKs add many of their own.
   const options = { exposedHeaders: [...EXPOSED_HEADERS], maxAge: PREFLIGHT_MAX_AGE_S };
   if (origins === '*') return cors({ ...options, origin: '*' });

@@ -38,7 +38,7 @@ const PAGES: Readonly<Record<string, Policy>> = {
  * Sets the security headers on every response. `Cross-Origin-Resource-Policy: same-origin` stays: it restricts
  * embedding in pages and does not affect CORS requests.
  */
-export function secureHeaders(app: NestExpressApplication): void {
+export function applySecurityHeaders(app: NestExpressApplication): void {
   app.use(
     helmet({
       contentSecurityPolicy: toOptions(NOTHING),

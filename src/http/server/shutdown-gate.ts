@@ -7,7 +7,7 @@ import { sendError } from '../errors/error.filter.js';
 export class ShutdownGate {
   private open = true;
 
-  constructor(private readonly wires: ErrorFormats) {}
+  constructor(private readonly errorFormats: ErrorFormats) {}
 
   /** Rejects all further requests, so that none starts that cannot be finished. */
   close(): void {
@@ -26,7 +26,7 @@ export class ShutdownGate {
       new AppError('service_unavailable', 'The server is shutting down. Try again in a moment.', {
         retryAfterMs: 2000,
       }),
-      this.wires,
+      this.errorFormats,
     );
   };
 }

@@ -5,7 +5,13 @@ import type { EmbeddedServer } from './embedded-server.js';
 import { acquireInstanceLock } from './instance-lock.js';
 import type { InstanceLock } from './instance-lock.js';
 import { applyMigrations } from './migrations.js';
-import { closeClient, isServerAway, maskPassword, openClient, reasonOf } from './postgres-client.js';
+import {
+  closeClient,
+  isServerUnavailable,
+  maskPassword,
+  openClient,
+  failureReason,
+} from './postgres-client.js';
 
 /**
  * Thrown if the external database cannot be used. The message is a sentence for the operator, without the password.
@@ -116,16 +122,16 @@ async function reach(
     try {
       return await openClient(databaseUrl, 'parley start');
     } catch (error) {
-      const isAway = isServerAway(error);
+      const isAway = isServerUnavailable(error);
       if (!isAway || performance.now() + retryMs > deadline) {
         const patience = isAway ? ` within ${Math.round(waitMs / 1000)} s` : '';
         throw new DatabaseOpenError(
-          `Parley cannot connect to ${where}${patience}: ${reasonOf(error)}. ` +
+          `Parley cannot connect to ${where}${patience}: ${failureReason(error)}. ` +
             'Fix DATABASE_URL, or unset it to use the embedded database.',
           { cause: error },
         );
       }
-      if (!reported) report(`Waiting for ${where}: ${reasonOf(error)}.`);
+      if (!reported) report(`Waiting for ${where}: ${failureReason(error)}.`);
       reported = true;
     }
     await delay(retryMs);

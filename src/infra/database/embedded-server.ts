@@ -2,7 +2,7 @@ import { readFile, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { askServer, connectionStringFor } from './embedded/ask-server.js';
+import { probeServer, connectionStringFor } from './embedded/probe-server.js';
 import { findBinaries, runnableBinaries } from './embedded/binaries.js';
 import type { Binaries } from './embedded/binaries.js';
 import { ensureCluster } from './embedded/cluster.js';
@@ -12,7 +12,7 @@ import { locateDatabase, stateDirectory } from './embedded/location.js';
 import { findPostmaster } from './embedded/postmaster.js';
 import { runProgram } from './embedded/run-program.js';
 import type { SystemAccount } from './embedded/run-program.js';
-import { reasonOf } from './postgres-client.js';
+import { failureReason } from './postgres-client.js';
 
 export { EmbeddedServerError } from './embedded/embedded-server-error.js';
 
@@ -158,7 +158,7 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
   while (performance.now() < deadline && attempts < startAttempts) {
     const found = await findPostmaster(cluster.dataDirectory);
     if (found.state !== 'absent') {
-      const version = found.port === undefined ? undefined : await askServer(cluster, found.port);
+      const version = found.port === undefined ? undefined : await probeServer(cluster, found.port);
       if (version !== undefined && found.port !== undefined) {
         return asServer(installation, { port: found.port, version, adopted: true });
       }
@@ -187,7 +187,7 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
     );
     // Otherwise another process was faster or took the port; the next round finds out which.
     if (status === 0) {
-      const version = await askServer(cluster, port);
+      const version = await probeServer(cluster, port);
       if (version !== undefined) return asServer(installation, { port, version, adopted: false });
     }
     problem = output;
@@ -222,7 +222,7 @@ export async function startEmbeddedServer(options: {
   } catch (error) {
     if (error instanceof EmbeddedServerError) throw error;
     throw new EmbeddedServerError(
-      `The embedded database of DATA_DIR (${resolve(dataDir)}) cannot be used: ${reasonOf(error)}. ` +
+      `The embedded database of DATA_DIR (${resolve(dataDir)}) cannot be used: ${failureReason(error)}. ` +
         'Set DATA_DIR to a writable folder, or DATABASE_URL to a PostgreSQL server.',
       { cause: error },
     );

@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { advisoryLocks, closeClient, isServerAway, openClient, reasonOf } from './postgres-client.js';
+import {
+  advisoryLocks,
+  closeClient,
+  isServerUnavailable,
+  openClient,
+  failureReason,
+} from './postgres-client.js';
 
 /** Thrown if another Parley process uses the database. Without Redis, only one process may. */
 export class InstanceLockError extends Error {
@@ -96,7 +102,7 @@ async function waitForLock(options: InstanceLockOptions): Promise<HeldLock> {
       if (client) await closeClient(client);
       client = undefined;
       // The process we are waiting for stops the embedded server when it exits; the next round starts it again.
-      if (!isServerAway(error)) throw error;
+      if (!isServerUnavailable(error)) throw error;
       away = error;
     }
 
@@ -184,7 +190,7 @@ class KeptLock implements InstanceLock {
         return;
       } catch (error) {
         if (this.#wasReleased()) return;
-        report(`Could not reacquire the instance lock yet: ${reasonOf(error)}`);
+        report(`Could not reacquire the instance lock yet: ${failureReason(error)}`);
       }
       await delay(backoffMs, undefined, { signal: this.#released.signal }).catch(() => undefined);
     }

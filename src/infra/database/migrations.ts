@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { findPendingMigrations, howToRepair, MigrationError, readMigrations } from './migration-history.js';
 import type { Migration } from './migration-history.js';
-import { advisoryLocks, closeClient, openClient, reasonOf } from './postgres-client.js';
+import { advisoryLocks, closeClient, openClient, failureReason } from './postgres-client.js';
 import { openSchemaEngine } from './schema-engine.js';
 
 export { MigrationError } from './migration-history.js';
@@ -76,7 +76,7 @@ async function explain(error: unknown, failure: unknown, client: pg.Client): Pro
     )
     .catch(() => ({ rows: [] }));
   const cause = failure ?? error;
-  const [reason] = reasonOf(cause).split('\n');
+  const [reason] = failureReason(cause).split('\n');
   const [failed] = rows;
   return new MigrationError(
     failed
@@ -118,10 +118,7 @@ export async function applyMigrations(options: {
  * Returns the SQL that would change a database to match `schema.prisma`; empty if they match. Only the schema of the
  * connection (`public`) counts, so tables in other schemas (BullMQ's) are ignored.
  */
-export async function schemaDifference(options: {
-  connectionString: string;
-  schemaPath: string;
-}): Promise<string> {
+export async function diffSchema(options: { connectionString: string; schemaPath: string }): Promise<string> {
   const { connectionString, schemaPath } = options;
   const schema = { path: schemaPath, content: await readFile(schemaPath, 'utf8') };
   const opened = await openSchemaEngine({ connectionString, schema });

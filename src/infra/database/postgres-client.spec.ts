@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isServerAway, maskPassword, reasonOf } from './postgres-client.js';
+import { isServerUnavailable, maskPassword, failureReason } from './postgres-client.js';
 
 const withCode = (code: unknown, message = 'No.'): Error => Object.assign(new Error(message), { code });
 /** Node tries every address of a host and reports all failures together. */
@@ -21,7 +21,7 @@ describe('isServerAway', () => {
     ['connecting timed out', new Error('timeout expired')],
     ['the code is not a string', withCode(7, 'Client was closed and is not queryable')],
   ])('is true if %s', (_what, error) => {
-    expect(isServerAway(error)).toBe(true);
+    expect(isServerUnavailable(error)).toBe(true);
   });
 
   it.each<[string, unknown]>([
@@ -31,7 +31,7 @@ describe('isServerAway', () => {
     ['the error is a bug in our code', new TypeError('x is not a function')],
     ['the thrown value is not an error', 'timeout'],
   ])('is false if %s', (_what, error) => {
-    expect(isServerAway(error)).toBe(false);
+    expect(isServerUnavailable(error)).toBe(false);
   });
 });
 
@@ -44,7 +44,7 @@ describe('reasonOf', () => {
     [new AggregateError([], 'All failed.'), 'All failed.'],
     ['gone', 'gone'],
   ])('describes %p as %j', (error, reason) => {
-    expect(reasonOf(error)).toBe(reason);
+    expect(failureReason(error)).toBe(reason);
   });
 });
 

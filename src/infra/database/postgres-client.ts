@@ -19,7 +19,7 @@ const closeTimeoutMs = 2_000;
  * Opens a client outside any pool, for work that needs one session.
  *
  * @param applicationName name shown in `pg_stat_activity`
- * @throws any error of `pg`; {@link isServerAway} tells whether a retry can help
+ * @throws any error of `pg`; {@link isServerUnavailable} tells whether a retry can help
  */
 export async function openClient(connectionString: string, applicationName: string): Promise<pg.Client> {
   const client = new pg.Client({
@@ -77,8 +77,8 @@ function codeOf(error: Error): string | undefined {
  * Returns true if an error of `pg` means that the server could not be reached or went away, so that a retry may
  * succeed.
  */
-export function isServerAway(error: unknown): boolean {
-  if (error instanceof AggregateError) return error.errors.every(isServerAway);
+export function isServerUnavailable(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.every(isServerUnavailable);
   if (!(error instanceof Error)) return false;
   const code = codeOf(error);
   // Errors of `pg` itself (a closed connection, a timeout) have no code, only a message.
@@ -91,9 +91,9 @@ export function isServerAway(error: unknown): boolean {
  * Returns the reason of a failure for a log line. Some of Node's errors (all addresses refused) have an empty
  * message.
  */
-export function reasonOf(error: unknown): string {
+export function failureReason(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
-    return [...new Set(error.errors.map(reasonOf))].join('; ');
+    return [...new Set(error.errors.map(failureReason))].join('; ');
   }
   if (!(error instanceof Error)) return String(error);
   return error.message === '' ? (codeOf(error) ?? error.name) : error.message;

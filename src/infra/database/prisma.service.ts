@@ -60,7 +60,7 @@ export class PrismaService implements OnApplicationShutdown {
   }
 
   /** Returns true if the database responds. */
-  async answers(): Promise<boolean> {
+  async isReachable(): Promise<boolean> {
     return this.client.$queryRaw`SELECT 1`.then(
       () => true,
       () => false,

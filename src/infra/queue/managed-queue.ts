@@ -19,7 +19,7 @@ export class ManagedQueue<Data = unknown> extends Queue<Data, unknown> {
 
   override async close(): Promise<void> {
     // A graceful close would wait for Redis to respond.
-    if (this.connection.isAway) this.closing ??= this.backend.close(true);
+    if (this.connection.isUnavailable) this.closing ??= this.backend.close(true);
     await super.close();
   }
 }
@@ -34,7 +34,7 @@ export class ManagedWorker<Data = unknown> extends Worker<Data> {
   }
 
   override close(force = false): Promise<void> {
-    return super.close(force || this.connection.isAway);
+    return super.close(force || this.connection.isUnavailable);
   }
 }
 

@@ -36,7 +36,7 @@ export class QueueConnection {
    * True if Redis cannot be reached. Commands then wait for its return indefinitely. Always false on PostgreSQL,
    * where they fail instead.
    */
-  get isAway(): boolean {
+  get isUnavailable(): boolean {
     return this.isRedis && !this.isReady;
   }
 

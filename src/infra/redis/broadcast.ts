@@ -28,12 +28,12 @@ export class Broadcast {
    * Calls the listener with each message on the channel. The listener must not throw.
    * @returns a function that removes the listener
    */
-  listen(channel: string, listener: Listener): () => void {
+  subscribe(channel: string, listener: Listener): () => void {
     const known = this.listeners.get(channel);
     if (known !== undefined) known.add(listener);
     else {
       this.listeners.set(channel, new Set([listener]));
-      this.subscribe(channel);
+      this.openChannel(channel);
     }
     return () => {
       const left = this.listeners.get(channel);
@@ -62,7 +62,7 @@ export class Broadcast {
   }
 
   /** Subscribes to a channel. The first call opens the connection. */
-  private subscribe(channel: string): void {
+  private openChannel(channel: string): void {
     this.subscriber ??= this.connect();
     this.send('subscribe', channel);
   }

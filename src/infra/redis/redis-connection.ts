@@ -59,7 +59,7 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 
   /** Returns true if Redis responds, or without Redis. */
-  async answers(): Promise<boolean> {
+  async isReachable(): Promise<boolean> {
     if (this.client === undefined) return true;
     return this.client.ping().then(
       () => true,

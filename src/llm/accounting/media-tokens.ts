@@ -20,7 +20,7 @@ const MAX_PAGES = 100;
  * count.
  * @param bytes size of the file
  */
-export function mediaTokens(kind: MediaKind, bytes: number): number {
+export function estimateMediaTokens(kind: MediaKind, bytes: number): number {
   if (kind === 'image') return IMAGE_TOKENS;
   return Math.min(MAX_PAGES, Math.max(1, Math.ceil(bytes / BYTES_PER_PAGE))) * PAGE_TOKENS;
 }

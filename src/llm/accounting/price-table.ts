@@ -51,7 +51,7 @@ export class PriceTable {
    * Returns the maximum cost of these tokens over all models, or the name of the first model without a known
    * price.
    */
-  dearest(
+  maxCost(
     models: readonly { readonly provider: string; readonly model: string; readonly name: string }[],
     inputTokens: number,
     outputTokens: number,

@@ -8,20 +8,20 @@ const MAX_LENGTH = 1_000_000;
  * Outcome of an answer in progress that others wait for: the answer, a failure or uncacheable answer, or an
  * aborted call.
  */
-export type Landing = CachedAnswer | 'failed' | 'left';
+export type FlightOutcome = CachedAnswer | 'failed' | 'left';
 
 /** Result of a lookup: the cached answer, or the obligation to generate it. */
-export type Found =
+export type CacheLookup =
   | { readonly type: 'hit'; readonly answer: CachedAnswer }
   /** There is no answer to return. `land` must be called once. */
-  | { readonly type: 'miss'; readonly land: (landing: Landing) => Promise<void> };
+  | { readonly type: 'miss'; readonly land: (landing: FlightOutcome) => Promise<void> };
 
 /**
  * Cached answers, and answers in progress. Equal concurrent calls within one process result in a single call of
  * a model.
  */
 export class AnswerCache {
-  private readonly flights = new Map<string, Promise<Landing>>();
+  private readonly flights = new Map<string, Promise<FlightOutcome>>();
 
   constructor(
     private readonly store: SharedCache,
@@ -34,7 +34,7 @@ export class AnswerCache {
    * generated for may read slowly.
    * @returns undefined if the signal aborted first
    */
-  async find(key: string, signal: AbortSignal): Promise<Found | undefined> {
+  async find(key: string, signal: AbortSignal): Promise<CacheLookup | undefined> {
     while (!signal.aborted) {
       const stored = await this.stored(key);
       if (stored !== undefined) return { type: 'hit', answer: stored };
@@ -52,8 +52,8 @@ export class AnswerCache {
     return undefined;
   }
 
-  private take(key: string): (landing: Landing) => Promise<void> {
-    const flight = Promise.withResolvers<Landing>();
+  private take(key: string): (landing: FlightOutcome) => Promise<void> {
+    const flight = Promise.withResolvers<FlightOutcome>();
     this.flights.set(key, flight.promise);
     return async (landing) => {
       if (typeof landing === 'object') await this.keep(key, landing);
@@ -108,10 +108,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
  */
 async function within(
   waitMs: number,
-  flight: Promise<Landing>,
+  flight: Promise<FlightOutcome>,
   signal: AbortSignal,
-): Promise<Landing | undefined> {
-  const first = Promise.withResolvers<Landing | undefined>();
+): Promise<FlightOutcome | undefined> {
+  const first = Promise.withResolvers<FlightOutcome | undefined>();
   const leave = (): void => {
     first.resolve(undefined);
   };

@@ -8,7 +8,7 @@ import {
   type ModelIdentity,
   type NativeRequest,
   type RelayedEvent,
-  toChunks,
+  completionToChunks,
   type TokenUsage,
 } from '../port/index.js';
 
@@ -29,13 +29,18 @@ export interface CachedAnswer {
 }
 
 /** Finish reasons of answers that may be cached. */
-const KEPT: ReadonlySet<FinishReason> = new Set(['stop', 'length', 'tool_calls', 'function_call']);
+const CACHEABLE_FINISH_REASONS: ReadonlySet<FinishReason> = new Set([
+  'stop',
+  'length',
+  'tool_calls',
+  'function_call',
+]);
 
 /**
  * Returns true if an answer may be cached: complete, not refused, from the first model of the chain and not
  * from a fallback, and without calls that a stream in the canonical format cannot express.
  */
-export function isKept(
+export function isCacheableAnswer(
   { completion, model }: CachedAnswer,
   models: readonly string[],
   { mayCache }: Pick<ModelCall, 'mayCache'>,
@@ -45,7 +50,7 @@ export function isKept(
     completion.choices.length > 0 &&
     completion.choices.every(
       ({ finish_reason, message }) =>
-        KEPT.has(finish_reason) &&
+        CACHEABLE_FINISH_REASONS.has(finish_reason) &&
         !message.refusal &&
         (message.tool_calls ?? []).every(({ type }) => type === 'function'),
     ) &&
@@ -67,7 +72,7 @@ export function isCacheable(call: ModelCall): call is CacheableCall {
  * be found, and expire.
  * @param mode streamed or whole; an answer cached in the caller's own API format fits only one mode
  */
-export function keyOf(
+export function cacheKeyOf(
   { userId, cache, request, native }: CacheableCall,
   models: readonly string[],
   mode: 'stream' | 'whole',
@@ -75,14 +80,19 @@ export function keyOf(
   const shape = {
     models,
     request: { ...ordered(request), messages: request.messages.map(ordered) },
-    ...(native && { mode, native: ownWords(native) }),
+    ...(native && { mode, native: nativeKeyParts(native) }),
   };
   const hash = createHash('sha256').update(JSON.stringify(shape)).digest('base64url');
   return `answer:${userId}:${cache.generation}:${hash}`;
 }
 
-function ownWords({ wire, path, headers, body: { model, stream, ...body } }: NativeRequest): object {
-  return { wire, path, headers: ordered(headers), body: ordered(body) };
+function nativeKeyParts({
+  protocol: protocol,
+  path,
+  headers,
+  body: { model, stream, ...body },
+}: NativeRequest): object {
+  return { wire: protocol, path, headers: ordered(headers), body: ordered(body) };
 }
 
 /**
@@ -94,13 +104,14 @@ function ordered(fields: object): object {
 }
 
 /** Yields the events that the caller of the stream would have seen, with the text of a choice in one piece. */
-export function* replay(
+export function* replayAnswer(
   { model, ignored, completion, finishReason, usage, relayed }: CachedAnswer,
-  record: AttemptOfHit,
+  record: CacheHitRecord,
 ) {
   yield { type: 'started', model, ignored, cached: true } satisfies ModelEvent;
   if (relayed) yield* relayed;
-  else for (const chunk of toChunks(completion)) yield { type: 'chunk', chunk } satisfies ModelEvent;
+  else
+    for (const chunk of completionToChunks(completion)) yield { type: 'chunk', chunk } satisfies ModelEvent;
   yield {
     type: 'finished',
     model,
@@ -112,10 +123,10 @@ export function* replay(
   } satisfies ModelEvent;
 }
 
-type AttemptOfHit = Extract<ModelEvent, { type: 'finished' }>['attempts'][number];
+type CacheHitRecord = Extract<ModelEvent, { type: 'finished' }>['attempts'][number];
 
 /** Returns the ledger record of a cache hit, with no usage. */
-export function recordOfHit({ model }: CachedAnswer): AttemptOfHit {
+export function toCacheHitRecord({ model }: CachedAnswer): CacheHitRecord {
   return {
     attempt: 1,
     provider: model.provider,

@@ -1,4 +1,4 @@
-import { cancelledCall } from '../port/model-call-error.js';
+import { toCancelledCallError } from '../port/model-call-error.js';
 import {
   type AttemptRecord,
   CompletionAssembler,
@@ -8,14 +8,14 @@ import {
   type ModelIdentity,
   type RelayedEvent,
 } from '../port/index.js';
-import type { AnswerCache, Found, Landing } from './answer-cache.js';
+import type { AnswerCache, CacheLookup, FlightOutcome } from './answer-cache.js';
 import {
   type CacheableCall,
   type CachedAnswer,
-  isKept,
-  keyOf,
-  recordOfHit,
-  replay,
+  isCacheableAnswer,
+  cacheKeyOf,
+  toCacheHitRecord,
+  replayAnswer,
 } from './cached-answer.js';
 
 /** Answers calls from the cache, and fills it. A miss is executed as if there were no cache. */
@@ -35,13 +35,13 @@ export class CachedCalls {
   ): AsyncGenerator<ModelEvent> {
     const found = await this.find(call, models, 'stream');
     if (found.type === 'hit') {
-      const hit = recordOfHit(found.answer);
+      const hit = toCacheHitRecord(found.answer);
       record([hit]);
-      yield* replay(found.answer, hit);
+      yield* replayAnswer(found.answer, hit);
       return;
     }
     const recording = new Recording();
-    let landing: Landing = 'left';
+    let landing: FlightOutcome = 'left';
     try {
       for await (const event of ask()) {
         recording.add(event);
@@ -74,11 +74,11 @@ export class CachedCalls {
     const found = await this.find(call, models, 'whole');
     if (found.type === 'hit') {
       const { model, completion, ignored, usage, raw } = found.answer;
-      const attempts = [recordOfHit(found.answer)];
+      const attempts = [toCacheHitRecord(found.answer)];
       record(attempts);
       return { model, completion, ignored, usage, attempts, cached: true, ...(raw !== undefined && { raw }) };
     }
-    let landing: Landing = 'left';
+    let landing: FlightOutcome = 'left';
     try {
       const answer = await ask();
       landing = wholeAnswer(call, answer, models) ?? 'failed';
@@ -95,9 +95,9 @@ export class CachedCalls {
     call: CacheableCall,
     models: readonly string[],
     mode: 'stream' | 'whole',
-  ): Promise<Found> {
-    const found = await this.cache.find(keyOf(call, models, mode), call.signal);
-    if (found === undefined) throw cancelledCall([]);
+  ): Promise<CacheLookup> {
+    const found = await this.cache.find(cacheKeyOf(call, models, mode), call.signal);
+    if (found === undefined) throw toCancelledCallError([]);
     return found;
   }
 }
@@ -130,7 +130,7 @@ class Recording {
     const { model, ignored } = this.started;
     const completion = this.assembler.completion();
     const answer = { model, ignored, completion, finishReason, usage };
-    if (!isKept(answer, models, call)) return undefined;
+    if (!isCacheableAnswer(answer, models, call)) return undefined;
     return this.relayed.length > 0 ? { ...answer, relayed: this.relayed } : answer;
   }
 }
@@ -143,7 +143,7 @@ function wholeAnswer(
   const finishReason = completion.choices[0]?.finish_reason;
   if (finishReason === undefined) return undefined;
   const answer = { model, ignored, completion, finishReason, usage };
-  if (!isKept(answer, models, call)) return undefined;
+  if (!isCacheableAnswer(answer, models, call)) return undefined;
   // In the canonical format the completion contains everything, and also serves streaming callers.
   return call.native === undefined || raw === undefined ? answer : { ...answer, raw };
 }

@@ -20,7 +20,11 @@ export type AttemptFailure =
  * including broken connections. Any error that is neither a `ProviderError` nor a refusal of ours is a bug in
  * our code.
  */
-export function toAttemptFailure(error: unknown, caller: AbortSignal, { passed }: Deadlines): AttemptFailure {
+export function toAttemptFailure(
+  error: unknown,
+  caller: AbortSignal,
+  { exceeded: passed }: Deadlines,
+): AttemptFailure {
   if (caller.aborted) return { status: 'cancelled' };
   if (passed !== undefined) return { status: 'failed', error: passed };
   if (error instanceof ProviderError) return { status: 'failed', error };

@@ -1,14 +1,19 @@
 import type { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 import type { AttemptResult } from './attempt-result.js';
-import { cancelledCall, crashedCall, refusedCall, toModelCallError } from '../port/model-call-error.js';
+import {
+  toCancelledCallError,
+  toCrashedCallError,
+  toRefusedCallError,
+  toModelCallError,
+} from '../port/model-call-error.js';
 import { keyScopeOf } from '../models/key-scope.js';
 import type { ResolvedModel } from '../models/model-directory.js';
 import { type AttemptRecord, ProviderError, type TokenUsage } from '../port/index.js';
 import type { Permit, ProviderGate } from '../resilience/provider-gate.js';
 import { FallbackPlan } from './fallback-plan.js';
 
-export interface TriesOptions {
+export interface AttemptSequenceOptions {
   /** The models to call, in order. */
   readonly chain: readonly ResolvedModel[];
   readonly gateOf: (provider: string) => ProviderGate;
@@ -28,7 +33,7 @@ export interface AttemptHandle {
 }
 
 /** Creates the attempt at a model. */
-export type MakeTrial<One extends AttemptHandle> = (at: {
+export type CreateAttempt<One extends AttemptHandle> = (at: {
   readonly resolved: ResolvedModel;
   /** Number of the attempt within the call, starting at 1. */
   readonly number: number;
@@ -39,13 +44,13 @@ export type MakeTrial<One extends AttemptHandle> = (at: {
 }) => One;
 
 /** An attempt that its provider's gate has admitted. */
-export interface Entered<One extends AttemptHandle> {
+export interface AdmittedAttempt<One extends AttemptHandle> {
   readonly trial: One;
   readonly permit: Permit;
 }
 
 /** An attempt that produced an answer. */
-export interface Settled<One extends AttemptHandle, Answer> {
+export interface SettledAttempt<One extends AttemptHandle, Answer> {
   readonly trial: One;
   readonly answer: Answer;
   readonly usage: TokenUsage;
@@ -60,11 +65,11 @@ export class AttemptSequence<One extends AttemptHandle> {
   private readonly plan: FallbackPlan;
   private readonly keys = new Map<string, Promise<string | undefined>>();
   /** The attempt in progress. If the consumer stops early, nothing settles it. */
-  private running: Entered<One> | undefined;
+  private running: AdmittedAttempt<One> | undefined;
 
   constructor(
-    private readonly options: TriesOptions,
-    private readonly make: MakeTrial<One>,
+    private readonly options: AttemptSequenceOptions,
+    private readonly make: CreateAttempt<One>,
   ) {
     this.plan = new FallbackPlan(options.chain, options.maxRetries, options.signal, options.clock);
   }
@@ -78,17 +83,19 @@ export class AttemptSequence<One extends AttemptHandle> {
    * Makes attempts until one returns a complete answer.
    * @throws ModelCallError
    */
-  async answer<Answer>(ask: (trial: One) => Promise<AttemptResult<Answer>>): Promise<Settled<One, Answer>> {
+  async answer<Answer>(
+    ask: (trial: One) => Promise<AttemptResult<Answer>>,
+  ): Promise<SettledAttempt<One, Answer>> {
     try {
       for (;;) {
-        const entered = await this.enter();
+        const entered = await this.admitNext();
         const result =
           entered instanceof ProviderError ? entered : this.settle(entered, await ask(entered.trial));
         if (!(result instanceof ProviderError)) return result;
-        if (!(await this.goOnAfter(result))) throw this.failure(result);
+        if (!(await this.retryOrFallBack(result))) throw this.failure(result);
       }
     } finally {
-      this.leave();
+      this.abandon();
     }
   }
 
@@ -97,7 +104,7 @@ export class AttemptSequence<One extends AttemptHandle> {
    * @throws AppError if the user's own key for it cannot be used or the request does not fit the model
    * @throws ModelCallError if the call was aborted
    */
-  async enter(): Promise<Entered<One> | ProviderError> {
+  async admitNext(): Promise<AdmittedAttempt<One> | ProviderError> {
     const { gateOf, signal } = this.options;
     const resolved = this.plan.model;
     if (resolved === undefined) throw new Error('The fallback plan has no model to continue with.');
@@ -108,7 +115,7 @@ export class AttemptSequence<One extends AttemptHandle> {
       .catch(asRefusal);
     if (signal.aborted) {
       if (!(permit instanceof ProviderError)) permit.settle('not_asked');
-      throw cancelledCall(this.settled);
+      throw toCancelledCallError(this.settled);
     }
     if (permit instanceof ProviderError) return permit;
     const onBegun = (): void => {
@@ -121,7 +128,9 @@ export class AttemptSequence<One extends AttemptHandle> {
     } catch (error) {
       // Fitting the request to the model failed before the provider was called: release the slot.
       permit.settle('not_asked');
-      throw error instanceof AppError ? refusedCall(error, this.settled) : crashedCall(error, this.settled);
+      throw error instanceof AppError
+        ? toRefusedCallError(error, this.settled)
+        : toCrashedCallError(error, this.settled);
     }
   }
 
@@ -130,7 +139,10 @@ export class AttemptSequence<One extends AttemptHandle> {
    * @throws ModelCallError, AppError if no other attempt can help: the call was aborted, or the fault is not
    * the provider's
    */
-  settle<Answer>(entered: Entered<One>, result: AttemptResult<Answer>): Settled<One, Answer> | ProviderError {
+  settle<Answer>(
+    entered: AdmittedAttempt<One>,
+    result: AttemptResult<Answer>,
+  ): SettledAttempt<One, Answer> | ProviderError {
     const record = this.conclude(entered, result);
     switch (result.status) {
       case 'completed':
@@ -138,11 +150,11 @@ export class AttemptSequence<One extends AttemptHandle> {
       case 'failed':
         return result.error;
       case 'cancelled':
-        throw cancelledCall(this.settled);
+        throw toCancelledCallError(this.settled);
       case 'refused':
-        throw refusedCall(result.error, this.settled);
+        throw toRefusedCallError(result.error, this.settled);
       case 'crashed':
-        throw crashedCall(result.cause, this.settled);
+        throw toCrashedCallError(result.cause, this.settled);
     }
   }
 
@@ -150,7 +162,7 @@ export class AttemptSequence<One extends AttemptHandle> {
    * Returns true if another attempt follows a failure without visible output, after waiting for the backoff if
    * there is one.
    */
-  goOnAfter(error: ProviderError): Promise<boolean> {
+  retryOrFallBack(error: ProviderError): Promise<boolean> {
     return this.plan.goOnAfter(error);
   }
 
@@ -158,7 +170,7 @@ export class AttemptSequence<One extends AttemptHandle> {
    * Moves on to the next model, without a retry of this one. Returns false if there is none or the request
    * itself is at fault.
    */
-  moveOnAfter(error: ProviderError): boolean {
+  fallBack(error: ProviderError): boolean {
     return this.plan.moveOnAfter(error);
   }
 
@@ -168,7 +180,7 @@ export class AttemptSequence<One extends AttemptHandle> {
   }
 
   /** Ends the attempt in progress. Must be called if an attempt may have been abandoned. */
-  leave(): void {
+  abandon(): void {
     if (this.running !== undefined) this.conclude(this.running, { status: 'cancelled' });
   }
 
@@ -180,7 +192,7 @@ export class AttemptSequence<One extends AttemptHandle> {
   }
 
   /** Writes the attempt's record and releases its slot. */
-  private conclude({ trial, permit }: Entered<One>, result: AttemptResult<unknown>): AttemptRecord {
+  private conclude({ trial, permit }: AdmittedAttempt<One>, result: AttemptResult<unknown>): AttemptRecord {
     this.running = undefined;
     try {
       const record = trial.record(OUTCOMES[result.status]);
@@ -188,7 +200,7 @@ export class AttemptSequence<One extends AttemptHandle> {
       if (result.status !== 'refused') this.settled.push(record);
       return record;
     } finally {
-      permit.settle(result.status === 'failed' ? result.error : FOR_THE_GATE[result.status]);
+      permit.settle(result.status === 'failed' ? result.error : GATE_OUTCOMES[result.status]);
     }
   }
 }
@@ -203,7 +215,7 @@ const OUTCOMES = {
 } as const satisfies Record<AttemptResult<unknown>['status'], AttemptRecord['outcome']>;
 
 /** The provider gate's names for outcomes that are not the provider's failure. */
-const FOR_THE_GATE = {
+const GATE_OUTCOMES = {
   completed: 'completed',
   cancelled: 'cancelled',
   refused: 'not_asked',

@@ -10,9 +10,9 @@ import {
   type ModelIdentity,
   type ModelProvider,
   type NativeRequest,
-  type OwnChoice,
+  type ServerDefault,
   type ProviderCall,
-  type WholeAnswer,
+  type CompleteAnswer,
   ProviderError,
 } from '../port/index.js';
 import type { PriceTable } from '../accounting/price-table.js';
@@ -29,7 +29,7 @@ export interface AttemptOptions {
   readonly model: ModelIdentity;
   readonly request: ChatRequest;
   /** The properties of the request that the caller did not choose. */
-  readonly ownChoices: readonly OwnChoice[] | undefined;
+  readonly ownChoices: readonly ServerDefault[] | undefined;
   /** The request in the provider's API format, if the caller uses that protocol. */
   readonly native: NativeRequest | undefined;
   /** The user's own key for the provider. */
@@ -48,7 +48,7 @@ export interface AttemptOptions {
  */
 export class Attempt {
   private readonly meter: UsageMeter;
-  private announced = false;
+  private startedEmitted = false;
 
   constructor(private readonly options: AttemptOptions) {
     this.meter = new UsageMeter(options.request);
@@ -56,7 +56,7 @@ export class Attempt {
 
   /** Returns true if any part of the answer was passed on. */
   get shown(): boolean {
-    return this.announced;
+    return this.startedEmitted;
   }
 
   /** Returns true if the answer contained a tool call. */
@@ -81,24 +81,24 @@ export class Attempt {
           continue;
         }
         if (event.type === 'usage') {
-          this.meter.addUsageSoFar(event.usage);
+          this.meter.addPartialUsage(event.usage);
           continue;
         }
         for (const chunk of event.type === 'relayed' ? event.chunks : [event.chunk]) this.meter.add(chunk);
-        if (!this.meter.begun) {
+        if (!this.meter.hasOutput) {
           early.push(event);
           continue;
         }
         deadlines.progress();
-        if (!this.announced) {
-          this.announced = true;
+        if (!this.startedEmitted) {
+          this.startedEmitted = true;
           this.options.onBegun();
           yield announcement;
           yield* early;
         }
-        deadlines.hold();
+        deadlines.pause();
         yield event;
-        deadlines.release();
+        deadlines.resume();
       }
     } catch (error) {
       const failure = this.failure(error, deadlines);
@@ -113,12 +113,12 @@ export class Attempt {
   }
 
   /** Waits for the whole answer. */
-  async complete(): Promise<AttemptResult<WholeAnswer>> {
+  async complete(): Promise<AttemptResult<CompleteAnswer>> {
     const { provider, signal } = this.options;
     const deadlines = Deadlines.ofAnswer(signal, this.options.deadlines);
     try {
       const answer = await provider.complete(this.callFor(deadlines));
-      this.meter.addWhole(answer.completion);
+      this.meter.addCompletion(answer.completion);
       return { status: 'completed', answer };
     } catch (error) {
       return this.failure(error, deadlines);
@@ -162,7 +162,7 @@ export class Attempt {
   private failure(error: unknown, deadlines: Deadlines): AttemptFailure {
     const { signal } = this.options;
     // A provider reads and bills the request even if nobody waits for its answer any more.
-    if (signal.aborted || deadlines.passed) this.meter.assumeSent();
+    if (signal.aborted || deadlines.exceeded) this.meter.assumeSent();
     return toAttemptFailure(error, signal, deadlines);
   }
 }

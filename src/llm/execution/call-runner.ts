@@ -5,7 +5,7 @@ import type { ResolvedModel } from '../models/model-directory.js';
 import {
   type AdaptedRequest,
   adaptRequest,
-  refused,
+  unsupportedParameterError,
   unsupportedParameter,
 } from '../models/parameter-support.js';
 import {
@@ -18,11 +18,16 @@ import {
   type ModelIdentity,
   ProviderError,
   type TokenUsage,
-  type Wire,
+  type Protocol,
 } from '../port/index.js';
-import { type Entered, type MakeTrial, AttemptSequence, type TriesOptions } from './attempt-sequence.js';
+import {
+  type AdmittedAttempt,
+  type CreateAttempt,
+  AttemptSequence,
+  type AttemptSequenceOptions,
+} from './attempt-sequence.js';
 
-export interface CallRunnerOptions extends Omit<TriesOptions, 'signal'> {
+export interface CallRunnerOptions extends Omit<AttemptSequenceOptions, 'signal'> {
   readonly call: ModelCall;
   readonly deadlinesOf: (provider: string) => DeadlineConfig;
   readonly prices: PriceTable;
@@ -39,7 +44,7 @@ export interface AnsweredCall {
 }
 
 /** An attempt, and the facts that the caller receives with its answer. */
-interface ToldAttempt {
+interface RunningAttempt {
   readonly attempt: Attempt;
   readonly model: ModelIdentity;
   readonly ignored: readonly string[];
@@ -48,7 +53,7 @@ interface ToldAttempt {
    * True if the provider answers in the caller's API format: that of the native request, else the canonical
    * format, which is OpenAI's.
    */
-  readonly inCallersWire: boolean;
+  readonly inCallerFormat: boolean;
 }
 
 /**
@@ -59,14 +64,16 @@ interface ToldAttempt {
 export class CallRunner {
   /** The models that can honour the request, in the order in which they are called. */
   readonly chain: readonly ResolvedModel[];
-  private readonly tries: AttemptSequence<ToldAttempt>;
+  private readonly sequence: AttemptSequence<RunningAttempt>;
   private restarted = false;
 
   /** @throws AppError `invalid_request` if no model of the chain can honour the request */
   constructor(private readonly options: CallRunnerOptions) {
     const { signal } = options.call;
     this.chain = compatibleModels(options.call, options.chain);
-    this.tries = new AttemptSequence({ ...options, chain: this.chain, signal }, (at) => this.attemptAt(at));
+    this.sequence = new AttemptSequence({ ...options, chain: this.chain, signal }, (at) =>
+      this.attemptAt(at),
+    );
   }
 
   /** Returns the full names of the models that may be called, in order. */
@@ -76,13 +83,13 @@ export class CallRunner {
 
   /** Returns the records of all attempts so far. */
   get attempts(): readonly AttemptRecord[] {
-    return this.tries.attempts;
+    return this.sequence.attempts;
   }
 
   /** @throws ModelCallError */
   async complete(): Promise<AnsweredCall> {
-    const { trial, answer, usage } = await this.tries.answer(({ attempt }) => attempt.complete());
-    const { model, ignored, inCallersWire } = trial;
+    const { trial, answer, usage } = await this.sequence.answer(({ attempt }) => attempt.complete());
+    const { model, ignored, inCallerFormat: inCallersWire } = trial;
     const { completion, raw } = answer;
     // The raw answer is of no use to the caller if it is in another API format.
     return { model, ignored, completion, usage, ...(raw !== undefined && inCallersWire && { raw }) };
@@ -90,10 +97,10 @@ export class CallRunner {
 
   /** @throws ModelCallError */
   async *stream(): AsyncGenerator<ModelEvent> {
-    const { tries } = this;
+    const { sequence: tries } = this;
     try {
       for (;;) {
-        const entered = await tries.enter();
+        const entered = await tries.admitNext();
         const result =
           entered instanceof ProviderError ? entered : tries.settle(entered, yield* this.streamed(entered));
         if (!(result instanceof ProviderError)) {
@@ -103,23 +110,23 @@ export class CallRunner {
           yield { type: 'finished', model, finishReason, usage, attempts: tries.attempts, warning };
           return;
         }
-        const shown = entered instanceof ProviderError ? undefined : shownOf(entered);
-        const goesOn = shown ? this.restartsAfter(shown, result) : await tries.goOnAfter(result);
+        const shown = entered instanceof ProviderError ? undefined : visibleAttempt(entered);
+        const goesOn = shown ? this.restartsAfter(shown, result) : await tries.retryOrFallBack(result);
         if (!goesOn) throw tries.failure(result);
       }
     } finally {
-      tries.leave();
+      tries.abandon();
     }
   }
 
-  private streamed({ trial: { attempt, model, ignored } }: Entered<ToldAttempt>) {
+  private streamed({ trial: { attempt, model, ignored } }: AdmittedAttempt<RunningAttempt>) {
     return attempt.stream({ type: this.restarted ? 'restarted' : 'started', model, ignored });
   }
 
   /** Allows one restart, on another model, of an answer that broke off midway, if it consists of text only. */
   private restartsAfter(shown: Attempt, error: ProviderError): boolean {
     if (this.restarted || this.options.call.restart !== 'once') return false;
-    if (shown.calledTools || !this.tries.moveOnAfter(error)) return false;
+    if (shown.calledTools || !this.sequence.fallBack(error)) return false;
     this.restarted = true;
     return true;
   }
@@ -129,17 +136,17 @@ export class CallRunner {
     number,
     apiKey,
     onBegun,
-  }: Parameters<MakeTrial<ToldAttempt>>[0]): ToldAttempt {
+  }: Parameters<CreateAttempt<RunningAttempt>>[0]): RunningAttempt {
     const { call, deadlinesOf, prices } = this.options;
-    const { source: provider, ...model } = resolved;
-    const native = call.native?.wire === provider.wire ? call.native : undefined;
-    const { request, ignored } = native ? asItIs(call) : adapted(call, resolved);
+    const { modelProvider: provider, ...model } = resolved;
+    const native = call.native?.protocol === provider.protocol ? call.native : undefined;
+    const { request, ignored } = native ? passThrough(call) : adaptForModel(call, resolved);
     const attempt = new Attempt({
       number,
       provider,
       model,
       request,
-      ownChoices: call.ownChoices,
+      ownChoices: call.serverDefaults,
       native,
       apiKey,
       signal: call.signal,
@@ -147,18 +154,24 @@ export class CallRunner {
       prices,
       onBegun,
     });
-    const inCallersWire = provider.wire === (call.native?.wire ?? 'openai');
-    return { attempt, model, ignored, inCallersWire, record: (outcome) => attempt.record(outcome) };
+    const inCallersWire = provider.protocol === (call.native?.protocol ?? 'openai');
+    return {
+      attempt,
+      model,
+      ignored,
+      inCallerFormat: inCallersWire,
+      record: (outcome) => attempt.record(outcome),
+    };
   }
 }
 
 /** Returns the attempt if any part of its answer was passed on. */
-function shownOf({ trial: { attempt } }: Entered<ToldAttempt>): Attempt | undefined {
+function visibleAttempt({ trial: { attempt } }: AdmittedAttempt<RunningAttempt>): Attempt | undefined {
   return attempt.shown ? attempt : undefined;
 }
 
 /** Passes the request on unchanged: a provider that uses the caller's own protocol receives all of it. */
-function asItIs({ request }: ModelCall): AdaptedRequest {
+function passThrough({ request }: ModelCall): AdaptedRequest {
   return { request, ignored: [] };
 }
 
@@ -166,14 +179,14 @@ function asItIs({ request }: ModelCall): AdaptedRequest {
  * Fits a request to the API format and then to the model. Names of parameters that the caller did not send are
  * not reported.
  */
-function adapted(
-  { request, native, ownChoices = [] }: ModelCall,
-  { source, provider, model, name }: ResolvedModel,
+function adaptForModel(
+  { request, native, serverDefaults: ownChoices = [] }: ModelCall,
+  { modelProvider: source, provider, model, name }: ResolvedModel,
 ): AdaptedRequest {
   const own = withoutForeignData(request, provider);
-  const fitted = adaptRequest(own, source.wire, name, native !== undefined);
-  const dropped = source.droppedHints?.(fitted.request, model) ?? [];
-  const ignored = new Set([...fitted.ignored, ...dropped, ...(native?.hints ?? [])]);
+  const fitted = adaptRequest(own, source.protocol, name, native !== undefined);
+  const dropped = source.droppedParameters?.(fitted.request, model) ?? [];
+  const ignored = new Set([...fitted.ignored, ...dropped, ...(native?.droppableFields ?? [])]);
   if (ownChoices.includes('temperature')) ignored.delete('temperature');
   return { ...fitted, ignored: [...ignored] };
 }
@@ -199,18 +212,26 @@ export function compatibleModels(
   call: Pick<ModelCall, 'request' | 'native'>,
   chain: readonly ResolvedModel[],
 ): readonly ResolvedModel[] {
-  const able = chain.filter(({ source }) => unhonouredBy(source.wire, call) === undefined);
+  const able = chain.filter(
+    ({ modelProvider: source }) => findUnsupportedField(source.protocol, call) === undefined,
+  );
   const [first] = chain;
   if (able.length === 0 && first !== undefined) {
-    throw refused(unhonouredBy(first.source.wire, call) ?? 'model', first.name, call.request);
+    throw unsupportedParameterError(
+      findUnsupportedField(first.modelProvider.protocol, call) ?? 'model',
+      first.name,
+      call.request,
+    );
   }
   return able;
 }
 
 /** Returns the first field of the caller's request that a protocol cannot carry. */
-function unhonouredBy(
-  wire: Wire,
+function findUnsupportedField(
+  protocol: Protocol,
   { request, native }: Pick<ModelCall, 'request' | 'native'>,
 ): string | undefined {
-  return native?.wire === wire ? undefined : (native?.onlyHere ?? unsupportedParameter(request, wire));
+  return native?.protocol === protocol
+    ? undefined
+    : (native?.nativeOnlyField ?? unsupportedParameter(request, protocol));
 }

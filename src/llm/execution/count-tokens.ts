@@ -1,7 +1,7 @@
 import type { DeadlineConfig } from '../../config/index.js';
 import { countRequest } from './usage-meter.js';
 import { Deadlines } from './deadlines.js';
-import { cancelledCall, toModelCallError } from '../port/model-call-error.js';
+import { toCancelledCallError, toModelCallError } from '../port/model-call-error.js';
 import type { ResolvedModel } from '../models/model-directory.js';
 import { type CountingCall, ProviderError, type ProviderErrorKind } from '../port/index.js';
 
@@ -25,11 +25,11 @@ const REQUEST_FAULTS: ReadonlySet<ProviderErrorKind> = new Set<ProviderErrorKind
  */
 export async function countRequestTokens(
   { request, native, signal, apiKey }: CountingCall & { readonly apiKey?: string },
-  { source, model }: ResolvedModel,
+  { modelProvider: source, model }: ResolvedModel,
   config: DeadlineConfig,
 ): Promise<number> {
   const deadlines = Deadlines.ofAnswer(signal, config);
-  const own = native?.wire === source.wire ? native : undefined;
+  const own = native?.protocol === source.protocol ? native : undefined;
   try {
     const call = {
       model,
@@ -41,9 +41,9 @@ export async function countRequestTokens(
     const counted = await source.countTokens?.(call);
     if (counted !== undefined) return counted;
   } catch (error) {
-    if (signal.aborted) throw cancelledCall([]);
+    if (signal.aborted) throw toCancelledCallError([]);
     // After the deadline, any error is a consequence of our own abort, whatever its type.
-    if (deadlines.passed === undefined && !(error instanceof ProviderError)) throw error;
+    if (deadlines.exceeded === undefined && !(error instanceof ProviderError)) throw error;
     if (error instanceof ProviderError && REQUEST_FAULTS.has(error.kind)) throw toModelCallError(error, []);
   } finally {
     deadlines.stop();

@@ -19,32 +19,32 @@ describe('Deadlines', () => {
     jest.advanceTimersByTime(99);
     expect(first.signal.aborted).toBe(false);
     jest.advanceTimersByTime(1);
-    expect(first.passed?.message).toMatch(/did not start/);
+    expect(first.exceeded?.message).toMatch(/did not start/);
 
     const gap = Deadlines.ofStream(CALLER, CONFIG);
     gap.progress();
     jest.advanceTimersByTime(50);
-    expect(gap.passed?.message).toMatch(/stopped sending/);
+    expect(gap.exceeded?.message).toMatch(/stopped sending/);
 
     const whole = Deadlines.ofStream(CALLER, CONFIG);
     for (let count = 0; count < 8; count += 1) {
       whole.progress();
       jest.advanceTimersByTime(30);
     }
-    expect(whole.passed?.message).toMatch(/did not finish/);
+    expect(whole.exceeded?.message).toMatch(/did not finish/);
   });
 
   it('do not mistake a slow reader for a silent model', () => {
     const deadlines = Deadlines.ofStream(CALLER, { ...CONFIG, totalMs: 1000 });
     deadlines.progress();
-    deadlines.hold();
+    deadlines.pause();
     jest.advanceTimersByTime(400);
-    expect(deadlines.passed).toBeUndefined();
-    deadlines.release();
+    expect(deadlines.exceeded).toBeUndefined();
+    deadlines.resume();
     jest.advanceTimersByTime(49);
-    expect(deadlines.passed).toBeUndefined();
+    expect(deadlines.exceeded).toBeUndefined();
     jest.advanceTimersByTime(1);
-    expect(deadlines.passed?.message).toMatch(/stopped sending/);
+    expect(deadlines.exceeded?.message).toMatch(/stopped sending/);
   });
 
   it('abort with the caller, before and after the start, and remove the listener', () => {
@@ -53,7 +53,11 @@ describe('Deadlines', () => {
     const ended = Deadlines.ofStream(caller.signal, CONFIG);
     ended.stop();
     caller.abort(new Error('gone'));
-    expect([running.signal.aborted, ended.signal.aborted, running.passed]).toEqual([true, false, undefined]);
+    expect([running.signal.aborted, ended.signal.aborted, running.exceeded]).toEqual([
+      true,
+      false,
+      undefined,
+    ]);
     expect(Deadlines.ofAnswer(caller.signal, CONFIG).signal.aborted).toBe(true);
   });
 

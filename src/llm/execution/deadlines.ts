@@ -41,7 +41,7 @@ export class Deadlines {
   }
 
   /** Returns the error of the limit that was exceeded, if any. */
-  get passed(): ProviderError | undefined {
+  get exceeded(): ProviderError | undefined {
     const reason: unknown = this.controller.signal.reason;
     return reason instanceof ProviderError ? reason : undefined;
   }
@@ -59,12 +59,12 @@ export class Deadlines {
   }
 
   /** Pauses the limit on gaps while the consumer does not read: it is not the model that is silent. */
-  hold(): void {
+  pause(): void {
     this.held = true;
   }
 
   /** Resumes the limit on gaps once the consumer reads again. */
-  release(): void {
+  resume(): void {
     this.held = false;
     this.silence.refresh();
   }

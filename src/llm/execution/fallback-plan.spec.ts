@@ -12,13 +12,13 @@ import { FallbackPlan } from './fallback-plan.js';
 
 class SilentProvider extends ModelProvider {
   override readonly id = 'silent';
-  override readonly wire = 'demo';
+  override readonly protocol = 'demo';
 
   override stream(): AsyncIterable<ProviderEvent> {
     throw new Error('not asked here');
   }
 
-  override models(): Promise<readonly ListedModel[]> {
+  override listModels(): Promise<readonly ListedModel[]> {
     return Promise.resolve([]);
   }
 }
@@ -31,7 +31,7 @@ function plan(
   signal = new AbortController().signal,
 ): FallbackPlan {
   const chain = models.map((model): ResolvedModel => ({
-    source,
+    modelProvider: source,
     provider: 'silent',
     model,
     name: `silent/${model}`,

@@ -65,22 +65,22 @@ describe('UsageMeter', () => {
   it('does not take an empty first chunk for the beginning of an answer', () => {
     const meter = new UsageMeter(REQUEST);
     meter.add(chunk({ role: 'assistant', content: '' }));
-    expect(meter.begun).toBe(false);
+    expect(meter.hasOutput).toBe(false);
     meter.add(chunk({ reasoning: 'hm' }));
-    expect(meter.begun).toBe(true);
+    expect(meter.hasOutput).toBe(true);
   });
 
   it('ignores a figure that exceeds what any model can use, and counts the tokens itself', () => {
     const meter = new UsageMeter(REQUEST);
     const usage = { prompt_tokens: 2_000_000_000, completion_tokens: 1, total_tokens: 2_000_000_001 };
     meter.add(chunk({ content: 'Hello' }, { usage }));
-    meter.addUsageSoFar(usage);
+    meter.addPartialUsage(usage);
     expect(meter.usage()).toMatchObject({ usage: { inputTokens: 6, outputTokens: 1 }, estimated: true });
   });
 
   it('keeps the input tokens that the provider reported before the answer broke off', () => {
     const meter = new UsageMeter(REQUEST);
-    meter.addUsageSoFar({ prompt_tokens: 50, completion_tokens: 1, total_tokens: 51 });
+    meter.addPartialUsage({ prompt_tokens: 50, completion_tokens: 1, total_tokens: 51 });
     meter.add(chunk({ content: 'Hello there, you' }));
     const { usage, estimated } = meter.usage();
     expect([usage.inputTokens, estimated]).toEqual([50, true]);
@@ -109,7 +109,7 @@ describe('UsageMeter', () => {
     });
     const usageOf = (completion: ChatCompletion) => {
       const meter = new UsageMeter(REQUEST);
-      meter.addWhole(completion);
+      meter.addCompletion(completion);
       return meter.usage();
     };
 

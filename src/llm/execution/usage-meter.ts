@@ -7,7 +7,7 @@ import {
   type FinishReason,
   type TokenUsage,
 } from '../port/index.js';
-import { mediaTokens } from '../accounting/media-tokens.js';
+import { estimateMediaTokens } from '../accounting/media-tokens.js';
 import { countTokens } from '../accounting/token-counter.js';
 
 /**
@@ -30,7 +30,7 @@ export class UsageMeter {
   private readonly reasoning: string[] = [];
   private sent = false;
   /** True once any part of an answer has arrived: text, reasoning, a tool call or the finish reason. */
-  begun = false;
+  hasOutput = false;
   /** True once a tool call has arrived. */
   calledTools = false;
   /** The finish reason of the first choice, once it has one. */
@@ -51,11 +51,11 @@ export class UsageMeter {
         this.texts.push(call.function?.name ?? '', call.function?.arguments ?? '');
       if (choice.index === 0 && choice.finish_reason) this.finishReason = choice.finish_reason;
     }
-    this.begun ||= this.texts.length > 0 || this.reasoning.length > 0 || this.finishReason !== null;
+    this.hasOutput ||= this.texts.length > 0 || this.reasoning.length > 0 || this.finishReason !== null;
   }
 
   /** Records figures that the provider reports before the end. They count if the end never comes. */
-  addUsageSoFar(usage: CompletionUsage): void {
+  addPartialUsage(usage: CompletionUsage): void {
     this.sent = true;
     this.soFar = toTokenUsage(usage) ?? this.soFar;
   }
@@ -66,7 +66,7 @@ export class UsageMeter {
   }
 
   /** Records an answer that was not streamed. */
-  addWhole(completion: ChatCompletion): void {
+  addCompletion(completion: ChatCompletion): void {
     this.sent = true;
     if (completion.usage) this.reported = toTokenUsage(completion.usage) ?? this.reported;
     for (const { message } of completion.choices) {
@@ -150,11 +150,14 @@ function countMessage(message: ChatMessage): number {
 function countMedia({ content }: ChatMessage): number {
   if (typeof content === 'string') return 0;
   return (content ?? []).reduce((sum, part) => {
-    if (part.type === 'image_url') return sum + mediaTokens('image', 0);
+    if (part.type === 'image_url') return sum + estimateMediaTokens('image', 0);
     if (part.type !== 'file') return sum;
     const { file_data: data = '' } = part.file;
     const bytes = data.length * BYTES_PER_BASE64_UNIT;
-    return sum + (data.startsWith('data:application/pdf') ? mediaTokens('pdf', bytes) : Math.ceil(bytes / 4));
+    return (
+      sum +
+      (data.startsWith('data:application/pdf') ? estimateMediaTokens('pdf', bytes) : Math.ceil(bytes / 4))
+    );
   }, 0);
 }
 

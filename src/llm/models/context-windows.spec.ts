@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { smallestOf, ContextWindows } from './context-windows.js';
+import { smallestContextWindow, ContextWindows } from './context-windows.js';
 
 const table = new ContextWindows({ 'vllm/a': 10_000, 'ollama/*': 16_384, 'openai/gpt-4o': 50_000 });
 const of = (provider: string, model: string, told?: number) =>
-  table.windowOf({ provider, model }, () => Promise.resolve(told));
+  table.contextWindowOf({ provider, model }, () => Promise.resolve(told));
 const known = (tokens: number) => ({ tokens, known: true });
 
 describe('ContextWindows', () => {
@@ -12,7 +12,7 @@ describe('ContextWindows', () => {
     expect(await of('ollama', 'llama3.2')).toEqual(known(16_384));
     expect(await of('openai', 'gpt-4o', 128_000)).toEqual(known(50_000));
     const asked = () => Promise.reject(new Error('asked in vain'));
-    expect(await table.windowOf({ provider: 'vllm', model: 'a' }, asked)).toEqual(known(10_000));
+    expect(await table.contextWindowOf({ provider: 'vllm', model: 'a' }, asked)).toEqual(known(10_000));
   });
 
   it('uses the window that the provider reports before the published figure', async () => {
@@ -39,7 +39,7 @@ describe('ContextWindows', () => {
   });
 
   it('uses the server’s default for an Ollama model', async () => {
-    expect(await new ContextWindows().windowOf({ provider: 'ollama', model: 'x' }, noWord)).toEqual(
+    expect(await new ContextWindows().contextWindowOf({ provider: 'ollama', model: 'x' }, noWord)).toEqual(
       known(4_096),
     );
   });
@@ -55,8 +55,8 @@ describe('ContextWindows', () => {
 
   it('uses the smallest window of a chain', () => {
     const small = { tokens: 4_096, known: false };
-    expect(smallestOf([known(8_000), small, known(200_000)])).toBe(small);
-    expect(() => smallestOf([])).toThrow();
+    expect(smallestContextWindow([known(8_000), small, known(200_000)])).toBe(small);
+    expect(() => smallestContextWindow([])).toThrow();
   });
 });
 

@@ -34,10 +34,13 @@ export class ContextWindows {
   /**
    * Returns the context window of a model: the configured one, else the provider's, else the published one,
    * else an estimate.
-   * @param told queries the provider; called only if nothing is configured. It must not fail.
+   * @param queryProvider queries the provider; called only if nothing is configured. It must not fail.
    */
-  async windowOf(model: NamedModel, told: () => Promise<number | undefined>): Promise<ContextWindow> {
-    const tokens = this.configured(model) ?? (await told()) ?? published(model);
+  async contextWindowOf(
+    model: NamedModel,
+    queryProvider: () => Promise<number | undefined>,
+  ): Promise<ContextWindow> {
+    const tokens = this.configured(model) ?? (await queryProvider()) ?? published(model);
     return tokens === undefined ? { tokens: UNKNOWN_TOKENS, known: false } : { tokens, known: true };
   }
 
@@ -47,7 +50,7 @@ export class ContextWindows {
 }
 
 /** Returns the smallest context window of a chain of models: a request must fit whichever model answers. */
-export function smallestOf(windows: readonly ContextWindow[]): ContextWindow {
+export function smallestContextWindow(windows: readonly ContextWindow[]): ContextWindow {
   const [first, ...others] = windows;
   if (first === undefined) throw new Error('A chain without models was resolved.');
   return others.reduce((smallest, window) => (window.tokens < smallest.tokens ? window : smallest), first);

@@ -1,4 +1,4 @@
-import { type ChatMessage, type ChatRequest, fieldOf, type Wire } from '../port/index.js';
+import { type ChatMessage, type ChatRequest, getField, type Protocol } from '../port/index.js';
 
 /** Fields that every API format carries, or that have a refusal of their own (`foreignField`). */
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
@@ -17,7 +17,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
  */
 export function droppedFields(
   request: ChatRequest,
-  wire: Exclude<Wire, 'openai'>,
+  protocol: Exclude<Protocol, 'openai'>,
   isParameter: (name: string) => boolean,
 ): string[] {
   const unknown = Object.entries(request).flatMap(([name, value]: [string, unknown]) =>
@@ -27,7 +27,7 @@ export function droppedFields(
     ...unknown,
     ...(request.messages.some(isNamed) ? ['messages.name'] : []),
     ...(request.messages.some(hasDetail) ? ['messages.content.image_url.detail'] : []),
-    ...(wire === 'ollama' && hasStrictTool(request) ? ['tools.function.strict'] : []),
+    ...(protocol === 'ollama' && hasStrictTool(request) ? ['tools.function.strict'] : []),
   ];
 }
 
@@ -40,11 +40,11 @@ function isNamed(message: ChatMessage): boolean {
 function hasDetail({ content }: ChatMessage): boolean {
   if (!Array.isArray(content)) return false;
   return content.some((part) => {
-    const detail = fieldOf(fieldOf(part, 'image_url'), 'detail');
+    const detail = getField(getField(part, 'image_url'), 'detail');
     return detail !== undefined && detail !== null && detail !== 'auto';
   });
 }
 
 function hasStrictTool({ tools }: ChatRequest): boolean {
-  return (tools ?? []).some((tool) => fieldOf(fieldOf(tool, 'function'), 'strict') === true);
+  return (tools ?? []).some((tool) => getField(getField(tool, 'function'), 'strict') === true);
 }

@@ -7,11 +7,11 @@ import {
   ModelProvider,
   ProviderError,
   type ProviderEvent,
-  type ReadingCall,
+  type CapabilityQuery,
 } from '../port/index.js';
 
 class AskedProvider extends ModelProvider {
-  override readonly wire = 'ollama';
+  override readonly protocol = 'ollama';
   override readonly id = 'host';
   away = false;
   asked = 0;
@@ -20,11 +20,11 @@ class AskedProvider extends ModelProvider {
     throw new Error('not asked here');
   }
 
-  override models(): Promise<readonly ListedModel[]> {
+  override listModels(): Promise<readonly ListedModel[]> {
     throw new Error('not asked here');
   }
 
-  override reads(kind: MediaKind, { model }: ReadingCall): Promise<boolean> {
+  override supportsMedia(kind: MediaKind, { model }: CapabilityQuery): Promise<boolean> {
     this.asked += 1;
     if (this.away) return Promise.reject(new ProviderError('unavailable', 'away'));
     return Promise.resolve(kind === 'image' && model === 'seeing');
@@ -36,7 +36,7 @@ const image: ReadonlySet<MediaKind> = new Set(['image']);
 function setUp() {
   const source = new AskedProvider();
   const modelOf = (model: string): ResolvedModel => ({
-    source,
+    modelProvider: source,
     provider: source.id,
     model,
     name: `${source.id}/${model}`,
@@ -44,7 +44,7 @@ function setUp() {
   const clock = { now: 1 };
   const readers = new MediaSupport(() => clock.now);
   const among = async (models: readonly string[], kinds = image, key?: string): Promise<string[]> => {
-    const chain = await readers.among(models.map(modelOf), kinds, () => Promise.resolve(key));
+    const chain = await readers.modelsSupporting(models.map(modelOf), kinds, () => Promise.resolve(key));
     return chain.map(({ model }) => model);
   };
   return { source, clock, among };

@@ -18,7 +18,7 @@ const FAILURE_TTL_MS = 5_000;
 const MAX_ANSWERS = 1_000;
 
 /** A model, and the key for querying it; undefined for the server's own. */
-interface Reader {
+interface MediaQuery {
   readonly resolved: ResolvedModel;
   readonly apiKey: string | undefined;
 }
@@ -29,7 +29,7 @@ interface Answer {
 }
 
 interface Question {
-  readonly reader: Reader;
+  readonly reader: MediaQuery;
   readonly kind: MediaKind;
 }
 
@@ -62,7 +62,7 @@ export class MediaSupport {
    * Returns the models of a chain that support all of these kinds of media, in the chain's order. Unknown
    * counts as supported: the model then refuses by itself.
    */
-  async among(
+  async modelsSupporting(
     chain: readonly ResolvedModel[],
     kinds: ReadonlySet<MediaKind>,
     keyFor: (provider: string) => Promise<string | undefined>,
@@ -77,7 +77,7 @@ export class MediaSupport {
     return reading.flat();
   }
 
-  private async reads(reader: Reader, kind: MediaKind): Promise<boolean | undefined> {
+  private async reads(reader: MediaQuery, kind: MediaKind): Promise<boolean | undefined> {
     const { model, provider } = reader.resolved;
     const key = JSON.stringify([provider, model, kind, keyScopeOf(reader.apiKey)]);
     return (await this.answers.forceFetch(key, { context: { reader, kind } })).reads;
@@ -86,11 +86,11 @@ export class MediaSupport {
 
 async function ask({
   reader: {
-    resolved: { source, model },
+    resolved: { modelProvider: source, model },
     apiKey,
   },
   kind,
 }: Question): Promise<boolean | undefined> {
   const asked = { model, signal: AbortSignal.timeout(ASK_MS), ...(apiKey !== undefined && { apiKey }) };
-  return source.reads?.(kind, asked);
+  return source.supportsMedia?.(kind, asked);
 }

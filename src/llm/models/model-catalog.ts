@@ -1,8 +1,14 @@
 import { Inject, Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { llmConfig } from '../../config/index.js';
-import { CredentialSource, mediaIn, type MediaKind, type ModelCall, type Wire } from '../port/index.js';
-import { type ContextWindow, ContextWindows, smallestOf } from './context-windows.js';
+import {
+  CredentialSource,
+  mediaKindsOf,
+  type MediaKind,
+  type ModelCall,
+  type Protocol,
+} from '../port/index.js';
+import { type ContextWindow, ContextWindows, smallestContextWindow } from './context-windows.js';
 import { MediaSupport } from './media-support.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 
@@ -34,7 +40,7 @@ export class ModelCatalog implements OnApplicationShutdown {
    * @throws AppError as `resolve` does
    */
   canonicalName(name: string | undefined): Promise<string> {
-    return this.directory.canonical(name);
+    return this.directory.canonicalName(name);
   }
 
   /**
@@ -45,9 +51,9 @@ export class ModelCatalog implements OnApplicationShutdown {
   async contextWindow(name: string | undefined): Promise<ContextWindow> {
     const chain = await this.directory.resolveChain(name);
     const windows = chain.map((model) =>
-      this.windows.windowOf(model, () => this.directory.listedWindow(model)),
+      this.windows.contextWindowOf(model, () => this.directory.listedWindow(model)),
     );
-    return smallestOf(await Promise.all(windows));
+    return smallestContextWindow(await Promise.all(windows));
   }
 
   /** Returns the full names of all models. */
@@ -70,8 +76,8 @@ export class ModelCatalog implements OnApplicationShutdown {
    * provider.
    * @throws AppError `provider_unavailable`, `model_not_found`
    */
-  nameInProtocol(protocol: Wire, name: string): Promise<string> {
-    return this.directory.nameOn(protocol, name);
+  nameInProtocol(protocol: Protocol, name: string): Promise<string> {
+    return this.directory.nameInProtocol(protocol, name);
   }
 
   /** Returns the state of each provider. */
@@ -99,7 +105,7 @@ export class ModelCatalog implements OnApplicationShutdown {
    */
   async chainFor({ model, userId, request }: ModelCall): Promise<readonly ResolvedModel[]> {
     const chain = await this.directory.resolveChain(model);
-    const kinds = mediaIn(request);
+    const kinds = mediaKindsOf(request);
     if (chain.length < 2 || kinds.size === 0) return chain;
     const supporting = await this.modelsSupporting(chain, userId, kinds);
     return supporting.length > 0 ? supporting : chain;
@@ -114,7 +120,7 @@ export class ModelCatalog implements OnApplicationShutdown {
     userId: string,
     kinds: ReadonlySet<MediaKind>,
   ): Promise<readonly ResolvedModel[]> {
-    return this.mediaSupport.among(chain, kinds, async (provider) =>
+    return this.mediaSupport.modelsSupporting(chain, kinds, async (provider) =>
       this.credentials?.credentialFor(userId, provider),
     );
   }

@@ -3,7 +3,7 @@ import { ModelDirectory } from './model-directory.js';
 import { type ListedModel, ModelProvider, ProviderError, type ProviderEvent } from '../port/index.js';
 
 class ListedProvider extends ModelProvider {
-  override readonly wire = 'demo';
+  override readonly protocol = 'demo';
   asked = 0;
 
   constructor(
@@ -17,7 +17,7 @@ class ListedProvider extends ModelProvider {
     throw new Error('not asked here');
   }
 
-  override models(): Promise<readonly ListedModel[]> {
+  override listModels(): Promise<readonly ListedModel[]> {
     this.asked += 1;
     return this.list === undefined
       ? Promise.reject(new ProviderError('unavailable', 'away'))
@@ -26,7 +26,7 @@ class ListedProvider extends ModelProvider {
 }
 
 class SilentProvider extends ListedProvider {
-  override models(): Promise<readonly ListedModel[]> {
+  override listModels(): Promise<readonly ListedModel[]> {
     return new Promise(() => undefined);
   }
 }

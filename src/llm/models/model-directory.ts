@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../../common/errors.js';
-import { within } from '../../common/within.js';
-import type { ListedModel, ModelIdentity, ModelProvider, Wire } from '../port/index.js';
+import { withTimeout } from '../../common/with-timeout.js';
+import type { ListedModel, ModelIdentity, ModelProvider, Protocol } from '../port/index.js';
 
 /** Lifetime of a provider's cached list of models, in milliseconds. */
 const LIST_TTL_MS = 300_000;
@@ -27,7 +27,7 @@ const DOES_NOT_CHAT =
 
 /** A model and the provider that serves it. */
 export interface ResolvedModel extends ModelIdentity {
-  readonly source: ModelProvider;
+  readonly modelProvider: ModelProvider;
 }
 
 /** The state of a provider as shown on the health page. */
@@ -58,7 +58,7 @@ export class ModelDirectory {
       ttl: LIST_TTL_MS,
       fetchMethod: async (_id, _stale, { options, context: provider }) => {
         try {
-          return { models: await provider.models(AbortSignal.timeout(LIST_TIMEOUT_MS)) };
+          return { models: await provider.listModels(AbortSignal.timeout(LIST_TIMEOUT_MS)) };
         } catch {
           options.ttl = FAILURE_TTL_MS;
           return { models: undefined };
@@ -83,7 +83,7 @@ export class ModelDirectory {
    * Returns the name to store for later calls: an alias unchanged, else the full name of the model.
    * @throws AppError as `resolve` does
    */
-  async canonical(name: string | undefined): Promise<string> {
+  async canonicalName(name: string | undefined): Promise<string> {
     const alias = name ?? this.defaultModel;
     if (alias === undefined || this.chainOf(alias) === undefined) return (await this.resolve(name)).name;
     await this.resolveChain(alias);
@@ -108,10 +108,13 @@ export class ModelDirectory {
    * Returns the first provider that uses a protocol.
    * @throws AppError `provider_unavailable` if none is configured
    */
-  speaking(wire: Wire): ModelProvider {
-    const provider = this.providers.find((one) => one.wire === wire);
+  providerForProtocol(protocol: Protocol): ModelProvider {
+    const provider = this.providers.find((one) => one.protocol === protocol);
     if (provider !== undefined) return provider;
-    throw new AppError('provider_unavailable', `No provider with the API format '${wire}' is configured.`);
+    throw new AppError(
+      'provider_unavailable',
+      `No provider with the API format '${protocol}' is configured.`,
+    );
   }
 
   /**
@@ -121,12 +124,12 @@ export class ModelDirectory {
    * @throws AppError `provider_unavailable` if there is no such provider, `model_not_found` for a model of
    * another protocol
    */
-  async nameOn(wire: Wire, name: string): Promise<string> {
-    const { id } = this.speaking(wire);
+  async nameInProtocol(protocol: Protocol, name: string): Promise<string> {
+    const { id } = this.providerForProtocol(protocol);
     const alias = this.chainOf(name) !== undefined;
     if (!alias && this.namedIn(name) === undefined) return `${id}/${name}`;
     const chain = await this.resolveChain(name);
-    if (chain.some(({ source }) => source.wire === wire)) return name;
+    if (chain.some(({ modelProvider: source }) => source.protocol === protocol)) return name;
     throw new AppError('model_not_found', `The model '${name}' does not belong to the provider '${id}'.`, {
       param: 'model',
     });
@@ -177,8 +180,8 @@ export class ModelDirectory {
    * Returns the context window of a model from its provider's list, in tokens; undefined if the list does not
    * contain it, or does not arrive in time. Never fails.
    */
-  async listedWindow({ source, model }: ResolvedModel): Promise<number | undefined> {
-    const models = await within(WINDOW_WAIT_MS, () => this.listOf(source)).catch(() => undefined);
+  async listedWindow({ modelProvider: source, model }: ResolvedModel): Promise<number | undefined> {
+    const models = await withTimeout(WINDOW_WAIT_MS, () => this.listOf(source)).catch(() => undefined);
     return models && entryOf(models, model)?.contextWindow;
   }
 
@@ -249,5 +252,5 @@ function entryOf(models: readonly ListedModel[], name: string): ListedModel | un
 }
 
 function resolved(source: ModelProvider, model: string): ResolvedModel {
-  return { source, provider: source.id, model, name: `${source.id}/${model}` };
+  return { modelProvider: source, provider: source.id, model, name: `${source.id}/${model}` };
 }

@@ -6,7 +6,7 @@ import {
   PARAMETERS,
   unsupportedParameter,
 } from './parameter-support.js';
-import type { ChatRequest, Wire } from '../port/index.js';
+import type { ChatRequest, Protocol } from '../port/index.js';
 
 const MESSAGES: ChatRequest['messages'] = [{ role: 'user', content: 'Hello' }];
 
@@ -40,7 +40,7 @@ const ASKED = {
   safety_identifier: 'hash',
 } as const satisfies Record<AdaptedParameter, unknown>;
 
-type Treatment = (typeof PARAMETERS)[Wire][AdaptedParameter];
+type Treatment = (typeof PARAMETERS)[Protocol][AdaptedParameter];
 
 function requestWith(parameter: string, value: unknown): ChatRequest {
   const request: ChatRequest = { messages: MESSAGES };
@@ -48,13 +48,17 @@ function requestWith(parameter: string, value: unknown): ChatRequest {
   return request;
 }
 
-function entriesOf(wire: Wire): [string, Treatment][] {
+function entriesOf(wire: Protocol): [string, Treatment][] {
   return Object.entries(PARAMETERS[wire]);
 }
 
-const WIRES: readonly Wire[] = ['openai', 'anthropic', 'ollama', 'demo'];
+const WIRES: readonly Protocol[] = ['openai', 'anthropic', 'ollama', 'demo'];
 const cases = WIRES.flatMap((wire) =>
-  entriesOf(wire).map(([parameter, treatment]): [Wire, string, Treatment] => [wire, parameter, treatment]),
+  entriesOf(wire).map(([parameter, treatment]): [Protocol, string, Treatment] => [
+    wire,
+    parameter,
+    treatment,
+  ]),
 );
 
 describe('adaptRequest', () => {
@@ -104,7 +108,7 @@ describe('adaptRequest', () => {
     expect(unsupportedParameter(requestWith('tool_choice', choice), 'anthropic')).toBeUndefined();
   });
 
-  it.each<[Wire, number, number, string[]]>([
+  it.each<[Protocol, number, number, string[]]>([
     ['anthropic', 1.5, 1, ['temperature']],
     ['anthropic', 1, 1, []],
     ['anthropic', 0, 0, []],
@@ -116,7 +120,7 @@ describe('adaptRequest', () => {
     expect(adapted.ignored).toEqual(ignored);
   });
 
-  it.each<[Wire, number, boolean, boolean]>([
+  it.each<[Protocol, number, boolean, boolean]>([
     ['openai', 65, true, true],
     ['openai', 64, true, false],
     // In the host's own format, the value is between the caller and the host.

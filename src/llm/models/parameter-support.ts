@@ -1,8 +1,8 @@
 import { alphanumericDigest } from '../../common/digest.js';
 import { AppError } from '../../common/errors.js';
 import { droppedFields } from './dropped-fields.js';
-import { foreignField } from '../port/foreign-field.js';
-import type { ChatRequest, Wire } from '../port/index.js';
+import { findOpenAiOnlyField } from '../port/foreign-field.js';
+import type { ChatRequest, Protocol } from '../port/index.js';
 
 /** The treatment of a parameter in a protocol. */
 type Treatment =
@@ -83,7 +83,7 @@ const OPENAI: Record<AdaptedParameter, Treatment> = {
  * The single table of the parameters that each API format passes on, drops, refuses or shortens. Limits of
  * individual models are up to their provider (`ModelProvider.droppedHints`).
  */
-export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
+export const PARAMETERS: Record<Protocol, Record<AdaptedParameter, Treatment>> = {
   openai: OPENAI,
   anthropic: {
     ...OPENAI,
@@ -161,7 +161,7 @@ export const PARAMETERS: Record<Wire, Record<AdaptedParameter, Treatment>> = {
 };
 
 /** The table as lists, built once because every request uses them. */
-const TREATMENTS: Readonly<Record<Wire, readonly [AdaptedParameter, Treatment][]>> = {
+const TREATMENTS: Readonly<Record<Protocol, readonly [AdaptedParameter, Treatment][]>> = {
   openai: entriesOf(PARAMETERS.openai),
   anthropic: entriesOf(PARAMETERS.anthropic),
   ollama: entriesOf(PARAMETERS.ollama),
@@ -185,19 +185,19 @@ export interface AdaptedRequest {
  */
 export function adaptRequest(
   request: ChatRequest,
-  wire: Wire,
+  protocol: Protocol,
   model: string,
   translated = false,
 ): AdaptedRequest {
-  if (wire === 'openai' && !translated) return { request, ignored: [] };
-  const refusedName = unsupportedParameter(request, wire);
-  if (refusedName !== undefined) throw refused(refusedName, model, request);
+  if (protocol === 'openai' && !translated) return { request, ignored: [] };
+  const refusedName = unsupportedParameter(request, protocol);
+  if (refusedName !== undefined) throw unsupportedParameterError(refusedName, model, request);
   const adapted: ChatRequest = { ...request };
-  const ignored = TREATMENTS[wire].flatMap(([name, treatment]) =>
-    isAsked(request, name) && adaptParameter(adapted, name, treatment) ? [name] : [],
+  const ignored = TREATMENTS[protocol].flatMap(([name, treatment]) =>
+    hasEffect(request, name) && adaptParameter(adapted, name, treatment) ? [name] : [],
   );
   const dropped =
-    wire === 'openai' ? [] : droppedFields(request, wire, (name) => Object.hasOwn(OPENAI, name));
+    protocol === 'openai' ? [] : droppedFields(request, protocol, (name) => Object.hasOwn(OPENAI, name));
   return { request: adapted, ignored: [...ignored, ...dropped] };
 }
 
@@ -215,21 +215,24 @@ function adaptParameter(request: ChatRequest, name: AdaptedParameter, treatment:
 }
 
 /** Returns the first field that a request needs and a protocol cannot carry. */
-export function unsupportedParameter(request: ChatRequest, wire: Wire): string | undefined {
-  if (wire === 'openai') return undefined;
-  const refusedEntry = TREATMENTS[wire].find(
-    ([name, treatment]) => treatment === 'refused' && isAsked(request, name),
+export function unsupportedParameter(request: ChatRequest, protocol: Protocol): string | undefined {
+  if (protocol === 'openai') return undefined;
+  const refusedEntry = TREATMENTS[protocol].find(
+    ([name, treatment]) => treatment === 'refused' && hasEffect(request, name),
   );
-  return refusedEntry?.[0] ?? unenforceableFormat(request, wire) ?? foreignField(request);
+  return refusedEntry?.[0] ?? unenforceableFormat(request, protocol) ?? findOpenAiOnlyField(request);
 }
 
 /** Returns the response format if it is one that Anthropic cannot enforce: JSON without a schema. */
-function unenforceableFormat({ response_format: format }: ChatRequest, wire: Wire): string | undefined {
-  return wire === 'anthropic' && format?.type === 'json_object' ? 'response_format' : undefined;
+function unenforceableFormat(
+  { response_format: format }: ChatRequest,
+  protocol: Protocol,
+): string | undefined {
+  return protocol === 'anthropic' && format?.type === 'json_object' ? 'response_format' : undefined;
 }
 
 /** Returns true if a parameter has an effect: a value that equals the default has none. */
-function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
+function hasEffect(request: ChatRequest, name: AdaptedParameter): boolean {
   const value: unknown = request[name];
   if (value === undefined || value === null) return false;
   if (name === 'parallel_tool_calls') return value === false;
@@ -243,7 +246,7 @@ function isAsked(request: ChatRequest, name: AdaptedParameter): boolean {
 }
 
 /** Returns the error for a request that a model cannot honour. */
-export function refused(name: string, model: string, request: ChatRequest): AppError {
+export function unsupportedParameterError(name: string, model: string, request: ChatRequest): AppError {
   const type = request.response_format?.type;
   const isJson = name === 'response_format' && type === 'json_object';
   const [field, way] = isJson

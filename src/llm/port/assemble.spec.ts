@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CompletionAssembler, toChunks } from './assemble.js';
+import { CompletionAssembler, completionToChunks } from './assemble.js';
 import type { ChatChunk, ChatCompletion } from './chat.js';
 
 type Choice = ChatChunk['choices'][number];
@@ -69,7 +69,7 @@ describe('CompletionAssembler', () => {
         function: { name: 'f', arguments: '' },
       },
     ]);
-    const [, chunk] = toChunks({ ...HEAD, object: 'chat.completion', choices });
+    const [, chunk] = completionToChunks({ ...HEAD, object: 'chat.completion', choices });
     expect(chunk?.choices[0]?.delta.tool_calls).toMatchObject([
       { index: 0, id: 'a', extra_content: { of: 'a' } },
     ]);
@@ -144,11 +144,11 @@ describe('toChunks', () => {
     const { content } = completion.choices[0]?.message ?? {};
     // The first chunk has an empty text, as OpenAI's does.
     const expected = messageOf({ ...completion.choices[0]?.message, content: content ?? '' });
-    expect(assemble(...toChunks(completion))).toEqual({ ...completion, choices: expected.choices });
+    expect(assemble(...completionToChunks(completion))).toEqual({ ...completion, choices: expected.choices });
   });
 
   it('sends the role first, then the finish reason, then the usage, and nothing after it', () => {
-    const chunks = toChunks({ ...messageOf({ content: 'Hi' }), usage: USAGE });
+    const chunks = completionToChunks({ ...messageOf({ content: 'Hi' }), usage: USAGE });
     expect(chunks.map(({ choices }) => [choices[0]?.delta.role, choices[0]?.finish_reason])).toEqual([
       ['assistant', null],
       [undefined, null],
@@ -160,7 +160,9 @@ describe('toChunks', () => {
 
   it('omits custom tool calls, which have no streamed form, and fields that are null', () => {
     const custom = { id: 'b', type: 'custom' as const, custom: { name: 'g', input: 'x' } };
-    const [, second] = toChunks(messageOf({ content: 'Hi', tool_calls: [custom], annotations: null }));
+    const [, second] = completionToChunks(
+      messageOf({ content: 'Hi', tool_calls: [custom], annotations: null }),
+    );
     expect(second?.choices[0]?.delta).toEqual({ content: 'Hi', refusal: null });
   });
 });

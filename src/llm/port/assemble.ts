@@ -104,7 +104,7 @@ export class CompletionAssembler {
  * Splits a whole answer into chunks. Each choice yields three: its role, its entire content, its finish reason.
  * Usage comes last.
  */
-export function toChunks({ id, created, model, choices, usage }: ChatCompletion): ChatChunk[] {
+export function completionToChunks({ id, created, model, choices, usage }: ChatCompletion): ChatChunk[] {
   const head = { id, object: 'chat.completion.chunk', created, model } as const;
   const chunks = choices.flatMap(({ index, message, logprobs, finish_reason }): ChatChunk[] => {
     const { role, content, refusal, tool_calls } = message;

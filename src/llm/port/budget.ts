@@ -14,7 +14,7 @@ export interface BudgetRequest {
    */
   readonly cost: () => { readonly microUsd: MicroUsd } | { readonly unpriced: string };
   /** 1 if an answer is generated, 0 for a short request that generates none. */
-  readonly generations: number;
+  readonly concurrencySlots: number;
   /** False if the user's own keys pay for every model that may be called. */
   readonly charged: boolean;
 }

@@ -19,11 +19,11 @@ export interface CallIdRule {
 export function withAcceptedCallIds(messages: readonly ChatMessage[], rule: CallIdRule): ChatMessage[] {
   const ids = new AcceptedIds(rule);
   return messages.map((message) => {
-    if (message.role === 'tool') return { ...message, tool_call_id: ids.ofResult(message.tool_call_id) };
+    if (message.role === 'tool') return { ...message, tool_call_id: ids.resultId(message.tool_call_id) };
     if (message.role !== 'assistant' || !message.tool_calls) return message;
     return {
       ...message,
-      tool_calls: message.tool_calls.map((call) => ({ ...call, id: ids.ofCall(call.id) })),
+      tool_calls: message.tool_calls.map((call) => ({ ...call, id: ids.callId(call.id) })),
     };
   });
 }
@@ -40,7 +40,7 @@ class AcceptedIds {
 
   constructor(private readonly rule: CallIdRule) {}
 
-  ofCall(original: string): string {
+  callId(original: string): string {
     // Results complete an answer: a later call with a known id is a new call.
     if (this.answered) this.sent.clear();
     this.answered = false;
@@ -50,7 +50,7 @@ class AcceptedIds {
     return id;
   }
 
-  ofResult(original: string): string {
+  resultId(original: string): string {
     this.answered = true;
     const [first, ...others] = this.sent.get(original) ?? [];
     if (first === undefined)

@@ -8,7 +8,7 @@ import type { NativeRequest, RelayedEvent } from './native.js';
  * which a token limit is sent, or the form of a history that was assembled here. Only such a property may be
  * dropped or changed if a model refuses it.
  */
-export type OwnChoice = 'temperature' | 'limit_name' | 'history';
+export type ServerDefault = 'temperature' | 'limit_name' | 'history';
 
 /** A call that a feature makes to the model layer. */
 export interface ModelCall {
@@ -22,7 +22,7 @@ export interface ModelCall {
   readonly model: string | undefined;
   readonly request: ChatRequest;
   /** The properties of the request that the caller did not choose. Default: none. */
-  readonly ownChoices?: readonly OwnChoice[];
+  readonly serverDefaults?: readonly ServerDefault[];
   /** The same request in the caller's API format, if that is not the canonical one. */
   readonly native?: NativeRequest;
   /** Aborting closes the upstream socket and ends the call as cancelled. */
@@ -36,7 +36,7 @@ export interface ModelCall {
    * True if the caller has already reserved the budget with `LlmService.reserve` and settles the lease together
    * with its row.
    */
-  readonly reserved?: boolean;
+  readonly hasReservation?: boolean;
   /**
    * Controls whether a text answer that breaks off midway may start over, once, on the next model. Default:
    * never.

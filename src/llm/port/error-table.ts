@@ -1,7 +1,7 @@
 import type { ProviderErrorKind } from './provider-error.js';
 
 /** The parts of an error report that identify the kind of failure, whatever the report's shape. */
-export interface ErrorFacts {
+export interface ErrorSignals {
   /** HTTP status of the response, or named in the report; undefined if there is neither. */
   readonly status: number | undefined;
   /** Codes, types and reasons that are strings. */
@@ -211,7 +211,7 @@ const KIND_OF_GENERIC_WORD = index(GENERIC_WORDS);
  * Returns the kind of a failure: by a code or type that identifies it, else by the message, else by the status,
  * else by a generic code or type; undefined if none of them is known.
  */
-export function classifyError({ status, words, sentences }: ErrorFacts): ProviderErrorKind | undefined {
+export function classifyError({ status, words, sentences }: ErrorSignals): ProviderErrorKind | undefined {
   const normalised = words.map(normalise);
   return (
     kindIn(KIND_OF_WORD, normalised) ??

@@ -1,4 +1,4 @@
-import { type ChatRequest, fieldOf } from './index.js';
+import { type ChatRequest, getField } from './index.js';
 
 /**
  * Values of a parameter in the canonical format. Hosts that use OpenAI's protocol may accept others of their
@@ -15,10 +15,10 @@ const WORDS = {
  * protocol has a field for it: the deprecated fields for tools (`functions`, `function_call`), also in earlier
  * messages, and values that a host has invented.
  */
-export function foreignField(request: ChatRequest): string | undefined {
-  const functions = fieldOf(request, 'functions');
+export function findOpenAiOnlyField(request: ChatRequest): string | undefined {
+  const functions = getField(request, 'functions');
   if (Array.isArray(functions) && functions.length > 0) return 'functions';
-  const call = fieldOf(request, 'function_call');
+  const call = getField(request, 'function_call');
   if (call && call !== 'none' && call !== 'auto') return 'function_call';
   return foreignWord(request) ?? foreignMessage(request);
 }
@@ -36,7 +36,7 @@ function foreignWord({
 function foreignMessage({ messages }: ChatRequest): string | undefined {
   for (const [index, message] of messages.entries()) {
     if (message.role === 'function') return `messages.${index}.role`;
-    if (fieldOf(message, 'function_call')) return `messages.${index}.function_call`;
+    if (getField(message, 'function_call')) return `messages.${index}.function_call`;
   }
   return undefined;
 }

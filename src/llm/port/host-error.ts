@@ -1,6 +1,6 @@
-import { classifyError, type ErrorFacts } from './error-table.js';
+import { classifyError, type ErrorSignals } from './error-table.js';
 import { ProviderError } from './provider-error.js';
-import { fieldOf, retryAfterMs, shorten, textField } from './provider-reason.js';
+import { getField, retryAfterMs, sanitizeMessage, getStringField } from './provider-reason.js';
 
 /** An error as a host reports it. */
 export interface HostFailure {
@@ -76,12 +76,16 @@ export function toHostError({ status, body, headers, secret, cause }: HostFailur
   report.read(body);
   const kind = classifyError(report.facts(status));
   const sentence = report.sentence();
-  return new ProviderError(kind ?? 'broken_answer', shorten(sentence ?? defaultSentence(status), secret), {
-    retryAfterMs: retryAfterMs(headers),
-    // Only the host's message says what has failed.
-    isSpecific: kind === undefined && sentence !== undefined,
-    cause,
-  });
+  return new ProviderError(
+    kind ?? 'broken_answer',
+    sanitizeMessage(sentence ?? defaultSentence(status), secret),
+    {
+      retryAfterMs: retryAfterMs(headers),
+      // Only the host's message says what has failed.
+      isSpecific: kind === undefined && sentence !== undefined,
+      cause,
+    },
+  );
 }
 
 /**
@@ -91,16 +95,16 @@ export function toHostError({ status, body, headers, secret, cause }: HostFailur
  */
 export function isErrorReport(value: unknown): boolean {
   if (Array.isArray(value))
-    return value.length > 0 && value.every((entry) => saysSomething(fieldOf(entry, 'error')));
-  if (saysSomething(fieldOf(value, 'error'))) return true;
-  const choices = fieldOf(value, 'choices') ?? undefined;
-  if (typeof choices === 'object' || Array.isArray(fieldOf(value, 'data'))) return false;
-  if (fieldOf(value, 'object') === 'error' || fieldOf(value, 'type') === 'error') return true;
-  if (saysSomething(fieldOf(value, 'errors')) || saysSomething(fieldOf(value, 'detail'))) return true;
-  if (fieldOf(value, 'success') === false || ERROR_STATES.has(fieldOf(value, 'status'))) return true;
-  if (STATUS_FIELDS.some((name) => toStatus(fieldOf(value, name)) !== undefined)) return true;
-  if (REPORTED_FIELDS.some((name) => Boolean(textField(value, name)))) return true;
-  return typeof fieldOf(value, 'message') === 'string' && choices === undefined;
+    return value.length > 0 && value.every((entry) => saysSomething(getField(entry, 'error')));
+  if (saysSomething(getField(value, 'error'))) return true;
+  const choices = getField(value, 'choices') ?? undefined;
+  if (typeof choices === 'object' || Array.isArray(getField(value, 'data'))) return false;
+  if (getField(value, 'object') === 'error' || getField(value, 'type') === 'error') return true;
+  if (saysSomething(getField(value, 'errors')) || saysSomething(getField(value, 'detail'))) return true;
+  if (getField(value, 'success') === false || ERROR_STATES.has(getField(value, 'status'))) return true;
+  if (STATUS_FIELDS.some((name) => toStatus(getField(value, name)) !== undefined)) return true;
+  if (REPORTED_FIELDS.some((name) => Boolean(getStringField(value, name)))) return true;
+  return typeof getField(value, 'message') === 'string' && choices === undefined;
 }
 
 /** Returns false for the values of `error` without content that hosts send beside an answer. */
@@ -133,7 +137,7 @@ class Report {
    * (400, 500, 502).
    * @param status of the response
    */
-  facts(status: number | undefined): ErrorFacts {
+  facts(status: number | undefined): ErrorSignals {
     const { words, sentences } = this;
     const [named] = this.statuses;
     const vague = status === undefined || status === 400 || status === 500 || status === 502;
@@ -162,27 +166,27 @@ class Report {
 
   private readObject(value: object, depth: number): void {
     for (const name of STATUS_FIELDS) {
-      const status = toStatus(fieldOf(value, name));
+      const status = toStatus(getField(value, name));
       if (status !== undefined) this.statuses.push(status);
     }
     for (const name of WORD_FIELDS) {
-      const word = fieldOf(value, name);
+      const word = getField(value, name);
       if (typeof word === 'string') this.words.push(word.slice(0, MAX_SENTENCE));
     }
-    for (const name of SENTENCE_FIELDS) this.read(fieldOf(value, name), depth + 1);
+    for (const name of SENTENCE_FIELDS) this.read(getField(value, name), depth + 1);
     if (this.sentences.length === 0) {
-      for (const name of BY_FIELD) this.sentences.push(...toFieldFaults(fieldOf(value, name)));
+      for (const name of BY_FIELD) this.sentences.push(...toFieldFaults(getField(value, name)));
     }
-    this.read(fieldOf(fieldOf(value, 'metadata'), 'raw'), depth + 1);
-    this.readWords(fieldOf(value, 'innererror'));
-    const details = fieldOf(value, 'details');
+    this.read(getField(getField(value, 'metadata'), 'raw'), depth + 1);
+    this.readWords(getField(value, 'innererror'));
+    const details = getField(value, 'details');
     if (Array.isArray(details)) for (const detail of details.slice(0, MAX_ENTRIES)) this.readWords(detail);
   }
 
   /** Reads the codes beside the message: Azure's `innererror`, Gemini's `details`. */
   private readWords(value: unknown): void {
     for (const name of ['code', 'reason'] as const) {
-      const word = fieldOf(value, name);
+      const word = getField(value, name);
       if (typeof word === 'string') this.words.push(word.slice(0, MAX_SENTENCE));
     }
   }
@@ -201,7 +205,7 @@ function toFieldFaults(value: unknown): string[] {
 
 /** Formats an entry of FastAPI's list of validation errors as a message: `{"loc":["body","n"],"msg":"…"}`. */
 function toFault(entry: unknown): string | undefined {
-  const [loc, msg] = [fieldOf(entry, 'loc'), fieldOf(entry, 'msg')];
+  const [loc, msg] = [getField(entry, 'loc'), getField(entry, 'msg')];
   if (typeof msg !== 'string' || msg === '') return undefined;
   const place = Array.isArray(loc)
     ? loc.filter((part) => typeof part === 'string' || typeof part === 'number')

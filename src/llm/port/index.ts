@@ -1,4 +1,4 @@
-export { CompletionAssembler, toChunks } from './assemble.js';
+export { CompletionAssembler, completionToChunks } from './assemble.js';
 export { type CallIdRule, withAcceptedCallIds } from './call-ids.js';
 export { Budget, type BudgetLease, type BudgetRequest } from './budget.js';
 export type {
@@ -10,7 +10,7 @@ export type {
   ModelCall,
   ModelEvent,
   ModelIdentity,
-  OwnChoice,
+  ServerDefault,
 } from './call.js';
 export type {
   AnswerMessage,
@@ -27,24 +27,24 @@ export type {
 export {
   type EmbeddingCall,
   type EmbeddingResult,
-  type ListCall,
+  type ListModelsCall,
   type ListedModel,
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,
-  type ReadingCall,
-  type WholeAnswer,
+  type CapabilityQuery,
+  type CompleteAnswer,
 } from './model-provider.js';
-export { mediaIn, type MediaKind } from './media.js';
-export type { NativeRequest, RelayedEvent, Wire } from './native.js';
+export { mediaKindsOf, type MediaKind } from './media.js';
+export type { NativeRequest, RelayedEvent, Protocol } from './native.js';
 export { FINISH_REASONS } from './chat.js';
 export { CredentialSource } from './credential-source.js';
 export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
 export { type HostFailure, isErrorReport, toHostError } from './host-error.js';
-export { parseReply, unreadableAnswer } from './reply-json.js';
+export { parseReply, invalidResponseError } from './reply-json.js';
 export { toCount } from './reply-count.js';
-export { fieldOf, shorten, textField } from './provider-reason.js';
+export { getField, sanitizeMessage, getStringField } from './provider-reason.js';
 export {
   readReturnedFields,
   type ReturnedFields,

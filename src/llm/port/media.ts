@@ -4,7 +4,7 @@ import type { ChatRequest } from './chat.js';
 export type MediaKind = 'image' | 'pdf';
 
 /** Returns the kinds of media in a request. A file that is not a PDF is left to its provider. */
-export function mediaIn({ messages }: Pick<ChatRequest, 'messages'>): ReadonlySet<MediaKind> {
+export function mediaKindsOf({ messages }: Pick<ChatRequest, 'messages'>): ReadonlySet<MediaKind> {
   const kinds = new Set<MediaKind>();
   for (const { content } of messages) {
     if (!Array.isArray(content)) continue;

@@ -91,7 +91,7 @@ export function toModelCallError(error: ProviderError, attempts: readonly Attemp
 /**
  * Returns the error of a call whose request our own mapping refused: the same error, with the attempt records.
  */
-export function refusedCall(error: AppError, attempts: readonly AttemptRecord[]): AppError {
+export function toRefusedCallError(error: AppError, attempts: readonly AttemptRecord[]): AppError {
   if (attempts.length === 0) return error;
   const { code, message, param, details } = error;
   return new ModelCallError(code, message, attempts, {
@@ -102,12 +102,12 @@ export function refusedCall(error: AppError, attempts: readonly AttemptRecord[])
 }
 
 /** Returns the error of a call that failed because of a bug in our own code. */
-export function crashedCall(cause: unknown, attempts: readonly AttemptRecord[]): ModelCallError {
+export function toCrashedCallError(cause: unknown, attempts: readonly AttemptRecord[]): ModelCallError {
   const { code, message } = new InternalError(cause);
   return new ModelCallError(code, message, attempts, { cause });
 }
 
 /** Returns the error of a call that its caller cancelled. */
-export function cancelledCall(attempts: readonly AttemptRecord[]): ModelCallError {
+export function toCancelledCallError(attempts: readonly AttemptRecord[]): ModelCallError {
   return new ModelCallError('request_cancelled', 'The request was cancelled.', attempts);
 }

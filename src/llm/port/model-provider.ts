@@ -1,8 +1,8 @@
 import { CompletionAssembler } from './assemble.js';
-import type { OwnChoice } from './call.js';
+import type { ServerDefault } from './call.js';
 import type { ChatChunk, ChatCompletion, ChatRequest, CompletionUsage } from './chat.js';
 import type { MediaKind } from './media.js';
-import type { NativeRequest, RelayedEvent, Wire } from './native.js';
+import type { NativeRequest, RelayedEvent, Protocol } from './native.js';
 import { ProviderError } from './provider-error.js';
 
 /** One attempt at one model. */
@@ -15,7 +15,7 @@ export interface ProviderCall {
    * The properties of the request that the caller did not choose. The provider may drop or change these, and no
    * others.
    */
-  readonly ownChoices?: readonly OwnChoice[];
+  readonly ownChoices?: readonly ServerDefault[];
   /**
    * The same request in the provider's API format, if the caller uses that protocol. It is sent instead, and
    * answered with `relayed` events.
@@ -28,7 +28,7 @@ export interface ProviderCall {
 }
 
 /** A whole answer of a provider. */
-export interface WholeAnswer {
+export interface CompleteAnswer {
   readonly completion: ChatCompletion;
   /** The answer as received, if it was received in the caller's API format. */
   readonly raw?: string;
@@ -57,14 +57,14 @@ export interface ListedModel {
 }
 
 /** A request for the list of models. */
-export interface ListCall {
+export interface ListModelsCall {
   /** The user's own key, which replaces the server's. */
   readonly apiKey?: string;
   readonly signal: AbortSignal;
 }
 
 /** A request for the capabilities of one model. */
-export interface ReadingCall extends ListCall {
+export interface CapabilityQuery extends ListModelsCall {
   /** The provider's own name of the model. */
   readonly model: string;
 }
@@ -100,7 +100,7 @@ export interface EmbeddingResult {
 export abstract class ModelProvider {
   /** First segment of the full model name. */
   abstract readonly id: string;
-  abstract readonly wire: Wire;
+  abstract readonly protocol: Protocol;
 
   /** @throws ProviderError */
   abstract stream(call: ProviderCall): AsyncIterable<ProviderEvent>;
@@ -110,7 +110,7 @@ export abstract class ModelProvider {
    * this.
    * @throws ProviderError
    */
-  async complete(call: ProviderCall): Promise<WholeAnswer> {
+  async complete(call: ProviderCall): Promise<CompleteAnswer> {
     const assembler = new CompletionAssembler();
     for await (const event of this.stream(call)) if (event.type === 'chunk') assembler.add(event.chunk);
     return { completion: assembler.completion() };
@@ -120,13 +120,13 @@ export abstract class ModelProvider {
    * Returns the models that can be requested.
    * @throws ProviderError
    */
-  abstract models(signal: AbortSignal): Promise<readonly ListedModel[]>;
+  abstract listModels(signal: AbortSignal): Promise<readonly ListedModel[]>;
 
   /**
    * Returns the list of models as received, for callers that use the provider's protocol.
    * @throws ProviderError `rejected` if the provider's protocol is not passed through
    */
-  nativeModels({ signal: { reason: cause } }: ListCall): Promise<string> {
+  listNativeModels({ signal: { reason: cause } }: ListModelsCall): Promise<string> {
     const message = `Provider '${this.id}' does not support requests in its own API format.`;
     return Promise.reject(new ProviderError('rejected', message, { cause }));
   }
@@ -150,13 +150,13 @@ export abstract class ModelProvider {
    * method it is unknown for every model.
    * @throws ProviderError
    */
-  reads?(kind: MediaKind, call: ReadingCall): Promise<boolean | undefined>;
+  supportsMedia?(kind: MediaKind, call: CapabilityQuery): Promise<boolean | undefined>;
 
   /**
    * Returns the hints of a request that the API format could carry but that this particular model does not
    * accept. They are dropped or changed, and reported to the caller.
    */
-  droppedHints?(request: ChatRequest, model: string): readonly string[];
+  droppedParameters?(request: ChatRequest, model: string): readonly string[];
 
   /** Closes the connections that are pooled for later calls. No method is called after it. */
   close(): Promise<void> {

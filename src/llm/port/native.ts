@@ -1,14 +1,14 @@
 import type { ChatChunk } from './chat.js';
 
 /** The protocols that providers use. `llm/models/parameter-support.ts` lists what each of them can carry. */
-export type Wire = 'openai' | 'anthropic' | 'ollama' | 'demo';
+export type Protocol = 'openai' | 'anthropic' | 'ollama' | 'demo';
 
 /**
  * A request in one API format, beside its translation to the canonical format. A provider that uses this format
  * receives it unchanged, and its answer is returned unchanged; every other provider receives the translation.
  */
 export interface NativeRequest {
-  readonly wire: Wire;
+  readonly protocol: Protocol;
   /** Path below the provider's base URL: `/v1/messages`, `/api/chat`. */
   readonly path: string;
   /**
@@ -21,12 +21,12 @@ export interface NativeRequest {
    * The first field that the canonical format cannot express. If set, only a provider that uses this protocol
    * can honour the request.
    */
-  readonly onlyHere: string | undefined;
+  readonly nativeOnlyField: string | undefined;
   /**
    * Fields that the canonical format cannot express and that an answer does not depend on. Reported to the
    * caller if a provider with another protocol answers.
    */
-  readonly hints?: readonly string[];
+  readonly droppableFields?: readonly string[];
 }
 
 /**
@@ -36,7 +36,7 @@ export interface NativeRequest {
 export interface RelayedEvent {
   readonly type: 'relayed';
   /** The name of the event in protocols that name them, else an empty string. */
-  readonly name: string;
+  readonly eventName: string;
   /** The data of the event, or the line including its line end, as received. */
   readonly raw: string;
   /** The equivalent in the canonical format; empty for pings and the like. */

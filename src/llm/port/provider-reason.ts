@@ -18,7 +18,7 @@ const MAX_READ_LENGTH = 4_000;
  * too long.
  * @param secret the key that was sent with the request
  */
-export function shorten(sentence: string, secret?: string): string {
+export function sanitizeMessage(sentence: string, secret?: string): string {
   const line = sentence.slice(0, MAX_READ_LENGTH).replaceAll(/\s+/gu, ' ').trim();
   // A key may have any form. Removing one of only a few characters would remove ordinary words from the
   // message.
@@ -28,13 +28,13 @@ export function shorten(sentence: string, secret?: string): string {
 }
 
 /** Returns a string field of a value of unverified shape. */
-export function textField(value: unknown, name: string): string | undefined {
-  const field = fieldOf(value, name);
+export function getStringField(value: unknown, name: string): string | undefined {
+  const field = getField(value, name);
   return typeof field === 'string' ? field : undefined;
 }
 
 /** Returns a field of a value of unverified shape. */
-export function fieldOf(value: unknown, name: string): unknown {
+export function getField(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 

@@ -15,7 +15,7 @@ export function parseReply(text: string): unknown {
     if (ENDS_EARLY.test(message)) {
       throw new ProviderError('broken_answer', "The provider's answer broke off.", { cause: error });
     }
-    throw unreadableAnswer(
+    throw invalidResponseError(
       text.trimStart().startsWith('<') ? 'it is an HTML or XML page' : 'it is not JSON',
       error,
     );
@@ -23,7 +23,7 @@ export function parseReply(text: string): unknown {
 }
 
 /** Returns the error for a complete answer that cannot be used. */
-export function unreadableAnswer(why: string, cause?: unknown): ProviderError {
+export function invalidResponseError(why: string, cause?: unknown): ProviderError {
   return new ProviderError('unreadable_answer', `The provider's answer could not be parsed: ${why}.`, {
     cause,
   });

@@ -1,5 +1,5 @@
 import type { ChatMessage, ProviderData } from './chat.js';
-import { fieldOf, textField } from './provider-reason.js';
+import { getField, getStringField } from './provider-reason.js';
 
 /**
  * Fields of an answer in OpenAI's API format, beyond OpenAI's own, that its host needs back with the answer.
@@ -35,10 +35,10 @@ export class ReturnedFieldsCollector {
   private readonly calls: CallExtra[] = [];
 
   add(delta: object): void {
-    this.reasoningContent += textField(delta, 'reasoning_content') ?? '';
-    this.reasoning += textField(delta, 'reasoning') ?? '';
-    for (const detail of listOf(fieldOf(delta, 'reasoning_details'))) this.addDetail(detail);
-    for (const [place, call] of listOf(fieldOf(delta, 'tool_calls')).entries()) this.addCall(call, place);
+    this.reasoningContent += getStringField(delta, 'reasoning_content') ?? '';
+    this.reasoning += getStringField(delta, 'reasoning') ?? '';
+    for (const detail of listOf(getField(delta, 'reasoning_details'))) this.addDetail(detail);
+    for (const [place, call] of listOf(getField(delta, 'tool_calls')).entries()) this.addCall(call, place);
   }
 
   /** Returns the fields as `provider_data` of a provider, or undefined if there are none. */
@@ -83,9 +83,9 @@ export class ReturnedFieldsCollector {
 
   private addCall(call: unknown, place: number): void {
     const [id, index, extra] = [
-      textField(call, 'id'),
-      fieldOf(call, 'index'),
-      fieldOf(call, 'extra_content'),
+      getStringField(call, 'id'),
+      getField(call, 'index'),
+      getField(call, 'extra_content'),
     ];
     const key = typeof index === 'number' ? index : place;
     let known = this.calls.findLast((one) => one.key === key);
@@ -110,12 +110,15 @@ interface CallExtra {
 /** Reads the fields from `provider_data`, which may have any shape. */
 export function readReturnedFields(data: ProviderData | undefined): ReturnedFields | undefined {
   const blocks = data?.blocks;
-  const model = textField(blocks, 'model');
+  const model = getStringField(blocks, 'model');
   if (model === undefined) return undefined;
-  const [content, reasoning] = [textField(blocks, 'reasoning_content'), textField(blocks, 'reasoning')];
+  const [content, reasoning] = [
+    getStringField(blocks, 'reasoning_content'),
+    getStringField(blocks, 'reasoning'),
+  ];
   const [details, extras] = [
-    listOf(fieldOf(blocks, 'reasoning_details')),
-    listOf(fieldOf(blocks, 'call_extras')),
+    listOf(getField(blocks, 'reasoning_details')),
+    listOf(getField(blocks, 'call_extras')),
   ];
   return {
     model,
@@ -151,9 +154,9 @@ export function withReturnedFields(
 }
 
 function isContinuation(last: object, detail: object): boolean {
-  const type = fieldOf(detail, 'type');
+  const type = getField(detail, 'type');
   const grows = type === 'reasoning.text' || type === 'reasoning.summary';
-  return grows && type === fieldOf(last, 'type') && fieldOf(detail, 'index') === fieldOf(last, 'index');
+  return grows && type === getField(last, 'type') && getField(detail, 'index') === getField(last, 'index');
 }
 
 function isObject(value: unknown): value is object {

@@ -48,11 +48,11 @@ const call: ProviderCall = { model: 'm', request: { messages: [{ role: 'user', c
 const relayed: ProviderCall = {
   ...call,
   native: {
-    wire: 'anthropic',
+    protocol: 'anthropic',
     path: '/v1/messages',
     body: { messages: [] },
     headers: {},
-    onlyHere: undefined,
+    nativeOnlyField: undefined,
   },
 };
 
@@ -67,7 +67,7 @@ const READERS: Readonly<Record<string, (provider: ModelProvider) => Promise<unkn
     checkWhole((await provider.complete(relayed)).completion);
   },
   embeddings: async (provider) => {
-    if (provider.wire === 'anthropic') return;
+    if (provider.protocol === 'anthropic') return;
     const { vectors, inputTokens } = await provider.embed({
       model: 'm',
       input: ['x'],
@@ -78,19 +78,21 @@ const READERS: Readonly<Record<string, (provider: ModelProvider) => Promise<unkn
     expectCount(inputTokens);
   },
   models: async (provider) => {
-    for (const { id, contextWindow } of await provider.models(signal)) {
+    for (const { id, contextWindow } of await provider.listModels(signal)) {
       expect(typeof id).toBe('string');
       expectCount(contextWindow);
     }
   },
   'native models': async (provider) => {
-    if (provider.wire === 'ollama') JSON.parse(await provider.nativeModels({ signal }));
+    if (provider.protocol === 'ollama') JSON.parse(await provider.listNativeModels({ signal }));
   },
   'count of tokens': async (provider) => {
     expectCount(await provider.countTokens?.(relayed));
   },
   'what it can read': async (provider) => {
-    expect([true, false, undefined]).toContain(await provider.reads?.('image', { model: 'm', signal }));
+    expect([true, false, undefined]).toContain(
+      await provider.supportsMedia?.('image', { model: 'm', signal }),
+    );
   },
 };
 
@@ -150,7 +152,7 @@ async function askAll(bytes: Buffer): Promise<void> {
         (error: unknown) => error,
       );
       if (failure !== undefined && !(failure instanceof ProviderError))
-        throw new Error(`${provider.wire}, ${what}`, { cause: failure });
+        throw new Error(`${provider.protocol}, ${what}`, { cause: failure });
     }
   }
 }
@@ -310,10 +312,10 @@ describe('a reply that cannot be parsed', () => {
           () => undefined,
           (error: unknown) => error,
         );
-        const asked = !(what === 'embeddings' && provider.wire === 'anthropic');
-        if (asked && (what !== 'native models' || provider.wire === 'ollama'))
-          expect([provider.wire, what, failure]).toMatchObject([
-            provider.wire,
+        const asked = !(what === 'embeddings' && provider.protocol === 'anthropic');
+        if (asked && (what !== 'native models' || provider.protocol === 'ollama'))
+          expect([provider.protocol, what, failure]).toMatchObject([
+            provider.protocol,
             what,
             { kind: 'unreadable_answer' },
           ]);

@@ -65,7 +65,7 @@ describe('Circuit', () => {
     const { circuit, clock } = newOpenCircuit();
     clock.now += PROBE_AFTER_MS;
     circuit.admit();
-    circuit.forgoProbe();
+    circuit.cancelProbe();
     expect(circuit.refuses).toBe(false);
   });
 

@@ -11,7 +11,7 @@ const MIN_ATTEMPTS = 5;
 const MAX_FAULT_SHARE = 0.5;
 
 /** An admitted attempt. It is either a regular one or the probe of an open circuit. */
-export interface Admission {
+export interface CircuitAdmission {
   readonly probe: boolean;
   /** Start of the attempt, on the circuit's clock. */
   readonly since: number;
@@ -56,7 +56,7 @@ export class Circuit {
    * admitted after each further period. There must be no await between `refuses` and this call, so that there
    * are never two probes at once.
    */
-  admit(): Admission {
+  admit(): CircuitAdmission {
     const since = this.options.now();
     const probe = this.state.name !== 'closed';
     if (probe) this.state = { name: 'probing', since };
@@ -67,7 +67,7 @@ export class Circuit {
    * Counts an attempt as good as soon as its answer begins. Otherwise a burst of broken answers would be judged
    * without the longer answers that began at the same time and are still in progress.
    */
-  begin(admission: Admission): void {
+  begin(admission: CircuitAdmission): void {
     const { state } = this;
     if (admission.begun || state.name !== 'closed' || admission.since < state.since) return;
     admission.begun = true;
@@ -75,7 +75,7 @@ export class Circuit {
   }
 
   /** Reports the outcome of an attempt. Call it once per attempt. */
-  report(verdict: Verdict, { probe, since, begun }: Admission): void {
+  report(verdict: Verdict, { probe, since, begun }: CircuitAdmission): void {
     const { state } = this;
     if (probe && state.name === 'probing') {
       this.conclude(verdict);
@@ -85,7 +85,7 @@ export class Circuit {
     if (state.name !== 'closed' || since < state.since) return;
     if (verdict === 'good' && !begun) this.counts.addGood();
     if (verdict !== 'fault') return;
-    if (begun) this.counts.takeBackGood();
+    if (begun) this.counts.subtractSuccess();
     this.counts.addFault();
     const { good, faults } = this.counts;
     const attempts = good + faults;
@@ -93,7 +93,7 @@ export class Circuit {
   }
 
   /** Cancels a probe that was never sent, so that the next request becomes the probe. */
-  forgoProbe(): void {
+  cancelProbe(): void {
     if (this.state.name === 'probing') this.state = { name: 'open', since: Number.NEGATIVE_INFINITY };
   }
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type Admission, Circuit, type CircuitOptions } from './circuit.js';
+import { type CircuitAdmission, Circuit, type CircuitOptions } from './circuit.js';
 import type { Verdict } from './verdict.js';
 
 /**
@@ -34,23 +34,23 @@ export class Circuits {
   }
 
   /** Admits an attempt. Must be called directly after `refuses` returned false. */
-  admit(key: string): Admission {
+  admit(key: string): CircuitAdmission {
     return this.circuits.get(key)?.admit() ?? { probe: false, since: this.options.now(), begun: false };
   }
 
   /** Counts an attempt as good as soon as its answer begins. */
-  begin(key: string, admission: Admission): void {
+  begin(key: string, admission: CircuitAdmission): void {
     this.circuitFor(key, 'good')?.begin(admission);
   }
 
   /** Reports the outcome of an attempt. */
-  report(key: string, verdict: Verdict, admission: Admission): void {
+  report(key: string, verdict: Verdict, admission: CircuitAdmission): void {
     this.circuitFor(key, verdict)?.report(verdict, admission);
   }
 
   /** Cancels a probe that was never sent. */
   forgoProbe(key: string): void {
-    this.circuits.get(key)?.forgoProbe();
+    this.circuits.get(key)?.cancelProbe();
   }
 
   private circuitFor(key: string, verdict: Verdict): Circuit | undefined {

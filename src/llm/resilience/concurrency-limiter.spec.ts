@@ -13,14 +13,14 @@ function settled(): Promise<void> {
 describe('ConcurrencyLimiter', () => {
   it('grants its slots, then serves the queue in order', async () => {
     const places = new ConcurrencyLimiter(2, 2);
-    const release = await places.take(patient);
-    await places.take(patient);
+    const release = await places.acquire(patient);
+    await places.acquire(patient);
     const order: string[] = [];
-    const third = places.take(patient).then((give) => {
+    const third = places.acquire(patient).then((give) => {
       order.push('third');
       return give;
     });
-    const fourth = places.take(patient).then(() => order.push('fourth'));
+    const fourth = places.acquire(patient).then(() => order.push('fourth'));
     await settled();
     expect(order).toEqual([]);
     release();
@@ -34,41 +34,41 @@ describe('ConcurrencyLimiter', () => {
 
   it('refuses immediately if the queue is full', async () => {
     const places = new ConcurrencyLimiter(1, 0);
-    const release = await places.take(patient);
-    await expect(places.take(patient)).rejects.toMatchObject({ kind: 'overloaded', retryAfterMs: 1000 });
+    const release = await places.acquire(patient);
+    await expect(places.acquire(patient)).rejects.toMatchObject({ kind: 'overloaded', retryAfterMs: 1000 });
     release();
-    await expect(places.take(patient)).resolves.toEqual(expect.any(Function));
+    await expect(places.acquire(patient)).resolves.toEqual(expect.any(Function));
   });
 
   it('does not grant a slot to a late caller ahead of the queue', async () => {
     const places = new ConcurrencyLimiter(1, 2);
-    const release = await places.take(patient);
+    const release = await places.acquire(patient);
     const order: string[] = [];
-    const waiting = places.take(patient).then((give) => {
+    const waiting = places.acquire(patient).then((give) => {
       order.push('waited');
       give();
     });
     release();
-    const late = places.take(patient).then(() => order.push('late'));
+    const late = places.acquire(patient).then(() => order.push('late'));
     await Promise.all([waiting, late]);
     expect(order).toEqual(['waited', 'late']);
   });
 
   it('removes an aborted caller from the queue immediately', async () => {
     const places = new ConcurrencyLimiter(1, 1);
-    const release = await places.take(patient);
+    const release = await places.acquire(patient);
     const gone = new AbortController();
-    const leaving = places.take(gone.signal);
+    const leaving = places.acquire(gone.signal);
     gone.abort();
     await expect(leaving).rejects.toThrow('cancelled');
-    const waiting = places.take(patient);
+    const waiting = places.acquire(patient);
     release();
     await expect(waiting).resolves.toEqual(expect.any(Function));
   });
 
   it('does not grant a slot to a caller that has already aborted', async () => {
     const places = new ConcurrencyLimiter(1, 1);
-    await expect(places.take(AbortSignal.abort())).rejects.toThrow();
-    await expect(places.take(patient)).resolves.toEqual(expect.any(Function));
+    await expect(places.acquire(AbortSignal.abort())).rejects.toThrow();
+    await expect(places.acquire(patient)).resolves.toEqual(expect.any(Function));
   });
 });

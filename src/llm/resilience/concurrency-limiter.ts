@@ -21,7 +21,7 @@ export class ConcurrencyLimiter {
    * leaves the queue immediately.
    * @throws ProviderError `overloaded` immediately if the queue is full
    */
-  async take(signal: AbortSignal): Promise<() => void> {
+  async acquire(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     if (this.free > 0) {
       this.free -= 1;

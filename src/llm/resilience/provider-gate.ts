@@ -45,10 +45,10 @@ interface CircuitKeys {
  * model is down.
  */
 export class ProviderGate {
-  private readonly places: ConcurrencyLimiter;
+  private readonly limiter: ConcurrencyLimiter;
 
   constructor(private readonly options: ProviderGateOptions) {
-    this.places = new ConcurrencyLimiter(options.maxConcurrency, options.maxQueue);
+    this.limiter = new ConcurrencyLimiter(options.maxConcurrency, options.maxQueue);
   }
 
   /**
@@ -62,17 +62,17 @@ export class ProviderGate {
     const keys = { host: `${keyScope}:${provider}`, model: `${keyScope}:${provider}/${model}` };
     // Refuse before waiting for a slot, and check again afterwards: the circuit may have opened meanwhile.
     this.refuseWhileOpen(keys);
-    const release = await this.places.take(signal);
+    const release = await this.limiter.acquire(signal);
     try {
       this.refuseWhileOpen(keys);
     } catch (error) {
       release();
       throw error;
     }
-    return this.letThrough(keys, release);
+    return this.admit(keys, release);
   }
 
-  private letThrough(keys: CircuitKeys, release: () => void): Permit {
+  private admit(keys: CircuitKeys, release: () => void): Permit {
     const { circuits } = this.options;
     const host = circuits.admit(keys.host);
     const model = circuits.admit(keys.model);

@@ -15,7 +15,7 @@ export class ProviderGates {
     this.circuits = new Circuits({ probeAfterMs: PROBE_AFTER_MS, now: () => clock.monotonic() });
   }
 
-  of(provider: string): ProviderGate {
+  gateFor(provider: string): ProviderGate {
     const known = this.gates.get(provider);
     if (known !== undefined) return known;
     const { maxConcurrency, maxQueue } = this.options;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProviderError, type ProviderErrorKind } from '../port/index.js';
-import { nextAction, type Decision } from './retry-policy.js';
+import { nextAction, type RetryAction } from './retry-policy.js';
 
 describe('nextAction', () => {
-  it.each<[ProviderErrorKind, Decision, Decision]>([
+  it.each<[ProviderErrorKind, RetryAction, RetryAction]>([
     ['rejected', 'give_up', 'give_up'],
     ['content_policy_violation', 'give_up', 'give_up'],
     ['context_length_exceeded', 'next', 'next'],
@@ -25,7 +25,7 @@ describe('nextAction', () => {
     expect(nextAction(error, 0)).toBe(without);
   });
 
-  it.each<[number, Decision]>([
+  it.each<[number, RetryAction]>([
     [0, 'retry'],
     [10_000, 'retry'],
     [10_001, 'next'],

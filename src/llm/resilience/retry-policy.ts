@@ -1,7 +1,7 @@
 import type { ProviderError, ProviderErrorKind } from '../port/index.js';
 
 /** The action after an attempt that failed before any output. */
-export type Decision =
+export type RetryAction =
   /** Retry the same model, after a wait. */
   | 'retry'
   /** Call the next model of the chain. */
@@ -28,15 +28,15 @@ const RULES = {
   unreadable_answer: 'next',
   overloaded: 'next',
   circuit_open: 'next',
-} as const satisfies Record<ProviderErrorKind, Decision>;
+} as const satisfies Record<ProviderErrorKind, RetryAction>;
 
 /** Maximum `Retry-After` to wait for within a request, in milliseconds; above it the next model is called. */
 const MAX_RETRY_AFTER_MS = 10_000;
 
 /** Returns the action to take after a failure. */
-export function nextAction(error: ProviderError, triesLeft: number): Decision {
+export function nextAction(error: ProviderError, retriesLeft: number): RetryAction {
   const rule = RULES[error.kind];
   if (rule !== 'retry') return rule;
   const tooLong = (error.retryAfterMs ?? 0) > MAX_RETRY_AFTER_MS;
-  return triesLeft > 0 && !tooLong ? 'retry' : 'next';
+  return retriesLeft > 0 && !tooLong ? 'retry' : 'next';
 }

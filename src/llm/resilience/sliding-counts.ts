@@ -38,7 +38,7 @@ export class SlidingCounts {
   }
 
   /** Subtracts an attempt that was counted as good but failed later. */
-  takeBackGood(): void {
+  subtractSuccess(): void {
     this.current().good -= 1;
   }
 

@@ -1,4 +1,4 @@
-import { unreadableAnswer } from '../port/index.js';
+import { invalidResponseError } from '../port/index.js';
 
 /**
  * Maximum size of a body, compressed and decompressed, in bytes: larger than the largest list of vectors, and
@@ -10,10 +10,10 @@ export const MAX_BODY_BYTES = 256 * 1024 * 1024;
  * Returns the error for a body that ended early: a broken connection, or the size limit, which a retry would
  * exceed again.
  */
-export function asBodyError(cause: unknown): Error {
+export function toBodyError(cause: unknown): Error {
   const tooLarge =
     cause instanceof Error && 'code' in cause && cause.code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE';
-  return tooLarge ? unreadableAnswer('it is larger than 256 MiB', cause) : new BrokenBodyError(cause);
+  return tooLarge ? invalidResponseError('it is larger than 256 MiB', cause) : new BrokenBodyError(cause);
 }
 
 /**
@@ -30,14 +30,14 @@ export class BrokenBodyError extends Error {
 
 /** Throws the error for a body that ended early. */
 export function throwBodyError(cause: unknown): never {
-  throw asBodyError(cause);
+  throw toBodyError(cause);
 }
 
 /**
  * Passes on the bytes of a body.
  * @throws BrokenBodyError, or ProviderError for a body that is too large, from the iteration
  */
-export function withBrokenBody(bytes: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+export function withBodyErrors(bytes: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
   // Implemented by hand: an async generator around each body would make every chunk of every stream more
   // expensive.
   return {

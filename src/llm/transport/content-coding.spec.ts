@@ -7,7 +7,7 @@ import { Agent, request } from 'undici';
 import { ProviderError } from '../port/index.js';
 import { createAgent } from './agent.js';
 import { BrokenBodyError, MAX_BODY_BYTES } from './broken-body.js';
-import { codingsOf, unpack } from './content-coding.js';
+import { codingsOf, decompress } from './content-coding.js';
 import { ResponseBody } from './response-body.js';
 
 /** Long enough to need several chunks, and hard enough to compress that truncating it loses data. */
@@ -70,17 +70,17 @@ describe('unpack', () => {
     it.each([1000, Number.MAX_SAFE_INTEGER])(
       'decompresses a body from pieces of up to %d bytes',
       async (length) => {
-        expect(await textOf(unpack(piecesOf(packed, length), codingsOf(header)))).toBe(TEXT);
+        expect(await textOf(decompress(piecesOf(packed, length), codingsOf(header)))).toBe(TEXT);
       },
     );
 
     it('reports a body that ends early as broken', async () => {
       const half = packed.subarray(0, packed.length / 2);
-      expect(await failureOf(textOf(unpack([half], codingsOf(header))))).toBeInstanceOf(BrokenBodyError);
+      expect(await failureOf(textOf(decompress([half], codingsOf(header))))).toBeInstanceOf(BrokenBodyError);
     });
 
     it('returns nothing for an empty body', async () => {
-      expect(await textOf(unpack([], codingsOf(header)))).toBe('');
+      expect(await textOf(decompress([], codingsOf(header)))).toBe('');
     });
   });
 
@@ -88,14 +88,16 @@ describe('unpack', () => {
     const garbage = Buffer.from(
       '\u0000\u0001 this is of no coding at all, and long enough to be told from one',
     );
-    expect(await failureOf(textOf(unpack([garbage], [coding])))).toMatchObject({
+    expect(await failureOf(textOf(decompress([garbage], [coding])))).toMatchObject({
       kind: 'unreadable_answer',
     });
   });
 
   it('refuses bytes that begin as gzip and continue as something else', async () => {
     const garbage = Buffer.concat([gzipSync(TEXT).subarray(0, 10), Buffer.alloc(100, 0xff)]);
-    expect(await failureOf(textOf(unpack([garbage], ['gzip'])))).toMatchObject({ kind: 'unreadable_answer' });
+    expect(await failureOf(textOf(decompress([garbage], ['gzip'])))).toMatchObject({
+      kind: 'unreadable_answer',
+    });
   });
 
   it.each(
@@ -105,21 +107,21 @@ describe('unpack', () => {
       ),
     ),
   )('passes on an uncompressed body although its header says %s: %j', async (coding, text) => {
-    expect(await textOf(unpack([Buffer.from(text)], [coding]))).toBe(text);
+    expect(await textOf(decompress([Buffer.from(text)], [coding]))).toBe(text);
   });
 
   it('passes on an uncompressed body although its header names two codings', async () => {
-    expect(await textOf(unpack([Buffer.from('{"choices":[]}')], ['br', 'gzip']))).toBe('{"choices":[]}');
+    expect(await textOf(decompress([Buffer.from('{"choices":[]}')], ['br', 'gzip']))).toBe('{"choices":[]}');
   });
 
   it('passes on an uncompressed body although its header says gzip', async () => {
-    expect(await textOf(unpack([Buffer.from(TEXT)], ['gzip']))).toBe(TEXT);
+    expect(await textOf(decompress([Buffer.from(TEXT)], ['gzip']))).toBe(TEXT);
   });
 
   it.each([['lzma'], ['gzip', 'lzma'], ['gzip', 'gzip', 'gzip', 'gzip']])(
     'refuses the codings %j and names them',
     async (...codings) => {
-      const failure = await failureOf(textOf(unpack([gzipSync(TEXT)], codings)));
+      const failure = await failureOf(textOf(decompress([gzipSync(TEXT)], codings)));
       expect(failure).toBeInstanceOf(ProviderError);
       expect(failure).toMatchObject({
         kind: 'unreadable_answer',
@@ -135,7 +137,7 @@ describe('unpack', () => {
       await Promise.resolve();
       throw broken;
     }
-    expect(await failureOf(textOf(unpack(breaking(), ['gzip'])))).toBe(broken);
+    expect(await failureOf(textOf(decompress(breaking(), ['gzip'])))).toBe(broken);
   });
 
   it('stops decompressing and reading at the size limit', async () => {
@@ -155,7 +157,7 @@ describe('unpack', () => {
     }
     let held = 0;
     const reading = (async () => {
-      for await (const piece of unpack(endless(), ['gzip'])) held += piece.length;
+      for await (const piece of decompress(endless(), ['gzip'])) held += piece.length;
     })();
     expect(await failureOf(reading)).toMatchObject({ kind: 'unreadable_answer' });
     expect(held).toBeLessThanOrEqual(MAX_BODY_BYTES);
@@ -174,7 +176,7 @@ describe('unpack', () => {
         await Promise.resolve();
       }
     }
-    const reading = unpack(endless(), ['gzip']);
+    const reading = decompress(endless(), ['gzip']);
     await reading.next();
     // By now, everything that can run without the reader has run.
     for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));

@@ -6,7 +6,7 @@ import {
   createInflateRaw,
   createZstdDecompress,
 } from 'node:zlib';
-import { ProviderError, unreadableAnswer } from '../port/index.js';
+import { ProviderError, invalidResponseError } from '../port/index.js';
 import { BrokenBodyError, MAX_BODY_BYTES } from './broken-body.js';
 
 /**
@@ -82,7 +82,10 @@ export function codingsOf(header: string | readonly string[] | undefined): reado
  * is too large
  * @throws BrokenBodyError for a body that ends early
  */
-export async function* unpack(packed: Bytes, codings: readonly string[]): AsyncGenerator<Uint8Array, void> {
+export async function* decompress(
+  packed: Bytes,
+  codings: readonly string[],
+): AsyncGenerator<Uint8Array, void> {
   let bytes = packed;
   for (const coding of codings.toReversed()) {
     const make = codings.length > MAX_CODINGS ? undefined : UNPACKERS.get(coding);
@@ -92,7 +95,7 @@ export async function* unpack(packed: Bytes, codings: readonly string[]): AsyncG
   try {
     for await (const piece of bytes) {
       length += piece.length;
-      if (length > MAX_BODY_BYTES) throw unreadableAnswer('it decompresses to more than 256 MiB');
+      if (length > MAX_BODY_BYTES) throw invalidResponseError('it decompresses to more than 256 MiB');
       yield piece;
     }
   } catch (error) {
@@ -135,11 +138,11 @@ function asUnpackingError(error: unknown): Error {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code !== 'string' || code === 'Z_BUF_ERROR' || !FORMAT_ERROR.test(code))
     return new BrokenBodyError(error);
-  return unreadableAnswer('it cannot be decompressed', error);
+  return invalidResponseError('it cannot be decompressed', error);
 }
 
 function refuse(codings: readonly string[]): never {
-  throw unreadableAnswer(`its content encoding is '${codings.join(', ').slice(0, 80)}'`);
+  throw invalidResponseError(`its content encoding is '${codings.join(', ').slice(0, 80)}'`);
 }
 
 /**

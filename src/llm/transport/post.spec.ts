@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Agent } from 'undici';
-import { NoAnswerError, type Post, post, postWhole } from './post.js';
+import { NoResponseError, type ProviderRequest, sendStreaming, sendBuffered } from './post.js';
 
 const agents: Agent[] = [];
 const servers: Server[] = [];
@@ -22,7 +22,10 @@ function newAgent(): Agent {
 }
 
 /** A request to a server that responds with this listener. */
-async function requestTo(answer: RequestListener, signal = new AbortController().signal): Promise<Post> {
+async function requestTo(
+  answer: RequestListener,
+  signal = new AbortController().signal,
+): Promise<ProviderRequest> {
   const server = createServer(answer).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
@@ -57,7 +60,7 @@ describe('postWhole', () => {
         response.end('"}');
       });
     });
-    const { status, headers, text } = await postWhole(newAgent(), request);
+    const { status, headers, text } = await sendBuffered(newAgent(), request);
     expect([status, headers['x-two'], text]).toEqual([201, '2', '{"asked":"POST /path?query=1 1✓"}']);
   });
 
@@ -75,9 +78,9 @@ describe('postWhole', () => {
       response.write('{');
       setTimeout(() => response.destroy(), 20);
     });
-    const failure = await failureOf(postWhole(newAgent(), request));
+    const failure = await failureOf(sendBuffered(newAgent(), request));
     expect(failure).toBeInstanceOf(Error);
-    expect(failure instanceof NoAnswerError).toBe(isNoAnswer);
+    expect(failure instanceof NoResponseError).toBe(isNoAnswer);
   });
 
   it.each(['before it is sent', 'while it is answered'])(
@@ -91,7 +94,7 @@ describe('postWhole', () => {
         caller.abort(new Error('gone'));
       }, caller.signal);
       if (when === 'before it is sent') caller.abort(new Error('gone'));
-      const failure = await failureOf(postWhole(newAgent(), request));
+      const failure = await failureOf(sendBuffered(newAgent(), request));
       expect(failure).toMatchObject({ name: 'NoAnswerError', cause: { message: 'gone' } });
       if (when === 'while it is answered') await left.promise;
     },
@@ -101,7 +104,7 @@ describe('postWhole', () => {
     const request = await requestTo(() => undefined);
     const agent = newAgent();
     await agent.destroy();
-    expect(await failureOf(postWhole(agent, request))).toBeInstanceOf(NoAnswerError);
-    expect(await failureOf(post(agent, request))).toBeInstanceOf(NoAnswerError);
+    expect(await failureOf(sendBuffered(agent, request))).toBeInstanceOf(NoResponseError);
+    expect(await failureOf(sendStreaming(agent, request))).toBeInstanceOf(NoResponseError);
   });
 });

@@ -1,10 +1,10 @@
 import type { Agent, Dispatcher } from 'undici';
-import { asBodyError } from './broken-body.js';
-import { ACCEPT_ENCODING, codingsOf, unpack } from './content-coding.js';
-import { ResponseBody, toText } from './response-body.js';
+import { toBodyError } from './broken-body.js';
+import { ACCEPT_ENCODING, codingsOf, decompress } from './content-coding.js';
+import { ResponseBody, decodeUtf8 } from './response-body.js';
 
 /** A request as it is sent. Address and headers are prepared in advance; only the body depends on the call. */
-export interface Post {
+export interface ProviderRequest {
   readonly origin: string;
   /** Path, including the query if there is one. */
   readonly path: string;
@@ -22,14 +22,14 @@ export interface StreamedResponse {
 }
 
 /** A response including its whole body. */
-export interface WholeResponse {
+export interface BufferedResponse {
   readonly status: number;
   readonly headers: NodeJS.Dict<string | string[]>;
   readonly text: string;
 }
 
 /** There was no usable response: no connection, or it broke before the head or inside the body of an error. */
-export class NoAnswerError extends Error {
+export class NoResponseError extends Error {
   override readonly name = 'NoAnswerError';
 
   constructor(cause: unknown) {
@@ -41,13 +41,13 @@ export class NoAnswerError extends Error {
  * Sends a request and streams the response.
  * @throws NoAnswerError
  */
-export async function post(agent: Agent, request: Post): Promise<StreamedResponse> {
+export async function sendStreaming(agent: Agent, request: ProviderRequest): Promise<StreamedResponse> {
   try {
     const response = await agent.request(toOptions(request));
     const { statusCode: status, headers } = response;
     return { status, headers, body: new ResponseBody(response) };
   } catch (error) {
-    throw new NoAnswerError(error);
+    throw new NoResponseError(error);
   }
 }
 
@@ -58,21 +58,24 @@ export async function post(agent: Agent, request: Post): Promise<StreamedRespons
  * @throws ProviderError for a response that is too large or cannot be decompressed
  * @throws BrokenBodyError for a successful response that breaks off
  */
-export async function postWhole(agent: Agent, { signal, ...request }: Post): Promise<WholeResponse> {
+export async function sendBuffered(
+  agent: Agent,
+  { signal, ...request }: ProviderRequest,
+): Promise<BufferedResponse> {
   const { status, headers, pieces } = await new Promise<Collected>((resolve, reject) => {
     agent.dispatch(toOptions(request), new Collector({ signal, resolve, reject }));
   });
   const codings = codingsOf(headers['content-encoding']);
-  if (codings.length === 0) return { status, headers, text: toText(pieces) };
-  const unpacked = await Array.fromAsync(unpack(pieces, codings)).catch((error: unknown) => {
+  if (codings.length === 0) return { status, headers, text: decodeUtf8(pieces) };
+  const unpacked = await Array.fromAsync(decompress(pieces, codings)).catch((error: unknown) => {
     if (isSuccess(status)) throw error;
     // The status of an error is sufficient.
     return [];
   });
-  return { status, headers, text: toText(unpacked) };
+  return { status, headers, text: decodeUtf8(unpacked) };
 }
 
-function toOptions<Request extends Omit<Post, 'signal'>>(request: Request) {
+function toOptions<Request extends Omit<ProviderRequest, 'signal'>>(request: Request) {
   return {
     ...request,
     headers: { ...ACCEPT_ENCODING, ...request.headers },
@@ -103,7 +106,7 @@ interface CollectorOptions {
 class Collector implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined;
   private status = 0;
-  private headers: WholeResponse['headers'] = {};
+  private headers: BufferedResponse['headers'] = {};
   private readonly pieces: Buffer[] = [];
 
   constructor(private readonly options: CollectorOptions) {
@@ -118,7 +121,7 @@ class Collector implements Dispatcher.DispatchHandler {
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
-    headers: WholeResponse['headers'],
+    headers: BufferedResponse['headers'],
   ): void {
     // Ignore informational responses such as 103.
     if (status < 200) return;
@@ -138,7 +141,7 @@ class Collector implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: unknown): void {
     this.leave();
-    this.options.reject(isSuccess(this.status) ? asBodyError(error) : new NoAnswerError(error));
+    this.options.reject(isSuccess(this.status) ? toBodyError(error) : new NoResponseError(error));
   }
 
   private readonly abort = (): void => {
@@ -146,7 +149,7 @@ class Collector implements Dispatcher.DispatchHandler {
     const reason: unknown = signal.reason;
     // A request that waits for its connection has no controller yet, but an aborted caller must not wait for
     // it.
-    reject(new NoAnswerError(reason));
+    reject(new NoResponseError(reason));
     this.controller?.abort(reason instanceof Error ? reason : new Error('The client disconnected.'));
   };
 

@@ -1,5 +1,5 @@
-import { unreadableAnswer } from '../port/index.js';
-import { toText } from './response-body.js';
+import { invalidResponseError } from '../port/index.js';
+import { decodeUtf8 } from './response-body.js';
 
 /** First characters of JSON and of markup. No line of an event stream begins with them. */
 const DOCUMENT = new Set(['{', '[', '"', '<']);
@@ -14,7 +14,7 @@ const EVENT_LINE = /^(?:data|event|id|retry)?\s*(?::|$)/;
  * Distinguishes an event stream from a single document by the first character of a response, because content
  * types are unreliable. Collects the bytes of a document.
  */
-export class ReplyBeginning {
+export class ResponseSniffer {
   private readonly pieces: Uint8Array[] = [];
   private length = 0;
   /** Up to 64 bytes, without leading white space and byte order mark. */
@@ -35,14 +35,14 @@ export class ReplyBeginning {
     if (this.head === '') this.head = headOf(bytes);
     if (!DOCUMENT.has(this.head.charAt(0))) return false;
     this.length += bytes.length;
-    if (this.length > MAX_BYTES) throw unreadableAnswer('it is larger than 64 MiB');
+    if (this.length > MAX_BYTES) throw invalidResponseError('it is larger than 64 MiB');
     this.pieces.push(bytes);
     return true;
   }
 
   /** Returns the document, once it is complete; undefined for an event stream. */
   document(): string | undefined {
-    return this.pieces.length === 0 ? undefined : toText(this.pieces);
+    return this.pieces.length === 0 ? undefined : decodeUtf8(this.pieces);
   }
 }
 

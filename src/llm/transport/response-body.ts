@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
-import { throwBodyError, withBrokenBody } from './broken-body.js';
-import { codingsOf, unpack } from './content-coding.js';
+import { throwBodyError, withBodyErrors } from './broken-body.js';
+import { codingsOf, decompress } from './content-coding.js';
 
 /**
  * Maximum wait for the end of a body after its last event before the connection is closed instead of reused, in
@@ -24,8 +24,8 @@ export class ResponseBody {
    * the iteration
    */
   bytes(): AsyncIterable<Uint8Array> {
-    const packed = withBrokenBody(this.raw.iterator({ destroyOnReturn: false }));
-    return this.codings.length === 0 ? packed : unpack(packed, this.codings);
+    const packed = withBodyErrors(this.raw.iterator({ destroyOnReturn: false }));
+    return this.codings.length === 0 ? packed : decompress(packed, this.codings);
   }
 
   /**
@@ -35,7 +35,7 @@ export class ResponseBody {
   async text(): Promise<string> {
     if (this.codings.length === 0) return this.raw.text().catch(throwBodyError);
     try {
-      return toText(await Array.fromAsync(this.bytes()));
+      return decodeUtf8(await Array.fromAsync(this.bytes()));
     } catch (error) {
       this.abandon();
       throw error;
@@ -44,12 +44,12 @@ export class ResponseBody {
 
   /**
    * Discards the rest of the body, so that the connection can be reused.
-   * @param longestMs maximum wait, in milliseconds, after which the connection is closed instead
+   * @param maxWaitMs maximum wait, in milliseconds, after which the connection is closed instead
    */
-  async finish(longestMs = DRAIN_MS): Promise<void> {
+  async finish(maxWaitMs = DRAIN_MS): Promise<void> {
     try {
       // The size limit includes the bytes already read, so it cannot limit the rest; the timeout does.
-      await this.raw.dump({ limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(longestMs) });
+      await this.raw.dump({ limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(maxWaitMs) });
     } catch {
       this.abandon();
     }
@@ -64,7 +64,7 @@ export class ResponseBody {
 }
 
 /** Decodes bytes. Removes a byte order mark, which JSON does not allow. */
-export function toText(pieces: readonly Uint8Array[]): string {
+export function decodeUtf8(pieces: readonly Uint8Array[]): string {
   const [first] = pieces;
   const bytes =
     pieces.length === 1 && first !== undefined

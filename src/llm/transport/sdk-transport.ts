@@ -1,7 +1,7 @@
 import { type Agent, request } from 'undici';
 import { type AgentOptions, createAgent } from './agent.js';
 import { ACCEPT_ENCODING } from './content-coding.js';
-import { asErrorStatus, toHeaders } from './head.js';
+import { toErrorStatus, toHeaders } from './response-headers.js';
 import { isSuccess } from './post.js';
 import { ResponseBody } from './response-body.js';
 
@@ -41,7 +41,7 @@ export class SdkTransport {
       // The text is decompressed here, so its length differs.
       headers.delete('content-encoding');
       headers.delete('content-length');
-      return new Response(await body.text(), { status: asErrorStatus(status), headers });
+      return new Response(await body.text(), { status: toErrorStatus(status), headers });
     }
     // No caller reads the headers of a successful response, and copying them costs more than the rest of this
     // function.
@@ -51,7 +51,7 @@ export class SdkTransport {
   };
 
   /** Returns the body of a successful response. It must be read to its end, finished or abandoned. */
-  take(response: Response): ResponseBody {
+  takeBody(response: Response): ResponseBody {
     const body = this.bodies.get(response);
     if (body === undefined) throw new Error('Only a good answer has a raw body, and only once.');
     this.bodies.delete(response);

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { applyMigrations, MigrationError, schemaDifference } from '../../../src/infra/database/migrations.js';
+import { applyMigrations, MigrationError, diffSchema } from '../../../src/infra/database/migrations.js';
 import { advisoryLocks } from '../../../src/infra/database/postgres-client.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 import { makeSignal, makeTemporaryDirectory, queryOnce } from '../../support/embedded-database.js';
@@ -61,15 +61,13 @@ describe('migrations', () => {
     const { applied } = await apply(database, ownMigrations, (line) => reported.push(line));
     expect(applied.length).toBeGreaterThan(0);
     expect(reported).toEqual([expect.stringContaining(applied[0] ?? 'none')]);
-    expect(await schemaDifference({ connectionString: database, schemaPath })).toBe('');
+    expect(await diffSchema({ connectionString: database, schemaPath })).toBe('');
 
     await queryOnce(database, 'alter table users add column planted int');
-    expect(await schemaDifference({ connectionString: database, schemaPath })).toContain(
-      'DROP COLUMN "planted"',
-    );
+    expect(await diffSchema({ connectionString: database, schemaPath })).toContain('DROP COLUMN "planted"');
     await queryOnce(database, 'alter table users drop column planted');
     await queryOnce(database, 'drop index messages_one_generating_key');
-    expect(await schemaDifference({ connectionString: database, schemaPath })).toContain(
+    expect(await diffSchema({ connectionString: database, schemaPath })).toContain(
       `CREATE UNIQUE INDEX "messages_one_generating_key" ON "messages"("conversation_id") WHERE ("status" = 'generating')`,
     );
 

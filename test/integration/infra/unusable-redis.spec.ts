@@ -120,7 +120,7 @@ describe('the log of a process that reaches a server but cannot use it', () => {
       await server.stop();
       await server.start();
       const redis = await connect(server.url);
-      expect(await redis.answers()).toBe(true);
+      expect(await redis.isReachable()).toBe(true);
       await server.stop();
       await until('the outage to be logged', () => Promise.resolve(recorder.lines.length > 0));
       await server.start('--requirepass', 'open sesame');

@@ -94,7 +94,7 @@ const PLACES: readonly [name: string, asked: number, plant: (thrower: () => neve
   [
     'while adapting a request to its model',
     0,
-    (thrower) => jest.spyOn(AnthropicProvider.prototype, 'droppedHints').mockImplementation(thrower),
+    (thrower) => jest.spyOn(AnthropicProvider.prototype, 'droppedParameters').mockImplementation(thrower),
   ],
   [
     'while mapping a request',
@@ -104,7 +104,7 @@ const PLACES: readonly [name: string, asked: number, plant: (thrower: () => neve
   [
     'while reading a reply',
     1,
-    (thrower) => jest.spyOn(SdkTransport.prototype, 'take').mockImplementation(thrower),
+    (thrower) => jest.spyOn(SdkTransport.prototype, 'takeBody').mockImplementation(thrower),
   ],
 ];
 

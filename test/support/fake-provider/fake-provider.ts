@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 import { composeAnswer } from './answer.js';
-import { anthropicWire } from './anthropic-wire.js';
-import { ollamaGenerateWire, ollamaWire } from './ollama-wire.js';
-import { openaiWire } from './openai-wire.js';
+import { anthropicWire } from './anthropic-protocol.js';
+import { ollamaGenerateWire, ollamaWire } from './ollama-protocol.js';
+import { openaiWire } from './openai-protocol.js';
 import { contentOf, play, type GoodReply } from './playback.js';
 import { RequestLog, type RecordedRequest } from './recorded-request.js';
 import { Reply } from './reply.js';

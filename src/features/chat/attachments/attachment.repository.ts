@@ -16,7 +16,7 @@ export class AttachmentRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Returns the attachments of messages, in the order of the request; only of messages that belong to the user. */
-  of(userId: string, messageIds: readonly string[]): Promise<StoredAttachment[]> {
+  listAttachments(userId: string, messageIds: readonly string[]): Promise<StoredAttachment[]> {
     return this.prisma.run((client) =>
       client.attachment.findMany({
         where: { userId, messageId: { in: [...messageIds] } },

@@ -1,8 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError, NotFoundError } from '../../../common/errors.js';
-import { countTokens, ModelCatalog, type MediaKind, mediaTokens } from '../../../llm/index.js';
+import { countTokens, ModelCatalog, type MediaKind, estimateMediaTokens } from '../../../llm/index.js';
 import { FileService, type StoredFile } from '../../files/index.js';
-import { type AttachmentKind, kindOf, MAX_FILES_BYTES, MAX_TEXT_BYTES, toTextPart } from './attachment.js';
+import {
+  type AttachmentKind,
+  attachmentKind,
+  MAX_FILES_BYTES,
+  MAX_TEXT_BYTES,
+  toTextPart,
+} from './attachment.js';
 import { AttachmentRepository, type StoredAttachment } from './attachment.repository.js';
 import type { ResolvedTarget, TurnTarget } from '../model/turn-target.js';
 
@@ -19,7 +25,7 @@ export const NO_FILES: QuestionFiles = { ids: [], tokens: 0 };
 const MEGABYTE = 2 ** 20;
 
 /** Names of the kinds of media in error messages. */
-const CALLED = { image: 'images', pdf: 'PDFs' } as const satisfies Record<MediaKind, string>;
+const MEDIA_KIND_LABELS = { image: 'images', pdf: 'PDFs' } as const satisfies Record<MediaKind, string>;
 
 /** Validates and lists the attachments of questions. */
 @Injectable()
@@ -36,7 +42,7 @@ export class AttachmentService {
    * @throws NotFoundError if one does not belong to the user
    * @throws InvalidRequestError if they are too large or the model cannot read them
    */
-  async ofQuestion(
+  async resolveQuestionFiles(
     userId: string,
     {
       target,
@@ -64,12 +70,15 @@ export class AttachmentService {
   }
 
   /** Returns the attachments of messages, by message id. */
-  async ofMessages(
+  async listByMessage(
     userId: string,
     messageIds: readonly string[],
   ): Promise<ReadonlyMap<string, readonly StoredAttachment[]>> {
     if (messageIds.length === 0) return new Map();
-    return Map.groupBy(await this.attachments.of(userId, messageIds), ({ messageId }) => messageId);
+    return Map.groupBy(
+      await this.attachments.listAttachments(userId, messageIds),
+      ({ messageId }) => messageId,
+    );
   }
 
   private async named(userId: string, ids: readonly string[]): Promise<StoredFile[]> {
@@ -90,7 +99,9 @@ export class AttachmentService {
   ): Promise<StoredFile[]> {
     const messageId = sentMessage(target, resolved);
     if (messageId === null) return [];
-    const ids = (await this.attachments.of(userId, [messageId])).flatMap(({ fileId }) => fileId ?? []);
+    const ids = (await this.attachments.listAttachments(userId, [messageId])).flatMap(
+      ({ fileId }) => fileId ?? [],
+    );
     const found = await this.files.getAll(userId, ids);
     return ids.flatMap((id) => found.find((file) => file.id === id) ?? []);
   }
@@ -103,13 +114,13 @@ export class AttachmentService {
   ): Promise<void> {
     const media = (['image', 'pdf'] as const).filter((kind) => kinds.has(kind));
     if (media.length === 0 || (await this.models.supportsMedia({ model, userId }, new Set(media)))) return;
-    const what = media.map((kind) => CALLED[kind]).join(' and ');
+    const what = media.map((kind) => MEDIA_KIND_LABELS[kind]).join(' and ');
     throw wrong(field, `the model '${model}' does not support ${what}; use another model, or omit the files`);
   }
 
   private async tokensOf(userId: string, file: StoredFile): Promise<number> {
-    const kind = kindOf(file.mediaType);
-    if (kind !== 'text') return kind === undefined ? 0 : mediaTokens(kind, file.size);
+    const kind = attachmentKind(file.mediaType);
+    if (kind !== 'text') return kind === undefined ? 0 : estimateMediaTokens(kind, file.size);
     const bytes = await this.files.read(userId, file.id);
     return countTokens(toTextPart(file.name, bytes.toString()).text);
   }
@@ -130,7 +141,7 @@ function sentMessage(target: TurnTarget, { after }: ResolvedTarget): string | nu
 
 /** @throws InvalidRequestError if the file cannot be sent to any model */
 function acceptedKind({ name, mediaType, size }: StoredFile, field: string): AttachmentKind {
-  const kind = kindOf(mediaType);
+  const kind = attachmentKind(mediaType);
   if (kind === undefined)
     throw wrong(field, `'${name}' is not an image, a PDF or a text file, so it cannot be sent to a model`);
   if (kind === 'text' && size > MAX_TEXT_BYTES)

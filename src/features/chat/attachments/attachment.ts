@@ -13,14 +13,14 @@ export type AttachmentKind = MediaKind | 'text';
 export type Part = Exclude<Extract<ChatMessage, { role: 'user' }>['content'], string>[number];
 
 /** Returns the form in which a file is sent to a model; undefined if it cannot be sent. */
-export function kindOf(mediaType: string): AttachmentKind | undefined {
+export function attachmentKind(mediaType: string): AttachmentKind | undefined {
   if (mediaType.startsWith('image/')) return 'image';
   if (mediaType === 'application/pdf') return 'pdf';
   return mediaType.startsWith('text/') || mediaType === 'application/json' ? 'text' : undefined;
 }
 
 /** Converts a file to a content part. */
-export function toPart(
+export function toContentPart(
   kind: AttachmentKind,
   { name, mediaType }: { readonly name: string; readonly mediaType: string },
   bytes: Buffer,
@@ -44,7 +44,7 @@ export function toTextPart(name: string, text: string): { readonly type: 'text';
 }
 
 /** Returns the text sent to a model in place of a file that is left out. */
-export function toAbsence(name: string, why: string): Part {
+export function toOmittedFilePart(name: string, why: string): Part {
   return { type: 'text', text: `[The file "${name}" ${why}]\n\n` };
 }
 

@@ -5,11 +5,11 @@ import { ModelCatalog, type MediaKind } from '../../../llm/index.js';
 import { FileService, type StoredFile } from '../../files/index.js';
 import {
   type AttachmentKind,
-  kindOf,
+  attachmentKind,
   MAX_FILES_BYTES,
   type Part,
-  toAbsence,
-  toPart,
+  toOmittedFilePart,
+  toContentPart,
 } from '../attachments/attachment.js';
 import { AttachmentRepository, type StoredAttachment } from '../attachments/attachment.repository.js';
 import type { ContextMessage } from './context.repository.js';
@@ -42,7 +42,7 @@ export class ContextAttachmentsService {
     const partsByMessage = new Map<string, Part[]>();
     const ids = path.filter(({ hasFiles }) => hasFiles).map(({ id }) => id);
     if (ids.length === 0) return partsByMessage;
-    const sent = await this.attachments.of(userId, ids);
+    const sent = await this.attachments.listAttachments(userId, ids);
     const byMessage = Map.groupBy(sent, ({ messageId }) => messageId);
     const readable = await this.readableIn({ userId, model }, sent);
     const selection = new FileSelection(readable, await this.known(userId, sent));
@@ -50,7 +50,7 @@ export class ContextAttachmentsService {
       id,
       files: (byMessage.get(id) ?? []).map((attachment) => selection.select(attachment)),
     }));
-    await memory.hold(selection.bytes, signal);
+    await memory.acquire(selection.bytes, signal);
     for (const { id, files } of selected) {
       const parts: Part[] = [];
       for (const file of files) parts.push(await this.partOf(userId, file));
@@ -63,10 +63,10 @@ export class ContextAttachmentsService {
     if (selected.type === 'absent') return selected.part;
     const { kind, file } = selected;
     try {
-      return toPart(kind, file, await this.files.read(userId, file.id));
+      return toContentPart(kind, file, await this.files.read(userId, file.id));
     } catch (error) {
       // Deleted since it was listed.
-      if (error instanceof NotFoundError) return toAbsence(file.name, DELETED);
+      if (error instanceof NotFoundError) return toOmittedFilePart(file.name, DELETED);
       throw error;
     }
   }
@@ -84,7 +84,7 @@ export class ContextAttachmentsService {
     { userId, model }: { readonly userId: string; readonly model: string },
     sent: readonly StoredAttachment[],
   ): Promise<ReadonlySet<MediaKind>> {
-    const kinds = new Set(sent.map(({ mediaType }) => kindOf(mediaType)));
+    const kinds = new Set(sent.map(({ mediaType }) => attachmentKind(mediaType)));
     const readable = new Set<MediaKind>();
     for (const kind of ['image', 'pdf'] as const) {
       if (
@@ -113,10 +113,10 @@ class FileSelection {
   ) {}
 
   select({ fileId, name, mediaType }: StoredAttachment): SelectedFile {
-    const absent = (why: string): SelectedFile => ({ type: 'absent', part: toAbsence(name, why) });
+    const absent = (why: string): SelectedFile => ({ type: 'absent', part: toOmittedFilePart(name, why) });
     const file = fileId === null ? undefined : this.known.get(fileId);
     if (file === undefined) return absent(DELETED);
-    const kind = kindOf(mediaType);
+    const kind = attachmentKind(mediaType);
     if (kind === undefined || (kind !== 'text' && !this.readable.has(kind))) return absent(UNREAD);
     if (this.bytes + file.size > MAX_FILES_BYTES) return absent(TOO_MUCH);
     this.bytes += file.size;

@@ -1,7 +1,7 @@
 import type { ChatMessage, ProviderData } from '../../../llm/index.js';
 import type { Part } from '../attachments/attachment.js';
 import type { ContextMessage } from './context.repository.js';
-import { type ToolCall, toToolCalls, toWireCalls } from '../model/tool-calls.js';
+import { type ToolCall, toToolCalls, toOpenAiToolCalls } from '../model/tool-calls.js';
 
 /**
  * Converts stored messages to model messages, with attachments before the text of a question. Tool calls are sent
@@ -43,7 +43,7 @@ function toAnswer(
       {
         role: 'assistant',
         content: content === '' ? null : content,
-        tool_calls: toWireCalls(calls),
+        tool_calls: toOpenAiToolCalls(calls),
         ...(isProviderData(providerData) && { provider_data: providerData }),
       },
     ];

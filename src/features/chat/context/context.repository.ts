@@ -30,7 +30,7 @@ export class ContextRepository {
    * is always included, whatever its size.
    * @param options.behind the position after which the path starts; -1 for the beginning of the conversation
    */
-  path(options: {
+  readContextPath(options: {
     readonly userId: string;
     readonly messageId: string;
     readonly behind: number;

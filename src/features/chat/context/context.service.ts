@@ -5,7 +5,7 @@ import { contextConfig } from '../../../config/index.js';
 import { type ChatMessage, countTokens, joinNeighbours, ModelCatalog } from '../../../llm/index.js';
 import { toChatMessages } from './context.mapper.js';
 import { type ContextMessage, ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
-import { summarizeUpTo, withoutTornExchange } from './context-trimming.js';
+import { findSummaryEnd, dropIncompleteExchange } from './incomplete-exchanges.js';
 import { type PathSummary, SummaryRepository } from './summary.repository.js';
 import { ContextAttachmentsService } from './context-attachments.service.js';
 import type { GenerationSpec, Turn } from '../model/turn.js';
@@ -22,7 +22,7 @@ const SUMMARY_MARK =
   '[Summary of the conversation so far, written by a program. It stands for earlier messages.]\n\n';
 
 /** The messages sent to a model in a turn. */
-export interface Context {
+export interface ModelContext {
   readonly messages: ChatMessage[];
   /** By our count; the provider's count may differ. */
   readonly tokens: number;
@@ -34,7 +34,7 @@ export interface Context {
 }
 
 /** A message without a row of its own, if there is one, and its tokens. */
-interface Framed {
+interface FramingMessage {
   readonly messages: ChatMessage[];
   readonly tokens: number;
 }
@@ -57,10 +57,10 @@ export class ContextService {
    * @param options.memory holds the bytes of the attachments in the context; the caller releases it
    * @throws AppError as `ModelCatalog.contextWindow` and `ContextAttachmentsService.loadParts` do
    */
-  async build(
+  async buildContext(
     turn: Turn,
     options: { readonly memory: ByteLease; readonly signal: AbortSignal },
-  ): Promise<Context> {
+  ): Promise<ModelContext> {
     const prompts = [turn.systemPrompt, turn.spec.instructions].filter((prompt) => prompt !== null);
     const system = prompts.map((prompt) => framed('system', prompt));
     const { tools = [] } = turn.spec.parameters;
@@ -72,14 +72,14 @@ export class ContextService {
     const summarized = summed ? await this.summaryBefore(turn) : undefined;
     // Not in the system role: the summary is derived from messages of users and models, and must not be obeyed.
     let summary = framed('user', summarized && SUMMARY_MARK + summarized.text);
-    const path = await this.repository.path({
+    const path = await this.repository.readContextPath({
       userId: turn.spec.userId,
       messageId: turn.parentId,
       behind: summarized?.position ?? -1,
       maxTokens: Math.max(0, room - summary.tokens),
       maxMessages: this.config.maxMessages,
     });
-    const history = withoutTornExchange(path, summarized?.messageId).filter(saysSomething);
+    const history = dropIncompleteExchange(path, summarized?.messageId).filter(hasContent);
     const tokens = tokensOf(history);
     // The question takes precedence over a summary of old messages.
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
@@ -90,7 +90,7 @@ export class ContextService {
         [...system, summary].flatMap(({ messages }) => messages).concat(historyMessages),
       ),
       tokens: before + summary.tokens + tokens,
-      summarizeUpTo: summed ? summarizeUpTo(path, summarized?.messageId) : undefined,
+      summarizeUpTo: summed ? findSummaryEnd(path, summarized?.messageId) : undefined,
     };
   }
 
@@ -99,7 +99,7 @@ export class ContextService {
     conversationId,
     parentId,
   }: Turn): Promise<PathSummary | undefined> {
-    return this.summaries.newestBefore({ userId, conversationId, messageId: parentId });
+    return this.summaries.findNewestSummary({ userId, conversationId, messageId: parentId });
   }
 
   /**
@@ -115,11 +115,11 @@ export class ContextService {
 }
 
 /** Returns false for an answer that failed before its first text. */
-function saysSomething({ role, content, toolCalls }: ContextMessage): boolean {
+function hasContent({ role, content, toolCalls }: ContextMessage): boolean {
   return content !== '' || toolCalls !== null || role === 'tool';
 }
 
-function framed(role: 'system' | 'user', content: string | undefined): Framed {
+function framed(role: 'system' | 'user', content: string | undefined): FramingMessage {
   if (content === undefined) return { messages: [], tokens: 0 };
   return { messages: [{ role, content }], tokens: countTokens(content) + TOKENS_PER_MESSAGE };
 }

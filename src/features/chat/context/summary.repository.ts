@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../../infra/database/index.js';
-import type { Chore } from '../model/conversation-task.js';
+import type { ConversationTask } from '../model/conversation-task.js';
 import type { StoredMessage } from '../messages/stored-message.js';
 
 /** A summary on a path. */
@@ -31,7 +31,7 @@ export class SummaryRepository {
    * Returns the newest summary that covers only messages of the active path before a given message of that path.
    * Message ids increase over time, so the index is read from its end, and only to the first entry on the path.
    */
-  async newestBefore(options: {
+  async findNewestSummary(options: {
     readonly userId: string;
     readonly conversationId: string;
     readonly messageId: string;
@@ -57,7 +57,10 @@ export class SummaryRepository {
    * and at most as many as fit into one step. Empty if that message is no longer on the active path. A single
    * statement, so that it sees one snapshot of the tree.
    */
-  messages({ userId, conversationId, messageId }: Chore, behind: number): Promise<SummarizedMessage[]> {
+  listMessagesToSummarize(
+    { userId, conversationId, messageId }: ConversationTask,
+    behind: number,
+  ): Promise<SummarizedMessage[]> {
     return this.prisma.run(
       (client) => client.$queryRaw<SummarizedMessage[]>`
         SELECT id, role::text, content, token_count AS "tokenCount"
@@ -71,7 +74,7 @@ export class SummaryRepository {
   }
 
   /** Returns the model that gave the last complete answer on the active path. */
-  async lastModel({ userId, conversationId }: Chore): Promise<string | undefined> {
+  async lastModel({ userId, conversationId }: ConversationTask): Promise<string | undefined> {
     const answer = await this.prisma.run((client) =>
       client.message.findFirst({
         where: { conversationId, userId, active: true, role: 'assistant', status: 'complete' },

@@ -1,5 +1,5 @@
 import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
-import { ACCESS_CHANNEL, writeAccessChange } from '../../../common/access-change.js';
+import { ACCESS_CHANNEL, serializeAccessChange } from '../../../common/access-change.js';
 import { Clock } from '../../../common/clock.js';
 import { NotFoundError } from '../../../common/errors.js';
 import { Broadcast } from '../../../infra/redis/index.js';
@@ -71,14 +71,14 @@ export class ConversationDeletionService implements BeforeApplicationShutdown {
     let part = await this.deletePart(userId, id);
     if (part === 'missing') return part;
     // A process that misses the notification finds out at its next checkpoint.
-    await this.runner.abandon(id);
+    await this.runner.interruptConversation(id);
     while (part === 'more' && !this.isStopping) part = await this.deletePart(userId, id);
     if (part === 'more') return part;
     // Again, because a turn may have begun between two parts.
-    await this.runner.abandon(id);
+    await this.runner.interruptConversation(id);
     // The generation of cached answers is cached together with the user's identity. This process drops it before the
     // request is answered; others do so when notified, or when it expires within seconds.
-    await this.broadcast.publish(ACCESS_CHANNEL, writeAccessChange({ kind: 'changed', userId }));
+    await this.broadcast.publish(ACCESS_CHANNEL, serializeAccessChange({ kind: 'changed', userId }));
     // If a part was missing, the request of another process has deleted the last one.
     return 'deleted';
   }

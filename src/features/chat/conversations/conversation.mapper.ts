@@ -1,4 +1,4 @@
-import { toKnownUsd } from '../../../common/money.js';
+import { toKnownCostUsd } from '../../../common/money.js';
 import type {
   ConversationBody,
   ConversationsQuery,
@@ -48,7 +48,7 @@ export function toConversationBody(conversation: StoredConversation): Conversati
     summary: conversation.summary && toSummaryBody(conversation.summary),
     active_message_id: conversation.leafMessageId,
     tokens_used: Number(conversation.tokensTotal),
-    cost_estimate: toKnownUsd(conversation.costMicroUsd, conversation.unpricedAttempts),
+    cost_estimate: toKnownCostUsd(conversation.costMicroUsd, conversation.unpricedAttempts),
     unpriced_attempts: conversation.unpricedAttempts,
     created_at: conversation.createdAt.toISOString(),
     updated_at: conversation.updatedAt.toISOString(),

@@ -3,7 +3,7 @@ import type { Compaction } from '../model/compaction.js';
 import type { MicroUsd } from '../../../common/money.js';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
-import { MESSAGE, StoredMessage } from '../messages/stored-message.js';
+import { MESSAGE_COLUMNS, StoredMessage } from '../messages/stored-message.js';
 
 /** A stored conversation. */
 export interface StoredConversation {
@@ -35,7 +35,7 @@ export interface StoredSummary {
 }
 
 /** Range of a list: `limit` entries after the one with the id `after`. */
-export interface Slice {
+export interface ListRange {
   readonly limit: number;
   readonly after: string | undefined;
 }
@@ -86,7 +86,7 @@ export class ConversationRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Lists conversations, newest first. Ids increase over time, so they serve as both order and cursor. */
-  async list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
+  async list(userId: string, filter: ConversationFilter, slice: ListRange): Promise<StoredConversation[]> {
     const rows = await this.prisma.run((client) =>
       client.$queryRaw<ConversationRow[]>(listQuery(userId, filter, slice)),
     );
@@ -157,7 +157,7 @@ export class ConversationRepository {
         },
         orderBy: { position: 'asc' },
         take: limit,
-        select: MESSAGE,
+        select: MESSAGE_COLUMNS,
       }),
     );
   }
@@ -194,7 +194,7 @@ export class ConversationRepository {
 export function listQuery(
   userId: string,
   { archived, pinned }: ConversationFilter,
-  { limit, after }: Slice,
+  { limit, after }: ListRange,
 ): Prisma.Sql {
   return Prisma.sql`
     SELECT ${CONVERSATION_COLUMNS} FROM conversations

@@ -7,7 +7,7 @@ import {
   type ConversationChanges,
   type ConversationFilter,
   ConversationRepository,
-  type Slice,
+  type ListRange,
   type StoredConversation,
 } from './conversation.repository.js';
 import { ListedMessage, type StoredMessage } from '../messages/stored-message.js';
@@ -23,7 +23,7 @@ export class ConversationService {
   ) {}
 
   /** Lists conversations, newest first. */
-  list(userId: string, filter: ConversationFilter, slice: Slice): Promise<StoredConversation[]> {
+  list(userId: string, filter: ConversationFilter, slice: ListRange): Promise<StoredConversation[]> {
     return this.conversations.list(userId, filter, slice);
   }
 
@@ -51,7 +51,7 @@ export class ConversationService {
   async messages(
     userId: string,
     id: string,
-    { limit, after }: Slice,
+    { limit, after }: ListRange,
     branches: 'active' | 'all',
   ): Promise<ListedMessage[]> {
     await this.get(userId, id);
@@ -74,9 +74,9 @@ export class ConversationService {
     userId: string,
     id: string,
     messageId: string,
-    { limit, after }: Slice,
+    { limit, after }: ListRange,
   ): Promise<ListedMessage[]> {
-    const message = await this.branches.find(userId, id, messageId);
+    const message = await this.branches.findMessage(userId, id, messageId);
     if (message === null) throw new NotFoundError('message', messageId);
     const behind = await this.positionOf(userId, id, after);
     const { parentId } = message;
@@ -115,10 +115,10 @@ export class ConversationService {
     messages: readonly StoredMessage[],
   ): Promise<ListedMessage[]> {
     const ids = messages.map((message) => message.id);
-    const found = await this.branches.neighbours(userId, id, ids);
+    const found = await this.branches.listAdjacentSiblings(userId, id, ids);
     const byId = new Map(found.map((neighbours) => [neighbours.id, neighbours]));
     const asked = messages.filter(({ role }) => role === 'user');
-    const files = await this.attachments.ofMessages(
+    const files = await this.attachments.listByMessage(
       userId,
       asked.map((message) => message.id),
     );

@@ -42,7 +42,7 @@ export class ConversationsController {
     const rows =
       query.q === undefined
         ? await this.conversations.list(userId, toFilter(query), query.slice())
-        : await this.search.find(userId, toSearch(query.q, query), query.slice());
+        : await this.search.searchConversations(userId, toSearch(query.q, query), query.slice());
     return toPage(rows, query.limit, toListedConversation);
   }
 

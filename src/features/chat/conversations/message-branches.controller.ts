@@ -56,8 +56,8 @@ export class MessageBranchesController {
     @Res() response: Response,
   ): Promise<void> {
     const idempotency = toIdempotency(REGENERATE, key, params, body);
-    const started = await this.turns.begin(toRegenerateTurn(caller, params, body, idempotency));
-    return this.responder.send(response, caller, started, body);
+    const started = await this.turns.beginTurn(toRegenerateTurn(caller, params, body, idempotency));
+    return this.responder.sendAnswer(response, caller, started, body);
   }
 
   @Post('edit')
@@ -77,8 +77,8 @@ export class MessageBranchesController {
     @Res() response: Response,
   ): Promise<void> {
     const idempotency = toIdempotency(EDIT, key, params, body);
-    const started = await this.turns.begin(toEditTurn(caller, params, body, idempotency));
-    return this.responder.send(response, caller, started, body);
+    const started = await this.turns.beginTurn(toEditTurn(caller, params, body, idempotency));
+    return this.responder.sendAnswer(response, caller, started, body);
   }
 
   @Post('activate')

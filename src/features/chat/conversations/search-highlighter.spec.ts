@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Highlighter } from './search-highlighter.js';
+import { SearchHighlighter } from './search-highlighter.js';
 
 /** Returns the snippet of a text, with each highlight in brackets. */
 function shown(searched: string, text: string): string {
-  const { text: snippet, highlights } = new Highlighter(searched).snippet(text);
+  const { text: snippet, highlights } = new SearchHighlighter(searched).snippet(text);
   return highlights.reduceRight(
     (marked, { start, end }) => `${marked.slice(0, start)}[${marked.slice(start, end)}]${marked.slice(end)}`,
     snippet,
@@ -48,9 +48,9 @@ describe('a snippet of a long text', () => {
   });
 
   it('cuts a word that is too long, but never splits a character', () => {
-    const { text, highlights } = new Highlighter('needle').snippet('😀'.repeat(200));
+    const { text, highlights } = new SearchHighlighter('needle').snippet('😀'.repeat(200));
     expect([text.isWellFormed(), highlights]).toEqual([true, []]);
-    expect(new Highlighter('needle').snippet(`!${'😀'.repeat(200)}`).text.isWellFormed()).toBe(true);
+    expect(new SearchHighlighter('needle').snippet(`!${'😀'.repeat(200)}`).text.isWellFormed()).toBe(true);
     expect(shown('needle', `needle${'x'.repeat(300)}`)).toMatch(/^needlex+…$/);
   });
 

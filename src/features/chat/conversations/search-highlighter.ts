@@ -21,7 +21,7 @@ const WORD_LENGTH = 64;
  * Maximum length of a word or character that is examined, in UTF-16 units. Normalizing takes time quadratic in the
  * number of consecutive combining marks, and a text may consist of nothing else.
  */
-const LOOKED_AT = 256;
+const MAX_EXAMINED_LENGTH = 256;
 
 const WORDS = /[\p{L}\p{N}\p{M}\u00AD\u200B-\u200D]+/gu;
 
@@ -48,14 +48,14 @@ interface Token extends Range {
 }
 
 /** A search term: consecutive characters, or one word. */
-interface Needle {
+interface SearchTerm {
   readonly forms: readonly string[];
   readonly prefix: boolean;
 }
 
 /** Highlights the words of a search in texts that the database has found with it. */
-export class Highlighter {
-  private readonly needles: readonly Needle[];
+export class SearchHighlighter {
+  private readonly needles: readonly SearchTerm[];
 
   constructor(searched: string) {
     this.needles = needlesOf(tokensOf(searched));
@@ -97,7 +97,7 @@ export class Highlighter {
 }
 
 /** Groups adjacent characters into one search term; the last term matches prefixes. */
-function needlesOf(tokens: readonly Token[]): Needle[] {
+function needlesOf(tokens: readonly Token[]): SearchTerm[] {
   const needles: { forms: string[]; prefix: boolean }[] = [];
   let runEnd = -1;
   for (const { form, alone, start, end } of tokens) {
@@ -112,7 +112,11 @@ function needlesOf(tokens: readonly Token[]): Needle[] {
 }
 
 /** Returns the end of the hit that begins with this token; undefined if there is none. */
-function endOfHit(tokens: readonly Token[], index: number, { forms, prefix }: Needle): number | undefined {
+function endOfHit(
+  tokens: readonly Token[],
+  index: number,
+  { forms, prefix }: SearchTerm,
+): number | undefined {
   let end: number | undefined;
   for (const [offset, form] of forms.entries()) {
     const token = tokens[index + offset];
@@ -162,7 +166,7 @@ function charactersOf(text: string, offset: number): Token[] {
 }
 
 function standsAlone(text: string): boolean {
-  return ALONE.test(text.slice(0, LOOKED_AT).normalize('NFKC'));
+  return ALONE.test(text.slice(0, MAX_EXAMINED_LENGTH).normalize('NFKC'));
 }
 
 /** Returns no token if nothing is left after normalization. */
@@ -174,7 +178,7 @@ function tokenOf(text: string, start: number, alone: boolean): Token[] {
 /** Normalizes a word exactly like `search_normal_form` in the database. */
 function formOf(word: string): string {
   const form = word
-    .slice(0, LOOKED_AT)
+    .slice(0, MAX_EXAMINED_LENGTH)
     .normalize('NFKD')
     .replace(MARKS, '')
     .normalize('NFC')

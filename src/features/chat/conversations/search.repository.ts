@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
-import { CONVERSATION_COLUMNS, type ConversationRow, type Slice } from './conversation.repository.js';
+import { CONVERSATION_COLUMNS, type ConversationRow, type ListRange } from './conversation.repository.js';
 
 /** Search terms and filters. */
 export interface Search {
@@ -34,14 +34,14 @@ export class SearchRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Finds conversations whose title or one of whose messages contains all the words, newest first. */
-  conversations(userId: string, search: Search, slice: Slice): Promise<ConversationRow[]> {
+  findConversations(userId: string, search: Search, slice: ListRange): Promise<ConversationRow[]> {
     return this.prisma.run((client) =>
       client.$queryRaw<ConversationRow[]>(conversationsQuery(userId, search, slice)),
     );
   }
 
   /** Returns those of the given conversations whose title contains all the words. */
-  async titles(userId: string, words: string, ids: readonly string[]): Promise<string[]> {
+  async findMatchingTitles(userId: string, words: string, ids: readonly string[]): Promise<string[]> {
     const found = await this.prisma.run(
       (client) => client.$queryRaw<{ id: string }[]>`
         SELECT conversation_id AS id FROM title_words
@@ -52,7 +52,7 @@ export class SearchRepository {
   }
 
   /** Returns the first messages of each of the given conversations that contain all the words, oldest first. */
-  messages(
+  findMatchingMessages(
     userId: string,
     words: string,
     ids: readonly string[],
@@ -68,7 +68,7 @@ export class SearchRepository {
 export function conversationsQuery(
   userId: string,
   { words, archived, pinned }: Search,
-  { limit, after }: Slice,
+  { limit, after }: ListRange,
 ): Prisma.Sql {
   const found = Prisma.sql`user_id = ${userId}::uuid AND words @@ search_query(${userId}::uuid, ${words})
     ${after === undefined ? Prisma.empty : Prisma.sql`AND conversation_id < ${after}::uuid`}`;

@@ -1,8 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { ConversationRepository, type Slice, type StoredConversation } from './conversation.repository.js';
+import {
+  ConversationRepository,
+  type ListRange,
+  type StoredConversation,
+} from './conversation.repository.js';
 import { type Search, SearchRepository } from './search.repository.js';
-import { Highlighter, type Snippet } from './search-highlighter.js';
+import { SearchHighlighter, type Snippet } from './search-highlighter.js';
 
 /** Maximum number of matches shown per conversation. */
 const MAX_MATCHES = 3;
@@ -27,13 +31,13 @@ export class SearchService {
   ) {}
 
   /** Finds conversations whose title or one of whose messages contains all the words, newest first. */
-  async find(userId: string, search: Search, slice: Slice): Promise<FoundConversation[]> {
-    const rows = await this.repository.conversations(userId, search, slice);
+  async searchConversations(userId: string, search: Search, slice: ListRange): Promise<FoundConversation[]> {
+    const rows = await this.repository.findConversations(userId, search, slice);
     const conversations = await this.conversations.withSummaries(userId, rows);
     const ids = conversations.map(({ id }) => id);
-    const titles = new Set(await this.repository.titles(userId, search.words, ids));
-    const messages = await this.repository.messages(userId, search.words, ids, MAX_MATCHES);
-    const highlighter = new Highlighter(search.words);
+    const titles = new Set(await this.repository.findMatchingTitles(userId, search.words, ids));
+    const messages = await this.repository.findMatchingMessages(userId, search.words, ids, MAX_MATCHES);
+    const highlighter = new SearchHighlighter(search.words);
     const byConversation = Map.groupBy(messages, ({ conversationId }) => conversationId);
     const found: FoundConversation[] = [];
     for (const conversation of conversations) {

@@ -45,14 +45,14 @@ export class Checkpointer {
     const startedAt = performance.now();
     // Another process may have found the lease expired: text shown from here on might differ from the stored text.
     if (startedAt - this.storedAt > SAFE_MS) this.live.hold();
-    const { length, callsLength, model, beginning: attempt } = this.live;
+    const { length, callsLength, model, attemptNumber: attempt } = this.live;
     const changed =
       length !== this.storedLength || callsLength !== this.storedCalls || attempt !== this.storedAttempt;
     if (!changed && startedAt - this.storedAt < RENEWAL_MS) return;
     const { text, callsInOrder: calls } = this.live;
     this.busy = true;
     try {
-      const state = await this.generations.checkpoint(this.live.turn, {
+      const state = await this.generations.storeCheckpoint(this.live.turn, {
         attempt,
         text,
         calls,

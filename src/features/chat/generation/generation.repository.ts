@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { storableJson } from '../../../common/stored-text.js';
+import { toStorableJson } from '../../../common/stored-text.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import type { TokenUsage } from '../../../llm/index.js';
-import { usageJson } from '../../usage/index.js';
+import { serializeUsage } from '../../usage/index.js';
 import { TASK_KINDS, type TaskKind } from '../model/conversation-task.js';
-import { jsonOf, type ToolCall, toWireCalls } from '../model/tool-calls.js';
-import { INTERRUPTED, LEASE_SECONDS, type TurnResult, totalCost, type Turn } from '../model/turn.js';
+import { serializeToolCalls, type ToolCall, toOpenAiToolCalls } from '../model/tool-calls.js';
+import { INTERRUPTED_ERROR, LEASE_SECONDS, type TurnResult, totalCost, type Turn } from '../model/turn.js';
 import { tasksJson } from '../tasks/task.repository.js';
 
 /** Outcome of storing the end of a turn. */
 export interface EndedTurn {
   /** True if this process still held the lease on the answer. */
-  readonly ours: boolean;
-  readonly due: readonly TaskKind[];
+  readonly leaseHeld: boolean;
+  readonly dueTasks: readonly TaskKind[];
 }
 
 /** Stores an answer while it is generated and when it ends. Each method is one statement. */
@@ -25,7 +25,7 @@ export class GenerationRepository {
    * @returns `stop` if a stop was requested, `lost` if the answer is no longer ours: it was deleted, or a recovery
    *   sweep ended it
    */
-  async checkpoint(
+  async storeCheckpoint(
     turn: Turn,
     progress: {
       readonly attempt: number;
@@ -38,7 +38,7 @@ export class GenerationRepository {
     const rows = await this.prisma.run(
       (client) => client.$queryRaw<{ stop: boolean }[]>`
         UPDATE messages
-        SET content = ${progress.text}, tool_calls = ${jsonOf(progress.calls)}::jsonb, model = ${progress.model}, attempt = ${progress.attempt},
+        SET content = ${progress.text}, tool_calls = ${serializeToolCalls(progress.calls)}::jsonb, model = ${progress.model}, attempt = ${progress.attempt},
           input_tokens = ${progress.inputTokens}, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
         WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
         RETURNING stop_requested AS stop`,
@@ -55,10 +55,10 @@ export class GenerationRepository {
    * single statement.
    * @returns whether the answer was ours, and the tasks that are due now
    */
-  async finish(turn: Turn, result: TurnResult): Promise<EndedTurn> {
+  async finishTurn(turn: Turn, result: TurnResult): Promise<EndedTurn> {
     const { conversationId, answerId, leaseOwner } = turn;
     const { userId, apiKeyId } = turn.spec;
-    const { outcome, attempts, chores } = result;
+    const { outcome, attempts, dueTasks: tasks } = result;
     const [row] = await this.prisma.query<{ ours: boolean; due: string[] }>(
       'SELECT ours, due FROM finish_turn($1, $2, $3, $4, $5, $6, $7, $8)',
       [
@@ -67,13 +67,13 @@ export class GenerationRepository {
         answerId,
         leaseOwner,
         outcome.text,
-        storableJson(answerColumns(result)),
-        usageJson({ callId: answerId, userId, apiKeyId, conversationId }, attempts),
-        tasksJson(chores),
+        toStorableJson(answerColumns(result)),
+        serializeUsage({ callId: answerId, userId, apiKeyId, conversationId }, attempts),
+        tasksJson(tasks),
       ],
     );
     if (row === undefined) throw new Error('finish_turn returned no row.');
-    return { ours: row.ours, due: TASK_KINDS.filter((kind) => row.due.includes(kind)) };
+    return { leaseHeld: row.ours, dueTasks: TASK_KINDS.filter((kind) => row.due.includes(kind)) };
   }
 }
 
@@ -82,7 +82,7 @@ function answerColumns(result: TurnResult) {
   const { outcome, tokenCount: token_count, attempts, attempt, providerData: provider_data } = result;
   const { model, calls } = outcome;
   // Null clears tool calls that a checkpoint has stored but that are void by now.
-  const tool_calls = calls.length === 0 ? null : toWireCalls(calls);
+  const tool_calls = calls.length === 0 ? null : toOpenAiToolCalls(calls);
   const common = { model, token_count, attempt, tool_calls, provider_data };
   if (!('error' in outcome)) {
     const { finishReason: finish_reason, usage, costMicroUsd, warning, cached, completedAt } = outcome;
@@ -92,7 +92,7 @@ function answerColumns(result: TurnResult) {
   }
   const { status, error } = outcome;
   const { errorCode, errorMessage } =
-    status === 'failed' ? { errorCode: error.code, errorMessage: error.message } : INTERRUPTED;
+    status === 'failed' ? { errorCode: error.code, errorMessage: error.message } : INTERRUPTED_ERROR;
   return {
     ...common,
     ...usageColumns(attempts.at(-1)?.usage),

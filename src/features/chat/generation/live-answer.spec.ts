@@ -2,7 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Broadcast, RedisConnection } from '../../../infra/redis/index.js';
 import { type LogEntry, type AnswerSnapshot, applyEntry } from '../streams/answer-entries.js';
 import { AnswerLog } from '../streams/answer-log.js';
-import { type AnswerEvent, followAnswer, awaitOutcome, type Position } from '../streams/answer-stream.js';
+import {
+  type AnswerEvent,
+  followAnswer,
+  awaitOutcome,
+  type AnswerPosition,
+} from '../streams/answer-stream.js';
 import { LiveAnswer } from './live-answer.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
 
@@ -40,7 +45,7 @@ const OUTCOME: TurnOutcome = {
 
 const redis = new RedisConnection(undefined);
 const log = new AnswerLog(redis, new Broadcast(redis));
-const at = (attempt: number, offset: number, calls = 0): Position => ({ attempt, offset, calls });
+const at = (attempt: number, offset: number, calls = 0): AnswerPosition => ({ attempt, offset, calls });
 const never = new AbortController().signal;
 
 const followed = (live: LiveAnswer): Promise<AnswerEvent[]> => Array.fromAsync(followAnswer(live, never));
@@ -53,7 +58,7 @@ describe('LiveAnswer', () => {
     await Promise.resolve();
     live.append('b');
     live.append('c');
-    live.end(OUTCOME);
+    live.publishOutcome(OUTCOME);
     const late = followed(live);
     for (const events of [await early, await late]) {
       const deltas = events.flatMap((event) => (event.type === 'delta' ? [event] : []));
@@ -99,14 +104,14 @@ describe('LiveAnswer', () => {
         id: `call_${index}`,
         function: { name: 'a', arguments: '' },
       });
-      live.call([begin(0), begin(1), { index: 0, function: { arguments: '{' } }]);
-      live.call([
+      live.addToolCalls([begin(0), begin(1), { index: 0, function: { arguments: '{' } }]);
+      live.addToolCalls([
         { index: 0, function: { arguments: '}' } },
         { index: 1, function: { arguments: '{}' } },
       ]);
       jest.advanceTimersByTime(20);
       expect(live.snapshot()).toMatchObject({ attempt: 2, length: 0, callsLength: 0 });
-      live.end({ ...OUTCOME, text: '', calls: live.calls });
+      live.publishOutcome({ ...OUTCOME, text: '', calls: live.calls });
       const pieces = (await followed(live)).flatMap((event) =>
         event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
       );
@@ -121,7 +126,7 @@ describe('LiveAnswer', () => {
     live.append('a');
     expect((await first).value).toEqual({ type: 'delta', position: at(1, 1), delta: 'a' });
     for (let count = 0; count < 1000; count += 1) live.append('b');
-    live.end(OUTCOME);
+    live.publishOutcome(OUTCOME);
     expect((await events.next()).value).toEqual({
       type: 'delta',
       position: at(1, 1001),
@@ -137,7 +142,7 @@ describe('LiveAnswer', () => {
     expect((await early.next()).value).toMatchObject({ delta: 'old' });
     live.restart('demo/other');
     live.append('new');
-    live.end(OUTCOME);
+    live.publishOutcome(OUTCOME);
     const rest = await Array.fromAsync(early);
     expect(rest).toEqual([
       { type: 'restarted', position: at(2, 0), model: 'demo/other' },
@@ -158,7 +163,7 @@ describe('LiveAnswer', () => {
   it('returns the outcome to callers that wait before the end and to callers that ask afterwards', async () => {
     const live = new LiveAnswer(TURN, log);
     const before = awaitOutcome(live, never);
-    live.end(OUTCOME);
+    live.publishOutcome(OUTCOME);
     expect(await before).toBe(OUTCOME);
     expect(await awaitOutcome(live, never)).toBe(OUTCOME);
   });
@@ -166,7 +171,7 @@ describe('LiveAnswer', () => {
   it('resumes after the position that a follower specifies', async () => {
     const live = new LiveAnswer(TURN, log);
     live.append('abc');
-    live.end(OUTCOME);
+    live.publishOutcome(OUTCOME);
     expect(await Array.fromAsync(followAnswer(live, never, { attempt: 1, offset: 2, calls: 0 }))).toEqual([
       { type: 'delta', position: at(1, 3), delta: 'c' },
       { type: 'ended', position: at(1, 3), outcome: OUTCOME },
@@ -182,7 +187,7 @@ describe('LiveAnswer', () => {
   ])('restarts a follower whose position does not exist in the answer: %j', async (from) => {
     const live = new LiveAnswer(TURN, log);
     live.append('abc');
-    live.end(OUTCOME);
+    live.publishOutcome(OUTCOME);
     expect(await Array.fromAsync(followAnswer(live, never, from))).toEqual([
       { type: 'restarted', position: at(1, 0), model: 'demo/echo' },
       { type: 'delta', position: at(1, 3), delta: 'abc' },
@@ -197,7 +202,7 @@ describe('LiveAnswer', () => {
     await Promise.resolve();
     live.restart('demo/other');
     live.append('de');
-    live.end({ ...OUTCOME, text: 'de' });
+    live.publishOutcome({ ...OUTCOME, text: 'de' });
     expect((await events).slice(0, -1)).toEqual([{ type: 'delta', position: at(2, 2), delta: 'e' }]);
   });
 
@@ -210,7 +215,7 @@ describe('LiveAnswer', () => {
       expect(live.text.isWellFormed()).toBe(true);
     }
     expect(live.text).toBe('a😀b\ufffd\ufffdc');
-    live.end({ ...OUTCOME, text: live.text });
+    live.publishOutcome({ ...OUTCOME, text: live.text });
     const deltas = (await following).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
     expect(deltas.join('')).toBe('a😀b\ufffd\ufffdc');
   });
@@ -219,7 +224,7 @@ describe('LiveAnswer', () => {
     const live = new LiveAnswer(TURN, log);
     const text = 'x' + '😀'.repeat(50_000);
     live.append(text);
-    live.end(OUTCOME);
+    live.publishOutcome(OUTCOME);
     const deltas = (await followed(live)).flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
     expect(deltas.join('')).toBe(text);
     expect(deltas.length).toBeGreaterThan(5);
@@ -235,15 +240,15 @@ describe('LiveAnswer', () => {
     const begin = (index: number) => ({ index, id: `call_${index}`, function: { name: 'a', arguments: '' } });
     const more = (index: number, text: string) => ({ index, function: { arguments: text } });
     live.append('So: ');
-    live.call([begin(0), more(0, '{"x"')]);
-    live.call([begin(1), more(1, '{}')]);
+    live.addToolCalls([begin(0), more(0, '{"x"')]);
+    live.addToolCalls([begin(1), more(1, '{}')]);
     expect(live.callsInOrder.map((call) => call.arguments)).toEqual(['{"x"', '{}']);
     await Promise.resolve();
-    live.call([more(0, ':1}')]);
+    live.addToolCalls([more(0, ':1}')]);
     // Calls out of order must not be shown anywhere: they are in no checkpoint before the end.
     expect(live.callsInOrder).toEqual([]);
     expect(live.calls.map((call) => call.arguments)).toEqual(['{"x":1}', '{}']);
-    live.end({ ...OUTCOME, text: live.text, calls: live.calls });
+    live.publishOutcome({ ...OUTCOME, text: live.text, calls: live.calls });
     const events = await following;
     const again = events.slice(events.findIndex(({ type }) => type === 'restarted') + 1);
     expect(again.map((event) => (event.type === 'call' ? event.piece : event.type))).toMatchObject([
@@ -259,8 +264,8 @@ describe('LiveAnswer', () => {
   it('sends long arguments in pieces, none of which splits a surrogate pair', async () => {
     const live = new LiveAnswer(TURN, log);
     const text = 'x' + '😀'.repeat(20_000);
-    live.call([{ index: 0, id: 'call_0', function: { name: 'a', arguments: text } }]);
-    live.end({ ...OUTCOME, text: '', calls: live.calls });
+    live.addToolCalls([{ index: 0, id: 'call_0', function: { name: 'a', arguments: text } }]);
+    live.publishOutcome({ ...OUTCOME, text: '', calls: live.calls });
     const pieces = (await followed(live)).flatMap((event) =>
       event.type === 'call' && event.piece.type === 'arguments' ? [event.piece.delta] : [],
     );
@@ -272,7 +277,7 @@ describe('LiveAnswer', () => {
   it('generates an id for a tool call if the model gives none, a duplicate, or one that is too long', () => {
     const live = new LiveAnswer(TURN, log);
     const ids = ['same', 'same', 'x'.repeat(257), ''];
-    live.call(ids.map((id, index) => ({ index, id, function: { name: 'a', arguments: '{}' } })));
+    live.addToolCalls(ids.map((id, index) => ({ index, id, function: { name: 'a', arguments: '{}' } })));
     const given = live.calls.map(({ id }) => id);
     expect(given[0]).toBe('same');
     expect(new Set(given).size).toBe(4);
@@ -296,7 +301,7 @@ describe('LiveAnswer', () => {
       live.release();
       expect((await next).value).toMatchObject({ delta: 'bc', position: at(1, 3) });
       expect(logged.text).toBe('abc');
-      live.end(OUTCOME);
+      live.publishOutcome(OUTCOME);
     });
 
     it('resets followers to the text that another process has stored', async () => {
@@ -304,7 +309,7 @@ describe('LiveAnswer', () => {
       const events = followAnswer(live, never);
       live.append('abc');
       expect((await events.next()).value).toMatchObject({ delta: 'abc' });
-      live.end({ ...OUTCOME, text: 'ab' }, { attempt: 1, text: 'ab', calls: [] });
+      live.publishOutcome({ ...OUTCOME, text: 'ab' }, { attempt: 1, text: 'ab', calls: [] });
       expect(await Array.fromAsync(events)).toMatchObject([
         { type: 'restarted', position: at(1, 0) },
         { type: 'delta', delta: 'ab', position: at(1, 2) },
@@ -314,9 +319,9 @@ describe('LiveAnswer', () => {
 
     it('shows the tool calls of its row if another process has ended the answer', async () => {
       const live = new LiveAnswer(TURN, new RecordingLog());
-      live.call([{ index: 0, id: 'mine', function: { name: 'a', arguments: '{"n":1}' } }]);
+      live.addToolCalls([{ index: 0, id: 'mine', function: { name: 'a', arguments: '{"n":1}' } }]);
       const calls = [{ id: 'theirs', name: 'a', arguments: '{}' }];
-      live.end({ ...OUTCOME, text: '', calls }, { attempt: 1, text: '', calls });
+      live.publishOutcome({ ...OUTCOME, text: '', calls }, { attempt: 1, text: '', calls });
       const pieces = (await followed(live)).flatMap((event) => (event.type === 'call' ? [event.piece] : []));
       expect(pieces).toMatchObject([
         { type: 'call', id: 'theirs' },
@@ -334,7 +339,7 @@ describe('LiveAnswer', () => {
       const { attempt, slice, piece } = live.snapshot();
       expect([attempt, slice(0, 3), piece(0, 1)]).toEqual([1, '', undefined]);
       expect((await events.next()).value).toMatchObject({ type: 'restarted', position: at(2, 0) });
-      live.end(OUTCOME);
+      live.publishOutcome(OUTCOME);
     });
 
     it('does not hold back text after a release without a hold', async () => {
@@ -344,7 +349,7 @@ describe('LiveAnswer', () => {
       live.append('a');
       await logged.quiet();
       expect(logged.text).toBe('a');
-      live.end(OUTCOME);
+      live.publishOutcome(OUTCOME);
     });
 
     it('shows its outcome although the log responds only after the end', async () => {
@@ -353,7 +358,7 @@ describe('LiveAnswer', () => {
       const refuse = logged.hang();
       live.append('a');
       await logged.quiet();
-      live.end({ ...OUTCOME, text: 'a' });
+      live.publishOutcome({ ...OUTCOME, text: 'a' });
       refuse();
       expect((await followed(live)).map(({ type }) => type)).toEqual(['delta', 'ended']);
     });
@@ -369,7 +374,7 @@ describe('LiveAnswer', () => {
       live.append('b');
       expect((await events.next()).value).toMatchObject({ delta: 'b' });
       expect(logged.text).toBe('ab');
-      live.end(OUTCOME);
+      live.publishOutcome(OUTCOME);
     });
 
     it('writes entries in order after the log hung and then rejected all of them', async () => {
@@ -384,7 +389,7 @@ describe('LiveAnswer', () => {
       await logged.quiet();
       expect(logged.text).toBe('abc');
       expect(live.snapshot().length).toBe(3);
-      live.end(OUTCOME);
+      live.publishOutcome(OUTCOME);
     });
   });
 });
@@ -407,7 +412,7 @@ class RecordingLog extends AnswerLog {
     return true;
   }
 
-  override async append(_answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
+  override async appendEntries(_answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
     if (this.hanging !== undefined) {
       await this.hanging;
       return false;

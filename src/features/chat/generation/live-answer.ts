@@ -1,15 +1,15 @@
 import type { LogEntry, AnswerSnapshot } from '../streams/answer-entries.js';
 import type { AnswerLog } from '../streams/answer-log.js';
-import type { AnswerStream, Progress } from '../streams/answer-stream.js';
+import type { AnswerStream, AnswerProgress } from '../streams/answer-stream.js';
 import type { ChatChunk, ChatDelta, ProviderData } from '../../../llm/index.js';
 import { stripNul } from '../../../common/stored-text.js';
 import { TextBuffer } from '../model/text-buffer.js';
 import {
   type CallPiece,
   ToolCallBuffer,
-  lengthOf,
-  pieceAt,
-  type PlacedPiece,
+  toolCallsLength,
+  toolCallPieceAt,
+  type PositionedPiece,
   type ToolCall,
 } from '../model/tool-calls.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
@@ -23,13 +23,13 @@ const COALESCE_MS = 20;
 
 /** A turn while this process runs it: the text so far and, once it has ended, the outcome. */
 export class LiveAnswer implements AnswerStream {
-  private written = new TextBuffer();
-  private called = new ToolCallBuffer();
+  private textBuffer = new TextBuffer();
+  private callBuffer = new ToolCallBuffer();
   /** True once calls have arrived out of order: no more of them are shown until the end. */
-  private callsWait = false;
+  private deferCalls = false;
   private characters = new SurrogateJoiner();
   private attempt = 1;
-  private writer: string;
+  private modelName: string;
   private ended: TurnOutcome | undefined;
   /** The calls in the row if another process has ended the answer. */
   private storedCalls: readonly ToolCall[] | undefined;
@@ -38,7 +38,7 @@ export class LiveAnswer implements AnswerStream {
    * True while nothing new may be shown. `shown` is the progress that followers here may see: only what other
    * processes could serve as well.
    */
-  private held = false;
+  private isHeld = false;
   private shown = { attempt: 1, length: 0, callsLength: 0 };
   /** Time of the last update, as `performance.now()`. */
   private shownAt = Number.NEGATIVE_INFINITY;
@@ -53,7 +53,7 @@ export class LiveAnswer implements AnswerStream {
     readonly turn: Turn,
     private readonly log: AnswerLog,
   ) {
-    this.writer = turn.spec.model;
+    this.modelName = turn.spec.model;
   }
 
   get conversationId(): string {
@@ -66,22 +66,22 @@ export class LiveAnswer implements AnswerStream {
 
   /** All text so far of the current attempt. */
   get text(): string {
-    return this.written.toString();
+    return this.textBuffer.toString();
   }
 
   /** Length of that text, in UTF-16 units. */
   get length(): number {
-    return this.written.length;
+    return this.textBuffer.length;
   }
 
   /** Tool calls so far. */
   get calls(): ToolCall[] {
-    return this.called.all();
+    return this.callBuffer.all();
   }
 
   /** Length of those calls, measured like their pieces. */
   get callsLength(): number {
-    return this.called.length;
+    return this.callBuffer.length;
   }
 
   /**
@@ -89,7 +89,7 @@ export class LiveAnswer implements AnswerStream {
    * tell what comes next.
    */
   get callsInOrder(): ToolCall[] {
-    return this.callsWait ? [] : this.calls;
+    return this.deferCalls ? [] : this.calls;
   }
 
   /** Parameters that the answering model did not accept as requested. */
@@ -100,17 +100,17 @@ export class LiveAnswer implements AnswerStream {
 
   /** The model that wrote the text; the requested one if there is no text yet. */
   get model(): string {
-    return this.writer;
+    return this.modelName;
   }
 
   /** Number of the current attempt. */
-  get beginning(): number {
+  get attemptNumber(): number {
     return this.attempt;
   }
 
   /** Sets the model that begins to write. */
-  begin(model: string): void {
-    this.writer = model;
+  setModel(model: string): void {
+    this.modelName = model;
   }
 
   /** Adds the text, calls and provider data of a chunk. */
@@ -118,36 +118,36 @@ export class LiveAnswer implements AnswerStream {
     if (content) this.append(stripNul(content));
     // A refusal replaces the answer, so it is shown as its text.
     if (refusal) this.append(stripNul(refusal));
-    if (calls) this.call(calls);
+    if (calls) this.addToolCalls(calls);
     if (data) this.providerData = data;
   }
 
   append(piece: string): void {
-    const delta = this.characters.after(piece);
+    const delta = this.characters.push(piece);
     if (delta === '') return;
     const { attempt, length: start } = this;
-    this.written.append(delta);
+    this.textBuffer.append(delta);
     this.record({ type: 'delta', attempt, start, delta });
   }
 
   /** Adds the tool call deltas of a chunk. */
-  call(deltas: NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>): void {
+  addToolCalls(deltas: NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>): void {
     for (const delta of deltas) {
-      const pieces = this.called.add(delta);
-      if (pieces === undefined && !this.callsWait) this.showCallsAtTheEnd();
-      else if (!this.callsWait) this.recordCalls(pieces ?? []);
+      const pieces = this.callBuffer.add(delta);
+      if (pieces === undefined && !this.deferCalls) this.showCallsAtTheEnd();
+      else if (!this.deferCalls) this.recordCalls(pieces ?? []);
     }
   }
 
   /** Drops the text, because the answer restarts on another model. */
   restart(model: string): void {
-    this.written = new TextBuffer();
-    this.called = new ToolCallBuffer();
-    this.callsWait = false;
+    this.textBuffer = new TextBuffer();
+    this.callBuffer = new ToolCallBuffer();
+    this.deferCalls = false;
     this.providerData = undefined;
     this.characters = new SurrogateJoiner();
     this.attempt += 1;
-    this.writer = model;
+    this.modelName = model;
     this.record({ type: 'restarted', attempt: this.attempt, model });
   }
 
@@ -155,31 +155,33 @@ export class LiveAnswer implements AnswerStream {
    * Publishes the outcome. Called once, after it is committed: the row has the whole text by then.
    * @param stored contents of the row if another process has ended the answer; followers are reset to it
    */
-  end(outcome: TurnOutcome, stored?: AnswerSnapshot): void {
+  publishOutcome(outcome: TurnOutcome, stored?: AnswerSnapshot): void {
     clearTimeout(this.flushing);
     if (stored !== undefined) {
       this.attempt = stored.attempt;
-      this.written = new TextBuffer();
-      this.written.append(stored.text);
+      this.textBuffer = new TextBuffer();
+      this.textBuffer.append(stored.text);
       this.storedCalls = stored.calls;
     }
     this.ended = outcome;
-    this.held = false;
+    this.isHeld = false;
     this.show();
-    void this.log.append(this.answerId, [{ type: 'ended' }]);
+    void this.log.appendEntries(this.answerId, [{ type: 'ended' }]);
   }
 
-  snapshot(): Progress {
+  snapshot(): AnswerProgress {
     const { attempt, length, callsLength } = this.shown;
     // If the answer has restarted but the restart is not shown yet, there is nothing more to show of the previous
     // attempt.
-    const { written } = this;
+    const { textBuffer: written } = this;
     const slice = attempt === this.attempt ? written.slice.bind(written) : (): string => '';
-    const piece = (from: number, most: number): PlacedPiece | undefined => {
+    const piece = (from: number, most: number): PositionedPiece | undefined => {
       if (attempt !== this.attempt) return undefined;
-      return this.storedCalls ? pieceAt(this.storedCalls, from, most) : this.called.pieceAt(from, most);
+      return this.storedCalls
+        ? toolCallPieceAt(this.storedCalls, from, most)
+        : this.callBuffer.pieceAt(from, most);
     };
-    return { attempt, length, slice, piece, callsLength, model: this.writer, outcome: this.ended };
+    return { attempt, length, slice, piece, callsLength, model: this.modelName, outcome: this.ended };
   }
 
   async waitForChange(signal: AbortSignal): Promise<void> {
@@ -203,13 +205,13 @@ export class LiveAnswer implements AnswerStream {
   /** Stops showing new text: the lease is in doubt, so the stored text may turn out different. */
   hold(): void {
     // Without a log there is only one process, and no other that could take over the answer.
-    this.held = this.log.enabled;
+    this.isHeld = this.log.enabled;
   }
 
   /** Shows the text that was held back. */
   release(): void {
-    if (!this.held) return;
-    this.held = false;
+    if (!this.isHeld) return;
+    this.isHeld = false;
     this.flushSoon();
   }
 
@@ -223,10 +225,10 @@ export class LiveAnswer implements AnswerStream {
    * shown again, and the calls at the end, once they are complete.
    */
   private showCallsAtTheEnd(): void {
-    this.callsWait = true;
+    this.deferCalls = true;
     this.attempt += 1;
     const { attempt, text } = this;
-    this.record({ type: 'restarted', attempt, model: this.writer });
+    this.record({ type: 'restarted', attempt, model: this.modelName });
     if (text !== '') this.record({ type: 'delta', attempt, start: 0, delta: text });
   }
 
@@ -245,16 +247,16 @@ export class LiveAnswer implements AnswerStream {
   }
 
   private async flush(): Promise<void> {
-    if (this.held || !this.log.enabled) {
+    if (this.isHeld || !this.log.enabled) {
       this.flushing = undefined;
-      if (!this.held) this.show();
+      if (!this.isHeld) this.show();
       return;
     }
     const entries = this.unlogged;
     this.unlogged = [];
     const { attempt, length } = this;
-    const callsLength = this.callsWait ? 0 : this.callsLength;
-    const logged = await this.log.append(this.answerId, entries);
+    const callsLength = this.deferCalls ? 0 : this.callsLength;
+    const logged = await this.log.appendEntries(this.answerId, entries);
     this.flushing = undefined;
     if (this.ended !== undefined) return;
     // The entries are shown anyway, and are written before the next ones: the log must not have a gap.
@@ -266,8 +268,8 @@ export class LiveAnswer implements AnswerStream {
 
   private show(): void {
     const { attempt, length } = this;
-    const calls = this.storedCalls === undefined ? this.callsLength : lengthOf(this.storedCalls);
-    this.shown = { attempt, length, callsLength: this.callsWait && this.ended === undefined ? 0 : calls };
+    const calls = this.storedCalls === undefined ? this.callsLength : toolCallsLength(this.storedCalls);
+    this.shown = { attempt, length, callsLength: this.deferCalls && this.ended === undefined ? 0 : calls };
     this.notify();
   }
 

@@ -17,7 +17,7 @@ export type OutputCheck = (
  * Returns the check for a response format; undefined if any text will do.
  * @throws InvalidRequestError if the schema of the format cannot be used
  */
-export function outputCheckFor(format: AnswerParameters['response_format']): OutputCheck | undefined {
+export function compileOutputCheck(format: AnswerParameters['response_format']): OutputCheck | undefined {
   // Other types are specific to one host, which a turn may inherit; only that host knows what matches them.
   if (format?.type !== 'json_object' && format?.type !== 'json_schema') return undefined;
   const schema = format.type === 'json_schema' ? format.json_schema.schema : undefined;
@@ -35,7 +35,7 @@ export function outputCheckFor(format: AnswerParameters['response_format']): Out
  * Returns a predicate that keeps answers in the wrong format out of the cache, so that an equal question asks the
  * model again.
  */
-export function cachingOf(check: OutputCheck): NonNullable<ModelCall['mayCache']> {
+export function toCachePredicate(check: OutputCheck): NonNullable<ModelCall['mayCache']> {
   return ({ choices }) =>
     choices.every(
       ({ message, finish_reason: finishReason }) =>

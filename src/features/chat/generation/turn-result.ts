@@ -4,7 +4,13 @@ import { TurnInterruptedError } from '../model/chat.errors.js';
 import type { LiveAnswer } from './live-answer.js';
 import type { OutputCheck } from './output-check.js';
 import { generatedText } from '../model/tool-calls.js';
-import { type FinishedAnswer, type TurnResult, STOPPED, totalCost, type TurnOutcome } from '../model/turn.js';
+import {
+  type FinishedAnswer,
+  type TurnResult,
+  STOPPED_FINISH_REASON,
+  totalCost,
+  type TurnOutcome,
+} from '../model/turn.js';
 
 /** A turn that has stopped generating. */
 interface EndedRun {
@@ -26,18 +32,18 @@ const NOTHING_USED = {
 } as const satisfies TokenUsage;
 
 /** Returns the outcome of an answer that arrived in full: a failure if it does not have the requested format. */
-export function toOutcome(
+export function toTurnOutcome(
   { check }: EndedRun,
   answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
 ): TurnOutcome {
-  const error = misfitOf(answer, check);
+  const error = formatError(answer, check);
   if (error === undefined) return { status: 'complete', ...answer, completedAt: new Date() };
   const { text, calls, model } = answer;
   return { status: 'failed', text, calls, model, error };
 }
 
 /** Runs the check. One that throws must not lose the usage of the answer. */
-function misfitOf(
+function formatError(
   answer: Omit<FinishedAnswer, 'status' | 'completedAt'>,
   check: OutputCheck | undefined,
 ): AppError | undefined {
@@ -51,7 +57,7 @@ function misfitOf(
 /** Returns the result of a turn with an outcome. */
 export function toTurnResult(
   outcome: TurnOutcome,
-  { beginning: attempt, providerData }: LiveAnswer,
+  { attemptNumber: attempt, providerData }: LiveAnswer,
   attempts: readonly AttemptRecord[],
 ): TurnResult {
   return {
@@ -60,7 +66,7 @@ export function toTurnResult(
     tokenCount: countTokens(generatedText(outcome)),
     attempts,
     providerData,
-    chores: [],
+    dueTasks: [],
   };
 }
 
@@ -73,7 +79,7 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
   if (!abort.signal.aborted)
     return toTurnResult({ status: 'failed', text, calls, model, error }, live, attempts);
   if (!stopped) {
-    return toTurnResult(toInterrupted({ text, calls, model }), live, attempts);
+    return toTurnResult(toInterruptedOutcome({ text, calls, model }), live, attempts);
   }
   return toTurnResult(
     {
@@ -81,7 +87,7 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
       text,
       calls,
       model,
-      finishReason: STOPPED,
+      finishReason: STOPPED_FINISH_REASON,
       usage: attempts.at(-1)?.usage ?? NOTHING_USED,
       costMicroUsd: totalCost(attempts),
       warning: null,
@@ -94,7 +100,7 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
 }
 
 /** Returns the outcome of an answer that was interrupted, or whose ending could not be stored. */
-export function toInterrupted({
+export function toInterruptedOutcome({
   text,
   calls,
   model,

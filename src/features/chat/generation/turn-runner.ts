@@ -11,10 +11,10 @@ import type { AnswerSnapshot } from '../streams/answer-entries.js';
 import { AnswerLog } from '../streams/answer-log.js';
 import { AnswerRepository } from '../messages/answer.repository.js';
 import { LiveAnswer } from './live-answer.js';
-import { cachingOf, type OutputCheck } from './output-check.js';
+import { toCachePredicate, type OutputCheck } from './output-check.js';
 import { ActiveGenerations } from '../recovery/active-generations.js';
 import { type TurnResult, totalCost, type Turn, type TurnOutcome } from '../model/turn.js';
-import { toAbortedResult, toInterrupted, toOutcome, toTurnResult } from './turn-result.js';
+import { toAbortedResult, toInterruptedOutcome, toTurnOutcome, toTurnResult } from './turn-result.js';
 import { toToolCalls } from '../model/tool-calls.js';
 import { TurnTasks } from './turn-tasks.js';
 import { GenerationRepository } from './generation.repository.js';
@@ -33,7 +33,7 @@ interface Run {
 }
 
 /** The result of a turn as committed. */
-interface Committed {
+interface CommittedTurn {
   readonly outcome: TurnOutcome;
   /** Contents of the row, if the answer is no longer ours. */
   readonly stored?: AnswerSnapshot | undefined;
@@ -60,8 +60,8 @@ export class TurnRunner {
     private readonly tasks: TurnTasks,
     private readonly fileMemory: ByteLimiter,
   ) {
-    broadcast.listen(STOP_CHANNEL, (answerId) => void active.stop(answerId));
-    broadcast.listen(GONE_CHANNEL, (conversationId) => {
+    broadcast.subscribe(STOP_CHANNEL, (answerId) => void active.stopAnswer(answerId));
+    broadcast.subscribe(GONE_CHANNEL, (conversationId) => {
       void active.interrupt((turn) => turn.conversationId === conversationId);
     });
   }
@@ -71,7 +71,7 @@ export class TurnRunner {
    * @param lease budget reservation of the answer; settled when the answer ends, for whatever reason
    * @param check checks the format of the answer
    */
-  start(turn: Turn, lease: BudgetLease, check?: OutputCheck): LiveAnswer {
+  startGeneration(turn: Turn, lease: BudgetLease, check?: OutputCheck): LiveAnswer {
     const live = new LiveAnswer(turn, this.log);
     const abort = new AbortController();
     const run: Run = { live, abort, check, stopped: false, summarizeUpTo: undefined };
@@ -92,12 +92,12 @@ export class TurnRunner {
   }
 
   /** Stops an answer that another process generates. */
-  stopElsewhere(answerId: string): Promise<void> {
+  publishStop(answerId: string): Promise<void> {
     return this.broadcast.publish(STOP_CHANNEL, answerId);
   }
 
   /** Ends the turn of a deleted conversation, in whichever process runs it. */
-  abandon(conversationId: string): Promise<void> {
+  interruptConversation(conversationId: string): Promise<void> {
     return this.broadcast.publish(GONE_CHANNEL, conversationId);
   }
 
@@ -119,12 +119,12 @@ export class TurnRunner {
       memory.release();
     }
     lease.settle(result.attempts);
-    const chores = this.tasks.dueAfter(live.turn, result.outcome, run.summarizeUpTo);
+    const tasks = this.tasks.dueAfter(live.turn, result.outcome, run.summarizeUpTo);
     // The lease is renewed until the answer is stored, however long the database is unavailable.
-    const { outcome, stored } = await this.commit(live.turn, { ...result, chores }).finally(() =>
+    const { outcome, stored } = await this.commit(live.turn, { ...result, dueTasks: tasks }).finally(() =>
       checkpoints.stop(),
     );
-    live.end(outcome, stored);
+    live.publishOutcome(outcome, stored);
   }
 
   private async generate(run: Run, checkpoints: Checkpointer, memory: ByteLease): Promise<TurnResult> {
@@ -132,7 +132,7 @@ export class TurnRunner {
     const { turn } = live;
     const { spec } = turn;
     const { signal } = run.abort;
-    const context = await retryWhileUnavailable(() => this.context.build(turn, { memory, signal }));
+    const context = await retryWhileUnavailable(() => this.context.buildContext(turn, { memory, signal }));
     checkpoints.inputTokens = context.tokens;
     run.summarizeUpTo = context.summarizeUpTo;
     const events = this.llm.stream({
@@ -143,10 +143,10 @@ export class TurnRunner {
       ...toModelRequest(spec, context.messages),
       signal,
       accounting: 'caller',
-      reserved: true,
+      hasReservation: true,
       restart: spec.restart,
       cache: spec.cache,
-      mayCache: run.check && cachingOf(run.check),
+      mayCache: run.check && toCachePredicate(run.check),
     });
     let returned = new ReturnedFieldsCollector();
     for await (const event of events) {
@@ -156,7 +156,7 @@ export class TurnRunner {
         live.add(choice.delta);
         returned.add(choice.delta);
       } else if (event.type === 'started') {
-        live.begin(event.model.name);
+        live.setModel(event.model.name);
         live.ignored = event.ignored;
       } else if (event.type === 'restarted') {
         live.restart(event.model.name);
@@ -177,7 +177,7 @@ export class TurnRunner {
           warning,
           cached,
         };
-        return toTurnResult(toOutcome(run, answer), live, attempts);
+        return toTurnResult(toTurnOutcome(run, answer), live, attempts);
       }
     }
     throw new Error('A model call ended without an outcome.');
@@ -187,26 +187,26 @@ export class TurnRunner {
    * Returns the outcome that counts: that of the result if it was committed, an interruption if the answer was no
    * longer ours.
    */
-  private async commit(turn: Turn, result: TurnResult): Promise<Committed> {
+  private async commit(turn: Turn, result: TurnResult): Promise<CommittedTurn> {
     const { outcome } = result;
     if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
       this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
     }
     try {
       if (await this.store(turn, result)) return { outcome };
-      return { outcome: toInterrupted(outcome), stored: await this.storedText(turn) };
+      return { outcome: toInterruptedOutcome(outcome), stored: await this.storedText(turn) };
     } catch (error) {
       this.logger.error(
         { err: error, answer: turn.answerId },
         'could not store a turn; the recovery sweep will end it',
       );
-      return { outcome: toInterrupted(outcome) };
+      return { outcome: toInterruptedOutcome(outcome) };
     }
   }
 
   /** Reads what another process has stored instead; undefined if the row is missing or cannot be read. */
   private async storedText({ spec: { userId }, answerId }: Turn): Promise<AnswerSnapshot | undefined> {
-    const row = await this.answers.find(userId, answerId).catch(() => null);
+    const row = await this.answers.findAnswer(userId, answerId).catch(() => null);
     return row === null
       ? undefined
       : { attempt: row.attempt, text: row.content, calls: toToolCalls(row.toolCalls) };
@@ -238,7 +238,9 @@ export class TurnRunner {
   }
 
   private async finish(turn: Turn, result: TurnResult): Promise<boolean> {
-    const { ours, due } = await retryWhileUnavailable(() => this.generations.finish(turn, result));
+    const { leaseHeld: ours, dueTasks: due } = await retryWhileUnavailable(() =>
+      this.generations.finishTurn(turn, result),
+    );
     this.tasks.announce(turn, due);
     return ours;
   }

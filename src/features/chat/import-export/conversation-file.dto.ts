@@ -153,7 +153,7 @@ export const CONVERSATION_FILE = object(['version', 'conversation', 'messages'],
 });
 
 /** Larger limits are described in prose: generators of examples would produce values of that size. */
-const MAX_TOLD = 1000;
+const MAX_DOCUMENTED_LIMIT = 1000;
 
 /** The schema as shown in the documentation. */
 export const CONVERSATION_FILE_DOC = documented(CONVERSATION_FILE);
@@ -170,7 +170,9 @@ function documented({
   const bounds = { ...(maxLength > 0 && { maxLength }), ...(maxItems > 0 && { maxItems }) };
   return {
     ...schema,
-    ...(largest > MAX_TOLD ? { description: `${schema.description ?? ''} ${bound}`.trim() } : bounds),
+    ...(largest > MAX_DOCUMENTED_LIMIT
+      ? { description: `${schema.description ?? ''} ${bound}`.trim() }
+      : bounds),
     ...(items !== undefined && { items: '$ref' in items ? items : documented(items) }),
     ...(properties !== undefined && {
       properties: Object.fromEntries(

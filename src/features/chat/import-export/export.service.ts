@@ -25,8 +25,8 @@ export class ExportService {
   constructor(private readonly repository: TransferRepository) {}
 
   /** @throws NotFoundError */
-  async begin(userId: string, id: string): Promise<Export> {
-    const conversation = await this.repository.find(userId, id);
+  async beginExport(userId: string, id: string): Promise<Export> {
+    const conversation = await this.repository.findConversation(userId, id);
     if (conversation === null) throw new NotFoundError('conversation', id);
     // Read once, in one statement: another branch may become active while the rest is read.
     const path = await this.repository.activePath(userId, id);
@@ -34,20 +34,24 @@ export class ExportService {
       conversation,
       messages: (which, signal) =>
         which === 'all'
-          ? this.all(userId, conversation, new Set(path), signal)
-          : this.named(userId, id, path, signal),
+          ? this.readAllMessages(userId, conversation, new Set(path), signal)
+          : this.readMessagesById(userId, id, path, signal),
     };
   }
 
   /** @throws NotFoundError if the conversation is deleted in the meantime: a truncated file must not look complete */
-  private async *all(
+  private async *readAllMessages(
     userId: string,
     { id, nextPosition }: ExportedConversation,
     path: ReadonlySet<string>,
     signal: AbortSignal,
   ) {
     for (let from = 0; from < nextPosition && !signal.aborted;) {
-      const page = await this.repository.page(userId, id, { from, before: nextPosition, limit: PAGE });
+      const page = await this.repository.readMessagePage(userId, id, {
+        from,
+        before: nextPosition,
+        limit: PAGE,
+      });
       const last = page.at(-1);
       if (last === undefined) throw new NotFoundError('conversation', id);
       for (const message of page) yield { ...message, active: path.has(message.id) };
@@ -56,9 +60,9 @@ export class ExportService {
   }
 
   /** @throws NotFoundError if the conversation is deleted in the meantime */
-  private async *named(userId: string, id: string, path: readonly string[], signal: AbortSignal) {
+  private async *readMessagesById(userId: string, id: string, path: readonly string[], signal: AbortSignal) {
     for (let from = 0; from < path.length && !signal.aborted; from += PAGE) {
-      const page = await this.repository.named(userId, id, path.slice(from, from + PAGE));
+      const page = await this.repository.readMessagesById(userId, id, path.slice(from, from + PAGE));
       if (page.length === 0) throw new NotFoundError('conversation', id);
       for (const message of page) yield { ...message, active: true };
     }

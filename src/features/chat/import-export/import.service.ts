@@ -5,7 +5,7 @@ import { newId } from '../../../common/ids.js';
 import { countTokens } from '../../../llm/index.js';
 import type { StoredConversation } from '../conversations/conversation.repository.js';
 import { ConversationService } from '../conversations/conversation.service.js';
-import { INTERRUPTED } from '../model/turn.js';
+import { INTERRUPTED_ERROR } from '../model/turn.js';
 import type { ConversationFile, FileMessage } from './conversation-file.dto.js';
 import {
   type ImportedConversation,
@@ -14,7 +14,7 @@ import {
 } from './transfer.repository.js';
 
 /** Time after which other requests are allowed to run, in milliseconds. */
-const BREATH_MS = 10;
+const YIELD_INTERVAL_MS = 10;
 
 /** An RFC 3339 time; the offset is required, because the time is ambiguous without it. */
 const TIME =
@@ -70,22 +70,22 @@ export class ImportService {
     const ids = idsOf(file.messages);
     const leaf = leafOf(file.messages);
     const messages: ImportedConversation['messages'][number][] = [];
-    let breathedAt = performance.now();
+    let yieldedAt = performance.now();
     for (const [index, message] of file.messages.entries()) {
       messages.push({
         ...toRow(message, index, ids),
         active: message.active,
         tokenCount: countTokens(message.content),
       });
-      if (performance.now() - breathedAt > BREATH_MS) {
+      if (performance.now() - yieldedAt > YIELD_INTERVAL_MS) {
         await setImmediate();
-        breathedAt = performance.now();
+        yieldedAt = performance.now();
       }
     }
     const id = newId();
     const leafMessageId = ids.get(leaf.id) ?? leaf.id;
     const conversation = { id, userId, title, systemPrompt, archived, pinned, leafMessageId, messages };
-    await this.repository.insert(conversation, signal);
+    await this.repository.insertConversation(conversation, signal);
     return this.conversations.get(userId, id);
   }
 }
@@ -141,8 +141,8 @@ function toRow(message: FileMessage, index: number, ids: ReadonlyMap<string, str
     toolCalls: message.tool_calls,
     toolCallId: message.tool_call_id ?? null,
     attachments: (message.attachments ?? []).map(({ name, media_type: mediaType }) => ({ name, mediaType })),
-    errorCode: error?.code ?? (generating ? INTERRUPTED.errorCode : null),
-    errorMessage: error?.message ?? (generating ? INTERRUPTED.errorMessage : null),
+    errorCode: error?.code ?? (generating ? INTERRUPTED_ERROR.errorCode : null),
+    errorMessage: error?.message ?? (generating ? INTERRUPTED_ERROR.errorMessage : null),
     warning,
     createdAt: timeOf(message.created_at, `messages.${index}.created_at`),
     completedAt:

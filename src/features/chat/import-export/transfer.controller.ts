@@ -71,6 +71,6 @@ export class TransferController {
     @Query() { format }: ExportQuery,
     @Res() response: Response,
   ): Promise<void> {
-    await sendDownload(response, toFile(await this.exports.begin(userId, id), format));
+    await sendDownload(response, toFile(await this.exports.beginExport(userId, id), format));
   }
 }

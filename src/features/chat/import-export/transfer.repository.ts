@@ -95,7 +95,7 @@ const MESSAGE = {
 export class TransferRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  find(userId: string, id: string): Promise<ExportedConversation | null> {
+  findConversation(userId: string, id: string): Promise<ExportedConversation | null> {
     return this.prisma.run((client) =>
       client.conversation.findFirst({ where: { id, userId }, select: CONVERSATION }),
     );
@@ -114,7 +114,7 @@ export class TransferRepository {
   }
 
   /** Returns messages from a position up to but excluding another one, at most `limit`. */
-  page(
+  readMessagePage(
     userId: string,
     conversationId: string,
     range: { readonly from: number; readonly before: number; readonly limit: number },
@@ -131,7 +131,11 @@ export class TransferRepository {
   }
 
   /** Returns the messages with these ids, ordered by position. */
-  named(userId: string, conversationId: string, ids: readonly string[]): Promise<ExportedMessage[]> {
+  readMessagesById(
+    userId: string,
+    conversationId: string,
+    ids: readonly string[],
+  ): Promise<ExportedMessage[]> {
     return this.prisma.run((client) =>
       client.message.findMany({
         where: { conversationId, userId, id: { in: [...ids] } },
@@ -145,7 +149,7 @@ export class TransferRepository {
    * Stores a conversation, all or nothing. It has no usage: totals and ledger stay empty.
    * @throws AppError `request_cancelled` if the signal aborts before the end
    */
-  async insert(conversation: ImportedConversation, signal: AbortSignal): Promise<void> {
+  async insertConversation(conversation: ImportedConversation, signal: AbortSignal): Promise<void> {
     const { id, userId, title, systemPrompt, archived, pinned, leafMessageId, messages } = conversation;
     await this.prisma.transaction(async (transaction) => {
       await transaction.conversation.create({

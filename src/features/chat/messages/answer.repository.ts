@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../../infra/database/index.js';
-import { MESSAGE } from './stored-message.js';
+import { MESSAGE_COLUMNS } from './stored-message.js';
 import { type StoredMessage } from './stored-message.js';
 
 const ANSWER = {
-  ...MESSAGE,
+  ...MESSAGE_COLUMNS,
   conversationId: true,
   attempt: true,
   cachedTokens: true,
@@ -36,14 +36,14 @@ export interface AnswerState {
 export class AnswerRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  find(userId: string, id: string): Promise<StoredAnswer | null> {
+  findAnswer(userId: string, id: string): Promise<StoredAnswer | null> {
     return this.prisma.run((client) =>
       client.message.findFirst({ where: { id, userId, role: 'assistant' }, select: ANSWER }),
     );
   }
 
   /** Returns the progress of an answer, without its text; null if it no longer exists. */
-  async state(userId: string, id: string): Promise<AnswerState | null> {
+  async findAnswerState(userId: string, id: string): Promise<AnswerState | null> {
     const [state] = await this.prisma.run(
       (client) => client.$queryRaw<AnswerState[]>`
         SELECT status = 'generating' AS generating, attempt, octet_length(content) + coalesce(octet_length(tool_calls::text), 0) AS bytes

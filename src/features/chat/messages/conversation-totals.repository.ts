@@ -32,6 +32,6 @@ export async function addToTotals(
 }
 
 /** Returns true if the account still exists. */
-export async function hasAccount(transaction: Transaction, id: string): Promise<boolean> {
+export async function accountExists(transaction: Transaction, id: string): Promise<boolean> {
   return (await transaction.user.count({ where: { id } })) === 1;
 }

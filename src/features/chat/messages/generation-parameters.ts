@@ -8,7 +8,7 @@ import type { AnswerParameters } from '../model/answer-parameters.js';
  * the tools is dropped, because providers reject a choice without tools.
  * @throws InvalidRequestError if the requested choice forces a tool that is not among the tools
  */
-export function parametersOver(
+export function mergeParameters(
   asked: AnswerParameters,
   before: AnswerParameters | undefined,
 ): AnswerParameters {
@@ -46,7 +46,7 @@ function noSuchTool(): InvalidRequestError {
  * Returns the parameters of an answer that continues after tool calls. A forced tool choice applies once, otherwise
  * the model would call tools forever.
  */
-export function parametersAfterTools(before: AnswerParameters): AnswerParameters {
+export function continuationParameters(before: AnswerParameters): AnswerParameters {
   const { tool_choice: choice, ...rest } = before;
   return choice === 'none' ? before : rest;
 }
@@ -72,15 +72,15 @@ function isParameters(
 export function toModelRequest(
   { parameters, defaultTemperature }: Pick<GenerationSpec, 'parameters' | 'defaultTemperature'>,
   messages: ChatMessage[],
-): Pick<ModelCall, 'request' | 'ownChoices'> {
+): Pick<ModelCall, 'request' | 'serverDefaults'> {
   // A Chat Completions caller that sent `max_tokens` means that name; turns store the other one.
   const named = typeof parameters.max_tokens === 'number' ? [] : (['limit_name'] as const);
   const ownChoices = ['history', ...named] as const;
   if (defaultTemperature === undefined || typeof parameters.temperature === 'number') {
-    return { request: { ...parameters, messages }, ownChoices };
+    return { request: { ...parameters, messages }, serverDefaults: ownChoices };
   }
   return {
     request: { ...parameters, temperature: defaultTemperature, messages },
-    ownChoices: [...ownChoices, 'temperature'],
+    serverDefaults: [...ownChoices, 'temperature'],
   };
 }

@@ -3,7 +3,7 @@ import { NotFoundError } from '../../../common/errors.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import { toAnswerParameters } from './generation-parameters.js';
 import { ConversationBusyError } from '../model/chat.errors.js';
-import { MESSAGE } from './stored-message.js';
+import { MESSAGE_COLUMNS } from './stored-message.js';
 import { type StoredMessage } from './stored-message.js';
 import { type ToolCall, toToolCalls } from '../model/tool-calls.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
@@ -24,7 +24,7 @@ export interface BranchPoint {
 }
 
 /** The previous and next sibling of a message. */
-export interface Neighbours {
+export interface AdjacentSiblings {
   readonly id: string;
   readonly previous: string | null;
   readonly next: string | null;
@@ -35,17 +35,17 @@ export interface Neighbours {
 export class MessageTreeRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  find(userId: string, conversationId: string, id: string): Promise<BranchPoint | null> {
+  findMessage(userId: string, conversationId: string, id: string): Promise<BranchPoint | null> {
     return this.first({ userId, conversationId, id });
   }
 
   /** Finds a message by its id alone. */
-  findAnywhere(userId: string, id: string): Promise<BranchPoint | null> {
+  findMessageById(userId: string, id: string): Promise<BranchPoint | null> {
     return this.first({ userId, id });
   }
 
   /** Returns the end of the active path; null if there is no such conversation, or if it is empty. */
-  async end(userId: string, conversationId: string): Promise<BranchPoint | null> {
+  async findPathEnd(userId: string, conversationId: string): Promise<BranchPoint | null> {
     const conversation = await this.prisma.run((client) =>
       client.conversation.findFirst({
         where: { id: conversationId, userId },
@@ -75,7 +75,7 @@ export class MessageTreeRepository {
         where: { userId, conversationId, parentId, position: { gt: behind } },
         orderBy: { position: 'asc' },
         take: limit,
-        select: MESSAGE,
+        select: MESSAGE_COLUMNS,
       }),
     );
   }
@@ -84,9 +84,13 @@ export class MessageTreeRepository {
    * Returns the siblings next to each of the messages. Takes two index lookups per message, however many siblings
    * there are.
    */
-  neighbours(userId: string, conversationId: string, ids: readonly string[]): Promise<Neighbours[]> {
+  listAdjacentSiblings(
+    userId: string,
+    conversationId: string,
+    ids: readonly string[],
+  ): Promise<AdjacentSiblings[]> {
     return this.prisma.run(
-      (client) => client.$queryRaw<Neighbours[]>`
+      (client) => client.$queryRaw<AdjacentSiblings[]>`
         SELECT message.id, previous.id AS previous, next.id AS next
         FROM messages message
         LEFT JOIN LATERAL (
@@ -130,7 +134,7 @@ export class MessageTreeRepository {
       });
       if (message === null) throw new NotFoundError('message', id);
       if (message.active) return;
-      await refuseWhileGenerating(transaction, conversationId);
+      await assertNotGenerating(transaction, conversationId);
       const leafMessageId = await newestEnd(transaction, conversationId, id);
       await transaction.$executeRaw`SELECT activate_path(${conversationId}::uuid, ${leafMessageId}::uuid)`;
       await transaction.conversation.update({
@@ -176,7 +180,7 @@ export class MessageTreeRepository {
  * begin after this check.
  * @throws ConversationBusyError
  */
-export async function refuseWhileGenerating(transaction: Transaction, conversationId: string): Promise<void> {
+export async function assertNotGenerating(transaction: Transaction, conversationId: string): Promise<void> {
   // The status is a literal, as in the partial index: with a parameter PostgreSQL would not use the index and read
   // all messages.
   const [running] = await transaction.$queryRaw<{ id: string }[]>`

@@ -1,6 +1,6 @@
 import { toUsd } from '../../../common/money.js';
 import type { ListedMessage } from './stored-message.js';
-import { toToolCalls, toWireCalls } from '../model/tool-calls.js';
+import { toToolCalls, toOpenAiToolCalls } from '../model/tool-calls.js';
 import type { AttachmentBody, MessageBody } from './message.dto.js';
 import type { StoredMessage } from './stored-message.js';
 import type { UsageBody } from './usage.dto.js';
@@ -14,13 +14,13 @@ export function toMessageBody(message: StoredMessage): MessageBody {
     id: message.id,
     role: message.role,
     content: message.content,
-    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+    ...(calls.length > 0 && { tool_calls: toOpenAiToolCalls(calls) }),
     ...(toolCallId !== null && { tool_call_id: toolCallId }),
     status: message.status,
     parent_id: message.parentId,
     active: message.active,
     model: message.model,
-    usage: usageOf(message),
+    usage: toAnswerUsage(message),
     cost_estimate: toUsd(message.costMicroUsd),
     finish_reason: message.finishReason,
     attachments: [],
@@ -31,7 +31,7 @@ export function toMessageBody(message: StoredMessage): MessageBody {
 }
 
 /** Returns the usage of an answer; null while it is being generated, because it is not known yet. */
-export function usageOf({ inputTokens, outputTokens }: StoredMessage): UsageBody | null {
+export function toAnswerUsage({ inputTokens, outputTokens }: StoredMessage): UsageBody | null {
   if (inputTokens === null || outputTokens === null) return null;
   return {
     prompt_tokens: inputTokens,

@@ -26,7 +26,7 @@ export interface StoredMessage {
 }
 
 /** Columns of a message that are visible to its owner. */
-export const MESSAGE = {
+export const MESSAGE_COLUMNS = {
   id: true,
   parentId: true,
   active: true,

@@ -19,17 +19,17 @@ export interface DueTask {
 }
 
 /** A task that this process has claimed for a limited time. */
-export interface Chore extends TaskRef {
+export interface ConversationTask extends TaskRef {
   readonly userId: string;
   readonly messageId: string;
   /** Number of attempts, including this one. */
-  readonly tries: number;
+  readonly attempts: number;
   /** End of the claim. Unique to each attempt, so it serves as the fencing token of the result. */
-  readonly heldUntil: Date;
+  readonly leaseUntil: Date;
 }
 
 /** Result of a task. */
-export type ChoreResult =
+export type TaskResult =
   | { readonly type: 'title'; readonly title: string }
   | {
       readonly type: 'summary';
@@ -40,24 +40,24 @@ export type ChoreResult =
     };
 
 /** Model request of a task. */
-export interface ChoreTask {
+export interface TaskRequest {
   /** Full name or alias; undefined for the default model. */
   readonly model: string | undefined;
   readonly request: ChatRequest;
   /** Converts the model's answer to a result; undefined if it is unusable. */
-  readonly read: (answer: string) => ChoreResult | undefined;
+  readonly parseResult: (answer: string) => TaskResult | undefined;
   /** True if the task is done with this answer, false if another step follows. */
-  readonly last: boolean;
+  readonly isLastStep: boolean;
 }
 
 /** Handles one kind of task. */
 export interface TaskHandler {
   /** Builds the model request; undefined if there is nothing left to do. */
-  buildRequest(chore: Chore): Promise<ChoreTask | undefined>;
+  buildRequest(task: ConversationTask): Promise<TaskRequest | undefined>;
 }
 
 /**
  * State of a task after an attempt: it is done, or due again after some seconds. `counted` tells whether the attempt
  * counts towards the maximum.
  */
-export type ChoreEnd = 'done' | { readonly waitSeconds: number; readonly counted: boolean };
+export type TaskEnd = 'done' | { readonly waitSeconds: number; readonly counted: boolean };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { withoutReasoning } from './reasoning-text.js';
+import { stripReasoning } from './reasoning-text.js';
 
 /**
  * Maximum time for a million characters, in milliseconds: linear time takes seconds on a loaded machine, quadratic
@@ -25,7 +25,7 @@ describe('withoutReasoning', () => {
     ['a tag in code that is part of reasoning', '<think>Use `x\n```\n</think>\nBlue `sky`', 'Blue `sky`'],
     ['nothing but reasoning', '<think>They ask.</think>\n', ''],
   ])('removes %s', (_what, text, rest) => {
-    expect(withoutReasoning(text)).toBe(rest);
+    expect(stripReasoning(text)).toBe(rest);
   });
 
   it.each([
@@ -35,7 +35,7 @@ describe('withoutReasoning', () => {
     ['an opening tag in the middle of a sentence', 'They ask what <think> means.'],
     ['other tags and brackets', 'A <b>bold</b> [thinker] and a < b > c.'],
   ])('keeps %s', (_what, text) => {
-    expect(withoutReasoning(text)).toBe(text);
+    expect(stripReasoning(text)).toBe(text);
   });
 
   it('never throws, adds no text, and removes all closed reasoning from arbitrary text', () => {
@@ -46,9 +46,9 @@ describe('withoutReasoning', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
         const text = pieces.join('');
-        const rest = withoutReasoning(text);
+        const rest = stripReasoning(text);
         expect(rest.length).toBeLessThanOrEqual(text.length);
-        expect(withoutReasoning(`<think>${text.replaceAll(/[<[]\//g, '')}</think>\n\nBlue sky`)).toBe(
+        expect(stripReasoning(`<think>${text.replaceAll(/[<[]\//g, '')}</think>\n\nBlue sky`)).toBe(
           'Blue sky',
         );
       }),
@@ -60,8 +60,8 @@ describe('withoutReasoning', () => {
     (piece) => {
       const text = piece.repeat(1_000_000 / piece.length);
       const begun = performance.now();
-      withoutReasoning(text);
-      withoutReasoning(`${text}</think>`);
+      stripReasoning(text);
+      stripReasoning(`${text}</think>`);
       expect(performance.now() - begun).toBeLessThan(LINEAR_MS);
     },
   );

@@ -15,7 +15,7 @@ const CODE = '^(?<fence>```|~~~)[^]*?^\\k<fence>|(?<!`)(?<ticks>`+)(?!`)[^`\\n]+
  * Tags in code stay, unless the code itself is part of reasoning: they may be the subject of the answer. A single
  * pass, so that it takes linear time for any text.
  */
-export function withoutReasoning(text: string): string {
+export function stripReasoning(text: string): string {
   // Stateful because of the `g` flag, so they belong to one call.
   const next = new RegExp(`(?:${CODE})|(?<opening>${OPENING})|(?<closing>${CLOSING})`, 'gimu');
   const closing = new RegExp(CLOSING, 'giu');

@@ -7,7 +7,7 @@ export class SurrogateJoiner {
   private half = '';
 
   /** Returns the characters that a piece completes. */
-  after(piece: string): string {
+  push(piece: string): string {
     const text = this.half + piece;
     this.half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
     return text.slice(0, text.length - this.half.length).toWellFormed();

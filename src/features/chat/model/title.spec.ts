@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { shortTitle, toTitle } from './title.js';
+import { truncateTitle, extractTitle } from './title.js';
 
 describe('toTitle', () => {
   it.each([
@@ -23,13 +23,13 @@ describe('toTitle', () => {
     ['without lone surrogates', 'Blue \ud800sky', 'Blue \ufffdsky'],
     ['from nothing but quotation marks and blanks, which has none', ' "" \n\t', ''],
   ])('takes a title %s', (_how, answer, title) => {
-    expect(toTitle(answer)).toBe(title);
+    expect(extractTitle(answer)).toBe(title);
   });
 
   it('limits a title to 80 characters and never splits a character', () => {
-    const title = toTitle('😀'.repeat(100));
+    const title = extractTitle('😀'.repeat(100));
     expect(Array.from(title)).toHaveLength(80);
     expect(title).toBe(`${'😀'.repeat(79)}…`);
-    expect(shortTitle('a'.repeat(80))).toBe('a'.repeat(80));
+    expect(truncateTitle('a'.repeat(80))).toBe('a'.repeat(80));
   });
 });

@@ -1,4 +1,4 @@
-import { withoutReasoning } from './reasoning-text.js';
+import { stripReasoning } from './reasoning-text.js';
 
 /** Maximum length of a title, in code points. */
 const TITLE_LENGTH = 80;
@@ -15,14 +15,14 @@ const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufef
  * Extracts a title to show in lists: the first line of an answer, without the characters that models wrap it in.
  * Empty if nothing is left.
  */
-export function toTitle(answer: string): string {
-  const lines = withoutReasoning(answer.toWellFormed()).split(/[\r\n\u2028\u2029]/);
+export function extractTitle(answer: string): string {
+  const lines = stripReasoning(answer.toWellFormed()).split(/[\r\n\u2028\u2029]/);
   const [title = ''] = lines.map(cleaned).filter((line) => line !== '');
-  return shortTitle(title);
+  return truncateTitle(title);
 }
 
 /** Puts a text on one line and truncates it between code points to the maximum length of a title. */
-export function shortTitle(text: string): string {
+export function truncateTitle(text: string): string {
   const line = text.trim().replace(/\s+/gu, ' ');
   const points = Array.from(line);
   return points.length <= TITLE_LENGTH

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  callsAfter,
+  applyCallPiece,
   ToolCallBuffer,
-  pieceAt,
+  toolCallPieceAt,
   toToolCalls,
-  toWireCalls,
+  toOpenAiToolCalls,
   generatedText,
 } from './tool-calls.js';
 
@@ -16,27 +16,31 @@ describe('tool calls sent in pieces', () => {
   it('are complete again once all pieces are read', () => {
     let read: readonly ReturnType<typeof call>[] | undefined = [];
     let at = 0;
-    for (let piece = pieceAt(calls, at, 3); piece !== undefined; piece = pieceAt(calls, at, 3)) {
-      read = callsAfter(read ?? [], piece);
+    for (
+      let piece = toolCallPieceAt(calls, at, 3);
+      piece !== undefined;
+      piece = toolCallPieceAt(calls, at, 3)
+    ) {
+      read = applyCallPiece(read ?? [], piece);
       at = piece.end;
     }
     expect(read).toEqual(calls);
   });
 
   it('are not sent again from a position at their end', () => {
-    expect(pieceAt(calls, 11, 100)).toBeUndefined();
+    expect(toolCallPieceAt(calls, 11, 100)).toBeUndefined();
   });
 
   it('never split a surrogate pair, unless only half of it fits', () => {
     const emoji = [call('a', '"😀"')];
-    expect(pieceAt(emoji, 1, 2)).toMatchObject({ delta: '"', end: 2 });
-    expect(pieceAt(emoji, 2, 1)).toMatchObject({ delta: '😀'.charAt(0), end: 3 });
+    expect(toolCallPieceAt(emoji, 1, 2)).toMatchObject({ delta: '"', end: 2 });
+    expect(toolCallPieceAt(emoji, 2, 1)).toMatchObject({ delta: '😀'.charAt(0), end: 3 });
   });
 
   it('are not changed by a piece that is already known, or by arguments without a call', () => {
-    expect(callsAfter(calls, { type: 'call', at: 0, id: 'a', name: 'f' })).toBeUndefined();
-    expect(callsAfter([call('a')], { type: 'arguments', at: 1, delta: '{' })).toBeUndefined();
-    expect(callsAfter([], { type: 'arguments', at: 0, delta: '{' })).toBeUndefined();
+    expect(applyCallPiece(calls, { type: 'call', at: 0, id: 'a', name: 'f' })).toBeUndefined();
+    expect(applyCallPiece([call('a')], { type: 'arguments', at: 1, delta: '{' })).toBeUndefined();
+    expect(applyCallPiece([], { type: 'arguments', at: 0, delta: '{' })).toBeUndefined();
   });
 });
 
@@ -110,7 +114,7 @@ describe('ToolCallBuffer', () => {
 
 describe('stored tool calls', () => {
   it('are read back unchanged', () => {
-    expect(toToolCalls(toWireCalls([call('a')]))).toEqual([call('a')]);
+    expect(toToolCalls(toOpenAiToolCalls([call('a')]))).toEqual([call('a')]);
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { newId } from '../../../common/ids.js';
-import { stripNul, storableJson } from '../../../common/stored-text.js';
+import { stripNul, toStorableJson } from '../../../common/stored-text.js';
 import type { ChatChunk } from '../../../llm/index.js';
 import { TextBuffer } from './text-buffer.js';
 import { SurrogateJoiner } from './surrogate-joiner.js';
@@ -19,7 +19,7 @@ export interface ToolCall {
 }
 
 /** A tool call in the canonical format (OpenAI Chat Completions), as stored in rows. */
-export interface WireToolCall {
+export interface OpenAiToolCall {
   id: string;
   type: 'function';
   function: { name: string; arguments: string };
@@ -36,20 +36,23 @@ export type CallPiece =
 type CallDelta = NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>[number];
 
 /** A piece together with the index of its call. */
-export type PlacedPiece = CallPiece & {
+export type PositionedPiece = CallPiece & {
   readonly index: number;
   /** The total length up to and including this piece. */
   readonly end: number;
 };
 
 /** Returns the length of tool calls, measured like their pieces. */
-export function lengthOf(calls: readonly ToolCall[]): number {
+export function toolCallsLength(calls: readonly ToolCall[]): number {
   return calls.reduce((sum, call) => sum + 1 + call.arguments.length, 0);
 }
 
 /** Returns the calls with the next piece, or its new part, added; undefined if they already contain all of it. */
-export function callsAfter(calls: readonly ToolCall[], piece: CallPiece): readonly ToolCall[] | undefined {
-  const known = lengthOf(calls);
+export function applyCallPiece(
+  calls: readonly ToolCall[],
+  piece: CallPiece,
+): readonly ToolCall[] | undefined {
+  const known = toolCallsLength(calls);
   if (piece.type === 'call') {
     return piece.at < known ? undefined : [...calls, { id: piece.id, name: piece.name, arguments: '' }];
   }
@@ -60,7 +63,11 @@ export function callsAfter(calls: readonly ToolCall[], piece: CallPiece): readon
 }
 
 /** Returns the piece of the calls at a position, of at most `most` UTF-16 units; never splits a character. */
-export function pieceAt(calls: readonly ToolCall[], from: number, most: number): PlacedPiece | undefined {
+export function toolCallPieceAt(
+  calls: readonly ToolCall[],
+  from: number,
+  most: number,
+): PositionedPiece | undefined {
   const texts = calls.map(({ id, name, arguments: text }) => ({ id, name, text }));
   return pieceOf(texts, from, most);
 }
@@ -75,7 +82,7 @@ function pieceOf(
   calls: readonly { readonly id: string; readonly name: string; readonly text: Sliceable }[],
   from: number,
   most: number,
-): PlacedPiece | undefined {
+): PositionedPiece | undefined {
   let start = 0;
   for (const [index, { id, name, text }] of calls.entries()) {
     if (from === start) return { type: 'call', at: from, index, id, name, end: from + 1 };
@@ -127,7 +134,7 @@ export class ToolCallBuffer {
       this.calls.push(call);
       this.length += 1;
     }
-    const delta = call.characters.after(stripNul(called?.arguments ?? ''));
+    const delta = call.characters.push(stripNul(called?.arguments ?? ''));
     if (delta !== '') {
       pieces.push({ type: 'arguments', at: this.length, delta });
       call.text.append(delta);
@@ -137,7 +144,7 @@ export class ToolCallBuffer {
   }
 
   /** Returns the piece at a position, without joining the text received so far. */
-  pieceAt(from: number, most: number): PlacedPiece | undefined {
+  pieceAt(from: number, most: number): PositionedPiece | undefined {
     return pieceOf(this.calls, from, most);
   }
 
@@ -160,7 +167,7 @@ function newCall(key: number, id: string | undefined, name = ''): GrowingCall {
 }
 
 /** Converts calls to the canonical format (OpenAI Chat Completions). */
-export function toWireCalls(calls: readonly ToolCall[]): WireToolCall[] {
+export function toOpenAiToolCalls(calls: readonly ToolCall[]): OpenAiToolCall[] {
   return calls.map(({ id, name, arguments: text }) => ({
     id,
     type: 'function',
@@ -184,11 +191,11 @@ export function toToolCalls(stored: unknown): ToolCall[] {
   return Array.isArray(stored) ? stored.filter(isWireCall).map(toToolCall) : [];
 }
 
-function toToolCall({ id, function: { name, arguments: text } }: WireToolCall): ToolCall {
+function toToolCall({ id, function: { name, arguments: text } }: OpenAiToolCall): ToolCall {
   return { id, name, arguments: text };
 }
 
-function isWireCall(value: unknown): value is WireToolCall {
+function isWireCall(value: unknown): value is OpenAiToolCall {
   const called: unknown = propertyOf(value, 'function');
   return (
     typeof propertyOf(value, 'id') === 'string' &&
@@ -202,6 +209,6 @@ function propertyOf(value: unknown, name: string): unknown {
 }
 
 /** Serializes calls for storage; null if there are none. */
-export function jsonOf(calls: readonly ToolCall[]): string | null {
-  return calls.length === 0 ? null : storableJson(toWireCalls(calls));
+export function serializeToolCalls(calls: readonly ToolCall[]): string | null {
+  return calls.length === 0 ? null : toStorableJson(toOpenAiToolCalls(calls));
 }

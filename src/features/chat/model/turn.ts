@@ -102,7 +102,7 @@ export interface TurnResult {
   /** Data of the answer that only its provider understands. */
   readonly providerData: ProviderData | undefined;
   /** Background tasks that become due after the turn. */
-  readonly chores: readonly DueTask[];
+  readonly dueTasks: readonly DueTask[];
 }
 
 /** Returns the total cost of all attempts; null if any has no known price, because a partial sum is not the total. */
@@ -117,10 +117,10 @@ export function totalCost(attempts: readonly AttemptRecord[]): MicroUsd | null {
  * Finish reason of an answer that its user stopped. Its row is `interrupted`, like that of any answer that ended
  * early.
  */
-export const STOPPED = 'stopped';
+export const STOPPED_FINISH_REASON = 'stopped';
 
 /** Error of an interrupted answer, whatever interrupted it. */
-export const INTERRUPTED = {
+export const INTERRUPTED_ERROR = {
   errorCode: 'interrupted',
   errorMessage:
     'The server stopped while it generated this answer. Regenerate it with POST /api/v1/conversations/{id}/messages/{message_id}/regenerate.',

@@ -34,7 +34,7 @@ export class ActiveGenerations {
   }
 
   /** Returns the answer if this process generates it. */
-  find(answerId: string): AnswerStream | undefined {
+  findAnswer(answerId: string): AnswerStream | undefined {
     return this.byAnswer.get(answerId)?.answer;
   }
 
@@ -43,7 +43,7 @@ export class ActiveGenerations {
    * answer stored.
    * @returns false if this process does not generate it
    */
-  async stop(answerId: string): Promise<boolean> {
+  async stopAnswer(answerId: string): Promise<boolean> {
     const generation = this.byAnswer.get(answerId);
     if (generation === undefined) return false;
     generation.abort({ stopped: true });

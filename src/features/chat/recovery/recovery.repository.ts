@@ -3,9 +3,9 @@ import type { AttemptRecord } from '../../../llm/index.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import { UsageRepository } from '../../usage/index.js';
 import { addToTotals, lockConversation } from '../messages/conversation-totals.repository.js';
-import { INTERRUPTED, STOPPED } from '../model/turn.js';
+import { INTERRUPTED_ERROR, STOPPED_FINISH_REASON } from '../model/turn.js';
 import type { ToolCall } from '../model/tool-calls.js';
-import { jsonOf } from '../model/tool-calls.js';
+import { serializeToolCalls } from '../model/tool-calls.js';
 
 /** An answer whose generating process is gone. */
 export interface AbandonedAnswer {
@@ -30,7 +30,7 @@ export interface FinalContent {
 }
 
 /** Selects abandoned answers: those whose lease has expired, or all if no other process can hold a lease. */
-export type Abandoned = 'expired' | 'all';
+export type AbandonedSelection = 'expired' | 'all';
 
 @Injectable()
 export class RecoveryRepository {
@@ -44,8 +44,8 @@ export class RecoveryRepository {
    * @param options.except ids of answers that are not abandoned
    * @param options.after the last id of the previous page
    */
-  find(
-    which: Abandoned,
+  listAbandonedAnswers(
+    which: AbandonedSelection,
     {
       except,
       after,
@@ -68,9 +68,9 @@ export class RecoveryRepository {
    * already did, or if the owner is alive after all and has renewed the lease: the condition is checked again under
    * the lock.
    */
-  async interrupt(
+  async interruptAnswer(
     answer: AbandonedAnswer,
-    which: Abandoned,
+    which: AbandonedSelection,
     used: AttemptRecord,
     last: FinalContent,
   ): Promise<boolean> {
@@ -93,7 +93,7 @@ export class RecoveryRepository {
 async function markInterrupted(
   transaction: Transaction,
   answer: AbandonedAnswer,
-  which: Abandoned,
+  which: AbandonedSelection,
   used: AttemptRecord,
   { attempt, text, calls, tokenCount }: FinalContent,
 ): Promise<boolean> {
@@ -101,10 +101,10 @@ async function markInterrupted(
   const updated = await transaction.$executeRaw`
     UPDATE messages
     SET status = 'interrupted',
-      finish_reason = CASE WHEN stop_requested THEN ${STOPPED} END,
-      error_code = CASE WHEN stop_requested THEN NULL ELSE ${INTERRUPTED.errorCode} END,
-      error_message = CASE WHEN stop_requested THEN NULL ELSE ${INTERRUPTED.errorMessage} END,
-      attempt = ${attempt}, model = ${answer.model}, content = ${text}, tool_calls = ${jsonOf(calls)}::jsonb, token_count = ${tokenCount}, input_tokens = ${inputTokens}, output_tokens = ${outputTokens},
+      finish_reason = CASE WHEN stop_requested THEN ${STOPPED_FINISH_REASON} END,
+      error_code = CASE WHEN stop_requested THEN NULL ELSE ${INTERRUPTED_ERROR.errorCode} END,
+      error_message = CASE WHEN stop_requested THEN NULL ELSE ${INTERRUPTED_ERROR.errorMessage} END,
+      attempt = ${attempt}, model = ${answer.model}, content = ${text}, tool_calls = ${serializeToolCalls(calls)}::jsonb, token_count = ${tokenCount}, input_tokens = ${inputTokens}, output_tokens = ${outputTokens},
       cost_micro_usd = ${used.costMicroUsd}, lease_owner = NULL, lease_until = NULL, completed_at = now()
     WHERE id = ${answer.id}::uuid AND status = 'generating' AND (${which} = 'all' OR lease_until < now())`;
   return updated === 1;

@@ -21,7 +21,7 @@ export class RecoveryScheduler implements OnApplicationBootstrap, BeforeApplicat
     this.task = new PeriodicTask({
       firstAfterMs: SWEEP_INTERVAL_MS,
       everyMs: SWEEP_INTERVAL_MS,
-      run: () => recovery.recover('expired'),
+      run: () => recovery.recoverAnswers('expired'),
       onError: (error) => {
         this.logger.warn({ err: error }, 'a recovery sweep failed; the next one will retry');
       },

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { estimateAbandonedAttempt, countTokens, PriceTable } from '../../../llm/index.js';
 import type { AnswerSnapshot } from '../streams/answer-entries.js';
 import { AnswerLog, LOG_TTL_S } from '../streams/answer-log.js';
-import { type Abandoned, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
+import { type AbandonedSelection, type AbandonedAnswer, RecoveryRepository } from './recovery.repository.js';
 import { isUnavailable } from '../../../common/retry-while-unavailable.js';
 import { toToolCalls, generatedText } from '../model/tool-calls.js';
 import { ActiveGenerations } from './active-generations.js';
@@ -16,7 +16,7 @@ const BATCH = 100;
 @Injectable()
 export class RecoveryService {
   private readonly logger = new Logger(RecoveryService.name);
-  private readonly passes = new Map<Abandoned, Promise<number>>();
+  private readonly passes = new Map<AbandonedSelection, Promise<number>>();
 
   constructor(
     private readonly repository: RecoveryRepository,
@@ -29,7 +29,7 @@ export class RecoveryService {
    * Ends all abandoned answers. Concurrent calls in one process share one pass, so that passes never overlap.
    * @returns the number of answers that were ended
    */
-  recover(which: Abandoned): Promise<number> {
+  recoverAnswers(which: AbandonedSelection): Promise<number> {
     const running = this.passes.get(which);
     if (running !== undefined) return running;
     const pass = this.recoverAll(which).finally(() => this.passes.delete(which));
@@ -40,11 +40,15 @@ export class RecoveryService {
   /**
    * Visits each answer once, page by page, so that answers that cannot be ended now do not block those after them.
    */
-  private async recoverAll(which: Abandoned): Promise<number> {
+  private async recoverAll(which: AbandonedSelection): Promise<number> {
     let ended = 0;
     let after: string | undefined;
     do {
-      const answers = await this.repository.find(which, { except: this.active.ids(), after, limit: BATCH });
+      const answers = await this.repository.listAbandonedAnswers(which, {
+        except: this.active.ids(),
+        after,
+        limit: BATCH,
+      });
       for (const answer of answers) if (await this.end(answer, which)) ended += 1;
       after = answers.length < BATCH ? undefined : answers.at(-1)?.id;
     } while (after !== undefined);
@@ -57,8 +61,8 @@ export class RecoveryService {
    * @returns whether the answer was ended; false if its log cannot be read now, or if another process has ended it
    * @throws AppError `service_unavailable`: the next answer would fail in the same way
    */
-  private async end(answer: AbandonedAnswer, which: Abandoned): Promise<boolean> {
-    const lastWords = await this.lastWords(answer);
+  private async end(answer: AbandonedAnswer, which: AbandonedSelection): Promise<boolean> {
+    const lastWords = await this.readFinalContent(answer);
     if (lastWords === undefined) return false;
     const { attempt, text, calls, model = answer.model } = lastWords;
     const words = generatedText(lastWords);
@@ -68,7 +72,7 @@ export class RecoveryService {
     );
     const last = { attempt, text, calls, tokenCount: countTokens(words) };
     try {
-      return await this.repository.interrupt({ ...answer, model }, which, used, last);
+      return await this.repository.interruptAnswer({ ...answer, model }, which, used, last);
     } catch (error) {
       if (isUnavailable(error)) throw error;
       this.logger.error({ err: error, answer: answer.id }, 'could not end an unfinished answer; will retry');
@@ -80,10 +84,10 @@ export class RecoveryService {
    * Returns the stored content together with what was logged beyond it. Undefined if the log cannot be read now:
    * text that was shown may be only there, so the answer waits for a later sweep, for as long as logs are retained.
    */
-  private async lastWords(answer: AbandonedAnswer): Promise<AnswerSnapshot | undefined> {
+  private async readFinalContent(answer: AbandonedAnswer): Promise<AnswerSnapshot | undefined> {
     const stored = { attempt: answer.attempt, text: answer.content, calls: toToolCalls(answer.toolCalls) };
     try {
-      return await this.log.extend(answer.id, stored);
+      return await this.log.extendSnapshot(answer.id, stored);
     } catch (error) {
       if (answer.expiredForSeconds > LOG_TTL_S) return stored;
       this.logger.warn(

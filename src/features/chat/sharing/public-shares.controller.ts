@@ -25,7 +25,7 @@ export class PublicSharesController {
   @ApiOkResponse({ type: SharedBody, description: 'The shared conversation.' })
   @ApiErrors('invalid_request', 'not_found')
   async get(@Param() { token }: TokenParams): Promise<SharedBody> {
-    return toSharedBody(await this.shares.open(token));
+    return toSharedBody(await this.shares.openShare(token));
   }
 
   @Get('messages')

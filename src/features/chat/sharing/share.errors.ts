@@ -1,7 +1,7 @@
 import { AppError } from '../../../common/errors.js';
 
 /** Rejects sharing a conversation without messages. */
-export class NothingToShareError extends AppError {
+export class EmptyConversationError extends AppError {
   constructor() {
     super('invalid_request', 'The conversation has no messages yet. Share it once it has some.');
   }

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../../common/errors.js';
 import { PrismaService } from '../../../infra/database/index.js';
-import { refuseWhileGenerating } from '../messages/message-tree.repository.js';
-import type { Slice } from '../conversations/conversation.repository.js';
-import { NothingToShareError } from './share.errors.js';
+import { assertNotGenerating } from '../messages/message-tree.repository.js';
+import type { ListRange } from '../conversations/conversation.repository.js';
+import { EmptyConversationError } from './share.errors.js';
 
 /** A stored share. */
 export interface StoredShare {
@@ -58,15 +58,15 @@ export class ShareRepository {
         WHERE id = ${conversationId}::uuid AND user_id = ${userId}::uuid
         FOR NO KEY UPDATE`;
       if (conversation === undefined) throw new NotFoundError('conversation', conversationId);
-      await refuseWhileGenerating(transaction, conversationId);
+      await assertNotGenerating(transaction, conversationId);
       const { title, messageId } = conversation;
-      if (messageId === null) throw new NothingToShareError();
+      if (messageId === null) throw new EmptyConversationError();
       return transaction.share.create({ data: { ...share, title, messageId }, select: SHARE });
     });
   }
 
   /** Lists shares, newest first, without revoked ones. */
-  list(userId: string, conversationId: string, { limit, after }: Slice): Promise<StoredShare[]> {
+  list(userId: string, conversationId: string, { limit, after }: ListRange): Promise<StoredShare[]> {
     return this.prisma.run((client) =>
       client.share.findMany({
         where: { userId, conversationId, revokedAt: null, ...(after !== undefined && { id: { lt: after } }) },
@@ -106,7 +106,7 @@ export class ShareRepository {
    */
   async messages(
     { conversationId, messageId }: OpenedShare,
-    { limit, after }: Slice,
+    { limit, after }: ListRange,
   ): Promise<SharedMessage[] | undefined> {
     const from = after === undefined ? -1 : await this.position(conversationId, after);
     if (from === undefined) return undefined;

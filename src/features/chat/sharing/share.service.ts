@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
-import type { Slice } from '../conversations/conversation.repository.js';
+import type { ListRange } from '../conversations/conversation.repository.js';
 import { ConversationService } from '../conversations/conversation.service.js';
 import { UnknownShareError } from './share.errors.js';
 import {
@@ -31,7 +31,7 @@ export class ShareService {
    * @throws ConversationBusyError while an answer is being generated
    * @throws NothingToShareError
    */
-  async create(userId: string, conversationId: string): Promise<NewShare> {
+  async createShare(userId: string, conversationId: string): Promise<NewShare> {
     const token = randomBytes(32).toString('base64url');
     const share = { id: newId(), userId, conversationId, hash: hashOf(token) };
     return { ...(await this.shares.insert(share)), token };
@@ -41,7 +41,7 @@ export class ShareService {
    * Lists shares, newest first, without revoked ones.
    * @throws NotFoundError
    */
-  async list(userId: string, conversationId: string, slice: Slice): Promise<StoredShare[]> {
+  async list(userId: string, conversationId: string, slice: ListRange): Promise<StoredShare[]> {
     await this.conversations.get(userId, conversationId);
     return this.shares.list(userId, conversationId, slice);
   }
@@ -58,7 +58,7 @@ export class ShareService {
    * Opens the share of a link.
    * @throws UnknownShareError
    */
-  async open(token: string): Promise<OpenedShare> {
+  async openShare(token: string): Promise<OpenedShare> {
     const share = await this.shares.open(hashOf(token));
     if (share === null) throw new UnknownShareError();
     return share;
@@ -69,8 +69,8 @@ export class ShareService {
    * @throws UnknownShareError
    * @throws NotFoundError if there is no message `after`
    */
-  async messages(token: string, slice: Slice): Promise<SharedMessage[]> {
-    const messages = await this.shares.messages(await this.open(token), slice);
+  async messages(token: string, slice: ListRange): Promise<SharedMessage[]> {
+    const messages = await this.shares.messages(await this.openShare(token), slice);
     if (messages === undefined) throw new NotFoundError('message', slice.after ?? '');
     return messages;
   }

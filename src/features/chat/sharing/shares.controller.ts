@@ -30,7 +30,7 @@ export class SharesController {
   @ApiCreatedResponse({ type: NewShareBody, description: 'The share, with its token.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'conversation_busy')
   async create(@UserId() userId: string, @Param() { id }: IdParams): Promise<NewShareBody> {
-    return toNewShareBody(await this.shares.create(userId, id));
+    return toNewShareBody(await this.shares.createShare(userId, id));
   }
 
   @Get('shares')

@@ -5,8 +5,8 @@ import {
   type AnswerSnapshot,
   mergeEntries,
   applyEntry,
-  toEntry,
-  toFields,
+  parseStreamFields,
+  toStreamFields,
 } from './answer-entries.js';
 
 const delta = (start: number, text: string, attempt = 1): LogEntry => ({
@@ -47,7 +47,7 @@ describe('a snapshot that is read from the log', () => {
       ended,
     ];
     let text: AnswerSnapshot = { attempt: 1, text: '', calls: [] };
-    for (const entry of mergeEntries(entries).map(toFields).map(toEntry))
+    for (const entry of mergeEntries(entries).map(toStreamFields).map(parseStreamFields))
       text = applyEntry(text, entry) ?? text;
     expect(text).toEqual({
       attempt: 2,
@@ -128,11 +128,14 @@ describe('mergeEntries', () => {
 describe('a log entry in Redis', () => {
   it('is parsed correctly if its text equals the name of a field', () => {
     const entry = delta(0, 'attempt');
-    expect(toEntry(toFields(entry))).toEqual(entry);
-    expect(toEntry(toFields(args(1, 'delta')))).toEqual(args(1, 'delta'));
+    expect(parseStreamFields(toStreamFields(entry))).toEqual(entry);
+    expect(parseStreamFields(toStreamFields(args(1, 'delta')))).toEqual(args(1, 'delta'));
   });
 
   it('parses a call without a name', () => {
-    expect(toEntry(['attempt', '1', 'at', '0', 'call', 'a'])).toEqual({ ...call(0, 'a'), name: '' });
+    expect(parseStreamFields(['attempt', '1', 'at', '0', 'call', 'a'])).toEqual({
+      ...call(0, 'a'),
+      name: '',
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { type CallPiece, callsAfter, lengthOf, type ToolCall } from '../model/tool-calls.js';
+import { type CallPiece, applyCallPiece, toolCallsLength, type ToolCall } from '../model/tool-calls.js';
 
 /** One event of an answer. */
 export type LogEntry =
@@ -26,7 +26,7 @@ export function applyEntry(before: AnswerSnapshot, entry: LogEntry): AnswerSnaps
   const known = isKnown ? before : { attempt, text: '', calls: [] };
   if (entry.type === 'restarted') return isKnown ? undefined : { ...known, model: entry.model };
   if (entry.type !== 'delta') {
-    const calls = callsAfter(known.calls, entry);
+    const calls = applyCallPiece(known.calls, entry);
     return calls && { ...known, calls };
   }
   const text = known.text.slice(0, entry.start) + entry.delta;
@@ -38,7 +38,7 @@ export function hasGapBefore(known: AnswerSnapshot, entry: LogEntry): boolean {
   if (entry.type === 'ended' || entry.type === 'restarted' || entry.attempt < known.attempt) return false;
   const same = entry.attempt === known.attempt;
   if (entry.type === 'delta') return entry.start > (same ? known.text.length : 0);
-  return entry.at > (same ? lengthOf(known.calls) : 0);
+  return entry.at > (same ? toolCallsLength(known.calls) : 0);
 }
 
 /** Joins consecutive deltas. */
@@ -66,7 +66,7 @@ export function mergeEntries(entries: readonly LogEntry[]): LogEntry[] {
 }
 
 /** Converts an entry to the fields of a Redis stream entry. */
-export function toFields(entry: LogEntry): string[] {
+export function toStreamFields(entry: LogEntry): string[] {
   switch (entry.type) {
     case 'delta':
       return ['attempt', String(entry.attempt), 'start', String(entry.start), 'delta', entry.delta];
@@ -82,7 +82,7 @@ export function toFields(entry: LogEntry): string[] {
 }
 
 /** Parses an entry from those fields; fields missing in an entry of another version are empty. */
-export function toEntry(fields: readonly string[]): LogEntry {
+export function parseStreamFields(fields: readonly string[]): LogEntry {
   // Names are at even indexes; a value that equals a name does not count.
   const valueOf = (name: string): string | undefined =>
     fields.find((_, index) => index % 2 === 1 && fields[index - 1] === name);

@@ -5,14 +5,14 @@ import {
   type AnswerSnapshot,
   mergeEntries,
   applyEntry,
-  toEntry,
-  toFields,
+  parseStreamFields,
+  toStreamFields,
 } from './answer-entries.js';
 
 /** A log entry with its stream id. */
-export interface PlacedEntry {
+export interface StoredLogEntry {
   /** Id after which to continue reading. */
-  readonly place: string;
+  readonly entryId: string;
   readonly entry: LogEntry;
 }
 
@@ -51,13 +51,13 @@ export class AnswerLog {
    * @returns true if all entries were written; otherwise some may have been written, and all may be appended again,
    *   because each has its offset
    */
-  async append(answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
+  async appendEntries(answerId: string, entries: readonly LogEntry[]): Promise<boolean> {
     const { client } = this.redis;
     if (client === undefined) return true;
     const key = keyOf(answerId);
     const ended = entries.some(({ type }) => type === 'ended');
     const pipeline = client.pipeline();
-    for (const entry of mergeEntries(entries)) pipeline.xadd(key, '*', ...toFields(entry));
+    for (const entry of mergeEntries(entries)) pipeline.xadd(key, '*', ...toStreamFields(entry));
     pipeline.expire(key, ended ? ENDED_TTL_S : LOG_TTL_S);
     try {
       for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
@@ -73,24 +73,24 @@ export class AnswerLog {
    * Reads the entries after a stream id, up to one page.
    * @throws the connection's error while Redis is unavailable
    */
-  async read(answerId: string, after: string): Promise<PlacedEntry[]> {
+  async readEntries(answerId: string, after: string): Promise<StoredLogEntry[]> {
     const from = after === LOG_START ? '-' : `(${after}`;
     const rows = (await this.redis.client?.xrange(keyOf(answerId), from, '+', 'COUNT', PAGE)) ?? [];
-    return rows.map(([place, fields]) => ({ place, entry: toEntry(fields) }));
+    return rows.map(([entryId, fields]) => ({ entryId, entry: parseStreamFields(fields) }));
   }
 
   /**
    * Extends a snapshot from another source with the entries that the log has beyond it.
    * @throws the connection's error while Redis is unavailable
    */
-  async extend(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
+  async extendSnapshot(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
     let text = known;
-    let page: readonly PlacedEntry[];
+    let page: readonly StoredLogEntry[];
     let last = LOG_START;
     do {
-      page = await this.read(answerId, last);
+      page = await this.readEntries(answerId, last);
       for (const { entry } of page) text = applyEntry(text, entry) ?? text;
-      last = page.at(-1)?.place ?? last;
+      last = page.at(-1)?.entryId ?? last;
     } while (page.length === PAGE);
     return text;
   }
@@ -100,7 +100,7 @@ export class AnswerLog {
    * @returns function that stops watching
    */
   watch(answerId: string, listener: () => void): () => void {
-    return this.broadcast.listen(channelOf(answerId), listener);
+    return this.broadcast.subscribe(channelOf(answerId), listener);
   }
 }
 

@@ -1,11 +1,11 @@
-import type { PlacedPiece } from '../model/tool-calls.js';
+import type { PositionedPiece } from '../model/tool-calls.js';
 import type { TurnOutcome } from '../model/turn.js';
 
 /** Maximum text of one event, in UTF-16 units: a late follower gets a long text in pieces. */
 const MAX_DELTA = 16_384;
 
 /** A follower's reading position within an attempt. */
-export interface Position {
+export interface AnswerPosition {
   readonly attempt: number;
   /** UTF-16 offset of the end of the text that it has read. */
   readonly offset: number;
@@ -14,14 +14,14 @@ export interface Position {
 }
 
 /** The part of an answer that may be shown now. */
-export interface Progress {
+export interface AnswerProgress {
   readonly attempt: number;
   /** Length of the text so far in this attempt, in UTF-16 units. */
   readonly length: number;
   /** Returns the text of this attempt from one UTF-16 offset to another. */
   readonly slice: (from: number, to: number) => string;
   /** Returns the piece of the tool calls at a position, of at most `most` UTF-16 units. */
-  readonly piece: (from: number, most: number) => PlacedPiece | undefined;
+  readonly piece: (from: number, most: number) => PositionedPiece | undefined;
   /** Length of the tool calls that may be shown, measured like their pieces. */
   readonly callsLength: number;
   /** The model that wrote the text; the requested one if there is no text yet. */
@@ -40,7 +40,7 @@ export interface AnswerIds {
 export interface AnswerStream extends AnswerIds {
   /** Parameters that the model did not accept as requested, as far as this process knows. */
   readonly ignored?: readonly string[];
-  snapshot(): Progress;
+  snapshot(): AnswerProgress;
   /** Resolves when there may be something new since the last snapshot, or when the signal aborts. */
   waitForChange(signal: AbortSignal): Promise<void>;
   /** Releases the resources of a follower. Called once for each time that the stream was handed out. */
@@ -50,10 +50,10 @@ export interface AnswerStream extends AnswerIds {
 /** An event that a follower of an answer receives. */
 export type AnswerEvent = {
   /** Position in the answer after the event. */
-  readonly position: Position;
+  readonly position: AnswerPosition;
 } & (
   | { readonly type: 'delta'; readonly delta: string }
-  | { readonly type: 'call'; readonly piece: PlacedPiece }
+  | { readonly type: 'call'; readonly piece: PositionedPiece }
   /** The answer restarts: all deltas so far are void. */
   | { readonly type: 'restarted'; readonly model: string }
   | { readonly type: 'ended'; readonly outcome: TurnOutcome }
@@ -68,9 +68,9 @@ export type AnswerEvent = {
 export async function* followAnswer(
   source: AnswerStream,
   signal: AbortSignal,
-  from?: Position,
+  from?: AnswerPosition,
 ): AsyncGenerator<AnswerEvent> {
-  let seen = from ?? beginningOf(source);
+  let seen = from ?? startPosition(source);
   try {
     while (!signal.aborted) {
       const event = nextEvent(source.snapshot(), seen);
@@ -88,12 +88,12 @@ export async function* followAnswer(
 }
 
 /** Returns the position before the first text of the current attempt. */
-export function beginningOf(source: AnswerStream): Position {
+export function startPosition(source: AnswerStream): AnswerPosition {
   return { attempt: source.snapshot().attempt, offset: 0, calls: 0 };
 }
 
 /** Returns the next event for a follower; undefined if it is up to date. */
-function nextEvent(progress: Progress, seen: Position): AnswerEvent | undefined {
+function nextEvent(progress: AnswerProgress, seen: AnswerPosition): AnswerEvent | undefined {
   const { attempt, length, callsLength, model, outcome } = progress;
   // A follower that is ahead has read from another process what is not known here yet, or text that was lost with a
   // killed process.
@@ -113,7 +113,7 @@ function nextEvent(progress: Progress, seen: Position): AnswerEvent | undefined 
 }
 
 /** Returns the next piece of text. Never ends within a surrogate pair, whose halves cannot be sent separately. */
-function nextPiece({ length, slice }: Progress, from: number): string {
+function nextPiece({ length, slice }: AnswerProgress, from: number): string {
   const end = Math.min(length, from + MAX_DELTA);
   const piece = slice(from, end);
   return end < length && /[\ud800-\udbff]$/.test(piece) ? piece.slice(0, -1) : piece;

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { AppError } from '../../../common/errors.js';
 import { Broadcast, RedisConnection } from '../../../infra/redis/index.js';
 import type { LogEntry } from './answer-entries.js';
-import { AnswerLog, LOG_START, type PlacedEntry } from './answer-log.js';
+import { AnswerLog, LOG_START, type StoredLogEntry } from './answer-log.js';
 import type { AnswerState, StoredAnswer } from '../messages/answer.repository.js';
 import { storedAnswer } from '../../../../test/support/stored-answer.js';
-import { type AnswerRow, StoredAnswerStream } from './stored-answer-stream.js';
+import { type AnswerRowReader, StoredAnswerStream } from './stored-answer-stream.js';
 
 const LOOK_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -36,11 +36,11 @@ class MemoryLog extends AnswerLog {
     return this.hasRedis;
   }
 
-  override read(_answerId: string, after: string): Promise<PlacedEntry[]> {
+  override readEntries(_answerId: string, after: string): Promise<StoredLogEntry[]> {
     if (this.away) return Promise.reject(new Error('Redis is away.'));
     const from = after === LOG_START ? 0 : Number(after);
     return Promise.resolve(
-      this.entries.slice(from).map((entry, index) => ({ place: String(from + index + 1), entry })),
+      this.entries.slice(from).map((entry, index) => ({ entryId: String(from + index + 1), entry })),
     );
   }
 
@@ -56,7 +56,7 @@ class MemoryLog extends AnswerLog {
 }
 
 /** An in-memory row. */
-class MemoryRow implements AnswerRow {
+class MemoryRow implements AnswerRowReader {
   stored: StoredAnswer | null = ROW;
   failure: Error | undefined;
   reads = 0;

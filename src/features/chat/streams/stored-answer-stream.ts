@@ -1,20 +1,20 @@
 import { AppError } from '../../../common/errors.js';
 import { hasGapBefore, type AnswerSnapshot, applyEntry } from './answer-entries.js';
 import { type AnswerLog, LOG_START } from './answer-log.js';
-import type { AnswerStream, Progress } from './answer-stream.js';
+import type { AnswerStream, AnswerProgress } from './answer-stream.js';
 import type { AnswerState, StoredAnswer } from '../messages/answer.repository.js';
-import { lengthOf, pieceAt, toToolCalls } from '../model/tool-calls.js';
+import { toolCallsLength, toolCallPieceAt, toToolCalls } from '../model/tool-calls.js';
 import { FollowerDismissedError } from '../model/chat.errors.js';
-import { outcomeOfStored } from './stored-outcome.js';
+import { toStoredOutcome } from './stored-outcome.js';
 
 /** Interval between reads of the row while the log has nothing new, in milliseconds. */
-const LOOK_MS = 1_000;
+const POLL_INTERVAL_MS = 1_000;
 
 /** Maximum outage of the database before followers get an error, in milliseconds. */
-const PATIENCE_MS = 60_000;
+const MAX_OUTAGE_MS = 60_000;
 
 /** Reads the row of an answer. */
-export interface AnswerRow {
+export interface AnswerRowReader {
   state(): Promise<AnswerState | null>;
   read(): Promise<StoredAnswer | null>;
 }
@@ -24,11 +24,11 @@ export interface AnswerRow {
  * checkpoints in its row, whichever is further ahead.
  */
 export class StoredAnswerStream implements AnswerStream {
-  private known: AnswerSnapshot;
+  private storedSnapshot: AnswerSnapshot;
   private last = LOG_START;
   private stored: StoredAnswer | null;
   /** State of the row at the last read; undefined at first. */
-  private seen: AnswerState | undefined;
+  private lastState: AnswerState | undefined;
   private lookedAt = performance.now();
   private reachedAt = performance.now();
   private woken = Promise.withResolvers<null>();
@@ -37,12 +37,12 @@ export class StoredAnswerStream implements AnswerStream {
   constructor(
     private readonly first: StoredAnswer,
     private readonly log: AnswerLog,
-    private readonly row: AnswerRow,
+    private readonly row: AnswerRowReader,
     /** Aborts when this process dismisses its followers. */
-    private readonly leaving: AbortSignal,
+    private readonly shutdownSignal: AbortSignal,
   ) {
     this.stored = first;
-    this.known = textOf(first);
+    this.storedSnapshot = textOf(first);
   }
 
   get conversationId(): string {
@@ -53,15 +53,15 @@ export class StoredAnswerStream implements AnswerStream {
     return this.first.id;
   }
 
-  snapshot(): Progress {
-    const { attempt, text, calls, model = this.first.model ?? '' } = this.known;
-    const outcome = outcomeOfStored(this.stored, this.first);
+  snapshot(): AnswerProgress {
+    const { attempt, text, calls, model = this.first.model ?? '' } = this.storedSnapshot;
+    const outcome = toStoredOutcome(this.stored, this.first);
     return {
       attempt,
       length: text.length,
       slice: text.slice.bind(text),
-      piece: (from, most) => pieceAt(calls, from, most),
-      callsLength: lengthOf(calls),
+      piece: (from, most) => toolCallPieceAt(calls, from, most),
+      callsLength: toolCallsLength(calls),
       model,
       outcome,
     };
@@ -74,26 +74,26 @@ export class StoredAnswerStream implements AnswerStream {
     });
     // Read the log once before waiting: entries from before the subscription wake nobody. Read the row from time to
     // time anyway: a process that has lost the answer may still be writing to the log.
-    const due = this.lookedAt + LOOK_MS - performance.now();
+    const due = this.lookedAt + POLL_INTERVAL_MS - performance.now();
     if ((await this.readLog()) && due > 0) return;
     const { woken } = this;
     const wake = (): void => {
       woken.resolve(null);
     };
-    const timer = setTimeout(wake, due > 0 ? LOOK_MS : 0);
+    const timer = setTimeout(wake, due > 0 ? POLL_INTERVAL_MS : 0);
     signal.addEventListener('abort', wake, { once: true });
-    this.leaving.addEventListener('abort', wake, { once: true });
+    this.shutdownSignal.addEventListener('abort', wake, { once: true });
     try {
-      if (!signal.aborted && !this.leaving.aborted) await woken.promise;
+      if (!signal.aborted && !this.shutdownSignal.aborted) await woken.promise;
       this.woken = Promise.withResolvers();
       if (signal.aborted) return;
-      if (this.leaving.aborted) throw new FollowerDismissedError();
+      if (this.shutdownSignal.aborted) throw new FollowerDismissedError();
       await this.readLog();
-      if (performance.now() >= this.lookedAt + LOOK_MS) await this.look();
+      if (performance.now() >= this.lookedAt + POLL_INTERVAL_MS) await this.poll();
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', wake);
-      this.leaving.removeEventListener('abort', wake);
+      this.shutdownSignal.removeEventListener('abort', wake);
     }
   }
 
@@ -109,10 +109,12 @@ export class StoredAnswerStream implements AnswerStream {
   private async readLog(): Promise<boolean> {
     if (!this.log.enabled) return false;
     const before = this.last;
-    for (const { place, entry } of await this.log.read(this.answerId, this.last).catch(() => [])) {
-      if (hasGapBefore(this.known, entry)) break;
+    for (const { entryId: place, entry } of await this.log
+      .readEntries(this.answerId, this.last)
+      .catch(() => [])) {
+      if (hasGapBefore(this.storedSnapshot, entry)) break;
       if (entry.type === 'ended') this.lookedAt = Number.NEGATIVE_INFINITY;
-      else this.known = applyEntry(this.known, entry) ?? this.known;
+      else this.storedSnapshot = applyEntry(this.storedSnapshot, entry) ?? this.storedSnapshot;
       this.last = place;
     }
     return this.last !== before;
@@ -121,19 +123,19 @@ export class StoredAnswerStream implements AnswerStream {
   /**
    * Checks the state of the row, and reads the row if it has changed. A short outage of the database ends no stream.
    */
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     try {
       const state = await this.row.state();
-      const { seen } = this;
+      const { lastState: seen } = this;
       const same =
         state?.generating === true && state.attempt === seen?.attempt && state.bytes === seen.bytes;
       if (!same) await this.readRow();
       // A change of the row since then is seen at the next check.
-      this.seen = state ?? undefined;
+      this.lastState = state ?? undefined;
       this.reachedAt = performance.now();
     } catch (error) {
       const unavailable = error instanceof AppError && error.code === 'service_unavailable';
-      if (!unavailable || performance.now() - this.reachedAt > PATIENCE_MS) throw error;
+      if (!unavailable || performance.now() - this.reachedAt > MAX_OUTAGE_MS) throw error;
     }
     this.lookedAt = performance.now();
   }
@@ -143,17 +145,18 @@ export class StoredAnswerStream implements AnswerStream {
     if (this.stored === null) return;
     const stored = textOf(this.stored);
     // Once the answer has ended, the row counts, even if the log had more.
-    if (this.stored.status === 'generating') this.learn(stored);
-    else this.known = stored;
+    if (this.stored.status === 'generating') this.mergeSnapshot(stored);
+    else this.storedSnapshot = stored;
   }
 
-  private learn(text: AnswerSnapshot): void {
-    const { attempt, text: known, calls } = this.known;
-    if (text.attempt > attempt) this.known = text;
+  private mergeSnapshot(text: AnswerSnapshot): void {
+    const { attempt, text: known, calls } = this.storedSnapshot;
+    if (text.attempt > attempt) this.storedSnapshot = text;
     if (text.attempt !== attempt) return;
     // The row and the log may each be ahead in text or in calls.
-    if (text.text.length > known.length) this.known = { ...this.known, text: text.text };
-    if (lengthOf(text.calls) > lengthOf(calls)) this.known = { ...this.known, calls: text.calls };
+    if (text.text.length > known.length) this.storedSnapshot = { ...this.storedSnapshot, text: text.text };
+    if (toolCallsLength(text.calls) > toolCallsLength(calls))
+      this.storedSnapshot = { ...this.storedSnapshot, calls: text.calls };
   }
 }
 

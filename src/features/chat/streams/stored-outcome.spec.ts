@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredAnswer } from '../messages/answer.repository.js';
 import { storedAnswer } from '../../../../test/support/stored-answer.js';
-import { outcomeOfStored } from './stored-outcome.js';
+import { toStoredOutcome } from './stored-outcome.js';
 
 const CREATED = new Date('2026-01-01T00:00:00Z');
 const COMPLETED = new Date('2026-01-01T00:00:05Z');
 
 const ROW = storedAnswer({ createdAt: CREATED });
-const outcomeOf = (row: Partial<StoredAnswer>) => outcomeOfStored({ ...ROW, ...row }, ROW);
+const outcomeOf = (row: Partial<StoredAnswer>) => toStoredOutcome({ ...ROW, ...row }, ROW);
 
 describe('outcomeOfStored', () => {
   it('returns nothing while the answer is being generated', () => {
@@ -64,7 +64,7 @@ describe('outcomeOfStored', () => {
   });
 
   it('returns what is known of an answer whose conversation was deleted', () => {
-    expect(outcomeOfStored(null, ROW)).toMatchObject({
+    expect(toStoredOutcome(null, ROW)).toMatchObject({
       status: 'interrupted',
       text: 'Hello',
       model: 'demo/echo',

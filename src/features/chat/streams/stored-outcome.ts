@@ -9,7 +9,7 @@ import type { TurnOutcome } from '../model/turn.js';
  * @param stored null if the row was deleted with its conversation
  * @param first the row as first read
  */
-export function outcomeOfStored(stored: StoredAnswer | null, first: StoredAnswer): TurnOutcome | undefined {
+export function toStoredOutcome(stored: StoredAnswer | null, first: StoredAnswer): TurnOutcome | undefined {
   const { content: text, model, status } = stored ?? first;
   const of = { text, calls: toToolCalls((stored ?? first).toolCalls), model: model ?? '' };
   if (stored === null) return { ...of, status: 'interrupted', error: new TurnInterruptedError() };

@@ -3,10 +3,10 @@ import type { ConfigType } from '@nestjs/config';
 import { contextConfig, tasksConfig } from '../../../config/index.js';
 import { stripNul } from '../../../common/stored-text.js';
 import { countTokens, ModelCatalog } from '../../../llm/index.js';
-import type { Chore, ChoreTask, TaskHandler } from '../model/conversation-task.js';
+import type { ConversationTask, TaskRequest, TaskHandler } from '../model/conversation-task.js';
 import { TOKENS_PER_MESSAGE } from '../context/context.repository.js';
 import { type SummarizedMessage, SummaryRepository } from '../context/summary.repository.js';
-import { withoutReasoning } from '../model/reasoning-text.js';
+import { stripReasoning } from '../model/reasoning-text.js';
 
 /**
  * Maximum number of tokens of a summary, including the reasoning of models that think first, and the maximum share
@@ -46,17 +46,17 @@ export class SummaryTask implements TaskHandler {
    * Builds one step: as many of the messages after the previous summary as the context window of the model has room
    * for. The result of a step is stored as an ordinary summary, from which the next step continues.
    */
-  async buildRequest(chore: Chore): Promise<ChoreTask | undefined> {
-    const before = await this.repository.newestBefore(chore);
-    const messages = await this.repository.messages(chore, before?.position ?? -1);
+  async buildRequest(task: ConversationTask): Promise<TaskRequest | undefined> {
+    const before = await this.repository.findNewestSummary(task);
+    const messages = await this.repository.listMessagesToSummarize(task, before?.position ?? -1);
     if (messages.length === 0) return undefined;
-    const model = this.config.summaryModel ?? (await this.repository.lastModel(chore));
+    const model = this.config.summaryModel ?? (await this.repository.lastModel(task));
     const { tokens: window } = await this.models.contextWindow(model);
     const answer = Math.min(ANSWER_TOKENS, Math.floor(window * ANSWER_PART));
     const notes = before?.text ?? '';
     const room = window - answer - INSTRUCTION_TOKENS - FRAME_TOKENS - countTokens(notes);
     const step = fitting(messages, Math.min(room, this.limits.maxTokens));
-    const messageId = step.at(-1)?.id ?? chore.messageId;
+    const messageId = step.at(-1)?.id ?? task.messageId;
     return {
       model,
       request: {
@@ -66,11 +66,11 @@ export class SummaryTask implements TaskHandler {
         ],
         max_completion_tokens: answer,
       },
-      read: (completion) => {
-        const text = stripNul(withoutReasoning(completion.toWellFormed()));
+      parseResult: (completion) => {
+        const text = stripNul(stripReasoning(completion.toWellFormed()));
         return text === '' ? undefined : { type: 'summary', messageId, text, tokenCount: countTokens(text) };
       },
-      last: messageId === chore.messageId,
+      isLastStep: messageId === task.messageId,
     };
   }
 }
@@ -99,7 +99,7 @@ function beginningOf({ content, tokenCount }: SummarizedMessage, tokens: number)
 
 function materialOf(notes: string, messages: readonly SummarizedMessage[]): string {
   const entries = messages
-    .map(({ role, content }) => ({ role, text: role === 'assistant' ? withoutReasoning(content) : content }))
+    .map(({ role, content }) => ({ role, text: role === 'assistant' ? stripReasoning(content) : content }))
     .filter(({ text }) => text !== '')
     .map(({ role, text }) => `${SPEAKER[role]}:\n${text}`);
   const known = notes === '' ? [] : [`Notes so far:\n${notes}`];

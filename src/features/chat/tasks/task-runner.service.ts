@@ -3,9 +3,15 @@ import { ActiveOperations } from '../../../common/active-operations.js';
 import { AppError, type ErrorCode } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { type AttemptRecord, LlmService, ModelCallError } from '../../../llm/index.js';
-import type { Chore, ChoreEnd, TaskKind, TaskRef, TaskHandler } from '../model/conversation-task.js';
+import type {
+  ConversationTask,
+  TaskEnd,
+  TaskKind,
+  TaskRef,
+  TaskHandler,
+} from '../model/conversation-task.js';
 import { TaskQueue } from './task.queue.js';
-import { TaskRepository, type EndedTry } from './task.repository.js';
+import { TaskRepository, type TaskAttempt } from './task.repository.js';
 import { retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
 import { SummaryTask } from './summary.task.js';
 import { TitleTask } from './title.task.js';
@@ -14,7 +20,7 @@ import { TitleTask } from './title.task.js';
 const CALL_MS = 100_000;
 
 /** Maximum number of attempts of a task. */
-const MAX_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /** Delay after the first failure, in seconds; each further delay is four times as long. */
 const FIRST_WAIT_SECONDS = 20;
@@ -32,7 +38,7 @@ const BATCH = 100;
 @Injectable()
 export class TaskRunnerService implements BeforeApplicationShutdown {
   private readonly logger = new Logger(TaskRunnerService.name);
-  private readonly works: Readonly<Record<TaskKind, TaskHandler>>;
+  private readonly handlers: Readonly<Record<TaskKind, TaskHandler>>;
   private readonly closing = new AbortController();
   private readonly running = new Set<Promise<void>>();
 
@@ -44,7 +50,7 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
     title: TitleTask,
     summary: SummaryTask,
   ) {
-    this.works = { title, summary };
+    this.handlers = { title, summary };
   }
 
   /**
@@ -57,7 +63,7 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
   }
 
   /** Runs a task step by step, if it is due and no other process is running it. */
-  async run(ref: TaskRef): Promise<void> {
+  async runTask(ref: TaskRef): Promise<void> {
     const running = this.runSteps(ref);
     this.running.add(running);
     try {
@@ -69,67 +75,67 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
 
   private async runSteps(ref: TaskRef): Promise<void> {
     while (!this.closing.signal.aborted) {
-      const chore = await this.repository.take(ref);
-      if (chore === undefined) return;
-      const ended = await this.try(chore);
-      const ours = await retryWhileUnavailable(() => this.repository.settle(chore, ended));
+      const claimedTask = await this.repository.claimTask(ref);
+      if (claimedTask === undefined) return;
+      const ended = await this.attemptTask(claimedTask);
+      const ours = await retryWhileUnavailable(() => this.repository.endAttempt(claimedTask, ended));
       // Without a result the next attempt is delayed.
       if (!ours || ended.result === undefined || ended.end === 'done') return;
     }
   }
 
   /** Announces due tasks again, in case a notification was lost. */
-  async announceDue(): Promise<void> {
-    this.queue.announce(await this.repository.due(BATCH));
+  async announceDueTasks(): Promise<void> {
+    this.queue.announce(await this.repository.listDueTasks(BATCH));
   }
 
   /** Never rejects: every attempt has an end. */
-  private async try(chore: Chore): Promise<EndedTry> {
+  private async attemptTask(claimedTask: ConversationTask): Promise<TaskAttempt> {
     const callId = newId();
     const nothing = { callId, attempts: [], result: undefined };
     // Each process that attempted it died: that counts as a failure too.
-    if (chore.tries > MAX_TRIES)
-      return { ...nothing, end: this.endAfter(chore, new Error('The task was never finished.')) };
+    if (claimedTask.attempts > MAX_ATTEMPTS)
+      return { ...nothing, end: this.endAfter(claimedTask, new Error('The task was never finished.')) };
     const shut = new AbortController();
-    const forget = this.activities.register({ userId: chore.userId, apiKeyId: null }, () => {
+    const forget = this.activities.register({ userId: claimedTask.userId, apiKeyId: null }, () => {
       shut.abort();
     });
     const ended = AbortSignal.any([shut.signal, this.closing.signal]);
     let attempts: readonly AttemptRecord[] = [];
     try {
-      const task = await this.works[chore.kind].buildRequest(chore);
+      const task = await this.handlers[claimedTask.kind].buildRequest(claimedTask);
       if (task === undefined) return { ...nothing, end: 'done' };
       const answer = await this.llm.complete({
         callId,
-        userId: chore.userId,
+        userId: claimedTask.userId,
         apiKeyId: null,
         model: task.model,
         request: task.request,
-        ownChoices: ['limit_name', 'history'],
+        serverDefaults: ['limit_name', 'history'],
         signal: AbortSignal.any([ended, AbortSignal.timeout(CALL_MS)]),
         accounting: 'caller',
       });
       ({ attempts } = answer);
-      const result = task.read(answer.completion.choices[0]?.message.content ?? '');
+      const result = task.parseResult(answer.completion.choices[0]?.message.content ?? '');
       if (result === undefined) throw new Error(`The answer of '${answer.model.name}' is not usable.`);
-      const end = task.last ? 'done' : { waitSeconds: 0, counted: false };
+      const end = task.isLastStep ? 'done' : { waitSeconds: 0, counted: false };
       return { callId, attempts, result: { ...result, model: answer.model.name }, end };
     } catch (error) {
       if (error instanceof ModelCallError) ({ attempts } = error);
-      const end = ended.aborted ? { waitSeconds: 0, counted: false } : this.endAfter(chore, error);
+      const end = ended.aborted ? { waitSeconds: 0, counted: false } : this.endAfter(claimedTask, error);
       return { callId, attempts, result: undefined, end };
     } finally {
       forget();
     }
   }
 
-  private endAfter({ conversationId, kind, tries }: Chore, error: unknown): ChoreEnd {
+  private endAfter({ conversationId, kind, attempts: tries }: ConversationTask, error: unknown): TaskEnd {
     if (error instanceof AppError && BUDGET_REFUSALS.has(error.code)) {
       const { min, max } = BUDGET_WAIT_SECONDS;
       const waitSeconds = Math.min(max, Math.max(min, Math.ceil((error.retryAfterMs ?? 0) / 1_000)));
       return { waitSeconds, counted: false };
     }
-    if (tries >= MAX_TRIES) {
+    if (tries >= MAX_ATTEMPTS) {
       this.logger.error(
         { err: error, conversation: conversationId },
         `a ${kind} task failed too often; giving up`,

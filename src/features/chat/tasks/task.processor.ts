@@ -15,7 +15,7 @@ export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap 
   private readonly logger = new Logger(TaskProcessor.name);
 
   constructor(
-    private readonly chores: TaskRunnerService,
+    private readonly taskRunner: TaskRunnerService,
     @InjectQueue(TASKS_QUEUE) private readonly queue: ManagedQueue<TaskJob>,
   ) {
     super();
@@ -47,7 +47,7 @@ export class TaskProcessor extends WorkerHost implements OnApplicationBootstrap 
 
   override async process({ data }: Job<TaskJob>): Promise<void> {
     const ref = toTaskRef(data);
-    if (ref !== undefined) await this.chores.run(ref);
+    if (ref !== undefined) await this.taskRunner.runTask(ref);
   }
 
   /** Handles a failed job. Its row is unchanged, so the sweep announces it again. */

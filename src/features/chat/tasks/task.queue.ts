@@ -14,10 +14,10 @@ export class TaskQueue {
   constructor(@InjectQueue(TASKS_QUEUE) private readonly queue: ManagedQueue<TaskJob>) {}
 
   /** Returns immediately and never fails. */
-  announce(chores: readonly TaskRef[]): void {
+  announce(tasks: readonly TaskRef[]): void {
     // The queue would buffer announcements without bound while Redis is unavailable; the rows have the tasks anyway.
-    if (chores.length === 0 || this.queue.connection.isAway) return;
-    const jobs = chores
+    if (tasks.length === 0 || this.queue.connection.isUnavailable) return;
+    const jobs = tasks
       .map(({ conversationId, kind }) => ({
         name: TASK_JOB,
         data: { conversation_id: conversationId, kind },

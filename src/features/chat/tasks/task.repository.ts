@@ -3,20 +3,20 @@ import { newId } from '../../../common/ids.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import type { AttemptRecord } from '../../../llm/index.js';
 import { UsageRepository } from '../../usage/index.js';
-import type { Chore, ChoreEnd, TaskRef, ChoreResult, DueTask } from '../model/conversation-task.js';
-import { addToTotals, hasAccount, lockConversation } from '../messages/conversation-totals.repository.js';
+import type { ConversationTask, TaskEnd, TaskRef, TaskResult, DueTask } from '../model/conversation-task.js';
+import { addToTotals, accountExists, lockConversation } from '../messages/conversation-totals.repository.js';
 
 /** Duration of a claim on a task, in seconds: longer than the timeout of a model call. */
 const HELD_SECONDS = 120;
 
 /** A finished attempt at a task. */
-export interface EndedTry {
+export interface TaskAttempt {
   /** Key of its model attempts in the ledger. */
   readonly callId: string;
   readonly attempts: readonly AttemptRecord[];
   /** The result, and the model that gave it; undefined if there is none. */
-  readonly result: (ChoreResult & { readonly model: string }) | undefined;
-  readonly end: ChoreEnd;
+  readonly result: (TaskResult & { readonly model: string }) | undefined;
+  readonly end: TaskEnd;
 }
 
 /** Stores background tasks as rows. */
@@ -31,9 +31,9 @@ export class TaskRepository {
    * Claims a due task; undefined if there is none. Of several concurrent callers one gets it: the others wait for
    * its update and then see `due_at` in the future. Tasks of a disabled account wait.
    */
-  async take({ conversationId, kind }: TaskRef): Promise<Chore | undefined> {
-    const [chore] = await this.prisma.run(
-      (client) => client.$queryRaw<Chore[]>`
+  async claimTask({ conversationId, kind }: TaskRef): Promise<ConversationTask | undefined> {
+    const [task] = await this.prisma.run(
+      (client) => client.$queryRaw<ConversationTask[]>`
         UPDATE chores SET due_at = now() + make_interval(secs => ${HELD_SECONDS}), tries = tries + 1
         FROM users
         WHERE conversation_id = ${conversationId}::uuid AND kind = ${kind}::chore_kind AND due_at <= now()
@@ -41,11 +41,11 @@ export class TaskRepository {
         RETURNING conversation_id AS "conversationId", kind::text, user_id AS "userId", message_id AS "messageId", tries,
           due_at AS "heldUntil"`,
     );
-    return chore;
+    return task;
   }
 
   /** Returns due tasks, the most overdue first. */
-  due(limit: number): Promise<TaskRef[]> {
+  listDueTasks(limit: number): Promise<TaskRef[]> {
     return this.prisma.run(
       (client) => client.$queryRaw<TaskRef[]>`
         SELECT conversation_id AS "conversationId", kind::text
@@ -61,34 +61,34 @@ export class TaskRepository {
    * ledger has each attempt once, and the claim no longer holds the second time.
    * @returns whether the claim was still valid
    */
-  settle(chore: Chore, { callId, attempts, result, end }: EndedTry): Promise<boolean> {
-    const { userId } = chore;
+  endAttempt(task: ConversationTask, { callId, attempts, result, end }: TaskAttempt): Promise<boolean> {
+    const { userId } = task;
     return this.prisma.transaction(async (transaction) => {
-      const there = await lockConversation(transaction, chore.conversationId);
+      const there = await lockConversation(transaction, task.conversationId);
       // Deleting the account removed everything, including its usage.
-      if (!there && !(await hasAccount(transaction, userId))) return false;
-      const conversationId = there ? chore.conversationId : null;
+      if (!there && !(await accountExists(transaction, userId))) return false;
+      const conversationId = there ? task.conversationId : null;
       const owner = { callId, userId, apiKeyId: null, conversationId };
       const sum = await this.usage.commit(transaction, owner, attempts);
       if (!there) return false;
-      await addToTotals(transaction, chore.conversationId, sum);
-      if (!(await release(transaction, chore, end))) return false;
-      if (result !== undefined) await store(transaction, chore, result);
+      await addToTotals(transaction, task.conversationId, sum);
+      if (!(await release(transaction, task, end))) return false;
+      if (result !== undefined) await store(transaction, task, result);
       return true;
     });
   }
 }
 
 /** Serializes the tasks that a turn makes due, for `finish_turn` and `write_chores`. */
-export function tasksJson(chores: readonly DueTask[]): string {
-  return JSON.stringify(chores.map(({ kind, messageId }) => ({ kind, message_id: messageId })));
+export function tasksJson(tasks: readonly DueTask[]): string {
+  return JSON.stringify(tasks.map(({ kind, messageId }) => ({ kind, message_id: messageId })));
 }
 
 /** Releases the claim, fenced by its end: a process that has claimed the task since has a different one. */
 async function release(
   transaction: Transaction,
-  { conversationId, kind, heldUntil }: Chore,
-  end: ChoreEnd,
+  { conversationId, kind, leaseUntil: heldUntil }: ConversationTask,
+  end: TaskEnd,
 ): Promise<boolean> {
   if (end === 'done') {
     const { count } = await transaction.conversationTask.deleteMany({
@@ -105,8 +105,8 @@ async function release(
 
 async function store(
   transaction: Transaction,
-  { conversationId, userId }: Chore,
-  result: ChoreResult & { readonly model: string },
+  { conversationId, userId }: ConversationTask,
+  result: TaskResult & { readonly model: string },
 ): Promise<void> {
   if (result.type === 'title') {
     await transaction.conversation.updateMany({

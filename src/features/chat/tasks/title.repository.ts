@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '../../../infra/database/index.js';
-import type { Chore } from '../model/conversation-task.js';
+import type { ConversationTask } from '../model/conversation-task.js';
 
 /** A question and its answer. */
-export interface Exchange {
+export interface FirstExchange {
   readonly question: string;
   readonly answer: string;
 }
@@ -13,9 +13,13 @@ export class TitleRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Returns the exchange to find a title for; undefined if the conversation has one. */
-  async untitled({ userId, conversationId, messageId }: Chore): Promise<Exchange | undefined> {
+  async findUntitledExchange({
+    userId,
+    conversationId,
+    messageId,
+  }: ConversationTask): Promise<FirstExchange | undefined> {
     const [exchange] = await this.prisma.run(
-      (client) => client.$queryRaw<Exchange[]>`
+      (client) => client.$queryRaw<FirstExchange[]>`
         SELECT question.content AS question, answer.content AS answer
         FROM conversations
         JOIN messages answer ON answer.conversation_id = conversations.id AND answer.id = ${messageId}::uuid

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { tasksConfig } from '../../../config/index.js';
-import type { Chore, ChoreTask, TaskHandler } from '../model/conversation-task.js';
-import { withoutReasoning } from '../model/reasoning-text.js';
-import { toTitle } from '../model/title.js';
+import type { ConversationTask, TaskRequest, TaskHandler } from '../model/conversation-task.js';
+import { stripReasoning } from '../model/reasoning-text.js';
+import { extractTitle } from '../model/title.js';
 import { TitleRepository } from './title.repository.js';
 
 /**
@@ -32,9 +32,9 @@ export class TitleTask implements TaskHandler {
     @Inject(tasksConfig.KEY) private readonly config: ConfigType<typeof tasksConfig>,
   ) {}
 
-  async buildRequest(chore: Chore): Promise<ChoreTask | undefined> {
+  async buildRequest(task: ConversationTask): Promise<TaskRequest | undefined> {
     const model = this.config.titleModel;
-    const exchange = await this.repository.untitled(chore);
+    const exchange = await this.repository.findUntitledExchange(task);
     if (model === undefined || exchange === undefined) return undefined;
     const { question, answer } = exchange;
     return {
@@ -44,16 +44,16 @@ export class TitleTask implements TaskHandler {
           { role: 'system', content: INSTRUCTION },
           {
             role: 'user',
-            content: `User:\n${beginningOf(question)}\n\nAssistant:\n${beginningOf(withoutReasoning(answer))}`,
+            content: `User:\n${beginningOf(question)}\n\nAssistant:\n${beginningOf(stripReasoning(answer))}`,
           },
         ],
         max_completion_tokens: ANSWER_TOKENS,
       },
-      read: (text) => {
-        const title = toTitle(text);
+      parseResult: (text) => {
+        const title = extractTitle(text);
         return title === '' ? undefined : { type: 'title', title };
       },
-      last: true,
+      isLastStep: true,
     };
   }
 }

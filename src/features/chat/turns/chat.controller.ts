@@ -13,15 +13,15 @@ import {
 } from '../../../http/index.js';
 import { TurnResponder } from './turn-responder.js';
 import { AnswerService } from '../generation/answer.service.js';
-import { ApiAnswer, ApiAnswerStream, EVENTS } from './chat.openapi.js';
+import { ApiAnswer, ApiAnswerStream, EVENT_STREAM_CONTENT } from './chat.openapi.js';
 import { AnswerParams, ChatBody, ToolResultsBody } from './chat.dto.js';
 import {
-  answerHeaders,
+  toAnswerHeaders,
   EVENT_ID,
   toChatEvents,
   toIdempotency,
   toNextTurn,
-  toPosition,
+  parseEventId,
   toToolResultsTurn,
 } from './chat.mapper.js';
 import { MessageBody } from '../messages/message.dto.js';
@@ -58,8 +58,8 @@ export class ChatController {
     @Body() body: ChatBody,
     @Res() response: Response,
   ): Promise<void> {
-    const started = await this.turns.begin(toNextTurn(caller, body, toIdempotency(CHAT, key, body)));
-    return this.responder.send(response, caller, started, body);
+    const started = await this.turns.beginTurn(toNextTurn(caller, body, toIdempotency(CHAT, key, body)));
+    return this.responder.sendAnswer(response, caller, started, body);
   }
 
   @Post('stream')
@@ -77,8 +77,8 @@ export class ChatController {
     @Body() body: ChatBody,
     @Res() response: Response,
   ): Promise<void> {
-    const started = await this.turns.begin(toNextTurn(caller, body, toIdempotency(STREAM, key, body)));
-    return this.responder.send(response, caller, started, body, 'stream');
+    const started = await this.turns.beginTurn(toNextTurn(caller, body, toIdempotency(STREAM, key, body)));
+    return this.responder.sendAnswer(response, caller, started, body, 'stream');
   }
 
   @Get('stream/:message_id')
@@ -93,7 +93,7 @@ export class ChatController {
     description: 'The `id` of the last event received. Browsers send it automatically.',
     schema: { type: 'string', pattern: EVENT_ID.source, example: '1.7' },
   })
-  @ApiOkResponse({ description: 'The answer, as it is generated.', content: EVENTS })
+  @ApiOkResponse({ description: 'The answer, as it is generated.', content: EVENT_STREAM_CONTENT })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async rejoin(
     @UserId() userId: string,
@@ -101,11 +101,11 @@ export class ChatController {
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() response: Response,
   ): Promise<void> {
-    const from = toPosition(lastEventId);
-    const answer = await this.answers.find(userId, message_id);
+    const from = parseEventId(lastEventId);
+    const answer = await this.answers.findAnswer(userId, message_id);
     await sendEventStream(response, {
       begin: 'at_once',
-      headers: answerHeaders({ answer, replayed: false }),
+      headers: toAnswerHeaders({ answer, replayed: false }),
       events: (signal) => toChatEvents(answer, signal, from),
     });
   }
@@ -127,8 +127,8 @@ export class ChatController {
     @Res() response: Response,
   ): Promise<void> {
     const idempotency = toIdempotency(TOOL_RESULTS, key, params, body);
-    const started = await this.turns.begin(toToolResultsTurn(caller, params, body, idempotency));
-    return this.responder.send(response, caller, started, body);
+    const started = await this.turns.beginTurn(toToolResultsTurn(caller, params, body, idempotency));
+    return this.responder.sendAnswer(response, caller, started, body);
   }
 
   @Post(':message_id/stop')
@@ -141,6 +141,6 @@ export class ChatController {
   @ApiOkResponse({ type: MessageBody, description: 'The answer in its current state.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async stop(@UserId() userId: string, @Param() { message_id }: AnswerParams): Promise<MessageBody> {
-    return toMessageBody(await this.answers.stop(userId, message_id));
+    return toMessageBody(await this.answers.stopAnswer(userId, message_id));
   }
 }

@@ -17,11 +17,11 @@ import type { MessageParams } from '../messages/message.dto.js';
 import {
   type AnswerIds,
   type AnswerStream,
-  beginningOf,
+  startPosition,
   followAnswer,
-  type Position,
+  type AnswerPosition,
 } from '../streams/answer-stream.js';
-import { type PlacedPiece, toWireCalls } from '../model/tool-calls.js';
+import { type PositionedPiece, toOpenAiToolCalls } from '../model/tool-calls.js';
 import type { StartedTurn } from './turn.service.js';
 import type { ResponseFormatBody } from './response-format.dto.js';
 import type { FinishedAnswer, GenerationSpec, Idempotency, TurnRequest } from '../model/turn.js';
@@ -149,7 +149,7 @@ export function toIdempotency(
 }
 
 /** Returns response headers with the answer's ids, so that the client has them even if it never gets the body. */
-export function answerHeaders({ answer, replayed }: StartedTurn): Record<string, string> {
+export function toAnswerHeaders({ answer, replayed }: StartedTurn): Record<string, string> {
   return {
     'X-Conversation-ID': answer.conversationId,
     'X-Message-ID': answer.answerId,
@@ -166,7 +166,7 @@ export function toAnswerBody(
   const usage = toUsageBody(answer.usage);
   return {
     message: text,
-    ...(calls.length > 0 && { tool_calls: toWireCalls(calls) }),
+    ...(calls.length > 0 && { tool_calls: toOpenAiToolCalls(calls) }),
     conversation_id: ids.conversationId,
     message_id: ids.answerId,
     model,
@@ -198,7 +198,7 @@ export const EVENT_ID = /^(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?$/;
  * Parses the id of the last event that a client received into a position.
  * @throws InvalidRequestError if it is not an id of ours
  */
-export function toPosition(lastEventId: string | undefined): Position | undefined {
+export function parseEventId(lastEventId: string | undefined): AnswerPosition | undefined {
   if (lastEventId === undefined || lastEventId === '') return undefined;
   const [, attempt, offset, calls = '0'] = EVENT_ID.exec(lastEventId) ?? [];
   if (attempt !== undefined && offset !== undefined)
@@ -217,11 +217,11 @@ export function toPosition(lastEventId: string | undefined): Position | undefine
 export async function* toChatEvents(
   source: AnswerStream,
   signal: AbortSignal,
-  from?: Position,
+  from?: AnswerPosition,
 ): AsyncGenerator<OutgoingEvent> {
   const { conversationId: conversation_id, answerId: message_id } = source;
   const open = { conversation_id, message_id, finished: false };
-  const begin = from ?? beginningOf(source);
+  const begin = from ?? startPosition(source);
   yield { id: idOf(begin), data: { delta: '', ...open } };
   for await (const event of followAnswer(source, signal, begin)) {
     const id = idOf(event.position);
@@ -247,12 +247,12 @@ export async function* toChatEvents(
 }
 
 /** Converts a piece of a tool call to OpenAI's chunk format. */
-export function toCallDelta(piece: PlacedPiece) {
+export function toCallDelta(piece: PositionedPiece) {
   const { index } = piece;
   if (piece.type === 'arguments') return { index, function: { arguments: piece.delta } };
   return { index, id: piece.id, type: 'function' as const, function: { name: piece.name, arguments: '' } };
 }
 
-function idOf({ attempt, offset, calls }: Position): string {
+function idOf({ attempt, offset, calls }: AnswerPosition): string {
   return `${attempt}.${offset}${calls > 0 ? `.${calls}` : ''}`;
 }

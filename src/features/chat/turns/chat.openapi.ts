@@ -45,7 +45,9 @@ data: [DONE]
 `;
 
 /** Documents an answer as Server-Sent Events. */
-export const EVENTS = { 'text/event-stream': { schema: { type: 'string' }, example: EVENTS_EXAMPLE } };
+export const EVENT_STREAM_CONTENT = {
+  'text/event-stream': { schema: { type: 'string' }, example: EVENTS_EXAMPLE },
+};
 
 /** Documents a route that responds like `/api/v1/chat`. */
 export function ApiAnswer(): MethodDecorator {
@@ -54,7 +56,10 @@ export function ApiAnswer(): MethodDecorator {
     ApiExtraModels(AnswerBody),
     ApiOkResponse({
       description: 'The answer; with `stream`, the answer as it is generated, as on `/api/v1/chat/stream`.',
-      content: { 'application/json': { schema: { $ref: getSchemaPath(AnswerBody) } }, ...EVENTS },
+      content: {
+        'application/json': { schema: { $ref: getSchemaPath(AnswerBody) } },
+        ...EVENT_STREAM_CONTENT,
+      },
     }),
     ApiErrors(...REFUSALS, ...FAILURES),
   );
@@ -64,7 +69,7 @@ export function ApiAnswer(): MethodDecorator {
 export function ApiAnswerStream(): MethodDecorator {
   return applyDecorators(
     ApiIdempotencyKey(),
-    ApiOkResponse({ description: 'The answer, as it is generated.', content: EVENTS }),
+    ApiOkResponse({ description: 'The answer, as it is generated.', content: EVENT_STREAM_CONTENT }),
     ApiErrors(...REFUSALS),
   );
 }

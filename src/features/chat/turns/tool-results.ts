@@ -10,7 +10,7 @@ import type { ToolResult } from '../model/turn-target.js';
  * @throws InvalidRequestError if the answer has no tool calls or is not complete, or unless every call has exactly
  *   one result
  */
-export function inOrderOfCalls(
+export function sortByCall(
   results: readonly ToolResult[],
   answer: BranchPoint | null,
   field: 'messages' | 'tool_results',

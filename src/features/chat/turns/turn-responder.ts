@@ -4,7 +4,7 @@ import type { Caller } from '../../../common/caller.js';
 import { sendEventStream, setModelResponseHeaders, withClientSignal } from '../../../http/index.js';
 import { AnswerService } from '../generation/answer.service.js';
 import type { GenerationBody } from './chat.dto.js';
-import { answerHeaders, toAnswerBody, toChatEvents } from './chat.mapper.js';
+import { toAnswerHeaders, toAnswerBody, toChatEvents } from './chat.mapper.js';
 import { type StartedTurn, TurnService } from './turn.service.js';
 
 /** Sends the answer of a turn to the client, as a stream or as one response. */
@@ -19,7 +19,7 @@ export class TurnResponder {
    * Sends the answer in the requested form.
    * @throws AppError the reason why there is no answer, unless it is streamed: a stream reports it itself
    */
-  async send(
+  async sendAnswer(
     response: Response,
     { userId }: Caller,
     started: StartedTurn,
@@ -28,9 +28,9 @@ export class TurnResponder {
   ): Promise<void> {
     const { answer } = started;
     const cancelOn = (signal: AbortSignal): void => {
-      if (on_disconnect === 'cancel') this.answers.stopOn(signal, userId, answer);
+      if (on_disconnect === 'cancel') this.answers.stopOnAbort(signal, userId, answer);
     };
-    const headers = answerHeaders(started);
+    const headers = toAnswerHeaders(started);
     if (form === 'stream' || stream === true) {
       const events = (signal: AbortSignal) => {
         cancelOn(signal);
@@ -41,7 +41,7 @@ export class TurnResponder {
     response.set(headers);
     const finished = await withClientSignal(response, (signal) => {
       cancelOn(signal);
-      return this.turns.answer(answer, signal);
+      return this.turns.awaitAnswer(answer, signal);
     });
     setModelResponseHeaders(response, { ignored: answer.ignored ?? [], cached: undefined });
     response.json(toAnswerBody(answer, finished));

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError, NotFoundError } from '../../../common/errors.js';
-import { parametersAfterTools } from '../messages/generation-parameters.js';
+import { continuationParameters } from '../messages/generation-parameters.js';
 import { type BranchPoint, MessageTreeRepository } from '../messages/message-tree.repository.js';
-import { inOrderOfCalls } from './tool-results.js';
+import { sortByCall } from './tool-results.js';
 import type { NewMessage, ResolvedTarget, ToolResult, TurnTarget } from '../model/turn-target.js';
 
 /**
@@ -18,7 +18,7 @@ export class TurnTargetResolver {
    * @throws NotFoundError
    * @throws InvalidRequestError if the message cannot be edited, answered or continued
    */
-  resolve(userId: string, target: TurnTarget): Promise<ResolvedTarget> {
+  resolveTarget(userId: string, target: TurnTarget): Promise<ResolvedTarget> {
     switch (target.type) {
       case 'next':
         return this.next(userId, target);
@@ -42,11 +42,11 @@ export class TurnTargetResolver {
     };
     const results = newMessages.filter((message): message is ToolResult => message.role === 'tool');
     if (results.length === 0) return { ...common, after: 'leaf', newMessages };
-    const end = conversationId === undefined ? null : await this.branches.end(userId, conversationId);
+    const end = conversationId === undefined ? null : await this.branches.findPathEnd(userId, conversationId);
     // Not `leaf`: the results belong to this answer, not to one that may be added in the meantime.
     const after = { messageId: end?.id ?? null };
     const others = newMessages.filter(({ role }) => role !== 'tool');
-    return { ...common, after, newMessages: [...inOrderOfCalls(results, end, 'messages'), ...others] };
+    return { ...common, after, newMessages: [...sortByCall(results, end, 'messages'), ...others] };
   }
 
   private async edit(
@@ -54,7 +54,7 @@ export class TurnTargetResolver {
     { conversationId, messageId, message: content }: Extract<TurnTarget, { type: 'edit' }>,
   ): Promise<ResolvedTarget> {
     const point = await this.pointAt(userId, conversationId, messageId);
-    if (point.role !== 'user') throw notYours(messageId);
+    if (point.role !== 'user') throw notEditable(messageId);
     return {
       conversationId,
       systemPrompt: undefined,
@@ -91,7 +91,7 @@ export class TurnTargetResolver {
     userId: string,
     { messageId, results }: Extract<TurnTarget, { type: 'tool_results' }>,
   ): Promise<ResolvedTarget> {
-    const answer = await this.branches.findAnywhere(userId, messageId);
+    const answer = await this.branches.findMessageById(userId, messageId);
     if (answer?.role !== 'assistant') throw new NotFoundError('answer', messageId);
     const { conversationId, model, parameters } = answer;
     return {
@@ -99,20 +99,22 @@ export class TurnTargetResolver {
       systemPrompt: undefined,
       compaction: undefined,
       after: { messageId },
-      newMessages: inOrderOfCalls(results, answer, 'tool_results'),
+      newMessages: sortByCall(results, answer, 'tool_results'),
       prompt: textOf(results),
-      previous: { model, parameters: parametersAfterTools(parameters) },
+      previous: { model, parameters: continuationParameters(parameters) },
     };
   }
 
   private async pointAt(userId: string, conversationId: string, id: string): Promise<BranchPoint> {
-    const point = await this.branches.find(userId, conversationId, id);
+    const point = await this.branches.findMessage(userId, conversationId, id);
     if (point === null) throw new NotFoundError('message', id);
     return point;
   }
 
   private parentOf(userId: string, { conversationId, parentId }: BranchPoint): Promise<BranchPoint | null> {
-    return parentId === null ? Promise.resolve(null) : this.branches.find(userId, conversationId, parentId);
+    return parentId === null
+      ? Promise.resolve(null)
+      : this.branches.findMessage(userId, conversationId, parentId);
   }
 }
 
@@ -120,7 +122,7 @@ function textOf(messages: readonly NewMessage[]): string {
   return messages.map(({ content }) => content).join('\n');
 }
 
-function notYours(id: string): InvalidRequestError {
+function notEditable(id: string): InvalidRequestError {
   const message = `only user messages can be edited, and ${id} is not one; regenerate an answer instead`;
   return new InvalidRequestError(`message_id: ${message}.`, [{ field: 'message_id', message }]);
 }

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import pg from 'pg';
 import { AppError, NotFoundError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
-import { storableJson } from '../../../common/stored-text.js';
+import { toStorableJson } from '../../../common/stored-text.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { ConversationBusyError, DuplicateRequestError } from '../model/chat.errors.js';
 import type { Compaction } from '../model/compaction.js';
-import { KEPT_HOURS } from './idempotency.repository.js';
+import { RETENTION_HOURS } from './idempotency.repository.js';
 import { type Idempotency, LEASE_SECONDS, type Turn } from '../model/turn.js';
 
 /** A message that a turn stores before its answer. */
@@ -57,7 +57,7 @@ export class TurnRepository {
    * @throws ConversationBusyError
    * @throws DuplicateRequestError
    */
-  async begin(turn: NewTurn): Promise<Turn> {
+  async beginTurn(turn: NewTurn): Promise<Turn> {
     try {
       const [row] = await this.prisma.query<PlacedRow>(
         `SELECT system_prompt, compaction, parent_id
@@ -65,7 +65,7 @@ export class TurnRepository {
         beginValues(turn),
       );
       if (row === undefined) throw new Error('begin_turn returned no row.');
-      return begunTurn(turn, { ...row, conversation_id: turn.position.conversationId });
+      return toTurn(turn, { ...row, conversation_id: turn.position.conversationId });
     } catch (error) {
       throw toRefusal(error, turn) ?? error;
     }
@@ -76,12 +76,12 @@ export class TurnRepository {
    * `begin` that is still running on the database server. Returns undefined if the turn was not stored, or if a
    * recovery sweep has ended it in the meantime.
    */
-  async findBegun(turn: NewTurn): Promise<Turn | undefined> {
+  async findBegunTurn(turn: NewTurn): Promise<Turn | undefined> {
     const [row] = await this.prisma.query<PlacedRow & { conversation_id: string }>(
       'SELECT conversation_id, system_prompt, compaction, parent_id FROM find_begun_turn($1, $2, $3)',
       [turn.answerId, turn.leaseOwner, LEASE_SECONDS],
     );
-    return row && begunTurn(turn, row);
+    return row && toTurn(turn, row);
   }
 }
 
@@ -113,7 +113,7 @@ function beginValues(turn: NewTurn): unknown[] {
     after === 'leaf' ? null : after.messageId,
     turn.systemPrompt,
     turn.compaction,
-    storableJson(messages),
+    toStorableJson(messages),
     turn.answerId,
     turn.leaseOwner,
     LEASE_SECONDS,
@@ -121,7 +121,7 @@ function beginValues(turn: NewTurn): unknown[] {
     JSON.stringify(spec.parameters),
     ...(idempotency === undefined
       ? [null, null, null, null, null]
-      : [newId(), idempotency.route, idempotency.key, Buffer.from(idempotency.fingerprint), KEPT_HOURS]),
+      : [newId(), idempotency.route, idempotency.key, Buffer.from(idempotency.fingerprint), RETENTION_HOURS]),
   ];
 }
 
@@ -149,7 +149,7 @@ function toRefusal(error: unknown, { position }: NewTurn): Error | undefined {
   }
 }
 
-function begunTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: string }): Turn {
+function toTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: string }): Turn {
   const { spec, answerId, leaseOwner } = turn;
   return {
     spec,

@@ -4,15 +4,15 @@ import { newId } from '../../../common/ids.js';
 import { countTokensOfEach, LlmService, ModelCatalog } from '../../../llm/index.js';
 import { type AnswerStream, awaitOutcome } from '../streams/answer-stream.js';
 import { AttachmentService, NO_FILES, type QuestionFiles } from '../attachments/attachment.service.js';
-import { parametersOver } from '../messages/generation-parameters.js';
+import { mergeParameters } from '../messages/generation-parameters.js';
 import { AnswerService } from '../generation/answer.service.js';
 import { IdempotencyKeyReusedError } from '../model/chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveAnswer } from '../generation/live-answer.js';
 import { isUnavailable, retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
-import { type OutputCheck, outputCheckFor } from '../generation/output-check.js';
+import { type OutputCheck, compileOutputCheck } from '../generation/output-check.js';
 import { TurnTargetResolver } from './turn-target.resolver.js';
-import { shortTitle } from '../model/title.js';
+import { truncateTitle } from '../model/title.js';
 import type { FinishedAnswer, GenerationSpec, Idempotency, Turn, TurnRequest } from '../model/turn.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 import type { NewMessage, ResolvedTarget } from '../model/turn-target.js';
@@ -23,7 +23,7 @@ import { TurnRunner } from '../generation/turn-runner.js';
  * Delays between attempts to find out whether a turn was stored, in milliseconds. Their total is well within its
  * lease.
  */
-const LOOK_WAITS_MS: readonly number[] = [100, 300, 1000, 2000, 2000, 2000, 2000, 2000];
+const LOOKUP_DELAYS_MS: readonly number[] = [100, 300, 1000, 2000, 2000, 2000, 2000, 2000];
 
 /** Result of a request: an answer to follow, and whether an earlier request started it. */
 export interface StartedTurn {
@@ -37,7 +37,7 @@ export class TurnService {
   /**
    * Requests with an idempotency key that are currently starting here. Duplicates wait, so they reserve no budget.
    */
-  private readonly beginning = new Map<string, Promise<StartedTurn>>();
+  private readonly pendingByKey = new Map<string, Promise<StartedTurn>>();
 
   constructor(
     private readonly llm: LlmService,
@@ -61,16 +61,18 @@ export class TurnService {
    * @throws AppError anything that the budget of the model layer throws; after any of these errors nothing has been
    *   stored
    */
-  async begin(request: TurnRequest): Promise<StartedTurn> {
+  async beginTurn(request: TurnRequest): Promise<StartedTurn> {
     const { idempotency } = request;
     const { userId } = request.spec;
     if (idempotency === undefined) return { answer: await this.start(request), replayed: false };
     const name = JSON.stringify([userId, idempotency.route, idempotency.key]);
-    for (let first = this.beginning.get(name); first !== undefined; first = this.beginning.get(name)) {
+    for (let first = this.pendingByKey.get(name); first !== undefined; first = this.pendingByKey.get(name)) {
       await first.catch(() => undefined);
     }
-    const begun = this.beginNamed(request, idempotency).finally(() => this.beginning.delete(name));
-    this.beginning.set(name, begun);
+    const begun = this.beginIdempotentTurn(request, idempotency).finally(() =>
+      this.pendingByKey.delete(name),
+    );
+    this.pendingByKey.set(name, begun);
     return begun;
   }
 
@@ -78,14 +80,14 @@ export class TurnService {
    * Returns the answer of a turn once it has finished successfully.
    * @throws AppError the reason why there is none
    */
-  async answer(source: AnswerStream, signal: AbortSignal): Promise<FinishedAnswer> {
+  async awaitAnswer(source: AnswerStream, signal: AbortSignal): Promise<FinishedAnswer> {
     const outcome = await awaitOutcome(source, signal);
     if (outcome === undefined) throw new AppError('request_cancelled', 'The request was cancelled.');
     if ('error' in outcome) throw outcome.error;
     return outcome;
   }
 
-  private async beginNamed(request: TurnRequest, idempotency: Idempotency): Promise<StartedTurn> {
+  private async beginIdempotentTurn(request: TurnRequest, idempotency: Idempotency): Promise<StartedTurn> {
     const known = await this.replay(request.spec.userId, idempotency);
     if (known !== undefined) return { answer: known, replayed: true };
     try {
@@ -102,12 +104,12 @@ export class TurnService {
 
   private async start(request: TurnRequest): Promise<LiveAnswer> {
     const { userId, apiKeyId } = request.spec;
-    const target = await this.targets.resolve(userId, request.target);
+    const target = await this.targets.resolveTarget(userId, request.target);
     const model = await this.models.canonicalName(request.spec.model ?? target.previous?.model ?? undefined);
-    const parameters = parametersOver(request.spec.parameters, target.previous?.parameters);
+    const parameters = mergeParameters(request.spec.parameters, target.previous?.parameters);
     const spec: GenerationSpec = { ...request.spec, model, parameters };
-    const check = checkOf(request, parameters);
-    const files = await this.attachments.ofQuestion(userId, {
+    const check = toOutputCheck(request, parameters);
+    const files = await this.attachments.resolveQuestionFiles(userId, {
       target: request.target,
       resolved: target,
       model,
@@ -126,9 +128,9 @@ export class TurnService {
         idempotency: request.idempotency,
         answerId: newId(),
         leaseOwner: newId(),
-        ...positioned(target, files),
+        ...toTurnPosition(target, files),
       });
-      return this.runner.start(turn, lease, check);
+      return this.runner.startGeneration(turn, lease, check);
     } catch (error) {
       lease.settle([]);
       throw error;
@@ -141,10 +143,10 @@ export class TurnService {
    */
   private async store(turn: NewTurn): Promise<Turn> {
     try {
-      return await this.turns.begin(turn);
+      return await this.turns.beginTurn(turn);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      const found = await retryWhileUnavailable(() => this.turns.findBegun(turn), LOOK_WAITS_MS).catch(
+      const found = await retryWhileUnavailable(() => this.turns.findBegunTurn(turn), LOOKUP_DELAYS_MS).catch(
         () => undefined,
       );
       if (found === undefined) throw error;
@@ -154,12 +156,12 @@ export class TurnService {
 
   /** Returns the answer that the same request started before; undefined if there was none. */
   private async replay(userId: string, idempotency: Idempotency): Promise<AnswerStream | undefined> {
-    const known = await this.keys.find(userId, idempotency);
+    const known = await this.keys.findRequest(userId, idempotency);
     if (known === undefined) return undefined;
     if (!Buffer.from(known.fingerprint).equals(idempotency.fingerprint))
       throw new IdempotencyKeyReusedError();
     if (known.messageId === null) throw new NotFoundError('answer for the Idempotency-Key', idempotency.key);
-    return this.answers.find(userId, known.messageId);
+    return this.answers.findAnswer(userId, known.messageId);
   }
 }
 
@@ -167,10 +169,10 @@ export class TurnService {
  * Returns the check for an answer's format. If the caller specified no format, an inherited one that cannot be
  * checked is left to the provider.
  */
-function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputCheck | undefined {
+function toOutputCheck(request: TurnRequest, parameters: AnswerParameters): OutputCheck | undefined {
   if (!request.checkOutput) return undefined;
   try {
-    return outputCheckFor(parameters.response_format);
+    return compileOutputCheck(parameters.response_format);
   } catch (error) {
     if (error instanceof InvalidRequestError && request.spec.parameters.response_format === undefined)
       return undefined;
@@ -179,7 +181,7 @@ function checkOf(request: TurnRequest, parameters: AnswerParameters): OutputChec
 }
 
 /** Returns the position at which a new turn is stored, and its messages. */
-function positioned(
+function toTurnPosition(
   target: ResolvedTarget,
   files: QuestionFiles,
 ): Pick<NewTurn, 'position' | 'systemPrompt' | 'compaction' | 'newMessages'> {
@@ -191,7 +193,7 @@ function positioned(
   );
   if (conversationId !== undefined)
     return { position: { type: 'known', conversationId, after }, systemPrompt, compaction, newMessages };
-  const position = { type: 'new', conversationId: newId(), title: shortTitle(target.prompt) } as const;
+  const position = { type: 'new', conversationId: newId(), title: truncateTitle(target.prompt) } as const;
   return { position, systemPrompt, compaction, newMessages };
 }
 

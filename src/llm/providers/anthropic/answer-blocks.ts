@@ -1,5 +1,5 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import { type ChatMessage, fieldOf, type ProviderData, textField } from '../../port/index.js';
+import { type ChatMessage, getField, type ProviderData, getStringField } from '../../port/index.js';
 
 /** The `provider` of the data on a message that only Anthropic understands. */
 const PROVIDER = 'anthropic';
@@ -7,7 +7,7 @@ const PROVIDER = 'anthropic';
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
 
 /** One content block of an answer, accumulated from its events. */
-export class AnswerBlock {
+export class AnthropicAnswerBlock {
   readonly type: string;
   private text: string;
   private thinking: string;
@@ -17,11 +17,11 @@ export class AnswerBlock {
 
   /** @param start the block of the event `content_block_start` */
   constructor(private readonly start: object) {
-    this.type = textField(start, 'type') ?? '';
-    this.text = textField(start, 'text') ?? '';
-    this.thinking = textField(start, 'thinking') ?? '';
-    this.signature = textField(start, 'signature') ?? '';
-    const citations: unknown = fieldOf(start, 'citations');
+    this.type = getStringField(start, 'type') ?? '';
+    this.text = getStringField(start, 'text') ?? '';
+    this.thinking = getStringField(start, 'thinking') ?? '';
+    this.signature = getStringField(start, 'signature') ?? '';
+    const citations: unknown = getField(start, 'citations');
     this.citations = isList(citations) ? [...citations] : [];
   }
 
@@ -51,7 +51,7 @@ export class AnswerBlock {
    * none.
    */
   get argumentsLeft(): string {
-    return this.json === '' ? toArguments(fieldOf(this.start, 'input')) : '';
+    return this.json === '' ? toArguments(getField(this.start, 'input')) : '';
   }
 
   /** True if text and tool calls of the canonical format cannot express the block. */
@@ -84,7 +84,7 @@ export class AnswerBlock {
   }
 
   private withInput(): object | undefined {
-    const given = fieldOf(this.start, 'input');
+    const given = getField(this.start, 'input');
     if (this.json === '' && typeof given !== 'string') return this.start;
     try {
       const input: unknown = JSON.parse(this.json || toArguments(given));
@@ -105,7 +105,7 @@ export function toArguments(input: unknown): string {
  * Returns the data that the provider must receive back unchanged, if there is any. It is the entire content:
  * signed thinking, text with citations and tool calls are valid only in their original order.
  */
-export function toProviderData(blocks: Iterable<AnswerBlock>): ProviderData | undefined {
+export function toProviderData(blocks: Iterable<AnthropicAnswerBlock>): ProviderData | undefined {
   const whole = Array.from(blocks).filter((block) => block.toParam() !== undefined);
   if (!whole.some((block) => block.isSpecial)) return undefined;
   return { provider: PROVIDER, blocks: whole.map((block) => block.toParam()) };
@@ -116,7 +116,7 @@ export function toProviderData(blocks: Iterable<AnswerBlock>): ProviderData | un
  * if there are none, if they are another provider's, or if the message was changed since and no longer matches
  * them.
  */
-export function blocksOf(message: AssistantMessage): Anthropic.ContentBlockParam[] | undefined {
+export function originalBlocksOf(message: AssistantMessage): Anthropic.ContentBlockParam[] | undefined {
   const data = message.provider_data;
   if (data?.provider !== PROVIDER || !Array.isArray(data.blocks)) return undefined;
   const blocks: unknown[] = data.blocks;
@@ -134,9 +134,9 @@ function isList(value: unknown): value is unknown[] {
 
 /** Checks only the fields that we read; the rest of a block matters to the provider alone. */
 function isBlock(value: unknown): value is Anthropic.ContentBlockParam {
-  const type = textField(value, 'type');
-  if (type === 'text') return textField(value, 'text') !== undefined;
-  return type === 'tool_use' ? textField(value, 'id') !== undefined : type !== undefined;
+  const type = getStringField(value, 'type');
+  if (type === 'text') return getStringField(value, 'text') !== undefined;
+  return type === 'tool_use' ? getStringField(value, 'id') !== undefined : type !== undefined;
 }
 
 function textOf({ content }: AssistantMessage): string {

@@ -3,7 +3,7 @@ import { APIConnectionError, APIError } from '@anthropic-ai/sdk';
 import { ProviderError } from '../../port/index.js';
 import { EventStreamError } from '../../../common/event-stream.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
-import { toProviderError, toProviderErrorInStream } from './anthropic-errors.js';
+import { toAnthropicError, toAnthropicStreamError } from './anthropic-errors.js';
 
 const bodyOf = (type: string, message: string): object => ({ type: 'error', error: { type, message } });
 
@@ -11,7 +11,7 @@ const answered = (
   status: number,
   body: object | undefined,
   headers: Record<string, string> = {},
-): ProviderError => toProviderError(APIError.generate(status, body, undefined, new Headers(headers)));
+): ProviderError => toAnthropicError(APIError.generate(status, body, undefined, new Headers(headers)));
 
 describe('toProviderError', () => {
   it.each([
@@ -72,13 +72,13 @@ describe('toProviderError', () => {
   });
 
   it('classifies a failure without a response', () => {
-    expect(toProviderError(new APIConnectionError({})).kind).toBe('unreachable');
-    expect(toProviderError(new BrokenBodyError(new Error('terminated'))).kind).toBe('broken_answer');
-    expect(toProviderError(new EventStreamError('Too large.')).kind).toBe('unreadable_answer');
+    expect(toAnthropicError(new APIConnectionError({})).kind).toBe('unreachable');
+    expect(toAnthropicError(new BrokenBodyError(new Error('terminated'))).kind).toBe('broken_answer');
+    expect(toAnthropicError(new EventStreamError('Too large.')).kind).toBe('unreadable_answer');
     const ours = new TypeError('undefined is not an object');
-    expect(() => toProviderError(ours)).toThrow(ours);
+    expect(() => toAnthropicError(ours)).toThrow(ours);
     const own = new ProviderError('rejected', 'No.');
-    expect(toProviderError(own)).toBe(own);
+    expect(toAnthropicError(own)).toBe(own);
   });
 });
 
@@ -96,11 +96,11 @@ describe('toProviderErrorInStream', () => {
     ['not_found_error', 'model: claude-9', 'model_not_found'],
     ['of_tomorrow', 'No.', 'broken_answer'],
   ])('classifies %s (%s) as %s', (type, message, kind) => {
-    const error = toProviderErrorInStream(bodyOf(type, message));
+    const error = toAnthropicStreamError(bodyOf(type, message));
     expect([error.kind, error.message]).toEqual([kind, message]);
   });
 
   it('classifies an event without an error as a broken answer', () => {
-    expect(toProviderErrorInStream({ type: 'error' }).kind).toBe('broken_answer');
+    expect(toAnthropicStreamError({ type: 'error' }).kind).toBe('broken_answer');
   });
 });

@@ -1,6 +1,6 @@
 import { APIConnectionError, APIError } from '@anthropic-ai/sdk';
 import { EventStreamError } from '../../../common/event-stream.js';
-import { ProviderError, toHostError, unreadableAnswer } from '../../port/index.js';
+import { ProviderError, toHostError, invalidResponseError } from '../../port/index.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
 
 /**
@@ -9,7 +9,7 @@ import { BrokenBodyError } from '../../transport/broken-body.js';
  * https://platform.claude.com/docs/en/api/errors
  * @throws the error itself if it is not the host's fault: a bug in our own code, or a refusal of the request
  */
-export function toProviderError(error: unknown): ProviderError {
+export function toAnthropicError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof APIConnectionError) {
     // The SDK also reports a response that could not be decompressed as a failed connection.
@@ -17,14 +17,14 @@ export function toProviderError(error: unknown): ProviderError {
     return new ProviderError('unreachable', 'The provider could not be reached.', { cause: error });
   }
   if (isStatusError(error)) return toStatusError(error);
-  if (error instanceof EventStreamError) return unreadableAnswer('one of its events is too large', error);
+  if (error instanceof EventStreamError) return invalidResponseError('one of its events is too large', error);
   if (error instanceof BrokenBodyError)
     return new ProviderError('broken_answer', error.message, { cause: error });
   throw error;
 }
 
 /** Converts an error inside the stream, the event `error`, which comes after the status was sent. */
-export function toProviderErrorInStream(event: unknown): ProviderError {
+export function toAnthropicStreamError(event: unknown): ProviderError {
   return toHostError({ body: event });
 }
 

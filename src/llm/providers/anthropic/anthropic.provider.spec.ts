@@ -113,7 +113,7 @@ describe('answers of AnthropicProvider', () => {
 
   it('reuse a connection', async () => {
     for (let count = 0; count < 5; count += 1) await Array.fromAsync(stream());
-    await provider.models(new AbortController().signal);
+    await provider.listModels(new AbortController().signal);
     expect(host.requests).toHaveLength(6);
     // Two, because a call may begin before the last byte of the previous answer has arrived.
     expect(host.openConnections).toBeLessThanOrEqual(2);
@@ -125,15 +125,18 @@ describe('models of AnthropicProvider', () => {
 
   it('are listed', async () => {
     host.models = ['claude-opus-5-5', 'claude-haiku-5-5'];
-    expect(await provider.models(signal)).toEqual([{ id: 'claude-opus-5-5' }, { id: 'claude-haiku-5-5' }]);
+    expect(await provider.listModels(signal)).toEqual([
+      { id: 'claude-opus-5-5' },
+      { id: 'claude-haiku-5-5' },
+    ]);
   });
 
   it('are listed from all pages, up to a limit', async () => {
     host.models = Array.from({ length: 11_500 }, (_, index) => `m-${index}`);
-    expect(await provider.models(signal)).toHaveLength(10_000);
+    expect(await provider.listModels(signal)).toHaveLength(10_000);
     expect(host.requests).toHaveLength(10);
     host.models = host.models.slice(0, 1500);
-    expect(await provider.models(signal)).toHaveLength(1500);
+    expect(await provider.listModels(signal)).toHaveLength(1500);
   });
 
   it('are listed with their context windows if those are reported', async () => {
@@ -144,12 +147,12 @@ describe('models of AnthropicProvider', () => {
       ],
     };
     host.scriptFor('models', { kind: 'verbatim', body: JSON.stringify({ ...list, has_more: false }) });
-    expect(await provider.models(signal)).toEqual([{ id: 'a', contextWindow: 1_000_000 }, { id: 'b' }]);
+    expect(await provider.listModels(signal)).toEqual([{ id: 'a', contextWindow: 1_000_000 }, { id: 'b' }]);
   });
 
   it('are not listed with a wrong key', async () => {
     const stranger = providerWith(undefined);
-    await expect(stranger.models(signal)).rejects.toMatchObject({ kind: 'unauthorized' });
+    await expect(stranger.listModels(signal)).rejects.toMatchObject({ kind: 'unauthorized' });
     await stranger.close();
   });
 });

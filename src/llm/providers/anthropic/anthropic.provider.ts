@@ -7,20 +7,20 @@ import {
   type NativeRequest,
   type ProviderCall,
   type ProviderEvent,
-  type ReadingCall,
-  type WholeAnswer,
+  type CapabilityQuery,
+  type CompleteAnswer,
 } from '../../port/index.js';
 import { SdkTransport } from '../../transport/sdk-transport.js';
 import { AdjustedStreams } from '../../transport/adjusted-streams.js';
-import { toProviderError } from './anthropic-errors.js';
-import { readsMedia } from './claude-models.js';
+import { toAnthropicError } from './anthropic-errors.js';
+import { claudeSupportsMedia } from './claude-models.js';
 import { readModelPage } from './listed-claude-models.js';
 import { readMessage, readTokenCount } from './from-anthropic-message.js';
 import { MessageStreamReader } from './message-stream-reader.js';
 import {
-  droppedHints,
+  droppedParameters,
   hasDefaultLimit,
-  type MessagesRequest,
+  type AnthropicRequest,
   toMessagesRequest,
 } from './to-anthropic-request.js';
 
@@ -46,7 +46,7 @@ export interface AnthropicProviderOptions {
 /** Anthropic, or a host that implements its Messages API. https://platform.claude.com/docs/en/api/messages */
 export class AnthropicProvider extends ModelProvider {
   override readonly id: string;
-  override readonly wire = 'anthropic';
+  override readonly protocol = 'anthropic';
   private readonly transport: SdkTransport;
   private readonly client: Anthropic;
   private readonly streams = new AdjustedStreams();
@@ -89,50 +89,50 @@ export class AnthropicProvider extends ModelProvider {
     });
   }
 
-  override async complete(call: ProviderCall): Promise<WholeAnswer> {
+  override async complete(call: ProviderCall): Promise<CompleteAnswer> {
     const { model, native } = call;
     if (native === undefined) return super.complete(call);
     try {
       const response = await this.relay(call, native, { stream: false });
-      const raw = await this.transport.take(response).text();
+      const raw = await this.transport.takeBody(response).text();
       return { completion: readMessage(raw, { model, created: now() }), raw };
     } catch (error) {
-      throw toProviderError(error);
+      throw toAnthropicError(error);
     }
   }
 
   override async countTokens(call: ProviderCall): Promise<number | undefined> {
     if (call.native === undefined) return undefined;
     try {
-      return readTokenCount(await this.transport.take(await this.relay(call, call.native, {})).text());
+      return readTokenCount(await this.transport.takeBody(await this.relay(call, call.native, {})).text());
     } catch (error) {
-      throw toProviderError(error);
+      throw toAnthropicError(error);
     }
   }
 
-  override reads(kind: MediaKind, { model }: ReadingCall): Promise<boolean | undefined> {
-    return Promise.resolve(readsMedia(model, kind));
+  override supportsMedia(kind: MediaKind, { model }: CapabilityQuery): Promise<boolean | undefined> {
+    return Promise.resolve(claudeSupportsMedia(model, kind));
   }
 
-  override droppedHints(request: ChatRequest, model: string): readonly string[] {
-    return droppedHints(request, model);
+  override droppedParameters(request: ChatRequest, model: string): readonly string[] {
+    return droppedParameters(request, model);
   }
 
-  override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
+  override async listModels(signal: AbortSignal): Promise<readonly ListedModel[]> {
     try {
       const models: ListedModel[] = [];
       let after: string | undefined;
       for (let pages = 0; pages < LIST.maxPages; pages += 1) {
         const query = { limit: LIST.pageSize, ...(after !== undefined && { after_id: after }) };
         const response = await this.client.get('/v1/models', { query, signal }).asResponse();
-        const page = readModelPage(await this.transport.take(response).text());
+        const page = readModelPage(await this.transport.takeBody(response).text());
         models.push(...page.models);
         after = page.nextAfter;
         if (after === undefined) break;
       }
       return models;
     } catch (error) {
-      throw toProviderError(error);
+      throw toAnthropicError(error);
     }
   }
 
@@ -146,7 +146,7 @@ export class AnthropicProvider extends ModelProvider {
     send: () => Promise<Response>,
   ): AsyncGenerator<ProviderEvent> {
     try {
-      const body = this.transport.take(await send());
+      const body = this.transport.takeBody(await send());
       const reader = new MessageStreamReader({ model, created: now(), relay: native !== undefined });
       try {
         for await (const piece of body.bytes()) {
@@ -159,7 +159,7 @@ export class AnthropicProvider extends ModelProvider {
         else body.abandon();
       }
     } catch (error) {
-      throw toProviderError(error);
+      throw toAnthropicError(error);
     }
   }
 
@@ -183,7 +183,7 @@ export class AnthropicProvider extends ModelProvider {
    * Sends a request. Does not use `messages.create`, which logs warnings to the console for models that are
    * about to be retired.
    */
-  private send(body: MessagesRequest, signal: AbortSignal, apiKey: string | undefined): Promise<Response> {
+  private send(body: AnthropicRequest, signal: AbortSignal, apiKey: string | undefined): Promise<Response> {
     return this.client
       .post('/v1/messages', {
         body,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readsMedia, takesSampling, thinkingOf } from './claude-models.js';
+import { claudeSupportsMedia, supportsSampling, thinkingModeOf } from './claude-models.js';
 
 describe('media support of Claude models', () => {
   it.each([
@@ -11,7 +11,7 @@ describe('media support of Claude models', () => {
     ['claude-2.1', false, false],
     ['glm-5', undefined, undefined],
   ])('is derived from the name %s', (model, image, pdf) => {
-    expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([image, pdf]);
+    expect([claudeSupportsMedia(model, 'image'), claudeSupportsMedia(model, 'pdf')]).toEqual([image, pdf]);
   });
 });
 
@@ -22,6 +22,6 @@ describe('a Claude model with a prefixed name', () => {
     ['anthropic/claude-sonnet-4-5', true, 'budget'],
     ['my-claude', true, 'budget'],
   ])('is recognised: %s', (model, sampling, thinking) => {
-    expect([takesSampling(model), thinkingOf(model)]).toEqual([sampling, thinking]);
+    expect([supportsSampling(model), thinkingModeOf(model)]).toEqual([sampling, thinking]);
   });
 });

@@ -28,12 +28,12 @@ function isClaude(model: string): boolean {
  * Returns true if a model accepts `temperature` and `top_p`. Claude does not since 4.7: a request that contains
  * one is refused. https://platform.claude.com/docs/en/api/versioning
  */
-export function takesSampling(model: string): boolean {
+export function supportsSampling(model: string): boolean {
   return !isClaude(model) || versionOf(model) < 4.7;
 }
 
 /** Returns true if a model accepts only one of `temperature` and `top_p` at a time, as Claude does. */
-export function takesOneSampling(model: string): boolean {
+export function supportsOneSamplingParameter(model: string): boolean {
   return isClaude(model);
 }
 
@@ -41,12 +41,12 @@ export function takesOneSampling(model: string): boolean {
  * Returns the kind of thinking that a model supports: `adaptive` with an effort since Claude 4.6, a `budget` of
  * tokens before that. https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking
  */
-export function thinkingOf(model: string): 'adaptive' | 'budget' {
+export function thinkingModeOf(model: string): 'adaptive' | 'budget' {
   return isClaude(model) && versionOf(model) >= 4.6 ? 'adaptive' : 'budget';
 }
 
 /** Returns true if a model supports the effort `xhigh`, which Claude 4.7 introduced. */
-export function knowsExtraHighEffort(model: string): boolean {
+export function supportsExtraHighEffort(model: string): boolean {
   return versionOf(model) >= 4.7;
 }
 
@@ -54,6 +54,6 @@ export function knowsExtraHighEffort(model: string): boolean {
  * Returns true if a model supports images, as Claude does since 3, or PDFs, as since 3.5; undefined for other
  * vendors' models. https://platform.claude.com/docs/en/build-with-claude/pdf-support
  */
-export function readsMedia(model: string, kind: MediaKind): boolean | undefined {
+export function claudeSupportsMedia(model: string, kind: MediaKind): boolean | undefined {
   return isClaude(model) ? versionOf(model) >= (kind === 'image' ? 3 : 3.5) : undefined;
 }

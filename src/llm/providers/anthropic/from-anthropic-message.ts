@@ -1,16 +1,16 @@
 import {
   type ChatCompletion,
   CompletionAssembler,
-  fieldOf,
+  getField,
   isErrorReport,
   parseReply,
   type ProviderEvent,
-  textField,
+  getStringField,
   toCount,
-  unreadableAnswer,
+  invalidResponseError,
 } from '../../port/index.js';
 import { toArguments } from './answer-blocks.js';
-import { toProviderErrorInStream } from './anthropic-errors.js';
+import { toAnthropicStreamError } from './anthropic-errors.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
 /**
@@ -23,12 +23,12 @@ export function readMessage(
   options: { readonly model: string; readonly created: number },
 ): ChatCompletion {
   const message = readReport(text);
-  if (!Array.isArray(fieldOf(message, 'content'))) throw unreadableAnswer('it is not a message');
+  if (!Array.isArray(getField(message, 'content'))) throw invalidResponseError('it is not a message');
   const translator = new MessageTranslator(options);
   const assembler = new CompletionAssembler();
   // Replay the message as a stream, so that all of the translator's rules apply to it too.
   for (const event of toStreamEvents(message)) add(assembler, translator.translate(event));
-  if (!translator.finished) throw unreadableAnswer('it does not say why it ended');
+  if (!translator.finished) throw invalidResponseError('it does not say why it ended');
   add(assembler, translator.lastChunk());
   return assembler.completion();
 }
@@ -38,14 +38,14 @@ export function readMessage(
  * @throws ProviderError for an error with a success status, and for a value that is not a count
  */
 export function readTokenCount(text: string): number {
-  const count = toCount(fieldOf(readReport(text), 'input_tokens'));
-  if (count === undefined) throw unreadableAnswer('it is not a token count');
+  const count = toCount(getField(readReport(text), 'input_tokens'));
+  if (count === undefined) throw invalidResponseError('it is not a token count');
   return count;
 }
 
 function readReport(text: string): unknown {
   const value = parseReply(text);
-  if (isErrorReport(value)) throw toProviderErrorInStream(value);
+  if (isErrorReport(value)) throw toAnthropicStreamError(value);
   return value;
 }
 
@@ -53,7 +53,7 @@ function readReport(text: string): unknown {
  * Yields the events of a stream with the same content as a whole message; none for a value that is not a message.
  */
 export function* toStreamEvents(message: unknown): Generator<object> {
-  const content = fieldOf(message, 'content');
+  const content = getField(message, 'content');
   if (typeof message !== 'object' || message === null || !Array.isArray(content)) return;
   yield {
     type: 'message_start',
@@ -66,25 +66,28 @@ export function* toStreamEvents(message: unknown): Generator<object> {
     yield { type: 'content_block_stop', index };
   }
   const [stop_reason, stop_sequence, stop_details] = [
-    fieldOf(message, 'stop_reason') ?? null,
-    fieldOf(message, 'stop_sequence') ?? null,
-    fieldOf(message, 'stop_details'),
+    getField(message, 'stop_reason') ?? null,
+    getField(message, 'stop_sequence') ?? null,
+    getField(message, 'stop_details'),
   ];
   const delta = { stop_reason, stop_sequence, ...(stop_details !== undefined && { stop_details }) };
-  yield { type: 'message_delta', delta, usage: fieldOf(message, 'usage') ?? {} };
+  yield { type: 'message_delta', delta, usage: getField(message, 'usage') ?? {} };
   yield { type: 'message_stop' };
 }
 
 /** Splits a block into its start and its deltas, as a stream has them. Blocks of other types are not split. */
 function splitBlock(block: unknown): { readonly start: unknown; readonly deltas: readonly object[] } {
   if (typeof block !== 'object' || block === null) return { start: block, deltas: [] };
-  switch (textField(block, 'type')) {
+  switch (getStringField(block, 'type')) {
     case 'text': {
-      const text = textField(block, 'text') ?? '';
+      const text = getStringField(block, 'text') ?? '';
       return { start: { ...block, text: '' }, deltas: [{ type: 'text_delta', text }] };
     }
     case 'thinking': {
-      const [thinking, signature] = [textField(block, 'thinking') ?? '', textField(block, 'signature') ?? ''];
+      const [thinking, signature] = [
+        getStringField(block, 'thinking') ?? '',
+        getStringField(block, 'signature') ?? '',
+      ];
       return {
         start: { ...block, thinking: '', signature: '' },
         deltas: [
@@ -94,7 +97,7 @@ function splitBlock(block: unknown): { readonly start: unknown; readonly deltas:
       };
     }
     case 'tool_use': {
-      const partial_json = toArguments(fieldOf(block, 'input'));
+      const partial_json = toArguments(getField(block, 'input'));
       return { start: { ...block, input: {} }, deltas: [{ type: 'input_json_delta', partial_json }] };
     }
     default:

@@ -1,14 +1,14 @@
 import {
   type ChatDelta,
-  fieldOf,
+  getField,
   type FinishReason,
   isErrorReport,
   type ProviderEvent,
-  textField,
+  getStringField,
 } from '../../port/index.js';
-import { AnswerBlock, toProviderData } from './answer-blocks.js';
-import { toProviderErrorInStream } from './anthropic-errors.js';
-import { MessageUsage } from './message-usage.js';
+import { AnthropicAnswerBlock, toProviderData } from './answer-blocks.js';
+import { toAnthropicStreamError } from './anthropic-errors.js';
+import { AnthropicUsage } from './message-usage.js';
 
 /** A delta with reasoning, which OpenAI's types do not have; hosts stream it under this name. */
 type Delta = ChatDelta & { reasoning_content?: string };
@@ -42,10 +42,10 @@ const IMPLIED_BLOCKS: ReadonlyMap<string, string> = new Map([
  * unknown events. https://platform.claude.com/docs/en/build-with-claude/streaming
  */
 export class MessageTranslator {
-  private readonly usage = new MessageUsage();
-  private readonly blocks = new Map<unknown, AnswerBlock>();
+  private readonly usage = new AnthropicUsage();
+  private readonly blocks = new Map<unknown, AnthropicAnswerBlock>();
   /** Indexes of the tool calls among the calls of the answer. */
-  private readonly calls = new Map<AnswerBlock, number>();
+  private readonly calls = new Map<AnthropicAnswerBlock, number>();
   private readonly created: number;
   private model: string;
   private id = '';
@@ -63,21 +63,21 @@ export class MessageTranslator {
    * @throws ProviderError if the event reports an error
    */
   translate(event: object): ProviderEvent[] {
-    switch (textField(event, 'type')) {
+    switch (getStringField(event, 'type')) {
       case 'message_start':
-        return this.begin(fieldOf(event, 'message'));
+        return this.begin(getField(event, 'message'));
       case 'content_block_start':
         return this.startBlock(event);
       case 'content_block_delta':
         return this.addToBlock(event);
       case 'content_block_stop':
-        return this.closeBlock(this.blocks.get(fieldOf(event, 'index')));
+        return this.closeBlock(this.blocks.get(getField(event, 'index')));
       case 'message_delta':
         return this.finish(event);
       case 'error':
-        throw toProviderErrorInStream(event);
+        throw toAnthropicStreamError(event);
       case undefined:
-        if (isErrorReport(event)) throw toProviderErrorInStream(event);
+        if (isErrorReport(event)) throw toAnthropicStreamError(event);
         return [NO_EVENT];
       default:
         return [];
@@ -97,51 +97,54 @@ export class MessageTranslator {
   }
 
   private begin(message: unknown): ProviderEvent[] {
-    this.id = textField(message, 'id') ?? '';
-    this.model = textField(message, 'model') ?? this.model;
-    this.usage.add(fieldOf(message, 'usage'));
+    this.id = getStringField(message, 'id') ?? '';
+    this.model = getStringField(message, 'model') ?? this.model;
+    this.usage.add(getField(message, 'usage'));
     return [this.chunk({ role: 'assistant', content: '' })];
   }
 
   private startBlock(event: object): ProviderEvent[] {
-    const start = fieldOf(event, 'content_block');
+    const start = getField(event, 'content_block');
     if (typeof start !== 'object' || start === null) return [NO_EVENT];
-    const block = new AnswerBlock(start);
-    this.blocks.set(fieldOf(event, 'index'), block);
+    const block = new AnthropicAnswerBlock(start);
+    this.blocks.set(getField(event, 'index'), block);
     if (block.type === 'tool_use') return [this.startCall(block, start)];
-    return [...this.text(textField(start, 'text')), ...this.reasoning(textField(start, 'thinking'))];
+    return [
+      ...this.text(getStringField(start, 'text')),
+      ...this.reasoning(getStringField(start, 'thinking')),
+    ];
   }
 
-  private startCall(block: AnswerBlock, start: object): ProviderEvent {
+  private startCall(block: AnthropicAnswerBlock, start: object): ProviderEvent {
     const index = this.calls.size;
     this.calls.set(block, index);
-    const id = textField(start, 'id') ?? '';
-    const name = textField(start, 'name') ?? '';
+    const id = getStringField(start, 'id') ?? '';
+    const name = getStringField(start, 'name') ?? '';
     return this.chunk({ tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }] });
   }
 
   private addToBlock(event: object): ProviderEvent[] {
-    const delta = fieldOf(event, 'delta');
-    const block = this.blockFor(fieldOf(event, 'index'), textField(delta, 'type'));
+    const delta = getField(event, 'delta');
+    const block = this.blockFor(getField(event, 'index'), getStringField(delta, 'type'));
     if (block === undefined) return [NO_EVENT];
-    switch (textField(delta, 'type')) {
+    switch (getStringField(delta, 'type')) {
       case 'text_delta': {
-        const text = textField(delta, 'text') ?? '';
+        const text = getStringField(delta, 'text') ?? '';
         block.addText(text);
         return this.text(text);
       }
       case 'thinking_delta': {
-        const thinking = textField(delta, 'thinking') ?? '';
+        const thinking = getStringField(delta, 'thinking') ?? '';
         block.addThinking(thinking);
         return this.reasoning(thinking);
       }
       case 'input_json_delta':
-        return this.addArguments(block, toPartialJson(fieldOf(delta, 'partial_json')));
+        return this.addArguments(block, toPartialJson(getField(delta, 'partial_json')));
       case 'signature_delta':
-        block.addSignature(textField(delta, 'signature') ?? '');
+        block.addSignature(getStringField(delta, 'signature') ?? '');
         return [];
       case 'citations_delta':
-        block.addCitation(fieldOf(delta, 'citation'));
+        block.addCitation(getField(delta, 'citation'));
         return [];
       default:
         return [];
@@ -152,11 +155,11 @@ export class MessageTranslator {
    * Returns the block of a delta. Hosts that copy the protocol may omit the start of a block, which only a tool
    * call cannot do without.
    */
-  private blockFor(index: unknown, deltaType: string | undefined): AnswerBlock | undefined {
+  private blockFor(index: unknown, deltaType: string | undefined): AnthropicAnswerBlock | undefined {
     const known = this.blocks.get(index);
     const type = deltaType === undefined ? undefined : IMPLIED_BLOCKS.get(deltaType);
     if (known !== undefined || type === undefined) return known;
-    const block = new AnswerBlock({ type });
+    const block = new AnthropicAnswerBlock({ type });
     this.blocks.set(index, block);
     return block;
   }
@@ -169,7 +172,7 @@ export class MessageTranslator {
     return reasoning_content === '' ? [] : [this.chunk({ reasoning_content })];
   }
 
-  private addArguments(block: AnswerBlock, json: string): ProviderEvent[] {
+  private addArguments(block: AnthropicAnswerBlock, json: string): ProviderEvent[] {
     block.addJson(json);
     const index = this.calls.get(block);
     if (index === undefined || json === '') return [];
@@ -180,20 +183,20 @@ export class MessageTranslator {
    * Closes a block. In this protocol, a tool without parameters receives no arguments; the canonical format
    * requires `{}`.
    */
-  private closeBlock(block: AnswerBlock | undefined): ProviderEvent[] {
+  private closeBlock(block: AnthropicAnswerBlock | undefined): ProviderEvent[] {
     return block === undefined || !this.calls.has(block) ? [] : this.addArguments(block, block.argumentsLeft);
   }
 
   private finish(event: object): ProviderEvent[] {
-    this.usage.add(fieldOf(event, 'usage'));
-    const delta = fieldOf(event, 'delta');
-    const reason = textField(delta, 'stop_reason');
+    this.usage.add(getField(event, 'usage'));
+    const delta = getField(event, 'delta');
+    const reason = getStringField(delta, 'stop_reason');
     if (reason === undefined || this.finished) return [];
     this.finished = true;
     // Hosts that copy the protocol may omit the stop event of a block.
     const open = Array.from(this.calls.keys()).flatMap((block) => this.closeBlock(block));
     const provider_data = toProviderData(this.blocks.values());
-    const refusal = textField(fieldOf(delta, 'stop_details'), 'explanation');
+    const refusal = getStringField(getField(delta, 'stop_details'), 'explanation');
     const known = FINISH_REASONS.get(reason) ?? 'stop';
     const finish = { ...(refusal !== undefined && { refusal }), ...(provider_data && { provider_data }) };
     return [...open, this.chunk(finish, known === 'stop' && this.calls.size > 0 ? 'tool_calls' : known)];

@@ -63,7 +63,7 @@ describe('MessageStreamReader', () => {
     const events = [...reader.push(bytesOf(novel)), ...reader.end()];
     const relayed = events.filter((event) => event.type === 'relayed');
     expect(relayed.map(({ raw }) => raw)).toEqual(STREAM.toSpliced(3, 0, '{"type":"novelty", "n": 1.0}'));
-    expect(relayed.every(({ name }) => name === 'any')).toBe(true);
+    expect(relayed.every(({ eventName: name }) => name === 'any')).toBe(true);
     expect(events.filter(({ type }) => type === 'skipped')).toHaveLength(2);
     expect(relayed[2]?.chunks).toEqual([]);
     const meant = relayed.flatMap(({ chunks }) => chunks);
@@ -112,7 +112,7 @@ describe('MessageStreamReader', () => {
   });
 
   it('relays a whole message in place of a stream as the events of a stream', () => {
-    const names = readWhole(true).flatMap((event) => (event.type === 'relayed' ? [event.name] : []));
+    const names = readWhole(true).flatMap((event) => (event.type === 'relayed' ? [event.eventName] : []));
     const block = (deltas: number): string[] => [
       'content_block_start',
       ...Array.from({ length: deltas }, () => 'content_block_delta'),

@@ -4,11 +4,11 @@ import {
   parseReply,
   ProviderError,
   type ProviderEvent,
-  textField,
+  getStringField,
   toHostError,
-  unreadableAnswer,
+  invalidResponseError,
 } from '../../port/index.js';
-import { ReplyBeginning } from '../../transport/reply-beginning.js';
+import { ResponseSniffer } from '../../transport/reply-beginning.js';
 import { toStreamEvents } from './from-anthropic-message.js';
 import { MessageTranslator } from './from-anthropic-stream.js';
 
@@ -19,7 +19,7 @@ export class MessageStreamReader {
   private readonly reader = new EventStreamReader();
   private readonly translator: MessageTranslator;
   private readonly relays: boolean;
-  private readonly beginning = new ReplyBeginning();
+  private readonly beginning = new ResponseSniffer();
   /** True once an event of the API format has arrived; `skipped`: true once one has arrived that is not. */
   private begun = false;
   private skipped = false;
@@ -56,7 +56,7 @@ export class MessageStreamReader {
     }
     if (!this.translator.finished) {
       if (!this.begun && (this.skipped || this.beginning.isForeign)) {
-        throw unreadableAnswer(
+        throw invalidResponseError(
           this.skipped ? "none of its events is in Anthropic's API format" : 'it is not an event stream',
         );
       }
@@ -76,7 +76,7 @@ export class MessageStreamReader {
       this.skipped = true;
       return [BROKEN_JSON];
     }
-    const type = textField(event, 'type') ?? '';
+    const type = getStringField(event, 'type') ?? '';
     this.done = type === 'message_stop';
     const meaning = this.translator.translate(event);
     if (meaning.some((one) => one.type === 'skipped')) this.skipped = true;
@@ -95,7 +95,7 @@ export class MessageStreamReader {
     const events = this.translator.finished ? [...meaning, ...this.translator.lastChunk()] : meaning;
     const chunks = events.flatMap((one) => (one.type === 'chunk' ? [one.chunk] : []));
     // Some hosts name their events only in the data, but clients of this protocol rely on the event name.
-    return [{ type: 'relayed', name: event === '' ? type : event, raw: data, chunks }];
+    return [{ type: 'relayed', eventName: event === '' ? type : event, raw: data, chunks }];
   }
 }
 
@@ -107,10 +107,10 @@ function framesOf(document: string): EventFrame[] {
   const value = parseReply(document);
   if (isErrorReport(value)) throw toHostError({ body: value });
   const frames = Array.from(toStreamEvents(value), (event) => ({
-    event: textField(event, 'type') ?? '',
+    event: getStringField(event, 'type') ?? '',
     data: JSON.stringify(event),
   }));
-  if (frames.length === 0) throw unreadableAnswer('it is not an event stream');
+  if (frames.length === 0) throw invalidResponseError('it is not an event stream');
   return frames;
 }
 

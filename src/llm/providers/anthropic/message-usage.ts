@@ -1,10 +1,10 @@
-import { type CompletionUsage, fieldOf, toCount } from '../../port/index.js';
+import { type CompletionUsage, getField, toCount } from '../../port/index.js';
 
 /**
  * Token counts of a message. They come at its start and again, cumulative, at its end; hosts that copy the
  * protocol omit them in one of the two places, or send 0 there, so the greater value counts.
  */
-export class MessageUsage {
+export class AnthropicUsage {
   private readonly counts = new Map<string, number>();
 
   /** @param usage the field `usage` of `message_start` or `message_delta` */
@@ -15,9 +15,9 @@ export class MessageUsage {
       'cache_creation_input_tokens',
       'output_tokens',
     ]) {
-      this.take(name, fieldOf(usage, name));
+      this.take(name, getField(usage, name));
     }
-    this.take('thinking_tokens', fieldOf(fieldOf(usage, 'output_tokens_details'), 'thinking_tokens'));
+    this.take('thinking_tokens', getField(getField(usage, 'output_tokens_details'), 'thinking_tokens'));
   }
 
   /**

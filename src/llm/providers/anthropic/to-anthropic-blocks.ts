@@ -1,6 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { AppError } from '../../../common/errors.js';
-import { type ChatMessage, fieldOf } from '../../port/index.js';
+import { type ChatMessage, getField } from '../../port/index.js';
 
 /** The blocks that we put into a user's turn. */
 export type InputBlock = Anthropic.TextBlockParam | Anthropic.ImageBlockParam | Anthropic.DocumentBlockParam;
@@ -49,12 +49,12 @@ export function isBlank(text: string): boolean {
 
 /** Returns the mark that ends a cached prefix, which callers who know Anthropic set on a part or a tool. */
 export function cacheMarkOf(part: object): { cache_control?: Anthropic.CacheControlEphemeral } {
-  const mark = fieldOf(part, 'cache_control');
+  const mark = getField(part, 'cache_control');
   return isCacheMark(mark) ? { cache_control: mark } : {};
 }
 
 function isCacheMark(value: unknown): value is Anthropic.CacheControlEphemeral {
-  return fieldOf(value, 'type') === 'ephemeral';
+  return getField(value, 'type') === 'ephemeral';
 }
 
 function toInputBlock(part: Part): InputBlock[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '../../../common/errors.js';
 import type { ChatMessage } from '../../port/index.js';
-import { toConversation } from './to-anthropic-messages.js';
+import { toAnthropicPrompt } from './to-anthropic-messages.js';
 
 const call = (id: string, text: string) => ({
   id,
@@ -9,7 +9,7 @@ const call = (id: string, text: string) => ({
   function: { name: 'clock', arguments: text },
 });
 
-const turnsOf = (messages: ChatMessage[]) => toConversation(messages).messages;
+const turnsOf = (messages: ChatMessage[]) => toAnthropicPrompt(messages).messages;
 
 function refusalOf(convert: () => unknown): AppError {
   try {
@@ -31,7 +31,7 @@ function user(...content: unknown[]): ChatMessage {
 
 describe('toConversation', () => {
   it('extracts system and developer messages from any position', () => {
-    const { system, messages } = toConversation([
+    const { system, messages } = toAnthropicPrompt([
       { role: 'system', content: 'Be brief.' },
       { role: 'user', content: 'Hi' },
       { role: 'developer', content: [{ type: 'text', text: 'Be kind.' }] },
@@ -57,14 +57,14 @@ describe('toConversation', () => {
       { role: 'user', content: 'Hi' },
       { role: 'user', content: '', ...sent },
     ];
-    const refusal = refusalOf(() => toConversation(messages));
+    const refusal = refusalOf(() => toAnthropicPrompt(messages));
     expect([refusal.code, refusal.param]).toEqual(['invalid_request', 'messages.1.content.1']);
     expect(refusal.message).toContain(`not in messages with the role '${role}'`);
   });
 
   it('refuses an answer that refers to audio', () => {
     const messages: ChatMessage[] = [{ role: 'assistant', content: null, audio: { id: 'audio_1' } }];
-    expect(refusalOf(() => toConversation(messages)).param).toBe('messages.0.audio');
+    expect(refusalOf(() => toAnthropicPrompt(messages)).param).toBe('messages.0.audio');
   });
 
   it.each([null, undefined])('omits a user message whose content is %s', (content) => {

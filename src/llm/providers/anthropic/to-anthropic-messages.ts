@@ -1,10 +1,10 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import { type CallIdRule, type ChatMessage, fieldOf, withAcceptedCallIds } from '../../port/index.js';
-import { blocksOf } from './answer-blocks.js';
+import { type CallIdRule, type ChatMessage, getField, withAcceptedCallIds } from '../../port/index.js';
+import { originalBlocksOf } from './answer-blocks.js';
 import { toInputBlocks, toTextBlocks, unsupported } from './to-anthropic-blocks.js';
 
 type Block = Anthropic.ContentBlockParam;
-type Turn = Anthropic.MessageParam & { role: 'user' | 'assistant'; content: Block[] };
+type AnthropicTurn = Anthropic.MessageParam & { role: 'user' | 'assistant'; content: Block[] };
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
 type TextMessage = Extract<ChatMessage, { role: 'assistant' | 'system' | 'developer' }>;
 type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
@@ -24,9 +24,9 @@ const CALL_IDS: CallIdRule = {
 /**
  * Messages as the API requires them: the system prompt separate, and alternating turns of user and assistant.
  */
-export interface Conversation {
+export interface AnthropicPrompt {
   readonly system: Anthropic.TextBlockParam[];
-  readonly messages: Turn[];
+  readonly messages: AnthropicTurn[];
 }
 
 /**
@@ -36,9 +36,9 @@ export interface Conversation {
  *
  * @throws AppError `invalid_request` for content that the API format cannot carry
  */
-export function toConversation(messages: readonly ChatMessage[]): Conversation {
+export function toAnthropicPrompt(messages: readonly ChatMessage[]): AnthropicPrompt {
   const system: Anthropic.TextBlockParam[] = [];
-  const turns: Turn[] = [];
+  const turns: AnthropicTurn[] = [];
   for (const [index, message] of withAcceptedCallIds(messages, CALL_IDS).entries()) {
     if (message.role === 'assistant' || message.role === 'system' || message.role === 'developer') {
       requireText(message, index);
@@ -76,7 +76,7 @@ function requireText(message: TextMessage, index: number): void {
  * Trims an answer to be continued, since the API refuses one that ends in white space ("final assistant content
  * cannot end with …").
  */
-function trimEnd(turns: Turn[]): void {
+function trimEnd(turns: AnthropicTurn[]): void {
   const last = turns.at(-1);
   if (last?.role !== 'assistant') return;
   const place = last.content.length - 1;
@@ -91,12 +91,12 @@ function trimEnd(turns: Turn[]): void {
 export function callsWithoutThinking(messages: readonly ChatMessage[]): boolean {
   const last = withAcceptedCallIds(messages, CALL_IDS).findLast((message) => message.role === 'assistant');
   if (!last?.tool_calls || last.tool_calls.length === 0) return false;
-  const first: Block | undefined = blocksOf(last)?.[0];
+  const first: Block | undefined = originalBlocksOf(last)?.[0];
   const type = first?.type;
   return type !== 'thinking' && type !== 'redacted_thinking';
 }
 
-function append(turns: Turn[], role: Turn['role'], blocks: readonly Block[]): void {
+function append(turns: AnthropicTurn[], role: AnthropicTurn['role'], blocks: readonly Block[]): void {
   if (blocks.length === 0) return;
   const last = turns.at(-1);
   if (last?.role === role) last.content.push(...blocks);
@@ -108,7 +108,7 @@ function toBlocks(message: Exclude<ChatMessage, { role: 'system' | 'developer' }
     case 'user':
       return toInputBlocks(message.content);
     case 'assistant':
-      return blocksOf(message) ?? toAssistantBlocks(message);
+      return originalBlocksOf(message) ?? toAssistantBlocks(message);
     case 'tool':
       return [toToolResult(message)];
     case 'function':
@@ -120,7 +120,7 @@ function toBlocks(message: Exclude<ChatMessage, { role: 'system' | 'developer' }
 }
 
 function toAssistantBlocks(message: AssistantMessage): Block[] {
-  if (fieldOf(message, 'function_call')) {
+  if (getField(message, 'function_call')) {
     throw unsupported("This model accepts 'tool_calls', not 'function_call'.", 'messages');
   }
   const text = toTextBlocks(message.content);
@@ -158,6 +158,6 @@ function toToolResult(message: ToolMessage): Anthropic.ToolResultBlockParam {
     type: 'tool_result',
     tool_use_id: message.tool_call_id,
     ...(content.length > 0 && { content }),
-    ...(fieldOf(message, 'is_error') === true && { is_error: true }),
+    ...(getField(message, 'is_error') === true && { is_error: true }),
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '../../../common/errors.js';
 import type { ChatRequest } from '../../port/index.js';
-import { droppedHints, toMessagesRequest } from './to-anthropic-request.js';
+import { droppedParameters, toMessagesRequest } from './to-anthropic-request.js';
 
 const CURRENT = 'claude-opus-5-5';
 const OLD = 'claude-sonnet-4-5-20250929';
@@ -192,7 +192,7 @@ describe('the hints that a Claude model does not accept', () => {
     ['no tool call without tools', CURRENT, { tool_choice: 'none' }, []],
     ['a stop sequence without a letter', OLD, { stop: ['\n', 'END'] }, ['stop']],
   ])('are reported: %s', (_what, model, request, names) => {
-    expect(droppedHints({ messages, ...request }, model)).toEqual(names);
+    expect(droppedParameters({ messages, ...request }, model)).toEqual(names);
   });
 
   it('are not sent', () => {

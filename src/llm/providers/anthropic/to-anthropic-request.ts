@@ -1,15 +1,20 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import type { ChatRequest, ProviderCall } from '../../port/index.js';
 import type { Adjustments } from '../../transport/adjusted-streams.js';
-import { knowsExtraHighEffort, takesOneSampling, takesSampling, thinkingOf } from './claude-models.js';
+import {
+  supportsExtraHighEffort,
+  supportsOneSamplingParameter,
+  supportsSampling,
+  thinkingModeOf,
+} from './claude-models.js';
 import { cacheMarkOf, isBlank, unsupported } from './to-anthropic-blocks.js';
-import { callsWithoutThinking, toConversation } from './to-anthropic-messages.js';
+import { callsWithoutThinking, toAnthropicPrompt } from './to-anthropic-messages.js';
 
 /**
  * A request of the Messages API. The SDK's type no longer has the sampling parameters that older models still
  * accept.
  */
-export type MessagesRequest = Anthropic.MessageCreateParamsStreaming & {
+export type AnthropicRequest = Anthropic.MessageCreateParamsStreaming & {
   temperature?: number;
   top_p?: number;
 };
@@ -45,10 +50,10 @@ const BUDGET_OF_EFFORT: Readonly<Record<Effort, number>> = {
  * @param adjustments changes to the default temperature and token limit, which the host refused
  * @throws AppError `invalid_request` for content that the API format cannot carry
  */
-export function toMessagesRequest(call: MessagesCall, adjustments: Adjustments = {}): MessagesRequest {
+export function toMessagesRequest(call: MessagesCall, adjustments: Adjustments = {}): AnthropicRequest {
   const { model } = call;
   const request = adjusted(call, adjustments);
-  const { system, messages } = toConversation(request.messages);
+  const { system, messages } = toAnthropicPrompt(request.messages);
   const { thinking, sampling } = generationFor(request, model);
   const outputConfig = outputConfigFor(request, model);
   if (messages.length === 0) {
@@ -71,7 +76,7 @@ export function toMessagesRequest(call: MessagesCall, adjustments: Adjustments =
 }
 
 /** Returns the names of hints in a request that `toMessagesRequest` omits or changes for a model. */
-export function droppedHints(request: ChatRequest, model: string): string[] {
+export function droppedParameters(request: ChatRequest, model: string): string[] {
   const { thinking, sampling } = generationFor(request, model);
   const { reasoning_effort: asked } = request;
   const thinks = asked === 'none' ? thinking?.type === 'disabled' : thinking !== undefined;
@@ -115,7 +120,7 @@ function adjusted(
 ): ChatRequest {
   const limited =
     maxTokens !== undefined && hasDefaultLimit(request) ? { ...request, max_tokens: maxTokens } : request;
-  const excluded = typeof request.top_p === 'number' && takesOneSampling(model);
+  const excluded = typeof request.top_p === 'number' && supportsOneSamplingParameter(model);
   if (!ownChoices.includes('temperature') || !(withoutTemperature || excluded)) return limited;
   const { temperature: _default, ...rest } = limited;
   return rest;
@@ -135,15 +140,17 @@ function samplingFor(
   model: string,
   thinking: Anthropic.ThinkingConfigParam | undefined,
 ): { temperature?: number; top_p?: number } {
-  if (!takesSampling(model) || (thinking !== undefined && thinking.type !== 'disabled')) return {};
+  if (!supportsSampling(model) || (thinking !== undefined && thinking.type !== 'disabled')) return {};
   if (typeof temperature !== 'number') return typeof top_p === 'number' ? { top_p } : {};
-  return typeof top_p === 'number' && !takesOneSampling(model) ? { temperature, top_p } : { temperature };
+  return typeof top_p === 'number' && !supportsOneSamplingParameter(model)
+    ? { temperature, top_p }
+    : { temperature };
 }
 
 function effortOf(asked: AskedEffort, model: string): Effort | undefined {
   if (asked === 'none') return undefined;
   if (asked === 'minimal') return 'low';
-  return asked === 'xhigh' && !knowsExtraHighEffort(model) ? 'high' : asked;
+  return asked === 'xhigh' && !supportsExtraHighEffort(model) ? 'high' : asked;
 }
 
 function thinkingFor(request: ChatRequest, model: string): Anthropic.ThinkingConfigParam | undefined {
@@ -155,7 +162,7 @@ function thinkingFor(request: ChatRequest, model: string): Anthropic.ThinkingCon
   if (forcesTool(request)) return undefined;
   // Without `summarized`, current models stream nothing while they think, and a silent stream looks like a dead
   // one.
-  if (thinkingOf(model) === 'adaptive') return { type: 'adaptive', display: 'summarized' };
+  if (thinkingModeOf(model) === 'adaptive') return { type: 'adaptive', display: 'summarized' };
   // With a budget the API refuses such a history: "When `thinking` is enabled, a final `assistant` message must
   // start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)". Adaptive
   // thinking does not. https://platform.claude.com/docs/en/build-with-claude/extended-thinking
@@ -170,7 +177,7 @@ function forcesTool({ tools, tool_choice: choice }: ChatRequest): boolean {
 
 function outputConfigFor(request: ChatRequest, model: string): OutputConfig | undefined {
   const format = formatFor(request.response_format);
-  const asked = thinkingOf(model) === 'adaptive' ? request.reasoning_effort : undefined;
+  const asked = thinkingModeOf(model) === 'adaptive' ? request.reasoning_effort : undefined;
   const effort = asked ? effortOf(asked, model) : undefined;
   if (format === undefined && effort === undefined) return undefined;
   return { ...(format && { format }), ...(effort && { effort }) };

@@ -18,7 +18,7 @@ const MODEL = 'echo';
  */
 export class DemoProvider extends ModelProvider {
   override readonly id = 'demo';
-  override readonly wire = 'demo';
+  override readonly protocol = 'demo';
   private readonly gapMs: number;
 
   constructor(options: { tokensPerSecond: number }) {
@@ -47,11 +47,11 @@ export class DemoProvider extends ModelProvider {
   }
 
   /** Returns false: the demo reads text only. */
-  override reads(): Promise<boolean> {
+  override supportsMedia(): Promise<boolean> {
     return Promise.resolve(false);
   }
 
-  override models(): Promise<readonly ListedModel[]> {
+  override listModels(): Promise<readonly ListedModel[]> {
     return Promise.resolve([{ id: MODEL }]);
   }
 }

@@ -2,16 +2,16 @@ import {
   type ChatChunk,
   type ChatDelta,
   type CompletionUsage,
-  fieldOf,
+  getField,
   type FinishReason,
   parseReply,
   ProviderError,
   type ProviderEvent,
   toCount,
-  unreadableAnswer,
+  invalidResponseError,
 } from '../../port/index.js';
-import { readText, readThinking, toArguments } from './ollama-answer-parts.js';
-import { toProviderErrorInStream } from './ollama-errors.js';
+import { readOllamaText, readThinking, toOllamaArguments } from './ollama-answer-parts.js';
+import { toOllamaStreamError } from './ollama-errors.js';
 import { OLLAMA } from './ollama-messages.js';
 
 /** The translation of a part of an answer, without the original text. */
@@ -27,7 +27,7 @@ const NO_TOOL_CALL: ChunkEvent = { type: 'skipped', reason: 'A tool call of the 
 type Delta = ChatDelta & { reasoning_content?: string };
 
 /** The metadata of all chunks of an answer, which the protocol does not contain. */
-export interface OllamaAnswerHead {
+export interface OllamaAnswerMetadata {
   readonly id: string;
   /** Unix time in seconds. */
   readonly created: number;
@@ -52,7 +52,7 @@ export class OllamaAnswerReader {
   /** True once the last object was read; anything after it is ignored. */
   done = false;
 
-  constructor(private readonly head: OllamaAnswerHead) {}
+  constructor(private readonly head: OllamaAnswerMetadata) {}
 
   /**
    * Converts the text of one object to events.
@@ -65,11 +65,11 @@ export class OllamaAnswerReader {
       yield BROKEN_JSON;
       return;
     }
-    if ('error' in value && value.error !== null) throw toProviderErrorInStream(value.error);
+    if ('error' in value && value.error !== null) throw toOllamaStreamError(value.error);
     const message = objectField(value, 'message') ?? generatedMessage(value);
-    const done = fieldOf(value, 'done') === true;
+    const done = getField(value, 'done') === true;
     if (message === undefined && !done) {
-      this.unread ??= unreadableAnswer("it is not an answer in Ollama's API format");
+      this.unread ??= invalidResponseError("it is not an answer in Ollama's API format");
       yield NO_ANSWER;
       return;
     }
@@ -95,7 +95,7 @@ export class OllamaAnswerReader {
     try {
       const value = parseReply(text);
       if (typeof value === 'object' && value !== null) return value;
-      this.unread ??= unreadableAnswer('it is not an object');
+      this.unread ??= invalidResponseError('it is not an object');
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       this.unread ??= error;
@@ -104,33 +104,34 @@ export class OllamaAnswerReader {
   }
 
   private *readMessage(message: object): Generator<ChunkEvent, void> {
-    const thinking = readText(fieldOf(message, 'thinking')) + readThinking(fieldOf(message, 'content'));
-    const content = readText(fieldOf(message, 'content'));
+    const thinking =
+      readOllamaText(getField(message, 'thinking')) + readThinking(getField(message, 'content'));
+    const content = readOllamaText(getField(message, 'content'));
     if (thinking !== '') {
       this.thinking += thinking;
       yield this.chunk({ reasoning_content: thinking });
     }
     if (content !== '') yield this.chunk({ content });
-    const calls = fieldOf(message, 'tool_calls') ?? [];
+    const calls = getField(message, 'tool_calls') ?? [];
     for (const call of Array.isArray(calls) ? calls : [calls]) yield* this.readToolCall(call);
   }
 
   private *readToolCall(call: unknown): Generator<ChunkEvent, void> {
     // Proxies that translate to this protocol may omit the object around the name and the arguments.
     const called = objectField(call, 'function') ?? call;
-    const name = fieldOf(called, 'name');
+    const name = getField(called, 'name');
     if (typeof name !== 'string' || name === '') {
       yield NO_TOOL_CALL;
       return;
     }
     const index = this.toolCalls;
     this.toolCalls += 1;
-    const given = fieldOf(call, 'id');
+    const given = getField(call, 'id');
     const id = typeof given === 'string' && given !== '' ? given : this.head.newCallId();
     yield this.chunk({
       tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }],
     });
-    const text = toArguments(fieldOf(called, 'arguments'));
+    const text = toOllamaArguments(getField(called, 'arguments'));
     yield this.chunk({ tool_calls: [{ index, function: { arguments: text } }] });
   }
 
@@ -141,7 +142,7 @@ export class OllamaAnswerReader {
       this.toolCalls > 0 && this.thinking !== ''
         ? { provider_data: { provider: OLLAMA, blocks: { thinking: this.thinking } } }
         : {};
-    yield this.chunk(delta, this.finishReason(fieldOf(value, 'done_reason')));
+    yield this.chunk(delta, this.finishReason(getField(value, 'done_reason')));
     const usage = usageOf(value);
     if (usage !== undefined) yield { type: 'chunk', chunk: { ...this.common(), choices: [], usage } };
   }
@@ -168,7 +169,7 @@ export class OllamaAnswerReader {
 
 /** Converts a piece of `/api/generate` to a message. */
 function generatedMessage(value: object): object | undefined {
-  const [content, thinking] = [fieldOf(value, 'response'), fieldOf(value, 'thinking')];
+  const [content, thinking] = [getField(value, 'response'), getField(value, 'thinking')];
   const says = (value: unknown): boolean => typeof value === 'string' || Array.isArray(value);
   return says(content) || says(thinking) ? { content, thinking } : undefined;
 }
@@ -178,14 +179,14 @@ function generatedMessage(value: object): object | undefined {
  * prompt was cached.
  */
 function usageOf(value: object): CompletionUsage | undefined {
-  const prompt = toCount(fieldOf(value, 'prompt_eval_count'));
+  const prompt = toCount(getField(value, 'prompt_eval_count'));
   // Absent if it is 0.
-  const completion = toCount(fieldOf(value, 'eval_count') ?? 0);
+  const completion = toCount(getField(value, 'eval_count') ?? 0);
   if (prompt === undefined || completion === undefined) return undefined;
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
 function objectField(value: unknown, name: string): object | undefined {
-  const found = fieldOf(value, name);
+  const found = getField(value, name);
   return typeof found === 'object' && found !== null ? found : undefined;
 }

@@ -1,6 +1,6 @@
 import { LineReader } from '../../../common/line-reader.js';
 import type { ProviderEvent } from '../../port/index.js';
-import { OllamaAnswerReader, type OllamaAnswerHead } from './from-ollama-answer.js';
+import { OllamaAnswerReader, type OllamaAnswerMetadata } from './from-ollama-answer.js';
 
 /** Reads the bytes of a streamed answer: one JSON object per line. */
 export class OllamaStreamReader {
@@ -9,7 +9,7 @@ export class OllamaStreamReader {
   private readonly relays: boolean;
 
   /** @param options.relays true to return each line unchanged, besides its translation */
-  constructor(head: OllamaAnswerHead, options: { readonly relays?: boolean } = {}) {
+  constructor(head: OllamaAnswerMetadata, options: { readonly relays?: boolean } = {}) {
     this.relays = options.relays ?? false;
     this.lines = new LineReader({ keepEnds: this.relays });
     this.answer = new OllamaAnswerReader(head);
@@ -47,6 +47,6 @@ export class OllamaStreamReader {
     const chunks = Array.from(this.answer.read(line), (event) =>
       event.type === 'chunk' ? [event.chunk] : [],
     ).flat();
-    yield { type: 'relayed', name: '', raw: line, chunks };
+    yield { type: 'relayed', eventName: '', raw: line, chunks };
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readEmbeddings, readModelNames, readsImages, textsOf } from './ollama-catalogue.js';
+import { readOllamaEmbeddings, readModelNames, readImageSupport, textsOf } from './ollama-catalogue.js';
 
 /** Recorded from `POST /api/embed`, shortened. */
 const EMBEDDINGS: unknown = JSON.parse(
@@ -15,15 +15,17 @@ const unreadable: unknown = expect.objectContaining({ kind: 'unreadable_answer' 
 
 describe('the reader of embeddings', () => {
   it('reads vectors and the tokens of the input', () => {
-    expect(readEmbeddings(EMBEDDINGS, 2)).toEqual({
+    expect(readOllamaEmbeddings(EMBEDDINGS, 2)).toEqual({
       vectors: [
         [0.010071029, -0.0017594862],
         [-0.0098027075, 0.06042469],
       ],
       inputTokens: 8,
     });
-    expect(readEmbeddings({ embeddings: [[1]] }, 1).inputTokens).toBeUndefined();
-    expect(readEmbeddings({ embeddings: [[1]], error: null, prompt_eval_count: '8' }, 1).inputTokens).toBe(8);
+    expect(readOllamaEmbeddings({ embeddings: [[1]] }, 1).inputTokens).toBeUndefined();
+    expect(
+      readOllamaEmbeddings({ embeddings: [[1]], error: null, prompt_eval_count: '8' }, 1).inputTokens,
+    ).toBe(8);
   });
 
   it.each([
@@ -33,7 +35,7 @@ describe('the reader of embeddings', () => {
     ['texts in them', { embeddings: [['0.1']] }, 1],
     ['nothing at all', null, 1],
   ])('refuses a response with %s', (_name, answer, count) => {
-    expect(() => readEmbeddings(answer, count)).toThrow(unreadable);
+    expect(() => readOllamaEmbeddings(answer, count)).toThrow(unreadable);
   });
 
   it('accepts texts, but no tokens', () => {
@@ -43,7 +45,7 @@ describe('the reader of embeddings', () => {
 
   it('detects an error with a success status', () => {
     const error = { error: 'the input length exceeds the context length' };
-    expect(() => readEmbeddings(error, 1)).toThrow(
+    expect(() => readOllamaEmbeddings(error, 1)).toThrow(
       expect.objectContaining({ kind: 'context_length_exceeded' }),
     );
   });
@@ -64,15 +66,15 @@ describe('capabilities of a model', () => {
     );
 
   it('include image support', () => {
-    expect(readsImages(show('["completion","vision"]'))).toBe(true);
-    expect(readsImages(show('["completion","tools"]'))).toBe(false);
+    expect(readImageSupport(show('["completion","vision"]'))).toBe(true);
+    expect(readImageSupport(show('["completion","tools"]'))).toBe(false);
   });
 
   it('are unknown if the server is too old to report them', () => {
-    expect(readsImages({ license: '…', details: {} })).toBeUndefined();
+    expect(readImageSupport({ license: '…', details: {} })).toBeUndefined();
   });
 
   it('are an error if the model does not exist', () => {
-    expect(() => readsImages({ error: "model 'x' not found" })).toThrow('not found');
+    expect(() => readImageSupport({ error: "model 'x' not found" })).toThrow('not found');
   });
 });

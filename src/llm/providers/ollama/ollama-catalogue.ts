@@ -1,12 +1,12 @@
 import {
   type EmbeddingCall,
   type EmbeddingResult,
-  fieldOf,
+  getField,
   isErrorReport,
   ProviderError,
   toCount,
   toHostError,
-  unreadableAnswer,
+  invalidResponseError,
 } from '../../port/index.js';
 
 /**
@@ -30,11 +30,11 @@ export function textsOf(input: EmbeddingCall['input']): string[] {
  * Reads the response of `POST /api/embed`.
  * @throws ProviderError for an error with a success status, and for anything but one vector per text
  */
-export function readEmbeddings(answer: unknown, count: number): EmbeddingResult {
-  const embeddings = fieldOf(checked(answer), 'embeddings');
+export function readOllamaEmbeddings(answer: unknown, count: number): EmbeddingResult {
+  const embeddings = getField(checked(answer), 'embeddings');
   if (!isVectors(embeddings) || embeddings.length !== count)
-    throw unreadableAnswer('it does not have one vector for each text');
-  return { vectors: embeddings, inputTokens: toCount(fieldOf(answer, 'prompt_eval_count')) };
+    throw invalidResponseError('it does not have one vector for each text');
+  return { vectors: embeddings, inputTokens: toCount(getField(answer, 'prompt_eval_count')) };
 }
 
 /**
@@ -42,10 +42,10 @@ export function readEmbeddings(answer: unknown, count: number): EmbeddingResult 
  * @throws ProviderError for an error with a success status, and for a value that is not a list
  */
 export function readModelNames(answer: unknown): string[] {
-  const models = fieldOf(checked(answer), 'models');
-  if (!Array.isArray(models)) throw unreadableAnswer('it is not a list of models');
+  const models = getField(checked(answer), 'models');
+  if (!Array.isArray(models)) throw invalidResponseError('it is not a list of models');
   return models
-    .map((model) => fieldOf(model, 'name') ?? fieldOf(model, 'model'))
+    .map((model) => getField(model, 'name') ?? getField(model, 'model'))
     .filter((name) => typeof name === 'string');
 }
 
@@ -53,8 +53,8 @@ export function readModelNames(answer: unknown): string[] {
  * Reads from the response of `POST /api/show` if the model supports images; undefined if it lists no
  * capabilities.
  */
-export function readsImages(answer: unknown): boolean | undefined {
-  const capabilities = fieldOf(checked(answer), 'capabilities');
+export function readImageSupport(answer: unknown): boolean | undefined {
+  const capabilities = getField(checked(answer), 'capabilities');
   return Array.isArray(capabilities) ? capabilities.includes('vision') : undefined;
 }
 

@@ -145,7 +145,7 @@ describe('connections', () => {
       await setImmediate();
     }
     expect(own.openConnections).toBe(1);
-    await client.models(AbortSignal.timeout(5000));
+    await client.listModels(AbortSignal.timeout(5000));
     expect(own.openConnections).toBe(1);
     await client.close();
     await own.close();

@@ -61,7 +61,7 @@ describe('OllamaProvider', () => {
 
   it('lists the models', async () => {
     fake.models = ['llama3.2:latest', 'qwen3:8b'];
-    expect(await provider.models(AbortSignal.timeout(5000))).toEqual([
+    expect(await provider.listModels(AbortSignal.timeout(5000))).toEqual([
       { id: 'llama3.2:latest' },
       { id: 'qwen3:8b' },
     ]);
@@ -72,8 +72,10 @@ describe('OllamaProvider', () => {
     const options = { id: 'ollama', baseUrl: locked.origin, connectTimeoutMs: 1000 };
     const known = new OllamaProvider({ ...options, apiKey: 'secret' });
     const unknown = new OllamaProvider(options);
-    expect(await known.models(AbortSignal.timeout(5000))).toEqual([{ id: 'test-model' }]);
-    await expect(unknown.models(AbortSignal.timeout(5000))).rejects.toMatchObject({ kind: 'unauthorized' });
+    expect(await known.listModels(AbortSignal.timeout(5000))).toEqual([{ id: 'test-model' }]);
+    await expect(unknown.listModels(AbortSignal.timeout(5000))).rejects.toMatchObject({
+      kind: 'unauthorized',
+    });
     await Promise.all([known.close(), unknown.close()]);
     await locked.close();
   });

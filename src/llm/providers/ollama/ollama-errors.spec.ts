@@ -3,9 +3,9 @@ import { LineTooLongError } from '../../../common/line-reader.js';
 import { ProviderError } from '../../port/index.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
 import {
-  asBrokenAnswer,
-  asUnreachable,
-  toProviderErrorInStream,
+  toBrokenAnswerError,
+  toUnreachableError,
+  toOllamaStreamError,
   toProviderErrorOfStatus,
 } from './ollama-errors.js';
 
@@ -49,7 +49,7 @@ describe('errors of Ollama', () => {
   it.each(SENTENCES)('are classified by the message: %s', (sentence, kind) => {
     expect(failure(500, sentence).kind).toBe(kind ?? 'broken_answer');
     expect(failure(400, sentence).kind).toBe(kind ?? 'rejected');
-    expect(toProviderErrorInStream(sentence)).toMatchObject({
+    expect(toOllamaStreamError(sentence)).toMatchObject({
       kind: kind ?? 'broken_answer',
       message: sentence,
     });
@@ -70,18 +70,18 @@ describe('errors of Ollama', () => {
     });
     expect([object.kind, object.message]).toEqual(['rate_limited', 'slow down']);
     expect(failure(500, '').message).toBe('The provider responded with status 500.');
-    expect(toProviderErrorInStream(7).message).toBe('The provider ended the answer with an error.');
+    expect(toOllamaStreamError(7).message).toBe('The provider ended the answer with an error.');
     expect(failure(500, 'x'.repeat(9999)).message.length).toBeLessThan(600);
   });
 
   it('distinguish a missing answer from one that broke off', () => {
     const cause = new Error('ECONNREFUSED');
-    expect(asUnreachable(cause)).toMatchObject({ kind: 'unreachable', cause });
+    expect(toUnreachableError(cause)).toMatchObject({ kind: 'unreachable', cause });
     const broken = new BrokenBodyError(cause);
-    expect(asBrokenAnswer(broken)).toMatchObject({ kind: 'broken_answer', cause: broken });
-    expect(asBrokenAnswer(new LineTooLongError(1)).kind).toBe('unreadable_answer');
+    expect(toBrokenAnswerError(broken)).toMatchObject({ kind: 'broken_answer', cause: broken });
+    expect(toBrokenAnswerError(new LineTooLongError(1)).kind).toBe('unreadable_answer');
     const own = new ProviderError('rejected', 'x');
-    expect(asBrokenAnswer(own)).toBe(own);
-    expect(() => asBrokenAnswer(cause)).toThrow(cause);
+    expect(toBrokenAnswerError(own)).toBe(own);
+    expect(() => toBrokenAnswerError(cause)).toThrow(cause);
   });
 });

@@ -1,6 +1,6 @@
 import { LineTooLongError } from '../../../common/line-reader.js';
-import { ProviderError, toHostError, unreadableAnswer } from '../../port/index.js';
-import { toHeaders } from '../../transport/head.js';
+import { ProviderError, toHostError, invalidResponseError } from '../../port/index.js';
+import { toHeaders } from '../../transport/response-headers.js';
 import { BrokenBodyError } from '../../transport/broken-body.js';
 
 /** An error response. */
@@ -17,12 +17,12 @@ export function toProviderErrorOfStatus({ status, headers, text }: OllamaFailure
 }
 
 /** Converts an error in place of an answer, after a success status: the `error` of `{"error": "…"}`. */
-export function toProviderErrorInStream(error: unknown): ProviderError {
+export function toOllamaStreamError(error: unknown): ProviderError {
   return toHostError({ body: { error } });
 }
 
 /** Returns the error for a server that cannot be reached. */
-export function asUnreachable(cause: unknown): ProviderError {
+export function toUnreachableError(cause: unknown): ProviderError {
   return new ProviderError('unreachable', 'The provider could not be reached.', { cause });
 }
 
@@ -30,9 +30,9 @@ export function asUnreachable(cause: unknown): ProviderError {
  * Returns the error for an answer that began but could not be read to its end.
  * @throws the error itself if it is not the host's fault: a bug in our own code, or a refusal of the request
  */
-export function asBrokenAnswer(cause: unknown): ProviderError {
+export function toBrokenAnswerError(cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
   if (cause instanceof BrokenBodyError) return new ProviderError('broken_answer', cause.message, { cause });
-  if (cause instanceof LineTooLongError) return unreadableAnswer('one of its lines is too large', cause);
+  if (cause instanceof LineTooLongError) return invalidResponseError('one of its lines is too large', cause);
   throw cause;
 }

@@ -171,7 +171,7 @@ describe('OllamaProvider with a failing server', () => {
     await gone.close();
     const away = new OllamaProvider({ id: 'ollama', baseUrl: origin, connectTimeoutMs: 1000 });
     expect((await outcomeOf(away.stream(call()))).error).toMatchObject({ kind: 'unreachable' });
-    await expect(away.models(AbortSignal.timeout(1000))).rejects.toMatchObject({ kind: 'unreachable' });
+    await expect(away.listModels(AbortSignal.timeout(1000))).rejects.toMatchObject({ kind: 'unreachable' });
     await away.close();
   });
 

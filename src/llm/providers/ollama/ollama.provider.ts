@@ -5,24 +5,24 @@ import {
   CompletionAssembler,
   type EmbeddingCall,
   type EmbeddingResult,
-  type ListCall,
+  type ListModelsCall,
   type ListedModel,
   type MediaKind,
   ModelProvider,
   parseReply,
   type ProviderCall,
   type ProviderEvent,
-  type ReadingCall,
-  type WholeAnswer,
+  type CapabilityQuery,
+  type CompleteAnswer,
 } from '../../port/index.js';
 import { createAgent } from '../../transport/agent.js';
 import { ACCEPT_ENCODING } from '../../transport/content-coding.js';
 import { ResponseBody } from '../../transport/response-body.js';
 import { AdjustedStreams } from '../../transport/adjusted-streams.js';
-import { type OllamaAnswerHead, OllamaAnswerReader } from './from-ollama-answer.js';
+import { type OllamaAnswerMetadata, OllamaAnswerReader } from './from-ollama-answer.js';
 import { OllamaStreamReader } from './from-ollama-stream.js';
-import { readEmbeddings, readModelNames, readsImages, textsOf } from './ollama-catalogue.js';
-import { asBrokenAnswer, asUnreachable, toProviderErrorOfStatus } from './ollama-errors.js';
+import { readOllamaEmbeddings, readModelNames, readImageSupport, textsOf } from './ollama-catalogue.js';
+import { toBrokenAnswerError, toUnreachableError, toProviderErrorOfStatus } from './ollama-errors.js';
 import { toOllamaRequest } from './to-ollama-request.js';
 
 /** Maximum wait for the end of a body after the answer's last line, in milliseconds. */
@@ -47,7 +47,7 @@ export interface OllamaProviderOptions {
  */
 export class OllamaProvider extends ModelProvider {
   override readonly id: string;
-  override readonly wire = 'ollama';
+  override readonly protocol = 'ollama';
   private readonly baseUrl: string;
   private readonly headers: Record<string, string>;
   private readonly agent: Agent;
@@ -74,7 +74,7 @@ export class OllamaProvider extends ModelProvider {
     });
   }
 
-  override async complete(call: ProviderCall): Promise<WholeAnswer> {
+  override async complete(call: ProviderCall): Promise<CompleteAnswer> {
     const { model, native, signal, apiKey } = call;
     if (native === undefined) return super.complete(call);
     const raw = await this.askText(native.path, signal, { ...native.body, model, stream: false }, apiKey);
@@ -101,29 +101,29 @@ export class OllamaProvider extends ModelProvider {
       { model, input: texts, truncate: false, dimensions },
       apiKey,
     );
-    return readEmbeddings(answer, texts.length);
+    return readOllamaEmbeddings(answer, texts.length);
   }
 
-  override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
+  override async listModels(signal: AbortSignal): Promise<readonly ListedModel[]> {
     const names = readModelNames(await this.askJson(TAGS_PATH, signal));
     return names.map((id) => ({ id }));
   }
 
   /** Ollama's protocol has a field for images, and none for PDFs. */
-  override async reads(
+  override async supportsMedia(
     kind: MediaKind,
-    { model, signal, apiKey }: ReadingCall,
+    { model, signal, apiKey }: CapabilityQuery,
   ): Promise<boolean | undefined> {
     if (kind === 'pdf') return false;
-    return readsImages(await this.askJson('/api/show', signal, { model }, apiKey));
+    return readImageSupport(await this.askJson('/api/show', signal, { model }, apiKey));
   }
 
   /** Ollama's models support three efforts; `toOllamaRequest` picks the closest. */
-  override droppedHints({ reasoning_effort: asked }: ChatRequest): readonly string[] {
+  override droppedParameters({ reasoning_effort: asked }: ChatRequest): readonly string[] {
     return asked === 'minimal' || asked === 'xhigh' || asked === 'max' ? ['reasoning_effort'] : [];
   }
 
-  override async nativeModels({ signal, apiKey }: ListCall): Promise<string> {
+  override async listNativeModels({ signal, apiKey }: ListModelsCall): Promise<string> {
     const text = await this.askText(TAGS_PATH, signal, undefined, apiKey);
     readModelNames(parseReply(text));
     return text;
@@ -148,7 +148,7 @@ export class OllamaProvider extends ModelProvider {
       }
       yield* reader.end();
     } catch (error) {
-      throw asBrokenAnswer(error);
+      throw toBrokenAnswerError(error);
     } finally {
       if (reader.done) await body.finish(DRAIN_MS);
       else body.abandon();
@@ -172,7 +172,7 @@ export class OllamaProvider extends ModelProvider {
   ): Promise<string> {
     const body = await this.ask(path, signal, payload, apiKey);
     return body.text().catch((error: unknown) => {
-      throw asBrokenAnswer(error);
+      throw toBrokenAnswerError(error);
     });
   }
 
@@ -199,7 +199,7 @@ export class OllamaProvider extends ModelProvider {
             body: JSON.stringify(payload),
           }),
     }).catch((error: unknown) => {
-      throw asUnreachable(error);
+      throw toUnreachableError(error);
     });
     const { statusCode: status } = response;
     const body = new ResponseBody(response);
@@ -217,7 +217,7 @@ function withoutDefault({ temperature: _default, ...request }: ChatRequest): Cha
   return request;
 }
 
-function headOf(model: string): OllamaAnswerHead {
+function headOf(model: string): OllamaAnswerMetadata {
   return {
     id: `chatcmpl-${newId()}`,
     created: Math.floor(Date.now() / 1000),

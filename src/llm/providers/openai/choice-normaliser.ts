@@ -1,15 +1,15 @@
 import {
   type ChatChunk,
   type ChatDelta,
-  fieldOf,
+  getField,
   isErrorReport,
   ProviderError,
-  textField,
+  getStringField,
   toHostError,
 } from '../../port/index.js';
 import { isLogprobs, isObject } from './canonical-chunk.js';
 import { toFinish } from './finish-reasons.js';
-import { readContent, readText, type Said, toArguments } from './reply-parts.js';
+import { readContent, readText, type MessageContent, toOpenAiArguments } from './reply-parts.js';
 import { ToolCallNormaliser } from './tool-call-normaliser.js';
 
 export type ChunkChoice = ChatChunk['choices'][number];
@@ -86,15 +86,15 @@ export class ChoiceNormaliser {
    */
   rewrite(choice: object, index: number): ChunkChoice {
     const finish = readFinish(choice);
-    const written = fieldOf(choice, 'finish_reason');
+    const written = getField(choice, 'finish_reason');
     this.emptyReason = written === '' || (this.emptyReason && written === undefined);
     const delta = this.rewriteDelta(deltaOf(choice, this.said));
     // The first reason counts: hosts repeat it beside the usage. Only a later content filter overrides it.
     const news = this.reason === null || finish === 'content_filter' ? finish : undefined;
     if (news !== undefined) this.reason = news;
-    const logprobs = fieldOf(choice, 'logprobs');
+    const logprobs = getField(choice, 'logprobs');
     return {
-      ...without(choice, MOVED),
+      ...omitFields(choice, MOVED),
       index,
       delta,
       finish_reason: news ?? null,
@@ -103,17 +103,17 @@ export class ChoiceNormaliser {
   }
 
   private rewriteDelta(delta: object): Delta {
-    const parts = readSaid(delta);
-    const calls = fieldOf(delta, 'tool_calls') ?? undefined;
+    const parts = readMessageContent(delta);
+    const calls = getField(delta, 'tool_calls') ?? undefined;
     const tool_calls = calls === undefined ? [] : this.calls.rewrite(calls);
     if (parts.text !== '' || tool_calls.length > 0) this.said = true;
-    const role = fieldOf(delta, 'role') === 'assistant' ? { role: 'assistant' as const } : {};
+    const role = getField(delta, 'role') === 'assistant' ? { role: 'assistant' as const } : {};
     return {
-      ...without(delta, READ),
+      ...omitFields(delta, READ),
       ...role,
       ...(parts.reasoning !== '' && { reasoning_content: parts.reasoning }),
       // An opening delta has an empty content; a delta with only reasoning has none.
-      ...((parts.text !== '' || fieldOf(delta, 'content') === '') && { content: parts.text }),
+      ...((parts.text !== '' || getField(delta, 'content') === '') && { content: parts.text }),
       ...(parts.refusal !== '' && { refusal: parts.refusal }),
       ...(tool_calls.length > 0 && { tool_calls }),
       ...legacyCallOf(delta),
@@ -122,10 +122,11 @@ export class ChoiceNormaliser {
 }
 
 /** Returns the text, reasoning and refusal of a message or delta, wherever the host puts them. */
-export function readSaid(message: object): Said {
-  const { text, reasoning, refusal } = readContent(fieldOf(message, 'content'));
-  const thoughts = readText(fieldOf(message, 'reasoning_content')) || readText(fieldOf(message, 'reasoning'));
-  return { text, reasoning: thoughts + reasoning, refusal: readText(fieldOf(message, 'refusal')) + refusal };
+export function readMessageContent(message: object): MessageContent {
+  const { text, reasoning, refusal } = readContent(getField(message, 'content'));
+  const thoughts =
+    readText(getField(message, 'reasoning_content')) || readText(getField(message, 'reasoning'));
+  return { text, reasoning: thoughts + reasoning, refusal: readText(getField(message, 'refusal')) + refusal };
 }
 
 /**
@@ -133,8 +134,8 @@ export function readSaid(message: object): Said {
  * @throws ProviderError if the choice reports a failure
  */
 export function readFinish(choice: object): NonNullable<ChunkChoice['finish_reason']> | undefined {
-  const error = fieldOf(choice, 'error');
-  const finish = toFinish(fieldOf(choice, 'finish_reason'));
+  const error = getField(choice, 'error');
+  const finish = toFinish(getField(choice, 'finish_reason'));
   if (isErrorReport({ error })) throw toHostError({ body: error });
   if (finish?.type !== 'failure') return finish?.reason;
   const message = `The provider ended the answer early, with the finish reason '${finish.reason}'.`;
@@ -143,17 +144,19 @@ export function readFinish(choice: object): NonNullable<ChunkChoice['finish_reas
 
 /** Returns `function_call`, the predecessor of tool calls. Some hosts send its arguments as an object. */
 export function legacyCallOf(message: object): Record<string, unknown> {
-  const call = fieldOf(message, LEGACY_CALL);
-  const [name, given] = [textField(call, 'name'), fieldOf(call, 'arguments')];
+  const call = getField(message, LEGACY_CALL);
+  const [name, given] = [getStringField(call, 'name'), getField(call, 'arguments')];
   const text =
-    typeof given === 'object' && given !== null ? toArguments(given) : textField(call, 'arguments');
+    typeof given === 'object' && given !== null
+      ? toOpenAiArguments(given)
+      : getStringField(call, 'arguments');
   if (name === undefined && text === undefined) return {};
   const read = { ...(name !== undefined && { name }), ...(text !== undefined && { arguments: text }) };
   return { [LEGACY_CALL]: read };
 }
 
 /** Returns the fields of an untrusted value that are not in `names`, unchanged. */
-export function without(value: object, names: ReadonlySet<string>): Record<string, unknown> {
+export function omitFields(value: object, names: ReadonlySet<string>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.has(name)));
 }
 
@@ -162,13 +165,13 @@ export function without(value: object, names: ReadonlySet<string>): Record<strin
  * which counts only if nothing came before; the older format has `text`.
  */
 function deltaOf(choice: object, hasSaid: boolean): object {
-  const delta = fieldOf(choice, 'delta');
+  const delta = getField(choice, 'delta');
   if (isObject(delta)) return delta;
   if (typeof delta === 'string') return { content: delta };
-  const message = fieldOf(choice, 'message');
+  const message = getField(choice, 'message');
   if (isObject(message)) return hasSaid ? {} : message;
   if (typeof message === 'string') return hasSaid ? {} : { content: message };
-  const text = fieldOf(choice, 'text');
+  const text = getField(choice, 'text');
   return typeof text === 'string' ? { content: text } : {};
 }
 

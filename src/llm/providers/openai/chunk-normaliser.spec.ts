@@ -183,7 +183,9 @@ describe('the finish reason of a choice', () => {
     const value = chunkOf({ content: 'Hi' });
     normaliser.normalise(value, JSON.stringify(value));
     expect(normaliser.complete).toBe(false);
-    expect(normaliser.missingEnd()?.chunk.choices).toEqual([{ index: 0, delta: {}, finish_reason: 'stop' }]);
-    expect([normaliser.complete, normaliser.missingEnd()]).toEqual([true, undefined]);
+    expect(normaliser.missingFinalChunk()?.chunk.choices).toEqual([
+      { index: 0, delta: {}, finish_reason: 'stop' },
+    ]);
+    expect([normaliser.complete, normaliser.missingFinalChunk()]).toEqual([true, undefined]);
   });
 });

@@ -1,7 +1,7 @@
 import { newId } from '../../../common/ids.js';
-import { type ChatChunk, fieldOf, textField, toCount } from '../../port/index.js';
+import { type ChatChunk, getField, getStringField, toCount } from '../../port/index.js';
 import { isCanonicalChunk, isObject } from './canonical-chunk.js';
-import { ChoiceNormaliser, type ChunkChoice, without } from './choice-normaliser.js';
+import { ChoiceNormaliser, type ChunkChoice, omitFields } from './choice-normaliser.js';
 import { readUsage, toIndex } from './reply-parts.js';
 
 /** A chunk and its JSON text: the original, or a rewritten one. */
@@ -11,7 +11,7 @@ export interface NormalisedChunk {
 }
 
 /** Metadata of an answer that some hosts omit. */
-export interface AnswerHead {
+export interface AnswerMetadata {
   readonly id: string;
   /** Unix time in seconds. */
   readonly created: number;
@@ -19,7 +19,7 @@ export interface AnswerHead {
 }
 
 /** Creates the metadata of an answer whose host sends none. */
-export function newHead(model: string): AnswerHead {
+export function newAnswerMetadata(model: string): AnswerMetadata {
   return { id: `chatcmpl-${newId()}`, created: Math.floor(Date.now() / 1000), model };
 }
 
@@ -33,10 +33,10 @@ const READ = new Set(['id', 'object', 'created', 'model', 'choices', 'usage']);
 export class ChunkNormaliser {
   private readonly choices = new Map<number, ChoiceNormaliser>();
   /** The metadata of the latest chunk, or its initial value. Supplies the fields that later chunks lack. */
-  private head: AnswerHead;
+  private head: AnswerMetadata;
 
   /** @param head metadata for chunks that have no id, time or model of their own */
-  constructor(head: AnswerHead) {
+  constructor(head: AnswerMetadata) {
     this.head = head;
   }
 
@@ -69,7 +69,7 @@ export class ChunkNormaliser {
    * Returns the final chunk that a host omits if it never sends a finish reason, or only an empty string. Call
    * it once the stream has ended with its end marker. Returns undefined for every other host.
    */
-  missingEnd(): NormalisedChunk | undefined {
+  missingFinalChunk(): NormalisedChunk | undefined {
     const open = [...this.choices].filter(([, choice]) => !choice.finished);
     // A host that sent the reason of another choice has broken this one off.
     const isUsual =
@@ -97,18 +97,18 @@ export class ChunkNormaliser {
   }
 
   private rewrite(value: object): ChatChunk | undefined {
-    const given = fieldOf(value, 'choices');
+    const given = getField(value, 'choices');
     const entries = (Array.isArray(given) ? given : [given]).filter(isObject);
-    const usage = usageOf(value, entries);
+    const usage = readChunkUsage(value, entries);
     if (!Array.isArray(given) && entries.length === 0 && usage === undefined) return undefined;
     if (Array.isArray(given) && given.length > 0 && entries.length === 0) return undefined;
     const choices = entries.map((entry, position) => {
-      const index = toIndex(fieldOf(entry, 'index')) ?? position;
+      const index = toIndex(getField(entry, 'index')) ?? position;
       return this.choiceAt(index).rewrite(entry, index);
     });
-    this.head = headOf(value, this.head);
+    this.head = readAnswerMetadata(value, this.head);
     return {
-      ...without(value, READ),
+      ...omitFields(value, READ),
       ...this.head,
       object: 'chat.completion.chunk',
       choices,
@@ -118,25 +118,25 @@ export class ChunkNormaliser {
 }
 
 /** Returns the metadata of an answer or chunk, with missing fields taken from `otherwise`. */
-export function headOf(value: object, otherwise: AnswerHead): AnswerHead {
+export function readAnswerMetadata(value: object, otherwise: AnswerMetadata): AnswerMetadata {
   return {
     id: nonEmpty(value, 'id') ?? otherwise.id,
-    created: toCount(fieldOf(value, 'created')) ?? otherwise.created,
+    created: toCount(getField(value, 'created')) ?? otherwise.created,
     model: nonEmpty(value, 'model') ?? otherwise.model,
   };
 }
 
 function nonEmpty(value: object, name: string): string | undefined {
-  const text = textField(value, name);
+  const text = getStringField(value, name);
   return text === '' ? undefined : text;
 }
 
 /** Returns the usage, wherever a host puts it: Groq in `x_groq`, Moonshot beside the last delta. */
-export function usageOf(value: object, choices: readonly object[]): ChatChunk['usage'] {
+export function readChunkUsage(value: object, choices: readonly object[]): ChatChunk['usage'] {
   const places = [
-    fieldOf(value, 'usage'),
-    fieldOf(fieldOf(value, 'x_groq'), 'usage'),
-    ...choices.map((choice) => fieldOf(choice, 'usage')),
+    getField(value, 'usage'),
+    getField(getField(value, 'x_groq'), 'usage'),
+    ...choices.map((choice) => getField(choice, 'usage')),
   ];
   return places.map(readUsage).find((usage) => usage !== undefined);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ChatCompletion } from '../../port/index.js';
-import { toCompletion } from './completion-reader.js';
+import { readCompletion } from './completion-reader.js';
 
 const HEAD = { id: 'head', created: 2, model: 'asked' };
 const USAGE = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 };
@@ -19,7 +19,7 @@ const withMessage = (message: unknown, choice: object = {}, more: object = {}) =
 const said = (message: object, choice: object = {}, more: object = {}) =>
   withMessage({ role: 'assistant', content: 'Hi', refusal: null, ...message }, choice, more);
 
-const read = (value: unknown): ChatCompletion => toCompletion(value, HEAD);
+const read = (value: unknown): ChatCompletion => readCompletion(value, HEAD);
 const choiceOf = (value: unknown) => read(value).choices[0];
 
 describe('a whole answer in the canonical format is passed on unchanged', () => {

@@ -2,16 +2,16 @@ import { newId } from '../../../common/ids.js';
 import {
   type AnswerMessage,
   type ChatCompletion,
-  fieldOf,
+  getField,
   FINISH_REASONS,
   isErrorReport,
-  textField,
+  getStringField,
   toHostError,
-  unreadableAnswer,
+  invalidResponseError,
 } from '../../port/index.js';
 import { isLogprobs, isObject } from './canonical-chunk.js';
-import { readFinish, readSaid, legacyCallOf, without } from './choice-normaliser.js';
-import { type AnswerHead, headOf, usageOf } from './chunk-normaliser.js';
+import { readFinish, readMessageContent, legacyCallOf, omitFields } from './choice-normaliser.js';
+import { type AnswerMetadata, readAnswerMetadata, readChunkUsage } from './chunk-normaliser.js';
 import { isUsage, toIndex } from './reply-parts.js';
 import { readToolCall } from './tool-call-fields.js';
 
@@ -42,18 +42,19 @@ const READ = {
  * @param head metadata for an answer that has no id, time or model of its own
  * @throws ProviderError for an error with a success status, and for a value that is not an answer
  */
-export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
+export function readCompletion(value: unknown, head: AnswerMetadata): ChatCompletion {
   if (isErrorReport(value)) throw toHostError({ body: value });
   if (isCanonical(value)) return value;
-  const given = fieldOf(value, 'choices');
-  if (!isObject(value) || given === undefined || given === null) throw unreadableAnswer('it has no choices');
+  const given = getField(value, 'choices');
+  if (!isObject(value) || given === undefined || given === null)
+    throw invalidResponseError('it has no choices');
   const entries = (Array.isArray(given) ? given : [given]).filter(isObject);
-  if (entries.length === 0) throw unreadableAnswer('it has no choices');
-  const usage = usageOf(value, entries);
+  if (entries.length === 0) throw invalidResponseError('it has no choices');
+  const usage = readChunkUsage(value, entries);
   const indexes = uniqueIndexes(entries);
   return {
-    ...without(value, READ.completion),
-    ...headOf(value, head),
+    ...omitFields(value, READ.completion),
+    ...readAnswerMetadata(value, head),
     object: 'chat.completion',
     choices: entries.map((entry, position) => toChoice(entry, indexes[position] ?? position)),
     ...(usage && { usage }),
@@ -62,7 +63,7 @@ export function toCompletion(value: unknown, head: AnswerHead): ChatCompletion {
 
 /** Returns the index of each choice: the host's own, or a free one if it is missing or repeated. */
 function uniqueIndexes(choices: readonly object[]): number[] {
-  const given = choices.map((choice) => toIndex(fieldOf(choice, 'index')));
+  const given = choices.map((choice) => toIndex(getField(choice, 'index')));
   const own = given.map((index, position) => (given.indexOf(index) === position ? index : undefined));
   const taken = new Set(own);
   return own.map((index, position) => {
@@ -79,16 +80,17 @@ function uniqueIndexes(choices: readonly object[]): number[] {
  * may know no reasons.
  */
 function toChoice(choice: object, index: number): Choice {
-  const given = [fieldOf(choice, 'message'), fieldOf(choice, 'delta')].find(isObject);
-  const text = textField(choice, 'message') ?? textField(choice, 'delta') ?? textField(choice, 'text');
+  const given = [getField(choice, 'message'), getField(choice, 'delta')].find(isObject);
+  const text =
+    getStringField(choice, 'message') ?? getStringField(choice, 'delta') ?? getStringField(choice, 'text');
   const finish = readFinish(choice);
   if (given === undefined && text === undefined && finish === undefined) {
-    throw unreadableAnswer('one of its choices has no message');
+    throw invalidResponseError('one of its choices has no message');
   }
   const message = toMessage(given ?? { content: text });
-  const logprobs = fieldOf(choice, 'logprobs');
+  const logprobs = getField(choice, 'logprobs');
   return {
-    ...without(choice, READ.choice),
+    ...omitFields(choice, READ.choice),
     index,
     message,
     finish_reason: finish ?? (message.tool_calls === undefined ? 'stop' : 'tool_calls'),
@@ -97,12 +99,12 @@ function toChoice(choice: object, index: number): Choice {
 }
 
 function toMessage(message: object): Message {
-  const { text, reasoning, refusal } = readSaid(message);
-  const tool_calls = toToolCalls(fieldOf(message, 'tool_calls') ?? []);
+  const { text, reasoning, refusal } = readMessageContent(message);
+  const tool_calls = toToolCalls(getField(message, 'tool_calls') ?? []);
   return {
-    ...without(message, READ.message),
+    ...omitFields(message, READ.message),
     role: 'assistant',
-    content: text === '' && fieldOf(message, 'content') !== '' ? null : text,
+    content: text === '' && getField(message, 'content') !== '' ? null : text,
     refusal: refusal === '' ? null : refusal,
     ...(reasoning !== '' && { reasoning_content: reasoning }),
     ...(tool_calls.length > 0 && { tool_calls }),
@@ -158,18 +160,18 @@ function isCanonical(value: unknown): value is ChatCompletion {
   return (
     isObject(value) &&
     !isErrorReport(value) &&
-    typeof fieldOf(value, 'id') === 'string' &&
-    typeof fieldOf(value, 'model') === 'string' &&
-    typeof fieldOf(value, 'created') === 'number' &&
-    fieldOf(value, 'object') === 'chat.completion' &&
+    typeof getField(value, 'id') === 'string' &&
+    typeof getField(value, 'model') === 'string' &&
+    typeof getField(value, 'created') === 'number' &&
+    getField(value, 'object') === 'chat.completion' &&
     isUsageOrNothing(value) &&
-    isChoices(fieldOf(value, 'choices'))
+    isChoices(getField(value, 'choices'))
   );
 }
 
 function isUsageOrNothing(value: object): boolean {
-  const usage = fieldOf(value, 'usage') ?? undefined;
-  return usage === undefined ? fieldOf(value, 'x_groq') === undefined : isUsage(usage);
+  const usage = getField(value, 'usage') ?? undefined;
+  return usage === undefined ? getField(value, 'x_groq') === undefined : isUsage(usage);
 }
 
 function isChoices(choices: unknown): boolean {
@@ -177,63 +179,63 @@ function isChoices(choices: unknown): boolean {
     Array.isArray(choices) &&
     choices.length > 0 &&
     choices.every(isCanonicalChoice) &&
-    new Set(choices.map((choice) => fieldOf(choice, 'index'))).size === choices.length
+    new Set(choices.map((choice) => getField(choice, 'index'))).size === choices.length
   );
 }
 
 function isCanonicalChoice(choice: unknown): boolean {
-  const [index, message] = [fieldOf(choice, 'index'), fieldOf(choice, 'message')];
+  const [index, message] = [getField(choice, 'index'), getField(choice, 'message')];
   return (
     typeof index === 'number' &&
     toIndex(index) === index &&
-    REASONS.has(fieldOf(choice, 'finish_reason')) &&
-    (fieldOf(choice, 'error') ?? undefined) === undefined &&
-    (fieldOf(choice, 'usage') ?? undefined) === undefined &&
-    isLogprobs(fieldOf(choice, 'logprobs')) &&
+    REASONS.has(getField(choice, 'finish_reason')) &&
+    (getField(choice, 'error') ?? undefined) === undefined &&
+    (getField(choice, 'usage') ?? undefined) === undefined &&
+    isLogprobs(getField(choice, 'logprobs')) &&
     isObject(message) &&
     isCanonicalMessage(message)
   );
 }
 
 function isCanonicalMessage(message: object): boolean {
-  const calls = fieldOf(message, 'tool_calls') ?? [];
+  const calls = getField(message, 'tool_calls') ?? [];
   return (
-    fieldOf(message, 'role') === 'assistant' &&
+    getField(message, 'role') === 'assistant' &&
     (['content', 'refusal', 'reasoning_content', 'reasoning'] as const).every((name) =>
-      isTextOrNothing(fieldOf(message, name)),
+      isTextOrNothing(getField(message, name)),
     ) &&
-    fieldOf(message, 'content') !== undefined &&
-    fieldOf(message, 'provider_data') === undefined &&
-    isFunctionCallOrNothing(fieldOf(message, 'function_call')) &&
+    getField(message, 'content') !== undefined &&
+    getField(message, 'provider_data') === undefined &&
+    isFunctionCallOrNothing(getField(message, 'function_call')) &&
     Array.isArray(calls) &&
     calls.every((call) => isToolCall(call) || isCustomCall(call)) &&
-    new Set(calls.map((call) => fieldOf(call, 'id'))).size === calls.length
+    new Set(calls.map((call) => getField(call, 'id'))).size === calls.length
   );
 }
 
 function isToolCall(call: unknown): boolean {
-  const part = fieldOf(call, 'function');
+  const part = getField(call, 'function');
   return (
-    fieldOf(call, 'type') === 'function' &&
-    Boolean(textField(call, 'id')) &&
-    Boolean(textField(part, 'name')) &&
-    Boolean(textField(part, 'arguments'))
+    getField(call, 'type') === 'function' &&
+    Boolean(getStringField(call, 'id')) &&
+    Boolean(getStringField(part, 'name')) &&
+    Boolean(getStringField(part, 'arguments'))
   );
 }
 
 function isCustomCall(call: unknown): call is ToolCall {
-  const part = fieldOf(call, 'custom');
+  const part = getField(call, 'custom');
   return (
-    fieldOf(call, 'type') === 'custom' &&
-    Boolean(textField(call, 'id')) &&
-    typeof fieldOf(part, 'name') === 'string' &&
-    typeof fieldOf(part, 'input') === 'string'
+    getField(call, 'type') === 'custom' &&
+    Boolean(getStringField(call, 'id')) &&
+    typeof getField(part, 'name') === 'string' &&
+    typeof getField(part, 'input') === 'string'
   );
 }
 
 function isFunctionCallOrNothing(value: unknown): boolean {
   if (value === undefined || value === null) return true;
-  return typeof fieldOf(value, 'name') === 'string' && typeof fieldOf(value, 'arguments') === 'string';
+  return typeof getField(value, 'name') === 'string' && typeof getField(value, 'arguments') === 'string';
 }
 
 function isTextOrNothing(value: unknown): boolean {

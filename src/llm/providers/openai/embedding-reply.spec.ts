@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { readEmbeddings } from './embedding-reply.js';
+import { readOpenAiEmbeddings } from './embedding-reply.js';
 
-const read = (value: unknown, count = 1) => readEmbeddings(JSON.stringify(value), count);
+const read = (value: unknown, count = 1) => readOpenAiEmbeddings(JSON.stringify(value), count);
 
 describe('readEmbeddings reads vectors', () => {
   it.each<[string, unknown]>([

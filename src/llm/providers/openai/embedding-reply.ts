@@ -1,11 +1,11 @@
 import {
   type EmbeddingResult,
-  fieldOf,
+  getField,
   isErrorReport,
   parseReply,
   toCount,
   toHostError,
-  unreadableAnswer,
+  invalidResponseError,
 } from '../../port/index.js';
 import { toIndex } from './reply-parts.js';
 
@@ -17,35 +17,35 @@ const FLOAT_BYTES = 4;
  * @param count number of inputs
  * @throws ProviderError for an error with a success status, and for anything but one vector per input
  */
-export function readEmbeddings(text: string, count: number): EmbeddingResult {
+export function readOpenAiEmbeddings(text: string, count: number): EmbeddingResult {
   const value = parseReply(text);
   if (isErrorReport(value)) throw toHostError({ body: value });
-  const data = Array.isArray(value) ? value : fieldOf(value, 'data');
-  if (!Array.isArray(data)) throw unreadableAnswer('it has no list of vectors');
+  const data = Array.isArray(value) ? value : getField(value, 'data');
+  if (!Array.isArray(data)) throw invalidResponseError('it has no list of vectors');
   const entries: readonly unknown[] = data;
   if (entries.length !== count)
-    throw unreadableAnswer(`it has ${entries.length} vectors for ${count} inputs`);
+    throw invalidResponseError(`it has ${entries.length} vectors for ${count} inputs`);
   const vectors = new Map<number, readonly number[]>();
   for (const [position, entry] of entries.entries()) {
-    vectors.set(toIndex(fieldOf(entry, 'index')) ?? position, toVector(entry));
+    vectors.set(toIndex(getField(entry, 'index')) ?? position, toVector(entry));
   }
   const inOrder = Array.from({ length: count }, (_, index) => vectors.get(index));
   if (!inOrder.every((vector) => vector !== undefined))
-    throw unreadableAnswer('its vectors are not in order');
+    throw invalidResponseError('its vectors are not in order');
   // Not every host reports usage.
-  const usage = fieldOf(value, 'usage');
+  const usage = getField(value, 'usage');
   return {
     vectors: inOrder,
-    inputTokens: toCount(fieldOf(usage, 'prompt_tokens') ?? fieldOf(usage, 'total_tokens')),
+    inputTokens: toCount(getField(usage, 'prompt_tokens') ?? getField(usage, 'total_tokens')),
   };
 }
 
 function toVector(entry: unknown): readonly number[] {
-  const given = fieldOf(entry, 'embedding') ?? entry;
+  const given = getField(entry, 'embedding') ?? entry;
   // llama.cpp's own route wraps the vector of a text in another list.
   const vector = Array.isArray(given) && given.length === 1 && Array.isArray(given[0]) ? given[0] : given;
   const numbers = typeof vector === 'string' ? fromBase64(vector) : vector;
-  if (!isVector(numbers)) throw unreadableAnswer('one of its vectors is not a list of numbers');
+  if (!isVector(numbers)) throw invalidResponseError('one of its vectors is not a list of numbers');
   return numbers;
 }
 

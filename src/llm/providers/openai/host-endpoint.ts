@@ -1,26 +1,26 @@
 import type OpenAI from 'openai';
 import type { Agent } from 'undici';
 import { ProviderError, toHostError } from '../../port/index.js';
-import { asErrorStatus, toHeaders } from '../../transport/head.js';
+import { toErrorStatus, toHeaders } from '../../transport/response-headers.js';
 import {
   isSuccess,
-  NoAnswerError,
-  type Post,
-  post,
-  postWhole,
-  type WholeResponse,
+  NoResponseError,
+  type ProviderRequest,
+  sendStreaming,
+  sendBuffered,
+  type BufferedResponse,
 } from '../../transport/post.js';
 import type { ResponseBody } from '../../transport/response-body.js';
 import { HostRefusal } from './host-refusal.js';
 
 /** All of a request except its body. */
-type Envelope = Pick<Post, 'origin' | 'path' | 'headers'>;
+type Envelope = Pick<ProviderRequest, 'origin' | 'path' | 'headers'>;
 
 /** The routes of a host, below its base URL. */
 export type HostPath = '/chat/completions' | '/embeddings' | '/models';
 
 /** Options of a request. */
-export interface Asking {
+export interface RequestOptions {
   readonly signal: AbortSignal;
   /** Replaces the client's own key. */
   readonly apiKey?: string | undefined;
@@ -50,15 +50,15 @@ export class HostEndpoint {
    * or abandoned.
    * @throws HostRefusal, ProviderError, NoAnswerError
    */
-  async stream(path: HostPath, body: object, asking: Asking): Promise<ResponseBody> {
+  async stream(path: HostPath, body: object, asking: RequestOptions): Promise<ResponseBody> {
     const request = await this.requestOf(path, body, asking);
-    const { status, headers, body: answer } = await post(this.agent, request);
+    const { status, headers, body: answer } = await sendStreaming(this.agent, request);
     if (isSuccess(status)) return answer;
     const text = await answer.text().catch((error: unknown) => {
       answer.abandon();
       // A body that cannot be decompressed is still a response, and its status is sufficient.
       if (error instanceof ProviderError) return '';
-      throw new NoAnswerError(error);
+      throw new NoResponseError(error);
     });
     throw toAnsweredError({ status, headers, text }, request);
   }
@@ -68,9 +68,9 @@ export class HostEndpoint {
    * @param body undefined for a GET request
    * @throws HostRefusal, ProviderError, NoAnswerError
    */
-  async whole(path: HostPath, body: object | undefined, asking: Asking): Promise<string> {
+  async whole(path: HostPath, body: object | undefined, asking: RequestOptions): Promise<string> {
     const request = await this.requestOf(path, body, asking);
-    const response = await postWhole(this.agent, request);
+    const response = await sendBuffered(this.agent, request);
     if (isSuccess(response.status)) return response.text;
     throw toAnsweredError(response, request);
   }
@@ -78,8 +78,8 @@ export class HostEndpoint {
   private async requestOf(
     path: HostPath,
     body: object | undefined,
-    { signal, apiKey }: Asking,
-  ): Promise<Post> {
+    { signal, apiKey }: RequestOptions,
+  ): Promise<ProviderRequest> {
     const known = this.envelopes.get(path) ?? envelopeOf(this.client, path, body);
     this.envelopes.set(path, known);
     const { headers: own, ...address } = await known;
@@ -101,10 +101,13 @@ async function envelopeOf(client: OpenAI, path: HostPath, body: object | undefin
  * Converts an error response. If the request itself was refused, the error keeps the host's text, which may
  * name a field.
  */
-function toAnsweredError({ status, headers, text }: WholeResponse, { headers: sent }: Post): Error {
+function toAnsweredError(
+  { status, headers, text }: BufferedResponse,
+  { headers: sent }: ProviderRequest,
+): Error {
   const secret = sent['authorization']?.replace(/^bearer /i, '');
   const error = toHostError({
-    status: asErrorStatus(status),
+    status: toErrorStatus(status),
     body: text,
     headers: toHeaders(headers),
     secret,

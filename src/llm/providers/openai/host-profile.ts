@@ -51,7 +51,7 @@ const KNOWN: readonly (readonly [domain: string, profile: HostProfile])[] = [
  * Returns the profile of a host.
  * @param baseUrl undefined for OpenAI's own
  */
-export function profileOf(baseUrl: string | undefined): HostProfile {
+export function hostProfileOf(baseUrl: string | undefined): HostProfile {
   const { hostname } = new URL(baseUrl ?? 'https://api.openai.com/v1');
   const known = KNOWN.find(([domain]) => hostname === domain || hostname.endsWith(`.${domain}`));
   return known?.[1] ?? UNKNOWN;

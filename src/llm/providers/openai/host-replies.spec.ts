@@ -2,14 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CompletionAssembler, ProviderError, type ProviderEvent } from '../../port/index.js';
 import { isCanonicalChunk, isObject } from './canonical-chunk.js';
-import { newHead } from './chunk-normaliser.js';
-import { readEmbeddings } from './embedding-reply.js';
+import { newAnswerMetadata } from './chunk-normaliser.js';
+import { readOpenAiEmbeddings } from './embedding-reply.js';
 import { readListedModels } from './listed-models.js';
 import { ChatStreamReader } from './openai-stream.js';
-import { readWholeReply } from './whole-reply.js';
+import { parseCompletionResponse } from './completion-response.js';
 
 const read = (text: string): ProviderEvent[] => {
-  const reader = new ChatStreamReader(newHead('m'));
+  const reader = new ChatStreamReader(newAnswerMetadata('m'));
   return [...reader.push(Buffer.from(text)), ...reader.end()];
 };
 const sse = (frames: readonly unknown[]): string =>
@@ -160,7 +160,7 @@ describe('a streamed answer', () => {
 describe('a whole answer', () => {
   it.each([null, '', undefined, 'eos'])('with the finish reason %j is complete', (finish_reason) => {
     const text = JSON.stringify({ choices: [{ index: 0, message: { content: 'Hello' }, finish_reason }] });
-    expect(readWholeReply(text, newHead('m')).completion.choices).toMatchObject([
+    expect(parseCompletionResponse(text, newAnswerMetadata('m')).completion.choices).toMatchObject([
       { message: { content: 'Hello' }, finish_reason: 'stop' },
     ]);
   });
@@ -171,24 +171,26 @@ describe('a whole answer', () => {
       const lines = [delta({ content: 'a' }), delta({ content: 'b' }, 'stop')].map((chunk) =>
         JSON.stringify(chunk),
       );
-      const { completion } = readWholeReply(lines.join('\n') + end, newHead('m'));
+      const { completion } = parseCompletionResponse(lines.join('\n') + end, newAnswerMetadata('m'));
       expect(completion.choices[0]?.message.content).toBe('ab');
     },
   );
 
   it('that was streamed is assembled', () => {
-    const { completion } = readWholeReply(
+    const { completion } = parseCompletionResponse(
       sse([delta({ content: 'a' }), delta({ content: 'b' }, 'stop')]),
-      newHead('m'),
+      newAnswerMetadata('m'),
     );
     expect(completion.choices[0]?.message.content).toBe('ab');
   });
 
   it('may be requested again if it was cut off, but not if it is not JSON', () => {
-    expect(failureOf(() => readWholeReply('{"choices":[{"mess', newHead('m')))).toMatchObject({
+    expect(
+      failureOf(() => parseCompletionResponse('{"choices":[{"mess', newAnswerMetadata('m'))),
+    ).toMatchObject({
       kind: 'broken_answer',
     });
-    expect(failureOf(() => readWholeReply('<html></html>', newHead('m')))).toMatchObject({
+    expect(failureOf(() => parseCompletionResponse('<html></html>', newAnswerMetadata('m')))).toMatchObject({
       kind: 'unreadable_answer',
     });
   });
@@ -199,8 +201,10 @@ it('readEmbeddings returns vectors as lists of numbers, regardless of their enco
     { index: '1', embedding: ['x'] },
     { index: 0, embedding: [1] },
   ];
-  expect(readEmbeddings('{"data":[{"index":0,"embedding":"AACAPwAAAAA="}]}', 1).vectors).toEqual([[1, 0]]);
-  expect(failureOf(() => readEmbeddings(JSON.stringify({ data }), 2))).toMatchObject({
+  expect(readOpenAiEmbeddings('{"data":[{"index":0,"embedding":"AACAPwAAAAA="}]}', 1).vectors).toEqual([
+    [1, 0],
+  ]);
+  expect(failureOf(() => readOpenAiEmbeddings(JSON.stringify({ data }), 2))).toMatchObject({
     kind: 'unreadable_answer',
   });
 });
@@ -264,12 +268,13 @@ describe('arbitrary JSON of a host', () => {
       fc.property(loose, (value) => {
         const text = JSON.stringify(value);
         orFailure(() => {
-          for (const { message } of readWholeReply(text, newHead('m')).completion.choices) {
+          for (const { message } of parseCompletionResponse(text, newAnswerMetadata('m')).completion
+            .choices) {
             expect(message.content === null || typeof message.content === 'string').toBe(true);
           }
         });
         orFailure(() => void readListedModels(text));
-        orFailure(() => void readEmbeddings(text, 1));
+        orFailure(() => void readOpenAiEmbeddings(text, 1));
       }),
     );
   });

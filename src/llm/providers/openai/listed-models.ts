@@ -1,11 +1,11 @@
 import {
-  fieldOf,
+  getField,
   isErrorReport,
   type ListedModel,
   parseReply,
   toCount,
   toHostError,
-  unreadableAnswer,
+  invalidResponseError,
 } from '../../port/index.js';
 
 /**
@@ -33,21 +33,21 @@ export function readListedModels(text: string): ListedModel[] {
   if (isErrorReport(value)) throw toHostError({ body: value });
   const list = [
     value,
-    fieldOf(value, 'data'),
-    fieldOf(value, 'models'),
-    fieldOf(fieldOf(value, 'data'), 'models'),
+    getField(value, 'data'),
+    getField(value, 'models'),
+    getField(getField(value, 'data'), 'models'),
   ].find((one) => Array.isArray(one));
-  if (!Array.isArray(list)) throw unreadableAnswer('it is not a list of models');
+  if (!Array.isArray(list)) throw invalidResponseError('it is not a list of models');
   const models = list.map(toListedModel).filter((model) => model !== undefined);
   return [...new Map(models.map((model) => [model.id, model])).values()];
 }
 
 /** Converts an entry of the list; undefined for one without a name. Some hosts send only names. */
 export function toListedModel(model: unknown): ListedModel | undefined {
-  const names = [model, fieldOf(model, 'id'), fieldOf(model, 'model'), fieldOf(model, 'name')];
+  const names = [model, getField(model, 'id'), getField(model, 'model'), getField(model, 'name')];
   const id = names.find((name) => typeof name === 'string' && name !== '');
   if (typeof id !== 'string') return undefined;
-  const reported = WINDOWS.map((path) => toCount(path.reduce(fieldOf, model))).filter(
+  const reported = WINDOWS.map((path) => toCount(path.reduce(getField, model))).filter(
     (window) => window !== undefined,
   );
   const windows = reported.filter((window) => window > 0);

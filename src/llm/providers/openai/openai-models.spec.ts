@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readsMedia } from './openai-models.js';
+import { openAiModelSupportsMedia } from './openai-models.js';
 
 describe('media support of OpenAI’s models', () => {
   it.each([
@@ -27,11 +27,14 @@ describe('media support of OpenAI’s models', () => {
     ['test-model', undefined],
     ['llama-3', undefined],
   ])('for %s is %s', (model, reads) => {
-    expect([readsMedia(model, 'image'), readsMedia(model, 'pdf')]).toEqual([reads, reads]);
+    expect([openAiModelSupportsMedia(model, 'image'), openAiModelSupportsMedia(model, 'pdf')]).toEqual([
+      reads,
+      reads,
+    ]);
   });
 
   it('for GPT-4 Turbo is known for images only', () => {
-    expect(readsMedia('gpt-4-turbo', 'image')).toBe(true);
-    expect(readsMedia('gpt-4-turbo', 'pdf')).toBeUndefined();
+    expect(openAiModelSupportsMedia('gpt-4-turbo', 'image')).toBe(true);
+    expect(openAiModelSupportsMedia('gpt-4-turbo', 'pdf')).toBeUndefined();
   });
 });

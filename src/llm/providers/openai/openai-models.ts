@@ -14,7 +14,7 @@ const SPECIAL = /audio|realtime|transcribe|tts|search|image/;
  * Returns true if a model of OpenAI supports this kind of media, according to the family in its name; undefined
  * for unknown names. https://platform.openai.com/docs/models
  */
-export function readsMedia(name: string, kind: MediaKind): boolean | undefined {
+export function openAiModelSupportsMedia(name: string, kind: MediaKind): boolean | undefined {
   // A fine-tuned model supports what its family does: `ft:gpt-4o-mini-2024-07-18:mine::id`.
   const [model = ''] = name.replace(/^ft:/, '').split(':');
   if (TEXT_ONLY.test(model)) return false;

@@ -4,13 +4,18 @@ import {
   parseReply,
   ProviderError,
   type ProviderEvent,
-  toChunks,
+  completionToChunks,
   toHostError,
-  unreadableAnswer,
+  invalidResponseError,
 } from '../../port/index.js';
-import { ReplyBeginning } from '../../transport/reply-beginning.js';
-import { type AnswerHead, ChunkNormaliser, newHead, type NormalisedChunk } from './chunk-normaliser.js';
-import { toCompletion } from './completion-reader.js';
+import { ResponseSniffer } from '../../transport/reply-beginning.js';
+import {
+  type AnswerMetadata,
+  ChunkNormaliser,
+  newAnswerMetadata,
+  type NormalisedChunk,
+} from './chunk-normaliser.js';
+import { readCompletion } from './completion-reader.js';
 
 const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not valid JSON.' };
 const NO_CHUNK: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not a chunk.' };
@@ -31,7 +36,7 @@ const END_MARKER_BEGINS = END_MARKER.charCodeAt(0);
  */
 export class ChatStreamReader {
   private readonly reader = new EventStreamReader();
-  private readonly beginning = new ReplyBeginning();
+  private readonly beginning = new ResponseSniffer();
   private readonly chunks: ChunkNormaliser;
   /** True once a chunk has arrived; `skipped`: true once an event has arrived that is not a chunk. */
   private begun = false;
@@ -40,7 +45,7 @@ export class ChatStreamReader {
   done = false;
 
   /** @param head metadata for chunks that have no id, time or model of their own */
-  constructor(private readonly head: AnswerHead = newHead('')) {
+  constructor(private readonly head: AnswerMetadata = newAnswerMetadata('')) {
     this.chunks = new ChunkNormaliser(head);
   }
 
@@ -67,10 +72,12 @@ export class ChatStreamReader {
       for (const frame of this.reader.push(EMPTY_LINE)) if (isWhole(frame.data)) yield* this.read(frame);
     }
     if (this.chunks.hasNamelessCalls) yield NAMELESS_CALL;
-    if (this.done) yield* toEvents(this.chunks.missingEnd());
+    if (this.done) yield* toEvents(this.chunks.missingFinalChunk());
     if (this.chunks.complete) return;
     if (!this.begun && (this.skipped || this.beginning.isForeign)) {
-      throw unreadableAnswer(this.skipped ? 'none of its events is a chunk' : 'it is not an event stream');
+      throw invalidResponseError(
+        this.skipped ? 'none of its events is a chunk' : 'it is not an event stream',
+      );
     }
     throw new ProviderError('broken_answer', 'The provider ended the stream before the answer was complete.');
   }
@@ -106,7 +113,7 @@ export class ChatStreamReader {
       for (const data of lines) yield* this.read({ event: '', data });
       return;
     }
-    for (const chunk of toChunks(toCompletion(parseReply(text), this.head))) {
+    for (const chunk of completionToChunks(readCompletion(parseReply(text), this.head))) {
       yield* toEvents(this.chunks.normalise(chunk, JSON.stringify(chunk)));
     }
   }

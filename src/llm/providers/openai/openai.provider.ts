@@ -7,23 +7,23 @@ import {
   ModelProvider,
   type ProviderCall,
   type ProviderEvent,
-  type ReadingCall,
-  type WholeAnswer,
+  type CapabilityQuery,
+  type CompleteAnswer,
 } from '../../port/index.js';
 import { SdkTransport } from '../../transport/sdk-transport.js';
-import { newHead } from './chunk-normaliser.js';
-import { readEmbeddings } from './embedding-reply.js';
+import { newAnswerMetadata } from './chunk-normaliser.js';
+import { readOpenAiEmbeddings } from './embedding-reply.js';
 import { HostEndpoint } from './host-endpoint.js';
-import { type HostProfile, profileOf } from './host-profile.js';
+import { type HostProfile, hostProfileOf } from './host-profile.js';
 import { HostRefusal } from './host-refusal.js';
 import { LearnedChanges } from './learned-changes.js';
 import { readListedModels } from './listed-models.js';
-import { toProviderError } from './openai-errors.js';
-import { readsMedia } from './openai-models.js';
+import { toOpenAiError } from './openai-errors.js';
+import { openAiModelSupportsMedia } from './openai-models.js';
 import { ChatStreamReader } from './openai-stream.js';
-import { changeAfter, type RequestChange } from './request-changes.js';
+import { findRequestChange, type RequestChange } from './request-changes.js';
 import { toHostRequest } from './to-host-request.js';
-import { readWholeReply } from './whole-reply.js';
+import { parseCompletionResponse } from './completion-response.js';
 
 export interface OpenAiProviderOptions {
   readonly id: string;
@@ -50,7 +50,7 @@ interface Draft {
  */
 export class OpenAiProvider extends ModelProvider {
   override readonly id: string;
-  override readonly wire = 'openai';
+  override readonly protocol = 'openai';
   private readonly transport: SdkTransport;
   private readonly host: HostEndpoint;
   readonly profile: HostProfile;
@@ -61,7 +61,7 @@ export class OpenAiProvider extends ModelProvider {
     super();
     this.id = id;
     this.knownModels = models;
-    this.profile = profileOf(baseUrl);
+    this.profile = hostProfileOf(baseUrl);
     this.transport = new SdkTransport({ connectTimeoutMs });
     const client = new OpenAI({
       // The SDK requires a key; hosts without authentication ignore this one.
@@ -85,7 +85,7 @@ export class OpenAiProvider extends ModelProvider {
       const answer = await this.ask(call.model, draft, (body) =>
         this.host.stream('/chat/completions', body, call),
       );
-      const reader = new ChatStreamReader(newHead(call.model));
+      const reader = new ChatStreamReader(newAnswerMetadata(call.model));
       try {
         for await (const piece of answer.bytes()) {
           for (const event of reader.push(piece)) yield event;
@@ -97,11 +97,11 @@ export class OpenAiProvider extends ModelProvider {
         else answer.abandon();
       }
     } catch (error) {
-      throw toProviderError(error);
+      throw toOpenAiError(error);
     }
   }
 
-  override async complete(call: ProviderCall): Promise<WholeAnswer> {
+  override async complete(call: ProviderCall): Promise<CompleteAnswer> {
     const draft = (changes: ReadonlySet<RequestChange>): Draft => {
       const { body, possible } = toHostRequest(call, this, changes);
       return { body: { ...body, stream: false }, possible };
@@ -110,9 +110,9 @@ export class OpenAiProvider extends ModelProvider {
       const text = await this.ask(call.model, draft, (body) =>
         this.host.whole('/chat/completions', body, call),
       );
-      return readWholeReply(text, newHead(call.model));
+      return parseCompletionResponse(text, newAnswerMetadata(call.model));
     } catch (error) {
-      throw toProviderError(error);
+      throw toOpenAiError(error);
     }
   }
 
@@ -136,24 +136,24 @@ export class OpenAiProvider extends ModelProvider {
     };
     try {
       const text = await this.ask(model, draft, (body) => this.host.whole('/embeddings', body, call));
-      return readEmbeddings(text, input.length);
+      return readOpenAiEmbeddings(text, input.length);
     } catch (error) {
-      throw toProviderError(error);
+      throw toOpenAiError(error);
     }
   }
 
-  override async models(signal: AbortSignal): Promise<readonly ListedModel[]> {
+  override async listModels(signal: AbortSignal): Promise<readonly ListedModel[]> {
     if (this.knownModels !== undefined) return this.knownModels.map((id) => ({ id }));
     try {
       return readListedModels(await this.host.whole('/models', undefined, { signal }));
     } catch (error) {
-      throw toProviderError(error);
+      throw toOpenAiError(error);
     }
   }
 
   /** Returns undefined for all other hosts, which may use OpenAI's model names for other models. */
-  override reads(kind: MediaKind, { model }: ReadingCall): Promise<boolean | undefined> {
-    return Promise.resolve(this.profile.official ? readsMedia(model, kind) : undefined);
+  override supportsMedia(kind: MediaKind, { model }: CapabilityQuery): Promise<boolean | undefined> {
+    return Promise.resolve(this.profile.official ? openAiModelSupportsMedia(model, kind) : undefined);
   }
 
   override close(): Promise<void> {
@@ -181,7 +181,7 @@ export class OpenAiProvider extends ModelProvider {
         return answer;
       } catch (error) {
         if (!(error instanceof HostRefusal)) throw error;
-        const change = changeAfter(error.text, possible);
+        const change = findRequestChange(error.text, possible);
         if (change === undefined || changes.has(change)) throw error.reason;
         changes.add(change);
       }

@@ -1,7 +1,7 @@
-import { type CompletionUsage, fieldOf, toCount } from '../../port/index.js';
+import { type CompletionUsage, getField, toCount } from '../../port/index.js';
 
 /** The content of a message or delta, as strings. */
-export interface Said {
+export interface MessageContent {
   readonly text: string;
   readonly reasoning: string;
   readonly refusal: string;
@@ -16,11 +16,11 @@ const MAX_DEPTH = 4;
  * `{"type":"text","text":"…"}` (https://docs.mistral.ai/capabilities/reasoning/). Parts without text, such as a
  * reference or an image, are dropped.
  */
-export function readContent(content: unknown): Said {
+export function readContent(content: unknown): MessageContent {
   const parts = Array.isArray(content) ? content : [content];
   const result = { text: '', reasoning: '', refusal: '' };
   for (const part of parts) {
-    const type = fieldOf(part, 'type');
+    const type = getField(part, 'type');
     if (type === 'thinking' || type === 'reasoning' || type === 'reasoning_text')
       result.reasoning += readText(part);
     else if (type === 'refusal') result.refusal += readText(part);
@@ -39,14 +39,14 @@ export function readText(value: unknown, depth = 0): string {
   if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return '';
   if (Array.isArray(value)) return value.map((entry) => readText(entry, depth + 1)).join('');
   for (const name of ['text', 'thinking', 'reasoning', 'content', 'refusal', 'summary', 'value'] as const) {
-    const inner = fieldOf(value, name);
+    const inner = getField(value, name);
     if (inner !== undefined && inner !== null) return readText(inner, depth + 1);
   }
   return '';
 }
 
 /** Returns the arguments of a tool call as JSON text: some hosts send the object itself. */
-export function toArguments(value: unknown): string {
+export function toOpenAiArguments(value: unknown): string {
   if (typeof value === 'string') return value;
   return value === undefined || value === null ? '' : JSON.stringify(value);
 }
@@ -71,8 +71,8 @@ export function isUsage(value: unknown): value is CompletionUsage {
     typeof value.completion_tokens === 'number' &&
     'total_tokens' in value &&
     typeof value.total_tokens === 'number' &&
-    isDetails(fieldOf(value, 'prompt_tokens_details')) &&
-    isDetails(fieldOf(value, 'completion_tokens_details'))
+    isDetails(getField(value, 'prompt_tokens_details')) &&
+    isDetails(getField(value, 'completion_tokens_details'))
   );
 }
 
@@ -83,14 +83,14 @@ export function isUsage(value: unknown): value is CompletionUsage {
 export function readUsage(value: unknown): CompletionUsage | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   if (isUsage(value)) return value;
-  const prompt = toCount(fieldOf(value, 'prompt_tokens') ?? fieldOf(value, 'input_tokens'));
-  const completion = toCount(fieldOf(value, 'completion_tokens') ?? fieldOf(value, 'output_tokens'));
+  const prompt = toCount(getField(value, 'prompt_tokens') ?? getField(value, 'input_tokens'));
+  const completion = toCount(getField(value, 'completion_tokens') ?? getField(value, 'output_tokens'));
   if (prompt === undefined && completion === undefined) return undefined;
   const [prompt_tokens, completion_tokens] = [prompt ?? 0, completion ?? 0];
   return {
     prompt_tokens,
     completion_tokens,
-    total_tokens: toCount(fieldOf(value, 'total_tokens')) ?? prompt_tokens + completion_tokens,
+    total_tokens: toCount(getField(value, 'total_tokens')) ?? prompt_tokens + completion_tokens,
     ...detailsOf(value, 'prompt_tokens_details'),
     ...detailsOf(value, 'completion_tokens_details'),
   };
@@ -105,7 +105,7 @@ function isDetails(value: unknown): boolean {
 }
 
 function detailsOf(usage: object, name: string): Record<string, Record<string, number>> {
-  const details = fieldOf(usage, name);
+  const details = getField(usage, name);
   if (typeof details !== 'object' || details === null) return {};
   const figures = Object.entries(details).flatMap(([field, value]: [string, unknown]) => {
     const count = toCount(value);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ProviderEvent } from '../../port/index.js';
-import { newHead } from './chunk-normaliser.js';
+import { newAnswerMetadata } from './chunk-normaliser.js';
 import { ChatStreamReader } from './openai-stream.js';
 
 const read = (text: string): ProviderEvent[] => {
-  const reader = new ChatStreamReader(newHead('m'));
+  const reader = new ChatStreamReader(newAnswerMetadata('m'));
   return [...reader.push(Buffer.from(text)), ...reader.end()];
 };
 const sse = (frames: readonly unknown[]): string =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProviderError } from '../../port/index.js';
 import { HostRefusal } from './host-refusal.js';
-import { changeAfter, type RequestChange } from './request-changes.js';
+import { findRequestChange, type RequestChange } from './request-changes.js';
 
 const ALL: ReadonlySet<RequestChange> = new Set<RequestChange>([
   'without_default_temperature',
@@ -28,7 +28,7 @@ const pydantic = (...loc: (string | number)[]): object => ({
 
 function changeFor(body: unknown, possible = ALL): RequestChange | undefined {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return changeAfter(new HostRefusal(new ProviderError('rejected', 'x'), text).text, possible);
+  return findRequestChange(new HostRefusal(new ProviderError('rejected', 'x'), text).text, possible);
 }
 
 describe('changeAfter', () => {

@@ -71,7 +71,10 @@ const RECOGNITIONS: Readonly<Record<RequestChange, Recognition>> = {
  * @param text all strings of the host's response
  * @param possible the changes that would alter the refused request
  */
-export function changeAfter(text: string, possible: ReadonlySet<RequestChange>): RequestChange | undefined {
+export function findRequestChange(
+  text: string,
+  possible: ReadonlySet<RequestChange>,
+): RequestChange | undefined {
   for (const [change, { names, says }] of entriesOf(RECOGNITIONS)) {
     if (!possible.has(change) || !names.test(text) || !says.test(text)) continue;
     if (change === 'other_limit_name' && TOO_MUCH.test(text)) continue;

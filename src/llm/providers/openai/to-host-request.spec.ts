@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ChatMessage, ProviderCall } from '../../port/index.js';
-import { profileOf } from './host-profile.js';
+import { hostProfileOf } from './host-profile.js';
 import { LearnedChanges } from './learned-changes.js';
 import type { RequestChange } from './request-changes.js';
 import { toHostRequest } from './to-host-request.js';
@@ -14,7 +14,7 @@ function convert(
   baseUrl: string | undefined = PLAIN,
 ): ReturnType<typeof toHostRequest> {
   const whole = { model: 'm', request: { messages: [USER] }, signal: new AbortController().signal, ...call };
-  return toHostRequest(whole, { id: 'host', profile: profileOf(baseUrl) }, new Set(changes));
+  return toHostRequest(whole, { id: 'host', profile: hostProfileOf(baseUrl) }, new Set(changes));
 }
 
 describe('the name of a token limit', () => {

@@ -2,7 +2,7 @@ import {
   type CallIdRule,
   type ChatMessage,
   type ChatRequest,
-  fieldOf,
+  getField,
   type ProviderCall,
   type ReturnedFields,
   readReturnedFields,
@@ -166,7 +166,7 @@ function withPlaceholders(
   possible: Set<RequestChange>,
 ): AssistantMessage {
   const answer: AssistantMessage & Partial<ReturnedFields> = { ...message };
-  const reasoning = fieldOf(message, 'reasoning_content');
+  const reasoning = getField(message, 'reasoning_content');
   if (typeof reasoning !== 'string' || reasoning.trim() === '') {
     possible.add('with_reasoning_placeholder');
     if (changes.has('with_reasoning_placeholder')) {
@@ -174,7 +174,7 @@ function withPlaceholders(
     }
   }
   const [first, ...others] = message.tool_calls ?? [];
-  if (first !== undefined && fieldOf(first, 'extra_content') === undefined) {
+  if (first !== undefined && getField(first, 'extra_content') === undefined) {
     possible.add('with_signature_placeholder');
     // Gemini signs the first of parallel calls.
     if (changes.has('with_signature_placeholder')) {

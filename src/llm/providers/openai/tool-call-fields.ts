@@ -1,5 +1,5 @@
-import { fieldOf, textField } from '../../port/index.js';
-import { readText, toArguments } from './reply-parts.js';
+import { getField, getStringField } from '../../port/index.js';
+import { readText, toOpenAiArguments } from './reply-parts.js';
 
 /** Fields beyond the canonical format, by name. */
 export type ExtraFields = ReadonlyMap<string, unknown>;
@@ -24,14 +24,14 @@ const NO_FIELDS: ExtraFields = new Map();
 
 /** Reads a tool call. Some hosts put name and arguments beside the id, without `function`. */
 export function readToolCall(call: object): ToolCallFields {
-  const called = fieldOf(call, 'function') ?? undefined;
+  const called = getField(call, 'function') ?? undefined;
   const part = called ?? call;
   const extras = extrasOf(call, CALL_FIELDS);
   if (called === undefined) for (const name of FUNCTION_FIELDS) extras.delete(name);
   return {
-    id: readText(fieldOf(call, 'id')),
-    name: textField(part, 'name') ?? '',
-    text: toArguments(fieldOf(part, 'arguments')),
+    id: readText(getField(call, 'id')),
+    name: getStringField(part, 'name') ?? '',
+    text: toOpenAiArguments(getField(part, 'arguments')),
     extras,
     functionExtras:
       typeof called === 'object' && !Array.isArray(called) ? extrasOf(called, FUNCTION_FIELDS) : NO_FIELDS,

@@ -1,5 +1,5 @@
 import { newId } from '../../../common/ids.js';
-import { type ChatDelta, fieldOf, textField } from '../../port/index.js';
+import { type ChatDelta, getField, getStringField } from '../../port/index.js';
 import { toIndex } from './reply-parts.js';
 import { type ExtraFields, readToolCall, type ToolCallFields } from './tool-call-fields.js';
 
@@ -58,7 +58,7 @@ export class ToolCallNormaliser {
   /** Returns true if the deltas can be passed on unchanged. Has no side effects. */
   accepts(deltas: readonly unknown[]): boolean {
     return deltas.every((delta) => {
-      const index = fieldOf(delta, 'index');
+      const index = getField(delta, 'index');
       const known = typeof index === 'number' ? this.byHostIndex.get(index) : undefined;
       return known === undefined
         ? deltas.length === 1 && this.isBeginning(delta, index)
@@ -97,10 +97,10 @@ export class ToolCallNormaliser {
 
   /** Returns true if a delta begins a call as the canonical format requires. */
   private isBeginning(delta: unknown, written: unknown): boolean {
-    const [id, part, index] = [textField(delta, 'id'), fieldOf(delta, 'function'), toIndex(written)];
+    const [id, part, index] = [getStringField(delta, 'id'), getField(delta, 'function'), toIndex(written)];
     if (index === undefined || index !== written || this.calls.has(index) || !id) return false;
-    if (fieldOf(delta, 'type') !== 'function' || this.isTaken(id)) return false;
-    return Boolean(textField(part, 'name')) && isTextOrNothing(fieldOf(part, 'arguments'));
+    if (getField(delta, 'type') !== 'function' || this.isTaken(id)) return false;
+    return Boolean(getStringField(part, 'name')) && isTextOrNothing(getField(part, 'arguments'));
   }
 
   /**
@@ -219,7 +219,7 @@ function isWhole(text: string): boolean {
 }
 
 function toFragment(delta: object): Fragment {
-  return { ...readToolCall(delta), index: toIndex(fieldOf(delta, 'index')) };
+  return { ...readToolCall(delta), index: toIndex(getField(delta, 'index')) };
 }
 
 /**
@@ -227,12 +227,12 @@ function toFragment(delta: object): Fragment {
  * name.
  */
 function isContinuation(delta: unknown): boolean {
-  const part = fieldOf(delta, 'function');
+  const part = getField(delta, 'function');
   return (
-    isEmpty(fieldOf(delta, 'id')) &&
+    isEmpty(getField(delta, 'id')) &&
     (part === undefined || (typeof part === 'object' && part !== null)) &&
-    isEmpty(fieldOf(part, 'name')) &&
-    isTextOrNothing(fieldOf(part, 'arguments'))
+    isEmpty(getField(part, 'name')) &&
+    isTextOrNothing(getField(part, 'arguments'))
   );
 }
 

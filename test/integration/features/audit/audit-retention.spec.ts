@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Clock } from '../../../../src/common/clock.js';
 import { AuditRepository } from '../../../../src/features/audit/audit.repository.js';
-import { AuditRetention, KEPT_MS } from '../../../../src/features/audit/audit-retention.js';
+import { AuditRetention, AUDIT_RETENTION_MS } from '../../../../src/features/audit/audit-retention.js';
 import { PrismaService } from '../../../../src/infra/database/index.js';
 import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
 
@@ -33,10 +33,10 @@ it('an audit log entry is deleted after two years, and not before', async () => 
   const retention = new AuditRetention(entries, clock);
   const began = clock.time;
   await entries.insert({ actor: { userId: null, address: '192.0.2.1' }, action: 'session.refused' });
-  clock.time = began + KEPT_MS - 1_000;
+  clock.time = began + AUDIT_RETENTION_MS - 1_000;
   expect(await retention.run()).toBe(0);
   expect(await entries.list({ userId: undefined }, { limit: 9, after: undefined })).toHaveLength(1);
-  clock.time = began + KEPT_MS + 60_000;
+  clock.time = began + AUDIT_RETENTION_MS + 60_000;
   expect(await retention.run()).toBe(1);
   expect(await entries.list({ userId: undefined }, { limit: 9, after: undefined })).toEqual([]);
 });

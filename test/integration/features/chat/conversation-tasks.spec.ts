@@ -1,10 +1,10 @@
 // Real components: PostgreSQL in another time zone, and the repositories of several processes over it.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '../../../../src/common/ids.js';
-import type { Chore, ChoreEnd } from '../../../../src/features/chat/model/conversation-task.js';
+import type { ConversationTask, TaskEnd } from '../../../../src/features/chat/model/conversation-task.js';
 import {
   TaskRepository,
-  type EndedTry,
+  type TaskAttempt,
   tasksJson,
 } from '../../../../src/features/chat/tasks/task.repository.js';
 import { UsageRepository } from '../../../../src/features/usage/index.js';
@@ -73,14 +73,14 @@ async function write(messageId = answerId): Promise<string[]> {
 }
 
 /** Takes the task, which must be available. */
-async function take({ chores }: { readonly chores: TaskRepository }): Promise<Chore> {
-  const chore = await chores.take({ conversationId, kind: 'title' });
+async function take({ chores }: { readonly chores: TaskRepository }): Promise<ConversationTask> {
+  const chore = await chores.claimTask({ conversationId, kind: 'title' });
   if (chore === undefined) throw new Error('There is no chore to be had.');
   return chore;
 }
 
 /** Returns the task with an expired lease: due again, and not yet taken by another process. */
-async function expired(chore: Chore): Promise<Chore> {
+async function expired(chore: ConversationTask): Promise<ConversationTask> {
   const [row] = await query(
     database,
     `UPDATE chores SET due_at = now() - interval '1 second' WHERE conversation_id = $1 RETURNING due_at`,
@@ -88,11 +88,11 @@ async function expired(chore: Chore): Promise<Chore> {
   );
   const heldUntil = row?.['due_at'];
   if (!(heldUntil instanceof Date)) throw new Error('There is no chore.');
-  return { ...chore, heldUntil };
+  return { ...chore, leaseUntil: heldUntil };
 }
 
 /** An attempt that used seven tokens and found the given title, or none. */
-function ended(title: string | undefined, end: ChoreEnd = 'done'): EndedTry {
+function ended(title: string | undefined, end: TaskEnd = 'done'): TaskAttempt {
   const usage = { inputTokens: 4, outputTokens: 3, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
   return {
     callId: newId(),
@@ -127,7 +127,7 @@ describe('a conversation task', () => {
     await write();
     for (let round = 1; round <= ROUNDS; round += 1) {
       const taken = await Promise.all(
-        [...all, ...all].map(({ chores }) => chores.take({ conversationId, kind: 'title' })),
+        [...all, ...all].map(({ chores }) => chores.claimTask({ conversationId, kind: 'title' })),
       );
       expect(taken.filter((chore) => chore !== undefined)).toMatchObject([
         { messageId: answerId, tries: round },
@@ -143,15 +143,17 @@ describe('a conversation task', () => {
     const first = await take(late);
     await makeDue({ database }, conversationId);
     const second = await take(now);
-    expect(await late.chores.settle(first, ended('Too late'))).toBe(false);
-    expect(await late.chores.settle(first, ended(undefined, { waitSeconds: 60, counted: true }))).toBe(false);
+    expect(await late.chores.endAttempt(first, ended('Too late'))).toBe(false);
+    expect(await late.chores.endAttempt(first, ended(undefined, { waitSeconds: 60, counted: true }))).toBe(
+      false,
+    );
     expect(await conversation()).toMatchObject({
       title: 'First words',
       titled_by: 'question',
       tokens_total: 14,
     });
     expect(await choresOf({ database }, conversationId)).toMatchObject([{ tries: 2, waits: true }]);
-    expect(await now.chores.settle(second, ended('In time'))).toBe(true);
+    expect(await now.chores.endAttempt(second, ended('In time'))).toBe(true);
     expect(await conversation()).toEqual({
       title: 'In time',
       titled_by: 'model',
@@ -168,11 +170,11 @@ describe('a conversation task', () => {
       await write();
       const first = await expired(await take(one));
       const [settled, taken] = await Promise.all([
-        one.chores.settle(first, ended(undefined)),
-        two.chores.take({ conversationId, kind: 'title' }),
+        one.chores.endAttempt(first, ended(undefined)),
+        two.chores.claimTask({ conversationId, kind: 'title' }),
       ]);
       expect(taken === undefined).toBe(settled);
-      if (taken !== undefined) expect(await two.chores.settle(taken, ended(undefined))).toBe(true);
+      if (taken !== undefined) expect(await two.chores.endAttempt(taken, ended(undefined))).toBe(true);
       expect(await choresOf({ database }, conversationId)).toEqual([]);
       expectSettled(await stored(database, conversationId));
     }
@@ -183,8 +185,8 @@ describe('a conversation task', () => {
     await write();
     const chore = await take(one);
     const end = ended('A title');
-    expect(await one.chores.settle(chore, end)).toBe(true);
-    expect(await one.chores.settle(chore, end)).toBe(false);
+    expect(await one.chores.endAttempt(chore, end)).toBe(true);
+    expect(await one.chores.endAttempt(chore, end)).toBe(false);
     expect(await conversation()).toMatchObject({ title: 'A title', tokens_total: 7, cost_micro_usd: 5 });
     expectSettled(await stored(database, conversationId));
   });
@@ -193,17 +195,17 @@ describe('a conversation task', () => {
     const one = startProcess();
     await write();
     expect(
-      await one.chores.settle(await take(one), ended(undefined, { waitSeconds: 60, counted: true })),
+      await one.chores.endAttempt(await take(one), ended(undefined, { waitSeconds: 60, counted: true })),
     ).toBe(true);
-    expect(await one.chores.take({ conversationId, kind: 'title' })).toBeUndefined();
-    expect(await one.chores.due(10)).toEqual([]);
+    expect(await one.chores.claimTask({ conversationId, kind: 'title' })).toBeUndefined();
+    expect(await one.chores.listDueTasks(10)).toEqual([]);
     const [waiting] = await choresOf({ database }, conversationId);
     expect(waiting).toMatchObject({ tries: 1, waits: true });
     expect(Math.abs(60 - Number(waiting?.['seconds']))).toBeLessThan(10);
     await makeDue({ database }, conversationId);
     const end = ended(undefined, { waitSeconds: 0, counted: false });
-    expect(await one.chores.settle(await take(one), end)).toBe(true);
-    expect(await one.chores.due(10)).toEqual([{ conversationId, kind: 'title' }]);
+    expect(await one.chores.endAttempt(await take(one), end)).toBe(true);
+    expect(await one.chores.listDueTasks(10)).toEqual([{ conversationId, kind: 'title' }]);
     expect(await choresOf({ database }, conversationId)).toMatchObject([{ tries: 0, waits: false }]);
   });
 
@@ -227,8 +229,8 @@ describe('a conversation task', () => {
     const one = startProcess();
     await write();
     await query(database, 'UPDATE users SET disabled_at = now() WHERE id = $1', [userId]);
-    expect(await one.chores.due(10)).toEqual([]);
-    expect(await one.chores.take({ conversationId, kind: 'title' })).toBeUndefined();
+    expect(await one.chores.listDueTasks(10)).toEqual([]);
+    expect(await one.chores.claimTask({ conversationId, kind: 'title' })).toBeUndefined();
   });
 
   it('is not created if there is already a title, or for a later answer', async () => {

@@ -16,7 +16,7 @@ import { RecoveryRepository } from '../../../../src/features/chat/recovery/recov
 import { RecoveryService } from '../../../../src/features/chat/recovery/recovery.service.js';
 import { ActiveGenerations } from '../../../../src/features/chat/recovery/active-generations.js';
 import { FileRepository } from '../../../../src/features/files/file.repository.js';
-import { FileSweep, KEPT_MS } from '../../../../src/features/files/file-sweep.js';
+import { FileSweep, ORPHAN_AGE_MS } from '../../../../src/features/files/file-sweep.js';
 import { UsageRepository } from '../../../../src/features/usage/usage.repository.js';
 import { PrismaService } from '../../../../src/infra/database/index.js';
 import { Broadcast, RedisConnection } from '../../../../src/infra/redis/index.js';
@@ -54,11 +54,11 @@ class BrokenLog extends AnswerLog {
     super(redis, new Broadcast(redis));
   }
 
-  override extend(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
+  override extendSnapshot(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
     this.asked += 1;
     return this.unreadable.has(answerId)
       ? Promise.reject(new Error('Redis is away.'))
-      : super.extend(answerId, known);
+      : super.extendSnapshot(answerId, known);
   }
 }
 
@@ -94,9 +94,9 @@ describe('a recovery sweep', () => {
     const ids = await abandon(155);
     for (const id of ids.slice(0, 150)) log.unreadable.add(id);
     const recovery = recoveryWith(log);
-    expect(await recovery.recover('expired')).toBe(5);
+    expect(await recovery.recoverAnswers('expired')).toBe(5);
     log.unreadable.clear();
-    expect(await recovery.recover('expired')).toBe(150);
+    expect(await recovery.recoverAnswers('expired')).toBe(150);
   });
 
   it('ends the answers after one that the database refuses to update', async () => {
@@ -111,21 +111,21 @@ describe('a recovery sweep', () => {
     );
     const recovery = recoveryWith(new BrokenLog());
     try {
-      expect(await recovery.recover('expired')).toBe(1);
+      expect(await recovery.recoverAnswers('expired')).toBe(1);
     } finally {
       await query(database, 'DROP FUNCTION refuse CASCADE');
     }
-    expect(await recovery.recover('expired')).toBe(1);
+    expect(await recovery.recoverAnswers('expired')).toBe(1);
   });
 
   it('does not overlap with itself: concurrent calls check each answer once', async () => {
     const log = new BrokenLog();
     await abandon(120);
     const recovery = recoveryWith(log);
-    const ended = await Promise.all([recovery.recover('expired'), recovery.recover('expired')]);
+    const ended = await Promise.all([recovery.recoverAnswers('expired'), recovery.recoverAnswers('expired')]);
     expect(ended).toEqual([120, 120]);
     expect(log.asked).toBe(120);
-    expect(await recovery.recover('expired')).toBe(0);
+    expect(await recovery.recoverAnswers('expired')).toBe(0);
   });
 });
 
@@ -169,7 +169,7 @@ describe('retention', () => {
        FROM generate_series(1, 2510) AS n`,
       [userId],
     );
-    await new IdempotencyRepository(prisma).sweep();
+    await new IdempotencyRepository(prisma).deleteExpiredKeys();
     expect(await deletions()).toEqual([1_000, 1_000, 500]);
     expect(await query(database, 'SELECT count(*)::int AS n FROM idempotency_keys')).toEqual([{ n: 10 }]);
   });
@@ -249,7 +249,7 @@ describe('the file directory', () => {
     const name = randomUUID();
     await mkdir(join(path, userId), { recursive: true });
     await writeFile(join(path, userId, name), 'left by an upload');
-    const then = new Date(Date.now() - KEPT_MS - 60_000);
+    const then = new Date(Date.now() - ORPHAN_AGE_MS - 60_000);
     await utimes(join(path, userId, name), then, then);
     // Sorted before the other directory, and unreadable even for root: a symbolic link to itself.
     await symlink('00000000', join(path, '00000000'));
@@ -266,7 +266,7 @@ describe('the file directory', () => {
     await mkdir(join(path, userId), { recursive: true });
     const names = [...Array.from({ length: 501 }, () => randomUUID()), 'not-of-ours'];
     await Promise.all(names.map((name) => writeFile(join(path, userId, name), '')));
-    const tomorrow = Object.assign(new Clock(), { now: () => Date.now() + 2 * KEPT_MS });
+    const tomorrow = Object.assign(new Clock(), { now: () => Date.now() + 2 * ORPHAN_AGE_MS });
     const sweep = new FileSweep(new FileRepository(prisma), new FolderStorage(path), tomorrow);
     expect(await sweep.run(AbortSignal.abort())).toBe(0);
     expect(await readdir(join(path, userId))).toHaveLength(502);

@@ -64,8 +64,8 @@ afterEach(async () => {
 class PausedLog extends AnswerLog {
   paused = false;
 
-  override extend(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
-    return this.paused ? Promise.reject(new Error('Redis is away.')) : super.extend(answerId, known);
+  override extendSnapshot(answerId: string, known: AnswerSnapshot): Promise<AnswerSnapshot> {
+    return this.paused ? Promise.reject(new Error('Redis is away.')) : super.extendSnapshot(answerId, known);
   }
 }
 
@@ -94,7 +94,7 @@ function startProcess(): Process {
 
 /** Begins a turn whose answer has a checkpoint, and whose lease ends in the given number of seconds. */
 async function beginTurn({ turns, generations }: Process, leaseSeconds: number): Promise<Turn> {
-  const turn = await turns.begin({
+  const turn = await turns.beginTurn({
     spec: {
       userId,
       apiKeyId: null,
@@ -114,7 +114,7 @@ async function beginTurn({ turns, generations }: Process, leaseSeconds: number):
     idempotency: undefined,
   });
   expect(
-    await generations.checkpoint(turn, {
+    await generations.storeCheckpoint(turn, {
       attempt: 1,
       text: TEXT,
       calls: [],
@@ -131,7 +131,7 @@ async function beginTurn({ turns, generations }: Process, leaseSeconds: number):
 
 /** Stores an answer as complete; returns whether the process still owned it. */
 async function finish({ generations }: Process, turn: Turn): Promise<boolean> {
-  return (await generations.finish(turn, completed('four five six'))).ours;
+  return (await generations.finishTurn(turn, completed('four five six'))).leaseHeld;
 }
 
 /** Streams an answer until a checkpoint has stored two of its pieces. */
@@ -172,7 +172,7 @@ function completed(text: string): TurnResult {
       cached: false,
       completedAt: new Date(),
     },
-    chores: [],
+    dueTasks: [],
     providerData: undefined,
     attempts: [
       {
@@ -234,16 +234,16 @@ describe('answers whose process is gone', () => {
     const one = startProcess();
     const expired = await beginTurn(one, -1);
     const held = await beginTurn(one, 10);
-    expect(await one.recovery.recover('expired')).toBe(1);
+    expect(await one.recovery.recoverAnswers('expired')).toBe(1);
     await expectInterrupted(expired);
     expect(await statusOf(held)).toBe('generating');
-    expect(await one.recovery.recover('expired')).toBe(0);
+    expect(await one.recovery.recoverAnswers('expired')).toBe(0);
   });
 
   it('are all marked interrupted at once if no other process can be running', async () => {
     const one = startProcess();
     const turns = [await beginTurn(one, -1), await beginTurn(one, 10)];
-    expect(await one.recovery.recover('all')).toBe(2);
+    expect(await one.recovery.recoverAnswers('all')).toBe(2);
     for (const turn of turns) await expectInterrupted(turn);
   });
 
@@ -259,7 +259,7 @@ describe('answers whose process is gone', () => {
        SELECT gen_random_uuid(), id, $1, 0, 'assistant', 'generating', '', gen_random_uuid(), now() FROM made`,
       [userId],
     );
-    expect(await one.recovery.recover('expired')).toBe(250);
+    expect(await one.recovery.recoverAnswers('expired')).toBe(250);
     expect(
       await query(database, 'SELECT status, count(*)::int AS count FROM messages GROUP BY status'),
     ).toEqual([{ status: 'interrupted', count: 250 }]);
@@ -270,7 +270,10 @@ describe('answers whose process is gone', () => {
     const two = startProcess();
     const turns: Turn[] = [];
     for (let index = 0; index < 20; index += 1) turns.push(await beginTurn(one, -1));
-    const ended = await Promise.all([one.recovery.recover('expired'), two.recovery.recover('expired')]);
+    const ended = await Promise.all([
+      one.recovery.recoverAnswers('expired'),
+      two.recovery.recoverAnswers('expired'),
+    ]);
     expect(ended[0] + ended[1]).toBe(20);
     for (const turn of turns) await expectInterrupted(turn);
   });
@@ -279,7 +282,11 @@ describe('answers whose process is gone', () => {
     const one = startProcess();
     const two = startProcess();
     const turn = await beginTurn(one, -1);
-    const [answer] = await one.repository.find('expired', { except: [], after: undefined, limit: 1 });
+    const [answer] = await one.repository.listAbandonedAnswers('expired', {
+      except: [],
+      after: undefined,
+      limit: 1,
+    });
     if (answer === undefined) throw new Error('The answer was not found.');
     const attempt = estimateAbandonedAttempt(
       { name: 'openai/test-model', inputTokens: 7, text: TEXT },
@@ -287,7 +294,7 @@ describe('answers whose process is gone', () => {
     );
     const ended = await Promise.all(
       [one, two].map(({ repository }) =>
-        repository.interrupt(answer, 'expired', attempt, {
+        repository.interruptAnswer(answer, 'expired', attempt, {
           attempt: 1,
           text: TEXT,
           calls: [],
@@ -305,13 +312,13 @@ describe('an answer whose log cannot be read', () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
     one.log.paused = true;
-    expect(await one.recovery.recover('expired')).toBe(0);
+    expect(await one.recovery.recoverAnswers('expired')).toBe(0);
     one.log.paused = false;
-    expect(await one.recovery.recover('expired')).toBe(1);
+    expect(await one.recovery.recoverAnswers('expired')).toBe(1);
     await expectInterrupted(turn);
     const old = await beginTurn(one, -3700);
     one.log.paused = true;
-    expect(await one.recovery.recover('expired')).toBe(1);
+    expect(await one.recovery.recoverAnswers('expired')).toBe(1);
     await expectInterrupted(old);
   });
 });
@@ -327,20 +334,24 @@ describe('a process that was presumed dead but still runs', () => {
       abort: () => undefined,
       done: ended.promise,
     });
-    expect(await one.recovery.recover('expired')).toBe(0);
+    expect(await one.recovery.recoverAnswers('expired')).toBe(0);
     ended.resolve(undefined);
     await ended.promise;
-    expect(await one.recovery.recover('expired')).toBe(1);
+    expect(await one.recovery.recoverAnswers('expired')).toBe(1);
     await expectInterrupted(turn);
   });
 
   it('still owns its answer if it has renewed the lease in time', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
-    const [answer] = await one.repository.find('expired', { except: [], after: undefined, limit: 1 });
+    const [answer] = await one.repository.listAbandonedAnswers('expired', {
+      except: [],
+      after: undefined,
+      limit: 1,
+    });
     if (answer === undefined) throw new Error('The answer was not found.');
     expect(
-      await one.generations.checkpoint(turn, {
+      await one.generations.storeCheckpoint(turn, {
         attempt: 1,
         text: TEXT,
         calls: [],
@@ -353,14 +364,14 @@ describe('a process that was presumed dead but still runs', () => {
       PRICES,
     );
     expect(
-      await startProcess().repository.interrupt(answer, 'expired', attempt, {
+      await startProcess().repository.interruptAnswer(answer, 'expired', attempt, {
         attempt: 1,
         text: TEXT,
         calls: [],
         tokenCount: 2,
       }),
     ).toBe(false);
-    expect(await startProcess().recovery.recover('expired')).toBe(0);
+    expect(await startProcess().recovery.recoverAnswers('expired')).toBe(0);
     expect(await finish(one, turn)).toBe(true);
     const conversation = await stored(database, turn.conversationId);
     expect(conversation.messages[1]).toMatchObject({ status: 'complete', content: 'four five six' });
@@ -371,9 +382,9 @@ describe('a process that was presumed dead but still runs', () => {
   it('can neither continue nor finish a swept answer, and its own usage replaces the estimate once', async () => {
     const one = startProcess();
     const turn = await beginTurn(one, -1);
-    expect(await startProcess().recovery.recover('expired')).toBe(1);
+    expect(await startProcess().recovery.recoverAnswers('expired')).toBe(1);
     expect(
-      await one.generations.checkpoint(turn, {
+      await one.generations.storeCheckpoint(turn, {
         attempt: 1,
         text: 'four five six',
         calls: [],
@@ -394,7 +405,10 @@ describe('a process that was presumed dead but still runs', () => {
     const two = startProcess();
     for (let round = 0; round < 15; round += 1) {
       const turn = await beginTurn(one, -1);
-      const [finished, swept] = await Promise.all([finish(one, turn), two.recovery.recover('expired')]);
+      const [finished, swept] = await Promise.all([
+        finish(one, turn),
+        two.recovery.recoverAnswers('expired'),
+      ]);
       expect([finished, swept]).toEqual(finished ? [true, 0] : [false, 1]);
       expect(await statusOf(turn)).toBe(finished ? 'complete' : 'interrupted');
       const conversation = await stored(database, turn.conversationId);
@@ -407,8 +421,8 @@ describe('a process that was presumed dead but still runs', () => {
     const one = startProcess();
     const turn = await beginTurn(one, 10);
     const settlement = completed('four five six');
-    expect((await one.generations.finish(turn, settlement)).ours).toBe(true);
-    expect((await one.generations.finish(turn, settlement)).ours).toBe(true);
+    expect((await one.generations.finishTurn(turn, settlement)).leaseHeld).toBe(true);
+    expect((await one.generations.finishTurn(turn, settlement)).leaseHeld).toBe(true);
     const conversation = await stored(database, turn.conversationId);
     expect(conversation.messages[1]).toMatchObject({ status: 'complete', content: 'four five six' });
     expect(conversation.usage).toHaveLength(1);

@@ -93,7 +93,7 @@ function newTurn(position: NewTurn['position'], idempotency?: NewTurn['idempoten
  * others.
  */
 async function race(turns: readonly NewTurn[]) {
-  const results = await Promise.allSettled(turns.map((turn) => startTurns().begin(turn)));
+  const results = await Promise.allSettled(turns.map((turn) => startTurns().beginTurn(turn)));
   return {
     begun: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.answerId] : [])),
     refusals: results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])),
@@ -130,7 +130,7 @@ describe('a turn of an account that is deleted meanwhile', () => {
     const conversationId = newId();
     const turn = newTurn({ type: 'new', conversationId, title: 'gone' });
     await expect(
-      startTurns().begin({ ...turn, spec: { ...turn.spec, userId: newId() } }),
+      startTurns().beginTurn({ ...turn, spec: { ...turn.spec, userId: newId() } }),
     ).rejects.toMatchObject({
       code: 'unauthorized',
     });
@@ -169,7 +169,7 @@ describe('concurrent turns', () => {
   it('release their Idempotency-Key if they are refused', async () => {
     const idempotency = { route: 'test', key: newId(), fingerprint: new Uint8Array(32) };
     const turn = newTurn({ type: 'known', conversationId: newId(), after: 'leaf' }, idempotency);
-    await expect(startTurns().begin(turn)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(startTurns().beginTurn(turn)).rejects.toMatchObject({ code: 'not_found' });
     expect(await query(database, 'SELECT 1 FROM idempotency_keys WHERE user_id = $1', [userId])).toEqual([]);
   });
 });
@@ -183,7 +183,7 @@ describe('a turn whose begin_turn still runs on the server after its connection 
     processes.push(blocker);
     const found = await blocker.transaction(async (transaction) => {
       await transaction.$queryRaw`SELECT 1 FROM conversations WHERE id = ${conversationId}::uuid FOR UPDATE`;
-      const begun = startTurns().begin(turn);
+      const begun = startTurns().beginTurn(turn);
       const isWaiting = async (): Promise<boolean> =>
         (
           await query(
@@ -193,7 +193,7 @@ describe('a turn whose begin_turn still runs on the server after its connection 
           )
         ).length > 0;
       while (!(await isWaiting()));
-      const looked = startTurns().findBegun(turn);
+      const looked = startTurns().findBegunTurn(turn);
       return { begun, looked };
     });
     expect(await found.looked).toEqual(await found.begun);

@@ -11,7 +11,7 @@ import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { Clock } from '../../../../src/common/clock.js';
 import { FileRepository } from '../../../../src/features/files/file.repository.js';
-import { FileSweep, KEPT_MS } from '../../../../src/features/files/file-sweep.js';
+import { FileSweep, ORPHAN_AGE_MS } from '../../../../src/features/files/file-sweep.js';
 import { PrismaService } from '../../../../src/infra/database/index.js';
 import { FolderStorage } from '../../../../src/infra/storage/folder-storage.js';
 import { idOf, registerAdmin } from '../../../support/accounts.js';
@@ -439,10 +439,10 @@ describe('bytes without a row', () => {
       return name;
     };
     const stranger = randomUUID();
-    await put(ownerId, KEPT_MS + 60_000);
-    const young = await put(ownerId, KEPT_MS - 60_000);
-    const foreign = await put(stranger, 10 * KEPT_MS);
-    const then = new Date(Date.now() - 10 * KEPT_MS);
+    await put(ownerId, ORPHAN_AGE_MS + 60_000);
+    const young = await put(ownerId, ORPHAN_AGE_MS - 60_000);
+    const foreign = await put(stranger, 10 * ORPHAN_AGE_MS);
+    const then = new Date(Date.now() - 10 * ORPHAN_AGE_MS);
     await utimes(join(dataDir(), 'files', ownerId, kept), then, then);
     try {
       const sweep = new FileSweep(new FileRepository(prisma), storage, new Clock());

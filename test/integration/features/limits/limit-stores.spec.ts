@@ -3,7 +3,12 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { Clock } from '../../../../src/common/clock.js';
-import type { Bucket, LimitStore, Reservation, Spent } from '../../../../src/features/limits/limit-store.js';
+import type {
+  Bucket,
+  LimitStore,
+  Reservation,
+  LedgerUsage,
+} from '../../../../src/features/limits/limit-store.js';
 import { MemoryLimitStore } from '../../../../src/features/limits/memory-limit-store.js';
 import { LEASE_TTL_MS, RedisLimitStore } from '../../../../src/features/limits/redis-limit-store.js';
 import { describeWithRedis, redisKeyPrefix, removeRedisKeys } from '../../../support/redis.js';
@@ -28,7 +33,7 @@ type Step =
       readonly generations: number;
       readonly key: boolean;
       readonly quota: boolean;
-      readonly spent: Spent | undefined;
+      readonly spent: LedgerUsage | undefined;
     }
   | { readonly do: 'settle'; readonly which: number; readonly tokens: number; readonly cost: number };
 

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { AppError } from '../../common/errors.js';
-import type { ErrorWire } from '../../http/index.js';
+import type { ErrorFormat } from '../../http/index.js';
 
 /** An error in the format of Ollama's clients. */
 export class OllamaErrorBody {
@@ -17,7 +17,7 @@ export function toOllamaError({ message }: AppError): OllamaErrorBody {
 }
 
 /** Ollama's error format: a message and nothing else. */
-export const OLLAMA_ERROR_WIRE: ErrorWire = {
-  speaks: ({ originalUrl }) => /^\/ollama(?:[/?]|$)/i.test(originalUrl),
+export const OLLAMA_ERROR_FORMAT: ErrorFormat = {
+  matches: ({ originalUrl }) => /^\/ollama(?:[/?]|$)/i.test(originalUrl),
   body: toOllamaError,
 };

@@ -11,6 +11,6 @@ export function toHeaders(raw: NodeJS.Dict<string | string[]>): Headers {
  * Returns the status of an unsuccessful response. A redirect, which is not followed, and any other unusable
  * status become 502.
  */
-export function asErrorStatus(status: number): number {
+export function toErrorStatus(status: number): number {
   return status >= 400 && status <= 599 ? status : 502;
 }

@@ -3,10 +3,10 @@ import {
   CompletionAssembler,
   parseReply,
   ProviderError,
-  type WholeAnswer,
+  type CompleteAnswer,
 } from '../../port/index.js';
-import type { AnswerHead } from './chunk-normaliser.js';
-import { toCompletion } from './completion-reader.js';
+import type { AnswerMetadata } from './chunk-normaliser.js';
+import { readCompletion } from './completion-reader.js';
 import { ChatStreamReader, isLineStream } from './openai-stream.js';
 
 /** Matches the beginning of a body that is an event stream, whatever its content type. */
@@ -18,19 +18,19 @@ const EVENT_STREAM = /^\s*(?:data|event|id|retry)?:/;
  * @param head metadata for an answer that has no id, time or model of its own
  * @throws ProviderError for an error with a success status, and for a value that is not an answer
  */
-export function readWholeReply(text: string, head: AnswerHead): Required<WholeAnswer> {
+export function parseCompletionResponse(text: string, head: AnswerMetadata): Required<CompleteAnswer> {
   if (text.trim() === '') throw new ProviderError('broken_answer', "The provider's response is empty.");
   if (EVENT_STREAM.test(text) || isLineStream(text)) return written(assemble(text, head));
   const value = parseReply(text);
-  const completion = toCompletion(value, head);
+  const completion = readCompletion(value, head);
   return completion === value ? { completion, raw: text } : written(completion);
 }
 
-function written(completion: ChatCompletion): Required<WholeAnswer> {
+function written(completion: ChatCompletion): Required<CompleteAnswer> {
   return { completion, raw: JSON.stringify(completion) };
 }
 
-function assemble(text: string, head: AnswerHead): ChatCompletion {
+function assemble(text: string, head: AnswerMetadata): ChatCompletion {
   const reader = new ChatStreamReader(head);
   const assembler = new CompletionAssembler();
   for (const events of [reader.push(Buffer.from(text)), reader.end()]) {

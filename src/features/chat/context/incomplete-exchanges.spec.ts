@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { summarizeUpTo, withoutTornExchange } from './context-trimming.js';
+import { findSummaryEnd, dropIncompleteExchange } from './incomplete-exchanges.js';
 import type { ContextMessage } from './context.repository.js';
 
 /**
@@ -37,20 +37,20 @@ describe('summarizeUpTo', () => {
     ['au', '1'],
     ['tatau', '4'],
   ])('covers a path of %s up to message %s', (roles, upTo) => {
-    expect(summarizeUpTo(path(roles), undefined)).toBe(upTo);
+    expect(findSummaryEnd(path(roles), undefined)).toBe(upTo);
   });
 
   it('returns nothing if no message is left out', () => {
-    expect(summarizeUpTo(path('uauau', true), undefined)).toBeUndefined();
-    expect(summarizeUpTo(path('uauau'), '0')).toBeUndefined();
-    expect(summarizeUpTo([], undefined)).toBeUndefined();
+    expect(findSummaryEnd(path('uauau', true), undefined)).toBeUndefined();
+    expect(findSummaryEnd(path('uauau'), '0')).toBeUndefined();
+    expect(findSummaryEnd([], undefined)).toBeUndefined();
   });
 
   it('measures halves by tokens rather than by messages', () => {
     const [first, ...others] = path('uauauau');
     expect(first).toBeDefined();
     const long = first === undefined ? [] : [{ ...first, tokenCount: 1_000 }, ...others];
-    expect(summarizeUpTo(long, undefined)).toBe('2');
+    expect(findSummaryEnd(long, undefined)).toBe('2');
   });
 });
 
@@ -68,6 +68,6 @@ describe('withoutTornExchange', () => {
     // A summary that does not reach the path counts as none here.
     ['auau', 'elsewhere', 'uau'],
   ])('trims %s after a summary up to %s to %s', (roles, summarized, expected) => {
-    expect(rolesOf(withoutTornExchange(path(roles), summarized))).toBe(expected);
+    expect(rolesOf(dropIncompleteExchange(path(roles), summarized))).toBe(expected);
   });
 });

@@ -7,7 +7,7 @@ export class TimeoutError extends Error {
  * Waits for work with a timeout. The work itself is not aborted.
  * @throws TimeoutError after `timeoutMs`; before that, the error of the work
  */
-export async function within<Result>(
+export async function withTimeout<Result>(
   timeoutMs: number,
   work: () => Promise<Result> | Result,
 ): Promise<Result> {

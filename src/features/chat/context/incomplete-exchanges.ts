@@ -6,7 +6,7 @@ import { type ContextMessage, TOKENS_PER_MESSAGE } from './context.repository.js
  * question.
  * @param summarized the last message of the summary that precedes the path
  */
-export function withoutTornExchange(
+export function dropIncompleteExchange(
   path: readonly ContextMessage[],
   summarized: string | undefined,
 ): readonly ContextMessage[] {
@@ -23,7 +23,7 @@ export function withoutTornExchange(
  * @param path the end of the path, with the question as its last message
  * @param summarized the last message of the summary that precedes the path
  */
-export function summarizeUpTo(
+export function findSummaryEnd(
   path: readonly ContextMessage[],
   summarized: string | undefined,
 ): string | undefined {

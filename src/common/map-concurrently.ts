@@ -10,7 +10,7 @@ export interface ConcurrentlyOptions {
  * last of them has ended.
  * @throws the first failure of `work`
  */
-export async function concurrently<Item, Result>(
+export async function mapConcurrently<Item, Result>(
   items: readonly Item[],
   { atOnce, signal }: ConcurrentlyOptions,
   work: (item: Item, signal: AbortSignal) => Promise<Result>,

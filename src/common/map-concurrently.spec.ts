@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { concurrently } from './concurrently.js';
+import { mapConcurrently } from './map-concurrently.js';
 
 const idle = new AbortController().signal;
 
 describe('concurrently', () => {
   it('returns results in the order of the items, regardless of which one finishes first', async () => {
     const first = Promise.withResolvers<undefined>();
-    const results = await concurrently(['a', 'b', 'c'], { atOnce: 2, signal: idle }, async (item) => {
+    const results = await mapConcurrently(['a', 'b', 'c'], { atOnce: 2, signal: idle }, async (item) => {
       if (item === 'a') await first.promise;
       if (item === 'c') first.resolve(undefined);
       return [item];
@@ -17,7 +17,7 @@ describe('concurrently', () => {
   it('throws the first failure once the aborted others have ended, and starts no further item', async () => {
     const begun: number[] = [];
     const ended: number[] = [];
-    const all = concurrently([0, 1, 2, 3], { atOnce: 3, signal: idle }, async (item, signal) => {
+    const all = mapConcurrently([0, 1, 2, 3], { atOnce: 3, signal: idle }, async (item, signal) => {
       begun.push(item);
       await Promise.resolve();
       if (item === 1) throw new Error('the first');
@@ -36,7 +36,7 @@ describe('concurrently', () => {
 
   it('aborts the items when the outer signal aborts', async () => {
     const outside = new AbortController();
-    const all = concurrently([0, 1], { atOnce: 1, signal: outside.signal }, (item, signal) => {
+    const all = mapConcurrently([0, 1], { atOnce: 1, signal: outside.signal }, (item, signal) => {
       outside.abort();
       return signal.aborted ? Promise.reject(new Error(`aborted ${String(item)}`)) : Promise.resolve(item);
     });
@@ -44,6 +44,6 @@ describe('concurrently', () => {
   });
 
   it('returns nothing for no items', async () => {
-    expect(await concurrently([], { atOnce: 4, signal: idle }, () => Promise.resolve(1))).toEqual([]);
+    expect(await mapConcurrently([], { atOnce: 4, signal: idle }, () => Promise.resolve(1))).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import pg from 'pg';
-import { closeClient, isServerAway, openClient, reasonOf } from '../postgres-client.js';
+import { closeClient, isServerUnavailable, openClient, failureReason } from '../postgres-client.js';
 import { databaseName } from './cluster.js';
 import type { Cluster } from './cluster.js';
 import { EmbeddedServerError } from './embedded-server-error.js';
@@ -39,14 +39,14 @@ async function openDatabaseClient(cluster: Cluster, port: number): Promise<pg.Cl
  *
  * @throws EmbeddedServerError if it rejects our connection
  */
-export async function askServer(cluster: Cluster, port: number): Promise<string | undefined> {
+export async function probeServer(cluster: Cluster, port: number): Promise<string | undefined> {
   let client: pg.Client;
   try {
     client = await openDatabaseClient(cluster, port);
   } catch (error) {
-    if (isServerAway(error)) return undefined;
+    if (isServerUnavailable(error)) return undefined;
     throw new EmbeddedServerError(
-      `The embedded database in ${cluster.dataDirectory} refused the connection: ${reasonOf(error)}.`,
+      `The embedded database in ${cluster.dataDirectory} refused the connection: ${failureReason(error)}.`,
       { cause: error },
     );
   }
@@ -58,7 +58,7 @@ export async function askServer(cluster: Cluster, port: number): Promise<string 
     if (!row || (await realpath(row.directory)) !== (await realpath(cluster.dataDirectory))) return undefined;
     return row.version;
   } catch (error) {
-    if (isServerAway(error)) return undefined;
+    if (isServerUnavailable(error)) return undefined;
     throw error;
   } finally {
     await closeClient(client);
