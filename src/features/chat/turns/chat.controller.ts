@@ -14,7 +14,8 @@ import {
 import { TurnResponder } from './turn-responder.js';
 import { AnswerService } from '../generation/answer.service.js';
 import { ApiAnswer, ApiAnswerStream, EVENT_STREAM_CONTENT } from './chat.openapi.js';
-import { AnswerParams, ChatBody, ToolResultsBody } from './chat.dto.js';
+import { AnswerParams } from './answer.dto.js';
+import { ChatBody, ToolResultsBody } from './chat.dto.js';
 import {
   toAnswerHeaders,
   EVENT_ID,

@@ -4,14 +4,8 @@ import { InvalidRequestError } from '../../../common/errors.js';
 import { toUsd } from '../../../common/money.js';
 import type { OutgoingEvent } from '../../../common/event-stream.js';
 import type { TokenUsage } from '../../../llm/index.js';
-import type {
-  AnswerBody,
-  AnswerParams,
-  ChatBody,
-  GenerationBody,
-  QuestionBody,
-  ToolResultsBody,
-} from './chat.dto.js';
+import type { ChatBody, GenerationBody, QuestionBody, ToolResultsBody } from './chat.dto.js';
+import type { AnswerBody, AnswerParams } from './answer.dto.js';
 import type { UsageBody } from '../messages/usage.dto.js';
 import type { MessageParams } from '../messages/message.dto.js';
 import {

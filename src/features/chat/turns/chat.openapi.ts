@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, getSchemaPath } from '@nestjs/swagger';
 import type { ErrorCode } from '../../../common/errors.js';
 import { ApiErrors, ApiIdempotencyKey } from '../../../http/index.js';
-import { AnswerBody } from './chat.dto.js';
+import { AnswerBody } from './answer.dto.js';
 
 /** Error codes of a turn that is rejected before anything is stored. */
 const REFUSALS = [
