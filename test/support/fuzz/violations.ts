@@ -136,11 +136,20 @@ function boundViolations(schema: Schema): Violation[] {
   return found;
 }
 
+/** Maximum length of a list as JSON, in characters: well below the megabyte of a body. */
+const MAX_LIST_LENGTH = 500_000;
+
 function ofArray(document: unknown, schema: Schema, strict: boolean): Violation[] {
   const { minItems = 0, maxItems } = schema;
   const item = readSchema(document, schema.items ?? {});
+  // Together smaller than a JSON body may be, or the body would be what is refused.
+  const isSmall = (value: unknown, count: number): boolean =>
+    JSON.stringify(value).length * count < MAX_LIST_LENGTH;
   const tooMany = (length: number) =>
-    fc.array(valuesOf(document, item, 1), { minLength: length, maxLength: length + 3 });
+    fc.array(
+      valuesOf(document, item, 1).filter((value) => isSmall(value, length + 3)),
+      { minLength: length, maxLength: length + 3 },
+    );
   return [
     ...(minItems > 0 ? [{ what: 'is empty', values: fc.constant([]) }] : []),
     ...(maxItems === undefined ? [] : [{ what: 'has too many items', values: tooMany(maxItems + 1) }]),

@@ -38,8 +38,8 @@ export class TaskRepository {
         FROM users
         WHERE conversation_id = ${conversationId}::uuid AND kind = ${kind}::chore_kind AND due_at <= now()
           AND users.id = chores.user_id AND users.disabled_at IS NULL
-        RETURNING conversation_id AS "conversationId", kind::text, user_id AS "userId", message_id AS "messageId", tries,
-          due_at AS "heldUntil"`,
+        RETURNING conversation_id AS "conversationId", kind::text, user_id AS "userId", message_id AS "messageId",
+          tries AS attempts, due_at AS "leaseUntil"`,
     );
     return task;
   }
@@ -87,19 +87,19 @@ export function tasksJson(tasks: readonly DueTask[]): string {
 /** Releases the claim, fenced by its end: a process that has claimed the task since has a different one. */
 async function release(
   transaction: Transaction,
-  { conversationId, kind, leaseUntil: heldUntil }: ConversationTask,
+  { conversationId, kind, leaseUntil }: ConversationTask,
   end: TaskEnd,
 ): Promise<boolean> {
   if (end === 'done') {
     const { count } = await transaction.conversationTask.deleteMany({
-      where: { conversationId, kind, dueAt: heldUntil },
+      where: { conversationId, kind, dueAt: leaseUntil },
     });
     return count === 1;
   }
   const updated = await transaction.$executeRaw`
     UPDATE chores
     SET due_at = now() + make_interval(secs => ${end.waitSeconds}), tries = CASE WHEN ${end.counted} THEN tries ELSE 0 END
-    WHERE conversation_id = ${conversationId}::uuid AND kind = ${kind}::chore_kind AND due_at = ${heldUntil}`;
+    WHERE conversation_id = ${conversationId}::uuid AND kind = ${kind}::chore_kind AND due_at = ${leaseUntil}`;
   return updated === 1;
 }
 

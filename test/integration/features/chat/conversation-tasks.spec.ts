@@ -130,7 +130,7 @@ describe('a conversation task', () => {
         [...all, ...all].map(({ chores }) => chores.claimTask({ conversationId, kind: 'title' })),
       );
       expect(taken.filter((chore) => chore !== undefined)).toMatchObject([
-        { messageId: answerId, tries: round },
+        { messageId: answerId, attempts: round },
       ]);
       await makeDue({ database }, conversationId);
     }
