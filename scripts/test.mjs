@@ -45,6 +45,7 @@ const sameOnAllStores = [
   'test/integration/llm/provider-requirements.spec.ts',
   'test/integration/llm/resilience.spec.ts',
   // HTTP.
+  'test/integration/http/bad-input.spec.ts',
   'test/integration/http/connections.spec.ts',
   'test/integration/http/logs.spec.ts',
   'test/integration/http/malformed-requests.spec.ts',

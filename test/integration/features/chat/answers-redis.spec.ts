@@ -377,7 +377,7 @@ describeWithRedis('answers of two processes that share Redis', (redisUrl) => {
     const keys = names.map((name) => name.slice(prefix.length));
     expect(keys).toContain(keyOf(messageId));
     // Each queue has one permanent entry that describes it.
-    const ours = keys.filter((key) => !/^bull:\w+:meta$/.test(key));
+    const ours = keys.filter((key) => !/^bull:[\w-]+:meta$/.test(key));
     const lives = await Promise.all(ours.map(async (key) => ({ key, ttl: await redis.ttl(key) })));
     expect(lives.filter(({ ttl }) => ttl === -1)).toEqual([]);
   });
