@@ -7,7 +7,7 @@ import { OpenAiModelsService } from './models.service.js';
 @Scope('chat')
 @ApiTags('openai')
 @Controller('v1/models')
-export class OpenAiModelsController {
+export class ModelsController {
   constructor(private readonly models: OpenAiModelsService) {}
 
   @Get()

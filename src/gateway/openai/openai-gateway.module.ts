@@ -8,18 +8,13 @@ import { CompletionsService } from './completions.service.js';
 import { ConversationCompletionsSender } from './conversation-completions.sender.js';
 import { EmbeddingsController } from './embeddings.controller.js';
 import { EmbeddingsService } from './embeddings.service.js';
-import { OpenAiModelsController } from './models.controller.js';
+import { ModelsController } from './models.controller.js';
 import { OpenAiModelsService } from './models.service.js';
 
 /** OpenAI's protocol for every provider. */
 @Module({
   imports: [ChatModule, LlmModule],
-  controllers: [
-    ChatCompletionsController,
-    CompletionsController,
-    EmbeddingsController,
-    OpenAiModelsController,
-  ],
+  controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],
   providers: [
     ChatCompletionsService,
     CompletionsService,
