@@ -7,7 +7,7 @@ import type { Runtime } from './app/runtime.js';
 import { ApplicationCloser } from './app/application-closer.js';
 import { WorkerModule } from './app/worker.module.js';
 
-/** How long startup waits for Redis before it prints a notice, in milliseconds. */
+/** Maximum wait for Redis at startup before a notice is printed, in milliseconds. */
 const REDIS_WAIT_MS = 1_000;
 
 /** Creates the application as a resource that the process lifecycle closes. */

@@ -2,7 +2,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { ConfigModule, type ConfigObject, getConfigToken, registerAs } from '@nestjs/config';
 import type { AppConfig } from './app-config.js';
 
-/** Namespace of the configuration. Called with all of it, it returns its part. */
+/** Namespace of the configuration. Returns its part of the whole configuration. */
 export interface ConfigSection<Value extends ConfigObject> {
   (config: AppConfig): Value;
   /** Token to inject the section by. */
@@ -12,8 +12,8 @@ export interface ConfigSection<Value extends ConfigObject> {
 }
 
 /*
- * A section holds what its consumers need and nothing else. Secrets are in sections of their own, so that a constructor
- * shows whether a class has them: `accessTokens`, `encryption`, `providers`.
+ * A section has only what its consumers need. Secrets have sections of their own, so that the constructor of a class
+ * shows if it receives them: `accessTokens`, `encryption`, `providers`.
  */
 
 /** Secrets that access tokens are signed and verified with. */
@@ -45,7 +45,7 @@ export const llmConfig = section('llm', ({ llm }) => ({
   prices: llm.prices,
   windows: llm.windows,
   deadlines: llm.deadlines,
-  /** Longest wait for the first token of hosts that have their own, in milliseconds. */
+  /** Maximum wait for the first token of hosts with a timeout of their own, in milliseconds. */
   hostFirstTokenMs: new Map(llm.hosts.map(({ id, firstTokenMs }) => [id, firstTokenMs])),
   maxRetries: llm.maxRetries,
   maxConcurrency: llm.maxConcurrency,
@@ -70,7 +70,7 @@ export const registrationConfig = section('registration', ({ auth: { registratio
 }));
 
 /** Models of titles and summaries. */
-export const tasksConfig = section('tasks', ({ tasks: chores }) => chores);
+export const tasksConfig = section('tasks', ({ tasks }) => tasks);
 
 const SECTIONS: readonly ConfigSection<ConfigObject>[] = [
   accessTokensConfig,

@@ -10,7 +10,7 @@ import { AnswerLog } from './streams/answer-log.js';
 import { TASKS_QUEUE } from './tasks/task.jobs.js';
 import { TaskQueue } from './tasks/task.queue.js';
 
-/** What the API and the worker share: recovery of interrupted answers, and the queue of conversation tasks. */
+/** Providers that the API and the worker share: recovery of interrupted answers, and the queue of conversation tasks. */
 @Module({
   imports: [LlmModule, UsageModule, registerQueue(TASKS_QUEUE)],
   providers: [ActiveGenerations, AnswerLog, RecoveryRepository, RecoveryService, TaskQueue],

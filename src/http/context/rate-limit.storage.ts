@@ -3,35 +3,35 @@ import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { AccountAccess } from '../../common/caller.js';
 import { type RequestAdmission, RequestLimiter } from './request-limiter.js';
 
-/** Key of a request that no valid credentials came with. */
+/** Returns the key of a request without valid credentials. */
 export function addressKey(address: string | undefined): string {
   return `address:${address ?? ''}`;
 }
 
-/** Key of a request of an account, and of the API key that it used. */
+/** Returns the key of a request of an account, with the API key that it used. */
 export function accountKey({ userId, apiKeyId }: AccountAccess): string {
   return apiKeyId === null ? `user:${userId}` : `user:${userId}/key:${apiKeyId}`;
 }
 
-/** Key of the same request on a route that reaches a model. */
+/** Returns the key of the same request on a route that calls a model. */
 export function modelKey(key: string): string {
   return `model/${key}`;
 }
 
-/** An address holds whatever a trusted proxy has sent, so it is the end of its key and is not split. */
+/** An address is whatever a trusted proxy sent, so it comes last in its key and is not split. */
 const KEY = /^(?<model>model\/)?(?:address:(?<address>.*)|user:(?<userId>[^/]+)(?:\/key:(?<apiKeyId>.+))?)$/s;
 
-/** The package does not export the type of its record by name. */
+/** The record of the throttler, whose type the package does not export by name. */
 type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
-/** Record of the throttler, with the decision that it was made from. */
+/** A record of the throttler with the decision behind it. */
 export interface RateLimitRecord extends ThrottlerRecord {
   readonly admission: RequestAdmission;
 }
 
 /**
  * Storage of the throttler. A key carries every dimension of a request, so that one step decides on all of them: a
- * request that one dimension refuses takes nothing from the others. The limits come from the account and not from the
+ * request refused by one dimension takes nothing from the others. The limits come from the account and not from the
  * throttler's options.
  */
 @Injectable()
@@ -58,7 +58,7 @@ export class RateLimitStorage implements ThrottlerStorage {
   }
 }
 
-/** The throttler counts in seconds. */
+/** Returns whole seconds, the throttler's unit. */
 function toSeconds(milliseconds = 0): number {
   return Math.ceil(milliseconds / 1000);
 }

@@ -34,13 +34,13 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    // Everything from here on is decided here, so the error filter must not count it by its address.
+    // This guard counts the request, so the error filter must not count it again by its address.
     markRateLimited(context.switchToHttp().getRequest<Request>());
     const refused = await this.auth.canActivate(context).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );
-    // A database that is away says nothing of the credentials, and must not be answered with "too many".
+    // An unavailable database says nothing about the credentials: answer with its error, never with a 429.
     if (refused !== undefined && !isRefusal(refused.error)) throw refused.error;
     await super.canActivate(context);
     if (refused !== undefined) throw refused.error;
@@ -48,8 +48,8 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Replaces that of the throttler, whose exception and headers (in whole seconds, and the same on every route) are not
-   * those that clients of OpenAI read.
+   * Replaces the throttler's own handling: OpenAI's clients do not read its exception, nor its headers, which are in
+   * whole seconds and the same on every route.
    * @throws AppError `rate_limit_exceeded`
    */
   protected override async handleRequest({
@@ -76,14 +76,14 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 }
 
-/** Returns whether the credentials were checked and found not to be sufficient. */
+/** Returns true if the credentials were checked and rejected. */
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof AppError)) return false;
   const { status } = errorEntry(error.code);
   return status === 401 || status === 403;
 }
 
-/** Limits by address what is served beside the routes: the documentation. */
+/** Limits the documentation pages by address: no controller serves them. */
 export function addressLimit(storage: RateLimitStorage, errorFormats: ErrorFormats) {
   return (request: Request, response: Response, next: NextFunction): void => {
     markRateLimited(request);

@@ -50,7 +50,7 @@ function listen(queue: {
 }): QueueConnection {
   const connection = new QueueConnection(queue.name, queue.backend);
   queue.on('error', (error) => {
-    // A queue that is being closed may lose its database meanwhile, as at a start that fails.
+    // A queue may lose its database while it closes, for instance after a failed start.
     if (queue.closing === undefined) connection.logError(error);
   });
   return connection;

@@ -23,32 +23,29 @@ export class ScheduledTaskProcessor
   }
 
   onApplicationBootstrap(): void {
-    // Again with each connection: a Redis that was away may come back empty.
+    // Repeated on each reconnection: Redis may have lost its data.
     this.queue.backend.on('ready', () => {
       this.schedule();
     });
     this.schedule();
-    // Not awaited: after a kill -9 the database may take seconds to let the new worker in.
+    // Not awaited: after a kill -9 the database may take seconds to accept the new worker.
     runWhenReady(this.worker).catch((error: unknown) => {
-      this.logger.error(
-        { err: error },
-        'scheduled tasks do not run in this process until it is started again',
-      );
+      this.logger.error({ err: error }, 'scheduled tasks do not run in this process until it is restarted');
     });
   }
 
-  /** Tells the current run to end. The worker waits for it when the queues close. */
+  /** Aborts the current run. The worker waits for its end when the queues close. */
   beforeApplicationShutdown(): void {
     this.stopping.abort();
   }
 
   override async process(job: Job, token?: string): Promise<void> {
     const task = this.tasks.find(({ name }) => name === job.name);
-    // A task of another version of Parley.
+    // The task belongs to another version of Parley.
     if (task === undefined) return;
     await task.run(this.stopping.signal);
     if (!this.stopping.signal.aborted) return;
-    // It may have ended early, so another process or the next start does the rest.
+    // The run may have ended early, so another process or the next start completes it.
     await job.moveToDelayed(Date.now() + task.firstAfterMs, token);
     throw new DelayedError();
   }
@@ -58,23 +55,23 @@ export class ScheduledTaskProcessor
     this.logger.warn({ err: error, task: job?.name }, 'a scheduled task failed; its next run will retry');
   }
 
-  /** One after the other: on PostgreSQL, two at once would move the next run by an interval (BullMQ 6.7.0). */
+  /** Schedules sequentially: on PostgreSQL, two concurrent calls would delay the next run by an interval (BullMQ 6.7.0). */
   private schedule(): void {
     this.scheduling = this.scheduling.then(() => this.scheduleAll());
   }
 
-  /** Never rejects. A task that is already scheduled at this interval keeps the time of its next run. */
+  /** Schedules all tasks; never rejects. A task already scheduled at this interval keeps the time of its next run. */
   private async scheduleAll(): Promise<void> {
     try {
       await this.queue.waitUntilReady();
-      // The next run is queued when one begins: another process must not start it before that one has ended.
+      // BullMQ queues the next run when one begins: no other process may start it before that one has ended.
       await this.queue.setGlobalConcurrency(1);
       for (const { name, firstAfterMs, everyMs } of this.tasks) {
         const startDate = Date.now() + firstAfterMs;
         await this.queue.upsertJobScheduler(name, { every: everyMs, startDate }, { name });
       }
     } catch (error) {
-      this.logger.warn({ err: error }, 'tasks could not be scheduled; the next connection does it');
+      this.logger.warn({ err: error }, 'could not schedule tasks; will retry on the next connection');
     }
   }
 }

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { smallestContextWindow, ContextWindows } from './context-windows.js';
 
 const table = new ContextWindows({ 'vllm/a': 10_000, 'ollama/*': 16_384, 'openai/gpt-4o': 50_000 });
-const of = (provider: string, model: string, told?: number) =>
-  table.contextWindowOf({ provider, model }, () => Promise.resolve(told));
+const of = (provider: string, model: string, reported?: number) =>
+  table.contextWindowOf({ provider, model }, () => Promise.resolve(reported));
 const known = (tokens: number) => ({ tokens, known: true });
 
 describe('ContextWindows', () => {

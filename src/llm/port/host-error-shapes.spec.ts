@@ -72,12 +72,14 @@ describe('an error of a host in an unusual shape', () => {
   });
 
   it('passes on its message to the caller if its kind is unknown', () => {
-    const told = (body: unknown, status?: number) =>
+    const messageOf = (body: unknown, status?: number) =>
       toModelCallError(toHostError({ body, status }), []).message;
-    expect(told({ error: 'model requires more system memory' })).toBe('model requires more system memory');
-    expect(told({ error: {} })).toContain('broke off');
-    expect(told({ error: 'Traceback' }, 500)).toContain('broke off');
-    expect(told({ error: { code: 500, message: 'Traceback' } })).toContain('broke off');
+    expect(messageOf({ error: 'model requires more system memory' })).toBe(
+      'model requires more system memory',
+    );
+    expect(messageOf({ error: {} })).toContain('broke off');
+    expect(messageOf({ error: 'Traceback' }, 500)).toContain('broke off');
+    expect(messageOf({ error: { code: 500, message: 'Traceback' } })).toContain('broke off');
   });
 
   it.each<object>([

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { ProviderError, type ProviderEvent } from '../port/index.js';
+import { REFUSED_PARAMETER } from '../port/refused-parameter.js';
 
 /** Lifetime of a learned adjustment, in milliseconds, and maximum number of models in memory. */
 const LEARNED = { ttl: 3_600_000, max: 1_000 };
@@ -41,16 +42,16 @@ export class AdjustedStreams {
     let made: Adjustments = {};
     for (;;) {
       const request = draft({ ...known, ...made });
-      let begun = false;
+      let hasEvents = false;
       try {
         for await (const event of request.send()) {
-          if (!begun) this.learn(model, made);
-          begun = true;
+          if (!hasEvents) this.learn(model, made);
+          hasEvents = true;
           yield event;
         }
         return;
       } catch (error) {
-        const next = begun ? undefined : adjustmentAfter(error, request);
+        const next = hasEvents ? undefined : adjustmentAfter(error, request);
         if (next === undefined || Object.keys(next).some((name) => name in made)) throw error;
         made = { ...made, ...next };
       }
@@ -70,16 +71,12 @@ function adjustmentAfter(
   // An error inside a stream has no status, and counts as a broken answer unless its type says more.
   if (!(error instanceof ProviderError)) return undefined;
   if (error.kind !== 'rejected' && error.kind !== 'broken_answer') return undefined;
-  if (ownTemperature && /\btemperature\b/i.test(error.message) && NOT_TAKEN.test(error.message)) {
+  if (ownTemperature && /\btemperature\b/i.test(error.message) && REFUSED_PARAMETER.test(error.message)) {
     return { withoutTemperature: true };
   }
   const maxTokens = ownMaxTokens === undefined ? undefined : maximumIn(error.message, ownMaxTokens);
   return maxTokens === undefined ? undefined : { maxTokens };
 }
-
-/** Matches the objection to a parameter, which hosts word in many ways. */
-const NOT_TAKEN =
-  /unsupported|not supported|does not support|doesn't support|unknown|unrecogni[sz]ed|unexpected|extra|not permitted|not allowed|invalid|not valid|not accept|deprecated|only|must be|cannot/i;
 
 /**
  * Returns the token limit that a host allows, from its refusal of a larger one: "max_tokens: 32000 > 4096, which
@@ -88,12 +85,12 @@ const NOT_TAKEN =
  */
 function maximumIn(sentence: string, sent: number): number | undefined {
   if (!/\bmax(?:imum)?[ _](?:output[ _])?tokens\b/i.test(sentence)) return undefined;
-  // Numbers inside names, such as those of models, are none. A maximum below that is no useful limit.
+  // Numbers inside names, such as those of models, do not count. A smaller maximum is no useful limit.
   const numbers = Array.from(sentence.matchAll(/(?<![\w.-])\d[\d,]*(?![\w-]|\.\w)/g), ([text]) =>
     Number(text.replaceAll(',', '')),
-  ).filter((number) => number >= LEAST_MAXIMUM && number < sent);
+  ).filter((number) => number >= MIN_MAXIMUM && number < sent);
   return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
 
-/** The least maximum that is recognised, in tokens. It is above every HTTP status. */
-const LEAST_MAXIMUM = 600;
+/** Smallest maximum that is recognised, in tokens: above every HTTP status. */
+const MIN_MAXIMUM = 600;

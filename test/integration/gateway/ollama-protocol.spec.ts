@@ -228,7 +228,7 @@ describe.each(PATHS)('POST %s', (path) => {
     await (await post(path, ask(path), { owner })).text();
     await (await post(path, ask(path, { stream: false }), { owner })).text();
     await (await post(path, ask(path), { owner })).text();
-    const told = {
+    const response = {
       provider: 'ollama',
       model: 'llama3.2',
       outcome: 'completed',
@@ -237,9 +237,9 @@ describe.each(PATHS)('POST %s', (path) => {
       estimated: false,
     };
     expect(await usageWhen(owner, 3)).toEqual([
-      told,
-      told,
-      { ...told, input_tokens: expect.any(Number), output_tokens: 3, estimated: true },
+      response,
+      response,
+      { ...response, input_tokens: expect.any(Number), output_tokens: 3, estimated: true },
     ]);
   });
 
@@ -354,11 +354,11 @@ describe('errors have a message in Ollama’s format', () => {
     [404, 404, undefined, "model 'missing' not found"],
     [400, 400, 'num_ctx is wrong', 'num_ctx is wrong'],
     [429, 429, undefined, 'rate limiting requests'],
-  ])('if the server responds with %d', async (status, told, message, sentence) => {
+  ])('if the server responds with %d', async (status, response, message, sentence) => {
     for (const stream of [false, true]) {
       provider.script({ kind: 'error', status, retryAfter: 7, ...(message && { message }) });
       const answer = await user.request('POST', CHAT, ask(CHAT, { stream }));
-      expect(answer.status).toBe(told);
+      expect(answer.status).toBe(response);
       expect(sentenceOf(answer)).toContain(sentence);
       expect(answer.headers.get('retry-after')).toBe('7');
     }

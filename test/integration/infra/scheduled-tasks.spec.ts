@@ -16,7 +16,7 @@ import { until } from '../../support/stored.js';
 
 const HOUR_MS = 3_600_000;
 
-/** What the task of the next process does, and when. */
+/** Work and timing of the task in the next process. */
 let plan: Omit<ScheduledTask, 'name'>;
 
 class PlannedTask implements ScheduledTask {
@@ -117,7 +117,7 @@ it('a run that fails does not keep the next one from coming', async () => {
   await until('three runs', () => runs >= 3);
 });
 
-it('a process that stops tells the current run and waits for its end, and the next start does the rest', async () => {
+it('a process that shuts down aborts the current run and waits for its end, and the next start completes it', async () => {
   const events: string[] = [];
   plan = {
     firstAfterMs: 0,

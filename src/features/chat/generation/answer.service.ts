@@ -104,7 +104,7 @@ export class AnswerService {
     }
     throw new AppError(
       'service_unavailable',
-      'The process that generates the answer did not stop it in time. It has been told to and will stop as soon as it can; try again.',
+      'The process that generates the answer did not stop it in time. It has been asked to and will stop as soon as it can; try again.',
       { retryAfterMs: LEASE_POLL_MS },
     );
   }

@@ -11,8 +11,8 @@ describe('a listed model', () => {
     ['LM Studio', { max_context_length: 131_072, loaded_context_length: 4_096 }, 4_096],
     ['llama.cpp', { meta: { n_ctx_train: 131_072, n_params: 8e9 } }, 131_072],
     ['a newer llama.cpp', { meta: { n_ctx_train: 131_072, n_ctx: 8_192 } }, 8_192],
-  ])('has the context window that %s reports', (_host, told, contextWindow) => {
-    expect(toListedModel({ ...entry, ...told })).toEqual({ id: 'm', contextWindow });
+  ])('has the context window that %s reports', (_host, reported, contextWindow) => {
+    expect(toListedModel({ ...entry, ...reported })).toEqual({ id: 'm', contextWindow });
   });
 
   it.each([
@@ -21,7 +21,7 @@ describe('a listed model', () => {
     ['a word', { context_length: 'long' }],
     ['zero', { max_model_len: 0 }],
     ['a fraction', { max_model_len: 1.5 }],
-  ])('has no context window if %s is reported', (_what, told) => {
-    expect(toListedModel({ ...entry, ...told })).toEqual({ id: 'm' });
+  ])('has no context window if %s is reported', (_what, reported) => {
+    expect(toListedModel({ ...entry, ...reported })).toEqual({ id: 'm' });
   });
 });

@@ -14,7 +14,7 @@ const delta = (value: unknown, finish_reason: unknown = null): object => ({
 });
 
 describe('usage', () => {
-  const told = (usage: unknown) =>
+  const usageOf = (usage: unknown) =>
     read(sse([delta({ content: 'a' }, 'stop'), { choices: [], usage }])).flatMap((event) =>
       event.type === 'chunk' && event.chunk.usage ? [event.chunk.usage] : [],
     );
@@ -45,7 +45,7 @@ describe('usage', () => {
     ['as a sentence', 'many', undefined],
     ['with nothing in it', {}, undefined],
   ])('%s becomes figures in the canonical format, or none', (_what, usage, expected) => {
-    const figures = told(usage);
+    const figures = usageOf(usage);
     if (expected === undefined) expect(figures).toEqual([]);
     else expect(figures).toMatchObject([expected]);
   });

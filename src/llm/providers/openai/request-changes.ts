@@ -1,3 +1,5 @@
+import { REFUSED_PARAMETER } from '../../port/refused-parameter.js';
+
 /**
  * The changes that a request may undergo after a host refused it. Each removes, renames or adds only something
  * that this server itself chose: if a host refuses something that the caller sent, the caller receives that
@@ -33,13 +35,6 @@ interface Recognition {
   readonly says: RegExp;
 }
 
-/**
- * Matches a refused parameter or value in the wording of OpenAI, Azure, pydantic (vLLM, Mistral), Voyage and
- * others.
- */
-const NOT_TAKEN =
-  /unsupported|not supported|does not support|doesn't support|unknown|unrecognized|unrecognised|unexpected|extra|not permitted|not allowed|invalid|not valid|not accept|deprecated|only|must be|cannot/i;
-
 /** Matches a missing parameter that the host requires. */
 const MISSING = /missing|must be|required|requires|needs?\b|passed back/i;
 
@@ -55,14 +50,14 @@ const RECOGNITIONS: Readonly<Record<RequestChange, Recognition>> = {
   with_signature_placeholder: { names: /\bthought_signature\b/, says: /missing/i },
   without_returned_fields: {
     names: /\b(?:reasoning_content|reasoning_details|extra_content|reasoning)\b/,
-    says: NOT_TAKEN,
+    says: REFUSED_PARAMETER,
   },
   with_alternating_roles: { names: /\brole/i, says: /alternate|after role/i },
   nine_character_call_ids: { names: /tool.?call.?id/i, says: /length of 9/i },
   short_call_ids: { names: /tool_call(?:s\[\d+\]\.id|_id)/, says: /maximum length (?:of )?40/i },
-  without_default_temperature: { names: /\btemperature\b/i, says: NOT_TAKEN },
-  other_limit_name: { names: /\bmax_(?:completion_)?tokens\b/, says: NOT_TAKEN },
-  without_stream_options: { names: /\b(?:stream_options|include_usage)\b/, says: NOT_TAKEN },
+  without_default_temperature: { names: /\btemperature\b/i, says: REFUSED_PARAMETER },
+  other_limit_name: { names: /\bmax_(?:completion_)?tokens\b/, says: REFUSED_PARAMETER },
+  without_stream_options: { names: /\b(?:stream_options|include_usage)\b/, says: REFUSED_PARAMETER },
   with_encoding_format: { names: /\bencoding_format\b/, says: MISSING },
 };
 

@@ -243,11 +243,11 @@ describe('tool results', () => {
       ]);
       expect(second).toMatchObject({ status: 200, body: { conversation_id: conversationId } });
       const { body } = await asked;
-      const told = JSON.stringify(body);
+      const sent = JSON.stringify(body);
       for (const word of ['How is it?', 'get_weather', 'Oslo', 'Nội', 'cold', 'wet']) {
-        expect(told).toContain(word);
+        expect(sent).toContain(word);
       }
-      expect(told.indexOf('cold')).toBeLessThan(told.indexOf('wet'));
+      expect(sent.indexOf('cold')).toBeLessThan(sent.indexOf('wet'));
       if (name === 'openai') {
         expect(listAt(body, 'messages').slice(1)).toEqual([
           { role: 'assistant', content: null, tool_calls: [wire(OSLO), wire(HANOI)] },
@@ -276,10 +276,10 @@ describe('tool results', () => {
     const next = { message: 'Thanks', conversation_id: conversationId };
     const plain = provider.nextRequest('chat');
     await user.request('POST', '/api/v1/chat', next);
-    const told = listAt((await plain).body, 'messages');
-    expect(told.map((message) => at(message, 'role'))).not.toContain('tool');
-    expect(JSON.stringify(told)).not.toContain('"tool_calls"');
-    expect(JSON.stringify(told)).toContain('cold');
+    const sent = listAt((await plain).body, 'messages');
+    expect(sent.map((message) => at(message, 'role'))).not.toContain('tool');
+    expect(JSON.stringify(sent)).not.toContain('"tool_calls"');
+    expect(JSON.stringify(sent)).toContain('cold');
     const able = provider.nextRequest('chat');
     await user.request('POST', '/api/v1/chat', { ...next, ...TOOLS });
     expect(listAt((await able).body, 'messages').map((message) => at(message, 'role'))).toContain('tool');
@@ -458,8 +458,8 @@ describe('a malformed tool call of a model', () => {
     // The arguments are not JSON: the result is accepted, and sent to the model as text.
     const asked = provider.nextRequest('chat');
     expect((await results(user, messageId, [[odd.id, 'That was no JSON.']])).status).toBe(200);
-    const told = JSON.stringify((await asked).body);
-    expect(told).toContain('That was no JSON.');
-    expect(told).toContain('get_weather(');
+    const sent = JSON.stringify((await asked).body);
+    expect(sent).toContain('That was no JSON.');
+    expect(sent).toContain('get_weather(');
   });
 });

@@ -178,7 +178,7 @@ describe('requests without valid credentials', () => {
 });
 
 describe('requests whose credentials cannot be checked', () => {
-  it('are told that the database is away, however many they are, and count for nothing', async () => {
+  it('get 503 while the database is unavailable, however many they are, and do not count', async () => {
     const database = await createMigratedDatabase();
     const wire = await TcpProxy.start(database.url);
     const api = await startApi({ RATE_LIMIT_IP_RPM: '2' }, { ...database, url: wire.url });

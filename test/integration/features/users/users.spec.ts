@@ -296,8 +296,8 @@ describe('admins', () => {
       await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
       await upstream.closed;
       const text = await new Response(body).text();
-      const told = text.slice(text.lastIndexOf(mark)).replace('event: error\ndata: ', '');
-      expect(at(JSON.parse(told), ...keys)).toBe(word);
+      const event = text.slice(text.lastIndexOf(mark)).replace('event: error\ndata: ', '');
+      expect(at(JSON.parse(event), ...keys)).toBe(word);
     },
   );
 
@@ -322,9 +322,9 @@ describe('admins', () => {
     const upstream = await asked;
     await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
     await upstream.closed;
-    const { status, body: told } = await answer;
+    const { status, body: event } = await answer;
     expect(status).toBe(401);
-    expect(JSON.stringify(told)).toContain('was disabled');
+    expect(JSON.stringify(event)).toContain('was disabled');
   });
 
   it.each(RUNNING)('disable an account: %s of it is stopped', async (_what, path, body) => {
