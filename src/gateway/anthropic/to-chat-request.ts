@@ -10,8 +10,8 @@ type Tool = NonNullable<ChatRequest['tools']>[number];
 const BUDGET = { medium: 4096, high: 12_288 } as const;
 
 /**
- * Converts a Messages request to the canonical format, as far as that can express it; `foreignField` and
- * `hintsOf` report the rest. https://platform.claude.com/docs/en/api/messages
+ * Converts a Messages request to the canonical format, as far as that can express it; `findNativeOnlyField` and
+ * `findDroppableFields` report the rest. https://platform.claude.com/docs/en/api/messages
  */
 export function toChatRequest(body: CountBody & { readonly max_tokens?: number }): ChatRequest {
   const { temperature, top_p, stop_sequences: stop = [], metadata } = body;

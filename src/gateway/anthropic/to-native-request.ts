@@ -48,8 +48,8 @@ export function toNativeRequest(path: string, body: CountBody, headers: Anthropi
         return value === undefined ? [] : [[name, String(value)]];
       }),
     ),
-    nativeOnlyField: foreignField(body),
-    droppableFields: hintsOf(body),
+    nativeOnlyField: findNativeOnlyField(body),
+    droppableFields: findDroppableFields(body),
   };
 }
 
@@ -84,7 +84,7 @@ function acceptedId(id: string): string {
 /**
  * Returns the first field of a request that the canonical format cannot express and that the answer depends on.
  */
-function foreignField(body: CountBody): string | undefined {
+function findNativeOnlyField(body: CountBody): string | undefined {
   const field = NATIVE_ONLY_FIELDS.find((name) => isAsked(Reflect.get(body, name)));
   if (field !== undefined) return field;
   const tools = body.tools ?? [];
@@ -97,7 +97,7 @@ function foreignField(body: CountBody): string | undefined {
  * Returns the fields that another protocol drops and that an answer does not depend on; unknown fields count as
  * such.
  */
-function hintsOf(body: CountBody): string[] {
+function findDroppableFields(body: CountBody): string[] {
   return Object.entries(body).flatMap(([name, value]) => (KNOWN.has(name) || !isAsked(value) ? [] : [name]));
 }
 

@@ -27,7 +27,7 @@ const functionFields = {
 const parts = [
   schemaForType('text', { text }),
   schemaForType('refusal', { refusal: text }),
-  // Some clients send the URL itself; `toCanonicalBody` wraps it into an object.
+  // Some clients send the URL itself; `toCanonicalChat` wraps it into an object.
   schemaForType('image_url', {
     image_url: {
       type: ['string', 'object'],

@@ -1,6 +1,6 @@
 import { type ChatMessage, type ChatRequest, getField, type Protocol } from '../port/index.js';
 
-/** Fields that every API format carries, or that have a refusal of their own (`foreignField`). */
+/** Fields that every API format carries, or that have a refusal of their own (`findOpenAiOnlyField`). */
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   'messages',
   'max_tokens',

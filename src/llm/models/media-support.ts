@@ -50,7 +50,7 @@ export class MediaSupport {
         try {
           return { reads: await ask(context) };
         } catch {
-          // A provider that is away says nothing of what its models can do.
+          // An unavailable provider says nothing about its models.
           options.ttl = FAILURE_TTL_MS;
           return { reads: undefined };
         }

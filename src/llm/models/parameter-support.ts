@@ -81,7 +81,7 @@ const OPENAI: Record<AdaptedParameter, Treatment> = {
 
 /**
  * The single table of the parameters that each API format passes on, drops, refuses or shortens. Limits of
- * individual models are up to their provider (`ModelProvider.droppedHints`).
+ * individual models are up to their provider (`ModelProvider.droppedParameters`).
  */
 export const PARAMETERS: Record<Protocol, Record<AdaptedParameter, Treatment>> = {
   openai: OPENAI,

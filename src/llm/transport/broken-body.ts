@@ -7,8 +7,8 @@ import { invalidResponseError } from '../port/index.js';
 export const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /**
- * Returns the error for a body that ended early: a broken connection, or the size limit, which a retry would
- * exceed again.
+ * Returns the error for a provider's response body that ended early: a `BrokenBodyError` if the connection broke, or an
+ * error that is not retried if the body exceeded the size limit, because a retry would exceed it again.
  */
 export function toBodyError(cause: unknown): Error {
   const tooLarge =
