@@ -62,6 +62,7 @@ const sameOnAllStores = [
   'test/integration/infra/embedded-server.spec.ts',
   'test/integration/infra/instance-lock.spec.ts',
   'test/integration/infra/migrations.spec.ts',
+  'test/integration/infra/queue-connections.spec.ts',
 ];
 
 /** Settings of the developer's shell that a test must not use by accident. */

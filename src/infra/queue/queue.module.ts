@@ -2,6 +2,7 @@ import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { type ConnectionOptions, createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
 import type { RedisSettings } from '../redis/index.js';
+import { QueueClient } from './queue-client.js';
 
 /** Maximum number of PostgreSQL connections of the queue, in addition to the application's pool. */
 const POSTGRES_CONNECTIONS = 4;
@@ -48,7 +49,13 @@ function bullRoot({ redisUrl, redisKeyPrefix, connectionString }: QueueOptions):
   // Every queue and worker of the process uses this backend, so it must be set before the first one is created.
   setDefaultBackendFactory(createPostgresBackend);
   return BullModule.forRoot({
-    connection: { connectionString, migrate: true, max: POSTGRES_CONNECTIONS, keepAlive: true },
+    connection: {
+      connectionString,
+      migrate: true,
+      max: POSTGRES_CONNECTIONS,
+      keepAlive: true,
+      Client: QueueClient,
+    },
     defaultJobOptions,
   });
 }
