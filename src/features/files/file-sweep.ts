@@ -3,6 +3,7 @@ import { Clock } from '../../common/clock.js';
 import { isId } from '../../common/ids.js';
 import type { ScheduledTask } from '../../infra/queue/index.js';
 import { FileStorage } from '../../infra/storage/index.js';
+import { ContentSweepRepository } from './content-sweep.repository.js';
 import { type FileKey, FileRepository } from './file.repository.js';
 
 /**
@@ -14,7 +15,10 @@ export const ORPHAN_AGE_MS = 86_400_000;
 /** Number of files per query. */
 const BATCH = 500;
 
-/** Deletes stored bytes without a row: those of uploads whose process was killed. Concurrent runs are harmless. */
+/**
+ * Deletes stored bytes without a row, and parts of uploads that never became an object: those of uploads whose
+ * process was killed. Concurrent runs are harmless.
+ */
 @Injectable()
 export class FileSweep implements ScheduledTask {
   readonly name = 'file-sweep';
@@ -26,14 +30,31 @@ export class FileSweep implements ScheduledTask {
     private readonly files: FileRepository,
     private readonly storage: FileStorage,
     private readonly clock: Clock,
+    private readonly contents: ContentSweepRepository,
   ) {}
 
   /**
-   * Deletes stored bytes without a row, in all folders that can be read.
-   * @returns the number of deleted files
-   * @throws the error of listing the storage
+   * Deletes contents without a file, stored bytes without a row in all folders that can be read, and unfinished uploads.
+   * @returns the number of deleted files, without unfinished uploads
+   * @throws the error of listing the storage, after everything else
    */
   async run(signal?: AbortSignal): Promise<number> {
+    const before = this.clock.now() - ORPHAN_AGE_MS;
+    await this.deleteUnusedContents(signal);
+    try {
+      return await this.deleteOrphans(before, signal);
+    } finally {
+      // Even if not all keys could be listed.
+      if (signal?.aborted !== true) await this.removeUnfinishedUploads(before);
+    }
+  }
+
+  private async removeUnfinishedUploads(before: number): Promise<void> {
+    const removed = await this.storage.removeUnfinishedUploads(before);
+    if (removed > 0) this.logger.log(`removed the parts of ${removed} unfinished uploads`);
+  }
+
+  private async deleteOrphans(before: number, signal?: AbortSignal): Promise<number> {
     let deleted = 0;
     let batch: FileKey[] = [];
     const deleteBatch = async (): Promise<void> => {
@@ -43,7 +64,7 @@ export class FileSweep implements ScheduledTask {
       batch = [];
     };
     try {
-      for await (const key of this.storage.keysBefore(this.clock.now() - ORPHAN_AGE_MS)) {
+      for await (const key of this.storage.keysBefore(before)) {
         if (signal?.aborted) return deleted;
         if (isId(key.folder) && isId(key.name)) batch.push(key);
         if (batch.length === BATCH) await deleteBatch();
@@ -54,5 +75,17 @@ export class FileSweep implements ScheduledTask {
       if (deleted > 0) this.logger.log(`deleted ${deleted} files of interrupted uploads`);
     }
     return deleted;
+  }
+
+  private async deleteUnusedContents(signal?: AbortSignal): Promise<void> {
+    let deleted = 0;
+    for (let count = BATCH; count > 0 && signal?.aborted !== true;) {
+      const unreferenced = await this.contents.deleteUnusedContents(BATCH);
+      // After the commit. If the process is killed here, a later run finds bytes without a row.
+      for (const key of unreferenced) await this.storage.delete(key);
+      count = unreferenced.length;
+      deleted += count;
+    }
+    if (deleted > 0) this.logger.log(`deleted ${deleted} contents that no file has`);
   }
 }

@@ -1,88 +1,103 @@
 import { Injectable } from '@nestjs/common';
-import { PrismaService } from '../../infra/database/index.js';
+import { Prisma } from '../../generated/prisma/client.js';
+import { PrismaService, type Transaction } from '../../infra/database/index.js';
+import { type FileRow, type StoredFile, toStoredFile } from './stored-file.js';
 
-/** A stored file. */
-export interface StoredFile {
-  readonly id: string;
-  readonly name: string;
-  readonly mediaType: string;
-  /** Size in bytes. */
-  readonly size: number;
-  readonly createdAt: Date;
-}
-
-/** Storage location of a file: its account's folder and its name there. */
+/** Storage location of a file's bytes: its account's folder and their name there. */
 export interface FileKey {
   readonly folder: string;
   readonly name: string;
 }
 
-const SHOWN = { id: true, name: true, mediaType: true, size: true, createdAt: true } as const;
+/** Columns of files with the state of their text. The bytes of rows without content are under the file's own id. */
+const SELECT_FILES = Prisma.sql`
+  SELECT files.id, files.name, files.media_type AS "mediaType", files.size, files.hash,
+    files.content_id AS "contentId", files.text_format AS "textFormat", files.purpose,
+    files.expires_at AS "expiresAt", files.created_at AS "createdAt",
+    file_texts.status::text AS "textStatus", file_texts.error AS "textError"
+  FROM files
+  LEFT JOIN file_texts ON file_texts.content_id = files.content_id AND file_texts.format = files.text_format
+    AND file_texts.user_id = files.user_id`;
 
-/** Stores the rows of files. Queries of owners filter by owner. */
+/** Condition of files that have not expired. */
+const NOT_EXPIRED = Prisma.sql`(files.expires_at IS NULL OR files.expires_at > now())`;
+
+/** Order of a list of files, by their time of upload. */
+export type FileOrder = 'asc' | 'desc';
+
+/** A part of the list of an account's files. */
+export interface FileSlice {
+  readonly limit: number;
+  /** Id of the file before the first one. */
+  readonly after: string | undefined;
+  /** Newest first by default. */
+  readonly order?: FileOrder;
+  /** Only files of this purpose. */
+  readonly purpose?: string | undefined;
+}
+
+/** Reads and deletes the rows of files. Queries of owners filter by owner. */
 @Injectable()
 export class FileRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /**
-   * Inserts the row of a file whose bytes are stored.
-   * @returns undefined if the account has been disabled or deleted in the meantime
-   */
-  async insert(file: {
-    readonly id: string;
-    readonly userId: string;
-    readonly name: string;
-    readonly mediaType: string;
-    readonly size: number;
-    readonly hash: Uint8Array<ArrayBuffer>;
-  }): Promise<StoredFile | undefined> {
-    // An account is disabled before its bytes are purged. FOR SHARE waits for that: either the row exists before the
-    // purge, which removes its bytes too, or the insert returns nothing and the upload removes its own bytes.
-    const [row] = await this.prisma.run(
-      (client) => client.$queryRaw<StoredFile[]>`
-        INSERT INTO files (id, user_id, name, media_type, size, hash)
-        SELECT ${file.id}::uuid, id, ${file.name}, ${file.mediaType}, ${file.size}::int, ${file.hash}
-        FROM users WHERE id = ${file.userId}::uuid AND disabled_at IS NULL
-        FOR SHARE
-        RETURNING id, name, media_type AS "mediaType", size, created_at AS "createdAt"`,
-    );
-    return row;
-  }
-
-  /** Lists files, newest first. */
-  list(
+  /** Lists files, newest first unless the slice has another order. */
+  async listFiles(
     userId: string,
-    { limit, after }: { readonly limit: number; readonly after: string | undefined },
+    { limit, after, order = 'desc', purpose }: FileSlice,
   ): Promise<StoredFile[]> {
-    return this.prisma.run((client) =>
-      client.file.findMany({
-        where: { userId, ...(after !== undefined && { id: { lt: after } }) },
-        orderBy: { id: 'desc' },
-        take: limit,
-        select: SHOWN,
-      }),
+    const [comparison, direction] =
+      order === 'desc'
+        ? [Prisma.sql`files.id < ${after}::uuid`, Prisma.sql`DESC`]
+        : [Prisma.sql`files.id > ${after}::uuid`, Prisma.sql`ASC`];
+    const rows = await this.prisma.run(
+      (client) => client.$queryRaw<FileRow[]>`
+        ${SELECT_FILES}
+        WHERE files.user_id = ${userId}::uuid AND ${NOT_EXPIRED}
+          ${after === undefined ? Prisma.empty : Prisma.sql`AND ${comparison}`}
+          ${purpose === undefined ? Prisma.empty : Prisma.sql`AND files.purpose = ${purpose}`}
+        ORDER BY files.id ${direction} LIMIT ${limit}`,
     );
+    return rows.map(toStoredFile);
   }
 
-  find(userId: string, id: string): Promise<StoredFile | null> {
-    return this.prisma.run((client) => client.file.findFirst({ where: { id, userId }, select: SHOWN }));
+  findFile(userId: string, id: string): Promise<StoredFile | undefined> {
+    return this.prisma.run((client) => selectFile(client, userId, id));
   }
 
-  findAll(userId: string, ids: readonly string[]): Promise<StoredFile[]> {
-    return this.prisma.run((client) =>
-      client.file.findMany({ where: { id: { in: [...ids] }, userId }, select: SHOWN }),
+  async findAll(userId: string, ids: readonly string[]): Promise<StoredFile[]> {
+    const rows = await this.prisma.run(
+      (client) => client.$queryRaw<FileRow[]>`
+        ${SELECT_FILES}
+        WHERE files.user_id = ${userId}::uuid AND files.id = ANY(${[...ids]}::uuid[]) AND ${NOT_EXPIRED}`,
     );
-  }
-
-  /** @returns whether the file existed */
-  async delete(userId: string, id: string): Promise<boolean> {
-    const { count } = await this.prisma.run((client) => client.file.deleteMany({ where: { id, userId } }));
-    return count === 1;
+    return rows.map(toStoredFile);
   }
 
   /**
-   * Returns those of the keys that have no row. Ignores accounts unknown to this database: the same folder may have
-   * been used with another one.
+   * Deletes the row of a file, and that of its content if no other file has it.
+   * @returns the bytes that nothing references any more, if any; undefined if there is no such file
+   */
+  deleteFile(
+    userId: string,
+    id: string,
+  ): Promise<{ readonly unreferenced: FileKey | undefined } | undefined> {
+    return this.prisma.transaction(async (transaction) => {
+      const [deleted] = await transaction.$queryRaw<{ contentId: string | null }[]>`
+        DELETE FROM files WHERE id = ${id}::uuid AND user_id = ${userId}::uuid AND ${NOT_EXPIRED}
+        RETURNING content_id AS "contentId"`;
+      if (deleted === undefined) return undefined;
+      const { contentId } = deleted;
+      // The bytes of a file without content are its own.
+      if (contentId === null) return { unreferenced: { folder: userId, name: id } };
+      const [unreferenced] = await deleteUnreferencedContents(transaction, [contentId]);
+      return { unreferenced };
+    });
+  }
+
+  /**
+   * Returns those of the keys that have neither a content nor a file. Ignores accounts unknown to this database: the
+   * same folder may have been used with another one.
    */
   findOrphans(keys: readonly FileKey[]): Promise<FileKey[]> {
     const folders = keys.map(({ folder }) => folder);
@@ -92,7 +107,62 @@ export class FileRepository {
         SELECT key.folder::text, key.name::text
         FROM unnest(${folders}::uuid[], ${names}::uuid[]) AS key(folder, name)
         JOIN users ON users.id = key.folder
-        WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.id = key.name AND files.user_id = key.folder)`,
+        WHERE NOT EXISTS (
+            SELECT 1 FROM file_contents WHERE file_contents.id = key.name AND file_contents.user_id = key.folder)
+          AND NOT EXISTS (
+            SELECT 1 FROM files
+            WHERE files.id = key.name AND files.user_id = key.folder AND files.content_id IS NULL)`,
     );
   }
+}
+
+/** Reads a file of an account. */
+export async function selectFile(
+  client: Pick<Transaction, '$queryRaw'>,
+  userId: string,
+  id: string,
+): Promise<StoredFile | undefined> {
+  const [row] = await client.$queryRaw<FileRow[]>`
+    ${SELECT_FILES}
+    WHERE files.id = ${id}::uuid AND files.user_id = ${userId}::uuid AND ${NOT_EXPIRED}`;
+  return row && toStoredFile(row);
+}
+
+/**
+ * Deletes the rows of files of an account, and of contents that no other file has, in the caller's transaction.
+ * @returns the keys of bytes that nothing references any more, to be removed after the commit
+ */
+export async function deleteFileRows(
+  transaction: Transaction,
+  userId: string,
+  ids: readonly string[],
+): Promise<FileKey[]> {
+  if (ids.length === 0) return [];
+  const deleted = await transaction.$queryRaw<{ id: string; contentId: string | null }[]>`
+    DELETE FROM files WHERE id = ANY(${[...ids]}::uuid[]) AND user_id = ${userId}::uuid
+    RETURNING id, content_id AS "contentId"`;
+  const contents = deleted.flatMap(({ contentId }) => contentId ?? []);
+  // The bytes of a file without content are its own.
+  const own = deleted
+    .filter(({ contentId }) => contentId === null)
+    .map(({ id }) => ({ folder: userId, name: id }));
+  return [...own, ...(await deleteUnreferencedContents(transaction, contents))];
+}
+
+/**
+ * Deletes those of the contents that no file has. The caller has deleted files of them in the same transaction.
+ * @returns the keys of their bytes, to be removed after the commit
+ */
+export async function deleteUnreferencedContents(
+  transaction: Transaction,
+  ids: readonly string[],
+): Promise<FileKey[]> {
+  // This lock makes an upload of equal bytes harmless. If the upload was first, its file is committed once the lock is
+  // ours, and the next statement, with a snapshot of its own, keeps the content. If it comes later, it waits for this
+  // commit, finds no content, and inserts one under its own id with its own bytes, which nobody deletes.
+  await transaction.$queryRaw`SELECT 1 FROM file_contents WHERE id = ANY(${[...ids]}::uuid[]) ORDER BY id FOR UPDATE`;
+  return transaction.$queryRaw<FileKey[]>`
+    DELETE FROM file_contents
+    WHERE id = ANY(${[...ids]}::uuid[]) AND NOT EXISTS (SELECT 1 FROM files WHERE files.content_id = file_contents.id)
+    RETURNING user_id::text AS folder, id::text AS name`;
 }

@@ -1,14 +1,26 @@
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
-import { AppError, NotFoundError } from '../../common/errors.js';
+import { AppError, FileTooLargeError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { filesConfig } from '../../config/index.js';
-import { FileStorage } from '../../infra/storage/index.js';
-import { FileRepository, type StoredFile } from './file.repository.js';
+import { type ByteRange, FileStorage } from '../../infra/storage/index.js';
+import { ContentAdoptionRepository, type AdoptedContent } from './content-adoption.repository.js';
+import { type FileKey, FileRepository, type FileSlice } from './file.repository.js';
 import { toFileName } from './file-name.js';
+import type { FilePurpose } from './file-purpose.js';
 import { ReceivedBytes } from './received-bytes.js';
+import type { StoredFile } from './stored-file.js';
+import { TextQueue } from './text/text.queue.js';
+import {
+  type InsertedUpload,
+  StorageQuotaError,
+  type UploadIdempotency,
+  UploadRepository,
+} from './upload.repository.js';
+import { parsePurpose, parseUploadFields, UPLOAD_FIELDS, type UploadOptions } from './upload-fields.js';
 
 /** A file to be uploaded. */
 export interface NewFile {
@@ -16,59 +28,122 @@ export interface NewFile {
   readonly name: string;
   /** Media type declared by the client. */
   readonly declaredType: string;
+  /** Bounds of its size, in bytes; undefined if the client declares none. */
+  readonly declaredSize: { readonly min: number; readonly max: number } | undefined;
+  /** Text fields of the upload, by name. Complete once the bytes have been read. */
+  readonly fields: ReadonlyMap<string, string>;
   /** Contents. Throws if the upload does not complete. */
   readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** Conditions of an upload that depend on its route. */
+export interface UploadConditions {
+  readonly idempotency?: UploadIdempotency | undefined;
+  /** True if the form must have a purpose. */
+  readonly needsPurpose?: boolean;
+  /** Throws to refuse a file of a media type. Nothing of it is then stored. */
+  readonly assertType?: (mediaType: string) => void;
+}
+
+/** A file to be downloaded. */
+export interface OpenableFile extends StoredFile {
+  /**
+   * Opens its bytes, or a range of them. The caller must read them to the end or destroy them.
+   * @throws NotFoundError if the file has been deleted in the meantime
+   */
+  readonly open: (range?: ByteRange) => Promise<Readable>;
 }
 
 /** Manages uploaded files. */
 @Injectable()
 export class FileService {
+  private readonly logger = new Logger(FileService.name);
+
   constructor(
     private readonly files: FileRepository,
+    private readonly uploads: UploadRepository,
+    private readonly adoption: ContentAdoptionRepository,
     private readonly storage: FileStorage,
+    @Inject(TextQueue) private readonly texts: Pick<TextQueue, 'announce'>,
     @Inject(filesConfig.KEY) private readonly config: ConfigType<typeof filesConfig>,
   ) {}
 
-  /** Maximum size of a file, in bytes. */
-  get maxBytes(): number {
-    return this.config.maxUploadMb * 2 ** 20;
+  /** Parts of an upload form. Its purpose may come after the file, so the limit is that of the largest purpose. */
+  get formParts(): {
+    readonly field: string;
+    readonly maxBytes: number;
+    readonly textFields: readonly string[];
+  } {
+    return { field: 'file', maxBytes: this.maxBytes(undefined), textFields: UPLOAD_FIELDS };
   }
 
   /**
-   * Stores a file: first its bytes, then its row, so that every listed file can be read.
-   * @throws InvalidRequestError if it is empty
-   * @throws AppError `unauthorized` if its account was disabled in the meantime
+   * Stores a file: first its bytes, then its rows, so that every listed file can be read. Equal bytes of an account are
+   * kept once.
+   * @throws InvalidRequestError if it is empty, or a field is invalid
+   * @throws FileTooLargeError if it exceeds the limit of its purpose
+   * @throws AppError `unauthorized` if its account was disabled in the meantime, `storage_quota_exceeded`
+   * @throws IdempotencyKeyReusedError
    * @throws the error of reading its bytes
    */
-  async create(userId: string, { name, declaredType, bytes }: NewFile): Promise<StoredFile> {
-    const id = newId();
+  async create(
+    userId: string,
+    { name, declaredType, declaredSize, fields, bytes }: NewFile,
+    conditions: UploadConditions = {},
+  ): Promise<InsertedUpload> {
+    const { idempotency, needsPurpose = false, assertType } = conditions;
+    const maxBytes = this.maxBytes(parsePurpose(fields));
+    if (declaredSize !== undefined) await this.assertFits(userId, declaredSize);
+    const contentId = newId();
     const received = new ReceivedBytes();
-    await this.storage.put({ folder: userId, name: id }, received.passThrough(bytes));
+    await this.storage.put({ folder: userId, name: contentId }, received.passThrough(bytes, maxBytes));
+    let isNeeded = false;
     try {
-      const file = { id, userId, name: toFileName(name), ...received.facts(declaredType) };
-      const stored = await this.files.insert(file);
-      if (stored !== undefined) return stored;
-      throw new AppError('unauthorized', 'The account was disabled during the upload.');
+      const facts = received.facts(declaredType);
+      assertType?.(facts.mediaType);
+      const options = parseUploadFields(fields, { needsPurpose });
+      // The input of a batch is a list of requests, not a document: nobody needs its text.
+      const textFormat = options.purpose === 'batch' ? null : facts.textFormat;
+      const file = { name: toFileName(name), ...facts, ...options, textFormat };
+      const limit = this.maxBytes(file.purpose);
+      if (file.size > limit) throw new FileTooLargeError(limit);
+      const inserted = await this.uploads.insertUpload(
+        {
+          id: newId(),
+          contentId,
+          userId,
+          ...file,
+          idempotency: idempotency && { ...idempotency, fingerprint: fingerprintOf(file) },
+        },
+        this.config.quotaBytes,
+      );
+      isNeeded = inserted.file.contentId === contentId;
+      this.announceText(userId, inserted.file);
+      return inserted;
     } catch (error) {
-      // If the database became unavailable, the row may exist anyway; the sweep checks once it is back.
-      const unknown = error instanceof AppError && error.code === 'service_unavailable';
-      if (!unknown) await this.storage.delete({ folder: userId, name: id });
+      // If the database became unavailable, the rows may exist anyway; the sweep checks once it is back.
+      isNeeded = error instanceof AppError && error.code === 'service_unavailable';
       throw error;
+    } finally {
+      if (!isNeeded) await this.removeBytes({ folder: userId, name: contentId });
     }
   }
 
-  /** Lists files, newest first. */
-  list(
-    userId: string,
-    slice: { readonly limit: number; readonly after: string | undefined },
-  ): Promise<StoredFile[]> {
-    return this.files.list(userId, slice);
+  /** Announces the text of a new file, after the commit of its rows. */
+  private announceText(userId: string, { contentId, textFormat, text }: StoredFile): void {
+    if (textFormat !== null && text.status === 'pending')
+      this.texts.announce([{ userId, contentId, format: textFormat }]);
+  }
+
+  /** Lists files, newest first unless the slice has another order. */
+  listFiles(userId: string, slice: FileSlice): Promise<StoredFile[]> {
+    return this.files.listFiles(userId, slice);
   }
 
   /** @throws NotFoundError */
-  async get(userId: string, id: string): Promise<StoredFile> {
-    const file = await this.files.find(userId, id);
-    if (file === null) throw new NotFoundError('file', id);
+  async getFile(userId: string, id: string): Promise<StoredFile> {
+    const file = await this.files.findFile(userId, id);
+    if (file === undefined) throw new NotFoundError('file', id);
     return file;
   }
 
@@ -82,30 +157,92 @@ export class FileService {
    * @throws NotFoundError
    */
   async read(userId: string, id: string): Promise<Buffer> {
-    return buffer((await this.open(userId, id)).bytes);
+    return buffer(await (await this.getDownload(userId, id)).open());
+  }
+
+  /** @throws NotFoundError */
+  async getDownload(userId: string, id: string): Promise<OpenableFile> {
+    const file = await this.getFile(userId, id);
+    return { ...file, open: (range) => this.openBytes(userId, file, range) };
   }
 
   /**
-   * Opens a file. The caller must read its bytes to the end or destroy them.
-   * @throws NotFoundError
-   */
-  async open(userId: string, id: string): Promise<{ readonly file: StoredFile; readonly bytes: Readable }> {
-    const file = await this.get(userId, id);
-    try {
-      return { file, bytes: await this.storage.open({ folder: userId, name: id }) };
-    } catch (error) {
-      // It may have been deleted between the two reads.
-      await this.get(userId, id);
-      throw error;
-    }
-  }
-
-  /**
-   * Deletes a file, its row first: an interrupted deletion leaves only invisible bytes, which the sweep deletes.
+   * Deletes a file, its rows first: an interrupted deletion leaves only invisible bytes, which the sweep deletes.
    * @throws NotFoundError
    */
   async delete(userId: string, id: string): Promise<void> {
-    if (!(await this.files.delete(userId, id))) throw new NotFoundError('file', id);
-    await this.storage.delete({ folder: userId, name: id });
+    const deleted = await this.files.deleteFile(userId, id);
+    if (deleted === undefined) throw new NotFoundError('file', id);
+    if (deleted.unreferenced !== undefined) await this.removeBytes(deleted.unreferenced);
   }
+
+  /** Forgets the `Idempotency-Key` of an upload, whose file was not needed: a repeated request is a new one. */
+  forgetUploadKey(userId: string, { route, key }: UploadIdempotency): Promise<void> {
+    return this.uploads.deleteKey(userId, { route, key });
+  }
+
+  /**
+   * Makes sure that a file has a content and a job that extracts its text, which files of earlier versions lack.
+   * @throws NotFoundError
+   */
+  async adoptContent(userId: string, id: string): Promise<Omit<AdoptedContent, 'unreferenced'>> {
+    const adopted = await this.adoption.adoptContent(userId, id);
+    if (adopted === undefined) throw new NotFoundError('file', id);
+    if (adopted.unreferenced !== undefined) await this.removeBytes(adopted.unreferenced);
+    return adopted;
+  }
+
+  /** Deletes bytes whose rows another feature has deleted. Never rejects: what is left, the sweep deletes. */
+  async removeUnreferencedBytes(keys: readonly FileKey[]): Promise<void> {
+    for (const key of keys) await this.removeBytes(key);
+  }
+
+  /** Deletes bytes that no row references. Never rejects: what is left, the sweep deletes. */
+  private async removeBytes(key: FileKey): Promise<void> {
+    await this.storage.delete(key).catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'could not delete the bytes of a file; the sweep will delete them');
+    });
+  }
+
+  /** Returns the maximum size of a file, in bytes. */
+  maxBytes(purpose: FilePurpose | undefined): number {
+    const { maxUploadMb, maxBatchInputMb } = this.config;
+    const limits = { batch: maxBatchInputMb, unknown: Math.max(maxUploadMb, maxBatchInputMb) };
+    return (
+      (purpose === 'batch' ? limits.batch : purpose === undefined ? limits.unknown : maxUploadMb) * 2 ** 20
+    );
+  }
+
+  /**
+   * Refuses a file that cannot fit in the storage quota, before its bytes are read. Bytes that the account already has
+   * need no space.
+   */
+  private async assertFits(
+    userId: string,
+    { min, max }: { readonly min: number; readonly max: number },
+  ): Promise<void> {
+    const { quotaBytes } = this.config;
+    if (quotaBytes === undefined || (await this.uploads.readUsedBytes(userId)) + min <= quotaBytes) return;
+    if (!(await this.uploads.hasContentOfSize(userId, min, max))) throw new StorageQuotaError(quotaBytes);
+  }
+
+  private async openBytes(userId: string, file: StoredFile, range: ByteRange | undefined): Promise<Readable> {
+    try {
+      return await this.storage.open({ folder: userId, name: file.contentId }, range);
+    } catch (error) {
+      // Since it was read from the database, the file may have been deleted, or been given a content of equal bytes.
+      const { contentId } = await this.getFile(userId, file.id);
+      if (contentId === file.contentId) throw error;
+      return this.storage.open({ folder: userId, name: contentId }, range);
+    }
+  }
+}
+
+/** Returns the identity of an upload for its idempotency key: everything by which its file differs from others. */
+function fingerprintOf(
+  file: UploadOptions & { readonly name: string; readonly mediaType: string; readonly hash: Uint8Array },
+): Uint8Array<ArrayBuffer> {
+  const { name, mediaType, hash, purpose, expiresAfterS } = file;
+  const fields = [name, mediaType, Buffer.from(hash).toString('hex'), purpose, expiresAfterS ?? null];
+  return new Uint8Array(createHash('sha256').update(JSON.stringify(fields)).digest());
 }

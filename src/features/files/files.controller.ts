@@ -9,9 +9,13 @@ import {
 import type { Response } from 'express';
 import {
   ApiErrors,
+  ApiFileDownload,
+  ApiIdempotencyKey,
   ApiPage,
   FileForm,
+  IdempotencyKey,
   IdParams,
+  markReplayed,
   type Page,
   PageQuery,
   Scope,
@@ -22,6 +26,7 @@ import {
   UserId,
 } from '../../http/index.js';
 import { FileBody } from './file.dto.js';
+import { UPLOAD_SCHEMA } from './upload.openapi.js';
 import { toFileBody } from './file.mapper.js';
 import { FileService } from './file.service.js';
 
@@ -34,18 +39,37 @@ export class FilesController {
   @Post()
   @AcceptsFile(
     'file',
-    'File to upload, at least 1 byte and at most `MAX_UPLOAD_MB` megabytes (32 by default).',
+    'File to upload, at least 1 byte and at most `MAX_UPLOAD_MB` megabytes (32 by default), or `BATCH_MAX_INPUT_MB` (200) if its purpose is `batch`.',
+    UPLOAD_SCHEMA,
   )
   @ApiOperation({
     summary: 'Upload a file',
     description:
-      'A form with one part, `file`. The file becomes available only once all of it is stored; an interrupted upload leaves nothing behind.',
+      'A form with a part named `file`, and optionally text fields, before or after it. The file becomes available only once all of it is stored; an interrupted upload leaves nothing behind. Equal bytes are stored once.',
   })
+  @ApiIdempotencyKey()
   @ApiCreatedResponse({ type: FileBody, description: 'The file.' })
-  @ApiErrors('invalid_request', 'unauthorized', 'payload_too_large', 'unsupported_media_type')
-  async create(@UserId() userId: string, @FileForm() form: UploadForm): Promise<FileBody> {
-    const options = { field: 'file', maxBytes: this.files.maxBytes };
-    return toFileBody(await form.receive(options, (file) => this.files.create(userId, file)));
+  @ApiErrors(
+    'invalid_request',
+    'unauthorized',
+    'not_found',
+    'idempotency_key_reused',
+    'payload_too_large',
+    'storage_quota_exceeded',
+    'unsupported_media_type',
+  )
+  async create(
+    @UserId() userId: string,
+    @FileForm() form: UploadForm,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<FileBody> {
+    const idempotency = key === undefined ? undefined : { route: 'POST /api/v1/files', key };
+    const uploaded = await form.receive(this.files.formParts, (file) =>
+      this.files.create(userId, file, { idempotency }),
+    );
+    markReplayed(response, uploaded);
+    return toFileBody(uploaded.file);
   }
 
   @Get()
@@ -53,7 +77,7 @@ export class FilesController {
   @ApiPage(FileBody)
   @ApiErrors('invalid_request', 'unauthorized')
   async list(@UserId() userId: string, @Query() page: PageQuery): Promise<Page<FileBody>> {
-    return toPage(await this.files.list(userId, page.slice()), page.limit, toFileBody);
+    return toPage(await this.files.listFiles(userId, page.slice()), page.limit, toFileBody);
   }
 
   @Get(':id')
@@ -61,7 +85,7 @@ export class FilesController {
   @ApiOkResponse({ type: FileBody, description: 'The file.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async get(@UserId() userId: string, @Param() { id }: IdParams): Promise<FileBody> {
-    return toFileBody(await this.files.get(userId, id));
+    return toFileBody(await this.files.getFile(userId, id));
   }
 
   @Get(':id/content')
@@ -70,18 +94,14 @@ export class FilesController {
     description:
       'Returns the bytes as uploaded, with the detected media type, as an attachment for download rather than display.',
   })
-  @ApiOkResponse({
-    description: 'The bytes of the file.',
-    content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
-  })
-  @ApiErrors('invalid_request', 'unauthorized', 'not_found')
+  @ApiFileDownload()
+  @ApiErrors('invalid_request', 'unauthorized', 'not_found', 'range_not_satisfiable')
   async content(
     @UserId() userId: string,
     @Param() { id }: IdParams,
     @Res() response: Response,
   ): Promise<void> {
-    const { file, bytes } = await this.files.open(userId, id);
-    await sendFileDownload(response, { ...file, bytes });
+    await sendFileDownload(response, await this.files.getDownload(userId, id));
   }
 
   @Delete(':id')

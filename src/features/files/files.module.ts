@@ -1,13 +1,14 @@
 import { Module } from '@nestjs/common';
+import { FileCoreModule } from './file-core.module.js';
 import { FileDeletionHook } from './file-deletion-hook.js';
-import { FileRepository } from './file.repository.js';
-import { FileService } from './file.service.js';
 import { FilesController } from './files.controller.js';
+import { FileTextController } from './text/file-text.controller.js';
 
 /** Files, for the API. */
 @Module({
-  controllers: [FilesController],
-  providers: [FileDeletionHook, FileRepository, FileService],
-  exports: [FileDeletionHook, FileService],
+  imports: [FileCoreModule],
+  controllers: [FilesController, FileTextController],
+  providers: [FileDeletionHook],
+  exports: [FileCoreModule, FileDeletionHook],
 })
 export class FilesModule {}

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { InvalidRequestError } from '../../common/errors.js';
-import { MediaTypeDetector } from './media-type.js';
+import { FileTooLargeError, InvalidRequestError } from '../../common/errors.js';
+import { type DetectedType, MediaTypeDetector } from './media-type.js';
 
 /** Bytes on their way to the storage: collects their properties while they pass. */
 export class ReceivedBytes {
@@ -10,10 +10,12 @@ export class ReceivedBytes {
 
   /**
    * Yields the bytes as they arrive.
+   * @throws FileTooLargeError as soon as there are more than `maxBytes`
    * @throws InvalidRequestError at the end if there were none
    */
-  async *passThrough(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *passThrough(bytes: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
     for await (const piece of bytes) {
+      if (this.length + piece.length > maxBytes) throw new FileTooLargeError(maxBytes);
       this.sum.update(piece);
       this.type.add(piece);
       this.length += piece.length;
@@ -25,15 +27,13 @@ export class ReceivedBytes {
   }
 
   /** Returns the properties of the bytes; to be called once, after all have passed. */
-  facts(declaredType: string): {
-    readonly size: number;
-    readonly hash: Uint8Array<ArrayBuffer>;
-    readonly mediaType: string;
-  } {
+  facts(
+    declaredType: string,
+  ): DetectedType & { readonly size: number; readonly hash: Uint8Array<ArrayBuffer> } {
     return {
       size: this.length,
       hash: new Uint8Array(this.sum.digest()),
-      mediaType: this.type.detect(declaredType),
+      ...this.type.detect(declaredType),
     };
   }
 }

@@ -1,0 +1,159 @@
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, it } from '@jest/globals';
+import PDFDocument from 'pdfkit';
+import { deflatedEntry, DOCX_SHELL, docxBody, makeZip, rawPdf } from '../../../../test/support/documents.js';
+import { FONTS, makePdf } from '../../../../test/support/pdf.js';
+import type { TextFormat } from './extracted-text.js';
+import { ExtractionError } from './extraction-error.js';
+import { extractPages } from './extract-pages.js';
+import type { ExtractionLimits } from './extraction-protocol.js';
+
+const LIMITS: ExtractionLimits = {
+  memoryBytes: 2 ** 30,
+  maxPages: 3,
+  maxCharacters: 1_000,
+  maxEntries: 10,
+  maxInflatedBytes: 10_000,
+};
+
+/** Returns the texts of the pages, each with its warning, or the code of the failure. */
+async function read(format: TextFormat, bytes: Uint8Array | string): Promise<readonly string[] | string> {
+  const pages: string[] = [];
+  try {
+    for await (const { text, warning } of extractPages(format, Buffer.from(bytes), LIMITS))
+      pages.push(warning === undefined ? text.trim() : `${warning}: ${text.trim()}`);
+  } catch (error) {
+    if (error instanceof ExtractionError) return error.message;
+    throw error;
+  }
+  return pages;
+}
+
+/** Makes a DOCX whose main part has this XML, or one of the other entries. */
+function docx(body = docxBody('Hello'), flags = 0, others = 0): Buffer {
+  return makeZip([
+    ...DOCX_SHELL,
+    { ...deflatedEntry('word/document.xml', body), flags },
+    ...Array.from({ length: others }, (_, index) => deflatedEntry(`word/media/${index}.png`, 'x')),
+  ]);
+}
+
+describe('extractPages', () => {
+  it('reads the pages of a PDF, with a warning for one without text', async () => {
+    expect(await read('pdf', await makePdf(['One', '']))).toEqual(['One', 'no_text_layer: ']);
+  });
+
+  it('reads the form fields and notes of a PDF', async () => {
+    const document = new PDFDocument();
+    const bytes = buffer(document);
+    document.text('Name:').initForm();
+    document.formText('name', 100, 100, 200, 20, { value: 'Ada' });
+    document.formText('secret', 100, 130, 200, 20, { value: 'hidden', password: true });
+    document.formCombo('city', 100, 160, 200, 20, { select: ['Rome', 'Oslo'], value: 'Oslo' });
+    document.formCheckbox('yes', 100, 190, 20, 20);
+    document.note(100, 220, 20, 20, 'Remember this');
+    document.end();
+    const [text = ''] = await read('pdf', await bytes);
+    for (const part of ['Name:', 'Ada', 'Oslo', 'Remember this']) expect(text).toContain(part);
+    expect(text).not.toContain('hidden');
+  });
+
+  it('joins the lines of a paragraph in a script without spaces', async () => {
+    const text = '天空之所以是蓝色的，是因为短波长的光被大气散射得更多。'.repeat(4);
+    const pages = await read('pdf', await makePdf([text], { font: FONTS.chinese }));
+    expect(pages).toEqual([text]);
+  });
+
+  it.each<[string, () => Promise<Buffer>, string]>([
+    ['with a password', () => makePdf(['Secret'], { password: 'open' }), 'encrypted'],
+    ['that is no PDF inside', () => Promise.resolve(Buffer.from('%PDF-1.7\nnothing')), 'damaged'],
+    ['of too many pages', () => makePdf(['1', '2', '3', '4']), 'too_many_pages'],
+    ['of too many characters', () => makePdf(['long '.repeat(400)]), 'too_large'],
+  ])('refuses a PDF %s', async (_what, make, code) => {
+    expect(await read('pdf', await make())).toBe(code);
+  });
+
+  it('reports a page that cannot be read as damaged', async () => {
+    const bytes = rawPdf([
+      '<< /Type /Catalog /Pages 2 0 R >>',
+      '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+      '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] /Contents 9 0 R >>',
+    ]);
+    expect(await read('pdf', bytes)).toEqual([expect.stringMatching(/^(damaged|no_text_layer): $/)]);
+  });
+
+  it('reads a DOCX', async () => {
+    expect(await read('docx', docx())).toEqual(['Hello']);
+  });
+
+  it.each<[string, Buffer, string]>([
+    [
+      'with a password',
+      Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.from('EncryptedPackage', 'utf16le')]),
+      'encrypted',
+    ],
+    ['of an old version', Buffer.from('d0cf11e0a1b11ae1', 'hex'), 'unsupported_type'],
+    ['with an encrypted entry', docx(docxBody('Hello'), 1), 'encrypted'],
+    ['of too many entries', docx(docxBody('Hello'), 0, 20), 'too_large'],
+    ['that inflates to too much', docx(docxBody('a'.repeat(20_000))), 'too_large'],
+    ['without a main part', makeZip(DOCX_SHELL), 'unsupported_type'],
+  ])('refuses a DOCX %s', async (_what, bytes, code) => {
+    expect(await read('docx', bytes)).toBe(code);
+  });
+
+  it('keeps the headings, lists and tables of HTML, and none of its scripts', async () => {
+    const html = `<style>p{}</style><script>alert(1)</script><svg><text>no</text></svg>
+      <h1>Report</h1><h2> </h2><p>One<p>Two <a href="/x">link</a><ul><li>a<li>b</ul>
+      <table><caption>Sums</caption><thead><tr><th>Year<th>Sum</tr></thead>
+      <tbody><tr><td>2026</td><td>7<br>8</td><!-- no cell --><p>x</p></tr><tr><td> </td></tr></tbody><tfoot><tr><td>End</td></tr></tfoot></table>
+      <dl><dt>Term<dd>Meaning</dl><select><option>x<option>y</select>`;
+    const [text = ''] = await read('html', html);
+    for (const part of ['# Report', 'Two link', '- a\n- b', 'Sums\nYear | Sum\n2026 | 7', 'End', 'Meaning'])
+      expect(text).toContain(part);
+    for (const part of ['alert', 'p{}', 'no\n']) expect(text).not.toContain(part);
+  });
+
+  it('refuses HTML that is nested too deep, but not many elements side by side', async () => {
+    expect(await read('html', '<div>'.repeat(3000))).toBe('too_large');
+    expect(await read('html', '<p>a<br>'.repeat(3000))).toHaveLength(1);
+    expect(await read('html', '<div>a</div></b>'.repeat(3000))).toHaveLength(1);
+  });
+
+  it.each<[string, TextFormat, Buffer, string]>([
+    ['UTF-8 with a byte order mark', 'text', Buffer.from('\uFEFFHello'), 'Hello'],
+    ['UTF-16LE', 'text', Buffer.from('\uFEFFTrời', 'utf16le'), 'Trời'],
+    ['UTF-16BE', 'text', Buffer.from('\uFEFFTrời', 'utf16le').swap16(), 'Trời'],
+    [
+      'windows-1252',
+      'text',
+      Buffer.from('Un caf\xe9 cr\xe8me, s\x92il vous pla\xeet.', 'latin1'),
+      'Un café crème, s’il vous plaît.',
+    ],
+    ['Shift-JIS', 'text', Buffer.from('93fa967b8cea82cc95b68f9182c582b78142', 'hex'), '日本語の文書です。'],
+    [
+      'GBK',
+      'text',
+      Buffer.from('ccecbfd5cac7c0b6c9abb5c4a3acd2f2cefacbb5b5c4b9e2b1bbc9a2c9e4a1a3', 'hex'),
+      '天空是蓝色的',
+    ],
+    ['what HTML declares', 'html', Buffer.from('<meta charset="windows-1252"><p>Caf\xe9', 'latin1'), 'Café'],
+    ['UTF-8 although HTML declares UTF-16', 'html', Buffer.from('<meta charset="utf-16"><p>Café'), 'Café'],
+    [
+      'UTF-8 although HTML declares nonsense',
+      'html',
+      Buffer.from('<meta charset="nonsense"><p>Café'),
+      'Café',
+    ],
+  ])('decodes %s', async (_encoding, format, bytes, expected) => {
+    expect(await read(format, bytes)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it.each([
+    ['Russian in windows-1251', Buffer.from('cff0e8e2e5f22c20ece8f02120cde5e1ee20f1e8ede5e52e', 'hex')],
+    ['bytes with NUL', Buffer.from([0x80, 0, 1, 2])],
+    ['half a UTF-16 file', Buffer.from([0xff, 0xfe, 0x00, 0xd8])],
+    ['control characters', Buffer.from([0x81, 0x8d, 0x8f, 0x90, 0x9d, 0x01])],
+  ])('refuses %s', async (_what, bytes) => {
+    expect(await read('text', bytes)).toBe('unsupported_type');
+  });
+});

@@ -1,0 +1,36 @@
+import { type Bm25Corpus, bm25Score } from '../model/bm25.js';
+import type { QueryTerm } from '../model/tokenizer.js';
+import type { Postings } from './postings.js';
+
+/** The chunks with one term of a question. */
+export interface QueryPostings {
+  readonly term: QueryTerm;
+  /** Inverse document frequency of the term. */
+  readonly idf: number;
+  readonly postings: Postings;
+}
+
+/**
+ * Returns the BM25 scores of chunks by their packed keys. The forms of one word are alternatives: the one with the
+ * highest score counts.
+ */
+export function scorePostings(lists: readonly QueryPostings[], corpus: Bm25Corpus): Map<string, number> {
+  const words = new Map<number, QueryPostings[]>();
+  for (const list of lists) {
+    const forms = words.get(list.term.word);
+    if (forms === undefined) words.set(list.term.word, [list]);
+    else forms.push(list);
+  }
+  const scores = new Map<string, number>();
+  for (const forms of words.values()) {
+    const best = new Map<string, number>();
+    for (const { term, idf, postings } of forms) {
+      postings.forEach((key, length, frequency) => {
+        const score = term.weight * bm25Score(frequency, length, idf, corpus);
+        if (score > (best.get(key) ?? 0)) best.set(key, score);
+      });
+    }
+    for (const [key, score] of best) scores.set(key, (scores.get(key) ?? 0) + score);
+  }
+  return scores;
+}

@@ -1,0 +1,156 @@
+import { Injectable } from '@nestjs/common';
+import { Prisma } from '../../../generated/prisma/client.js';
+import { PrismaService } from '../../../infra/database/index.js';
+import type { MetadataFilter } from '../model/filter.js';
+import { isReadable, READABLE_INDEX_IDS, type SearchAccess, withReadableIndexes } from './access.sql.js';
+import { filterToSql } from './filter.sql.js';
+
+/**
+ * Maximum number of chunks in a scope whose ingestions are listed. Such a scope is searched by the keys of its chunks,
+ * and not through the indexes of all chunks.
+ */
+export const MAX_LISTED_CHUNKS = 1_500;
+
+/**
+ * Time for which the counts of a large index are reused, in milliseconds; the number of chunks from which an index is large;
+ * and the maximum number of indexes in memory. Counts of others are always exact, so that a first document is found as
+ * soon as it is ready.
+ */
+const COUNTS_MS = 3_000;
+const LARGE_INDEX = 10_000;
+const MAX_COUNTS = 2_000;
+
+/** An index that a search reads. */
+export interface SearchedIndex {
+  readonly id: string;
+  readonly collectionId: string;
+  /** Null for lexical search only. */
+  readonly embeddingModel: string | null;
+  /** Null until the first vector is stored. */
+  readonly dimensions: number | null;
+  /** Number of visible chunks, and the sum of their lengths in terms. At most a few seconds old. */
+  readonly chunks: number;
+  readonly terms: number;
+}
+
+/** The chunks that a search reads. */
+export interface SearchScope {
+  readonly access: SearchAccess;
+  readonly indexes: readonly SearchedIndex[];
+  readonly filter: MetadataFilter | undefined;
+  /** Number of visible chunks of the documents that match the filter. */
+  readonly matchingChunks: number;
+  /** The visible ingestions whose documents match the filter, if they have few chunks. */
+  readonly ingestionIds: readonly string[] | undefined;
+}
+
+interface IndexRow {
+  readonly id: string;
+  readonly collectionId: string;
+  readonly embeddingModel: string | null;
+  readonly dimensions: number | null;
+}
+
+interface IndexCounts {
+  readonly chunks: number;
+  readonly terms: number;
+}
+
+interface MatchRow {
+  readonly chunks: string;
+  readonly ids: string | null;
+}
+
+/** Reads which chunks a search covers. */
+@Injectable()
+export class SearchScopeRepository {
+  private readonly counts = new Map<string, IndexCounts & { readonly until: number }>();
+
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** Returns the scope of a search. Collections that the account may not read are not part of it. */
+  async readScope(access: SearchAccess, filter: MetadataFilter | undefined): Promise<SearchScope> {
+    const rows = await this.select<IndexRow>(Prisma.sql`
+      SELECT collection_indexes.id, collections.id AS "collectionId",
+        collection_indexes.embedding_model AS "embeddingModel", collection_indexes.dimensions
+      FROM collections JOIN collection_indexes ON collection_indexes.collection_id = collections.id
+      WHERE ${isReadable(access)}
+      ORDER BY collections.id`);
+    const counts = await this.readCounts(rows.map(({ id }) => id));
+    const indexes = rows.map((row) => ({ ...row, ...(counts.get(row.id) ?? { chunks: 0, terms: 0 }) }));
+    const chunks = indexes.reduce((sum, index) => sum + index.chunks, 0);
+    if (filter === undefined && chunks > MAX_LISTED_CHUNKS)
+      return { access, indexes, filter, matchingChunks: chunks, ingestionIds: undefined };
+    const [match] = await this.select<MatchRow>(matchingIngestions(access, filter));
+    return {
+      access,
+      indexes,
+      filter,
+      matchingChunks: Number(match?.chunks ?? 0),
+      ingestionIds: match?.ids === null ? undefined : (match?.ids.split(',') ?? []).filter((id) => id !== ''),
+    };
+  }
+
+  /** Returns the counts of indexes. Adding up the ingestions of a large index takes milliseconds. */
+  private async readCounts(indexIds: readonly string[]): Promise<ReadonlyMap<string, IndexCounts>> {
+    const now = performance.now();
+    const counts = new Map<string, IndexCounts>();
+    for (const id of indexIds) {
+      const known = this.counts.get(id);
+      if (known !== undefined && known.until > now) counts.set(id, known);
+    }
+    const unknown = indexIds.filter((id) => !counts.has(id));
+    if (unknown.length === 0) return counts;
+    const rows = await this.select<{ id: string; chunks: string; terms: string }>(Prisma.sql`
+      SELECT index_id AS id, COALESCE(sum(chunk_count), 0) AS chunks, COALESCE(sum(term_count), 0) AS terms
+      FROM ingestions WHERE index_id = ANY(${unknown}::uuid[]) AND visible GROUP BY index_id`);
+    for (const row of rows) {
+      const count = { chunks: Number(row.chunks), terms: Number(row.terms) };
+      counts.set(row.id, count);
+      if (count.chunks < LARGE_INDEX) continue;
+      if (this.counts.size >= MAX_COUNTS) this.counts.clear();
+      this.counts.set(row.id, { ...count, until: now + COUNTS_MS });
+    }
+    return counts;
+  }
+
+  private select<Row extends object>({ text, values }: Prisma.Sql): Promise<Row[]> {
+    return this.prisma.query<Row>(text, values);
+  }
+}
+
+function matchingIngestions(access: SearchAccess, filter: MetadataFilter | undefined): Prisma.Sql {
+  return Prisma.sql`
+    ${withReadableIndexes(access)}
+    SELECT COALESCE(sum(chunk_count), 0) AS chunks,
+      CASE WHEN COALESCE(sum(chunk_count), 0) <= ${MAX_LISTED_CHUNKS}::int
+        THEN COALESCE(string_agg(id::text, ','), '') END AS ids
+    FROM ingestions
+    WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND visible AND chunk_count > 0
+      ${filter === undefined ? Prisma.empty : Prisma.sql`AND ${filterToSql(filter, Prisma.sql`metadata`)}`}`;
+}
+
+/** Returns the condition that a row of a table of chunks is in a scope, for a statement with `withReadableIndexes`. */
+export function isInScope(scope: SearchScope, table: string): Prisma.Sql {
+  const indexId = Prisma.raw(`${table}.index_id`);
+  return Prisma.sql`${indexId} = ANY(${READABLE_INDEX_IDS}) AND ${isInDocuments(scope, table)}`;
+}
+
+/**
+ * Returns the condition that a row of a readable index is visible and of a document that matches the filter. Chunks of
+ * ingestions that are not visible yet are excluded by a list, which is short, so that rows need no join. The statement
+ * that reads the passages checks all of it again, so that what is replaced meanwhile is not shown.
+ */
+export function isInDocuments({ filter, ingestionIds }: SearchScope, table: string): Prisma.Sql {
+  const column = Prisma.raw(`${table}.ingestion_id`);
+  if (ingestionIds !== undefined) return Prisma.sql`${column} = ANY(${[...ingestionIds]}::uuid[])`;
+  // `IS TRUE` keeps the planner from turning the lookup into a join, which would lose the order of an index scan.
+  return filter === undefined
+    ? Prisma.sql`(${column} IN (
+        SELECT id FROM ingestions
+        WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND NOT visible AND chunked_count > 0)) IS NOT TRUE`
+    : Prisma.sql`(${column} IN (
+        SELECT id FROM ingestions
+        WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND visible
+          AND ${filterToSql(filter, Prisma.sql`metadata`)})) IS TRUE`;
+}

@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import { Prisma } from '../../../generated/prisma/client.js';
+import { PrismaService } from '../../../infra/database/index.js';
+import { withReadableIndexes } from './access.sql.js';
+import { packKey } from './postings.js';
+import type { ScoredChunk } from './scored-chunk.js';
+import { isInScope, type SearchScope } from './search-scope.repository.js';
+import { dotProductOfBinary, toMagnitudeBits, toSignBits, toVectorLiteral } from './vector-codec.js';
+import { indexedVectorSql } from './vector-index.repository.js';
+
+/** A search for the nearest vectors. */
+export interface NearestQuery {
+  readonly scope: SearchScope;
+  /** The indexes of the scope whose vectors are of the same model. */
+  readonly indexIds: readonly string[];
+  /** Of length 1. */
+  readonly vector: readonly number[];
+}
+
+/** Maximum number of vectors that an iterative scan of an HNSW index visits. */
+const MAX_SCANNED = 20_000;
+
+/** Finds the chunks whose vectors are nearest to another one. Scores are cosines. */
+@Injectable()
+export class VectorSearchRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** Returns all chunks of a scope, whose ingestions are listed, with their exact cosines. */
+  async scoreAll(query: NearestQuery): Promise<ScoredChunk[]> {
+    return this.score(
+      query,
+      Prisma.sql`
+        ${withReadableIndexes(query.scope.access)}
+        SELECT uuid_send(ingestion_id) || int4send(ordinal) AS key, array_send(embedding) AS vector
+        FROM chunk_embeddings WHERE ${isSearched(query, 'chunk_embeddings')}`,
+    );
+  }
+
+  /**
+   * Returns the chunks whose vectors have the most signs in common with the vector, with their exact cosines.
+   * @param candidates number of chunks that are compared exactly
+   */
+  async findBySigns(query: NearestQuery, candidates: number): Promise<ScoredChunk[]> {
+    return this.score(
+      query,
+      Prisma.sql`
+        ${withReadableIndexes(query.scope.access)}
+        SELECT uuid_send(nearest.ingestion_id) || int4send(nearest.ordinal) AS key,
+          array_send(chunk_embeddings.embedding) AS vector
+        FROM (
+          SELECT ingestion_id, ordinal FROM (
+            -- OFFSET keeps the planner from computing the difference twice.
+            SELECT ingestion_id, ordinal, bits # ${toSignBits(query.vector)}::varbit AS difference
+            FROM chunk_signs WHERE ${isSearched(query, 'chunk_signs')} OFFSET 0
+          ) AS compared
+          ORDER BY ${signDistance(query.vector)} LIMIT ${candidates}::int
+        ) AS nearest
+        JOIN chunk_embeddings ON chunk_embeddings.ingestion_id = nearest.ingestion_id
+          AND chunk_embeddings.ordinal = nearest.ordinal`,
+    );
+  }
+
+  /**
+   * Returns the nearest chunks by the HNSW index of their dimension, or fewer than there are if the scope is a small
+   * part of the index.
+   */
+  async findByIndex(query: NearestQuery, limit: number): Promise<ScoredChunk[]> {
+    const { text, values } = nearestByIndex(query, limit);
+    const rows = await this.prisma.queryWithSettings<{ ingestionId: string; ordinal: number; score: number }>(
+      {
+        'hnsw.ef_search': String(Math.min(1000, Math.max(100, 2 * limit))),
+        'hnsw.iterative_scan': 'relaxed_order',
+        'hnsw.max_scan_tuples': String(MAX_SCANNED),
+        // With an unknown share of matching rows the planner may prefer to compute all distances and to sort them.
+        enable_sort: 'off',
+        enable_seqscan: 'off',
+        jit: 'off',
+      },
+      text,
+      values,
+    );
+    return rows.map(({ score, ...key }) => ({ key: packKey(key), score }));
+  }
+
+  private async score(query: NearestQuery, { text, values }: Prisma.Sql): Promise<ScoredChunk[]> {
+    const rows = await this.prisma.query<{ key: Buffer; vector: Buffer }>(text, values);
+    return rows.map(({ key, vector }) => ({
+      key: key.toString('latin1'),
+      score: dotProductOfBinary(query.vector, vector),
+    }));
+  }
+}
+
+/**
+ * Returns the expression of a distance by signs: the number of dimensions in which they differ. Dimensions in which the
+ * vector is near zero say little: the third of them with the smallest values does not count, and the third with the
+ * largest counts twice. This halves the number of candidates for the same recall.
+ */
+function signDistance(vector: readonly number[]): Prisma.Sql {
+  const [most, largest] = [1 / 3, 2 / 3].map((share) => toMagnitudeBits(vector, share));
+  return Prisma.sql`bit_count(difference & ${most}::varbit) + bit_count(difference & ${largest}::varbit)`;
+}
+
+/** Builds the query that reads the HNSW index. */
+export function nearestByIndex(query: NearestQuery, limit: number): Prisma.Sql {
+  const { expression, type } = indexedVectorSql(query.vector.length);
+  const distance = Prisma.sql`${expression} <=> ${toVectorLiteral(query.vector)}::${type}`;
+  return Prisma.sql`
+    ${withReadableIndexes(query.scope.access)}
+    SELECT ingestion_id AS "ingestionId", ordinal, 1 - (${distance}) AS score
+    FROM chunk_embeddings
+    WHERE dimensions = ${Prisma.raw(String(query.vector.length))} AND ${isSearched(query, 'chunk_embeddings')}
+    ORDER BY ${distance} LIMIT ${limit}::int`;
+}
+
+/** Returns the condition that a row of a table of vectors is searched. */
+function isSearched({ scope, indexIds }: NearestQuery, table: string): Prisma.Sql {
+  const inScope = isInScope(scope, table);
+  // Vectors of other models may have other dimensions.
+  return indexIds.length === scope.indexes.length
+    ? inScope
+    : Prisma.sql`${Prisma.raw(`${table}.index_id`)} = ANY(${[...indexIds]}::uuid[]) AND ${inScope}`;
+}

@@ -1,0 +1,73 @@
+import { describe, expect, test } from '@jest/globals';
+import { embeddingProfile } from './embedding-profile.js';
+import { fuseLegs, isRelevant } from './fuse-hits.js';
+
+const LEXICAL = [
+  { key: 'a', score: 7 },
+  { key: 'b', score: 3 },
+];
+const VECTOR = [
+  { key: 'b', score: 0.9 },
+  { key: 'c', score: 0.2 },
+];
+
+describe('the merged result', () => {
+  test('of one way of searching has its order and its scores', () => {
+    expect(fuseLegs({ lexical: LEXICAL, vector: undefined, vectorWeight: 0.5 })).toEqual([
+      {
+        key: 'a',
+        score: 7,
+        scores: { lexical: 7, vector: null, fused: null },
+        ranks: { lexical: 1, vector: null },
+      },
+      {
+        key: 'b',
+        score: 3,
+        scores: { lexical: 3, vector: null, fused: null },
+        ranks: { lexical: 2, vector: null },
+      },
+    ]);
+    expect(fuseLegs({ lexical: undefined, vector: VECTOR, vectorWeight: 0.5 })[0]).toMatchObject({
+      score: 0.9,
+      scores: { lexical: null, vector: 0.9, fused: null },
+    });
+  });
+
+  test('of both has what both have found first, with all scores and ranks', () => {
+    const fused = fuseLegs({ lexical: LEXICAL, vector: VECTOR, vectorWeight: 0.5 });
+    expect(fused.map(({ key }) => key)).toEqual(['b', 'a', 'c']);
+    expect(fused[0]).toMatchObject({ scores: { lexical: 3, vector: 0.9 }, ranks: { lexical: 2, vector: 1 } });
+    expect(fused[2]).toMatchObject({
+      scores: { lexical: null, vector: 0.2 },
+      ranks: { lexical: null, vector: 2 },
+    });
+  });
+
+  test('follows the share of the vectors', () => {
+    const keys = (vectorWeight: number): string[] =>
+      fuseLegs({ lexical: LEXICAL, vector: [...VECTOR].reverse(), vectorWeight }).map(({ key }) => key);
+    expect(keys(0)[0]).toBe('a');
+    expect(keys(1)[0]).toBe('c');
+  });
+});
+
+describe('a passage', () => {
+  const [found, near, far] = fuseLegs({ lexical: LEXICAL, vector: VECTOR, vectorWeight: 0.5 });
+
+  test.each([
+    ['with a word of the query', near, 2, true],
+    ['that is near enough', found, 0.9, true],
+    ['that is too far', far, 0.21, false],
+    ['of exactly the minimum', far, 0.2, true],
+  ])('%s is relevant or not', (_title, chunk, minCosine, expected) => {
+    expect(chunk && isRelevant(chunk, minCosine)).toBe(expected);
+  });
+});
+
+describe('the profile of an embedding model', () => {
+  test('is that of its family, or a default', () => {
+    expect(embeddingProfile('openai/text-embedding-3-small').minCosine).toBe(0.3);
+    expect(embeddingProfile('ollama/multilingual-e5-large').minCosine).toBe(0.8);
+    expect(embeddingProfile('host/unknown')).toEqual({ vectorWeight: 0.4, minCosine: 0.5 });
+  });
+});

@@ -1,0 +1,57 @@
+import type { ScoredChunk } from '../chunks/scored-chunk.js';
+import { fuseRanks } from '../model/fusion.js';
+import type { SearchHit } from './search-request.js';
+
+/** A chunk of the merged result, with its scores and ranks. */
+export interface FusedChunk extends Pick<SearchHit, 'score' | 'scores' | 'ranks'> {
+  readonly key: string;
+}
+
+/** The chunks that each way of searching has found, the best first; undefined if it was not searched. */
+export interface SearchedLegs {
+  readonly lexical: readonly ScoredChunk[] | undefined;
+  readonly vector: readonly ScoredChunk[] | undefined;
+  /** Share of the vectors in the rank, from 0 to 1. */
+  readonly vectorWeight: number;
+}
+
+/** Merges the chunks of both ways of searching by their ranks; those of a single one keep its order and score. */
+export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): FusedChunk[] {
+  if (lexical === undefined || vector === undefined) {
+    const leg = lexical === undefined ? 'vector' : 'lexical';
+    return (lexical ?? vector ?? []).map(({ key, score }, index) => ({
+      key,
+      score,
+      scores: { lexical: null, vector: null, fused: null, [leg]: score },
+      ranks: { lexical: null, vector: null, [leg]: index + 1 },
+    }));
+  }
+  const lexicalScores = scoresByKey(lexical);
+  const vectorScores = scoresByKey(vector);
+  const legs = [
+    { keys: lexical.map(({ key }) => key), weight: 1 - vectorWeight },
+    { keys: vector.map(({ key }) => key), weight: vectorWeight },
+  ];
+  return fuseRanks(legs).map(({ key, score, ranks: [lexicalRank, vectorRank] }) => ({
+    key,
+    score,
+    scores: {
+      lexical: lexicalScores.get(key) ?? null,
+      vector: vectorScores.get(key) ?? null,
+      fused: score,
+    },
+    ranks: { lexical: lexicalRank ?? null, vector: vectorRank ?? null },
+  }));
+}
+
+/**
+ * Returns true if a chunk is relevant: it has a word of the query, or its cosine is at least the minimum. Words decide
+ * without a minimum, so that `min_score` never hides what was found by them.
+ */
+export function isRelevant({ scores: { lexical, vector } }: FusedChunk, minCosine: number): boolean {
+  return lexical !== null || (vector !== null && vector >= minCosine);
+}
+
+function scoresByKey(chunks: readonly ScoredChunk[]): ReadonlyMap<string, number> {
+  return new Map(chunks.map(({ key, score }) => [key, score]));
+}

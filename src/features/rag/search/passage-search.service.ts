@@ -1,0 +1,118 @@
+import { Injectable } from '@nestjs/common';
+import type { AccountAccess } from '../../../common/caller.js';
+import { LexicalSearchService } from '../chunks/lexical-search.service.js';
+import { PassageRepository } from '../chunks/passage.repository.js';
+import { unpackKey } from '../chunks/postings.js';
+import type { ScoredChunk } from '../chunks/scored-chunk.js';
+import { type SearchScope, SearchScopeRepository } from '../chunks/search-scope.repository.js';
+import { type FusedChunk, fuseLegs, isRelevant } from './fuse-hits.js';
+import type { LegReport, SearchHit, SearchRequest, SearchResult } from './search-request.js';
+import { VectorLeg, type VectorLegResult } from './vector-leg.js';
+
+/** Number of chunks that each way of searching contributes to the fusion: a minimum, and a factor of those wanted. */
+const LEG_LIMIT = { min: 100, factor: 4 } as const;
+
+/** Maximum number of searches for one request, if documents are replaced while they are found. */
+const MAX_ROUNDS = 3;
+
+interface LexicalLegResult {
+  readonly chunks: readonly ScoredChunk[];
+  readonly report: LegReport;
+}
+
+/** The result of one round, and whether all that it found was still there. */
+interface SearchRound extends SearchResult {
+  readonly isComplete: boolean;
+}
+
+/** Searches the collections of an account for passages. */
+@Injectable()
+export class PassageSearchService {
+  constructor(
+    private readonly scopes: SearchScopeRepository,
+    private readonly words: LexicalSearchService,
+    private readonly vectors: VectorLeg,
+    private readonly passages: PassageRepository,
+  ) {}
+
+  /**
+   * Returns the passages for a query, the best first. If the embedding model is unavailable, a hybrid search is one by
+   * words, and a warning says so.
+   * @throws EmbeddingMismatchError if the model of a collection now returns other vectors
+   * @throws AppError as `LlmService.embed` does
+   */
+  async search(caller: AccountAccess, request: SearchRequest, signal: AbortSignal): Promise<SearchResult> {
+    for (let round = 1; ; round += 1) {
+      const { isComplete, ...result } = await this.searchOnce(caller, request, signal);
+      if (isComplete || round >= MAX_ROUNDS) return result;
+    }
+  }
+
+  private async searchOnce(
+    caller: AccountAccess,
+    request: SearchRequest,
+    signal: AbortSignal,
+  ): Promise<SearchRound> {
+    const access = { userId: caller.userId, collectionIds: request.collections };
+    const scope = await this.scopes.readScope(access, request.filter);
+    const limit = Math.max(LEG_LIMIT.min, LEG_LIMIT.factor * request.topK);
+    const [lexical, vector] = await Promise.all([
+      request.mode === 'vector' ? undefined : this.searchWords(scope, request.query, limit),
+      request.mode === 'lexical'
+        ? undefined
+        : this.vectors.search(caller, scope, { ...request, limit }, signal),
+    ]);
+    if (lexical === undefined && vector?.failure !== undefined) throw vector.failure;
+    const fused = selectBest(request, lexical, vector);
+    const hits = await this.readHits(scope, fused);
+    return {
+      hits,
+      legs: [lexical?.report, vector?.report].filter((report) => report !== undefined),
+      warnings: vector?.failure === undefined ? [] : [vector.report.reason ?? vector.failure.message],
+      isComplete: hits.length === fused.length,
+    };
+  }
+
+  private async searchWords(scope: SearchScope, query: string, limit: number): Promise<LexicalLegResult> {
+    const started = performance.now();
+    const chunks = await this.words.findByWords(scope, query, limit);
+    const report = { leg: 'lexical', found: chunks.length, durationMs: performance.now() - started } as const;
+    return { chunks, report: chunks.length > 0 ? report : { ...report, reason: emptyReason(scope) } };
+  }
+
+  /** Reads the passages of the best chunks. Those that were replaced or deleted meanwhile are missing. */
+  private async readHits({ access }: SearchScope, fused: readonly FusedChunk[]): Promise<SearchHit[]> {
+    if (fused.length === 0) return [];
+    const keys = fused.map(({ key }) => unpackKey(key));
+    const found = new Map((await this.passages.readPassages(access, keys)).map((one) => [one.key, one]));
+    return fused.flatMap(({ key, ...scored }) => {
+      const passage = found.get(key);
+      if (passage === undefined) return [];
+      const { key: _key, ...shown } = passage;
+      return [{ ...shown, ...scored }];
+    });
+  }
+}
+
+/** Merges the legs, and returns the best chunks that are relevant. */
+function selectBest(
+  { topK, minScore, includeIrrelevant }: SearchRequest,
+  lexical: LexicalLegResult | undefined,
+  vector: VectorLegResult | undefined,
+): FusedChunk[] {
+  // A leg that is off or has failed has no part in the ranks.
+  const isVectorOn = vector !== undefined && (lexical === undefined || vector.report.reason === undefined);
+  const fused = fuseLegs({
+    lexical: lexical?.chunks,
+    vector: isVectorOn ? vector.chunks : undefined,
+    vectorWeight: vector?.weight ?? 0,
+  });
+  const minCosine = minScore ?? (includeIrrelevant === true ? -Infinity : (vector?.minCosine ?? -Infinity));
+  return fused.filter((chunk) => isRelevant(chunk, minCosine)).slice(0, topK);
+}
+
+function emptyReason({ indexes, matchingChunks, filter }: SearchScope): string {
+  if (indexes.every(({ chunks }) => chunks === 0)) return 'No document of the collection is ready.';
+  if (matchingChunks === 0 && filter !== undefined) return 'No document matches the filter.';
+  return 'No passage has a word of the query.';
+}

@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../../../common/caller.js';
+import { InvalidRequestError } from '../../../common/errors.js';
+import { parseMetadataFilter } from '../model/filter.js';
+import { PassageFinder } from './passage-finder.js';
+import type { SearchBody, SearchScopeBody } from './search.dto.js';
+import { DEFAULT_TOP_K, type SearchRequest, type SearchResult } from './search-request.js';
+import { PassageSearchService } from './passage-search.service.js';
+
+/** Converts requests to searches: checks their filter, and which collections the account may read. */
+@Injectable()
+export class ScopedSearch {
+  constructor(
+    private readonly searches: PassageSearchService,
+    private readonly passages: PassageFinder,
+  ) {}
+
+  /**
+   * Searches for the query of a request.
+   * @throws InvalidRequestError, NotFoundError, AppError as `PassageSearchService.search` does
+   */
+  async search(caller: Caller, body: SearchBody, signal: AbortSignal): Promise<SearchResult> {
+    const request = await this.toRequest(caller, body, body.query);
+    return this.searches.search(
+      caller,
+      { ...request, includeIrrelevant: true, explain: body.explain ?? false },
+      signal,
+    );
+  }
+
+  /**
+   * Returns the search of a request.
+   * @throws InvalidRequestError, NotFoundError
+   */
+  async toRequest({ userId }: Caller, body: SearchScopeBody, query: string): Promise<SearchRequest> {
+    const { collection, collections, mode = 'hybrid', top_k: topK = DEFAULT_TOP_K } = body;
+    if (collection !== undefined && collections !== undefined) {
+      const message = 'collections must not be sent together with collection';
+      throw new InvalidRequestError(`${message}.`, [{ field: 'collections', message }]);
+    }
+    const filter = body.filter === undefined ? undefined : parseMetadataFilter(body.filter);
+    return {
+      query,
+      collections: await this.passages.resolveCollections(userId, collections ?? [collection]),
+      mode,
+      topK,
+      filter,
+      minScore: body.min_score,
+      explain: false,
+    };
+  }
+}

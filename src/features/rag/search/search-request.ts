@@ -1,0 +1,73 @@
+import type { Passage } from '../chunks/passage.repository.js';
+import type { MetadataFilter } from '../model/filter.js';
+
+/** Ways to search: by words, by the vectors of an embedding model, or both. */
+export const SEARCH_MODES = ['hybrid', 'lexical', 'vector'] as const;
+
+/** A way to search. */
+export type SearchMode = (typeof SEARCH_MODES)[number];
+
+/** Number of passages if the request does not say, and its bounds. */
+export const DEFAULT_TOP_K = 5;
+export const MAX_TOP_K = 50;
+
+/** A search for passages. */
+export interface SearchRequest {
+  readonly query: string;
+  /** Ids of the collections. Those that the account may not read find nothing. */
+  readonly collections: readonly string[];
+  readonly mode: SearchMode;
+  /** Maximum number of passages, 1 to `MAX_TOP_K`. */
+  readonly topK: number;
+  /** Condition on the metadata of documents. */
+  readonly filter?: MetadataFilter | undefined;
+  /** Minimum cosine of passages without a word of the query; undefined for that of the embedding model. */
+  readonly minScore?: number | undefined;
+  /**
+   * True if passages without a word of the query are found however far they are, unless `minScore` is set: the nearest
+   * ones of all, and not only relevant ones.
+   */
+  readonly includeIrrelevant?: boolean | undefined;
+  /** True if the caller shows the reports of the result. They are always there. */
+  readonly explain: boolean;
+}
+
+/** Scores or ranks of a passage by each way of searching; null if it was not found that way. */
+export interface ByLeg {
+  /** BM25, or the rank by it. */
+  readonly lexical: number | null;
+  /** Cosine, or the rank by it. */
+  readonly vector: number | null;
+}
+
+/** A passage that a search has found. */
+export interface SearchHit extends Omit<Passage, 'key'> {
+  /** Score by which the passages are ordered: of the only way of searching, or the fused one. */
+  readonly score: number;
+  readonly scores: ByLeg & {
+    /** Weighted reciprocal ranks, from 0 to 1; null if only one way was searched. */
+    readonly fused: number | null;
+  };
+  /** Ranks from 1, before passages that are not relevant are left out. */
+  readonly ranks: ByLeg;
+}
+
+/** Report of one way of searching. */
+export interface LegReport {
+  readonly leg: 'lexical' | 'vector';
+  /** Number of passages that it found, of which the best are in the result. */
+  readonly found: number;
+  readonly durationMs: number;
+  /** Method by which vectors were compared: all of them, by the HNSW index of pgvector, or by their signs first. */
+  readonly method?: 'exact' | 'hnsw' | 'signs';
+  /** Why it is off, has failed or found nothing, in a sentence. */
+  readonly reason?: string;
+}
+
+/** The passages of a search, the best first, and how they were found. */
+export interface SearchResult {
+  readonly hits: readonly SearchHit[];
+  readonly legs: readonly LegReport[];
+  /** Sentences about what the search could not do, for instance because the embedding model is unavailable. */
+  readonly warnings: readonly string[];
+}

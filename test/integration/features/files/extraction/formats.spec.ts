@@ -1,0 +1,135 @@
+// Real child processes, documents made here, and the real ones of the folder that DOCUMENT_SAMPLES names.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
+import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow } from 'docx';
+import { extractFrom, makeExtractor, textsOf } from '../../../../support/documents.js';
+import { FONTS, makePdf } from '../../../../support/pdf.js';
+
+jest.setTimeout(120_000);
+
+const { DOCUMENT_SAMPLES: SAMPLES = '' } = process.env;
+
+/** Phrases of real documents, or the failure of one. */
+const REAL: readonly (readonly [file: string, expected: readonly string[] | string])[] = [
+  ['comments.docx', ['Ouch', 'A tachyon walks into a bar.']],
+  ['empty.docx', 'empty'],
+  ['endnotes.docx', ['Ouch', 'A tachyon walks into a bar.', 'Fin.']],
+  ['footnotes.docx', ['Ouch', 'A tachyon walks into a bar.', 'Fin.']],
+  ['google-doc-document.pdf', ['Beautiful is better than ugly.\nExplicit is better than implicit.']],
+  ['grayscale-image.pdf', 'no_text_layer'],
+  ['habibi.pdf', ['habibi']],
+  ['imagemagick-images.pdf', 'no_text_layer'],
+  ['libreoffice-writer-password.pdf', 'encrypted'],
+  ['minimal-document.pdf', ['Lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam']],
+  ['multicolumn.pdf', ['Two-Column Document with Lorem Ipsum', 'Curabitur dictum gravida mauris.']],
+  ['pdfkit.pdf', ['Foo: bar\nABC: DEF']],
+  ['pdflatex-4-pages.pdf', ['If you read this text, you will get no information.']],
+  ['pdflatex-forms.pdf', ['Name']],
+  ['simple-list.docx', ['- Apple\n- Banana']],
+  ['single-paragraph.docx', ['Walking on imported air']],
+  ['strict-format.docx', ['Test']],
+  ['tables.docx', ['Top left | Top right\nBottom left | Bottom right']],
+  ['text-box.docx', ['Datum plane']],
+  ['utf8-bom.docx', ['This XML has a byte order mark.']],
+];
+
+const VIETNAMESE = 'Bầu trời có màu xanh vì ánh sáng có bước sóng ngắn bị tán xạ nhiều hơn. '
+  .repeat(4)
+  .trim();
+const CHINESE = '天空之所以是蓝色的，是因为短波长的光被大气散射得更多。'.repeat(6);
+const THAI = 'ท้องฟ้าเป็นสีฟ้าเพราะแสงที่มีความยาวคลื่นสั้นกระเจิงมากกว่า';
+
+describe('text of documents', () => {
+  const extractor = makeExtractor();
+  afterAll(() => extractor.beforeApplicationShutdown());
+
+  it.each([
+    ['Vietnamese', FONTS.vietnamese, VIETNAMESE],
+    ['Chinese', FONTS.chinese, CHINESE],
+    ['Thai', FONTS.thai, THAI],
+  ])('each page of a PDF in %s has its paragraph, joined over its lines', async (_, font, text) => {
+    const result = await extractFrom(
+      extractor,
+      'pdf',
+      await makePdf([text, text.slice(0, 20), text], { font }),
+    );
+    const plain = (each: string): string => each.normalize('NFKC').replace(/\s+$/, '');
+    expect(result.status === 'ready' && result.pages.map((page) => plain(page.text))).toEqual(
+      [text, text.slice(0, 20), text].map(plain),
+    );
+  });
+
+  it('a page without text is a warning, and a PDF of such pages has no text layer', async () => {
+    expect(await extractFrom(extractor, 'pdf', await makePdf(['One', '', 'Three']))).toMatchObject({
+      status: 'ready',
+      pages: [{ page: 1, text: 'One' }, { page: 2, text: '' }, { page: 3 }],
+      warnings: [{ code: 'no_text_layer', pages: [2] }],
+    });
+    expect(textsOf(await extractFrom(extractor, 'pdf', await makePdf(['', ''])))).toBe('no_text_layer');
+  });
+
+  it('headings and tables of a DOCX stay', async () => {
+    const row = (...cells: string[]) =>
+      new TableRow({ children: cells.map((text) => new TableCell({ children: [new Paragraph(text)] })) });
+    const document = new Document({
+      sections: [
+        {
+          children: [
+            new Paragraph({ text: 'Report', heading: HeadingLevel.HEADING_1 }),
+            new Paragraph('Bầu trời'),
+            new Table({ rows: [row('Year', 'Sum'), row('2026', '7')] }),
+          ],
+        },
+      ],
+    });
+    expect(textsOf(await extractFrom(extractor, 'docx', await Packer.toBuffer(document)))).toEqual([
+      '# Report\n\nBầu trời\n\nYear | Sum\n2026 | 7',
+    ]);
+  });
+
+  it('HTML loses its scripts and styles, and keeps its encoding', async () => {
+    const html =
+      '<meta charset="windows-1252"><style>p{}</style><script>alert(1)</script><h2>Caf\xe9</h2><p>One <a href="/x">link</a></p>';
+    expect(textsOf(await extractFrom(extractor, 'html', Buffer.from(html, 'latin1')))).toEqual([
+      '## Café\n\nOne link',
+    ]);
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ['UTF-8 with CRLF, NUL-free, in NFC', Buffer.from('e\u0301\r\nb'), 'é\nb'],
+    ['UTF-8 with a byte order mark', Buffer.from('\uFEFFHello'), 'Hello'],
+    ['UTF-16LE', Buffer.from('\uFEFFTrời xanh', 'utf16le'), 'Trời xanh'],
+    ['UTF-16BE', Buffer.from('\uFEFFTrời', 'utf16le').swap16(), 'Trời'],
+    [
+      'windows-1252',
+      Buffer.from('Un caf\xe9 cr\xe8me, s\x92il vous pla\xeet.', 'latin1'),
+      'Un café crème, s’il vous plaît.',
+    ],
+    ['Shift-JIS', Buffer.from('93fa967b8cea82cc95b68f9182c582b78142', 'hex'), '日本語の文書です。'],
+    [
+      'GBK',
+      Buffer.from('ccecbfd5cac7c0b6c9abb5c4a3acd2f2cefacbb5b5c4b9e2b1bbc9a2c9e4a1a3', 'hex'),
+      '天空是蓝色的',
+    ],
+  ])('text in %s is decoded', async (_, bytes, expected) => {
+    const result = textsOf(await extractFrom(extractor, 'text', bytes));
+    expect(result).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it('text in an encoding that is not known is refused', async () => {
+    const russian = Buffer.from('cff0e8e2e5f22c20ece8f02120cde5e1ee20f1e8ede5e52e', 'hex');
+    expect(textsOf(await extractFrom(extractor, 'text', russian))).toBe('unsupported_type');
+  });
+
+  if (!existsSync(SAMPLES))
+    process.stderr.write('SKIPPED: real documents; DOCUMENT_SAMPLES names no folder\n');
+  (existsSync(SAMPLES) ? it.each(REAL) : it.skip.each(REAL))('%s has its text', async (file, expected) => {
+    const bytes = readFileSync(join(SAMPLES, file));
+    const texts = textsOf(await extractFrom(extractor, file.endsWith('.pdf') ? 'pdf' : 'docx', bytes));
+    if (typeof expected === 'string') expect(texts).toBe(expected);
+    else
+      for (const phrase of expected)
+        expect(Array.isArray(texts) ? texts.join('\n') : texts).toContain(phrase);
+  });
+});
