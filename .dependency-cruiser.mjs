@@ -1,6 +1,6 @@
 /*
  * The direction of imports:
- * main, worker, admin → app → gateway → features → {llm, http} → {infra, config, common}.
+ * main, worker, admin, migrate → app → gateway → features → {llm, http} → {infra, config, common}.
  * Every rule has a planted violation in test/static/dependency-rules.spec.ts. Specs may import what they like.
  */
 
@@ -11,6 +11,7 @@ const shared = ['usage', 'audit'];
 const featureReach = {
   limits: ['users'],
   auth: ['users', 'api-keys'],
+  analysis: ['chat', 'files'],
   chat: ['rag', 'files'],
   rag: ['files'],
   batches: ['files'],
@@ -35,6 +36,7 @@ const folderRows = {
     ['attachments'],
     ['model'],
   ],
+  'features/rag': [['search', 'documents'], ['collections', 'ingest'], ['chunks'], ['model']],
   http: [['body'], ['server', 'guards', 'response', 'openapi'], ['errors'], ['context']],
   llm: [
     ['execution'],
@@ -50,7 +52,11 @@ const folderRows = {
 const ownRules = ['llm/port', 'llm/providers'];
 
 /** The files that node starts, so that nothing imports them. */
-const entryPoints = ['^src/(main|worker|admin)\\.ts$'];
+const entryPoints = [
+  '^src/(main|worker|admin|migrate)\\.ts$',
+  // Programs that text-extractor.ts starts.
+  '^src/features/files/extraction/(extraction-child|watchdog)\\.ts$',
+];
 
 const specs = '\\.spec\\.ts$';
 
@@ -150,21 +156,21 @@ const database = [
   forbid(
     'generated-client-only-in-repositories',
     'Only repositories (and infra/database) touch Prisma.',
-    { path: '^src/', pathNot: ['\\.repository\\.ts$', '^src/infra/database/', '^src/generated/'] },
+    { path: '^src/', pathNot: ['\\.(repository|sql)\\.ts$', '^src/infra/database/', '^src/generated/'] },
     { path: '^src/generated/' },
   ),
   forbid(
     'database-only-in-repositories',
-    'Only repositories use the database; modules, health checks and the processes wire it.',
+    'Only repositories use the database; modules, health checks, metrics and the processes wire it.',
     {
       path: '^src/',
       pathNot: [
-        '\\.repository\\.ts$',
+        '\\.(repository|sql)\\.ts$',
         '\\.module\\.ts$',
         '\\.health\\.ts$',
         '^src/infra/',
         '^src/(common|config)/',
-        '^src/(main|worker|admin|app/process-lifecycle)\\.ts$',
+        '^src/(main|worker|admin|app/(process-lifecycle|runtime-metrics|worker-server))\\.ts$',
       ],
     },
     { path: '^src/infra/database/' },
@@ -172,7 +178,7 @@ const database = [
   forbid(
     'prisma-service-only-in-repositories',
     'Modules and processes wire the database; they do not query it.',
-    { path: '^src/', pathNot: ['\\.repository\\.ts$', '^src/infra/'] },
+    { path: '^src/', pathNot: ['\\.(repository|sql)\\.ts$', '^src/infra/'] },
     { path: '^src/infra/database/prisma[^/]*\\.service\\.ts$' },
   ),
 ];
@@ -245,7 +251,7 @@ const features = [
       path: '^src/features/',
       pathNot: [
         '\\.(controller|module|guard|dto|authenticator|limiter|openapi)\\.ts$',
-        '/turn-responder\\.ts$',
+        '-(responder|receiver)\\.ts$',
       ],
     },
     { path: '^src/http/' },
@@ -261,9 +267,9 @@ const processes = [
   ),
   forbid(
     'processes-are-not-imported',
-    'main.ts and worker.ts are started, not imported.',
+    'main.ts, worker.ts, admin.ts and migrate.ts are started, not imported.',
     { path: '^src/' },
-    { path: '^src/(main|worker|admin)\\.ts$' },
+    { path: '^src/(main|worker|admin|migrate)\\.ts$' },
   ),
 ];
 

@@ -35,11 +35,35 @@ const configServiceMessage =
 const httpMessage =
   'Throw an AppError with a code: only src/http, src/gateway, controllers and guards know HTTP statuses.';
 
+const environmentSyntax = {
+  selector: "MemberExpression[property.name='env'][object.property.name='process']",
+  message: environmentMessage,
+};
+const privateFieldSyntax = {
+  selector: 'PrivateIdentifier',
+  message: 'Write `private readonly name` (or `private name`): classes here have no #private members.',
+};
+const constantSyntax = {
+  selector:
+    ":matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration[kind='const'] > " +
+    'VariableDeclarator[id.name=/^[a-z]/]' +
+    '[init.type=/^(Literal|TemplateLiteral|ArrayExpression|ObjectExpression|TSAsExpression|TSSatisfiesExpression)$/]',
+  message: 'Constants of a module have UPPER_CASE names.',
+};
+const LOWER_CASE_SQL =
+  '/(^|;|\\n)\\s*(select\\s.*\\sfrom|select \\w+\\(|insert into|delete from|update \\w+ set|set \\w+ (=|to)|create (table|database|index))\\s?/';
+const sqlSyntax = ['Literal[value=', 'TemplateElement[value.raw='].map((node) => ({
+  selector: `${node}${LOWER_CASE_SQL}]`,
+  message: 'Write SQL keywords in upper case.',
+}));
+
 const nodeGlobals = Object.fromEntries(
   [
     'AbortController',
     'AbortSignal',
+    'Blob',
     'Buffer',
+    'FormData',
     'URL',
     'URLSearchParams',
     'TextDecoder',
@@ -97,7 +121,7 @@ export default defineConfig(
       ],
       // DTO classes describe shapes for validation and OpenAPI; answers are plain objects of those shapes.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
-      // OpenAI's successor of `max_tokens` is not known to most hosts that speak its wire, and `seed`, which it may
+      // OpenAI's successor of `max_tokens` is not known to most hosts with its API format, and `seed`, which it may
       // drop, is a firm promise of others.
       '@typescript-eslint/no-deprecated': ['error', { allow: ['max_tokens', 'seed', 'user'] }],
       // Leaving a field out of an object is what the rest of it is for.
@@ -142,14 +166,17 @@ export default defineConfig(
           ],
         },
       ],
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: "MemberExpression[property.name='env'][object.property.name='process']",
-          message: environmentMessage,
-        },
-      ],
+      'no-restricted-syntax': ['error', environmentSyntax, privateFieldSyntax, constantSyntax, ...sqlSyntax],
     },
+  },
+  // The blocks below repeat the list above for files with fewer rules: a later list replaces an earlier one.
+  {
+    files: ['src/config/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', privateFieldSyntax, constantSyntax, ...sqlSyntax] },
+  },
+  {
+    files: ['src/**/*.spec.ts'],
+    rules: { 'no-restricted-syntax': ['error', environmentSyntax, privateFieldSyntax, ...sqlSyntax] },
   },
   {
     files: ['src/**/*.ts'],

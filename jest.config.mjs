@@ -38,7 +38,8 @@ export default {
     project('integration', ['<rootDir>/test/integration/**/*.spec.ts']),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts']),
   ],
-  testTimeout: 30_000,
+  // Far more than a test takes: it fails for what it sees and not for the speed of the machine.
+  testTimeout: 120_000,
   // One more than CI has cores, because slow files mostly wait. A single process would never give memory back.
   maxWorkers: 3,
   workerIdleMemoryLimit: '1GB',

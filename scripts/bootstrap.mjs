@@ -20,8 +20,14 @@ const oldestNode = 20;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...segments) => join(root, ...segments);
 
-/** The project's own Node. Tools run on it directly, not on the `node` that PATH finds first. */
-const projectNode = at('node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+/** The Node that npm installs for the project. */
+const installedNode = at('node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+
+/**
+ * Returns the project's own Node. Tools run on it directly, not on the `node` that PATH finds first. Without install
+ * scripts, as in the image, it is missing; this process then stands in for it if it is of the same major version.
+ */
+const projectNode = () => (existsSync(installedNode) ? installedNode : process.execPath);
 
 /** A problem that the user must fix: shown as a sentence, without a stack. */
 class Problem extends Error {}
@@ -112,9 +118,11 @@ function install() {
     const flags = ['ci', '--include=dev', '--loglevel', 'error', '--no-audit', '--no-fund'];
     run(program, [...first, ...flags], { what: 'npm ci', shell });
   }
-  if (!existsSync(projectNode)) {
+  const major = (version) => version.split('.')[0];
+  const { version } = JSON.parse(lockText).packages['node_modules/node'];
+  if (!existsSync(installedNode) && major(version) !== major(process.versions.node)) {
     throw new Problem(
-      `${projectNode} is missing, because the install scripts of packages were not run. ` +
+      `${installedNode} is missing, because the install scripts of packages were not run. ` +
         'Allow them (npm config set ignore-scripts false) and run npm ci.',
     );
   }
@@ -134,7 +142,7 @@ function generate() {
   if (textOf(clientStamp) === wanted && existsSync(join(clientDirectory, 'client.ts'))) return;
   const reason = existsSync(clientDirectory) ? 'its schema or Prisma changed' : 'it is missing';
   announce(`Generating the Prisma client (${reason}) …`);
-  run(projectNode, [at('node_modules', 'prisma', 'build', 'index.js'), 'generate'], {
+  run(projectNode(), [at('node_modules', 'prisma', 'build', 'index.js'), 'generate'], {
     what: 'prisma generate',
     quiet: true,
     environment: { CHECKPOINT_DISABLE: '1', PRISMA_HIDE_UPDATE_MESSAGE: '1' },
@@ -187,7 +195,7 @@ function build() {
   const old = `${fresh}-old`;
   try {
     run(
-      projectNode,
+      projectNode(),
       [
         at('node_modules', 'typescript', 'bin', 'tsc'),
         ...['--project', at('tsconfig.build.json'), '--outDir', fresh],

@@ -12,9 +12,29 @@ const end = '<!-- settings:end -->';
 
 /** The settings of each subject, in the order of the page. */
 const groups = {
-  Server: ['NODE_ENV', 'HOST', 'PORT', 'TRUST_PROXY', 'CORS_ORIGINS', 'LOG_LEVEL'],
-  Storage: ['DATA_DIR', 'DATABASE_URL', 'DATABASE_POOL_MAX', 'MAX_UPLOAD_MB'],
-  'Redis and jobs': ['REDIS_URL', 'REDIS_KEY_PREFIX', 'WORKER'],
+  Server: [
+    'NODE_ENV',
+    'HOST',
+    'PORT',
+    'WEB_CONCURRENCY',
+    'SHUTDOWN_DELAY_S',
+    'TRUST_PROXY',
+    'CORS_ORIGINS',
+    'LOG_LEVEL',
+    'METRICS_TOKEN',
+  ],
+  Storage: ['DATA_DIR', 'DATABASE_URL', 'DATABASE_POOL_MAX'],
+  Files: ['MAX_UPLOAD_MB', 'BATCH_MAX_INPUT_MB', 'S3_BUCKET', 'S3_ENDPOINT', 'S3_REGION'],
+  'Text extraction': [
+    'EXTRACTION_PROCESSES',
+    'EXTRACTION_TIMEOUT_S',
+    'EXTRACTION_MEMORY_MB',
+    'EXTRACTION_MAX_PAGES',
+    'EXTRACTION_MAX_CHARACTERS',
+    'EXTRACTION_MAX_ENTRIES',
+    'EXTRACTION_MAX_INFLATED_MB',
+  ],
+  'Redis and jobs': ['REDIS_URL', 'REDIS_KEY_PREFIX', 'WORKER', 'WORKER_PORT'],
   'Accounts and secrets': [
     'AUTH_REGISTRATION',
     'JWT_SECRET',
@@ -50,6 +70,7 @@ const groups = {
     'TITLE_MODEL',
     'SUMMARY_MODEL',
   ],
+  Retrieval: ['RAG_EMBEDDING_MODEL', 'RAG_VECTOR_WEIGHT', 'RAG_MIN_COSINE'],
   'Limits and quotas': [
     'RATE_LIMIT_IP_RPM',
     'RATE_LIMIT_RPM',
@@ -58,6 +79,7 @@ const groups = {
     'RATE_LIMIT_CONCURRENCY',
     'QUOTA_TOKENS_DAY',
     'QUOTA_COST_MONTH_USD',
+    'QUOTA_STORAGE_MB',
   ],
 };
 

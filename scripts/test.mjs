@@ -2,7 +2,7 @@
  * node scripts/test.mjs [--only integration,e2e] [--other-stores] [jest arguments and file patterns]
  *
  * Runs the jest projects. Integration and e2e get a PostgreSQL server: that of DATABASE_URL, otherwise an embedded
- * one for this run, which does not wait for the disk. Prints the 15 slowest files with their seconds; the last line
+ * one for this run, which does not wait for the disk; and an S3-compatible server in memory. Prints the 15 slowest files with their seconds; the last line
  * counts the tests: "N passed, N failed, N skipped".
  *
  * --other-stores is for a second run, on another PostgreSQL or with Redis: it omits tests that would only be
@@ -11,10 +11,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, globSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { startFauxqs } from 'fauxqs';
 import pg from 'pg';
 
 const root = dirname(import.meta.dirname);
@@ -31,33 +32,58 @@ const sameOnAllStores = [
   // Protocols, clients and providers.
   'test/integration/gateway/anthropic-clients.spec.ts',
   'test/integration/gateway/anthropic-protocol.spec.ts',
-  'test/integration/llm/circuits.spec.ts',
-  'test/integration/llm/contained-faults.spec.ts',
-  'test/integration/llm/embedding-faults.spec.ts',
-  'test/integration/llm/fault-table-completions.spec.ts',
-  'test/integration/llm/fault-table-messages.spec.ts',
-  'test/integration/llm/fault-table-ollama.spec.ts',
-  'test/integration/llm/host-replies.spec.ts',
-  'test/integration/features/chat/odd-answers.spec.ts',
+  'test/integration/llm/resilience/circuits.spec.ts',
+  'test/integration/llm/execution/contained-faults.spec.ts',
+  'test/integration/llm/execution/embedding-faults.spec.ts',
+  'test/integration/llm/execution/fault-table-completions.spec.ts',
+  'test/integration/llm/execution/fault-table-messages.spec.ts',
+  'test/integration/llm/execution/fault-table-ollama.spec.ts',
+  'test/integration/llm/providers/host-replies.spec.ts',
+  'test/integration/features/chat/turns/odd-answers.spec.ts',
   'test/integration/gateway/ollama-protocol.spec.ts',
   'test/integration/gateway/openai-clients.spec.ts',
   'test/integration/gateway/openai-protocol.spec.ts',
-  'test/integration/llm/provider-requirements.spec.ts',
-  'test/integration/llm/resilience.spec.ts',
+  'test/integration/llm/providers/provider-requirements.spec.ts',
+  'test/integration/llm/execution/resilience.spec.ts',
+  // The examples of the documentation.
+  'test/integration/documentation/examples.spec.ts',
   // HTTP.
   'test/integration/http/bad-input.spec.ts',
   'test/integration/http/connections.spec.ts',
   'test/integration/http/logs.spec.ts',
   'test/integration/http/malformed-requests.spec.ts',
   'test/integration/http/openapi.spec.ts',
+  'test/integration/http/planted-secrets.spec.ts',
   'test/integration/http/security-headers.spec.ts',
+  // Forms and downloads of files, which HTTP decides; content-sharing and text-claims race on each store.
+  'test/integration/features/files/bucket-sweep.spec.ts',
+  'test/integration/features/files/downloads.spec.ts',
+  'test/integration/features/files/upload-fuzz.spec.ts',
+  'test/integration/features/files/upload-options.spec.ts',
+  'test/integration/gateway/openai-files.spec.ts',
+  // The text of documents: child processes without a store.
+  'test/integration/features/files/extraction/confinement.spec.ts',
+  'test/integration/features/files/extraction/formats.spec.ts',
+  'test/integration/features/files/extraction/hostile.spec.ts',
+  'test/integration/features/files/extraction/processes.spec.ts',
   // In-memory state.
-  'test/integration/llm/cache.spec.ts',
+  'test/integration/llm/cache/cache.spec.ts',
   // Tests with their own databases.
   'test/e2e/crash.spec.ts',
+  'test/integration/http/probes.spec.ts',
+  'test/e2e/image-commands.spec.ts',
+  'test/e2e/deploy/compose.spec.ts',
+  'test/e2e/deploy/fly.spec.ts',
+  'test/e2e/deploy/nginx.spec.ts',
+  'test/e2e/deploy/prometheus.spec.ts',
   'test/e2e/lifecycle.spec.ts',
   'test/e2e/redis-away.spec.ts',
+  'test/e2e/several-processes.spec.ts',
+  'test/e2e/shared-storage.spec.ts',
+  'test/e2e/shutdown-delay.spec.ts',
   'test/e2e/shutdown-failures.spec.ts',
+  'test/integration/infra/redis-eviction.spec.ts',
+  'test/e2e/worker-monitoring.spec.ts',
   'test/integration/infra/database.spec.ts',
   'test/integration/infra/embedded-server.spec.ts',
   'test/integration/infra/instance-lock.spec.ts',
@@ -70,6 +96,13 @@ const privateSettings = /^(TEST_|DATABASE_|REDIS_|OPENAI_|ANTHROPIC_|OLLAMA_|LLM
 
 /** Maximum number of files in the report of the slowest. */
 const slowestShown = 15;
+
+/** File system in memory, and the free space in bytes from which the data of the test database goes there. */
+const memoryFileSystem = '/dev/shm';
+const enoughMemory = 6 * 2 ** 30;
+
+/** Maximum number of lines of the test database's log in the report of a failed run. */
+const logLinesShown = 40;
 
 const noTests = { passed: 0, failed: 0, skipped: 0 };
 
@@ -125,8 +158,31 @@ async function startDatabase(dataDir) {
   // The data is temporary. Specs about durability start servers of their own, which keep the safe defaults.
   for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes'])
     await onServer(server.connectionString, `ALTER SYSTEM SET ${setting} = off`);
+  // Shows whether a statement that timed out was waiting for a lock or for the machine.
+  await onServer(server.connectionString, 'ALTER SYSTEM SET log_lock_waits = on');
+  await onServer(server.connectionString, "ALTER SYSTEM SET log_min_duration_statement = '3s'");
   await onServer(server.connectionString, 'SELECT pg_reload_conf()');
   return server;
+}
+
+/**
+ * Returns the folder for the data of the test database. In memory if there is room: right after an installation the
+ * disk may be so busy that statements wait for it longer than the API allows.
+ */
+async function makeDataFolder(workFolder) {
+  const { bavail = 0, bsize = 0 } = await statfs(memoryFileSystem).catch(() => ({}));
+  if (bavail * bsize < enoughMemory) return { path: join(workFolder, 'data'), remove: () => undefined };
+  const folder = await mkdtemp(join(memoryFileSystem, 'parley-test-'));
+  // If run as root, the embedded server belongs to another user, which must be able to pass through.
+  await chmod(folder, 0o755);
+  return { path: join(folder, 'data'), remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Prints the end of the test database's log: slow statements, lock waits and errors of the server itself. */
+async function printDatabaseLog(dataFolder) {
+  const log = await readFile(join(dataFolder, 'postgresql/server.log'), 'utf8').catch(() => '');
+  const lines = log.trimEnd().split('\n').slice(-logLinesShown);
+  console.log(['The end of the log of the test database:', ...lines].join('\n'));
 }
 
 /** Creates a migrated database as a template: copying it takes a tenth of the time of migrating. */
@@ -152,7 +208,15 @@ async function onServer(connectionString, sql) {
   await client.query(sql).finally(() => client.end());
 }
 
-function jestEnvironment({ postgresUrl, template }) {
+/**
+ * Starts an S3-compatible server in memory. It listens on all interfaces, but clients must use the loopback address.
+ */
+async function startObjectStore() {
+  const server = await startFauxqs({ port: 0, logger: false });
+  return { url: `http://127.0.0.1:${server.port}`, stop: () => server.stop() };
+}
+
+function jestEnvironment({ postgresUrl, template, s3Url }) {
   const kept = Object.entries(process.env).filter(([name]) => !privateSettings.test(name));
   return {
     ...Object.fromEntries(kept),
@@ -160,6 +224,8 @@ function jestEnvironment({ postgresUrl, template }) {
     ...(postgresUrl && { TEST_POSTGRES_URL: postgresUrl }),
     ...(template && { TEST_POSTGRES_TEMPLATE: template.name }),
     ...(process.env.REDIS_URL && { TEST_REDIS_URL: process.env.REDIS_URL }),
+    // The SDK itself reads the credentials; the server accepts any.
+    ...(s3Url && { TEST_S3_URL: s3Url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }),
   };
 }
 
@@ -219,23 +285,30 @@ function countTests(result) {
 async function run({ projects, jestArguments: given, otherStores, workFolder, stopping }) {
   let server;
   let template;
+  let objectStore;
+  const data = await makeDataFolder(workFolder);
   try {
     let postgresUrl = process.env.DATABASE_URL;
     if (!postgresUrl && projects.some(needsDatabase)) {
-      server = await startDatabase(join(workFolder, 'data'));
+      server = await startDatabase(data.path);
       postgresUrl = server.connectionString;
     }
     if (postgresUrl) template = await makeTemplate(postgresUrl);
+    if (projects.some((project) => databaseProjects.includes(project)))
+      objectStore = await startObjectStore();
     if (stopping.aborted) return { exitCode: 1, counts: noTests };
     const resultFile = join(workFolder, 'result.json');
-    const databases = { postgresUrl, template };
+    const databases = { postgresUrl, template, s3Url: objectStore?.url };
     const jestArguments = otherStores ? [...given, ...leftOut()] : given;
     const exitCode = await runJest({ projects, jestArguments, databases, resultFile, stopping });
     const result = await readResult(resultFile);
+    if (exitCode !== 0 && server !== undefined) await printDatabaseLog(data.path);
     return { exitCode, counts: countTests(result), slowest: slowestFiles(result) };
   } finally {
+    await objectStore?.stop();
     await template?.drop();
     await server?.stop();
+    await data.remove();
   }
 }
 

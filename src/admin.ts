@@ -3,7 +3,8 @@ import { text } from 'node:stream/consumers';
 import { NestFactory } from '@nestjs/core';
 import { AdminModule } from './app/admin.module.js';
 import { AdminAccountService } from './features/auth/index.js';
-import { openConfiguredDatabase, printLine, startProcess } from './app/process-lifecycle.js';
+import { openConfiguredDatabase, startProcess } from './app/process-lifecycle.js';
+import { printLine } from './app/print-line.js';
 
 const USAGE = 'Usage: npm run admin:create -- <email> [--password-stdin]';
 
@@ -11,7 +12,7 @@ const USAGE = 'Usage: npm run admin:create -- <email> [--password-stdin]';
 const LOCK_WAIT_MS = 2_000;
 
 await startProcess(
-  async (config, lifetime) => {
+  async (config, lifecycle) => {
     const words = process.argv.slice(2);
     const [email, ...rest] = words.filter((word) => !word.startsWith('--'));
     const options = words.filter((word) => word.startsWith('--'));
@@ -22,10 +23,10 @@ await startProcess(
 
     const stop = (error: Error): void => {
       printLine(error.message);
-      void lifetime.stop(1);
+      void lifecycle.stop(1);
     };
     // This command can run alongside a server on an external database, but not on the embedded one.
-    const { connectionString } = await lifetime.open(
+    const { connectionString } = await lifecycle.open(
       'the database',
       openConfiguredDatabase(config, stop, { exclusive: false, lockWaitMs: LOCK_WAIT_MS }).catch(
         (error: unknown) => {
@@ -33,7 +34,7 @@ await startProcess(
         },
       ),
     );
-    const app = await lifetime.open(
+    const app = await lifecycle.open(
       'the application',
       NestFactory.createApplicationContext(AdminModule.forRoot({ config, connectionString }), {
         abortOnError: false,
@@ -46,7 +47,7 @@ await startProcess(
       printLine(
         `${email} is an admin.${given === undefined ? ` The password, shown only once: ${password}` : ''}`,
       );
-    await lifetime.stop(0);
+    await lifecycle.stop(0);
   },
   () => undefined,
   'No admin was created:',

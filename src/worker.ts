@@ -1,11 +1,15 @@
 import { NestFactory } from '@nestjs/core';
 import { Logger } from 'nestjs-pino';
+import { ShutdownState } from './common/shutdown-state.js';
 import { RedisConnection } from './infra/redis/index.js';
 import { createLogger, StartLogger } from './infra/telemetry/index.js';
-import { openConfiguredDatabase, printLine, startProcess } from './app/process-lifecycle.js';
+import { openConfiguredDatabase, startProcess } from './app/process-lifecycle.js';
+import { printLine } from './app/print-line.js';
 import type { Runtime } from './app/runtime.js';
 import { ApplicationCloser } from './app/application-closer.js';
+import { exportRuntimeMetrics } from './app/runtime-metrics.js';
 import { WorkerModule } from './app/worker.module.js';
+import { WorkerServer } from './app/worker-server.js';
 
 /** Maximum wait for Redis at startup before a notice is printed, in milliseconds. */
 const REDIS_WAIT_MS = 1_000;
@@ -17,27 +21,35 @@ async function createApplication(runtime: Runtime) {
     logger: new StartLogger(runtime.logger),
   });
   const closer = new ApplicationCloser(app);
-  return { app, close: () => closer.close() };
+  const close = (): Promise<void> => {
+    app.get(ShutdownState).request();
+    return closer.close();
+  };
+  return { app, close };
 }
 
 await startProcess(
-  async (config, lifetime) => {
+  async (config, lifecycle) => {
     if (config.redisUrl === undefined) {
       throw new Error(
         'A worker process requires REDIS_URL. Without Redis, the API process runs the jobs itself.',
       );
     }
-    const { connectionString } = await lifetime.open(
+    const { connectionString } = await lifecycle.open(
       'the database',
       openConfiguredDatabase(config, (error) => {
         printLine(error.message);
-        void lifetime.stop(1);
+        void lifecycle.stop(1);
       }),
     );
     const logger = createLogger({ level: config.logLevel, readable: !config.production });
+    const monitoring = await lifecycle.open('the monitoring port', WorkerServer.listen(config));
     const runtime = { config, logger, connectionString };
-    const { app } = await lifetime.open('the application', createApplication(runtime));
+    const { app } = await lifecycle.open('the application', createApplication(runtime));
     app.useLogger(app.get(Logger));
+    exportRuntimeMetrics(app);
+    monitoring.serve(app);
+    printLine(`Parley ${config.version} worker: health and metrics at ${monitoring.url}`);
     const redis = app.get(RedisConnection);
     const announceStart = (): void => {
       printLine(`Parley ${config.version} worker: running jobs from Redis.`);

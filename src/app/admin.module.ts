@@ -1,9 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { configModule } from '../config/index.js';
+import { configModule, MIGRATIONS_DIRECTORY } from '../config/index.js';
 import { AuthModule } from '../features/auth/index.js';
 import { USER_DELETION_HOOKS } from '../features/users/index.js';
 import { DatabaseModule } from '../infra/database/index.js';
+import { Metrics } from '../infra/metrics/index.js';
 import { RedisModule } from '../infra/redis/index.js';
 import type { Runtime } from './runtime.js';
 import { ActiveOperations } from '../common/active-operations.js';
@@ -17,17 +18,18 @@ export class AdminModule {
       global: true,
       imports: [
         configModule(config),
-        DatabaseModule.forRoot({ connectionString, poolMax: 1 }),
+        DatabaseModule.forRoot({ connectionString, poolMax: 1, migrationsDirectory: MIGRATIONS_DIRECTORY }),
         RedisModule.forRoot(config),
         AuthModule,
       ],
       providers: [
         { provide: ActiveOperations, useFactory: () => new ActiveOperations() },
         { provide: Clock, useFactory: () => new Clock() },
+        { provide: Metrics, useFactory: () => new Metrics(config.version) },
         // There are no operations that a deletion would have to stop, and nothing is deleted.
         { provide: USER_DELETION_HOOKS, useValue: [] },
       ],
-      exports: [ActiveOperations, Clock, USER_DELETION_HOOKS],
+      exports: [ActiveOperations, Clock, Metrics, USER_DELETION_HOOKS],
     };
   }
 }

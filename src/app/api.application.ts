@@ -1,8 +1,10 @@
+import cluster from 'node:cluster';
+import { setTimeout as delay } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from 'nestjs-pino';
+import { ShutdownState } from '../common/shutdown-state.js';
 import { ApiModule } from './api.module.js';
-import { ConfigError } from '../config/index.js';
 import { ActiveGenerations, AnswerService, RecoveryService } from '../features/chat/index.js';
 import {
   Authenticator,
@@ -15,8 +17,12 @@ import {
   RateLimitStorage,
 } from '../http/index.js';
 import { ModelCatalog, type ProviderHealth } from '../llm/index.js';
+import { Metrics } from '../infra/metrics/index.js';
 import { StartLogger } from '../infra/telemetry/index.js';
 import type { Runtime } from './runtime.js';
+import { toListenError } from './listen-error.js';
+import { exchangeMetrics } from './metrics-exchange.js';
+import { exportRuntimeMetrics } from './runtime-metrics.js';
 import { ApplicationCloser } from './application-closer.js';
 
 /** Maximum time for running answers to finish after a shutdown was requested, in milliseconds. */
@@ -36,19 +42,26 @@ export interface ModelSummary {
 export class ApiApplication {
   private closing: Promise<void> | undefined;
 
+  private readonly shutdownIsForced = Promise.withResolvers<undefined>();
+  private isListening = false;
+
   private constructor(
     private readonly app: NestExpressApplication,
-    private readonly shutdownGate: ShutdownGate,
-    private readonly closer: ApplicationCloser,
+    private readonly options: {
+      readonly shutdownGate: ShutdownGate;
+      readonly closer: ApplicationCloser;
+      readonly shutdownDelayMs: number;
+    },
   ) {}
 
   /** Creates the application. If no other process can be running, ends the answers left by a dead one. */
   static async create(runtime: Runtime): Promise<ApiApplication> {
-    const { version, http } = runtime.config;
-    const { maxUploadMb, trustProxy, corsOrigins } = http;
+    const { version, http, files } = runtime.config;
+    const { maxUploadMb, trustProxy, corsOrigins, shutdownDelayMs } = http;
+    const maxFileMb = Math.max(maxUploadMb, files.maxBatchInputMb);
     const app = await NestFactory.create<NestExpressApplication>(
       ApiModule.forRoot(runtime),
-      new TimeoutExpressAdapter(connectionLimits(maxUploadMb)),
+      new TimeoutExpressAdapter(connectionLimits(maxFileMb)),
       { bodyParser: false, abortOnError: false, logger: new StartLogger(runtime.logger) },
     );
     const errorFormats = app.get(ErrorFormats);
@@ -58,10 +71,12 @@ export class ApiApplication {
     configureHttp(app, {
       version,
       logger: runtime.logger,
+      metrics: app.get(Metrics),
       shutdownGate,
       clientErrors,
       authenticator: app.get(Authenticator),
       maxUploadMb,
+      maxFileMb,
       trustProxy,
       corsOrigins,
       rateLimits: app.get(RateLimitStorage),
@@ -69,9 +84,11 @@ export class ApiApplication {
     });
     const closer = new ApplicationCloser(app);
     await app.init();
+    exportRuntimeMetrics(app);
+    if (cluster.isWorker) exchangeMetrics(app.get(Metrics));
     if (runtime.config.redisUrl === undefined)
       await app.get(RecoveryService, { strict: false }).recoverAnswers('all');
-    return new ApiApplication(app, shutdownGate, closer);
+    return new ApiApplication(app, { shutdownGate, closer, shutdownDelayMs });
   }
 
   /**
@@ -81,8 +98,9 @@ export class ApiApplication {
    */
   async listen(port: number, host: string): Promise<string> {
     await this.app.listen(port, host).catch((error: unknown) => {
-      throw cannotListen(error, port, host);
+      throw toListenError(error, 'PORT', { port, host });
     });
+    this.isListening = true;
     this.app.useLogger(this.app.get(Logger));
     return (await this.app.getUrl()).replace('[::1]', 'localhost');
   }
@@ -97,13 +115,20 @@ export class ApiApplication {
     return { providers: await models.providerHealth(), defaultModel: await defaultModel };
   }
 
-  /** Stores running answers as interrupted instead of waiting for them. */
+  /** Ends the shutdown delay, or makes a later shutdown begin without one. */
+  endShutdownDelay(): void {
+    this.shutdownIsForced.resolve(undefined);
+  }
+
+  /** Ends the shutdown delay, and stores running answers as interrupted instead of waiting for them. */
   forceShutdown(): void {
+    this.endShutdownDelay();
     void this.activeGenerations.interrupt(() => true);
   }
 
   /**
-   * Stops accepting requests, lets running answers finish or stores them, then closes everything that it opened. A
+   * Fails the readiness probe and serves requests for the shutdown delay, so that a proxy can stop sending them. Then
+   * stops accepting requests, lets running answers finish or stores them, then closes everything that it opened. A
    * failed step does not prevent the others.
    * @throws Error if a step failed, after all of them; the same for every call
    */
@@ -116,16 +141,30 @@ export class ApiApplication {
   }
 
   private async closeAll(): Promise<void> {
-    this.shutdownGate.close();
+    const { shutdownGate, closer } = this.options;
+    this.app.get(ShutdownState).request();
+    await this.delayShutdown();
+    shutdownGate.close();
     const { activeGenerations } = this;
-    await this.closer.run('running answers', () => activeGenerations.drain(DRAIN_MS));
-    await this.closer.run('followed answers', () => {
+    await closer.run('running answers', () => activeGenerations.drain(DRAIN_MS));
+    await closer.run('followed answers', () => {
       this.app.get(AnswerService, { strict: false }).disconnectFollowers();
     });
-    await this.closer.run('the HTTP server', () => this.closeServer());
+    await closer.run('the HTTP server', () => this.closeServer());
     // A request in progress when the shutdown gate closed may have begun a turn after all.
-    await this.closer.run('running answers', () => activeGenerations.drain(0));
-    await this.closer.close();
+    await closer.run('running answers', () => activeGenerations.drain(0));
+    await closer.close();
+  }
+
+  private async delayShutdown(): Promise<void> {
+    const { shutdownDelayMs } = this.options;
+    if (!this.isListening || shutdownDelayMs === 0) return;
+    const timer = new AbortController();
+    await Promise.race([
+      delay(shutdownDelayMs, undefined, { signal: timer.signal }),
+      this.shutdownIsForced.promise,
+    ]);
+    timer.abort();
   }
 
   private async closeServer(): Promise<void> {
@@ -135,19 +174,4 @@ export class ApiApplication {
     await closed;
     clearTimeout(cut);
   }
-}
-
-function cannotListen(error: unknown, port: number, host: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') {
-    return new ConfigError(
-      `PORT ${port} on ${host} is already in use. Set PORT to another port, or stop the process that uses it.`,
-    );
-  }
-  if (code === 'EACCES')
-    return new ConfigError(`PORT must be a port that this user may listen on; ${port} is not.`);
-  if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL' || code === 'EAI_AGAIN') {
-    return new ConfigError(`HOST must be an address of this machine; "${host}" is not.`);
-  }
-  return error;
 }

@@ -3,9 +3,11 @@ import { ApiKeysModule } from '../features/api-keys/index.js';
 import { AuditModule } from '../features/audit/index.js';
 import { AuthModule, CredentialAuthenticator } from '../features/auth/index.js';
 import { ChatModule, CancelTurnsDeletionHook } from '../features/chat/index.js';
+import { AnalysisModule } from '../features/analysis/index.js';
 import { FileDeletionHook, FilesModule } from '../features/files/index.js';
 import { HealthModule } from '../features/health/index.js';
 import { LimitsModule, StoreRequestLimiter } from '../features/limits/index.js';
+import { RagModule } from '../features/rag/index.js';
 import { ProviderKeysModule } from '../features/provider-keys/index.js';
 import {
   AccountDeletionModule,
@@ -58,8 +60,10 @@ export class ApiModule {
         ApiKeysModule,
         AuditModule,
         ProviderKeysModule,
+        AnalysisModule,
         ChatModule,
         FilesModule,
+        RagModule,
         UsageApiModule,
         HealthModule,
         // Before OpenAI's: on routes that both have, it handles the requests that specify its version.

@@ -1,6 +1,6 @@
 import { type INestApplicationContext, Logger } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
 import { withTimeout } from '../common/with-timeout.js';
+import { instancesOf } from './instances-of.js';
 
 /** Lifecycle hooks that Nest calls on shutdown, in this order. */
 const HOOKS = ['onModuleDestroy', 'beforeApplicationShutdown', 'onApplicationShutdown'] as const;
@@ -62,19 +62,4 @@ export class ApplicationCloser {
       );
     Reflect.set(instance, hook, bounded);
   }
-}
-
-/** Returns the instances whose hooks Nest calls, each once: an instance may be provided under several tokens. */
-function instancesOf(app: INestApplicationContext): Set<object> {
-  const wrappers = [...app.get(ModulesContainer).values()].flatMap((module) => [
-    ...module.providers.values(),
-    ...module.controllers.values(),
-    ...module.injectables.values(),
-  ]);
-  const instances = new Set<object>();
-  for (const wrapper of wrappers) {
-    const instance: unknown = wrapper.instance;
-    if (typeof instance === 'object' && instance !== null) instances.add(instance);
-  }
-  return instances;
 }

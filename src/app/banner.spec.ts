@@ -32,6 +32,14 @@ describe('banner', () => {
     expect(text).not.toContain('OPENAI_API_KEY');
   });
 
+  it('reports the number of processes if there are several', () => {
+    const shared = { DATABASE_URL: 'postgresql://db/parley', REDIS_URL: 'redis://cache:6379' };
+    const text = bannerOf({ ...shared, WEB_CONCURRENCY: '3' }, [demo]);
+    expect(text).toContain('Processes  3, which share the port\n');
+    expect(text).toContain('jobs in these processes');
+    expect(bannerOf(shared, [demo])).not.toContain('Processes');
+  });
+
   it.each([
     [{}, 'BullMQ on PostgreSQL, jobs in this process'],
     [{ REDIS_URL: 'redis://cache:6379', WORKER: 'separate' }, 'BullMQ on Redis, jobs in worker processes'],

@@ -16,8 +16,8 @@ Parley ${config.version} is ready.
 
   API        ${url}
   Swagger    ${url}/docs   (ReDoc: ${url}/redoc)
-  Database   ${database}
-  Queue      ${config.redisUrl === undefined ? 'BullMQ on PostgreSQL' : 'BullMQ on Redis'}, jobs ${config.worker === 'inline' ? 'in this process' : 'in worker processes'}
+${processes(config)}  Database   ${database}
+  Queue      ${config.redisUrl === undefined ? 'BullMQ on PostgreSQL' : 'BullMQ on Redis'}, jobs ${jobsPlace(config)}
   Providers  ${providers.map(shown).join(', ')}${demoOnly ? '\n             for a real model, set OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_BASE_URL' : ''}
   Default    ${defaultModel}
 
@@ -30,6 +30,15 @@ Try it:
 
 Press Ctrl-C to stop.
 `;
+}
+
+function processes({ webConcurrency }: AppConfig): string {
+  return webConcurrency > 1 ? `  Processes  ${String(webConcurrency)}, which share the port\n` : '';
+}
+
+function jobsPlace({ worker, webConcurrency }: AppConfig): string {
+  if (worker === 'separate') return 'in worker processes';
+  return webConcurrency > 1 ? 'in these processes' : 'in this process';
 }
 
 function shown({ id, status, models }: ProviderHealth): string {

@@ -1,10 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
-import { configModule } from '../config/index.js';
+import { configModule, MIGRATIONS_DIRECTORY } from '../config/index.js';
 import { DatabaseModule } from '../infra/database/index.js';
 import { ActiveOperations } from '../common/active-operations.js';
 import { Clock } from '../common/clock.js';
+import { ShutdownState } from '../common/shutdown-state.js';
 import { SharedCache } from '../infra/cache/index.js';
+import { Metrics } from '../infra/metrics/index.js';
 import { QueueModule } from '../infra/queue/index.js';
 import { RedisConnection, RedisModule } from '../infra/redis/index.js';
 import { StorageModule } from '../infra/storage/index.js';
@@ -21,9 +23,13 @@ export class CoreModule {
       imports: [
         configModule(config),
         LoggerModule.forRoot(nestLogging(logger)),
-        DatabaseModule.forRoot({ connectionString, poolMax: config.database.poolMax }),
+        DatabaseModule.forRoot({
+          connectionString,
+          poolMax: config.database.poolMax,
+          migrationsDirectory: MIGRATIONS_DIRECTORY,
+        }),
         RedisModule.forRoot(config),
-        StorageModule.forRoot({ dataDir: config.dataDir }),
+        StorageModule.forRoot({ dataDir: config.dataDir, s3: config.files.s3 }),
         QueueModule.forRoot({
           redisUrl: config.redisUrl,
           redisKeyPrefix: config.redisKeyPrefix,
@@ -32,14 +38,16 @@ export class CoreModule {
       ],
       providers: [
         { provide: ActiveOperations, useFactory: () => new ActiveOperations() },
+        { provide: ShutdownState, useFactory: () => new ShutdownState() },
         { provide: Clock, useValue: clock },
+        { provide: Metrics, useFactory: () => new Metrics(config.version) },
         {
           provide: SharedCache,
           inject: [RedisConnection],
           useFactory: ({ client }: RedisConnection) => new SharedCache(client, config.cache),
         },
       ],
-      exports: [ActiveOperations, Clock, SharedCache],
+      exports: [ActiveOperations, Clock, Metrics, SharedCache, ShutdownState],
     };
   }
 }

@@ -1,16 +1,18 @@
 import { Module } from '@nestjs/common';
 import { AuditJobsModule, AuditRetention } from '../features/audit/index.js';
 import { ChatWorkerModule } from '../features/chat/index.js';
-import { FileJobsModule, FileSweep } from '../features/files/index.js';
+import { FileExpiry, FileJobsModule, FileSweep, RemovedContentSweep } from '../features/files/index.js';
+import { RagWorkerModule } from '../features/rag/index.js';
 import { ScheduledTasksModule } from '../infra/queue/index.js';
 
 /** All modules with jobs, for the process that runs them. */
 @Module({
   imports: [
     ChatWorkerModule,
+    RagWorkerModule,
     ScheduledTasksModule.forRoot({
       imports: [AuditJobsModule, FileJobsModule],
-      tasks: [AuditRetention, FileSweep],
+      tasks: [AuditRetention, FileExpiry, FileSweep, RemovedContentSweep],
     }),
   ],
 })

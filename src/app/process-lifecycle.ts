@@ -1,6 +1,8 @@
-import { join } from 'node:path';
+import cluster from 'node:cluster';
 import { withTimeout } from '../common/with-timeout.js';
-import { type AppConfig, ConfigError, loadConfig, PACKAGE_ROOT } from '../config/index.js';
+import { printLine } from './print-line.js';
+import { onStopRequest } from './stop-requests.js';
+import { type AppConfig, ConfigError, loadConfig, MIGRATIONS_DIRECTORY } from '../config/index.js';
 import { openDatabase, type OpenDatabase } from '../infra/database/index.js';
 
 /** A resource that is closed when the process ends. */
@@ -8,7 +10,10 @@ export interface Closable {
   close(): Promise<void>;
 }
 
-/** Maximum time for a graceful shutdown, in milliseconds; orchestrators kill after 30 s. */
+/**
+ * Maximum time for a graceful shutdown after the shutdown delay, in milliseconds. An orchestrator must kill later than
+ * both together.
+ */
 const SHUTDOWN_MS = 25_000;
 
 /** Part of that time reserved for each resource opened earlier, in milliseconds. */
@@ -29,11 +34,6 @@ const STOP_WITH_PARENT = '--stop-with-parent';
 /** Interval at which to check that the parent process still exists, in milliseconds. */
 const PARENT_INTERVAL_MS = 250;
 
-/** Prints a line for the operator. */
-export function printLine(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
 /**
  * Opens the configured database.
  * @param options.exclusive false for a process that may use an external database alongside a server; the default
@@ -48,7 +48,7 @@ export function openConfiguredDatabase(
     databaseUrl: config.database.url,
     dataDir: config.dataDir,
     exclusive: config.redisUrl === undefined,
-    migrationsDirectory: join(PACKAGE_ROOT, 'prisma', 'migrations'),
+    migrationsDirectory: MIGRATIONS_DIRECTORY,
     report: printLine,
     onLost: stop,
     ...options,
@@ -60,15 +60,14 @@ export class ProcessLifecycle {
   private readonly opened: { readonly name: string; readonly resource: Closable }[] = [];
   private stopping: Promise<never> | undefined;
 
-  /** @param hurry called on a second signal */
-  constructor(private readonly hurry: () => void) {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        if (this.stopping === undefined) printLine(`\nStopping (${signal}) …`);
-        else this.hurry();
-        void this.stop(0);
-      });
-    }
+  /** @param forceShutdown called on a second signal */
+  constructor(private readonly forceShutdown: () => void) {
+    onStopRequest((reason) => {
+      if (this.stopping !== undefined) this.forceShutdown();
+      // Several API processes stop together: the first one says so for all.
+      else if (cluster.isPrimary) printLine(`\nStopping (${reason}) …`);
+      void this.stop(0);
+    });
     if (process.argv.includes(STOP_WITH_PARENT)) this.watchParent();
   }
 
@@ -101,6 +100,13 @@ export class ProcessLifecycle {
 
   private pending: Promise<void> = Promise.resolve();
 
+  /** Allows more time for a graceful shutdown, in milliseconds. */
+  extendShutdown(byMs: number): void {
+    this.shutdownMs += byMs;
+  }
+
+  private shutdownMs = SHUTDOWN_MS;
+
   /** Closes everything and ends the process with the exit code, or with 1 if something could not be closed. */
   stop(exitCode: number): Promise<never> {
     this.stopping ??= this.closeAll(exitCode);
@@ -108,11 +114,11 @@ export class ProcessLifecycle {
   }
 
   private async closeAll(exitCode: number): Promise<never> {
-    const deadline = performance.now() + SHUTDOWN_MS - EXIT_RESERVE_MS;
+    const deadline = performance.now() + this.shutdownMs - EXIT_RESERVE_MS;
     const late = setTimeout(() => {
       printLine('Shutdown took too long; exiting now.');
       process.exit(1);
-    }, SHUTDOWN_MS);
+    }, this.shutdownMs);
     await Promise.race([this.pending, new Promise((resolve) => setTimeout(resolve, START_GRACE_MS))]);
     let code = exitCode;
     for (let last = this.opened.pop(); last !== undefined; last = this.opened.pop()) {
@@ -134,16 +140,18 @@ export class ProcessLifecycle {
 
 /** Runs the startup of a process. On failure, prints an explanation for the operator and exits with code 1. */
 export async function startProcess(
-  start: (config: AppConfig, lifetime: ProcessLifecycle) => Promise<void>,
-  hurry: () => void,
+  start: (config: AppConfig, lifecycle: ProcessLifecycle) => Promise<void>,
+  forceShutdown: () => void,
   failure = 'Parley could not start:',
 ): Promise<void> {
-  const lifetime = new ProcessLifecycle(hurry);
+  const lifecycle = new ProcessLifecycle(forceShutdown);
   try {
-    await start(loadConfig(), lifetime);
+    const config = loadConfig();
+    lifecycle.extendShutdown(config.http.shutdownDelayMs);
+    await start(config, lifecycle);
   } catch (error) {
     const title = error instanceof ConfigError ? 'The configuration is invalid:' : failure;
     process.stderr.write(`\n${title}\n${error instanceof Error ? error.message : String(error)}\n`);
-    await lifetime.stop(1);
+    await lifecycle.stop(1);
   }
 }

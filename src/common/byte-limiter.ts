@@ -70,7 +70,7 @@ export class ByteLimiter {
     const timer = setTimeout(() => {
       refuse(
         new ServerBusyError(
-          'The server holds its maximum of files in memory. Try again in a moment.',
+          'The server has no memory left for more files. Try again in a moment.',
           RETRY_AFTER_MS,
         ),
       );

@@ -9,15 +9,15 @@ describe('normalizeEmail', () => {
     ['𝐀da@example.com', 'ada@example.com'],
     ['e\u0301ve@example.com', 'éve@example.com'],
     ['𝐄\u0301ve@example.com', 'éve@example.com'],
-  ])('normalizes %s to %s', (typed, normalised) => {
-    expect(normalizeEmail(typed)).toBe(normalised);
+  ])('normalizes %s to %s', (typed, normalized) => {
+    expect(normalizeEmail(typed)).toBe(normalized);
   });
 
   it('changes nothing when applied twice, for any character', () => {
     for (let code = 0; code <= 0x10ffff; code += 1) {
       if (code >= 0xd800 && code <= 0xdfff) continue;
       const once = normalizeEmail(`a${String.fromCodePoint(code)}\u0301@example.com`);
-      if (normalizeEmail(once) !== once) throw new Error(`U+${code.toString(16)} is normalised differently`);
+      if (normalizeEmail(once) !== once) throw new Error(`U+${code.toString(16)} is normalized differently`);
     }
     expect.assertions(0);
   });

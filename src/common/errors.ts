@@ -18,15 +18,30 @@ export const ERROR_CODES = [
   'not_found',
   'model_not_found',
   'email_taken',
+  'name_taken',
+  'limit_reached',
+  'reindex_required',
   'last_admin',
   'conversation_busy',
   'idempotency_key_reused',
+  'duplicate_document',
+  'not_ready',
   'payload_too_large',
+  'storage_quota_exceeded',
+  'range_not_satisfiable',
   'unsupported_media_type',
   'request_timeout',
   'headers_too_large',
   'price_unknown',
   'output_parse_error',
+  'encrypted',
+  'no_text_layer',
+  'damaged',
+  'too_large',
+  'too_many_pages',
+  'timeout',
+  'unsupported_type',
+  'empty',
   'rate_limit_exceeded',
   'quota_exceeded',
   'provider_rate_limited',
@@ -100,6 +115,26 @@ export class InvalidRequestError extends AppError {
 export class NotFoundError extends AppError {
   constructor(what: string, id: string) {
     super('not_found', `There is no ${what} '${id}'.`);
+  }
+}
+
+/** Rejects a file that exceeds its limit. */
+export class FileTooLargeError extends AppError {
+  /** @param maxBytes maximum size of the file */
+  constructor(maxBytes: number) {
+    const megabytes = Math.round(maxBytes / 2 ** 20);
+    super('payload_too_large', `The file is too large. The limit for a file is ${megabytes} MB.`);
+  }
+}
+
+/** Rejects an `Idempotency-Key` that is reused for a different request. */
+export class IdempotencyKeyReusedError extends AppError {
+  constructor() {
+    super(
+      'idempotency_key_reused',
+      'This Idempotency-Key was already used for a different request. Use a new key for each new request.',
+      { param: 'Idempotency-Key', retryable: false },
+    );
   }
 }
 

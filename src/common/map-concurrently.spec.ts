@@ -15,10 +15,10 @@ describe('concurrently', () => {
   });
 
   it('throws the first failure once the aborted others have ended, and starts no further item', async () => {
-    const begun: number[] = [];
+    const started: number[] = [];
     const ended: number[] = [];
     const all = mapConcurrently([0, 1, 2, 3], { atOnce: 3, signal: idle }, async (item, signal) => {
-      begun.push(item);
+      started.push(item);
       await Promise.resolve();
       if (item === 1) throw new Error('the first');
       await new Promise((resolve) => {
@@ -28,7 +28,7 @@ describe('concurrently', () => {
       throw new Error('aborted');
     });
     await expect(all).rejects.toThrow('the first');
-    expect([begun, ended]).toEqual([
+    expect([started, ended]).toEqual([
       [0, 1, 2],
       [0, 2],
     ]);

@@ -11,7 +11,7 @@ describe('stripNul', () => {
   });
 });
 
-describe('storableJson', () => {
+describe('toStorableJson', () => {
   it.each([
     ['a text', 'a\0b\ud800', 'ab\ufffd'],
     ['an entry of a list', [['\0', 1, null]], [['', 1, null]]],

@@ -59,6 +59,7 @@ describe('loadConfig', () => {
       host: '0.0.0.0',
       port: 5000,
       maxUploadMb: 32,
+      shutdownDelayMs: 0,
       trustProxy: false,
       corsOrigins: undefined,
     });

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { VERSION } from './package-root.js';
@@ -11,6 +12,30 @@ import type { SettingValues } from './settings.js';
 import type { TrustProxy } from './trust-proxy.js';
 
 const MICRO_PER_USD = 1_000_000;
+
+/** Bucket of an S3-compatible store. */
+export interface S3Config {
+  readonly bucket: string;
+  /** Undefined for the store of AWS. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+}
+
+/** Limits of text extraction. */
+export interface ExtractionConfig {
+  /** Maximum number of documents parsed at once, each in a process of its own. */
+  readonly processes: number;
+  readonly timeoutMs: number;
+  /** Maximum growth of the memory of a parsing process. */
+  readonly memoryBytes: number;
+  readonly maxPages: number;
+  /** Maximum length of the text, in UTF-16 units. */
+  readonly maxCharacters: number;
+  /** Maximum number of entries of an archive. */
+  readonly maxEntries: number;
+  /** Maximum total size of the inflated entries of an archive. */
+  readonly maxInflatedBytes: number;
+}
 
 /** Configuration of the process, parsed once before anything else. Classes inject the section that they need. */
 export class AppConfig {
@@ -25,12 +50,32 @@ export class AppConfig {
     readonly trustProxy: TrustProxy;
     /** Undefined if no origin is allowed. */
     readonly corsOrigins: CorsOrigins | undefined;
+    /** Time in which requests are still served after a signal to stop, in milliseconds. */
+    readonly shutdownDelayMs: number;
   };
+  /** Number of API processes. */
+  readonly webConcurrency: number;
   readonly limits: LimitConfig;
+  readonly files: {
+    /** Maximum size of a file with purpose `batch`. */
+    readonly maxBatchInputMb: number;
+    /** Maximum bytes of stored content per account; undefined if unlimited. */
+    readonly quotaBytes: number | undefined;
+    /** Store of file contents; undefined for a folder of `dataDir`. */
+    readonly s3: S3Config | undefined;
+    readonly extraction: ExtractionConfig;
+  };
   readonly database: { readonly url: string | undefined; readonly poolMax: number };
   readonly redisUrl: string | undefined;
   readonly redisKeyPrefix: string;
   readonly worker: 'inline' | 'separate';
+  /** Port of a worker process. */
+  readonly workerPort: number;
+  readonly metrics: {
+    readonly token: string | undefined;
+    /** True if the metrics are served without a token, unless one is set. */
+    readonly isOpen: boolean;
+  };
   readonly auth: {
     readonly jwtSecret: string;
     /** Only verifies tokens. */
@@ -52,6 +97,7 @@ export class AppConfig {
    * model that answered last summarizes.
    */
   readonly tasks: { readonly titleModel: string | undefined; readonly summaryModel: string | undefined };
+  readonly rag: RetrievalConfig;
   readonly logLevel: SettingValues['LOG_LEVEL'];
 
   constructor(values: SettingValues) {
@@ -63,7 +109,9 @@ export class AppConfig {
       maxUploadMb: values.MAX_UPLOAD_MB,
       trustProxy: values.TRUST_PROXY,
       corsOrigins: values.CORS_ORIGINS,
+      shutdownDelayMs: 1000 * (values.SHUTDOWN_DELAY_S ?? (this.production ? 5 : 0)),
     };
+    this.webConcurrency = values.WEB_CONCURRENCY;
     this.limits = {
       addressRequestsPerMinute: values.RATE_LIMIT_IP_RPM,
       requestsPerMinute: values.RATE_LIMIT_RPM,
@@ -76,10 +124,29 @@ export class AppConfig {
           ? undefined
           : Math.round(values.QUOTA_COST_MONTH_USD * MICRO_PER_USD),
     };
+    this.files = {
+      maxBatchInputMb: values.BATCH_MAX_INPUT_MB,
+      quotaBytes: values.QUOTA_STORAGE_MB === undefined ? undefined : values.QUOTA_STORAGE_MB * 2 ** 20,
+      s3:
+        values.S3_BUCKET === undefined
+          ? undefined
+          : { bucket: values.S3_BUCKET, endpoint: values.S3_ENDPOINT, region: values.S3_REGION },
+      extraction: {
+        processes: values.EXTRACTION_PROCESSES ?? Math.max(1, availableParallelism() - 1),
+        timeoutMs: values.EXTRACTION_TIMEOUT_S * 1000,
+        memoryBytes: values.EXTRACTION_MEMORY_MB * 2 ** 20,
+        maxPages: values.EXTRACTION_MAX_PAGES,
+        maxCharacters: values.EXTRACTION_MAX_CHARACTERS,
+        maxEntries: values.EXTRACTION_MAX_ENTRIES,
+        maxInflatedBytes: values.EXTRACTION_MAX_INFLATED_MB * 2 ** 20,
+      },
+    };
     this.database = { url: values.DATABASE_URL, poolMax: values.DATABASE_POOL_MAX };
     this.redisUrl = values.REDIS_URL;
     this.redisKeyPrefix = values.REDIS_KEY_PREFIX ?? '';
     this.worker = values.WORKER;
+    this.workerPort = values.WORKER_PORT;
+    this.metrics = { token: values.METRICS_TOKEN, isOpen: !this.production };
     this.auth = {
       jwtSecret: values.JWT_SECRET ?? generatedSecret(this.dataDir, 'jwt'),
       previousJwtSecret: values.JWT_SECRET_PREVIOUS,
@@ -120,6 +187,11 @@ export class AppConfig {
       titleModel: values.TITLE_MODEL,
       summaryModel: values.SUMMARY_MODEL ?? values.TITLE_MODEL,
     };
+    this.rag = {
+      embeddingModel: values.RAG_EMBEDDING_MODEL,
+      vectorWeight: values.RAG_VECTOR_WEIGHT,
+      minCosine: values.RAG_MIN_COSINE,
+    };
     this.logLevel = values.LOG_LEVEL;
   }
 }
@@ -147,6 +219,16 @@ export interface LimitConfig {
   /** Undefined for no limit. */
   readonly tokensDay: number | undefined;
   readonly costMonthMicroUsd: number | undefined;
+}
+
+/** Retrieval over documents. */
+export interface RetrievalConfig {
+  /** Embedding model of new collections; undefined for lexical search only. */
+  readonly embeddingModel: string | undefined;
+  /** Share of the vectors in the rank of a hybrid search; undefined for that of the embedding model. */
+  readonly vectorWeight: number | undefined;
+  /** Minimum cosine of a relevant passage without a matching word; undefined for that of the embedding model. */
+  readonly minCosine: number | undefined;
 }
 
 export interface LlmConfig {

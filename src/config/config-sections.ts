@@ -32,8 +32,16 @@ export const contextConfig = section('context', ({ context }) => context);
 /** Keys that the provider keys of users are encrypted with. */
 export const encryptionConfig = section('encryption', ({ encryption }) => encryption);
 
+/** Limits of text extraction. */
+export const extractionConfig = section('extraction', ({ files: { extraction } }) => extraction);
+
 /** Limits of uploads. */
-export const filesConfig = section('files', ({ http: { maxUploadMb } }) => ({ maxUploadMb }));
+export const filesConfig = section('files', ({ http: { maxUploadMb }, files }) => ({
+  maxUploadMb,
+  maxBatchInputMb: files.maxBatchInputMb,
+  /** Maximum bytes of stored content per account; undefined if unlimited. */
+  quotaBytes: files.quotaBytes,
+}));
 
 /** Limits and quotas of addresses, accounts and API keys. */
 export const limitsConfig = section('limits', ({ limits }) => limits);
@@ -52,6 +60,9 @@ export const llmConfig = section('llm', ({ llm }) => ({
   maxQueue: llm.maxQueue,
 }));
 
+/** Access to the metrics. */
+export const metricsConfig = section('metrics', ({ metrics }) => metrics);
+
 /** Addresses and keys of the model providers. */
 export const providersConfig = section('providers', ({ llm }) => ({
   openai: llm.openai,
@@ -61,6 +72,9 @@ export const providersConfig = section('providers', ({ llm }) => ({
   demoTokensPerSecond: llm.demoTokensPerSecond,
   connectTimeoutMs: llm.deadlines.connectMs,
 }));
+
+/** Retrieval over documents. */
+export const ragConfig = section('rag', ({ rag }) => rag);
 
 /** Rules for new accounts. */
 export const registrationConfig = section('registration', ({ auth: { registration }, production }) => ({
@@ -77,10 +91,13 @@ const SECTIONS: readonly ConfigSection<ConfigObject>[] = [
   cacheConfig,
   contextConfig,
   encryptionConfig,
+  extractionConfig,
   filesConfig,
   limitsConfig,
   llmConfig,
+  metricsConfig,
   providersConfig,
+  ragConfig,
   registrationConfig,
   tasksConfig,
 ];

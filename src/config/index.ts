@@ -1,19 +1,30 @@
-export { AppConfig, loadConfig, type DeadlineConfig, type LimitConfig } from './app-config.js';
+export {
+  AppConfig,
+  loadConfig,
+  type DeadlineConfig,
+  type ExtractionConfig,
+  type LimitConfig,
+  type RetrievalConfig,
+  type S3Config,
+} from './app-config.js';
 export {
   accessTokensConfig,
   cacheConfig,
   configModule,
   contextConfig,
   encryptionConfig,
+  extractionConfig,
   filesConfig,
   limitsConfig,
   llmConfig,
+  metricsConfig,
   providersConfig,
+  ragConfig,
   registrationConfig,
   tasksConfig,
 } from './config-sections.js';
 export type { CorsOrigins } from './cors-origins.js';
-export { PACKAGE_ROOT, VERSION } from './package-root.js';
+export { MIGRATIONS_DIRECTORY, PACKAGE_ROOT, VERSION } from './package-root.js';
 export { ConfigError, parseSettings } from './parse-settings.js';
 export { SETTINGS } from './settings.js';
 export type { TrustProxy } from './trust-proxy.js';

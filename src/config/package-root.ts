@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 /** Folder of package.json, for code that runs from `src` and from `dist`. */
 export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
+/** Absolute path of the database migrations. */
+export const MIGRATIONS_DIRECTORY = join(PACKAGE_ROOT, 'prisma', 'migrations');
+
 /** The version in package.json. */
 export const VERSION = readVersion();
 

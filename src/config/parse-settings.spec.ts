@@ -191,6 +191,15 @@ test('quotas are whole tokens and dollars to the cent, and undefined if not set'
 });
 
 describe('parseSettings rejects', () => {
+  test('several API processes without a database and a Redis that they can share', () => {
+    expect(problemsOf({ WEB_CONCURRENCY: '2' })).toEqual([
+      'WEB_CONCURRENCY above 1 requires DATABASE_URL: several processes share PostgreSQL and Redis, not what one process runs.',
+      'WEB_CONCURRENCY above 1 requires REDIS_URL: several processes share PostgreSQL and Redis, not what one process runs.',
+    ]);
+    const shared = { DATABASE_URL: 'postgresql://host/parley', REDIS_URL: 'redis://host' };
+    expect(problemsOf({ WEB_CONCURRENCY: '2', ...shared })).toEqual([]);
+  });
+
   test('separate workers without Redis', () => {
     expect(problemsOf({ WORKER: 'separate' })).toEqual([
       'WORKER=separate requires REDIS_URL: without Redis, exactly one process serves the API and runs the jobs.',

@@ -42,6 +42,8 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     REDIS_URL: read('REDIS_URL', SETTINGS.REDIS_URL),
     REDIS_KEY_PREFIX: read('REDIS_KEY_PREFIX', SETTINGS.REDIS_KEY_PREFIX),
     WORKER: read('WORKER', SETTINGS.WORKER),
+    WEB_CONCURRENCY: read('WEB_CONCURRENCY', SETTINGS.WEB_CONCURRENCY),
+    SHUTDOWN_DELAY_S: read('SHUTDOWN_DELAY_S', SETTINGS.SHUTDOWN_DELAY_S),
     JWT_SECRET: read('JWT_SECRET', SETTINGS.JWT_SECRET),
     JWT_SECRET_PREVIOUS: read('JWT_SECRET_PREVIOUS', SETTINGS.JWT_SECRET_PREVIOUS),
     ENCRYPTION_KEY: read('ENCRYPTION_KEY', SETTINGS.ENCRYPTION_KEY),
@@ -68,12 +70,27 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     LLM_IDLE_TIMEOUT_MS: read('LLM_IDLE_TIMEOUT_MS', SETTINGS.LLM_IDLE_TIMEOUT_MS),
     LLM_ANSWER_TIMEOUT_MS: read('LLM_ANSWER_TIMEOUT_MS', SETTINGS.LLM_ANSWER_TIMEOUT_MS),
     MAX_UPLOAD_MB: read('MAX_UPLOAD_MB', SETTINGS.MAX_UPLOAD_MB),
+    BATCH_MAX_INPUT_MB: read('BATCH_MAX_INPUT_MB', SETTINGS.BATCH_MAX_INPUT_MB),
+    QUOTA_STORAGE_MB: read('QUOTA_STORAGE_MB', SETTINGS.QUOTA_STORAGE_MB),
+    S3_BUCKET: read('S3_BUCKET', SETTINGS.S3_BUCKET),
+    S3_ENDPOINT: read('S3_ENDPOINT', SETTINGS.S3_ENDPOINT),
+    S3_REGION: read('S3_REGION', SETTINGS.S3_REGION),
+    EXTRACTION_PROCESSES: read('EXTRACTION_PROCESSES', SETTINGS.EXTRACTION_PROCESSES),
+    EXTRACTION_TIMEOUT_S: read('EXTRACTION_TIMEOUT_S', SETTINGS.EXTRACTION_TIMEOUT_S),
+    EXTRACTION_MEMORY_MB: read('EXTRACTION_MEMORY_MB', SETTINGS.EXTRACTION_MEMORY_MB),
+    EXTRACTION_MAX_PAGES: read('EXTRACTION_MAX_PAGES', SETTINGS.EXTRACTION_MAX_PAGES),
+    EXTRACTION_MAX_CHARACTERS: read('EXTRACTION_MAX_CHARACTERS', SETTINGS.EXTRACTION_MAX_CHARACTERS),
+    EXTRACTION_MAX_ENTRIES: read('EXTRACTION_MAX_ENTRIES', SETTINGS.EXTRACTION_MAX_ENTRIES),
+    EXTRACTION_MAX_INFLATED_MB: read('EXTRACTION_MAX_INFLATED_MB', SETTINGS.EXTRACTION_MAX_INFLATED_MB),
     LLM_TOTAL_TIMEOUT_MS: read('LLM_TOTAL_TIMEOUT_MS', SETTINGS.LLM_TOTAL_TIMEOUT_MS),
     CONTEXT_MAX_TOKENS: read('CONTEXT_MAX_TOKENS', SETTINGS.CONTEXT_MAX_TOKENS),
     CONTEXT_MAX_MESSAGES: read('CONTEXT_MAX_MESSAGES', SETTINGS.CONTEXT_MAX_MESSAGES),
     CONTEXT_FILES_MAX_MB: read('CONTEXT_FILES_MAX_MB', SETTINGS.CONTEXT_FILES_MAX_MB),
     TITLE_MODEL: read('TITLE_MODEL', SETTINGS.TITLE_MODEL),
     SUMMARY_MODEL: read('SUMMARY_MODEL', SETTINGS.SUMMARY_MODEL),
+    RAG_EMBEDDING_MODEL: read('RAG_EMBEDDING_MODEL', SETTINGS.RAG_EMBEDDING_MODEL),
+    RAG_VECTOR_WEIGHT: read('RAG_VECTOR_WEIGHT', SETTINGS.RAG_VECTOR_WEIGHT),
+    RAG_MIN_COSINE: read('RAG_MIN_COSINE', SETTINGS.RAG_MIN_COSINE),
     RATE_LIMIT_IP_RPM: read('RATE_LIMIT_IP_RPM', SETTINGS.RATE_LIMIT_IP_RPM),
     RATE_LIMIT_RPM: read('RATE_LIMIT_RPM', SETTINGS.RATE_LIMIT_RPM),
     RATE_LIMIT_MODEL_RPM: read('RATE_LIMIT_MODEL_RPM', SETTINGS.RATE_LIMIT_MODEL_RPM),
@@ -83,6 +100,8 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     QUOTA_COST_MONTH_USD: read('QUOTA_COST_MONTH_USD', SETTINGS.QUOTA_COST_MONTH_USD),
     TRUST_PROXY: read('TRUST_PROXY', SETTINGS.TRUST_PROXY),
     CORS_ORIGINS: read('CORS_ORIGINS', SETTINGS.CORS_ORIGINS),
+    METRICS_TOKEN: read('METRICS_TOKEN', SETTINGS.METRICS_TOKEN),
+    WORKER_PORT: read('WORKER_PORT', SETTINGS.WORKER_PORT),
     LOG_LEVEL: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
   };
   for (const [name, problem] of contradictions(values)) {
@@ -102,23 +121,37 @@ function contradictions(values: SettingValues): [name: string, problem: string][
       'WORKER=separate requires REDIS_URL: without Redis, exactly one process serves the API and runs the jobs.',
     ]);
   }
+  for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
+    if (values.WEB_CONCURRENCY === 1 || values[name] !== undefined) continue;
+    problems.push([
+      name,
+      `WEB_CONCURRENCY above 1 requires ${name}: several processes share PostgreSQL and Redis, not what one process runs.`,
+    ]);
+  }
   if (values.NODE_ENV === 'production') problems.push(...weakSecrets(values));
   return problems;
 }
 
-/** Returns the problems of the secrets that production requires and development generates. */
+/** Returns the problems of the secrets that production requires or uses. */
 function weakSecrets(values: SettingValues): [name: string, problem: string][] {
-  return (['JWT_SECRET', 'ENCRYPTION_KEY'] as const).flatMap((name): [string, string][] => {
-    const secret = values[name];
-    if (secret === undefined)
-      return [[name, `${name} must be set in production, to at least 32 random characters.`]];
-    if (!isPlaceholder(secret)) return [];
-    return [[name, `${name} is a placeholder; in production it must be at least 32 random characters.`]];
-  });
+  const required = ['JWT_SECRET', 'ENCRYPTION_KEY'] as const;
+  const missing = required.filter((name) => values[name] === undefined);
+  const weak = [...required, 'METRICS_TOKEN' as const].filter((name) => isPlaceholder(values[name]));
+  return [
+    ...missing.map((name): [string, string] => [
+      name,
+      `${name} must be set in production, to at least 32 random characters.`,
+    ]),
+    ...weak.map((name): [string, string] => [
+      name,
+      `${name} is a placeholder; in production it must be at least 32 random characters.`,
+    ]),
+  ];
 }
 
 /** Detects the words that examples use, and texts with few different characters: they protect nothing. */
-function isPlaceholder(secret: string): boolean {
+function isPlaceholder(secret: string | undefined): boolean {
+  if (secret === undefined) return false;
   return (
     /change[-_ ]?me|placeholder|example|your[-_ ]?secret|secret[-_ ]?key/i.test(secret) ||
     new Set(secret).size < 8

@@ -64,11 +64,28 @@ export function wholeNumber(
   };
 }
 
+/** Maximum delay of a Node timer, in milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** A duration in milliseconds. */
+export function milliseconds(fallback: number, description: string): Setting<number> {
+  return wholeNumber({ default: fallback, min: 1, max: MAX_TIMER_MS, description });
+}
+
+/** Maximum of every limit; a limit of this size is effectively off. */
+const MAX_LIMIT = 1_000_000_000;
+
+/** A limit of requests, tokens or answers. */
+export function limit(fallback: number, description: string): Setting<number> {
+  return wholeNumber({ default: fallback, min: 1, max: MAX_LIMIT, description });
+}
+
 /** An optional whole number within bounds. */
 export function optionalWholeNumber(
-  options: Described & { min: number; max: number },
+  options: Described & { min: number; max: number; defaultLabel?: string },
 ): Setting<number | undefined> {
-  return { ...wholeNumber({ ...options, default: options.min }), defaultLabel: 'none', fallback: undefined };
+  const { defaultLabel = 'none' } = options;
+  return { ...wholeNumber({ ...options, default: options.min }), defaultLabel, fallback: undefined };
 }
 
 /** An optional amount in US dollars, with at most two decimals. */
@@ -82,6 +99,25 @@ export function optionalUsd(options: Described & { max: number }): Setting<numbe
     parse: (given) => {
       const value = Number(given);
       return /^\d+(\.\d{1,2})?$/.test(given) && value <= options.max ? value : undefined;
+    },
+  };
+}
+
+/** An optional decimal number within bounds, with at most three decimals. */
+export function optionalDecimal(
+  options: Described & { min: number; max: number; defaultLabel: string },
+): Setting<number | undefined> {
+  return {
+    description: options.description,
+    defaultLabel: options.defaultLabel,
+    accepts: `a number from ${String(options.min)} to ${String(options.max)} with at most three decimals`,
+    secret: false,
+    fallback: undefined,
+    parse: (given) => {
+      const value = Number(given);
+      return /^-?\d+(\.\d{1,3})?$/.test(given) && value >= options.min && value <= options.max
+        ? value
+        : undefined;
     },
   };
 }

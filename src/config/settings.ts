@@ -1,39 +1,28 @@
 import type { ModelPrice } from '../common/price.js';
 import {
   jsonSetting,
+  milliseconds,
   oneOf,
   optionalOneOf,
   optionalText,
   optionalUrl,
-  optionalUsd,
   optionalWholeNumber,
   textSetting,
   wholeNumber,
   type Setting,
 } from './setting.js';
 
+import { DOCUMENT_SETTINGS } from './document-settings.js';
+import { LIMIT_SETTINGS } from './limit-settings.js';
+import { RETRIEVAL_SETTINGS } from './retrieval-settings.js';
 import { parseCorsOrigins, type CorsOrigins } from './cors-origins.js';
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js';
 import { parseModelPrices } from './model-price.js';
 import { parseContextWindows } from './model-window.js';
 import { parseModelAliases, parseLlmHosts, type LlmHost } from './llm-host.js';
 
-/** Maximum delay of a Node timer, in milliseconds. */
-const MAX_TIMER_MS = 2_147_483_647;
-
-function milliseconds(fallback: number, description: string): Setting<number> {
-  return wholeNumber({ default: fallback, min: 1, max: MAX_TIMER_MS, description });
-}
-
 function setting<Value>(of: Setting<Value>): Setting<Value> {
   return of;
-}
-
-/** Maximum of every limit; a limit of this size is effectively off. */
-const MAX_LIMIT = 1_000_000_000;
-
-function limit(fallback: number, description: string): Setting<number> {
-  return wholeNumber({ default: fallback, min: 1, max: MAX_LIMIT, description });
 }
 
 /** Every environment variable that Parley reads. A check compares the README and `.env.example` with this table. */
@@ -44,7 +33,10 @@ export const SETTINGS = {
     description:
       'Environment. In `production`, nothing is generated or guessed: secrets must be set, and `.env` is not read',
   }),
-  HOST: textSetting({ default: '127.0.0.1', description: 'Address that the API listens on' }),
+  HOST: textSetting({
+    default: '127.0.0.1',
+    description: 'Address that the API and the port of a worker listen on',
+  }),
   PORT: wholeNumber({
     default: 3000,
     min: 0,
@@ -81,6 +73,20 @@ export const SETTINGS = {
     default: 'inline',
     description:
       'Where jobs run: in the API process, or in separate processes (`npm run worker`; requires `REDIS_URL`)',
+  }),
+  WEB_CONCURRENCY: wholeNumber({
+    default: 1,
+    min: 1,
+    max: 64,
+    description:
+      'Number of API processes that share `PORT` on this machine; more than one requires `REDIS_URL`',
+  }),
+  SHUTDOWN_DELAY_S: optionalWholeNumber({
+    min: 0,
+    max: 300,
+    defaultLabel: '5 in production, otherwise 0',
+    description:
+      'Seconds after a signal to stop in which `/health/ready` fails and requests are still served, so that a proxy can stop sending them',
   }),
   JWT_SECRET: optionalText({
     secret: true,
@@ -216,13 +222,7 @@ export const SETTINGS = {
   LLM_IDLE_TIMEOUT_MS: milliseconds(30_000, 'Maximum time between two tokens, in milliseconds'),
   LLM_ANSWER_TIMEOUT_MS: milliseconds(120_000, 'Timeout for an answer that is not streamed, in milliseconds'),
   LLM_TOTAL_TIMEOUT_MS: milliseconds(600_000, 'Maximum total duration of an answer, in milliseconds'),
-  MAX_UPLOAD_MB: wholeNumber({
-    default: 32,
-    min: 1,
-    max: 1024,
-    description:
-      'Maximum size of an uploaded file, and of the body of an import or of a request to a compatible route, in megabytes',
-  }),
+  ...DOCUMENT_SETTINGS,
   CONTEXT_MAX_TOKENS: wholeNumber({
     default: 32_000,
     min: 256,
@@ -250,23 +250,8 @@ export const SETTINGS = {
     description:
       'Model or alias that summarizes conversations with `compaction: "summary"`; if unset, `TITLE_MODEL`, otherwise the model that answered last',
   }),
-  RATE_LIMIT_IP_RPM: limit(120, 'Maximum requests per minute without valid credentials, per client address'),
-  RATE_LIMIT_RPM: limit(300, 'Maximum requests per minute, per user and per API key'),
-  RATE_LIMIT_MODEL_RPM: limit(60, 'Maximum requests per minute that call a model, per user and per API key'),
-  RATE_LIMIT_TPM: limit(
-    200_000,
-    'Maximum tokens per minute, requests and answers together, per user and per API key',
-  ),
-  RATE_LIMIT_CONCURRENCY: limit(8, 'Maximum answers generated at once, per user and per API key'),
-  QUOTA_TOKENS_DAY: optionalWholeNumber({
-    min: 1,
-    max: Number.MAX_SAFE_INTEGER,
-    description: 'Maximum tokens per user and day (UTC)',
-  }),
-  QUOTA_COST_MONTH_USD: optionalUsd({
-    max: 1_000_000_000,
-    description: 'Maximum model cost per user and month (UTC), in US dollars',
-  }),
+  ...RETRIEVAL_SETTINGS,
+  ...LIMIT_SETTINGS,
   TRUST_PROXY: setting<TrustProxy>({
     description:
       'Which proxies’ `X-Forwarded-For` is trusted: `false` for none, the number of proxies in front of Parley, or their addresses and networks (`10.0.0.0/8,loopback`)',
@@ -285,6 +270,19 @@ export const SETTINGS = {
     secret: false,
     fallback: undefined,
     parse: parseCorsOrigins,
+  }),
+  METRICS_TOKEN: optionalText({
+    secret: true,
+    minLength: 32,
+    description:
+      'Token that `GET /metrics` requires (`Authorization: Bearer …`), at least 32 characters. If unset, the metrics are open in development, and answered with 404 in production',
+  }),
+  WORKER_PORT: wholeNumber({
+    default: 3001,
+    min: 0,
+    max: 65535,
+    description:
+      'Port on which a worker process serves `/metrics` and `/health`; 0 picks a free port. Several workers on one machine need different ports',
   }),
   LOG_LEVEL: oneOf({
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

@@ -3,6 +3,7 @@ import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AuthGuard } from './guards/auth.guard.js';
 import { ContentTypeGuard } from './guards/content-type.guard.js';
 import { ErrorFilter } from './errors/error.filter.js';
+import { MetricsController } from './server/metrics.controller.js';
 import { RateLimitGuard } from './guards/rate-limit.guard.js';
 import { RateLimitModule } from './guards/rate-limit.module.js';
 import { RedocController } from './openapi/redoc.controller.js';
@@ -14,7 +15,7 @@ import { validationPipe } from './body/validation.pipe.js';
  */
 @Module({
   imports: [RateLimitModule],
-  controllers: [RedocController],
+  controllers: [RedocController, MetricsController],
   providers: [
     { provide: APP_FILTER, useClass: ErrorFilter },
     AuthGuard,

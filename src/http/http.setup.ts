@@ -1,7 +1,8 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
-import { requestLogging } from '../infra/telemetry/index.js';
+import type { Metrics } from '../infra/metrics/index.js';
+import { requestLogging, trackRequestUsage } from '../infra/telemetry/index.js';
 import type { CorsOrigins, TrustProxy } from '../config/index.js';
 import type { Authenticator } from './context/authenticator.js';
 import type { ClientErrorHandler } from './server/client-error.handler.js';
@@ -18,9 +19,11 @@ import {
 } from './body/body-size-limit.js';
 import { addressLimit } from './guards/rate-limit.guard.js';
 import { serveOpenApi } from './openapi/openapi.js';
+import { requestLogFields } from './context/request-log-fields.js';
 import { processTime } from './context/process-time.js';
 import { assignRequestId } from './context/request-id.js';
 import type { RateLimitStorage } from './context/rate-limit.storage.js';
+import { requestMetrics } from './server/request-metrics.js';
 import { applySecurityHeaders } from './server/security-headers.js';
 import { API_VERSIONING } from './context/api-version.js';
 
@@ -28,14 +31,16 @@ import { API_VERSIONING } from './context/api-version.js';
 const MEGABYTE = 2 ** 20;
 
 /** Routes whose JSON may be as large as an upload. A JSON schema decides on their unknown fields. */
-const LARGE_JSON = ['/v1', '/ollama', '/api/v1/conversations/import'];
+const LARGE_JSON = [/^\/v1(?!\/files\/?$)(?=\/|$)/i, '/ollama', '/api/v1/conversations/import'];
 
 /** Documentation paths that are not Nest routes, so no guard protects them. */
 const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
 
-/** Upload route. It reads its files itself; a JSON body sent to it has the same limit as any other. */
-const UPLOADS = '/api/v1/files';
-const ALL_BUT_UPLOADS = /^\/api(?!\/v1\/files\/?$)(?=\/|$)/i;
+/** Upload routes. They read their files themselves; a JSON body sent to them has the same limit as any other. */
+const UPLOADS =
+  /^(?:\/v1\/files|\/api\/v1\/(?:files|analyze\/pdf|rag\/collections\/[^/]+\/documents(?:\/[^/]+)?))\/?$/i;
+const ALL_BUT_UPLOADS =
+  /^\/api(?!\/v1\/(?:files|analyze\/pdf|rag\/collections\/[^/]+\/documents(?:\/[^/]+)?)\/?$)(?=\/|$)/i;
 
 /**
  * Sets up everything before routing. The order matters: a request must have its id and its log line before parsing
@@ -46,10 +51,13 @@ export function configureHttp(
   options: {
     readonly version: string;
     readonly logger: Logger;
+    readonly metrics: Metrics;
     readonly shutdownGate: ShutdownGate;
     readonly clientErrors: ClientErrorHandler;
     readonly authenticator: Authenticator;
     readonly maxUploadMb: number;
+    /** Maximum size of an uploaded file of any purpose, in megabytes. */
+    readonly maxFileMb: number;
     readonly trustProxy: TrustProxy;
     /** Origins whose pages may use the API from a browser; undefined for none. */
     readonly corsOrigins: CorsOrigins | undefined;
@@ -62,7 +70,8 @@ export function configureHttp(
   app.set('trust proxy', options.trustProxy);
   app.enableVersioning(API_VERSIONING);
   app.use(processTime);
-  app.use(requestLogging(options.logger, assignRequestId));
+  app.use(requestLogging(options.logger, assignRequestId, requestLogFields));
+  app.use(requestMetrics(options.metrics));
   applySecurityHeaders(app);
   if (options.corsOrigins !== undefined) app.use(corsMiddleware(options.corsOrigins));
   app.use(options.clientErrors.guard);
@@ -72,9 +81,14 @@ export function configureHttp(
   const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });
   app.use('/ollama', undeclaredJson);
   app.use(LARGE_JSON, requireAuthForLargeBody(options.authenticator), limitDeclaredBody(largest), largeJson);
-  app.use(UPLOADS, requireAuthForLargeBody(options.authenticator), limitDeclaredForm(largest));
+  app.use(
+    UPLOADS,
+    requireAuthForLargeBody(options.authenticator),
+    limitDeclaredForm(options.maxFileMb * MEGABYTE),
+  );
   app.use(ALL_BUT_UPLOADS, limitUnparsedBody(MEGABYTE));
   app.use(express.json({ ...json, limit: MEGABYTE, verify: assertUtf8 }));
+  app.use(trackRequestUsage);
   app.use(DOCUMENTATION, addressLimit(options.rateLimits, options.errorFormats));
   serveOpenApi(app, options.version);
 }

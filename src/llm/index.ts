@@ -1,10 +1,11 @@
 export { estimateAbandonedAttempt } from './execution/estimate-abandoned-attempt.js';
 export { estimateMediaTokens } from './accounting/media-tokens.js';
 export { PriceTable } from './accounting/price-table.js';
-export { joinNeighbours } from './execution/join-neighbours.js';
+export { joinNeighbors } from './execution/join-neighbors.js';
 export { LlmModule } from './llm.module.js';
 export { LlmService } from './llm.service.js';
 export { ModelCallError } from './port/model-call-error.js';
+export type { MediaSupportLevel } from './models/media-support.js';
 export { ModelCatalog } from './models/model-catalog.js';
 export type { ProviderHealth } from './models/model-directory.js';
 export type {

@@ -29,6 +29,7 @@ import {
   UsageSink,
   type Protocol,
 } from './port/index.js';
+import { ModelCallMetrics, type ModelOperation } from './execution/model-call-metrics.js';
 import { ProviderGates } from './resilience/provider-gates.js';
 import { SharedLease } from './execution/shared-lease.js';
 import { AttemptSequence, type AttemptSequenceOptions } from './execution/attempt-sequence.js';
@@ -46,6 +47,7 @@ export class LlmService {
     private readonly cached: CachedCalls,
     @Inject(llmConfig.KEY) private readonly config: ConfigType<typeof llmConfig>,
     private readonly clock: Clock,
+    private readonly metrics: ModelCallMetrics,
     @Optional() private readonly credentials?: CredentialSource,
   ) {}
 
@@ -71,13 +73,18 @@ export class LlmService {
   /**
    * Streams an answer. The last event is `finished`; it carries the records of all attempts for the caller to
    * commit.
+   * @param reserved lease that the caller has reserved for this call and that is settled here; without it, and unless
+   * `hasReservation`, the call has its own
    * @throws ModelCallError with the attempts' records, if there is no complete answer or the call was aborted
    * @throws AppError `model_not_found`, `provider_unavailable`, `invalid_request`, and all errors of the
    * `Budget`, before any attempt
    */
-  async *stream(call: ModelCall): AsyncGenerator<ModelEvent> {
-    const runner = await this.runner(call);
-    const streamed = (): AsyncGenerator<ModelEvent> => this.streamed(call, runner);
+  async *stream(call: ModelCall, reserved?: BudgetLease): AsyncGenerator<ModelEvent> {
+    const runner = await this.runner(call).catch((error: unknown) => {
+      reserved?.settle([]);
+      throw error;
+    });
+    const streamed = (): AsyncGenerator<ModelEvent> => this.streamed(call, runner, reserved);
     yield* isCacheable(call)
       ? this.cached.stream(call, runner.models, streamed, (attempts) => {
           this.recordUsage(call, attempts);
@@ -85,8 +92,12 @@ export class LlmService {
       : streamed();
   }
 
-  private async *streamed(call: ModelCall, runner: CallRunner): AsyncGenerator<ModelEvent> {
-    const lease = await this.leaseFor(call, runner);
+  private async *streamed(
+    call: ModelCall,
+    runner: CallRunner,
+    reserved: BudgetLease | undefined,
+  ): AsyncGenerator<ModelEvent> {
+    const lease = reserved ?? (await this.leaseFor(call, runner));
     try {
       yield* runner.stream();
     } finally {
@@ -127,7 +138,7 @@ export class LlmService {
    * Reserves the budget before a call, for callers that must do so before they store anything. The caller then
    * makes the call with `reserved`, and settles the lease whatever its outcome.
    * @throws AppError `rate_limit_exceeded`, `quota_exceeded`, `price_unknown`, `invalid_request` if no model
-   * can honour the request, and as `resolve` does
+   * can honor the request, and as `resolve` does
    */
   async reserve(
     call: Pick<ModelCall, 'userId' | 'apiKeyId' | 'model' | 'request'> & {
@@ -148,7 +159,7 @@ export class LlmService {
   shareLease(calls: readonly ModelCall[]): SharedLease {
     return new SharedLease(async () => {
       const [first] = calls;
-      if (first === undefined) throw new Error('A lease for no calls was asked for.');
+      if (first === undefined) throw new Error('A shared lease needs at least one call.');
       const estimates = calls.map(({ request }) => estimateChat(request));
       const input = estimates.reduce((sum, estimate) => sum + estimate.input, 0);
       const output = estimates.reduce((sum, estimate) => sum + estimate.output, 0);
@@ -195,15 +206,16 @@ export class LlmService {
   }
 
   /**
-   * Embeds texts. The usage goes to the sink.
+   * Embeds texts. The usage goes to the sink, unless the caller commits it together with its row.
    * @throws ModelCallError, AppError as `stream` does
    */
   async embed(request: EmbeddingRequest): Promise<Embeddings> {
-    const { signal, userId } = request;
-    const chain = await this.directory.resolveChain(request.model);
+    const { signal, userId, accounting = 'sink', allowFallback = true } = request;
+    const models = await this.directory.resolveChain(request.model);
+    const chain = allowFallback ? models : models.slice(0, 1);
     const lease = await this.reserveBudget(request, chain, estimateEmbedding(request.input), 0);
-    const tries = new AttemptSequence(
-      { chain, signal, ...this.attemptOptions(userId) },
+    const sequence = new AttemptSequence(
+      { chain, signal, ...this.attemptOptions(userId, 'embeddings') },
       ({ resolved: { modelProvider: provider, ...model }, number, apiKey }) =>
         new EmbeddingAttempt({
           number,
@@ -216,16 +228,16 @@ export class LlmService {
         }),
     );
     try {
-      const { trial, answer } = await tries.answer((attempt) => attempt.run());
-      return { model: trial.model, vectors: answer.vectors, attempts: tries.attempts };
+      const { attempt, answer } = await sequence.answer((attempt) => attempt.run());
+      return { model: attempt.model, vectors: answer.vectors, attempts: sequence.attempts };
     } finally {
-      lease.settle(tries.attempts);
-      this.sink.record(request, tries.attempts);
+      lease.settle(sequence.attempts);
+      if (accounting === 'sink') this.sink.record(request, sequence.attempts);
     }
   }
 
   /**
-   * Counts the input tokens of a request for the first model that can honour it. The result is an estimate if
+   * Counts the input tokens of a request for the first model that can honor it. The result is an estimate if
    * its provider does not count, or cannot at the moment.
    * @throws ModelCallError, AppError as `stream` does, if the request itself is wrong
    */
@@ -245,12 +257,17 @@ export class LlmService {
       chain,
       deadlinesOf,
       prices: this.prices,
-      ...this.attemptOptions(call.userId),
+      ...this.attemptOptions(call.userId, 'chat'),
     });
   }
 
-  private attemptOptions(userId: string): Omit<AttemptSequenceOptions, 'chain' | 'signal'> {
+  private attemptOptions(
+    userId: string,
+    operation: ModelOperation,
+  ): Omit<AttemptSequenceOptions, 'chain' | 'signal'> {
     return {
+      operation,
+      metrics: this.metrics,
       maxRetries: this.config.maxRetries,
       clock: this.clock,
       gateOf: (provider) => this.gates.gateFor(provider),

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { beginStream, nextEvent, rejoin, stop } from '../support/answers.js';
-import { choresOf, untilChoresDone } from '../support/conversation-tasks.js';
+import { findTaskRows, untilTasksDone } from '../support/conversation-tasks.js';
 import { at, collect, listAt, registerUser, send, type TestUser, userWith } from '../support/client.js';
 import { makeDataDir } from '../support/data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
@@ -18,7 +18,7 @@ import { until } from '../support/stored.js';
  * Maximum time until a server without its Redis is ready, in milliseconds: 10 s are specified, but a busy
  * machine starts slowly.
  */
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 /**
  * Maximum time until a server without its Redis has stopped, in milliseconds; far less than the shutdown
@@ -97,14 +97,14 @@ if (!HAS_REDIS_SERVER)
     const user = await registerUser(url);
     const id = await say(user);
     // The title task waits in its row.
-    expect(await choresOf({ database }, id)).toMatchObject([{ kind: 'title', tries: 0 }]);
+    expect(await findTaskRows({ database }, id)).toMatchObject([{ kind: 'title', tries: 0 }]);
     expect(linesAbout(server, /Redis is unavailable/)).toHaveLength(1);
     expect(linesAbout(server, /\berror\b|ECONNREFUSED/i)).toHaveLength(1);
     expect(server.output).not.toContain('    at ');
 
     await redis.start();
     await server.printed(/Redis is available again/);
-    await untilChoresDone({ database }, id);
+    await untilTasksDone({ database }, id);
     await until('a good health', async () => at((await send(`${url}/health`)).body, 'status') === 'ok');
     expect(at((await send(`${url}/health`)).body, 'redis')).toBe('ok');
     expect(linesAbout(server, /Redis is (unavailable|available again)/)).toHaveLength(2);
@@ -129,7 +129,7 @@ if (!HAS_REDIS_SERVER)
     await expectFastEnd(endedEarly);
     await redis.start();
     await worker.printed(/running jobs from Redis/);
-    await untilChoresDone({ database }, id);
+    await untilTasksDone({ database }, id);
     expect(linesAbout(worker, /waiting for Redis|Redis is (unavailable|available again)/)).toHaveLength(3);
     expect(worker.output).not.toContain('    at ');
     expect(await worker.end('SIGTERM')).toBe(0);

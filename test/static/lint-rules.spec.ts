@@ -86,7 +86,7 @@ describe('the lint rules reject', () => {
       '@typescript-eslint/no-restricted-imports',
       "import * as nest from '@nestjs/common';\nthrow new nest.GoneException();\n",
     ],
-    ['an unused disable', null, '// eslint-disable-next-line no-console\nexport const one = 1;\n'],
+    ['an unused disable', null, '// eslint-disable-next-line no-console\nexport const ONE = 1;\n'],
     [
       'a floating promise',
       '@typescript-eslint/no-floating-promises',
@@ -113,6 +113,19 @@ describe('the lint rules reject', () => {
       '@typescript-eslint/consistent-type-imports',
       "import { Agent } from 'node:http';\nexport type Mine = Agent;\n",
     ],
+    [
+      'a #private member',
+      'no-restricted-syntax',
+      'export class Tool {\n  #one = 1;\n  two(): number {\n    return this.#one;\n  }\n}\n',
+    ],
+    ['a constant in camelCase', 'no-restricted-syntax', "const one = 'a';\nexport const TWO = one;\n"],
+    ['an exported constant in camelCase', 'no-restricted-syntax', 'export const one = [1] as const;\n'],
+    ['SQL keywords in lower case', 'no-restricted-syntax', "export const ALL = 'select id from users';\n"],
+    [
+      'SQL keywords in lower case in a template',
+      'no-restricted-syntax',
+      'export const allOf = (table: string) => `DELETE FROM a;\n  update users set name = ${table}`;\n',
+    ],
     ['a file of 301 lines', 'max-lines', 'export {};\n'.repeat(301)],
   ])('%s', async (_what, rule, code) => {
     expect(await brokenBy('service', code)).toEqual([rule]);
@@ -124,6 +137,12 @@ describe('the lint rules allow', () => {
     ['process.env in config', 'config', readEnvironment],
     ['process.env in tests', 'test', readEnvironment],
     ['console in tests', 'test', "console.log('here');\n"],
+    ['a cache in camelCase', 'service', 'export const logger = new Map<string, string>();\n'],
+    [
+      'prose that begins like SQL',
+      'service',
+      "export const TEXT = 'Update the users, then set them free.';\n",
+    ],
     ['HTTP exceptions in controllers', 'controller', throwNotFound],
     ['HTTP exceptions in guards', 'guard', throwNotFound],
     ['HTTP exceptions in http', 'http', throwNotFound],

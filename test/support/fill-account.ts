@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { OWNED_TABLES } from '../../src/features/users/account-deletion.repository.js';
+import { OWNED_TABLES, STORED_FILE_TABLES } from '../../src/features/users/account-deletion.repository.js';
 import type { TestDatabase } from './database.js';
 import { query } from './stored.js';
 
@@ -61,6 +61,33 @@ export async function fillAccount(
   }
 }
 
+/** Stores rows of files of an account, without bytes: each with its own content, text, page and idempotency key. */
+export async function fillFiles(
+  database: Pick<TestDatabase, 'url'>,
+  userId: string,
+  count: number,
+): Promise<void> {
+  await query(
+    database,
+    `WITH contents AS (
+       INSERT INTO file_contents (id, user_id, hash, size)
+       SELECT gen_random_uuid(), $1, sha256(n::text::bytea), 1 FROM generate_series(1, $2::int) AS n RETURNING id, hash
+     ), texts AS (
+       INSERT INTO file_texts (content_id, format, user_id, status, due_at)
+       SELECT id, 'text', $1, 'ready', NULL FROM contents RETURNING content_id
+     ), pages AS (
+       INSERT INTO file_pages (content_id, format, page, user_id, text)
+       SELECT content_id, 'text', 1, $1, repeat('word ', 40) FROM texts
+     ), stored AS (
+       INSERT INTO files (id, user_id, name, media_type, size, hash, content_id, text_format)
+       SELECT gen_random_uuid(), $1, 'a.txt', 'text/plain', 1, hash, id, 'text' FROM contents RETURNING id
+     )
+     INSERT INTO upload_keys (user_id, route, key, fingerprint, file_id)
+     SELECT $1, 'POST /api/v1/files', id::text, ''::bytea, id FROM stored`,
+    [userId, count],
+  );
+}
+
 /** Returns SQL for the id of conversation `c`, or of one of its messages, after the 12 digits in `$4`. */
 const idOf = (number: string): string =>
   `($4 || '70008' || lpad(to_hex(c), 3, '0') || lpad(to_hex(${number}), 12, '0'))::uuid`;
@@ -71,7 +98,7 @@ export async function rowsOf(
   userId: string,
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const table of [...OWNED_TABLES, 'messages', 'message_words', 'files']) {
+  for (const table of [...OWNED_TABLES, ...STORED_FILE_TABLES, 'messages', 'message_words']) {
     const [row] = await query(database, `SELECT count(*)::int AS n FROM ${table} WHERE user_id = $1`, [
       userId,
     ]);

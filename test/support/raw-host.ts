@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { buffer } from 'node:stream/consumers';
 
 /** A request that reached a raw host. */
-export interface RawRequest {
+export interface HostRequest {
   /** The name of the host, which is the first segment of the path. */
   readonly host: string;
   /** The rest of the path, with the query. */
@@ -23,7 +23,7 @@ export interface RawReply {
 }
 
 /** Returns the response to a request. */
-export type RawReplier = (request: RawRequest) => RawReply;
+export type RawReplier = (request: HostRequest) => RawReply;
 
 /**
  * Model hosts on one real socket, distinguished by the first segment of the path. Each sends exactly the
@@ -31,7 +31,7 @@ export type RawReplier = (request: RawRequest) => RawReply;
  */
 export class RawHosts {
   /** All requests except those for lists of models, in order. */
-  readonly requests: RawRequest[] = [];
+  readonly requests: HostRequest[] = [];
   private readonly server: Server = createServer((request, response) => {
     this.serve(request, response).catch((error: unknown) =>
       response.destroy(error instanceof Error ? error : undefined),
@@ -68,7 +68,7 @@ export class RawHosts {
     const [, host = '', ...rest] = (request.url ?? '').split('/');
     const bytes = await buffer(request);
     const body: unknown = bytes.length === 0 ? undefined : JSON.parse(bytes.toString('utf8'));
-    const asked: RawRequest = { host, path: `/${rest.join('/')}`, body, headers: request.headers };
+    const asked: HostRequest = { host, path: `/${rest.join('/')}`, body, headers: request.headers };
     if (request.method !== 'GET') this.requests.push(asked);
     const reply = this.repliers[host]?.(asked) ?? { status: 404, body: '{"error":"There is no such host."}' };
     response.writeHead(reply.status ?? 200, { 'content-type': 'application/json', ...reply.headers });

@@ -1,4 +1,4 @@
-import { OWNED_TABLES } from '../../src/features/users/account-deletion.repository.js';
+import { OWNED_TABLES, STORED_FILE_TABLES } from '../../src/features/users/account-deletion.repository.js';
 import type { TestDatabase } from './database.js';
 import { query } from './stored.js';
 
@@ -16,7 +16,7 @@ export async function recordDeletions(database: Pick<TestDatabase, 'url'>): Prom
        RETURN NULL;
      END $$`,
   );
-  for (const table of [...OWNED_TABLES, 'messages', 'message_words', 'files'])
+  for (const table of [...OWNED_TABLES, ...STORED_FILE_TABLES, 'messages', 'message_words'])
     await query(
       database,
       `CREATE TRIGGER record_deletions AFTER DELETE ON ${table}

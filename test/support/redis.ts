@@ -54,5 +54,5 @@ export function describeWithRedis(name: string, tests: (redisUrl: string) => voi
   });
 }
 
-/** `it` for behaviour that exists only without Redis; the test's name must say so. */
+/** `it` for behavior that exists only without Redis; the test's name must say so. */
 export const itWithoutRedis = testRedisUrl === undefined ? it : it.skip;

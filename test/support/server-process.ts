@@ -45,6 +45,7 @@ export function startServer(
       // Saves half a second of CPU time for each start after the first.
       NODE_COMPILE_CACHE: COMPILE_CACHE,
       PORT: '0',
+      WORKER_PORT: '0',
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

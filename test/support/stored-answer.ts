@@ -19,6 +19,8 @@ export function storedAnswer(row: Partial<StoredAnswer>): StoredAnswer {
     errorCode: null,
     errorMessage: null,
     warning: null,
+    omittedPages: null,
+    sources: null,
     createdAt: new Date(0),
     completedAt: null,
     conversationId: 'conversation',

@@ -16,7 +16,7 @@ export interface StoredConversation {
 }
 
 /** Maximum time for an expected event, in milliseconds. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 
 /** Interval of checks, in milliseconds. */
 const LOOK_EVERY_MS = 20;

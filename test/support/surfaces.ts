@@ -1,7 +1,7 @@
 import { at, collect, listAt, send, type TestUser } from './client.js';
 
 /** The parts of an answer that a client reads, in a common form for all APIs. */
-export interface Told {
+export interface SurfaceAnswer {
   readonly status: number;
   readonly text: string;
   /** Tool calls as `id name arguments`. */
@@ -14,7 +14,7 @@ export interface Told {
 }
 
 /** Requests an answer through one API. */
-export type Surface = (client: SurfaceClient, model: string) => Promise<Told>;
+export type AskSurface = (client: SurfaceClient, model: string) => Promise<SurfaceAnswer>;
 
 /** The user and the URL of the API. */
 export interface SurfaceClient {
@@ -39,7 +39,7 @@ export const SURFACES = {
   '/v1/chat/completions': async (client, model) => {
     const { status, body } = await client.user.request('POST', '/v1/chat/completions', chatBody(model));
     const choice = at(body, 'choices', 0);
-    return told(status, [at(choice, 'message')], at(choice, 'finish_reason'), body);
+    return toSurfaceAnswer(status, [at(choice, 'message')], at(choice, 'finish_reason'), body);
   },
   '/v1/chat/completions, streamed': (client, model) =>
     openaiStream(client, '/v1/chat/completions', chatBody(model), (choice) => at(choice, 'delta')),
@@ -47,7 +47,7 @@ export const SURFACES = {
     const { status, body } = await messages(client, model, false);
     const blocks = list(at(body, 'content'));
     return {
-      ...told(status, [], REASONS.get(at(body, 'stop_reason')), body),
+      ...toSurfaceAnswer(status, [], REASONS.get(at(body, 'stop_reason')), body),
       text: blocks.map((block) => word(at(block, 'text'))).join(''),
       calls: blocks
         .filter((block) => at(block, 'type') === 'tool_use')
@@ -60,7 +60,7 @@ export const SURFACES = {
     const failed = events.find((event) => at(event, 'type') === 'error') ?? body;
     const end = events.find((event) => at(event, 'type') === 'message_delta');
     return {
-      ...told(status, [], REASONS.get(at(end, 'delta', 'stop_reason')), failed),
+      ...toSurfaceAnswer(status, [], REASONS.get(at(end, 'delta', 'stop_reason')), failed),
       text: events.map((event) => word(at(event, 'delta', 'text'))).join(''),
       calls: events
         .filter((event) => at(event, 'content_block', 'type') === 'tool_use')
@@ -70,7 +70,7 @@ export const SURFACES = {
   '/v1/completions': async (client, model) => {
     const { status, body } = await client.user.request('POST', '/v1/completions', { model, prompt: 'Hi' });
     const choice = at(body, 'choices', 0);
-    return told(status, [{ content: at(choice, 'text') }], at(choice, 'finish_reason'), body);
+    return toSurfaceAnswer(status, [{ content: at(choice, 'text') }], at(choice, 'finish_reason'), body);
   },
   '/v1/completions, streamed': (client, model) =>
     openaiStream(client, '/v1/completions', { model, prompt: 'Hi' }, (choice) => ({
@@ -79,7 +79,7 @@ export const SURFACES = {
   '/api/v1/chat': async ({ user }, model) => {
     const { status, body } = await user.request('POST', '/api/v1/chat', turnBody(model));
     const message = { content: at(body, 'message'), tool_calls: at(body, 'tool_calls') };
-    return told(status, [message], at(body, 'finish_reason'), body);
+    return toSurfaceAnswer(status, [message], at(body, 'finish_reason'), body);
   },
   '/api/v1/chat/stream': async ({ user }, model) => {
     const events = await collect(user.stream('/api/v1/chat/stream', turnBody(model)));
@@ -89,15 +89,15 @@ export const SURFACES = {
     }));
     const failed = events.find((event) => at(event, 'error') !== undefined);
     const end = events.find((event) => at(event, 'finish_reason') !== undefined);
-    return told(200, deltas, at(end, 'finish_reason'), failed);
+    return toSurfaceAnswer(200, deltas, at(end, 'finish_reason'), failed);
   },
   'the stored message': async ({ user }, model) => {
     const { status, headers, body } = await user.request('POST', '/api/v1/chat', turnBody(model));
     const path = `/api/v1/conversations/${String(headers.get('x-conversation-id'))}/messages`;
     const stored = listAt((await user.request('GET', path)).body, 'data').at(-1);
-    return told(status, [stored], at(stored, 'finish_reason'), body);
+    return toSurfaceAnswer(status, [stored], at(stored, 'finish_reason'), body);
   },
-} as const satisfies Readonly<Record<string, Surface>>;
+} as const satisfies Readonly<Record<string, AskSurface>>;
 
 /** The name of an API in {@link SURFACES}. */
 export type SurfaceName = keyof typeof SURFACES;
@@ -129,17 +129,22 @@ async function openaiStream(
   path: string,
   body: object,
   deltaOf: (choice: unknown) => unknown,
-): Promise<Told> {
+): Promise<SurfaceAnswer> {
   const answer = await user.request('POST', path, { ...body, stream: true });
   const events = dataIn(answer.body);
   const choices = events.flatMap((event) => list(at(event, 'choices')));
   const end = choices.find((choice) => typeof at(choice, 'finish_reason') === 'string');
   const failed = events.find((event) => at(event, 'error') !== undefined) ?? answer.body;
-  return told(answer.status, choices.map(deltaOf), at(end, 'finish_reason'), failed);
+  return toSurfaceAnswer(answer.status, choices.map(deltaOf), at(end, 'finish_reason'), failed);
 }
 
 /** @param messages the message, or its deltas */
-function told(status: number, messages: readonly unknown[], finish: unknown, body: unknown): Told {
+function toSurfaceAnswer(
+  status: number,
+  messages: readonly unknown[],
+  finish: unknown,
+  body: unknown,
+): SurfaceAnswer {
   const calls = new Map<unknown, { id: unknown; name: unknown; text: string }>();
   for (const message of messages) {
     for (const [place, call] of list(at(message, 'tool_calls')).entries()) {

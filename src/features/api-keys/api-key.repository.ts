@@ -52,7 +52,7 @@ export class ApiKeyRepository {
   }
 
   /** Lists keys, newest first, without revoked ones. */
-  list(
+  listApiKeys(
     userId: string,
     { limit, after }: { readonly limit: number; readonly after: string | undefined },
   ): Promise<StoredApiKey[]> {
@@ -77,7 +77,7 @@ export class ApiKeyRepository {
     return count === 1;
   }
 
-  async find(hash: Uint8Array): Promise<PresentedKey | undefined> {
+  async findPresentedKey(hash: Uint8Array): Promise<PresentedKey | undefined> {
     const [key] = await this.prisma.run(
       (client) => client.$queryRaw<PresentedKey[]>`
         SELECT k.id, k.user_id AS "userId", k.scopes, k.revoked_at IS NOT NULL AS revoked,

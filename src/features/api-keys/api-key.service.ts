@@ -69,11 +69,11 @@ export class ApiKeyService {
   }
 
   /** Lists keys, newest first, without revoked ones. */
-  list(
+  listApiKeys(
     userId: string,
     slice: { readonly limit: number; readonly after: string | undefined },
   ): Promise<StoredApiKey[]> {
-    return this.keys.list(userId, slice);
+    return this.keys.listApiKeys(userId, slice);
   }
 
   /**
@@ -98,7 +98,7 @@ export class ApiKeyService {
    */
   async verify(key: string): Promise<KeyHolder> {
     if (!isWellFormedApiKey(key)) throw refused('The API key is malformed. Check it for typing mistakes.');
-    const found = await this.keys.find(hashApiKey(key));
+    const found = await this.keys.findPresentedKey(hashApiKey(key));
     if (found === undefined) throw refused('The API key does not exist.');
     if (found.revoked) throw refused('The API key was revoked. Create a new one.');
     if (found.expired) throw refused('The API key has expired. Create a new one.');
@@ -107,7 +107,10 @@ export class ApiKeyService {
     const { id: apiKeyId, userId, role, scopes, cacheGeneration } = found;
     // Not awaited: the request does not depend on recording the key's last use.
     this.keys.recordUse(userId, apiKeyId).catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'could not record the last use of an API key');
+      this.logger.warn(
+        { err: error },
+        'could not record the last use of an API key; its next use will try again',
+      );
     });
     return { apiKeyId, userId, role, scopes, cacheGeneration };
   }

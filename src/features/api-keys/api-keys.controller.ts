@@ -41,7 +41,7 @@ export class ApiKeysController {
   @ApiPage(ApiKeyBody)
   @ApiErrors('invalid_request', 'unauthorized')
   async list(@UserId() userId: string, @Query() page: PageQuery): Promise<Page<ApiKeyBody>> {
-    return toPage(await this.keys.list(userId, page.slice()), page.limit, toApiKeyBody);
+    return toPage(await this.keys.listApiKeys(userId, page.slice()), page.limit, toApiKeyBody);
   }
 
   @Delete(':id')

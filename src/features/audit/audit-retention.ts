@@ -1,10 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
+import { DAY_MS } from '../../common/durations.js';
 import type { ScheduledTask } from '../../infra/queue/index.js';
 import { AuditRepository } from './audit.repository.js';
 
 /** Retention of entries, in milliseconds: two years. */
-export const AUDIT_RETENTION_MS = 730 * 86_400_000;
+export const AUDIT_RETENTION_MS = 730 * DAY_MS;
 
 /** Deletes old entries of the audit log: failed logins alone would let it grow forever. Concurrent runs are harmless. */
 @Injectable()

@@ -20,7 +20,7 @@ export class AuditController {
   @ApiPage(AuditEntryBody)
   @ApiErrors('invalid_request', 'unauthorized', 'forbidden')
   async list(@Query() query: AuditQuery): Promise<Page<AuditEntryBody>> {
-    const entries = await this.audit.list({ userId: query.user_id }, query.slice());
+    const entries = await this.audit.listEntries({ userId: query.user_id }, query.slice());
     return toPage(entries, query.limit, toAuditEntryBody);
   }
 }

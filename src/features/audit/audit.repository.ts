@@ -55,7 +55,7 @@ export class AuditRepository {
   }
 
   /** Lists entries, newest first; ids increase over time. */
-  async list(
+  async listEntries(
     filter: { readonly userId: string | undefined },
     { limit, after }: { readonly limit: number; readonly after: string | undefined },
   ): Promise<StoredAuditEntry[]> {

@@ -13,10 +13,10 @@ export class AuditService {
   }
 
   /** Lists entries, newest first. */
-  list(
+  listEntries(
     filter: { readonly userId: string | undefined },
     slice: { readonly limit: number; readonly after: string | undefined },
   ): Promise<StoredAuditEntry[]> {
-    return this.entries.list(filter, slice);
+    return this.entries.listEntries(filter, slice);
   }
 }

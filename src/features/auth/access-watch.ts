@@ -18,13 +18,13 @@ export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdow
   private looking: Promise<void> | undefined;
 
   constructor(
-    private readonly activities: ActiveOperations,
+    private readonly operations: ActiveOperations,
     private readonly sessions: SessionRepository,
     broadcast: Broadcast,
   ) {
     broadcast.subscribe(ACCESS_CHANNEL, (message) => {
       const change = parseAccessChange(message);
-      if (change?.kind === 'revoked') this.activities.stop(change);
+      if (change?.kind === 'revoked') this.operations.stop(change);
     });
   }
 
@@ -44,15 +44,15 @@ export class AccessWatch implements OnApplicationBootstrap, OnApplicationShutdow
 
   /** Checks for revoked access. Never rejects: if the database is unavailable, the next check retries. */
   async checkAccess(): Promise<void> {
-    const callers = this.activities.callers();
+    const callers = this.operations.callers();
     if (callers.length === 0) return;
     try {
       const { users, apiKeys } = await this.sessions.findRevokedAccess(
         callers.map(({ userId }) => userId),
         callers.flatMap(({ apiKeyId }) => apiKeyId ?? []),
       );
-      for (const userId of users) this.activities.stop({ userId });
-      for (const apiKeyId of apiKeys) this.activities.stop({ apiKeyId });
+      for (const userId of users) this.operations.stop({ userId });
+      for (const apiKeyId of apiKeys) this.operations.stop({ apiKeyId });
     } catch (error) {
       this.logger.warn({ err: error }, 'could not check for revoked accounts and keys; will retry');
     }

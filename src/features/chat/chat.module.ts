@@ -4,12 +4,15 @@ import { ByteLimiter } from '../../common/byte-limiter.js';
 import { contextConfig } from '../../config/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { FilesModule } from '../files/index.js';
+import { RagModule } from '../rag/index.js';
 import { UsageModule } from '../usage/index.js';
 import { AnswerRepository } from './messages/answer.repository.js';
 import { TurnResponder } from './turns/turn-responder.js';
 import { AnswerService } from './generation/answer.service.js';
+import { AttachmentLoader } from './attachments/attachment-loader.js';
 import { AttachmentRepository } from './attachments/attachment.repository.js';
 import { AttachmentService } from './attachments/attachment.service.js';
+import { ModelMedia } from './attachments/model-media.js';
 import { MessageTreeRepository } from './messages/message-tree.repository.js';
 import { MessageBranchesController } from './conversations/message-branches.controller.js';
 import { ChatController } from './turns/chat.controller.js';
@@ -48,7 +51,7 @@ const FILES_WAIT_MS = 10_000;
 
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [ChatCoreModule, FilesModule, LlmModule, UsageModule],
+  imports: [ChatCoreModule, FilesModule, LlmModule, RagModule, UsageModule],
   controllers: [
     MessageBranchesController,
     ChatController,
@@ -67,9 +70,11 @@ const FILES_WAIT_MS = 10_000;
     AnswerRepository,
     TurnResponder,
     AnswerService,
+    AttachmentLoader,
     AttachmentRepository,
     AttachmentService,
     MessageTreeRepository,
+    ModelMedia,
     ContextRepository,
     ContextService,
     ConversationDeletionRepository,
@@ -95,6 +100,14 @@ const FILES_WAIT_MS = 10_000;
     TurnRunner,
     TurnService,
   ],
-  exports: [CancelTurnsDeletionHook, TurnRunner, TurnService],
+  exports: [
+    AttachmentLoader,
+    AttachmentService,
+    ByteLimiter,
+    CancelTurnsDeletionHook,
+    TurnResponder,
+    TurnRunner,
+    TurnService,
+  ],
 })
 export class ChatModule {}

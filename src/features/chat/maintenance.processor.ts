@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import type { ManagedQueue } from '../../infra/queue/index.js';
+import { type ManagedQueue, runWhenReady } from '../../infra/queue/index.js';
 import { SWEEP_INTERVAL_MS, SWEEP_JOB, TURNS_QUEUE } from './recovery/recovery.queue.js';
 import { IdempotencyRepository } from './turns/idempotency.repository.js';
-import { runWhenReady } from '../../infra/queue/run-when-ready.js';
 import { RecoveryService } from './recovery/recovery.service.js';
 import { TaskRunnerService } from './tasks/task-runner.service.js';
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
+import { ShutdownState } from '../../common/shutdown-state.js';
 import { VERSION } from '../../config/index.js';
 import { RedisConnection } from '../../infra/redis/index.js';
 import { ModelCatalog, type ProviderHealth } from '../../llm/index.js';
@@ -15,12 +16,15 @@ export interface Health {
   readonly providers: readonly ProviderHealth[];
 }
 
+const SHUTTING_DOWN = 'The server is shutting down. Send requests to another one.';
+
 @Injectable()
 export class HealthService {
   constructor(
     private readonly repository: HealthRepository,
     private readonly models: ModelCatalog,
     private readonly redis: RedisConnection,
+    private readonly shutdown: ShutdownState,
   ) {}
 
   /** Returns the state of the database, of Redis and of each provider. */
@@ -40,11 +44,10 @@ export class HealthService {
     };
   }
 
-  /** @throws AppError `service_unavailable` if requests cannot be served */
+  /** @throws AppError `service_unavailable` if requests cannot be served, or soon will not be */
   async assertReady(): Promise<void> {
-    if (await this.repository.databaseAnswers()) return;
-    throw new AppError('service_unavailable', 'The database is unavailable. Try again in a few seconds.', {
-      retryAfterMs: 2000,
-    });
+    const problem = this.shutdown.isRequested ? SHUTTING_DOWN : await this.repository.findDatabaseProblem();
+    if (problem === undefined) return;
+    throw new AppError('service_unavailable', problem, { retryAfterMs: 2000 });
   }
 }

@@ -43,7 +43,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
   /** Settlements that Redis has not confirmed yet. */
   private readonly unsettled = new Map<Grant, ActualUsage>();
   /** True after Redis failed to respond; requests bypass it until it responds again. */
-  private away = false;
+  private isUnavailable = false;
   private closed = false;
   private heartbeat: NodeJS.Timeout | undefined;
 
@@ -96,7 +96,7 @@ export class FailoverLimitStore implements OnApplicationShutdown {
   ): Promise<Answer | undefined> | undefined {
     const { redis, connection } = this;
     if (redis === undefined || connection.client?.status !== 'ready') return undefined;
-    if (this.away) return undefined;
+    if (this.isUnavailable) return undefined;
     return ask(redis).catch((error: unknown) => {
       this.logger.debug({ err: error }, 'Redis does not respond; using in-memory limits for now');
       void this.awaitReturn(redis);
@@ -109,11 +109,11 @@ export class FailoverLimitStore implements OnApplicationShutdown {
    * timeout.
    */
   private async awaitReturn(redis: RedisLimitStore): Promise<void> {
-    if (this.away) return;
-    this.away = true;
-    while (this.away && !this.closed) {
+    if (this.isUnavailable) return;
+    this.isUnavailable = true;
+    while (this.isUnavailable && !this.closed) {
       await setTimeout(LOOK_AGAIN_MS, undefined, { ref: false });
-      this.away = !(await redis.answers());
+      this.isUnavailable = !(await redis.answers());
     }
   }
 

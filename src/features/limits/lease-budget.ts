@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
+import { Metrics } from '../../infra/metrics/index.js';
 import { type AttemptRecord, Budget, type BudgetLease, type BudgetRequest } from '../../llm/index.js';
 import { UsageRepository } from '../usage/index.js';
-import type { Reservation, LedgerUsage, ActualUsage } from './limit-store.js';
+import type { Reservation, LedgerUsage, ActualUsage, ExceededLimit } from './limit-store.js';
 import { reservationRefusedError } from './limit-errors.js';
 import { type Grant, FailoverLimitStore } from './failover-limit-store.js';
 import { AccountLimits, type Limits } from './account-limits.js';
@@ -18,6 +19,14 @@ import { TokenLevelCache } from './token-level-cache.js';
  */
 const MAX_ASKED = 3;
 
+/** The limits as the metrics name them. */
+const LIMIT_LABELS = {
+  tokens: 'tokens_per_minute',
+  concurrency: 'concurrency',
+  tokens_day: 'tokens_per_day',
+  cost_month: 'cost_per_month',
+} as const satisfies Record<ExceededLimit, string>;
+
 /** Reserves tokens, cost and concurrent generations as leases. */
 @Injectable()
 export class LeaseBudget extends Budget {
@@ -30,6 +39,7 @@ export class LeaseBudget extends Budget {
     private readonly usage: UsageRepository,
     private readonly levels: TokenLevelCache,
     private readonly clock: Clock,
+    private readonly metrics: Metrics,
   ) {
     super();
   }
@@ -47,6 +57,7 @@ export class LeaseBudget extends Budget {
       }
       if (reserved.type === 'refused') {
         this.levels.record(request.userId, reserved.backlogMs);
+        this.metrics.limitRejections.inc({ limit: LIMIT_LABELS[reserved.by] });
         throw reservationRefusedError(reserved, reservation, limits, this.clock.now());
       }
       spent = await this.spentBy(request.userId);

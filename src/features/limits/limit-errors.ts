@@ -3,7 +3,7 @@ import { toUsd } from '../../common/money.js';
 import { waitUntilFitsMs } from './gcra.js';
 import type { Reservation, ReservationResult } from './limit-store.js';
 import type { Limits } from './account-limits.js';
-import { restOfDay, restOfMonth } from './periods.js';
+import { msUntilNextDay, msUntilNextMonth } from './periods.js';
 
 /** Retry delay if one of the user's own answers must end first, in milliseconds; when it ends is unknown. */
 const BUSY_MS = 1_000;
@@ -17,12 +17,12 @@ export function reservationRefusedError(
 ): AppError {
   switch (by) {
     case 'tokens_day':
-      return quotaExceeded(`${tokensDay} tokens per day`, 'the day ends (UTC)', restOfDay(now));
+      return quotaExceeded(`${tokensDay} tokens per day`, 'the day ends (UTC)', msUntilNextDay(now));
     case 'cost_month':
       return quotaExceeded(
         `$${toUsd(BigInt(costMonthMicroUsd)) ?? 0} per month`,
         'the month ends (UTC)',
-        restOfMonth(now),
+        msUntilNextMonth(now),
       );
     case 'concurrency':
       return new AppError(

@@ -1,4 +1,4 @@
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '../../common/durations.js';
 
 /** Returns the day of a time, in UTC: `2026-11-21`. */
 export function dayOf(time: number): string {
@@ -10,13 +10,13 @@ export function monthOf(time: number): string {
   return `${new Date(time).toISOString().slice(0, 7)}-01`;
 }
 
-/** Returns the rest of its day, in milliseconds. */
-export function restOfDay(time: number): number {
+/** Returns the time until the next day in UTC, in milliseconds. */
+export function msUntilNextDay(time: number): number {
   return DAY_MS - (time % DAY_MS);
 }
 
-/** Returns the rest of its month, in milliseconds. */
-export function restOfMonth(time: number): number {
+/** Returns the time until the next month in UTC, in milliseconds. */
+export function msUntilNextMonth(time: number): number {
   const date = new Date(time);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) - time;
 }

@@ -37,13 +37,13 @@ export class ProviderKeyRepository {
     );
   }
 
-  list(userId: string): Promise<ProviderKeyEntry[]> {
+  listProviderKeys(userId: string): Promise<ProviderKeyEntry[]> {
     return this.prisma.run((client) =>
       client.providerKey.findMany({ where: { userId }, orderBy: { provider: 'asc' }, select: SHOWN }),
     );
   }
 
-  find(userId: string, provider: string): Promise<ProviderKeyEntry | null> {
+  findProviderKey(userId: string, provider: string): Promise<ProviderKeyEntry | null> {
     return this.prisma.run((client) =>
       client.providerKey.findUnique({ where: { userId_provider: { userId, provider } }, select: SHOWN }),
     );

@@ -40,13 +40,13 @@ export class ProviderKeyService {
     return stored;
   }
 
-  list(userId: string): Promise<ProviderKeyEntry[]> {
-    return this.keys.list(userId);
+  listProviderKeys(userId: string): Promise<ProviderKeyEntry[]> {
+    return this.keys.listProviderKeys(userId);
   }
 
   /** @throws NotFoundError */
-  async get(userId: string, provider: string): Promise<ProviderKeyEntry> {
-    const key = await this.keys.find(userId, provider);
+  async getProviderKey(userId: string, provider: string): Promise<ProviderKeyEntry> {
+    const key = await this.keys.findProviderKey(userId, provider);
     if (key === null) throw new NotFoundError('key for the provider', provider);
     return key;
   }

@@ -27,7 +27,7 @@ export class ProviderKeysController {
   })
   @ApiErrors('unauthorized')
   async list(@UserId() userId: string): Promise<ProviderKeyListBody> {
-    return toProviderKeyListBody(await this.keys.list(userId));
+    return toProviderKeyListBody(await this.keys.listProviderKeys(userId));
   }
 
   @Get(':provider')
@@ -35,7 +35,7 @@ export class ProviderKeysController {
   @ApiOkResponse({ type: ProviderKeyBody, description: 'The end of the key and when it was stored.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async get(@UserId() userId: string, @Param() { provider }: ProviderParams): Promise<ProviderKeyBody> {
-    return toProviderKeyBody(await this.keys.get(userId, provider));
+    return toProviderKeyBody(await this.keys.getProviderKey(userId, provider));
   }
 
   @Put(':provider')

@@ -76,7 +76,7 @@ export class StoredCredentials extends CredentialSource {
       const to = this.encrypt(secret, userId, provider);
       // Not awaited: the next read retries.
       this.keys.replaceCiphertext(userId, provider, { from, to }).catch((error: unknown) => {
-        this.logger.warn({ err: error }, 'could not re-encrypt a provider key yet');
+        this.logger.warn({ err: error }, 'could not re-encrypt a provider key; the next read will try again');
       });
     }
     return secret;

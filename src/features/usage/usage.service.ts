@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { DAY_MS } from '../../common/durations.js';
 import { InvalidRequestError } from '../../common/errors.js';
 import { type Days, type DailyUsage, UsageRepository } from './usage.repository.js';
-
-const DAY_MS = 86_400_000;
 
 /** Number of days of a report if the caller does not specify any. */
 const DEFAULT_DAYS = 30;

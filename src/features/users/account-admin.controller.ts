@@ -31,7 +31,7 @@ export class AccountAdminController {
   @ApiPage(UserBody)
   @ApiErrors('invalid_request', 'unauthorized', 'forbidden')
   async list(@Query() query: UsersQuery): Promise<Page<UserBody>> {
-    return toPage(await this.accounts.list(query.q, query.slice()), query.limit, toUserBody);
+    return toPage(await this.accounts.listUsers(query.q, query.slice()), query.limit, toUserBody);
   }
 
   @Get(':id')
@@ -39,7 +39,7 @@ export class AccountAdminController {
   @ApiOkResponse({ type: UserBody, description: 'The account.' })
   @ApiErrors('invalid_request', 'unauthorized', 'forbidden', 'not_found')
   async get(@Param() { id }: IdParams): Promise<UserBody> {
-    return toUserBody(await this.users.get(id));
+    return toUserBody(await this.users.getUser(id));
   }
 
   @Patch(':id')

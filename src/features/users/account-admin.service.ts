@@ -17,11 +17,11 @@ export class AccountAdminService {
   ) {}
 
   /** Lists accounts, newest first, optionally only those whose address begins with a prefix. */
-  list(
+  listUsers(
     emailPrefix: string | undefined,
     slice: { readonly limit: number; readonly after: string | undefined },
   ): Promise<StoredUser[]> {
-    return this.users.list(emailPrefix === undefined ? undefined : normalizeEmail(emailPrefix), slice);
+    return this.users.listUsers(emailPrefix === undefined ? undefined : normalizeEmail(emailPrefix), slice);
   }
 
   /**
@@ -33,14 +33,14 @@ export class AccountAdminService {
   async update(actor: Actor, userId: string, changes: UserChanges): Promise<StoredUser> {
     const user = await this.users.update(userId, changes);
     if (user === undefined) throw new NotFoundError('user', userId);
-    await this.tell(userId, changes.disabled === true ? 'revoked' : 'changed');
+    await this.publishChange(userId, changes.disabled === true ? 'revoked' : 'changed');
     for (const [action, detail] of eventsOf(changes)) {
       await this.audit.record(action, { actor, userId, ...(detail && { detail }) });
     }
     return user;
   }
 
-  private tell(userId: string, kind: 'changed' | 'revoked'): Promise<void> {
+  private publishChange(userId: string, kind: 'changed' | 'revoked'): Promise<void> {
     return this.broadcast.publish(ACCESS_CHANNEL, serializeAccessChange({ kind, userId }));
   }
 }

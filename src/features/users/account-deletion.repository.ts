@@ -8,27 +8,35 @@ import { assertOtherAdmin } from './user.repository.js';
 /**
  * Tables with rows of accounts, in the order in which a deletion empties them: secrets first, then everything that
  * references messages and conversations, so that deleting those neither cascades nor sets columns to null in many
- * rows. `messages` are deleted with their conversations. Search words are deleted with the message or title that
- * they belong to.
+ * rows. `messages` are deleted with their conversations, and chunks with the ingestion that they belong to. Search words
+ * are deleted with the message or title that they belong to.
  */
 export const OWNED_TABLES = [
   'refresh_tokens',
   'api_keys',
   'provider_keys',
   'idempotency_keys',
+  'upload_keys',
   'usage_records',
   'chores',
   'shares',
   'summaries',
   'attachments',
   'conversations',
+  'ingestions',
+  'documents',
+  'collection_indexes',
+  'collection_shares',
+  'collections',
+  'file_pages',
+  'file_texts',
 ] as const;
 
-/** The table that is emptied after the stored bytes are removed. */
-export const FILES_TABLE = 'files';
+/** Tables that are emptied after the stored bytes are removed, in this order: files reference their contents. */
+export const STORED_FILE_TABLES = ['files', 'file_contents'] as const;
 
 /** A table that the deletion of an account empties. */
-export type OwnedTable = (typeof OWNED_TABLES)[number] | typeof FILES_TABLE;
+export type OwnedTable = (typeof OWNED_TABLES)[number] | (typeof STORED_FILE_TABLES)[number];
 
 /** The database writes of an account deletion. Each is one short transaction and may be repeated. */
 @Injectable()
@@ -83,7 +91,7 @@ export class AccountDeletionRepository {
   }
 
   /**
-   * Deletes up to `limit` rows of a table, or of messages and conversations together.
+   * Deletes up to `limit` rows of a table; of messages and conversations together, and of chunks beside ingestions.
    * @returns the number of deleted rows, or `locked` if another process is deleting the same account
    */
   deleteBatch(userId: string, table: OwnedTable, limit: number): Promise<number | 'locked'> {
@@ -93,6 +101,7 @@ export class AccountDeletionRepository {
         SELECT pg_try_advisory_xact_lock(hashtextextended(${`account deletion ${userId}`}, 0)) AS taken`;
       if (lock?.taken !== true) return 'locked';
       if (table === 'conversations') return deleteConversations(transaction, userId, limit);
+      if (table === 'ingestions') return deleteIngestions(transaction, userId, limit);
       const name = Prisma.raw(`"${table}"`);
       return transaction.$executeRaw`
         DELETE FROM ${name} WHERE user_id = ${userId}::uuid AND ctid = ANY(ARRAY(
@@ -106,6 +115,19 @@ export class AccountDeletionRepository {
       client.user.deleteMany({ where: { id, deletionRequestedAt: { not: null } } }),
     );
   }
+}
+
+/** Deletes ingestions with up to `limit` chunks in total, or the last chunks of one that has more. */
+async function deleteIngestions(transaction: Transaction, userId: string, limit: number): Promise<number> {
+  const found = await transaction.$queryRaw<{ id: string }[]>`
+    SELECT id FROM ingestions WHERE user_id = ${userId}::uuid ORDER BY id LIMIT ${limit}`;
+  if (found.length === 0) return 0;
+  const ids = found.map(({ id }) => id);
+  const [shrunk] = await transaction.$queryRaw<{ chunks: number }[]>`
+    SELECT shrink_ingestions(${ids}::uuid[], ${limit}::int) AS chunks`;
+  const deleted = await transaction.$executeRaw`
+    DELETE FROM ingestions WHERE id = ANY(${ids}::uuid[]) AND chunked_count = 0`;
+  return (shrunk?.chunks ?? 0) + deleted;
 }
 
 /** Deletes conversations with up to `limit` messages in total, or the last messages of one that has more. */

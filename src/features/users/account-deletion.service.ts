@@ -6,9 +6,9 @@ import { AppError, NotFoundError } from '../../common/errors.js';
 import { Broadcast } from '../../infra/redis/index.js';
 import {
   AccountDeletionRepository,
-  FILES_TABLE,
   OWNED_TABLES,
   type OwnedTable,
+  STORED_FILE_TABLES,
 } from './account-deletion.repository.js';
 import { USER_DELETION_HOOKS, type UserDeletionHook } from './user-deletion-hook.js';
 
@@ -94,7 +94,7 @@ export class AccountDeletionService implements BeforeApplicationShutdown {
       }
     }
     for (const hook of this.hooks) await hook.removeData(userId);
-    if ((await this.empty(userId, FILES_TABLE)) === 'unfinished') return;
+    for (const table of STORED_FILE_TABLES) if ((await this.empty(userId, table)) === 'unfinished') return;
     await this.accounts.deleteAccount(userId);
   }
 

@@ -5,7 +5,7 @@ import { AppError } from '../../common/errors.js';
 /** Numbers of wrong passwords allowed, and the waits for further ones; times are in milliseconds. */
 export const PASSWORD_LIMITS = {
   /** Attempts of an address on one account without a wait. */
-  freeTries: 10,
+  freeAttempts: 10,
   /** Doubles with each further attempt. */
   firstWaitMs: 1_000,
   longestWaitMs: 900_000,
@@ -49,15 +49,15 @@ export class PasswordThrottle {
     const now = this.clock.now();
     const pair = `${address} ${account}`;
     const blockedMs = Math.max(
-      this.waitOf(this.pairs.get(pair), now, PASSWORD_LIMITS.freeTries),
+      this.waitOf(this.pairs.get(pair), now, PASSWORD_LIMITS.freeAttempts),
       this.waitOf(this.addresses.get(address), now, PASSWORD_LIMITS.perAddress),
       this.trusted.has(pair) ? 0 : this.waitOf(this.accounts.get(account), now, PASSWORD_LIMITS.perAccount),
     );
-    if (blockedMs > 0) throw tooManyAttempts(blockedMs);
-    const tries = counted(this.pairs, pair, now, PASSWORD_LIMITS.longestWaitMs * 2);
-    const beyond = tries.count - PASSWORD_LIMITS.freeTries;
+    if (blockedMs > 0) throw tooManyAttemptsError(blockedMs);
+    const attempts = counted(this.pairs, pair, now, PASSWORD_LIMITS.longestWaitMs * 2);
+    const beyond = attempts.count - PASSWORD_LIMITS.freeAttempts;
     if (beyond >= 0)
-      tries.blockedUntil =
+      attempts.blockedUntil =
         now + Math.min(PASSWORD_LIMITS.firstWaitMs * 2 ** beyond, PASSWORD_LIMITS.longestWaitMs);
     const counts = [
       counted(this.addresses, address, now, PASSWORD_LIMITS.windowMs),
@@ -72,22 +72,22 @@ export class PasswordThrottle {
     };
   }
 
-  private waitOf(tries: AttemptCount | undefined, now: number, free: number): number {
-    if (tries === undefined || tries.forgottenAt <= now || tries.count < free) return 0;
-    return Math.max(0, tries.blockedUntil - now);
+  private waitOf(attempts: AttemptCount | undefined, now: number, free: number): number {
+    if (attempts === undefined || attempts.forgottenAt <= now || attempts.count < free) return 0;
+    return Math.max(0, attempts.blockedUntil - now);
   }
 }
 
 function counted(map: Map<string, AttemptCount>, key: string, now: number, keepMs: number): AttemptCount {
   const known = map.get(key);
-  const tries =
+  const attempts =
     known === undefined || known.forgottenAt <= now
       ? { count: 0, blockedUntil: 0, forgottenAt: now + keepMs }
       : known;
   map.delete(key);
-  bounded(map).set(key, tries);
-  tries.count += 1;
-  return tries;
+  bounded(map).set(key, attempts);
+  attempts.count += 1;
+  return attempts;
 }
 
 /** Evicts the oldest entry if the map is full. */
@@ -99,7 +99,7 @@ function bounded<Value>(map: Map<string, Value>): Map<string, Value> {
 }
 
 /** Returns the error for an attempt that comes too early. */
-export function tooManyAttempts(retryAfterMs: number): AppError {
+export function tooManyAttemptsError(retryAfterMs: number): AppError {
   const seconds = Math.ceil(retryAfterMs / 1000);
   return new AppError(
     'rate_limit_exceeded',

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Result } from 'ioredis';
 import { normalizeAddress } from '../../common/address.js';
+import { AppError } from '../../common/errors.js';
+import { Metrics } from '../../infra/metrics/index.js';
 import { RedisConnection } from '../../infra/redis/index.js';
-import { PASSWORD_LIMITS, PasswordThrottle, tooManyAttempts } from './password-throttle.js';
+import { PASSWORD_LIMITS, PasswordThrottle, tooManyAttemptsError } from './password-throttle.js';
 
 /** Prefix that separates our keys from others in the same Redis. */
 const PREFIX = 'parley:passwords:';
@@ -79,6 +81,7 @@ export class SharedPasswordThrottle {
   constructor(
     private readonly redis: RedisConnection,
     private readonly memory: PasswordThrottle,
+    private readonly metrics: Metrics,
   ) {
     redis.client?.defineCommand('admitPassword', { lua: ADMIT, numberOfKeys: 4 });
     redis.client?.defineCommand('forgivePassword', { lua: SUCCEED, numberOfKeys: 4 });
@@ -92,13 +95,22 @@ export class SharedPasswordThrottle {
    * @throws AppError `rate_limit_exceeded`
    */
   async admit(account: string, address: string): Promise<() => Promise<void>> {
+    try {
+      return await this.admitAttempt(account, address);
+    } catch (error) {
+      if (error instanceof AppError) this.metrics.limitRejections.inc({ limit: 'password_attempts' });
+      throw error;
+    }
+  }
+
+  private async admitAttempt(account: string, address: string): Promise<() => Promise<void>> {
     const { client } = this.redis;
     const counted = normalizeAddress(address);
     if (client === undefined) return this.admitHere(account, counted);
     const keys = keysOf(account, counted);
     const waitMs = await this.answerOf(client.admitPassword(...keys, ...LIMITS_AS_ARGUMENTS));
     if (waitMs === undefined) return this.admitHere(account, counted);
-    if (waitMs > 0) throw tooManyAttempts(waitMs);
+    if (waitMs > 0) throw tooManyAttemptsError(waitMs);
     return async () => {
       await this.answerOf(client.forgivePassword(...keys, TRUST_MS));
     };
@@ -124,7 +136,7 @@ export class SharedPasswordThrottle {
 }
 
 const LIMITS_AS_ARGUMENTS = [
-  PASSWORD_LIMITS.freeTries,
+  PASSWORD_LIMITS.freeAttempts,
   PASSWORD_LIMITS.perAddress,
   PASSWORD_LIMITS.perAccount,
   PASSWORD_LIMITS.firstWaitMs,

@@ -76,7 +76,7 @@ export class UserRepository {
   }
 
   /** Lists accounts, newest first; ids increase over time. */
-  list(
+  listUsers(
     emailPrefix: string | undefined,
     { limit, after }: { readonly limit: number; readonly after: string | undefined },
   ): Promise<StoredUser[]> {

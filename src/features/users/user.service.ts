@@ -47,7 +47,7 @@ export class UserService {
   }
 
   /** @throws NotFoundError */
-  async get(id: string): Promise<StoredUser> {
+  async getUser(id: string): Promise<StoredUser> {
     const user = await this.users.findById(id);
     if (user === null) throw new NotFoundError('user', id);
     return user;
@@ -60,7 +60,7 @@ export class UserService {
    */
   async verifyPassword(actor: Actor, id: string, currentPassword: string): Promise<StoredUser> {
     const succeeded = await this.throttle.admit(id, actor.address ?? '');
-    const user = await this.get(id);
+    const user = await this.getUser(id);
     if (!(await passwordMatches(currentPassword, user.passwordHash))) throw new WrongPasswordError();
     await succeeded();
     return user;

@@ -20,7 +20,7 @@ export class UsersController {
   @ApiOkResponse({ type: UserBody, description: 'The account.' })
   @ApiErrors('unauthorized')
   async me(@UserId() userId: string): Promise<UserBody> {
-    return toUserBody(await this.users.get(userId));
+    return toUserBody(await this.users.getUser(userId));
   }
 
   @Patch()

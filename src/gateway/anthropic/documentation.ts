@@ -1,6 +1,6 @@
 import type { SchemaObject } from '../../http/index.js';
 
-const shared: Record<string, SchemaObject> = {
+const SHARED: Record<string, SchemaObject> = {
   model: {
     type: 'string',
     description: 'Model as `provider/model` or a bare model name. Defaults to the server’s default model.',
@@ -32,7 +32,7 @@ export const MESSAGE_DOC: SchemaObject = {
   description:
     'As specified at https://platform.claude.com/docs/en/api/messages. Features that only Anthropic’s models support are rejected by name if the request goes to another model.',
   properties: {
-    ...shared,
+    ...SHARED,
     max_tokens: {
       type: 'integer',
       minimum: 1,
@@ -59,10 +59,10 @@ export const COUNT_DOC: SchemaObject = {
   required: ['messages'],
   additionalProperties: true,
   description: 'As specified at https://platform.claude.com/docs/en/api/messages-count-tokens.',
-  properties: shared,
+  properties: SHARED,
 };
 
-const usage = {
+const USAGE = {
   input_tokens: 9,
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: 0,
@@ -81,7 +81,7 @@ export const MESSAGE_EXAMPLE = {
       content: [{ type: 'text', text: 'Hello!' }],
       stop_reason: 'end_turn',
       stop_sequence: null,
-      usage,
+      usage: USAGE,
     },
   },
   'text/event-stream': {

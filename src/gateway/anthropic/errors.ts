@@ -36,14 +36,29 @@ export const ERROR_TYPES = {
   not_found: 'not_found_error',
   model_not_found: 'not_found_error',
   email_taken: 'invalid_request_error',
+  name_taken: 'invalid_request_error',
+  limit_reached: 'invalid_request_error',
+  reindex_required: 'invalid_request_error',
   last_admin: 'invalid_request_error',
   conversation_busy: 'invalid_request_error',
   idempotency_key_reused: 'invalid_request_error',
+  duplicate_document: 'invalid_request_error',
+  not_ready: 'invalid_request_error',
   payload_too_large: 'request_too_large',
+  storage_quota_exceeded: 'invalid_request_error',
+  range_not_satisfiable: 'invalid_request_error',
   unsupported_media_type: 'invalid_request_error',
   request_timeout: 'timeout_error',
   headers_too_large: 'request_too_large',
   output_parse_error: 'api_error',
+  encrypted: 'invalid_request_error',
+  no_text_layer: 'invalid_request_error',
+  damaged: 'invalid_request_error',
+  too_large: 'invalid_request_error',
+  too_many_pages: 'invalid_request_error',
+  timeout: 'invalid_request_error',
+  unsupported_type: 'invalid_request_error',
+  empty: 'invalid_request_error',
   rate_limit_exceeded: 'rate_limit_error',
   quota_exceeded: 'rate_limit_error',
   provider_rate_limited: 'rate_limit_error',
@@ -80,7 +95,7 @@ export function requestIdHeader(requestId: string): Record<string, string> {
 
 /** The error format of these routes, also for errors of the guard and the body parser. */
 export const ANTHROPIC_ERROR_FORMAT: ErrorFormat = {
-  matches: speaks,
+  matches: usesAnthropicFormat,
   body: toErrorBody,
   headers: requestIdHeader,
 };
@@ -89,7 +104,7 @@ export const ANTHROPIC_ERROR_FORMAT: ErrorFormat = {
  * Returns true for a request to these routes, by the URL as the client sent it, regardless of any later prefix
  * or rewrite.
  */
-function speaks(request: Request): boolean {
+function usesAnthropicFormat(request: Request): boolean {
   const [path = ''] = request.originalUrl.split('?', 1);
   if (/^\/v1\/messages(\/|$)/i.test(path)) return true;
   return /^\/v1\/models(\/|$)/i.test(path) && isAnthropicRequest(request);

@@ -7,21 +7,21 @@ import { listOfTyped, schemaForType } from '../schema-for-tag.js';
  */
 const NAME = '^[^\\p{Cc}\\p{Cs}]+$';
 
-const text = { type: 'string' } as const;
+const TEXT = { type: 'string' } as const;
 
 /** The known types of blocks. Other types are left to the provider. */
-const knownBlocks: readonly SchemaObject[] = [
-  schemaForType('text', { text }),
+const KNOWN_BLOCKS: readonly SchemaObject[] = [
+  schemaForType('text', { text: TEXT }),
   schemaForType('image', {
     source: {
       type: 'object',
       required: ['type'],
-      properties: { type: text },
-      allOf: [schemaForType('base64', { data: text, media_type: text }), schemaForType('url', { url: text })],
+      properties: { type: TEXT },
+      allOf: [schemaForType('base64', { data: TEXT, media_type: TEXT }), schemaForType('url', { url: TEXT })],
     },
   }),
-  schemaForType('tool_use', { id: text, name: text, input: { type: 'object' } }),
-  schemaForType('thinking', { thinking: text, signature: text }),
+  schemaForType('tool_use', { id: TEXT, name: TEXT, input: { type: 'object' } }),
+  schemaForType('thinking', { thinking: TEXT, signature: TEXT }),
 ];
 
 /** A string, or a list of blocks. */
@@ -30,19 +30,19 @@ const contentOf = (blocks: readonly SchemaObject[]): SchemaObject => ({
   ...listOfTyped(blocks),
 });
 
-const toolResult = schemaForType(
+const TOOL_RESULT = schemaForType(
   'tool_result',
-  { tool_use_id: text },
-  { is_error: { type: ['boolean', 'null'] }, content: contentOf(knownBlocks) },
+  { tool_use_id: TEXT },
+  { is_error: { type: ['boolean', 'null'] }, content: contentOf(KNOWN_BLOCKS) },
 );
 
-const format: SchemaObject = {
+const FORMAT: SchemaObject = {
   type: ['object', 'null'],
   required: ['type', 'schema'],
   properties: { type: { const: 'json_schema' }, schema: { type: 'object' } },
 };
 
-const properties: Readonly<Record<string, SchemaObject>> = {
+const PROPERTIES: Readonly<Record<string, SchemaObject>> = {
   model: { type: 'string', minLength: 1, maxLength: 256, pattern: NAME },
   messages: {
     type: 'array',
@@ -52,7 +52,7 @@ const properties: Readonly<Record<string, SchemaObject>> = {
       required: ['role', 'content'],
       properties: {
         role: { enum: ['user', 'assistant', 'system'] },
-        content: contentOf([...knownBlocks, toolResult]),
+        content: contentOf([...KNOWN_BLOCKS, TOOL_RESULT]),
       },
     },
   },
@@ -61,7 +61,7 @@ const properties: Readonly<Record<string, SchemaObject>> = {
     items: {
       type: 'object',
       required: ['type', 'text'],
-      properties: { type: { const: 'text' }, text },
+      properties: { type: { const: 'text' }, text: TEXT },
     },
   },
   tools: {
@@ -71,7 +71,7 @@ const properties: Readonly<Record<string, SchemaObject>> = {
       properties: {
         type: { type: ['string', 'null'] },
         name: { type: 'string', minLength: 1 },
-        description: text,
+        description: TEXT,
         input_schema: { type: 'object' },
       },
       // A tool of the provider's own has a type, and any other fields.
@@ -83,7 +83,7 @@ const properties: Readonly<Record<string, SchemaObject>> = {
       else: {
         type: 'object',
         required: ['name', 'input_schema'],
-        properties: { name: text, input_schema: { type: 'object' } },
+        properties: { name: TEXT, input_schema: { type: 'object' } },
       },
     },
   },
@@ -94,26 +94,26 @@ const properties: Readonly<Record<string, SchemaObject>> = {
       type: { enum: ['auto', 'any', 'tool', 'none'] },
       disable_parallel_tool_use: { type: 'boolean' },
     },
-    ...schemaForType('tool', { name: text }),
+    ...schemaForType('tool', { name: TEXT }),
   },
   thinking: {
     type: 'object',
     required: ['type'],
-    properties: { type: text },
+    properties: { type: TEXT },
     ...schemaForType('enabled', { budget_tokens: { type: 'integer', minimum: 1 } }),
   },
   output_config: {
     type: 'object',
-    properties: { effort: { enum: ['low', 'medium', 'high', 'xhigh', 'max', null] }, format },
+    properties: { effort: { enum: ['low', 'medium', 'high', 'xhigh', 'max', null] }, format: FORMAT },
   },
-  output_format: format,
+  output_format: FORMAT,
   max_tokens: { type: 'integer', minimum: 1 },
   stream: { type: ['boolean', 'null'] },
   cache: { type: ['boolean', 'null'] },
   temperature: { type: ['number', 'null'], minimum: 0, maximum: 1 },
   top_p: { type: ['number', 'null'], minimum: 0, maximum: 1 },
   top_k: { type: ['integer', 'null'], minimum: 0 },
-  stop_sequences: { type: 'array', items: text },
+  stop_sequences: { type: 'array', items: TEXT },
   metadata: {
     type: ['object', 'null'],
     properties: { user_id: { type: ['string', 'null'], maxLength: 512 } },
@@ -124,20 +124,24 @@ const properties: Readonly<Record<string, SchemaObject>> = {
  * Schema of Messages. Unknown fields pass through; the schema covers those that we rely on or would be blamed
  * for.
  */
-export const MESSAGES: SchemaObject = { type: 'object', required: ['max_tokens', 'messages'], properties };
+export const MESSAGES: SchemaObject = {
+  type: 'object',
+  required: ['max_tokens', 'messages'],
+  properties: PROPERTIES,
+};
 
 /**
  * Schema of the token counting route. The fields of an answer have no effect there, but are validated
  * nevertheless.
  */
-export const COUNT_TOKENS: SchemaObject = { type: 'object', required: ['messages'], properties };
+export const COUNT_TOKENS: SchemaObject = { type: 'object', required: ['messages'], properties: PROPERTIES };
 
 /** The query of the list of models. */
 export const MODEL_PAGE: SchemaObject = {
   type: 'object',
   properties: {
     limit: { type: 'string', pattern: '^([1-9][0-9]{0,2}|1000)$' },
-    after_id: text,
-    before_id: text,
+    after_id: TEXT,
+    before_id: TEXT,
   },
 };

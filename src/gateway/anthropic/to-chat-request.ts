@@ -1,5 +1,5 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import { type ChatRequest, joinNeighbours } from '../../llm/index.js';
+import { type ChatRequest, joinNeighbors } from '../../llm/index.js';
 import type { CountBody } from './messages-body.js';
 import { toCanonicalMessages, toSystemMessages } from './to-chat-messages.js';
 
@@ -18,8 +18,8 @@ export function toChatRequest(body: CountBody & { readonly max_tokens?: number }
   const effort = effortOf(body);
   const schema = (body.output_config?.format ?? body.output_format)?.schema;
   const request: ChatRequest = {
-    // The API joins neighbours of one role, and clients rely on it.
-    messages: joinNeighbours([
+    // The API joins neighbors of one role, and clients rely on it.
+    messages: joinNeighbors([
       ...toSystemMessages(body.system),
       ...body.messages.flatMap(toCanonicalMessages),
     ]),

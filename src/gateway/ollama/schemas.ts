@@ -1,7 +1,7 @@
 import type { SchemaObject } from 'ajv';
 
 /** The validated fields of both routes. All others are up to the server and pass through. */
-const parameters = {
+const PARAMETERS = {
   // Printable characters: the ledger stores the name of every requested model, and cannot store NUL and lone
   // surrogates.
   model: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cs}]+$' },
@@ -13,7 +13,7 @@ export const OLLAMA_CHAT: SchemaObject = {
   type: 'object',
   required: ['model'],
   properties: {
-    ...parameters,
+    ...PARAMETERS,
     messages: {
       type: ['array', 'null'],
       items: {
@@ -29,7 +29,7 @@ export const OLLAMA_GENERATE: SchemaObject = {
   type: 'object',
   required: ['model'],
   properties: {
-    ...parameters,
+    ...PARAMETERS,
     prompt: { type: ['string', 'null'] },
     system: { type: ['string', 'null'] },
   },

@@ -69,7 +69,7 @@ describe('toCompletionText', () => {
       },
     ],
   };
-  const TOLD = { ...COMPLETION, usage: USAGE, novelty: { a: 1 } };
+  const COMPLETION_WITH_USAGE = { ...COMPLETION, usage: USAGE, novelty: { a: 1 } };
   const ANSWER = {
     model: { provider: 'openai', model: 'gpt', name: 'openai/gpt' },
     usage: { inputTokens: 3, outputTokens: 4, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
@@ -78,12 +78,16 @@ describe('toCompletionText', () => {
   };
 
   it.each([
-    ['as it came', JSON.stringify(TOLD)],
-    ['with white space', JSON.stringify(TOLD, null, 1)],
+    ['as it came', JSON.stringify(COMPLETION_WITH_USAGE)],
+    ['with white space', JSON.stringify(COMPLETION_WITH_USAGE, null, 1)],
     ['not at hand', undefined],
   ])('puts our name of the model into an answer whose text is %s', (_how, raw) => {
-    const text = toCompletionText({ ...ANSWER, completion: TOLD, ...(raw !== undefined && { raw }) });
-    expect(JSON.parse(text)).toEqual({ ...TOLD, model: 'openai/gpt' });
+    const text = toCompletionText({
+      ...ANSWER,
+      completion: COMPLETION_WITH_USAGE,
+      ...(raw !== undefined && { raw }),
+    });
+    expect(JSON.parse(text)).toEqual({ ...COMPLETION_WITH_USAGE, model: 'openai/gpt' });
   });
 
   it('renames only the model field, even if another part of the answer contains the model’s name', () => {

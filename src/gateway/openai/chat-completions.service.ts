@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type OpenAI from 'openai';
+import { ByteLimiter } from '../../common/byte-limiter.js';
 import { answerCaching, type Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
 import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
+import { FilePartsService } from './file-parts.service.js';
 import { ChunkWriter, toCompletionText } from './chat-completions.mapper.js';
 
 /** A Chat Completions request whose body was validated. */
@@ -29,13 +31,24 @@ export interface CompletionResult {
  */
 @Injectable()
 export class ChatCompletionsService {
-  constructor(private readonly llm: LlmService) {}
+  constructor(
+    private readonly llm: LlmService,
+    private readonly fileParts: FilePartsService,
+    private readonly fileMemory: ByteLimiter,
+  ) {}
 
   /** @throws AppError if there is no answer */
   async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<CompletionResult> {
-    const call = toCall(caller, body, signal);
-    const answer = await this.llm.complete(call);
-    return { head: toModelResponseHeaders(call, answer), completion: toCompletionText(answer) };
+    const memory = this.fileMemory.lease();
+    try {
+      const options = { memory, signal };
+      const messages = await this.fileParts.resolveFileIds(caller.userId, body, options);
+      const call = toCall(caller, { ...body, messages }, signal);
+      const answer = await this.llm.complete(call);
+      return { head: toModelResponseHeaders(call, answer), completion: toCompletionText(answer) };
+    } finally {
+      memory.release();
+    }
   }
 
   /**
@@ -51,18 +64,25 @@ export class ChatCompletionsService {
     begin: (head: ModelResponseHeaders) => void,
   ): AsyncGenerator<OutgoingEvent> {
     const writer = new ChunkWriter(body.stream_options?.include_usage === true);
-    const call = toCall(caller, body, signal);
-    for await (const event of this.llm.stream(call)) {
-      if (event.type === 'chunk') {
-        const data = writer.write(event);
-        if (data !== undefined) yield { data };
-      } else if (event.type === 'started') {
-        writer.begin(event.model);
-        begin(toModelResponseHeaders(call, event));
-      } else if (event.type === 'finished') {
-        const data = writer.usage(event.usage);
-        if (data !== undefined) yield { data };
+    const memory = this.fileMemory.lease();
+    try {
+      const options = { memory, signal };
+      const messages = await this.fileParts.resolveFileIds(caller.userId, body, options);
+      const call = toCall(caller, { ...body, messages }, signal);
+      for await (const event of this.llm.stream(call)) {
+        if (event.type === 'chunk') {
+          const data = writer.write(event);
+          if (data !== undefined) yield { data };
+        } else if (event.type === 'started') {
+          writer.begin(event.model);
+          begin(toModelResponseHeaders(call, event));
+        } else if (event.type === 'finished') {
+          const data = writer.usage(event.usage);
+          if (data !== undefined) yield { data };
+        }
       }
+    } finally {
+      memory.release();
     }
     yield { data: '[DONE]' };
   }

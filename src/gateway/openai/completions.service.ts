@@ -57,7 +57,7 @@ export interface TextCompletionResult {
 /** Maximum number of prompts of one request that are answered concurrently. */
 const PROMPTS_AT_ONCE = 4;
 
-/** Parameters that today's models cannot honour, since they only chat. */
+/** Parameters that today's models cannot honor, since they only chat. */
 const REFUSED = [
   'echo',
   'best_of',
@@ -72,7 +72,7 @@ export class CompletionsService {
 
   /** @throws AppError if there is no answer; with several prompts, the first failure ends all */
   async complete(caller: Caller, body: CompletionBody, signal: AbortSignal): Promise<TextCompletionResult> {
-    assertHonoured(body);
+    assertHonored(body);
     const prompts = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
     const answers = await this.answersTo(
       prompts.map((prompt) => toCall(caller, body, prompt, signal)),
@@ -124,7 +124,7 @@ export class CompletionsService {
     signal: AbortSignal,
     begin: (head: ModelResponseHeaders) => void,
   ): AsyncGenerator<OutgoingEvent> {
-    assertHonoured(body);
+    assertHonored(body);
     const [prompt, second] = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
     if (prompt === undefined || second !== undefined) {
       throw refused('prompt', 'A streamed completion accepts only one prompt.');
@@ -134,18 +134,18 @@ export class CompletionsService {
     const call = toCall(caller, body, prompt, signal);
     const includeUsage = body.stream_options?.include_usage === true;
     let last: ChatChunk | undefined;
-    let usageTold = false;
+    let usageSent = false;
     for await (const event of this.llm.stream(call)) {
       if (event.type === 'started') {
         model = event.model.name;
         begin(toModelResponseHeaders(call, event));
       }
       // If the host reports no usage, the client still receives the usage that it requested.
-      if (event.type === 'finished' && last !== undefined && !usageTold) {
+      if (event.type === 'finished' && last !== undefined && !usageSent) {
         last = { ...last, choices: [], usage: toUsage(event.usage) };
       } else if (event.type === 'chunk') {
         last = event.chunk;
-        usageTold ||= Boolean(last.usage);
+        usageSent ||= Boolean(last.usage);
       } else {
         continue;
       }
@@ -173,7 +173,7 @@ function toTextChunk(
   return { id, object: 'text_completion', created: chunk.created, model, choices, ...(usage && { usage }) };
 }
 
-function assertHonoured(body: CompletionBody): void {
+function assertHonored(body: CompletionBody): void {
   for (const name of REFUSED) {
     const value = body[name];
     const asked =

@@ -13,6 +13,8 @@ import {
   toOpenAiToolCalls,
   type TurnRequest,
 } from '../../features/chat/index.js';
+import { parseFileId } from './file-id.js';
+import { fileIdsOf } from './file-parts.service.js';
 import { toUsage } from './chat-completions.mapper.js';
 import type { ChatCompletionBody } from './chat-completions.service.js';
 
@@ -28,6 +30,9 @@ const ROUTE = 'POST /v1/chat/completions';
 /** Maximum number of messages, and of characters in all of them, that one request stores. */
 const MAX_MESSAGES = 1_000;
 const MAX_CHARACTERS = 1_000_000;
+
+/** Maximum number of files of one question, as in the native API. */
+const MAX_FILES = 10;
 
 /** Parameters that a stored answer, which consists of text and tool calls, cannot represent. */
 const REFUSED = ['logprobs', 'audio', 'web_search_options', 'functions', 'function_call'] as const;
@@ -55,6 +60,11 @@ export function toTurn(
   const characters = newMessages.reduce((sum, { content }) => sum + content.length, 0);
   if (characters > MAX_CHARACTERS)
     throw wrong(`has more than ${MAX_CHARACTERS} characters after the last answer`);
+  if (
+    newMessages.flatMap((message) => (message.role === 'user' ? (message.fileIds ?? []) : [])).length >
+    MAX_FILES
+  )
+    throw wrong(`has more than ${MAX_FILES} files after the last answer`);
   if (newMessages.length === 0)
     throw wrong('must end with a user message or tool results for the model to answer');
   return {
@@ -86,7 +96,13 @@ export function toTurn(
 function toNewMessages(message: ChatMessage): NewMessage[] {
   switch (message.role) {
     case 'user':
-      return [{ role: 'user', content: textOf(message) }];
+      return [
+        {
+          role: 'user',
+          content: textOf(message),
+          fileIds: [...new Set(fileIdsOf(message).map(parseFileId))],
+        },
+      ];
     case 'tool':
       return [{ role: 'tool', content: textOf(message), toolCallId: message.tool_call_id }];
     case 'function':
@@ -96,14 +112,15 @@ function toNewMessages(message: ChatMessage): NewMessage[] {
   }
 }
 
-/** Returns the text of a message. A conversation cannot store other content. */
+/** Returns the text of a message. A conversation stores no other content, except uploaded files by their ids. */
 function textOf({ content }: ChatMessage): string {
   const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : (content ?? []);
   return parts
-    .map((part) => {
+    .flatMap((part) => {
       if (part.type === 'text') return part.text;
+      if (part.type === 'file' && part.file.file_id !== undefined) return [];
       throw wrong(
-        `contains a part of type '${part.type}', but a conversation stores text only; omit X-Conversation-ID, or send files with /api/v1/chat`,
+        `contains a part of type '${part.type}', but a conversation stores text only; omit X-Conversation-ID, or upload the file and send its file_id`,
       );
     })
     .join('\n');

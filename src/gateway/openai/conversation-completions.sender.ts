@@ -27,9 +27,9 @@ export class ConversationCompletionsSender {
     conversation: string,
     key: string | undefined,
   ): Promise<void> {
-    const begun = await this.turns.beginTurn(toTurn(caller, conversation, key, body));
-    const { answer } = begun;
-    const headers = toAnswerHeaders(begun);
+    const started = await this.turns.beginTurn(toTurn(caller, conversation, key, body));
+    const { answer } = started;
+    const headers = toAnswerHeaders(started);
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true;
       const events = (signal: AbortSignal) => toConversationChunks(answer, signal, includeUsage);

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ChatModule } from '../../features/chat/index.js';
+import { FilesModule } from '../../features/files/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { ChatCompletionsController } from './chat-completions.controller.js';
 import { ChatCompletionsService } from './chat-completions.service.js';
@@ -8,18 +9,29 @@ import { CompletionsService } from './completions.service.js';
 import { ConversationCompletionsSender } from './conversation-completions.sender.js';
 import { EmbeddingsController } from './embeddings.controller.js';
 import { EmbeddingsService } from './embeddings.service.js';
+import { FilePartsService } from './file-parts.service.js';
+import { OpenAiFilesController } from './files.controller.js';
+import { OpenAiFilesService } from './files.service.js';
 import { ModelsController } from './models.controller.js';
 import { OpenAiModelsService } from './models.service.js';
 
 /** OpenAI's protocol for every provider. */
 @Module({
-  imports: [ChatModule, LlmModule],
-  controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],
+  imports: [ChatModule, FilesModule, LlmModule],
+  controllers: [
+    ChatCompletionsController,
+    CompletionsController,
+    EmbeddingsController,
+    ModelsController,
+    OpenAiFilesController,
+  ],
   providers: [
     ChatCompletionsService,
     CompletionsService,
     ConversationCompletionsSender,
     EmbeddingsService,
+    FilePartsService,
+    OpenAiFilesService,
     OpenAiModelsService,
   ],
 })

@@ -10,7 +10,7 @@ export function createModelRename(upstream: string, ours: string): ModelRename {
 }
 
 /**
- * Replaces the model's name in a JSON text, as a string, because serialising JSON costs more than all other
+ * Replaces the model's name in a JSON text, as a string, because serializing JSON costs more than all other
  * processing of it. Inside a JSON string every quote is escaped, so a match is always a field of that name.
  * Returns undefined if there is no match or more than one: then only parsing can find the right field.
  */

@@ -8,199 +8,199 @@ export const MAX_EMBEDDING_INPUTS = 2048;
  * Printable characters: the ledger stores the name of every requested model, and cannot store NUL and lone
  * surrogates.
  */
-const NAME = '^[^\\p{Cc}\\p{Cs}]+$';
+const MODEL_NAME_PATTERN = '^[^\\p{Cc}\\p{Cs}]+$';
 
-const text = { type: 'string' } as const;
-const textOrNull = { type: ['string', 'null'] } as const;
-const flag = { type: ['boolean', 'null'] } as const;
-const objectOrNull = { type: ['object', 'null'] } as const;
-const name = { type: 'string', minLength: 1 } as const;
+const TEXT = { type: 'string' } as const;
+const TEXT_OR_NULL = { type: ['string', 'null'] } as const;
+const FLAG = { type: ['boolean', 'null'] } as const;
+const OBJECT_OR_NULL = { type: ['object', 'null'] } as const;
+const NAME = { type: 'string', minLength: 1 } as const;
 
 /** The description of a function, besides its name. The host validates the schema of its parameters. */
-const functionFields = {
-  description: textOrNull,
-  parameters: objectOrNull,
-  strict: flag,
+const FUNCTION_FIELDS = {
+  description: TEXT_OR_NULL,
+  parameters: OBJECT_OR_NULL,
+  strict: FLAG,
 } as const;
 
 /** The known types of content parts. Other types are left to the host. */
-const parts = [
-  schemaForType('text', { text }),
-  schemaForType('refusal', { refusal: text }),
+const PARTS = [
+  schemaForType('text', { text: TEXT }),
+  schemaForType('refusal', { refusal: TEXT }),
   // Some clients send the URL itself; `toCanonicalChat` wraps it into an object.
   schemaForType('image_url', {
     image_url: {
       type: ['string', 'object'],
       required: ['url'],
-      properties: { url: text, detail: textOrNull },
+      properties: { url: TEXT, detail: TEXT_OR_NULL },
     },
   }),
   schemaForType('input_audio', {
-    input_audio: { type: 'object', required: ['data', 'format'], properties: { data: text, format: text } },
+    input_audio: { type: 'object', required: ['data', 'format'], properties: { data: TEXT, format: TEXT } },
   }),
   schemaForType('file', {
     file: {
       type: 'object',
-      properties: { file_id: text, filename: textOrNull },
-      if: { type: 'object', required: ['file_id'], properties: { file_id: text } },
-      then: { type: 'object', properties: { file_data: text } },
-      else: { type: 'object', required: ['file_data'], properties: { file_data: text } },
+      properties: { file_id: TEXT, filename: TEXT_OR_NULL },
+      if: { type: 'object', required: ['file_id'], properties: { file_id: TEXT } },
+      then: { type: 'object', properties: { file_data: TEXT } },
+      else: { type: 'object', required: ['file_data'], properties: { file_data: TEXT } },
     },
   }),
 ];
 
-const content: SchemaObject = { type: ['string', 'null', 'array'], ...listOfTyped(parts) };
+const CONTENT: SchemaObject = { type: ['string', 'null', 'array'], ...listOfTyped(PARTS) };
 
-const toolCalls: SchemaObject = {
+const TOOL_CALLS: SchemaObject = {
   type: ['array', 'null'],
   items: {
     type: 'object',
     required: ['id', 'type'],
-    properties: { id: text, type: text },
+    properties: { id: TEXT, type: TEXT },
     allOf: [
       schemaForType('function', {
         function: {
           type: 'object',
           required: ['name', 'arguments'],
-          properties: { name: text, arguments: text },
+          properties: { name: TEXT, arguments: TEXT },
         },
       }),
       schemaForType('custom', {
-        custom: { type: 'object', required: ['name', 'input'], properties: { name: text, input: text } },
+        custom: { type: 'object', required: ['name', 'input'], properties: { name: TEXT, input: TEXT } },
       }),
     ],
   },
 };
 
-const message: SchemaObject = {
+const MESSAGE: SchemaObject = {
   type: 'object',
   required: ['role'],
   properties: {
     role: { enum: ['system', 'developer', 'user', 'assistant', 'tool', 'function'] },
-    content,
-    tool_calls: toolCalls,
-    tool_call_id: text,
-    name: textOrNull,
-    refusal: textOrNull,
+    content: CONTENT,
+    tool_calls: TOOL_CALLS,
+    tool_call_id: TEXT,
+    name: TEXT_OR_NULL,
+    refusal: TEXT_OR_NULL,
     function_call: {
       type: ['object', 'null'],
       required: ['name', 'arguments'],
-      properties: { name: text, arguments: text },
+      properties: { name: TEXT, arguments: TEXT },
     },
     provider_data: {
       type: 'object',
       required: ['provider', 'blocks'],
-      properties: { provider: text, blocks: {} },
+      properties: { provider: TEXT, blocks: {} },
     },
   },
   allOf: [
-    schemaForTag('role', 'tool', { tool_call_id: text }),
-    schemaForTag('role', 'function', { name, content: textOrNull }),
+    schemaForTag('role', 'tool', { tool_call_id: TEXT }),
+    schemaForTag('role', 'function', { name: NAME, content: TEXT_OR_NULL }),
   ],
 };
 
-const tools: SchemaObject = {
+const TOOLS: SchemaObject = {
   type: ['array', 'null'],
   ...listOfTyped([
     schemaForType('function', {
-      function: { type: 'object', required: ['name'], properties: { name, ...functionFields } },
+      function: { type: 'object', required: ['name'], properties: { name: NAME, ...FUNCTION_FIELDS } },
     }),
-    schemaForType('custom', { custom: { type: 'object', required: ['name'], properties: { name } } }),
+    schemaForType('custom', { custom: { type: 'object', required: ['name'], properties: { name: NAME } } }),
   ]),
 };
 
-const named: SchemaObject = { type: 'object', required: ['name'], properties: { name } };
+const NAMED: SchemaObject = { type: 'object', required: ['name'], properties: { name: NAME } };
 
-const toolChoice: SchemaObject = {
+const TOOL_CHOICE: SchemaObject = {
   type: ['string', 'object', 'null'],
   required: ['type'],
-  properties: { type: text },
+  properties: { type: TEXT },
   allOf: [
-    schemaForType('function', { function: named }),
-    schemaForType('custom', { custom: named }),
+    schemaForType('function', { function: NAMED }),
+    schemaForType('custom', { custom: NAMED }),
     schemaForType('allowed_tools', {
       allowed_tools: {
         type: 'object',
         required: ['mode', 'tools'],
-        properties: { mode: text, tools: { type: 'array', items: { type: 'object' } } },
+        properties: { mode: TEXT, tools: { type: 'array', items: { type: 'object' } } },
       },
     }),
   ],
 };
 
-const responseFormat: SchemaObject = {
+const RESPONSE_FORMAT: SchemaObject = {
   type: ['object', 'null'],
   required: ['type'],
-  properties: { type: text },
+  properties: { type: TEXT },
   ...schemaForType('json_schema', {
     json_schema: {
       type: 'object',
       required: ['name'],
-      properties: { name, description: textOrNull, schema: { type: 'object' }, strict: flag },
+      properties: { name: NAME, description: TEXT_OR_NULL, schema: { type: 'object' }, strict: FLAG },
     },
   }),
 };
 
 /** Fields of both routes: those that Completions does not define are passed to the models too. */
-const parameters: Readonly<Record<string, SchemaObject>> = {
-  model: { type: 'string', minLength: 1, maxLength: 256, pattern: NAME },
+const PARAMETERS: Readonly<Record<string, SchemaObject>> = {
+  model: { type: 'string', minLength: 1, maxLength: 256, pattern: MODEL_NAME_PATTERN },
   temperature: { type: ['number', 'null'], minimum: 0, maximum: 2 },
   top_p: { type: ['number', 'null'], minimum: 0, maximum: 1 },
   n: { type: ['integer', 'null'], minimum: 1, maximum: 128 },
   max_tokens: { type: ['integer', 'null'], minimum: 1 },
   max_completion_tokens: { type: ['integer', 'null'], minimum: 1 },
-  stream: flag,
-  stream_options: { type: ['object', 'null'], properties: { include_usage: flag } },
-  stop: { type: ['string', 'null', 'array'], items: text },
+  stream: FLAG,
+  stream_options: { type: ['object', 'null'], properties: { include_usage: FLAG } },
+  stop: { type: ['string', 'null', 'array'], items: TEXT },
   presence_penalty: { type: ['number', 'null'], minimum: -2, maximum: 2 },
   frequency_penalty: { type: ['number', 'null'], minimum: -2, maximum: 2 },
   seed: { type: ['integer', 'null'] },
   user: { type: ['string', 'null'], maxLength: 512 },
-  cache: flag,
-  tools,
-  tool_choice: toolChoice,
-  parallel_tool_calls: flag,
+  cache: FLAG,
+  tools: TOOLS,
+  tool_choice: TOOL_CHOICE,
+  parallel_tool_calls: FLAG,
   functions: {
     type: ['array', 'null'],
-    items: { type: 'object', required: ['name'], properties: { name, ...functionFields } },
+    items: { type: 'object', required: ['name'], properties: { name: NAME, ...FUNCTION_FIELDS } },
   },
-  function_call: { type: ['string', 'object', 'null'], required: ['name'], properties: { name } },
-  response_format: responseFormat,
-  reasoning_effort: textOrNull,
-  verbosity: textOrNull,
-  service_tier: textOrNull,
-  prompt_cache_key: textOrNull,
-  safety_identifier: textOrNull,
-  store: flag,
-  logit_bias: objectOrNull,
-  metadata: objectOrNull,
-  audio: objectOrNull,
-  web_search_options: objectOrNull,
-  modalities: { type: ['array', 'null'], items: text },
-  prediction: { type: ['object', 'null'], required: ['type'], properties: { type: text, content } },
+  function_call: { type: ['string', 'object', 'null'], required: ['name'], properties: { name: NAME } },
+  response_format: RESPONSE_FORMAT,
+  reasoning_effort: TEXT_OR_NULL,
+  verbosity: TEXT_OR_NULL,
+  service_tier: TEXT_OR_NULL,
+  prompt_cache_key: TEXT_OR_NULL,
+  safety_identifier: TEXT_OR_NULL,
+  store: FLAG,
+  logit_bias: OBJECT_OR_NULL,
+  metadata: OBJECT_OR_NULL,
+  audio: OBJECT_OR_NULL,
+  web_search_options: OBJECT_OR_NULL,
+  modalities: { type: ['array', 'null'], items: TEXT },
+  prediction: { type: ['object', 'null'], required: ['type'], properties: { type: TEXT, content: CONTENT } },
 };
 
-const chatFields: Readonly<Record<string, SchemaObject>> = {
-  ...parameters,
-  messages: { type: 'array', minItems: 1, items: message },
-  logprobs: flag,
+const CHAT_PROPERTIES: Readonly<Record<string, SchemaObject>> = {
+  ...PARAMETERS,
+  messages: { type: 'array', minItems: 1, items: MESSAGE },
+  logprobs: FLAG,
   top_logprobs: { type: ['integer', 'null'], minimum: 0, maximum: 20 },
 };
 
-const completionFields: Readonly<Record<string, SchemaObject>> = {
-  ...parameters,
-  prompt: { type: ['string', 'array'], minItems: 1, maxItems: 20, items: text },
-  echo: flag,
+const COMPLETION_PROPERTIES: Readonly<Record<string, SchemaObject>> = {
+  ...PARAMETERS,
+  prompt: { type: ['string', 'array'], minItems: 1, maxItems: 20, items: TEXT },
+  echo: FLAG,
   best_of: { type: ['integer', 'null'], minimum: 1, maximum: 20 },
   logprobs: { type: ['integer', 'null'], minimum: 0, maximum: 5 },
-  suffix: textOrNull,
+  suffix: TEXT_OR_NULL,
 };
 
 /** Known fields of Chat Completions. */
-export const CHAT_COMPLETION_FIELDS = Object.keys(chatFields);
+export const CHAT_COMPLETION_FIELDS = Object.keys(CHAT_PROPERTIES);
 
 /** Known fields of Completions. */
-export const COMPLETION_FIELDS = Object.keys(completionFields);
+export const COMPLETION_FIELDS = Object.keys(COMPLETION_PROPERTIES);
 
 /**
  * Schema of Chat Completions. Unknown fields pass through; the schema covers those that we rely on or would be
@@ -209,14 +209,14 @@ export const COMPLETION_FIELDS = Object.keys(completionFields);
 export const CHAT_COMPLETION: SchemaObject = {
   type: 'object',
   required: ['messages'],
-  properties: chatFields,
+  properties: CHAT_PROPERTIES,
 };
 
 /** Schema of Completions, the legacy route: one prompt or several, no chat. */
 export const COMPLETION: SchemaObject = {
   type: 'object',
   required: ['prompt'],
-  properties: completionFields,
+  properties: COMPLETION_PROPERTIES,
 };
 
 /** Schema of Embeddings. */
@@ -224,7 +224,7 @@ export const EMBEDDING: SchemaObject = {
   type: 'object',
   required: ['model', 'input'],
   properties: {
-    model: parameters['model'],
+    model: PARAMETERS['model'],
     input: {
       anyOf: [
         { type: 'string', minLength: 1 },
@@ -245,6 +245,6 @@ export const EMBEDDING: SchemaObject = {
     },
     dimensions: { type: ['integer', 'null'], minimum: 1, maximum: 65_536 },
     encoding_format: { enum: ['float', 'base64', null] },
-    user: parameters['user'],
+    user: PARAMETERS['user'],
   },
 };

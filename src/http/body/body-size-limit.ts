@@ -1,5 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { AppError } from '../../common/errors.js';
+import { AppError, FileTooLargeError } from '../../common/errors.js';
 import { credentialOf } from '../guards/auth.guard.js';
 import type { Authenticator } from '../context/authenticator.js';
 
@@ -10,8 +10,17 @@ const SMALL_BODY = 65_536;
 
 const MEGABYTE = 2 ** 20;
 
-/** Additional bytes allowed in a form besides its file: boundaries and the headers of a part. */
-const FORM_BYTES = 16_384;
+/** Maximum number of text fields in a form. */
+export const MAX_FORM_FIELDS = 16;
+
+/** Maximum size of a text field in a form, in bytes, unless its route has another one. */
+export const MAX_FORM_FIELD_BYTES = 4096;
+
+/** Maximum size of the text fields of any form in total, in bytes. */
+const MAX_FORM_TEXT_BYTES = 131_072;
+
+/** Additional bytes allowed in a form besides its file: text fields, boundaries and the headers of parts. */
+export const FORM_BYTES = 16_384 + MAX_FORM_FIELDS * 1024 + MAX_FORM_TEXT_BYTES;
 
 /**
  * Authenticates the sender of a large body before it is read, on routes that need credentials. Their own guard runs
@@ -42,27 +51,20 @@ export function requireAuthForLargeBody(authenticator: Authenticator): RequestHa
  * all of it.
  */
 export function limitDeclaredBody(maxBytes: number): RequestHandler {
-  return refuseAbove(
-    maxBytes,
-    `The request body is too large. The limit for a JSON body is ${Math.round(maxBytes / MEGABYTE)} MB.`,
-  );
+  const message = `The request body is too large. The limit for a JSON body is ${Math.round(maxBytes / MEGABYTE)} MB.`;
+  return refuseAbove(maxBytes, () => new AppError('payload_too_large', message));
 }
 
 /** Rejects forms that are too large. Allows the largest file plus the bytes that the form itself needs. */
 export function limitDeclaredForm(maxBytes: number): RequestHandler {
-  return refuseAbove(maxBytes + FORM_BYTES, tooLargeFile(maxBytes));
+  return refuseAbove(maxBytes + FORM_BYTES, () => new FileTooLargeError(maxBytes));
 }
 
-/** Returns the error message for a file that is too large. */
-export function tooLargeFile(maxBytes: number): string {
-  return `The file is too large. The limit for a file is ${Math.round(maxBytes / MEGABYTE)} MB.`;
-}
-
-function refuseAbove(maxBytes: number, message: string): RequestHandler {
+function refuseAbove(maxBytes: number, errorOf: () => AppError): RequestHandler {
   return (request, response, next) => {
     const length = lengthOf(request);
     if (length <= maxBytes || length === Infinity) next();
-    else refuse(response, new AppError('payload_too_large', message), next);
+    else refuse(response, errorOf(), next);
   };
 }
 

@@ -84,7 +84,7 @@ function assertShape(text: Buffer): void {
         break;
       case COLON: {
         const count = (fields[depth] ?? 0) + 1;
-        if (count > MAX_FIELDS) throw tooWide();
+        if (count > MAX_FIELDS) throw tooManyFieldsError();
         fields[depth] = count;
         assertHarmlessName(text, nameStart, nameEnd);
         break;
@@ -114,7 +114,7 @@ function assertShape(text: Buffer): void {
 }
 
 /** Returns the error for an object with too many fields. */
-export function tooWide(): InvalidRequestError {
+export function tooManyFieldsError(): InvalidRequestError {
   return new InvalidRequestError(`An object in the request has more than ${MAX_FIELDS} fields.`);
 }
 
@@ -163,7 +163,7 @@ function assertEscapes(text: Buffer): void {
     if (code === undefined) continue;
     if (code === '0000') throw new InvalidRequestError('The request contains a NUL character (\\u0000).');
     if (/^d[89a-f]/i.test(code)) {
-      throw new InvalidRequestError(`The request contains half of a surrogate pair (\\u${code}).`);
+      throw new InvalidRequestError(`The request contains a lone surrogate (\\u${code}).`);
     }
   }
 }

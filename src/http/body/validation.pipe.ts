@@ -1,6 +1,6 @@
 import { type ArgumentMetadata, ValidationPipe, type ValidationError } from '@nestjs/common';
 import { type ErrorDetail, InvalidRequestError } from '../../common/errors.js';
-import { MAX_FIELDS, tooWide } from './json-limits.js';
+import { MAX_FIELDS, tooManyFieldsError } from './json-limits.js';
 
 /**
  * Maximum number of invalid fields named in one error: the response to a body full of them must not be ten times its
@@ -22,6 +22,19 @@ export function validationPipe(): ValidationPipe {
     validationError: { target: false, value: false },
     exceptionFactory: (errors) => invalidRequest(errors.flatMap((error) => detailsOf(error, ''))),
   });
+}
+
+/**
+ * Validates values as the body of a route, for bodies that are not JSON.
+ * @throws InvalidRequestError
+ */
+export async function validateBody<Body extends object>(
+  metatype: new () => Body,
+  value: unknown,
+): Promise<Body> {
+  const body: unknown = await validationPipe().transform(value ?? {}, { type: 'body', metatype });
+  if (body instanceof metatype) return body;
+  throw new InvalidRequestError('The request body is not a valid JSON object.');
 }
 
 class RequestPipe extends ValidationPipe {
@@ -48,7 +61,7 @@ function assertShape(value: object): void {
     for (const entry of level) {
       const values: unknown[] = Array.isArray(entry) ? entry : Object.values(entry);
       if (values.length > MAX_FIELDS && !Array.isArray(entry)) {
-        throw tooWide();
+        throw tooManyFieldsError();
       }
       for (const value of values) if (isObject(value)) next.push(value);
     }

@@ -7,15 +7,15 @@ import type { Principal } from './authenticator.js';
 
 interface Known {
   readonly principal: Principal;
-  readonly activities: ActiveOperations;
+  readonly operations: ActiveOperations;
 }
 
 /** A WeakMap instead of a property of the request, so that nothing a client sends can be mistaken for it. */
 const principals = new WeakMap<Request, Known>();
 
 /** Stores the principal of a request. Only the guard calls it. */
-export function setPrincipal(request: Request, principal: Principal, activities: ActiveOperations): void {
-  principals.set(request, { principal, activities });
+export function setPrincipal(request: Request, principal: Principal, operations: ActiveOperations): void {
+  principals.set(request, { principal, operations });
 }
 
 /**
@@ -24,7 +24,7 @@ export function setPrincipal(request: Request, principal: Principal, activities:
  */
 export function onAccessRevoked(request: Request, stop: () => void): () => void {
   const known = principals.get(request);
-  return known === undefined ? () => undefined : known.activities.register(known.principal, stop);
+  return known === undefined ? () => undefined : known.operations.register(known.principal, stop);
 }
 
 function principalOf(context: ExecutionContext): Principal {

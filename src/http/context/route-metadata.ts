@@ -4,6 +4,7 @@ import { type ScopeName, SCOPES } from './authenticator.js';
 
 const PUBLIC = 'parley:public';
 const SCOPE = 'parley:scope';
+const FIELD_SCOPE = 'parley:field-scope';
 const ADMIN_ONLY = 'parley:admin-only';
 const MODEL_ROUTE = 'parley:model-route';
 const FORM_ROUTE = 'parley:form-route';
@@ -21,6 +22,11 @@ export function Scope(scope: ScopeName): MethodDecorator & ClassDecorator {
   return SetMetadata(SCOPE, scope);
 }
 
+/** Requires a further scope of requests whose body has this field, because it reaches what the scope is for. */
+export function FieldScope(field: string, scope: ScopeName): MethodDecorator {
+  return SetMetadata(FIELD_SCOPE, [field, scope]);
+}
+
 /** Restricts a route to admins. */
 export function AdminOnly(): MethodDecorator & ClassDecorator {
   return SetMetadata(ADMIN_ONLY, true);
@@ -31,18 +37,20 @@ export function ModelRoute(): MethodDecorator {
   return SetMetadata(MODEL_ROUTE, true);
 }
 
-/** Marks a route whose body is a form with a file instead of JSON. */
-export function FormRoute(): MethodDecorator {
-  return SetMetadata(FORM_ROUTE, true);
+/** Marks a route whose body is a form with a file: instead of JSON, or as well as JSON. */
+export function FormRoute(forms: 'only' | 'or_json' = 'only'): MethodDecorator {
+  return SetMetadata(FORM_ROUTE, forms);
 }
 
 /** The values of a route's decorators; those of the method take precedence over those of the class. */
 export interface RouteMetadata {
   readonly isPublic: boolean;
   readonly scope: ScopeName;
+  /** A field of the body that needs a further scope. */
+  readonly fieldScope: { readonly field: string; readonly scope: ScopeName } | undefined;
   readonly adminOnly: boolean;
   readonly reachesModel: boolean;
-  readonly takesForm: boolean;
+  readonly forms: 'none' | 'only' | 'or_json';
 }
 
 /**
@@ -68,10 +76,22 @@ function readMarks(places: readonly object[]): RouteMetadata {
   return {
     isPublic: marked(PUBLIC) === true,
     scope: scopeOf(marked(SCOPE)),
+    fieldScope: fieldScopeOf(marked(FIELD_SCOPE)),
     adminOnly: marked(ADMIN_ONLY) === true,
     reachesModel: marked(MODEL_ROUTE) === true,
-    takesForm: marked(FORM_ROUTE) === true,
+    forms: formsOf(marked(FORM_ROUTE)),
   };
+}
+
+function formsOf(mark: unknown): RouteMetadata['forms'] {
+  return mark === 'only' || mark === 'or_json' ? mark : 'none';
+}
+
+function fieldScopeOf(mark: unknown): RouteMetadata['fieldScope'] {
+  if (!Array.isArray(mark)) return undefined;
+  const values: readonly unknown[] = mark;
+  const [field, scope] = values;
+  return typeof field === 'string' ? { field, scope: scopeOf(scope) } : undefined;
 }
 
 function scopeOf(mark: unknown): ScopeName {

@@ -31,7 +31,7 @@ export class ErrorFormats {
   }
 
   private formatOf({ req }: Response): ErrorFormat | undefined {
-    return this.errorFormats.find(({ matches: speaks }) => speaks(req));
+    return this.errorFormats.find(({ matches }) => matches(req));
   }
 }
 

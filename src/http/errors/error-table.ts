@@ -95,6 +95,22 @@ export const ERROR_TABLE = {
     type: 'invalid_request_error',
     meaning: 'An account with this email address already exists.',
   },
+  name_taken: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'You already have a collection with this name.',
+  },
+  limit_reached: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'The account has the maximum number of collections, documents or chunks; delete some first.',
+  },
+  reindex_required: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning:
+      'The documents of the collection are indexed with another embedding model or chunking; reindex the collection.',
+  },
   last_admin: {
     status: 409,
     type: 'invalid_request_error',
@@ -110,10 +126,30 @@ export const ERROR_TABLE = {
     type: 'invalid_request_error',
     meaning: 'The `Idempotency-Key` was already used for a different request; use a new one.',
   },
+  duplicate_document: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'Another document of the collection has the same content; the message names it.',
+  },
+  not_ready: {
+    status: 409,
+    type: 'invalid_request_error',
+    meaning: 'The text of the file is still being extracted; wait for `Retry-After`, then try again.',
+  },
   payload_too_large: {
     status: 413,
     type: 'invalid_request_error',
     meaning: 'The request body is too large.',
+  },
+  storage_quota_exceeded: {
+    status: 413,
+    type: 'invalid_request_error',
+    meaning: 'The files of the account would exceed its storage quota; delete some first.',
+  },
+  range_not_satisfiable: {
+    status: 416,
+    type: 'invalid_request_error',
+    meaning: 'The `Range` of the download begins after the end of the file; `Content-Range` has its size.',
   },
   unsupported_media_type: {
     status: 415,
@@ -134,6 +170,46 @@ export const ERROR_TABLE = {
     status: 422,
     type: 'api_error',
     meaning: 'The answer is not the JSON that `response_format` requires; it is stored unchanged.',
+  },
+  encrypted: {
+    status: 422,
+    type: 'invalid_request_error',
+    meaning: 'The document is protected by a password, so its text cannot be extracted.',
+  },
+  no_text_layer: {
+    status: 422,
+    type: 'invalid_request_error',
+    meaning: 'The document has no text: its pages are images.',
+  },
+  damaged: {
+    status: 422,
+    type: 'invalid_request_error',
+    meaning: 'The document is damaged or is not what its first bytes say.',
+  },
+  too_large: {
+    status: 422,
+    type: 'invalid_request_error',
+    meaning: 'The document needs more memory, characters or archive entries than the limits allow.',
+  },
+  too_many_pages: {
+    status: 422,
+    type: 'invalid_request_error',
+    meaning: 'The document has more pages than the limit allows.',
+  },
+  timeout: {
+    status: 422,
+    type: 'invalid_request_error',
+    meaning: 'Extracting the text of the document took too long.',
+  },
+  unsupported_type: {
+    status: 422,
+    type: 'invalid_request_error',
+    meaning: 'The text of files of this type or encoding cannot be extracted.',
+  },
+  empty: {
+    status: 422,
+    type: 'invalid_request_error',
+    meaning: 'The document has no content.',
   },
   rate_limit_exceeded: {
     status: 429,

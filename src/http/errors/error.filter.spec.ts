@@ -147,14 +147,14 @@ describe('the error filter', () => {
     expect(response.headers.get('x-should-retry')).toBeNull();
   });
 
-  test('logs a warning for a failure that the operator must know about', async () => {
+  test('logs a warning for a failure that the operator must know about, in the words of the error table', async () => {
     const cause = new Error('connection refused');
     await answer(new AppError('provider_unavailable', 'Away.', { cause }));
     expect(recorder.lines).toEqual([
       {
         level: 'warn',
         line: { code: 'provider_unavailable', request_id: 'the-id', err: cause },
-        rest: ['Away.', 'ErrorFilter'],
+        rest: ['The model provider cannot be reached.', 'ErrorFilter'],
       },
     ]);
   });
@@ -214,7 +214,10 @@ describe('the error filter', () => {
     limiterFails = true;
     expect((await answer(new NotFoundError('cat', 'Tom'))).response.status).toBe(404);
     expect(recorder.lines).toMatchObject([
-      { level: 'error', rest: ['could not count a failed request', 'ErrorFilter'] },
+      {
+        level: 'error',
+        rest: ['could not count a failed request; it does not count towards the rate limit', 'ErrorFilter'],
+      },
     ]);
     expect(escaped).toEqual([]);
   });

@@ -54,7 +54,10 @@ export class ErrorFilter implements ExceptionFilter {
       return admission.refusal;
     } catch (error) {
       // The original error matters more to the caller than the failure to count it.
-      this.logger.error({ err: error }, 'could not count a failed request');
+      this.logger.error(
+        { err: error },
+        'could not count a failed request; it does not count towards the rate limit',
+      );
       return undefined;
     }
   }
@@ -84,7 +87,7 @@ export function sendError(response: Response, error: AppError, errorFormats: Err
  * the caller are not logged.
  */
 export function logFailure(logger: Logger, error: AppError, requestId: string): void {
-  const { status } = errorEntry(error.code);
+  const { status, meaning } = errorEntry(error.code);
   if (status < 500) return;
   const line = {
     code: error.code,
@@ -92,5 +95,6 @@ export function logFailure(logger: Logger, error: AppError, requestId: string): 
     err: error.cause instanceof Error ? error.cause : error,
   };
   if (status === 500) logger.error(line, 'unexpected failure');
-  else logger.warn(line, error.message);
+  // The message of an error with a cause may be that of a provider, which may quote the request.
+  else logger.warn(line, error.cause === undefined ? error.message : meaning);
 }

@@ -36,7 +36,7 @@ describe('toAppError converts', () => {
       'Something went wrong on the server.',
     ],
     [
-      'one of ours in an error of Nest',
+      'an AppError inside an error of Nest',
       new ForbiddenException('the secret', { cause: new AppError('invalid_request', 'It is ours.') }),
       'invalid_request',
       'It is ours.',

@@ -11,27 +11,35 @@ import { routeMetadataOf } from '../context/route-metadata.js';
 export class AuthGuard implements CanActivate {
   constructor(
     private readonly authenticator: Authenticator,
-    private readonly activities: ActiveOperations,
+    private readonly operations: ActiveOperations,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { isPublic, scope, adminOnly } = routeMetadataOf(context);
+    const { isPublic, scope, fieldScope, adminOnly } = routeMetadataOf(context);
     if (isPublic) return true;
     const request = context.switchToHttp().getRequest<Request>();
     const principal = await this.authenticator.authenticate(credentialOf(request));
     // Set before authorization can fail, so that a forbidden request counts as its sender's and not as anonymous.
-    setPrincipal(request, principal, this.activities);
+    setPrincipal(request, principal, this.operations);
     assertScope(principal, scope);
+    if (fieldScope !== undefined && hasField(request.body, fieldScope.field))
+      assertScope(principal, fieldScope.scope, `The field '${fieldScope.field}'`);
     if (adminOnly) assertAdmin(principal);
     return true;
   }
 }
 
-function assertScope({ scopes }: Principal, scope: ScopeName): void {
+/** Returns true if a body has a value in a field; null counts as absent. */
+function hasField(body: unknown, field: string): boolean {
+  const value: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, field) : undefined;
+  return value !== undefined && value !== null;
+}
+
+function assertScope({ scopes }: Principal, scope: ScopeName, what = 'This route'): void {
   if (scopes === 'all' || scopes.has(scope)) return;
   throw new AppError(
     'insufficient_scope',
-    `This route requires the scope '${scope}', which the API key lacks. Create a key with this scope.`,
+    `${what} requires the scope '${scope}', which the API key lacks. Create a key with this scope.`,
   );
 }
 

@@ -11,6 +11,10 @@ export const NOT_JSON = 'Send the request body as JSON in UTF-8, with "Content-T
 const NOT_FORM =
   'Send the file as a form, with "Content-Type: multipart/form-data" and a boundary, and without Content-Encoding. HTTP clients set both when they build the form.';
 
+/** Error message for a body that is neither a form nor JSON. */
+const NEITHER =
+  'Send the request as a form with a file, with "Content-Type: multipart/form-data" and a boundary and without Content-Encoding, or as JSON in UTF-8, with "Content-Type: application/json".';
+
 /**
  * Rejects bodies that are not JSON, or not a form on routes that take one. Otherwise such a body would be treated as
  * absent, and the error would report missing fields.
@@ -19,16 +23,18 @@ const NOT_FORM =
 export class ContentTypeGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<Request>();
-    if (routeMetadataOf(context).takesForm) {
-      if (declaresForm(request)) return true;
-      throw new AppError('unsupported_media_type', NOT_FORM);
+    const { forms } = routeMetadataOf(context);
+    if (forms !== 'none') {
+      if (declaresForm(request) || (forms === 'or_json' && declaresJson(request))) return true;
+      throw new AppError('unsupported_media_type', forms === 'only' ? NOT_FORM : NEITHER);
     }
     if (!hasBody(request) || declaresJson(request)) return true;
     throw new AppError('unsupported_media_type', NOT_JSON);
   }
 }
 
-function declaresForm({ headers }: IncomingMessage): boolean {
+/** Returns true if a request declares its body as a form that is not compressed. */
+export function declaresForm({ headers }: IncomingMessage): boolean {
   const encoding = headers['content-encoding'] ?? 'identity';
   return encoding === 'identity' && /^multipart\/form-data *;/i.test(headers['content-type'] ?? '');
 }

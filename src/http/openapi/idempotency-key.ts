@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { InvalidRequestError } from '../../common/errors.js';
 
 /** Valid idempotency keys: visible ASCII characters. */
@@ -17,6 +17,11 @@ export const IdempotencyKey = createParamDecorator((_data: unknown, context: Exe
   const message = 'Idempotency-Key must have 1 to 255 visible ASCII characters';
   throw new InvalidRequestError(`${message}.`, [{ field: 'Idempotency-Key', message }]);
 });
+
+/** Tells the client that the result is that of an earlier request with the same key. */
+export function markReplayed(response: Response, { replayed }: { readonly replayed: boolean }): void {
+  if (replayed) response.setHeader('Idempotent-Replayed', 'true');
+}
 
 /** Documents the `Idempotency-Key` header. */
 export function ApiIdempotencyKey(): MethodDecorator {

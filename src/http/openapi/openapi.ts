@@ -91,6 +91,8 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addTag('chat', 'Send messages to a model and read its answers')
     .addTag('conversations', 'Conversations, messages and branches')
     .addTag('files', 'Uploaded files')
+    .addTag('retrieval', 'Collections of documents, search, and answers with citations')
+    .addTag('analysis', 'Questions about documents')
     .addTag('shares', 'Conversations shared by link')
     .addTag('usage', 'Token usage and cost')
     .addTag('openai', 'OpenAI-compatible API')

@@ -10,7 +10,7 @@ import { requestIdOf } from '../context/request-id.js';
 /** Interval between pings, which stop proxies and clients from closing a silent connection, in milliseconds. */
 const PING_INTERVAL_MS = 15_000;
 
-const logger = new Logger('Http');
+const logger = new Logger('ResponseStream');
 
 /** A streamed response of any format. */
 export interface ResponseStream<Item> {

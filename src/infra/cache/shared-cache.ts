@@ -48,7 +48,10 @@ export class SharedCache {
    * Handles a Redis that is unavailable or too slow. The connection itself reports an outage to the operator once.
    */
   private readonly missed = (error: unknown): undefined => {
-    this.logger.debug({ err: error }, 'could not access the cache');
+    this.logger.debug(
+      { err: error },
+      'could not reach the shared cache; continuing with the cache in memory',
+    );
     return undefined;
   };
 }

@@ -73,7 +73,7 @@ export function openPool({
  * destroyed too: they lead to the same server, and each would cost the next query the same wait.
  */
 function dropSilentConnections(pool: pg.Pool, silenceMs: number): void {
-  const logger = new Logger('Database');
+  const logger = new Logger('ConnectionPool');
   const idle = new Set<pg.PoolClient>();
   pool.on('acquire', (client) => idle.delete(client));
   pool.on('release', (_error, client) => idle.add(client));

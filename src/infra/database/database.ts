@@ -49,10 +49,10 @@ export interface OpenDatabaseOptions {
   connectWaitMs?: number;
 }
 
-const defaultLockWaitMs = 60_000;
-const defaultConnectWaitMs = 30_000;
-const retryMs = 500;
-const oldestVersion = 15;
+const DEFAULT_LOCK_WAIT_MS = 60_000;
+const DEFAULT_CONNECT_WAIT_MS = 30_000;
+const RETRY_MS = 500;
+const OLDEST_VERSION = 15;
 
 async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenDatabase> {
   const { dataDir, migrationsDirectory, onLost } = options;
@@ -80,7 +80,7 @@ async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenDatabase>
 
   const lock = await acquireInstanceLock({
     connect,
-    waitMs: options.lockWaitMs ?? defaultLockWaitMs,
+    waitMs: options.lockWaitMs ?? DEFAULT_LOCK_WAIT_MS,
     report: options.report,
     onLost,
   });
@@ -123,7 +123,7 @@ async function reach(
       return await openClient(databaseUrl, 'parley start');
     } catch (error) {
       const isAway = isServerUnavailable(error);
-      if (!isAway || performance.now() + retryMs > deadline) {
+      if (!isAway || performance.now() + RETRY_MS > deadline) {
         const patience = isAway ? ` within ${Math.round(waitMs / 1000)} s` : '';
         throw new DatabaseOpenError(
           `Parley cannot connect to ${where}${patience}: ${failureReason(error)}. ` +
@@ -134,7 +134,7 @@ async function reach(
       if (!reported) report(`Waiting for ${where}: ${failureReason(error)}.`);
       reported = true;
     }
-    await delay(retryMs);
+    await delay(RETRY_MS);
   }
 }
 
@@ -145,15 +145,15 @@ async function inspect(
   report: (line: string) => void,
 ): Promise<string> {
   const { rows } = await client.query<{ number: string; version: string; encoding: string; name: string }>(
-    `select current_setting('server_version_num') as number, current_setting('server_version') as version,
-            current_setting('server_encoding') as encoding, current_database() as name`,
+    `SELECT current_setting('server_version_num') AS number, current_setting('server_version') AS version,
+            current_setting('server_encoding') AS encoding, current_database() AS name`,
   );
   const [row] = rows;
   const [version] = row?.version.split(' ') ?? [];
-  if (!row || Number(row.number) < oldestVersion * 10_000) {
+  if (!row || Number(row.number) < OLDEST_VERSION * 10_000) {
     throw new DatabaseOpenError(
       `The database of DATABASE_URL (${maskPassword(databaseUrl)}) is PostgreSQL ${version}. ` +
-        `Parley needs PostgreSQL ${oldestVersion} or newer.`,
+        `Parley needs PostgreSQL ${OLDEST_VERSION} or newer.`,
     );
   }
   if (row.encoding !== 'UTF8') {
@@ -166,7 +166,7 @@ async function inspect(
 
 async function openExternal(options: OpenDatabaseOptions & { databaseUrl: string }): Promise<OpenDatabase> {
   const { databaseUrl, exclusive, migrationsDirectory, report, onLost } = options;
-  const client = await reach(databaseUrl, options.connectWaitMs ?? defaultConnectWaitMs, report);
+  const client = await reach(databaseUrl, options.connectWaitMs ?? DEFAULT_CONNECT_WAIT_MS, report);
   let description: string;
   try {
     description = await inspect(client, databaseUrl, report);
@@ -176,7 +176,7 @@ async function openExternal(options: OpenDatabaseOptions & { databaseUrl: string
 
   let lock: InstanceLock | undefined;
   if (exclusive) {
-    const waitMs = options.lockWaitMs ?? defaultLockWaitMs;
+    const waitMs = options.lockWaitMs ?? DEFAULT_LOCK_WAIT_MS;
     lock = await acquireInstanceLock({ connect: () => Promise.resolve(databaseUrl), waitMs, report, onLost });
   }
   const close = (): Promise<void> => lock?.release() ?? Promise.resolve();

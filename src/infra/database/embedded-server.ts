@@ -8,7 +8,7 @@ import type { Binaries } from './embedded/binaries.js';
 import { ensureCluster } from './embedded/cluster.js';
 import type { Cluster } from './embedded/cluster.js';
 import { EmbeddedServerError } from './embedded/embedded-server-error.js';
-import { locateDatabase, stateDirectory } from './embedded/location.js';
+import { locateDatabase, STATE_DIRECTORY } from './embedded/location.js';
 import { findPostmaster } from './embedded/postmaster.js';
 import { runProgram } from './embedded/run-program.js';
 import type { SystemAccount } from './embedded/run-program.js';
@@ -36,23 +36,23 @@ export interface EmbeddedServer {
   stop(): Promise<void>;
 }
 
-const startTimeoutMs = 120_000;
+const START_TIMEOUT_MS = 120_000;
 /** Including the pauses between them, the attempts span six seconds, in which the sessions of a killed server end. */
-const startAttempts = 7;
-const pollMs = 25;
+const START_ATTEMPTS = 7;
+const POLL_MS = 25;
 /**
  * Shutdown modes of PostgreSQL. `fast` disconnects the clients. `immediate` has the effect of a power failure: safe,
  * but the next start replays the write-ahead log.
  */
-const stopModes = [
+const STOP_MODES = [
   { mode: 'fast', waitMs: 15_000 },
   { mode: 'immediate', waitMs: 5_000 },
 ] as const;
 /** Size above which a start renames the log of earlier runs; only one such file is kept. */
-const logLimitBytes = 1_048_576;
+const LOG_LIMIT_BYTES = 1_048_576;
 
 /** Passed on the command line instead of postgresql.conf, so that a new version of Parley can change them. */
-const settings = [
+const SETTINGS = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
   'max_connections=200',
@@ -97,7 +97,7 @@ function pickPort(wanted = 0): Promise<number> {
 
 async function setLogAside(logFile: string): Promise<void> {
   const size = (await stat(logFile).catch(() => undefined))?.size ?? 0;
-  if (size > logLimitBytes) await rename(logFile, `${logFile}.old`).catch(() => undefined);
+  if (size > LOG_LIMIT_BYTES) await rename(logFile, `${logFile}.old`).catch(() => undefined);
 }
 
 async function endOfLog(logFile: string): Promise<string> {
@@ -114,7 +114,7 @@ async function hasStopped(dataDirectory: string, processId: number, waitMs: numb
   do {
     const found = await findPostmaster(dataDirectory);
     if (found.state === 'absent' || found.processId !== processId) return true;
-    await delay(pollMs);
+    await delay(POLL_MS);
   } while (performance.now() < deadline);
   return false;
 }
@@ -124,7 +124,7 @@ async function stopServer({ account, binaries, cluster, directory }: Installatio
   const found = await findPostmaster(dataDirectory);
   if (found.state === 'absent') return;
   let problem = '';
-  for (const { mode, waitMs } of stopModes) {
+  for (const { mode, waitMs } of STOP_MODES) {
     const { status, output } = await runProgram(
       binaries.pgCtl,
       // pg_ctl would wait for any server of this directory, even one that a waiting process has just started.
@@ -152,10 +152,10 @@ function asServer(
 
 async function startOrAdopt(installation: Installation, preferredPort?: number): Promise<EmbeddedServer> {
   const { account, binaries, cluster, directory } = installation;
-  const deadline = performance.now() + startTimeoutMs;
+  const deadline = performance.now() + START_TIMEOUT_MS;
   let attempts = 0;
   let problem = '';
-  while (performance.now() < deadline && attempts < startAttempts) {
+  while (performance.now() < deadline && attempts < START_ATTEMPTS) {
     const found = await findPostmaster(cluster.dataDirectory);
     if (found.state !== 'absent') {
       const version = found.port === undefined ? undefined : await probeServer(cluster, found.port);
@@ -164,7 +164,7 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
       }
       if (found.state === 'running') {
         // Another process is starting, recovering or stopping the server.
-        await delay(pollMs);
+        await delay(POLL_MS);
         continue;
       }
     }
@@ -178,10 +178,10 @@ async function startOrAdopt(installation: Installation, preferredPort?: number):
         'start',
         '--silent',
         '--wait',
-        `--timeout=${startTimeoutMs / 1000}`,
+        `--timeout=${START_TIMEOUT_MS / 1000}`,
         `--pgdata=${cluster.dataDirectory}`,
         `--log=${cluster.logFile}`,
-        `--options=${[`port=${port}`, ...settings].map((setting) => `-c ${setting}`).join(' ')}`,
+        `--options=${[`port=${port}`, ...SETTINGS].map((setting) => `-c ${setting}`).join(' ')}`,
       ],
       account,
     );
@@ -216,7 +216,12 @@ export async function startEmbeddedServer(options: {
   try {
     const found = await findBinaries();
     const { directory, account } = await locateDatabase(resolve(dataDir), report);
-    const binaries = await runnableBinaries({ binaries: found, account, stateDirectory, report });
+    const binaries = await runnableBinaries({
+      binaries: found,
+      account,
+      stateDirectory: STATE_DIRECTORY,
+      report,
+    });
     const cluster = await ensureCluster({ directory, account, binaries, report });
     return await startOrAdopt({ directory, account, binaries, cluster }, preferredPort);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import {
-  advisoryLocks,
+  ADVISORY_LOCKS,
   closeClient,
   isServerUnavailable,
   openClient,
@@ -35,11 +35,11 @@ export interface InstanceLockOptions {
   onLost: (error: Error) => void;
 }
 
-const pollMs = 200;
-const reportEveryMs = 10_000;
-const longestBackoffMs = 5_000;
+const POLL_MS = 200;
+const REPORT_EVERY_MS = 10_000;
+const LONGEST_BACKOFF_MS = 5_000;
 /** Time for our own broken session to end on the server before the lock counts as lost. */
-const takeBackMs = 3_000;
+const TAKE_BACK_MS = 3_000;
 
 /** The server session that holds the lock. */
 interface Session {
@@ -58,8 +58,8 @@ async function openLockClient(connectionString: string): Promise<pg.Client> {
   try {
     // The session is idle for its whole life. If its machine vanishes, the server must notice within half a minute.
     await client.query(
-      'set idle_session_timeout = 0; set statement_timeout = 0; ' +
-        'set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3',
+      'SET idle_session_timeout = 0; SET statement_timeout = 0; ' +
+        'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3',
     );
     return client;
   } catch (error) {
@@ -70,18 +70,18 @@ async function openLockClient(connectionString: string): Promise<pg.Client> {
 
 async function tryLock(client: pg.Client): Promise<Session | undefined> {
   const { rows } = await client.query<{ taken: boolean; process_id: number; started_at: string }>(
-    `select pg_try_advisory_lock($1, $2) as taken, pid as process_id, backend_start::text as started_at
-       from pg_stat_activity where pid = pg_backend_pid()`,
-    [advisoryLocks.class, advisoryLocks.instance],
+    `SELECT pg_try_advisory_lock($1, $2) AS taken, pid AS process_id, backend_start::text AS started_at
+       FROM pg_stat_activity WHERE pid = pg_backend_pid()`,
+    [ADVISORY_LOCKS.class, ADVISORY_LOCKS.instance],
   );
   const [row] = rows;
   return row?.taken ? { processId: row.process_id, startedAt: row.started_at } : undefined;
 }
 
-/** Terminates a session of ours that the server considers alive because only our side saw the connection break. */
+/** Terminates one of our sessions that the server considers alive because only our side saw the connection break. */
 async function endSession(client: pg.Client, session: Session): Promise<void> {
   await client.query(
-    'select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and backend_start = $2::timestamptz',
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz',
     [session.processId, session.startedAt],
   );
 }
@@ -122,58 +122,58 @@ async function waitForLock(options: InstanceLockOptions): Promise<HeldLock> {
           ? `Another Parley process is using this database. Waiting up to ${rest} s for it to stop.`
           : `Still waiting for the other Parley process to stop, for up to ${rest} s more.`,
       );
-      nextReport += reportEveryMs;
+      nextReport += REPORT_EVERY_MS;
     }
-    await delay(Math.min(pollMs, waitMs - waited));
+    await delay(Math.min(POLL_MS, waitMs - waited));
   }
 }
 
 /** Holds a lock until it is released, and reacquires it after a broken connection. */
 class KeptLock implements InstanceLock {
-  readonly #options: InstanceLockOptions;
-  readonly #released = new AbortController();
-  #held: HeldLock;
-  #isHeld = true;
-  #recovery: Promise<void> = Promise.resolve();
-  #releasing: Promise<void> | undefined;
+  private readonly options: InstanceLockOptions;
+  private readonly released = new AbortController();
+  private held: HeldLock;
+  private isHeld = true;
+  private recovery: Promise<void> = Promise.resolve();
+  private releasing: Promise<void> | undefined;
 
   constructor(options: InstanceLockOptions, held: HeldLock) {
-    this.#options = options;
-    this.#held = held;
-    this.#watch();
+    this.options = options;
+    this.held = held;
+    this.watch();
   }
 
   release(lastWork?: () => Promise<void>): Promise<void> {
-    return (this.#releasing ??= this.#release(lastWork));
+    return (this.releasing ??= this.releaseLock(lastWork));
   }
 
-  async #release(lastWork?: () => Promise<void>): Promise<void> {
-    this.#released.abort();
-    await this.#recovery;
+  private async releaseLock(lastWork?: () => Promise<void>): Promise<void> {
+    this.released.abort();
+    await this.recovery;
     try {
-      if (this.#isHeld) await lastWork?.();
+      if (this.isHeld) await lastWork?.();
     } finally {
-      await closeClient(this.#held.client);
+      await closeClient(this.held.client);
     }
   }
 
-  #wasReleased(): boolean {
-    return this.#released.signal.aborted;
+  private wasReleased(): boolean {
+    return this.released.signal.aborted;
   }
 
-  #watch(): void {
-    this.#held.client.once('end', () => {
-      this.#isHeld = false;
-      if (!this.#wasReleased()) this.#recovery = this.#recover();
+  private watch(): void {
+    this.held.client.once('end', () => {
+      this.isHeld = false;
+      if (!this.wasReleased()) this.recovery = this.recover();
     });
   }
 
-  async #recover(): Promise<void> {
-    const { report, onLost } = this.#options;
+  private async recover(): Promise<void> {
+    const { report, onLost } = this.options;
     report('The connection that holds the instance lock was lost. Reconnecting.');
-    for (let backoffMs = 100; !this.#wasReleased(); backoffMs = Math.min(backoffMs * 2, longestBackoffMs)) {
+    for (let backoffMs = 100; !this.wasReleased(); backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS)) {
       try {
-        const held = await this.#takeBack();
+        const held = await this.takeBack();
         if (!held) {
           onLost(
             new InstanceLockError(
@@ -183,29 +183,29 @@ class KeptLock implements InstanceLock {
           );
           return;
         }
-        this.#held = held;
-        this.#isHeld = true;
-        this.#watch();
+        this.held = held;
+        this.isHeld = true;
+        this.watch();
         report('The instance lock was acquired again.');
         return;
       } catch (error) {
-        if (this.#wasReleased()) return;
+        if (this.wasReleased()) return;
         report(`Could not reacquire the instance lock yet: ${failureReason(error)}`);
       }
-      await delay(backoffMs, undefined, { signal: this.#released.signal }).catch(() => undefined);
+      await delay(backoffMs, undefined, { signal: this.released.signal }).catch(() => undefined);
     }
   }
 
   /** Reconnects and acquires the lock; returns undefined if another process holds it. */
-  async #takeBack(): Promise<HeldLock | undefined> {
-    const client = await openLockClient(await this.#options.connect());
+  private async takeBack(): Promise<HeldLock | undefined> {
+    const client = await openLockClient(await this.options.connect());
     try {
-      const deadline = performance.now() + takeBackMs;
-      await endSession(client, this.#held.session);
+      const deadline = performance.now() + TAKE_BACK_MS;
+      await endSession(client, this.held.session);
       do {
         const session = await tryLock(client);
         if (session) return { client, session };
-        await delay(pollMs, undefined, { signal: this.#released.signal });
+        await delay(POLL_MS, undefined, { signal: this.released.signal });
       } while (performance.now() < deadline);
     } catch (error) {
       await closeClient(client);

@@ -15,6 +15,22 @@ export interface Migration {
   sql: string;
 }
 
+/**
+ * End of the name of a migration that older versions cannot work with, because it removes or changes what they use.
+ * Part of the name, because an older version knows nothing else about it.
+ */
+const BREAKING_SUFFIX = '_breaking';
+
+/** Returns true if versions that do not know a migration must not use a database that has it. */
+export function isBreaking(migration: string): boolean {
+  return migration.endsWith(BREAKING_SUFFIX);
+}
+
+/** Returns the applied migrations that this version does not know. */
+export function findNewerMigrations(applied: readonly string[], known: readonly string[]): string[] {
+  return applied.filter((name) => !known.includes(name));
+}
+
 /** A row of Prisma's migrations table. */
 interface AppliedMigration {
   migration_name: string;
@@ -29,17 +45,8 @@ interface AppliedMigration {
  * @throws MigrationError if the folder is missing or a migration has no `migration.sql`
  */
 export async function readMigrations(directory: string): Promise<Migration[]> {
-  let entries;
-  try {
-    entries = await readdir(directory, { withFileTypes: true });
-  } catch (error) {
-    throw new MigrationError(`The migrations in ${directory} cannot be read. Reinstall Parley.`, {
-      cause: error,
-    });
-  }
-  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   return Promise.all(
-    names.sort().map(async (name) => {
+    (await listMigrations(directory)).map(async (name) => {
       const file = join(directory, name, 'migration.sql');
       try {
         return { name, sql: await readFile(file, 'utf8') };
@@ -48,6 +55,26 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
       }
     }),
   );
+}
+
+/**
+ * Lists the names of the migrations in a folder, oldest first.
+ *
+ * @throws MigrationError if the folder is missing
+ */
+export async function listMigrations(directory: string): Promise<string[]> {
+  let entries;
+  try {
+    entries = await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    throw new MigrationError(`The migrations in ${directory} cannot be read. Reinstall Parley.`, {
+      cause: error,
+    });
+  }
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -62,12 +89,12 @@ function hasChecksum(sql: string, checksum: string): boolean {
 
 async function readApplied(client: pg.Client): Promise<AppliedMigration[]> {
   const { rows: tables } = await client.query<{ known: boolean }>(
-    "select to_regclass('_prisma_migrations') is not null as known",
+    "SELECT to_regclass('_prisma_migrations') IS NOT NULL AS known",
   );
   if (!tables[0]?.known) return [];
   const { rows } = await client.query<AppliedMigration>(
-    `select migration_name, checksum, finished_at is not null as finished, logs
-       from _prisma_migrations where rolled_back_at is null order by started_at`,
+    `SELECT migration_name, checksum, finished_at IS NOT NULL AS finished, logs
+       FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at`,
   );
   return rows;
 }
@@ -81,8 +108,8 @@ function reasonIn(logs: string): string {
 /** Returns one sentence that tells the operator how to repair a failed migration. */
 export function howToRepair(name: string): string {
   return (
-    'Fix the cause, or restore a backup; then mark it as rolled back (update _prisma_migrations set ' +
-    `rolled_back_at = now() where migration_name = '${name}' and finished_at is null) and start Parley again.`
+    'Fix the cause, or restore a backup; then mark it as rolled back (UPDATE _prisma_migrations SET ' +
+    `rolled_back_at = now() WHERE migration_name = '${name}' AND finished_at IS NULL) and start Parley again.`
   );
 }
 
@@ -92,8 +119,8 @@ export function howToRepair(name: string): string {
  */
 async function forgetInterrupted(client: pg.Client, name: string): Promise<void> {
   await client.query(
-    `delete from _prisma_migrations
-      where migration_name = $1 and finished_at is null and rolled_back_at is null and logs is null`,
+    `DELETE FROM _prisma_migrations
+      WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL AND logs IS NULL`,
     [name],
   );
 }
@@ -102,7 +129,7 @@ async function forgetInterrupted(client: pg.Client, name: string): Promise<void>
  * Compares the migrations on disk with those of the database.
  *
  * @returns the pending migrations, oldest first
- * @throws MigrationError if one failed, is unknown, or was changed after it was applied
+ * @throws MigrationError if one failed, was changed after it was applied, or is unknown and breaking
  */
 export async function findPendingMigrations(
   client: pg.Client,
@@ -125,9 +152,11 @@ export async function findPendingMigrations(
       );
     }
     if (!migration) {
+      // Added by a newer version, for example one that is being rolled out or was rolled back.
+      if (!isBreaking(name)) continue;
       throw new MigrationError(
-        `The database has the migration ${name}, which this version of Parley does not know: a newer version has ` +
-          'used it. Start that version or a newer one, or restore an earlier backup.',
+        `The database has the migration ${name}, which this version of Parley does not know and cannot work with: a ` +
+          'newer version has used it. Start that version or a newer one, or restore an earlier backup.',
       );
     }
     if (!hasChecksum(migration.sql, checksum)) {

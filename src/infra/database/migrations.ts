@@ -2,28 +2,28 @@ import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { findPendingMigrations, howToRepair, MigrationError, readMigrations } from './migration-history.js';
 import type { Migration } from './migration-history.js';
-import { advisoryLocks, closeClient, openClient, failureReason } from './postgres-client.js';
+import { ADVISORY_LOCKS, closeClient, openClient, failureReason } from './postgres-client.js';
 import { openSchemaEngine } from './schema-engine.js';
 
 export { MigrationError } from './migration-history.js';
 
-/** No table of ours is managed externally; other schemas (`bullmq`) are ignored. */
-const filters = { externalTables: [], externalEnums: [] };
+/** None of our tables is managed externally; other schemas (`bullmq`) are ignored. */
+const SCHEMA_FILTERS = { externalTables: [], externalEnums: [] };
 
 /** Error code of Prisma's engine if the database has tables, but not Prisma's own. */
-const notEmptyCode = 'P3005';
+const NOT_EMPTY_CODE = 'P3005';
 
 /** Waits for a process that is applying migrations at the same time. The lock ends with the connection. */
 async function lockMigrations(client: pg.Client, report: (line: string) => void): Promise<void> {
-  await client.query('set statement_timeout = 0; set lock_timeout = 0; set idle_session_timeout = 0');
-  const key = [advisoryLocks.class, advisoryLocks.migrations];
+  await client.query('SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0');
+  const key = [ADVISORY_LOCKS.class, ADVISORY_LOCKS.migrations];
   const { rows } = await client.query<{ taken: boolean }>(
-    'select pg_try_advisory_lock($1, $2) as taken',
+    'SELECT pg_try_advisory_lock($1, $2) AS taken',
     key,
   );
   if (rows[0]?.taken) return;
   report('Another process is applying migrations. Waiting for it to finish.');
-  await client.query('select pg_advisory_lock($1, $2)', key);
+  await client.query('SELECT pg_advisory_lock($1, $2)', key);
 }
 
 async function applyWithEngine(options: {
@@ -51,7 +51,7 @@ async function applyWithEngine(options: {
           migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: sql } },
         })),
       },
-      filters,
+      filters: SCHEMA_FILTERS,
     });
     return appliedMigrationNames;
   } catch (error) {
@@ -63,7 +63,7 @@ async function applyWithEngine(options: {
 
 /** Converts an error of the engine to a sentence that names the migration and the remedy. */
 async function explain(error: unknown, failure: unknown, client: pg.Client): Promise<MigrationError> {
-  if (error instanceof Error && 'code' in error && error.code === notEmptyCode) {
+  if (error instanceof Error && 'code' in error && error.code === NOT_EMPTY_CODE) {
     return new MigrationError(
       'The database already contains tables that do not belong to Parley. Set DATABASE_URL to a separate database.',
       { cause: error },
@@ -71,8 +71,8 @@ async function explain(error: unknown, failure: unknown, client: pg.Client): Pro
   }
   const { rows } = await client
     .query<{ name: string }>(
-      `select migration_name as name from _prisma_migrations
-        where finished_at is null and rolled_back_at is null order by started_at desc limit 1`,
+      `SELECT migration_name AS name FROM _prisma_migrations
+        WHERE finished_at IS NULL AND rolled_back_at IS NULL ORDER BY started_at DESC LIMIT 1`,
     )
     .catch(() => ({ rows: [] }));
   const cause = failure ?? error;
@@ -129,7 +129,7 @@ export async function diffSchema(options: { connectionString: string; schemaPath
       to: { tag: 'schemaDatamodel', files: [schema] },
       script: true,
       exitCode: null,
-      filters,
+      filters: SCHEMA_FILTERS,
     });
     const script = (stdout ?? '').trim();
     return script === '-- This is an empty migration.' ? '' : script;

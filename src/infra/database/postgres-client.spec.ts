@@ -9,7 +9,7 @@ const everywhere = (...codes: string[]) =>
     '',
   );
 
-describe('isServerAway', () => {
+describe('isServerUnavailable', () => {
   it.each<[string, unknown]>([
     ['a socket was refused', withCode('ECONNREFUSED')],
     ['all addresses were refused', everywhere('ECONNREFUSED', 'ENETUNREACH')],

@@ -4,16 +4,18 @@ import pg from 'pg';
  * Keys of our advisory locks. PostgreSQL scopes them to a database, so two installations on one server do not
  * conflict. The class is "parl" in ASCII.
  */
-export const advisoryLocks = {
+export const ADVISORY_LOCKS = {
   class: 0x7061726c,
   /** Held for the whole life of the one process that may use a database without Redis. */
   instance: 1,
   /** Held while migrations are checked and applied. */
   migrations: 2,
+  /** Held while an index for vector search is built. */
+  vectorIndexes: 3,
 } as const;
 
-const connectTimeoutMs = 5_000;
-const closeTimeoutMs = 2_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
  * Opens a client outside any pool, for work that needs one session.
@@ -25,7 +27,7 @@ export async function openClient(connectionString: string, applicationName: stri
   const client = new pg.Client({
     connectionString,
     application_name: applicationName,
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   });
@@ -43,7 +45,7 @@ export async function openClient(connectionString: string, applicationName: stri
 
 /** Closes a client in any state. Never rejects and never waits longer than two seconds. */
 export async function closeClient(client: pg.Client): Promise<void> {
-  const timer = setTimeout(() => client.connection.stream.destroy(), closeTimeoutMs);
+  const timer = setTimeout(() => client.connection.stream.destroy(), CLOSE_TIMEOUT_MS);
   try {
     await client.end();
   } catch {
@@ -53,7 +55,7 @@ export async function closeClient(client: pg.Client): Promise<void> {
   }
 }
 
-const socketErrors = new Set([
+const SOCKET_ERRORS = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'ECONNABORTED',
@@ -67,7 +69,7 @@ const socketErrors = new Set([
 ]);
 
 /** Temporary server states: stopping, crashed, starting up, out of connection slots. */
-const passingStates = new Set(['57P01', '57P02', '57P03', '53300']);
+const TEMPORARY_STATES = new Set(['57P01', '57P02', '57P03', '53300']);
 
 function codeOf(error: Error): string | undefined {
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -84,7 +86,7 @@ export function isServerUnavailable(error: unknown): boolean {
   // Errors of `pg` itself (a closed connection, a timeout) have no code, only a message.
   if (code === undefined)
     return /connection (terminated|ended)|timeout|not queryable|closed/i.test(error.message);
-  return socketErrors.has(code) || passingStates.has(code) || code.startsWith('08');
+  return SOCKET_ERRORS.has(code) || TEMPORARY_STATES.has(code) || code.startsWith('08');
 }
 
 /**

@@ -20,12 +20,12 @@ import pg from 'pg';
  * Appended to each migration's script, in the same transaction. The engine itself marks a migration as finished only
  * after its script is committed; a process killed in between would leave a migration applied but unmarked.
  */
-const MARK_FINISHED = `do $mark$ begin
-  if to_regclass('_prisma_migrations') is not null then
-    update _prisma_migrations set finished_at = now()
-      where finished_at is null and rolled_back_at is null and logs is null;
-  end if;
-end $mark$`;
+const MARK_FINISHED = `DO $mark$ BEGIN
+  IF to_regclass('_prisma_migrations') IS NOT NULL THEN
+    UPDATE _prisma_migrations SET finished_at = now()
+      WHERE finished_at IS NULL AND rolled_back_at IS NULL AND logs IS NULL;
+  END IF;
+END $mark$`;
 
 /** Prisma's schema engine, connected to one database. */
 export interface OpenSchemaEngine {
@@ -36,7 +36,7 @@ export interface OpenSchemaEngine {
 }
 
 /** Type id of PostgreSQL's internal one-byte type in its catalogs, which Prisma's adapter does not support. */
-const characterTypeId = 18;
+const CHARACTER_TYPE_ID = 18;
 
 /** Converts an error to the form that the engine writes to the log of a failed migration. */
 function asAdapterError({
@@ -57,12 +57,12 @@ function asAdapterError({
 class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
   readonly provider = 'postgres';
   readonly adapterName = 'parley-schema-engine';
-  readonly #pool: pg.Pool;
+  private readonly pool: pg.Pool;
   failure: unknown;
 
   constructor(connectionString: string, reportWarning: (message: string) => void) {
-    this.#pool = new pg.Pool({ connectionString, max: 1, application_name: 'parley migrations' });
-    this.#pool.on('connect', (client) => {
+    this.pool = new pg.Pool({ connectionString, max: 1, application_name: 'parley migrations' });
+    this.pool.on('connect', (client) => {
       // Notices of lower severity are PostgreSQL's own, for example about existing tables.
       client.on('notice', ({ severity, message }) => {
         if (severity === 'WARNING' && message !== undefined) reportWarning(message);
@@ -71,7 +71,7 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
   }
 
   async connect(): Promise<SqlDriverAdapter> {
-    const adapter = await new PrismaPg(this.#pool).connect();
+    const adapter = await new PrismaPg(this.pool).connect();
     const query = adapter.queryRaw.bind(adapter);
     adapter.queryRaw = async (request) => {
       try {
@@ -79,7 +79,7 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
       } catch (error) {
         if (!isDriverAdapterError(error) || error.cause.kind !== 'UnsupportedNativeDataType') throw error;
       }
-      const { readable, isCharacter } = await this.#withoutCharacterType(request);
+      const { readable, isCharacter } = await this.withoutCharacterType(request);
       const result = await query(readable);
       // The engine requires the character type for these columns.
       const columnTypes = result.columnTypes.map((type, index) =>
@@ -91,7 +91,7 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
     // Sent as one message, PostgreSQL parses the script itself and runs it in one transaction: all of it or nothing.
     adapter.executeScript = async (script) => {
       try {
-        await this.#pool.query(`${script}\n;${MARK_FINISHED}`);
+        await this.pool.query(`${script}\n;${MARK_FINISHED}`);
       } catch (error) {
         this.failure ??= error;
         throw error instanceof pg.DatabaseError ? asAdapterError(error) : error;
@@ -106,25 +106,27 @@ class EngineAdapterFactory implements SqlMigrationAwareDriverAdapterFactory {
   }
 
   close(): Promise<void> {
-    return this.#pool.end();
+    return this.pool.end();
   }
 
   /**
    * Rewrites a query so that columns of the type "char" are returned as text, and reports which columns those are.
    */
-  async #withoutCharacterType(request: SqlQuery): Promise<{ readable: SqlQuery; isCharacter: boolean[] }> {
+  private async withoutCharacterType(
+    request: SqlQuery,
+  ): Promise<{ readable: SqlQuery; isCharacter: boolean[] }> {
     const inner = request.sql.trim().replace(/;$/, '');
-    const { fields } = await this.#pool.query({
-      text: `select * from (${inner}\n) as inner_query limit 0`,
+    const { fields } = await this.pool.query({
+      text: `SELECT * FROM (${inner}\n) AS inner_query LIMIT 0`,
       values: request.args,
     });
-    const isCharacter = fields.map(({ dataTypeID }) => dataTypeID === characterTypeId);
+    const isCharacter = fields.map(({ dataTypeID }) => dataTypeID === CHARACTER_TYPE_ID);
     const columns = fields.map(
       ({ name }, index) =>
-        `column_${index}${isCharacter[index] ? '::text' : ''} as ${pg.escapeIdentifier(name)}`,
+        `column_${index}${isCharacter[index] ? '::text' : ''} AS ${pg.escapeIdentifier(name)}`,
     );
     const names = fields.map((_, index) => `column_${index}`);
-    const sql = `select ${columns.join(', ')} from (${inner}\n) as inner_query(${names.join(', ')})`;
+    const sql = `SELECT ${columns.join(', ')} FROM (${inner}\n) AS inner_query(${names.join(', ')})`;
     return { readable: { ...request, sql }, isCharacter };
   }
 }

@@ -47,7 +47,7 @@ export class QueueConnection {
   logError(error: Error): void {
     const line = { err: error, queue: this.queueName };
     if (this.isRedis && (isLostConnection(error) || connectionRefusal(error) !== undefined)) {
-      this.logger.debug(line, 'the job queue has no connection');
+      this.logger.debug(line, 'the job queue has no connection to Redis; reconnecting');
     } else if (this.isRepeated(error)) {
       this.logger.debug(line, 'error in the job queue again; continuing');
     } else {

@@ -85,7 +85,11 @@ export class Broadcast {
   private send(command: 'subscribe' | 'unsubscribe', channel: string): void {
     if (this.subscriber?.status !== 'ready') return;
     this.subscriber[command](this.prefix + channel).catch((error: unknown) => {
-      this.logger.warn({ err: error, channel }, 'could not subscribe to a channel');
+      const line =
+        command === 'subscribe'
+          ? 'could not subscribe to a channel; will try again when Redis reconnects'
+          : 'could not unsubscribe from a channel; ignoring its messages';
+      this.logger.warn({ err: error, channel }, line);
     });
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
-import { connectionRefusal } from './redis-errors.js';
+import { connectionRefusal } from './connection-refusal.js';
 
 /** Location of our data in Redis. */
 export interface RedisSettings {
@@ -55,7 +55,9 @@ export class RedisConnection implements OnApplicationShutdown {
   ) {
     this.client = this.open({ socketTimeout: ANSWER_TIMEOUT_MS, maxRetriesPerRequest: 0 });
     // Logged for this connection only; otherwise every connection would report the same outage.
-    if (this.client !== undefined) this.logAbsence(this.client);
+    if (this.client === undefined) return;
+    this.logAbsence(this.client);
+    this.checkEvictionPolicy(this.client);
   }
 
   /** Returns true if Redis responds, or without Redis. */
@@ -109,6 +111,26 @@ export class RedisConnection implements OnApplicationShutdown {
     return connection;
   }
 
+  /** Logs a warning about a Redis that may evict keys, each time that a connection shows another policy. */
+  private checkEvictionPolicy(client: Redis): void {
+    let logged = 'noeviction';
+    client.on('ready', () => {
+      void client.info('memory').then(
+        (info) => {
+          const policy = evictionPolicyIn(info) ?? logged;
+          if (policy !== logged && policy !== 'noeviction') {
+            this.logger.warn(
+              `Redis evicts keys when its memory is full (maxmemory-policy ${policy}), which can lose jobs and limits; use noeviction`,
+            );
+          }
+          logged = policy;
+        },
+        // A managed Redis may refuse the command. A lost connection is logged elsewhere.
+        () => undefined,
+      );
+    });
+  }
+
   private logAbsence(client: Redis): void {
     /** Reasons logged since the last time that Redis was available. */
     const logged = new Set<string>();
@@ -135,6 +157,14 @@ export class RedisConnection implements OnApplicationShutdown {
       wasReady = true;
     });
   }
+}
+
+/**
+ * Returns the policy by which a Redis evicts keys when its memory is full, from its reply to `INFO memory`; undefined if
+ * the reply does not name it.
+ */
+function evictionPolicyIn(info: string): string | undefined {
+  return /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
 }
 
 /** Returns the reason of a failure without the address, which may contain a password. */

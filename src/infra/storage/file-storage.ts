@@ -9,19 +9,31 @@ export interface StorageKey {
   readonly name: string;
 }
 
-/** Stores the content of files. The database stores their metadata. */
+/** Part of a content, in bytes from 0; both ends are included. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Stores the content of files. The database stores their metadata. Every method throws StorageUnavailableError if
+ * the store cannot be reached or does not work now.
+ */
 export abstract class FileStorage {
   /**
    * Stores content under a new key, streamed and never all at once in memory. When it resolves, the content is
-   * durable. If the source fails, nothing is left of it and its error is thrown.
+   * durable. If the source fails, nothing is left of it and its error is thrown. A key must never be used again:
+   * only some stores notice.
    */
   abstract put(key: StorageKey, bytes: AsyncIterable<Uint8Array>): Promise<void>;
 
   /**
-   * Opens content for reading. The caller must read the stream to its end or destroy it.
-   * @throws Error if there is no such content
+   * Opens content for reading. The caller must read the stream to its end or destroy it. If not all bytes can be
+   * read, the stream fails.
+   * @param range must begin within the content; undefined for all of it
+   * @throws MissingContentError
    */
-  abstract open(key: StorageKey): Promise<Readable>;
+  abstract open(key: StorageKey, range?: ByteRange): Promise<Readable>;
 
   /** Deletes content. Missing content is not an error. */
   abstract delete(key: StorageKey): Promise<void>;
@@ -35,4 +47,11 @@ export abstract class FileStorage {
    * @throws AggregateError after all keys that can be found, if not everything could be read
    */
   abstract keysBefore(time: number): AsyncIterable<StorageKey>;
+
+  /**
+   * Removes what uploads that began before a time, in milliseconds since 1970, have stored without being completed
+   * and without a key.
+   * @returns the number of removed uploads
+   */
+  abstract removeUnfinishedUploads(time: number): Promise<number>;
 }

@@ -2,10 +2,9 @@ import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { FileStorage, type StorageKey } from './file-storage.js';
-
-/** Valid part of a key: contains neither a dot nor a slash, so that it cannot lead out of the folder. */
-const PART = /^[0-9a-z][0-9a-z-]{0,63}$/;
+import { type ByteRange, FileStorage, type StorageKey } from './file-storage.js';
+import { MissingContentError } from './storage-errors.js';
+import { checkedKeyPart, isKeyPart } from './storage-key.js';
 
 /** Stores files in a local folder: a subfolder for each folder of a key, a file for each name. */
 export class FolderStorage extends FileStorage {
@@ -30,9 +29,10 @@ export class FolderStorage extends FileStorage {
     }
   }
 
-  override async open(key: StorageKey): Promise<Readable> {
-    const handle = await open(this.pathOf(key));
-    return handle.createReadStream();
+  override async open(key: StorageKey, range?: ByteRange): Promise<Readable> {
+    const handle = await open(this.pathOf(key)).catch(ignoreMissing);
+    if (handle === undefined) throw new MissingContentError();
+    return handle.createReadStream(range);
   }
 
   override async delete(key: StorageKey): Promise<void> {
@@ -59,19 +59,18 @@ export class FolderStorage extends FileStorage {
     if (failures.length > 0) throw new AggregateError(failures, 'Not all stored files could be listed.');
   }
 
+  /** Does nothing: unfinished uploads are under their keys, which {@link keysBefore} lists. */
+  override removeUnfinishedUploads(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   private folderOf(folder: string): string {
-    return join(this.root, checked(folder));
+    return join(this.root, checkedKeyPart(folder));
   }
 
   private pathOf({ folder, name }: StorageKey): string {
-    return join(this.folderOf(folder), checked(name));
+    return join(this.folderOf(folder), checkedKeyPart(name));
   }
-}
-
-/** @throws Error for a part that is not valid */
-function checked(part: string): string {
-  if (PART.test(part)) return part;
-  throw new Error('A storage key may only consist of parts of lower-case letters, digits and hyphens.');
 }
 
 /**
@@ -81,7 +80,7 @@ function checked(part: string): string {
 async function entriesOf(path: string): Promise<{ readonly name: string; readonly isFile: boolean }[]> {
   const entries = (await readdir(path, { withFileTypes: true }).catch(ignoreMissing)) ?? [];
   return entries
-    .filter(({ name }) => PART.test(name))
+    .filter(({ name }) => isKeyPart(name))
     .map((entry) => ({ name: entry.name, isFile: entry.isFile() }));
 }
 

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type RequestListener, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createLogger, requestLogging } from './logging.js';
 
@@ -23,7 +25,11 @@ const logged = (): unknown[] => lines.map((line) => JSON.parse(line) as unknown)
 /** Starts a server whose requests are logged. */
 async function listen(answer: RequestListener, level = 'trace'): Promise<number> {
   const logger = createLogger({ level, readable: false, destination });
-  const log = requestLogging(logger, () => 'the-id');
+  const log = requestLogging(
+    logger,
+    () => 'the-id',
+    () => ({ route: '/the-route' }),
+  );
   server = createServer((request, response) => {
     log(request, response);
     answer(request, response);
@@ -89,9 +95,11 @@ describe('the request log', () => {
   test.each([
     [200, '/path?token=the-value', 'info', 30],
     [404, '/path', 'info', 30],
-    [503, '/path', 'warn', 40],
-    [500, '/path', 'warn', 40],
+    [503, '/path', 'error', 50],
+    [500, '/path', 'error', 50],
     [200, '/health/live', 'debug', 20],
+    [200, '/metrics', 'debug', 20],
+    [404, '/metrics-of-another-kind', 'info', 30],
     [503, '/health/ready', 'warn', 40],
   ])('logs status %i for %s at level %s', async (status, path, _level, level) => {
     const port = await listen((_request, response) => {
@@ -106,6 +114,7 @@ describe('the request log', () => {
         req: { id: 'the-id', method: 'GET', path: bare },
         res: { status },
         responseTime: expect.any(Number),
+        route: '/the-route',
         msg: expect.stringContaining(`GET ${bare} ${String(status)}`),
       },
     ]);
@@ -117,7 +126,7 @@ describe('the request log', () => {
     }, 'warn');
     for (const path of ['/path', '/broken'])
       await fetch(`http://127.0.0.1:${String(port)}${path}`, { headers: { connection: 'close' } });
-    expect(logged()).toEqual([expect.objectContaining({ level: 40 })]);
+    expect(logged()).toEqual([expect.objectContaining({ level: 50 })]);
   });
 
   test('writes one line although the response both fails and closes', async () => {
@@ -138,6 +147,21 @@ describe('the request log', () => {
     expect(logged()).toEqual([
       expect.objectContaining({ req: expect.objectContaining({ path: '/share/[redacted]/messages' }) }),
     ]);
+  });
+
+  test.each([
+    ['http://ada:hunter2@example.com/v1/models', '/v1/models'],
+    ['/v1/models;password=hunter2', '/v1/models'],
+    ['/v1/models#hunter2', '/v1/models'],
+    [`/api/v1/shared/${'s'.repeat(39)}`, '/api/v1/shared/[redacted]'],
+    [`/api/v1/files/${randomUUID()}`, expect.stringMatching(/^\/api\/v1\/files\/[\da-f-]{36}$/)],
+  ])('logs no part of the request target %s besides the path', async (target, path) => {
+    const port = await listen((_request, response) => response.end());
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    socket.resume();
+    await once(socket, 'close');
+    expect(logged()).toEqual([expect.objectContaining({ req: expect.objectContaining({ path }) })]);
   });
 
   test('reports that the client disconnected before the end', async () => {

@@ -27,6 +27,21 @@ const SERIALIZERS = {
   err: (error: unknown) => toLoggedError(error),
 };
 
+/** Fields that a person who reads the log in a terminal does not need below the message of each request. */
+const HIDDEN_FIELDS = [
+  'req',
+  'res',
+  'responseTime',
+  'context',
+  'route',
+  'user_id',
+  'api_key_id',
+  'model',
+  'input_tokens',
+  'output_tokens',
+  'cost_usd',
+].join(',');
+
 /**
  * Creates the logger of the process, which writes JSON lines, or coloured text for an interactive terminal.
  *
@@ -46,10 +61,7 @@ export function createLogger(options: {
   };
   if (options.destination !== undefined) return pino(settings, options.destination);
   if (!options.readable) return pino(settings);
-  return pino(
-    settings,
-    pretty({ translateTime: 'SYS:HH:MM:ss', ignore: 'req,res,responseTime,context', sync: true }),
-  );
+  return pino(settings, pretty({ translateTime: 'SYS:HH:MM:ss', ignore: HIDDEN_FIELDS, sync: true }));
 }
 
 /** Sets a message for a line with an error but no message: pino would use the error's, which may quote its input. */
@@ -76,11 +88,13 @@ export function nestLogging(logger: Logger): Params {
  * of that level is logged.
  *
  * @param assignId assigns the request its id
+ * @param fieldsOf returns further fields of the line, such as the sender and the route; called when the request ends
  */
-export function requestLogging(
+export function requestLogging<Request extends IncomingMessage>(
   logger: Logger,
   assignId: (request: IncomingMessage, response: ServerResponse) => string,
-): (request: IncomingMessage, response: ServerResponse, next?: () => void) => void {
+  fieldsOf: (request: Request) => Readonly<Record<string, unknown>>,
+): (request: Request, response: ServerResponse, next?: () => void) => void {
   const lines = logger.child({}, { serializers: SERIALIZERS });
   return (req, res, next) => {
     const startedAt = Date.now();
@@ -92,7 +106,10 @@ export function requestLogging(
       const level = levelOf(req, res);
       if (!lines.isLevelEnabled(level)) return;
       const responseTime = Date.now() - startedAt;
-      lines[level]({ req, res, responseTime }, `${summaryOf(req, res)} ${responseTime.toFixed(0)} ms`);
+      lines[level](
+        { req, res, responseTime, ...fieldsOf(req) },
+        `${summaryOf(req, res)} ${responseTime.toFixed(0)} ms`,
+      );
     };
     res.on('close', write);
     res.on('error', write);
@@ -101,24 +118,35 @@ export function requestLogging(
 }
 
 /**
- * Returns the log level for a request. The cause of a failure is logged where it is known, with the same id, so a 5xx
- * needs no second error line.
+ * Returns the log level for a request: `error` if the server failed, `info` if the caller did, as after a success. The
+ * requests of monitoring are `debug`, and `warn` if the answer is that the server is not ready.
  */
-function levelOf(request: IncomingMessage, response: ServerResponse): 'debug' | 'info' | 'warn' {
-  if (response.statusCode >= 500) return 'warn';
-  return pathOf(request).startsWith('/health') ? 'debug' : 'info';
+function levelOf(request: IncomingMessage, response: ServerResponse): 'debug' | 'info' | 'warn' | 'error' {
+  const isProbe = PROBES.test(pathOf(request));
+  if (response.statusCode >= 500) return isProbe ? 'warn' : 'error';
+  return isProbe ? 'debug' : 'info';
 }
+
+/** Paths that monitoring requests every few seconds. */
+const PROBES = /^\/(health|metrics)(\/|$)/;
 
 function summaryOf(request: IncomingMessage, response: ServerResponse): string {
   const closed = response.writableFinished ? '' : ', closed by the client';
   return `${request.method ?? ''} ${pathOf(request)} ${String(response.statusCode)}${closed}`;
 }
 
-const QUERY = /\?.*/s;
+/** Scheme and authority of a request to a proxy (`GET http://user:password@host/path`). */
+const AUTHORITY = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i;
 
-/** A path segment longer than an id is a secret that grants access, or not one of our paths. */
-const SECRET_SEGMENT = /[^/]{40,}/g;
+/** Query, fragment and parameters: none of our paths has the latter two, but a client may send secrets in them. */
+const AFTER_PATH = /[?#;].*/s;
+
+/** A path segment longer than an id (36 characters) is a secret that grants access, or not one of our paths. */
+const SECRET_SEGMENT = /[^/]{37,}/g;
 
 function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').replace(QUERY, '').replace(SECRET_SEGMENT, '[redacted]');
+  return (request.url ?? '')
+    .replace(AUTHORITY, '')
+    .replace(AFTER_PATH, '')
+    .replace(SECRET_SEGMENT, '[redacted]');
 }

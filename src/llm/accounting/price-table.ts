@@ -37,6 +37,13 @@ export class PriceTable {
     );
   }
 
+  /** Returns true if the table names exactly this model, and not only a wildcard or the model without its date. */
+  isNamed({ provider, model }: { readonly provider: string; readonly model: string }): boolean {
+    const listed = own(LIST_PRICES, provider) ?? {};
+    if (model === ANY) return false;
+    return Object.hasOwn(this.overrides, `${provider}/${model}`) || Object.hasOwn(listed, model);
+  }
+
   /**
    * Returns the cost of a usage: each kind of token at its price, rounded up to whole micro-dollars, so that no
    * paid usage is free. Null if the price is unknown; a usage of zero tokens costs nothing even then.

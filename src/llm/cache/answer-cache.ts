@@ -34,7 +34,7 @@ export class AnswerCache {
    * generated for may read slowly.
    * @returns undefined if the signal aborted first
    */
-  async find(key: string, signal: AbortSignal): Promise<CacheLookup | undefined> {
+  async findCachedAnswer(key: string, signal: AbortSignal): Promise<CacheLookup | undefined> {
     while (!signal.aborted) {
       const stored = await this.stored(key);
       if (stored !== undefined) return { type: 'hit', answer: stored };

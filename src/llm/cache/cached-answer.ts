@@ -87,12 +87,12 @@ export function cacheKeyOf(
 }
 
 function nativeKeyParts({
-  protocol: protocol,
+  protocol,
   path,
   headers,
   body: { model, stream, ...body },
 }: NativeRequest): object {
-  return { wire: protocol, path, headers: ordered(headers), body: ordered(body) };
+  return { protocol, path, headers: ordered(headers), body: ordered(body) };
 }
 
 /**

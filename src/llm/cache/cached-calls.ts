@@ -18,9 +18,18 @@ import {
   replayAnswer,
 } from './cached-answer.js';
 
+/** Called after each lookup, with the model and the record of a hit. */
+export type CacheLookupListener = (hit?: {
+  readonly model: ModelIdentity;
+  readonly record: AttemptRecord;
+}) => void;
+
 /** Answers calls from the cache, and fills it. A miss is executed as if there were no cache. */
 export class CachedCalls {
-  constructor(private readonly cache: AnswerCache) {}
+  constructor(
+    private readonly cache: AnswerCache,
+    private readonly onLookup: CacheLookupListener,
+  ) {}
 
   /**
    * Yields the events of a call, replayed if its answer is cached.
@@ -96,8 +105,10 @@ export class CachedCalls {
     models: readonly string[],
     mode: 'stream' | 'whole',
   ): Promise<CacheLookup> {
-    const found = await this.cache.find(cacheKeyOf(call, models, mode), call.signal);
+    const found = await this.cache.findCachedAnswer(cacheKeyOf(call, models, mode), call.signal);
     if (found === undefined) throw toCancelledCallError([]);
+    if (found.type === 'miss') this.onLookup();
+    else this.onLookup({ model: found.answer.model, record: toCacheHitRecord(found.answer) });
     return found;
   }
 }

@@ -16,8 +16,8 @@ export type AttemptFailure =
   | { readonly status: 'crashed'; readonly cause: unknown };
 
 /**
- * Classifies an error that an attempt threw. Providers throw `ProviderError` for all failures of theirs,
- * including broken connections. Any error that is neither a `ProviderError` nor a refusal of ours is a bug in
+ * Classifies an error that an attempt threw. Providers throw `ProviderError` for all of their failures,
+ * including broken connections. Any error that is neither a `ProviderError` nor one of our refusals is a bug in
  * our code.
  */
 export function toAttemptFailure(

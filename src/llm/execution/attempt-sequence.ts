@@ -10,6 +10,7 @@ import {
 import { keyScopeOf } from '../models/key-scope.js';
 import type { ResolvedModel } from '../models/model-directory.js';
 import { type AttemptRecord, ProviderError, type TokenUsage } from '../port/index.js';
+import type { AttemptTimer, ModelCallMetrics, ModelOperation } from './model-call-metrics.js';
 import type { Permit, ProviderGate } from '../resilience/provider-gate.js';
 import { FallbackPlan } from './fallback-plan.js';
 
@@ -25,6 +26,8 @@ export interface AttemptSequenceOptions {
   readonly signal: AbortSignal;
   /** Times the wait between two attempts. */
   readonly clock: Clock;
+  readonly operation: ModelOperation;
+  readonly metrics: ModelCallMetrics;
 }
 
 /** An attempt at any kind of request. It never throws, and leaves a record whatever its outcome. */
@@ -45,13 +48,14 @@ export type CreateAttempt<One extends AttemptHandle> = (at: {
 
 /** An attempt that its provider's gate has admitted. */
 export interface AdmittedAttempt<One extends AttemptHandle> {
-  readonly trial: One;
+  readonly attempt: One;
   readonly permit: Permit;
+  readonly timer: AttemptTimer;
 }
 
 /** An attempt that produced an answer. */
 export interface SettledAttempt<One extends AttemptHandle, Answer> {
-  readonly trial: One;
+  readonly attempt: One;
   readonly answer: Answer;
   readonly usage: TokenUsage;
 }
@@ -84,13 +88,13 @@ export class AttemptSequence<One extends AttemptHandle> {
    * @throws ModelCallError
    */
   async answer<Answer>(
-    ask: (trial: One) => Promise<AttemptResult<Answer>>,
+    ask: (attempt: One) => Promise<AttemptResult<Answer>>,
   ): Promise<SettledAttempt<One, Answer>> {
     try {
       for (;;) {
         const entered = await this.admitNext();
         const result =
-          entered instanceof ProviderError ? entered : this.settle(entered, await ask(entered.trial));
+          entered instanceof ProviderError ? entered : this.settle(entered, await ask(entered.attempt));
         if (!(result instanceof ProviderError)) return result;
         if (!(await this.retryOrFallBack(result))) throw this.failure(result);
       }
@@ -105,7 +109,7 @@ export class AttemptSequence<One extends AttemptHandle> {
    * @throws ModelCallError if the call was aborted
    */
   async admitNext(): Promise<AdmittedAttempt<One> | ProviderError> {
-    const { gateOf, signal } = this.options;
+    const { gateOf, signal, metrics, operation } = this.options;
     const resolved = this.plan.model;
     if (resolved === undefined) throw new Error('The fallback plan has no model to continue with.');
     const apiKey = await this.keyOf(resolved.provider);
@@ -117,13 +121,18 @@ export class AttemptSequence<One extends AttemptHandle> {
       if (!(permit instanceof ProviderError)) permit.settle('not_asked');
       throw toCancelledCallError(this.settled);
     }
-    if (permit instanceof ProviderError) return permit;
+    if (permit instanceof ProviderError) {
+      metrics.countRejection(resolved, permit);
+      return permit;
+    }
+    const timer = metrics.startAttempt(operation, resolved);
     const onBegun = (): void => {
       permit.begun();
+      timer.begun();
     };
     try {
-      const trial = this.make({ resolved, number: this.settled.length + 1, apiKey, onBegun });
-      this.running = { trial, permit };
+      const attempt = this.make({ resolved, number: this.settled.length + 1, apiKey, onBegun });
+      this.running = { attempt, permit, timer };
       return this.running;
     } catch (error) {
       // Fitting the request to the model failed before the provider was called: release the slot.
@@ -146,7 +155,7 @@ export class AttemptSequence<One extends AttemptHandle> {
     const record = this.conclude(entered, result);
     switch (result.status) {
       case 'completed':
-        return { trial: entered.trial, answer: result.answer, usage: record.usage };
+        return { attempt: entered.attempt, answer: result.answer, usage: record.usage };
       case 'failed':
         return result.error;
       case 'cancelled':
@@ -162,8 +171,11 @@ export class AttemptSequence<One extends AttemptHandle> {
    * Returns true if another attempt follows a failure without visible output, after waiting for the backoff if
    * there is one.
    */
-  retryOrFallBack(error: ProviderError): Promise<boolean> {
-    return this.plan.goOnAfter(error);
+  async retryOrFallBack(error: ProviderError): Promise<boolean> {
+    const failed = this.plan.model;
+    const goesOn = await this.plan.goOnAfter(error);
+    if (goesOn) this.countNextAttempt(failed, error);
+    return goesOn;
   }
 
   /**
@@ -171,7 +183,10 @@ export class AttemptSequence<One extends AttemptHandle> {
    * itself is at fault.
    */
   fallBack(error: ProviderError): boolean {
-    return this.plan.moveOnAfter(error);
+    const failed = this.plan.model;
+    const goesOn = this.plan.moveOnAfter(error);
+    if (goesOn) this.countNextAttempt(failed, error);
+    return goesOn;
   }
 
   /** Returns the error of the call after its last attempt. */
@@ -191,13 +206,24 @@ export class AttemptSequence<One extends AttemptHandle> {
     return known;
   }
 
+  private countNextAttempt(failed: ResolvedModel | undefined, error: ProviderError): void {
+    if (failed === undefined) return;
+    this.options.metrics.countNextAttempt(failed === this.plan.model ? 'retry' : 'fallback', failed, error);
+  }
+
   /** Writes the attempt's record and releases its slot. */
-  private conclude({ trial, permit }: AdmittedAttempt<One>, result: AttemptResult<unknown>): AttemptRecord {
+  private conclude(
+    { attempt, permit, timer }: AdmittedAttempt<One>,
+    result: AttemptResult<unknown>,
+  ): AttemptRecord {
     this.running = undefined;
     try {
-      const record = trial.record(OUTCOMES[result.status]);
+      const record = attempt.record(OUTCOMES[result.status]);
       // A request that was refused before it was sent is not an attempt at a model.
-      if (result.status !== 'refused') this.settled.push(record);
+      if (result.status !== 'refused') {
+        this.settled.push(record);
+        timer.end(record, result);
+      }
       return record;
     } finally {
       permit.settle(result.status === 'failed' ? result.error : GATE_OUTCOMES[result.status]);

@@ -62,12 +62,12 @@ interface RunningAttempt {
  * that a caller may allow.
  */
 export class CallRunner {
-  /** The models that can honour the request, in the order in which they are called. */
+  /** The models that can honor the request, in the order in which they are called. */
   readonly chain: readonly ResolvedModel[];
   private readonly sequence: AttemptSequence<RunningAttempt>;
   private restarted = false;
 
-  /** @throws AppError `invalid_request` if no model of the chain can honour the request */
+  /** @throws AppError `invalid_request` if no model of the chain can honor the request */
   constructor(private readonly options: CallRunnerOptions) {
     const { signal } = options.call;
     this.chain = compatibleModels(options.call, options.chain);
@@ -88,38 +88,40 @@ export class CallRunner {
 
   /** @throws ModelCallError */
   async complete(): Promise<AnsweredCall> {
-    const { trial, answer, usage } = await this.sequence.answer(({ attempt }) => attempt.complete());
-    const { model, ignored, inCallerFormat: inCallersWire } = trial;
+    const { attempt, answer, usage } = await this.sequence.answer(({ attempt }) => attempt.complete());
+    const { model, ignored, inCallerFormat } = attempt;
     const { completion, raw } = answer;
     // The raw answer is of no use to the caller if it is in another API format.
-    return { model, ignored, completion, usage, ...(raw !== undefined && inCallersWire && { raw }) };
+    return { model, ignored, completion, usage, ...(raw !== undefined && inCallerFormat && { raw }) };
   }
 
   /** @throws ModelCallError */
   async *stream(): AsyncGenerator<ModelEvent> {
-    const { sequence: tries } = this;
+    const { sequence } = this;
     try {
       for (;;) {
-        const entered = await tries.admitNext();
+        const entered = await sequence.admitNext();
         const result =
-          entered instanceof ProviderError ? entered : tries.settle(entered, yield* this.streamed(entered));
+          entered instanceof ProviderError
+            ? entered
+            : sequence.settle(entered, yield* this.streamed(entered));
         if (!(result instanceof ProviderError)) {
-          const { answer, trial, usage } = result;
+          const { answer, attempt, usage } = result;
           const { finishReason, warning } = answer;
-          const { model } = trial;
-          yield { type: 'finished', model, finishReason, usage, attempts: tries.attempts, warning };
+          const { model } = attempt;
+          yield { type: 'finished', model, finishReason, usage, attempts: sequence.attempts, warning };
           return;
         }
         const shown = entered instanceof ProviderError ? undefined : visibleAttempt(entered);
-        const goesOn = shown ? this.restartsAfter(shown, result) : await tries.retryOrFallBack(result);
-        if (!goesOn) throw tries.failure(result);
+        const goesOn = shown ? this.restartsAfter(shown, result) : await sequence.retryOrFallBack(result);
+        if (!goesOn) throw sequence.failure(result);
       }
     } finally {
-      tries.abandon();
+      sequence.abandon();
     }
   }
 
-  private streamed({ trial: { attempt, model, ignored } }: AdmittedAttempt<RunningAttempt>) {
+  private streamed({ attempt: { attempt, model, ignored } }: AdmittedAttempt<RunningAttempt>) {
     return attempt.stream({ type: this.restarted ? 'restarted' : 'started', model, ignored });
   }
 
@@ -154,19 +156,19 @@ export class CallRunner {
       prices,
       onBegun,
     });
-    const inCallersWire = provider.protocol === (call.native?.protocol ?? 'openai');
+    const inCallerFormat = provider.protocol === (call.native?.protocol ?? 'openai');
     return {
       attempt,
       model,
       ignored,
-      inCallerFormat: inCallersWire,
+      inCallerFormat,
       record: (outcome) => attempt.record(outcome),
     };
   }
 }
 
 /** Returns the attempt if any part of its answer was passed on. */
-function visibleAttempt({ trial: { attempt } }: AdmittedAttempt<RunningAttempt>): Attempt | undefined {
+function visibleAttempt({ attempt: { attempt } }: AdmittedAttempt<RunningAttempt>): Attempt | undefined {
   return attempt.shown ? attempt : undefined;
 }
 
@@ -205,7 +207,7 @@ function withoutForeignData(request: ChatRequest, provider: string): ChatRequest
 }
 
 /**
- * Returns the models that can honour a request.
+ * Returns the models that can honor a request.
  * @throws AppError `invalid_request`, the refusal of the first model, if none can
  */
 export function compatibleModels(

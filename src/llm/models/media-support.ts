@@ -17,6 +17,9 @@ const FAILURE_TTL_MS = 5_000;
  */
 const MAX_ANSWERS = 1_000;
 
+/** Support for media: known from a model, or unknown. */
+export type MediaSupportLevel = 'supported' | 'unsupported' | 'unknown';
+
 /** A model, and the key for querying it; undefined for the server's own. */
 interface MediaQuery {
   readonly resolved: ResolvedModel;
@@ -25,17 +28,17 @@ interface MediaQuery {
 
 /** Answer of a provider: true if the model supports the kind, undefined if unknown. */
 interface Answer {
-  readonly reads: boolean | undefined;
+  readonly supported: boolean | undefined;
 }
 
-interface Question {
-  readonly reader: MediaQuery;
+interface KindQuery {
+  readonly query: MediaQuery;
   readonly kind: MediaKind;
 }
 
 /** Caches which models support images and PDFs. Concurrent callers share one request. */
 export class MediaSupport {
-  private readonly answers: LRUCache<string, Answer, Question>;
+  private readonly answers: LRUCache<string, Answer, KindQuery>;
 
   /** @param now returns milliseconds of a monotonic clock */
   constructor(now: () => number = () => performance.now()) {
@@ -48,11 +51,11 @@ export class MediaSupport {
       ignoreFetchAbort: true,
       fetchMethod: async (_key, _stale, { options, context }) => {
         try {
-          return { reads: await ask(context) };
+          return { supported: await ask(context) };
         } catch {
           // An unavailable provider says nothing about its models.
           options.ttl = FAILURE_TTL_MS;
-          return { reads: undefined };
+          return { supported: undefined };
         }
       },
     });
@@ -67,30 +70,50 @@ export class MediaSupport {
     kinds: ReadonlySet<MediaKind>,
     keyFor: (provider: string) => Promise<string | undefined>,
   ): Promise<readonly ResolvedModel[]> {
-    const reading = await Promise.all(
+    const supporting = await Promise.all(
       chain.map(async (resolved) => {
-        const reader = { resolved, apiKey: await keyFor(resolved.provider) };
-        const answers = await Promise.all(Array.from(kinds, (kind) => this.reads(reader, kind)));
+        const query = { resolved, apiKey: await keyFor(resolved.provider) };
+        const answers = await Promise.all(Array.from(kinds, (kind) => this.isSupported(query, kind)));
         return answers.includes(false) ? [] : [resolved];
       }),
     );
-    return reading.flat();
+    return supporting.flat();
   }
 
-  private async reads(reader: MediaQuery, kind: MediaKind): Promise<boolean | undefined> {
-    const { model, provider } = reader.resolved;
-    const key = JSON.stringify([provider, model, kind, keyScopeOf(reader.apiKey)]);
-    return (await this.answers.forceFetch(key, { context: { reader, kind } })).reads;
+  /**
+   * Returns `supported` if a model of a chain is known to support all of these kinds of media, and `unsupported` if
+   * every model is known not to support one of them.
+   */
+  async supportLevel(
+    chain: readonly ResolvedModel[],
+    kinds: ReadonlySet<MediaKind>,
+    keyFor: (provider: string) => Promise<string | undefined>,
+  ): Promise<MediaSupportLevel> {
+    const levels = await Promise.all(
+      chain.map(async (resolved): Promise<MediaSupportLevel> => {
+        const query = { resolved, apiKey: await keyFor(resolved.provider) };
+        const answers = await Promise.all(Array.from(kinds, (kind) => this.isSupported(query, kind)));
+        if (answers.includes(false)) return 'unsupported';
+        return answers.includes(undefined) ? 'unknown' : 'supported';
+      }),
+    );
+    return (['supported', 'unknown'] as const).find((level) => levels.includes(level)) ?? 'unsupported';
+  }
+
+  private async isSupported(query: MediaQuery, kind: MediaKind): Promise<boolean | undefined> {
+    const { model, provider } = query.resolved;
+    const key = JSON.stringify([provider, model, kind, keyScopeOf(query.apiKey)]);
+    return (await this.answers.forceFetch(key, { context: { query, kind } })).supported;
   }
 }
 
 async function ask({
-  reader: {
+  query: {
     resolved: { modelProvider: source, model },
     apiKey,
   },
   kind,
-}: Question): Promise<boolean | undefined> {
+}: KindQuery): Promise<boolean | undefined> {
   const asked = { model, signal: AbortSignal.timeout(ASK_MS), ...(apiKey !== undefined && { apiKey }) };
   return source.supportsMedia?.(kind, asked);
 }

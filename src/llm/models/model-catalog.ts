@@ -9,10 +9,10 @@ import {
   type Protocol,
 } from '../port/index.js';
 import { type ContextWindow, ContextWindows, smallestContextWindow } from './context-windows.js';
-import { MediaSupport } from './media-support.js';
+import { MediaSupport, type MediaSupportLevel } from './media-support.js';
 import { ModelDirectory, type ProviderHealth, type ResolvedModel } from './model-directory.js';
 
-/** The catalogue of available models and their capabilities. Answers without a model call. */
+/** The catalog of available models and their capabilities. Answers without a model call. */
 @Injectable()
 export class ModelCatalog implements OnApplicationShutdown {
   private readonly windows: ContextWindows;
@@ -86,16 +86,16 @@ export class ModelCatalog implements OnApplicationShutdown {
   }
 
   /**
-   * Returns true if a model of this name supports all of these kinds of media, or if that is unknown: the model
-   * then refuses by itself.
+   * Returns the support of a model of this name for all of these kinds of media. A model of unknown support refuses
+   * by itself what it does not support.
    * @throws AppError as `resolve` does
    */
-  async supportsMedia(
+  async mediaSupportLevel(
     { model, userId }: Pick<ModelCall, 'model' | 'userId'>,
     kinds: ReadonlySet<MediaKind>,
-  ): Promise<boolean> {
+  ): Promise<MediaSupportLevel> {
     const chain = await this.directory.resolveChain(model);
-    return (await this.modelsSupporting(chain, userId, kinds)).length > 0;
+    return this.mediaSupport.supportLevel(chain, kinds, this.keyOf(userId));
   }
 
   /**
@@ -120,8 +120,10 @@ export class ModelCatalog implements OnApplicationShutdown {
     userId: string,
     kinds: ReadonlySet<MediaKind>,
   ): Promise<readonly ResolvedModel[]> {
-    return this.mediaSupport.modelsSupporting(chain, kinds, async (provider) =>
-      this.credentials?.credentialFor(userId, provider),
-    );
+    return this.mediaSupport.modelsSupporting(chain, kinds, this.keyOf(userId));
+  }
+
+  private keyOf(userId: string): (provider: string) => Promise<string | undefined> {
+    return async (provider) => this.credentials?.credentialFor(userId, provider);
   }
 }

@@ -46,6 +46,8 @@ interface ModelList {
 /** Lists the available models and resolves names to providers. */
 export class ModelDirectory {
   private readonly lists: LRUCache<string, ModelList, ModelProvider>;
+  /** Ids in the latest list of each provider, also while it is unavailable. */
+  private readonly listedIds = new Map<string, ReadonlySet<string>>();
 
   /** @param providers in the order in which a bare name is looked up; the demo comes last */
   constructor(
@@ -58,7 +60,9 @@ export class ModelDirectory {
       ttl: LIST_TTL_MS,
       fetchMethod: async (_id, _stale, { options, context: provider }) => {
         try {
-          return { models: await provider.listModels(AbortSignal.timeout(LIST_TIMEOUT_MS)) };
+          const models = await provider.listModels(AbortSignal.timeout(LIST_TIMEOUT_MS));
+          this.listedIds.set(provider.id, new Set(models.map(({ id }) => id)));
+          return { models };
         } catch {
           options.ttl = FAILURE_TTL_MS;
           return { models: undefined };
@@ -152,6 +156,12 @@ export class ModelDirectory {
       }),
     );
     return lists.flat();
+  }
+
+  /** Returns true if the latest list of its provider contains a model. Requests no list. */
+  isListed({ provider, model }: ModelIdentity): boolean {
+    const ids = this.listedIds.get(provider);
+    return ids !== undefined && (ids.has(model) || ids.has(`${model}:latest`));
   }
 
   /** Returns the ids in the order in which a bare name is looked up. */

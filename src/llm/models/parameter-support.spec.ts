@@ -48,32 +48,32 @@ function requestWith(parameter: string, value: unknown): ChatRequest {
   return request;
 }
 
-function entriesOf(wire: Protocol): [string, Treatment][] {
-  return Object.entries(PARAMETERS[wire]);
+function entriesOf(protocol: Protocol): [string, Treatment][] {
+  return Object.entries(PARAMETERS[protocol]);
 }
 
-const WIRES: readonly Protocol[] = ['openai', 'anthropic', 'ollama', 'demo'];
-const cases = WIRES.flatMap((wire) =>
-  entriesOf(wire).map(([parameter, treatment]): [Protocol, string, Treatment] => [
-    wire,
+const PROTOCOLS: readonly Protocol[] = ['openai', 'anthropic', 'ollama', 'demo'];
+const cases = PROTOCOLS.flatMap((protocol) =>
+  entriesOf(protocol).map(([parameter, treatment]): [Protocol, string, Treatment] => [
+    protocol,
     parameter,
     treatment,
   ]),
 );
 
 describe('adaptRequest', () => {
-  it.each(cases)('for %s: the parameter %s is %s', (wire, parameter, treatment) => {
+  it.each(cases)('for %s: the parameter %s is %s', (protocol, parameter, treatment) => {
     const value: unknown = Reflect.get(ASKED, parameter);
     const request = requestWith(parameter, value);
     if (treatment === 'refused') {
-      expect(unsupportedParameter(request, wire)).toBe(parameter);
-      expect(() => adaptRequest(request, wire, 'host/model')).toThrow(
+      expect(unsupportedParameter(request, protocol)).toBe(parameter);
+      expect(() => adaptRequest(request, protocol, 'host/model')).toThrow(
         expect.objectContaining({ code: 'invalid_request', param: parameter }),
       );
       return;
     }
-    expect(unsupportedParameter(request, wire)).toBeUndefined();
-    const adapted = adaptRequest(request, wire, 'host/model');
+    expect(unsupportedParameter(request, protocol)).toBeUndefined();
+    const adapted = adaptRequest(request, protocol, 'host/model');
     expect(adapted.ignored).toEqual(treatment === 'ignored' ? [parameter] : []);
     expect(adapted.request).toEqual(treatment === 'ignored' ? { messages: MESSAGES } : request);
     // The caller's own request stays unchanged: another model may receive more of it.
@@ -97,8 +97,8 @@ describe('adaptRequest', () => {
     ['audio', null],
     ['logit_bias', undefined],
   ])('treats %s = %j as unset: never refused, never reported', (parameter, value) => {
-    for (const wire of WIRES) {
-      expect(adaptRequest(requestWith(parameter, value), wire, 'host/model').ignored).toEqual([]);
+    for (const protocol of PROTOCOLS) {
+      expect(adaptRequest(requestWith(parameter, value), protocol, 'host/model').ignored).toEqual([]);
     }
   });
 
@@ -114,8 +114,8 @@ describe('adaptRequest', () => {
     ['anthropic', 0, 0, []],
     ['openai', 1.5, 1.5, []],
     ['ollama', 1.5, 1.5, []],
-  ])('for %s: changes the temperature %d to %d', (wire, given, sent, ignored) => {
-    const adapted = adaptRequest({ messages: MESSAGES, temperature: given }, wire, 'host/model');
+  ])('for %s: changes the temperature %d to %d', (protocol, given, sent, ignored) => {
+    const adapted = adaptRequest({ messages: MESSAGES, temperature: given }, protocol, 'host/model');
     expect(adapted.request.temperature).toBe(sent);
     expect(adapted.ignored).toEqual(ignored);
   });
@@ -127,14 +127,17 @@ describe('adaptRequest', () => {
     ['openai', 65, false, false],
     ['anthropic', 257, false, true],
     ['anthropic', 256, false, false],
-  ])('for %s: a user of %d characters, translated: %s, is hashed: %s', (wire, length, translated, hashed) => {
-    const user = 'u'.repeat(length);
-    const adapted = adaptRequest(requestWith('user', user), wire, 'host/model', translated);
-    expect(adapted.ignored).toEqual(hashed ? ['user'] : []);
-    expect(adapted.request).toMatchObject({
-      user: hashed ? expect.stringMatching(/^[a-zA-Z0-9]{32}$/) : user,
-    });
-  });
+  ])(
+    'for %s: a user of %d characters, translated: %s, is hashed: %s',
+    (protocol, length, translated, hashed) => {
+      const user = 'u'.repeat(length);
+      const adapted = adaptRequest(requestWith('user', user), protocol, 'host/model', translated);
+      expect(adapted.ignored).toEqual(hashed ? ['user'] : []);
+      expect(adapted.request).toMatchObject({
+        user: hashed ? expect.stringMatching(/^[a-zA-Z0-9]{32}$/) : user,
+      });
+    },
+  );
 
   it('reports all parameters that were dropped', () => {
     const request = Object.assign(requestWith('seed', 7), { user: 'somebody', store: true });
@@ -153,12 +156,16 @@ describe('adaptRequest', () => {
     ['include_reasoning', false],
     ['constructor', 1],
   ])('reports the unknown field %s = %j, except for OpenAI’s format', (name, value) => {
-    const reported = WIRES.map((wire) => adaptRequest(requestWith(name, value), wire, 'm').ignored);
+    const reported = PROTOCOLS.map(
+      (protocol) => adaptRequest(requestWith(name, value), protocol, 'm').ignored,
+    );
     expect(reported).toEqual([[], [name], [name], [name]]);
   });
 
   const hintsIn = (request: ChatRequest): (readonly string[])[] =>
-    (['openai', 'anthropic', 'ollama'] as const).map((wire) => adaptRequest(request, wire, 'm').ignored);
+    (['openai', 'anthropic', 'ollama'] as const).map(
+      (protocol) => adaptRequest(request, protocol, 'm').ignored,
+    );
 
   it('reports hints inside messages and tools that the format has no field for', () => {
     const url = 'data:image/png;base64,AAAA';
@@ -184,7 +191,7 @@ describe('adaptRequest', () => {
 
   it('refuses json_object for Anthropic, which can enforce a schema only', () => {
     const request = requestWith('response_format', { type: 'json_object' });
-    const refused = WIRES.map((wire) => unsupportedParameter(request, wire));
+    const refused = PROTOCOLS.map((protocol) => unsupportedParameter(request, protocol));
     expect(refused).toEqual([undefined, 'response_format', undefined, 'response_format']);
     expect(() => adaptRequest(request, 'anthropic', 'a/b')).toThrow(
       "'a/b' does not support a 'response_format' of the type 'json_object'",

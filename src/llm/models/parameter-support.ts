@@ -1,7 +1,7 @@
 import { alphanumericDigest } from '../../common/digest.js';
 import { AppError } from '../../common/errors.js';
 import { droppedFields } from './dropped-fields.js';
-import { findOpenAiOnlyField } from '../port/foreign-field.js';
+import { findOpenAiOnlyField } from '../port/find-openai-only-field.js';
 import type { ChatRequest, Protocol } from '../port/index.js';
 
 /** The treatment of a parameter in a protocol. */
@@ -181,7 +181,7 @@ export interface AdaptedRequest {
  * Fits a request to an API format. A request that its caller wrote in OpenAI's own format is passed on
  * unchanged: its content is between the caller and the host.
  * @param translated true if the caller wrote the request in another format
- * @throws AppError `invalid_request` that names a parameter which the answer would have to honour and cannot
+ * @throws AppError `invalid_request` that names a parameter which the answer would have to honor and cannot
  */
 export function adaptRequest(
   request: ChatRequest,
@@ -238,14 +238,14 @@ function hasEffect(request: ChatRequest, name: AdaptedParameter): boolean {
   if (name === 'parallel_tool_calls') return value === false;
   if (value === false) return false;
   if (name === 'n' || name === 'top_p') return value !== 1;
-  // `auto` is the default, and every protocol can honour `none`: the tools are not sent.
+  // `auto` is the default, and every protocol can honor `none`: the tools are not sent.
   if (name === 'tool_choice') return value !== 'auto' && value !== 'none';
   if (name === 'response_format') return request.response_format?.type !== 'text';
   if (name === 'modalities') return Array.isArray(value) && value.some((modality) => modality !== 'text');
   return !(Array.isArray(value) && value.length === 0);
 }
 
-/** Returns the error for a request that a model cannot honour. */
+/** Returns the error for a request that a model cannot honor. */
 export function unsupportedParameterError(name: string, model: string, request: ChatRequest): AppError {
   const type = request.response_format?.type;
   const isJson = name === 'response_format' && type === 'json_object';

@@ -120,7 +120,7 @@ describe('CompletionAssembler', () => {
   });
 });
 
-describe('toChunks', () => {
+describe('completionToChunks', () => {
   const messageOf = (message: object): ChatCompletion => ({
     ...{ id: 'c', object: 'chat.completion', created: 1, model: 'm' },
     choices: [

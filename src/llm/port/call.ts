@@ -140,6 +140,13 @@ export interface EmbeddingRequest {
   readonly input: string[] | number[][];
   readonly dimensions: number | undefined;
   readonly signal: AbortSignal;
+  /** The writer of the attempt records, as in {@link ModelCall}. Default: the model layer, into the `UsageSink`. */
+  readonly accounting?: ModelCall['accounting'];
+  /**
+   * False if no other model of a chain may answer, because vectors of different models cannot be compared. Default:
+   * true.
+   */
+  readonly allowFallback?: boolean;
 }
 
 /** Vectors in the order of the input. */

@@ -212,13 +212,13 @@ const KIND_OF_GENERIC_WORD = index(GENERIC_WORDS);
  * else by a generic code or type; undefined if none of them is known.
  */
 export function classifyError({ status, words, sentences }: ErrorSignals): ProviderErrorKind | undefined {
-  const normalised = words.map(normalise);
+  const normalized = words.map(normalize);
   return (
-    kindIn(KIND_OF_WORD, normalised) ??
+    kindIn(KIND_OF_WORD, normalized) ??
     SENTENCES.find(
       ({ pattern, when }) => (when?.(status) ?? true) && sentences.some((sentence) => pattern.test(sentence)),
     )?.kind ??
-    (status === undefined ? kindIn(KIND_OF_GENERIC_WORD, normalised) : kindOfStatus(status))
+    (status === undefined ? kindIn(KIND_OF_GENERIC_WORD, normalized) : kindOfStatus(status))
   );
 }
 
@@ -270,7 +270,7 @@ function index(table: Words): ReadonlyMap<string, ProviderErrorKind> {
   ];
   return new Map(
     kinds.flatMap((kind) =>
-      (table[kind] ?? []).map((word): [string, ProviderErrorKind] => [normalise(word), kind]),
+      (table[kind] ?? []).map((word): [string, ProviderErrorKind] => [normalize(word), kind]),
     ),
   );
 }
@@ -283,6 +283,6 @@ function kindIn(
 }
 
 /** Treats `ContextLengthExceeded`, `context-length-exceeded` and `context_length_exceeded` as the same word. */
-function normalise(word: string): string {
+function normalize(word: string): string {
   return word.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }

@@ -36,7 +36,7 @@ const PLACES: [body: unknown, sentence: string][] = [
 ];
 
 describe('an error of a host in an unusual shape', () => {
-  it.each(REPORTS)('is recognised as %j, which came with a success status', (report, kind, sentence) => {
+  it.each(REPORTS)('is recognized as %j, which came with a success status', (report, kind, sentence) => {
     expect(isErrorReport(report)).toBe(true);
     const error = toHostError({ body: report });
     expect(error.kind).toBe(kind);

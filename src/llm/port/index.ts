@@ -43,7 +43,7 @@ export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';
 export { type HostFailure, isErrorReport, toHostError } from './host-error.js';
 export { parseReply, invalidResponseError } from './reply-json.js';
-export { toCount } from './reply-count.js';
+export { parseReplyCount } from './reply-count.js';
 export { getField, sanitizeMessage, getStringField } from './provider-reason.js';
 export {
   readReturnedFields,

@@ -39,7 +39,7 @@ export type ProviderEvent =
   | {
       readonly type: 'chunk';
       readonly chunk: ChatChunk;
-      /** The chunk as received, if the provider uses the canonical format: it need not be serialised again. */
+      /** The chunk as received, if the provider uses the canonical format: it need not be serialized again. */
       readonly raw?: string;
     }
   | RelayedEvent

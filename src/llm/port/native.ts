@@ -19,7 +19,7 @@ export interface NativeRequest {
   readonly headers: Readonly<Record<string, string>>;
   /**
    * The first field that the canonical format cannot express. If set, only a provider that uses this protocol
-   * can honour the request.
+   * can honor the request.
    */
   readonly nativeOnlyField: string | undefined;
   /**

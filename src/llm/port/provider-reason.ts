@@ -14,7 +14,7 @@ const SECRET =
 const MAX_READ_LENGTH = 4_000;
 
 /**
- * Sanitises a provider's message so that it can be passed on: on one line, without keys, and truncated if it is
+ * Sanitizes a provider's message so that it can be passed on: on one line, without keys, and truncated if it is
  * too long.
  * @param secret the key that was sent with the request
  */

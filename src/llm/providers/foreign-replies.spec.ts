@@ -1,5 +1,6 @@
-// Any reply of a host must end as an answer or as one of our failures: a JavaScript error would be reported as
-// a bug of ours.
+// Any reply of a host must end as an answer or as one of our failures: a JavaScript error would be reported
+// as a bug in our code. Every kind of request to a host has its own check of the answer here, and every
+// generated reply is read by all of them.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';

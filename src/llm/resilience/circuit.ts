@@ -30,6 +30,9 @@ type State =
   | { readonly name: 'open'; readonly since: number }
   | { readonly name: 'probing'; readonly since: number };
 
+/** Names of the states of a circuit. */
+export const CIRCUIT_STATES = ['closed', 'open', 'probing'] as const satisfies readonly State['name'][];
+
 /**
  * A circuit breaker. Opens when most attempts of the last 20 s have failed, and closes when a later one is
  * answered.
@@ -40,6 +43,11 @@ export class Circuit {
 
   constructor(private readonly options: CircuitOptions) {
     this.counts = new SlidingCounts(options.now);
+  }
+
+  /** Name of the current state. An open circuit stays `open` until an attempt probes it. */
+  get stateName(): State['name'] {
+    return this.state.name;
   }
 
   /**

@@ -28,6 +28,18 @@ export class Circuits {
     return this.circuits.size;
   }
 
+  /** Returns the state of a circuit; one that is not in memory is closed. */
+  stateOf(key: string): Circuit['stateName'] {
+    return this.circuits.peek(key)?.stateName ?? 'closed';
+  }
+
+  /** Returns the keys of the circuits that are not closed. */
+  openKeys(): readonly string[] {
+    return [...this.circuits.entries()].flatMap(([key, { stateName }]) =>
+      stateName === 'closed' ? [] : [key],
+    );
+  }
+
   /** Returns true if an attempt with this key must be refused now. */
   refuses(key: string): boolean {
     return this.circuits.get(key)?.refuses ?? false;

@@ -10,10 +10,20 @@ export class ConcurrencyLimiter {
   private readonly waiting = new Set<() => void>();
 
   constructor(
-    count: number,
+    private readonly count: number,
     private readonly maxQueue: number,
   ) {
     this.free = count;
+  }
+
+  /** Number of slots in use. */
+  get running(): number {
+    return this.count - this.free;
+  }
+
+  /** Length of the queue. */
+  get queued(): number {
+    return this.waiting.size;
   }
 
   /**

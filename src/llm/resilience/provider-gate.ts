@@ -34,6 +34,16 @@ export interface ProviderGateOptions {
   readonly circuits: Circuits;
 }
 
+/** The load of a provider, and the state of its circuits. */
+export interface ProviderLoad {
+  readonly running: number;
+  readonly waiting: number;
+  /** State of the circuit of the host, with the server's own key. */
+  readonly hostCircuit: ReturnType<Circuits['stateOf']>;
+  /** Number of circuits that are not closed, whatever their model and key. */
+  readonly openCircuits: number;
+}
+
 /** The circuits of an attempt: that of the connection to its host, and that of its model there. */
 interface CircuitKeys {
   readonly host: string;
@@ -51,6 +61,22 @@ export class ProviderGate {
     this.limiter = new ConcurrencyLimiter(options.maxConcurrency, options.maxQueue);
   }
 
+  /** Returns the current load. */
+  get load(): ProviderLoad {
+    const { circuits, provider } = this.options;
+    const host = hostKeyOf('', provider);
+    const ofProvider = (key: string): boolean => {
+      const scoped = key.slice(key.indexOf(':'));
+      return scoped === host || scoped.startsWith(`${host}/`);
+    };
+    return {
+      running: this.limiter.running,
+      waiting: this.limiter.queued,
+      hostCircuit: circuits.stateOf(host),
+      openCircuits: circuits.openKeys().filter(ofProvider).length,
+    };
+  }
+
   /**
    * Waits for a slot.
    * @throws ProviderError `overloaded` immediately if the queue is full, `circuit_open` while the host or the
@@ -58,8 +84,9 @@ export class ProviderGate {
    */
   async enter({ model, keyScope, signal }: GateRequest): Promise<Permit> {
     const { provider } = this.options;
+    const host = hostKeyOf(keyScope, provider);
     // A provider id contains no slash, so no model can have the key of a host.
-    const keys = { host: `${keyScope}:${provider}`, model: `${keyScope}:${provider}/${model}` };
+    const keys = { host, model: `${host}/${model}` };
     // Refuse before waiting for a slot, and check again afterwards: the circuit may have opened meanwhile.
     this.refuseWhileOpen(keys);
     const release = await this.limiter.acquire(signal);
@@ -121,4 +148,9 @@ export class ProviderGate {
       retryAfterMs: this.options.circuits.probeAfterMs,
     });
   }
+}
+
+/** Returns the key of a host's circuit. A key scope contains no colon. */
+function hostKeyOf(keyScope: string, provider: string): string {
+  return `${keyScope}:${provider}`;
 }

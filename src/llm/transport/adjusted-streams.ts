@@ -92,5 +92,5 @@ function maximumIn(sentence: string, sent: number): number | undefined {
   return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
 
-/** Smallest maximum that is recognised, in tokens: above every HTTP status. */
+/** Smallest maximum that is recognized, in tokens: above every HTTP status. */
 const MIN_MAXIMUM = 600;

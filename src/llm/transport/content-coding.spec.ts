@@ -1,3 +1,5 @@
+// Each content coding is tested at two levels, as plain functions and in ResponseBody, with one table of
+// codings and one text.
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
@@ -86,7 +88,7 @@ describe('unpack', () => {
 
   it.each(['br', 'zstd', 'deflate'])('refuses bytes that are not in the format %s', async (coding) => {
     const garbage = Buffer.from(
-      '\u0000\u0001 this is of no coding at all, and long enough to be told from one',
+      '\u0000\u0001 this is of no coding at all, and long enough to be distinguished from one',
     );
     expect(await failureOf(textOf(decompress([garbage], [coding])))).toMatchObject({
       kind: 'unreadable_answer',

@@ -46,7 +46,7 @@ const failureOf = (answer: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-describe('postWhole', () => {
+describe('sendBuffered', () => {
   it('returns status, headers and text, regardless of the encoding', async () => {
     const request = await requestTo((incoming, response) => {
       response.writeEarlyHints({ link: '</a>; rel=preload' });

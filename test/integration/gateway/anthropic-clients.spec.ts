@@ -1,5 +1,6 @@
 // Real components: the API on a socket, PostgreSQL, the official clients as their users have them, and the
-// protocols of three kinds of providers.
+// protocols of three kinds of providers. A table locates the tested values in each provider's request format;
+// two clients use it over one server.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import Anthropic from '@anthropic-ai/sdk';
@@ -7,7 +8,7 @@ import { APICallError, generateText, jsonSchema, stepCountIs, streamText, tool }
 import { at } from '../../support/client.js';
 import { FAKE_SIGNATURE } from '../../support/fake-provider/anthropic-blocks.js';
 import { gatedAnswer } from '../../support/fake-provider/gated-answer.js';
-import type { ErrorBehaviour } from '../../support/fake-provider/script.js';
+import type { ErrorBehavior } from '../../support/fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 
 type Ask = Anthropic.MessageCreateParamsNonStreaming;
@@ -113,8 +114,8 @@ async function messageOf(body: Ask, streaming: boolean): Promise<Anthropic.Messa
   return streaming ? client.messages.stream(body).finalMessage() : client.messages.create(body);
 }
 
-describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
-  const model = `${wire.id}/test-model`;
+describe.each(PROVIDERS)('the Anthropic client over $id', (upstream) => {
+  const model = `${upstream.id}/test-model`;
 
   it.each([true, false])('receives an answer (streaming: %s)', async (streaming) => {
     provider.script({ kind: 'answer', text: ['four', ' five'], usage: USAGE });
@@ -129,7 +130,7 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
       stop_sequence: null,
       usage: { input_tokens: 41, output_tokens: 17, cache_read_input_tokens: 0 },
     });
-    expect(sentBody()).toMatchObject(wire.system);
+    expect(sentBody()).toMatchObject(upstream.system);
   });
 
   it('receives the id of its request', async () => {
@@ -158,7 +159,7 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
       ],
     });
     // Ollama's API has no setting that forces a tool call.
-    const type = wire.id === 'ollama' ? 'auto' : 'any';
+    const type = upstream.id === 'ollama' ? 'auto' : 'any';
     const tool_choice = { type, disable_parallel_tool_use: true } as const;
     const message = await messageOf(ask(model, { tools: [WEATHER], tool_choice }), streaming);
     expect(message.stop_reason).toBe('tool_use');
@@ -170,8 +171,8 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
     const ids = message.content.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []));
     expect(new Set(ids).size).toBe(2);
     expect(ids).not.toContain('');
-    expect(at(sentBody(), ...wire.tool)).toMatchObject(WEATHER.input_schema);
-    expect(sentBody()).toMatchObject(wire.choice);
+    expect(at(sentBody(), ...upstream.tool)).toMatchObject(WEATHER.input_schema);
+    expect(sentBody()).toMatchObject(upstream.choice);
   });
 
   it('sends tool results', async () => {
@@ -189,7 +190,7 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
       }),
     );
     expect(message.content).toMatchObject([{ type: 'text', text: 'Rome?' }]);
-    expect(at(sentBody(), ...wire.result)).toBe('rain');
+    expect(at(sentBody(), ...upstream.result)).toBe('rain');
     expect(JSON.stringify(at(sentBody(), 'messages', 1))).toContain('Rome');
   });
 
@@ -199,7 +200,7 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
       provider.script({ kind: 'answer', reasoning: ['Hm', ' hm'], text: 'four' });
       const message = await messageOf(ask(model), streaming);
       expect(message.content).toMatchObject([
-        { type: 'thinking', thinking: 'Hm hm', signature: wire.signature },
+        { type: 'thinking', thinking: 'Hm hm', signature: upstream.signature },
         { type: 'text', text: 'four' },
       ]);
       const again = await client.messages.create(
@@ -214,7 +215,7 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
       expect(again.content).toMatchObject([{ type: 'text', text: 'two' }]);
       // Anthropic gets the blocks back that it signed; the other providers get theirs back only with tool
       // calls.
-      expect(JSON.stringify(sentBody()).includes('Hm hm')).toBe(wire.signature === FAKE_SIGNATURE);
+      expect(JSON.stringify(sentBody()).includes('Hm hm')).toBe(upstream.signature === FAKE_SIGNATURE);
       expect(JSON.stringify(sentBody())).not.toContain('provider_data');
     },
   );
@@ -234,7 +235,7 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
       }),
     );
     expect(message.content).toMatchObject([{ text: 'What is this?' }]);
-    expect(at(sentBody(), ...wire.image)).toBe(wire.sentImage);
+    expect(at(sentBody(), ...upstream.image)).toBe(upstream.sentImage);
   });
 
   it('receives an answer that matches a JSON schema', async () => {
@@ -244,7 +245,7 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
       ask(model, { output_config: { format: { type: 'json_schema', schema } } }),
     );
     expect(message.content).toMatchObject([{ text: '{"city":"Rome"}' }]);
-    expect(at(sentBody(), ...wire.schema)).toEqual(schema);
+    expect(at(sentBody(), ...upstream.schema)).toEqual(schema);
   });
 
   it('receives the stop reason of an answer', async () => {
@@ -269,12 +270,12 @@ describe.each(PROVIDERS)('the Anthropic client over $id', (wire) => {
       tools: [WEATHER],
     });
     // The fake provider counts words; the estimate includes tools and message overhead.
-    if (wire.id === 'anthropic') expect(input_tokens).toBe(3);
+    if (upstream.id === 'anthropic') expect(input_tokens).toBe(3);
     else expect(input_tokens).toBeGreaterThan(20);
     expect(provider.requests.filter(({ route }) => route === 'chat')).toEqual([]);
   });
 
-  const failures: readonly (readonly [number, Partial<ErrorBehaviour>, unknown, object])[] = [
+  const failures: readonly (readonly [number, Partial<ErrorBehavior>, unknown, object])[] = [
     [
       400,
       { message: 'That is wrong.' },
@@ -380,8 +381,8 @@ describe('the Anthropic client', () => {
   });
 });
 
-describe.each(PROVIDERS)('the Vercel AI SDK over $id', (wire) => {
-  const name = `${wire.id}/test-model`;
+describe.each(PROVIDERS)('the Vercel AI SDK over $id', (upstream) => {
+  const name = `${upstream.id}/test-model`;
   const model = () => createAnthropic({ baseURL: `${api.url}/v1`, apiKey: user.token })(name);
 
   it('generates text', async () => {
@@ -436,7 +437,7 @@ describe.each(PROVIDERS)('the Vercel AI SDK over $id', (wire) => {
       };
       const text = streaming ? await streamText(options).text : (await generateText(options)).text;
       expect([text, cities]).toEqual(['It rains.', ['Rome']]);
-      expect(at(sentBody(), ...wire.result)).toBe('rain');
+      expect(at(sentBody(), ...upstream.result)).toBe('rain');
     },
   );
 

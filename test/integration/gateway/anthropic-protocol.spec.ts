@@ -1,11 +1,12 @@
 // Real components: the API on a socket, PostgreSQL, and the protocols of the providers; the bytes on the
-// sockets are compared event by event.
+// sockets are compared event by event. Translated and relayed answers, errors, models and token counts share
+// the same two servers, one of them with a scripted host, and one event parser.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import type { TestApi } from '../../support/api.js';
 import { at, registerUser, send, type ApiResponse, type TestUser } from '../../support/client.js';
-import type { Behaviour } from '../../support/fake-provider/script.js';
+import type { Behavior } from '../../support/fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpResource, setUpUser } from '../../support/set-up.js';
 import { query, type Row, until } from '../../support/stored.js';
 
@@ -246,7 +247,7 @@ describe.each(OTHERS)('a Messages stream over %s', (id) => {
 });
 
 describe('a failure in mid-stream', () => {
-  const failures: readonly (readonly [string, Behaviour, string])[] = [
+  const failures: readonly (readonly [string, Behavior, string])[] = [
     ['cut', { kind: 'cut', text: ['four', ' five'], afterChunks: 1 }, 'api_error'],
     [
       'error',
@@ -262,8 +263,8 @@ describe('a failure in mid-stream', () => {
   ];
   it.each(failures)(
     'is reported as an error event, which is the last one: %s',
-    async (id, behaviour, type) => {
-      provider.script(behaviour);
+    async (id, behavior, type) => {
+      provider.script(behavior);
       const response = await post(MESSAGES, ask({ model: `${id}/test-model`, stream: true }));
       const events = await eventsOf(response);
       expect(dataOf(events).at(-1)).toEqual({

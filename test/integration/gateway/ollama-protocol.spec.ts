@@ -1,5 +1,6 @@
 // Real components: the API on a socket, PostgreSQL, and Ollama's protocol on both sides; relayed data is
-// compared byte by byte.
+// compared byte by byte. Chat and generate run the same cases on a table of raw lines, and the remaining
+// routes use the same server.
 import { type IncomingMessage, request as openRequest } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';

@@ -1,5 +1,6 @@
 // Real components: the API on a socket, PostgreSQL, the official clients as their users have them, and the
-// protocols of three kinds of providers.
+// protocols of three kinds of providers. Three clients (OpenAI, LangChain and the Vercel AI SDK) run against
+// one server and one table of providers.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { HumanMessage, ToolMessage } from '@langchain/core/messages';
@@ -9,7 +10,7 @@ import OpenAI from 'openai';
 import { at, listAt } from '../../support/client.js';
 import { unitVector } from '../../support/fake-provider/embedding-vectors.js';
 import { gatedAnswer } from '../../support/fake-provider/gated-answer.js';
-import type { ErrorBehaviour } from '../../support/fake-provider/script.js';
+import type { ErrorBehavior } from '../../support/fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 
 type Chat = Omit<OpenAI.Chat.ChatCompletionCreateParamsNonStreaming, 'stream'>;
@@ -118,8 +119,8 @@ async function expectLeft(closed: Promise<{ by: string }>, leave: () => void): P
   expect(performance.now() - left).toBeLessThan(LEAVES_WITHIN_MS);
 }
 
-describe.each(PROVIDERS)('the OpenAI client over $id', (wire) => {
-  const model = `${wire.id}/test-model`;
+describe.each(PROVIDERS)('the OpenAI client over $id', (upstream) => {
+  const model = `${upstream.id}/test-model`;
 
   it('completes a chat', async () => {
     provider.script({ kind: 'answer', text: 'four five', usage: USAGE });
@@ -168,7 +169,7 @@ describe.each(PROVIDERS)('the OpenAI client over $id', (wire) => {
     const ids = choice?.message.tool_calls?.map(({ id }) => id) ?? [];
     expect(new Set(ids).size).toBe(2);
     expect(ids).not.toContain('');
-    expect(at(sentBody(), ...wire.tool)).toMatchObject({ properties: { city: { type: 'string' } } });
+    expect(at(sentBody(), ...upstream.tool)).toMatchObject({ properties: { city: { type: 'string' } } });
   });
 
   it('sends tool results', async () => {
@@ -189,8 +190,8 @@ describe.each(PROVIDERS)('the OpenAI client over $id', (wire) => {
       ],
     });
     expect(completion.choices[0]?.message.content).toBe('Rome?');
-    expect(at(sentBody(), ...wire.result)).toEqual(wire.sentResult);
-    expect(JSON.stringify(at(sentBody(), ...wire.result))).toContain('rain');
+    expect(at(sentBody(), ...upstream.result)).toEqual(upstream.sentResult);
+    expect(JSON.stringify(at(sentBody(), ...upstream.result))).toContain('rain');
   });
 
   it('receives an answer that matches a JSON schema', async () => {
@@ -204,7 +205,7 @@ describe.each(PROVIDERS)('the OpenAI client over $id', (wire) => {
       }),
     );
     expect(JSON.parse(completion.choices[0]?.message.content ?? '')).toEqual({ city: 'Rome' });
-    expect(at(sentBody(), ...wire.schema)).toEqual(SCHEMA);
+    expect(at(sentBody(), ...upstream.schema)).toEqual(SCHEMA);
   });
 
   it('sends an image', async () => {
@@ -221,62 +222,64 @@ describe.each(PROVIDERS)('the OpenAI client over $id', (wire) => {
       ],
     });
     expect(completion.choices[0]?.message.content).toBe('What is this?');
-    expect(at(sentBody(), ...wire.image)).toBe(wire.sentImage);
+    expect(at(sentBody(), ...upstream.image)).toBe(upstream.sentImage);
   });
 
   it('lists the model and retrieves it by its name with a slash', async () => {
     const { data } = await client.models.list();
     const listed = data.find(({ id }) => id === model);
-    expect(listed).toEqual({ id: model, object: 'model', created: expect.any(Number), owned_by: wire.id });
+    expect(listed).toEqual({
+      id: model,
+      object: 'model',
+      created: expect.any(Number),
+      owned_by: upstream.id,
+    });
     expect(await client.models.retrieve(model)).toEqual(listed);
   });
 
-  const failures: readonly (readonly [
-    status: number,
-    behaviour: Partial<ErrorBehaviour>,
-    expected: object,
-  ])[] = [
+  const failures: readonly (readonly [status: number, behavior: Partial<ErrorBehavior>, expected: object])[] =
     [
-      400,
-      { message: 'That is wrong.' },
-      {
-        status: 400,
-        code: 'provider_rejected',
-        type: 'invalid_request_error',
-        error: { message: 'That is wrong.' },
-      },
-    ],
-    [
-      401,
-      {},
-      {
-        status: 502,
-        code: 'provider_error',
-        type: 'api_error',
-        error: {
-          message:
-            "The model provider rejected the server's credentials. The operator of this server must check the API key.",
+      [
+        400,
+        { message: 'That is wrong.' },
+        {
+          status: 400,
+          code: 'provider_rejected',
+          type: 'invalid_request_error',
+          error: { message: 'That is wrong.' },
         },
-      },
-    ],
-    [
-      404,
-      { message: 'No such model.' },
-      { status: 404, code: 'model_not_found', param: 'model', error: { message: 'No such model.' } },
-    ],
-    [
-      429,
-      { retryAfter: 7 },
-      {
-        status: 429,
-        code: 'provider_rate_limited',
-        type: 'rate_limit_error',
-        error: { message: 'The model provider is rate limiting requests. Try again later.' },
-      },
-    ],
-    [500, {}, { status: 502, code: 'provider_error', type: 'api_error', param: null }],
-    [503, {}, { status: 503, code: 'provider_unavailable', type: 'api_error', param: null }],
-  ];
+      ],
+      [
+        401,
+        {},
+        {
+          status: 502,
+          code: 'provider_error',
+          type: 'api_error',
+          error: {
+            message:
+              "The model provider rejected the server's credentials. The operator of this server must check the API key.",
+          },
+        },
+      ],
+      [
+        404,
+        { message: 'No such model.' },
+        { status: 404, code: 'model_not_found', param: 'model', error: { message: 'No such model.' } },
+      ],
+      [
+        429,
+        { retryAfter: 7 },
+        {
+          status: 429,
+          code: 'provider_rate_limited',
+          type: 'rate_limit_error',
+          error: { message: 'The model provider is rate limiting requests. Try again later.' },
+        },
+      ],
+      [500, {}, { status: 502, code: 'provider_error', type: 'api_error', param: null }],
+      [503, {}, { status: 503, code: 'provider_unavailable', type: 'api_error', param: null }],
+    ];
 
   it.each(failures)(
     'throws its own error class if the provider responds with %i',

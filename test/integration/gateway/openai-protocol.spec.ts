@@ -1,9 +1,10 @@
 // Real components: the API on a socket, PostgreSQL, and the protocols of the providers; the data on the
-// sockets is compared byte by byte.
+// sockets is compared byte by byte. The endpoints of OpenAI's protocol share one server and the helpers for
+// frames, error bodies and usage records.
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { at, listAt, registerUser, send, type ApiResponse, type TestUser } from '../../support/client.js';
 import { gatedAnswer } from '../../support/fake-provider/gated-answer.js';
-import type { Behaviour } from '../../support/fake-provider/script.js';
+import type { Behavior } from '../../support/fake-provider/script.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { query, type Row, until } from '../../support/stored.js';
 
@@ -22,7 +23,7 @@ const LEAVES_WITHIN_MS = 1000;
 const PING_MS = 15_000;
 const HASTY_PING_MS = 50;
 
-const WIRES = ['openai', 'anthropic', 'ollama'] as const;
+const PROTOCOLS = ['openai', 'anthropic', 'ollama'] as const;
 
 const TOOLS = [{ type: 'function', function: { name: 'clock' } }];
 
@@ -111,7 +112,7 @@ async function usageWhen(owner: TestUser, count: number): Promise<Row[]> {
   });
 }
 
-describe.each(WIRES)('a chat stream over %s', (id) => {
+describe.each(PROTOCOLS)('a chat stream over %s', (id) => {
   const model = `${id}/test-model`;
 
   it.each([undefined, false, true])(
@@ -199,7 +200,7 @@ describe.each(WIRES)('a chat stream over %s', (id) => {
 });
 
 describe('a failure in mid-stream', () => {
-  const failures: readonly (readonly [(typeof FAILING)[number], Behaviour, object])[] = [
+  const failures: readonly (readonly [(typeof FAILING)[number], Behavior, object])[] = [
     [
       'cut',
       { kind: 'cut', text: ['four', ' five'], afterChunks: 1 },
@@ -223,9 +224,9 @@ describe('a failure in mid-stream', () => {
   ];
   it.each(failures)(
     'is reported as an error event, which is the last one: %s',
-    async (id, behaviour, expected) => {
+    async (id, behavior, expected) => {
       for (const path of [CHAT, COMPLETIONS]) {
-        provider.script(behaviour);
+        provider.script(behavior);
         const body = path === CHAT ? chat({ stream: true }) : { prompt: 'one two three', stream: true };
         const frames = await framesOf(await post(path, { ...body, model: `${id}/test-model` }));
         const error: unknown = JSON.parse(frames.at(-1) ?? '');
@@ -588,7 +589,7 @@ describe('a client’s disconnect', () => {
     owner = await registerUser(api.url);
   });
 
-  const ways = WIRES.flatMap((id) => [
+  const ways = PROTOCOLS.flatMap((id) => [
     { id, stream: true, begun: true },
     { id, stream: true, begun: false },
     { id, stream: false, begun: false },
@@ -633,7 +634,7 @@ describe('a client’s disconnect', () => {
 describe('usage that a host does not report', () => {
   const COUNTED = { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 };
 
-  it.each(WIRES)('is estimated, and returned if requested: %s', async (id) => {
+  it.each(PROTOCOLS)('is estimated, and returned if requested: %s', async (id) => {
     const model = `${id}/test-model`;
     provider.setDefault({ kind: 'answer', text: ['four', ' five'], usage: 'none' });
     const whole = await user.request('POST', CHAT, chat({ model }));
@@ -669,7 +670,7 @@ describe('the ledger', () => {
   it('has exactly one record per call, whatever its outcome', async () => {
     const owner = await registerUser(api.url);
     const model = 'openai/test-model';
-    const answer: Behaviour = { kind: 'answer', text: 'four five', usage: USAGE };
+    const answer: Behavior = { kind: 'answer', text: 'four five', usage: USAGE };
     provider.script(answer, answer, answer, { kind: 'error', status: 400 });
     await owner.request('POST', CHAT, chat({ model }));
     await (await post(CHAT, chat({ model, stream: true }), { owner })).text();

@@ -1,5 +1,5 @@
 // Real components: the API on a socket and PostgreSQL. Every route is requested with every credential that
-// must be refused.
+// must be refused. The table has a row for each route, and a route without one fails the test.
 import { createHmac } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERROR_TYPES } from '../../../src/gateway/anthropic/errors.js';
@@ -10,10 +10,10 @@ import { uploadedId } from '../../support/files.js';
 import { setUpAdmin, setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { query } from '../../support/stored.js';
 
-type Scope = 'chat' | 'files' | 'admin';
-type Wire = 'own' | 'anthropic' | 'ollama';
+type Scope = 'chat' | 'files' | 'rag' | 'admin';
+type ApiFormat = 'own' | 'anthropic' | 'ollama';
 type Refusal = 'unauthorized' | 'invalid_api_key' | 'insufficient_scope' | 'forbidden' | 'not_found';
-type Thing = 'conversation' | 'answer' | 'file' | 'apiKey' | 'user' | 'provider';
+type Thing = 'conversation' | 'answer' | 'file' | 'collection' | 'apiKey' | 'user' | 'provider';
 
 /** Access rules of a route, and how to request it. */
 interface Access {
@@ -22,7 +22,7 @@ interface Access {
   readonly adminOnly?: true;
   /** The resource whose id is in the path. */
   readonly thing?: Thing;
-  readonly wire?: Wire;
+  readonly apiFormat?: ApiFormat;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -38,11 +38,32 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'patch /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
   'delete /api/v1/conversations/{id}': { needs: 'chat', thing: 'conversation' },
   'get /api/v1/conversations/{id}/messages': { needs: 'chat', thing: 'conversation' },
+  'post /api/v1/analyze/pdf': { needs: 'chat' },
   'post /api/v1/files': { needs: 'files' },
   'get /api/v1/files': { needs: 'files' },
   'get /api/v1/files/{id}': { needs: 'files', thing: 'file' },
   'get /api/v1/files/{id}/content': { needs: 'files', thing: 'file' },
+  'get /api/v1/files/{id}/text': { needs: 'files', thing: 'file' },
   'delete /api/v1/files/{id}': { needs: 'files', thing: 'file' },
+  'post /api/v1/rag/collections': { needs: 'rag' },
+  'get /api/v1/rag/collections': { needs: 'rag' },
+  'get /api/v1/rag/collections/{collection}': { needs: 'rag', thing: 'collection' },
+  'patch /api/v1/rag/collections/{collection}': { needs: 'rag', thing: 'collection' },
+  'delete /api/v1/rag/collections/{collection}': { needs: 'rag', thing: 'collection' },
+  'post /api/v1/rag/collections/{collection}/reindex': { needs: 'rag', thing: 'collection' },
+  'get /api/v1/rag/collections/{collection}/shares': { needs: 'rag', thing: 'collection' },
+  'put /api/v1/rag/collections/{collection}/shares/{user_id}': { needs: 'rag', thing: 'collection' },
+  'delete /api/v1/rag/collections/{collection}/shares/{user_id}': { needs: 'rag', thing: 'collection' },
+  'post /api/v1/rag/collections/{collection}/documents': { needs: 'rag', thing: 'collection' },
+  'get /api/v1/rag/collections/{collection}/documents': { needs: 'rag', thing: 'collection' },
+  'get /api/v1/rag/collections/{collection}/documents/{id}': { needs: 'rag', thing: 'collection' },
+  'put /api/v1/rag/collections/{collection}/documents/{id}': { needs: 'rag', thing: 'collection' },
+  'delete /api/v1/rag/collections/{collection}/documents/{id}': { needs: 'rag', thing: 'collection' },
+  'post /api/v1/rag/collections/{collection}/documents/{id}/cancel': { needs: 'rag', thing: 'collection' },
+  'post /api/v1/rag/collections/{collection}/documents/{id}/retry': { needs: 'rag', thing: 'collection' },
+  'get /api/v1/rag/collections/{collection}/documents/{id}/events': { needs: 'rag', thing: 'collection' },
+  'post /api/v1/rag/search': { needs: 'rag' },
+  'post /api/v1/rag/query': { needs: 'rag' },
   'post /api/v1/conversations/{id}/messages/{message_id}/activate': { needs: 'chat', thing: 'conversation' },
   'post /api/v1/conversations/{id}/messages/{message_id}/edit': { needs: 'chat' },
   'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': {
@@ -59,13 +80,18 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'post /v1/chat/completions': { needs: 'chat' },
   'post /v1/completions': { needs: 'chat' },
   'post /v1/embeddings': { needs: 'chat' },
+  'post /v1/files': { needs: 'files' },
+  'get /v1/files': { needs: 'files' },
+  'get /v1/files/{id}': { needs: 'files', thing: 'file' },
+  'get /v1/files/{id}/content': { needs: 'files', thing: 'file' },
+  'delete /v1/files/{id}': { needs: 'files', thing: 'file' },
   'get /v1/models': { needs: 'chat' },
   'get /v1/models/{model}': { needs: 'chat' },
-  'post /v1/messages': { needs: 'chat', wire: 'anthropic' },
-  'post /v1/messages/count_tokens': { needs: 'chat', wire: 'anthropic' },
-  'post /ollama/api/chat': { needs: 'chat', wire: 'ollama' },
-  'post /ollama/api/generate': { needs: 'chat', wire: 'ollama' },
-  'get /ollama/api/tags': { needs: 'chat', wire: 'ollama' },
+  'post /v1/messages': { needs: 'chat', apiFormat: 'anthropic' },
+  'post /v1/messages/count_tokens': { needs: 'chat', apiFormat: 'anthropic' },
+  'post /ollama/api/chat': { needs: 'chat', apiFormat: 'ollama' },
+  'post /ollama/api/generate': { needs: 'chat', apiFormat: 'ollama' },
+  'get /ollama/api/tags': { needs: 'chat', apiFormat: 'ollama' },
   'get /api/v1/users/me': { needs: 'admin' },
   'patch /api/v1/users/me': { needs: 'admin' },
   'delete /api/v1/users/me': { needs: 'admin' },
@@ -103,7 +129,7 @@ const VERSIONED: readonly [name: string, access: Access][] = (
   ['/v1/models', '/v1/models/{model}'] as const
 ).map((path) => [
   `get ${path}`,
-  { needs: 'chat', wire: 'anthropic', headers: { 'anthropic-version': '2023-06-01' } },
+  { needs: 'chat', apiFormat: 'anthropic', headers: { 'anthropic-version': '2023-06-01' } },
 ]);
 
 const ROUTES: readonly [name: string, access: Access][] = [...Object.entries(CLOSED), ...VERSIONED];
@@ -134,11 +160,13 @@ const stranger = setUpUser(api);
 
 beforeAll(async () => {
   const turn = await owner.request('POST', '/api/v1/chat', { message: 'Hi' });
+  const collection = await owner.request('POST', '/api/v1/rag/collections', { name: 'handbook' });
   await owner.request('PUT', '/api/v1/provider-keys/openai', { key: 'sk-own-0123456789abcdef' });
   things = {
     conversation: String(at(turn.body, 'conversation_id')),
     answer: String(at(turn.body, 'message_id')),
     file: await uploadedId(api.url, owner),
+    collection: String(at(collection.body, 'id')),
     apiKey: (await makeKey(api, owner)).id,
     user: await idOf(owner),
     provider: 'openai',
@@ -147,6 +175,7 @@ beforeAll(async () => {
   without = {
     chat: (await scoped('chat')).key,
     files: (await scoped('files')).key,
+    rag: (await scoped('rag')).key,
     admin: (await scoped('admin')).key,
   };
   refused = await badCredentials();
@@ -221,10 +250,15 @@ function askWith(headers: Readonly<Record<string, string>>, name: string, id: st
 }
 
 /** Checks that the response is the refusal, in the API format of the route. */
-function expectRefusal(what: object, { status, body }: ApiResponse, code: Refusal, wire: Wire = 'own'): void {
+function expectRefusal(
+  what: object,
+  { status, body }: ApiResponse,
+  code: Refusal,
+  apiFormat: ApiFormat = 'own',
+): void {
   const message: unknown = expect.stringMatching(/\w/);
   const request_id: unknown = expect.stringMatching(/^[\w-]+$/);
-  const shapes: Readonly<Record<Wire, unknown>> = {
+  const shapes: Readonly<Record<ApiFormat, unknown>> = {
     own: { error: { code, message, type: ERROR_TABLE[code].type, param: null }, request_id },
     anthropic: { type: 'error', error: { type: ERROR_TYPES[code], message }, request_id },
     ollama: { error: message },
@@ -232,7 +266,7 @@ function expectRefusal(what: object, { status, body }: ApiResponse, code: Refusa
   expect({ ...what, status, body }).toEqual({
     ...what,
     status: ERROR_TABLE[code].status,
-    body: shapes[wire],
+    body: shapes[apiFormat],
   });
 }
 
@@ -261,24 +295,24 @@ describe.each(Object.entries(OPEN))('%s', (name, status) => {
 });
 
 describe.each(ROUTES)('%s %j', (name, access) => {
-  const { needs, adminOnly, thing, wire } = access;
+  const { needs, adminOnly, thing, apiFormat } = access;
 
   it('refuses missing and invalid credentials', async () => {
     for (const [what, { credential, code }] of Object.entries(refused))
-      expectRefusal({ what }, await ask(name, access, credential), code, wire);
+      expectRefusal({ what }, await ask(name, access, credential), code, apiFormat);
   });
 
   it('refuses invalid credentials in X-API-Key', async () => {
     for (const [what, { credential, code }] of Object.entries(refused)) {
       if (credential !== undefined)
-        expectRefusal({ what }, await askWithKey(name, access, credential), code, wire);
+        expectRefusal({ what }, await askWithKey(name, access, credential), code, apiFormat);
     }
   });
 
   it('refuses an API key that has every scope except the required one', async () => {
     const key = without[needs];
     for (const answer of [await ask(name, access, key), await askWithKey(name, access, key)])
-      expectRefusal({ needs }, answer, 'insufficient_scope', wire);
+      expectRefusal({ needs }, answer, 'insufficient_scope', apiFormat);
   });
 
   if (adminOnly) {
@@ -286,9 +320,9 @@ describe.each(ROUTES)('%s %j', (name, access) => {
       const { key } = await makeKey(api, owner, { scopes: SCOPES });
       const id = thing && things[thing];
       for (const credential of [owner.token, key])
-        expectRefusal({}, await ask(name, access, credential, id), 'forbidden', wire);
+        expectRefusal({}, await ask(name, access, credential, id), 'forbidden', apiFormat);
       if (id === undefined) return;
-      expectRefusal({}, await ask(name, access, admin.token), 'not_found', wire);
+      expectRefusal({}, await ask(name, access, admin.token), 'not_found', apiFormat);
     });
   } else if (thing !== undefined) {
     it('returns the same 404 for a resource of another account as for an unknown one', async () => {
@@ -298,12 +332,12 @@ describe.each(ROUTES)('%s %j', (name, access) => {
       const nobodys = await registerUser(api.url);
       const foreign = await ask(name, access, stranger.token, id);
       const missing = await ask(name, access, nobodys.token, unknown);
-      expectRefusal({ id }, foreign, 'not_found', wire);
-      const told = ({ status, body }: ApiResponse, named: string) => ({
+      expectRefusal({ id }, foreign, 'not_found', apiFormat);
+      const describeAnswer = ({ status, body }: ApiResponse, named: string) => ({
         status,
         error: JSON.stringify(at(body, 'error')).replaceAll(named, 'ID'),
       });
-      expect(told(foreign, id)).toEqual(told(missing, unknown));
+      expect(describeAnswer(foreign, id)).toEqual(describeAnswer(missing, unknown));
     });
   }
 });

@@ -1,3 +1,4 @@
+// Mostly tables of bad input: each row is an invalid request and the exact error that its client receives.
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type ApiResponse, at, registerUser, send } from '../../support/client.js';
@@ -140,11 +141,11 @@ async function expectHarmless(request: () => Promise<ApiResponse>, refusal: Refu
 type Case = [what: string, body: unknown, refusal: Refusal];
 
 const fieldsOfATurn: Case[] = [
-  ['an unknown field', { message: 'x', colour: 1 }, { wrong: { colour: unknown('colour') } }],
+  ['an unknown field', { message: 'x', color: 1 }, { wrong: { color: unknown('color') } }],
   [
     'two wrong fields at once',
-    { message: 'x', colour: 1, temperature: 3 },
-    { wrong: { colour: unknown('colour'), temperature: 'temperature must not be greater than 2' } },
+    { message: 'x', color: 1, temperature: 3 },
+    { wrong: { color: unknown('color'), temperature: 'temperature must not be greater than 2' } },
   ],
   ['no message', {}, { wrong: { message: 'message must be a string' } }],
   ['a null message', { message: null }, { wrong: { message: 'message must be a string' } }],
@@ -370,7 +371,7 @@ const rawBodies: [what: string, body: string, refusal: Refusal][] = [
   ],
   [
     '100,000 nested objects in an unknown field',
-    `{"message":"x","colour":${nested('{"a":', '}').replace('}', '1}')}}`,
+    `{"message":"x","color":${nested('{"a":', '}').replace('}', '1}')}}`,
     invalid(TOO_DEEP),
   ],
   ['80,000 fields', JSON.stringify(wide(80_000)), invalid(TOO_WIDE)],
@@ -477,7 +478,7 @@ const pages: [what: string, query: string, refusal: Refusal][] = [
   ['half a surrogate pair in after', 'after=%ED%A0%80', { wrong: { after: 'after must be a UUID' } }],
   ['a broken % sequence in after', 'after=%', { wrong: { after: 'after must be a UUID' } }],
   ['10,000 characters of after', `after=${'a'.repeat(10_000)}`, { wrong: { after: 'after must be a UUID' } }],
-  ['an unknown parameter', 'colour=1', { wrong: { colour: unknown('colour') } }],
+  ['an unknown parameter', 'color=1', { wrong: { color: unknown('color') } }],
   ['__proto__', '__proto__=1', { wrong: { ['__proto__']: unknown('__proto__') } }],
   ['constructor', 'constructor=1', { wrong: { constructor: unknown('constructor') } }],
 ];

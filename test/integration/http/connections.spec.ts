@@ -1,5 +1,5 @@
 // Real components: sockets with malformed HTTP, written byte by byte. One test waits for the product's own 15
-// s timeout, which elapses while the others run.
+// s timeout, which elapses while the others run. This is why all cases of connections are in one file.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';

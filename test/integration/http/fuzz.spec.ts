@@ -11,7 +11,7 @@ import { assemble, type Draft, goodDraft, validDrafts } from '../../support/fuzz
 import { hostileDrafts } from '../../support/fuzz/hostile.js';
 import { type Operation, operationsOf, undescribed } from '../../support/fuzz/operations.js';
 import { cut, describeRequest, sendRaw } from '../../support/fuzz/raw-request.js';
-import { seedsOf, World } from '../../support/fuzz/seeds.js';
+import { seedsOf, FuzzWorld } from '../../support/fuzz/seeds.js';
 import { faultsOf } from '../../support/fuzz/verdict.js';
 import { wrongDrafts } from '../../support/fuzz/wrong.js';
 import { query } from '../../support/stored.js';
@@ -40,7 +40,7 @@ const api = await startApi({
 const { body: document } = await send(`${api.url}/docs-json`);
 const described = operationsOf(document);
 
-let world: World;
+let world: FuzzWorld;
 let sent = 0;
 /** The names of operations that were requested, and of those that succeeded at least once. */
 const asked = new Set<string>();
@@ -48,7 +48,7 @@ const answered = new Set<string>();
 
 beforeAll(async () => {
   console.info(`The seed of this run is ${SEED}: repeat it with FUZZ_SEED=${SEED} FUZZ_RUNS=${RUNS}.`);
-  world = await World.create(api);
+  world = await FuzzWorld.create(api);
 });
 
 afterAll(async () => {

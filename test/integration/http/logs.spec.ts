@@ -1,4 +1,7 @@
+// One list of secrets is searched for in the log lines of requests, of provider errors and of unexpected
+// failures.
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { idOf, makeKey } from '../../support/accounts.js';
 import { type ApiResponse, at, collect, send, textOf } from '../../support/client.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { query } from '../../support/stored.js';
@@ -35,6 +38,7 @@ const api = setUpApi(() => ({
   OPENAI_API_KEY: PROVIDER_KEY,
   JWT_SECRET,
   LOG_LEVEL: 'trace',
+  MODEL_PRICES: '{"openai/test-model":{"input":1,"output":10}}',
 }));
 const user = setUpUser(api);
 
@@ -92,7 +96,7 @@ async function watch(
 }
 
 describe('the log line of a request', () => {
-  it('has id, method, path, status and duration, and nothing else', async () => {
+  it('has id, method, path, route, user, status and duration, and nothing else', async () => {
     const { answer, line } = await watch(() =>
       user.request('GET', `/api/v1/conversations?limit=5&after=0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11`),
     );
@@ -102,7 +106,50 @@ describe('the log line of a request', () => {
       req: { id: answer.headers.get('x-request-id'), method: 'GET', path: '/api/v1/conversations' },
       res: { status: 200 },
       responseTime: expect.any(Number),
+      route: '/api/v1/conversations',
+      user_id: await idOf(user),
       msg: expect.stringMatching(/^GET \/api\/v1\/conversations 200 \d+ ms$/),
+    });
+  });
+
+  it.each<[what: string, path: string, body: object]>([
+    ['a stored turn', '/api/v1/chat', { message: MESSAGE }],
+    ['a streamed turn', '/api/v1/chat/stream', { message: MESSAGE }],
+    ['a completion', '/v1/chat/completions', { messages: [{ role: 'user', content: MESSAGE }] }],
+    [
+      'a streamed completion',
+      '/v1/chat/completions',
+      { messages: [{ role: 'user', content: MESSAGE }], stream: true },
+    ],
+  ])('has the API key, model, tokens and cost of %s', async (_what, path, body) => {
+    provider.script({ kind: 'answer', text: ANSWER, usage: { prompt_tokens: 30, completion_tokens: 7 } });
+    const { id, program } = await makeKey(api, user, { scopes: ['chat'] });
+    const { line } = await watch(() =>
+      program.request('POST', path, { ...body, model: 'openai/test-model' }),
+    );
+    expect(line).toMatchObject({
+      level: 30,
+      route: path,
+      user_id: await idOf(user),
+      api_key_id: id,
+      model: 'openai/test-model',
+      input_tokens: 30,
+      output_tokens: 7,
+      cost_usd: 0.0001,
+    });
+  });
+
+  it('sums the tokens of several calls, and has a model that only its caller has named as "other"', async () => {
+    const usage = { prompt_tokens: 2, completion_tokens: 1 };
+    provider.script({ kind: 'answer', usage }, { kind: 'answer', usage });
+    const { line } = await watch(() =>
+      user.request('POST', '/v1/completions', { model: 'openai/nobody-knows-it', prompt: ['One', 'Two'] }),
+    );
+    expect(line).toMatchObject({
+      model: 'openai/other',
+      input_tokens: 4,
+      output_tokens: 2,
+      cost_usd: null,
     });
   });
 
@@ -243,7 +290,9 @@ describe('a provider error that quotes the prompt', () => {
     const id = answer.headers.get('x-request-id');
     const warned = lines.filter(({ level, json }) => level === WARN && at(json, 'request_id') === id);
     expect(warned.map(({ json }) => at(json, 'code'))).toEqual(['provider_error']);
-    expect(lines.filter(({ level }) => level >= ERROR)).toEqual([]);
+    expect(lines.filter(({ level }) => level >= ERROR).map(({ json }) => at(json, 'res', 'status'))).toEqual([
+      502,
+    ]);
   });
 
   it('in mid-stream is not repeated in the log', async () => {
@@ -273,7 +322,7 @@ describe('an unexpected failure is answered with a fixed message and logged once
       error: { code: 'internal_error', message: FIXED, type: 'api_error', param: null },
       request_id: id,
     });
-    const errors = lines.filter(({ level }) => level >= ERROR);
+    const errors = lines.filter(({ level, json }) => level >= ERROR && json !== line);
     expect(errors.map(({ json }) => json)).toEqual([
       {
         level: ERROR,
@@ -286,6 +335,7 @@ describe('an unexpected failure is answered with a fixed message and logged once
       },
     ]);
     expect(at(line, 'res', 'status')).toBe(500);
+    expect(at(line, 'level')).toBe(ERROR);
     expect(at(line, 'err')).toBeUndefined();
   }
 

@@ -1,5 +1,6 @@
 // Real components: the API on a socket, PostgreSQL, and the protocols of the providers. The tests replace one
-// nested field of a valid request at a time, so that every value that a mapping reads is invalid once.
+// nested field of a valid request at a time, so that every value that a mapping reads is invalid once. The
+// valid requests of all routes make up nearly half of the file.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApi, type TestApi } from '../../support/api.js';
 import { at, registerUser, send, type TestUser } from '../../support/client.js';

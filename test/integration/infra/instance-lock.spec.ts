@@ -49,7 +49,7 @@ const isTaken = async (connectionString: string): Promise<boolean> => {
   return false;
 };
 
-/** Ends the session that holds the lock, as an administrator or a broken network would. */
+/** Ends the session that holds the lock, as an admin or a broken network would. */
 const endLockSession = (connectionString: string): Promise<Record<string, unknown> | undefined> =>
   queryOnce(
     connectionString,
@@ -82,7 +82,7 @@ describe('the instance lock', () => {
     const database = await makeDatabase(server.connectionString, 'patience');
     const lock = await acquire(database);
     const reported: string[] = [];
-    const refusal = acquire(database, { waitMs: 500, report: (line) => reported.push(line) });
+    const refusal = acquire(database, { waitMs: 2_000, report: (line) => reported.push(line) });
     await expect(refusal).rejects.toThrow(InstanceLockError);
     await expect(refusal).rejects.toThrow(/Another Parley process.*only one process.*REDIS_URL/);
     expect(reported).toEqual([

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { applyMigrations, MigrationError, diffSchema } from '../../../src/infra/database/migrations.js';
-import { advisoryLocks } from '../../../src/infra/database/postgres-client.js';
+import { ADVISORY_LOCKS } from '../../../src/infra/database/postgres-client.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 import { makeSignal, makeTemporaryDirectory, queryOnce } from '../../support/embedded-database.js';
 
@@ -133,7 +133,7 @@ describe('migrations', () => {
     const database = await newDatabase();
     const client = new pg.Client({ connectionString: database });
     await client.connect();
-    await client.query('select pg_advisory_lock($1, $2)', [advisoryLocks.class, advisoryLocks.migrations]);
+    await client.query('select pg_advisory_lock($1, $2)', [ADVISORY_LOCKS.class, ADVISORY_LOCKS.migrations]);
     const waits = makeSignal<string>();
     const applying = apply(database, ownMigrations, waits.give);
     expect(await waits.promise).toMatch(/Another process is applying migrations/);
@@ -213,15 +213,25 @@ describe('migrations', () => {
     expect(await queryOnce(database, 'select open from one')).toEqual({ open: '1' });
   });
 
-  it('of a newer version are refused', async () => {
+  it('of a newer version are accepted, and do not prevent those of this version', async () => {
     const database = await newDatabase();
-    const migrations = { '001_first': 'create table first (id int)' };
-    await apply(
-      database,
-      migrationsFolder('newer', { ...migrations, '002_second': 'create table second (id int)' }),
-    );
-    await expect(apply(database, migrationsFolder('older', migrations))).rejects.toThrow(
-      /002_second, which this version of Parley does not know/,
+    const first = { '001_first': 'create table first (id int)' };
+    const second = { '002_second': 'create table second (id int)' };
+    const third = { '003_third': 'create table third (id int)' };
+    await apply(database, migrationsFolder('newer', { ...first, ...third }));
+    expect(await apply(database, migrationsFolder('older', first))).toEqual({ applied: [] });
+    expect(await apply(database, migrationsFolder('other', { ...first, ...second }))).toEqual({
+      applied: ['002_second'],
+    });
+  });
+
+  it('of a newer version that are marked as breaking are refused', async () => {
+    const database = await newDatabase();
+    const first = { '001_first': 'create table first (id int)' };
+    const second = { '002_drop_first_breaking': 'drop table first' };
+    await apply(database, migrationsFolder('breaking', { ...first, ...second }));
+    await expect(apply(database, migrationsFolder('before', first))).rejects.toThrow(
+      /002_drop_first_breaking, which this version of Parley does not know and cannot work with/,
     );
   });
 

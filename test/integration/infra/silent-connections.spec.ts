@@ -18,7 +18,7 @@ const AWAY = { code: 'service_unavailable' };
 
 describe('a PostgreSQL connection that falls silent', () => {
   let database: TestDatabase;
-  let wire: TcpProxy;
+  let proxy: TcpProxy;
   let prisma: PrismaService;
 
   beforeAll(async () => {
@@ -28,13 +28,13 @@ describe('a PostgreSQL connection that falls silent', () => {
 
   beforeEach(async () => {
     await query(database, 'INSERT INTO counters VALUES (1, 0) ON CONFLICT (id) DO UPDATE SET value = 0');
-    wire = await TcpProxy.start(database.url);
-    prisma = new PrismaService({ connectionString: wire.url, poolMax: 2, silenceMs: SILENCE_MS });
+    proxy = await TcpProxy.start(database.url);
+    prisma = new PrismaService({ connectionString: proxy.url, poolMax: 2, silenceMs: SILENCE_MS });
   });
 
   afterEach(async () => {
     await prisma.onApplicationShutdown();
-    await wire.close();
+    await proxy.close();
   });
 
   afterAll(async () => {
@@ -63,23 +63,23 @@ describe('a PostgreSQL connection that falls silent', () => {
 
   it('fails pending queries, and all connections are replaced, including idle ones', async () => {
     const before = await backends();
-    wire.swallow();
+    proxy.swallow();
     await expect(prisma.run((client) => client.$queryRaw`SELECT 1`)).rejects.toMatchObject(AWAY);
-    wire.resume();
+    proxy.resume();
     const after = await backends();
     expect(new Set([...before, ...after]).size).toBe(4);
   });
 
   it('leaves nothing of its transaction, whose locks end with the server’s timeout', async () => {
     const hasty = new PrismaService({
-      connectionString: wire.url,
+      connectionString: proxy.url,
       poolMax: 1,
       silenceMs: SILENCE_MS,
       statementTimeoutMs: SILENCE_MS,
     });
     const lost = hasty.transaction(async (transaction) => {
       await transaction.$executeRaw`UPDATE counters SET value = value + 1 WHERE id = 1`;
-      wire.swallow();
+      proxy.swallow();
       await transaction.$executeRaw`UPDATE counters SET value = value + 1 WHERE id = 1`;
     });
     await expect(lost).rejects.toMatchObject(AWAY);
@@ -88,22 +88,22 @@ describe('a PostgreSQL connection that falls silent', () => {
     expect(
       await query(database, 'UPDATE counters SET value = value + 10 WHERE id = 1 RETURNING value'),
     ).toEqual([{ value: 10 }]);
-    wire.resume();
+    proxy.resume();
     await hasty.onApplicationShutdown();
   });
 
   it('that breaks during its setup is reported as an unavailable database', async () => {
-    const lost = wire.cutAtReplyTo('statement_timeout');
+    const lost = proxy.cutAtReplyTo('statement_timeout');
     const asked = prisma.run((client) => client.$queryRaw`SELECT 1`);
     await lost;
     await expect(asked).rejects.toMatchObject(AWAY);
-    wire.restore();
+    proxy.restore();
     await prisma.run((client) => client.$queryRaw`SELECT 1`);
   });
 
   it('is distinguished from a slow statement, which the server cancels', async () => {
     const hasty = new PrismaService({
-      connectionString: wire.url,
+      connectionString: proxy.url,
       poolMax: 1,
       silenceMs: 60_000,
       statementTimeoutMs: SILENCE_MS,
@@ -125,21 +125,21 @@ describe('a PostgreSQL connection that falls silent', () => {
 
 describeWithRedis('a Redis connection that falls silent', (redisUrl) => {
   it('causes a single timeout: no command is sent until a new connection has answered', async () => {
-    const wire = await TcpProxy.start(redisUrl);
-    const redis = new RedisConnection(wire.url);
+    const proxy = await TcpProxy.start(redisUrl);
+    const redis = new RedisConnection(proxy.url);
     const client = redis.client;
     try {
       const answers = async (): Promise<unknown> => client?.ping().catch(() => undefined);
       await until('Redis to answer', answers);
-      wire.swallow();
+      proxy.swallow();
       await expect(client?.ping()).rejects.toThrow();
       // No command is sent, so there is no wait.
       await expect(client?.ping()).rejects.toThrow(/writ/);
-      wire.resume();
+      proxy.resume();
       expect(await until('Redis to answer again', answers)).toBe('PONG');
     } finally {
       redis.onApplicationShutdown();
-      await wire.close();
+      await proxy.close();
     }
   });
 });

@@ -35,7 +35,7 @@ export async function auditAskings(world: World): Promise<void> {
     auditAnswers(journal, regeneration, byId.get(regeneration.questionId));
   }
   for (const text of byText.keys()) journal.violate(text, 'is stored, and nobody asked it');
-  auditUntold(world, stored);
+  auditUnreported(world, stored);
 }
 
 /** Checks that a request has at most one answer, stored after its question. */
@@ -62,21 +62,24 @@ function auditPlace(
 }
 
 /** Checks that an answer unknown to clients belongs to a lost request, which has at most one. */
-function auditUntold({ questions, regenerations, journal }: World, stored: readonly StoredQuestion[]): void {
+function auditUnreported(
+  { questions, regenerations, journal }: World,
+  stored: readonly StoredQuestion[],
+): void {
   const byText = new Map(questions.map((question) => [question.name, question]));
   const byQuestion = Map.groupBy(regenerations, ({ questionId }: Regeneration) => questionId);
   for (const { id, text, answers } of stored) {
     if (answers.length === 0) journal.violate(text, 'has no answer, not even one that failed');
     const question = byText.get(text);
     const askings: readonly Asking[] = [...(question ? [question] : []), ...(byQuestion.get(id) ?? [])];
-    const told = new Set(askings.flatMap((asking) => [...asking.answers]));
-    const untold = answers.filter((answer) => !told.has(answer));
+    const reported = new Set(askings.flatMap((asking) => [...asking.answers]));
+    const unreported = answers.filter((answer) => !reported.has(answer));
     const unknown = askings.filter((asking) => asking.lost && asking.answers.size === 0);
-    if (untold.length > unknown.length) {
+    if (unreported.length > unknown.length) {
       const names = askings.map(({ name }) => name).join(', ');
       journal.violate(
         text,
-        `has ${answers.length} answers of which nobody was told of ${untold.join(', ')}, and ${unknown.length} askings that were lost (of ${names})`,
+        `has ${answers.length} answers of which no client received ${unreported.join(', ')}, and ${unknown.length} askings that were lost (of ${names})`,
       );
     }
   }

@@ -1,3 +1,5 @@
+// Every action of a client, from a question to a stop, depends on all that it has seen, so one class holds
+// them all.
 import { setTimeout as delay } from 'node:timers/promises';
 import { at, listAt } from '../client.js';
 import { editOf, type KnownMessage, pathOf, questionIn, regenerationOf, type Sending } from './decisions.js';
@@ -68,9 +70,9 @@ export class AuditClient {
     const fresh = Array.from(answers, (answerId) => this.#view(answerId, 'last look'));
     for (const view of [...left, ...fresh]) {
       await this.#follow(view, this.random, AbortSignal.timeout(LAST_LOOK_MS));
-      if (!view.ended) view.violate('was not told the end');
+      if (!view.ended) view.violate('did not receive the end');
       if (view.text !== stored.get(view.answerId))
-        view.violate('was told something else than what is stored');
+        view.violate('received something else than what is stored');
     }
   }
 
@@ -290,7 +292,7 @@ export class AuditClient {
         return;
       }
       const { answerId } = view;
-      this.world.told.push({ answerId, content: at(body, 'content'), status: at(body, 'status') });
+      this.world.reportedEnds.push({ answerId, content: at(body, 'content'), status: at(body, 'status') });
     } catch {
       // The process is down.
     }

@@ -39,10 +39,10 @@ export async function audit(world: World, views: readonly View[]): Promise<void>
   auditTexts(world, answers);
   auditInterruptions(world, answers);
   for (const view of views) auditView(world, view, answers.get(view.answerId));
-  for (const { answerId, content, status } of world.told) {
+  for (const { answerId, content, status } of world.reportedEnds) {
     const row = answers.get(answerId);
     if (row?.['content'] !== content || row?.['status'] !== status) {
-      world.journal.violate(answerId, `a stop told of ${String(status)} ${JSON.stringify(content)}`);
+      world.journal.violate(answerId, `a stop reported ${String(status)} ${JSON.stringify(content)}`);
     }
   }
   await auditConversations(world);

@@ -1,10 +1,10 @@
 import { stripNul } from '../../../src/common/stored-text.js';
-import type { Behaviour } from '../fake-provider/script.js';
+import type { Behavior } from '../fake-provider/script.js';
 import type { Random } from './random.js';
 
 /** The next answers of a provider, in order, and their unique texts. */
 export interface ScriptedAnswers {
-  readonly behaviours: readonly Behaviour[];
+  readonly behaviors: readonly Behavior[];
   /** The texts in their stored form, if complete. */
   readonly texts: readonly string[];
 }
@@ -27,10 +27,10 @@ const WORDS = [
 export function scriptAnswers(random: Random, name: string, count: number): ScriptedAnswers {
   const answers = Array.from({ length: count }, (_, index) => {
     const pieces = [`<${name} ${index}>`, ...piecesOf(random)];
-    return { behaviour: behaviourOf(random, pieces), text: stripNul(pieces.join('')) };
+    return { behavior: behaviorOf(random, pieces), text: stripNul(pieces.join('')) };
   });
   return {
-    behaviours: answers.map(({ behaviour }) => behaviour),
+    behaviors: answers.map(({ behavior }) => behavior),
     texts: answers.map(({ text }) => text),
   };
 }
@@ -47,7 +47,7 @@ function piecesOf(random: Random): string[] {
   });
 }
 
-function behaviourOf(random: Random, text: readonly string[]): Behaviour {
+function behaviorOf(random: Random, text: readonly string[]): Behavior {
   const paced = {
     text,
     delayBeforeMs: random.chance(0.2) ? random.whole(100, 800) : random.whole(0, 30),

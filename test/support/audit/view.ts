@@ -84,7 +84,7 @@ export class View {
   /** Records an error instead of an answer. */
   fail(code: unknown): void {
     this.#failure = code ?? 'unknown';
-    this.note(`was told of the failure ${String(code)} at ${this.#lastEventId ?? 'the beginning'}`);
+    this.note(`received the failure ${String(code)} at ${this.#lastEventId ?? 'the beginning'}`);
   }
 
   take({ id, data }: StreamEvent): void {

@@ -33,7 +33,7 @@ export interface Regeneration extends Asking {
 }
 
 /** An answer that the server reported as ended, which must not change. */
-export interface ToldEnd {
+export interface ReportedEnd {
   readonly answerId: string;
   readonly content: unknown;
   readonly status: unknown;
@@ -61,7 +61,7 @@ type Cut = 'reset' | 'away' | 'hole';
 
 /** A process of the run with its own proxies: one process may lose a store that another still reaches. */
 interface Member {
-  readonly wires: Readonly<Partial<Record<Store, TcpProxy>>>;
+  readonly proxies: Readonly<Partial<Record<Store, TcpProxy>>>;
   readonly environment: Readonly<Record<string, string>>;
   process: ServerProcess | undefined;
   url: string;
@@ -88,7 +88,7 @@ export class World {
   readonly journal = new Journal();
   readonly questions: Question[] = [];
   readonly regenerations: Regeneration[] = [];
-  readonly told: ToldEnd[] = [];
+  readonly reportedEnds: ReportedEnd[] = [];
   readonly kills: Kill[] = [];
   readonly outages: Outage[] = [];
   #closing = false;
@@ -109,7 +109,7 @@ export class World {
     const provider = async (name: string): Promise<FakeProvider> => {
       const fake = await startFakeProvider();
       const scripted = scriptAnswers(random.fork(), name, SCRIPTED_ANSWERS);
-      fake.script(...scripted.behaviours);
+      fake.script(...scripted.behaviors);
       for (const text of scripted.texts) texts.add(text);
       return fake;
     };
@@ -135,7 +135,7 @@ export class World {
         const toDatabase = await TcpProxy.start(database.url);
         const toRedis = redisUrl === undefined ? undefined : await TcpProxy.start(redisUrl);
         return {
-          wires: { database: toDatabase, ...(toRedis && { redis: toRedis }) },
+          proxies: { database: toDatabase, ...(toRedis && { redis: toRedis }) },
           environment: {
             ...environment,
             DATABASE_URL: toDatabase.url,
@@ -190,15 +190,15 @@ export class World {
       const store = this.logged && random.chance(0.4) ? 'redis' : 'database';
       const cut = random.pick<Cut>(['reset', 'away', 'hole']);
       const lastsMs = random.whole(300, cut === 'hole' ? 3000 : 2000);
-      const wire = member.wires[store];
-      if (wire === undefined) throw new Error(`The process has no wire to its ${store}.`);
+      const proxy = member.proxies[store];
+      if (proxy === undefined) throw new Error(`The process has no proxy to its ${store}.`);
       this.journal.count(`cuts of the ${store} (${cut})`);
       const from = performance.now();
-      if (cut === 'hole') wire.swallow();
-      else wire.cut();
+      if (cut === 'hole') proxy.swallow();
+      else proxy.cut();
       if (cut !== 'reset') await wait(lastsMs, signal);
-      wire.restore();
-      wire.resume();
+      proxy.restore();
+      proxy.resume();
       const to = performance.now();
       this.outages.push({ process: this.members.indexOf(member), store, from, to });
     }
@@ -207,7 +207,9 @@ export class World {
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(this.members.map(async ({ process }) => process?.end('SIGTERM')));
-    await Promise.all(this.members.flatMap(({ wires }) => Object.values(wires).map((wire) => wire.close())));
+    await Promise.all(
+      this.members.flatMap(({ proxies }) => Object.values(proxies).map((proxy) => proxy.close())),
+    );
     await Promise.all(this.providers.map((provider) => provider.close()));
     await this.database.drop();
     await this.dataDir.remove();

@@ -1,5 +1,5 @@
 import type { Content, FinishReason } from './script.js';
-import type { Answer, ChatRequest, ToolCall } from './wire.js';
+import type { Answer, ChatRequest, ToolCall } from './provider-protocol.js';
 
 /** Splits a text into words, each with the white space before it; joined, they are the text again. */
 export function splitWords(text: string): string[] {

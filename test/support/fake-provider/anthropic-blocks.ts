@@ -1,4 +1,4 @@
-import type { Answer, ToolCall } from './wire.js';
+import type { Answer, ToolCall } from './provider-protocol.js';
 import { parseJson, property } from './unknown-value.js';
 
 /** A content block of an answer: its start, the deltas that fill it, and its signature. */

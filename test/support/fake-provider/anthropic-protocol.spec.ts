@@ -14,7 +14,7 @@ import { FAKE_SIGNATURE } from './anthropic-blocks.js';
 import { startFakeProvider, type FakeProvider } from './fake-provider.js';
 import { gatedAnswer } from './gated-answer.js';
 import { post, type RawResponse } from './raw-client.js';
-import type { Behaviour } from './script.js';
+import type { Behavior } from './script.js';
 import { property } from './unknown-value.js';
 
 let provider: FakeProvider;
@@ -36,8 +36,8 @@ const question = {
   messages: [{ role: 'user' as const, content: 'one two three' }],
 };
 
-async function raw(behaviour: Behaviour, stream: boolean): Promise<RawResponse> {
-  provider.script(behaviour);
+async function raw(behavior: Behavior, stream: boolean): Promise<RawResponse> {
+  provider.script(behavior);
   return post(`${provider.origin}/v1/messages`, { ...question, stream });
 }
 
@@ -183,17 +183,17 @@ describe('errors of the fake Anthropic', () => {
   });
 
   it('can occur in mid-stream, and in a body with status 200', async () => {
-    const behaviour: Behaviour = { kind: 'errorInStream', afterChunks: 1, error: { code: 'overloaded' } };
-    provider.script(behaviour);
+    const behavior: Behavior = { kind: 'errorInStream', afterChunks: 1, error: { code: 'overloaded' } };
+    provider.script(behavior);
     await expect(client.messages.stream(question).finalMessage()).rejects.toMatchObject({
       type: 'overloaded_error',
     });
-    const { text } = await raw(behaviour, true);
+    const { text } = await raw(behavior, true);
     expect(eventsOf(text).at(-1)).toEqual({
       name: 'error',
       data: { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } },
     });
-    const body = await raw(behaviour, false);
+    const body = await raw(behavior, false);
     expect(body.status).toBe(200);
     expect(JSON.parse(body.text)).toMatchObject({ type: 'error' });
   });

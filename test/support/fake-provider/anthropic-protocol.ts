@@ -3,11 +3,19 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { StopReason } from '@anthropic-ai/sdk/resources/messages';
 
 import { blocksOf, wholeBlock } from './anthropic-blocks.js';
-import { anthropicErrorBody, anthropicLookUp, messageText, promptText } from './anthropic-catalogue.js';
+import { anthropicErrorBody, anthropicLookUp, messageText, promptText } from './anthropic-catalog.js';
 import type { FinishReason, ScriptedUsage } from './script.js';
 import { encodeEvent } from './server-sent-events.js';
 import { elements, property } from './unknown-value.js';
-import type { Answer, ChatRequest, Frame, FrameStyle, Route, StreamFrames, Wire } from './wire.js';
+import type {
+  Answer,
+  ChatRequest,
+  Frame,
+  FrameStyle,
+  Route,
+  StreamFrames,
+  ProviderProtocol,
+} from './provider-protocol.js';
 
 /** An event with the events before it on the socket, which open and close the blocks around a delta. */
 interface BlockFrame extends Frame {
@@ -22,12 +30,12 @@ const STOP_REASONS: Readonly<Record<FinishReason, StopReason>> = {
 };
 
 /** Anthropic's Messages API. It answers requests for models with an `anthropic-version` header. */
-export const anthropicWire: Wire = {
+export const anthropicProtocol: ProviderProtocol = {
   requestIdHeader: 'request-id',
   streamType: 'text/event-stream; charset=utf-8',
   ping: 'event: ping\ndata: {"type": "ping"}\n\n',
   route: routeOf,
-  authorised: (headers, apiKey) =>
+  authorized: (headers, apiKey) =>
     headers['x-api-key'] === apiKey || headers.authorization === `Bearer ${apiKey}`,
   readChat,
   lookUp: anthropicLookUp,
@@ -90,7 +98,7 @@ function emptyMessage({ id, model }: Answer): object {
 
 function streamFrames(answer: Answer): StreamFrames {
   const { usage } = answer;
-  const told = usage !== undefined && answer.usageInStream ? usage : undefined;
+  const reportedUsage = usage !== undefined && answer.usageInStream ? usage : undefined;
   const outputs: Frame[] = [];
   let before: Frame[] = [];
   for (const [index, block] of blocksOf(answer).entries()) {
@@ -109,11 +117,16 @@ function streamFrames(answer: Answer): StreamFrames {
     before.push(event('content_block_stop', { index }));
   }
   const delta = { stop_reason: STOP_REASONS[answer.finishReason], stop_sequence: null };
-  const start = { ...emptyMessage(answer), ...(told && { usage: usageAtStart(told, 1) }) };
+  const start = { ...emptyMessage(answer), ...(reportedUsage && { usage: usageAtStart(reportedUsage, 1) }) };
   return {
     opening: [event('message_start', { message: start })],
     outputs,
-    closing: [after(before, event('message_delta', { delta, ...(told && { usage: usageAtEnd(told) }) }))],
+    closing: [
+      after(
+        before,
+        event('message_delta', { delta, ...(reportedUsage && { usage: usageAtEnd(reportedUsage) }) }),
+      ),
+    ],
     terminator: [event('message_stop', {})],
   };
 }

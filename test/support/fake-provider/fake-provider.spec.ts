@@ -23,7 +23,7 @@ const ask = async (content: string): Promise<string | null | undefined> => {
 };
 
 describe('the fake provider', () => {
-  it('plays the queued behaviours first and the default afterwards', async () => {
+  it('plays the queued behaviors first and the default afterwards', async () => {
     provider.script({ kind: 'answer', text: 'first' }, { kind: 'answer', text: 'second' });
     expect([await ask('echo'), await ask('echo'), await ask('echo')]).toEqual(['first', 'second', 'echo']);
     provider.setDefault({ kind: 'answer', text: 'default' });

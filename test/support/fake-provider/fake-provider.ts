@@ -4,16 +4,16 @@ import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 import { composeAnswer } from './answer.js';
-import { anthropicWire } from './anthropic-protocol.js';
-import { ollamaGenerateWire, ollamaWire } from './ollama-protocol.js';
-import { openaiWire } from './openai-protocol.js';
+import { anthropicProtocol } from './anthropic-protocol.js';
+import { ollamaGenerateProtocol, ollamaProtocol } from './ollama-protocol.js';
+import { openaiProtocol } from './openai-protocol.js';
 import { contentOf, play, type GoodReply } from './playback.js';
 import { RequestLog, type RecordedRequest } from './recorded-request.js';
 import { Reply } from './reply.js';
-import type { Behaviour, Failure } from './script.js';
+import type { Behavior, Failure } from './script.js';
 import { sendJson, type Stage } from './stage.js';
 import { parseJson } from './unknown-value.js';
-import type { Route, Wire } from './wire.js';
+import type { Route, ProviderProtocol } from './provider-protocol.js';
 
 /** Options of {@link startFakeProvider}. */
 export interface FakeProviderOptions {
@@ -24,13 +24,18 @@ export interface FakeProviderOptions {
 }
 
 /** The served protocols, chosen by path; errors for other paths have the first one's format. */
-const WIRES: readonly [Wire, ...Wire[]] = [openaiWire, anthropicWire, ollamaWire, ollamaGenerateWire];
+const PROTOCOLS: readonly [ProviderProtocol, ...ProviderProtocol[]] = [
+  openaiProtocol,
+  anthropicProtocol,
+  ollamaProtocol,
+  ollamaGenerateProtocol,
+];
 
-const GOOD_ANSWER: Behaviour = { kind: 'answer' };
+const GOOD_ANSWER: Behavior = { kind: 'answer' };
 const DEFAULT_MODELS: readonly string[] = ['test-model'];
 const DEFAULT_DIMENSIONS = 8;
 
-/** A model provider on a real socket with behaviour scripted by a test. */
+/** A model provider on a real socket with behavior scripted by a test. */
 export class FakeProvider {
   /** The ids in the model list; chat accepts any name. */
   models: readonly string[];
@@ -41,7 +46,7 @@ export class FakeProvider {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #log = new RequestLog();
-  readonly #scripts: Record<Route, Behaviour[]> = { chat: [], models: [], embeddings: [] };
+  readonly #scripts: Record<Route, Behavior[]> = { chat: [], models: [], embeddings: [] };
   readonly #exchanges = new Map<Reply, Promise<void>>();
   #default = GOOD_ANSWER;
   #count = 0;
@@ -89,19 +94,19 @@ export class FakeProvider {
     return this.#sockets.size;
   }
 
-  /** Queues behaviours for the next chat requests, one for each. */
-  script(...behaviours: Behaviour[]): void {
-    this.scriptFor('chat', ...behaviours);
+  /** Queues behaviors for the next chat requests, one for each. */
+  script(...behaviors: Behavior[]): void {
+    this.scriptFor('chat', ...behaviors);
   }
 
-  /** Queues behaviours for the requests of one route. */
-  scriptFor(route: Route, ...behaviours: Behaviour[]): void {
-    this.#scripts[route].push(...behaviours);
+  /** Queues behaviors for the requests of one route. */
+  scriptFor(route: Route, ...behaviors: Behavior[]): void {
+    this.#scripts[route].push(...behaviors);
   }
 
-  /** Sets the behaviour for chat requests when the queue is empty. */
-  setDefault(behaviour: Behaviour): void {
-    this.#default = behaviour;
+  /** Sets the behavior for chat requests when the queue is empty. */
+  setDefault(behavior: Behavior): void {
+    this.#default = behavior;
   }
 
   /**
@@ -157,16 +162,17 @@ export class FakeProvider {
     const { method = '', url = '', headers } = request;
     const path = url.replace(/\?.*$/, '');
     const query = new URLSearchParams(url.slice(path.length));
-    const wire = WIRES.find((candidate) => candidate.route(method, path, headers) !== undefined) ?? WIRES[0];
-    const route = wire.route(method, path, headers);
+    const protocol =
+      PROTOCOLS.find((candidate) => candidate.route(method, path, headers) !== undefined) ?? PROTOCOLS[0];
+    const route = protocol.route(method, path, headers);
     const rawBody = await text(request);
     const body = parseJson(rawBody);
     const { closed, firstByteSent } = reply;
     this.#log.add({ method, path: url, route, headers, body, rawBody, receivedAt, closed, firstByteSent });
 
     this.#count += 1;
-    const stage: Stage = { wire, reply, requestId: `req_fake_${String(this.#count)}` };
-    if (this.#apiKey !== undefined && !wire.authorised(headers, this.#apiKey)) {
+    const stage: Stage = { protocol, reply, requestId: `req_fake_${String(this.#count)}` };
+    if (this.#apiKey !== undefined && !protocol.authorized(headers, this.#apiKey)) {
       return refuse({ status: 401 }, stage);
     }
     if (route === undefined) {
@@ -174,34 +180,34 @@ export class FakeProvider {
       return refuse({ status: 404, code: 'unknown_url', message }, stage);
     }
     const fallback = route === 'chat' ? this.#default : GOOD_ANSWER;
-    const behaviour = this.#scripts[route].shift() ?? fallback;
-    const good = this.#goodReply({ wire, route, path, query, body, behaviour });
+    const behavior = this.#scripts[route].shift() ?? fallback;
+    const good = this.#goodReply({ protocol, route, path, query, body, behavior });
     if (good === undefined) return refuse({ status: 400, message: 'The body is not a chat request.' }, stage);
-    return play(behaviour, good, stage);
+    return play(behavior, good, stage);
   }
 
-  #goodReply({ wire, route, path, query, body, behaviour }: GoodReplyInput): GoodReply | undefined {
-    if (route !== 'chat') return { kind: 'json', reply: wire.lookUp(route, path, body, this, query) };
-    const request = wire.readChat(body);
+  #goodReply({ protocol, route, path, query, body, behavior }: GoodReplyInput): GoodReply | undefined {
+    if (route !== 'chat') return { kind: 'json', reply: protocol.lookUp(route, path, body, this, query) };
+    const request = protocol.readChat(body);
     if (request === undefined) return undefined;
-    const answer = composeAnswer(contentOf(behaviour), request, `fake-${String(this.#count)}`);
+    const answer = composeAnswer(contentOf(behavior), request, `fake-${String(this.#count)}`);
     return request.stream
-      ? { kind: 'stream', frames: wire.frames(answer) }
-      : { kind: 'json', reply: { status: 200, body: wire.body(answer) } };
+      ? { kind: 'stream', frames: protocol.frames(answer) }
+      : { kind: 'json', reply: { status: 200, body: protocol.body(answer) } };
   }
 }
 
 interface GoodReplyInput {
-  wire: Wire;
+  protocol: ProviderProtocol;
   route: Route;
   path: string;
   query: URLSearchParams;
   body: unknown;
-  behaviour: Behaviour;
+  behavior: Behavior;
 }
 
 async function refuse(failure: Failure & { status: number }, stage: Stage): Promise<void> {
-  await sendJson({ status: failure.status, body: stage.wire.errorBody(failure) }, stage);
+  await sendJson({ status: failure.status, body: stage.protocol.errorBody(failure) }, stage);
 }
 
 /** Starts a provider on a free port of 127.0.0.1. */

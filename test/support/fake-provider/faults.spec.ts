@@ -15,7 +15,7 @@ import OpenAI, {
 import { startFakeProvider, type FakeProvider } from './fake-provider.js';
 import { gatedAnswer } from './gated-answer.js';
 import { chat, dataLines, post, type RawResponse } from './raw-client.js';
-import type { Behaviour } from './script.js';
+import type { Behavior } from './script.js';
 
 let provider: FakeProvider;
 let client: OpenAI;
@@ -29,13 +29,13 @@ afterAll(async () => provider.close());
 
 const question = { model: 'gpt', messages: [{ role: 'user' as const, content: 'one two three' }] };
 
-async function raw(behaviour: Behaviour, stream: boolean): Promise<RawResponse> {
-  provider.script(behaviour);
+async function raw(behavior: Behavior, stream: boolean): Promise<RawResponse> {
+  provider.script(behavior);
   return post(`${provider.baseUrl}/chat/completions`, chat('one two three', { stream }));
 }
 
-async function streamed(behaviour: Behaviour): Promise<{ text: string; error: unknown }> {
-  provider.script(behaviour);
+async function streamed(behavior: Behavior): Promise<{ text: string; error: unknown }> {
+  provider.script(behavior);
   let text = '';
   try {
     const stream = await client.chat.completions.create({ ...question, stream: true });

@@ -1,8 +1,8 @@
 import type { GateEnding } from './gated-answer.js';
-import type { AnsweringBehaviour } from './script.js';
+import type { AnsweringBehavior } from './script.js';
 import { conclude, jsonHeaders, type Ending, type Stage } from './stage.js';
 import { parseJson } from './unknown-value.js';
-import type { JsonReply, Wire } from './wire.js';
+import type { JsonReply, ProviderProtocol } from './provider-protocol.js';
 
 /** Number of pieces of a dripped body. */
 const DRIPS_PER_BODY = 8;
@@ -17,16 +17,16 @@ interface JsonPlan {
   ending: Ending;
 }
 
-/** Plays a behaviour for a request that expects one JSON body. */
-export async function playJson(behaviour: AnsweringBehaviour, good: JsonReply, stage: Stage): Promise<void> {
-  const { reply, wire } = stage;
+/** Plays a behavior for a request that expects one JSON body. */
+export async function playJson(behavior: AnsweringBehavior, good: JsonReply, stage: Stage): Promise<void> {
+  const { reply, protocol } = stage;
   const plan =
-    behaviour.kind === 'gated'
-      ? planGate(await behaviour.ending(reply.signal), good.body, wire)
-      : planJson(behaviour, good.body, wire);
-  if (behaviour.kind === 'drip') {
-    const bytes = behaviour.unit === 'byte' ? 1 : Math.ceil(Buffer.byteLength(plan.body) / DRIPS_PER_BODY);
-    reply.cutInto({ bytes, gapMs: behaviour.chunkMs });
+    behavior.kind === 'gated'
+      ? planGate(await behavior.ending(reply.signal), good.body, protocol)
+      : planJson(behavior, good.body, protocol);
+  if (behavior.kind === 'drip') {
+    const bytes = behavior.unit === 'byte' ? 1 : Math.ceil(Buffer.byteLength(plan.body) / DRIPS_PER_BODY);
+    reply.cutInto({ bytes, gapMs: behavior.chunkMs });
   }
   reply.head(good.status, jsonHeaders(stage, plan.complete ? plan.body : undefined));
   await reply.write(plan.body);
@@ -34,11 +34,11 @@ export async function playJson(behaviour: AnsweringBehaviour, good: JsonReply, s
 }
 
 function planJson(
-  behaviour: Exclude<AnsweringBehaviour, { kind: 'gated' }>,
+  behavior: Exclude<AnsweringBehavior, { kind: 'gated' }>,
   good: string,
-  wire: Wire,
+  protocol: ProviderProtocol,
 ): JsonPlan {
-  switch (behaviour.kind) {
+  switch (behavior.kind) {
     case 'answer':
     case 'emptyAnswer':
     case 'missingDone':
@@ -49,22 +49,22 @@ function planJson(
     case 'malformedChunk':
       return complete(`${half(good)}<broken>`);
     case 'errorInStream':
-      return complete(wire.errorBody(behaviour.error));
+      return complete(protocol.errorBody(behavior.error));
     case 'cut':
       return broken(half(good), 'end');
     case 'reset':
       return broken(half(good), 'reset');
     case 'silence':
-      return broken((behaviour.afterChunks ?? 0) > 0 ? half(good) : '', 'stall');
+      return broken((behavior.afterChunks ?? 0) > 0 ? half(good) : '', 'stall');
   }
 }
 
-function planGate(ending: GateEnding, good: string, wire: Wire): JsonPlan {
+function planGate(ending: GateEnding, good: string, protocol: ProviderProtocol): JsonPlan {
   switch (ending.how) {
     case 'finish':
       return complete(good);
     case 'fail':
-      return complete(wire.errorBody(ending.error));
+      return complete(protocol.errorBody(ending.error));
     case 'cut':
       return broken(half(good), 'end');
     case 'reset':

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { startFakeProvider, type FakeProvider } from './fake-provider.js';
 import { gatedAnswer } from './gated-answer.js';
 import { chat, post, type RawResponse } from './raw-client.js';
-import type { Behaviour } from './script.js';
+import type { Behavior } from './script.js';
 import { parseJson, property } from './unknown-value.js';
 
 let provider: FakeProvider;
@@ -17,8 +17,8 @@ afterAll(async () => provider.close());
 const ask = (more: Record<string, unknown> = {}, content = 'one two'): Promise<RawResponse> =>
   post(`${provider.origin}/api/chat`, chat(content, more));
 
-async function asked(behaviour: Behaviour, more: Record<string, unknown> = {}): Promise<RawResponse> {
-  provider.script(behaviour);
+async function asked(behavior: Behavior, more: Record<string, unknown> = {}): Promise<RawResponse> {
+  provider.script(behavior);
   return ask(more, 'one two three');
 }
 
@@ -61,7 +61,7 @@ describe('the chat routes of the fake Ollama', () => {
   });
 
   it('follow the script in every respect', async () => {
-    const scripted: Behaviour = {
+    const scripted: Behavior = {
       kind: 'answer',
       reasoning: 'hm',
       text: ['a'],
@@ -135,7 +135,7 @@ describe('faults of the fake Ollama', () => {
   });
 
   it('include an error line in mid-stream, and an error body instead of a JSON answer', async () => {
-    const fault: Behaviour = { kind: 'errorInStream', afterChunks: 1, error: { message: 'Too busy.' } };
+    const fault: Behavior = { kind: 'errorInStream', afterChunks: 1, error: { message: 'Too busy.' } };
     expect(objectsOf(await asked(fault)).slice(1)).toEqual([{ error: 'Too busy.' }]);
     const whole = await asked(fault, { stream: false });
     expect(whole).toMatchObject({ status: 200, text: '{"error":"Too busy."}' });

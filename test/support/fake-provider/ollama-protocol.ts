@@ -1,8 +1,15 @@
 import type { ChatResponse, GenerateResponse, Message } from './ollama-shapes.js';
-import { ollamaErrorBody, ollamaLookUp, SHOW_PATH } from './ollama-catalogue.js';
+import { ollamaErrorBody, ollamaLookUp, SHOW_PATH } from './ollama-catalog.js';
 import type { FinishReason, ScriptedUsage } from './script.js';
 import { elements, parseJson, property } from './unknown-value.js';
-import type { Answer, ChatRequest, Frame, FrameStyle, StreamFrames, Wire } from './wire.js';
+import type {
+  Answer,
+  ChatRequest,
+  Frame,
+  FrameStyle,
+  StreamFrames,
+  ProviderProtocol,
+} from './provider-protocol.js';
 
 /** A piece of an answer in a form common to both paths. */
 type Piece = Omit<Message, 'role' | 'content'> & { content?: string };
@@ -14,7 +21,7 @@ type Shape = (
 type Rest = Omit<ChatResponse, 'message'>;
 
 /** `POST /api/chat`, and the rest of Ollama's native protocol except `/api/generate`. */
-export const ollamaWire = makeWire({
+export const ollamaProtocol = makeProtocol({
   path: '/api/chat',
   read: readChat,
   shape: ({ content = '', ...piece }) => ({ message: { role: 'assistant', content, ...piece } }),
@@ -24,19 +31,19 @@ export const ollamaWire = makeWire({
  * `POST /api/generate`: one prompt, and the pieces of the answer without a message around them. It has no
  * tool calls.
  */
-export const ollamaGenerateWire = makeWire({
+export const ollamaGenerateProtocol = makeProtocol({
   path: '/api/generate',
   read: readGenerate,
   shape: ({ content = '', thinking }) => ({ response: content, ...(thinking !== undefined && { thinking }) }),
 });
 
-interface WireParts {
+interface ProtocolParts {
   path: string;
-  read: Wire['readChat'];
+  read: ProviderProtocol['readChat'];
   shape: Shape;
 }
 
-function makeWire({ path: chatPath, read, shape }: WireParts): Wire {
+function makeProtocol({ path: chatPath, read, shape }: ProtocolParts): ProviderProtocol {
   return {
     requestIdHeader: 'x-request-id',
     streamType: 'application/x-ndjson',
@@ -49,7 +56,7 @@ function makeWire({ path: chatPath, read, shape }: WireParts): Wire {
       if (method === 'GET' && (path === '/api/tags' || path === '/api/version')) return 'models';
       return undefined;
     },
-    authorised: (headers, apiKey) => headers.authorization === `Bearer ${apiKey}`,
+    authorized: (headers, apiKey) => headers.authorization === `Bearer ${apiKey}`,
     readChat: read,
     lookUp: ollamaLookUp,
     body: (answer) => JSON.stringify(wholeAnswer(answer, shape)),

@@ -2,11 +2,11 @@ import type { ChatCompletion, ChatCompletionChunk } from 'openai/resources/chat/
 import type { CompletionUsage } from 'openai/resources/completions';
 
 import { openaiErrorBody } from './openai-errors.js';
-import { openaiLookUp } from './openai-catalogue.js';
+import { openaiLookUp } from './openai-catalog.js';
 import type { ScriptedUsage } from './script.js';
 import { encodeEvent, PING } from './server-sent-events.js';
 import { elements, property } from './unknown-value.js';
-import type { Answer, ChatRequest, Frame, StreamFrames, Wire } from './wire.js';
+import type { Answer, ChatRequest, Frame, StreamFrames, ProviderProtocol } from './provider-protocol.js';
 
 /** The field for reasoning, which the official types do not include. */
 interface Thoughts {
@@ -16,7 +16,7 @@ type Delta = ChatCompletionChunk.Choice.Delta & Thoughts;
 type Message = ChatCompletion.Choice['message'] & Thoughts;
 
 /** Chat Completions, embeddings and models as served by OpenAI and compatible hosts. */
-export const openaiWire: Wire = {
+export const openaiProtocol: ProviderProtocol = {
   requestIdHeader: 'x-request-id',
   streamType: 'text/event-stream; charset=utf-8',
   ping: PING,
@@ -28,7 +28,7 @@ export const openaiWire: Wire = {
     if (method === 'GET' && /^\/v1\/models(\/.+)?$/.test(path) && !foreign) return 'models';
     return undefined;
   },
-  authorised: (headers, apiKey) => headers.authorization === `Bearer ${apiKey}`,
+  authorized: (headers, apiKey) => headers.authorization === `Bearer ${apiKey}`,
   readChat,
   lookUp: openaiLookUp,
   body: (answer) => JSON.stringify(completion(answer)),

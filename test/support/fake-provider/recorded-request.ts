@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import type { Closing } from './reply.js';
-import type { Route } from './wire.js';
+import type { Route } from './provider-protocol.js';
 
 /** A received request with the end of its response. */
 export interface RecordedRequest {

@@ -59,7 +59,7 @@ export interface Failure {
 }
 
 /** A refusal with an HTTP error status. */
-export interface ErrorBehaviour extends Failure, Pace {
+export interface ErrorBehavior extends Failure, Pace {
   kind: 'error';
   status: number;
   /** `Retry-After`: seconds or a date. */
@@ -75,7 +75,7 @@ export interface ErrorBehaviour extends Failure, Pace {
 /**
  * Resets the connection (RST): before any byte if `afterChunks` is 0 or absent, and otherwise in mid-answer.
  */
-export interface ResetBehaviour extends Content, Pace {
+export interface ResetBehavior extends Content, Pace {
   kind: 'reset';
   afterChunks?: number;
 }
@@ -84,7 +84,7 @@ export interface ResetBehaviour extends Content, Pace {
  * Stops sending and holds the connection until the client disconnects: before the headers, after them, or
  * after `afterChunks` output chunks (in mid-body without streaming).
  */
-export interface SilenceBehaviour extends Content, Pace {
+export interface SilenceBehavior extends Content, Pace {
   kind: 'silence';
   afterHeaders?: boolean;
   afterChunks?: number;
@@ -93,7 +93,7 @@ export interface SilenceBehaviour extends Content, Pace {
 }
 
 /** Sends slowly: one frame, or one byte, every `chunkMs` (an eighth of the body without streaming). */
-export interface DripBehaviour extends Content, Pace {
+export interface DripBehavior extends Content, Pace {
   kind: 'drip';
   chunkMs: number;
   unit?: 'chunk' | 'byte';
@@ -103,7 +103,7 @@ export interface DripBehaviour extends Content, Pace {
  * Ends cleanly after `afterChunks` output chunks without a finish reason; without streaming the JSON body is
  * truncated.
  */
-export interface CutBehaviour extends Content, Pace {
+export interface CutBehavior extends Content, Pace {
   kind: 'cut';
   afterChunks: number;
 }
@@ -112,7 +112,7 @@ export interface CutBehaviour extends Content, Pace {
  * Inserts a malformed JSON frame before output chunk `at` of an otherwise complete stream; without streaming
  * the body is malformed.
  */
-export interface MalformedChunkBehaviour extends Content, Pace {
+export interface MalformedChunkBehavior extends Content, Pace {
   kind: 'malformedChunk';
   at: number;
 }
@@ -121,7 +121,7 @@ export interface MalformedChunkBehaviour extends Content, Pace {
  * Sends an error frame after `afterChunks` output chunks and ends; without streaming it sends an error body
  * with status 200.
  */
-export interface ErrorInStreamBehaviour extends Content, Pace {
+export interface ErrorInStreamBehavior extends Content, Pace {
   kind: 'errorInStream';
   afterChunks: number;
   error: Failure;
@@ -132,12 +132,12 @@ export interface ErrorInStreamBehaviour extends Content, Pace {
  * content), `commentsAndCrLf` (everything that the stream format permits). Without streaming the first two
  * are ordinary bodies and the last is JSON with CRLF and much white space.
  */
-export interface AnswerBehaviour extends Content, Pace {
+export interface AnswerBehavior extends Content, Pace {
   kind: 'answer' | 'missingDone' | 'emptyAnswer' | 'commentsAndCrLf';
 }
 
 /** Sends status 200 and exactly these bytes for any request. */
-export interface VerbatimBehaviour extends Content, Pace {
+export interface VerbatimBehavior extends Content, Pace {
   kind: 'verbatim';
   body: string;
 }
@@ -146,17 +146,17 @@ export interface VerbatimBehaviour extends Content, Pace {
  * The provider's reaction to one request, streaming or not. The counted chunks are output chunks: text,
  * reasoning and tool deltas, not the frames that open and close a stream.
  */
-export type Behaviour =
-  | AnswerBehaviour
+export type Behavior =
+  | AnswerBehavior
   | GatedAnswer
-  | ErrorBehaviour
-  | ResetBehaviour
-  | SilenceBehaviour
-  | DripBehaviour
-  | CutBehaviour
-  | MalformedChunkBehaviour
-  | ErrorInStreamBehaviour
-  | VerbatimBehaviour;
+  | ErrorBehavior
+  | ResetBehavior
+  | SilenceBehavior
+  | DripBehavior
+  | CutBehavior
+  | MalformedChunkBehavior
+  | ErrorInStreamBehavior
+  | VerbatimBehavior;
 
-/** A behaviour that begins to answer. */
-export type AnsweringBehaviour = Exclude<Behaviour, ErrorBehaviour | VerbatimBehaviour>;
+/** A behavior that begins to answer. */
+export type AnsweringBehavior = Exclude<Behavior, ErrorBehavior | VerbatimBehavior>;

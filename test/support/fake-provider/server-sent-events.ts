@@ -1,5 +1,5 @@
 import { parseJson } from './unknown-value.js';
-import type { Frame, FrameStyle } from './wire.js';
+import type { Frame, FrameStyle } from './provider-protocol.js';
 
 /** A comment, which every reader of server-sent events ignores. */
 export const PING = ': ping\n\n';

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startFakeProvider, type FakeProvider } from './fake-provider.js';
 import { gatedAnswer } from './gated-answer.js';
 import { chat } from './raw-client.js';
-import type { Behaviour } from './script.js';
+import type { Behavior } from './script.js';
 
 let provider: FakeProvider;
 
@@ -14,11 +14,11 @@ afterEach(async () => provider.close());
 
 /** Sends a request, reads until `expected` has arrived, disconnects, and returns the provider's view. */
 async function leave(
-  behaviour: Behaviour,
+  behavior: Behavior,
   stream: boolean,
   expected: RegExp | undefined,
 ): Promise<{ text: string; by: string }> {
-  provider.script(behaviour);
+  provider.script(behavior);
   const arriving = provider.nextRequest();
   const leaving = new AbortController();
   const answering = fetch(`${provider.baseUrl}/chat/completions`, {

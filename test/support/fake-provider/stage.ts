@@ -1,14 +1,14 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 
 import type { Reply } from './reply.js';
-import type { JsonReply, Wire } from './wire.js';
+import type { JsonReply, ProviderProtocol } from './provider-protocol.js';
 
 /** The action after the last byte: a proper end, a reset, or a stall. */
 export type Ending = 'end' | 'reset' | 'stall';
 
-/** The protocol and reply with which a behaviour is played. */
+/** The protocol and reply with which a behavior is played. */
 export interface Stage {
-  wire: Wire;
+  protocol: ProviderProtocol;
   reply: Reply;
   requestId: string;
 }
@@ -24,7 +24,7 @@ export async function sendJson({ status, body }: JsonReply, stage: Stage): Promi
 export function jsonHeaders(stage: Stage, body?: string): OutgoingHttpHeaders {
   return {
     'content-type': 'application/json',
-    [stage.wire.requestIdHeader]: stage.requestId,
+    [stage.protocol.requestIdHeader]: stage.requestId,
     ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
   };
 }

@@ -1,7 +1,7 @@
 import type { GatedAnswer } from './gated-answer.js';
-import type { AnsweringBehaviour } from './script.js';
+import type { AnsweringBehavior } from './script.js';
 import { conclude, type Ending, type Stage } from './stage.js';
-import type { Frame, StreamFrames, Wire } from './wire.js';
+import type { Frame, StreamFrames, ProviderProtocol } from './provider-protocol.js';
 
 /** The frames to send, and the ending after them. */
 interface StreamPlan {
@@ -9,43 +9,43 @@ interface StreamPlan {
   ending: Ending;
 }
 
-/** Plays a behaviour for a streamed request. */
+/** Plays a behavior for a streamed request. */
 export async function playStream(
-  behaviour: AnsweringBehaviour,
+  behavior: AnsweringBehavior,
   good: StreamFrames,
   stage: Stage,
 ): Promise<void> {
-  const { reply, wire, requestId } = stage;
+  const { reply, protocol, requestId } = stage;
   reply.head(200, {
-    'content-type': wire.streamType,
+    'content-type': protocol.streamType,
     'cache-control': 'no-cache',
-    [wire.requestIdHeader]: requestId,
+    [protocol.requestIdHeader]: requestId,
   });
-  if (behaviour.kind === 'gated') return playGate(behaviour, good, stage);
-  if (behaviour.kind === 'drip' && behaviour.unit === 'byte') {
-    reply.cutInto({ bytes: 1, gapMs: behaviour.chunkMs });
+  if (behavior.kind === 'gated') return playGate(behavior, good, stage);
+  if (behavior.kind === 'drip' && behavior.unit === 'byte') {
+    reply.cutInto({ bytes: 1, gapMs: behavior.chunkMs });
   }
-  const plan = planStream(behaviour, good, wire);
-  const style = behaviour.kind === 'commentsAndCrLf' ? 'awkward' : 'plain';
-  const gapMs = gapOf(behaviour);
+  const plan = planStream(behavior, good, protocol);
+  const style = behavior.kind === 'commentsAndCrLf' ? 'awkward' : 'plain';
+  const gapMs = gapOf(behavior);
   for (const [index, frame] of plan.frames.entries()) {
     if (index > 0 && gapMs > 0) await reply.pause(gapMs);
-    await reply.write(wire.encode(frame, style));
+    await reply.write(protocol.encode(frame, style));
   }
-  if (behaviour.kind === 'silence' && behaviour.pingEveryMs !== undefined) {
-    await ping(behaviour.pingEveryMs, stage);
+  if (behavior.kind === 'silence' && behavior.pingEveryMs !== undefined) {
+    await ping(behavior.pingEveryMs, stage);
   }
   await conclude(plan.ending, stage);
 }
 
 function planStream(
-  behaviour: Exclude<AnsweringBehaviour, { kind: 'gated' }>,
+  behavior: Exclude<AnsweringBehavior, { kind: 'gated' }>,
   good: StreamFrames,
-  wire: Wire,
+  protocol: ProviderProtocol,
 ): StreamPlan {
   const whole = [...good.opening, ...good.outputs, ...good.closing, ...good.terminator];
   const begun = (outputs: number): Frame[] => [...good.opening, ...good.outputs.slice(0, outputs)];
-  switch (behaviour.kind) {
+  switch (behavior.kind) {
     case 'answer':
     case 'emptyAnswer':
     case 'commentsAndCrLf':
@@ -54,29 +54,32 @@ function planStream(
     case 'missingDone':
       return { frames: [...begun(good.outputs.length), ...good.closing], ending: 'end' };
     case 'malformedChunk': {
-      const place = begun(behaviour.at).length;
+      const place = begun(behavior.at).length;
       // Some protocols have no opening.
       const example = good.opening.at(-1) ?? whole[0];
       const broken = example === undefined ? [] : [breakFrame(example)];
       return { frames: whole.toSpliced(place, 0, ...broken), ending: 'end' };
     }
     case 'errorInStream':
-      return { frames: [...begun(behaviour.afterChunks), wire.errorFrame(behaviour.error)], ending: 'end' };
+      return {
+        frames: [...begun(behavior.afterChunks), protocol.errorFrame(behavior.error)],
+        ending: 'end',
+      };
     case 'cut':
-      return { frames: begun(behaviour.afterChunks), ending: 'end' };
+      return { frames: begun(behavior.afterChunks), ending: 'end' };
     case 'reset':
-      return { frames: begun(behaviour.afterChunks ?? 0), ending: 'reset' };
+      return { frames: begun(behavior.afterChunks ?? 0), ending: 'reset' };
     case 'silence': {
-      const outputs = behaviour.afterChunks ?? 0;
+      const outputs = behavior.afterChunks ?? 0;
       return { frames: outputs > 0 ? begun(outputs) : [], ending: 'stall' };
     }
   }
 }
 
 async function playGate(gate: GatedAnswer, good: StreamFrames, stage: Stage): Promise<void> {
-  const { reply, wire } = stage;
+  const { reply, protocol } = stage;
   const send = async (frames: readonly Frame[]): Promise<void> => {
-    for (const frame of frames) await reply.write(wire.encode(frame, 'plain'));
+    for (const frame of frames) await reply.write(protocol.encode(frame, 'plain'));
   };
   await send(good.opening);
   for (const [index, frame] of good.outputs.entries()) {
@@ -85,13 +88,13 @@ async function playGate(gate: GatedAnswer, good: StreamFrames, stage: Stage): Pr
   }
   const ending = await gate.ending(reply.signal);
   if (ending.how === 'finish') await send([...good.closing, ...good.terminator]);
-  if (ending.how === 'fail') await send([wire.errorFrame(ending.error)]);
+  if (ending.how === 'fail') await send([protocol.errorFrame(ending.error)]);
   await conclude(ending.how === 'reset' ? 'reset' : 'end', stage);
 }
 
-function gapOf(behaviour: Exclude<AnsweringBehaviour, { kind: 'gated' }>): number {
-  if (behaviour.kind === 'drip' && behaviour.unit !== 'byte') return behaviour.chunkMs;
-  return behaviour.delayBetweenChunksMs ?? 0;
+function gapOf(behavior: Exclude<AnsweringBehavior, { kind: 'gated' }>): number {
+  if (behavior.kind === 'drip' && behavior.unit !== 'byte') return behavior.chunkMs;
+  return behavior.delayBetweenChunksMs ?? 0;
 }
 
 /** Returns the first half of a good frame. */
@@ -99,9 +102,9 @@ function breakFrame(frame: Frame): Frame {
   return { ...frame, data: frame.data.slice(0, frame.data.length / 2) };
 }
 
-async function ping(everyMs: number, { reply, wire }: Stage): Promise<void> {
+async function ping(everyMs: number, { reply, protocol }: Stage): Promise<void> {
   for (;;) {
     await reply.pause(everyMs);
-    await reply.write(wire.ping);
+    await reply.write(protocol.ping);
   }
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { Operation, Parameter } from './operations.js';
 import { FORM_TYPE, formWith } from './forms.js';
-import type { RawRequest } from './raw-request.js';
-import { Seed, type Seeds, type World } from './seeds.js';
+import type { FuzzRequest } from './raw-request.js';
+import { Seed, type Seeds, type FuzzWorld } from './seeds.js';
 import { valuesOf, propertiesOf } from './values.js';
 
 /** The requirements for a response besides not being an internal failure. */
@@ -27,9 +27,15 @@ export interface Draft {
   /** A credential that is sent instead of a valid one. */
   readonly credential?: string;
   /** Changes the request before it is sent. */
-  readonly alter?: (request: RawRequest) => RawRequest;
+  readonly alter?: (request: FuzzRequest) => FuzzRequest;
   readonly expected: Expectation;
 }
+
+/** Optional fields of which a request needs one, by operation: the schema cannot say so. */
+const NEEDED_FIELDS: Readonly<Record<string, string>> = {
+  'post /api/v1/rag/collections/{collection}/documents': 'text',
+  'put /api/v1/rag/collections/{collection}/documents/{id}': 'text',
+};
 
 /** Returns a request that is valid for its route, given its seeds. */
 export function goodDraft(document: unknown, operation: Operation, seeds: Seeds): Draft {
@@ -41,7 +47,7 @@ export function goodDraft(document: unknown, operation: Operation, seeds: Seeds)
   const { body } = operation;
   const fields = body === undefined ? [] : propertiesOf(document, body);
   const needed = fields
-    .filter(([name]) => body?.required?.includes(name))
+    .filter(([name]) => body?.required?.includes(name) === true || NEEDED_FIELDS[operation.name] === name)
     .map(([name, schema]) => [name, sample(name, valuesOf(document, schema))] as const);
   return {
     label: 'good',
@@ -92,7 +98,7 @@ function validBodies(
 }
 
 /** Builds the request of a draft with real values for its seeds. */
-export async function assemble(operation: Operation, draft: Draft, world: World): Promise<RawRequest> {
+export async function assemble(operation: Operation, draft: Draft, world: FuzzWorld): Promise<FuzzRequest> {
   const parameters = await real(draft.parameters, world);
   const body = isFields(draft.body) ? await real(draft.body, world) : draft.body;
   const credential =
@@ -109,7 +115,7 @@ export async function assemble(operation: Operation, draft: Draft, world: World)
       ...headersOf(operation.parameters, parameters),
       'x-forwarded-for': world.nextAddress(),
     },
-    body: fileField === undefined ? jsonOf(body) : formWith(fileField),
+    body: fileField === undefined ? jsonOf(body) : formWith(fileField, operation.textFields),
   };
   return draft.alter?.(request) ?? request;
 }
@@ -131,10 +137,12 @@ function headersOf(
   values: Readonly<Record<string, unknown>>,
 ): Record<string, string> {
   const headers = parameters.filter(({ place, name }) => place === 'header' && values[name] !== undefined);
-  return Object.fromEntries(headers.map(({ name }) => [name, String(values[name])]));
+  // HTTP clients send no other characters in a header.
+  const text = (value: unknown): string => String(value).replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '?');
+  return Object.fromEntries(headers.map(({ name }) => [name, text(values[name])]));
 }
 
-async function real(fields: object, world: World): Promise<Record<string, unknown>> {
+async function real(fields: object, world: FuzzWorld): Promise<Record<string, unknown>> {
   const filled: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields))
     filled[name] = value instanceof Seed ? await value.give(world) : value;

@@ -1,14 +1,17 @@
-import type { RawRequest } from './raw-request.js';
+import type { FuzzRequest } from './raw-request.js';
 
 const BOUNDARY = 'fuzz-boundary';
 
 /** The content type of a form built by {@link formWith}. */
 export const FORM_TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 
-/** Builds a form with a small file. */
-export function formWith(field: string): Buffer {
+/** Builds a form with text fields and a small file. */
+export function formWith(field: string, texts: readonly (readonly [name: string, value: string])[]): Buffer {
+  const parts = texts.map(
+    ([name, value]) => `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+  );
   return Buffer.from(
-    `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${field}"; filename="note.txt"\r\n` +
+    `${parts.join('')}--${BOUNDARY}\r\nContent-Disposition: form-data; name="${field}"; filename="note.txt"\r\n` +
       `Content-Type: text/plain\r\n\r\nHello\r\n--${BOUNDARY}--\r\n`,
   );
 }
@@ -16,7 +19,7 @@ export function formWith(field: string): Buffer {
 /** A change to a form that must be refused if it has `statuses`. */
 export interface FormAttack {
   readonly label: string;
-  readonly alter: (request: RawRequest) => RawRequest;
+  readonly alter: (request: FuzzRequest) => FuzzRequest;
   readonly statuses?: readonly number[];
 }
 

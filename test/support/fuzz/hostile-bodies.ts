@@ -1,12 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import { hostileForms } from './forms.js';
 import type { Operation } from './operations.js';
-import type { RawRequest } from './raw-request.js';
+import type { FuzzRequest } from './raw-request.js';
 
 /** A change to a request that no client makes by mistake. */
 export interface Attack {
   readonly label: string;
-  readonly alter: (request: RawRequest) => RawRequest;
+  readonly alter: (request: FuzzRequest) => FuzzRequest;
   /** The expected statuses; by default a success or any well-formed error. */
   readonly statuses?: readonly number[];
   /** True if the changed path may lead to another route. */
@@ -41,7 +41,7 @@ function uncarriable(): Attack[] {
     refused('NUL', (text) => inText(text, '"a\\u0000b"')),
     refused('half a surrogate pair', (text) => inText(text, '"a\\ud800b"')),
     refused('the other half', (text) => inText(text, '"\\udfff"')),
-    refused('__proto__ within', (text) => added(text, 'colour', '{"__proto__":{"admin":true}}')),
+    refused('__proto__ within', (text) => added(text, 'color', '{"__proto__":{"admin":true}}')),
   ];
 }
 
@@ -93,9 +93,9 @@ function strictTextAttacks(): Attack[] {
   ];
 }
 
-function typeAttacks({ wire, compatible }: Operation): Attack[] {
+function typeAttacks({ apiFormat, compatible }: Operation): Attack[] {
   // Ollama parses every body as JSON, regardless of its content type.
-  const unsupported = wire === 'ollama' ? {} : { statuses: [415] };
+  const unsupported = apiFormat === 'ollama' ? {} : { statuses: [415] };
   const types = [
     'text/plain',
     'application/x-www-form-urlencoded',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Draft } from './draft.js';
 import { type Attack, hostileBodies } from './hostile-bodies.js';
 import type { Operation } from './operations.js';
-import type { RawRequest } from './raw-request.js';
+import type { FuzzRequest } from './raw-request.js';
 import { withQuery } from './wrong.js';
 
 /** Path segments, encoded, that are meant to be misinterpreted. */
@@ -121,7 +121,7 @@ function ofHeaders(headers: Readonly<Record<string, string>>): Attack {
 function paths({ path, parameters }: Operation): Attack[] {
   const ids = parameters.filter(({ place }) => place === 'path');
   return ids.flatMap(({ name, schema }) => {
-    const withSegment = (segment: string) => (request: RawRequest) => ({
+    const withSegment = (segment: string) => (request: FuzzRequest) => ({
       ...request,
       path: path.replace(`{${name}}`, () => segment),
     });

@@ -2,7 +2,7 @@ import { at, listAt } from '../client.js';
 import { readSchema, type Schema } from './schema.js';
 
 /** The API format of a route's errors. */
-export type Wire = 'own' | 'anthropic' | 'ollama';
+export type ApiFormat = 'own' | 'anthropic' | 'ollama';
 
 /** A value in a request besides its body. */
 export interface Parameter {
@@ -23,11 +23,13 @@ export interface Operation {
   readonly body: Schema | undefined;
   /** The form field for the file, or undefined if the route takes no form. */
   readonly fileField: string | undefined;
+  /** The text fields that the form requires, with a valid value of each. */
+  readonly textFields: readonly (readonly [name: string, value: string])[];
   /** Responses by status. */
   readonly responses: Readonly<Record<string, unknown>>;
   /** True if the route requires credentials. */
   readonly closed: boolean;
-  readonly wire: Wire;
+  readonly apiFormat: ApiFormat;
   /** True if the route implements another vendor's API, in which unknown fields are forwarded. */
   readonly compatible: boolean;
   /** Headers of every request to it, besides credentials. */
@@ -53,9 +55,10 @@ export function operationsOf(document: unknown): Operation[] {
       parameters: parametersOf(document, operation),
       body: bodyOf(document, operation),
       fileField: fileFieldOf(operation),
+      textFields: textFieldsOf(operation),
       responses: Object.fromEntries(entriesOf(at(operation, 'responses'))),
       closed: at(operation, 'security') === undefined,
-      wire: wireOf(path),
+      apiFormat: apiFormatOf(path),
       // An import is checked like those: for NUL and similar before its fields are known.
       compatible: /^\/(v1|ollama)\/|\/import$/.test(path),
       headers: {},
@@ -72,14 +75,14 @@ export function undescribed(operations: readonly Operation[]): Operation[] {
       name: `${operation.name} as Anthropic`,
       // Other tests check successful responses in this format.
       responses: { ...operation.responses, 200: { content: { 'application/json': { schema: OPEN } } } },
-      wire: 'anthropic' as const,
+      apiFormat: 'anthropic' as const,
       headers: ANTHROPIC_VERSION,
     }));
 }
 
 const OPEN = { type: 'object', additionalProperties: true };
 
-function wireOf(path: string): Wire {
+function apiFormatOf(path: string): ApiFormat {
   if (path.startsWith('/ollama/')) return 'ollama';
   return /^\/v1\/messages(\/|$)/.test(path) ? 'anthropic' : 'own';
 }
@@ -109,7 +112,21 @@ function bodyOf(document: unknown, operation: unknown): Schema | undefined {
   return readSchema(document, schema);
 }
 
+function textFieldsOf(operation: unknown): [string, string][] {
+  const form = at(operation, 'requestBody', 'content', 'multipart/form-data', 'schema');
+  const required = new Set(entriesOf(at(form, 'required')).map(([, name]) => name));
+  return entriesOf(at(form, 'properties'))
+    .filter(([name]) => required.has(name) && name !== fileFieldOf(operation))
+    .map(([name, schema]) => [name, textOf(at(schema, 'enum', 0))]);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : 'text';
+}
+
+/** Returns undefined for a route that takes JSON as well: the run sends that. */
 function fileFieldOf(operation: unknown): string | undefined {
+  if (at(operation, 'requestBody', 'content', 'application/json') !== undefined) return undefined;
   const form = at(operation, 'requestBody', 'content', 'multipart/form-data', 'schema');
   return entriesOf(at(form, 'properties')).find(([, schema]) => at(schema, 'format') === 'binary')?.[0];
 }

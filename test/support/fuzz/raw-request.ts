@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
  * A request exactly as sent on the socket: `fetch` would normalize a path with `%2e%2e` and refuse bodies of
  * GET.
  */
-export interface RawRequest {
+export interface FuzzRequest {
   readonly method: string;
   /** The path with its query, encoded or not. */
   readonly path: string;
@@ -21,13 +21,13 @@ export interface RawAnswer {
 }
 
 /** Maximum time for one response, in milliseconds. */
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 
 /**
  * Sends a request on a new connection and reads the complete response.
  * @throws Error that names the request if the response is late or missing
  */
-export async function sendRaw(origin: string, request: RawRequest): Promise<RawAnswer> {
+export async function sendRaw(origin: string, request: FuzzRequest): Promise<RawAnswer> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
   try {
     return await exchange(origin, request, signal);
@@ -37,7 +37,7 @@ export async function sendRaw(origin: string, request: RawRequest): Promise<RawA
   }
 }
 
-function exchange(origin: string, request: RawRequest, signal: AbortSignal): Promise<RawAnswer> {
+function exchange(origin: string, request: FuzzRequest, signal: AbortSignal): Promise<RawAnswer> {
   const { hostname, port } = new URL(origin);
   const { method, path, headers, body } = request;
   const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>();
@@ -63,10 +63,10 @@ function exchange(origin: string, request: RawRequest, signal: AbortSignal): Pro
 }
 
 /** Describes a request in one line for a failure; a long body is truncated. */
-export function describeRequest({ method, path, headers, body }: RawRequest): string {
+export function describeRequest({ method, path, headers, body }: FuzzRequest): string {
   const { authorization, ...shown } = headers;
   const said = body === undefined ? '' : ` ${cut(body.toString('utf8'))} (${body.length} bytes)`;
-  return `${method} ${cut(path)} ${JSON.stringify(shown)}${authorization ? ' authorised' : ''}${said}`;
+  return `${method} ${cut(path)} ${JSON.stringify(shown)}${authorization ? ' authorized' : ''}${said}`;
 }
 
 /** Truncates a long text. */

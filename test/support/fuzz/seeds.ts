@@ -2,15 +2,18 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { idOf, makeKey, registerAdmin } from '../accounts.js';
 import type { TestApi } from '../api.js';
-import { at, registerUser, type TestUser } from '../client.js';
+import { at, listAt, registerUser, type TestUser } from '../client.js';
 import { PNG, uploadedId } from '../files.js';
-import { query } from '../stored.js';
+import { makePdf } from '../pdf.js';
+import { query, until } from '../stored.js';
 import type { Operation } from './operations.js';
 
 /** The password that {@link registerUser} uses. */
 const PASSWORD = 'a long password';
 
-/** The tool call in the answers of {@link World.toolCall}. */
+const COLLECTIONS = '/api/v1/rag/collections';
+
+/** The tool call in the answers of {@link FuzzWorld.toolCall}. */
 const TOOL_CALL = { id: 'call_1', type: 'function', function: { name: 'get_weather', arguments: '{}' } };
 
 /** The ids of a turn. */
@@ -24,10 +27,11 @@ interface KeptTurn {
  * The accounts that send requests, and the resources in them. Resources that a request has used up are
  * created again.
  */
-export class World {
+export class FuzzWorld {
   private self: Promise<TestUser> | undefined;
   private managed: Promise<string> | undefined;
   private shared: Promise<string> | undefined;
+  private collected: Promise<string> | undefined;
   private requests = 0;
   private kept: Promise<KeptTurn> | undefined;
 
@@ -36,8 +40,8 @@ export class World {
     readonly admin: TestUser,
   ) {}
 
-  static async create(api: TestApi): Promise<World> {
-    return new World(api, await registerAdmin(api));
+  static async create(api: TestApi): Promise<FuzzWorld> {
+    return new FuzzWorld(api, await registerAdmin(api));
   }
 
   /** Returns an account that may be changed and deleted. */
@@ -56,6 +60,28 @@ export class World {
   sharedConversation(): Promise<string> {
     this.shared ??= this.made('POST', '/api/v1/chat', { message: 'Hello' }, 'conversation_id');
     return this.shared;
+  }
+
+  /** Returns the id of a collection that is never deleted. */
+  collection(): Promise<string> {
+    this.collected ??= this.made('POST', COLLECTIONS, { name: `kept-${randomUUID()}` }, 'id');
+    return this.collected;
+  }
+
+  /** Returns the id of a collection that may be deleted. An account has a limited number, so old ones are used up. */
+  async spareCollection(): Promise<string> {
+    const kept = await this.collection();
+    const { body } = await this.admin.request('GET', `${COLLECTIONS}?limit=100`);
+    const spare = listAt(body, 'data')
+      .map((collection) => at(collection, 'id'))
+      .find((id) => id !== kept);
+    return typeof spare === 'string' ? spare : this.made('POST', COLLECTIONS, { name: randomName() }, 'id');
+  }
+
+  /** Returns the id of a new document of the collection that is never deleted. */
+  async document(): Promise<string> {
+    const text = `A passage about ${randomUUID()}.`;
+    return this.made('POST', `${COLLECTIONS}/${await this.collection()}/documents`, { text }, 'id');
   }
 
   /** Returns the account that sends the requests of an operation. */
@@ -120,13 +146,17 @@ export class World {
 export class Seed {
   constructor(
     readonly what: string,
-    readonly give: (world: World) => unknown,
+    readonly give: (world: FuzzWorld) => unknown,
   ) {}
 
   /** Formats the seed in fast-check's counterexamples. */
   [fc.toStringMethod](): string {
     return `<${this.what}>`;
   }
+}
+
+function randomName(): string {
+  return `c-${randomUUID().slice(0, 8)}`;
 }
 
 /** The seeds of an operation, by field or parameter; the first of each makes a valid request. */
@@ -143,6 +173,26 @@ const answer = [
   new Seed('an answer', (world) => world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id')),
 ];
 const file = [new Seed('a file', ({ api, admin }) => uploadedId(api.url, admin))];
+const pdf = [
+  new Seed('a PDF', async ({ api, admin }) =>
+    uploadedId(api.url, admin, { name: 'a.pdf', bytes: await makePdf(['All is well.']) }),
+  ),
+];
+const text = [
+  new Seed('a file whose text is extracted', async ({ api, admin }) => {
+    const id = await uploadedId(api.url, admin);
+    await until('the text of a file', async () => {
+      const body = (await admin.request('GET', `/api/v1/files/${id}`)).body;
+      return at(body, 'text_status') === 'ready';
+    });
+    return id;
+  }),
+];
+const download = {
+  id: file,
+  Range: ['bytes=0-1', 'bytes=-3', 'bytes=9-', 'bytes=0-0,2-3'].map(literal),
+  'If-None-Match': ['"other"', '*'].map(literal),
+};
 /** A conversation with a turn, and the answer in it: the two belong together. */
 const branch = {
   id: [new Seed('a conversation with an answer', async (world) => (await world.turn()).conversationId)],
@@ -178,6 +228,24 @@ const shareOf = (what: 'id' | 'token') => [
     world.made('POST', `/api/v1/conversations/${await world.sharedConversation()}/share`, {}, what),
   ),
 ];
+const collection = [new Seed('a collection', (world) => world.collection())];
+const document = { collection, id: [new Seed('a document', (world) => world.document())] };
+const documentContent = {
+  file_id: file,
+  text: [new Seed('a text', () => `A passage about ${randomUUID()}.`)],
+  title: [literal('Handbook')],
+  metadata: [literal({ year: 2026, lang: 'en', tags: ['a', 'b'] })],
+};
+const searchScope = {
+  collection,
+  collections: [new Seed('collections', async (world) => [await world.collection()])],
+  filter: [literal({ lang: 'en' }), literal({ or: [{ year: { gte: 2020 } }, { tags: 'a' }] })],
+};
+const indexSettings = {
+  embedding_model: [literal(null)],
+  chunk_tokens: [literal(200), literal(800)],
+  chunk_overlap: [literal(0), literal(50)],
+};
 const account = [new Seed('an account', (world) => world.managedAccount())];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
@@ -245,8 +313,48 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'patch /api/v1/conversations/{id}': { id: conversation, title: [literal('The sky')] },
   'delete /api/v1/conversations/{id}': { id: conversation },
   'get /api/v1/conversations/{id}/messages': { id: conversation },
+  'post /api/v1/analyze/pdf': { file_id: pdf, question: [literal('What is it?')], model },
+  'post /api/v1/rag/collections': {
+    ...indexSettings,
+    name: [new Seed('a new name', randomName)],
+    description: [literal('Rules')],
+  },
+  'get /api/v1/rag/collections/{collection}': { collection },
+  'patch /api/v1/rag/collections/{collection}': {
+    collection,
+    name: [new Seed('a new name', randomName)],
+    description: [literal('Rules')],
+    ...indexSettings,
+  },
+  'delete /api/v1/rag/collections/{collection}': {
+    collection: [new Seed('a collection to delete', (world) => world.spareCollection())],
+  },
+  'post /api/v1/rag/collections/{collection}/reindex': { collection, ...indexSettings },
+  'get /api/v1/rag/collections/{collection}/shares': { collection },
+  'put /api/v1/rag/collections/{collection}/shares/{user_id}': { collection, user_id: account },
+  'delete /api/v1/rag/collections/{collection}/shares/{user_id}': {
+    collection,
+    user_id: [
+      new Seed('a reader', async (world) => {
+        const id = await world.managedAccount();
+        await world.admin.request('PUT', `${COLLECTIONS}/${await world.collection()}/shares/${id}`);
+        return id;
+      }),
+    ],
+  },
+  'get /api/v1/rag/collections/{collection}/documents': { collection },
+  'post /api/v1/rag/collections/{collection}/documents': { collection, ...documentContent },
+  'get /api/v1/rag/collections/{collection}/documents/{id}': document,
+  'put /api/v1/rag/collections/{collection}/documents/{id}': { ...document, ...documentContent },
+  'delete /api/v1/rag/collections/{collection}/documents/{id}': document,
+  'post /api/v1/rag/collections/{collection}/documents/{id}/cancel': document,
+  'post /api/v1/rag/collections/{collection}/documents/{id}/retry': document,
+  'get /api/v1/rag/collections/{collection}/documents/{id}/events': document,
+  'post /api/v1/rag/search': { query: [literal('passage')], ...searchScope },
+  'post /api/v1/rag/query': { question: [literal('Which passage?')], model, ...searchScope },
   'get /api/v1/files/{id}': { id: file },
-  'get /api/v1/files/{id}/content': { id: file },
+  'get /api/v1/files/{id}/text': { id: text, page: [literal(1)] },
+  'get /api/v1/files/{id}/content': download,
   'delete /api/v1/files/{id}': { id: file },
   'post /api/v1/conversations/{id}/messages/{message_id}/activate': branch,
   'post /api/v1/conversations/{id}/messages/{message_id}/edit': {
@@ -277,6 +385,10 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
     input: [literal('Hello'), literal(['One', 'Two'])],
     dimensions: counts,
   },
+  'get /v1/files': { after: file },
+  'get /v1/files/{id}': { id: file },
+  'get /v1/files/{id}/content': download,
+  'delete /v1/files/{id}': { id: file },
   'get /v1/models/{model}': { model },
   'post /ollama/api/chat': { model: localModel, messages },
   'post /ollama/api/generate': { model: localModel, prompt: [literal('Hello')] },

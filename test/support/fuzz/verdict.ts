@@ -3,7 +3,7 @@ import { ERROR_TABLE } from '../../../src/http/errors/error-table.js';
 import { at, listAt } from '../client.js';
 import { misfits } from '../schema-check.js';
 import type { Expectation } from './draft.js';
-import type { Operation, Wire } from './operations.js';
+import type { Operation, ApiFormat } from './operations.js';
 import type { RawAnswer } from './raw-request.js';
 
 /**
@@ -32,14 +32,14 @@ export function faultsOf(
     ...(statuses === undefined || statuses.includes(status) ? [] : [`It is none of ${statuses.join(', ')}.`]),
     ...(/^[\w.:-]{1,128}$/.test(String(headers['x-request-id'])) ? [] : ['It names no request.']),
     ...(status >= 400
-      ? refusalFaults(document, operation.wire, expected, answer)
+      ? refusalFaults(document, operation.apiFormat, expected, answer)
       : goodFaults(document, operation, expected, answer)),
   ];
 }
 
 function refusalFaults(
   document: unknown,
-  wire: Wire,
+  apiFormat: ApiFormat,
   { field }: Expectation,
   { status, headers, text }: RawAnswer,
 ): string[] {
@@ -47,7 +47,7 @@ function refusalFaults(
   const body = parsed(text);
   if (body === undefined) return ['An error is no JSON.'];
   const requestId = headers['x-request-id'];
-  switch (wire) {
+  switch (apiFormat) {
     case 'anthropic':
       return anthropicFaults(body, requestId);
     case 'ollama':
@@ -101,7 +101,7 @@ function goodFaults(
   { astray = false }: Expectation,
   { status, headers, text }: RawAnswer,
 ): string[] {
-  if (status === 204) return text === '' ? [] : ['A 204 has a body.'];
+  if (status === 204 || status === 304) return text === '' ? [] : [`A ${status} has a body.`];
   const type = headers['content-type']?.split(';')[0] ?? '';
   if (astray) return isJson(type) && parsed(text) === undefined ? ['The answer is no JSON.'] : [];
   const documented = at(responses, String(status), 'content');

@@ -62,7 +62,7 @@ export function fieldViolationsOf(document: unknown, schema: Schema, strict: boo
       ...violationsOf(document, property, strict).map((one) => ({ ...one, field })),
     ];
   });
-  const unknown = { field: 'colour', what: 'is no field', values: fc.jsonValue({ maxDepth: 1 }) };
+  const unknown = { field: 'color', what: 'is no field', values: fc.jsonValue({ maxDepth: 1 }) };
   return strict && schema.additionalProperties !== true ? [...found, unknown] : found;
 }
 

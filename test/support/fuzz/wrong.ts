@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Draft, Expectation } from './draft.js';
 import type { Operation } from './operations.js';
-import type { RawRequest } from './raw-request.js';
+import type { FuzzRequest } from './raw-request.js';
 import { fieldViolationsOf, textViolationsOf } from './violations.js';
 
 /** Generates requests with exactly one mistake. Returns nothing for a route without any input. */
@@ -35,14 +35,14 @@ function wrongParameters(operation: Operation, good: Draft): fc.Arbitrary<Draft>
 function unknownParameter(operation: Operation, good: Draft): fc.Arbitrary<Draft> {
   return fc.string().map((value) => ({
     ...good,
-    label: 'colour is no parameter',
-    alter: (request: RawRequest) => withQuery(request, `colour=${encodeURIComponent(value)}`),
-    expected: refusal(operation, 'colour'),
+    label: 'color is no parameter',
+    alter: (request: FuzzRequest) => withQuery(request, `color=${encodeURIComponent(value)}`),
+    expected: refusal(operation, 'color'),
   }));
 }
 
 /** Returns a request with another query parameter. */
-export function withQuery(request: RawRequest, query: string): RawRequest {
+export function withQuery(request: FuzzRequest, query: string): FuzzRequest {
   return { ...request, path: `${request.path}${request.path.includes('?') ? '&' : '?'}${query}` };
 }
 

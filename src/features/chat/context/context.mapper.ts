@@ -26,6 +26,19 @@ export function toChatMessages(
   });
 }
 
+/** Adds passages of documents to the last question. They are data, so they are part of the user's message. */
+export function withPassages(messages: readonly ChatMessage[], passages: string | undefined): ChatMessage[] {
+  const last = messages.findLastIndex(({ role }) => role === 'user');
+  if (passages === undefined) return [...messages];
+  return messages.map((message, index) => {
+    if (index !== last || message.role !== 'user') return message;
+    const { content } = message;
+    return typeof content === 'string'
+      ? { ...message, content: `${passages}\n\nQuestion: ${content}` }
+      : { ...message, content: [{ type: 'text', text: passages }, ...content] };
+  });
+}
+
 function toQuestion({ content }: ContextMessage, files: readonly Part[] = []): ChatMessage {
   if (files.length === 0) return { role: 'user', content };
   return { role: 'user', content: [...files, { type: 'text', text: content }] };

@@ -33,16 +33,16 @@ export class ContextRepository {
   readContextPath(options: {
     readonly userId: string;
     readonly messageId: string;
-    readonly behind: number;
+    readonly afterPosition: number;
     readonly maxTokens: number;
     readonly maxMessages: number;
   }): Promise<ContextMessage[]> {
-    const { userId, messageId, behind, maxTokens, maxMessages } = options;
+    const { userId, messageId, afterPosition, maxTokens, maxMessages } = options;
     return this.prisma.query<ContextMessage>(
       `SELECT id, parent_id AS "parentId", role, content, tool_calls AS "toolCalls", tool_call_id AS "toolCallId",
          provider_data AS "providerData", token_count AS "tokenCount", has_files AS "hasFiles"
        FROM context_path($1, $2, $3, $4, $5, $6)`,
-      [userId, messageId, behind, maxTokens, maxMessages, TOKENS_PER_MESSAGE],
+      [userId, messageId, afterPosition, maxTokens, maxMessages, TOKENS_PER_MESSAGE],
     );
   }
 }

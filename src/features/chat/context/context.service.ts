@@ -2,20 +2,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import type { ByteLease } from '../../../common/byte-limiter.js';
 import { contextConfig } from '../../../config/index.js';
-import { type ChatMessage, countTokens, joinNeighbours, ModelCatalog } from '../../../llm/index.js';
-import { toChatMessages } from './context.mapper.js';
+import { type ChatMessage, countTokens, joinNeighbors, ModelCatalog } from '../../../llm/index.js';
+import { type PassageBlock, PASSAGE_INSTRUCTIONS } from '../../rag/index.js';
+import { toChatMessages, withPassages } from './context.mapper.js';
 import { type ContextMessage, ContextRepository, TOKENS_PER_MESSAGE } from './context.repository.js';
 import { findSummaryEnd, dropIncompleteExchange } from './incomplete-exchanges.js';
 import { type PathSummary, SummaryRepository } from './summary.repository.js';
-import { ContextAttachmentsService } from './context-attachments.service.js';
-import type { GenerationSpec, Turn } from '../model/turn.js';
+import { ContextAttachmentsService, hasDocument } from './context-attachments.service.js';
+import { maxInputTokens } from '../model/input-tokens.js';
+import type { OmittedPages } from '../model/omitted-pages.js';
+import type { GenerationSpec, OpeningQuestion, Turn } from '../model/turn.js';
 
-/**
- * Tokens reserved for an answer if the request sets no limit, and the maximum share of the context window that they
- * may take.
- */
-const ANSWER_TOKENS = 4_096;
-const ANSWER_PART = 1 / 4;
+/** Share of the room for input that old messages leave to the text of documents. */
+const DOCUMENT_PART = 1 / 2;
 
 /** Prefix that marks a summary for the model. */
 const SUMMARY_MARK =
@@ -31,6 +30,8 @@ export interface ModelContext {
    * enabled.
    */
   readonly summarizeUpTo: string | undefined;
+  /** Documents of the context that are not sent in full. */
+  readonly omittedPages: readonly OmittedPages[];
 }
 
 /** A message without a row of its own, if there is one, and its tokens. */
@@ -54,64 +55,106 @@ export class ContextService {
    * Builds the context: the system prompt, the newest summary if the conversation has one, then as many of the
    * newest messages, ending with the question, as the context window and the limits allow. A question that is too
    * long by itself is sent anyway: the provider reports the error.
+   * @param options.passages passages for the question, sent before it in the user's role
    * @param options.memory holds the bytes of the attachments in the context; the caller releases it
    * @throws AppError as `ModelCatalog.contextWindow` and `ContextAttachmentsService.loadParts` do
    */
   async buildContext(
     turn: Turn,
-    options: { readonly memory: ByteLease; readonly signal: AbortSignal },
+    options: {
+      readonly memory: ByteLease;
+      readonly signal: AbortSignal;
+      readonly passages?: PassageBlock | undefined;
+    },
   ): Promise<ModelContext> {
-    const prompts = [turn.systemPrompt, turn.spec.instructions].filter((prompt) => prompt !== null);
+    const { passages } = options;
+    const forPassages = passages === undefined ? null : PASSAGE_INSTRUCTIONS;
+    const prompts = [turn.systemPrompt, turn.spec.instructions, forPassages].filter(
+      (prompt) => prompt !== null,
+    );
     const system = prompts.map((prompt) => framed('system', prompt));
     const { tools = [] } = turn.spec.parameters;
     // Tools are sent as JSON with every turn that may call them.
     const toolTokens = tools.length === 0 ? 0 : countTokens(JSON.stringify(tools));
-    const before = system.reduce((sum, { tokens }) => sum + tokens, toolTokens);
+    const before = system.reduce((sum, { tokens }) => sum + tokens, toolTokens + (passages?.tokens ?? 0));
     const room = (await this.inputTokens(turn.spec)) - before;
     const summed = turn.compaction === 'summary';
     const summarized = summed ? await this.summaryBefore(turn) : undefined;
     // Not in the system role: the summary is derived from messages of users and models, and must not be obeyed.
     let summary = framed('user', summarized && SUMMARY_MARK + summarized.text);
-    const path = await this.repository.readContextPath({
-      userId: turn.spec.userId,
-      messageId: turn.parentId,
-      behind: summarized?.position ?? -1,
-      maxTokens: Math.max(0, room - summary.tokens),
-      maxMessages: this.config.maxMessages,
+    const path = await this.pathTo(turn, summarized, Math.max(0, room - summary.tokens));
+    const selected = await this.files.selectFiles(turn.spec, path);
+    const forDocuments = Math.min(selected.textTokens, Math.floor(room * DOCUMENT_PART));
+    const newest = selectNewest(path, {
+      maxTokens: room - summary.tokens,
+      forDocuments,
+      newestDocument: path.findLastIndex(({ id }) => hasDocument(selected.byMessage.get(id))),
     });
-    const history = dropIncompleteExchange(path, summarized?.messageId).filter(hasContent);
+    const history = dropIncompleteExchange(newest, summarized?.messageId).filter(hasContent);
     const tokens = tokensOf(history);
     // The question takes precedence over a summary of old messages.
     if (tokens + summary.tokens > room) summary = framed('user', undefined);
-    const files = await this.files.loadParts(turn.spec, history, options);
-    const historyMessages = toChatMessages(history, tools.length > 0, files);
+    const maxTextTokens = Math.max(0, room - summary.tokens - tokens);
+    const files = await this.files.loadParts(turn.spec.userId, selected, {
+      ...options,
+      history,
+      maxTextTokens,
+    });
+    const historyMessages = withPassages(
+      toChatMessages(history, tools.length > 0, files.partsByMessage),
+      passages?.text,
+    );
     return {
-      messages: joinNeighbours(
+      messages: joinNeighbors(
         [...system, summary].flatMap(({ messages }) => messages).concat(historyMessages),
       ),
-      tokens: before + summary.tokens + tokens,
-      summarizeUpTo: summed ? findSummaryEnd(path, summarized?.messageId) : undefined,
+      tokens: before + summary.tokens + tokens + files.textTokens,
+      summarizeUpTo: summed ? findSummaryEnd(newest, summarized?.messageId) : undefined,
+      omittedPages: files.omittedPages,
     };
   }
 
-  private summaryBefore({
+  private async pathTo(
+    { spec: { userId }, parentId, openingQuestion }: Turn,
+    summarized: PathSummary | undefined,
+    maxTokens: number,
+  ): Promise<readonly ContextMessage[]> {
+    // A question is always sent, whatever its size, so a new conversation needs no query.
+    if (openingQuestion !== undefined) return [toFirstContextMessage(openingQuestion)];
+    return this.repository.readContextPath({
+      userId,
+      messageId: parentId,
+      afterPosition: summarized?.position ?? -1,
+      maxTokens,
+      maxMessages: this.config.maxMessages,
+    });
+  }
+
+  private async summaryBefore({
     spec: { userId },
     conversationId,
     parentId,
+    openingQuestion,
   }: Turn): Promise<PathSummary | undefined> {
+    if (openingQuestion !== undefined) return undefined;
     return this.summaries.findNewestSummary({ userId, conversationId, messageId: parentId });
   }
 
-  /**
-   * Returns the maximum number of input tokens: the context window minus the answer, limited by the configuration.
-   */
   private async inputTokens({ model, parameters }: GenerationSpec): Promise<number> {
     const { tokens } = await this.models.contextWindow(model);
-    const { max_completion_tokens, max_tokens } = parameters;
-    const answer =
-      max_completion_tokens ?? max_tokens ?? Math.min(ANSWER_TOKENS, Math.floor(tokens * ANSWER_PART));
-    return Math.min(this.config.maxTokens, Math.max(0, tokens - answer));
+    return maxInputTokens(tokens, this.config.maxTokens, parameters);
   }
+}
+
+function toFirstContextMessage(question: OpeningQuestion): ContextMessage {
+  return {
+    ...question,
+    parentId: null,
+    role: 'user',
+    toolCalls: null,
+    toolCallId: null,
+    providerData: null,
+  };
 }
 
 /** Returns false for an answer that failed before its first text. */
@@ -126,4 +169,28 @@ function framed(role: 'system' | 'user', content: string | undefined): FramingMe
 
 function tokensOf(messages: readonly ContextMessage[]): number {
   return messages.reduce((sum, { tokenCount }) => sum + tokenCount + TOKENS_PER_MESSAGE, 0);
+}
+
+/**
+ * Returns the newest messages of a path that fit. Old messages give way to the text of documents, but not the message
+ * with the newest document nor what follows it: without them, the text would have no place.
+ * @param options.newestDocument the index of that message, or -1
+ */
+function selectNewest(
+  path: readonly ContextMessage[],
+  options: { readonly maxTokens: number; readonly forDocuments: number; readonly newestDocument: number },
+): readonly ContextMessage[] {
+  const { maxTokens, forDocuments, newestDocument } = options;
+  const first = Math.min(firstThatFits(path, maxTokens - forDocuments), newestDocument);
+  return path.slice(Math.max(first, firstThatFits(path, maxTokens)));
+}
+
+/** Returns the index from which the messages of a path fit in a number of tokens; at most that of the last one. */
+function firstThatFits(path: readonly ContextMessage[], maxTokens: number): number {
+  let tokens = 0;
+  const tooMuch = path.findLastIndex((message, index) => {
+    tokens += tokensOf([message]);
+    return tokens > maxTokens && index < path.length - 1;
+  });
+  return tooMuch + 1;
 }

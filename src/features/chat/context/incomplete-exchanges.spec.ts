@@ -54,7 +54,7 @@ describe('summarizeUpTo', () => {
   });
 });
 
-describe('withoutTornExchange', () => {
+describe('dropIncompleteExchange', () => {
   const rolesOf = (messages: readonly ContextMessage[]) =>
     messages.map(({ role }) => role.charAt(0)).join('');
 

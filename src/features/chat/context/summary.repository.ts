@@ -59,13 +59,13 @@ export class SummaryRepository {
    */
   listMessagesToSummarize(
     { userId, conversationId, messageId }: ConversationTask,
-    behind: number,
+    afterPosition: number,
   ): Promise<SummarizedMessage[]> {
     return this.prisma.run(
       (client) => client.$queryRaw<SummarizedMessage[]>`
         SELECT id, role::text, content, token_count AS "tokenCount"
         FROM messages
-        WHERE conversation_id = ${conversationId}::uuid AND user_id = ${userId}::uuid AND active AND position > ${behind}
+        WHERE conversation_id = ${conversationId}::uuid AND user_id = ${userId}::uuid AND active AND position > ${afterPosition}
           AND position <= (SELECT position FROM messages
             WHERE conversation_id = ${conversationId}::uuid AND id = ${messageId}::uuid AND active)
         ORDER BY position

@@ -30,7 +30,7 @@ export class ConversationDeletionRepository {
       const [conversation] = await transaction.$queryRaw<unknown[]>`
         SELECT 1 FROM conversations WHERE id = ${id}::uuid AND user_id = ${userId}::uuid FOR UPDATE`;
       if (conversation === undefined) return 'missing';
-      // Shares first, so that nobody reads on by a link.
+      // Shares first, so that shared links stop working at once.
       if ((await deleteShares(transaction, id, limit)) === limit) return 'more';
       if ((await releaseUsage(transaction, id, limit)) === limit) return 'more';
       if ((await deleteLastMessages(transaction, id, limit)) === limit) return 'more';

@@ -50,7 +50,10 @@ export class ConversationDeletionService implements BeforeApplicationShutdown {
     if (outcome === 'missing') throw new NotFoundError('conversation', id);
     if (outcome === 'deleted') return;
     deletion.catch((error: unknown) => {
-      this.logger.warn({ err: error, conversation: id }, 'could not finish deleting a conversation');
+      this.logger.warn(
+        { err: error, conversation: id },
+        'could not finish deleting a conversation; its next DELETE request will continue',
+      );
     });
     throw new DeletionUnfinishedError();
   }

@@ -49,7 +49,7 @@ export class UpdateConversationBody {
     description: 'New title. No model generates a title for the conversation afterwards.',
     minLength: 1,
     maxLength: MAX_TITLE,
-    example: 'The colour of the sky',
+    example: 'The color of the sky',
   })
   @IsOptionalField()
   @IsNotBlank()

@@ -86,14 +86,18 @@ export class ConversationRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Lists conversations, newest first. Ids increase over time, so they serve as both order and cursor. */
-  async list(userId: string, filter: ConversationFilter, slice: ListRange): Promise<StoredConversation[]> {
+  async listConversations(
+    userId: string,
+    filter: ConversationFilter,
+    slice: ListRange,
+  ): Promise<StoredConversation[]> {
     const rows = await this.prisma.run((client) =>
       client.$queryRaw<ConversationRow[]>(listQuery(userId, filter, slice)),
     );
     return this.withSummaries(userId, rows);
   }
 
-  async find(userId: string, id: string): Promise<StoredConversation | null> {
+  async findConversation(userId: string, id: string): Promise<StoredConversation | null> {
     const row = await this.prisma.run((client) =>
       client.conversation.findFirst({ where: { id, userId }, select: CONVERSATION }),
     );
@@ -144,15 +148,15 @@ export class ConversationRepository {
     readonly conversationId: string;
     readonly branches: 'active' | 'all';
     readonly limit: number;
-    readonly behind: number;
+    readonly afterPosition: number;
   }): Promise<StoredMessage[]> {
-    const { userId, conversationId, branches, limit, behind } = options;
+    const { userId, conversationId, branches, limit, afterPosition } = options;
     return this.prisma.run((client) =>
       client.message.findMany({
         where: {
           conversationId,
           userId,
-          position: { gt: behind },
+          position: { gt: afterPosition },
           ...(branches === 'active' && { active: true }),
         },
         orderBy: { position: 'asc' },

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../../common/errors.js';
+import { PassageFinder } from '../../rag/index.js';
+import { type AnswerSources, toStoredRetrieval } from '../model/answer-sources.js';
 import { AttachmentService } from '../attachments/attachment.service.js';
 import { MessageTreeRepository } from '../messages/message-tree.repository.js';
 import { ConversationDeletionService } from './conversation-deletion.service.js';
@@ -20,11 +22,16 @@ export class ConversationService {
     private readonly branches: MessageTreeRepository,
     private readonly attachments: AttachmentService,
     private readonly deletions: ConversationDeletionService,
+    private readonly passages: PassageFinder,
   ) {}
 
   /** Lists conversations, newest first. */
-  list(userId: string, filter: ConversationFilter, slice: ListRange): Promise<StoredConversation[]> {
-    return this.conversations.list(userId, filter, slice);
+  listConversations(
+    userId: string,
+    filter: ConversationFilter,
+    slice: ListRange,
+  ): Promise<StoredConversation[]> {
+    return this.conversations.listConversations(userId, filter, slice);
   }
 
   /**
@@ -38,8 +45,8 @@ export class ConversationService {
   }
 
   /** @throws NotFoundError */
-  async get(userId: string, id: string): Promise<StoredConversation> {
-    const conversation = await this.conversations.find(userId, id);
+  async getConversation(userId: string, id: string): Promise<StoredConversation> {
+    const conversation = await this.conversations.findConversation(userId, id);
     if (conversation === null) throw new NotFoundError('conversation', id);
     return conversation;
   }
@@ -54,16 +61,16 @@ export class ConversationService {
     { limit, after }: ListRange,
     branches: 'active' | 'all',
   ): Promise<ListedMessage[]> {
-    await this.get(userId, id);
-    const behind = await this.positionOf(userId, id, after);
+    await this.getConversation(userId, id);
+    const afterPosition = await this.positionOf(userId, id, after);
     const messages = await this.conversations.messages({
       userId,
       conversationId: id,
       branches,
       limit,
-      behind,
+      afterPosition,
     });
-    return this.withNeighbours(userId, id, messages);
+    return this.withNeighbors(userId, id, messages);
   }
 
   /**
@@ -78,10 +85,16 @@ export class ConversationService {
   ): Promise<ListedMessage[]> {
     const message = await this.branches.findMessage(userId, id, messageId);
     if (message === null) throw new NotFoundError('message', messageId);
-    const behind = await this.positionOf(userId, id, after);
+    const afterPosition = await this.positionOf(userId, id, after);
     const { parentId } = message;
-    const siblings = await this.branches.siblings({ userId, conversationId: id, parentId, limit, behind });
-    return this.withNeighbours(userId, id, siblings);
+    const siblings = await this.branches.siblings({
+      userId,
+      conversationId: id,
+      parentId,
+      limit,
+      afterPosition,
+    });
+    return this.withNeighbors(userId, id, siblings);
   }
 
   /**
@@ -91,7 +104,7 @@ export class ConversationService {
    */
   async activate(userId: string, id: string, messageId: string): Promise<StoredConversation> {
     await this.branches.activate(userId, id, messageId);
-    return this.get(userId, id);
+    return this.getConversation(userId, id);
   }
 
   /**
@@ -109,22 +122,46 @@ export class ConversationService {
     return position;
   }
 
-  private async withNeighbours(
+  /** Returns the sources of answers by message. */
+  private async readSources(
+    userId: string,
+    messages: readonly StoredMessage[],
+  ): Promise<ReadonlyMap<string, AnswerSources>> {
+    const stored = messages.flatMap(({ id, sources }) => {
+      const retrieval = toStoredRetrieval(sources);
+      return retrieval === undefined ? [] : [{ id, sources: retrieval.sources }];
+    });
+    const shown = await this.passages.readSources(
+      userId,
+      stored.flatMap(({ sources }) => sources),
+    );
+    let start = 0;
+    return new Map(
+      stored.map(({ id, sources }) => {
+        start += sources.length;
+        return [id, shown.slice(start - sources.length, start)];
+      }),
+    );
+  }
+
+  private async withNeighbors(
     userId: string,
     id: string,
     messages: readonly StoredMessage[],
   ): Promise<ListedMessage[]> {
     const ids = messages.map((message) => message.id);
     const found = await this.branches.listAdjacentSiblings(userId, id, ids);
-    const byId = new Map(found.map((neighbours) => [neighbours.id, neighbours]));
+    const byId = new Map(found.map((neighbors) => [neighbors.id, neighbors]));
     const asked = messages.filter(({ role }) => role === 'user');
     const files = await this.attachments.listByMessage(
       userId,
       asked.map((message) => message.id),
     );
+    const sources = await this.readSources(userId, messages);
     return messages.map((message) => {
       const { previous = null, next = null } = byId.get(message.id) ?? {};
-      return { ...message, previous, next, attachments: files.get(message.id) ?? [] };
+      const attachments = files.get(message.id) ?? [];
+      return { ...message, previous, next, attachments, shownSources: sources.get(message.id) };
     });
   }
 }

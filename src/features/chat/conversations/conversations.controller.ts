@@ -41,7 +41,7 @@ export class ConversationsController {
   ): Promise<Page<ListedConversationBody>> {
     const rows =
       query.q === undefined
-        ? await this.conversations.list(userId, toFilter(query), query.slice())
+        ? await this.conversations.listConversations(userId, toFilter(query), query.slice())
         : await this.search.searchConversations(userId, toSearch(query.q, query), query.slice());
     return toPage(rows, query.limit, toListedConversation);
   }
@@ -51,7 +51,7 @@ export class ConversationsController {
   @ApiOkResponse({ type: ConversationBody, description: 'The conversation.' })
   @ApiErrors('invalid_request', 'unauthorized', 'not_found')
   async get(@UserId() userId: string, @Param() { id }: IdParams): Promise<ConversationBody> {
-    return toConversationBody(await this.conversations.get(userId, id));
+    return toConversationBody(await this.conversations.getConversation(userId, id));
   }
 
   @Patch(':id')

@@ -6,6 +6,7 @@ import {
   ApiErrors,
   ApiPage,
   CurrentCaller,
+  FieldScope,
   IdempotencyKey,
   ModelRoute,
   type Page,
@@ -16,7 +17,7 @@ import {
 } from '../../../http/index.js';
 import { TurnResponder } from '../turns/turn-responder.js';
 import { ApiAnswer } from '../turns/chat.openapi.js';
-import { GenerationBody, QuestionBody } from '../turns/chat.dto.js';
+import { QuestionBody, SourcedGenerationBody } from '../turns/chat.dto.js';
 import { toEditTurn, toIdempotency, toRegenerateTurn } from '../turns/chat.mapper.js';
 import { ConversationBody } from './conversation.dto.js';
 import { MessageBody, MessageParams } from '../messages/message.dto.js';
@@ -42,6 +43,7 @@ export class MessageBranchesController {
   @Post('regenerate')
   @HttpCode(200)
   @ModelRoute()
+  @FieldScope('collection', 'rag')
   @ApiOperation({
     summary: 'Regenerate an answer',
     description:
@@ -52,7 +54,7 @@ export class MessageBranchesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param() params: MessageParams,
-    @Body() body: GenerationBody,
+    @Body() body: SourcedGenerationBody,
     @Res() response: Response,
   ): Promise<void> {
     const idempotency = toIdempotency(REGENERATE, key, params, body);
@@ -63,6 +65,7 @@ export class MessageBranchesController {
   @Post('edit')
   @HttpCode(200)
   @ModelRoute()
+  @FieldScope('collection', 'rag')
   @ApiOperation({
     summary: 'Edit a message',
     description:

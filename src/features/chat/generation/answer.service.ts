@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError, NotFoundError } from '../../../common/errors.js';
+import { PassageFinder } from '../../rag/index.js';
 import { AnswerLog } from '../streams/answer-log.js';
 import { type AnswerStream, awaitOutcome } from '../streams/answer-stream.js';
 import { AnswerRepository, type StoredAnswer } from '../messages/answer.repository.js';
 import { ActiveGenerations } from '../recovery/active-generations.js';
+import { toStoredRetrieval } from '../model/answer-sources.js';
 import { RecoveryService } from '../recovery/recovery.service.js';
 import { StoredAnswerStream } from '../streams/stored-answer-stream.js';
 import { TurnRunner } from './turn-runner.js';
@@ -30,6 +32,7 @@ export class AnswerService {
     private readonly active: ActiveGenerations,
     private readonly log: AnswerLog,
     private readonly recovery: RecoveryService,
+    private readonly passages: PassageFinder,
   ) {}
 
   /**
@@ -43,6 +46,10 @@ export class AnswerService {
     const row = {
       state: () => this.answers.findAnswerState(userId, id),
       read: () => this.answers.findAnswer(userId, id),
+      sources: async ({ sources }: StoredAnswer) => {
+        const retrieval = toStoredRetrieval(sources);
+        return retrieval && this.passages.readSources(userId, retrieval.sources);
+      },
     };
     return live ?? new StoredAnswerStream(stored, this.log, row, this.shutdown.signal);
   }
@@ -66,7 +73,7 @@ export class AnswerService {
       this.stopAnswer(userId, answerId).catch((error: unknown) => {
         this.logger.warn(
           { err: error, answer: answerId },
-          'could not stop an answer after its client disconnected',
+          'could not stop an answer after its client disconnected; it will be generated to its end',
         );
       });
     };

@@ -70,7 +70,7 @@ export class Checkpointer {
       }
     } catch (error) {
       // The next tick retries; the text is still in memory, and the lease lasts for many ticks.
-      this.logger.warn({ err: error }, 'could not store a checkpoint');
+      this.logger.warn({ err: error }, 'could not store a checkpoint; the next one will contain its text');
     } finally {
       this.busy = false;
     }

@@ -6,6 +6,8 @@ import { serializeUsage } from '../../usage/index.js';
 import { TASK_KINDS, type TaskKind } from '../model/conversation-task.js';
 import { serializeToolCalls, type ToolCall, toOpenAiToolCalls } from '../model/tool-calls.js';
 import { INTERRUPTED_ERROR, LEASE_SECONDS, type TurnResult, totalCost, type Turn } from '../model/turn.js';
+import type { StoredRetrieval } from '../model/answer-sources.js';
+import type { OmittedPages } from '../model/omitted-pages.js';
 import { tasksJson } from '../tasks/task.repository.js';
 
 /** Outcome of storing the end of a turn. */
@@ -40,12 +42,31 @@ export class GenerationRepository {
         UPDATE messages
         SET content = ${progress.text}, tool_calls = ${serializeToolCalls(progress.calls)}::jsonb, model = ${progress.model}, attempt = ${progress.attempt},
           input_tokens = ${progress.inputTokens}, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
-        WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
+        WHERE id = ${turn.answerId}::uuid AND user_id = ${turn.spec.userId}::uuid
+          AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'
         RETURNING stop_requested AS stop`,
     );
     const [row] = rows;
     if (row === undefined) return 'lost';
     return row.stop ? 'stop' : 'ours';
+  }
+
+  /** Stores the documents that are not sent to the model in full, if the answer is still ours. */
+  async storeOmittedPages(turn: Turn, omitted: readonly OmittedPages[]): Promise<void> {
+    await this.prisma.run(
+      (client) => client.$executeRaw`
+        UPDATE messages SET omitted_pages = ${toStorableJson(omitted)}::jsonb
+        WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'`,
+    );
+  }
+
+  /** Stores the collections and the sources of the answer, if it is still ours. */
+  async storeSources(turn: Turn, retrieval: StoredRetrieval): Promise<void> {
+    await this.prisma.run(
+      (client) => client.$executeRaw`
+        UPDATE messages SET sources = ${toStorableJson(retrieval)}::jsonb
+        WHERE id = ${turn.answerId}::uuid AND lease_owner = ${turn.leaseOwner}::uuid AND status = 'generating'`,
+    );
   }
 
   /**

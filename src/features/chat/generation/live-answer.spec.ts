@@ -1,3 +1,5 @@
+// LiveAnswer holds the text, the followers and the log entries of an answer; the cases of all three use the
+// same turn.
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Broadcast, RedisConnection } from '../../../infra/redis/index.js';
 import { type LogEntry, type AnswerSnapshot, applyEntry } from '../streams/answer-entries.js';
@@ -19,13 +21,16 @@ const TURN: Turn = {
     parameters: {},
     defaultTemperature: undefined,
     instructions: null,
+    retrieval: undefined,
     restart: 'once',
     cache: undefined,
   },
   conversationId: 'conversation',
   systemPrompt: null,
+  hasFiles: false,
   compaction: 'none',
   parentId: 'question',
+  openingQuestion: undefined,
   answerId: 'answer',
   leaseOwner: 'owner',
 };

@@ -2,6 +2,7 @@ import type { LogEntry, AnswerSnapshot } from '../streams/answer-entries.js';
 import type { AnswerLog } from '../streams/answer-log.js';
 import type { AnswerStream, AnswerProgress } from '../streams/answer-stream.js';
 import type { ChatChunk, ChatDelta, ProviderData } from '../../../llm/index.js';
+import { CitationFilter } from '../../rag/index.js';
 import { stripNul } from '../../../common/stored-text.js';
 import { TextBuffer } from '../model/text-buffer.js';
 import {
@@ -12,6 +13,8 @@ import {
   type PositionedPiece,
   type ToolCall,
 } from '../model/tool-calls.js';
+import type { AnswerSources } from '../model/answer-sources.js';
+import type { OmittedPages } from '../model/omitted-pages.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
 import { SurrogateJoiner } from '../model/surrogate-joiner.js';
 
@@ -43,6 +46,14 @@ export class LiveAnswer implements AnswerStream {
   /** Time of the last update, as `performance.now()`. */
   private shownAt = Number.NEGATIVE_INFINITY;
   private unlogged: LogEntry[] = [];
+  private omitted: readonly OmittedPages[] | undefined;
+  /** Resolves once the omitted pages are known, or never will be. */
+  private readonly contextKnown = Promise.withResolvers<null>();
+  private sources: AnswerSources | undefined;
+  /** Removes markers of sources that do not exist; undefined if the answer has no sources. */
+  private citations: CitationFilter | undefined;
+  /** Resolves once the sources are known, or never will be. */
+  private readonly sourcesKnown = Promise.withResolvers<null>();
   /**
    * Pending or running flush. Log writes never overlap: if several failed at once, their entries would be put back
    * out of order.
@@ -108,6 +119,34 @@ export class LiveAnswer implements AnswerStream {
     return this.attempt;
   }
 
+  /** Sets the documents that are not sent to the model in full. */
+  setOmittedPages(omitted: readonly OmittedPages[]): void {
+    this.omitted = omitted;
+    this.contextKnown.resolve(null);
+  }
+
+  async readOmittedPages(signal: AbortSignal): Promise<readonly OmittedPages[] | undefined> {
+    if (this.turn.hasFiles) await untilAborted(this.contextKnown.promise, signal);
+    return this.omitted;
+  }
+
+  /** Sets the sources of the answer. Markers of others are removed from its text from now on. */
+  setSources(sources: AnswerSources): void {
+    this.sources = sources;
+    this.citations = new CitationFilter(sources.length);
+    this.sourcesKnown.resolve(null);
+  }
+
+  async readSources(signal: AbortSignal): Promise<AnswerSources | undefined> {
+    if (this.turn.spec.retrieval !== undefined) await untilAborted(this.sourcesKnown.promise, signal);
+    return this.sources;
+  }
+
+  /** Adds what was held back because it could have become a marker. Called when the model has ended. */
+  endText(): void {
+    this.append(this.citations?.end() ?? '');
+  }
+
   /** Sets the model that begins to write. */
   setModel(model: string): void {
     this.modelName = model;
@@ -115,7 +154,7 @@ export class LiveAnswer implements AnswerStream {
 
   /** Adds the text, calls and provider data of a chunk. */
   add({ content, refusal, tool_calls: calls, provider_data: data }: ChatDelta): void {
-    if (content) this.append(stripNul(content));
+    if (content) this.append(this.citations?.push(stripNul(content)) ?? stripNul(content));
     // A refusal replaces the answer, so it is shown as its text.
     if (refusal) this.append(stripNul(refusal));
     if (calls) this.addToolCalls(calls);
@@ -146,6 +185,7 @@ export class LiveAnswer implements AnswerStream {
     this.deferCalls = false;
     this.providerData = undefined;
     this.characters = new SurrogateJoiner();
+    if (this.sources !== undefined) this.citations = new CitationFilter(this.sources.length);
     this.attempt += 1;
     this.modelName = model;
     this.record({ type: 'restarted', attempt: this.attempt, model });
@@ -164,6 +204,8 @@ export class LiveAnswer implements AnswerStream {
       this.storedCalls = stored.calls;
     }
     this.ended = outcome;
+    this.contextKnown.resolve(null);
+    this.sourcesKnown.resolve(null);
     this.isHeld = false;
     this.show();
     void this.log.appendEntries(this.answerId, [{ type: 'ended' }]);
@@ -185,16 +227,7 @@ export class LiveAnswer implements AnswerStream {
   }
 
   async waitForChange(signal: AbortSignal): Promise<void> {
-    const gone = Promise.withResolvers<null>();
-    const leave = (): void => {
-      gone.resolve(null);
-    };
-    signal.addEventListener('abort', leave, { once: true });
-    try {
-      await Promise.race([this.wake.promise, gone.promise]);
-    } finally {
-      signal.removeEventListener('abort', leave);
-    }
+    await untilAborted(this.wake.promise, signal);
   }
 
   /** Does nothing: the turn continues without followers. */
@@ -277,5 +310,19 @@ export class LiveAnswer implements AnswerStream {
     this.shownAt = performance.now();
     this.wake.resolve(null);
     this.wake = Promise.withResolvers<null>();
+  }
+}
+
+/** Waits for a promise, at most until a signal aborts. */
+async function untilAborted(promise: Promise<null>, signal: AbortSignal): Promise<void> {
+  const gone = Promise.withResolvers<null>();
+  const leave = (): void => {
+    gone.resolve(null);
+  };
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    if (!signal.aborted) await Promise.race([promise, gone.promise]);
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }

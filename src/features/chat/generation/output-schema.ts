@@ -66,7 +66,7 @@ function plain(name: string) {
 }
 
 /** Compiled lazily, and only used to validate schemas. */
-const dialect = new Ajv2020({ strict: false, validateFormats: false, logger: false });
+const DIALECT = new Ajv2020({ strict: false, validateFormats: false, logger: false });
 
 /** Returns the reason why a value does not match, or undefined if it does. */
 export type OutputSchema = (value: unknown) => string | undefined;
@@ -82,7 +82,7 @@ export function compileOutputSchema(schema: object): OutputSchema {
   if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH)
     throw refused(`must be at most ${MAX_SCHEMA_LENGTH.toLocaleString('en')} characters of JSON`);
   const { $schema: _draft, ...given } = { $schema: undefined, ...schema };
-  if (dialect.validateSchema(given) !== true) throw refused('must be a JSON schema (draft 2020-12)');
+  if (DIALECT.validateSchema(given) !== true) throw refused('must be a JSON schema (draft 2020-12)');
   const budget = { left: 0, compilations: MAX_COMPILATIONS.always };
   const validate = compile(boundedObject(given, hasUnchecked(given), budget), budget);
   return (value) => {
@@ -123,21 +123,21 @@ function compile(schema: object, budget: Budget) {
     code: { optimize: false },
   });
   // One function for each cost: Ajv takes quadratic time with one for each schema.
-  const takers = new Map<number, (value: unknown) => boolean>();
+  const costChecks = new Map<number, (value: unknown) => boolean>();
   ajv.addKeyword({
     keyword: COST,
     errors: false,
     compile: (cost: number) => {
       budget.compilations -= 1;
       if (budget.compilations < 0) throw refused('has too many references to nested schemas');
-      const known = takers.get(cost);
+      const known = costChecks.get(cost);
       if (known !== undefined) return known;
       const take = (value: unknown): boolean => {
         budget.left -= cost + sizeOf(value);
         if (budget.left < 0) throw new TooExpensiveError();
         return true;
       };
-      takers.set(cost, take);
+      costChecks.set(cost, take);
       return take;
     },
   });

@@ -1,5 +1,6 @@
 import { type AppError, asAppError } from '../../../common/errors.js';
 import { type AttemptRecord, countTokens, ModelCallError, type TokenUsage } from '../../../llm/index.js';
+import { NOTHING_FOUND } from '../../rag/index.js';
 import { TurnInterruptedError } from '../model/chat.errors.js';
 import type { LiveAnswer } from './live-answer.js';
 import type { OutputCheck } from './output-check.js';
@@ -97,6 +98,23 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
     live,
     attempts,
   );
+}
+
+/** Returns the result of a turn whose collections have no relevant passage. No model was called. */
+export function toNothingFoundResult(run: EndedRun): TurnResult {
+  const { live } = run;
+  live.append(NOTHING_FOUND);
+  const outcome = toTurnOutcome(run, {
+    text: live.text,
+    calls: [],
+    model: live.model,
+    finishReason: 'stop',
+    usage: NOTHING_USED,
+    costMicroUsd: 0n,
+    warning: null,
+    cached: false,
+  });
+  return toTurnResult(outcome, live, []);
 }
 
 /** Returns the outcome of an answer that was interrupted, or whose ending could not be stored. */

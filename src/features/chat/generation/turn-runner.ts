@@ -4,6 +4,7 @@ import { type ByteLease, ByteLimiter } from '../../../common/byte-limiter.js';
 import { Broadcast } from '../../../infra/redis/index.js';
 import { AppError, asAppError } from '../../../common/errors.js';
 import { LlmService, ReturnedFieldsCollector, type BudgetLease } from '../../../llm/index.js';
+import { type PassageBlock, PassageFinder, toStoredSource } from '../../rag/index.js';
 import { toModelRequest } from '../messages/generation-parameters.js';
 import { Checkpointer } from './checkpointer.js';
 import { ContextService } from '../context/context.service.js';
@@ -14,7 +15,13 @@ import { LiveAnswer } from './live-answer.js';
 import { toCachePredicate, type OutputCheck } from './output-check.js';
 import { ActiveGenerations } from '../recovery/active-generations.js';
 import { type TurnResult, totalCost, type Turn, type TurnOutcome } from '../model/turn.js';
-import { toAbortedResult, toInterruptedOutcome, toTurnOutcome, toTurnResult } from './turn-result.js';
+import {
+  toAbortedResult,
+  toInterruptedOutcome,
+  toNothingFoundResult,
+  toTurnOutcome,
+  toTurnResult,
+} from './turn-result.js';
 import { toToolCalls } from '../model/tool-calls.js';
 import { TurnTasks } from './turn-tasks.js';
 import { GenerationRepository } from './generation.repository.js';
@@ -59,6 +66,7 @@ export class TurnRunner {
     private readonly broadcast: Broadcast,
     private readonly tasks: TurnTasks,
     private readonly fileMemory: ByteLimiter,
+    private readonly passages: PassageFinder,
   ) {
     broadcast.subscribe(STOP_CHANNEL, (answerId) => void active.stopAnswer(answerId));
     broadcast.subscribe(GONE_CHANNEL, (conversationId) => {
@@ -132,9 +140,18 @@ export class TurnRunner {
     const { turn } = live;
     const { spec } = turn;
     const { signal } = run.abort;
-    const context = await retryWhileUnavailable(() => this.context.buildContext(turn, { memory, signal }));
+    const passages = await this.findPassages(run);
+    if (spec.retrieval !== undefined && passages === undefined) return toNothingFoundResult(run);
+    const context = await retryWhileUnavailable(() =>
+      this.context.buildContext(turn, { memory, signal, passages }),
+    );
     checkpoints.inputTokens = context.tokens;
     run.summarizeUpTo = context.summarizeUpTo;
+    if (turn.hasFiles || context.omittedPages.length > 0) {
+      // Stored before followers learn of it, so that those who come later see the same.
+      await retryWhileUnavailable(() => this.generations.storeOmittedPages(turn, context.omittedPages));
+      live.setOmittedPages(context.omittedPages);
+    }
     const events = this.llm.stream({
       callId: turn.answerId,
       userId: spec.userId,
@@ -163,6 +180,7 @@ export class TurnRunner {
         live.ignored = event.ignored;
         returned = new ReturnedFieldsCollector();
       } else if (event.type === 'finished') {
+        live.endText();
         const { model, finishReason, usage, attempts, warning, cached = false } = event;
         const costMicroUsd = totalCost(attempts);
         // Only an answer that may be part of a tool exchange is ever sent back with these fields.
@@ -183,6 +201,21 @@ export class TurnRunner {
     throw new Error('A model call ended without an outcome.');
   }
 
+  /** Finds the passages for a turn and stores its sources, before followers learn of them. */
+  private async findPassages({ live, abort: { signal } }: Run): Promise<PassageBlock | undefined> {
+    const { turn } = live;
+    const { retrieval, model } = turn.spec;
+    if (retrieval === undefined) return undefined;
+    const { collectionIds, question } = retrieval;
+    const asked = { access: turn.spec, question, collectionIds, model };
+    const block = await retryWhileUnavailable(() => this.passages.findPassages(asked, signal));
+    const sources = block?.sources ?? [];
+    const stored = { collectionIds, sources: sources.map(toStoredSource) };
+    await retryWhileUnavailable(() => this.generations.storeSources(turn, stored));
+    live.setSources(sources);
+    return block;
+  }
+
   /**
    * Returns the outcome that counts: that of the result if it was committed, an interruption if the answer was no
    * longer ours.
@@ -190,7 +223,10 @@ export class TurnRunner {
   private async commit(turn: Turn, result: TurnResult): Promise<CommittedTurn> {
     const { outcome } = result;
     if (outcome.status === 'failed' && outcome.error.code === 'internal_error') {
-      this.logger.error({ err: outcome.error.cause, answer: turn.answerId }, 'a turn failed unexpectedly');
+      this.logger.error(
+        { err: outcome.error.cause, answer: turn.answerId },
+        'a turn failed unexpectedly; its answer is marked failed',
+      );
     }
     try {
       if (await this.store(turn, result)) return { outcome };

@@ -69,7 +69,7 @@ const object = (required: string[], properties: Record<string, SchemaObject>): S
   properties,
 });
 
-const conversation = object(['title'], {
+const CONVERSATION = object(['title'], {
   id: text(100, 'Original id of the conversation. Not imported.'),
   title: { ...text(MAX_TITLE, 'Title of the conversation.'), minLength: 1 },
   system_prompt: orNull({
@@ -82,7 +82,7 @@ const conversation = object(['title'], {
   updated_at: time('Time at which the last turn began or ended. Not imported.'),
 });
 
-const toolCall = object(['id', 'type', 'function'], {
+const TOOL_CALL = object(['id', 'type', 'function'], {
   id: text(200, 'Id of the call, which its result refers to.'),
   type: { type: 'string', enum: ['function'], description: 'Always `function`.' },
   function: object(['name', 'arguments'], {
@@ -91,12 +91,12 @@ const toolCall = object(['id', 'type', 'function'], {
   }),
 });
 
-const attachment = object(['name', 'media_type'], {
+const ATTACHMENT = object(['name', 'media_type'], {
   name: text(255, 'Name of the file.'),
   media_type: text(255, 'Media type of the file.'),
 });
 
-const message = object(['id', 'parent_id', 'role', 'status', 'content', 'active', 'created_at'], {
+const MESSAGE = object(['id', 'parent_id', 'role', 'status', 'content', 'active', 'created_at'], {
   id: { ...text(100, 'Id of the message within the file; an import assigns new ids.'), minLength: 1 },
   parent_id: orNull(
     text(100, 'Id of an earlier message in the list; null for the first message of a branch.'),
@@ -117,14 +117,14 @@ const message = object(['id', 'parent_id', 'role', 'status', 'content', 'active'
   tool_calls: {
     type: 'array',
     maxItems: 128,
-    items: toolCall,
+    items: TOOL_CALL,
     description: 'Tool calls that the answer requests.',
   },
   tool_call_id: text(200, 'For a tool result, the id of the call that it belongs to.'),
   attachments: {
     type: 'array',
     maxItems: 100,
-    items: attachment,
+    items: ATTACHMENT,
     description: 'Files sent with the message.',
   },
   error: {
@@ -142,12 +142,12 @@ const message = object(['id', 'parent_id', 'role', 'status', 'content', 'active'
 /** JSON schema of the format: for the documentation and for validating uploaded files. */
 export const CONVERSATION_FILE = object(['version', 'conversation', 'messages'], {
   version: { type: 'integer', enum: [FILE_VERSION], description: 'Version of the format.' },
-  conversation: { ...conversation, description: 'The conversation itself.' },
+  conversation: { ...CONVERSATION, description: 'The conversation itself.' },
   messages: {
     type: 'array',
     minItems: 1,
     maxItems: MAX_MESSAGES,
-    items: message,
+    items: MESSAGE,
     description: 'Messages, parents before their children.',
   },
 });

@@ -24,7 +24,7 @@ const TIME =
 const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** Delay after which an account may retry while another of its imports runs, in milliseconds. */
-const BUSY_RETRY_MS = 5_000;
+const IMPORT_RETRY_MS = 5_000;
 
 /** Maximum number of concurrent imports per process: each holds a database connection for up to two minutes. */
 const MAX_IMPORTS = 2;
@@ -51,7 +51,10 @@ export class ImportService {
     if (this.importing.has(userId)) throw oneAtATime();
     // Check and increment without an await in between, so that concurrent requests cannot exceed the limit.
     if (this.importing.size >= MAX_IMPORTS)
-      throw new ServerBusyError('The server is importing other files. Try again in a moment.', BUSY_RETRY_MS);
+      throw new ServerBusyError(
+        'The server is importing other files. Try again in a moment.',
+        IMPORT_RETRY_MS,
+      );
     this.importing.add(userId);
     try {
       return await this.store(userId, file, signal);
@@ -86,7 +89,7 @@ export class ImportService {
     const leafMessageId = ids.get(leaf.id) ?? leaf.id;
     const conversation = { id, userId, title, systemPrompt, archived, pinned, leafMessageId, messages };
     await this.repository.insertConversation(conversation, signal);
-    return this.conversations.get(userId, id);
+    return this.conversations.getConversation(userId, id);
   }
 }
 
@@ -165,7 +168,7 @@ function timeOf(text: string, field: string): Date {
 
 function oneAtATime(): AppError {
   const message = 'Another import of this account is in progress. Wait for it to end, then try again.';
-  return new AppError('rate_limit_exceeded', message, { retryAfterMs: BUSY_RETRY_MS });
+  return new AppError('rate_limit_exceeded', message, { retryAfterMs: IMPORT_RETRY_MS });
 }
 
 function refused(field: string, what: string): InvalidRequestError {

@@ -6,7 +6,7 @@ import {
   IdParams,
   SchemaPipe,
   Scope,
-  sendDownload,
+  sendGeneratedDownload,
   UserId,
   withClientSignal,
 } from '../../../http/index.js';
@@ -71,6 +71,6 @@ export class TransferController {
     @Query() { format }: ExportQuery,
     @Res() response: Response,
   ): Promise<void> {
-    await sendDownload(response, toFile(await this.exports.beginExport(userId, id), format));
+    await sendGeneratedDownload(response, toFile(await this.exports.beginExport(userId, id), format));
   }
 }

@@ -5,6 +5,7 @@ import { toAnswerParameters } from './generation-parameters.js';
 import { ConversationBusyError } from '../model/chat.errors.js';
 import { MESSAGE_COLUMNS } from './stored-message.js';
 import { type StoredMessage } from './stored-message.js';
+import { toStoredRetrieval } from '../model/answer-sources.js';
 import { type ToolCall, toToolCalls } from '../model/tool-calls.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 
@@ -21,6 +22,8 @@ export interface BranchPoint {
   readonly parameters: AnswerParameters;
   /** Tool calls of the answer. */
   readonly calls: readonly ToolCall[];
+  /** Collections that the answer is based on. */
+  readonly collectionIds: readonly string[];
 }
 
 /** The previous and next sibling of a message. */
@@ -67,12 +70,12 @@ export class MessageTreeRepository {
     readonly conversationId: string;
     readonly parentId: string | null;
     readonly limit: number;
-    readonly behind: number;
+    readonly afterPosition: number;
   }): Promise<StoredMessage[]> {
-    const { userId, conversationId, parentId, limit, behind } = options;
+    const { userId, conversationId, parentId, limit, afterPosition } = options;
     return this.prisma.run((client) =>
       client.message.findMany({
-        where: { userId, conversationId, parentId, position: { gt: behind } },
+        where: { userId, conversationId, parentId, position: { gt: afterPosition } },
         orderBy: { position: 'asc' },
         take: limit,
         select: MESSAGE_COLUMNS,
@@ -166,12 +169,19 @@ export class MessageTreeRepository {
           model: true,
           options: true,
           toolCalls: true,
+          sources: true,
         },
       }),
     );
     if (row === null) return null;
-    const { options, toolCalls, ...point } = row;
-    return { ...point, parameters: toAnswerParameters(options), calls: toToolCalls(toolCalls) };
+    const { options, toolCalls, sources, ...point } = row;
+    const collectionIds = toStoredRetrieval(sources)?.collectionIds ?? [];
+    return {
+      ...point,
+      parameters: toAnswerParameters(options),
+      calls: toToolCalls(toolCalls),
+      collectionIds,
+    };
   }
 }
 

@@ -1,6 +1,8 @@
+import { SourceBody } from '../../rag/index.js';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { IdParams, PageQuery } from '../../../http/index.js';
+import { OmittedPagesBody } from './omitted-pages.dto.js';
 import { UsageBody } from './usage.dto.js';
 import { ToolCallBody } from './tool.dto.js';
 
@@ -166,6 +168,26 @@ export class MessageBody {
     description: 'Present only if part of the answer could not be parsed and may be missing.',
   })
   warning?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'Pages of attached documents that were left out for this answer because they did not fit. Present only if there are any.',
+    type: [OmittedPagesBody],
+  })
+  omitted_pages?: OmittedPagesBody[];
+
+  @ApiPropertyOptional({
+    description:
+      'Sources of an answer that is based on collections, in lists of messages. The texts of those that were deleted, or are no longer shared with you, are null.',
+    type: [SourceBody],
+  })
+  sources?: SourceBody[];
+
+  @ApiPropertyOptional({
+    description: 'Those of the sources that the answer cites. Present together with `sources`.',
+    type: [SourceBody],
+  })
+  citations?: SourceBody[];
 
   @ApiProperty({ description: 'Time at which the message was stored.', format: 'date-time' })
   created_at!: string;

@@ -1,8 +1,12 @@
 import { toUsd } from '../../../common/money.js';
+import { citedSources, type SourceBody, toSourceBody } from '../../rag/index.js';
 import type { ListedMessage } from './stored-message.js';
 import { toToolCalls, toOpenAiToolCalls } from '../model/tool-calls.js';
 import type { AttachmentBody, MessageBody } from './message.dto.js';
 import type { StoredMessage } from './stored-message.js';
+import type { AnswerSources } from '../model/answer-sources.js';
+import { type OmittedPages, toOmittedPages } from '../model/omitted-pages.js';
+import type { OmittedPagesBody } from './omitted-pages.dto.js';
 import type { UsageBody } from './usage.dto.js';
 import type { StoredAttachment } from '../attachments/attachment.repository.js';
 
@@ -26,8 +30,30 @@ export function toMessageBody(message: StoredMessage): MessageBody {
     attachments: [],
     ...(errorCode !== null && { error: { code: errorCode, message: errorMessage ?? '' } }),
     ...(warning !== null && { warning }),
+    ...toOmittedPagesField(toOmittedPages(message.omittedPages)),
     created_at: message.createdAt.toISOString(),
   };
+}
+
+/** Returns the field for omitted pages if there are any. */
+export function toOmittedPagesField(omitted: readonly OmittedPages[] = []): {
+  omitted_pages?: OmittedPagesBody[];
+} {
+  return omitted.length === 0 ? {} : { omitted_pages: omitted.map(toOmittedPagesBody) };
+}
+
+/** Returns the fields for the sources of an answer if it is based on collections. */
+export function toSourcesField(
+  text: string,
+  sources: AnswerSources | undefined,
+): { sources?: SourceBody[]; citations?: SourceBody[] } {
+  if (sources === undefined) return {};
+  return { sources: sources.map(toSourceBody), citations: citedSources(text, sources).map(toSourceBody) };
+}
+
+/** Converts omitted pages to their API representation. */
+export function toOmittedPagesBody({ fileId, name, pages }: OmittedPages): OmittedPagesBody {
+  return { file_id: fileId, name, pages: [...pages] };
 }
 
 /** Returns the usage of an answer; null while it is being generated, because it is not known yet. */
@@ -42,11 +68,12 @@ export function toAnswerUsage({ inputTokens, outputTokens }: StoredMessage): Usa
 
 /** Converts a message of a list to its API representation. */
 export function toListedMessageBody(message: ListedMessage): MessageBody {
-  const { previous, next, attachments } = message;
+  const { previous, next, attachments, shownSources } = message;
   return Object.assign(toMessageBody(message), {
     previous_sibling_id: previous,
     next_sibling_id: next,
     attachments: attachments.map(toAttachmentBody),
+    ...toSourcesField(message.content, shownSources),
   });
 }
 

@@ -1,4 +1,5 @@
 import type { MicroUsd } from '../../../common/money.js';
+import type { AnswerSources } from '../model/answer-sources.js';
 import type { StoredAttachment } from '../attachments/attachment.repository.js';
 
 /** A stored message. */
@@ -21,6 +22,10 @@ export interface StoredMessage {
   readonly errorCode: string | null;
   readonly errorMessage: string | null;
   readonly warning: string | null;
+  /** Documents that were not sent to the model in full, as stored in the row. */
+  readonly omittedPages: unknown;
+  /** Collections and sources of an answer, as stored in the row. */
+  readonly sources: unknown;
   readonly createdAt: Date;
   readonly completedAt: Date | null;
 }
@@ -43,6 +48,8 @@ export const MESSAGE_COLUMNS = {
   errorCode: true,
   errorMessage: true,
   warning: true,
+  omittedPages: true,
+  sources: true,
   createdAt: true,
   completedAt: true,
 } as const;
@@ -52,4 +59,6 @@ export interface ListedMessage extends StoredMessage {
   readonly previous: string | null;
   readonly next: string | null;
   readonly attachments: readonly StoredAttachment[];
+  /** Sources of an answer; undefined if it is based on no collection. */
+  readonly shownSources: AnswerSources | undefined;
 }

@@ -1,7 +1,7 @@
 import { AppError } from '../../../common/errors.js';
 
 /** Suggested delay before a retry while an answer is being generated, in milliseconds. */
-const BUSY_RETRY_MS = 2000;
+const TURN_RETRY_MS = 2000;
 
 /** Rejects a second turn while one is running. */
 export class ConversationBusyError extends AppError {
@@ -9,7 +9,7 @@ export class ConversationBusyError extends AppError {
     super(
       'conversation_busy',
       `The answer ${messageId} is still being generated in this conversation. Wait for it to end, then try again.`,
-      { param: 'conversation_id', retryAfterMs: BUSY_RETRY_MS, retryable: false },
+      { param: 'conversation_id', retryAfterMs: TURN_RETRY_MS, retryable: false },
     );
   }
 }
@@ -45,17 +45,6 @@ export class FollowerDismissedError extends AppError {
 export class DuplicateRequestError extends AppError {
   constructor() {
     super('conversation_busy', 'The same request was sent twice at once.');
-  }
-}
-
-/** Rejects an `Idempotency-Key` that is reused for a different request. */
-export class IdempotencyKeyReusedError extends AppError {
-  constructor() {
-    super(
-      'idempotency_key_reused',
-      'This Idempotency-Key was already used for a different request. Use a new key for each new request.',
-      { param: 'Idempotency-Key', retryable: false },
-    );
   }
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { truncateTitle, extractTitle } from './title.js';
 
-describe('toTitle', () => {
+describe('extractTitle', () => {
   it.each([
     ['as it is', 'Why the sky is blue', 'Why the sky is blue'],
     ['without quotation marks', '"Why the sky is blue"', 'Why the sky is blue'],
     ['without those of other languages', '„Warum der Himmel blau ist“', 'Warum der Himmel blau ist'],
-    ['with quotation marks inside', 'The "blue" sky’s colour', 'The "blue" sky’s colour'],
+    ['with quotation marks inside', 'The "blue" sky’s color', 'The "blue" sky’s color'],
     ['without markup', '## **Why the sky is blue**', 'Why the sky is blue'],
     ['without tags', '<b>Why</b> the sky <img src=x onerror=alert(1)>is blue', 'Why the sky is blue'],
     ['from the first line that has one', '\n \n"Blue"\n\nIs there anything else?', 'Blue'],

@@ -188,14 +188,14 @@ export function generatedText({
 
 /** Parses the calls of a row. */
 export function toToolCalls(stored: unknown): ToolCall[] {
-  return Array.isArray(stored) ? stored.filter(isWireCall).map(toToolCall) : [];
+  return Array.isArray(stored) ? stored.filter(isOpenAiToolCall).map(toToolCall) : [];
 }
 
 function toToolCall({ id, function: { name, arguments: text } }: OpenAiToolCall): ToolCall {
   return { id, name, arguments: text };
 }
 
-function isWireCall(value: unknown): value is OpenAiToolCall {
+function isOpenAiToolCall(value: unknown): value is OpenAiToolCall {
   const called: unknown = propertyOf(value, 'function');
   return (
     typeof propertyOf(value, 'id') === 'string' &&

@@ -14,7 +14,14 @@ export interface ResolvedTarget {
   /** Text to be answered, for the estimate of its tokens. */
   readonly prompt: string;
   /** Model and parameters of the answer that this one replaces or continues. */
-  readonly previous: { readonly model: string | null; readonly parameters: AnswerParameters } | undefined;
+  readonly previous:
+    | {
+        readonly model: string | null;
+        readonly parameters: AnswerParameters;
+        /** Collections that it was based on. */
+        readonly collectionIds?: readonly string[];
+      }
+    | undefined;
 }
 
 /** Position of a turn in the message tree of a conversation. */

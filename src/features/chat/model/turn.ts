@@ -4,6 +4,7 @@ import type { MicroUsd } from '../../../common/money.js';
 import type { AttemptRecord, ProviderData, TokenUsage } from '../../../llm/index.js';
 import type { AnswerParameters } from './answer-parameters.js';
 import type { Compaction } from './compaction.js';
+import type { TurnRetrieval } from './answer-sources.js';
 import type { DueTask } from './conversation-task.js';
 import type { ToolCall } from './tool-calls.js';
 import type { TurnTarget } from './turn-target.js';
@@ -23,6 +24,8 @@ export interface GenerationSpec extends AccountAccess {
   readonly instructions: string | null;
   /** `once` lets another model restart the answer after it broke off; `never` if the client could not be notified. */
   readonly restart: 'once' | 'never';
+  /** Collections that the answer is based on; undefined for none. */
+  readonly retrieval: TurnRetrieval | undefined;
   /** Allows a cached answer to an equal question; undefined always asks the model. */
   readonly cache: AnswerCaching | undefined;
 }
@@ -31,7 +34,11 @@ export interface GenerationSpec extends AccountAccess {
 export interface TurnRequest {
   readonly target: TurnTarget;
   /** Without a model: that of the answer that is replaced or continued, otherwise the server's default. */
-  readonly spec: Omit<GenerationSpec, 'model'> & { readonly model: string | undefined };
+  readonly spec: Omit<GenerationSpec, 'model' | 'retrieval'> & { readonly model: string | undefined };
+  /**
+   * Ids or names of the collections that the answer is based on. Without them: those of the answer that is replaced.
+   */
+  readonly collections?: readonly string[] | undefined;
   /** If true, an answer that does not match the `response_format` of the parameters is a failure. */
   readonly checkOutput: boolean;
   /** Identifies the request, so that sending it twice starts only one turn. */
@@ -50,14 +57,27 @@ export interface Idempotency {
 /** Duration of an answer's lease, in seconds. Each checkpoint renews it. */
 export const LEASE_SECONDS = 15;
 
+/** The only message of a conversation that has just begun, as it is stored. */
+export interface OpeningQuestion {
+  readonly id: string;
+  readonly content: string;
+  readonly tokenCount: number;
+  /** True if it was sent with attachments. */
+  readonly hasFiles: boolean;
+}
+
 /** A turn whose question is stored and whose answer is ours to generate. */
 export interface Turn {
   readonly spec: GenerationSpec;
   readonly conversationId: string;
   readonly systemPrompt: string | null;
   readonly compaction: Compaction;
+  /** True if the question has attachments. */
+  readonly hasFiles: boolean;
   /** The message that the answer follows. */
   readonly parentId: string;
+  /** The question if it begins the conversation, so that the context need not be read; otherwise undefined. */
+  readonly openingQuestion: OpeningQuestion | undefined;
   readonly answerId: string;
   /** Every write to the answer must hold this lease. */
   readonly leaseOwner: string;

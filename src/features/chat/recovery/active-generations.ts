@@ -21,6 +21,11 @@ export interface ActiveGeneration {
 export class ActiveGenerations {
   private readonly byAnswer = new Map<string, ActiveGeneration>();
 
+  /** Number of answers that are being generated. */
+  get size(): number {
+    return this.byAnswer.size;
+  }
+
   /** Adds a generation until its answer is stored. */
   add(generation: ActiveGeneration): void {
     const { answerId } = generation.turn;

@@ -62,10 +62,10 @@ export class RecoveryService {
    * @throws AppError `service_unavailable`: the next answer would fail in the same way
    */
   private async end(answer: AbandonedAnswer, which: AbandonedSelection): Promise<boolean> {
-    const lastWords = await this.readFinalContent(answer);
-    if (lastWords === undefined) return false;
-    const { attempt, text, calls, model = answer.model } = lastWords;
-    const words = generatedText(lastWords);
+    const finalContent = await this.readFinalContent(answer);
+    if (finalContent === undefined) return false;
+    const { attempt, text, calls, model = answer.model } = finalContent;
+    const words = generatedText(finalContent);
     const used = estimateAbandonedAttempt(
       { name: model ?? '', inputTokens: answer.inputTokens ?? 0, text: words },
       this.prices,

@@ -66,7 +66,7 @@ export class ShareRepository {
   }
 
   /** Lists shares, newest first, without revoked ones. */
-  list(userId: string, conversationId: string, { limit, after }: ListRange): Promise<StoredShare[]> {
+  listShares(userId: string, conversationId: string, { limit, after }: ListRange): Promise<StoredShare[]> {
     return this.prisma.run((client) =>
       client.share.findMany({
         where: { userId, conversationId, revokedAt: null, ...(after !== undefined && { id: { lt: after } }) },

@@ -41,9 +41,9 @@ export class ShareService {
    * Lists shares, newest first, without revoked ones.
    * @throws NotFoundError
    */
-  async list(userId: string, conversationId: string, slice: ListRange): Promise<StoredShare[]> {
-    await this.conversations.get(userId, conversationId);
-    return this.shares.list(userId, conversationId, slice);
+  async listShares(userId: string, conversationId: string, slice: ListRange): Promise<StoredShare[]> {
+    await this.conversations.getConversation(userId, conversationId);
+    return this.shares.listShares(userId, conversationId, slice);
   }
 
   /**

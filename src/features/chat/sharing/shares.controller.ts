@@ -45,7 +45,7 @@ export class SharesController {
     @Param() { id }: IdParams,
     @Query() page: PageQuery,
   ): Promise<Page<ShareBody>> {
-    return toPage(await this.shares.list(userId, id, page.slice()), page.limit, toShareBody);
+    return toPage(await this.shares.listShares(userId, id, page.slice()), page.limit, toShareBody);
   }
 
   @Delete('shares/:share_id')

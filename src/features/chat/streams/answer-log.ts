@@ -64,7 +64,10 @@ export class AnswerLog {
       void this.broadcast.publish(channelOf(answerId), '');
       return true;
     } catch (error) {
-      this.logger.debug({ err: error }, 'could not append to the log of an answer');
+      this.logger.debug(
+        { err: error },
+        'could not append to the log of an answer; will append it with the next part',
+      );
       return false;
     }
   }

@@ -1,4 +1,6 @@
 import type { PositionedPiece } from '../model/tool-calls.js';
+import type { AnswerSources } from '../model/answer-sources.js';
+import type { OmittedPages } from '../model/omitted-pages.js';
 import type { TurnOutcome } from '../model/turn.js';
 
 /** Maximum text of one event, in UTF-16 units: a late follower gets a long text in pieces. */
@@ -40,6 +42,16 @@ export interface AnswerIds {
 export interface AnswerStream extends AnswerIds {
   /** Parameters that the model did not accept as requested, as far as this process knows. */
   readonly ignored?: readonly string[];
+  /**
+   * Returns the documents that were not sent to the model in full, as soon as that is known; undefined if the question
+   * has no files, if that will never be known, or when the signal aborts.
+   */
+  readOmittedPages(signal: AbortSignal): Promise<readonly OmittedPages[] | undefined>;
+  /**
+   * Returns the sources of the answer, as soon as they are known; undefined if it is based on no collection, if they will
+   * never be known, or when the signal aborts.
+   */
+  readSources(signal: AbortSignal): Promise<AnswerSources | undefined>;
   snapshot(): AnswerProgress;
   /** Resolves when there may be something new since the last snapshot, or when the signal aborts. */
   waitForChange(signal: AbortSignal): Promise<void>;

@@ -72,6 +72,10 @@ class MemoryRow implements AnswerRowReader {
     this.reads += 1;
     return Promise.resolve(this.stored);
   }
+
+  sources(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
 }
 
 let log: MemoryLog;

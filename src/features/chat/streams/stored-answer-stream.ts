@@ -5,6 +5,8 @@ import type { AnswerStream, AnswerProgress } from './answer-stream.js';
 import type { AnswerState, StoredAnswer } from '../messages/answer.repository.js';
 import { toolCallsLength, toolCallPieceAt, toToolCalls } from '../model/tool-calls.js';
 import { FollowerDismissedError } from '../model/chat.errors.js';
+import type { AnswerSources } from '../model/answer-sources.js';
+import { type OmittedPages, toOmittedPages } from '../model/omitted-pages.js';
 import { toStoredOutcome } from './stored-outcome.js';
 
 /** Interval between reads of the row while the log has nothing new, in milliseconds. */
@@ -17,6 +19,8 @@ const MAX_OUTAGE_MS = 60_000;
 export interface AnswerRowReader {
   state(): Promise<AnswerState | null>;
   read(): Promise<StoredAnswer | null>;
+  /** Returns the sources of the answer; undefined if it is based on no collection. */
+  sources(stored: StoredAnswer): Promise<AnswerSources | undefined>;
 }
 
 /**
@@ -51,6 +55,14 @@ export class StoredAnswerStream implements AnswerStream {
 
   get answerId(): string {
     return this.first.id;
+  }
+
+  readOmittedPages(): Promise<readonly OmittedPages[] | undefined> {
+    return Promise.resolve(toOmittedPages((this.stored ?? this.first).omittedPages));
+  }
+
+  readSources(): Promise<AnswerSources | undefined> {
+    return this.row.sources(this.stored ?? this.first);
   }
 
   snapshot(): AnswerProgress {

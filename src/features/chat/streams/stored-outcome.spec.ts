@@ -9,7 +9,7 @@ const COMPLETED = new Date('2026-01-01T00:00:05Z');
 const ROW = storedAnswer({ createdAt: CREATED });
 const outcomeOf = (row: Partial<StoredAnswer>) => toStoredOutcome({ ...ROW, ...row }, ROW);
 
-describe('outcomeOfStored', () => {
+describe('toStoredOutcome', () => {
   it('returns nothing while the answer is being generated', () => {
     expect(outcomeOf({})).toBeUndefined();
   });

@@ -46,7 +46,7 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
     private readonly repository: TaskRepository,
     private readonly queue: TaskQueue,
     private readonly llm: LlmService,
-    private readonly activities: ActiveOperations,
+    private readonly operations: ActiveOperations,
     title: TitleTask,
     summary: SummaryTask,
   ) {
@@ -97,7 +97,7 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
     if (claimedTask.attempts > MAX_ATTEMPTS)
       return { ...nothing, end: this.endAfter(claimedTask, new Error('The task was never finished.')) };
     const shut = new AbortController();
-    const forget = this.activities.register({ userId: claimedTask.userId, apiKeyId: null }, () => {
+    const forget = this.operations.register({ userId: claimedTask.userId, apiKeyId: null }, () => {
       shut.abort();
     });
     const ended = AbortSignal.any([shut.signal, this.closing.signal]);
@@ -129,13 +129,13 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
     }
   }
 
-  private endAfter({ conversationId, kind, attempts: tries }: ConversationTask, error: unknown): TaskEnd {
+  private endAfter({ conversationId, kind, attempts }: ConversationTask, error: unknown): TaskEnd {
     if (error instanceof AppError && BUDGET_REFUSALS.has(error.code)) {
       const { min, max } = BUDGET_WAIT_SECONDS;
       const waitSeconds = Math.min(max, Math.max(min, Math.ceil((error.retryAfterMs ?? 0) / 1_000)));
       return { waitSeconds, counted: false };
     }
-    if (tries >= MAX_ATTEMPTS) {
+    if (attempts >= MAX_ATTEMPTS) {
       this.logger.error(
         { err: error, conversation: conversationId },
         `a ${kind} task failed too often; giving up`,
@@ -143,6 +143,6 @@ export class TaskRunnerService implements BeforeApplicationShutdown {
       return 'done';
     }
     this.logger.warn({ err: error, conversation: conversationId }, `a ${kind} task failed; will retry`);
-    return { waitSeconds: FIRST_WAIT_SECONDS * 4 ** (tries - 1), counted: true };
+    return { waitSeconds: FIRST_WAIT_SECONDS * 4 ** (attempts - 1), counted: true };
   }
 }

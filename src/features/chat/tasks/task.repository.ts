@@ -7,7 +7,7 @@ import type { ConversationTask, TaskEnd, TaskRef, TaskResult, DueTask } from '..
 import { addToTotals, accountExists, lockConversation } from '../messages/conversation-totals.repository.js';
 
 /** Duration of a claim on a task, in seconds: longer than the timeout of a model call. */
-const HELD_SECONDS = 120;
+const TASK_LEASE_SECONDS = 120;
 
 /** A finished attempt at a task. */
 export interface TaskAttempt {
@@ -34,7 +34,7 @@ export class TaskRepository {
   async claimTask({ conversationId, kind }: TaskRef): Promise<ConversationTask | undefined> {
     const [task] = await this.prisma.run(
       (client) => client.$queryRaw<ConversationTask[]>`
-        UPDATE chores SET due_at = now() + make_interval(secs => ${HELD_SECONDS}), tries = tries + 1
+        UPDATE chores SET due_at = now() + make_interval(secs => ${TASK_LEASE_SECONDS}), tries = tries + 1
         FROM users
         WHERE conversation_id = ${conversationId}::uuid AND kind = ${kind}::chore_kind AND due_at <= now()
           AND users.id = chores.user_id AND users.disabled_at IS NULL

@@ -1,6 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsUUID } from 'class-validator';
 import { ToolCallBody } from '../messages/tool.dto.js';
+import { OmittedPagesBody } from '../messages/omitted-pages.dto.js';
+import { SourceBody } from '../../rag/index.js';
 import { UsageBody } from '../messages/usage.dto.js';
 
 /** Path parameters that identify an answer. */
@@ -75,6 +77,26 @@ export class AnswerBody {
     description: 'Present only if part of the answer could not be parsed and may be missing.',
   })
   warning?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'Pages of attached documents that were left out because they did not fit. Present only if there are any; in a stream, the first event has it for every question with files.',
+    type: [OmittedPagesBody],
+  })
+  omitted_pages?: OmittedPagesBody[];
+
+  @ApiPropertyOptional({
+    description:
+      'Passages that the model received from the collections of the request. Present only if it names any; in a stream, in the first event and in the last one.',
+    type: [SourceBody],
+  })
+  sources?: SourceBody[];
+
+  @ApiPropertyOptional({
+    description: 'Those of the sources that the answer cites. Present together with `sources`.',
+    type: [SourceBody],
+  })
+  citations?: SourceBody[];
 
   @ApiPropertyOptional({
     description:

@@ -5,6 +5,7 @@ import type { Caller } from '../../../common/caller.js';
 import {
   ApiErrors,
   CurrentCaller,
+  FieldScope,
   IdempotencyKey,
   ModelRoute,
   Scope,
@@ -47,6 +48,7 @@ export class ChatController {
   @Post()
   @HttpCode(200)
   @ModelRoute()
+  @FieldScope('collection', 'rag')
   @ApiOperation({
     summary: 'Send a message',
     description:
@@ -66,6 +68,7 @@ export class ChatController {
   @Post('stream')
   @HttpCode(200)
   @ModelRoute()
+  @FieldScope('collection', 'rag')
   @ApiOperation({
     summary: 'Send a message and stream the answer',
     description:

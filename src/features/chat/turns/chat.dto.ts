@@ -18,6 +18,7 @@ import {
 } from 'class-validator';
 import { IsFileIds, MAX_FILES } from '../attachments/is-file-ids.js';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../../http/index.js';
+import { COLLECTION_NAME, IsCollectionList, MAX_COLLECTION_LIST } from '../../rag/index.js';
 import { type Compaction, COMPACTIONS } from '../model/compaction.js';
 import { IsToolChoice, TOOL_NAME, type ToolChoice } from '../messages/is-tool-choice.js';
 import { MAX_TOOL_RESULTS } from '../model/tool-calls.js';
@@ -133,8 +134,29 @@ export class GenerationBody {
   response_format?: ResponseFormatBody;
 }
 
+/** Options of an answer that may be based on collections of documents. */
+export class SourcedGenerationBody extends GenerationBody {
+  @ApiPropertyOptional({
+    description:
+      'Collections of documents that the answer is based on: the id of one, the name of one of yours, or a list of up to 20. The answer cites its `sources`; if nothing relevant is found, it says so and no model is called. Needs the scope `rag`. An answer that replaces another one has its collections by default.',
+    oneOf: [
+      { type: 'string', pattern: COLLECTION_NAME.source },
+      {
+        type: 'array',
+        items: { type: 'string', pattern: COLLECTION_NAME.source },
+        minItems: 1,
+        maxItems: MAX_COLLECTION_LIST,
+      },
+    ],
+    example: 'default',
+  })
+  @IsOptionalField()
+  @IsCollectionList()
+  collection?: string | string[];
+}
+
 /** A message to a model. */
-export class QuestionBody extends GenerationBody {
+export class QuestionBody extends SourcedGenerationBody {
   @ApiProperty({
     description: 'Text of the message, 1 to 5,000 characters. Must not be blank.',
     minLength: 1,
@@ -190,7 +212,7 @@ export class ChatBody extends QuestionBody {
 
   @ApiPropertyOptional({
     description:
-      'Ids of your files to send with the message, without duplicates: images (PNG, JPEG, GIF, WebP), PDFs and texts; at most 20 MB in total and 1 MB per text. Later turns of the conversation send them to the model as well, for as long as the files exist. Requests to models that cannot read them are rejected.',
+      'Ids of your files to send with the message, without duplicates: images (PNG, JPEG, GIF, WebP), PDF and DOCX documents, HTML and text. A model that does not read PDFs gets their text; images and PDFs that are sent as they are may have 20 MB in total. Later turns of the conversation send the files to the model as well, for as long as they exist. Images are rejected for models that cannot read them.',
     type: 'array',
     items: { type: 'string', format: 'uuid' },
     maxItems: MAX_FILES,

@@ -4,7 +4,13 @@ import { InvalidRequestError } from '../../../common/errors.js';
 import { toUsd } from '../../../common/money.js';
 import type { OutgoingEvent } from '../../../common/event-stream.js';
 import type { TokenUsage } from '../../../llm/index.js';
-import type { ChatBody, GenerationBody, QuestionBody, ToolResultsBody } from './chat.dto.js';
+import type {
+  ChatBody,
+  GenerationBody,
+  QuestionBody,
+  SourcedGenerationBody,
+  ToolResultsBody,
+} from './chat.dto.js';
 import type { AnswerBody, AnswerParams } from './answer.dto.js';
 import type { UsageBody } from '../messages/usage.dto.js';
 import type { MessageParams } from '../messages/message.dto.js';
@@ -15,6 +21,10 @@ import {
   followAnswer,
   type AnswerPosition,
 } from '../streams/answer-stream.js';
+import { toSourceBody } from '../../rag/index.js';
+import { toOmittedPagesBody, toOmittedPagesField, toSourcesField } from '../messages/message.mapper.js';
+import type { AnswerSources } from '../model/answer-sources.js';
+import type { OmittedPages } from '../model/omitted-pages.js';
 import { type PositionedPiece, toOpenAiToolCalls } from '../model/tool-calls.js';
 import type { StartedTurn } from './turn.service.js';
 import type { ResponseFormatBody } from './response-format.dto.js';
@@ -39,7 +49,8 @@ export function toNextTurn(
   } = body;
   const newMessages = [{ role: 'user', content: message, fileIds }] as const;
   const target = { type: 'next', conversationId, systemPrompt, compaction, newMessages } as const;
-  return toTurnRequest(caller, body, idempotency, { target, cache: answerCaching(caller, body.cache) });
+  const cache = answerCaching(caller, body.cache);
+  return { ...toTurnRequest(caller, body, idempotency, { target, cache }), collections: collectionsOf(body) };
 }
 
 /** Converts a request to edit a message. */
@@ -50,18 +61,24 @@ export function toEditTurn(
   idempotency: Idempotency | undefined,
 ): TurnRequest {
   const target = { type: 'edit', conversationId, messageId, message: body.message } as const;
-  return toTurnRequest(caller, body, idempotency, { target, cache: answerCaching(caller, body.cache) });
+  const cache = answerCaching(caller, body.cache);
+  return { ...toTurnRequest(caller, body, idempotency, { target, cache }), collections: collectionsOf(body) };
 }
 
 /** Converts a request to regenerate an answer. Never uses the cache, which would return the same answer again. */
 export function toRegenerateTurn(
   caller: Caller,
   { id: conversationId, message_id: messageId }: MessageParams,
-  body: GenerationBody,
+  body: SourcedGenerationBody,
   idempotency: Idempotency | undefined,
 ): TurnRequest {
   const target = { type: 'regenerate', conversationId, messageId } as const;
-  return toTurnRequest(caller, body, idempotency, { target, cache: undefined });
+  const request = toTurnRequest(caller, body, idempotency, { target, cache: undefined });
+  return { ...request, collections: collectionsOf(body) };
+}
+
+function collectionsOf({ collection }: SourcedGenerationBody): readonly string[] | undefined {
+  return typeof collection === 'string' ? [collection] : collection;
 }
 
 /** Converts a request that submits tool results. */
@@ -151,10 +168,22 @@ export function toAnswerHeaders({ answer, replayed }: StartedTurn): Record<strin
   };
 }
 
+/** Documents that an answer is based on. */
+export interface AnswerContext {
+  readonly omitted?: readonly OmittedPages[] | undefined;
+  readonly sources?: AnswerSources | undefined;
+}
+
+/** Returns what an answer is based on, as soon as that is known. */
+export async function readAnswerContext(source: AnswerStream, signal: AbortSignal): Promise<AnswerContext> {
+  return { omitted: await source.readOmittedPages(signal), sources: await source.readSources(signal) };
+}
+
 /** Converts a finished answer to a response body. */
 export function toAnswerBody(
   ids: AnswerIds & Pick<AnswerStream, 'ignored'>,
   answer: FinishedAnswer,
+  context: AnswerContext = {},
 ): AnswerBody {
   const { text, calls, model, finishReason, costMicroUsd, warning, cached, completedAt } = answer;
   const usage = toUsageBody(answer.usage);
@@ -170,6 +199,8 @@ export function toAnswerBody(
     finish_reason: finishReason,
     cached,
     ...(warning !== null && { warning }),
+    ...toOmittedPagesField(context.omitted),
+    ...toSourcesField(text, context.sources),
     ...(ids.ignored && ids.ignored.length > 0 && { ignored_params: [...ids.ignored] }),
     timestamp: completedAt.toISOString(),
   };
@@ -190,7 +221,7 @@ export const EVENT_ID = /^(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?$/;
 
 /**
  * Parses the id of the last event that a client received into a position.
- * @throws InvalidRequestError if it is not an id of ours
+ * @throws InvalidRequestError if it is not one of our ids
  */
 export function parseEventId(lastEventId: string | undefined): AnswerPosition | undefined {
   if (lastEventId === undefined || lastEventId === '') return undefined;
@@ -203,7 +234,8 @@ export function parseEventId(lastEventId: string | undefined): AnswerPosition | 
 
 /**
  * Converts an answer to events. The first event carries the ids but no text, so that a client can identify the
- * answer before any text arrives. An event's id is `<attempt>.<UTF-16 offset of the text after it>`, followed by
+ * answer before any text arrives; if the question has files, it lists the pages of documents that were left out; if it
+ * is based on collections, its sources. An event's id is `<attempt>.<UTF-16 offset of the text after it>`, followed by
  * `.<how much of the tool calls has been sent>` after tool calls.
  * @param from the position that the client has already read to
  * @throws AppError the reason why there is no finished answer; the stream writer reports it
@@ -216,7 +248,11 @@ export async function* toChatEvents(
   const { conversationId: conversation_id, answerId: message_id } = source;
   const open = { conversation_id, message_id, finished: false };
   const begin = from ?? startPosition(source);
-  yield { id: idOf(begin), data: { delta: '', ...open } };
+  const { omitted, sources: passages } = await readAnswerContext(source, signal);
+  const omitted_pages = omitted?.map(toOmittedPagesBody);
+  const sources = passages?.map(toSourceBody);
+  const context = { ...(omitted_pages && { omitted_pages }), ...(sources && { sources }) };
+  yield { id: idOf(begin), data: { delta: '', ...open, ...context } };
   for await (const event of followAnswer(source, signal, begin)) {
     const id = idOf(event.position);
     switch (event.type) {
@@ -232,7 +268,11 @@ export async function* toChatEvents(
       case 'ended': {
         if ('error' in event.outcome) throw event.outcome.error;
         // The text and the calls were already sent.
-        const { message: _text, tool_calls: _calls, ...figures } = toAnswerBody(source, event.outcome);
+        const {
+          message: _text,
+          tool_calls: _calls,
+          ...figures
+        } = toAnswerBody(source, event.outcome, await readAnswerContext(source, signal));
         yield { id, data: { delta: '', finished: true, ...figures } };
         yield { data: '[DONE]' };
       }

@@ -4,7 +4,7 @@ import type { Caller } from '../../../common/caller.js';
 import { sendEventStream, setModelResponseHeaders, withClientSignal } from '../../../http/index.js';
 import { AnswerService } from '../generation/answer.service.js';
 import type { GenerationBody } from './chat.dto.js';
-import { toAnswerHeaders, toAnswerBody, toChatEvents } from './chat.mapper.js';
+import { readAnswerContext, toAnswerHeaders, toAnswerBody, toChatEvents } from './chat.mapper.js';
 import { type StartedTurn, TurnService } from './turn.service.js';
 
 /** Sends the answer of a turn to the client, as a stream or as one response. */
@@ -39,11 +39,12 @@ export class TurnResponder {
       return sendEventStream(response, { begin: 'at_once', headers, events });
     }
     response.set(headers);
-    const finished = await withClientSignal(response, (signal) => {
+    const { finished, context } = await withClientSignal(response, async (signal) => {
       cancelOn(signal);
-      return this.turns.awaitAnswer(answer, signal);
+      const finished = await this.turns.awaitAnswer(answer, signal);
+      return { finished, context: await readAnswerContext(answer, signal) };
     });
     setModelResponseHeaders(response, { ignored: answer.ignored ?? [], cached: undefined });
-    response.json(toAnswerBody(answer, finished));
+    response.json(toAnswerBody(answer, finished, context));
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InvalidRequestError, NotFoundError } from '../../../common/errors.js';
 import { continuationParameters } from '../messages/generation-parameters.js';
 import { type BranchPoint, MessageTreeRepository } from '../messages/message-tree.repository.js';
-import { sortByCall } from './tool-results.js';
+import { sortByCall } from './sort-by-call.js';
 import type { NewMessage, ResolvedTarget, ToolResult, TurnTarget } from '../model/turn-target.js';
 
 /**

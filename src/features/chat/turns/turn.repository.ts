@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import pg from 'pg';
 import { AppError, NotFoundError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
-import { toStorableJson } from '../../../common/stored-text.js';
+import { toStorableJson, toStorableText } from '../../../common/stored-text.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { ConversationBusyError, DuplicateRequestError } from '../model/chat.errors.js';
 import type { Compaction } from '../model/compaction.js';
 import { RETENTION_HOURS } from './idempotency.repository.js';
-import { type Idempotency, LEASE_SECONDS, type Turn } from '../model/turn.js';
+import { type Idempotency, LEASE_SECONDS, type OpeningQuestion, type Turn } from '../model/turn.js';
 
 /** A message that a turn stores before its answer. */
 export interface NewMessageRow {
@@ -23,7 +23,10 @@ export interface NewMessageRow {
 }
 
 /** Fields of a turn that depend on its position in a conversation. */
-type PlacedTurn = Pick<Turn, 'conversationId' | 'systemPrompt' | 'compaction' | 'parentId'>;
+type PlacedTurn = Pick<
+  Turn,
+  'conversationId' | 'systemPrompt' | 'compaction' | 'parentId' | 'openingQuestion'
+>;
 
 /**
  * A turn to be stored. Its ids are generated in advance, so that it can be found if the reply to its commit is lost.
@@ -158,6 +161,16 @@ function toTurn(turn: NewTurn, row: PlacedRow & { readonly conversation_id: stri
     conversationId: row.conversation_id,
     systemPrompt: row.system_prompt,
     compaction: row.compaction,
+    hasFiles: turn.hasFiles,
     parentId: row.parent_id,
+    openingQuestion: toOpeningQuestion(turn),
   };
+}
+
+/** Returns the question if it is all that the conversation has, with its text as the database has stored it. */
+function toOpeningQuestion({ position, newMessages }: NewTurn): OpeningQuestion | undefined {
+  const [question] = newMessages;
+  if (position.type !== 'new' || question === undefined || newMessages.length > 1) return undefined;
+  const { id, content, tokenCount, fileIds = [] } = question;
+  return { id, content: toStorableText(content), tokenCount, hasFiles: fileIds.length > 0 };
 }

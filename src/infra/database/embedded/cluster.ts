@@ -7,7 +7,7 @@ import { runProgram } from './run-program.js';
 import type { SystemAccount } from './run-program.js';
 
 /** Name of the superuser role and of the database. */
-export const databaseName = 'parley';
+export const DATABASE_NAME = 'parley';
 
 /** A PostgreSQL cluster on disk. */
 export interface Cluster {
@@ -15,7 +15,7 @@ export interface Cluster {
   dataDirectory: string;
   /** File that the server writes its log to. */
   logFile: string;
-  /** Password of the role {@link databaseName}. */
+  /** Password of the role {@link DATABASE_NAME}. */
   password: string;
 }
 
@@ -61,7 +61,7 @@ async function makeCluster(options: {
       binaries.initdb,
       [
         `--pgdata=${clusterIn(unfinished)}`,
-        `--username=${databaseName}`,
+        `--username=${DATABASE_NAME}`,
         `--pwfile=${passwordFile}`,
         '--auth=scram-sha-256',
         '--encoding=UTF8',

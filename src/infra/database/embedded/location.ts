@@ -6,7 +6,7 @@ import { runProgram } from './run-program.js';
 import type { SystemAccount } from './run-program.js';
 
 /** Folder for files that the system user `postgres` must access and cannot access at their original location. */
-export const stateDirectory = '/var/lib/parley';
+export const STATE_DIRECTORY = '/var/lib/parley';
 
 /** Location of the database of a `DATA_DIR` and the user that runs it. */
 export interface Location {
@@ -31,10 +31,10 @@ async function findOrMakePostgresAccount(report: (line: string) => void): Promis
   if (existing) return existing;
   report('PostgreSQL does not run as root: creating the system user postgres.');
   const commands: [string, string[]][] = [
-    ['useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', stateDirectory, 'postgres']],
-    ['adduser', ['--system', '--group', '--no-create-home', '--home', stateDirectory, 'postgres']],
+    ['useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', STATE_DIRECTORY, 'postgres']],
+    ['adduser', ['--system', '--group', '--no-create-home', '--home', STATE_DIRECTORY, 'postgres']],
     // BusyBox creates the group of the same name itself.
-    ['adduser', ['-S', '-D', '-H', '-h', stateDirectory, 'postgres']],
+    ['adduser', ['-S', '-D', '-H', '-h', STATE_DIRECTORY, 'postgres']],
   ];
   const problems: string[] = [];
   for (const [program, programArguments] of commands) {
@@ -69,7 +69,7 @@ async function ownerOf(directory: string): Promise<SystemAccount | undefined> {
  */
 async function locateAsRoot(dataDir: string, report: (line: string) => void): Promise<Location> {
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
-  const homes = [dataDir, join(stateDirectory, hash)] as const;
+  const homes = [dataDir, join(STATE_DIRECTORY, hash)] as const;
   const moved = `The embedded database of ${dataDir} is in ${homes[1]}, because the system user`;
 
   // An existing database is used at its location and with its owner: choosing again could silently abandon it.
@@ -91,7 +91,7 @@ async function locateAsRoot(dataDir: string, report: (line: string) => void): Pr
   if (await canEnter(account, dataDir)) return { directory: databaseDirectory(dataDir), account };
   await mkdir(homes[1], { recursive: true });
   // The user must be able to pass through, regardless of the umask.
-  for (const directory of [stateDirectory, homes[1]]) await chmod(directory, 0o755);
+  for (const directory of [STATE_DIRECTORY, homes[1]]) await chmod(directory, 0o755);
   report(`${moved} ${account.name} cannot access that directory.`);
   return { directory: databaseDirectory(homes[1]), account };
 }

@@ -1,13 +1,13 @@
 import { realpath } from 'node:fs/promises';
 import pg from 'pg';
 import { closeClient, isServerUnavailable, openClient, failureReason } from '../postgres-client.js';
-import { databaseName } from './cluster.js';
+import { DATABASE_NAME } from './cluster.js';
 import type { Cluster } from './cluster.js';
 import { EmbeddedServerError } from './embedded-server-error.js';
 
 /** Returns the URL of the server of `cluster` at `port`, password included. */
-export function connectionStringFor(cluster: Cluster, port: number, database = databaseName): string {
-  return `postgresql://${databaseName}:${cluster.password}@127.0.0.1:${port}/${database}`;
+export function connectionStringFor(cluster: Cluster, port: number, database = DATABASE_NAME): string {
+  return `postgresql://${DATABASE_NAME}:${cluster.password}@127.0.0.1:${port}/${database}`;
 }
 
 /**
@@ -23,7 +23,7 @@ async function openDatabaseClient(cluster: Cluster, port: number): Promise<pg.Cl
   }
   const client = await openClient(connectionStringFor(cluster, port, 'postgres'), 'parley start');
   try {
-    await client.query(`create database ${databaseName}`);
+    await client.query(`CREATE DATABASE ${DATABASE_NAME}`);
   } catch (error) {
     // Another process created it at the same time.
     if (!(error instanceof pg.DatabaseError) || !['42P04', '23505'].includes(error.code ?? '')) throw error;
@@ -52,7 +52,7 @@ export async function probeServer(cluster: Cluster, port: number): Promise<strin
   }
   try {
     const { rows } = await client.query<{ version: string; directory: string }>(
-      "select current_setting('server_version') as version, current_setting('data_directory') as directory",
+      "SELECT current_setting('server_version') AS version, current_setting('data_directory') AS directory",
     );
     const [row] = rows;
     if (!row || (await realpath(row.directory)) !== (await realpath(cluster.dataDirectory))) return undefined;

@@ -13,7 +13,7 @@ const answered = (
   headers: Record<string, string> = {},
 ): ProviderError => toAnthropicError(APIError.generate(status, body, undefined, new Headers(headers)));
 
-describe('toProviderError', () => {
+describe('toAnthropicError', () => {
   it.each([
     [400, 'invalid_request_error', 'max_tokens: Field required', 'rejected'],
     [
@@ -47,7 +47,7 @@ describe('toProviderError', () => {
     [503, 'api_error', 'Down.', 'unavailable'],
     [504, 'timeout_error', 'Late.', 'timed_out'],
     [529, 'overloaded_error', 'Overloaded', 'unavailable'],
-    [400, 'constructor', 'A type that is none of ours.', 'rejected'],
+    [400, 'constructor', 'A type that Anthropic does not document.', 'rejected'],
   ])('classifies %i %s (%s) as %s', (status, type, message, kind) => {
     const error = answered(status, bodyOf(type, message));
     expect([error.kind, error.message]).toEqual([kind, message]);
@@ -82,7 +82,7 @@ describe('toProviderError', () => {
   });
 });
 
-describe('toProviderErrorInStream', () => {
+describe('toAnthropicStreamError', () => {
   it.each([
     ['overloaded_error', 'Overloaded', 'unavailable'],
     ['rate_limit_error', 'Slow down.', 'rate_limited'],

@@ -4,7 +4,7 @@ import {
   startFakeProvider,
 } from '../../../../test/support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../../../../test/support/fake-provider/gated-answer.js';
-import type { Behaviour } from '../../../../test/support/fake-provider/script.js';
+import type { Behavior } from '../../../../test/support/fake-provider/script.js';
 import { type ChatRequest, ProviderError, type ProviderEvent } from '../../port/index.js';
 import { AnthropicProvider } from './anthropic.provider.js';
 
@@ -54,7 +54,7 @@ async function failureOf(
 }
 
 describe('a failure of AnthropicProvider', () => {
-  it.each<[Behaviour, ProviderError['kind'], string]>([
+  it.each<[Behavior, ProviderError['kind'], string]>([
     [{ kind: 'error', status: 400 }, 'rejected', ''],
     [{ kind: 'error', status: 400, code: 'context_length_exceeded' }, 'context_length_exceeded', ''],
     [{ kind: 'error', status: 400, code: 'content_policy_violation' }, 'content_policy_violation', ''],
@@ -75,12 +75,12 @@ describe('a failure of AnthropicProvider', () => {
     [{ kind: 'errorInStream', afterChunks: 1, error: { code: 'overloaded' } }, 'unavailable', 'one'],
     [{ kind: 'errorInStream', afterChunks: 1, error: { status: 429 } }, 'rate_limited', 'one'],
     [{ kind: 'errorInStream', afterChunks: 1, error: { status: 500 } }, 'broken_answer', 'one'],
-  ])('because of %j is reported as %s', async (behaviour, kind, text) => {
-    host.script(behaviour);
+  ])('because of %j is reported as %s', async (behavior, kind, text) => {
+    host.script(behavior);
     const failure = await failureOf(stream());
     expect([failure.error.kind, failure.text]).toEqual([kind, text]);
     expect(host.requests).toHaveLength(1);
-    if (behaviour.kind === 'error' && behaviour.retryAfter) expect(failure.error.retryAfterMs).toBe(7000);
+    if (behavior.kind === 'error' && behavior.retryAfter) expect(failure.error.retryAfterMs).toBe(7000);
   });
 
   it('to connect is reported as an unreachable host', async () => {
@@ -101,14 +101,14 @@ describe('a failure of AnthropicProvider', () => {
 });
 
 describe('aborting closes the socket', () => {
-  it.each<[string, Behaviour, string | undefined]>([
+  it.each<[string, Behavior, string | undefined]>([
     ['before the headers', { kind: 'silence' }, undefined],
     ['of a gate that is never opened', gatedAnswer(['never'], { holdHeaders: true }), undefined],
     ['before the first token', gatedAnswer(['never']), ''],
     ['after the first token', { kind: 'silence', afterChunks: 1 }, 'one'],
     ['in the middle of a slow answer', { kind: 'drip', chunkMs: 20 }, 'one'],
-  ])('%s', async (_name, behaviour, abortAt) => {
-    host.script(behaviour);
+  ])('%s', async (_name, behavior, abortAt) => {
+    host.script(behavior);
     const abort = new AbortController();
     const arriving = host.nextRequest('chat');
     let abortedAt = Number.NaN;

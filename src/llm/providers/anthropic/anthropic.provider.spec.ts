@@ -4,7 +4,7 @@ import {
   type FakeProvider,
   startFakeProvider,
 } from '../../../../test/support/fake-provider/fake-provider.js';
-import type { Behaviour } from '../../../../test/support/fake-provider/script.js';
+import type { Behavior } from '../../../../test/support/fake-provider/script.js';
 import type { ChatRequest, ProviderEvent } from '../../port/index.js';
 import { AnthropicProvider } from './anthropic.provider.js';
 
@@ -87,13 +87,13 @@ describe('answers of AnthropicProvider', () => {
     });
   });
 
-  it.each<Behaviour>([
+  it.each<Behavior>([
     { kind: 'commentsAndCrLf' },
     { kind: 'missingDone' },
     { kind: 'answer', splitBytes: 3 },
     { kind: 'drip', chunkMs: 1 },
-  ])('are complete regardless of the transport: %j', async (behaviour) => {
-    host.script(behaviour);
+  ])('are complete regardless of the transport: %j', async (behavior) => {
+    host.script(behavior);
     expect(textOf(await Array.fromAsync(stream()))).toBe('one two three');
   });
 

@@ -21,7 +21,7 @@ describe('a Claude model with a prefixed name', () => {
     ['us.anthropic.claude-opus-4-7-v1:0', false, 'adaptive'],
     ['anthropic/claude-sonnet-4-5', true, 'budget'],
     ['my-claude', true, 'budget'],
-  ])('is recognised: %s', (model, sampling, thinking) => {
+  ])('is recognized: %s', (model, sampling, thinking) => {
     expect([supportsSampling(model), thinkingModeOf(model)]).toEqual([sampling, thinking]);
   });
 });

@@ -2,7 +2,7 @@ import type { MediaKind } from '../../port/index.js';
 
 /**
  * Capabilities of Claude models, derived from their names. Only old names need to be known, and their number
- * does not grow: any newer or unrecognised name is treated as a current model.
+ * does not grow: any newer or unrecognized name is treated as a current model.
  */
 
 /**

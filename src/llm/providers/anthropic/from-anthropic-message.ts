@@ -6,12 +6,12 @@ import {
   parseReply,
   type ProviderEvent,
   getStringField,
-  toCount,
+  parseReplyCount,
   invalidResponseError,
 } from '../../port/index.js';
 import { toArguments } from './answer-blocks.js';
 import { toAnthropicStreamError } from './anthropic-errors.js';
-import { MessageTranslator } from './from-anthropic-stream.js';
+import { MessageTranslator } from './message-translator.js';
 
 /**
  * Converts a whole message of the API format to the canonical one.
@@ -38,7 +38,7 @@ export function readMessage(
  * @throws ProviderError for an error with a success status, and for a value that is not a count
  */
 export function readTokenCount(text: string): number {
-  const count = toCount(getField(readReport(text), 'input_tokens'));
+  const count = parseReplyCount(getField(readReport(text), 'input_tokens'));
   if (count === undefined) throw invalidResponseError('it is not a token count');
   return count;
 }

@@ -4,7 +4,7 @@ import {
   type ListedModel,
   parseReply,
   getStringField,
-  toCount,
+  parseReplyCount,
   invalidResponseError,
 } from '../../port/index.js';
 import { toAnthropicStreamError } from './anthropic-errors.js';
@@ -34,6 +34,6 @@ export function readModelPage(text: string): ClaudeModelPage {
 function toListedModel(model: unknown): ListedModel | undefined {
   const id = getStringField(model, 'id');
   if (id === undefined || id === '') return undefined;
-  const contextWindow = toCount(getField(model, 'max_input_tokens')) ?? 0;
+  const contextWindow = parseReplyCount(getField(model, 'max_input_tokens')) ?? 0;
   return { id, ...(contextWindow > 0 && { contextWindow }) };
 }

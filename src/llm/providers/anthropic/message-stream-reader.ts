@@ -8,9 +8,9 @@ import {
   toHostError,
   invalidResponseError,
 } from '../../port/index.js';
-import { ResponseSniffer } from '../../transport/reply-beginning.js';
+import { ResponseSniffer } from '../../transport/response-sniffer.js';
 import { toStreamEvents } from './from-anthropic-message.js';
-import { MessageTranslator } from './from-anthropic-stream.js';
+import { MessageTranslator } from './message-translator.js';
 
 const BROKEN_JSON: ProviderEvent = { type: 'skipped', reason: 'An event of the stream was not valid JSON.' };
 
@@ -20,8 +20,9 @@ export class MessageStreamReader {
   private readonly translator: MessageTranslator;
   private readonly relays: boolean;
   private readonly beginning = new ResponseSniffer();
-  /** True once an event of the API format has arrived; `skipped`: true once one has arrived that is not. */
+  /** True once an event of the API format has arrived. */
   private begun = false;
+  /** True once an event that is not of the API format has arrived. */
   private skipped = false;
   /** True once `message_stop` has arrived; anything after it is ignored. */
   done = false;

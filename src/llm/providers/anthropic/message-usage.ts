@@ -1,4 +1,4 @@
-import { type CompletionUsage, getField, toCount } from '../../port/index.js';
+import { type CompletionUsage, getField, parseReplyCount } from '../../port/index.js';
 
 /**
  * Token counts of a message. They come at its start and again, cumulative, at its end; hosts that copy the
@@ -42,7 +42,7 @@ export class AnthropicUsage {
   }
 
   private take(name: string, value: unknown): void {
-    const count = toCount(value);
+    const count = parseReplyCount(value);
     if (count !== undefined) this.counts.set(name, Math.max(this.count(name), count));
   }
 

@@ -66,7 +66,10 @@ function toInputBlock(part: Part): InputBlock[] {
     case 'file':
       return [toDocument(part)];
     default:
-      throw unsupported(`This model does not support content parts of type '${part.type}'.`, 'messages');
+      throw unsupportedContentError(
+        `This model does not support content parts of type '${part.type}'.`,
+        'messages',
+      );
   }
 }
 
@@ -77,7 +80,7 @@ function imageSource({ image_url: { url } }: ImagePart): Anthropic.ImageBlockPar
   const known = IMAGE_TYPES.find((type) => type === canonical);
   if (known === undefined) {
     const message = `This model supports images of type ${IMAGE_TYPES.join(', ')}, not '${mediaType}'.`;
-    throw unsupported(message, 'messages');
+    throw unsupportedContentError(message, 'messages');
   }
   return { type: 'base64', media_type: known, data: base64 };
 }
@@ -85,7 +88,10 @@ function imageSource({ image_url: { url } }: ImagePart): Anthropic.ImageBlockPar
 function toDocument(part: FilePart): Anthropic.DocumentBlockParam {
   const { file_data: data, filename } = part.file;
   if (data === undefined) {
-    throw unsupported("For this model, a 'file' part requires 'file_data' with a data URL.", 'messages');
+    throw unsupportedContentError(
+      "For this model, a 'file' part requires 'file_data' with a data URL.",
+      'messages',
+    );
   }
   const title = filename === undefined ? {} : { title: filename };
   return { type: 'document', source: documentSource(data), ...title, ...cacheMarkOf(part) };
@@ -97,7 +103,7 @@ function documentSource(data: string): Anthropic.DocumentBlockParam['source'] {
   if (mediaType.startsWith('text/') || mediaType === 'application/json') {
     return { type: 'text', media_type: 'text/plain', data: Buffer.from(base64, 'base64').toString() };
   }
-  throw unsupported(`This model supports PDF and text files, not '${mediaType}'.`, 'messages');
+  throw unsupportedContentError(`This model supports PDF and text files, not '${mediaType}'.`, 'messages');
 }
 
 /** Parses `data:<type>;base64,<data>` (RFC 2397), or a data URL with unencoded text. */
@@ -105,7 +111,7 @@ function parseDataUrl(url: string, field: string): { mediaType: string; base64: 
   const [, type = '', encoded] = /^data:([^,;]*)(?:;(?!base64,)[^,;]*)*(;base64)?,/i.exec(url) ?? [];
   const comma = url.indexOf(',');
   if (comma === -1 || !/^data:/i.test(url)) {
-    throw unsupported(`For this model, '${field}' must be a data URL.`, 'messages');
+    throw unsupportedContentError(`For this model, '${field}' must be a data URL.`, 'messages');
   }
   const data = url.slice(comma + 1);
   return {
@@ -118,7 +124,7 @@ function percentToBase64(data: string, field: string): string {
   try {
     return Buffer.from(decodeURIComponent(data)).toString('base64');
   } catch {
-    throw unsupported(`The data URL in '${field}' is not valid (RFC 2397).`, 'messages');
+    throw unsupportedContentError(`The data URL in '${field}' is not valid (RFC 2397).`, 'messages');
   }
 }
 
@@ -127,6 +133,6 @@ function percentToBase64(data: string, field: string): string {
  * the provider.
  * @param param the field of the request
  */
-export function unsupported(message: string, param: string): AppError {
+export function unsupportedContentError(message: string, param: string): AppError {
   return new AppError('invalid_request', message, { param });
 }

@@ -29,7 +29,7 @@ function user(...content: unknown[]): ChatMessage {
   return { role: 'user', content: '', ...parts };
 }
 
-describe('toConversation', () => {
+describe('toAnthropicPrompt', () => {
   it('extracts system and developer messages from any position', () => {
     const { system, messages } = toAnthropicPrompt([
       { role: 'system', content: 'Be brief.' },
@@ -72,7 +72,7 @@ describe('toConversation', () => {
     expect(turnsOf([{ role: 'user', content: '', ...empty }])).toEqual([]);
   });
 
-  it('merges neighbours, puts tool results into one user turn, and omits empty messages', () => {
+  it('merges neighbors, puts tool results into one user turn, and omits empty messages', () => {
     const turns = turnsOf([
       { role: 'user', content: 'one' },
       { role: 'user', content: 'two' },

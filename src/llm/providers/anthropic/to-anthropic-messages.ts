@@ -1,7 +1,7 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { type CallIdRule, type ChatMessage, getField, withAcceptedCallIds } from '../../port/index.js';
 import { originalBlocksOf } from './answer-blocks.js';
-import { toInputBlocks, toTextBlocks, unsupported } from './to-anthropic-blocks.js';
+import { toInputBlocks, toTextBlocks, unsupportedContentError } from './to-anthropic-blocks.js';
 
 type Block = Anthropic.ContentBlockParam;
 type AnthropicTurn = Anthropic.MessageParam & { role: 'user' | 'assistant'; content: Block[] };
@@ -30,7 +30,7 @@ export interface AnthropicPrompt {
 }
 
 /**
- * Converts canonical messages to system blocks and turns. Neighbours of one role are merged, tool results
+ * Converts canonical messages to system blocks and turns. Neighbors of one role are merged, tool results
  * become part of the user's turn, and empty messages, which the API refuses, are omitted.
  * https://platform.claude.com/docs/en/api/messages
  *
@@ -62,13 +62,13 @@ function requireText(message: TextMessage, index: number): void {
   const parts: readonly { readonly type: string }[] = typeof content === 'string' ? [] : (content ?? []);
   for (const [place, { type }] of parts.entries()) {
     if (type === 'text' || type === 'refusal') continue;
-    throw unsupported(
+    throw unsupportedContentError(
       `This model accepts content parts of type '${type}' in user messages only, not in messages with the role '${role}'.`,
       `messages.${String(index)}.content.${String(place)}`,
     );
   }
   if (role === 'assistant' && message.audio) {
-    throw unsupported('This model does not support audio.', `messages.${String(index)}.audio`);
+    throw unsupportedContentError('This model does not support audio.', `messages.${String(index)}.audio`);
   }
 }
 
@@ -112,7 +112,7 @@ function toBlocks(message: Exclude<ChatMessage, { role: 'system' | 'developer' }
     case 'tool':
       return [toToolResult(message)];
     case 'function':
-      throw unsupported(
+      throw unsupportedContentError(
         "This model accepts tool results as messages with the role 'tool', not 'function'.",
         'messages',
       );
@@ -121,7 +121,7 @@ function toBlocks(message: Exclude<ChatMessage, { role: 'system' | 'developer' }
 
 function toAssistantBlocks(message: AssistantMessage): Block[] {
   if (getField(message, 'function_call')) {
-    throw unsupported("This model accepts 'tool_calls', not 'function_call'.", 'messages');
+    throw unsupportedContentError("This model accepts 'tool_calls', not 'function_call'.", 'messages');
   }
   const text = toTextBlocks(message.content);
   const content = text.length > 0 ? text : toTextBlocks(message.refusal);
@@ -130,7 +130,7 @@ function toAssistantBlocks(message: AssistantMessage): Block[] {
 
 function toToolUse(call: ToolCall): Anthropic.ToolUseBlockParam {
   if (call.type !== 'function') {
-    throw unsupported(`This model does not support tools of type '${call.type}'.`, 'messages');
+    throw unsupportedContentError(`This model does not support tools of type '${call.type}'.`, 'messages');
   }
   const { name, arguments: text } = call.function;
   return { type: 'tool_use', id: call.id, name, input: parseArguments(text, call.id) };
@@ -145,7 +145,7 @@ function parseArguments(text: string, id: string): unknown {
   } catch {
     // Falls through to the same refusal: neither is an object.
   }
-  throw unsupported(`The arguments of the tool call '${id}' are not a JSON object.`, 'messages');
+  throw unsupportedContentError(`The arguments of the tool call '${id}' are not a JSON object.`, 'messages');
 }
 
 /**

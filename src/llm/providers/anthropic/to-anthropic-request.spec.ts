@@ -130,7 +130,7 @@ describe('toMessagesRequest', () => {
     ['schema', { response_format: { type: 'json_schema', json_schema: { name: 'n' } } }],
     ['custom', { tools: [{ type: 'custom', custom: { name: 'c' } }] }],
     ['allowed_tools', { tools: [clock], tool_choice: { type: 'allowed_tools', allowed_tools: {} } }],
-  ])('refuses %s, which it cannot honour, and names it', (named, request) => {
+  ])('refuses %s, which it cannot honor, and names it', (named, request) => {
     let refused: unknown;
     try {
       convert(request);

@@ -7,7 +7,7 @@ import {
   supportsSampling,
   thinkingModeOf,
 } from './claude-models.js';
-import { cacheMarkOf, isBlank, unsupported } from './to-anthropic-blocks.js';
+import { cacheMarkOf, isBlank, unsupportedContentError } from './to-anthropic-blocks.js';
 import { callsWithoutThinking, toAnthropicPrompt } from './to-anthropic-messages.js';
 
 /**
@@ -57,7 +57,7 @@ export function toMessagesRequest(call: MessagesCall, adjustments: Adjustments =
   const { thinking, sampling } = generationFor(request, model);
   const outputConfig = outputConfigFor(request, model);
   if (messages.length === 0) {
-    throw unsupported('The messages contain nothing for this model to answer.', 'messages');
+    throw unsupportedContentError('The messages contain nothing for this model to answer.', 'messages');
   }
   const stop = stopSequencesOf(request).filter((text) => !isBlank(text));
   return {
@@ -187,14 +187,17 @@ function outputConfigFor(request: ChatRequest, model: string): OutputConfig | un
 function formatFor(format: ChatRequest['response_format']): Anthropic.JSONOutputFormat | undefined {
   if (!format || format.type === 'text') return undefined;
   if (format.type === 'json_object') {
-    throw unsupported(
+    throw unsupportedContentError(
       "This model does not support a 'response_format' of type 'json_object'. Use 'json_schema' with the expected schema.",
       'response_format',
     );
   }
   const { schema } = format.json_schema;
   if (schema === undefined) {
-    throw unsupported("This model requires 'response_format.json_schema.schema'.", 'response_format');
+    throw unsupportedContentError(
+      "This model requires 'response_format.json_schema.schema'.",
+      'response_format',
+    );
   }
   return { type: 'json_schema', schema };
 }
@@ -214,7 +217,7 @@ function choosesNoTool({ tools, tool_choice: choice }: ChatRequest): boolean {
 
 function toTool(tool: NonNullable<ChatRequest['tools']>[number]): Anthropic.Tool {
   if (tool.type !== 'function') {
-    throw unsupported(`This model does not support tools of type '${tool.type}'.`, 'tools');
+    throw unsupportedContentError(`This model does not support tools of type '${tool.type}'.`, 'tools');
   }
   const { name, description, parameters, strict } = tool.function;
   return {
@@ -234,5 +237,8 @@ function toolChoiceFor(request: ChatRequest): Anthropic.ToolChoice | undefined {
   if (choice === 'auto') return { type: 'auto', ...single };
   if (choice === 'required') return { type: 'any', ...single };
   if (choice.type === 'function') return { type: 'tool', name: choice.function.name, ...single };
-  throw unsupported(`This model does not support a 'tool_choice' of type '${choice.type}'.`, 'tool_choice');
+  throw unsupportedContentError(
+    `This model does not support a 'tool_choice' of type '${choice.type}'.`,
+    'tool_choice',
+  );
 }

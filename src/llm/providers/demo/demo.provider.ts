@@ -12,8 +12,15 @@ import {
 
 const MODEL = 'echo';
 
+/** Title of a file that is sent as text. */
+const FILE_TITLE = /^File: ([^\n]{1,300})\n\n/;
+
+/** Bounds of what is repeated of a file: lines, and their total length in UTF-16 units. */
+const MAX_LINES = 10;
+const MAX_LINES_UNITS = 1_000;
+
 /**
- * A fake model: it repeats its input, deterministically and at a steady pace, and says so. For trying Parley
+ * A fake model: it repeats its input and the first lines of files, deterministically and at a steady pace, and says so. For trying Parley
  * without a provider, and for tests.
  */
 export class DemoProvider extends ModelProvider {
@@ -90,14 +97,34 @@ function usageEvent(make: MakeChunk, messages: readonly ChatMessage[], outputTok
 
 function answerTo(messages: readonly ChatMessage[]): string {
   const last = messages.findLast((message) => message.role === 'user');
-  const said = last === undefined ? '' : textOf(last);
-  return `This is the demo model of Parley. It is not a language model: it only repeats your message. You wrote: ${said}`;
+  const texts = last === undefined ? [] : textsOf(last);
+  const files = texts.flatMap(firstLinesOf);
+  const question = texts.filter((text) => !FILE_TITLE.test(text)).join('');
+  return [
+    'This is the demo model of Parley. It is not a language model: it only repeats your message.',
+    ...files,
+    `You wrote: ${question}`,
+  ].join(files.length > 0 ? '\n\n' : ' ');
+}
+
+/** Returns the first lines of a file that is sent as text; nothing for any other text. */
+function firstLinesOf(text: string): string[] {
+  const [title, name = ''] = FILE_TITLE.exec(text) ?? [];
+  if (title === undefined) return [];
+  const lines = text
+    .slice(title.length, title.length + MAX_LINES_UNITS)
+    .trim()
+    .split('\n', MAX_LINES);
+  return [`The first lines of ${name}:\n${lines.join('\n').toWellFormed()}`];
 }
 
 function textOf(message: ChatMessage): string {
-  const { content } = message;
-  if (typeof content === 'string') return content;
-  return (content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('');
+  return textsOf(message).join('');
+}
+
+function textsOf({ content }: ChatMessage): string[] {
+  if (typeof content === 'string') return [content];
+  return (content ?? []).map((part) => (part.type === 'text' ? part.text : ''));
 }
 
 /** Splits a text into demo tokens. A token is a word including the white space before it. */

@@ -8,7 +8,7 @@ import {
   type FakeProvider,
 } from '../../../../test/support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../../../../test/support/fake-provider/gated-answer.js';
-import type { Behaviour } from '../../../../test/support/fake-provider/script.js';
+import type { Behavior } from '../../../../test/support/fake-provider/script.js';
 import { ProviderError, type ProviderEvent } from '../../port/index.js';
 import { OllamaProvider } from './ollama.provider.js';
 
@@ -77,12 +77,12 @@ class LateServer {
 }
 
 describe('aborting', () => {
-  it.each<[string, Behaviour]>([
+  it.each<[string, Behavior]>([
     ['the headers', { kind: 'silence' }],
     ['the first token', { kind: 'silence', afterHeaders: true }],
     ['the end of an error', gatedAnswer([], { holdHeaders: true })],
-  ])('before %s closes the socket', async (_name, behaviour) => {
-    fake.script(behaviour);
+  ])('before %s closes the socket', async (_name, behavior) => {
+    fake.script(behavior);
     const leaving = new AbortController();
     const arriving = fake.nextRequest('chat');
     const reading = outcomeOf(provider.stream(call(leaving.signal)));

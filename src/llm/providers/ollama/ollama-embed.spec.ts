@@ -3,7 +3,7 @@ import {
   startFakeProvider,
   type FakeProvider,
 } from '../../../../test/support/fake-provider/fake-provider.js';
-import type { Behaviour } from '../../../../test/support/fake-provider/script.js';
+import type { Behavior } from '../../../../test/support/fake-provider/script.js';
 import { OllamaProvider } from './ollama.provider.js';
 
 let fake: FakeProvider;
@@ -36,13 +36,13 @@ describe('OllamaProvider', () => {
     expect(plain.vectors[0]).toHaveLength(8);
   });
 
-  it.each<[Behaviour, string]>([
+  it.each<[Behavior, string]>([
     [{ kind: 'error', status: 400, code: 'context_length_exceeded' }, 'context_length_exceeded'],
     [{ kind: 'malformedChunk', at: 0 }, 'unreadable_answer'],
     [{ kind: 'errorInStream', afterChunks: 0, error: { status: 404 } }, 'model_not_found'],
     [{ kind: 'reset', afterChunks: 1 }, 'broken_answer'],
-  ])('reports the failure of embeddings: %j', async (behaviour, kind) => {
-    fake.scriptFor('embeddings', behaviour);
+  ])('reports the failure of embeddings: %j', async (behavior, kind) => {
+    fake.scriptFor('embeddings', behavior);
     const embedding = provider.embed({
       model: 'm',
       input: ['a'],

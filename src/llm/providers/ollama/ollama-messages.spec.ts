@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ChatMessage } from '../../port/index.js';
 import { toOllamaMessages } from './ollama-messages.js';
 
-/** The messages in serialised form: undefined fields are not sent. */
+/** The messages in serialized form: undefined fields are not sent. */
 const messagesOf = (...messages: ChatMessage[]): unknown =>
   JSON.parse(JSON.stringify(toOllamaMessages(messages)));
 

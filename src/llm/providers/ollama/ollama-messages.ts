@@ -83,13 +83,13 @@ function withoutImages({ role, content }: ChatMessage): string | readonly AnyPar
   if (typeof content === 'string') return content;
   const parts: readonly AnyPart[] = content ?? [];
   if (!parts.some(({ type }) => type === 'image_url')) return parts;
-  throw unsupported(
+  throw unsupportedMessageError(
     `An Ollama server accepts images in user messages only, not in messages with the role '${role}'.`,
   );
 }
 
 function fromAssistant(message: Message<'assistant'>): OllamaMessage {
-  if (message.audio) throw unsupported('An Ollama server does not support audio.');
+  if (message.audio) throw unsupportedMessageError('An Ollama server does not support audio.');
   const calls = message.tool_calls?.map(toToolCall) ?? [];
   return {
     role: 'assistant',
@@ -101,7 +101,7 @@ function fromAssistant(message: Message<'assistant'>): OllamaMessage {
 
 function toToolCall(call: ToolCall): OllamaToolCall {
   if (call.type !== 'function')
-    throw unsupported(`An Ollama server does not support tool calls of type '${call.type}'.`);
+    throw unsupportedMessageError(`An Ollama server does not support tool calls of type '${call.type}'.`);
   const { name, arguments: text } = call.function;
   return { id: call.id, function: { name, arguments: argumentsOf(name, text) } };
 }
@@ -110,7 +110,7 @@ function argumentsOf(name: string, text: string): object {
   if (text.trim() === '') return {};
   const value = parse(text);
   if (isPlainObject(value)) return value;
-  throw unsupported(
+  throw unsupportedMessageError(
     `The arguments of the call of '${quote(name)}' are not a JSON object, which Ollama requires.`,
   );
 }
@@ -153,14 +153,18 @@ function textOfPart(part: AnyPart): string {
     case 'image_url':
       return '';
     default:
-      throw unsupported(`An Ollama server accepts text and images, but no content of type '${part.type}'.`);
+      throw unsupportedMessageError(
+        `An Ollama server accepts text and images, but no content of type '${part.type}'.`,
+      );
   }
 }
 
 function base64Of(url: string): string {
   const comma = url.indexOf(',');
   if (/^data:[^,]*;base64$/iu.test(url.slice(0, Math.max(0, comma)))) return url.slice(comma + 1);
-  throw unsupported(`An Ollama server accepts images as base64 data URLs only, not '${quote(url)}'.`);
+  throw unsupportedMessageError(
+    `An Ollama server accepts images as base64 data URLs only, not '${quote(url)}'.`,
+  );
 }
 
 function namesOfCalls(messages: ChatRequest['messages']): Map<string, string> {
@@ -193,6 +197,6 @@ function quote(text: string): string {
  * Returns the refusal of messages that the API format has no field for: for the caller to fix, not a failure of
  * the provider.
  */
-function unsupported(message: string): AppError {
+function unsupportedMessageError(message: string): AppError {
   return new AppError('invalid_request', message, { param: 'messages' });
 }

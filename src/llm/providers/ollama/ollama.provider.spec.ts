@@ -3,7 +3,7 @@ import {
   startFakeProvider,
   type FakeProvider,
 } from '../../../../test/support/fake-provider/fake-provider.js';
-import type { Behaviour } from '../../../../test/support/fake-provider/script.js';
+import type { Behavior } from '../../../../test/support/fake-provider/script.js';
 import { type ChatChunk, ProviderError, type ProviderEvent } from '../../port/index.js';
 import { OllamaProvider } from './ollama.provider.js';
 
@@ -48,8 +48,8 @@ const chunksOf = (events: readonly ProviderEvent[]): ChatChunk[] =>
   events.flatMap((event) => (event.type === 'chunk' ? [event.chunk] : []));
 const textOf = (chunk: ChatChunk): string => chunk.choices[0]?.delta.content ?? '';
 
-const played = async (behaviour: Behaviour): Promise<Outcome> => {
-  fake.script(behaviour);
+const played = async (behavior: Behavior): Promise<Outcome> => {
+  fake.script(behavior);
   return outcomeOf(provider.stream(call()));
 };
 
@@ -97,13 +97,13 @@ describe('OllamaProvider', () => {
     });
   });
 
-  it.each<[string, Behaviour]>([
+  it.each<[string, Behavior]>([
     ['split bytes', { kind: 'answer', splitBytes: 2 }],
     ['CRLF and empty lines', { kind: 'commentsAndCrLf' }],
     ['dripping bytes', { kind: 'drip', chunkMs: 0, unit: 'byte' }],
     ['no end marker', { kind: 'missingDone' }],
-  ])('reads the answer in spite of %s', async (_name, behaviour) => {
-    expect(await played(behaviour)).toMatchObject({ text: 'one two three', error: undefined });
+  ])('reads the answer in spite of %s', async (_name, behavior) => {
+    expect(await played(behavior)).toMatchObject({ text: 'one two three', error: undefined });
   });
 
   it('returns an empty answer', async () => {
@@ -119,7 +119,7 @@ describe('OllamaProvider', () => {
 });
 
 describe('OllamaProvider with a failing server', () => {
-  const faults: [name: string, behaviour: Behaviour, kind: string, text: string][] = [
+  const faults: [name: string, behavior: Behavior, kind: string, text: string][] = [
     ['400', { kind: 'error', status: 400 }, 'rejected', ''],
     [
       'too long a prompt',
@@ -151,12 +151,12 @@ describe('OllamaProvider with a failing server', () => {
       'one two',
     ],
   ];
-  it.each(faults)('classifies the failure: %s', async (_name, behaviour, kind, text) => {
-    const { error, text: said } = await played(behaviour);
+  it.each(faults)('classifies the failure: %s', async (_name, behavior, kind, text) => {
+    const { error, text: said } = await played(behavior);
     expect(error).toBeInstanceOf(ProviderError);
     expect(error).toMatchObject({ kind });
     expect(said).toBe(text);
-    fake.script(behaviour);
+    fake.script(behavior);
     await expect(provider.complete(call())).rejects.toMatchObject({ kind });
   });
 

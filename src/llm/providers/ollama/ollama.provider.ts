@@ -19,9 +19,9 @@ import { createAgent } from '../../transport/agent.js';
 import { ACCEPT_ENCODING } from '../../transport/content-coding.js';
 import { ResponseBody } from '../../transport/response-body.js';
 import { AdjustedStreams } from '../../transport/adjusted-streams.js';
-import { type OllamaAnswerMetadata, OllamaAnswerReader } from './from-ollama-answer.js';
-import { OllamaStreamReader } from './from-ollama-stream.js';
-import { readOllamaEmbeddings, readModelNames, readImageSupport, textsOf } from './ollama-catalogue.js';
+import { type OllamaAnswerMetadata, OllamaAnswerReader } from './ollama-answer-reader.js';
+import { OllamaStreamReader } from './ollama-stream-reader.js';
+import { readOllamaEmbeddings, readModelNames, readImageSupport, textsOf } from './ollama-catalog.js';
 import { toBrokenAnswerError, toUnreachableError, toProviderErrorOfStatus } from './ollama-errors.js';
 import { toOllamaRequest } from './to-ollama-request.js';
 
@@ -78,7 +78,7 @@ export class OllamaProvider extends ModelProvider {
     const { model, native, signal, apiKey } = call;
     if (native === undefined) return super.complete(call);
     const raw = await this.askText(native.path, signal, { ...native.body, model, stream: false }, apiKey);
-    const reader = new OllamaAnswerReader(headOf(model));
+    const reader = new OllamaAnswerReader(newMetadata(model));
     const assembler = new CompletionAssembler();
     for (const event of reader.read(raw)) if (event.type === 'chunk') assembler.add(event.chunk);
     reader.end();
@@ -140,7 +140,7 @@ export class OllamaProvider extends ModelProvider {
     payload: object,
   ): AsyncGenerator<ProviderEvent> {
     const body = await this.ask(path, signal, payload, apiKey);
-    const reader = new OllamaStreamReader(headOf(model), { relays: native !== undefined });
+    const reader = new OllamaStreamReader(newMetadata(model), { relays: native !== undefined });
     try {
       for await (const piece of body.bytes()) {
         yield* reader.push(piece);
@@ -217,7 +217,7 @@ function withoutDefault({ temperature: _default, ...request }: ChatRequest): Cha
   return request;
 }
 
-function headOf(model: string): OllamaAnswerMetadata {
+function newMetadata(model: string): OllamaAnswerMetadata {
   return {
     id: `chatcmpl-${newId()}`,
     created: Math.floor(Date.now() / 1000),

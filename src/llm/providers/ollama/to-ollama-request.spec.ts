@@ -9,7 +9,7 @@ const OLD_LIMIT = { max_tokens: 5 };
 const SEED = { seed: 42 };
 const NO_SEED = { seed: null };
 
-/** The request in serialised form: undefined fields are not sent. */
+/** The request in serialized form: undefined fields are not sent. */
 function sent(request: Partial<ChatRequest>): unknown {
   return JSON.parse(JSON.stringify(toOllamaRequest('llama3.2', { messages: [QUESTION], ...request })));
 }
@@ -45,7 +45,7 @@ describe('toOllamaRequest', () => {
     });
   });
 
-  const parameters: [name: string, request: Partial<ChatRequest>, wire: object][] = [
+  const parameters: [name: string, request: Partial<ChatRequest>, expected: object][] = [
     ['temperature', { temperature: 0 }, { options: { temperature: 0 } }],
     ['top_p', { top_p: 0.9 }, { options: { top_p: 0.9 } }],
     ['max_tokens', OLD_LIMIT, { options: { num_predict: 5 } }],
@@ -105,8 +105,8 @@ describe('toOllamaRequest', () => {
       },
     ],
   ];
-  it.each(parameters)('converts %s', (_name, request, wire) => {
-    expect(added(request)).toEqual(wire);
+  it.each(parameters)('converts %s', (_name, request, expected) => {
+    expect(added(request)).toEqual(expected);
   });
 
   it('refuses tools that are not functions', () => {

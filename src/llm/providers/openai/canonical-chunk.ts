@@ -39,7 +39,7 @@ const REASONS: ReadonlySet<unknown> = new Set(FINISH_REASONS);
 /**
  * Returns true if a chunk has every field that we rely on, with the type of the canonical format. Such a chunk
  * is passed on as its original text, so this check runs on every event of every stream; no other field is read.
- * `ChoiceNormaliser` checks the conditions that depend on earlier chunks.
+ * `ChoiceNormalizer` checks the conditions that depend on earlier chunks.
  */
 export function isCanonicalChunk(value: object): value is ChatChunk {
   const chunk: AnyChunk = value;

@@ -10,8 +10,8 @@ import {
   invalidResponseError,
 } from '../../port/index.js';
 import { isLogprobs, isObject } from './canonical-chunk.js';
-import { readFinish, readMessageContent, legacyCallOf, omitFields } from './choice-normaliser.js';
-import { type AnswerMetadata, readAnswerMetadata, readChunkUsage } from './chunk-normaliser.js';
+import { readFinish, readMessageContent, legacyCallOf, omitFields } from './choice-normalizer.js';
+import { type AnswerMetadata, readAnswerMetadata, readChunkUsage } from './chunk-normalizer.js';
 import { isUsage, toIndex } from './reply-parts.js';
 import { readToolCall } from './tool-call-fields.js';
 

@@ -5,9 +5,9 @@ import {
   ProviderError,
   type CompleteAnswer,
 } from '../../port/index.js';
-import type { AnswerMetadata } from './chunk-normaliser.js';
+import type { AnswerMetadata } from './chunk-normalizer.js';
 import { readCompletion } from './completion-reader.js';
-import { ChatStreamReader, isLineStream } from './openai-stream.js';
+import { ChatStreamReader, isLineStream } from './chat-stream-reader.js';
 
 /** Matches the beginning of a body that is an event stream, whatever its content type. */
 const EVENT_STREAM = /^\s*(?:data|event|id|retry)?:/;

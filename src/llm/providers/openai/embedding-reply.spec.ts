@@ -3,7 +3,7 @@ import { readOpenAiEmbeddings } from './embedding-reply.js';
 
 const read = (value: unknown, count = 1) => readOpenAiEmbeddings(JSON.stringify(value), count);
 
-describe('readEmbeddings reads vectors', () => {
+describe('readOpenAiEmbeddings reads vectors', () => {
   it.each<[string, unknown]>([
     ['OpenAI’s list', { data: [{ index: 0, embedding: [1, 0] }] }],
     ['a list without its object', [{ embedding: [1, 0] }]],

@@ -3,7 +3,7 @@ import {
   getField,
   isErrorReport,
   parseReply,
-  toCount,
+  parseReplyCount,
   toHostError,
   invalidResponseError,
 } from '../../port/index.js';
@@ -36,7 +36,7 @@ export function readOpenAiEmbeddings(text: string, count: number): EmbeddingResu
   const usage = getField(value, 'usage');
   return {
     vectors: inOrder,
-    inputTokens: toCount(getField(usage, 'prompt_tokens') ?? getField(usage, 'total_tokens')),
+    inputTokens: parseReplyCount(getField(usage, 'prompt_tokens') ?? getField(usage, 'total_tokens')),
   };
 }
 

@@ -78,18 +78,18 @@ const FINISHES: ReadonlyMap<string, Finish> = new Map([
  */
 export function toFinish(value: unknown): Finish | undefined {
   if (value === undefined || value === null || value === '' || value === false) return undefined;
-  const known = typeof value === 'string' ? FINISHES.get(normalise(value)) : undefined;
+  const known = typeof value === 'string' ? FINISHES.get(normalize(value)) : undefined;
   return known ?? { type: 'reason', reason: 'stop' };
 }
 
 function entriesOf(words: readonly string[], finish: Finish): [string, Finish][] {
-  return words.map((word) => [normalise(word), finish]);
+  return words.map((word) => [normalize(word), finish]);
 }
 
 function failuresOf(kind: ProviderErrorKind, words: readonly string[]): [string, Finish][] {
-  return words.map((word) => [normalise(word), { type: 'failure', kind, reason: word }]);
+  return words.map((word) => [normalize(word), { type: 'failure', kind, reason: word }]);
 }
 
-function normalise(word: string): string {
+function normalize(word: string): string {
   return word.toLowerCase().replaceAll(/[^a-z]/g, '');
 }

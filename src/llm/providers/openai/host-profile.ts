@@ -57,7 +57,7 @@ export function hostProfileOf(baseUrl: string | undefined): HostProfile {
   return known?.[1] ?? UNKNOWN;
 }
 
-/** Returns the name of the limit to try first: OpenAI's reasoning models are recognised by name on any host. */
+/** Returns the name of the limit to try first: OpenAI's reasoning models are recognized by name on any host. */
 export function limitNameFor({ limitName }: HostProfile, model: string): LimitName {
   return isReasoningModel(model) ? 'max_completion_tokens' : limitName;
 }

@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CompletionAssembler, ProviderError, type ProviderEvent } from '../../port/index.js';
 import { isCanonicalChunk, isObject } from './canonical-chunk.js';
-import { newAnswerMetadata } from './chunk-normaliser.js';
+import { newAnswerMetadata } from './chunk-normalizer.js';
 import { readOpenAiEmbeddings } from './embedding-reply.js';
 import { readListedModels } from './listed-models.js';
-import { ChatStreamReader } from './openai-stream.js';
+import { ChatStreamReader } from './chat-stream-reader.js';
 import { parseCompletionResponse } from './completion-response.js';
 
 const read = (text: string): ProviderEvent[] => {
@@ -102,9 +102,9 @@ describe('a streamed answer', () => {
       ['a f {}'],
     ],
   ])('with tool calls that have %s keeps them apart', (_what, frames, calls) => {
-    const told = messageOf([...frames, delta({}, 'tool_calls')])?.message.tool_calls ?? [];
+    const received = messageOf([...frames, delta({}, 'tool_calls')])?.message.tool_calls ?? [];
     expect(
-      told.map(
+      received.map(
         (one) => one.type === 'function' && `${one.id} ${one.function.name} ${one.function.arguments}`,
       ),
     ).toEqual(calls);
@@ -196,7 +196,7 @@ describe('a whole answer', () => {
   });
 });
 
-it('readEmbeddings returns vectors as lists of numbers, regardless of their encoding', () => {
+it('readOpenAiEmbeddings returns vectors as lists of numbers, regardless of their encoding', () => {
   const data = [
     { index: '1', embedding: ['x'] },
     { index: 0, embedding: [1] },

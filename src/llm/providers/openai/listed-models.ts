@@ -3,7 +3,7 @@ import {
   isErrorReport,
   type ListedModel,
   parseReply,
-  toCount,
+  parseReplyCount,
   toHostError,
   invalidResponseError,
 } from '../../port/index.js';
@@ -47,7 +47,7 @@ export function toListedModel(model: unknown): ListedModel | undefined {
   const names = [model, getField(model, 'id'), getField(model, 'model'), getField(model, 'name')];
   const id = names.find((name) => typeof name === 'string' && name !== '');
   if (typeof id !== 'string') return undefined;
-  const reported = WINDOWS.map((path) => toCount(path.reduce(getField, model))).filter(
+  const reported = WINDOWS.map((path) => parseReplyCount(path.reduce(getField, model))).filter(
     (window) => window !== undefined,
   );
   const windows = reported.filter((window) => window > 0);

@@ -11,7 +11,7 @@ import {
   type CompleteAnswer,
 } from '../../port/index.js';
 import { SdkTransport } from '../../transport/sdk-transport.js';
-import { newAnswerMetadata } from './chunk-normaliser.js';
+import { newAnswerMetadata } from './chunk-normalizer.js';
 import { readOpenAiEmbeddings } from './embedding-reply.js';
 import { HostEndpoint } from './host-endpoint.js';
 import { type HostProfile, hostProfileOf } from './host-profile.js';
@@ -20,7 +20,7 @@ import { LearnedChanges } from './learned-changes.js';
 import { readListedModels } from './listed-models.js';
 import { toOpenAiError } from './openai-errors.js';
 import { openAiModelSupportsMedia } from './openai-models.js';
-import { ChatStreamReader } from './openai-stream.js';
+import { ChatStreamReader } from './chat-stream-reader.js';
 import { findRequestChange, type RequestChange } from './request-changes.js';
 import { toHostRequest } from './to-host-request.js';
 import { parseCompletionResponse } from './completion-response.js';

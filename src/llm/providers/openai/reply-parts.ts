@@ -1,4 +1,4 @@
-import { type CompletionUsage, getField, toCount } from '../../port/index.js';
+import { type CompletionUsage, getField, parseReplyCount } from '../../port/index.js';
 
 /** The content of a message or delta, as strings. */
 export interface MessageContent {
@@ -53,7 +53,7 @@ export function toOpenAiArguments(value: unknown): string {
 
 /** Returns a list index, which some hosts send as a string; undefined for anything else. */
 export function toIndex(value: unknown): number | undefined {
-  const number = toCount(value);
+  const number = parseReplyCount(value);
   return number !== undefined && number < MAX_INDEX ? number : undefined;
 }
 
@@ -83,14 +83,16 @@ export function isUsage(value: unknown): value is CompletionUsage {
 export function readUsage(value: unknown): CompletionUsage | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   if (isUsage(value)) return value;
-  const prompt = toCount(getField(value, 'prompt_tokens') ?? getField(value, 'input_tokens'));
-  const completion = toCount(getField(value, 'completion_tokens') ?? getField(value, 'output_tokens'));
+  const prompt = parseReplyCount(getField(value, 'prompt_tokens') ?? getField(value, 'input_tokens'));
+  const completion = parseReplyCount(
+    getField(value, 'completion_tokens') ?? getField(value, 'output_tokens'),
+  );
   if (prompt === undefined && completion === undefined) return undefined;
   const [prompt_tokens, completion_tokens] = [prompt ?? 0, completion ?? 0];
   return {
     prompt_tokens,
     completion_tokens,
-    total_tokens: toCount(getField(value, 'total_tokens')) ?? prompt_tokens + completion_tokens,
+    total_tokens: parseReplyCount(getField(value, 'total_tokens')) ?? prompt_tokens + completion_tokens,
     ...detailsOf(value, 'prompt_tokens_details'),
     ...detailsOf(value, 'completion_tokens_details'),
   };
@@ -108,7 +110,7 @@ function detailsOf(usage: object, name: string): Record<string, Record<string, n
   const details = getField(usage, name);
   if (typeof details !== 'object' || details === null) return {};
   const figures = Object.entries(details).flatMap(([field, value]: [string, unknown]) => {
-    const count = toCount(value);
+    const count = parseReplyCount(value);
     return count === undefined ? [] : [[field, count] as const];
   });
   return { [name]: Object.fromEntries(figures) };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ProviderEvent } from '../../port/index.js';
-import { newAnswerMetadata } from './chunk-normaliser.js';
-import { ChatStreamReader } from './openai-stream.js';
+import { newAnswerMetadata } from './chunk-normalizer.js';
+import { ChatStreamReader } from './chat-stream-reader.js';
 
 const read = (text: string): ProviderEvent[] => {
   const reader = new ChatStreamReader(newAnswerMetadata('m'));

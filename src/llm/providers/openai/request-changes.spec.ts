@@ -31,7 +31,7 @@ function changeFor(body: unknown, possible = ALL): RequestChange | undefined {
   return findRequestChange(new HostRefusal(new ProviderError('rejected', 'x'), text).text, possible);
 }
 
-describe('changeAfter', () => {
+describe('findRequestChange', () => {
   it.each<[string, unknown, RequestChange | undefined]>([
     [
       'OpenAI refuses a temperature',

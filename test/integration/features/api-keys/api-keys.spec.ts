@@ -1,4 +1,5 @@
-// Real components: the API on a socket, PostgreSQL, and the protocol of a provider that waits for the test.
+// Real components: the API on a socket, PostgreSQL, and the protocol of a provider that waits for the test. A
+// table names the scope that a key needs for every route.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { idOf, makeKey } from '../../../support/accounts.js';
@@ -213,6 +214,13 @@ describe('scopes', () => {
     'get /api/v1/files': 'files',
     'get /api/v1/files/{id}': 'files',
     'get /api/v1/files/{id}/content': 'files',
+    'get /api/v1/files/{id}/text': 'files',
+    'get /v1/files': 'files',
+    'post /v1/files': 'files',
+    'get /v1/files/{id}': 'files',
+    'get /v1/files/{id}/content': 'files',
+    'delete /v1/files/{id}': 'files',
+    'post /api/v1/analyze/pdf': 'chat',
     'delete /api/v1/files/{id}': 'files',
     'post /api/v1/conversations/{id}/messages/{message_id}/activate': 'chat',
     'post /api/v1/conversations/{id}/messages/{message_id}/edit': 'chat',
@@ -224,6 +232,25 @@ describe('scopes', () => {
     'get /api/v1/conversations/{id}/shares': 'chat',
     'delete /api/v1/conversations/{id}/shares/{share_id}': 'chat',
     'get /api/v1/usage': 'chat',
+    'post /api/v1/rag/collections': 'rag',
+    'get /api/v1/rag/collections': 'rag',
+    'get /api/v1/rag/collections/{collection}': 'rag',
+    'patch /api/v1/rag/collections/{collection}': 'rag',
+    'delete /api/v1/rag/collections/{collection}': 'rag',
+    'post /api/v1/rag/collections/{collection}/reindex': 'rag',
+    'get /api/v1/rag/collections/{collection}/shares': 'rag',
+    'put /api/v1/rag/collections/{collection}/shares/{user_id}': 'rag',
+    'delete /api/v1/rag/collections/{collection}/shares/{user_id}': 'rag',
+    'post /api/v1/rag/collections/{collection}/documents': 'rag',
+    'get /api/v1/rag/collections/{collection}/documents': 'rag',
+    'get /api/v1/rag/collections/{collection}/documents/{id}': 'rag',
+    'put /api/v1/rag/collections/{collection}/documents/{id}': 'rag',
+    'delete /api/v1/rag/collections/{collection}/documents/{id}': 'rag',
+    'post /api/v1/rag/collections/{collection}/documents/{id}/cancel': 'rag',
+    'post /api/v1/rag/collections/{collection}/documents/{id}/retry': 'rag',
+    'get /api/v1/rag/collections/{collection}/documents/{id}/events': 'rag',
+    'post /api/v1/rag/search': 'rag',
+    'post /api/v1/rag/query': 'rag',
     'post /ollama/api/chat': 'chat',
     'post /ollama/api/generate': 'chat',
     'get /ollama/api/tags': 'chat',

@@ -35,8 +35,8 @@ it('an audit log entry is deleted after two years, and not before', async () => 
   await entries.insert({ actor: { userId: null, address: '192.0.2.1' }, action: 'session.refused' });
   clock.time = began + AUDIT_RETENTION_MS - 1_000;
   expect(await retention.run()).toBe(0);
-  expect(await entries.list({ userId: undefined }, { limit: 9, after: undefined })).toHaveLength(1);
+  expect(await entries.listEntries({ userId: undefined }, { limit: 9, after: undefined })).toHaveLength(1);
   clock.time = began + AUDIT_RETENTION_MS + 60_000;
   expect(await retention.run()).toBe(1);
-  expect(await entries.list({ userId: undefined }, { limit: 9, after: undefined })).toEqual([]);
+  expect(await entries.listEntries({ userId: undefined }, { limit: 9, after: undefined })).toEqual([]);
 });

@@ -1,3 +1,4 @@
+// A table of forged, expired and foreign tokens shares one server with the cases of accounts and logins.
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHmac, randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';

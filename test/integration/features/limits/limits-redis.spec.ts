@@ -1,3 +1,4 @@
+// Each case sets up its own applications or limit stores, and most also a proxy that can cut off Redis.
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';

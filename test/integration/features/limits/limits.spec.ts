@@ -1,3 +1,4 @@
+// All kinds of limits are in one file, because consecutive cases with the same settings reuse one server.
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { type Settings, startApi, type TestApi } from '../../../support/api.js';
 import {
@@ -180,19 +181,19 @@ describe('requests without valid credentials', () => {
 describe('requests whose credentials cannot be checked', () => {
   it('get 503 while the database is unavailable, however many they are, and do not count', async () => {
     const database = await createMigratedDatabase();
-    const wire = await TcpProxy.start(database.url);
-    const api = await startApi({ RATE_LIMIT_IP_RPM: '2' }, { ...database, url: wire.url });
+    const proxy = await TcpProxy.start(database.url);
+    const api = await startApi({ RATE_LIMIT_IP_RPM: '2' }, { ...database, url: proxy.url });
     try {
       const user = await registerUser(api.url);
-      wire.cut();
+      proxy.cut();
       for (let request = 0; request < 5; request += 1)
         expect((await user.request('GET', '/api/v1/users/me')).status).toBe(503);
-      wire.restore();
+      proxy.restore();
       const stranger = (): Promise<ApiResponse> => send(`${api.url}/api/v1/users/me`);
       expect([(await stranger()).status, (await stranger()).status]).toEqual([401, 429]);
     } finally {
       await api.close();
-      await wire.close();
+      await proxy.close();
       await database.drop();
     }
   });

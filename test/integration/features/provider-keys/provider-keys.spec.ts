@@ -1,4 +1,6 @@
 // Real components: the API on a socket, PostgreSQL, and the providers' protocols through the official SDKs.
+// Keys, quotas and a changed ENCRYPTION_KEY are tested over one database, by servers with almost the same
+// settings.
 import { describe, expect, it } from '@jest/globals';
 import { type Settings, startApi, type TestApi } from '../../../support/api.js';
 import { at, registerUser, type TestUser, userWith } from '../../../support/client.js';

@@ -196,10 +196,10 @@ describe('GET /api/v1/usage', () => {
     }
     let data: unknown[] = [];
     while (data.length < 2) data = listAt(await report(user), 'data');
-    const told = data.find((row) => at(row, 'model') === 'anthropic/priced');
+    const priced = data.find((row) => at(row, 'model') === 'anthropic/priced');
     const counted = data.find((row) => at(row, 'model') === 'openai/priced');
     // Anthropic's protocol reports the input tokens at the start.
-    expect(told).toMatchObject({ prompt_tokens: 1000, estimated_attempts: 1 });
+    expect(priced).toMatchObject({ prompt_tokens: 1000, estimated_attempts: 1 });
     expect(Number(at(counted, 'prompt_tokens'))).toBeGreaterThan(1000);
     expect(Number(at(counted, 'cost_estimate'))).toBeGreaterThan(0);
   });

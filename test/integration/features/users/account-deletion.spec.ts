@@ -5,14 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { OWNED_TABLES } from '../../../../src/features/users/account-deletion.repository.js';
+import {
+  OWNED_TABLES,
+  STORED_FILE_TABLES,
+} from '../../../../src/features/users/account-deletion.repository.js';
 import { idOf, makeKey, registerAdmin } from '../../../support/accounts.js';
 import { startApi, type TestApi } from '../../../support/api.js';
 import { type ApiResponse, at, collect, registerUser, send, type TestUser } from '../../../support/client.js';
 import { type FakeProvider, startFakeProvider } from '../../../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { uploadedId } from '../../../support/files.js';
-import { fillAccount, rowsOf } from '../../../support/fill-account.js';
+import { fillAccount, fillFiles, rowsOf } from '../../../support/fill-account.js';
 import { recordDeletions } from '../../../support/recorded-deletions.js';
 import { query, until } from '../../../support/stored.js';
 
@@ -70,16 +73,20 @@ describe('the deletion of an account', () => {
       `SELECT conrelid::regclass::text AS name FROM pg_constraint WHERE contype = 'f' AND confrelid = 'users'::regclass`,
     );
     const names = rows.map(({ name }) => String(name)).sort();
-    expect(names).toEqual([...OWNED_TABLES, 'files', 'messages'].sort());
+    expect(names).toEqual([...OWNED_TABLES, ...STORED_FILE_TABLES, 'messages'].sort());
   });
 
-  it('of many messages, half of them in one conversation, succeeds without a statement that deletes many rows', async () => {
+  it('of many files and messages, half of them in one conversation, succeeds without a statement that deletes many rows', async () => {
     const user = await registerUser(api.url);
     const userId = await idOf(user);
     await uploadedId(api.url, user);
     await fillAccount(api.database, userId, { conversations: 1, messages: MESSAGES / 2 });
     await fillAccount(api.database, userId, { conversations: 100, messages: MESSAGES / 200 });
-    expect((await rowsOf(api.database, userId))['messages']).toBe(MESSAGES);
+    await fillFiles(api.database, userId, 2 * MOST_ROWS + 1);
+    const filled = await rowsOf(api.database, userId);
+    expect(filled['messages']).toBe(MESSAGES);
+    for (const table of ['files', 'file_contents', 'file_texts', 'file_pages', 'upload_keys'])
+      expect(filled[table]).toBeGreaterThan(2 * MOST_ROWS);
     await recordDeletions(api.database);
     expect((await user.request('DELETE', ME)).status).toBe(204);
     expect((await user.request('GET', ME)).status).toBe(401);

@@ -1,4 +1,6 @@
 // Real components: the API on a socket, PostgreSQL, and the protocol of a provider that waits for the test.
+// Accounts that manage themselves and admins that manage them are two sides of the same rules, mostly tested
+// on one server.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, makeKey, registerAdmin } from '../../../support/accounts.js';
 import { startApi, type TestApi } from '../../../support/api.js';

@@ -1,0 +1,23 @@
+import { optionalDecimal, optionalText } from './setting.js';
+
+/** The settings of retrieval. */
+export const RETRIEVAL_SETTINGS = {
+  RAG_EMBEDDING_MODEL: optionalText({
+    description:
+      'Model or alias that embeds the documents of new collections; if unset, new collections are searched by words only',
+  }),
+  RAG_VECTOR_WEIGHT: optionalDecimal({
+    min: 0,
+    max: 1,
+    defaultLabel: 'by embedding model',
+    description:
+      'Share of the vectors in the rank of a hybrid search, from 0 for words only to 1 for vectors only; if unset, a share that suits the embedding model',
+  }),
+  RAG_MIN_COSINE: optionalDecimal({
+    min: -1,
+    max: 1,
+    defaultLabel: 'by embedding model',
+    description:
+      'Minimum cosine of the vectors of a question and a passage that share no word, so that the passage counts as relevant; if unset, a minimum that suits the embedding model',
+  }),
+};

@@ -1,0 +1,3 @@
+import { COMPLETIONS, testFaultsOver } from '../../../support/fault-table.js';
+
+testFaultsOver(COMPLETIONS);

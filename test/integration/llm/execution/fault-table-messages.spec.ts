@@ -1,0 +1,3 @@
+import { MESSAGES, testFaultsOver } from '../../../support/fault-table.js';
+
+testFaultsOver(MESSAGES);

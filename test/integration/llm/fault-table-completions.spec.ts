@@ -1,3 +1,0 @@
-import { COMPLETIONS, testFaultsOver } from '../../support/fault-table.js';
-
-testFaultsOver(COMPLETIONS);

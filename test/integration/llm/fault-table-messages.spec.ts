@@ -1,3 +1,0 @@
-import { MESSAGES, testFaultsOver } from '../../support/fault-table.js';
-
-testFaultsOver(MESSAGES);

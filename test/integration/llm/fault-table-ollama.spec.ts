@@ -1,3 +1,0 @@
-import { OLLAMA_CHAT, testFaultsOver } from '../../support/fault-table.js';
-
-testFaultsOver(OLLAMA_CHAT);
