@@ -42,7 +42,7 @@ export class Measurements {
   }
 
   /**
-   * Keeps calls running for a while and summarises a window of that time.
+   * Keeps calls running for a while and summarizes a window of that time.
    * @param {Target} target
    * @param {import('./load.mjs').Call} call
    * @param {{ concurrency: number, windowMs: number }} options
@@ -63,7 +63,7 @@ export class Measurements {
     } finally {
       await stop().finally(() => client.close());
     }
-    return summarise(measured);
+    return summarize(measured);
   }
 
   /** Measures complete responses, with this many calls at a time. */
@@ -204,7 +204,7 @@ export class Measurements {
   }
 }
 
-function summarise({ outcomes, before, after }) {
+function summarize({ outcomes, before, after }) {
   const elapsedMs = after.atMs - before.atMs;
   const count = outcomes.length;
   const sum = (of) => outcomes.reduce((total, outcome) => total + of(outcome), 0);

@@ -22,7 +22,7 @@ RateLimitGuard.prototype.canActivate = async function (context) {
     await this.auth.canActivate(context);
     principal = callerOf(request);
   } else {
-    setPrincipal(request, principal, this.auth.activities);
+    setPrincipal(request, principal, this.auth.operations);
   }
   return true;
 };

@@ -1,0 +1,208 @@
+/*
+ * DATABASE_URL=… node bench/retrieval-speed.mjs [--chunks 100000] [--words 100] [--queries 200]
+ *
+ * Measures ingest and search in a database of its own: one collection with 100,000 chunks and vectors of 384 dimensions
+ * beside 100 small ones. Texts are of words whose frequencies follow Zipf's law, and a vector is the sum of the vectors
+ * of the words. Prints the chunks stored a second, from tokenizing to the commit, with an embedder that answers at once;
+ * then the time of a hybrid search without the call for the vector of the query, whole and with filters, by signs and by
+ * the index of pgvector if the server has it; and the recall of the vectors against a comparison of all.
+ */
+import { parseArgs } from 'node:util';
+import { RetrievalStore } from './retrieval/store.mjs';
+import { quantile } from './statistics.mjs';
+
+const DIMENSIONS = 384;
+const VOCABULARY = 50_000;
+const CHUNKS_OF_DOCUMENT = 50;
+const SMALL = { collections: 100, chunks: 50 };
+/** Vectors of the last scope that was compared exactly. */
+const cachedVectors = new Map();
+const GOALS = { hnsw: 15, signs: 40, ingest: 300 };
+
+const { values } = parseArgs({
+  options: {
+    chunks: { type: 'string', default: '100000' },
+    words: { type: 'string', default: '100' },
+    queries: { type: 'string', default: '200' },
+  },
+});
+const chunkCount = Number(values.chunks);
+const wordCount = Number(values.words);
+
+/** Reproducible numbers from 0 to 1. */
+let state = 42;
+function random() {
+  state = (state + 0x6d2b79f5) | 0;
+  let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+}
+
+/** Ranks of words, the frequent ones first, by Zipf's law. */
+const randomWord = () => Math.floor(VOCABULARY ** random()) - 1;
+const nameOf = (word) =>
+  `w${((word * 2654435761) >>> 0).toString(36).replace(/\d/g, (digit) => 'abcdefghij'[digit])}`;
+
+const vectors = new Map();
+function vectorOf(word) {
+  const known = vectors.get(word);
+  if (known !== undefined) return known;
+  const made = Float32Array.from({ length: DIMENSIONS }, () => random() * 2 - 1);
+  vectors.set(word, made);
+  return made;
+}
+
+/** Frequent words say little about a text. */
+function embed(words) {
+  const sum = new Float64Array(DIMENSIONS);
+  for (const word of words) {
+    const weight = Math.log(2 + word);
+    const vector = vectorOf(word);
+    for (let index = 0; index < DIMENSIONS; index += 1) sum[index] += weight * vector[index];
+  }
+  const length = Math.sqrt(sum.reduce((total, value) => total + value * value, 0));
+  return Array.from(sum, (value) => Math.fround(value / length));
+}
+
+/** Each document is about some rarer words, which its chunks share. */
+function makeChunk(topic) {
+  const words = Array.from({ length: wordCount }, () =>
+    random() < 0.2 ? topic[Math.floor(random() * topic.length)] : randomWord(),
+  );
+  return { words, text: words.map(nameOf).join(' '), vector: embed(words) };
+}
+
+function makeDocument(count) {
+  const topic = Array.from({ length: 20 }, () => randomWord());
+  return Array.from({ length: count }, () => makeChunk(topic));
+}
+
+const store = await RetrievalStore.create(process.env.DATABASE_URL);
+try {
+  const large = await store.createCollection('large', DIMENSIONS);
+  const small = [];
+  for (let index = 0; index < SMALL.collections; index += 1)
+    small.push(await store.createCollection(`small ${index}`, DIMENSIONS));
+  for (const collection of small) await store.addDocument(collection, 'small', makeDocument(SMALL.chunks));
+
+  const questions = [];
+  let seconds = 0;
+  const documents = chunkCount / CHUNKS_OF_DOCUMENT;
+  for (let index = 0; index < documents; index += 1) {
+    const chunks = makeDocument(CHUNKS_OF_DOCUMENT);
+    const { words } = chunks[0];
+    if (
+      questions.length < Number(values.queries) &&
+      index % Math.ceil(documents / Number(values.queries)) === 0
+    )
+      questions.push(Array.from({ length: 6 }, () => words[Math.floor(random() * words.length)]));
+    const started = performance.now();
+    await store.addDocument(large, `document ${index}`, chunks, {
+      half: index % 2,
+      tenth: index % 10,
+      thousandth: index % 1000,
+    });
+    seconds += (performance.now() - started) / 1000;
+  }
+  console.log(
+    `ingest: ${Math.round(chunkCount / seconds)} chunks/s, goal ${GOALS.ingest}; ${wordCount} words a chunk`,
+  );
+  const sizes = await store.query(
+    `SELECT relname, pg_size_pretty(pg_total_relation_size(oid)) AS size FROM pg_class
+     WHERE relname IN ('chunks', 'chunk_terms', 'chunk_terms_terms_idx', 'chunk_embeddings', 'chunk_signs')`,
+  );
+  console.log(sizes.rows.map(({ relname, size }) => `${relname} ${size}`).join(', '));
+  await store.query('VACUUM ANALYZE');
+
+  await measure('signs', large, small, questions);
+  const installed = await store.indexes.installExtension().then(
+    () => true,
+    (error) => console.log(`SKIPPED: pgvector: ${error.message}`),
+  );
+  if (installed === true) {
+    const started = performance.now();
+    await store.indexes.buildIndex(DIMENSIONS, new AbortController().signal);
+    console.log(`index of pgvector: built in ${Math.round((performance.now() - started) / 1000)} s`);
+    await measure('hnsw', large, small, questions);
+  }
+} finally {
+  await store.close();
+}
+
+/** Measures each kind of search by one way of comparing vectors. */
+async function measure(method, large, small, questions) {
+  const byQuery = new Map(questions.map((words) => [words.map(nameOf).join(' '), embed(words)]));
+  const search = store.search((query) => byQuery.get(query));
+  const equals = (field, value) => ({ kind: 'comparison', field, operator: 'eq', value });
+  const kinds = {
+    'whole collection': {},
+    'filter of 50 %': { filter: equals('half', 1) },
+    'filter of 10 %': { filter: equals('tenth', 1) },
+    'filter of 0.1 %': { filter: equals('thousandth', 1) },
+    'one of 100 small collections': { collections: [small[50].collectionId] },
+  };
+  console.log(`\n${method}: hybrid, ms; goal for p50: ${GOALS[method]}`);
+  console.log('search                          p50    p95   words vectors  method  recall@10  results');
+  for (const [title, kind] of Object.entries(kinds)) {
+    const times = [];
+    const legs = { lexical: [], vector: [] };
+    let found = 0;
+    let wanted = 0;
+    let used;
+    const fewest = [];
+    for (const [round, query] of [...byQuery.keys(), ...byQuery.keys()].entries()) {
+      const request = { collections: [large.collectionId], ...kind, query };
+      const started = performance.now();
+      const result = await search(request);
+      if (round >= byQuery.size) times.push(performance.now() - started);
+      fewest.push(result.hits.length);
+      for (const { leg, durationMs, method: by } of result.legs) {
+        legs[leg].push(durationMs);
+        used = by ?? used;
+      }
+      if (round >= 50) continue;
+      const exact = await nearest(request, byQuery.get(query));
+      const { hits } = await search({ ...request, mode: 'vector' });
+      found += hits.filter(({ ingestionId, ordinal }) => exact.has(`${ingestionId} ${ordinal}`)).length;
+      wanted += exact.size;
+    }
+    const cells = [
+      title.padEnd(28),
+      ...[0.5, 0.95].map((share) => quantile(times, share).toFixed(1).padStart(6)),
+    ];
+    cells.push(...Object.values(legs).map((durations) => quantile(durations, 0.5).toFixed(1).padStart(6)));
+    console.log(
+      `${cells.join(' ')}   ${used.padEnd(7)} ${(found / wanted).toFixed(3)}      ${Math.min(...fewest)}`,
+    );
+  }
+}
+
+/** Returns the keys of the ten nearest chunks of a search, by a comparison of all. */
+async function nearest({ collections, filter }, vector) {
+  const conditions =
+    filter === undefined ? '' : `AND metadata @> '${JSON.stringify({ [filter.field]: filter.value })}'`;
+  const key = `${collections} ${conditions}`;
+  let all = cachedVectors.get(key);
+  if (all === undefined) {
+    cachedVectors.clear();
+    const { rows } = await store.query(
+      `SELECT e.ingestion_id AS id, e.ordinal, e.embedding FROM chunk_embeddings e JOIN ingestions i ON i.id = e.ingestion_id
+       JOIN collection_indexes c ON c.id = i.index_id WHERE c.collection_id = $1 ${conditions}`,
+      [collections[0]],
+    );
+    all = rows.map(({ id, ordinal, embedding }) => ({
+      key: `${id} ${ordinal}`,
+      vector: Float32Array.from(embedding),
+    }));
+    cachedVectors.set(key, all);
+  }
+  const scored = all.map((one) => ({ key: one.key, score: dot(one.vector, vector) }));
+  scored.sort((one, other) => other.score - one.score);
+  return new Set(scored.slice(0, 10).map((one) => one.key));
+}
+
+function dot(one, other) {
+  let sum = 0;
+  for (let index = 0; index < one.length; index += 1) sum += one[index] * other[index];
+  return sum;
+}
