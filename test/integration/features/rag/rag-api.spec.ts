@@ -105,7 +105,7 @@ describe('a document that is uploaded in a form', () => {
     }
   });
 
-  it('is answered within a second, also if it has 300 pages, and ends ready', async () => {
+  it('is answered before its text is read, also if it has 300 pages, and ends ready', async () => {
     await makeCollection('long');
     const bytes = await makePdf(
       Array.from(
@@ -113,10 +113,8 @@ describe('a document that is uploaded in a form', () => {
         (_, page) => `Chapter ${page + 1}. ${'The sea is calm today. '.repeat(20)}`,
       ),
     );
-    const begun = performance.now();
     const added = await uploadDocument(api.url, user, 'long', { name: 'long.pdf', bytes });
-    expect(added.status).toBe(202);
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    expect(added).toMatchObject({ status: 202, body: { pages: null } });
     const states = await followDocument(api.url, user, 'long', String(at(added.body, 'id')));
     expect(states.at(-1)).toMatchObject({ status: 'ready', pages: 300 });
     expect(await search({ query: 'chapter 217', collection: 'long', top_k: 1 })).toMatchObject([

@@ -160,8 +160,8 @@ describe('a client that disconnects', () => {
       expect(conversation.messages.slice(2).map(({ content }) => content)).toEqual(['hi', 'hi']);
       expectSettled(conversation);
     }
-    // Redis clients have timers for their whole life.
-    if (testRedisUrl === undefined) expect(timers.open()).toBe(0);
+    // The deadline of an answer ends after its row is stored. Redis clients have timers for their whole life.
+    if (testRedisUrl === undefined) await until('the timers to be gone', () => timers.open() === 0);
     timers.stop();
   });
 });
