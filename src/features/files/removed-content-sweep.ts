@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { ScheduledTask } from '../../infra/queue/index.js';
-import { FileStorage } from '../../infra/storage/index.js';
+import { FileStorage, StorageUnavailableError } from '../../infra/storage/index.js';
+import type { FileKey } from './file.repository.js';
 import { RemovedContentRepository } from './removed-content.repository.js';
 
 /** Number of contents per query. */
@@ -18,6 +19,7 @@ export class RemovedContentSweep implements ScheduledTask {
   readonly name = 'removed-contents';
   readonly firstAfterMs = 10_000;
   readonly everyMs = 30_000;
+  private readonly logger = new Logger(RemovedContentSweep.name);
 
   constructor(
     private readonly contents: RemovedContentRepository,
@@ -27,13 +29,30 @@ export class RemovedContentSweep implements ScheduledTask {
   /** @returns the number of contents */
   async run(signal?: AbortSignal): Promise<number> {
     let removed = 0;
-    for (let count = BATCH; count === BATCH && signal?.aborted !== true;) {
+    for (let isMore = true; isMore && signal?.aborted !== true;) {
       const keys = await this.contents.listRemovedContents(MIN_AGE_SECONDS, BATCH);
-      for (const key of keys) await this.storage.delete(key);
-      if (keys.length > 0) await this.contents.forgetRemovedContents(keys);
-      count = keys.length;
-      removed += count;
+      const gone: FileKey[] = [];
+      for (const key of keys) if (await this.isDeleted(key)) gone.push(key);
+      if (gone.length > 0) await this.contents.forgetRemovedContents(gone);
+      // Those that could not be deleted would be listed again at once.
+      isMore = gone.length === BATCH;
+      removed += gone.length;
     }
     return removed;
+  }
+
+  /** Deletes bytes; false if the store refuses this key, which must not keep the others. */
+  private async isDeleted(key: FileKey): Promise<boolean> {
+    try {
+      await this.storage.delete(key);
+      return true;
+    } catch (error) {
+      if (error instanceof StorageUnavailableError) throw error;
+      this.logger.warn(
+        { err: error, content: key.name },
+        'could not remove the bytes of a deleted file; will retry',
+      );
+      return false;
+    }
   }
 }

@@ -25,6 +25,9 @@ const READ_TIMEOUT_MS = 300_000;
 /** Bounds of the delay while the store is unavailable or no process can be started, in seconds. It is half the age of the text. */
 const STORE_WAIT_SECONDS = { min: 5, max: 60 } as const;
 
+/** Age at which a text is given up if its file cannot be read, in seconds: a day. */
+const UNREADABLE_LIMIT_SECONDS = 86_400;
+
 /** Delay after the first failure of the extraction itself, in seconds; the next one is four times as long. */
 const FAULT_WAIT_SECONDS = 10;
 
@@ -141,6 +144,10 @@ export class TextRunnerService {
       return failed('damaged');
     }
     if (readFailure === 'unavailable' || error instanceof ProcessGoneError) {
+      if (ageSeconds > UNREADABLE_LIMIT_SECONDS) {
+        this.logger.error({ err: error, content }, 'a file could not be read for a day; it has no text');
+        return failed('damaged');
+      }
       const { min, max } = STORE_WAIT_SECONDS;
       const waitSeconds = Math.min(max, Math.max(min, ageSeconds / 2));
       this.logger.warn(

@@ -178,6 +178,11 @@ export class CollectionRepository {
           AND NOT EXISTS (
             SELECT 1 FROM documents JOIN collections ON collections.id = documents.collection_id
             WHERE documents.file_id = files.id AND collections.deleted_at IS NULL)
+          AND NOT EXISTS (
+            SELECT 1 FROM ingestions
+            JOIN documents ON documents.id = ingestions.document_id
+            JOIN collections ON collections.id = documents.collection_id
+            WHERE ingestions.file_id = files.id AND collections.deleted_at IS NULL)
         ORDER BY id FOR NO KEY UPDATE`;
       await transaction.$executeRaw`
         UPDATE files SET expires_at = now()

@@ -18,6 +18,9 @@ import type { ClaimedIngestion } from './ingestion.js';
 /** Number of chunks that one transaction stores. Their terms are found without a break for other work of this process. */
 const STORE_BATCH = 64;
 
+/** Number of chunks after which the room in the account is read again: the most by which one document exceeds it. */
+const ROOM_READ_EVERY = 1_024;
+
 /** Times of the looks at a text that is not extracted yet, in milliseconds: most are ready within a second. */
 const TEXT_LOOKS_MS: readonly number[] = [50, 100, 200, 300, 400];
 
@@ -43,14 +46,22 @@ export class ChunkingStage {
     const text = await this.openText(claimed, signal);
     const file = await this.files.getFile(userId, fileId).catch(throwIfGone);
     if (!(await this.store.beginChunking(claimed, text))) throw toLostClaim();
-    const room = MAX_CHUNKS - (await this.store.readStoredChunks(userId)) + claimed.chunkedCount;
     const drafts = chunkPages(text.readParts(), {
       maxTokens: chunkTokens,
       overlapTokens: chunkOverlap,
       format: chunkFormatOf(file),
     });
     let count = claimed.chunkedCount;
+    let room = 0;
+    let sinceRead = Infinity;
     for await (const batch of batchesFrom(drafts, claimed.chunkedCount)) {
+      // Read again after some chunks, because other documents of the account may be growing.
+      if (sinceRead >= ROOM_READ_EVERY) {
+        const status = claimed.isBuilding ? 'building' : 'active';
+        room = MAX_CHUNKS - (await this.store.readStoredChunks(userId, status)) + count;
+        sinceRead = 0;
+      }
+      sinceRead += batch.length;
       count += batch.length;
       if (count > room) throw toFailure({ code: 'limit_reached', message: CHUNK_LIMIT_MESSAGES.chunks });
       if (!(await this.store.storeChunks(claimed, batch))) throw toLostClaim();

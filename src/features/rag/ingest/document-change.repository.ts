@@ -3,6 +3,7 @@ import { PrismaService, type Transaction } from '../../../infra/database/index.j
 import type { FileKey } from '../../files/index.js';
 import { deleteUnusedFiles, lockFiles, selectOwnedFiles } from './document-files.repository.js';
 import { DuplicateDocumentError } from './document.errors.js';
+import { selectByHash } from './document.repository.js';
 import type { IngestionRef } from './ingestion.js';
 
 /** Number of chunks that a deletion leaves to its last statement, and that each one before it deletes. */
@@ -45,19 +46,21 @@ export class DocumentChangeRepository {
    * Queues the failed and cancelled ingestions of the document's latest version again. What they have stored stays, so
    * their progress does not go back. Does nothing if there are none.
    * @returns the ingestions to be announced; undefined if there is no such document
-   * @throws DuplicateDocumentError if another document of the collection has got the bytes of this version meanwhile
+   * @throws DuplicateDocumentError if another document of the collection has got the bytes of this version meanwhile, or
+   * is being replaced by them
    */
   retryIngestions(ref: DocumentRef): Promise<IngestionRef[] | undefined> {
     return this.prisma.transaction(async (transaction) => {
+      // As for a new document: of a retry and an upload of the same bytes, the later one sees the other.
+      await transaction.$queryRaw`SELECT 1 FROM users WHERE id = ${ref.userId}::uuid FOR NO KEY UPDATE`;
       const version = await lockDocument(transaction, ref);
       if (version === undefined) return undefined;
-      const [other] = await transaction.$queryRaw<{ id: string }[]>`
-        SELECT documents.id FROM documents
-        JOIN ingestions ON ingestions.hash = documents.hash
-        WHERE ingestions.document_id = ${ref.documentId}::uuid AND ingestions.version = ${version}::int
-          AND documents.collection_id = ${ref.collectionId}::uuid AND documents.user_id = ${ref.userId}::uuid
-          AND documents.id <> ${ref.documentId}::uuid`;
-      if (other !== undefined) throw new DuplicateDocumentError(other.id);
+      const [latest] = await transaction.$queryRaw<{ hash: Uint8Array<ArrayBuffer> }[]>`
+        SELECT hash FROM ingestions
+        WHERE document_id = ${ref.documentId}::uuid AND user_id = ${ref.userId}::uuid AND version = ${version}::int
+        LIMIT 1`;
+      const other = latest && (await selectByHash(transaction, ref, latest.hash, ref.documentId));
+      if (other !== undefined) throw new DuplicateDocumentError(other);
       return transaction.$queryRaw<IngestionRef[]>`
         UPDATE ingestions
         SET status = 'queued', due_at = date_trunc('milliseconds', now()), lease_id = NULL, attempts = 0,

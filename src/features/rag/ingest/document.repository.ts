@@ -4,7 +4,7 @@ import { newId } from '../../../common/ids.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import type { FileKey } from '../../files/index.js';
 import type { DocumentMetadata } from '../model/metadata.js';
-import { deleteUnusedFiles, lockFiles } from './document-files.repository.js';
+import { deleteUnusedFiles, lockFiles, selectOwnedFiles } from './document-files.repository.js';
 import {
   DuplicateDocumentError,
   MAX_CHUNKS,
@@ -76,22 +76,26 @@ export class DocumentRepository {
    * @throws AppError `unauthorized` if the account was disabled meanwhile
    */
   replaceDocument(documentId: string, version: NewDocumentVersion): Promise<InsertedDocument> {
-    const { userId, collectionId, fileId } = version;
+    const { userId, collectionId, fileId, ownsFile, title, metadata } = version;
     return this.prisma.transaction(async (transaction) => {
       const hash = await lockForVersion(transaction, version);
       const known = await selectByHash(transaction, version, hash, documentId);
       if (known !== undefined) throw new DuplicateDocumentError(known);
-      const obsolete = await transaction.$queryRaw<{ fileId: string }[]>`
-        SELECT DISTINCT file_id AS "fileId" FROM ingestions
-        WHERE document_id = ${documentId}::uuid AND user_id = ${userId}::uuid AND owns_file
-          AND file_id <> ${fileId}::uuid`;
-      const files = obsolete.map(({ fileId: id }) => id);
+      const owned = await selectOwnedFiles(transaction, userId, documentId);
+      const files = owned.filter((id) => id !== fileId);
       await lockFiles(transaction, userId, files);
       const [document] = await transaction.$queryRaw<{ version: number }[]>`
         UPDATE documents SET version = version + 1, updated_at = now()
         WHERE id = ${documentId}::uuid AND collection_id = ${collectionId}::uuid AND user_id = ${userId}::uuid
         RETURNING version`;
       if (document === undefined) throw new NotFoundError('document', documentId);
+      // Otherwise the document would outlive the deletion of the new file, and have no version.
+      await transaction.$executeRaw`
+        UPDATE documents
+        SET file_id = ${fileId}::uuid, owns_file = ${ownsFile}, hash = ${hash}, title = ${title},
+          metadata = ${JSON.stringify(metadata)}::jsonb
+        WHERE id = ${documentId}::uuid AND user_id = ${userId}::uuid AND NOT EXISTS (
+          SELECT 1 FROM ingestions WHERE ingestions.document_id = documents.id AND visible)`;
       // A process that works on one of them loses its claim with the row. The ingestion of the visible version stays, also
       // in an index that is being built.
       await transaction.$executeRaw`
@@ -136,10 +140,13 @@ async function lockForVersion(
   return new Uint8Array(file.hash);
 }
 
-/** Returns the id of the document with these bytes, or that is being replaced by them; undefined if there is none. */
-async function selectByHash(
+/**
+ * Returns the id of a document that has these bytes, or will have them: once its ingestion is finished, or the index that
+ * is being built replaces the active one. Undefined if there is none.
+ */
+export async function selectByHash(
   transaction: Transaction,
-  { userId, collectionId }: NewDocumentVersion,
+  { userId, collectionId }: Pick<NewDocumentVersion, 'userId' | 'collectionId'>,
   hash: Uint8Array<ArrayBuffer>,
   except: string | null = null,
 ): Promise<string | undefined> {
@@ -148,14 +155,20 @@ async function selectByHash(
     WHERE collection_id = ${collectionId}::uuid AND user_id = ${userId}::uuid AND hash = ${hash}
       AND id IS DISTINCT FROM ${except}::uuid`;
   if (stored !== undefined) return stored.id;
-  const [pending] = await transaction.$queryRaw<{ id: string }[]>`
+  const [planned] = await transaction.$queryRaw<{ id: string }[]>`
     SELECT documents.id
     FROM ingestions JOIN documents ON documents.id = ingestions.document_id
     WHERE ingestions.user_id = ${userId}::uuid AND ingestions.due_at IS NOT NULL AND ingestions.hash = ${hash}
       AND documents.collection_id = ${collectionId}::uuid AND documents.version = ingestions.version
       AND documents.id IS DISTINCT FROM ${except}::uuid
+    UNION ALL
+    SELECT ingestions.document_id
+    FROM collection_indexes JOIN ingestions ON ingestions.index_id = collection_indexes.id
+    WHERE collection_indexes.collection_id = ${collectionId}::uuid AND collection_indexes.status = 'building'
+      AND ingestions.user_id = ${userId}::uuid AND ingestions.visible AND ingestions.hash = ${hash}
+      AND ingestions.document_id IS DISTINCT FROM ${except}::uuid
     LIMIT 1`;
-  return pending?.id;
+  return planned?.id;
 }
 
 async function toDuplicate(
@@ -176,7 +189,7 @@ async function assertRoom(transaction: Transaction, userId: string): Promise<voi
     FROM documents JOIN collections ON collections.id = documents.collection_id
     WHERE documents.user_id = ${userId}::uuid AND collections.deleted_at IS NULL`;
   if ((row?.documents ?? 0) >= MAX_DOCUMENTS) throw new TooManyDocumentsError('documents');
-  if ((await selectStoredChunks(transaction, userId)) >= MAX_CHUNKS)
+  if ((await selectStoredChunks(transaction, userId, 'active')) >= MAX_CHUNKS)
     throw new TooManyDocumentsError('chunks');
 }
 

@@ -27,6 +27,18 @@ describe('an ingestion whose request for embeddings failed', () => {
     }
   });
 
+  it('fails if waiting does not help: its smallest request is above a limit, or no limit has let it pass for a month', () => {
+    expect(endAfter('rate_limit_exceeded')).toMatchObject({
+      type: 'failed',
+      fault: { code: 'rate_limit_exceeded' },
+    });
+    expect(endAfter('provider_rate_limited')).toMatchObject({ type: 'released' });
+    for (const code of ['provider_rate_limited', 'quota_exceeded'] as const) {
+      expect(endAfter(code, { ageSeconds: 31 * 86_400 })).toMatchObject({ type: 'released' });
+      expect(endAfter(code, { ageSeconds: 33 * 86_400 })).toMatchObject({ type: 'failed', fault: { code } });
+    }
+  });
+
   it('waits a day for a provider that is away, at most a minute at a time', () => {
     for (const code of [
       'provider_unavailable',

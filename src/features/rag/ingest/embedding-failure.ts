@@ -19,6 +19,9 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Bounds of the delay after one of them, in seconds. */
 const LIMIT_WAIT_SECONDS = { min: 5, max: 3_600 } as const;
 
+/** Age at which an ingestion that waits for a limit is given up, in seconds: longer than the month of a quota. */
+const LIMIT_AGE_SECONDS = 32 * 86_400;
+
 /** Failures of a provider that is away, or of this server. */
 const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'provider_unavailable',
@@ -58,13 +61,27 @@ export function endAfterFailure(
     counted: false,
     usage,
   });
-  if (LIMITS.has(failure.code)) return released(within(LIMIT_WAIT_SECONDS, retryAfterSeconds(failure)));
+  if (exceedsLimitAlone(failure)) return { type: 'failed', fault, usage };
+  if (LIMITS.has(failure.code)) {
+    if (ageSeconds > LIMIT_AGE_SECONDS) return { type: 'failed', fault, usage };
+    return released(within(LIMIT_WAIT_SECONDS, retryAfterSeconds(failure)));
+  }
   if (AWAY.has(failure.code)) {
     if (ageSeconds > AWAY_LIMIT_SECONDS) return { type: 'failed', fault, usage };
     return released(within(AWAY_WAIT_SECONDS, ageSeconds / 2));
   }
   if (FINAL.has(failure.code) || attempts >= MAX_INGESTION_ATTEMPTS) return { type: 'failed', fault, usage };
   return { ...released(FIRST_WAIT_SECONDS * 4 ** (attempts - 1)), counted: true };
+}
+
+/** Returns true if a limit of the account refused a request that would fit if it were smaller. Nothing was sent. */
+export function isOverBudget(error: AppError): boolean {
+  return error.code === 'quota_exceeded' || exceedsLimitAlone(error);
+}
+
+/** Returns true if a request is larger than a limit of the account, so that waiting does not help. */
+function exceedsLimitAlone({ code, retryAfterMs }: AppError): boolean {
+  return code === 'rate_limit_exceeded' && retryAfterMs === undefined;
 }
 
 function retryAfterSeconds({ retryAfterMs = 0 }: AppError): number {

@@ -6,7 +6,7 @@ import { Metrics } from '../../../infra/metrics/index.js';
 import { type Embeddings, LlmService, ModelCallError } from '../../../llm/index.js';
 import { ChunkRepository, type ChunkToEmbed } from '../chunks/chunk.repository.js';
 import { EMBEDDING_BOUNDS, firstHalf, normalizeVector, takeEmbeddingBatch } from './embedding-batch.js';
-import { endAfterFailure } from './embedding-failure.js';
+import { endAfterFailure, isOverBudget } from './embedding-failure.js';
 import { IngestionInterruption, toFailure, toLostClaim, toRelease } from './ingestion-end.js';
 import { type EmbeddingUsage, IngestionRepository } from './ingestion.repository.js';
 import { IngestionStoreRepository } from './ingestion-store.repository.js';
@@ -104,7 +104,7 @@ export class EmbeddingStage {
         return { chunks, embeddings, usage: { callId, attempts: embeddings.attempts }, warnings };
       } catch (error) {
         const usage = { callId, attempts: error instanceof ModelCallError ? error.attempts : [] };
-        const smaller = isMaybeTooLarge(error) ? shrink(chunks) : undefined;
+        const smaller = smallerThan(chunks, error);
         if (smaller === undefined) throw this.toInterruption(claimed, error, usage, signal);
         await retryWhileUnavailable(() => this.ingestions.recordUsage(claimed, usage));
         truncated = chunks.length === 1;
@@ -162,8 +162,11 @@ export class EmbeddingStage {
   }
 }
 
-function isMaybeTooLarge(error: unknown): boolean {
-  return error instanceof AppError && MAYBE_TOO_LARGE.has(error.code);
+/** Returns what may succeed instead of some chunks that were refused; undefined if their number was not the reason. */
+function smallerThan(chunks: readonly ChunkToEmbed[], error: unknown): readonly ChunkToEmbed[] | undefined {
+  if (!(error instanceof AppError)) return undefined;
+  if (MAYBE_TOO_LARGE.has(error.code)) return shrink(chunks);
+  return chunks.length > 1 && isOverBudget(error) ? shrink(chunks) : undefined;
 }
 
 /** Returns the first half of some chunks, or one with the first half of its text; undefined if that is too short. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import type { FileKey } from '../../files/index.js';
-import { deleteUnusedFiles, lockFiles } from './document-files.repository.js';
+import { deleteUnusedFiles, lockFiles, selectOwnedFiles } from './document-files.repository.js';
 import { holds } from './ingestion.repository.js';
 import type { ClaimedIngestion } from './ingestion.js';
 
@@ -39,8 +39,8 @@ export class IngestionFinishRepository {
           AND collections.deleted_at IS NULL AND collection_indexes.id = ${indexId}::uuid
         FOR SHARE OF collections`;
       if (index === undefined) return LOST;
-      const replaced = await selectReplacedFile(transaction, claimed);
-      await lockFiles(transaction, userId, [claimed.fileId, ...(replaced === undefined ? [] : [replaced])]);
+      const replaced = await selectReplacedFiles(transaction, claimed);
+      await lockFiles(transaction, userId, [claimed.fileId, ...replaced]);
       const [document] = await transaction.$queryRaw<{ version: number }[]>`
         SELECT version FROM documents WHERE id = ${documentId}::uuid AND user_id = ${userId}::uuid FOR NO KEY UPDATE`;
       const [own] = await transaction.$queryRaw<{ version: number; ownsFile: boolean }[]>`
@@ -63,24 +63,20 @@ export class IngestionFinishRepository {
         UPDATE ingestions
         SET visible = TRUE, status = 'ready', due_at = NULL, lease_id = NULL, heartbeat_at = now(), attempts = 0
         WHERE ${holds(claimed)}`;
-      if (!index.isActive) return { status: 'visible', unreferenced: [] };
-      await copyToDocument(transaction, claimed);
-      const unreferenced =
-        replaced === undefined ? [] : await deleteUnusedFiles(transaction, userId, [replaced]);
-      return { status: 'visible', unreferenced };
+      if (index.isActive) await copyToDocument(transaction, claimed);
+      // Whichever of two indexes is finished last finds the files unused.
+      return { status: 'visible', unreferenced: await deleteUnusedFiles(transaction, userId, replaced) };
     }, FINISH_TIMEOUT_MS);
   }
 }
 
-/** Returns the file that was created for the present version of the document, if the ingestion has another one. */
-async function selectReplacedFile(
+/** Returns the other files that were created for versions of the document. */
+async function selectReplacedFiles(
   transaction: Transaction,
   { documentId, userId, fileId }: ClaimedIngestion,
-): Promise<string | undefined> {
-  const [document] = await transaction.$queryRaw<{ fileId: string }[]>`
-    SELECT file_id AS "fileId" FROM documents
-    WHERE id = ${documentId}::uuid AND user_id = ${userId}::uuid AND owns_file AND file_id <> ${fileId}::uuid`;
-  return document?.fileId;
+): Promise<string[]> {
+  const files = await selectOwnedFiles(transaction, userId, documentId);
+  return files.filter((id) => id !== fileId);
 }
 
 /** Returns true if searches of the index would see a later version of the document. */

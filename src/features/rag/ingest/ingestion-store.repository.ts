@@ -15,6 +15,9 @@ import type { ClaimedIngestion, IngestionWarning } from './ingestion.js';
 /** Maximum duration of a transaction that stores chunks, in milliseconds. */
 const STORE_TIMEOUT_MS = 30_000;
 
+/** State of an index: the one that searches use, or the one that will replace it. */
+type IndexStatus = 'active' | 'building';
+
 /** Consecutive vectors of an ingestion, and the call that they come from. */
 export interface NewVectors {
   /** Ordinal of the chunk of the first one. */
@@ -120,23 +123,28 @@ export class IngestionStoreRepository {
     }, STORE_TIMEOUT_MS);
   }
 
-  /** Returns the number of chunks that an account has stored, in collections that are not being deleted. */
-  readStoredChunks(userId: string): Promise<number> {
-    return this.prisma.run((client) => selectStoredChunks(client, userId));
+  /** Returns the number of chunks that an account has stored, in its active indexes or in those that are being built. */
+  readStoredChunks(userId: string, status: IndexStatus): Promise<number> {
+    return this.prisma.run((client) => selectStoredChunks(client, userId, status));
   }
 }
 
-/** Returns the number of chunks that an account has stored, in collections that are not being deleted. */
+/**
+ * Returns the number of chunks that an account has stored, in its active indexes or in those that are being built, of
+ * collections that are not being deleted. The bound holds for each alone: an index that is being built replaces another.
+ */
 export async function selectStoredChunks(
   client: Pick<Transaction, '$queryRaw'>,
   userId: string,
+  status: IndexStatus,
 ): Promise<number> {
   const [row] = await client.$queryRaw<{ chunks: number }[]>`
     SELECT COALESCE(sum(chunked_count), 0)::int AS chunks
     FROM ingestions
     JOIN collection_indexes ON collection_indexes.id = ingestions.index_id
     JOIN collections ON collections.id = collection_indexes.collection_id
-    WHERE ingestions.user_id = ${userId}::uuid AND collections.deleted_at IS NULL`;
+    WHERE ingestions.user_id = ${userId}::uuid AND collections.deleted_at IS NULL
+      AND collection_indexes.status = ${status}::collection_index_status`;
   return row?.chunks ?? 0;
 }
 

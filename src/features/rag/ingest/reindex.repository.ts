@@ -150,7 +150,7 @@ async function retireIndex(
 
 /**
  * Inserts ingestions for a new index: of the version that searches see, and of the latest one, of each document. What
- * its owner has cancelled stays so.
+ * its owner has cancelled stays so, and so does a replacement that failed: another document may have got its bytes.
  */
 async function copyIngestions(
   transaction: Transaction,
@@ -165,11 +165,16 @@ async function copyIngestions(
   const ids = sources.map(() => newId());
   await transaction.$executeRaw`
     INSERT INTO ingestions (id, document_id, index_id, user_id, file_id, owns_file, hash, title, metadata, version,
-      status, due_at)
-    SELECT copy.id, document_id, ${index.to}::uuid, user_id, file_id, owns_file, hash, title, metadata, version,
-      CASE WHEN status = 'cancelled' THEN status ELSE 'queued' END, CASE WHEN status <> 'cancelled' THEN now() END
+      status, due_at, error_code, error_message)
+    SELECT copy.id, document_id, ${index.to}::uuid, ingestions.user_id, ingestions.file_id, ingestions.owns_file,
+      ingestions.hash, ingestions.title, ingestions.metadata, ingestions.version,
+      CASE WHEN ended.stays THEN status ELSE 'queued' END, CASE WHEN ended.stays THEN NULL ELSE now() END,
+      CASE WHEN ended.stays THEN error_code END, CASE WHEN ended.stays THEN error_message END
     FROM unnest(${ids}::uuid[], ${sources.map(({ id }) => id)}::uuid[]) AS copy (id, source)
-    JOIN ingestions ON ingestions.id = copy.source`;
+    JOIN ingestions ON ingestions.id = copy.source
+    JOIN documents ON documents.id = ingestions.document_id
+    CROSS JOIN LATERAL (
+      SELECT status = 'cancelled' OR status = 'failed' AND ingestions.hash <> documents.hash) AS ended (stays)`;
   return ids.map((id) => ({ id, userId }));
 }
 

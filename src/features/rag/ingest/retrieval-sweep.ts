@@ -25,10 +25,19 @@ export class RetrievalSweep {
   /** Runs until nothing is left or the signal aborts. */
   async run(signal?: AbortSignal): Promise<void> {
     for (const collection of await this.deletions.listDeletedCollections(BATCH))
-      await this.deleteRows(collection, signal);
+      await this.attempt(collection.id, () => this.deleteRows(collection, signal));
     for (const collection of await this.reindexed.listReindexedCollections(BATCH)) {
       if (signal?.aborted === true) return;
-      await this.reindexes.switchIfComplete(collection);
+      await this.attempt(collection.collectionId, () => this.reindexes.switchIfComplete(collection));
+    }
+  }
+
+  /** One collection that cannot be swept must not keep the others, of other accounts, from it. */
+  private async attempt(collection: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.logger.warn({ err: error, collection }, 'a collection could not be swept; will retry');
     }
   }
 

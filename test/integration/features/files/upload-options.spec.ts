@@ -1,11 +1,15 @@
 // Real components: the API on a socket, PostgreSQL and the file directory. Purposes, lifetimes and idempotency keys of
 // uploads.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { FileExpiry } from '../../../../src/features/files/file-expiry.js';
 import { FileExpiryRepository } from '../../../../src/features/files/file-expiry.repository.js';
+import { RemovedContentRepository } from '../../../../src/features/files/removed-content.repository.js';
+import { RemovedContentSweep } from '../../../../src/features/files/removed-content-sweep.js';
 import { UploadRepository } from '../../../../src/features/files/upload.repository.js';
 import { PrismaService } from '../../../../src/infra/database/index.js';
 import { FolderStorage } from '../../../../src/infra/storage/folder-storage.js';
@@ -226,5 +230,53 @@ describe('an expired file', () => {
     expect(deleted[0] + deleted[1]).toBe(2);
     expect([await rowsOf(owner), (await bytesOf(owner)).length]).toEqual([1, 1]);
     expect((await owner.request('GET', `/api/v1/files/${kept}`)).status).toBe(200);
+  });
+
+  it('is deleted in a smaller batch if the deletion of a large one takes too long', async () => {
+    const owner = await registerUser(api.url);
+    for (const bytes of ['one', 'two', 'three']) await uploadedId(api.url, owner, { bytes });
+    await query(api.database, 'UPDATE files SET expires_at = now() WHERE user_id = $1', [await idOf(owner)]);
+    await query(
+      api.database,
+      `CREATE FUNCTION refuse_many() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF (SELECT count(*) FROM removed) > 1 THEN
+           RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
+         END IF;
+         RETURN NULL; END $$`,
+    );
+    await query(
+      api.database,
+      `CREATE TRIGGER refuse_many AFTER DELETE ON files REFERENCING OLD TABLE AS removed
+       FOR EACH STATEMENT EXECUTE FUNCTION refuse_many()`,
+    );
+    expect(await expiry().run()).toBe(3);
+    expect([await rowsOf(owner), (await bytesOf(owner)).length]).toEqual([0, 0]);
+    await query(api.database, 'DROP TRIGGER refuse_many ON files');
+  });
+});
+
+describe('the bytes of a deleted file', () => {
+  it('that cannot be removed do not keep those of others from being removed', async () => {
+    const prisma = new PrismaService({ connectionString: api.database.url, poolMax: 2 });
+    const folder = randomUUID();
+    const [stuck, gone] = [randomUUID(), randomUUID()];
+    const storage = new FolderStorage(join(dataDir(), 'files'));
+    await storage.put({ folder, name: gone }, Readable.from([Buffer.from('gone')]));
+    // A folder with something in it cannot be unlinked.
+    await mkdir(join(dataDir(), 'files', folder, stuck, 'in it'), { recursive: true });
+    for (const [id, age] of [
+      [stuck, '2 minutes'],
+      [gone, '1 minute'],
+    ])
+      await query(
+        api.database,
+        'INSERT INTO removed_contents (id, user_id, removed_at) VALUES ($1, $2, now() - $3::interval)',
+        [id, folder, age],
+      );
+    await new RemovedContentSweep(new RemovedContentRepository(prisma), storage).run();
+    await prisma.onApplicationShutdown();
+    await expect(storage.open({ folder, name: gone })).rejects.toThrow();
+    const left = await query(api.database, 'SELECT id FROM removed_contents WHERE user_id = $1', [folder]);
+    expect(left).toEqual([{ id: stuck }]);
   });
 });

@@ -1,6 +1,7 @@
 // Real components: the application over a socket, PostgreSQL, text extraction, a provider of embeddings on a real socket.
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { RemovedContentSweep } from '../../../../src/features/files/index.js';
+import { MAX_CHUNKS } from '../../../../src/features/rag/ingest/document.errors.js';
 import { DocumentReadRepository } from '../../../../src/features/rag/ingest/document-read.repository.js';
 import { IngestionRepository } from '../../../../src/features/rag/ingest/ingestion.repository.js';
 import { IngestionRunnerService } from '../../../../src/features/rag/ingest/ingestion-runner.service.js';
@@ -10,7 +11,7 @@ import { ReindexService } from '../../../../src/features/rag/ingest/reindex.serv
 import { RetrievalSweep } from '../../../../src/features/rag/ingest/retrieval-sweep.js';
 import { FileStorage } from '../../../../src/infra/storage/index.js';
 import { idOf } from '../../../support/accounts.js';
-import { asking } from '../../../support/api.js';
+import { asking, startApi } from '../../../support/api.js';
 import { registerUser, type TestUser } from '../../../support/client.js';
 import { elements, property } from '../../../support/fake-provider/unknown-value.js';
 import { uploadedId } from '../../../support/files.js';
@@ -243,6 +244,29 @@ describe('an embedding provider', () => {
     },
   );
 
+  it('is asked for fewer texts at a time if the account may not use more at once', async () => {
+    const limited = await startApi({ ...asking(provider), RATE_LIMIT_TPM: '3000' });
+    try {
+      const owner = await registerUser(limited.url);
+      const ownerId = await idOf(owner);
+      const collection = await makeCollection(limited, ownerId, { embeddingModel: MODEL });
+      const fileId = await uploadedId(limited.url, owner, { name: 'a.txt', bytes: paragraphs(150) });
+      const { id } = await serviceOf(limited, IngestionService).addDocument({
+        userId: ownerId,
+        collectionId: collection,
+        fileId,
+        ownsFile: true,
+        title: 'a.txt',
+        metadata: {},
+      });
+      const row = await untilIngestion(limited, id, ({ vectors }) => Number(vectors) > 0);
+      expect(row).toMatchObject({ status: 'processing', warnings: [] });
+      expect(Math.max(...batchSizes())).toBeLessThan(96);
+    } finally {
+      await limited.close();
+    }
+  });
+
   it('that refuses a request gets halves of it, and one text that it refuses gets shorter', async () => {
     const tooLarge = { kind: 'error', status: 400, code: 'context_length_exceeded' } as const;
     provider.scriptFor('embeddings', tooLarge, { kind: 'error', status: 413 });
@@ -411,6 +435,34 @@ describe('the replacement of a document', () => {
     expect(await stateOf(id)).toMatchObject({ title: 'new.txt', status: 'ready' });
   });
 
+  it('before the first version is finished makes it a document of the new file, which goes with it', async () => {
+    provider.scriptFor('embeddings', { kind: 'error', status: 429, retryAfter: 600 });
+    const id = await addDocument('first text');
+    const [first] = await ingestionRows(api, id);
+    provider.scriptFor('embeddings', { kind: 'error', status: 429, retryAfter: 600 });
+    const version = { ...(await versionOf('second text', 'second.txt')), ownsFile: false };
+    await ingestions().replaceDocument(id, version);
+    expect(await stateOf(id)).toMatchObject({ title: 'second.txt', fileId: version.fileId });
+    expect((await user.request('GET', `/api/v1/files/${String(first?.['file_id'])}`)).status).toBe(404);
+    expect((await user.request('DELETE', `/api/v1/files/${version.fileId}`)).status).toBe(204);
+    expect(await query(api.database, 'SELECT 1 FROM documents WHERE user_id = $1', [userId])).toEqual([]);
+    expect(await addDocument('first text')).not.toBe(id);
+  });
+
+  it('that failed is not retried if another document is being replaced by the same bytes', async () => {
+    const first = await addDocument('one');
+    const second = await addDocument('two');
+    for (const id of [first, second]) await untilIngested(api, id);
+    provider.scriptFor('embeddings', { kind: 'error', status: 404 });
+    await ingestions().replaceDocument(first, await versionOf('wanted'));
+    await untilIngestion(api, first, ({ status }) => status === 'failed');
+    provider.scriptFor('embeddings', { kind: 'error', status: 429, retryAfter: 600 });
+    await ingestions().replaceDocument(second, await versionOf('wanted', 'again.txt'));
+    await expect(ingestions().retryIngestion(refOf(first))).rejects.toMatchObject({
+      code: 'duplicate_document',
+    });
+  });
+
   it('by the bytes of another document of the collection is refused', async () => {
     const first = await addDocument('one');
     const second = await addDocument('two');
@@ -489,6 +541,21 @@ describe('the deletion', () => {
     expect((await user.request('GET', `/api/v1/files/${version.fileId}`)).status).toBe(200);
     expect((await user.request('DELETE', `/api/v1/files/${version.fileId}`)).status).toBe(204);
     expect(await remaining()).toEqual(nothing);
+  });
+
+  it('of a collection keeps a file that is about to replace a document of another collection', async () => {
+    const fileId = await uploadedId(api.url, user, { name: 'kept.txt', bytes: 'kept' });
+    const version = { userId, collectionId, fileId, ownsFile: true, title: 'kept.txt', metadata: {} };
+    const owner = await ingestions().addDocument(version);
+    await untilIngested(api, owner.id);
+    const other = await makeCollection(api, userId, { embeddingModel: MODEL });
+    const first = await versionOf('first', 'first.txt');
+    const { id } = await ingestions().addDocument({ ...first, collectionId: other });
+    await untilIngested(api, id);
+    provider.scriptFor('embeddings', { kind: 'error', status: 429, retryAfter: 600 });
+    await ingestions().replaceDocument(id, { ...version, collectionId: other, ownsFile: false });
+    expect((await user.request('DELETE', `/api/v1/rag/collections/${collectionId}`)).status).toBe(204);
+    expect((await user.request('GET', `/api/v1/files/${fileId}`)).status).toBe(200);
   });
 
   it('of a collection removes all of its rows and files with the next sweep', async () => {
@@ -622,6 +689,84 @@ describe('reindexing', () => {
     expect(await stateOf(id)).toMatchObject({ status: 'ready' });
     await begin(MODEL);
     expect(await indexes()).toMatchObject([{ status: 'active', embedding_model: MODEL }]);
+  });
+
+  it('of a document that is replaced meanwhile leaves nothing of the old file', async () => {
+    const replaced = await addDocument('old text');
+    const other = await addDocument('other');
+    for (const id of [replaced, other]) await untilIngested(api, id);
+    const late = { kind: 'error', status: 429, retryAfter: 600 } as const;
+    provider.scriptFor('embeddings', late, late);
+    await begin('openai/other');
+    const built = await until('both to wait in the new index', async () => {
+      const rows = [...(await ingestionRows(api, replaced)), ...(await ingestionRows(api, other))];
+      const waits = rows.filter((row) => row['index'] === 'building' && waiting(row));
+      return waits.length === 2 && waits[0];
+    });
+    // The old version is in both indexes.
+    await runNow(built);
+    await ingestions().replaceDocument(replaced, await versionOf('new text', 'new.txt'));
+    await until('the new version in both indexes', async () => {
+      const rows = await ingestionRows(api, replaced);
+      return rows.length === 2 && rows.every(({ version, visible }) => version === 2 && visible === true);
+    });
+    const files = await query(
+      api.database,
+      `SELECT id FROM files WHERE user_id = $1 AND NOT EXISTS (SELECT 1 FROM documents WHERE file_id = files.id)`,
+      [userId],
+    );
+    expect(files).toEqual([]);
+  });
+
+  it('ends although the bytes of a failed replacement are another document now', async () => {
+    const first = await addDocument('one');
+    await untilIngested(api, first);
+    provider.scriptFor('embeddings', { kind: 'error', status: 404 });
+    await ingestions().replaceDocument(first, await versionOf('wanted'));
+    await untilIngestion(api, first, ({ status }) => status === 'failed');
+    const second = await addDocument('wanted', 'second.txt');
+    await untilIngested(api, second);
+    await begin('openai/other');
+    await until('the switch', async () => (await indexes()).length === 1);
+    expect(await stateOf(first)).toMatchObject({ title: 'a.txt', status: 'failed' });
+    expect((await stateOf(first))?.error).not.toBeNull();
+    expect(await stateOf(second)).toMatchObject({ title: 'second.txt', status: 'ready' });
+  });
+
+  it('goes on for other collections if one of them fails', async () => {
+    const id = await addDocument('text');
+    await untilIngested(api, id);
+    const other = await makeCollection(api, userId);
+    provider.scriptFor('embeddings', { kind: 'error', status: 404 });
+    await begin('openai/missing');
+    await until('the failure', async () =>
+      (await ingestionRows(api, id)).some(({ status }) => status === 'failed'),
+    );
+    await query(
+      api.database,
+      `INSERT INTO collection_indexes (id, collection_id, user_id, status, chunk_tokens, chunk_overlap,
+         chunker_version, tokenizer_version) VALUES (gen_random_uuid(), $1, $2, 'building', 200, 0, 1, 1)`,
+      [other, userId],
+    );
+    const failing = jest
+      .spyOn(serviceOf(api, ReindexService), 'switchIfComplete')
+      .mockRejectedValue(new Error('The switch of this collection fails.'));
+    await serviceOf(api, RetrievalSweep).run();
+    const switched = failing.mock.calls.map(([{ collectionId: swept }]) => swept);
+    failing.mockRestore();
+    expect(switched).toEqual(expect.arrayContaining([collectionId, other]));
+  });
+
+  it('of a large collection is bounded like the collection itself, and not by both together', async () => {
+    const id = await addDocument('text');
+    await untilIngested(api, id);
+    await query(api.database, 'UPDATE ingestions SET chunked_count = $1 WHERE document_id = $2', [
+      MAX_CHUNKS,
+      id,
+    ]);
+    await begin('openai/other');
+    await until('the switch', async () => (await indexes()).length === 1);
+    expect(await stateOf(id)).toMatchObject({ status: 'ready' });
   });
 
   it('of an empty collection ends at once', async () => {

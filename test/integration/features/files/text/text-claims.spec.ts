@@ -200,6 +200,22 @@ describe('the runner', () => {
     expect(await repository().claimText(ref)).toBeUndefined();
   });
 
+  it('fails a text as damaged if the store has refused its bytes for a day', async () => {
+    const ref = await insertText();
+    const refused = new Error('GetObject was refused: AccessDenied');
+    const runner = runnerOf(readAll, () => Promise.reject(refused));
+    await runner.runText(ref);
+    expect(await rowOf(ref)).toMatchObject({ status: 'pending' });
+    await query(
+      database(),
+      `UPDATE file_texts SET created_at = now() - interval '25 hours' WHERE content_id = $1`,
+      [ref.contentId],
+    );
+    await makeDue(ref);
+    await runner.runText(ref);
+    expect(await rowOf(ref)).toMatchObject({ status: 'failed', error: 'damaged' });
+  });
+
   it('uses no attempt while no process can be started, and tries again later', async () => {
     const ref = await insertText();
     for (let attempt = 0; attempt < 4; attempt += 1) {
