@@ -9,6 +9,13 @@ export interface AccountAccess {
 export interface Caller extends AccountAccess {
   /** Generation of the account's cached answers. Incremented to invalidate them all. */
   readonly cacheGeneration: number;
+  /** The scopes of the API key; `all` for a logged-in session. */
+  readonly scopes: 'all' | ReadonlySet<string>;
+}
+
+/** Returns true if a caller has a scope. */
+export function hasScope({ scopes }: Pick<Caller, 'scopes'>, scope: string): boolean {
+  return scopes === 'all' || scopes.has(scope);
 }
 
 /** Permission to answer a call from the cache, and to cache its answer. */

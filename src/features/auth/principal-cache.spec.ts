@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { Caller } from '../../common/caller.js';
 import { PrincipalCache } from './principal-cache.js';
 
-const ADA: Caller = { userId: 'ada', apiKeyId: null, cacheGeneration: 0 };
-const BOB: Caller = { userId: 'bob', apiKeyId: 'key', cacheGeneration: 0 };
+const ADA: Caller = { userId: 'ada', apiKeyId: null, cacheGeneration: 0, scopes: 'all' };
+const BOB: Caller = { userId: 'bob', apiKeyId: 'key', cacheGeneration: 0, scopes: 'all' };
 
 describe('PrincipalCache', () => {
   it('verifies a credential once for concurrent requests', async () => {

@@ -1,4 +1,4 @@
-import { answerCaching, type Caller } from '../../common/caller.js';
+import { answerCaching, type Caller, hasScope } from '../../common/caller.js';
 import { AppError, InvalidRequestError } from '../../common/errors.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
 import { isId } from '../../common/ids.js';
@@ -87,6 +87,7 @@ export function toTurn(
       restart: 'never',
       cache: answerCaching(caller, cache),
     },
+    mayRetrieve: hasScope(caller, 'rag'),
     // OpenAI's clients parse answers themselves.
     checkOutput: false,
     idempotency: toIdempotency(ROUTE, key, { conversation }, body),

@@ -9,8 +9,6 @@ export type ScopeName = (typeof SCOPES)[number];
 /** The authenticated sender of a request and its permissions. */
 export interface Principal extends Caller {
   readonly role: 'user' | 'admin';
-  /** The scopes of the key; `all` for a logged-in user. */
-  readonly scopes: 'all' | ReadonlySet<string>;
 }
 
 /** Authenticates a credential. A feature implements it and the composition root binds it. */

@@ -45,8 +45,8 @@ export const UserId = createParamDecorator((_data: unknown, context: ExecutionCo
 
 /** Injects the authenticated account and its API key into a parameter of a controller method. */
 export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller => {
-  const { userId, apiKeyId, cacheGeneration } = principalOf(context);
-  return { userId, apiKeyId, cacheGeneration };
+  const { userId, apiKeyId, cacheGeneration, scopes } = principalOf(context);
+  return { userId, apiKeyId, cacheGeneration, scopes };
 });
 
 /**

@@ -1,6 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { ActiveOperations } from '../../common/active-operations.js';
+import { hasScope } from '../../common/caller.js';
 import { AppError } from '../../common/errors.js';
 import { Authenticator, type Principal, type ScopeName } from '../context/authenticator.js';
 import { setPrincipal } from '../context/principal.js';
@@ -35,8 +36,8 @@ function hasField(body: unknown, field: string): boolean {
   return value !== undefined && value !== null;
 }
 
-function assertScope({ scopes }: Principal, scope: ScopeName, what = 'This route'): void {
-  if (scopes === 'all' || scopes.has(scope)) return;
+function assertScope(principal: Principal, scope: ScopeName, what = 'This route'): void {
+  if (hasScope(principal, scope)) return;
   throw new AppError(
     'insufficient_scope',
     `${what} requires the scope '${scope}', which the API key lacks. Create a key with this scope.`,

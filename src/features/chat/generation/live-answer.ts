@@ -2,7 +2,6 @@ import type { LogEntry, AnswerSnapshot } from '../streams/answer-entries.js';
 import type { AnswerLog } from '../streams/answer-log.js';
 import type { AnswerStream, AnswerProgress } from '../streams/answer-stream.js';
 import type { ChatChunk, ChatDelta, ProviderData } from '../../../llm/index.js';
-import { CitationFilter } from '../../rag/index.js';
 import { stripNul } from '../../../common/stored-text.js';
 import { TextBuffer } from '../model/text-buffer.js';
 import {
@@ -16,6 +15,8 @@ import {
 import type { AnswerSources } from '../model/answer-sources.js';
 import type { OmittedPages } from '../model/omitted-pages.js';
 import type { Turn, TurnOutcome } from '../model/turn.js';
+import { LiveSources } from './live-sources.js';
+import { untilAborted } from '../../../common/until-aborted.js';
 import { SurrogateJoiner } from '../model/surrogate-joiner.js';
 
 /**
@@ -49,11 +50,7 @@ export class LiveAnswer implements AnswerStream {
   private omitted: readonly OmittedPages[] | undefined;
   /** Resolves once the omitted pages are known, or never will be. */
   private readonly contextKnown = Promise.withResolvers<null>();
-  private sources: AnswerSources | undefined;
-  /** Removes markers of sources that do not exist; undefined if the answer has no sources. */
-  private citations: CitationFilter | undefined;
-  /** Resolves once the sources are known, or never will be. */
-  private readonly sourcesKnown = Promise.withResolvers<null>();
+  private readonly sources: LiveSources;
   /**
    * Pending or running flush. Log writes never overlap: if several failed at once, their entries would be put back
    * out of order.
@@ -65,6 +62,7 @@ export class LiveAnswer implements AnswerStream {
     private readonly log: AnswerLog,
   ) {
     this.modelName = turn.spec.model;
+    this.sources = new LiveSources(turn.spec);
   }
 
   get conversationId(): string {
@@ -130,21 +128,21 @@ export class LiveAnswer implements AnswerStream {
     return this.omitted;
   }
 
-  /** Sets the sources of the answer. Markers of others are removed from its text from now on. */
-  setSources(sources: AnswerSources): void {
-    this.sources = sources;
-    this.citations = new CitationFilter(sources.length);
-    this.sourcesKnown.resolve(null);
+  /**
+   * Sets the sources of the answer. Markers of others are removed from its text from now on.
+   * @param read reads them for each follower, because their texts may be deleted meanwhile
+   */
+  setSources(count: number, read: () => Promise<AnswerSources>): void {
+    this.sources.set(count, read);
   }
 
-  async readSources(signal: AbortSignal): Promise<AnswerSources | undefined> {
-    if (this.turn.spec.retrieval !== undefined) await untilAborted(this.sourcesKnown.promise, signal);
-    return this.sources;
+  readSources(signal: AbortSignal): Promise<AnswerSources | undefined> {
+    return this.sources.read(signal);
   }
 
   /** Adds what was held back because it could have become a marker. Called when the model has ended. */
   endText(): void {
-    this.append(this.citations?.end() ?? '');
+    this.append(this.sources.endText());
   }
 
   /** Sets the model that begins to write. */
@@ -154,9 +152,12 @@ export class LiveAnswer implements AnswerStream {
 
   /** Adds the text, calls and provider data of a chunk. */
   add({ content, refusal, tool_calls: calls, provider_data: data }: ChatDelta): void {
-    if (content) this.append(this.citations?.push(stripNul(content)) ?? stripNul(content));
+    if (content) this.append(this.sources.checkText(stripNul(content)));
     // A refusal replaces the answer, so it is shown as its text.
-    if (refusal) this.append(stripNul(refusal));
+    if (refusal) {
+      this.endText();
+      this.append(stripNul(refusal));
+    }
     if (calls) this.addToolCalls(calls);
     if (data) this.providerData = data;
   }
@@ -185,7 +186,7 @@ export class LiveAnswer implements AnswerStream {
     this.deferCalls = false;
     this.providerData = undefined;
     this.characters = new SurrogateJoiner();
-    if (this.sources !== undefined) this.citations = new CitationFilter(this.sources.length);
+    this.sources.restart();
     this.attempt += 1;
     this.modelName = model;
     this.record({ type: 'restarted', attempt: this.attempt, model });
@@ -205,7 +206,7 @@ export class LiveAnswer implements AnswerStream {
     }
     this.ended = outcome;
     this.contextKnown.resolve(null);
-    this.sourcesKnown.resolve(null);
+    this.sources.end();
     this.isHeld = false;
     this.show();
     void this.log.appendEntries(this.answerId, [{ type: 'ended' }]);
@@ -310,19 +311,5 @@ export class LiveAnswer implements AnswerStream {
     this.shownAt = performance.now();
     this.wake.resolve(null);
     this.wake = Promise.withResolvers<null>();
-  }
-}
-
-/** Waits for a promise, at most until a signal aborts. */
-async function untilAborted(promise: Promise<null>, signal: AbortSignal): Promise<void> {
-  const gone = Promise.withResolvers<null>();
-  const leave = (): void => {
-    gone.resolve(null);
-  };
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    if (!signal.aborted) await Promise.race([promise, gone.promise]);
-  } finally {
-    signal.removeEventListener('abort', leave);
   }
 }

@@ -101,10 +101,11 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
 }
 
 /** Returns the result of a turn whose collections have no relevant passage. No model was called. */
-export function toNothingFoundResult(run: EndedRun): TurnResult {
-  const { live } = run;
+export function toNothingFoundResult({ live }: Pick<EndedRun, 'live'>): TurnResult {
   live.append(NOTHING_FOUND);
-  const outcome = toTurnOutcome(run, {
+  // No model has written it, so it need not have the requested format.
+  const outcome: TurnOutcome = {
+    status: 'complete',
     text: live.text,
     calls: [],
     model: live.model,
@@ -113,7 +114,8 @@ export function toNothingFoundResult(run: EndedRun): TurnResult {
     costMicroUsd: 0n,
     warning: null,
     cached: false,
-  });
+    completedAt: new Date(),
+  };
   return toTurnResult(outcome, live, []);
 }
 

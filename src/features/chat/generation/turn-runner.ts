@@ -4,7 +4,7 @@ import { type ByteLease, ByteLimiter } from '../../../common/byte-limiter.js';
 import { Broadcast } from '../../../infra/redis/index.js';
 import { AppError, asAppError } from '../../../common/errors.js';
 import { LlmService, ReturnedFieldsCollector, type BudgetLease } from '../../../llm/index.js';
-import { type PassageBlock, PassageFinder, toStoredSource } from '../../rag/index.js';
+import { type PassageBlock, PassageFinder, type StoredSource, toStoredSource } from '../../rag/index.js';
 import { toModelRequest } from '../messages/generation-parameters.js';
 import { Checkpointer } from './checkpointer.js';
 import { ContextService } from '../context/context.service.js';
@@ -208,12 +208,19 @@ export class TurnRunner {
     if (retrieval === undefined) return undefined;
     const { collectionIds, question } = retrieval;
     const asked = { access: turn.spec, question, collectionIds, model };
-    const block = await retryWhileUnavailable(() => this.passages.findPassages(asked, signal));
-    const sources = block?.sources ?? [];
-    const stored = { collectionIds, sources: sources.map(toStoredSource) };
-    await retryWhileUnavailable(() => this.generations.storeSources(turn, stored));
-    live.setSources(sources);
-    return block;
+    const storeSources = (sources: readonly StoredSource[]) =>
+      retryWhileUnavailable(() => this.generations.storeSources(turn, { collectionIds, sources }));
+    try {
+      const block = await retryWhileUnavailable(() => this.passages.findPassages(asked, signal));
+      const sources = (block?.sources ?? []).map(toStoredSource);
+      await storeSources(sources);
+      live.setSources(sources.length, () => this.passages.readSources(turn.spec.userId, sources));
+      return block;
+    } catch (error) {
+      // An answer that is generated again asks the same collections.
+      await storeSources([]);
+      throw error;
+    }
   }
 
   /**

@@ -13,6 +13,8 @@ export interface ResolvedTarget {
   readonly newMessages: readonly NewMessage[];
   /** Text to be answered, for the estimate of its tokens. */
   readonly prompt: string;
+  /** Text that passages are searched for; by default `prompt`. */
+  readonly question?: string | undefined;
   /** Model and parameters of the answer that this one replaces or continues. */
   readonly previous:
     | {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { answerCaching, type Caller } from '../../../common/caller.js';
+import { answerCaching, type Caller, hasScope } from '../../../common/caller.js';
 import { InvalidRequestError } from '../../../common/errors.js';
 import { toUsd } from '../../../common/money.js';
 import type { OutgoingEvent } from '../../../common/event-stream.js';
@@ -96,11 +96,12 @@ export function toToolResultsTurn(
 }
 
 function toTurnRequest(
-  { userId, apiKeyId }: Caller,
+  caller: Caller,
   { model, temperature, max_tokens, tools, tool_choice, response_format: format }: GenerationBody,
   idempotency: Idempotency | undefined,
   { target, cache }: Pick<TurnRequest, 'target'> & Pick<GenerationSpec, 'cache'>,
 ): TurnRequest {
+  const { userId, apiKeyId } = caller;
   const parameters = {
     ...(temperature !== undefined && { temperature }),
     ...(max_tokens !== undefined && { max_completion_tokens: max_tokens }),
@@ -120,6 +121,7 @@ function toTurnRequest(
       restart: 'once',
       cache,
     },
+    mayRetrieve: hasScope(caller, 'rag'),
     checkOutput: true,
     idempotency,
   };

@@ -93,7 +93,7 @@ export class TurnTargetResolver {
   ): Promise<ResolvedTarget> {
     const answer = await this.branches.findMessageById(userId, messageId);
     if (answer?.role !== 'assistant') throw new NotFoundError('answer', messageId);
-    const { conversationId, model, parameters } = answer;
+    const { conversationId, model, parameters, collectionIds } = answer;
     return {
       conversationId,
       systemPrompt: undefined,
@@ -101,8 +101,16 @@ export class TurnTargetResolver {
       after: { messageId },
       newMessages: sortByCall(results, answer, 'tool_results'),
       prompt: textOf(results),
-      previous: { model, parameters: continuationParameters(parameters) },
+      question: collectionIds.length === 0 ? undefined : await this.questionOf(userId, answer),
+      previous: { model, parameters: continuationParameters(parameters), collectionIds },
     };
+  }
+
+  /** Returns the text of the question that an answer belongs to, also after several exchanges of tool results. */
+  private async questionOf(userId: string, answer: BranchPoint): Promise<string | undefined> {
+    let point: BranchPoint | null = answer;
+    while (point !== null && point.role !== 'user') point = await this.parentOf(userId, point);
+    return point?.content;
   }
 
   private async pointAt(userId: string, conversationId: string, id: string): Promise<BranchPoint> {

@@ -152,18 +152,24 @@ export class TurnService {
    * Returns the collections that an answer is based on: those of the request, otherwise those of the answer that it
    * replaces.
    * @throws NotFoundError
+   * @throws AppError `insufficient_scope` if the caller may not use them
    */
   private async resolveRetrieval(
-    { spec: { userId }, collections }: TurnRequest,
-    { previous, prompt: question }: ResolvedTarget,
+    { spec: { userId }, collections, mayRetrieve }: TurnRequest,
+    { previous, prompt, question = prompt }: ResolvedTarget,
   ): Promise<TurnRetrieval | undefined> {
     const collectionIds =
       collections === undefined
         ? previous?.collectionIds
         : await this.passages.resolveCollections(userId, collections);
-    return collectionIds === undefined || collectionIds.length === 0
-      ? undefined
-      : { collectionIds, question };
+    if (collectionIds === undefined || collectionIds.length === 0) return undefined;
+    // The guard checks the field of a request; collections of an earlier answer are in none.
+    if (!mayRetrieve)
+      throw new AppError(
+        'insufficient_scope',
+        "The answer is based on collections, which requires the scope 'rag'. The API key lacks it.",
+      );
+    return { collectionIds, question };
   }
 
   /**

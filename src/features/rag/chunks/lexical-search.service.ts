@@ -13,6 +13,9 @@ import { MAX_LISTED_CHUNKS, type SearchScope } from './search-scope.repository.j
  */
 const POSTINGS = { total: 6_000, min: 400, max: 3_000 } as const;
 
+/** Number of terms that are searched in all indexes together, and the number that is searched in each at least. */
+const TERMS = { total: 600, min: 32 } as const;
+
 /** Maximum number of chunks whose score is computed with the frequent terms. */
 const MAX_RESCORED = 200;
 
@@ -42,7 +45,7 @@ export class LexicalSearchService {
    * frequencies of terms come from the index itself, so no statistics have to be kept up to date.
    */
   async findByWords(scope: SearchScope, question: string, limit: number): Promise<ScoredChunk[]> {
-    const searched = toSearchedTerms(scope, queryTerms(question));
+    const searched = toSearchedTerms(scope, queryTerms(question).slice(0, termCap(scope)));
     if (searched.length === 0 || scope.matchingChunks === 0) return [];
     const corpus = toCorpus(scope);
     const cap = postingsCap(scope, searched.length);
@@ -112,6 +115,11 @@ class DocumentFrequencies {
   private add(term: QueryTerm, count: number): void {
     this.counts.set(term, (this.counts.get(term) ?? 0) + count);
   }
+}
+
+/** Returns the maximum number of terms of a question that are searched; the first ones. */
+function termCap({ indexes }: SearchScope): number {
+  return Math.max(TERMS.min, Math.floor(TERMS.total / Math.max(1, indexes.length)));
 }
 
 /** Returns the maximum number of chunks that are read for a term; all of a small scope. */

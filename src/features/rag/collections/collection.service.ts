@@ -72,27 +72,43 @@ export class CollectionService {
 
   /**
    * Returns a collection that the account may read.
-   * @param reference id, or name of one of its own; undefined for the default collection, which is created if it does
-   *   not exist
+   * @param reference id, or name of one of its own
    * @throws NotFoundError
    */
-  async resolveForReading(userId: string, reference: string | undefined): Promise<StoredCollection> {
-    const name = reference ?? DEFAULT_COLLECTION;
-    const found = await this.collections.findReadable(userId, name);
-    if (found !== undefined) return found;
-    if (name === DEFAULT_COLLECTION) return this.createDefault(userId);
-    throw new NotFoundError('collection', name);
+  async resolveForReading(userId: string, reference: string): Promise<StoredCollection> {
+    const found = await this.collections.findReadable(userId, reference);
+    if (found === undefined) throw new NotFoundError('collection', reference);
+    return found;
   }
 
   /**
-   * Returns a collection of the account. The default collection is created if it does not exist.
+   * Returns a collection of the account.
    * @throws NotFoundError
    * @throws ReadOnlyCollectionError if it is only shared with the account
    */
   async resolveForWriting(userId: string, reference: string): Promise<OwnCollection> {
-    const found = await this.resolveForReading(userId, reference);
-    if (!isOwn(found)) throw new ReadOnlyCollectionError();
-    return found;
+    return assertOwn(await this.resolveForReading(userId, reference));
+  }
+
+  /**
+   * Returns a collection that is to be searched. The default collection is created if it does not exist.
+   * @param reference id, or name of one of the account's own; undefined for the default collection
+   * @throws NotFoundError
+   */
+  async resolveForSearch(userId: string, reference: string = DEFAULT_COLLECTION): Promise<StoredCollection> {
+    const found = await this.collections.findReadable(userId, reference);
+    if (found !== undefined) return found;
+    if (reference === DEFAULT_COLLECTION) return this.createDefault(userId);
+    throw new NotFoundError('collection', reference);
+  }
+
+  /**
+   * Returns a collection of the account that gets a document. The default collection is created if it does not exist.
+   * @throws NotFoundError
+   * @throws ReadOnlyCollectionError if it is only shared with the account
+   */
+  async resolveForUpload(userId: string, reference: string): Promise<OwnCollection> {
+    return assertOwn(await this.resolveForSearch(userId, reference));
   }
 
   /**
@@ -138,9 +154,7 @@ export class CollectionService {
    * @throws NotFoundError, ReadOnlyCollectionError
    */
   async deleteCollection(userId: string, reference: string): Promise<void> {
-    const found = await this.collections.findReadable(userId, reference);
-    if (found === undefined) throw new NotFoundError('collection', reference);
-    if (!isOwn(found)) throw new ReadOnlyCollectionError();
+    const found = await this.resolveForWriting(userId, reference);
     if (!(await this.collections.deleteCollection(userId, found.id)))
       throw new NotFoundError('collection', reference);
   }
@@ -179,6 +193,12 @@ export class CollectionService {
       throw new InvalidRequestError(error.message, [{ field: 'embedding_model', message: error.message }]);
     }
   }
+}
+
+/** @throws ReadOnlyCollectionError if a collection is only shared with the account */
+function assertOwn(collection: StoredCollection): OwnCollection {
+  if (!isOwn(collection)) throw new ReadOnlyCollectionError();
+  return collection;
 }
 
 function isOwn(collection: StoredCollection): collection is OwnCollection {

@@ -64,7 +64,7 @@ export class DocumentReceiver {
     form: UploadForm,
     request: DocumentRequest,
   ): Promise<AddedDocument & { readonly replayed: boolean }> {
-    const collection = await this.collections.resolveForWriting(request.userId, request.collection);
+    const collection = await this.collections.resolveForUpload(request.userId, request.collection);
     const { content, received } = await this.receive(form, request, collection);
     const added = await this.keeping(request, collection, received, () =>
       this.documents.addDocument(collection, content),

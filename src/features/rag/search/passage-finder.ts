@@ -43,7 +43,7 @@ export class PassageFinder {
   async resolveCollections(userId: string, references: readonly (string | undefined)[]): Promise<string[]> {
     const ids: string[] = [];
     for (const reference of references)
-      ids.push((await this.collections.resolveForReading(userId, reference)).id);
+      ids.push((await this.collections.resolveForSearch(userId, reference)).id);
     return [...new Set(ids)];
   }
 

@@ -36,6 +36,8 @@ export class ProviderQueryEmbedder extends QueryEmbedder {
       input: [query],
       dimensions: undefined,
       signal,
+      // Vectors of different models cannot be compared.
+      allowFallback: false,
     });
     return vectors[0] ?? [];
   }

@@ -218,6 +218,7 @@ describe('a document that is uploaded in a form', () => {
 describe('a question', () => {
   it('alone asks the collection default, which is created; nothing found is said without a model', async () => {
     const other = await registerUser(api.url);
+    expect((await other.request('GET', `${COLLECTIONS}/default`)).status).toBe(404);
     const events = await ask({ question: 'Where is the harbor?' }, other);
     expect(events[0]).toEqual({ sources: [] });
     expect(textOf(events)).toContain('I found nothing about this');
@@ -231,6 +232,11 @@ describe('a question', () => {
     await addText(api.url, other, 'default', 'The harbor is in the north.');
     expect(listAt((await ask({ question: 'harbor' }, other))[0], 'sources')).toHaveLength(1);
     expect((await ask({ question: 'unrelated zebra' }, other))[0]).toEqual({ sources: [] });
+    // Only what uses it creates it again.
+    expect((await other.request('DELETE', `${COLLECTIONS}/default`)).status).toBe(204);
+    for (const path of ['', '/documents', '/shares'])
+      expect((await other.request('GET', `${COLLECTIONS}/default${path}`)).status).toBe(404);
+    expect(listAt((await other.request('GET', COLLECTIONS)).body, 'data')).toEqual([]);
   });
 
   it('is answered as one JSON object without a stream, and its usage is in the ledger', async () => {

@@ -2,9 +2,10 @@
 // that are based on collections, while they are streamed, in the row, after a reload and after a resume.
 import { describe, expect, it } from '@jest/globals';
 import { idOf, makeKey } from '../../../support/accounts.js';
-import { idsIn, rejoin } from '../../../support/answers.js';
+import { beginStream, idsIn, nextEvent, rejoin } from '../../../support/answers.js';
 import { at, collect, listAt, registerUser, textOf } from '../../../support/client.js';
 import { addText, COLLECTIONS } from '../../../support/rag-documents.js';
+import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../../support/set-up.js';
 import { query } from '../../../support/stored.js';
 
@@ -110,6 +111,94 @@ describe('an answer of a conversation that is based on a collection', () => {
     expect({ status: refused.status, code: at(refused.body, 'error', 'code') }).toEqual({
       status: 404,
       code: 'not_found',
+    });
+  });
+
+  it('keeps the brackets of JSON, and is no failure if nothing was found', async () => {
+    await makeCollection('formats');
+    await addText(api.url, user, 'formats', 'Ferries sail at 12 and 15.');
+    provider.script({ kind: 'answer', text: ['{"hours": [12, ', '15], "ids": [1]}'] });
+    const body = { collection: 'formats', response_format: { type: 'json_object' } };
+    const answer = await user.request('POST', '/api/v1/chat', { ...body, message: 'When do ferries sail?' });
+    expect(answer).toMatchObject({ status: 200, body: { message: '{"hours": [12, 15], "ids": [1]}' } });
+    const nothing = await user.request('POST', '/api/v1/chat', { ...body, message: 'zebra' });
+    expect(nothing).toMatchObject({ status: 200, body: { sources: [] } });
+    expect(String(at(nothing.body, 'message'))).toContain('I found nothing about this');
+  });
+
+  it('no longer shows a source to a follower that comes after its deletion, while it is still generated', async () => {
+    await makeCollection('slow');
+    const document = await addText(api.url, user, 'slow', 'Barges are slow.');
+    const gate = gatedAnswer(['Slow', ' [1].']);
+    provider.script(gate);
+    const begun = await beginStream(provider, user, { message: 'Are barges slow?', collection: 'slow' });
+    expect(at(begun.first.data, 'sources', 0, 'snippet')).toBe('Barges are slow.');
+    gate.release();
+    await nextEvent(begun.events);
+    const deleted = await user.request('DELETE', `${COLLECTIONS}/slow/documents/${document}`);
+    expect(deleted.status).toBe(204);
+    const rejoined = rejoin(api.url, user, begun.messageId);
+    expect(at((await nextEvent(rejoined)).data, 'sources', 0)).toMatchObject({ title: null, snippet: null });
+    await rejoined.return(undefined);
+    gate.finish();
+    const rest = await collect(begun.events);
+    expect(at(rest.at(-2), 'sources', 0)).toMatchObject({ index: 1, title: null, snippet: null });
+  });
+
+  it('keeps its sources after the results of tools', async () => {
+    await makeCollection('tools');
+    await addText(api.url, user, 'tools', 'Tugs tow ships.');
+    const tool = { type: 'function', function: { name: 'clock', parameters: { type: 'object' } } };
+    provider.script({ kind: 'answer', toolCalls: [{ id: 'call_1', name: 'clock', arguments: '{}' }] });
+    const first = await user.request('POST', '/api/v1/chat', {
+      message: 'What do tugs tow?',
+      collection: 'tools',
+      tools: [tool],
+    });
+    const { messageId } = idsIn(first.body);
+    provider.script({ kind: 'answer', text: ['Ships [1] [7].'] });
+    const answer = await user.request('POST', `/api/v1/chat/${messageId}/tool-results`, {
+      tool_results: [{ tool_call_id: 'call_1', content: 'noon' }],
+    });
+    expect(answer.body).toMatchObject({
+      message: 'Ships [1].',
+      sources: [{ index: 1, snippet: 'Tugs tow ships.' }],
+    });
+    expect(JSON.stringify(chatRequests().at(-1))).toContain('Tugs tow ships.');
+  });
+
+  it('asks the same collections when it is generated again after a search that failed', async () => {
+    await user.request('POST', COLLECTIONS, { name: 'embedded', embedding_model: 'openai/embedder' });
+    await addText(api.url, user, 'embedded', 'Locks lift boats.');
+    const asked = { message: 'What lifts boats?', collection: 'embedded' };
+    provider.embeddingDimensions = 4;
+    const failed = await user.request('POST', '/api/v1/chat', asked);
+    provider.embeddingDimensions = 8;
+    expect(failed.status).toBe(409);
+    const [row] = await query(
+      api.database,
+      `SELECT id, conversation_id FROM messages WHERE role = 'assistant' AND status = 'failed' AND user_id = $1`,
+      [await idOf(user)],
+    );
+    const path = `/api/v1/conversations/${String(row?.['conversation_id'])}/messages/${String(row?.['id'])}/regenerate`;
+    const again = await user.request('POST', path, {});
+    expect(at(again.body, 'sources', 0, 'snippet')).toBe('Locks lift boats.');
+  });
+
+  it('is not based on collections of an earlier answer without the scope rag', async () => {
+    await makeCollection('inherited');
+    await addText(api.url, user, 'inherited', 'Salaries are secret.');
+    const first = await user.request('POST', '/api/v1/chat', {
+      message: 'salaries',
+      collection: 'inherited',
+    });
+    const { conversationId, messageId } = idsIn(first.body);
+    const { program } = await makeKey(api, user, { scopes: ['chat'] });
+    const path = `/api/v1/conversations/${conversationId}/messages/${messageId}/regenerate`;
+    const refused = await program.request('POST', path, {});
+    expect({ status: refused.status, code: at(refused.body, 'error', 'code') }).toEqual({
+      status: 403,
+      code: 'insufficient_scope',
     });
   });
 
