@@ -74,7 +74,7 @@ export class FilePartsService {
 
 /** Returns the ids of uploaded files in a message, as the client sent them. */
 export function fileIdsOf({ role, content }: ChatMessage): string[] {
-  // Whether messages have their required fields is decided by the model layer, and only for models that need it.
+  // The model layer decides whether messages have their required fields, and only for models that need it.
   if (role !== 'user' || !Array.isArray(content)) return [];
   return content.flatMap((part) => fileIdOf(part) ?? []);
 }

@@ -350,7 +350,7 @@ describeWithProgram('nginx with the files of deploy/nginx', nginxProgram, (progr
       });
     });
 
-    it('tells the API that the request came by HTTPS, which then sends Strict-Transport-Security once', async () => {
+    it('passes on that the request came by HTTPS, so that the API sends Strict-Transport-Security once', async () => {
       const { rawHeaders } = await rawRequest(`${tls.httpsUrl}/health`, { method: 'GET' });
       const names = rawHeaders.map((name) => name.toLowerCase());
       expect(names.filter((name) => name === 'strict-transport-security')).toHaveLength(1);
