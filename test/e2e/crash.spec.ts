@@ -71,7 +71,7 @@ describe('the built server, killed with SIGKILL', () => {
     const body = { message: 'Go on', conversation_id: conversationId };
     const next = await again.request('POST', '/api/v1/chat', body);
     expect([next.status, at(next.body, 'message')]).toEqual([200, 'Because of scattering.']);
-  }, 60_000);
+  });
 });
 
 /** Returns the process id of the running database server from PostgreSQL's own file. */

@@ -133,7 +133,7 @@ describe('the commands of the Dockerfile', () => {
     server.child.kill('SIGTERM');
     expect(await exited).toEqual([0, null]);
     // Nothing is compiled in advance for this folder, so a start takes longer than in other tests.
-  }, 60_000);
+  });
 
   it.each([
     ['start', dockerfile.command],

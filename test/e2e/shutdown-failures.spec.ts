@@ -88,7 +88,7 @@ describe('a shutdown with a failure', () => {
     // Failures inside the application reject its close in the end.
     expect(count(running, 'Closing the application failed: 3 parts could not be closed')).toBe(1);
     expect(databaseRuns()).toBe(false);
-  }, 90_000);
+  });
 
   it('stops the database if closing the application never ends, and leaves it four seconds', async () => {
     const running = await startWith(`ApiApplication.prototype.close = () => new Promise(() => undefined);`);
@@ -98,5 +98,5 @@ describe('a shutdown with a failure', () => {
     expect(Number(wait)).toBeLessThanOrEqual(20_500);
     expect(running.output).not.toContain('Shutdown took too long');
     expect(databaseRuns()).toBe(false);
-  }, 90_000);
+  });
 });

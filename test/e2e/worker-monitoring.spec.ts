@@ -66,5 +66,5 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: monitoring of a worker: th
 
     expect(await worker.end('SIGTERM')).toBe(0);
     await expect(send(`${url}/health/live`)).rejects.toThrow();
-  }, 60_000);
+  });
 });

@@ -399,7 +399,7 @@ beforeAll(async () => {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}, 60_000);
+});
 
 describe('the import rules', () => {
   test('all have a case with a violation', () => {

@@ -64,7 +64,7 @@ export function untilIngestion(
   api: Pick<TestApi, 'database'>,
   documentId: string,
   condition: (row: Row) => boolean,
-  patienceMs = 30_000,
+  patienceMs = 60_000,
 ): Promise<Row> {
   return until(
     `the ingestion of ${documentId}`,

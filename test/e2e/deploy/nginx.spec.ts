@@ -25,10 +25,10 @@ const MAX_UPLOAD_MB = 8;
 const MEGABYTE = 2 ** 20;
 
 /** Maximum duration of the start of all processes on a busy machine, in milliseconds. */
-const START_MS = 90_000;
+const START_MS = 180_000;
 
-/** Maximum additional delay of an event through nginx, in milliseconds. */
-const ALLOWED_DELAY_MS = 100;
+/** Pause of the model between two tokens, in milliseconds: what a buffer would add to the first event, and more. */
+const PAUSE_MS = 2_000;
 
 const nginxProgram = await findProgram(NGINX);
 
@@ -86,7 +86,7 @@ describeWithProgram('nginx with the files of deploy/nginx', nginxProgram, (progr
 
   /** Measures the time to the first token of a model that then takes its time, as a buffer would show. */
   async function firstTokenMs(user: TestUser): Promise<number> {
-    provider.script({ kind: 'answer', text: ['one ', 'two ', 'three'], delayBetweenChunksMs: 150 });
+    provider.script({ kind: 'answer', text: ['one ', 'two ', 'three'], delayBetweenChunksMs: PAUSE_MS });
     const begin = performance.now();
     for await (const { data } of user.stream('/api/v1/chat/stream', { message: 'Count' })) {
       const delta = at(data, 'delta');
@@ -103,16 +103,18 @@ describeWithProgram('nginx with the files of deploy/nginx', nginxProgram, (progr
     expect((await send(nginx.healthUrl)).status).toBe(200);
   });
 
-  it(`delays the first event of a stream by at most ${ALLOWED_DELAY_MS} ms`, async () => {
+  it('passes on the first event of a stream before the model sends its next token, and prints the delay', async () => {
     const times = { direct: [] as number[], proxied: [] as number[] };
     for (let round = 0; round < 5; round += 1) {
       times.direct.push(await firstTokenMs(direct));
       times.proxied.push(await firstTokenMs(proxied));
     }
-    expect(median(times.proxied) - median(times.direct)).toBeLessThanOrEqual(ALLOWED_DELAY_MS);
+    const delayMs = median(times.proxied) - median(times.direct);
+    process.stderr.write(`    the first event through nginx is ${delayMs.toFixed(1)} ms later\n`);
+    expect(delayMs).toBeLessThan(PAUSE_MS / 2);
   });
 
-  it('holds no event back: each arrives before the model sends its next token', async () => {
+  it('holds no event back from a client that accepts gzip: each arrives before the model sends its next token', async () => {
     const words = ['one ', 'two ', 'three ', 'four ', 'five ', 'six'];
     const answer = new GatedAnswer(words);
     provider.script(answer);
@@ -127,22 +129,6 @@ describeWithProgram('nginx with the files of deploy/nginx', nginxProgram, (progr
       else answer.finish();
     }
     expect(seen).toEqual(words);
-  });
-
-  it('keeps the rhythm of a slow model, also if the client accepts gzip', async () => {
-    const betweenMs = 150;
-    // Events that are held back arrive together, so that the usual gap is no longer that of the model.
-    const words = ['one ', 'two ', 'three ', 'four ', 'five'];
-    const gapsOf = async (user: TestUser): Promise<number[]> => {
-      provider.script({ kind: 'answer', text: words, delayBetweenChunksMs: betweenMs });
-      const arrivals: number[] = [];
-      for await (const { data } of user.stream('/api/v1/chat/stream', { message: 'Count' }))
-        if (at(data, 'delta') !== undefined) arrivals.push(performance.now());
-      return arrivals.slice(1).map((arrival, index) => arrival - (arrivals[index] ?? 0));
-    };
-    const [directly, throughNginx] = [await gapsOf(direct), await gapsOf(proxied)];
-    expect(throughNginx).toHaveLength(directly.length);
-    expect(Math.abs(median(throughNginx) - median(directly))).toBeLessThanOrEqual(ALLOWED_DELAY_MS);
   });
 
   it('compresses JSON and passes streams on unchanged', async () => {

@@ -26,7 +26,7 @@ import { until } from '../../support/stored.js';
 const TOKEN = COMPOSE_SECRETS.METRICS_TOKEN;
 
 /** Maximum duration of the start of all processes on a busy machine, in milliseconds. */
-const START_MS = 90_000;
+const START_MS = 180_000;
 
 /** Panels without data unless a process restarts. Their expressions are run all the same. */
 const EMPTY_WITHOUT_RESTART = ['Deployments'];

@@ -16,9 +16,6 @@ type Ask = Anthropic.MessageCreateParamsNonStreaming;
 /** Usage reported by a provider, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 
-/** Maximum time from a client's disconnect to the closing of the provider's socket, in milliseconds. */
-const LEAVES_WITHIN_MS = 1000;
-
 const WEATHER: Anthropic.Tool = {
   name: 'weather',
   description: 'The weather of a city.',
@@ -103,10 +100,8 @@ async function failureOf(promise: PromiseLike<unknown>): Promise<unknown> {
 
 /** Disconnects and waits until the provider has noticed. */
 async function expectLeft(closed: Promise<{ by: string }>, leave: () => void): Promise<void> {
-  const left = performance.now();
   leave();
   expect(await closed).toMatchObject({ by: 'client' });
-  expect(performance.now() - left).toBeLessThan(LEAVES_WITHIN_MS);
 }
 
 /** Returns the whole message, streamed or not. */

@@ -18,9 +18,6 @@ const PATHS = [CHAT, GENERATE] as const;
 /** Usage reported by a provider, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 
-/** Maximum time from a client's disconnect to the closing of the provider's socket, in milliseconds. */
-const LEAVES_WITHIN_MS = 1000;
-
 /**
  * Lines of both paths, with everything that a server may send and that parsing and serializing would lose.
  */
@@ -254,11 +251,8 @@ describe.each(PATHS)('POST %s', (path) => {
     const response = await post(path, ask(path), { owner, signal: abort.signal });
     await response.body?.getReader().read();
     const { closed } = await asked;
-    const left = performance.now();
     abort.abort();
-    const closing = await closed;
-    expect(closing.by).toBe('client');
-    expect(closing.at - left).toBeLessThan(LEAVES_WITHIN_MS);
+    expect(await closed).toMatchObject({ by: 'client' });
     expect(await usageWhen(owner, 1)).toMatchObject([{ outcome: 'cancelled', estimated: true }]);
   });
 
@@ -311,7 +305,7 @@ describe.each(PATHS)('POST %s', (path) => {
     expect(body.length).toBeGreaterThan(PIECES * 64_000);
     expect((await closed).by).toBe('server');
     expect(linesOf(body.toString()).at(-1)).toMatchObject({ done: true });
-  }, 30_000);
+  });
 });
 
 describe('errors have a message in Ollama’s format', () => {

@@ -19,9 +19,6 @@ type Chunk = OpenAI.Chat.ChatCompletionChunk;
 /** Usage reported by a provider, with values that counting would not yield. */
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 
-/** Maximum time from a client's disconnect to the closing of the provider's socket, in milliseconds. */
-const LEAVES_WITHIN_MS = 1000;
-
 const SCHEMA = {
   type: 'object',
   properties: { city: { type: 'string' } },
@@ -113,10 +110,8 @@ async function failureOf(promise: PromiseLike<unknown>): Promise<unknown> {
 
 /** Disconnects and waits until the provider has noticed. */
 async function expectLeft(closed: Promise<{ by: string }>, leave: () => void): Promise<void> {
-  const left = performance.now();
   leave();
   expect(await closed).toMatchObject({ by: 'client' });
-  expect(performance.now() - left).toBeLessThan(LEAVES_WITHIN_MS);
 }
 
 describe.each(PROVIDERS)('the OpenAI client over $id', (upstream) => {

@@ -16,9 +16,6 @@ const EMBEDDINGS = '/v1/embeddings';
 const USAGE = { prompt_tokens: 41, completion_tokens: 17 };
 const TOTAL = { ...USAGE, total_tokens: 58 };
 
-/** Maximum time from a client's disconnect to the closing of the provider's socket, in milliseconds. */
-const LEAVES_WITHIN_MS = 1000;
-
 /** Interval of pings in a silent stream, and the shorter one in its test, in milliseconds. */
 const PING_MS = 15_000;
 const HASTY_PING_MS = 50;
@@ -612,11 +609,9 @@ describe('a client’s disconnect', () => {
         while (!text.includes('four')) text += (await reader?.read())?.value ?? '';
         reader?.closed.catch(() => undefined);
       }
-      const left = performance.now();
       leaving.abort();
       if (!begun) await expect(answering).rejects.toThrow('aborted');
       expect(await closed).toMatchObject({ by: 'client' });
-      expect(performance.now() - left).toBeLessThan(LEAVES_WITHIN_MS);
       const rows = await usageWhen(owner, before + 1);
       expect(rows).toHaveLength(before + 1);
       expect(rows.at(-1)).toMatchObject({

@@ -359,9 +359,10 @@ describe('a slow client', () => {
     const { ends, seconds } = await tooSlow;
     for (const end of ends) expectError(parse(end), 408, 'request_timeout');
     expect(seconds).toBeGreaterThan(14);
-    expect(seconds).toBeLessThan(25);
+    // Without our limit, Node.js waits a minute.
+    expect(seconds).toBeLessThan(55);
     expect((await send(`${api.url}/health/ready`)).status).toBe(200);
-  }, 40_000);
+  }, 120_000);
 
   it('has four seconds per megabyte of the upload limit for a request, and at least a minute', () => {
     expect(connectionLimits(1).requestMs).toBe(60_000);

@@ -16,7 +16,7 @@ case "$*" in
   *' config --quiet') ;;
   *' config --services') printf '%s\\n' check-secrets postgres redis migrate api worker ;;
   *' up '*)
-    if [ -e "$STATE/hangs" ]; then exec sleep 60; fi
+    if [ -e "$STATE/hangs" ]; then exec sleep 600; fi
     if [ -e "$STATE/up-fails" ]; then echo 'dependency failed to start' >&2; exit 1; fi
     touch "$STATE/started" ;;
   *' ps --all --quiet') if [ -e "$STATE/started" ]; then echo id-1; echo id-2; fi ;;
@@ -192,15 +192,11 @@ describe('scripts/deploy-compose', () => {
     ['a container that docker compose run left behind', 'api exited - 137 True'],
     ['a service that the file no longer has', 'mailer exited - 1 False'],
     ['a service whose profile is not chosen', 'nginx exited - 1 False'],
-  ])(
-    'does not wait for %s',
-    async (_what, state) => {
-      await project.setState('containers', `${HEALTHY}\n${state}\n`);
-      // The first look at the containers may come after seconds on a busy machine.
-      expect(await deploy('--timeout', '15')).toMatchObject({ code: 0, errors: '' });
-    },
-    40_000,
-  );
+  ])('does not wait for %s', async (_what, state) => {
+    await project.setState('containers', `${HEALTHY}\n${state}\n`);
+    // The first look at the containers may come after seconds on a busy machine.
+    expect(await deploy('--timeout', '15')).toMatchObject({ code: 0, errors: '' });
+  });
 
   test('makes no secrets if Docker cannot say whether a database exists', async () => {
     await project.setState('no-engine');
@@ -212,13 +208,12 @@ describe('scripts/deploy-compose', () => {
 
   test('fails with the logs if the start hangs, and ends it', async () => {
     await project.setState('hangs');
-    const begin = performance.now();
     const { code, errors } = await deploy('--timeout', '1');
     expect(code).toBe(1);
     expect(errors).toContain('not ready after 1 s: no container yet');
     expect(errors).toContain('a line of the log');
-    // The result waits until all processes that could still write have ended.
-    expect(performance.now() - begin).toBeLessThan(20_000);
+    // The result waits until all processes that could still write have ended, so a start that is not ended would
+    // hold up this test beyond its time.
   });
 
   test('fails with the logs at once if the start fails', async () => {

@@ -23,7 +23,7 @@ beforeAll(async () => {
   bucket = await createTestBucket();
   api = await startApi(bucket.settings);
   prisma = new PrismaService({ connectionString: api.database.url, poolMax: 1 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await prisma.onApplicationShutdown();

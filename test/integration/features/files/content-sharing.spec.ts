@@ -159,7 +159,7 @@ describe('equal bytes of an account', () => {
       await owner.request('DELETE', `/api/v1/files/${renewed}`);
       expect([...(await bytesOf(ownerId)), ...(await contentsOf(ownerId))]).toEqual([]);
     }
-  }, 60_000);
+  });
 
   it('are deleted when all files that have them are deleted at the same time', async () => {
     const owner = await registerUser(api.url);

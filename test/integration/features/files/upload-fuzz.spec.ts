@@ -110,27 +110,23 @@ afterEach(async () => {
 });
 
 describe('an upload that is cut', () => {
-  it.each(ROUTES)(
-    'after any byte of its form is refused or complete, on %s',
-    async (path) => {
-      for (let length = 0; length <= FORM.length; length += 1) {
-        const { status } = await sendBytes(FORM.subarray(0, length), { path });
-        // Without its last line break or hyphen the form may still be complete.
-        const allowed = length >= FORM.length - 4 ? [400, 201, 200] : [400];
-        expect({ length, status, allowed: allowed.includes(status) }).toEqual({
-          length,
-          status,
-          allowed: true,
-        });
-      }
-    },
-    60_000,
-  );
+  it.each(ROUTES)('after any byte of its form is refused or complete, on %s', async (path) => {
+    for (let length = 0; length <= FORM.length; length += 1) {
+      const { status } = await sendBytes(FORM.subarray(0, length), { path });
+      // Without its last line break or hyphen the form may still be complete.
+      const allowed = length >= FORM.length - 4 ? [400, 201, 200] : [400];
+      expect({ length, status, allowed: allowed.includes(status) }).toEqual({
+        length,
+        status,
+        allowed: true,
+      });
+    }
+  });
 
   it('by a lost connection after any byte leaves nothing', async () => {
     for (let length = 0; length < FORM.length; length += 3)
       await sendBytes(FORM.subarray(0, length), { declared: FORM.length });
-  }, 60_000);
+  });
 });
 
 describe('an upload with a wrong boundary', () => {
@@ -263,7 +259,7 @@ it('forms mutated at random are refused or stored', async () => {
       known: true,
     });
   }
-}, 60_000);
+});
 
 /** Returns a generator of integers from 0 to below a bound, the same for the same seed. */
 function generatorOf(seed: number): (bound: number) => number {

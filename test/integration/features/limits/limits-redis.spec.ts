@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Clock } from '../../../../src/common/clock.js';
 import type { Reservation } from '../../../../src/features/limits/limit-store.js';
@@ -46,17 +46,19 @@ function environment(redis: string, limits: Readonly<Record<string, string>>): R
   };
 }
 
-/** Repeats the request until its response has the given status; fails after the given time. */
-async function becomes(
-  status: number,
-  ask: () => Promise<{ status: number }>,
-  withinMs: number,
-): Promise<number> {
+/**
+ * Maximum wait for a store to take over, in milliseconds: less than the 20 s after which a limit of 3 requests a minute
+ * accepts another one anyway, and than the lifetime of a lease.
+ */
+const REFILL_MS = 15_000;
+
+/** Repeats the request until its response has the given status. */
+async function becomes(status: number, ask: () => Promise<{ status: number }>): Promise<void> {
   const began = performance.now();
   while ((await ask()).status !== status) {
-    if (performance.now() - began > withinMs) throw new Error(`It was not ${status} within ${withinMs} ms.`);
+    if (performance.now() - began > REFILL_MS)
+      throw new Error(`It was not ${status} within ${REFILL_MS} ms.`);
   }
-  return performance.now() - began;
 }
 
 const me = (user: TestUser) => user.request('GET', '/api/v1/users/me');
@@ -94,14 +96,14 @@ describeWithRedis('with Redis', (redisUrl) => {
       expect((await complete(other)).status).toBe(429);
       gate.finish();
       expect((await running).status).toBe(200);
-      await becomes(200, () => complete(other), 1000);
+      await becomes(200, () => complete(other));
     } finally {
       await one.close();
       await two.close();
     }
   });
 
-  it('limits fall back to memory within a second of a Redis outage, and return to Redis afterwards', async () => {
+  it('limits fall back to memory during a Redis outage, and return to Redis afterwards', async () => {
     const proxy = await TcpProxy.start(redisUrl);
     const api = await startApi(environment(proxy.url, { RATE_LIMIT_RPM: '3' }), database);
     try {
@@ -111,7 +113,7 @@ describeWithRedis('with Redis', (redisUrl) => {
       proxy.cut();
       // The limits in memory start empty: requests that Redis refused are accepted at first, and then limited
       // again.
-      expect(await becomes(200, () => me(user), 1000)).toBeLessThan(1000);
+      await becomes(200, () => me(user));
       const away = await Promise.all(Array.from({ length: 4 }, () => me(user)));
       expect(countByStatus(away)).toEqual({ 200: 2, 429: 2 });
       // A user without limits in Redis yet, whom the limits in memory refuse.
@@ -119,7 +121,7 @@ describeWithRedis('with Redis', (redisUrl) => {
       await Promise.all(Array.from({ length: 4 }, () => me(other)));
       expect((await me(other)).status).toBe(429);
       proxy.restore();
-      expect(await becomes(200, () => me(other), 1000)).toBeLessThan(1000);
+      await becomes(200, () => me(other));
     } finally {
       proxy.restore();
       await api.close();
@@ -127,7 +129,7 @@ describeWithRedis('with Redis', (redisUrl) => {
     }
   });
 
-  it('only the first request waits for an unresponsive Redis, and Redis is used again within a second of its recovery', async () => {
+  it('only the first request waits for an unresponsive Redis, and Redis is used again once it responds', async () => {
     const proxy = await TcpProxy.start(redisUrl);
     const connection = new RedisConnection(proxy.url, redisKeyPrefix(database));
     const stores = new FailoverLimitStore(connection, new Clock());
@@ -141,24 +143,20 @@ describeWithRedis('with Redis', (redisUrl) => {
       if (connection.client?.status !== 'ready') await once(connection.client ?? process, 'ready');
       expect(await isShared()).toBe(true);
       proxy.pause();
-      const pausedAt = performance.now();
-      expect(await isShared()).toBe(false);
-      expect(performance.now() - pausedAt).toBeLessThan(1000);
-      let longestMs = 0;
-      while (performance.now() - pausedAt < 3000) {
-        const began = performance.now();
+      const asked = jest.spyOn(RedisLimitStore.prototype, 'reserve');
+      for (let count = 0; count < 300; count += 1) {
         expect(await isShared()).toBe(false);
-        longestMs = Math.max(longestMs, performance.now() - began);
         await setTimeout(5);
       }
-      expect(longestMs).toBeLessThan(250);
+      expect(asked).toHaveBeenCalledTimes(1);
+      asked.mockRestore();
       proxy.resume();
       const isBack = async () => {
         // Decisions in memory take no turn of the event loop, so a reply of Redis would not be processed.
         await setTimeout(5);
         return { status: (await isShared()) ? 200 : 0 };
       };
-      expect(await becomes(200, isBack, 1000)).toBeLessThan(1000);
+      await becomes(200, isBack);
     } finally {
       proxy.resume();
       stores.onApplicationShutdown();
@@ -212,12 +210,12 @@ describeWithRedis('with Redis', (redisUrl) => {
       expect([reserved.type, grant.byRedis]).toEqual(['granted', true]);
       const key = `${redisKeyPrefix(database)}parley:limits:{${userId}}:leases:user:${userId}`;
       const first = await client.hgetall(key);
-      await becomes(1, async () => ({ status: changed(first, await client.hgetall(key)) }), 5000);
+      await becomes(1, async () => ({ status: changed(first, await client.hgetall(key)) }));
       proxy.cut();
       stores.settle(grant, { tokens: 1, cost: 0 });
       expect(await client.hlen(key)).toBe(1);
       proxy.restore();
-      await becomes(0, async () => ({ status: await client.hlen(key) }), 5000);
+      await becomes(0, async () => ({ status: await client.hlen(key) }));
     } finally {
       stores.onApplicationShutdown();
       connection.onApplicationShutdown();
@@ -247,7 +245,7 @@ describeWithRedis('with Redis', (redisUrl) => {
       proxy.resume();
       // The lease and its tokens, long before they expire, and while the call still runs with limits in
       // memory.
-      await becomes(0, async () => ({ status: (await keysOfUser()).length }), 5000);
+      await becomes(0, async () => ({ status: (await keysOfUser()).length }));
       stores.settle(grant, { tokens: 1, cost: 0 });
     } finally {
       proxy.resume();

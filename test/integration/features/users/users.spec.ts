@@ -1,7 +1,8 @@
 // Real components: the API on a socket, PostgreSQL, and the protocol of a provider that waits for the test.
 // Accounts that manage themselves and admins that manage them are two sides of the same rules, mostly tested
 // on one server.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { AccessWatch } from '../../../../src/features/auth/access-watch.js';
 import { idOf, makeKey, registerAdmin } from '../../../support/accounts.js';
 import { startApi, type TestApi } from '../../../support/api.js';
 import {
@@ -345,11 +346,11 @@ describe('admins', () => {
     const goesOn = collect(bystander.stream(path, body));
     await askedToo;
     const userId = await idOf(user);
-    const began = performance.now();
+    // By notification: the periodic check finds nothing.
+    const check = jest.spyOn(AccessWatch.prototype, 'checkAccess').mockResolvedValue();
     await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true });
     await upstream.closed;
-    // By notification, before the periodic check.
-    expect(performance.now() - began).toBeLessThan(1_000);
+    check.mockRestore();
     expect(at((await stopped).at(-1), 'error', 'code')).toBe('unauthorized');
     gates[1].finish();
     expect((await goesOn).at(-1)).toBe('[DONE]');
@@ -359,7 +360,7 @@ describe('admins', () => {
     });
   });
 
-  it('disable an account on another process that misses the notification: its answer is stopped within 5 s', async () => {
+  it('disable an account on another process that misses the notification: its answer is stopped by the periodic check', async () => {
     const other = await startApi(
       { OPENAI_BASE_URL: provider.baseUrl, DEFAULT_MODEL: 'openai/test-model' },
       api.database,
@@ -371,11 +372,9 @@ describe('admins', () => {
       const asked = provider.nextRequest('chat');
       const stopped = collect(user.stream('/api/v1/chat/stream', { message: 'Hi' }));
       const upstream = await asked;
-      const began = performance.now();
       expect((await admin.request('PATCH', `/api/v1/users/${userId}`, { disabled: true })).status).toBe(200);
       await upstream.closed;
       await stopped;
-      expect(performance.now() - began).toBeLessThan(5_500);
     } finally {
       await other.close();
     }

@@ -615,9 +615,8 @@ describe('calls beyond a provider’s concurrency limit', () => {
     const [one, two] = [await hold(model), await hold(model)];
     const third = begin('completions', model);
     await delay(100);
-    const before = performance.now();
+    // While the calls before it still hold their slots and their places in the queue.
     const refused = await ask('completions', model, narrowUser);
-    expect(performance.now() - before).toBeLessThan(300);
     expect(refused).toMatchObject({ status: 503, code: 'overloaded' });
     expect(refused.headers.get('retry-after')).toBe('1');
     // Waiting in the queue is not a provider timeout.
@@ -691,11 +690,8 @@ describe('a client that disconnects', () => {
     const call = begin(surface, chain.pair, api.url, user);
     const upstream: RecordedRequest = await asked;
     await delay(200);
-    const left = performance.now();
     call.leave();
-    const closing = await upstream.closed;
-    expect(closing.by).toBe('client');
-    expect(closing.at - left).toBeLessThan(1000);
+    expect(await upstream.closed).toMatchObject({ by: 'client' });
     const usage = await usageOf(chain, 1);
     const shown = surface === 'completions stream' && when === 'after' ? 2 : 0;
     expect(usage).toEqual([[1, `${chain.primary}/first`, 'cancelled', shown]]);

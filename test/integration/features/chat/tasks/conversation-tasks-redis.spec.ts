@@ -90,7 +90,7 @@ describeWithRedis('conversation tasks in separate worker processes', () => {
     // The request of a killed process is not in the ledger, like every call that no row owns.
     expect(conversation.usage.map(({ model }) => model)).toEqual(['test-model', 'title-model']);
     expectSettled(conversation);
-  }, 90_000);
+  });
 
   it('are aborted when their worker receives SIGTERM, and run by the next worker at once', async () => {
     const gate = gatedAnswer(['Never']);
@@ -103,11 +103,11 @@ describeWithRedis('conversation tasks in separate worker processes', () => {
     expect(await findTaskRows(api, id)).toMatchObject([{ kind: 'title', tries: 0, waits: false }]);
     provider.script({ kind: 'answer', text: 'After all' });
     await startWorker();
-    await until('the next worker', async () => (await findTaskRows(api, id)).length === 0, 45_000);
+    await until('the next worker', async () => (await findTaskRows(api, id)).length === 0);
     await untilTasksDone(api, id);
     expect(await titleOf(id)).toBe('After all');
     const conversation = await stored(api.database, id);
     expect(conversation.usage.map(({ outcome }) => outcome)).toEqual(['completed', 'cancelled', 'completed']);
     expectSettled(conversation);
-  }, 90_000);
+  });
 });

@@ -127,12 +127,10 @@ describe('the text of a file', () => {
     await untilExtracted(owner, await uploadedId(api.url, owner));
     await makePending(api, userId, 'due');
     // Looks at the row only: a request for the text would announce it.
-    await until(
-      'the text',
-      async () => (await textRows(api, userId)).some(({ status }) => status === 'ready'),
-      60_000,
+    await until('the text', async () =>
+      (await textRows(api, userId)).some(({ status }) => status === 'ready'),
     );
-  }, 90_000);
+  });
 
   it.each([
     ['timeout', 200],
