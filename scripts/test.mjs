@@ -6,7 +6,7 @@
  * counts the tests: "N passed, N failed, N skipped".
  *
  * --other-stores is for a second run, on another PostgreSQL or with Redis: it omits tests that would only be
- * repeated.
+ * repeated, and those of files use a bucket instead of a folder.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -55,11 +55,9 @@ const sameOnAllStores = [
   'test/integration/http/openapi.spec.ts',
   'test/integration/http/planted-secrets.spec.ts',
   'test/integration/http/security-headers.spec.ts',
-  // Forms and downloads of files, which HTTP decides; content-sharing and text-claims race on each store.
+  // Forms of files, which HTTP decides; content-sharing and text-claims race on each store.
   'test/integration/features/files/bucket-sweep.spec.ts',
-  'test/integration/features/files/downloads.spec.ts',
   'test/integration/features/files/upload-fuzz.spec.ts',
-  'test/integration/features/files/upload-options.spec.ts',
   'test/integration/gateway/openai-files.spec.ts',
   // The text of documents: child processes without a store.
   'test/integration/features/files/extraction/confinement.spec.ts',
@@ -216,7 +214,7 @@ async function startObjectStore() {
   return { url: `http://127.0.0.1:${server.port}`, stop: () => server.stop() };
 }
 
-function jestEnvironment({ postgresUrl, template, s3Url }) {
+function jestEnvironment({ postgresUrl, template, s3Url, otherStores }) {
   const kept = Object.entries(process.env).filter(([name]) => !privateSettings.test(name));
   return {
     ...Object.fromEntries(kept),
@@ -226,6 +224,7 @@ function jestEnvironment({ postgresUrl, template, s3Url }) {
     ...(process.env.REDIS_URL && { TEST_REDIS_URL: process.env.REDIS_URL }),
     // The SDK itself reads the credentials; the server accepts any.
     ...(s3Url && { TEST_S3_URL: s3Url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }),
+    ...(otherStores && { TEST_FILE_STORE: 's3' }),
   };
 }
 
@@ -298,7 +297,7 @@ async function run({ projects, jestArguments: given, otherStores, workFolder, st
       objectStore = await startObjectStore();
     if (stopping.aborted) return { exitCode: 1, counts: noTests };
     const resultFile = join(workFolder, 'result.json');
-    const databases = { postgresUrl, template, s3Url: objectStore?.url };
+    const databases = { postgresUrl, template, s3Url: objectStore?.url, otherStores };
     const jestArguments = otherStores ? [...given, ...leftOut()] : given;
     const exitCode = await runJest({ projects, jestArguments, databases, resultFile, stopping });
     const result = await readResult(resultFile);

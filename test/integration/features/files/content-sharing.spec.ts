@@ -1,11 +1,8 @@
-// Real components: the API on a socket, PostgreSQL and the file directory. Equal bytes of an account are stored once,
+// Real components: the API on a socket, PostgreSQL, and the file directory or a bucket. Equal bytes of an account are stored once,
 // in any order of uploads and deletions.
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { type IncomingMessage, request as openRequest } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { ContentAdoptionRepository } from '../../../../src/features/files/content-adoption.repository.js';
@@ -16,42 +13,35 @@ import { FileSweep } from '../../../../src/features/files/file-sweep.js';
 import { FileService } from '../../../../src/features/files/file.service.js';
 import { UploadRepository } from '../../../../src/features/files/upload.repository.js';
 import { PrismaService } from '../../../../src/infra/database/index.js';
-import { FolderStorage } from '../../../../src/infra/storage/folder-storage.js';
 import { idOf } from '../../../support/accounts.js';
 import { at, registerUser, type TestUser } from '../../../support/client.js';
+import { renameStored, setUpFileStore, storedNames } from '../../../support/file-store.js';
 import { upload, uploadedId } from '../../../support/files.js';
 import { setUpApi, setUpResource } from '../../../support/set-up.js';
 import { query, until } from '../../../support/stored.js';
 
 const MEGABYTE = 2 ** 20;
 
-const dataDir = setUpResource(async () => {
-  const path = await mkdtemp(join(tmpdir(), 'parley-contents-'));
-  return { resource: path, close: () => rm(path, { recursive: true }) };
-});
-const api = setUpApi(() => ({ DATA_DIR: dataDir(), QUOTA_STORAGE_MB: '4' }));
+const store = setUpFileStore();
+const api = setUpApi(() => ({ ...store().settings, QUOTA_STORAGE_MB: '4' }));
 
-/** The service of another process over the same database and folder. */
+/** The service of another process over the same database and files. */
 const fileService = setUpResource(() => {
   const prisma = new PrismaService({ connectionString: api.database.url, poolMax: 4 });
   const resource = new FileService(
     new FileRepository(prisma),
     new UploadRepository(prisma),
     new ContentAdoptionRepository(prisma),
-    new FolderStorage(join(dataDir(), 'files')),
+    store().storage,
     { announce: () => undefined },
     { maxUploadMb: 32, maxBatchInputMb: 200, quotaBytes: undefined },
   );
   return Promise.resolve({ resource, close: () => prisma.onApplicationShutdown() });
 });
 
-function folderOf(userId: string): string {
-  return join(dataDir(), 'files', userId);
-}
-
 /** Returns the names of all bytes stored for an account, in order. */
-async function bytesOf(userId: string): Promise<string[]> {
-  return (await readdir(folderOf(userId)).catch(() => [])).sort();
+function bytesOf(userId: string): Promise<string[]> {
+  return storedNames(store(), userId);
 }
 
 /** Returns the ids of all contents of an account, in order. */
@@ -79,7 +69,7 @@ async function makeLegacy(userId: string, id: string): Promise<void> {
     [id],
   );
   await query(api.database, 'DELETE FROM file_contents WHERE id = $1', [content?.['id']]);
-  await rename(join(folderOf(userId), String(content?.['id'])), join(folderOf(userId), id));
+  await renameStored(store(), { folder: userId, name: String(content?.['id']) }, id);
 }
 
 describe('equal bytes of an account', () => {
@@ -100,16 +90,14 @@ describe('equal bytes of an account', () => {
   it('are gone for their owner although the store fails to delete them', async () => {
     const owner = await registerUser(api.url);
     const id = await uploadedId(api.url, owner);
-    const [name] = await bytesOf(await idOf(owner));
-    const path = join(folderOf(await idOf(owner)), String(name));
-    // A folder in the place of the bytes cannot be deleted as a file.
-    await rm(path);
-    await mkdir(path);
+    const folder = await idOf(owner);
+    const [name = ''] = await bytesOf(folder);
+    await store().refuseDeletion({ folder, name });
     expect((await owner.request('DELETE', `/api/v1/files/${id}`)).status).toBe(204);
     expect(await downloadText(owner, id)).toMatch(/^404 /);
-    expect(await contentsOf(await idOf(owner))).toEqual([]);
+    expect(await contentsOf(folder)).toEqual([]);
     expect(api.log.some((line) => line.includes('could not delete the bytes of a file'))).toBe(true);
-    await rmdir(path);
+    await store().allowDeletion({ folder, name });
     expect(await downloadText(owner, await uploadedId(api.url, owner))).toBe('200 Hello');
   });
 
@@ -312,7 +300,7 @@ describe('the content that an older version left without a file', () => {
     const prisma = new PrismaService({ connectionString: api.database.url, poolMax: 4 });
     const resource = new FileSweep(
       new FileRepository(prisma),
-      new FolderStorage(join(dataDir(), 'files')),
+      store().storage,
       new Clock(),
       new ContentSweepRepository(prisma),
     );

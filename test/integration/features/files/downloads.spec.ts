@@ -1,22 +1,17 @@
-// Real components: the API on a socket, PostgreSQL and the file directory.
+// Real components: the API on a socket, PostgreSQL, and the file directory or a bucket.
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf } from '../../../support/accounts.js';
+import { renameStored, setUpFileStore, storedNames } from '../../../support/file-store.js';
 import { uploadedId } from '../../../support/files.js';
-import { setUpApi, setUpResource, setUpUser } from '../../../support/set-up.js';
+import { setUpApi, setUpUser } from '../../../support/set-up.js';
 
 const SIZE = 300_000;
 const BYTES = randomBytes(SIZE);
 const ETAG = `"${createHash('sha256').update(BYTES).digest('hex')}"`;
 
-const dataDir = setUpResource(async () => {
-  const path = await mkdtemp(join(tmpdir(), 'parley-downloads-'));
-  return { resource: path, close: () => rm(path, { recursive: true }) };
-});
-const api = setUpApi(() => ({ DATA_DIR: dataDir() }));
+const store = setUpFileStore();
+const api = setUpApi(() => ({ ...store().settings }));
 const user = setUpUser(api);
 let id = '';
 
@@ -106,9 +101,9 @@ describe('a download with an If-None-Match', () => {
 });
 
 it('a HEAD request is answered without opening the file, and announces ranges', async () => {
-  const folder = join(dataDir(), 'files', await idOf(user));
-  const [name = ''] = await readdir(folder);
-  await rename(join(folder, name), join(folder, 'away'));
+  const folder = await idOf(user);
+  const [name = ''] = await storedNames(store(), folder);
+  await renameStored(store(), { folder, name }, 'away');
   try {
     const got = await download({ range: 'bytes=0-9' }, 'HEAD');
     expect([got.status, got.headers.get('content-length'), got.headers.get('accept-ranges')]).toEqual([
@@ -119,6 +114,6 @@ it('a HEAD request is answered without opening the file, and announces ranges', 
     // The bytes are gone: a request that opens them fails.
     expect((await download({})).status).toBe(500);
   } finally {
-    await rename(join(folder, 'away'), join(folder, name));
+    await renameStored(store(), { folder, name: 'away' }, name);
   }
 });

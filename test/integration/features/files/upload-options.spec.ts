@@ -1,9 +1,6 @@
-// Real components: the API on a socket, PostgreSQL and the file directory. Purposes, lifetimes and idempotency keys of
+// Real components: the API on a socket, PostgreSQL, and the file directory or a bucket. Purposes, lifetimes and idempotency keys of
 // uploads.
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { FileExpiry } from '../../../../src/features/files/file-expiry.js';
@@ -12,26 +9,23 @@ import { RemovedContentRepository } from '../../../../src/features/files/removed
 import { RemovedContentSweep } from '../../../../src/features/files/removed-content-sweep.js';
 import { UploadRepository } from '../../../../src/features/files/upload.repository.js';
 import { PrismaService } from '../../../../src/infra/database/index.js';
-import { FolderStorage } from '../../../../src/infra/storage/folder-storage.js';
 import { idOf } from '../../../support/accounts.js';
 import { type ApiResponse, at, listAt, registerUser, type TestUser } from '../../../support/client.js';
+import { setUpFileStore, storedNames } from '../../../support/file-store.js';
 import { formOf, type TestFile, uploadedId } from '../../../support/files.js';
 import { setUpApi, setUpResource, setUpUser } from '../../../support/set-up.js';
 import { query, until } from '../../../support/stored.js';
 
 const MEGABYTE = 2 ** 20;
 
-const dataDir = setUpResource(async () => {
-  const path = await mkdtemp(join(tmpdir(), 'parley-options-'));
-  return { resource: path, close: () => rm(path, { recursive: true }) };
-});
-const api = setUpApi(() => ({ DATA_DIR: dataDir(), MAX_UPLOAD_MB: '1', BATCH_MAX_INPUT_MB: '3' }));
+const store = setUpFileStore();
+const api = setUpApi(() => ({ ...store().settings, MAX_UPLOAD_MB: '1', BATCH_MAX_INPUT_MB: '3' }));
 const user = setUpUser(api);
 
-/** The task of another process over the same database and folder. */
+/** The task of another process over the same database and files. */
 const expiry = setUpResource(() => {
   const prisma = new PrismaService({ connectionString: api.database.url, poolMax: 2 });
-  const storage = new FolderStorage(join(dataDir(), 'files'));
+  const { storage } = store();
   const resource = new FileExpiry(new FileExpiryRepository(prisma), new UploadRepository(prisma), storage);
   return Promise.resolve({ resource, close: () => prisma.onApplicationShutdown() });
 });
@@ -64,7 +58,7 @@ async function send(
 }
 
 async function bytesOf(owner: TestUser): Promise<string[]> {
-  return readdir(join(dataDir(), 'files', await idOf(owner))).catch(() => []);
+  return storedNames(store(), await idOf(owner));
 }
 
 async function rowsOf(owner: TestUser): Promise<number> {
@@ -260,10 +254,9 @@ describe('the bytes of a deleted file', () => {
     const prisma = new PrismaService({ connectionString: api.database.url, poolMax: 2 });
     const folder = randomUUID();
     const [stuck, gone] = [randomUUID(), randomUUID()];
-    const storage = new FolderStorage(join(dataDir(), 'files'));
+    const { storage } = store();
     await storage.put({ folder, name: gone }, Readable.from([Buffer.from('gone')]));
-    // A folder with something in it cannot be unlinked.
-    await mkdir(join(dataDir(), 'files', folder, stuck, 'in it'), { recursive: true });
+    await store().refuseDeletion({ folder, name: stuck });
     for (const [id, age] of [
       [stuck, '2 minutes'],
       [gone, '1 minute'],
