@@ -1,7 +1,14 @@
-// Real components: two built API processes and a built worker, which share PostgreSQL, a Redis server and an S3 bucket,
-// and no folder.
-import { type ListObjectsV2CommandOutput, ListObjectsV2Command } from '@aws-sdk/client-s3';
+// Real components: two built API processes and a built worker, which share PostgreSQL, a Redis server and an S3 bucket
+// behind a proxy that can hold back requests, and no folder.
+import { type ListObjectsV2CommandOutput, ListObjectsV2Command, UploadPartCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { Clock } from '../../src/common/clock.js';
+import { ContentSweepRepository } from '../../src/features/files/content-sweep.repository.js';
+import { FileRepository } from '../../src/features/files/file.repository.js';
+import { FileSweep, ORPHAN_AGE_MS } from '../../src/features/files/file-sweep.js';
+import { PrismaService } from '../../src/infra/database/index.js';
+import { S3Storage } from '../../src/infra/storage/s3-storage.js';
 import { at, collect, registerUser, send, textOf, type TestUser, userWith } from '../support/client.js';
 import { makeDataDir } from '../support/data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
@@ -9,14 +16,17 @@ import { upload } from '../support/files.js';
 import { UNLIMITED } from '../support/limits.js';
 import { makePdf } from '../support/pdf.js';
 import { HAS_REDIS_SERVER, RedisServer } from '../support/redis-server.js';
+import { S3Proxy } from '../support/s3-proxy.js';
 import { createTestBucket, type TestBucket } from '../support/s3-server.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
-import { until } from '../support/stored.js';
+import { query, until } from '../support/stored.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 
 /** Maximum duration of the start of three processes on a busy machine, in milliseconds. */
 const START_MS = 180_000;
+
+const MIB = 2 ** 20;
 
 const PAGES = ['The harbor opens at seven.', 'The ferry leaves at nine.'];
 
@@ -24,6 +34,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: shared storage: there is n
 
 (HAS_REDIS_SERVER ? describe : describe.skip)('two API processes and a worker on one bucket', () => {
   let bucket: TestBucket;
+  let proxy: S3Proxy;
   let database: TestDatabase;
   let redis: RedisServer;
   const folders: Awaited<ReturnType<typeof makeDataDir>>[] = [];
@@ -31,6 +42,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: shared storage: there is n
   /** The same account at each API process. */
   let here: TestUser;
   let there: TestUser;
+  let hereServer: ServerProcess;
   let hereUrl: string;
   let thereUrl: string;
 
@@ -51,6 +63,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: shared storage: there is n
         EXTRACTION_PROCESSES: '1',
         ...UNLIMITED,
         ...bucket.settings,
+        S3_ENDPOINT: proxy.url,
       },
       script,
     );
@@ -71,8 +84,10 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: shared storage: there is n
       createMigratedDatabase(),
       RedisServer.reserve(),
     ]);
+    proxy = await S3Proxy.start(bucket.config.endpoint);
     await redis.start();
     const [one, other, worker] = await Promise.all([start('main.js'), start('main.js'), start('worker.js')]);
+    hereServer = one;
     [hereUrl, thereUrl] = await Promise.all([one.ready, other.ready]);
     await worker.printed(/running jobs/);
     here = await registerUser(hereUrl);
@@ -84,6 +99,7 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: shared storage: there is n
     await redis.stop();
     await database.drop();
     bucket.client.destroy();
+    await proxy.close();
     for (const folder of folders) await folder.remove();
   }, START_MS);
 
@@ -142,4 +158,70 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: shared storage: there is n
     expect((await there.request('DELETE', `/api/v1/files/${first}`)).status).toBe(204);
     expect(await objects()).toEqual([]);
   });
+
+  // The last test, because it kills one of them.
+  it('leave nothing after a kill during two uploads, one between its parts and one before its row', async () => {
+    const holder = new pg.Client({ connectionString: database.url });
+    await holder.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('LOCK TABLE files IN SHARE MODE');
+      const withoutRow = upload(hereUrl, here, { bytes: 'Stored, but its row waits.' }).catch(
+        () => 'broken off',
+      );
+      await until('the object', async () => (await objects()).length === 1);
+      proxy.fault = (line) => (line.includes('partNumber=2') ? 'stall' : undefined);
+      const inParts = upload(hereUrl, here, { bytes: Buffer.alloc(12 * MIB, 'a') }).catch(() => 'broken off');
+      await until('the second part', () => proxy.requests.some((line) => line.includes('partNumber=2')));
+      await hereServer.end('SIGKILL');
+      expect(await Promise.all([withoutRow, inParts])).toEqual(['broken off', 'broken off']);
+    } finally {
+      await holder.end();
+    }
+    await until('the transaction of the killed process to end', async () => {
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()`;
+      return (await query(database, waiting)).length === 0;
+    });
+
+    expect((await there.request('GET', '/api/v1/files')).body).toMatchObject({ data: [] });
+    await sweepLater();
+    expect(await objects()).toEqual([]);
+    const thirdPart = { Bucket: bucket.config.bucket, ...unfinishedUpload(), PartNumber: 3, Body: 'x' };
+    await expect(bucket.client.send(new UploadPartCommand(thirdPart))).rejects.toMatchObject({
+      name: 'NoSuchUpload',
+    });
+    expect(await query(database, 'SELECT 1 FROM file_contents')).toEqual([]);
+  });
+
+  /** Returns the upload whose second part was held back. */
+  function unfinishedUpload(): { readonly Key: string; readonly UploadId: string } {
+    const line = proxy.requests.find((request) => request.includes('partNumber=2')) ?? '';
+    const { pathname, searchParams } = new URL(line.replace('PUT ', proxy.url));
+    return {
+      Key: pathname.slice(`/${bucket.config.bucket}/`.length),
+      UploadId: searchParams.get('uploadId') ?? '',
+    };
+  }
+
+  /**
+   * Runs the sweep of another process when all that is stored now is old enough to be deleted. The proxy lists the
+   * unfinished upload, which the server in memory does not.
+   */
+  async function sweepLater(): Promise<void> {
+    class LaterClock extends Clock {
+      override now(): number {
+        return super.now() + ORPHAN_AGE_MS + 60_000;
+      }
+    }
+    const prisma = new PrismaService({ connectionString: database.url, poolMax: 2 });
+    const { Key, UploadId } = unfinishedUpload();
+    const upload = `<Upload><Key>${Key}</Key><UploadId>${UploadId}</UploadId><Initiated>${new Date().toISOString()}</Initiated></Upload>`;
+    const list = `<?xml version="1.0"?><ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${upload}</ListMultipartUploadsResult>`;
+    proxy.fault = (line) => (/^GET .*[?&]uploads/.test(line) ? { status: 200, body: list } : undefined);
+    const storage = new S3Storage({ ...bucket.config, endpoint: proxy.url });
+    const contents = new ContentSweepRepository(prisma);
+    await new FileSweep(new FileRepository(prisma), storage, new LaterClock(), contents).run();
+    storage.onApplicationShutdown();
+    await prisma.onApplicationShutdown();
+  }
 });
