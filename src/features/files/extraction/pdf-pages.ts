@@ -1,3 +1,5 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { getDocumentProxy } from 'unpdf';
 import { ExtractionError } from './extraction-error.js';
 import type { ExtractionLimits } from './extraction-protocol.js';
@@ -10,6 +12,13 @@ type PdfPage = Awaited<ReturnType<PdfDocument['getPage']>>;
 
 /** Maximum pixels of an image that is decoded. Text needs none of them. */
 const MAX_IMAGE_PIXELS = 1_000_000;
+
+/**
+ * Folder of the character maps that PDF predefines for Chinese, Japanese and Korean (ISO 32000-2, 9.7.5.2), with its
+ * final slash. Files that name one of them need not contain it, and have no readable text without it. The parser's own
+ * package has none, so they are those of PDF.js.
+ */
+const CHARACTER_MAPS = join(dirname(fileURLToPath(import.meta.resolve('pdfjs-dist/package.json'))), 'cmaps/');
 
 /**
  * Yields the pages of a PDF with its form fields and notes.
@@ -32,6 +41,8 @@ async function openPdf(bytes: Uint8Array): Promise<PdfDocument> {
     // A copy of its own: the parser takes the memory of what it receives, and refuses a Buffer.
     return await getDocumentProxy(Uint8Array.from(bytes), {
       verbosity: 0,
+      cMapUrl: CHARACTER_MAPS,
+      cMapPacked: true,
       maxImageSize: MAX_IMAGE_PIXELS,
       disableFontFace: true,
       useSystemFonts: false,

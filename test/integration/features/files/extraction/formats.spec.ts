@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow } from 'docx';
 import { extractFrom, makeExtractor, textsOf } from '../../../../support/documents.js';
 import { FONTS, makePdf } from '../../../../support/pdf.js';
+import { makePredefinedMapPdf, type PredefinedMap } from '../../../../support/predefined-map-pdf.js';
 
 jest.setTimeout(120_000);
 
@@ -58,6 +59,16 @@ describe('text of documents', () => {
     expect(result.status === 'ready' && result.pages.map((page) => plain(page.text))).toEqual(
       [text, text.slice(0, 20), text].map(plain),
     );
+  });
+
+  it.each<[expected: string, PredefinedMap]>([
+    ['你好世界', { map: 'UniGB-UCS2-H', ordering: 'GB1', text: '4f60597d4e16754c' }],
+    ['你好', { map: 'GBK-EUC-H', ordering: 'GB1', text: 'c4e3bac3' }],
+    ['中文', { map: 'ETen-B5-H', ordering: 'CNS1', text: 'a4a4a4e5' }],
+    ['日本', { map: '90ms-RKSJ-H', ordering: 'Japan1', text: '93fa967b' }],
+    ['한국어', { map: 'UniKS-UCS2-H', ordering: 'Korea1', text: 'd55cad6dc5b4' }],
+  ])('%s is read from a PDF that names a predefined character map', async (expected, map) => {
+    expect(textsOf(await extractFrom(extractor, 'pdf', makePredefinedMapPdf(map)))).toEqual([expected]);
   });
 
   it('a page without text is a warning, and a PDF of such pages has no text layer', async () => {
