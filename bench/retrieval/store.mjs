@@ -18,6 +18,7 @@ const { VectorIndexRepository } = await rag('chunks/vector-index.repository.js')
 const { VectorSearchRepository } = await rag('chunks/vector-search.repository.js');
 const { VectorSearchService } = await rag('chunks/vector-search.service.js');
 const { PassageSearchService } = await rag('search/passage-search.service.js');
+const { Metrics } = await load('infra/metrics/index.js');
 const { VectorLeg } = await rag('search/vector-leg.js');
 
 /** @typedef {{ text: string, vector?: readonly number[] }} BenchChunk */
@@ -142,6 +143,7 @@ export class RetrievalStore {
       new LexicalSearchService(new LexicalSearchRepository(this.prisma)),
       new VectorLeg(embedder, vectors, config),
       new PassageRepository(this.prisma),
+      new Metrics('bench'),
     );
     const caller = { userId: this.userId, apiKeyId: null };
     const signal = new AbortController().signal;

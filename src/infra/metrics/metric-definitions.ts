@@ -38,6 +38,9 @@ export const LABELS = {
   ingestion_stage: '`chunking`, with the wait for the text, or `embedding`',
   ingestion_result:
     '`finished`; `released` if the stage goes on later; `lost` if the document was cancelled or deleted; or the code of the failure',
+  search_leg: '`lexical` or `vector`',
+  search_method: '`words`; of vectors `exact`, `hnsw` or `signs`; `none` if the query has no vector',
+  search_result: '`found`, `nothing`, or `failed` if the embedding model is unavailable',
   db_client_connection_pool_name: '`main`',
   db_client_connection_state: '`idle` or `used`',
   collector: 'What is queried during a scrape: `jobs`',
@@ -77,6 +80,9 @@ const TOKENS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_
 
 /** Up to `EXTRACTION_TIMEOUT_S`, with the reading of the file. */
 const EXTRACTION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** From an index in memory to the timeout of a statement. */
+const SEARCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** The labels of everything that is counted per model. */
 const MODEL = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'] as const;
@@ -238,6 +244,13 @@ export const METRICS = {
     name: 'parley_ingestion_embedded_chunks_total',
     help: 'Chunks of documents whose vectors this process has stored.',
     labels: [],
+  },
+  searchLegDuration: {
+    type: 'histogram',
+    name: 'parley_search_leg_duration_seconds',
+    help: 'Duration of one way of searching for passages, without the call to the embedding model. Ways that are off are not included.',
+    labels: ['search_leg', 'search_method', 'search_result'],
+    buckets: SEARCH_SECONDS,
   },
   databaseConnections: {
     type: 'gauge',

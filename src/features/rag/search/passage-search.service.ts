@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { AccountAccess } from '../../../common/caller.js';
+import { Metrics } from '../../../infra/metrics/index.js';
 import { LexicalSearchService } from '../chunks/lexical-search.service.js';
 import { PassageRepository } from '../chunks/passage.repository.js';
 import { unpackKey } from '../chunks/postings.js';
@@ -28,11 +29,14 @@ interface SearchRound extends SearchResult {
 /** Searches the collections of an account for passages. */
 @Injectable()
 export class PassageSearchService {
+  private readonly logger = new Logger(PassageSearchService.name);
+
   constructor(
     private readonly scopes: SearchScopeRepository,
     private readonly words: LexicalSearchService,
     private readonly vectors: VectorLeg,
     private readonly passages: PassageRepository,
+    private readonly metrics: Metrics,
   ) {}
 
   /**
@@ -62,6 +66,7 @@ export class PassageSearchService {
         ? undefined
         : this.vectors.search(caller, scope, { ...request, limit }, signal),
     ]);
+    this.record(lexical?.report, vector);
     if (lexical === undefined && vector?.failure !== undefined) throw vector.failure;
     const fused = selectBest(request, lexical, vector);
     const hits = await this.readHits(scope, fused);
@@ -71,6 +76,23 @@ export class PassageSearchService {
       warnings: vector?.failure === undefined ? [] : [vector.report.reason ?? vector.failure.message],
       isComplete: hits.length === fused.length,
     };
+  }
+
+  /** Records what each way of searching did. Queries are in no log. */
+  private record(lexical: LegReport | undefined, vector: VectorLegResult | undefined): void {
+    if (lexical !== undefined) this.observe(lexical, 'words');
+    if (vector?.failure !== undefined) this.observe(vector.report, 'none', 'failed');
+    else if (vector?.report.method !== undefined) this.observe(vector.report, vector.report.method);
+    this.logger.debug({ legs: [lexical, vector?.report].filter((leg) => leg !== undefined) }, 'searched');
+  }
+
+  private observe(
+    { leg, found, durationMs }: LegReport,
+    method: string,
+    result = found > 0 ? 'found' : 'nothing',
+  ): void {
+    const labels = { search_leg: leg, search_method: method, search_result: result };
+    this.metrics.searchLegDuration.observe(labels, durationMs / 1000);
   }
 
   private async searchWords(scope: SearchScope, query: string, limit: number): Promise<LexicalLegResult> {

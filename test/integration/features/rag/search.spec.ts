@@ -1,6 +1,7 @@
 // Real components: PostgreSQL with the rows of an ingestion, with pgvector if the server has it. Only the embedding
 // model is a function of the test.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type { AccountAccess } from '../../../../src/common/caller.js';
 import { AppError } from '../../../../src/common/errors.js';
 import { newId } from '../../../../src/common/ids.js';
@@ -17,8 +18,10 @@ import { PassageSearchService } from '../../../../src/features/rag/search/passag
 import { QueryEmbedder } from '../../../../src/features/rag/search/query-embedder.js';
 import type { SearchRequest, SearchResult } from '../../../../src/features/rag/search/search-request.js';
 import { VectorLeg } from '../../../../src/features/rag/search/vector-leg.js';
+import { Metrics } from '../../../../src/infra/metrics/index.js';
 import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
 import { unitVector } from '../../../support/fake-provider/embedding-vectors.js';
+import { Scrape } from '../../../support/metrics.js';
 import { RetrievalStore } from '../../../support/retrieval-store.js';
 
 /** Dimensions of most vectors: few, so that thousands are stored in a second. */
@@ -46,8 +49,11 @@ let store: RetrievalStore;
 let indexes: VectorIndexRepository;
 let search: PassageSearchService;
 const embedder = new WordEmbedder();
+const metrics = new Metrics('0.0.0');
 
 beforeAll(async () => {
+  // Each search logs what its ways did.
+  Logger.overrideLogger(['warn', 'error']);
   database = await createMigratedDatabase();
   store = new RetrievalStore(database);
   const { prisma } = store;
@@ -58,6 +64,7 @@ beforeAll(async () => {
     new LexicalSearchService(new LexicalSearchRepository(prisma)),
     new VectorLeg(embedder, vectors, { embeddingModel: undefined, vectorWeight: 0.5, minCosine: 0.8 }),
     new PassageRepository(prisma),
+    metrics,
   );
 });
 
@@ -285,6 +292,44 @@ describe('the words of a query', () => {
       { leg: 'lexical', found: 0, reason: 'No passage has a word of the query.' },
       { leg: 'vector', found: 0, reason: 'The collection has no embedding model.' },
     ]);
+  });
+});
+
+describe('the metrics of searches', () => {
+  /** Returns the number of searches by their way, method and result since the start of the tests. */
+  async function counts(): Promise<Record<string, number>> {
+    const samples = new Scrape(await metrics.export()).find('parley_search_leg_duration_seconds_count');
+    return Object.fromEntries(
+      samples.map(({ labels, value }) => [
+        ['search_leg', 'search_method', 'search_result'].map((label) => labels[label]).join(' '),
+        value,
+      ]),
+    );
+  }
+
+  it('have each way that was searched with its method and result, and none that is off', async () => {
+    const userId = await addUser();
+    const plain = await store.addCollection(userId, {});
+    const embedded = await store.addCollection(userId, { dimensions: DIMENSIONS });
+    await addTexts(embedded, ['steady text']);
+    const before = await counts();
+    const grown = async (): Promise<Record<string, number>> => {
+      const entries = Object.entries(await counts()).map(
+        ([name, count]) => [name, count - (before[name] ?? 0)] as const,
+      );
+      return Object.fromEntries(entries.filter(([, count]) => count > 0));
+    };
+    await find(userId, { query: 'steady', collections: [plain.collectionId] });
+    await find(userId, { query: 'steady', collections: [embedded.collectionId] });
+    embedder.failure = new AppError('provider_unavailable', 'The provider is away.');
+    await find(userId, { query: 'steady', collections: [embedded.collectionId] });
+    embedder.failure = undefined;
+    expect(await grown()).toEqual({
+      'lexical words nothing': 1,
+      'lexical words found': 2,
+      'vector exact found': 1,
+      'vector none failed': 1,
+    });
   });
 });
 
