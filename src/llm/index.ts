@@ -32,10 +32,12 @@ export type {
 export {
   Budget,
   CredentialSource,
+  NO_USAGE,
   readReturnedFields,
   ReturnedFieldsCollector,
   UsageSink,
 } from './port/index.js';
 export { estimateChat } from './accounting/estimate.js';
+export type { SharedLease } from './execution/shared-lease.js';
 export { countTokens, countTokensOfEach } from './accounting/token-counter.js';
 export type { ContextWindow } from './models/context-windows.js';

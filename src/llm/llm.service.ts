@@ -155,13 +155,14 @@ export class LlmService {
   /**
    * Returns one lease for several calls of a request to one model: the sum of their tokens, and one concurrency
    * slot. The caller passes it to `complete` with each of the calls, and settles it after the last.
+   * @param moreTokens estimated tokens of what is added to the requests later
    */
-  shareLease(calls: readonly ModelCall[]): SharedLease {
+  shareLease(calls: readonly ModelCall[], moreTokens = 0): SharedLease {
     return new SharedLease(async () => {
       const [first] = calls;
       if (first === undefined) throw new Error('A shared lease needs at least one call.');
       const estimates = calls.map(({ request }) => estimateChat(request));
-      const input = estimates.reduce((sum, estimate) => sum + estimate.input, 0);
+      const input = estimates.reduce((sum, estimate) => sum + estimate.input, moreTokens);
       const output = estimates.reduce((sum, estimate) => sum + estimate.output, 0);
       const chain = compatibleModels(first, await this.directory.resolveChain(first.model));
       return this.reserveBudget(first, chain, { input, output }, 1);

@@ -1,10 +1,15 @@
 export { COLLECTION_NAME } from './collections/collection-settings.js';
-export { IsCollectionList, MAX_COLLECTION_LIST } from './collections/is-collection-list.js';
-export { CitationFilter } from './model/citations.js';
+export {
+  COLLECTION_LIST_SCHEMA,
+  IsCollectionList,
+  MAX_COLLECTION_LIST,
+} from './collections/is-collection-list.js';
+export type { CitationFilter } from './model/citations.js';
 export { RagModule } from './rag.module.js';
 export { NOTHING_FOUND } from './search/query.service.js';
 export { type PassageBlock, PASSAGE_INSTRUCTIONS } from './search/passages-prompt.js';
-export { PassageFinder } from './search/passage-finder.js';
+export { createCitationFilter } from './search/create-citation-filter.js';
+export { PASSAGE_TOKENS, PassageFinder } from './search/passage-finder.js';
 export { SourceBody } from './search/search-result.dto.js';
 export type { ShownSource } from './search/answer-source.js';
 export { parseStoredSource, type StoredSource, toStoredSource } from './search/stored-source.js';

@@ -1,5 +1,5 @@
 import type { ChatMessage } from '../../llm/index.js';
-import type { ChatCompletionBody } from './chat-completions.service.js';
+import type { ChatCompletionBody } from './chat-completion-body.js';
 import type { CompletionBody } from './completions.service.js';
 import { CHAT_COMPLETION_FIELDS, COMPLETION_FIELDS } from './schemas.js';
 

@@ -6,6 +6,7 @@ import {
   ApiErrors,
   ApiIdempotencyKey,
   CurrentCaller,
+  FieldScope,
   IdempotencyKey,
   MODEL_ERRORS,
   ModelRoute,
@@ -17,10 +18,11 @@ import {
   withClientSignal,
 } from '../../http/index.js';
 import { toCanonicalChat } from './canonical-body.js';
-import { type ChatCompletionBody, ChatCompletionsService } from './chat-completions.service.js';
+import type { ChatCompletionBody } from './chat-completion-body.js';
+import { ChatCompletionsService } from './chat-completions.service.js';
 import { CONVERSATION, NEW_CONVERSATION } from './conversation-completions.mapper.js';
 import { ConversationCompletionsSender } from './conversation-completions.sender.js';
-import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE } from './documentation.js';
+import { CHAT_COMPLETION_DOC, CHAT_COMPLETION_EXAMPLE, CHAT_COMPLETION_REQUESTS } from './documentation.js';
 import { CHAT_COMPLETION } from './schemas.js';
 
 @Scope('chat')
@@ -35,10 +37,11 @@ export class ChatCompletionsController {
   @Post()
   @HttpCode(200)
   @ModelRoute()
+  @FieldScope('collection', 'rag')
   @ApiOperation({
     summary: 'Create a chat completion',
     description:
-      'OpenAI’s API format for every provider: existing clients only change their base URL and key. With `stream: true` the response is a stream of `chat.completion.chunk` events and `[DONE]`. Disconnecting cancels the call to the provider. With `X-Conversation-ID` the request is a turn of that conversation: only the messages after the last answer are new, earlier ones are already stored, system and developer messages apply to this turn only, and the answer is still generated and stored if the client disconnects.',
+      'OpenAI’s API format for every provider: existing clients only change their base URL and key. With `stream: true` the response is a stream of `chat.completion.chunk` events and `[DONE]`. Disconnecting cancels the call to the provider. With `X-Conversation-ID` the request is a turn of that conversation: only the messages after the last answer are new, earlier ones are already stored, system and developer messages apply to this turn only, and the answer is still generated and stored if the client disconnects. With `collection` the answer is based on passages of documents and has their `sources`.',
   })
   @ApiHeader({
     name: 'X-Conversation-ID',
@@ -48,9 +51,9 @@ export class ChatCompletionsController {
     schema: { type: 'string', pattern: CONVERSATION, example: NEW_CONVERSATION },
   })
   @ApiIdempotencyKey()
-  @ApiBody({ schema: CHAT_COMPLETION_DOC })
+  @ApiBody({ schema: CHAT_COMPLETION_DOC, examples: CHAT_COMPLETION_REQUESTS })
   @ApiOkResponse({ description: 'The answer.', content: CHAT_COMPLETION_EXAMPLE })
-  @ApiErrors(...MODEL_ERRORS, 'not_found', 'conversation_busy', 'idempotency_key_reused')
+  @ApiErrors(...MODEL_ERRORS, 'not_found', 'conversation_busy', 'idempotency_key_reused', 'reindex_required')
   async create(
     @CurrentCaller() caller: Caller,
     @Body(new SchemaPipe(CHAT_COMPLETION, toCanonicalChat)) body: ChatCompletionBody,

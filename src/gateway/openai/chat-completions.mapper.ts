@@ -1,3 +1,4 @@
+import type { SourceBody } from '../../features/rag/index.js';
 import type { ChatChunk, ModelAnswer, ModelEvent, ModelIdentity, TokenUsage } from '../../llm/index.js';
 import { type ModelRename, renameModelInJson, createModelRename } from './rename-model.js';
 
@@ -15,14 +16,18 @@ export function toUsage({ inputTokens, outputTokens, cachedTokens, reasoningToke
 /**
  * Returns a whole answer as JSON: the original text with the model renamed, if it contains the usage, on which
  * clients rely.
+ * @param sources sources of an answer that is based on collections
  */
-export function toCompletionText({ completion, raw, model, usage }: ModelAnswer): string {
+export function toCompletionText(
+  { completion, raw, model, usage }: ModelAnswer,
+  sources?: readonly SourceBody[],
+): string {
   const { model: upstream } = completion;
-  const asItCame = completion.usage && raw !== undefined && typeof upstream === 'string';
+  const asItCame =
+    completion.usage && raw !== undefined && typeof upstream === 'string' && sources === undefined;
   const text = asItCame ? renameModelInJson(raw, createModelRename(upstream, model.name)) : undefined;
-  return (
-    text ?? JSON.stringify({ ...completion, model: model.name, usage: completion.usage ?? toUsage(usage) })
-  );
+  const named = { ...completion, model: model.name, usage: completion.usage ?? toUsage(usage) };
+  return text ?? JSON.stringify({ ...named, ...(sources && { sources }) });
 }
 
 /**
@@ -37,8 +42,14 @@ export class ChunkWriter {
   private last: ChatChunk | undefined;
   private usageSent = false;
 
-  /** @param includeUsage true if the client requested the usage chunk, which we always request */
-  constructor(private readonly includeUsage: boolean) {}
+  /**
+   * @param includeUsage true if the client requested the usage chunk, which we always request
+   * @param sources sources of an answer that is based on collections; the first chunk carries them
+   */
+  constructor(
+    private readonly includeUsage: boolean,
+    private sources?: readonly SourceBody[],
+  ) {}
 
   begin(model: ModelIdentity): void {
     this.model = model;
@@ -50,7 +61,7 @@ export class ChunkWriter {
     this.last = chunk;
     if (chunk.usage) this.usageSent = true;
     if (chunk.choices.length === 0 && chunk.usage && !this.includeUsage) return undefined;
-    return raw === undefined || !isPlain(chunk, this.includeUsage)
+    return raw === undefined || this.sources !== undefined || !isPlain(chunk, this.includeUsage)
       ? this.rewritten(chunk)
       : this.renamed(chunk, raw);
   }
@@ -73,7 +84,10 @@ export class ChunkWriter {
   private rewritten(chunk: ChatChunk): string {
     const { usage, ...rest } = chunk;
     const shown = this.includeUsage ? { usage: usage ?? null } : {};
-    return JSON.stringify({ ...rest, model: this.model?.name ?? chunk.model, ...shown });
+    const { sources } = this;
+    this.sources = undefined;
+    const model = this.model?.name ?? chunk.model;
+    return JSON.stringify({ ...rest, model, ...shown, ...(sources && { sources }) });
   }
 }
 

@@ -1,28 +1,52 @@
 import { Injectable } from '@nestjs/common';
-import type OpenAI from 'openai';
-import { ByteLimiter } from '../../common/byte-limiter.js';
+import { type ByteLease, ByteLimiter } from '../../common/byte-limiter.js';
 import { answerCaching, type Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import type { OutgoingEvent } from '../../common/event-stream.js';
-import { type ChatRequest, LlmService, type ModelCall } from '../../llm/index.js';
+import {
+  type CitationFilter,
+  createCitationFilter,
+  NOTHING_FOUND,
+  PASSAGE_TOKENS,
+  type SourceBody,
+  toSourceBody,
+} from '../../features/rag/index.js';
+import { LlmService, ModelCatalog, type ModelCall, NO_USAGE, type SharedLease } from '../../llm/index.js';
 import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
+import type { ChatCompletionBody } from './chat-completion-body.js';
 import { FilePartsService } from './file-parts.service.js';
 import { ChunkWriter, toCompletionText } from './chat-completions.mapper.js';
-
-/** A Chat Completions request whose body was validated. */
-export type ChatCompletionBody = ChatRequest & {
-  readonly model?: string;
-  readonly stream?: boolean | null;
-  /** Our own field: true if a cached answer to an equal request may be returned. */
-  readonly cache?: boolean | null;
-  readonly stream_options?: OpenAI.Chat.ChatCompletionStreamOptions | null;
-};
+import { addPassages, CompletionPassagesService } from './completion-passages.service.js';
+import { type CompletionRetrieval, toRetrieval } from './completion-retrieval.js';
+import { filterCitations, withoutFalseCitations } from './filter-citations.js';
+import { type OwnAnswer, OwnChunks, toOwnCompletion } from './own-completion.js';
 
 /** A whole answer and the data of its headers. */
 export interface CompletionResult {
   readonly head: ModelResponseHeaders;
   /** JSON text. */
   readonly completion: string;
+}
+
+/** The passages that an answer is based on. */
+interface FoundSources {
+  readonly sources: readonly SourceBody[];
+  /** Undefined if the text of the answer has no markers. */
+  readonly filter: CitationFilter | undefined;
+  /** Reserved before the search, so that a refused request has not cost anything. */
+  readonly lease: SharedLease;
+}
+
+/** A call to a model, and the passages for its answer if the request names collections. */
+interface PreparedCall {
+  readonly call: ModelCall;
+  readonly found: FoundSources | undefined;
+}
+
+/** Resources of a request until its answer is complete. */
+interface RequestResources {
+  readonly memory: ByteLease;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -33,20 +57,29 @@ export interface CompletionResult {
 export class ChatCompletionsService {
   constructor(
     private readonly llm: LlmService,
+    private readonly models: ModelCatalog,
     private readonly fileParts: FilePartsService,
+    private readonly passages: CompletionPassagesService,
     private readonly fileMemory: ByteLimiter,
   ) {}
 
   /** @throws AppError if there is no answer */
   async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<CompletionResult> {
     const memory = this.fileMemory.lease();
+    let prepared: PreparedCall | undefined;
     try {
-      const options = { memory, signal };
-      const messages = await this.fileParts.resolveFileIds(caller.userId, body, options);
-      const call = toCall(caller, { ...body, messages }, signal);
-      const answer = await this.llm.complete(call);
-      return { head: toModelResponseHeaders(call, answer), completion: toCompletionText(answer) };
+      prepared = await this.prepareCall(caller, body, { memory, signal });
+      const { call, found } = prepared;
+      if (found?.sources.length === 0) {
+        const completion = JSON.stringify(toOwnCompletion(await this.nothingFound(body)));
+        return { head: toModelResponseHeaders(call, { ignored: [] }), completion };
+      }
+      const answer = await this.llm.complete(call, found?.lease);
+      const checked = found?.filter ? withoutFalseCitations(answer, found.filter) : answer;
+      const completion = toCompletionText(checked, found?.sources);
+      return { head: toModelResponseHeaders(call, answer), completion };
     } finally {
+      await prepared?.found?.lease.settle();
       memory.release();
     }
   }
@@ -63,13 +96,20 @@ export class ChatCompletionsService {
     signal: AbortSignal,
     begin: (head: ModelResponseHeaders) => void,
   ): AsyncGenerator<OutgoingEvent> {
-    const writer = new ChunkWriter(body.stream_options?.include_usage === true);
+    const includeUsage = body.stream_options?.include_usage === true;
     const memory = this.fileMemory.lease();
+    let prepared: PreparedCall | undefined;
     try {
-      const options = { memory, signal };
-      const messages = await this.fileParts.resolveFileIds(caller.userId, body, options);
-      const call = toCall(caller, { ...body, messages }, signal);
-      for await (const event of this.llm.stream(call)) {
+      prepared = await this.prepareCall(caller, body, { memory, signal });
+      const { call, found } = prepared;
+      if (found?.sources.length === 0) {
+        begin(toModelResponseHeaders(call, { ignored: [] }));
+        yield* toOwnChunks(await this.nothingFound(body), includeUsage);
+        return;
+      }
+      const writer = new ChunkWriter(includeUsage, found?.sources);
+      const events = this.llm.stream(call, await found?.lease.join());
+      for await (const event of found?.filter ? filterCitations(events, found.filter) : events) {
         if (event.type === 'chunk') {
           const data = writer.write(event);
           if (data !== undefined) yield { data };
@@ -82,14 +122,76 @@ export class ChatCompletionsService {
         }
       }
     } finally {
+      await prepared?.found?.lease.settle();
       memory.release();
     }
     yield { data: '[DONE]' };
   }
+
+  private async prepareCall(
+    caller: Caller,
+    body: ChatCompletionBody,
+    resources: RequestResources,
+  ): Promise<PreparedCall> {
+    const retrieval = toRetrieval(body);
+    if (retrieval !== undefined) return this.prepareSourcedCall(caller, body, retrieval, resources);
+    const messages = await this.fileParts.resolveFileIds(caller.userId, body, resources);
+    return { call: toCall(caller, { ...body, messages }, resources.signal), found: undefined };
+  }
+
+  /** Finds the passages for a request that names collections. */
+  private async prepareSourcedCall(
+    caller: Caller,
+    body: ChatCompletionBody,
+    retrieval: CompletionRetrieval,
+    resources: RequestResources,
+  ): Promise<PreparedCall> {
+    const { signal } = resources;
+    const collectionIds = await this.passages.resolveCollections(caller.userId, retrieval);
+    const room = { ...resources, otherTokens: PASSAGE_TOKENS };
+    const messages = await this.fileParts.resolveFileIds(caller.userId, body, room);
+    const call = toCall(caller, { ...body, messages }, signal);
+    const lease = this.llm.shareLease([call], PASSAGE_TOKENS);
+    try {
+      await lease.join();
+      const asked = { collectionIds, question: retrieval.question };
+      const block = await this.passages.findPassages(caller, asked, { ...body, messages }, signal);
+      if (block === undefined) return { call, found: { sources: [], filter: undefined, lease } };
+      const request = { ...call.request, messages: addPassages(messages, block) };
+      const sources = block.sources.map(toSourceBody);
+      const filter = createCitationFilter(sources.length, body);
+      return { call: { ...call, request }, found: { sources, filter, lease } };
+    } catch (error) {
+      await lease.settle();
+      throw error;
+    }
+  }
+
+  /** Returns the answer to a question that no passage is relevant to. No model is called. */
+  private async nothingFound({ model }: ChatCompletionBody): Promise<OwnAnswer> {
+    return {
+      id: newId(),
+      createdAt: new Date(),
+      text: NOTHING_FOUND,
+      calls: [],
+      model: await this.models.canonicalName(model),
+      finishReason: 'stop',
+      usage: NO_USAGE,
+      sources: [],
+    };
+  }
+}
+
+function* toOwnChunks(answer: OwnAnswer, includeUsage: boolean): Generator<OutgoingEvent> {
+  const { id, createdAt, text, model, finishReason, usage, sources } = answer;
+  const chunks = new OwnChunks({ id, createdAt, readModel: () => model, includeUsage });
+  yield chunks.begin(sources);
+  yield chunks.add({ content: text });
+  yield* chunks.end(finishReason, usage);
 }
 
 function toCall(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): ModelCall {
-  const { model, stream, stream_options, cache, ...request } = body;
+  const { model, stream, stream_options, cache, collection, ...request } = body;
   return {
     callId: newId(),
     ...caller,

@@ -4,19 +4,22 @@ import type { OutgoingEvent } from '../../common/event-stream.js';
 import { isId } from '../../common/ids.js';
 import type { ChatMessage } from '../../llm/index.js';
 import {
+  type AnswerSources,
   type AnswerStream,
   type FinishedAnswer,
   followAnswer,
   type NewMessage,
   toCallDelta,
   toIdempotency,
-  toOpenAiToolCalls,
   type TurnRequest,
 } from '../../features/chat/index.js';
+import { toSourceBody } from '../../features/rag/index.js';
 import { parseFileId } from './file-id.js';
 import { fileIdsOf } from './file-parts.service.js';
-import { toUsage } from './chat-completions.mapper.js';
-import type { ChatCompletionBody } from './chat-completions.service.js';
+import { assertPlainAnswer } from './assert-plain-answer.js';
+import type { ChatCompletionBody } from './chat-completion-body.js';
+import { toRetrieval } from './completion-retrieval.js';
+import { OwnChunks, toOwnCompletion } from './own-completion.js';
 
 /** Value of `X-Conversation-ID` that creates a conversation. */
 export const NEW_CONVERSATION = 'new';
@@ -34,9 +37,6 @@ const MAX_CHARACTERS = 1_000_000;
 /** Maximum number of files of one question, as in the native API. */
 const MAX_FILES = 10;
 
-/** Parameters that a stored answer, which consists of text and tool calls, cannot represent. */
-const REFUSED = ['logprobs', 'audio', 'web_search_options', 'functions', 'function_call'] as const;
-
 /**
  * Converts a Chat Completions request to a turn: the messages after the last answer are new, system and
  * developer messages apply to this turn, and everything before is known from the conversation.
@@ -49,9 +49,11 @@ export function toTurn(
   body: ChatCompletionBody,
 ): TurnRequest {
   if (conversation !== NEW_CONVERSATION && !isId(conversation)) throw noConversationId();
-  const { model, messages, stream: _stream, stream_options: _options, cache, n, ...parameters } = body;
-  if (typeof n === 'number' && n > 1) throw refused('n');
-  for (const name of REFUSED) if (parameters[name]) throw refused(name);
+  // A stored answer cannot represent anything else.
+  assertPlainAnswer(body, 'X-Conversation-ID');
+  const { model, messages, stream: _stream, stream_options: _options, cache, n: _n, ...rest } = body;
+  const { collection: _collection, ...parameters } = rest;
+  const retrieval = toRetrieval(body);
   const prompts = messages.filter(({ role }) => role === 'system' || role === 'developer').map(textOf);
   const newerMessages = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
   if (newerMessages.length > MAX_MESSAGES)
@@ -87,6 +89,8 @@ export function toTurn(
       restart: 'never',
       cache: answerCaching(caller, cache),
     },
+    collections: retrieval?.collections,
+    question: retrieval?.question,
     mayRetrieve: hasScope(caller, 'rag'),
     // OpenAI's clients parse answers themselves.
     checkOutput: false,
@@ -136,34 +140,19 @@ function wrong(message: string): InvalidRequestError {
   return new InvalidRequestError(`messages ${message}.`, [{ field: 'messages', message }]);
 }
 
-function refused(name: string): AppError {
-  const message = `X-Conversation-ID cannot be combined with '${name}'. Omit one of them.`;
-  return new AppError('invalid_request', message, { param: name });
-}
-
 /** Converts a finished answer to the format of Chat Completions. */
-export function toConversationCompletion({ answerId }: AnswerStream, answer: FinishedAnswer) {
-  const { text, calls, model, usage, completedAt } = answer;
-  return {
-    id: idOf(answerId),
-    object: 'chat.completion',
-    created: secondsOf(completedAt),
-    model,
-    choices: [
-      {
-        index: 0,
-        message: {
-          role: 'assistant',
-          content: text === '' && calls.length > 0 ? null : text,
-          refusal: null,
-          ...(calls.length > 0 && { tool_calls: toOpenAiToolCalls(calls) }),
-        },
-        logprobs: null,
-        finish_reason: reasonOf(answer),
-      },
-    ],
-    usage: toUsage(usage),
-  };
+export function toConversationCompletion(
+  { answerId }: AnswerStream,
+  answer: FinishedAnswer,
+  sources: AnswerSources | undefined,
+) {
+  return toOwnCompletion({
+    ...answer,
+    id: answerId,
+    createdAt: answer.completedAt,
+    finishReason: reasonOf(answer),
+    sources: sources?.map(toSourceBody),
+  });
 }
 
 /**
@@ -176,29 +165,27 @@ export async function* toConversationChunks(
   signal: AbortSignal,
   includeUsage: boolean,
 ): AsyncGenerator<OutgoingEvent> {
-  const created = secondsOf(new Date());
-  const chunk = (choices: readonly object[], usage?: object): OutgoingEvent => {
-    const { model } = source.snapshot();
-    const head = { id: idOf(source.answerId), object: 'chat.completion.chunk', created, model };
-    return { data: { ...head, choices, ...(includeUsage && { usage: usage ?? null }) } };
-  };
-  const choice = (delta: object, finish_reason: string | null = null) => ({ index: 0, delta, finish_reason });
-  yield chunk([choice({ role: 'assistant', content: '' })]);
+  const chunks = new OwnChunks({
+    id: source.answerId,
+    createdAt: new Date(),
+    readModel: () => source.snapshot().model,
+    includeUsage,
+  });
+  const sources = await source.readSources(signal);
+  yield chunks.begin(sources?.map(toSourceBody));
   for await (const event of followAnswer(source, signal)) {
     switch (event.type) {
       case 'delta':
-        yield chunk([choice({ content: event.delta })]);
+        yield chunks.add({ content: event.delta });
         break;
       case 'call':
-        yield chunk([choice({ tool_calls: [toCallDelta(event.piece)] })]);
+        yield chunks.add({ tool_calls: [toCallDelta(event.piece)] });
         break;
       case 'restarted':
         throw restartedError(source);
       case 'ended':
         if ('error' in event.outcome) throw event.outcome.error;
-        yield chunk([choice({}, reasonOf(event.outcome))]);
-        if (includeUsage) yield chunk([], toUsage(event.outcome.usage));
-        yield { data: '[DONE]' };
+        yield* chunks.end(reasonOf(event.outcome), event.outcome.usage);
     }
   }
 }
@@ -215,6 +202,3 @@ function restartedError({ conversationId, answerId }: AnswerStream): AppError {
 function reasonOf({ status, finishReason }: FinishedAnswer): string {
   return status === 'stopped' ? 'stop' : finishReason;
 }
-
-const idOf = (answerId: string): string => `chatcmpl-${answerId}`;
-const secondsOf = (time: Date): number => Math.floor(time.getTime() / 1000);

@@ -8,7 +8,7 @@ import {
   setModelResponseHeaders,
   withClientSignal,
 } from '../../http/index.js';
-import type { ChatCompletionBody } from './chat-completions.service.js';
+import type { ChatCompletionBody } from './chat-completion-body.js';
 import { toConversationChunks, toConversationCompletion, toTurn } from './conversation-completions.mapper.js';
 
 /**
@@ -36,7 +36,10 @@ export class ConversationCompletionsSender {
       return sendEventStream(response, { begin: 'at_once', headers, events });
     }
     response.set(headers);
-    const finished = await withClientSignal(response, (signal) => this.turns.awaitAnswer(answer, signal));
+    const { finished, sources } = await withClientSignal(response, async (signal) => ({
+      finished: await this.turns.awaitAnswer(answer, signal),
+      sources: await answer.readSources(signal),
+    }));
     setModelResponseHeaders(
       response,
       toModelResponseHeaders(
@@ -44,6 +47,6 @@ export class ConversationCompletionsSender {
         { ignored: answer.ignored ?? [], cached: finished.cached },
       ),
     );
-    response.json(toConversationCompletion(answer, finished));
+    response.json(toConversationCompletion(answer, finished, sources));
   }
 }

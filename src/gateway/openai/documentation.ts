@@ -1,3 +1,5 @@
+import { getSchemaPath } from '@nestjs/swagger';
+import { COLLECTION_LIST_SCHEMA, SourceBody } from '../../features/rag/index.js';
 import type { SchemaObject } from '../../http/index.js';
 
 const MODEL: SchemaObject = {
@@ -46,13 +48,44 @@ export const CHAT_COMPLETION_DOC: SchemaObject = {
       minimum: 1,
       description: 'Maximum number of tokens in the answer.',
     },
+    collection: {
+      ...COLLECTION_LIST_SCHEMA,
+      description:
+        'Collections of documents that the answer is based on: the id of one, the name of one of yours, or a list of up to 20. Passages are searched for the text of the last user message, at most 5,000 characters, and added to it. The completion, or the first chunk of a stream, has the `sources`; the text cites them as `[1]`. If nothing relevant is found, the answer says so and no model is called. Needs the scope `rag`. Cannot be combined with `n` above 1, `logprobs`, `audio`, `web_search_options`, `functions` and `function_call`. Never sent to the provider.',
+    },
+  },
+};
+
+/** Examples of requests. */
+export const CHAT_COMPLETION_REQUESTS = {
+  question: {
+    summary: 'A question',
+    value: { model: 'demo/echo', messages: [{ role: 'user', content: 'Why is the sky blue?' }] },
+  },
+  documents: {
+    summary: 'A question about documents',
+    value: {
+      model: 'demo/echo',
+      messages: [{ role: 'user', content: 'How long is the notice period?' }],
+      collection: 'handbook',
+    },
   },
 };
 
 /** Examples of a whole and a streamed answer. */
 export const CHAT_COMPLETION_EXAMPLE = {
   'application/json': {
-    schema: { type: 'object', additionalProperties: true } satisfies SchemaObject,
+    schema: {
+      type: 'object',
+      additionalProperties: true,
+      properties: {
+        sources: {
+          type: 'array',
+          items: { $ref: getSchemaPath(SourceBody) },
+          description: 'Present only if the request has `collection`. Empty if nothing relevant was found.',
+        },
+      },
+    } satisfies SchemaObject,
     example: {
       id: 'chatcmpl-1',
       object: 'chat.completion',

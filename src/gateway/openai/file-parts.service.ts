@@ -10,6 +10,7 @@ import {
 import { FileService, type StoredFile } from '../../features/files/index.js';
 import { type ChatMessage, type ChatRequest, countTokens, ModelCatalog } from '../../llm/index.js';
 import { parseFileId } from './file-id.js';
+import { messageText } from './message-text.js';
 
 /** Maximum number of different files in a request, as in a message of a conversation. */
 const MAX_FILES = 10;
@@ -30,7 +31,8 @@ export class FilePartsService {
   /**
    * Returns the messages with the content of the files whose ids they have, as the model can read it. Other parts stay
    * as they are.
-   * @param memory reserved for the bytes of the files before they are read; the caller releases it once the model has
+   * @param options.otherTokens tokens of the window that the text of documents leaves to what is added later
+   * @param options.memory reserved for the bytes of the files before they are read; the caller releases it once the model has
    *   them
    * @throws NotFoundError if a file does not exist or belongs to someone else
    * @throws InvalidRequestError if the files are too large in total, or one cannot be sent to a model
@@ -40,7 +42,11 @@ export class FilePartsService {
   async resolveFileIds(
     userId: string,
     body: ChatRequest & { readonly model?: string },
-    { memory, signal }: { readonly memory: ByteLease; readonly signal: AbortSignal },
+    {
+      memory,
+      signal,
+      otherTokens = 0,
+    }: { readonly memory: ByteLease; readonly signal: AbortSignal; readonly otherTokens?: number },
   ): Promise<ChatMessage[]> {
     const { messages } = body;
     const ids = new Set(messages.flatMap(fileIdsOf).map(parseFileId));
@@ -52,8 +58,9 @@ export class FilePartsService {
     const resolved = await this.attachments.resolveFiles(answer, files, 'messages', signal);
     await memory.acquire(resolved.mediaBytes, signal);
     const { tokens: windowTokens } = await this.models.contextWindow(model);
-    const used = resolved.tokens + messages.reduce((sum, message) => sum + countTokens(textIn(message)), 0);
-    const room = maxInputTokens(windowTokens, windowTokens, body) - used;
+    const used =
+      resolved.tokens + messages.reduce((sum, message) => sum + countTokens(messageText(message)), 0);
+    const room = maxInputTokens(windowTokens, windowTokens, body) - used - otherTokens;
     const loading = this.loader.beginLoading(userId, Math.max(0, room));
     const parts = new Map<string, ContentPart>();
     for (const loadable of resolved.files) parts.set(loadable.file.id, await loading.loadPart(loadable));
@@ -103,13 +110,6 @@ function withParts(
     return file;
   });
   return { ...message, content };
-}
-
-/** Returns the text of a message, without images and files. */
-function textIn({ content }: ChatMessage): string {
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return '';
-  return content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
 }
 
 function tooManyFiles(): InvalidRequestError {

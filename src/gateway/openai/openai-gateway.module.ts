@@ -1,9 +1,11 @@
 import { Module } from '@nestjs/common';
 import { ChatModule } from '../../features/chat/index.js';
 import { FilesModule } from '../../features/files/index.js';
+import { RagModule } from '../../features/rag/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { ChatCompletionsController } from './chat-completions.controller.js';
 import { ChatCompletionsService } from './chat-completions.service.js';
+import { CompletionPassagesService } from './completion-passages.service.js';
 import { CompletionsController } from './completions.controller.js';
 import { CompletionsService } from './completions.service.js';
 import { ConversationCompletionsSender } from './conversation-completions.sender.js';
@@ -17,7 +19,7 @@ import { OpenAiModelsService } from './models.service.js';
 
 /** OpenAI's protocol for every provider. */
 @Module({
-  imports: [ChatModule, FilesModule, LlmModule],
+  imports: [ChatModule, FilesModule, LlmModule, RagModule],
   controllers: [
     ChatCompletionsController,
     CompletionsController,
@@ -27,6 +29,7 @@ import { OpenAiModelsService } from './models.service.js';
   ],
   providers: [
     ChatCompletionsService,
+    CompletionPassagesService,
     CompletionsService,
     ConversationCompletionsSender,
     EmbeddingsService,

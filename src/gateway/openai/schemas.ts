@@ -1,4 +1,5 @@
 import type { SchemaObject } from 'ajv';
+import { COLLECTION_NAME, MAX_COLLECTION_LIST } from '../../features/rag/index.js';
 import { listOfTyped, schemaForTag, schemaForType } from '../schema-for-tag.js';
 
 /** OpenAI's maximum number of texts in one embeddings request. */
@@ -180,9 +181,19 @@ const PARAMETERS: Readonly<Record<string, SchemaObject>> = {
   prediction: { type: ['object', 'null'], required: ['type'], properties: { type: TEXT, content: CONTENT } },
 };
 
+/** Collections of documents, our own field. */
+const COLLECTION: SchemaObject = {
+  type: ['string', 'array', 'null'],
+  pattern: COLLECTION_NAME.source,
+  minItems: 1,
+  maxItems: MAX_COLLECTION_LIST,
+  items: { type: 'string', pattern: COLLECTION_NAME.source },
+};
+
 const CHAT_PROPERTIES: Readonly<Record<string, SchemaObject>> = {
   ...PARAMETERS,
   messages: { type: 'array', minItems: 1, items: MESSAGE },
+  collection: COLLECTION,
   logprobs: FLAG,
   top_logprobs: { type: ['integer', 'null'], minimum: 0, maximum: 20 },
 };

@@ -64,3 +64,12 @@ export interface TokenUsage {
   /** The part of the output that was reasoning and is not part of the text. */
   readonly reasoningTokens: number;
 }
+
+/** Usage of an answer for which no model was called. */
+export const NO_USAGE: TokenUsage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cachedTokens: 0,
+  cacheWriteTokens: 0,
+  reasoningTokens: 0,
+};

@@ -37,7 +37,7 @@ export {
 } from './model-provider.js';
 export { mediaKindsOf, type MediaKind } from './media.js';
 export type { NativeRequest, RelayedEvent, Protocol } from './native.js';
-export { FINISH_REASONS } from './chat.js';
+export { FINISH_REASONS, NO_USAGE } from './chat.js';
 export { CredentialSource } from './credential-source.js';
 export { UsageSink } from './usage-sink.js';
 export { ProviderError, type ProviderErrorKind } from './provider-error.js';

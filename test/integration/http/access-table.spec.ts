@@ -18,6 +18,8 @@ type Thing = 'conversation' | 'answer' | 'file' | 'collection' | 'apiKey' | 'use
 /** Access rules of a route, and how to request it. */
 interface Access {
   readonly needs: Scope;
+  /** Fields of the body that need a further scope. */
+  readonly fields?: Readonly<Record<string, Scope>>;
   /** Set if the route is for admin accounts only. */
   readonly adminOnly?: true;
   /** The resource whose id is in the path. */
@@ -26,10 +28,13 @@ interface Access {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** The field of an answer that is based on documents. */
+const fields = { collection: 'rag' } as const;
+
 /** Every route that requires credentials. New routes must be added here with the scope they require. */
 const CLOSED: Readonly<Record<string, Access>> = {
-  'post /api/v1/chat': { needs: 'chat' },
-  'post /api/v1/chat/stream': { needs: 'chat' },
+  'post /api/v1/chat': { needs: 'chat', fields },
+  'post /api/v1/chat/stream': { needs: 'chat', fields },
   'get /api/v1/chat/stream/{message_id}': { needs: 'chat', thing: 'answer' },
   'post /api/v1/chat/{message_id}/stop': { needs: 'chat', thing: 'answer' },
   'post /api/v1/chat/{message_id}/tool-results': { needs: 'chat' },
@@ -65,9 +70,10 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'post /api/v1/rag/search': { needs: 'rag' },
   'post /api/v1/rag/query': { needs: 'rag' },
   'post /api/v1/conversations/{id}/messages/{message_id}/activate': { needs: 'chat', thing: 'conversation' },
-  'post /api/v1/conversations/{id}/messages/{message_id}/edit': { needs: 'chat' },
+  'post /api/v1/conversations/{id}/messages/{message_id}/edit': { needs: 'chat', fields },
   'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': {
     needs: 'chat',
+    fields,
     thing: 'conversation',
   },
   'get /api/v1/conversations/{id}/messages/{message_id}/siblings': { needs: 'chat', thing: 'conversation' },
@@ -77,7 +83,7 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'get /api/v1/conversations/{id}/shares': { needs: 'chat', thing: 'conversation' },
   'delete /api/v1/conversations/{id}/shares/{share_id}': { needs: 'chat', thing: 'conversation' },
   'get /api/v1/usage': { needs: 'chat' },
-  'post /v1/chat/completions': { needs: 'chat' },
+  'post /v1/chat/completions': { needs: 'chat', fields },
   'post /v1/completions': { needs: 'chat' },
   'post /v1/embeddings': { needs: 'chat' },
   'post /v1/files': { needs: 'files' },
@@ -240,12 +246,12 @@ function askWithKey(name: string, access: Pick<Access, 'headers'>, key: string) 
   return askWith({ ...access.headers, 'x-api-key': key }, name, NOBODY);
 }
 
-function askWith(headers: Readonly<Record<string, string>>, name: string, id: string) {
+function askWith(headers: Readonly<Record<string, string>>, name: string, id: string, body: object = {}) {
   const [method = '', path = ''] = name.split(' ');
   return send(api.url + path.replaceAll(/\{\w+\}/g, id), {
     method: method.toUpperCase(),
     headers,
-    ...(['post', 'put', 'patch'].includes(method) && { body: {} }),
+    ...(['post', 'put', 'patch'].includes(method) && { body }),
   });
 }
 
@@ -283,6 +289,22 @@ describe('the access table', () => {
     expect(named(false).sort()).toEqual(Object.keys(CLOSED).sort());
     expect(named(true).sort()).toEqual(Object.keys(OPEN).sort());
   });
+
+  it('lists every route that needs the scope rag for the collections in its body only', async () => {
+    const { body: document } = await send(`${api.url}/docs-json`);
+    const names = Object.entries(CLOSED).flatMap(([name, { needs }]) => {
+      const [method = '', path = ''] = name.split(' ');
+      const content = at(document, 'paths', path, method, 'requestBody', 'content', 'application/json');
+      const reference = at(content, 'schema', '$ref');
+      const schema =
+        typeof reference === 'string'
+          ? at(document, 'components', 'schemas', reference.replace(/^.*\//, ''))
+          : at(content, 'schema');
+      return needs !== 'rag' && at(schema, 'properties', 'collection') !== undefined ? [name] : [];
+    });
+    const listed = Object.entries(CLOSED).filter(([, access]) => access.fields !== undefined);
+    expect(names.sort()).toEqual(listed.map(([name]) => name).sort());
+  });
 });
 
 describe.each(Object.entries(OPEN))('%s', (name, status) => {
@@ -295,7 +317,7 @@ describe.each(Object.entries(OPEN))('%s', (name, status) => {
 });
 
 describe.each(ROUTES)('%s %j', (name, access) => {
-  const { needs, adminOnly, thing, apiFormat } = access;
+  const { needs, fields, adminOnly, thing, apiFormat } = access;
 
   it('refuses missing and invalid credentials', async () => {
     for (const [what, { credential, code }] of Object.entries(refused))
@@ -314,6 +336,18 @@ describe.each(ROUTES)('%s %j', (name, access) => {
     for (const answer of [await ask(name, access, key), await askWithKey(name, access, key)])
       expectRefusal({ needs }, answer, 'insufficient_scope', apiFormat);
   });
+
+  if (fields !== undefined) {
+    it('refuses an API key that lacks the scope of a field, only if the request has that field', async () => {
+      for (const [field, scope] of Object.entries(fields)) {
+        const headers = { authorization: `Bearer ${without[scope]}` };
+        const refusal = await askWith(headers, name, NOBODY, { [field]: things.collection });
+        expectRefusal({ field }, refusal, 'insufficient_scope', apiFormat);
+        const { status } = await askWith(headers, name, NOBODY, { [field]: null });
+        expect([400, 404]).toContain(status);
+      }
+    });
+  }
 
   if (adminOnly) {
     it('refuses accounts that are not admins, whatever the scopes of their key', async () => {

@@ -378,7 +378,11 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/usage': { from: [literal('2026-01-01')], to: [literal('2026-01-31')] },
   'post /v1/messages': ask,
   'post /v1/messages/count_tokens': ask,
-  'post /v1/chat/completions': { ...ask, 'X-Conversation-ID': [literal('new'), ...conversation] },
+  'post /v1/chat/completions': {
+    ...ask,
+    collection: [...collection, ...searchScope.collections],
+    'X-Conversation-ID': [literal('new'), ...conversation],
+  },
   'post /v1/completions': { model, prompt: [literal('Hello')], max_tokens: counts },
   'post /v1/embeddings': {
     model: ['openai/test-model', 'ollama/test-model'].map(literal),

@@ -1,5 +1,5 @@
 import { untilAborted } from '../../../common/until-aborted.js';
-import { CitationFilter } from '../../rag/index.js';
+import { type CitationFilter, createCitationFilter } from '../../rag/index.js';
 import type { AnswerSources } from '../model/answer-sources.js';
 import type { GenerationSpec } from '../model/turn.js';
 
@@ -39,11 +39,9 @@ export class LiveSources {
     return this.filter?.end() ?? '';
   }
 
-  /** Begins a new text of the same sources. Brackets with numbers in JSON are no markers. */
+  /** Begins a new text of the same sources. */
   restart(): void {
-    const { type } = this.spec.parameters.response_format ?? {};
-    const hasMarkers = type !== 'json_object' && type !== 'json_schema';
-    this.filter = this.found !== undefined && hasMarkers ? new CitationFilter(this.found.count) : undefined;
+    this.filter = this.found && createCitationFilter(this.found.count, this.spec.parameters);
   }
 
   /** Ends the wait for sources that will never be known. */

@@ -1,5 +1,5 @@
 import { type AppError, asAppError } from '../../../common/errors.js';
-import { type AttemptRecord, countTokens, ModelCallError, type TokenUsage } from '../../../llm/index.js';
+import { type AttemptRecord, countTokens, ModelCallError, NO_USAGE } from '../../../llm/index.js';
 import { NOTHING_FOUND } from '../../rag/index.js';
 import { TurnInterruptedError } from '../model/chat.errors.js';
 import type { LiveAnswer } from './live-answer.js';
@@ -22,15 +22,6 @@ interface EndedRun {
   /** True if the user stopped it. */
   readonly stopped: boolean;
 }
-
-/** Usage of a turn that was stopped before any model was called. */
-const NOTHING_USED = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cachedTokens: 0,
-  cacheWriteTokens: 0,
-  reasoningTokens: 0,
-} as const satisfies TokenUsage;
 
 /** Returns the outcome of an answer that arrived in full: a failure if it does not have the requested format. */
 export function toTurnOutcome(
@@ -89,7 +80,7 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
       calls,
       model,
       finishReason: STOPPED_FINISH_REASON,
-      usage: attempts.at(-1)?.usage ?? NOTHING_USED,
+      usage: attempts.at(-1)?.usage ?? NO_USAGE,
       costMicroUsd: totalCost(attempts),
       warning: null,
       cached: false,
@@ -110,7 +101,7 @@ export function toNothingFoundResult({ live }: Pick<EndedRun, 'live'>): TurnResu
     calls: [],
     model: live.model,
     finishReason: 'stop',
-    usage: NOTHING_USED,
+    usage: NO_USAGE,
     costMicroUsd: 0n,
     warning: null,
     cached: false,

@@ -39,6 +39,8 @@ export interface TurnRequest {
    * Ids or names of the collections that the answer is based on. Without them: those of the answer that is replaced.
    */
   readonly collections?: readonly string[] | undefined;
+  /** Text that passages are searched for. Without it: the question that is answered. */
+  readonly question?: string | undefined;
   /** True if the caller has the scope of retrieval, without which an answer cannot be based on collections. */
   readonly mayRetrieve: boolean;
   /** If true, an answer that does not match the `response_format` of the parameters is a failure. */

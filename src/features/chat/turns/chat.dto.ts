@@ -18,7 +18,7 @@ import {
 } from 'class-validator';
 import { IsFileIds, MAX_FILES } from '../attachments/is-file-ids.js';
 import { IsNotBlank, IsOptionalField, IsPlainText } from '../../../http/index.js';
-import { COLLECTION_NAME, IsCollectionList, MAX_COLLECTION_LIST } from '../../rag/index.js';
+import { COLLECTION_LIST_SCHEMA, IsCollectionList } from '../../rag/index.js';
 import { type Compaction, COMPACTIONS } from '../model/compaction.js';
 import { IsToolChoice, TOOL_NAME, type ToolChoice } from '../messages/is-tool-choice.js';
 import { MAX_TOOL_RESULTS } from '../model/tool-calls.js';
@@ -139,15 +139,7 @@ export class SourcedGenerationBody extends GenerationBody {
   @ApiPropertyOptional({
     description:
       'Collections of documents that the answer is based on: the id of one, the name of one of yours, or a list of up to 20. The answer cites its `sources`; if nothing relevant is found, it says so and no model is called. Needs the scope `rag`. An answer that replaces another one has its collections by default.',
-    oneOf: [
-      { type: 'string', pattern: COLLECTION_NAME.source },
-      {
-        type: 'array',
-        items: { type: 'string', pattern: COLLECTION_NAME.source },
-        minItems: 1,
-        maxItems: MAX_COLLECTION_LIST,
-      },
-    ],
+    ...COLLECTION_LIST_SCHEMA,
     example: 'default',
   })
   @IsOptionalField()

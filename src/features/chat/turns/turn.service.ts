@@ -7,7 +7,7 @@ import {
 } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { countTokensOfEach, LlmService, ModelCatalog } from '../../../llm/index.js';
-import { PassageFinder } from '../../rag/index.js';
+import { PASSAGE_TOKENS, PassageFinder } from '../../rag/index.js';
 import { type AnswerStream, awaitOutcome } from '../streams/answer-stream.js';
 import { AttachmentService, NO_FILES, type QuestionFiles } from '../attachments/attachment.service.js';
 import { mergeParameters } from '../messages/generation-parameters.js';
@@ -30,9 +30,6 @@ import { TurnRunner } from '../generation/turn-runner.js';
  * lease.
  */
 const LOOKUP_DELAYS_MS: readonly number[] = [100, 300, 1000, 2000, 2000, 2000, 2000, 2000];
-
-/** Tokens that are reserved for passages of documents, which are found after the turn is stored: five chunks. */
-const PASSAGE_TOKENS = 4_000;
 
 /** Result of a request: an answer to follow, and whether an earlier request started it. */
 export interface StartedTurn {
@@ -155,7 +152,7 @@ export class TurnService {
    * @throws AppError `insufficient_scope` if the caller may not use them
    */
   private async resolveRetrieval(
-    { spec: { userId }, collections, mayRetrieve }: TurnRequest,
+    { spec: { userId }, collections, mayRetrieve, question: asked }: TurnRequest,
     { previous, prompt, question = prompt }: ResolvedTarget,
   ): Promise<TurnRetrieval | undefined> {
     const collectionIds =
@@ -169,7 +166,7 @@ export class TurnService {
         'insufficient_scope',
         "The answer is based on collections, which requires the scope 'rag'. The API key lacks it.",
       );
-    return { collectionIds, question };
+    return { collectionIds, question: asked ?? question };
   }
 
   /**

@@ -4,6 +4,19 @@ import { COLLECTION_NAME } from './collection-settings.js';
 /** Maximum number of collections of one request. */
 export const MAX_COLLECTION_LIST = 20;
 
+/** Schema of a list of collections, or of one, for the OpenAPI document. */
+export const COLLECTION_LIST_SCHEMA = {
+  oneOf: [
+    { type: 'string', pattern: COLLECTION_NAME.source },
+    {
+      type: 'array',
+      items: { type: 'string', pattern: COLLECTION_NAME.source },
+      minItems: 1,
+      maxItems: MAX_COLLECTION_LIST,
+    },
+  ],
+};
+
 /** Requires the id or name of a collection, or a list of up to 20 of them. */
 export function IsCollectionList(): PropertyDecorator {
   return (target: object, propertyKey: string | symbol) => {

@@ -15,6 +15,9 @@ import type { StoredSource } from './stored-source.js';
 /** Maximum share of the input of a model that passages take beside a conversation. */
 const PASSAGE_SHARE = 1 / 2;
 
+/** Estimated tokens of the passages for an answer, to reserve before they are found: five chunks. */
+export const PASSAGE_TOKENS = 4_000;
+
 /** A question of a conversation to collections. */
 export interface PassageQuestion {
   readonly access: AccountAccess;
@@ -22,6 +25,8 @@ export interface PassageQuestion {
   readonly collectionIds: readonly string[];
   /** Model that answers. */
   readonly model: string;
+  /** Tokens that the other messages leave; undefined if these are left out for the sake of the passages. */
+  readonly maxTokens?: number;
 }
 
 /** Finds passages for the answers of conversations. */
@@ -52,7 +57,7 @@ export class PassageFinder {
    * @throws AppError as `PassageSearchService.search` does
    */
   async findPassages(
-    { access, question: query, collectionIds: collections, model }: PassageQuestion,
+    { access, question: query, collectionIds: collections, model, maxTokens = Infinity }: PassageQuestion,
     signal: AbortSignal,
   ): Promise<PassageBlock | undefined> {
     const request = { query, collections, mode: 'hybrid', topK: DEFAULT_TOP_K, explain: false } as const;
@@ -60,7 +65,7 @@ export class PassageFinder {
     if (hits.length === 0) return undefined;
     const { tokens } = await this.models.contextWindow(model);
     const room = Math.floor(Math.min(this.config.maxTokens, tokens) * PASSAGE_SHARE);
-    return toPassageBlock(numberSources(hits), room);
+    return toPassageBlock(numberSources(hits), Math.min(room, maxTokens));
   }
 
   /** Returns stored sources with the texts that the account may still read. */

@@ -11,6 +11,7 @@ import {
   ModelCatalog,
   type ModelCall,
   type ModelEvent,
+  NO_USAGE,
   type TokenUsage,
 } from '../../../llm/index.js';
 import { CitationFilter } from '../model/citations.js';
@@ -30,14 +31,6 @@ const DEMO = 'demo/';
 /** Maximum tokens of an answer if the request sets no limit, and the maximum share of the context window. */
 const ANSWER_TOKENS = 4_096;
 const ANSWER_SHARE = 1 / 4;
-
-const NO_USAGE: TokenUsage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cachedTokens: 0,
-  cacheWriteTokens: 0,
-  reasoningTokens: 0,
-};
 
 /** A question about documents. */
 export interface DocumentQuestion {
