@@ -18,6 +18,6 @@ export const RETRIEVAL_SETTINGS = {
     max: 1,
     defaultLabel: 'by embedding model',
     description:
-      'Minimum cosine of the vectors of a question and a passage that share no word, so that the passage counts as relevant; if unset, a minimum that suits the embedding model',
+      'Minimum cosine of the vectors of a question and a passage that share no content word, so that the passage counts as relevant; if unset, a minimum that suits the embedding model',
   }),
 };

@@ -3,8 +3,8 @@ import { type Bm25Corpus, inverseDocumentFrequency } from '../model/bm25.js';
 import { hashTerm, queryTerms, type QueryTerm } from '../model/tokenizer.js';
 import { LexicalSearchRepository, type TermPostings } from './lexical-search.repository.js';
 import { unpackKey } from './postings.js';
-import { scorePostings } from './score-postings.js';
-import { bestChunks, type ScoredChunk } from './scored-chunk.js';
+import { type ScoredPostings, scorePostings } from './score-postings.js';
+import { bestChunks, bestMatches, bestRelevant, type WordMatch } from './scored-chunk.js';
 import { MAX_LISTED_CHUNKS, type SearchScope } from './search-scope.repository.js';
 
 /**
@@ -41,10 +41,12 @@ export class LexicalSearchService {
   constructor(private readonly repository: LexicalSearchRepository) {}
 
   /**
-   * Returns the chunks of a scope with at least one word of the question, the best first. The score is BM25; the
-   * frequencies of terms come from the index itself, so no statistics have to be kept up to date.
+   * Returns the chunks of a scope with at least one word of the question, the best first, followed by more of those that
+   * are relevant. The score is BM25; the frequencies of terms come from the index itself, so no statistics have to be
+   * kept up to date.
+   * @param limit maximum number of chunks, and of relevant ones
    */
-  async findByWords(scope: SearchScope, question: string, limit: number): Promise<ScoredChunk[]> {
+  async findByWords(scope: SearchScope, question: string, limit: number): Promise<WordMatch[]> {
     const searched = toSearchedTerms(scope, queryTerms(question).slice(0, termCap(scope)));
     if (searched.length === 0 || scope.matchingChunks === 0) return [];
     const corpus = toCorpus(scope);
@@ -52,23 +54,26 @@ export class LexicalSearchService {
     const found = withTerms(searched, await this.repository.findPostings(scope, searched, cap));
     const frequent = found.filter(({ postings }) => postings.count >= cap);
     const counts = new DocumentFrequencies(found, corpus);
-    if (frequent.length === 0) return bestChunks(scoreTerms(found, counts, corpus), limit);
+    if (frequent.length === 0) return bestMatches(scoreTerms(found, counts, corpus), limit);
 
     // The chunks of rare terms are complete; those of frequent ones are an arbitrary part.
     const rare = found.filter(({ postings }) => postings.count < cap);
     const byRare = scoreTerms(rare, counts, corpus);
-    const candidates = byRare.size >= limit ? byRare : scoreTerms(found, counts, corpus);
-    const sample = bestChunks(candidates, MAX_RESCORED).map(({ key }) => key);
+    const hasEnough = byRare.scores.size >= limit;
+    const all = hasEnough && byRare.relevant.size >= limit ? byRare : scoreTerms(found, counts, corpus);
+    const sample = bestChunks((hasEnough ? byRare : all).scores, MAX_RESCORED).map(({ key }) => key);
+    const relevant = bestRelevant(all, limit).map(({ key }) => key);
+    const keys = Array.from(new Set([...sample, ...relevant]), unpackKey);
     // The rare terms may not find the chunks that have several of the frequent ones.
     const lists = scope.indexes
       .map(({ id: indexId }) => ({ indexId, hashes: bestFormOfEachWord(frequent, indexId) }))
       .filter(({ hashes }) => hashes.length > 1);
     const rescored = withTerms(
       searched,
-      await this.repository.findTermsOf(scope, searched, sample.map(unpackKey), lists, MAX_INTERSECTION),
+      await this.repository.findTermsOf(scope, searched, keys, lists, MAX_INTERSECTION),
     );
     counts.estimateFrequent(frequent, rescored, new Set(sample), scope);
-    return bestChunks(scoreTerms(rescored, counts, corpus), limit);
+    return bestMatches(scoreTerms(rescored, counts, corpus), limit);
   }
 }
 
@@ -153,7 +158,7 @@ function scoreTerms(
   found: readonly FoundTerm[],
   counts: DocumentFrequencies,
   corpus: Bm25Corpus,
-): Map<string, number> {
+): ScoredPostings {
   return scorePostings(
     found.map(({ term, postings }) => ({ term, idf: counts.idfOf(term), postings })),
     corpus,

@@ -3,7 +3,7 @@ import { newId } from '../../../common/ids.js';
 import { bm25Score } from '../model/bm25.js';
 import { type ChunkKey, packKey, Postings, unpackKey } from './postings.js';
 import { scorePostings } from './score-postings.js';
-import { bestChunks } from './scored-chunk.js';
+import { bestChunks, bestMatches } from './scored-chunk.js';
 
 const CORPUS = { count: 100, averageLength: 50 };
 
@@ -48,12 +48,12 @@ describe('the key of a chunk', () => {
 
 describe('the score of a chunk', () => {
   test('is the sum over words, and of the forms of a word the best', () => {
-    const term = { term: 'a', weight: 1, word: 0 };
-    const scores = scorePostings(
+    const term = { term: 'a', weight: 1, word: 0, evidence: 'strong' } as const;
+    const { scores, relevant } = scorePostings(
       [
         { term, idf: 2, postings: toPostings([{ ...FIRST, length: 50, frequency: 2 }]) },
         {
-          term: { ...term, weight: 0.5 },
+          term: { ...term, weight: 0.5, evidence: 'weak' },
           idf: 2,
           postings: toPostings([
             { ...FIRST, length: 50, frequency: 3 },
@@ -61,7 +61,7 @@ describe('the score of a chunk', () => {
           ]),
         },
         {
-          term: { term: 'b', weight: 1, word: 1 },
+          term: { term: 'b', weight: 1, word: 1, evidence: 'none' },
           idf: 1,
           postings: toPostings([{ ...FIRST, length: 50, frequency: 1 }]),
         },
@@ -70,6 +70,7 @@ describe('the score of a chunk', () => {
     );
     expect(scores.get(packKey(FIRST))).toBeCloseTo(bm25Score(2, 50, 2, CORPUS) + bm25Score(1, 50, 1, CORPUS));
     expect(scores.get(packKey(SECOND))).toBeCloseTo(0.5 * bm25Score(3, 50, 2, CORPUS));
+    expect(relevant).toEqual(new Set([packKey(FIRST)]));
   });
 });
 
@@ -89,6 +90,22 @@ describe('the best chunks', () => {
       { key: 'c', score: 2 },
       { key: 'a', score: 1 },
       { key: 'b', score: 1 },
+    ]);
+  });
+
+  test('are followed by the best relevant ones, which function words would hide', () => {
+    const scores = new Map([
+      ['a', 9],
+      ['b', 8],
+      ['c', 7],
+      ['d', 6],
+      ['e', 5],
+    ]);
+    const relevant = new Set(['b', 'd', 'e']);
+    expect(bestMatches({ scores, relevant }, 2)).toEqual([
+      { key: 'a', score: 9, isRelevant: false },
+      { key: 'b', score: 8, isRelevant: true },
+      { key: 'd', score: 6, isRelevant: true },
     ]);
   });
 });

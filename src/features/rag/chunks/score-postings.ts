@@ -1,4 +1,5 @@
 import { type Bm25Corpus, bm25Score } from '../model/bm25.js';
+import { RelevantPassages } from '../model/relevance.js';
 import type { QueryTerm } from '../model/tokenizer.js';
 import type { Postings } from './postings.js';
 
@@ -10,11 +11,19 @@ export interface QueryPostings {
   readonly postings: Postings;
 }
 
+/** The chunks with terms of a question, by their packed keys. */
+export interface ScoredPostings {
+  /** BM25 scores. */
+  readonly scores: ReadonlyMap<string, number>;
+  /** The chunks that are relevant to the question. */
+  readonly relevant: ReadonlySet<string>;
+}
+
 /**
- * Returns the BM25 scores of chunks by their packed keys. The forms of one word are alternatives: the one with the
+ * Returns the scores of chunks, and which of them are relevant. The forms of one word are alternatives: the one with the
  * highest score counts.
  */
-export function scorePostings(lists: readonly QueryPostings[], corpus: Bm25Corpus): Map<string, number> {
+export function scorePostings(lists: readonly QueryPostings[], corpus: Bm25Corpus): ScoredPostings {
   const words = new Map<number, QueryPostings[]>();
   for (const list of lists) {
     const forms = words.get(list.term.word);
@@ -22,15 +31,17 @@ export function scorePostings(lists: readonly QueryPostings[], corpus: Bm25Corpu
     else forms.push(list);
   }
   const scores = new Map<string, number>();
+  const relevant = new RelevantPassages<string>();
   for (const forms of words.values()) {
     const best = new Map<string, number>();
     for (const { term, idf, postings } of forms) {
       postings.forEach((key, length, frequency) => {
         const score = term.weight * bm25Score(frequency, length, idf, corpus);
         if (score > (best.get(key) ?? 0)) best.set(key, score);
+        relevant.add(key, term);
       });
     }
     for (const [key, score] of best) scores.set(key, (scores.get(key) ?? 0) + score);
   }
-  return scores;
+  return { scores, relevant: relevant.keys };
 }

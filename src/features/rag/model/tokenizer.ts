@@ -7,8 +7,10 @@ import {
   removeParticle,
   segmentWords,
 } from './dense-words.js';
+import { isDenseFunctionWord, QuestionLanguage } from './function-words.js';
+import { type TermKind, type TermMatch, withEvidence } from './relevance.js';
 import { isStopWord } from './stop-words.js';
-import { type AnalyzedWord, analyzeWord, cutTerm, markFolded, type WordForms } from './word-forms.js';
+import { analyzeWord, cutTerm, markFolded, type WordForms } from './word-forms.js';
 import { scanWords } from './word-scanner.js';
 
 export { hashTerm } from './term-hash.js';
@@ -35,6 +37,8 @@ const WEIGHTS = {
   /** A pair of characters of two words. */
   crossing: 0.3,
 } as const;
+
+const SINGLE_CHARACTER = /^.$/u;
 
 /** Words that may be found with other diacritics: identifiers have none. */
 const LETTERS_ONLY = /^[\p{L}\p{M}]+$/u;
@@ -63,13 +67,16 @@ export interface TermFrequencies {
   readonly length: number;
 }
 
-/** A term of a question. */
-export interface QueryTerm {
+/** A term of a question. Forms of one word share its position, and the best form counts. */
+export interface QueryTerm extends TermMatch {
   readonly term: string;
   /** Factor of its score. */
   readonly weight: number;
-  /** Position of the word in the question: forms of one word share it, and the best form counts. */
-  readonly word: number;
+}
+
+/** A term of a word of a question. */
+interface WordTerm extends Pick<QueryTerm, 'term' | 'weight'> {
+  readonly kind: TermKind;
 }
 
 /** Returns the terms of a text with their frequencies, and the length of the text in words. */
@@ -95,10 +102,15 @@ export function queryTerms(question: string): readonly QueryTerm[] {
   const { plain, dense } = scanWords(question);
   const content = plain.filter((word) => !isStopWord(word));
   const kept = content.length > 0 || dense.length > 0 ? content : plain;
-  const query = new QueryBuilder();
-  for (const word of kept) query.addWord(analyzeWord(word));
+  const query = new QueryBuilder(new QuestionLanguage(plain.slice(0, MAX_QUERY_WORDS)));
+  for (const word of new Set(kept)) query.addWord(word);
   query.addDenseRuns(dense);
-  return query.terms;
+  return withEvidence(query.terms).map(({ term, weight, word, evidence }) => ({
+    term,
+    weight,
+    word,
+    evidence,
+  }));
 }
 
 function isEnglishText(words: readonly string[]): boolean {
@@ -129,62 +141,108 @@ function indexedTerms(word: string): IndexedTerms {
 
 /** Collects the terms of a question; each term once, with its highest weight. */
 class QueryBuilder {
-  readonly terms: QueryTerm[] = [];
-  private readonly known = new Set<string>();
+  readonly terms: (WordTerm & { readonly word: number })[] = [];
+  /** Position of each term. */
+  private readonly known = new Map<string, number>();
   private words = 0;
 
-  addWord({ spellings, parts }: AnalyzedWord): void {
-    this.add(spellings.flatMap((forms) => searchedForms(forms, 1)));
-    for (const part of parts) this.add(searchedForms(part, WEIGHTS.part));
+  constructor(private readonly language: QuestionLanguage) {}
+
+  addWord(word: string): void {
+    const { spellings, parts } = analyzeWord(word);
+    const kind = this.language.isFunctionWord(word) ? 'function' : 'content';
+    this.add(spellings.flatMap((forms) => this.searchedForms(forms, 1, kind)));
+    for (const part of parts) {
+      const isContent = kind === 'content' && !SINGLE_CHARACTER.test(part.word);
+      const isFunctionWord = !isContent || this.language.isFunctionWord(part.word);
+      this.add(this.searchedForms(part, WEIGHTS.part, isFunctionWord ? 'function' : 'content'));
+    }
   }
 
   addDenseRuns(runs: readonly string[]): void {
     for (const run of runs) {
       const words = segmentWords([run]);
-      for (const word of words) this.addDenseWord(word);
+      for (const [index, word] of words.entries()) {
+        const isAlone = [words[index - 1], words[index + 1]].every(
+          (other) => other === undefined || isDenseFunctionWord(other),
+        );
+        this.addDenseWord(word, isAlone);
+      }
       this.addCrossingPairs(words);
     }
   }
 
-  private addDenseWord(word: string): void {
-    const forms = isHangul(word) ? [word, removeParticle(word)] : [word];
-    this.add(forms.map((term) => ({ term: cutTerm(term), weight: 1 })));
-    const noun = forms.at(-1) ?? word;
+  /** @param isAlone true if there is no content word before and after it */
+  private addDenseWord(word: string, isAlone: boolean): void {
+    const noun = isHangul(word) ? removeParticle(word) : word;
+    const kind = denseKind(word, noun, isAlone);
+    const forms = [{ term: cutTerm(word), weight: 1, kind }];
+    if (isHangul(word))
+      forms.push({ term: cutTerm(noun), weight: 1, kind: isDenseFunctionWord(noun) ? 'function' : kind });
+    this.add(forms);
     if (!isHan(noun) && !isHangul(noun)) return;
-    for (const pair of pairsOf(noun)) this.add([{ term: pair, weight: WEIGHTS.pair }]);
+    for (const pair of pairsOf(noun))
+      this.add([{ term: pair, weight: WEIGHTS.pair, kind: kind === 'function' ? kind : 'form' }]);
   }
 
   private addCrossingPairs(words: readonly string[]): void {
     for (const [index, word] of words.slice(1).entries()) {
-      const pair = (Array.from(words[index] ?? '').at(-1) ?? '') + (Array.from(word)[0] ?? '');
-      if (isHan(pair)) this.add([{ term: pair, weight: WEIGHTS.crossing }]);
+      const previous = words[index] ?? '';
+      const pair = (Array.from(previous).at(-1) ?? '') + (Array.from(word)[0] ?? '');
+      const kind = [previous, word].some(isDenseFunctionWord) ? 'function' : 'form';
+      if (isHan(pair)) this.add([{ term: pair, weight: WEIGHTS.crossing, kind }]);
     }
+  }
+
+  /** Returns the terms of a spelling: as it stands, with other diacritics or none, and with another ending. */
+  private searchedForms(
+    { exact, folded, prefix }: WordForms,
+    weight: number,
+    kind: 'content' | 'function',
+  ): WordTerm[] {
+    const { isFolded, isVietnamese } = this.language;
+    const isContent = kind === 'content';
+    const form = isContent ? 'form' : kind;
+    // Syllables of Vietnamese that differ in their diacritics are as unlike as other words.
+    const unlike = isContent && isVietnamese ? 'fragment' : form;
+    const other = weight * WEIGHTS.folded;
+    const forms: WordTerm[] = [{ term: exact, weight, kind }];
+    if (folded !== undefined) {
+      const plain = isVietnamese ? form : kind;
+      const isFunctionWord = this.language.isFunctionWord(folded);
+      forms.push({ term: folded, weight: other, kind: isFunctionWord ? 'function' : plain });
+      forms.push({ term: markFolded(folded), weight: other, kind: unlike });
+    } else if (LETTERS_ONLY.test(exact))
+      forms.push({ term: markFolded(exact), weight: other, kind: isFolded ? kind : form });
+    if (prefix !== undefined) forms.push({ term: prefix, weight: weight * WEIGHTS.prefix, kind: unlike });
+    return forms;
   }
 
   /** Adds the forms of one word. */
-  private add(forms: readonly { readonly term: string; readonly weight: number }[]): void {
+  private add(forms: readonly WordTerm[]): void {
     if (this.words >= MAX_QUERY_WORDS) return;
-    const added = forms.filter(({ term }) => term !== '' && !this.known.has(term));
-    if (added.length === 0) return;
-    for (const { term, weight } of added) {
-      if (this.known.has(term)) continue;
-      this.known.add(term);
-      this.terms.push({ term, weight, word: this.words });
+    const count = this.terms.length;
+    for (const form of forms) {
+      const position = this.known.get(form.term);
+      if (position !== undefined) this.markContent(position, form);
+      else if (form.term !== '') {
+        this.known.set(form.term, this.terms.length);
+        this.terms.push({ ...form, word: this.words });
+      }
     }
-    this.words += 1;
+    if (this.terms.length > count) this.words += 1;
+  }
+
+  /** Notes that a term, which a word before has as a form or a part, is a content word too. */
+  private markContent(position: number, { kind }: WordTerm): void {
+    const known = this.terms[position];
+    if (known !== undefined && kind === 'content') this.terms[position] = { ...known, kind };
   }
 }
 
-/** Returns the terms of a spelling: as it stands, with other diacritics or none, and with another ending. */
-function searchedForms(
-  { exact, folded, prefix }: WordForms,
-  weight: number,
-): { term: string; weight: number }[] {
-  const other = weight * WEIGHTS.folded;
-  const forms = [{ term: exact, weight }];
-  if (folded !== undefined) forms.push({ term: folded, weight: other });
-  if (folded !== undefined || LETTERS_ONLY.test(exact))
-    forms.push({ term: markFolded(folded ?? exact), weight: other });
-  if (prefix !== undefined) forms.push({ term: prefix, weight: weight * WEIGHTS.prefix });
-  return forms;
+function denseKind(word: string, noun: string, isAlone: boolean): TermKind {
+  // A noun of one syllable may be the beginning of a word that ends like a particle.
+  if (isDenseFunctionWord(word) || (noun.length > 1 && isDenseFunctionWord(noun))) return 'function';
+  // Dictionaries divide names that they do not have into characters.
+  return isHan(word) && SINGLE_CHARACTER.test(word) && !isAlone ? 'fragment' : 'content';
 }

@@ -36,6 +36,8 @@ const TWO_PARTS = /^([\p{L}\p{M}]+)[-'](?:\n)?([\p{L}\p{M}]+)$/u;
 
 /** The terms of one spelling of a word. */
 export interface WordForms {
+  /** The spelling, in lower case. */
+  readonly word: string;
   /** The spelling itself, or its stem if it may be English. */
   readonly exact: string;
   /** The spelling without diacritics; undefined if it has none. */
@@ -106,11 +108,16 @@ function toForms(spelling: string): WordForms {
   const word = cutTerm(spelling).replaceAll('ς', 'σ');
   if (ASCII_ONLY.test(word)) {
     const exact = stem(word);
-    return { exact, folded: undefined, prefix: prefixOf(exact) };
+    return { word: spelling, exact, folded: undefined, prefix: prefixOf(exact) };
   }
   const plain = foldDiacritics(word);
   const folded = cutTerm(stem(plain));
-  return { exact: word, folded: plain === word ? undefined : folded, prefix: prefixOf(folded) };
+  return {
+    word: spelling,
+    exact: word,
+    folded: plain === word ? undefined : folded,
+    prefix: prefixOf(folded),
+  };
 }
 
 function prefixOf(word: string): string | undefined {

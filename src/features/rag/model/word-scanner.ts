@@ -65,7 +65,8 @@ export function scanWords(text: string): ScannedWords {
   return { plain, dense };
 }
 
-function normalizeForms(text: string): string {
+/** Returns a text in NFKC, with the vowels that dictionaries know, and without invisible characters. */
+export function normalizeForms(text: string): string {
   return text
     .replace(EXCESS_MARKS, '$1')
     .normalize('NFKC')

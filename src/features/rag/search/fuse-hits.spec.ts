@@ -3,8 +3,8 @@ import { embeddingProfile } from './embedding-profile.js';
 import { fuseLegs, isRelevant } from './fuse-hits.js';
 
 const LEXICAL = [
-  { key: 'a', score: 7 },
-  { key: 'b', score: 3 },
+  { key: 'a', score: 7, isRelevant: true },
+  { key: 'b', score: 3, isRelevant: false },
 ];
 const VECTOR = [
   { key: 'b', score: 0.9 },
@@ -17,12 +17,14 @@ describe('the merged result', () => {
       {
         key: 'a',
         score: 7,
+        isRelevantByWords: true,
         scores: { lexical: 7, vector: null, fused: null },
         ranks: { lexical: 1, vector: null },
       },
       {
         key: 'b',
         score: 3,
+        isRelevantByWords: false,
         scores: { lexical: 3, vector: null, fused: null },
         ranks: { lexical: 2, vector: null },
       },
@@ -52,11 +54,12 @@ describe('the merged result', () => {
 });
 
 describe('a passage', () => {
-  const [found, near, far] = fuseLegs({ lexical: LEXICAL, vector: VECTOR, vectorWeight: 0.5 });
+  const [near, found, far] = fuseLegs({ lexical: LEXICAL, vector: VECTOR, vectorWeight: 0.5 });
 
   test.each([
-    ['with a word of the query', near, 2, true],
-    ['that is near enough', found, 0.9, true],
+    ['with a content word of the query', found, 2, true],
+    ['that is near enough', near, 0.9, true],
+    ['with function words of the query that is too far', near, 0.91, false],
     ['that is too far', far, 0.21, false],
     ['of exactly the minimum', far, 0.2, true],
   ])('%s is relevant or not', (_title, chunk, minCosine, expected) => {

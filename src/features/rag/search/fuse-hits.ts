@@ -1,15 +1,17 @@
-import type { ScoredChunk } from '../chunks/scored-chunk.js';
+import type { ScoredChunk, WordMatch } from '../chunks/scored-chunk.js';
 import { fuseRanks } from '../model/fusion.js';
 import type { SearchHit } from './search-request.js';
 
 /** A chunk of the merged result, with its scores and ranks. */
 export interface FusedChunk extends Pick<SearchHit, 'score' | 'scores' | 'ranks'> {
   readonly key: string;
+  /** True if its words make it relevant. */
+  readonly isRelevantByWords: boolean;
 }
 
 /** The chunks that each way of searching has found, the best first; undefined if it was not searched. */
 export interface SearchedLegs {
-  readonly lexical: readonly ScoredChunk[] | undefined;
+  readonly lexical: readonly WordMatch[] | undefined;
   readonly vector: readonly ScoredChunk[] | undefined;
   /** Share of the vectors in the rank, from 0 to 1. */
   readonly vectorWeight: number;
@@ -17,11 +19,13 @@ export interface SearchedLegs {
 
 /** Merges the chunks of both ways of searching by their ranks; those of a single one keep its order and score. */
 export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): FusedChunk[] {
+  const relevant = new Set(lexical?.flatMap(({ key, isRelevant: found }) => (found ? [key] : [])));
   if (lexical === undefined || vector === undefined) {
     const leg = lexical === undefined ? 'vector' : 'lexical';
     return (lexical ?? vector ?? []).map(({ key, score }, index) => ({
       key,
       score,
+      isRelevantByWords: relevant.has(key),
       scores: { lexical: null, vector: null, fused: null, [leg]: score },
       ranks: { lexical: null, vector: null, [leg]: index + 1 },
     }));
@@ -35,6 +39,7 @@ export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): Fused
   return fuseRanks(legs).map(({ key, score, ranks: [lexicalRank, vectorRank] }) => ({
     key,
     score,
+    isRelevantByWords: relevant.has(key),
     scores: {
       lexical: lexicalScores.get(key) ?? null,
       vector: vectorScores.get(key) ?? null,
@@ -45,11 +50,14 @@ export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): Fused
 }
 
 /**
- * Returns true if a chunk is relevant: it has a word of the query, or its cosine is at least the minimum. Words decide
- * without a minimum, so that `min_score` never hides what was found by them.
+ * Returns true if a chunk is relevant: it has a content word of the query, or its cosine is at least the minimum. Words
+ * decide without a minimum, so that `min_score` never hides what was found by them.
  */
-export function isRelevant({ scores: { lexical, vector } }: FusedChunk, minCosine: number): boolean {
-  return lexical !== null || (vector !== null && vector >= minCosine);
+export function isRelevant(
+  { isRelevantByWords, scores: { vector } }: FusedChunk,
+  minCosine: number,
+): boolean {
+  return isRelevantByWords || (vector !== null && vector >= minCosine);
 }
 
 function scoresByKey(chunks: readonly ScoredChunk[]): ReadonlyMap<string, number> {

@@ -4,7 +4,7 @@ import { Metrics } from '../../../infra/metrics/index.js';
 import { LexicalSearchService } from '../chunks/lexical-search.service.js';
 import { PassageRepository } from '../chunks/passage.repository.js';
 import { unpackKey } from '../chunks/postings.js';
-import type { ScoredChunk } from '../chunks/scored-chunk.js';
+import type { WordMatch } from '../chunks/scored-chunk.js';
 import { type SearchScope, SearchScopeRepository } from '../chunks/search-scope.repository.js';
 import { type FusedChunk, fuseLegs, isRelevant } from './fuse-hits.js';
 import type { LegReport, SearchHit, SearchRequest, SearchResult } from './search-request.js';
@@ -17,7 +17,7 @@ const LEG_LIMIT = { min: 100, factor: 4 } as const;
 const MAX_ROUNDS = 3;
 
 interface LexicalLegResult {
-  readonly chunks: readonly ScoredChunk[];
+  readonly chunks: readonly WordMatch[];
   readonly report: LegReport;
 }
 
@@ -107,7 +107,7 @@ export class PassageSearchService {
     if (fused.length === 0) return [];
     const keys = fused.map(({ key }) => unpackKey(key));
     const found = new Map((await this.passages.readPassages(access, keys)).map((one) => [one.key, one]));
-    return fused.flatMap(({ key, ...scored }) => {
+    return fused.flatMap(({ key, isRelevantByWords: _isRelevant, ...scored }) => {
       const passage = found.get(key);
       if (passage === undefined) return [];
       const { key: _key, ...shown } = passage;
@@ -130,7 +130,9 @@ function selectBest(
     vectorWeight: vector?.weight ?? 0,
   });
   const minCosine = minScore ?? (includeIrrelevant === true ? -Infinity : (vector?.minCosine ?? -Infinity));
-  return fused.filter((chunk) => isRelevant(chunk, minCosine)).slice(0, topK);
+  const isWanted = (chunk: FusedChunk): boolean =>
+    isRelevant(chunk, minCosine) || (includeIrrelevant === true && chunk.scores.lexical !== null);
+  return fused.filter(isWanted).slice(0, topK);
 }
 
 function emptyReason({ indexes, matchingChunks, filter }: SearchScope): string {

@@ -21,11 +21,11 @@ export interface SearchRequest {
   readonly topK: number;
   /** Condition on the metadata of documents. */
   readonly filter?: MetadataFilter | undefined;
-  /** Minimum cosine of passages without a word of the query; undefined for that of the embedding model. */
+  /** Minimum cosine of passages without a content word of the query; undefined for that of the embedding model. */
   readonly minScore?: number | undefined;
   /**
-   * True if passages without a word of the query are found however far they are, unless `minScore` is set: the nearest
-   * ones of all, and not only relevant ones.
+   * True if passages are found that are not relevant: those that only have function words of the query, and, unless
+   * `minScore` is set, the nearest ones however far they are.
    */
   readonly includeIrrelevant?: boolean | undefined;
   /** True if the caller shows the reports of the result. They are always there. */

@@ -33,7 +33,7 @@ export class SearchController {
   @ApiOperation({
     summary: 'Search for passages',
     description:
-      'Finds the passages that are relevant to a query: those that have a word of it, and those whose meaning is near enough. The embedding of the query counts as usage.',
+      'Finds the best passages for a query: those that have words of it, and those whose meaning is nearest. The embedding of the query counts as usage.',
   })
   @ApiOkResponse({ type: SearchResultBody, description: 'The passages, the best first.' })
   @ApiErrors(

@@ -239,6 +239,34 @@ describe('a question', () => {
     expect(listAt((await other.request('GET', COLLECTIONS)).body, 'data')).toEqual([]);
   });
 
+  it.each([
+    [
+      'Vietnamese',
+      'Giờ làm việc của công ty là từ tám giờ. Không có gì khác được quy định.',
+      'Ai là tác giả của Truyện Kiều?',
+      'Công ty là gì?',
+    ],
+    ['Chinese', '这是公司的工作时间，没有什么别的规定。', '谁是红楼梦的作者？', '公司是什么？'],
+  ])(
+    'in %s reaches no model if the documents share only function words with it',
+    async (_language, text, absent, present) => {
+      const other = await registerUser(api.url);
+      await addText(api.url, other, 'default', text);
+      const before = chatRequests().length;
+      const events = await ask({ question: absent }, other);
+      expect(events[0]).toEqual({ sources: [] });
+      expect(textOf(events)).toContain('I found nothing about this');
+      expect(events.at(-2)).toMatchObject({ finished: true, citations: [], model: null });
+      expect(chatRequests()).toHaveLength(before);
+
+      provider.script({ kind: 'answer', text: 'OK [1].' });
+      expect(listAt((await ask({ question: present }, other))[0], 'sources')).toMatchObject([
+        { snippet: text },
+      ]);
+      expect(chatRequests()).toHaveLength(before + 1);
+    },
+  );
+
   it('is answered as one JSON object without a stream, and its usage is in the ledger', async () => {
     const other = await registerUser(api.url);
     await addText(api.url, other, 'default', 'Cormorants dry their wings.');

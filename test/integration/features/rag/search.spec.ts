@@ -285,6 +285,17 @@ describe('the words of a query', () => {
     expect(await findTexts(userId, { query: 'duong', collections })).toEqual([texts[1], texts[0]]);
   });
 
+  it('find passages that have function words only if they need not be relevant', async () => {
+    const index = await store.addCollection(userId);
+    await store.addDocument(index, { texts: ['Đây là sách của tôi, không có gì khác'] });
+    const request = {
+      query: 'Cái này có phải là của một con mèo không?',
+      collections: [index.collectionId],
+    };
+    expect(await findTexts(userId, request)).toEqual([]);
+    expect(await findTexts(userId, { ...request, includeIrrelevant: true })).toHaveLength(1);
+  });
+
   it('find nothing if no passage has one, and the report says why', async () => {
     const { hits, legs } = await find(userId, { query: 'zebra', collections });
     expect(hits).toEqual([]);
@@ -475,6 +486,16 @@ describe('a large collection beside small ones', () => {
     });
     expect(filtered.hits.map(({ text: one }) => one)).not.toContain(text);
     expect(filtered.hits).toHaveLength(10);
+  });
+
+  it('has no relevant passage by a form of one word, which most of them have, and those by a rare word', async () => {
+    const request = { collections: [large], mode: 'lexical' } as const;
+    expect(await findTexts(userId, { ...request, query: 'commonwealth zebra' })).toEqual([]);
+    expect(
+      await findTexts(userId, { ...request, query: 'commonwealth zebra', includeIrrelevant: true }),
+    ).toHaveLength(10);
+    const found = await findTexts(userId, { ...request, query: 'commonwealth zebra 123', topK: 50 });
+    expect([...found].sort()).toEqual([...(stored[123] ?? [])].sort());
   });
 
   it('is searched by the index of pgvector once it is valid, which a broken one is not', async () => {

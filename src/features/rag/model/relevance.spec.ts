@@ -1,0 +1,121 @@
+import { describe, expect, it } from '@jest/globals';
+import { RelevantPassages } from './relevance.js';
+import { queryTerms, termFrequencies } from './tokenizer.js';
+
+function isRelevantTo(question: string, text: string): boolean {
+  const { frequencies } = termFrequencies(text);
+  const passages = new RelevantPassages<string>();
+  for (const term of queryTerms(question)) if (frequencies.has(term.term)) passages.add(text, term);
+  return passages.keys.has(text);
+}
+
+/** Returns true if a text has a term of a question, relevant or not. */
+function sharesTerm(question: string, text: string): boolean {
+  const { frequencies } = termFrequencies(text);
+  return queryTerms(question).some(({ term }) => frequencies.has(term));
+}
+
+describe('a passage', () => {
+  // A question, a text that shares function words with it, and one that shares a content word.
+  it.each([
+    ['Arabic', 'ما هي عاصمة فرنسا؟', 'هذه هي القائمة، ما لم تتغير', 'باريس عاصمة جميلة'],
+    ['Chinese', '法国的首都是什么？', '这是一种常见的植物，不知道叫什么', '巴黎是首都'],
+    ['Chinese, traditional', '誰發明了電話？', '他是誰了', '電話很重要'],
+    ['Czech', 'Jaké je hlavní město Francie?', 'To je to, jaké jsme chtěli', 'Praha je město'],
+    ['Danish', 'Hvad er hovedstaden i Frankrig?', 'Det er en hund, hvad nu', 'Turen til Frankrig'],
+    ['Dutch', 'Wat is de hoofdstad van Frankrijk?', 'De hond is van mij, wat nu', 'Reis naar Frankrijk'],
+    ['English', 'What is the capital of France?', 'This is the dog of what', 'A trip to France'],
+    ['Finnish', 'Mikä on Ranskan pääkaupunki?', 'Tämä on mikä on', 'Helsinki, pääkaupunki'],
+    ['French', 'Qu’est-ce que la capitale de l’Espagne ?', 'C’est ce que l’on a de la vie', 'En Espagne'],
+    ['German', 'Was ist die Hauptstadt von Peru?', 'Das ist die Katze von ihm', 'Eine Reise nach Peru'],
+    ['Greek', 'Ποια είναι η πρωτεύουσα της Γαλλίας;', 'Αυτή είναι η γάτα της', 'η πρωτεύουσα'],
+    ['Hebrew', 'מהי הבירה של צרפת?', 'זה הכלב של השכן', 'טיול אל צרפת'],
+    ['Hindi', 'फ्रांस की राजधानी क्या है?', 'यह उस की बिल्ली है', 'दिल्ली राजधानी'],
+    ['Hungarian', 'Hol van a francia főváros?', 'Ez a kutya, hol van', 'Budapest főváros'],
+    ['Indonesian', 'Apa ibu kota dari Prancis?', 'Ini dari apa yang dia', 'Perjalanan ke Prancis'],
+    ['Italian', 'Qual è la capitale della Spagna?', 'Questa è la casa della zia', 'In Spagna'],
+    ['Japanese', 'フランスの首都はどこですか？', 'これは犬の小屋です。どこか', '東京は首都です'],
+    ['Korean', '프랑스의 수도는 어디에 있나요?', '개는 어디에 있나요', '서울은 수도이다'],
+    ['Persian', 'پایتخت فرانسه چیست؟', 'این که در آن است چیست', 'سفر به فرانسه'],
+    ['Polish', 'Jaka jest stolica Francji?', 'To jest to, jaka ona', 'Warszawa, stolica'],
+    ['Portuguese', 'Qual é a capital da Espanha?', 'Esta é a casa da tia', 'Na Espanha'],
+    ['Romanian', 'Care este capitala din Spania?', 'Aceasta este din care', 'În Spania'],
+    ['Russian', 'Какая столица у Франции?', 'У него есть кошка, какая', 'Москва, столица'],
+    ['Spanish', '¿Cuál es la capital de Francia?', 'Esta es la casa de mi tía', 'Un viaje a Francia'],
+    ['Swedish', 'Vad är huvudstaden i Frankrike?', 'Det är en hund i vad', 'Resan till Frankrike'],
+    ['Thai', 'เมืองหลวงของฝรั่งเศสคืออะไร', 'นี่คือแมวของฉัน ไม่มีอะไร', 'กรุงเทพเป็นเมืองหลวง'],
+    ['Turkish', 'Fransa için başkent neresi?', 'Bu kedi onun için', 'Ankara başkent'],
+    ['Ukrainian', 'Яка столиця у Франції?', 'У нього є кіт, яка', 'Київ, столиця'],
+    ['Vietnamese', 'Thủ đô của nước Pháp là gì?', 'Đây là con mèo của tôi, không có gì', 'món ăn Pháp'],
+    [
+      'Vietnamese without diacritics',
+      'Chinh sach cua cong ty la gi?',
+      'Đây là con mèo của tôi',
+      'chính sách',
+    ],
+  ])('is relevant to a question in %s by a content word only', (language, question, absent, present) => {
+    expect(language === 'English' || sharesTerm(question, absent)).toBe(true);
+    expect(isRelevantTo(question, absent)).toBe(false);
+    expect(isRelevantTo(question, present)).toBe(true);
+  });
+
+  it.each([
+    ['war crimes', 'the last war'],
+    ['Who won the war?', 'the last war'],
+    ['Did he die in the bath?', 'they die young'],
+    ['How do I pour concrete?', 'pour slowly'],
+    ['the man in the moon', 'an old man'],
+    ['What happened in May?', 'the fifth of May'],
+    ['sea level', 'the sea'],
+    ['state law', 'the state'],
+    ['สีของธงชาติ', 'สีแดง'],
+    ['AI là gì?', 'the AI act'],
+    ['Nước Anh ở đâu?', 'vua Anh'],
+  ])('is relevant to "%s" by a word that is a function word of another language', (question, text) => {
+    expect(isRelevantTo(question, text)).toBe(true);
+  });
+
+  it.each(['What is it?', 'là gì', 'Was ist das?', '是什么', 'これは何ですか', 'อะไร', '무엇입니까'])(
+    'is relevant to "%s", which has function words only, if it has one of them',
+    (question) => {
+      expect(isRelevantTo(question, `${question} zebra`)).toBe(true);
+      expect(isRelevantTo(question, 'zebra')).toBe(false);
+    },
+  );
+
+  it('is not relevant by one form that other words have too, but by those of two words', () => {
+    const question = 'Какие столицы есть в Европейском союзе?';
+    expect(isRelevantTo(question, 'новый столик')).toBe(false);
+    expect(isRelevantTo(question, 'столица европейской страны')).toBe(true);
+    expect(isRelevantTo('столицы', 'в столице')).toBe(true);
+    expect(isRelevantTo('hòa', 'hoà')).toBe(true);
+    expect(isRelevantTo('Thủ đô hòa bình', 'thu hoạch')).toBe(false);
+    expect(isRelevantTo('Thủ đô hòa bình', 'thu do hoa binh')).toBe(true);
+  });
+
+  it('is not relevant by single characters of a Chinese name, but by a word of one character', () => {
+    expect(isRelevantTo('圣母大学在哪里？', '圣人的母亲在这里')).toBe(false);
+    expect(isRelevantTo('茶有什么好处？', '我每天喝茶')).toBe(true);
+    expect(isRelevantTo('猫吃什么？', '那只猫很大')).toBe(true);
+    expect(isRelevantTo('共和国的共和', '共和')).toBe(true);
+  });
+
+  it.each([
+    ['Is there a đường here?', 'con đường dài'],
+    ['duong la gi', 'con đường dài'],
+    ['duong là gì?', 'con đường dài'],
+    ['ABC-123.4 là gì?', 'see ABC-123.4 there'],
+    ['Où est l’hôtel ?', 'un hôtel'],
+    ['产权是什么', '知识产权的保护'],
+    ['수도는 무엇입니까?', '서울특별시는 대한민국의 수도이다'],
+  ])('is relevant to "%s" by its one content word', (question, text) => {
+    expect(isRelevantTo(question, text)).toBe(true);
+  });
+
+  it.each(['là ', '的', '是什么', 'อะไร', 'la-', "l'", 'ề\u0301', '무엇은 '])(
+    'is compared with a question of 100,000 units of "%s" by a bounded number of terms',
+    (unit) => {
+      expect(queryTerms(unit.repeat(100_000 / unit.length)).length).toBeLessThan(1_000);
+    },
+  );
+});
