@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 /**
  * @typedef {object} RetrievalSet
  * @property {string} name
- * @property {{ id: string, text: string }[]} documents
+ * @property {{ id: string, text: string, article?: number }[]} documents
  * @property {{ id: string, text: string, relevant: Set<string> }[]} questions
  */
 
@@ -85,10 +85,16 @@ export async function loadChunkingCorpora(folder) {
 /** @returns {Promise<RetrievalSet>} */
 async function loadSquad(path) {
   const { data } = JSON.parse(await readFile(path, 'utf8'));
-  const paragraphs = data.flatMap(({ paragraphs }) => paragraphs);
+  const paragraphs = data.flatMap(({ paragraphs }, article) =>
+    paragraphs.map((paragraph) => ({ ...paragraph, article })),
+  );
   return {
     name: basename(path, '.json'),
-    documents: paragraphs.map(({ context }, index) => ({ id: String(index), text: context })),
+    documents: paragraphs.map(({ context, article }, index) => ({
+      id: String(index),
+      text: context,
+      article,
+    })),
     questions: paragraphs.flatMap(({ qas }, index) =>
       qas.map(({ id, question }) => ({ id, text: question, relevant: new Set([String(index)]) })),
     ),

@@ -1,7 +1,7 @@
 /** BM25 over all documents of a set, in memory: the best that the search in the database can do. */
 export class MemoryIndex {
   /**
-   * @param {{ termFrequencies: Function, queryTerms: Function, bm25Score: Function, inverseDocumentFrequency: Function }} model
+   * @param {{ termFrequencies: Function, queryTerms: Function, bm25Score: Function, inverseDocumentFrequency: Function, RelevantPassages?: Function }} model
    * @param {readonly { id: string, text: string }[]} documents
    */
   constructor(model, documents) {
@@ -42,5 +42,21 @@ export class MemoryIndex {
       .sort((one, other) => other[1] - one[1])
       .slice(0, depth)
       .map(([index]) => this.ids[index]);
+  }
+
+  /**
+   * Returns the positions of the documents with any term of a question, and of those that are relevant to it.
+   * @param {string} question
+   */
+  match(question) {
+    const { queryTerms, RelevantPassages } = this.model;
+    const found = new Set();
+    const passages = new RelevantPassages();
+    for (const term of queryTerms(question))
+      for (const [index] of this.postings.get(term.term) ?? []) {
+        found.add(index);
+        passages.add(index, term);
+      }
+    return { found, relevant: passages.keys };
   }
 }
