@@ -1,6 +1,6 @@
 // Real components: the built server as a process that is killed, PostgreSQL, the processes for text extraction. Triggers
-// hold the server at each stage of a text: they wait for an advisory lock that the test has.
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+// hold the server at each stage of a text, of several documents at once: they wait for advisory locks that the test has.
+import { mkdirSync, readdirSync } from 'node:fs';
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -15,25 +15,42 @@ import { idOf } from '../support/accounts.js';
 import { registerUser, type TestUser, userWith } from '../support/client.js';
 import { makeDataDir } from '../support/data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
-import { extractionProcesses, whenGone } from '../support/documents.js';
+import { extractionProcesses, isRunning, whenGone } from '../support/documents.js';
 import { textRows } from '../support/file-texts.js';
 import { upload, uploadedId } from '../support/files.js';
-import { addHoldFunction, holdTrigger, killServerAt } from '../support/kill-at.js';
+import {
+  addHoldFunction,
+  expireJobLocks,
+  type HeldStage,
+  holdAt,
+  holdTrigger,
+  killHeldServer,
+  queueSchema,
+} from '../support/kill-at.js';
 import { makePdf } from '../support/pdf.js';
 import { describeWithRedis, redisSettings } from '../support/redis.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 import { query, type Row, until } from '../support/stored.js';
 
-/** More than one statement inserts. */
+/** More pages than one statement inserts. */
 const PAGES = 501;
 
 const PATIENCE_MS = 60_000;
 
 /** Advisory locks, by the stage at which a trigger waits for them. */
-const STAGES = { claim: 71, secondPages: 72, file: 73, jobEnd: 74 } as const;
-type Stage = keyof typeof STAGES;
+const STAGES = {
+  claim: { name: 'claim', lock: 71 },
+  secondPages: { name: 'secondPages', lock: 72 },
+  file: { name: 'file', lock: 73 },
+  jobEnd: { name: 'jobEnd', lock: 74 },
+} as const;
 
-let pdf: Buffer<ArrayBuffer>;
+/** Pages of the documents whose texts are being extracted when the server is killed, by the stage of each. */
+const DOCUMENTS = { claim: 1, parsing: PAGES, secondPages: PAGES, jobEnd: 1 } as const;
+type Document = keyof typeof DOCUMENTS;
+
+let longPdf: Buffer<ArrayBuffer>;
+let shortPdf: Buffer<ArrayBuffer>;
 let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
 let database: TestDatabase;
 let holder: pg.Client;
@@ -50,7 +67,8 @@ function start(more: Readonly<Record<string, string>> = {}, script?: string): Se
 }
 
 async function setUp(more: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
-  pdf = await makePdf(Array.from({ length: PAGES }, (_, index) => `Page ${index + 1}`));
+  const pages = Array.from({ length: PAGES }, (_, index) => `Page ${index + 1}`);
+  [shortPdf, longPdf] = [await makePdf(pages.slice(0, 1)), await makePdf(pages)];
   dataDir = await makeDataDir();
   database = await createMigratedDatabase();
   holder = new pg.Client({ connectionString: database.url });
@@ -73,40 +91,23 @@ async function tearDown(): Promise<void> {
 }
 
 async function addTriggers(): Promise<void> {
-  const [job] = await query(database, "SELECT schemaname FROM pg_tables WHERE tablename = 'job'");
-  const trigger = (stage: Stage, when: string, condition?: string): string =>
-    holdTrigger({ name: stage, lock: STAGES[stage] }, when, condition);
   await addHoldFunction(holder);
   await holder.query(`
-    ${trigger('claim', 'UPDATE ON file_texts', 'OLD.lease_id IS NULL AND NEW.lease_id IS NOT NULL')}
-    ${trigger('secondPages', 'INSERT ON file_pages', `NEW.page = ${PAGES}`)}
-    ${trigger('file', 'INSERT ON files')}
-    ${trigger('jobEnd', `DELETE ON "${String(job?.['schemaname'])}".job`)}`);
-}
-
-/** Holds the server at a stage, and kills it there after what `begin` starts. */
-function killAt(stage: Stage, server: ServerProcess, begin: () => Promise<void>): Promise<void> {
-  return killServerAt({ name: stage, lock: STAGES[stage] }, holder, server, begin);
+    ${holdTrigger(STAGES.claim, 'UPDATE ON file_texts', 'OLD.lease_id IS NULL AND NEW.lease_id IS NOT NULL')}
+    ${holdTrigger(STAGES.secondPages, 'INSERT ON file_pages', `NEW.page = ${PAGES}`)}
+    ${holdTrigger(STAGES.file, 'INSERT ON files')}
+    ${holdTrigger(STAGES.jobEnd, `DELETE ON "${String(await queueSchema(database))}".job`, "OLD.name = 'file-text'")}`);
 }
 
 /** Waits until the queue of texts is empty. */
 async function untilNoJobs(): Promise<void> {
-  const [table] = await query(database, "SELECT schemaname FROM pg_tables WHERE tablename = 'job'");
-  await until(
-    'the queue of texts to be empty',
-    async () => {
-      const jobs = await query(
-        database,
-        `SELECT FROM "${String(table?.['schemaname'])}".job WHERE name = 'file-text'`,
-      );
-      return jobs.length === 0;
-    },
-    PATIENCE_MS,
-  );
+  const sql = `SELECT FROM "${String(await queueSchema(database))}".job WHERE name = 'file-text'`;
+  await until('the queue of texts to be empty', async () => (await query(database, sql)).length === 0);
 }
 
 /** Uploads a document whose text is extracted, with bytes of its own. */
-async function uploadPdf(url: string): Promise<string> {
+async function uploadPdf(url: string, pages = PAGES): Promise<string> {
+  const pdf = pages === PAGES ? longPdf : shortPdf;
   const bytes = Buffer.concat([pdf, Buffer.from(`\n% ${crypto.randomUUID()}\n`)]);
   return uploadedId(url, user, { name: 'a.pdf', type: 'application/pdf', bytes });
 }
@@ -118,12 +119,7 @@ async function rowOf(fileId: string): Promise<Row | undefined> {
 
 /** Makes the claims of dead processes expire now, and the locks that they have on jobs of a queue in PostgreSQL. */
 async function expireClaims(): Promise<void> {
-  const [job] = await query(database, "SELECT schemaname FROM pg_tables WHERE tablename = 'job'");
-  if (job !== undefined)
-    await query(
-      database,
-      `UPDATE "${String(job['schemaname'])}".job SET locked_until_ms = 1 WHERE state = 'active'`,
-    );
+  await expireJobLocks(database);
   await query(
     database,
     "UPDATE file_texts SET due_at = now() - interval '1 second' WHERE lease_id IS NOT NULL",
@@ -141,15 +137,15 @@ async function untilReady(fileId: string): Promise<Row | undefined> {
   );
 }
 
-/** Stops the process that extracts a text, while the text is claimed, and returns its id. */
-async function holdExtraction(server: ServerProcess, fileId: string): Promise<number> {
+/** Stops the processes for text extraction, while one of them extracts the text, and returns their ids. */
+async function holdExtraction(server: ServerProcess, fileId: string): Promise<readonly number[]> {
   return until(
     'a process for text extraction',
     async () => {
-      const [pid] = extractionProcesses(server.child.pid);
-      if (pid === undefined || (await rowOf(fileId))?.['lease_id'] === null) return false;
-      process.kill(pid, 'SIGSTOP');
-      return pid;
+      const pids = extractionProcesses(server.child.pid);
+      if (pids.length === 0 || (await rowOf(fileId))?.['lease_id'] === null) return false;
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      return pids;
     },
     PATIENCE_MS,
   );
@@ -170,82 +166,54 @@ function temporaryFolder(): string {
   return join(dataDir.path, 'temporary');
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-describe('the text of a document whose server is killed with SIGKILL', () => {
-  let server: ServerProcess;
+describe('a server that is killed with SIGKILL while it extracts texts', () => {
+  let parsers: readonly number[];
+  let keptBytes: string[];
+  let keptTemporary: string[];
+  const files: Partial<Record<Document, string>> = {};
+  const textOf = (document: Document): Promise<Row | undefined> => rowOf(String(files[document]));
 
   beforeAll(async () => {
-    server = await setUp();
-    await addTriggers();
-  }, 150_000);
-
-  afterAll(tearDown);
-
-  it.each([
-    ['before the claim', 'claim', 1],
-    ['between the storing of pages', 'secondPages', 2],
-    ['after the commit, before the job ends', 'jobEnd', 1],
-  ] as const)(
-    '%s is extracted once after a restart, with all pages',
-    async (_name, stage, attempts) => {
-      let fileId = '';
-      const before = temporaryFiles();
-      // The end of the job of an earlier text would be taken for that of this one.
-      await untilNoJobs();
-      await killAt(stage, server, async () => {
-        fileId = await uploadPdf(await server.ready);
-        if (stage === 'jobEnd') await untilReady(fileId);
-      });
-      expect(await rowOf(fileId)).toMatchObject(
-        stage === 'jobEnd' ? { status: 'ready', pages: PAGES } : { status: 'pending', pages: 0 },
-      );
-      await expireClaims();
-      server = start();
-      user = userWith(await server.ready, user.token);
-      expect(await untilReady(fileId)).toMatchObject({
-        status: 'ready',
-        attempts,
-        pages: PAGES,
-        page_count: PAGES,
-        lease_id: null,
-      });
-      expect(temporaryFiles().filter((name) => !before.includes(name))).toEqual([]);
-    },
-    150_000,
-  );
-
-  it('while it is parsed leaves no process behind, and is extracted once after a restart', async () => {
-    const fileId = await uploadPdf(await server.ready);
-    const pid = await holdExtraction(server, fileId);
-    await server.end('SIGKILL');
-    process.kill(pid, 'SIGCONT');
-    await whenGone(pid);
-    await expireClaims();
-    server = start();
-    await server.ready;
-    expect(await untilReady(fileId)).toMatchObject({
-      status: 'ready',
-      attempts: 2,
-      pages: PAGES,
-      lease_id: null,
-    });
-  }, 150_000);
-
-  it('during its upload leaves only bytes that the sweep deletes', async () => {
-    const kept = await storedBytes();
+    // A place for each of the documents.
+    const server = await setUp({ EXTRACTION_PROCESSES: String(Object.keys(DOCUMENTS).length) });
     const url = await server.ready;
-    await killAt('file', server, () => {
+    const begin = async (document: Document): Promise<void> => {
+      files[document] = await uploadPdf(url, DOCUMENTS[document]);
+    };
+    const hold = (stage: HeldStage, started: () => Promise<void>): Promise<void> =>
+      holdAt(stage, holder, started);
+    await addTriggers();
+    keptTemporary = temporaryFiles();
+    await hold(STAGES.jobEnd, () => begin('jobEnd'));
+    await begin('parsing');
+    parsers = await holdExtraction(server, String(files.parsing));
+    await hold(STAGES.secondPages, () => begin('secondPages'));
+    await hold(STAGES.claim, () => begin('claim'));
+    keptBytes = await storedBytes();
+    await hold(STAGES.file, () => {
       upload(url, user, { name: 'b.txt', bytes: 'interrupted' }).catch(() => undefined);
       return Promise.resolve();
     });
-    const [left, ...others] = (await storedBytes()).filter((name) => !kept.includes(name));
+    await killHeldServer(server, holder, Object.values(STAGES));
+    for (const pid of parsers) process.kill(pid, 'SIGCONT');
+  }, 300_000);
+
+  afterAll(tearDown);
+
+  it('leaves the text of each document as it was before the stage', async () => {
+    expect(await textOf('claim')).toMatchObject({ status: 'pending', attempts: 0, pages: 0 });
+    expect(await textOf('parsing')).toMatchObject({ status: 'pending', attempts: 1, pages: 0 });
+    expect(await textOf('secondPages')).toMatchObject({ status: 'pending', attempts: 1, pages: 0 });
+    expect(await textOf('jobEnd')).toMatchObject({ status: 'ready', attempts: 1, pages: DOCUMENTS.jobEnd });
+  });
+
+  it('leaves no process that parses a document', async () => {
+    expect(parsers).not.toEqual([]);
+    for (const pid of parsers) await whenGone(pid);
+  });
+
+  it('leaves only bytes of an upload that the sweep deletes', async () => {
+    const [left, ...others] = (await storedBytes()).filter((name) => !keptBytes.includes(name));
     expect([left, others]).toEqual([expect.any(String), []]);
     const then = new Date(Date.now() - ORPHAN_AGE_MS - 60_000);
     const folder = join(dataDir.path, 'files');
@@ -263,22 +231,53 @@ describe('the text of a document whose server is killed with SIGKILL', () => {
     } finally {
       await prisma.onApplicationShutdown();
     }
-    expect((await storedBytes()).sort()).toEqual(kept.sort());
+    expect((await storedBytes()).sort()).toEqual(keptBytes.sort());
     const contents = await query(database, 'SELECT id FROM file_contents WHERE user_id = $1', [userId]);
-    expect(contents.map(({ id }) => id).sort()).toEqual(kept.sort());
-  }, 150_000);
+    expect(contents.map(({ id }) => id).sort()).toEqual(keptBytes.sort());
+  });
 
-  it('is released without an attempt at SIGTERM, and the next process extracts it', async () => {
-    server = start();
-    const fileId = await uploadPdf(await server.ready);
-    const pid = await holdExtraction(server, fileId);
-    expect(await server.end('SIGTERM')).toBe(0);
-    expect(isRunning(pid)).toBe(false);
-    expect(await rowOf(fileId)).toMatchObject({ status: 'pending', attempts: 0, lease_id: null });
-    server = start();
-    await server.ready;
-    expect(await untilReady(fileId)).toMatchObject({ status: 'ready', attempts: 1, pages: PAGES });
-  }, 150_000);
+  describe('is followed by one that', () => {
+    let server: ServerProcess;
+
+    beforeAll(async () => {
+      await expireClaims();
+      server = start();
+      user = userWith(await server.ready, user.token);
+    }, 150_000);
+
+    it.each([
+      ['before the claim', 'claim', 1],
+      ['while it was parsed', 'parsing', 2],
+      ['between the storing of pages', 'secondPages', 2],
+      ['after the commit, before the job ended', 'jobEnd', 1],
+    ] as const)(
+      'extracts the text of a document %s once, with all pages',
+      async (_name, document, attempts) => {
+        await untilReady(String(files[document]));
+        // A job that is run once more must not extract the text again.
+        await untilNoJobs();
+        expect(await textOf(document)).toMatchObject({
+          status: 'ready',
+          attempts,
+          pages: DOCUMENTS[document],
+          page_count: DOCUMENTS[document],
+          lease_id: null,
+        });
+        expect(temporaryFiles().filter((name) => !keptTemporary.includes(name))).toEqual([]);
+      },
+    );
+
+    it('releases a text without an attempt at SIGTERM, and the next process extracts it', async () => {
+      const fileId = await uploadPdf(await server.ready);
+      const pids = await holdExtraction(server, fileId);
+      expect(await server.end('SIGTERM')).toBe(0);
+      expect(pids.filter(isRunning)).toEqual([]);
+      expect(await rowOf(fileId)).toMatchObject({ status: 'pending', attempts: 0, lease_id: null });
+      server = start();
+      await server.ready;
+      expect(await untilReady(fileId)).toMatchObject({ status: 'ready', attempts: 1, pages: PAGES });
+    }, 150_000);
+  });
 });
 
 describeWithRedis('the text of a document with an API and a worker', () => {
@@ -288,11 +287,11 @@ describeWithRedis('the text of a document with an API and a worker', () => {
     const api = await setUp({ WORKER: 'separate' });
     const worker = start(redisSettings(database), 'worker.js');
     const fileId = await uploadPdf(await api.ready);
-    const pid = await holdExtraction(worker, fileId);
+    const pids = await holdExtraction(worker, fileId);
     const another = start(redisSettings(database), 'worker.js');
     await worker.end('SIGKILL');
-    process.kill(pid, 'SIGCONT');
-    await whenGone(pid);
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    for (const pid of pids) await whenGone(pid);
     await expireClaims();
     expect(await untilReady(fileId)).toMatchObject({ status: 'ready', attempts: 2, pages: PAGES });
     expect(await another.end('SIGTERM')).toBe(0);

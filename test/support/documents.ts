@@ -1,5 +1,5 @@
 // Documents that tests make, archives and hostile PDFs, and the extraction of their text.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { constants, crc32, deflateRawSync } from 'node:zlib';
 import type { ExtractedText, TextFormat } from '../../src/features/files/extraction/extracted-text.js';
 import { TextExtractor } from '../../src/features/files/extraction/text-extractor.js';
@@ -155,10 +155,11 @@ export function textsOf(result: ExtractedText): readonly string[] | string {
 
 /** Returns the processes for text extraction that this process, or the given one, has started; Linux only. */
 export function extractionProcesses(parent: number = process.pid): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
+  return readProc(parent, `task/${parent}/children`)
+    .split(' ')
+    .filter((pid) => pid !== '')
     .map(Number)
-    .filter((pid) => isChildOf(pid, parent) && readProc(pid, 'cmdline').includes('extraction-child.js'));
+    .filter((pid) => isRunning(pid) && readProc(pid, 'cmdline').includes('extraction-child.js'));
 }
 
 /** Returns a field of the status of a process in bytes, or 0 if it has ended. */
@@ -173,9 +174,10 @@ export function processorTimeOf(pid: number): number {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
 }
 
-function isChildOf(pid: number, parent: number): boolean {
+/** Returns true if the process exists and has not ended; Linux only. */
+export function isRunning(pid: number): boolean {
   const status = readProc(pid, 'status');
-  return new RegExp(`^PPid:\\s+${parent}$`, 'm').test(status) && !/^State:\s+Z/m.test(status);
+  return status !== '' && !/^State:\s+Z/m.test(status);
 }
 
 function readProc(pid: number, name: string): string {
@@ -188,6 +190,5 @@ function readProc(pid: number, name: string): string {
 
 /** Resolves when the process has ended. */
 export async function whenGone(pid: number): Promise<void> {
-  while (readProc(pid, 'status') !== '' && !/^State:\s+Z/m.test(readProc(pid, 'status')))
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
 }
