@@ -1,5 +1,7 @@
 // Real components: the built server as several processes over PostgreSQL and a separate Redis server.
+import { once } from 'node:events';
 import { cpSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, describe } from '@jest/globals';
 import { MIGRATIONS_DIRECTORY } from '../../src/config/index.js';
@@ -8,6 +10,7 @@ import { applyMigrations } from '../../src/infra/database/migrations.js';
 import { collect, registerUser, send, textOf } from '../support/client.js';
 import { makeDataDir } from '../support/data-dir.js';
 import { createMigratedDatabase, createTestDatabase, type TestDatabase } from '../support/database.js';
+import { memoryOf } from '../support/documents.js';
 import { makeTemporaryDirectory } from '../support/embedded-database.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
@@ -17,7 +20,7 @@ import { type ServerProcess, startServer } from '../support/server-process.js';
 import { query, until } from '../support/stored.js';
 
 /** Number of processes that start at the same moment. */
-const TOGETHER = 5;
+const TOGETHER = 3;
 
 /** Number of times that they do so, on an empty and on an old database each. */
 const ROUNDS = Number(process.env['START_ROUNDS'] ?? '1');
@@ -43,6 +46,8 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: several processes: there i
   let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
   let provider: FakeProvider;
   let redis: RedisServer;
+  /** A server that several tests use in turn: a start takes seconds. */
+  let shared: ServerProcess | undefined;
   const servers: ServerProcess[] = [];
   const databases: TestDatabase[] = [];
 
@@ -56,10 +61,11 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: several processes: there i
   afterEach(async () => {
     provider.reset();
     await Promise.all(servers.splice(0).map((server) => server.end('SIGTERM')));
-    for (const database of databases.splice(0)) await database.drop();
   });
 
   afterAll(async () => {
+    await shared?.end('SIGTERM');
+    for (const database of databases) await database.drop();
     await redis.stop();
     await provider.close();
     await dataDir.remove();
@@ -91,38 +97,19 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: several processes: there i
     const childrenOf = ({ child }: ServerProcess): number[] =>
       readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number);
 
-    it('share a port, replace one that is killed, finish a running answer at SIGTERM and exit with code 0', async () => {
-      const server = start(await keep(createMigratedDatabase()), { WEB_CONCURRENCY: '2' });
-      const url = await server.ready;
+    /** Returns the server that an earlier test left running, or starts one. */
+    async function running(): Promise<{ readonly server: ServerProcess; readonly url: string }> {
+      if (shared === undefined) {
+        shared = start(await keep(createMigratedDatabase()), { WEB_CONCURRENCY: '2' });
+        servers.splice(servers.indexOf(shared), 1);
+      }
+      return { server: shared, url: await shared.ready };
+    }
+
+    it('share a port, and export the metrics of all of them together, whichever is scraped', async () => {
+      const { server, url } = await running();
       expect(server.output).toContain('Processes  2');
       expect(server.output.match(/is ready/g)).toHaveLength(1);
-      const [first = 0, second = 0] = childrenOf(server);
-
-      process.kill(second, 'SIGKILL');
-      await server.printed(/ended unexpectedly \(SIGKILL\)/);
-      const user = await registerUser(url);
-      await until('a third process', () => {
-        const children = childrenOf(server);
-        return children.length === 2 && !children.includes(second);
-      });
-      expect(childrenOf(server)).toContain(first);
-
-      const answer = gatedAnswer(['one ', 'two']);
-      provider.script(answer);
-      const asked = provider.nextRequest();
-      const events = collect(user.stream('/api/v1/chat/stream', { message: 'Count' }));
-      await asked;
-      server.child.kill('SIGTERM');
-      await server.printed(/Stopping \(SIGTERM\)/);
-      answer.finish();
-      expect(textOf(await events)).toBe('one two');
-      expect(await server.exited).toBe(0);
-      expect(server.output.match(/Stopping/g)).toHaveLength(1);
-    });
-
-    it('export the metrics of all of them together, whichever is scraped, also while one of them hangs', async () => {
-      const server = start(await keep(createMigratedDatabase()), { WEB_CONCURRENCY: '2' });
-      const url = await server.ready;
       await until('both processes to listen', async () => (await scrape(url)).sum('parley_build_info') === 2);
       const counted = (await scrape(url)).sum(REQUESTS, LIVE);
       const requests = Array.from({ length: 20 }, () => fetchOnce(`${url}/health/live`));
@@ -139,7 +126,17 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: several processes: there i
         expect(metrics.find('process_start_time_seconds')).toHaveLength(2);
         expect(metrics.sum('db_client_connection_max')).toBe(20);
       }
-      const [, hanging = 0] = childrenOf(server);
+    });
+
+    it('load the application, which the process that starts them does not', async () => {
+      const { server } = await running();
+      const [first = 0] = childrenOf(server);
+      expect(memoryOf(server.child.pid ?? 0, 'VmHWM')).toBeLessThan(memoryOf(first, 'VmHWM') / 2);
+    });
+
+    it('replace one that is killed, and are scraped also while it hangs', async () => {
+      const { server, url } = await running();
+      const [first, hanging = 0] = childrenOf(server);
       process.kill(hanging, 'SIGSTOP');
       try {
         // A connection goes to each process in turn, so one of two reaches the process that runs.
@@ -152,6 +149,8 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: several processes: there i
           (await scrape(url)).find('process_start_time_seconds').map(({ value }) => value);
         const before = await startTimes();
         process.kill(hanging, 'SIGKILL');
+        await server.printed(/ended unexpectedly \(SIGKILL\)/);
+        expect(await fetchOnce(`${url}/health/live`)).toBe(200);
         await until('another process with the same number', async () => {
           // A connection that was passed to the killed process is reset.
           const now = await startTimes().catch(() => []);
@@ -159,17 +158,42 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: several processes: there i
         });
         const numbers = (await scrape(url)).find('parley_build_info').map(({ labels }) => labels['process']);
         expect(numbers.sort()).toEqual(['1', '2']);
+        const children = childrenOf(server);
+        expect(children).toHaveLength(2);
+        expect(children).toContain(first);
       } finally {
         if (childrenOf(server).includes(hanging)) process.kill(hanging, 'SIGCONT');
       }
     });
 
+    it('finish a running answer at SIGTERM and exit with code 0', async () => {
+      const { server, url } = await running();
+      const user = await registerUser(url);
+      const answer = gatedAnswer(['one ', 'two']);
+      provider.script(answer);
+      const asked = provider.nextRequest();
+      const events = collect(user.stream('/api/v1/chat/stream', { message: 'Count' }));
+      await asked;
+      server.child.kill('SIGTERM');
+      await server.printed(/Stopping \(SIGTERM\)/);
+      answer.finish();
+      expect(textOf(await events)).toBe('one two');
+      expect(await server.exited).toBe(0);
+      expect(server.output.match(/Stopping/g)).toHaveLength(1);
+    });
+
     it('all end with a one-line error if the port is taken', async () => {
-      const database = await keep(createMigratedDatabase());
-      const { port } = new URL(await start(database).ready);
-      const server = start(database, { WEB_CONCURRENCY: '2', PORT: port });
-      expect(await server.exited).toBe(1);
-      expect(server.output).toContain(`PORT ${port} on 127.0.0.1 is already in use`);
+      const taken = createServer().listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      try {
+        const address = taken.address();
+        const port = typeof address === 'object' && address !== null ? String(address.port) : '';
+        const server = start(await keep(createMigratedDatabase()), { WEB_CONCURRENCY: '2', PORT: port });
+        expect(await server.exited).toBe(1);
+        expect(server.output).toContain(`PORT ${port} on 127.0.0.1 is already in use`);
+      } finally {
+        taken.close();
+      }
     });
 
     it('store a running answer as interrupted at the second signal', async () => {
