@@ -40,8 +40,9 @@ function poolOf(connectionString: string): pg.Pool {
   const known = pools.get(connectionString);
   if (known !== undefined) return known;
   const pool = new pg.Pool({ connectionString, idleTimeoutMillis: IDLE_MS, allowExitOnIdle: true });
-  // Idle connections end with their database; the pool drops them.
+  // Connections end with their database, between two statements too; the pool drops them.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   pools.set(connectionString, pool);
   return pool;
 }
@@ -51,7 +52,8 @@ export async function stored(
   database: Pick<TestDatabase, 'url'>,
   conversationId: string,
 ): Promise<StoredConversation> {
-  return connected(database, async (client) => {
+  const client = await poolOf(database.url).connect();
+  try {
     const rows = async (sql: string): Promise<Row[]> => (await client.query<Row>(sql, [conversationId])).rows;
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const [conversation] = await rows(
@@ -67,20 +69,13 @@ export async function stored(
       `SELECT call_id, attempt, provider, model, outcome, input_tokens, output_tokens, estimated
        FROM usage_records WHERE conversation_id = $1 ORDER BY created_at`,
     );
+    await client.query('COMMIT');
+    client.release();
     return { conversation, messages, usage };
-  });
-}
-
-async function connected<Result>(
-  { url }: Pick<TestDatabase, 'url'>,
-  work: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
+  } catch (error) {
+    // Closes the connection, and with it the transaction.
+    client.release(true);
+    throw error;
   }
 }
 
