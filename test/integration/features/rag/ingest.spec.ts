@@ -29,8 +29,14 @@ import { query, type Row, until } from '../../../support/stored.js';
 
 const MODEL = 'openai/embedder';
 
+/** A host of the same provider with a circuit of its own, which tests may open. */
+const SPARE = 'spare';
+
 const provider = setUpProvider();
-const api = setUpApi(() => asking(provider));
+const api = setUpApi(() => ({
+  ...asking(provider),
+  LLM_HOSTS: JSON.stringify([{ id: SPARE, base_url: provider.baseUrl }]),
+}));
 
 let user: TestUser;
 let userId: string;
@@ -227,6 +233,7 @@ describe('an embedding provider', () => {
   ] as const)(
     'that is %s is waited for, however often, and progress does not go back',
     async (_name, fault) => {
+      collectionId = await makeCollection(api, userId, { embeddingModel: `${SPARE}/embedder` });
       provider.scriptFor('embeddings', ...Array.from({ length: 8 }, () => fault));
       const id = await addDocument('Hello world');
       let progress = 0;
