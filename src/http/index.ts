@@ -19,6 +19,7 @@ export { withClientSignal } from './response/response-stream.js';
 export { ShutdownGate } from './server/shutdown-gate.js';
 export { HttpModule } from './http.module.js';
 export { connectionLimits, TimeoutExpressAdapter } from './server/timeout-express.adapter.js';
+export { ApiRequestExamples, type RequestExamples } from './openapi/request-examples.js';
 export { MODEL_ERRORS, type SchemaObject } from './openapi/model-route-errors.js';
 export { ApiErrors, ApiErrorsOf, createOpenApiDocument } from './openapi/openapi.js';
 export { RateLimitStorage } from './context/rate-limit.storage.js';

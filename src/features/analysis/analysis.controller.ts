@@ -9,12 +9,20 @@ import {
   FormRoute,
   IdempotencyKey,
   ModelRoute,
+  type RequestExamples,
   Scope,
   UploadForm,
 } from '../../http/index.js';
 import { ApiAnswer } from '../chat/index.js';
 import { AnalysisBody, ANALYSIS_FORM } from './analysis.dto.js';
 import { AnalysisResponder } from './analysis-responder.js';
+
+const ANALYSIS_REQUESTS = {
+  file: {
+    summary: 'One of your files',
+    value: { file_id: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11', question: 'What is it about?' },
+  },
+} satisfies RequestExamples;
 
 @Scope('chat')
 @ApiTags('analysis')
@@ -34,7 +42,7 @@ export class AnalysisController {
       required: true,
       content: {
         'multipart/form-data': { schema: ANALYSIS_FORM },
-        'application/json': { schema: { $ref: getSchemaPath(AnalysisBody) } },
+        'application/json': { schema: { $ref: getSchemaPath(AnalysisBody) }, examples: ANALYSIS_REQUESTS },
       },
     },
   })

@@ -27,6 +27,11 @@ const SHARED: Record<string, SchemaObject> = {
 /** The documented part of a Messages body; all other fields of Anthropic's are accepted too. */
 export const MESSAGE_DOC: SchemaObject = {
   type: 'object',
+  example: {
+    model: 'demo/echo',
+    max_tokens: 1024,
+    messages: [{ role: 'user', content: 'Why is the sky blue?' }],
+  },
   required: ['max_tokens', 'messages'],
   additionalProperties: true,
   description:
@@ -56,6 +61,7 @@ export const MESSAGE_DOC: SchemaObject = {
 /** The body of the token counting route. */
 export const COUNT_DOC: SchemaObject = {
   type: 'object',
+  example: { model: 'demo/echo', messages: [{ role: 'user', content: 'Why is the sky blue?' }] },
   required: ['messages'],
   additionalProperties: true,
   description: 'As specified at https://platform.claude.com/docs/en/api/messages-count-tokens.',

@@ -42,6 +42,7 @@ const STREAM: SchemaObject = {
 /** The body of a chat. */
 export const OLLAMA_CHAT_DOC: SchemaObject = {
   type: 'object',
+  example: { model: 'llama3.2', messages: [{ role: 'user', content: 'Why is the sky blue?' }] },
   required: ['model'],
   additionalProperties: true,
   description:
@@ -61,6 +62,7 @@ export const OLLAMA_CHAT_DOC: SchemaObject = {
 /** The body of a completion. */
 export const OLLAMA_GENERATE_DOC: SchemaObject = {
   type: 'object',
+  example: { model: 'llama3.2', prompt: 'Say hello.' },
   required: ['model'],
   additionalProperties: true,
   description:

@@ -112,6 +112,7 @@ export const CHAT_COMPLETION_EXAMPLE = {
 /** The body of Completions. */
 export const COMPLETION_DOC: SchemaObject = {
   type: 'object',
+  example: { model: 'demo/echo', prompt: 'Say hello.' },
   required: ['prompt'],
   additionalProperties: true,
   description: 'As specified at https://platform.openai.com/docs/api-reference/completions/create.',
@@ -154,6 +155,7 @@ export const COMPLETION_EXAMPLE = {
 /** The body of Embeddings. */
 export const EMBEDDING_DOC: SchemaObject = {
   type: 'object',
+  example: { model: 'openai/text-embedding-3-small', input: ['Hello'] },
   required: ['model', 'input'],
   additionalProperties: true,
   description: 'As specified at https://platform.openai.com/docs/api-reference/embeddings/create.',

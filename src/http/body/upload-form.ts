@@ -36,7 +36,10 @@ export interface FormParts {
   readonly field: string;
   /** Maximum size of the file, in bytes. */
   readonly maxBytes: number;
-  /** Text fields that the form may have, before or after the file, each once and with at most 4 KB; none by default. */
+  /**
+   * Text fields that the form may have, before or after the file, each once and with at most 4 KB; none by default. An empty
+   * field is as none.
+   */
   readonly textFields?: readonly string[];
   /** Maximum size of each text field, in bytes; 4 KB by default. */
   readonly maxFieldBytes?: number;
@@ -220,7 +223,8 @@ class IncomingForm {
     };
     if (isTruncated) refuse(`must not exceed ${maxFieldBytes} bytes`);
     else if (this.fields.has(field)) refuse('must be sent only once');
-    else this.fields.set(field, value);
+    // Forms of browsers send the fields that were left empty.
+    else if (value !== '') this.fields.set(field, value);
   }
 
   private async *bytesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -3,6 +3,7 @@ import { ApiResponse, DocumentBuilder, type OpenAPIObject, SwaggerModule } from 
 import type { ErrorCode } from '../../common/errors.js';
 import { ErrorBody } from '../errors/error-body.dto.js';
 import { ERROR_TABLE } from '../errors/error-table.js';
+import { emptyFormFields } from './swagger-ui-plugin.js';
 
 /** Error codes that every route can return. */
 const EVERYWHERE: readonly ErrorCode[] = [
@@ -117,6 +118,11 @@ export function serveOpenApi(app: INestApplication, version: string): void {
     jsonDocumentUrl: 'docs-json',
     yamlDocumentUrl: 'docs-yaml',
     customSiteTitle: 'Parley API',
-    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+    swaggerOptions: {
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      plugins: [emptyFormFields],
+    },
   });
 }

@@ -3,6 +3,7 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERROR_TABLE } from '../../../src/http/errors/error-table.js';
+import { emptyFormFields } from '../../../src/http/openapi/swagger-ui-plugin.js';
 import { at, listAt, registerUser, send, type TestUser } from '../../support/client.js';
 import { misfits } from '../../support/schema-check.js';
 import { setUpApi, setUpProvider } from '../../support/set-up.js';
@@ -231,6 +232,17 @@ describe('the documentation pages', () => {
     expect(init).toContain('"/api/v1/chat/stream"');
   });
 
+  it('leave fields of forms empty in Swagger UI that have neither a default nor an example', async () => {
+    const script = await (await fetch(`${api.url}/docs/swagger-ui-init.js`)).text();
+    expect(script).toContain(emptyFormFields.toString());
+    const getSampleSchema = (): unknown => 'made up';
+    const { fn } = emptyFormFields({ fn: { getSampleSchema } });
+    expect(fn.getSampleSchema({ type: 'string', format: 'uuid' }, false)).toBe('');
+    expect(fn.getSampleSchema({ type: 'string', default: 'true' }, false)).toBe('made up');
+    expect(fn.getSampleSchema({ toJS: () => ({ example: 7 }) }, false)).toBe('made up');
+    expect(fn.getSampleSchema({ type: 'string' }, 'application/json')).toBe('made up');
+  });
+
   it('load everything from this server', async () => {
     for (const path of ['/docs', '/redoc']) {
       const page = await (await fetch(`${api.url}${path}`)).text();
@@ -451,5 +463,58 @@ describe('the response check', () => {
     expect(() => misfits({}, { oneOf: [] }, 1)).toThrow('uses oneOf');
     expect(() => misfits({}, undefined, 1)).toThrow('no schema');
     expect(() => misfits({}, { $ref: '#/nowhere' }, 1)).toThrow('leads nowhere');
+  });
+});
+
+describe('the examples of requests in the OpenAPI document', () => {
+  /** Fields of bodies that Swagger UI would all fill in. */
+  const MANY = 4;
+
+  /** Returns the requests that a body has as examples. */
+  function examplesOf(operation: unknown): object[] {
+    const body = at(operation, 'requestBody', 'content', 'application/json');
+    const whole = at(body, 'schema', 'example');
+    const named = entriesAt(body, 'examples').map(([, example]) => at(example, 'value'));
+    return [...named, ...(whole === undefined ? [] : [whole])].map((value) => Object(value) as object);
+  }
+
+  it('are there for all bodies with many fields, so that Swagger UI does not fill in all of them', () => {
+    const without = operations.filter(({ operation }) => {
+      const schema = at(operation, 'requestBody', 'content', 'application/json', 'schema');
+      const name = String(at(schema, '$ref')).split('/').at(-1) ?? '';
+      const fields = entriesAt(at(document, 'components', 'schemas', name) ?? schema, 'properties').length;
+      return fields > MANY && examplesOf(operation).length === 0;
+    });
+    expect(without.map(({ name }) => name)).toEqual([
+      // Their fields go together.
+      'post /api/v1/rag/collections',
+      'patch /api/v1/rag/collections/{collection}',
+    ]);
+  });
+
+  it('can be sent as they are', async () => {
+    const reader = await registerUser(api.url);
+    const documents = '/api/v1/rag/collections/default/documents';
+    const text = { text: 'The notice period is three months.', metadata: { lang: 'en' } };
+    const added = await reader.request('POST', documents, text);
+    expect(added.status).toBe(202);
+    let sent = 0;
+    for (const { path, method, name, operation } of operations) {
+      // Ids in paths and of files, and models of providers, are the reader's own.
+      const ready = examplesOf(operation).filter(
+        (body) => !('file_id' in body) && !/^(openai\/|llama)/.test(String(at(body, 'model'))),
+      );
+      const url = path.replace('{collection}', 'default');
+      if (url.includes('{')) continue;
+      for (const body of ready) {
+        // The collections of examples are the reader's own, too.
+        if (at(body, 'collection') === 'handbook') continue;
+        const { status, body: answer } = await reader.request(method.toUpperCase(), url, body);
+        const refusal = status === 200 || status === 202 ? undefined : answer;
+        expect({ name, body, refusal }).toEqual({ name, body, refusal: undefined });
+        sent += 1;
+      }
+    }
+    expect(sent).toBeGreaterThanOrEqual(13);
   });
 });

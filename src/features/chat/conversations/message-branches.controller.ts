@@ -5,6 +5,7 @@ import type { Caller } from '../../../common/caller.js';
 import {
   ApiErrors,
   ApiPage,
+  ApiRequestExamples,
   CurrentCaller,
   FieldScope,
   IdempotencyKey,
@@ -18,6 +19,7 @@ import {
 import { TurnResponder } from '../turns/turn-responder.js';
 import { ApiAnswer } from '../turns/chat.openapi.js';
 import { QuestionBody, SourcedGenerationBody } from '../turns/chat.dto.js';
+import { EDIT_REQUESTS, REGENERATION_REQUESTS } from '../turns/chat.examples.js';
 import { toEditTurn, toIdempotency, toRegenerateTurn } from '../turns/chat.mapper.js';
 import { ConversationBody } from './conversation.dto.js';
 import { MessageBody, MessageParams } from '../messages/message.dto.js';
@@ -44,6 +46,7 @@ export class MessageBranchesController {
   @HttpCode(200)
   @ModelRoute()
   @FieldScope('collection', 'rag')
+  @ApiRequestExamples(SourcedGenerationBody, REGENERATION_REQUESTS)
   @ApiOperation({
     summary: 'Regenerate an answer',
     description:
@@ -66,6 +69,7 @@ export class MessageBranchesController {
   @HttpCode(200)
   @ModelRoute()
   @FieldScope('collection', 'rag')
+  @ApiRequestExamples(QuestionBody, EDIT_REQUESTS)
   @ApiOperation({
     summary: 'Edit a message',
     description:

@@ -4,6 +4,7 @@ import type { Response } from 'express';
 import type { Caller } from '../../../common/caller.js';
 import {
   ApiErrors,
+  ApiRequestExamples,
   CurrentCaller,
   FieldScope,
   IdempotencyKey,
@@ -17,6 +18,7 @@ import { AnswerService } from '../generation/answer.service.js';
 import { ApiAnswer, ApiAnswerStream, EVENT_STREAM_CONTENT } from './chat.openapi.js';
 import { AnswerParams } from './answer.dto.js';
 import { ChatBody, ToolResultsBody } from './chat.dto.js';
+import { MESSAGE_REQUESTS, TOOL_RESULT_REQUESTS } from './chat.examples.js';
 import {
   toAnswerHeaders,
   EVENT_ID,
@@ -49,6 +51,7 @@ export class ChatController {
   @HttpCode(200)
   @ModelRoute()
   @FieldScope('collection', 'rag')
+  @ApiRequestExamples(ChatBody, MESSAGE_REQUESTS)
   @ApiOperation({
     summary: 'Send a message',
     description:
@@ -69,6 +72,7 @@ export class ChatController {
   @HttpCode(200)
   @ModelRoute()
   @FieldScope('collection', 'rag')
+  @ApiRequestExamples(ChatBody, MESSAGE_REQUESTS)
   @ApiOperation({
     summary: 'Send a message and stream the answer',
     description:
@@ -117,6 +121,7 @@ export class ChatController {
   @Post(':message_id/tool-results')
   @HttpCode(200)
   @ModelRoute()
+  @ApiRequestExamples(ToolResultsBody, TOOL_RESULT_REQUESTS)
   @ApiOperation({
     summary: 'Submit tool results',
     description:

@@ -224,10 +224,7 @@ function toTextFile(text: string, title: string): NewFile {
 function toFields(fields: ReadonlyMap<string, string>): Record<string, unknown> {
   const values = new Map<string, unknown>(fields);
   const metadata = fields.get('metadata');
-  if (metadata === '') values.delete('metadata');
-  else if (metadata !== undefined) values.set('metadata', parseJson(metadata));
-  // Forms of browsers send the fields that were left empty.
-  for (const name of ['file_id', 'title']) if (fields.get(name) === '') values.delete(name);
+  if (metadata !== undefined) values.set('metadata', parseJson(metadata));
   return Object.fromEntries(values);
 }
 

@@ -18,6 +18,7 @@ import {
   IdempotencyKey,
   markReplayed,
   type Page,
+  type RequestExamples,
   Scope,
   sendEventStream,
   toPage,
@@ -38,12 +39,20 @@ import { toAddedDocumentBody, toDocumentBody } from './document.mapper.js';
 import { DocumentReceiver } from './document-receiver.js';
 import { DocumentService } from './document.service.js';
 
+const DOCUMENT_REQUESTS = {
+  text: {
+    summary: 'A text',
+    value: { title: 'Travel', text: 'Train journeys are booked in second class.', metadata: { year: 2026 } },
+  },
+  file: { summary: 'One of your files', value: { file_id: '0199a3f0-5b7e-7cc3-9d3a-2f6f1c0e9a11' } },
+} satisfies RequestExamples;
+
 /** Documents a body that is a form or JSON. */
 const REQUEST_BODY = {
   required: true,
   content: {
     'multipart/form-data': { schema: DOCUMENT_FORM },
-    'application/json': { schema: { $ref: getSchemaPath(AddDocumentBody) } },
+    'application/json': { schema: { $ref: getSchemaPath(AddDocumentBody) }, examples: DOCUMENT_REQUESTS },
   },
 };
 

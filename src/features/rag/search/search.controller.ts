@@ -2,9 +2,17 @@ import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Caller } from '../../../common/caller.js';
-import { ApiErrors, CurrentCaller, ModelRoute, Scope, withClientSignal } from '../../../http/index.js';
+import {
+  ApiErrors,
+  ApiRequestExamples,
+  CurrentCaller,
+  ModelRoute,
+  Scope,
+  withClientSignal,
+} from '../../../http/index.js';
 import { QueryAnswerBody, SearchResultBody } from './search-result.dto.js';
 import { QueryBody, SearchBody } from './search.dto.js';
+import { QUERY_REQUESTS, SEARCH_REQUESTS } from './search.examples.js';
 import { toSearchResultBody } from './search.mapper.js';
 import { QueryResponder } from './query-responder.js';
 import { ScopedSearch } from './scoped-search.js';
@@ -30,6 +38,7 @@ export class SearchController {
   @Post('search')
   @HttpCode(200)
   @ModelRoute()
+  @ApiRequestExamples(SearchBody, SEARCH_REQUESTS)
   @ApiOperation({
     summary: 'Search for passages',
     description:
@@ -59,6 +68,7 @@ export class SearchController {
   @Post('query')
   @HttpCode(200)
   @ModelRoute()
+  @ApiRequestExamples(QueryBody, QUERY_REQUESTS)
   @ApiOperation({
     summary: 'Ask a question about documents',
     description:

@@ -160,6 +160,12 @@ describe('a question about a PDF', () => {
     expect(at(lastSentMessages()[0], 'content', 1, 'text')).toBe('Summarize this document.');
   });
 
+  it('asks with the defaults for fields of the form that are empty', async () => {
+    const names = ['file_id', 'question', 'model', 'stream', 'on_disconnect'];
+    const events = await ask(Object.fromEntries(names.map((name) => [name, ''])));
+    expect(events.at(-1)).toBe('[DONE]');
+  });
+
   it('can name one of the account’s files, as JSON or in a form', async () => {
     const file_id = await uploadedId(api.url, user, { name: 'a.pdf', type: 'application/pdf', bytes: pdf });
     const events = await collect(user.stream(ROUTE, { file_id, question: 'And dogs?' }));

@@ -78,6 +78,14 @@ describe('the fields of an upload', () => {
     expect(Date.parse(String(at(body, 'expires_at'))) - created).toBe(3_600_000);
   });
 
+  it('are as if they were not sent if they are empty, as forms of browsers send them', async () => {
+    const empty = ['purpose', 'expires_after[anchor]', 'expires_after[seconds]'].map(
+      (name) => [name, ''] as const,
+    );
+    const { status, body } = await send(user, { after: empty });
+    expect([status, at(body, 'purpose'), at(body, 'expires_at')]).toEqual([201, 'user_data', null]);
+  });
+
   const anchor = ['expires_after[anchor]', 'created_at'] as const;
   it.each<[what: string, fields: Fields, param: string]>([
     ['an unknown purpose', [['purpose', 'evil']], 'purpose'],
