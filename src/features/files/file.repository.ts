@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
+import { DependentFileRepository, NO_DEPENDENT_FILES } from './dependent-file.repository.js';
 import { type FileRow, type StoredFile, toStoredFile } from './stored-file.js';
 
 /** Storage location of a file's bytes: its account's folder and their name there. */
@@ -39,7 +40,10 @@ export interface FileSlice {
 /** Reads and deletes the rows of files. Queries of owners filter by owner. */
 @Injectable()
 export class FileRepository {
-  constructor(private readonly prisma: PrismaService) {}
+  constructor(
+    private readonly prisma: PrismaService,
+    private readonly dependents: DependentFileRepository = NO_DEPENDENT_FILES,
+  ) {}
 
   /** Lists files, newest first unless the slice has another order. */
   async listFiles(
@@ -75,23 +79,22 @@ export class FileRepository {
   }
 
   /**
-   * Deletes the row of a file, and that of its content if no other file has it.
-   * @returns the bytes that nothing references any more, if any; undefined if there is no such file
+   * Deletes the row of a file, those of the files that depend on it, and those of contents that no other file has.
+   * @returns the bytes that nothing references any more; undefined if there is no such file
    */
-  deleteFile(
-    userId: string,
-    id: string,
-  ): Promise<{ readonly unreferenced: FileKey | undefined } | undefined> {
+  deleteFile(userId: string, id: string): Promise<FileKey[] | undefined> {
     return this.prisma.transaction(async (transaction) => {
+      const dependents = await this.dependents.lockDependentFiles(transaction, userId, id);
       const [deleted] = await transaction.$queryRaw<{ contentId: string | null }[]>`
         DELETE FROM files WHERE id = ${id}::uuid AND user_id = ${userId}::uuid AND ${NOT_EXPIRED}
         RETURNING content_id AS "contentId"`;
       if (deleted === undefined) return undefined;
+      const unused = await this.dependents.selectUnusedFiles(transaction, userId, dependents);
+      const keys = await deleteFileRows(transaction, userId, unused);
       const { contentId } = deleted;
       // The bytes of a file without content are its own.
-      if (contentId === null) return { unreferenced: { folder: userId, name: id } };
-      const [unreferenced] = await deleteUnreferencedContents(transaction, [contentId]);
-      return { unreferenced };
+      if (contentId === null) return [...keys, { folder: userId, name: id }];
+      return [...keys, ...(await deleteUnreferencedContents(transaction, [contentId]))];
     });
   }
 

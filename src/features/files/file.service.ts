@@ -171,9 +171,9 @@ export class FileService {
    * @throws NotFoundError
    */
   async delete(userId: string, id: string): Promise<void> {
-    const deleted = await this.files.deleteFile(userId, id);
-    if (deleted === undefined) throw new NotFoundError('file', id);
-    if (deleted.unreferenced !== undefined) await this.removeBytes(deleted.unreferenced);
+    const unreferenced = await this.files.deleteFile(userId, id);
+    if (unreferenced === undefined) throw new NotFoundError('file', id);
+    await this.removeUnreferencedBytes(unreferenced);
   }
 
   /** Forgets the `Idempotency-Key` of an upload, whose file was not needed: a repeated request is a new one. */

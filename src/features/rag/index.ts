@@ -4,6 +4,7 @@ export {
   IsCollectionList,
   MAX_COLLECTION_LIST,
 } from './collections/is-collection-list.js';
+export { VersionFileRepository } from './ingest/version-file.repository.js';
 export type { CitationFilter } from './model/citations.js';
 export { RagModule } from './rag.module.js';
 export { NOTHING_FOUND } from './search/query.service.js';

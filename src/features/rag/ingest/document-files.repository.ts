@@ -30,6 +30,21 @@ export async function selectOwnedFiles(
   return files.map(({ id }) => id);
 }
 
+/** Returns those of the files that no document and no ingestion refers to any more. */
+export async function selectUnusedFiles(
+  transaction: Pick<Transaction, '$queryRaw'>,
+  userId: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const unused = await transaction.$queryRaw<{ id: string }[]>`
+    SELECT id FROM files
+    WHERE id = ANY(${[...ids]}::uuid[]) AND user_id = ${userId}::uuid
+      AND NOT EXISTS (SELECT 1 FROM documents WHERE documents.file_id = files.id)
+      AND NOT EXISTS (SELECT 1 FROM ingestions WHERE ingestions.file_id = files.id)`;
+  return unused.map(({ id }) => id);
+}
+
 /**
  * Deletes those of the files that no document and no ingestion refers to any more.
  * @returns the keys of bytes that nothing references any more, to be removed after the commit
@@ -39,15 +54,5 @@ export async function deleteUnusedFiles(
   userId: string,
   ids: readonly string[],
 ): Promise<FileKey[]> {
-  if (ids.length === 0) return [];
-  const unused = await transaction.$queryRaw<{ id: string }[]>`
-    SELECT id FROM files
-    WHERE id = ANY(${[...ids]}::uuid[]) AND user_id = ${userId}::uuid
-      AND NOT EXISTS (SELECT 1 FROM documents WHERE documents.file_id = files.id)
-      AND NOT EXISTS (SELECT 1 FROM ingestions WHERE ingestions.file_id = files.id)`;
-  return deleteFileRows(
-    transaction,
-    userId,
-    unused.map(({ id }) => id),
-  );
+  return deleteFileRows(transaction, userId, await selectUnusedFiles(transaction, userId, ids));
 }

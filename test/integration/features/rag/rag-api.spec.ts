@@ -197,6 +197,20 @@ describe('a document that is uploaded in a form', () => {
     expect(found).toMatchObject([{ document_id: id, title: 'New tower', text: 'The lighthouse is green.' }]);
   });
 
+  it('is deleted with its file, and so is the file of a replacement that is not finished', async () => {
+    await makeCollection('unreplaced', { embedding_model: MODEL });
+    const id = await addText(api.url, user, 'unreplaced', 'The lock is closed.', { title: 'closed' });
+    const path = `${COLLECTIONS}/unreplaced/documents/${id}`;
+    const file = String(at((await user.request('GET', path)).body, 'file_id'));
+    provider.scriptFor('embeddings', { kind: 'silence' });
+    const asked = provider.nextRequest('embeddings');
+    await user.request('PUT', path, { text: 'The lock is open.', title: 'opened' });
+    await asked;
+    expect((await user.request('DELETE', `/api/v1/files/${file}`)).status).toBe(204);
+    expect((await user.request('GET', path)).status).toBe(404);
+    expect(await query(api.database, `SELECT name FROM files WHERE name ~ '^(closed|opened)'`)).toEqual([]);
+  });
+
   it('of a CSV is found by a row, which is whole and cited with its range', async () => {
     await makeCollection('table', { chunk_tokens: 200, chunk_overlap: 0 });
     const rows = Array.from({ length: 3_000 }, (_, row) => `item${row + 1},"a, ""quoted"" value",${row * 3}`);
