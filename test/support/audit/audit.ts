@@ -1,7 +1,8 @@
 import { expectSettled, query, type Row, stored } from '../stored.js';
 import { auditAskings } from './audit-askings.js';
+import type { Kill } from './process-group.js';
 import type { View } from './view.js';
-import type { Kill, World } from './world.js';
+import type { World } from './world.js';
 
 /**
  * Maximum age before a kill of displayed text that may be missing without Redis, in milliseconds: a

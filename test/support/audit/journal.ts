@@ -5,9 +5,9 @@ export class Journal {
   readonly #history = new Map<string, string[]>();
   readonly #violated = new Set<string>();
 
-  /** Increments a counter. */
-  count(what: string): void {
-    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  /** Increments a counter, by one or more. */
+  count(what: string, by = 1): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
   }
 
   /** @param subject the id of an answer, or the text of a question */

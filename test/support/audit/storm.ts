@@ -3,8 +3,10 @@ import { registerUser } from '../client.js';
 import { query, until } from '../stored.js';
 import { audit } from './audit.js';
 import { AuditClient } from './audit-client.js';
+import type { Run } from './audit-runs.js';
+import type { ProcessOptions } from './process-group.js';
 import { Random } from './random.js';
-import { World, type WorldOptions } from './world.js';
+import { World } from './world.js';
 
 /** Duration of the requests, in milliseconds. */
 const STORM_MS = 12_000;
@@ -22,17 +24,11 @@ const SETTLED_MS = 45_000;
 
 const CLIENTS = 10;
 
-/** The result of a run. */
-export interface Run {
-  readonly figures: string;
-  readonly violations: readonly string[];
-}
-
 /**
  * Runs clients in a storm, and the audit after it. A seed reproduces every decision, but not their
  * interleaving.
  */
-export async function runStorm(seed: number, options: WorldOptions): Promise<Run> {
+export async function runStorm(seed: number, options: ProcessOptions): Promise<Run> {
   const random = new Random(seed);
   const world = await World.create(random.fork(), options);
   try {

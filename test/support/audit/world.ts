@@ -1,12 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { makeDataDir } from '../data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../database.js';
 import { type FakeProvider, startFakeProvider } from '../fake-provider/fake-provider.js';
 import { UNLIMITED } from '../limits.js';
 import { redisKeyPrefix } from '../redis.js';
-import { type ServerProcess, startServer } from '../server-process.js';
 import { TcpProxy } from '../tcp-proxy.js';
 import { Journal } from './journal.js';
+import { type Kill, ProcessGroup, type ProcessOptions, waitUnlessAborted } from './process-group.js';
 import type { Random } from './random.js';
 import { scriptAnswers } from './scripted-answers.js';
 
@@ -50,29 +49,11 @@ export interface Outage {
   readonly to: number;
 }
 
-/** The time at which a process was killed, in milliseconds of this process. */
-export interface Kill {
-  readonly process: number;
-  readonly at: number;
-}
-
 /** Kind of disconnect: all connections break, once or for a while, or no data passes. */
 type Cut = 'reset' | 'away' | 'hole';
 
-/** A process of the run with its own proxies: one process may lose a store that another still reaches. */
-interface Member {
-  readonly proxies: Readonly<Partial<Record<Store, TcpProxy>>>;
-  readonly environment: Readonly<Record<string, string>>;
-  process: ServerProcess | undefined;
-  url: string;
-}
-
-/** The processes of a run. */
-export interface WorldOptions {
-  readonly processes: number;
-  /** With a Redis URL the processes share that Redis; without it there is one process. */
-  readonly redisUrl?: string | undefined;
-}
+/** The proxies of a process: one process may lose a store that another still reaches. */
+type StoreProxies = Readonly<Partial<Record<Store, TcpProxy>>>;
 
 /** Enough for any storm. */
 const SCRIPTED_ANSWERS = 1500;
@@ -80,20 +61,15 @@ const SCRIPTED_ANSWERS = 1500;
 /** Interval of checks for the start of a process, in milliseconds. */
 const LOOK_MS = 100;
 
-/** Maximum starts of a process whose database disconnects during the start, as by a process manager. */
-const STARTS = 5;
-
 /** Processes with their own database, two providers, and the data that their clients remember. */
 export class World {
-  readonly journal = new Journal();
   readonly questions: Question[] = [];
   readonly regenerations: Regeneration[] = [];
   readonly reportedEnds: ReportedEnd[] = [];
-  readonly kills: Kill[] = [];
   readonly outages: Outage[] = [];
-  #closing = false;
 
   private constructor(
+    readonly journal: Journal,
     readonly database: TestDatabase,
     /** True if every displayed text is in Redis. */
     readonly logged: boolean,
@@ -101,10 +77,11 @@ export class World {
     readonly texts: ReadonlySet<string>,
     private readonly providers: readonly FakeProvider[],
     private readonly dataDir: Awaited<ReturnType<typeof makeDataDir>>,
-    private readonly members: readonly Member[],
+    private readonly processes: ProcessGroup,
+    private readonly proxies: readonly StoreProxies[],
   ) {}
 
-  static async create(random: Random, { processes, redisUrl }: WorldOptions): Promise<World> {
+  static async create(random: Random, { processes, redisUrl }: ProcessOptions): Promise<World> {
     const texts = new Set<string>();
     const provider = async (name: string): Promise<FakeProvider> => {
       const fake = await startFakeProvider();
@@ -131,7 +108,7 @@ export class World {
       MODEL_PRICES: JSON.stringify({ 'first/model': { input: 10, output: 30 } }),
     };
     const members = await Promise.all(
-      Array.from({ length: processes }, async (): Promise<Member> => {
+      Array.from({ length: processes }, async () => {
         const toDatabase = await TcpProxy.start(database.url);
         const toRedis = redisUrl === undefined ? undefined : await TcpProxy.start(redisUrl);
         return {
@@ -141,38 +118,40 @@ export class World {
             DATABASE_URL: toDatabase.url,
             ...(toRedis && { REDIS_URL: toRedis.url, REDIS_KEY_PREFIX: redisKeyPrefix(database) }),
           },
-          process: undefined,
-          url: '',
         };
       }),
     );
-    const world = new World(database, redisUrl !== undefined, texts, [first, second], dataDir, members);
-    await Promise.all(members.map((member) => world.#start(member)));
+    const journal = new Journal();
+    const group = new ProcessGroup(
+      journal,
+      members.map((member) => member.environment),
+    );
+    const world = new World(
+      journal,
+      database,
+      redisUrl !== undefined,
+      texts,
+      [first, second],
+      dataDir,
+      group,
+      members.map((member) => member.proxies),
+    );
+    await group.start();
     return world;
+  }
+
+  get kills(): readonly Kill[] {
+    return this.processes.kills;
   }
 
   /** Returns the URL of a process, possibly of one that has just died. */
   url(random: Random): string {
-    return random.pick(this.members).url;
+    return this.processes.url(random);
   }
 
-  /**
-   * Kills processes at random times and restarts them until the signal aborts; all of them run when it
-   * resolves.
-   */
-  async killAtRandom(random: Random, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      // Soon, while others are about to restart, or when answers have become long.
-      await wait(random.chance(0.5) ? random.whole(300, 1500) : random.whole(2000, 4500), signal);
-      if (signal.aborted) return;
-      const member = random.pick(this.members);
-      this.kills.push({ process: this.members.indexOf(member), at: performance.now() });
-      this.journal.count('kills');
-      const { process } = member;
-      member.process = undefined;
-      await process?.end('SIGKILL');
-      await this.#start(member);
-    }
+  /** Kills processes at random, as `ProcessGroup.killAtRandom` does. */
+  killAtRandom(random: Random, signal: AbortSignal): Promise<void> {
+    return this.processes.killAtRandom(random, signal);
   }
 
   /**
@@ -181,65 +160,34 @@ export class World {
    */
   async cutAtRandom(random: Random, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const member = random.pick(this.members);
+      const process = random.whole(0, this.proxies.length - 1);
       // The storm must not be spent waiting for a process to start.
-      while (member.process === undefined && !signal.aborted) await wait(LOOK_MS, signal);
-      await wait(random.whole(200, 2500), signal);
+      while (!this.processes.isRunning(process) && !signal.aborted) await waitUnlessAborted(LOOK_MS, signal);
+      await waitUnlessAborted(random.whole(200, 2500), signal);
       if (signal.aborted) return;
-      if (member.process === undefined) continue;
+      if (!this.processes.isRunning(process)) continue;
       const store = this.logged && random.chance(0.4) ? 'redis' : 'database';
       const cut = random.pick<Cut>(['reset', 'away', 'hole']);
       const lastsMs = random.whole(300, cut === 'hole' ? 3000 : 2000);
-      const proxy = member.proxies[store];
+      const proxy = this.proxies[process]?.[store];
       if (proxy === undefined) throw new Error(`The process has no proxy to its ${store}.`);
       this.journal.count(`cuts of the ${store} (${cut})`);
       const from = performance.now();
       if (cut === 'hole') proxy.swallow();
       else proxy.cut();
-      if (cut !== 'reset') await wait(lastsMs, signal);
+      if (cut !== 'reset') await waitUnlessAborted(lastsMs, signal);
       proxy.restore();
       proxy.resume();
       const to = performance.now();
-      this.outages.push({ process: this.members.indexOf(member), store, from, to });
+      this.outages.push({ process, store, from, to });
     }
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
-    await Promise.all(this.members.map(async ({ process }) => process?.end('SIGTERM')));
-    await Promise.all(
-      this.members.flatMap(({ proxies }) => Object.values(proxies).map((proxy) => proxy.close())),
-    );
+    await this.processes.close();
+    await Promise.all(this.proxies.flatMap((stores) => Object.values(stores).map((proxy) => proxy.close())));
     await Promise.all(this.providers.map((provider) => provider.close()));
     await this.database.drop();
     await this.dataDir.remove();
   }
-
-  /** @throws Error if the process repeatedly fails to start */
-  async #start(member: Member): Promise<void> {
-    for (let starts = 1; ; starts += 1) {
-      const process = startServer(member.environment);
-      try {
-        member.url = await process.ready;
-        member.process = process;
-        this.#watch(member, process);
-        return;
-      } catch (error) {
-        if (starts === STARTS) throw error;
-        this.journal.count('starts in vain');
-      }
-    }
-  }
-
-  /** Reports a process that exits by itself: it may only be killed. */
-  #watch(member: Member, process: ServerProcess): void {
-    void process.exited.then((how) => {
-      if (member.process !== process || this.#closing) return;
-      this.journal.violate('a process', `ended by itself (${how}):\n${process.output}`);
-    });
-  }
-}
-
-async function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await delay(milliseconds, undefined, { signal }).catch(() => undefined);
 }

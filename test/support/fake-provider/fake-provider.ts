@@ -104,6 +104,11 @@ export class FakeProvider {
     this.#scripts[route].push(...behaviors);
   }
 
+  /** Drops the queued behaviors for the requests of one route. */
+  clearScript(route: Route): void {
+    this.#scripts[route].length = 0;
+  }
+
   /** Sets the behavior for chat requests when the queue is empty. */
   setDefault(behavior: Behavior): void {
     this.#default = behavior;

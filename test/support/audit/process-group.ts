@@ -1,0 +1,124 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ServerProcess, startServer } from '../server-process.js';
+import type { Journal } from './journal.js';
+import type { Random } from './random.js';
+
+/** The time at which a process was killed, in milliseconds of this process. */
+export interface Kill {
+  readonly process: number;
+  readonly at: number;
+}
+
+/** The processes of a run. */
+export interface ProcessOptions {
+  readonly processes: number;
+  /** With a Redis URL the processes share that Redis; without it there is one process. */
+  readonly redisUrl?: string | undefined;
+}
+
+/** A process of the run, which is undefined from its kill until it runs again. */
+interface Member {
+  readonly environment: Readonly<Record<string, string>>;
+  process: ServerProcess | undefined;
+  url: string;
+}
+
+/** Maximum starts of a process whose database disconnects during the start, as by a process manager. */
+const STARTS = 5;
+
+/** Interval of checks for running processes, in milliseconds. */
+const LOOK_MS = 50;
+
+/** Processes of the built server that are killed at random and restarted. */
+export class ProcessGroup {
+  readonly kills: Kill[] = [];
+  readonly #members: readonly Member[];
+  #closing = false;
+
+  /** @param afterKill runs after a kill, before the process is restarted */
+  constructor(
+    private readonly journal: Journal,
+    environments: readonly Readonly<Record<string, string>>[],
+    private readonly afterKill: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.#members = environments.map((environment) => ({ environment, process: undefined, url: '' }));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#members.map((member) => this.#start(member)));
+  }
+
+  /** Returns the URL of a process, possibly of one that has just died. */
+  url(random: Random): string {
+    return random.pick(this.#members).url;
+  }
+
+  /** Waits until processes have run for a time, without the time in which all of them were about to restart. */
+  async runFor(milliseconds: number): Promise<void> {
+    for (let ran = 0; ran < milliseconds;) {
+      const began = performance.now();
+      await delay(LOOK_MS);
+      if (this.#members.some(({ process }) => process !== undefined)) ran += performance.now() - began;
+    }
+  }
+
+  isRunning(index: number): boolean {
+    return this.#members[index]?.process !== undefined;
+  }
+
+  /**
+   * Kills processes at random times and restarts them until the signal aborts; all of them run when it
+   * resolves.
+   * @param leastMs minimum time between a restart and the next kill, in milliseconds
+   */
+  async killAtRandom(random: Random, signal: AbortSignal, leastMs = 300): Promise<void> {
+    for (;;) {
+      // Soon, while others are about to restart, or when answers have become long.
+      const pauseMs = random.chance(0.5) ? random.whole(leastMs, 1500) : random.whole(2000, 4500);
+      await waitUnlessAborted(pauseMs, signal);
+      if (signal.aborted) return;
+      const member = random.pick(this.#members);
+      this.kills.push({ process: this.#members.indexOf(member), at: performance.now() });
+      this.journal.count('kills');
+      const { process } = member;
+      member.process = undefined;
+      await process?.end('SIGKILL');
+      await this.afterKill();
+      await this.#start(member);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.#members.map(async ({ process }) => process?.end('SIGTERM')));
+  }
+
+  /** @throws Error if the process repeatedly fails to start */
+  async #start(member: Member): Promise<void> {
+    for (let starts = 1; ; starts += 1) {
+      const process = startServer(member.environment);
+      try {
+        member.url = await process.ready;
+        member.process = process;
+        this.#watch(member, process);
+        return;
+      } catch (error) {
+        if (starts === STARTS) throw error;
+        this.journal.count('starts in vain');
+      }
+    }
+  }
+
+  /** Reports a process that exits by itself: it may only be killed. */
+  #watch(member: Member, process: ServerProcess): void {
+    void process.exited.then((how) => {
+      if (member.process !== process || this.#closing) return;
+      this.journal.violate('a process', `ended by itself (${how}):\n${process.output}`);
+    });
+  }
+}
+
+/** Waits for a time, or until the signal aborts. */
+export async function waitUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, undefined, { signal }).catch(() => undefined);
+}
