@@ -19,7 +19,7 @@ import {
 import { TurnResponder } from '../turns/turn-responder.js';
 import { ApiAnswer } from '../turns/chat.openapi.js';
 import { QuestionBody, SourcedGenerationBody } from '../turns/chat.dto.js';
-import { EDIT_REQUESTS, REGENERATION_REQUESTS } from '../turns/chat.examples.js';
+import { EDIT_REQUESTS, REGENERATION_REQUESTS } from '../turns/request-examples.openapi.js';
 import { toEditTurn, toIdempotency, toRegenerateTurn } from '../turns/chat.mapper.js';
 import { ConversationBody } from './conversation.dto.js';
 import { MessageBody, MessageParams } from '../messages/message.dto.js';

@@ -18,7 +18,7 @@ import { AnswerService } from '../generation/answer.service.js';
 import { ApiAnswer, ApiAnswerStream, EVENT_STREAM_CONTENT } from './chat.openapi.js';
 import { AnswerParams } from './answer.dto.js';
 import { ChatBody, ToolResultsBody } from './chat.dto.js';
-import { MESSAGE_REQUESTS, TOOL_RESULT_REQUESTS } from './chat.examples.js';
+import { MESSAGE_REQUESTS, TOOL_RESULT_REQUESTS } from './request-examples.openapi.js';
 import {
   toAnswerHeaders,
   EVENT_ID,

@@ -12,7 +12,7 @@ import {
 } from '../../../http/index.js';
 import { QueryAnswerBody, SearchResultBody } from './search-result.dto.js';
 import { QueryBody, SearchBody } from './search.dto.js';
-import { QUERY_REQUESTS, SEARCH_REQUESTS } from './search.examples.js';
+import { QUERY_REQUESTS, SEARCH_REQUESTS } from './search.openapi.js';
 import { toSearchResultBody } from './search.mapper.js';
 import { QueryResponder } from './query-responder.js';
 import { ScopedSearch } from './scoped-search.js';
