@@ -160,7 +160,8 @@ export class ChatCompletionsService {
       const request = { ...call.request, messages: addPassages(messages, block) };
       const sources = block.sources.map(toSourceBody);
       const filter = createCitationFilter(sources.length, body);
-      return { call: { ...call, request }, found: { sources, filter, lease } };
+      // The marker around passages differs in each request, so an equal one never comes.
+      return { call: { ...call, request, cache: undefined }, found: { sources, filter, lease } };
     } catch (error) {
       await lease.settle();
       throw error;

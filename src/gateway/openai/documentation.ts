@@ -67,7 +67,7 @@ export const CHAT_COMPLETION_REQUESTS = {
     value: {
       model: 'demo/echo',
       messages: [{ role: 'user', content: 'How long is the notice period?' }],
-      collection: 'handbook',
+      collection: 'default',
     },
   },
 };

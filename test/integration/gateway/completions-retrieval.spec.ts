@@ -9,6 +9,7 @@ import { makeKey } from '../../support/accounts.js';
 import { at, listAt, registerUser } from '../../support/client.js';
 import { gatedAnswer } from '../../support/fake-provider/gated-answer.js';
 import { addText, COLLECTIONS } from '../../support/rag-documents.js';
+import { scrape } from '../../support/metrics.js';
 import { setUpApi, setUpApiStarter, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { query, until } from '../../support/stored.js';
 
@@ -357,6 +358,17 @@ describe('a chat completion that is based on collections', () => {
     }
   });
 
+  it('is not looked up in the response cache, in which no equal request can be', async () => {
+    const lookups = async (): Promise<number> =>
+      (await scrape(api.url)).sum('parley_answer_cache_lookups_total');
+    const before = await lookups();
+    const body = { ...ask(), cache: true };
+    await clientOf().chat.completions.create(body);
+    const turn = { message: QUESTION, collection: body.collection, cache: true };
+    expect((await user.request('POST', '/api/v1/chat', turn)).status).toBe(200);
+    expect((await lookups()) - before).toBe(0);
+  });
+
   it('is answered from the passages beside the text of a file', async () => {
     const content = [
       { type: 'file' as const, file: { file_id: await uploadText(clientOf(), 'Boats need water.') } },
@@ -372,8 +384,7 @@ describe('a chat completion that is based on collections', () => {
 
 describe('the example of a question about documents in the OpenAPI document', () => {
   it('is answered with sources', async () => {
-    await user.request('POST', COLLECTIONS, { name: 'handbook' });
-    await addText(api.url, user, 'handbook', 'The notice period is three months.');
+    await addText(api.url, user, 'default', 'The notice period is three months.');
     const { body: document } = await user.request('GET', '/docs-json');
     const content = at(document, 'paths', '/v1/chat/completions', 'post', 'requestBody', 'content');
     const example = Object(at(content, 'application/json', 'examples', 'documents', 'value')) as object;
