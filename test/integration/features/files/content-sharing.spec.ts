@@ -176,14 +176,16 @@ describe('an upload that holds the lock of its content', () => {
     await gate.connect();
     try {
       await gate.query('SELECT pg_advisory_lock(14)');
-      const waiting = async (count: number): Promise<boolean> => {
-        const sql = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-        return (await query(api.database, sql)).length === count;
+      // A job that extracts a text may wait for the same content.
+      const isWaiting = async (condition: string): Promise<boolean> => {
+        const sql = `SELECT 1 FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND ${condition}`;
+        return (await query(api.database, sql)).length > 0;
       };
       const uploaded = uploadedId(api.url, owner, { name: 'held.txt' });
-      await until('the upload to hold the content', () => waiting(1));
+      await until('the upload to hold the content', () => isWaiting(`wait_event = 'advisory'`));
       const deleted = owner.request('DELETE', `/api/v1/files/${old}`);
-      await until('the deletion to wait for it', () => waiting(2));
+      await until('the deletion to wait for it', () => isWaiting(`query LIKE '%file_contents%FOR UPDATE%'`));
       await gate.query('SELECT pg_advisory_unlock(14)');
       expect((await deleted).status).toBe(204);
       expect(await downloadText(owner, await uploaded)).toBe('200 Hello');
