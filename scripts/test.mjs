@@ -6,7 +6,7 @@
  * counts the tests: "N passed, N failed, N skipped".
  *
  * --other-stores is for a second run, on another PostgreSQL or with Redis: it omits tests that would only be
- * repeated, and those of files use a bucket instead of a folder.
+ * repeated, and files are in a bucket instead of a folder.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

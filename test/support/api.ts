@@ -10,6 +10,7 @@ import { createMigratedDatabase, type TestDatabase } from './database.js';
 import type { FakeProvider } from './fake-provider/fake-provider.js';
 import { UNLIMITED } from './limits.js';
 import { redisSettings } from './redis.js';
+import { createTestBucket } from './s3-server.js';
 
 /** Environment variables of an application. */
 export type Settings = Readonly<Record<string, string>>;
@@ -45,8 +46,25 @@ export function asking({ baseUrl }: FakeProvider): Settings {
   return { OPENAI_BASE_URL: baseUrl, DEFAULT_MODEL: 'openai/test-model', LLM_MAX_RETRIES: '0' };
 }
 
+/** The settings of the buckets of databases, which the applications that share a database share. */
+const buckets = new WeakMap<TestDatabase, Promise<Settings>>();
+
+/** Returns the settings of a bucket for the files of a database in a run with buckets, otherwise none. */
+async function bucketSettings(database: TestDatabase): Promise<Settings> {
+  if (process.env['TEST_FILE_STORE'] !== 's3') return {};
+  const bucket =
+    buckets.get(database) ??
+    createTestBucket().then(({ client, settings }) => {
+      client.destroy();
+      return settings;
+    });
+  buckets.set(database, bucket);
+  return bucket;
+}
+
 /**
- * Starts the API with these environment variables over the defaults, which include Redis in a run with Redis.
+ * Starts the API with these environment variables over the defaults, which include Redis in a run with Redis, and a bucket
+ * in a run with buckets, unless they name a folder.
  * Most specs should use `setUpApi`, which also closes it.
  * @param database a migrated database to use, which is not dropped
  * @param clock clock of the application; real time by default
@@ -59,8 +77,9 @@ export async function startApi(
   const dataDir = await mkdtemp(join(tmpdir(), 'parley-api-'));
   const own = database ?? (await createMigratedDatabase());
   const log: string[] = [];
+  const files = 'DATA_DIR' in environment ? {} : await bucketSettings(own);
   const config = new AppConfig(
-    parseSettings({ ...SETTINGS, ...redisSettings(own), DATA_DIR: dataDir, ...environment }),
+    parseSettings({ ...SETTINGS, ...redisSettings(own), ...files, DATA_DIR: dataDir, ...environment }),
   );
   const destination = { write: (line: string) => void log.push(line) };
   const logger = createLogger({ level: config.logLevel, readable: false, destination });
