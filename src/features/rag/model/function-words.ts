@@ -8,10 +8,26 @@ const JOINER = /[-'’‐‑]/;
 /** A letter of a script without spaces that is no word if it stands alone. */
 const SINGLE_LETTER = /^[^\p{sc=Han}\p{sc=Hangul}]$/u;
 
+/** What is left of a word before an apostrophe, as in `l'hôtel`, or after it: `Ben's`, `don't`. */
+const ELIDED = /^[cdjlmnst]$/;
+
+/** Pronouns that German capitalizes to be polite. */
+const POLITE = /^(?:sie|ihnen|ihr(?:e[mnrs]?)?)$/;
+
+const SENTENCE_END = /[.!?…:\n]+/;
+const FIRST_WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/u;
+const LOWER_CASE_START = /^\p{Ll}/u;
+
 /** Letters that only Vietnamese has. */
 const VIETNAMESE = /[ơưƠƯ\u1EA0-\u1EF9]/;
 
 const ENGLISH = 'english';
+const GERMAN = 'german';
+const VIETNAMESE_NAME = 'vietnamese';
+
+/** Number of votes from which a language is clear. */
+const CLEAR_VOTES = 2;
+
 const AMBIGUOUS = new Set(AMBIGUOUS_WORDS.split(/\s+/));
 const denseFunctionWords = new Set(DENSE_FUNCTION_WORDS.split(/\s+/).map(normalizeForms));
 /** The languages of each function word as it is spelled, and without its diacritics. */
@@ -21,6 +37,7 @@ const foldedLanguages = indexLanguages(foldDiacritics);
 /**
  * The language of a question in a script with spaces, as far as its function words show it: it is the one that most words
  * are function words of. So "die" and "war" are function words in a German question, and content words in an English one.
+ * English needs fewer words than others, because many names are function words somewhere: Ben, Kim, Dan.
  */
 export class QuestionLanguage {
   /** True if no word has diacritics: people who write Vietnamese or Spanish without them leave them all out. */
@@ -30,26 +47,35 @@ export class QuestionLanguage {
   private readonly known: ReadonlyMap<string, readonly string[]>;
   /** The language; several if they have equally many of the words. */
   private readonly spoken: ReadonlySet<string>;
+  /** True if more than one word shows the language. */
+  private readonly isClear: boolean;
+  /** True if capitals distinguish names from other words, because there are words in lower case. */
+  private readonly hasSentenceCase: boolean;
+  /** The words that begin a sentence, and are capitalized for that. */
+  private readonly firstWords: ReadonlySet<string>;
 
-  /** @param words words of the question in their own case and in NFKC */
-  constructor(words: readonly string[]) {
+  /**
+   * @param words words of the question in their own case and in NFKC
+   * @param question text of the question, for the beginnings of its sentences
+   */
+  constructor(words: readonly string[], question: string) {
     const parts = new Set(words.flatMap(splitWord));
-    this.isFolded = Array.from(parts).every((word) => word === foldDiacritics(word));
+    this.isFolded = Array.from(parts, (part) => part.toLowerCase()).every(
+      (part) => part === foldDiacritics(part),
+    );
     this.isVietnamese = words.some((word) => VIETNAMESE.test(word));
     this.known = this.isFolded ? foldedLanguages : languages;
-    if (this.isVietnamese) {
-      this.spoken = new Set(['vietnamese']);
-      return;
-    }
-    const votes = new Map<string, number>();
-    for (const word of parts)
-      if (!AMBIGUOUS.has(foldDiacritics(word)))
-        for (const language of this.known.get(word) ?? [])
-          votes.set(language, (votes.get(language) ?? 0) + 1);
-    const most = Math.max(0, ...votes.values());
-    this.spoken = new Set(
-      Array.from(votes).flatMap(([language, count]) => (count === most ? [language] : [])),
+    this.hasSentenceCase = words.some((word) => LOWER_CASE_START.test(word));
+    this.firstWords = new Set(
+      normalizeForms(question)
+        .split(SENTENCE_END)
+        .map((sentence) => FIRST_WORD.exec(sentence)?.[0] ?? ''),
     );
+    const { spoken, votes } = this.isVietnamese
+      ? { spoken: [VIETNAMESE_NAME], votes: CLEAR_VOTES }
+      : this.findSpoken(parts);
+    this.spoken = new Set(spoken);
+    this.isClear = votes >= CLEAR_VOTES;
   }
 
   /** Returns true if a word, or each part of it, is a function word. `IT` and, in Vietnamese, `AI` are acronyms. */
@@ -57,13 +83,52 @@ export class QuestionLanguage {
     const parts = splitWord(word);
     return (
       parts.length > 0 &&
-      parts.every((part) => this.known.get(part)?.some((language) => this.isSpoken(language, part)) === true)
+      parts.every((part) => this.languagesOf(part).some((language) => this.isSpoken(language, part)))
     );
   }
 
-  private isSpoken(language: string, word: string): boolean {
-    const isEnglish = this.spoken.has(ENGLISH) && AMBIGUOUS.has(word);
-    return this.spoken.has(language) && (!isEnglish || language === ENGLISH);
+  /**
+   * Finds the languages that have most of the function words. English is spoken unless another language has at least twice
+   * as many words that English does not have, as English has words that the other does not have.
+   */
+  private findSpoken(parts: Iterable<string>): { spoken: string[]; votes: number } {
+    const foreign = new Map<string, number>();
+    const shared = new Map<string, number>();
+    let english = 0;
+    for (const part of parts) {
+      const found = this.languagesOf(part);
+      const isEnglish = found.includes(ENGLISH);
+      if (isEnglish) english += 1;
+      else if (!this.isForeignVote(part)) continue;
+      const counts = isEnglish ? shared : foreign;
+      for (const language of found) counts.set(language, (counts.get(language) ?? 0) + 1);
+    }
+    const heard = Array.from(foreign).filter(
+      ([language, votes]) => votes >= 2 * (english - (shared.get(language) ?? 0)),
+    );
+    const votes = Math.max(0, ...heard.map(([, count]) => count));
+    const spoken = heard.flatMap(([language, count]) => (count === votes ? [language] : []));
+    return spoken.length > 0 ? { spoken, votes } : { spoken: [ENGLISH], votes: english };
+  }
+
+  private isForeignVote(part: string): boolean {
+    return !this.mayBeName(part) && !ELIDED.test(part) && !AMBIGUOUS.has(foldDiacritics(part.toLowerCase()));
+  }
+
+  private languagesOf(part: string): readonly string[] {
+    return this.known.get(part.toLowerCase()) ?? [];
+  }
+
+  /** Returns true if a word is capitalized, and neither for the beginning of a sentence nor as all words are. */
+  private mayBeName(part: string): boolean {
+    return this.hasSentenceCase && !this.firstWords.has(part) && part !== part.toLowerCase();
+  }
+
+  private isSpoken(language: string, part: string): boolean {
+    if (!this.spoken.has(language)) return false;
+    if (language === ENGLISH || !this.mayBeName(part)) return true;
+    // Nouns are capitalized in German, but function words are not.
+    return this.isClear && (language !== GERMAN || POLITE.test(part.toLowerCase()));
   }
 }
 
@@ -72,15 +137,10 @@ export function isDenseFunctionWord(word: string): boolean {
   return denseFunctionWords.has(word) || SINGLE_LETTER.test(word);
 }
 
-/** Returns the parts of a word in lower case; none of an acronym. */
+/** Returns the parts of a word in its own case; none of an acronym. */
 function splitWord(word: string): string[] {
   const isAcronym = word.length > 1 && word === word.toUpperCase() && word !== word.toLowerCase();
-  return isAcronym
-    ? []
-    : word
-        .toLowerCase()
-        .split(JOINER)
-        .filter((part) => part !== '');
+  return isAcronym ? [] : word.split(JOINER).filter((part) => part !== '');
 }
 
 function indexLanguages(spell: (word: string) => string): ReadonlyMap<string, readonly string[]> {

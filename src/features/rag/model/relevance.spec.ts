@@ -75,6 +75,39 @@ describe('a passage', () => {
     expect(isRelevantTo(question, text)).toBe(true);
   });
 
+  it.each([
+    ['Who hired Ben?', 'Ben joined in 2019.'],
+    ['who hired ben?', 'Ben joined in 2019.'],
+    ["What is Ben's salary?", 'Ben earns 3,000 a month.'],
+    ['What is Ben’s salary?', 'Ben earns 3,000 a month.'],
+    ['Is Ben in?', 'Ben is on leave.'],
+    ['Which team is Dan in?', 'Sales: Dan, Eva'],
+    ['How do I exit vi in the terminal?', 'vi: press escape, then :q'],
+    ['Who led the Cosa Nostra?', 'Bosses of Cosa Nostra'],
+    ['who led the cosa nostra', 'Bosses of Cosa Nostra'],
+    ['When did Kim leave?', 'Kim: March 2020'],
+    ['Where does Ada work?', 'Ada: Berlin'],
+    ['Is it for Elle?', 'Elle: the parcel'],
+    ['How far is it to Como?', 'Como: 40 km'],
+    ['I have a question. Who is Hans?', 'Hans: press officer'],
+    ['Wo arbeitet Dan?', 'Dan: Lager'],
+    ['Wie lange ist die Frist, die Man setzt?', 'Man: Hersteller'],
+  ])('is relevant to "%s" by a name that is a function word of another language', (question, text) => {
+    expect(isRelevantTo(question, text)).toBe(true);
+  });
+
+  it.each([
+    ['Ich habe den Ausweis verloren. Was muss ich tun?', 'was ich muss'],
+    ['Wo können Sie parken?', 'Sie können'],
+    ['Was ist Urlaub?', 'was ist das'],
+    ['Como se pide la baja?', 'como la otra'],
+    ['What Is the Notice Period?', 'what it is'],
+    ["Où est l'accueil, s'il vous plaît ?", 'où est il'],
+    ['cong ty nghi le the nao', 'là thế nào'],
+  ])('is not relevant to "%s" by function words, capitalized or not', (question, text) => {
+    expect(isRelevantTo(question, text)).toBe(false);
+  });
+
   it.each(['What is it?', 'là gì', 'Was ist das?', '是什么', 'これは何ですか', 'อะไร', '무엇입니까'])(
     'is relevant to "%s", which has function words only, if it has one of them',
     (question) => {

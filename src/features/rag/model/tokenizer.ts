@@ -102,7 +102,7 @@ export function queryTerms(question: string): readonly QueryTerm[] {
   const { plain, dense } = scanWords(question);
   const content = plain.filter((word) => !isStopWord(word));
   const kept = content.length > 0 || dense.length > 0 ? content : plain;
-  const query = new QueryBuilder(new QuestionLanguage(plain.slice(0, MAX_QUERY_WORDS)));
+  const query = new QueryBuilder(new QuestionLanguage(plain.slice(0, MAX_QUERY_WORDS), question));
   for (const word of new Set(kept)) query.addWord(word);
   query.addDenseRuns(dense);
   return withEvidence(query.terms).map(({ term, weight, word, evidence }) => ({
