@@ -1,5 +1,6 @@
 import { foldDiacritics } from './fold-diacritics.js';
 import { AMBIGUOUS_WORDS, DENSE_FUNCTION_WORDS, FUNCTION_WORDS } from './function-word-lists.js';
+import { removeContraction } from './word-forms.js';
 import { normalizeForms } from './word-scanner.js';
 
 /** Separates the parts of elided and compound words: `l'hôtel`, `qu'est-ce`. */
@@ -8,11 +9,20 @@ const JOINER = /[-'’‐‑]/;
 /** A letter of a script without spaces that is no word if it stands alone. */
 const SINGLE_LETTER = /^[^\p{sc=Han}\p{sc=Hangul}]$/u;
 
-/** What is left of a word before an apostrophe, as in `l'hôtel`, or after it: `Ben's`, `don't`. */
+/** What is left of a word before an apostrophe, as in `l'hôtel`, or after it. */
 const ELIDED = /^[cdjlmnst]$/;
 
 /** Pronouns that German capitalizes to be polite. */
 const POLITE = /^(?:sie|ihnen|ihr(?:e[mnrs]?)?)$/;
+
+const CONTRACTED_NOT = /^(\p{L}+)n't$/iu;
+/** Verbs that "not" changes. */
+const VERBS_BEFORE_NOT: ReadonlyMap<string, string> = new Map([
+  ['ai', 'is'],
+  ['ca', 'can'],
+  ['sha', 'shall'],
+  ['wo', 'will'],
+]);
 
 const SENTENCE_END = /[.!?…:\n]+/;
 const FIRST_WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/u;
@@ -140,7 +150,16 @@ export function isDenseFunctionWord(word: string): boolean {
 /** Returns the parts of a word in its own case; none of an acronym. */
 function splitWord(word: string): string[] {
   const isAcronym = word.length > 1 && word === word.toUpperCase() && word !== word.toLowerCase();
-  return isAcronym ? [] : word.split(JOINER).filter((part) => part !== '');
+  return isAcronym
+    ? []
+    : removeNot(removeContraction(word))
+        .split(JOINER)
+        .filter((part) => part !== '');
+}
+
+function removeNot(word: string): string {
+  const verb = CONTRACTED_NOT.exec(word)?.[1];
+  return verb === undefined ? word : (VERBS_BEFORE_NOT.get(verb.toLowerCase()) ?? verb);
 }
 
 function indexLanguages(spell: (word: string) => string): ReadonlyMap<string, readonly string[]> {

@@ -108,6 +108,25 @@ describe('a passage', () => {
     expect(isRelevantTo(question, text)).toBe(false);
   });
 
+  it.each([
+    ["What's our refund policy?", 'This is what it is'],
+    ["What happens if it's late?", 'it was so'],
+    ["What should I do if I've lost my badge?", 'I do what I should'],
+    ["If we've moved, they're told?", 'we and they'],
+    ["I'll resign, I'd say", 'I, the undersigned'],
+    ["Is that's deadline and let's party", 'let that be'],
+    ['Don’t we park there? They don’t, I can’t and won’t', "they don't, can't and won't"],
+    ['What’s the refund policy?', 'what it is'],
+  ])('is not relevant to "%s" by contracted function words', (question, text) => {
+    expect(sharesTerm(question, text)).toBe(true);
+    expect(isRelevantTo(question, text)).toBe(false);
+  });
+
+  it("is relevant by a word whose 's is not of a contraction", () => {
+    expect(isRelevantTo("What's the CEO's name?", 'the CEO')).toBe(true);
+    expect(isRelevantTo("What's it?", 'what it is')).toBe(true);
+  });
+
   it.each(['What is it?', 'là gì', 'Was ist das?', '是什么', 'これは何ですか', 'อะไร', '무엇입니까'])(
     'is relevant to "%s", which has function words only, if it has one of them',
     (question) => {

@@ -59,7 +59,7 @@ export interface AnalyzedWord {
 
 /** Analyzes a word of a script with spaces, in its own case and in NFKC. */
 export function analyzeWord(text: string): AnalyzedWord {
-  const word = removeContraction(text.replace(/[‐‑]/g, '-').replaceAll('’', "'"));
+  const word = removeContraction(text.replace(/[‐‑]/g, '-'));
   const parts = splitParts(word).map((part) => toForms(part.toLowerCase()));
   const whole = word.replace('\n', '').toLowerCase();
   const spellings = [whole, ...otherSpellings(word)].map(toForms);
@@ -71,15 +71,17 @@ export function markFolded(folded: string): string {
   return FOLDED_MARK + folded;
 }
 
+/** Returns a word with straight apostrophes, and without the end of a contraction: `what` of `what’s`. */
+export function removeContraction(word: string): string {
+  const straight = word.replaceAll('’', "'");
+  return CONTRACTION.test(straight) ? straight.replace(CONTRACTION, '') : straight;
+}
+
 /** Cuts a term to its maximum length, between characters. */
 export function cutTerm(term: string): string {
   if (term.length <= MAX_TERM_UNITS) return term;
   const cut = term.slice(0, MAX_TERM_UNITS);
   return cut.isWellFormed() ? cut : cut.slice(0, -1);
-}
-
-function removeContraction(word: string): string {
-  return CONTRACTION.test(word) ? word.replace(CONTRACTION, '') : word;
 }
 
 function splitParts(word: string): string[] {
