@@ -44,6 +44,15 @@ const denseFunctionWords = new Set(DENSE_FUNCTION_WORDS.split(/\s+/).map(normali
 const languages = indexLanguages((word) => word);
 const foldedLanguages = indexLanguages(foldDiacritics);
 
+/** The languages that a question seems to be in. */
+interface FoundLanguages {
+  readonly spoken: readonly string[];
+  /** Number of words that show it. */
+  readonly votes: number;
+  /** True if it is clearly English. */
+  readonly isEnglish: boolean;
+}
+
 /**
  * The language of a question in a script with spaces, as far as its function words show it: it is the one that most words
  * are function words of. So "die" and "war" are function words in a German question, and content words in an English one.
@@ -54,6 +63,8 @@ export class QuestionLanguage {
   readonly isFolded: boolean;
   /** True if the question is in Vietnamese with diacritics, where words that differ in them have nothing in common. */
   readonly isVietnamese: boolean;
+  /** True unless the question is clearly in English, which has its stems, or in Vietnamese, where words have one form. */
+  readonly isInflected: boolean;
   private readonly known: ReadonlyMap<string, readonly string[]>;
   /** The language; several if they have equally many of the words. */
   private readonly spoken: ReadonlySet<string>;
@@ -81,11 +92,12 @@ export class QuestionLanguage {
         .split(SENTENCE_END)
         .map((sentence) => FIRST_WORD.exec(sentence)?.[0] ?? ''),
     );
-    const { spoken, votes } = this.isVietnamese
-      ? { spoken: [VIETNAMESE_NAME], votes: CLEAR_VOTES }
+    const { spoken, votes, isEnglish } = this.isVietnamese
+      ? { spoken: [VIETNAMESE_NAME], votes: CLEAR_VOTES, isEnglish: false }
       : this.findSpoken(parts);
     this.spoken = new Set(spoken);
     this.isClear = votes >= CLEAR_VOTES;
+    this.isInflected = !isEnglish && spoken.join(' ') !== VIETNAMESE_NAME;
   }
 
   /** Returns true if a word, or each part of it, is a function word. `IT` and, in Vietnamese, `AI` are acronyms. */
@@ -99,9 +111,10 @@ export class QuestionLanguage {
 
   /**
    * Finds the languages that have most of the function words. English is spoken unless another language has at least twice
-   * as many words that English does not have, as English has words that the other does not have.
+   * as many words that English does not have, as English has words that the other does not have. It is clearly spoken if
+   * it has words that the other does not have, and no fewer than those.
    */
-  private findSpoken(parts: Iterable<string>): { spoken: string[]; votes: number } {
+  private findSpoken(parts: Iterable<string>): FoundLanguages {
     const foreign = new Map<string, number>();
     const shared = new Map<string, number>();
     let english = 0;
@@ -111,14 +124,18 @@ export class QuestionLanguage {
       if (isEnglish) english += 1;
       else if (!this.isForeignVote(part)) continue;
       const counts = isEnglish ? shared : foreign;
-      for (const language of found) counts.set(language, (counts.get(language) ?? 0) + 1);
+      for (const language of found)
+        if (language !== ENGLISH) counts.set(language, (counts.get(language) ?? 0) + 1);
     }
     const heard = Array.from(foreign).filter(
       ([language, votes]) => votes >= 2 * (english - (shared.get(language) ?? 0)),
     );
     const votes = Math.max(0, ...heard.map(([, count]) => count));
     const spoken = heard.flatMap(([language, count]) => (count === votes ? [language] : []));
-    return spoken.length > 0 ? { spoken, votes } : { spoken: [ENGLISH], votes: english };
+    if (spoken.length > 0) return { spoken, votes, isEnglish: false };
+    const isEnglish =
+      english > Math.max(0, ...shared.values(), ...Array.from(foreign.values(), (count) => count - 1));
+    return { spoken: [ENGLISH], votes: english, isEnglish };
   }
 
   private isForeignVote(part: string): boolean {

@@ -10,7 +10,7 @@ import {
 import { isDenseFunctionWord, QuestionLanguage } from './function-words.js';
 import { type TermKind, type TermMatch, withEvidence } from './relevance.js';
 import { isStopWord } from './stop-words.js';
-import { analyzeWord, cutTerm, markFolded, type WordForms } from './word-forms.js';
+import { analyzeWord, cutTerm, markFolded, removeContraction, type WordForms } from './word-forms.js';
 import { scanWords } from './word-scanner.js';
 
 export { hashTerm } from './term-hash.js';
@@ -77,6 +77,8 @@ export interface QueryTerm extends TermMatch {
 /** A term of a word of a question. */
 interface WordTerm extends Pick<QueryTerm, 'term' | 'weight'> {
   readonly kind: TermKind;
+  /** The word that a term with a position of its own is a part of. */
+  readonly partOf?: number | undefined;
 }
 
 /** Returns the terms of a text with their frequencies, and the length of the text in words. */
@@ -150,7 +152,8 @@ class QueryBuilder {
 
   addWord(word: string): void {
     const { spellings, parts } = analyzeWord(word);
-    const kind = this.language.isFunctionWord(word) ? 'function' : 'content';
+    const isFunction = this.language.isFunctionWord(word) || isStopWord(removeContraction(word));
+    const kind = isFunction ? 'function' : 'content';
     this.add(spellings.flatMap((forms) => this.searchedForms(forms, 1, kind)));
     for (const part of parts) {
       const isContent = kind === 'content' && !SINGLE_CHARACTER.test(part.word);
@@ -181,8 +184,10 @@ class QueryBuilder {
       forms.push({ term: cutTerm(noun), weight: 1, kind: isDenseFunctionWord(noun) ? 'function' : kind });
     this.add(forms);
     if (!isHan(noun) && !isHangul(noun)) return;
+    const position = this.known.get(cutTerm(word));
+    const partOf = position === undefined ? undefined : this.terms[position]?.word;
     for (const pair of pairsOf(noun))
-      this.add([{ term: pair, weight: WEIGHTS.pair, kind: kind === 'function' ? kind : 'form' }]);
+      this.add([{ term: pair, weight: WEIGHTS.pair, kind: kind === 'function' ? kind : 'form', partOf }]);
   }
 
   private addCrossingPairs(words: readonly string[]): void {
@@ -200,11 +205,12 @@ class QueryBuilder {
     weight: number,
     kind: 'content' | 'function',
   ): WordTerm[] {
-    const { isFolded, isVietnamese } = this.language;
+    const { isFolded, isVietnamese, isInflected } = this.language;
     const isContent = kind === 'content';
     const form = isContent ? 'form' : kind;
     // Syllables of Vietnamese that differ in their diacritics are as unlike as other words.
     const unlike = isContent && isVietnamese ? 'fragment' : form;
+    const inflection = isContent && isInflected ? 'inflection' : unlike;
     const other = weight * WEIGHTS.folded;
     const forms: WordTerm[] = [{ term: exact, weight, kind }];
     if (folded !== undefined) {
@@ -214,7 +220,7 @@ class QueryBuilder {
       forms.push({ term: markFolded(folded), weight: other, kind: unlike });
     } else if (LETTERS_ONLY.test(exact))
       forms.push({ term: markFolded(exact), weight: other, kind: isFolded ? kind : form });
-    if (prefix !== undefined) forms.push({ term: prefix, weight: weight * WEIGHTS.prefix, kind: unlike });
+    if (prefix !== undefined) forms.push({ term: prefix, weight: weight * WEIGHTS.prefix, kind: inflection });
     return forms;
   }
 
@@ -233,10 +239,11 @@ class QueryBuilder {
     if (this.terms.length > count) this.words += 1;
   }
 
-  /** Notes that a term, which a word before has as a form or a part, is a content word too. */
+  /** Notes that a term, which a word before has as a form or a part, is a content word or its inflection too. */
   private markContent(position: number, { kind }: WordTerm): void {
     const known = this.terms[position];
-    if (known !== undefined && kind === 'content') this.terms[position] = { ...known, kind };
+    if (known === undefined || known.kind === 'content') return;
+    if (kind === 'content' || kind === 'inflection') this.terms[position] = { ...known, kind };
   }
 }
 
