@@ -28,6 +28,9 @@ const SENTENCE_END = /[.!?…:\n]+/;
 const FIRST_WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/u;
 const LOWER_CASE_START = /^\p{Ll}/u;
 
+/** A letter that is no capital. */
+const OTHER_LETTER = /[\p{Ll}\p{Lo}]/u;
+
 /** Letters that only Vietnamese has. */
 const VIETNAMESE = /[ơưƠƯ\u1EA0-\u1EF9]/;
 
@@ -59,15 +62,19 @@ interface FoundLanguages {
  * English needs fewer words than others, because many names are function words somewhere: Ben, Kim, Dan.
  */
 export class QuestionLanguage {
-  /** True if no word has diacritics: people who write Vietnamese or Spanish without them leave them all out. */
-  readonly isFolded: boolean;
+  /**
+   * True if words without diacritics may be those with some: people who write Vietnamese or Spanish without them leave them
+   * all out, except perhaps in one word that they have copied, or that another language has.
+   */
+  readonly isTolerant: boolean;
   /** True if the question is in Vietnamese with diacritics, where words that differ in them have nothing in common. */
   readonly isVietnamese: boolean;
   /** True unless the question is clearly in English, which has its stems, or in Vietnamese, where words have one form. */
   readonly isInflected: boolean;
-  private readonly known: ReadonlyMap<string, readonly string[]>;
   /** The language; several if they have equally many of the words. */
   private readonly spoken: ReadonlySet<string>;
+  /** True if words in capitals are acronyms, because not all of the question is in capitals. */
+  private readonly hasAcronyms: boolean;
   /** True if more than one word shows the language. */
   private readonly isClear: boolean;
   /** True if capitals distinguish names from other words, because there are words in lower case. */
@@ -80,12 +87,10 @@ export class QuestionLanguage {
    * @param question text of the question, for the beginnings of its sentences
    */
   constructor(words: readonly string[], question: string) {
-    const parts = new Set(words.flatMap(splitWord));
-    this.isFolded = Array.from(parts, (part) => part.toLowerCase()).every(
-      (part) => part === foldDiacritics(part),
-    );
+    this.hasAcronyms = OTHER_LETTER.test(question);
+    const parts = new Set(words.flatMap((word) => this.splitWord(word)));
+    this.isTolerant = words.filter(hasDiacritics).length <= 1;
     this.isVietnamese = words.some((word) => VIETNAMESE.test(word));
-    this.known = this.isFolded ? foldedLanguages : languages;
     this.hasSentenceCase = words.some((word) => LOWER_CASE_START.test(word));
     this.firstWords = new Set(
       normalizeForms(question)
@@ -102,7 +107,7 @@ export class QuestionLanguage {
 
   /** Returns true if a word, or each part of it, is a function word. `IT` and, in Vietnamese, `AI` are acronyms. */
   isFunctionWord(word: string): boolean {
-    const parts = splitWord(word);
+    const parts = this.splitWord(word);
     return (
       parts.length > 0 &&
       parts.every((part) => this.languagesOf(part).some((language) => this.isSpoken(language, part)))
@@ -143,7 +148,19 @@ export class QuestionLanguage {
   }
 
   private languagesOf(part: string): readonly string[] {
-    return this.known.get(part.toLowerCase()) ?? [];
+    const known = this.isTolerant && !hasDiacritics(part) ? foldedLanguages : languages;
+    return known.get(part.toLowerCase()) ?? [];
+  }
+
+  /** Returns the parts of a word in its own case; none of an acronym. */
+  private splitWord(word: string): string[] {
+    const isAcronym =
+      this.hasAcronyms && word.length > 1 && word === word.toUpperCase() && word !== word.toLowerCase();
+    return isAcronym
+      ? []
+      : removeNot(removeContraction(word))
+          .split(JOINER)
+          .filter((part) => part !== '');
   }
 
   /** Returns true if a word is capitalized, and neither for the beginning of a sentence nor as all words are. */
@@ -164,14 +181,9 @@ export function isDenseFunctionWord(word: string): boolean {
   return denseFunctionWords.has(word) || SINGLE_LETTER.test(word);
 }
 
-/** Returns the parts of a word in its own case; none of an acronym. */
-function splitWord(word: string): string[] {
-  const isAcronym = word.length > 1 && word === word.toUpperCase() && word !== word.toLowerCase();
-  return isAcronym
-    ? []
-    : removeNot(removeContraction(word))
-        .split(JOINER)
-        .filter((part) => part !== '');
+function hasDiacritics(word: string): boolean {
+  const lower = word.toLowerCase();
+  return lower !== foldDiacritics(lower);
 }
 
 function removeNot(word: string): string {

@@ -123,6 +123,42 @@ describe('a passage', () => {
     expect(isRelevantTo(question, text)).toBe(false);
   });
 
+  it.each([
+    ['WHAT IS THE NOTICE PERIOD?', 'what is the', 'notice period'],
+    ["WHAT'S THE NOTICE PERIOD?", 'what is the', 'notice period'],
+    ['LƯƠNG LÀ GÌ', 'là gì', 'lương'],
+    ['WIE LANGE IST DIE FRIST?', 'wie ist die', 'Fristen'],
+    ['КАКОЙ СРОК ОТПУСКА?', 'какой', 'Отпуск'],
+  ])('is not relevant to "%s", all in capitals, by function words', (question, absent, present) => {
+    expect(sharesTerm(question, absent)).toBe(true);
+    expect(isRelevantTo(question, absent)).toBe(false);
+    expect(isRelevantTo(question, present)).toBe(true);
+  });
+
+  it.each([
+    ['Who leads the WHO in the US?', 'the WHO'],
+    ['WHO 总部在哪里？', 'the WHO'],
+    ['WHO US', 'US'],
+    ['who is in IT', 'the IT department'],
+  ])('is relevant to "%s" by an acronym that looks like a function word', (question, text) => {
+    expect(isRelevantTo(question, text)).toBe(true);
+  });
+
+  it.each([
+    ['duong café', 'con đường dài'],
+    ['Chinh sach của cong ty la gi?', 'chính sách'],
+  ])(
+    'is relevant to "%s" by a word without its diacritics, although another word has some',
+    (question, text) => {
+      expect(isRelevantTo(question, text)).toBe(true);
+    },
+  );
+
+  it('is not relevant by function words without their diacritics, although another word has some', () => {
+    expect(isRelevantTo('Chinh sach cua cong ty café la gi?', 'của ai là gì')).toBe(false);
+    expect(isRelevantTo('Mùa thu ở Hà Nội', 'thứ nữa')).toBe(false);
+  });
+
   it("is relevant by a word whose 's is not of a contraction", () => {
     expect(isRelevantTo("What's the CEO's name?", 'the CEO')).toBe(true);
     expect(isRelevantTo("What's it?", 'what it is')).toBe(true);

@@ -205,7 +205,7 @@ class QueryBuilder {
     weight: number,
     kind: 'content' | 'function',
   ): WordTerm[] {
-    const { isFolded, isVietnamese, isInflected } = this.language;
+    const { isTolerant, isVietnamese, isInflected } = this.language;
     const isContent = kind === 'content';
     const form = isContent ? 'form' : kind;
     // Syllables of Vietnamese that differ in their diacritics are as unlike as other words.
@@ -219,7 +219,7 @@ class QueryBuilder {
       forms.push({ term: folded, weight: other, kind: isFunctionWord ? 'function' : plain });
       forms.push({ term: markFolded(folded), weight: other, kind: unlike });
     } else if (LETTERS_ONLY.test(exact))
-      forms.push({ term: markFolded(exact), weight: other, kind: isFolded ? kind : form });
+      forms.push({ term: markFolded(exact), weight: other, kind: isTolerant ? kind : form });
     if (prefix !== undefined) forms.push({ term: prefix, weight: weight * WEIGHTS.prefix, kind: inflection });
     return forms;
   }
