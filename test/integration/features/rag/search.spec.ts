@@ -490,11 +490,19 @@ describe('a large collection beside small ones', () => {
 
   it('has no relevant passage by a form of one word, which most of them have, and those by a rare word', async () => {
     const request = { collections: [large], mode: 'lexical' } as const;
-    expect(await findTexts(userId, { ...request, query: 'commonwealth zebra' })).toEqual([]);
+    expect(await findTexts(userId, { ...request, query: 'the commonwealth of the zebra' })).toEqual([]);
     expect(
-      await findTexts(userId, { ...request, query: 'commonwealth zebra', includeIrrelevant: true }),
+      await findTexts(userId, {
+        ...request,
+        query: 'the commonwealth of the zebra',
+        includeIrrelevant: true,
+      }),
     ).toHaveLength(10);
-    const found = await findTexts(userId, { ...request, query: 'commonwealth zebra 123', topK: 50 });
+    const found = await findTexts(userId, {
+      ...request,
+      query: 'the commonwealth of the zebra 123',
+      topK: 50,
+    });
     expect([...found].sort()).toEqual([...(stored[123] ?? [])].sort());
   });
 
