@@ -4,6 +4,7 @@ import type { TextFormat } from './extraction/extracted-text.js';
 import {
   detectLegacyEncoding,
   detectTextEncoding,
+  ENCODING_LEAD_BYTES,
   ENCODING_SAMPLE_BYTES,
   readByteOrderMark,
 } from './extraction/text-encoding.js';
@@ -61,6 +62,8 @@ export class MediaTypeDetector {
   /** Undefined once the bytes have turned out not to be UTF-8. */
   private decoder: TextDecoder | undefined = new TextDecoder('utf-8', { fatal: true });
   private hasNul = false;
+  /** The last bytes before the first one outside ASCII. */
+  private lead = Buffer.alloc(0);
   /** Bytes from the first one outside ASCII. */
   private sample: Uint8Array[] = [];
   private sampleBytes = 0;
@@ -121,7 +124,7 @@ export class MediaTypeDetector {
     if (marked === 'utf-16le' || marked === 'utf-16be') return detectTextEncoding(this.head) !== null;
     if (this.hasNul) return false;
     if (this.decoder !== undefined) return true;
-    return marked === null && detectLegacyEncoding(Buffer.concat(this.sample)) !== null;
+    return marked === null && detectLegacyEncoding(Buffer.concat([this.lead, ...this.sample])) !== null;
   }
 
   private beginsAsHtml(): boolean {
@@ -134,10 +137,17 @@ export class MediaTypeDetector {
   }
 
   private addToSample(bytes: Uint8Array): void {
-    if (this.sampleBytes >= ENCODING_SAMPLE_BYTES || (this.sampleBytes === 0 && isAscii(bytes))) return;
-    const start = this.sampleBytes === 0 ? bytes.findIndex((byte) => byte >= 0x80) : 0;
+    if (this.sampleBytes >= ENCODING_SAMPLE_BYTES) return;
+    let start = 0;
+    if (this.sampleBytes === 0) {
+      const first = isAscii(bytes) ? bytes.length : bytes.findIndex((byte) => byte >= 0x80);
+      const ascii = bytes.subarray(Math.max(0, first - ENCODING_LEAD_BYTES), first);
+      this.lead = Buffer.from(Buffer.concat([this.lead, ascii]).subarray(-ENCODING_LEAD_BYTES));
+      start = first;
+    }
     // A copy: the caller may reuse its memory.
     const piece = Uint8Array.from(bytes.subarray(start, start + ENCODING_SAMPLE_BYTES - this.sampleBytes));
+    if (piece.length === 0) return;
     this.sample.push(piece);
     this.sampleBytes += piece.length;
   }

@@ -148,12 +148,57 @@ describe('extractPages', () => {
     expect(await read(format, bytes)).toEqual([expect.stringContaining(expected)]);
   });
 
+  it.each<[string, string]>([
+    ['4bf66c6e', 'Köln'],
+    ['4772fcdf65', 'Grüße'],
+    ['636166e9', 'café'],
+    ['636166e90a', 'café'],
+    [`${Buffer.from('x '.repeat(400)).toString('hex')}636166e90a`, 'café'],
+    ['536d6974689273207265706f727420697320612093647261667494', 'Smith’s report is a “draft”'],
+    [
+      Buffer.from("Un caf\xe9 cr\xe8me, s'il vous pla\xeet", 'latin1').toString('hex'),
+      "Un café crème, s'il vous plaît",
+    ],
+    [
+      Buffer.from('S\xe3o Jo\xe3o, cora\xe7\xe3o, informa\xe7\xf5es', 'latin1').toString('hex'),
+      'São João, coração',
+    ],
+    [
+      '8ce1947982cd944c82c582a082e9814296bc914f82cd82dc82be96b382a2814282c782b182c590b682ea82bd82a982c682f182c68ca9939682aa82c282a982ca8142',
+      '猫である。名前はまだ無い。',
+    ],
+  ])('decodes %.60s as %s', async (hex, expected) => {
+    expect(await read('text', Buffer.from(hex, 'hex'))).toEqual([expect.stringContaining(expected)]);
+  });
+
   it.each([
-    ['Russian in windows-1251', Buffer.from('cff0e8e2e5f22c20ece8f02120cde5e1ee20f1e8ede5e52e', 'hex')],
-    ['bytes with NUL', Buffer.from([0x80, 0, 1, 2])],
-    ['half a UTF-16 file', Buffer.from([0xff, 0xfe, 0x00, 0xd8])],
-    ['control characters', Buffer.from([0x81, 0x8d, 0x8f, 0x90, 0x9d, 0x01])],
-  ])('refuses %s', async (_what, bytes) => {
-    expect(await read('text', bytes)).toBe('unsupported_type');
+    ['Russian in windows-1251', 'cff0e8e2e5f22c20ece8f02120cde5e1ee20f1e8ede5e52e'],
+    ['Russian in pairs of bytes', 'ece0ece020ecfbebe020f0e0ecf3'],
+    ['Russian in KOI8-R', 'edcfd3cbd7c120d1d7ccd1c5d4d3d120d3d4cfccc9c3c5ca20f2cfd3d3c9c9'],
+    ['Korean in EUC-KR', 'c7d1b1b9beee'],
+    ['a Korean greeting', 'bec8b3e7c7cfbcbcbfe4'],
+    ['Japanese in EUC-JP', 'c6fccbdcb8eca4cecab8bdf1a4c7a4b9a1a3'],
+    ['two ideographs in EUC-JP', 'c5ecb5fe'],
+    ['two ideographs in Shift-JIS', '938c8b9e'],
+    ['two ideographs in GBK', 'd6d0cec4'],
+    ['Chinese in Big5', 'a4a4a4e5a4e5a5f3a141b36fac4fa440add3b4fab8d5a143a4d1aac5ac4fc2c5a6e2aabaa143'],
+    ['Turkish in windows-1254', '49fefd6b2076652067f66c67652c20fe656b65722c206461f0'],
+    ['a Turkish word', '446ff075'],
+    [
+      'Polish in windows-1250',
+      '506f6c736b61206a657374207061f1737477656d2077204575726f706965208c726f646b6f77656a',
+    ],
+    [
+      'Polish in ISO-8859-2',
+      '506f6c736b61206a657374207061f1737477656d2077204575726f70696520a6726f646b6f77656a',
+    ],
+    ['a Polish word', 'a3f3649f'],
+    ['German of an old Macintosh', '4b9a6c6e2c2047729fa765'],
+    ['German of DOS', '44846e656d61726b'],
+    ['bytes with NUL', '80000102'],
+    ['half a UTF-16 file', 'fffe00d8'],
+    ['control characters', '818d8f909d01'],
+  ])('refuses %s', async (_what, hex) => {
+    expect(await read('text', Buffer.from(hex, 'hex'))).toBe('unsupported_type');
   });
 });

@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { analyse } from 'chardet';
+import { hasControls, hasShiftJisKana, isPlausible, isSharedLatin } from './encoding-evidence.js';
 import { ExtractionError } from './extraction-error.js';
 
 /** Encodings of text, by their labels in the Encoding Standard. */
@@ -9,56 +10,76 @@ export type TextEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 
 /** Bytes from the first one outside ASCII that the detection of an encoding uses. */
 export const ENCODING_SAMPLE_BYTES = 65_536;
 
+/** Bytes of ASCII before them that it uses as well: the words to which they belong. */
+export const ENCODING_LEAD_BYTES = 4096;
+
 /** Names of the detection that stand for encodings of ours; ISO-8859-1 is a part of windows-1252. */
-const DETECTED: Readonly<Record<string, TextEncoding>> = {
+const DETECTED: Readonly<Record<string, 'windows-1252' | 'shift_jis' | 'gb18030'>> = {
   'ISO-8859-1': 'windows-1252',
   'windows-1252': 'windows-1252',
   Shift_JIS: 'shift_jis',
   GB18030: 'gb18030',
 };
 
-/** Control characters that no text contains; the last range has those that windows-1252 leaves undefined. */
-// eslint-disable-next-line no-control-regex -- that is what they are
-const CONTROL = /[\u0000-\u0008\u000e-\u001a\u001c-\u001f\u007f-\u009f]/;
+/** Encodings whose characters have several bytes. The detection gives each of them 10 for any few pairs of bytes. */
+const MULTI_BYTE: ReadonlySet<string> = new Set(['Shift_JIS', 'Big5', 'EUC-JP', 'EUC-KR', 'GB18030']);
 
-/** A character of Western European languages outside ASCII. */
-const WESTERN = /[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e]/g;
+/** Minimum confidence of the detection, 0 to 100, for an encoding that is accepted. */
+const MIN_CONFIDENCE = { 'windows-1252': 20, shift_jis: 50, gb18030: 80 } as const;
 
-/** Punctuation and signs of windows-1252 that stand in ordinary text. */
-const WESTERN_SIGN =
-  /[\u00a0-\u00bf\u2013\u2014\u2018-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]/g;
+/** Confidence that kana stand for, which the detection does not know in a short text. */
+const KANA_CONFIDENCE = 80;
 
-/** Characters of Chinese and Japanese text: kana, ideographs, punctuation, full-width forms. */
-const EAST_ASIAN = /[\u3000-\u30ff\u4e00-\u9fff\uff00-\uff9f]/g;
+/** Factor by which the confidence has to exceed that of another encoding in which the text is a different one. */
+const MARGIN = 1.5;
 
 /**
  * Returns the encoding of the text that begins with these bytes, or null if they are not text in one of the encodings.
- * The sample may end inside a character.
+ * The sample may end inside a character, unless it is `complete`.
  */
-export function detectTextEncoding(sample: Uint8Array): TextEncoding | null {
+export function detectTextEncoding(sample: Uint8Array, { complete = false } = {}): TextEncoding | null {
   const marked = readByteOrderMark(sample);
   if (marked !== null) return decodes(sample, marked) ? marked : null;
   if (sample.includes(0)) return null;
-  if (decodes(sample, 'utf-8')) return 'utf-8';
+  if (decode(sample, 'utf-8', { complete }) !== null) return 'utf-8';
   const start = sample.findIndex((byte) => byte >= 0x80);
-  return detectLegacyEncoding(sample.subarray(start, start + ENCODING_SAMPLE_BYTES));
+  return detectLegacyEncoding(
+    sample.subarray(Math.max(0, start - ENCODING_LEAD_BYTES), start + ENCODING_SAMPLE_BYTES),
+  );
 }
 
 /**
- * Returns the encoding of text that is neither UTF-8 nor UTF-16.
- * @param sample at most `ENCODING_SAMPLE_BYTES` from the first byte outside ASCII; may end inside a character
+ * Returns the encoding of text that is neither UTF-8 nor UTF-16; null if it may as well be another one, because wrong
+ * text is worse than none.
+ * @param sample at most `ENCODING_SAMPLE_BYTES` from the first byte outside ASCII, and `ENCODING_LEAD_BYTES` before it;
+ * may end inside a character
  */
 export function detectLegacyEncoding(sample: Uint8Array): TextEncoding | null {
-  let best: TextEncoding | null = null;
-  let bestScore = 0;
-  for (const { name, confidence } of analyse(sample)) {
+  const western = decode(sample, 'windows-1252');
+  if (western !== null && isPlausible(western, 'windows-1252') && isSharedLatin(western))
+    return 'windows-1252';
+  const matches = analyse(sample);
+  let best: { encoding: TextEncoding; text: string; confidence: number } | null = null;
+  for (const { name, confidence: found } of matches) {
     const encoding = DETECTED[name];
     if (encoding === undefined) continue;
+    const isKana = encoding === 'shift_jis' && hasShiftJisKana(sample);
+    const confidence = isKana ? Math.max(found, KANA_CONFIDENCE) : found;
+    if (confidence < MIN_CONFIDENCE[encoding] || confidence <= (best?.confidence ?? 0)) continue;
     const text = decode(sample, encoding);
-    const score = text === null ? 0 : confidence * plausibility(text, encoding);
-    if (score > bestScore) [best, bestScore] = [encoding, score];
+    if (text !== null && isPlausible(text, encoding)) best = { encoding, text, confidence };
   }
-  return best;
+  if (best === null) return null;
+  const { encoding, text, confidence } = best;
+  const hasRival = matches.some((match) => {
+    if (match.confidence * MARGIN <= confidence) return false;
+    if (DETECTED[match.name] === encoding) return false;
+    // Without more evidence than this, it is not one.
+    if (MULTI_BYTE.has(match.name) && match.confidence <= 10) return false;
+    const other = decode(sample, match.name);
+    return other !== null && other !== text && !hasControls(other);
+  });
+  return hasRival ? null : encoding;
 }
 
 /** Returns the encoding that a byte order mark names. */
@@ -75,7 +96,7 @@ export function readByteOrderMark(bytes: Uint8Array): 'utf-8' | 'utf-16le' | 'ut
  */
 export function decodeText(bytes: Uint8Array, { html = false } = {}): string {
   const declared = html && readByteOrderMark(bytes) === null ? readDeclaredEncoding(bytes) : null;
-  for (const encoding of [declared, detectTextEncoding(bytes)]) {
+  for (const encoding of [declared, detectTextEncoding(bytes, { complete: true })]) {
     const text = encoding === null ? null : decode(bytes, encoding, { complete: true });
     if (text !== null && !text.includes('\0')) return text;
   }
@@ -102,21 +123,4 @@ function decode(bytes: Uint8Array, encoding: string, { complete = false } = {}):
 
 function decodes(sample: Uint8Array, encoding: TextEncoding): boolean {
   return decode(sample, encoding)?.includes('\0') === false;
-}
-
-/** Returns the share of the characters outside ASCII that usual text in the encoding has, 0 to 1. */
-function plausibility(text: string, encoding: TextEncoding): number {
-  if (CONTROL.test(text)) return 0;
-  // eslint-disable-next-line no-control-regex -- the range of ASCII
-  const others = text.replace(/[\u0000-\u007f]+/g, '');
-  if (others === '') return 0;
-  if (encoding !== 'windows-1252') {
-    const usual = others.match(EAST_ASIAN)?.length ?? 0;
-    return usual / others.length >= 0.8 ? usual / others.length : 0;
-  }
-  const letters = others.match(WESTERN)?.length ?? 0;
-  const signs = others.match(WESTERN_SIGN)?.length ?? 0;
-  // Western European text is mostly ASCII; anything else in this encoding is noise that happens to decode.
-  if (letters + signs < others.length * 0.9 || others.length > text.length / 2 + 1) return 0;
-  return (letters + signs / 2) / others.length;
 }
