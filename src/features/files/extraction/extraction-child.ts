@@ -102,6 +102,9 @@ process.on('message', (message) => {
   }
 });
 process.on('disconnect', () => process.exit());
+// A terminal sends these to all processes that were started from it, and a service manager to all of a service. The
+// parent decides when this one ends; if the parent is killed, the channel closes and the watchdog sees it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
 // Parsers leave promises behind whose failure is that of the document, which they report as well.
 process.on('unhandledRejection', () => undefined);
 

@@ -47,6 +47,11 @@ export class ProcessGoneError extends Error {
   override readonly name = 'ProcessGoneError';
 }
 
+/** Reports that the process was killed from outside while it had a document, which says nothing about the document. */
+export class ProcessKilledError extends Error {
+  override readonly name = 'ProcessKilledError';
+}
+
 /** Returns the options of Node that take from a process what no parser needs, and bound its heap. */
 export function extractionNodeOptions(memoryBytes: number): string[] {
   return [
@@ -72,7 +77,7 @@ export class ExtractionProcess {
   private hasEnded = false;
   /** Number of documents begun. */
   private documents = 0;
-  private endedBy: ExtractionFailure = 'damaged';
+  private endedBy: ExtractionFailure | ProcessKilledError = 'damaged';
 
   private constructor(
     private readonly child: ChildProcess,
@@ -91,6 +96,9 @@ export class ExtractionProcess {
       // V8 aborts when its heap is full.
       if (signal === MEMORY_EXCEEDED_SIGNAL || signal === 'SIGABRT' || code === 134)
         this.endedBy = 'too_large';
+      // Such as SIGKILL, which an operator sends, and the kernel when the machine is out of memory.
+      else if (signal !== null)
+        this.endedBy = new ProcessKilledError(`The process for text extraction was ended by ${signal}.`);
       end();
     });
     child.on('error', () => {
@@ -147,6 +155,7 @@ export class ExtractionProcess {
   /**
    * Extracts the text of a document. A process that is no longer `reusable` afterwards is to be killed.
    * @throws ProcessGoneError if nothing was read from the document
+   * @throws ProcessKilledError if another process ended this one
    * @throws whatever reading the bytes throws, or the reason of the signal
    */
   async extract(document: DocumentSource, signal: AbortSignal): Promise<ExtractedText> {
@@ -189,7 +198,8 @@ export class ExtractionProcess {
     };
     this.onEnd = () => {
       accepted.resolve(false);
-      fail(this.endedBy);
+      if (this.endedBy instanceof ProcessKilledError) result.reject(this.endedBy);
+      else fail(this.endedBy);
     };
     if (this.hasEnded) this.onEnd();
     // The result may arrive before anyone waits for it.

@@ -5,6 +5,7 @@ import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { ProcessKilledError } from '../../../../../src/features/files/extraction/extraction-process.js';
 import type { TextExtractor } from '../../../../../src/features/files/extraction/text-extractor.js';
 import {
   DEFAULT_LIMITS,
@@ -82,16 +83,41 @@ describe('processes for text extraction', () => {
     expect(extractionProcesses().map((pid) => getPriority(pid))).toEqual([10, 10]);
   });
 
-  it('a process that is killed while it reads a document fails this document and is replaced', async () => {
+  it('a process that is killed while it reads a document says nothing about it, and is replaced', async () => {
     useExtractor();
     const held = heldBytes();
     const result = extractor.extract({ format: 'text', bytes: held.bytes }, never);
     await held.read;
     const [pid = 0] = extractionProcesses();
+    const rejected = expect(result).rejects.toThrow(ProcessKilledError);
     process.kill(pid, 'SIGKILL');
-    expect(textsOf(await result)).toBe('damaged');
+    await rejected;
     held.release();
     expect(textsOf(await extractFrom(extractor, 'text', 'Next'))).toEqual(['Next']);
+  });
+
+  it('a process that is killed inside a parser says nothing about the document', async () => {
+    useExtractor({ memoryBytes: 2 ** 30 });
+    const rejected = expect(extractFrom(extractor, 'text', SLOW_TEXT)).rejects.toThrow(ProcessKilledError);
+    let pid: number | undefined;
+    while (pid === undefined || memoryOf(pid, 'VmRSS') < 150 * 2 ** 20) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      [pid] = extractionProcesses();
+    }
+    process.kill(pid, 'SIGKILL');
+    await rejected;
+  });
+
+  it('the signals that a terminal sends to the server and its children do not end a document', async () => {
+    useExtractor();
+    const held = heldBytes();
+    const result = extractor.extract({ format: 'text', bytes: held.bytes }, never);
+    await held.read;
+    const [pid = 0] = extractionProcesses();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.kill(pid, signal);
+    held.release();
+    expect(textsOf(await result)).toEqual(['Hello']);
+    expect(extractionProcesses()).toEqual([pid]);
   });
 
   it('an idle process that was killed costs no document', async () => {

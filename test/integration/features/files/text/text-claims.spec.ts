@@ -8,6 +8,7 @@ import type { ExtractedText } from '../../../../../src/features/files/extraction
 import {
   type DocumentSource,
   ProcessGoneError,
+  ProcessKilledError,
 } from '../../../../../src/features/files/extraction/extraction-process.js';
 import { FileTextRepository } from '../../../../../src/features/files/text/file-text.repository.js';
 import { TextRunnerService } from '../../../../../src/features/files/text/text-runner.service.js';
@@ -236,6 +237,19 @@ describe('the runner', () => {
     }
     await runnerOf(() => Promise.resolve(READY)).runText(ref);
     expect(await rowOf(ref)).toMatchObject({ status: 'failed', error: 'damaged', pages: 0 });
+  });
+
+  it('fails a text as damaged after three processes were killed while they read it', async () => {
+    const ref = await insertText();
+    const runner = runnerOf(() => Promise.reject(new ProcessKilledError('SIGKILL')));
+    for (const attempts of [1, 2]) {
+      await makeDue(ref);
+      await runner.runText(ref);
+      expect(await rowOf(ref)).toMatchObject({ status: 'pending', attempts, lease_id: null });
+    }
+    await makeDue(ref);
+    await runner.runText(ref);
+    expect(await rowOf(ref)).toMatchObject({ status: 'failed', error: 'damaged' });
   });
 
   it.each(['the process stops', 'the account is disabled'] as const)(
