@@ -14,11 +14,11 @@ type PdfPage = Awaited<ReturnType<PdfDocument['getPage']>>;
 const MAX_IMAGE_PIXELS = 1_000_000;
 
 /**
- * Folder of the character maps that PDF predefines for Chinese, Japanese and Korean (ISO 32000-2, 9.7.5.2), with its
- * final slash. Files that name one of them need not contain it, and have no readable text without it. The parser's own
- * package has none, so they are those of PDF.js.
+ * Folder of the character maps that PDF predefines for Chinese, Japanese and Korean (ISO 32000-2, 9.7.5.2). Files that
+ * name one of them need not contain it, and have no readable text without it. The parser's own package has none, so
+ * they are those of PDF.js. The parser wants a slash at the end, also on Windows.
  */
-const CHARACTER_MAPS = join(dirname(fileURLToPath(import.meta.resolve('pdfjs-dist/package.json'))), 'cmaps/');
+const CHARACTER_MAPS = `${join(dirname(fileURLToPath(import.meta.resolve('pdfjs-dist/package.json'))), 'cmaps')}/`;
 
 /**
  * Yields the pages of a PDF with its form fields and notes.
