@@ -117,6 +117,17 @@ describe('extractPages', () => {
     expect(await read('html', '<div>'.repeat(3000))).toBe('too_large');
     expect(await read('html', '<p>a<br>'.repeat(3000))).toHaveLength(1);
     expect(await read('html', '<div>a</div></b>'.repeat(3000))).toHaveLength(1);
+    expect(await read('html', '<div><!--</div>-->'.repeat(3000))).toBe('too_large');
+  });
+
+  it.each([
+    ['a script', `<script>${'if(a<b)c="<div>";'.repeat(3000)}</script>`],
+    ['a style', `<style>${'/*<b>*/'.repeat(3000)}</style>`],
+    ['a comment', `<!--${'<div>'.repeat(3000)}-->`],
+    ['an attribute', `<p title="${'<b '.repeat(3000)}">`],
+  ])('does not take what looks like tags in %s for nested elements', async (_what, html) => {
+    const [text = ''] = await read('html', `${html}<p>Text</p>`);
+    expect(text).toMatch(/Text$/);
   });
 
   it.each<[string, TextFormat, Buffer, string]>([
