@@ -122,8 +122,9 @@ function lengthOf(range: DownloadRange | undefined, size: number): number {
 function setFileHeaders(response: Response, { name, mediaType }: FileDownload): Response {
   // Always an attachment, never shown in the browser: uploaded HTML must not run as a page of this server.
   response.attachment(name);
-  // Express adds a UTF-8 charset to text types. The content was checked to be UTF-8.
-  return response.set('Content-Type', mediaType);
+  // Not Express's method, which adds a UTF-8 charset to text types: the encoding is not stored, and may be another one.
+  response.setHeader('Content-Type', mediaType);
+  return response;
 }
 
 async function sendBytes(response: Response, bytes: Readable): Promise<void> {

@@ -325,15 +325,14 @@ describe('the media type', () => {
       'text/plain',
       'application/octet-stream',
     ],
-    ['latin1', Buffer.from('Grüße', 'latin1'), 'text/plain', 'application/octet-stream'],
+    ['a text in windows-1252', Buffer.from('Grüße', 'latin1'), 'text/plain', 'text/plain'],
     ['a truncated signature', PNG.subarray(0, 4), 'image/png', 'application/octet-stream'],
   ])('of %s is detected from its bytes', async (_what, bytes, declared, found) => {
     const { body } = await upload(api.url, user, { bytes, type: declared });
     expect(at(body, 'media_type')).toBe(found);
     const { headers } = await download(String(at(body, 'id')));
-    // Text is always detected as UTF-8.
-    const isText = found.startsWith('text/') || found === 'application/json';
-    expect(headers.get('content-type')).toBe(isText ? `${found}; charset=utf-8` : found);
+    // Without a charset: text may be in another encoding than UTF-8.
+    expect(headers.get('content-type')).toBe(found);
   });
 });
 
