@@ -50,7 +50,7 @@ export class AnalysisResponder {
     try {
       return toQuestion(await validateBody(AnalysisBody, toFields(fields)), uploaded);
     } catch (error) {
-      if (uploaded?.isNew === true) await this.analysis.discard(request.caller, uploaded.fileId);
+      if (uploaded?.isNew === true) await this.analysis.discard(request, uploaded.fileId);
       throw error;
     }
   }

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { Caller } from '../../common/caller.js';
 import { AppError } from '../../common/errors.js';
 import { type StartedTurn, toIdempotency, toNextTurn, TurnService } from '../chat/index.js';
-import { FileService, type NewFile } from '../files/index.js';
+import { FileService, type NewFile, type UploadIdempotency } from '../files/index.js';
 import { type AnalysisBody, DEFAULT_QUESTION } from './analysis.dto.js';
 
 const PDF = 'application/pdf';
@@ -46,7 +46,7 @@ export class AnalysisService {
    */
   async storeDocument({ caller, key }: AnalysisRequest, file: NewFile): Promise<AnalyzedDocument> {
     const { file: stored, replayed } = await this.files.create(caller.userId, file, {
-      idempotency: key === undefined ? undefined : { route: ROUTE, key },
+      idempotency: toUploadKey(key),
       assertType: assertPdf,
     });
     return { fileId: stored.id, isNew: !replayed };
@@ -59,10 +59,11 @@ export class AnalysisService {
    *   reason why it has no text, and as `TurnService.beginTurn` does
    */
   async ask(
-    { caller, key }: AnalysisRequest,
+    request: AnalysisRequest,
     { fileId, isNew }: AnalyzedDocument,
     { question: message = DEFAULT_QUESTION, model }: AnalysisBody,
   ): Promise<StartedTurn> {
+    const { caller, key } = request;
     try {
       assertPdf((await this.files.getFile(caller.userId, fileId)).mediaType);
       const body = { message, file_ids: [fileId], ...(model !== undefined && { model }) };
@@ -70,17 +71,29 @@ export class AnalysisService {
     } catch (error) {
       // A repeated request with the same key needs the file, and a request that waits for the text repeats itself.
       const isRepeated = key !== undefined || (error instanceof AppError && error.code === 'not_ready');
-      if (isNew && !isRepeated) await this.discard(caller, fileId);
+      if (isNew && !isRepeated) await this.discard(request, fileId);
       throw error;
     }
   }
 
-  /** Deletes a document that no question has. Never rejects: the file is visible to its owner, who can delete it. */
-  async discard({ userId }: Caller, fileId: string): Promise<void> {
-    await this.files.delete(userId, fileId).catch((error: unknown) => {
+  /**
+   * Deletes a document that no question has, so that a repeated request is a new one. Never rejects: the file is visible
+   * to its owner, who can delete it.
+   */
+  async discard({ caller: { userId }, key }: AnalysisRequest, fileId: string): Promise<void> {
+    const uploadKey = toUploadKey(key);
+    try {
+      await this.files.delete(userId, fileId);
+      if (uploadKey !== undefined) await this.files.forgetUploadKey(userId, uploadKey);
+    } catch (error) {
       this.logger.warn({ err: error, file: fileId }, 'could not delete the document of a refused question');
-    });
+    }
   }
+}
+
+/** Returns the key by which a repeated request finds its file. */
+function toUploadKey(key: string | undefined): UploadIdempotency | undefined {
+  return key === undefined ? undefined : { route: ROUTE, key };
 }
 
 /** @throws AppError `unsupported_media_type` */

@@ -318,6 +318,22 @@ describe('a document that is refused', () => {
     expect(reasonOf(answer)).toMatchObject({ status: 400, param: 'file_id' });
   });
 
+  it.each<[what: string, part: Part]>([
+    ['a blank question', { name: 'question', value: ' ' }],
+    ['an invalid choice', { name: 'stream', value: 'maybe' }],
+    ['a file id too', { name: 'file_id', value: NOBODY }],
+  ])('with %s does not use up the Idempotency-Key', async (_what, part) => {
+    const owner = await registerUser(api.url);
+    const file = { name: 'file', value: pdf, file: 'a.pdf' };
+    const headers = { 'idempotency-key': 'mended' };
+    expect((await sendForm([file, part], owner, headers)).status).toBe(400);
+    expect(await fileIds(owner)).toEqual([]);
+    const mended = await sendForm([file, { name: 'stream', value: 'false' }], owner, headers);
+    expect(mended.status).toBe(200);
+    expect(mended.headers.get('idempotent-replayed')).toBeNull();
+    expect(at(mended.body, 'message')).toContain(PAGES[0]);
+  });
+
   it('comes with an unknown model: 404, and its file is not kept', async () => {
     const owner = await registerUser(api.url);
     const answer = await sendForm(
