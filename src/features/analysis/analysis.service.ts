@@ -53,7 +53,7 @@ export class AnalysisService {
   }
 
   /**
-   * Starts the answer to a question about a document.
+   * Starts the answer to a question about a document. If the same request came before, returns the answer that it started.
    * @throws NotFoundError if the account has no such file
    * @throws AppError `unsupported_media_type` if it is not a PDF, `not_ready` if its text is not extracted in time, the
    *   reason why it has no text, and as `TurnService.beginTurn` does
@@ -65,9 +65,13 @@ export class AnalysisService {
   ): Promise<StartedTurn> {
     const { caller, key } = request;
     try {
-      assertPdf((await this.files.getFile(caller.userId, fileId)).mediaType);
       const body = { message, file_ids: [fileId], ...(model !== undefined && { model }) };
-      return await this.turns.beginTurn(toNextTurn(caller, body, toIdempotency(ROUTE, key, body)));
+      const idempotency = toIdempotency(ROUTE, key, body);
+      // First, because the answer stays when the file is deleted.
+      const replayed = idempotency && (await this.turns.replay(caller.userId, idempotency));
+      if (replayed !== undefined) return replayed;
+      assertPdf((await this.files.getFile(caller.userId, fileId)).mediaType);
+      return await this.turns.beginTurn(toNextTurn(caller, body, idempotency));
     } catch (error) {
       // A repeated request with the same key needs the file, and a request that waits for the text repeats itself.
       const isRepeated = key !== undefined || (error instanceof AppError && error.code === 'not_ready');

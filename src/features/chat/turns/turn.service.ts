@@ -94,18 +94,32 @@ export class TurnService {
     return outcome;
   }
 
+  /**
+   * Returns the answer that the same request started before; undefined if there was none.
+   * @throws IdempotencyKeyReusedError
+   * @throws NotFoundError if the answer has been deleted
+   */
+  async replay(userId: string, idempotency: Idempotency): Promise<StartedTurn | undefined> {
+    const known = await this.keys.findRequest(userId, idempotency);
+    if (known === undefined) return undefined;
+    if (!Buffer.from(known.fingerprint).equals(idempotency.fingerprint))
+      throw new IdempotencyKeyReusedError();
+    if (known.messageId === null) throw new NotFoundError('answer for the Idempotency-Key', idempotency.key);
+    return { answer: await this.answers.findAnswer(userId, known.messageId), replayed: true };
+  }
+
   private async beginIdempotentTurn(request: TurnRequest, idempotency: Idempotency): Promise<StartedTurn> {
     const known = await this.replay(request.spec.userId, idempotency);
-    if (known !== undefined) return { answer: known, replayed: true };
+    if (known !== undefined) return known;
     try {
       return { answer: await this.start(request), replayed: false };
     } catch (error) {
       // The duplicate ran in another process: it may have committed before we could begin, or it may have taken the
       // concurrency slot or the conversation that we were refused.
-      const answer =
+      const replayed =
         error instanceof AppError ? await this.replay(request.spec.userId, idempotency) : undefined;
-      if (answer === undefined) throw error;
-      return { answer, replayed: true };
+      if (replayed === undefined) throw error;
+      return replayed;
     }
   }
 
@@ -184,16 +198,6 @@ export class TurnService {
       if (found === undefined) throw error;
       return found;
     }
-  }
-
-  /** Returns the answer that the same request started before; undefined if there was none. */
-  private async replay(userId: string, idempotency: Idempotency): Promise<AnswerStream | undefined> {
-    const known = await this.keys.findRequest(userId, idempotency);
-    if (known === undefined) return undefined;
-    if (!Buffer.from(known.fingerprint).equals(idempotency.fingerprint))
-      throw new IdempotencyKeyReusedError();
-    if (known.messageId === null) throw new NotFoundError('answer for the Idempotency-Key', idempotency.key);
-    return this.answers.findAnswer(userId, known.messageId);
   }
 }
 

@@ -363,6 +363,21 @@ describe('an analysis is a turn', () => {
     expect(reasonOf(other)).toMatchObject({ status: 409, code: 'idempotency_key_reused' });
   });
 
+  it('with an Idempotency-Key sends the same answer again after its file is deleted', async () => {
+    const owner = await registerUser(api.url);
+    const file_id = await uploadedId(api.url, owner, { name: 'a.pdf', bytes: pdf });
+    const headers = { authorization: `Bearer ${owner.token}`, 'idempotency-key': 'kept' };
+    const analyze = (body: object) => send(api.url + ROUTE, { method: 'POST', headers, body });
+    const first = await analyze({ file_id, stream: false });
+    expect(first.status).toBe(200);
+    expect((await owner.request('DELETE', `/api/v1/files/${file_id}`)).status).toBe(204);
+    const again = await analyze({ file_id, stream: false });
+    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+    expect(at(again.body, 'message')).toBe(at(first.body, 'message'));
+    const other = await analyze({ file_id, stream: false, question: 'Other?' });
+    expect(reasonOf(other)).toMatchObject({ status: 409, code: 'idempotency_key_reused' });
+  });
+
   it('is billed, and counts as usage of its account', async () => {
     const owner = await registerUser(api.url);
     const answer = await sendForm(
