@@ -1,16 +1,21 @@
 import type { Transaction } from '../../infra/database/index.js';
 
+/** A file of an account. */
+export interface OwnedFile {
+  readonly userId: string;
+  readonly id: string;
+}
+
 /**
  * Port: the files that are deleted together with another one, because what they were created for is deleted with it. The
  * composition root binds it.
  */
 export abstract class DependentFileRepository {
-  /** Locks a file and those that depend on it, and returns the ids of the latter. */
+  /** Locks files and those that depend on them, and returns the latter. */
   abstract lockDependentFiles(
     transaction: Transaction,
-    userId: string,
-    fileId: string,
-  ): Promise<readonly string[]>;
+    files: readonly OwnedFile[],
+  ): Promise<readonly OwnedFile[]>;
 
   /** Returns those of the files that nothing but their owner refers to. */
   abstract selectUnusedFiles(

@@ -10,6 +10,14 @@ export interface FileKey {
   readonly name: string;
 }
 
+/** A file whose row was deleted. */
+export interface DeletedFile {
+  readonly id: string;
+  readonly userId: string;
+  /** Null if its bytes are under its own id. */
+  readonly contentId: string | null;
+}
+
 /** Columns of files with the state of their text. The bytes of rows without content are under the file's own id. */
 const SELECT_FILES = Prisma.sql`
   SELECT files.id, files.name, files.media_type AS "mediaType", files.size, files.hash,
@@ -84,17 +92,18 @@ export class FileRepository {
    */
   deleteFile(userId: string, id: string): Promise<FileKey[] | undefined> {
     return this.prisma.transaction(async (transaction) => {
-      const dependents = await this.dependents.lockDependentFiles(transaction, userId, id);
-      const [deleted] = await transaction.$queryRaw<{ contentId: string | null }[]>`
+      const dependents = await this.dependents.lockDependentFiles(transaction, [{ userId, id }]);
+      const [deleted] = await transaction.$queryRaw<DeletedFile[]>`
         DELETE FROM files WHERE id = ${id}::uuid AND user_id = ${userId}::uuid AND ${NOT_EXPIRED}
-        RETURNING content_id AS "contentId"`;
+        RETURNING id, user_id AS "userId", content_id AS "contentId"`;
       if (deleted === undefined) return undefined;
-      const unused = await this.dependents.selectUnusedFiles(transaction, userId, dependents);
-      const keys = await deleteFileRows(transaction, userId, unused);
-      const { contentId } = deleted;
-      // The bytes of a file without content are its own.
-      if (contentId === null) return [...keys, { folder: userId, name: id }];
-      return [...keys, ...(await deleteUnreferencedContents(transaction, [contentId]))];
+      const unused = await this.dependents.selectUnusedFiles(
+        transaction,
+        userId,
+        dependents.map((file) => file.id),
+      );
+      const others = await deleteFilesOf(transaction, userId, unused);
+      return deleteContentsOf(transaction, [deleted, ...others]);
     });
   }
 
@@ -140,15 +149,36 @@ export async function deleteFileRows(
   userId: string,
   ids: readonly string[],
 ): Promise<FileKey[]> {
+  return deleteContentsOf(transaction, await deleteFilesOf(transaction, userId, ids));
+}
+
+/** Deletes the rows of files of an account. Their contents are left to `deleteContentsOf`. */
+export async function deleteFilesOf(
+  transaction: Transaction,
+  userId: string,
+  ids: readonly string[],
+): Promise<DeletedFile[]> {
   if (ids.length === 0) return [];
-  const deleted = await transaction.$queryRaw<{ id: string; contentId: string | null }[]>`
+  return transaction.$queryRaw<DeletedFile[]>`
     DELETE FROM files WHERE id = ANY(${[...ids]}::uuid[]) AND user_id = ${userId}::uuid
-    RETURNING id, content_id AS "contentId"`;
-  const contents = deleted.flatMap(({ contentId }) => contentId ?? []);
+    RETURNING id, user_id AS "userId", content_id AS "contentId"`;
+}
+
+/**
+ * Deletes the contents of all files that were deleted in a transaction, unless another file has them. Once per transaction:
+ * it locks them in the order of their ids.
+ * @returns the keys of bytes that nothing references any more, to be removed after the commit
+ */
+export async function deleteContentsOf(
+  transaction: Transaction,
+  files: readonly DeletedFile[],
+): Promise<FileKey[]> {
+  if (files.length === 0) return [];
+  const contents = files.flatMap(({ contentId }) => contentId ?? []);
   // The bytes of a file without content are its own.
-  const own = deleted
+  const own = files
     .filter(({ contentId }) => contentId === null)
-    .map(({ id }) => ({ folder: userId, name: id }));
+    .map(({ userId, id }) => ({ folder: userId, name: id }));
   return [...own, ...(await deleteUnreferencedContents(transaction, contents))];
 }
 

@@ -15,7 +15,7 @@ export {
 } from './text/file-text.service.js';
 export type { PagePart } from './text/text-page.repository.js';
 export { parseWarnings } from './text/text-warnings.js';
-export { DependentFileRepository } from './dependent-file.repository.js';
+export { DependentFileRepository, type OwnedFile } from './dependent-file.repository.js';
 export { deleteFileRows, type FileKey } from './file.repository.js';
 export { FileService, type NewFile } from './file.service.js';
 export { FilesModule } from './files.module.js';

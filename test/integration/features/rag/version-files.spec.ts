@@ -1,0 +1,76 @@
+// Real components: the API on a socket, PostgreSQL, and the protocol of a provider. Deletions of files while documents that
+// were made of them are being replaced.
+import { describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { registerUser, type TestUser } from '../../../support/client.js';
+import { uploadedId } from '../../../support/files.js';
+import { addText, COLLECTIONS } from '../../../support/rag-documents.js';
+import { setUpApi, setUpProvider, setUpResource } from '../../../support/set-up.js';
+import { query, until } from '../../../support/stored.js';
+
+const MODEL = 'openai/test-model';
+
+const provider = setUpProvider();
+const api = setUpApi(() => ({ OPENAI_BASE_URL: provider.baseUrl, LLM_MAX_RETRIES: '0' }));
+
+/** A connection whose transaction makes others wait. */
+const gate = setUpResource(async () => {
+  const resource = new pg.Client({ connectionString: api.database.url });
+  await resource.connect();
+  return { resource, close: () => resource.end() };
+});
+
+/** Creates an account with a collection for vectors; returns the path of its documents. */
+async function makeCollection(): Promise<{ readonly owner: TestUser; readonly documents: string }> {
+  const owner = await registerUser(api.url);
+  const { status } = await owner.request('POST', COLLECTIONS, { name: 'harbor', embedding_model: MODEL });
+  if (status !== 201) throw new Error(`The collection was answered ${status}.`);
+  return { owner, documents: `${COLLECTIONS}/harbor/documents` };
+}
+
+/** Replaces a document by a text whose vectors never come; returns the id of the new file. */
+async function beginReplacement(owner: TestUser, path: string, title: string): Promise<string> {
+  provider.scriptFor('embeddings', { kind: 'silence' });
+  const asked = provider.nextRequest('embeddings');
+  expect((await owner.request('PUT', path, { text: `The lock ${title}.`, title })).status).toBe(202);
+  await asked;
+  const [file] = await query(api.database, 'SELECT id FROM files WHERE name = $1', [`${title}.txt`]);
+  return String(file?.['id']);
+}
+
+/** Waits until some transactions wait for a lock. */
+async function untilWaiting(what: string, count: number): Promise<void> {
+  const sql = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  await until(what, async () => (await query(api.database, sql)).length === count);
+}
+
+async function namesLike(pattern: string): Promise<unknown[]> {
+  return (await query(api.database, 'SELECT name FROM files WHERE name ~ $1', [pattern])).map(
+    ({ name }) => name,
+  );
+}
+
+describe('the deletion of the file of a document', () => {
+  it('locks it together with those of replacements in the order of their ids, so that no deadlock is possible', async () => {
+    const { owner, documents } = await makeCollection();
+    const id = await addText(api.url, owner, 'harbor', 'The lock is closed.', { title: 'sorted-present' });
+    const pending = await beginReplacement(owner, `${documents}/${id}`, 'sorted-pending');
+    const later = await uploadedId(api.url, owner, { name: 'sorted-later.txt', bytes: 'The lock is old.' });
+    expect(later > pending).toBe(true);
+    await query(api.database, 'UPDATE documents SET file_id = $1, owns_file = FALSE WHERE id = $2', [
+      later,
+      id,
+    ]);
+    await gate().query('BEGIN');
+    await gate().query('SELECT 1 FROM files WHERE id = $1 FOR UPDATE', [pending]);
+    const deleted = owner.request('DELETE', `/api/v1/files/${later}`);
+    await untilWaiting('the deletion to wait for the file of the replacement', 1);
+    const free = await query(api.database, 'SELECT id FROM files WHERE id = $1 FOR UPDATE SKIP LOCKED', [
+      later,
+    ]);
+    await gate().query('COMMIT');
+    expect((await deleted).status).toBe(204);
+    expect(free).toEqual([{ id: later }]);
+    expect(await namesLike('^sorted-')).toEqual([]);
+  });
+});
