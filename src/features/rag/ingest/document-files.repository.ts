@@ -30,6 +30,19 @@ export async function selectOwnedFiles(
   return files.map(({ id }) => id);
 }
 
+/** Returns the ids of the files of all versions of a document, whether or not they belong to it. */
+export async function selectVersionFiles(
+  transaction: Pick<Transaction, '$queryRaw'>,
+  userId: string,
+  documentId: string,
+): Promise<string[]> {
+  const files = await transaction.$queryRaw<{ id: string }[]>`
+    SELECT file_id AS id FROM documents WHERE id = ${documentId}::uuid AND user_id = ${userId}::uuid
+    UNION
+    SELECT file_id FROM ingestions WHERE document_id = ${documentId}::uuid AND user_id = ${userId}::uuid`;
+  return files.map(({ id }) => id);
+}
+
 /** Returns those of the files that no document and no ingestion refers to any more. */
 export async function selectUnusedFiles(
   transaction: Pick<Transaction, '$queryRaw'>,

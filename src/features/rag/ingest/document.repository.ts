@@ -4,7 +4,12 @@ import { newId } from '../../../common/ids.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import type { FileKey } from '../../files/index.js';
 import type { DocumentMetadata } from '../model/metadata.js';
-import { deleteUnusedFiles, lockFiles, selectOwnedFiles } from './document-files.repository.js';
+import {
+  deleteUnusedFiles,
+  lockFiles,
+  selectOwnedFiles,
+  selectVersionFiles,
+} from './document-files.repository.js';
 import {
   DuplicateDocumentError,
   MAX_CHUNKS,
@@ -52,7 +57,8 @@ export class DocumentRepository {
   insertDocument(version: NewDocumentVersion): Promise<InsertedDocument> {
     const { userId, collectionId, fileId, ownsFile, title, metadata } = version;
     return this.prisma.transaction(async (transaction) => {
-      const hash = await lockForVersion(transaction, version);
+      await lockCollection(transaction, version);
+      const hash = await lockNewFile(transaction, version);
       const known = await selectByHash(transaction, version, hash);
       if (known !== undefined) return toDuplicate(transaction, version, known);
       await assertRoom(transaction, userId);
@@ -78,12 +84,16 @@ export class DocumentRepository {
   replaceDocument(documentId: string, version: NewDocumentVersion): Promise<InsertedDocument> {
     const { userId, collectionId, fileId, ownsFile, title, metadata } = version;
     return this.prisma.transaction(async (transaction) => {
-      const hash = await lockForVersion(transaction, version);
+      await lockCollection(transaction, version);
+      // Also those that do not belong to the document: the deletion of one deletes it with the files of its versions, and
+      // would not see this one before the commit.
+      const present = await selectVersionFiles(transaction, userId, documentId);
+      await lockFiles(transaction, userId, [fileId, ...present]);
+      const hash = await lockNewFile(transaction, version);
       const known = await selectByHash(transaction, version, hash, documentId);
       if (known !== undefined) throw new DuplicateDocumentError(known);
       const owned = await selectOwnedFiles(transaction, userId, documentId);
       const files = owned.filter((id) => id !== fileId);
-      await lockFiles(transaction, userId, files);
       const [document] = await transaction.$queryRaw<{ version: number }[]>`
         UPDATE documents SET version = version + 1, updated_at = now()
         WHERE id = ${documentId}::uuid AND collection_id = ${collectionId}::uuid AND user_id = ${userId}::uuid
@@ -116,13 +126,13 @@ export class DocumentRepository {
 }
 
 /**
- * Locks what a new version depends on, and returns the hash of its bytes. The lock of the account serializes its new
- * documents, which makes the bounds exact and lets one of several requests with the same bytes create the document.
+ * Locks the account and the collection of a new version. The lock of the account serializes its new documents, which makes
+ * the bounds exact and lets one of several requests with the same bytes create the document.
  */
-async function lockForVersion(
+async function lockCollection(
   transaction: Transaction,
-  { userId, collectionId, fileId }: NewDocumentVersion,
-): Promise<Uint8Array<ArrayBuffer>> {
+  { userId, collectionId }: NewDocumentVersion,
+): Promise<void> {
   const [account] = await transaction.$queryRaw<unknown[]>`
     SELECT 1 FROM users WHERE id = ${userId}::uuid AND disabled_at IS NULL FOR NO KEY UPDATE`;
   if (account === undefined)
@@ -132,6 +142,13 @@ async function lockForVersion(
     SELECT 1 FROM collections
     WHERE id = ${collectionId}::uuid AND user_id = ${userId}::uuid AND deleted_at IS NULL FOR SHARE`;
   if (collection === undefined) throw new NotFoundError('collection', collectionId);
+}
+
+/** Locks the file of a new version, and returns the hash of its bytes. */
+async function lockNewFile(
+  transaction: Transaction,
+  { userId, fileId }: NewDocumentVersion,
+): Promise<Uint8Array<ArrayBuffer>> {
   const [file] = await transaction.$queryRaw<{ hash: Uint8Array }[]>`
     SELECT hash FROM files
     WHERE id = ${fileId}::uuid AND user_id = ${userId}::uuid AND (expires_at IS NULL OR expires_at > now())

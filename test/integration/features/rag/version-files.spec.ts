@@ -2,9 +2,9 @@
 // were made of them are being replaced.
 import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { registerUser, type TestUser } from '../../../support/client.js';
+import { at, registerUser, type TestUser } from '../../../support/client.js';
 import { uploadedId } from '../../../support/files.js';
-import { addText, COLLECTIONS } from '../../../support/rag-documents.js';
+import { addText, COLLECTIONS, followDocument } from '../../../support/rag-documents.js';
 import { setUpApi, setUpProvider, setUpResource } from '../../../support/set-up.js';
 import { query, until } from '../../../support/stored.js';
 
@@ -72,5 +72,40 @@ describe('the deletion of the file of a document', () => {
     expect((await deleted).status).toBe(204);
     expect(free).toEqual([{ id: later }]);
     expect(await namesLike('^sorted-')).toEqual([]);
+  });
+
+  it('deletes that of a replacement that is committed meanwhile, also if the document does not own its file', async () => {
+    const { owner, documents } = await makeCollection();
+    const file = await uploadedId(api.url, owner, {
+      name: 'raced-present.txt',
+      bytes: 'The lock is closed.',
+    });
+    const added = await owner.request('POST', documents, { file_id: file });
+    const id = String(at(added.body, 'id'));
+    await followDocument(api.url, owner, 'harbor', id);
+    // The trigger stops the replacement in its transaction, before it adds its version.
+    await query(
+      api.database,
+      `CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN PERFORM pg_advisory_xact_lock(15); RETURN NEW; END $$`,
+    );
+    await query(
+      api.database,
+      `CREATE TRIGGER hold BEFORE INSERT ON ingestions FOR EACH ROW WHEN (NEW.title = 'raced-pending')
+       EXECUTE FUNCTION hold()`,
+    );
+    await gate().query('SELECT pg_advisory_lock(15)');
+    const text = { text: 'The lock is open.', title: 'raced-pending' };
+    provider.scriptFor('embeddings', { kind: 'silence' });
+    const replaced = owner.request('PUT', `${documents}/${id}`, text);
+    await untilWaiting('the replacement to be held', 1);
+    const deleted = owner.request('DELETE', `/api/v1/files/${file}`);
+    await untilWaiting('the deletion to wait for it', 2);
+    await gate().query('SELECT pg_advisory_unlock(15)');
+    expect([(await replaced).status, (await deleted).status]).toEqual([202, 204]);
+    expect((await owner.request('GET', `${documents}/${id}`)).status).toBe(404);
+    expect(await namesLike('^raced-')).toEqual([]);
+    provider.clearScript('embeddings');
+    await query(api.database, 'DROP FUNCTION hold CASCADE');
   });
 });
