@@ -1,7 +1,10 @@
-// Real components: the API on a socket, PostgreSQL, and the protocol of a provider. Deletions of files while documents that
-// were made of them are being replaced.
+// Real components: the API on a socket, PostgreSQL, and the protocol of a provider. Files that are deleted
+// or expire while documents that were made of them are being replaced.
 import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { FileExpiryRepository } from '../../../../src/features/files/file-expiry.repository.js';
+import { VersionFileRepository } from '../../../../src/features/rag/ingest/version-file.repository.js';
+import { PrismaService } from '../../../../src/infra/database/index.js';
 import { at, registerUser, type TestUser } from '../../../support/client.js';
 import { uploadedId } from '../../../support/files.js';
 import { addText, COLLECTIONS, followDocument } from '../../../support/rag-documents.js';
@@ -107,5 +110,33 @@ describe('the deletion of the file of a document', () => {
     expect(await namesLike('^raced-')).toEqual([]);
     provider.clearScript('embeddings');
     await query(api.database, 'DROP FUNCTION hold CASCADE');
+  });
+});
+
+describe('a file of a document that expires', () => {
+  it('is deleted with that of a replacement that is not finished', async () => {
+    const { owner, documents } = await makeCollection();
+    const file = await uploadedId(api.url, owner, {
+      name: 'expiring-present.txt',
+      bytes: 'The lock is closed.',
+    });
+    const added = await owner.request('POST', documents, { file_id: file });
+    const id = String(at(added.body, 'id'));
+    await followDocument(api.url, owner, 'harbor', id);
+    const pending = await beginReplacement(owner, `${documents}/${id}`, 'expiring-pending');
+    const contents = await query(api.database, 'SELECT content_id FROM files WHERE id = ANY($1)', [
+      [file, pending],
+    ]);
+    await query(api.database, 'UPDATE files SET expires_at = now() WHERE id = $1', [file]);
+    const prisma = new PrismaService({ connectionString: api.database.url, poolMax: 1 });
+    const expiry = new FileExpiryRepository(prisma, new VersionFileRepository());
+    const { count, unreferenced } = await expiry.deleteExpiredFiles(200);
+    await prisma.onApplicationShutdown();
+    expect(count).toBe(1);
+    expect(unreferenced.map(({ name }) => name).sort()).toEqual(
+      contents.map((row) => String(row['content_id'])).sort(),
+    );
+    expect((await owner.request('GET', `${documents}/${id}`)).status).toBe(404);
+    expect(await namesLike('^expiring-')).toEqual([]);
   });
 });
