@@ -19,6 +19,7 @@ const REAL: readonly (readonly [file: string, expected: readonly string[] | stri
   ['footnotes.docx', ['Ouch', 'A tachyon walks into a bar.', 'Fin.']],
   ['google-doc-document.pdf', ['Beautiful is better than ugly.\nExplicit is better than implicit.']],
   ['grayscale-image.pdf', 'no_text_layer'],
+  ['habibi-rotated.pdf', ['habibi']],
   ['habibi.pdf', ['habibi']],
   ['imagemagick-images.pdf', 'no_text_layer'],
   ['libreoffice-writer-password.pdf', 'encrypted'],
@@ -33,6 +34,7 @@ const REAL: readonly (readonly [file: string, expected: readonly string[] | stri
   ['tables.docx', ['Top left | Top right\nBottom left | Bottom right']],
   ['text-box.docx', ['Datum plane']],
   ['utf8-bom.docx', ['This XML has a byte order mark.']],
+  ['with-attachment.pdf', ['Lorem ipsum dolor sit amet, consetetur sadipscing elitr']],
 ];
 
 const VIETNAMESE = 'Bầu trời có màu xanh vì ánh sáng có bước sóng ngắn bị tán xạ nhiều hơn. '
