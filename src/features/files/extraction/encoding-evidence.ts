@@ -10,7 +10,7 @@ const WESTERN_SIGN =
   /[\u00a0-\u00bf\u2013\u2014\u2018-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]/g;
 
 /**
- * What stands in no Western European word: a sign between small letters, a rare capital or sign after one, several
+ * Parts that no Western European word has: a sign between small letters, a rare capital or sign after one, several
  * letters outside ASCII in a row. Other encodings have their letters there, also those of old Macintosh computers.
  */
 const MISPLACED = new RegExp(
