@@ -19,6 +19,10 @@ const { VectorSearchRepository } = await rag('chunks/vector-search.repository.js
 const { VectorSearchService } = await rag('chunks/vector-search.service.js');
 const { PassageSearchService } = await rag('search/passage-search.service.js');
 const { Metrics } = await load('infra/metrics/index.js');
+const { Logger } = await import('@nestjs/common');
+
+// Each search logs what its ways did, which takes time.
+Logger.overrideLogger(['warn', 'error']);
 const { VectorLeg } = await rag('search/vector-leg.js');
 
 /** @typedef {{ text: string, vector?: readonly number[] }} BenchChunk */
