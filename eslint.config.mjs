@@ -43,7 +43,7 @@ const privateFieldSyntax = {
   selector: 'PrivateIdentifier',
   message: 'Write `private readonly name` (or `private name`): classes here have no #private members.',
 };
-/** What a test asserts about the clock fails on a machine that is slow enough. */
+/** An assertion about the clock, which fails on a machine that is slow enough. */
 const timedAssertion = {
   selector:
     'CallExpression[callee.property.name=/^toBeLessThan/]:has(MemberExpression[object.name="performance"])',

@@ -1,3 +1,5 @@
+import type { Run } from './audit-runs.js';
+
 /** The events of a run: counts, a history for each answer or question, and violations. */
 export class Journal {
   readonly #began = performance.now();
@@ -27,6 +29,18 @@ export class Journal {
     return Array.from(this.#counts, ([what, count]) => `${count} ${what}`)
       .sort((one, other) => one.replace(/^\d+ /, '').localeCompare(other.replace(/^\d+ /, '')))
       .join(', ');
+  }
+
+  /**
+   * Returns the result of a run.
+   * @param settledMs time after the storm until nothing ran any more, in milliseconds
+   */
+  toRun(settledMs: number): Run {
+    const { figures, violations } = this;
+    return {
+      figures: `${figures}; all had ended ${(settledMs / 1000).toFixed(0)} s after the storm`,
+      violations,
+    };
   }
 
   /** The histories with a violation; empty if there is none. */

@@ -66,11 +66,7 @@ export async function runRetrievalStorm(seed: number, options: ProcessOptions): 
     await auditDocuments(world, clients, random.fork());
     await auditLeftovers(world, clients);
     await auditLedger(world, clients);
-    const { figures, violations } = world.journal;
-    return {
-      figures: `${figures}; all had ended ${(settledMs / 1000).toFixed(0)} s after the storm`,
-      violations,
-    };
+    return world.journal.toRun(settledMs);
   } finally {
     await world.close();
   }

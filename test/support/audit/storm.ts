@@ -56,11 +56,7 @@ export async function runStorm(seed: number, options: ProcessOptions): Promise<R
     );
     const texts = await storedTexts(world);
     for (const client of clients) await client.lookAgain(texts);
-    const { figures, violations } = world.journal;
-    return {
-      figures: `${figures}; all had ended ${(settledMs / 1000).toFixed(0)} s after the storm`,
-      violations,
-    };
+    return world.journal.toRun(settledMs);
   } finally {
     await world.close();
   }

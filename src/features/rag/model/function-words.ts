@@ -9,7 +9,7 @@ const JOINER = /[-'’‐‑]/;
 /** A letter of a script without spaces that is no word if it stands alone. */
 const SINGLE_LETTER = /^[^\p{sc=Han}\p{sc=Hangul}]$/u;
 
-/** What is left of a word before an apostrophe, as in `l'hôtel`, or after it. */
+/** The rest of a word before an apostrophe, as in `l'hôtel`, or after it. */
 const ELIDED = /^[cdjlmnst]$/;
 
 /** Pronouns that German capitalizes to be polite. */

@@ -17,6 +17,7 @@ import { idOf } from '../../../support/accounts.js';
 import { at, registerUser, type TestUser } from '../../../support/client.js';
 import { renameStored, setUpFileStore, storedNames } from '../../../support/file-store.js';
 import { upload, uploadedId } from '../../../support/files.js';
+import { addHoldFunction, holdTrigger } from '../../../support/kill-at.js';
 import { setUpApi, setUpResource } from '../../../support/set-up.js';
 import { query, until } from '../../../support/stored.js';
 
@@ -163,17 +164,10 @@ describe('an upload that holds the lock of its content', () => {
     const owner = await registerUser(api.url);
     const old = await uploadedId(api.url, owner, { name: 'old.txt' });
     // The trigger stops the upload in its transaction, after it has locked the content.
-    await query(
-      api.database,
-      `CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
-         $$ BEGIN PERFORM pg_advisory_xact_lock(14); RETURN NEW; END $$`,
-    );
-    await query(
-      api.database,
-      `CREATE TRIGGER hold BEFORE INSERT ON files FOR EACH ROW WHEN (NEW.name = 'held.txt') EXECUTE FUNCTION hold()`,
-    );
     const gate = new pg.Client({ connectionString: api.database.url });
     await gate.connect();
+    await addHoldFunction(gate);
+    await gate.query(holdTrigger({ name: 'upload', lock: 14 }, 'INSERT ON files', "NEW.name = 'held.txt'"));
     try {
       await gate.query('SELECT pg_advisory_lock(14)');
       // A job that extracts a text may wait for the same content.

@@ -7,6 +7,7 @@ import { VersionFileRepository } from '../../../../src/features/rag/ingest/versi
 import { PrismaService } from '../../../../src/infra/database/index.js';
 import { at, registerUser, type TestUser } from '../../../support/client.js';
 import { uploadedId } from '../../../support/files.js';
+import { addHoldFunction, holdTrigger } from '../../../support/kill-at.js';
 import { addText, COLLECTIONS, followDocument } from '../../../support/rag-documents.js';
 import { setUpApi, setUpProvider, setUpResource } from '../../../support/set-up.js';
 import { query, until } from '../../../support/stored.js';
@@ -44,7 +45,7 @@ async function beginReplacement(owner: TestUser, path: string, title: string): P
 /** Waits until some transactions wait for a lock. */
 async function untilWaiting(what: string, count: number): Promise<void> {
   const sql = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  await until(what, async () => (await query(api.database, sql)).length === count);
+  await until(what, async () => (await query(api.database, sql)).length >= count);
 }
 
 async function namesLike(pattern: string): Promise<unknown[]> {
@@ -87,16 +88,9 @@ describe('the deletion of the file of a document', () => {
     const id = String(at(added.body, 'id'));
     await followDocument(api.url, owner, 'harbor', id);
     // The trigger stops the replacement in its transaction, before it adds its version.
-    await query(
-      api.database,
-      `CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
-         $$ BEGIN PERFORM pg_advisory_xact_lock(15); RETURN NEW; END $$`,
-    );
-    await query(
-      api.database,
-      `CREATE TRIGGER hold BEFORE INSERT ON ingestions FOR EACH ROW WHEN (NEW.title = 'raced-pending')
-       EXECUTE FUNCTION hold()`,
-    );
+    await addHoldFunction(gate());
+    const stage = { name: 'replacement', lock: 15 };
+    await gate().query(holdTrigger(stage, 'INSERT ON ingestions', "NEW.title = 'raced-pending'"));
     await gate().query('SELECT pg_advisory_lock(15)');
     const text = { text: 'The lock is open.', title: 'raced-pending' };
     provider.scriptFor('embeddings', { kind: 'silence' });
