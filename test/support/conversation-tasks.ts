@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Queue } from 'bullmq';
+import { createPostgresBackend, Queue, setDefaultBackendFactory } from 'bullmq';
 import { TASK_JOB } from '../../src/features/chat/tasks/task.jobs.js';
 import { TASKS_QUEUE } from '../../src/features/chat/tasks/task.jobs.js';
 import type { TestApi } from './api.js';
@@ -72,12 +72,12 @@ export async function deliver(
   }
 }
 
-/** Opens a queue of this run's store. The caller closes it. */
+/** Opens a queue of this run's store, and creates its tables if no server has yet. The caller closes it. */
 export function openQueue(name: string, database: TestDatabase): Queue {
-  return new Queue(
-    name,
-    testRedisUrl === undefined
-      ? { connection: { connectionString: database.url } }
-      : { connection: { url: testRedisUrl }, prefix: `${redisKeyPrefix(database)}bull` },
-  );
+  if (testRedisUrl !== undefined) {
+    return new Queue(name, { connection: { url: testRedisUrl }, prefix: `${redisKeyPrefix(database)}bull` });
+  }
+  // No server has chosen the backend yet if this queue is the first of the process.
+  setDefaultBackendFactory(createPostgresBackend);
+  return new Queue(name, { connection: { connectionString: database.url, migrate: true } });
 }

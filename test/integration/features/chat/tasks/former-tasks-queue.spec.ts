@@ -9,17 +9,18 @@ import { until } from '../../../../support/stored.js';
 it('a start removes the jobs that an earlier version queued under the former name', async () => {
   const database = await createMigratedDatabase();
   try {
-    // Creates the tables of the queue.
-    await (await startApi({}, database)).close();
     const former = openQueue(FORMER_TASKS_QUEUE, database);
-    await former.add('chore', { conversation_id: 'gone', kind: 'title' });
-    expect(await former.count()).toBe(1);
-    const api = await startApi({}, database);
     try {
-      await until('the jobs to be removed', async () => (await former.count()) === 0);
+      await former.add('chore', { conversation_id: 'gone', kind: 'title' });
+      expect(await former.count()).toBe(1);
+      const api = await startApi({}, database);
+      try {
+        await until('the jobs to be removed', async () => (await former.count()) === 0);
+      } finally {
+        await api.close();
+      }
     } finally {
       await former.close();
-      await api.close();
     }
   } finally {
     await database.drop();
