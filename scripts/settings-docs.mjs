@@ -24,7 +24,14 @@ const groups = {
     'METRICS_TOKEN',
   ],
   Storage: ['DATA_DIR', 'DATABASE_URL', 'DATABASE_POOL_MAX'],
-  Files: ['MAX_UPLOAD_MB', 'BATCH_MAX_INPUT_MB', 'S3_BUCKET', 'S3_ENDPOINT', 'S3_REGION'],
+  Files: [
+    'MAX_UPLOAD_MB',
+    'BATCH_MAX_INPUT_MB',
+    'S3_BUCKET',
+    'S3_ENDPOINT',
+    'S3_REGION',
+    'UPLOAD_BUFFERS_MAX_MB',
+  ],
   'Text extraction': [
     'EXTRACTION_PROCESSES',
     'EXTRACTION_TIMEOUT_S',

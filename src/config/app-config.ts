@@ -19,6 +19,8 @@ export interface S3Config {
   /** Undefined for the store of AWS. */
   readonly endpoint: string | undefined;
   readonly region: string;
+  /** Maximum memory of this process for parts of uploads. */
+  readonly uploadBufferBytes: number;
 }
 
 /** Limits of text extraction. */
@@ -130,7 +132,12 @@ export class AppConfig {
       s3:
         values.S3_BUCKET === undefined
           ? undefined
-          : { bucket: values.S3_BUCKET, endpoint: values.S3_ENDPOINT, region: values.S3_REGION },
+          : {
+              bucket: values.S3_BUCKET,
+              endpoint: values.S3_ENDPOINT,
+              region: values.S3_REGION,
+              uploadBufferBytes: values.UPLOAD_BUFFERS_MAX_MB * 2 ** 20,
+            },
       extraction: {
         processes: values.EXTRACTION_PROCESSES ?? Math.max(1, availableParallelism() - 1),
         timeoutMs: values.EXTRACTION_TIMEOUT_S * 1000,

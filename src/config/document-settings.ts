@@ -29,6 +29,13 @@ export const DOCUMENT_SETTINGS = {
     description: 'URL of the S3-compatible store; if unset, that of AWS',
   }),
   S3_REGION: textSetting({ default: 'us-east-1', description: 'Region of the bucket' }),
+  UPLOAD_BUFFERS_MAX_MB: wholeNumber({
+    default: 160,
+    min: 5,
+    max: 65_536,
+    description:
+      'Maximum memory of one process for parts of files on their way to the bucket, in megabytes; an upload needs 5 or 10, and one account has at most an eighth. Further uploads wait',
+  }),
   EXTRACTION_PROCESSES: optionalWholeNumber({
     min: 1,
     max: 64,

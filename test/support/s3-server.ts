@@ -5,6 +5,9 @@ import type { S3Config } from '../../src/config/index.js';
 /** Credentials that the server of the test run accepts, as it accepts any. */
 const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 
+/** Memory for parts of uploads, in bytes: the default of the setting. */
+const BUFFER_BYTES = 160 * 2 ** 20;
+
 /** A new, empty bucket on the S3-compatible server of the test run. Its content is in memory and ends with the run. */
 export interface TestBucket {
   readonly config: S3Config & { readonly endpoint: string };
@@ -21,7 +24,7 @@ export interface TestBucket {
 export async function createTestBucket(): Promise<TestBucket> {
   const endpoint = process.env['TEST_S3_URL'];
   if (endpoint === undefined) throw new Error('TEST_S3_URL is not set: run the tests with `npm test`.');
-  const config = { bucket: `parley-${randomBytes(8).toString('hex')}`, endpoint, region: 'us-east-1' };
+  const config = { bucket: `parley-${randomBytes(8).toString('hex')}`, endpoint, region: 'us-east-1', uploadBufferBytes: BUFFER_BYTES };
   const client = new S3Client({
     region: config.region,
     endpoint,

@@ -34,6 +34,8 @@ export interface NewFile {
   readonly fields: ReadonlyMap<string, string>;
   /** Contents. Throws if the upload does not complete. */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Aborts when the bytes are no longer sent; its reason is the error. Undefined if they are in memory. */
+  readonly signal?: AbortSignal;
 }
 
 /** Conditions of an upload that depend on its route. */
@@ -88,7 +90,7 @@ export class FileService {
    */
   async create(
     userId: string,
-    { name, declaredType, declaredSize, fields, bytes }: NewFile,
+    { name, declaredType, declaredSize, fields, bytes, signal }: NewFile,
     conditions: UploadConditions = {},
   ): Promise<InsertedUpload> {
     const { idempotency, needsPurpose = false, assertType } = conditions;
@@ -96,7 +98,10 @@ export class FileService {
     if (declaredSize !== undefined) await this.assertFits(userId, declaredSize);
     const contentId = newId();
     const received = new ReceivedBytes();
-    await this.storage.put({ folder: userId, name: contentId }, received.passThrough(bytes, maxBytes));
+    await this.storage.put({ folder: userId, name: contentId }, received.passThrough(bytes, maxBytes), {
+      signal,
+      maxBytes: Math.min(maxBytes, declaredSize?.max ?? maxBytes),
+    });
     let isNeeded = false;
     try {
       const facts = received.facts(declaredType);

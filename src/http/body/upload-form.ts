@@ -28,6 +28,8 @@ export interface IncomingFile {
    * whatever the cause.
    */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Aborts when reading the bytes fails, for example because the client disconnected; its reason is the error. */
+  readonly signal: AbortSignal;
 }
 
 /** Parts that a form may have. */
@@ -134,6 +136,7 @@ class IncomingForm {
   private readonly whole = Promise.withResolvers<null>();
   /** Text fields by name, so far. */
   readonly fields = new Map<string, string>();
+  private readonly failure = new AbortController();
   private stream: Readable | undefined;
 
   /** @throws InvalidRequestError if the form has no boundary */
@@ -183,6 +186,7 @@ class IncomingForm {
     this.first.reject(error);
     this.whole.reject(error);
     this.stream?.destroy(error);
+    this.failure.abort(error);
   }
 
   /** Stops reading the request. */
@@ -208,6 +212,7 @@ class IncomingForm {
       declaredSize: declaredSize(this.request),
       fields: this.fields,
       bytes: this.bytesOf(stream),
+      signal: this.failure.signal,
     });
   }
 

@@ -15,6 +15,14 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** What is known of a content that is being stored. */
+export interface PutOptions {
+  /** Aborts when its bytes can no longer be read. */
+  readonly signal?: AbortSignal | undefined;
+  /** Maximum number of its bytes; undefined if unknown. */
+  readonly maxBytes?: number | undefined;
+}
+
 /**
  * Stores the content of files. The database stores their metadata. Every method throws StorageUnavailableError if
  * the store cannot be reached or does not work now.
@@ -23,9 +31,11 @@ export abstract class FileStorage {
   /**
    * Stores content under a new key, streamed and never all at once in memory. When it resolves, the content is
    * durable. If the source fails, nothing is left of it and its error is thrown. A key must never be used again:
-   * only some stores notice.
+   * only some stores notice. If many uploads need memory at once, some of them wait, without reading their bytes.
+   * @throws the reason of the signal if it aborts during such a wait
+   * @throws SlowUploadError if the bytes arrive so slowly that the memory is needed for others
    */
-  abstract put(key: StorageKey, bytes: AsyncIterable<Uint8Array>): Promise<void>;
+  abstract put(key: StorageKey, bytes: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<void>;
 
   /**
    * Opens content for reading. The caller must read the stream to its end or destroy it. If not all bytes can be

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import {
-  HeadObjectCommand,
   AbortMultipartUploadCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
@@ -14,19 +13,17 @@ import {
   type ListObjectsV2CommandOutput,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { S3Config } from '../../config/index.js';
-import { type ByteRange, FileStorage, type StorageKey } from './file-storage.js';
+import { type ByteRange, FileStorage, type PutOptions, type StorageKey } from './file-storage.js';
 import { toDownload } from './s3-download.js';
 import { checkedKeyPart, parseObjectName, toObjectName } from './storage-key.js';
-import { MissingContentError, StorageRequestError, toStorageError } from './storage-errors.js';
+import { PartMemory } from './part-memory.js';
+import { S3Upload } from './s3-upload.js';
+import { callStore, MissingContentError, StorageRequestError, toStorageError } from './storage-errors.js';
 
-/** Size of the parts of an upload, in bytes: the least that S3 accepts. */
-const PART_BYTES = 5 * 2 ** 20;
-
-/** Number of parts of one upload that are sent at the same time, and so are in memory. */
-const PARTS_AT_ONCE = 2;
+/** Share of the memory for parts that the uploads of one folder may have. */
+const FOLDER_SHARE = 1 / 8;
 
 /** Maximum number of connections to the store. A download occupies one for as long as its client reads. */
 const MAX_SOCKETS = 256;
@@ -45,23 +42,32 @@ export interface S3Timeouts {
   readonly requestMs: number;
   /** Without any bytes of a download that is being read. */
   readonly silenceMs: number;
+  /** For receiving a part of an upload while uploads of other folders wait for its memory. */
+  readonly partMs: number;
 }
 
-const TIMEOUTS: S3Timeouts = { connectMs: 5000, requestMs: 60_000, silenceMs: 30_000 };
+/** The time for a part of 5 MB is that of a connection of 0.7 Mbit/s. */
+const TIMEOUTS: S3Timeouts = { connectMs: 5000, requestMs: 60_000, silenceMs: 30_000, partMs: 60_000 };
 
 /** Stores files in a bucket of an S3-compatible store. The SDK takes the credentials from the environment. */
 export class S3Storage extends FileStorage implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(S3Storage.name);
   private readonly client: S3Client;
   private readonly bucket: string;
+  private readonly memory: PartMemory;
   private hasReportedListing = false;
 
   constructor(
-    { bucket, endpoint, region }: S3Config,
+    { bucket, endpoint, region, uploadBufferBytes }: S3Config,
     private readonly timeouts: S3Timeouts = TIMEOUTS,
   ) {
     super();
     this.bucket = bucket;
+    this.memory = new PartMemory({
+      total: uploadBufferBytes,
+      perFolder: uploadBufferBytes * FOLDER_SHARE,
+      receiveMs: timeouts.partMs,
+    });
     this.client = new S3Client({
       region,
       // Other stores rarely have a host name for each bucket.
@@ -97,30 +103,17 @@ export class S3Storage extends FileStorage implements OnApplicationBootstrap, On
     this.client.destroy();
   }
 
-  override async put(key: StorageKey, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-    const source = new Source(bytes);
-    // Without `IfNoneMatch`: keys are new UUIDs, not every store knows it, and if the response of a PUT is lost, the
-    // SDK's second attempt would be refused because of the first.
-    const upload = new Upload({
-      client: this.client,
-      params: { Bucket: this.bucket, Key: toObjectName(key), Body: Readable.from(source.read()) },
-      partSize: PART_BYTES,
-      queueSize: PARTS_AT_ONCE,
-      leavePartsOnError: false,
-    });
-    try {
-      await upload.done();
-    } catch (error) {
-      if (source.isComplete && (await this.isStoredAnyway(key, source.size, error))) return;
-      // A source that failed was never sent as a whole. Otherwise the store may have the object although the response
-      // was lost. If this fails too, the sweep deletes it.
-      if (source.failure === undefined) await this.delete(key).catch(() => undefined);
-      throw source.failure === undefined ? toStorageError(error, 'Upload') : source.failure.error;
-    }
+  override async put(
+    key: StorageKey,
+    bytes: AsyncIterable<Uint8Array>,
+    options: PutOptions = {},
+  ): Promise<void> {
+    const object = { Bucket: this.bucket, Key: toObjectName(key) };
+    await new S3Upload(this.client, object, this.memory, key.folder).store(bytes, options);
   }
 
   override async open(key: StorageKey, range?: ByteRange): Promise<Readable> {
-    const { Body: body } = await this.request('GetObject', () =>
+    const { Body: body } = await callStore('GetObject', () =>
       this.client.send(
         new GetObjectCommand({
           Bucket: this.bucket,
@@ -137,7 +130,7 @@ export class S3Storage extends FileStorage implements OnApplicationBootstrap, On
   }
 
   override async delete(key: StorageKey): Promise<void> {
-    await this.request('DeleteObject', () =>
+    await callStore('DeleteObject', () =>
       this.client.send(new DeleteObjectCommand({ Bucket: this.bucket, Key: toObjectName(key) })),
     );
   }
@@ -146,7 +139,7 @@ export class S3Storage extends FileStorage implements OnApplicationBootstrap, On
     for await (const { Contents: contents = [] } of this.pages(`${checkedKeyPart(folder)}/`)) {
       if (contents.length === 0) continue;
       const objects = contents.map(({ Key }) => ({ Key }));
-      const { Errors: [failure] = [] } = await this.request('DeleteObjects', () =>
+      const { Errors: [failure] = [] } = await callStore('DeleteObjects', () =>
         this.client.send(
           new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects: objects, Quiet: true } }),
         ),
@@ -169,7 +162,7 @@ export class S3Storage extends FileStorage implements OnApplicationBootstrap, On
     let removed = 0;
     for await (const { Key, UploadId, Initiated: begun } of this.unfinishedUploads()) {
       if (parseObjectName(Key) === undefined || begun === undefined || begun.getTime() >= time) continue;
-      await this.request('AbortMultipartUpload', () =>
+      await callStore('AbortMultipartUpload', () =>
         this.client.send(new AbortMultipartUploadCommand({ Bucket: this.bucket, Key, UploadId })),
       ).catch((error: unknown) => {
         // Another process was faster.
@@ -178,18 +171,6 @@ export class S3Storage extends FileStorage implements OnApplicationBootstrap, On
       removed += 1;
     }
     return removed;
-  }
-
-  /**
-   * Returns true if an upload failed only because the response to its completion was lost: the second attempt then finds
-   * no upload, and the object is there.
-   */
-  private async isStoredAnyway(key: StorageKey, size: number, error: unknown): Promise<boolean> {
-    const failure = toStorageError(error, 'Upload');
-    if (!(failure instanceof StorageRequestError) || failure.reason !== 'NoSuchUpload') return false;
-    const object = { Bucket: this.bucket, Key: toObjectName(key) };
-    const head = await this.client.send(new HeadObjectCommand(object)).catch(() => undefined);
-    return head?.ContentLength === size;
   }
 
   private async *unfinishedUploads(): AsyncGenerator<MultipartUpload> {
@@ -211,7 +192,7 @@ export class S3Storage extends FileStorage implements OnApplicationBootstrap, On
     input: ListMultipartUploadsCommandInput,
   ): Promise<ListMultipartUploadsCommandOutput | undefined> {
     try {
-      return await this.request('ListMultipartUploads', () =>
+      return await callStore('ListMultipartUploads', () =>
         this.client.send(new ListMultipartUploadsCommand(input)),
       );
     } catch (error) {
@@ -228,46 +209,13 @@ export class S3Storage extends FileStorage implements OnApplicationBootstrap, On
     const input = { Bucket: this.bucket, ...(prefix !== undefined && { Prefix: prefix }) };
     const pages = paginateListObjectsV2({ client: this.client, pageSize: 1000 }, input);
     for (;;) {
-      const page = await this.request('ListObjectsV2', () => pages.next());
+      const page = await callStore('ListObjectsV2', () => pages.next());
       if (page.done === true) return;
       yield page.value;
-    }
-  }
-
-  /** @throws StorageUnavailableError or StorageRequestError */
-  private async request<Result>(operation: string, send: () => Promise<Result>): Promise<Result> {
-    try {
-      return await send();
-    } catch (error) {
-      throw toStorageError(error, operation);
     }
   }
 }
 
 function isMissingObject(error: unknown): boolean {
   return error instanceof StorageRequestError && error.reason === 'NoSuchKey';
-}
-
-/** Bytes of an upload. Notes that reading them failed, because the SDK may throw another error after that. */
-class Source {
-  failure: { readonly error: unknown } | undefined;
-  /** Number of bytes read so far. */
-  size = 0;
-  /** True once all bytes have been read. */
-  isComplete = false;
-
-  constructor(private readonly bytes: AsyncIterable<Uint8Array>) {}
-
-  async *read(): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const piece of this.bytes) {
-        this.size += piece.length;
-        yield piece;
-      }
-      this.isComplete = true;
-    } catch (error) {
-      this.failure = { error };
-      throw error;
-    }
-  }
 }

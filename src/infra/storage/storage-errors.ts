@@ -13,6 +13,16 @@ export class StorageUnavailableError extends AppError {
   }
 }
 
+/** Reports an upload that lost its memory to others because its client was too slow. */
+export class SlowUploadError extends AppError {
+  constructor() {
+    super(
+      'request_timeout',
+      'The file arrived too slowly while other uploads waited for memory. Send it again.',
+    );
+  }
+}
+
 /** Reports that there is no content under a key. Trying again does not help. */
 export class MissingContentError extends Error {
   override readonly name = 'MissingContentError';
@@ -54,6 +64,18 @@ export function toStorageError(
   const detail = status !== undefined && status >= 300 ? `HTTP ${status}` : message;
   const cause = new StorageRequestError(operation, code ?? name, status, detail);
   return isUnavailability({ name, code, status }) ? new StorageUnavailableError(cause) : cause;
+}
+
+/**
+ * Sends a request to the store.
+ * @throws StorageUnavailableError or StorageRequestError
+ */
+export async function callStore<Result>(operation: string, send: () => Promise<Result>): Promise<Result> {
+  try {
+    return await send();
+  } catch (error) {
+    throw toStorageError(error, operation);
+  }
 }
 
 interface ErrorFacts {

@@ -172,7 +172,7 @@ describe('S3Storage', () => {
     const proxy = await S3Proxy.start(bucket.config.endpoint);
     const storage = new S3Storage(
       { ...bucket.config, endpoint: proxy.url },
-      { connectMs: 500, requestMs: 500, silenceMs: 300 },
+      { connectMs: 500, requestMs: 500, silenceMs: 300, partMs: 60_000 },
     );
     const close = async (): Promise<void> => {
       storage.onApplicationShutdown();
