@@ -1,7 +1,13 @@
 import { Module } from '@nestjs/common';
 import { AuditJobsModule, AuditRetention } from '../features/audit/index.js';
 import { ChatWorkerModule } from '../features/chat/index.js';
-import { FileExpiry, FileJobsModule, FileSweep, RemovedContentSweep } from '../features/files/index.js';
+import {
+  FileExpiry,
+  FileJobsModule,
+  FileSweep,
+  RemovedContentSweep,
+  RemovedFolderSweep,
+} from '../features/files/index.js';
 import { RagWorkerModule } from '../features/rag/index.js';
 import { ScheduledTasksModule } from '../infra/queue/index.js';
 
@@ -12,7 +18,7 @@ import { ScheduledTasksModule } from '../infra/queue/index.js';
     RagWorkerModule,
     ScheduledTasksModule.forRoot({
       imports: [AuditJobsModule, FileJobsModule],
-      tasks: [AuditRetention, FileExpiry, FileSweep, RemovedContentSweep],
+      tasks: [AuditRetention, FileExpiry, FileSweep, RemovedContentSweep, RemovedFolderSweep],
     }),
   ],
 })

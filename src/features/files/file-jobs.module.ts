@@ -7,6 +7,8 @@ import { FileSweep } from './file-sweep.js';
 import { FileTextJobsModule } from './text/file-text-jobs.module.js';
 import { RemovedContentRepository } from './removed-content.repository.js';
 import { RemovedContentSweep } from './removed-content-sweep.js';
+import { RemovedFolderRepository } from './removed-folder.repository.js';
+import { RemovedFolderSweep } from './removed-folder-sweep.js';
 import { UploadRepository } from './upload.repository.js';
 
 /** Background jobs of files, for the process that runs jobs. */
@@ -20,8 +22,10 @@ import { UploadRepository } from './upload.repository.js';
     FileSweep,
     RemovedContentRepository,
     RemovedContentSweep,
+    RemovedFolderRepository,
+    RemovedFolderSweep,
     UploadRepository,
   ],
-  exports: [FileExpiry, FileSweep, RemovedContentSweep],
+  exports: [FileExpiry, FileSweep, RemovedContentSweep, RemovedFolderSweep],
 })
 export class FileJobsModule {}

@@ -109,7 +109,7 @@ export class FileRepository {
 
   /**
    * Returns those of the keys that have neither a content nor a file. Ignores accounts unknown to this database: the
-   * same folder may have been used with another one.
+   * same folder may have been used with another one. What is left of deleted accounts, RemovedFolderSweep removes.
    */
   findOrphans(keys: readonly FileKey[]): Promise<FileKey[]> {
     const folders = keys.map(({ folder }) => folder);

@@ -5,6 +5,7 @@ export { FileDeletionHook } from './file-deletion-hook.js';
 export { FileExpiry } from './file-expiry.js';
 export { FileSweep } from './file-sweep.js';
 export { RemovedContentSweep } from './removed-content-sweep.js';
+export { RemovedFolderSweep } from './removed-folder-sweep.js';
 export type { ExtractionFailure, ExtractionWarning } from './extraction/extracted-text.js';
 export type { FileTextState, StoredFile } from './stored-file.js';
 export {
