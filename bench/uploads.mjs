@@ -11,6 +11,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Fleet } from './processes.mjs';
@@ -92,8 +93,8 @@ async function upload(url, token, { bytes, rate }) {
   }
   sending.end(tail);
   const [response] = await answered;
-  response.resume();
-  return response.statusCode;
+  const body = await json(response);
+  return response.statusCode === 201 ? 201 : `${response.statusCode} (${body.error?.message})`;
 }
 
 function read(path) {

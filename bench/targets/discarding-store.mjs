@@ -13,10 +13,7 @@ const server = createServer((request, response) => {
         '<InitiateMultipartUploadResult><UploadId>upload</UploadId></InitiateMultipartUploadResult>',
       );
     else if (request.method === 'POST')
-      send(
-        response,
-        '<CompleteMultipartUploadResult><ETag>"0"</ETag></CompleteMultipartUploadResult>',
-      );
+      send(response, '<CompleteMultipartUploadResult><ETag>"0"</ETag></CompleteMultipartUploadResult>');
     else send(response);
   });
 });

@@ -3,13 +3,13 @@
 import { type ListObjectsV2CommandOutput, ListObjectsV2Command, UploadPartCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { Clock } from '../../src/common/clock.js';
 import { ContentSweepRepository } from '../../src/features/files/content-sweep.repository.js';
 import { FileRepository } from '../../src/features/files/file.repository.js';
-import { FileSweep, ORPHAN_AGE_MS } from '../../src/features/files/file-sweep.js';
+import { FileSweep } from '../../src/features/files/file-sweep.js';
 import { PrismaService } from '../../src/infra/database/index.js';
 import { S3Storage } from '../../src/infra/storage/s3-storage.js';
 import { at, collect, registerUser, send, textOf, type TestUser, userWith } from '../support/client.js';
+import { LaterClock } from '../support/clock.js';
 import { makeDataDir } from '../support/data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
 import { upload } from '../support/files.js';
@@ -208,11 +208,6 @@ if (!HAS_REDIS_SERVER) process.stderr.write('SKIPPED: shared storage: there is n
    * unfinished upload, which the server in memory does not.
    */
   async function sweepLater(): Promise<void> {
-    class LaterClock extends Clock {
-      override now(): number {
-        return super.now() + ORPHAN_AGE_MS + 60_000;
-      }
-    }
     const prisma = new PrismaService({ connectionString: database.url, poolMax: 2 });
     const { Key, UploadId } = unfinishedUpload();
     const upload = `<Upload><Key>${Key}</Key><UploadId>${UploadId}</UploadId><Initiated>${new Date().toISOString()}</Initiated></Upload>`;

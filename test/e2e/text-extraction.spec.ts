@@ -1,21 +1,21 @@
-// Real components: the built server as a process that is killed, PostgreSQL, the processes for text extraction. Triggers
+// Real components: the built server as a process that is killed, PostgreSQL, the processes for text extraction, and the
+// store of the run: a folder, or S3. Triggers
 // hold the server at each stage of a text, of several documents at once: they wait for advisory locks that the test has.
 import { mkdirSync, readdirSync } from 'node:fs';
-import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { Clock } from '../../src/common/clock.js';
 import { ContentSweepRepository } from '../../src/features/files/content-sweep.repository.js';
 import { FileRepository } from '../../src/features/files/file.repository.js';
-import { FileSweep, ORPHAN_AGE_MS } from '../../src/features/files/file-sweep.js';
+import { FileSweep } from '../../src/features/files/file-sweep.js';
 import { PrismaService } from '../../src/infra/database/index.js';
-import { FolderStorage } from '../../src/infra/storage/folder-storage.js';
 import { idOf } from '../support/accounts.js';
 import { registerUser, type TestUser, userWith } from '../support/client.js';
+import { LaterClock } from '../support/clock.js';
 import { makeDataDir } from '../support/data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
 import { extractionProcesses, isRunning, whenGone } from '../support/documents.js';
+import { setUpFileStore, storedNames } from '../support/file-store.js';
 import { textRows } from '../support/file-texts.js';
 import { upload, uploadedId } from '../support/files.js';
 import {
@@ -49,6 +49,8 @@ const STAGES = {
 const DOCUMENTS = { claim: 1, parsing: PAGES, secondPages: PAGES, jobEnd: 1 } as const;
 type Document = keyof typeof DOCUMENTS;
 
+const store = setUpFileStore();
+
 let longPdf: Buffer<ArrayBuffer>;
 let shortPdf: Buffer<ArrayBuffer>;
 let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
@@ -60,7 +62,13 @@ const servers: ServerProcess[] = [];
 
 function start(more: Readonly<Record<string, string>> = {}, script?: string): ServerProcess {
   mkdirSync(temporaryFolder(), { recursive: true });
-  const settings = { DATA_DIR: dataDir.path, DATABASE_URL: database.url, TMPDIR: temporaryFolder(), ...more };
+  const settings = {
+    DATA_DIR: dataDir.path,
+    DATABASE_URL: database.url,
+    TMPDIR: temporaryFolder(),
+    ...store().settings,
+    ...more,
+  };
   const server = startServer(settings, script);
   servers.push(server);
   return server;
@@ -153,7 +161,7 @@ async function holdExtraction(server: ServerProcess, fileId: string): Promise<re
 
 /** Returns the names of the bytes that are stored for the account. */
 function storedBytes(): Promise<string[]> {
-  return readdir(join(dataDir.path, 'files', userId));
+  return storedNames(store(), userId);
 }
 
 /** Returns the temporary files and folders of servers. */
@@ -215,18 +223,10 @@ describe('a server that is killed with SIGKILL while it extracts texts', () => {
   it('leaves only bytes of an upload that the sweep deletes', async () => {
     const [left, ...others] = (await storedBytes()).filter((name) => !keptBytes.includes(name));
     expect([left, others]).toEqual([expect.any(String), []]);
-    const then = new Date(Date.now() - ORPHAN_AGE_MS - 60_000);
-    const folder = join(dataDir.path, 'files');
-    await utimes(join(folder, userId, String(left)), then, then);
     const prisma = new PrismaService({ connectionString: database.url, poolMax: 2 });
     try {
       const contents = new ContentSweepRepository(prisma);
-      const sweep = new FileSweep(
-        new FileRepository(prisma),
-        new FolderStorage(folder),
-        new Clock(),
-        contents,
-      );
+      const sweep = new FileSweep(new FileRepository(prisma), store().storage, new LaterClock(), contents);
       expect(await sweep.run()).toBe(1);
     } finally {
       await prisma.onApplicationShutdown();

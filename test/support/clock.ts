@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Clock } from '../../src/common/clock.js';
+import { ORPHAN_AGE_MS } from '../../src/features/files/file-sweep.js';
 
 /** Factor by which timers run faster in tests. They are used only to batch usage records. */
 const TIMER_HASTE = 25;
@@ -47,5 +48,12 @@ export class ManualClock extends TestClock {
   reset(): void {
     this.waits.length = 0;
     this.holds = false;
+  }
+}
+
+/** A clock by which everything that was stored until now is old enough for the sweeps of stored files. */
+export class LaterClock extends Clock {
+  override now(): number {
+    return super.now() + ORPHAN_AGE_MS + 60_000;
   }
 }

@@ -24,7 +24,12 @@ export interface TestBucket {
 export async function createTestBucket(): Promise<TestBucket> {
   const endpoint = process.env['TEST_S3_URL'];
   if (endpoint === undefined) throw new Error('TEST_S3_URL is not set: run the tests with `npm test`.');
-  const config = { bucket: `parley-${randomBytes(8).toString('hex')}`, endpoint, region: 'us-east-1', uploadBufferBytes: BUFFER_BYTES };
+  const config = {
+    bucket: `parley-${randomBytes(8).toString('hex')}`,
+    endpoint,
+    region: 'us-east-1',
+    uploadBufferBytes: BUFFER_BYTES,
+  };
   const client = new S3Client({
     region: config.region,
     endpoint,

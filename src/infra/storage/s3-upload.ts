@@ -185,8 +185,7 @@ export class S3Upload {
       await this.client.send(command).catch(() => undefined);
     }
     // The object may be stored although the response was lost.
-    if (this.mayExist)
-      await this.client.send(new DeleteObjectCommand(this.object)).catch(() => undefined);
+    if (this.mayExist) await this.client.send(new DeleteObjectCommand(this.object)).catch(() => undefined);
   }
 }
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Clock } from '../../../../src/common/clock.js';
 import { ContentSweepRepository } from '../../../../src/features/files/content-sweep.repository.js';
 import { FileRepository } from '../../../../src/features/files/file.repository.js';
-import { FileSweep, ORPHAN_AGE_MS } from '../../../../src/features/files/file-sweep.js';
+import { FileSweep } from '../../../../src/features/files/file-sweep.js';
 import { PrismaService } from '../../../../src/infra/database/index.js';
 import type { StorageKey } from '../../../../src/infra/storage/index.js';
 import { S3Storage } from '../../../../src/infra/storage/s3-storage.js';
@@ -13,6 +13,7 @@ import { idOf } from '../../../support/accounts.js';
 import { startApi, type TestApi } from '../../../support/api.js';
 import { registerUser } from '../../../support/client.js';
 import { uploadedId } from '../../../support/files.js';
+import { LaterClock } from '../../../support/clock.js';
 import { createTestBucket, type TestBucket } from '../../../support/s3-server.js';
 
 let bucket: TestBucket;
@@ -30,13 +31,6 @@ afterAll(async () => {
   await api.close();
   bucket.client.destroy();
 });
-
-/** A clock by which everything that was stored until now is old enough to be deleted. */
-class LaterClock extends Clock {
-  override now(): number {
-    return super.now() + ORPHAN_AGE_MS + 60_000;
-  }
-}
 
 /** A bucket whose objects cannot all be listed. */
 class FailingStorage extends S3Storage {
