@@ -13,6 +13,12 @@ const ENCRYPTED_PACKAGE = Buffer.from('EncryptedPackage', 'utf16le');
 /** Parts of a DOCX that hold text or say where it is; pictures and embedded files are never inflated. */
 const TEXT_PART = /^(?:\[Content_Types\]\.xml|(?:.*\/)?_rels\/[^/]*\.rels|[^/]+\/[^/]+\.xml)$/i;
 
+/**
+ * Memory that the converter needs for a byte of the parts with text, in bytes: at least 9 in documents of one paragraph,
+ * more in those of many. Larger parts would exceed the memory limit, so they are refused before they are inflated.
+ */
+const MEMORY_PER_TEXT_BYTE = 9;
+
 /** Bit of the flags of an entry that is encrypted. */
 const ENCRYPTED_FLAG = 1;
 
@@ -42,36 +48,58 @@ export async function readDocx(bytes: Uint8Array, limits: ExtractionLimits): Pro
 async function readTextParts(buffer: Buffer, limits: ExtractionLimits): Promise<ArchiveEntry[]> {
   const zip = await fromBufferPromise(buffer, { lazyEntries: true });
   if (zip.entryCount > limits.maxEntries) throw new ExtractionError('too_large');
-  const entries: Entry[] = [];
-  let declaredBytes = 0;
-  for await (const entry of zip.eachEntry()) {
-    if ((entry.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0) throw new ExtractionError('encrypted');
-    // Honest archives are refused before anything is inflated; the sizes of others are counted below.
-    declaredBytes += entry.uncompressedSize;
-    if (declaredBytes > limits.maxInflatedBytes) throw new ExtractionError('too_large');
-    if (TEXT_PART.test(entry.fileName)) entries.push(entry);
-  }
-  if (!entries.some(({ fileName }) => /^word\/[^/]+\.xml$/i.test(fileName)))
-    throw new ExtractionError('unsupported_type');
-  let left = limits.maxInflatedBytes;
+  const entries = await listTextParts(zip, limits);
+  // Inflated once without being stored: a size in a header may be false, and memory is for what has its size.
+  for await (const _piece of inflate(zip, entries, limits));
   const parts: ArchiveEntry[] = [];
   for (const entry of entries) {
-    const content = await inflate(zip, entry, left);
-    left -= content.length;
-    parts.push({ name: entry.fileName, content });
+    const pieces: Buffer[] = [];
+    for await (const piece of inflate(zip, [entry], limits)) pieces.push(piece);
+    parts.push({ name: entry.fileName, content: Buffer.concat(pieces) });
   }
   return parts;
 }
 
-/** Returns the content of an entry; stops inflating when it exceeds the bytes that are left. */
-async function inflate(zip: ZipFile, entry: Entry, left: number): Promise<Buffer> {
-  const stream = await zip.openReadStreamPromise(entry);
-  const pieces: Buffer[] = [];
-  let size = 0;
-  for await (const piece of stream as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > left) throw new ExtractionError('too_large');
-    pieces.push(piece);
+/** Returns the entries with text; honest archives that exceed a limit are refused before anything is inflated. */
+async function listTextParts(zip: ZipFile, limits: ExtractionLimits): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  let all = 0;
+  let text = 0;
+  for await (const entry of zip.eachEntry()) {
+    if ((entry.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0) throw new ExtractionError('encrypted');
+    all += entry.uncompressedSize;
+    if (TEXT_PART.test(entry.fileName)) {
+      entries.push(entry);
+      text += entry.uncompressedSize;
+    }
+    if (all > limits.maxInflatedBytes || text > maxTextBytes(limits)) throw new ExtractionError('too_large');
   }
-  return Buffer.concat(pieces);
+  if (!entries.some(({ fileName }) => /^word\/[^/]+\.xml$/i.test(fileName)))
+    throw new ExtractionError('unsupported_type');
+  return entries;
+}
+
+/** Returns the maximum bytes of all parts with text, inflated. */
+function maxTextBytes({ maxInflatedBytes, memoryBytes }: ExtractionLimits): number {
+  return Math.min(maxInflatedBytes, memoryBytes / MEMORY_PER_TEXT_BYTE);
+}
+
+/**
+ * Yields the content of entries in pieces. Stops as soon as one has more bytes than its header declares, or all of them
+ * exceed the limit.
+ */
+async function* inflate(
+  zip: ZipFile,
+  entries: readonly Entry[],
+  limits: ExtractionLimits,
+): AsyncGenerator<Buffer> {
+  let left = maxTextBytes(limits);
+  for (const entry of entries) {
+    const stream = await zip.openReadStreamPromise(entry);
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      left -= piece.length;
+      if (left < 0) throw new ExtractionError('too_large');
+      yield piece;
+    }
+  }
 }

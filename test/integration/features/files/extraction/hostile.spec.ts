@@ -52,6 +52,11 @@ const stream = (dictionary: string, content: Buffer) =>
 const CATALOG = '<< /Type /Catalog /Pages 2 0 R >>';
 const PAGES = '<< /Type /Pages /Kids [3 0 R] /Count 1 >>';
 
+/** A DOCX whose main part is 2 GB of one letter, with this size in its headers. */
+function bombOfSize(size: number): Buffer {
+  return makeZip([...DOCX_SHELL, { name: 'word/document.xml', stored: bombs, size, deflated: true }]);
+}
+
 /** All entries of the directory share one local entry, so that few bytes inflate to very many. */
 function overlappingZip(): Buffer {
   const kernel = deflatedEntry('word/document.xml', 'a'.repeat(MEGABYTE));
@@ -65,17 +70,50 @@ const DOCUMENTS: readonly HostileDocument[] = [
   {
     title: 'a DOCX of 2 GB of one letter',
     format: 'docx',
-    make: () =>
-      makeZip([...DOCX_SHELL, { name: 'word/document.xml', stored: bombs, size: 2 ** 31, deflated: true }]),
+    make: () => bombOfSize(2 ** 31),
     fails: ['too_large'],
     maxBytes: ARCHIVE_BYTES,
   },
   {
     title: 'a DOCX with a false size in its header',
     format: 'docx',
+    make: () => bombOfSize(1000),
+    fails: ['damaged'],
+    maxBytes: ARCHIVE_BYTES,
+  },
+  {
+    title: 'a DOCX with a false size of 190 MB, below the limit of all entries',
+    format: 'docx',
+    make: () => bombOfSize(190 * MEGABYTE),
+    fails: ['too_large'],
+    maxBytes: ARCHIVE_BYTES,
+  },
+  {
+    title: 'a DOCX with a false size of 20 MB, below the limit of parts with text',
+    format: 'docx',
+    make: () => bombOfSize(20 * MEGABYTE),
+    fails: ['damaged'],
+    maxBytes: 20 * MEGABYTE,
+  },
+  {
+    title: 'a DOCX with 190 MB of one letter, as its header says',
+    format: 'docx',
+    make: () => makeZip([...DOCX_SHELL, deflatedEntry('word/document.xml', 'a'.repeat(190 * MEGABYTE))]),
+    fails: ['too_large'],
+    maxBytes: ARCHIVE_BYTES,
+  },
+  {
+    title: 'a DOCX with 30 parts of 1 MB, which together are larger than its text may be',
+    format: 'docx',
     make: () =>
-      makeZip([...DOCX_SHELL, { name: 'word/document.xml', stored: bombs, size: 1000, deflated: true }]),
-    fails: ['too_large', 'damaged'],
+      makeZip([
+        ...DOCX_SHELL,
+        deflatedEntry('word/document.xml', docxBody('Hello')),
+        ...Array.from({ length: 30 }, (_, index) =>
+          deflatedEntry(`word/${index}.xml`, 'a'.repeat(MEGABYTE)),
+        ),
+      ]),
+    fails: ['too_large'],
     maxBytes: ARCHIVE_BYTES,
   },
   {
@@ -141,9 +179,9 @@ const DOCUMENTS: readonly HostileDocument[] = [
     maxBytes: ARCHIVE_BYTES,
   },
   {
-    title: 'a DOCX whose XML is 30 million deep',
+    title: 'a DOCX whose XML is 7 million deep',
     format: 'docx',
-    make: () => makeZip([...DOCX_SHELL, deflatedEntry('word/document.xml', '<a>'.repeat(30_000_000))]),
+    make: () => makeZip([...DOCX_SHELL, deflatedEntry('word/document.xml', '<a>'.repeat(7_000_000))]),
     fails: ['too_large', 'damaged', 'timeout'],
   },
   {
