@@ -3,6 +3,7 @@ import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
 import { type ArchiveEntry, packArchive } from './docx-archive.js';
 import { ExtractionError } from './extraction-error.js';
 import type { ExtractionLimits } from './extraction-protocol.js';
+import { XmlDepthCheck } from './markup-depth.js';
 
 /** Start of files in OLE format: those of old Office versions, and encrypted ones of newer versions. */
 const OLE_SIGNATURE = Buffer.from('d0cf11e0a1b11ae1', 'hex');
@@ -49,12 +50,10 @@ async function readTextParts(buffer: Buffer, limits: ExtractionLimits): Promise<
   const zip = await fromBufferPromise(buffer, { lazyEntries: true });
   if (zip.entryCount > limits.maxEntries) throw new ExtractionError('too_large');
   const entries = await listTextParts(zip, limits);
-  // Inflated once without being stored: a size in a header may be false, and memory is for what has its size.
-  for await (const _piece of inflate(zip, entries, limits));
+  await checkParts(zip, entries, limits);
   const parts: ArchiveEntry[] = [];
   for (const entry of entries) {
-    const pieces: Buffer[] = [];
-    for await (const piece of inflate(zip, [entry], limits)) pieces.push(piece);
+    const pieces = await Array.fromAsync(await openEntry(zip, entry));
     parts.push({ name: entry.fileName, content: Buffer.concat(pieces) });
   }
   return parts;
@@ -85,21 +84,23 @@ function maxTextBytes({ maxInflatedBytes, memoryBytes }: ExtractionLimits): numb
 }
 
 /**
- * Yields the content of entries in pieces. Stops as soon as one has more bytes than its header declares, or all of them
- * exceed the limit.
+ * Inflates the parts without storing them, and reads how deep they are nested: a size in a header may be false, and
+ * memory is for parts that have their size. The converter needs a minute for 100 KB that are a million levels of XML.
+ * @throws ExtractionError with `too_large`
  */
-async function* inflate(
-  zip: ZipFile,
-  entries: readonly Entry[],
-  limits: ExtractionLimits,
-): AsyncGenerator<Buffer> {
+async function checkParts(zip: ZipFile, entries: readonly Entry[], limits: ExtractionLimits): Promise<void> {
   let left = maxTextBytes(limits);
   for (const entry of entries) {
-    const stream = await zip.openReadStreamPromise(entry);
-    for await (const piece of stream as AsyncIterable<Buffer>) {
+    const depth = new XmlDepthCheck();
+    for await (const piece of await openEntry(zip, entry)) {
       left -= piece.length;
       if (left < 0) throw new ExtractionError('too_large');
-      yield piece;
+      depth.add(piece);
     }
   }
+}
+
+/** Returns the content of an entry. It throws as soon as there are more bytes than the header declares. */
+async function openEntry(zip: ZipFile, entry: Entry): Promise<AsyncIterable<Buffer>> {
+  return zip.openReadStreamPromise(entry);
 }

@@ -96,6 +96,7 @@ describe('extractPages', () => {
     ['with an encrypted entry', docx(docxBody('Hello'), 1), 'encrypted'],
     ['of too many entries', docx(docxBody('Hello'), 0, 20), 'too_large'],
     ['that inflates to too much', docx(docxBody('a'.repeat(20_000))), 'too_large'],
+    ['that is nested too deep', docx('<a>'.repeat(3000)), 'too_large'],
     ['without a main part', makeZip(DOCX_SHELL), 'unsupported_type'],
   ])('refuses a DOCX %s', async (_what, bytes, code) => {
     expect(await read('docx', bytes)).toBe(code);
@@ -118,6 +119,38 @@ describe('extractPages', () => {
     expect(await read('html', '<p>a<br>'.repeat(3000))).toHaveLength(1);
     expect(await read('html', '<div>a</div></b>'.repeat(3000))).toHaveLength(1);
     expect(await read('html', '<div><!--</div>-->'.repeat(3000))).toBe('too_large');
+  });
+
+  it.each([
+    ['<div>', 199],
+    ['<div>', 201],
+    ['<div>', 1999],
+    ['<span>', 1999],
+    ['<ul><li>', 900],
+    ['<blockquote>', 1000],
+    ['<table><tr><td>', 600],
+  ])('reads the text in %s nested %i times', async (tags, times) => {
+    const [text = ''] = await read('html', `<p>Before</p>${tags.repeat(times)}<i>Inside</i>`);
+    expect(text).toMatch(/^Before/);
+    expect(text).toMatch(/Inside$/);
+  });
+
+  it('reads all text of HTML that the converter cannot read to its depth, or refuses it', async () => {
+    const result = await read('html', `<p>Before</p>${'<table>'.repeat(1990)}Inside`);
+    expect([['Before\n\nInside'], 'too_large']).toContainEqual(result);
+  });
+
+  it.each([
+    ['before the body', 'one<body>two</body>', 'one\ntwo'],
+    ['after the body', '<html><body>one</body>two</html>three', 'one\ntwo\nthree'],
+    ['in a head that is not closed', '<head><title>one</title><body>two', 'one\n\ntwo'],
+    ['between rows', '<table>one<tr><td>two</td></tr><p>three</p></table>', 'one\ntwo\nthree'],
+    ['between cells', '<table><tr>one<td>two</td><b>three</b></tr></table>', 'one | two | three'],
+    ['in a form around rows', '<table><form><tr><td>one<td>two</form></table>', 'one | two'],
+    ['in a form around cells', '<table><tr><form><td>one<td>two</form></table>', 'one | two'],
+    ['in terms and options', '<dl><dt>one<dd>two</dl><select><option>three<option>four', 'one\ntwo\nthree\nfour'],
+  ])('reads text of HTML %s', async (_where, html, expected) => {
+    expect(await read('html', html)).toEqual([expected]);
   });
 
   it.each([

@@ -1,34 +1,50 @@
 import { compile, type FormatCallback } from 'html-to-text';
-import { checkHtmlDepth } from './html-depth.js';
+import { ExtractionError } from './extraction-error.js';
+import { checkHtmlDepth } from './markup-depth.js';
 
-/** Maximum depth of elements whose text is read. */
-const MAX_DEPTH = 200;
+/** Elements of a table that contain rows. */
+const ROW_GROUPS: ReadonlySet<string | undefined> = new Set(['thead', 'tbody', 'tfoot', 'form']);
 
-/** Writes a table as lines with its cells between bars, which stay readable in any font and length. */
+/** Elements with lines of their own that the converter would join with the text around them. */
+const OTHER_BLOCKS = [
+  ...['html', 'body', 'center', 'dialog', 'dl', 'dt', 'dd', 'details', 'summary', 'fieldset', 'legend'],
+  ...['figure', 'figcaption', 'option'],
+];
+
+const ONE_LINE_BREAK = { leadingLineBreaks: 1, trailingLineBreaks: 1 };
+
+/**
+ * Writes a table as lines with its cells between bars, which stay readable in any font and length. Text that HTML allows
+ * in no such place, such as between two rows, has a row or cell of its own.
+ */
 const formatTable: FormatCallback = (table, walk, builder) => {
-  const rows = (nodes: typeof table.children): void => {
+  const writeCell = (nodes: typeof table.children): void => {
+    builder.openTableCell();
+    walk(nodes, builder);
+    builder.closeTableCell();
+  };
+  const writeCells = (nodes: typeof table.children): void => {
     for (const node of nodes) {
-      if (node.type !== 'tag') continue;
-      if (node.name === 'tr') {
-        builder.openTableRow();
-        for (const cell of node.children) {
-          if (cell.name !== 'td' && cell.name !== 'th') continue;
-          builder.openTableCell();
-          walk(cell.children, builder);
-          builder.closeTableCell();
-        }
-        builder.closeTableRow();
-      } else if (node.name === 'caption') {
-        builder.openTableRow();
-        builder.openTableCell();
-        walk(node.children, builder);
-        builder.closeTableCell();
-        builder.closeTableRow();
-      } else if (node.name === 'thead' || node.name === 'tbody' || node.name === 'tfoot') rows(node.children);
+      if (node.name === 'form') writeCells(node.children);
+      else if (node.name === 'td' || node.name === 'th') writeCell(node.children);
+      else if (hasContent(node)) writeCell([node]);
+    }
+  };
+  const writeRow = (write: (nodes: typeof table.children) => void, nodes: typeof table.children): void => {
+    builder.openTableRow();
+    write(nodes);
+    builder.closeTableRow();
+  };
+  const writeRows = (nodes: typeof table.children): void => {
+    for (const node of nodes) {
+      if (node.name === 'tr') writeRow(writeCells, node.children);
+      else if (node.name === 'caption') writeRow(writeCell, node.children);
+      else if (ROW_GROUPS.has(node.name)) writeRows(node.children);
+      else if (hasContent(node)) writeRow(writeCell, [node]);
     }
   };
   builder.openTable();
-  rows(table.children);
+  writeRows(table.children);
   builder.closeTable({
     tableToString: (cells) =>
       cells
@@ -40,6 +56,11 @@ const formatTable: FormatCallback = (table, walk, builder) => {
     trailingLineBreaks: 2,
   });
 };
+
+/** Returns true for an element, and for text other than the white space between elements. */
+function hasContent({ type, data }: { readonly type: string; readonly data?: string | undefined }): boolean {
+  return type === 'tag' || (type === 'text' && data !== undefined && /\S/.test(data));
+}
 
 /** Marks a heading as Markdown does. */
 const formatHeading: FormatCallback = (heading, walk, builder) => {
@@ -55,7 +76,9 @@ const formatHeading: FormatCallback = (heading, walk, builder) => {
 const convert = compile({
   wordwrap: false,
   formatters: { readableTable: formatTable, markedHeading: formatHeading },
-  limits: { maxDepth: MAX_DEPTH, maxInputLength: Number.MAX_SAFE_INTEGER, ellipsis: '' },
+  // Everything, and not only what is inside of a body: pages are not as valid as HTML demands.
+  baseElements: { selectors: [] },
+  limits: { maxInputLength: Number.MAX_SAFE_INTEGER },
   selectors: [
     { selector: 'a', options: { ignoreHref: true } },
     // The arrows by which notes of a converted DOCX lead back to the text.
@@ -63,9 +86,9 @@ const convert = compile({
       selector: `a[href^="#${note}-ref-"]`,
       format: 'skip',
     })),
-    { selector: 'img', format: 'skip' },
-    { selector: 'svg', format: 'skip' },
-    { selector: 'template', format: 'skip' },
+    ...['img', 'svg', 'template'].map((selector) => ({ selector, format: 'skip' })),
+    { selector: 'title', format: 'paragraph' },
+    ...OTHER_BLOCKS.map((selector) => ({ selector, format: 'block', options: ONE_LINE_BREAK })),
     { selector: 'table', format: 'readableTable' },
     { selector: 'ul', options: { itemPrefix: '- ' } },
     ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, format: 'markedHeading' })),
@@ -78,5 +101,10 @@ const convert = compile({
  */
 export function htmlToReadableText(html: string): string {
   checkHtmlDepth(html);
-  return convert(html);
+  try {
+    return convert(html);
+  } catch (error) {
+    // Some elements need more of the stack than others, so fewer levels of them fit.
+    throw error instanceof RangeError ? new ExtractionError('too_large') : error;
+  }
 }
