@@ -50,7 +50,7 @@ export class AnalysisResponder {
     try {
       return toQuestion(await validateBody(AnalysisBody, toFields(fields)), uploaded);
     } catch (error) {
-      if (uploaded?.isNew === true) await this.analysis.discard(request, uploaded.fileId);
+      if (uploaded !== undefined) await this.analysis.discard(request, uploaded);
       throw error;
     }
   }
@@ -67,10 +67,10 @@ function toQuestion(body: AnalysisBody, uploaded?: AnalyzedDocument): AnalysisQu
   const { file_id: fileId } = body;
   if (uploaded !== undefined && fileId !== undefined)
     throw invalid('file_id', 'must not be sent together with a file');
-  const document = uploaded ?? (fileId === undefined ? undefined : { fileId, isNew: false });
-  if (document === undefined)
+  if (uploaded !== undefined) return { document: uploaded, body };
+  if (fileId === undefined)
     throw invalid('file_id', 'is required: name a PDF among your files, or send a form with a file');
-  return { document, body };
+  return { document: { kind: 'file', fileId }, body };
 }
 
 /** Converts the text fields of a form to those of a JSON body. */

@@ -1,8 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { Caller } from '../../common/caller.js';
-import { AppError } from '../../common/errors.js';
+import { AppError, type NotFoundError } from '../../common/errors.js';
 import { type StartedTurn, toIdempotency, toNextTurn, TurnService } from '../chat/index.js';
-import { FileService, type NewFile, type UploadIdempotency } from '../files/index.js';
+import { DeletedUploadError, FileService, type NewFile, type UploadIdempotency } from '../files/index.js';
 import { type AnalysisBody, DEFAULT_QUESTION } from './analysis.dto.js';
 
 const PDF = 'application/pdf';
@@ -17,11 +17,15 @@ export interface AnalysisRequest {
   readonly key: string | undefined;
 }
 
-/** A document of a question. */
-export interface AnalyzedDocument {
-  readonly fileId: string;
-  /** True if this request has stored it. */
-  readonly isNew: boolean;
+/** A document of a question: one of the account's files, or one that arrived with the request. */
+export type AnalyzedDocument =
+  | { readonly kind: 'file'; readonly fileId: string }
+  | (UploadedDocument & { readonly kind: 'uploaded'; readonly fileId: string; readonly isNew: boolean })
+  /** Its request is repeated, and its file has been deleted since. */
+  | (UploadedDocument & { readonly kind: 'deleted'; readonly error: NotFoundError });
+
+interface UploadedDocument {
+  readonly hash: Uint8Array;
 }
 
 /** Answers questions about PDFs, as turns of new conversations. */
@@ -45,11 +49,16 @@ export class AnalysisService {
    * @throws AppError as `FileService.create` does
    */
   async storeDocument({ caller, key }: AnalysisRequest, file: NewFile): Promise<AnalyzedDocument> {
-    const { file: stored, replayed } = await this.files.create(caller.userId, file, {
-      idempotency: toUploadKey(key),
-      assertType: assertPdf,
-    });
-    return { fileId: stored.id, isNew: !replayed };
+    try {
+      const { file: stored, replayed } = await this.files.create(caller.userId, file, {
+        ...(key === undefined ? { keptRoute: ROUTE } : { idempotency: toUploadKey(key) }),
+        assertType: assertPdf,
+      });
+      return { kind: 'uploaded', fileId: stored.id, hash: stored.hash, isNew: !replayed };
+    } catch (error) {
+      if (error instanceof DeletedUploadError) return { kind: 'deleted', hash: error.hash, error };
+      throw error;
+    }
   }
 
   /**
@@ -60,35 +69,50 @@ export class AnalysisService {
    */
   async ask(
     request: AnalysisRequest,
-    { fileId, isNew }: AnalyzedDocument,
+    document: AnalyzedDocument,
     { question: message = DEFAULT_QUESTION, model }: AnalysisBody,
   ): Promise<StartedTurn> {
     const { caller, key } = request;
     try {
-      const body = { message, file_ids: [fileId], ...(model !== undefined && { model }) };
-      const idempotency = toIdempotency(ROUTE, key, body);
+      const asked = { message, ...(model !== undefined && { model }) };
+      const idempotency = toIdempotency(ROUTE, key, asked, toIdentity(document));
       // First, because the answer stays when the file is deleted.
       const replayed = idempotency && (await this.turns.replay(caller.userId, idempotency));
       if (replayed !== undefined) return replayed;
+      if (document.kind === 'deleted') throw document.error;
+      const { fileId } = document;
       assertPdf((await this.files.getFile(caller.userId, fileId)).mediaType);
-      return await this.turns.beginTurn(toNextTurn(caller, body, idempotency));
+      return await this.turns.beginTurn(toNextTurn(caller, { ...asked, file_ids: [fileId] }, idempotency));
     } catch (error) {
-      // A repeated request with the same key needs the file, and a request that waits for the text repeats itself.
-      const isRepeated = key !== undefined || (error instanceof AppError && error.code === 'not_ready');
-      if (isNew && !isRepeated) await this.discard(request, fileId);
+      await this.releaseDocument(request, document, error);
       throw error;
     }
   }
 
+  /** Keeps the document of a refused question if the request will be repeated, or deletes it. Never rejects. */
+  private async releaseDocument(
+    request: AnalysisRequest,
+    document: AnalyzedDocument,
+    error: unknown,
+  ): Promise<void> {
+    // A repeated request with the same key needs the file.
+    if (document.kind !== 'uploaded' || !document.isNew || request.key !== undefined) return;
+    if (!(error instanceof AppError && error.code === 'not_ready')) return this.discard(request, document);
+    await this.files.keepForRepeat(request.caller.userId, document.fileId, ROUTE).catch((cause: unknown) => {
+      this.logger.warn({ err: cause, file: document.fileId }, 'could not keep a document for its next request');
+    });
+  }
+
   /**
-   * Deletes a document that no question has, so that a repeated request is a new one. Never rejects: the file is visible
+   * Deletes a document that this request has stored and no question has, so that a repeated request is a new one. Never rejects: the file is visible
    * to its owner, who can delete it.
    */
-  async discard({ caller: { userId }, key }: AnalysisRequest, fileId: string): Promise<void> {
-    const uploadKey = toUploadKey(key);
+  async discard({ caller: { userId }, key }: AnalysisRequest, document: AnalyzedDocument): Promise<void> {
+    if (document.kind !== 'uploaded' || !document.isNew) return;
+    const { fileId } = document;
     try {
       await this.files.delete(userId, fileId);
-      if (uploadKey !== undefined) await this.files.forgetUploadKey(userId, uploadKey);
+      if (key !== undefined) await this.files.forgetUploadKey(userId, toUploadKey(key));
     } catch (error) {
       this.logger.warn({ err: error, file: fileId }, 'could not delete the document of a refused question');
     }
@@ -96,8 +120,14 @@ export class AnalysisService {
 }
 
 /** Returns the key by which a repeated request finds its file. */
-function toUploadKey(key: string | undefined): UploadIdempotency | undefined {
-  return key === undefined ? undefined : { route: ROUTE, key };
+function toUploadKey(key: string): UploadIdempotency {
+  return { route: ROUTE, key };
+}
+
+/** Returns what a repeated request has in common: an uploaded document may be without its file by then. */
+function toIdentity(document: AnalyzedDocument): object {
+  if (document.kind === 'file') return { file_ids: [document.fileId] };
+  return { file_hash: Buffer.from(document.hash).toString('hex') };
 }
 
 /** @throws AppError `unsupported_media_type` */

@@ -18,9 +18,10 @@ import {
   type InsertedUpload,
   StorageQuotaError,
   type UploadIdempotency,
+  type UploadIdentity,
   UploadRepository,
 } from './upload.repository.js';
-import { parsePurpose, parseUploadFields, UPLOAD_FIELDS, type UploadOptions } from './upload-fields.js';
+import { parsePurpose, parseUploadFields, UPLOAD_FIELDS } from './upload-fields.js';
 
 /** A file to be uploaded. */
 export interface NewFile {
@@ -41,6 +42,8 @@ export interface NewFile {
 /** Conditions of an upload that depend on its route. */
 export interface UploadConditions {
   readonly idempotency?: UploadIdempotency | undefined;
+  /** Route whose requests keep files for their repetition, by `keepForRepeat`. */
+  readonly keptRoute?: string | undefined;
   /** True if the form must have a purpose. */
   readonly needsPurpose?: boolean;
   /** Throws to refuse a file of a media type. Nothing of it is then stored. */
@@ -86,6 +89,7 @@ export class FileService {
    * @throws FileTooLargeError if it exceeds the limit of its purpose
    * @throws AppError `unauthorized` if its account was disabled in the meantime, `storage_quota_exceeded`
    * @throws IdempotencyKeyReusedError
+   * @throws DeletedUploadError if the file of the key has been deleted
    * @throws the error of reading its bytes
    */
   async create(
@@ -93,7 +97,7 @@ export class FileService {
     { name, declaredType, declaredSize, fields, bytes, signal }: NewFile,
     conditions: UploadConditions = {},
   ): Promise<InsertedUpload> {
-    const { idempotency, needsPurpose = false, assertType } = conditions;
+    const { idempotency, keptRoute, needsPurpose = false, assertType } = conditions;
     const maxBytes = this.maxBytes(parsePurpose(fields));
     if (declaredSize !== undefined) await this.assertFits(userId, declaredSize);
     const contentId = newId();
@@ -119,6 +123,7 @@ export class FileService {
           userId,
           ...file,
           idempotency: idempotency && { ...idempotency, fingerprint: fingerprintOf(file) },
+          repeated: keptRoute === undefined ? undefined : keptIdentityOf(keptRoute, file),
         },
         this.config.quotaBytes,
       );
@@ -179,6 +184,16 @@ export class FileService {
     const unreferenced = await this.files.deleteFile(userId, id);
     if (unreferenced === undefined) throw new NotFoundError('file', id);
     await this.removeUnreferencedBytes(unreferenced);
+  }
+
+  /**
+   * Keeps the file of a request that was refused and has no `Idempotency-Key`: an upload of the same bytes and name on
+   * the route returns this file, so that each repetition adds no further one. It does not expire.
+   * @throws NotFoundError
+   */
+  async keepForRepeat(userId: string, id: string, route: string): Promise<void> {
+    const file = await this.getFile(userId, id);
+    await this.uploads.insertKept(userId, id, keptIdentityOf(route, file));
   }
 
   /** Forgets the `Idempotency-Key` of an upload, whose file was not needed: a repeated request is a new one. */
@@ -243,11 +258,24 @@ export class FileService {
   }
 }
 
-/** Returns the identity of an upload for its idempotency key: everything by which its file differs from others. */
-function fingerprintOf(
-  file: UploadOptions & { readonly name: string; readonly mediaType: string; readonly hash: Uint8Array },
-): Uint8Array<ArrayBuffer> {
+/** Properties by which the files of two uploads differ. */
+interface UploadFacts {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly hash: Uint8Array;
+  readonly purpose: string;
+  readonly expiresAfterS?: number | undefined;
+}
+
+/** Returns the identity of an upload for its idempotency key. */
+function fingerprintOf(file: UploadFacts): Uint8Array<ArrayBuffer> {
   const { name, mediaType, hash, purpose, expiresAfterS } = file;
   const fields = [name, mediaType, Buffer.from(hash).toString('hex'), purpose, expiresAfterS ?? null];
   return new Uint8Array(createHash('sha256').update(JSON.stringify(fields)).digest());
+}
+
+/** Returns the identity of an upload without a key of the client. No client's key has its route. */
+function keptIdentityOf(route: string, file: UploadFacts): UploadIdentity {
+  const fingerprint = fingerprintOf(file);
+  return { route: `${route}, kept`, key: Buffer.from(fingerprint).toString('hex'), fingerprint };
 }

@@ -29,13 +29,20 @@ export interface NewUpload {
   readonly purpose: string;
   /** Lifetime in seconds; undefined if the file does not expire. */
   readonly expiresAfterS: number | undefined;
-  readonly idempotency: (UploadIdempotency & { readonly fingerprint: Uint8Array<ArrayBuffer> }) | undefined;
+  readonly idempotency: UploadIdentity | undefined;
+  /** Identity under which a file is returned instead that `keepForRepeat` has kept. */
+  readonly repeated: UploadIdentity | undefined;
+}
+
+/** A key with the upload that it stands for. */
+export interface UploadIdentity extends UploadIdempotency {
+  readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
 /** The file of an upload. */
 export interface InsertedUpload {
   readonly file: StoredFile;
-  /** True if an earlier upload with the same key had created it. */
+  /** True if an earlier upload had created it: one with the same key, or one that is repeated. */
   readonly replayed: boolean;
 }
 
@@ -51,13 +58,13 @@ export class UploadRepository {
    * @throws AppError `unauthorized` if the account has been disabled or deleted in the meantime,
    *   `storage_quota_exceeded`
    * @throws IdempotencyKeyReusedError
-   * @throws NotFoundError if the file of the key has been deleted
+   * @throws DeletedUploadError if the file of the key has been deleted
    */
   insertUpload(upload: NewUpload, quotaBytes: number | undefined): Promise<InsertedUpload> {
     const { userId, contentId } = upload;
     return this.prisma.transaction(async (transaction) => {
       await lockAccount(transaction, userId);
-      const known = await findReplay(transaction, upload);
+      const known = (await findReplay(transaction, upload)) ?? (await findKept(transaction, upload));
       if (known !== undefined) return { file: known, replayed: true };
       const stored = await insertContent(transaction, upload);
       if (stored === contentId && quotaBytes !== undefined) {
@@ -92,6 +99,20 @@ export class UploadRepository {
         ) AS found`,
     );
     return row?.found === true;
+  }
+
+  /** Keeps a file for a repeated upload, for a day. */
+  async insertKept(userId: string, fileId: string, identity: UploadIdentity): Promise<void> {
+    const { route, key, fingerprint } = identity;
+    // The file may have been deleted in the meantime; then there is nothing to keep.
+    await this.prisma.run(
+      (client) => client.$executeRaw`
+        INSERT INTO upload_keys (user_id, route, key, fingerprint, file_id)
+        SELECT user_id, ${route}, ${key}, ${fingerprint}, id FROM files
+        WHERE user_id = ${userId}::uuid AND id = ${fileId}::uuid
+        ON CONFLICT (user_id, route, key) DO UPDATE
+        SET fingerprint = EXCLUDED.fingerprint, file_id = EXCLUDED.file_id, created_at = now()`,
+    );
   }
 
   /** Deletes an idempotency key. */
@@ -131,6 +152,17 @@ export class StorageQuotaError extends AppError {
   }
 }
 
+/** Reports that the file of an `Idempotency-Key` has been deleted since its upload. */
+export class DeletedUploadError extends NotFoundError {
+  /** @param hash SHA-256 of the bytes, which are those of the file */
+  constructor(
+    key: string,
+    readonly hash: Uint8Array,
+  ) {
+    super('file for the Idempotency-Key', key);
+  }
+}
+
 /** @throws AppError if the account is disabled or deleted */
 async function lockAccount(transaction: Transaction, userId: string): Promise<void> {
   // Serializes the uploads of an account, which makes its quota exact and lets one of several uploads with the same key
@@ -145,7 +177,7 @@ async function lockAccount(transaction: Transaction, userId: string): Promise<vo
 /** Returns the file that an earlier upload with the same key created; undefined if there was none within a day. */
 async function findReplay(
   transaction: Transaction,
-  { userId, idempotency }: NewUpload,
+  { userId, hash, idempotency }: NewUpload,
 ): Promise<StoredFile | undefined> {
   if (idempotency === undefined) return undefined;
   const { route, key, fingerprint } = idempotency;
@@ -158,8 +190,22 @@ async function findReplay(
   if (known === undefined) return undefined;
   if (!Buffer.from(known.fingerprint).equals(fingerprint)) throw new IdempotencyKeyReusedError();
   const file = known.fileId === null ? undefined : await selectFile(transaction, userId, known.fileId);
-  if (file === undefined) throw new NotFoundError('file for the Idempotency-Key', key);
+  if (file === undefined) throw new DeletedUploadError(key, hash);
   return file;
+}
+
+/** Returns the file that was kept for this upload within a day, unless it has been deleted. */
+async function findKept(
+  transaction: Transaction,
+  { userId, repeated }: NewUpload,
+): Promise<StoredFile | undefined> {
+  if (repeated === undefined) return undefined;
+  const { route, key, fingerprint } = repeated;
+  const [kept] = await transaction.$queryRaw<{ fileId: string }[]>`
+    SELECT file_id AS "fileId" FROM upload_keys
+    WHERE user_id = ${userId}::uuid AND route = ${route} AND key = ${key} AND fingerprint = ${fingerprint}
+      AND file_id IS NOT NULL AND created_at > now() - make_interval(hours => ${UPLOAD_KEY_HOURS}::int)`;
+  return kept && selectFile(transaction, userId, kept.fileId);
 }
 
 /** Inserts a content, or locks the one with equal bytes until the commit. Returns its id. */
