@@ -99,7 +99,10 @@ export class AnalysisService {
     if (document.kind !== 'uploaded' || !document.isNew || request.key !== undefined) return;
     if (!(error instanceof AppError && error.code === 'not_ready')) return this.discard(request, document);
     await this.files.keepForRepeat(request.caller.userId, document.fileId, ROUTE).catch((cause: unknown) => {
-      this.logger.warn({ err: cause, file: document.fileId }, 'could not keep a document for its next request');
+      this.logger.warn(
+        { err: cause, file: document.fileId },
+        'could not keep a document for its next request',
+      );
     });
   }
 

@@ -29,8 +29,12 @@ const ICELANDIC = /[ÐÝÞðþ]/g;
 /** Other letters of Icelandic, without which there are none of those. */
 const BESIDE_ICELANDIC = /[áíúæ]/gi;
 
-/** Letters that windows-1250, -1252, -1254, -1257 and -1258 have in common, beside a letter of ASCII. */
-const SHARED_LETTERS = /(?<=[a-z])[ÄÉÓÖÜßäéóöü]{1,2}|[ÄÉÓÖÜßäéóöü]{1,2}(?=[a-z])/gi;
+/**
+ * Letters that windows-1250, -1252, -1254, -1257 and -1258 have in common, beside a letter of ASCII; "ñ" between vowels,
+ * where no language has the "ń" of windows-1250; and "å" at the end of a word, where none has its "ĺ".
+ */
+const SHARED_LETTERS =
+  /(?<=[a-z])[ÄÉÓÖÜßäéóöü]{1,2}|[ÄÉÓÖÜßäéóöü]{1,2}(?=[a-z])|(?<=[aeiou])ñ(?=[aeiou])|(?<=[a-z])å(?![a-z\u0080-\uffff])/gi;
 
 /** Signs that the same encodings have in common. */
 const SHARED_SIGNS = /[\u00a7\u00b0\u2013\u2014\u2018\u2019\u201c-\u201e\u2026\u20ac]/g;

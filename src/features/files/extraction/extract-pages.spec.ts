@@ -148,7 +148,11 @@ describe('extractPages', () => {
     ['between cells', '<table><tr>one<td>two</td><b>three</b></tr></table>', 'one | two | three'],
     ['in a form around rows', '<table><form><tr><td>one<td>two</form></table>', 'one | two'],
     ['in a form around cells', '<table><tr><form><td>one<td>two</form></table>', 'one | two'],
-    ['in terms and options', '<dl><dt>one<dd>two</dl><select><option>three<option>four', 'one\ntwo\nthree\nfour'],
+    [
+      'in terms and options',
+      '<dl><dt>one<dd>two</dl><select><option>three<option>four',
+      'one\ntwo\nthree\nfour',
+    ],
   ])('reads text of HTML %s', async (_where, html, expected) => {
     expect(await read('html', html)).toEqual([expected]);
   });
@@ -197,6 +201,10 @@ describe('extractPages', () => {
     ['4772fcdf65', 'Grüße'],
     ['636166e9', 'café'],
     ['636166e90a', 'café'],
+    ['45737061f161', 'España'],
+    ['4d61f1616e61', 'Mañana'],
+    ['70e5', 'på'],
+    ['626ce52068617665740a', 'blå havet'],
     [`${Buffer.from('x '.repeat(400)).toString('hex')}636166e90a`, 'café'],
     ['536d6974689273207265706f727420697320612093647261667494', 'Smith’s report is a “draft”'],
     [
@@ -237,6 +245,9 @@ describe('extractPages', () => {
       '506f6c736b61206a657374207061f1737477656d2077204575726f70696520a6726f646b6f77656a',
     ],
     ['a Polish word', 'a3f3649f'],
+    ['a Polish word with one letter outside ASCII', '7061f17374776f'],
+    ['a Polish name with such a letter at its end', '506f7a6e61f1'],
+    ['a Slovak word', '7374e570'],
     ['German of an old Macintosh', '4b9a6c6e2c2047729fa765'],
     ['German of DOS', '44846e656d61726b'],
     ['bytes with NUL', '80000102'],

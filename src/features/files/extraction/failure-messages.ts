@@ -12,6 +12,6 @@ export const EXTRACTION_FAILURE_MESSAGES = {
   too_many_pages: 'The document has more pages than the server allows. Split it into smaller documents.',
   timeout: 'Extracting the text of the document took too long. Split it into smaller documents.',
   unsupported_type:
-    'The text of files of this type or encoding cannot be extracted. Supported are PDF, DOCX, HTML, Markdown, plain text, CSV and JSON.',
+    'The text of files of this type or encoding cannot be extracted. Supported are PDF, DOCX, HTML, Markdown, plain text, CSV and JSON. Save text in UTF-8.',
   empty: 'The document has no content.',
 } as const satisfies Record<ExtractionFailure, string>;
