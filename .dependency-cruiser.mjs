@@ -15,6 +15,7 @@ const featureReach = {
   chat: ['rag', 'files'],
   rag: ['files'],
   batches: ['files'],
+  'queue-dashboard': ['auth'],
 };
 
 /** The infra folders that another one may use. */
@@ -250,7 +251,7 @@ const features = [
     {
       path: '^src/features/',
       pathNot: [
-        '\\.(controller|module|guard|dto|authenticator|limiter|openapi)\\.ts$',
+        '\\.(controller|module|guard|filter|dto|authenticator|limiter|openapi)\\.ts$',
         '-(responder|receiver)\\.ts$',
       ],
     },

@@ -8,6 +8,7 @@ import { FileDeletionHook, FilesModule } from '../features/files/index.js';
 import { HealthModule } from '../features/health/index.js';
 import { LimitsModule, StoreRequestLimiter } from '../features/limits/index.js';
 import { RagModule } from '../features/rag/index.js';
+import { QueueDashboardModule } from '../features/queue-dashboard/index.js';
 import { ProviderKeysModule } from '../features/provider-keys/index.js';
 import {
   AccountDeletionModule,
@@ -65,6 +66,7 @@ export class ApiModule {
         FilesModule,
         RagModule,
         UsageApiModule,
+        QueueDashboardModule,
         HealthModule,
         // Before OpenAI's: on routes that both have, it handles the requests that specify its version.
         AnthropicGatewayModule,

@@ -5,6 +5,12 @@ export interface AccountAccess {
   readonly apiKeyId: string | null;
 }
 
+/** An account, and the session or the API key that acts for it. */
+export interface AccountCredential extends AccountAccess {
+  /** Null for an API key. */
+  readonly sessionId: string | null;
+}
+
 /** The authenticated account that makes a request. */
 export interface Caller extends AccountAccess {
   /** Generation of the account's cached answers. Incremented to invalidate them all. */

@@ -18,6 +18,7 @@ export const AUDIT_ACTIONS = [
   'api_key.revoked',
   'provider_key.set',
   'provider_key.deleted',
+  'queue_dashboard.opened',
 ] as const;
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

@@ -37,7 +37,7 @@ export class CredentialAuthenticator extends Authenticator {
 
   private async ofKey(key: string): Promise<Principal> {
     const { scopes, ...holder } = await this.keys.verify(key);
-    return { ...holder, scopes: new Set(scopes) };
+    return { ...holder, sessionId: null, scopes: new Set(scopes) };
   }
 
   private async ofToken(token: string): Promise<Principal> {
@@ -47,7 +47,7 @@ export class CredentialAuthenticator extends Authenticator {
     if (account.disabled) throw refused('The account is disabled. Contact an admin of this server.');
     if (!account.sessionOpen) throw refused('The session of this access token has ended. Log in again.');
     const { role, cacheGeneration } = account;
-    return { userId, apiKeyId: null, role, cacheGeneration, scopes: 'all' };
+    return { userId, sessionId, apiKeyId: null, role, cacheGeneration, scopes: 'all' };
   }
 }
 

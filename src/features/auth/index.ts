@@ -1,4 +1,6 @@
+export { TOKEN_ISSUER } from './access-token.service.js';
 export { AccessWatchModule } from './access-watch.module.js';
 export { AdminAccountService } from './admin-account.service.js';
 export { AuthModule } from './auth.module.js';
 export { CredentialAuthenticator } from './credential.authenticator.js';
+export { SessionRepository } from './session.repository.js';

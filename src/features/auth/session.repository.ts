@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { AccountCredential } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import { PrismaService, RETENTION_BATCH, type Transaction } from '../../infra/database/index.js';
 import { hashToken, newRefreshToken, REFRESH_TOKEN_DAYS, REUSE_GRACE_SECONDS } from './refresh-token.js';
@@ -122,6 +123,20 @@ export class SessionRepository {
         FROM users WHERE id = ${userId}::uuid`,
     );
     return account;
+  }
+
+  /** Returns true if the account is an enabled admin, and the session or key that acts for it is not revoked or expired. */
+  async hasAdminAccess({ userId, sessionId, apiKeyId }: AccountCredential): Promise<boolean> {
+    const [account] = await this.prisma.run(
+      (client) => client.$queryRaw<unknown[]>`
+        SELECT id FROM users WHERE id = ${userId}::uuid AND role = 'admin' AND disabled_at IS NULL AND (
+          EXISTS (SELECT 1 FROM refresh_tokens
+            WHERE family = ${sessionId}::uuid AND user_id = users.id AND revoked_at IS NULL)
+          OR EXISTS (SELECT 1 FROM api_keys
+            WHERE id = ${apiKeyId}::uuid AND user_id = users.id AND revoked_at IS NULL AND 'admin' = ANY(scopes)
+              AND (expires_at IS NULL OR expires_at > now())))`,
+    );
+    return account !== undefined;
   }
 
   /** Returns those of the accounts and keys that have lost access: deleted, disabled, revoked or expired. */

@@ -8,6 +8,8 @@ export type ScopeName = (typeof SCOPES)[number];
 
 /** The authenticated sender of a request and its permissions. */
 export interface Principal extends Caller {
+  /** Null for an API key. */
+  readonly sessionId: string | null;
   readonly role: 'user' | 'admin';
 }
 

@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import type { ActiveOperations } from '../../common/active-operations.js';
 import type { Actor } from '../../common/actor.js';
-import type { Caller } from '../../common/caller.js';
+import type { AccountCredential, Caller } from '../../common/caller.js';
 import type { Principal } from './authenticator.js';
 
 interface Known {
@@ -48,6 +48,14 @@ export const CurrentCaller = createParamDecorator((_data: unknown, context: Exec
   const { userId, apiKeyId, cacheGeneration, scopes } = principalOf(context);
   return { userId, apiKeyId, cacheGeneration, scopes };
 });
+
+/** Injects the session or the API key that authenticated the request into a parameter of a controller method. */
+export const CurrentCredential = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): AccountCredential => {
+    const { userId, sessionId, apiKeyId } = principalOf(context);
+    return { userId, sessionId, apiKeyId };
+  },
+);
 
 /**
  * Injects the account and its address, for the audit log, into a parameter of a controller method. Works on public

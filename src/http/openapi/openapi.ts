@@ -104,6 +104,7 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addTag('api-keys', 'API keys for programs')
     .addTag('provider-keys', 'Your own keys for model providers')
     .addTag('audit-log', 'Audit log of accounts')
+    .addTag('admin', 'Administration of the server')
     .addTag('service', 'Service information and health')
     .build();
   return SwaggerModule.createDocument(app, base, {

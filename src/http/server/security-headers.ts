@@ -16,7 +16,7 @@ const NOTHING: Policy = {
   'frame-ancestors': ["'none'"],
 };
 
-/** Allows our own script files, but no inline scripts and no `eval`. Both API references use inline styles. */
+/** Allows our own script files, but no inline scripts and no `eval`. All pages use inline styles. */
 const OWN_PAGE: Policy = {
   ...NOTHING,
   'script-src': ["'self'"],
@@ -27,10 +27,11 @@ const OWN_PAGE: Policy = {
 
 /**
  * Content security policy of each HTML page that we serve, by path. ReDoc searches in a worker; its vendor's logo stays
- * blocked.
+ * blocked. The queue dashboard resolves its links against a `base` element.
  */
 const PAGES: Readonly<Record<string, Policy>> = {
   '/docs': OWN_PAGE,
+  '/admin/queues': { ...OWN_PAGE, 'base-uri': ["'self'"] },
   '/redoc': { ...OWN_PAGE, 'worker-src': ["'self'", 'blob:'] },
 };
 

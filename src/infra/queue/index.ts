@@ -1,4 +1,5 @@
 export { ManagedQueue, ManagedWorker } from './managed-queue.js';
+export { QueueDirectory } from './queue-directory.js';
 export { QueueModule } from './queue.module.js';
 export { registerQueue } from './register-queue.js';
 export { runWhenReady } from './run-when-ready.js';

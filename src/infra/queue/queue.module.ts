@@ -3,6 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { type ConnectionOptions, createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
 import type { RedisSettings } from '../redis/index.js';
 import { QueueClient } from './queue-client.js';
+import { QueueDirectory } from './queue-directory.js';
 
 /** Maximum number of PostgreSQL connections of the queue, in addition to the application's pool. */
 const POSTGRES_CONNECTIONS = 4;
@@ -36,7 +37,13 @@ interface QueueOptions extends RedisSettings {
 @Module({})
 export class QueueModule {
   static forRoot(options: QueueOptions): DynamicModule {
-    return { module: QueueModule, global: true, imports: [bullRoot(options)], exports: [BullModule] };
+    return {
+      module: QueueModule,
+      global: true,
+      imports: [bullRoot(options)],
+      providers: [QueueDirectory],
+      exports: [BullModule, QueueDirectory],
+    };
   }
 }
 

@@ -6,7 +6,15 @@ import { ManagedQueue, ManagedWorker } from './managed-queue.js';
 BullModule.queueClass = ManagedQueue;
 BullModule.workerClass = ManagedWorker;
 
+const queueNames = new Set<string>();
+
 /** Registers a queue, which is injected as a {@link ManagedQueue}. */
 export function registerQueue(name: string): DynamicModule {
+  queueNames.add(name);
   return BullModule.registerQueue({ name });
+}
+
+/** Returns the names of all queues, sorted: also of those whose modules this process imports without running them. */
+export function registeredQueueNames(): string[] {
+  return [...queueNames].sort();
 }
