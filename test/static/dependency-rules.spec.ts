@@ -146,11 +146,15 @@ const cases: Record<string, { planted: string[]; lawful: string[] }> = {
     planted: ['src/features/batches/a.ts > src/features/rag/index.ts'],
     lawful: ['files', 'usage'].map((to) => `src/features/batches/a.ts > src/features/${to}/index.ts`),
   },
+  'features-queue-dashboard-reaches-only-listed': {
+    planted: ['src/features/queue-dashboard/a.ts > src/features/users/index.ts'],
+    lawful: ['auth', 'audit'].map((to) => `src/features/queue-dashboard/a.ts > src/features/${to}/index.ts`),
+  },
   'http-only-at-the-edge-of-features': {
     planted: ['service', 'repository', 'mapper', 'processor', 'errors'].map(
       (kind) => `src/features/chat/chat.${kind}.ts > src/http/b.ts`,
     ),
-    lawful: ['controller', 'module', 'guard', 'dto', 'authenticator'].map(
+    lawful: ['controller', 'module', 'guard', 'filter', 'dto', 'authenticator'].map(
       (kind) => `src/features/chat/chat.${kind}.ts > src/http/b.ts`,
     ),
   },

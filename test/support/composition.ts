@@ -11,6 +11,7 @@ export const API_ONLY = [
   'AccountAdminController',
   'ApiKeysController',
   'AuditController',
+  'QueueDashboardController',
   'AuthController',
   'PasswordController',
   'ProviderKeysController',

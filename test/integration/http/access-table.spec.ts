@@ -114,6 +114,7 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'put /api/v1/provider-keys/{provider}': { needs: 'admin' },
   'delete /api/v1/provider-keys/{provider}': { needs: 'admin', thing: 'provider' },
   'get /api/v1/audit-log': { needs: 'admin', adminOnly: true },
+  'post /api/v1/admin/queues/session': { needs: 'admin', adminOnly: true },
 };
 
 /** Every public route, with the status of an empty request. */

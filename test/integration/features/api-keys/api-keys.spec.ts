@@ -278,6 +278,7 @@ describe('scopes', () => {
     'put /api/v1/provider-keys/{provider}': 'admin',
     'delete /api/v1/provider-keys/{provider}': 'admin',
     'get /api/v1/audit-log': 'admin',
+    'post /api/v1/admin/queues/session': 'admin',
   };
 
   /** Recognizes a refusal by its message, which every API format has; some have no codes. */
