@@ -14,7 +14,7 @@ const featureReach = {
   analysis: ['chat', 'files'],
   chat: ['rag', 'files'],
   rag: ['files'],
-  batches: ['files'],
+  batches: ['files', 'webhooks'],
   'queue-dashboard': ['auth'],
 };
 
@@ -38,6 +38,7 @@ const folderRows = {
     ['model'],
   ],
   'features/rag': [['search', 'documents'], ['collections', 'ingest'], ['chunks'], ['model']],
+  'features/webhooks': [['endpoints', 'delivery'], ['outbox', 'network', 'secrets'], ['model']],
   http: [['body'], ['server', 'guards', 'response', 'openapi'], ['errors'], ['context']],
   llm: [
     ['execution'],

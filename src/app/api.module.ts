@@ -17,6 +17,7 @@ import {
   UsersModule,
 } from '../features/users/index.js';
 import { UsageApiModule } from '../features/usage/index.js';
+import { WebhooksModule } from '../features/webhooks/index.js';
 import { ANTHROPIC_ERROR_FORMAT, AnthropicGatewayModule } from '../gateway/anthropic/index.js';
 import { OLLAMA_ERROR_FORMAT, OllamaGatewayModule } from '../gateway/ollama/index.js';
 import { OpenAiGatewayModule } from '../gateway/openai/index.js';
@@ -65,6 +66,7 @@ export class ApiModule {
         ChatModule,
         FilesModule,
         RagModule,
+        WebhooksModule,
         UsageApiModule,
         QueueDashboardModule,
         HealthModule,

@@ -9,6 +9,7 @@ import {
   RemovedFolderSweep,
 } from '../features/files/index.js';
 import { RagWorkerModule } from '../features/rag/index.js';
+import { DeliveryRetention, WebhookWorkerModule } from '../features/webhooks/index.js';
 import { ScheduledTasksModule } from '../infra/queue/index.js';
 
 /** All modules with jobs, for the process that runs them. */
@@ -16,9 +17,17 @@ import { ScheduledTasksModule } from '../infra/queue/index.js';
   imports: [
     ChatWorkerModule,
     RagWorkerModule,
+    WebhookWorkerModule,
     ScheduledTasksModule.forRoot({
-      imports: [AuditJobsModule, FileJobsModule],
-      tasks: [AuditRetention, FileExpiry, FileSweep, RemovedContentSweep, RemovedFolderSweep],
+      imports: [AuditJobsModule, FileJobsModule, WebhookWorkerModule],
+      tasks: [
+        AuditRetention,
+        DeliveryRetention,
+        FileExpiry,
+        FileSweep,
+        RemovedContentSweep,
+        RemovedFolderSweep,
+      ],
     }),
   ],
 })

@@ -8,6 +8,7 @@ import { readOrCreateSecret } from './secrets.js';
 import type { ModelPrice } from '../common/price.js';
 import type { CorsOrigins } from './cors-origins.js';
 import type { LlmHost } from './llm-host.js';
+import type { Network } from './networks.js';
 import type { SettingValues } from './settings.js';
 import type { TrustProxy } from './trust-proxy.js';
 
@@ -84,7 +85,7 @@ export class AppConfig {
     readonly previousJwtSecret: string | undefined;
     readonly registration: 'open' | 'closed';
   };
-  /** Secret that encrypts the provider keys of users; the previous one only decrypts. */
+  /** Secret that encrypts provider keys and webhook secrets; the previous one only decrypts. */
   readonly encryption: { readonly key: string; readonly previousKey: string | undefined };
   readonly llm: LlmConfig;
   readonly cache: { readonly ttlMs: number; readonly maxBytes: number };
@@ -100,6 +101,8 @@ export class AppConfig {
    */
   readonly tasks: { readonly titleModel: string | undefined; readonly summaryModel: string | undefined };
   readonly rag: RetrievalConfig;
+  /** `allowedNetworks`: webhooks may have their addresses although they are not public. */
+  readonly webhooks: { readonly allowedNetworks: readonly Network[] };
   readonly logLevel: SettingValues['LOG_LEVEL'];
 
   constructor(values: SettingValues) {
@@ -199,6 +202,7 @@ export class AppConfig {
       vectorWeight: values.RAG_VECTOR_WEIGHT,
       minCosine: values.RAG_MIN_COSINE,
     };
+    this.webhooks = { allowedNetworks: values.WEBHOOK_ALLOWED_NETWORKS };
     this.logLevel = values.LOG_LEVEL;
   }
 }

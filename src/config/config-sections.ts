@@ -29,7 +29,7 @@ export const cacheConfig = section('cache', ({ cache: { ttlMs } }) => ({ ttlMs }
 /** Limits of the history and the files that are sent to a model. */
 export const contextConfig = section('context', ({ context }) => context);
 
-/** Keys that the provider keys of users are encrypted with. */
+/** Keys that the provider keys of users and the secrets of webhooks are encrypted with. */
 export const encryptionConfig = section('encryption', ({ encryption }) => encryption);
 
 /** Limits of text extraction. */
@@ -86,6 +86,9 @@ export const registrationConfig = section('registration', ({ auth: { registratio
 /** Models of titles and summaries. */
 export const tasksConfig = section('tasks', ({ tasks }) => tasks);
 
+/** Addresses that webhooks may have. */
+export const webhooksConfig = section('webhooks', ({ webhooks }) => webhooks);
+
 const SECTIONS: readonly ConfigSection<ConfigObject>[] = [
   accessTokensConfig,
   cacheConfig,
@@ -100,6 +103,7 @@ const SECTIONS: readonly ConfigSection<ConfigObject>[] = [
   ragConfig,
   registrationConfig,
   tasksConfig,
+  webhooksConfig,
 ];
 
 /**

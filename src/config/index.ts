@@ -22,8 +22,10 @@ export {
   ragConfig,
   registrationConfig,
   tasksConfig,
+  webhooksConfig,
 } from './config-sections.js';
 export type { CorsOrigins } from './cors-origins.js';
+export type { Network } from './networks.js';
 export { MIGRATIONS_DIRECTORY, PACKAGE_ROOT, VERSION } from './package-root.js';
 export { ConfigError, parseSettings } from './parse-settings.js';
 export { SETTINGS } from './settings.js';

@@ -15,6 +15,7 @@ import {
 import { DOCUMENT_SETTINGS } from './document-settings.js';
 import { LIMIT_SETTINGS } from './limit-settings.js';
 import { RETRIEVAL_SETTINGS } from './retrieval-settings.js';
+import { WEBHOOK_SETTINGS } from './webhook-settings.js';
 import { parseCorsOrigins, type CorsOrigins } from './cors-origins.js';
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js';
 import { parseModelPrices } from './model-price.js';
@@ -104,13 +105,13 @@ export const SETTINGS = {
     secret: true,
     minLength: 32,
     description:
-      'Secret that encrypts the provider keys of users, at least 32 characters. Generated in `DATA_DIR` in development, required in production. If it is lost, the stored keys are lost too',
+      'Secret that encrypts the provider keys of users and the secrets of webhooks, at least 32 characters. Generated in `DATA_DIR` in development, required in production. If it is lost, the stored keys and secrets are lost too',
   }),
   ENCRYPTION_KEY_PREVIOUS: optionalText({
     secret: true,
     minLength: 32,
     description:
-      'Previous `ENCRYPTION_KEY`: keys encrypted with it can still be read, and are re-encrypted when they are read',
+      'Previous `ENCRYPTION_KEY`: keys and secrets encrypted with it can still be read, and are re-encrypted when they are read',
   }),
   AUTH_REGISTRATION: optionalOneOf({
     choices: ['open', 'closed'],
@@ -251,6 +252,7 @@ export const SETTINGS = {
       'Model or alias that summarizes conversations with `compaction: "summary"`; if unset, `TITLE_MODEL`, otherwise the model that answered last',
   }),
   ...RETRIEVAL_SETTINGS,
+  ...WEBHOOK_SETTINGS,
   ...LIMIT_SETTINGS,
   TRUST_PROXY: setting<TrustProxy>({
     description:

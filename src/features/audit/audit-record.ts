@@ -19,6 +19,9 @@ export const AUDIT_ACTIONS = [
   'provider_key.set',
   'provider_key.deleted',
   'queue_dashboard.opened',
+  'webhook.created',
+  'webhook.secret_rotated',
+  'webhook.deleted',
 ] as const;
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
@@ -31,7 +34,7 @@ export interface AuditRecord {
   readonly actor: Actor;
   /** The account affected by the action. */
   readonly userId?: string | null;
-  /** Id of the key or session, or name of the provider, involved in the action. */
+  /** Id of the key, session or webhook, or name of the provider, involved in the action. */
   readonly subject?: string;
   readonly detail?: AuditDetail;
 }

@@ -40,7 +40,7 @@ export class AuditEntryBody {
   user_id!: string | null;
 
   @ApiProperty({
-    description: 'Key, session or provider involved in the action.',
+    description: 'Key, session, webhook or provider involved in the action.',
     type: String,
     nullable: true,
     example: 'openai',

@@ -1,19 +1,19 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Clock } from '../../common/clock.js';
+import { SecretCipher } from '../../common/secret-cipher.js';
 import { PrismaService } from '../../infra/database/index.js';
-import { KeyCipher } from './key-cipher.js';
 import { ProviderKeyRepository } from './provider-key.repository.js';
 import { StoredCredentials } from './stored-credentials.js';
 
 const CURRENT = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
 const PREVIOUS = 'uRi7oKq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9';
-const ADA = { userId: 'ada', provider: 'openai' };
+const ADA = { userId: 'ada', subject: 'openai' };
 const TTL_MS = 5_000;
 const CAPACITY = 10_000;
 
 const config = { key: CURRENT, previousKey: PREVIOUS };
 const encrypted = (secret: string, key: string) =>
-  new KeyCipher({ key, previousKey: undefined }).encrypt(secret, ADA);
+  new SecretCipher({ purpose: 'provider keys', key, previousKey: undefined }).encrypt(secret, ADA);
 
 /** Never connected: Prisma connects with the first query. */
 const nowhere = new PrismaService({ connectionString: 'postgresql://127.0.0.1:1/none', poolMax: 1 });
@@ -64,7 +64,7 @@ beforeEach(() => {
   credentials = new StoredCredentials(keys, clock, config);
 });
 
-const credentialOf = (userId: string) => credentials.credentialFor(userId, ADA.provider);
+const credentialOf = (userId: string) => credentials.credentialFor(userId, ADA.subject);
 
 describe('StoredCredentials', () => {
   it('reads a key again only after its cache entry has expired, or when it was changed', async () => {
@@ -74,7 +74,7 @@ describe('StoredCredentials', () => {
     clock.time += TTL_MS + 1;
     expect(await credentialOf('ada')).toBe('second');
     keys.stored = undefined;
-    credentials.forget('ada', ADA.provider);
+    credentials.forget('ada', ADA.subject);
     expect(await credentialOf('ada')).toBeUndefined();
   });
 
@@ -91,7 +91,7 @@ describe('StoredCredentials', () => {
     keys.isReadable = false;
     const failed = expect(credentialOf('ada')).rejects.toThrow('The database is away.');
     keys.isReadable = true;
-    credentials.forget('ada', ADA.provider);
+    credentials.forget('ada', ADA.subject);
     expect(await credentialOf('ada')).toBe('first');
     await failed;
     expect([await credentialOf('ada'), keys.reads]).toEqual(['first', 2]);
@@ -100,7 +100,7 @@ describe('StoredCredentials', () => {
   it('re-encrypts a key that was encrypted with the previous encryption key', async () => {
     keys.stored = encrypted('first', PREVIOUS);
     expect(await credentialOf('ada')).toBe('first');
-    const current = new KeyCipher({ key: CURRENT, previousKey: undefined });
+    const current = new SecretCipher({ purpose: 'provider keys', key: CURRENT, previousKey: undefined });
     expect(current.decrypt(keys.stored, ADA).secret).toBe('first');
   });
 

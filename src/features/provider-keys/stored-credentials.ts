@@ -3,9 +3,9 @@ import type { ConfigType } from '@nestjs/config';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
+import { SecretCipher, UnreadableSecretError } from '../../common/secret-cipher.js';
 import { encryptionConfig } from '../../config/index.js';
 import { CredentialSource } from '../../llm/index.js';
-import { KeyCipher, UnreadableSecretError } from './key-cipher.js';
 import { ProviderKeyRepository } from './provider-key.repository.js';
 
 /** Time for which a key is cached, in milliseconds; a key changed by another process is used for that long. */
@@ -28,7 +28,7 @@ interface KeyOwner {
 @Injectable()
 export class StoredCredentials extends CredentialSource {
   private readonly logger = new Logger(StoredCredentials.name);
-  private readonly cipher: KeyCipher;
+  private readonly cipher: SecretCipher;
   private readonly entries: LRUCache<string, Entry, KeyOwner>;
 
   constructor(
@@ -37,7 +37,7 @@ export class StoredCredentials extends CredentialSource {
     @Inject(encryptionConfig.KEY) config: ConfigType<typeof encryptionConfig>,
   ) {
     super();
-    this.cipher = new KeyCipher(config);
+    this.cipher = new SecretCipher({ ...config, purpose: 'provider keys' });
     this.entries = new LRUCache({
       max: CAPACITY,
       ttl: TTL_MS,
@@ -53,7 +53,7 @@ export class StoredCredentials extends CredentialSource {
 
   /** Encrypts a key for storage. */
   encrypt(secret: string, userId: string, provider: string): Uint8Array<ArrayBuffer> {
-    return this.cipher.encrypt(secret, { userId, provider });
+    return this.cipher.encrypt(secret, { userId, subject: provider });
   }
 
   /** Drops a cached key, so that the next call reads it again. */
@@ -84,7 +84,7 @@ export class StoredCredentials extends CredentialSource {
 
   private decrypt(ciphertext: Uint8Array, userId: string, provider: string) {
     try {
-      return this.cipher.decrypt(ciphertext, { userId, provider });
+      return this.cipher.decrypt(ciphertext, { userId, subject: provider });
     } catch (error) {
       if (!(error instanceof UnreadableSecretError)) throw error;
       this.logger.warn({ user: userId, provider }, error.message);

@@ -15,6 +15,8 @@ export const OWNED_TABLES = [
   'refresh_tokens',
   'api_keys',
   'provider_keys',
+  'webhook_deliveries',
+  'webhooks',
   'idempotency_keys',
   'upload_keys',
   'usage_records',

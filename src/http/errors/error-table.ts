@@ -103,7 +103,8 @@ export const ERROR_TABLE = {
   limit_reached: {
     status: 409,
     type: 'invalid_request_error',
-    meaning: 'The account has the maximum number of collections, documents or chunks; delete some first.',
+    meaning:
+      'The account has the maximum number of collections, documents, chunks or webhooks; delete some first.',
   },
   reindex_required: {
     status: 409,

@@ -94,6 +94,7 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addTag('files', 'Uploaded files')
     .addTag('retrieval', 'Collections of documents, search, and answers with citations')
     .addTag('analysis', 'Questions about documents')
+    .addTag('webhooks', 'Notifications of events, with signatures and retries')
     .addTag('shares', 'Conversations shared by link')
     .addTag('usage', 'Token usage and cost')
     .addTag('openai', 'OpenAI-compatible API')

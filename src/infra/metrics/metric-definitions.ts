@@ -30,7 +30,7 @@ export const LABELS = {
   limit:
     '`address_requests`, `requests`, `model_requests`, `tokens_per_minute`, `concurrency`, `tokens_per_day`, `cost_per_month` or `password_attempts`',
   queue:
-    'Name of a job queue: `turns`, `conversation-tasks`, `file-texts`, `rag-ingestions` or `scheduled-tasks`',
+    'Name of a job queue: `turns`, `conversation-tasks`, `file-texts`, `rag-ingestions`, `webhook-deliveries` or `scheduled-tasks`',
   job_state: '`waiting`, `active`, `delayed`, `prioritized`, `paused`, `waiting-children` or `failed`',
   job_outcome: '`completed` or `failed`; a job that will be retried counts as failed each time',
   text_format: '`pdf`, `docx`, `html` or `text`',
@@ -38,6 +38,7 @@ export const LABELS = {
   ingestion_stage: '`chunking`, with the wait for the text, or `embedding`',
   ingestion_result:
     '`finished`; `released` if the stage goes on later; `lost` if the document was cancelled or deleted; or the code of the failure',
+  delivery_result: '`delivered`; `released` if the attempt was aborted; or the code of the failure',
   search_leg: '`lexical` or `vector`',
   search_method: '`words`; of vectors `exact`, `hnsw` or `signs`; `none` if the query has no vector',
   search_result: '`found`, `nothing`, or `failed` if the embedding model is unavailable',
@@ -81,7 +82,7 @@ const TOKENS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_
 /** Up to `EXTRACTION_TIMEOUT_S`, with the reading of the file. */
 const EXTRACTION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
-/** From an index in memory to the timeout of a statement. */
+/** From an index in memory to the timeout of a statement, or of an attempt at a delivery. */
 const SEARCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** The labels of everything that is counted per model. */
@@ -244,6 +245,13 @@ export const METRICS = {
     name: 'parley_ingestion_embedded_chunks_total',
     help: 'Chunks of documents whose vectors this process has stored.',
     labels: [],
+  },
+  webhookDeliveryDuration: {
+    type: 'histogram',
+    name: 'parley_webhook_delivery_attempt_duration_seconds',
+    help: 'Duration of an attempt of this process to deliver an event to a webhook.',
+    labels: ['delivery_result'],
+    buckets: SEARCH_SECONDS,
   },
   searchLegDuration: {
     type: 'histogram',

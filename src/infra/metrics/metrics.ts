@@ -64,6 +64,7 @@ export class Metrics {
   readonly extractionDuration = this.histogram(METRICS.extractionDuration);
   readonly ingestionDuration = this.histogram(METRICS.ingestionDuration);
   readonly embeddedChunks = this.counter(METRICS.embeddedChunks);
+  readonly webhookDeliveryDuration = this.histogram(METRICS.webhookDeliveryDuration);
   readonly searchLegDuration = this.histogram(METRICS.searchLegDuration);
   readonly databaseConnections = this.gauge(METRICS.databaseConnections);
   readonly databaseConnectionLimit = this.gauge(METRICS.databaseConnectionLimit);

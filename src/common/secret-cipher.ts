@@ -16,7 +16,22 @@ const ALGORITHM = 'aes-256-gcm';
 /** The owner of a secret. A ciphertext that is moved to another row cannot be decrypted there. */
 export interface SecretOwner {
   readonly userId: string;
-  readonly provider: string;
+  /** Provider or id of the row that the secret belongs to. */
+  readonly subject: string;
+}
+
+/** The kinds of secrets: each has a key of its own, so that the ciphertext of one is none of the other. */
+const PURPOSES = {
+  'provider keys': 'parley provider keys',
+  'webhook secrets': 'parley webhook secrets',
+} as const;
+
+/** Keys of a cipher. */
+export interface SecretCipherOptions {
+  readonly purpose: keyof typeof PURPOSES;
+  readonly key: string;
+  /** Key that only decrypts. */
+  readonly previousKey: string | undefined;
 }
 
 /** Reports stored bytes that cannot be decrypted: their encryption key is gone, or they were moved or damaged. */
@@ -30,13 +45,13 @@ interface DerivedKey {
 }
 
 /** Encrypts with the current key; decrypts with it or the previous one. AES-256-GCM, keys by HKDF-SHA-256. */
-export class KeyCipher {
+export class SecretCipher {
   private readonly current: DerivedKey;
   private readonly previous: DerivedKey | undefined;
 
-  constructor(options: { readonly key: string; readonly previousKey: string | undefined }) {
-    this.current = derive(options.key);
-    this.previous = options.previousKey === undefined ? undefined : derive(options.previousKey);
+  constructor({ purpose, key, previousKey }: SecretCipherOptions) {
+    this.current = derive(key, purpose);
+    this.previous = previousKey === undefined ? undefined : derive(previousKey, purpose);
   }
 
   encrypt(secret: string, belonging: SecretOwner): Uint8Array<ArrayBuffer> {
@@ -75,15 +90,15 @@ export class KeyCipher {
   }
 }
 
-function derive(key: string): DerivedKey {
-  const secret = new Uint8Array(hkdfSync('sha256', key, '', 'parley provider keys', 32));
+function derive(key: string, purpose: keyof typeof PURPOSES): DerivedKey {
+  const secret = new Uint8Array(hkdfSync('sha256', key, '', PURPOSES[purpose], 32));
   return { secret, id: createHash('sha256').update(secret).digest().subarray(0, ID_BYTES) };
 }
 
-function boundTo(header: Buffer, { userId, provider }: SecretOwner): Buffer {
-  return Buffer.concat([header, Buffer.from(`${userId}\0${provider}`)]);
+function boundTo(header: Buffer, { userId, subject }: SecretOwner): Buffer {
+  return Buffer.concat([header, Buffer.from(`${userId}\0${subject}`)]);
 }
 
 function unreadable(reason: string): UnreadableSecretError {
-  return new UnreadableSecretError(`A stored provider key cannot be decrypted: ${reason}.`);
+  return new UnreadableSecretError(`A stored secret cannot be decrypted: ${reason}.`);
 }
