@@ -33,6 +33,7 @@ const SETTINGS = {
   HOST: '127.0.0.1',
   LOG_LEVEL: 'debug',
   DEMO_TOKENS_PER_SECOND: '100000',
+  WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8,::1',
   // Prevents requests for model lists, except in tests about them.
   MODEL_CONTEXT_WINDOWS: '{"openai/*":1000000,"anthropic/*":1000000,"ollama/*":1000000}',
   ...UNLIMITED,

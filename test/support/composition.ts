@@ -15,6 +15,7 @@ export const API_ONLY = [
   'AuthController',
   'PasswordController',
   'ProviderKeysController',
+  'WebhooksController',
   'ChatController',
   'ConversationsController',
   'FilesController',
@@ -29,7 +30,13 @@ export const API_ONLY = [
   'UserService',
 ];
 /** The classes of a process that runs jobs. */
-export const JOBS = ['MaintenanceProcessor', 'TaskProcessor', 'FileSweep'];
+export const JOBS = [
+  'MaintenanceProcessor',
+  'TaskProcessor',
+  'FileSweep',
+  'DeliveryProcessor',
+  'DeliveryRetention',
+];
 
 /** Returns the resources that a process opens before its modules are created. */
 export function runtimeOver(

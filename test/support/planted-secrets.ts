@@ -8,7 +8,7 @@ export const PLANTED = 'PlantedNobodyMayRead';
 
 /** Fields with a value that must stay as it is, or the request is refused. */
 const STRUCTURAL =
-  /^(model|embedding_model|collections?|role|type|id|.*_ids?|version|status|finish_reason|created_at|expires_at|email|current_password|refresh_token|scopes?|from|to|.*_at|order|format|encoding_format|tool_choice|response_format)$/;
+  /^(model|embedding_model|collections?|role|type|id|.*_ids?|version|status|finish_reason|created_at|expires_at|email|current_password|refresh_token|scopes?|events|from|to|.*_at|order|format|encoding_format|tool_choice|response_format)$/;
 
 /** Secrets that a test recognizes by their position: where they were planted. */
 export class Planter {
@@ -127,7 +127,7 @@ function formWith({ body }: FuzzRequest, secret: string): Buffer {
 }
 
 /** Names of fields of a response that hold a credential. */
-const CREDENTIALS = new Set(['access_token', 'refresh_token', 'key', 'token']);
+const CREDENTIALS = new Set(['access_token', 'refresh_token', 'key', 'token', 'secret']);
 
 /** Returns the credentials in the body of a response. */
 export function credentialsIn(body: unknown): string[] {

@@ -9,11 +9,12 @@ import { type ApiResponse, at, listAt, registerUser, send } from '../../support/
 import { uploadedId } from '../../support/files.js';
 import { setUpAdmin, setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { query } from '../../support/stored.js';
+import { makeWebhook } from '../../support/webhooks.js';
 
-type Scope = 'chat' | 'files' | 'rag' | 'admin';
+type Scope = 'chat' | 'files' | 'rag' | 'batch' | 'admin';
 type ApiFormat = 'own' | 'anthropic' | 'ollama';
 type Refusal = 'unauthorized' | 'invalid_api_key' | 'insufficient_scope' | 'forbidden' | 'not_found';
-type Thing = 'conversation' | 'answer' | 'file' | 'collection' | 'apiKey' | 'user' | 'provider';
+type Thing = 'conversation' | 'answer' | 'file' | 'collection' | 'apiKey' | 'user' | 'provider' | 'webhook';
 
 /** Access rules of a route, and how to request it. */
 interface Access {
@@ -83,6 +84,12 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'get /api/v1/conversations/{id}/shares': { needs: 'chat', thing: 'conversation' },
   'delete /api/v1/conversations/{id}/shares/{share_id}': { needs: 'chat', thing: 'conversation' },
   'get /api/v1/usage': { needs: 'chat' },
+  'post /api/v1/webhooks': { needs: 'batch' },
+  'get /api/v1/webhooks': { needs: 'batch' },
+  'get /api/v1/webhooks/{id}': { needs: 'batch', thing: 'webhook' },
+  'delete /api/v1/webhooks/{id}': { needs: 'batch', thing: 'webhook' },
+  'post /api/v1/webhooks/{id}/rotate': { needs: 'batch', thing: 'webhook' },
+  'get /api/v1/webhooks/{id}/deliveries': { needs: 'batch', thing: 'webhook' },
   'post /v1/chat/completions': { needs: 'chat', fields },
   'post /v1/completions': { needs: 'chat' },
   'post /v1/embeddings': { needs: 'chat' },
@@ -177,12 +184,14 @@ beforeAll(async () => {
     apiKey: (await makeKey(api, owner)).id,
     user: await idOf(owner),
     provider: 'openai',
+    webhook: (await makeWebhook(owner, 'http://127.0.0.1:9/hook')).id,
   };
   const scoped = (but: Scope) => makeKey(api, owner, { scopes: SCOPES.filter((scope) => scope !== but) });
   without = {
     chat: (await scoped('chat')).key,
     files: (await scoped('files')).key,
     rag: (await scoped('rag')).key,
+    batch: (await scoped('batch')).key,
     admin: (await scoped('admin')).key,
   };
   refused = await badCredentials();

@@ -60,6 +60,7 @@ describe('GET /metrics', () => {
       'rag-ingestions',
       'scheduled-tasks',
       'turns',
+      'webhook-deliveries',
     ]);
   });
 

@@ -12,6 +12,10 @@ import type { Operation } from './operations.js';
 const PASSWORD = 'a long password';
 
 const COLLECTIONS = '/api/v1/rag/collections';
+const WEBHOOKS = '/api/v1/webhooks';
+
+/** A port of this machine that nothing listens on. */
+const RECEIVER_URL = 'http://127.0.0.1:9/hooks';
 
 /** The tool call in the answers of {@link FuzzWorld.toolCall}. */
 const TOOL_CALL = { id: 'call_1', type: 'function', function: { name: 'get_weather', arguments: '{}' } };
@@ -76,6 +80,21 @@ export class FuzzWorld {
       .map((collection) => at(collection, 'id'))
       .find((id) => id !== kept);
     return typeof spare === 'string' ? spare : this.made('POST', COLLECTIONS, { name: randomName() }, 'id');
+  }
+
+  /** Returns the URL of a receiver. An account has a limited number of webhooks, so old ones are deleted before. */
+  async receiverUrl(): Promise<string> {
+    const { body } = await this.admin.request('GET', `${WEBHOOKS}?limit=100`);
+    const ids = listAt(body, 'data').map((webhook) => String(at(webhook, 'id')));
+    // Leaves room for concurrent requests.
+    for (const id of ids.slice(4)) await this.admin.request('DELETE', `${WEBHOOKS}/${id}`);
+    return RECEIVER_URL;
+  }
+
+  /** Returns the id of a new webhook. */
+  async webhook(): Promise<string> {
+    const url = await this.receiverUrl();
+    return this.made('POST', WEBHOOKS, { url, events: ['batch.completed'] }, 'id');
   }
 
   /** Returns the id of a new document of the collection that is never deleted. */
@@ -248,6 +267,7 @@ const indexSettings = {
 };
 const account = [new Seed('an account', (world) => world.managedAccount())];
 const apiKey = [new Seed('an API key', async ({ api, admin }) => (await makeKey(api, admin)).id)];
+const webhook = { id: [new Seed('a webhook', (world) => world.webhook())] };
 const ownEmail = [new Seed('its email', async (world) => (await world.throwaway()).email)];
 const newEmail = [new Seed('a new email', () => `new-${randomUUID()}@example.com`)];
 const ownPassword = [literal(PASSWORD)];
@@ -292,6 +312,14 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'delete /api/v1/users/{id}': { id: account },
   'delete /api/v1/api-keys/{id}': { id: apiKey },
   'post /api/v1/api-keys': { name: [literal('Nightly')], expires_at: [literal('2999-01-01T00:00:00Z')] },
+  'post /api/v1/webhooks': {
+    url: [new Seed('a receiver', (world) => world.receiverUrl())],
+    events: [literal(['batch.completed'])],
+  },
+  'get /api/v1/webhooks/{id}': webhook,
+  'delete /api/v1/webhooks/{id}': webhook,
+  'post /api/v1/webhooks/{id}/rotate': webhook,
+  'get /api/v1/webhooks/{id}/deliveries': webhook,
   'get /api/v1/provider-keys/{provider}': { provider: providerWithKey },
   'put /api/v1/provider-keys/{provider}': { provider, key: [literal('sk-own-0123456789')] },
   'delete /api/v1/provider-keys/{provider}': { provider: providerWithKey },
