@@ -78,6 +78,7 @@ const groups = {
     'SUMMARY_MODEL',
   ],
   Retrieval: ['RAG_EMBEDDING_MODEL', 'RAG_VECTOR_WEIGHT', 'RAG_MIN_COSINE'],
+  Webhooks: ['WEBHOOK_ALLOWED_NETWORKS'],
   'Limits and quotas': [
     'RATE_LIMIT_IP_RPM',
     'RATE_LIMIT_RPM',

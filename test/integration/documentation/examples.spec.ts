@@ -47,6 +47,7 @@ describe.each([
   ['docs/files.md', true],
   ['docs/providers.md', true],
   ['docs/retrieval.md', true],
+  ['docs/webhooks.md', true],
 ])('the examples of %s', (document, followsGettingStarted) => {
   const provider = setUpProvider();
   const api = setUpApi(() => ({
