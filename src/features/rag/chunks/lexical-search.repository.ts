@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { READABLE_INDEX_IDS, withReadableIndexes } from './access.sql.js';
-import { isInDocuments, type SearchScope } from './search-scope.repository.js';
 import { type ChunkKey, Postings } from './postings.js';
+import { isInDocuments, type SearchScope } from './search-scope.repository.js';
 import { toArrayLiteral } from './vector-codec.js';
 
 /** A term of a question in one index. */
@@ -19,6 +19,26 @@ export interface TermPostings {
   readonly postings: Postings;
 }
 
+/** Chunks of a scope with a term. */
+export interface CountedPostings extends TermPostings {
+  /** Number of chunks of the index with the term, whether they are in the scope or not; an estimate if not all were read. */
+  readonly chunks: number;
+  /** True if all chunks with the term were read. */
+  readonly isComplete: boolean;
+}
+
+/** An intersection of terms. */
+export interface TermList {
+  readonly indexId: string;
+  readonly hashes: readonly number[];
+}
+
+/** One chunk in this many is in the sample that document frequencies are estimated from. */
+const SAMPLE_INTERVAL = 128;
+
+/** Condition that a chunk is in the sample: that of the index `chunk_terms_sample_idx`. */
+const IS_SAMPLED = Prisma.sql`((chunk_terms.ordinal + get_byte(uuid_send(chunk_terms.ingestion_id), 15)) % 128) = 0`;
+
 /** Expression for a posting in the format of {@link Postings}. */
 const PACKED = Prisma.sql`uuid_send(found.ingestion_id) || int4send(found.ordinal) || int4send(found.length)
   || int2send(found.frequency)`;
@@ -31,23 +51,82 @@ const FREQUENCY = Prisma.sql`chunk_terms.frequencies[width_bucket(wanted.hash, c
 export class LexicalSearchRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /**
-   * Returns the chunks of a scope with each term.
-   * @param cap maximum number of chunks of a term; those of a term with more are an arbitrary part
-   */
-  findPostings(scope: SearchScope, terms: readonly IndexTerm[], cap: number): Promise<TermPostings[]> {
-    const found =
-      scope.ingestionIds === undefined
-        ? // The set of chunks of a term comes from the GIN index.
-          Prisma.sql`chunk_terms.terms @> ARRAY[wanted.hash]`
-        : Prisma.sql`chunk_terms.terms[width_bucket(wanted.hash, chunk_terms.terms)] = wanted.hash`;
+  /** Returns all chunks with each term of a scope whose ingestions are listed. */
+  findListed(scope: SearchScope, terms: readonly IndexTerm[]): Promise<TermPostings[]> {
     return this.select(Prisma.sql`
       ${withReadableIndexes(scope.access)}
       SELECT wanted.slot::int AS slot, string_agg(${PACKED}, ''::bytea) AS postings
       FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (
         SELECT chunk_terms.ingestion_id, chunk_terms.ordinal, chunk_terms.length, ${FREQUENCY} AS frequency
         FROM chunk_terms
-        WHERE ${found} AND chunk_terms.index_id = wanted.index_id AND ${isInDocuments(scope, 'chunk_terms')}
+        WHERE chunk_terms.terms[width_bucket(wanted.hash, chunk_terms.terms)] = wanted.hash
+          AND chunk_terms.index_id = wanted.index_id AND ${isInDocuments(scope, 'chunk_terms')}) AS found
+      WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS})
+      GROUP BY wanted.slot`);
+  }
+
+  /**
+   * Returns the chunks of a scope with each term, and of terms of more chunks than some number an estimate of theirs.
+   * Only the latter is fast for frequent terms, because an index scan of a term begins with the set of all its chunks.
+   * @param rare estimated number of chunks up to which they are returned
+   * @param cap maximum number of chunks of the index that are read for a term, an arbitrary part
+   */
+  findRare(
+    scope: SearchScope,
+    terms: readonly IndexTerm[],
+    rare: number,
+    cap: number,
+  ): Promise<CountedPostings[]> {
+    const maxSampled = Math.floor(rare / SAMPLE_INTERVAL);
+    return this.selectCounted(
+      cap,
+      Prisma.sql`
+        ${withReadableIndexes(scope.access)}, wanted AS MATERIALIZED (
+          SELECT wanted.*, (
+            SELECT count(*)::int FROM chunk_terms
+            WHERE chunk_terms.terms @> ARRAY[wanted.hash] AND ${IS_SAMPLED}) AS sampled
+          FROM ${wantedTerms(terms)} WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS}))
+        SELECT wanted.slot::int AS slot, count(found.ingestion_id)::int AS chunks,
+          CASE WHEN wanted.sampled > ${maxSampled}::int THEN wanted.sampled * ${SAMPLE_INTERVAL}::int END AS estimate,
+          COALESCE(string_agg(${PACKED}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
+        FROM wanted LEFT JOIN LATERAL (
+          ${chunksOfTerm(scope)}
+          -- No row is read if there are too many.
+          LIMIT CASE WHEN wanted.sampled > ${maxSampled}::int THEN 0 ELSE ${cap}::int END) AS found ON TRUE
+        GROUP BY wanted.slot, wanted.sampled`,
+    );
+  }
+
+  /**
+   * Returns the chunks of a scope with each term.
+   * @param cap maximum number of chunks of the index that are read for a term, an arbitrary part
+   */
+  findPostings(scope: SearchScope, terms: readonly IndexTerm[], cap: number): Promise<CountedPostings[]> {
+    return this.selectCounted(
+      cap,
+      Prisma.sql`
+        ${withReadableIndexes(scope.access)}
+        SELECT wanted.slot::int AS slot, count(*)::int AS chunks, NULL::int AS estimate,
+          COALESCE(string_agg(${PACKED}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
+        FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (${chunksOfTerm(scope)} LIMIT ${cap}::int) AS found
+        WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS})
+        GROUP BY wanted.slot`,
+    );
+  }
+
+  /**
+   * Returns some chunks of a scope with each term.
+   * @param cap maximum number of chunks of a term, an arbitrary part
+   */
+  findSome(scope: SearchScope, terms: readonly IndexTerm[], cap: number): Promise<TermPostings[]> {
+    return this.select(Prisma.sql`
+      ${withReadableIndexes(scope.access)}
+      SELECT wanted.slot::int AS slot, string_agg(${PACKED}, ''::bytea) AS postings
+      FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (
+        SELECT chunk_terms.ingestion_id, chunk_terms.ordinal, chunk_terms.length, ${FREQUENCY} AS frequency
+        FROM chunk_terms
+        WHERE chunk_terms.terms @> ARRAY[wanted.hash] AND chunk_terms.index_id = wanted.index_id
+          AND ${isInDocuments(scope, 'chunk_terms')}
         LIMIT ${cap}::int) AS found
       WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS})
       GROUP BY wanted.slot`);
@@ -55,14 +134,13 @@ export class LexicalSearchRepository {
 
   /**
    * Returns which of some chunks have each term. Chunks that have all the terms of one of several lists are added to them.
-   * @param lists terms of one index each
    * @param cap maximum number of chunks that each list adds
    */
   findTermsOf(
     scope: SearchScope,
     terms: readonly IndexTerm[],
     keys: readonly ChunkKey[],
-    lists: readonly { readonly indexId: string; readonly hashes: readonly number[] }[],
+    lists: readonly TermList[],
     cap: number,
   ): Promise<TermPostings[]> {
     return this.select(Prisma.sql`
@@ -70,16 +148,7 @@ export class LexicalSearchRepository {
         SELECT * FROM unnest(
           ${keys.map(({ ingestionId }) => ingestionId)}::uuid[], ${keys.map(({ ordinal }) => ordinal)}::int[]
         ) AS key (ingestion_id, ordinal)
-        UNION
-        SELECT found.ingestion_id, found.ordinal
-        FROM unnest(
-          ${lists.map(({ hashes }) => toArrayLiteral(hashes))}::text[], ${lists.map(({ indexId }) => indexId)}::uuid[]
-        ) AS list (hashes, index_id)
-        CROSS JOIN LATERAL (
-          SELECT chunk_terms.ingestion_id, chunk_terms.ordinal FROM chunk_terms
-          WHERE chunk_terms.terms @> list.hashes::int[] AND chunk_terms.index_id = list.index_id
-            AND ${isInDocuments(scope, 'chunk_terms')}
-          LIMIT ${cap}::int) AS found)
+        ${lists.length === 0 ? Prisma.empty : Prisma.sql`UNION ${intersections(scope, lists, cap)}`})
       SELECT wanted.slot::int AS slot, string_agg(${PACKED}, ''::bytea) AS postings
       FROM keys
       JOIN chunk_terms ON chunk_terms.ingestion_id = keys.ingestion_id AND chunk_terms.ordinal = keys.ordinal
@@ -92,11 +161,50 @@ export class LexicalSearchRepository {
       GROUP BY wanted.slot`);
   }
 
+  /** Runs a statement that returns counts too. */
+  private async selectCounted(cap: number, { text, values }: Prisma.Sql): Promise<CountedPostings[]> {
+    const rows = await this.prisma.query<{
+      slot: number;
+      chunks: number;
+      estimate: number | null;
+      postings: Buffer;
+    }>(text, values);
+    return rows.map(({ slot, chunks, estimate, postings }) => ({
+      term: slot - 1,
+      chunks: estimate ?? chunks,
+      isComplete: estimate === null && chunks < cap,
+      postings: new Postings(postings),
+    }));
+  }
+
   /** Runs a statement that returns the position of each term, from 1, and its chunks. */
   private async select({ text, values }: Prisma.Sql): Promise<TermPostings[]> {
     const rows = await this.prisma.query<{ slot: number; postings: Buffer }>(text, values);
     return rows.map(({ slot, postings }) => ({ term: slot - 1, postings: new Postings(postings) }));
   }
+}
+
+/** Returns the query for the chunks with a wanted term. The set of them comes from the GIN index. */
+function chunksOfTerm(scope: SearchScope): Prisma.Sql {
+  // Document frequencies are those of the whole index, so chunks outside the scope are read too.
+  return Prisma.sql`
+    SELECT chunk_terms.ingestion_id, chunk_terms.ordinal, chunk_terms.length, ${FREQUENCY} AS frequency,
+      ${isInDocuments(scope, 'chunk_terms')} AS is_searched
+    FROM chunk_terms
+    WHERE chunk_terms.terms @> ARRAY[wanted.hash] AND chunk_terms.index_id = wanted.index_id`;
+}
+
+function intersections(scope: SearchScope, lists: readonly TermList[], cap: number): Prisma.Sql {
+  return Prisma.sql`
+    SELECT found.ingestion_id, found.ordinal
+    FROM unnest(
+      ${lists.map(({ hashes }) => toArrayLiteral(hashes))}::text[], ${lists.map(({ indexId }) => indexId)}::uuid[]
+    ) AS list (hashes, index_id)
+    CROSS JOIN LATERAL (
+      SELECT chunk_terms.ingestion_id, chunk_terms.ordinal FROM chunk_terms
+      WHERE chunk_terms.terms @> list.hashes::int[] AND chunk_terms.index_id = list.index_id
+        AND ${isInDocuments(scope, 'chunk_terms')}
+      LIMIT ${cap}::int) AS found`;
 }
 
 function wantedTerms(terms: readonly IndexTerm[]): Prisma.Sql {

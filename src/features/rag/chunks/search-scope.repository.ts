@@ -12,6 +12,11 @@ import { filterToSql } from './filter.sql.js';
 export const MAX_LISTED_CHUNKS = 1_500;
 
 /**
+ * Maximum number of ingestions whose ids the statements of a filtered search get, so that the filter is evaluated once.
+ */
+const MAX_FILTERED_IDS = 2_500;
+
+/**
  * Time for which the counts of a large index are reused, in milliseconds; the number of chunks from which an index is large;
  * and the maximum number of indexes in memory. Counts of others are always exact, so that a first document is found as
  * soon as it is ready.
@@ -42,6 +47,8 @@ export interface SearchScope {
   readonly matchingChunks: number;
   /** The visible ingestions whose documents match the filter, if they have few chunks. */
   readonly ingestionIds: readonly string[] | undefined;
+  /** The visible ingestions whose documents match the filter, if there is one and they are not too many. */
+  readonly filteredIds: readonly string[] | undefined;
 }
 
 interface IndexRow {
@@ -80,14 +87,24 @@ export class SearchScopeRepository {
     const indexes = rows.map((row) => ({ ...row, ...(counts.get(row.id) ?? { chunks: 0, terms: 0 }) }));
     const chunks = indexes.reduce((sum, index) => sum + index.chunks, 0);
     if (filter === undefined && chunks > MAX_LISTED_CHUNKS)
-      return { access, indexes, filter, matchingChunks: chunks, ingestionIds: undefined };
+      return {
+        access,
+        indexes,
+        filter,
+        matchingChunks: chunks,
+        ingestionIds: undefined,
+        filteredIds: undefined,
+      };
     const [match] = await this.select<MatchRow>(matchingIngestions(access, filter));
+    const matchingChunks = Number(match?.chunks ?? 0);
+    const ids = match?.ids?.split(',').filter((id) => id !== '');
     return {
       access,
       indexes,
       filter,
-      matchingChunks: Number(match?.chunks ?? 0),
-      ingestionIds: match?.ids === null ? undefined : (match?.ids.split(',') ?? []).filter((id) => id !== ''),
+      matchingChunks,
+      ingestionIds: matchingChunks <= MAX_LISTED_CHUNKS ? ids : undefined,
+      filteredIds: filter === undefined ? undefined : ids,
     };
   }
 
@@ -123,7 +140,7 @@ function matchingIngestions(access: SearchAccess, filter: MetadataFilter | undef
   return Prisma.sql`
     ${withReadableIndexes(access)}
     SELECT COALESCE(sum(chunk_count), 0) AS chunks,
-      CASE WHEN COALESCE(sum(chunk_count), 0) <= ${MAX_LISTED_CHUNKS}::int
+      CASE WHEN count(*) <= ${MAX_FILTERED_IDS}::int
         THEN COALESCE(string_agg(id::text, ','), '') END AS ids
     FROM ingestions
     WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND visible AND chunk_count > 0
@@ -141,9 +158,10 @@ export function isInScope(scope: SearchScope, table: string): Prisma.Sql {
  * ingestions that are not visible yet are excluded by a list, which is short, so that rows need no join. The statement
  * that reads the passages checks all of it again, so that what is replaced meanwhile is not shown.
  */
-export function isInDocuments({ filter, ingestionIds }: SearchScope, table: string): Prisma.Sql {
+export function isInDocuments({ filter, ingestionIds, filteredIds }: SearchScope, table: string): Prisma.Sql {
   const column = Prisma.raw(`${table}.ingestion_id`);
-  if (ingestionIds !== undefined) return Prisma.sql`${column} = ANY(${[...ingestionIds]}::uuid[])`;
+  const ids = ingestionIds ?? filteredIds;
+  if (ids !== undefined) return Prisma.sql`${column} = ANY(${[...ids]}::uuid[])`;
   // `IS TRUE` keeps the planner from turning the lookup into a join, which would lose the order of an index scan.
   return filter === undefined
     ? Prisma.sql`(${column} IN (

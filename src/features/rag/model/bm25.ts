@@ -34,3 +34,8 @@ export function bm25Score(
   const relativeLength = averageLength > 0 ? length / averageLength : 1;
   return (idf * frequency * (K1 + 1)) / (frequency + K1 * (1 - B + B * relativeLength));
 }
+
+/** Returns what the BM25 score of a term approaches in a short chunk that has it often, and never exceeds. */
+export function maxBm25Score(idf: number): number {
+  return idf * (K1 + 1);
+}

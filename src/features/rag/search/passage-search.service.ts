@@ -61,7 +61,7 @@ export class PassageSearchService {
     const scope = await this.scopes.readScope(access, request.filter);
     const limit = Math.max(LEG_LIMIT.min, LEG_LIMIT.factor * request.topK);
     const [lexical, vector] = await Promise.all([
-      request.mode === 'vector' ? undefined : this.searchWords(scope, request.query, limit),
+      request.mode === 'vector' ? undefined : this.searchWords(scope, request, limit),
       request.mode === 'lexical'
         ? undefined
         : this.vectors.search(caller, scope, { ...request, limit }, signal),
@@ -95,9 +95,13 @@ export class PassageSearchService {
     this.metrics.searchLegDuration.observe(labels, durationMs / 1000);
   }
 
-  private async searchWords(scope: SearchScope, query: string, limit: number): Promise<LexicalLegResult> {
+  private async searchWords(
+    scope: SearchScope,
+    { query, topK }: SearchRequest,
+    limit: number,
+  ): Promise<LexicalLegResult> {
     const started = performance.now();
-    const chunks = await this.words.findByWords(scope, query, limit);
+    const chunks = await this.words.findByWords(scope, query, topK, limit);
     const report = { leg: 'lexical', found: chunks.length, durationMs: performance.now() - started } as const;
     return { chunks, report: chunks.length > 0 ? report : { ...report, reason: emptyReason(scope) } };
   }
