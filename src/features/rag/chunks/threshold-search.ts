@@ -85,7 +85,7 @@ export class ThresholdSearch {
       if (round >= MAX_ROUNDS || (this.maxAddition() <= least && this.scores.count >= limit)) break;
       if (!(await this.readMore(least, limit))) break;
     }
-    if (this.scores.count < limit) await this.fill();
+    await this.fill(limit);
     return this.scores.bestMatches(limit);
   }
 
@@ -191,15 +191,15 @@ export class ThresholdSearch {
     }
   }
 
-  /** Reads some chunks with the rarest of the terms that are not complete. */
-  private async fill(): Promise<void> {
-    const [rarest] = this.states
-      .filter(({ isComplete }) => !isComplete)
-      .sort((one, other) => one.count - other.count);
-    if (rarest === undefined) return;
-    for (const { postings } of await this.repository.findSome(this.scope, rarest.places, MAX_FILLED))
-      this.scores.add(rarest.term, postings);
-    this.computeScores();
+  /** Reads some chunks with the terms that are not complete, the rarest first, until there are enough. */
+  private async fill(limit: number): Promise<void> {
+    const open = this.states.filter(({ isComplete }) => !isComplete);
+    for (const { term, places } of open.sort((one, other) => one.count - other.count)) {
+      if (this.scores.count >= limit) return;
+      for (const { postings } of await this.repository.findSome(this.scope, places, MAX_FILLED))
+        this.scores.add(term, postings);
+      this.computeScores();
+    }
   }
 
   /** Returns the form with the highest weight of each word with frequent terms, in each index. */

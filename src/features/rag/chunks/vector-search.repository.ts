@@ -17,6 +17,15 @@ export interface NearestQuery {
   readonly vector: readonly number[];
 }
 
+/** What compares vectors exactly: pgvector in the database, which sends no vectors, or this process. */
+export type ExactComparison = 'database' | 'process';
+
+/**
+ * Bounds of the list of candidates in a scan of an HNSW index, and its length for each vector that is wanted. The index
+ * does not know the filter: of the candidates only the matching ones are left.
+ */
+const CANDIDATES = { factor: 2, min: 200, max: 1_000 } as const;
+
 /** Maximum number of vectors that an iterative scan of an HNSW index visits. */
 const MAX_SCANNED = 20_000;
 
@@ -26,13 +35,14 @@ export class VectorSearchRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /** Returns all chunks of a scope, whose ingestions are listed, with their exact cosines. */
-  async scoreAll(query: NearestQuery): Promise<ScoredChunk[]> {
+  async scoreAll(query: NearestQuery, comparison: ExactComparison): Promise<ScoredChunk[]> {
     return this.score(
       query,
       Prisma.sql`
         ${withReadableIndexes(query.scope.access)}
-        SELECT uuid_send(ingestion_id) || int4send(ordinal) AS key, array_send(embedding) AS vector
-        FROM chunk_embeddings WHERE ${isSearched(query, 'chunk_embeddings')}`,
+        SELECT uuid_send(ingestion_id) || int4send(ordinal) AS key, ${comparedColumn(query, comparison)}
+        FROM chunk_embeddings
+        WHERE ${isSearched(query, 'chunk_embeddings')} AND dimensions = ${query.vector.length}::int`,
     );
   }
 
@@ -40,13 +50,17 @@ export class VectorSearchRepository {
    * Returns the chunks whose vectors have the most signs in common with the vector, with their exact cosines.
    * @param candidates number of chunks that are compared exactly
    */
-  async findBySigns(query: NearestQuery, candidates: number): Promise<ScoredChunk[]> {
+  async findBySigns(
+    query: NearestQuery,
+    comparison: ExactComparison,
+    candidates: number,
+  ): Promise<ScoredChunk[]> {
     return this.score(
       query,
       Prisma.sql`
         ${withReadableIndexes(query.scope.access)}
         SELECT uuid_send(nearest.ingestion_id) || int4send(nearest.ordinal) AS key,
-          array_send(chunk_embeddings.embedding) AS vector
+          ${comparedColumn(query, comparison)}
         FROM (
           SELECT ingestion_id, ordinal FROM (
             -- OFFSET keeps the planner from computing the difference twice.
@@ -56,19 +70,22 @@ export class VectorSearchRepository {
           ORDER BY ${signDistance(query.vector)} LIMIT ${candidates}::int
         ) AS nearest
         JOIN chunk_embeddings ON chunk_embeddings.ingestion_id = nearest.ingestion_id
-          AND chunk_embeddings.ordinal = nearest.ordinal`,
+          AND chunk_embeddings.ordinal = nearest.ordinal AND chunk_embeddings.dimensions = ${query.vector.length}::int`,
     );
   }
 
   /**
    * Returns the nearest chunks by the HNSW index of their dimension, or fewer than there are if the scope is a small
    * part of the index.
+   * @param share share of the vectors of the index that are in the scope
    */
-  async findByIndex(query: NearestQuery, limit: number): Promise<ScoredChunk[]> {
+  async findByIndex(query: NearestQuery, limit: number, share: number): Promise<ScoredChunk[]> {
     const { text, values } = nearestByIndex(query, limit);
+    const { factor, min, max } = CANDIDATES;
+    const candidates = Math.min(max, Math.max(min, Math.ceil((factor * limit) / share)));
     const rows = await this.prisma.queryWithSettings<{ ingestionId: string; ordinal: number; score: number }>(
       {
-        'hnsw.ef_search': String(Math.min(1000, Math.max(100, 2 * limit))),
+        'hnsw.ef_search': String(candidates),
         'hnsw.iterative_scan': 'relaxed_order',
         'hnsw.max_scan_tuples': String(MAX_SCANNED),
         // With an unknown share of matching rows the planner may prefer to compute all distances and to sort them.
@@ -83,12 +100,22 @@ export class VectorSearchRepository {
   }
 
   private async score(query: NearestQuery, { text, values }: Prisma.Sql): Promise<ScoredChunk[]> {
-    const rows = await this.prisma.query<{ key: Buffer; vector: Buffer }>(text, values);
-    return rows.map(({ key, vector }) => ({
+    const rows = await this.prisma.query<ComparedRow>(text, values);
+    return rows.map(({ key, ...compared }) => ({
       key: key.toString('latin1'),
-      score: dotProductOfBinary(query.vector, vector),
+      score: 'score' in compared ? compared.score : dotProductOfBinary(query.vector, compared.vector),
     }));
   }
+}
+
+type ComparedRow = { readonly key: Buffer } & ({ readonly score: number } | { readonly vector: Buffer });
+
+/** Returns the column with the exact cosine of a vector, or with the vector itself for this process to compare. */
+function comparedColumn({ vector }: NearestQuery, comparison: ExactComparison): Prisma.Sql {
+  if (comparison === 'process') return Prisma.sql`array_send(chunk_embeddings.embedding) AS vector`;
+  const { expression, type } = indexedVectorSql(vector.length);
+  // Vectors have length 1, so that the inner product, which the operator negates, is the cosine.
+  return Prisma.sql`-(${expression} <#> ${toVectorLiteral(vector)}::${type}) AS score`;
 }
 
 /**
