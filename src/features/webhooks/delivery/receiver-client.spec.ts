@@ -41,9 +41,7 @@ afterAll(async () => {
 
 function clientAllowing(networks: string): ReceiverClient {
   const allowedNetworks = parseNetworks(networks) ?? [];
-  return new ReceiverClient(
-    new ReceiverAddresses(new AddressResolver([names.address]), { allowedNetworks }),
-  );
+  return new ReceiverClient(new ReceiverAddresses(new AddressResolver([names.address]), { allowedNetworks }));
 }
 
 function post(url: string, signal = never, by = client): Promise<ReceiverResponse | undefined> {
