@@ -20,6 +20,7 @@ const groups = {
     'SHUTDOWN_DELAY_S',
     'TRUST_PROXY',
     'CORS_ORIGINS',
+    'WEBHOOK_ALLOWED_NETWORKS',
     'LOG_LEVEL',
     'METRICS_TOKEN',
   ],
@@ -78,7 +79,6 @@ const groups = {
     'SUMMARY_MODEL',
   ],
   Retrieval: ['RAG_EMBEDDING_MODEL', 'RAG_VECTOR_WEIGHT', 'RAG_MIN_COSINE'],
-  Webhooks: ['WEBHOOK_ALLOWED_NETWORKS'],
   'Limits and quotas': [
     'RATE_LIMIT_IP_RPM',
     'RATE_LIMIT_RPM',

@@ -281,6 +281,14 @@ const folderCases: Record<string, readonly (readonly [string, string, string | u
     ['chunks', 'collections', 'model'],
     ['model', 'chunks', undefined],
   ],
+  'features/webhooks': [
+    ['endpoints', 'delivery', 'network'],
+    ['delivery', 'endpoints', 'secrets'],
+    ['outbox', 'delivery', 'model'],
+    ['network', 'secrets', 'model'],
+    ['secrets', 'endpoints', 'model'],
+    ['model', 'outbox', undefined],
+  ],
   http: [
     ['body', '.', 'guards'],
     ['server', 'body', 'errors'],

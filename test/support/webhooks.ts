@@ -56,7 +56,7 @@ export function untilDelivery(
 }
 
 /** Makes the next attempts at the deliveries of a webhook due now. */
-export async function makeDue(api: TestApi, webhookId: string): Promise<void> {
+export async function makeDeliveriesDue(api: TestApi, webhookId: string): Promise<void> {
   await query(
     api.database,
     `UPDATE webhook_deliveries SET due_at = now() - interval '1 second'

@@ -24,7 +24,7 @@ import {
 import {
   commitEvent,
   deliveriesOf,
-  makeDue,
+  makeDeliveriesDue,
   makeWebhook,
   sendEvent,
   type TestWebhook,
@@ -122,10 +122,10 @@ describe('a delivery', () => {
     const failed = await untilDelivery(api, id, { attempts: 1, lease_id: null });
     expect(failed).toMatchObject({ status: 'pending', last_status_code: 500, last_error: 'rejected' });
     expect(failed['due_at']).toBeInstanceOf(Date);
-    await makeDue(api, id);
+    await makeDeliveriesDue(api, id);
     const redirected = await untilDelivery(api, id, { attempts: 2, lease_id: null });
     expect(redirected).toMatchObject({ status: 'pending', last_status_code: 307, last_error: 'redirected' });
-    await makeDue(api, id);
+    await makeDeliveriesDue(api, id);
     await untilDelivery(api, id, { status: 'delivered', attempts: 3, last_error: null });
     const requests = await receiver().received(path, 3);
     expect(
@@ -141,7 +141,7 @@ describe('a delivery', () => {
     await sendEvent(api, event());
     for (let attempts = 1; attempts < 8; attempts += 1) {
       await untilDelivery(api, id, { attempts, lease_id: null, status: 'pending' });
-      await makeDue(api, id);
+      await makeDeliveriesDue(api, id);
     }
     const ended = await untilDelivery(api, id, { attempts: 8, lease_id: null, status: 'failed' });
     expect(ended).toMatchObject({ due_at: null, last_status_code: 503, last_error: 'rejected' });
@@ -160,7 +160,7 @@ describe('a delivery', () => {
       [id],
     );
     await query(api.database, 'UPDATE users SET disabled_at = now() WHERE id = $1', [userId]);
-    await makeDue(api, id);
+    await makeDeliveriesDue(api, id);
     expect(await untilDelivery(api, id, { status: 'failed' })).toMatchObject({
       due_at: null,
       last_error: 'expired',
