@@ -78,7 +78,7 @@ const groups = {
     'TITLE_MODEL',
     'SUMMARY_MODEL',
   ],
-  Retrieval: ['RAG_EMBEDDING_MODEL', 'RAG_VECTOR_WEIGHT', 'RAG_MIN_COSINE'],
+  Retrieval: ['RAG_EMBEDDING_MODEL', 'RAG_VECTOR_WEIGHT', 'RAG_MIN_COSINE', 'RAG_RERANK_TIMEOUT_MS'],
   'Limits and quotas': [
     'RATE_LIMIT_IP_RPM',
     'RATE_LIMIT_RPM',

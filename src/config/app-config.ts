@@ -201,6 +201,7 @@ export class AppConfig {
       embeddingModel: values.RAG_EMBEDDING_MODEL,
       vectorWeight: values.RAG_VECTOR_WEIGHT,
       minCosine: values.RAG_MIN_COSINE,
+      rerankTimeoutMs: values.RAG_RERANK_TIMEOUT_MS,
     };
     this.webhooks = { allowedNetworks: values.WEBHOOK_ALLOWED_NETWORKS };
     this.logLevel = values.LOG_LEVEL;
@@ -240,6 +241,8 @@ export interface RetrievalConfig {
   readonly vectorWeight: number | undefined;
   /** Minimum cosine of a relevant passage without a matching word; undefined for that of the embedding model. */
   readonly minCosine: number | undefined;
+  /** Timeout for the model that orders passages, in milliseconds. */
+  readonly rerankTimeoutMs: number;
 }
 
 export interface LlmConfig {

@@ -1,4 +1,4 @@
-import { optionalDecimal, optionalText } from './setting.js';
+import { optionalDecimal, optionalText, wholeNumber } from './setting.js';
 
 /** The settings of retrieval. */
 export const RETRIEVAL_SETTINGS = {
@@ -19,5 +19,12 @@ export const RETRIEVAL_SETTINGS = {
     defaultLabel: 'by embedding model',
     description:
       'Minimum cosine of the vectors of a question and a passage that share no content word, so that the passage counts as relevant; if unset, a minimum that suits the embedding model',
+  }),
+  RAG_RERANK_TIMEOUT_MS: wholeNumber({
+    default: 20_000,
+    min: 1,
+    max: 600_000,
+    description:
+      'Timeout for the model that orders the passages of a search (`rerank`), in milliseconds; after that, the order is that of the search',
   }),
 };

@@ -15,8 +15,10 @@ import { ReindexController } from './documents/reindex.controller.js';
 import { RagCoreModule } from './rag-core.module.js';
 import { RagSearchModule } from './rag-search.module.js';
 import { PassageFinder } from './search/passage-finder.js';
+import { PassageReranker } from './search/passage-reranker.js';
 import { QueryResponder } from './search/query-responder.js';
 import { QueryService } from './search/query.service.js';
+import { RerankedSearch } from './search/reranked-search.js';
 import { ScopedSearch } from './search/scoped-search.js';
 import { SearchController } from './search/search.controller.js';
 
@@ -40,8 +42,10 @@ import { SearchController } from './search/search.controller.js';
     DocumentReceiver,
     DocumentService,
     PassageFinder,
+    PassageReranker,
     QueryResponder,
     QueryService,
+    RerankedSearch,
     ScopedSearch,
   ],
   exports: [PassageFinder],

@@ -3,11 +3,19 @@ import { type AnswerSource, describeSource } from './answer-source.js';
 const INTRODUCTION =
   'This is the demo model. It does not answer questions: these are the best passages of your documents. Configure a model provider for real answers.\n\n';
 
+/** Prefix of the full names of the demo provider's models. */
+const DEMO = 'demo/';
+
 /** Maximum number of passages in an answer. */
 const MAX_PASSAGES = 3;
 
 /** Maximum length of a quotation, in UTF-16 units. */
 const MAX_QUOTATION = 500;
+
+/** Returns true for the full name of a model that only repeats its input. */
+export function isDemoModel(model: string): boolean {
+  return model.startsWith(DEMO);
+}
 
 /**
  * Returns the answer of the demo model, in pieces as they are streamed: the best passages, quoted and cited. The model

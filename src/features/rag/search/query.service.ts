@@ -16,17 +16,19 @@ import {
 } from '../../../llm/index.js';
 import { CitationFilter } from '../model/citations.js';
 import { type AnswerSource, numberSources } from './answer-source.js';
-import { toDemoAnswer } from './demo-answer.js';
-import { PASSAGE_INSTRUCTIONS, toAnswerPrompt, toPassageBlock } from './passages-prompt.js';
-import type { SearchRequest } from './search-request.js';
-import { PassageSearchService } from './passage-search.service.js';
+import { isDemoModel, toDemoAnswer } from './demo-answer.js';
+import {
+  PASSAGE_INSTRUCTIONS,
+  type PassageBlock,
+  toAnswerPrompt,
+  toPassageBlock,
+} from './passages-prompt.js';
+import { RerankedSearch } from './reranked-search.js';
+import type { RerankCall, SearchRequest, SearchResult } from './search-request.js';
 
 /** Answer to a question that no passage is relevant to. */
 export const NOTHING_FOUND =
   'I found nothing about this in the documents. Documents that are not ready yet are not searched.';
-
-/** Prefix of the full names of the demo provider's models. */
-const DEMO = 'demo/';
 
 /** Maximum tokens of an answer if the request sets no limit, and the maximum share of the context window. */
 const ANSWER_TOKENS = 4_096;
@@ -52,11 +54,18 @@ export interface QueryOutcome {
   readonly costMicroUsd: MicroUsd | null;
   /** The sources that the answer cites, in the order of their numbers. */
   readonly citations: readonly AnswerSource[];
+  /** The call to the model that ordered the sources; undefined unless one was to. */
+  readonly rerank?: RerankCall | undefined;
 }
 
 /** The events of an answer: the sources first, then its text, then its end. */
 export type QueryEvent =
-  | { readonly type: 'sources'; readonly sources: readonly AnswerSource[] }
+  | {
+      readonly type: 'sources';
+      readonly sources: readonly AnswerSource[];
+      /** Sentences about what the search could not do. */
+      readonly warnings: readonly string[];
+    }
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'ended'; readonly outcome: QueryOutcome };
 
@@ -64,7 +73,7 @@ export type QueryEvent =
 @Injectable()
 export class QueryService {
   constructor(
-    private readonly searches: PassageSearchService,
+    private readonly searches: RerankedSearch,
     private readonly llm: LlmService,
     private readonly models: ModelCatalog,
     @Inject(contextConfig.KEY) private readonly config: ConfigType<typeof contextConfig>,
@@ -72,20 +81,21 @@ export class QueryService {
 
   /**
    * Answers a question. Refusals come before the first event.
-   * @throws AppError as `PassageSearchService.search`, `LlmService.reserve` and `LlmService.stream` do
+   * @throws AppError as `RerankedSearch.search`, `LlmService.reserve` and `LlmService.stream` do
    */
   async *answerQuestion(question: DocumentQuestion, signal: AbortSignal): AsyncGenerator<QueryEvent> {
     const { caller, search, maxTokens } = question;
     const model = await this.models.canonicalName(question.model);
-    const { hits } = await this.searches.search(caller, search, signal);
+    const found = await this.searches.search(caller, search, signal);
+    const { hits, warnings, rerank } = found;
     if (hits.length === 0) {
-      yield { type: 'sources', sources: [] };
+      yield { type: 'sources', sources: [], warnings };
       yield { type: 'delta', text: NOTHING_FOUND };
-      yield { type: 'ended', outcome: outcomeOf({ model: null }) };
+      yield { type: 'ended', outcome: outcomeOf({ model: null, rerank }) };
       return;
     }
-    if (model.startsWith(DEMO)) {
-      yield* answerAsDemo(numberSources(hits), model);
+    if (isDemoModel(model)) {
+      yield* answerAsDemo(found, model);
       return;
     }
     const room = await this.roomForPassages({ ...question, model });
@@ -102,17 +112,17 @@ export class QueryService {
       signal,
       accounting: 'sink',
     } as const satisfies ModelCall;
-    yield* this.askModel(call, block.sources, await this.llm.reserve(call));
+    yield* this.askModel(call, { ...found, sources: block.sources }, await this.llm.reserve(call));
   }
 
   private async *askModel(
     call: ModelCall,
-    sources: readonly AnswerSource[],
+    { sources, warnings, rerank }: SearchResult & Pick<PassageBlock, 'sources'>,
     lease: BudgetLease,
   ): AsyncGenerator<QueryEvent> {
     let isAsked = false;
     try {
-      yield { type: 'sources', sources };
+      yield { type: 'sources', sources, warnings };
       isAsked = true;
     } finally {
       // The client left before the model was asked.
@@ -128,7 +138,7 @@ export class QueryService {
       const citations = citedIn(sources, filter);
       yield {
         type: 'ended',
-        outcome: { model: model.name, finishReason, usage, costMicroUsd, citations },
+        outcome: { model: model.name, finishReason, usage, costMicroUsd, citations, rerank },
       };
     }
   }
@@ -143,11 +153,12 @@ export class QueryService {
 }
 
 /** Quotes the best passages. No model is called, so nothing is billed. */
-function* answerAsDemo(sources: readonly AnswerSource[], model: string): Generator<QueryEvent> {
-  yield { type: 'sources', sources };
+function* answerAsDemo({ hits, warnings, rerank }: SearchResult, model: string): Generator<QueryEvent> {
+  const sources = numberSources(hits);
+  yield { type: 'sources', sources, warnings };
   const { pieces, citations } = toDemoAnswer(sources);
   for (const text of pieces) yield { type: 'delta', text };
-  yield { type: 'ended', outcome: outcomeOf({ model, citations }) };
+  yield { type: 'ended', outcome: outcomeOf({ model, citations, rerank }) };
 }
 
 /** Returns the outcome of an answer without a call to a model. */

@@ -1,3 +1,5 @@
+import type { MicroUsd } from '../../../common/money.js';
+import type { TokenUsage } from '../../../llm/index.js';
 import type { Passage } from '../chunks/passage.repository.js';
 import type { MetadataFilter } from '../model/filter.js';
 
@@ -28,6 +30,8 @@ export interface SearchRequest {
    * `minScore` is set, the nearest ones however far they are.
    */
   readonly includeIrrelevant?: boolean | undefined;
+  /** Chat model that orders the passages; undefined for the order of the search. */
+  readonly rerank?: string | undefined;
   /** True if the caller shows the reports of the result. They are always there. */
   readonly explain: boolean;
 }
@@ -42,20 +46,23 @@ export interface ByLeg {
 
 /** A passage that a search has found. */
 export interface SearchHit extends Omit<Passage, 'key'> {
-  /** Score by which the passages are ordered: of the only way of searching, or the fused one. */
+  /** Score of the search: of the only way of searching, or the fused one. Passages are ordered by it, or by a model. */
   readonly score: number;
   readonly scores: ByLeg & {
     /** Weighted reciprocal ranks, from 0 to 1; null if only one way was searched. */
     readonly fused: number | null;
   };
   /** Ranks from 1, before passages that are not relevant are left out. */
-  readonly ranks: ByLeg;
+  readonly ranks: ByLeg & {
+    /** Rank by the model that ordered the passages; null if it left this one out. Absent if none did. */
+    readonly rerank?: number | null;
+  };
 }
 
-/** Report of one way of searching. */
+/** Report of one way of searching, or of the order by a model. */
 export interface LegReport {
-  readonly leg: 'lexical' | 'vector';
-  /** Number of passages that it found, of which the best are in the result. */
+  readonly leg: 'lexical' | 'vector' | 'rerank';
+  /** Number of passages that it found or ordered, of which the best are in the result. */
   readonly found: number;
   readonly durationMs: number;
   /** Method by which vectors were compared: all of them, by the HNSW index of pgvector, or by their signs first. */
@@ -64,10 +71,21 @@ export interface LegReport {
   readonly reason?: string;
 }
 
+/** The call to the model that orders passages. */
+export interface RerankCall {
+  /** Full name of the model; null if no model has replied. */
+  readonly model: string | null;
+  readonly usage: TokenUsage;
+  /** Null if the price is unknown. */
+  readonly costMicroUsd: MicroUsd | null;
+}
+
 /** The passages of a search, the best first, and how they were found. */
 export interface SearchResult {
   readonly hits: readonly SearchHit[];
   readonly legs: readonly LegReport[];
   /** Sentences about what the search could not do, for instance because the embedding model is unavailable. */
   readonly warnings: readonly string[];
+  /** Present if a model was to order the passages. */
+  readonly rerank?: RerankCall;
 }

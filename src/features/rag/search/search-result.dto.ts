@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { QueryUsageBody, RerankBody } from './model-usage.dto.js';
 
 /** Rows of a table. */
 export class RowRangeBody {
@@ -92,6 +93,15 @@ export class RanksBody {
     example: 3,
   })
   vector!: number | null;
+
+  @ApiPropertyOptional({
+    description:
+      'Rank by the model of `rerank`, from 1; null if it left the passage out. Present only if it ordered the passages.',
+    type: 'integer',
+    nullable: true,
+    example: 2,
+  })
+  rerank?: number | null;
 }
 
 /** A passage that a search has found. */
@@ -102,7 +112,10 @@ export class SearchHitBody extends PassageSpanBody {
   @ApiProperty({ description: 'Text of the passage.', example: 'The notice period is three months …' })
   text!: string;
 
-  @ApiProperty({ description: 'Score by which the passages are ordered.', example: 0.031 })
+  @ApiProperty({
+    description: 'Score by which the passages are ordered, unless a model orders them (`rerank`).',
+    example: 0.031,
+  })
   score!: number;
 
   @ApiProperty({ description: 'Scores by each way of searching.', type: ScoresBody })
@@ -142,22 +155,6 @@ export class SourceBody extends PassageSpanBody {
   score!: number;
 }
 
-/** Token usage of an answer from documents. */
-export class QueryUsageBody {
-  @ApiProperty({ description: 'Number of input tokens.', type: 'integer', example: 1240 })
-  prompt_tokens!: number;
-
-  @ApiProperty({ description: 'Number of tokens in the answer.', type: 'integer', example: 85 })
-  completion_tokens!: number;
-
-  @ApiProperty({
-    description: 'Sum of `prompt_tokens` and `completion_tokens`.',
-    type: 'integer',
-    example: 1325,
-  })
-  total_tokens!: number;
-}
-
 /** The end of an answer: the last event of a stream before `[DONE]`. */
 export class QueryEndBody {
   @ApiProperty({
@@ -187,6 +184,12 @@ export class QueryEndBody {
 
   @ApiProperty({ description: 'Why the answer ended, for example `stop` or `length`.', example: 'stop' })
   finish_reason!: string;
+
+  @ApiPropertyOptional({
+    description: 'The call to the model that ordered the passages. Present only with `rerank`.',
+    type: RerankBody,
+  })
+  rerank?: RerankBody;
 }
 
 /** An answer with its sources. */
@@ -202,14 +205,26 @@ export class QueryAnswerBody extends QueryEndBody {
     type: [SourceBody],
   })
   sources!: SourceBody[];
+
+  @ApiPropertyOptional({
+    description:
+      'What the search could not do, for example because a model is unavailable. Present only if there is anything.',
+    type: [String],
+    example: [],
+  })
+  warnings?: string[];
 }
 
-/** Report of one way of searching. */
+/** Report of one way of searching, or of the order by a model. */
 export class LegReportBody {
-  @ApiProperty({ description: 'Way of searching.', enum: ['lexical', 'vector'], example: 'vector' })
+  @ApiProperty({
+    description: 'Way of searching; `rerank` for the order by a model.',
+    enum: ['lexical', 'vector', 'rerank'],
+    example: 'vector',
+  })
   leg!: string;
 
-  @ApiProperty({ description: 'Number of passages found.', type: 'integer', example: 5 })
+  @ApiProperty({ description: 'Number of passages found or ordered.', type: 'integer', example: 5 })
   found!: number;
 
   @ApiProperty({ description: 'Duration in milliseconds.', example: 3.2 })
@@ -239,11 +254,17 @@ export class SearchResultBody {
 
   @ApiPropertyOptional({
     description:
-      'What the search could not do, for example because the embedding model is unavailable. Present only if there is anything.',
+      'What the search could not do, for example because a model is unavailable. Present only if there is anything.',
     type: [String],
     example: [],
   })
   warnings?: string[];
+
+  @ApiPropertyOptional({
+    description: 'The call to the model that ordered the passages. Present only with `rerank`.',
+    type: RerankBody,
+  })
+  rerank?: RerankBody;
 
   @ApiPropertyOptional({
     description: 'What each way of searching did. Present only with `explain`.',

@@ -42,13 +42,14 @@ export class SearchController {
   @ApiOperation({
     summary: 'Search for passages',
     description:
-      'Finds the best passages for a query: those that have words of it, and those whose meaning is nearest. The embedding of the query counts as usage.',
+      'Finds the best passages for a query: those that have words of it, and those whose meaning is nearest. The embedding of the query counts as usage, and so does the model of `rerank`, which orders the passages.',
   })
   @ApiOkResponse({ type: SearchResultBody, description: 'The passages, the best first.' })
   @ApiErrors(
     'invalid_request',
     'unauthorized',
     'not_found',
+    'model_not_found',
     'reindex_required',
     'price_unknown',
     'rate_limit_exceeded',

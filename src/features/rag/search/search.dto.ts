@@ -100,6 +100,18 @@ export class SearchScopeBody {
   @Min(-1)
   @IsNumber({ allowNaN: false, allowInfinity: false }, { message: '$property must be a number' })
   min_score?: number;
+
+  @ApiPropertyOptional({
+    description:
+      'Chat model that orders the passages, as `provider/model` or a bare model name. It receives the best 20 to 50 passages, and its usage is billed. If it is unavailable, the order is that of the search, with a warning.',
+    maxLength: 256,
+    example: 'openai/gpt-5-mini',
+  })
+  @IsOptionalField()
+  @Length(1, 256)
+  @IsPlainText()
+  @IsString()
+  rerank?: string;
 }
 
 /** A search for passages. */

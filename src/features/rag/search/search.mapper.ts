@@ -1,4 +1,7 @@
-import type { LegReport, SearchHit, SearchResult } from './search-request.js';
+import { toUsd } from '../../../common/money.js';
+import type { TokenUsage } from '../../../llm/index.js';
+import type { LegReport, RerankCall, SearchHit, SearchResult } from './search-request.js';
+import type { QueryUsageBody, RerankBody } from './model-usage.dto.js';
 import type { LegReportBody, SearchHitBody, SearchResultBody } from './search-result.dto.js';
 
 /**
@@ -6,13 +9,14 @@ import type { LegReportBody, SearchHitBody, SearchResultBody } from './search-re
  * @param explain true to include what each way of searching did
  */
 export function toSearchResultBody(
-  { hits, legs, warnings }: SearchResult,
+  { hits, legs, warnings, rerank }: SearchResult,
   explain: boolean,
 ): SearchResultBody {
   return {
     object: 'list',
     data: hits.map(toSearchHitBody),
     ...(warnings.length > 0 && { warnings: [...warnings] }),
+    ...(rerank !== undefined && { rerank: toRerankBody(rerank) }),
     ...(explain && { explain: legs.map(toLegReportBody) }),
   };
 }
@@ -30,7 +34,25 @@ function toSearchHitBody(hit: SearchHit): SearchHitBody {
     text,
     score,
     scores: { lexical: scores.lexical, vector: scores.vector, fused: scores.fused },
-    ranks: { lexical: ranks.lexical, vector: ranks.vector },
+    ranks: {
+      lexical: ranks.lexical,
+      vector: ranks.vector,
+      ...(ranks.rerank !== undefined && { rerank: ranks.rerank }),
+    },
+  };
+}
+
+/** Converts the call to the model that ordered passages to its API representation. */
+export function toRerankBody({ model, usage, costMicroUsd }: RerankCall): RerankBody {
+  return { model, usage: toUsageBody(usage), cost_estimate: toUsd(costMicroUsd) };
+}
+
+/** Converts the usage of a call to its API representation. */
+export function toUsageBody({ inputTokens, outputTokens }: TokenUsage): QueryUsageBody {
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
   };
 }
 

@@ -7,6 +7,10 @@ export const SEARCH_REQUESTS = {
     summary: 'With a filter, explained',
     value: { query: 'notice period', collection: 'default', top_k: 3, filter: { lang: 'en' }, explain: true },
   },
+  rerank: {
+    summary: 'Ordered by a model',
+    value: { query: 'notice period', collection: 'default', top_k: 3, rerank: 'demo/echo', explain: true },
+  },
 } satisfies RequestExamples;
 
 /** Examples of questions. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import type { AccountAccess } from '../../../common/caller.js';
-import { AppError, type ErrorCode } from '../../../common/errors.js';
+import type { AppError } from '../../../common/errors.js';
 import { ragConfig } from '../../../config/index.js';
 import { bestChunks, type ScoredChunk } from '../chunks/scored-chunk.js';
 import type { SearchScope } from '../chunks/search-scope.repository.js';
@@ -9,6 +9,7 @@ import { toUnitVector } from '../chunks/vector-codec.js';
 import { VectorSearchService } from '../chunks/vector-search.service.js';
 import { EmbeddingMismatchError } from './embedding-mismatch-error.js';
 import { embeddingProfile } from './embedding-profile.js';
+import { isModelUnavailable } from './is-model-unavailable.js';
 import { QueryEmbedder } from './query-embedder.js';
 import type { LegReport, SearchRequest } from './search-request.js';
 
@@ -31,17 +32,6 @@ interface EmbeddedIndexes {
   readonly indexIds: readonly string[];
 }
 
-/** Failures of the embedding model that leave the search by words. Refusals of the account's own limits do not. */
-const UNAVAILABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'model_not_found',
-  'overloaded',
-  'provider_error',
-  'provider_rate_limited',
-  'provider_rejected',
-  'provider_timeout',
-  'provider_unavailable',
-]);
-
 /** Searches by vectors: embeds the query with the model of each index and finds the nearest chunks. */
 @Injectable()
 export class VectorLeg {
@@ -50,7 +40,8 @@ export class VectorLeg {
   constructor(
     private readonly embedder: QueryEmbedder,
     private readonly vectors: VectorSearchService,
-    @Inject(ragConfig.KEY) private readonly config: ConfigType<typeof ragConfig>,
+    @Inject(ragConfig.KEY)
+    private readonly config: Pick<ConfigType<typeof ragConfig>, 'vectorWeight' | 'minCosine'>,
   ) {}
 
   /**
@@ -83,7 +74,7 @@ export class VectorLeg {
       const method = found[0]?.method ?? 'exact';
       return { ...profile, chunks, report: report(chunks.length, performance.now() - started, { method }) };
     } catch (error) {
-      if (signal.aborted || !(error instanceof AppError) || !UNAVAILABLE.has(error.code)) throw error;
+      if (signal.aborted || !isModelUnavailable(error)) throw error;
       this.logger.warn(
         { err: error, model: first.model },
         'could not embed a query; searching by words only',

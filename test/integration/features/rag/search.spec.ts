@@ -62,7 +62,7 @@ beforeAll(async () => {
   search = new PassageSearchService(
     new SearchScopeRepository(prisma),
     new LexicalSearchService(new LexicalSearchRepository(prisma)),
-    new VectorLeg(embedder, vectors, { embeddingModel: undefined, vectorWeight: 0.5, minCosine: 0.8 }),
+    new VectorLeg(embedder, vectors, { vectorWeight: 0.5, minCosine: 0.8 }),
     new PassageRepository(prisma),
     metrics,
   );
