@@ -35,7 +35,7 @@ export class PassageRepository {
 
   /**
    * Returns the passages of chunks, in any order. Chunks that the account may no longer read or that were replaced or
-   * deleted meanwhile are missing. All come from one state of the database: of a document that is being replaced, either
+   * deleted meanwhile, or whose file has expired, are missing. All come from one state of the database: of a document that is being replaced, either
    * the old ones or the new ones.
    */
   async readPassages(access: SearchAccess, keys: readonly ChunkKey[]): Promise<Passage[]> {
@@ -62,6 +62,6 @@ function passagesQuery(access: SearchAccess, keys: readonly ChunkKey[]): Prisma.
     JOIN ingestions ON ingestions.id = chunks.ingestion_id AND ingestions.visible
     JOIN collection_indexes ON collection_indexes.id = ingestions.index_id
     JOIN collections ON collections.id = collection_indexes.collection_id
-    JOIN files ON files.id = ingestions.file_id
+    JOIN files ON files.id = ingestions.file_id AND (files.expires_at IS NULL OR files.expires_at > now())
     WHERE ${isReadable(access)}`;
 }

@@ -49,6 +49,11 @@ export interface SearchScope {
   readonly ingestionIds: readonly string[] | undefined;
   /** The visible ingestions whose documents match the filter, if there is one and they are not too many. */
   readonly filteredIds: readonly string[] | undefined;
+  /**
+   * Visible ingestions of files that have expired and are not deleted yet. Nearly always empty, so that searches exclude
+   * them at no cost, and still find as many passages as there are.
+   */
+  readonly expiredIngestionIds: readonly string[];
 }
 
 interface IndexRow {
@@ -56,6 +61,7 @@ interface IndexRow {
   readonly collectionId: string;
   readonly embeddingModel: string | null;
   readonly dimensions: number | null;
+  readonly expired: string | null;
 }
 
 interface IndexCounts {
@@ -77,31 +83,33 @@ export class SearchScopeRepository {
 
   /** Returns the scope of a search. Collections that the account may not read are not part of it. */
   async readScope(access: SearchAccess, filter: MetadataFilter | undefined): Promise<SearchScope> {
+    // OFFSET has the planner look up the ingestions of each expired file, of which there are few or none.
     const rows = await this.select<IndexRow>(Prisma.sql`
+      WITH expired AS MATERIALIZED (SELECT id FROM files WHERE expires_at <= now())
       SELECT collection_indexes.id, collections.id AS "collectionId",
-        collection_indexes.embedding_model AS "embeddingModel", collection_indexes.dimensions
+        collection_indexes.embedding_model AS "embeddingModel", collection_indexes.dimensions,
+        (SELECT string_agg(gone.id::text, ',') FROM expired CROSS JOIN LATERAL (
+          SELECT ingestions.id FROM ingestions
+          WHERE ingestions.file_id = expired.id AND ingestions.index_id = collection_indexes.id AND visible OFFSET 0
+        ) AS gone) AS expired
       FROM collections JOIN collection_indexes ON collection_indexes.collection_id = collections.id
       WHERE ${isReadable(access)}
       ORDER BY collections.id`);
     const counts = await this.readCounts(rows.map(({ id }) => id));
-    const indexes = rows.map((row) => ({ ...row, ...(counts.get(row.id) ?? { chunks: 0, terms: 0 }) }));
+    const indexes = rows.map(({ expired: _expired, ...row }) => ({
+      ...row,
+      ...(counts.get(row.id) ?? { chunks: 0, terms: 0 }),
+    }));
+    const expiredIngestionIds = rows.flatMap(({ expired }) => expired?.split(',') ?? []);
+    const scope = { access, indexes, filter, expiredIngestionIds };
     const chunks = indexes.reduce((sum, index) => sum + index.chunks, 0);
     if (filter === undefined && chunks > MAX_LISTED_CHUNKS)
-      return {
-        access,
-        indexes,
-        filter,
-        matchingChunks: chunks,
-        ingestionIds: undefined,
-        filteredIds: undefined,
-      };
-    const [match] = await this.select<MatchRow>(matchingIngestions(access, filter));
+      return { ...scope, matchingChunks: chunks, ingestionIds: undefined, filteredIds: undefined };
+    const [match] = await this.select<MatchRow>(matchingIngestions(scope));
     const matchingChunks = Number(match?.chunks ?? 0);
     const ids = match?.ids?.split(',').filter((id) => id !== '');
     return {
-      access,
-      indexes,
-      filter,
+      ...scope,
       matchingChunks,
       ingestionIds: matchingChunks <= MAX_LISTED_CHUNKS ? ids : undefined,
       filteredIds: filter === undefined ? undefined : ids,
@@ -136,7 +144,11 @@ export class SearchScopeRepository {
   }
 }
 
-function matchingIngestions(access: SearchAccess, filter: MetadataFilter | undefined): Prisma.Sql {
+function matchingIngestions({
+  access,
+  filter,
+  expiredIngestionIds,
+}: Pick<SearchScope, 'access' | 'filter' | 'expiredIngestionIds'>): Prisma.Sql {
   return Prisma.sql`
     ${withReadableIndexes(access)}
     SELECT COALESCE(sum(chunk_count), 0) AS chunks,
@@ -144,6 +156,7 @@ function matchingIngestions(access: SearchAccess, filter: MetadataFilter | undef
         THEN COALESCE(string_agg(id::text, ','), '') END AS ids
     FROM ingestions
     WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND visible AND chunk_count > 0
+      AND ${isNotExpired(expiredIngestionIds, Prisma.sql`id`)}
       ${filter === undefined ? Prisma.empty : Prisma.sql`AND ${filterToSql(filter, Prisma.sql`metadata`)}`}`;
 }
 
@@ -158,10 +171,22 @@ export function isInScope(scope: SearchScope, table: string): Prisma.Sql {
  * ingestions that are not visible yet are excluded by a list, which is short, so that rows need no join. The statement
  * that reads the passages checks all of it again, so that what is replaced meanwhile is not shown.
  */
-export function isInDocuments({ filter, ingestionIds, filteredIds }: SearchScope, table: string): Prisma.Sql {
+export function isInDocuments(scope: SearchScope, table: string): Prisma.Sql {
   const column = Prisma.raw(`${table}.ingestion_id`);
-  const ids = ingestionIds ?? filteredIds;
+  const ids = scope.ingestionIds ?? scope.filteredIds;
+  // A list has no expired ones.
   if (ids !== undefined) return Prisma.sql`${column} = ANY(${[...ids]}::uuid[])`;
+  const { expiredIngestionIds: expired } = scope;
+  return expired.length === 0
+    ? isOfMatching(scope, column)
+    : Prisma.sql`${isNotExpired(expired, column)} AND ${isOfMatching(scope, column)}`;
+}
+
+function isNotExpired(expired: readonly string[], ingestionId: Prisma.Sql): Prisma.Sql {
+  return expired.length === 0 ? Prisma.sql`TRUE` : Prisma.sql`${ingestionId} <> ALL(${[...expired]}::uuid[])`;
+}
+
+function isOfMatching({ filter }: SearchScope, column: Prisma.Sql): Prisma.Sql {
   // `IS TRUE` keeps the planner from turning the lookup into a join, which would lose the order of an index scan.
   return filter === undefined
     ? Prisma.sql`(${column} IN (

@@ -70,7 +70,10 @@ interface DocumentRow {
   readonly updatedAt: Date;
 }
 
-/** Documents with the ingestion of their latest version in the active index. */
+/**
+ * Documents with the ingestion of their latest version in the active index. The sweep deletes those of expired files a
+ * while after the file has gone for its owner.
+ */
 const SELECT_DOCUMENTS = Prisma.sql`
   SELECT documents.id, documents.collection_id AS "collectionId", documents.file_id AS "fileId", documents.title,
     documents.metadata, latest.status::text, latest.stage::text,
@@ -80,6 +83,7 @@ const SELECT_DOCUMENTS = Prisma.sql`
     latest.error_message AS "errorMessage", latest.heartbeat_at AS "heartbeatAt",
     documents.created_at AS "createdAt", documents.updated_at AS "updatedAt"
   FROM documents
+  JOIN files ON files.id = documents.file_id AND (files.expires_at IS NULL OR files.expires_at > now())
   JOIN collections ON collections.id = documents.collection_id AND collections.deleted_at IS NULL
   JOIN collection_indexes AS active ON active.collection_id = collections.id AND active.status = 'active'
   JOIN LATERAL (

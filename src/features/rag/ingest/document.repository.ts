@@ -59,6 +59,7 @@ export class DocumentRepository {
     return this.prisma.transaction(async (transaction) => {
       await lockCollection(transaction, version);
       const hash = await lockNewFile(transaction, version);
+      const expired = await deleteExpiredDocument(transaction, version, hash);
       const known = await selectByHash(transaction, version, hash);
       if (known !== undefined) return toDuplicate(transaction, version, known);
       await assertRoom(transaction, userId);
@@ -70,7 +71,7 @@ export class DocumentRepository {
         ON CONFLICT (collection_id, hash) DO NOTHING RETURNING id`;
       if (document === undefined) throw new Error('A document was inserted without the lock of its account.');
       const ingestions = await insertIngestions(transaction, version, { id: document.id, hash, version: 1 });
-      return { id: document.id, isDuplicate: false, ingestions, unreferenced: [] };
+      return { id: document.id, isDuplicate: false, ingestions, unreferenced: expired };
     });
   }
 
@@ -186,6 +187,28 @@ export async function selectByHash(
       AND ingestions.document_id IS DISTINCT FROM ${except}::uuid
     LIMIT 1`;
   return planned?.id;
+}
+
+/**
+ * Deletes the document that has these bytes if its file has expired. Otherwise a new document would be a duplicate of one
+ * that the next sweep of files deletes.
+ * @returns bytes that nothing references any more
+ */
+async function deleteExpiredDocument(
+  transaction: Transaction,
+  { userId, collectionId }: NewDocumentVersion,
+  hash: Uint8Array<ArrayBuffer>,
+): Promise<FileKey[]> {
+  const [expired] = await transaction.$queryRaw<{ id: string }[]>`
+    SELECT documents.id FROM documents JOIN files ON files.id = documents.file_id
+    WHERE documents.collection_id = ${collectionId}::uuid AND documents.user_id = ${userId}::uuid
+      AND documents.hash = ${hash} AND files.expires_at <= now()`;
+  if (expired === undefined) return [];
+  const files = await selectOwnedFiles(transaction, userId, expired.id);
+  await lockFiles(transaction, userId, files);
+  await transaction.$executeRaw`
+    DELETE FROM documents WHERE id = ${expired.id}::uuid AND user_id = ${userId}::uuid`;
+  return deleteUnusedFiles(transaction, userId, files);
 }
 
 async function toDuplicate(

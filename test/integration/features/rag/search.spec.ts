@@ -459,6 +459,35 @@ describe('a large collection beside small ones', () => {
     await expectRecall('signs', { tenth: { gte: 3 } }, (number) => number % 10 >= 3);
   });
 
+  it('finds as many passages as without it if the file of the best document has expired', async () => {
+    const requests = (['hybrid', 'lexical', 'vector'] as const).flatMap((mode) =>
+      [undefined, parseMetadataFilter({ number: { gte: 120 } }), parseMetadataFilter({ tenth: 4 })].map(
+        (filter) => ({
+          query: 'topic124 part7',
+          collections: [large],
+          mode,
+          filter,
+          includeIrrelevant: true,
+        }),
+      ),
+    );
+    const isOf124 = (text: string): boolean => text.includes('topic124 ');
+    for (const request of requests) expect((await findTexts(userId, request)).some(isOf124)).toBe(true);
+    const expire = `UPDATE files SET expires_at = $1 WHERE id = (
+      SELECT file_id FROM ingestions JOIN collection_indexes ON collection_indexes.id = ingestions.index_id
+      WHERE collection_id = $2 AND ingestions.metadata->>'number' = '124')`;
+    await store.run(expire, [new Date(0), large]);
+    for (const request of requests) {
+      const texts = await findTexts(userId, request);
+      expect({ request, texts: texts.length, gone: texts.filter(isOf124) }).toEqual({
+        request,
+        texts: 10,
+        gone: [],
+      });
+    }
+    await store.run(expire, [null, large]);
+  });
+
   it('does not hide what small collections have', async () => {
     const { hits } = await find(userId, { query: 'common', collections: [small], includeIrrelevant: true });
     expect(hits).toHaveLength(5);

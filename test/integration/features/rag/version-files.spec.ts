@@ -133,4 +133,62 @@ describe('a file of a document that expires', () => {
     expect((await owner.request('GET', `${documents}/${id}`)).status).toBe(404);
     expect(await namesLike('^expiring-')).toEqual([]);
   });
+
+  it('has no text on any route from then on, before the sweep, and its bytes can be uploaded again', async () => {
+    const { owner, documents } = await makeCollection();
+    const bytes = 'Cormorants nest on the mole.';
+    const file = await uploadedId(api.url, owner, { name: 'expired.txt', bytes });
+    const id = String(at((await owner.request('POST', documents, { file_id: file })).body, 'id'));
+    await followDocument(api.url, owner, 'harbor', id);
+    const other = await addText(api.url, owner, 'harbor', 'Cormorants fish in the harbor.');
+    const asked = await owner.request('POST', '/api/v1/chat', {
+      message: 'Where do cormorants nest?',
+      collection: 'harbor',
+      model: MODEL,
+    });
+    expect(JSON.stringify(asked.body)).toContain('on the mole');
+    const conversation = String(at(asked.body, 'conversation_id'));
+
+    await query(api.database, 'UPDATE files SET expires_at = now() WHERE id = $1', [file]);
+
+    const requests = [
+      ['POST', '/api/v1/rag/search', { query: 'cormorants', collection: 'harbor', top_k: 1 }],
+      ['GET', documents],
+      ['GET', `${documents}/${id}`],
+      ['GET', `${documents}/${id}/events`],
+      ['GET', `/api/v1/files/${file}/text`],
+      ['GET', `/api/v1/conversations/${conversation}/messages`],
+    ] as const;
+    for (const [method, path, body] of requests) {
+      const response = await owner.request(method, path, body);
+      // The model of this test repeats its prompt in the stored answer: only the sources are looked at.
+      const sources = listOf(response.body).flatMap((entry) => [at(entry, 'sources'), at(entry, 'text')]);
+      const shown = path.endsWith('/messages') ? sources : response.body;
+      expect({ path, shown: JSON.stringify(shown) }).toEqual({
+        path,
+        shown: expect.not.stringMatching(/mole|expired\.txt/),
+      });
+    }
+    const [hit, ...others] = listOf(
+      (
+        await owner.request('POST', '/api/v1/rag/search', {
+          query: 'cormorants',
+          collection: 'harbor',
+          top_k: 1,
+        })
+      ).body,
+    );
+    expect([at(hit, 'document_id'), others]).toEqual([other, []]);
+
+    const again = await owner.request('POST', documents, { text: bytes, title: 'again' });
+    expect(again.status).toBe(202);
+    expect(at(again.body, 'id')).not.toBe(id);
+    await followDocument(api.url, owner, 'harbor', String(at(again.body, 'id')));
+  });
 });
+
+/** Returns the entries of a list; none for a response that is no list. */
+function listOf(body: unknown): unknown[] {
+  const data = at(body, 'data');
+  return Array.isArray(data) ? data : [];
+}
