@@ -9,6 +9,7 @@ export type { CitationFilter } from './model/citations.js';
 export { RagModule } from './rag.module.js';
 export { NOTHING_FOUND } from './search/query.service.js';
 export { type PassageBlock, PASSAGE_INSTRUCTIONS } from './search/passages-prompt.js';
+export { isDemoModel, toDemoAnswer } from './search/demo-answer.js';
 export { createCitationFilter } from './search/create-citation-filter.js';
 export { PASSAGE_TOKENS, PassageFinder } from './search/passage-finder.js';
 export { SourceBody } from './search/search-result.dto.js';

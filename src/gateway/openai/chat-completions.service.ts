@@ -6,9 +6,11 @@ import type { OutgoingEvent } from '../../common/event-stream.js';
 import {
   type CitationFilter,
   createCitationFilter,
+  isDemoModel,
   NOTHING_FOUND,
   PASSAGE_TOKENS,
   type SourceBody,
+  toDemoAnswer,
   toSourceBody,
 } from '../../features/rag/index.js';
 import { LlmService, ModelCatalog, type ModelCall, NO_USAGE, type SharedLease } from '../../llm/index.js';
@@ -41,6 +43,8 @@ interface FoundSources {
 interface PreparedCall {
   readonly call: ModelCall;
   readonly found: FoundSources | undefined;
+  /** Answer without a call to a model. */
+  readonly own?: OwnAnswer;
 }
 
 /** Resources of a request until its answer is complete. */
@@ -69,9 +73,9 @@ export class ChatCompletionsService {
     let prepared: PreparedCall | undefined;
     try {
       prepared = await this.prepareCall(caller, body, { memory, signal });
-      const { call, found } = prepared;
-      if (found?.sources.length === 0) {
-        const completion = JSON.stringify(toOwnCompletion(await this.nothingFound(body)));
+      const { call, found, own } = prepared;
+      if (own !== undefined) {
+        const completion = JSON.stringify(toOwnCompletion(own));
         return { head: toModelResponseHeaders(call, { ignored: [] }), completion };
       }
       const answer = await this.llm.complete(call, found?.lease);
@@ -101,10 +105,10 @@ export class ChatCompletionsService {
     let prepared: PreparedCall | undefined;
     try {
       prepared = await this.prepareCall(caller, body, { memory, signal });
-      const { call, found } = prepared;
-      if (found?.sources.length === 0) {
+      const { call, found, own } = prepared;
+      if (own !== undefined) {
         begin(toModelResponseHeaders(call, { ignored: [] }));
-        yield* toOwnChunks(await this.nothingFound(body), includeUsage);
+        yield* toOwnChunks(own, includeUsage);
         return;
       }
       const writer = new ChunkWriter(includeUsage, found?.sources);
@@ -156,9 +160,23 @@ export class ChatCompletionsService {
       await lease.join();
       const asked = { collectionIds, question: retrieval.question };
       const block = await this.passages.findPassages(caller, asked, { ...body, messages }, signal);
-      if (block === undefined) return { call, found: { sources: [], filter: undefined, lease } };
-      const request = { ...call.request, messages: addPassages(messages, block) };
+      const model = await this.models.canonicalName(body.model);
+      if (block === undefined)
+        return {
+          call,
+          found: { sources: [], filter: undefined, lease },
+          own: toNothingFound(model, body),
+        };
       const sources = block.sources.map(toSourceBody);
+      if (isDemoModel(model)) {
+        const text = toDemoAnswer(block.sources).pieces.join('');
+        return {
+          call,
+          found: { sources, filter: undefined, lease },
+          own: toOwnAnswer({ model, text, sources }),
+        };
+      }
+      const request = { ...call.request, messages: addPassages(messages, block) };
       const filter = createCitationFilter(sources.length, body);
       // The marker around passages differs in each request, so an equal one never comes.
       return { call: { ...call, request, cache: undefined }, found: { sources, filter, lease } };
@@ -167,27 +185,34 @@ export class ChatCompletionsService {
       throw error;
     }
   }
+}
 
-  /** Returns the answer to a question that no passage is relevant to. No model is called. */
-  private async nothingFound({ model }: ChatCompletionBody): Promise<OwnAnswer> {
-    return {
-      id: newId(),
-      createdAt: new Date(),
-      text: NOTHING_FOUND,
-      calls: [],
-      model: await this.models.canonicalName(model),
-      finishReason: 'stop',
-      usage: NO_USAGE,
-      sources: [],
-    };
-  }
+/**
+ * Returns the answer to a question that no passage is relevant to. If JSON was requested it is a refusal, as OpenAI's
+ * clients know it: a sentence would not be of the requested schema.
+ */
+function toNothingFound(model: string, { response_format: format }: ChatCompletionBody): OwnAnswer {
+  const isRefusal = format?.type === 'json_object' || format?.type === 'json_schema';
+  return { ...toOwnAnswer({ model, text: NOTHING_FOUND, sources: [] }), isRefusal };
+}
+
+/** Returns an answer that no model has generated. */
+function toOwnAnswer(answer: Pick<OwnAnswer, 'model' | 'text' | 'sources'>): OwnAnswer {
+  const written = {
+    id: newId(),
+    createdAt: new Date(),
+    calls: [],
+    finishReason: 'stop',
+    usage: NO_USAGE,
+  } as const;
+  return { ...written, ...answer };
 }
 
 function* toOwnChunks(answer: OwnAnswer, includeUsage: boolean): Generator<OutgoingEvent> {
-  const { id, createdAt, text, model, finishReason, usage, sources } = answer;
+  const { id, createdAt, text, model, finishReason, usage, sources, isRefusal = false } = answer;
   const chunks = new OwnChunks({ id, createdAt, readModel: () => model, includeUsage });
   yield chunks.begin(sources);
-  yield chunks.add({ content: text });
+  yield chunks.add(isRefusal ? { refusal: text } : { content: text });
   yield* chunks.end(finishReason, usage);
 }
 

@@ -15,7 +15,8 @@ export interface CompletionRetrieval {
 }
 
 /**
- * Returns the collections of a request; undefined if it names none.
+ * Returns the collections of a request; undefined if it names none, or only has the results of tools: they continue an
+ * answer that has its passages already.
  * @throws InvalidRequestError, AppError `invalid_request` if its answer cannot be based on them
  */
 export function toRetrieval(body: ChatCompletionBody): CompletionRetrieval | undefined {
@@ -24,6 +25,7 @@ export function toRetrieval(body: ChatCompletionBody): CompletionRetrieval | und
   // Markers are removed from the text only.
   assertPlainAnswer(body, 'collection');
   const last = messages.findLast(({ role }) => role === 'user');
+  if (last === undefined && messages.at(-1)?.role === 'tool') return undefined;
   const question = last === undefined ? '' : messageText(last);
   if (question.trim() === '') throw invalidQuestion('must have a user message with text');
   if (question.length > MAX_QUESTION_LENGTH)

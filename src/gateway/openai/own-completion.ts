@@ -11,13 +11,15 @@ export interface OwnAnswer extends Pick<
 > {
   readonly id: string;
   readonly createdAt: Date;
+  /** True if the text says why there is no answer in the format that was requested. */
+  readonly isRefusal?: boolean;
   /** Undefined if the answer is not based on collections. */
   readonly sources: readonly SourceBody[] | undefined;
 }
 
 /** Converts an answer to the format of Chat Completions. */
 export function toOwnCompletion(answer: OwnAnswer) {
-  const { id, createdAt, text, calls, model, finishReason, usage, sources } = answer;
+  const { id, createdAt, text, calls, model, finishReason, usage, sources, isRefusal = false } = answer;
   return {
     id: idOf(id),
     object: 'chat.completion',
@@ -28,8 +30,8 @@ export function toOwnCompletion(answer: OwnAnswer) {
         index: 0,
         message: {
           role: 'assistant',
-          content: text === '' && calls.length > 0 ? null : text,
-          refusal: null,
+          content: isRefusal || (text === '' && calls.length > 0) ? null : text,
+          refusal: isRefusal ? text : null,
           ...(calls.length > 0 && { tool_calls: toOpenAiToolCalls(calls) }),
         },
         logprobs: null,

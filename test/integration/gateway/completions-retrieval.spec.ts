@@ -169,6 +169,39 @@ describe('a chat completion that is based on collections', () => {
     expect(sentTo('chat')).toEqual([]);
   });
 
+  it('refuses if JSON is requested and nothing relevant is found, instead of a sentence that is no JSON', async () => {
+    const body = ask({ messages: [say('zebra')], response_format: { type: 'json_object' } });
+    const completion = await clientOf().chat.completions.create(body);
+    expect(completion.choices[0]).toMatchObject({
+      finish_reason: 'stop',
+      message: { content: null, refusal: expect.stringMatching(NOTHING) },
+    });
+    const chunks = await chunksOf(clientOf(), body);
+    expect(textIn(chunks)).toBe('');
+    const refusals = chunks.flatMap(({ choices }) => choices[0]?.delta.refusal ?? []);
+    expect(refusals.join('')).toMatch(NOTHING);
+    expect(sentTo('chat')).toEqual([]);
+  });
+
+  it('quotes the best passages and cites them with the demo model', async () => {
+    const body = ask({ model: 'demo/echo' });
+    const completion = await clientOf().chat.completions.create(body);
+    const content = completion.choices[0]?.message.content;
+    expect(content).toContain('This is the demo model.');
+    expect(content).toContain(`> ${PASSAGE} [1]`);
+    expect(completion).toMatchObject({ model: 'demo/echo', sources: [tides()], usage: { total_tokens: 0 } });
+    const chunks = await chunksOf(clientOf(), body);
+    expect(chunks[0]).toMatchObject({ sources: [tides()] });
+    expect(textIn(chunks)).toBe(content);
+  });
+
+  it('has no passages if its messages are only the results of tools', async () => {
+    const body = ask({ messages: [{ role: 'tool', tool_call_id: 'call_1', content: 'high tide' }] });
+    const completion = await clientOf().chat.completions.create(body);
+    expect(completion).not.toHaveProperty('sources');
+    expect(JSON.stringify(sentTo('chat'))).not.toContain(PASSAGE);
+  });
+
   it('searches all collections of a list, for the last question, also after the results of tools', async () => {
     const call = { id: 'call_1', type: 'function' as const, function: { name: 'clock', arguments: '{}' } };
     const body = ask({
@@ -445,6 +478,19 @@ describe('a turn of a conversation over Chat Completions that is based on a coll
     expect(completion).toMatchObject({
       choices: [{ message: { content: 'At noon [1].' } }],
       sources: [tides()],
+    });
+  });
+
+  it('goes on after a request with the results of tools only', async () => {
+    provider.script({ kind: 'answer', toolCalls: [{ id: 'call_1', name: 'clock', arguments: '{}' }] });
+    const { response } = await client()
+      .chat.completions.create(ask({ tools: [TOOL] }))
+      .withResponse();
+    const id = String(response.headers.get('x-conversation-id'));
+    provider.script({ kind: 'answer', text: 'At noon.' });
+    const messages: Message[] = [{ role: 'tool', tool_call_id: 'call_1', content: 'noon' }];
+    expect(await client(id).chat.completions.create(ask({ tools: [TOOL], messages }))).toMatchObject({
+      choices: [{ message: { content: 'At noon.' } }],
     });
   });
 });
