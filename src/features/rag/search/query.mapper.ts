@@ -1,7 +1,7 @@
 import type { OutgoingEvent } from '../../../common/event-stream.js';
 import { toUsd } from '../../../common/money.js';
 import type { QueryEvent, QueryOutcome } from './query.service.js';
-import { toRerankBody, toUsageBody } from './search.mapper.js';
+import { toRerankBody, toQueryUsageBody } from './search.mapper.js';
 import type { QueryAnswerBody, QueryEndBody } from './search-result.dto.js';
 import { toSourceBody } from './source.mapper.js';
 
@@ -57,7 +57,7 @@ function toQueryEndBody({
   return {
     citations: citations.map(toSourceBody),
     model,
-    usage: toUsageBody(usage),
+    usage: toQueryUsageBody(usage),
     cost_estimate: toUsd(costMicroUsd),
     finish_reason: finishReason,
     ...(rerank !== undefined && { rerank: toRerankBody(rerank) }),

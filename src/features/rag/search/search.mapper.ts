@@ -44,11 +44,11 @@ function toSearchHitBody(hit: SearchHit): SearchHitBody {
 
 /** Converts the call to the model that ordered passages to its API representation. */
 export function toRerankBody({ model, usage, costMicroUsd }: RerankCall): RerankBody {
-  return { model, usage: toUsageBody(usage), cost_estimate: toUsd(costMicroUsd) };
+  return { model, usage: toQueryUsageBody(usage), cost_estimate: toUsd(costMicroUsd) };
 }
 
 /** Converts the usage of a call to its API representation. */
-export function toUsageBody({ inputTokens, outputTokens }: TokenUsage): QueryUsageBody {
+export function toQueryUsageBody({ inputTokens, outputTokens }: TokenUsage): QueryUsageBody {
   return {
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,
