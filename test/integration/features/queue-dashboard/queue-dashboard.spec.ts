@@ -1,7 +1,7 @@
 // Real components: the API on a socket, its queues in PostgreSQL or Redis, and Bull Board with its files. Each of the
 // board's own routes that change something is requested.
 import { createHmac } from 'node:crypto';
-import { appRoutes } from '@bull-board/api/dist/routes';
+import { appRoutes } from '@bull-board/api/dist/routes.js';
 import { describe, expect, it } from '@jest/globals';
 import { idOf, makeKey, registerAdmin } from '../../../support/accounts.js';
 import { type ApiResponse, at, listAt, registerUser, send, type TestUser } from '../../../support/client.js';
