@@ -40,6 +40,7 @@ const STAGES = {
   finish: { name: 'finish', lock: 84 },
   switch: { name: 'switch', lock: 85 },
   deletion: { name: 'deletion', lock: 86 },
+  document: { name: 'document', lock: 87 },
 } as const;
 
 /** The stages of an ingestion, those first that take long to reach, and the number of paragraphs of a document for each. */
@@ -82,7 +83,8 @@ beforeAll(async () => {
     ${holdTrigger(STAGES.vectors, 'INSERT ON chunk_embeddings', `NEW.ordinal = ${LATER_CHUNK}`)}
     ${holdTrigger(STAGES.finish, 'UPDATE ON ingestions', 'NEW.visible AND NOT OLD.visible')}
     ${holdTrigger(STAGES.switch, 'UPDATE ON collection_indexes', "NEW.status = 'active' AND OLD.status = 'building'")}
-    ${holdTrigger(STAGES.deletion, 'DELETE ON documents')}`);
+    ${holdTrigger(STAGES.deletion, 'DELETE ON documents')}
+    ${holdTrigger(STAGES.document, 'INSERT ON documents', "NEW.title = 'orphan.txt'")}`);
 }, 150_000);
 
 afterAll(async () => {
@@ -249,4 +251,29 @@ describe('a server that is killed with SIGKILL while it changes collections', ()
     );
     expect(files).toEqual([]);
   });
+});
+
+describe('a server that is killed with SIGKILL between an uploaded file and its document', () => {
+  it('leaves a file that expires, and none that stays among the files of the account', async () => {
+    const collectionId = await makeCollection({ database }, userId);
+    const url = await server.ready;
+    const expiry = (name: string): Promise<Row[]> =>
+      query(database, 'SELECT expires_at IS NOT NULL AS expires FROM files WHERE name = $1', [name]);
+    let upload: Promise<unknown> = Promise.resolve();
+    await holdAt(STAGES.document, holder, () => {
+      upload = uploadDocument(url, user, collectionId, { name: 'orphan.txt', bytes: 'orphan' }).catch(
+        (error: unknown) => error,
+      );
+      return Promise.resolve();
+    });
+    await killAndRestart([STAGES.document]);
+    expect(await upload).toBeInstanceOf(Error);
+    expect(await expiry('orphan.txt')).toEqual([{ expires: true }]);
+    const again = await uploadDocument(await server.ready, user, collectionId, {
+      name: 'adopted.txt',
+      bytes: 'orphan',
+    });
+    expect(again.status).toBe(202);
+    expect(await expiry('adopted.txt')).toEqual([{ expires: false }]);
+  }, 300_000);
 });

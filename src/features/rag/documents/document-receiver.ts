@@ -22,6 +22,15 @@ const MAX_FIELD_BYTES = 16_384;
 /** Maximum length of a title that is the beginning of a text, in UTF-16 units. */
 const MAX_DERIVED_TITLE = 80;
 
+/**
+ * Lifetime of a file that arrives with a request, until its document refers to it. If the process is killed before that,
+ * the file expires.
+ */
+const PROVISIONAL_FILE = [
+  ['expires_after[anchor]', 'created_at'],
+  ['expires_after[seconds]', '3600'],
+] as const;
+
 /** A request with the content of a document. */
 export interface DocumentRequest {
   readonly userId: string;
@@ -136,15 +145,19 @@ export class DocumentReceiver {
     return { content: await this.toContent(request.userId, titled, received.file), received };
   }
 
-  /** Stores a file that arrives with a request. */
+  /** Stores a file that arrives with a request. It expires unless a document comes to refer to it. */
   private store(
     { userId, key }: DocumentRequest,
     collection: OwnCollection,
     file: NewFile,
   ): Promise<ReceivedFile> {
-    return this.files.create(userId, file, {
-      idempotency: key === undefined ? undefined : { route: routeOf(collection), key },
-    });
+    return this.files.create(
+      userId,
+      { ...file, fields: new Map(PROVISIONAL_FILE) },
+      {
+        idempotency: key === undefined ? undefined : { route: routeOf(collection), key },
+      },
+    );
   }
 
   /** @throws InvalidRequestError unless there is exactly one file */

@@ -145,16 +145,22 @@ async function lockCollection(
   if (collection === undefined) throw new NotFoundError('collection', collectionId);
 }
 
-/** Locks the file of a new version, and returns the hash of its bytes. */
+/**
+ * Locks the file of a new version, and returns the hash of its bytes. A file that was created for it no longer expires:
+ * the document of this transaction refers to it.
+ */
 async function lockNewFile(
   transaction: Transaction,
-  { userId, fileId }: NewDocumentVersion,
+  { userId, fileId, ownsFile }: NewDocumentVersion,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const [file] = await transaction.$queryRaw<{ hash: Uint8Array }[]>`
     SELECT hash FROM files
     WHERE id = ${fileId}::uuid AND user_id = ${userId}::uuid AND (expires_at IS NULL OR expires_at > now())
     FOR KEY SHARE`;
   if (file === undefined) throw new NotFoundError('file', fileId);
+  if (ownsFile)
+    await transaction.$executeRaw`
+      UPDATE files SET expires_at = NULL WHERE id = ${fileId}::uuid AND user_id = ${userId}::uuid`;
   return new Uint8Array(file.hash);
 }
 
