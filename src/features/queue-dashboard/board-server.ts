@@ -64,11 +64,11 @@ export class BoardServer implements IServerAdapter {
     return this;
   }
 
-  setEntryRoute({ route, handler }: AppViewRoute): this {
+  setEntryRoute(entry: AppViewRoute): this {
     const { basePath, uiConfig, viewsPath } = this;
-    const { name, params } = handler({ basePath, uiConfig });
+    const { name, params } = entry.handler({ basePath, uiConfig });
     const page = renderView(readFileSync(join(viewsPath, name), 'utf8'), params);
-    for (const path of [route].flat()) {
+    for (const path of [entry.route].flat()) {
       this.router.get(basePath + path, (_request, response) => {
         response.type('html').send(page);
       });
@@ -77,25 +77,23 @@ export class BoardServer implements IServerAdapter {
   }
 
   setApiRoutes(routes: AppControllerRoute[]): this {
-    for (const { method, route, handler } of routes) {
-      if (method !== 'get') continue;
-      for (const path of [route].flat()) {
-        this.router.get(this.basePath + path, (request, response) =>
-          this.sendData(handler, request, response),
-        );
+    for (const route of routes) {
+      if (route.method !== 'get') continue;
+      for (const path of [route.route].flat()) {
+        this.router.get(this.basePath + path, (request, response) => this.sendData(route, request, response));
       }
     }
     return this;
   }
 
   private async sendData(
-    handler: AppControllerRoute['handler'],
+    route: AppControllerRoute,
     { query, params }: Request,
     response: Response,
   ): Promise<void> {
     const { queues, uiConfig } = this;
     const { status = 200, body } = await this.reader(() =>
-      handler({ queues, uiConfig, query, params, body: {}, headers: {} }),
+      route.handler({ queues, uiConfig, query, params, body: {}, headers: {} }),
     );
     response.status(status).json(body);
   }

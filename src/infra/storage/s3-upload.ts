@@ -76,9 +76,9 @@ export class S3Upload {
       await untilAborted(next, revoked);
       if (revoked.aborted) throw new SlowUploadError();
     }
-    const { done, value } = await next;
+    const result = await next;
     this.throwFailure();
-    return done === true ? undefined : value;
+    return result.done === true ? undefined : result.value;
   }
 
   private async add(piece: Uint8Array, options: PutOptions): Promise<void> {
