@@ -1,9 +1,10 @@
 // Real components: the API on a socket and PostgreSQL.
 import { describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { idOf } from '../../../support/accounts.js';
 import { at, listAt, registerUser } from '../../../support/client.js';
 import { setUpApi, setUpUser } from '../../../support/set-up.js';
-import { query } from '../../../support/stored.js';
+import { query, until } from '../../../support/stored.js';
 import { commitEvent, deliveriesOf, makeWebhook, WEBHOOKS } from '../../../support/webhooks.js';
 
 const URL = 'http://127.1.0.1:9/hooks?token=s3cret';
@@ -168,16 +169,26 @@ describe('the outbox', () => {
   it('does not fail the transaction of an event whose webhook is being deleted', async () => {
     const account = await registerUser(api.url);
     const userId = await idOf(account);
-    for (let round = 0; round < 5; round += 1) {
-      const { id } = await makeWebhook(account, 'http://127.1.0.1:9/5');
-      const [deleted] = await Promise.all([
-        account.request('DELETE', `${WEBHOOKS}/${id}`),
-        ...Array.from({ length: 8 }, (_, occurrence) =>
-          commitEvent(api, { ...completed, userId, occurrence }),
-        ),
-      ]);
-      expect(deleted.status).toBe(204);
-      expect(await deliveriesOf(api, id)).toEqual([]);
+    const { id } = await makeWebhook(account, 'http://127.1.0.1:9/5');
+    const deletion = new pg.Client({ connectionString: api.database.url });
+    await deletion.connect();
+    try {
+      await deletion.query('BEGIN');
+      await deletion.query('DELETE FROM webhooks WHERE id = $1', [id]);
+      const committed = commitEvent(api, { ...completed, userId });
+      await until('the event to wait for the deletion', async () => {
+        const waiting = await query(
+          api.database,
+          `SELECT 1 FROM pg_stat_activity
+           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%webhook_deliveries%'`,
+        );
+        return waiting.length > 0;
+      });
+      await deletion.query('COMMIT');
+      await committed;
+    } finally {
+      await deletion.end();
     }
+    expect(await deliveriesOf(api, id)).toEqual([]);
   });
 });
