@@ -13,6 +13,7 @@ export type {
   AttemptRecord,
   BudgetLease,
   BudgetRequest,
+  CallHandling,
   ChatChunk,
   ChatCompletion,
   ChatDelta,
@@ -34,6 +35,7 @@ export {
   CredentialSource,
   NO_USAGE,
   readReturnedFields,
+  REQUEST_HANDLING,
   ReturnedFieldsCollector,
   UsageSink,
 } from './port/index.js';

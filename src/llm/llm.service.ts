@@ -202,21 +202,25 @@ export class LlmService {
     return own.includes(undefined);
   }
 
-  private recordUsage(call: ModelCall, attempts: readonly AttemptRecord[]): void {
-    if (call.accounting === 'sink') this.sink.record(call, attempts);
+  private recordUsage(
+    call: Pick<ModelCall, 'callId' | 'userId' | 'apiKeyId' | 'accounting'>,
+    attempts: readonly AttemptRecord[],
+  ): void {
+    const { accounting } = call;
+    if (accounting !== 'caller') (accounting === 'sink' ? this.sink : accounting).record(call, attempts);
   }
 
   /**
-   * Embeds texts. The usage goes to the sink, unless the caller commits it together with its row.
+   * Embeds texts. By default the usage goes to the sink.
    * @throws ModelCallError, AppError as `stream` does
    */
   async embed(request: EmbeddingRequest): Promise<Embeddings> {
-    const { signal, userId, accounting = 'sink', allowFallback = true } = request;
+    const { signal, accounting = 'sink', allowFallback = true } = request;
     const models = await this.directory.resolveChain(request.model);
     const chain = allowFallback ? models : models.slice(0, 1);
     const lease = await this.reserveBudget(request, chain, estimateEmbedding(request.input), 0);
     const sequence = new AttemptSequence(
-      { chain, signal, ...this.attemptOptions(userId, 'embeddings') },
+      { chain, signal, ...this.attemptOptions(request, 'embeddings') },
       ({ resolved: { modelProvider: provider, ...model }, number, apiKey }) =>
         new EmbeddingAttempt({
           number,
@@ -233,7 +237,7 @@ export class LlmService {
       return { model: attempt.model, vectors: answer.vectors, attempts: sequence.attempts };
     } finally {
       lease.settle(sequence.attempts);
-      if (accounting === 'sink') this.sink.record(request, sequence.attempts);
+      this.recordUsage({ ...request, accounting }, sequence.attempts);
     }
   }
 
@@ -258,16 +262,17 @@ export class LlmService {
       chain,
       deadlinesOf,
       prices: this.prices,
-      ...this.attemptOptions(call.userId, 'chat'),
+      ...this.attemptOptions(call, 'chat'),
     });
   }
 
   private attemptOptions(
-    userId: string,
+    { userId, priority }: Pick<ModelCall, 'userId' | 'priority'>,
     operation: ModelOperation,
   ): Omit<AttemptSequenceOptions, 'chain' | 'signal'> {
     return {
       operation,
+      priority,
       metrics: this.metrics,
       maxRetries: this.config.maxRetries,
       clock: this.clock,

@@ -9,7 +9,7 @@ import {
 } from '../port/model-call-error.js';
 import { keyScopeOf } from '../models/key-scope.js';
 import type { ResolvedModel } from '../models/model-directory.js';
-import { type AttemptRecord, ProviderError, type TokenUsage } from '../port/index.js';
+import { type AttemptRecord, type CallPriority, ProviderError, type TokenUsage } from '../port/index.js';
 import type { AttemptTimer, ModelCallMetrics, ModelOperation } from './model-call-metrics.js';
 import type { Permit, ProviderGate } from '../resilience/provider-gate.js';
 import { FallbackPlan } from './fallback-plan.js';
@@ -24,6 +24,7 @@ export interface AttemptSequenceOptions {
   readonly maxRetries: number;
   /** The caller's signal. Aborting it ends the call as cancelled. */
   readonly signal: AbortSignal;
+  readonly priority: CallPriority | undefined;
   /** Times the wait between two attempts. */
   readonly clock: Clock;
   readonly operation: ModelOperation;
@@ -109,13 +110,13 @@ export class AttemptSequence<One extends AttemptHandle> {
    * @throws ModelCallError if the call was aborted
    */
   async admitNext(): Promise<AdmittedAttempt<One> | ProviderError> {
-    const { gateOf, signal, metrics, operation } = this.options;
+    const { gateOf, priority, signal, metrics, operation } = this.options;
     const resolved = this.plan.model;
     if (resolved === undefined) throw new Error('The fallback plan has no model to continue with.');
     const apiKey = await this.keyOf(resolved.provider);
     const keyScope = keyScopeOf(apiKey);
     const permit = await gateOf(resolved.provider)
-      .enter({ model: resolved.model, keyScope, signal })
+      .enter({ model: resolved.model, keyScope, priority, signal })
       .catch(asRefusal);
     if (signal.aborted) {
       if (!(permit instanceof ProviderError)) permit.settle('not_asked');

@@ -56,6 +56,15 @@ export class ModelCatalog implements OnApplicationShutdown {
     return smallestContextWindow(await Promise.all(windows));
   }
 
+  /**
+   * Returns the id of the provider that is called for a name; for an alias, that of its first model.
+   * @throws AppError as `resolve` does
+   */
+  async providerOf(name: string | undefined): Promise<string | undefined> {
+    const [first] = await this.directory.resolveChain(name);
+    return first?.provider;
+  }
+
   /** Returns the full names of all models. */
   modelNames(): Promise<string[]> {
     return this.directory.names();

@@ -10,6 +10,20 @@ import type { NativeRequest, RelayedEvent } from './native.js';
  */
 export type ServerDefault = 'temperature' | 'limit_name' | 'history';
 
+/**
+ * Precedence of a call at its provider: an interactive call, whose client waits for it, comes before one in the
+ * background.
+ */
+export type CallPriority = 'interactive' | 'background';
+
+/** Receives the attempt records of calls, once per call and whatever its outcome. It must neither fail nor block. */
+export interface UsageRecorder {
+  record(
+    call: { readonly callId: string; readonly userId: string; readonly apiKeyId?: string | null },
+    attempts: readonly AttemptRecord[],
+  ): void;
+}
+
 /** A call that a feature makes to the model layer. */
 export interface ModelCall {
   /** Key of the call's attempt records. Two calls with the same id are billed once. */
@@ -29,9 +43,11 @@ export interface ModelCall {
   readonly signal: AbortSignal;
   /**
    * The writer of the attempt records: the caller, together with the row that it owns, or the model layer itself,
-   * into the `UsageSink`.
+   * into the `UsageSink` or a recorder of the caller.
    */
-  readonly accounting: 'caller' | 'sink';
+  readonly accounting: 'caller' | 'sink' | UsageRecorder;
+  /** Default: interactive. */
+  readonly priority?: CallPriority;
   /**
    * True if the caller has already reserved the budget with `LlmService.reserve` and settles the lease together
    * with its row.
@@ -52,6 +68,12 @@ export interface ModelCall {
    */
   readonly mayCache?: ((completion: ChatCompletion) => boolean) | undefined;
 }
+
+/** The way in which the model layer handles the calls of a request. */
+export type CallHandling = Required<Pick<ModelCall, 'accounting' | 'priority'>>;
+
+/** Handling of the calls of a stateless request whose client waits for it. */
+export const REQUEST_HANDLING: CallHandling = { accounting: 'sink', priority: 'interactive' };
 
 /** A request whose tokens are to be counted. Counting costs nothing and is not recorded. */
 export type CountingCall = Pick<ModelCall, 'userId' | 'model' | 'request' | 'native' | 'signal'>;
@@ -142,6 +164,8 @@ export interface EmbeddingRequest {
   readonly signal: AbortSignal;
   /** The writer of the attempt records, as in {@link ModelCall}. Default: the model layer, into the `UsageSink`. */
   readonly accounting?: ModelCall['accounting'];
+  /** Default: interactive. */
+  readonly priority?: CallPriority;
   /**
    * False if no other model of a chain may answer, because vectors of different models cannot be compared. Default:
    * true.

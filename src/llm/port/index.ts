@@ -1,16 +1,20 @@
 export { CompletionAssembler, completionToChunks } from './assemble.js';
 export { type CallIdRule, withAcceptedCallIds } from './call-ids.js';
 export { Budget, type BudgetLease, type BudgetRequest } from './budget.js';
-export type {
-  AttemptRecord,
-  CountingCall,
-  EmbeddingRequest,
-  Embeddings,
-  ModelAnswer,
-  ModelCall,
-  ModelEvent,
-  ModelIdentity,
-  ServerDefault,
+export {
+  type AttemptRecord,
+  type CallHandling,
+  type CallPriority,
+  type CountingCall,
+  type EmbeddingRequest,
+  type Embeddings,
+  type ModelAnswer,
+  type ModelCall,
+  type ModelEvent,
+  type ModelIdentity,
+  REQUEST_HANDLING,
+  type ServerDefault,
+  type UsageRecorder,
 } from './call.js';
 export type {
   AnswerMessage,

@@ -293,4 +293,15 @@ describe('the slots of a provider', () => {
     permits[1]?.settle('cancelled');
     expect([await full.enter(patient), await full.enter(patient)]).toHaveLength(2);
   });
+
+  it('lets calls in the background wait, however many there are', async () => {
+    const full = gate();
+    const inBackground: GateRequest = { ...patient, priority: 'background' };
+    const permits = [await full.enter(patient), await full.enter(patient)];
+    const waiting = Array.from({ length: 5 }, () => full.enter(inBackground));
+    expect(full.load).toMatchObject({ running: 2, waiting: 5 });
+    for (const permit of permits) permit.settle('completed');
+    for (const next of waiting) (await next).settle('completed');
+    expect(full.load).toMatchObject({ running: 0, waiting: 0 });
+  });
 });

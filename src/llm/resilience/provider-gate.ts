@@ -1,4 +1,4 @@
-import { ProviderError, type ProviderErrorKind } from '../port/index.js';
+import { type CallPriority, ProviderError, type ProviderErrorKind } from '../port/index.js';
 import type { Circuits } from './circuits.js';
 import { ConcurrencyLimiter } from './concurrency-limiter.js';
 import { verdictsOf } from './verdict.js';
@@ -23,6 +23,8 @@ export interface GateRequest {
   readonly model: string;
   /** Scope of the key: empty for the server's own. Each key has its own circuits. */
   readonly keyScope: string;
+  /** Default: interactive. */
+  readonly priority?: CallPriority | undefined;
   /** Aborting it ends the wait. */
   readonly signal: AbortSignal;
 }
@@ -79,17 +81,17 @@ export class ProviderGate {
 
   /**
    * Waits for a slot.
-   * @throws ProviderError `overloaded` immediately if the queue is full, `circuit_open` while the host or the
+   * @throws ProviderError `overloaded` immediately if the queue of interactive calls is full, `circuit_open` while the host or the
    * model is down or being probed
    */
-  async enter({ model, keyScope, signal }: GateRequest): Promise<Permit> {
+  async enter({ model, keyScope, priority, signal }: GateRequest): Promise<Permit> {
     const { provider } = this.options;
     const host = hostKeyOf(keyScope, provider);
     // A provider id contains no slash, so no model can have the key of a host.
     const keys = { host, model: `${host}/${model}` };
     // Refuse before waiting for a slot, and check again afterwards: the circuit may have opened meanwhile.
     this.refuseWhileOpen(keys);
-    const release = await this.limiter.acquire(signal);
+    const release = await this.limiter.acquire(signal, priority);
     try {
       this.refuseWhileOpen(keys);
     } catch (error) {
