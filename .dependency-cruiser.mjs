@@ -38,6 +38,7 @@ const folderRows = {
     ['model'],
   ],
   'features/rag': [['search', 'documents'], ['collections', 'ingest'], ['chunks'], ['model']],
+  'features/batches': [['batches'], ['running'], ['ending', 'input'], ['rows'], ['model']],
   'features/webhooks': [['endpoints', 'delivery'], ['outbox', 'network', 'secrets'], ['model']],
   http: [['body'], ['server', 'guards', 'response', 'openapi'], ['errors'], ['context']],
   llm: [

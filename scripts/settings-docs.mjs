@@ -28,6 +28,7 @@ const groups = {
   Files: [
     'MAX_UPLOAD_MB',
     'BATCH_MAX_INPUT_MB',
+    'BATCH_CONCURRENCY',
     'S3_BUCKET',
     'S3_ENDPOINT',
     'S3_REGION',

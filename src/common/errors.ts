@@ -20,6 +20,7 @@ export const ERROR_CODES = [
   'email_taken',
   'name_taken',
   'limit_reached',
+  'batch_limit_exceeded',
   'reindex_required',
   'last_admin',
   'conversation_busy',

@@ -68,6 +68,10 @@ export class AppConfig {
     readonly s3: S3Config | undefined;
     readonly extraction: ExtractionConfig;
   };
+  readonly batches: {
+    /** Maximum number of requests of batches that a process sends at once. */
+    readonly concurrency: number;
+  };
   readonly database: { readonly url: string | undefined; readonly poolMax: number };
   readonly redisUrl: string | undefined;
   readonly redisKeyPrefix: string;
@@ -129,6 +133,7 @@ export class AppConfig {
           ? undefined
           : Math.round(values.QUOTA_COST_MONTH_USD * MICRO_PER_USD),
     };
+    this.batches = { concurrency: values.BATCH_CONCURRENCY };
     this.files = {
       maxBatchInputMb: values.BATCH_MAX_INPUT_MB,
       quotaBytes: values.QUOTA_STORAGE_MB === undefined ? undefined : values.QUOTA_STORAGE_MB * 2 ** 20,

@@ -23,6 +23,13 @@ export const accessTokensConfig = section('accessTokens', ({ auth: { jwtSecret, 
   previousJwtSecret,
 }));
 
+/** Running of batches. */
+export const batchesConfig = section('batches', ({ batches, limits }) => ({
+  concurrency: batches.concurrency,
+  /** Maximum number of answers that an account generates at once. */
+  accountConcurrency: limits.concurrency,
+}));
+
 /** Lifetime of cached answers. */
 export const cacheConfig = section('cache', ({ cache: { ttlMs } }) => ({ ttlMs }));
 
@@ -91,6 +98,7 @@ export const webhooksConfig = section('webhooks', ({ webhooks }) => webhooks);
 
 const SECTIONS: readonly ConfigSection<ConfigObject>[] = [
   accessTokensConfig,
+  batchesConfig,
   cacheConfig,
   contextConfig,
   encryptionConfig,

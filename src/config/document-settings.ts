@@ -15,6 +15,13 @@ export const DOCUMENT_SETTINGS = {
     max: 1024,
     description: 'Maximum size of an uploaded file whose purpose is `batch`, in megabytes',
   }),
+  BATCH_CONCURRENCY: wholeNumber({
+    default: 16,
+    min: 1,
+    max: 256,
+    description:
+      'Maximum number of requests of batches that a process which runs jobs sends at once, beside the limits of the accounts and of each provider',
+  }),
   QUOTA_STORAGE_MB: optionalWholeNumber({
     min: 1,
     max: 1_000_000_000,

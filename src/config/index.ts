@@ -9,6 +9,7 @@ export {
 } from './app-config.js';
 export {
   accessTokensConfig,
+  batchesConfig,
   cacheConfig,
   configModule,
   contextConfig,

@@ -281,6 +281,14 @@ const folderCases: Record<string, readonly (readonly [string, string, string | u
     ['chunks', 'collections', 'model'],
     ['model', 'chunks', undefined],
   ],
+  'features/batches': [
+    ['batches', '.', 'running'],
+    ['running', 'batches', 'ending'],
+    ['ending', 'input', 'rows'],
+    ['input', 'running', 'rows'],
+    ['rows', 'ending', 'model'],
+    ['model', 'rows', undefined],
+  ],
   'features/webhooks': [
     ['endpoints', 'delivery', 'network'],
     ['delivery', 'endpoints', 'secrets'],

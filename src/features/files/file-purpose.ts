@@ -6,3 +6,9 @@ export type FilePurpose = (typeof FILE_PURPOSES)[number];
 
 /** Purpose of a file whose client declares none. */
 export const DEFAULT_PURPOSE: FilePurpose = 'user_data';
+
+/** Purposes of files that the server makes for an account; clients cannot declare them. */
+export const RESULT_PURPOSES = ['batch_output'] as const;
+
+/** A purpose of a file that the server makes. */
+export type ResultPurpose = (typeof RESULT_PURPOSES)[number];

@@ -10,7 +10,7 @@ import { type ByteRange, FileStorage } from '../../infra/storage/index.js';
 import { ContentAdoptionRepository, type AdoptedContent } from './content-adoption.repository.js';
 import { type FileKey, FileRepository, type FileSlice } from './file.repository.js';
 import { toFileName } from './file-name.js';
-import type { FilePurpose } from './file-purpose.js';
+import type { FilePurpose, ResultPurpose } from './file-purpose.js';
 import { ReceivedBytes } from './received-bytes.js';
 import type { StoredFile } from './stored-file.js';
 import { TextQueue } from './text/text.queue.js';
@@ -50,6 +50,30 @@ export interface UploadConditions {
   readonly assertType?: (mediaType: string) => void;
 }
 
+/** A file that the server itself makes for an account. */
+export interface ResultFile {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly purpose: ResultPurpose;
+  /** Contents. Throws if they cannot be made. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Lifetime in seconds; undefined if the file does not expire. */
+  readonly expiresAfterS: number | undefined;
+  /** Identifies the file among those made for the account within a day: with the same key and bytes it is made once. */
+  readonly key: string;
+}
+
+/** Bytes to be stored. */
+interface NewContent {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Maximum number of bytes. */
+  readonly maxBytes: number;
+  /** Maximum number of bytes that the client has declared. */
+  readonly expectedBytes?: number | undefined;
+  /** Aborts when the bytes will not be complete. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** A file to be downloaded. */
 export interface OpenableFile extends StoredFile {
   /**
@@ -58,6 +82,9 @@ export interface OpenableFile extends StoredFile {
    */
   readonly open: (range?: ByteRange) => Promise<Readable>;
 }
+
+/** Maximum size of a file that the server makes, in bytes. */
+const MAX_RESULT_BYTES = 2 ** 31 - 1;
 
 /** Manages uploaded files. */
 @Injectable()
@@ -100,14 +127,8 @@ export class FileService {
     const { idempotency, keptRoute, needsPurpose = false, assertType } = conditions;
     const maxBytes = this.maxBytes(parsePurpose(fields));
     if (declaredSize !== undefined) await this.assertFits(userId, declaredSize);
-    const contentId = newId();
-    const received = new ReceivedBytes();
-    await this.storage.put({ folder: userId, name: contentId }, received.passThrough(bytes, maxBytes), {
-      signal,
-      maxBytes: Math.min(maxBytes, declaredSize?.max ?? maxBytes),
-    });
-    let isNeeded = false;
-    try {
+    const content = { bytes, maxBytes, expectedBytes: declaredSize?.max, signal };
+    const inserted = await this.store(userId, content, (received, contentId) => {
       const facts = received.facts(declaredType);
       assertType?.(facts.mediaType);
       const options = parseUploadFields(fields, { needsPurpose });
@@ -116,19 +137,68 @@ export class FileService {
       const file = { name: toFileName(name), ...facts, ...options, textFormat };
       const limit = this.maxBytes(file.purpose);
       if (file.size > limit) throw new FileTooLargeError(limit);
-      const inserted = await this.uploads.insertUpload(
-        {
-          id: newId(),
-          contentId,
-          userId,
-          ...file,
-          idempotency: idempotency && { ...idempotency, fingerprint: fingerprintOf(file) },
-          repeated: keptRoute === undefined ? undefined : keptIdentityOf(keptRoute, file),
-        },
+      const keyed = idempotency && { ...idempotency, fingerprint: fingerprintOf(file) };
+      const repeated = keptRoute === undefined ? undefined : keptIdentityOf(keptRoute, file);
+      return this.uploads.insertUpload(
+        { id: newId(), contentId, userId, ...file, idempotency: keyed, repeated },
         this.config.quotaBytes,
       );
+    });
+    this.announceText(userId, inserted.file);
+    return inserted;
+  }
+
+  /**
+   * Stores a file that the server makes for an account. It counts towards the storage quota, but is never refused
+   * because of it: its contents have been paid for.
+   * @throws AppError `unauthorized` if the account was disabled in the meantime
+   * @throws the error of making its bytes
+   */
+  async createResult(userId: string, result: ResultFile): Promise<StoredFile> {
+    const { name, mediaType, purpose, bytes, expiresAfterS, key } = result;
+    const { file } = await this.store(
+      userId,
+      { bytes, maxBytes: MAX_RESULT_BYTES },
+      (received, contentId) => {
+        const { size, hash } = received.facts(mediaType);
+        const options = { name, mediaType, purpose, expiresAfterS };
+        const idempotency = { route: purpose, key, fingerprint: fingerprintOf({ ...options, hash }) };
+        return this.uploads.insertUpload(
+          {
+            id: newId(),
+            contentId,
+            userId,
+            size,
+            hash,
+            textFormat: null,
+            ...options,
+            idempotency,
+            repeated: undefined,
+          },
+          undefined,
+        );
+      },
+    );
+    return file;
+  }
+
+  /** Stores bytes, then their rows. If those are not stored, or need other bytes, the bytes are removed again. */
+  private async store(
+    userId: string,
+    content: NewContent,
+    insertRows: (received: ReceivedBytes, contentId: string) => Promise<InsertedUpload>,
+  ): Promise<InsertedUpload> {
+    const contentId = newId();
+    const received = new ReceivedBytes();
+    const { bytes, maxBytes, expectedBytes = maxBytes, signal } = content;
+    await this.storage.put({ folder: userId, name: contentId }, received.passThrough(bytes, maxBytes), {
+      signal,
+      maxBytes: Math.min(maxBytes, expectedBytes),
+    });
+    let isNeeded = false;
+    try {
+      const inserted = await insertRows(received, contentId);
       isNeeded = inserted.file.contentId === contentId;
-      this.announceText(userId, inserted.file);
       return inserted;
     } catch (error) {
       // If the database became unavailable, the rows may exist anyway; the sweep checks once it is back.

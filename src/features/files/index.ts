@@ -20,6 +20,6 @@ export { DependentFileRepository, type OwnedFile } from './dependent-file.reposi
 export { deleteFileRows, type FileKey } from './file.repository.js';
 export { FileService, type NewFile } from './file.service.js';
 export { FilesModule } from './files.module.js';
-export { FILE_PURPOSES } from './file-purpose.js';
+export { FILE_PURPOSES, RESULT_PURPOSES } from './file-purpose.js';
 export { DeletedUploadError, type UploadIdempotency } from './upload.repository.js';
 export { UPLOAD_SCHEMA } from './upload.openapi.js';

@@ -93,7 +93,7 @@ export class UsageRepository {
    * ledger are left unchanged, and those of a deleted account are skipped.
    */
   async insert(entries: readonly UsageEntry[]): Promise<void> {
-    const rows = JSON.stringify(entries.map(toJson));
+    const rows = JSON.stringify(entries.map(toUsageRow));
     await this.prisma.run(
       (client) => client.$executeRaw`
         INSERT INTO usage_records (${COLUMNS})
@@ -148,11 +148,11 @@ export class UsageRepository {
 
 /** Serializes the attempts of a call for `commit_usage` and `finish_turn`. */
 export function serializeUsage(owner: UsageOwner, attempts: readonly AttemptRecord[]): string {
-  return JSON.stringify(attempts.map((attempt) => toJson({ owner, attempt })));
+  return JSON.stringify(attempts.map((attempt) => toUsageRow({ owner, attempt })));
 }
 
 /** Converts a record to the JSON that `COLUMN_TYPES` describes. */
-function toJson({ owner, attempt: record }: UsageEntry) {
+export function toUsageRow({ owner, attempt: record }: UsageEntry) {
   const { attempt, provider, model, outcome, usage, costMicroUsd, estimated, ownKey = false } = record;
   return {
     id: newId(),

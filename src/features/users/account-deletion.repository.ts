@@ -8,7 +8,7 @@ import { assertOtherAdmin } from './user.repository.js';
 /**
  * Tables with rows of accounts, in the order in which a deletion empties them: secrets first, then everything that
  * references messages and conversations, so that deleting those neither cascades nor sets columns to null in many
- * rows. `messages` are deleted with their conversations, and chunks with the ingestion that they belong to. Search words
+ * rows. `messages` are deleted with their conversations, the items of batches with these, and chunks with the ingestion that they belong to. Search words
  * are deleted with the message or title that they belong to.
  */
 export const OWNED_TABLES = [
@@ -19,6 +19,7 @@ export const OWNED_TABLES = [
   'webhooks',
   'idempotency_keys',
   'upload_keys',
+  'batches',
   'usage_records',
   'chores',
   'shares',
@@ -102,6 +103,7 @@ export class AccountDeletionRepository {
       const [lock] = await transaction.$queryRaw<{ taken: boolean }[]>`
         SELECT pg_try_advisory_xact_lock(hashtextextended(${`account deletion ${userId}`}, 0)) AS taken`;
       if (lock?.taken !== true) return 'locked';
+      if (table === 'batches') return deleteBatches(transaction, userId, limit);
       if (table === 'conversations') return deleteConversations(transaction, userId, limit);
       if (table === 'ingestions') return deleteIngestions(transaction, userId, limit);
       const name = Prisma.raw(`"${table}"`);
@@ -117,6 +119,22 @@ export class AccountDeletionRepository {
       client.user.deleteMany({ where: { id, deletionRequestedAt: { not: null } } }),
     );
   }
+}
+
+/** Deletes up to `limit` items of batches, and once there are none left the batches. */
+async function deleteBatches(transaction: Transaction, userId: string, limit: number): Promise<number> {
+  // Found by their batches, because no index has the items of an account.
+  const items = await transaction.$executeRaw`
+    DELETE FROM batch_items WHERE (batch_id, line) IN (
+      SELECT item.batch_id, item.line FROM batches
+      CROSS JOIN LATERAL (
+        SELECT batch_id, line FROM batch_items WHERE batch_id = batches.id ORDER BY line LIMIT ${limit}
+      ) item
+      WHERE batches.user_id = ${userId}::uuid
+      ORDER BY item.batch_id, item.line LIMIT ${limit})`;
+  if (items > 0) return items;
+  return transaction.$executeRaw`
+    DELETE FROM batches WHERE id IN (SELECT id FROM batches WHERE user_id = ${userId}::uuid LIMIT ${limit})`;
 }
 
 /** Deletes ingestions with up to `limit` chunks in total, or the last chunks of one that has more. */

@@ -15,7 +15,7 @@ import { type ApiResponse, at, collect, registerUser, send, type TestUser } from
 import { type FakeProvider, startFakeProvider } from '../../../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { uploadedId } from '../../../support/files.js';
-import { fillAccount, fillFiles, rowsOf } from '../../../support/fill-account.js';
+import { fillAccount, fillBatches, fillFiles, rowsOf } from '../../../support/fill-account.js';
 import { recordDeletions } from '../../../support/recorded-deletions.js';
 import { query, until } from '../../../support/stored.js';
 
@@ -83,9 +83,10 @@ describe('the deletion of an account', () => {
     await fillAccount(api.database, userId, { conversations: 1, messages: MESSAGES / 2 });
     await fillAccount(api.database, userId, { conversations: 100, messages: MESSAGES / 200 });
     await fillFiles(api.database, userId, 2 * MOST_ROWS + 1);
+    await fillBatches(api.database, userId, 2 * MOST_ROWS + 1);
     const filled = await rowsOf(api.database, userId);
     expect(filled['messages']).toBe(MESSAGES);
-    for (const table of ['files', 'file_contents', 'file_texts', 'file_pages', 'upload_keys'])
+    for (const table of ['batch_items', 'files', 'file_contents', 'file_texts', 'file_pages', 'upload_keys'])
       expect(filled[table]).toBeGreaterThan(2 * MOST_ROWS);
     await recordDeletions(api.database);
     expect((await user.request('DELETE', ME)).status).toBe(204);

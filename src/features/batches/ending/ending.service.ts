@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { FileService } from '../../files/index.js';
+import type { ItemEndStatus } from '../model/batch-item.js';
+import { BatchItemRepository } from '../rows/batch-item.repository.js';
+import { type ClaimedStage, type EndingStage, StageRepository } from '../rows/stage.repository.js';
+import { toOpenAiResultLine } from './openai-result-line.js';
+
+/** Maximum number of results in memory. */
+const PAGE_ITEMS = 500;
+
+/** Interval at which the lease is extended while a file is written, in milliseconds. */
+const RENEW_MS = 10_000;
+
+/** The results that a file has. */
+const FILE_ITEMS = {
+  output: ['completed'],
+  error: ['failed', 'cancelled', 'expired'],
+} as const satisfies Record<string, readonly ItemEndStatus[]>;
+
+type ResultFile = keyof typeof FILE_ITEMS;
+
+/** Ends batches: items without a result, then the files of results, then the status. Each step may be repeated. */
+@Injectable()
+export class EndingService {
+  constructor(
+    private readonly stages: StageRepository,
+    private readonly items: BatchItemRepository,
+    private readonly files: FileService,
+  ) {}
+
+  /**
+   * Ends a batch.
+   * @throws StageLostError
+   * @throws the error of writing its files; the end then begins anew
+   */
+  async endBatch(stage: EndingStage, signal: AbortSignal): Promise<void> {
+    const { endStatus, total } = stage;
+    if (total === null) {
+      // It was cancelled or has expired while it was validated.
+      while (await this.stages.deleteItems(stage));
+    } else if (endStatus === 'cancelled' || endStatus === 'expired') {
+      while (await this.stages.skipItems(stage, endStatus));
+    }
+    const hasFiles = stage.api === 'openai' && total !== null;
+    await this.stages.finishBatch(stage, {
+      output: hasFiles ? await this.writeFile(stage, 'output', signal) : null,
+      error: hasFiles ? await this.writeFile(stage, 'error', signal) : null,
+    });
+  }
+
+  /** Writes a file of results, unless there are none. A file that an earlier attempt has written is found again. */
+  private async writeFile(
+    stage: ClaimedStage,
+    file: ResultFile,
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    const statuses = FILE_ITEMS[file];
+    const [first] = await this.items.readResults(stage, { afterLine: 0, limit: 1, statuses });
+    if (first === undefined) return null;
+    const { outputExpiresAfterS } = stage;
+    const stored = await this.files.createResult(stage.userId, {
+      name: `batch_${stage.id}_${file}.jsonl`,
+      mediaType: 'application/jsonl',
+      purpose: 'batch_output',
+      bytes: this.readLines(stage, statuses, signal),
+      expiresAfterS: outputExpiresAfterS ?? undefined,
+      // A batch that is retried ends more than once, with other results.
+      key: `${stage.id}:${String(stage.endingAt?.getTime() ?? 0)}:${file}`,
+    });
+    return stored.id;
+  }
+
+  private async *readLines(
+    stage: ClaimedStage,
+    statuses: readonly ItemEndStatus[],
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    let afterLine = 0;
+    let renewedAt = performance.now();
+    for (;;) {
+      signal.throwIfAborted();
+      const results = await this.items.readResults(stage, { afterLine, limit: PAGE_ITEMS, statuses });
+      const last = results.at(-1);
+      if (last === undefined) return;
+      yield Buffer.from(results.map((item) => `${toOpenAiResultLine(item, stage.id)}\n`).join(''));
+      afterLine = last.line;
+      if (performance.now() - renewedAt > RENEW_MS) {
+        await this.stages.renewStage(stage);
+        renewedAt = performance.now();
+      }
+    }
+  }
+}

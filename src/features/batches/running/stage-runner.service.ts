@@ -1,0 +1,67 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { EndingService } from '../ending/ending.service.js';
+import { ValidationService } from '../input/validation.service.js';
+import { type ClaimedStage, StageLostError, StageRepository } from '../rows/stage.repository.js';
+
+/** Number of batches that a process validates or ends at once. */
+const CONCURRENCY = 2;
+
+/** Delays after a failed attempt: twice as long after each, in seconds. */
+const RETRY_SECONDS = { first: 1, longest: 60 } as const;
+
+/** Validates and ends batches. Any process may continue what another one began. */
+@Injectable()
+export class StageRunnerService {
+  private readonly logger = new Logger(StageRunnerService.name);
+  private readonly closing = new AbortController();
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(
+    private readonly stages: StageRepository,
+    private readonly validation: ValidationService,
+    private readonly ending: EndingService,
+  ) {}
+
+  /**
+   * Works on batches that are due until there are none.
+   * @param onProgress called after each one
+   */
+  async runStages(onProgress: () => void): Promise<void> {
+    while (this.running.size < CONCURRENCY && !this.closing.signal.aborted) {
+      const stage = await this.stages.claimStage();
+      if (stage === undefined) return;
+      const run = this.runStage(stage);
+      this.running.add(run);
+      void run.finally(() => {
+        this.running.delete(run);
+        onProgress();
+      });
+      await run;
+    }
+  }
+
+  /** Aborts the running stages and waits until they are released: other processes begin them anew at once. */
+  async stop(): Promise<void> {
+    this.closing.abort();
+    await Promise.all(this.running);
+  }
+
+  /** Never rejects. */
+  private async runStage(stage: ClaimedStage): Promise<void> {
+    const { signal } = this.closing;
+    const { endStatus } = stage;
+    try {
+      if (endStatus === undefined) await this.validation.validateBatch(stage, signal);
+      else await this.ending.endBatch({ ...stage, endStatus }, signal);
+    } catch (error) {
+      // Cancelled, deleted, or continued by another process.
+      if (error instanceof StageLostError) return;
+      if (!signal.aborted)
+        this.logger.warn({ err: error, batch: stage.id }, 'could not validate or end a batch; will retry');
+      const seconds = RETRY_SECONDS.first * 2 ** Math.min(stage.attempts - 1, 10);
+      await this.stages
+        .releaseStage(stage, signal.aborted ? 0 : Math.min(seconds, RETRY_SECONDS.longest))
+        .catch(() => undefined);
+    }
+  }
+}
