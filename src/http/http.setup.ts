@@ -10,7 +10,7 @@ import { declaresJson } from './guards/content-type.guard.js';
 import { corsMiddleware } from './server/cors.js';
 import type { ErrorFormats } from './errors/error-format.js';
 import type { ShutdownGate } from './server/shutdown-gate.js';
-import { assertJsonText, assertUtf8 } from './body/json-limits.js';
+import { assertJsonText, assertUtf8, jsonTextCheck } from './body/json-limits.js';
 import {
   limitDeclaredBody,
   limitDeclaredForm,
@@ -32,6 +32,12 @@ const MEGABYTE = 2 ** 20;
 
 /** Routes whose JSON may be as large as an upload. A JSON schema decides on their unknown fields. */
 const LARGE_JSON = [/^\/v1(?!\/files\/?$)(?=\/|$)/i, '/ollama', '/api/v1/conversations/import'];
+
+/** The route of new batches, whose JSON may be as large too. */
+const BATCHES = /^\/api\/v1\/batch\/?$/i;
+
+/** What to do with more requests than fit into the JSON of a batch. */
+const LARGE_BATCH = 'Upload a file of requests, one per line, and send its id as input_file_id.';
 
 /** Documentation paths that are not Nest routes, so no guard protects them. */
 const DOCUMENTATION = ['/docs', '/docs-json', '/docs-yaml'];
@@ -81,6 +87,8 @@ export function configureHttp(
   const largeJson = express.json({ ...json, limit: largest, verify: assertJsonText });
   app.use('/ollama', undeclaredJson);
   app.use(LARGE_JSON, requireAuthForLargeBody(options.authenticator), limitDeclaredBody(largest), largeJson);
+  const batchJson = express.json({ ...json, limit: largest, verify: jsonTextCheck(LARGE_BATCH) });
+  app.use(BATCHES, requireAuthForLargeBody(options.authenticator), limitDeclaredBody(largest), batchJson);
   app.use(
     UPLOADS,
     requireAuthForLargeBody(options.authenticator),

@@ -3,10 +3,10 @@ export {
   toModelResponseHeaders,
   setModelResponseHeaders,
 } from './response/model-response-headers.js';
-export { AuthGuard } from './guards/auth.guard.js';
+export { assertScope, AuthGuard } from './guards/auth.guard.js';
 export { Authenticator, type Principal, type ScopeName, SCOPES } from './context/authenticator.js';
 export { ClientErrorHandler } from './server/client-error.handler.js';
-export { toErrorObject } from './errors/error-body.dto.js';
+export { errorEntry, toErrorBody, toErrorObject } from './errors/error-body.dto.js';
 export { ErrorFilter } from './errors/error.filter.js';
 export { type ErrorFormat, ErrorFormats } from './errors/error-format.js';
 export { configureHttp } from './http.setup.js';
@@ -22,6 +22,7 @@ export { RateLimitModule } from './guards/rate-limit.module.js';
 export { HttpModule } from './http.module.js';
 export { connectionLimits, TimeoutExpressAdapter } from './server/timeout-express.adapter.js';
 export { ApiRequestExamples, type RequestExamples } from './openapi/request-examples.js';
+export { toDocumentedSchema } from './openapi/documented-schema.js';
 export { MODEL_ERRORS, type SchemaObject } from './openapi/model-route-errors.js';
 export { ApiErrors, ApiErrorsOf, createOpenApiDocument } from './openapi/openapi.js';
 export { accountKey, addressKey, RateLimitStorage } from './context/rate-limit.storage.js';
@@ -33,6 +34,7 @@ export { IsNotBlank, IsPlainObject, IsPlainText } from './body/text.validators.j
 export { ApiFileDownload, type FileDownload, sendFileDownload } from './response/file-download.js';
 export { validateBody } from './body/validation.pipe.js';
 export { FileForm, AcceptsFile, type FormParts, UploadForm } from './body/upload-form.js';
+export { parseJsonText } from './body/json-limits.js';
 export { SchemaPipe } from './body/json-schema.pipe.js';
 export { Stateless } from './guards/stateless.guard.js';
 export { CurrentActor, CurrentCaller, CurrentCredential, UserId } from './context/principal.js';

@@ -22,10 +22,7 @@ export class CredentialAuthenticator extends Authenticator {
     super();
     broadcast.subscribe(ACCESS_CHANNEL, (message) => {
       const change = parseAccessChange(message);
-      if (change === undefined) return;
-      this.cache.forget(({ userId, apiKeyId }) =>
-        'userId' in change ? userId === change.userId : apiKeyId === change.apiKeyId,
-      );
+      if (change !== undefined) this.cache.forgetChanged(change);
     });
   }
 

@@ -1,3 +1,4 @@
+import type { AccessChange } from '../../common/access-change.js';
 import type { AccountAccess } from '../../common/caller.js';
 
 /**
@@ -42,6 +43,13 @@ export class PrincipalCache<Principal extends AccountAccess> {
       },
     );
     return entry.principal;
+  }
+
+  /** Drops what a change of access concerns. */
+  forgetChanged(change: AccessChange): void {
+    this.forget(({ userId, apiKeyId }) =>
+      'userId' in change ? userId === change.userId : apiKeyId === change.apiKeyId,
+    );
   }
 
   /** Drops cached credentials of an account or key, and all pending verifications: their result may be outdated. */

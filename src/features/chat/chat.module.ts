@@ -1,7 +1,4 @@
 import { Module } from '@nestjs/common';
-import type { ConfigType } from '@nestjs/config';
-import { ByteLimiter } from '../../common/byte-limiter.js';
-import { contextConfig } from '../../config/index.js';
 import { LlmModule } from '../../llm/index.js';
 import { FilesModule } from '../files/index.js';
 import { RagModule } from '../rag/index.js';
@@ -9,12 +6,9 @@ import { UsageModule } from '../usage/index.js';
 import { AnswerRepository } from './messages/answer.repository.js';
 import { TurnResponder } from './turns/turn-responder.js';
 import { AnswerService } from './generation/answer.service.js';
-import { AttachmentLoader } from './attachments/attachment-loader.js';
-import { AttachmentRepository } from './attachments/attachment.repository.js';
-import { AttachmentService } from './attachments/attachment.service.js';
-import { ModelMedia } from './attachments/model-media.js';
 import { MessageTreeRepository } from './messages/message-tree.repository.js';
 import { MessageBranchesController } from './conversations/message-branches.controller.js';
+import { AttachmentsModule } from './attachments.module.js';
 import { ChatController } from './turns/chat.controller.js';
 import { ChatCoreModule } from './chat-core.module.js';
 import { ContextRepository } from './context/context.repository.js';
@@ -46,12 +40,9 @@ import { TurnRepository } from './turns/turn.repository.js';
 import { TurnRunner } from './generation/turn-runner.js';
 import { TurnService } from './turns/turn.service.js';
 
-/** Maximum wait of a turn for the memory that its files need, in milliseconds. */
-const FILES_WAIT_MS = 10_000;
-
 /** Turns and conversations, for the API. */
 @Module({
-  imports: [ChatCoreModule, FilesModule, LlmModule, RagModule, UsageModule],
+  imports: [AttachmentsModule, ChatCoreModule, FilesModule, LlmModule, RagModule, UsageModule],
   controllers: [
     MessageBranchesController,
     ChatController,
@@ -61,20 +52,10 @@ const FILES_WAIT_MS = 10_000;
     TransferController,
   ],
   providers: [
-    {
-      provide: ByteLimiter,
-      inject: [contextConfig.KEY],
-      useFactory: ({ maxFileBytes }: ConfigType<typeof contextConfig>) =>
-        new ByteLimiter(maxFileBytes, FILES_WAIT_MS),
-    },
     AnswerRepository,
     TurnResponder,
     AnswerService,
-    AttachmentLoader,
-    AttachmentRepository,
-    AttachmentService,
     MessageTreeRepository,
-    ModelMedia,
     ContextRepository,
     ContextService,
     ConversationDeletionRepository,
@@ -100,14 +81,6 @@ const FILES_WAIT_MS = 10_000;
     TurnRunner,
     TurnService,
   ],
-  exports: [
-    AttachmentLoader,
-    AttachmentService,
-    ByteLimiter,
-    CancelTurnsDeletionHook,
-    TurnResponder,
-    TurnRunner,
-    TurnService,
-  ],
+  exports: [AttachmentsModule, CancelTurnsDeletionHook, TurnResponder, TurnRunner, TurnService],
 })
 export class ChatModule {}

@@ -1,5 +1,6 @@
 export { toOmittedFilePart } from './attachments/attachment.js';
 export { AttachmentLoader } from './attachments/attachment-loader.js';
+export { AttachmentsModule } from './attachments.module.js';
 export { AttachmentService } from './attachments/attachment.service.js';
 export { AnswerService } from './generation/answer.service.js';
 export { ChatWorkerModule } from './chat-worker.module.js';

@@ -16,4 +16,5 @@ export { SourceBody } from './search/search-result.dto.js';
 export type { ShownSource } from './search/answer-source.js';
 export { parseStoredSource, type StoredSource, toStoredSource } from './search/stored-source.js';
 export { citedSources, toSourceBody } from './search/source.mapper.js';
+export { RagSearchModule } from './rag-search.module.js';
 export { RagWorkerModule } from './rag-worker.module.js';

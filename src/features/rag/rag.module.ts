@@ -1,7 +1,5 @@
 import { Module } from '@nestjs/common';
 import { LlmModule } from '../../llm/index.js';
-import { CollectionRepository } from './collections/collection.repository.js';
-import { CollectionService } from './collections/collection.service.js';
 import { CollectionShareRepository } from './collections/collection-share.repository.js';
 import { CollectionShareService } from './collections/collection-share.service.js';
 import { CollectionSharesController } from './collections/collection-shares.controller.js';
@@ -14,7 +12,6 @@ import { DocumentsController } from './documents/documents.controller.js';
 import { ReindexController } from './documents/reindex.controller.js';
 import { RagCoreModule } from './rag-core.module.js';
 import { RagSearchModule } from './rag-search.module.js';
-import { PassageFinder } from './search/passage-finder.js';
 import { PassageReranker } from './search/passage-reranker.js';
 import { QueryResponder } from './search/query-responder.js';
 import { QueryService } from './search/query.service.js';
@@ -34,20 +31,17 @@ import { SearchController } from './search/search.controller.js';
   ],
   providers: [
     CollectionReindexer,
-    CollectionRepository,
-    CollectionService,
     CollectionShareRepository,
     CollectionShareService,
     DocumentEvents,
     DocumentReceiver,
     DocumentService,
-    PassageFinder,
     PassageReranker,
     QueryResponder,
     QueryService,
     RerankedSearch,
     ScopedSearch,
   ],
-  exports: [PassageFinder],
+  exports: [RagSearchModule],
 })
 export class RagModule {}

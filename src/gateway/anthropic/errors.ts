@@ -38,6 +38,7 @@ export const ERROR_TYPES = {
   email_taken: 'invalid_request_error',
   name_taken: 'invalid_request_error',
   limit_reached: 'invalid_request_error',
+  batch_limit_exceeded: 'rate_limit_error',
   reindex_required: 'invalid_request_error',
   last_admin: 'invalid_request_error',
   conversation_busy: 'invalid_request_error',
@@ -79,13 +80,13 @@ export interface AnthropicErrorBody {
 }
 
 /** Converts an error to a body, without any detail of its cause. */
-export function toErrorBody({ code, message }: AppError, request_id: string): AnthropicErrorBody {
+export function toAnthropicErrorBody({ code, message }: AppError, request_id: string): AnthropicErrorBody {
   return { type: 'error', error: { type: ERROR_TYPES[code], message }, request_id };
 }
 
 /** Converts an error that occurs after the answer has begun to an event. */
 export function toErrorEvent(error: AppError, requestId: string): OutgoingEvent {
-  return { event: 'error', data: toErrorBody(error, requestId) };
+  return { event: 'error', data: toAnthropicErrorBody(error, requestId) };
 }
 
 /** Returns the header in which Anthropic's clients look for the request id. */
@@ -96,7 +97,7 @@ export function requestIdHeader(requestId: string): Record<string, string> {
 /** The error format of these routes, also for errors of the guard and the body parser. */
 export const ANTHROPIC_ERROR_FORMAT: ErrorFormat = {
   matches: usesAnthropicFormat,
-  body: toErrorBody,
+  body: toAnthropicErrorBody,
   headers: requestIdHeader,
 };
 

@@ -13,7 +13,15 @@ import {
   toDemoAnswer,
   toSourceBody,
 } from '../../features/rag/index.js';
-import { LlmService, ModelCatalog, type ModelCall, NO_USAGE, type SharedLease } from '../../llm/index.js';
+import {
+  type CallHandling,
+  LlmService,
+  ModelCatalog,
+  type ModelCall,
+  NO_USAGE,
+  REQUEST_HANDLING,
+  type SharedLease,
+} from '../../llm/index.js';
 import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
 import type { ChatCompletionBody } from './chat-completion-body.js';
 import { FilePartsService } from './file-parts.service.js';
@@ -51,6 +59,7 @@ interface PreparedCall {
 interface RequestResources {
   readonly memory: ByteLease;
   readonly signal: AbortSignal;
+  readonly handling: CallHandling;
 }
 
 /**
@@ -68,11 +77,16 @@ export class ChatCompletionsService {
   ) {}
 
   /** @throws AppError if there is no answer */
-  async complete(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): Promise<CompletionResult> {
+  async complete(
+    caller: Caller,
+    body: ChatCompletionBody,
+    signal: AbortSignal,
+    handling = REQUEST_HANDLING,
+  ): Promise<CompletionResult> {
     const memory = this.fileMemory.lease();
     let prepared: PreparedCall | undefined;
     try {
-      prepared = await this.prepareCall(caller, body, { memory, signal });
+      prepared = await this.prepareCall(caller, body, { memory, signal, handling });
       const { call, found, own } = prepared;
       if (own !== undefined) {
         const completion = JSON.stringify(toOwnCompletion(own));
@@ -104,7 +118,7 @@ export class ChatCompletionsService {
     const memory = this.fileMemory.lease();
     let prepared: PreparedCall | undefined;
     try {
-      prepared = await this.prepareCall(caller, body, { memory, signal });
+      prepared = await this.prepareCall(caller, body, { memory, signal, handling: REQUEST_HANDLING });
       const { call, found, own } = prepared;
       if (own !== undefined) {
         begin(toModelResponseHeaders(call, { ignored: [] }));
@@ -140,7 +154,7 @@ export class ChatCompletionsService {
     const retrieval = toRetrieval(body);
     if (retrieval !== undefined) return this.prepareSourcedCall(caller, body, retrieval, resources);
     const messages = await this.fileParts.resolveFileIds(caller.userId, body, resources);
-    return { call: toCall(caller, { ...body, messages }, resources.signal), found: undefined };
+    return { call: toCall(caller, { ...body, messages }, resources), found: undefined };
   }
 
   /** Finds the passages for a request that names collections. */
@@ -150,16 +164,15 @@ export class ChatCompletionsService {
     retrieval: CompletionRetrieval,
     resources: RequestResources,
   ): Promise<PreparedCall> {
-    const { signal } = resources;
     const collectionIds = await this.passages.resolveCollections(caller.userId, retrieval);
     const room = { ...resources, otherTokens: PASSAGE_TOKENS };
     const messages = await this.fileParts.resolveFileIds(caller.userId, body, room);
-    const call = toCall(caller, { ...body, messages }, signal);
+    const call = toCall(caller, { ...body, messages }, resources);
     const lease = this.llm.shareLease([call], PASSAGE_TOKENS);
     try {
       await lease.join();
       const asked = { collectionIds, question: retrieval.question };
-      const block = await this.passages.findPassages(caller, asked, { ...body, messages }, signal);
+      const block = await this.passages.findPassages(caller, asked, { ...body, messages }, resources);
       const model = await this.models.canonicalName(body.model);
       if (block === undefined)
         return {
@@ -216,7 +229,11 @@ function* toOwnChunks(answer: OwnAnswer, includeUsage: boolean): Generator<Outgo
   yield* chunks.end(finishReason, usage);
 }
 
-function toCall(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): ModelCall {
+function toCall(
+  caller: Caller,
+  body: ChatCompletionBody,
+  { signal, handling }: Pick<RequestResources, 'signal' | 'handling'>,
+): ModelCall {
   const { model, stream, stream_options, cache, collection, ...request } = body;
   return {
     callId: newId(),
@@ -224,7 +241,7 @@ function toCall(caller: Caller, body: ChatCompletionBody, signal: AbortSignal): 
     model,
     request,
     signal,
-    accounting: 'sink',
+    ...handling,
     cache: answerCaching(caller, cache),
   };
 }

@@ -2,7 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { AccountAccess } from '../../common/caller.js';
 import { maxInputTokens, withPassages } from '../../features/chat/index.js';
 import { PASSAGE_INSTRUCTIONS, type PassageBlock, PassageFinder } from '../../features/rag/index.js';
-import { type ChatMessage, type ChatRequest, countTokensOfEach, ModelCatalog } from '../../llm/index.js';
+import {
+  type CallHandling,
+  type ChatMessage,
+  type ChatRequest,
+  countTokensOfEach,
+  ModelCatalog,
+} from '../../llm/index.js';
 import type { CompletionRetrieval } from './completion-retrieval.js';
 import { messageText } from './message-text.js';
 
@@ -31,14 +37,17 @@ export class CompletionPassagesService {
     access: AccountAccess,
     { collectionIds, question }: { readonly collectionIds: readonly string[]; readonly question: string },
     request: ChatRequest & { readonly model?: string | undefined },
-    signal: AbortSignal,
+    { signal, handling }: { readonly signal: AbortSignal; readonly handling: CallHandling },
   ): Promise<PassageBlock | undefined> {
     const model = await this.models.canonicalName(request.model);
     const { tokens: window } = await this.models.contextWindow(model);
     const texts = [PASSAGE_INSTRUCTIONS, ...request.messages.map(messageText)];
     const used = countTokensOfEach(texts).reduce((sum, tokens) => sum + tokens, 0);
     const maxTokens = maxInputTokens(window, window, request) - used;
-    return this.passages.findPassages({ access, question, collectionIds, model, maxTokens }, signal);
+    return this.passages.findPassages(
+      { access, question, collectionIds, model, maxTokens, handling },
+      signal,
+    );
   }
 }
 

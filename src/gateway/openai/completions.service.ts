@@ -5,7 +5,13 @@ import type { OutgoingEvent } from '../../common/event-stream.js';
 import { answerCaching, type Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
 import { type ModelResponseHeaders, toModelResponseHeaders } from '../../http/index.js';
-import { type ChatChunk, LlmService, type ModelAnswer, type ModelCall } from '../../llm/index.js';
+import {
+  type ChatChunk,
+  LlmService,
+  type ModelAnswer,
+  type ModelCall,
+  REQUEST_HANDLING,
+} from '../../llm/index.js';
 import { toUsage } from './chat-completions.mapper.js';
 
 /** A Completions request whose body was validated. */
@@ -71,11 +77,16 @@ export class CompletionsService {
   constructor(private readonly llm: LlmService) {}
 
   /** @throws AppError if there is no answer; with several prompts, the first failure ends all */
-  async complete(caller: Caller, body: CompletionBody, signal: AbortSignal): Promise<TextCompletionResult> {
+  async complete(
+    caller: Caller,
+    body: CompletionBody,
+    signal: AbortSignal,
+    handling = REQUEST_HANDLING,
+  ): Promise<TextCompletionResult> {
     assertHonored(body);
     const prompts = typeof body.prompt === 'string' ? [body.prompt] : body.prompt;
     const answers = await this.answersTo(
-      prompts.map((prompt) => toCall(caller, body, prompt, signal)),
+      prompts.map((prompt) => ({ ...toCall(caller, body, prompt, signal), ...handling })),
       signal,
     );
     const choices = answers.flatMap(({ completion }) => completion.choices);

@@ -1,6 +1,8 @@
 import { getSchemaPath } from '@nestjs/swagger';
+import { BATCH_ENDPOINTS } from '../../features/batches/index.js';
 import { COLLECTION_LIST_SCHEMA, SourceBody } from '../../features/rag/index.js';
 import type { SchemaObject } from '../../http/index.js';
+import { COMPLETION_WINDOW, EXPIRY_SECONDS, METADATA_LIMITS } from './batches-body.js';
 
 const MODEL: SchemaObject = {
   type: 'string',
@@ -184,6 +186,63 @@ export const EMBEDDING_EXAMPLE = {
       data: [{ object: 'embedding', index: 0, embedding: [0.6, 0.8] }],
       model: 'openai/text-embedding-3-small',
       usage: { prompt_tokens: 1, total_tokens: 1 },
+    },
+  },
+};
+
+/** The body of a request to create a batch. */
+export const BATCH_CREATE_DOC: SchemaObject = {
+  type: 'object',
+  required: ['input_file_id', 'endpoint', 'completion_window'],
+  example: {
+    input_file_id: 'file-01a1ff5639c173d3a3f4d1a2b3c4d5e6',
+    endpoint: '/v1/chat/completions',
+    completion_window: '24h',
+  },
+  description:
+    'As specified at https://platform.openai.com/docs/api-reference/batch/create. Unknown fields are ignored.',
+  properties: {
+    input_file_id: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 64,
+      description: 'Id of an uploaded file with the purpose `batch`.',
+      example: 'file-01a1ff5639c173d3a3f4d1a2b3c4d5e6',
+    },
+    endpoint: {
+      type: 'string',
+      enum: [...BATCH_ENDPOINTS],
+      description: 'Route that answers the requests; their `url` is the same.',
+      example: '/v1/chat/completions',
+    },
+    completion_window: {
+      type: 'string',
+      enum: [COMPLETION_WINDOW],
+      description: 'Time after which requests that have not run expire.',
+      example: COMPLETION_WINDOW,
+    },
+    metadata: {
+      type: 'object',
+      nullable: true,
+      maxProperties: METADATA_LIMITS.fields,
+      additionalProperties: { type: 'string', maxLength: METADATA_LIMITS.valueLength },
+      description: `Up to ${METADATA_LIMITS.fields} texts, with names of at most ${METADATA_LIMITS.nameLength} characters.`,
+      example: { project: 'reviews' },
+    },
+    output_expires_after: {
+      type: 'object',
+      nullable: true,
+      required: ['anchor', 'seconds'],
+      description: 'Lifetime of the result files. By default they do not expire.',
+      properties: {
+        anchor: {
+          type: 'string',
+          enum: ['created_at'],
+          description: 'Always `created_at`, that of the file.',
+        },
+        seconds: { type: 'integer', ...EXPIRY_SECONDS, description: 'Lifetime, in seconds.' },
+      },
+      example: { anchor: 'created_at', seconds: 86_400 },
     },
   },
 };

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../common/caller.js';
 import { newId } from '../../common/ids.js';
-import { LlmService } from '../../llm/index.js';
+import { LlmService, REQUEST_HANDLING } from '../../llm/index.js';
 
 /** An Embeddings request whose body was validated. */
 export interface EmbeddingBody {
@@ -28,7 +28,12 @@ export class EmbeddingsService {
   constructor(private readonly llm: LlmService) {}
 
   /** @throws AppError if there are no vectors */
-  async create(caller: Caller, body: EmbeddingBody, signal: AbortSignal): Promise<EmbeddingList> {
+  async create(
+    caller: Caller,
+    body: EmbeddingBody,
+    signal: AbortSignal,
+    handling = REQUEST_HANDLING,
+  ): Promise<EmbeddingList> {
     const { vectors, model, attempts } = await this.llm.embed({
       callId: newId(),
       ...caller,
@@ -36,6 +41,7 @@ export class EmbeddingsService {
       input: toList(body.input),
       dimensions: body.dimensions ?? undefined,
       signal,
+      ...handling,
     });
     const encode = body.encoding_format === 'base64' ? toBase64 : (vector: readonly number[]) => vector;
     const tokens = attempts.at(-1)?.usage.inputTokens ?? 0;

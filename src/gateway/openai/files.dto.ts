@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import { FILE_PURPOSES } from '../../features/files/index.js';
+import { FILE_PURPOSES, RESULT_PURPOSES } from '../../features/files/index.js';
 import { IsPlainText } from '../../http/index.js';
 
 /** Maximum number of files in one list, as in OpenAI's API. */
@@ -73,7 +73,11 @@ export class OpenAiFileBody {
   @ApiProperty({ description: 'File name as uploaded.', example: 'report.pdf' })
   filename!: string;
 
-  @ApiProperty({ description: 'Purpose of the file.', enum: FILE_PURPOSES, example: 'user_data' })
+  @ApiProperty({
+    description: 'Purpose of the file. `batch_output` is that of the results of batches.',
+    enum: [...FILE_PURPOSES, ...RESULT_PURPOSES],
+    example: 'user_data',
+  })
   purpose!: string;
 
   @ApiProperty({

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { AppError } from '../../common/errors.js';
-import { assertJsonText } from './json-limits.js';
+import { assertJsonText, parseJsonText } from './json-limits.js';
 
 /** Halves of surrogate pairs, NUL, and characters that may confuse a parser of escapes. */
 const codeUnit = fc.constantFrom('\ud83d', '\ude00', '\0', '\\', '"', 'u', 'd', '0', 'é');
@@ -102,5 +102,20 @@ describe('assertJsonText accepts a body', () => {
         expect(refusal(JSON.stringify([value])) === undefined).toBe(harmless);
       }),
     );
+  });
+});
+
+describe('parseJsonText', () => {
+  test('returns the value of a text', () => {
+    expect(parseJsonText(Buffer.from('{"é":[1,null]}'))).toEqual({ é: [1, null] });
+  });
+
+  test.each<[what: string, text: Buffer, refusal: RegExp]>([
+    ['text that is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), /not valid UTF-8/],
+    ['text that is not JSON', Buffer.from('{"secret":'), /^The request is not valid JSON\.$/],
+    ['what a body must not have', Buffer.from('{"__proto__":1}'), /__proto__/],
+    ['NUL', Buffer.from('"\\u0000"'), /NUL/],
+  ])('rejects %s', (_what, text, refusal) => {
+    expect(() => parseJsonText(text)).toThrow(refusal);
   });
 });

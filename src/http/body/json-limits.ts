@@ -50,6 +50,20 @@ export function assertUtf8(
     throw new InvalidRequestError('The request body is not valid UTF-8. Send JSON encoded as UTF-8.');
 }
 
+/** Checks the bytes of a body, as a body parser calls it. */
+type BodyCheck = (request: IncomingMessage, response: ServerResponse, text: Buffer, encoding: string) => void;
+
+/**
+ * Returns a check of the text of a JSON body before it is parsed, for routes whose unknown fields pass through.
+ * @param alternative sentence that says what to do instead of sending too many values
+ */
+export function jsonTextCheck(alternative: string): BodyCheck {
+  return (request, response, text, encoding) => {
+    assertUtf8(request, response, text, encoding);
+    assertLimits(text, alternative);
+  };
+}
+
 /**
  * Checks the text of a JSON body before it is parsed, for routes whose unknown fields pass through.
  *
@@ -57,19 +71,32 @@ export function assertUtf8(
  *   more than 400,000 values, an object of more than 1,000 fields, NUL characters, lone surrogates or a field named
  *   `__proto__`
  */
-export function assertJsonText(
-  request: IncomingMessage,
-  response: ServerResponse,
-  text: Buffer,
-  encoding: string,
-): void {
-  assertUtf8(request, response, text, encoding);
-  assertShape(text);
+export const assertJsonText = jsonTextCheck('');
+
+/**
+ * Parses JSON that is no body but a request of its own, such as a line of a file, under the limits of bodies.
+ *
+ * @throws InvalidRequestError as for the same text in a body
+ */
+export function parseJsonText(text: Buffer): unknown {
+  if (!isUtf8(text))
+    throw new InvalidRequestError('The request is not valid UTF-8. Send JSON encoded as UTF-8.');
+  assertLimits(text, '');
+  try {
+    return JSON.parse(text.toString());
+  } catch {
+    // The message of the parser quotes the text.
+    throw new InvalidRequestError('The request is not valid JSON.');
+  }
+}
+
+function assertLimits(text: Buffer, alternative: string): void {
+  assertShape(text, alternative);
   if (text.includes('\\u')) assertEscapes(text);
 }
 
 /** Checks the structure in one pass over the bytes. Invalid JSON is left to the parser. */
-function assertShape(text: Buffer): void {
+function assertShape(text: Buffer, alternative: string): void {
   const fields = new Uint32Array(MAX_DEPTH + 1);
   let depth = 0;
   let values = 0;
@@ -109,7 +136,8 @@ function assertShape(text: Buffer): void {
     }
   }
   if (values > MAX_VALUES) {
-    throw new InvalidRequestError(`The request has more than ${MAX_VALUES.toLocaleString('en')} values.`);
+    const message = `The request has more than ${MAX_VALUES.toLocaleString('en')} values.`;
+    throw new InvalidRequestError(`${message} ${alternative}`.trimEnd());
   }
 }
 

@@ -69,6 +69,11 @@ export function toErrorObject(error: AppError): ErrorObject {
   };
 }
 
+/** Returns the body of an error response in our format, which OpenAI's clients read too. */
+export function toErrorBody(error: AppError, requestId: string): ErrorBody {
+  return { error: toErrorObject(error), request_id: requestId };
+}
+
 /** Returns the table's entry for a code. */
 export function errorEntry(code: ErrorCode): (typeof ERROR_TABLE)[ErrorCode] {
   return ERROR_TABLE[code];

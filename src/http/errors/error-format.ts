@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { AppError } from '../../common/errors.js';
-import { type ErrorBody, toErrorObject } from './error-body.dto.js';
+import { toErrorBody } from './error-body.dto.js';
 import { requestIdOf } from '../context/request-id.js';
 
 /** The error format of a compatible API. Each gateway has its own, and the composition root lists them. */
@@ -22,7 +22,7 @@ export class ErrorFormats {
   /** Returns the body of the error response. */
   bodyOf(error: AppError, response: Response): object {
     const requestId = requestIdOf(response);
-    return this.formatOf(response)?.body(error, requestId) ?? ownBody(error, requestId);
+    return this.formatOf(response)?.body(error, requestId) ?? toErrorBody(error, requestId);
   }
 
   /** Returns the headers of the error response. */
@@ -33,8 +33,4 @@ export class ErrorFormats {
   private formatOf({ req }: Response): ErrorFormat | undefined {
     return this.errorFormats.find(({ matches }) => matches(req));
   }
-}
-
-function ownBody(error: AppError, request_id: string): ErrorBody {
-  return { error: toErrorObject(error), request_id };
 }

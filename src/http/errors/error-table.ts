@@ -106,6 +106,12 @@ export const ERROR_TABLE = {
     meaning:
       'The account has the maximum number of collections, documents, chunks or webhooks; delete some first.',
   },
+  batch_limit_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    meaning:
+      'The account has the maximum number of batches or of waiting requests; wait for one to end, or cancel one.',
+  },
   reindex_required: {
     status: 409,
     type: 'invalid_request_error',

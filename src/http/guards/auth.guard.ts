@@ -36,8 +36,13 @@ function hasField(body: unknown, field: string): boolean {
   return value !== undefined && value !== null;
 }
 
-function assertScope(principal: Principal, scope: ScopeName, what = 'This route'): void {
-  if (hasScope(principal, scope)) return;
+/**
+ * Checks that a caller has a scope.
+ * @param what the part of the request that requires it, as the beginning of a sentence
+ * @throws AppError `insufficient_scope`
+ */
+export function assertScope(caller: Pick<Principal, 'scopes'>, scope: ScopeName, what = 'This route'): void {
+  if (hasScope(caller, scope)) return;
   throw new AppError(
     'insufficient_scope',
     `${what} requires the scope '${scope}', which the API key lacks. Create a key with this scope.`,

@@ -93,6 +93,7 @@ export function createOpenApiDocument(app: INestApplication, version: string): O
     .addTag('conversations', 'Conversations, messages and branches')
     .addTag('files', 'Uploaded files')
     .addTag('retrieval', 'Collections of documents, search, and answers with citations')
+    .addTag('batches', 'Many requests, answered in the background')
     .addTag('analysis', 'Questions about documents')
     .addTag('webhooks', 'Notifications of events, with signatures and retries')
     .addTag('shares', 'Conversations shared by link')

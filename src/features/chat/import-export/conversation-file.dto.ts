@@ -1,4 +1,4 @@
-import type { SchemaObject } from '../../../http/index.js';
+import { type SchemaObject, toDocumentedSchema } from '../../../http/index.js';
 import { MAX_SYSTEM_PROMPT, MAX_TITLE } from '../conversations/conversation.dto.js';
 
 /** Version of the format. Incremented for any change that readers must know about. */
@@ -152,35 +152,5 @@ export const CONVERSATION_FILE = object(['version', 'conversation', 'messages'],
   },
 });
 
-/** Larger limits are described in prose: generators of examples would produce values of that size. */
-const MAX_DOCUMENTED_LIMIT = 1000;
-
 /** The schema as shown in the documentation. */
-export const CONVERSATION_FILE_DOC = documented(CONVERSATION_FILE);
-
-function documented({
-  properties,
-  items,
-  maxLength = 0,
-  maxItems = 0,
-  ...schema
-}: SchemaObject): SchemaObject {
-  const largest = Math.max(maxLength, maxItems);
-  const bound = `At most ${largest.toLocaleString('en')} ${maxLength > 0 ? 'characters' : 'entries'}.`;
-  const bounds = { ...(maxLength > 0 && { maxLength }), ...(maxItems > 0 && { maxItems }) };
-  return {
-    ...schema,
-    ...(largest > MAX_DOCUMENTED_LIMIT
-      ? { description: `${schema.description ?? ''} ${bound}`.trim() }
-      : bounds),
-    ...(items !== undefined && { items: '$ref' in items ? items : documented(items) }),
-    ...(properties !== undefined && {
-      properties: Object.fromEntries(
-        Object.entries(properties).map(([name, property]) => [
-          name,
-          '$ref' in property ? property : documented(property),
-        ]),
-      ),
-    }),
-  };
-}
+export const CONVERSATION_FILE_DOC = toDocumentedSchema(CONVERSATION_FILE);

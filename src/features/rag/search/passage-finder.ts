@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import type { AccountAccess } from '../../../common/caller.js';
 import { contextConfig } from '../../../config/index.js';
-import { ModelCatalog } from '../../../llm/index.js';
+import { type CallHandling, ModelCatalog } from '../../../llm/index.js';
 import { packKey } from '../chunks/postings.js';
 import { PassageRepository } from '../chunks/passage.repository.js';
 import { CollectionService } from '../collections/collection.service.js';
@@ -27,6 +27,8 @@ export interface PassageQuestion {
   readonly model: string;
   /** Tokens that the other messages leave; undefined if these are left out for the sake of the passages. */
   readonly maxTokens?: number;
+  /** Handling of the calls that embed the question. Default: that of a request. */
+  readonly handling?: CallHandling | undefined;
 }
 
 /** Finds passages for the answers of conversations. */
@@ -57,10 +59,24 @@ export class PassageFinder {
    * @throws AppError as `PassageSearchService.search` does
    */
   async findPassages(
-    { access, question: query, collectionIds: collections, model, maxTokens = Infinity }: PassageQuestion,
+    {
+      access,
+      question: query,
+      collectionIds: collections,
+      model,
+      maxTokens = Infinity,
+      handling,
+    }: PassageQuestion,
     signal: AbortSignal,
   ): Promise<PassageBlock | undefined> {
-    const request = { query, collections, mode: 'hybrid', topK: DEFAULT_TOP_K, explain: false } as const;
+    const request = {
+      query,
+      collections,
+      mode: 'hybrid',
+      topK: DEFAULT_TOP_K,
+      explain: false,
+      handling,
+    } as const;
     const { hits } = await this.searches.search(access, request, signal);
     if (hits.length === 0) return undefined;
     const { tokens } = await this.models.contextWindow(model);

@@ -1,7 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { AccountAccess } from '../../../common/caller.js';
 import { newId } from '../../../common/ids.js';
-import { LlmService } from '../../../llm/index.js';
+import { type CallHandling, LlmService, REQUEST_HANDLING } from '../../../llm/index.js';
+
+/** A query to embed. */
+export interface QueryToEmbed {
+  readonly query: string;
+  readonly model: string;
+  /** Default: that of a request. */
+  readonly handling?: CallHandling | undefined;
+}
 
 /** Embeds the queries of searches. */
 export abstract class QueryEmbedder {
@@ -11,7 +19,7 @@ export abstract class QueryEmbedder {
    */
   abstract embedQuery(
     caller: AccountAccess,
-    query: { readonly query: string; readonly model: string },
+    query: QueryToEmbed,
     signal: AbortSignal,
   ): Promise<readonly number[]>;
 }
@@ -25,7 +33,7 @@ export class ProviderQueryEmbedder extends QueryEmbedder {
 
   override async embedQuery(
     { userId, apiKeyId }: AccountAccess,
-    { query, model }: { readonly query: string; readonly model: string },
+    { query, model, handling = REQUEST_HANDLING }: QueryToEmbed,
     signal: AbortSignal,
   ): Promise<readonly number[]> {
     const { vectors } = await this.llm.embed({
@@ -36,6 +44,7 @@ export class ProviderQueryEmbedder extends QueryEmbedder {
       input: [query],
       dimensions: undefined,
       signal,
+      ...handling,
       // Vectors of different models cannot be compared.
       allowFallback: false,
     });

@@ -1,5 +1,5 @@
 import type { MicroUsd } from '../../../common/money.js';
-import type { TokenUsage } from '../../../llm/index.js';
+import type { CallHandling, TokenUsage } from '../../../llm/index.js';
 import type { Passage } from '../chunks/passage.repository.js';
 import type { MetadataFilter } from '../model/filter.js';
 
@@ -34,6 +34,8 @@ export interface SearchRequest {
   readonly rerank?: string | undefined;
   /** True if the caller shows the reports of the result. They are always there. */
   readonly explain: boolean;
+  /** Handling of the calls that embed the query. Default: that of a request. */
+  readonly handling?: CallHandling | undefined;
 }
 
 /** Scores or ranks of a passage by each way of searching; null if it was not found that way. */

@@ -51,7 +51,12 @@ export class VectorLeg {
   async search(
     caller: AccountAccess,
     scope: SearchScope,
-    { query, topK, limit }: Pick<SearchRequest, 'query' | 'topK'> & { readonly limit: number },
+    {
+      query,
+      topK,
+      limit,
+      handling,
+    }: Pick<SearchRequest, 'query' | 'topK' | 'handling'> & { readonly limit: number },
     signal: AbortSignal,
   ): Promise<VectorLegResult> {
     const groups = groupByModel(scope);
@@ -61,7 +66,10 @@ export class VectorLeg {
       return { ...profile, chunks: [], report: report(0, 0, { reason: emptyReason(scope) }) };
     try {
       const embedded = await Promise.all(
-        groups.map(async (group) => ({ ...group, vector: await this.embed(caller, query, group, signal) })),
+        groups.map(async (group) => ({
+          ...group,
+          vector: await this.embed(caller, { query, handling }, group, signal),
+        })),
       );
       const started = performance.now();
       const found = await Promise.all(
@@ -87,11 +95,11 @@ export class VectorLeg {
   /** Returns the vector of a query, of length 1. */
   private async embed(
     caller: AccountAccess,
-    query: string,
+    asked: Pick<SearchRequest, 'query' | 'handling'>,
     { model, dimensions }: EmbeddedIndexes,
     signal: AbortSignal,
   ): Promise<number[]> {
-    const vector = await this.embedder.embedQuery(caller, { query, model }, signal);
+    const vector = await this.embedder.embedQuery(caller, { ...asked, model }, signal);
     if (vector.length !== dimensions) throw new EmbeddingMismatchError(model, vector.length, dimensions);
     return toUnitVector(vector);
   }

@@ -1,0 +1,10 @@
+import { OPENAI_BATCH_PREFIX } from '../../features/batches/index.js';
+import { parseOpenAiId } from './openai-id.js';
+
+/**
+ * Returns the native id of a batch.
+ * @throws NotFoundError if it is not the id of any batch
+ */
+export function parseBatchId(given: string): string {
+  return parseOpenAiId('batch', OPENAI_BATCH_PREFIX, given);
+}
