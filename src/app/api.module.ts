@@ -4,6 +4,7 @@ import { AuditModule } from '../features/audit/index.js';
 import { AuthModule, CredentialAuthenticator } from '../features/auth/index.js';
 import { ChatModule, CancelTurnsDeletionHook } from '../features/chat/index.js';
 import { AnalysisModule } from '../features/analysis/index.js';
+import { BatchesModule } from '../features/batches/index.js';
 import { FileDeletionHook, FilesModule } from '../features/files/index.js';
 import { HealthModule } from '../features/health/index.js';
 import { LimitsModule, StoreRequestLimiter } from '../features/limits/index.js';
@@ -66,6 +67,7 @@ export class ApiModule {
         ChatModule,
         FilesModule,
         RagModule,
+        BatchesModule,
         WebhooksModule,
         UsageApiModule,
         QueueDashboardModule,

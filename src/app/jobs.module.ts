@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuditJobsModule, AuditRetention } from '../features/audit/index.js';
+import { BatchesWorkerModule } from '../features/batches/index.js';
 import { ChatWorkerModule } from '../features/chat/index.js';
 import {
   FileExpiry,
@@ -15,6 +16,7 @@ import { ScheduledTasksModule } from '../infra/queue/index.js';
 /** All modules with jobs, for the process that runs them. */
 @Module({
   imports: [
+    BatchesWorkerModule,
     ChatWorkerModule,
     RagWorkerModule,
     WebhookWorkerModule,

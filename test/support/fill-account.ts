@@ -88,6 +88,25 @@ export async function fillFiles(
   );
 }
 
+/** Stores two batches of an account that have ended, the larger one with `count` items. */
+export async function fillBatches(
+  database: Pick<TestDatabase, 'url'>,
+  userId: string,
+  count: number,
+): Promise<void> {
+  await query(
+    database,
+    `WITH batch AS (
+       INSERT INTO batches (id, user_id, api, endpoint, status, total, expires_at, ended_at)
+       SELECT gen_random_uuid(), $1, 'parley', '/v1/chat/completions', 'completed', total, now(), now()
+       FROM unnest(ARRAY[1, $2::int]) AS total RETURNING id, total
+     )
+     INSERT INTO batch_items (batch_id, user_id, line, custom_id, request, lane, status)
+     SELECT batch.id, $1, line, line::text, '{}', 'demo', 'completed' FROM batch, generate_series(1, batch.total) AS line`,
+    [userId, count],
+  );
+}
+
 /** Returns SQL for the id of conversation `c`, or of one of its messages, after the 12 digits in `$4`. */
 const idOf = (number: string): string =>
   `($4 || '70008' || lpad(to_hex(c), 3, '0') || lpad(to_hex(${number}), 12, '0'))::uuid`;
@@ -98,7 +117,7 @@ export async function rowsOf(
   userId: string,
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const table of [...OWNED_TABLES, ...STORED_FILE_TABLES, 'messages', 'message_words']) {
+  for (const table of [...OWNED_TABLES, ...STORED_FILE_TABLES, 'batch_items', 'messages', 'message_words']) {
     const [row] = await query(database, `SELECT count(*)::int AS n FROM ${table} WHERE user_id = $1`, [
       userId,
     ]);

@@ -16,7 +16,7 @@ export async function recordDeletions(database: Pick<TestDatabase, 'url'>): Prom
        RETURN NULL;
      END $$`,
   );
-  for (const table of [...OWNED_TABLES, ...STORED_FILE_TABLES, 'messages', 'message_words'])
+  for (const table of [...OWNED_TABLES, ...STORED_FILE_TABLES, 'batch_items', 'messages', 'message_words'])
     await query(
       database,
       `CREATE TRIGGER record_deletions AFTER DELETE ON ${table}

@@ -4,7 +4,7 @@ import { IsNotBlank, IsOptionalField, IsPlainText, SCOPES } from '../../http/ind
 import { IsTime } from './is-time.js';
 
 const SCOPES_MEANING =
-  'Scopes of the key: `chat` (turns, conversations, the compatible routes), `files`, `rag`, `batch`, `admin` (the account itself, and what its role allows).';
+  'Scopes of the key: `chat` (turns, conversations, the compatible routes), `files`, `rag`, `batch` (batches of both APIs, whose requests call models), `admin` (the account itself, and what its role allows).';
 
 /** An API key to be created. */
 export class CreateApiKeyBody {

@@ -44,6 +44,7 @@ describe.each([
   ['docs/getting-started.md', false],
   ['docs/api-guide.md', true],
   ['docs/accounts.md', true],
+  ['docs/batches.md', true],
   ['docs/files.md', true],
   ['docs/providers.md', true],
   ['docs/retrieval.md', true],

@@ -5,8 +5,10 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERROR_TYPES } from '../../../src/gateway/anthropic/errors.js';
 import { ERROR_TABLE } from '../../../src/http/errors/error-table.js';
 import { idOf, makeKey } from '../../support/accounts.js';
+import { createOpenAiBatch } from '../../support/batches.js';
 import { type ApiResponse, at, listAt, registerUser, send } from '../../support/client.js';
 import { uploadedId } from '../../support/files.js';
+import { submitBatch } from '../../support/parley-batches.js';
 import { setUpAdmin, setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
 import { query } from '../../support/stored.js';
 import { makeWebhook } from '../../support/webhooks.js';
@@ -14,7 +16,17 @@ import { makeWebhook } from '../../support/webhooks.js';
 type Scope = 'chat' | 'files' | 'rag' | 'batch' | 'admin';
 type ApiFormat = 'own' | 'anthropic' | 'ollama';
 type Refusal = 'unauthorized' | 'invalid_api_key' | 'insufficient_scope' | 'forbidden' | 'not_found';
-type Thing = 'conversation' | 'answer' | 'file' | 'collection' | 'apiKey' | 'user' | 'provider' | 'webhook';
+type Thing =
+  | 'conversation'
+  | 'answer'
+  | 'file'
+  | 'batch'
+  | 'openAiBatch'
+  | 'collection'
+  | 'apiKey'
+  | 'user'
+  | 'provider'
+  | 'webhook';
 
 /** Access rules of a route, and how to request it. */
 interface Access {
@@ -70,6 +82,14 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'get /api/v1/rag/collections/{collection}/documents/{id}/events': { needs: 'rag', thing: 'collection' },
   'post /api/v1/rag/search': { needs: 'rag' },
   'post /api/v1/rag/query': { needs: 'rag' },
+  'post /api/v1/batch': { needs: 'batch' },
+  'get /api/v1/batch': { needs: 'batch' },
+  'get /api/v1/batch/{job_id}': { needs: 'batch', thing: 'batch' },
+  'delete /api/v1/batch/{job_id}': { needs: 'batch', thing: 'batch' },
+  'get /api/v1/batch/{job_id}/results': { needs: 'batch', thing: 'batch' },
+  'get /api/v1/batch/{job_id}/events': { needs: 'batch', thing: 'batch' },
+  'post /api/v1/batch/{job_id}/cancel': { needs: 'batch', thing: 'batch' },
+  'post /api/v1/batch/{job_id}/retry': { needs: 'batch', thing: 'batch' },
   'post /api/v1/conversations/{id}/messages/{message_id}/activate': { needs: 'chat', thing: 'conversation' },
   'post /api/v1/conversations/{id}/messages/{message_id}/edit': { needs: 'chat', fields },
   'post /api/v1/conversations/{id}/messages/{message_id}/regenerate': {
@@ -93,6 +113,10 @@ const CLOSED: Readonly<Record<string, Access>> = {
   'post /v1/chat/completions': { needs: 'chat', fields },
   'post /v1/completions': { needs: 'chat' },
   'post /v1/embeddings': { needs: 'chat' },
+  'post /v1/batches': { needs: 'batch' },
+  'get /v1/batches': { needs: 'batch' },
+  'get /v1/batches/{id}': { needs: 'batch', thing: 'openAiBatch' },
+  'post /v1/batches/{id}/cancel': { needs: 'batch', thing: 'openAiBatch' },
   'post /v1/files': { needs: 'files' },
   'get /v1/files': { needs: 'files' },
   'get /v1/files/{id}': { needs: 'files', thing: 'file' },
@@ -180,6 +204,8 @@ beforeAll(async () => {
     conversation: String(at(turn.body, 'conversation_id')),
     answer: String(at(turn.body, 'message_id')),
     file: await uploadedId(api.url, owner),
+    batch: await submitBatch(owner, { texts: ['Hello'] }),
+    openAiBatch: await createOpenAiBatch(api.url, owner),
     collection: String(at(collection.body, 'id')),
     apiKey: (await makeKey(api, owner)).id,
     user: await idOf(owner),

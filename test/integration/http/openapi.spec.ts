@@ -127,6 +127,8 @@ describe('the OpenAPI document', () => {
           expect({ name, content }).toEqual({ name, content: ['application/json', stream] });
         } else if (name.endsWith('/export')) {
           expect({ name, content }).toEqual({ name, content: ['application/json', 'text/markdown'] });
+        } else if (name === 'get /api/v1/batch/{job_id}/results') {
+          expect({ name, content }).toEqual({ name, content: ['application/jsonl', 'application/json'] });
         } else expect({ name, content }).toEqual({ name, content: [expect.any(String)] });
       }
       const errors = responses.filter(([status]) => !/^[23]/.test(status));
@@ -502,7 +504,10 @@ describe('the examples of requests in the OpenAPI document', () => {
     for (const { path, method, name, operation } of operations) {
       // Ids in paths and of files, and models of providers, are the reader's own.
       const ready = examplesOf(operation).filter(
-        (body) => !('file_id' in body) && !/^(openai\/|llama)/.test(String(at(body, 'model'))),
+        (body) =>
+          !('file_id' in body) &&
+          !('input_file_id' in body) &&
+          !/^(openai\/|llama)/.test(String(at(body, 'model'))),
       );
       const url = path.replace('{collection}', 'default');
       if (url.includes('{')) continue;

@@ -55,6 +55,7 @@ describe('GET /metrics', () => {
     expect(metrics.sum('parley_collector_up', { collector: 'jobs' })).toBe(1);
     const queues = new Set(metrics.find('parley_jobs').map(({ labels }) => labels['queue']));
     expect([...queues].sort()).toEqual([
+      'batches',
       'conversation-tasks',
       'file-texts',
       'rag-ingestions',

@@ -33,6 +33,7 @@ export interface Draft {
 
 /** Optional fields of which a request needs one, by operation: the schema cannot say so. */
 const NEEDED_FIELDS: Readonly<Record<string, string>> = {
+  'post /api/v1/batch': 'texts',
   'post /api/v1/rag/collections/{collection}/documents': 'text',
   'put /api/v1/rag/collections/{collection}/documents/{id}': 'text',
 };

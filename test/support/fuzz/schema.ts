@@ -26,7 +26,7 @@ export interface Schema {
 
 const KNOWN_WORDS = new Set(
   (
-    'type nullable enum format pattern minimum maximum minLength maxLength items minItems maxItems required properties ' +
+    'type nullable enum format pattern minimum maximum minLength maxLength items minItems maxItems maxProperties required properties ' +
     'additionalProperties anyOf oneOf description example default'
   ).split(' '),
 );

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { idOf, makeKey, registerAdmin } from '../accounts.js';
 import type { TestApi } from '../api.js';
+import { batchLine, createOpenAiBatch, uploadBatchInput } from '../batches.js';
 import { at, listAt, registerUser, type TestUser } from '../client.js';
 import { PNG, uploadedId } from '../files.js';
 import { makePdf } from '../pdf.js';
@@ -103,6 +104,24 @@ export class FuzzWorld {
     return this.made('POST', `${COLLECTIONS}/${await this.collection()}/documents`, { text }, 'id');
   }
 
+  /** Returns the id of a new batch. An account has a limited number that have not ended, so old ones are deleted. */
+  async batch(): Promise<string> {
+    const { body } = await this.admin.request('GET', '/api/v1/batch');
+    for (const old of listAt(body, 'data'))
+      await this.admin.request('DELETE', `/api/v1/batch/${String(at(old, 'job_id'))}`);
+    return this.made('POST', '/api/v1/batch', { texts: ['Hello'] }, 'job_id');
+  }
+
+  /** Returns the id of a batch that has ended. */
+  async endedBatch(): Promise<string> {
+    const id = await this.batch();
+    await until('the end of a batch', async () => {
+      const { body } = await this.admin.request('GET', `/api/v1/batch/${id}`);
+      return at(body, 'ended_at') !== null;
+    });
+    return id;
+  }
+
   /** Returns the account that sends the requests of an operation. */
   actorOf({ path }: Operation): Promise<TestUser> {
     return path.startsWith('/api/v1/users/me') ? this.throwaway() : Promise.resolve(this.admin);
@@ -192,6 +211,18 @@ const answer = [
   new Seed('an answer', (world) => world.made('POST', '/api/v1/chat', { message: 'Hello' }, 'message_id')),
 ];
 const file = [new Seed('a file', ({ api, admin }) => uploadedId(api.url, admin))];
+const newBatch = {
+  texts: [literal(['Hello', 'Good evening'])],
+  requests: [
+    literal([{ custom_id: 'a', text: 'Hello' }, { messages: [{ role: 'user', content: 'Hello' }] }]),
+  ],
+  input_file_id: [literal(null)],
+};
+const batch = { job_id: [new Seed('a batch', (world) => world.batch())] };
+const batchInput = [
+  new Seed('a file of requests', ({ api, admin }) => uploadBatchInput(api.url, admin, batchLine('a'))),
+];
+const openAiBatch = [new Seed('a batch', ({ api, admin }) => createOpenAiBatch(api.url, admin))];
 const pdf = [
   new Seed('a PDF', async ({ api, admin }) =>
     uploadedId(api.url, admin, { name: 'a.pdf', bytes: await makePdf(['All is well.']) }),
@@ -380,6 +411,17 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
   'get /api/v1/rag/collections/{collection}/documents/{id}/events': document,
   'post /api/v1/rag/search': { query: [literal('passage')], ...searchScope },
   'post /api/v1/rag/query': { question: [literal('Which passage?')], model, ...searchScope },
+  'post /api/v1/batch': newBatch,
+  'get /api/v1/batch/{job_id}': batch,
+  'delete /api/v1/batch/{job_id}': batch,
+  'get /api/v1/batch/{job_id}/results': batch,
+  'get /api/v1/batch/{job_id}/events': {
+    job_id: [new Seed('an ended batch', (world) => world.endedBatch())],
+  },
+  'post /api/v1/batch/{job_id}/cancel': batch,
+  'post /api/v1/batch/{job_id}/retry': {
+    job_id: [new Seed('an ended batch', (world) => world.endedBatch())],
+  },
   'get /api/v1/files/{id}': { id: file },
   'get /api/v1/files/{id}/text': { id: text, page: [literal(1)] },
   'get /api/v1/files/{id}/content': download,
@@ -417,6 +459,16 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
     input: [literal('Hello'), literal(['One', 'Two'])],
     dimensions: counts,
   },
+  'post /v1/batches': {
+    input_file_id: batchInput,
+    endpoint: [literal('/v1/chat/completions')],
+    completion_window: [literal('24h')],
+    metadata: [literal({ project: 'reviews' })],
+    output_expires_after: [literal({ anchor: 'created_at', seconds: 3600 })],
+  },
+  'get /v1/batches': { after: openAiBatch },
+  'get /v1/batches/{id}': { id: openAiBatch },
+  'post /v1/batches/{id}/cancel': { id: openAiBatch },
   'get /v1/files': { after: file },
   'get /v1/files/{id}': { id: file },
   'get /v1/files/{id}/content': download,

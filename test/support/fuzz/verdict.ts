@@ -112,12 +112,23 @@ function goodFaults(
   if (type === 'text/event-stream') return eventFaults(text);
   if (type === 'text/markdown') return text.startsWith('# ') ? [] : ['The answer has no title.'];
   if (type === 'application/x-ndjson') return lineFaults(text.split('\n').filter((line) => line !== ''));
+  if (type === 'application/jsonl')
+    return resultFaults(
+      document,
+      text.split('\n').filter((line) => line !== ''),
+    );
   const body = parsed(text);
   if (body === undefined) return ['The answer is no JSON.'];
   return [
     ...misfits(document, at(content, 'schema'), body),
     ...misfitsOfExample(at(content, 'example'), body),
   ];
+}
+
+/** Each line is a result of a batch. */
+function resultFaults(document: unknown, lines: readonly string[]): string[] {
+  const schema = { $ref: '#/components/schemas/ResultBody' };
+  return lines.flatMap((line) => misfits(document, schema, parsed(line)));
 }
 
 /** For an open schema, requires the fields of its example; only Ollama omits counts of zero. */

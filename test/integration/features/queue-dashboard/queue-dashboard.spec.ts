@@ -11,7 +11,15 @@ import { setUpAdmin, setUpApi, setUpUser } from '../../../support/set-up.js';
 import { query, until } from '../../../support/stored.js';
 
 const SECRET = 'Kq3vX8rTz1mYw6BnJd5hGs0aPf4cLe9uRi7o';
-const QUEUES = ['conversation-tasks', 'file-texts', 'rag-ingestions', 'scheduled-tasks', 'turns'];
+const QUEUES = [
+  'batches',
+  'conversation-tasks',
+  'file-texts',
+  'rag-ingestions',
+  'scheduled-tasks',
+  'turns',
+  'webhook-deliveries',
+];
 const BROWSER = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 
 const clock = new ManualClock();
