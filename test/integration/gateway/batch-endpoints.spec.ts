@@ -11,6 +11,7 @@ import type { AttemptRecord } from '../../../src/llm/index.js';
 import { idOf, makeKey, registerAdmin } from '../../support/accounts.js';
 import { at, listAt, registerUser, type TestUser } from '../../support/client.js';
 import { compile, runtimeOver } from '../../support/composition.js';
+import { makeDataDir } from '../../support/data-dir.js';
 import { gatedAnswer } from '../../support/fake-provider/gated-answer.js';
 import { addText, COLLECTIONS } from '../../support/rag-documents.js';
 import { setUpApi, setUpProvider, setUpResource, setUpUser } from '../../support/set-up.js';
@@ -26,7 +27,13 @@ interface Usage {
 }
 
 const provider = setUpProvider();
+// Shared, because either of them extracts the text of a document that the other one has stored.
+const dataDir = setUpResource(async () => {
+  const { path, remove } = await makeDataDir();
+  return { resource: path, close: remove };
+});
 const settings = (): Record<string, string> => ({
+  DATA_DIR: dataDir(),
   OPENAI_BASE_URL: provider.baseUrl,
   DEFAULT_MODEL: MODEL,
   LLM_MAX_RETRIES: '0',
