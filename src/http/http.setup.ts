@@ -36,7 +36,7 @@ const LARGE_JSON = [/^\/v1(?!\/files\/?$)(?=\/|$)/i, '/ollama', '/api/v1/convers
 /** The route of new batches, whose JSON may be as large too. */
 const BATCHES = /^\/api\/v1\/batch\/?$/i;
 
-/** What to do with more requests than fit into the JSON of a batch. */
+/** Advice for more requests than fit into the JSON of a batch. */
 const LARGE_BATCH = 'Upload a file of requests, one per line, and send its id as input_file_id.';
 
 /** Documentation paths that are not Nest routes, so no guard protects them. */

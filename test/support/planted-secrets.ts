@@ -8,7 +8,7 @@ export const PLANTED = 'PlantedNobodyMayRead';
 
 /** Fields with a value that must stay as it is, or the request is refused. */
 const STRUCTURAL =
-  /^(model|embedding_model|collections?|role|type|id|.*_ids?|version|status|finish_reason|created_at|expires_at|email|current_password|refresh_token|scopes?|events|from|to|.*_at|order|format|encoding_format|tool_choice|response_format)$/;
+  /^(model|embedding_model|rerank|endpoint|completion_window|anchor|collections?|role|type|id|.*_ids?|version|status|finish_reason|created_at|expires_at|email|current_password|refresh_token|scopes?|events|from|to|.*_at|order|format|encoding_format|tool_choice|response_format)$/;
 
 /** Secrets that a test recognizes by their position: where they were planted. */
 export class Planter {

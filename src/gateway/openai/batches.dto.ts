@@ -213,7 +213,7 @@ export class OpenAiBatchBody {
   @ApiProperty({
     description: 'Metadata as set by the client.',
     type: 'object',
-    additionalProperties: { type: 'string' },
+    additionalProperties: true,
     nullable: true,
     example: { project: 'reviews' },
   })

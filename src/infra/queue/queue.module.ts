@@ -1,6 +1,7 @@
 import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { type ConnectionOptions, createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
+import pg from 'pg';
 import type { RedisSettings } from '../redis/index.js';
 import { QueueClient } from './queue-client.js';
 import { QueueDirectory } from './queue-directory.js';
@@ -55,6 +56,9 @@ function bullRoot({ redisUrl, redisKeyPrefix, connectionString }: QueueOptions):
   }
   // Every queue and worker of the process uses this backend, so it must be set before the first one is created.
   setDefaultBackendFactory(createPostgresBackend);
+  // BullMQ 6.7.0 adds its listener to a LISTEN client only after it has connected. A database that stops at that moment
+  // would end the process by an error without a listener.
+  Reflect.set(pg, 'Client', QueueClient);
   return BullModule.forRoot({
     connection: {
       connectionString,

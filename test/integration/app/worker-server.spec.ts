@@ -11,7 +11,7 @@ import { WorkerServer } from '../../../src/app/worker-server.js';
 import { at, send } from '../../support/client.js';
 import { runtimeOver } from '../../support/composition.js';
 import { createMigratedDatabase, type TestDatabase } from '../../support/database.js';
-import { query } from '../../support/stored.js';
+import { query, until } from '../../support/stored.js';
 import { scrape } from '../../support/metrics.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 
@@ -69,9 +69,12 @@ describe('the monitoring port of a worker', () => {
 
   it('serves the metrics of its jobs and pool, and its health', async () => {
     const url = await start();
-    const metrics = await scrape(url);
-    expect(new Set(metrics.find('parley_jobs').map(({ labels }) => labels['queue'])).size).toBe(5);
-    expect(metrics.find('parley_jobs_finished_total', { job_outcome: 'completed' })).toHaveLength(5);
+    // Just after the start, the queues may not have their tables yet.
+    const metrics = await until('the metrics of all queues', async () => {
+      const found = await scrape(url);
+      return new Set(found.find('parley_jobs').map(({ labels }) => labels['queue'])).size === 7 && found;
+    });
+    expect(metrics.find('parley_jobs_finished_total', { job_outcome: 'completed' })).toHaveLength(7);
     expect(metrics.sum('db_client_connection_max')).toBe(10);
     expect(metrics.find('parley_provider_calls_running', { gen_ai_provider_name: 'demo' })).toHaveLength(1);
     for (const path of ['/health/live', '/health/ready']) {

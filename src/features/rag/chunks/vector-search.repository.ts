@@ -17,7 +17,7 @@ export interface NearestQuery {
   readonly vector: readonly number[];
 }
 
-/** What compares vectors exactly: pgvector in the database, which sends no vectors, or this process. */
+/** Place of the exact comparison of vectors: pgvector in the database, which sends no vectors, or this process. */
 export type ExactComparison = 'database' | 'process';
 
 /**
