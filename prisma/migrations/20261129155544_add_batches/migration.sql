@@ -187,6 +187,11 @@ BEGIN
         ) item
         WHERE batch.user_id = owner.id AND batch.ended_at IS NULL AND batch.deleted_at IS NULL
           AND batch.status IN ('queued', 'running') AND batch.expires_at > now() AND provider.lane <> ALL (p_lanes)
+          -- Until the sweep cancels it.
+          AND NOT EXISTS (
+            SELECT 1 FROM api_keys
+            WHERE id = batch.api_key_id AND (revoked_at IS NOT NULL OR expires_at <= now())
+          )
         ORDER BY batch.id
         LIMIT greatest(0, least(share, p_owner_slots - (
           SELECT count(*) FROM batch_items leased WHERE leased.user_id = owner.id AND leased.lease_until IS NOT NULL

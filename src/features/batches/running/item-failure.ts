@@ -28,6 +28,8 @@ const PAUSED_BY = {
   service_unavailable: 'owner',
   quota_exceeded: 'batch',
   request_cancelled: 'none',
+  // The batch is being cancelled, and nothing of it is claimed any more.
+  invalid_api_key: 'none',
 } as const satisfies Partial<Record<ErrorCode, 'lane' | 'owner' | 'batch' | 'none'>>;
 
 /** Failures that another attempt may not have. */
