@@ -40,9 +40,9 @@ describeWithRedis('two processes that share Redis', () => {
     await processes.close();
   });
 
-  /** Waits until both processes have dropped what their caches knew of the account or key. */
+  /** Waits until both processes have dropped what their caches, of requests and of jobs, knew of the account or key. */
   async function untilNotified(): Promise<void> {
-    await until('the notification of both processes', () => new Set(forget.mock.contexts).size === 2);
+    await until('the notification of both processes', () => new Set(forget.mock.contexts).size === 4);
   }
 
   it('lock a disabled user out of both and stop the user’s running requests', async () => {

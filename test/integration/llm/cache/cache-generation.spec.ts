@@ -49,16 +49,22 @@ describeWithRedis('with Redis, deleting', (redisUrl) => {
    */
   async function commandsDuring(work: () => Promise<void>): Promise<string[]> {
     const client = new Redis(redisUrl);
-    const monitor = await client.monitor();
+    const monitor = client.duplicate({ monitor: true });
     const commands: string[] = [];
     const prefix = redisKeyPrefix(database);
     const last = `${prefix}last`;
-    // ioredis takes lines that arrive while it disconnects for replies to commands that it never sent.
+    // ioredis takes lines that arrive with the first reply, or while it disconnects, for replies to commands that it
+    // never sent.
     monitor.on('error', () => undefined);
     monitor.on('monitor', (_time: string, [command = '', ...parameters]: string[]) => {
       if (parameters.some((text) => text.startsWith(prefix))) commands.push(command.toLowerCase());
     });
     try {
+      await new Promise<void>((resolve) => {
+        monitor.once('monitoring', () => {
+          resolve();
+        });
+      });
       await work();
       await client.exists(last);
       await until('the monitor to catch up', () => commands.includes('exists'));
