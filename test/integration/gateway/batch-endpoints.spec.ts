@@ -29,8 +29,8 @@ interface Usage {
 const provider = setUpProvider();
 // Shared, because either of them extracts the text of a document that the other one has stored.
 const dataDir = setUpResource(async () => {
-  const { path, remove } = await makeDataDir();
-  return { resource: path, close: remove };
+  const folder = await makeDataDir();
+  return { resource: folder.path, close: () => folder.remove() };
 });
 const settings = (): Record<string, string> => ({
   DATA_DIR: dataDir(),
