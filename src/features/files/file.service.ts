@@ -1,26 +1,25 @@
-import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
-import { AppError, FileTooLargeError, NotFoundError } from '../../common/errors.js';
+import { FileTooLargeError, NotFoundError } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { filesConfig } from '../../config/index.js';
 import { type ByteRange, FileStorage } from '../../infra/storage/index.js';
+import { ContentWriter } from './content-writer.js';
 import { ContentAdoptionRepository, type AdoptedContent } from './content-adoption.repository.js';
 import { type FileKey, FileRepository, type FileSlice } from './file.repository.js';
 import { toFileName } from './file-name.js';
-import type { FilePurpose, ResultPurpose } from './file-purpose.js';
-import { ReceivedBytes } from './received-bytes.js';
+import type { FilePurpose } from './file-purpose.js';
 import type { StoredFile } from './stored-file.js';
 import { TextQueue } from './text/text.queue.js';
 import {
   type InsertedUpload,
   StorageQuotaError,
   type UploadIdempotency,
-  type UploadIdentity,
   UploadRepository,
 } from './upload.repository.js';
+import { fingerprintUpload, toKeptIdentity } from './upload-identity.js';
 import { parsePurpose, parseUploadFields, UPLOAD_FIELDS } from './upload-fields.js';
 
 /** A file to be uploaded. */
@@ -50,30 +49,6 @@ export interface UploadConditions {
   readonly assertType?: (mediaType: string) => void;
 }
 
-/** A file that the server itself makes for an account. */
-export interface ResultFile {
-  readonly name: string;
-  readonly mediaType: string;
-  readonly purpose: ResultPurpose;
-  /** Contents. Throws if they cannot be made. */
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** Lifetime in seconds; undefined if the file does not expire. */
-  readonly expiresAfterS: number | undefined;
-  /** Identifies the file among those made for the account within a day: with the same key and bytes it is made once. */
-  readonly key: string;
-}
-
-/** Bytes to be stored. */
-interface NewContent {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** Maximum number of bytes. */
-  readonly maxBytes: number;
-  /** Maximum number of bytes that the client has declared. */
-  readonly expectedBytes?: number | undefined;
-  /** Aborts when the bytes will not be complete. */
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** A file to be downloaded. */
 export interface OpenableFile extends StoredFile {
   /**
@@ -83,19 +58,15 @@ export interface OpenableFile extends StoredFile {
   readonly open: (range?: ByteRange) => Promise<Readable>;
 }
 
-/** Maximum size of a file that the server makes, in bytes. */
-const MAX_RESULT_BYTES = 2 ** 31 - 1;
-
 /** Manages uploaded files. */
 @Injectable()
 export class FileService {
-  private readonly logger = new Logger(FileService.name);
-
   constructor(
     private readonly files: FileRepository,
     private readonly uploads: UploadRepository,
     private readonly adoption: ContentAdoptionRepository,
     private readonly storage: FileStorage,
+    private readonly writer: ContentWriter,
     @Inject(TextQueue) private readonly texts: Pick<TextQueue, 'announce'>,
     @Inject(filesConfig.KEY) private readonly config: ConfigType<typeof filesConfig>,
   ) {}
@@ -128,7 +99,7 @@ export class FileService {
     const maxBytes = this.maxBytes(parsePurpose(fields));
     if (declaredSize !== undefined) await this.assertFits(userId, declaredSize);
     const content = { bytes, maxBytes, expectedBytes: declaredSize?.max, signal };
-    const inserted = await this.store(userId, content, (received, contentId) => {
+    const inserted = await this.writer.store(userId, content, (received, contentId) => {
       const facts = received.facts(declaredType);
       assertType?.(facts.mediaType);
       const options = parseUploadFields(fields, { needsPurpose });
@@ -137,8 +108,8 @@ export class FileService {
       const file = { name: toFileName(name), ...facts, ...options, textFormat };
       const limit = this.maxBytes(file.purpose);
       if (file.size > limit) throw new FileTooLargeError(limit);
-      const keyed = idempotency && { ...idempotency, fingerprint: fingerprintOf(file) };
-      const repeated = keptRoute === undefined ? undefined : keptIdentityOf(keptRoute, file);
+      const keyed = idempotency && { ...idempotency, fingerprint: fingerprintUpload(file) };
+      const repeated = keptRoute === undefined ? undefined : toKeptIdentity(keptRoute, file);
       return this.uploads.insertUpload(
         { id: newId(), contentId, userId, ...file, idempotency: keyed, repeated },
         this.config.quotaBytes,
@@ -146,67 +117,6 @@ export class FileService {
     });
     this.announceText(userId, inserted.file);
     return inserted;
-  }
-
-  /**
-   * Stores a file that the server makes for an account. It counts towards the storage quota, but is never refused
-   * because of it: its contents have been paid for.
-   * @throws AppError `unauthorized` if the account was disabled in the meantime
-   * @throws the error of making its bytes
-   */
-  async createResult(userId: string, result: ResultFile): Promise<StoredFile> {
-    const { name, mediaType, purpose, bytes, expiresAfterS, key } = result;
-    const { file } = await this.store(
-      userId,
-      { bytes, maxBytes: MAX_RESULT_BYTES },
-      (received, contentId) => {
-        const { size, hash } = received.facts(mediaType);
-        const options = { name, mediaType, purpose, expiresAfterS };
-        const idempotency = { route: purpose, key, fingerprint: fingerprintOf({ ...options, hash }) };
-        return this.uploads.insertUpload(
-          {
-            id: newId(),
-            contentId,
-            userId,
-            size,
-            hash,
-            textFormat: null,
-            ...options,
-            idempotency,
-            repeated: undefined,
-          },
-          undefined,
-        );
-      },
-    );
-    return file;
-  }
-
-  /** Stores bytes, then their rows. If those are not stored, or need other bytes, the bytes are removed again. */
-  private async store(
-    userId: string,
-    content: NewContent,
-    insertRows: (received: ReceivedBytes, contentId: string) => Promise<InsertedUpload>,
-  ): Promise<InsertedUpload> {
-    const contentId = newId();
-    const received = new ReceivedBytes();
-    const { bytes, maxBytes, expectedBytes = maxBytes, signal } = content;
-    await this.storage.put({ folder: userId, name: contentId }, received.passThrough(bytes, maxBytes), {
-      signal,
-      maxBytes: Math.min(maxBytes, expectedBytes),
-    });
-    let isNeeded = false;
-    try {
-      const inserted = await insertRows(received, contentId);
-      isNeeded = inserted.file.contentId === contentId;
-      return inserted;
-    } catch (error) {
-      // If the database became unavailable, the rows may exist anyway; the sweep checks once it is back.
-      isNeeded = error instanceof AppError && error.code === 'service_unavailable';
-      throw error;
-    } finally {
-      if (!isNeeded) await this.removeBytes({ folder: userId, name: contentId });
-    }
   }
 
   /** Announces the text of a new file, after the commit of its rows. */
@@ -263,7 +173,7 @@ export class FileService {
    */
   async keepForRepeat(userId: string, id: string, route: string): Promise<void> {
     const file = await this.getFile(userId, id);
-    await this.uploads.insertKept(userId, id, keptIdentityOf(route, file));
+    await this.uploads.insertKept(userId, id, toKeptIdentity(route, file));
   }
 
   /** Forgets the `Idempotency-Key` of an upload, whose file was not needed: a repeated request is a new one. */
@@ -278,20 +188,13 @@ export class FileService {
   async adoptContent(userId: string, id: string): Promise<Omit<AdoptedContent, 'unreferenced'>> {
     const adopted = await this.adoption.adoptContent(userId, id);
     if (adopted === undefined) throw new NotFoundError('file', id);
-    if (adopted.unreferenced !== undefined) await this.removeBytes(adopted.unreferenced);
+    if (adopted.unreferenced !== undefined) await this.writer.remove(adopted.unreferenced);
     return adopted;
   }
 
   /** Deletes bytes whose rows another feature has deleted. Never rejects: what is left, the sweep deletes. */
   async removeUnreferencedBytes(keys: readonly FileKey[]): Promise<void> {
-    for (const key of keys) await this.removeBytes(key);
-  }
-
-  /** Deletes bytes that no row references. Never rejects: what is left, the sweep deletes. */
-  private async removeBytes(key: FileKey): Promise<void> {
-    await this.storage.delete(key).catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'could not delete the bytes of a file; the sweep will delete them');
-    });
+    for (const key of keys) await this.writer.remove(key);
   }
 
   /** Returns the maximum size of a file, in bytes. */
@@ -326,26 +229,4 @@ export class FileService {
       return this.storage.open({ folder: userId, name: contentId }, range);
     }
   }
-}
-
-/** Properties by which the files of two uploads differ. */
-interface UploadFacts {
-  readonly name: string;
-  readonly mediaType: string;
-  readonly hash: Uint8Array;
-  readonly purpose: string;
-  readonly expiresAfterS?: number | undefined;
-}
-
-/** Returns the identity of an upload for its idempotency key. */
-function fingerprintOf(file: UploadFacts): Uint8Array<ArrayBuffer> {
-  const { name, mediaType, hash, purpose, expiresAfterS } = file;
-  const fields = [name, mediaType, Buffer.from(hash).toString('hex'), purpose, expiresAfterS ?? null];
-  return new Uint8Array(createHash('sha256').update(JSON.stringify(fields)).digest());
-}
-
-/** Returns the identity of an upload without a key of the client. No client's key has its route. */
-function keptIdentityOf(route: string, file: UploadFacts): UploadIdentity {
-  const fingerprint = fingerprintOf(file);
-  return { route: `${route}, kept`, key: Buffer.from(fingerprint).toString('hex'), fingerprint };
 }

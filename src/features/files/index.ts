@@ -22,4 +22,5 @@ export { FileService, type NewFile } from './file.service.js';
 export { FilesModule } from './files.module.js';
 export { FILE_PURPOSES, RESULT_PURPOSES } from './file-purpose.js';
 export { DeletedUploadError, type UploadIdempotency } from './upload.repository.js';
+export { ResultFileService } from './result-file.service.js';
 export { UPLOAD_SCHEMA } from './upload.openapi.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { FileService } from '../../files/index.js';
+import { ResultFileService } from '../../files/index.js';
 import type { ItemEndStatus } from '../model/batch-item.js';
 import { BatchItemRepository } from '../rows/batch-item.repository.js';
 import { type ClaimedStage, type EndingStage, StageRepository } from '../rows/stage.repository.js';
@@ -25,7 +25,7 @@ export class EndingService {
   constructor(
     private readonly stages: StageRepository,
     private readonly items: BatchItemRepository,
-    private readonly files: FileService,
+    private readonly files: ResultFileService,
   ) {}
 
   /**

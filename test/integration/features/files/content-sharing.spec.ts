@@ -6,6 +6,7 @@ import { type IncomingMessage, request as openRequest } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { ContentAdoptionRepository } from '../../../../src/features/files/content-adoption.repository.js';
+import { ContentWriter } from '../../../../src/features/files/content-writer.js';
 import { ContentSweepRepository } from '../../../../src/features/files/content-sweep.repository.js';
 import { Clock } from '../../../../src/common/clock.js';
 import { FileRepository } from '../../../../src/features/files/file.repository.js';
@@ -34,6 +35,7 @@ const fileService = setUpResource(() => {
     new UploadRepository(prisma),
     new ContentAdoptionRepository(prisma),
     store().storage,
+    new ContentWriter(store().storage),
     { announce: () => undefined },
     { maxUploadMb: 32, maxBatchInputMb: 200, quotaBytes: undefined },
   );
