@@ -1,7 +1,7 @@
 // Real components: PostgreSQL, the repositories over it, and whole applications in the last part. Processes
 // and turns are built by hand, a third of the file, because each case sets leases and starts sweeps itself.
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { AnswerSnapshot } from '../../../../../src/features/chat/streams/answer-entries.js';
 import { AnswerLog } from '../../../../../src/features/chat/streams/answer-log.js';
@@ -476,10 +476,11 @@ describe('an application that starts without Redis and is therefore alone', () =
         provider.script(gate);
         const user = await registerUser(running.url);
         const { events, conversationId, answerId } = await streamUntilCheckpoint(user, gate);
+        // The next renewal of the lease would detect the loss, on a slow machine before the model has sent everything.
+        jest.spyOn(GenerationRepository.prototype, 'storeCheckpoint').mockResolvedValue('ours');
 
         api = await startApi(environment, database);
         await expectInterrupted({ conversationId, answerId });
-        // Before a checkpoint detects the loss: the model has sent all text and its usage.
         gate.finish();
         expect((await collect(events)).at(-1)).toMatchObject({ error: { code: 'service_unavailable' } });
         const after = await stored(database, conversationId);
@@ -497,6 +498,7 @@ describe('an application that starts without Redis and is therefore alone', () =
         expect(after.conversation).toMatchObject({ tokens_total: 1100, cost_micro_usd: 13_000 });
         expectSettled(after);
       } finally {
+        jest.restoreAllMocks();
         await running.close();
         await provider.close();
       }
