@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { ResultFileService } from '../../files/index.js';
+import { FileTooLargeError } from '../../../common/errors.js';
+import { DeletedUploadError, ResultFileService } from '../../files/index.js';
+import type { InputFault } from '../model/batch.js';
 import type { ItemEndStatus } from '../model/batch-item.js';
 import { BatchItemRepository } from '../rows/batch-item.repository.js';
 import { type ClaimedStage, type EndingStage, StageRepository } from '../rows/stage.repository.js';
@@ -18,6 +20,14 @@ const FILE_ITEMS = {
 } as const satisfies Record<string, readonly ItemEndStatus[]>;
 
 type ResultFile = keyof typeof FILE_ITEMS;
+
+/** The id of a file of results, and the reasons for which there is none although there are results. */
+interface WrittenFile {
+  readonly id: string | null;
+  readonly faults: readonly InputFault[];
+}
+
+const NO_FILE: WrittenFile = { id: null, faults: [] };
 
 /** Ends batches: items without a result, then the files of results, then the status. Each step may be repeated. */
 @Injectable()
@@ -42,27 +52,41 @@ export class EndingService {
       while (await this.stages.skipItems(stage, endStatus));
     }
     const hasFiles = stage.api === 'openai' && total !== null;
+    const output = hasFiles ? await this.writeFile(stage, 'output', signal) : NO_FILE;
+    const error = hasFiles ? await this.writeFile(stage, 'error', signal) : NO_FILE;
     await this.stages.finishBatch(stage, {
-      output: hasFiles ? await this.writeFile(stage, 'output', signal) : null,
-      error: hasFiles ? await this.writeFile(stage, 'error', signal) : null,
+      output: output.id,
+      error: error.id,
+      faults: [...output.faults, ...error.faults],
     });
   }
 
-  /** Writes a file of results, unless there are none. A file that an earlier attempt has written is found again. */
-  private async writeFile(
-    stage: ClaimedStage,
-    file: ResultFile,
-    signal: AbortSignal,
-  ): Promise<string | null> {
+  /**
+   * Writes a file of results, unless there are none. A file that an earlier attempt has written is found again, and one
+   * that can never be written must not keep the batch from its end.
+   */
+  private async writeFile(stage: ClaimedStage, file: ResultFile, signal: AbortSignal): Promise<WrittenFile> {
     const statuses = FILE_ITEMS[file];
     const [first] = await this.items.readResults(stage, { afterLine: 0, limit: 1, statuses });
-    if (first === undefined) return null;
+    if (first === undefined) return NO_FILE;
+    try {
+      return { id: await this.storeFile(stage, file, signal), faults: [] };
+    } catch (error) {
+      // Its owner has deleted what an earlier attempt had written.
+      if (error instanceof DeletedUploadError) return NO_FILE;
+      if (error instanceof FileTooLargeError) return { id: null, faults: [toTooLarge(file)] };
+      throw error;
+    }
+  }
+
+  /** Returns the id of a file of results. */
+  private async storeFile(stage: ClaimedStage, file: ResultFile, signal: AbortSignal): Promise<string> {
     const { outputExpiresAfterS } = stage;
     const stored = await this.files.createResult(stage.userId, {
       name: `batch_${stage.id}_${file}.jsonl`,
       mediaType: 'application/jsonl',
       purpose: 'batch_output',
-      bytes: this.readLines(stage, statuses, signal),
+      bytes: this.readLines(stage, FILE_ITEMS[file], signal),
       expiresAfterS: outputExpiresAfterS ?? undefined,
       // A batch that is retried ends more than once, with other results.
       key: `${stage.id}:${String(stage.endingAt?.getTime() ?? 0)}:${file}`,
@@ -90,4 +114,13 @@ export class EndingService {
       }
     }
   }
+}
+
+function toTooLarge(file: ResultFile): InputFault {
+  return {
+    code: 'result_file_too_large',
+    message: `The ${file} file would be larger than 2 GB, the maximum. Send the requests in several batches.`,
+    param: null,
+    line: null,
+  };
 }

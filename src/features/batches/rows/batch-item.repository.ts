@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import type { BatchRef } from '../model/batch.js';
 import {
@@ -131,6 +130,3 @@ function toItemResult(row: ItemRow): ItemResult {
     usage: { inputTokens, outputTokens, cachedTokens, reasoningTokens, costMicroUsd, unpricedAttempts },
   };
 }
-
-/** Condition of the items that have not ended. */
-export const UNFINISHED = Prisma.sql`status IN ('waiting', 'running')`;

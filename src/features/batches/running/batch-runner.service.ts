@@ -70,6 +70,7 @@ export class BatchRunnerService {
   /** Lets running items finish for some seconds, then aborts and releases them. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    this.results.stop();
     clearTimeout(this.resumption);
     await this.filling;
     const ends = Promise.all(Array.from(this.running, ({ ended }) => ended));

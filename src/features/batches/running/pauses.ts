@@ -1,6 +1,9 @@
 /** First delay without a hint, and the longest one, in milliseconds. */
 const DELAY_MS = { first: 1_000, longest: 60_000 } as const;
 
+/** Number of keys beyond which those that are not paused now are forgotten. */
+const MAX_KEYS = 1_000;
+
 interface Pause {
   readonly until: number;
   /** Number of pauses in a row. */
@@ -25,6 +28,7 @@ export class Pauses {
     if (known !== undefined && known.until > now) return;
     const count = (known?.count ?? 0) + 1;
     const ownMs = Math.min(DELAY_MS.longest, DELAY_MS.first * 2 ** (count - 1));
+    if (this.pauses.size >= MAX_KEYS) this.forgetPast(now);
     this.pauses.set(key, { until: now + Math.min(DELAY_MS.longest, hintMs ?? ownMs), count });
   }
 
@@ -32,6 +36,10 @@ export class Pauses {
   succeed(key: string): void {
     const known = this.pauses.get(key);
     if (known !== undefined && known.until <= this.now()) this.pauses.delete(key);
+  }
+
+  private forgetPast(now: number): void {
+    for (const [key, { until }] of this.pauses) if (until <= now) this.pauses.delete(key);
   }
 
   /** Returns the keys that are paused now. */

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
+import { isUnavailable, retryWhileUnavailable } from '../../../common/retry-while-unavailable.js';
 import type { BatchRef } from '../model/batch.js';
+import type { ItemEnd } from '../model/batch-item.js';
 import { type EndedAttempt, ItemResultRepository } from '../rows/item-result.repository.js';
 
 /** Time for which a result waits for others, in milliseconds. */
@@ -25,12 +26,13 @@ export class ResultBuffer {
   private characters = 0;
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
+  private isStopping = false;
 
   constructor(private readonly results: ItemResultRepository) {}
 
   /**
    * Stores the end of an attempt. Resolves after the commit, with the batches whose last item has ended thereby. Never
-   * rejects: what the database refuses for good is left to the sweep, which releases its lease.
+   * rejects: what cannot be stored before the process ends is left to the sweep, which releases its lease.
    */
   store(attempt: EndedAttempt): Promise<readonly BatchRef[]> {
     return new Promise((resolve) => {
@@ -42,6 +44,11 @@ export class ResultBuffer {
           this.flush();
         }, WAIT_MS);
     });
+  }
+
+  /** Gives up on results that the database does not take within a minute. */
+  stop(): void {
+    this.isStopping = true;
   }
 
   private flush(): void {
@@ -56,26 +63,46 @@ export class ResultBuffer {
 
   private async write(entries: readonly Entry[]): Promise<void> {
     try {
-      const attempts = entries.map(({ attempt }) => attempt);
-      const complete = await retryWhileUnavailable(() => this.results.storeAttempts(attempts));
+      const complete = await this.storeAttempts(entries.map(({ attempt }) => attempt));
       // Each batch is announced once, by the first of its results.
       entries.forEach(({ resolve }, index) => {
         resolve(index === 0 ? complete : []);
       });
     } catch (error) {
-      await this.writeHalves(entries, error);
+      await this.writeParts(entries, error);
     }
   }
 
-  /** A result that the database refuses must not take the others with it. */
-  private async writeHalves(entries: readonly Entry[], error: unknown): Promise<void> {
-    const [only] = entries;
-    if (entries.length <= 1) {
+  /** Waits for the database for as long as the process runs: the results have been paid for, and are at most as many as run at once. */
+  private async storeAttempts(attempts: readonly EndedAttempt[]): Promise<readonly BatchRef[]> {
+    for (;;) {
+      try {
+        return await retryWhileUnavailable(() => this.results.storeAttempts(attempts));
+      } catch (error) {
+        if (!isUnavailable(error) || this.isStopping) throw error;
+      }
+    }
+  }
+
+  /** A result that the database refuses must not take the others with it, and ends as a failure. */
+  private async writeParts(entries: readonly Entry[], error: unknown): Promise<void> {
+    const [first] = entries;
+    if (first === undefined) return;
+    if (isUnavailable(error) || first.attempt.end === REFUSED) {
       this.logger.error(
         { err: error },
-        'a result of a batch could not be stored; its request will be sent again',
+        'results of batches could not be stored; their requests will be sent again',
       );
-      only?.resolve([]);
+      for (const { resolve } of entries) resolve([]);
+      return;
+    }
+    if (entries.length === 1) {
+      const { item } = first.attempt;
+      this.logger.error(
+        { err: error, batch: item.batchId, line: item.line },
+        'the database refused a result',
+      );
+      await this.write([{ ...first, attempt: { ...first.attempt, end: REFUSED } }]);
       return;
     }
     const half = Math.ceil(entries.length / 2);
@@ -83,3 +110,10 @@ export class ResultBuffer {
     await this.write(entries.slice(half));
   }
 }
+
+/** The end of an attempt whose result the database refuses, for instance because of its size. Its usage is stored. */
+const REFUSED: ItemEnd = {
+  status: 'failed',
+  errorCode: 'internal_error',
+  errorMessage: 'The request was answered, but its result could not be stored.',
+};
