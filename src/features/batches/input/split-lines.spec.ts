@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { splitLines } from './split-lines.js';
+import { isBlankLine, splitLines } from './split-lines.js';
 
 /** Returns the lines of a file that arrives in pieces of the given size; null for a line that is too long. */
 async function linesOf(
@@ -46,12 +46,20 @@ describe('the lines of a file', () => {
     ]);
   });
 
-  it('are counted but left out if they are blank', async () => {
-    expect(await linesOf('one\n\n \t\r\nfour\n\n\n')).toEqual([
+  it('may be blank, and none begins after the end of the last one', async () => {
+    expect(await linesOf('one\n\n \t\r\nfour\n')).toEqual([
       [1, 'one'],
+      [2, ''],
+      [3, ' \t'],
       [4, 'four'],
     ]);
     expect(await linesOf('')).toEqual([]);
+    expect(['', ' \t', 'x', '\u00a0'].map((line) => isBlankLine(Buffer.from(line)))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('are skipped beyond the limit, and those after them are read', async () => {

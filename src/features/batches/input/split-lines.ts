@@ -11,8 +11,8 @@ const RETURN = 0x0d;
 const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Splits a file into lines, which end with LF or CRLF, as bytes: so that invalid UTF-8 is a fault of its line only. Lines
- * without content are left out, and counted. Memory is bounded by the longest line.
+ * Splits a file into lines, which end with LF or CRLF, as bytes: so that invalid UTF-8 is a fault of its line only. Memory
+ * is bounded by the longest line.
  * @param maxBytes maximum length of a line
  */
 export async function* splitLines(
@@ -22,7 +22,7 @@ export async function* splitLines(
   let number = 1;
   let pieces: Buffer[] = [];
   let length = 0;
-  const take = (): FileLine | undefined => {
+  const take = (): FileLine => {
     const line = toLine(number, pieces, length > maxBytes);
     number += 1;
     pieces = [];
@@ -40,25 +40,24 @@ export async function* splitLines(
     let start = 0;
     for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, start)) {
       keep(bytes.subarray(start, end));
-      const line = take();
-      if (line !== undefined) yield line;
+      yield take();
       start = end + 1;
     }
     if (start < bytes.length) keep(bytes.subarray(start));
   }
-  const last = take();
-  if (last !== undefined) yield last;
+  // After the end of the last line there is none.
+  if (length > 0) yield take();
 }
 
-function toLine(number: number, pieces: readonly Buffer[], isTooLong: boolean): FileLine | undefined {
+function toLine(number: number, pieces: readonly Buffer[], isTooLong: boolean): FileLine {
   if (isTooLong) return { number, bytes: undefined };
   let bytes = Buffer.concat(pieces);
   if (bytes.at(-1) === RETURN) bytes = bytes.subarray(0, -1);
   if (number === 1 && bytes.subarray(0, MARK.length).equals(MARK)) bytes = bytes.subarray(MARK.length);
-  return isBlank(bytes) ? undefined : { number, bytes };
+  return { number, bytes };
 }
 
-/** Returns true if there are only spaces and tabs. */
-function isBlank(bytes: Buffer): boolean {
+/** Returns true for a line with nothing but spaces and tabs. */
+export function isBlankLine(bytes: Buffer): boolean {
   return bytes.every((byte) => byte === 0x20 || byte === 0x09);
 }

@@ -7,7 +7,7 @@ import { BatchEndpoints } from '../model/batch-endpoints.js';
 import type { NewBatchItem } from '../model/batch-item.js';
 import type { ParsedLine, ParseLine } from '../model/input-line.js';
 import { type ClaimedStage, StageRepository } from '../rows/stage.repository.js';
-import { type FileLine, splitLines } from './split-lines.js';
+import { type FileLine, isBlankLine, splitLines } from './split-lines.js';
 import { parserFor } from './parser-for.js';
 
 /** Maximum number of items, and of bytes of their requests, that are inserted at once. */
@@ -18,6 +18,21 @@ const MAX_MODELS = 1_000;
 
 /** Attempts after which a validation fails that never came to its end. */
 const MAX_ATTEMPTS = 5;
+
+/** Interval at which the lease is extended while a file is read, in milliseconds. */
+const RENEW_MS = 10_000;
+
+/** Length of the name of a model that is shown, in UTF-16 units; a longer one is refused when its requests run. */
+const MAX_MODEL_LENGTH = 256;
+
+/** Maximum number of lines of a file, those without content included. */
+const MAX_LINES = 1_000_000;
+
+/**
+ * Maximum size that the shared fields add to the requests of a file in total, in UTF-16 units: a long system prompt must
+ * not become gigabytes.
+ */
+const MAX_ADDED_LENGTH = 64 * 2 ** 20;
 
 /** Reads the file of a batch as a stream, and stores its requests as items. */
 @Injectable()
@@ -57,10 +72,15 @@ export class ValidationService {
     if (file === undefined) return [MISSING_FILE];
     const bytes = await file.open();
     try {
+      let renewedAt = performance.now();
       for await (const line of splitLines(bytes, BATCH_LIMITS.lineBytes)) {
         signal.throwIfAborted();
         await reading.addLine(line);
         if (reading.isFull) break;
+        // Not every line is inserted, which renews the lease, too.
+        if (performance.now() - renewedAt < RENEW_MS) continue;
+        await this.stages.renewStage(stage);
+        renewedAt = performance.now();
       }
     } finally {
       bytes.destroy();
@@ -82,12 +102,16 @@ export class ValidationService {
 class InputReading {
   /** Number of items. */
   total = 0;
+  /** First model that a request names; undefined if none does. */
+  model: string | undefined;
   private readonly faults: InputFault[] = [];
   private readonly laneOf = new Map<string | undefined, string>();
   private readonly found = new Set<string>();
   private readonly parseLine: ParseLine;
   private waiting: NewBatchItem[] = [];
   private waitingBytes = 0;
+  private addedLength = 0;
+  private isHopeless = false;
 
   constructor(
     private readonly stage: ClaimedStage,
@@ -104,13 +128,18 @@ class InputReading {
 
   /** True if nothing that follows matters. */
   get isFull(): boolean {
-    return this.faults.length >= BATCH_LIMITS.listedFaults || this.total > BATCH_LIMITS.items;
+    return this.isHopeless || this.faults.length >= BATCH_LIMITS.listedFaults;
   }
 
   async addLine({ number, bytes }: FileLine): Promise<void> {
+    if (number > MAX_LINES) {
+      this.giveUp(TOO_MANY_LINES);
+      return;
+    }
+    if (bytes !== undefined && isBlankLine(bytes)) return;
     this.total += 1;
     if (this.total > BATCH_LIMITS.items) {
-      this.addFault(TOO_MANY, null);
+      this.giveUp(TOO_MANY);
       return;
     }
     const parsed = bytes === undefined ? TOO_LONG : this.parseBytes(bytes, number);
@@ -119,11 +148,14 @@ class InputReading {
       return;
     }
     const { customId, body, model } = parsed.line;
-    if (toStorableText(customId) !== customId || customId.length > BATCH_LIMITS.customIdLength) {
-      this.addFault(BAD_ID, number);
+    // In OpenAI's format all of them name the same.
+    this.model ??= model?.slice(0, MAX_MODEL_LENGTH);
+    const request = JSON.stringify(body);
+    this.addedLength += Math.max(0, request.length - (bytes?.length ?? 0));
+    if (this.addedLength > MAX_ADDED_LENGTH) {
+      this.giveUp(TOO_LARGE);
       return;
     }
-    const request = JSON.stringify(body);
     this.waiting.push({ line: number, customId, request, lane: await this.findLane(model) });
     this.waitingBytes += request.length;
     if (this.waiting.length >= INSERT_SIZE.items || this.waitingBytes >= INSERT_SIZE.bytes)
@@ -146,6 +178,12 @@ class InputReading {
         fault: { code: 'invalid_json_line', message: toStorableText(error.message), param: null },
       };
     }
+  }
+
+  /** Adds a fault of the whole file: what follows does not matter. */
+  private giveUp(fault: Omit<InputFault, 'line'>): void {
+    this.addFault(fault, null);
+    this.isHopeless = true;
   }
 
   private addFault(fault: Omit<InputFault, 'line'>, line: number | null): void {
@@ -201,10 +239,16 @@ const TOO_LONG: ParsedLine = {
   },
 };
 
-const BAD_ID = {
-  code: 'invalid_custom_id',
-  message: `custom_id must be a text of at most ${BATCH_LIMITS.customIdLength} characters without NUL and lone surrogates.`,
-  param: 'custom_id',
+const TOO_MANY_LINES = {
+  code: 'too_many_tasks',
+  message: `The file has more than ${MAX_LINES.toLocaleString('en')} lines. Each line is one request, as JSON.`,
+  param: null,
+};
+
+const TOO_LARGE = {
+  code: 'request_too_large',
+  message: `The shared fields make the requests ${MAX_ADDED_LENGTH / 2 ** 20} MB larger in total than the file, the maximum. Shorten the system prompt, or split the file into several batches.`,
+  param: null,
 };
 
 const TOO_MANY = {

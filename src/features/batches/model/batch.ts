@@ -44,6 +44,9 @@ export const BATCH_LIMITS = {
   listedFaults: 100,
 } as const;
 
+/** Bounds of the metadata of a batch, as in OpenAI's API; lengths in UTF-16 units. */
+export const METADATA_LIMITS = { fields: 16, nameLength: 64, valueLength: 512 } as const;
+
 /** Time after which a batch expires, in hours. */
 export const BATCH_WINDOW_HOURS = 24;
 
@@ -88,6 +91,8 @@ export interface Batch extends BatchRef {
   readonly errorFileId: string | null;
   readonly metadata: Readonly<Record<string, string>> | null;
   readonly maxConcurrency: number | null;
+  /** Model that the first request of its file names; null without a file, or if it names none. */
+  readonly model: string | null;
   /** Number of items; null until it is validated. */
   readonly total: number | null;
   readonly completedCount: number;

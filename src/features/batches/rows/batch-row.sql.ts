@@ -11,7 +11,7 @@ import {
 export const BATCH_COLUMNS = Prisma.sql`batches.id, batches.user_id AS "userId", batches.api,
   batches.endpoint, batches.status::text, batches.input_file_id AS "inputFileId",
   batches.output_file_id AS "outputFileId", batches.error_file_id AS "errorFileId", batches.metadata,
-  batches.max_concurrency AS "maxConcurrency", batches.total, batches.completed_count AS "completedCount",
+  batches.max_concurrency AS "maxConcurrency", batches.model, batches.total, batches.completed_count AS "completedCount",
   batches.failed_count AS "failedCount", batches.skipped_count AS "skippedCount",
   (SELECT count(*) FROM batch_items WHERE batch_items.user_id = batches.user_id
     AND batch_items.lease_until IS NOT NULL AND batch_items.batch_id = batches.id)::int AS "runningCount",
@@ -34,6 +34,7 @@ export interface BatchRow {
   readonly errorFileId: string | null;
   readonly metadata: unknown;
   readonly maxConcurrency: number | null;
+  readonly model: string | null;
   readonly total: number | null;
   readonly completedCount: number;
   readonly failedCount: number;

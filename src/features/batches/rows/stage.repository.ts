@@ -35,7 +35,6 @@ export interface ClaimedStage extends BatchRef {
   /** Fields of every request of its file. */
   readonly defaults: unknown;
   readonly total: number | null;
-  readonly completedCount: number;
   /** Time at which it began to end, part of the keys of its result files. */
   readonly endingAt: Date | null;
   /** Number of attempts, this one included. */
@@ -79,7 +78,7 @@ export class StageRepository {
         )
         RETURNING id, user_id AS "userId", api, endpoint, end_status::text AS "endStatus",
           input_file_id AS "inputFileId", output_expires_after_s AS "outputExpiresAfterS", defaults, total,
-          completed_count AS "completedCount", coalesce(finalizing_at, cancelling_at) AS "endingAt", attempts`,
+          coalesce(finalizing_at, cancelling_at) AS "endingAt", attempts`,
     );
     if (row === undefined) return undefined;
     const { api, endpoint, endStatus } = row;
@@ -140,14 +139,23 @@ export class StageRepository {
    */
   async startBatch(
     stage: ClaimedStage,
-    { total, lanes }: { readonly total: number; readonly lanes: readonly string[] },
+    {
+      total,
+      lanes,
+      model,
+    }: {
+      readonly total: number;
+      readonly lanes: readonly string[];
+      readonly model: string | undefined;
+    },
   ): Promise<void> {
     await this.prisma.transaction(async (transaction) => {
       // As for a new batch: the limit of waiting items stays exact.
       await transaction.$queryRaw`SELECT 1 FROM users WHERE id = ${stage.userId}::uuid FOR NO KEY UPDATE`;
       await assertRoom(transaction, stage.userId, total, stage.id);
       const started = await transaction.$executeRaw`
-        UPDATE batches SET status = 'queued', total = ${total}::int, lanes = ${[...lanes]}::text[], due_at = NULL,
+        UPDATE batches SET status = 'queued', total = ${total}::int, lanes = ${[...lanes]}::text[],
+          model = ${model ?? null}, due_at = NULL,
           lease_id = NULL, attempts = 0
         WHERE ${holdsStage(stage)}`;
       if (started !== 1) throw new StageLostError();
@@ -195,12 +203,20 @@ export class StageRepository {
    */
   async finishBatch(
     stage: EndingStage,
-    files: { readonly output: string | null; readonly error: string | null },
+    {
+      output,
+      error,
+      faults,
+    }: {
+      readonly output: string | null;
+      readonly error: string | null;
+      readonly faults: readonly InputFault[];
+    },
   ): Promise<void> {
     await this.endBatch(
       stage,
-      Prisma.sql`status = ${stage.endStatus}::batch_status, output_file_id = ${files.output}::uuid,
-        error_file_id = ${files.error}::uuid`,
+      Prisma.sql`status = ${stage.endStatus}::batch_status, output_file_id = ${output}::uuid,
+        error_file_id = ${error}::uuid, errors = errors || ${JSON.stringify(faults)}::jsonb`,
     );
   }
 
