@@ -1,5 +1,5 @@
+import { parseOpenAiId } from '../../common/openai-id.js';
 import { OPENAI_BATCH_PREFIX } from '../../features/batches/index.js';
-import { parseOpenAiId } from './openai-id.js';
 
 /**
  * Returns the native id of a batch.

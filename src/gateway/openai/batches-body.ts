@@ -1,5 +1,10 @@
 import type { SchemaObject } from 'ajv';
-import { BATCH_ENDPOINTS, BATCH_WINDOW_HOURS, type BatchEndpoint } from '../../features/batches/index.js';
+import {
+  BATCH_ENDPOINTS,
+  BATCH_WINDOW_HOURS,
+  type BatchEndpoint,
+  METADATA_LIMITS,
+} from '../../features/batches/index.js';
 
 /** A request to create a batch whose body was validated. */
 export interface BatchCreateBody {
@@ -12,9 +17,6 @@ export interface BatchCreateBody {
 
 /** The only time within which a batch can be processed. */
 export const COMPLETION_WINDOW = `${BATCH_WINDOW_HOURS}h`;
-
-/** Bounds of the metadata of a batch, as in OpenAI's API. */
-export const METADATA_LIMITS = { fields: 16, nameLength: 64, valueLength: 512 } as const;
 
 /** Bounds of the lifetime of result files in seconds, as in OpenAI's API. */
 export const EXPIRY_SECONDS = { minimum: 3_600, maximum: 2_592_000 } as const;

@@ -135,6 +135,14 @@ export class OpenAiBatchBody {
   endpoint!: string;
 
   @ApiProperty({
+    description: 'Model of its requests; null before they are validated, and if they name none.',
+    type: String,
+    nullable: true,
+    example: 'openai/gpt-5-mini',
+  })
+  model!: string | null;
+
+  @ApiProperty({
     description: 'Faults of the input file; null if there are none.',
     type: OpenAiBatchFaultListBody,
     nullable: true,

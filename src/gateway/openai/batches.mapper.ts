@@ -35,6 +35,7 @@ export function toOpenAiBatch(batch: Batch): OpenAiBatchBody {
     id: toOpenAiBatchId(id),
     object: 'batch',
     endpoint: batch.endpoint,
+    model: batch.model,
     errors: errors.length === 0 ? null : { object: 'list', data: errors.map((error) => ({ ...error })) },
     input_file_id: toOpenAiFileId(batch.inputFileId ?? ''),
     completion_window: COMPLETION_WINDOW,

@@ -33,6 +33,9 @@ export class OpenAiBatchesService {
     key: string | undefined,
   ): Promise<Created> {
     const { endpoint, metadata, output_expires_after: outputExpiry } = body;
+    const idempotency = key === undefined ? undefined : { key, fingerprint: fingerprintOf(body) };
+    const replay = idempotency && (await this.batches.findReplay({ userId, api: API, ...idempotency }));
+    if (replay !== undefined) return { batch: replay, replayed: true };
     const fileId = await this.findInputFile(userId, body.input_file_id);
     return this.batches.createBatch({
       userId,
@@ -42,7 +45,7 @@ export class OpenAiBatchesService {
       input: { fileId },
       metadata: metadata ?? undefined,
       outputExpiresAfterS: outputExpiry?.seconds,
-      idempotency: key === undefined ? undefined : { key, fingerprint: fingerprintOf(body, fileId) },
+      idempotency,
     });
   }
 
@@ -79,10 +82,12 @@ export class OpenAiBatchesService {
 }
 
 /** Returns the digest of everything that a request to create a batch asks for. */
-function fingerprintOf(
-  { endpoint, metadata, output_expires_after: outputExpiry }: BatchCreateBody,
-  fileId: string,
-): Uint8Array<ArrayBuffer> {
+function fingerprintOf({
+  input_file_id: fileId,
+  endpoint,
+  metadata,
+  output_expires_after: outputExpiry,
+}: BatchCreateBody): Uint8Array<ArrayBuffer> {
   const fields = Object.entries(metadata ?? {}).toSorted(([one], [other]) => (one < other ? -1 : 1));
   const asked = JSON.stringify([fileId, endpoint, fields, outputExpiry?.seconds ?? null]);
   return Uint8Array.from(createHash('sha256').update(asked).digest());

@@ -1,8 +1,8 @@
 import { getSchemaPath } from '@nestjs/swagger';
-import { BATCH_ENDPOINTS } from '../../features/batches/index.js';
+import { BATCH_ENDPOINTS, METADATA_LIMITS } from '../../features/batches/index.js';
 import { COLLECTION_LIST_SCHEMA, SourceBody } from '../../features/rag/index.js';
 import type { SchemaObject } from '../../http/index.js';
-import { COMPLETION_WINDOW, EXPIRY_SECONDS, METADATA_LIMITS } from './batches-body.js';
+import { COMPLETION_WINDOW, EXPIRY_SECONDS } from './batches-body.js';
 
 const MODEL: SchemaObject = {
   type: 'string',

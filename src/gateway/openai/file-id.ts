@@ -1,4 +1,4 @@
-import { parseOpenAiId, toOpenAiId } from './openai-id.js';
+import { parseOpenAiId, toOpenAiId } from '../../common/openai-id.js';
 
 /** Prefix of file ids in OpenAI's format. */
 const PREFIX = 'file-';

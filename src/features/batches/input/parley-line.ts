@@ -1,5 +1,5 @@
-import { BATCH_LIMITS } from '../model/batch.js';
 import { type BatchTask, TASK_ENDPOINTS } from '../model/batch-task.js';
+import { CUSTOM_ID_FAULT, isCustomId } from '../model/custom-id.js';
 import type { InputLine, ParsedLine, ParseLine } from '../model/input-line.js';
 import { fieldOf, type Fields, isFields, withSharedFields } from './shared-fields.js';
 
@@ -57,15 +57,8 @@ function readLine(json: unknown, line: number, shared: Fields, task: BatchTask):
 
 function readCustomId(value: unknown, line: number): string {
   if (value === undefined) return defaultCustomId(line);
-  // PostgreSQL stores neither NUL nor lone surrogates.
-  if (typeof value !== 'string' || value === '' || value.includes('\0') || !value.isWellFormed())
-    throw new LineFault('custom_id must be a string that is not empty.', 'custom_id', 'invalid_custom_id');
-  if (value.length > BATCH_LIMITS.customIdLength)
-    throw new LineFault(
-      `custom_id must have at most ${BATCH_LIMITS.customIdLength} characters.`,
-      'custom_id',
-      'invalid_custom_id',
-    );
+  if (!isCustomId(value))
+    throw new LineFault(CUSTOM_ID_FAULT.message, CUSTOM_ID_FAULT.param, CUSTOM_ID_FAULT.code);
   return value;
 }
 

@@ -1,4 +1,4 @@
-import { NotFoundError } from '../../common/errors.js';
+import { NotFoundError } from './errors.js';
 
 /** A UUID, or its 32 digits. */
 const UUID = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([1-8][0-9a-f]{3})-?([89ab][0-9a-f]{3})-?([0-9a-f]{12})$/i;
