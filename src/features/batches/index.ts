@@ -12,6 +12,7 @@ export {
   hasEnded,
   type InputFault,
   isBatchEndpoint,
+  METADATA_LIMITS,
 } from './model/batch.js';
 export { BatchEndpoints, type EndpointCall } from './model/batch-endpoints.js';
 export { OPENAI_BATCH_PREFIX, toOpenAiBatchId } from './model/openai-batch-id.js';

@@ -15,7 +15,7 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** What is known of a content that is being stored. */
+/** Properties of a content that is being stored. */
 export interface PutOptions {
   /** Aborts when its bytes can no longer be read. */
   readonly signal?: AbortSignal | undefined;

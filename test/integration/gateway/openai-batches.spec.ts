@@ -6,7 +6,7 @@ import { at, listAt } from '../../support/client.js';
 import { gatedAnswer } from '../../support/fake-provider/gated-answer.js';
 import { asking } from '../../support/api.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../support/set-up.js';
-import { until } from '../../support/stored.js';
+import { query, until } from '../../support/stored.js';
 
 const CREATE = { endpoint: '/v1/chat/completions', completion_window: '24h' } as const;
 const ENDED = ['completed', 'failed', 'expired', 'cancelled'];
@@ -70,6 +70,7 @@ describe('a batch of the official client', () => {
       status: 'validating',
       endpoint: '/v1/chat/completions',
       completion_window: '24h',
+      model: null,
       errors: null,
       output_file_id: null,
       error_file_id: null,
@@ -123,6 +124,20 @@ describe('a batch of the official client', () => {
     const listed = await Array.fromAsync(client.files.list({ purpose: 'batch_output' }));
     expect(listed.map((one) => one.id)).toContain(fileId);
     await expect(other.files.content(fileId ?? '')).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('ends without an output file whose earlier copy its owner has deleted', async () => {
+    const { id } = await createBatch(batchLine('a'));
+    const { output_file_id: fileId } = await untilEnded(id);
+    await client.files.delete(fileId ?? '');
+    // As if its process had been killed after the file was written.
+    const native = id.replace(/^batch_(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    await query(
+      api.database,
+      "UPDATE batches SET status = 'finalizing', ended_at = NULL, due_at = now(), output_file_id = NULL WHERE id = $1",
+      [native],
+    );
+    expect(await untilEnded(id)).toMatchObject({ status: 'completed', output_file_id: null });
   });
 
   it.each([
@@ -201,7 +216,7 @@ describe('a batch of the official client', () => {
     expect(await client.batches.cancel(id)).toMatchObject({ status: 'cancelled' });
   });
 
-  it('tells the client when to ask again, until it has ended', async () => {
+  it('has the time after which the client asks again, until it has ended', async () => {
     const gate = gatedAnswer(['late']);
     provider.setDefault(gate);
     const { id } = await createBatch(batchLine('a'));
@@ -280,7 +295,7 @@ describe('a request to create a batch', () => {
       });
   });
 
-  it('creates one batch for one Idempotency-Key', async () => {
+  it('creates one batch for one Idempotency-Key, and refuses another one', async () => {
     const input_file_id = await uploadBatchInput(api.url, user, batchLine('a'));
     const options = { headers: { 'Idempotency-Key': 'batch-1' } };
     const first = await client.batches.create({ ...CREATE, input_file_id }, options);
@@ -290,6 +305,21 @@ describe('a request to create a batch', () => {
     await expect(
       client.batches.create({ ...CREATE, input_file_id, metadata: { a: 'b' } }, options),
     ).rejects.toMatchObject({ status: 409, code: 'idempotency_key_reused' });
+  });
+
+  it('creates one batch for one Idempotency-Key, also after its input file was deleted', async () => {
+    const input = await uploadBatchInput(
+      api.url,
+      user,
+      batchLine('a', { body: { model: 'openai/test-model', messages: [] } }),
+    );
+    const body = { ...CREATE, input_file_id: input };
+    const options = { headers: { 'Idempotency-Key': 'batch-2' } };
+    const first = await client.batches.create(body, options);
+    expect((await untilEnded(first.id)).model).toBe('openai/test-model');
+    await client.files.delete(input);
+    expect((await client.batches.create(body, options)).id).toBe(first.id);
+    await expect(client.batches.create(body)).rejects.toMatchObject({ status: 404 });
   });
 });
 

@@ -57,10 +57,14 @@ export class BatchSubmissionService {
     signal: AbortSignal,
   ): Promise<{ readonly batch: Batch; readonly replayed: boolean }> {
     const { task = 'chat', max_concurrency: maxConcurrency, metadata } = body;
+    const { userId } = caller;
+    const idempotency = key === undefined ? undefined : { key, fingerprint: fingerprintOf(body) };
+    const replay = idempotency && (await this.batches.findReplay({ userId, api: 'parley', ...idempotency }));
+    if (replay !== undefined) return { batch: replay, replayed: true };
     const shared = readSharedFields(body, task);
     const input = await this.readInput(caller, body, { task, shared }, signal);
     return this.batches.createBatch({
-      userId: caller.userId,
+      userId,
       apiKeyId: caller.apiKeyId,
       api: 'parley',
       endpoint: TASK_ENDPOINTS[task],
@@ -68,7 +72,7 @@ export class BatchSubmissionService {
       defaults: shared,
       metadata: metadata && parseBatchMetadata(metadata),
       maxConcurrency,
-      idempotency: key === undefined ? undefined : { key, fingerprint: fingerprintOf(body) },
+      idempotency,
     });
   }
 

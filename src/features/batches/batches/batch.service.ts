@@ -2,7 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../../common/errors.js';
 import { type Batch, type BatchApi, hasEnded } from '../model/batch.js';
 import { BatchNotEndedError } from '../model/batch.errors.js';
-import { BatchRepository, type BatchSlice, type NewBatch } from '../rows/batch.repository.js';
+import {
+  BatchRepository,
+  type BatchSlice,
+  type IdempotentRequest,
+  type NewBatch,
+} from '../rows/batch.repository.js';
 import { BatchQueue } from '../running/batch.queue.js';
 
 /** Names a batch of an account, and the API that asks for it. */
@@ -29,6 +34,15 @@ export class BatchService {
     const created = await this.batches.insertBatch(batch);
     if (!created.replayed) this.queue.announce(created.batch);
     return created;
+  }
+
+  /**
+   * Returns the batch that an earlier request with the same key created, for callers that check more than the batch: what
+   * a repeated request names may no longer exist.
+   * @throws IdempotencyKeyReusedError
+   */
+  findReplay(request: IdempotentRequest): Promise<Batch | undefined> {
+    return this.batches.findReplay(request);
   }
 
   /** @throws NotFoundError */

@@ -35,7 +35,19 @@ export interface NewBatch {
   readonly maxConcurrency?: number | undefined;
   /** Lifetime of its result files in seconds; undefined if they do not expire. */
   readonly outputExpiresAfterS?: number | undefined;
-  readonly idempotency?: { readonly key: string; readonly fingerprint: Uint8Array<ArrayBuffer> } | undefined;
+  readonly idempotency?: BatchIdempotency | undefined;
+}
+
+/** `Idempotency-Key` of a request to create a batch, and the SHA-256 of what it asks for. */
+export interface BatchIdempotency {
+  readonly key: string;
+  readonly fingerprint: Uint8Array<ArrayBuffer>;
+}
+
+/** A request that an earlier one may have made. */
+export interface IdempotentRequest extends BatchIdempotency {
+  readonly userId: string;
+  readonly api: BatchApi;
 }
 
 /** A page of a list, newest first. */
@@ -67,6 +79,14 @@ export class BatchRepository {
       if (row === undefined) throw new Error('The row of a batch is missing in its own transaction.');
       return { batch: row, replayed: false };
     }, INSERT_TIMEOUT_MS);
+  }
+
+  /**
+   * Returns the batch that an earlier request with the same key created.
+   * @throws IdempotencyKeyReusedError
+   */
+  findReplay(request: IdempotentRequest): Promise<Batch | undefined> {
+    return this.prisma.run((client) => selectReplay(client, request));
   }
 
   /** Returns a batch; undefined if the account has none with this id in this API. */
@@ -182,17 +202,25 @@ async function lockAccount(
 ): Promise<Batch | undefined> {
   await lockUser(transaction, userId);
   if (idempotency === undefined) return undefined;
-  const { key, fingerprint } = idempotency;
   await transaction.$executeRaw`
     UPDATE batches SET idempotency_key = NULL
-    WHERE user_id = ${userId}::uuid AND api = ${api} AND idempotency_key = ${key}
+    WHERE user_id = ${userId}::uuid AND api = ${api} AND idempotency_key = ${idempotency.key}
       AND created_at <= now() - make_interval(hours => ${KEY_HOURS}::int)`;
-  const [known] = await transaction.$queryRaw<{ id: string; fingerprint: Uint8Array | null }[]>`
+  return selectReplay(transaction, { userId, api, ...idempotency });
+}
+
+/** @throws IdempotencyKeyReusedError */
+async function selectReplay(
+  client: Pick<Transaction, '$queryRaw'>,
+  { userId, api, key, fingerprint }: IdempotentRequest,
+): Promise<Batch | undefined> {
+  const [known] = await client.$queryRaw<{ id: string; fingerprint: Uint8Array | null }[]>`
     SELECT id, fingerprint FROM batches
-    WHERE user_id = ${userId}::uuid AND api = ${api} AND idempotency_key = ${key}`;
+    WHERE user_id = ${userId}::uuid AND api = ${api} AND idempotency_key = ${key} AND deleted_at IS NULL
+      AND created_at > now() - make_interval(hours => ${KEY_HOURS}::int)`;
   if (known === undefined) return undefined;
   if (!Buffer.from(known.fingerprint ?? []).equals(fingerprint)) throw new IdempotencyKeyReusedError();
-  const [batch] = await selectBatches(transaction, isOwned(userId, api, known.id));
+  const [batch] = await selectBatches(client, isOwned(userId, api, known.id));
   return batch;
 }
 

@@ -5,6 +5,7 @@ import { FIRST_OWNER } from '../../../../src/features/batches/rows/item-claim.re
 import { idOf, makeKey } from '../../../support/accounts.js';
 import { asking } from '../../../support/api.js';
 import { at } from '../../../support/client.js';
+import { uploadBatchInput } from '../../../support/batches.js';
 import { gatedAnswer } from '../../../support/fake-provider/gated-answer.js';
 import { BATCHES, readLines, submitBatch, untilEnded } from '../../../support/parley-batches.js';
 import { setUpAdmin, setUpApi, setUpProvider, setUpUser } from '../../../support/set-up.js';
@@ -220,6 +221,46 @@ describe('a batch', () => {
     expect(at(batch, 'errors', 0, 'code')).toBe('invalid_api_key');
     await until('the calls to be aborted', () => provider.openConnections === 0);
   });
+});
+
+it('a result that the database refuses is a failure of its request, which is billed once', async () => {
+  await query(
+    api.database,
+    `CREATE FUNCTION refuse_response() RETURNS trigger LANGUAGE plpgsql AS $$
+     BEGIN RAISE EXCEPTION 'too large'; END $$`,
+  );
+  await query(
+    api.database,
+    `CREATE TRIGGER refuse_response BEFORE UPDATE ON batch_items FOR EACH ROW
+     WHEN (NEW.response LIKE '%enormous%') EXECUTE FUNCTION refuse_response()`,
+  );
+  try {
+    const id = await submitBatch(user, { texts: ['one', 'enormous', 'two'] });
+    expect(at(await untilEnded(user, id), 'counts')).toMatchObject({ completed: 2, failed: 1 });
+    expect((await readLines(user, id)).map((line) => at(line, 'error', 'code') ?? null)).toEqual([
+      null,
+      'internal_error',
+      null,
+    ]);
+    expect(provider.requests).toHaveLength(3);
+    const [inBatch, inItems, inLedger] = await tokenSums(id);
+    expect([inItems, inLedger]).toEqual([inBatch, inBatch]);
+  } finally {
+    await query(api.database, 'DROP FUNCTION refuse_response CASCADE');
+  }
+});
+
+it('a file fails whose requests the shared fields make far larger, and one with a million blank lines', async () => {
+  const submit = async (content: string, more: object = {}): Promise<unknown> => {
+    const input_file_id = await uploadBatchInput(api.url, user, content);
+    return untilEnded(user, await submitBatch(user, { input_file_id, ...more }));
+  };
+  const lines = Array.from({ length: 3_000 }, () => '{"text":"Hi"}').join('\n');
+  const large = await submit(lines, { system_prompt: 'x'.repeat(32_000) });
+  expect(large).toMatchObject({ status: 'failed', errors: [{ code: 'request_too_large', line: null }] });
+  const blank = await submit(`{"text":"Hi"}${'\n'.repeat(1_000_001)}{"text":"Hi"}`);
+  expect(blank).toMatchObject({ status: 'failed', errors: [{ code: 'too_many_tasks', line: null }] });
+  expect(provider.requests).toHaveLength(0);
 });
 
 it('of many concurrent claims each item has one owner, and no limit of a batch is exceeded', async () => {
