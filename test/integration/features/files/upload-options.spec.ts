@@ -158,7 +158,8 @@ describe('an Idempotency-Key on an upload', () => {
     const second = await send(owner, { key: 'one' });
     expect([first.status, first.headers.get('idempotent-replayed')]).toEqual([201, null]);
     expect([second.status, second.headers.get('idempotent-replayed')]).toEqual([201, 'true']);
-    expect(second.body).toEqual(first.body);
+    // Its text may have been extracted in the meantime.
+    expect(second.body).toEqual({ ...Object(first.body), text_status: at(second.body, 'text_status') });
     expect(at((await send(owner, { key: 'two' })).body, 'id')).not.toBe(at(first.body, 'id'));
     expect([await rowsOf(owner), (await bytesOf(owner)).length]).toEqual([2, 1]);
   });
