@@ -1,13 +1,9 @@
 import { BullModule } from '@nestjs/bullmq';
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type OnApplicationShutdown, Optional } from '@nestjs/common';
 import { type ConnectionOptions, createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
-import pg from 'pg';
 import type { RedisSettings } from '../redis/index.js';
-import { QueueClient } from './queue-client.js';
 import { QueueDirectory } from './queue-directory.js';
-
-/** Maximum number of PostgreSQL connections of the queue, in addition to the application's pool. */
-const POSTGRES_CONNECTIONS = 4;
+import { QueuePool } from './queue-pool.js';
 
 /**
  * Pause between two attempts to connect to Redis, in milliseconds: jobs are processed again within a second of its
@@ -36,7 +32,9 @@ interface QueueOptions extends RedisSettings {
  * jobs; our tables define the work.
  */
 @Module({})
-export class QueueModule {
+export class QueueModule implements OnApplicationShutdown {
+  constructor(@Optional() private readonly pool?: QueuePool) {}
+
   static forRoot(options: QueueOptions): DynamicModule {
     return {
       module: QueueModule,
@@ -45,6 +43,11 @@ export class QueueModule {
       providers: [QueueDirectory],
       exports: [BullModule, QueueDirectory],
     };
+  }
+
+  /** Runs after the hooks of all modules with queues, because this module is global. */
+  async onApplicationShutdown(): Promise<void> {
+    if (this.pool?.ending === false) await this.pool.end();
   }
 }
 
@@ -56,19 +59,24 @@ function bullRoot({ redisUrl, redisKeyPrefix, connectionString }: QueueOptions):
   }
   // Every queue and worker of the process uses this backend, so it must be set before the first one is created.
   setDefaultBackendFactory(createPostgresBackend);
-  // BullMQ 6.7.0 adds its listener to a LISTEN client only after it has connected. A database that stops at that moment
-  // would end the process by an error without a listener.
-  Reflect.set(pg, 'Client', QueueClient);
-  return BullModule.forRoot({
-    connection: {
-      connectionString,
-      migrate: true,
-      max: POSTGRES_CONNECTIONS,
-      keepAlive: true,
-      Client: QueueClient,
-    },
-    defaultJobOptions,
+  return BullModule.forRootAsync({
+    imports: [QueuePoolModule.forRoot(connectionString)],
+    inject: [QueuePool],
+    useFactory: (connection: QueuePool) => ({ connection, defaultJobOptions }),
   });
+}
+
+/** Provides the connections of the queues to PostgreSQL to their shared configuration and to {@link QueueModule}. */
+@Module({})
+class QueuePoolModule {
+  static forRoot(connectionString: string): DynamicModule {
+    return {
+      module: QueuePoolModule,
+      global: true,
+      providers: [{ provide: QueuePool, useFactory: () => QueuePool.open(connectionString) }],
+      exports: [QueuePool],
+    };
+  }
 }
 
 function redisOptions(url: string): ConnectionOptions {

@@ -1,0 +1,45 @@
+import { DEFAULT_SCHEMA, runMigrations } from 'bullmq';
+import pg from 'pg';
+import { QueueClient } from './queue-client.js';
+import { registeredQueueNames } from './register-queue.js';
+
+/** Number of connections for statements. Each worker has another one, which waits for notifications. */
+const STATEMENT_CONNECTIONS = 4;
+
+/**
+ * The PostgreSQL connections that all queues and workers of the process share. Each of them would otherwise open a pool of
+ * its own.
+ */
+export class QueuePool extends pg.Pool {
+  constructor(connectionString: string) {
+    super({
+      connectionString,
+      Client: QueueClient,
+      // The waiting connections would not notice a server that is gone.
+      keepAlive: true,
+      max: STATEMENT_CONNECTIONS + registeredQueueNames().length,
+      options: `-c search_path=${DEFAULT_SCHEMA}`,
+    });
+    // Each queue and worker adds a listener for errors of idle connections. Before the first one there is none.
+    this.setMaxListeners(0);
+    this.on('error', () => undefined);
+  }
+
+  /**
+   * Opens the connections, and creates or updates the tables of the queues.
+   * @throws the error of the database
+   */
+  static async open(connectionString: string): Promise<QueuePool> {
+    const pool = new QueuePool(connectionString);
+    try {
+      const client = await pool.connect();
+      await runMigrations(client).finally(() => {
+        client.release();
+      });
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+    return pool;
+  }
+}
