@@ -33,7 +33,7 @@ export function isReadable({ userId, collectionIds }: SearchAccess): Prisma.Sql 
  */
 export function withReadableIndexes(access: SearchAccess): Prisma.Sql {
   return Prisma.sql`WITH readable AS MATERIALIZED (
-    SELECT collection_indexes.id FROM collection_indexes
+    SELECT collection_indexes.id, collections.id AS collection_id FROM collection_indexes
     JOIN collections ON collections.id = collection_indexes.collection_id
     WHERE ${isReadable(access)})`;
 }

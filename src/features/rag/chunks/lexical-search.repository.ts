@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { READABLE_INDEX_IDS, withReadableIndexes } from './access.sql.js';
-import { type ChunkKey, Postings } from './postings.js';
+import { Postings, toKeyArrays } from './postings.js';
 import { isInDocuments, type SearchScope } from './search-scope.repository.js';
 import { toArrayLiteral } from './vector-codec.js';
 
@@ -134,20 +134,20 @@ export class LexicalSearchRepository {
 
   /**
    * Returns which of some chunks have each term. Chunks that have all the terms of one of several lists are added to them.
+   * @param keys packed keys of the chunks
    * @param cap maximum number of chunks that each list adds
    */
   findTermsOf(
     scope: SearchScope,
     terms: readonly IndexTerm[],
-    keys: readonly ChunkKey[],
+    keys: readonly string[],
     lists: readonly TermList[],
     cap: number,
   ): Promise<TermPostings[]> {
+    const { ids, ordinals } = toKeyArrays(keys);
     return this.select(Prisma.sql`
       ${withReadableIndexes(scope.access)}, keys AS MATERIALIZED (
-        SELECT * FROM unnest(
-          ${keys.map(({ ingestionId }) => ingestionId)}::uuid[], ${keys.map(({ ordinal }) => ordinal)}::int[]
-        ) AS key (ingestion_id, ordinal)
+        SELECT * FROM unnest(${ids}::uuid[], ${ordinals}::int[]) AS key (ingestion_id, ordinal)
         ${lists.length === 0 ? Prisma.empty : Prisma.sql`UNION ${intersections(scope, lists, cap)}`})
       SELECT wanted.slot::int AS slot, string_agg(${PACKED}, ''::bytea) AS postings
       FROM keys

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
-import { isReadable, type SearchAccess } from './access.sql.js';
+import { type SearchAccess, withReadableIndexes } from './access.sql.js';
 import { type ChunkKey, packKey } from './postings.js';
 
 /** A passage as it is shown. */
@@ -50,18 +50,26 @@ export class PassageRepository {
 }
 
 function passagesQuery(access: SearchAccess, keys: readonly ChunkKey[]): Prisma.Sql {
+  // OFFSET has the planner begin with the keys, which are few. It may otherwise begin with all ingestions of an index.
   return Prisma.sql`
-    SELECT chunks.ingestion_id AS "ingestionId", chunks.ordinal, ingestions.document_id AS "documentId",
-      collections.id AS "collectionId", ingestions.title,
-      CASE WHEN files.text_format = 'pdf' THEN chunks.page END AS page,
-      chunks.start, chunks."end", chunks.text, chunks.prefix, chunks.first_row AS "firstRow", chunks.last_row AS "lastRow"
+    ${withReadableIndexes(access)}
+    SELECT chunk.ingestion_id AS "ingestionId", chunk.ordinal, ingestion.document_id AS "documentId",
+      readable.collection_id AS "collectionId", ingestion.title,
+      CASE WHEN file.text_format = 'pdf' THEN chunk.page END AS page,
+      chunk.start, chunk."end", chunk.text, chunk.prefix, chunk.first_row AS "firstRow", chunk.last_row AS "lastRow"
     FROM unnest(
       ${keys.map(({ ingestionId }) => ingestionId)}::uuid[], ${keys.map(({ ordinal }) => ordinal)}::int[]
     ) AS key (ingestion_id, ordinal)
-    JOIN chunks ON chunks.ingestion_id = key.ingestion_id AND chunks.ordinal = key.ordinal
-    JOIN ingestions ON ingestions.id = chunks.ingestion_id AND ingestions.visible
-    JOIN collection_indexes ON collection_indexes.id = ingestions.index_id
-    JOIN collections ON collections.id = collection_indexes.collection_id
-    JOIN files ON files.id = ingestions.file_id AND (files.expires_at IS NULL OR files.expires_at > now())
-    WHERE ${isReadable(access)}`;
+    CROSS JOIN LATERAL (
+      SELECT * FROM chunks WHERE ingestion_id = key.ingestion_id AND ordinal = key.ordinal OFFSET 0
+    ) AS chunk
+    CROSS JOIN LATERAL (
+      SELECT document_id, index_id, file_id, title FROM ingestions
+      WHERE id = chunk.ingestion_id AND visible OFFSET 0
+    ) AS ingestion
+    JOIN readable ON readable.id = ingestion.index_id
+    CROSS JOIN LATERAL (
+      SELECT text_format FROM files
+      WHERE id = ingestion.file_id AND (expires_at IS NULL OR expires_at > now()) OFFSET 0
+    ) AS file`;
 }

@@ -2,7 +2,6 @@ import { type Bm25Corpus, inverseDocumentFrequency, maxBm25Score } from '../mode
 import type { QueryTerm } from '../model/tokenizer.js';
 import { ChunkScores } from './chunk-scores.js';
 import type { IndexTerm, LexicalSearchRepository, TermList } from './lexical-search.repository.js';
-import { unpackKey } from './postings.js';
 import type { WordMatch } from './scored-chunk.js';
 import type { SearchScope } from './search-scope.repository.js';
 
@@ -180,7 +179,7 @@ export class ThresholdSearch {
     const found = await this.repository.findTermsOf(
       this.scope,
       places,
-      keys.map(unpackKey),
+      keys,
       lists,
       MAX_INTERSECTION,
     );
