@@ -176,13 +176,7 @@ export class ThresholdSearch {
     const lists = this.scores.count === 0 ? this.intersections() : [];
     if (keys.length === 0 && lists.length === 0) return;
     const places = toPlaces(this.states.filter(({ isComplete }) => !isComplete));
-    const found = await this.repository.findTermsOf(
-      this.scope,
-      places,
-      keys,
-      lists,
-      MAX_INTERSECTION,
-    );
+    const found = await this.repository.findTermsOf(this.scope, places, keys, lists, MAX_INTERSECTION);
     for (const key of keys) this.completed.add(key);
     for (const { term: position, postings } of found) {
       const term = places[position]?.state.term;

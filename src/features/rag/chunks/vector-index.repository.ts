@@ -1,16 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { ADVISORY_LOCKS, closeClient, PrismaService } from '../../../infra/database/index.js';
+import { toVectorLiteral } from './vector-codec.js';
 
 /** Number of chunks of one dimension from which they get an index. */
 export const MIN_INDEXED_CHUNKS = 5_000;
 
-/** Maximum dimensions of an index on the types `vector` and `halfvec` of pgvector. */
-const MAX_VECTOR_DIMENSIONS = 2_000;
-const MAX_HALFVEC_DIMENSIONS = 4_000;
+/** Maximum dimensions of an index on the type `halfvec` of pgvector. */
+const MAX_INDEXED_DIMENSIONS = 4_000;
 
 /** Prefix of the names of the indexes, before the dimensions. */
-const INDEX_PREFIX = 'chunk_embeddings_hnsw_';
+const INDEX_PREFIX = 'chunk_embeddings_halfvec_';
+
+/** Prefix of the names of the indexes of version 0.1, with numbers of 32 bits. They are dropped. */
+const FORMER_PREFIX = 'chunk_embeddings_hnsw_';
 
 /** Time for which the list of the indexes is reused, in milliseconds. */
 const LIST_MS = 5_000;
@@ -75,7 +78,7 @@ export class VectorIndexRepository {
       (client) => client.$queryRaw<{ dimensions: number }[]>`
         SELECT collection_indexes.dimensions
         FROM collection_indexes JOIN ingestions ON ingestions.index_id = collection_indexes.id
-        WHERE collection_indexes.dimensions <= ${MAX_HALFVEC_DIMENSIONS}::int
+        WHERE collection_indexes.dimensions <= ${MAX_INDEXED_DIMENSIONS}::int
         GROUP BY collection_indexes.dimensions
         HAVING sum(ingestions.embedded_count) >= ${MIN_INDEXED_CHUNKS}::int`,
     );
@@ -109,11 +112,11 @@ export class VectorIndexRepository {
       const name = `${INDEX_PREFIX}${dimensions}`;
       // Nobody else is building: whatever there is, is left over from a build that failed.
       await session.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
-      const { expression, operators } = indexedVector(dimensions);
       await session.query(
-        `CREATE INDEX CONCURRENTLY ${name} ON chunk_embeddings USING hnsw ((${expression}) ${operators})
-        WHERE dimensions = ${dimensions}`,
+        `CREATE INDEX CONCURRENTLY ${name} ON chunk_embeddings
+        USING hnsw ((embedding::${indexedType(dimensions)}) halfvec_cosine_ops) WHERE dimensions = ${dimensions}`,
       );
+      await session.query(`DROP INDEX CONCURRENTLY IF EXISTS ${FORMER_PREFIX}${dimensions}`);
       this.listed = undefined;
       return true;
     } finally {
@@ -128,25 +131,22 @@ export class VectorIndexRepository {
 }
 
 /**
- * Returns the expression that an index of a dimension has, and that a query must repeat to use it, with the type of the
- * vectors in it and the class of operators of the index. The dimensions are a literal for the same reason.
+ * Returns the type of the vectors in the index of a dimension: numbers of 16 bits, which find the same vectors as those of
+ * 32 bits in half the memory. A query must repeat the expression of the index, with the dimensions as a literal.
  */
-export function indexedVector(dimensions: number): {
-  readonly expression: string;
-  readonly type: string;
-  readonly operators: string;
-} {
+function indexedType(dimensions: number): string {
   if (!Number.isSafeInteger(dimensions)) throw new TypeError('Dimensions are a whole number.');
-  const kind = dimensions <= MAX_VECTOR_DIMENSIONS ? 'vector' : 'halfvec';
-  const type = `${kind}(${dimensions})`;
-  return { expression: `embedding::${type}`, type, operators: `${kind}_cosine_ops` };
+  return `halfvec(${dimensions})`;
 }
 
-/** Returns the parts of {@link indexedVector} for a query. */
-export function indexedVectorSql(dimensions: number): {
-  readonly expression: Prisma.Sql;
-  readonly type: Prisma.Sql;
-} {
-  const { expression, type } = indexedVector(dimensions);
-  return { expression: Prisma.raw(`chunk_embeddings.${expression}`), type: Prisma.raw(type) };
+/** Returns the distance from a vector that orders by the index of its dimension. */
+export function indexedDistance(vector: readonly number[]): Prisma.Sql {
+  const type = Prisma.raw(indexedType(vector.length));
+  return Prisma.sql`chunk_embeddings.embedding::${type} <=> ${toVectorLiteral(vector)}::${type}`;
+}
+
+/** Returns the exact cosine of a vector and those of `chunk_embeddings`, computed by pgvector. */
+export function exactCosine(vector: readonly number[]): Prisma.Sql {
+  // Vectors have length 1, so that the inner product, which the operator negates, is the cosine.
+  return Prisma.sql`-(chunk_embeddings.embedding::vector <#> ${toVectorLiteral(vector)}::vector)`;
 }

@@ -5,8 +5,8 @@ import { withReadableIndexes } from './access.sql.js';
 import { packKey } from './postings.js';
 import type { ScoredChunk } from './scored-chunk.js';
 import { isInScope, type SearchScope } from './search-scope.repository.js';
-import { dotProductOfBinary, toMagnitudeBits, toSignBits, toVectorLiteral } from './vector-codec.js';
-import { indexedVectorSql } from './vector-index.repository.js';
+import { dotProductOfBinary, toMagnitudeBits, toSignBits } from './vector-codec.js';
+import { exactCosine, indexedDistance } from './vector-index.repository.js';
 
 /** A search for the nearest vectors. */
 export interface NearestQuery {
@@ -113,9 +113,7 @@ type ComparedRow = { readonly key: Buffer } & ({ readonly score: number } | { re
 /** Returns the column with the exact cosine of a vector, or with the vector itself for this process to compare. */
 function comparedColumn({ vector }: NearestQuery, comparison: ExactComparison): Prisma.Sql {
   if (comparison === 'process') return Prisma.sql`array_send(chunk_embeddings.embedding) AS vector`;
-  const { expression, type } = indexedVectorSql(vector.length);
-  // Vectors have length 1, so that the inner product, which the operator negates, is the cosine.
-  return Prisma.sql`-(${expression} <#> ${toVectorLiteral(vector)}::${type}) AS score`;
+  return Prisma.sql`${exactCosine(vector)} AS score`;
 }
 
 /**
@@ -130,14 +128,12 @@ function signDistance(vector: readonly number[]): Prisma.Sql {
 
 /** Builds the query that reads the HNSW index. */
 export function nearestByIndex(query: NearestQuery, limit: number): Prisma.Sql {
-  const { expression, type } = indexedVectorSql(query.vector.length);
-  const distance = Prisma.sql`${expression} <=> ${toVectorLiteral(query.vector)}::${type}`;
   return Prisma.sql`
     ${withReadableIndexes(query.scope.access)}
-    SELECT ingestion_id AS "ingestionId", ordinal, 1 - (${distance}) AS score
+    SELECT ingestion_id AS "ingestionId", ordinal, ${exactCosine(query.vector)} AS score
     FROM chunk_embeddings
     WHERE dimensions = ${Prisma.raw(String(query.vector.length))} AND ${isSearched(query, 'chunk_embeddings')}
-    ORDER BY ${distance} LIMIT ${limit}::int`;
+    ORDER BY ${indexedDistance(query.vector)} LIMIT ${limit}::int`;
 }
 
 /** Returns the condition that a row of a table of vectors is searched. */

@@ -554,11 +554,15 @@ describe('a large collection beside small ones', () => {
       (await find(userId, { query: 'common', collections: [small], includeIrrelevant: true })).hits,
     ).toHaveLength(5);
 
-    const name = `chunk_embeddings_hnsw_${DIMENSIONS}`;
+    const name = `chunk_embeddings_halfvec_${DIMENSIONS}`;
     await store.run(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = '${name}'::regclass`);
     expect(await new VectorIndexRepository(store.prisma).findValidIndex(DIMENSIONS)).toBeUndefined();
+    // An index of an earlier version, which the new one replaces.
+    const former = `chunk_embeddings_hnsw_${DIMENSIONS}`;
+    await store.run(`CREATE INDEX ${former} ON chunk_embeddings (ordinal)`);
     await service.buildMissingIndexes(SIGNAL);
     expect(await indexes.listIndexes()).toMatchObject([{ dimensions: DIMENSIONS, isValid: true }]);
+    expect(await store.run(`SELECT to_regclass('${former}')::text AS former`)).toEqual([{ former: null }]);
   }, 300_000);
 });
 
