@@ -21,6 +21,12 @@ const READABLE = ['dist', 'node_modules', 'package.json'].map((path) => join(PAC
 /** Heap beyond the memory limit, in megabytes: the watchdog, which counts all memory, is to act first. */
 const HEAP_MARGIN_MB = 64;
 
+/**
+ * Size of a half of the heap for new objects, in megabytes. Node's default lets garbage grow until a DOCX of 1 MB of XML
+ * takes 210 MB instead of 71, in the same processor time.
+ */
+const NEW_SPACE_MB = 4;
+
 /** Maximum number of documents of a process: whatever parsers keep of each is returned with it. */
 const MAX_DOCUMENTS = 100;
 
@@ -60,6 +66,7 @@ export function extractionNodeOptions(memoryBytes: number): string[] {
     '--allow-worker',
     '--disallow-code-generation-from-strings',
     `--max-old-space-size=${Math.ceil(memoryBytes / 2 ** 20) + HEAP_MARGIN_MB}`,
+    `--max-semi-space-size=${NEW_SPACE_MB}`,
   ];
 }
 

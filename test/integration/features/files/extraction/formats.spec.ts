@@ -3,7 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow } from 'docx';
-import { extractFrom, makeExtractor, textsOf } from '../../../../support/documents.js';
+import {
+  deflatedEntry,
+  DOCX_SHELL,
+  docxBody,
+  extractFrom,
+  makeExtractor,
+  makeZip,
+  textsOf,
+} from '../../../../support/documents.js';
 import { FONTS, makePdf } from '../../../../support/pdf.js';
 import { makePredefinedMapPdf, type PredefinedMap } from '../../../../support/predefined-map-pdf.js';
 
@@ -99,6 +107,14 @@ describe('text of documents', () => {
     expect(textsOf(await extractFrom(extractor, 'docx', await Packer.toBuffer(document)))).toEqual([
       '# Report\n\nBầu trời\n\nYear | Sum\n2026 | 7',
     ]);
+  });
+
+  it('a DOCX of 20,000 paragraphs needs less memory than the limit', async () => {
+    const paragraph = '<w:p><w:r><w:t>A paragraph has some words more than a heading.</w:t></w:r></w:p>';
+    const body = docxBody('').replace(/<w:p>.*<\/w:p>/, paragraph.repeat(20_000));
+    const bytes = makeZip([...DOCX_SHELL, deflatedEntry('word/document.xml', body)]);
+    const texts = textsOf(await extractFrom(extractor, 'docx', bytes));
+    expect(Array.isArray(texts) ? String(texts[0]).slice(0, 11) : texts).toBe('A paragraph');
   });
 
   it('HTML loses its scripts and styles, and keeps its encoding', async () => {
