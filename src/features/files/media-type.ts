@@ -6,6 +6,7 @@ import {
   detectTextEncoding,
   ENCODING_LEAD_BYTES,
   ENCODING_SAMPLE_BYTES,
+  isInDeclaredEncoding,
   readByteOrderMark,
 } from './extraction/text-encoding.js';
 
@@ -108,15 +109,14 @@ export class MediaTypeDetector {
         return { mediaType: known, textFormat: null };
     }
     this.decode();
-    if (!this.isText()) return { mediaType: 'application/octet-stream', textFormat: null };
     const type = declared.split(';', 1)[0]?.trim().toLowerCase() ?? '';
     const mediaType = TEXT_TYPE.test(type) ? type : 'text/plain';
-    if (mediaType === 'text/html' || (mediaType === 'text/plain' && this.beginsAsHtml()))
-      return { mediaType: 'text/html', textFormat: 'html' };
-    return { mediaType, textFormat: 'text' };
+    const isHtml = mediaType === 'text/html' || (mediaType === 'text/plain' && this.beginsAsHtml());
+    if (!this.isText({ isHtml })) return { mediaType: 'application/octet-stream', textFormat: null };
+    return isHtml ? { mediaType: 'text/html', textFormat: 'html' } : { mediaType, textFormat: 'text' };
   }
 
-  private isText(): boolean {
+  private isText({ isHtml = false } = {}): boolean {
     // A truncated image: PNG begins with a byte with which no text begins.
     // https://www.w3.org/TR/png-3/#5PNG-file-signature
     if (this.head[0] === PNG_BYTE) return false;
@@ -124,7 +124,9 @@ export class MediaTypeDetector {
     if (marked === 'utf-16le' || marked === 'utf-16be') return detectTextEncoding(this.head) !== null;
     if (this.hasNul) return false;
     if (this.decoder !== undefined) return true;
-    return marked === null && detectLegacyEncoding(Buffer.concat([this.lead, ...this.sample])) !== null;
+    if (marked !== null) return false;
+    if (isHtml && isInDeclaredEncoding(this.head, Buffer.concat(this.sample))) return true;
+    return detectLegacyEncoding(Buffer.concat([this.lead, ...this.sample])) !== null;
   }
 
   private beginsAsHtml(): boolean {

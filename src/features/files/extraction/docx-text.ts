@@ -1,7 +1,7 @@
 import mammoth from 'mammoth';
 import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
 import { type ArchiveEntry, packArchive } from './docx-archive.js';
-import { ExtractionError } from './extraction-error.js';
+import { ExtractionError, toParserFailure } from './extraction-error.js';
 import type { ExtractionLimits } from './extraction-protocol.js';
 import { XmlDepthCheck } from './markup-depth.js';
 
@@ -33,17 +33,24 @@ export async function readDocx(bytes: Uint8Array, limits: ExtractionLimits): Pro
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.subarray(0, OLE_SIGNATURE.length).equals(OLE_SIGNATURE))
     throw new ExtractionError(buffer.includes(ENCRYPTED_PACKAGE) ? 'encrypted' : 'unsupported_type');
-  const archive = packArchive(await readTextParts(buffer, limits));
-  const { value } = await mammoth.convertToHtml(
-    { buffer: archive },
-    {
-      styleMap: ['comment-reference => sup'],
-      includeEmbeddedStyleMap: false,
-      externalFileAccess: false,
-      convertImage: mammoth.images.imgElement(() => Promise.resolve({ src: '' })),
-    },
-  );
-  return value;
+  return convertToHtml(packArchive(await readTextParts(buffer, limits)));
+}
+
+async function convertToHtml(archive: Buffer): Promise<string> {
+  try {
+    const { value } = await mammoth.convertToHtml(
+      { buffer: archive },
+      {
+        styleMap: ['comment-reference => sup'],
+        includeEmbeddedStyleMap: false,
+        externalFileAccess: false,
+        convertImage: mammoth.images.imgElement(() => Promise.resolve({ src: '' })),
+      },
+    );
+    return value;
+  } catch (error) {
+    throw toParserFailure(error);
+  }
 }
 
 async function readTextParts(buffer: Buffer, limits: ExtractionLimits): Promise<ArchiveEntry[]> {

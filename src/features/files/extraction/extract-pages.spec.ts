@@ -17,10 +17,14 @@ const LIMITS: ExtractionLimits = {
 };
 
 /** Returns the texts of the pages, each with its warning, or the code of the failure. */
-async function read(format: TextFormat, bytes: Uint8Array | string): Promise<readonly string[] | string> {
+async function read(
+  format: TextFormat,
+  bytes: Uint8Array | string,
+  limits = LIMITS,
+): Promise<readonly string[] | string> {
   const pages: string[] = [];
   try {
-    for await (const { text, warning } of extractPages(format, Buffer.from(bytes), LIMITS))
+    for await (const { text, warning } of extractPages(format, Buffer.from(bytes), limits))
       pages.push(warning === undefined ? text.trim() : `${warning}: ${text.trim()}`);
   } catch (error) {
     if (error instanceof ExtractionError) return error.message;
@@ -56,6 +60,24 @@ describe('extractPages', () => {
     const [text = ''] = await read('pdf', await bytes);
     for (const part of ['Name:', 'Ada', 'Oslo', 'Remember this']) expect(text).toContain(part);
     expect(text).not.toContain('hidden');
+  });
+
+  it('reads a note once although its window repeats it, no hidden one, and a value whose digits are elsewhere', async () => {
+    const annotation = (entries: string) => `<< /Type /Annot /Rect [10 10 100 30] ${entries} >>`;
+    const text = 'BT /F 12 Tf 20 50 Td (Form 1040, highlighted) Tj ET';
+    const bytes = rawPdf([
+      '<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [10 0 R] >> >>',
+      '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+      '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 100] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> /Annots [6 0 R 7 0 R 8 0 R 9 0 R 10 0 R] >>',
+      `<< /Length ${text.length} >>\nstream\n${text}\nendstream`,
+      '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>',
+      annotation('/Subtype /Text /Contents (Check this) /Popup 7 0 R'),
+      annotation('/Subtype /Popup /Parent 6 0 R'),
+      annotation('/Subtype /Text /Contents (Unseen) /F 2'),
+      annotation('/Subtype /Highlight /Contents (highlighted) /QuadPoints [10 30 100 30 10 10 100 10]'),
+      annotation('/Subtype /Widget /FT /Tx /T (copies) /V (1)'),
+    ]);
+    expect(await read('pdf', bytes)).toEqual(['Form 1040, highlighted\n\n1\n\nCheck this']);
   });
 
   it('joins the lines of a paragraph in a script without spaces', async () => {
@@ -101,6 +123,24 @@ describe('extractPages', () => {
   ])('refuses a DOCX %s', async (_what, bytes, code) => {
     expect(await read('docx', bytes)).toBe(code);
   });
+
+  it.each([50, 600])(
+    'reads the text in %i tables in tables of a DOCX, or refuses it as too large',
+    async (times) => {
+      const tags = ['w:tbl', 'w:tr', 'w:tc'];
+      const body = `${tags
+        .map((tag) => `<${tag}>`)
+        .join('')
+        .repeat(times)}<w:p><w:r><w:t>Inside</w:t></w:r></w:p>${tags
+        .toReversed()
+        .map((tag) => `</${tag}>`)
+        .join('')
+        .repeat(times)}`;
+      const xml = docxBody('').replace('<w:p><w:r><w:t></w:t></w:r></w:p>', body);
+      const result = await read('docx', docx(xml), { ...LIMITS, maxInflatedBytes: 100_000 });
+      expect([['Inside'], 'too_large']).toContainEqual(result);
+    },
+  );
 
   it('keeps the headings, lists and tables of HTML, and none of its scripts', async () => {
     const html = `<style>p{}</style><script>alert(1)</script><svg><text>no</text></svg>
@@ -155,6 +195,12 @@ describe('extractPages', () => {
     ],
   ])('reads text of HTML %s', async (_where, html, expected) => {
     expect(await read('html', html)).toEqual([expected]);
+  });
+
+  it('reads a cell of a table with a million spaces that do not break', async () => {
+    const cell = `a${'\u00a0'.repeat(1_000_000)}b<br> <br>c`;
+    const [text = ''] = await read('html', `<table><tr><td>${cell}</td><td>d</td></tr></table>`);
+    expect(text.replaceAll('\u00a0', '')).toBe('ab c | d');
   });
 
   it.each([

@@ -8,3 +8,8 @@ export class ExtractionError extends Error {
     super(failure);
   }
 }
+
+/** Returns the error of a parser; `too_large` if the elements of a document exceed the stack: a limit, not damage. */
+export function toParserFailure(error: unknown): unknown {
+  return error instanceof RangeError ? new ExtractionError('too_large') : error;
+}

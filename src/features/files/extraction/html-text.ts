@@ -1,5 +1,5 @@
 import { compile, type FormatCallback } from 'html-to-text';
-import { ExtractionError } from './extraction-error.js';
+import { toParserFailure } from './extraction-error.js';
 import { checkHtmlDepth } from './markup-depth.js';
 
 /** Elements of a table that contain rows. */
@@ -48,7 +48,7 @@ const formatTable: FormatCallback = (table, walk, builder) => {
   builder.closeTable({
     tableToString: (cells) =>
       cells
-        .map((row) => row.map(({ text }) => text.replaceAll(/\s*\n\s*/g, ' ').trim()))
+        .map((row) => row.map(({ text }) => toOneLine(text)))
         .filter((row) => row.some((text) => text !== ''))
         .map((row) => row.join(' | '))
         .join('\n'),
@@ -56,6 +56,15 @@ const formatTable: FormatCallback = (table, walk, builder) => {
     trailingLineBreaks: 2,
   });
 };
+
+/** Joins lines. Not by a pattern for the white space around a line break: its time grows with the square of spaces. */
+function toOneLine(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join(' ');
+}
 
 /** Returns true for an element, and for text other than the white space between elements. */
 function hasContent({ type, data }: { readonly type: string; readonly data?: string | undefined }): boolean {
@@ -105,6 +114,6 @@ export function htmlToReadableText(html: string): string {
     return convert(html);
   } catch (error) {
     // Some elements need more of the stack than others, so fewer levels of them fit.
-    throw error instanceof RangeError ? new ExtractionError('too_large') : error;
+    throw toParserFailure(error);
   }
 }

@@ -49,8 +49,8 @@ export function joinTextItems(items: readonly PositionedText[]): string {
   const lines = toLines(items);
   let text = '';
   let previous: Line | undefined;
-  for (const line of lines) {
-    if (previous !== undefined) text += separator(previous, line, widestBeside(lines, previous));
+  for (const [index, line] of lines.entries()) {
+    if (previous !== undefined) text += separator(previous, line, widestBeside(lines, previous, index - 1));
     text += line.text;
     previous = line;
   }
@@ -81,8 +81,7 @@ function toLines(items: readonly PositionedText[]): Line[] {
 const SURROUNDINGS = 12;
 
 /** Returns the greatest width among the lines around one that overlap it horizontally. */
-function widestBeside(lines: readonly Line[], line: Line): number {
-  const index = lines.indexOf(line);
+function widestBeside(lines: readonly Line[], line: Line, index: number): number {
   const around = lines.slice(Math.max(0, index - SURROUNDINGS), index + SURROUNDINGS + 1);
   return around
     .filter(({ left, right }) => left < line.right && right > line.left)

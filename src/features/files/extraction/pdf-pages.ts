@@ -13,6 +13,9 @@ type PdfPage = Awaited<ReturnType<PdfDocument['getPage']>>;
 /** Maximum pixels of an image that is decoded. Text needs none of them. */
 const MAX_IMAGE_PIXELS = 1_000_000;
 
+/** Flags of annotations that no viewer shows: Hidden and NoView (ISO 32000-2, table 167). */
+const INVISIBLE_FLAGS = 0b10_0010;
+
 /**
  * Folder of the character maps that PDF predefines for Chinese, Japanese and Korean (ISO 32000-2, 9.7.5.2). Files that
  * name one of them need not contain it, and have no readable text without it. The parser's own package has none, so
@@ -65,8 +68,11 @@ async function readPage(document: PdfDocument, number: number, budget: Character
   try {
     page = await document.getPage(number);
     text = joinTextItems(await readTextItems(page, budget));
-    const notes = (await readAnnotations(page)).filter((note) => !text.includes(note));
-    text = [text, ...notes].filter((part) => part !== '').join('\n\n');
+    const { values, notes } = await readAnnotations(page);
+    // Notes on highlighted text repeat it, and the window of a note repeats the note. A value repeats nothing, even if
+    // the text has the same characters elsewhere.
+    const others = notes.filter((note) => !text.includes(note));
+    text = [text, ...values, ...new Set(others)].filter((part) => part !== '').join('\n\n');
     page.cleanup();
   } catch (error) {
     if (error instanceof ExtractionError) throw error;
@@ -108,22 +114,47 @@ function* itemsOf(content: unknown): Generator<PositionedText> {
   }
 }
 
-/** Returns the values of the form fields and the notes of a page; never those of password fields. */
-async function readAnnotations(page: PdfPage): Promise<string[]> {
+/** Text of the annotations of a page. */
+interface AnnotationTexts {
+  /** Values of form fields, never those of password fields. */
+  readonly values: readonly string[];
+  readonly notes: readonly string[];
+}
+
+async function readAnnotations(page: PdfPage): Promise<AnnotationTexts> {
+  const values: string[] = [];
+  const notes: string[] = [];
   const annotations: readonly unknown[] = await page.getAnnotations();
-  return annotations
-    .filter(
-      (annotation) => readField(annotation, 'password') !== true && readField(annotation, 'hidden') !== true,
-    )
-    .flatMap((annotation) => {
-      if (readField(annotation, 'subtype') !== 'Widget')
-        return [readField(readField(annotation, 'contentsObj'), 'str')];
-      const type = readField(annotation, 'fieldType');
-      return type === 'Tx' || type === 'Ch' ? [readField(annotation, 'fieldValue')].flat() : [];
-    })
-    .filter((value) => typeof value === 'string')
-    .map((value) => value.trim())
-    .filter((value) => value !== '');
+  for (const annotation of annotations) {
+    if (isHidden(annotation)) continue;
+    if (readField(annotation, 'subtype') === 'Widget') values.push(...toTexts(readValue(annotation)));
+    else notes.push(...toTexts(readField(readField(annotation, 'contentsObj'), 'str')));
+  }
+  return { values, notes };
+}
+
+/** Returns the value of a text or choice field. */
+function readValue(field: unknown): unknown {
+  const type = readField(field, 'fieldType');
+  return type === 'Tx' || type === 'Ch' ? readField(field, 'fieldValue') : undefined;
+}
+
+function isHidden(annotation: unknown): boolean {
+  const flags = readField(annotation, 'annotationFlags');
+  return (
+    readField(annotation, 'password') === true ||
+    readField(annotation, 'hidden') === true ||
+    (typeof flags === 'number' && (flags & INVISIBLE_FLAGS) !== 0)
+  );
+}
+
+/** Returns the texts in a value, or in a list of values, without those that are blank. */
+function toTexts(value: unknown): string[] {
+  return [value]
+    .flat()
+    .filter((each) => typeof each === 'string')
+    .map((each) => each.trim())
+    .filter((text) => text !== '');
 }
 
 function readField(value: unknown, name: string): unknown {

@@ -95,7 +95,8 @@ export function readByteOrderMark(bytes: Uint8Array): 'utf-8' | 'utf-16le' | 'ut
  * @throws ExtractionError with `unsupported_type` if they are not text
  */
 export function decodeText(bytes: Uint8Array, { html = false } = {}): string {
-  const declared = html && readByteOrderMark(bytes) === null ? readDeclaredEncoding(bytes) : null;
+  const isMarked = readByteOrderMark(bytes) !== null;
+  const declared = html && !isMarked && !isAscii(bytes) ? readDeclaredEncoding(bytes) : null;
   for (const encoding of [declared, detectTextEncoding(bytes, { complete: true })]) {
     const text = encoding === null ? null : decode(bytes, encoding, { complete: true });
     if (text !== null && !text.includes('\0')) return text;
@@ -103,9 +104,19 @@ export function decodeText(bytes: Uint8Array, { html = false } = {}): string {
   throw new ExtractionError('unsupported_type');
 }
 
+/**
+ * Reports whether an HTML document names an encoding, and is text in it.
+ * @param head its first bytes, at least 1,024 if it has as many
+ * @param sample bytes from the first one outside ASCII; may end inside a character
+ */
+export function isInDeclaredEncoding(head: Uint8Array, sample: Uint8Array): boolean {
+  const declared = readDeclaredEncoding(head);
+  const text = declared === null ? null : decode(sample, declared);
+  return text !== null && !hasControls(text);
+}
+
 /** Returns the encoding that an HTML document names in its first 1,024 bytes. */
 function readDeclaredEncoding(bytes: Uint8Array): string | null {
-  if (isAscii(bytes)) return null;
   const head = Buffer.from(bytes.subarray(0, 1024)).toString('latin1');
   const label = /<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]{1,40})/i.exec(head)?.[1]?.toLowerCase();
   // A document whose first bytes can be read as ASCII is not in UTF-16, whatever it says.

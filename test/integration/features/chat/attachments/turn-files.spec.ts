@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Settings, startApi } from '../../../../support/api.js';
 import { type ApiResponse, at, listAt, registerUser, send } from '../../../../support/client.js';
+import { deflatedEntry, DOCX_SHELL, docxBody, makeZip } from '../../../../support/documents.js';
 import { PNG, type TestFile, uploadedId } from '../../../../support/files.js';
 import { makePdf } from '../../../../support/pdf.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../../../support/set-up.js';
@@ -111,6 +112,25 @@ describe('the files of a question', () => {
     ];
     expect(sent).toEqual([{ role: 'user', content }]);
   });
+
+  it.each([OPENAI, CLAUDE, SEEING])(
+    'are sent as their text to %s if they are a DOCX or a CSV',
+    async (model) => {
+      const letter = makeZip([...DOCX_SHELL, deflatedEntry('word/document.xml', docxBody('Dear Ada,'))]);
+      const file_ids = await uploadAll(
+        { name: 'letter.docx', type: 'application/octet-stream', bytes: Buffer.from(letter) },
+        { name: 'sums.csv', type: 'text/csv', bytes: 'Year,Sum\n2026,7\n' },
+      );
+      const { sent } = await ask({ file_ids, model });
+      const texts = [
+        'File: letter.docx\n\nDear Ada,\n\n',
+        'File: sums.csv\n\nYear,Sum\n2026,7\n\n\n',
+        'What is it?',
+      ];
+      const content = model === SEEING ? texts.join('') : texts.map((text) => ({ type: 'text', text }));
+      expect(sent).toEqual([{ role: 'user', content }]);
+    },
+  );
 
   it('are sent in Ollama’s API format after its server confirmed that the model supports images', async () => {
     const { sent } = await ask({ file_ids: await uploadAll(IMAGE, NOTE), model: SEEING });
