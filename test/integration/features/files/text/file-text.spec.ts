@@ -1,18 +1,20 @@
-// Real components: the API on a socket with its jobs, PostgreSQL, Redis if the run provides one, and the processes that
-// extract texts.
+// Real components: the API on a socket with its jobs, PostgreSQL, Redis if the run provides one, the store of the run (a
+// folder, or S3), and the processes that extract texts.
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import PDFDocument from 'pdfkit';
 import { idOf } from '../../../../support/accounts.js';
 import { at, registerUser } from '../../../../support/client.js';
 import { ManualClock } from '../../../../support/clock.js';
+import { setUpFileStore } from '../../../../support/file-store.js';
 import { upload, uploadedId } from '../../../../support/files.js';
 import { getText, makePending, pageTexts, textRows, untilExtracted } from '../../../../support/file-texts.js';
 import { setUpApi, setUpUser } from '../../../../support/set-up.js';
 import { query, until } from '../../../../support/stored.js';
 
 const clock = new ManualClock();
-const api = setUpApi({ EXTRACTION_MAX_PAGES: '5' }, undefined, clock);
+const store = setUpFileStore();
+const api = setUpApi(() => ({ ...store().settings, EXTRACTION_MAX_PAGES: '5' }), undefined, clock);
 const user = setUpUser(api);
 
 /** Creates a PDF; a page without text is an empty one. */
@@ -107,19 +109,37 @@ describe('the text of a file', () => {
     expect([status, at(body, 'error', 'code'), headers.get('retry-after')]).toEqual([409, 'not_ready', '2']);
   });
 
-  it('is waited for by a question up to 30 seconds, which then ends as not_ready with Retry-After', async () => {
-    const owner = await registerUser(api.url);
-    const file_id = await uploadedId(api.url, owner, { bytes: await pdfOf(['Hello']) });
-    await untilExtracted(owner, file_id);
-    await makePending(api, await idOf(owner), 'leased');
-    clock.reset();
-    const answer = owner.request('POST', '/api/v1/analyze/pdf', { file_id });
-    await until('some looks at the text', () => clock.waits.length > 8);
-    expect(Math.max(...clock.waits)).toBe(500);
-    clock.advance(30_000);
-    const { status, headers, body } = await answer;
-    expect([status, at(body, 'error', 'code'), headers.get('retry-after')]).toEqual([409, 'not_ready', '2']);
-  });
+  it.each([
+    ['an analysis', '/api/v1/analyze/pdf', (file_id: string) => ({ file_id })],
+    ['a turn', '/api/v1/chat', (file_id: string) => ({ message: 'Hi', file_ids: [file_id] })],
+    [
+      'a chat completion',
+      '/v1/chat/completions',
+      (file_id: string) => ({
+        model: 'demo/echo',
+        messages: [{ role: 'user', content: [{ type: 'file', file: { file_id } }] }],
+      }),
+    ],
+  ])(
+    'is waited for by %s up to 30 seconds, then it is not_ready with Retry-After',
+    async (_what, route, bodyOf) => {
+      const owner = await registerUser(api.url);
+      const file_id = await uploadedId(api.url, owner, { bytes: await pdfOf(['Hello']) });
+      await untilExtracted(owner, file_id);
+      await makePending(api, await idOf(owner), 'leased');
+      clock.reset();
+      const answer = owner.request('POST', route, bodyOf(file_id));
+      await until('some looks at the text', () => clock.waits.length > 8);
+      expect(Math.max(...clock.waits)).toBe(500);
+      clock.advance(30_000);
+      const { status, headers, body } = await answer;
+      expect([status, at(body, 'error', 'code'), headers.get('retry-after')]).toEqual([
+        409,
+        'not_ready',
+        '2',
+      ]);
+    },
+  );
 
   it('whose announcement is lost is found by the sweep', async () => {
     const owner = await registerUser(api.url);
