@@ -23,7 +23,7 @@ const HEAP_MARGIN_MB = 64;
 
 /**
  * Size of a half of the heap for new objects, in megabytes. Node's default lets garbage grow until a DOCX of 1 MB of XML
- * takes 210 MB instead of 71, in the same processor time.
+ * takes 210 MB instead of 71.
  */
 const NEW_SPACE_MB = 4;
 
