@@ -1,4 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
+import { Transform } from 'class-transformer';
 import { isString, registerDecorator } from 'class-validator';
 
 /**
@@ -34,9 +35,14 @@ export function IsNotBlank(): PropertyDecorator {
   });
 }
 
-/** Requires an object whose strings and field names contain no NUL and no lone surrogates, at any depth. */
+/**
+ * Requires an object whose strings and field names contain no NUL and no lone surrogates, at any depth, and takes it as
+ * it is: a copy by class-transformer would lack names that every object has, such as `toString`.
+ */
 export function IsPlainObject(): PropertyDecorator {
-  return applyDecorators((target: object, propertyKey: string | symbol) => {
+  const takeAsItIs = ({ obj, key }: { readonly obj: object; readonly key: string }): unknown =>
+    Reflect.get(obj, key);
+  return applyDecorators(Transform(takeAsItIs), (target: object, propertyKey: string | symbol) => {
     registerDecorator({
       name: 'isPlainObject',
       target: target.constructor,

@@ -65,8 +65,17 @@ function assertShape(value: object): void {
       }
       for (const value of values) if (isObject(value)) next.push(value);
     }
+    assertKeptNames(next);
     level = next;
   }
+}
+
+/** Rejects names that `ValidationPipe` deletes at any depth: a filter without a condition would find more than it should. */
+function assertKeptNames(values: readonly object[]): void {
+  const details = ['__proto__', 'constructor']
+    .filter((name) => values.some((value) => Object.hasOwn(value, name)))
+    .map((field) => ({ field, message: `${field} is not a possible name of a field; use another one` }));
+  if (details.length > 0) throw invalidRequest(details);
 }
 
 function isObject(value: unknown): value is object {
