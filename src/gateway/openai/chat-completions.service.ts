@@ -27,7 +27,7 @@ import type { ChatCompletionBody } from './chat-completion-body.js';
 import { FilePartsService } from './file-parts.service.js';
 import { ChunkWriter, toCompletionText } from './chat-completions.mapper.js';
 import { addPassages, CompletionPassagesService } from './completion-passages.service.js';
-import { type CompletionRetrieval, toRetrieval } from './completion-retrieval.js';
+import { type CompletionRetrieval, requestsJson, toRetrieval } from './completion-retrieval.js';
 import { filterCitations, withoutFalseCitations } from './filter-citations.js';
 import { type OwnAnswer, OwnChunks, toOwnCompletion } from './own-completion.js';
 
@@ -204,9 +204,8 @@ export class ChatCompletionsService {
  * Returns the answer to a question that no passage is relevant to. If JSON was requested it is a refusal, as OpenAI's
  * clients know it: a sentence would not be of the requested schema.
  */
-function toNothingFound(model: string, { response_format: format }: ChatCompletionBody): OwnAnswer {
-  const isRefusal = format?.type === 'json_object' || format?.type === 'json_schema';
-  return { ...toOwnAnswer({ model, text: NOTHING_FOUND, sources: [] }), isRefusal };
+function toNothingFound(model: string, body: ChatCompletionBody): OwnAnswer {
+  return { ...toOwnAnswer({ model, text: NOTHING_FOUND, sources: [] }), isRefusal: requestsJson(body) };
 }
 
 /** Returns an answer that no model has generated. */

@@ -6,11 +6,11 @@ import {
   type CallHandling,
   type ChatMessage,
   type ChatRequest,
-  countTokensOfEach,
+  countTokens,
   ModelCatalog,
 } from '../../llm/index.js';
 import type { CompletionRetrieval } from './completion-retrieval.js';
-import { messageText } from './message-text.js';
+import { estimateInputTokens } from './estimate-input-tokens.js';
 
 /** Finds the passages for answers that are based on collections. */
 @Injectable()
@@ -29,8 +29,8 @@ export class CompletionPassagesService {
   }
 
   /**
-   * Returns the passages for a question, as many as fit beside the messages of its request; undefined if none is
-   * relevant.
+   * Returns the passages for a question, as many as fit beside the messages and tools of its request; undefined if none
+   * is relevant.
    * @throws AppError as `PassageFinder.findPassages` does
    */
   async findPassages(
@@ -41,8 +41,7 @@ export class CompletionPassagesService {
   ): Promise<PassageBlock | undefined> {
     const model = await this.models.canonicalName(request.model);
     const { tokens: window } = await this.models.contextWindow(model);
-    const texts = [PASSAGE_INSTRUCTIONS, ...request.messages.map(messageText)];
-    const used = countTokensOfEach(texts).reduce((sum, tokens) => sum + tokens, 0);
+    const used = countTokens(PASSAGE_INSTRUCTIONS) + estimateInputTokens(request);
     const maxTokens = maxInputTokens(window, window, request) - used;
     return this.passages.findPassages(
       { access, question, collectionIds, model, maxTokens, handling },

@@ -33,6 +33,11 @@ export function toRetrieval(body: ChatCompletionBody): CompletionRetrieval | und
   return { collections: typeof collection === 'string' ? [collection] : collection, question };
 }
 
+/** Returns true if a request is for JSON, so that an answer in words is a refusal, as OpenAI's clients know it. */
+export function requestsJson({ response_format: format }: ChatCompletionBody): boolean {
+  return format?.type === 'json_object' || format?.type === 'json_schema';
+}
+
 function invalidQuestion(rule: string): InvalidRequestError {
   const message = `messages ${rule} if the answer is based on a collection`;
   return new InvalidRequestError(`${message}.`, [{ field: 'messages', message }]);

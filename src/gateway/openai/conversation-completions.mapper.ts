@@ -18,7 +18,7 @@ import { parseFileId } from './file-id.js';
 import { fileIdsOf } from './file-parts.service.js';
 import { assertPlainAnswer } from './assert-plain-answer.js';
 import type { ChatCompletionBody } from './chat-completion-body.js';
-import { toRetrieval } from './completion-retrieval.js';
+import { requestsJson, toRetrieval } from './completion-retrieval.js';
 import { OwnChunks, toOwnCompletion } from './own-completion.js';
 
 /** Value of `X-Conversation-ID` that creates a conversation. */
@@ -143,6 +143,7 @@ function wrong(message: string): InvalidRequestError {
 /** Converts a finished answer to the format of Chat Completions. */
 export function toConversationCompletion(
   { answerId }: AnswerStream,
+  body: ChatCompletionBody,
   answer: FinishedAnswer,
   sources: AnswerSources | undefined,
 ) {
@@ -152,7 +153,13 @@ export function toConversationCompletion(
     createdAt: answer.completedAt,
     finishReason: reasonOf(answer),
     sources: sources?.map(toSourceBody),
+    isRefusal: isRefusal(body, sources),
   });
+}
+
+/** Returns true if JSON was requested of collections in which nothing was found: then the answer is a sentence. */
+function isRefusal(body: ChatCompletionBody, sources: AnswerSources | undefined): boolean {
+  return sources?.length === 0 && requestsJson(body);
 }
 
 /**
@@ -162,21 +169,22 @@ export function toConversationCompletion(
  */
 export async function* toConversationChunks(
   source: AnswerStream,
+  body: ChatCompletionBody,
   signal: AbortSignal,
-  includeUsage: boolean,
 ): AsyncGenerator<OutgoingEvent> {
   const chunks = new OwnChunks({
     id: source.answerId,
     createdAt: new Date(),
     readModel: () => source.snapshot().model,
-    includeUsage,
+    includeUsage: body.stream_options?.include_usage === true,
   });
   const sources = await source.readSources(signal);
+  const field = isRefusal(body, sources) ? 'refusal' : 'content';
   yield chunks.begin(sources?.map(toSourceBody));
   for await (const event of followAnswer(source, signal)) {
     switch (event.type) {
       case 'delta':
-        yield chunks.add({ content: event.delta });
+        yield chunks.add({ [field]: event.delta });
         break;
       case 'call':
         yield chunks.add({ tool_calls: [toCallDelta(event.piece)] });

@@ -31,8 +31,7 @@ export class ConversationCompletionsSender {
     const { answer } = started;
     const headers = toAnswerHeaders(started);
     if (body.stream === true) {
-      const includeUsage = body.stream_options?.include_usage === true;
-      const events = (signal: AbortSignal) => toConversationChunks(answer, signal, includeUsage);
+      const events = (signal: AbortSignal) => toConversationChunks(answer, body, signal);
       return sendEventStream(response, { begin: 'at_once', headers, events });
     }
     response.set(headers);
@@ -47,6 +46,6 @@ export class ConversationCompletionsSender {
         { ignored: answer.ignored ?? [], cached: finished.cached },
       ),
     );
-    response.json(toConversationCompletion(answer, finished, sources));
+    response.json(toConversationCompletion(answer, body, finished, sources));
   }
 }

@@ -8,9 +8,9 @@ import {
   toOmittedFilePart,
 } from '../../features/chat/index.js';
 import { FileService, type StoredFile } from '../../features/files/index.js';
-import { type ChatMessage, type ChatRequest, countTokens, ModelCatalog } from '../../llm/index.js';
+import { type ChatMessage, type ChatRequest, ModelCatalog } from '../../llm/index.js';
+import { estimateInputTokens } from './estimate-input-tokens.js';
 import { parseFileId } from './file-id.js';
-import { messageText } from './message-text.js';
 
 /** Maximum number of different files in a request, as in a message of a conversation. */
 const MAX_FILES = 10;
@@ -58,8 +58,7 @@ export class FilePartsService {
     const resolved = await this.attachments.resolveFiles(answer, files, 'messages', signal);
     await memory.acquire(resolved.mediaBytes, signal);
     const { tokens: windowTokens } = await this.models.contextWindow(model);
-    const used =
-      resolved.tokens + messages.reduce((sum, message) => sum + countTokens(messageText(message)), 0);
+    const used = resolved.tokens + estimateInputTokens(body);
     const room = maxInputTokens(windowTokens, windowTokens, body) - used - otherTokens;
     const loading = this.loader.beginLoading(userId, Math.max(0, room));
     const parts = new Map<string, ContentPart>();

@@ -22,6 +22,20 @@ const QUESTION = 'When is high tide?';
 const NOTHING = /^I found nothing about this/;
 const TOOL = { type: 'function' as const, function: { name: 'clock', parameters: { type: 'object' } } };
 
+/** 100 kB of tools. */
+const MANY_TOOLS = Array.from({ length: 20 }, (_, index) => ({
+  type: 'function' as const,
+  function: {
+    name: `clock_${index}`,
+    description: 'Tells the time. '.repeat(300),
+    parameters: { type: 'object' },
+  },
+}));
+
+/** A model whose window leaves few tokens beside these. */
+const NARROW = 'openai/narrow';
+const NARROW_WINDOW = countTokens(JSON.stringify(MANY_TOOLS)) + 3_000;
+
 type Message = OpenAI.Chat.ChatCompletionMessageParam;
 /** A request with the field that OpenAI does not have. */
 type Chat = Omit<OpenAI.Chat.ChatCompletionCreateParamsNonStreaming, 'stream' | 'model'> & {
@@ -367,8 +381,9 @@ describe('a chat completion that is based on collections', () => {
     }
   });
 
-  it('fits into the window of the model with its passages, beside the text of a file and long messages', async () => {
-    const small = await start({ ...settings(), MODEL_CONTEXT_WINDOWS: JSON.stringify({ [MODEL]: WINDOW }) });
+  it('fits into the window of the model with its passages, beside the text of a file, long messages and tools', async () => {
+    const windows = { [MODEL]: WINDOW, [NARROW]: NARROW_WINDOW };
+    const small = await start({ ...settings(), MODEL_CONTEXT_WINDOWS: JSON.stringify(windows) });
     const owner = await registerUser(small.url);
     await owner.request('POST', COLLECTIONS, { name: 'small' });
     await addText(small.url, owner, 'small', `Low tide. ${'Mud is wet. '.repeat(400)}`);
@@ -389,6 +404,25 @@ describe('a chat completion that is based on collections', () => {
       expect(texts).toContain('Mud is wet.');
       expect(countTokens(texts)).toBeLessThan(WINDOW);
     }
+
+    provider.reset();
+    await addText(small.url, owner, 'small', `High tide. ${'Mud is wet. '.repeat(1_500)}`);
+    const narrow = { collection: 'small', model: NARROW, messages: [say(text.text)], max_tokens: 100 };
+    const conversation = clientOf(owner.token, { 'X-Conversation-ID': 'new' }, small.url);
+    for (const asking of [client, conversation]) {
+      const [alone, squeezed] = [
+        await asking.chat.completions.create(ask(narrow)),
+        await asking.chat.completions.create(ask({ ...narrow, tools: MANY_TOOLS })),
+      ].map((completion) => listAt(completion, 'sources').length);
+      expect(squeezed).toBeGreaterThan(0);
+      expect(squeezed).toBeLessThan(Number(alone));
+    }
+    const sentBeside = sentTo('chat').filter((sent) => at(sent, 'tools') !== undefined);
+    expect(sentBeside).toHaveLength(2);
+    for (const sent of sentBeside)
+      expect(
+        countTokens(JSON.stringify(at(sent, 'messages'))) + countTokens(JSON.stringify(at(sent, 'tools'))),
+      ).toBeLessThan(NARROW_WINDOW - 100);
   });
 
   it('is not looked up in the response cache, in which no equal request can be', async () => {
@@ -459,6 +493,26 @@ describe('a turn of a conversation over Chat Completions that is based on a coll
     expect(nothing.choices[0]?.message.content).toMatch(NOTHING);
     expect(sentTo('chat')).toHaveLength(1);
     expect(await client().chat.completions.create(ask({ collection: null }))).not.toHaveProperty('sources');
+  });
+
+  it('refuses if JSON is requested and nothing relevant is found, and stores the sentence', async () => {
+    const body = ask({ messages: [say('zebra')], response_format: { type: 'json_object' } });
+    const { data, response } = await client().chat.completions.create(body).withResponse();
+    expect(data.choices[0]?.message).toMatchObject({
+      content: null,
+      refusal: expect.stringMatching(NOTHING),
+    });
+    const chunks = await chunksOf(client(), body);
+    expect(textIn(chunks)).toBe('');
+    expect(chunks.flatMap(({ choices }) => choices[0]?.delta.refusal ?? []).join('')).toMatch(NOTHING);
+    expect(chunks.flatMap(({ choices }) => choices[0]?.finish_reason ?? [])).toEqual(['stop']);
+    expect(sentTo('chat')).toEqual([]);
+    const id = String(response.headers.get('x-conversation-id'));
+    const { body: stored } = await user.request('GET', `/api/v1/conversations/${id}/messages`);
+    expect(listAt(stored, 'data')[1]).toMatchObject({
+      status: 'complete',
+      content: expect.stringMatching(NOTHING),
+    });
   });
 
   it('searches for the last question after the results of tools', async () => {

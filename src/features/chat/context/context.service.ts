@@ -68,15 +68,9 @@ export class ContextService {
     },
   ): Promise<ModelContext> {
     const { passages } = options;
-    const forPassages = passages === undefined ? null : PASSAGE_INSTRUCTIONS;
-    const prompts = [turn.systemPrompt, turn.spec.instructions, forPassages].filter(
-      (prompt) => prompt !== null,
-    );
-    const system = prompts.map((prompt) => framed('system', prompt));
     const { tools = [] } = turn.spec.parameters;
-    // Tools are sent as JSON with every turn that may call them.
-    const toolTokens = tools.length === 0 ? 0 : countTokens(JSON.stringify(tools));
-    const before = system.reduce((sum, { tokens }) => sum + tokens, toolTokens + (passages?.tokens ?? 0));
+    const system = promptsOf(turn, passages !== undefined);
+    const before = fixedTokens(turn, system) + (passages?.tokens ?? 0);
     const room = (await this.inputTokens(turn.spec)) - before;
     const summed = turn.compaction === 'summary';
     const summarized = summed ? await this.summaryBefore(turn) : undefined;
@@ -114,6 +108,23 @@ export class ContextService {
     };
   }
 
+  /**
+   * Returns the tokens that passages for the question of a turn may have: what the prompts, the tools, and the question
+   * with its images and tool calls leave. Earlier messages, and the text of documents, give way to passages.
+   * @throws AppError as `ModelCatalog.contextWindow` does
+   */
+  async readPassageRoom(turn: Turn): Promise<number> {
+    const room = (await this.inputTokens(turn.spec)) - fixedTokens(turn, promptsOf(turn, true));
+    const path = await this.pathTo(turn, undefined, Math.max(0, room));
+    const question = path.slice(
+      Math.max(
+        0,
+        path.findLastIndex(({ role }) => role === 'user'),
+      ),
+    );
+    return room - tokensOf(question);
+  }
+
   private async pathTo(
     { spec: { userId }, parentId, openingQuestion }: Turn,
     summarized: PathSummary | undefined,
@@ -144,6 +155,22 @@ export class ContextService {
     const { tokens } = await this.models.contextWindow(model);
     return maxInputTokens(tokens, this.config.maxTokens, parameters);
   }
+}
+
+/** Returns the prompts of a turn. */
+function promptsOf({ systemPrompt, spec }: Turn, hasPassages: boolean): readonly FramingMessage[] {
+  return [systemPrompt, spec.instructions, hasPassages ? PASSAGE_INSTRUCTIONS : null].flatMap((prompt) =>
+    prompt === null ? [] : framed('system', prompt),
+  );
+}
+
+/** Returns the tokens of what is sent whatever the messages are: prompts, tools, and the schema of the answer. */
+function fixedTokens({ spec }: Turn, prompts: readonly FramingMessage[]): number {
+  const { tools = [], response_format: format } = spec.parameters;
+  let tokens = 0;
+  if (tools.length > 0) tokens += countTokens(JSON.stringify(tools));
+  if (format?.type === 'json_schema') tokens += countTokens(JSON.stringify(format.json_schema));
+  return prompts.reduce((sum, prompt) => sum + prompt.tokens, tokens);
 }
 
 function toFirstContextMessage(question: OpeningQuestion): ContextMessage {

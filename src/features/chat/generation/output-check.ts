@@ -45,7 +45,7 @@ export function toCachePredicate(check: OutputCheck): NonNullable<ModelCall['may
 }
 
 /** Reports an answer that is not the requested JSON. The answer is stored, and billed like any other. */
-class OutputParseError extends AppError {
+export class OutputParseError extends AppError {
   constructor(reason: string) {
     // The quoted part of an answer may contain anything.
     const shown = stripNul(reason).toWellFormed().slice(0, MAX_REASON).toWellFormed();

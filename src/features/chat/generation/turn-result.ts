@@ -3,7 +3,7 @@ import { type AttemptRecord, countTokens, ModelCallError, NO_USAGE } from '../..
 import { NOTHING_FOUND } from '../../rag/index.js';
 import { TurnInterruptedError } from '../model/chat.errors.js';
 import type { LiveAnswer } from './live-answer.js';
-import type { OutputCheck } from './output-check.js';
+import { type OutputCheck, OutputParseError } from './output-check.js';
 import { generatedText } from '../model/tool-calls.js';
 import {
   type FinishedAnswer,
@@ -91,10 +91,19 @@ export function toAbortedResult({ live, abort, stopped }: EndedRun, error: AppEr
   );
 }
 
-/** Returns the result of a turn whose collections have no relevant passage. No model was called. */
-export function toNothingFoundResult({ live }: Pick<EndedRun, 'live'>): TurnResult {
+/**
+ * Returns the result of a turn whose collections have no relevant passage. No model was called. The answer is a sentence,
+ * so it is a failure if JSON was requested, like any other answer that is not the JSON.
+ */
+export function toNothingFoundResult({ live, check }: Pick<EndedRun, 'live' | 'check'>): TurnResult {
   live.append(NOTHING_FOUND);
-  // No model has written it, so it need not have the requested format.
+  if (check !== undefined) {
+    const error = new OutputParseError(
+      'no passage of the collections is relevant to the question, so no model was called',
+    );
+    const { text, calls, model } = live;
+    return toTurnResult({ status: 'failed', text, calls, model, error }, live, []);
+  }
   const outcome: TurnOutcome = {
     status: 'complete',
     text: live.text,

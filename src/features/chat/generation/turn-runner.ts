@@ -208,10 +208,11 @@ export class TurnRunner {
     const { retrieval, model } = turn.spec;
     if (retrieval === undefined) return undefined;
     const { collectionIds, question } = retrieval;
-    const asked = { access: turn.spec, question, collectionIds, model };
     const storeSources = (sources: readonly StoredSource[]) =>
       retryWhileUnavailable(() => this.generations.storeSources(turn, { collectionIds, sources }));
     try {
+      const maxTokens = await retryWhileUnavailable(() => this.context.readPassageRoom(turn));
+      const asked = { access: turn.spec, question, collectionIds, model, maxTokens };
       const block = await retryWhileUnavailable(() => this.passages.findPassages(asked, signal));
       const sources = (block?.sources ?? []).map(toStoredSource);
       await storeSources(sources);

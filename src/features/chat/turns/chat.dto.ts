@@ -138,7 +138,7 @@ export class GenerationBody {
 export class SourcedGenerationBody extends GenerationBody {
   @ApiPropertyOptional({
     description:
-      'Collections of documents that the answer is based on: the id of one, the name of one of yours, or a list of up to 20. The answer cites its `sources`; if nothing relevant is found, it says so and no model is called. Needs the scope `rag`. An answer that replaces another one has its collections by default.',
+      'Collections of documents that the answer is based on: the id of one, the name of one of yours, or a list of up to 20. The answer cites its `sources`; if nothing relevant is found, it says so and no model is called, which is an `output_parse_error` if `response_format` requests JSON. Needs the scope `rag`. An answer that replaces another one has its collections by default.',
     ...COLLECTION_LIST_SCHEMA,
     example: 'default',
   })

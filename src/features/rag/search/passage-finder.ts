@@ -25,8 +25,8 @@ export interface PassageQuestion {
   readonly collectionIds: readonly string[];
   /** Model that answers. */
   readonly model: string;
-  /** Tokens that the other messages leave; undefined if these are left out for the sake of the passages. */
-  readonly maxTokens?: number;
+  /** Tokens that the rest of the request leaves. */
+  readonly maxTokens: number;
   /** Handling of the calls that embed the question. Default: that of a request. */
   readonly handling?: CallHandling | undefined;
 }
@@ -59,14 +59,7 @@ export class PassageFinder {
    * @throws AppError as `PassageSearchService.search` does
    */
   async findPassages(
-    {
-      access,
-      question: query,
-      collectionIds: collections,
-      model,
-      maxTokens = Infinity,
-      handling,
-    }: PassageQuestion,
+    { access, question: query, collectionIds: collections, model, maxTokens, handling }: PassageQuestion,
     signal: AbortSignal,
   ): Promise<PassageBlock | undefined> {
     const request = {

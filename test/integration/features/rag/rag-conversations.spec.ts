@@ -114,16 +114,31 @@ describe('an answer of a conversation that is based on a collection', () => {
     });
   });
 
-  it('keeps the brackets of JSON, and is no failure if nothing was found', async () => {
+  it('keeps the brackets of JSON, and is the failure that no JSON is if nothing was found', async () => {
     await makeCollection('formats');
     await addText(api.url, user, 'formats', 'Ferries sail at 12 and 15.');
     provider.script({ kind: 'answer', text: ['{"hours": [12, ', '15], "ids": [1]}'] });
     const body = { collection: 'formats', response_format: { type: 'json_object' } };
     const answer = await user.request('POST', '/api/v1/chat', { ...body, message: 'When do ferries sail?' });
     expect(answer).toMatchObject({ status: 200, body: { message: '{"hours": [12, 15], "ids": [1]}' } });
-    const nothing = await user.request('POST', '/api/v1/chat', { ...body, message: 'zebra' });
-    expect(nothing).toMatchObject({ status: 200, body: { sources: [] } });
-    expect(String(at(nothing.body, 'message'))).toContain('I found nothing about this');
+    const asked = { ...body, message: 'zebra' };
+    const nothing = await user.request('POST', '/api/v1/chat', asked);
+    const error = {
+      code: 'output_parse_error',
+      message: expect.stringContaining('no passage of the collections is relevant'),
+    };
+    expect(nothing).toMatchObject({ status: 422, body: { error } });
+    const events = await collect(user.stream('/api/v1/chat/stream', asked));
+    expect(listAt(events[0], 'sources')).toEqual([]);
+    expect(events.find((event) => at(event, 'error') !== undefined)).toMatchObject({ error });
+    const [stored] = await answersOf(idsIn(events[0]).conversationId);
+    expect(stored).toMatchObject({
+      status: 'failed',
+      content: expect.stringContaining('I found nothing about this'),
+      sources: [],
+      error,
+    });
+    expect(chatRequests()).toHaveLength(1);
   });
 
   it('no longer shows a source to a follower that comes after its deletion, while it is still generated', async () => {
