@@ -8,7 +8,7 @@ import { RemovedContentRepository } from './removed-content.repository.js';
 const BATCH = 500;
 
 /** Age from which bytes are removed here, in seconds: the process that deleted the content does so within this time. */
-const MIN_AGE_SECONDS = 10;
+export const MIN_REMOVED_AGE_SECONDS = 10;
 
 /**
  * Removes the bytes of deleted contents whose process was killed before it did, or whose store was unavailable. Removing
@@ -30,7 +30,7 @@ export class RemovedContentSweep implements ScheduledTask {
   async run(signal?: AbortSignal): Promise<number> {
     let removed = 0;
     for (let isMore = true; isMore && signal?.aborted !== true;) {
-      const keys = await this.contents.listRemovedContents(MIN_AGE_SECONDS, BATCH);
+      const keys = await this.contents.listRemovedContents(MIN_REMOVED_AGE_SECONDS, BATCH);
       const gone: FileKey[] = [];
       for (const key of keys) if (await this.isDeleted(key)) gone.push(key);
       if (gone.length > 0) await this.contents.forgetRemovedContents(gone);

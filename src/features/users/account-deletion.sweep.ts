@@ -7,11 +7,8 @@ import {
 import { PeriodicTask } from '../../common/periodic-task.js';
 import { AccountDeletionService } from './account-deletion.service.js';
 
-/** Delay of the first sweep after the start, in milliseconds. */
-const FIRST_AFTER_MS = 3_000;
-
-/** Delay between two sweeps, in milliseconds. */
-const EVERY_MS = 60_000;
+/** Times of the sweep of this process, in milliseconds. What a killed process has not deleted, the next sweep does. */
+export const ACCOUNT_SWEEP_MS = { firstAfterMs: 3_000, everyMs: 20_000 } as const;
 
 /** Resumes account deletions that were interrupted. Runs in every API process. */
 @Injectable()
@@ -21,8 +18,7 @@ export class AccountDeletionSweep implements OnApplicationBootstrap, BeforeAppli
 
   constructor(private readonly deletions: AccountDeletionService) {
     this.task = new PeriodicTask({
-      firstAfterMs: FIRST_AFTER_MS,
-      everyMs: EVERY_MS,
+      ...ACCOUNT_SWEEP_MS,
       run: (signal) => deletions.resume(signal),
       onError: (error) => {
         this.logger.warn({ err: error }, 'could not look for unfinished account deletions; will retry');

@@ -15,8 +15,8 @@ import { RetrievalSweep } from './retrieval-sweep.js';
 /** Number of ingestions that a process works on at once: a slow document or model delays only its own place. */
 const CONCURRENCY = 4;
 
-/** Times of the sweep of this process, in milliseconds. */
-const SWEEP_MS = { firstAfterMs: 1_000, everyMs: 5_000 } as const;
+/** Times of the sweeps of this process, in milliseconds. What a killed process has not deleted, the next sweep does. */
+export const RETRIEVAL_SWEEP_MS = { firstAfterMs: 1_000, everyMs: 5_000 } as const;
 
 /** Times of the lock of a job, in milliseconds, as for texts. A job that is run twice by mistake is harmless. */
 const JOB_LOCK = { lockDuration: 5_000, stalledInterval: 5_000 } as const;
@@ -32,14 +32,14 @@ export class IngestionProcessor
 {
   private readonly logger = new Logger(IngestionProcessor.name);
   private readonly announcing = new PeriodicTask({
-    ...SWEEP_MS,
+    ...RETRIEVAL_SWEEP_MS,
     run: () => this.runner.announceDueIngestions(),
     onError: (error) => {
       this.logger.warn({ err: error }, 'could not look for documents to ingest; the next sweep will retry');
     },
   });
   private readonly deleting = new PeriodicTask({
-    ...SWEEP_MS,
+    ...RETRIEVAL_SWEEP_MS,
     run: (signal) => this.sweep.run(signal),
     onError: (error) => {
       this.logger.warn({ err: error }, 'could not delete the rows of collections; the next sweep will retry');

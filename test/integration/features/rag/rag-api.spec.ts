@@ -1,6 +1,13 @@
 // Real components: the API on a socket, PostgreSQL, the file folder, the processes that extract text, the queue, and the
 // protocol of a provider. The requests that reach the provider show what a model gets of the documents.
 import { describe, expect, it } from '@jest/globals';
+import { RemovedContentSweep } from '../../../../src/features/files/index.js';
+import { MIN_REMOVED_AGE_SECONDS } from '../../../../src/features/files/removed-content-sweep.js';
+import { RETRIEVAL_SWEEP_MS } from '../../../../src/features/rag/ingest/ingestion.processor.js';
+import { RetrievalSweep } from '../../../../src/features/rag/ingest/retrieval-sweep.js';
+import { AccountDeletionService } from '../../../../src/features/users/account-deletion.service.js';
+import { ACCOUNT_SWEEP_MS } from '../../../../src/features/users/account-deletion.sweep.js';
+import { FileStorage } from '../../../../src/infra/storage/index.js';
 import { idOf } from '../../../support/accounts.js';
 import {
   type ApiResponse,
@@ -14,6 +21,7 @@ import {
 import { uploadedId } from '../../../support/files.js';
 import { makePdf } from '../../../support/pdf.js';
 import { addText, COLLECTIONS, followDocument, uploadDocument } from '../../../support/rag-documents.js';
+import { serviceOf } from '../../../support/retrieval.js';
 import { setUpApi, setUpProvider, setUpUser } from '../../../support/set-up.js';
 import { query, until } from '../../../support/stored.js';
 
@@ -459,6 +467,128 @@ describe('a collection', () => {
   });
 });
 
+describe('the text of a document', () => {
+  /** Deletes it together with what it belongs to. */
+  type Deletion = (ids: { collection: string; document: string; file: string }) => string;
+
+  it.each<[string, Deletion]>([
+    ['file', ({ file }) => `/api/v1/files/${file}`],
+    ['document', ({ collection, document }) => `${COLLECTIONS}/${collection}/documents/${document}`],
+    ['collection', ({ collection }) => `${COLLECTIONS}/${collection}`],
+    ['account', () => '/api/v1/users/me'],
+  ])(
+    'is on no route once its %s is deleted, and in no table and no file after the sweeps',
+    async (what, path) => {
+      const word = `quokka${what}`;
+      const owner = await registerUser(api.url);
+      const ownerId = await idOf(owner);
+      const reader = await registerUser(api.url);
+      const collection = await makeCollection('planted', { embedding_model: MODEL }, owner);
+      const added = await uploadDocument(api.url, owner, 'planted', {
+        name: `${word}.md`,
+        type: 'text/markdown',
+        bytes: `# ${word}\n\nThe ${word} swims.`,
+        fields: { metadata: JSON.stringify({ animal: word }) },
+      });
+      const document = String(at(added.body, 'id'));
+      await followDocument(api.url, owner, 'planted', document);
+      const { body } = await owner.request('GET', `${COLLECTIONS}/planted/documents/${document}`);
+      const file = String(at(body, 'file_id'));
+      await owner.request('PUT', `${COLLECTIONS}/planted/shares/${await idOf(reader)}`);
+      const asked = { message: 'What swims?', collection };
+      for (const one of [owner, reader]) {
+        provider.script({ kind: 'answer', text: ['It does [1].'] });
+        expect(JSON.stringify((await one.request('POST', '/api/v1/chat', asked)).body)).toContain(word);
+      }
+      const conversations = await Promise.all(
+        [owner, reader].map(async (one) =>
+          listAt((await one.request('GET', '/api/v1/conversations')).body, 'data').map((row) =>
+            at(row, 'id'),
+          ),
+        ),
+      );
+      const [content] = await query(api.database, 'SELECT content_id AS id FROM files WHERE id = $1', [file]);
+      const key = { folder: ownerId, name: String(content?.['id']) };
+      const storage = serviceOf(api, FileStorage);
+      (await storage.open(key)).destroy();
+
+      const deleted = await owner.request('DELETE', path({ collection, document, file }));
+      expect([200, 202, 204]).toContain(deleted.status);
+      const one = `${COLLECTIONS}/${collection}`;
+      const search = { query: 'swims', collection };
+      const routes: [method: string, path: string, body?: object][] = [
+        ...[COLLECTIONS, one, `${one}/documents`, `${one}/documents/${document}`].map(getOf),
+        ...['', `/${file}`, `/${file}/text`, `/${file}/content`].map((end) => getOf(`/api/v1/files${end}`)),
+        ...['', `/file-${file}`, `/file-${file}/content`].map((end) => getOf(`/v1/files${end}`)),
+        ...conversations.flat().map((id) => getOf(`/api/v1/conversations/${String(id)}/messages`)),
+        ...['hybrid', 'lexical', 'vector'].map((mode): [string, string, object] => [
+          'POST',
+          '/api/v1/rag/search',
+          { ...search, mode },
+        ]),
+        ['POST', '/api/v1/rag/query', { question: 'What swims?', collection, stream: false }],
+        ['POST', '/api/v1/chat', asked],
+        [
+          'POST',
+          '/v1/chat/completions',
+          { collection, messages: [{ role: 'user', content: 'What swims?' }] },
+        ],
+      ];
+      for (const account of [owner, reader])
+        for (const [method, route, sent] of routes) {
+          const answer = await account.request(method, route, sent);
+          expect({ method, route, text: JSON.stringify(answer.body) }).toEqual({
+            method,
+            route,
+            text: expect.not.stringContaining(word),
+          });
+        }
+      expect(chatRequests()).toHaveLength(2);
+
+      await serviceOf(api, RetrievalSweep).run();
+      await serviceOf(api, AccountDeletionService).resume(new AbortController().signal);
+      await query(api.database, "UPDATE removed_contents SET removed_at = removed_at - interval '1 minute'");
+      await serviceOf(api, RemovedContentSweep).run();
+      // Where a sweep of the application was faster, that one ends the work.
+      await until('nothing to be left', async () => (await tablesWith(word, ownerId)).length === 0);
+      await until('the bytes to be removed', () => storage.open(key).then(destroyed, () => true));
+    },
+  );
+
+  it('that a killed process has not deleted is found by a sweep in time to be gone within a minute', () => {
+    const { firstAfterMs, everyMs } = serviceOf(api, RemovedContentSweep);
+    const afterMs = Math.max(firstAfterMs, everyMs) + MIN_REMOVED_AGE_SECONDS * 1_000;
+    for (const sweep of [RETRIEVAL_SWEEP_MS, ACCOUNT_SWEEP_MS])
+      // The sweeps of rows come first, and leave their bytes to the other one if they are killed too.
+      expect(Math.max(sweep.firstAfterMs, sweep.everyMs)).toBeLessThanOrEqual(20_000);
+    expect(afterMs).toBeLessThanOrEqual(40_000);
+  });
+
+  const getOf = (path: string): [string, string] => ['GET', path];
+
+  function destroyed(bytes: { destroy(): unknown }): boolean {
+    bytes.destroy();
+    return false;
+  }
+
+  /** Returns the tables that have a word in any column, and those of retrieval that have rows of chunks of an account. */
+  async function tablesWith(word: string, userId: string): Promise<string[]> {
+    const tables = await query(
+      api.database,
+      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'",
+    );
+    const texts = tables.map(
+      ({ name }) => `SELECT '${String(name)}' AS name FROM "${String(name)}" AS r
+      WHERE r::text LIKE '%' || $1 || '%'`,
+    );
+    const chunks = ['ingestions', 'chunk_terms', 'chunk_embeddings', 'chunk_signs'].map(
+      (name) => `SELECT '${name}' FROM ${name} WHERE user_id = $2::uuid`,
+    );
+    const found = await query(api.database, [...texts, ...chunks].join(' UNION '), [word, userId]);
+    return found.map(({ name }) => String(name));
+  }
+});
+
 describe('a collection of another account', () => {
   /** Every route of a collection, and of a document in it. */
   const routes = (collection: string, document: string): [method: string, path: string, body?: object][] => {
@@ -562,6 +692,18 @@ describe('a search', () => {
         .sort(),
     ).toEqual(['Storms in autumn.', 'Storms in spring.']);
     expect(JSON.stringify(at(body, 'explain'))).toContain('embedding model');
+    const metadata = { valueOf: 'Brunel', toString: 'steam' };
+    await addText(api.url, user, 'filter-2', 'Storms in summer.', { metadata });
+    const named = (filter: object) => search({ query: 'storms', collection: two, filter });
+    expect(await named(metadata)).toMatchObject([{ text: 'Storms in summer.' }]);
+    expect(await named({ valueOf: 'Eiffel' })).toEqual([]);
+    // It would be dropped, and the search would have no filter.
+    const dropped = { query: 'storms', collection: two, filter: { constructor: 'Eiffel' } };
+    expect(reasonOf(await user.request('POST', '/api/v1/rag/search', dropped))).toEqual({
+      status: 400,
+      code: 'invalid_request',
+      param: 'constructor',
+    });
     const both = { query: 'x', collection: one, collections: [two] };
     expect(reasonOf(await user.request('POST', '/api/v1/rag/search', both))).toEqual({
       status: 400,
