@@ -10,6 +10,7 @@ import { makeDataDir } from '../support/data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../support/database.js';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider/fake-provider.js';
 import { gatedAnswer } from '../support/fake-provider/gated-answer.js';
+import { COLLECTIONS, followDocument } from '../support/rag-documents.js';
 import { HAS_REDIS_SERVER, RedisServer } from '../support/redis-server.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 import { until } from '../support/stored.js';
@@ -163,6 +164,36 @@ if (!HAS_REDIS_SERVER)
     } finally {
       silent.close();
     }
+  });
+
+  it('during an ingestion ends it without Redis, and once Redis is back that of a document added meanwhile', async () => {
+    await redis.start();
+    const server = start();
+    const url = await server.ready;
+    const user = await registerUser(url);
+    await user.request('POST', COLLECTIONS, { name: 'notes', embedding_model: 'openai/embedder' });
+    const add = async (text: string): Promise<string> => {
+      const added = await user.request('POST', `${COLLECTIONS}/notes/documents`, { text });
+      expect(added.status).toBe(202);
+      return String(at(added.body, 'id'));
+    };
+    const lastState = async (id: string) => (await followDocument(url, user, 'notes', id)).at(-1);
+    const asked = provider.nextRequest('embeddings');
+    provider.scriptFor('embeddings', { kind: 'answer', delayBeforeMs: 1_000 });
+    const running = await add('Tides are high.');
+    await asked;
+    await redis.stop();
+    await server.printed(/Redis is unavailable/);
+    const meanwhile = await add('Tides are low.');
+    expect(await lastState(running)).toMatchObject({ status: 'ready', progress: 1 });
+    await redis.start();
+    expect(await lastState(meanwhile)).toMatchObject({ status: 'ready', progress: 1 });
+    const { body } = await user.request('POST', '/api/v1/rag/search', {
+      query: 'tides',
+      collection: 'notes',
+    });
+    expect(listAt(body, 'data')).toHaveLength(2);
+    expect(provider.requests.filter(({ route }) => route === 'embeddings')).toHaveLength(3);
   });
 
   it('stores a running answer as interrupted at the second signal, and stops after one signal or two', async () => {

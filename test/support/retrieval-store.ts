@@ -29,6 +29,8 @@ export interface NewStoredDocument {
   /** Format of the file, `text` by default. */
   readonly format?: string;
   readonly isVisible?: boolean;
+  /** Last byte of the id of its ingestion, which determines the chunks in the sample of terms; random by default. */
+  readonly lastByte?: number;
 }
 
 /** Writes collections and documents as the ingestion does, without files, queues and models. */
@@ -82,7 +84,8 @@ export class RetrievalStore {
   /** Stores a document that searches see. */
   async addDocument(index: StoredIndex, document: NewStoredDocument): Promise<StoredIngestion> {
     const { indexId, userId } = index;
-    const [fileId, documentId, ingestionId] = [newId(), newId(), newId()];
+    const [fileId, documentId] = [newId(), newId()];
+    const ingestionId = withLastByte(newId(), document.lastByte);
     const { texts, vectors = [], metadata = {}, title = 'A title', prefix = '', format = 'text' } = document;
     const hash = randomBytes(32);
     await this.run(
@@ -127,4 +130,8 @@ export class RetrievalStore {
   run(sql: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
     return this.prisma.query(sql, values);
   }
+}
+
+function withLastByte(id: string, byte: number | undefined): string {
+  return byte === undefined ? id : id.slice(0, -2) + byte.toString(16).padStart(2, '0');
 }

@@ -13,7 +13,9 @@ import { FileStorage } from '../../../../src/infra/storage/index.js';
 import { idOf } from '../../../support/accounts.js';
 import { asking, startApi } from '../../../support/api.js';
 import { registerUser, type TestUser } from '../../../support/client.js';
+import { ManualClock } from '../../../support/clock.js';
 import { elements, property } from '../../../support/fake-provider/unknown-value.js';
+import { textRows } from '../../../support/file-texts.js';
 import { uploadedId } from '../../../support/files.js';
 import {
   ingestionRows,
@@ -29,14 +31,20 @@ import { query, type Row, until } from '../../../support/stored.js';
 
 const MODEL = 'openai/embedder';
 
-/** A host of the same provider with a circuit of its own, which tests may open. */
+/** Hosts of the same provider with circuits of their own, which tests may open. */
 const SPARE = 'spare';
+const DISTANT = 'distant';
 
 const provider = setUpProvider();
-const api = setUpApi(() => ({
-  ...asking(provider),
-  LLM_HOSTS: JSON.stringify([{ id: SPARE, base_url: provider.baseUrl }]),
-}));
+const clock = new ManualClock();
+const api = setUpApi(
+  () => ({
+    ...asking(provider),
+    LLM_HOSTS: JSON.stringify([SPARE, DISTANT].map((id) => ({ id, base_url: provider.baseUrl }))),
+  }),
+  undefined,
+  clock,
+);
 
 let user: TestUser;
 let userId: string;
@@ -251,6 +259,50 @@ describe('an embedding provider', () => {
     },
   );
 
+  it('that is away for 5 minutes leaves a document with its vectors and all attempts, and ready once it is back', async () => {
+    collectionId = await makeCollection(api, userId, { embeddingModel: `${DISTANT}/embedder` });
+    provider.scriptFor(
+      'embeddings',
+      { kind: 'answer' },
+      ...Array.from({ length: 50 }, () => ({ kind: 'reset' }) as const),
+    );
+    const id = await addDocument(paragraphs(150));
+    let progress = 0;
+    for (let seconds = 0; seconds < 300;) {
+      const row = await untilIngestion(api, id, waiting);
+      expect(row).toMatchObject({
+        status: 'processing',
+        stage: 'embedding',
+        attempts: 0,
+        embedded_count: 96,
+        error_code: null,
+      });
+      const state = await stateOf(id);
+      expect(state?.progress).toBeGreaterThanOrEqual(progress);
+      progress = state?.progress ?? 0;
+      const wait = Math.ceil(Number(row['wait']));
+      expect(wait).toBeLessThanOrEqual(60);
+      seconds += wait;
+      // By this clock the circuit of the host lets a request through now and then.
+      clock.advance(wait * 1_000);
+      await query(
+        api.database,
+        'UPDATE ingestions SET created_at = created_at - make_interval(secs => $1) WHERE document_id = $2',
+        [wait, id],
+      );
+      await runNow(row);
+    }
+    expect(batchSizes().length).toBeGreaterThan(2);
+    const last = await untilIngestion(api, id, waiting);
+    provider.reset();
+    clock.advance(60_000);
+    await runNow(last);
+    const row = await untilIngested(api, id);
+    expect(row).toMatchObject({ status: 'ready', vectors: row['chunks'] });
+    expect(batchSizes()).toEqual([Number(row['chunks']) - 96]);
+    expect(await ledger()).toMatchObject({ calls: 2 });
+  });
+
   it('is asked for fewer texts at a time if the account may not use more at once', async () => {
     const limited = await startApi({ ...asking(provider), RATE_LIMIT_TPM: '3000' });
     try {
@@ -344,6 +396,34 @@ describe('an embedding provider', () => {
       vectors: 0,
     });
     expect(await ledger()).toMatchObject({ calls: 2 });
+  });
+});
+
+describe('a document whose text takes too long to extract', () => {
+  it('fails after one attempt, and the next one is ready, although one process extracts both', async () => {
+    const narrow = await startApi({
+      ...asking(provider),
+      EXTRACTION_PROCESSES: '1',
+      EXTRACTION_TIMEOUT_S: '2',
+      EXTRACTION_MEMORY_MB: '1024',
+    });
+    try {
+      const owner = await registerUser(narrow.url);
+      const ownerId = await idOf(owner);
+      const target = { userId: ownerId, collectionId: await makeCollection(narrow, ownerId) };
+      const add = async (name: string, bytes: string): Promise<string> => {
+        const fileId = await uploadedId(narrow.url, owner, { name, bytes });
+        const version = { ...target, fileId, ownsFile: true, title: name, metadata: {} };
+        return (await serviceOf(narrow, IngestionService).addDocument(version)).id;
+      };
+      const slow = await add('slow.txt', '\u0301\u0323'.repeat(5_000_000));
+      const next = await add('next.txt', 'Hello world');
+      expect(await untilIngested(narrow, next)).toMatchObject({ status: 'ready', chunks: 1 });
+      expect(await untilIngested(narrow, slow)).toMatchObject({ status: 'failed', error_code: 'timeout' });
+      expect((await textRows(narrow, ownerId)).map(({ attempts }) => attempts)).toEqual([1, 1]);
+    } finally {
+      await narrow.close();
+    }
   });
 });
 
@@ -482,10 +562,17 @@ describe('the replacement of a document', () => {
 });
 
 describe('the cancellation of an ingestion', () => {
-  it('stores nothing after it, and a retry goes on where it was', async () => {
-    provider.scriptFor('embeddings', { kind: 'answer' }, { kind: 'silence' });
+  it('stores nothing after it, and a retry goes on where it was, while one that waits for the provider has a heartbeat', async () => {
+    provider.scriptFor('embeddings', { kind: 'answer' }, { kind: 'silence' }, { kind: 'silence' });
     const id = await addDocument(paragraphs(150));
     await until('the second request', () => batchSizes().length === 2);
+    const waits = await addDocument('Hello world');
+    await until('the request of the other document', () => batchSizes().length === 3);
+    await query(
+      api.database,
+      "UPDATE ingestions SET heartbeat_at = now() - interval '1 hour' WHERE document_id = $1",
+      [waits],
+    );
     await ingestions().cancelIngestion(refOf(id));
     expect(await untilIngested(api, id)).toMatchObject({ status: 'cancelled', vectors: 96, lease_id: null });
     await ingestions().cancelIngestion(refOf(id));
@@ -495,6 +582,13 @@ describe('the cancellation of an ingestion', () => {
     await ingestions().cancelIngestion(refOf(id));
     await ingestions().retryIngestion(refOf(id));
     expect(await stateOf(id)).toMatchObject({ status: 'ready' });
+    // Both calls are looked after at the same interval.
+    await until('the heartbeat', async () => {
+      const { heartbeatAt = new Date(0) } = (await stateOf(waits)) ?? {};
+      return Date.now() - heartbeatAt.getTime() < 1_800_000;
+    });
+    expect(await stateOf(waits)).toMatchObject({ status: 'processing', progress: 0.3 });
+    await ingestions().cancelIngestion(refOf(waits));
   });
 });
 

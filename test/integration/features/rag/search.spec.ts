@@ -93,6 +93,15 @@ async function findTexts(...given: Parameters<typeof find>): Promise<string[]> {
   return (await find(...given)).hits.map(({ text }) => text);
 }
 
+const vectors = new Map<string, readonly number[]>();
+
+/** Returns the vector of a stored text, which is computed once. */
+function vectorOf(text: string): readonly number[] {
+  const vector = vectors.get(text) ?? unitVector(text, DIMENSIONS);
+  vectors.set(text, vector);
+  return vector;
+}
+
 /** Stores a document of one chunk for each text, with vectors. */
 function addTexts(
   index: Parameters<RetrievalStore['addDocument']>[0],
@@ -101,7 +110,7 @@ function addTexts(
 ) {
   return store.addDocument(index, {
     texts,
-    vectors: texts.map((text) => unitVector(text, DIMENSIONS)),
+    vectors: texts.map(vectorOf),
     metadata,
   });
 }
@@ -380,14 +389,19 @@ describe('an embedding model', () => {
   });
 });
 
-describe('a large collection beside small ones', () => {
-  const documents = 300;
-  const chunksOfDocument = 20;
+describe('a large collection beside 100 others, whose vectors share an index', () => {
+  /** More than the chunks that get an index of pgvector, in few documents: each is a transaction. */
+  const documents = 150;
+  const chunksOfDocument = 40;
+  /** Of the others, those that are searched together have more chunks than a search lists. */
+  const others = { count: 100, joined: 20, chunksOfJoined: 80, chunksOfOther: 5 };
   let userId: string;
   let large: string;
   let small: string;
   /** Texts of the large collection by document. */
   const stored: string[][] = [];
+  /** Texts of the other collections, by their ids. */
+  const otherTexts = new Map<string, readonly string[]>();
 
   beforeAll(async () => {
     userId = await addUser();
@@ -403,23 +417,28 @@ describe('a large collection beside small ones', () => {
       stored.push(texts);
       await addTexts(index, texts, { number, tenth: number % 10 });
     }
-    for (let number = 0; number < 20; number += 1) {
+    for (let number = 0; number < others.count; number += 1) {
       const one = await store.addCollection(userId, { dimensions: DIMENSIONS });
-      await addTexts(
-        one,
-        Array.from({ length: 5 }, (_, chunk) => `small collection${number} part${chunk} common`),
+      const length = number < others.joined ? others.chunksOfJoined : others.chunksOfOther;
+      const texts = Array.from(
+        { length },
+        (_, chunk) => `small collection${number} part${chunk} common item${(number + chunk * 7) % 50}`,
       );
+      await addTexts(one, texts);
+      otherTexts.set(one.collectionId, texts);
       small = one.collectionId;
     }
   }, 300_000);
 
-  /** Checks the number of results, and the share of the ten nearest vectors among them. */
+  const textsOf = (matches: (number: number) => boolean): string[] =>
+    stored.flatMap((texts, number) => (matches(number) ? texts : []));
+
+  /** Checks the number of results, and the share of the ten nearest vectors of some texts among them. */
   async function expectRecall(
     method: string,
-    filter: object | undefined,
-    matches: (number: number) => boolean,
+    candidates: readonly string[],
+    { filter, collections = [large] }: { filter?: object; collections?: readonly string[] } = {},
   ): Promise<void> {
-    const candidates = stored.flatMap((texts, number) => (matches(number) ? texts : []));
     let found = 0;
     let wanted = 0;
     for (const text of candidates.filter(
@@ -427,12 +446,10 @@ describe('a large collection beside small ones', () => {
     )) {
       const query = text.split(' ').slice(1, 4).join(' ');
       const vector = unitVector(query, DIMENSIONS);
-      const cosines = candidates
-        .map((one) => dot(vector, unitVector(one, DIMENSIONS)))
-        .sort((one, other) => other - one);
+      const cosines = candidates.map((one) => dot(vector, vectorOf(one))).sort((one, other) => other - one);
       const request = {
         query,
-        collections: [large],
+        collections,
         includeIrrelevant: true,
         ...(filter && { filter: parseMetadataFilter(filter) }),
       };
@@ -449,19 +466,48 @@ describe('a large collection beside small ones', () => {
     expect(found / wanted).toBeGreaterThanOrEqual(0.95);
   }
 
-  it('is searched by signs without an index of pgvector', () => expectRecall('signs', undefined, () => true));
+  /** Checks the recall of searches that leave out most of the vectors. */
+  async function expectRecallOfParts(): Promise<void> {
+    const last = textsOf((number) => number === documents);
+    await expectRecall('exact', last, { filter: { number: documents } });
+    await expectRecall(
+      'exact',
+      textsOf((number) => number % 10 === 3),
+      { filter: { tenth: 3 } },
+    );
+    await expectRecall(
+      'signs',
+      textsOf((number) => number % 10 >= 3),
+      { filter: { tenth: { gte: 3 } } },
+    );
+  }
 
-  it('returns all that match a filter that leaves 0.1 %', () =>
-    expectRecall('exact', { number: 300 }, (number) => number === 300));
+  /** Checks the recall of searches in one of the other collections, and in many of them at once. */
+  async function expectRecallOfOthers(): Promise<void> {
+    for (const [id, texts] of [...otherTexts].slice(others.joined - 1, others.joined + 1))
+      await expectRecall('exact', texts, { collections: [id] });
+    const joined = [...otherTexts].slice(0, others.joined);
+    await expectRecall(
+      'signs',
+      joined.flatMap(([, texts]) => texts),
+      { collections: joined.map(([id]) => id) },
+    );
+  }
 
-  it('returns the nearest of those that match a filter', async () => {
-    await expectRecall('exact', { tenth: 3 }, (number) => number % 10 === 3);
-    await expectRecall('signs', { tenth: { gte: 3 } }, (number) => number % 10 >= 3);
-  });
+  it('is searched by signs without an index of pgvector', () =>
+    expectRecall(
+      'signs',
+      textsOf(() => true),
+    ));
+
+  it('returns the nearest of those that match a filter, also if it leaves 0.1 %', () =>
+    expectRecallOfParts());
+
+  it('does not hide the nearest of the others, of one and of 20 together', () => expectRecallOfOthers());
 
   it('finds as many passages as without it if the file of the best document has expired', async () => {
     const requests = (['hybrid', 'lexical', 'vector'] as const).flatMap((mode) =>
-      [undefined, parseMetadataFilter({ number: { gte: 120 } }), parseMetadataFilter({ tenth: 4 })].map(
+      [undefined, parseMetadataFilter({ number: { gte: 60 } }), parseMetadataFilter({ tenth: 4 })].map(
         (filter) => ({
           query: 'topic124 part7',
           collections: [large],
@@ -546,10 +592,13 @@ describe('a large collection beside small ones', () => {
       return;
     }
     expect(index).toMatchObject({ dimensions: DIMENSIONS, isValid: true });
-    await expectRecall('hnsw', undefined, () => true);
+    await expectRecall(
+      'hnsw',
+      textsOf(() => true),
+    );
     // With pgvector the database compares the vectors, also where the index is not read.
-    await expectRecall('exact', { number: 300 }, (number) => number === 300);
-    await expectRecall('signs', { tenth: { gte: 3 } }, (number) => number % 10 >= 3);
+    await expectRecallOfParts();
+    await expectRecallOfOthers();
     expect(
       (await find(userId, { query: 'common', collections: [small], includeIrrelevant: true })).hits,
     ).toHaveLength(5);
