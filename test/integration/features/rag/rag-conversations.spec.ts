@@ -192,7 +192,7 @@ describe('an answer of a conversation that is based on a collection', () => {
     expect(failed.status).toBe(409);
     const [row] = await query(
       api.database,
-      `SELECT id, conversation_id FROM messages WHERE role = 'assistant' AND status = 'failed' AND user_id = $1`,
+      `SELECT id, conversation_id FROM messages WHERE role = 'assistant' AND error_code = 'reindex_required' AND user_id = $1`,
       [await idOf(user)],
     );
     const path = `/api/v1/conversations/${String(row?.['conversation_id'])}/messages/${String(row?.['id'])}/regenerate`;
