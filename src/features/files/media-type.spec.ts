@@ -48,6 +48,9 @@ describe('MediaTypeDetector', () => {
     ['HTML by its declaration', Buffer.from('<p>Hi'), 'text/html; charset=x', 'text/html', 'html'],
     ['CSV that begins as HTML', Buffer.from('<html>'), 'text/csv', 'text/csv', 'text'],
     ['JSON', Buffer.from('{}'), 'application/json', 'application/json', 'text'],
+    ['a text with a NUL', Buffer.from('one part\0and another'), '', 'text/plain', 'text'],
+    ['nine NULs', Buffer.from('some text'.repeat(50) + '\0'.repeat(9)), '', 'application/octet-stream', null],
+    ['UTF-16 without a mark', Buffer.from('Hi', 'utf16le'), '', 'application/octet-stream', null],
     [
       'windows-1252',
       Buffer.from('Un caf\xe9 cr\xe8me, s\x92il vous pla\xeet.', 'latin1'),

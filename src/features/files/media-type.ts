@@ -2,6 +2,8 @@ import { isAscii } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import type { TextFormat } from './extraction/extracted-text.js';
 import {
+  areFewNuls,
+  countNuls,
   detectLegacyEncoding,
   detectTextEncoding,
   ENCODING_LEAD_BYTES,
@@ -62,7 +64,8 @@ export class MediaTypeDetector {
   private head = Buffer.alloc(0);
   /** Undefined once the bytes have turned out not to be UTF-8. */
   private decoder: TextDecoder | undefined = new TextDecoder('utf-8', { fatal: true });
-  private hasNul = false;
+  private bytes = 0;
+  private nuls = 0;
   /** The last bytes before the first one outside ASCII. */
   private lead = Buffer.alloc(0);
   /** Bytes from the first one outside ASCII. */
@@ -77,8 +80,8 @@ export class MediaTypeDetector {
   add(bytes: Uint8Array): void {
     if (this.head.length < HEAD_BYTES)
       this.head = Buffer.concat([this.head, bytes.subarray(0, HEAD_BYTES - this.head.length)]);
-    // Text contains no NUL, and PostgreSQL and most programs that read text cannot handle one.
-    this.hasNul ||= bytes.includes(0);
+    this.bytes += bytes.length;
+    this.nuls += areFewNuls(this.nuls, Infinity) ? countNuls(bytes) : 0;
     this.decode(bytes);
     this.addToSample(bytes);
     for (const { finder } of this.marks) finder.add(bytes);
@@ -122,9 +125,9 @@ export class MediaTypeDetector {
     if (this.head[0] === PNG_BYTE) return false;
     const marked = readByteOrderMark(this.head);
     if (marked === 'utf-16le' || marked === 'utf-16be') return detectTextEncoding(this.head) !== null;
-    if (this.hasNul) return false;
+    if (!areFewNuls(this.nuls, this.bytes)) return false;
     if (this.decoder !== undefined) return true;
-    if (marked !== null) return false;
+    if (this.nuls > 0 || marked !== null) return false;
     if (isHtml && isInDeclaredEncoding(this.head, Buffer.concat(this.sample))) return true;
     return detectLegacyEncoding(Buffer.concat([this.lead, ...this.sample])) !== null;
   }

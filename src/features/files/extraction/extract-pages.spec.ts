@@ -269,6 +269,10 @@ describe('extractPages', () => {
     expect(await read('text', Buffer.from(hex, 'hex'))).toEqual([expect.stringContaining(expected)]);
   });
 
+  it('reads UTF-8 with single NULs, which the normalization removes', async () => {
+    expect(await read('text', Buffer.from('one part\0, another'))).toEqual(['one part\0, another']);
+  });
+
   it.each([
     ['Russian in windows-1251', 'cff0e8e2e5f22c20ece8f02120cde5e1ee20f1e8ede5e52e'],
     ['Russian in pairs of bytes', 'ece0ece020ecfbebe020f0e0ecf3'],

@@ -30,6 +30,9 @@ const MIN_CONFIDENCE = { 'windows-1252': 20, shift_jis: 50, gb18030: 80 } as con
 /** Confidence that kana stand for, which the detection does not know in a short text. */
 const KANA_CONFIDENCE = 80;
 
+/** Maximum number of NULs in a text, and the minimum number of bytes for each. A binary file soon has more. */
+const NULS = { max: 8, bytes: 8 } as const;
+
 /** Factor by which the confidence has to exceed that of another encoding in which the text is a different one. */
 const MARGIN = 1.5;
 
@@ -39,9 +42,11 @@ const MARGIN = 1.5;
  */
 export function detectTextEncoding(sample: Uint8Array, { complete = false } = {}): TextEncoding | null {
   const marked = readByteOrderMark(sample);
-  if (marked !== null) return decodes(sample, marked) ? marked : null;
-  if (sample.includes(0)) return null;
+  if (marked === 'utf-16le' || marked === 'utf-16be') return decodes(sample, marked) ? marked : null;
+  const nuls = countNuls(sample);
+  if (!areFewNuls(nuls, sample.length)) return null;
   if (decode(sample, 'utf-8', { complete }) !== null) return 'utf-8';
+  if (nuls > 0 || marked !== null) return null;
   const start = sample.findIndex((byte) => byte >= 0x80);
   return detectLegacyEncoding(
     sample.subarray(Math.max(0, start - ENCODING_LEAD_BYTES), start + ENCODING_SAMPLE_BYTES),
@@ -82,6 +87,18 @@ export function detectLegacyEncoding(sample: Uint8Array): TextEncoding | null {
   return hasRival ? null : encoding;
 }
 
+/** Returns the number of NULs, or some number above those of any text. */
+export function countNuls(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(0); at !== -1 && count <= NULS.max; at = bytes.indexOf(0, at + 1)) count += 1;
+  return count;
+}
+
+/** Reports whether a text in UTF-8 may have some NULs, which are not part of its text. */
+export function areFewNuls(nuls: number, bytes: number): boolean {
+  return nuls <= NULS.max && nuls * NULS.bytes <= bytes;
+}
+
 /** Returns the encoding that a byte order mark names. */
 export function readByteOrderMark(bytes: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' | null {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
@@ -99,7 +116,7 @@ export function decodeText(bytes: Uint8Array, { html = false } = {}): string {
   const declared = html && !isMarked && !isAscii(bytes) ? readDeclaredEncoding(bytes) : null;
   for (const encoding of [declared, detectTextEncoding(bytes, { complete: true })]) {
     const text = encoding === null ? null : decode(bytes, encoding, { complete: true });
-    if (text !== null && !text.includes('\0')) return text;
+    if (text !== null && (encoding === 'utf-8' || !text.includes('\0'))) return text;
   }
   throw new ExtractionError('unsupported_type');
 }
