@@ -10,8 +10,11 @@ import { ResultBuffer } from './result-buffer.js';
 /** Interval at which leases are renewed, in milliseconds. A cancelled batch stops its running calls that soon. */
 const RENEW_MS = 5_000;
 
-/** Time for which running items may finish when the process stops, in milliseconds. */
-const DRAIN_MS = 10_000;
+/**
+ * Time for which running items may finish when the process stops, in milliseconds: what a hook of the shutdown may take
+ * (9 s), less the time to abort the calls of the others and to give them back.
+ */
+const DRAIN_MS = 5_000;
 
 interface RunningItem {
   readonly item: ClaimedItem;
