@@ -91,12 +91,14 @@ export class BatchRunnerService {
       let emptyRounds = 0;
       while (emptyRounds < 2 && this.freeSlots > 0) {
         const after = this.lastOwner;
+        const { fullLanes, slotsOfLane } = this.countLanes();
         const { items, next } = await this.claims.claimItems({
           after,
-          slots: this.freeSlots,
+          // The items may all have the same provider.
+          slots: Math.min(this.freeSlots, slotsOfLane),
           // One place stays for what the owner does meanwhile.
           ownerSlots: Math.max(1, this.config.accountConcurrency - 1),
-          pausedLanes: this.items.lanes.activeKeys(),
+          pausedLanes: [...this.items.lanes.activeKeys(), ...fullLanes],
           pausedOwners: this.items.owners.activeKeys(),
         });
         this.lastOwner = next;
@@ -112,6 +114,19 @@ export class BatchRunnerService {
   /** Number of items that may be claimed now. */
   private get freeSlots(): number {
     return this.isStopping ? 0 : this.config.concurrency - this.running.size;
+  }
+
+  /**
+   * Returns the providers that have as many slots as one may have, and the number of slots that any other may still
+   * take. A quarter stays free for the others, so that a provider that is slow does not make them wait.
+   */
+  private countLanes(): { readonly fullLanes: string[]; readonly slotsOfLane: number } {
+    const most = this.config.concurrency - Math.floor(this.config.concurrency / 4);
+    const counts = new Map<string, number>();
+    for (const { item } of this.running) counts.set(item.lane, (counts.get(item.lane) ?? 0) + 1);
+    const full = [...counts].filter(([, count]) => count >= most);
+    const others = [...counts.values()].filter((count) => count < most);
+    return { fullLanes: full.map(([lane]) => lane), slotsOfLane: most - Math.max(0, ...others) };
   }
 
   private runItem(item: ClaimedItem): void {
