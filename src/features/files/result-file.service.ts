@@ -32,8 +32,8 @@ export class ResultFileService {
 
   /**
    * Stores a file that the server makes for an account. It counts towards the storage quota, but is never refused
-   * because of it: its contents have been paid for.
-   * @throws AppError `unauthorized` if the account was disabled in the meantime
+   * because of it: its contents have been paid for. A disabled account gets it as well.
+   * @throws AppError `unauthorized` if the account is being deleted
    * @throws the error of making its bytes
    */
   async createResult(userId: string, result: ResultFile): Promise<StoredFile> {
@@ -56,6 +56,7 @@ export class ResultFileService {
             ...options,
             idempotency,
             repeated: undefined,
+            madeByServer: true,
           },
           undefined,
         );

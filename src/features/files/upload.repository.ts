@@ -32,6 +32,8 @@ export interface NewUpload {
   readonly idempotency: UploadIdentity | undefined;
   /** Identity under which a file is returned instead that `keepForRepeat` has kept. */
   readonly repeated: UploadIdentity | undefined;
+  /** True for a file that the server makes: a disabled account gets it, too. Default: false. */
+  readonly madeByServer?: boolean;
 }
 
 /** A key with the upload that it stands for. */
@@ -55,15 +57,15 @@ export class UploadRepository {
    * Inserts the rows of an upload: its content unless the account has equal bytes, the job that extracts its text, and
    * its file. If the file's `contentId` is not that of the upload, its bytes are not needed.
    * @param quotaBytes maximum bytes of all contents of the account
-   * @throws AppError `unauthorized` if the account has been disabled or deleted in the meantime,
-   *   `storage_quota_exceeded`
+   * @throws AppError `unauthorized` if the account has been disabled or deleted in the meantime, or only if it has been
+   *   deleted for a file that the server makes, `storage_quota_exceeded`
    * @throws IdempotencyKeyReusedError
    * @throws DeletedUploadError if the file of the key has been deleted
    */
   insertUpload(upload: NewUpload, quotaBytes: number | undefined): Promise<InsertedUpload> {
-    const { userId, contentId } = upload;
+    const { userId, contentId, madeByServer = false } = upload;
     return this.prisma.transaction(async (transaction) => {
-      await lockAccount(transaction, userId);
+      await lockAccount(transaction, userId, madeByServer);
       const known = (await findReplay(transaction, upload)) ?? (await findKept(transaction, upload));
       if (known !== undefined) return { file: known, replayed: true };
       const stored = await insertContent(transaction, upload);
@@ -163,13 +165,16 @@ export class DeletedUploadError extends NotFoundError {
   }
 }
 
-/** @throws AppError if the account is disabled or deleted */
-async function lockAccount(transaction: Transaction, userId: string): Promise<void> {
+/** @throws AppError if the account is deleted, or is disabled and may not be */
+async function lockAccount(transaction: Transaction, userId: string, mayBeDisabled: boolean): Promise<void> {
   // Serializes the uploads of an account, which makes its quota exact and lets one of several uploads with the same key
-  // create the file. An account is disabled before its bytes are purged, by an update that waits for this lock: either
-  // the rows exist before the purge, which removes their bytes too, or the upload finds the account disabled.
+  // create the file. The deletion of an account is requested, which disables it, before its bytes are purged, by an
+  // update that waits for this lock: either the rows exist before the purge, which removes their bytes too, or the
+  // upload finds the account in this state.
   const [account] = await transaction.$queryRaw<unknown[]>`
-    SELECT 1 FROM users WHERE id = ${userId}::uuid AND disabled_at IS NULL FOR NO KEY UPDATE`;
+    SELECT 1 FROM users
+    WHERE id = ${userId}::uuid AND deletion_requested_at IS NULL AND (disabled_at IS NULL OR ${mayBeDisabled})
+    FOR NO KEY UPDATE`;
   if (account === undefined)
     throw new AppError('unauthorized', 'The account was disabled during the upload.');
 }
