@@ -3,8 +3,9 @@ import { FileTooLargeError } from '../../../common/errors.js';
 import { DeletedUploadError, ResultFileService } from '../../files/index.js';
 import type { InputFault } from '../model/batch.js';
 import type { ItemEndStatus } from '../model/batch-item.js';
+import type { ClaimedStage, EndingStage, ResultFiles } from '../model/batch-stage.js';
 import { BatchItemRepository } from '../rows/batch-item.repository.js';
-import { type ClaimedStage, type EndingStage, StageRepository } from '../rows/stage.repository.js';
+import { StageRepository } from '../rows/stage.repository.js';
 import { toOpenAiResultLine } from './openai-result-line.js';
 
 /** Maximum number of results in memory. */
@@ -29,6 +30,16 @@ interface WrittenFile {
 
 const NO_FILE: WrittenFile = { id: null, faults: [] };
 
+const NO_FILES: ResultFiles = { output: null, error: null, faults: [] };
+
+/** Fault of a batch whose result files follow. */
+const DELAYED: InputFault = {
+  code: 'result_files_delayed',
+  message: 'The result files could not be stored yet. They are added to the batch as soon as possible.',
+  param: null,
+  line: null,
+};
+
 /** Ends batches: items without a result, then the files of results, then the status. Each step may be repeated. */
 @Injectable()
 export class EndingService {
@@ -39,12 +50,16 @@ export class EndingService {
   ) {}
 
   /**
-   * Ends a batch.
+   * Ends a batch, or adds the files to one that had to end without them.
    * @throws StageLostError
    * @throws the error of writing its files; the end then begins anew
    */
   async endBatch(stage: EndingStage, signal: AbortSignal): Promise<void> {
     const { endStatus, total } = stage;
+    if (stage.hasEnded) {
+      await this.stages.addFiles(stage, await this.writeFiles(stage, signal), DELAYED.code);
+      return;
+    }
     if (total === null) {
       // It was cancelled or has expired while it was validated.
       while (await this.stages.deleteItems(stage));
@@ -52,13 +67,15 @@ export class EndingService {
       while (await this.stages.skipItems(stage, endStatus));
     }
     const hasFiles = stage.api === 'openai' && total !== null;
-    const output = hasFiles ? await this.writeFile(stage, 'output', signal) : NO_FILE;
-    const error = hasFiles ? await this.writeFile(stage, 'error', signal) : NO_FILE;
-    await this.stages.finishBatch(stage, {
-      output: output.id,
-      error: error.id,
-      faults: [...output.faults, ...error.faults],
-    });
+    // The results are stored, and a file storage that is unavailable must not keep the batch from its end.
+    if (hasFiles && stage.isOverdue) await this.stages.finishWithoutFiles(stage, DELAYED);
+    else await this.stages.finishBatch(stage, hasFiles ? await this.writeFiles(stage, signal) : NO_FILES);
+  }
+
+  private async writeFiles(stage: ClaimedStage, signal: AbortSignal): Promise<ResultFiles> {
+    const output = await this.writeFile(stage, 'output', signal);
+    const error = await this.writeFile(stage, 'error', signal);
+    return { output: output.id, error: error.id, faults: [...output.faults, ...error.faults] };
   }
 
   /**

@@ -1,6 +1,6 @@
 import { toBatchTask } from '../model/batch-task.js';
 import type { ParseLine } from '../model/input-line.js';
-import type { ClaimedStage } from '../rows/stage.repository.js';
+import type { ClaimedStage } from '../model/batch-stage.js';
 import { parseOpenAiLine } from './openai-line.js';
 import { parseParleyLine } from './parley-line.js';
 import { isFields } from './shared-fields.js';

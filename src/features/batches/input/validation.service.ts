@@ -5,8 +5,9 @@ import { FileService } from '../../files/index.js';
 import { BATCH_LIMITS, type InputFault } from '../model/batch.js';
 import { BatchEndpoints } from '../model/batch-endpoints.js';
 import type { NewBatchItem } from '../model/batch-item.js';
+import type { ClaimedStage } from '../model/batch-stage.js';
 import type { ParsedLine, ParseLine } from '../model/input-line.js';
-import { type ClaimedStage, StageRepository } from '../rows/stage.repository.js';
+import { StageRepository } from '../rows/stage.repository.js';
 import { type FileLine, isBlankLine, splitLines } from './split-lines.js';
 import { parserFor } from './parser-for.js';
 
@@ -15,9 +16,6 @@ const INSERT_SIZE = { items: 500, bytes: 2 * 2 ** 20 } as const;
 
 /** Maximum number of models whose providers are remembered: the rest is looked up again. */
 const MAX_MODELS = 1_000;
-
-/** Attempts after which a validation fails that never came to its end. */
-const MAX_ATTEMPTS = 5;
 
 /** Interval at which the lease is extended while a file is read, in milliseconds. */
 const RENEW_MS = 10_000;
@@ -52,8 +50,7 @@ export class ValidationService {
     // What an attempt has stored whose process died.
     await this.deleteItems(stage);
     const reading = new InputReading(stage, this.stages, this.endpoints);
-    const faults =
-      stage.attempts > MAX_ATTEMPTS ? [UNREADABLE] : await this.readInput(stage, reading, signal);
+    const faults = stage.isOverdue ? [UNREADABLE] : await this.readInput(stage, reading, signal);
     if (faults.length > 0) return this.fail(stage, faults);
     try {
       await this.stages.startBatch(stage, reading);

@@ -171,7 +171,7 @@ export const CANCELLATION = Prisma.sql`status = 'cancelling', end_status = 'canc
 /** Columns of a batch whose unfinished items run again. */
 const RESTART = Prisma.sql`status = 'queued', end_status = NULL, failed_count = 0, skipped_count = 0,
   expires_at = now() + make_interval(hours => ${BATCH_WINDOW_HOURS}::int), finalizing_at = NULL, cancelling_at = NULL,
-  ended_at = NULL, due_at = NULL, output_file_id = NULL, error_file_id = NULL`;
+  ended_at = NULL, due_at = NULL, lease_id = NULL, output_file_id = NULL, error_file_id = NULL`;
 
 function isOwned(userId: string, api: BatchApi, id: string): Prisma.Sql {
   return Prisma.sql`batches.id = ${id}::uuid AND batches.user_id = ${userId}::uuid AND batches.api = ${api}

@@ -3,14 +3,13 @@ import { newId } from '../../../common/ids.js';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../../infra/database/index.js';
 import { WebhookOutbox } from '../../webhooks/index.js';
+import { type BatchEndStatus, type InputFault, isBatchEndpoint } from '../model/batch.js';
 import {
-  type BatchApi,
-  type BatchEndpoint,
-  type BatchEndStatus,
-  type BatchRef,
-  type InputFault,
-  isBatchEndpoint,
-} from '../model/batch.js';
+  type ClaimedStage,
+  type EndingStage,
+  type ResultFiles,
+  StageLostError,
+} from '../model/batch-stage.js';
 import { toOpenAiBatchId } from '../model/openai-batch-id.js';
 import type { NewBatchItem } from '../model/batch-item.js';
 import { insertPart } from './batch-item.repository.js';
@@ -20,40 +19,20 @@ import { toBatchApi } from './batch-row.sql.js';
 /** Duration of a lease of a batch that is being validated or ended, in seconds. Each write extends it. */
 const STAGE_LEASE_SECONDS = 60;
 
+/**
+ * A stage is overdue after this time, in seconds, and this many attempts that failed, or whose process died. What it
+ * waits for must not keep a batch in it any longer.
+ */
+const PATIENCE = { seconds: 300, attempts: 5 } as const;
+
 /** Maximum number of items that one statement deletes or ends. */
 const ITEM_LIMIT = 2_000;
-
-/** A batch that this process validates or ends. */
-export interface ClaimedStage extends BatchRef {
-  readonly leaseId: string;
-  readonly api: BatchApi;
-  readonly endpoint: BatchEndpoint;
-  /** Undefined while it is to be validated. */
-  readonly endStatus: BatchEndStatus | undefined;
-  readonly inputFileId: string | null;
-  readonly outputExpiresAfterS: number | null;
-  /** Fields of every request of its file. */
-  readonly defaults: unknown;
-  readonly total: number | null;
-  /** Time at which it began to end, part of the keys of its result files. */
-  readonly endingAt: Date | null;
-  /** Number of attempts, this one included. */
-  readonly attempts: number;
-}
-
-/** A batch that is to be ended. */
-export interface EndingStage extends ClaimedStage {
-  readonly endStatus: BatchEndStatus;
-}
 
 interface StageRow extends Omit<ClaimedStage, 'api' | 'endpoint' | 'endStatus' | 'leaseId'> {
   readonly api: string;
   readonly endpoint: string;
   readonly endStatus: BatchEndStatus | null;
 }
-
-/** Reports that a batch is no longer held: it was cancelled or deleted, or another process has it. */
-export class StageLostError extends Error {}
 
 /** The stages of a batch before and after its items run. Every write but the claim is fenced by its lease. */
 @Injectable()
@@ -78,7 +57,9 @@ export class StageRepository {
         )
         RETURNING id, user_id AS "userId", api, endpoint, end_status::text AS "endStatus",
           input_file_id AS "inputFileId", output_expires_after_s AS "outputExpiresAfterS", defaults, total,
-          coalesce(finalizing_at, cancelling_at) AS "endingAt", attempts`,
+          coalesce(finalizing_at, cancelling_at) AS "endingAt", attempts, ended_at IS NOT NULL AS "hasEnded",
+          attempts > ${PATIENCE.attempts}::int AND coalesce(finalizing_at, cancelling_at, created_at)
+            <= now() - make_interval(secs => ${PATIENCE.seconds}::int) AS "isOverdue"`,
     );
     if (row === undefined) return undefined;
     const { api, endpoint, endStatus } = row;
@@ -86,12 +67,21 @@ export class StageRepository {
     return { ...row, leaseId, api: toBatchApi(api), endpoint, endStatus: endStatus ?? undefined };
   }
 
-  /** Gives a stage back, so that any process may claim it after `waitSeconds`. */
-  async releaseStage(stage: ClaimedStage, waitSeconds: number): Promise<void> {
+  /** Gives a stage back after an attempt that failed, so that any process may claim it after `waitSeconds`. */
+  async retryStage(stage: ClaimedStage, waitSeconds: number): Promise<void> {
     await this.prisma.run(
       (client) => client.$executeRaw`
         UPDATE batches SET lease_id = NULL,
           due_at = date_trunc('milliseconds', now()) + make_interval(secs => ${waitSeconds}::float8)
+        WHERE ${holdsStage(stage)}`,
+    );
+  }
+
+  /** Gives a stage back because the process stops: the attempt does not count, and any other may claim it at once. */
+  async returnStage(stage: ClaimedStage): Promise<void> {
+    await this.prisma.run(
+      (client) => client.$executeRaw`
+        UPDATE batches SET lease_id = NULL, due_at = date_trunc('milliseconds', now()), attempts = attempts - 1
         WHERE ${holdsStage(stage)}`,
     );
   }
@@ -169,7 +159,7 @@ export class StageRepository {
   async failBatch(stage: ClaimedStage, faults: readonly InputFault[]): Promise<void> {
     await this.endBatch(
       { ...stage, endStatus: 'failed' },
-      Prisma.sql`status = 'failed', errors = ${JSON.stringify(faults)}::jsonb`,
+      Prisma.sql`status = 'failed', errors = ${JSON.stringify(faults)}::jsonb, ${DONE}`,
     );
   }
 
@@ -201,29 +191,51 @@ export class StageRepository {
    * Gives a batch its last status, and its result files.
    * @throws StageLostError
    */
-  async finishBatch(
-    stage: EndingStage,
-    {
-      output,
-      error,
-      faults,
-    }: {
-      readonly output: string | null;
-      readonly error: string | null;
-      readonly faults: readonly InputFault[];
-    },
-  ): Promise<void> {
+  async finishBatch(stage: EndingStage, { output, error, faults }: ResultFiles): Promise<void> {
     await this.endBatch(
       stage,
       Prisma.sql`status = ${stage.endStatus}::batch_status, output_file_id = ${output}::uuid,
-        error_file_id = ${error}::uuid, errors = errors || ${JSON.stringify(faults)}::jsonb`,
+        error_file_id = ${error}::uuid, errors = errors || ${JSON.stringify(faults)}::jsonb, ${DONE}`,
     );
+  }
+
+  /**
+   * Gives a batch its last status without its result files. They remain to be written: the batch can be claimed again.
+   * @param fault says so to its owner
+   * @throws StageLostError
+   */
+  async finishWithoutFiles(stage: EndingStage, fault: InputFault): Promise<void> {
+    await this.endBatch(
+      stage,
+      Prisma.sql`status = ${stage.endStatus}::batch_status, errors = errors || ${JSON.stringify([fault])}::jsonb,
+        due_at = now(), lease_id = NULL, attempts = 0`,
+    );
+  }
+
+  /**
+   * Gives a batch that has ended without them its result files.
+   * @param code code of the fault that said so
+   * @throws StageLostError
+   */
+  async addFiles(
+    stage: ClaimedStage,
+    { output, error, faults }: ResultFiles,
+    code: InputFault['code'],
+  ): Promise<void> {
+    const added = await this.prisma.run(
+      (client) => client.$executeRaw`
+        UPDATE batches SET output_file_id = ${output}::uuid, error_file_id = ${error}::uuid, ${DONE},
+          errors = coalesce((SELECT jsonb_agg(fault) FROM jsonb_array_elements(errors) AS fault
+            WHERE fault->>'code' <> ${code}), '[]') || ${JSON.stringify(faults)}::jsonb
+        WHERE ${holdsStage(stage)} AND ended_at IS NOT NULL`,
+    );
+    if (added !== 1) throw new StageLostError();
   }
 
   private async endBatch(stage: EndingStage, columns: Prisma.Sql): Promise<void> {
     await this.prisma.transaction(async (transaction) => {
       const ended = await transaction.$executeRaw`
-        UPDATE batches SET ended_at = now(), due_at = NULL, lease_id = NULL, ${columns} WHERE ${holdsStage(stage)}`;
+        UPDATE batches SET ended_at = now(), ${columns} WHERE ${holdsStage(stage)}`;
       if (ended !== 1) throw new StageLostError();
       await this.webhooks.enqueueEvent(transaction, {
         userId: stage.userId,
@@ -245,6 +257,9 @@ const SKIPPED = {
   },
   expired: { code: 'batch_expired', message: 'The batch expired before this request was answered.' },
 } as const;
+
+/** Columns of a batch that has no stage any more. */
+const DONE = Prisma.sql`due_at = NULL, lease_id = NULL`;
 
 const EXTENDED = Prisma.sql`due_at = now() + make_interval(secs => ${STAGE_LEASE_SECONDS}::int)`;
 
