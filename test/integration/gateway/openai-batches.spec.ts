@@ -56,6 +56,10 @@ async function readResults(fileId: string | null | undefined): Promise<unknown[]
   return text.split('\n').flatMap((line): unknown => (line === '' ? [] : [JSON.parse(line)]));
 }
 
+/** Returns the UUID of an id in OpenAI's format. */
+const toUuid = (id: string): string =>
+  id.replace(/^[a-z]+[-_](.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+
 const idsOf = (results: readonly unknown[]): unknown[] => results.map((result) => at(result, 'custom_id'));
 
 describe('a batch of the official client', () => {
@@ -123,7 +127,19 @@ describe('a batch of the official client', () => {
     expect(file.expires_at).toBe(file.created_at + 3600);
     const listed = await Array.fromAsync(client.files.list({ purpose: 'batch_output' }));
     expect(listed.map((one) => one.id)).toContain(fileId);
+    // Bytes of the account, which its quota counts.
+    const [content] = await query(
+      api.database,
+      `SELECT file_contents.size FROM file_contents JOIN files ON files.content_id = file_contents.id
+       WHERE files.id = $1 AND files.user_id = file_contents.user_id`,
+      [toUuid(fileId ?? '')],
+    );
+    expect(content).toEqual({ size: file.bytes });
     await expect(other.files.content(fileId ?? '')).rejects.toMatchObject({ status: 404 });
+    for (const path of ['', '/content']) {
+      const { status } = await stranger.request('GET', `/api/v1/files/${toUuid(fileId ?? '')}${path}`);
+      expect([path, status]).toEqual([path, 404]);
+    }
   });
 
   it('ends without an output file whose earlier copy its owner has deleted', async () => {
@@ -131,11 +147,10 @@ describe('a batch of the official client', () => {
     const { output_file_id: fileId } = await untilEnded(id);
     await client.files.delete(fileId ?? '');
     // As if its process had been killed after the file was written.
-    const native = id.replace(/^batch_(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
     await query(
       api.database,
       "UPDATE batches SET status = 'finalizing', ended_at = NULL, due_at = now(), output_file_id = NULL WHERE id = $1",
-      [native],
+      [toUuid(id)],
     );
     expect(await untilEnded(id)).toMatchObject({ status: 'completed', output_file_id: null });
   });
