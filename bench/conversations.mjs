@@ -10,11 +10,11 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { DIST, registerAccount, startParley } from './parley.mjs';
 import { Fleet } from './processes.mjs';
 import { quantile } from './statistics.mjs';
 import { Folders } from './targets/index.mjs';
@@ -206,39 +206,23 @@ async function measure({ title, goal, steps }, rounds) {
 
 async function run() {
   const { values } = parseArgs({ options: { quick: { type: 'boolean' }, dist: { type: 'string' } } });
-  const dist = resolve(values.dist ?? join(dirname(import.meta.dirname), 'dist'));
-  if (!existsSync(join(dist, 'main.js')))
-    throw new Error('The build is missing: node scripts/bootstrap.mjs build');
+  const dist = resolve(values.dist ?? DIST);
   const database = new Database(process.env.DATABASE_URL);
   const provider = new Provider();
   try {
     await database.create();
-    const server = await fleet.start({
-      name: 'The server',
-      arguments: ['--enable-source-maps', join(dist, 'main.js')],
-      environment: {
-        PORT: '0',
-        LOG_LEVEL: 'warn',
+    const server = await startParley(fleet, {
+      dist,
+      settings: {
         DATABASE_URL: database.url,
         DATA_DIR: await folders.make(),
-        AUTH_REGISTRATION: 'open',
-        JWT_SECRET: randomBytes(32).toString('hex'),
-        ENCRYPTION_KEY: randomBytes(32).toString('hex'),
         OPENAI_API_KEY: 'bench',
         OPENAI_BASE_URL: await provider.listen(),
         DEFAULT_MODEL: 'openai/bench',
-        RATE_LIMIT_RPM: '1000000',
-        RATE_LIMIT_MODEL_RPM: '1000000',
-        RATE_LIMIT_TPM: '1000000000',
       },
     });
     const email = `bench-${randomUUID()}@example.com`;
-    const response = await fetch(`${server.url}/api/v1/auth/register`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ email, password: randomBytes(16).toString('hex') }),
-    });
-    const { access_token: token } = await response.json();
+    const token = await registerAccount(server.url, email);
     console.error('Writing the conversations …');
     await database.seed(email);
     for (const group of groupsOf(asking(server.url, token, provider)))

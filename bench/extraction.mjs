@@ -6,14 +6,14 @@
  * while a PDF of 1,000 pages is parsed, and the latency of API requests while `--files` files are parsed against that
  * of the same run without them. Linux only, because the memory of the processes comes from /proc.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { loadavg } from 'node:os';
-import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import PDFDocument from 'pdfkit';
+import { parentOf, processIds, readProc, residentMb } from './linux-processes.mjs';
+import { registerAccount, startParley } from './parley.mjs';
 import { Fleet } from './processes.mjs';
 import { quantile } from './statistics.mjs';
 import { Folders } from './targets/index.mjs';
@@ -48,34 +48,13 @@ function makePdf(pages) {
   return bytes;
 }
 
-function read(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** Returns the ids of the server and its extraction processes. */
-function processIds() {
-  const isOurs = (pid) => {
-    const command = read(`/proc/${pid}/cmdline`);
-    if (command.includes('extraction-child.js')) return true;
-    return command.includes('main.js') && parentOf(pid) === process.pid;
-  };
-  const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isOurs(name));
-  const [server] = ids.filter((pid) => parentOf(pid) === process.pid);
-  return ids.filter((pid) => pid === server || parentOf(pid) === Number(server));
-}
-
-function parentOf(pid) {
-  return Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1]);
-}
-
 /** Returns the resident memory of the server and its extraction processes, in megabytes. */
-function memory() {
-  const rss = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
-  return processIds().reduce((sum, pid) => sum + rss(pid), 0);
+function memory({ pid: server }) {
+  const children = processIds().filter(
+    (pid) => parentOf(pid) === server && readProc(`${pid}/cmdline`).includes('extraction-child.js'),
+  );
+  // A process may end between two looks.
+  return [server, ...children].reduce((sum, pid) => sum + (residentMb(pid) || 0), 0);
 }
 
 class Client {
@@ -131,33 +110,14 @@ async function sample(client, isOver) {
 }
 
 async function start() {
-  const server = await fleet.start({
-    name: 'The server',
-    arguments: [join(dirname(import.meta.dirname), 'dist/main.js')],
-    environment: {
-      PORT: '0',
-      LOG_LEVEL: 'warn',
+  const server = await startParley(fleet, {
+    settings: {
       DATA_DIR: await folders.make(),
-      AUTH_REGISTRATION: 'open',
-      JWT_SECRET: randomBytes(32).toString('hex'),
-      ENCRYPTION_KEY: randomBytes(32).toString('hex'),
       // The demo model answers at once, so that the time of a turn is that of the server.
       DEMO_TOKENS_PER_SECOND: '100000',
-      RATE_LIMIT_RPM: '1000000',
-      RATE_LIMIT_MODEL_RPM: '1000000',
-      RATE_LIMIT_TPM: '1000000000',
     },
   });
-  const response = await fetch(`${server.url}/api/v1/auth/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      email: `bench-${randomUUID()}@example.com`,
-      password: randomBytes(16).toString('hex'),
-    }),
-  });
-  const { access_token: token } = await response.json();
-  return new Client(server.url, token);
+  return { server, client: new Client(server.url, await registerAccount(server.url)) };
 }
 
 async function run() {
@@ -171,12 +131,12 @@ async function run() {
   const [first, second, large] = [await makePdf(pages), await makePdf(pages), await makePdf(1000)];
   const small = await pdfs(files, 10);
   const parallel = await pdfs(files, 100);
-  const client = await start();
+  const { server, client } = await start();
   const warmUp = await sample(client, ({ list }) => list.length >= 50);
   console.log(`load ${load()}; ${warmUp.list.length} requests of each kind to warm up`);
 
   const idleTimes = await sample(client, ({ list }) => list.length >= REQUESTS);
-  const idle = memory();
+  const idle = memory(server);
   const cold = await client.upload(first);
   const warm = await client.upload(second);
   console.log(
@@ -190,14 +150,14 @@ async function run() {
   );
 
   await delay(IDLE_MS);
-  const before = memory();
+  const before = memory(server);
   let peak = before;
-  const watch = setInterval(() => (peak = Math.max(peak, memory())), LOOK_MS);
+  const watch = setInterval(() => (peak = Math.max(peak, memory(server))), LOOK_MS);
   await client.upload(large);
   clearInterval(watch);
   await delay(IDLE_MS);
   console.log(
-    `1,000-page PDF: ${round(peak - before)} MB above idle at most, ${round(memory() - before)} MB ${IDLE_MS / 1000} s later (idle ${round(before)} MB, before any document ${round(idle)} MB); load ${load()}`,
+    `1,000-page PDF: ${round(peak - before)} MB above idle at most, ${round(memory(server) - before)} MB ${IDLE_MS / 1000} s later (idle ${round(before)} MB, before any document ${round(idle)} MB); load ${load()}`,
   );
 
   let left = files;

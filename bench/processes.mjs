@@ -12,6 +12,9 @@ const STOP_MS = 30_000;
 /** Maximum wait for a response of the probe, in milliseconds. */
 const SAMPLE_MS = 20_000;
 
+/** The line that contains the address of a server, or of the monitoring of a worker. */
+const ADDRESS = /(?:^\s*(?:API|listening)|worker: health and metrics at)\s+(http:\/\/\S+)$/m;
+
 const probe = pathToFileURL(join(import.meta.dirname, 'probe.mjs')).href;
 
 /** The only environment variables that a server inherits: no database, key or proxy of the caller. */
@@ -58,11 +61,15 @@ class ServerProcess {
     }
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** Waits for the line that contains the address. */
   async listening() {
     const deadline = performance.now() + START_MS;
     for (;;) {
-      const [, url] = /^\s*(?:API|listening)\s+(http:\/\/\S+)$/m.exec(this.#output) ?? [];
+      const [, url] = ADDRESS.exec(this.#output) ?? [];
       if (url !== undefined) {
         this.url = url;
         return;

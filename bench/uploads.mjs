@@ -5,15 +5,16 @@
  * `--accounts`, each of `--mb` megabytes at `--rate` kilobytes a second at most. The store is a server of its own that
  * stores nothing. The database is the embedded one. Linux only, because the memory comes from /proc.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { loadavg } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { residentMb } from './linux-processes.mjs';
+import { registerAccount, startParley } from './parley.mjs';
 import { Fleet } from './processes.mjs';
 import { Folders } from './targets/index.mjs';
 
@@ -30,37 +31,15 @@ async function start() {
     name: 'The store',
     arguments: [join(import.meta.dirname, 'targets/discarding-store.mjs')],
   });
-  return fleet.start({
-    name: 'The server',
-    arguments: [join(dirname(import.meta.dirname), 'dist/main.js')],
-    environment: {
-      PORT: '0',
-      LOG_LEVEL: 'warn',
+  return startParley(fleet, {
+    settings: {
       DATA_DIR: await folders.make(),
-      AUTH_REGISTRATION: 'open',
-      JWT_SECRET: randomBytes(32).toString('hex'),
-      ENCRYPTION_KEY: randomBytes(32).toString('hex'),
-      RATE_LIMIT_RPM: '1000000',
-      RATE_LIMIT_IP_RPM: '1000000',
       S3_BUCKET: 'bench',
       S3_ENDPOINT: store.url,
       AWS_ACCESS_KEY_ID: 'bench',
       AWS_SECRET_ACCESS_KEY: 'bench',
     },
   });
-}
-
-async function register(url) {
-  const response = await fetch(`${url}/api/v1/auth/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      email: `bench-${randomUUID()}@example.com`,
-      password: randomBytes(16).toString('hex'),
-    }),
-  });
-  const { access_token: token } = await response.json();
-  return token;
 }
 
 /** Uploads a file slowly and returns the status of the response. */
@@ -97,23 +76,6 @@ async function upload(url, token, { bytes, rate }) {
   return response.statusCode === 201 ? 201 : `${response.statusCode} (${body.error?.message})`;
 }
 
-function read(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** Returns the resident memory of the server, now or at most so far, in megabytes. */
-function memory(field) {
-  const isServer = (pid) =>
-    read(`/proc/${pid}/cmdline`).includes('main.js') &&
-    new RegExp(`^PPid:\\s+${process.pid}$`, 'm').test(read(`/proc/${pid}/status`));
-  const pid = readdirSync('/proc').find((name) => /^\d+$/.test(name) && isServer(name));
-  return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(read(`/proc/${pid}/status`))?.[1]) / 1024;
-}
-
 async function run() {
   const { values } = parseArgs({
     options: {
@@ -125,13 +87,14 @@ async function run() {
   });
   const server = await start();
   const tokens = [];
-  for (let count = 0; count < Number(values.accounts); count += 1) tokens.push(await register(server.url));
+  for (let count = 0; count < Number(values.accounts); count += 1)
+    tokens.push(await registerAccount(server.url));
   // Loads all that an upload needs.
   await upload(server.url, tokens[0], { bytes: MIB, rate: 1e6 });
   await upload(server.url, tokens[0], { bytes: 12 * MIB, rate: 1e6 });
   await delay(2_000);
   await server.sample({ collect: true });
-  const idle = memory('VmRSS');
+  const idle = residentMb(server.pid);
   const beginning = performance.now();
   const answers = await Promise.all(
     Array.from({ length: Number(values.clients) }, (_, index) =>
@@ -146,13 +109,13 @@ async function run() {
     ),
   );
   const seconds = (performance.now() - beginning) / 1000;
-  const peak = memory('VmHWM');
+  const peak = residentMb(server.pid, 'VmHWM');
   const statuses = Object.entries(Object.groupBy(answers, String)).map(
     ([status, all]) => `${all?.length} × ${status}`,
   );
   await delay(5_000);
   console.log(
-    `${values.clients} uploads of ${values.mb} MB at ${values.rate} KB/s: ${statuses.join(', ')} in ${seconds.toFixed(0)} s; memory (RSS) idle ${idle.toFixed(0)} MB, at most ${(peak - idle).toFixed(0)} MB more, ${(memory('VmRSS') - idle).toFixed(0)} MB more 5 s later; load ${loadavg()[0].toFixed(1)}`,
+    `${values.clients} uploads of ${values.mb} MB at ${values.rate} KB/s: ${statuses.join(', ')} in ${seconds.toFixed(0)} s; memory (RSS) idle ${idle.toFixed(0)} MB, at most ${(peak - idle).toFixed(0)} MB more, ${(residentMb(server.pid) - idle).toFixed(0)} MB more 5 s later; load ${loadavg()[0].toFixed(1)}`,
   );
 }
 

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { registerAccount, startParley } from '../parley.mjs';
 
 /**
  * A running target and the calls to send to it.
@@ -22,10 +21,6 @@ const QUESTION = 'Why is the sky blue? Answer in one sentence, please.';
 
 /** Limits far above what the run needs: they are checked, but never reached. */
 const LIMITS = {
-  RATE_LIMIT_IP_RPM: '1000000',
-  RATE_LIMIT_RPM: '1000000',
-  RATE_LIMIT_MODEL_RPM: '1000000',
-  RATE_LIMIT_TPM: '1000000000',
   RATE_LIMIT_CONCURRENCY: '5000',
   LLM_MAX_CONCURRENCY: '5000',
   LLM_MAX_QUEUE: '5000',
@@ -76,26 +71,19 @@ const WITHOUT_ACCOUNTS = ['--import', pathToFileURL(join(import.meta.dirname, 'w
 const parley =
   (makeCalls, { nodeOptions = [], settings = {} } = {}) =>
   async (fleet, { baseUrl, dist, makeFolder }) => {
-    const main = join(dist, 'main.js');
-    if (!existsSync(main)) throw new Error(`${main} is missing: node scripts/bootstrap.mjs build`);
-    const server = await fleet.start({
-      name: 'The server',
-      arguments: ['--enable-source-maps', ...nodeOptions, main],
-      environment: {
+    const server = await startParley(fleet, {
+      dist,
+      nodeOptions,
+      settings: {
         ...LIMITS,
         DIST: dist,
-        PORT: '0',
-        LOG_LEVEL: 'warn',
         DATA_DIR: await makeFolder(),
-        AUTH_REGISTRATION: 'open',
-        JWT_SECRET: randomBytes(32).toString('hex'),
-        ENCRYPTION_KEY: randomBytes(32).toString('hex'),
         OPENAI_API_KEY: 'bench',
         OPENAI_BASE_URL: baseUrl,
         ...settings,
       },
     });
-    return { server, ...makeCalls({ authorization: `Bearer ${await register(server.url)}` }) };
+    return { server, ...makeCalls({ authorization: `Bearer ${await registerAccount(server.url)}` }) };
   };
 
 /** Starts the same server with the Redis of the environment. */
@@ -106,18 +94,6 @@ const parleyOnRedis =
     if (REDIS_URL === undefined) throw new Error('it needs REDIS_URL');
     return parley(makeCalls, { settings: { REDIS_URL } })(...of);
   };
-
-/** Registers an account and returns its access token. */
-async function register(url) {
-  const response = await fetch(`${url}/api/v1/auth/register`, {
-    method: 'POST',
-    headers: JSON_TYPE,
-    body: JSON.stringify({ email: 'bench@example.com', password: randomBytes(16).toString('hex') }),
-  });
-  const body = await response.json();
-  if (!response.ok) throw new Error(`Registering answered ${response.status}: ${JSON.stringify(body)}`);
-  return body.access_token;
-}
 
 /**
  * The targets: the name that `--only` takes, the title of its column, how it is started, and its measurements if it
