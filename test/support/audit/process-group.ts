@@ -16,10 +16,16 @@ export interface ProcessOptions {
   readonly redisUrl?: string | undefined;
 }
 
-/** A process of the run, which is undefined from its kill until it runs again. */
-interface Member {
+/** A process of the built server: the API, or a worker. */
+export interface MemberSettings {
   readonly environment: Readonly<Record<string, string>>;
+  readonly script?: 'main.js' | 'worker.js';
+}
+
+/** A process of the run, which is undefined from its end until it runs again. */
+interface Member extends MemberSettings {
   process: ServerProcess | undefined;
+  /** Empty for a worker. */
   url: string;
 }
 
@@ -28,6 +34,9 @@ const STARTS = 5;
 
 /** Interval of checks for running processes, in milliseconds. */
 const LOOK_MS = 50;
+
+/** The line that a worker prints when it is ready, with Redis or without. */
+const WORKER_IS_READY = /worker: (running jobs|waiting for Redis)/;
 
 /** Processes of the built server that are killed at random and restarted. */
 export class ProcessGroup {
@@ -38,19 +47,23 @@ export class ProcessGroup {
   /** @param afterKill runs after a kill, before the process is restarted */
   constructor(
     private readonly journal: Journal,
-    environments: readonly Readonly<Record<string, string>>[],
+    members: readonly MemberSettings[],
     private readonly afterKill: () => Promise<void> = () => Promise.resolve(),
   ) {
-    this.#members = environments.map((environment) => ({ environment, process: undefined, url: '' }));
+    this.#members = members.map((member) => ({ ...member, process: undefined, url: '' }));
+  }
+
+  get size(): number {
+    return this.#members.length;
   }
 
   async start(): Promise<void> {
     await Promise.all(this.#members.map((member) => this.#start(member)));
   }
 
-  /** Returns the URL of a process, possibly of one that has just died. */
+  /** Returns the URL of an API process, possibly of one that has just died. */
   url(random: Random): string {
-    return random.pick(this.#members).url;
+    return random.pick(this.#members.filter(({ script }) => script !== 'worker.js')).url;
   }
 
   /** Waits until processes have run for a time, without the time in which all of them were about to restart. */
@@ -77,15 +90,50 @@ export class ProcessGroup {
       const pauseMs = random.chance(0.5) ? random.whole(leastMs, 1500) : random.whole(2000, 4500);
       await waitUnlessAborted(pauseMs, signal);
       if (signal.aborted) return;
-      const member = random.pick(this.#members);
-      this.kills.push({ process: this.#members.indexOf(member), at: performance.now() });
-      this.journal.count('kills');
-      const { process } = member;
-      member.process = undefined;
-      await process?.end('SIGKILL');
-      await this.afterKill();
-      await this.#start(member);
+      await this.kill(random.whole(0, this.size - 1));
     }
+  }
+
+  /** Kills a process and restarts it. */
+  async kill(index: number): Promise<void> {
+    const member = this.#memberAt(index);
+    this.kills.push({ process: index, at: performance.now() });
+    this.journal.count('kills');
+    const { process } = member;
+    member.process = undefined;
+    await process?.end('SIGKILL');
+    await this.afterKill();
+    await this.#start(member);
+  }
+
+  /** Lets a process stop as an operator does, and restarts it. */
+  async restart(index: number): Promise<void> {
+    const member = this.#memberAt(index);
+    this.journal.count('restarts');
+    const { process } = member;
+    member.process = undefined;
+    const how = await process?.end('SIGTERM');
+    if (how !== 0)
+      this.journal.violate('a process', `stopped with ${String(how)}:\n${String(process?.output)}`);
+    await this.#start(member);
+  }
+
+  /** Suspends a process while work runs, as a machine does that hangs. */
+  async suspend(index: number, work: () => Promise<void>): Promise<void> {
+    const child = this.#memberAt(index).process?.child;
+    this.journal.count('suspensions');
+    child?.kill('SIGSTOP');
+    try {
+      await work();
+    } finally {
+      child?.kill('SIGCONT');
+    }
+  }
+
+  #memberAt(index: number): Member {
+    const member = this.#members[index];
+    if (member === undefined) throw new Error(`There is no process ${index}.`);
+    return member;
   }
 
   async close(): Promise<void> {
@@ -96,9 +144,10 @@ export class ProcessGroup {
   /** @throws Error if the process repeatedly fails to start */
   async #start(member: Member): Promise<void> {
     for (let starts = 1; ; starts += 1) {
-      const process = startServer(member.environment);
+      const process = startServer(member.environment, member.script);
       try {
-        member.url = await process.ready;
+        if (member.script === 'worker.js') await process.printed(WORKER_IS_READY);
+        else member.url = await process.ready;
         member.process = process;
         this.#watch(member, process);
         return;

@@ -92,7 +92,7 @@ export class RetrievalWorld {
     };
     const group = new ProcessGroup(
       journal,
-      Array.from({ length: processes }, () => environment),
+      Array.from({ length: processes }, () => ({ environment })),
       afterKill,
     );
     const world = new RetrievalWorld(journal, database, dataDir, provider, group, behaviors);

@@ -5,9 +5,10 @@ import { UNLIMITED } from '../limits.js';
 import { redisKeyPrefix } from '../redis.js';
 import { TcpProxy } from '../tcp-proxy.js';
 import { Journal } from './journal.js';
-import { type Kill, ProcessGroup, type ProcessOptions, waitUnlessAborted } from './process-group.js';
+import { type Kill, ProcessGroup, type ProcessOptions } from './process-group.js';
 import type { Random } from './random.js';
 import { scriptAnswers } from './scripted-answers.js';
+import { type Outage, StoreCuts } from './store-cuts.js';
 
 /** A request for an answer, however often it was sent. */
 export interface Asking {
@@ -38,35 +39,14 @@ export interface ReportedEnd {
   readonly status: unknown;
 }
 
-/** A store that a process may become disconnected from. */
-export type Store = 'database' | 'redis';
-
-/** A time in which a process could not reach a store, in milliseconds of this process. */
-export interface Outage {
-  readonly process: number;
-  readonly store: Store;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Kind of disconnect: all connections break, once or for a while, or no data passes. */
-type Cut = 'reset' | 'away' | 'hole';
-
-/** The proxies of a process: one process may lose a store that another still reaches. */
-type StoreProxies = Readonly<Partial<Record<Store, TcpProxy>>>;
-
 /** Enough for any storm. */
 const SCRIPTED_ANSWERS = 1500;
-
-/** Interval of checks for the start of a process, in milliseconds. */
-const LOOK_MS = 100;
 
 /** Processes with their own database, two providers, and the data that their clients remember. */
 export class World {
   readonly questions: Question[] = [];
   readonly regenerations: Regeneration[] = [];
   readonly reportedEnds: ReportedEnd[] = [];
-  readonly outages: Outage[] = [];
 
   private constructor(
     readonly journal: Journal,
@@ -78,7 +58,7 @@ export class World {
     private readonly providers: readonly FakeProvider[],
     private readonly dataDir: Awaited<ReturnType<typeof makeDataDir>>,
     private readonly processes: ProcessGroup,
-    private readonly proxies: readonly StoreProxies[],
+    private readonly cuts: StoreCuts,
   ) {}
 
   static async create(random: Random, { processes, redisUrl }: ProcessOptions): Promise<World> {
@@ -122,10 +102,7 @@ export class World {
       }),
     );
     const journal = new Journal();
-    const group = new ProcessGroup(
-      journal,
-      members.map((member) => member.environment),
-    );
+    const group = new ProcessGroup(journal, members);
     const world = new World(
       journal,
       database,
@@ -134,7 +111,11 @@ export class World {
       [first, second],
       dataDir,
       group,
-      members.map((member) => member.proxies),
+      new StoreCuts(
+        journal,
+        group,
+        members.map((member) => member.proxies),
+      ),
     );
     await group.start();
     return world;
@@ -154,38 +135,18 @@ export class World {
     return this.processes.killAtRandom(random, signal);
   }
 
-  /**
-   * Disconnects processes from their stores at random times until the signal aborts; all stores are connected
-   * when it resolves.
-   */
-  async cutAtRandom(random: Random, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const process = random.whole(0, this.proxies.length - 1);
-      // The storm must not be spent waiting for a process to start.
-      while (!this.processes.isRunning(process) && !signal.aborted) await waitUnlessAborted(LOOK_MS, signal);
-      await waitUnlessAborted(random.whole(200, 2500), signal);
-      if (signal.aborted) return;
-      if (!this.processes.isRunning(process)) continue;
-      const store = this.logged && random.chance(0.4) ? 'redis' : 'database';
-      const cut = random.pick<Cut>(['reset', 'away', 'hole']);
-      const lastsMs = random.whole(300, cut === 'hole' ? 3000 : 2000);
-      const proxy = this.proxies[process]?.[store];
-      if (proxy === undefined) throw new Error(`The process has no proxy to its ${store}.`);
-      this.journal.count(`cuts of the ${store} (${cut})`);
-      const from = performance.now();
-      if (cut === 'hole') proxy.swallow();
-      else proxy.cut();
-      if (cut !== 'reset') await waitUnlessAborted(lastsMs, signal);
-      proxy.restore();
-      proxy.resume();
-      const to = performance.now();
-      this.outages.push({ process, store, from, to });
-    }
+  get outages(): readonly Outage[] {
+    return this.cuts.outages;
+  }
+
+  /** Disconnects processes from their stores at random, as `StoreCuts.cutAtRandom` does. */
+  cutAtRandom(random: Random, signal: AbortSignal): Promise<void> {
+    return this.cuts.cutAtRandom(random, signal);
   }
 
   async close(): Promise<void> {
     await this.processes.close();
-    await Promise.all(this.proxies.flatMap((stores) => Object.values(stores).map((proxy) => proxy.close())));
+    await this.cuts.close();
     await Promise.all(this.providers.map((provider) => provider.close()));
     await this.database.drop();
     await this.dataDir.remove();
