@@ -12,9 +12,10 @@ export interface Run {
 /** Maximum duration of a run: the storm, a lease, a sweep, and starts on a slow machine. */
 const RUN_MS = 300_000;
 
-const first = Number(process.env['AUDIT_SEED'] ?? randomInt(1_000_000_000));
+/** The first seed of the runs. */
+export const FIRST_SEED = Number(process.env['AUDIT_SEED'] ?? randomInt(1_000_000_000));
 const runs = process.env['AUDIT_RUNS'];
-const seeds = Array.from({ length: Number(runs ?? 1) }, (_, index) => first + index);
+const seeds = Array.from({ length: Number(runs ?? 1) }, (_, index) => FIRST_SEED + index);
 
 /**
  * Defines the tests of a randomized audit, which fail if a run has a violation. Two variables choose the runs:
@@ -26,9 +27,10 @@ const seeds = Array.from({ length: Number(runs ?? 1) }, (_, index) => first + in
 export function describeAudit(
   name: string,
   run: (seed: number, options: ProcessOptions) => Promise<Run>,
+  severalProcesses = 'two processes',
 ): void {
   if (testRedisUrl === undefined)
-    process.stderr.write(`SKIPPED: over two processes: ${name}: REDIS_URL is not set\n`);
+    process.stderr.write(`SKIPPED: over several processes: ${name}: REDIS_URL is not set\n`);
 
   describe(name, () => {
     (testRedisUrl === undefined || runs !== undefined ? it : it.skip).each(seeds)(
@@ -40,17 +42,18 @@ export function describeAudit(
     );
 
     (testRedisUrl === undefined ? it.skip : it).each(seeds)(
-      'with two processes on Redis, seed %i',
+      `with ${severalProcesses} on Redis, seed %i`,
       async (seed) => {
         const options = { processes: 2, redisUrl: testRedisUrl };
-        expectNothingWrong('two processes', seed, await run(seed, options));
+        expectNothingWrong(severalProcesses, seed, await run(seed, options));
       },
       RUN_MS,
     );
   });
 }
 
-function expectNothingWrong(processes: string, seed: number, { figures, violations }: Run): void {
+/** Prints the figures of a run, and fails with its violations. */
+export function expectNothingWrong(processes: string, seed: number, { figures, violations }: Run): void {
   process.stderr.write(`AUDIT_SEED=${seed} ${processes}: ${figures}\n`);
   expect(violations.join('\n\n')).toBe('');
 }

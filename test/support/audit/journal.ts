@@ -12,6 +12,10 @@ export class Journal {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
   }
 
+  countOf(what: string): number {
+    return this.#counts.get(what) ?? 0;
+  }
+
   /** @param subject the id of an answer, or the text of a question */
   note(subject: string, what: string): void {
     const lines = this.#history.get(subject) ?? [];

@@ -17,7 +17,7 @@ import { assertRoom } from './batch.repository.js';
 import { toBatchApi } from './batch-row.sql.js';
 
 /** Duration of a lease of a batch that is being validated or ended, in seconds. Each write extends it. */
-const STAGE_LEASE_SECONDS = 60;
+export const STAGE_LEASE_SECONDS = 60;
 
 /**
  * A stage is overdue after this time, in seconds, and this many attempts that failed, or whose process died. What it
