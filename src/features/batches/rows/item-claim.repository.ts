@@ -32,6 +32,9 @@ type ClaimRow = { readonly nextOwner: string | null } & (
   | { readonly batchId: null; readonly endpoint: null }
 );
 
+/** The lease under which a process holds an item. */
+export type ItemLease = Pick<ClaimedItem, 'batchId' | 'line' | 'leaseId'>;
+
 /** Leases of items. */
 @Injectable()
 export class ItemClaimRepository {
@@ -67,15 +70,18 @@ export class ItemClaimRepository {
     };
   }
 
-  /** Extends leases. Returns the items that are still held. */
-  renewLeases(items: readonly ClaimedItem[]): Promise<{ batchId: string; line: number }[]> {
+  /**
+   * Extends leases. Returns those that are still held: an item may be held again, by the same process, under another
+   * lease.
+   */
+  renewLeases(items: readonly ClaimedItem[]): Promise<ItemLease[]> {
     return this.prisma.run(
-      (client) => client.$queryRaw<{ batchId: string; line: number }[]>`
+      (client) => client.$queryRaw<ItemLease[]>`
         UPDATE batch_items item SET lease_until = now() + make_interval(secs => ${ITEM_LEASE_SECONDS}::int)
         FROM unnest(${items.map(({ batchId }) => batchId)}::uuid[], ${items.map(({ line }) => line)}::int[],
           ${items.map(({ leaseId }) => leaseId)}::uuid[]) AS held (batch_id, line, lease_id)
         WHERE item.batch_id = held.batch_id AND item.line = held.line AND item.lease_id = held.lease_id
-        RETURNING item.batch_id AS "batchId", item.line`,
+        RETURNING item.batch_id AS "batchId", item.line, item.lease_id AS "leaseId"`,
     );
   }
 

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { batchesConfig } from '../../../config/index.js';
 import type { ClaimedItem } from '../model/batch-item.js';
-import { FIRST_OWNER, ItemClaimRepository } from '../rows/item-claim.repository.js';
+import { FIRST_OWNER, ItemClaimRepository, type ItemLease } from '../rows/item-claim.repository.js';
 import { BatchQueue } from './batch.queue.js';
 import { ItemRunnerService } from './item-runner.service.js';
 import { ResultBuffer } from './result-buffer.js';
@@ -150,10 +150,8 @@ export class BatchRunnerService {
     if (running.length === 0) return;
     try {
       const renewed = await this.claims.renewLeases(running.map(({ item }) => item));
-      const held = new Set(renewed.map(({ batchId, line }) => `${batchId} ${String(line)}`));
-      for (const { item, held: lease } of running) {
-        if (!held.has(`${item.batchId} ${String(item.line)}`)) lease.abort();
-      }
+      const held = new Set(renewed.map(toLeaseKey));
+      for (const { item, held: lease } of running) if (!held.has(toLeaseKey(item))) lease.abort();
     } catch (error) {
       this.logger.debug({ err: error }, 'could not renew the leases of requests of batches; will retry');
     }
@@ -173,4 +171,8 @@ export class BatchRunnerService {
       Math.min(...waits),
     ).unref();
   }
+}
+
+function toLeaseKey({ batchId, line, leaseId }: ItemLease): string {
+  return `${batchId} ${String(line)} ${leaseId}`;
 }

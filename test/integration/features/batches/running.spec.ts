@@ -181,6 +181,25 @@ describe('a batch', () => {
     });
   });
 
+  it('whose request is claimed again by its own process aborts the call that has lost its lease', async () => {
+    const [lost, held] = [gatedAnswer(['lost']), gatedAnswer(['held'])];
+    provider.script(lost, held);
+    const id = await submitBatch(user, { texts: ['suspended'] });
+    await until('the call', () => provider.requests.length === 1);
+    await query(
+      api.database,
+      `UPDATE batch_items SET status = 'waiting', lease_id = NULL, lease_until = NULL WHERE batch_id = $1`,
+      [id],
+    );
+    // Another batch, which calls no provider, wakes the process up; the renewal of the leases follows.
+    await submitBatch(user, { requests: [{ text: 'waking', model: 'nobody/nothing' }] });
+    await until('the second call', () => provider.requests.length === 2);
+    expect(await provider.requests[0]?.closed).toMatchObject({ by: 'client' });
+    held.finish();
+    expect(at(await untilEnded(user, id), 'counts')).toMatchObject({ completed: 1 });
+    expect((await readLines(user, id)).map((line) => at(line, 'text'))).toEqual(['held']);
+  });
+
   it('that a quota pauses says so, and goes on when the quota allows it', async () => {
     const path = `/api/v1/users/${await idOf(user)}`;
     expect((await admin.request('PATCH', path, { quota_tokens_day: 1 })).status).toBe(200);
