@@ -37,12 +37,15 @@ export async function send(url: string, options: RequestOptions = {}): Promise<A
   return { status: response.status, headers: response.headers, body: parse(text) };
 }
 
+/** Password of the accounts that tests register. */
+export const TEST_PASSWORD = 'a long password';
+
 /** Registers a new account. */
 export async function registerUser(url: string): Promise<TestUser> {
   const email = `user-${randomUUID()}@example.com`;
   const { body, status } = await send(`${url}/api/v1/auth/register`, {
     method: 'POST',
-    body: { email, password: 'a long password' },
+    body: { email, password: TEST_PASSWORD },
   });
   if (status !== 201) throw new Error(`Registration answered ${status}: ${JSON.stringify(body)}`);
   return userWith(url, String(at(body, 'access_token')), email);

@@ -1,4 +1,4 @@
-import { type ApiResponse, at, listAt, send } from '../client.js';
+import { type ApiResponse, at, listAt, send, TEST_PASSWORD } from '../client.js';
 import { formOf } from '../files.js';
 import { BATCHES } from '../parley-batches.js';
 import { query } from '../stored.js';
@@ -31,7 +31,9 @@ export class BatchClient {
   constructor(
     readonly name: string,
     readonly userId: string,
-    readonly token: string,
+    private readonly email: string,
+    /** Access token, which is valid for some minutes. */
+    private token: string,
     readonly world: BatchWorld,
     /** False if the account deletes nothing, so that all of its usage is of batches that exist. */
     readonly mayDelete: boolean,
@@ -49,6 +51,16 @@ export class BatchClient {
       if (typeof outcome !== 'string') return outcome;
     }
     return undefined;
+  }
+
+  /** Logs in again, for a run that takes longer than a token is valid. */
+  async logIn(): Promise<void> {
+    const url = this.world.processes.url(this.world.random);
+    const { body } = await send(`${url}/api/v1/auth/login`, {
+      method: 'POST',
+      body: { email: this.email, password: TEST_PASSWORD },
+    });
+    this.token = String(at(body, 'access_token'));
   }
 
   /** Submits a batch, whose requests a lost answer may leave unknown. With a key it is sent until it is answered. */

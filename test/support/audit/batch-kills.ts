@@ -13,7 +13,7 @@ import { Random } from './random.js';
 const REQUESTS = 2_000;
 
 /** Bounds of the time that a provider takes to answer, in milliseconds: so that the batch lasts as long as the kills. */
-const ANSWER_MS = { least: 20, most: 2_000 } as const;
+const ANSWER_MS = { least: 20, first: 2_000, most: 10_000 } as const;
 
 /** Maximum time until a killed PostgreSQL server has gone, in milliseconds. */
 const DEATH_MS = 10_000;
@@ -93,7 +93,7 @@ async function killDuringBatch(
     maxConcurrency: undefined,
     fate: undefined,
   });
-  paceAnswers(world, ANSWER_MS.most);
+  paceAnswers(world, ANSWER_MS.first);
   await client.submit(batch, random.fork(), new AbortController().signal);
   const { size } = world.processes;
   const targets = [
@@ -126,6 +126,7 @@ async function killDuringBatch(
   world.journal.count('kills while it ran', running);
   const ended = performance.now();
   paceAnswers(world, ANSWER_MS.least);
+  await client.logIn();
   const { askedAgain } = await auditAll(world, [client]);
   world.journal.count('kills of workers', ofWorkers);
   if (askedAgain > BATCH_SLOTS * ofWorkers)

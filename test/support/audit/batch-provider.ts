@@ -20,7 +20,7 @@ export class BatchProvider {
   private constructor(
     readonly fake: FakeProvider,
     /** Indexes of the requests for chats that fail. */
-    private readonly failures: Set<number>,
+    private readonly failures: ReadonlySet<number>,
   ) {}
 
   /** Starts a provider whose requests fail at random; without a generator none does. */
@@ -36,14 +36,6 @@ export class BatchProvider {
   /** Number of requests for chats so far. */
   get received(): number {
     return this.chats.length;
-  }
-
-  /** Lets the provider answer every request from now on, at once. */
-  stopFailures(): void {
-    const { received } = this;
-    for (const index of this.failures) if (index >= received) this.failures.delete(index);
-    this.fake.clearScript('chat');
-    this.fake.setDefault({ kind: 'answer' });
   }
 
   /** Adds the requests of each item to those of other providers, by the text of the item. */

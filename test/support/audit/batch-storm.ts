@@ -67,7 +67,6 @@ export async function runBatchStorm(seed: number, options: ProcessOptions): Prom
     storm.abort();
     await Promise.all([...disturbing, ...working]);
     const ended = performance.now();
-    for (const provider of world.providers) provider.stopFailures();
     await expireDeadLeases(world, ended);
     const figures = await auditAll(world, clients);
     auditExpiredLeases(world, figures, countDisturbances(world));
@@ -81,7 +80,14 @@ export async function runBatchStorm(seed: number, options: ProcessOptions): Prom
 export async function registerClient(world: BatchWorld, index: number, random: Random): Promise<BatchClient> {
   const { token, email } = await registerUser(world.processes.url(random));
   const [account] = await query(world.database, 'SELECT id FROM users WHERE email = $1', [email]);
-  return new BatchClient(`account-${String(index)}`, String(account?.['id']), token, world, index === 0);
+  return new BatchClient(
+    `account-${String(index)}`,
+    String(account?.['id']),
+    email,
+    token,
+    world,
+    index === 0,
+  );
 }
 
 /** Waits until all batches have ended, and compares everything with what was sent. */
