@@ -9,8 +9,8 @@ const GOAL_MB = 30;
 /** Batches of {@link SMALL} that a fresh process runs before it is measured: caches are warm, and code is compiled. */
 const WARM_UP = 4;
 
-/** Number of results of a page. */
-const PAGE = 1_000;
+/** Number of results of a page: the same for both batches. */
+const PAGE = SMALL;
 
 /**
  * Compares the memory of a server for a batch of many lines with that for one of 500: the greatest resident memory in

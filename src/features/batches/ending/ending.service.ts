@@ -9,7 +9,7 @@ import { StageRepository } from '../rows/stage.repository.js';
 import { toOpenAiResultLine } from './openai-result-line.js';
 
 /** Maximum number of results in memory. */
-const PAGE_ITEMS = 500;
+const PAGE_ITEMS = 200;
 
 /** Interval at which the lease is extended while a file is written, in milliseconds. */
 const RENEW_MS = 10_000;
