@@ -1,8 +1,7 @@
 // Real child processes, documents made here, and the real ones of the folder that DOCUMENT_SAMPLES names.
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow } from 'docx';
+import { DOCUMENT_SAMPLES, itWithSamples, readSample } from '../../../../support/document-samples.js';
 import {
   deflatedEntry,
   DOCX_SHELL,
@@ -16,34 +15,6 @@ import { FONTS, makePdf } from '../../../../support/pdf.js';
 import { makePredefinedMapPdf, type PredefinedMap } from '../../../../support/predefined-map-pdf.js';
 
 jest.setTimeout(120_000);
-
-const { DOCUMENT_SAMPLES: SAMPLES = '' } = process.env;
-
-/** Phrases of real documents, or the failure of one. */
-const REAL: readonly (readonly [file: string, expected: readonly string[] | string])[] = [
-  ['comments.docx', ['Ouch', 'A tachyon walks into a bar.']],
-  ['empty.docx', 'empty'],
-  ['endnotes.docx', ['Ouch', 'A tachyon walks into a bar.', 'Fin.']],
-  ['footnotes.docx', ['Ouch', 'A tachyon walks into a bar.', 'Fin.']],
-  ['google-doc-document.pdf', ['Beautiful is better than ugly.\nExplicit is better than implicit.']],
-  ['grayscale-image.pdf', 'no_text_layer'],
-  ['habibi-rotated.pdf', ['habibi']],
-  ['habibi.pdf', ['habibi']],
-  ['imagemagick-images.pdf', 'no_text_layer'],
-  ['libreoffice-writer-password.pdf', 'encrypted'],
-  ['minimal-document.pdf', ['Lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam']],
-  ['multicolumn.pdf', ['Two-Column Document with Lorem Ipsum', 'Curabitur dictum gravida mauris.']],
-  ['pdfkit.pdf', ['Foo: bar\nABC: DEF']],
-  ['pdflatex-4-pages.pdf', ['If you read this text, you will get no information.']],
-  ['pdflatex-forms.pdf', ['Name']],
-  ['simple-list.docx', ['- Apple\n- Banana']],
-  ['single-paragraph.docx', ['Walking on imported air']],
-  ['strict-format.docx', ['Test']],
-  ['tables.docx', ['Top left | Top right\nBottom left | Bottom right']],
-  ['text-box.docx', ['Datum plane']],
-  ['utf8-bom.docx', ['This XML has a byte order mark.']],
-  ['with-attachment.pdf', ['Lorem ipsum dolor sit amet, consetetur sadipscing elitr']],
-];
 
 const VIETNAMESE = 'Bầu trời có màu xanh vì ánh sáng có bước sóng ngắn bị tán xạ nhiều hơn. '
   .repeat(4)
@@ -151,14 +122,12 @@ describe('text of documents', () => {
     expect(textsOf(await extractFrom(extractor, 'text', russian))).toBe('unsupported_type');
   });
 
-  if (!existsSync(SAMPLES))
-    process.stderr.write('SKIPPED: real documents; DOCUMENT_SAMPLES names no folder\n');
-  (existsSync(SAMPLES) ? it.each(REAL) : it.skip.each(REAL))('%s has its text', async (file, expected) => {
-    const bytes = readFileSync(join(SAMPLES, file));
-    const texts = textsOf(await extractFrom(extractor, file.endsWith('.pdf') ? 'pdf' : 'docx', bytes));
-    if (typeof expected === 'string') expect(texts).toBe(expected);
+  itWithSamples.each(DOCUMENT_SAMPLES)('$file has its text', async (sample) => {
+    const format = sample.file.endsWith('.pdf') ? 'pdf' : 'docx';
+    const texts = textsOf(await extractFrom(extractor, format, readSample(sample)));
+    if (typeof sample.expected === 'string') expect(texts).toBe(sample.expected);
     else
-      for (const phrase of expected)
+      for (const phrase of sample.expected)
         expect(Array.isArray(texts) ? texts.join('\n') : texts).toContain(phrase);
   });
 });

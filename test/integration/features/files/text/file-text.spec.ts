@@ -6,6 +6,7 @@ import PDFDocument from 'pdfkit';
 import { idOf } from '../../../../support/accounts.js';
 import { at, registerUser } from '../../../../support/client.js';
 import { ManualClock } from '../../../../support/clock.js';
+import { DOCUMENT_SAMPLES, itWithSamples, readSample } from '../../../../support/document-samples.js';
 import { setUpFileStore } from '../../../../support/file-store.js';
 import { upload, uploadedId } from '../../../../support/files.js';
 import { getText, makePending, pageTexts, textRows, untilExtracted } from '../../../../support/file-texts.js';
@@ -14,7 +15,7 @@ import { query, until } from '../../../../support/stored.js';
 
 const clock = new ManualClock();
 const store = setUpFileStore();
-const api = setUpApi(() => ({ ...store().settings, EXTRACTION_MAX_PAGES: '5' }), undefined, clock);
+const api = setUpApi(() => ({ ...store().settings, EXTRACTION_MAX_PAGES: '10' }), undefined, clock);
 const user = setUpUser(api);
 
 /** Creates a PDF; a page without text is an empty one. */
@@ -81,7 +82,7 @@ describe('the text of a file', () => {
     ['encrypted', () => pdfOf(['Secret'], { userPassword: 'open' }), 'application/pdf'],
     ['no_text_layer', () => pdfOf(['', '']), 'application/pdf'],
     ['damaged', () => Promise.resolve(Buffer.from('%PDF-1.7\nnothing else')), 'application/pdf'],
-    ['too_many_pages', () => pdfOf(['1', '2', '3', '4', '5', '6']), 'application/pdf'],
+    ['too_many_pages', () => pdfOf(Array.from({ length: 11 }, () => 'page')), 'application/pdf'],
     ['empty', () => Promise.resolve(Buffer.from(' \n\t\n')), 'text/plain'],
     ['unsupported_type', () => Promise.resolve(Buffer.from([0, 1, 2, 3, 255])), 'application/octet-stream'],
   ] as const)('that is %s is refused with that code and a sentence', async (code, makeBytes, type) => {
@@ -91,6 +92,14 @@ describe('the text of a file', () => {
     const { body: file } = await user.request('GET', `/api/v1/files/${id}`);
     expect([at(file, 'text_status'), at(file, 'text_error', 'code')]).toEqual(['failed', code]);
     expect(at(file, 'text_error', 'message')).toBe(at(body, 'error', 'message'));
+  });
+
+  itWithSamples.each(DOCUMENT_SAMPLES)('of $file is extracted from the store', async (sample) => {
+    // The type is detected from the bytes.
+    const id = await uploadedId(api.url, user, { type: 'application/pdf', bytes: readSample(sample) });
+    const text = await untilExtracted(user, id);
+    if (typeof sample.expected === 'string') expect(at(text.body, 'error', 'code')).toBe(sample.expected);
+    else for (const phrase of sample.expected) expect(pageTexts(text).join('\n')).toContain(phrase);
   });
 
   it('larger than the limit of characters is refused as too_large', async () => {
