@@ -2,6 +2,8 @@
  * A model provider that responds immediately: OpenAI's protocol over plain node:http, with as many bytes as possible
  * prepared in advance.
  *
+ * Embeddings have 384 dimensions and are the same for all texts.
+ *
  * `max_tokens` is the length of a streamed answer. The model `bench` streams as fast as it can, with a separate write
  * and a separate turn of the event loop for each event. `bench-<N>ms` sends a token every N ms, whose text contains
  * the time at which it was due: `@<milliseconds of the machine's monotonic clock>`.
@@ -10,6 +12,7 @@ import { createServer } from 'node:http';
 import { monotonicMs } from './clock.mjs';
 
 const DEFAULT_TOKENS = 100;
+const DIMENSIONS = 384;
 const MODELS = ['bench', 'bench-100ms'];
 
 const head = '"created":1760000000,"model":"bench","system_fingerprint":"fp_bench"';
@@ -100,6 +103,22 @@ function respond(response, call) {
   else streamAtPace(response, call, tokens, Number(paceMs));
 }
 
+const values = Float32Array.from({ length: DIMENSIONS }, (_, index) => Math.sin(index + 1));
+const vectors = { float: Array.from(values), base64: Buffer.from(values.buffer).toString('base64') };
+
+function respondEmbeddings(response, { model, input, encoding_format: format = 'float' }) {
+  const texts = Array.isArray(input) ? input : [input];
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(
+    JSON.stringify({
+      object: 'list',
+      model,
+      data: texts.map((_, index) => ({ object: 'embedding', index, embedding: vectors[format] })),
+      usage: { prompt_tokens: texts.length, total_tokens: texts.length },
+    }),
+  );
+}
+
 const server = createServer((request, response) => {
   if (request.method === 'GET') {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': models.length });
@@ -109,7 +128,9 @@ const server = createServer((request, response) => {
   const pieces = [];
   request.on('data', (piece) => pieces.push(piece));
   request.on('end', () => {
-    respond(response, JSON.parse(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)));
+    const call = JSON.parse(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+    if (request.url?.endsWith('/embeddings')) respondEmbeddings(response, call);
+    else respond(response, call);
   });
 });
 // Keeps connections open during the pauses between two measurements.

@@ -12,25 +12,61 @@ const WARM_UP = 4;
 /** Number of results of a page: the same for both batches. */
 const PAGE = SMALL;
 
+/** Ways to write and to read the results of a batch that has ended. */
+const RESULT_PHASES = {
+  'output file written': async ({ database }, id) => {
+    await database.query(
+      `UPDATE batches SET status = 'finalizing', ended_at = NULL, due_at = now(), output_file_id = NULL,
+         finalizing_at = now() WHERE id = $1`,
+      [id],
+    );
+    await untilEnded(database, id);
+  },
+  'output file downloaded': async ({ database, client }, id) => {
+    const [{ file }] = await database.query('SELECT output_file_id AS file FROM batches WHERE id = $1', [id]);
+    await client.drain(`/api/v1/files/${file}/content`);
+  },
+  'results as lines': (run, id) => asOwnBatch(run, id, () => run.client.drain(resultsOf(id))),
+  'results in pages': (run, id) =>
+    asOwnBatch(run, id, async () => {
+      for (let after = 0, more = true; more;) {
+        const page = await run.client.get(`${resultsOf(id)}?limit=${PAGE}&after=${after}`);
+        [after, more] = [page.last_id, page.has_more];
+      }
+    }),
+};
+
+const resultsOf = (id) => `/api/v1/batch/${id}/results`;
+
+/** Shows a batch to the other API: each shows its own batches only. */
+async function asOwnBatch({ database }, id, run) {
+  await database.query(`UPDATE batches SET api = 'parley' WHERE id = $1`, [id]);
+  await run();
+  await database.query(`UPDATE batches SET api = 'openai' WHERE id = $1`, [id]);
+}
+
 /**
  * Compares the memory of a server for a batch of many lines with that for one of 500: the greatest resident memory in
- * each phase, in the same process, first with the few lines. A fresh process reads the results, so that what ran before
- * does not hide what reading needs.
+ * each phase. The batches run in one process, first the one with the few lines; a fresh process does each of the other
+ * phases, so that what ran before does not hide what it needs.
  * @param {import('./deployment.mjs').Environment} environment
  */
 export async function measureMemory(environment, { lines }) {
   printHeading(`Memory of the server (RSS) with ${lines} lines beside ${SMALL}`);
   const deployment = await environment.deploy();
   const { database } = deployment;
-  const client = await deployment.register();
+  const run = { database, client: await deployment.register() };
   try {
-    await warmUp(client, database);
-    const small = await measureRun(deployment, client, SMALL);
-    const large = await measureRun(deployment, client, lines);
-    await deployment.restart();
-    await warmUp(client, database);
-    for (const batch of [small, large])
-      await readAll(client, database, batch.id, (phase, run) => measurePhase(deployment, batch, phase, run));
+    await warmUp(run);
+    const small = await measureRun(deployment, run, SMALL);
+    const large = await measureRun(deployment, run, lines);
+    for (const [phase, read] of Object.entries(RESULT_PHASES)) {
+      for (const batch of [small, large]) {
+        await deployment.restart();
+        await warmUp(run);
+        await measurePhase(deployment, batch, phase, () => read(run, batch.id));
+      }
+    }
     for (const [phase, peak] of Object.entries(large.peaks)) {
       printFigure(phase, {
         value: peak - small.peaks[phase],
@@ -45,17 +81,16 @@ export async function measureMemory(environment, { lines }) {
   }
 }
 
-async function warmUp(client, database) {
+async function warmUp(run) {
   for (let count = 0; count < WARM_UP; count += 1) {
-    const id = await client.createFromFile(SMALL);
-    await untilEnded(database, id);
-    await readAll(client, database, id, (_phase, run) => run());
+    const id = await run.client.createFromFile(SMALL);
+    await untilEnded(run.database, id);
+    for (const read of Object.values(RESULT_PHASES)) await read(run, id);
   }
 }
 
 /** Runs a batch, and returns its id and the greatest memory in each phase. */
-async function measureRun(deployment, client, lines) {
-  const { database } = deployment;
+async function measureRun(deployment, { client, database }, lines) {
   const batch = { id: '', peaks: {} };
   await measurePhase(deployment, batch, 'input file', async () => {
     batch.id = await client.createFromFile(lines);
@@ -71,31 +106,4 @@ async function measurePhase({ server }, batch, phase, run) {
   resetPeak(server.pid);
   await run();
   batch.peaks[phase] = residentMb(server.pid, 'VmHWM');
-}
-
-/** Writes and reads the results of a batch that has ended, in each way that there is. */
-async function readAll(client, database, id, measure) {
-  await measure('output file written', async () => {
-    await database.query(
-      `UPDATE batches SET status = 'finalizing', ended_at = NULL, due_at = now(), output_file_id = NULL,
-         finalizing_at = now() WHERE id = $1`,
-      [id],
-    );
-    await untilEnded(database, id);
-  });
-  const [{ file }] = await database.query('SELECT output_file_id AS file FROM batches WHERE id = $1', [id]);
-  await measure('output file downloaded', () => client.drain(`/api/v1/files/${file}/content`));
-  // Each API shows its own batches only.
-  await database.query(`UPDATE batches SET api = 'parley' WHERE id = $1`, [id]);
-  const results = `/api/v1/batch/${id}/results`;
-  await measure('results as lines', () => client.drain(results));
-  await measure('results in pages', async () => {
-    for (let after = 0, more = true; more;) {
-      const { last_id: last, has_more: hasMore } = await client.get(
-        `${results}?limit=${PAGE}&after=${after}`,
-      );
-      [after, more] = [last, hasMore];
-    }
-  });
-  await database.query(`UPDATE batches SET api = 'openai' WHERE id = $1`, [id]);
 }
