@@ -93,22 +93,21 @@ function strictTextAttacks(): Attack[] {
   ];
 }
 
-function typeAttacks({ apiFormat, compatible }: Operation): Attack[] {
+function typeAttacks({ apiFormat, compatible, fileField }: Operation): Attack[] {
   // Ollama parses every body as JSON, regardless of its content type.
   const unsupported = apiFormat === 'ollama' ? {} : { statuses: [415] };
-  const types = [
-    'text/plain',
-    'application/x-www-form-urlencoded',
-    'multipart/form-data; boundary=x',
-    ',;=',
-    'json',
-  ];
+  const types = ['text/plain', 'application/x-www-form-urlencoded', ',;=', 'json'];
   const charsets = ['utf-16', 'latin1', '"utf-7"'];
   return [
     ...types.map((type) => ({
       ...ofHeaders(`content type ${type}`, { 'content-type': type }),
       ...unsupported,
     })),
+    {
+      ...ofHeaders('JSON as a form', { 'content-type': 'multipart/form-data; boundary=x' }),
+      // Some routes take a form as well, which this is not.
+      ...(fileField === undefined ? unsupported : { statuses: [400] }),
+    },
     ...charsets.map((charset) =>
       ofHeaders(`charset ${charset}`, { 'content-type': `application/json; charset=${charset}` }),
     ),
