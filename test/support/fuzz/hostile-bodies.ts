@@ -93,7 +93,7 @@ function strictTextAttacks(): Attack[] {
   ];
 }
 
-function typeAttacks({ apiFormat, compatible, fileField }: Operation): Attack[] {
+function typeAttacks({ apiFormat, compatible }: Operation): Attack[] {
   // Ollama parses every body as JSON, regardless of its content type.
   const unsupported = apiFormat === 'ollama' ? {} : { statuses: [415] };
   const types = ['text/plain', 'application/x-www-form-urlencoded', ',;=', 'json'];
@@ -106,7 +106,7 @@ function typeAttacks({ apiFormat, compatible, fileField }: Operation): Attack[] 
     {
       ...ofHeaders('JSON as a form', { 'content-type': 'multipart/form-data; boundary=x' }),
       // Some routes take a form as well, which this is not.
-      ...(fileField === undefined ? unsupported : { statuses: [400] }),
+      ...(apiFormat === 'ollama' ? {} : { statuses: [400, 415] }),
     },
     ...charsets.map((charset) =>
       ofHeaders(`charset ${charset}`, { 'content-type': `application/json; charset=${charset}` }),

@@ -166,7 +166,7 @@ describe('extractPages', () => {
     ['<div>', 201],
     ['<div>', 1999],
     ['<span>', 1999],
-    ['<ul><li>', 900],
+    ['<ul><li>', 600],
     ['<blockquote>', 1000],
     ['<table><tr><td>', 600],
   ])('reads the text in %s nested %i times', async (tags, times) => {

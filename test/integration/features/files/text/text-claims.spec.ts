@@ -71,7 +71,9 @@ async function insertText(): Promise<TextRef> {
 }
 
 async function makeDue({ contentId }: TextRef): Promise<void> {
-  await query(database(), 'UPDATE file_texts SET due_at = now() WHERE content_id = $1', [contentId]);
+  // The column rounds to milliseconds, possibly to one that is not over yet.
+  const sql = `UPDATE file_texts SET due_at = date_trunc('milliseconds', now()) WHERE content_id = $1`;
+  await query(database(), sql, [contentId]);
 }
 
 async function rowOf({ userId }: TextRef): Promise<Row | undefined> {
