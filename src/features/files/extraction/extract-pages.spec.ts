@@ -161,20 +161,6 @@ describe('extractPages', () => {
     expect(await read('html', '<div><!--</div>-->'.repeat(3000))).toBe('too_large');
   });
 
-  it.each([
-    ['<div>', 199],
-    ['<div>', 201],
-    ['<div>', 1999],
-    ['<span>', 1999],
-    ['<ul><li>', 600],
-    ['<blockquote>', 1000],
-    ['<table><tr><td>', 600],
-  ])('reads the text in %s nested %i times', async (tags, times) => {
-    const [text = ''] = await read('html', `<p>Before</p>${tags.repeat(times)}<i>Inside</i>`);
-    expect(text).toMatch(/^Before/);
-    expect(text).toMatch(/Inside$/);
-  });
-
   it('reads all text of HTML that the converter cannot read to its depth, or refuses it', async () => {
     const result = await read('html', `<p>Before</p>${'<table>'.repeat(1990)}Inside`);
     expect([['Before\n\nInside'], 'too_large']).toContainEqual(result);

@@ -3,6 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../../config/index.js';
 import type { ExtractedPage, ExtractedText, ExtractionFailure, TextFormat } from './extracted-text.js';
+import { extractionNodeOptions } from './extraction-node-options.js';
 import {
   type ExtractionLimits,
   type ExtractionReply,
@@ -14,18 +15,6 @@ import {
 
 /** The compiled program, also when the caller runs from the sources. */
 const PROGRAM = join(PACKAGE_ROOT, 'dist/features/files/extraction/extraction-child.js');
-
-/** All that the program may read. It may write nothing and start no processes. */
-const READABLE = ['dist', 'node_modules', 'package.json'].map((path) => join(PACKAGE_ROOT, path));
-
-/** Heap beyond the memory limit, in megabytes: the watchdog, which counts all memory, is to act first. */
-const HEAP_MARGIN_MB = 64;
-
-/**
- * Size of a half of the heap for new objects, in megabytes. Node's default lets garbage grow until a DOCX of 1 MB of XML
- * takes 210 MB instead of 71.
- */
-const NEW_SPACE_MB = 4;
 
 /** Maximum number of documents of a process: whatever parsers keep of each is returned with it. */
 const MAX_DOCUMENTS = 100;
@@ -56,18 +45,6 @@ export class ProcessGoneError extends Error {
 /** Reports that the process was killed from outside while it had a document, which says nothing about the document. */
 export class ProcessKilledError extends Error {
   override readonly name = 'ProcessKilledError';
-}
-
-/** Returns the options of Node that take from a process what no parser needs, and bound its heap. */
-export function extractionNodeOptions(memoryBytes: number): string[] {
-  return [
-    '--permission',
-    ...READABLE.map((path) => `--allow-fs-read=${path}`),
-    '--allow-worker',
-    '--disallow-code-generation-from-strings',
-    `--max-old-space-size=${Math.ceil(memoryBytes / 2 ** 20) + HEAP_MARGIN_MB}`,
-    `--max-semi-space-size=${NEW_SPACE_MB}`,
-  ];
 }
 
 /** A process that extracts the text of one document at a time. */

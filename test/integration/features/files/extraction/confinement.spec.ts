@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { extractionNodeOptions } from '../../../../../src/features/files/extraction/extraction-process.js';
+import { extractionNodeOptions } from '../../../../../src/features/files/extraction/extraction-node-options.js';
 
 const ROOT = join(import.meta.dirname, '../../../../..');
 const MODULES = pathToFileURL(join(ROOT, 'dist/features/files/extraction/')).href;

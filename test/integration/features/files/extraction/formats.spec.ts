@@ -122,6 +122,21 @@ describe('text of documents', () => {
     expect(textsOf(await extractFrom(extractor, 'text', russian))).toBe('unsupported_type');
   });
 
+  // Not in this process, where counting the statements that run takes a part of the stack.
+  it.each([
+    ['<div>', 199],
+    ['<div>', 201],
+    ['<div>', 1999],
+    ['<span>', 1999],
+    ['<ul><li>', 900],
+    ['<blockquote>', 1000],
+    ['<table><tr><td>', 600],
+  ])('HTML in %s nested %i times is read', async (tags, times) => {
+    const html = Buffer.from(`<p>Before</p>${tags.repeat(times)}<i>Inside</i>`);
+    const texts = textsOf(await extractFrom(extractor, 'html', html));
+    expect(texts).toEqual([expect.stringMatching(/^Before[^]*Inside\s*$/)]);
+  });
+
   itWithSamples.each(DOCUMENT_SAMPLES)('$file has its text', async (sample) => {
     const format = sample.file.endsWith('.pdf') ? 'pdf' : 'docx';
     const texts = textsOf(await extractFrom(extractor, format, readSample(sample)));
