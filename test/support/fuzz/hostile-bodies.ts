@@ -93,7 +93,7 @@ function strictTextAttacks(): Attack[] {
   ];
 }
 
-function typeAttacks({ apiFormat, compatible }: Operation): Attack[] {
+function typeAttacks({ apiFormat, compatible, takesForm }: Operation): Attack[] {
   // Ollama parses every body as JSON, regardless of its content type.
   const unsupported = apiFormat === 'ollama' ? {} : { statuses: [415] };
   const types = ['text/plain', 'application/x-www-form-urlencoded', ',;=', 'json'];
@@ -105,8 +105,8 @@ function typeAttacks({ apiFormat, compatible }: Operation): Attack[] {
     })),
     {
       ...ofHeaders('JSON as a form', { 'content-type': 'multipart/form-data; boundary=x' }),
-      // Some routes take a form as well, which this is not.
-      ...(apiFormat === 'ollama' ? {} : { statuses: [400, 415] }),
+      // Where forms are taken, this is a malformed one.
+      ...(takesForm ? { statuses: [400] } : unsupported),
     },
     ...charsets.map((charset) =>
       ofHeaders(`charset ${charset}`, { 'content-type': `application/json; charset=${charset}` }),

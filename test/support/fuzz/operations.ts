@@ -23,6 +23,8 @@ export interface Operation {
   readonly body: Schema | undefined;
   /** The form field for the file, or undefined if the route takes no form. */
   readonly fileField: string | undefined;
+  /** True if the route takes a form, alone or besides JSON. */
+  readonly takesForm: boolean;
   /** The text fields that the form requires, with a valid value of each. */
   readonly textFields: readonly (readonly [name: string, value: string])[];
   /** Responses by status. */
@@ -55,6 +57,7 @@ export function operationsOf(document: unknown): Operation[] {
       parameters: parametersOf(document, operation),
       body: bodyOf(document, operation),
       fileField: fileFieldOf(operation),
+      takesForm: formOf(operation) !== undefined,
       textFields: textFieldsOf(operation),
       responses: Object.fromEntries(entriesOf(at(operation, 'responses'))),
       closed: at(operation, 'security') === undefined,
@@ -112,8 +115,13 @@ function bodyOf(document: unknown, operation: unknown): Schema | undefined {
   return readSchema(document, schema);
 }
 
+/** Returns the schema of the form that a route takes. */
+function formOf(operation: unknown): unknown {
+  return at(operation, 'requestBody', 'content', 'multipart/form-data', 'schema');
+}
+
 function textFieldsOf(operation: unknown): [string, string][] {
-  const form = at(operation, 'requestBody', 'content', 'multipart/form-data', 'schema');
+  const form = formOf(operation);
   const required = new Set(entriesOf(at(form, 'required')).map(([, name]) => name));
   return entriesOf(at(form, 'properties'))
     .filter(([name]) => required.has(name) && name !== fileFieldOf(operation))
@@ -127,7 +135,7 @@ function textOf(value: unknown): string {
 /** Returns undefined for a route that takes JSON as well: the run sends that. */
 function fileFieldOf(operation: unknown): string | undefined {
   if (at(operation, 'requestBody', 'content', 'application/json') !== undefined) return undefined;
-  const form = at(operation, 'requestBody', 'content', 'multipart/form-data', 'schema');
+  const form = formOf(operation);
   return entriesOf(at(form, 'properties')).find(([, schema]) => at(schema, 'format') === 'binary')?.[0];
 }
 
