@@ -21,9 +21,19 @@ describe('an object of any fields', () => {
     ['a text', 'text'],
     ['a text with NUL', { in: ['\0'] }],
     ['a name with a lone surrogate', { '\ud800': 1 }],
-    ['a name that would be dropped', { in: [{ constructor: 1 }] }],
-    ['the name of the prototype', WITH_PROTOTYPE],
   ])('is refused if it is or has %s', async (_what, data) => {
     await expect(validateBody(TestBody, { data })).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it.each<[path: string, data: unknown]>([
+    ['data.constructor', { constructor: null }],
+    ['data.in.1.constructor', { in: [{ a: 1 }, { constructor: 1 }] }],
+    ['data.a.b.prototype', { other: [{ a: {} }], a: { b: { prototype: {} } } }],
+    ['data.in.__proto__', WITH_PROTOTYPE],
+  ])('is refused if it has the name %s, which would be dropped', async (field, data) => {
+    await expect(validateBody(TestBody, { data })).rejects.toMatchObject({
+      code: 'invalid_request',
+      details: [{ field }],
+    });
   });
 });

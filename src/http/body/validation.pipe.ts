@@ -11,6 +11,9 @@ const MAX_DETAILS = 20;
 /** Maximum nesting depth of a body: the validation libraries are recursive. */
 const MAX_DEPTH = 64;
 
+/** Names that `ValidationPipe` deletes from every object. */
+const DELETED_NAMES = ['__proto__', 'constructor', 'prototype'];
+
 /** Validates bodies and queries against their DTO. Rejects fields that the DTO does not define, by name. */
 export function validationPipe(): ValidationPipe {
   return new RequestPipe({
@@ -51,8 +54,8 @@ class RequestPipe extends ValidationPipe {
 }
 
 /** Rejects a body that would cost the validation libraries far more than it cost to send. */
-function assertShape(value: object): void {
-  let level: object[] = [value];
+function assertShape(body: object): void {
+  let level: object[] = [body];
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > MAX_DEPTH) {
       throw new InvalidRequestError(`The request is nested deeper than ${MAX_DEPTH} levels.`);
@@ -65,17 +68,33 @@ function assertShape(value: object): void {
       }
       for (const value of values) if (isObject(value)) next.push(value);
     }
-    assertKeptNames(next);
+    assertKeptNames(body, next, depth);
     level = next;
   }
 }
 
-/** Rejects names that `ValidationPipe` deletes at any depth: a filter without a condition would find more than it should. */
-function assertKeptNames(values: readonly object[]): void {
-  const details = ['__proto__', 'constructor']
-    .filter((name) => values.some((value) => Object.hasOwn(value, name)))
-    .map((field) => ({ field, message: `${field} is not a possible name of a field; use another one` }));
-  if (details.length > 0) throw invalidRequest(details);
+/**
+ * Rejects names that `ValidationPipe` deletes at any depth: a filter without a condition would find more than it should.
+ * @param entries the objects of a level of the body
+ * @param depth depth of the level
+ */
+function assertKeptNames(body: object, entries: readonly object[], depth: number): void {
+  for (const entry of entries) {
+    const name = DELETED_NAMES.find((each) => Object.hasOwn(entry, each));
+    if (name === undefined) continue;
+    const message = `${name} is not a possible name of a field; use another one`;
+    throw invalidRequest([{ field: [...(pathTo(entry, body, depth) ?? []), name].join('.'), message }]);
+  }
+}
+
+/** Returns the names that lead to an object, if it is at most so many levels below another one. */
+function pathTo(wanted: object, from: object, depth: number): string[] | undefined {
+  for (const [name, value] of Object.entries(from)) {
+    if (value === wanted) return [name];
+    const rest = isObject(value) && depth > 1 ? pathTo(wanted, value, depth - 1) : undefined;
+    if (rest !== undefined) return [name, ...rest];
+  }
+  return undefined;
 }
 
 function isObject(value: unknown): value is object {

@@ -57,15 +57,12 @@ function refusalFaults(
         ...misfits(document, ERROR_BODY, body),
         ...(statusOf(at(body, 'error', 'code')) === status ? [] : ['The code is of another status.']),
         ...(at(body, 'request_id') === requestId ? [] : ['The request has two ids.']),
-        ...(field === undefined || fieldsOf(body).some((name) => name === field || NEVER_FIELDS.has(name))
+        ...(field === undefined || fieldsOf(body).includes(field)
           ? []
           : [`The error does not name ${field}.`]),
       ];
   }
 }
-
-/** Names that are refused in any value, and then named instead of the field. */
-const NEVER_FIELDS: ReadonlySet<string> = new Set(['__proto__', 'constructor']);
 
 function anthropicFaults(body: unknown, requestId: unknown): string[] {
   const schema = {

@@ -702,7 +702,7 @@ describe('a search', () => {
     expect(reasonOf(await user.request('POST', '/api/v1/rag/search', dropped))).toEqual({
       status: 400,
       code: 'invalid_request',
-      param: 'constructor',
+      param: 'filter.constructor',
     });
     const both = { query: 'x', collection: one, collections: [two] };
     expect(reasonOf(await user.request('POST', '/api/v1/rag/search', both))).toEqual({
