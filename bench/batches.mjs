@@ -15,6 +15,7 @@ import { Environment } from './batches/deployment.mjs';
 import { measureFairness } from './batches/fairness.mjs';
 import { measureMemory } from './batches/memory.mjs';
 import { measureSpeed } from './batches/speed.mjs';
+import { runMeasurement } from './processes.mjs';
 
 const PARTS = {
   memory: (environment, { lines }) => measureMemory(environment, { lines }),
@@ -41,16 +42,12 @@ function readOptions() {
 
 const { parts, counts } = readOptions();
 const environment = new Environment();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-  process.once(signal, () => void environment.fleet.close());
-
-try {
-  console.log(`${availableParallelism()} cores (${cpus()[0]?.model}), Node ${process.version}`);
-  await environment.open();
-  for (const part of parts) await PARTS[part](environment, counts);
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
-} finally {
-  await environment.close();
-}
+await runMeasurement(
+  environment.fleet,
+  async () => {
+    console.log(`${availableParallelism()} cores (${cpus()[0]?.model}), Node ${process.version}`);
+    await environment.open();
+    for (const part of parts) await PARTS[part](environment, counts);
+  },
+  () => environment.close(),
+);

@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import PDFDocument from 'pdfkit';
 import { parentOf, processIds, readProc, residentMb } from './linux-processes.mjs';
 import { registerAccount, startParley } from './parley.mjs';
-import { Fleet } from './processes.mjs';
+import { Fleet, runMeasurement } from './processes.mjs';
 import { quantile } from './statistics.mjs';
 import { Folders } from './targets/index.mjs';
 
@@ -176,14 +176,4 @@ async function run() {
   }
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void fleet.close());
-
-await run()
-  .catch((error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  })
-  .finally(async () => {
-    await fleet.close();
-    await folders.remove();
-  });
+await runMeasurement(fleet, run, () => folders.remove());

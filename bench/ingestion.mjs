@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { printFigure, printHeading } from './batches/report.mjs';
 import { registerAccount, startParley } from './parley.mjs';
-import { Fleet } from './processes.mjs';
+import { Fleet, runMeasurement } from './processes.mjs';
 import { quantile } from './statistics.mjs';
 import { Folders } from './targets/index.mjs';
 
@@ -133,14 +133,4 @@ async function run() {
   });
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void fleet.close());
-
-await run()
-  .catch((error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  })
-  .finally(async () => {
-    await fleet.close();
-    await folders.remove();
-  });
+await runMeasurement(fleet, run, () => folders.remove());

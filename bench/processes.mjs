@@ -157,3 +157,22 @@ export class Fleet {
     await Promise.all([...this.#running].map((server) => this.stop(server)));
   }
 }
+
+/**
+ * Runs a measurement of the command line: prints its failure in one line, and stops the servers, also at a signal.
+ * @param {Fleet} fleet
+ * @param {() => Promise<void>} run
+ * @param {() => Promise<void>} clean removes what is left when the servers have stopped
+ */
+export async function runMeasurement(fleet, run, clean) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void fleet.close());
+  try {
+    await run();
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  } finally {
+    await fleet.close();
+    await clean();
+  }
+}

@@ -15,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { residentMb } from './linux-processes.mjs';
 import { registerAccount, startParley } from './parley.mjs';
-import { Fleet } from './processes.mjs';
+import { Fleet, runMeasurement } from './processes.mjs';
 import { Folders } from './targets/index.mjs';
 
 const MIB = 2 ** 20;
@@ -119,14 +119,4 @@ async function run() {
   );
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void fleet.close());
-
-await run()
-  .catch((error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  })
-  .finally(async () => {
-    await fleet.close();
-    await folders.remove();
-  });
+await runMeasurement(fleet, run, () => folders.remove());

@@ -10,7 +10,8 @@ import {
   type SentBatch,
   submissionBody,
 } from './batch-model.js';
-import { type BatchOutcome, type BatchWorld } from './batch-world.js';
+import type { BatchWorld } from './batch-world.js';
+import type { Outcome } from './process-group.js';
 import { waitUnlessAborted } from './process-group.js';
 import type { Random } from './random.js';
 
@@ -40,8 +41,8 @@ export class BatchClient {
   ) {}
 
   /** Sends a request of the account to a random process. */
-  request(random: Random, method: string, path: string): Promise<BatchOutcome> {
-    return this.world.send(random, this.token, (user) => user.request(method, path));
+  request(random: Random, method: string, path: string): Promise<Outcome> {
+    return this.world.processes.send(random, this.token, (user) => user.request(method, path));
   }
 
   /** Sends a request until it is answered; undefined if it never was. */
@@ -175,20 +176,20 @@ export class BatchClient {
     this.violate(batch, `${what} answered ${status} ${JSON.stringify(body)}`);
   }
 
-  private sendBatch({ form, key }: SentBatch, body: object, random: Random): Promise<BatchOutcome> {
+  private sendBatch({ form, key }: SentBatch, body: object, random: Random): Promise<Outcome> {
     const path = form === 'openai' ? OPENAI_BATCHES : BATCHES;
     const headers = {
       authorization: `Bearer ${this.token}`,
       ...(key !== undefined && { 'idempotency-key': key }),
     };
-    return this.world.send(random, this.token, (_, url) =>
+    return this.world.processes.send(random, this.token, (_, url) =>
       send(`${url}${path}`, { method: 'POST', body, headers }),
     );
   }
 
   private async upload(batch: SentBatch, random: Random, storm: AbortSignal): Promise<string | undefined> {
     while (!storm.aborted) {
-      const outcome = await this.world.send(random, this.token, async (_, url) => {
+      const outcome = await this.world.processes.send(random, this.token, async (_, url) => {
         const form = formOf({ name: 'requests.jsonl', type: 'application/jsonl', bytes: inputFile(batch) });
         form.append('purpose', 'batch');
         const headers = { authorization: `Bearer ${this.token}` };

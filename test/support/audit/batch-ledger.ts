@@ -15,7 +15,7 @@ interface ItemRuns {
 const NO_CALLS: ItemCalls = { answered: 0, failed: 0 };
 const NO_RUNS: ItemRuns = { claimed: 0, expired: 0, released: 0 };
 
-/** What the calls of a run show. */
+/** Figures of the calls of a run. */
 export interface CallFigures {
   /** Number of answers of providers to requests that had been answered before. */
   readonly askedAgain: number;

@@ -1,17 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { ITEM_LEASE_SECONDS } from '../../../src/features/batches/rows/item-claim.repository.js';
 import { STAGE_LEASE_SECONDS } from '../../../src/features/batches/rows/stage.repository.js';
-import { type ApiResponse, at, type TestUser, userWith } from '../client.js';
 import { makeDataDir } from '../data-dir.js';
 import { createMigratedDatabase } from '../database.js';
-import { UNLIMITED } from '../limits.js';
 import { HAS_REDIS_SERVER, RedisServer } from '../redis-server.js';
 import { redisKeyPrefix } from '../redis.js';
 import { query } from '../stored.js';
 import { TcpProxy } from '../tcp-proxy.js';
 import { BatchProvider } from './batch-provider.js';
 import { Journal } from './journal.js';
-import { type MemberSettings, ProcessGroup, type ProcessOptions } from './process-group.js';
+import { AUDIT_SETTINGS, type MemberSettings, ProcessGroup, type ProcessOptions } from './process-group.js';
 import type { Random } from './random.js';
 import { StoreCuts } from './store-cuts.js';
 
@@ -24,14 +21,8 @@ export const UNKNOWN_MODEL = 'nobody/nothing';
 /** Number of requests of batches that a process sends at once. */
 export const BATCH_SLOTS = 4;
 
-/** Outcome of a request: a response; `lost` if only the server knows it; `unsent` if no server received it. */
-export type BatchOutcome = ApiResponse | 'lost' | 'unsent';
-
 /** Further arguments of the Redis server: a value that is not compressed shows whether it contains a text. */
 export const REDIS_SETTINGS = ['--rdbcompression', 'no'] as const;
-
-/** Delay after a request to a dead process, in milliseconds. */
-const UNSENT_MS = 100;
 
 /** Interval at which a process renews its leases, with time for the renewal, in milliseconds. */
 export const RENEWAL_MS = 7_000;
@@ -91,11 +82,8 @@ export class BatchWorld {
         : { name: 'parley', url: databaseUrl, drop: () => Promise.resolve() };
     const dataDir = await makeDataDir();
     const environment = {
-      ...UNLIMITED,
-      HOST: '127.0.0.1',
+      ...AUDIT_SETTINGS,
       DATA_DIR: dataDir.path,
-      JWT_SECRET: 'one secret for all processes of the audit',
-      LOG_LEVEL: 'warn',
       LLM_HOSTS: JSON.stringify(
         providers.map(({ fake }, index) => ({
           id: index === 0 ? 'first' : 'second',
@@ -155,28 +143,6 @@ export class BatchWorld {
   /** Ends the leases that were not renewed since a time, in milliseconds of this process, as the time itself does. */
   expireLeases(since: number): Promise<void> {
     return expireBatchLeases(this.database, since);
-  }
-
-  /** Sends a request to a random process. */
-  async send(
-    random: Random,
-    token: string,
-    work: (user: TestUser, url: string) => Promise<ApiResponse>,
-  ): Promise<BatchOutcome> {
-    const url = this.processes.url(random);
-    try {
-      const response = await work(userWith(url, token), url);
-      if (response.status !== 503) return response;
-      this.journal.count(`answers 503 ${String(at(response.body, 'error', 'code'))}`);
-      return 'lost';
-    } catch (error) {
-      if (at(error, 'cause', 'code') !== 'ECONNREFUSED') {
-        this.journal.count('lost answers');
-        return 'lost';
-      }
-      await delay(UNSENT_MS);
-      return 'unsent';
-    }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type ApiResponse, at, type TestUser, userWith } from '../client.js';
+import { UNLIMITED } from '../limits.js';
 import { type ServerProcess, startServer } from '../server-process.js';
 import type { Journal } from './journal.js';
 import type { Random } from './random.js';
@@ -28,6 +30,20 @@ interface Member extends MemberSettings {
   /** Empty for a worker. */
   url: string;
 }
+
+/** Settings of all processes of an audit. */
+export const AUDIT_SETTINGS = {
+  ...UNLIMITED,
+  HOST: '127.0.0.1',
+  JWT_SECRET: 'one secret for all processes of the audit',
+  LOG_LEVEL: 'warn',
+} as const;
+
+/** Outcome of a request: a response; `lost` if only the server knows it; `unsent` if no server received it. */
+export type Outcome = ApiResponse | 'lost' | 'unsent';
+
+/** Delay after a request to a dead process, in milliseconds. */
+const UNSENT_MS = 100;
 
 /** Maximum starts of a process whose database disconnects during the start, as by a process manager. */
 const STARTS = 5;
@@ -64,6 +80,29 @@ export class ProcessGroup {
   /** Returns the URL of an API process, possibly of one that has just died. */
   url(random: Random): string {
     return random.pick(this.#members.filter(({ script }) => script !== 'worker.js')).url;
+  }
+
+  /** Sends a request to a random process. */
+  async send(
+    random: Random,
+    token: string,
+    work: (user: TestUser, url: string) => Promise<ApiResponse>,
+  ): Promise<Outcome> {
+    const url = this.url(random);
+    try {
+      const response = await work(userWith(url, token), url);
+      if (response.status !== 503) return response;
+      this.journal.count(`answers 503 ${String(at(response.body, 'error', 'code'))}`);
+      return 'lost';
+    } catch (error) {
+      if (at(error, 'cause', 'code') !== 'ECONNREFUSED') {
+        this.journal.count('lost answers');
+        return 'lost';
+      }
+      // Another process may run; otherwise the storm must not be spent with this.
+      await delay(UNSENT_MS);
+      return 'unsent';
+    }
   }
 
   /** Waits until processes have run for a time, without the time in which all of them were about to restart. */

@@ -3,7 +3,8 @@ import { COLLECTIONS, uploadDocument } from '../rag-documents.js';
 import type { Random } from './random.js';
 import type { KnownCollection } from './retrieval-model.js';
 import { type AuditText, isReadable } from './retrieval-texts.js';
-import { EMBEDDERS, type Outcome, type RetrievalWorld } from './retrieval-world.js';
+import type { Outcome } from './process-group.js';
+import { EMBEDDERS, type RetrievalWorld } from './retrieval-world.js';
 
 /** An account, what it knows of its documents, and its requests. */
 export class RetrievalClient {
@@ -29,7 +30,7 @@ export class RetrievalClient {
 
   /** Sends a request of the account to a random process. */
   send(random: Random, method: string, path: string, body?: unknown): Promise<Outcome> {
-    return this.world.send(random, this.token, (user) => user.request(method, path, body));
+    return this.world.processes.send(random, this.token, (user) => user.request(method, path, body));
   }
 
   /** Reports a response that nothing explains. */
@@ -56,7 +57,7 @@ export class RetrievalClient {
     const file = { name, type, bytes: text.text, method, headers, ...(id !== undefined && { id }) } as const;
     const work = (user: TestUser, url: string): Promise<ApiResponse> =>
       uploadDocument(url, user, collection.id, file);
-    return this.world.send(random, this.token, work);
+    return this.world.processes.send(random, this.token, work);
   }
 }
 

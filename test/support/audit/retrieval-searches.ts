@@ -87,7 +87,7 @@ async function askStreaming(
   let sources: unknown[] = [];
   let answer = '';
   // What was shown before the process died must be right too.
-  await client.world.send(random, client.token, async (_user, url) => {
+  await client.world.processes.send(random, client.token, async (_user, url) => {
     const events = streamEvents(`${url}/api/v1/rag/query`, {
       method: 'POST',
       body,

@@ -1,31 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ApiResponse, at, type TestUser, userWith } from '../client.js';
 import { makeDataDir } from '../data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../database.js';
 import { type FakeProvider, startFakeProvider } from '../fake-provider/fake-provider.js';
 import type { Behavior } from '../fake-provider/script.js';
-import { UNLIMITED } from '../limits.js';
 import { redisKeyPrefix } from '../redis.js';
 import { query } from '../stored.js';
 import { Journal } from './journal.js';
-import { ProcessGroup, type ProcessOptions } from './process-group.js';
+import { AUDIT_SETTINGS, ProcessGroup, type ProcessOptions } from './process-group.js';
 import type { Random } from './random.js';
 import { AuditTexts } from './retrieval-texts.js';
 
 /** Embedding models of the provider. */
 export const EMBEDDERS = ['provider/embedder', 'provider/other'] as const;
 
-/** Outcome of a request: a response; `lost` if the server died; `unsent` if no server received it. */
-export type Outcome = ApiResponse | 'lost' | 'unsent';
-
 /** Share of the requests for embeddings that the provider refuses or does not answer. */
 const FAILURES = 0.1;
 
 /** Enough for any storm. */
 const SCRIPTED_REQUESTS = 5000;
-
-/** Delay after a request to a dead process, in milliseconds. */
-const UNSENT_MS = 100;
 
 /** Interval at which a process renews its claims, with time for the renewal, in milliseconds. */
 const RENEWAL_MS = 7000;
@@ -73,12 +65,9 @@ export class RetrievalWorld {
     const dataDir = await makeDataDir();
     const journal = new Journal();
     const environment = {
-      ...UNLIMITED,
-      HOST: '127.0.0.1',
+      ...AUDIT_SETTINGS,
       DATA_DIR: dataDir.path,
       DATABASE_URL: database.url,
-      JWT_SECRET: 'one secret for all processes of the audit',
-      LOG_LEVEL: 'warn',
       LLM_HOSTS: JSON.stringify([
         { id: 'provider', base_url: provider.baseUrl, models: ['model', 'embedder', 'other'] },
       ]),
@@ -113,29 +102,6 @@ export class RetrievalWorld {
     if (last === undefined) return;
     await delay(Math.max(0, last.at + RENEWAL_MS - performance.now()));
     this.taken.push(...(await takeClaims(this.database, last.at)));
-  }
-
-  /** Sends a request to a random process. */
-  async send(
-    random: Random,
-    token: string,
-    work: (user: TestUser, url: string) => Promise<ApiResponse>,
-  ): Promise<Outcome> {
-    const url = this.processes.url(random);
-    try {
-      const response = await work(userWith(url, token), url);
-      if (response.status !== 503) return response;
-      this.journal.count(`answers 503 ${String(at(response.body, 'error', 'code'))}`);
-      return 'lost';
-    } catch (error) {
-      if (at(error, 'cause', 'code') !== 'ECONNREFUSED') {
-        this.journal.count('lost answers');
-        return 'lost';
-      }
-      // Another process may run; otherwise the storm must not be spent with this.
-      await delay(UNSENT_MS);
-      return 'unsent';
-    }
   }
 
   async close(): Promise<void> {

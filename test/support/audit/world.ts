@@ -1,11 +1,10 @@
 import { makeDataDir } from '../data-dir.js';
 import { createMigratedDatabase, type TestDatabase } from '../database.js';
 import { type FakeProvider, startFakeProvider } from '../fake-provider/fake-provider.js';
-import { UNLIMITED } from '../limits.js';
 import { redisKeyPrefix } from '../redis.js';
 import { TcpProxy } from '../tcp-proxy.js';
 import { Journal } from './journal.js';
-import { type Kill, ProcessGroup, type ProcessOptions } from './process-group.js';
+import { AUDIT_SETTINGS, type Kill, ProcessGroup, type ProcessOptions } from './process-group.js';
 import type { Random } from './random.js';
 import { scriptAnswers } from './scripted-answers.js';
 import { type Outage, StoreCuts } from './store-cuts.js';
@@ -75,11 +74,8 @@ export class World {
     const database = await createMigratedDatabase();
     const dataDir = await makeDataDir();
     const environment = {
-      ...UNLIMITED,
-      HOST: '127.0.0.1',
+      ...AUDIT_SETTINGS,
       DATA_DIR: dataDir.path,
-      JWT_SECRET: 'one secret for all processes of the audit',
-      LOG_LEVEL: 'warn',
       LLM_HOSTS: JSON.stringify([
         { id: 'first', base_url: first.baseUrl, models: ['model'] },
         { id: 'second', base_url: second.baseUrl, models: ['model'] },
