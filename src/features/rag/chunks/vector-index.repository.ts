@@ -12,7 +12,7 @@ const MAX_INDEXED_DIMENSIONS = 4_000;
 /** Prefix of the names of the indexes, before the dimensions. */
 const INDEX_PREFIX = 'chunk_embeddings_halfvec_';
 
-/** Prefix of the names of the indexes of version 0.1, with numbers of 32 bits. They are dropped. */
+/** Prefix of the names of former indexes, with numbers of 32 bits, which are dropped. */
 const FORMER_PREFIX = 'chunk_embeddings_hnsw_';
 
 /** Time for which the list of the indexes is reused, in milliseconds. */
