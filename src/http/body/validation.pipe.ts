@@ -46,15 +46,24 @@ class RequestPipe extends ValidationPipe {
       // A path parameter that may contain slashes is an array of its segments.
       if (Array.isArray(value) && metadata.type === 'body')
         throw new InvalidRequestError('The request body is not a valid JSON object.');
-      assertShape(value);
+      // Bodies without a DTO are those of other vendors' APIs, which are checked by schemas and keep all names.
+      const isDto = this.toValidate(metadata);
+      let depth = 0;
+      for (const level of readLevels(value)) {
+        depth += 1;
+        if (isDto) assertKeptNames(value, level, depth);
+      }
       assertOwnNames(value);
     }
     return super.transform(value, metadata);
   }
 }
 
-/** Rejects a body that would cost the validation libraries far more than it cost to send. */
-function assertShape(body: object): void {
+/**
+ * Yields the objects in a body, level by level. Rejects a body that would cost the validation libraries far more than it
+ * cost to send.
+ */
+function* readLevels(body: object): Generator<readonly object[]> {
   let level: object[] = [body];
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > MAX_DEPTH) {
@@ -68,7 +77,7 @@ function assertShape(body: object): void {
       }
       for (const value of values) if (isObject(value)) next.push(value);
     }
-    assertKeptNames(body, next, depth);
+    yield next;
     level = next;
   }
 }

@@ -362,6 +362,7 @@ describe('parameters', () => {
   });
 
   it('that are unknown are forwarded unchanged to a host with OpenAI’s API format', async () => {
+    const parameters = { type: 'object', properties: { constructor: {}, prototype: {} } };
     const body = chat({
       messages: [
         { role: 'developer', content: 'Be brief.', name: 'boss', extra: { deep: [1, null] } },
@@ -378,7 +379,8 @@ describe('parameters', () => {
       user: 'u-1',
       metadata: { a: 'b' },
       logit_bias: { 50256: -100 },
-      tools: [{ type: 'function', function: { name: 'clock', strict: true }, novelty: true }],
+      // Names that bodies of our own API must not have.
+      tools: [{ type: 'function', function: { name: 'clock', strict: true, parameters }, novelty: true }],
     });
     await user.request('POST', CHAT, body);
     expect(sentBody()).toEqual({ ...body, model: 'test-model', stream: false });
