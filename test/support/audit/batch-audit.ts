@@ -8,8 +8,8 @@ import { type BatchWorld, UNKNOWN_MODEL } from './batch-world.js';
 /** Time by which all batches must have ended: a lease, the sweep, and the requests that are left, in milliseconds. */
 const SETTLED_MS = 120_000;
 
-/** Number of attempts after which a request fails, because of its own failures and of processes that died at it. */
-const ATTEMPTS = { failing: 3, dying: 5 } as const;
+/** Number of its own failures after which a request fails, and of processes that died at it, of which the last is not counted. */
+const BOUNDS = { attempts: 3, lostLeases: 4 } as const;
 
 /** Work that is not finished. */
 const UNFINISHED = `
@@ -146,7 +146,14 @@ function auditCounts({ client, sent, row, items }: StoredBatch): void {
 
 /** Checks that a request has the result that its message and the actions of the account explain. */
 function auditItem(client: BatchClient, sent: SentBatch, request: SentRequest, item: Row): void {
-  const { status, error_code: code, response, response_status: responseStatus, attempts } = item;
+  const {
+    status,
+    error_code: code,
+    response,
+    response_status: responseStatus,
+    attempts,
+    lost_leases: lost,
+  } = item;
   const { customId, text, model } = request;
   client.world.journal.count(`requests ${String(status)}`);
   const body: unknown = typeof response === 'string' ? JSON.parse(response) : undefined;
@@ -158,8 +165,8 @@ function auditItem(client: BatchClient, sent: SentBatch, request: SentRequest, i
       case 'failed':
         if (model === UNKNOWN_MODEL)
           return responseStatus === 404 && at(body, 'error', 'code') === 'model_not_found';
-        if (code === 'internal_error') return Number(attempts) >= ATTEMPTS.dying;
-        return Number(attempts) >= ATTEMPTS.failing && at(body, 'error', 'code') === 'provider_error';
+        if (code === 'internal_error') return Number(lost) >= BOUNDS.lostLeases;
+        return Number(attempts) >= BOUNDS.attempts && at(body, 'error', 'code') === 'provider_error';
       case 'cancelled':
         return sent.actions.has('cancel') && code === 'batch_cancelled' && response === null;
       case 'expired':
@@ -171,7 +178,7 @@ function auditItem(client: BatchClient, sent: SentBatch, request: SentRequest, i
   if (!isExplained)
     client.violate(
       sent,
-      `${customId} is ${String(status)} (${String(code)}) after ${String(attempts)} attempts with ${JSON.stringify(response)}, and was '${text}' for ${model}`,
+      `${customId} is ${String(status)} (${String(code)}) after ${String(attempts)} attempts and ${String(lost)} lost leases with ${JSON.stringify(response)}, and was '${text}' for ${model}`,
     );
 }
 

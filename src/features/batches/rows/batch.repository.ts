@@ -150,8 +150,8 @@ export class BatchRepository {
       // The same lock as for a new batch: the limits of the account stay exact.
       await lockUser(transaction, userId);
       const items = await transaction.$executeRaw`
-        UPDATE batch_items SET status = 'waiting', attempts = 0, response_status = NULL, request_id = NULL,
-          response = NULL, error_code = NULL, error_message = NULL, ended_at = NULL
+        UPDATE batch_items SET status = 'waiting', attempts = 0, lost_leases = 0, response_status = NULL,
+          request_id = NULL, response = NULL, error_code = NULL, error_message = NULL, ended_at = NULL
         FROM batches
         WHERE ${isOwned(userId, api, id)} AND batches.ended_at IS NOT NULL AND batches.total IS NOT NULL
           AND batch_items.batch_id = batches.id AND batch_items.status IN ('failed', 'cancelled', 'expired')`;

@@ -7,8 +7,8 @@ import type { ClaimedItem } from '../model/batch-item.js';
 /** Duration of a lease of an item, in seconds; the process that runs it renews it. */
 export const ITEM_LEASE_SECONDS = 30;
 
-/** Attempts after which an item fails whose processes died. */
-export const MAX_LOST_ATTEMPTS = 5;
+/** Number of lost leases after which an item fails: its processes may have died because of it. */
+export const MAX_LOST_LEASES = 5;
 
 /** Id that comes before those of all owners. */
 export const FIRST_OWNER = '00000000-0000-0000-0000-000000000000';
@@ -86,18 +86,20 @@ export class ItemClaimRepository {
   }
 
   /**
-   * Makes items wait again whose process has lost its lease, because it died or was stopped.
-   * @returns the items that have had too many attempts instead: the caller ends them
+   * Makes items wait again whose process has lost its lease, because it died or was stopped. The attempt does not count,
+   * since it has not failed because of the item, but the lost lease does.
+   * @returns the items that have lost too many leases instead: the caller ends them
    */
   async releaseExpiredLeases(): Promise<ClaimedItem[]> {
     // A fence without a comparison of statuses: the expired lease is part of the condition, so a renewal or a result
     // that comes first makes this row drop out.
     await this.prisma.run(
       (client) => client.$executeRaw`
-        UPDATE batch_items SET status = 'waiting', lease_id = NULL, lease_until = NULL
+        UPDATE batch_items SET status = 'waiting', lease_id = NULL, lease_until = NULL, attempts = attempts - 1,
+          lost_leases = lost_leases + 1
         WHERE (batch_id, line) IN (
             SELECT batch_id, line FROM batch_items
-            WHERE lease_until <= now() AND attempts < ${MAX_LOST_ATTEMPTS}::int
+            WHERE lease_until <= now() AND lost_leases + 1 < ${MAX_LOST_LEASES}::int
             ORDER BY batch_id, line LIMIT ${RELEASE_LIMIT} FOR UPDATE SKIP LOCKED
           ) AND lease_until <= now()`,
     );
@@ -106,7 +108,7 @@ export class ItemClaimRepository {
         SELECT item.batch_id AS "batchId", item.line, item.user_id AS "userId", batches.api_key_id AS "apiKeyId",
           batches.endpoint, item.request, item.lane, item.attempts::int, item.lease_id AS "leaseId"
         FROM batch_items item JOIN batches ON batches.id = item.batch_id
-        WHERE item.lease_until <= now() AND item.attempts >= ${MAX_LOST_ATTEMPTS}::int
+        WHERE item.lease_until <= now() AND item.lost_leases + 1 >= ${MAX_LOST_LEASES}::int
         ORDER BY item.batch_id, item.line LIMIT 20`,
     );
     return rows.flatMap(({ endpoint, ...item }) =>

@@ -206,7 +206,7 @@ it('a request whose processes died too often is a failure, and the batch ends', 
     // Again, because the process renews the lease.
     await query(
       api.database,
-      `UPDATE batch_items SET attempts = 5, lease_until = now() WHERE batch_id = $1 AND status = 'running'`,
+      `UPDATE batch_items SET lost_leases = 4, lease_until = now() WHERE batch_id = $1 AND status = 'running'`,
       [id],
     );
     const { body } = await user.request('GET', `${BATCHES}/${id}`);
@@ -214,6 +214,40 @@ it('a request whose processes died too often is a failure, and the batch ends', 
   });
   expect(batch).toMatchObject({ status: 'completed', counts: { completed: 0, failed: 1 } });
   expect((await readLines(user, id)).map((line) => at(line, 'error', 'code'))).toEqual(['internal_error']);
+  gate.finish();
+});
+
+it('a request whose processes died twice still has all attempts at its own failures', async () => {
+  const gate = gatedAnswer(['late']);
+  const broken = { kind: 'malformedChunk', at: 0 } as const;
+  provider.script(gate, gate, broken, broken, { kind: 'answer', text: 'alive' });
+  const id = await submitBatch(user, { texts: ['unlucky'] });
+  for (const calls of [1, 2]) {
+    await until('the call', () => provider.requests.length === calls);
+    await until('the loss of its lease', async () => {
+      // Again, because the process renews the lease.
+      await query(
+        api.database,
+        `UPDATE batch_items SET lease_until = now() WHERE batch_id = $1 AND status = 'running' AND lost_leases < $2`,
+        [id, calls],
+      );
+      const [item] = await query(
+        api.database,
+        'SELECT lost_leases::int AS lost FROM batch_items WHERE batch_id = $1',
+        [id],
+      );
+      return item?.['lost'] === calls;
+    });
+  }
+  expect(at(await untilEnded(user, id), 'counts')).toMatchObject({ completed: 1, failed: 0 });
+  expect((await readLines(user, id)).map((line) => at(line, 'text'))).toEqual(['alive']);
+  expect(provider.requests).toHaveLength(5);
+  const [item] = await query(
+    api.database,
+    'SELECT attempts::int, lost_leases::int AS lost FROM batch_items WHERE batch_id = $1',
+    [id],
+  );
+  expect(item).toEqual({ attempts: 3, lost: 2 });
   gate.finish();
 });
 
